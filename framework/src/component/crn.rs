@@ -1,0 +1,37 @@
+//! CRNs: the conditional network f(z, x, t).
+
+use super::{BuildContext, Pass};
+use crate::component_kind;
+use tch::Tensor;
+
+/// A condition, possibly absent for some rows.
+#[derive(Debug)]
+pub struct Condition {
+    /// `[batch, …condition_shape]`.
+    pub value: Tensor,
+    /// `[batch]` of 0 and 1, where rows without condition (dropped in training, or the unconditional
+    /// half of a guided evaluation) are 0; `None` when all are present.
+    pub present: Option<Tensor>,
+}
+
+/// One evaluation of a CRN.
+#[derive(Debug)]
+pub struct CrnInput<'a> {
+    /// `[batch, …z_shape]`.
+    pub z: &'a Tensor,
+    /// `[batch]`: t, or normalised log-SNR (γ − γ(0)) / (γ(1) − γ(0)) when the schedule is learnable.
+    pub time: &'a Tensor,
+    /// The condition, if the model has one.
+    pub condition: Option<&'a Condition>,
+}
+
+component_kind! {
+    /// The conditional network f(z, x, t): a backbone and a reading of it.
+    kind "crn", spec CrnSpec, context<'a> BuildContext<'a>;
+
+    /// Predicts what the objective says.
+    pub trait Crn {
+        /// `[batch, …z_shape]`.
+        fn forward(&self, input: &CrnInput<'_>, pass: Pass) -> Result<Tensor>;
+    }
+}

@@ -1,0 +1,74 @@
+//! Data sources: where x and y come from.
+
+use crate::component_kind;
+use crate::parameters;
+use crate::registry::Common;
+use std::path::PathBuf;
+use tch::Tensor;
+
+/// Rows of x and y; the task says which is the condition and which the target.
+#[derive(Debug)]
+pub struct Table {
+    /// `[n, …x_shape]`, float32 on the CPU.
+    pub x: Option<Tensor>,
+    /// `[n, …y_shape]` float32, or `[n]` int64 class labels, which the engine turns into one-hot rows.
+    pub y: Option<Tensor>,
+}
+
+/// What a source yields. Sets that are `None` are split off `train`.
+#[derive(Debug)]
+pub struct Splits {
+    /// Rows to learn from.
+    pub train: Table,
+    /// Rows for validation while training.
+    pub val: Option<Table>,
+    /// Rows for the final evaluation.
+    pub test: Option<Table>,
+}
+
+/// What a data source is built from.
+#[derive(Clone, Debug)]
+pub struct DataContext {
+    /// The experiment's seed.
+    pub seed: u64,
+    /// Folder against which relative paths are read.
+    pub base: PathBuf,
+}
+
+parameters! {
+    /// Shares of the rows.
+    pub struct Split {
+        /// Share to learn from.
+        pub train: f64 = 0.8,
+        /// Share for validation.
+        pub val: f64 = 0.1,
+        /// Share for the final evaluation.
+        pub test: f64 = 0.1,
+    }
+}
+
+parameters! {
+    /// Keys that every data source takes.
+    pub struct DataOptions {
+        /// Scale every feature to mean 0 and deviation 1 (fitted on the training rows, undone on output;
+        /// one-hot labels are left alone).
+        pub standardise: bool = true,
+        /// How rows are divided where the source does not say.
+        pub split: Split = Split::default(),
+    }
+}
+
+impl Common for DataOptions {
+    const KEYS: &'static [&'static str] = &["standardise", "split"];
+}
+
+component_kind! {
+    /// Where x and y come from.
+    kind "data_source", spec DataSourceSpec, context<'a> DataContext, common DataOptions;
+
+    /// Yields rows of x and y.
+    pub trait DataSource {
+        /// All rows, on the CPU.
+        fn load(&self) -> Result<Splits>;
+    }
+}

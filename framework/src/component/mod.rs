@@ -1,0 +1,24 @@
+//! The kinds of component and their traits, one file each. A component author needs nothing else:
+//! what a kind promises stands in its trait, and the engine holds every component to it.
+
+mod context;
+mod crn;
+mod data_source;
+mod decoder;
+mod encoder;
+mod network;
+mod noise_schedule;
+mod objective;
+mod optimizer;
+mod solver;
+
+pub use context::{BuildContext, Pass, shape_text};
+pub use crn::{Condition, Crn, CrnInput, CrnSpec};
+pub use data_source::{DataContext, DataOptions, DataSource, DataSourceSpec, Split, Splits, Table};
+pub use decoder::{Decoder, DecoderSpec, Likelihood};
+pub use encoder::{Encoder, EncoderSpec, Posterior};
+pub use network::{Network, NetworkContext, NetworkInput, NetworkSpec};
+pub use noise_schedule::{NoiseSchedule, NoiseScheduleSpec};
+pub use objective::{Objective, ObjectiveSpec};
+pub use optimizer::{Optimizer, OptimizerSpec, OptimizerState};
+pub use solver::{Field, FixedSteps, Grid, Observer, Solution, Solver, SolverSpec};

@@ -1,0 +1,48 @@
+//! Noise schedules: log-SNR over time.
+
+use super::BuildContext;
+use crate::component_kind;
+use crate::error::Result;
+use tch::{Kind as DType, Tensor};
+
+component_kind! {
+    /// How signal and noise are mixed over time on the variance-preserving path.
+    kind "noise_schedule", spec NoiseScheduleSpec, context<'a> BuildContext<'a>;
+
+    /// γ(t) = log-SNR, increasing on \[0, 1\] from noise (t = 0) to data (t = 1); alpha_bar = sigmoid(γ).
+    ///
+    /// One function is enough; a closed form of the others is faster and more exact.
+    pub trait NoiseSchedule {
+        /// Log-SNR at `t` (`[batch]`, in \[0, 1\]), same shape; finite at both ends. In the precision of `t`.
+        fn gamma(&self, t: &Tensor) -> Result<Tensor>;
+    }
+    provided {
+        /// dγ/dt at `t` (`[batch]`). By automatic differentiation unless a closed form is given.
+        fn gamma_prime(&self, t: &Tensor) -> Result<Tensor> {
+            let leaf = t.detach().set_requires_grad(true);
+            // Under training the graph is kept: a learnable schedule learns through γ' as well.
+            let recording = (&leaf * 1.0).requires_grad();
+            let total = tch::with_grad(|| -> Result<Tensor> {
+                let gamma = self.gamma(&leaf)?;
+                Ok(gamma.sum(gamma.kind()))
+            })?;
+            let grad = Tensor::f_run_backward(&[total], &[&leaf], recording, recording)?;
+            Ok(grad.into_iter().next().map_or_else(|| t.zeros_like(), |g| if g.defined() { g } else { t.zeros_like() }))
+        }
+        /// The time at which log-SNR is `gamma` (`[batch]`, between γ(0) and γ(1)); no gradient. By bisection
+        /// unless a closed form is given.
+        fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
+            tch::no_grad(|| {
+                let (mut low, mut high) = (gamma.zeros_like(), gamma.ones_like());
+                let halvings = if gamma.kind() == DType::Double { 60 } else { 30 };
+                for _ in 0..halvings {
+                    let middle = (&low + &high) * 0.5;
+                    let below = self.gamma(&middle)?.lt_tensor(gamma);
+                    low = middle.where_self(&below, &low);
+                    high = high.where_self(&below, &middle);
+                }
+                Ok((low + high) * 0.5)
+            })
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Solvers: from noise to data along a field.
+
+use crate::component_kind;
+use crate::error::Result;
+use tch::Tensor;
+
+/// The independent variable's nodes, from noise to data, in the field's clock (t, or γ).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// N + 1 increasing nodes.
+    pub nodes: Vec<f64>,
+}
+
+impl Grid {
+    /// `steps` equal steps from `from` to `to`; nodes are computed, not accumulated.
+    pub fn uniform(from: f64, to: f64, steps: usize) -> Self {
+        let n = steps.max(1);
+        let node = |i: usize| if i == n { to } else { from + (to - from) * i as f64 / n as f64 };
+        Self { nodes: (0..=n).map(node).collect() }
+    }
+
+    /// First node.
+    pub fn start(&self) -> f64 {
+        self.nodes.first().copied().unwrap_or(0.0)
+    }
+
+    /// Last node.
+    pub fn end(&self) -> f64 {
+        self.nodes.last().copied().unwrap_or(1.0)
+    }
+}
+
+/// What a solver integrates. The clock is the grid's: t or γ.
+pub trait Field {
+    /// dz/ds at state `z` (`[batch, …z_shape]`) and clock `s`.
+    fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor>;
+    /// The predicted clean latent at (`z`, `s`).
+    fn data(&self, z: &Tensor, s: f64) -> Result<Tensor>;
+}
+
+/// Sees every accepted state, the first included.
+pub trait Observer {
+    /// State `z` at clock `s`.
+    fn see(&mut self, s: f64, z: &Tensor);
+}
+
+impl Observer for () {
+    fn see(&mut self, _: f64, _: &Tensor) {}
+}
+
+/// Where a solver ended.
+#[derive(Debug)]
+pub struct Solution {
+    /// The final state, `[batch, …z_shape]`.
+    pub z: Tensor,
+    /// Evaluations of the field.
+    pub nfe: usize,
+    /// Steps that an adaptive solver tried and rejected.
+    pub rejected: usize,
+}
+
+component_kind! {
+    /// How samples are carried from noise to data.
+    kind "solver", spec SolverSpec, context<'a> ();
+
+    /// Integrates dz/ds = field over the grid.
+    pub trait Solver {
+        /// From `z0` at the grid's start to its end. Adaptive solvers choose their own nodes between.
+        fn integrate(&self, field: &dyn Field, z0: &Tensor, grid: &Grid, seen: &mut dyn Observer) -> Result<Solution>;
+        /// Order of convergence on smooth fields.
+        fn order(&self) -> Result<usize>;
+    }
+}
+
+/// The loop that fixed-step solvers share.
+#[derive(Debug)]
+pub struct FixedSteps;
+
+impl FixedSteps {
+    /// Walks the grid with `step(field, z, s, h)`, which costs `evaluations` of the field.
+    pub fn walk(
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        seen: &mut dyn Observer,
+        evaluations: usize,
+        step: impl Fn(&dyn Field, &Tensor, f64, f64) -> Result<Tensor>,
+    ) -> Result<Solution> {
+        let mut z = z0.shallow_clone();
+        seen.see(grid.start(), &z);
+        for pair in grid.nodes.windows(2) {
+            let (s, next) = (pair[0], pair[1]);
+            z = step(field, &z, s, next - s)?;
+            seen.see(next, &z);
+        }
+        Ok(Solution { z, nfe: evaluations * (grid.nodes.len() - 1), rejected: 0 })
+    }
+}

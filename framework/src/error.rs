@@ -1,0 +1,184 @@
+//! The one error type of the framework. Every message says what was wrong, where, and what would be
+//! right; [`Error::exit_code`] tells a program how to leave.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+/// A result of the framework.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, by who can put it right.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The experiment (a file, a flag, a library call) asks for something that cannot be.
+    #[error("{0}")]
+    Config(ConfigError),
+    /// A data file is missing, unreadable or holds something unexpected.
+    #[error("{}: {message}", path.display())]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what would be right.
+        message: String,
+    },
+    /// The device asked for is not there.
+    #[error("{0}")]
+    Device(String),
+    /// A component failed or panicked while it ran.
+    #[error("{kind} `{name}`: {message}")]
+    Component {
+        /// The component's kind, such as `noise_schedule`.
+        kind: &'static str,
+        /// The component's registered name.
+        name: String,
+        /// The first line of what it said.
+        message: String,
+    },
+    /// A file or folder could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, such as `write`.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The user asked the run to stop; it can be resumed.
+    #[error("interrupted; continue with `triflow resume --run {}`", run.display())]
+    Interrupted {
+        /// The run folder, whose last checkpoint is complete.
+        run: PathBuf,
+    },
+    /// Anything else that fails at run time.
+    #[error("{0}")]
+    Runtime(String),
+}
+
+/// A wrong configuration, with its place and a way out.
+#[derive(Debug, Default)]
+pub struct ConfigError {
+    /// What is wrong.
+    pub message: String,
+    /// The key, as `crn.network.hidden_dims[0]`; empty where no single key is to blame.
+    pub key: String,
+    /// Where the key was written: a file with its line, or a flag.
+    pub place: Option<String>,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        match (&self.place, self.key.is_empty()) {
+            (Some(place), false) => write!(f, "\n  at {} ({place})", self.key)?,
+            (Some(place), true) => write!(f, "\n  in {place}")?,
+            (None, false) => write!(f, "\n  at {}", self.key)?,
+            (None, true) => {}
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    /// A configuration error at `key` (a dotted path, or empty).
+    pub fn config(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Config(ConfigError {
+            key: key.into(),
+            message: message.into(),
+            ..ConfigError::default()
+        })
+    }
+
+    /// A data file that cannot be used.
+    pub fn data(path: &Path, message: impl Into<String>) -> Self {
+        Error::Data { path: path.to_owned(), message: message.into() }
+    }
+
+    /// A failure at run time.
+    pub fn runtime(message: impl Into<String>) -> Self {
+        Error::Runtime(message.into())
+    }
+
+    /// For `map_err` on file operations: `read(path).map_err(Error::io("read", path))`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Error::Io { action, path, source }
+    }
+
+    /// Adds advice to a configuration error; other errors pass unchanged.
+    pub fn help(self, help: impl Into<String>) -> Self {
+        match self {
+            Error::Config(e) => Error::Config(ConfigError { help: Some(help.into()), ..e }),
+            other => other,
+        }
+    }
+
+    /// 2 for usage, configuration and input, 130 for an interruption, 1 for a failure at run time.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Error::Config(_) | Error::Data { .. } | Error::Device(_) => 2,
+            Error::Interrupted { .. } => 130,
+            Error::Component { .. } | Error::Io { .. } | Error::Runtime(_) => 1,
+        }
+    }
+}
+
+impl From<tch::TchError> for Error {
+    fn from(e: tch::TchError) -> Self {
+        Error::Runtime(first_line(&e.to_string()))
+    }
+}
+
+/// LibTorch's messages carry some thirty C++ frames: the first line is shown, the rest is logged.
+pub(crate) fn first_line(text: &str) -> String {
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default().to_owned();
+    if lines.next().is_some() {
+        log::debug!("{text}");
+    }
+    first
+}
+
+/// The nearest of `known` to `word`, if one is near enough to be a slip of the pen.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|k| (strsim::damerau_levenshtein(&word.to_lowercase(), &k.to_lowercase()), k))
+        .filter(|(distance, k)| *distance <= 1 + k.len().max(word.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, k)| k)
+}
+
+/// "did you mean `cosine`? known: cosine, linear, …" for an unknown name.
+pub fn suggestion<'a>(word: &str, what: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    let all = known.clone().into_iter().collect::<Vec<_>>().join(", ");
+    match nearest(word, known) {
+        Some(near) => format!("did you mean `{near}`? known {what}: {all}"),
+        None => format!("known {what}: {all}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised_and_a_stranger_is_not() {
+        let known = ["cosine", "linear", "sigmoid"];
+        assert_eq!(nearest("cosin", known), Some("cosine"));
+        assert_eq!(nearest("liner", known), Some("linear"));
+        assert_eq!(nearest("fourier", known), None);
+    }
+
+    #[test]
+    fn a_configuration_error_says_where_and_how() {
+        let e = Error::config("crn.type", "unknown crn `vanila`").help("did you mean `vanilla`?");
+        assert_eq!(e.to_string(), "unknown crn `vanila`\n  at crn.type\n  help: did you mean `vanilla`?");
+        assert_eq!(e.exit_code(), 2);
+    }
+}

@@ -1,0 +1,31 @@
+//! triflow trains, samples and compares three ways to learn one continuous-time generative problem:
+//! flow matching (the network predicts the velocity), diffusion (the noise) and continuous-time (the
+//! clean target).
+//!
+//! This crate holds the traits, the registry and the engine, and knows no component by name. The
+//! built-in components live in `triflow-plugins`, the command in `triflow-cli`.
+
+// The macros speak of `triflow::…`, inside this crate too.
+extern crate self as triflow;
+
+pub mod component;
+pub mod error;
+pub mod path;
+pub mod registry;
+pub mod rng;
+
+#[doc(hidden)]
+pub use {inventory, schemars, serde, typetag};
+pub use {log, tch};
+
+pub use error::{Error, Result};
+pub use registry::{Component, Spec, registry};
+
+/// What a component author needs.
+pub mod prelude {
+    pub use crate::component::*;
+    pub use crate::error::{Error, Result};
+    pub use crate::path::{Clock, PathKind, PathPoint, rows};
+    pub use crate::registry::{Component, Spec};
+    pub use tch::{Tensor, nn};
+}

@@ -1,0 +1,282 @@
+//! The path from noise to data, z_t = a·data + b·noise, and what a prediction on it means.
+//!
+//! All is computed from log-SNR: alpha_bar = σ(γ) and 1 − alpha_bar = σ(−γ), never by subtraction.
+
+use crate::component::{NoiseSchedule, Objective};
+use crate::error::Result;
+use tch::Tensor;
+
+/// Which path the noise takes to the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PathKind {
+    /// a = t, b = 1 − t: straight lines, the path of flow matching.
+    Rectified,
+    /// a² = alpha_bar, b² = 1 − alpha_bar, from the noise schedule.
+    VariancePreserving,
+}
+
+/// The variable that a solver steps in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// Time t in \[0, 1\].
+    Time,
+    /// Log-SNR γ.
+    Gamma,
+}
+
+/// How close to t = 0 and t = 1 a clock goes where the end itself is singular.
+pub const END_GAP: f64 = 1e-5;
+
+/// One time of the path; every field `[batch]`.
+#[derive(Debug)]
+pub struct PathPoint {
+    /// The kind of path.
+    pub kind: PathKind,
+    /// Time.
+    pub t: Tensor,
+    /// Coefficient of the data.
+    pub a: Tensor,
+    /// Coefficient of the noise.
+    pub b: Tensor,
+    gamma: Option<Tensor>,
+    gamma_prime: Option<Tensor>,
+}
+
+impl PathPoint {
+    /// The rectified path at `t`.
+    pub fn rectified(t: &Tensor) -> Self {
+        Self {
+            kind: PathKind::Rectified,
+            t: t.shallow_clone(),
+            a: t.shallow_clone(),
+            b: t.neg() + 1.0,
+            gamma: None,
+            gamma_prime: None,
+        }
+    }
+
+    /// The variance-preserving path at `t`, from log-SNR and its derivative.
+    pub fn variance_preserving(t: &Tensor, gamma: Tensor, gamma_prime: Tensor) -> Self {
+        Self {
+            kind: PathKind::VariancePreserving,
+            t: t.shallow_clone(),
+            a: (gamma.log_sigmoid() * 0.5).exp(),
+            b: (gamma.neg().log_sigmoid() * 0.5).exp(),
+            gamma: Some(gamma),
+            gamma_prime: Some(gamma_prime),
+        }
+    }
+
+    /// Log-SNR γ = 2 ln(a/b).
+    pub fn gamma(&self) -> Tensor {
+        match &self.gamma {
+            Some(g) => g.shallow_clone(),
+            None => (self.a.log() - self.b.log()) * 2.0,
+        }
+    }
+
+    /// dγ/dt.
+    pub fn gamma_prime(&self) -> Tensor {
+        match &self.gamma_prime {
+            Some(g) => g.shallow_clone(),
+            None => (&self.a * &self.b).reciprocal() * 2.0,
+        }
+    }
+
+    /// SNR = e^γ = (a/b)².
+    pub fn snr(&self) -> Tensor {
+        match &self.gamma {
+            Some(g) => g.exp(),
+            None => (&self.a / &self.b).square(),
+        }
+    }
+
+    /// dSNR/dt = γ'·SNR.
+    pub fn snr_prime(&self) -> Tensor {
+        self.gamma_prime() * self.snr()
+    }
+
+    /// alpha_bar = σ(γ).
+    pub fn alpha_bar(&self) -> Tensor {
+        self.gamma().sigmoid()
+    }
+
+    /// 1 − alpha_bar = σ(−γ).
+    pub fn one_minus_alpha_bar(&self) -> Tensor {
+        self.gamma().neg().sigmoid()
+    }
+
+    /// (da/ds, db/ds) in the given clock.
+    pub fn rates(&self, clock: Clock) -> (Tensor, Tensor) {
+        match (self.kind, clock) {
+            (PathKind::Rectified, Clock::Time) => (self.a.ones_like(), self.b.ones_like().neg()),
+            // dt/dγ = t(1 − t)/2
+            (PathKind::Rectified, Clock::Gamma) => {
+                let rate = &self.a * &self.b * 0.5;
+                (rate.shallow_clone(), rate.neg())
+            }
+            (PathKind::VariancePreserving, _) => {
+                let a = &self.a * self.b.square() * 0.5;
+                let b = &self.b * self.a.square() * -0.5;
+                match clock {
+                    Clock::Gamma => (a, b),
+                    Clock::Time => {
+                        let rate = self.gamma_prime();
+                        (a * &rate, b * rate)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The path of a model.
+pub struct Path {
+    /// Its kind.
+    pub kind: PathKind,
+    /// The schedule that shapes the variance-preserving path.
+    pub schedule: Option<Box<dyn NoiseSchedule>>,
+}
+
+impl std::fmt::Debug for Path {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl Path {
+    /// The rectified path.
+    pub fn rectified() -> Self {
+        Self { kind: PathKind::Rectified, schedule: None }
+    }
+
+    /// The variance-preserving path of a schedule.
+    pub fn variance_preserving(schedule: Box<dyn NoiseSchedule>) -> Self {
+        Self { kind: PathKind::VariancePreserving, schedule: Some(schedule) }
+    }
+
+    /// The path at times `t` (`[batch]`).
+    pub fn at(&self, t: &Tensor) -> Result<PathPoint> {
+        match &self.schedule {
+            None => Ok(PathPoint::rectified(t)),
+            Some(s) => Ok(PathPoint::variance_preserving(t, s.gamma(t)?, s.gamma_prime(t)?)),
+        }
+    }
+
+    /// The times of log-SNR `gamma`.
+    pub fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
+        match &self.schedule {
+            None => Ok((gamma * 0.5).sigmoid()),
+            Some(s) => s.time_of(gamma),
+        }
+    }
+
+    /// The path at the single clock value `s`, in the precision and on the device of `like`.
+    pub fn at_clock(&self, s: f64, clock: Clock, like: &Tensor) -> Result<PathPoint> {
+        let s = like.new_full([1], s, (tch::Kind::Double, like.device()));
+        match clock {
+            Clock::Time => self.at(&s),
+            Clock::Gamma => {
+                let t = self.time_of(&s)?;
+                match &self.schedule {
+                    None => self.at(&t),
+                    // γ is given: only its derivative is asked of the schedule.
+                    Some(schedule) => {
+                        let rate = schedule.gamma_prime(&t)?;
+                        Ok(PathPoint::variance_preserving(&t, s, rate))
+                    }
+                }
+            }
+        }
+    }
+
+    /// (γ(0), γ(1)); infinite ends of the rectified path are cut off at [`END_GAP`].
+    pub fn gamma_range(&self) -> Result<(f64, f64)> {
+        match &self.schedule {
+            None => {
+                let end = 2.0 * ((1.0 - END_GAP) / END_GAP).ln();
+                Ok((-end, end))
+            }
+            Some(s) => {
+                let ends = Tensor::from_slice(&[0.0, 1.0]);
+                let gamma = s.gamma(&ends).or_else(|_| s.gamma(&ends.to_device(tch::Device::cuda_if_available())))?;
+                Ok((gamma.double_value(&[0]), gamma.double_value(&[1])))
+            }
+        }
+    }
+}
+
+/// What a network's output means at one point: output = p·data + q·noise, together with
+/// z = a·data + b·noise, solved for data, noise and velocity.
+#[derive(Debug)]
+pub struct Reading<'p> {
+    point: &'p PathPoint,
+    p: Tensor,
+    q: Tensor,
+    /// D = a·q − b·p.
+    determinant: Tensor,
+}
+
+impl<'p> Reading<'p> {
+    /// The reading of `objective` at `point`.
+    pub fn new(objective: &dyn Objective, point: &'p PathPoint) -> Result<Self> {
+        let (p, q) = objective.mix(point)?;
+        let determinant = &point.a * &q - &point.b * &p;
+        Ok(Self { point, p, q, determinant })
+    }
+
+    /// The point itself.
+    pub fn point(&self) -> &PathPoint {
+        self.point
+    }
+
+    /// D = a·q − b·p, `[batch]`: how an error of the output reaches the data, |∂data/∂output| = |b/D|.
+    pub fn determinant(&self) -> &Tensor {
+        &self.determinant
+    }
+
+    /// What the network should say: p·data + q·noise.
+    pub fn target(&self, data: &Tensor, noise: &Tensor) -> Tensor {
+        rows(&self.p, data) * data + rows(&self.q, noise) * noise
+    }
+
+    /// Data h = (q·z − b·output) / D.
+    pub fn data(&self, z: &Tensor, output: &Tensor) -> Tensor {
+        rows(&(&self.q / &self.determinant), z) * z - rows(&(&self.point.b / &self.determinant), z) * output
+    }
+
+    /// Noise e = (a·output − p·z) / D.
+    pub fn noise(&self, z: &Tensor, output: &Tensor) -> Tensor {
+        rows(&(&self.point.a / &self.determinant), z) * output - rows(&(&self.p / &self.determinant), z) * z
+    }
+
+    /// dz/ds along the probability-flow ODE, as two coefficients (of z and of the output), `[batch]` each.
+    pub fn derivative_coefficients(&self, clock: Clock) -> (Tensor, Tensor) {
+        let (a_rate, b_rate) = self.point.rates(clock);
+        let of_z = (&a_rate * &self.q - &b_rate * &self.p) / &self.determinant;
+        let of_output = (&b_rate * &self.point.a - &a_rate * &self.point.b) / &self.determinant;
+        (of_z, of_output)
+    }
+
+    /// dz/ds along the probability-flow ODE in the given clock.
+    pub fn derivative(&self, z: &Tensor, output: &Tensor, clock: Clock) -> Tensor {
+        let (of_z, of_output) = self.derivative_coefficients(clock);
+        rows(&of_z, z) * z + rows(&of_output, z) * output
+    }
+
+    /// Score ∇ log p_t(z) = −noise / b.
+    pub fn score(&self, z: &Tensor, output: &Tensor) -> Tensor {
+        self.noise(z, output) / rows(&self.point.b.neg(), z)
+    }
+}
+
+/// Reshapes `[batch]` (or `[]`) to `[batch, 1, …]` so that it multiplies the rows of `like`.
+pub fn rows(scalar: &Tensor, like: &Tensor) -> Tensor {
+    let mut shape = vec![1; like.dim()];
+    if scalar.dim() == 1 {
+        shape[0] = scalar.size()[0];
+    }
+    scalar.view(shape.as_slice())
+}

@@ -1,0 +1,209 @@
+//! [`Component`]: what a configuration field holds, a spec found by name in the registry.
+
+use super::kind::{Common, Kind, Vtable};
+use super::{Owner, registry};
+use crate::error::Result;
+use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use std::fmt::{self, Debug};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A component of kind `K` as configured: its spec and its owner's functions.
+///
+/// In YAML it is a map with `type: NAME` and the component's own keys, or the bare name. From Rust any
+/// spec converts: `Component::from(Cosine::default())`.
+pub struct Component<K: Kind + ?Sized> {
+    name: &'static str,
+    spec: Arc<K::Spec>,
+    common: K::Common,
+    vtable: &'static Vtable<K>,
+}
+
+impl<K: Kind + ?Sized> Component<K> {
+    /// A component from its parts; authors use `From<TheSpec>`, which [`component!`](crate::component!) writes.
+    pub fn from_parts(name: &'static str, spec: Box<K::Spec>, vtable: &'static Vtable<K>) -> Self {
+        Self { name, spec: spec.into(), common: K::Common::default(), vtable }
+    }
+
+    /// The component `name` of the registry, with its defaults.
+    pub fn named(name: &str) -> Result<Self> {
+        registry().find(K::NAME, name)?;
+        serde_yaml::from_value(serde_yaml::Value::from(name))
+            .map_err(|e| crate::Error::config("", e.to_string()))
+    }
+
+    /// The registered name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The keys that every component of the kind takes.
+    pub fn common(&self) -> &K::Common {
+        &self.common
+    }
+
+    /// The same component with other shared keys.
+    pub fn with_common(self, common: K::Common) -> Self {
+        Self { common, ..self }
+    }
+
+    /// Builds the thing that runs, in the owner's code.
+    pub fn build(&self, ctx: &K::Context<'_>) -> Result<Box<K>> {
+        (self.vtable.build)(&self.spec, Owner { kind: K::NAME, name: self.name }, ctx)
+    }
+}
+
+impl<K: Kind + ?Sized> Clone for Component<K> {
+    fn clone(&self) -> Self {
+        Self { name: self.name, spec: Arc::clone(&self.spec), common: self.common.clone(), vtable: self.vtable }
+    }
+}
+
+impl<K: Kind + ?Sized> Debug for Component<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.spec.fmt(f)
+    }
+}
+
+impl<K: Kind + ?Sized> PartialEq for Component<K> {
+    fn eq(&self, other: &Self) -> bool {
+        serde_yaml::to_value(self).ok() == serde_yaml::to_value(other).ok()
+    }
+}
+
+impl<K: Kind + ?Sized> serde::Serialize for Component<K> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if K::Common::KEYS.is_empty() {
+            return erased_serde::serialize(&*self.spec, serializer);
+        }
+        let to_map = |v: serde_yaml::Result<serde_yaml::Value>| match v {
+            Ok(serde_yaml::Value::Mapping(m)) => Ok(m),
+            Ok(_) => Ok(serde_yaml::Mapping::new()),
+            Err(e) => Err(serde::ser::Error::custom(e)),
+        };
+        let spec = to_map(erased_serde::serialize(&*self.spec, serde_yaml::value::Serializer))?;
+        let common = to_map(serde_yaml::to_value(&self.common))?;
+        let mut map = serializer.serialize_map(Some(spec.len() + common.len()))?;
+        for (key, value) in spec.iter().chain(&common) {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de, K: Kind + ?Sized> serde::Deserialize<'de> for Component<K> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ComponentVisitor(PhantomData))
+    }
+}
+
+struct ComponentVisitor<K: ?Sized>(PhantomData<fn() -> Box<K>>);
+
+impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
+    type Value = Component<K>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a {}: its name, or a map with `type: NAME`", K::NAME)
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Component<K>, E> {
+        read_named(name, de::value::MapDeserializer::new(std::iter::empty::<(String, String)>()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Component<K>, A::Error> {
+        let mut before = Vec::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "type" {
+                let name: String = map.next_value()?;
+                if before.is_empty() {
+                    // The usual case streams, so that error paths survive.
+                    return read_named(&name, map);
+                }
+                while let Some(entry) = map.next_entry::<String, serde_yaml::Value>()? {
+                    before.push(entry);
+                }
+                return read_named::<K, _, _>(&name, de::value::MapDeserializer::new(before.into_iter()))
+                    .map_err(|e: serde_yaml::Error| de::Error::custom(e));
+            }
+            before.push((key, map.next_value::<serde_yaml::Value>()?));
+        }
+        Err(de::Error::custom(format!(
+            "a {} needs `type: NAME`; known: {}",
+            K::NAME,
+            registry().list(Some(K::NAME)).iter().map(|e| e.info.name).collect::<Vec<_>>().join(", ")
+        )))
+    }
+}
+
+/// Reads the rest of a component's map with its owner's code.
+fn read_named<'de, K, A, E>(name: &str, rest: A) -> Result<Component<K>, E>
+where
+    K: Kind + ?Sized,
+    A: MapAccess<'de, Error = E>,
+    E: de::Error,
+{
+    let entry = registry().find(K::NAME, name).map_err(|e| match e {
+        crate::Error::Config(c) => {
+            E::custom(format!("{}; {}", c.message, c.help.unwrap_or_default()))
+        }
+        other => E::custom(other),
+    })?;
+    // SAFETY: the entry was found under the kind `K::NAME`.
+    let vtable = unsafe { entry.info.vtable.typed::<K>() };
+    let mut common = serde_yaml::Mapping::new();
+    let map = Rest { tag: Some(entry.info.name), map: rest, common: &mut common, keys: K::Common::KEYS };
+    let mut deserializer = <dyn erased_serde::Deserializer<'_>>::erase(de::value::MapAccessDeserializer::new(map));
+    let spec = (vtable.read)(&mut deserializer).map_err(E::custom)?;
+    drop(deserializer);
+    let common = serde_yaml::from_value(serde_yaml::Value::Mapping(common)).map_err(E::custom)?;
+    Ok(Component { name: entry.info.name, spec: spec.into(), common, vtable })
+}
+
+/// A map with `type: NAME` put in front for the owner's typetag, and the kind's shared keys set aside.
+struct Rest<'c, A> {
+    tag: Option<&'static str>,
+    map: A,
+    common: &'c mut serde_yaml::Mapping,
+    keys: &'static [&'static str],
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        if self.tag.is_some() {
+            return seed.deserialize("type".into_deserializer()).map(Some);
+        }
+        while let Some(key) = self.map.next_key::<String>()? {
+            if self.keys.contains(&key.as_str()) {
+                let value: serde_yaml::Value = self.map.next_value()?;
+                self.common.insert(key.into(), value);
+            } else {
+                return seed.deserialize(key.into_deserializer()).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        match self.tag.take() {
+            Some(name) => seed.deserialize(name.into_deserializer()),
+            None => self.map.next_value_seed(seed),
+        }
+    }
+}
+
+impl<K: Kind + ?Sized> schemars::JsonSchema for Component<K> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        K::NAME.into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "$ref": format!("#/$defs/{}", K::NAME) })
+    }
+}

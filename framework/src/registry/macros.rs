@@ -1,0 +1,218 @@
+//! The macros with which kinds, components and groups of parameters are declared.
+
+/// Declares a kind of component: its registered name and the trait of what is built.
+///
+/// Every method takes `&self` and returns a `Result`, so that a panic inside can become an error.
+/// Required methods stand in the trait, those with a default body under `provided`. The macro also
+/// writes the spec trait, the guard around what is built, and the registration.
+#[macro_export]
+macro_rules! component_kind {
+    (
+        $(#[doc = $doc:literal])*
+        kind $kind:literal, spec $Spec:ident, context<$lt:lifetime> $Ctx:ty $(, common $Common:ty)?;
+        $(#[$tm:meta])*
+        pub trait $Built:ident {
+            $(
+                $(#[$rm:meta])*
+                fn $rf:ident(&self $(, $ra:ident : $rat:ty)* $(,)?) -> Result<$rr:ty>;
+            )*
+        }
+        $(provided {
+            $(
+                $(#[$pm:meta])*
+                fn $pf:ident(&$pself:ident $(, $pa:ident : $pat:ty)* $(,)?) -> Result<$pr:ty> $body:block
+            )*
+        })?
+    ) => {
+        $(#[doc = $doc])*
+        $(#[$tm])*
+        pub trait $Built {
+            $($(#[$rm])* fn $rf(&self $(, $ra: $rat)*) -> $crate::Result<$rr>;)*
+            $($($(#[$pm])* fn $pf(&$pself $(, $pa: $pat)*) -> $crate::Result<$pr> $body)*)?
+        }
+
+        /// The spec side of the kind; [`component!`](crate::component!) implements it.
+        #[doc(hidden)]
+        #[typetag::serde(tag = "type")]
+        pub trait $Spec: ::std::fmt::Debug + Send + Sync {
+            fn build_unguarded(
+                &self,
+                ctx: &<dyn $Built + 'static as $crate::registry::Kind>::Context<'_>,
+            ) -> $crate::Result<Box<dyn $Built>>;
+        }
+
+        impl $crate::registry::Kind for dyn $Built {
+            const NAME: &'static str = $kind;
+            type Spec = dyn $Spec;
+            type Context<$lt> = $Ctx;
+            type Common = $crate::component_kind!(@common $($Common)?);
+
+            fn read(
+                from: &mut dyn erased_serde::Deserializer<'_>,
+            ) -> ::std::result::Result<Box<dyn $Spec>, erased_serde::Error> {
+                erased_serde::deserialize(from)
+            }
+
+            fn build(
+                spec: &dyn $Spec,
+                owner: $crate::registry::Owner,
+                ctx: &Self::Context<'_>,
+            ) -> $crate::Result<Box<dyn $Built>> {
+                struct Guarded {
+                    inner: Box<dyn $Built>,
+                    owner: $crate::registry::Owner,
+                }
+                impl $Built for Guarded {
+                    $(fn $rf(&self $(, $ra: $rat)*) -> $crate::Result<$rr> {
+                        $crate::registry::guard(self.owner, || self.inner.$rf($($ra),*))
+                    })*
+                    $($(fn $pf(&self $(, $pa: $pat)*) -> $crate::Result<$pr> {
+                        $crate::registry::guard(self.owner, || self.inner.$pf($($pa),*))
+                    })*)?
+                }
+                $crate::registry::guard(owner, || spec.build_unguarded(ctx))
+                    .map(|inner| Box::new(Guarded { inner, owner }) as Box<dyn $Built>)
+            }
+
+            fn vtable() -> &'static $crate::registry::Vtable<Self> {
+                $crate::registry::Vtable::<Self>::OWN
+            }
+        }
+
+        inventory::submit! {
+            $crate::registry::KindRegistration {
+                name: $kind,
+                docs: &[$($doc),*],
+                common_schema: || $crate::registry::schema_text::<$crate::component_kind!(@common $($Common)?)>(),
+            }
+        }
+    };
+    (@common) => { $crate::registry::NoCommon };
+    (@common $Common:ty) => { $Common };
+}
+
+/// Declares a group of parameters: a public serde struct with its defaults beside its fields,
+/// unknown keys refused.
+///
+/// ```
+/// triflow::parameters! {
+///     /// Where to stop.
+///     pub struct Limits {
+///         /// Most steps.
+///         pub steps: usize = 100,
+///     }
+/// }
+/// assert_eq!(Limits::default().steps, 100);
+/// ```
+#[macro_export]
+macro_rules! parameters {
+    (
+        $(#[$m:meta])*
+        pub struct $S:ident {
+            $($(#[$fm:meta])* pub $f:ident : $t:ty = $d:expr),* $(,)?
+        }
+    ) => {
+        $(#[$m])*
+        #[derive(Clone, Debug, PartialEq, $crate::serde::Serialize, $crate::serde::Deserialize, $crate::schemars::JsonSchema)]
+        #[serde(crate = "triflow::serde", default, deny_unknown_fields)]
+        #[schemars(crate = "triflow::schemars")]
+        pub struct $S {
+            $($(#[$fm])* pub $f: $t,)*
+        }
+
+        impl Default for $S {
+            fn default() -> Self {
+                Self { $($f: $d,)* }
+            }
+        }
+    };
+}
+
+/// Declares and registers a component: a group of parameters with a kind and a name. Beside it the
+/// author implements [`Spec`](crate::registry::Spec), one function.
+///
+/// ```
+/// use triflow::prelude::*;
+///
+/// triflow::component! {
+///     /// Log-SNR that rises in a straight line.
+///     pub struct Straight: NoiseSchedule, NoiseScheduleSpec = "straight" {
+///         /// log-SNR at t = 1; at t = 0 it is the negative.
+///         pub end: f64 = 5.0,
+///     }
+/// }
+///
+/// impl Spec<dyn NoiseSchedule> for Straight {
+///     fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+///         Ok(Box::new(self.clone()))
+///     }
+/// }
+///
+/// impl NoiseSchedule for Straight {
+///     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
+///         Ok((t * 2.0 - 1.0) * self.end)
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! component {
+    (
+        $(#[doc = $doc:literal])*
+        $(#[reference = $reference:literal])?
+        $(#[aliases($($alias:literal),*)])?
+        $(#[example = $example:literal])?
+        pub struct $S:ident : $Built:ident, $SpecTrait:ident = $name:tt {
+            $($(#[$fm:meta])* pub $f:ident : $t:ty = $d:expr),* $(,)?
+        }
+    ) => {
+        $crate::parameters! {
+            $(#[doc = $doc])*
+            pub struct $S { $($(#[$fm])* pub $f: $t = $d),* }
+        }
+
+        const _: () = {
+            use $crate::{inventory, typetag, component::{$Built as _, $SpecTrait}};
+
+            #[typetag::serde(name = $name)]
+            impl $SpecTrait for $S {
+                fn build_unguarded(
+                    &self,
+                    ctx: &<dyn $crate::component::$Built + 'static as $crate::registry::Kind>::Context<'_>,
+                ) -> $crate::Result<Box<dyn $crate::component::$Built>> {
+                    $crate::registry::Spec::build(self, ctx)
+                }
+            }
+
+            impl From<$S> for $crate::registry::Component<dyn $crate::component::$Built> {
+                fn from(spec: $S) -> Self {
+                    Self::from_parts(
+                        $name,
+                        Box::new(spec),
+                        <dyn $crate::component::$Built as $crate::registry::Kind>::vtable(),
+                    )
+                }
+            }
+
+            inventory::submit! {
+                $crate::registry::Registration {
+                    kind: <dyn $crate::component::$Built as $crate::registry::Kind>::NAME,
+                    name: $name,
+                    aliases: &[$($($alias),*)?],
+                    docs: &[$($doc),*],
+                    reference: concat!($($reference)?),
+                    schema: || $crate::registry::schema_text::<$S>(),
+                    example: || {
+                        let example = concat!($($example)?);
+                        if example.is_empty() {
+                            let spec = $crate::registry::Component::<dyn $crate::component::$Built>::from(<$S>::default());
+                            $crate::registry::example_text(&spec)
+                        } else {
+                            String::from(example)
+                        }
+                    },
+                    vtable: $crate::registry::Vtable::<dyn $crate::component::$Built>::erased(),
+                }
+            }
+        };
+    };
+}

@@ -1,0 +1,159 @@
+//! The one mechanism behind every kind of component.
+//!
+//! A component is two types: a small serde struct, the *spec* (what YAML says), and the *built thing*
+//! (what runs). [`component_kind!`](crate::component_kind) declares a kind, [`component!`](crate::component!)
+//! declares and registers a component, and [`Component`] is what a configuration field holds. Listing,
+//! look-up, suggestions, schema and examples all come from the same registration.
+
+mod component;
+mod guard;
+mod kind;
+mod macros;
+mod schema;
+
+pub use component::Component;
+pub use guard::{Owner, guard, guard_engine};
+pub use kind::{Common, Kind, NoCommon, Spec, Vtable};
+pub use schema::{example_text, experiment_schema, is_component_of, properties_of, schema_text};
+
+use crate::error::{Error, Result, suggestion};
+use std::collections::BTreeMap;
+use std::sync::{OnceLock, PoisonError, RwLock};
+
+/// What one component says of itself; made by [`component!`](crate::component!).
+#[derive(Debug)]
+pub struct Registration {
+    /// The kind's name, such as `noise_schedule`.
+    pub kind: &'static str,
+    /// The name in YAML.
+    pub name: &'static str,
+    /// Further names that mean the same.
+    pub aliases: &'static [&'static str],
+    /// The doc comment, line by line.
+    pub docs: &'static [&'static str],
+    /// The paper or text that it comes from; may be empty.
+    pub reference: &'static str,
+    /// JSON schema of the spec, as text.
+    pub schema: fn() -> String,
+    /// The spec with its defaults, as YAML.
+    pub example: fn() -> String,
+    /// The owner's functions, typed by the kind.
+    pub vtable: kind::ErasedVtable,
+}
+inventory::collect!(Registration);
+
+/// What one kind says of itself; made by [`component_kind!`](crate::component_kind).
+#[derive(Debug)]
+pub struct KindRegistration {
+    /// The kind's name, as in error messages and `triflow list KIND`.
+    pub name: &'static str,
+    /// The doc comment, line by line.
+    pub docs: &'static [&'static str],
+    /// JSON schema of the keys that every component of the kind takes, as text; `{}` for none.
+    pub common_schema: fn() -> String,
+}
+inventory::collect!(KindRegistration);
+
+/// The lowest layer of every experiment, as YAML. A crate of components submits one.
+#[derive(Debug)]
+pub struct Defaults(pub &'static str);
+inventory::collect!(Defaults);
+
+/// A registered component, as the host sees it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What the component says of itself.
+    pub info: &'static Registration,
+    /// `built-in`, or the library that it came from.
+    pub origin: String,
+}
+
+impl Entry {
+    /// The first paragraph of the doc comment.
+    pub fn summary(&self) -> String {
+        paragraph(self.info.docs)
+    }
+
+    /// The whole doc comment.
+    pub fn description(&self) -> String {
+        let lines: Vec<_> = self.info.docs.iter().map(|l| l.strip_prefix(' ').unwrap_or(l)).collect();
+        lines.join("\n")
+    }
+
+    /// Whether `name` is this component's name or one of its aliases.
+    pub fn answers_to(&self, name: &str) -> bool {
+        self.info.name == name || self.info.aliases.contains(&name)
+    }
+}
+
+fn paragraph(docs: &[&str]) -> String {
+    let lines: Vec<_> = docs.iter().map(|l| l.trim()).take_while(|l| !l.is_empty()).collect();
+    lines.join(" ")
+}
+
+/// Every component that this process knows. One process has one registry, owned by the host.
+#[derive(Debug, Default)]
+pub struct Registry {
+    entries: RwLock<Vec<Entry>>,
+}
+
+/// The process-wide registry.
+pub fn registry() -> &'static Registry {
+    static REGISTRY: OnceLock<&'static Registry> = OnceLock::new();
+    REGISTRY.get_or_init(|| {
+        let registry: &'static Registry = Box::leak(Box::default());
+        registry.add_own("built-in");
+        registry
+    })
+}
+
+impl Registry {
+    /// Adds every component linked into this copy of the framework.
+    fn add_own(&self, origin: &str) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        for info in inventory::iter::<Registration> {
+            entries.push(Entry { info, origin: origin.to_owned() });
+        }
+        // inventory's order is the linker's.
+        entries.sort_by_key(|e| (e.info.kind, e.info.name));
+    }
+
+    /// The components of `kind` (all for `None`), sorted by kind and name.
+    pub fn list(&self, kind: Option<&str>) -> Vec<Entry> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().filter(|e| kind.is_none_or(|k| e.info.kind == k)).cloned().collect()
+    }
+
+    /// The component of `kind` called `name`; an unknown name answers with the nearest.
+    pub fn find(&self, kind: &str, name: &str) -> Result<Entry> {
+        let all = self.list(Some(kind));
+        all.iter().find(|e| e.answers_to(name)).cloned().ok_or_else(|| {
+            let known: Vec<_> = all.iter().map(|e| e.info.name).collect();
+            Error::config("", format!("unknown {kind} `{name}`"))
+                .help(suggestion(name, &plural(kind), known.iter().copied()))
+        })
+    }
+
+    /// Every kind with its one-paragraph description, sorted.
+    pub fn kinds(&self) -> BTreeMap<&'static str, String> {
+        inventory::iter::<KindRegistration>.into_iter().map(|k| (k.name, paragraph(k.docs))).collect()
+    }
+
+    /// Checks a kind's name; an unknown one answers with the nearest.
+    pub fn check_kind(&self, kind: &str) -> Result<&'static str> {
+        let kinds = self.kinds();
+        kinds.keys().find(|k| **k == kind).copied().ok_or_else(|| {
+            Error::config("", format!("unknown kind of component `{kind}`"))
+                .help(suggestion(kind, "kinds", kinds.keys().copied()))
+        })
+    }
+}
+
+/// The lowest layer of every experiment.
+pub fn default_layers() -> impl Iterator<Item = &'static str> {
+    inventory::iter::<Defaults>.into_iter().map(|d| d.0)
+}
+
+fn plural(kind: &str) -> String {
+    format!("{}s", kind.replace('_', " "))
+}

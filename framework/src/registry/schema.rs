@@ -1,0 +1,101 @@
+//! JSON schema of whole experiments, assembled from what each component says of itself.
+
+use super::{Registration, registry};
+use serde_json::{Map, Value, json};
+
+/// The schema of a spec or a group of parameters, as text.
+#[doc(hidden)]
+pub fn schema_text<T: schemars::JsonSchema>() -> String {
+    schema_of::<T>().to_string()
+}
+
+/// The YAML of a spec.
+#[doc(hidden)]
+pub fn example_text<T: serde::Serialize>(spec: &T) -> String {
+    serde_yaml::to_string(spec).unwrap_or_default()
+}
+
+fn schema_of<T: schemars::JsonSchema>() -> Value {
+    let mut settings = schemars::generate::SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    settings.meta_schema = None;
+    settings.into_generator().into_root_schema_for::<T>().into()
+}
+
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::Null)
+}
+
+/// The schema of one component's own keys and the shared keys of its kind, as a JSON object with
+/// `properties`.
+pub fn properties_of(info: &Registration) -> Map<String, Value> {
+    let mut properties = object(parse(&(info.schema)())["properties"].take());
+    for kind in inventory::iter::<super::KindRegistration> {
+        if kind.name == info.kind {
+            properties.extend(object(parse(&(kind.common_schema)())["properties"].take()));
+        }
+    }
+    properties
+}
+
+/// Whether a property's schema is a component, and of which kind.
+pub fn is_component_of(property: &Value) -> Option<&str> {
+    property["$ref"].as_str()?.strip_prefix("#/$defs/")
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The schema of an experiment file, every registered component included. `root` is the schema of
+/// the experiment struct; every key is optional in a file.
+pub fn experiment_schema<Root: schemars::JsonSchema>() -> Value {
+    let mut root = schema_of::<Root>();
+    if let Some(map) = root.as_object_mut() {
+        map.remove("required");
+        map.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
+        let defs: Map<String, Value> =
+            registry().kinds().keys().map(|kind| ((*kind).to_owned(), kind_schema(kind))).collect();
+        map.insert("$defs".into(), Value::Object(defs));
+    }
+    root
+}
+
+fn kind_schema(kind: &str) -> Value {
+    let entries = registry().list(Some(kind));
+    let names: Vec<&str> =
+        entries.iter().flat_map(|e| std::iter::once(e.info.name).chain(e.info.aliases.iter().copied())).collect();
+    // One `if` a component: an editor completes its keys, and an error is about the one component
+    // that was meant.
+    let cases: Vec<Value> = entries
+        .iter()
+        .map(|e| {
+            let mut properties = Map::new();
+            let own: Vec<&str> = std::iter::once(e.info.name).chain(e.info.aliases.iter().copied()).collect();
+            properties.insert("type".into(), json!({ "enum": own }));
+            properties.extend(properties_of(e.info));
+            json!({
+                "if": { "properties": { "type": { "enum": own } }, "required": ["type"] },
+                "then": {
+                    "description": e.summary(),
+                    "properties": properties,
+                    "additionalProperties": false,
+                },
+            })
+        })
+        .collect();
+    json!({
+        "oneOf": [
+            { "type": "string", "enum": names },
+            {
+                "type": "object",
+                "properties": { "type": { "type": "string", "enum": names } },
+                "required": ["type"],
+                "allOf": cases,
+            },
+        ]
+    })
+}
