@@ -1,0 +1,140 @@
+//! Axes: where a value falls between the ends, and which round values are marked on the way.
+
+use super::style::{fixed, number, power_of_ten};
+
+/// One axis, straight or logarithmic; `lo` may be the larger end, which then comes first.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Axis {
+    pub lo: f64,
+    pub hi: f64,
+    pub log: bool,
+    /// The distance of the marks, where it must not be chosen freely.
+    pub step: Option<f64>,
+    /// Only whole numbers are marked.
+    pub whole: bool,
+}
+
+impl Axis {
+    pub fn linear((lo, hi): (f64, f64)) -> Self {
+        Axis { lo, hi, log: false, step: None, whole: false }
+    }
+
+    /// A logarithmic axis; both ends must be positive.
+    pub fn log((lo, hi): (f64, f64)) -> Self {
+        Axis { log: true, ..Axis::linear((lo, hi)) }
+    }
+
+    /// An axis that counts, such as epochs.
+    pub fn counting(range: (f64, f64)) -> Self {
+        Axis { whole: true, ..Axis::linear(range) }
+    }
+
+    /// The part of the way from `lo` to `hi` at which `v` lies.
+    pub fn share(&self, v: f64) -> f64 {
+        if self.log { (v.ln() - self.lo.ln()) / (self.hi.ln() - self.lo.ln()) } else { (v - self.lo) / (self.hi - self.lo) }
+    }
+
+    pub fn contains(&self, v: f64) -> bool {
+        v >= self.lo.min(self.hi) && v <= self.lo.max(self.hi)
+    }
+
+    /// About `wanted` round values within the axis, with how they are written.
+    pub fn ticks(&self, wanted: f64) -> Vec<(f64, String)> {
+        let (lo, hi) = (self.lo.min(self.hi), self.lo.max(self.hi));
+        if !(lo.is_finite() && hi.is_finite()) || hi <= lo {
+            return Vec::new();
+        }
+        if self.log && hi / lo >= 4.0 {
+            return log_ticks(lo, hi, wanted);
+        }
+        let mut step = self.step.unwrap_or_else(|| nice_step(hi - lo, wanted));
+        if self.whole {
+            step = step.max(1.0);
+        }
+        let first = (lo / step - 1e-9).ceil() as i64;
+        let last = (hi / step + 1e-9).floor() as i64;
+        if last - first > 200 {
+            return Vec::new();
+        }
+        let decimals = (-step.log10() + 1e-9).ceil().max(0.0) as usize;
+        let large = lo.abs().max(hi.abs());
+        let plain = large < 1e5 && decimals <= 5;
+        let digits = (large / step).log10().ceil().max(1.0) as usize + 1;
+        (first..=last)
+            .map(|i| {
+                let v = i as f64 * step;
+                (v, if plain || self.whole { fixed(v, decimals) } else { number(v, digits) })
+            })
+            .collect()
+    }
+}
+
+/// 1, 2 or 5 times a power of ten, so that about `wanted` steps fit into `range`.
+pub(super) fn nice_step(range: f64, wanted: f64) -> f64 {
+    let rough = range / wanted.max(1.0);
+    let unit = 10f64.powf(rough.log10().floor());
+    match rough / unit {
+        r if r <= 1.001 => unit,
+        r if r <= 2.1 => 2.0 * unit,
+        r if r <= 5.2 => 5.0 * unit,
+        _ => 10.0 * unit,
+    }
+}
+
+fn log_ticks(lo: f64, hi: f64, wanted: f64) -> Vec<(f64, String)> {
+    let (first, last) = ((lo.log10() - 1e-9).floor() as i32, (hi.log10() + 1e-9).ceil() as i32);
+    let decades = hi.log10() - lo.log10();
+    let plain = lo >= 0.9e-3 && hi <= 2e4;
+    let write = |mantissa: i32, exponent: i32| {
+        let value = f64::from(mantissa) * 10f64.powi(exponent);
+        match (plain, mantissa) {
+            (true, _) => fixed(value, (-exponent).max(0) as usize),
+            (false, 1) => power_of_ten(exponent),
+            (false, m) => format!("{m}·{}", power_of_ten(exponent)),
+        }
+    };
+    let every = (decades / wanted.max(1.0)).ceil().max(1.0) as i32;
+    let mantissas: &[i32] = if decades < 0.45 * wanted { &[1, 2, 5] } else { &[1] };
+    (first..=last)
+        .filter(|e| e.rem_euclid(every) == 0)
+        .flat_map(|e| mantissas.iter().map(move |m| (*m, e)))
+        .map(|(m, e)| (f64::from(m) * 10f64.powi(e), write(m, e)))
+        .filter(|(v, _)| *v >= lo * 0.999_999 && *v <= hi * 1.000_001)
+        .collect()
+}
+
+/// Widens one of two ranges so that a unit is as long along both, on a plot of this size in pixels.
+pub(super) fn equal_aspect(x: (f64, f64), y: (f64, f64), width: f64, height: f64) -> [(f64, f64); 2] {
+    let unit = ((x.1 - x.0) / width).max((y.1 - y.0) / height);
+    let around = |(lo, hi): (f64, f64), pixels: f64| {
+        let (middle, half) = ((lo + hi) / 2.0, unit * pixels / 2.0);
+        (middle - half, middle + half)
+    };
+    [around(x, width), around(y, height)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(axis: Axis, wanted: f64) -> Vec<String> {
+        axis.ticks(wanted).into_iter().map(|t| t.1).collect()
+    }
+
+    #[test]
+    fn marks_are_round() {
+        assert_eq!(names(Axis::linear((-1.13, 2.07)), 4.0), ["−1", "0", "1", "2"]);
+        assert_eq!(names(Axis::linear((1.0, 0.0)), 5.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(names(Axis::log((0.03, 40.0)), 5.0), ["0.1", "1", "10"]);
+        assert_eq!(names(Axis::log((0.03, 0.4)), 5.0), ["0.05", "0.1", "0.2"]);
+        assert_eq!(names(Axis::counting((0.5, 1.5)), 5.0), ["1"]);
+        assert!(Axis::linear((f64::NAN, 1.0)).ticks(5.0).is_empty());
+    }
+
+    #[test]
+    fn a_unit_is_as_long_on_both_axes() {
+        let [x, y] = equal_aspect((0.0, 1.0), (-5.0, 5.0), 300.0, 200.0);
+        assert!((300.0 / (x.1 - x.0) - 200.0 / (y.1 - y.0)).abs() < 1e-9);
+        assert!(x.0 <= 0.0 && x.1 >= 1.0 && y == (-5.0, 5.0));
+    }
+}

@@ -1,0 +1,97 @@
+//! Pictures of training and sampling, written as PNG files. Every function takes plain numbers and a
+//! title, never a tensor or a run, so that it serves the framework, its plugins and a notebook alike.
+//! Values that are not finite are left out and counted in the picture; data with nothing to show are
+//! an error, and a file appears whole or not at all.
+
+use crate::{Error, Result};
+
+mod axis;
+mod canvas;
+mod data_view;
+mod diagnostics;
+mod figure;
+mod groups;
+mod latent;
+mod loss;
+mod panel;
+mod png;
+mod predictions;
+mod regression;
+mod samples;
+mod stats;
+mod style;
+#[cfg(test)]
+mod tests;
+mod text;
+mod trajectories;
+
+pub use data_view::{DataView, data_visualization};
+pub use diagnostics::trajectory_diagnostics;
+pub use latent::latent_trajectories;
+pub use loss::{LossTrends, Term, loss_trends};
+pub use predictions::{Predicted, PredictionView, predictions};
+pub use samples::{SampleView, samples};
+pub use trajectories::{TrajectoryView, trajectories};
+
+/// Points of any dimension, row by row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Points {
+    /// The coordinates, `[n, dim]` in row-major order.
+    pub values: Vec<f64>,
+    /// The number of coordinates of each point.
+    pub dim: usize,
+}
+
+impl Points {
+    /// Points from their coordinates, `[n, dim]` in row-major order.
+    pub fn new(values: Vec<f64>, dim: usize) -> Self {
+        Points { values, dim }
+    }
+
+    /// The number of points.
+    pub fn len(&self) -> usize {
+        self.values.len().checked_div(self.dim).unwrap_or(0)
+    }
+
+    /// Whether there are no points.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The coordinates of point `i`.
+    fn row(&self, i: usize) -> &[f64] {
+        &self.values[i * self.dim..(i + 1) * self.dim]
+    }
+
+    /// Coordinate `j` of every point.
+    fn column(&self, j: usize) -> impl Iterator<Item = f64> + '_ {
+        self.values.iter().skip(j).step_by(self.dim.max(1)).copied()
+    }
+
+    /// The points at `indices`.
+    fn select(&self, indices: &[usize]) -> Points {
+        Points { values: indices.iter().flat_map(|i| self.row(*i)).copied().collect(), dim: self.dim }
+    }
+
+    /// Whether there is something to draw: whole rows, and a finite value among them.
+    fn check(&self, what: &str) -> Result<()> {
+        if self.dim == 0 || !self.values.len().is_multiple_of(self.dim) {
+            let (len, dim) = (self.values.len(), self.dim);
+            return Err(Error::runtime(format!("{what}: {len} values are not rows of {dim}")));
+        }
+        if !self.values.iter().any(|v| v.is_finite()) {
+            return Err(Error::runtime(format!("{what}: nothing to draw, there is no finite value")));
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is one label a point.
+fn check_labels(labels: Option<&[usize]>, points: &Points, what: &str) -> Result<()> {
+    match labels {
+        Some(labels) if labels.len() != points.len() => {
+            Err(Error::runtime(format!("{what}: {} labels for {} points", labels.len(), points.len())))
+        }
+        _ => Ok(()),
+    }
+}

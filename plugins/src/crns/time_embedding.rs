@@ -1,0 +1,61 @@
+//! Sinusoidal features of time.
+
+use triflow::prelude::*;
+
+triflow::parameters! {
+    /// Sinusoidal features of time: sin(S·w_i·t) and cos(S·w_i·t) with w_i from 1 down to 1/10000,
+    /// geometrically (Vaswani et al. 2017, arXiv 1706.03762).
+    pub struct TimeEmbedding {
+        /// Number of features, even, at least 4.
+        pub dim: i64 = 64,
+        /// S: how fast the features turn over t in [0, 1]; 1000 is usual for images, lower is smoother.
+        pub scale: f64 = 10.0,
+    }
+}
+
+/// Longest period, as a ratio to the shortest.
+const MAX_PERIOD: f64 = 1e4;
+
+impl TimeEmbedding {
+    /// The frequencies S·w_i, `[dim / 2]`, in the precision and on the device of `vars`.
+    pub fn frequencies(&self, vars: &nn::Path) -> Result<Tensor> {
+        if self.dim < 4 || self.dim % 2 != 0 {
+            return Err(Error::config("time_embedding.dim", format!("needs an even number of at least 4, got {}", self.dim)));
+        }
+        let half = self.dim / 2;
+        let w: Vec<f64> =
+            (0..half).map(|i| self.scale * MAX_PERIOD.powf(-(i as f64) / (half - 1) as f64)).collect();
+        Ok(Tensor::from_slice(&w).to_kind(vars.kind()).to_device(vars.device()))
+    }
+}
+
+/// `[batch]` → `[batch, dim]`: sines, then cosines.
+pub fn embed(time: &Tensor, frequencies: &Tensor) -> Tensor {
+    let angle = time.to_kind(frequencies.kind()).unsqueeze(-1) * frequencies;
+    Tensor::cat(&[angle.sin(), angle.cos()], -1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use triflow::tch::{Device, Kind};
+
+    /// Origin of the vectors: an independent numpy script, see `tests/golden`.
+    #[test]
+    fn features_equal_the_golden_vectors() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/networks.json")).unwrap();
+        let g = &golden["time_embedding"];
+        let t: Vec<f64> = serde_json::from_value(g["t"].clone()).unwrap();
+        for (scale, key) in [(1000.0, "value"), (100.0, "value_scale_100")] {
+            let mut vs = nn::VarStore::new(Device::Cpu);
+            vs.set_kind(Kind::Double);
+            let w = TimeEmbedding { dim: 8, scale }.frequencies(&vs.root()).unwrap();
+            let ours: Vec<Vec<f64>> = Vec::try_from(embed(&Tensor::from_slice(&t), &w)).unwrap();
+            let expected: Vec<Vec<f64>> = serde_json::from_value(g[key].clone()).unwrap();
+            for (a, b) in ours.iter().flatten().zip(expected.iter().flatten()) {
+                assert!((a - b).abs() < 1e-10, "{a} {b}");
+            }
+        }
+    }
+}

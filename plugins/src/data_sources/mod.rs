@@ -1,0 +1,5 @@
+//! Data sources: where x and y come from.
+
+mod two_moons;
+
+pub use two_moons::TwoMoons;

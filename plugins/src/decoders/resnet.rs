@@ -1,0 +1,29 @@
+//! Residual blocks.
+
+use super::{Head, headed};
+use crate::layers::{self, Activation, flat};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Residual blocks h + W2·act(W1·norm(h)) over the flattened latent.
+    #[reference = "He et al. 2016, arXiv 1603.05027"]
+    pub struct Resnet: Decoder, DecoderSpec = "resnet" {
+        /// Width of every block.
+        pub width: i64 = 64,
+        /// Number of blocks.
+        pub blocks: i64 = 2,
+        /// Activation inside each block.
+        pub activation: Activation = Activation::Swish,
+        /// Dropout inside each block, in [0, 1).
+        pub dropout: f64 = 0.0,
+        /// What stands at the end.
+        pub head: Head = Head::Linear,
+    }
+}
+
+impl Spec<dyn Decoder> for Resnet {
+    fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
+        let body = layers::ResNet::new(&ctx.vars, flat(ctx.latent()?), self.width, self.blocks, self.activation, self.dropout)?;
+        headed(ctx, "resnet", self.width, self.head, move |z: &Tensor, pass: Pass| body.forward(z, pass))
+    }
+}

@@ -1,0 +1,34 @@
+//! The latent is the target itself.
+
+use triflow::prelude::*;
+
+triflow::component! {
+    /// The latent is the target itself.
+    pub struct Identity: Encoder, EncoderSpec = "identity" {}
+}
+
+impl Spec<dyn Encoder> for Identity {
+    fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Encoder>> {
+        let shape = ctx.target_shape.clone();
+        match &ctx.latent_shape {
+            Some(given) if *given != shape => Err(Error::config(
+                "latent_shape",
+                format!("encoder `identity` keeps the target's shape {}, but latent_shape is {}", shape_text(&shape), shape_text(given)),
+            )
+            .help("leave latent_shape out, or choose another encoder, such as `linear`")),
+            _ => Ok(Box::new(Same(shape))),
+        }
+    }
+}
+
+struct Same(Vec<i64>);
+
+impl Encoder for Same {
+    fn latent_shape(&self) -> Result<Vec<i64>> {
+        Ok(self.0.clone())
+    }
+
+    fn encode(&self, target: &Tensor, _: Pass) -> Result<Posterior> {
+        Ok(Posterior { mean: target.shallow_clone(), log_variance: None })
+    }
+}

@@ -1,0 +1,18 @@
+//! One linear layer.
+
+use super::{Learned, outputs};
+use crate::layers::{self, Start, flat};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// One linear layer from the flattened target to the latent.
+    pub struct Linear: Encoder, EncoderSpec = "linear" {}
+}
+
+impl Spec<dyn Encoder> for Linear {
+    fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Encoder>> {
+        let latent = ctx.latent()?.to_vec();
+        let layer = layers::Linear::new(&ctx.vars, flat(&ctx.target_shape), outputs(&latent, false), Start::Usual);
+        Ok(Box::new(Learned { latent, normal: false, features: move |x: &Tensor, _: Pass| layer.forward(x) }))
+    }
+}

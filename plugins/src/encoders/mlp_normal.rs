@@ -1,0 +1,30 @@
+//! A multilayer perceptron with a normal law.
+
+use super::{Learned, outputs};
+use crate::layers::{self, Activation, Start, flat};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// A multilayer perceptron from the flattened target to a normal law of the latent.
+    ///
+    /// The law of z_1 given the target is a normal with learned mean and log-variance (clamped to [−20, 10]).
+    pub struct MlpNormal: Encoder, EncoderSpec = "mlp_normal" {
+        /// Widths of the hidden layers.
+        pub hidden_dims: Vec<i64> = vec![64, 64],
+        /// Activation after each hidden layer.
+        pub activation: Activation = Activation::Swish,
+        /// Dropout after each hidden layer, in [0, 1).
+        pub dropout: f64 = 0.0,
+    }
+}
+
+impl Spec<dyn Encoder> for MlpNormal {
+    fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Encoder>> {
+        let latent = ctx.latent()?.to_vec();
+        let body = layers::Mlp::new(&ctx.vars, flat(&ctx.target_shape), &self.hidden_dims, self.activation, self.dropout)?;
+        let width = self.hidden_dims.last().copied().unwrap_or(1);
+        let head = layers::Linear::new(&ctx.vars.sub("head"), width, outputs(&latent, true), Start::Usual);
+        let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
+        Ok(Box::new(Learned { latent, normal: true, features }))
+    }
+}

@@ -1,0 +1,32 @@
+//! Residual blocks.
+
+use super::{Learned, outputs};
+use crate::layers::{self, Activation, Start, flat};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Residual blocks h + W2·act(W1·norm(h)) over the flattened target.
+    ///
+    /// Deterministic.
+    #[reference = "He et al. 2016, arXiv 1603.05027"]
+    pub struct Resnet: Encoder, EncoderSpec = "resnet" {
+        /// Width of every block.
+        pub width: i64 = 64,
+        /// Number of blocks.
+        pub blocks: i64 = 2,
+        /// Activation inside each block.
+        pub activation: Activation = Activation::Swish,
+        /// Dropout inside each block, in [0, 1).
+        pub dropout: f64 = 0.0,
+    }
+}
+
+impl Spec<dyn Encoder> for Resnet {
+    fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Encoder>> {
+        let latent = ctx.latent()?.to_vec();
+        let body = layers::ResNet::new(&ctx.vars, flat(&ctx.target_shape), self.width, self.blocks, self.activation, self.dropout)?;
+        let head = layers::Linear::new(&ctx.vars.sub("head"), self.width, outputs(&latent, false), Start::Usual);
+        let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
+        Ok(Box::new(Learned { latent, normal: false, features }))
+    }
+}

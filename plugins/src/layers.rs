@@ -1,0 +1,168 @@
+//! What several networks share: linear layers, activations, dropout, flattening.
+
+use triflow::prelude::*;
+
+/// Activation functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, triflow::serde::Serialize, triflow::serde::Deserialize, triflow::schemars::JsonSchema)]
+#[serde(crate = "triflow::serde", rename_all = "snake_case")]
+#[schemars(crate = "triflow::schemars")]
+pub enum Activation {
+    /// x·sigmoid(x), also known as SiLU.
+    #[serde(alias = "silu")]
+    Swish,
+    /// Gaussian error linear unit.
+    Gelu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// ln(1 + e^x).
+    Softplus,
+    /// max(x, 0).
+    Relu,
+}
+
+impl Activation {
+    /// Applies it.
+    pub fn apply(self, x: &Tensor) -> Tensor {
+        match self {
+            Activation::Swish => x.silu(),
+            Activation::Gelu => x.gelu("none"),
+            Activation::Tanh => x.tanh(),
+            Activation::Softplus => x.softplus(),
+            Activation::Relu => x.relu(),
+        }
+    }
+}
+
+/// How a layer's weights start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Uniform, with variance 1/(3·inputs), as linear layers usually start.
+    Usual,
+    /// All zero: the output starts at 0.
+    Zero,
+}
+
+/// y = W x + b.
+#[derive(Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// A layer whose variables are `weight` `[outputs, inputs]` and `bias` `[outputs]`.
+    pub fn new(vars: &nn::Path, inputs: i64, outputs: i64, start: Start) -> Self {
+        let bound = match start {
+            Start::Usual => 1.0 / (inputs.max(1) as f64).sqrt(),
+            Start::Zero => 0.0,
+        };
+        let init = if bound == 0.0 { nn::Init::Const(0.0) } else { nn::Init::Uniform { lo: -bound, up: bound } };
+        Self { weight: vars.var("weight", &[outputs, inputs], init), bias: vars.var("bias", &[outputs], init) }
+    }
+
+    /// `[batch, inputs]` → `[batch, outputs]`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight, Some(&self.bias))
+    }
+}
+
+/// Dropout at `rate` where the pass asks for it.
+pub fn dropout(x: Tensor, rate: f64, pass: Pass) -> Tensor {
+    if rate > 0.0 && pass.dropout { x.dropout(rate, true) } else { x }
+}
+
+/// Refuses a rate outside [0, 1).
+pub fn check_dropout(rate: f64) -> Result<()> {
+    if (0.0..1.0).contains(&rate) { Ok(()) } else { Err(Error::config("dropout", format!("needs 0 <= dropout < 1, got {rate}"))) }
+}
+
+/// Entries of one row of `shape`.
+pub fn flat(shape: &[i64]) -> i64 {
+    shape.iter().product()
+}
+
+/// `[batch, …]` → `[batch, entries]`.
+pub fn flatten(x: &Tensor) -> Tensor {
+    if x.dim() == 2 { x.shallow_clone() } else { x.view([x.size()[0], -1]) }
+}
+
+/// `[batch, entries]` → `[batch, …shape]`.
+pub fn unflatten(x: Tensor, shape: &[i64]) -> Tensor {
+    if shape.len() == 1 { return x; }
+    let mut size = vec![x.size()[0]];
+    size.extend_from_slice(shape);
+    x.view(size.as_slice())
+}
+
+/// Layers with an activation (and dropout) after each.
+#[derive(Debug)]
+pub struct Mlp {
+    layers: Vec<Linear>,
+    activation: Activation,
+    dropout: f64,
+}
+
+impl Mlp {
+    /// Layers `layer_0` … of the given widths.
+    pub fn new(vars: &nn::Path, inputs: i64, widths: &[i64], activation: Activation, dropout: f64) -> Result<Self> {
+        check_dropout(dropout)?;
+        if widths.is_empty() || widths.iter().any(|w| *w < 1) {
+            return Err(Error::config("hidden_dims", "needs at least one positive width"));
+        }
+        let mut from = inputs;
+        let layers = widths
+            .iter()
+            .enumerate()
+            .map(|(i, &to)| Linear::new(&vars.sub(format!("layer_{i}")), std::mem::replace(&mut from, to), to, Start::Usual))
+            .collect();
+        Ok(Self { layers, activation, dropout })
+    }
+
+    /// `[batch, inputs]` → `[batch, last width]`.
+    pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+        let mut h = x.shallow_clone();
+        for layer in &self.layers {
+            h = dropout(self.activation.apply(&layer.forward(&h)), self.dropout, pass);
+        }
+        h
+    }
+}
+
+/// Residual blocks h + W2·act(W1·norm(h)) after a linear entry; each block keeps its width.
+#[derive(Debug)]
+pub struct ResNet {
+    entry: Linear,
+    blocks: Vec<(Linear, Linear)>,
+    width: i64,
+    activation: Activation,
+    dropout: f64,
+}
+
+impl ResNet {
+    /// `blocks` blocks of `width` over `inputs` features.
+    pub fn new(vars: &nn::Path, inputs: i64, width: i64, blocks: i64, activation: Activation, dropout: f64) -> Result<Self> {
+        check_dropout(dropout)?;
+        if width < 1 || blocks < 1 {
+            return Err(Error::config("width", "needs width >= 1 and blocks >= 1"));
+        }
+        let entry = Linear::new(&vars.sub("entry"), inputs, width, Start::Usual);
+        let blocks = (0..blocks)
+            .map(|i| {
+                let vars = vars.sub(format!("block_{i}"));
+                (Linear::new(&vars.sub("in"), width, width, Start::Usual), Linear::new(&vars.sub("out"), width, width, Start::Usual))
+            })
+            .collect();
+        Ok(Self { entry, blocks, width, activation, dropout })
+    }
+
+    /// `[batch, inputs]` → `[batch, width]`.
+    pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+        let mut h = self.entry.forward(x);
+        for (inner, outer) in &self.blocks {
+            let normed = h.layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, false);
+            let hidden = dropout(self.activation.apply(&inner.forward(&normed)), self.dropout, pass);
+            h += outer.forward(&hidden);
+        }
+        h
+    }
+}

@@ -1,0 +1,5 @@
+//! Networks: the backbones inside a CRN.
+
+mod mlp;
+
+pub use mlp::Mlp;

@@ -1,0 +1,108 @@
+//! Schedules that shape alpha_bar: alpha_bar(t) = lo + (hi − lo)·F(t), with F(0) = 0 and F(1) = 1 exactly.
+//!
+//! 1 − alpha_bar is computed from its own formula, so γ, γ' and SNR' are finite and exact on the closed
+//! interval. Nothing is clipped.
+
+use super::parameter::{ALPHA_BAR_MARGIN, Parameter, Transform, require};
+use triflow::prelude::*;
+
+/// F at some times.
+#[derive(Debug)]
+pub struct CurvePoint {
+    /// F(t).
+    pub value: Tensor,
+    /// 1 − F(t), accurate near t = 1.
+    pub complement: Tensor,
+    /// dF/dt.
+    pub slope: Tensor,
+}
+
+/// A curve from (0, 0) to (1, 1).
+pub trait Curve {
+    /// At `t`, `[batch]`.
+    fn at(&self, t: &Tensor) -> CurvePoint;
+}
+
+/// The schedule of a curve between two ends of alpha_bar.
+#[derive(Debug)]
+pub struct AlphaBar<C> {
+    lo: Parameter,
+    span: Span,
+    curve: C,
+}
+
+#[derive(Debug)]
+enum Span {
+    Fixed { hi: f64 },
+    /// hi = lo + (1 − margin − lo)·sigmoid(raw): always above lo.
+    Learnable { share: Parameter },
+}
+
+impl<C: Curve + 'static> AlphaBar<C> {
+    /// From the ends and the curve; refuses ends out of order.
+    pub fn build(ctx: &BuildContext, lo: f64, hi: f64, learnable: bool, curve: C) -> Result<Box<dyn NoiseSchedule>> {
+        require(0.0 < lo && lo < hi && hi < 1.0, "alpha_bar_min", "needs 0 < alpha_bar_min < alpha_bar_max < 1")?;
+        let margin = ALPHA_BAR_MARGIN;
+        let bounds = Transform::Between(margin, 1.0 - margin);
+        let span = if learnable {
+            let share = (hi - lo) / (1.0 - margin - lo);
+            Span::Learnable {
+                share: Parameter::new(ctx, "alpha_bar_max", share, Transform::Between(0.0, 1.0), true)?,
+            }
+        } else {
+            Span::Fixed { hi }
+        };
+        let lo = Parameter::new(ctx, "alpha_bar_min", lo, bounds, learnable)?;
+        Ok(Box::new(Self { lo, span, curve }))
+    }
+
+    /// (lo, hi − lo, 1 − hi).
+    fn ends(&self) -> (Tensor, Tensor, Tensor) {
+        let lo = self.lo.value();
+        match &self.span {
+            Span::Fixed { hi } => (lo.shallow_clone(), lo.neg() + *hi, lo.zeros_like() + (1.0 - *hi)),
+            Span::Learnable { share } => {
+                let room = lo.neg() + (1.0 - ALPHA_BAR_MARGIN);
+                let share = share.value();
+                let rest = &room * (share.neg() + 1.0) + ALPHA_BAR_MARGIN;
+                (lo, room * share, rest)
+            }
+        }
+    }
+}
+
+impl<C: Curve + 'static> NoiseSchedule for AlphaBar<C> {
+    fn gamma(&self, t: &Tensor) -> Result<Tensor> {
+        let (lo, span, rest) = self.ends();
+        let point = self.curve.at(t);
+        Ok((point.value * &span + lo).log() - (point.complement * span + rest).log())
+    }
+
+    fn gamma_prime(&self, t: &Tensor) -> Result<Tensor> {
+        let (lo, span, rest) = self.ends();
+        let point = self.curve.at(t);
+        Ok(point.slope * &span / ((point.value * &span + lo) * (point.complement * span + rest)))
+    }
+}
+
+/// F = (G(t) − G(0)) / (G(1) − G(0)) for a distribution function G over time.
+#[derive(Debug)]
+pub struct Normalised<D>(pub D);
+
+/// A distribution function over time.
+pub trait Distribution {
+    /// G(t).
+    fn cdf(&self, t: &Tensor) -> Tensor;
+    /// dG/dt.
+    fn density(&self, t: &Tensor) -> Tensor;
+}
+
+impl<D: Distribution> Curve for Normalised<D> {
+    fn at(&self, t: &Tensor) -> CurvePoint {
+        let ends = (self.0.cdf(&t.new_zeros([], (t.kind(), t.device()))), self.0.cdf(&t.new_ones([], (t.kind(), t.device()))));
+        let (low, high) = ends;
+        let range = &high - &low;
+        let g = self.0.cdf(t);
+        CurvePoint { value: (&g - low) / &range, complement: (high - g) / &range, slope: self.0.density(t) / range }
+    }
+}

@@ -1,0 +1,44 @@
+//! alpha_bar rises with a power of time.
+
+use super::curve::{AlphaBar, Curve, CurvePoint};
+use super::parameter::{Parameter, Transform, require};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// alpha_bar rises with a power of time.
+    ///
+    /// F(t) = t^p; p = 1 is `linear`.
+    #[reference = ""]
+    pub struct Polynomial: NoiseSchedule, NoiseScheduleSpec = "polynomial" {
+        /// The power p, at least 1 (above 1 when learnable).
+        pub power: f64 = 2.0,
+        /// alpha_bar at t = 0, in (0, alpha_bar_max).
+        pub alpha_bar_min: f64 = 0.01,
+        /// alpha_bar at t = 1, in (alpha_bar_min, 1).
+        pub alpha_bar_max: f64 = 0.99,
+        /// Whether the parameters are learned with the model.
+        pub learnable: bool = false,
+    }
+}
+
+impl Spec<dyn NoiseSchedule> for Polynomial {
+    fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+        require(self.power >= 1.0, "power", "needs power >= 1: below, γ' is infinite at t = 0")?;
+        let power = Parameter::new(ctx, "power", self.power, Transform::Above(1.0), self.learnable)?;
+        AlphaBar::build(ctx, self.alpha_bar_min, self.alpha_bar_max, self.learnable, Power(power))
+    }
+}
+
+#[derive(Debug)]
+struct Power(Parameter);
+
+impl Curve for Power {
+    fn at(&self, t: &Tensor) -> CurvePoint {
+        let p = self.0.value();
+        // 1 − t^p = −expm1(p ln t); the floor keeps 0·ln 0 away and is below one rounding.
+        let log_t = t.clamp_min(1e-30).log();
+        let complement = (&log_t * &p).expm1().neg();
+        let slope = &p * (log_t * (&p - 1.0)).exp();
+        CurvePoint { value: complement.neg() + 1.0, complement, slope }
+    }
+}

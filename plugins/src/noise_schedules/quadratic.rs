@@ -1,0 +1,34 @@
+//! alpha_bar rises with the square of time: noisy for longer.
+
+use super::curve::{AlphaBar, Curve, CurvePoint};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// alpha_bar rises with the square of time: noisy for longer.
+    ///
+    /// F(t) = t²; γ'(0) = 0.
+    #[reference = ""]
+    pub struct Quadratic: NoiseSchedule, NoiseScheduleSpec = "quadratic" {
+        /// alpha_bar at t = 0, in (0, alpha_bar_max).
+        pub alpha_bar_min: f64 = 0.01,
+        /// alpha_bar at t = 1, in (alpha_bar_min, 1).
+        pub alpha_bar_max: f64 = 0.99,
+        /// Whether the parameters are learned with the model.
+        pub learnable: bool = false,
+    }
+}
+
+impl Spec<dyn NoiseSchedule> for Quadratic {
+    fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+        AlphaBar::build(ctx, self.alpha_bar_min, self.alpha_bar_max, self.learnable, Square)
+    }
+}
+
+#[derive(Debug)]
+struct Square;
+
+impl Curve for Square {
+    fn at(&self, t: &Tensor) -> CurvePoint {
+        CurvePoint { value: t.square(), complement: (t.neg() + 1.0) * (t + 1.0), slope: t * 2.0 }
+    }
+}

@@ -1,0 +1,23 @@
+//! Continuous-time: the network predicts the clean target.
+
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Continuous-time: the network predicts the clean target.
+    ///
+    /// Output = data, on the variance-preserving path, weighted by SNR'.
+    #[reference = "Li, Teh and Pascanu 2025, arXiv 2503.24322; Kingma et al. 2021, arXiv 2107.00630"]
+    pub struct Ct: Objective, ObjectiveSpec = "ct" {}
+}
+
+impl Spec<dyn Objective> for Ct {
+    fn build(&self, (): &()) -> Result<Box<dyn Objective>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Objective for Ct {
+    fn mix(&self, _: &PathPoint) -> Result<(Tensor, Tensor)> {
+        Ok((Tensor::from(1.0), Tensor::from(0.0)))
+    }
+}

@@ -1,0 +1,23 @@
+//! The network predicts the noise in z_t.
+
+use triflow::prelude::*;
+
+triflow::component! {
+    /// The network predicts the noise in z_t.
+    ///
+    /// Output = noise, on the variance-preserving path.
+    #[reference = "Ho et al. 2020, arXiv 2006.11239"]
+    pub struct Diffusion: Objective, ObjectiveSpec = "diffusion" {}
+}
+
+impl Spec<dyn Objective> for Diffusion {
+    fn build(&self, (): &()) -> Result<Box<dyn Objective>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Objective for Diffusion {
+    fn mix(&self, _: &PathPoint) -> Result<(Tensor, Tensor)> {
+        Ok((Tensor::from(0.0), Tensor::from(1.0)))
+    }
+}

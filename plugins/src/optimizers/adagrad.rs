@@ -1,0 +1,41 @@
+//! Adagrad.
+
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Adagrad: steps scaled by the root of all squared gradients so far.
+    #[reference = "Duchi, Hazan and Singer 2011"]
+    pub struct Adagrad: Optimizer, OptimizerSpec = "adagrad" {
+        /// Base learning rate, above 0.
+        pub learning_rate: f64 = 1e-3,
+        /// The sum of squares at the start.
+        pub initial_accumulator: f64 = 0.1,
+        /// Added to the root.
+        pub eps: f64 = 1e-7,
+    }
+}
+
+impl Spec<dyn Optimizer> for Adagrad {
+    fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Optimizer for Adagrad {
+    fn learning_rate(&self) -> Result<f64> {
+        Ok(self.learning_rate)
+    }
+
+    fn moments(&self) -> Result<Vec<(&'static str, f64)>> {
+        Ok(vec![("sum", self.initial_accumulator)])
+    }
+
+    fn step(&self, parameters: &mut Tensor, gradient: &Tensor, state: &mut OptimizerState, learning_rate: f64) -> Result<()> {
+        let [sum] = state.moments.as_mut_slice() else {
+            return Err(Error::runtime("the optimizer's state does not fit: it has other moments"));
+        };
+        let _ = sum.addcmul_(gradient, gradient);
+        let _ = parameters.addcdiv_(&(gradient * -learning_rate), &(sum.sqrt() + self.eps));
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! Stochastic gradient descent.
+
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Stochastic gradient descent, with momentum if asked for.
+    pub struct Sgd: Optimizer, OptimizerSpec = "sgd" {
+        /// Base learning rate, above 0.
+        pub learning_rate: f64 = 1e-3,
+        /// Share of the last step that is kept, in [0, 1).
+        pub momentum: f64 = 0.0,
+    }
+}
+
+impl Spec<dyn Optimizer> for Sgd {
+    fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Optimizer for Sgd {
+    fn learning_rate(&self) -> Result<f64> {
+        Ok(self.learning_rate)
+    }
+
+    fn moments(&self) -> Result<Vec<(&'static str, f64)>> {
+        Ok(if self.momentum == 0.0 { vec![] } else { vec![("velocity", 0.0)] })
+    }
+
+    fn step(&self, parameters: &mut Tensor, gradient: &Tensor, state: &mut OptimizerState, learning_rate: f64) -> Result<()> {
+        match state.moments.first_mut() {
+            Some(velocity) => {
+                let _ = velocity.g_mul_scalar_(self.momentum);
+                *velocity += gradient;
+                *parameters += &*velocity * -learning_rate;
+            }
+            None => *parameters += gradient * -learning_rate,
+        }
+        Ok(())
+    }
+}
