@@ -9,10 +9,16 @@
 extern crate self as triflow;
 
 pub mod component;
+pub mod config;
+pub mod data;
+pub mod device;
 pub mod error;
+pub mod loss;
+pub mod model;
 pub mod path;
 pub mod registry;
 pub mod rng;
+pub mod sample;
 
 #[doc(hidden)]
 pub use {inventory, schemars, serde, typetag};

@@ -1,1 +1,13 @@
-//! x
+//! Files of arrays, tables and event logs, without LibTorch. What is read is checked before anything is
+//! made of it, and an error names the file and the array, line or column. Every file but an event log,
+//! which grows, is written whole or not at all.
+
+mod array;
+mod atomic;
+pub mod csv;
+pub mod npz;
+pub mod safetensors;
+pub mod tfevents;
+
+pub use array::{ArrayData, NamedArray};
+pub use atomic::write_atomically;

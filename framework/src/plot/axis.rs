@@ -1,6 +1,6 @@
 //! Axes: where a value falls between the ends, and which round values are marked on the way.
 
-use super::style::{fixed, number, power_of_ten};
+use super::style::{fixed, power_of_ten, scientific};
 
 /// One axis, straight or logarithmic; `lo` may be the larger end, which then comes first.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,22 +16,38 @@ pub(super) struct Axis {
 
 impl Axis {
     pub fn linear((lo, hi): (f64, f64)) -> Self {
-        Axis { lo, hi, log: false, step: None, whole: false }
+        Axis {
+            lo,
+            hi,
+            log: false,
+            step: None,
+            whole: false,
+        }
     }
 
     /// A logarithmic axis; both ends must be positive.
     pub fn log((lo, hi): (f64, f64)) -> Self {
-        Axis { log: true, ..Axis::linear((lo, hi)) }
+        Axis {
+            log: true,
+            ..Axis::linear((lo, hi))
+        }
     }
 
     /// An axis that counts, such as epochs.
     pub fn counting(range: (f64, f64)) -> Self {
-        Axis { whole: true, ..Axis::linear(range) }
+        Axis {
+            whole: true,
+            ..Axis::linear(range)
+        }
     }
 
     /// The part of the way from `lo` to `hi` at which `v` lies.
     pub fn share(&self, v: f64) -> f64 {
-        if self.log { (v.ln() - self.lo.ln()) / (self.hi.ln() - self.lo.ln()) } else { (v - self.lo) / (self.hi - self.lo) }
+        if self.log {
+            (v.ln() - self.lo.ln()) / (self.hi.ln() - self.lo.ln())
+        } else {
+            (v - self.lo) / (self.hi - self.lo)
+        }
     }
 
     pub fn contains(&self, v: f64) -> bool {
@@ -56,14 +72,21 @@ impl Axis {
         if last - first > 200 {
             return Vec::new();
         }
-        let decimals = (-step.log10() + 1e-9).ceil().max(0.0) as usize;
+        let decimals = (-step.log10() - 1e-9).ceil().max(0.0) as usize;
         let large = lo.abs().max(hi.abs());
         let plain = large < 1e5 && decimals <= 5;
-        let digits = (large / step).log10().ceil().max(1.0) as usize + 1;
+        let digits = (large / step * 1.001).log10().floor().max(0.0) as usize + 1;
         (first..=last)
             .map(|i| {
                 let v = i as f64 * step;
-                (v, if plain || self.whole { fixed(v, decimals) } else { number(v, digits) })
+                (
+                    v,
+                    if plain || self.whole {
+                        fixed(v, decimals)
+                    } else {
+                        scientific(v, digits)
+                    },
+                )
             })
             .collect()
     }
@@ -82,7 +105,10 @@ pub(super) fn nice_step(range: f64, wanted: f64) -> f64 {
 }
 
 fn log_ticks(lo: f64, hi: f64, wanted: f64) -> Vec<(f64, String)> {
-    let (first, last) = ((lo.log10() - 1e-9).floor() as i32, (hi.log10() + 1e-9).ceil() as i32);
+    let (first, last) = (
+        (lo.log10() - 1e-9).floor() as i32,
+        (hi.log10() + 1e-9).ceil() as i32,
+    );
     let decades = hi.log10() - lo.log10();
     let plain = lo >= 0.9e-3 && hi <= 2e4;
     let write = |mantissa: i32, exponent: i32| {
@@ -94,7 +120,11 @@ fn log_ticks(lo: f64, hi: f64, wanted: f64) -> Vec<(f64, String)> {
         }
     };
     let every = (decades / wanted.max(1.0)).ceil().max(1.0) as i32;
-    let mantissas: &[i32] = if decades < 0.45 * wanted { &[1, 2, 5] } else { &[1] };
+    let mantissas: &[i32] = if decades < 0.45 * wanted {
+        &[1, 2, 5]
+    } else {
+        &[1]
+    };
     (first..=last)
         .filter(|e| e.rem_euclid(every) == 0)
         .flat_map(|e| mantissas.iter().map(move |m| (*m, e)))
@@ -104,7 +134,12 @@ fn log_ticks(lo: f64, hi: f64, wanted: f64) -> Vec<(f64, String)> {
 }
 
 /// Widens one of two ranges so that a unit is as long along both, on a plot of this size in pixels.
-pub(super) fn equal_aspect(x: (f64, f64), y: (f64, f64), width: f64, height: f64) -> [(f64, f64); 2] {
+pub(super) fn equal_aspect(
+    x: (f64, f64),
+    y: (f64, f64),
+    width: f64,
+    height: f64,
+) -> [(f64, f64); 2] {
     let unit = ((x.1 - x.0) / width).max((y.1 - y.0) / height);
     let around = |(lo, hi): (f64, f64), pixels: f64| {
         let (middle, half) = ((lo + hi) / 2.0, unit * pixels / 2.0);
@@ -123,8 +158,14 @@ mod tests {
 
     #[test]
     fn marks_are_round() {
-        assert_eq!(names(Axis::linear((-1.13, 2.07)), 4.0), ["−1", "0", "1", "2"]);
-        assert_eq!(names(Axis::linear((1.0, 0.0)), 5.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(
+            names(Axis::linear((-1.13, 2.07)), 4.0),
+            ["−1", "0", "1", "2"]
+        );
+        assert_eq!(
+            names(Axis::linear((1.0, 0.0)), 5.0),
+            ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
+        );
         assert_eq!(names(Axis::log((0.03, 40.0)), 5.0), ["0.1", "1", "10"]);
         assert_eq!(names(Axis::log((0.03, 0.4)), 5.0), ["0.05", "0.1", "0.2"]);
         assert_eq!(names(Axis::counting((0.5, 1.5)), 5.0), ["1"]);

@@ -75,7 +75,11 @@ impl Canvas {
 
     /// The picture as rows of red, green, blue bytes.
     pub fn to_rgb(&self) -> Vec<u8> {
-        self.pixels.iter().flatten().map(|c| (c.clamp(0.0, 1.0) * 255.0).round() as u8).collect()
+        self.pixels
+            .iter()
+            .flatten()
+            .map(|c| (c.clamp(0.0, 1.0) * 255.0).round() as u8)
+            .collect()
     }
 
     /// Draws with everything outside `rect` cut off.
@@ -144,7 +148,9 @@ impl Canvas {
     }
 
     pub fn fill(&mut self, rect: Rect, color: Color) {
-        let part = |lo: f64, hi: f64, at: usize| (hi.min(at as f64 + 1.0) - lo.max(at as f64)).clamp(0.0, 1.0);
+        let part = |lo: f64, hi: f64, at: usize| {
+            (hi.min(at as f64 + 1.0) - lo.max(at as f64)).clamp(0.0, 1.0)
+        };
         for y in self.rows(rect.y0, rect.y1) {
             for x in self.columns(rect.x0, rect.x1) {
                 let coverage = part(rect.x0, rect.x1, x) * part(rect.y0, rect.y1, y);
@@ -155,7 +161,12 @@ impl Canvas {
 
     /// The outline of a box, kept on whole pixels.
     pub fn outline(&mut self, rect: Rect, color: Color) {
-        let r = Rect::new(rect.x0.round(), rect.y0.round(), rect.x1.round(), rect.y1.round());
+        let r = Rect::new(
+            rect.x0.round(),
+            rect.y0.round(),
+            rect.x1.round(),
+            rect.y1.round(),
+        );
         self.fill(Rect::new(r.x0, r.y0, r.x1, r.y0 + 1.0), color);
         self.fill(Rect::new(r.x0, r.y1 - 1.0, r.x1, r.y1), color);
         self.fill(Rect::new(r.x0, r.y0 + 1.0, r.x0 + 1.0, r.y1 - 1.0), color);
@@ -168,7 +179,9 @@ impl Canvas {
     }
 
     pub fn ring(&mut self, (cx, cy): (f64, f64), radius: f64, width: f64, color: Color) {
-        self.disc((cx, cy), radius + width, |distance| width / 2.0 + 0.5 - (distance - radius).abs());
+        self.disc((cx, cy), radius + width, |distance| {
+            width / 2.0 + 0.5 - (distance - radius).abs()
+        });
         self.ink(color);
     }
 
@@ -179,7 +192,10 @@ impl Canvas {
         for y in self.rows(cy - reach - 1.0, cy + reach + 1.0) {
             for x in self.columns(cx - reach - 1.0, cx + reach + 1.0) {
                 let distance = (x as f64 + 0.5 - cx).hypot(y as f64 + 0.5 - cy);
-                self.cover(y * self.width + x, coverage(distance).clamp(0.0, 1.0) as f32);
+                self.cover(
+                    y * self.width + x,
+                    coverage(distance).clamp(0.0, 1.0) as f32,
+                );
             }
         }
     }
@@ -215,7 +231,10 @@ impl Canvas {
     }
 
     fn segment(&mut self, (x0, y0): (f64, f64), (x1, y1): (f64, f64), half: f64) {
-        if ![x0, y0, x1, y1].iter().all(|v| v.is_finite() && v.abs() < 1e7) {
+        if ![x0, y0, x1, y1]
+            .iter()
+            .all(|v| v.is_finite() && v.abs() < 1e7)
+        {
             return;
         }
         let (dx, dy) = (x1 - x0, y1 - y0);
@@ -231,9 +250,16 @@ impl Canvas {
             let (xa, xb) = (x0 + a * dx, x0 + b * dx);
             for x in self.columns(xa.min(xb) - reach, xa.max(xb) + reach) {
                 let cx = x as f64 + 0.5;
-                let t = if length2 > 0.0 { (((cx - x0) * dx + (cy - y0) * dy) / length2).clamp(0.0, 1.0) } else { 0.0 };
+                let t = if length2 > 0.0 {
+                    (((cx - x0) * dx + (cy - y0) * dy) / length2).clamp(0.0, 1.0)
+                } else {
+                    0.0
+                };
                 let distance = (cx - x0 - t * dx).hypot(cy - y0 - t * dy);
-                self.cover(y * self.width + x, (half + 0.5 - distance).clamp(0.0, 1.0) as f32);
+                self.cover(
+                    y * self.width + x,
+                    (half + 0.5 - distance).clamp(0.0, 1.0) as f32,
+                );
             }
         }
     }
@@ -242,16 +268,24 @@ impl Canvas {
     pub fn band(&mut self, xs: &[f64], low: &[f64], high: &[f64], color: Color) {
         for i in 1..xs.len().min(low.len()).min(high.len()) {
             let (xa, xb) = (xs[i - 1], xs[i]);
-            if ![xa, xb, low[i - 1], low[i], high[i - 1], high[i]].iter().all(|v| v.is_finite()) || xb <= xa {
+            if ![xa, xb, low[i - 1], low[i], high[i - 1], high[i]]
+                .iter()
+                .all(|v| v.is_finite())
+                || xb <= xa
+            {
                 continue;
             }
             for x in self.columns(xa, xb) {
                 let share = (xb.min(x as f64 + 1.0) - xa.max(x as f64)).clamp(0.0, 1.0);
                 let t = ((x as f64 + 0.5 - xa) / (xb - xa)).clamp(0.0, 1.0);
-                let (p, q) = (low[i - 1] + t * (low[i] - low[i - 1]), high[i - 1] + t * (high[i] - high[i - 1]));
+                let (p, q) = (
+                    low[i - 1] + t * (low[i] - low[i - 1]),
+                    high[i - 1] + t * (high[i] - high[i - 1]),
+                );
                 let (top, bottom) = (p.min(q), p.max(q));
                 for y in self.rows(top, bottom) {
-                    let coverage = (bottom.min(y as f64 + 1.0) - top.max(y as f64)).clamp(0.0, 1.0) * share;
+                    let coverage =
+                        (bottom.min(y as f64 + 1.0) - top.max(y as f64)).clamp(0.0, 1.0) * share;
                     self.add_cover(x as i64, y as i64, coverage as f32);
                 }
             }
@@ -266,7 +300,12 @@ mod tests {
     use crate::plot::style::{INK, PAPER};
 
     fn darkness(canvas: &Canvas) -> f64 {
-        canvas.to_rgb().iter().map(|b| f64::from(255 - *b)).sum::<f64>() / f64::from(255 * 3)
+        canvas
+            .to_rgb()
+            .iter()
+            .map(|b| f64::from(255 - *b))
+            .sum::<f64>()
+            / f64::from(255 * 3)
     }
 
     #[test]
@@ -274,14 +313,24 @@ mod tests {
         let mut canvas = Canvas::new(100, 60, PAPER);
         canvas.line(&[(10.0, 10.0), (50.0, 40.0)], 4.0, Color::new(0, 0, 0));
         let area = 50.0 * 4.0 + std::f64::consts::PI * 4.0;
-        assert!((darkness(&canvas) - area).abs() < 0.06 * area, "{}", darkness(&canvas));
+        assert!(
+            (darkness(&canvas) - area).abs() < 0.06 * area,
+            "{}",
+            darkness(&canvas)
+        );
     }
 
     #[test]
     fn clipping_and_values_that_are_not_finite_leave_the_rest_alone() {
         let mut canvas = Canvas::new(20, 20, PAPER);
-        canvas.clipped(Rect::new(5.0, 5.0, 10.0, 10.0), |c| c.fill(Rect::new(-9.0, -9.0, 99.0, 99.0), INK));
-        canvas.line(&[(f64::NAN, 1.0), (f64::INFINITY, 2.0), (1e30, -1e30)], 2.0, INK);
+        canvas.clipped(Rect::new(5.0, 5.0, 10.0, 10.0), |c| {
+            c.fill(Rect::new(-9.0, -9.0, 99.0, 99.0), INK)
+        });
+        canvas.line(
+            &[(f64::NAN, 1.0), (f64::INFINITY, 2.0), (1e30, -1e30)],
+            2.0,
+            INK,
+        );
         canvas.dot((f64::NAN, 3.0), 5.0, INK);
         canvas.band(&[0.0, f64::NAN], &[0.0, 1.0], &[2.0, 2.0], INK);
         let untouched = canvas.to_rgb().iter().filter(|b| **b == 255).count();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::axis::Axis;
 use super::canvas::{Canvas, Rect};
-use super::figure::{Entry, Figure, INNER, Key};
+use super::figure::{Figure, INNER};
 use super::groups::Groups;
 use super::panel::{Frame, Panel, first_coordinate};
 use super::regression;
@@ -44,18 +44,34 @@ pub fn data_visualization(path: &Path, view: &DataView) -> Result<()> {
     let shown = thinned(view.target.len(), MOST_POINTS);
     let mut subtitle = view.split_name.clone();
     if shown.len() < view.target.len() {
-        subtitle += &format!(" ({} of {} points drawn)", count(shown.len()), count(view.target.len()));
+        subtitle += &format!(
+            " ({} of {} points drawn)",
+            count(shown.len()),
+            count(view.target.len())
+        );
     }
     let target = view.target.select(&shown);
     let labels: Option<Vec<usize>> = labels.map(|l| shown.iter().map(|i| l[*i]).collect());
     let groups = Groups::of(labels.iter().flatten(), &view.label_names);
-    let cloud = |points: &Points, name: &str| Cloud { points, labels: labels.as_deref(), groups: &groups, name }.draw(path, view, &subtitle);
+    let cloud = |points: &Points, name: &str| {
+        Cloud {
+            points,
+            labels: labels.as_deref(),
+            groups: &groups,
+            name,
+        }
+        .draw(path, view, &subtitle)
+    };
 
-    let Some(condition) = &view.condition else { return cloud(&target, "x") };
+    let Some(condition) = &view.condition else {
+        return cloud(&target, "x");
+    };
     condition.check("condition")?;
     if condition.len() != view.target.len() {
         let (n, m) = (condition.len(), view.target.len());
-        return Err(Error::runtime(format!("data: {n} conditions for {m} targets")));
+        return Err(Error::runtime(format!(
+            "data: {n} conditions for {m} targets"
+        )));
     }
     let condition = condition.select(&shown);
     match &labels {
@@ -68,7 +84,10 @@ pub fn data_visualization(path: &Path, view: &DataView) -> Result<()> {
 /// Whether points of one label are all the same, so that they say no more than the label.
 fn follows_labels(points: &Points, labels: &[usize]) -> bool {
     let mut first: std::collections::BTreeMap<usize, &[f64]> = std::collections::BTreeMap::new();
-    labels.iter().enumerate().all(|(i, label)| *first.entry(*label).or_insert(points.row(i)) == points.row(i))
+    labels
+        .iter()
+        .enumerate()
+        .all(|(i, label)| *first.entry(*label).or_insert(points.row(i)) == points.row(i))
 }
 
 /// Points, coloured by label.
@@ -91,12 +110,14 @@ impl Cloud<'_> {
         let plane = Plane::of(self.points, self.name);
         let flat = plane.flatten(self.points);
         let frame = plane_frame("", &plane, flat_ranges(&flat));
-        let height = frame.height_for(INNER, 460.0, 900.0);
+        let height = frame.height_for(INNER, 460.0, 760.0);
         let mut figure = Figure::new(&view.title, subtitle, &legend, height)?;
         let panel = frame.draw(&mut figure.canvas, figure.body)?;
         let (radius, alpha) = style::point(flat.len());
         // a single large panel has room for larger points
-        panel.dots(&mut figure.canvas, &flat, (radius * 1.25, alpha), |i| self.groups.color_of(self.labels, i));
+        panel.dots(&mut figure.canvas, &flat, (radius * 1.25, alpha), |i| {
+            self.groups.color_of(self.labels, i)
+        });
         panel.note_missing(&mut figure.canvas, &flat)?;
         figure.save(path)
     }
@@ -113,7 +134,12 @@ impl Cloud<'_> {
                 used.sort_unstable();
                 used.dedup();
                 for label in used {
-                    let own: Vec<f64> = values.iter().zip(labels).filter(|(_, l)| **l == label).map(|p| *p.0).collect();
+                    let own: Vec<f64> = values
+                        .iter()
+                        .zip(labels)
+                        .filter(|(_, l)| **l == label)
+                        .map(|p| *p.0)
+                        .collect();
                     let share = own.len() as f64 / total;
                     let heights = density(own, &edges).iter().map(|d| d * share).collect();
                     series.push((heights, self.groups.color(label)));
@@ -121,19 +147,43 @@ impl Cloud<'_> {
             }
             _ => series.push((density(values.iter().copied(), &edges), BLUE)),
         }
-        let top = series.iter().flat_map(|s| &s.0).copied().fold(0.0, f64::max);
-        let frame = Frame::new("", Axis::linear(range), Axis::linear((0.0, 1.08 * top.max(1e-12))))
-            .labels(format!("{}₁", self.name), "density (share of points per unit)");
+        let top = series
+            .iter()
+            .flat_map(|s| &s.0)
+            .copied()
+            .fold(0.0, f64::max);
+        let frame = Frame::new(
+            "",
+            Axis::linear(range),
+            Axis::linear((0.0, 1.08 * top.max(1e-12))),
+        )
+        .labels(
+            format!("{}₁", self.name),
+            "density (share of points per unit)",
+        );
         let panel = frame.draw(canvas, cell)?;
         draw_histograms(canvas, &panel, &edges, &series);
-        panel.note_missing(canvas, &values.iter().map(|v| (*v, 0.0)).collect::<Vec<_>>())
+        panel.note_missing(
+            canvas,
+            &values.iter().map(|v| (*v, 0.0)).collect::<Vec<_>>(),
+        )
     }
 }
 
 /// Histograms over each other: filled, each with its outline.
-pub(super) fn draw_histograms(canvas: &mut Canvas, panel: &Panel, edges: &[f64], series: &[(Vec<f64>, Color)]) {
+pub(super) fn draw_histograms(
+    canvas: &mut Canvas,
+    panel: &Panel,
+    edges: &[f64],
+    series: &[(Vec<f64>, Color)],
+) {
     for (heights, color) in series {
-        panel.bars(canvas, edges, heights, color.fade(if series.len() > 1 { 0.4 } else { 0.75 }));
+        panel.bars(
+            canvas,
+            edges,
+            heights,
+            color.fade(if series.len() > 1 { 0.4 } else { 0.75 }),
+        );
     }
     if series.len() > 1 {
         for (heights, color) in series {
@@ -151,12 +201,13 @@ pub(super) fn flat_ranges(points: &[(f64, f64)]) -> [(f64, f64); 2] {
 }
 
 /// A frame at equal aspect for points laid flat.
-pub(super) fn plane_frame(title: impl Into<String>, plane: &Plane, [x, y]: [(f64, f64); 2]) -> Frame {
+pub(super) fn plane_frame(
+    title: impl Into<String>,
+    plane: &Plane,
+    [x, y]: [(f64, f64); 2],
+) -> Frame {
     let [x_label, y_label] = &plane.labels;
-    Frame::new(title, Axis::linear(x), Axis::linear(y)).labels(x_label, y_label).equal()
-}
-
-/// A legend entry for one kind of points.
-pub(super) fn dot_entry(color: Color, text: &str) -> Entry {
-    Entry::new(Key::Dot, color, text)
+    Frame::new(title, Axis::linear(x), Axis::linear(y))
+        .labels(x_label, y_label)
+        .equal()
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::canvas::{Canvas, Rect};
 use super::png;
-use super::style::{self, Color, FRAME, INK, PAPER, SOFT_INK, number, sequence};
+use super::style::{self, Color, FRAME, INK, PAPER, SOFT_INK, sequence, short};
 use super::text::{Align, Font, write};
 use crate::Result;
 
@@ -35,7 +35,11 @@ pub(super) struct Entry {
 
 impl Entry {
     pub fn new(key: Key, color: Color, text: impl Into<String>) -> Self {
-        Entry { key, color, text: text.into() }
+        Entry {
+            key,
+            color,
+            text: text.into(),
+        }
     }
 }
 
@@ -70,7 +74,13 @@ impl Figure {
         }
         base -= 4.0;
         for line in &subtitles {
-            write(&mut canvas, line, (MARGIN, base), Align::Start, subtitle_font)?;
+            write(
+                &mut canvas,
+                line,
+                (MARGIN, base),
+                Align::Start,
+                subtitle_font,
+            )?;
             base += 24.0;
         }
         for (i, row) in rows.iter().enumerate() {
@@ -102,7 +112,13 @@ fn legend_rows(legend: &[Entry]) -> Result<Vec<Vec<(f64, Entry)>>> {
             x = MARGIN;
         }
         if let Some(row) = rows.last_mut() {
-            row.push((x, Entry { text, ..entry.clone() }));
+            row.push((
+                x,
+                Entry {
+                    text,
+                    ..entry.clone()
+                },
+            ));
         }
         x += width;
     }
@@ -121,7 +137,13 @@ fn draw_legend_row(canvas: &mut Canvas, row: &[(f64, Entry)], y: f64) -> Result<
             Key::Area => canvas.fill(Rect::new(*x, y - 7.0, x + KEY_WIDTH, y + 7.0), *color),
         }
         let font = legend_font();
-        write(canvas, text, (x + KEY_WIDTH + 8.0, y + font.cap() / 2.0), Align::Start, font)?;
+        write(
+            canvas,
+            text,
+            (x + KEY_WIDTH + 8.0, y + font.cap() / 2.0),
+            Align::Start,
+            font,
+        )?;
     }
     Ok(())
 }
@@ -133,19 +155,33 @@ pub(super) fn cross(canvas: &mut Canvas, (x, y): (f64, f64), half: f64, width: f
 }
 
 /// A scale that says which colour of [`sequence`] stands for which value, along the right side of `plot`.
-pub(super) fn color_scale(canvas: &mut Canvas, plot: Rect, range: (f64, f64), label: &str) -> Result<()> {
+pub(super) fn color_scale(
+    canvas: &mut Canvas,
+    plot: Rect,
+    range: (f64, f64),
+    label: &str,
+) -> Result<()> {
     let bar = Rect::new(plot.x1 + 14.0, plot.y0, plot.x1 + 30.0, plot.y1);
     let steps = bar.height().round() as usize;
     for i in 0..steps {
         let y = bar.y0 + i as f64;
-        canvas.fill(Rect::new(bar.x0, y, bar.x1, y + 1.0), sequence(1.0 - i as f64 / steps.max(2) as f64));
+        canvas.fill(
+            Rect::new(bar.x0, y, bar.x1, y + 1.0),
+            sequence(1.0 - i as f64 / steps.max(2) as f64),
+        );
     }
     canvas.outline(bar, FRAME);
     let font = Font::regular(style::TICK, SOFT_INK);
     for share in [0.0, 0.5, 1.0] {
         let value = range.0 + share * (range.1 - range.0);
         let base = bar.y1 - share * (bar.height() - font.cap());
-        write(canvas, &number(value, 3), (bar.x1 + 6.0, base), Align::Start, font)?;
+        write(
+            canvas,
+            &short(value),
+            (bar.x1 + 6.0, base),
+            Align::Start,
+            font,
+        )?;
     }
     let font = Font::regular(style::LABEL, INK);
     let text = font.fit(label, 90.0)?;

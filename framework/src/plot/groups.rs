@@ -27,26 +27,43 @@ impl<'a> Groups<'a> {
         let rank = self.used.binary_search(&label).unwrap_or(0);
         if self.distinct() {
             // labels keep their colour from picture to picture, even where some are missing
-            return category(if self.used.last().is_some_and(|l| *l < MAX_CATEGORIES) { label } else { rank });
+            return category(if self.used.last().is_some_and(|l| *l < MAX_CATEGORIES) {
+                label
+            } else {
+                rank
+            });
         }
         sequence(rank as f64 / (self.used.len() as f64 - 1.0).max(1.0))
     }
 
     /// The colour of point `i`; blue where there are no labels.
     pub fn color_of(&self, labels: Option<&[usize]>, i: usize) -> Color {
-        labels.and_then(|l| l.get(i)).map_or(BLUE, |l| self.color(*l))
+        labels
+            .and_then(|l| l.get(i))
+            .map_or(BLUE, |l| self.color(*l))
     }
 
     /// What the colours mean: every label, or the first, middle and last of many.
     pub fn legend(&self) -> Vec<Entry> {
-        let entry = |label: &usize| Entry::new(Key::Dot, self.color(*label), label_name(self.names, *label));
+        let entry = |label: &usize| {
+            Entry::new(Key::Dot, self.color(*label), label_name(self.names, *label))
+        };
         if self.distinct() {
             return self.used.iter().map(entry).collect();
         }
-        let Some(last) = self.used.len().checked_sub(1) else { return Vec::new() };
-        let mut entries: Vec<Entry> = [0, last / 2, last].iter().map(|i| entry(&self.used[*i])).collect();
+        let Some(last) = self.used.len().checked_sub(1) else {
+            return Vec::new();
+        };
+        let mut entries: Vec<Entry> = [0, last / 2, last]
+            .iter()
+            .map(|i| entry(&self.used[*i]))
+            .collect();
         if let Some(first) = entries.first_mut() {
-            first.text = format!("{} labels, from {}", style::count(self.used.len()), first.text);
+            first.text = format!(
+                "{} labels, from {}",
+                style::count(self.used.len()),
+                first.text
+            );
         }
         if let Some(last) = entries.last_mut() {
             last.text = format!("to {}", last.text);

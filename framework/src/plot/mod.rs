@@ -3,6 +3,8 @@
 //! Values that are not finite are left out and counted in the picture; data with nothing to show are
 //! an error, and a file appears whole or not at all.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 use crate::{Error, Result};
 
 mod axis;
@@ -70,17 +72,24 @@ impl Points {
 
     /// The points at `indices`.
     fn select(&self, indices: &[usize]) -> Points {
-        Points { values: indices.iter().flat_map(|i| self.row(*i)).copied().collect(), dim: self.dim }
+        Points {
+            values: indices.iter().flat_map(|i| self.row(*i)).copied().collect(),
+            dim: self.dim,
+        }
     }
 
     /// Whether there is something to draw: whole rows, and a finite value among them.
     fn check(&self, what: &str) -> Result<()> {
         if self.dim == 0 || !self.values.len().is_multiple_of(self.dim) {
             let (len, dim) = (self.values.len(), self.dim);
-            return Err(Error::runtime(format!("{what}: {len} values are not rows of {dim}")));
+            return Err(Error::runtime(format!(
+                "{what}: {len} values are not rows of {dim}"
+            )));
         }
         if !self.values.iter().any(|v| v.is_finite()) {
-            return Err(Error::runtime(format!("{what}: nothing to draw, there is no finite value")));
+            return Err(Error::runtime(format!(
+                "{what}: nothing to draw, there is no finite value"
+            )));
         }
         Ok(())
     }
@@ -89,9 +98,11 @@ impl Points {
 /// Whether there is one label a point.
 fn check_labels(labels: Option<&[usize]>, points: &Points, what: &str) -> Result<()> {
     match labels {
-        Some(labels) if labels.len() != points.len() => {
-            Err(Error::runtime(format!("{what}: {} labels for {} points", labels.len(), points.len())))
-        }
+        Some(labels) if labels.len() != points.len() => Err(Error::runtime(format!(
+            "{what}: {} labels for {} points",
+            labels.len(),
+            points.len()
+        ))),
         _ => Ok(()),
     }
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use super::axis::Axis;
-use super::data_view::{MOST_POINTS, dot_entry, draw_histograms, flat_ranges, plane_frame};
+use super::data_view::{MOST_POINTS, draw_histograms, plane_frame};
 use super::figure::{Entry, Figure, INNER, Key};
 use super::groups::Groups;
 use super::panel::{Frame, first_coordinate};
-use super::stats::{Plane, bin_edges, density, padded, quantile, robust_range, sorted, thinned};
+use super::stats::{
+    Plane, bin_edges, density, padded, quantile, robust_range, sorted, thinned, union, within,
+};
 use super::style::{self, BLUE, Color, GREY, count};
 use super::{Points, check_labels};
 use crate::{Error, Result};
@@ -42,10 +44,19 @@ impl Side {
         let shown = thinned(points.len(), MOST_POINTS);
         let mut title = format!("{name} (n = {})", count(points.len()));
         if shown.len() < points.len() {
-            title = format!("{name} ({} of {} drawn)", count(shown.len()), count(points.len()));
+            title = format!(
+                "{name} ({} of {} drawn)",
+                count(shown.len()),
+                count(points.len())
+            );
         }
         let labels = labels.map(|l| shown.iter().map(|i| l[*i]).collect());
-        Side { title, points: points.select(&shown), labels, color }
+        Side {
+            title,
+            points: points.select(&shown),
+            labels,
+            color,
+        }
     }
 }
 
@@ -57,7 +68,9 @@ pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
     view.real.check("real data")?;
     if view.generated.dim != view.real.dim {
         let (g, r) = (view.generated.dim, view.real.dim);
-        return Err(Error::runtime(format!("samples have {g} dimensions, real data {r}")));
+        return Err(Error::runtime(format!(
+            "samples have {g} dimensions, real data {r}"
+        )));
     }
     let (of_generated, of_real) = match &view.labels {
         Some((g, r)) => (Some(g.as_slice()), Some(r.as_slice())),
@@ -65,10 +78,18 @@ pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
     };
     check_labels(of_generated, &view.generated, "generated samples")?;
     check_labels(of_real, &view.real, "real data")?;
-    let groups = Groups::of(of_generated.into_iter().chain(of_real).flatten(), &view.label_names);
+    let groups = Groups::of(
+        of_generated.into_iter().chain(of_real).flatten(),
+        &view.label_names,
+    );
     let colored = view.labels.is_some() && groups.distinct();
     let sides = [
-        Side::new("generated", &view.generated, of_generated.filter(|_| colored), BLUE),
+        Side::new(
+            "generated",
+            &view.generated,
+            of_generated.filter(|_| colored),
+            BLUE,
+        ),
         Side::new("real", &view.real, of_real.filter(|_| colored), GREY),
     ];
     let legend = if colored { groups.legend() } else { Vec::new() };
@@ -77,17 +98,32 @@ pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
     }
 
     let plane = Plane::of(&sides[1].points, "x");
-    let flat = [plane.flatten(&sides[0].points), plane.flatten(&sides[1].points)];
+    let flat = [
+        plane.flatten(&sides[0].points),
+        plane.flatten(&sides[1].points),
+    ];
     let frame = plane_frame("t", &plane, shared_ranges(&flat));
     let height = frame.height_for((INNER - 30.0) / 2.0, 420.0, 700.0);
     let mut figure = Figure::new(&view.title, &view.subtitle, &legend, height)?;
-    for ((side, flat), cell) in sides.iter().zip(&flat).zip(figure.body.cells(2, 1, 30.0, 0.0)) {
-        let frame = Frame { title: side.title.clone(), ..frame.clone() };
+    for ((side, flat), cell) in sides
+        .iter()
+        .zip(&flat)
+        .zip(figure.body.cells(2, 1, 30.0, 0.0))
+    {
+        let frame = Frame {
+            title: side.title.clone(),
+            ..frame.clone()
+        };
         let panel = frame.draw(&mut figure.canvas, cell)?;
-        panel.dots(&mut figure.canvas, flat, style::point(flat.len()), |i| match &side.labels {
-            Some(labels) => groups.color(labels[i]),
-            None => side.color,
-        });
+        panel.dots(
+            &mut figure.canvas,
+            flat,
+            style::point(flat.len()),
+            |i| match &side.labels {
+                Some(labels) => groups.color(labels[i]),
+                None => side.color,
+            },
+        );
         panel.note_missing(&mut figure.canvas, flat)?;
     }
     figure.save(path)
@@ -96,53 +132,97 @@ pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
 /// Ranges that show the real data, and the generated as far as that leaves the real data readable;
 /// samples that are mostly elsewhere are shown where they are.
 fn shared_ranges([generated, real]: &[Vec<(f64, f64)>; 2]) -> [(f64, f64); 2] {
-    let (g, r) = (flat_ranges(generated), flat_ranges(real));
-    let inside = |p: &(f64, f64), k: f64| {
-        let within = |v: f64, (lo, hi): (f64, f64)| v >= lo - k * (hi - lo) && v <= hi + k * (hi - lo);
-        within(p.0, r[0]) && within(p.1, r[1])
-    };
-    let near = generated.iter().filter(|p| inside(p, 0.6)).count();
-    let mostly_near = 2 * near >= generated.len();
-    let shared = |axis: usize| {
-        let (lo, hi) = r[axis];
-        let reach = 0.6 * (hi - lo);
-        let wide = (g[axis].0.min(lo), g[axis].1.max(hi));
-        if mostly_near { (wide.0.max(lo - reach), wide.1.min(hi + reach)) } else { wide }
-    };
-    [shared(0), shared(1)]
+    let axes: [fn(&(f64, f64)) -> f64; 2] = [|p| p.0, |p| p.1];
+    let robust = axes.map(|axis| padded(robust_range(real.iter().map(axis)), 0.0));
+    let limits = robust.map(|(lo, hi)| (lo - 0.75 * (hi - lo), hi + 0.75 * (hi - lo)));
+    let near =
+        |p: &&(f64, f64)| (0..2).all(|i| axes[i](p) >= limits[i].0 && axes[i](p) <= limits[i].1);
+    let mostly_near = 2 * generated.iter().filter(near).count() >= generated.len();
+    [0, 1].map(|i| {
+        let values: Vec<f64> = generated.iter().map(axes[i]).collect();
+        let own = if mostly_near {
+            within(&values, limits[i])
+        } else {
+            robust_range(values)
+        };
+        padded(union(Some(robust[i]), own), 0.05)
+    })
 }
 
-fn histograms(path: &Path, view: &SampleView, sides: &[Side; 2], groups: &Groups, mut legend: Vec<Entry>) -> Result<()> {
-    let values = [first_coordinate(&sides[0].points), first_coordinate(&sides[1].points)];
-    let flat = values.clone().map(|v| v.into_iter().map(|x| (x, 0.0)).collect::<Vec<_>>());
+fn histograms(
+    path: &Path,
+    view: &SampleView,
+    sides: &[Side; 2],
+    groups: &Groups,
+    mut legend: Vec<Entry>,
+) -> Result<()> {
+    let values = [
+        first_coordinate(&sides[0].points),
+        first_coordinate(&sides[1].points),
+    ];
+    let flat = values
+        .clone()
+        .map(|v| v.into_iter().map(|x| (x, 0.0)).collect::<Vec<_>>());
     let [range, _] = shared_ranges(&flat);
-    let real = sorted(values[1].iter().copied().filter(|v| *v >= range.0 && *v <= range.1));
+    let real = sorted(
+        values[1]
+            .iter()
+            .copied()
+            .filter(|v| *v >= range.0 && *v <= range.1),
+    );
     let edges = bin_edges(&real, range);
     let real_density = density(values[1].iter().copied(), &edges);
     let series = |side: &Side, values: &[f64]| -> Vec<(Vec<f64>, Color)> {
-        let Some(labels) = &side.labels else { return vec![(density(values.iter().copied(), &edges), side.color)] };
+        let Some(labels) = &side.labels else {
+            return vec![(density(values.iter().copied(), &edges), side.color)];
+        };
         let mut used = labels.clone();
         used.sort_unstable();
         used.dedup();
         let part = |label: usize| {
-            let own: Vec<f64> = values.iter().zip(labels).filter(|(_, l)| **l == label).map(|p| *p.0).collect();
+            let own: Vec<f64> = values
+                .iter()
+                .zip(labels)
+                .filter(|(_, l)| **l == label)
+                .map(|p| *p.0)
+                .collect();
             let share = own.len() as f64 / values.len() as f64;
             density(own, &edges).iter().map(|d| d * share).collect()
         };
-        used.into_iter().map(|label| (part(label), groups.color(label))).collect()
+        used.into_iter()
+            .map(|label| (part(label), groups.color(label)))
+            .collect()
     };
     let series = [series(&sides[0], &values[0]), series(&sides[1], &values[1])];
-    let drawn = series.iter().flatten().flat_map(|s| &s.0).chain(&real_density).copied();
+    let drawn = series
+        .iter()
+        .flatten()
+        .flat_map(|s| &s.0)
+        .chain(&real_density)
+        .copied();
     // one bin that holds everything (collapsed samples) must not flatten the real data
-    let top = drawn.fold(0.0, f64::max).min(6.0 * real_density.iter().copied().fold(1e-12, f64::max));
+    let top = drawn
+        .fold(0.0, f64::max)
+        .min(6.0 * real_density.iter().copied().fold(1e-12, f64::max));
     if legend.is_empty() {
-        legend.extend([dot_entry(BLUE, "generated"), dot_entry(GREY, "real")]);
+        legend.extend([
+            Entry::new(Key::Area, BLUE, "generated"),
+            Entry::new(Key::Area, GREY, "real"),
+        ]);
     }
-    legend.push(Entry::new(Key::Line, style::INK, "outline of the real data"));
+    legend.push(Entry::new(
+        Key::Line,
+        style::INK,
+        "outline of the real data",
+    ));
     let mut figure = Figure::new(&view.title, &view.subtitle, &legend, 470.0)?;
     for (i, cell) in figure.body.cells(2, 1, 30.0, 0.0).into_iter().enumerate() {
-        let frame = Frame::new(&sides[i].title, Axis::linear(range), Axis::linear((0.0, 1.08 * top)))
-            .labels("x₁", "density (share of points per unit)");
+        let frame = Frame::new(
+            &sides[i].title,
+            Axis::linear(range),
+            Axis::linear((0.0, 1.08 * top)),
+        )
+        .labels("x₁", "density (share of points per unit)");
         let panel = frame.draw(&mut figure.canvas, cell)?;
         draw_histograms(&mut figure.canvas, &panel, &edges, &series[i]);
         panel.steps(&mut figure.canvas, &edges, &real_density, 1.4, style::INK);
@@ -155,7 +235,12 @@ fn histograms(path: &Path, view: &SampleView, sides: &[Side; 2], groups: &Groups
 }
 
 /// The robust range of one coordinate of several sets of points.
-pub(super) fn coordinate_range<'a>(sets: impl IntoIterator<Item = &'a Points>, j: usize) -> (f64, f64) {
-    let range = sets.into_iter().fold(None, |r, p| super::stats::union(r, robust_range(p.column(j))));
+pub(super) fn coordinate_range<'a>(
+    sets: impl IntoIterator<Item = &'a Points>,
+    j: usize,
+) -> (f64, f64) {
+    let range = sets
+        .into_iter()
+        .fold(None, |r, p| union(r, robust_range(p.column(j))));
     padded(range, 0.05)
 }

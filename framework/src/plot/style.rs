@@ -10,12 +10,18 @@ pub(super) struct Color {
 
 impl Color {
     pub const fn new(r: u8, g: u8, b: u8) -> Self {
-        Color { rgb: [r as f32 / 255.0, g as f32 / 255.0, b as f32 / 255.0], alpha: 1.0 }
+        Color {
+            rgb: [r as f32 / 255.0, g as f32 / 255.0, b as f32 / 255.0],
+            alpha: 1.0,
+        }
     }
 
     /// The same colour, `by` times as opaque.
     pub fn fade(self, by: f64) -> Self {
-        Color { alpha: self.alpha * by as f32, ..self }
+        Color {
+            alpha: self.alpha * by as f32,
+            ..self
+        }
     }
 
     /// The colour `share` of the way to `other`.
@@ -25,7 +31,10 @@ impl Color {
         for (a, b) in rgb.iter_mut().zip(other.rgb) {
             *a += (b - *a) * s;
         }
-        Color { rgb, alpha: self.alpha }
+        Color {
+            rgb,
+            alpha: self.alpha,
+        }
     }
 
     /// Whether white text reads better on it than black.
@@ -80,7 +89,11 @@ pub(super) fn sequence(t: f64) -> Color {
         Color::new(109, 205, 89),
         Color::new(190, 222, 44),
     ];
-    let at = if t.is_finite() { t.clamp(0.0, 1.0) } else { 0.0 } * (STOPS.len() - 1) as f64;
+    let at = if t.is_finite() {
+        t.clamp(0.0, 1.0)
+    } else {
+        0.0
+    } * (STOPS.len() - 1) as f64;
     let i = (at as usize).min(STOPS.len() - 2);
     STOPS[i].mix(STOPS[i + 1], at - i as f64)
 }
@@ -108,7 +121,7 @@ pub(super) fn count(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);
@@ -131,10 +144,32 @@ pub(super) fn number(v: f64, digits: usize) -> String {
     }
     let exponent = v.abs().log10().floor() as i32;
     if !(-4..6).contains(&exponent) {
-        let mantissa = v / 10f64.powi(exponent);
-        return format!("{}·{}", fixed(mantissa, digits.saturating_sub(1)), power_of_ten(exponent));
+        return scientific(v, digits);
     }
     fixed(v, (digits as i32 - 1 - exponent).max(0) as usize)
+}
+
+/// `v` to `digits` significant digits, times a power of ten.
+pub(super) fn scientific(v: f64, digits: usize) -> String {
+    if v == 0.0 || !v.is_finite() {
+        return number(v, digits);
+    }
+    let exponent = v.abs().log10().floor() as i32;
+    let mantissa = v / 10f64.powi(exponent);
+    format!(
+        "{}·{}",
+        fixed(mantissa, digits.saturating_sub(1)),
+        power_of_ten(exponent)
+    )
+}
+
+/// Like [`number`] with three digits, without zeros that say nothing: times, ends of a scale.
+pub(super) fn short(v: f64) -> String {
+    let text = number(v, 3);
+    if text.contains('.') && !text.contains('·') {
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    text
 }
 
 /// `v` with `decimals` decimals and a true minus sign.
@@ -149,20 +184,27 @@ pub(super) fn fixed(v: f64, decimals: usize) -> String {
 
 /// `-3` as `10⁻³`.
 pub(super) fn power_of_ten(exponent: i32) -> String {
-    let superscript = exponent.to_string().chars().map(|c| match c {
+    let raised = |c: char| match c {
         '-' => '⁻',
         '1' => '¹',
         '2' => '²',
         '3' => '³',
         '0' | '4'..='9' => char::from_u32(0x2070 + (c as u32 - '0' as u32)).unwrap_or(c),
         other => other,
-    });
-    format!("10{}", superscript.collect::<String>())
+    };
+    format!(
+        "10{}",
+        exponent.to_string().chars().map(raised).collect::<String>()
+    )
 }
 
 /// The name of label `i`, or its number.
 pub(super) fn label_name(names: &[String], i: usize) -> String {
-    names.get(i).filter(|n| !n.trim().is_empty()).cloned().unwrap_or_else(|| format!("class {i}"))
+    names
+        .get(i)
+        .filter(|n| !n.trim().is_empty())
+        .cloned()
+        .unwrap_or_else(|| format!("class {i}"))
 }
 
 #[cfg(test)]
@@ -176,6 +218,10 @@ mod tests {
         assert_eq!(number(2.5e-9, 2), "2.5·10⁻⁹");
         assert_eq!(number(1234.0, 3), "1234");
         assert_eq!(fixed(-0.001, 1), "0.0");
+        assert_eq!(
+            (short(0.2), short(-1.0), short(0.0)),
+            ("0.2".into(), "−1".into(), "0".into())
+        );
         assert_eq!(power_of_ten(12), "10¹²");
     }
 }

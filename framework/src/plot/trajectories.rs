@@ -10,7 +10,7 @@ use super::groups::Groups;
 use super::panel::{Frame, Panel};
 use super::samples::coordinate_range;
 use super::stats::{Plane, bin_edges, density, sorted, thinned};
-use super::style::{self, BLUE, Color, INK, PALE, PAPER, SOFT_INK, VERMILION, number};
+use super::style::{self, BLUE, Color, INK, PALE, PAPER, SOFT_INK, VERMILION, counted, short};
 use super::{Points, check_labels};
 use crate::{Error, Result};
 
@@ -34,27 +34,41 @@ pub struct TrajectoryView {
     pub real: Option<Points>,
     /// The label of each sample.
     pub labels: Option<Vec<usize>>,
+    /// The names of the labels; those without one are numbered.
+    pub label_names: Vec<String>,
 }
 
 impl TrajectoryView {
     /// Whether the states belong together, and there is motion to draw.
     pub(super) fn check(&self) -> Result<()> {
         let (Some(first), Some(last)) = (self.states.first(), self.states.last()) else {
-            return Err(Error::runtime("trajectories: nothing to draw, there are no states"));
+            return Err(Error::runtime(
+                "trajectories: nothing to draw, there are no states",
+            ));
         };
         if self.states.len() < 2 || self.times.len() != self.states.len() {
             let (s, t) = (self.states.len(), self.times.len());
-            return Err(Error::runtime(format!("trajectories: {s} states at {t} times; two or more of each are needed")));
+            return Err(Error::runtime(format!(
+                "trajectories: {s} states at {t} times; two or more of each are needed"
+            )));
         }
         if let Some(t) = self.times.iter().find(|t| !t.is_finite()) {
             return Err(Error::runtime(format!("trajectories: a time is {t}")));
         }
         first.check("trajectories")?;
-        if let Some(i) = self.states.iter().position(|s| s.dim != first.dim || s.values.len() != first.values.len()) {
-            return Err(Error::runtime(format!("trajectories: state {i} does not hold the same samples as state 0")));
+        if let Some(i) = self
+            .states
+            .iter()
+            .position(|s| s.dim != first.dim || s.values.len() != first.values.len())
+        {
+            return Err(Error::runtime(format!(
+                "trajectories: state {i} does not hold the same samples as state 0"
+            )));
         }
         if self.start_time() == self.end_time() {
-            return Err(Error::runtime("trajectories: they end at the time they start"));
+            return Err(Error::runtime(
+                "trajectories: they end at the time they start",
+            ));
         }
         check_labels(self.labels.as_deref(), last, "trajectories")
     }
@@ -84,7 +98,9 @@ impl TrajectoryView {
 
     /// Real data, if they live in the space of the states.
     pub(super) fn real(&self) -> Option<&Points> {
-        self.real.as_ref().filter(|r| r.dim == self.dim() && r.check("real data").is_ok())
+        self.real
+            .as_ref()
+            .filter(|r| r.dim == self.dim() && r.check("real data").is_ok())
     }
 
     /// The indices of about six states, evenly spread in time, first and last among them.
@@ -92,7 +108,9 @@ impl TrajectoryView {
         let (a, b) = (self.start_time(), self.end_time());
         let nearest = |t: f64| {
             let distance = |i: &usize| (self.times[*i] - t).abs();
-            (0..self.times.len()).min_by(|i, j| distance(i).total_cmp(&distance(j))).unwrap_or(0)
+            (0..self.times.len())
+                .min_by(|i, j| distance(i).total_cmp(&distance(j)))
+                .unwrap_or(0)
         };
         let spread = (0..MOMENTS).map(|k| nearest(a + (b - a) * k as f64 / (MOMENTS - 1) as f64));
         let mut chosen: Vec<usize> = spread.collect();
@@ -107,7 +125,11 @@ impl TrajectoryView {
 pub fn trajectories(path: &Path, view: &TrajectoryView) -> Result<()> {
     view.check()?;
     let drawing = Drawing::new(view);
-    let figure = if view.dim() == 1 { drawing.in_one_dimension() } else { drawing.in_the_plane() };
+    let figure = if view.dim() == 1 {
+        drawing.in_one_dimension()
+    } else {
+        drawing.in_the_plane()
+    };
     figure?.save(path)
 }
 
@@ -120,25 +142,49 @@ struct Drawing<'a> {
 
 impl<'a> Drawing<'a> {
     fn new(view: &'a TrajectoryView) -> Self {
-        let groups = Groups::of(view.labels.iter().flatten(), &[]);
+        let groups = Groups::of(view.labels.iter().flatten(), &view.label_names);
         let labels = view.labels.as_deref().filter(|_| groups.distinct());
-        Drawing { view, groups, labels, chosen: thinned(view.samples(), PATHS) }
+        Drawing {
+            view,
+            groups,
+            labels,
+            chosen: thinned(view.samples(), PATHS),
+        }
     }
 
     fn start_color(&self) -> Color {
-        if self.labels.is_some() { SOFT_INK } else { VERMILION }
+        if self.labels.is_some() {
+            SOFT_INK
+        } else {
+            VERMILION
+        }
     }
 
     fn path_color(&self, i: usize) -> Color {
-        if self.labels.is_some() { self.groups.color_of(self.labels, i).fade(0.45) } else { INK.fade(0.22) }
+        if self.labels.is_some() {
+            self.groups.color_of(self.labels, i).fade(0.45)
+        } else {
+            INK.fade(0.22)
+        }
     }
 
     fn legend(&self) -> Vec<Entry> {
-        let time = |t: f64| number(t, 3);
         let mut legend = vec![
-            Entry::new(Key::Ring, self.start_color(), format!("start, t = {}", time(self.view.start_time()))),
-            Entry::new(Key::Dot, if self.labels.is_some() { INK } else { BLUE }, format!("end, t = {}", time(self.view.end_time()))),
-            Entry::new(Key::Line, INK.fade(0.4), format!("paths of {} samples", self.chosen.len())),
+            Entry::new(
+                Key::Ring,
+                self.start_color(),
+                format!("start, t = {}", short(self.view.start_time())),
+            ),
+            Entry::new(
+                Key::Dot,
+                if self.labels.is_some() { INK } else { BLUE },
+                format!("end, t = {}", short(self.view.end_time())),
+            ),
+            Entry::new(
+                Key::Line,
+                INK.fade(0.4),
+                format!("paths of {}", counted(self.chosen.len(), "sample")),
+            ),
         ];
         if self.view.real().is_some() {
             legend.push(Entry::new(Key::Dot, PALE, "real data"));
@@ -150,8 +196,14 @@ impl<'a> Drawing<'a> {
     }
 
     /// Paths with their ends marked, over what is drawn already.
-    fn paths(&self, canvas: &mut Canvas, panel: &Panel, path_of: impl Fn(usize) -> Vec<(f64, f64)>) {
-        let paths: Vec<(usize, Vec<(f64, f64)>)> = self.chosen.iter().map(|i| (*i, path_of(*i))).collect();
+    fn paths(
+        &self,
+        canvas: &mut Canvas,
+        panel: &Panel,
+        path_of: impl Fn(usize) -> Vec<(f64, f64)>,
+    ) {
+        let paths: Vec<(usize, Vec<(f64, f64)>)> =
+            self.chosen.iter().map(|i| (*i, path_of(*i))).collect();
         for (i, path) in &paths {
             panel.path(canvas, path, 1.3, self.path_color(*i));
         }
@@ -175,37 +227,65 @@ impl<'a> Drawing<'a> {
         let view = self.view;
         let end = &view.states[view.states.len() - 1];
         let plane = Plane::of(view.real().unwrap_or(end), "z");
-        let real = view.real().map(|r| plane.flatten(&r.select(&thinned(r.len(), CLOUD))));
+        let real = view
+            .real()
+            .map(|r| plane.flatten(&r.select(&thinned(r.len(), CLOUD))));
         let states: Vec<Vec<(f64, f64)>> = view.states.iter().map(|s| plane.flatten(s)).collect();
 
         let mut seen: Vec<(f64, f64)> = states.iter().flatten().copied().collect();
         seen.extend(real.iter().flatten());
         let ranges = flat_ranges(&seen);
-        let left_width = 0.5 * INNER;
-        let frame = plane_frame("paths", &plane, ranges);
-        let height = frame.height_for(left_width, 520.0, 720.0);
+        let on_paths = states
+            .iter()
+            .flat_map(|s| self.chosen.iter().map(|i| s[*i]));
+        let near: Vec<(f64, f64)> = on_paths.chain(real.iter().flatten().copied()).collect();
+        let left_width = 0.41 * INNER;
+        let frame = plane_frame("paths", &plane, flat_ranges(&near));
+        let height = frame.height_for(left_width, 480.0, 620.0);
         let mut figure = Figure::new(&view.title, &view.subtitle, &self.legend(), height)?;
         let (body, canvas) = (figure.body, &mut figure.canvas);
 
-        let panel = frame.draw(canvas, Rect { x1: body.x0 + left_width, ..body })?;
-        panel.dots(canvas, real.as_deref().unwrap_or(&[]), (2.6, 0.55), |_| PALE);
+        let panel = frame.draw(
+            canvas,
+            Rect {
+                x1: body.x0 + left_width,
+                ..body
+            },
+        )?;
+        panel.dots(canvas, real.as_deref().unwrap_or(&[]), (2.6, 0.55), |_| {
+            PALE
+        });
         self.paths(canvas, &panel, |i| states.iter().map(|s| s[i]).collect());
-        let drawn: Vec<(f64, f64)> = self.chosen.iter().map(|i| states[states.len() - 1][*i]).collect();
-        let ends = panel.missing(&drawn).into_iter().map(|n| format!("at the end: {n}")).collect::<Vec<_>>();
+        let drawn: Vec<(f64, f64)> = self
+            .chosen
+            .iter()
+            .map(|i| states[states.len() - 1][*i])
+            .collect();
+        let ends = panel
+            .missing(&drawn)
+            .into_iter()
+            .map(|n| format!("at the end: {n}"))
+            .collect::<Vec<_>>();
         panel.notes(canvas, &ends)?;
 
-        let cells = Rect { x0: body.x0 + left_width + 28.0, ..body }.cells(3, 2, 8.0, 6.0);
+        let cells = Rect {
+            x0: body.x0 + left_width + 28.0,
+            ..body
+        }
+        .cells(3, 2, 8.0, 6.0);
         let moments = view.moments();
         let shown = thinned(view.samples(), CLOUD);
         for (moment, cell) in moments.iter().zip(cells) {
-            let title = format!("t = {}", number(view.times[*moment], 3));
+            let title = format!("t = {}", short(view.times[*moment]));
             let mut small = plane_frame(title, &plane, ranges);
             (small.x_label, small.y_label) = (String::new(), String::new());
             let panel = small.draw(canvas, cell)?;
             panel.dots(canvas, real.as_deref().unwrap_or(&[]), (1.3, 0.5), |_| PALE);
             let cloud: Vec<(f64, f64)> = shown.iter().map(|i| states[*moment][*i]).collect();
             let (radius, alpha) = style::point(cloud.len());
-            panel.dots(canvas, &cloud, (radius * 0.62, alpha), |k| self.groups.color_of(self.labels, shown[k]));
+            panel.dots(canvas, &cloud, (radius * 0.62, alpha), |k| {
+                self.groups.color_of(self.labels, shown[k])
+            });
             panel.note_missing(canvas, &cloud)?;
         }
         Ok(figure)
@@ -216,34 +296,81 @@ impl<'a> Drawing<'a> {
         let range = coordinate_range(view.states.iter().chain(view.real()), 0);
         let mut figure = Figure::new(&view.title, &view.subtitle, &self.legend(), 860.0)?;
         let (body, canvas) = (figure.body, &mut figure.canvas);
-        let upper = Rect { y1: body.y0 + 540.0, x1: body.x1 - 190.0, ..body };
-        let frame = Frame::new("paths", view.time_axis(), Axis::linear(range)).labels("time t", "state z");
+        let upper = Rect {
+            y1: body.y0 + 540.0,
+            x1: body.x1 - 190.0,
+            ..body
+        };
+        let frame =
+            Frame::new("paths", view.time_axis(), Axis::linear(range)).labels("time t", "state z");
         let panel = frame.draw(canvas, upper)?;
         let last = &view.states[view.states.len() - 1];
-        self.paths(canvas, &panel, |i| view.times.iter().zip(&view.states).map(|(t, s)| (*t, s.row(i)[0])).collect());
-        panel.note_missing(canvas, &last.column(0).map(|z| (view.end_time(), z)).collect::<Vec<_>>())?;
+        self.paths(canvas, &panel, |i| {
+            view.times
+                .iter()
+                .zip(&view.states)
+                .map(|(t, s)| (*t, s.row(i)[0]))
+                .collect()
+        });
+        panel.note_missing(
+            canvas,
+            &last
+                .column(0)
+                .map(|z| (view.end_time(), z))
+                .collect::<Vec<_>>(),
+        )?;
 
         // beside the end of the paths: where they arrive and where real data lie
         let reference = view.real().unwrap_or(last);
         let edges = bin_edges(&sorted(reference.column(0)), range);
         let real = view.real().map(|r| density(r.column(0), &edges));
         let end = density(last.column(0), &edges);
-        let top = end.iter().chain(real.iter().flatten()).copied().fold(1e-12, f64::max);
-        let side = Rect::new(panel.plot.x1 + 12.0, panel.plot.y0, body.x1 - 8.0, panel.plot.y1);
-        for (heights, color) in real.iter().map(|r| (r, PALE)).chain([(&end, BLUE.fade(0.6))]) {
+        let top = end
+            .iter()
+            .chain(real.iter().flatten())
+            .copied()
+            .fold(1e-12, f64::max);
+        let side = Rect::new(
+            panel.plot.x1 + 12.0,
+            panel.plot.y0,
+            body.x1 - 8.0,
+            panel.plot.y1,
+        );
+        for (heights, color) in real
+            .iter()
+            .map(|r| (r, PALE))
+            .chain([(&end, BLUE.fade(0.6))])
+        {
             for (edge, height) in edges.windows(2).zip(heights) {
                 let (y0, y1) = (panel.py(edge[1]), panel.py(edge[0]));
-                canvas.fill(Rect::new(side.x0, y0 + 0.5, side.x0 + height / top * side.width(), y1 - 0.5), color);
+                canvas.fill(
+                    Rect::new(
+                        side.x0,
+                        y0 + 0.5,
+                        side.x0 + height / top * side.width(),
+                        y1 - 0.5,
+                    ),
+                    color,
+                );
             }
         }
 
-        let lower = Rect { y0: body.y0 + 560.0, ..body }.cells(MOMENTS, 1, 8.0, 0.0);
+        let lower = Rect {
+            y0: body.y0 + 560.0,
+            ..body
+        }
+        .cells(MOMENTS, 1, 8.0, 0.0);
         let moments = view.moments();
-        let heights: Vec<Vec<f64>> = moments.iter().map(|m| density(view.states[*m].column(0), &edges)).collect();
+        let heights: Vec<Vec<f64>> = moments
+            .iter()
+            .map(|m| density(view.states[*m].column(0), &edges))
+            .collect();
         let top = heights.iter().flatten().copied().fold(top, f64::max);
         for ((moment, heights), cell) in moments.iter().zip(&heights).zip(lower) {
-            let title = format!("t = {}", number(view.times[*moment], 3));
-            let frame = Frame::new(title, Axis::linear(range), Axis::linear((0.0, 1.08 * top))).labels("state z", "").hide_y();
+            let title = format!("t = {}", short(view.times[*moment]));
+            let frame = Frame::new(title, Axis::linear(range), Axis::linear((0.0, 1.08 * top)))
+                .labels("state z", "")
+                .hide_y();
             let panel = frame.draw(canvas, cell)?;
             panel.bars(canvas, &edges, real.as_deref().unwrap_or(&[]), PALE);
             panel.bars(canvas, &edges, heights, BLUE.fade(0.6));

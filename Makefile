@@ -1,0 +1,64 @@
+# Every target that compiles uses the release profile: a second profile would compile LibTorch's
+# C++ layer a second time.
+
+CARGO ?= cargo
+TRIFLOW := $(or $(CARGO_TARGET_DIR),./target)/release/triflow
+
+# Beside other work, more than one thread a test is many times slower than one.
+OMP_NUM_THREADS ?= 1
+
+# Passed on by `make demo`: make demo ARGS="--num-epochs 5 --seed 1"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help libtorch libtorch-cuda build demo test lint fmt clippy doc quality clean
+.PHONY: need-python need-cargo need-cxx need-lint
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+libtorch: need-python ## Set up LibTorch for the CPU in .libtorch (or check LIBTORCH, LIBTORCH_USE_PYTORCH)
+	@scripts/libtorch
+
+libtorch-cuda: need-python ## Set up LibTorch for CUDA in .libtorch-cuda (2.5 GB)
+	@scripts/libtorch --cuda
+
+build: need-cargo need-cxx libtorch ## Build the triflow command
+	$(CARGO) build --release
+
+demo: build ## Train a generative flow on two moons; options in ARGS="..."
+	$(TRIFLOW) train-gen --config configs/two_moons.yaml $(ARGS)
+
+test: need-cargo need-cxx libtorch ## Run every test
+	OMP_NUM_THREADS=$(OMP_NUM_THREADS) $(CARGO) test --release --workspace
+
+lint: fmt clippy doc ## Check formatting, clippy and the documentation; no warning passes
+
+fmt: need-cargo need-lint
+	$(CARGO) fmt --all --check
+
+clippy: need-cargo need-cxx need-lint libtorch
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+
+doc: need-cargo need-cxx libtorch
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
+
+quality: build ## Train at full length and check the results against their bounds
+	scripts/quality
+
+clean: need-cargo ## Delete what cargo built (keeps .libtorch and artifacts)
+	$(CARGO) clean
+
+need-python:
+	@command -v python3 >/dev/null || { echo "python3 is needed to set up LibTorch: apt-get install python3 python3-pip" >&2; exit 1; }
+
+need-cargo:
+	@command -v $(firstword $(CARGO)) >/dev/null || { echo "cargo is missing: install Rust as https://rustup.rs shows" >&2; exit 1; }
+
+need-cxx:
+	@set -- $${CXX:-c++}; command -v "$$1" >/dev/null || { echo "the C++ compiler '$$1' is missing: apt-get install g++ (or set CXX)" >&2; exit 1; }
+
+need-lint:
+	@for tool in fmt clippy; do \
+	  $(CARGO) $$tool --version >/dev/null 2>&1 || { echo "cargo $$tool is missing: rustup component add rustfmt clippy" >&2; exit 1; }; \
+	done

@@ -1,0 +1,424 @@
+//! The typed form of an experiment: everything that determines a run.
+
+use crate::component::{Crn, DataSource, Decoder, Encoder, NoiseSchedule, Objective, Optimizer, Solver};
+use crate::path::{Clock, PathKind};
+use crate::registry::Component;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// One experiment. `null` means "decided by the task, the objective or the data".
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// What is learned from what; the command decides when null.
+    #[serde(default)]
+    pub task: Option<Task>,
+    /// Generation without condition.
+    #[serde(default)]
+    pub unconditional: bool,
+    /// Shape of one x; null: from the data. Given and different: an error.
+    #[serde(default)]
+    pub input_shape: Option<Vec<i64>>,
+    /// Shape of one y; null: from the data. Given and different: an error.
+    #[serde(default)]
+    pub output_shape: Option<Vec<i64>>,
+    /// Shape of one latent; null: the target's shape.
+    #[serde(default)]
+    pub latent_shape: Option<Vec<i64>>,
+    /// Where x and y come from.
+    pub data: Component<dyn DataSource>,
+    /// What the network predicts.
+    pub objective: Component<dyn Objective>,
+    /// The path from noise to data; null: the objective's own.
+    #[serde(default)]
+    pub path: Option<PathKind>,
+    /// Shapes the variance-preserving path; not used by the rectified one.
+    pub noise_schedule: Component<dyn NoiseSchedule>,
+    /// From the target to the latent.
+    pub encoder: Component<dyn Encoder>,
+    /// From the latent to the target.
+    pub decoder: Component<dyn Decoder>,
+    /// The conditional network.
+    pub crn: Component<dyn Crn>,
+    /// The law of z_0.
+    #[serde(default)]
+    pub source: Source,
+    /// How z_0 and z_1 are paired in training.
+    #[serde(default)]
+    pub coupling: Coupling,
+    /// What is minimised.
+    #[serde(default)]
+    pub loss: LossConfig,
+    /// How it is minimised.
+    pub training: Training,
+    /// When the state is saved.
+    #[serde(default)]
+    pub checkpoint: Checkpointing,
+    /// How samples are drawn.
+    pub sampling: Sampling,
+    /// `auto`, `cpu`, `cuda` or `cuda:N`.
+    #[serde(default = "auto")]
+    pub device: String,
+    /// CPU threads; null: by model size.
+    #[serde(default)]
+    pub threads: Option<usize>,
+    /// Where run folders are made.
+    #[serde(default = "artifacts")]
+    pub output_dir: PathBuf,
+    /// Shared libraries with further components.
+    #[serde(default)]
+    pub plugins: Vec<PathBuf>,
+}
+
+fn auto() -> String {
+    "auto".into()
+}
+
+fn artifacts() -> PathBuf {
+    "artifacts".into()
+}
+
+/// What is learned from what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// Regression and classification: condition = x, target = y.
+    Regression,
+    /// Generation: condition = y, target = x; or x alone when `unconditional`.
+    Generation,
+}
+
+/// The law of z_0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Source {
+    /// N(0, I).
+    #[default]
+    StandardNormal,
+}
+
+/// How z_0 and z_1 are paired in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Coupling {
+    /// Independently.
+    #[default]
+    Independent,
+}
+
+/// How a reconstruction is compared with its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Recon {
+    /// Squared error.
+    Mse,
+    /// Cross-entropy of logits over the last axis.
+    CrossEntropy,
+    /// Not at all.
+    None,
+}
+
+/// How an error is weighted over time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Weighting {
+    /// SNR' on the error in target space, expressed in the space of the output: the variational bound, one
+    /// and the same loss for every objective. On the rectified path min(2t/(1 − t), 10) on the velocity.
+    #[default]
+    Elbo,
+    /// The error of dz/dγ, integrated over γ: bounded, weighs an error by how far it moves the sample.
+    Field,
+    /// `elbo` with SNR capped at 5 (Hang et al. 2023, arXiv 2303.09556).
+    MinSnr,
+    /// SNR' on the raw output error, whatever the output is (1 on the rectified path).
+    Seed,
+    /// 1.
+    None,
+}
+
+/// How the entries of one sample are summed up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// Their mean; KL divided by the latent's dimension to match.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+}
+
+/// What is minimised: flow + recon_weight·recon + reg_weight·reg + vae_weight·vae + kl_weight·kl.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossConfig {
+    /// How reconstructions are compared; null: cross-entropy for logits, else squared error.
+    pub recon: Option<Recon>,
+    /// Weight of the reconstruction from z_t.
+    pub recon_weight: f64,
+    /// Weight of |dz/dt|².
+    pub reg_weight: f64,
+    /// Weight of the reconstruction from z_1; null: 1 for generation, 0 for regression.
+    pub vae_weight: Option<f64>,
+    /// Weight of KL(z_0).
+    pub kl_weight: f64,
+    /// Whether `weighting` is used; null: true on the variance-preserving path, false on the rectified.
+    pub use_snr_weight: Option<bool>,
+    /// The weight over time.
+    pub weighting: Weighting,
+    /// Divide the weight by its exact mean; null: true unless the schedule is learned.
+    pub normalise: Option<bool>,
+    /// Reconstruct from the noisy z at t = 1 rather than from z_1; null: only when the schedule is learned.
+    pub vae_noised: Option<bool>,
+    /// Over the entries of one sample.
+    pub reduction: Reduction,
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self {
+            recon: None,
+            recon_weight: 0.0,
+            reg_weight: 0.0,
+            vae_weight: None,
+            kl_weight: 1.0,
+            use_snr_weight: None,
+            weighting: Weighting::Elbo,
+            normalise: None,
+            vae_noised: None,
+            reduction: Reduction::Mean,
+        }
+    }
+}
+
+/// How times are drawn in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeSampling {
+    /// One in each of `batch` equal intervals of \[0, 1\]: lower variance.
+    #[default]
+    Stratified,
+    /// Independently uniform.
+    Uniform,
+    /// Log-SNR uniform (stratified), the weight divided accordingly; variance-preserving path only.
+    Importance,
+}
+
+/// Precision of parameters and arithmetic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    Float32,
+    /// 64 bits.
+    Float64,
+}
+
+/// The learning rate over training, as a factor of the optimizer's own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum LrSchedule {
+    /// The same throughout, after `warmup` steps of linear rise.
+    Constant {
+        /// Steps of linear rise from 0.
+        #[serde(default)]
+        warmup: u64,
+    },
+    /// Falls along half a cosine to `floor`, after `warmup` steps of linear rise.
+    Cosine {
+        /// Steps of linear rise from 0.
+        #[serde(default)]
+        warmup: u64,
+        /// Factor at the end.
+        #[serde(default)]
+        floor: f64,
+    },
+}
+
+impl LrSchedule {
+    /// The factor at `step` (from 0) of `total`.
+    pub fn factor(self, step: u64, total: u64) -> f64 {
+        let (Self::Constant { warmup } | Self::Cosine { warmup, .. }) = self;
+        let rise = if step < warmup { (step + 1) as f64 / warmup as f64 } else { 1.0 };
+        rise * match self {
+            Self::Constant { .. } => 1.0,
+            Self::Cosine { floor, .. } => {
+                let share = step.saturating_sub(warmup) as f64 / total.saturating_sub(warmup).max(1) as f64;
+                floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos())
+            }
+        }
+    }
+}
+
+/// How the loss is minimised.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Passes over the training rows.
+    #[serde(default = "epochs")]
+    pub epochs: u64,
+    /// Rows a step.
+    #[serde(default = "batch_size")]
+    pub batch_size: i64,
+    /// The rule of each step.
+    pub optimizer: Component<dyn Optimizer>,
+    /// The learning rate over training.
+    #[serde(default = "constant")]
+    pub lr_schedule: LrSchedule,
+    /// Longest gradient (Euclidean norm over all parameters); null: any.
+    #[serde(default)]
+    pub clip_grad_norm: Option<f64>,
+    /// Dropout is active in the first so many epochs; null: in all.
+    #[serde(default)]
+    pub dropout_epochs: Option<u64>,
+    /// Decay of the running mean of the parameters; null: none.
+    #[serde(default = "ema")]
+    pub ema: Option<f64>,
+    /// How times are drawn.
+    #[serde(default)]
+    pub time_sampling: TimeSampling,
+    /// Precision of parameters and arithmetic.
+    #[serde(default)]
+    pub precision: Precision,
+    /// Seed of everything that is drawn.
+    #[serde(default = "seed")]
+    pub seed: u64,
+}
+
+fn epochs() -> u64 {
+    50
+}
+fn batch_size() -> i64 {
+    256
+}
+fn constant() -> LrSchedule {
+    LrSchedule::Constant { warmup: 0 }
+}
+#[allow(clippy::unnecessary_wraps, reason = "serde's default has the field's type")]
+fn ema() -> Option<f64> {
+    Some(0.999)
+}
+fn seed() -> u64 {
+    42
+}
+
+/// An interval: `5 epochs`, `1000 steps`, or a number of epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Every {
+    /// So many epochs.
+    Epochs(u64),
+    /// So many steps.
+    Steps(u64),
+}
+
+impl Serialize for Every {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Every::Epochs(n) => s.collect_str(&format_args!("{n} epochs")),
+            Every::Steps(n) => s.collect_str(&format_args!("{n} steps")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Every {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl serde::de::Visitor<'_> for V {
+            type Value = Every;
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("an interval such as `5 epochs` or `1000 steps`, above 0")
+            }
+            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Every, E> {
+                if n > 0 { Ok(Every::Epochs(n)) } else { Err(E::invalid_value(serde::de::Unexpected::Unsigned(n), &self)) }
+            }
+            fn visit_str<E: serde::de::Error>(self, s: &str) -> Result<Every, E> {
+                let parsed = s.split_once(' ').and_then(|(n, unit)| {
+                    let n: u64 = n.parse().ok().filter(|n| *n > 0)?;
+                    match unit.trim() {
+                        "epoch" | "epochs" => Some(Every::Epochs(n)),
+                        "step" | "steps" => Some(Every::Steps(n)),
+                        _ => None,
+                    }
+                });
+                parsed.ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(s), &self))
+            }
+        }
+        d.deserialize_any(V)
+    }
+}
+
+impl JsonSchema for Every {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Every".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "anyOf": [
+            { "type": "integer", "minimum": 1 },
+            { "type": "string", "pattern": "^[1-9][0-9]* (epochs?|steps?)$" },
+        ] })
+    }
+}
+
+/// When the state is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checkpointing {
+    /// How often.
+    pub every: Every,
+    /// How many of the latest are kept.
+    pub keep: usize,
+}
+
+impl Default for Checkpointing {
+    fn default() -> Self {
+        Self { every: Every::Epochs(5), keep: 3 }
+    }
+}
+
+/// How samples are drawn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// How samples are carried from noise to data.
+    pub solver: Component<dyn Solver>,
+    /// Steps of a fixed-step solver.
+    #[serde(default = "steps")]
+    pub steps: usize,
+    /// The clock whose steps are equal; null: γ on the variance-preserving path, t on the rectified.
+    #[serde(default)]
+    pub grid: Option<Clock>,
+    /// Return the predicted clean latent at the end rather than the state, which still holds noise; null:
+    /// true where it does.
+    #[serde(default)]
+    pub final_denoise: Option<bool>,
+    /// Whether the running mean of the parameters is used.
+    #[serde(default = "yes")]
+    pub use_ema: bool,
+}
+
+fn steps() -> usize {
+    20
+}
+fn yes() -> bool {
+    true
+}
+
+impl Experiment {
+    /// The seed of everything that is drawn.
+    pub fn seed(&self) -> u64 {
+        self.training.seed
+    }
+
+    /// `reg`, `gen` or `uncond_gen`.
+    pub fn task_name(&self) -> &'static str {
+        match (self.task, self.unconditional) {
+            (Some(Task::Regression), _) => "reg",
+            (_, false) => "gen",
+            (_, true) => "uncond_gen",
+        }
+    }
+}

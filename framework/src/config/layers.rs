@@ -1,0 +1,238 @@
+//! Layers of YAML: defaults, files (`extends`), `--set` and flags become one experiment.
+//!
+//! A later layer wins key by key. Where it changes a component's `type`, the keys that the new
+//! component knows are kept and the others dropped.
+
+use super::Experiment;
+use crate::error::{ConfigError, Error, Result, suggestion};
+use crate::registry::{Entry, default_layers, experiment_schema, is_component_of, properties_of, registry};
+use serde_json::{Map, Value as Json};
+use serde_yaml::{Mapping, Value};
+use std::path::{Path, PathBuf};
+
+/// Layers, lowest first.
+#[derive(Debug)]
+pub struct Layers {
+    merged: Value,
+    schema: Json,
+    /// (place, layer), to say where a key was written.
+    written: Vec<(String, Value)>,
+}
+
+impl Layers {
+    /// The defaults alone.
+    pub fn new() -> Result<Self> {
+        let mut layers = Self {
+            merged: Value::Mapping(Mapping::new()),
+            schema: experiment_schema::<Experiment>(),
+            written: Vec::new(),
+        };
+        for text in default_layers() {
+            layers.add("defaults", parse(text, Path::new("defaults"))?);
+        }
+        Ok(layers)
+    }
+
+    /// Adds a file, below it the file that it `extends`. Its relative `plugins` and `output_dir` stay as written.
+    pub fn add_file(&mut self, path: &Path) -> Result<()> {
+        let mut chain = Vec::new();
+        let mut next = Some(path.to_owned());
+        while let Some(path) = next {
+            if chain.iter().any(|(p, _): &(PathBuf, Value)| *p == path) {
+                return Err(Error::config("extends", format!("{} extends itself", path.display())));
+            }
+            let text = std::fs::read_to_string(&path)
+                .map_err(|e| Error::config("", format!("cannot read the experiment file {}: {e}", path.display())))?;
+            let mut value = parse(&text, &path)?;
+            let base = value.as_mapping_mut().and_then(|m| m.remove("extends"));
+            next = match base {
+                None => None,
+                Some(Value::String(base)) => Some(path.parent().unwrap_or(Path::new("")).join(base)),
+                Some(_) => return Err(Error::config("extends", "needs the path of a file")),
+            };
+            chain.push((path, value));
+        }
+        for (path, value) in chain.into_iter().rev() {
+            self.add(&path.display().to_string(), value);
+        }
+        Ok(())
+    }
+
+    /// Sets one key, `crn.network.hidden_dims`, as a layer of its own. `place` says who did, as `--set`.
+    pub fn set(&mut self, key: &str, value: Value, place: &str) -> Result<()> {
+        if key.is_empty() || key.split('.').any(str::is_empty) {
+            return Err(Error::config("", format!("`{key}` is not a key")).help("write `--set training.epochs=10`"));
+        }
+        let layer = key.rsplit('.').fold(value, |inner, part| {
+            let mut map = Mapping::new();
+            map.insert(part.into(), inner);
+            Value::Mapping(map)
+        });
+        self.add(place, layer);
+        Ok(())
+    }
+
+    /// Sets `KEY=VALUE`, the value in YAML.
+    pub fn set_text(&mut self, assignment: &str) -> Result<()> {
+        let (key, value) = assignment.split_once('=').ok_or_else(|| {
+            Error::config("", format!("`--set {assignment}` has no `=`")).help("write `--set training.epochs=10`")
+        })?;
+        let value = parse_value(value).map_err(|e| e.help(format!("in `--set {assignment}`")))?;
+        self.set(key.trim(), value, &format!("--set {assignment}"))
+    }
+
+    /// The raw value at a dotted key.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        dig(&self.merged, key)
+    }
+
+    fn add(&mut self, place: &str, layer: Value) {
+        let property = self.schema.clone();
+        merge(&mut self.merged, layer.clone(), &property, "");
+        self.written.push((place.to_owned(), layer));
+    }
+
+    /// The experiment, with every error's key and place.
+    pub fn finish(self) -> Result<Experiment> {
+        serde_path_to_error::deserialize(self.merged.clone()).map_err(|e| {
+            let path = e.path().to_string();
+            self.explain(if path == "." { String::new() } else { path }, &e.into_inner().to_string())
+        })
+    }
+
+    fn explain(&self, mut key: String, message: &str) -> Error {
+        let mut message = message.split(" at line ").next().unwrap_or(message).trim_start_matches(&format!("{key}: ")).to_owned();
+        let mut help = None;
+        if let Some((unknown, known)) = unknown_field(&message) {
+            if key.rsplit('.').next() != Some(&unknown) {
+                key = if key.is_empty() { unknown.clone() } else { format!("{key}.{unknown}") };
+            }
+            help = Some(suggestion(&unknown, "keys", known.iter().map(String::as_str)));
+            message = format!("unknown key `{unknown}`");
+        } else if let Some((what, advice)) = message.split_once("; ").map(|(a, b)| (a.to_owned(), b.to_owned())) {
+            help = Some(advice);
+            message = what;
+        }
+        let place = self.written.iter().rev().find(|(_, layer)| dig(layer, &key).is_some()).map(|(place, _)| place.clone());
+        Error::Config(ConfigError { message, key, place, help })
+    }
+}
+
+/// Parses one YAML value, as `[64, 64]`.
+pub fn parse_value(text: &str) -> Result<Value> {
+    serde_yaml::from_str(text).map_err(|e| Error::config("", format!("`{text}` is not YAML: {e}")))
+}
+
+fn parse(text: &str, path: &Path) -> Result<Value> {
+    let value: Value = serde_yaml::from_str(text).map_err(|e| {
+        Error::Config(ConfigError {
+            message: format!("not YAML: {e}"),
+            place: Some(path.display().to_string()),
+            ..ConfigError::default()
+        })
+    })?;
+    match value {
+        Value::Null => Ok(Value::Mapping(Mapping::new())),
+        Value::Mapping(_) => Ok(value),
+        _ => Err(Error::Config(ConfigError {
+            message: "an experiment is a map of keys".into(),
+            place: Some(path.display().to_string()),
+            ..ConfigError::default()
+        })),
+    }
+}
+
+fn unknown_field(message: &str) -> Option<(String, Vec<String>)> {
+    let rest = message.split("unknown field `").nth(1)?;
+    let mut quoted = rest.split('`');
+    let unknown = quoted.next()?.to_owned();
+    let known = quoted.skip(1).step_by(2).map(str::to_owned).collect();
+    Some((unknown, known))
+}
+
+fn dig<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
+    key.split('.').filter(|k| !k.is_empty()).try_fold(value, |v, part| {
+        let name = part.split('[').next().unwrap_or(part);
+        v.as_mapping()?.get(name)
+    })
+}
+
+/// Merges `over` into `base`; `property` is the schema at this place.
+fn merge(base: &mut Value, over: Value, property: &Json, key: &str) {
+    let kind = is_component_of(property);
+    if let (Some(kind), Value::String(name)) = (kind, &over) {
+        let mut map = Mapping::new();
+        map.insert("type".into(), name.as_str().into());
+        return merge(base, Value::Mapping(map), property, &format!("{key}<{kind}>"));
+    }
+    if kind.is_some()
+        && let Value::String(name) = base
+    {
+        let mut map = Mapping::new();
+        map.insert("type".into(), name.as_str().into());
+        *base = Value::Mapping(map);
+    }
+    let (Value::Mapping(below), Value::Mapping(above)) = (&mut *base, over.clone()) else {
+        *base = over;
+        return;
+    };
+    let entry = kind.and_then(|kind| component_entry(kind, &above, below));
+    let properties = match &entry {
+        Some(entry) => properties_of(entry.info),
+        None => property["properties"].as_object().cloned().unwrap_or_default(),
+    };
+    if let Some(entry) = &entry {
+        forget_unknown(below, entry, &properties, key);
+    } else if changes_tag(below, &above) {
+        below.clear();
+    }
+    for (name, value) in above {
+        let text = name.as_str().unwrap_or_default().to_owned();
+        let inner = if key.is_empty() { text.clone() } else { format!("{key}.{text}") };
+        let property = properties.get(&text).cloned().unwrap_or(Json::Null);
+        match below.get_mut(&name) {
+            Some(slot) => merge(slot, value, &property, &inner),
+            None => {
+                let mut slot = Value::Null;
+                merge(&mut slot, value, &property, &inner);
+                below.insert(name, slot);
+            }
+        }
+    }
+    put_type_first(below);
+}
+
+/// The component that a merged map would be, if both sides are known.
+fn component_entry(kind: &str, above: &Mapping, below: &Mapping) -> Option<Entry> {
+    let name = above.get("type").or_else(|| below.get("type"))?.as_str()?;
+    registry().find(kind, name).ok()
+}
+
+fn changes_tag(below: &Mapping, above: &Mapping) -> bool {
+    matches!((below.get("type"), above.get("type")), (Some(a), Some(b)) if a != b)
+}
+
+fn forget_unknown(below: &mut Mapping, entry: &Entry, properties: &Map<String, Json>, key: &str) {
+    let same = below.get("type").and_then(Value::as_str).is_none_or(|old| entry.answers_to(old));
+    if same {
+        return;
+    }
+    below.retain(|name, _| {
+        let name = name.as_str().unwrap_or_default();
+        let keep = name == "type" || properties.contains_key(name);
+        if !keep {
+            log::info!("{key}.{name} is dropped: {} `{}` does not know it", entry.info.kind, entry.info.name);
+        }
+        keep
+    });
+}
+
+/// Component maps stream when `type` comes first.
+fn put_type_first(map: &mut Mapping) {
+    if let Some(tag) = map.get("type").cloned() {
+        let rest: Vec<_> = map.iter().filter(|(k, _)| k.as_str() != Some("type")).map(|(k, v)| (k.clone(), v.clone())).collect();
+        map.clear();
+        map.insert("type".into(), tag);
+        map.extend(rest);
+    }
+}

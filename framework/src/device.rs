@@ -1,0 +1,61 @@
+//! Which device to use. One binary serves CPU and CUDA: LibTorch's CUDA half is loaded at run time.
+
+use crate::error::{Error, Result};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use tch::Device;
+
+/// `auto`, `cpu`, `cuda` or `cuda:N`.
+pub fn choose(name: &str) -> Result<Device> {
+    let bad = || Error::config("device", format!("unknown device `{name}`")).help("use auto, cpu, cuda or cuda:N");
+    let index = match name {
+        "cpu" => return Ok(Device::Cpu),
+        "auto" => return Ok(if load_cuda().is_ok() && tch::Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }),
+        "cuda" => 0,
+        other => other.strip_prefix("cuda:").and_then(|n| n.parse::<usize>().ok()).ok_or_else(bad)?,
+    };
+    load_cuda().clone().map_err(|why| Error::Device(format!("device `{name}`: {why}")))?;
+    let count = if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 };
+    if (index as i64) < count {
+        Ok(Device::Cuda(index))
+    } else {
+        Err(Error::Device(format!("device `{name}`: LibTorch's CUDA half is loaded, but the driver shows {count} devices; use --device cpu")))
+    }
+}
+
+/// Loads libtorch_cuda.so from beside libtorch_cpu.so, once, before anything asks LibTorch about CUDA
+/// (it caches the answer).
+fn load_cuda() -> &'static Result<(), String> {
+    static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
+    LOADED.get_or_init(|| {
+        let folder = libtorch_folder().ok_or("libtorch_cpu.so is not among the loaded libraries")?;
+        let library = folder.join("libtorch_cuda.so");
+        if !library.exists() {
+            return Err(format!(
+                "looked for {}, which is not there: this LibTorch is CPU-only; install the full set (`make libtorch-cuda`) or put a full one on LD_LIBRARY_PATH",
+                library.display()
+            ));
+        }
+        use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+        // SAFETY: LibTorch's own library, of the folder that is already in use; its initialisers only register kernels.
+        let loaded = unsafe { Library::open(Some(&library), RTLD_NOW | RTLD_GLOBAL) };
+        // Never closed: its kernels stay registered.
+        loaded.map(std::mem::forget).map_err(|e| format!("cannot load {}: {e}", library.display()))
+    })
+}
+
+fn libtorch_folder() -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let path = maps.lines().filter_map(|l| l.split_whitespace().nth(5)).find(|p| p.ends_with("/libtorch_cpu.so"))?;
+    PathBuf::from(path).parent().map(Into::into)
+}
+
+/// Sets LibTorch's CPU threads: as asked, else one for small models, where more only wait for each other.
+pub fn set_threads(asked: Option<usize>, parameters: i64, batch: i64) -> usize {
+    // Multiply-adds of a forward pass are about parameters × batch.
+    const SMALL: i64 = 50_000_000;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = asked.unwrap_or(if parameters.saturating_mul(batch) < SMALL { 1 } else { cores }).max(1);
+    tch::set_num_threads(threads as i32);
+    threads
+}

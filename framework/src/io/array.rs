@@ -1,0 +1,238 @@
+//! Named arrays as they lie in files: a shape and values of one type, in C order (the last index moves
+//! fastest). They stand between file formats and tensors and depend on neither.
+
+use crate::{Error, Result};
+
+/// An array with a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedArray {
+    /// Its name in the file.
+    pub name: String,
+    /// The length of each dimension; none for a single number.
+    pub shape: Vec<usize>,
+    /// The values in C order, as many as the product of the shape.
+    pub data: ArrayData,
+}
+
+impl NamedArray {
+    /// An array whose shape holds as many values as there are.
+    pub fn new(name: impl Into<String>, shape: Vec<usize>, data: impl Into<ArrayData>) -> Result<Self> {
+        let array = NamedArray { name: name.into(), shape, data: data.into() };
+        array.check()?;
+        Ok(array)
+    }
+
+    /// The fields are public, so a writer checks them again.
+    pub(super) fn check(&self) -> Result<()> {
+        if element_count(&self.shape) == Some(self.data.len()) {
+            return Ok(());
+        }
+        Err(Error::runtime(format!(
+            "array `{}` has shape {:?} but {} values",
+            self.name,
+            self.shape,
+            self.data.len()
+        )))
+    }
+}
+
+/// The product of a shape, if it can be counted.
+pub(super) fn element_count(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d))
+}
+
+/// An error if two arrays to be written share a name, or a shape does not fit.
+pub(super) fn check_all(arrays: &[NamedArray]) -> Result<()> {
+    let mut names = std::collections::HashSet::new();
+    for array in arrays {
+        array.check()?;
+        if !names.insert(&array.name) {
+            return Err(Error::runtime(format!("two arrays are called `{}`", array.name)));
+        }
+    }
+    Ok(())
+}
+
+macro_rules! array_data {
+    ($($variant:ident $type:ty, $name:literal;)*) => {
+        /// The values of an array.
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum ArrayData {
+            $(
+                #[doc = concat!("Of type `", $name, "`.")]
+                $variant(Vec<$type>),
+            )*
+        }
+
+        impl ArrayData {
+            /// The number of values.
+            pub fn len(&self) -> usize {
+                match self { $(ArrayData::$variant(v) => v.len(),)* }
+            }
+
+            /// The name of the type, as numpy has it.
+            pub fn dtype(&self) -> &'static str {
+                match self { $(ArrayData::$variant(_) => $name,)* }
+            }
+        }
+
+        $(impl From<Vec<$type>> for ArrayData {
+            fn from(values: Vec<$type>) -> Self {
+                ArrayData::$variant(values)
+            }
+        })*
+    };
+}
+
+array_data! {
+    F64 f64, "float64";
+    F32 f32, "float32";
+    I64 i64, "int64";
+    I32 i32, "int32";
+    I16 i16, "int16";
+    I8 i8, "int8";
+    U64 u64, "uint64";
+    U32 u32, "uint32";
+    U16 u16, "uint16";
+    U8 u8, "uint8";
+    Bool bool, "bool";
+}
+
+/// The types [`ArrayData`] can hold, for messages.
+pub(super) const SUPPORTED: &str = "float64, float32, signed and unsigned integers of 8 to 64 bits and bool";
+
+/// Runs the same code on the vector inside, whatever its type.
+macro_rules! with_values {
+    ($data:expr, $values:ident => $body:expr) => {
+        match $data {
+            $crate::io::ArrayData::F64($values) => $body,
+            $crate::io::ArrayData::F32($values) => $body,
+            $crate::io::ArrayData::I64($values) => $body,
+            $crate::io::ArrayData::I32($values) => $body,
+            $crate::io::ArrayData::I16($values) => $body,
+            $crate::io::ArrayData::I8($values) => $body,
+            $crate::io::ArrayData::U64($values) => $body,
+            $crate::io::ArrayData::U32($values) => $body,
+            $crate::io::ArrayData::U16($values) => $body,
+            $crate::io::ArrayData::U8($values) => $body,
+            $crate::io::ArrayData::Bool($values) => $body,
+        }
+    };
+}
+pub(super) use with_values;
+
+/// A number as it lies in a file.
+pub(super) trait Value: Copy {
+    /// As a double; integers beyond 2⁵³ are rounded.
+    fn to_f64(self) -> f64;
+    /// As an integer, if it is one by type and fits.
+    fn to_i64(self) -> Option<i64>;
+    /// Appends the little-endian bytes.
+    fn put(self, bytes: &mut Vec<u8>);
+    /// From exactly as many little-endian bytes as the type has.
+    fn get(bytes: &[u8]) -> Option<Self>;
+}
+
+macro_rules! value {
+    ($($type:ty: $value:ident, $double:expr, $integer:expr;)*) => {
+        $(impl Value for $type {
+            fn to_f64(self) -> f64 {
+                let $value = self;
+                $double
+            }
+            fn to_i64(self) -> Option<i64> {
+                let $value = self;
+                $integer
+            }
+            fn put(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_le_bytes());
+            }
+            fn get(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map(<$type>::from_le_bytes)
+            }
+        })*
+    };
+}
+
+value! {
+    f64: v, v, { let _ = v; None };
+    f32: v, v.into(), { let _ = v; None };
+    i64: v, v as f64, Some(v);
+    i32: v, v.into(), Some(v.into());
+    i16: v, v.into(), Some(v.into());
+    i8: v, v.into(), Some(v.into());
+    u64: v, v as f64, v.try_into().ok();
+    u32: v, v.into(), Some(v.into());
+    u16: v, v.into(), Some(v.into());
+    u8: v, v.into(), Some(v.into());
+}
+
+impl Value for bool {
+    fn to_f64(self) -> f64 {
+        u8::from(self).into()
+    }
+    fn to_i64(self) -> Option<i64> {
+        Some(self.into())
+    }
+    fn put(self, bytes: &mut Vec<u8>) {
+        bytes.push(self.into());
+    }
+    fn get(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl ArrayData {
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values as doubles; integers beyond 2⁵³ are rounded, true is 1.
+    pub fn to_f64(&self) -> Vec<f64> {
+        with_values!(self, v => v.iter().map(|v| v.to_f64()).collect())
+    }
+
+    /// The values as floats, rounded to the nearest.
+    pub fn to_f32(&self) -> Vec<f32> {
+        match self {
+            ArrayData::F32(values) => values.clone(),
+            other => with_values!(other, v => v.iter().map(|v| v.to_f64() as f32).collect()),
+        }
+    }
+
+    /// The values as integers, such as labels; None for a floating-point type or where one is too large.
+    pub fn to_i64(&self) -> Option<Vec<i64>> {
+        with_values!(self, v => v.iter().map(|v| v.to_i64()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shape_and_values_must_agree() {
+        assert!(NamedArray::new("a", vec![2, 2], vec![1.0, 2.0, 3.0, 4.0]).is_ok());
+        assert!(NamedArray::new("scalar", vec![], vec![1_i64]).is_ok());
+        assert!(NamedArray::new("none", vec![3, 0], Vec::<f32>::new()).is_ok());
+        let message = NamedArray::new("a", vec![2, 2], vec![1.0]).unwrap_err().to_string();
+        assert_eq!(message, "array `a` has shape [2, 2] but 1 values");
+        assert!(NamedArray::new("a", vec![usize::MAX, 2], vec![1.0]).is_err());
+    }
+
+    #[test]
+    fn values_convert() {
+        assert_eq!(ArrayData::from(vec![-1_i16, 300]).to_f64(), [-1.0, 300.0]);
+        assert_eq!(ArrayData::from(vec![true, false]).to_i64(), Some(vec![1, 0]));
+        assert_eq!(ArrayData::from(vec![0.1_f64]).to_f32(), [0.1_f32]);
+        assert_eq!(ArrayData::from(vec![0.1_f32]).to_i64(), None);
+        assert_eq!(ArrayData::from(vec![u64::MAX]).to_i64(), None);
+        assert_eq!(ArrayData::from(vec![7_u8]).dtype(), "uint8");
+    }
+}

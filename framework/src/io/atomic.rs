@@ -1,0 +1,138 @@
+//! Writing a file whole or not at all. The new content goes to a temporary file in the same folder,
+//! reaches the disk, and only then takes the name, so that a reader or a crash at any moment finds the
+//! old file or the new one.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use crate::{Error, Result};
+
+/// Calls `write` with a temporary file and puts it in place of `path`, which keeps its old content if
+/// anything fails. The folder must exist; a symbolic link is replaced, not followed.
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
+) -> Result<()> {
+    replace(path, write).map_err(Error::io("write", path))
+}
+
+fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?;
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if path.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    let mut builder = tempfile::Builder::new();
+    let prefix = format!(".{}.", name.to_string_lossy());
+    builder.prefix(&prefix).suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // what any new file gets, less the user's mask; the default would shut out everyone else
+        let mode = std::fs::metadata(path).map_or(0o666, |old| old.permissions().mode() & 0o777);
+        builder.permissions(std::fs::Permissions::from_mode(mode));
+    }
+    // removed when dropped, so also where anything below fails
+    let temporary = builder.tempfile_in(folder)?;
+    let mut file = BufWriter::with_capacity(1 << 16, temporary.as_file());
+    write(&mut file)?;
+    file.flush()?;
+    drop(file);
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|e| e.error)?;
+    sync_folder(folder)
+}
+
+/// Makes the new name last; file systems that cannot do it for folders are let off.
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_is_left_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        for text in ["first", "2nd"] {
+            write_atomically(&path, |file| file.write_all(text.as_bytes())).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(names(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn the_old_content_stays_if_writing_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        std::fs::write(&path, "old").unwrap();
+        let message = write_atomically(&path, |file| {
+            file.write_all(b"half of the new")?;
+            Err(std::io::Error::other("the disk is full"))
+        });
+        let message = message.unwrap_err().to_string();
+        assert!(message.contains("cannot write") && message.contains("the disk is full"), "{message}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(names(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn the_old_content_is_there_while_the_new_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        std::fs::write(&path, "old").unwrap();
+        write_atomically(&path, |file| {
+            file.write_all(b"new")?;
+            file.flush()?;
+            assert_eq!(std::fs::read_to_string(&path)?, "old");
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_are_those_of_any_file_or_of_the_old_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (plain, path) = (folder.path().join("plain"), folder.path().join("a"));
+        std::fs::write(&plain, "").unwrap();
+        write_atomically(&path, |_| Ok(())).unwrap();
+        assert_eq!(mode(&path), mode(&plain));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        write_atomically(&path, |_| Ok(())).unwrap();
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_missing_folder_and_a_folder_in_the_way_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(write_atomically(&folder.path().join("no/such"), |_| Ok(())).is_err());
+        assert!(write_atomically(folder.path(), |_| Ok(())).is_err());
+        assert!(write_atomically(Path::new("/"), |_| Ok(())).is_err());
+    }
+}

@@ -1,0 +1,393 @@
+//! NumPy's files: one array in an `.npy`, several with names in an `.npz`. Arrays are read into C order
+//! whatever order and byte order they were saved in. Archives are written with deflate and without
+//! times, so that the same arrays give the same bytes.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read, Seek};
+use std::path::Path;
+
+use npyz::npz::{NpzArchive, NpzWriter, array_name_from_file_name};
+use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
+
+use super::array::{SUPPORTED, check_all, element_count, with_values};
+use super::{ArrayData, NamedArray, write_atomically};
+use crate::{Error, Result};
+
+/// All arrays of an `.npz`, in the order of the file, or the one array of an `.npy`, which is named
+/// after the file. What the file is, is seen from its first bytes.
+pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
+    match open(path)? {
+        Opened::Npy(file) => Ok(vec![read_npy(path, &stem(path), file)?]),
+        Opened::Npz(mut archive) => {
+            let count = archive.zip_archive().len();
+            (0..count).filter_map(|i| read_entry(path, &mut archive, i).transpose()).collect()
+        }
+    }
+}
+
+/// The array called `name`; an error that lists the others where there is none.
+pub fn read_array(path: &Path, name: &str) -> Result<NamedArray> {
+    let names = array_names(path)?;
+    let position = names.iter().position(|n| n.as_deref() == Some(name)).ok_or_else(|| {
+        let known = names.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
+        Error::data(path, format!("there is no array `{name}`; known arrays: {known}"))
+    })?;
+    let array = match open(path)? {
+        Opened::Npy(file) => Some(read_npy(path, name, file)?),
+        Opened::Npz(mut archive) => read_entry(path, &mut archive, position)?,
+    };
+    array.ok_or_else(|| Error::data(path, format!("there is no array `{name}`")))
+}
+
+/// The names of the arrays, in the order of the file.
+pub fn list_names(path: &Path) -> Result<Vec<String>> {
+    Ok(array_names(path)?.into_iter().flatten().collect())
+}
+
+/// Writes an `.npz` of arrays with different names, whole or not at all.
+pub fn write_npz(path: &Path, arrays: &[NamedArray]) -> Result<()> {
+    check_all(arrays)?;
+    write_atomically(path, |file| {
+        let mut archive = NpzWriter::new(file);
+        for array in arrays {
+            let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
+            with_values!(&array.data, values => {
+                let size = size_of_val(&values[..]) as u64;
+                write_entry(&mut archive, &array.name, &shape, values, size)?;
+            });
+        }
+        archive.zip_writer().finish().map_err(std::io::Error::from)?;
+        Ok(())
+    })
+}
+
+fn write_entry<W, T>(
+    archive: &mut NpzWriter<W>,
+    name: &str,
+    shape: &[u64],
+    values: &[T],
+    size: u64,
+) -> std::io::Result<()>
+where
+    W: std::io::Write + Seek,
+    T: npyz::AutoSerialize + Copy,
+{
+    let options = zip::write::FileOptions::default()
+        .last_modified_time(zip::DateTime::default())
+        .large_file(size >= 1 << 31);
+    let mut writer = archive.array(name, options)?.default_dtype().shape(shape).begin_nd()?;
+    writer.extend(values.iter().copied())?;
+    writer.finish()
+}
+
+enum Opened {
+    Npy(BufReader<File>),
+    Npz(NpzArchive<BufReader<File>>),
+}
+
+fn open(path: &Path) -> Result<Opened> {
+    let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
+    let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
+    let mut start = Vec::new();
+    file.by_ref().take(6).read_to_end(&mut start).map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    match &start[..] {
+        b"\x93NUMPY" => Ok(Opened::Npy(file)),
+        [b'P', b'K', ..] => NpzArchive::new(file)
+            .map(Opened::Npz)
+            .map_err(|e| Error::data(path, format!("is a damaged .npz archive: {e}"))),
+        _ => Err(Error::data(path, "is neither an .npy nor an .npz file")),
+    }
+}
+
+/// The name of each entry of the file, or None where it is no array.
+fn array_names(path: &Path) -> Result<Vec<Option<String>>> {
+    match open(path)? {
+        Opened::Npy(_) => Ok(vec![Some(stem(path))]),
+        Opened::Npz(mut archive) => {
+            let zip = archive.zip_archive();
+            let count = zip.len();
+            let name = |i| match zip.by_index_raw(i) {
+                Ok(entry) => Ok(array_name_from_file_name(entry.name()).map(str::to_owned)),
+                Err(e) => Err(Error::data(path, format!("is a damaged .npz archive: {e}"))),
+            };
+            (0..count).map(name).collect()
+        }
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The array at a position, or None where the entry is no array.
+fn read_entry(
+    path: &Path,
+    archive: &mut NpzArchive<BufReader<File>>,
+    position: usize,
+) -> Result<Option<NamedArray>> {
+    let entry = archive
+        .zip_archive()
+        .by_index(position)
+        .map_err(|e| Error::data(path, format!("is a damaged .npz archive: {e}")))?;
+    let Some(name) = array_name_from_file_name(entry.name()).map(str::to_owned) else { return Ok(None) };
+    read_npy(path, &name, BufReader::with_capacity(1 << 16, entry)).map(Some)
+}
+
+fn read_npy(path: &Path, name: &str, mut reader: impl Read) -> Result<NamedArray> {
+    let wrong = |what: String| Error::data(path, format!("array `{name}` {what}"));
+    let damaged = |e: std::io::Error| wrong(format!("is damaged: {e}"));
+    let head = read_head(&mut reader).map_err(damaged)?;
+    if !shape_is_countable(&head) {
+        return Err(wrong("is damaged: its shape is too large".to_owned()));
+    }
+    let file = NpyFile::new(Cursor::new(head).chain(&mut reader)).map_err(damaged)?;
+    let shape: Option<Vec<usize>> = file.shape().iter().map(|d| usize::try_from(*d).ok()).collect();
+    let shape = shape
+        .filter(|shape| element_count(shape).is_some())
+        .ok_or_else(|| wrong("is damaged: its shape is too large".to_owned()))?;
+    let order = file.order();
+    let dtype = file.dtype();
+    let (kind, size) = match &dtype {
+        DType::Plain(scalar) => (Some(scalar.type_char()), scalar.size_field()),
+        _ => (None, 0),
+    };
+
+    macro_rules! values {
+        ($type:ty) => {{
+            let values: Vec<$type> = file.into_vec().map_err(damaged)?;
+            ArrayData::from(if order == Order::Fortran { to_c_order(&values, &shape) } else { values })
+        }};
+    }
+    let data = match (kind, size) {
+        (Some(TypeChar::Float), 8) => values!(f64),
+        (Some(TypeChar::Float), 4) => values!(f32),
+        (Some(TypeChar::Int), 8) => values!(i64),
+        (Some(TypeChar::Int), 4) => values!(i32),
+        (Some(TypeChar::Int), 2) => values!(i16),
+        (Some(TypeChar::Int), 1) => values!(i8),
+        (Some(TypeChar::Uint), 8) => values!(u64),
+        (Some(TypeChar::Uint), 4) => values!(u32),
+        (Some(TypeChar::Uint), 2) => values!(u16),
+        (Some(TypeChar::Uint), 1) => values!(u8),
+        (Some(TypeChar::Bool), _) => values!(bool),
+        _ => {
+            return Err(wrong(format!(
+                "has dtype {}, which is not supported: save it as one of {SUPPORTED}",
+                dtype.descr()
+            )));
+        }
+    };
+    // an archive's checksum is looked at only where its entry ends
+    if reader.read(&mut [0]).map_err(damaged)? > 0 {
+        return Err(wrong("is damaged: values follow that are not of its shape".to_owned()));
+    }
+    NamedArray::new(name, shape, data).map_err(|e| wrong(e.to_string()))
+}
+
+/// Everything before the values: magic, version, the length of the description, the description.
+fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut head = vec![0; 10];
+    reader.read_exact(&mut head)?;
+    let mut length = u64::from(u16::from_le_bytes([head[8], head[9]]));
+    if head[6] >= 2 {
+        let mut upper = [0; 2];
+        reader.read_exact(&mut upper)?;
+        head.extend(upper);
+        length |= u64::from(u16::from_le_bytes(upper)) << 16;
+    }
+    let end = head.len() as u64 + length;
+    reader.take(length).read_to_end(&mut head)?;
+    if (head.len() as u64) < end {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(head)
+}
+
+/// Whether the product of the shape stays countable even without its zeros. The reading library
+/// multiplies without looking, so this comes first; what is no shape at all is left to it to refuse.
+fn shape_is_countable(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(head);
+    let Some((_, shape)) = text.split_once("'shape'").and_then(|(_, rest)| rest.split_once('(')) else {
+        return true;
+    };
+    let shape = shape.split(')').next().unwrap_or_default();
+    let lengths = shape.split(',').map(|n| n.trim().trim_end_matches('L'));
+    let mut lengths = lengths.filter(|n| !n.is_empty()).map(|n| n.parse::<u64>().map(|n| n.max(1)));
+    lengths.try_fold(1_u64, |all, n| all.checked_mul(n.ok()?)).is_some()
+}
+
+/// Values in Fortran order (the first index moves fastest) put into C order.
+fn to_c_order<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
+    let mut index = vec![0; shape.len()];
+    let mut strides = Vec::with_capacity(shape.len());
+    let mut stride = 1;
+    for length in shape {
+        strides.push(stride);
+        stride *= length;
+    }
+    let mut at = 0;
+    let mut out = Vec::with_capacity(values.len());
+    for _ in 0..values.len() {
+        out.push(values[at]);
+        for k in (0..shape.len()).rev() {
+            index[k] += 1;
+            at += strides[k];
+            if index[k] < shape[k] {
+                break;
+            }
+            at -= strides[k] * shape[k];
+            index[k] = 0;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn array(name: &str, shape: &[usize], data: impl Into<ArrayData>) -> NamedArray {
+        NamedArray::new(name, shape.to_vec(), data).unwrap()
+    }
+
+    fn samples() -> Vec<NamedArray> {
+        vec![
+            array("z", &[2, 3], vec![1.5_f32, -2.0, f32::MIN_POSITIVE, 3.0, f32::INFINITY, 0.1]),
+            array("a/deep name", &[], vec![f64::MAX]),
+            array("labels", &[3], vec![i64::MIN, 0, i64::MAX]),
+            array("empty", &[0, 4], Vec::<f64>::new()),
+            array("i32", &[1, 1, 2], vec![1_i32, -1]),
+            array("i16", &[2], vec![1_i16, -1]),
+            array("i8", &[2], vec![1_i8, -1]),
+            array("u64", &[1], vec![u64::MAX]),
+            array("u32", &[1], vec![u32::MAX]),
+            array("u16", &[1], vec![u16::MAX]),
+            array("u8", &[2], vec![0_u8, 255]),
+            array("bool", &[2], vec![true, false]),
+        ]
+    }
+
+    /// An .npy as numpy writes it.
+    fn npy(descr: &str, fortran: bool, shape: &str, values: &[u8]) -> Vec<u8> {
+        let fortran = if fortran { "True" } else { "False" };
+        let text = format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((text.len() as u16).to_le_bytes());
+        bytes.extend(text.as_bytes());
+        bytes.extend(values);
+        bytes
+    }
+
+    fn read_bytes(bytes: &[u8]) -> Result<Vec<NamedArray>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        std::fs::write(&path, bytes).unwrap();
+        read_arrays(&path)
+    }
+
+    fn message(bytes: &[u8]) -> String {
+        read_bytes(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("a.npz"), folder.path().join("b.npz"));
+        write_npz(&one, &samples()).unwrap();
+        assert_eq!(read_arrays(&one).unwrap(), samples());
+        let names: Vec<_> = samples().into_iter().map(|a| a.name).collect();
+        assert_eq!(list_names(&one).unwrap(), names);
+        assert_eq!(read_array(&one, "labels").unwrap(), samples()[2]);
+        let message = read_array(&one, "label").unwrap_err().to_string();
+        assert!(message.contains("no array `label`; known arrays: z, a/deep name, labels"), "{message}");
+        write_npz(&two, &samples()).unwrap();
+        assert_eq!(std::fs::read(one).unwrap(), std::fs::read(two).unwrap());
+    }
+
+    #[test]
+    fn an_npy_is_named_after_its_file() {
+        let bytes = npy("'<i4'", false, "(2,)", &[1, 0, 0, 0, 255, 255, 255, 255]);
+        assert_eq!(read_bytes(&bytes).unwrap(), [array("x", &[2], vec![1_i32, -1])]);
+    }
+
+    #[test]
+    fn fortran_order_and_big_endian_values_are_turned() {
+        let values: Vec<u8> = (0..24_u16).flat_map(u16::to_be_bytes).collect();
+        let read = read_bytes(&npy("'>u2'", true, "(2, 3, 4)", &values)).unwrap();
+        let at = |i: u16, j: u16, k: u16| i + 2 * (j + 3 * k);
+        let expected: Vec<u16> =
+            (0..24).map(|n| at(n / 12, n / 4 % 3, n % 4)).collect();
+        assert_eq!(read, [array("x", &[2, 3, 4], expected)]);
+    }
+
+    #[test]
+    fn other_dtypes_are_refused_by_name() {
+        for dtype in ["'<f2'", "'<c8'", "'|O'", "'<U3'", "'<M8[s]'", "[('a', '<f4')]"] {
+            let message = message(&npy(dtype, false, "(1,)", &[0; 16]));
+            assert!(message.contains("array `x` has dtype"), "{message}");
+            assert!(message.contains(dtype.trim_end_matches(")]")), "{message}");
+            assert!(message.contains("save it as one of float64, float32"), "{message}");
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error_and_no_panic() {
+        let whole = npy("'<f8'", false, "(2,)", &[0; 16]);
+        for length in 6..whole.len() {
+            assert!(message(&whole[..length]).contains("array `x` is damaged"));
+        }
+        for shape in ["(4294967296, 4294967296)", "(0, 4294967296, 4294967296)", "(99999999999999999999,)"] {
+            assert!(message(&npy("'<f8'", false, shape, &[])).contains("too large"), "{shape}");
+        }
+        assert!(message(&npy("'<f8'", false, "(1099511627776,)", &[0; 16])).contains("damaged"));
+        assert!(message(&npy("'<f8'", false, "7", &[0; 16])).contains("damaged"));
+        assert!(message(&npy("'<f8'", false, "(1,)", &[0; 16])).contains("values follow"));
+        assert!(message(&npy("'|b1'", false, "(1,)", &[2])).contains("damaged"));
+        assert!(message(b"").contains("neither"));
+        assert!(message(b"a,b\n1,2\n").contains("neither"));
+        assert!(message(b"PK\x03\x04 and no more").contains("damaged .npz"));
+        assert!(read_arrays(Path::new("/no/such.npz")).unwrap_err().to_string().contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_flipped_bit_in_an_archive_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let values: Vec<f64> = (0..1000).map(|i| f64::from(i).sin()).collect();
+        write_npz(&path, &[array("a", &[1000], values)]).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 4;
+        std::fs::write(&path, bytes).unwrap();
+        let message = read_arrays(&path).unwrap_err().to_string();
+        assert!(message.contains("array `a` is damaged"), "{message}");
+    }
+
+    #[test]
+    fn what_is_no_array_in_an_archive_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
+        for (name, bytes) in [("readme.txt", b"hello".to_vec()), ("b.npy", npy("'|u1'", false, "()", &[7]))] {
+            zip.start_file(name, zip::write::FileOptions::default()).unwrap();
+            zip.write_all(&bytes).unwrap();
+        }
+        zip.finish().unwrap();
+        assert_eq!(list_names(&path).unwrap(), ["b"]);
+        assert_eq!(read_array(&path, "b").unwrap(), array("b", &[], vec![7_u8]));
+        assert_eq!(read_arrays(&path).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn arrays_that_do_not_fit_are_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let twice = [array("a", &[1], vec![1.0]), array("a", &[1], vec![2.0])];
+        assert!(write_npz(&path, &twice).unwrap_err().to_string().contains("two arrays are called `a`"));
+        let wrong = NamedArray { name: "a".into(), shape: vec![3], data: vec![1.0].into() };
+        assert!(write_npz(&path, &[wrong]).is_err());
+        assert!(!path.exists());
+    }
+}

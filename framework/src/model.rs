@@ -1,0 +1,309 @@
+//! A model: objective, path, encoder, decoder and CRN over one set of variables.
+
+use crate::component::{
+    BuildContext, Condition, Crn, CrnInput, Decoder, Encoder, Likelihood, Objective, Pass, Posterior, shape_text,
+};
+use crate::config::{Experiment, LossConfig, Precision, Recon, Task, TimeSampling, Weighting};
+use crate::error::{Error, Result};
+use crate::loss::{self, Terms, Weights};
+use crate::path::{Path, PathKind, PathPoint, Reading, rows};
+use tch::{Device, Kind, Tensor, nn};
+
+/// Shapes of one row of the data, as the task binds them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shapes {
+    /// What is learned.
+    pub target: Vec<i64>,
+    /// What it is learned from; `None` without condition.
+    pub condition: Option<Vec<i64>>,
+}
+
+/// A model, ready to be trained or sampled.
+pub struct Model {
+    /// All variables, by component.
+    pub vars: nn::VarStore,
+    objective: Box<dyn Objective>,
+    path: Path,
+    encoder: Box<dyn Encoder>,
+    decoder: Box<dyn Decoder>,
+    crn: Box<dyn Crn>,
+    likelihood: Likelihood,
+    latent_shape: Vec<i64>,
+    learnable_schedule: bool,
+    loss: LossConfig,
+    recon: Recon,
+    weights: Weights,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("path", &self.path).field("latent_shape", &self.latent_shape).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Builds the model of an experiment and writes into it what its nulls turned out to be. The caller has
+    /// seeded LibTorch for the initial values.
+    pub fn build(experiment: &mut Experiment, shapes: &Shapes, device: Device) -> Result<Self> {
+        let mut vars = nn::VarStore::new(device);
+        if experiment.training.precision == Precision::Float64 {
+            vars.set_kind(Kind::Double);
+        }
+        let objective = experiment.objective.build(&()).map_err(at("objective"))?;
+        let path_kind = match experiment.path {
+            Some(kind) => kind,
+            None => objective.default_path()?,
+        };
+        let context = |name: &str, latent: Option<Vec<i64>>| BuildContext {
+            vars: vars.root().sub(name),
+            target_shape: shapes.target.clone(),
+            condition_shape: shapes.condition.clone(),
+            latent_shape: latent,
+        };
+        let wanted = experiment.latent_shape.clone().or_else(|| Some(shapes.target.clone()));
+        let encoder = experiment.encoder.build(&context("encoder", wanted)).map_err(at("encoder"))?;
+        let latent_shape = encoder.latent_shape()?;
+        let latent = || Some(latent_shape.clone());
+        let schedule = experiment.noise_schedule.build(&context("noise_schedule", latent())).map_err(at("noise_schedule"))?;
+        let learnable_schedule = has_parameters(&vars, "noise_schedule.");
+        let path = match path_kind {
+            PathKind::Rectified if learnable_schedule => {
+                return Err(Error::config("noise_schedule.learnable", "the rectified path has no noise schedule to learn")
+                    .help("set `path: variance_preserving`, or leave the schedule fixed"));
+            }
+            PathKind::Rectified => {
+                log::info!("the rectified path does not use the noise schedule");
+                Path::rectified()
+            }
+            PathKind::VariancePreserving => Path::variance_preserving(schedule),
+        };
+        let decoder = experiment.decoder.build(&context("decoder", latent())).map_err(at("decoder"))?;
+        let crn = experiment.crn.build(&context("crn", latent())).map_err(at("crn"))?;
+        let likelihood = decoder.likelihood()?;
+
+        let learned_encoder = has_parameters(&vars, "encoder.");
+        resolve(experiment, path_kind, learnable_schedule, learned_encoder)?;
+        experiment.latent_shape = Some(latent_shape.clone());
+        let loss = experiment.loss;
+        let recon = loss.recon.unwrap_or(match likelihood {
+            Likelihood::Gaussian => Recon::Mse,
+            Likelihood::Categorical => Recon::CrossEntropy,
+        });
+        experiment.loss.recon = Some(recon);
+        let weighting = if loss.use_snr_weight == Some(true) { loss.weighting } else { Weighting::None };
+        let normalise = loss.normalise == Some(true);
+        let weights = tch::no_grad(|| Weights::new(weighting, normalise, &path, &*objective))?;
+        Ok(Self { vars, objective, path, encoder, decoder, crn, likelihood, latent_shape, learnable_schedule, loss, recon, weights })
+    }
+
+    /// Shape of one latent.
+    pub fn latent_shape(&self) -> &[i64] {
+        &self.latent_shape
+    }
+
+    /// The path from noise to data.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the network predicts.
+    pub fn objective(&self) -> &dyn Objective {
+        &*self.objective
+    }
+
+    /// The law of z_1 given targets `[batch, …target_shape]`.
+    pub fn encode(&self, target: &Tensor, pass: Pass) -> Result<Posterior> {
+        let posterior = self.encoder.encode(target, pass)?;
+        expect_shape("encoder", &posterior.mean, &self.latent_shape)?;
+        Ok(posterior)
+    }
+
+    /// Values or logits of latents `[batch, …z_shape]`.
+    pub fn decode(&self, z: &Tensor, pass: Pass) -> Result<Tensor> {
+        self.decoder.decode(z, pass)
+    }
+
+    /// What a user is shown: values, or probabilities.
+    pub fn present(&self, decoded: &Tensor) -> Tensor {
+        match self.likelihood {
+            Likelihood::Gaussian => decoded.shallow_clone(),
+            Likelihood::Categorical => decoded.softmax(-1, decoded.kind()),
+        }
+    }
+
+    /// The network's output at a point of the path.
+    pub fn output(&self, z: &Tensor, point: &PathPoint, condition: Option<&Condition>, pass: Pass) -> Result<Tensor> {
+        let time = self.time_input(point)?.to_kind(z.kind()).expand([z.size()[0]], false);
+        let output = self.crn.forward(&CrnInput { z, time: &time, condition }, pass)?;
+        if output.size() != z.size() {
+            return Err(Error::config("crn", format!("gives {} for z of {}", shape_text(&output.size()), shape_text(&z.size()))));
+        }
+        Ok(output)
+    }
+
+    fn time_input(&self, point: &PathPoint) -> Result<Tensor> {
+        match &self.path.schedule {
+            Some(schedule) if self.learnable_schedule => {
+                let ends = schedule.gamma(&Tensor::from_slice(&[0.0, 1.0]).to_kind(self.vars.kind()).to_device(self.vars.device()))?;
+                Ok((point.gamma() - ends.get(0)) / (ends.get(1) - ends.get(0)))
+            }
+            _ => Ok(point.t.shallow_clone()),
+        }
+    }
+
+    /// Times for a batch and the factor of the flow weight that goes with them.
+    fn times(&self, batch: i64, sampling: TimeSampling) -> Result<(PathPoint, Option<Tensor>)> {
+        let options = (self.vars.kind(), self.vars.device());
+        let u = Tensor::rand([batch], options);
+        let u = match sampling {
+            TimeSampling::Uniform => u,
+            TimeSampling::Stratified | TimeSampling::Importance => (Tensor::arange(batch, options) + u) / batch as f64,
+        };
+        match (&self.path.schedule, sampling) {
+            (Some(schedule), TimeSampling::Importance) => {
+                let ends = tch::no_grad(|| schedule.gamma(&Tensor::from_slice(&[0.0, 1.0]).to_kind(options.0).to_device(options.1)))?;
+                let range = ends.get(1) - ends.get(0);
+                let t = schedule.time_of(&(u * &range + ends.get(0)))?.detach();
+                let point = self.path.at(&t)?;
+                let factor = range / point.gamma_prime().detach();
+                Ok((point, Some(factor)))
+            }
+            _ => Ok((self.path.at(&u)?, None)),
+        }
+    }
+
+    /// The loss of a batch: `target` `[batch, …target_shape]`. With `everything`, terms of weight 0 are
+    /// measured too.
+    pub fn losses(&self, target: &Tensor, condition: Option<&Condition>, pass: Pass, sampling: TimeSampling, everything: bool) -> Result<Terms> {
+        let (config, reduction) = (&self.loss, self.loss.reduction);
+        let posterior = self.encode(target, pass)?;
+        let data = posterior.sample();
+        let noise = data.randn_like();
+        let (point, factor) = self.times(target.size()[0], sampling)?;
+        let z = rows(&point.a, &data) * &data + rows(&point.b, &data) * &noise;
+        let output = self.output(&z, &point, condition, pass)?;
+        let reading = Reading::new(&*self.objective, &point)?;
+        let weighted = |errors: Tensor, weight: &Tensor| {
+            let errors = errors * weight;
+            match &factor {
+                Some(f) => errors * f,
+                None => errors,
+            }
+            .mean(None)
+        };
+        let flow = weighted(loss::squared_error(&output, &reading.target(&data, &noise), reduction), &self.weights.flow(&reading));
+        // The bound takes half of the weighted error.
+        let flow = if self.learnable_schedule { flow * 0.5 } else { flow };
+        let mut total = flow.shallow_clone();
+        let mut add = |weight: f64, term: &mut dyn FnMut() -> Result<Tensor>| -> Result<Option<Tensor>> {
+            if weight == 0.0 && !everything {
+                return Ok(None);
+            }
+            let value = term()?;
+            if weight != 0.0 {
+                total = &total + &value * weight;
+            }
+            Ok(Some(value))
+        };
+        let recon = add(config.recon_weight, &mut || {
+            let decoded = self.decode(&reading.data(&z, &output), pass)?;
+            Ok(weighted(loss::reconstruction(self.recon, &decoded, target, reduction), &self.weights.data(&point)))
+        })?;
+        let reg = add(config.reg_weight, &mut || {
+            let velocity = reading.derivative(&z, &output, crate::path::Clock::Time);
+            Ok(weighted(loss::reduce(&velocity.square(), reduction), &self.weights.data(&point)))
+        })?;
+        let vae = add(config.vae_weight.unwrap_or(0.0), &mut || self.vae(&data, target, pass))?;
+        let kl = match &self.path.schedule {
+            None => None,
+            Some(schedule) => add(config.kl_weight, &mut || {
+                let zero = Tensor::zeros([1], (self.vars.kind(), self.vars.device()));
+                Ok(loss::kl(&posterior, &schedule.gamma(&zero)?.sigmoid(), reduction).mean(None))
+            })?,
+        };
+        Ok(Terms { total, flow, recon, reg, vae, kl })
+    }
+
+    /// Reconstruction from z_1, or, for the bound, −ln p(target | z at t = 1).
+    fn vae(&self, data: &Tensor, target: &Tensor, pass: Pass) -> Result<Tensor> {
+        let reduction = self.loss.reduction;
+        let Some(schedule) = self.path.schedule.as_ref().filter(|_| self.loss.vae_noised == Some(true)) else {
+            return Ok(loss::reconstruction(self.recon, &self.decode(data, pass)?, target, reduction).mean(None));
+        };
+        let gamma = schedule.gamma(&Tensor::ones([1], (self.vars.kind(), self.vars.device())))?;
+        // z / a_1 = z_1 + ε·e^(−γ/2)
+        let noised = data + data.randn_like() * rows(&(&gamma * -0.5).exp(), data);
+        let errors = loss::reconstruction(self.recon, &self.decode(&noised, pass)?, target, reduction).mean(None);
+        if self.recon != Recon::Mse {
+            return Ok(errors);
+        }
+        let entries = match reduction {
+            crate::config::Reduction::Mean => 1.0,
+            crate::config::Reduction::Sum => (target.numel() as i64 / target.size()[0]) as f64,
+        };
+        let log_scale = (gamma.neg() + (2.0 * std::f64::consts::PI).ln()) * (0.5 * entries);
+        Ok((errors * gamma.exp() * 0.5 + log_scale).mean(None))
+    }
+}
+
+fn has_parameters(vars: &nn::VarStore, prefix: &str) -> bool {
+    vars.variables().iter().any(|(name, v)| name.starts_with(prefix) && v.requires_grad())
+}
+
+fn at(key: &'static str) -> impl FnOnce(Error) -> Error {
+    move |e| match e {
+        Error::Config(mut c) => {
+            if !c.key.starts_with(key) {
+                c.key = if c.key.is_empty() || c.key == "latent_shape" { format!("{key}{}{}", if c.key.is_empty() { "" } else { " / " }, c.key) } else { format!("{key}.{}", c.key) };
+            }
+            Error::Config(c)
+        }
+        other => other,
+    }
+}
+
+fn expect_shape(what: &str, tensor: &Tensor, shape: &[i64]) -> Result<()> {
+    if tensor.size()[1..] == *shape {
+        Ok(())
+    } else {
+        Err(Error::config(what, format!("gives {} a row, but the latent shape is {}", shape_text(&tensor.size()[1..]), shape_text(shape))))
+    }
+}
+
+/// Fills the nulls of the loss and the sampling, and refuses what cannot be sound.
+fn resolve(experiment: &mut Experiment, path: PathKind, learnable_schedule: bool, learned_encoder: bool) -> Result<()> {
+    let generation = experiment.task != Some(Task::Regression);
+    let loss = &mut experiment.loss;
+    let vp = path == PathKind::VariancePreserving;
+    if learnable_schedule {
+        let wrong = [
+            ("loss.weighting", loss.weighting != Weighting::Elbo),
+            ("loss.use_snr_weight", loss.use_snr_weight == Some(false)),
+            ("loss.normalise", loss.normalise == Some(true)),
+            ("loss.vae_noised", loss.vae_noised == Some(false)),
+            ("loss.vae_weight", loss.vae_weight == Some(0.0)),
+            ("loss.kl_weight", loss.kl_weight == 0.0),
+        ];
+        if let Some((key, _)) = wrong.iter().find(|(_, wrong)| *wrong) {
+            return Err(Error::config(*key, "a learnable noise schedule is only sound under the full variational bound")
+                .help("leave weighting, use_snr_weight, normalise, vae_noised, vae_weight and kl_weight to their defaults"));
+        }
+        log::info!("learnable noise schedule: minimising the variational bound (weighting elbo, kl, noised vae)");
+    }
+    loss.use_snr_weight.get_or_insert(vp);
+    loss.normalise.get_or_insert(!learnable_schedule);
+    loss.vae_noised.get_or_insert(learnable_schedule);
+    loss.vae_weight.get_or_insert(if generation || learnable_schedule { 1.0 } else { 0.0 });
+    if learned_encoder && loss.recon_weight == 0.0 && loss.vae_weight == Some(0.0) {
+        return Err(Error::config("loss.vae_weight", "an encoder with parameters collapses when recon_weight and vae_weight are both 0")
+            .help("set `loss.vae_weight: 1.0`, or use encoder `identity`"));
+    }
+    if !vp && experiment.training.time_sampling == TimeSampling::Importance {
+        return Err(Error::config("training.time_sampling", "`importance` needs a bounded log-SNR, which the rectified path has not")
+            .help("use `stratified` or `uniform`"));
+    }
+    experiment.path = Some(path);
+    let clock = if vp { crate::path::Clock::Gamma } else { crate::path::Clock::Time };
+    experiment.sampling.grid.get_or_insert(clock);
+    Ok(())
+}
