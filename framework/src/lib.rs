@@ -19,13 +19,16 @@ pub mod path;
 pub mod registry;
 pub mod rng;
 pub mod sample;
+pub mod train;
 
 #[doc(hidden)]
 pub use {inventory, schemars, serde, typetag};
 pub use {log, tch};
 
 pub use error::{Error, Result};
+pub use config::Experiment;
 pub use registry::{Component, Spec, registry};
+pub use train::Trainer;
 
 /// What a component author needs.
 pub mod prelude {

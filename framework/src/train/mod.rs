@@ -1,0 +1,11 @@
+//! Training: flat parameters, the step, checkpoints, history.
+
+mod checkpoint;
+mod history;
+mod parameters;
+mod trainer;
+
+pub use checkpoint::State;
+pub use history::{Epoch, History};
+pub use parameters::Parameters;
+pub use trainer::{Control, Event, Trainer};

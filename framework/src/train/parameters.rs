@@ -1,0 +1,92 @@
+//! All parameters in one flat tensor: an optimizer step, the running mean and a checkpoint are each a few
+//! operations, whatever the number of layers.
+
+use crate::error::{Error, Result};
+use tch::{Tensor, nn};
+
+/// The learned variables of a model, as views of one flat tensor.
+#[derive(Debug)]
+pub struct Parameters {
+    /// (name, shape, offset), sorted by name.
+    layout: Vec<(String, Vec<i64>, i64)>,
+    variables: Vec<Tensor>,
+    /// `[parameters]`; writing to it changes the model.
+    pub flat: Tensor,
+}
+
+impl Parameters {
+    /// Moves the learned variables of `vars` into one tensor.
+    pub fn new(vars: &nn::VarStore) -> Result<Self> {
+        let mut named: Vec<(String, Tensor)> = vars.variables().into_iter().filter(|(_, v)| v.requires_grad()).collect();
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        if named.is_empty() {
+            return Err(Error::config("crn", "the model has no parameter to learn"));
+        }
+        let flat = tch::no_grad(|| Tensor::cat(&named.iter().map(|(_, v)| v.detach().reshape([-1])).collect::<Vec<_>>(), 0));
+        let (mut layout, mut variables, mut offset) = (Vec::new(), Vec::new(), 0);
+        for (name, mut variable) in named {
+            let (shape, count) = (variable.size(), variable.numel() as i64);
+            tch::no_grad(|| variable.set_data(&flat.narrow(0, offset, count).view(shape.as_slice())));
+            layout.push((name, shape, offset));
+            variables.push(variable);
+            offset += count;
+        }
+        Ok(Self { layout, variables, flat })
+    }
+
+    /// Number of parameters.
+    pub fn count(&self) -> i64 {
+        self.flat.numel() as i64
+    }
+
+    /// The gradient of `loss`, `[parameters]`; zero where it does not reach.
+    pub fn gradient(&self, loss: &Tensor) -> Result<Tensor> {
+        let grads = Tensor::f_run_backward(&[loss], &self.variables, false, false)?;
+        let flat: Vec<Tensor> = grads
+            .iter()
+            .zip(&self.variables)
+            .map(|(g, v)| if g.defined() { g.reshape([-1]) } else { v.zeros_like().detach().reshape([-1]) })
+            .collect();
+        Ok(Tensor::cat(&flat, 0))
+    }
+
+    /// A flat tensor cut into named pieces.
+    pub fn named(&self, flat: &Tensor) -> Vec<(String, Tensor)> {
+        let piece = |(name, shape, offset): &(String, Vec<i64>, i64)| {
+            let count: i64 = shape.iter().product();
+            (name.clone(), flat.narrow(0, *offset, count).view(shape.as_slice()))
+        };
+        self.layout.iter().map(piece).collect()
+    }
+
+    /// Runs `f` with the model's parameters replaced by `other`, and puts them back.
+    pub fn with<T>(&mut self, other: &Tensor, f: impl FnOnce() -> T) -> T {
+        let kept = self.flat.copy();
+        tch::no_grad(|| self.flat.copy_(other));
+        let result = f();
+        tch::no_grad(|| self.flat.copy_(&kept));
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    #[test]
+    fn the_flat_tensor_is_the_model_and_gradients_arrive_in_its_order() {
+        let vs = nn::VarStore::new(Device::Cpu);
+        let b = vs.root().var("b", &[2], nn::Init::Const(3.0));
+        let a = vs.root().var("a", &[1], nn::Init::Const(2.0));
+        let _unused = vs.root().var("c", &[1], nn::Init::Const(0.0));
+        let mut p = Parameters::new(&vs).unwrap();
+        let loss = || (&a * &a).sum(Kind::Float) + (&b * 5.0).sum(Kind::Float);
+        let g: Vec<f32> = Vec::try_from(p.gradient(&loss()).unwrap()).unwrap();
+        assert_eq!(g, [4.0, 5.0, 5.0, 0.0]);
+        tch::no_grad(|| p.flat.fill_(1.0));
+        assert_eq!(loss().double_value(&[]), 11.0);
+        let inside = p.with(&Tensor::from_slice(&[0f32, 1.0, 1.0, 0.0]), || loss().double_value(&[]));
+        assert_eq!((inside, loss().double_value(&[])), (10.0, 11.0));
+    }
+}
