@@ -1,2 +1,40 @@
-//! p
-fn main(){}
+//! The `triflow` command: a thin face over the library. It parses arguments, shows progress and tables,
+//! and knows the exit codes; it does no mathematics.
+
+mod args;
+mod commands;
+mod progress;
+
+use clap::Parser;
+
+fn main() {
+    triflow_plugins::link();
+    let cli = args::Cli::parse_from(args::normalise(std::env::args()));
+    start_log(&cli);
+    // Panics of LibTorch or of a component come back as errors; their own text is for debugging.
+    std::panic::set_hook(Box::new(|info| log::debug!("{info}")));
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| commands::run(&cli)));
+    let code = match outcome {
+        Ok(Ok(())) => 0,
+        Ok(Err(e)) => {
+            eprintln!("error: {e}");
+            e.exit_code()
+        }
+        Err(_) => {
+            eprintln!("error: internal failure; run with RUST_LOG=debug and report what it says");
+            1
+        }
+    };
+    std::process::exit(code);
+}
+
+fn start_log(cli: &args::Cli) {
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => "error",
+        (false, 0) => "info",
+        (false, 1) => "debug",
+        (false, _) => "trace",
+    };
+    let env = env_logger::Env::default().default_filter_or(format!("warn,triflow={level}"));
+    env_logger::Builder::from_env(env).format_timestamp(None).format_target(false).init();
+}

@@ -13,11 +13,16 @@ pub mod config;
 pub mod data;
 pub mod device;
 pub mod error;
+pub mod io;
 pub mod loss;
+pub mod metrics;
 pub mod model;
 pub mod path;
+pub mod plot;
 pub mod registry;
+pub mod report;
 pub mod rng;
+pub mod run;
 pub mod sample;
 pub mod train;
 

@@ -303,7 +303,9 @@ mod tests {
         let message = read_array(&one, "label").unwrap_err().to_string();
         assert!(message.contains("no array `label`; known arrays: z, a/deep name, labels"), "{message}");
         write_npz(&two, &samples()).unwrap();
-        assert_eq!(std::fs::read(one).unwrap(), std::fs::read(two).unwrap());
+        let bytes = std::fs::read(one).unwrap();
+        assert_eq!(bytes, std::fs::read(two).unwrap());
+        assert_eq!(bytes[10..14], [0, 0, 0x21, 0], "midnight of 1 January 1980, whatever the clock says");
     }
 
     #[test]
@@ -317,8 +319,7 @@ mod tests {
         let values: Vec<u8> = (0..24_u16).flat_map(u16::to_be_bytes).collect();
         let read = read_bytes(&npy("'>u2'", true, "(2, 3, 4)", &values)).unwrap();
         let at = |i: u16, j: u16, k: u16| i + 2 * (j + 3 * k);
-        let expected: Vec<u16> =
-            (0..24).map(|n| at(n / 12, n / 4 % 3, n % 4)).collect();
+        let expected: Vec<u16> = (0..24).map(|n| at(n / 12, n / 4 % 3, n % 4)).collect();
         assert_eq!(read, [array("x", &[2, 3, 4], expected)]);
     }
 

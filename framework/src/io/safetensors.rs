@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, TensorInfo};
 use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorInfo};
 
 use super::array::{SUPPORTED, Value, check_all, with_values};
 use super::{ArrayData, NamedArray, write_atomically};
@@ -33,8 +33,7 @@ pub fn read_safetensors(path: &Path) -> Result<SafetensorsFile> {
     let mut arrays = Vec::with_capacity(tensors.len());
     for (name, view) in tensors.iter() {
         let wrong = |what: String| Error::data(path, format!("array `{name}` {what}"));
-        let data = decode(view.dtype(), view.data())
-            .map_err(wrong)?;
+        let data = decode(view.dtype(), view.data()).map_err(wrong)?;
         let array = NamedArray::new(name, view.shape().to_vec(), data);
         arrays.push(array.map_err(|e| wrong(e.to_string()))?);
     }
@@ -61,9 +60,7 @@ pub fn read_safetensors_metadata(path: &Path) -> Result<BTreeMap<String, String>
     let header: serde_json::Value = serde_json::from_slice(&header).map_err(|e| damaged(&e.to_string()))?;
     match header.get("__metadata__") {
         None => Ok(BTreeMap::new()),
-        Some(texts) => {
-            serde_json::from_value(texts.clone()).map_err(|e| damaged(&e.to_string()))
-        }
+        Some(texts) => serde_json::from_value(texts.clone()).map_err(|e| damaged(&e.to_string())),
     }
 }
 

@@ -78,13 +78,13 @@ mod tests {
         let logits = flat(&golden["logits"]);
         let logits = points(&logits, 3);
         let labels: Vec<i64> = flat(&golden["labels"]).iter().map(|l| *l as i64).collect();
-        let expected: Vec<usize> =
-            flat(&golden["argmax_first_tie"]).iter().map(|l| *l as usize).collect();
+        let expected: Vec<usize> = flat(&golden["argmax_first_tie"]).iter().map(|l| *l as usize).collect();
         assert_eq!(predictions(logits), expected);
         close(accuracy(logits, &labels).unwrap(), number(&golden["accuracy"]));
         close(cross_entropy(logits, &labels).unwrap(), number(&golden["cross_entropy"]));
         let counts = confusion_counts(logits, &labels).unwrap();
         assert_eq!(counts, [[1, 0, 1], [0, 1, 0], [1, 0, 0]]);
+        assert_eq!(confusion_counts(logits, &[1, 0, 0, 0]).unwrap(), [[2, 0, 1], [0, 1, 0], [0, 0, 0]]);
     }
 
     #[test]

@@ -29,45 +29,33 @@ pub fn mmd2(x: Points, y: Points, bandwidths: &[f64]) -> Result<TwoSample> {
 }
 
 /// The median heuristic: the median distance between two different points of the pooled samples
-/// (the mean of the middle two where their number is even).
+/// (the mean of the middle two where their number is even). It holds the distances of all pairs, and
+/// refuses more than 16384 points.
 pub fn median_bandwidth(x: Points, y: Points) -> Result<f64> {
     same_dim(x, y)?;
     let pooled = [x.values(), y.values()].concat();
     let pooled = Points::new(&pooled, x.dim())?;
-    let n = pooled.len();
-    let count = n * (n - 1) / 2;
-    let median = 0.5 * (nth_squared(pooled, (count - 1) / 2).sqrt() + nth_squared(pooled, count / 2).sqrt());
+    if pooled.len() > 1 << 14 {
+        return Err(Error::runtime(format!(
+            "the median heuristic is for at most {} points on both sides together, not {}: give a \
+             kernel bandwidth, or find one with fewer points",
+            1 << 14,
+            pooled.len()
+        )));
+    }
+    let mut squared = Vec::with_capacity(pooled.len() * (pooled.len() - 1) / 2);
+    pairs::within(pooled, |run| squared.extend_from_slice(run));
+    let (middle, even) = (squared.len() / 2, squared.len().is_multiple_of(2));
+    let (below, upper, _) = squared.select_nth_unstable_by(middle, f64::total_cmp);
+    let lower = if even { below.iter().copied().fold(0.0, f64::max) } else { *upper };
+    let median = 0.5 * (lower.sqrt() + upper.sqrt());
     if median > 0.0 {
         return Ok(median);
     }
     Err(Error::runtime(
-        "more than half of the pairs of points coincide, so the median heuristic gives no kernel \
-         bandwidth: give one",
+        "at least half of the pairs of points coincide, so the median heuristic gives no kernel bandwidth: \
+         give one",
     ))
-}
-
-/// The squared distance of a rank (from 0) among all pairs, without holding them: the bits of a number
-/// that is not negative sort as the number does, and each of four passes settles sixteen of them.
-fn nth_squared(points: Points, mut rank: usize) -> f64 {
-    let mut known = 0_u64;
-    for shift in [48, 32, 16, 0] {
-        let mut counts = vec![0_usize; 1 << 16];
-        let above = |bits: u64| bits.checked_shr(shift + 16).unwrap_or(0);
-        pairs::within(points, |run| {
-            for bits in run.iter().map(|r2| r2.to_bits()) {
-                if above(bits) == above(known) {
-                    counts[(bits >> shift) as usize & 0xffff] += 1;
-                }
-            }
-        });
-        let mut digit = 0;
-        while rank >= counts[digit] {
-            rank -= counts[digit];
-            digit += 1;
-        }
-        known |= (digit as u64) << shift;
-    }
-    f64::from_bits(known)
 }
 
 #[cfg(test)]
@@ -131,6 +119,9 @@ mod tests {
         for bandwidths in [&[][..], &[0.0], &[1.0, -1.0], &[f64::NAN], &[f64::INFINITY]] {
             assert!(mmd2(same, same, bandwidths).is_err());
         }
+        let many = vec![0.0; 9000];
+        let many = points(&many, 1);
+        assert!(median_bandwidth(many, many).unwrap_err().to_string().contains("not 18000"));
         assert!(median_bandwidth(same, same).unwrap_err().to_string().contains("coincide"));
     }
 }

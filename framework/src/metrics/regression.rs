@@ -114,14 +114,15 @@ mod tests {
 
     #[test]
     fn a_constant_feature_has_nothing_to_explain() {
-        // the mean of three times 0.1 is not 0.1 in double precision
-        let truth = [0.1, 1.0, 0.1, 2.0, 0.1, 3.0];
-        let predicted = [0.2, 1.0, 0.2, 2.0, 0.2, 3.0];
+        // six times a sixth of 0.1 is not 0.1 in double precision
+        assert_ne!((0..6).map(|_| 0.1 / 6.0).sum::<f64>(), 0.1);
+        let truth: Vec<f64> = (0..6).flat_map(|i| [0.1, f64::from(i)]).collect();
+        let predicted: Vec<f64> = (0..6).flat_map(|i| [0.2, f64::from(i)]).collect();
         let explained = variance_explained(points(&truth, 2), points(&predicted, 2)).unwrap();
         assert_eq!(explained.per_feature, [None, Some(100.0)]);
         assert_eq!(explained.uniform_average, Some(100.0));
-        close(explained.pooled.unwrap(), 100.0 * (1.0 - 0.03 / 2.0));
-        let constant = [0.1; 3];
+        close(explained.pooled.unwrap(), 100.0 * (1.0 - 0.06 / 17.5));
+        let constant = [0.1; 6];
         let explained = variance_explained(points(&constant, 1), points(&constant, 1)).unwrap();
         assert_eq!((explained.uniform_average, explained.pooled), (None, None));
     }

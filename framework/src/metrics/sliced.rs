@@ -20,9 +20,8 @@ pub fn sliced_wasserstein2(x: Points, y: Points, directions: Points) -> Result<f
         if norm == 0.0 {
             return Err(Error::runtime(format!("direction {i} of the sliced distance has no length")));
         }
-        let project = |points: Points| -> Vec<f64> {
-            points.rows().map(|row| dot(row, direction) / norm).collect()
-        };
+        let project =
+            |points: Points| -> Vec<f64> { points.rows().map(|row| dot(row, direction) / norm).collect() };
         total += wasserstein2_1d_squared(project(x), project(y))?;
     }
     Ok((total / directions.len() as f64).sqrt())

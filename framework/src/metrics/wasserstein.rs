@@ -139,7 +139,8 @@ mod tests {
             let x: Vec<f64> = cloud(80, 3, 1.0, seed).iter().map(|v| v * v * v).collect();
             let y: Vec<f64> = cloud(80, 3, scale, seed + 10).iter().map(|v| v + 3.0).collect();
             let (x, y) = (points(&x, 3), points(&y, 3));
-            let costs: Vec<f64> = x.rows().flat_map(|a| y.rows().map(move |b| squared_distance(a, b))).collect();
+            let costs: Vec<f64> =
+                x.rows().flat_map(|a| y.rows().map(move |b| squared_distance(a, b))).collect();
             let matching = assign(costs.clone(), 80).unwrap();
             let plain: f64 = matching.iter().enumerate().map(|(i, j)| costs[i * 80 + j]).sum();
             close(wasserstein2(x, y).unwrap(), (plain / 80.0).sqrt());

@@ -69,7 +69,7 @@ impl Axis {
         }
         let first = (lo / step - 1e-9).ceil() as i64;
         let last = (hi / step + 1e-9).floor() as i64;
-        if last - first > 200 {
+        if last.saturating_sub(first) > 200 {
             return Vec::new();
         }
         let decimals = (-step.log10() - 1e-9).ceil().max(0.0) as usize;

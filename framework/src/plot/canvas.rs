@@ -2,48 +2,8 @@
 //! thin curves and thousands of half-transparent points stay crisp. Text comes from
 //! [`super::text`]; a finished sheet leaves through [`super::png`].
 
+use super::rect::Rect;
 use super::style::Color;
-
-/// An axis-parallel box in pixels; `y` grows downwards.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Rect {
-    pub x0: f64,
-    pub y0: f64,
-    pub x1: f64,
-    pub y1: f64,
-}
-
-impl Rect {
-    pub fn new(x0: f64, y0: f64, x1: f64, y1: f64) -> Self {
-        Rect { x0, y0, x1, y1 }
-    }
-
-    pub fn width(&self) -> f64 {
-        self.x1 - self.x0
-    }
-
-    pub fn height(&self) -> f64 {
-        self.y1 - self.y0
-    }
-
-    pub fn grow(&self, by: f64) -> Self {
-        Rect::new(self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
-    }
-
-    /// Cuts the box into `columns` x `rows` cells with a gap between them, row by row.
-    pub fn cells(&self, columns: usize, rows: usize, gap_x: f64, gap_y: f64) -> Vec<Rect> {
-        let (columns, rows) = (columns.max(1), rows.max(1));
-        let w = (self.width() - gap_x * (columns - 1) as f64) / columns as f64;
-        let h = (self.height() - gap_y * (rows - 1) as f64) / rows as f64;
-        (0..rows * columns)
-            .map(|i| {
-                let x = self.x0 + (i % columns) as f64 * (w + gap_x);
-                let y = self.y0 + (i / columns) as f64 * (h + gap_y);
-                Rect::new(x, y, x + w, y + h)
-            })
-            .collect()
-    }
-}
 
 /// A sheet of pixels. Drawing outside `clip` has no effect.
 pub(super) struct Canvas {
@@ -335,11 +295,5 @@ mod tests {
         canvas.band(&[0.0, f64::NAN], &[0.0, 1.0], &[2.0, 2.0], INK);
         let untouched = canvas.to_rgb().iter().filter(|b| **b == 255).count();
         assert_eq!(untouched, 3 * (20 * 20 - 25));
-    }
-
-    #[test]
-    fn cells_tile_the_box() {
-        let cells = Rect::new(0.0, 0.0, 110.0, 50.0).cells(2, 2, 10.0, 10.0);
-        assert_eq!(cells[3], Rect::new(60.0, 30.0, 110.0, 50.0));
     }
 }

@@ -4,12 +4,15 @@
 use std::path::Path;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Rect};
+use super::canvas::Canvas;
 use super::figure::{Figure, INNER};
+use super::frame::Frame;
 use super::groups::Groups;
-use super::panel::{Frame, Panel, first_coordinate};
+use super::panel::{Panel, first_coordinate};
+use super::plane::Plane;
+use super::rect::Rect;
 use super::regression;
-use super::stats::{Plane, bin_edges, density, padded, robust_range, sorted, thinned};
+use super::stats::{bin_edges, density, padded, robust_range, sorted, thinned};
 use super::style::{self, BLUE, Color, count};
 use super::{Points, check_labels};
 use crate::{Error, Result};

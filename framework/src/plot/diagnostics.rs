@@ -4,9 +4,11 @@
 use std::path::Path;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Rect};
+use super::canvas::Canvas;
 use super::figure::{Entry, Figure, Key};
-use super::panel::{Frame, Panel};
+use super::frame::Frame;
+use super::panel::Panel;
+use super::rect::Rect;
 use super::stats::{Spread, bin_edges, density, padded, quantile, robust_range, sorted};
 use super::style::{BLUE, GREY, INK, VERMILION, counted, fixed};
 use super::trajectories::TrajectoryView;

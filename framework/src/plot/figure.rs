@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::canvas::{Canvas, Rect};
+use super::canvas::Canvas;
 use super::png;
+use super::rect::Rect;
 use super::style::{self, Color, FRAME, INK, PAPER, SOFT_INK, sequence, short};
 use super::text::{Align, Font, write};
 use crate::Result;

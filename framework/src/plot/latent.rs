@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Rect};
+use super::canvas::Canvas;
 use super::figure::{Entry, Figure, Key};
+use super::frame::Frame;
 use super::groups::Groups;
-use super::panel::Frame;
+use super::rect::Rect;
 use super::stats::{Spread, padded, robust_range, thinned, union};
 use super::style::{BLUE, INK, PAPER, VERMILION, counted};
 use super::trajectories::TrajectoryView;

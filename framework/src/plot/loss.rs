@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Rect};
-use super::figure::{Entry, Figure, INNER, Key};
-use super::panel::{Frame, Panel};
+use super::canvas::Canvas;
+use super::figure::{Entry, Figure, Key};
+use super::frame::Frame;
+use super::panel::Panel;
+use super::rect::Rect;
 use super::stats::{padded, robust_range, sorted};
 use super::style::{BLUE, Color, PAPER, VERMILION, counted, number};
 use crate::{Error, Result};
@@ -95,7 +97,6 @@ pub fn loss_trends(path: &Path, view: &LossTrends) -> Result<()> {
         &legend,
         rows as f64 * (height + gap) - gap,
     )?;
-    debug_assert!(figure.body.width() == INNER);
     let cells = figure.body.cells(columns, rows, 30.0, gap);
     for (i, (term, cell)) in busy.iter().zip(&cells).enumerate() {
         let last_row = i + columns >= busy.len();

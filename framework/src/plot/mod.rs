@@ -9,15 +9,20 @@ use crate::{Error, Result};
 
 mod axis;
 mod canvas;
+mod confusion;
 mod data_view;
 mod diagnostics;
 mod figure;
+mod frame;
 mod groups;
 mod latent;
 mod loss;
 mod panel;
+mod paths;
+mod plane;
 mod png;
 mod predictions;
+mod rect;
 mod regression;
 mod samples;
 mod stats;
@@ -86,7 +91,7 @@ impl Points {
                 "{what}: {len} values are not rows of {dim}"
             )));
         }
-        if !self.values.iter().any(|v| v.is_finite()) {
+        if !self.values.iter().any(|v| stats::usable(*v)) {
             return Err(Error::runtime(format!(
                 "{what}: nothing to draw, there is no finite value"
             )));

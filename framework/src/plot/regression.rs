@@ -7,8 +7,10 @@ use super::Points;
 use super::axis::Axis;
 use super::data_view::{flat_ranges, plane_frame};
 use super::figure::{COLOR_SCALE_WIDTH, Figure, INNER, color_scale};
-use super::panel::{Frame, first_coordinate};
-use super::stats::{Plane, padded, robust_range};
+use super::frame::Frame;
+use super::panel::first_coordinate;
+use super::plane::Plane;
+use super::stats::{padded, robust_range};
 use super::style::{self, BLUE, GREY, sequence};
 use crate::Result;
 

@@ -5,10 +5,12 @@ use std::path::Path;
 use super::axis::Axis;
 use super::data_view::{MOST_POINTS, draw_histograms, plane_frame};
 use super::figure::{Entry, Figure, INNER, Key};
+use super::frame::Frame;
 use super::groups::Groups;
-use super::panel::{Frame, first_coordinate};
+use super::panel::first_coordinate;
+use super::plane::Plane;
 use super::stats::{
-    Plane, bin_edges, density, padded, quantile, robust_range, sorted, thinned, union, within,
+    bin_edges, density, padded, quantile, robust_range, sorted, thinned, union, within,
 };
 use super::style::{self, BLUE, Color, GREY, count};
 use super::{Points, check_labels};
@@ -129,10 +131,13 @@ pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
     figure.save(path)
 }
 
+/// One coordinate of a flattened point.
+type Coordinate = fn(&(f64, f64)) -> f64;
+
 /// Ranges that show the real data, and the generated as far as that leaves the real data readable;
 /// samples that are mostly elsewhere are shown where they are.
 fn shared_ranges([generated, real]: &[Vec<(f64, f64)>; 2]) -> [(f64, f64); 2] {
-    let axes: [fn(&(f64, f64)) -> f64; 2] = [|p| p.0, |p| p.1];
+    let axes: [Coordinate; 2] = [|p| p.0, |p| p.1];
     let robust = axes.map(|axis| padded(robust_range(real.iter().map(axis)), 0.0));
     let limits = robust.map(|(lo, hi)| (lo - 0.75 * (hi - lo), hi + 0.75 * (hi - lo)));
     let near =

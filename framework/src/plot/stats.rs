@@ -1,12 +1,14 @@
 //! The little statistics that pictures need: quantiles, ranges that a few stray points do not blow up,
-//! histograms, and the plane in which points of any dimension are shown.
+//! and histograms.
 
-use super::Points;
-use super::style::fixed;
+/// Whether a value can be drawn and reckoned with: finite, and its square too.
+pub(super) fn usable(v: f64) -> bool {
+    v.abs() < 1e100
+}
 
-/// The finite values, ascending.
+/// The usable values, ascending.
 pub(super) fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
-    let mut kept: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
+    let mut kept: Vec<f64> = values.into_iter().filter(|v| usable(*v)).collect();
     kept.sort_by(f64::total_cmp);
     kept
 }
@@ -86,8 +88,12 @@ pub(super) fn union(a: Option<(f64, f64)>, b: Option<(f64, f64)>) -> Option<(f64
 pub(super) fn padded(range: Option<(f64, f64)>, by: f64) -> (f64, f64) {
     let (lo, hi) = range.unwrap_or((0.0, 1.0));
     let width = hi - lo;
-    if width <= 1e-9 * lo.abs().max(hi.abs()) || width == 0.0 {
-        let half = if lo == 0.0 { 0.5 } else { 0.1 * lo.abs() };
+    if width <= 1e-9 * lo.abs().max(hi.abs()) || width < 1e-100 {
+        let half = if lo.abs() < 1e-100 {
+            0.5
+        } else {
+            0.1 * lo.abs()
+        };
         return (lo - half, hi + half);
     }
     (lo - by * width, hi + by * width)
@@ -156,149 +162,6 @@ pub(super) fn density(values: impl IntoIterator<Item = f64>, edges: &[f64]) -> V
         .collect()
 }
 
-/// How points of two or more dimensions are laid flat.
-#[derive(Debug, Clone)]
-pub(super) struct Plane {
-    mean: Vec<f64>,
-    axes: Option<[Vec<f64>; 2]>,
-    /// What the horizontal and the vertical coordinate are.
-    pub labels: [String; 2],
-}
-
-impl Plane {
-    /// The coordinates themselves for two dimensions, the first two principal components for more.
-    /// `name` is the letter of the coordinates.
-    pub fn of(reference: &Points, name: &str) -> Self {
-        let d = reference.dim;
-        if d <= 2 {
-            return Plane {
-                mean: vec![0.0; d],
-                axes: None,
-                labels: [format!("{name}₁"), format!("{name}₂")],
-            };
-        }
-        let rows: Vec<&[f64]> = thinned(reference.len(), 4000)
-            .into_iter()
-            .map(|i| reference.row(i))
-            .filter(|row| row.iter().all(|v| v.is_finite()))
-            .collect();
-        let n = rows.len().max(1) as f64;
-        let mut centre = vec![0.0; d];
-        for row in &rows {
-            centre.iter_mut().zip(*row).for_each(|(m, v)| *m += v / n);
-        }
-        let spread_along = |axes: &[Vec<f64>; 2]| -> [Vec<f64>; 2] {
-            let mut out = [vec![0.0; d], vec![0.0; d]];
-            for row in &rows {
-                for (axis, sum) in axes.iter().zip(out.iter_mut()) {
-                    let along: f64 = row
-                        .iter()
-                        .zip(&centre)
-                        .zip(axis)
-                        .map(|((v, m), a)| (v - m) * a)
-                        .sum();
-                    sum.iter_mut()
-                        .zip(*row)
-                        .zip(&centre)
-                        .for_each(|((s, v), m)| *s += along * (v - m) / n);
-                }
-            }
-            out
-        };
-        let total: f64 = rows
-            .iter()
-            .flat_map(|r| r.iter().zip(&centre))
-            .map(|(v, m)| (v - m).powi(2) / n)
-            .sum();
-        // orthogonal iteration from a fixed start
-        let mut axes = [0.7, 1.9].map(|f| {
-            (0..d)
-                .map(|i| (f * (i as f64 + 1.0)).sin())
-                .collect::<Vec<f64>>()
-        });
-        orthonormalise(&mut axes);
-        for _ in 0..60 {
-            axes = spread_along(&axes);
-            orthonormalise(&mut axes);
-        }
-        let spread = spread_along(&axes);
-        let share = |i: usize| {
-            let along: f64 = spread[i].iter().zip(&axes[i]).map(|(s, a)| s * a).sum();
-            if total > 0.0 {
-                100.0 * along / total
-            } else {
-                0.0
-            }
-        };
-        let labels = [0, 1].map(|i| {
-            format!(
-                "principal component {} ({} % of variance)",
-                i + 1,
-                fixed(share(i), 0)
-            )
-        });
-        Plane {
-            mean: centre,
-            axes: Some(axes),
-            labels,
-        }
-    }
-
-    /// Where the points lie in the plane.
-    pub fn flatten(&self, points: &Points) -> Vec<(f64, f64)> {
-        (0..points.len())
-            .map(|i| self.place(points.row(i)))
-            .collect()
-    }
-
-    fn place(&self, row: &[f64]) -> (f64, f64) {
-        match &self.axes {
-            None => (
-                row.first().copied().unwrap_or(f64::NAN),
-                row.get(1).copied().unwrap_or(f64::NAN),
-            ),
-            Some(axes) => {
-                let along = |axis: &[f64]| {
-                    row.iter()
-                        .zip(&self.mean)
-                        .zip(axis)
-                        .map(|((v, m), a)| (v - m) * a)
-                        .sum()
-                };
-                (along(&axes[0]), along(&axes[1]))
-            }
-        }
-    }
-}
-
-fn orthonormalise(axes: &mut [Vec<f64>; 2]) {
-    let [first, second] = axes;
-    normalise(first);
-    let along: f64 = first.iter().zip(second.iter()).map(|(a, b)| a * b).sum();
-    second
-        .iter_mut()
-        .zip(first.iter())
-        .for_each(|(b, a)| *b -= along * a);
-    normalise(second);
-    // which way an axis points is arbitrary: its largest part is made positive
-    for axis in [first, second] {
-        let largest = axis
-            .iter()
-            .copied()
-            .fold(0.0, |m: f64, v| if v.abs() > m.abs() { v } else { m });
-        if largest < 0.0 {
-            axis.iter_mut().for_each(|v| *v = -*v);
-        }
-    }
-}
-
-fn normalise(axis: &mut [f64]) {
-    let norm = axis.iter().map(|v| v * v).sum::<f64>().sqrt();
-    if norm > 1e-300 {
-        axis.iter_mut().for_each(|v| *v /= norm);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,26 +174,6 @@ mod tests {
         assert_eq!((lo, hi), (0.0, 0.999));
         assert_eq!(robust_range([f64::NAN]), None);
         assert_eq!(padded(Some((2.0, 2.0)), 0.1), (1.8, 2.2));
-    }
-
-    #[test]
-    fn principal_components_find_the_long_directions() {
-        let values: Vec<f64> = (0..200)
-            .flat_map(|i| {
-                let (a, b) = (
-                    (f64::from(i) * 0.37).sin() * 5.0,
-                    (f64::from(i) * 1.71).sin() * 2.0,
-                );
-                [a, 0.01 * b, a, b]
-            })
-            .collect();
-        let plane = Plane::of(&Points { values, dim: 4 }, "x");
-        let axes = plane.axes.unwrap();
-        assert!(
-            (axes[0][0] - 0.5f64.sqrt()).abs() < 0.02 && (axes[1][3] - 1.0).abs() < 0.02,
-            "{axes:?}"
-        );
-        assert!(plane.labels[0].contains("% of variance"));
     }
 
     #[test]

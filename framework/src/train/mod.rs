@@ -5,7 +5,7 @@ mod history;
 mod parameters;
 mod trainer;
 
-pub use checkpoint::State;
+pub use checkpoint::{State, read_tensors, write_tensors, write_whole};
 pub use history::{Epoch, History};
 pub use parameters::Parameters;
 pub use trainer::{Control, Event, Trainer};

@@ -277,6 +277,28 @@ impl Trainer {
         all
     }
 
+    /// Steps taken.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Takes parameters, and their running mean, from a weights file's tensors.
+    pub fn restore_named(&mut self, tensors: &std::collections::HashMap<String, Tensor>) -> Result<()> {
+        let fill = |flat: &Tensor, prefix: &str| -> Result<()> {
+            for (name, mut piece) in self.parameters.named(flat) {
+                let saved = tensors.get(&format!("{prefix}{name}")).filter(|t| t.size() == piece.size());
+                let saved = saved.ok_or_else(|| Error::runtime(format!("the weights have no `{prefix}{name}` of shape {:?}", piece.size())))?;
+                tch::no_grad(|| piece.copy_(saved));
+            }
+            Ok(())
+        };
+        fill(&self.parameters.flat, "")?;
+        match &self.ema {
+            Some(ema) => fill(ema, "ema."),
+            None => Ok(()),
+        }
+    }
+
     /// How the experiment samples.
     pub fn plan(&self) -> Plan {
         let sampling = &self.experiment.sampling;

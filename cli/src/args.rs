@@ -1,0 +1,350 @@
+//! The command line: flags of experiments, in kebab-case with snake_case accepted.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use triflow::config::Layers;
+use triflow::{Error, Experiment, Result};
+
+/// Train, sample and compare flow matching, diffusion and continuous-time models.
+#[derive(Debug, Parser)]
+#[command(name = "triflow", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// Say more (twice: everything).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train regression or classification, x → y.
+    #[command(after_help = "Example:\n  triflow train --config configs/two_moons_classification.yaml")]
+    Train(ExperimentArgs),
+    /// Train generation, y → x, or x alone with --unconditional.
+    #[command(after_help = "Example:\n  triflow train-gen --config configs/two_moons.yaml --model-type diffusion")]
+    TrainGen(ExperimentArgs),
+    /// Run an experiment file, following its `task`.
+    #[command(after_help = "Example:\n  triflow run configs/two_moons.yaml --set training.epochs=10")]
+    Run {
+        /// The experiment file.
+        file: PathBuf,
+        #[command(flatten)]
+        experiment: ExperimentArgs,
+    },
+    /// Continue an unfinished run from its last checkpoint.
+    #[command(after_help = "Example:\n  triflow resume --run artifacts/flow_matching_gen/20260101_1200")]
+    Resume {
+        /// The run folder.
+        #[arg(long)]
+        run: PathBuf,
+    },
+    /// Draw samples from a trained run.
+    #[command(after_help = "Example:\n  triflow generate --run artifacts/flow_matching_gen/20260101_1200 --labels 0,1 --out samples.npz")]
+    Generate {
+        /// The run folder.
+        #[arg(long)]
+        run: PathBuf,
+        /// Number of samples (of each label, with --labels).
+        #[arg(long, default_value_t = 100)]
+        n: i64,
+        /// Class labels to generate.
+        #[arg(long, value_delimiter = ',')]
+        labels: Vec<i64>,
+        #[command(flatten)]
+        sampling: SamplingArgs,
+        /// Where the samples go.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Measure a trained run on its held-out data, as JSON.
+    #[command(after_help = "Example:\n  triflow evaluate --run artifacts/flow_matching_gen/20260101_1200")]
+    Evaluate {
+        /// The run folder.
+        #[arg(long)]
+        run: PathBuf,
+        #[command(flatten)]
+        sampling: SamplingArgs,
+    },
+    /// Draw a run's pictures again.
+    #[command(after_help = "Example:\n  triflow plot --run artifacts/flow_matching_gen/20260101_1200")]
+    Plot {
+        /// The run folder.
+        #[arg(long)]
+        run: PathBuf,
+    },
+    /// List the components, all or of one kind.
+    #[command(after_help = "Example:\n  triflow list noise_schedule")]
+    List {
+        /// Such as `noise_schedule` or `solver`.
+        kind: Option<String>,
+        /// table or json.
+        #[arg(long, default_value = "table")]
+        format: Format,
+    },
+    /// Describe one component: what it is, its parameters, an example.
+    #[command(after_help = "Example:\n  triflow describe noise_schedule cosine --eval --set s=0.02")]
+    Describe {
+        /// Such as `noise_schedule`.
+        kind: String,
+        /// Such as `cosine`.
+        name: String,
+        /// table or json.
+        #[arg(long, default_value = "table")]
+        format: Format,
+        /// Print t, alpha_bar, gamma, gamma_prime, snr_prime of a noise schedule as CSV, in float64.
+        #[arg(long)]
+        eval: bool,
+        /// Points of --eval.
+        #[arg(long, default_value_t = 11)]
+        points: usize,
+        /// A parameter, as `s=0.02`, for --eval.
+        #[arg(long)]
+        set: Vec<String>,
+    },
+    /// Print the JSON schema of experiment files.
+    Schema,
+    /// Check an experiment file and print it with every default spelled out.
+    #[command(after_help = "Example:\n  triflow validate configs/two_moons.yaml")]
+    Validate {
+        /// The experiment file.
+        file: PathBuf,
+        #[command(flatten)]
+        experiment: ExperimentArgs,
+    },
+    /// Print an experiment file to start from.
+    #[command(after_help = "Example:\n  triflow init --task regression > my.yaml")]
+    Init {
+        /// regression or generation.
+        #[arg(long, default_value = "generation")]
+        task: String,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct SamplingArgs {
+    /// Steps of a fixed-step solver.
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// The solver's name.
+    #[arg(long)]
+    pub solver: Option<String>,
+    /// Seed of z_0.
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+impl SamplingArgs {
+    pub fn apply(&self, layers: &mut Layers) -> Result<()> {
+        if let Some(steps) = self.steps {
+            layers.set("sampling.steps", (steps as u64).into(), "--steps")?;
+        }
+        if let Some(solver) = &self.solver {
+            layers.set("sampling.solver", solver.as_str().into(), "--solver")?;
+        }
+        Ok(())
+    }
+}
+
+/// What determines an experiment, from the command line. A flag wins over --set, which wins over the file.
+#[derive(Args, Debug)]
+pub struct ExperimentArgs {
+    /// The experiment file; none is needed.
+    #[arg(long, alias = "config-file", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    config_class: Option<String>,
+    /// Any key, as `crn.network.hidden_dims=[64,64]`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Objective: flow_matching, diffusion or ct.
+    #[arg(long)]
+    model_type: Option<String>,
+    /// Noise schedule, such as cosine.
+    #[arg(long)]
+    noise_schedule: Option<String>,
+    /// Learn the noise schedule.
+    #[arg(long)]
+    noise_schedule_learnable: bool,
+    /// Encoder, such as linear.
+    #[arg(long)]
+    encoder_model_type: Option<String>,
+    /// Decoder, such as mlp.
+    #[arg(long)]
+    decoder_model_type: Option<String>,
+    /// Decoder head: linear, softmax or none.
+    #[arg(long)]
+    decoder_type: Option<String>,
+    /// CRN, such as vanilla.
+    #[arg(long)]
+    crn_type: Option<String>,
+    /// Backbone of the CRN, such as mlp.
+    #[arg(long)]
+    network_type: Option<String>,
+    /// Widths of the backbone's hidden layers.
+    #[arg(long, num_args = 1.., value_name = "N")]
+    hidden_dims: Option<Vec<i64>>,
+    /// Shape of one latent.
+    #[arg(long, alias = "latent-dim", num_args = 1.., value_name = "N")]
+    latent_shape: Option<Vec<i64>>,
+    /// Shape of one x.
+    #[arg(long, alias = "input-dim", num_args = 1.., value_name = "N")]
+    input_shape: Option<Vec<i64>>,
+    /// Shape of one y.
+    #[arg(long, alias = "output-dim", num_args = 1.., value_name = "N")]
+    output_shape: Option<Vec<i64>>,
+    /// Passes over the training rows.
+    #[arg(long)]
+    num_epochs: Option<u64>,
+    /// Rows a step.
+    #[arg(long)]
+    batch_size: Option<i64>,
+    /// Learning rate of the optimizer.
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Optimizer, such as adamw.
+    #[arg(long)]
+    optimizer: Option<String>,
+    /// Dropout in the first so many epochs.
+    #[arg(long)]
+    dropout_epochs: Option<u64>,
+    /// Weight of the reconstruction from z_t.
+    #[arg(long)]
+    recon_weight: Option<f64>,
+    /// Weight of |dz/dt|².
+    #[arg(long)]
+    reg_weight: Option<f64>,
+    /// Weight of the reconstruction from z_1.
+    #[arg(long)]
+    vae_weight: Option<f64>,
+    /// Weight errors over time by SNR.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    use_snr_weight: Option<bool>,
+    /// Generate without condition.
+    #[arg(long)]
+    unconditional: bool,
+    /// Seed of everything that is drawn.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// auto, cpu, cuda or cuda:N.
+    #[arg(long)]
+    device: Option<String>,
+    /// Where run folders are made.
+    #[arg(long, value_name = "DIR")]
+    output_dir: Option<PathBuf>,
+}
+
+impl ExperimentArgs {
+    /// The experiment, and the folder against which its data paths are read.
+    pub fn experiment(&self, file: Option<&Path>, task: Option<&str>) -> Result<(Experiment, PathBuf)> {
+        if self.config_class.is_some() {
+            return Err(Error::config("", "--config_class: configuration is not code here").help("use `extends:` in YAML, or the library"));
+        }
+        let mut layers = Layers::new()?;
+        let file = file.or(self.config.as_deref());
+        if let Some(file) = file {
+            layers.add_file(file)?;
+        }
+        if let Some(task) = task {
+            layers.set("task", task.into(), "the command")?;
+        }
+        for assignment in &self.set {
+            layers.set_text(assignment)?;
+        }
+        self.flags(&mut layers)?;
+        let base = file.and_then(Path::parent).map(Into::into).unwrap_or_default();
+        Ok((layers.finish()?, base))
+    }
+
+    fn flags(&self, layers: &mut Layers) -> Result<()> {
+        let texts = [
+            ("objective", &self.model_type, "--model-type"),
+            ("noise_schedule", &self.noise_schedule, "--noise-schedule"),
+            ("encoder", &self.encoder_model_type, "--encoder-model-type"),
+            ("decoder", &self.decoder_model_type, "--decoder-model-type"),
+            ("decoder.head", &self.decoder_type, "--decoder-type"),
+            ("crn", &self.crn_type, "--crn-type"),
+            ("crn.network", &self.network_type, "--network-type"),
+            ("training.optimizer", &self.optimizer, "--optimizer"),
+            ("device", &self.device, "--device"),
+        ];
+        for (key, value, flag) in texts {
+            if let Some(value) = value {
+                layers.set(key, value.as_str().into(), flag)?;
+            }
+        }
+        let numbers = [
+            ("training.optimizer.learning_rate", self.learning_rate, "--learning-rate"),
+            ("loss.recon_weight", self.recon_weight, "--recon-weight"),
+            ("loss.reg_weight", self.reg_weight, "--reg-weight"),
+            ("loss.vae_weight", self.vae_weight, "--vae-weight"),
+        ];
+        for (key, value, flag) in numbers {
+            if let Some(value) = value {
+                layers.set(key, value.into(), flag)?;
+            }
+        }
+        let counts = [
+            ("training.epochs", self.num_epochs, "--num-epochs"),
+            ("training.batch_size", self.batch_size.map(|b| b.max(0) as u64), "--batch-size"),
+            ("training.dropout_epochs", self.dropout_epochs, "--dropout-epochs"),
+            ("training.seed", self.seed, "--seed"),
+        ];
+        for (key, value, flag) in counts {
+            if let Some(value) = value {
+                layers.set(key, value.into(), flag)?;
+            }
+        }
+        let lists = [
+            ("crn.network.hidden_dims", &self.hidden_dims, "--hidden-dims"),
+            ("latent_shape", &self.latent_shape, "--latent-shape"),
+            ("input_shape", &self.input_shape, "--input-shape"),
+            ("output_shape", &self.output_shape, "--output-shape"),
+        ];
+        for (key, value, flag) in lists {
+            if let Some(value) = value {
+                layers.set(key, value.clone().into(), flag)?;
+            }
+        }
+        let switches = [
+            ("noise_schedule.learnable", self.noise_schedule_learnable.then_some(true), "--noise-schedule-learnable"),
+            ("unconditional", self.unconditional.then_some(true), "--unconditional"),
+            ("loss.use_snr_weight", self.use_snr_weight, "--use-snr-weight"),
+        ];
+        for (key, value, flag) in switches {
+            if let Some(value) = value {
+                layers.set(key, value.into(), flag)?;
+            }
+        }
+        if let Some(dir) = &self.output_dir {
+            layers.set("output_dir", dir.to_string_lossy().as_ref().into(), "--output-dir")?;
+        }
+        Ok(())
+    }
+}
+
+/// `--num_epochs` means `--num-epochs`.
+pub fn normalise(args: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    args.map(|arg| match arg.strip_prefix("--") {
+        Some(flag) => {
+            let (name, value) = flag.split_once('=').map_or((flag, None), |(n, v)| (n, Some(v)));
+            let name = name.replace('_', "-");
+            value.map_or_else(|| format!("--{name}"), |v| format!("--{name}={v}"))
+        }
+        None => arg,
+    })
+}

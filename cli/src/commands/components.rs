@@ -1,0 +1,115 @@
+//! `list` and `describe`: what the registry knows.
+
+use super::print_json;
+use crate::args::Format;
+use comfy_table::Table;
+use serde_json::json;
+use triflow::component::NoiseSchedule;
+use triflow::path::Path;
+use triflow::prelude::BuildContext;
+use triflow::registry::{Entry, is_component_of, properties_of, registry};
+use triflow::tch::{Device, Kind, Tensor, nn};
+use triflow::{Component, Error, Result};
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.set_header(header);
+    table
+}
+
+/// Lists components.
+pub fn list(kind: Option<&str>, format: Format) -> Result<()> {
+    let kind = kind.map(|k| registry().check_kind(k)).transpose()?;
+    let entries = registry().list(kind);
+    if format == Format::Json {
+        return print_json(&entries.iter().map(summary).collect());
+    }
+    let mut table = table(&["KIND", "NAME", "WHAT IT IS", "ORIGIN"]);
+    for e in &entries {
+        let names = std::iter::once(e.info.name).chain(e.info.aliases.iter().copied()).collect::<Vec<_>>().join(", ");
+        table.add_row([e.info.kind, &names, &e.summary(), &e.origin]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+fn summary(e: &Entry) -> serde_json::Value {
+    json!({
+        "kind": e.info.kind,
+        "name": e.info.name,
+        "aliases": e.info.aliases,
+        "summary": e.summary(),
+        "reference": e.info.reference,
+        "origin": e.origin,
+    })
+}
+
+/// Describes one component.
+pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
+    let entry = registry().find(registry().check_kind(kind)?, name)?;
+    let properties = properties_of(entry.info);
+    let example = (entry.info.example)();
+    if format == Format::Json {
+        let mut all = summary(&entry);
+        all["description"] = json!(entry.description());
+        all["parameters"] = json!(properties);
+        all["example"] = json!(example);
+        return print_json(&all);
+    }
+    println!("{} `{}` ({})\n\n{}", entry.info.kind, entry.info.name, entry.origin, entry.description());
+    if !entry.info.aliases.is_empty() {
+        println!("\nAlso called: {}", entry.info.aliases.join(", "));
+    }
+    if !entry.info.reference.is_empty() {
+        println!("\nReference: {}", entry.info.reference);
+    }
+    if !properties.is_empty() {
+        let mut table = table(&["PARAMETER", "TYPE", "DEFAULT", "MEANING"]);
+        for (name, p) in &properties {
+            let kind = is_component_of(p).map(str::to_owned).unwrap_or_else(|| type_text(p));
+            let default = p.get("default").map(ToString::to_string).unwrap_or_default();
+            table.add_row([name, &kind, &default, p["description"].as_str().unwrap_or_default()]);
+        }
+        println!("\n{table}");
+    }
+    println!("\nExample:\n{}", example.trim_end().lines().map(|l| format!("  {l}\n")).collect::<String>());
+    Ok(())
+}
+
+fn type_text(p: &serde_json::Value) -> String {
+    let choices = p["oneOf"].as_array().map(|all| all.iter().filter_map(|c| c["const"].as_str()).collect::<Vec<_>>().join(" | "));
+    match (&p["type"], choices) {
+        (serde_json::Value::String(t), _) => t.clone(),
+        (serde_json::Value::Array(all), _) => all.iter().filter_map(|t| t.as_str()).collect::<Vec<_>>().join(" | "),
+        (_, Some(choices)) => choices,
+        _ => String::new(),
+    }
+}
+
+/// Prints a noise schedule's values as CSV.
+pub fn eval(kind: &str, name: &str, points: usize, set: &[String]) -> Result<()> {
+    if registry().check_kind(kind)? != "noise_schedule" {
+        return Err(Error::config("", "--eval is for noise schedules").help("triflow describe noise_schedule cosine --eval"));
+    }
+    let name = registry().find(kind, name)?.info.name;
+    let mut spec = serde_yaml::Mapping::new();
+    spec.insert("type".into(), name.into());
+    for assignment in set {
+        let (key, value) = assignment.split_once('=').ok_or_else(|| Error::config("", format!("`--set {assignment}` has no `=`")))?;
+        spec.insert(key.into(), triflow::config::parse_value(value)?);
+    }
+    let component: Component<dyn NoiseSchedule> =
+        serde_yaml::from_value(serde_yaml::Value::Mapping(spec)).map_err(|e| Error::config("", e.to_string()))?;
+    let mut vars = nn::VarStore::new(Device::Cpu);
+    vars.set_kind(Kind::Double);
+    let schedule = component.build(&BuildContext { vars: vars.root(), target_shape: vec![1], condition_shape: None, latent_shape: Some(vec![1]) })?;
+    let t = Tensor::linspace(0.0, 1.0, points.max(2) as i64, (Kind::Double, Device::Cpu));
+    let point = Path::variance_preserving(schedule).at(&t)?;
+    let columns = [t, point.alpha_bar(), point.gamma(), point.gamma_prime(), point.snr_prime()];
+    let columns = columns.iter().map(|c| Ok(Vec::try_from(c.detach())?)).collect::<Result<Vec<Vec<f64>>>>()?;
+    println!("t,alpha_bar,gamma,gamma_prime,snr_prime");
+    for i in 0..columns[0].len() {
+        println!("{}", columns.iter().map(|c| c[i].to_string()).collect::<Vec<_>>().join(","));
+    }
+    Ok(())
+}

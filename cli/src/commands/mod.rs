@@ -1,0 +1,91 @@
+//! What each command does, one function or file each.
+
+mod components;
+mod sampling;
+
+use crate::args::{Cli, Command};
+use crate::progress::Progress;
+use clap::CommandFactory as _;
+use std::path::Path;
+use triflow::config::{Layers, Task};
+use triflow::run::{self, Run};
+use triflow::{Error, Experiment, Result};
+
+/// Runs the command line.
+pub fn run(cli: &Cli) -> Result<()> {
+    match &cli.command {
+        Command::Train(e) => {
+            let (experiment, base) = e.experiment(None, Some("regression"))?;
+            train(cli, experiment, &base)
+        }
+        Command::TrainGen(e) => {
+            let (experiment, base) = e.experiment(None, Some("generation"))?;
+            train(cli, experiment, &base)
+        }
+        Command::Run { file, experiment } => {
+            let (mut experiment, base) = experiment.experiment(Some(file), None)?;
+            experiment.task.get_or_insert(Task::Generation);
+            train(cli, experiment, &base)
+        }
+        Command::Resume { run } => show(cli, &run::resume(run, &mut Progress::new(cli.quiet))?),
+        Command::Generate { run, n, labels, sampling, out } => sampling::generate(run, *n, labels, sampling, out),
+        Command::Evaluate { run, sampling } => sampling::evaluate(run, sampling),
+        Command::Plot { run } => {
+            let run = Run::open(run)?;
+            triflow::report::draw(&mut run.load()?, &run)?;
+            show(cli, &run)
+        }
+        Command::List { kind, format } => components::list(kind.as_deref(), *format),
+        Command::Describe { kind, name, format, eval, points, set } => {
+            if *eval { components::eval(kind, name, *points, set) } else { components::describe(kind, name, *format) }
+        }
+        Command::Schema => print_json(&triflow::registry::experiment_schema::<Experiment>()),
+        Command::Validate { file, experiment } => {
+            let (experiment, _) = experiment.experiment(Some(file), None)?;
+            print_yaml(&experiment)
+        }
+        Command::Init { task } => {
+            let mut layers = Layers::new()?;
+            layers.set("task", task.as_str().into(), "--task")?;
+            print!("# An experiment. What a key may hold: `triflow schema`, `triflow describe KIND NAME`.\n");
+            print_yaml(&layers.finish()?)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "triflow", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn train(cli: &Cli, experiment: Experiment, base: &Path) -> Result<()> {
+    show(cli, &run::train(experiment, base, &mut Progress::new(cli.quiet))?)
+}
+
+/// Says what came out and where it lies.
+fn show(cli: &Cli, run: &Run) -> Result<()> {
+    if cli.quiet {
+        println!("{}", run.path.display());
+        return Ok(());
+    }
+    let metrics = std::fs::read_to_string(run.file("metrics.json")).map_err(Error::io("read", &run.file("metrics.json")))?;
+    println!("{metrics}");
+    println!("results in {}", run.path.display());
+    for picture in triflow::report::pictures(run)? {
+        println!("  {picture}");
+    }
+    if run.experiment()?.task != Some(Task::Regression) {
+        println!("draw more with\n  triflow generate --run {} --out samples.npz", run.path.display());
+    }
+    Ok(())
+}
+
+/// Prints JSON, indented.
+pub fn print_json(value: &serde_json::Value) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(value).map_err(|e| Error::runtime(e.to_string()))?);
+    Ok(())
+}
+
+fn print_yaml(experiment: &Experiment) -> Result<()> {
+    print!("{}", serde_yaml::to_string(experiment).map_err(|e| Error::runtime(e.to_string()))?);
+    Ok(())
+}

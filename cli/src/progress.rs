@@ -1,0 +1,103 @@
+//! Progress of a run: a bar on a terminal, log lines elsewhere; and Ctrl-C.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use triflow::Trainer;
+use triflow::run::{Run, Watch};
+use triflow::train::{Epoch, Event};
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Shows a run on the terminal.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    epochs: u64,
+    began: Instant,
+    rows: i64,
+    shown: Instant,
+}
+
+impl Progress {
+    pub fn new(quiet: bool) -> Self {
+        // A second Ctrl-C does what the first would have done without us.
+        let _ = ctrlc::set_handler(|| {
+            if STOP.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+        });
+        Self { bar: None, quiet, epochs: 0, began: Instant::now(), rows: 0, shown: Instant::now() }
+    }
+
+    fn rate(&self) -> f64 {
+        self.rows as f64 / self.began.elapsed().as_secs_f64().max(1e-9)
+    }
+}
+
+fn losses(epoch: &Epoch) -> String {
+    let total = |v: &[Option<f64>]| v.first().copied().flatten().map_or_else(|| "-".into(), |v| format!("{v:.4}"));
+    format!("loss {} (validation {})", total(&epoch.train), total(&epoch.val))
+}
+
+impl Watch for Progress {
+    fn start(&mut self, trainer: &Trainer, run: &Run) {
+        let e = trainer.experiment();
+        self.epochs = e.training.epochs;
+        log::info!(
+            "{} {}: {} rows, {} parameters, {:?}, {} thread{}, into {}",
+            e.objective.name(),
+            e.task_name(),
+            trainer.data().train.len(),
+            trainer.parameter_count(),
+            trainer.device(),
+            e.threads.unwrap_or(1),
+            if e.threads == Some(1) { "" } else { "s" },
+            run.path.display()
+        );
+        self.began = Instant::now();
+        if !self.quiet && std::io::stderr().is_terminal() {
+            let bar = ProgressBar::new(trainer.steps_per_epoch() * self.epochs);
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}  ETA {eta}") {
+                bar.set_style(style);
+            }
+            bar.set_position(trainer.step());
+            self.bar = Some(bar);
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Step { step, rows, .. } => {
+                self.rows += rows;
+                if let Some(bar) = &self.bar {
+                    bar.set_position(*step);
+                }
+            }
+            Event::Epoch(epoch) => {
+                let text = format!("epoch {}/{}  {}  {:.0} examples/s", epoch.epoch, self.epochs, losses(epoch), self.rate());
+                match &self.bar {
+                    Some(bar) => bar.set_message(text),
+                    None if epoch.epoch == 1 || epoch.epoch == self.epochs || self.shown.elapsed().as_secs() >= 5 => {
+                        self.shown = Instant::now();
+                        log::info!("{text}");
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    fn stop(&self) -> bool {
+        STOP.load(Ordering::SeqCst)
+    }
+
+    fn note(&mut self, text: &str) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish();
+        }
+        log::info!("{text}");
+    }
+}

@@ -1,0 +1,213 @@
+//! The run folder: one folder of results of one experiment, never overwritten. Every file is written
+//! whole or not at all.
+
+use crate::config::{Every, Experiment};
+use crate::error::{Error, Result};
+use crate::report;
+use crate::train::{Control, Event, State, Trainer, read_tensors, write_tensors, write_whole};
+use serde_json::json;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Watches a run; a program shows progress with it.
+pub trait Watch {
+    /// Before the first step.
+    fn start(&mut self, _trainer: &Trainer, _run: &Run) {}
+    /// While training.
+    fn event(&mut self, _event: &Event<'_>) {}
+    /// Whether the user wants it to stop.
+    fn stop(&self) -> bool {
+        false
+    }
+    /// What is being done after training.
+    fn note(&mut self, _text: &str) {}
+}
+
+impl Watch for () {}
+
+/// A run folder.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+impl Run {
+    /// Makes `{output_dir}/{objective}_{task}/{YYYYMMDD_HHMM}`, with seconds or a number behind where that
+    /// is taken.
+    fn create(experiment: &Experiment) -> Result<Self> {
+        let parent = experiment.output_dir.join(format!("{}_{}", experiment.objective.name(), experiment.task_name()));
+        std::fs::create_dir_all(&parent).map_err(Error::io("make the folder", &parent))?;
+        let now = chrono::Local::now();
+        let names = [now.format("%Y%m%d_%H%M").to_string(), now.format("%Y%m%d_%H%M%S").to_string()];
+        let numbered = (2..1000).map(|i| format!("{}_{i}", names[1]));
+        for name in names.iter().cloned().chain(numbered) {
+            let path = parent.join(name);
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path }),
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::io("make the folder", &path)(e)),
+            }
+        }
+        Err(Error::runtime(format!("no free name in {}", parent.display())))
+    }
+
+    /// An existing run folder.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.join("config.yaml").is_file() {
+            Ok(Self { path: path.to_owned() })
+        } else {
+            Err(Error::config("", format!("{} is not a run folder: it has no config.yaml", path.display())))
+        }
+    }
+
+    /// A file of the run.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The run's experiment, every null resolved.
+    pub fn experiment(&self) -> Result<Experiment> {
+        let mut layers = crate::config::Layers::new()?;
+        layers.add_file(&self.file("config.yaml"))?;
+        layers.finish()
+    }
+
+    fn write_json(&self, name: &str, value: &serde_json::Value) -> Result<()> {
+        let text = serde_json::to_string_pretty(value).map_err(|e| Error::runtime(e.to_string()))? + "\n";
+        write_whole(&self.file(name), text.as_bytes())
+    }
+
+    fn checkpoints(&self) -> Result<Vec<PathBuf>> {
+        let folder = self.file("checkpoints");
+        let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Vec::new()) };
+        let mut all: Vec<_> = entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "safetensors")).collect();
+        all.sort();
+        Ok(all)
+    }
+
+    fn save_checkpoint(&self, trainer: &Trainer, keep: usize) -> Result<()> {
+        let folder = self.file("checkpoints");
+        std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
+        let state = trainer.state()?;
+        state.save(&folder.join(format!("step_{:09}.safetensors", state.step)))?;
+        let all = self.checkpoints()?;
+        for old in all.iter().take(all.len().saturating_sub(keep.max(1))) {
+            std::fs::remove_file(old).map_err(Error::io("remove", old))?;
+        }
+        Ok(())
+    }
+
+    /// The trained model: the experiment's data and model with the run's parameters.
+    pub fn load(&self) -> Result<Trainer> {
+        self.load_as(self.experiment()?)
+    }
+
+    /// The same under a changed experiment, such as other sampling.
+    pub fn load_as(&self, experiment: Experiment) -> Result<Trainer> {
+        let mut trainer = Trainer::new(experiment, &self.path)?;
+        let weights = self.file("params.safetensors");
+        if weights.is_file() {
+            let (tensors, _) = read_tensors(&weights)?;
+            trainer.restore_named(&tensors)?;
+        } else {
+            let latest = self.checkpoints()?.pop().ok_or_else(|| {
+                Error::config("", format!("{} has neither params.safetensors nor a checkpoint", self.path.display()))
+            })?;
+            trainer.restore(State::load(&latest)?)?;
+        }
+        Ok(trainer)
+    }
+}
+
+/// Trains an experiment into a new run folder. Relative data paths are read from `base`.
+pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Result<Run> {
+    let trainer = Trainer::new(experiment, base)?;
+    let run = Run::create(trainer.experiment())?;
+    let config = serde_yaml::to_string(trainer.experiment()).map_err(|e| Error::runtime(e.to_string()))?;
+    write_whole(&run.file("config.yaml"), config.as_bytes())?;
+    finish(run, trainer, watch)
+}
+
+/// Continues an unfinished run from its last checkpoint (or its start), as if it had never stopped.
+pub fn resume(path: &Path, watch: &mut dyn Watch) -> Result<Run> {
+    let run = Run::open(path)?;
+    if run.file("manifest.json").is_file() {
+        return Err(Error::config("", format!("{} is finished; train anew with `triflow run {}`", path.display(), run.file("config.yaml").display())));
+    }
+    let mut trainer = Trainer::new(run.experiment()?, &run.path)?;
+    if let Some(latest) = run.checkpoints()?.pop() {
+        trainer.restore(State::load(&latest)?)?;
+    }
+    finish(run, trainer, watch)
+}
+
+fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> {
+    let began = Instant::now();
+    let first_step = trainer.history().epochs.last().map_or(0, |e| e.step);
+    watch.start(&trainer, &run);
+    let checkpoint = trainer.experiment().checkpoint;
+    let every = match checkpoint.every {
+        Every::Steps(n) => n,
+        Every::Epochs(n) => n * trainer.steps_per_epoch(),
+    };
+    let mut events = crate::io::tfevents::EventWriter::create(&run.path, (first_step > 0).then_some(first_step as i64))?;
+    let done = trainer.fit(&mut |trainer, event| {
+        watch.event(event);
+        let stop = watch.stop();
+        let at_epoch = matches!(event, Event::Epoch(_));
+        if let Event::Epoch(epoch) = event {
+            for (set, values) in [("train", &epoch.train), ("val", &epoch.val)] {
+                for (term, value) in crate::loss::TERMS.iter().zip(values) {
+                    if let Some(value) = value {
+                        events.scalar(&format!("{term}/{set}"), epoch.epoch as i64, *value as f32)?;
+                    }
+                }
+            }
+            events.flush()?;
+        }
+        let step = trainer.step();
+        let last_of_epoch = step % trainer.steps_per_epoch() == 0;
+        // At an epoch's end the state is saved once its history is complete.
+        let boundary = if last_of_epoch { at_epoch } else { true };
+        if boundary && (stop || step % every == 0) {
+            run.save_checkpoint(trainer, checkpoint.keep)?;
+        }
+        Ok(if stop && boundary { Control::Stop } else { Control::Continue })
+    })?;
+    let seconds = began.elapsed().as_secs_f64();
+    write_whole(&run.file("history.csv"), trainer.history().to_csv().as_bytes())?;
+    run.write_json("history.json", &trainer.history().to_json())?;
+    if !done {
+        return Err(Error::Interrupted { run: run.path });
+    }
+    let config = serde_yaml::to_string(trainer.experiment()).map_err(|e| Error::runtime(e.to_string()))?;
+    write_tensors(&run.file("params.safetensors"), &trainer.named_parameters(), HashMap::from([("config".to_owned(), config)]))?;
+    watch.note("measuring and drawing");
+    let evaluation = report::evaluate(&mut trainer)?;
+    run.write_json("metrics.json", &evaluation.metrics)?;
+    if !evaluation.arrays.is_empty() {
+        report::write_npz(&run, "samples.npz", &evaluation.arrays)?;
+    }
+    report::draw(&mut trainer, &run)?;
+    // Last: its presence says that the run is finished.
+    run.write_json("manifest.json", &manifest(&trainer, seconds))?;
+    Ok(run)
+}
+
+fn manifest(trainer: &Trainer, seconds: f64) -> serde_json::Value {
+    let rows = trainer.data().train.len() as f64 * trainer.experiment().training.epochs as f64;
+    json!({
+        "triflow": env!("CARGO_PKG_VERSION"),
+        "git_revision": option_env!("TRIFLOW_GIT_REVISION"),
+        "tch": "0.24.0",
+        "device": format!("{:?}", trainer.device()),
+        "threads": trainer.experiment().threads,
+        "parameters": trainer.parameter_count(),
+        "finished": chrono::Local::now().to_rfc3339(),
+        "training_seconds": seconds,
+        "examples_per_second": rows / seconds,
+        "command": std::env::args().collect::<Vec<_>>(),
+    })
+}
