@@ -22,13 +22,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train regression or classification, x → y.
-    #[command(after_help = "Example:\n  triflow train --config configs/two_moons_classification.yaml")]
+    #[command(
+        after_help = "Example:\n  triflow train --config configs/two_moons_classification.yaml"
+    )]
     Train(ExperimentArgs),
     /// Train generation, y → x, or x alone with --unconditional.
-    #[command(after_help = "Example:\n  triflow train-gen --config configs/two_moons.yaml --model-type diffusion")]
+    #[command(
+        after_help = "Example:\n  triflow train-gen --config configs/two_moons.yaml --model-type diffusion"
+    )]
     TrainGen(ExperimentArgs),
     /// Run an experiment file, following its `task`.
-    #[command(after_help = "Example:\n  triflow run configs/two_moons.yaml --set training.epochs=10")]
+    #[command(
+        after_help = "Example:\n  triflow run configs/two_moons.yaml --set training.epochs=10"
+    )]
     Run {
         /// The experiment file.
         file: PathBuf,
@@ -36,14 +42,18 @@ pub enum Command {
         experiment: ExperimentArgs,
     },
     /// Continue an unfinished run from its last checkpoint.
-    #[command(after_help = "Example:\n  triflow resume --run artifacts/flow_matching_gen/20260101_1200")]
+    #[command(
+        after_help = "Example:\n  triflow resume --run artifacts/flow_matching_gen/20260101_1200"
+    )]
     Resume {
         /// The run folder.
         #[arg(long)]
         run: PathBuf,
     },
     /// Draw samples from a trained run.
-    #[command(after_help = "Example:\n  triflow generate --run artifacts/flow_matching_gen/20260101_1200 --labels 0,1 --out samples.npz")]
+    #[command(
+        after_help = "Example:\n  triflow generate --run artifacts/flow_matching_gen/20260101_1200 --labels 0,1 --out samples.npz"
+    )]
     Generate {
         /// The run folder.
         #[arg(long)]
@@ -61,7 +71,9 @@ pub enum Command {
         out: PathBuf,
     },
     /// Measure a trained run on its held-out data, as JSON.
-    #[command(after_help = "Example:\n  triflow evaluate --run artifacts/flow_matching_gen/20260101_1200")]
+    #[command(
+        after_help = "Example:\n  triflow evaluate --run artifacts/flow_matching_gen/20260101_1200"
+    )]
     Evaluate {
         /// The run folder.
         #[arg(long)]
@@ -70,7 +82,9 @@ pub enum Command {
         sampling: SamplingArgs,
     },
     /// Draw a run's pictures again.
-    #[command(after_help = "Example:\n  triflow plot --run artifacts/flow_matching_gen/20260101_1200")]
+    #[command(
+        after_help = "Example:\n  triflow plot --run artifacts/flow_matching_gen/20260101_1200"
+    )]
     Plot {
         /// The run folder.
         #[arg(long)]
@@ -86,7 +100,9 @@ pub enum Command {
         format: Format,
     },
     /// Describe one component: what it is, its parameters, an example.
-    #[command(after_help = "Example:\n  triflow describe noise_schedule cosine --eval --set s=0.02")]
+    #[command(
+        after_help = "Example:\n  triflow describe noise_schedule cosine --eval --set s=0.02"
+    )]
     Describe {
         /// Such as `noise_schedule`.
         kind: String,
@@ -250,9 +266,14 @@ pub struct ExperimentArgs {
 
 impl ExperimentArgs {
     /// The experiment, and the folder against which its data paths are read.
-    pub fn experiment(&self, file: Option<&Path>, task: Option<&str>) -> Result<(Experiment, PathBuf)> {
+    pub fn experiment(
+        &self,
+        file: Option<&Path>,
+        task: Option<&str>,
+    ) -> Result<(Experiment, PathBuf)> {
         if self.config_class.is_some() {
-            return Err(Error::config("", "--config_class: configuration is not code here").help("use `extends:` in YAML, or the library"));
+            return Err(Error::config("", "--config_class: configuration is not code here")
+                .help("use `extends:` in YAML, or the library"));
         }
         let mut layers = Layers::new()?;
         let file = file.or(self.config.as_deref());
@@ -321,7 +342,11 @@ impl ExperimentArgs {
             }
         }
         let switches = [
-            ("noise_schedule.learnable", self.noise_schedule_learnable.then_some(true), "--noise-schedule-learnable"),
+            (
+                "noise_schedule.learnable",
+                self.noise_schedule_learnable.then_some(true),
+                "--noise-schedule-learnable",
+            ),
             ("unconditional", self.unconditional.then_some(true), "--unconditional"),
             ("loss.use_snr_weight", self.use_snr_weight, "--use-snr-weight"),
         ];

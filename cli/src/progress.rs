@@ -38,7 +38,9 @@ impl Progress {
 }
 
 fn losses(epoch: &Epoch) -> String {
-    let total = |v: &[Option<f64>]| v.first().copied().flatten().map_or_else(|| "-".into(), |v| format!("{v:.4}"));
+    let total = |v: &[Option<f64>]| {
+        v.first().copied().flatten().map_or_else(|| "-".into(), |v| format!("{v:.4}"))
+    };
     format!("loss {} (validation {})", total(&epoch.train), total(&epoch.val))
 }
 
@@ -60,7 +62,9 @@ impl Watch for Progress {
         self.began = Instant::now();
         if !self.quiet && std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(trainer.steps_per_epoch() * self.epochs);
-            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}  ETA {eta}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}  ETA {eta}")
+            {
                 bar.set_style(style);
             }
             bar.set_position(trainer.step());
@@ -77,10 +81,19 @@ impl Watch for Progress {
                 }
             }
             Event::Epoch(epoch) => {
-                let text = format!("epoch {}/{}  {}  {:.0} examples/s", epoch.epoch, self.epochs, losses(epoch), self.rate());
+                let text = format!(
+                    "epoch {}/{}  {}  {:.0} examples/s",
+                    epoch.epoch,
+                    self.epochs,
+                    losses(epoch),
+                    self.rate()
+                );
                 match &self.bar {
                     Some(bar) => bar.set_message(text),
-                    None if epoch.epoch == 1 || epoch.epoch == self.epochs || self.shown.elapsed().as_secs() >= 5 => {
+                    None if epoch.epoch == 1
+                        || epoch.epoch == self.epochs
+                        || self.shown.elapsed().as_secs() >= 5 =>
+                    {
                         self.shown = Instant::now();
                         log::info!("{text}");
                     }

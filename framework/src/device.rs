@@ -7,19 +7,32 @@ use tch::Device;
 
 /// `auto`, `cpu`, `cuda` or `cuda:N`.
 pub fn choose(name: &str) -> Result<Device> {
-    let bad = || Error::config("device", format!("unknown device `{name}`")).help("use auto, cpu, cuda or cuda:N");
+    let bad = || {
+        Error::config("device", format!("unknown device `{name}`"))
+            .help("use auto, cpu, cuda or cuda:N")
+    };
     let index = match name {
         "cpu" => return Ok(Device::Cpu),
-        "auto" => return Ok(if load_cuda().is_ok() && tch::Cuda::is_available() { Device::Cuda(0) } else { Device::Cpu }),
+        "auto" => {
+            return Ok(if load_cuda().is_ok() && tch::Cuda::is_available() {
+                Device::Cuda(0)
+            } else {
+                Device::Cpu
+            });
+        }
         "cuda" => 0,
-        other => other.strip_prefix("cuda:").and_then(|n| n.parse::<usize>().ok()).ok_or_else(bad)?,
+        other => {
+            other.strip_prefix("cuda:").and_then(|n| n.parse::<usize>().ok()).ok_or_else(bad)?
+        }
     };
     load_cuda().clone().map_err(|why| Error::Device(format!("device `{name}`: {why}")))?;
     let count = if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 };
     if (index as i64) < count {
         Ok(Device::Cuda(index))
     } else {
-        Err(Error::Device(format!("device `{name}`: LibTorch's CUDA half is loaded, but the driver shows {count} devices; use --device cpu")))
+        Err(Error::Device(format!(
+            "device `{name}`: LibTorch's CUDA half is loaded, but the driver shows {count} devices; use --device cpu"
+        )))
     }
 }
 
@@ -46,7 +59,10 @@ fn load_cuda() -> &'static Result<(), String> {
 
 fn libtorch_folder() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let path = maps.lines().filter_map(|l| l.split_whitespace().nth(5)).find(|p| p.ends_with("/libtorch_cpu.so"))?;
+    let path = maps
+        .lines()
+        .filter_map(|l| l.split_whitespace().nth(5))
+        .find(|p| p.ends_with("/libtorch_cpu.so"))?;
     PathBuf::from(path).parent().map(Into::into)
 }
 
@@ -55,7 +71,8 @@ pub fn set_threads(asked: Option<usize>, parameters: i64, batch: i64) -> usize {
     // Multiply-adds of a forward pass are about parameters × batch.
     const SMALL: i64 = 50_000_000;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = asked.unwrap_or(if parameters.saturating_mul(batch) < SMALL { 1 } else { cores }).max(1);
+    let threads =
+        asked.unwrap_or(if parameters.saturating_mul(batch) < SMALL { 1 } else { cores }).max(1);
     tch::set_num_threads(threads as i32);
     threads
 }

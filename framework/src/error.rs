@@ -155,7 +155,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// "did you mean `cosine`? known: cosine, linear, …" for an unknown name.
-pub fn suggestion<'a>(word: &str, what: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub fn suggestion<'a>(
+    word: &str,
+    what: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> String {
     let all = known.clone().into_iter().collect::<Vec<_>>().join(", ");
     match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`? known {what}: {all}"),
@@ -178,7 +182,10 @@ mod tests {
     #[test]
     fn a_configuration_error_says_where_and_how() {
         let e = Error::config("crn.type", "unknown crn `vanila`").help("did you mean `vanilla`?");
-        assert_eq!(e.to_string(), "unknown crn `vanila`\n  at crn.type\n  help: did you mean `vanilla`?");
+        assert_eq!(
+            e.to_string(),
+            "unknown crn `vanila`\n  at crn.type\n  help: did you mean `vanilla`?"
+        );
         assert_eq!(e.exit_code(), 2);
     }
 }

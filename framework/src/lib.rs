@@ -30,8 +30,8 @@ pub mod train;
 pub use {inventory, schemars, serde, typetag};
 pub use {log, tch};
 
-pub use error::{Error, Result};
 pub use config::Experiment;
+pub use error::{Error, Result};
 pub use registry::{Component, Spec, registry};
 pub use train::Trainer;
 

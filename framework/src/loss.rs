@@ -33,7 +33,12 @@ pub fn squared_error(output: &Tensor, target: &Tensor, reduction: Reduction) -> 
 
 /// The comparison of a reconstruction with its target: squared error, or cross-entropy of logits summed
 /// over the last axis (classes) and reduced over the others.
-pub fn reconstruction(kind: Recon, output: &Tensor, target: &Tensor, reduction: Reduction) -> Tensor {
+pub fn reconstruction(
+    kind: Recon,
+    output: &Tensor,
+    target: &Tensor,
+    reduction: Reduction,
+) -> Tensor {
     match kind {
         Recon::Mse => squared_error(output, target, reduction),
         Recon::CrossEntropy => {
@@ -66,7 +71,12 @@ pub struct Weights {
 
 impl Weights {
     /// With `normalise`, each weight is divided by its exact mean over t.
-    pub fn new(kind: Weighting, normalise: bool, path: &Path, objective: &dyn Objective) -> Result<Self> {
+    pub fn new(
+        kind: Weighting,
+        normalise: bool,
+        path: &Path,
+        objective: &dyn Objective,
+    ) -> Result<Self> {
         let plain = Self { kind, mean_flow: 1.0, mean_data: 1.0 };
         if !normalise || kind == Weighting::None {
             return Ok(plain);
@@ -83,7 +93,8 @@ impl Weights {
             let (nodes, weights) = gauss_legendre(from, to);
             let gamma = Tensor::from_slice(&nodes);
             let t = path.time_of(&gamma)?;
-            let point = PathPoint::variance_preserving(&t, gamma.shallow_clone(), gamma.ones_like());
+            let point =
+                PathPoint::variance_preserving(&t, gamma.shallow_clone(), gamma.ones_like());
             let reading = Reading::new(objective, &point)?;
             let weights = Tensor::from_slice(&weights);
             mean_flow += plain.flow(&reading).dot(&weights).double_value(&[]);
@@ -100,7 +111,9 @@ impl Weights {
             Weighting::None | Weighting::Seed => weight,
             _ => match point.kind {
                 PathKind::Rectified => weight / reading.determinant().square(),
-                PathKind::VariancePreserving => weight * (&point.b / reading.determinant()).square(),
+                PathKind::VariancePreserving => {
+                    weight * (&point.b / reading.determinant()).square()
+                }
             },
         };
         if self.mean_flow == 1.0 { in_output_space } else { in_output_space / self.mean_flow }
@@ -149,8 +162,13 @@ fn rectified_mean(kind: Weighting) -> f64 {
 
 /// Nodes and weights of a 5-point Gauss-Legendre rule on each of 128 equal panels.
 fn gauss_legendre(from: f64, to: f64) -> (Vec<f64>, Vec<f64>) {
-    const X: [f64; 5] =
-        [-0.906_179_845_938_664, -0.538_469_310_105_683_1, 0.0, 0.538_469_310_105_683_1, 0.906_179_845_938_664];
+    const X: [f64; 5] = [
+        -0.906_179_845_938_664,
+        -0.538_469_310_105_683_1,
+        0.0,
+        0.538_469_310_105_683_1,
+        0.906_179_845_938_664,
+    ];
     const W: [f64; 5] = [
         0.236_926_885_056_189_08,
         0.478_628_670_499_366_47,
@@ -189,10 +207,18 @@ pub const TERMS: [&str; 6] = ["total", "flow", "recon", "reg", "vae", "kl"];
 impl Terms {
     /// All terms as one tensor `[6]` without gradient, NaN where not measured.
     pub fn values(&self) -> Tensor {
-        let missing = Tensor::from(f64::NAN).to_kind(self.total.kind()).to_device(self.total.device());
-        let or = |t: &Option<Tensor>| t.as_ref().map_or_else(|| missing.shallow_clone(), Tensor::detach);
-        let all =
-            [self.total.detach(), self.flow.detach(), or(&self.recon), or(&self.reg), or(&self.vae), or(&self.kl)];
+        let missing =
+            Tensor::from(f64::NAN).to_kind(self.total.kind()).to_device(self.total.device());
+        let or =
+            |t: &Option<Tensor>| t.as_ref().map_or_else(|| missing.shallow_clone(), Tensor::detach);
+        let all = [
+            self.total.detach(),
+            self.flow.detach(),
+            or(&self.recon),
+            or(&self.reg),
+            or(&self.vae),
+            or(&self.kl),
+        ];
         Tensor::stack(&all, 0).to_kind(Kind::Double)
     }
 }

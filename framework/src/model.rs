@@ -1,7 +1,8 @@
 //! A model: objective, path, encoder, decoder and CRN over one set of variables.
 
 use crate::component::{
-    BuildContext, Condition, Crn, CrnInput, Decoder, Encoder, Likelihood, Objective, Pass, Posterior, shape_text,
+    BuildContext, Condition, Crn, CrnInput, Decoder, Encoder, Likelihood, Objective, Pass,
+    Posterior, shape_text,
 };
 use crate::config::{Experiment, LossConfig, Precision, Recon, Task, TimeSampling, Weighting};
 use crate::error::{Error, Result};
@@ -37,7 +38,10 @@ pub struct Model {
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model").field("path", &self.path).field("latent_shape", &self.latent_shape).finish_non_exhaustive()
+        f.debug_struct("Model")
+            .field("path", &self.path)
+            .field("latent_shape", &self.latent_shape)
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,15 +65,22 @@ impl Model {
             latent_shape: latent,
         };
         let wanted = experiment.latent_shape.clone().or_else(|| Some(shapes.target.clone()));
-        let encoder = experiment.encoder.build(&context("encoder", wanted)).map_err(at("encoder"))?;
+        let encoder =
+            experiment.encoder.build(&context("encoder", wanted)).map_err(at("encoder"))?;
         let latent_shape = encoder.latent_shape()?;
         let latent = || Some(latent_shape.clone());
-        let schedule = experiment.noise_schedule.build(&context("noise_schedule", latent())).map_err(at("noise_schedule"))?;
+        let schedule = experiment
+            .noise_schedule
+            .build(&context("noise_schedule", latent()))
+            .map_err(at("noise_schedule"))?;
         let learnable_schedule = has_parameters(&vars, "noise_schedule.");
         let path = match path_kind {
             PathKind::Rectified if learnable_schedule => {
-                return Err(Error::config("noise_schedule.learnable", "the rectified path has no noise schedule to learn")
-                    .help("set `path: variance_preserving`, or leave the schedule fixed"));
+                return Err(Error::config(
+                    "noise_schedule.learnable",
+                    "the rectified path has no noise schedule to learn",
+                )
+                .help("set `path: variance_preserving`, or leave the schedule fixed"));
             }
             PathKind::Rectified => {
                 log::info!("the rectified path does not use the noise schedule");
@@ -77,7 +88,8 @@ impl Model {
             }
             PathKind::VariancePreserving => Path::variance_preserving(schedule),
         };
-        let decoder = experiment.decoder.build(&context("decoder", latent())).map_err(at("decoder"))?;
+        let decoder =
+            experiment.decoder.build(&context("decoder", latent())).map_err(at("decoder"))?;
         let crn = experiment.crn.build(&context("crn", latent())).map_err(at("crn"))?;
         let likelihood = decoder.likelihood()?;
 
@@ -90,10 +102,24 @@ impl Model {
             Likelihood::Categorical => Recon::CrossEntropy,
         });
         experiment.loss.recon = Some(recon);
-        let weighting = if loss.use_snr_weight == Some(true) { loss.weighting } else { Weighting::None };
+        let weighting =
+            if loss.use_snr_weight == Some(true) { loss.weighting } else { Weighting::None };
         let normalise = loss.normalise == Some(true);
         let weights = tch::no_grad(|| Weights::new(weighting, normalise, &path, &*objective))?;
-        Ok(Self { vars, objective, path, encoder, decoder, crn, likelihood, latent_shape, learnable_schedule, loss, recon, weights })
+        Ok(Self {
+            vars,
+            objective,
+            path,
+            encoder,
+            decoder,
+            crn,
+            likelihood,
+            latent_shape,
+            learnable_schedule,
+            loss,
+            recon,
+            weights,
+        })
     }
 
     /// Shape of one latent.
@@ -132,11 +158,20 @@ impl Model {
     }
 
     /// The network's output at a point of the path.
-    pub fn output(&self, z: &Tensor, point: &PathPoint, condition: Option<&Condition>, pass: Pass) -> Result<Tensor> {
+    pub fn output(
+        &self,
+        z: &Tensor,
+        point: &PathPoint,
+        condition: Option<&Condition>,
+        pass: Pass,
+    ) -> Result<Tensor> {
         let time = self.time_input(point)?.to_kind(z.kind()).expand([z.size()[0]], false);
         let output = self.crn.forward(&CrnInput { z, time: &time, condition }, pass)?;
         if output.size() != z.size() {
-            return Err(Error::config("crn", format!("gives {} for z of {}", shape_text(&output.size()), shape_text(&z.size()))));
+            return Err(Error::config(
+                "crn",
+                format!("gives {} for z of {}", shape_text(&output.size()), shape_text(&z.size())),
+            ));
         }
         Ok(output)
     }
@@ -144,7 +179,11 @@ impl Model {
     fn time_input(&self, point: &PathPoint) -> Result<Tensor> {
         match &self.path.schedule {
             Some(schedule) if self.learnable_schedule => {
-                let ends = schedule.gamma(&Tensor::from_slice(&[0.0, 1.0]).to_kind(self.vars.kind()).to_device(self.vars.device()))?;
+                let ends = schedule.gamma(
+                    &Tensor::from_slice(&[0.0, 1.0])
+                        .to_kind(self.vars.kind())
+                        .to_device(self.vars.device()),
+                )?;
                 Ok((point.gamma() - ends.get(0)) / (ends.get(1) - ends.get(0)))
             }
             _ => Ok(point.t.shallow_clone()),
@@ -157,11 +196,17 @@ impl Model {
         let u = Tensor::rand([batch], options);
         let u = match sampling {
             TimeSampling::Uniform => u,
-            TimeSampling::Stratified | TimeSampling::Importance => (Tensor::arange(batch, options) + u) / batch as f64,
+            TimeSampling::Stratified | TimeSampling::Importance => {
+                (Tensor::arange(batch, options) + u) / batch as f64
+            }
         };
         match (&self.path.schedule, sampling) {
             (Some(schedule), TimeSampling::Importance) => {
-                let ends = tch::no_grad(|| schedule.gamma(&Tensor::from_slice(&[0.0, 1.0]).to_kind(options.0).to_device(options.1)))?;
+                let ends = tch::no_grad(|| {
+                    schedule.gamma(
+                        &Tensor::from_slice(&[0.0, 1.0]).to_kind(options.0).to_device(options.1),
+                    )
+                })?;
                 let range = ends.get(1) - ends.get(0);
                 let t = schedule.time_of(&(u * &range + ends.get(0)))?.detach();
                 let point = self.path.at(&t)?;
@@ -174,7 +219,14 @@ impl Model {
 
     /// The loss of a batch: `target` `[batch, …target_shape]`. With `everything`, terms of weight 0 are
     /// measured too.
-    pub fn losses(&self, target: &Tensor, condition: Option<&Condition>, pass: Pass, sampling: TimeSampling, everything: bool) -> Result<Terms> {
+    pub fn losses(
+        &self,
+        target: &Tensor,
+        condition: Option<&Condition>,
+        pass: Pass,
+        sampling: TimeSampling,
+        everything: bool,
+    ) -> Result<Terms> {
         let (config, reduction) = (&self.loss, self.loss.reduction);
         let posterior = self.encode(target, pass)?;
         let data = posterior.sample();
@@ -191,23 +243,30 @@ impl Model {
             }
             .mean(None)
         };
-        let flow = weighted(loss::squared_error(&output, &reading.target(&data, &noise), reduction), &self.weights.flow(&reading));
+        let flow = weighted(
+            loss::squared_error(&output, &reading.target(&data, &noise), reduction),
+            &self.weights.flow(&reading),
+        );
         // The bound takes half of the weighted error.
         let flow = if self.learnable_schedule { flow * 0.5 } else { flow };
         let mut total = flow.shallow_clone();
-        let mut add = |weight: f64, term: &mut dyn FnMut() -> Result<Tensor>| -> Result<Option<Tensor>> {
-            if weight == 0.0 && !everything {
-                return Ok(None);
-            }
-            let value = term()?;
-            if weight != 0.0 {
-                total = &total + &value * weight;
-            }
-            Ok(Some(value))
-        };
+        let mut add =
+            |weight: f64, term: &mut dyn FnMut() -> Result<Tensor>| -> Result<Option<Tensor>> {
+                if weight == 0.0 && !everything {
+                    return Ok(None);
+                }
+                let value = term()?;
+                if weight != 0.0 {
+                    total = &total + &value * weight;
+                }
+                Ok(Some(value))
+            };
         let recon = add(config.recon_weight, &mut || {
             let decoded = self.decode(&reading.data(&z, &output), pass)?;
-            Ok(weighted(loss::reconstruction(self.recon, &decoded, target, reduction), &self.weights.data(&point)))
+            Ok(weighted(
+                loss::reconstruction(self.recon, &decoded, target, reduction),
+                &self.weights.data(&point),
+            ))
         })?;
         let reg = add(config.reg_weight, &mut || {
             let velocity = reading.derivative(&z, &output, crate::path::Clock::Time);
@@ -227,13 +286,23 @@ impl Model {
     /// Reconstruction from z_1, or, for the bound, −ln p(target | z at t = 1).
     fn vae(&self, data: &Tensor, target: &Tensor, pass: Pass) -> Result<Tensor> {
         let reduction = self.loss.reduction;
-        let Some(schedule) = self.path.schedule.as_ref().filter(|_| self.loss.vae_noised == Some(true)) else {
-            return Ok(loss::reconstruction(self.recon, &self.decode(data, pass)?, target, reduction).mean(None));
+        let Some(schedule) =
+            self.path.schedule.as_ref().filter(|_| self.loss.vae_noised == Some(true))
+        else {
+            return Ok(loss::reconstruction(
+                self.recon,
+                &self.decode(data, pass)?,
+                target,
+                reduction,
+            )
+            .mean(None));
         };
         let gamma = schedule.gamma(&Tensor::ones([1], (self.vars.kind(), self.vars.device())))?;
         // z / a_1 = z_1 + ε·e^(−γ/2)
         let noised = data + data.randn_like() * rows(&(&gamma * -0.5).exp(), data);
-        let errors = loss::reconstruction(self.recon, &self.decode(&noised, pass)?, target, reduction).mean(None);
+        let errors =
+            loss::reconstruction(self.recon, &self.decode(&noised, pass)?, target, reduction)
+                .mean(None);
         if self.recon != Recon::Mse {
             return Ok(errors);
         }
@@ -254,7 +323,11 @@ fn at(key: &'static str) -> impl FnOnce(Error) -> Error {
     move |e| match e {
         Error::Config(mut c) => {
             if !c.key.starts_with(key) {
-                c.key = if c.key.is_empty() || c.key == "latent_shape" { format!("{key}{}{}", if c.key.is_empty() { "" } else { " / " }, c.key) } else { format!("{key}.{}", c.key) };
+                c.key = if c.key.is_empty() || c.key == "latent_shape" {
+                    format!("{key}{}{}", if c.key.is_empty() { "" } else { " / " }, c.key)
+                } else {
+                    format!("{key}.{}", c.key)
+                };
             }
             Error::Config(c)
         }
@@ -266,12 +339,24 @@ fn expect_shape(what: &str, tensor: &Tensor, shape: &[i64]) -> Result<()> {
     if tensor.size()[1..] == *shape {
         Ok(())
     } else {
-        Err(Error::config(what, format!("gives {} a row, but the latent shape is {}", shape_text(&tensor.size()[1..]), shape_text(shape))))
+        Err(Error::config(
+            what,
+            format!(
+                "gives {} a row, but the latent shape is {}",
+                shape_text(&tensor.size()[1..]),
+                shape_text(shape)
+            ),
+        ))
     }
 }
 
 /// Fills the nulls of the loss and the sampling, and refuses what cannot be sound.
-fn resolve(experiment: &mut Experiment, path: PathKind, learnable_schedule: bool, learned_encoder: bool) -> Result<()> {
+fn resolve(
+    experiment: &mut Experiment,
+    path: PathKind,
+    learnable_schedule: bool,
+    learned_encoder: bool,
+) -> Result<()> {
     let generation = experiment.task != Some(Task::Regression);
     let loss = &mut experiment.loss;
     let vp = path == PathKind::VariancePreserving;
@@ -288,19 +373,27 @@ fn resolve(experiment: &mut Experiment, path: PathKind, learnable_schedule: bool
             return Err(Error::config(*key, "a learnable noise schedule is only sound under the full variational bound")
                 .help("leave weighting, use_snr_weight, normalise, vae_noised, vae_weight and kl_weight to their defaults"));
         }
-        log::info!("learnable noise schedule: minimising the variational bound (weighting elbo, kl, noised vae)");
+        log::info!(
+            "learnable noise schedule: minimising the variational bound (weighting elbo, kl, noised vae)"
+        );
     }
     loss.use_snr_weight.get_or_insert(vp);
     loss.normalise.get_or_insert(!learnable_schedule);
     loss.vae_noised.get_or_insert(learnable_schedule);
     loss.vae_weight.get_or_insert(if generation || learnable_schedule { 1.0 } else { 0.0 });
     if learned_encoder && loss.recon_weight == 0.0 && loss.vae_weight == Some(0.0) {
-        return Err(Error::config("loss.vae_weight", "an encoder with parameters collapses when recon_weight and vae_weight are both 0")
-            .help("set `loss.vae_weight: 1.0`, or use encoder `identity`"));
+        return Err(Error::config(
+            "loss.vae_weight",
+            "an encoder with parameters collapses when recon_weight and vae_weight are both 0",
+        )
+        .help("set `loss.vae_weight: 1.0`, or use encoder `identity`"));
     }
     if !vp && experiment.training.time_sampling == TimeSampling::Importance {
-        return Err(Error::config("training.time_sampling", "`importance` needs a bounded log-SNR, which the rectified path has not")
-            .help("use `stratified` or `uniform`"));
+        return Err(Error::config(
+            "training.time_sampling",
+            "`importance` needs a bounded log-SNR, which the rectified path has not",
+        )
+        .help("use `stratified` or `uniform`"));
     }
     experiment.path = Some(path);
     let clock = if vp { crate::path::Clock::Gamma } else { crate::path::Clock::Time };

@@ -7,7 +7,9 @@ use crate::error::Result;
 use tch::Tensor;
 
 /// Which path the noise takes to the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PathKind {
     /// a = t, b = 1 − t: straight lines, the path of flow matching.
@@ -17,7 +19,9 @@ pub enum PathKind {
 }
 
 /// The variable that a solver steps in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
     /// Time t in \[0, 1\].
@@ -201,7 +205,9 @@ impl Path {
             }
             Some(s) => {
                 let ends = Tensor::from_slice(&[0.0, 1.0]);
-                let gamma = s.gamma(&ends).or_else(|_| s.gamma(&ends.to_device(tch::Device::cuda_if_available())))?;
+                let gamma = s
+                    .gamma(&ends)
+                    .or_else(|_| s.gamma(&ends.to_device(tch::Device::cuda_if_available())))?;
                 Ok((gamma.double_value(&[0]), gamma.double_value(&[1])))
             }
         }
@@ -244,12 +250,14 @@ impl<'p> Reading<'p> {
 
     /// Data h = (q·z − b·output) / D.
     pub fn data(&self, z: &Tensor, output: &Tensor) -> Tensor {
-        rows(&(&self.q / &self.determinant), z) * z - rows(&(&self.point.b / &self.determinant), z) * output
+        rows(&(&self.q / &self.determinant), z) * z
+            - rows(&(&self.point.b / &self.determinant), z) * output
     }
 
     /// Noise e = (a·output − p·z) / D.
     pub fn noise(&self, z: &Tensor, output: &Tensor) -> Tensor {
-        rows(&(&self.point.a / &self.determinant), z) * output - rows(&(&self.p / &self.determinant), z) * z
+        rows(&(&self.point.a / &self.determinant), z) * output
+            - rows(&(&self.p / &self.determinant), z) * z
     }
 
     /// dz/ds along the probability-flow ODE, as two coefficients (of z and of the output), `[batch]` each.

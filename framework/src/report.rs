@@ -5,7 +5,9 @@ use crate::config::Task;
 use crate::error::{Error, Result};
 use crate::loss::TERMS;
 use crate::metrics;
-use crate::plot::{self, DataView, LossTrends, Points, Predicted, PredictionView, SampleView, Term, TrajectoryView};
+use crate::plot::{
+    self, DataView, LossTrends, Points, Predicted, PredictionView, SampleView, Term, TrajectoryView,
+};
 use crate::rng::{Purpose, stream_seed};
 use crate::run::Run;
 use crate::sample::{ModelField, Sampled, Trajectory};
@@ -37,11 +39,20 @@ fn how(trainer: &Trainer, sampled: &Sampled, n: i64) -> Value {
 fn caption(how: &Value) -> String {
     let text = |k: &str| how[k].as_str().map_or_else(|| how[k].to_string(), str::to_owned);
     let ema = if how["ema"] == true { "EMA weights" } else { "last weights" };
-    format!("{} x {} steps in {}, {} network evaluations, {ema}, n = {}", text("solver"), text("steps"), text("grid"), text("nfe"), text("n"))
+    format!(
+        "{} x {} steps in {}, {} network evaluations, {ema}, n = {}",
+        text("solver"),
+        text("steps"),
+        text("grid"),
+        text("nfe"),
+        text("n")
+    )
 }
 
 fn values(tensor: &Tensor) -> Result<Vec<f64>> {
-    Ok(Vec::try_from(tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Double).reshape([-1]))?)
+    Ok(Vec::try_from(
+        tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Double).reshape([-1]),
+    )?)
 }
 
 fn points(tensor: &Tensor) -> Result<Points> {
@@ -66,9 +77,15 @@ fn held_out(trainer: &Trainer, n: i64) -> (&'static str, Tensor, Option<Tensor>)
 }
 
 /// Draws latents for normalised conditions (or `n` without), returns them with their trajectory.
-fn draw_latents(trainer: &mut Trainer, n: i64, condition: Option<&Tensor>, seed: Option<u64>) -> Result<(Sampled, Trajectory)> {
+fn draw_latents(
+    trainer: &mut Trainer,
+    n: i64,
+    condition: Option<&Tensor>,
+    seed: Option<u64>,
+) -> Result<(Sampled, Trajectory)> {
     let z0 = trainer.z0(n, seed);
-    let condition = condition.map(|value| Condition { value: value.shallow_clone(), present: None });
+    let condition =
+        condition.map(|value| Condition { value: value.shallow_clone(), present: None });
     let mut seen = Trajectory::default();
     let plan = trainer.plan();
     let sampled = trainer.sample_latents(&z0, condition.as_ref(), plan, &mut seen)?;
@@ -94,13 +111,15 @@ pub fn evaluate(trainer: &mut Trainer) -> Result<Evaluation> {
         let predicted = trainer.present(&sampled.z)?;
         let truth = trainer.data().target.undo(&target);
         let (t, p) = (points(&truth)?, points(&predicted)?);
-        let (t, p) = (metrics::Points::new(&t.values, t.dim)?, metrics::Points::new(&p.values, p.dim)?);
+        let (t, p) =
+            (metrics::Points::new(&t.values, t.dim)?, metrics::Points::new(&p.values, p.dim)?);
         let mut result = json!({ "set": set, "sampling": how(trainer, &sampled, n), "z0": "zero", "mse": metrics::mse(t, p)? });
         if trainer.data().target_is_label {
             let truth: Vec<i64> = labels(&truth)?.into_iter().map(|l| l as i64).collect();
             result["accuracy"] = json!(metrics::accuracy(p, &truth)?);
         } else if n > 1 {
-            result["variance_explained_percent"] = json!(metrics::variance_explained(t, p)?.uniform_average);
+            result["variance_explained_percent"] =
+                json!(metrics::variance_explained(t, p)?.uniform_average);
         }
         return Ok(Evaluation { metrics: result, arrays: Vec::new() });
     }
@@ -150,7 +169,11 @@ pub fn draw(trainer: &mut Trainer, run: &Run) -> Result<()> {
     draw_losses(trainer, run)?;
     draw_data(trainer, run)?;
     let regression = trainer.experiment().task == Some(Task::Regression);
-    if regression { draw_predictions(trainer, run)? } else { draw_samples(trainer, run)? }
+    if regression {
+        draw_predictions(trainer, run)?
+    } else {
+        draw_samples(trainer, run)?
+    }
     draw_trajectories(trainer, run)
 }
 
@@ -184,14 +207,17 @@ fn draw_data(trainer: &Trainer, run: &Run) -> Result<()> {
         Some(c) => view_condition = Some(points(&data.condition.undo(&c))?),
         None => {}
     }
-    plot::data_visualization(&run.file("data_visualization.png"), &DataView {
-        title: format!("Data: {}", trainer.experiment().data.name()),
-        condition: view_condition,
-        target: view_target,
-        labels: view_labels,
-        label_names: Vec::new(),
-        split_name: format!("training data, {n} of {} points", data.train.len()),
-    })
+    plot::data_visualization(
+        &run.file("data_visualization.png"),
+        &DataView {
+            title: format!("Data: {}", trainer.experiment().data.name()),
+            condition: view_condition,
+            target: view_target,
+            labels: view_labels,
+            label_names: Vec::new(),
+            split_name: format!("training data, {n} of {} points", data.train.len()),
+        },
+    )
 }
 
 fn draw_samples(trainer: &mut Trainer, run: &Run) -> Result<()> {
@@ -204,15 +230,25 @@ fn draw_samples(trainer: &mut Trainer, run: &Run) -> Result<()> {
         Some(c) if trainer.data().condition_is_label => Some((labels(c)?, labels(c)?)),
         _ => None,
     };
-    let name = if condition.is_some() { "conditional_generation.png" } else { "unconditional_generation.png" };
-    plot::samples(&run.file(name), &SampleView {
-        title: format!("{}: generated beside {set} data", trainer.experiment().objective.name()),
-        subtitle: caption(&how(trainer, &sampled, n)),
-        generated: points(&generated)?,
-        real: points(&trainer.data().target.undo(&target))?,
-        labels: label,
-        label_names: Vec::new(),
-    })
+    let name = if condition.is_some() {
+        "conditional_generation.png"
+    } else {
+        "unconditional_generation.png"
+    };
+    plot::samples(
+        &run.file(name),
+        &SampleView {
+            title: format!(
+                "{}: generated beside {set} data",
+                trainer.experiment().objective.name()
+            ),
+            subtitle: caption(&how(trainer, &sampled, n)),
+            generated: points(&generated)?,
+            real: points(&trainer.data().target.undo(&target))?,
+            labels: label,
+            label_names: Vec::new(),
+        },
+    )
 }
 
 fn draw_predictions(trainer: &mut Trainer, run: &Run) -> Result<()> {
@@ -221,19 +257,37 @@ fn draw_predictions(trainer: &mut Trainer, run: &Run) -> Result<()> {
     let (sampled, _) = draw_latents(trainer, n, condition.as_ref(), None)?;
     let predicted = trainer.present(&sampled.z)?;
     let truth = trainer.data().target.undo(&target);
-    write_npz(run, "predictions.npz", &[("predictions".into(), predicted.shallow_clone()), ("truth".into(), truth.shallow_clone())])?;
+    write_npz(
+        run,
+        "predictions.npz",
+        &[
+            ("predictions".into(), predicted.shallow_clone()),
+            ("truth".into(), truth.shallow_clone()),
+        ],
+    )?;
     let x = condition.map(|c| points(&trainer.data().condition.undo(&c))).transpose()?;
     let shown = if trainer.data().target_is_label {
-        Predicted::Classes { truth: labels(&truth)?, predicted: labels(&predicted)?, names: Vec::new() }
+        Predicted::Classes {
+            truth: labels(&truth)?,
+            predicted: labels(&predicted)?,
+            names: Vec::new(),
+        }
     } else {
-        Predicted::Values { truth: points(&truth)?, predicted: points(&predicted)?, names: Vec::new() }
+        Predicted::Values {
+            truth: points(&truth)?,
+            predicted: points(&predicted)?,
+            names: Vec::new(),
+        }
     };
-    plot::predictions(&run.file("predictions.png"), &PredictionView {
-        title: format!("{}: predictions on {set} data", trainer.experiment().objective.name()),
-        subtitle: caption(&how(trainer, &sampled, n)),
-        x,
-        predicted: shown,
-    })
+    plot::predictions(
+        &run.file("predictions.png"),
+        &PredictionView {
+            title: format!("{}: predictions on {set} data", trainer.experiment().objective.name()),
+            subtitle: caption(&how(trainer, &sampled, n)),
+            x,
+            predicted: shown,
+        },
+    )
 }
 
 fn draw_trajectories(trainer: &mut Trainer, run: &Run) -> Result<()> {
@@ -268,7 +322,11 @@ fn draw_trajectories(trainer: &mut Trainer, run: &Run) -> Result<()> {
 /// Names of the pictures of a run, with what each shows.
 pub fn pictures(run: &Run) -> Result<Vec<String>> {
     let entries = std::fs::read_dir(&run.path).map_err(Error::io("read", &run.path))?;
-    let mut names: Vec<String> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).filter(|n| n.ends_with(".png")).collect();
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .filter(|n| n.ends_with(".png"))
+        .collect();
     names.sort();
     Ok(names)
 }

@@ -38,9 +38,9 @@ pub fn stream_seed(seed: u64, purpose: Purpose, step: u64) -> u64 {
         x ^ (x >> 31)
     };
     let golden = 0x9e37_79b9_7f4a_7c15_u64;
-    [purpose as u64, step]
-        .iter()
-        .fold(mix(seed.wrapping_add(golden)), |h, v| mix(h ^ v.wrapping_mul(golden).wrapping_add(golden)))
+    [purpose as u64, step].iter().fold(mix(seed.wrapping_add(golden)), |h, v| {
+        mix(h ^ v.wrapping_mul(golden).wrapping_add(golden))
+    })
 }
 
 /// Seeds LibTorch's global generators (every device) for a stream.

@@ -37,10 +37,15 @@ impl Run {
     /// Makes `{output_dir}/{objective}_{task}/{YYYYMMDD_HHMM}`, with seconds or a number behind where that
     /// is taken.
     fn create(experiment: &Experiment) -> Result<Self> {
-        let parent = experiment.output_dir.join(format!("{}_{}", experiment.objective.name(), experiment.task_name()));
+        let parent = experiment.output_dir.join(format!(
+            "{}_{}",
+            experiment.objective.name(),
+            experiment.task_name()
+        ));
         std::fs::create_dir_all(&parent).map_err(Error::io("make the folder", &parent))?;
         let now = chrono::Local::now();
-        let names = [now.format("%Y%m%d_%H%M").to_string(), now.format("%Y%m%d_%H%M%S").to_string()];
+        let names =
+            [now.format("%Y%m%d_%H%M").to_string(), now.format("%Y%m%d_%H%M%S").to_string()];
         let numbered = (2..1000).map(|i| format!("{}_{i}", names[1]));
         for name in names.iter().cloned().chain(numbered) {
             let path = parent.join(name);
@@ -58,7 +63,10 @@ impl Run {
         if path.join("config.yaml").is_file() {
             Ok(Self { path: path.to_owned() })
         } else {
-            Err(Error::config("", format!("{} is not a run folder: it has no config.yaml", path.display())))
+            Err(Error::config(
+                "",
+                format!("{} is not a run folder: it has no config.yaml", path.display()),
+            ))
         }
     }
 
@@ -75,14 +83,19 @@ impl Run {
     }
 
     fn write_json(&self, name: &str, value: &serde_json::Value) -> Result<()> {
-        let text = serde_json::to_string_pretty(value).map_err(|e| Error::runtime(e.to_string()))? + "\n";
+        let text =
+            serde_json::to_string_pretty(value).map_err(|e| Error::runtime(e.to_string()))? + "\n";
         write_whole(&self.file(name), text.as_bytes())
     }
 
     fn checkpoints(&self) -> Result<Vec<PathBuf>> {
         let folder = self.file("checkpoints");
         let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Vec::new()) };
-        let mut all: Vec<_> = entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "safetensors")).collect();
+        let mut all: Vec<_> = entries
+            .flatten()
+            .map(|e| e.path())
+            .filter(|p| p.extension().is_some_and(|e| e == "safetensors"))
+            .collect();
         all.sort();
         Ok(all)
     }
@@ -113,7 +126,13 @@ impl Run {
             trainer.restore_named(&tensors)?;
         } else {
             let latest = self.checkpoints()?.pop().ok_or_else(|| {
-                Error::config("", format!("{} has neither params.safetensors nor a checkpoint", self.path.display()))
+                Error::config(
+                    "",
+                    format!(
+                        "{} has neither params.safetensors nor a checkpoint",
+                        self.path.display()
+                    ),
+                )
             })?;
             trainer.restore(State::load(&latest)?)?;
         }
@@ -125,7 +144,8 @@ impl Run {
 pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Result<Run> {
     let trainer = Trainer::new(experiment, base)?;
     let run = Run::create(trainer.experiment())?;
-    let config = serde_yaml::to_string(trainer.experiment()).map_err(|e| Error::runtime(e.to_string()))?;
+    let config =
+        serde_yaml::to_string(trainer.experiment()).map_err(|e| Error::runtime(e.to_string()))?;
     write_whole(&run.file("config.yaml"), config.as_bytes())?;
     finish(run, trainer, watch)
 }
@@ -134,7 +154,14 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Resu
 pub fn resume(path: &Path, watch: &mut dyn Watch) -> Result<Run> {
     let run = Run::open(path)?;
     if run.file("manifest.json").is_file() {
-        return Err(Error::config("", format!("{} is finished; train anew with `triflow run {}`", path.display(), run.file("config.yaml").display())));
+        return Err(Error::config(
+            "",
+            format!(
+                "{} is finished; train anew with `triflow run {}`",
+                path.display(),
+                run.file("config.yaml").display()
+            ),
+        ));
     }
     let mut trainer = Trainer::new(run.experiment()?, &run.path)?;
     if let Some(latest) = run.checkpoints()?.pop() {
@@ -152,7 +179,10 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
         Every::Steps(n) => n,
         Every::Epochs(n) => n * trainer.steps_per_epoch(),
     };
-    let mut events = crate::io::tfevents::EventWriter::create(&run.path, (first_step > 0).then_some(first_step as i64))?;
+    let mut events = crate::io::tfevents::EventWriter::create(
+        &run.path,
+        (first_step > 0).then_some(first_step as i64),
+    )?;
     let done = trainer.fit(&mut |trainer, event| {
         watch.event(event);
         let stop = watch.stop();
@@ -161,17 +191,21 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
             for (set, values) in [("train", &epoch.train), ("val", &epoch.val)] {
                 for (term, value) in crate::loss::TERMS.iter().zip(values) {
                     if let Some(value) = value {
-                        events.scalar(&format!("{term}/{set}"), epoch.epoch as i64, *value as f32)?;
+                        events.scalar(
+                            &format!("{term}/{set}"),
+                            epoch.epoch as i64,
+                            *value as f32,
+                        )?;
                     }
                 }
             }
             events.flush()?;
         }
         let step = trainer.step();
-        let last_of_epoch = step % trainer.steps_per_epoch() == 0;
+        let last_of_epoch = step.is_multiple_of(trainer.steps_per_epoch());
         // At an epoch's end the state is saved once its history is complete.
-        let boundary = if last_of_epoch { at_epoch } else { true };
-        if boundary && (stop || step % every == 0) {
+        let boundary = !last_of_epoch || at_epoch;
+        if boundary && (stop || step.is_multiple_of(every)) {
             run.save_checkpoint(trainer, checkpoint.keep)?;
         }
         Ok(if stop && boundary { Control::Stop } else { Control::Continue })
@@ -182,8 +216,13 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
     if !done {
         return Err(Error::Interrupted { run: run.path });
     }
-    let config = serde_yaml::to_string(trainer.experiment()).map_err(|e| Error::runtime(e.to_string()))?;
-    write_tensors(&run.file("params.safetensors"), &trainer.named_parameters(), HashMap::from([("config".to_owned(), config)]))?;
+    let config =
+        serde_yaml::to_string(trainer.experiment()).map_err(|e| Error::runtime(e.to_string()))?;
+    write_tensors(
+        &run.file("params.safetensors"),
+        &trainer.named_parameters(),
+        HashMap::from([("config".to_owned(), config)]),
+    )?;
     watch.note("measuring and drawing");
     let evaluation = report::evaluate(&mut trainer)?;
     run.write_json("metrics.json", &evaluation.metrics)?;

@@ -3,7 +3,16 @@
 use triflow::prelude::*;
 
 /// Activation functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, triflow::serde::Serialize, triflow::serde::Deserialize, triflow::schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    triflow::serde::Serialize,
+    triflow::serde::Deserialize,
+    triflow::schemars::JsonSchema,
+)]
 #[serde(crate = "triflow::serde", rename_all = "snake_case")]
 #[schemars(crate = "triflow::schemars")]
 pub enum Activation {
@@ -56,8 +65,15 @@ impl Linear {
             Start::Usual => 1.0 / (inputs.max(1) as f64).sqrt(),
             Start::Zero => 0.0,
         };
-        let init = if bound == 0.0 { nn::Init::Const(0.0) } else { nn::Init::Uniform { lo: -bound, up: bound } };
-        Self { weight: vars.var("weight", &[outputs, inputs], init), bias: vars.var("bias", &[outputs], init) }
+        let init = if bound == 0.0 {
+            nn::Init::Const(0.0)
+        } else {
+            nn::Init::Uniform { lo: -bound, up: bound }
+        };
+        Self {
+            weight: vars.var("weight", &[outputs, inputs], init),
+            bias: vars.var("bias", &[outputs], init),
+        }
     }
 
     /// `[batch, inputs]` → `[batch, outputs]`.
@@ -73,7 +89,11 @@ pub fn dropout(x: Tensor, rate: f64, pass: Pass) -> Tensor {
 
 /// Refuses a rate outside [0, 1).
 pub fn check_dropout(rate: f64) -> Result<()> {
-    if (0.0..1.0).contains(&rate) { Ok(()) } else { Err(Error::config("dropout", format!("needs 0 <= dropout < 1, got {rate}"))) }
+    if (0.0..1.0).contains(&rate) {
+        Ok(())
+    } else {
+        Err(Error::config("dropout", format!("needs 0 <= dropout < 1, got {rate}")))
+    }
 }
 
 /// Entries of one row of `shape`.
@@ -88,7 +108,9 @@ pub fn flatten(x: &Tensor) -> Tensor {
 
 /// `[batch, entries]` → `[batch, …shape]`.
 pub fn unflatten(x: Tensor, shape: &[i64]) -> Tensor {
-    if shape.len() == 1 { return x; }
+    if shape.len() == 1 {
+        return x;
+    }
     let mut size = vec![x.size()[0]];
     size.extend_from_slice(shape);
     x.view(size.as_slice())
@@ -104,7 +126,13 @@ pub struct Mlp {
 
 impl Mlp {
     /// Layers `layer_0` … of the given widths.
-    pub fn new(vars: &nn::Path, inputs: i64, widths: &[i64], activation: Activation, dropout: f64) -> Result<Self> {
+    pub fn new(
+        vars: &nn::Path,
+        inputs: i64,
+        widths: &[i64],
+        activation: Activation,
+        dropout: f64,
+    ) -> Result<Self> {
         check_dropout(dropout)?;
         if widths.is_empty() || widths.iter().any(|w| *w < 1) {
             return Err(Error::config("hidden_dims", "needs at least one positive width"));
@@ -113,7 +141,14 @@ impl Mlp {
         let layers = widths
             .iter()
             .enumerate()
-            .map(|(i, &to)| Linear::new(&vars.sub(format!("layer_{i}")), std::mem::replace(&mut from, to), to, Start::Usual))
+            .map(|(i, &to)| {
+                Linear::new(
+                    &vars.sub(format!("layer_{i}")),
+                    std::mem::replace(&mut from, to),
+                    to,
+                    Start::Usual,
+                )
+            })
             .collect();
         Ok(Self { layers, activation, dropout })
     }
@@ -140,7 +175,14 @@ pub struct ResNet {
 
 impl ResNet {
     /// `blocks` blocks of `width` over `inputs` features.
-    pub fn new(vars: &nn::Path, inputs: i64, width: i64, blocks: i64, activation: Activation, dropout: f64) -> Result<Self> {
+    pub fn new(
+        vars: &nn::Path,
+        inputs: i64,
+        width: i64,
+        blocks: i64,
+        activation: Activation,
+        dropout: f64,
+    ) -> Result<Self> {
         check_dropout(dropout)?;
         if width < 1 || blocks < 1 {
             return Err(Error::config("width", "needs width >= 1 and blocks >= 1"));
@@ -149,7 +191,10 @@ impl ResNet {
         let blocks = (0..blocks)
             .map(|i| {
                 let vars = vars.sub(format!("block_{i}"));
-                (Linear::new(&vars.sub("in"), width, width, Start::Usual), Linear::new(&vars.sub("out"), width, width, Start::Usual))
+                (
+                    Linear::new(&vars.sub("in"), width, width, Start::Usual),
+                    Linear::new(&vars.sub("out"), width, width, Start::Usual),
+                )
             })
             .collect();
         Ok(Self { entry, blocks, width, activation, dropout })
@@ -160,7 +205,8 @@ impl ResNet {
         let mut h = self.entry.forward(x);
         for (inner, outer) in &self.blocks {
             let normed = h.layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, false);
-            let hidden = dropout(self.activation.apply(&inner.forward(&normed)), self.dropout, pass);
+            let hidden =
+                dropout(self.activation.apply(&inner.forward(&normed)), self.dropout, pass);
             h += outer.forward(&hidden);
         }
         h

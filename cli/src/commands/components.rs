@@ -26,7 +26,10 @@ pub fn list(kind: Option<&str>, format: Format) -> Result<()> {
     }
     let mut table = table(&["KIND", "NAME", "WHAT IT IS", "ORIGIN"]);
     for e in &entries {
-        let names = std::iter::once(e.info.name).chain(e.info.aliases.iter().copied()).collect::<Vec<_>>().join(", ");
+        let names = std::iter::once(e.info.name)
+            .chain(e.info.aliases.iter().copied())
+            .collect::<Vec<_>>()
+            .join(", ");
         table.add_row([e.info.kind, &names, &e.summary(), &e.origin]);
     }
     println!("{table}");
@@ -56,7 +59,13 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
         all["example"] = json!(example);
         return print_json(&all);
     }
-    println!("{} `{}` ({})\n\n{}", entry.info.kind, entry.info.name, entry.origin, entry.description());
+    println!(
+        "{} `{}` ({})\n\n{}",
+        entry.info.kind,
+        entry.info.name,
+        entry.origin,
+        entry.description()
+    );
     if !entry.info.aliases.is_empty() {
         println!("\nAlso called: {}", entry.info.aliases.join(", "));
     }
@@ -72,15 +81,22 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
         }
         println!("\n{table}");
     }
-    println!("\nExample:\n{}", example.trim_end().lines().map(|l| format!("  {l}\n")).collect::<String>());
+    println!(
+        "\nExample:\n{}",
+        example.trim_end().lines().map(|l| format!("  {l}\n")).collect::<String>()
+    );
     Ok(())
 }
 
 fn type_text(p: &serde_json::Value) -> String {
-    let choices = p["oneOf"].as_array().map(|all| all.iter().filter_map(|c| c["const"].as_str()).collect::<Vec<_>>().join(" | "));
+    let choices = p["oneOf"]
+        .as_array()
+        .map(|all| all.iter().filter_map(|c| c["const"].as_str()).collect::<Vec<_>>().join(" | "));
     match (&p["type"], choices) {
         (serde_json::Value::String(t), _) => t.clone(),
-        (serde_json::Value::Array(all), _) => all.iter().filter_map(|t| t.as_str()).collect::<Vec<_>>().join(" | "),
+        (serde_json::Value::Array(all), _) => {
+            all.iter().filter_map(|t| t.as_str()).collect::<Vec<_>>().join(" | ")
+        }
         (_, Some(choices)) => choices,
         _ => String::new(),
     }
@@ -89,24 +105,36 @@ fn type_text(p: &serde_json::Value) -> String {
 /// Prints a noise schedule's values as CSV.
 pub fn eval(kind: &str, name: &str, points: usize, set: &[String]) -> Result<()> {
     if registry().check_kind(kind)? != "noise_schedule" {
-        return Err(Error::config("", "--eval is for noise schedules").help("triflow describe noise_schedule cosine --eval"));
+        return Err(Error::config("", "--eval is for noise schedules")
+            .help("triflow describe noise_schedule cosine --eval"));
     }
     let name = registry().find(kind, name)?.info.name;
     let mut spec = serde_yaml::Mapping::new();
     spec.insert("type".into(), name.into());
     for assignment in set {
-        let (key, value) = assignment.split_once('=').ok_or_else(|| Error::config("", format!("`--set {assignment}` has no `=`")))?;
+        let (key, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| Error::config("", format!("`--set {assignment}` has no `=`")))?;
         spec.insert(key.into(), triflow::config::parse_value(value)?);
     }
     let component: Component<dyn NoiseSchedule> =
-        serde_yaml::from_value(serde_yaml::Value::Mapping(spec)).map_err(|e| Error::config("", e.to_string()))?;
+        serde_yaml::from_value(serde_yaml::Value::Mapping(spec))
+            .map_err(|e| Error::config("", e.to_string()))?;
     let mut vars = nn::VarStore::new(Device::Cpu);
     vars.set_kind(Kind::Double);
-    let schedule = component.build(&BuildContext { vars: vars.root(), target_shape: vec![1], condition_shape: None, latent_shape: Some(vec![1]) })?;
+    let schedule = component.build(&BuildContext {
+        vars: vars.root(),
+        target_shape: vec![1],
+        condition_shape: None,
+        latent_shape: Some(vec![1]),
+    })?;
     let t = Tensor::linspace(0.0, 1.0, points.max(2) as i64, (Kind::Double, Device::Cpu));
     let point = Path::variance_preserving(schedule).at(&t)?;
     let columns = [t, point.alpha_bar(), point.gamma(), point.gamma_prime(), point.snr_prime()];
-    let columns = columns.iter().map(|c| Ok(Vec::try_from(c.detach())?)).collect::<Result<Vec<Vec<f64>>>>()?;
+    let columns = columns
+        .iter()
+        .map(|c| Ok(Vec::try_from(c.detach())?))
+        .collect::<Result<Vec<Vec<f64>>>>()?;
     println!("t,alpha_bar,gamma,gamma_prime,snr_prime");
     for i in 0..columns[0].len() {
         println!("{}", columns.iter().map(|c| c[i].to_string()).collect::<Vec<_>>().join(","));

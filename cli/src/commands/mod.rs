@@ -28,7 +28,9 @@ pub fn run(cli: &Cli) -> Result<()> {
             train(cli, experiment, &base)
         }
         Command::Resume { run } => show(cli, &run::resume(run, &mut Progress::new(cli.quiet))?),
-        Command::Generate { run, n, labels, sampling, out } => sampling::generate(run, *n, labels, sampling, out),
+        Command::Generate { run, n, labels, sampling, out } => {
+            sampling::generate(run, *n, labels, sampling, out)
+        }
         Command::Evaluate { run, sampling } => sampling::evaluate(run, sampling),
         Command::Plot { run } => {
             let run = Run::open(run)?;
@@ -37,7 +39,11 @@ pub fn run(cli: &Cli) -> Result<()> {
         }
         Command::List { kind, format } => components::list(kind.as_deref(), *format),
         Command::Describe { kind, name, format, eval, points, set } => {
-            if *eval { components::eval(kind, name, *points, set) } else { components::describe(kind, name, *format) }
+            if *eval {
+                components::eval(kind, name, *points, set)
+            } else {
+                components::describe(kind, name, *format)
+            }
         }
         Command::Schema => print_json(&triflow::registry::experiment_schema::<Experiment>()),
         Command::Validate { file, experiment } => {
@@ -47,7 +53,9 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Init { task } => {
             let mut layers = Layers::new()?;
             layers.set("task", task.as_str().into(), "--task")?;
-            print!("# An experiment. What a key may hold: `triflow schema`, `triflow describe KIND NAME`.\n");
+            println!(
+                "# An experiment. What a key may hold: `triflow schema`, `triflow describe KIND NAME`."
+            );
             print_yaml(&layers.finish()?)
         }
         Command::Completions { shell } => {
@@ -67,14 +75,18 @@ fn show(cli: &Cli, run: &Run) -> Result<()> {
         println!("{}", run.path.display());
         return Ok(());
     }
-    let metrics = std::fs::read_to_string(run.file("metrics.json")).map_err(Error::io("read", &run.file("metrics.json")))?;
+    let metrics = std::fs::read_to_string(run.file("metrics.json"))
+        .map_err(Error::io("read", &run.file("metrics.json")))?;
     println!("{metrics}");
     println!("results in {}", run.path.display());
     for picture in triflow::report::pictures(run)? {
         println!("  {picture}");
     }
     if run.experiment()?.task != Some(Task::Regression) {
-        println!("draw more with\n  triflow generate --run {} --out samples.npz", run.path.display());
+        println!(
+            "draw more with\n  triflow generate --run {} --out samples.npz",
+            run.path.display()
+        );
     }
     Ok(())
 }

@@ -20,7 +20,13 @@ fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trainer)> {
 }
 
 /// Draws samples into a file.
-pub fn generate(run: &Path, n: i64, labels: &[i64], sampling: &SamplingArgs, out: &Path) -> Result<()> {
+pub fn generate(
+    run: &Path,
+    n: i64,
+    labels: &[i64],
+    sampling: &SamplingArgs,
+    out: &Path,
+) -> Result<()> {
     let (_, mut trainer) = load(run, sampling)?;
     let seed = sampling.seed.unwrap_or_else(|| trainer.experiment().seed());
     let condition = trainer.data().shapes().condition;
@@ -29,13 +35,20 @@ pub fn generate(run: &Path, n: i64, labels: &[i64], sampling: &SamplingArgs, out
         Some(shape) => {
             let rows = if trainer.data().condition_is_label {
                 let classes = shape[0];
-                let labels: Vec<i64> = if labels.is_empty() { (0..classes).collect() } else { labels.to_vec() };
+                let labels: Vec<i64> =
+                    if labels.is_empty() { (0..classes).collect() } else { labels.to_vec() };
                 if let Some(bad) = labels.iter().find(|l| !(0..classes).contains(*l)) {
-                    return Err(Error::config("", format!("label {bad} is not one of 0 to {}", classes - 1)));
+                    return Err(Error::config(
+                        "",
+                        format!("label {bad} is not one of 0 to {}", classes - 1),
+                    ));
                 }
-                Tensor::from_slice(&labels).repeat_interleave_self_int(n, 0, None::<i64>).one_hot(classes)
+                Tensor::from_slice(&labels)
+                    .repeat_interleave_self_int(n, 0, None::<i64>)
+                    .one_hot(classes)
             } else {
-                return Err(Error::config("", "this run's condition is not a label").help("use the library's `generate` with the conditions"));
+                return Err(Error::config("", "this run's condition is not a label")
+                    .help("use the library's `generate` with the conditions"));
             };
             let samples = trainer.generate(&rows, None, Some(seed))?;
             (samples, Some(rows.argmax(-1, false)))

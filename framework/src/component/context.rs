@@ -30,9 +30,10 @@ impl<'a> BuildContext<'a> {
 
     /// The latent shape, for components that cannot choose one.
     pub fn latent(&self) -> Result<&[i64]> {
-        self.latent_shape
-            .as_deref()
-            .ok_or_else(|| Error::config("latent_shape", "a latent shape is needed").help("set it, as `latent_shape: [8]`"))
+        self.latent_shape.as_deref().ok_or_else(|| {
+            Error::config("latent_shape", "a latent shape is needed")
+                .help("set it, as `latent_shape: [8]`")
+        })
     }
 }
 

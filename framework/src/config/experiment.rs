@@ -1,6 +1,8 @@
 //! The typed form of an experiment: everything that determines a run.
 
-use crate::component::{Crn, DataSource, Decoder, Encoder, NoiseSchedule, Objective, Optimizer, Solver};
+use crate::component::{
+    Crn, DataSource, Decoder, Encoder, NoiseSchedule, Objective, Optimizer, Solver,
+};
 use crate::path::{Clock, PathKind};
 use crate::registry::Component;
 use schemars::JsonSchema;
@@ -244,7 +246,8 @@ impl LrSchedule {
         rise * match self {
             Self::Constant { .. } => 1.0,
             Self::Cosine { floor, .. } => {
-                let share = step.saturating_sub(warmup) as f64 / total.saturating_sub(warmup).max(1) as f64;
+                let share =
+                    step.saturating_sub(warmup) as f64 / total.saturating_sub(warmup).max(1) as f64;
                 floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos())
             }
         }
@@ -330,7 +333,11 @@ impl<'de> Deserialize<'de> for Every {
                 f.write_str("an interval such as `5 epochs` or `1000 steps`, above 0")
             }
             fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Every, E> {
-                if n > 0 { Ok(Every::Epochs(n)) } else { Err(E::invalid_value(serde::de::Unexpected::Unsigned(n), &self)) }
+                if n > 0 {
+                    Ok(Every::Epochs(n))
+                } else {
+                    Err(E::invalid_value(serde::de::Unexpected::Unsigned(n), &self))
+                }
             }
             fn visit_str<E: serde::de::Error>(self, s: &str) -> Result<Every, E> {
                 let parsed = s.split_once(' ').and_then(|(n, unit)| {

@@ -5,7 +5,9 @@
 
 use super::Experiment;
 use crate::error::{ConfigError, Error, Result, suggestion};
-use crate::registry::{Entry, default_layers, experiment_schema, is_component_of, properties_of, registry};
+use crate::registry::{
+    Entry, default_layers, experiment_schema, is_component_of, properties_of, registry,
+};
 use serde_json::{Map, Value as Json};
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
@@ -41,13 +43,19 @@ impl Layers {
             if chain.iter().any(|(p, _): &(PathBuf, Value)| *p == path) {
                 return Err(Error::config("extends", format!("{} extends itself", path.display())));
             }
-            let text = std::fs::read_to_string(&path)
-                .map_err(|e| Error::config("", format!("cannot read the experiment file {}: {e}", path.display())))?;
+            let text = std::fs::read_to_string(&path).map_err(|e| {
+                Error::config(
+                    "",
+                    format!("cannot read the experiment file {}: {e}", path.display()),
+                )
+            })?;
             let mut value = parse(&text, &path)?;
             let base = value.as_mapping_mut().and_then(|m| m.remove("extends"));
             next = match base {
                 None => None,
-                Some(Value::String(base)) => Some(path.parent().unwrap_or(Path::new("")).join(base)),
+                Some(Value::String(base)) => {
+                    Some(path.parent().unwrap_or(Path::new("")).join(base))
+                }
                 Some(_) => return Err(Error::config("extends", "needs the path of a file")),
             };
             chain.push((path, value));
@@ -61,7 +69,8 @@ impl Layers {
     /// Sets one key, `crn.network.hidden_dims`, as a layer of its own. `place` says who did, as `--set`.
     pub fn set(&mut self, key: &str, value: Value, place: &str) -> Result<()> {
         if key.is_empty() || key.split('.').any(str::is_empty) {
-            return Err(Error::config("", format!("`{key}` is not a key")).help("write `--set training.epochs=10`"));
+            return Err(Error::config("", format!("`{key}` is not a key"))
+                .help("write `--set training.epochs=10`"));
         }
         let layer = key.rsplit('.').fold(value, |inner, part| {
             let mut map = Mapping::new();
@@ -75,7 +84,8 @@ impl Layers {
     /// Sets `KEY=VALUE`, the value in YAML.
     pub fn set_text(&mut self, assignment: &str) -> Result<()> {
         let (key, value) = assignment.split_once('=').ok_or_else(|| {
-            Error::config("", format!("`--set {assignment}` has no `=`")).help("write `--set training.epochs=10`")
+            Error::config("", format!("`--set {assignment}` has no `=`"))
+                .help("write `--set training.epochs=10`")
         })?;
         let value = parse_value(value).map_err(|e| e.help(format!("in `--set {assignment}`")))?;
         self.set(key.trim(), value, &format!("--set {assignment}"))
@@ -96,12 +106,20 @@ impl Layers {
     pub fn finish(self) -> Result<Experiment> {
         serde_path_to_error::deserialize(self.merged.clone()).map_err(|e| {
             let path = e.path().to_string();
-            self.explain(if path == "." { String::new() } else { path }, &e.into_inner().to_string())
+            self.explain(
+                if path == "." { String::new() } else { path },
+                &e.into_inner().to_string(),
+            )
         })
     }
 
     fn explain(&self, mut key: String, message: &str) -> Error {
-        let mut message = message.split(" at line ").next().unwrap_or(message).trim_start_matches(&format!("{key}: ")).to_owned();
+        let mut message = message
+            .split(" at line ")
+            .next()
+            .unwrap_or(message)
+            .trim_start_matches(&format!("{key}: "))
+            .to_owned();
         let mut help = None;
         if let Some((unknown, known)) = unknown_field(&message) {
             if key.rsplit('.').next() != Some(&unknown) {
@@ -109,11 +127,18 @@ impl Layers {
             }
             help = Some(suggestion(&unknown, "keys", known.iter().map(String::as_str)));
             message = format!("unknown key `{unknown}`");
-        } else if let Some((what, advice)) = message.split_once("; ").map(|(a, b)| (a.to_owned(), b.to_owned())) {
+        } else if let Some((what, advice)) =
+            message.split_once("; ").map(|(a, b)| (a.to_owned(), b.to_owned()))
+        {
             help = Some(advice);
             message = what;
         }
-        let place = self.written.iter().rev().find(|(_, layer)| dig(layer, &key).is_some()).map(|(place, _)| place.clone());
+        let place = self
+            .written
+            .iter()
+            .rev()
+            .find(|(_, layer)| dig(layer, &key).is_some())
+            .map(|(place, _)| place.clone());
         Error::Config(ConfigError { message, key, place, help })
     }
 }
@@ -176,6 +201,13 @@ fn merge(base: &mut Value, over: Value, property: &Json, key: &str) {
         *base = over;
         return;
     };
+    if kind.is_some()
+        && !below.contains_key("type")
+        && !above.contains_key("type")
+        && let Some(name) = property["default"]["type"].as_str()
+    {
+        below.insert("type".into(), name.into());
+    }
     let entry = kind.and_then(|kind| component_entry(kind, &above, below));
     let properties = match &entry {
         Some(entry) => properties_of(entry.info),
@@ -193,7 +225,10 @@ fn merge(base: &mut Value, over: Value, property: &Json, key: &str) {
         match below.get_mut(&name) {
             Some(slot) => merge(slot, value, &property, &inner),
             None => {
-                let mut slot = Value::Null;
+                let mut slot = match (is_component_of(&property), &value) {
+                    (Some(_), Value::Mapping(_)) => Value::Mapping(Mapping::new()),
+                    _ => Value::Null,
+                };
                 merge(&mut slot, value, &property, &inner);
                 below.insert(name, slot);
             }
@@ -221,7 +256,11 @@ fn forget_unknown(below: &mut Mapping, entry: &Entry, properties: &Map<String, J
         let name = name.as_str().unwrap_or_default();
         let keep = name == "type" || properties.contains_key(name);
         if !keep {
-            log::info!("{key}.{name} is dropped: {} `{}` does not know it", entry.info.kind, entry.info.name);
+            log::info!(
+                "{key}.{name} is dropped: {} `{}` does not know it",
+                entry.info.kind,
+                entry.info.name
+            );
         }
         keep
     });
@@ -230,7 +269,11 @@ fn forget_unknown(below: &mut Mapping, entry: &Entry, properties: &Map<String, J
 /// Component maps stream when `type` comes first.
 fn put_type_first(map: &mut Mapping) {
     if let Some(tag) = map.get("type").cloned() {
-        let rest: Vec<_> = map.iter().filter(|(k, _)| k.as_str() != Some("type")).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let rest: Vec<_> = map
+            .iter()
+            .filter(|(k, _)| k.as_str() != Some("type"))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         map.clear();
         map.insert("type".into(), tag);
         map.extend(rest);

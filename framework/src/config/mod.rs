@@ -5,7 +5,7 @@ mod experiment;
 mod layers;
 
 pub use experiment::{
-    Checkpointing, Coupling, Every, Experiment, LossConfig, LrSchedule, Precision, Recon, Reduction, Sampling, Source, Task,
-    TimeSampling, Training, Weighting,
+    Checkpointing, Coupling, Every, Experiment, LossConfig, LrSchedule, Precision, Recon,
+    Reduction, Sampling, Source, Task, TimeSampling, Training, Weighting,
 };
 pub use layers::{Layers, parse_value};

@@ -21,7 +21,10 @@ pub struct Normaliser {
 impl Normaliser {
     /// Leaves values alone.
     pub fn identity(kind: Kind, device: Device) -> Self {
-        Self { mean: Tensor::zeros([1], (kind, device)), deviation: Tensor::ones([1], (kind, device)) }
+        Self {
+            mean: Tensor::zeros([1], (kind, device)),
+            deviation: Tensor::ones([1], (kind, device)),
+        }
     }
 
     /// Fitted on `[n, …]`: each feature of a vector by itself, all entries of a larger shape together.
@@ -66,7 +69,10 @@ impl Set {
 
     /// The rows at `index` (`[k]` int64).
     pub fn rows(&self, index: &Tensor) -> (Tensor, Option<Tensor>) {
-        (self.target.index_select(0, index), self.condition.as_ref().map(|c| c.index_select(0, index)))
+        (
+            self.target.index_select(0, index),
+            self.condition.as_ref().map(|c| c.index_select(0, index)),
+        )
     }
 }
 
@@ -91,14 +97,24 @@ pub struct Data {
 
 impl Data {
     /// Loads an experiment's data. `kind` is the precision of the model.
-    pub fn load(experiment: &Experiment, context: &DataContext, kind: Kind, device: Device) -> Result<Self> {
+    pub fn load(
+        experiment: &Experiment,
+        context: &DataContext,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self> {
         let source: &Component<dyn DataSource> = &experiment.data;
         let splits = source.build(context)?.load()?;
         Self::from_splits(experiment, splits, kind, device)
     }
 
     /// From tables in memory.
-    pub fn from_splits(experiment: &Experiment, splits: Splits, kind: Kind, device: Device) -> Result<Self> {
+    pub fn from_splits(
+        experiment: &Experiment,
+        splits: Splits,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self> {
         let options = experiment.data.common();
         let [train, val, test] = divide(splits, &options.split, experiment.seed())?;
         let classes = label_count(&[&train, &val, &test])?;
@@ -107,7 +123,8 @@ impl Data {
         check_shapes(experiment, &train)?;
         let y_is_label = classes.is_some();
         let regression = experiment.task == Some(Task::Regression);
-        let (target_is_label, condition_is_label) = if regression { (y_is_label, false) } else { (false, y_is_label) };
+        let (target_is_label, condition_is_label) =
+            if regression { (y_is_label, false) } else { (false, y_is_label) };
         let fit = |values: Option<&Tensor>, is_label: bool| match values {
             Some(v) if options.standardise && !is_label => Normaliser::fit(v),
             _ => Normaliser::identity(kind, device),
@@ -118,7 +135,15 @@ impl Data {
             target: target.apply(&set.target).contiguous(),
             condition: set.condition.map(|c| condition.apply(&c).contiguous()),
         };
-        Ok(Self { train: scale(train), val: scale(val), test: scale(test), target, condition, target_is_label, condition_is_label })
+        Ok(Self {
+            train: scale(train),
+            val: scale(val),
+            test: scale(test),
+            target,
+            condition,
+            target_is_label,
+            condition_is_label,
+        })
     }
 
     /// Shapes of one row.
@@ -133,7 +158,9 @@ impl Data {
 fn rows_of(table: &Table) -> Result<i64> {
     let count = |t: &Option<Tensor>| t.as_ref().map(|t| t.size().first().copied().unwrap_or(0));
     match (count(&table.x), count(&table.y)) {
-        (Some(x), Some(y)) if x != y => Err(Error::config("data", format!("x has {x} rows, y has {y}"))),
+        (Some(x), Some(y)) if x != y => {
+            Err(Error::config("data", format!("x has {x} rows, y has {y}")))
+        }
         (Some(n), _) | (None, Some(n)) => Ok(n),
         (None, None) => Err(Error::config("data", "the source yields neither x nor y")),
     }
@@ -144,14 +171,24 @@ fn divide(splits: Splits, shares: &Split, seed: u64) -> Result<[Table; 3]> {
     let n = rows_of(&splits.train)?;
     let all = [shares.train, shares.val, shares.test];
     if all.iter().any(|s| !(0.0..=1.0).contains(s)) || all.iter().sum::<f64>() > 1.0 + 1e-9 {
-        return Err(Error::config("data.split", format!("shares must lie in [0, 1] and add up to at most 1, got {all:?}")));
+        return Err(Error::config(
+            "data.split",
+            format!("shares must lie in [0, 1] and add up to at most 1, got {all:?}"),
+        ));
     }
     let share = |s: f64, given: bool| if given { 0 } else { (s * n as f64).round() as i64 };
     let val = share(shares.val, splits.val.is_some());
     let test = share(shares.test, splits.test.is_some());
-    let train = if splits.val.is_some() && splits.test.is_some() { n } else { (n - val - test).min((shares.train * n as f64).round() as i64) };
+    let train = if splits.val.is_some() && splits.test.is_some() {
+        n
+    } else {
+        (n - val - test).min((shares.train * n as f64).round() as i64)
+    };
     if train < 1 {
-        return Err(Error::config("data.split", format!("no row is left to train on: {n} rows, {val} for validation, {test} for test")));
+        return Err(Error::config(
+            "data.split",
+            format!("no row is left to train on: {n} rows, {val} for validation, {test} for test"),
+        ));
     }
     let mut order: Vec<i64> = (0..n).collect();
     order.shuffle(&mut rust_rng(seed, Purpose::Split, 0));
@@ -172,7 +209,10 @@ fn label_count(tables: &[&Table]) -> Result<Option<i64>> {
         if y.kind() == Kind::Int64 && y.dim() == 1 && y.numel() > 0 {
             let low = y.min().int64_value(&[]);
             if low < 0 {
-                return Err(Error::config("data", format!("class labels must not be negative, found {low}")));
+                return Err(Error::config(
+                    "data",
+                    format!("class labels must not be negative, found {low}"),
+                ));
             }
             classes = classes.max(Some(y.max().int64_value(&[]) + 1));
         }
@@ -180,7 +220,13 @@ fn label_count(tables: &[&Table]) -> Result<Option<i64>> {
     Ok(classes)
 }
 
-fn bind(table: &Table, experiment: &Experiment, classes: Option<i64>, kind: Kind, device: Device) -> Result<Set> {
+fn bind(
+    table: &Table,
+    experiment: &Experiment,
+    classes: Option<i64>,
+    kind: Kind,
+    device: Device,
+) -> Result<Set> {
     rows_of(table)?;
     let numbers = |t: &Tensor, name: &str| -> Result<Tensor> {
         let t = match classes {
@@ -191,16 +237,27 @@ fn bind(table: &Table, experiment: &Experiment, classes: Option<i64>, kind: Kind
         let t = if t.dim() == 1 { t.unsqueeze(1) } else { t };
         let bad = t.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
         if bad > 0 {
-            return Err(Error::config("data", format!("{name} holds {bad} values that are NaN or infinite")).help("remove or fill them first"));
+            return Err(Error::config(
+                "data",
+                format!("{name} holds {bad} values that are NaN or infinite"),
+            )
+            .help("remove or fill them first"));
         }
         Ok(t)
     };
     let get = |t: &Option<Tensor>, name: &str| -> Result<Tensor> {
-        let t = t.as_ref().ok_or_else(|| Error::config("data", format!("the source has no {name}, which the task needs")))?;
+        let t = t.as_ref().ok_or_else(|| {
+            Error::config("data", format!("the source has no {name}, which the task needs"))
+        })?;
         numbers(t, name)
     };
     let (target, condition) = match (experiment.task, experiment.unconditional) {
-        (Some(Task::Regression), true) => return Err(Error::config("unconditional", "regression has a condition; only generation can go without")),
+        (Some(Task::Regression), true) => {
+            return Err(Error::config(
+                "unconditional",
+                "regression has a condition; only generation can go without",
+            ));
+        }
         (Some(Task::Regression), false) => (get(&table.y, "y")?, Some(get(&table.x, "x")?)),
         (_, true) => (get(&table.x, "x")?, None),
         (_, false) => (get(&table.x, "x")?, Some(get(&table.y, "y")?)),
@@ -211,12 +268,22 @@ fn bind(table: &Table, experiment: &Experiment, classes: Option<i64>, kind: Kind
 fn check_shapes(experiment: &Experiment, train: &Set) -> Result<()> {
     let shape = |t: &Tensor| t.size()[1..].to_vec();
     let regression = experiment.task == Some(Task::Regression);
-    let (x, y) = if regression { (train.condition.as_ref(), Some(&train.target)) } else { (Some(&train.target), train.condition.as_ref()) };
-    for (key, given, found) in [("input_shape", &experiment.input_shape, x), ("output_shape", &experiment.output_shape, y)] {
+    let (x, y) = if regression {
+        (train.condition.as_ref(), Some(&train.target))
+    } else {
+        (Some(&train.target), train.condition.as_ref())
+    };
+    for (key, given, found) in
+        [("input_shape", &experiment.input_shape, x), ("output_shape", &experiment.output_shape, y)]
+    {
         if let (Some(given), Some(found)) = (given, found.map(shape))
             && *given != found
         {
-            return Err(Error::config(key, format!("is {}, but the data have {}", shape_text(given), shape_text(&found))).help("leave it out: shapes come from the data"));
+            return Err(Error::config(
+                key,
+                format!("is {}, but the data have {}", shape_text(given), shape_text(&found)),
+            )
+            .help("leave it out: shapes come from the data"));
         }
     }
     Ok(())

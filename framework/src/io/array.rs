@@ -16,7 +16,11 @@ pub struct NamedArray {
 
 impl NamedArray {
     /// An array whose shape holds as many values as there are.
-    pub fn new(name: impl Into<String>, shape: Vec<usize>, data: impl Into<ArrayData>) -> Result<Self> {
+    pub fn new(
+        name: impl Into<String>,
+        shape: Vec<usize>,
+        data: impl Into<ArrayData>,
+    ) -> Result<Self> {
         let array = NamedArray { name: name.into(), shape, data: data.into() };
         array.check()?;
         Ok(array)
@@ -100,7 +104,8 @@ array_data! {
 }
 
 /// The types [`ArrayData`] can hold, for messages.
-pub(super) const SUPPORTED: &str = "float64, float32, signed and unsigned integers of 8 to 64 bits and bool";
+pub(super) const SUPPORTED: &str =
+    "float64, float32, signed and unsigned integers of 8 to 64 bits and bool";
 
 /// Runs the same code on the vector inside, whatever its type.
 macro_rules! with_values {

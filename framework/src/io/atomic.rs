@@ -56,7 +56,12 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     match File::open(folder)?.sync_all() {
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::Unsupported) => {
+        Err(e)
+            if matches!(
+                e.kind(),
+                std::io::ErrorKind::InvalidInput | std::io::ErrorKind::Unsupported
+            ) =>
+        {
             Ok(())
         }
         result => result,
@@ -93,7 +98,10 @@ mod tests {
             Err(std::io::Error::other("the disk is full"))
         });
         let message = message.unwrap_err().to_string();
-        assert!(message.contains("cannot write") && message.contains("the disk is full"), "{message}");
+        assert!(
+            message.contains("cannot write") && message.contains("the disk is full"),
+            "{message}"
+        );
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(names(folder.path()), ["a.txt"]);
     }

@@ -44,7 +44,8 @@ impl Table {
 
 /// Reads a table with at least one row. Blank lines and spaces around cells are passed over.
 pub fn read_csv(path: &Path, header: Header) -> Result<Table> {
-    let text = std::fs::read(path).map_err(|e| Error::data(path, format!("cannot be read: {e}")))?;
+    let text =
+        std::fs::read(path).map_err(|e| Error::data(path, format!("cannot be read: {e}")))?;
     let unreadable = |e: csv::Error| Error::data(path, format!("cannot be read: {e}"));
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -55,7 +56,8 @@ pub fn read_csv(path: &Path, header: Header) -> Result<Table> {
     let (mut names, mut columns, mut first_line) = (None, Vec::<Vec<f64>>::new(), 0);
     while reader.read_record(&mut record).map_err(unreadable)? {
         let start = record.position().map_or(0, |p| p.byte() as usize);
-        let wrong = |what: String| Error::data(path, format!("line {}: {what}", line_of(&text, start)));
+        let wrong =
+            |what: String| Error::data(path, format!("line {}: {what}", line_of(&text, start)));
         if columns.is_empty() {
             first_line = line_of(&text, start);
             columns = vec![Vec::new(); record.len()];
@@ -74,7 +76,8 @@ pub fn read_csv(path: &Path, header: Header) -> Result<Table> {
         }
         for (i, cell) in record.iter().enumerate() {
             let value = number(cell).map_err(|what| {
-                let name = names.as_ref().map(|names| format!(" (`{}`)", names[i])).unwrap_or_default();
+                let name =
+                    names.as_ref().map(|names| format!(" (`{}`)", names[i])).unwrap_or_default();
                 wrong(format!("column {}{name}: {what}{}", i + 1, separator_hint(&record)))
             })?;
             columns[i].push(value);
@@ -239,7 +242,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv");
         std::fs::write(&path, b"1,2\n\xff,3\n").unwrap();
-        assert!(read_csv(&path, Header::Detect).unwrap_err().to_string().contains("cannot be read"));
+        assert!(
+            read_csv(&path, Header::Detect).unwrap_err().to_string().contains("cannot be read")
+        );
     }
 
     #[test]

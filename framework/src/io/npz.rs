@@ -130,7 +130,9 @@ fn read_entry(
         .zip_archive()
         .by_index(position)
         .map_err(|e| Error::data(path, format!("is a damaged .npz archive: {e}")))?;
-    let Some(name) = array_name_from_file_name(entry.name()).map(str::to_owned) else { return Ok(None) };
+    let Some(name) = array_name_from_file_name(entry.name()).map(str::to_owned) else {
+        return Ok(None);
+    };
     read_npy(path, &name, BufReader::with_capacity(1 << 16, entry)).map(Some)
 }
 
@@ -156,7 +158,11 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read) -> Result<NamedArray
     macro_rules! values {
         ($type:ty) => {{
             let values: Vec<$type> = file.into_vec().map_err(damaged)?;
-            ArrayData::from(if order == Order::Fortran { to_c_order(&values, &shape) } else { values })
+            ArrayData::from(if order == Order::Fortran {
+                to_c_order(&values, &shape)
+            } else {
+                values
+            })
         }};
     }
     let data = match (kind, size) {
@@ -208,7 +214,8 @@ fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
 /// multiplies without looking, so this comes first; what is no shape at all is left to it to refuse.
 fn shape_is_countable(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);
-    let Some((_, shape)) = text.split_once("'shape'").and_then(|(_, rest)| rest.split_once('(')) else {
+    let Some((_, shape)) = text.split_once("'shape'").and_then(|(_, rest)| rest.split_once('('))
+    else {
         return true;
     };
     let shape = shape.split(')').next().unwrap_or_default();
@@ -272,7 +279,8 @@ mod tests {
     /// An .npy as numpy writes it.
     fn npy(descr: &str, fortran: bool, shape: &str, values: &[u8]) -> Vec<u8> {
         let fortran = if fortran { "True" } else { "False" };
-        let text = format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
+        let text =
+            format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
         let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
         bytes.extend((text.len() as u16).to_le_bytes());
         bytes.extend(text.as_bytes());
@@ -301,11 +309,18 @@ mod tests {
         assert_eq!(list_names(&one).unwrap(), names);
         assert_eq!(read_array(&one, "labels").unwrap(), samples()[2]);
         let message = read_array(&one, "label").unwrap_err().to_string();
-        assert!(message.contains("no array `label`; known arrays: z, a/deep name, labels"), "{message}");
+        assert!(
+            message.contains("no array `label`; known arrays: z, a/deep name, labels"),
+            "{message}"
+        );
         write_npz(&two, &samples()).unwrap();
         let bytes = std::fs::read(one).unwrap();
         assert_eq!(bytes, std::fs::read(two).unwrap());
-        assert_eq!(bytes[10..14], [0, 0, 0x21, 0], "midnight of 1 January 1980, whatever the clock says");
+        assert_eq!(
+            bytes[10..14],
+            [0, 0, 0x21, 0],
+            "midnight of 1 January 1980, whatever the clock says"
+        );
     }
 
     #[test]
@@ -339,7 +354,9 @@ mod tests {
         for length in 6..whole.len() {
             assert!(message(&whole[..length]).contains("array `x` is damaged"));
         }
-        for shape in ["(4294967296, 4294967296)", "(0, 4294967296, 4294967296)", "(99999999999999999999,)"] {
+        for shape in
+            ["(4294967296, 4294967296)", "(0, 4294967296, 4294967296)", "(99999999999999999999,)"]
+        {
             assert!(message(&npy("'<f8'", false, shape, &[])).contains("too large"), "{shape}");
         }
         assert!(message(&npy("'<f8'", false, "(1099511627776,)", &[0; 16])).contains("damaged"));
@@ -349,7 +366,12 @@ mod tests {
         assert!(message(b"").contains("neither"));
         assert!(message(b"a,b\n1,2\n").contains("neither"));
         assert!(message(b"PK\x03\x04 and no more").contains("damaged .npz"));
-        assert!(read_arrays(Path::new("/no/such.npz")).unwrap_err().to_string().contains("cannot be read"));
+        assert!(
+            read_arrays(Path::new("/no/such.npz"))
+                .unwrap_err()
+                .to_string()
+                .contains("cannot be read")
+        );
     }
 
     #[test]
@@ -371,7 +393,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npz");
         let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
-        for (name, bytes) in [("readme.txt", b"hello".to_vec()), ("b.npy", npy("'|u1'", false, "()", &[7]))] {
+        for (name, bytes) in
+            [("readme.txt", b"hello".to_vec()), ("b.npy", npy("'|u1'", false, "()", &[7]))]
+        {
             zip.start_file(name, zip::write::FileOptions::default()).unwrap();
             zip.write_all(&bytes).unwrap();
         }
@@ -386,7 +410,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npz");
         let twice = [array("a", &[1], vec![1.0]), array("a", &[1], vec![2.0])];
-        assert!(write_npz(&path, &twice).unwrap_err().to_string().contains("two arrays are called `a`"));
+        assert!(
+            write_npz(&path, &twice).unwrap_err().to_string().contains("two arrays are called `a`")
+        );
         let wrong = NamedArray { name: "a".into(), shape: vec![3], data: vec![1.0].into() };
         assert!(write_npz(&path, &[wrong]).is_err());
         assert!(!path.exists());

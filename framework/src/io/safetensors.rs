@@ -24,7 +24,8 @@ pub struct SafetensorsFile {
 
 /// Reads a whole file.
 pub fn read_safetensors(path: &Path) -> Result<SafetensorsFile> {
-    let bytes = std::fs::read(path).map_err(|e| Error::data(path, format!("cannot be read: {e}")))?;
+    let bytes =
+        std::fs::read(path).map_err(|e| Error::data(path, format!("cannot be read: {e}")))?;
     let damaged = |e: safetensors::SafeTensorError| {
         Error::data(path, format!("is no safetensors file or a damaged one: {e}"))
     };
@@ -38,7 +39,8 @@ pub fn read_safetensors(path: &Path) -> Result<SafetensorsFile> {
         arrays.push(array.map_err(|e| wrong(e.to_string()))?);
     }
     arrays.sort_by(|a, b| a.name.cmp(&b.name));
-    let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let metadata =
+        header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
     Ok(SafetensorsFile { arrays, metadata })
 }
 
@@ -49,7 +51,8 @@ pub fn read_safetensors_metadata(path: &Path) -> Result<BTreeMap<String, String>
     let mut file = std::fs::File::open(path).map_err(unreadable)?;
     let total = file.metadata().map_err(unreadable)?.len();
     let mut length = [0; 8];
-    let damaged = |what: &str| Error::data(path, format!("is no safetensors file or a damaged one: {what}"));
+    let damaged =
+        |what: &str| Error::data(path, format!("is no safetensors file or a damaged one: {what}"));
     file.read_exact(&mut length).map_err(|_| damaged("it is too short"))?;
     let length = u64::from_le_bytes(length);
     if length > total {
@@ -57,7 +60,8 @@ pub fn read_safetensors_metadata(path: &Path) -> Result<BTreeMap<String, String>
     }
     let mut header = Vec::new();
     file.take(length).read_to_end(&mut header).map_err(unreadable)?;
-    let header: serde_json::Value = serde_json::from_slice(&header).map_err(|e| damaged(&e.to_string()))?;
+    let header: serde_json::Value =
+        serde_json::from_slice(&header).map_err(|e| damaged(&e.to_string()))?;
     match header.get("__metadata__") {
         None => Ok(BTreeMap::new()),
         Some(texts) => serde_json::from_value(texts.clone()).map_err(|e| damaged(&e.to_string())),
@@ -72,11 +76,15 @@ pub fn write_safetensors(
 ) -> Result<()> {
     check_all(arrays)?;
     if arrays.iter().any(|a| a.name == "__metadata__") {
-        return Err(Error::runtime("an array in a safetensors file cannot be called `__metadata__`"));
+        return Err(Error::runtime(
+            "an array in a safetensors file cannot be called `__metadata__`",
+        ));
     }
     // wider types first, so that every array starts at a multiple of its width
     let mut sorted: Vec<&NamedArray> = arrays.iter().collect();
-    sorted.sort_by(|a, b| dtype_of(&b.data).cmp(&dtype_of(&a.data)).then_with(|| a.name.cmp(&b.name)));
+    sorted.sort_by(|a, b| {
+        dtype_of(&b.data).cmp(&dtype_of(&a.data)).then_with(|| a.name.cmp(&b.name))
+    });
 
     let mut header = serde_json::Map::new();
     let mut insert = |key: &str, value: serde_json::Result<serde_json::Value>| match value {
@@ -84,7 +92,9 @@ pub fn write_safetensors(
             header.insert(key.to_owned(), value);
             Ok(())
         }
-        Err(e) => Err(Error::runtime(format!("the header of a safetensors file cannot be written: {e}"))),
+        Err(e) => {
+            Err(Error::runtime(format!("the header of a safetensors file cannot be written: {e}")))
+        }
     };
     if !metadata.is_empty() {
         insert("__metadata__", serde_json::to_value(metadata))?;
@@ -139,7 +149,9 @@ fn decode(dtype: Dtype, bytes: &[u8]) -> Result<ArrayData, String> {
         ArrayData: From<Vec<T>>,
     {
         let values: Option<Vec<T>> = bytes.chunks_exact(size_of::<T>()).map(T::get).collect();
-        values.map(ArrayData::from).ok_or_else(|| "is damaged: a truth value is neither 0 nor 1".to_owned())
+        values
+            .map(ArrayData::from)
+            .ok_or_else(|| "is damaged: a truth value is neither 0 nor 1".to_owned())
     }
     match dtype {
         Dtype::F64 => get::<f64>(bytes),
@@ -153,7 +165,9 @@ fn decode(dtype: Dtype, bytes: &[u8]) -> Result<ArrayData, String> {
         Dtype::U16 => get::<u16>(bytes),
         Dtype::U8 => get::<u8>(bytes),
         Dtype::BOOL => get::<bool>(bytes),
-        other => Err(format!("has dtype {other}, which is not supported: save it as one of {SUPPORTED}")),
+        other => {
+            Err(format!("has dtype {other}, which is not supported: save it as one of {SUPPORTED}"))
+        }
     }
 }
 
@@ -234,7 +248,9 @@ mod tests {
         let flag = broken.len() - 1;
         broken[flag] = 9;
         std::fs::write(&path, broken).unwrap();
-        assert!(read_safetensors(&path).unwrap_err().to_string().contains("array `flag` is damaged"));
+        assert!(
+            read_safetensors(&path).unwrap_err().to_string().contains("array `flag` is damaged")
+        );
         assert!(read_safetensors(&folder.path().join("no")).is_err());
     }
 

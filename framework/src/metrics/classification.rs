@@ -78,13 +78,17 @@ mod tests {
         let logits = flat(&golden["logits"]);
         let logits = points(&logits, 3);
         let labels: Vec<i64> = flat(&golden["labels"]).iter().map(|l| *l as i64).collect();
-        let expected: Vec<usize> = flat(&golden["argmax_first_tie"]).iter().map(|l| *l as usize).collect();
+        let expected: Vec<usize> =
+            flat(&golden["argmax_first_tie"]).iter().map(|l| *l as usize).collect();
         assert_eq!(predictions(logits), expected);
         close(accuracy(logits, &labels).unwrap(), number(&golden["accuracy"]));
         close(cross_entropy(logits, &labels).unwrap(), number(&golden["cross_entropy"]));
         let counts = confusion_counts(logits, &labels).unwrap();
         assert_eq!(counts, [[1, 0, 1], [0, 1, 0], [1, 0, 0]]);
-        assert_eq!(confusion_counts(logits, &[1, 0, 0, 0]).unwrap(), [[2, 0, 1], [0, 1, 0], [0, 0, 0]]);
+        assert_eq!(
+            confusion_counts(logits, &[1, 0, 0, 0]).unwrap(),
+            [[2, 0, 1], [0, 1, 0], [0, 0, 0]]
+        );
     }
 
     #[test]
@@ -96,7 +100,8 @@ mod tests {
     #[test]
     fn labels_that_do_not_fit_are_refused() {
         let logits = [0.0, 1.0, 2.0, 3.0];
-        let message = |labels: &[i64]| accuracy(points(&logits, 2), labels).unwrap_err().to_string();
+        let message =
+            |labels: &[i64]| accuracy(points(&logits, 2), labels).unwrap_err().to_string();
         assert!(message(&[0]).contains("1 labels for 2 rows"));
         assert!(message(&[0, 2]).contains("label 2 of example 1"));
         assert!(message(&[-1, 0]).contains("label -1 of example 0"));

@@ -47,8 +47,9 @@ mod tests {
         let (x, y) = (cloud(9, 3, 1.0, 1), cloud(14, 3, 2.0, 2));
         let (x, y) = (points(&x, 3), points(&y, 3));
         let sum = |a: Points, b: Points| -> f64 {
-            let distance =
-                |p: &[f64], q: &[f64]| p.iter().zip(q).map(|(p, q)| (p - q).powi(2)).sum::<f64>().sqrt();
+            let distance = |p: &[f64], q: &[f64]| {
+                p.iter().zip(q).map(|(p, q)| (p - q).powi(2)).sum::<f64>().sqrt()
+            };
             a.rows().map(|p| b.rows().map(|q| distance(p, q)).sum::<f64>()).sum()
         };
         let across = 2.0 * sum(x, y) / (9.0 * 14.0);

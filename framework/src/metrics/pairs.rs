@@ -60,7 +60,8 @@ mod tests {
         for (n, m, dim) in [(3, 5, 1), (1100, 700, 2), (40, 50, 1500)] {
             let (x, y) = (cloud(n, dim, 1.0, 1), cloud(m, dim, 1.0, 2));
             let (x, y) = (points(&x, dim), points(&y, dim));
-            let squared = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
+            let squared =
+                |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
             let sorted = |mut v: Vec<f64>| {
                 v.sort_by(f64::total_cmp);
                 v

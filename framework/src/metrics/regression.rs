@@ -55,7 +55,8 @@ pub fn variance_explained(truth: Points, predicted: Points) -> Result<VarianceEx
     let per_feature: Vec<_> = errors.iter().zip(&variances).map(|(e, v)| percent(*e, *v)).collect();
     let known: Vec<f64> = per_feature.iter().flatten().copied().collect();
     Ok(VarianceExplained {
-        uniform_average: (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64),
+        uniform_average: (!known.is_empty())
+            .then(|| known.iter().sum::<f64>() / known.len() as f64),
         pooled: percent(errors.iter().sum(), variances.iter().sum()),
         per_feature,
     })
@@ -92,7 +93,8 @@ mod tests {
         close(mse(truth, predicted).unwrap(), number(&golden["mse"]));
         close(mae(truth, predicted).unwrap(), number(&golden["mae"]));
         let explained = variance_explained(truth, predicted).unwrap();
-        for (actual, expected) in explained.per_feature.iter().zip(flat(&golden["pve_per_feature"])) {
+        for (actual, expected) in explained.per_feature.iter().zip(flat(&golden["pve_per_feature"]))
+        {
             close(actual.unwrap(), expected);
         }
         close(explained.uniform_average.unwrap(), number(&golden["pve_uniform_average"]));

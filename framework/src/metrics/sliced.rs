@@ -18,10 +18,13 @@ pub fn sliced_wasserstein2(x: Points, y: Points, directions: Points) -> Result<f
     for (i, direction) in directions.rows().enumerate() {
         let norm = dot(direction, direction).sqrt();
         if norm == 0.0 {
-            return Err(Error::runtime(format!("direction {i} of the sliced distance has no length")));
+            return Err(Error::runtime(format!(
+                "direction {i} of the sliced distance has no length"
+            )));
         }
-        let project =
-            |points: Points| -> Vec<f64> { points.rows().map(|row| dot(row, direction) / norm).collect() };
+        let project = |points: Points| -> Vec<f64> {
+            points.rows().map(|row| dot(row, direction) / norm).collect()
+        };
         total += wasserstein2_1d_squared(project(x), project(y))?;
     }
     Ok((total / directions.len() as f64).sqrt())
@@ -99,7 +102,8 @@ mod tests {
     fn golden_values_hold() {
         let golden = golden();
         let pair = &golden["pairs"][0];
-        let (x, y, directions) = (flat(&golden["X"]), flat(&golden["Y"]), flat(&golden["directions"]));
+        let (x, y, directions) =
+            (flat(&golden["X"]), flat(&golden["Y"]), flat(&golden["directions"]));
         let (x, y) = (points(&x, 2), points(&y, 2));
         let sliced = sliced_wasserstein2(x, y, points(&directions, 2)).unwrap();
         close(sliced, number(&pair["sliced_w2"]));

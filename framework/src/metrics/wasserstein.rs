@@ -35,8 +35,9 @@ pub fn assign(costs: Vec<f64>, n: usize) -> Result<Vec<usize>> {
     if Some(costs.len()) != n.checked_mul(n) {
         return Err(Error::runtime(format!("{} costs are no matrix of {n} x {n}", costs.len())));
     }
-    let (rows, columns) = lsap::solve(n, n, &costs, false)
-        .map_err(|e| Error::runtime(format!("no assignment was found: {e:?}; are all costs finite?")))?;
+    let (rows, columns) = lsap::solve(n, n, &costs, false).map_err(|e| {
+        Error::runtime(format!("no assignment was found: {e:?}; are all costs finite?"))
+    })?;
     let mut column_of = vec![0; n];
     for (row, column) in rows.into_iter().zip(columns) {
         column_of[row] = column;
@@ -96,7 +97,8 @@ mod tests {
         close(w2, number(&pair["w2"]));
         close(w2 * w2, number(&pair["w2_squared"]));
         let distance = |a: &[f64], b: &[f64]| squared_distance(a, b).sqrt();
-        let costs: Vec<f64> = x.rows().flat_map(|a| y.rows().map(move |b| distance(a, b))).collect();
+        let costs: Vec<f64> =
+            x.rows().flat_map(|a| y.rows().map(move |b| distance(a, b))).collect();
         let matching = assign(costs.clone(), 7).unwrap();
         let w1: f64 = matching.iter().enumerate().map(|(i, j)| costs[i * 7 + j]).sum();
         close(w1 / 7.0, number(&pair["w1"]));
@@ -119,9 +121,13 @@ mod tests {
 
     #[test]
     fn no_other_matching_is_better() {
-        for (seed, dim, scale, shift) in
-            [(1, 1, 1.0, 0.0), (2, 2, 0.01, 5.0), (3, 3, 7.0, -2.0), (4, 2, 0.0, 1.0), (5, 5, 1.0, 1e3)]
-        {
+        for (seed, dim, scale, shift) in [
+            (1, 1, 1.0, 0.0),
+            (2, 2, 0.01, 5.0),
+            (3, 3, 7.0, -2.0),
+            (4, 2, 0.0, 1.0),
+            (5, 5, 1.0, 1e3),
+        ] {
             let x = cloud(6, dim, 1.0, seed);
             let y: Vec<f64> = cloud(6, dim, scale, seed + 10).iter().map(|v| v + shift).collect();
             let (x, y) = (points(&x, dim), points(&y, dim));
@@ -180,7 +186,8 @@ mod tests {
     #[test]
     fn what_cannot_be_matched_is_refused() {
         let values = [0.0; 6];
-        let message = wasserstein2(points(&values, 2), points(&values[..4], 2)).unwrap_err().to_string();
+        let message =
+            wasserstein2(points(&values, 2), points(&values[..4], 2)).unwrap_err().to_string();
         assert!(message.contains("not 3 and 2"), "{message}");
         assert!(wasserstein2(points(&values, 2), points(&values, 3)).is_err());
         assert!(assign(vec![0.0; 3], 2).is_err());

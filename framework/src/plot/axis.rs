@@ -16,29 +16,17 @@ pub(super) struct Axis {
 
 impl Axis {
     pub fn linear((lo, hi): (f64, f64)) -> Self {
-        Axis {
-            lo,
-            hi,
-            log: false,
-            step: None,
-            whole: false,
-        }
+        Axis { lo, hi, log: false, step: None, whole: false }
     }
 
     /// A logarithmic axis; both ends must be positive.
     pub fn log((lo, hi): (f64, f64)) -> Self {
-        Axis {
-            log: true,
-            ..Axis::linear((lo, hi))
-        }
+        Axis { log: true, ..Axis::linear((lo, hi)) }
     }
 
     /// An axis that counts, such as epochs.
     pub fn counting(range: (f64, f64)) -> Self {
-        Axis {
-            whole: true,
-            ..Axis::linear(range)
-        }
+        Axis { whole: true, ..Axis::linear(range) }
     }
 
     /// The part of the way from `lo` to `hi` at which `v` lies.
@@ -79,14 +67,7 @@ impl Axis {
         (first..=last)
             .map(|i| {
                 let v = i as f64 * step;
-                (
-                    v,
-                    if plain || self.whole {
-                        fixed(v, decimals)
-                    } else {
-                        scientific(v, digits)
-                    },
-                )
+                (v, if plain || self.whole { fixed(v, decimals) } else { scientific(v, digits) })
             })
             .collect()
     }
@@ -105,10 +86,7 @@ pub(super) fn nice_step(range: f64, wanted: f64) -> f64 {
 }
 
 fn log_ticks(lo: f64, hi: f64, wanted: f64) -> Vec<(f64, String)> {
-    let (first, last) = (
-        (lo.log10() - 1e-9).floor() as i32,
-        (hi.log10() + 1e-9).ceil() as i32,
-    );
+    let (first, last) = ((lo.log10() - 1e-9).floor() as i32, (hi.log10() + 1e-9).ceil() as i32);
     let decades = hi.log10() - lo.log10();
     let plain = lo >= 0.9e-3 && hi <= 2e4;
     let write = |mantissa: i32, exponent: i32| {
@@ -120,11 +98,7 @@ fn log_ticks(lo: f64, hi: f64, wanted: f64) -> Vec<(f64, String)> {
         }
     };
     let every = (decades / wanted.max(1.0)).ceil().max(1.0) as i32;
-    let mantissas: &[i32] = if decades < 0.45 * wanted {
-        &[1, 2, 5]
-    } else {
-        &[1]
-    };
+    let mantissas: &[i32] = if decades < 0.45 * wanted { &[1, 2, 5] } else { &[1] };
     (first..=last)
         .filter(|e| e.rem_euclid(every) == 0)
         .flat_map(|e| mantissas.iter().map(move |m| (*m, e)))
@@ -158,10 +132,7 @@ mod tests {
 
     #[test]
     fn marks_are_round() {
-        assert_eq!(
-            names(Axis::linear((-1.13, 2.07)), 4.0),
-            ["−1", "0", "1", "2"]
-        );
+        assert_eq!(names(Axis::linear((-1.13, 2.07)), 4.0), ["−1", "0", "1", "2"]);
         assert_eq!(
             names(Axis::linear((1.0, 0.0)), 5.0),
             ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]

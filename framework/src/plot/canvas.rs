@@ -35,11 +35,7 @@ impl Canvas {
 
     /// The picture as rows of red, green, blue bytes.
     pub fn to_rgb(&self) -> Vec<u8> {
-        self.pixels
-            .iter()
-            .flatten()
-            .map(|c| (c.clamp(0.0, 1.0) * 255.0).round() as u8)
-            .collect()
+        self.pixels.iter().flatten().map(|c| (c.clamp(0.0, 1.0) * 255.0).round() as u8).collect()
     }
 
     /// Draws with everything outside `rect` cut off.
@@ -121,12 +117,7 @@ impl Canvas {
 
     /// The outline of a box, kept on whole pixels.
     pub fn outline(&mut self, rect: Rect, color: Color) {
-        let r = Rect::new(
-            rect.x0.round(),
-            rect.y0.round(),
-            rect.x1.round(),
-            rect.y1.round(),
-        );
+        let r = Rect::new(rect.x0.round(), rect.y0.round(), rect.x1.round(), rect.y1.round());
         self.fill(Rect::new(r.x0, r.y0, r.x1, r.y0 + 1.0), color);
         self.fill(Rect::new(r.x0, r.y1 - 1.0, r.x1, r.y1), color);
         self.fill(Rect::new(r.x0, r.y0 + 1.0, r.x0 + 1.0, r.y1 - 1.0), color);
@@ -152,10 +143,7 @@ impl Canvas {
         for y in self.rows(cy - reach - 1.0, cy + reach + 1.0) {
             for x in self.columns(cx - reach - 1.0, cx + reach + 1.0) {
                 let distance = (x as f64 + 0.5 - cx).hypot(y as f64 + 0.5 - cy);
-                self.cover(
-                    y * self.width + x,
-                    coverage(distance).clamp(0.0, 1.0) as f32,
-                );
+                self.cover(y * self.width + x, coverage(distance).clamp(0.0, 1.0) as f32);
             }
         }
     }
@@ -191,10 +179,7 @@ impl Canvas {
     }
 
     fn segment(&mut self, (x0, y0): (f64, f64), (x1, y1): (f64, f64), half: f64) {
-        if ![x0, y0, x1, y1]
-            .iter()
-            .all(|v| v.is_finite() && v.abs() < 1e7)
-        {
+        if ![x0, y0, x1, y1].iter().all(|v| v.is_finite() && v.abs() < 1e7) {
             return;
         }
         let (dx, dy) = (x1 - x0, y1 - y0);
@@ -216,10 +201,7 @@ impl Canvas {
                     0.0
                 };
                 let distance = (cx - x0 - t * dx).hypot(cy - y0 - t * dy);
-                self.cover(
-                    y * self.width + x,
-                    (half + 0.5 - distance).clamp(0.0, 1.0) as f32,
-                );
+                self.cover(y * self.width + x, (half + 0.5 - distance).clamp(0.0, 1.0) as f32);
             }
         }
     }
@@ -228,9 +210,7 @@ impl Canvas {
     pub fn band(&mut self, xs: &[f64], low: &[f64], high: &[f64], color: Color) {
         for i in 1..xs.len().min(low.len()).min(high.len()) {
             let (xa, xb) = (xs[i - 1], xs[i]);
-            if ![xa, xb, low[i - 1], low[i], high[i - 1], high[i]]
-                .iter()
-                .all(|v| v.is_finite())
+            if ![xa, xb, low[i - 1], low[i], high[i - 1], high[i]].iter().all(|v| v.is_finite())
                 || xb <= xa
             {
                 continue;
@@ -260,12 +240,7 @@ mod tests {
     use crate::plot::style::{INK, PAPER};
 
     fn darkness(canvas: &Canvas) -> f64 {
-        canvas
-            .to_rgb()
-            .iter()
-            .map(|b| f64::from(255 - *b))
-            .sum::<f64>()
-            / f64::from(255 * 3)
+        canvas.to_rgb().iter().map(|b| f64::from(255 - *b)).sum::<f64>() / f64::from(255 * 3)
     }
 
     #[test]
@@ -273,11 +248,7 @@ mod tests {
         let mut canvas = Canvas::new(100, 60, PAPER);
         canvas.line(&[(10.0, 10.0), (50.0, 40.0)], 4.0, Color::new(0, 0, 0));
         let area = 50.0 * 4.0 + std::f64::consts::PI * 4.0;
-        assert!(
-            (darkness(&canvas) - area).abs() < 0.06 * area,
-            "{}",
-            darkness(&canvas)
-        );
+        assert!((darkness(&canvas) - area).abs() < 0.06 * area, "{}", darkness(&canvas));
     }
 
     #[test]
@@ -286,11 +257,7 @@ mod tests {
         canvas.clipped(Rect::new(5.0, 5.0, 10.0, 10.0), |c| {
             c.fill(Rect::new(-9.0, -9.0, 99.0, 99.0), INK)
         });
-        canvas.line(
-            &[(f64::NAN, 1.0), (f64::INFINITY, 2.0), (1e30, -1e30)],
-            2.0,
-            INK,
-        );
+        canvas.line(&[(f64::NAN, 1.0), (f64::INFINITY, 2.0), (1e30, -1e30)], 2.0, INK);
         canvas.dot((f64::NAN, 3.0), 5.0, INK);
         canvas.band(&[0.0, f64::NAN], &[0.0, 1.0], &[2.0, 2.0], INK);
         let untouched = canvas.to_rgb().iter().filter(|b| **b == 255).count();

@@ -37,10 +37,7 @@ pub(super) fn classes(
         )));
     }
     let mut table = vec![vec![0usize; k]; k];
-    truth
-        .iter()
-        .zip(predicted)
-        .for_each(|(t, p)| table[*t][*p] += 1);
+    truth.iter().zip(predicted).for_each(|(t, p)| table[*t][*p] += 1);
     let right = (0..k).map(|i| table[i][i]).sum::<usize>();
     let accuracy = format!(
         "accuracy {} % ({} of {})",
@@ -66,10 +63,7 @@ pub(super) fn classes(
     let height = if k > 6 { 760.0 } else { 600.0 };
     let mut figure = Figure::new(&view.title, &subtitle, &legend, height)?;
     let body = figure.body;
-    let mut left = Rect {
-        x1: body.x0 + 0.5 * INNER - 15.0,
-        ..body
-    };
+    let mut left = Rect { x1: body.x0 + 0.5 * INNER - 15.0, ..body };
     if plane_points.is_none() {
         left.x1 = body.x1.min(body.x0 + height + 260.0);
     }
@@ -79,28 +73,15 @@ pub(super) fn classes(
         let shown = thinned(x.len(), MOST_POINTS);
         let flat: Vec<(f64, f64)> = plane.flatten(&x.select(&shown));
         let frame = plane_frame("points by predicted class", &plane, flat_ranges(&flat));
-        let panel = frame.draw(
-            &mut figure.canvas,
-            Rect {
-                x0: body.x0 + 0.5 * INNER + 15.0,
-                ..body
-            },
-        )?;
+        let panel =
+            frame.draw(&mut figure.canvas, Rect { x0: body.x0 + 0.5 * INNER + 15.0, ..body })?;
         panel.dots(&mut figure.canvas, &flat, style::point(flat.len()), |i| {
             groups.color(predicted[shown[i]])
         });
         figure.canvas.clipped(panel.plot, |canvas| {
-            for (at, i) in flat
-                .iter()
-                .zip(&shown)
-                .filter(|(_, i)| truth[**i] != predicted[**i])
-            {
+            for (at, i) in flat.iter().zip(&shown).filter(|(_, i)| truth[**i] != predicted[**i]) {
                 canvas.dot(panel.at(*at), 4.4, PAPER);
-                canvas.dot(
-                    panel.at(*at),
-                    3.4,
-                    groups.color(predicted[*i]).mix(PAPER, 0.35),
-                );
+                canvas.dot(panel.at(*at), 3.4, groups.color(predicted[*i]).mix(PAPER, 0.35));
                 cross(canvas, panel.at(*at), 3.4, 1.3, INK);
             }
         });
@@ -146,25 +127,14 @@ fn confusion(
         let y = top + cell * i as f64;
         for (j, n) in row.iter().enumerate() {
             let x = left + cell * j as f64;
-            let share = if total > 0 {
-                *n as f64 / total as f64
-            } else {
-                0.0
-            };
+            let share = if total > 0 { *n as f64 / total as f64 } else { 0.0 };
             let fill = PAPER.mix(BLUE, 0.04 + 0.9 * share.sqrt() * share.clamp(0.35, 1.0));
             let gap = if cell > 12.0 { 1.0 } else { 0.0 };
             canvas.fill(
                 Rect::new(x + gap, y + gap, x + cell - gap, y + cell - gap),
                 if *n > 0 { fill } else { PAPER },
             );
-            write_cell(
-                canvas,
-                (x + cell / 2.0, y + cell / 2.0),
-                cell,
-                *n,
-                share,
-                fill,
-            )?;
+            write_cell(canvas, (x + cell / 2.0, y + cell / 2.0), cell, *n, share, fill)?;
         }
         if i % every == 0 {
             let text = label.fit(&names[i], room)?;
@@ -185,13 +155,7 @@ fn confusion(
                     label,
                 )?;
             } else {
-                write(
-                    canvas,
-                    &text,
-                    (middle, end.1 + 10.0 + label.cap()),
-                    Align::Middle,
-                    label,
-                )?;
+                write(canvas, &text, (middle, end.1 + 10.0 + label.cap()), Align::Middle, label)?;
             }
         }
     }
@@ -204,13 +168,7 @@ fn confusion(
         Align::Middle,
         axis,
     )?;
-    write_up(
-        canvas,
-        "true class",
-        (area.x0 + 14.0, (top + end.1) / 2.0),
-        Align::Middle,
-        axis,
-    )
+    write_up(canvas, "true class", (area.x0 + 14.0, (top + end.1) / 2.0), Align::Middle, axis)
 }
 
 fn write_cell(

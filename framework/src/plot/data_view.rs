@@ -47,23 +47,15 @@ pub fn data_visualization(path: &Path, view: &DataView) -> Result<()> {
     let shown = thinned(view.target.len(), MOST_POINTS);
     let mut subtitle = view.split_name.clone();
     if shown.len() < view.target.len() {
-        subtitle += &format!(
-            " ({} of {} points drawn)",
-            count(shown.len()),
-            count(view.target.len())
-        );
+        subtitle +=
+            &format!(" ({} of {} points drawn)", count(shown.len()), count(view.target.len()));
     }
     let target = view.target.select(&shown);
     let labels: Option<Vec<usize>> = labels.map(|l| shown.iter().map(|i| l[*i]).collect());
     let groups = Groups::of(labels.iter().flatten(), &view.label_names);
     let cloud = |points: &Points, name: &str| {
-        Cloud {
-            points,
-            labels: labels.as_deref(),
-            groups: &groups,
-            name,
-        }
-        .draw(path, view, &subtitle)
+        Cloud { points, labels: labels.as_deref(), groups: &groups, name }
+            .draw(path, view, &subtitle)
     };
 
     let Some(condition) = &view.condition else {
@@ -72,9 +64,7 @@ pub fn data_visualization(path: &Path, view: &DataView) -> Result<()> {
     condition.check("condition")?;
     if condition.len() != view.target.len() {
         let (n, m) = (condition.len(), view.target.len());
-        return Err(Error::runtime(format!(
-            "data: {n} conditions for {m} targets"
-        )));
+        return Err(Error::runtime(format!("data: {n} conditions for {m} targets")));
     }
     let condition = condition.select(&shown);
     match &labels {
@@ -150,26 +140,12 @@ impl Cloud<'_> {
             }
             _ => series.push((density(values.iter().copied(), &edges), BLUE)),
         }
-        let top = series
-            .iter()
-            .flat_map(|s| &s.0)
-            .copied()
-            .fold(0.0, f64::max);
-        let frame = Frame::new(
-            "",
-            Axis::linear(range),
-            Axis::linear((0.0, 1.08 * top.max(1e-12))),
-        )
-        .labels(
-            format!("{}₁", self.name),
-            "density (share of points per unit)",
-        );
+        let top = series.iter().flat_map(|s| &s.0).copied().fold(0.0, f64::max);
+        let frame = Frame::new("", Axis::linear(range), Axis::linear((0.0, 1.08 * top.max(1e-12))))
+            .labels(format!("{}₁", self.name), "density (share of points per unit)");
         let panel = frame.draw(canvas, cell)?;
         draw_histograms(canvas, &panel, &edges, &series);
-        panel.note_missing(
-            canvas,
-            &values.iter().map(|v| (*v, 0.0)).collect::<Vec<_>>(),
-        )
+        panel.note_missing(canvas, &values.iter().map(|v| (*v, 0.0)).collect::<Vec<_>>())
     }
 }
 
@@ -181,12 +157,7 @@ pub(super) fn draw_histograms(
     series: &[(Vec<f64>, Color)],
 ) {
     for (heights, color) in series {
-        panel.bars(
-            canvas,
-            edges,
-            heights,
-            color.fade(if series.len() > 1 { 0.4 } else { 0.75 }),
-        );
+        panel.bars(canvas, edges, heights, color.fade(if series.len() > 1 { 0.4 } else { 0.75 }));
     }
     if series.len() > 1 {
         for (heights, color) in series {
@@ -210,7 +181,5 @@ pub(super) fn plane_frame(
     [x, y]: [(f64, f64); 2],
 ) -> Frame {
     let [x_label, y_label] = &plane.labels;
-    Frame::new(title, Axis::linear(x), Axis::linear(y))
-        .labels(x_label, y_label)
-        .equal()
+    Frame::new(title, Axis::linear(x), Axis::linear(y)).labels(x_label, y_label).equal()
 }

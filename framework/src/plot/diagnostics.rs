@@ -27,11 +27,7 @@ struct Course {
 pub fn trajectory_diagnostics(path: &Path, view: &TrajectoryView) -> Result<()> {
     view.check()?;
     let mut legend = vec![
-        Entry::new(
-            Key::Line,
-            BLUE,
-            format!("mean of {}", counted(view.samples(), "sample")),
-        ),
+        Entry::new(Key::Line, BLUE, format!("mean of {}", counted(view.samples(), "sample"))),
         Entry::new(Key::Dashes, BLUE, "median"),
         Entry::new(Key::Area, BLUE.fade(0.2), "5–95 % of the samples"),
     ];
@@ -43,10 +39,7 @@ pub fn trajectory_diagnostics(path: &Path, view: &TrajectoryView) -> Result<()> 
     let canvas = &mut figure.canvas;
 
     let real = view.real().map(|r| stats::mean(&sorted(rms(r))));
-    let size = Course {
-        times: view.times.clone(),
-        values: view.states.iter().map(rms).collect(),
-    };
+    let size = Course { times: view.times.clone(), values: view.states.iter().map(rms).collect() };
     let panel = draw_course(
         canvas,
         cells[0],
@@ -57,22 +50,9 @@ pub fn trajectory_diagnostics(path: &Path, view: &TrajectoryView) -> Result<()> 
         real,
     )?;
     if let Some(level) = real {
-        panel.dashed(
-            canvas,
-            &[(panel.x.lo, level), (panel.x.hi, level)],
-            1.8,
-            GREY,
-        );
+        panel.dashed(canvas, &[(panel.x.lo, level), (panel.x.hi, level)], 1.8, GREY);
     }
-    draw_course(
-        canvas,
-        cells[1],
-        view,
-        &speed(view),
-        "speed",
-        "|dz/dt| between states",
-        None,
-    )?;
+    draw_course(canvas, cells[1], view, &speed(view), "speed", "|dz/dt| between states", None)?;
     draw_course(
         canvas,
         cells[2],
@@ -95,33 +75,20 @@ fn rms(points: &Points) -> Vec<f64> {
 
 fn distances(a: &Points, b: &Points) -> Vec<f64> {
     (0..a.len())
-        .map(|i| {
-            a.row(i)
-                .iter()
-                .zip(b.row(i))
-                .map(|(p, q)| (p - q).powi(2))
-                .sum::<f64>()
-                .sqrt()
-        })
+        .map(|i| a.row(i).iter().zip(b.row(i)).map(|(p, q)| (p - q).powi(2)).sum::<f64>().sqrt())
         .collect()
 }
 
 /// Distances between successive states over the time between them, at the middle of that time.
 fn speed(view: &TrajectoryView) -> Course {
-    let mut course = Course {
-        times: Vec::new(),
-        values: Vec::new(),
-    };
+    let mut course = Course { times: Vec::new(), values: Vec::new() };
     for (times, states) in view.times.windows(2).zip(view.states.windows(2)) {
         let dt = (times[1] - times[0]).abs();
         if dt > 0.0 {
             course.times.push((times[0] + times[1]) / 2.0);
-            course.values.push(
-                distances(&states[0], &states[1])
-                    .into_iter()
-                    .map(|d| d / dt)
-                    .collect(),
-            );
+            course
+                .values
+                .push(distances(&states[0], &states[1]).into_iter().map(|d| d / dt).collect());
         }
     }
     course
@@ -139,17 +106,10 @@ fn to_go(view: &TrajectoryView) -> Course {
 fn straightness(view: &TrajectoryView) -> Vec<f64> {
     let mut length = vec![0.0; view.samples()];
     for pair in view.states.windows(2) {
-        length
-            .iter_mut()
-            .zip(distances(&pair[0], &pair[1]))
-            .for_each(|(l, d)| *l += d);
+        length.iter_mut().zip(distances(&pair[0], &pair[1])).for_each(|(l, d)| *l += d);
     }
     let direct = distances(&view.states[0], &view.states[view.states.len() - 1]);
-    length
-        .iter()
-        .zip(direct)
-        .map(|(l, d)| if d > 0.0 { l / d } else { f64::NAN })
-        .collect()
+    length.iter().zip(direct).map(|(l, d)| if d > 0.0 { l / d } else { f64::NAN }).collect()
 }
 
 fn draw_course(
@@ -161,39 +121,22 @@ fn draw_course(
     y_label: &str,
     level: Option<f64>,
 ) -> Result<Panel> {
-    let spreads: Vec<Spread> = course
-        .values
-        .iter()
-        .map(|v| Spread::of(v.iter().copied()))
-        .collect();
+    let spreads: Vec<Spread> =
+        course.values.iter().map(|v| Spread::of(v.iter().copied())).collect();
     // a mean that a few samples carry off must not flatten where most samples are
     let band = sorted(spreads.iter().flat_map(|s| [s.low, s.high]));
     let most = band.last().copied().unwrap_or(1.0);
-    let seen = spreads
-        .iter()
-        .map(|s| s.mean)
-        .filter(|m| *m <= 2.0 * most)
-        .chain(band)
-        .chain(level);
+    let seen = spreads.iter().map(|s| s.mean).filter(|m| *m <= 2.0 * most).chain(band).chain(level);
     let (_, hi) = padded(robust_range(seen).map(|(_, hi)| (0.0, hi)), 0.06);
     let y = Axis::linear((0.0, hi));
-    let panel = Frame::new(title, view.time_axis(), y)
-        .labels("time t", y_label)
-        .draw(canvas, cell)?;
+    let panel =
+        Frame::new(title, view.time_axis(), y).labels("time t", y_label).draw(canvas, cell)?;
     let (low, high): (Vec<f64>, Vec<f64>) = spreads.iter().map(|s| (s.low, s.high)).unzip();
     panel.band(canvas, &course.times, &low, &high, BLUE.fade(0.2));
-    let mean: Vec<(f64, f64)> = course
-        .times
-        .iter()
-        .zip(&spreads)
-        .map(|(t, s)| (*t, s.mean))
-        .collect();
-    let median: Vec<(f64, f64)> = course
-        .times
-        .iter()
-        .zip(&spreads)
-        .map(|(t, s)| (*t, s.median))
-        .collect();
+    let mean: Vec<(f64, f64)> =
+        course.times.iter().zip(&spreads).map(|(t, s)| (*t, s.mean)).collect();
+    let median: Vec<(f64, f64)> =
+        course.times.iter().zip(&spreads).map(|(t, s)| (*t, s.median)).collect();
     panel.dashed(canvas, &median, 1.5, BLUE);
     panel.path(canvas, &mean, 2.4, BLUE);
     if mean.len() <= 40 {
@@ -203,12 +146,7 @@ fn draw_course(
             }
         });
     }
-    let broken = course
-        .values
-        .iter()
-        .flatten()
-        .filter(|v| !v.is_finite())
-        .count();
+    let broken = course.values.iter().flatten().filter(|v| !v.is_finite()).count();
     let above = panel.outside(&mean);
     let mut notes = Vec::new();
     if above > 0 {
@@ -225,18 +163,11 @@ fn draw_straightness(canvas: &mut Canvas, cell: Rect, view: &TrajectoryView) -> 
     let values = straightness(view);
     let ascending = sorted(values.iter().copied());
     // samples that start where they end have ratios without bound
-    let hi = if ascending.is_empty() {
-        1.5
-    } else {
-        quantile(&ascending, 0.98).max(1.02)
-    };
+    let hi = if ascending.is_empty() { 1.5 } else { quantile(&ascending, 0.98).max(1.02) };
     let range = (1.0 - 0.03 * (hi - 1.0), hi + 0.03 * (hi - 1.0));
     let edges = bin_edges(&ascending, (1.0, hi));
     let heights = density(ascending.iter().map(|v| v.max(1.0)), &edges);
-    let shares: Vec<f64> = heights
-        .iter()
-        .map(|d| 100.0 * d * (edges[1] - edges[0]))
-        .collect();
+    let shares: Vec<f64> = heights.iter().map(|d| 100.0 * d * (edges[1] - edges[0])).collect();
     let top = shares.iter().copied().fold(0.0, f64::max);
     let top = if top > 0.0 { top } else { 1.0 };
     let frame = Frame::new(
@@ -244,22 +175,14 @@ fn draw_straightness(canvas: &mut Canvas, cell: Rect, view: &TrajectoryView) -> 
         Axis::linear(range),
         Axis::linear((0.0, 1.12 * top)),
     )
-    .labels(
-        "path length / distance between its ends (1 = straight)",
-        "share of samples (%)",
-    );
+    .labels("path length / distance between its ends (1 = straight)", "share of samples (%)");
     let panel = frame.draw(canvas, cell)?;
     panel.bars(canvas, &edges, &shares, BLUE.fade(0.75));
     panel.path(canvas, &[(1.0, 0.0), (1.0, 1.12 * top)], 1.6, INK);
     let median = quantile(&ascending, 0.5);
     let mut notes = Vec::new();
     if median.is_finite() {
-        panel.path(
-            canvas,
-            &[(median, 0.0), (median, 1.12 * top)],
-            2.2,
-            VERMILION,
-        );
+        panel.path(canvas, &[(median, 0.0), (median, 1.12 * top)], 2.2, VERMILION);
         notes.push(format!("median {} (orange line)", fixed(median, 3)));
     }
     let outside = ascending.iter().filter(|v| **v > hi).count();
@@ -267,10 +190,7 @@ fn draw_straightness(canvas: &mut Canvas, cell: Rect, view: &TrajectoryView) -> 
         notes.push(format!("{} outside", counted(outside, "sample")));
     }
     if ascending.len() < values.len() {
-        notes.push(format!(
-            "{} without a path",
-            counted(values.len() - ascending.len(), "sample")
-        ));
+        notes.push(format!("{} without a path", counted(values.len() - ascending.len(), "sample")));
     }
     panel.notes(canvas, &notes)
 }

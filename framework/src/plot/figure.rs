@@ -36,11 +36,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub fn new(key: Key, color: Color, text: impl Into<String>) -> Self {
-        Entry {
-            key,
-            color,
-            text: text.into(),
-        }
+        Entry { key, color, text: text.into() }
     }
 }
 
@@ -75,13 +71,7 @@ impl Figure {
         }
         base -= 4.0;
         for line in &subtitles {
-            write(
-                &mut canvas,
-                line,
-                (MARGIN, base),
-                Align::Start,
-                subtitle_font,
-            )?;
+            write(&mut canvas, line, (MARGIN, base), Align::Start, subtitle_font)?;
             base += 24.0;
         }
         for (i, row) in rows.iter().enumerate() {
@@ -113,13 +103,7 @@ fn legend_rows(legend: &[Entry]) -> Result<Vec<Vec<(f64, Entry)>>> {
             x = MARGIN;
         }
         if let Some(row) = rows.last_mut() {
-            row.push((
-                x,
-                Entry {
-                    text,
-                    ..entry.clone()
-                },
-            ));
+            row.push((x, Entry { text, ..entry.clone() }));
         }
         x += width;
     }
@@ -138,13 +122,7 @@ fn draw_legend_row(canvas: &mut Canvas, row: &[(f64, Entry)], y: f64) -> Result<
             Key::Area => canvas.fill(Rect::new(*x, y - 7.0, x + KEY_WIDTH, y + 7.0), *color),
         }
         let font = legend_font();
-        write(
-            canvas,
-            text,
-            (x + KEY_WIDTH + 8.0, y + font.cap() / 2.0),
-            Align::Start,
-            font,
-        )?;
+        write(canvas, text, (x + KEY_WIDTH + 8.0, y + font.cap() / 2.0), Align::Start, font)?;
     }
     Ok(())
 }
@@ -176,13 +154,7 @@ pub(super) fn color_scale(
     for share in [0.0, 0.5, 1.0] {
         let value = range.0 + share * (range.1 - range.0);
         let base = bar.y1 - share * (bar.height() - font.cap());
-        write(
-            canvas,
-            &short(value),
-            (bar.x1 + 6.0, base),
-            Align::Start,
-            font,
-        )?;
+        write(canvas, &short(value), (bar.x1 + 6.0, base), Align::Start, font)?;
     }
     let font = Font::regular(style::LABEL, INK);
     let text = font.fit(label, 90.0)?;

@@ -77,11 +77,7 @@ impl Frame {
         let usual = if outer.width() > 400.0 { 40.0 } else { 0.0 };
         let mut widest = usual;
         for _ in 0..2 {
-            let label = if self.y_label.is_empty() {
-                4.0
-            } else {
-                style::LABEL + 12.0
-            };
+            let label = if self.y_label.is_empty() { 4.0 } else { style::LABEL + 12.0 };
             plot.x0 = (outer.x0 + label + if self.hide_y { 0.0 } else { widest + 9.0 }).round();
             if self.equal {
                 let ranges = equal_aspect((x.lo, x.hi), (y.lo, y.hi), plot.width(), plot.height());
@@ -131,28 +127,14 @@ impl Frame {
         let label_font = Font::regular(style::LABEL, INK);
         if !self.x_label.is_empty() {
             let text = label_font.fit(&self.x_label, outer.width())?;
-            let middle = within(
-                (plot.x0 + plot.x1) / 2.0,
-                label_font.width(&text)?,
-                outer.x0,
-                outer.x1,
-            );
-            write(
-                canvas,
-                &text,
-                (middle, plot.y1 + 45.0),
-                Align::Middle,
-                label_font,
-            )?;
+            let middle =
+                within((plot.x0 + plot.x1) / 2.0, label_font.width(&text)?, outer.x0, outer.x1);
+            write(canvas, &text, (middle, plot.y1 + 45.0), Align::Middle, label_font)?;
         }
         if !self.y_label.is_empty() {
             let text = label_font.fit(&self.y_label, outer.height())?;
-            let middle = within(
-                (plot.y0 + plot.y1) / 2.0,
-                label_font.width(&text)?,
-                outer.y0,
-                outer.y1,
-            );
+            let middle =
+                within((plot.y0 + plot.y1) / 2.0, label_font.width(&text)?, outer.y0, outer.y1);
             write_up(
                 canvas,
                 &text,
@@ -188,9 +170,7 @@ mod tests {
         let frame = Frame::new("t", Axis::linear((-1.0, 2.0)), Axis::linear((-0.5, 1.0)))
             .labels("x", "y")
             .equal();
-        let panel = frame
-            .draw(&mut canvas, Rect::new(10.0, 10.0, 490.0, 390.0))
-            .unwrap();
+        let panel = frame.draw(&mut canvas, Rect::new(10.0, 10.0, 490.0, 390.0)).unwrap();
         let across = panel.px(1.0) - panel.px(0.0);
         let up = panel.py(0.0) - panel.py(1.0);
         assert!((across - up).abs() < 1e-9, "{across} {up}");
@@ -200,9 +180,6 @@ mod tests {
                 && panel.y.contains(-0.5)
                 && panel.y.contains(1.0)
         );
-        assert_eq!(
-            panel.outside(&[(0.0, 0.0), (99.0, 0.0), (f64::NAN, 0.0)]),
-            1
-        );
+        assert_eq!(panel.outside(&[(0.0, 0.0), (99.0, 0.0), (f64::NAN, 0.0)]), 1);
     }
 }

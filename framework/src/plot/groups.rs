@@ -38,9 +38,7 @@ impl<'a> Groups<'a> {
 
     /// The colour of point `i`; blue where there are no labels.
     pub fn color_of(&self, labels: Option<&[usize]>, i: usize) -> Color {
-        labels
-            .and_then(|l| l.get(i))
-            .map_or(BLUE, |l| self.color(*l))
+        labels.and_then(|l| l.get(i)).map_or(BLUE, |l| self.color(*l))
     }
 
     /// What the colours mean: every label, or the first, middle and last of many.
@@ -54,16 +52,10 @@ impl<'a> Groups<'a> {
         let Some(last) = self.used.len().checked_sub(1) else {
             return Vec::new();
         };
-        let mut entries: Vec<Entry> = [0, last / 2, last]
-            .iter()
-            .map(|i| entry(&self.used[*i]))
-            .collect();
+        let mut entries: Vec<Entry> =
+            [0, last / 2, last].iter().map(|i| entry(&self.used[*i])).collect();
         if let Some(first) = entries.first_mut() {
-            first.text = format!(
-                "{} labels, from {}",
-                style::count(self.used.len()),
-                first.text
-            );
+            first.text = format!("{} labels, from {}", style::count(self.used.len()), first.text);
         }
         if let Some(last) = entries.last_mut() {
             last.text = format!("to {}", last.text);

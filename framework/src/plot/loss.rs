@@ -37,11 +37,7 @@ type Curve = Vec<(f64, f64)>;
 
 impl Term {
     fn curve(values: &[Option<f64>]) -> Curve {
-        values
-            .iter()
-            .enumerate()
-            .filter_map(|(i, v)| Some((i as f64 + 1.0, (*v)?)))
-            .collect()
+        values.iter().enumerate().filter_map(|(i, v)| Some((i as f64 + 1.0, (*v)?))).collect()
     }
 
     fn values(&self) -> impl Iterator<Item = f64> {
@@ -67,11 +63,7 @@ pub fn loss_trends(path: &Path, view: &LossTrends) -> Result<()> {
             "loss trends: nothing to draw, no term has a finite value other than zero",
         ));
     }
-    let epochs = busy
-        .iter()
-        .map(|t| t.train.len().max(t.val.len()))
-        .max()
-        .unwrap_or(1);
+    let epochs = busy.iter().map(|t| t.train.len().max(t.val.len())).max().unwrap_or(1);
     let has_val = busy.iter().any(|t| t.val.iter().any(Option::is_some));
     let mut subtitle = counted(epochs, "epoch");
     if !idle.is_empty() {
@@ -91,12 +83,8 @@ pub fn loss_trends(path: &Path, view: &LossTrends) -> Result<()> {
     };
     let height = if columns == 3 { 350.0 } else { 430.0 };
     let gap = 26.0;
-    let mut figure = Figure::new(
-        &view.title,
-        &subtitle,
-        &legend,
-        rows as f64 * (height + gap) - gap,
-    )?;
+    let mut figure =
+        Figure::new(&view.title, &subtitle, &legend, rows as f64 * (height + gap) - gap)?;
     let cells = figure.body.cells(columns, rows, 30.0, gap);
     for (i, (term, cell)) in busy.iter().zip(&cells).enumerate() {
         let last_row = i + columns >= busy.len();
@@ -114,60 +102,36 @@ fn draw_term(
 ) -> Result<()> {
     let (train, val) = (Term::curve(&term.train), Term::curve(&term.val));
     let all = sorted(term.values());
-    let (least, most) = (
-        all.first().copied().unwrap_or(0.0),
-        all.last().copied().unwrap_or(1.0),
-    );
+    let (least, most) = (all.first().copied().unwrap_or(0.0), all.last().copied().unwrap_or(1.0));
     let log = least > 0.0 && most / least > 10.0;
     let y = if log {
         let (lo, hi) = padded(robust_range(all.iter().map(|v| v.ln())), 0.05);
         Axis::log((lo.exp(), hi.exp()))
     } else {
-        Axis::linear(padded(
-            robust_range(all),
-            if epochs == 1 { 0.4 } else { 0.06 },
-        ))
+        Axis::linear(padded(robust_range(all), if epochs == 1 { 0.4 } else { 0.06 }))
     };
     // epochs start at 1, so that 0 stays out of the picture
     let margin = (epochs as f64 - 1.0) * 0.02;
-    let x = Axis::counting((
-        1.0 - margin.clamp(0.3, 0.9),
-        epochs as f64 + margin.max(0.3),
-    ));
+    let x = Axis::counting((1.0 - margin.clamp(0.3, 0.9), epochs as f64 + margin.max(0.3)));
     let y_label = if log { "loss (log scale)" } else { "loss" };
     let x_label = if last_row { "epoch" } else { "" };
     let mut frame = Frame::new(&term.name, x, y).labels(x_label, y_label);
     // panels of a row above keep the plot as tall as those of the last row
-    frame.x_label = if x_label.is_empty() {
-        " ".to_owned()
-    } else {
-        frame.x_label
-    };
+    frame.x_label = if x_label.is_empty() { " ".to_owned() } else { frame.x_label };
     let panel = frame.draw(canvas, cell)?;
 
     draw_curve(canvas, &panel, &train, epochs, BLUE);
     draw_curve(canvas, &panel, &val, epochs, VERMILION);
     let mut notes = Vec::new();
-    let best = val
-        .iter()
-        .filter(|p| p.1.is_finite())
-        .min_by(|a, b| a.1.total_cmp(&b.1));
+    let best = val.iter().filter(|p| p.1.is_finite()).min_by(|a, b| a.1.total_cmp(&b.1));
     if let Some(best) = best {
         let at = panel.at(*best);
         canvas.dot(at, 6.5, PAPER);
         canvas.ring(at, 5.5, 2.2, VERMILION);
         canvas.dot(at, 2.2, VERMILION);
-        notes.push(format!(
-            "best validation {} at epoch {}",
-            number(best.1, 4),
-            best.0
-        ));
+        notes.push(format!("best validation {} at epoch {}", number(best.1, 4), best.0));
     } else if let Some(last) = train.iter().rev().find(|p| p.1.is_finite()) {
-        notes.push(format!(
-            "training {} at epoch {}",
-            number(last.1, 4),
-            last.0
-        ));
+        notes.push(format!("training {} at epoch {}", number(last.1, 4), last.0));
     }
     let curves = [train, val].concat();
     let outside = panel.outside(&curves);
@@ -184,10 +148,7 @@ fn draw_term(
 /// A line, broken where a value is not finite; with markers where epochs are few or stand alone.
 fn draw_curve(canvas: &mut Canvas, panel: &Panel, curve: &Curve, epochs: usize, color: Color) {
     panel.path(canvas, curve, 2.2, color);
-    let finite = |i: Option<usize>| {
-        i.and_then(|i| curve.get(i))
-            .is_some_and(|p| p.1.is_finite())
-    };
+    let finite = |i: Option<usize>| i.and_then(|i| curve.get(i)).is_some_and(|p| p.1.is_finite());
     for (i, point) in curve.iter().enumerate() {
         let alone = !finite(i.checked_sub(1)) && !finite(Some(i + 1));
         if alone || epochs <= 25 || curve.len() <= 12 {

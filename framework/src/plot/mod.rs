@@ -87,9 +87,7 @@ impl Points {
     fn check(&self, what: &str) -> Result<()> {
         if self.dim == 0 || !self.values.len().is_multiple_of(self.dim) {
             let (len, dim) = (self.values.len(), self.dim);
-            return Err(Error::runtime(format!(
-                "{what}: {len} values are not rows of {dim}"
-            )));
+            return Err(Error::runtime(format!("{what}: {len} values are not rows of {dim}")));
         }
         if !self.values.iter().any(|v| stats::usable(*v)) {
             return Err(Error::runtime(format!(

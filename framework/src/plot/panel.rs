@@ -57,9 +57,7 @@ impl Panel {
     /// How many of the points are finite and lie outside the axes.
     pub fn outside(&self, points: &[(f64, f64)]) -> usize {
         let finite = points.iter().filter(|p| p.0.is_finite() && p.1.is_finite());
-        finite
-            .filter(|p| !(self.x.contains(p.0) && self.y.contains(p.1)))
-            .count()
+        finite.filter(|p| !(self.x.contains(p.0) && self.y.contains(p.1))).count()
     }
 
     /// Draws dots in a mixed order, so that no colour hides another.
@@ -84,17 +82,13 @@ impl Panel {
 
     pub fn dashed(&self, canvas: &mut Canvas, points: &[(f64, f64)], width: f64, color: Color) {
         let pixels: Vec<_> = points.iter().map(|p| self.at(*p)).collect();
-        canvas.clipped(self.plot, |canvas| {
-            canvas.dashes(&pixels, width, 7.0, 5.0, color)
-        });
+        canvas.clipped(self.plot, |canvas| canvas.dashes(&pixels, width, 7.0, 5.0, color));
     }
 
     pub fn band(&self, canvas: &mut Canvas, xs: &[f64], low: &[f64], high: &[f64], color: Color) {
         let px: Vec<_> = xs.iter().map(|x| self.px(*x)).collect();
         let map = |ys: &[f64]| ys.iter().map(|y| self.py(*y)).collect::<Vec<_>>();
-        canvas.clipped(self.plot, |canvas| {
-            canvas.band(&px, &map(low), &map(high), color)
-        });
+        canvas.clipped(self.plot, |canvas| canvas.band(&px, &map(low), &map(high), color));
     }
 
     /// Bars from zero, one a bin, with thin gaps.
@@ -103,10 +97,7 @@ impl Panel {
             for (edge, height) in edges.windows(2).zip(heights) {
                 let (x0, x1) = (self.px(edge[0]), self.px(edge[1]));
                 let gap = if x1 - x0 > 6.0 { 0.5 } else { 0.0 };
-                canvas.fill(
-                    Rect::new(x0 + gap, self.py(*height), x1 - gap, self.plot.y1),
-                    color,
-                );
+                canvas.fill(Rect::new(x0 + gap, self.py(*height), x1 - gap, self.plot.y1), color);
             }
         });
     }
@@ -140,11 +131,7 @@ impl Panel {
 
     /// Remarks in the panel's lower right corner.
     pub fn notes_below(&self, canvas: &mut Canvas, notes: &[String]) -> Result<()> {
-        self.notes_from(
-            canvas,
-            notes,
-            self.plot.y1 + 9.0 - 19.0 * notes.len() as f64,
-        )
+        self.notes_from(canvas, notes, self.plot.y1 + 9.0 - 19.0 * notes.len() as f64)
     }
 
     fn notes_from(&self, canvas: &mut Canvas, notes: &[String], first: f64) -> Result<()> {
@@ -152,12 +139,8 @@ impl Panel {
         for (i, note) in notes.iter().enumerate() {
             let text = font.fit(note, self.plot.width() - 20.0)?;
             let (base, right) = (first + 19.0 * i as f64, self.plot.x1 - 9.0);
-            let veil = Rect::new(
-                right - font.width(&text)? - 4.0,
-                base - 13.5,
-                right + 4.0,
-                base + 4.5,
-            );
+            let veil =
+                Rect::new(right - font.width(&text)? - 4.0, base - 13.5, right + 4.0, base + 4.5);
             canvas.fill(veil, PAPER.fade(0.82));
             write(canvas, &text, (right, base), Align::End, font)?;
         }
@@ -172,10 +155,7 @@ impl Panel {
     /// The remarks of [`Panel::note_missing`].
     pub fn missing(&self, points: &[(f64, f64)]) -> Vec<String> {
         let outside = self.outside(points);
-        let broken = points
-            .iter()
-            .filter(|p| !(p.0.is_finite() && p.1.is_finite()))
-            .count();
+        let broken = points.iter().filter(|p| !(p.0.is_finite() && p.1.is_finite())).count();
         let mut notes = Vec::new();
         if outside > 0 {
             notes.push(format!("{} outside", counted(outside, "point")));
@@ -189,7 +169,5 @@ impl Panel {
 
 /// The first coordinate of every point.
 pub(super) fn first_coordinate(points: &Points) -> Vec<f64> {
-    (0..points.len())
-        .map(|i| points.row(i).first().copied().unwrap_or(f64::NAN))
-        .collect()
+    (0..points.len()).map(|i| points.row(i).first().copied().unwrap_or(f64::NAN)).collect()
 }

@@ -31,20 +31,11 @@ impl<'a> Drawing<'a> {
     pub fn new(view: &'a TrajectoryView) -> Self {
         let groups = Groups::of(view.labels.iter().flatten(), &view.label_names);
         let labels = view.labels.as_deref().filter(|_| groups.distinct());
-        Drawing {
-            view,
-            groups,
-            labels,
-            chosen: thinned(view.samples(), PATHS),
-        }
+        Drawing { view, groups, labels, chosen: thinned(view.samples(), PATHS) }
     }
 
     fn start_color(&self) -> Color {
-        if self.labels.is_some() {
-            SOFT_INK
-        } else {
-            VERMILION
-        }
+        if self.labels.is_some() { SOFT_INK } else { VERMILION }
     }
 
     fn path_color(&self, i: usize) -> Color {
@@ -114,17 +105,13 @@ impl<'a> Drawing<'a> {
         let view = self.view;
         let end = &view.states[view.states.len() - 1];
         let plane = Plane::of(view.real().unwrap_or(end), "z");
-        let real = view
-            .real()
-            .map(|r| plane.flatten(&r.select(&thinned(r.len(), CLOUD))));
+        let real = view.real().map(|r| plane.flatten(&r.select(&thinned(r.len(), CLOUD))));
         let states: Vec<Vec<(f64, f64)>> = view.states.iter().map(|s| plane.flatten(s)).collect();
 
         let mut seen: Vec<(f64, f64)> = states.iter().flatten().copied().collect();
         seen.extend(real.iter().flatten());
         let ranges = flat_ranges(&seen);
-        let on_paths = states
-            .iter()
-            .flat_map(|s| self.chosen.iter().map(|i| s[*i]));
+        let on_paths = states.iter().flat_map(|s| self.chosen.iter().map(|i| s[*i]));
         let near: Vec<(f64, f64)> = on_paths.chain(real.iter().flatten().copied()).collect();
         let left_width = 0.41 * INNER;
         let frame = plane_frame("paths", &plane, flat_ranges(&near));
@@ -132,22 +119,11 @@ impl<'a> Drawing<'a> {
         let mut figure = Figure::new(&view.title, &view.subtitle, &self.legend(), height)?;
         let (body, canvas) = (figure.body, &mut figure.canvas);
 
-        let panel = frame.draw(
-            canvas,
-            Rect {
-                x1: body.x0 + left_width,
-                ..body
-            },
-        )?;
-        panel.dots(canvas, real.as_deref().unwrap_or(&[]), (2.6, 0.55), |_| {
-            PALE
-        });
+        let panel = frame.draw(canvas, Rect { x1: body.x0 + left_width, ..body })?;
+        panel.dots(canvas, real.as_deref().unwrap_or(&[]), (2.6, 0.55), |_| PALE);
         self.paths(canvas, &panel, |i| states.iter().map(|s| s[i]).collect());
-        let drawn: Vec<(f64, f64)> = self
-            .chosen
-            .iter()
-            .map(|i| states[states.len() - 1][*i])
-            .collect();
+        let drawn: Vec<(f64, f64)> =
+            self.chosen.iter().map(|i| states[states.len() - 1][*i]).collect();
         let ends = panel
             .missing(&drawn)
             .into_iter()
@@ -155,11 +131,7 @@ impl<'a> Drawing<'a> {
             .collect::<Vec<_>>();
         panel.notes(canvas, &ends)?;
 
-        let cells = Rect {
-            x0: body.x0 + left_width + 28.0,
-            ..body
-        }
-        .cells(3, 2, 8.0, 6.0);
+        let cells = Rect { x0: body.x0 + left_width + 28.0, ..body }.cells(3, 2, 8.0, 6.0);
         let moments = view.moments();
         let shown = thinned(view.samples(), CLOUD);
         for (moment, cell) in moments.iter().zip(cells) {
@@ -183,28 +155,17 @@ impl<'a> Drawing<'a> {
         let range = coordinate_range(view.states.iter().chain(view.real()), 0);
         let mut figure = Figure::new(&view.title, &view.subtitle, &self.legend(), 860.0)?;
         let (body, canvas) = (figure.body, &mut figure.canvas);
-        let upper = Rect {
-            y1: body.y0 + 540.0,
-            x1: body.x1 - 190.0,
-            ..body
-        };
+        let upper = Rect { y1: body.y0 + 540.0, x1: body.x1 - 190.0, ..body };
         let frame =
             Frame::new("paths", view.time_axis(), Axis::linear(range)).labels("time t", "state z");
         let panel = frame.draw(canvas, upper)?;
         let last = &view.states[view.states.len() - 1];
         self.paths(canvas, &panel, |i| {
-            view.times
-                .iter()
-                .zip(&view.states)
-                .map(|(t, s)| (*t, s.row(i)[0]))
-                .collect()
+            view.times.iter().zip(&view.states).map(|(t, s)| (*t, s.row(i)[0])).collect()
         });
         panel.note_missing(
             canvas,
-            &last
-                .column(0)
-                .map(|z| (view.end_time(), z))
-                .collect::<Vec<_>>(),
+            &last.column(0).map(|z| (view.end_time(), z)).collect::<Vec<_>>(),
         )?;
 
         // beside the end of the paths: where they arrive and where real data lie
@@ -212,46 +173,22 @@ impl<'a> Drawing<'a> {
         let edges = bin_edges(&sorted(reference.column(0)), range);
         let real = view.real().map(|r| density(r.column(0), &edges));
         let end = density(last.column(0), &edges);
-        let top = end
-            .iter()
-            .chain(real.iter().flatten())
-            .copied()
-            .fold(1e-12, f64::max);
-        let side = Rect::new(
-            panel.plot.x1 + 12.0,
-            panel.plot.y0,
-            body.x1 - 8.0,
-            panel.plot.y1,
-        );
-        for (heights, color) in real
-            .iter()
-            .map(|r| (r, PALE))
-            .chain([(&end, BLUE.fade(0.6))])
-        {
+        let top = end.iter().chain(real.iter().flatten()).copied().fold(1e-12, f64::max);
+        let side = Rect::new(panel.plot.x1 + 12.0, panel.plot.y0, body.x1 - 8.0, panel.plot.y1);
+        for (heights, color) in real.iter().map(|r| (r, PALE)).chain([(&end, BLUE.fade(0.6))]) {
             for (edge, height) in edges.windows(2).zip(heights) {
                 let (y0, y1) = (panel.py(edge[1]), panel.py(edge[0]));
                 canvas.fill(
-                    Rect::new(
-                        side.x0,
-                        y0 + 0.5,
-                        side.x0 + height / top * side.width(),
-                        y1 - 0.5,
-                    ),
+                    Rect::new(side.x0, y0 + 0.5, side.x0 + height / top * side.width(), y1 - 0.5),
                     color,
                 );
             }
         }
 
-        let lower = Rect {
-            y0: body.y0 + 560.0,
-            ..body
-        }
-        .cells(MOMENTS, 1, 8.0, 0.0);
+        let lower = Rect { y0: body.y0 + 560.0, ..body }.cells(MOMENTS, 1, 8.0, 0.0);
         let moments = view.moments();
-        let heights: Vec<Vec<f64>> = moments
-            .iter()
-            .map(|m| density(view.states[*m].column(0), &edges))
-            .collect();
+        let heights: Vec<Vec<f64>> =
+            moments.iter().map(|m| density(view.states[*m].column(0), &edges)).collect();
         let top = heights.iter().flatten().copied().fold(top, f64::max);
         for ((moment, heights), cell) in moments.iter().zip(&heights).zip(lower) {
             let title = format!("t = {}", short(view.times[*moment]));

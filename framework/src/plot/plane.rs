@@ -40,12 +40,8 @@ impl Plane {
             let mut out = [vec![0.0; d], vec![0.0; d]];
             for row in &rows {
                 for (axis, sum) in axes.iter().zip(out.iter_mut()) {
-                    let along: f64 = row
-                        .iter()
-                        .zip(&centre)
-                        .zip(axis)
-                        .map(|((v, m), a)| (v - m) * a)
-                        .sum();
+                    let along: f64 =
+                        row.iter().zip(&centre).zip(axis).map(|((v, m), a)| (v - m) * a).sum();
                     sum.iter_mut()
                         .zip(*row)
                         .zip(&centre)
@@ -54,17 +50,11 @@ impl Plane {
             }
             out
         };
-        let total: f64 = rows
-            .iter()
-            .flat_map(|r| r.iter().zip(&centre))
-            .map(|(v, m)| (v - m).powi(2) / n)
-            .sum();
+        let total: f64 =
+            rows.iter().flat_map(|r| r.iter().zip(&centre)).map(|(v, m)| (v - m).powi(2) / n).sum();
         // orthogonal iteration from a fixed start
-        let mut axes = [0.7, 1.9].map(|f| {
-            (0..d)
-                .map(|i| (f * (i as f64 + 1.0)).sin())
-                .collect::<Vec<f64>>()
-        });
+        let mut axes =
+            [0.7, 1.9].map(|f| (0..d).map(|i| (f * (i as f64 + 1.0)).sin()).collect::<Vec<f64>>());
         orthonormalise(&mut axes);
         for _ in 0..60 {
             axes = spread_along(&axes);
@@ -73,46 +63,27 @@ impl Plane {
         let spread = spread_along(&axes);
         let share = |i: usize| {
             let along: f64 = spread[i].iter().zip(&axes[i]).map(|(s, a)| s * a).sum();
-            if total > 0.0 {
-                100.0 * along / total
-            } else {
-                0.0
-            }
+            if total > 0.0 { 100.0 * along / total } else { 0.0 }
         };
         let labels = [0, 1].map(|i| {
-            format!(
-                "principal component {} ({} % of variance)",
-                i + 1,
-                fixed(share(i), 0)
-            )
+            format!("principal component {} ({} % of variance)", i + 1, fixed(share(i), 0))
         });
-        Plane {
-            mean: centre,
-            axes: Some(axes),
-            labels,
-        }
+        Plane { mean: centre, axes: Some(axes), labels }
     }
 
     /// Where the points lie in the plane.
     pub fn flatten(&self, points: &Points) -> Vec<(f64, f64)> {
-        (0..points.len())
-            .map(|i| self.place(points.row(i)))
-            .collect()
+        (0..points.len()).map(|i| self.place(points.row(i))).collect()
     }
 
     fn place(&self, row: &[f64]) -> (f64, f64) {
         match &self.axes {
-            None => (
-                row.first().copied().unwrap_or(f64::NAN),
-                row.get(1).copied().unwrap_or(f64::NAN),
-            ),
+            None => {
+                (row.first().copied().unwrap_or(f64::NAN), row.get(1).copied().unwrap_or(f64::NAN))
+            }
             Some(axes) => {
                 let along = |axis: &[f64]| {
-                    row.iter()
-                        .zip(&self.mean)
-                        .zip(axis)
-                        .map(|((v, m), a)| (v - m) * a)
-                        .sum()
+                    row.iter().zip(&self.mean).zip(axis).map(|((v, m), a)| (v - m) * a).sum()
                 };
                 (along(&axes[0]), along(&axes[1]))
             }
@@ -124,17 +95,12 @@ fn orthonormalise(axes: &mut [Vec<f64>; 2]) {
     let [first, second] = axes;
     normalise(first);
     let along: f64 = first.iter().zip(second.iter()).map(|(a, b)| a * b).sum();
-    second
-        .iter_mut()
-        .zip(first.iter())
-        .for_each(|(b, a)| *b -= along * a);
+    second.iter_mut().zip(first.iter()).for_each(|(b, a)| *b -= along * a);
     normalise(second);
     // which way an axis points is arbitrary: its largest part is made positive
     for axis in [first, second] {
-        let largest = axis
-            .iter()
-            .copied()
-            .fold(0.0, |m: f64, v| if v.abs() > m.abs() { v } else { m });
+        let largest =
+            axis.iter().copied().fold(0.0, |m: f64, v| if v.abs() > m.abs() { v } else { m });
         if largest < 0.0 {
             axis.iter_mut().for_each(|v| *v = -*v);
         }
@@ -156,10 +122,7 @@ mod tests {
     fn principal_components_find_the_long_directions() {
         let values: Vec<f64> = (0..200)
             .flat_map(|i| {
-                let (a, b) = (
-                    (f64::from(i) * 0.37).sin() * 5.0,
-                    (f64::from(i) * 1.71).sin() * 2.0,
-                );
+                let (a, b) = ((f64::from(i) * 0.37).sin() * 5.0, (f64::from(i) * 1.71).sin() * 2.0);
                 [a, 0.01 * b, a, b]
             })
             .collect();

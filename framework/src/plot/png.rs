@@ -26,9 +26,7 @@ pub(super) fn save(canvas: &Canvas, path: &Path) -> Result<()> {
         .map_err(|e| failed(&e))?;
     {
         let mut encoder = BitMapBackend::new(file.path(), size);
-        encoder
-            .blit_bitmap((0, 0), size, &canvas.to_rgb())
-            .map_err(|e| failed(&e))?;
+        encoder.blit_bitmap((0, 0), size, &canvas.to_rgb()).map_err(|e| failed(&e))?;
         encoder.present().map_err(|e| failed(&e))?;
     }
     allow_reading(file.as_file(), &failed)?;
@@ -45,8 +43,7 @@ pub(super) fn save(canvas: &Canvas, path: &Path) -> Result<()> {
 #[cfg(unix)]
 fn allow_reading(file: &File, failed: &dyn Fn(&dyn std::fmt::Display) -> Error) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-        .map_err(|e| failed(&e))
+    file.set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(|e| failed(&e))
 }
 
 #[cfg(not(unix))]
@@ -65,10 +62,8 @@ mod tests {
         let path = folder.path().join("picture.png");
         save(&Canvas::new(30, 20, PAPER), &path).unwrap();
         save(&Canvas::new(40, 20, PAPER), &path).unwrap();
-        let names: Vec<_> = std::fs::read_dir(folder.path())
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
+        let names: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["picture.png"]);
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
@@ -78,11 +73,8 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let e = save(
-            &Canvas::new(3, 2, PAPER),
-            &folder.path().join("nowhere/picture.png"),
-        )
-        .unwrap_err();
+        let e = save(&Canvas::new(3, 2, PAPER), &folder.path().join("nowhere/picture.png"))
+            .unwrap_err();
         assert!(e.to_string().contains("nowhere"), "{e}");
     }
 }

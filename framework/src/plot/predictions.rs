@@ -51,25 +51,17 @@ pub enum Predicted {
 /// the errors marked where x has two dimensions; for numbers predicted against true for up to four outputs.
 pub fn predictions(path: &Path, view: &PredictionView) -> Result<()> {
     match &view.predicted {
-        Predicted::Classes {
-            truth,
-            predicted,
-            names,
-        } => confusion::classes(path, view, truth, predicted, names),
-        Predicted::Values {
-            truth,
-            predicted,
-            names,
-        } => values(path, view, truth, predicted, names),
+        Predicted::Classes { truth, predicted, names } => {
+            confusion::classes(path, view, truth, predicted, names)
+        }
+        Predicted::Values { truth, predicted, names } => {
+            values(path, view, truth, predicted, names)
+        }
     }
 }
 
 pub(super) fn with_remark(subtitle: &str, remark: String) -> String {
-    if subtitle.is_empty() {
-        remark
-    } else {
-        format!("{subtitle}; {remark}")
-    }
+    if subtitle.is_empty() { remark } else { format!("{subtitle}; {remark}") }
 }
 
 fn values(
@@ -91,36 +83,21 @@ fn values(
     if truth.dim > outputs {
         subtitle += &format!("; outputs 1 to {outputs} of {}", truth.dim);
     }
-    let legend = [
-        Entry::new(Key::Dashes, INK, "perfect prediction"),
-        Entry::new(Key::Dot, BLUE, "points"),
-    ];
+    let legend =
+        [Entry::new(Key::Dashes, INK, "perfect prediction"), Entry::new(Key::Dot, BLUE, "points")];
     let (columns, rows) = if outputs <= 2 { (outputs, 1) } else { (2, 2) };
     let side = if columns == 1 { 700.0 } else { 640.0 };
-    let mut figure = Figure::new(
-        &view.title,
-        &subtitle,
-        &legend,
-        rows as f64 * (side + 16.0) - 16.0,
-    )?;
+    let mut figure =
+        Figure::new(&view.title, &subtitle, &legend, rows as f64 * (side + 16.0) - 16.0)?;
     let shown = thinned(truth.len(), MOST_POINTS);
-    for (j, mut cell) in figure
-        .body
-        .cells(columns, rows, 30.0, 16.0)
-        .into_iter()
-        .enumerate()
-        .take(outputs)
+    for (j, mut cell) in
+        figure.body.cells(columns, rows, 30.0, 16.0).into_iter().enumerate().take(outputs)
     {
         let pairs: Vec<(f64, f64)> = truth.column(j).zip(predicted.column(j)).collect();
-        let both = union(
-            robust_range(pairs.iter().map(|p| p.0)),
-            robust_range(pairs.iter().map(|p| p.1)),
-        );
+        let both =
+            union(robust_range(pairs.iter().map(|p| p.0)), robust_range(pairs.iter().map(|p| p.1)));
         let range = padded(both, 0.04);
-        let name = names
-            .get(j)
-            .cloned()
-            .unwrap_or_else(|| format!("output {}", j + 1));
+        let name = names.get(j).cloned().unwrap_or_else(|| format!("output {}", j + 1));
         let title = match r_squared(&pairs) {
             Some(r2) if r2 > -10.0 => format!("{name}: R² = {}", fixed(r2, 3)),
             Some(r2) => format!("{name}: R² = {}", style::number(r2, 3)),
@@ -135,23 +112,10 @@ fn values(
             .labels("true", "predicted")
             .equal();
         let panel = frame.draw(&mut figure.canvas, cell)?;
-        let ends = (
-            range.0 - 10.0 * (range.1 - range.0),
-            range.1 + 10.0 * (range.1 - range.0),
-        );
+        let ends = (range.0 - 10.0 * (range.1 - range.0), range.1 + 10.0 * (range.1 - range.0));
         let drawn: Vec<(f64, f64)> = shown.iter().map(|i| pairs[*i]).collect();
-        panel.dots(
-            &mut figure.canvas,
-            &drawn,
-            style::point(drawn.len()),
-            |_| BLUE,
-        );
-        panel.dashed(
-            &mut figure.canvas,
-            &[(ends.0, ends.0), (ends.1, ends.1)],
-            1.6,
-            INK,
-        );
+        panel.dots(&mut figure.canvas, &drawn, style::point(drawn.len()), |_| BLUE);
+        panel.dashed(&mut figure.canvas, &[(ends.0, ends.0), (ends.1, ends.1)], 1.6, INK);
         // the upper right corner belongs to the identity
         panel.notes_below(&mut figure.canvas, &panel.missing(&pairs))?;
     }
@@ -160,10 +124,7 @@ fn values(
 
 /// The share of the truth's variance that is explained, over pairs (true, predicted) that are finite.
 fn r_squared(pairs: &[(f64, f64)]) -> Option<f64> {
-    let pairs: Vec<_> = pairs
-        .iter()
-        .filter(|p| p.0.is_finite() && p.1.is_finite())
-        .collect();
+    let pairs: Vec<_> = pairs.iter().filter(|p| p.0.is_finite() && p.1.is_finite()).collect();
     let mean = pairs.iter().map(|p| p.0).sum::<f64>() / pairs.len() as f64;
     let total: f64 = pairs.iter().map(|p| (p.0 - mean).powi(2)).sum();
     let left: f64 = pairs.iter().map(|p| (p.1 - p.0).powi(2)).sum();
@@ -176,10 +137,7 @@ mod tests {
 
     #[test]
     fn r_squared_is_one_for_the_truth_and_zero_for_its_mean() {
-        assert_eq!(
-            r_squared(&[(1.0, 1.0), (2.0, 2.0), (f64::NAN, 9.0)]),
-            Some(1.0)
-        );
+        assert_eq!(r_squared(&[(1.0, 1.0), (2.0, 2.0), (f64::NAN, 9.0)]), Some(1.0));
         assert_eq!(r_squared(&[(1.0, 1.5), (2.0, 1.5)]), Some(0.0));
         assert_eq!(r_squared(&[(1.0, 1.5), (1.0, 0.5)]), None);
     }

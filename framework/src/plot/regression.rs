@@ -40,11 +40,7 @@ pub(super) fn pairs(
 /// `y₂`, or `y` where there is only one.
 fn output_name(j: usize, of: usize) -> String {
     const DIGITS: [char; 10] = ['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉'];
-    if of == 1 {
-        "y".to_owned()
-    } else {
-        format!("y{}", DIGITS[(j + 1) % 10])
-    }
+    if of == 1 { "y".to_owned() } else { format!("y{}", DIGITS[(j + 1) % 10]) }
 }
 
 fn against_one(
@@ -66,12 +62,7 @@ fn against_one(
     top.y1 -= plane_height;
     let x_range = padded(robust_range(xs.iter().copied()), 0.03);
     let size = style::point(xs.len());
-    for (j, cell) in top
-        .cells(columns, rows, 30.0, 20.0)
-        .into_iter()
-        .enumerate()
-        .take(outputs)
-    {
+    for (j, cell) in top.cells(columns, rows, 30.0, 20.0).into_iter().enumerate().take(outputs) {
         let flat: Vec<(f64, f64)> = xs.iter().copied().zip(y.column(j)).collect();
         let y_range = padded(robust_range(y.column(j)), 0.06);
         let frame = Frame::new("", Axis::linear(x_range), Axis::linear(y_range))
@@ -88,9 +79,7 @@ fn against_one(
         (cell.y0, cell.x1) = (cell.y1 - plane_height + 16.0, cell.x1 - COLOR_SCALE_WIDTH);
         let frame = plane_frame("targets, coloured by x", &plane, flat_ranges(&flat));
         let panel = frame.draw(&mut figure.canvas, cell)?;
-        panel.dots(&mut figure.canvas, &flat, size, |i| {
-            value_color(xs[i], x_range)
-        });
+        panel.dots(&mut figure.canvas, &flat, size, |i| value_color(xs[i], x_range));
         panel.note_missing(&mut figure.canvas, &flat)?;
         color_scale(&mut figure.canvas, panel.plot, x_range, "x")?;
     }
@@ -115,12 +104,8 @@ fn over_plane(
     let height = plane_frame("t", &plane, ranges).height_for(cell_width, 380.0, most);
     let mut figure = Figure::new(title, subtitle, &[], rows as f64 * (height + 20.0) - 20.0)?;
     let size = style::point(flat.len());
-    for (j, mut cell) in figure
-        .body
-        .cells(columns, rows, 30.0, 20.0)
-        .into_iter()
-        .enumerate()
-        .take(outputs)
+    for (j, mut cell) in
+        figure.body.cells(columns, rows, 30.0, 20.0).into_iter().enumerate().take(outputs)
     {
         cell.x1 -= COLOR_SCALE_WIDTH;
         let name = output_name(j, y.dim);
@@ -128,12 +113,9 @@ fn over_plane(
             .draw(&mut figure.canvas, cell)?;
         let values: Vec<f64> = y.column(j).collect();
         let range = padded(robust_range(values.iter().copied()), 0.0);
-        panel.dots(
-            &mut figure.canvas,
-            &flat,
-            (size.0 * 1.15, size.1.max(0.75)),
-            |i| value_color(values[i], range),
-        );
+        panel.dots(&mut figure.canvas, &flat, (size.0 * 1.15, size.1.max(0.75)), |i| {
+            value_color(values[i], range)
+        });
         panel.note_missing(&mut figure.canvas, &flat)?;
         color_scale(&mut figure.canvas, panel.plot, range, &name)?;
     }
@@ -142,9 +124,5 @@ fn over_plane(
 
 /// The colour of a value in its range; grey where it is not finite.
 fn value_color(v: f64, (lo, hi): (f64, f64)) -> style::Color {
-    if v.is_finite() {
-        sequence((v - lo) / (hi - lo))
-    } else {
-        GREY
-    }
+    if v.is_finite() { sequence((v - lo) / (hi - lo)) } else { GREY }
 }

@@ -46,19 +46,10 @@ impl Side {
         let shown = thinned(points.len(), MOST_POINTS);
         let mut title = format!("{name} (n = {})", count(points.len()));
         if shown.len() < points.len() {
-            title = format!(
-                "{name} ({} of {} drawn)",
-                count(shown.len()),
-                count(points.len())
-            );
+            title = format!("{name} ({} of {} drawn)", count(shown.len()), count(points.len()));
         }
         let labels = labels.map(|l| shown.iter().map(|i| l[*i]).collect());
-        Side {
-            title,
-            points: points.select(&shown),
-            labels,
-            color,
-        }
+        Side { title, points: points.select(&shown), labels, color }
     }
 }
 
@@ -70,9 +61,7 @@ pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
     view.real.check("real data")?;
     if view.generated.dim != view.real.dim {
         let (g, r) = (view.generated.dim, view.real.dim);
-        return Err(Error::runtime(format!(
-            "samples have {g} dimensions, real data {r}"
-        )));
+        return Err(Error::runtime(format!("samples have {g} dimensions, real data {r}")));
     }
     let (of_generated, of_real) = match &view.labels {
         Some((g, r)) => (Some(g.as_slice()), Some(r.as_slice())),
@@ -80,18 +69,10 @@ pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
     };
     check_labels(of_generated, &view.generated, "generated samples")?;
     check_labels(of_real, &view.real, "real data")?;
-    let groups = Groups::of(
-        of_generated.into_iter().chain(of_real).flatten(),
-        &view.label_names,
-    );
+    let groups = Groups::of(of_generated.into_iter().chain(of_real).flatten(), &view.label_names);
     let colored = view.labels.is_some() && groups.distinct();
     let sides = [
-        Side::new(
-            "generated",
-            &view.generated,
-            of_generated.filter(|_| colored),
-            BLUE,
-        ),
+        Side::new("generated", &view.generated, of_generated.filter(|_| colored), BLUE),
         Side::new("real", &view.real, of_real.filter(|_| colored), GREY),
     ];
     let legend = if colored { groups.legend() } else { Vec::new() };
@@ -100,32 +81,17 @@ pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
     }
 
     let plane = Plane::of(&sides[1].points, "x");
-    let flat = [
-        plane.flatten(&sides[0].points),
-        plane.flatten(&sides[1].points),
-    ];
+    let flat = [plane.flatten(&sides[0].points), plane.flatten(&sides[1].points)];
     let frame = plane_frame("t", &plane, shared_ranges(&flat));
     let height = frame.height_for((INNER - 30.0) / 2.0, 420.0, 700.0);
     let mut figure = Figure::new(&view.title, &view.subtitle, &legend, height)?;
-    for ((side, flat), cell) in sides
-        .iter()
-        .zip(&flat)
-        .zip(figure.body.cells(2, 1, 30.0, 0.0))
-    {
-        let frame = Frame {
-            title: side.title.clone(),
-            ..frame.clone()
-        };
+    for ((side, flat), cell) in sides.iter().zip(&flat).zip(figure.body.cells(2, 1, 30.0, 0.0)) {
+        let frame = Frame { title: side.title.clone(), ..frame.clone() };
         let panel = frame.draw(&mut figure.canvas, cell)?;
-        panel.dots(
-            &mut figure.canvas,
-            flat,
-            style::point(flat.len()),
-            |i| match &side.labels {
-                Some(labels) => groups.color(labels[i]),
-                None => side.color,
-            },
-        );
+        panel.dots(&mut figure.canvas, flat, style::point(flat.len()), |i| match &side.labels {
+            Some(labels) => groups.color(labels[i]),
+            None => side.color,
+        });
         panel.note_missing(&mut figure.canvas, flat)?;
     }
     figure.save(path)
@@ -145,11 +111,7 @@ fn shared_ranges([generated, real]: &[Vec<(f64, f64)>; 2]) -> [(f64, f64); 2] {
     let mostly_near = 2 * generated.iter().filter(near).count() >= generated.len();
     [0, 1].map(|i| {
         let values: Vec<f64> = generated.iter().map(axes[i]).collect();
-        let own = if mostly_near {
-            within(&values, limits[i])
-        } else {
-            robust_range(values)
-        };
+        let own = if mostly_near { within(&values, limits[i]) } else { robust_range(values) };
         padded(union(Some(robust[i]), own), 0.05)
     })
 }
@@ -161,20 +123,10 @@ fn histograms(
     groups: &Groups,
     mut legend: Vec<Entry>,
 ) -> Result<()> {
-    let values = [
-        first_coordinate(&sides[0].points),
-        first_coordinate(&sides[1].points),
-    ];
-    let flat = values
-        .clone()
-        .map(|v| v.into_iter().map(|x| (x, 0.0)).collect::<Vec<_>>());
+    let values = [first_coordinate(&sides[0].points), first_coordinate(&sides[1].points)];
+    let flat = values.clone().map(|v| v.into_iter().map(|x| (x, 0.0)).collect::<Vec<_>>());
     let [range, _] = shared_ranges(&flat);
-    let real = sorted(
-        values[1]
-            .iter()
-            .copied()
-            .filter(|v| *v >= range.0 && *v <= range.1),
-    );
+    let real = sorted(values[1].iter().copied().filter(|v| *v >= range.0 && *v <= range.1));
     let edges = bin_edges(&real, range);
     let real_density = density(values[1].iter().copied(), &edges);
     let series = |side: &Side, values: &[f64]| -> Vec<(Vec<f64>, Color)> {
@@ -185,49 +137,30 @@ fn histograms(
         used.sort_unstable();
         used.dedup();
         let part = |label: usize| {
-            let own: Vec<f64> = values
-                .iter()
-                .zip(labels)
-                .filter(|(_, l)| **l == label)
-                .map(|p| *p.0)
-                .collect();
+            let own: Vec<f64> =
+                values.iter().zip(labels).filter(|(_, l)| **l == label).map(|p| *p.0).collect();
             let share = own.len() as f64 / values.len() as f64;
             density(own, &edges).iter().map(|d| d * share).collect()
         };
-        used.into_iter()
-            .map(|label| (part(label), groups.color(label)))
-            .collect()
+        used.into_iter().map(|label| (part(label), groups.color(label))).collect()
     };
     let series = [series(&sides[0], &values[0]), series(&sides[1], &values[1])];
-    let drawn = series
-        .iter()
-        .flatten()
-        .flat_map(|s| &s.0)
-        .chain(&real_density)
-        .copied();
+    let drawn = series.iter().flatten().flat_map(|s| &s.0).chain(&real_density).copied();
     // one bin that holds everything (collapsed samples) must not flatten the real data
-    let top = drawn
-        .fold(0.0, f64::max)
-        .min(6.0 * real_density.iter().copied().fold(1e-12, f64::max));
+    let top =
+        drawn.fold(0.0, f64::max).min(6.0 * real_density.iter().copied().fold(1e-12, f64::max));
     if legend.is_empty() {
         legend.extend([
             Entry::new(Key::Area, BLUE, "generated"),
             Entry::new(Key::Area, GREY, "real"),
         ]);
     }
-    legend.push(Entry::new(
-        Key::Line,
-        style::INK,
-        "outline of the real data",
-    ));
+    legend.push(Entry::new(Key::Line, style::INK, "outline of the real data"));
     let mut figure = Figure::new(&view.title, &view.subtitle, &legend, 470.0)?;
     for (i, cell) in figure.body.cells(2, 1, 30.0, 0.0).into_iter().enumerate() {
-        let frame = Frame::new(
-            &sides[i].title,
-            Axis::linear(range),
-            Axis::linear((0.0, 1.08 * top)),
-        )
-        .labels("x₁", "density (share of points per unit)");
+        let frame =
+            Frame::new(&sides[i].title, Axis::linear(range), Axis::linear((0.0, 1.08 * top)))
+                .labels("x₁", "density (share of points per unit)");
         let panel = frame.draw(&mut figure.canvas, cell)?;
         draw_histograms(&mut figure.canvas, &panel, &edges, &series[i]);
         panel.steps(&mut figure.canvas, &edges, &real_density, 1.4, style::INK);
@@ -244,8 +177,6 @@ pub(super) fn coordinate_range<'a>(
     sets: impl IntoIterator<Item = &'a Points>,
     j: usize,
 ) -> (f64, f64) {
-    let range = sets
-        .into_iter()
-        .fold(None, |r, p| union(r, robust_range(p.column(j))));
+    let range = sets.into_iter().fold(None, |r, p| union(r, robust_range(p.column(j))));
     padded(range, 0.05)
 }

@@ -19,10 +19,7 @@ pub(super) fn quantile(ascending: &[f64], q: f64) -> f64 {
         return f64::NAN;
     };
     let at = q.clamp(0.0, 1.0) * last as f64;
-    let (low, high) = (
-        ascending[at.floor() as usize],
-        ascending[at.ceil() as usize],
-    );
+    let (low, high) = (ascending[at.floor() as usize], ascending[at.ceil() as usize]);
     low + (high - low) * at.fract()
 }
 
@@ -69,10 +66,7 @@ pub(super) fn robust_range(values: impl IntoIterator<Item = f64>) -> Option<(f64
 
 /// The range of those values that lie within `limits`.
 pub(super) fn within(values: &[f64], limits: (f64, f64)) -> Option<(f64, f64)> {
-    let inside = values
-        .iter()
-        .copied()
-        .filter(|v| *v >= limits.0 && *v <= limits.1);
+    let inside = values.iter().copied().filter(|v| *v >= limits.0 && *v <= limits.1);
     inside.fold(None, |range, v| union(range, Some((v, v))))
 }
 
@@ -89,11 +83,7 @@ pub(super) fn padded(range: Option<(f64, f64)>, by: f64) -> (f64, f64) {
     let (lo, hi) = range.unwrap_or((0.0, 1.0));
     let width = hi - lo;
     if width <= 1e-9 * lo.abs().max(hi.abs()) || width < 1e-100 {
-        let half = if lo.abs() < 1e-100 {
-            0.5
-        } else {
-            0.1 * lo.abs()
-        };
+        let half = if lo.abs() < 1e-100 { 0.5 } else { 0.1 * lo.abs() };
         return (lo - half, hi + half);
     }
     (lo - by * width, hi + by * width)
@@ -110,11 +100,7 @@ pub(super) fn thinned(n: usize, most: usize) -> Vec<usize> {
 /// The indices `0..n` in an order that mixes them, always the same one.
 pub(super) fn mixed(n: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by_key(|i| {
-        (*i as u64 + 1)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(29)
-    });
+    order.sort_by_key(|i| (*i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29));
     order
 }
 
@@ -123,15 +109,9 @@ pub(super) fn mixed(n: usize) -> Vec<usize> {
 pub(super) fn bin_edges(ascending: &[f64], range: (f64, f64)) -> Vec<f64> {
     let iqr = quantile(ascending, 0.75) - quantile(ascending, 0.25);
     let width = 1.2 * iqr / (ascending.len().max(1) as f64).cbrt();
-    let wanted = if width > 0.0 {
-        (range.1 - range.0) / width
-    } else {
-        12.0
-    };
+    let wanted = if width > 0.0 { (range.1 - range.0) / width } else { 12.0 };
     let bins = wanted.ceil().clamp(8.0, 64.0) as usize;
-    (0..=bins)
-        .map(|i| range.0 + (range.1 - range.0) * i as f64 / bins as f64)
-        .collect()
+    (0..=bins).map(|i| range.0 + (range.1 - range.0) * i as f64 / bins as f64).collect()
 }
 
 /// The density of the values in each bin: shares of all finite values per unit.
@@ -150,16 +130,7 @@ pub(super) fn density(values: impl IntoIterator<Item = f64>, edges: &[f64]) -> V
         }
     }
     let width = (hi - lo) / bins as f64;
-    counts
-        .iter()
-        .map(|c| {
-            if total > 0.0 {
-                c / (total * width)
-            } else {
-                0.0
-            }
-        })
-        .collect()
+    counts.iter().map(|c| if total > 0.0 { c / (total * width) } else { 0.0 }).collect()
 }
 
 #[cfg(test)]
@@ -180,10 +151,7 @@ mod tests {
     fn a_density_sums_to_one() {
         let v = sorted((0..500).map(|i| (f64::from(i) * 0.7).sin()));
         let edges = bin_edges(&v, (-1.0, 1.0));
-        let sum: f64 = density(v, &edges)
-            .iter()
-            .map(|d| d * (edges[1] - edges[0]))
-            .sum();
+        let sum: f64 = density(v, &edges).iter().map(|d| d * (edges[1] - edges[0])).sum();
         assert!((sum - 1.0).abs() < 1e-9);
     }
 }

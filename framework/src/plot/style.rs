@@ -10,18 +10,12 @@ pub(super) struct Color {
 
 impl Color {
     pub const fn new(r: u8, g: u8, b: u8) -> Self {
-        Color {
-            rgb: [r as f32 / 255.0, g as f32 / 255.0, b as f32 / 255.0],
-            alpha: 1.0,
-        }
+        Color { rgb: [r as f32 / 255.0, g as f32 / 255.0, b as f32 / 255.0], alpha: 1.0 }
     }
 
     /// The same colour, `by` times as opaque.
     pub fn fade(self, by: f64) -> Self {
-        Color {
-            alpha: self.alpha * by as f32,
-            ..self
-        }
+        Color { alpha: self.alpha * by as f32, ..self }
     }
 
     /// The colour `share` of the way to `other`.
@@ -31,10 +25,7 @@ impl Color {
         for (a, b) in rgb.iter_mut().zip(other.rgb) {
             *a += (b - *a) * s;
         }
-        Color {
-            rgb,
-            alpha: self.alpha,
-        }
+        Color { rgb, alpha: self.alpha }
     }
 
     /// Whether white text reads better on it than black.
@@ -89,11 +80,7 @@ pub(super) fn sequence(t: f64) -> Color {
         Color::new(109, 205, 89),
         Color::new(190, 222, 44),
     ];
-    let at = if t.is_finite() {
-        t.clamp(0.0, 1.0)
-    } else {
-        0.0
-    } * (STOPS.len() - 1) as f64;
+    let at = if t.is_finite() { t.clamp(0.0, 1.0) } else { 0.0 } * (STOPS.len() - 1) as f64;
     let i = (at as usize).min(STOPS.len() - 2);
     STOPS[i].mix(STOPS[i + 1], at - i as f64)
 }
@@ -156,11 +143,7 @@ pub(super) fn scientific(v: f64, digits: usize) -> String {
     }
     let exponent = v.abs().log10().floor() as i32;
     let mantissa = v / 10f64.powi(exponent);
-    format!(
-        "{}·{}",
-        fixed(mantissa, digits.saturating_sub(1)),
-        power_of_ten(exponent)
-    )
+    format!("{}·{}", fixed(mantissa, digits.saturating_sub(1)), power_of_ten(exponent))
 }
 
 /// Like [`number`] with three digits, without zeros that say nothing: times, ends of a scale.
@@ -192,19 +175,12 @@ pub(super) fn power_of_ten(exponent: i32) -> String {
         '0' | '4'..='9' => char::from_u32(0x2070 + (c as u32 - '0' as u32)).unwrap_or(c),
         other => other,
     };
-    format!(
-        "10{}",
-        exponent.to_string().chars().map(raised).collect::<String>()
-    )
+    format!("10{}", exponent.to_string().chars().map(raised).collect::<String>())
 }
 
 /// The name of label `i`, or its number.
 pub(super) fn label_name(names: &[String], i: usize) -> String {
-    names
-        .get(i)
-        .filter(|n| !n.trim().is_empty())
-        .cloned()
-        .unwrap_or_else(|| format!("class {i}"))
+    names.get(i).filter(|n| !n.trim().is_empty()).cloned().unwrap_or_else(|| format!("class {i}"))
 }
 
 #[cfg(test)]
@@ -218,10 +194,7 @@ mod tests {
         assert_eq!(number(2.5e-9, 2), "2.5·10⁻⁹");
         assert_eq!(number(1234.0, 3), "1234");
         assert_eq!(fixed(-0.001, 1), "0.0");
-        assert_eq!(
-            (short(0.2), short(-1.0), short(0.0)),
-            ("0.2".into(), "−1".into(), "0".into())
-        );
+        assert_eq!((short(0.2), short(-1.0), short(0.0)), ("0.2".into(), "−1".into(), "0".into()));
         assert_eq!(power_of_ten(12), "10¹²");
     }
 }

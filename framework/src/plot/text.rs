@@ -44,19 +44,11 @@ pub(super) struct Font {
 
 impl Font {
     pub fn regular(size: f64, color: Color) -> Self {
-        Font {
-            size,
-            weight: Weight::Regular,
-            color,
-        }
+        Font { size, weight: Weight::Regular, color }
     }
 
     pub fn semi_bold(size: f64, color: Color) -> Self {
-        Font {
-            size,
-            weight: Weight::SemiBold,
-            color,
-        }
+        Font { size, weight: Weight::SemiBold, color }
     }
 
     /// The height of a capital letter.
@@ -73,11 +65,8 @@ impl Font {
         if !registered {
             return Err(Error::runtime("the embedded font cannot be read"));
         }
-        let style = if self.weight == Weight::SemiBold {
-            FontStyle::Bold
-        } else {
-            FontStyle::Normal
-        };
+        let style =
+            if self.weight == Weight::SemiBold { FontStyle::Bold } else { FontStyle::Normal };
         // an even size keeps the base line on a whole pixel of the fine grid
         let size = (self.size * LINE_PER_EM * f64::from(FINE) / 2.0).round() * 2.0;
         Ok(FontDesc::new(FontFamily::Name(FAMILY), size, style))
@@ -155,11 +144,7 @@ fn draw(
     let fine = f64::from(FINE);
     let half = (desc.get_size() / 2.0) as i32;
     // the base line sits on a whole pixel, which keeps stems and feet sharp
-    let (along, across) = if up {
-        (-y - back, x.round())
-    } else {
-        (x - back, y.round())
-    };
+    let (along, across) = if up { (-y - back, x.round()) } else { (x - back, y.round()) };
     let (along, across) = ((along * fine).round() as i32, (across * fine) as i32);
     let share = 1.0 / (FINE * FINE) as f32;
     let drawn = desc.draw(text, (0, 0), |dx, dy, coverage| {
@@ -190,28 +175,15 @@ mod tests {
         let font = Font::regular(20.0, INK);
         let width = font.width("training, 10⁻³ ≤ σ²").unwrap();
         let mut canvas = Canvas::new(400, 60, PAPER);
-        write(
-            &mut canvas,
-            "training, 10⁻³ ≤ σ²",
-            (10.0, 40.0),
-            Align::Start,
-            font,
-        )
-        .unwrap();
+        write(&mut canvas, "training, 10⁻³ ≤ σ²", (10.0, 40.0), Align::Start, font).unwrap();
         let rgb = canvas.to_rgb();
-        let inked: Vec<usize> = (0..400)
-            .filter(|x| (0..60).any(|y| rgb[(y * 400 + x) * 3] < 128))
-            .collect();
+        let inked: Vec<usize> =
+            (0..400).filter(|x| (0..60).any(|y| rgb[(y * 400 + x) * 3] < 128)).collect();
         assert!(inked[0] >= 10 && (*inked.last().unwrap() as f64) < 10.0 + width);
         assert!(*inked.last().unwrap() as f64 > 10.0 + width - 8.0);
         assert!(
-            font.width(&font.fit("a very long name of a class", 90.0).unwrap())
-                .unwrap()
-                <= 90.0
+            font.width(&font.fit("a very long name of a class", 90.0).unwrap()).unwrap() <= 90.0
         );
-        assert_eq!(
-            font.wrap("one two three", 85.0).unwrap(),
-            ["one two", "three"]
-        );
+        assert_eq!(font.wrap("one two three", 85.0).unwrap(), ["one two", "three"]);
     }
 }

@@ -33,9 +33,7 @@ impl TrajectoryView {
     /// Whether the states belong together, and there is motion to draw.
     pub(super) fn check(&self) -> Result<()> {
         let (Some(first), Some(last)) = (self.states.first(), self.states.last()) else {
-            return Err(Error::runtime(
-                "trajectories: nothing to draw, there are no states",
-            ));
+            return Err(Error::runtime("trajectories: nothing to draw, there are no states"));
         };
         if self.states.len() < 2 || self.times.len() != self.states.len() {
             let (s, t) = (self.states.len(), self.times.len());
@@ -57,9 +55,7 @@ impl TrajectoryView {
             )));
         }
         if self.start_time() == self.end_time() {
-            return Err(Error::runtime(
-                "trajectories: they end at the time they start",
-            ));
+            return Err(Error::runtime("trajectories: they end at the time they start"));
         }
         check_labels(self.labels.as_deref(), last, "trajectories")
     }
@@ -89,9 +85,7 @@ impl TrajectoryView {
 
     /// Real data, if they live in the space of the states.
     pub(super) fn real(&self) -> Option<&Points> {
-        self.real
-            .as_ref()
-            .filter(|r| r.dim == self.dim() && r.check("real data").is_ok())
+        self.real.as_ref().filter(|r| r.dim == self.dim() && r.check("real data").is_ok())
     }
 
     /// The indices of about six states, evenly spread in time, first and last among them.
@@ -99,9 +93,7 @@ impl TrajectoryView {
         let (a, b) = (self.start_time(), self.end_time());
         let nearest = |t: f64| {
             let distance = |i: &usize| (self.times[*i] - t).abs();
-            (0..self.times.len())
-                .min_by(|i, j| distance(i).total_cmp(&distance(j)))
-                .unwrap_or(0)
+            (0..self.times.len()).min_by(|i, j| distance(i).total_cmp(&distance(j))).unwrap_or(0)
         };
         let spread = (0..MOMENTS).map(|k| nearest(a + (b - a) * k as f64 / (MOMENTS - 1) as f64));
         let mut chosen: Vec<usize> = spread.collect();
@@ -116,10 +108,6 @@ impl TrajectoryView {
 pub fn trajectories(path: &Path, view: &TrajectoryView) -> Result<()> {
     view.check()?;
     let drawing = Drawing::new(view);
-    let figure = if view.dim() == 1 {
-        drawing.in_one_dimension()
-    } else {
-        drawing.in_the_plane()
-    };
+    let figure = if view.dim() == 1 { drawing.in_one_dimension() } else { drawing.in_the_plane() };
     figure?.save(path)
 }

@@ -56,7 +56,12 @@ impl<K: Kind + ?Sized> Component<K> {
 
 impl<K: Kind + ?Sized> Clone for Component<K> {
     fn clone(&self) -> Self {
-        Self { name: self.name, spec: Arc::clone(&self.spec), common: self.common.clone(), vtable: self.vtable }
+        Self {
+            name: self.name,
+            spec: Arc::clone(&self.spec),
+            common: self.common.clone(),
+            vtable: self.vtable,
+        }
     }
 }
 
@@ -75,14 +80,14 @@ impl<K: Kind + ?Sized> PartialEq for Component<K> {
 impl<K: Kind + ?Sized> serde::Serialize for Component<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if K::Common::KEYS.is_empty() {
-            return erased_serde::serialize(&*self.spec, serializer);
+            return self.spec.serialize(serializer);
         }
         let to_map = |v: serde_yaml::Result<serde_yaml::Value>| match v {
             Ok(serde_yaml::Value::Mapping(m)) => Ok(m),
             Ok(_) => Ok(serde_yaml::Mapping::new()),
             Err(e) => Err(serde::ser::Error::custom(e)),
         };
-        let spec = to_map(erased_serde::serialize(&*self.spec, serde_yaml::value::Serializer))?;
+        let spec = to_map(self.spec.serialize(serde_yaml::value::Serializer))?;
         let common = to_map(serde_yaml::to_value(&self.common))?;
         let mut map = serializer.serialize_map(Some(spec.len() + common.len()))?;
         for (key, value) in spec.iter().chain(&common) {
@@ -123,15 +128,23 @@ impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
                 while let Some(entry) = map.next_entry::<String, serde_yaml::Value>()? {
                     before.push(entry);
                 }
-                return read_named::<K, _, _>(&name, de::value::MapDeserializer::new(before.into_iter()))
-                    .map_err(|e: serde_yaml::Error| de::Error::custom(e));
+                return read_named::<K, _, _>(
+                    &name,
+                    de::value::MapDeserializer::new(before.into_iter()),
+                )
+                .map_err(|e: serde_yaml::Error| de::Error::custom(e));
             }
             before.push((key, map.next_value::<serde_yaml::Value>()?));
         }
         Err(de::Error::custom(format!(
             "a {} needs `type: NAME`; known: {}",
             K::NAME,
-            registry().list(Some(K::NAME)).iter().map(|e| e.info.name).collect::<Vec<_>>().join(", ")
+            registry()
+                .list(Some(K::NAME))
+                .iter()
+                .map(|e| e.info.name)
+                .collect::<Vec<_>>()
+                .join(", ")
         )))
     }
 }
@@ -152,8 +165,10 @@ where
     // SAFETY: the entry was found under the kind `K::NAME`.
     let vtable = unsafe { entry.info.vtable.typed::<K>() };
     let mut common = serde_yaml::Mapping::new();
-    let map = Rest { tag: Some(entry.info.name), map: rest, common: &mut common, keys: K::Common::KEYS };
-    let mut deserializer = <dyn erased_serde::Deserializer<'_>>::erase(de::value::MapAccessDeserializer::new(map));
+    let map =
+        Rest { tag: Some(entry.info.name), map: rest, common: &mut common, keys: K::Common::KEYS };
+    let mut deserializer =
+        <dyn erased_serde::Deserializer<'_>>::erase(de::value::MapAccessDeserializer::new(map));
     let spec = (vtable.read)(&mut deserializer).map_err(E::custom)?;
     drop(deserializer);
     let common = serde_yaml::from_value(serde_yaml::Value::Mapping(common)).map_err(E::custom)?;
@@ -171,7 +186,10 @@ struct Rest<'c, A> {
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'_, A> {
     type Error = A::Error;
 
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
         if self.tag.is_some() {
             return seed.deserialize("type".into_deserializer()).map(Some);
         }

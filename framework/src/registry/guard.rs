@@ -30,7 +30,8 @@ pub fn guard<T>(owner: Owner, f: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// Runs engine code; a panic in it (LibTorch's operators panic on errors) becomes an [`Error::Runtime`].
 pub fn guard_engine<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| Err(Error::Runtime(panic_message(&*panic))))
+    catch_unwind(AssertUnwindSafe(f))
+        .unwrap_or_else(|panic| Err(Error::Runtime(panic_message(&*panic))))
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
@@ -60,8 +61,14 @@ mod tests {
 
     #[test]
     fn a_libtorch_panic_shows_its_first_line() {
-        let e = guard(ME, || Ok(tch::Tensor::ones([2], tch::kind::FLOAT_CPU).matmul(&tch::Tensor::ones([3], tch::kind::FLOAT_CPU))));
+        let e = guard(ME, || {
+            Ok(tch::Tensor::ones([2], tch::kind::FLOAT_CPU)
+                .matmul(&tch::Tensor::ones([3], tch::kind::FLOAT_CPU)))
+        });
         let text = e.unwrap_err().to_string();
-        assert!(text.starts_with("crn `broken`: ") && !text.contains('\n') && text.contains("size"), "{text}");
+        assert!(
+            text.starts_with("crn `broken`: ") && !text.contains('\n') && text.contains("size"),
+            "{text}"
+        );
     }
 }

@@ -10,14 +10,16 @@ pub trait Kind: 'static {
     /// The kind's name, such as `noise_schedule`.
     const NAME: &'static str;
     /// The trait object of its specs.
-    type Spec: ?Sized + Debug + Send + Sync + erased_serde::Serialize;
+    type Spec: ?Sized + Debug + Send + Sync + serde::Serialize;
     /// What a spec needs to be built.
     type Context<'a>;
     /// Keys that every component of this kind takes beside its own.
     type Common: Common;
 
     /// Reads a spec with this copy's typetag registry.
-    fn read(from: &mut dyn erased_serde::Deserializer<'_>) -> Result<Box<Self::Spec>, erased_serde::Error>;
+    fn read(
+        from: &mut dyn erased_serde::Deserializer<'_>,
+    ) -> Result<Box<Self::Spec>, erased_serde::Error>;
     /// Builds what the spec describes; panics, then and later, become errors that name the owner.
     fn build(spec: &Self::Spec, owner: Owner, ctx: &Self::Context<'_>) -> Result<Box<Self>>;
     /// The functions above, as this copy of the framework compiled them.
@@ -32,22 +34,43 @@ pub trait Spec<K: Kind + ?Sized>: Into<Component<K>> {
 
 /// Keys shared by every component of a kind.
 pub trait Common:
-    Clone + Debug + Default + PartialEq + serde::Serialize + serde::de::DeserializeOwned + schemars::JsonSchema + Send + Sync
+    Clone
+    + Debug
+    + Default
+    + PartialEq
+    + serde::Serialize
+    + serde::de::DeserializeOwned
+    + schemars::JsonSchema
+    + Send
+    + Sync
 {
     /// Their names.
     const KEYS: &'static [&'static str];
 }
 
 /// No shared keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct NoCommon {}
 
 impl Common for NoCommon {
     const KEYS: &'static [&'static str] = &[];
 }
 
-type Read<K> = fn(&mut dyn erased_serde::Deserializer<'_>) -> Result<Box<<K as Kind>::Spec>, erased_serde::Error>;
-type Build<K> = for<'a, 'b> fn(&'b <K as Kind>::Spec, Owner, &'b <K as Kind>::Context<'a>) -> Result<Box<K>>;
+type Read<K> = fn(
+    &mut dyn erased_serde::Deserializer<'_>,
+) -> Result<Box<<K as Kind>::Spec>, erased_serde::Error>;
+type Build<K> =
+    for<'a, 'b> fn(&'b <K as Kind>::Spec, Owner, &'b <K as Kind>::Context<'a>) -> Result<Box<K>>;
 
 /// A component's functions, in the code of whoever owns it (the host or a plugin).
 pub struct Vtable<K: Kind + ?Sized> {

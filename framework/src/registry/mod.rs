@@ -76,7 +76,8 @@ impl Entry {
 
     /// The whole doc comment.
     pub fn description(&self) -> String {
-        let lines: Vec<_> = self.info.docs.iter().map(|l| l.strip_prefix(' ').unwrap_or(l)).collect();
+        let lines: Vec<_> =
+            self.info.docs.iter().map(|l| l.strip_prefix(' ').unwrap_or(l)).collect();
         lines.join("\n")
     }
 
@@ -129,22 +130,31 @@ impl Registry {
         let all = self.list(Some(kind));
         all.iter().find(|e| e.answers_to(name)).cloned().ok_or_else(|| {
             let known: Vec<_> = all.iter().map(|e| e.info.name).collect();
-            Error::config("", format!("unknown {kind} `{name}`"))
-                .help(suggestion(name, &plural(kind), known.iter().copied()))
+            Error::config("", format!("unknown {kind} `{name}`")).help(suggestion(
+                name,
+                &plural(kind),
+                known.iter().copied(),
+            ))
         })
     }
 
     /// Every kind with its one-paragraph description, sorted.
     pub fn kinds(&self) -> BTreeMap<&'static str, String> {
-        inventory::iter::<KindRegistration>.into_iter().map(|k| (k.name, paragraph(k.docs))).collect()
+        inventory::iter::<KindRegistration>
+            .into_iter()
+            .map(|k| (k.name, paragraph(k.docs)))
+            .collect()
     }
 
     /// Checks a kind's name; an unknown one answers with the nearest.
     pub fn check_kind(&self, kind: &str) -> Result<&'static str> {
         let kinds = self.kinds();
         kinds.keys().find(|k| **k == kind).copied().ok_or_else(|| {
-            Error::config("", format!("unknown kind of component `{kind}`"))
-                .help(suggestion(kind, "kinds", kinds.keys().copied()))
+            Error::config("", format!("unknown kind of component `{kind}`")).help(suggestion(
+                kind,
+                "kinds",
+                kinds.keys().copied(),
+            ))
         })
     }
 }

@@ -66,15 +66,18 @@ pub fn experiment_schema<Root: schemars::JsonSchema>() -> Value {
 
 fn kind_schema(kind: &str) -> Value {
     let entries = registry().list(Some(kind));
-    let names: Vec<&str> =
-        entries.iter().flat_map(|e| std::iter::once(e.info.name).chain(e.info.aliases.iter().copied())).collect();
+    let names: Vec<&str> = entries
+        .iter()
+        .flat_map(|e| std::iter::once(e.info.name).chain(e.info.aliases.iter().copied()))
+        .collect();
     // One `if` a component: an editor completes its keys, and an error is about the one component
     // that was meant.
     let cases: Vec<Value> = entries
         .iter()
         .map(|e| {
             let mut properties = Map::new();
-            let own: Vec<&str> = std::iter::once(e.info.name).chain(e.info.aliases.iter().copied()).collect();
+            let own: Vec<&str> =
+                std::iter::once(e.info.name).chain(e.info.aliases.iter().copied()).collect();
             properties.insert("type".into(), json!({ "enum": own }));
             properties.extend(properties_of(e.info));
             json!({

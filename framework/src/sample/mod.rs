@@ -58,7 +58,10 @@ impl<'m> ModelField<'m> {
                 let point = PathPoint::rectified(&ends);
                 let reading = Reading::new(self.model.objective(), &point)?;
                 let d = reading.determinant();
-                (if d.double_value(&[0]) == 0.0 { END_GAP } else { 0.0 }, if d.double_value(&[1]) == 0.0 { 1.0 - END_GAP } else { 1.0 })
+                (
+                    if d.double_value(&[0]) == 0.0 { END_GAP } else { 0.0 },
+                    if d.double_value(&[1]) == 0.0 { 1.0 - END_GAP } else { 1.0 },
+                )
             }
         };
         Ok(Grid::uniform(start, end, steps))
@@ -70,7 +73,11 @@ impl<'m> ModelField<'m> {
             Clock::Time => Ok(s),
             Clock::Gamma => {
                 let device = self.model.vars.device();
-                Ok(self.model.path().time_of(&Tensor::from_slice(&[s]).to_device(device))?.double_value(&[0]))
+                Ok(self
+                    .model
+                    .path()
+                    .time_of(&Tensor::from_slice(&[s]).to_device(device))?
+                    .double_value(&[0]))
             }
         }
     }

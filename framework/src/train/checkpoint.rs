@@ -20,7 +20,11 @@ pub struct State {
 }
 
 /// Writes named tensors and metadata; whole or not at all.
-pub fn write_tensors(path: &Path, tensors: &[(String, Tensor)], metadata: HashMap<String, String>) -> Result<()> {
+pub fn write_tensors(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    metadata: HashMap<String, String>,
+) -> Result<()> {
     let bytes = tensors
         .iter()
         .map(|(name, tensor)| {
@@ -39,17 +43,21 @@ pub fn write_tensors(path: &Path, tensors: &[(String, Tensor)], metadata: HashMa
     let views = bytes
         .iter()
         .map(|(name, dtype, shape, data)| {
-            TensorView::new(*dtype, shape.clone(), data).map(|v| (*name, v)).map_err(|e| Error::runtime(e.to_string()))
+            TensorView::new(*dtype, shape.clone(), data)
+                .map(|v| (*name, v))
+                .map_err(|e| Error::runtime(e.to_string()))
         })
         .collect::<Result<Vec<_>>>()?;
-    let text = safetensors::serialize(views, Some(metadata)).map_err(|e| Error::runtime(e.to_string()))?;
+    let text =
+        safetensors::serialize(views, Some(metadata)).map_err(|e| Error::runtime(e.to_string()))?;
     write_whole(path, &text)
 }
 
 /// Reads what [`write_tensors`] wrote.
 pub fn read_tensors(path: &Path) -> Result<(HashMap<String, Tensor>, HashMap<String, String>)> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let bad = |e: safetensors::SafeTensorError| Error::data(path, format!("not a safetensors file: {e}"));
+    let bad =
+        |e: safetensors::SafeTensorError| Error::data(path, format!("not a safetensors file: {e}"));
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(bad)?;
     let file = SafeTensors::deserialize(&bytes).map_err(bad)?;
     let mut tensors = HashMap::new();
@@ -58,7 +66,12 @@ pub fn read_tensors(path: &Path) -> Result<(HashMap<String, Tensor>, HashMap<Str
             Dtype::F64 => Kind::Double,
             Dtype::F32 => Kind::Float,
             Dtype::I64 => Kind::Int64,
-            other => return Err(Error::data(path, format!("`{name}` has type {other:?}; expected F32, F64 or I64"))),
+            other => {
+                return Err(Error::data(
+                    path,
+                    format!("`{name}` has type {other:?}; expected F32, F64 or I64"),
+                ));
+            }
         };
         let shape: Vec<i64> = view.shape().iter().map(|s| *s as i64).collect();
         tensors.insert(name, Tensor::f_from_data_size(view.data(), &shape, kind)?);
@@ -82,8 +95,12 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 impl State {
     /// Saves it, whole or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let history = serde_json::to_string(&self.history).map_err(|e| Error::runtime(e.to_string()))?;
-        let metadata = HashMap::from([("step".to_owned(), self.step.to_string()), ("history".to_owned(), history)]);
+        let history =
+            serde_json::to_string(&self.history).map_err(|e| Error::runtime(e.to_string()))?;
+        let metadata = HashMap::from([
+            ("step".to_owned(), self.step.to_string()),
+            ("history".to_owned(), history),
+        ]);
         write_tensors(path, &self.tensors, metadata)
     }
 
@@ -91,8 +108,12 @@ impl State {
     pub fn load(path: &Path) -> Result<Self> {
         let (tensors, metadata) = read_tensors(path)?;
         let missing = |what: &str| Error::data(path, format!("not a checkpoint: it has no {what}"));
-        let step = metadata.get("step").and_then(|s| s.parse().ok()).ok_or_else(|| missing("step"))?;
-        let history = metadata.get("history").and_then(|h| serde_json::from_str(h).ok()).ok_or_else(|| missing("history"))?;
+        let step =
+            metadata.get("step").and_then(|s| s.parse().ok()).ok_or_else(|| missing("step"))?;
+        let history = metadata
+            .get("history")
+            .and_then(|h| serde_json::from_str(h).ok())
+            .ok_or_else(|| missing("history"))?;
         Ok(Self { step, tensors: tensors.into_iter().collect(), history })
     }
 }

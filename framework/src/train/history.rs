@@ -29,7 +29,8 @@ impl History {
         let names = |set: &str| TERMS.map(|t| format!("{set}_{t}")).join(",");
         let mut text = format!("epoch,step,{},{}\n", names("train"), names("val"));
         for e in &self.epochs {
-            let cells = e.train.iter().chain(&e.val).map(|v| v.map_or_else(String::new, |v| v.to_string()));
+            let cells =
+                e.train.iter().chain(&e.val).map(|v| v.map_or_else(String::new, |v| v.to_string()));
             text += &format!("{},{},{}\n", e.epoch, e.step, cells.collect::<Vec<_>>().join(","));
         }
         text
@@ -41,7 +42,11 @@ impl History {
             self.epochs.iter().map(|e| pick(e).get(i).copied().flatten()).collect::<Vec<_>>()
         };
         let set = |pick: &dyn Fn(&Epoch) -> &Vec<Option<f64>>| {
-            TERMS.iter().enumerate().map(|(i, t)| ((*t).to_owned(), serde_json::json!(list(pick, i)))).collect::<serde_json::Map<_, _>>()
+            TERMS
+                .iter()
+                .enumerate()
+                .map(|(i, t)| ((*t).to_owned(), serde_json::json!(list(pick, i))))
+                .collect::<serde_json::Map<_, _>>()
         };
         serde_json::json!({
             "epoch": self.epochs.iter().map(|e| e.epoch).collect::<Vec<_>>(),

@@ -17,16 +17,21 @@ pub struct Parameters {
 impl Parameters {
     /// Moves the learned variables of `vars` into one tensor.
     pub fn new(vars: &nn::VarStore) -> Result<Self> {
-        let mut named: Vec<(String, Tensor)> = vars.variables().into_iter().filter(|(_, v)| v.requires_grad()).collect();
+        let mut named: Vec<(String, Tensor)> =
+            vars.variables().into_iter().filter(|(_, v)| v.requires_grad()).collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
         if named.is_empty() {
             return Err(Error::config("crn", "the model has no parameter to learn"));
         }
-        let flat = tch::no_grad(|| Tensor::cat(&named.iter().map(|(_, v)| v.detach().reshape([-1])).collect::<Vec<_>>(), 0));
+        let flat = tch::no_grad(|| {
+            Tensor::cat(&named.iter().map(|(_, v)| v.detach().reshape([-1])).collect::<Vec<_>>(), 0)
+        });
         let (mut layout, mut variables, mut offset) = (Vec::new(), Vec::new(), 0);
         for (name, mut variable) in named {
             let (shape, count) = (variable.size(), variable.numel() as i64);
-            tch::no_grad(|| variable.set_data(&flat.narrow(0, offset, count).view(shape.as_slice())));
+            tch::no_grad(|| {
+                variable.set_data(&flat.narrow(0, offset, count).view(shape.as_slice()))
+            });
             layout.push((name, shape, offset));
             variables.push(variable);
             offset += count;
@@ -42,11 +47,18 @@ impl Parameters {
     /// The gradient of `loss`, `[parameters]`; zero where it does not reach.
     pub fn gradient(&self, loss: &Tensor) -> Result<Tensor> {
         let grads = Tensor::f_run_backward(&[loss], &self.variables, false, false)?;
-        let flat: Vec<Tensor> = grads
-            .iter()
-            .zip(&self.variables)
-            .map(|(g, v)| if g.defined() { g.reshape([-1]) } else { v.zeros_like().detach().reshape([-1]) })
-            .collect();
+        let flat: Vec<Tensor> =
+            grads
+                .iter()
+                .zip(&self.variables)
+                .map(|(g, v)| {
+                    if g.defined() {
+                        g.reshape([-1])
+                    } else {
+                        v.zeros_like().detach().reshape([-1])
+                    }
+                })
+                .collect();
         Ok(Tensor::cat(&flat, 0))
     }
 
@@ -84,9 +96,10 @@ mod tests {
         let loss = || (&a * &a).sum(Kind::Float) + (&b * 5.0).sum(Kind::Float);
         let g: Vec<f32> = Vec::try_from(p.gradient(&loss()).unwrap()).unwrap();
         assert_eq!(g, [4.0, 5.0, 5.0, 0.0]);
-        tch::no_grad(|| p.flat.fill_(1.0));
+        let _ = tch::no_grad(|| p.flat.fill_(1.0));
         assert_eq!(loss().double_value(&[]), 11.0);
-        let inside = p.with(&Tensor::from_slice(&[0f32, 1.0, 1.0, 0.0]), || loss().double_value(&[]));
+        let inside =
+            p.with(&Tensor::from_slice(&[0f32, 1.0, 1.0, 0.0]), || loss().double_value(&[]));
         assert_eq!((inside, loss().double_value(&[])), (10.0, 11.0));
     }
 }

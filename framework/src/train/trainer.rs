@@ -82,18 +82,41 @@ impl Trainer {
         check(&experiment)?;
         let device = device::choose(&experiment.device)?;
         guard_engine(move || {
-            let kind = if experiment.training.precision == Precision::Float64 { Kind::Double } else { Kind::Float };
+            let kind = if experiment.training.precision == Precision::Float64 {
+                Kind::Double
+            } else {
+                Kind::Float
+            };
             let data = Data::from_splits(&experiment, splits, kind, device)?;
             seed_torch(experiment.seed(), Purpose::Init, 0);
             let model = Model::build(&mut experiment, &data.shapes(), device)?;
             let parameters = Parameters::new(&model.vars)?;
-            experiment.threads = Some(device::set_threads(experiment.threads, parameters.count(), experiment.training.batch_size));
+            experiment.threads = Some(device::set_threads(
+                experiment.threads,
+                parameters.count(),
+                experiment.training.batch_size,
+            ));
             let optimizer = experiment.training.optimizer.build(&())?;
             let full = |(_, value): (&str, f64)| parameters.flat.full_like(value);
-            let moments = OptimizerState { step: 0, moments: optimizer.moments()?.into_iter().map(full).collect() };
+            let moments = OptimizerState {
+                step: 0,
+                moments: optimizer.moments()?.into_iter().map(full).collect(),
+            };
             let ema = experiment.training.ema.map(|_| parameters.flat.copy());
             let sums = Tensor::zeros([TERMS.len() as i64 + 1], (Kind::Double, device));
-            Ok(Self { experiment, data, model, parameters, optimizer, moments, ema, step: 0, sums, history: History::default(), device })
+            Ok(Self {
+                experiment,
+                data,
+                model,
+                parameters,
+                optimizer,
+                moments,
+                ema,
+                step: 0,
+                sums,
+                history: History::default(),
+                device,
+            })
         })
     }
 
@@ -134,7 +157,10 @@ impl Trainer {
     }
 
     /// Trains to the end, or until `on` says stop. Returns whether the end was reached.
-    pub fn fit(&mut self, on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>) -> Result<bool> {
+    pub fn fit(
+        &mut self,
+        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+    ) -> Result<bool> {
         guard_engine(|| self.run(on))
     }
 
@@ -152,8 +178,9 @@ impl Trainer {
             let rows = batch.min(self.data.train.len() - within * batch);
             let index = order.narrow(0, within * batch, rows);
             self.take_step(&index, epoch, total)?;
-            let mut stop = on(self, &Event::Step { step: self.step, total, rows })? == Control::Stop;
-            if self.step % per_epoch == 0 {
+            let mut stop =
+                on(self, &Event::Step { step: self.step, total, rows })? == Control::Stop;
+            if self.step.is_multiple_of(per_epoch) {
                 let done = self.end_epoch(epoch + 1)?;
                 stop |= on(self, &Event::Epoch(&done))? == Control::Stop;
             }
@@ -177,7 +204,8 @@ impl Trainer {
         let condition = condition.map(|value| Condition { value, present: None });
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
         let pass = Pass { training: true, dropout };
-        let terms = self.model.losses(&target, condition.as_ref(), pass, config.time_sampling, false)?;
+        let terms =
+            self.model.losses(&target, condition.as_ref(), pass, config.time_sampling, false)?;
         let mut gradient = self.parameters.gradient(&terms.total)?;
         let rate = self.optimizer.learning_rate()? * config.lr_schedule.factor(self.step, total);
         tch::no_grad(|| -> Result<()> {
@@ -204,10 +232,14 @@ impl Trainer {
         let done = Epoch { epoch, step: self.step, train: means(&self.sums), val: means(&val) };
         self.sums = self.sums.zeros_like();
         if let Some(Some(total)) = done.train.first().filter(|t| t.is_none_or(|t| !t.is_finite())) {
-            return Err(Error::runtime(format!("the loss became {total} in epoch {epoch}; try a lower learning rate or clip_grad_norm")));
+            return Err(Error::runtime(format!(
+                "the loss became {total} in epoch {epoch}; try a lower learning rate or clip_grad_norm"
+            )));
         }
         if done.train.first() == Some(&None) {
-            return Err(Error::runtime(format!("the loss became NaN in epoch {epoch}; try a lower learning rate or clip_grad_norm")));
+            return Err(Error::runtime(format!(
+                "the loss became NaN in epoch {epoch}; try a lower learning rate or clip_grad_norm"
+            )));
         }
         self.history.epochs.push(done.clone());
         Ok(done)
@@ -223,8 +255,19 @@ impl Trainer {
                 seed_torch(config.seed, Purpose::Validate, i as u64);
                 let rows = config.batch_size.min(n - from);
                 let target = self.data.val.target.narrow(0, from, rows);
-                let condition = self.data.val.condition.as_ref().map(|c| Condition { value: c.narrow(0, from, rows), present: None });
-                let terms = self.model.losses(&target, condition.as_ref(), Pass::EVAL, config.time_sampling, true)?;
+                let condition = self
+                    .data
+                    .val
+                    .condition
+                    .as_ref()
+                    .map(|c| Condition { value: c.narrow(0, from, rows), present: None });
+                let terms = self.model.losses(
+                    &target,
+                    condition.as_ref(),
+                    Pass::EVAL,
+                    config.time_sampling,
+                    true,
+                )?;
                 sums += weighed(&terms.values(), rows);
             }
             Ok(())
@@ -234,11 +277,15 @@ impl Trainer {
 
     /// The state of training, to be saved.
     pub fn state(&self) -> Result<State> {
-        let mut tensors = vec![("parameters".to_owned(), self.parameters.flat.copy()), ("sums".to_owned(), self.sums.copy())];
+        let mut tensors = vec![
+            ("parameters".to_owned(), self.parameters.flat.copy()),
+            ("sums".to_owned(), self.sums.copy()),
+        ];
         if let Some(ema) = &self.ema {
             tensors.push(("ema".to_owned(), ema.copy()));
         }
-        for ((name, _), moment) in self.optimizer.moments()?.into_iter().zip(&self.moments.moments) {
+        for ((name, _), moment) in self.optimizer.moments()?.into_iter().zip(&self.moments.moments)
+        {
             tensors.push((format!("moment.{name}"), moment.copy()));
         }
         Ok(State { step: self.step, tensors, history: self.history.clone() })
@@ -250,14 +297,22 @@ impl Trainer {
             let found = state.tensors.iter().find(|(n, _)| n == name).map(|(_, t)| t);
             match found {
                 Some(t) if t.size() == like.size() => Ok(t.to_device(self.device)),
-                Some(t) => Err(Error::runtime(format!("the checkpoint's {name} has {} values, the model {}", t.numel(), like.numel()))),
+                Some(t) => Err(Error::runtime(format!(
+                    "the checkpoint's {name} has {} values, the model {}",
+                    t.numel(),
+                    like.numel()
+                ))),
                 None => Err(Error::runtime(format!("the checkpoint has no {name}"))),
             }
         };
         let parameters = find("parameters", &self.parameters.flat)?;
         let ema = self.ema.as_ref().map(|ema| find("ema", ema)).transpose()?;
         let names = self.optimizer.moments()?;
-        let moments = names.iter().zip(&self.moments.moments).map(|((name, _), m)| find(&format!("moment.{name}"), m)).collect::<Result<Vec<_>>>()?;
+        let moments = names
+            .iter()
+            .zip(&self.moments.moments)
+            .map(|((name, _), m)| find(&format!("moment.{name}"), m))
+            .collect::<Result<Vec<_>>>()?;
         let sums = find("sums", &self.sums)?;
         tch::no_grad(|| self.parameters.flat.copy_(&parameters));
         self.ema = ema;
@@ -272,7 +327,9 @@ impl Trainer {
     pub fn named_parameters(&self) -> Vec<(String, Tensor)> {
         let mut all = self.parameters.named(&self.parameters.flat);
         if let Some(ema) = &self.ema {
-            all.extend(self.parameters.named(ema).into_iter().map(|(n, t)| (format!("ema.{n}"), t)));
+            all.extend(
+                self.parameters.named(ema).into_iter().map(|(n, t)| (format!("ema.{n}"), t)),
+            );
         }
         all
     }
@@ -283,11 +340,20 @@ impl Trainer {
     }
 
     /// Takes parameters, and their running mean, from a weights file's tensors.
-    pub fn restore_named(&mut self, tensors: &std::collections::HashMap<String, Tensor>) -> Result<()> {
+    pub fn restore_named(
+        &mut self,
+        tensors: &std::collections::HashMap<String, Tensor>,
+    ) -> Result<()> {
         let fill = |flat: &Tensor, prefix: &str| -> Result<()> {
             for (name, mut piece) in self.parameters.named(flat) {
-                let saved = tensors.get(&format!("{prefix}{name}")).filter(|t| t.size() == piece.size());
-                let saved = saved.ok_or_else(|| Error::runtime(format!("the weights have no `{prefix}{name}` of shape {:?}", piece.size())))?;
+                let saved =
+                    tensors.get(&format!("{prefix}{name}")).filter(|t| t.size() == piece.size());
+                let saved = saved.ok_or_else(|| {
+                    Error::runtime(format!(
+                        "the weights have no `{prefix}{name}` of shape {:?}",
+                        piece.size()
+                    ))
+                })?;
                 tch::no_grad(|| piece.copy_(saved));
             }
             Ok(())
@@ -308,10 +374,18 @@ impl Trainer {
 
     /// Latents drawn from z_0 `[n, …z_shape]` under normalised conditions, with the running mean of the
     /// parameters where the experiment says so.
-    pub fn sample_latents(&mut self, z0: &Tensor, condition: Option<&Condition>, plan: Plan, seen: &mut dyn Observer) -> Result<Sampled> {
+    pub fn sample_latents(
+        &mut self,
+        z0: &Tensor,
+        condition: Option<&Condition>,
+        plan: Plan,
+        seen: &mut dyn Observer,
+    ) -> Result<Sampled> {
         let solver = self.experiment.sampling.solver.build(&())?;
         let (model, parameters) = (&self.model, &mut self.parameters);
-        let draw = move |seen: &mut dyn Observer| guard_engine(|| sample(model, &*solver, plan, z0, condition, seen));
+        let draw = move |seen: &mut dyn Observer| {
+            guard_engine(|| sample(model, &*solver, plan, z0, condition, seen))
+        };
         match self.ema.as_ref().filter(|_| self.experiment.sampling.use_ema) {
             Some(ema) => parameters.with(ema, || draw(seen)),
             None => draw(seen),
@@ -335,7 +409,8 @@ impl Trainer {
     /// Targets in the data's own units (probabilities for logits), `[n, …target_shape]`, for latents.
     pub fn present(&mut self, z: &Tensor) -> Result<Tensor> {
         let (model, target) = (&self.model, &self.data.target);
-        let show = || tch::no_grad(|| Ok(target.undo(&model.present(&model.decode(z, Pass::EVAL)?))));
+        let show =
+            || tch::no_grad(|| Ok(target.undo(&model.present(&model.decode(z, Pass::EVAL)?))));
         match self.ema.as_ref().filter(|_| self.experiment.sampling.use_ema) {
             Some(ema) => self.parameters.with(ema, || guard_engine(show)),
             None => guard_engine(show),
@@ -344,13 +419,25 @@ impl Trainer {
 
     /// Predictions or samples under `conditions` (`[n, …condition_shape]` in the data's own units, or one
     /// without the batch axis): from z_0 = 0 without a seed, from N(0, I) with one.
-    pub fn generate(&mut self, conditions: &Tensor, steps: Option<usize>, seed: Option<u64>) -> Result<Tensor> {
-        let shape = self.data.shapes().condition.ok_or_else(|| Error::config("unconditional", "this model takes no condition"))?;
+    pub fn generate(
+        &mut self,
+        conditions: &Tensor,
+        steps: Option<usize>,
+        seed: Option<u64>,
+    ) -> Result<Tensor> {
+        let shape = self
+            .data
+            .shapes()
+            .condition
+            .ok_or_else(|| Error::config("unconditional", "this model takes no condition"))?;
         let conditions = conditions.to_kind(self.model.vars.kind()).to_device(self.device);
         let single = conditions.size() == shape;
         let conditions = if single { conditions.unsqueeze(0) } else { conditions };
         if conditions.size().get(1..) != Some(shape.as_slice()) {
-            return Err(Error::config("", format!("a condition has shape {shape:?}, got {:?}", conditions.size())));
+            return Err(Error::config(
+                "",
+                format!("a condition has shape {shape:?}, got {:?}", conditions.size()),
+            ));
         }
         let z0 = self.z0(conditions.size()[0], seed);
         let condition = Condition { value: self.data.condition.apply(&conditions), present: None };
@@ -361,9 +448,17 @@ impl Trainer {
     }
 
     /// Unconditional samples `[…batch_shape, …target_shape]`.
-    pub fn sample(&mut self, batch_shape: &[i64], steps: Option<usize>, seed: u64) -> Result<Tensor> {
+    pub fn sample(
+        &mut self,
+        batch_shape: &[i64],
+        steps: Option<usize>,
+        seed: u64,
+    ) -> Result<Tensor> {
         if self.data.shapes().condition.is_some() {
-            return Err(Error::config("unconditional", "this model needs conditions; use `generate`"));
+            return Err(Error::config(
+                "unconditional",
+                "this model needs conditions; use `generate`",
+            ));
         }
         let n = batch_shape.iter().product();
         let z0 = self.z0(n, Some(seed));
@@ -376,7 +471,10 @@ impl Trainer {
 }
 
 fn weighed(terms: &Tensor, rows: i64) -> Tensor {
-    Tensor::cat(&[terms * rows as f64, terms.new_full([1], rows as f64, (Kind::Double, terms.device()))], 0)
+    Tensor::cat(
+        &[terms * rows as f64, terms.new_full([1], rows as f64, (Kind::Double, terms.device()))],
+        0,
+    )
 }
 
 /// Means from sums; `None` where NaN.
@@ -392,7 +490,11 @@ fn check(experiment: &Experiment) -> Result<()> {
         ("training.batch_size", t.batch_size < 1, "needs at least 1"),
         ("training.epochs", t.epochs < 1, "needs at least 1"),
         ("training.ema", t.ema.is_some_and(|e| !(0.0..1.0).contains(&e)), "needs 0 <= ema < 1"),
-        ("training.clip_grad_norm", t.clip_grad_norm.is_some_and(|c| c.is_nan() || c <= 0.0), "needs a number above 0"),
+        (
+            "training.clip_grad_norm",
+            t.clip_grad_norm.is_some_and(|c| c.is_nan() || c <= 0.0),
+            "needs a number above 0",
+        ),
         ("sampling.steps", experiment.sampling.steps < 1, "needs at least 1"),
     ];
     match wrong.iter().find(|(_, wrong, _)| *wrong) {

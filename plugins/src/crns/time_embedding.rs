@@ -20,11 +20,15 @@ impl TimeEmbedding {
     /// The frequencies S·w_i, `[dim / 2]`, in the precision and on the device of `vars`.
     pub fn frequencies(&self, vars: &nn::Path) -> Result<Tensor> {
         if self.dim < 4 || self.dim % 2 != 0 {
-            return Err(Error::config("time_embedding.dim", format!("needs an even number of at least 4, got {}", self.dim)));
+            return Err(Error::config(
+                "time_embedding.dim",
+                format!("needs an even number of at least 4, got {}", self.dim),
+            ));
         }
         let half = self.dim / 2;
-        let w: Vec<f64> =
-            (0..half).map(|i| self.scale * MAX_PERIOD.powf(-(i as f64) / (half - 1) as f64)).collect();
+        let w: Vec<f64> = (0..half)
+            .map(|i| self.scale * MAX_PERIOD.powf(-(i as f64) / (half - 1) as f64))
+            .collect();
         Ok(Tensor::from_slice(&w).to_kind(vars.kind()).to_device(vars.device()))
     }
 }

@@ -36,6 +36,7 @@ struct Plain {
 impl Crn for Plain {
     fn forward(&self, input: &CrnInput<'_>, pass: Pass) -> Result<Tensor> {
         let time = embed(input.time, &self.frequencies);
-        self.network.forward(&NetworkInput { z: input.z, condition: input.condition, time: &time }, pass)
+        self.network
+            .forward(&NetworkInput { z: input.z, condition: input.condition, time: &time }, pass)
     }
 }

@@ -24,12 +24,18 @@ triflow::component! {
 impl Spec<dyn DataSource> for TwoMoons {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
         if self.samples < 2 {
-            return Err(Error::config("data.samples", format!("needs at least 2 points, got {}", self.samples)));
+            return Err(Error::config(
+                "data.samples",
+                format!("needs at least 2 points, got {}", self.samples),
+            ));
         }
-        let noise = Normal::new(0.0, self.noise)
-            .ok()
-            .filter(|_| self.noise >= 0.0)
-            .ok_or_else(|| Error::config("data.noise", format!("needs a number of at least 0, got {}", self.noise)))?;
+        let noise =
+            Normal::new(0.0, self.noise).ok().filter(|_| self.noise >= 0.0).ok_or_else(|| {
+                Error::config(
+                    "data.noise",
+                    format!("needs a number of at least 0, got {}", self.noise),
+                )
+            })?;
         Ok(Box::new(Moons { samples: self.samples, noise, seed: self.seed.unwrap_or(ctx.seed) }))
     }
 }

@@ -14,6 +14,8 @@ triflow::component! {
 
 impl Spec<dyn Decoder> for Identity {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
-        headed(ctx, "identity", flat(ctx.latent()?), self.head, |z: &Tensor, _: Pass| z.shallow_clone())
+        headed(ctx, "identity", flat(ctx.latent()?), self.head, |z: &Tensor, _: Pass| {
+            z.shallow_clone()
+        })
     }
 }

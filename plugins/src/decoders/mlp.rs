@@ -20,7 +20,13 @@ triflow::component! {
 
 impl Spec<dyn Decoder> for Mlp {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
-        let body = layers::Mlp::new(&ctx.vars, flat(ctx.latent()?), &self.hidden_dims, self.activation, self.dropout)?;
+        let body = layers::Mlp::new(
+            &ctx.vars,
+            flat(ctx.latent()?),
+            &self.hidden_dims,
+            self.activation,
+            self.dropout,
+        )?;
         let width = self.hidden_dims.last().copied().unwrap_or(1);
         headed(ctx, "mlp", width, self.head, move |z: &Tensor, pass: Pass| body.forward(z, pass))
     }

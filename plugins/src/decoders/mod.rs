@@ -12,7 +12,16 @@ use crate::layers::{Linear, Start, flat, flatten, unflatten};
 use triflow::prelude::*;
 
 /// What stands at the end of a decoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, triflow::serde::Serialize, triflow::serde::Deserialize, triflow::schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    triflow::serde::Serialize,
+    triflow::serde::Deserialize,
+    triflow::schemars::JsonSchema,
+)]
 #[serde(crate = "triflow::serde", rename_all = "snake_case")]
 #[schemars(crate = "triflow::schemars")]
 pub enum Head {
@@ -48,7 +57,13 @@ impl<F: Fn(&Tensor, Pass) -> Tensor> Decoder for Headed<F> {
 }
 
 /// Puts `head` behind a body of `width` features.
-fn headed<F>(ctx: &BuildContext, name: &str, width: i64, head: Head, body: F) -> Result<Box<dyn Decoder>>
+fn headed<F>(
+    ctx: &BuildContext,
+    name: &str,
+    width: i64,
+    head: Head,
+    body: F,
+) -> Result<Box<dyn Decoder>>
 where
     F: Fn(&Tensor, Pass) -> Tensor + 'static,
 {
@@ -61,7 +76,9 @@ where
         )
         .help("use head `linear` or `softmax`, or make the shapes agree"));
     }
-    let likelihood = if head == Head::Softmax { Likelihood::Categorical } else { Likelihood::Gaussian };
-    let head = (head != Head::None).then(|| Linear::new(&ctx.vars.sub("head"), width, entries, Start::Usual));
+    let likelihood =
+        if head == Head::Softmax { Likelihood::Categorical } else { Likelihood::Gaussian };
+    let head = (head != Head::None)
+        .then(|| Linear::new(&ctx.vars.sub("head"), width, entries, Start::Usual));
     Ok(Box::new(Headed { body, head, likelihood, target }))
 }

@@ -23,7 +23,16 @@ triflow::component! {
 
 impl Spec<dyn Decoder> for Resnet {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
-        let body = layers::ResNet::new(&ctx.vars, flat(ctx.latent()?), self.width, self.blocks, self.activation, self.dropout)?;
-        headed(ctx, "resnet", self.width, self.head, move |z: &Tensor, pass: Pass| body.forward(z, pass))
+        let body = layers::ResNet::new(
+            &ctx.vars,
+            flat(ctx.latent()?),
+            self.width,
+            self.blocks,
+            self.activation,
+            self.dropout,
+        )?;
+        headed(ctx, "resnet", self.width, self.head, move |z: &Tensor, pass: Pass| {
+            body.forward(z, pass)
+        })
     }
 }

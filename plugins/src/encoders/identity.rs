@@ -13,7 +13,11 @@ impl Spec<dyn Encoder> for Identity {
         match &ctx.latent_shape {
             Some(given) if *given != shape => Err(Error::config(
                 "latent_shape",
-                format!("encoder `identity` keeps the target's shape {}, but latent_shape is {}", shape_text(&shape), shape_text(given)),
+                format!(
+                    "encoder `identity` keeps the target's shape {}, but latent_shape is {}",
+                    shape_text(&shape),
+                    shape_text(given)
+                ),
             )
             .help("leave latent_shape out, or choose another encoder, such as `linear`")),
             _ => Ok(Box::new(Same(shape))),

@@ -12,7 +12,16 @@ triflow::component! {
 impl Spec<dyn Encoder> for Linear {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Encoder>> {
         let latent = ctx.latent()?.to_vec();
-        let layer = layers::Linear::new(&ctx.vars, flat(&ctx.target_shape), outputs(&latent, false), Start::Usual);
-        Ok(Box::new(Learned { latent, normal: false, features: move |x: &Tensor, _: Pass| layer.forward(x) }))
+        let layer = layers::Linear::new(
+            &ctx.vars,
+            flat(&ctx.target_shape),
+            outputs(&latent, false),
+            Start::Usual,
+        );
+        Ok(Box::new(Learned {
+            latent,
+            normal: false,
+            features: move |x: &Tensor, _: Pass| layer.forward(x),
+        }))
     }
 }

@@ -21,9 +21,20 @@ triflow::component! {
 impl Spec<dyn Encoder> for Mlp {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Encoder>> {
         let latent = ctx.latent()?.to_vec();
-        let body = layers::Mlp::new(&ctx.vars, flat(&ctx.target_shape), &self.hidden_dims, self.activation, self.dropout)?;
+        let body = layers::Mlp::new(
+            &ctx.vars,
+            flat(&ctx.target_shape),
+            &self.hidden_dims,
+            self.activation,
+            self.dropout,
+        )?;
         let width = self.hidden_dims.last().copied().unwrap_or(1);
-        let head = layers::Linear::new(&ctx.vars.sub("head"), width, outputs(&latent, false), Start::Usual);
+        let head = layers::Linear::new(
+            &ctx.vars.sub("head"),
+            width,
+            outputs(&latent, false),
+            Start::Usual,
+        );
         let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
         Ok(Box::new(Learned { latent, normal: false, features }))
     }

@@ -37,7 +37,10 @@ impl<F: Fn(&Tensor, Pass) -> Tensor> Encoder for Learned<F> {
         let d = flat(&self.latent);
         let mean = out.narrow(1, 0, d).contiguous();
         let log_variance = out.narrow(1, d, d).contiguous().clamp(-20.0, 10.0);
-        Ok(Posterior { mean: unflatten(mean, &self.latent), log_variance: Some(unflatten(log_variance, &self.latent)) })
+        Ok(Posterior {
+            mean: unflatten(mean, &self.latent),
+            log_variance: Some(unflatten(log_variance, &self.latent)),
+        })
     }
 }
 

@@ -24,8 +24,20 @@ triflow::component! {
 impl Spec<dyn Encoder> for ResnetNormal {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Encoder>> {
         let latent = ctx.latent()?.to_vec();
-        let body = layers::ResNet::new(&ctx.vars, flat(&ctx.target_shape), self.width, self.blocks, self.activation, self.dropout)?;
-        let head = layers::Linear::new(&ctx.vars.sub("head"), self.width, outputs(&latent, true), Start::Usual);
+        let body = layers::ResNet::new(
+            &ctx.vars,
+            flat(&ctx.target_shape),
+            self.width,
+            self.blocks,
+            self.activation,
+            self.dropout,
+        )?;
+        let head = layers::Linear::new(
+            &ctx.vars.sub("head"),
+            self.width,
+            outputs(&latent, true),
+            Start::Usual,
+        );
         let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
         Ok(Box::new(Learned { latent, normal: true, features }))
     }

@@ -20,7 +20,8 @@ triflow::component! {
 
 impl Spec<dyn Network> for Mlp {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
-        let (Some(&first), Some(&last)) = (self.hidden_dims.first(), self.hidden_dims.last()) else {
+        let (Some(&first), Some(&last)) = (self.hidden_dims.first(), self.hidden_dims.last())
+        else {
             return Err(Error::config("hidden_dims", "needs at least one positive width"));
         };
         let mlp = |name: &str, inputs, widths: &[i64]| {
@@ -36,7 +37,11 @@ impl Spec<dyn Network> for Mlp {
         Ok(Box::new(Joined {
             condition,
             join: Linear::new(&ctx.vars.sub("join"), inputs, first, Start::Usual),
-            body: if self.hidden_dims.len() > 1 { Some(mlp("body", first, &self.hidden_dims[1..])?) } else { None },
+            body: if self.hidden_dims.len() > 1 {
+                Some(mlp("body", first, &self.hidden_dims[1..])?)
+            } else {
+                None
+            },
             out: Linear::new(&ctx.vars.sub("out"), last, flat(&ctx.output_shape), Start::Zero),
             shape: ctx.output_shape.clone(),
             activation: self.activation,

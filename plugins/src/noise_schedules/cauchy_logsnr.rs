@@ -31,8 +31,20 @@ impl Spec<dyn NoiseSchedule> for CauchyLogsnr {
         Ok(Box::new(Law {
             mu: Parameter::new(ctx, "mu", self.mu, Transform::Free, self.learnable)?,
             width: Parameter::new(ctx, "c", self.c, Transform::Above(0.0), self.learnable)?,
-            start: Parameter::new(ctx, "gamma_min", self.gamma_min, Transform::Free, self.learnable)?,
-            range: Parameter::new(ctx, "gamma_range", range, Transform::Above(0.0), self.learnable)?,
+            start: Parameter::new(
+                ctx,
+                "gamma_min",
+                self.gamma_min,
+                Transform::Free,
+                self.learnable,
+            )?,
+            range: Parameter::new(
+                ctx,
+                "gamma_range",
+                range,
+                Transform::Above(0.0),
+                self.learnable,
+            )?,
         }))
     }
 }
@@ -68,7 +80,8 @@ impl NoiseSchedule for Law {
         let (u0, u1) = self.ends();
         let gamma = self.gamma(t)?;
         let width = self.width.value();
-        let inverse_density = (((gamma - self.mu.value()) / &width).square() + 1.0) * width * std::f64::consts::PI;
+        let inverse_density =
+            (((gamma - self.mu.value()) / &width).square() + 1.0) * width * std::f64::consts::PI;
         Ok(inverse_density * (u1 - u0))
     }
 

@@ -25,7 +25,13 @@ impl Spec<dyn NoiseSchedule> for Cosine {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
         require(self.s > 0.0, "s", "needs s > 0")?;
         let s = Parameter::new(ctx, "s", self.s, Transform::Above(0.0), self.learnable)?;
-        AlphaBar::build(ctx, self.alpha_bar_min, self.alpha_bar_max, self.learnable, SquaredCosine(s))
+        AlphaBar::build(
+            ctx,
+            self.alpha_bar_min,
+            self.alpha_bar_max,
+            self.learnable,
+            SquaredCosine(s),
+        )
     }
 }
 

@@ -33,21 +33,41 @@ pub struct AlphaBar<C> {
 
 #[derive(Debug)]
 enum Span {
-    Fixed { hi: f64 },
+    Fixed {
+        hi: f64,
+    },
     /// hi = lo + (1 − margin − lo)·sigmoid(raw): always above lo.
-    Learnable { share: Parameter },
+    Learnable {
+        share: Parameter,
+    },
 }
 
 impl<C: Curve + 'static> AlphaBar<C> {
     /// From the ends and the curve; refuses ends out of order.
-    pub fn build(ctx: &BuildContext, lo: f64, hi: f64, learnable: bool, curve: C) -> Result<Box<dyn NoiseSchedule>> {
-        require(0.0 < lo && lo < hi && hi < 1.0, "alpha_bar_min", "needs 0 < alpha_bar_min < alpha_bar_max < 1")?;
+    pub fn build(
+        ctx: &BuildContext,
+        lo: f64,
+        hi: f64,
+        learnable: bool,
+        curve: C,
+    ) -> Result<Box<dyn NoiseSchedule>> {
+        require(
+            0.0 < lo && lo < hi && hi < 1.0,
+            "alpha_bar_min",
+            "needs 0 < alpha_bar_min < alpha_bar_max < 1",
+        )?;
         let margin = ALPHA_BAR_MARGIN;
         let bounds = Transform::Between(margin, 1.0 - margin);
         let span = if learnable {
             let share = (hi - lo) / (1.0 - margin - lo);
             Span::Learnable {
-                share: Parameter::new(ctx, "alpha_bar_max", share, Transform::Between(0.0, 1.0), true)?,
+                share: Parameter::new(
+                    ctx,
+                    "alpha_bar_max",
+                    share,
+                    Transform::Between(0.0, 1.0),
+                    true,
+                )?,
             }
         } else {
             Span::Fixed { hi }
@@ -60,7 +80,9 @@ impl<C: Curve + 'static> AlphaBar<C> {
     fn ends(&self) -> (Tensor, Tensor, Tensor) {
         let lo = self.lo.value();
         match &self.span {
-            Span::Fixed { hi } => (lo.shallow_clone(), lo.neg() + *hi, lo.zeros_like() + (1.0 - *hi)),
+            Span::Fixed { hi } => {
+                (lo.shallow_clone(), lo.neg() + *hi, lo.zeros_like() + (1.0 - *hi))
+            }
             Span::Learnable { share } => {
                 let room = lo.neg() + (1.0 - ALPHA_BAR_MARGIN);
                 let share = share.value();
@@ -99,10 +121,17 @@ pub trait Distribution {
 
 impl<D: Distribution> Curve for Normalised<D> {
     fn at(&self, t: &Tensor) -> CurvePoint {
-        let ends = (self.0.cdf(&t.new_zeros([], (t.kind(), t.device()))), self.0.cdf(&t.new_ones([], (t.kind(), t.device()))));
+        let ends = (
+            self.0.cdf(&t.new_zeros([], (t.kind(), t.device()))),
+            self.0.cdf(&t.new_ones([], (t.kind(), t.device()))),
+        );
         let (low, high) = ends;
         let range = &high - &low;
         let g = self.0.cdf(t);
-        CurvePoint { value: (&g - low) / &range, complement: (high - g) / &range, slope: self.0.density(t) / range }
+        CurvePoint {
+            value: (&g - low) / &range,
+            complement: (high - g) / &range,
+            slope: self.0.density(t) / range,
+        }
     }
 }

@@ -27,8 +27,15 @@ impl Spec<dyn NoiseSchedule> for Laplace {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
         require(self.scale > 0.0, "scale", "needs scale > 0")?;
         let loc = Parameter::new(ctx, "loc", self.loc, Transform::Free, self.learnable)?;
-        let scale = Parameter::new(ctx, "scale", self.scale, Transform::Above(0.0), self.learnable)?;
-        AlphaBar::build(ctx, self.alpha_bar_min, self.alpha_bar_max, self.learnable, Normalised(Law { loc, scale }))
+        let scale =
+            Parameter::new(ctx, "scale", self.scale, Transform::Above(0.0), self.learnable)?;
+        AlphaBar::build(
+            ctx,
+            self.alpha_bar_min,
+            self.alpha_bar_max,
+            self.learnable,
+            Normalised(Law { loc, scale }),
+        )
     }
 }
 

@@ -31,8 +31,20 @@ impl Spec<dyn NoiseSchedule> for LaplaceLogsnr {
         Ok(Box::new(Law {
             mu: Parameter::new(ctx, "mu", self.mu, Transform::Free, self.learnable)?,
             width: Parameter::new(ctx, "b", self.b, Transform::Above(0.0), self.learnable)?,
-            start: Parameter::new(ctx, "gamma_min", self.gamma_min, Transform::Free, self.learnable)?,
-            range: Parameter::new(ctx, "gamma_range", range, Transform::Above(0.0), self.learnable)?,
+            start: Parameter::new(
+                ctx,
+                "gamma_min",
+                self.gamma_min,
+                Transform::Free,
+                self.learnable,
+            )?,
+            range: Parameter::new(
+                ctx,
+                "gamma_range",
+                range,
+                Transform::Above(0.0),
+                self.learnable,
+            )?,
         }))
     }
 }

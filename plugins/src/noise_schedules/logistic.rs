@@ -28,7 +28,13 @@ impl Spec<dyn NoiseSchedule> for Logistic {
         require(self.k > 0.0, "k", "needs k > 0")?;
         let k = Parameter::new(ctx, "k", self.k, Transform::Above(0.0), self.learnable)?;
         let t_mid = Parameter::new(ctx, "t_mid", self.t_mid, Transform::Free, self.learnable)?;
-        AlphaBar::build(ctx, self.alpha_bar_min, self.alpha_bar_max, self.learnable, Normalised(Law { k, t_mid }))
+        AlphaBar::build(
+            ctx,
+            self.alpha_bar_min,
+            self.alpha_bar_max,
+            self.learnable,
+            Normalised(Law { k, t_mid }),
+        )
     }
 }
 

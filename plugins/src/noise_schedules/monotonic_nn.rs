@@ -26,7 +26,11 @@ triflow::component! {
 impl Spec<dyn NoiseSchedule> for MonotonicNn {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
         require(self.gamma_min < self.gamma_max, "gamma_min", "needs gamma_min < gamma_max")?;
-        require(!self.hidden_dims.is_empty() && self.hidden_dims.iter().all(|d| *d > 0), "hidden_dims", "needs at least one positive width")?;
+        require(
+            !self.hidden_dims.is_empty() && self.hidden_dims.iter().all(|d| *d > 0),
+            "hidden_dims",
+            "needs at least one positive width",
+        )?;
         let mut layers = Vec::new();
         let mut width = 1;
         for (i, &units) in self.hidden_dims.iter().enumerate() {
@@ -34,7 +38,8 @@ impl Spec<dyn NoiseSchedule> for MonotonicNn {
             // Steepness 8 and spread centres: the hidden units start as steps spread over time.
             let weight = softplus_inverse(8.0);
             let bias = Tensor::linspace(0.0, -8.0, units, (vars.kind(), vars.device()));
-            let raw = vars.var("weight", &[units, width], nn::Init::Randn { mean: weight, stdev: 0.1 });
+            let raw =
+                vars.var("weight", &[units, width], nn::Init::Randn { mean: weight, stdev: 0.1 });
             let bias = vars.var_copy("bias", &bias);
             layers.push((self.held(raw), self.held(bias)));
             width = units;
@@ -42,8 +47,20 @@ impl Spec<dyn NoiseSchedule> for MonotonicNn {
         let out = ctx.vars.var("out", &[width], nn::Init::Const(softplus_inverse(0.5)));
         let skip = ctx.vars.var("skip", &[], nn::Init::Const(softplus_inverse(1.0)));
         Ok(Box::new(Monotone {
-            start: Parameter::new(ctx, "gamma_min", self.gamma_min, Transform::Free, self.learnable)?,
-            range: Parameter::new(ctx, "gamma_range", self.gamma_max - self.gamma_min, Transform::Above(0.0), self.learnable)?,
+            start: Parameter::new(
+                ctx,
+                "gamma_min",
+                self.gamma_min,
+                Transform::Free,
+                self.learnable,
+            )?,
+            range: Parameter::new(
+                ctx,
+                "gamma_range",
+                self.gamma_max - self.gamma_min,
+                Transform::Above(0.0),
+                self.learnable,
+            )?,
             layers,
             out: self.held(out),
             skip: self.held(skip),

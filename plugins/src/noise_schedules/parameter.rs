@@ -52,14 +52,26 @@ pub struct Parameter {
 
 impl Parameter {
     /// The constant `value`, or, when `learnable`, the variable `name` that starts there.
-    pub fn new(ctx: &BuildContext, name: &str, value: f64, transform: Transform, learnable: bool) -> Result<Self> {
+    pub fn new(
+        ctx: &BuildContext,
+        name: &str,
+        value: f64,
+        transform: Transform,
+        learnable: bool,
+    ) -> Result<Self> {
         if !learnable {
             // A 0-dim double joins tensors of any precision and device as a plain number.
-            return Ok(Self { raw: Tensor::from(value).to_kind(Kind::Double).to_device(Device::Cpu), transform: None });
+            return Ok(Self {
+                raw: Tensor::from(value).to_kind(Kind::Double).to_device(Device::Cpu),
+                transform: None,
+            });
         }
         let raw = transform.inverse(value);
         if !raw.is_finite() {
-            return Err(Error::config(name, format!("a learnable `{name}` cannot start at {value}, the edge of its range")));
+            return Err(Error::config(
+                name,
+                format!("a learnable `{name}` cannot start at {value}, the edge of its range"),
+            ));
         }
         Ok(Self { raw: ctx.vars.var(name, &[], nn::Init::Const(raw)), transform: Some(transform) })
     }

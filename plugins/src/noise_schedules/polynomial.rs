@@ -24,7 +24,8 @@ triflow::component! {
 impl Spec<dyn NoiseSchedule> for Polynomial {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
         require(self.power >= 1.0, "power", "needs power >= 1: below, γ' is infinite at t = 0")?;
-        let power = Parameter::new(ctx, "power", self.power, Transform::Above(1.0), self.learnable)?;
+        let power =
+            Parameter::new(ctx, "power", self.power, Transform::Above(1.0), self.learnable)?;
         AlphaBar::build(ctx, self.alpha_bar_min, self.alpha_bar_max, self.learnable, Power(power))
     }
 }

@@ -30,7 +30,13 @@ impl Optimizer for Adagrad {
         Ok(vec![("sum", self.initial_accumulator)])
     }
 
-    fn step(&self, parameters: &mut Tensor, gradient: &Tensor, state: &mut OptimizerState, learning_rate: f64) -> Result<()> {
+    fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        state: &mut OptimizerState,
+        learning_rate: f64,
+    ) -> Result<()> {
         let [sum] = state.moments.as_mut_slice() else {
             return Err(Error::runtime("the optimizer's state does not fit: it has other moments"));
         };

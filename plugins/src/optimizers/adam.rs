@@ -33,7 +33,13 @@ impl Optimizer for Adam {
         Ok(vec![("mean", 0.0), ("square", 0.0)])
     }
 
-    fn step(&self, parameters: &mut Tensor, gradient: &Tensor, state: &mut OptimizerState, learning_rate: f64) -> Result<()> {
+    fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        state: &mut OptimizerState,
+        learning_rate: f64,
+    ) -> Result<()> {
         adam_step(parameters, gradient, state, learning_rate, (self.beta1, self.beta2), self.eps)
     }
 }

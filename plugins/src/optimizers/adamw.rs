@@ -35,7 +35,13 @@ impl Optimizer for Adamw {
         Ok(vec![("mean", 0.0), ("square", 0.0)])
     }
 
-    fn step(&self, parameters: &mut Tensor, gradient: &Tensor, state: &mut OptimizerState, learning_rate: f64) -> Result<()> {
+    fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        state: &mut OptimizerState,
+        learning_rate: f64,
+    ) -> Result<()> {
         let _ = parameters.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
         adam_step(parameters, gradient, state, learning_rate, (self.beta1, self.beta2), self.eps)
     }

@@ -27,7 +27,13 @@ impl Optimizer for Sgd {
         Ok(if self.momentum == 0.0 { vec![] } else { vec![("velocity", 0.0)] })
     }
 
-    fn step(&self, parameters: &mut Tensor, gradient: &Tensor, state: &mut OptimizerState, learning_rate: f64) -> Result<()> {
+    fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        state: &mut OptimizerState,
+        learning_rate: f64,
+    ) -> Result<()> {
         match state.moments.first_mut() {
             Some(velocity) => {
                 let _ = velocity.g_mul_scalar_(self.momentum);

@@ -82,7 +82,13 @@ fn combine(k: &[Tensor], weights: &[f64]) -> Tensor {
 }
 
 impl Solver for Dopri5 {
-    fn integrate(&self, field: &dyn Field, z0: &Tensor, grid: &Grid, seen: &mut dyn Observer) -> Result<Solution> {
+    fn integrate(
+        &self,
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        seen: &mut dyn Observer,
+    ) -> Result<Solution> {
         let (mut s, end) = (grid.start(), grid.end());
         let mut h = (end - s) * self.first_step;
         let mut z = z0.shallow_clone();
@@ -107,7 +113,9 @@ impl Solver for Dopri5 {
                 return Err(Error::runtime(format!("the field is not finite near {s:.6}")));
             }
             if error <= 1.0 {
-                let mut factor = (0.9 * error.max(1e-12).powf(-0.7 / 5.0) * previous.powf(0.4 / 5.0)).clamp(0.2, 10.0);
+                let mut factor =
+                    (0.9 * error.max(1e-12).powf(-0.7 / 5.0) * previous.powf(0.4 / 5.0))
+                        .clamp(0.2, 10.0);
                 if after_rejection {
                     factor = factor.min(1.0);
                 }

@@ -16,10 +16,14 @@ impl Spec<dyn Solver> for Euler {
 }
 
 impl Solver for Euler {
-    fn integrate(&self, field: &dyn Field, z0: &Tensor, grid: &Grid, seen: &mut dyn Observer) -> Result<Solution> {
-        FixedSteps::walk(field, z0, grid, seen, 1, |f, z, s, h| {
-            Ok(z + f.derivative(z, s)? * h)
-        })
+    fn integrate(
+        &self,
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        seen: &mut dyn Observer,
+    ) -> Result<Solution> {
+        FixedSteps::walk(field, z0, grid, seen, 1, |f, z, s, h| Ok(z + f.derivative(z, s)? * h))
     }
 
     fn order(&self) -> Result<usize> {

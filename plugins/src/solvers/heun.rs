@@ -16,7 +16,13 @@ impl Spec<dyn Solver> for Heun {
 }
 
 impl Solver for Heun {
-    fn integrate(&self, field: &dyn Field, z0: &Tensor, grid: &Grid, seen: &mut dyn Observer) -> Result<Solution> {
+    fn integrate(
+        &self,
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        seen: &mut dyn Observer,
+    ) -> Result<Solution> {
         FixedSteps::walk(field, z0, grid, seen, 2, |f, z, s, h| {
             let k1 = f.derivative(z, s)?;
             let k2 = f.derivative(&(z + &k1 * h), s + h)?;

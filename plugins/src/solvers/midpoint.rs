@@ -16,7 +16,13 @@ impl Spec<dyn Solver> for Midpoint {
 }
 
 impl Solver for Midpoint {
-    fn integrate(&self, field: &dyn Field, z0: &Tensor, grid: &Grid, seen: &mut dyn Observer) -> Result<Solution> {
+    fn integrate(
+        &self,
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        seen: &mut dyn Observer,
+    ) -> Result<Solution> {
         FixedSteps::walk(field, z0, grid, seen, 2, |f, z, s, h| {
             let half = z + f.derivative(z, s)? * (h / 2.0);
             Ok(z + f.derivative(&half, s + h / 2.0)? * h)

@@ -13,10 +13,8 @@ struct Dice(u64);
 
 impl Dice {
     fn uniform(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 
@@ -94,11 +92,7 @@ fn drawn(name: &str, draw: impl FnOnce(&Path) -> Result<()>) {
     assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n", "{name}");
     let size = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
     assert_eq!(size(16), 1500, "{name}");
-    assert!(
-        (300..=1600).contains(&size(20)),
-        "{name} is {} high",
-        size(20)
-    );
+    assert!((300..=1600).contains(&size(20)), "{name} is {} high", size(20));
 }
 
 /// Checks that nothing is drawn and the reason contains `reason`.

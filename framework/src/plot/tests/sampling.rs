@@ -6,11 +6,7 @@ use super::*;
 fn sample_pictures() {
     let (real, real_labels) = moons(2000, 0.06, 1);
     let (mut generated, labels) = moons(2000, 0.09, 9);
-    (
-        generated.values[4],
-        generated.values[11],
-        generated.values[30],
-    ) = (14.0, -900.0, f64::NAN);
+    (generated.values[4], generated.values[11], generated.values[30]) = (14.0, -900.0, f64::NAN);
     let view = SampleView {
         title: "Samples · two moons".into(),
         subtitle: "Heun, 50 steps, 100 network evaluations, EMA weights, n = 2,000".into(),
@@ -22,42 +18,16 @@ fn sample_pictures() {
     drawn("samples.png", |p| samples(p, &view));
     let labels = Some((labels, real_labels));
     drawn("samples_conditional.png", |p| {
-        samples(
-            p,
-            &SampleView {
-                labels: labels.clone(),
-                ..view.clone()
-            },
-        )
+        samples(p, &SampleView { labels: labels.clone(), ..view.clone() })
     });
     let column = |points: &Points| Points::new(points.column(0).collect(), 1);
-    let one = SampleView {
-        generated: column(&view.generated),
-        real: column(&view.real),
-        ..view.clone()
-    };
+    let one =
+        SampleView { generated: column(&view.generated), real: column(&view.real), ..view.clone() };
     drawn("samples_1d.png", |p| samples(p, &one));
-    drawn("samples_1d_conditional.png", |p| {
-        samples(p, &SampleView { labels, ..one })
-    });
-    let far = Points::new(
-        noise(500, 2, 8).values.iter().map(|v| 30.0 * v).collect(),
-        2,
-    );
-    drawn("samples_far.png", |p| {
-        samples(
-            p,
-            &SampleView {
-                generated: far,
-                ..view.clone()
-            },
-        )
-    });
-    let five = SampleView {
-        generated: noise(500, 5, 2),
-        real: noise(700, 5, 3),
-        ..view.clone()
-    };
+    drawn("samples_1d_conditional.png", |p| samples(p, &SampleView { labels, ..one }));
+    let far = Points::new(noise(500, 2, 8).values.iter().map(|v| 30.0 * v).collect(), 2);
+    drawn("samples_far.png", |p| samples(p, &SampleView { generated: far, ..view.clone() }));
+    let five = SampleView { generated: noise(500, 5, 2), real: noise(700, 5, 3), ..view.clone() };
     drawn("samples_5d.png", |p| samples(p, &five));
     let single = SampleView {
         generated: Points::new(vec![0.0, 0.0], 2),
@@ -71,15 +41,7 @@ fn sample_pictures() {
         ..view.clone()
     };
     drawn("samples_equal.png", |p| samples(p, &same));
-    refused("dimensions", |p| {
-        samples(
-            p,
-            &SampleView {
-                real: noise(9, 3, 1),
-                ..view.clone()
-            },
-        )
-    });
+    refused("dimensions", |p| samples(p, &SampleView { real: noise(9, 3, 1), ..view.clone() }));
 }
 
 #[test]
@@ -87,16 +49,10 @@ fn trajectory_pictures() {
     let (ends, labels) = moons(2000, 0.06, 1);
     let mut view = walk(&ends, 30);
     view.real = Some(moons(1500, 0.06, 7).0);
-    let colored = TrajectoryView {
-        labels: Some(labels),
-        ..view.clone()
-    };
+    let colored = TrajectoryView { labels: Some(labels), ..view.clone() };
     let one = walk(&Points::new(ends.column(0).collect(), 1), 30);
     let one = TrajectoryView {
-        real: view
-            .real
-            .as_ref()
-            .map(|r| Points::new(r.column(0).collect(), 1)),
+        real: view.real.as_ref().map(|r| Points::new(r.column(0).collect(), 1)),
         ..one
     };
     let mut five = walk(&noise(400, 5, 11), 12);
@@ -106,10 +62,8 @@ fn trajectory_pictures() {
     torn.states[5].values[9] = f64::INFINITY;
     torn.states[5].values[12] = 1e9;
     let single = walk(&Points::new(vec![1.0, -1.0], 2), 1);
-    let still = TrajectoryView {
-        states: vec![Points::new(vec![1.0; 20], 2); 31],
-        ..walk(&ends, 30)
-    };
+    let still =
+        TrajectoryView { states: vec![Points::new(vec![1.0; 20], 2); 31], ..walk(&ends, 30) };
     let views = [
         ("", &view),
         ("_labels", &colored),
@@ -120,15 +74,9 @@ fn trajectory_pictures() {
         ("_still", &still),
     ];
     for (name, view) in views {
-        drawn(&format!("trajectories{name}.png"), |p| {
-            trajectories(p, view)
-        });
-        drawn(&format!("latent{name}.png"), |p| {
-            latent_trajectories(p, view)
-        });
-        drawn(&format!("diagnostics{name}.png"), |p| {
-            trajectory_diagnostics(p, view)
-        });
+        drawn(&format!("trajectories{name}.png"), |p| trajectories(p, view));
+        drawn(&format!("latent{name}.png"), |p| latent_trajectories(p, view));
+        drawn(&format!("diagnostics{name}.png"), |p| trajectory_diagnostics(p, view));
     }
     let empty = TrajectoryView::default();
     let uneven = TrajectoryView {
@@ -173,18 +121,8 @@ fn strange_numbers() {
         let (a, b) = (points(30), points(30));
         let states = vec![points(5), points(5), points(5)];
         let curve: Vec<Option<f64>> = a.column(0).map(Some).collect();
-        let term = Term {
-            name: "t".into(),
-            train: curve,
-            val: b.column(0).map(Some).collect(),
-        };
-        let _ = loss_trends(
-            &path,
-            &LossTrends {
-                title: String::new(),
-                terms: vec![term],
-            },
-        );
+        let term = Term { name: "t".into(), train: curve, val: b.column(0).map(Some).collect() };
+        let _ = loss_trends(&path, &LossTrends { title: String::new(), terms: vec![term] });
         let trajectory = TrajectoryView {
             times: vec![0.0, 0.5, 1.0],
             states,
@@ -196,36 +134,15 @@ fn strange_numbers() {
         let _ = trajectory_diagnostics(&path, &trajectory);
         let _ = samples(
             &path,
-            &SampleView {
-                generated: a.clone(),
-                real: b.clone(),
-                ..SampleView::default()
-            },
+            &SampleView { generated: a.clone(), real: b.clone(), ..SampleView::default() },
         );
-        let data = DataView {
-            condition: Some(b.clone()),
-            target: a.clone(),
-            ..DataView::default()
-        };
+        let data =
+            DataView { condition: Some(b.clone()), target: a.clone(), ..DataView::default() };
         let _ = data_visualization(&path, &data);
-        let _ = data_visualization(
-            &path,
-            &DataView {
-                condition: None,
-                ..data
-            },
-        );
-        let predicted = Predicted::Values {
-            truth: a,
-            predicted: b,
-            names: vec![],
-        };
-        let view = PredictionView {
-            title: String::new(),
-            subtitle: String::new(),
-            x: None,
-            predicted,
-        };
+        let _ = data_visualization(&path, &DataView { condition: None, ..data });
+        let predicted = Predicted::Values { truth: a, predicted: b, names: vec![] };
+        let view =
+            PredictionView { title: String::new(), subtitle: String::new(), x: None, predicted };
         let _ = predictions(&path, &view);
     }
 }

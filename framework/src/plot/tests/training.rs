@@ -11,33 +11,22 @@ fn losses(epochs: usize) -> LossTrends {
             })
             .collect()
     };
-    let mut terms: Vec<Term> = [
-        ("total", 2.4, 0.31),
-        ("flow", 1.9, 0.24),
-        ("recon", 0.8, 0.004),
-        ("kl", 0.3, 0.02),
-    ]
-    .into_iter()
-    .map(|(name, from, to)| Term {
-        name: name.into(),
-        train: curve(from, to, 0.015),
-        val: curve(from * 1.05, to * 1.12, 0.04),
-    })
-    .collect();
+    let mut terms: Vec<Term> =
+        [("total", 2.4, 0.31), ("flow", 1.9, 0.24), ("recon", 0.8, 0.004), ("kl", 0.3, 0.02)]
+            .into_iter()
+            .map(|(name, from, to)| Term {
+                name: name.into(),
+                train: curve(from, to, 0.015),
+                val: curve(from * 1.05, to * 1.12, 0.04),
+            })
+            .collect();
     terms.push(Term {
         name: "reg".into(),
         train: vec![Some(0.0); epochs],
         val: vec![Some(0.0); epochs],
     });
-    terms.push(Term {
-        name: "vae".into(),
-        train: vec![None; epochs],
-        val: vec![None; epochs],
-    });
-    LossTrends {
-        title: "Loss over training · two moons".into(),
-        terms,
-    }
+    terms.push(Term { name: "vae".into(), train: vec![None; epochs], val: vec![None; epochs] });
+    LossTrends { title: "Loss over training · two moons".into(), terms }
 }
 
 #[test]
@@ -60,19 +49,9 @@ fn loss_pictures() {
     three.terms[0].train[2] = Some(9e9);
     three.terms[0].train[9] = Some(-0.1);
     drawn("loss_single.png", |p| loss_trends(p, &three));
-    let all = Term {
-        name: "x".into(),
-        train: vec![Some(f64::NAN)],
-        val: vec![None],
-    };
+    let all = Term { name: "x".into(), train: vec![Some(f64::NAN)], val: vec![None] };
     refused("no term has a finite value", |p| {
-        loss_trends(
-            p,
-            &LossTrends {
-                terms: vec![all],
-                ..LossTrends::default()
-            },
-        )
+        loss_trends(p, &LossTrends { terms: vec![all], ..LossTrends::default() })
     });
     refused("no term", |p| loss_trends(p, &LossTrends::default()));
 }
@@ -89,36 +68,16 @@ fn data_pictures() {
         condition: None,
     };
     drawn("data.png", |p| data_visualization(p, &view));
-    drawn("data_plain.png", |p| {
-        data_visualization(
-            p,
-            &DataView {
-                labels: None,
-                ..view.clone()
-            },
-        )
-    });
+    drawn("data_plain.png", |p| data_visualization(p, &DataView { labels: None, ..view.clone() }));
     let one = Points::new(target.column(0).collect(), 1);
     drawn("data_1d.png", |p| {
-        data_visualization(
-            p,
-            &DataView {
-                target: one.clone(),
-                ..view.clone()
-            },
-        )
+        data_visualization(p, &DataView { target: one.clone(), ..view.clone() })
     });
     let mut dice = Dice(4);
     let five: Vec<f64> = (0..2000)
         .flat_map(|i| {
             let (a, b) = (target.values[2 * i], target.values[2 * i + 1]);
-            [
-                a,
-                b,
-                a - b,
-                0.3 * a + 0.2 * dice.normal(),
-                0.1 * dice.normal(),
-            ]
+            [a, b, a - b, 0.3 * a + 0.2 * dice.normal(), 0.1 * dice.normal()]
         })
         .collect();
     let five = DataView {
@@ -127,10 +86,7 @@ fn data_pictures() {
         ..view.clone()
     };
     drawn("data_5d.png", |p| data_visualization(p, &five));
-    let y: Vec<f64> = target
-        .column(0)
-        .map(|x| (3.0 * x).sin() + 0.1 * dice.normal())
-        .collect();
+    let y: Vec<f64> = target.column(0).map(|x| (3.0 * x).sin() + 0.1 * dice.normal()).collect();
     let pairs = DataView {
         condition: Some(one),
         target: Points::new(y.clone(), 1),
@@ -138,119 +94,56 @@ fn data_pictures() {
         ..view.clone()
     };
     drawn("data_regression.png", |p| data_visualization(p, &pairs));
-    let two = DataView {
-        target: target.clone(),
-        ..pairs.clone()
-    };
-    drawn("data_regression_1_to_2.png", |p| {
-        data_visualization(p, &two)
-    });
-    let plane = DataView {
-        condition: Some(target.clone()),
-        ..pairs
-    };
-    drawn("data_regression_2_to_1.png", |p| {
-        data_visualization(p, &plane)
-    });
-    let one_hot = labels
-        .iter()
-        .flat_map(|l| [1.0 - *l as f64, *l as f64])
-        .collect();
-    let classes = DataView {
-        condition: Some(target),
-        target: Points::new(one_hot, 2),
-        ..view.clone()
-    };
+    let two = DataView { target: target.clone(), ..pairs.clone() };
+    drawn("data_regression_1_to_2.png", |p| data_visualization(p, &two));
+    let plane = DataView { condition: Some(target.clone()), ..pairs };
+    drawn("data_regression_2_to_1.png", |p| data_visualization(p, &plane));
+    let one_hot = labels.iter().flat_map(|l| [1.0 - *l as f64, *l as f64]).collect();
+    let classes =
+        DataView { condition: Some(target), target: Points::new(one_hot, 2), ..view.clone() };
     drawn("data_classes.png", |p| data_visualization(p, &classes));
 
-    let point = DataView {
-        target: Points::new(vec![1.0, 2.0], 2),
-        labels: None,
-        ..view.clone()
-    };
+    let point = DataView { target: Points::new(vec![1.0, 2.0], 2), labels: None, ..view.clone() };
     drawn("data_one_point.png", |p| data_visualization(p, &point));
-    let same = DataView {
-        target: Points::new(vec![3.0; 40], 1),
-        labels: None,
-        ..view.clone()
-    };
+    let same = DataView { target: Points::new(vec![3.0; 40], 1), labels: None, ..view.clone() };
     drawn("data_equal.png", |p| data_visualization(p, &same));
     let (mut torn, labels) = moons(300, 0.05, 2);
     torn.values[10] = f64::NAN;
     (torn.values[20], torn.values[33]) = (f64::INFINITY, 1e12);
     drawn("data_torn.png", |p| {
-        data_visualization(
-            p,
-            &DataView {
-                target: torn,
-                labels: Some(labels),
-                ..view.clone()
-            },
-        )
+        data_visualization(p, &DataView { target: torn, labels: Some(labels), ..view.clone() })
     });
     let many: Vec<usize> = (0..6554).map(|i| i % 37).collect();
     drawn("data_many_labels.png", |p| {
-        data_visualization(
-            p,
-            &DataView {
-                labels: Some(many),
-                ..view.clone()
-            },
-        )
+        data_visualization(p, &DataView { labels: Some(many), ..view.clone() })
     });
 
     refused("nothing to draw", |p| {
         data_visualization(
             p,
-            &DataView {
-                target: Points::new(vec![], 2),
-                labels: None,
-                ..view.clone()
-            },
+            &DataView { target: Points::new(vec![], 2), labels: None, ..view.clone() },
         )
     });
     refused("nothing to draw", |p| {
         data_visualization(
             p,
-            &DataView {
-                target: Points::new(vec![f64::NAN; 4], 2),
-                labels: None,
-                ..view.clone()
-            },
+            &DataView { target: Points::new(vec![f64::NAN; 4], 2), labels: None, ..view.clone() },
         )
     });
     refused("not rows of 0", |p| {
-        data_visualization(
-            p,
-            &DataView {
-                labels: None,
-                target: Points::default(),
-                ..view.clone()
-            },
-        )
+        data_visualization(p, &DataView { labels: None, target: Points::default(), ..view.clone() })
     });
     refused("labels for", |p| {
-        data_visualization(
-            p,
-            &DataView {
-                labels: Some(vec![1]),
-                ..view.clone()
-            },
-        )
+        data_visualization(p, &DataView { labels: Some(vec![1]), ..view.clone() })
     });
 }
 
 #[test]
 fn prediction_pictures() {
     let (x, truth) = moons(1500, 0.18, 1);
-    let predicted: Vec<usize> = (0..x.len())
-        .map(|i| usize::from(x.row(i)[1] < 0.25 + 0.1 * x.row(i)[0]))
-        .collect();
-    let predicted = Predicted::Classes {
-        truth,
-        predicted,
-        names: names(),
-    };
+    let predicted: Vec<usize> =
+        (0..x.len()).map(|i| usize::from(x.row(i)[1] < 0.25 + 0.1 * x.row(i)[0])).collect();
+    let predicted = Predicted::Classes { truth, predicted, names: names() };
     let view = PredictionView {
         title: "Predictions · two moons".into(),
         subtitle: "test data, mode of 16 samples each".into(),
@@ -263,78 +156,32 @@ fn prediction_pictures() {
         let truth: Vec<usize> = (0..3000).map(|i| i % k).collect();
         let predicted = truth
             .iter()
-            .map(|t| {
-                if dice.uniform() < 0.8 {
-                    *t
-                } else {
-                    (dice.uniform() * k as f64) as usize
-                }
-            })
+            .map(|t| if dice.uniform() < 0.8 { *t } else { (dice.uniform() * k as f64) as usize })
             .collect();
         let names = (0..k).map(|i| format!("a class called {i}")).collect();
         let view = PredictionView {
             x: None,
-            predicted: Predicted::Classes {
-                truth,
-                predicted,
-                names,
-            },
+            predicted: Predicted::Classes { truth, predicted, names },
             ..view.clone()
         };
-        drawn(&format!("predictions_{k}_classes.png"), |p| {
-            predictions(p, &view)
-        });
+        drawn(&format!("predictions_{k}_classes.png"), |p| predictions(p, &view));
     }
     for dim in [1usize, 2, 5] {
         let truth = noise(800, dim, 3);
         let mut predicted = truth.clone();
-        predicted
-            .values
-            .iter_mut()
-            .for_each(|v| *v = 0.8 * *v + 0.3 * dice.normal());
+        predicted.values.iter_mut().for_each(|v| *v = 0.8 * *v + 0.3 * dice.normal());
         predicted.values[3] = f64::NAN;
         predicted.values[4] = 1e7;
-        let predicted = Predicted::Values {
-            truth,
-            predicted,
-            names: vec![],
-        };
-        let view = PredictionView {
-            x: None,
-            predicted,
-            ..view.clone()
-        };
-        drawn(&format!("predictions_{dim}_outputs.png"), |p| {
-            predictions(p, &view)
-        });
+        let predicted = Predicted::Values { truth, predicted, names: vec![] };
+        let view = PredictionView { x: None, predicted, ..view.clone() };
+        drawn(&format!("predictions_{dim}_outputs.png"), |p| predictions(p, &view));
     }
     let same = Points::new(vec![2.0], 1);
-    let predicted = Predicted::Values {
-        truth: same.clone(),
-        predicted: same,
-        names: vec!["y".into()],
-    };
+    let predicted =
+        Predicted::Values { truth: same.clone(), predicted: same, names: vec!["y".into()] };
     drawn("predictions_one_point.png", |p| {
-        predictions(
-            p,
-            &PredictionView {
-                predicted,
-                ..view.clone()
-            },
-        )
+        predictions(p, &PredictionView { predicted, ..view.clone() })
     });
-    let none = Predicted::Classes {
-        truth: vec![],
-        predicted: vec![],
-        names: vec![],
-    };
-    refused("0 predicted", |p| {
-        predictions(
-            p,
-            &PredictionView {
-                predicted: none,
-                ..view.clone()
-            },
-        )
-    });
+    let none = Predicted::Classes { truth: vec![], predicted: vec![], names: vec![] };
+    refused("0 predicted", |p| predictions(p, &PredictionView { predicted: none, ..view.clone() }));
 }
