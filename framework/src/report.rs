@@ -140,15 +140,40 @@ pub fn evaluate(trainer: &mut Trainer) -> Result<Evaluation> {
         "sliced_w2": metrics::sliced_wasserstein2_drawn(g, r, 256, seed)?,
         "energy_distance": metrics::energy_distance(g, r)?.v,
     });
-    // What a perfect sampler would score: real rows against real rows.
-    let train = &trainer.data().train;
-    if train.len() >= n {
-        let real = points(&trainer.data().target.undo(&train.target.narrow(0, 0, n)))?;
+    // What a perfect sampler would score: real rows against real rows, labels matched.
+    if let Some(index) = alike(trainer, n, condition.as_ref())? {
+        let real = points(
+            &trainer.data().target.undo(&trainer.data().train.target.index_select(0, &index)),
+        )?;
         let real = metrics::Points::new(&real.values, real.dim)?;
-        result["floor"] = json!({ "w2": metrics::wasserstein2(real, r)?, "energy_distance": metrics::energy_distance(real, r)?.v, "of": "training rows against the same held-out rows" });
+        result["floor"] = json!({
+            "w2": metrics::wasserstein2(real, r)?,
+            "sliced_w2": metrics::sliced_wasserstein2_drawn(real, r, 256, seed)?,
+            "energy_distance": metrics::energy_distance(real, r)?.v,
+            "of": "training rows, with the same labels if any, against the same held-out rows",
+        });
     }
     arrays.extend(condition.map(|c| ("condition".to_owned(), trainer.data().condition.undo(&c))));
     Ok(Evaluation { metrics: result, arrays })
+}
+
+/// `n` training rows to compare held-out rows with: of the same labels, where the condition is a label.
+fn alike(trainer: &Trainer, n: i64, condition: Option<&Tensor>) -> Result<Option<Tensor>> {
+    let data = trainer.data();
+    let train = &data.train;
+    let (Some(held), Some(all), true) = (condition, &train.condition, data.condition_is_label)
+    else {
+        return Ok(
+            (train.len() >= n).then(|| Tensor::arange(n, (Kind::Int64, train.target.device())))
+        );
+    };
+    let mut unused: Vec<Vec<i64>> = vec![Vec::new(); held.size()[1] as usize];
+    for (row, label) in labels(all)?.into_iter().enumerate().rev() {
+        unused[label].push(row as i64);
+    }
+    let index: Option<Vec<i64>> =
+        labels(held)?.into_iter().map(|label| unused[label].pop()).collect();
+    Ok(index.map(|index| Tensor::from_slice(&index).to_device(train.target.device())))
 }
 
 /// Writes float32 arrays into a run's .npz file.

@@ -1,16 +1,22 @@
 //! The backbone's output as it is.
 
 use super::time_embedding::{TimeEmbedding, embed};
+use crate::layers::{Linear, Start};
 use crate::networks::Mlp;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The backbone's output as it is.
+    /// The backbone's output as it is, plus z times a learned function of time.
+    ///
+    /// The second part is the best linear prediction of Gaussian data, which a network of z alone finds
+    /// slowly: near t = 0 the noise is almost z itself.
     pub struct Vanilla: Crn, CrnSpec = "vanilla" {
         /// The backbone.
         pub network: Component<dyn Network> = Mlp::default().into(),
         /// Features of time.
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
+        /// Whether z times a learned function of time is added; it starts at zero.
+        pub skip: bool = true,
     }
 }
 
@@ -24,19 +30,27 @@ impl Spec<dyn Crn> for Vanilla {
             time_features: self.time_embedding.dim,
             output_shape: shape,
         })?;
-        Ok(Box::new(Plain { network, frequencies: self.time_embedding.frequencies(&ctx.vars)? }))
+        let features = self.time_embedding.dim;
+        let gate = self.skip.then(|| Linear::new(&ctx.vars.sub("skip"), features, 1, Start::Zero));
+        let frequencies = self.time_embedding.frequencies(&ctx.vars)?;
+        Ok(Box::new(Plain { network, gate, frequencies }))
     }
 }
 
 struct Plain {
     network: Box<dyn Network>,
+    gate: Option<Linear>,
     frequencies: Tensor,
 }
 
 impl Crn for Plain {
     fn forward(&self, input: &CrnInput<'_>, pass: Pass) -> Result<Tensor> {
         let time = embed(input.time, &self.frequencies);
-        self.network
-            .forward(&NetworkInput { z: input.z, condition: input.condition, time: &time }, pass)
+        let inputs = NetworkInput { z: input.z, condition: input.condition, time: &time };
+        let output = self.network.forward(&inputs, pass)?;
+        Ok(match &self.gate {
+            Some(gate) => output + rows(&gate.forward(&time).squeeze_dim(1), input.z) * input.z,
+            None => output,
+        })
     }
 }

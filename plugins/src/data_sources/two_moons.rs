@@ -1,32 +1,43 @@
 //! Two interleaved half circles in the plane.
 
-use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use rand_distr::{Distribution as _, Normal};
+use std::f64::consts::PI;
 use triflow::prelude::*;
 use triflow::rng::{Purpose, rust_rng};
 
 triflow::component! {
     /// Two interleaved half circles in the plane: x is the point, y its moon (0 or 1).
     ///
-    /// The upper moon is (cos θ, sin θ), the lower (1 − cos θ, ½ − sin θ), θ uniform in [0, π].
+    /// The upper moon is (cos θ, sin θ), the lower (1 − cos θ, ½ − sin θ), θ evenly spaced over [0, π], and
+    /// normal noise on top. Half of the points lie on each moon, in random order.
     #[reference = "scikit-learn's make_moons"]
     pub struct TwoMoons: DataSource, DataSourceSpec = "two_moons" {
-        /// Points in all.
+        /// Points; split as `split` says where no sets of their own are asked for.
         pub samples: usize = 20_000,
+        /// Points of a validation set of its own; null: split off.
+        pub val_samples: Option<usize> = None,
+        /// Points of a test set of its own; null: split off.
+        pub test_samples: Option<usize> = None,
         /// Deviation of the normal noise added to both coordinates.
         pub noise: f64 = 0.1,
-        /// Seed of the points; the experiment's own when left out.
+        /// Seed of the points; null: the experiment's own.
         pub seed: Option<u64> = None,
     }
 }
 
 impl Spec<dyn DataSource> for TwoMoons {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
-        if self.samples < 2 {
+        let sets = [
+            ("samples", Some(self.samples)),
+            ("val_samples", self.val_samples),
+            ("test_samples", self.test_samples),
+        ];
+        if let Some((key, n)) = sets.iter().find(|(_, n)| n.is_some_and(|n| n < 2)) {
+            let n = n.unwrap_or_default();
             return Err(Error::config(
-                "data.samples",
-                format!("needs at least 2 points, got {}", self.samples),
+                format!("data.{key}"),
+                format!("needs at least 2 points, got {n}"),
             ));
         }
         let noise =
@@ -36,31 +47,47 @@ impl Spec<dyn DataSource> for TwoMoons {
                     format!("needs a number of at least 0, got {}", self.noise),
                 )
             })?;
-        Ok(Box::new(Moons { samples: self.samples, noise, seed: self.seed.unwrap_or(ctx.seed) }))
+        let seed = self.seed.unwrap_or(ctx.seed);
+        Ok(Box::new(Moons { spec: self.clone(), noise, seed }))
     }
 }
 
 struct Moons {
-    samples: usize,
+    spec: TwoMoons,
     noise: Normal<f64>,
     seed: u64,
 }
 
-impl DataSource for Moons {
-    fn load(&self) -> Result<Splits> {
-        let mut rng = rust_rng(self.seed, Purpose::Data, 0);
-        let mut labels: Vec<i64> = (0..self.samples as i64).map(|i| i % 2).collect();
-        labels.shuffle(&mut rng);
-        let mut points = Vec::with_capacity(2 * self.samples);
-        for &moon in &labels {
-            let (sin, cos) = rng.random_range(0.0..=std::f64::consts::PI).sin_cos();
-            let point = if moon == 0 { [cos, sin] } else { [1.0 - cos, 0.5 - sin] };
+impl Moons {
+    /// `samples` points, drawn by themselves.
+    fn draw(&self, samples: usize, set: u64) -> Table {
+        let mut rng = rust_rng(self.seed, Purpose::Data, set);
+        let upper = samples / 2;
+        let moon = |label: i64, n: usize| {
+            (0..n).map(move |i| (label, PI * i as f64 / (n - 1).max(1) as f64))
+        };
+        let mut rows: Vec<(i64, f64)> = moon(0, upper).chain(moon(1, samples - upper)).collect();
+        rows.shuffle(&mut rng);
+        let mut points = Vec::with_capacity(2 * samples);
+        for &(label, angle) in &rows {
+            let (sin, cos) = angle.sin_cos();
+            let point = if label == 0 { [cos, sin] } else { [1.0 - cos, 0.5 - sin] };
             points.extend(point.map(|v| (v + self.noise.sample(&mut rng)) as f32));
         }
-        let train = Table {
+        let labels: Vec<i64> = rows.iter().map(|(label, _)| *label).collect();
+        Table {
             x: Some(Tensor::from_slice(&points).view([-1, 2])),
             y: Some(Tensor::from_slice(&labels)),
-        };
-        Ok(Splits { train, val: None, test: None })
+        }
+    }
+}
+
+impl DataSource for Moons {
+    fn load(&self) -> Result<Splits> {
+        Ok(Splits {
+            train: self.draw(self.spec.samples, 0),
+            val: self.spec.val_samples.map(|n| self.draw(n, 1)),
+            test: self.spec.test_samples.map(|n| self.draw(n, 2)),
+        })
     }
 }
