@@ -21,6 +21,14 @@ fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trainer)> {
     Ok((run, trainer))
 }
 
+/// An error if `out` is no name for what is written, before any work is done.
+fn check_out(out: &Path) -> Result<()> {
+    if out.extension().is_some_and(|e| e == "npz") {
+        return Ok(());
+    }
+    Err(Error::config("", format!("--out {}: the name must end in .npz", out.display())))
+}
+
 /// Draws samples into a file.
 pub fn generate(
     run: &Path,
@@ -30,6 +38,7 @@ pub fn generate(
     sampling: &SamplingArgs,
     out: &Path,
 ) -> Result<()> {
+    check_out(out)?;
     let (_, mut trainer) = load(run, sampling)?;
     let seed = sampling.seed.unwrap_or_else(|| trainer.experiment().seed());
     let n = n.unwrap_or(if file.is_some() { 1 } else { 100 });
@@ -106,6 +115,7 @@ pub fn predict(
     sampling: &SamplingArgs,
     out: &Path,
 ) -> Result<()> {
+    check_out(out)?;
     let (run, mut trainer) = load(run, sampling)?;
     if trainer.experiment().task != Some(Task::Regression) {
         let help = format!("triflow generate --run {} --out samples.npz", run.path.display());

@@ -117,12 +117,15 @@ pub(super) fn check_alike(path: &FsPath, train: &Table, other: &Table, set: &str
     Ok(())
 }
 
+/// Reads an array by name.
+pub(super) type Get = Box<dyn Fn(&str) -> Result<NamedArray>>;
+
 /// The arrays of one file.
 pub(super) struct ArrayFile {
     /// Their names.
     pub names: Vec<String>,
     /// Reads one that is there.
-    pub get: Box<dyn Fn(&str) -> Result<NamedArray>>,
+    pub get: Get,
 }
 
 /// The names of the arrays of each set.
