@@ -58,15 +58,53 @@ pub enum Command {
         /// The run folder.
         #[arg(long)]
         run: PathBuf,
-        /// Number of samples (of each label, with --labels).
-        #[arg(long, default_value_t = 100)]
-        n: i64,
+        /// Number of samples: 100, or 1 for each row of --condition; of each label or row where there are some.
+        #[arg(long)]
+        n: Option<i64>,
         /// Class labels to generate.
         #[arg(long, value_delimiter = ',')]
         labels: Vec<i64>,
+        /// A file of conditions (its y, or the arrays or columns that the run's own data call so).
+        #[arg(long, value_name = "FILE", conflicts_with = "labels")]
+        condition: Option<PathBuf>,
         #[command(flatten)]
         sampling: SamplingArgs,
         /// Where the samples go.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Predict y for the x of a file, from z_0 = 0, or with --seed from a drawn one.
+    #[command(
+        after_help = "Example:\n  triflow predict --run artifacts/flow_matching_reg/20260101_1200 --data new.csv --out predictions.npz"
+    )]
+    Predict {
+        /// The run folder.
+        #[arg(long)]
+        run: PathBuf,
+        /// Rows of x: an .npz, .csv or .safetensors file.
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        /// Draws a row, whose mean and standard deviation are written.
+        #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+        samples: Option<u64>,
+        #[command(flatten)]
+        sampling: SamplingArgs,
+        /// Where the predictions go, an .npz.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Write a data source's rows into a file: .npz, .csv or .safetensors.
+    #[command(after_help = "Example:\n  triflow data two_moons --set samples=1000 --out moons.npz")]
+    Data {
+        /// The data source.
+        name: String,
+        /// A parameter of it, as `samples=1000`.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Seed of what it draws.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Where the rows go.
         #[arg(long)]
         out: PathBuf,
     },
@@ -187,6 +225,9 @@ pub struct ExperimentArgs {
     /// Any key, as `crn.network.hidden_dims=[64,64]`.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Rows of x and y: an .npz, .csv or .safetensors file.
+    #[arg(long, value_name = "FILE")]
+    data_path: Option<PathBuf>,
     /// Objective: flow_matching, diffusion or ct.
     #[arg(long)]
     model_type: Option<String>,
@@ -292,6 +333,9 @@ impl ExperimentArgs {
     }
 
     fn flags(&self, layers: &mut Layers) -> Result<()> {
+        if let Some(path) = &self.data_path {
+            layers.set("data", source_of(path)?, "--data-path")?;
+        }
         let texts = [
             ("objective", &self.model_type, "--model-type"),
             ("noise_schedule", &self.noise_schedule, "--noise-schedule"),
@@ -360,6 +404,14 @@ impl ExperimentArgs {
         }
         Ok(())
     }
+}
+
+/// The data source that reads a file, as configured.
+fn source_of(path: &Path) -> Result<serde_yaml::Value> {
+    let mut source = serde_yaml::Mapping::new();
+    source.insert("type".into(), triflow::data::files::source_of(path)?.into());
+    source.insert("path".into(), path.to_string_lossy().as_ref().into());
+    Ok(source.into())
 }
 
 /// `--num_epochs` means `--num-epochs`.

@@ -140,9 +140,10 @@ impl Run {
     }
 }
 
-/// Trains an experiment into a new run folder. Relative data paths are read from `base`.
+/// Trains an experiment into a new run folder. Relative data paths are read from `base`; the run's own
+/// `config.yaml` has absolute ones, so that it runs again from any folder.
 pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Result<Run> {
-    let trainer = Trainer::new(experiment, base)?;
+    let trainer = Trainer::new(experiment.with_paths_from(base)?, base)?;
     let run = Run::create(trainer.experiment())?;
     let config =
         serde_yaml::to_string(trainer.experiment()).map_err(|e| Error::runtime(e.to_string()))?;

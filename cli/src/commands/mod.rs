@@ -1,6 +1,7 @@
 //! What each command does, one function or file each.
 
 mod components;
+mod data;
 mod sampling;
 
 use crate::args::{Cli, Command};
@@ -28,9 +29,13 @@ pub fn run(cli: &Cli) -> Result<()> {
             train(cli, experiment, &base)
         }
         Command::Resume { run } => show(cli, &run::resume(run, &mut Progress::new(cli.quiet))?),
-        Command::Generate { run, n, labels, sampling, out } => {
-            sampling::generate(run, *n, labels, sampling, out)
+        Command::Generate { run, n, labels, condition, sampling, out } => {
+            sampling::generate(run, *n, labels, condition.as_deref(), sampling, out)
         }
+        Command::Predict { run, data, samples, sampling, out } => {
+            sampling::predict(run, data, *samples, sampling, out)
+        }
+        Command::Data { name, set, seed, out } => data::write(name, set, *seed, out),
         Command::Evaluate { run, sampling } => sampling::evaluate(run, sampling),
         Command::Plot { run } => {
             let run = Run::open(run)?;

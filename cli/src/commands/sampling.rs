@@ -1,10 +1,12 @@
-//! `generate` and `evaluate`: a trained run at work.
+//! `generate`, `predict` and `evaluate`: a trained run at work.
 
 use super::print_json;
 use crate::args::SamplingArgs;
 use std::path::Path;
-use triflow::config::Layers;
-use triflow::io::{NamedArray, npz};
+use triflow::component::Part;
+use triflow::config::{Layers, Task};
+use triflow::data::files::{array, read_part};
+use triflow::io::npz;
 use triflow::run::Run;
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Result, Trainer};
@@ -19,59 +21,124 @@ fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trainer)> {
     Ok((run, trainer))
 }
 
+/// An error if `out` is no name for what is written, before any work is done.
+fn check_out(out: &Path) -> Result<()> {
+    if out.extension().is_some_and(|e| e == "npz") {
+        return Ok(());
+    }
+    Err(Error::config("", format!("--out {}: the name must end in .npz", out.display())))
+}
+
 /// Draws samples into a file.
 pub fn generate(
     run: &Path,
-    n: i64,
+    n: Option<i64>,
     labels: &[i64],
+    file: Option<&Path>,
     sampling: &SamplingArgs,
     out: &Path,
 ) -> Result<()> {
+    check_out(out)?;
     let (_, mut trainer) = load(run, sampling)?;
     let seed = sampling.seed.unwrap_or_else(|| trainer.experiment().seed());
-    let condition = trainer.data().shapes().condition;
-    let (samples, asked) = match condition {
-        None => (trainer.sample(&[n], None, seed)?, None),
-        Some(shape) => {
-            let rows = if trainer.data().condition_is_label {
-                let classes = shape[0];
-                let labels: Vec<i64> =
-                    if labels.is_empty() { (0..classes).collect() } else { labels.to_vec() };
-                if let Some(bad) = labels.iter().find(|l| !(0..classes).contains(*l)) {
-                    return Err(Error::config(
-                        "",
-                        format!("label {bad} is not one of 0 to {}", classes - 1),
-                    ));
-                }
-                Tensor::from_slice(&labels)
-                    .repeat_interleave_self_int(n, 0, None::<i64>)
-                    .one_hot(classes)
-            } else {
-                return Err(Error::config("", "this run's condition is not a label")
-                    .help("use the library's `generate` with the conditions"));
-            };
-            let samples = trainer.generate(&rows, None, Some(seed))?;
-            (samples, Some(rows.argmax(-1, false)))
+    let n = n.unwrap_or(if file.is_some() { 1 } else { 100 });
+    if n < 1 {
+        return Err(Error::config("", format!("--n {n}: needs at least 1")));
+    }
+    let mut arrays = Vec::new();
+    let samples = match (conditions(&trainer, labels, file)?, file) {
+        (None, None) => trainer.sample(&[n], None, seed)?,
+        (None, Some(_)) => {
+            return Err(
+                Error::config("", "this run takes no condition").help("leave --condition out")
+            );
+        }
+        (Some(asked), _) => {
+            let asked = asked.repeat_interleave_self_int(n, 0, None::<i64>);
+            let rows = one_hot(&trainer, &asked)?;
+            let name = if trainer.data().condition_is_label { "labels" } else { "conditions" };
+            arrays.push(array(name, &asked)?);
+            trainer.generate(&rows, None, Some(seed))?
         }
     };
-    let mut arrays = vec![array("samples", &samples)?];
-    if let Some(labels) = asked {
-        arrays.push(array("labels", &labels)?);
-    }
+    arrays.insert(0, array("samples", &samples)?);
     npz::write_npz(out, &arrays)?;
     println!("{} samples, seed {seed}, in {}", samples.size()[0], out.display());
     Ok(())
 }
 
-fn array(name: &str, tensor: &Tensor) -> Result<NamedArray> {
-    let tensor = tensor.to_device(Device::Cpu);
-    let shape = tensor.size().iter().map(|s| *s as usize).collect();
-    let flat = tensor.reshape([-1]);
-    if tensor.kind() == Kind::Int64 {
-        NamedArray::new(name, shape, Vec::<i64>::try_from(flat)?)
-    } else {
-        NamedArray::new(name, shape, Vec::<f32>::try_from(flat.to_kind(Kind::Float))?)
+/// The conditions asked for: labels `[n]` or values `[n, …]`; none for a run that takes none.
+fn conditions(trainer: &Trainer, labels: &[i64], file: Option<&Path>) -> Result<Option<Tensor>> {
+    let Some(shape) = trainer.data().shapes().condition else { return Ok(None) };
+    let is_label = trainer.data().condition_is_label;
+    match file {
+        Some(file) => {
+            let regression = trainer.experiment().task == Some(Task::Regression);
+            let part = if regression { Part::X } else { Part::Y };
+            read_part(trainer.experiment(), file, part).map(Some)
+        }
+        None if is_label && labels.is_empty() => {
+            Ok(Some(Tensor::arange(shape[0], (Kind::Int64, Device::Cpu))))
+        }
+        None if is_label => Ok(Some(Tensor::from_slice(labels))),
+        None => Err(Error::config("", "this run's condition is not a label")
+            .help("give a file of conditions with --condition FILE")),
     }
+}
+
+/// Conditions as the model takes them: labels become one-hot rows, single numbers rows of one.
+fn one_hot(trainer: &Trainer, asked: &Tensor) -> Result<Tensor> {
+    let data = trainer.data();
+    if asked.dim() > 1 {
+        return Ok(asked.shallow_clone());
+    }
+    if !data.condition_is_label {
+        return Ok(asked.unsqueeze(1));
+    }
+    let classes = data.shapes().condition.map_or(0, |shape| shape[0]);
+    if asked.kind() != Kind::Int64 {
+        return Err(Error::config("", "this run's condition is a label, but the file has numbers"));
+    }
+    let (low, high) = (asked.min().int64_value(&[]), asked.max().int64_value(&[]));
+    let bad = if low < 0 { low } else { high };
+    if low < 0 || high >= classes {
+        return Err(Error::config("", format!("label {bad} is not one of 0 to {}", classes - 1)));
+    }
+    Ok(asked.one_hot(classes))
+}
+
+/// Predicts the y of a file's x.
+pub fn predict(
+    run: &Path,
+    data: &Path,
+    samples: Option<u64>,
+    sampling: &SamplingArgs,
+    out: &Path,
+) -> Result<()> {
+    check_out(out)?;
+    let (run, mut trainer) = load(run, sampling)?;
+    if trainer.experiment().task != Some(Task::Regression) {
+        let help = format!("triflow generate --run {} --out samples.npz", run.path.display());
+        return Err(Error::config("", "this run generates, it does not predict").help(help));
+    }
+    let rows = read_part(trainer.experiment(), data, Part::X)?;
+    let rows = if rows.dim() == 1 { rows.unsqueeze(1) } else { rows };
+    let seed = match samples {
+        Some(_) => Some(sampling.seed.unwrap_or_else(|| trainer.experiment().seed())),
+        None => sampling.seed,
+    };
+    let drawn = trainer.predict(&rows, seed, samples.unwrap_or(1))?;
+    let mut arrays = vec![array("predictions", &drawn.mean)?];
+    if samples.is_some() {
+        arrays.push(array("std", &drawn.deviation)?);
+    }
+    if trainer.data().target_is_label {
+        arrays.push(array("labels", &drawn.mean.argmax(-1, false))?);
+    }
+    npz::write_npz(out, &arrays)?;
+    let from = seed.map_or_else(|| "z_0 = 0".to_owned(), |seed| format!("seed {seed}"));
+    println!("{} predictions, {from}, in {}", drawn.mean.size()[0], out.display());
+    Ok(())
 }
 
 /// Measures a run again.

@@ -1,9 +1,10 @@
 //! Data sources: where x and y come from.
 
 use crate::component_kind;
+use crate::error::Error;
 use crate::parameters;
 use crate::registry::Common;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tch::Tensor;
 
 /// Rows of x and y; the task says which is the condition and which the target.
@@ -13,6 +14,24 @@ pub struct Table {
     pub x: Option<Tensor>,
     /// `[n, …y_shape]` float32, or `[n]` int64 class labels, which the engine turns into one-hot rows.
     pub y: Option<Tensor>,
+}
+
+/// Which side of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// x.
+    X,
+    /// y.
+    Y,
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Part::X => "x",
+            Part::Y => "y",
+        })
+    }
 }
 
 /// What a source yields. Sets that are `None` are split off `train`.
@@ -70,5 +89,12 @@ component_kind! {
     pub trait DataSource {
         /// All rows, on the CPU.
         fn load(&self) -> Result<Splits>;
+    }
+
+    provided {
+        /// x or y of another file that is laid out as this source's own, as in a [`Table`].
+        fn read(&self, path: &Path, part: Part) -> Result<Tensor> {
+            Err(Error::data(path, format!("this data source reads no {part} from files")))
+        }
     }
 }

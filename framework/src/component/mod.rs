@@ -14,7 +14,9 @@ mod solver;
 
 pub use context::{BuildContext, Pass, shape_text};
 pub use crn::{Condition, Crn, CrnInput, CrnSpec};
-pub use data_source::{DataContext, DataOptions, DataSource, DataSourceSpec, Split, Splits, Table};
+pub use data_source::{
+    DataContext, DataOptions, DataSource, DataSourceSpec, Part, Split, Splits, Table,
+};
 pub use decoder::{Decoder, DecoderSpec, Likelihood};
 pub use encoder::{Encoder, EncoderSpec, Posterior};
 pub use network::{Network, NetworkContext, NetworkInput, NetworkSpec};

@@ -30,12 +30,13 @@ impl Layers {
             written: Vec::new(),
         };
         for text in default_layers() {
-            layers.add("defaults", parse(text, Path::new("defaults"))?);
+            layers.add("defaults", parse(text, Path::new("defaults"))?, Path::new(""));
         }
         Ok(layers)
     }
 
-    /// Adds a file, below it the file that it `extends`. Its relative `plugins` and `output_dir` stay as written.
+    /// Adds a file, below it the file that it `extends`. A relative [`FilePath`](super::FilePath) in it is
+    /// read from its folder; its relative `plugins` and `output_dir` stay as written.
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
         let mut chain = Vec::new();
         let mut next = Some(path.to_owned());
@@ -61,12 +62,14 @@ impl Layers {
             chain.push((path, value));
         }
         for (path, value) in chain.into_iter().rev() {
-            self.add(&path.display().to_string(), value);
+            let folder = path.parent().unwrap_or(Path::new(""));
+            self.add(&path.display().to_string(), value, folder);
         }
         Ok(())
     }
 
     /// Sets one key, `crn.network.hidden_dims`, as a layer of its own. `place` says who did, as `--set`.
+    /// A relative [`FilePath`](super::FilePath) in it is read from the current folder.
     pub fn set(&mut self, key: &str, value: Value, place: &str) -> Result<()> {
         if key.is_empty() || key.split('.').any(str::is_empty) {
             return Err(Error::config("", format!("`{key}` is not a key"))
@@ -77,7 +80,7 @@ impl Layers {
             map.insert(part.into(), inner);
             Value::Mapping(map)
         });
-        self.add(place, layer);
+        self.add(place, layer, Path::new(""));
         Ok(())
     }
 
@@ -96,9 +99,10 @@ impl Layers {
         dig(&self.merged, key)
     }
 
-    fn add(&mut self, place: &str, layer: Value) {
+    /// `folder`: from where the layer's relative paths are read.
+    fn add(&mut self, place: &str, layer: Value, folder: &Path) {
         let property = self.schema.clone();
-        merge(&mut self.merged, layer.clone(), &property, "");
+        merge(&mut self.merged, layer.clone(), &property, "", folder);
         self.written.push((place.to_owned(), layer));
     }
 
@@ -182,13 +186,45 @@ fn dig<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
     })
 }
 
-/// Merges `over` into `base`; `property` is the schema at this place.
-fn merge(base: &mut Value, over: Value, property: &Json, key: &str) {
+impl Experiment {
+    /// The same experiment with every relative [`FilePath`](super::FilePath) made absolute, read from
+    /// `folder`. What comes from [`Layers`] has none.
+    pub fn with_paths_from(&self, folder: &Path) -> Result<Self> {
+        let value = serde_yaml::to_value(self).map_err(|e| Error::runtime(e.to_string()))?;
+        let mut layers = Layers {
+            merged: Value::Mapping(Mapping::new()),
+            schema: experiment_schema::<Experiment>(),
+            written: Vec::new(),
+        };
+        layers.add("the experiment", value, folder);
+        layers.finish()
+    }
+}
+
+/// What stands at a leaf whose schema is `property`: paths are made absolute, read from `folder`. An
+/// empty one is no path.
+fn anchored(value: Value, property: &Json, folder: &Path) -> Value {
+    match value {
+        Value::String(text) if property["format"] == "path" && !text.is_empty() => {
+            let absolute = std::path::absolute(folder.join(&text));
+            absolute.ok().and_then(|p| Some(p.to_str()?.into())).unwrap_or(Value::String(text))
+        }
+        Value::Sequence(all) => {
+            let one = |v| anchored(v, &property["items"], folder);
+            Value::Sequence(all.into_iter().map(one).collect())
+        }
+        other => other,
+    }
+}
+
+/// Merges `over` into `base`; `property` is the schema at this place, `folder` where the paths of `over`
+/// start.
+fn merge(base: &mut Value, over: Value, property: &Json, key: &str, folder: &Path) {
     let kind = is_component_of(property);
     if let (Some(kind), Value::String(name)) = (kind, &over) {
         let mut map = Mapping::new();
         map.insert("type".into(), name.as_str().into());
-        return merge(base, Value::Mapping(map), property, &format!("{key}<{kind}>"));
+        return merge(base, Value::Mapping(map), property, &format!("{key}<{kind}>"), folder);
     }
     if kind.is_some()
         && let Value::String(name) = base
@@ -198,7 +234,7 @@ fn merge(base: &mut Value, over: Value, property: &Json, key: &str) {
         *base = Value::Mapping(map);
     }
     let (Value::Mapping(below), Value::Mapping(above)) = (&mut *base, over.clone()) else {
-        *base = over;
+        *base = anchored(over, property, folder);
         return;
     };
     if kind.is_some()
@@ -223,13 +259,13 @@ fn merge(base: &mut Value, over: Value, property: &Json, key: &str) {
         let inner = if key.is_empty() { text.clone() } else { format!("{key}.{text}") };
         let property = properties.get(&text).cloned().unwrap_or(Json::Null);
         match below.get_mut(&name) {
-            Some(slot) => merge(slot, value, &property, &inner),
+            Some(slot) => merge(slot, value, &property, &inner, folder),
             None => {
-                let mut slot = match (is_component_of(&property), &value) {
-                    (Some(_), Value::Mapping(_)) => Value::Mapping(Mapping::new()),
+                let mut slot = match &value {
+                    Value::Mapping(_) => Value::Mapping(Mapping::new()),
                     _ => Value::Null,
                 };
-                merge(&mut slot, value, &property, &inner);
+                merge(&mut slot, value, &property, &inner, folder);
                 below.insert(name, slot);
             }
         }

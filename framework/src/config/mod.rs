@@ -2,10 +2,12 @@
 //! name file and key.
 
 mod experiment;
+mod file_path;
 mod layers;
 
 pub use experiment::{
     Checkpointing, Coupling, Every, Experiment, LossConfig, LrSchedule, Precision, Recon,
     Reduction, Sampling, Source, Task, TimeSampling, Training, Weighting,
 };
+pub use file_path::FilePath;
 pub use layers::{Layers, parse_value};

@@ -1,5 +1,7 @@
 //! Data on the device: splits, one-hot labels, normalisation, and the task's binding of x and y.
 
+pub mod files;
+
 use crate::component::{DataContext, DataOptions, DataSource, Split, Splits, Table, shape_text};
 use crate::config::{Experiment, Task};
 use crate::error::{Error, Result};

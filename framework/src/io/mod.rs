@@ -5,9 +5,11 @@
 mod array;
 mod atomic;
 pub mod csv;
+mod input;
 pub mod npz;
 pub mod safetensors;
 pub mod tfevents;
 
 pub use array::{ArrayData, NamedArray};
 pub use atomic::write_atomically;
+pub use input::check_input;

@@ -160,6 +160,7 @@ macro_rules! component {
         $(#[doc = $doc:literal])*
         $(#[reference = $reference:literal])?
         $(#[aliases($($alias:literal),*)])?
+        $(#[extensions($($extension:literal),*)])?
         $(#[example = $example:literal])?
         pub struct $S:ident : $Built:ident, $SpecTrait:ident = $name:tt {
             $($(#[$fm:meta])* pub $f:ident : $t:ty = $d:expr),* $(,)?
@@ -200,6 +201,7 @@ macro_rules! component {
                     aliases: &[$($($alias),*)?],
                     docs: &[$($doc),*],
                     reference: concat!($($reference)?),
+                    extensions: &[$($($extension),*)?],
                     schema: || $crate::registry::schema_text::<$S>(),
                     example: || {
                         let example = concat!($($example)?);

@@ -18,6 +18,7 @@ pub use schema::{example_text, experiment_schema, is_component_of, properties_of
 
 use crate::error::{Error, Result, suggestion};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 /// What one component says of itself; made by [`component!`](crate::component!).
@@ -33,6 +34,9 @@ pub struct Registration {
     pub docs: &'static [&'static str],
     /// The paper or text that it comes from; may be empty.
     pub reference: &'static str,
+    /// Endings of the files that it reads, without the dot; such a component takes the file's path under
+    /// the key `path`.
+    pub extensions: &'static [&'static str],
     /// JSON schema of the spec, as text.
     pub schema: fn() -> String,
     /// The spec with its defaults, as YAML.
@@ -135,6 +139,28 @@ impl Registry {
                 &plural(kind),
                 known.iter().copied(),
             ))
+        })
+    }
+
+    /// The component of `kind` that reads files with the ending of `path`, in whatever case.
+    pub fn reader(&self, kind: &str, path: &Path) -> Result<Entry> {
+        let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        let all = self.list(Some(kind));
+        let found = all
+            .iter()
+            .find(|e| ending.as_deref().is_some_and(|ending| e.info.extensions.contains(&ending)));
+        found.cloned().ok_or_else(|| {
+            let known: Vec<_> = all
+                .iter()
+                .flat_map(|e| e.info.extensions)
+                .map(|known| format!(".{known}"))
+                .collect();
+            let known = known.join(", ");
+            let what = match ending {
+                Some(ending) => format!("no {} reads .{ending} files", kind.replace('_', " ")),
+                None => "the name has no ending that says what the file is".to_owned(),
+            };
+            Error::data(path, format!("{what}; known endings: {known}"))
         })
     }
 

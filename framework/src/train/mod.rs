@@ -8,4 +8,4 @@ mod trainer;
 pub use checkpoint::{State, read_tensors, write_tensors, write_whole};
 pub use history::{Epoch, History};
 pub use parameters::Parameters;
-pub use trainer::{Control, Event, Trainer};
+pub use trainer::{Control, Event, Prediction, Trainer};

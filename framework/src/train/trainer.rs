@@ -62,6 +62,15 @@ pub struct Trainer {
     device: Device,
 }
 
+/// What several draws of one prediction say, in the data's own units (probabilities for labels).
+#[derive(Debug)]
+pub struct Prediction {
+    /// `[n, …target_shape]`, float64.
+    pub mean: Tensor,
+    /// Likewise; 0 for a single draw.
+    pub deviation: Tensor,
+}
+
 impl std::fmt::Debug for Box<dyn Optimizer> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("optimizer")
@@ -445,6 +454,30 @@ impl Trainer {
         let z = self.sample_latents(&z0, Some(&condition), plan, &mut ())?.z;
         let out = self.present(&z)?;
         Ok(if single { out.squeeze_dim(0) } else { out })
+    }
+
+    /// Mean and standard deviation of `draws` predictions under `conditions`, as [`generate`](Self::generate)
+    /// makes them: each from its own z_0 ~ N(0, I), the first that of `seed`; all from z_0 = 0 without one.
+    pub fn predict(
+        &mut self,
+        conditions: &Tensor,
+        seed: Option<u64>,
+        draws: u64,
+    ) -> Result<Prediction> {
+        let mean = self.generate(conditions, None, seed)?;
+        let (mut mean, mut squares) =
+            (mean.to_kind(Kind::Double), mean.zeros_like().to_kind(Kind::Double));
+        let draws = if seed.is_some() { draws.max(1) } else { 1 };
+        for draw in 1..draws {
+            let seed = seed.map(|seed| stream_seed(seed, Purpose::Sample, draw));
+            let new = self.generate(conditions, None, seed)?.to_kind(Kind::Double);
+            // Welford's update: no difference of large sums.
+            let step = &new - &mean;
+            mean += &step / (draw + 1) as f64;
+            squares += step * (new - &mean);
+        }
+        let deviation = (squares / (draws.max(2) - 1) as f64).sqrt();
+        Ok(Prediction { mean, deviation })
     }
 
     /// Unconditional samples `[…batch_shape, …target_shape]`.

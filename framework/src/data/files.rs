@@ -1,0 +1,101 @@
+//! Rows in files beside the experiment's own data: what a model is asked about, and what is handed out.
+
+use crate::component::{DataContext, DataSource, Part, Splits, Table};
+use crate::config::Experiment;
+use crate::error::{Error, Result};
+use crate::io::{NamedArray, check_input, csv, npz, safetensors};
+use crate::registry::{Component, registry};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// The data source that reads `path`, by its ending.
+pub fn source_of(path: &Path) -> Result<&'static str> {
+    check_input(path)?;
+    Ok(registry().reader("data_source", path)?.info.name)
+}
+
+/// x or y of a file: `[n, …shape]` float32, or `[n]` int64 class labels. The experiment's own source
+/// reads it if it reads such files at all, so that its names of arrays or columns hold; else the source of
+/// the file's ending, by its defaults.
+pub fn read_part(experiment: &Experiment, path: &Path, part: Part) -> Result<Tensor> {
+    let name = source_of(path)?;
+    let source = match &experiment.data {
+        own if own.name() == name => own.clone(),
+        _ => Component::<dyn DataSource>::named(name)?,
+    };
+    let context = DataContext { seed: experiment.seed(), base: "".into() };
+    source.build(&context)?.read(path, part)
+}
+
+/// Writes rows into an `.npz` or `.safetensors` (arrays `x`, `y`, `x_val`, …) or a `.csv` (columns `x0`,
+/// `x1`, …, `y` or `label`), by the path's ending, whole or not at all.
+pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
+    match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
+        "npz" => npz::write_npz(path, &arrays(splits)?),
+        "safetensors" => safetensors::write_safetensors(path, &arrays(splits)?, &BTreeMap::new()),
+        "csv" if splits.val.is_some() || splits.test.is_some() => {
+            Err(Error::data(path, "a table holds one set of rows; write an .npz instead"))
+        }
+        "csv" => write_table(path, &splits.train),
+        _ => Err(Error::data(path, "cannot be written; known endings: .npz, .csv, .safetensors")),
+    }
+}
+
+fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
+    let sets =
+        [("", Some(&splits.train)), ("_val", splits.val.as_ref()), ("_test", splits.test.as_ref())];
+    let mut all = Vec::new();
+    for (suffix, table) in sets {
+        let Some(table) = table else { continue };
+        for (part, values) in [("x", &table.x), ("y", &table.y)] {
+            if let Some(values) = values {
+                all.push(array(&format!("{part}{suffix}"), values)?);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// A tensor as an array of a file: int64 stays, everything else becomes float32.
+pub fn array(name: &str, tensor: &Tensor) -> Result<NamedArray> {
+    let tensor = tensor.to_device(Device::Cpu);
+    let shape = tensor.size().iter().map(|s| *s as usize).collect();
+    let flat = tensor.reshape([-1]);
+    if tensor.kind() == Kind::Int64 {
+        NamedArray::new(name, shape, Vec::<i64>::try_from(flat)?)
+    } else {
+        NamedArray::new(name, shape, Vec::<f32>::try_from(flat.to_kind(Kind::Float))?)
+    }
+}
+
+fn write_table(path: &Path, table: &Table) -> Result<()> {
+    let (mut names, mut columns) = (Vec::new(), Vec::new());
+    for (part, values) in [("x", &table.x), ("y", &table.y)] {
+        let Some(values) = values else { continue };
+        let is_label = values.kind() == Kind::Int64 && values.dim() == 1;
+        let matrix = match values.dim() {
+            1 => values.unsqueeze(1),
+            2 => values.shallow_clone(),
+            _ => {
+                let message = format!(
+                    "a table holds vectors, and {part} has shape {:?}; write an .npz instead",
+                    values.size()
+                );
+                return Err(Error::data(path, message));
+            }
+        };
+        let width = matrix.size()[1];
+        for i in 0..width {
+            names.push(match (is_label, width) {
+                (true, _) => "label".to_owned(),
+                (false, 1) => part.to_owned(),
+                _ => format!("{part}{i}"),
+            });
+            columns.push(Vec::<f64>::try_from(matrix.select(1, i).to_kind(Kind::Double))?);
+        }
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+    csv::write_csv(path, Some(&names), &columns)
+}

@@ -1,0 +1,293 @@
+//! What the sources that read files share: the checks between what lies in a file and the engine's
+//! tensors, and the one source behind every file of named arrays.
+
+use triflow::config::FilePath;
+use triflow::error::suggestion;
+use triflow::io::{ArrayData, NamedArray};
+use triflow::log;
+use triflow::prelude::*;
+use triflow::tch::Kind;
+
+use std::path::{Path as FsPath, PathBuf};
+
+/// More classes than this are taken for a mistake where there are fewer rows.
+const MANY_CLASSES: i64 = 65_536;
+
+/// The file of a source, read from `base`.
+pub(super) fn required(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::config("data.path", "`data.path` is missing")
+            .help("name the file, with `path:` under `data:` or with --data-path FILE"));
+    }
+    Ok(base.join(&**path))
+}
+
+/// Finite float32 numbers of shape `[n, …]`. `what` names them in errors, as "array `x`"; `exact` is
+/// the i-th as it stands in the file.
+pub(super) fn numbers(
+    path: &FsPath,
+    what: &str,
+    shape: &[usize],
+    values: Vec<f32>,
+    exact: impl Fn(usize) -> f64,
+) -> Result<Tensor> {
+    let rows = check_shape(path, what, shape)?;
+    if let Some(i) = values.iter().position(|v| !v.is_finite()) {
+        let row = i / (values.len() / rows);
+        let value = exact(i);
+        let why = if value.is_finite() { ", which is too large for float32" } else { "" };
+        return Err(Error::data(
+            path,
+            format!(
+                "{what}: row {row} (counted from 0) holds {value:?}{why}; remove or fill such rows first"
+            ),
+        ));
+    }
+    let shape: Vec<i64> = shape.iter().map(|n| *n as i64).collect();
+    Ok(Tensor::from_slice(&values).reshape(shape))
+}
+
+/// Class labels, `[n]` int64.
+pub(super) fn labels(path: &FsPath, what: &str, labels: &[i64]) -> Result<Tensor> {
+    check_shape(path, what, &[labels.len()])?;
+    let many = MANY_CLASSES.max(labels.len() as i64);
+    if let Some(row) = labels.iter().position(|l| !(0..many).contains(l)) {
+        return Err(Error::data(
+            path,
+            format!(
+                "{what}: row {row} (counted from 0) holds {}, which is no class label (0, 1, 2, …); \
+                 numbers that are none need a floating-point type",
+                labels[row]
+            ),
+        ));
+    }
+    Ok(Tensor::from_slice(labels))
+}
+
+/// The number of rows.
+fn check_shape(path: &FsPath, what: &str, shape: &[usize]) -> Result<usize> {
+    match shape {
+        [] => Err(Error::data(
+            path,
+            format!(
+                "{what} is a single number; needed: one row an example, of shape [n] or [n, …]"
+            ),
+        )),
+        [0, ..] => Err(Error::data(path, format!("{what} has no rows"))),
+        [_, rest @ ..] if rest.contains(&0) => {
+            Err(Error::data(path, format!("{what} has no values: its shape is {shape:?}")))
+        }
+        [rows, ..] => Ok(*rows),
+    }
+}
+
+/// Whether the sides of a table fit each other.
+pub(super) fn check_rows(path: &FsPath, table: &Table, names: [&str; 2]) -> Result<()> {
+    if let (Some(x), Some(y)) = (&table.x, &table.y)
+        && x.size()[0] != y.size()[0]
+    {
+        return Err(Error::data(
+            path,
+            format!("{} has {} rows, but {} has {}", names[0], x.size()[0], names[1], y.size()[0]),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a further set is made of the same things as the training rows. `set` names it, as `val`.
+pub(super) fn check_alike(path: &FsPath, train: &Table, other: &Table, set: &str) -> Result<()> {
+    let kind = |t: &Tensor| match t.kind() {
+        Kind::Int64 => "class labels".to_owned(),
+        _ => format!("rows of shape {:?}", &t.size()[1..]),
+    };
+    for (part, train, other) in [("x", &train.x, &other.x), ("y", &train.y, &other.y)] {
+        let (train, other) = (train.as_ref().map(kind), other.as_ref().map(kind));
+        if train != other {
+            let say = |what: Option<String>| what.unwrap_or_else(|| "none".to_owned());
+            return Err(Error::data(
+                path,
+                format!(
+                    "{part}: the {set} set has {}, the training set {}",
+                    say(other),
+                    say(train)
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Reads an array by name.
+pub(super) type Get = Box<dyn Fn(&str) -> Result<NamedArray>>;
+
+/// The arrays of one file.
+pub(super) struct ArrayFile {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Reads one that is there.
+    pub get: Get,
+}
+
+/// The names of the arrays of each set.
+pub(super) struct ArrayNames {
+    pub x: String,
+    pub y: String,
+    pub x_val: Option<String>,
+    pub y_val: Option<String>,
+    pub x_test: Option<String>,
+    pub y_test: Option<String>,
+}
+
+/// A source of named arrays, whatever the format.
+pub(super) struct Arrays {
+    pub path: FilePath,
+    pub base: PathBuf,
+    pub names: ArrayNames,
+    pub open: fn(&FsPath) -> Result<ArrayFile>,
+}
+
+impl Arrays {
+    fn open(&self, path: &FsPath) -> Result<ArrayFile> {
+        triflow::io::check_input(path)?;
+        (self.open)(path)
+    }
+}
+
+impl DataSource for Arrays {
+    fn load(&self) -> Result<Splits> {
+        let (path, names) = (&*required(&self.path, &self.base)?, &self.names);
+        let file = self.open(path)?;
+        // The usual names may be missing: generation can do without y.
+        let usual = |name: &str, default: &str| get(path, &file, name, default, name != default);
+        let further = |name: &Option<String>, default: &str| {
+            get(path, &file, name.as_deref().unwrap_or(default), default, name.is_some())
+        };
+        let train = Table { x: usual(&names.x, "x")?, y: usual(&names.y, "y")? };
+        check_rows(path, &train, [&format!("array `{}`", names.x), &format!("`{}`", names.y)])?;
+        match (&train.x, &train.y) {
+            (None, None) => {
+                return Err(Error::data(
+                    path,
+                    format!(
+                        "there is neither an array `x` nor `y`; say which they are with data.x and data.y; \
+                         known arrays: {}",
+                        file.names.join(", ")
+                    ),
+                ));
+            }
+            (None, _) | (_, None) => {
+                let missing = if train.x.is_none() { "x" } else { "y" };
+                log::info!(
+                    "{} has no array `{missing}`; known arrays: {}",
+                    path.display(),
+                    file.names.join(", ")
+                );
+            }
+            _ => {}
+        }
+        let set = |x: &Option<String>, y: &Option<String>, set: &str| -> Result<Option<Table>> {
+            let (x_name, y_name) = (format!("x_{set}"), format!("y_{set}"));
+            let table = Table { x: further(x, &x_name)?, y: further(y, &y_name)? };
+            if table.x.is_none() && table.y.is_none() {
+                return Ok(None);
+            }
+            let x_name = x.as_deref().unwrap_or(&x_name);
+            let y_name = y.as_deref().unwrap_or(&y_name);
+            check_rows(path, &table, [&format!("array `{x_name}`"), &format!("`{y_name}`")])?;
+            check_alike(path, &train, &table, set)?;
+            Ok(Some(table))
+        };
+        let val = set(&names.x_val, &names.y_val, "val")?;
+        let test = set(&names.x_test, &names.y_test, "test")?;
+        Ok(Splits { train, val, test })
+    }
+
+    fn read(&self, path: &FsPath, part: Part) -> Result<Tensor> {
+        let file = self.open(path)?;
+        let (name, default) = match part {
+            Part::X => (&self.names.x, "x"),
+            Part::Y => (&self.names.y, "y"),
+        };
+        get(path, &file, name, default, true)?
+            .ok_or_else(|| Error::data(path, format!("there is no array `{name}`")))
+    }
+}
+
+/// The array called `name`, checked. `default` says which side it is on: labels stand on the y side.
+fn get(
+    path: &FsPath,
+    file: &ArrayFile,
+    name: &str,
+    default: &str,
+    must: bool,
+) -> Result<Option<Tensor>> {
+    if !file.names.iter().any(|n| n == name) {
+        let known = file.names.iter().map(String::as_str);
+        return if must {
+            let help = suggestion(name, "arrays", known);
+            Err(Error::data(path, format!("there is no array `{name}`; {help}")))
+        } else {
+            Ok(None)
+        };
+    }
+    let array = (file.get)(name)?;
+    let what = format!("array `{name}`");
+    let is_float = matches!(array.data, ArrayData::F32(_) | ArrayData::F64(_));
+    if !is_float && array.shape.len() == 1 && default.starts_with('y') {
+        let values = array.data.to_i64().ok_or_else(|| {
+            Error::data(path, format!("{what} holds numbers that are too large for class labels"))
+        })?;
+        return labels(path, &what, &values).map(Some);
+    }
+    numbers(path, &what, &array.shape, array.data.to_f32(), |i| array.data.to_f64()[i]).map(Some)
+}
+
+/// Declares a source of named arrays: its keys are the same whatever the format.
+macro_rules! array_source {
+    (
+        $(#[doc = $doc:literal])*
+        #[extensions($($extension:literal),*)]
+        pub struct $S:ident = $name:tt, $open:path
+    ) => {
+        triflow::component! {
+            $(#[doc = $doc])*
+            #[extensions($($extension),*)]
+            pub struct $S: DataSource, DataSourceSpec = $name {
+                /// The file.
+                pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
+                /// Name of the array of x. `x` itself may be missing where the task does without.
+                pub x: String = "x".into(),
+                /// Name of the array of y. `y` itself may be missing where the task does without.
+                pub y: String = "y".into(),
+                /// Name of the array of x for validation; null: `x_val` if there is one.
+                pub x_val: Option<String> = None,
+                /// Name of the array of y for validation; null: `y_val` if there is one.
+                pub y_val: Option<String> = None,
+                /// Name of the array of x for the final evaluation; null: `x_test` if there is one.
+                pub x_test: Option<String> = None,
+                /// Name of the array of y for the final evaluation; null: `y_test` if there is one.
+                pub y_test: Option<String> = None,
+            }
+        }
+
+        impl Spec<dyn DataSource> for $S {
+            fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
+                let all = self.clone();
+                Ok(Box::new(super::files::Arrays {
+                    path: all.path,
+                    base: ctx.base.clone(),
+                    names: super::files::ArrayNames {
+                        x: all.x,
+                        y: all.y,
+                        x_val: all.x_val,
+                        y_val: all.y_val,
+                        x_test: all.x_test,
+                        y_test: all.y_test,
+                    },
+                    open: $open,
+                }))
+            }
+        }
+    };
+}
+pub(super) use array_source;

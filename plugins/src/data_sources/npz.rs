@@ -1,0 +1,21 @@
+//! Arrays of a NumPy archive.
+
+use super::files::{ArrayFile, array_source};
+use std::path::Path as FsPath;
+use triflow::io::npz;
+use triflow::prelude::*;
+
+array_source! {
+    /// Arrays x and y of a NumPy archive (`.npz`), one row an example.
+    ///
+    /// y of integers and shape \[n\] are class labels, counted from 0; everything else is read as
+    /// float32. Rows for validation and evaluation come from arrays of their own, or are split off.
+    #[extensions("npz")]
+    pub struct Npz = "npz", open
+}
+
+fn open(path: &FsPath) -> Result<ArrayFile> {
+    let names = npz::list_names(path)?;
+    let path = path.to_owned();
+    Ok(ArrayFile { names, get: Box::new(move |name| npz::read_array(&path, name)) })
+}

@@ -1,0 +1,26 @@
+//! Arrays of a safetensors file.
+
+use super::files::{ArrayFile, array_source};
+use std::path::Path as FsPath;
+use triflow::io::safetensors;
+use triflow::prelude::*;
+
+array_source! {
+    /// Arrays x and y of a safetensors file, one row an example.
+    ///
+    /// y of integers and shape \[n\] are class labels, counted from 0; everything else is read as
+    /// float32. Rows for validation and evaluation come from arrays of their own, or are split off.
+    #[extensions("safetensors")]
+    pub struct Safetensors = "safetensors", open
+}
+
+fn open(path: &FsPath) -> Result<ArrayFile> {
+    let arrays = safetensors::read_safetensors(path)?.arrays;
+    let names = arrays.iter().map(|a| a.name.clone()).collect();
+    let path = path.to_owned();
+    let get = move |name: &str| {
+        let found = arrays.iter().find(|a| a.name == name).cloned();
+        found.ok_or_else(|| Error::data(&path, format!("there is no array `{name}`")))
+    };
+    Ok(ArrayFile { names, get: Box::new(get) })
+}
