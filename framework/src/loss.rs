@@ -103,6 +103,11 @@ impl Weights {
         Ok(Self { kind, mean_flow, mean_data })
     }
 
+    /// What the weights of (flow; recon and reg) are divided by: their exact means over t, or 1.
+    pub fn means(&self) -> (f64, f64) {
+        (self.mean_flow, self.mean_data)
+    }
+
     /// Weight of the squared error of the output, `[batch]`.
     pub fn flow(&self, reading: &Reading<'_>) -> Tensor {
         let point = reading.point();

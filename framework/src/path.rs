@@ -177,7 +177,7 @@ impl Path {
         }
     }
 
-    /// The path at the single clock value `s`, in the precision and on the device of `like`.
+    /// The path at the single clock value `s`, in float64 and on the device of `like`.
     pub fn at_clock(&self, s: f64, clock: Clock, like: &Tensor) -> Result<PathPoint> {
         let s = like.new_full([1], s, (tch::Kind::Double, like.device()));
         match clock {

@@ -29,19 +29,23 @@ component_kind! {
             let grad = Tensor::f_run_backward(&[total], &[&leaf], recording, recording)?;
             Ok(grad.into_iter().next().map_or_else(|| t.zeros_like(), |g| if g.defined() { g } else { t.zeros_like() }))
         }
-        /// The time at which log-SNR is `gamma` (`[batch]`, between γ(0) and γ(1)); no gradient. By bisection
+        /// The time at which log-SNR is `gamma` (`[batch]`, between γ(0) and γ(1)); no gradient. By bracketing
         /// unless a closed form is given.
         fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
             tch::no_grad(|| {
-                let (mut low, mut high) = (gamma.zeros_like(), gamma.ones_like());
-                let halvings = if gamma.kind() == DType::Double { 60 } else { 30 };
-                for _ in 0..halvings {
-                    let middle = (&low + &high) * 0.5;
-                    let below = self.gamma(&middle)?.lt_tensor(gamma);
-                    low = middle.where_self(&below, &low);
-                    high = high.where_self(&below, &middle);
+                // Few values are sought among many parts at once, many by halving: 60 (30) bits either way.
+                let parts = (64 / (gamma.numel().max(1) as u64).next_power_of_two()).max(2);
+                let bits = if gamma.kind() == DType::Double { 60 } else { 30 };
+                let shares = Tensor::arange_start(1, parts as i64, (gamma.kind(), gamma.device())) / parts as f64;
+                let sought = gamma.unsqueeze(-1);
+                let (mut low, mut width) = (gamma.zeros_like(), 1.0);
+                for _ in 0..u32::div_ceil(bits, parts.ilog2()) {
+                    let nodes = low.unsqueeze(-1) + &shares * width;
+                    let below = self.gamma(&nodes.view(-1))?.view_as(&nodes).lt_tensor(&sought);
+                    width /= parts as f64;
+                    low += below.sum_dim_intlist([-1].as_slice(), false, gamma.kind()) * width;
                 }
-                Ok((low + high) * 0.5)
+                Ok(low + width * 0.5)
             })
         }
     }

@@ -1,7 +1,7 @@
 //! Solvers: from noise to data along a field.
 
 use crate::component_kind;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use tch::Tensor;
 
 /// The independent variable's nodes, from noise to data, in the field's clock (t, or γ).
@@ -77,7 +77,8 @@ component_kind! {
 pub struct FixedSteps;
 
 impl FixedSteps {
-    /// Walks the grid with `step(field, z, s, h)`, which costs `evaluations` of the field.
+    /// Walks the grid with `step(field, z, s, h)`, which costs `evaluations` of the field. A state that is
+    /// not finite at the end is an error.
     pub fn walk(
         field: &dyn Field,
         z0: &Tensor,
@@ -92,6 +93,9 @@ impl FixedSteps {
             let (s, next) = (pair[0], pair[1]);
             z = step(field, &z, s, next - s)?;
             seen.see(next, &z);
+        }
+        if z.isfinite().all().int64_value(&[]) == 0 {
+            return Err(Error::runtime("the state at the end of the grid is not finite"));
         }
         Ok(Solution { z, nfe: evaluations * (grid.nodes.len() - 1), rejected: 0 })
     }

@@ -1,10 +1,10 @@
 //! Sampling: any model along any solver, in time or in log-SNR.
 
-use crate::component::{Condition, Field, Grid, Observer, Pass, Solver};
+use crate::component::{Condition, Field, Grid, Objective, Observer, Pass, Solver};
 use crate::error::Result;
 use crate::model::Model;
-use crate::path::{Clock, END_GAP, PathKind, PathPoint, Reading, rows};
-use tch::Tensor;
+use crate::path::{Clock, END_GAP, Path, PathKind, PathPoint, Reading, rows};
+use tch::{Device, Tensor};
 
 /// How samples are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,35 +28,85 @@ pub struct Sampled {
     pub denoised: bool,
 }
 
-/// A model with a condition, as a field to integrate.
+/// What is asked along a path: a model under a condition, or a closed form.
+pub trait Predictor {
+    /// The path from noise to data.
+    fn path(&self) -> &Path;
+    /// What the output means.
+    fn objective(&self) -> &dyn Objective;
+    /// The output at `z` (`[batch, …z_shape]`) and one point of the path, same shape as `z`.
+    fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor>;
+    /// Where the path is evaluated.
+    fn device(&self) -> Device {
+        Device::Cpu
+    }
+}
+
+/// A model under a condition.
+#[derive(Clone, Copy, Debug)]
+pub struct Conditioned<'m> {
+    /// The model.
+    pub model: &'m Model,
+    /// The condition, if the model has one.
+    pub condition: Option<&'m Condition>,
+}
+
+impl Predictor for Conditioned<'_> {
+    fn path(&self) -> &Path {
+        self.model.path()
+    }
+
+    fn objective(&self) -> &dyn Objective {
+        self.model.objective()
+    }
+
+    fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
+        self.model.output(z, point, self.condition, Pass::EVAL)
+    }
+
+    fn device(&self) -> Device {
+        self.model.vars.device()
+    }
+}
+
+/// A predictor as a field to integrate.
 #[derive(Debug)]
-pub struct ModelField<'m> {
-    model: &'m Model,
-    condition: Option<&'m Condition>,
+pub struct PredictorField<P> {
+    predictor: P,
     clock: Clock,
 }
+
+/// A model under a condition, as a field to integrate.
+pub type ModelField<'m> = PredictorField<Conditioned<'m>>;
 
 impl<'m> ModelField<'m> {
     /// The field of `model` under `condition`, in `clock`.
     pub fn new(model: &'m Model, condition: Option<&'m Condition>, clock: Clock) -> Self {
-        Self { model, condition, clock }
+        Self::of(Conditioned { model, condition }, clock)
+    }
+}
+
+impl<P: Predictor> PredictorField<P> {
+    /// The field of `predictor` in `clock`.
+    pub fn of(predictor: P, clock: Clock) -> Self {
+        Self { predictor, clock }
     }
 
     fn point(&self, z: &Tensor, s: f64) -> Result<PathPoint> {
-        let point = self.model.path().at_clock(s, self.clock, z)?;
-        Ok(point)
+        self.predictor.path().at_clock(s, self.clock, z)
     }
 
     /// The grid of `steps` equal steps. Ends where the objective's reading is singular, or log-SNR
     /// infinite, are approached to within [`END_GAP`].
     pub fn grid(&self, steps: usize) -> Result<Grid> {
+        let path = self.predictor.path();
         let (start, end) = match self.clock {
-            Clock::Gamma => self.model.path().gamma_range()?,
-            Clock::Time if self.model.path().kind == PathKind::VariancePreserving => (0.0, 1.0),
+            Clock::Gamma => path.gamma_range()?,
+            Clock::Time if path.kind == PathKind::VariancePreserving => (0.0, 1.0),
             Clock::Time => {
                 let ends = Tensor::from_slice(&[0.0, 1.0]);
                 let point = PathPoint::rectified(&ends);
-                let reading = Reading::new(self.model.objective(), &point)?;
+                let reading = Reading::new(self.predictor.objective(), &point)?;
                 let d = reading.determinant();
                 (
                     if d.double_value(&[0]) == 0.0 { END_GAP } else { 0.0 },
@@ -72,22 +122,43 @@ impl<'m> ModelField<'m> {
         match self.clock {
             Clock::Time => Ok(s),
             Clock::Gamma => {
-                let device = self.model.vars.device();
-                Ok(self
-                    .model
-                    .path()
-                    .time_of(&Tensor::from_slice(&[s]).to_device(device))?
-                    .double_value(&[0]))
+                let s = Tensor::from_slice(&[s]).to_device(self.predictor.device());
+                Ok(self.predictor.path().time_of(&s)?.double_value(&[0]))
             }
         }
     }
+
+    /// Carries `z0` (`[n, …z_shape]`) to the data over `steps` equal steps, as [`Plan`] says. No gradient
+    /// is recorded.
+    pub fn sample(
+        &self,
+        solver: &dyn Solver,
+        steps: usize,
+        final_denoise: Option<bool>,
+        z0: &Tensor,
+        seen: &mut dyn Observer,
+    ) -> Result<Sampled> {
+        tch::no_grad(|| {
+            let grid = self.grid(steps)?;
+            let solution = solver.integrate(self, z0, &grid, seen)?;
+            let denoise = match final_denoise {
+                Some(denoise) => denoise,
+                None => self.point(z0, grid.end())?.b.double_value(&[0]) > 0.0,
+            };
+            if !denoise {
+                return Ok(Sampled { z: solution.z, nfe: solution.nfe, denoised: false });
+            }
+            let z = self.data(&solution.z, grid.end())?;
+            Ok(Sampled { z, nfe: solution.nfe + 1, denoised: true })
+        })
+    }
 }
 
-impl Field for ModelField<'_> {
+impl<P: Predictor> Field for PredictorField<P> {
     fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
         let point = self.point(z, s)?;
-        let output = self.model.output(z, &point, self.condition, Pass::EVAL)?;
-        let reading = Reading::new(self.model.objective(), &point)?;
+        let output = self.predictor.output(z, &point)?;
+        let reading = Reading::new(self.predictor.objective(), &point)?;
         let (of_z, of_output) = reading.derivative_coefficients(self.clock);
         let cast = |c: Tensor| rows(&c.to_kind(z.kind()), z);
         Ok(cast(of_z) * z + cast(of_output) * output)
@@ -95,12 +166,13 @@ impl Field for ModelField<'_> {
 
     fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
         let point = self.point(z, s)?;
-        let output = self.model.output(z, &point, self.condition, Pass::EVAL)?;
-        Ok(Reading::new(self.model.objective(), &point)?.data(z, &output).to_kind(z.kind()))
+        let output = self.predictor.output(z, &point)?;
+        let reading = Reading::new(self.predictor.objective(), &point)?;
+        Ok(reading.data(z, &output).to_kind(z.kind()))
     }
 }
 
-/// Carries `z0` (`[n, …z_shape]`) to the data. No gradient is recorded.
+/// Carries `z0` (`[n, …z_shape]`) along a model to the data. No gradient is recorded.
 pub fn sample(
     model: &Model,
     solver: &dyn Solver,
@@ -109,20 +181,13 @@ pub fn sample(
     condition: Option<&Condition>,
     seen: &mut dyn Observer,
 ) -> Result<Sampled> {
-    tch::no_grad(|| {
-        let field = ModelField::new(model, condition, plan.clock);
-        let grid = field.grid(plan.steps)?;
-        let solution = solver.integrate(&field, z0, &grid, seen)?;
-        let denoise = match plan.final_denoise {
-            Some(denoise) => denoise,
-            None => field.point(z0, grid.end())?.b.double_value(&[0]) > 0.0,
-        };
-        if !denoise {
-            return Ok(Sampled { z: solution.z, nfe: solution.nfe, denoised: false });
-        }
-        let z = field.data(&solution.z, grid.end())?;
-        Ok(Sampled { z, nfe: solution.nfe + 1, denoised: true })
-    })
+    ModelField::new(model, condition, plan.clock).sample(
+        solver,
+        plan.steps,
+        plan.final_denoise,
+        z0,
+        seen,
+    )
 }
 
 /// Keeps every state with its time.

@@ -2,6 +2,7 @@
 
 use super::parameter::{Parameter, Transform, require};
 use triflow::prelude::*;
+use triflow::tch::Kind;
 
 triflow::component! {
     /// Noise levels follow a Cauchy law in log-SNR: a broad peak with heavy tails.
@@ -62,9 +63,9 @@ impl Law {
         ((gamma - self.mu.value()) / self.width.value()).atan() * std::f64::consts::FRAC_1_PI + 0.5
     }
 
-    /// (u0, u1), the distribution function at the two ends.
+    /// (u0, u1), the distribution function at the two ends; in float64, as the tails cancel.
     fn ends(&self) -> (Tensor, Tensor) {
-        let start = self.start.value();
+        let start = self.start.value().to_kind(Kind::Double);
         (self.cdf(&start), self.cdf(&(&start + self.range.value())))
     }
 }
@@ -72,21 +73,23 @@ impl Law {
 impl NoiseSchedule for Law {
     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
         let (u0, u1) = self.ends();
-        let u = t * (&u1 - &u0) + u0;
-        Ok(((u - 0.5) * std::f64::consts::PI).tan() * self.width.value() + self.mu.value())
+        let u = t.to_kind(Kind::Double) * (&u1 - &u0) + u0;
+        let gamma = ((u - 0.5) * std::f64::consts::PI).tan() * self.width.value() + self.mu.value();
+        Ok(gamma.to_kind(t.kind()))
     }
 
     fn gamma_prime(&self, t: &Tensor) -> Result<Tensor> {
         let (u0, u1) = self.ends();
-        let gamma = self.gamma(t)?;
+        let gamma = self.gamma(&t.to_kind(Kind::Double))?;
         let width = self.width.value();
         let inverse_density =
             (((gamma - self.mu.value()) / &width).square() + 1.0) * width * std::f64::consts::PI;
-        Ok(inverse_density * (u1 - u0))
+        Ok((inverse_density * (u1 - u0)).to_kind(t.kind()))
     }
 
     fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
         let (u0, u1) = self.ends();
-        Ok((self.cdf(gamma) - &u0) / (u1 - u0))
+        let u = self.cdf(&gamma.to_kind(Kind::Double));
+        Ok(((u - &u0) / (u1 - u0)).to_kind(gamma.kind()))
     }
 }

@@ -5,6 +5,7 @@
 
 use super::parameter::{ALPHA_BAR_MARGIN, Parameter, Transform, require};
 use triflow::prelude::*;
+use triflow::tch::Kind;
 
 /// F at some times.
 #[derive(Debug)]
@@ -121,17 +122,16 @@ pub trait Distribution {
 
 impl<D: Distribution> Curve for Normalised<D> {
     fn at(&self, t: &Tensor) -> CurvePoint {
-        let ends = (
-            self.0.cdf(&t.new_zeros([], (t.kind(), t.device()))),
-            self.0.cdf(&t.new_ones([], (t.kind(), t.device()))),
-        );
-        let (low, high) = ends;
+        // In float64: differences of G cancel.
+        let (kind, wide) = (t.kind(), t.to_kind(Kind::Double));
+        let low = self.0.cdf(&wide.new_zeros([], (Kind::Double, t.device())));
+        let high = self.0.cdf(&wide.new_ones([], (Kind::Double, t.device())));
         let range = &high - &low;
-        let g = self.0.cdf(t);
+        let g = self.0.cdf(&wide);
         CurvePoint {
-            value: (&g - low) / &range,
-            complement: (high - g) / &range,
-            slope: self.0.density(t) / range,
+            value: ((&g - low) / &range).to_kind(kind),
+            complement: ((high - g) / &range).to_kind(kind),
+            slope: (self.0.density(&wide) / range).to_kind(kind),
         }
     }
 }

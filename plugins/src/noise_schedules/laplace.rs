@@ -48,8 +48,9 @@ struct Law {
 impl Distribution for Law {
     fn cdf(&self, t: &Tensor) -> Tensor {
         let u = (t - self.loc.value()) / self.scale.value();
-        // ½e^u below the centre, 1 − ½e^(−u) above: ½ + ½·sgn(u)·(1 − e^(−|u|)).
-        (u.abs().neg().expm1().neg() * u.sign() + 1.0) * 0.5
+        // ½e^u below the centre, 1 − ½e^(−u) above; at the centre each half has half of the slope.
+        let zero = u.zeros_like();
+        (u.minimum(&zero).exp() - u.maximum(&zero).neg().expm1()) * 0.5
     }
 
     fn density(&self, t: &Tensor) -> Tensor {

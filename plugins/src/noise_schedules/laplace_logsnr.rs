@@ -2,6 +2,7 @@
 
 use super::parameter::{Parameter, Transform, require};
 use triflow::prelude::*;
+use triflow::tch::Kind;
 
 triflow::component! {
     /// Noise levels follow a Laplace law in log-SNR: most training time near its centre.
@@ -58,15 +59,16 @@ struct Law {
 }
 
 impl Law {
-    /// ½e^u below the centre, 1 − ½e^(−u) above.
+    /// ½e^u below the centre, 1 − ½e^(−u) above; at the centre each half has half of the slope.
     fn cdf(&self, gamma: &Tensor) -> Tensor {
         let u = (gamma - self.mu.value()) / self.width.value();
-        (u.abs().neg().expm1().neg() * u.sign() + 1.0) * 0.5
+        let zero = u.zeros_like();
+        (u.minimum(&zero).exp() - u.maximum(&zero).neg().expm1()) * 0.5
     }
 
-    /// (u0, u1), the distribution function at the two ends.
+    /// (u0, u1), the distribution function at the two ends; in float64, as the tails cancel.
     fn ends(&self) -> (Tensor, Tensor) {
-        let start = self.start.value();
+        let start = self.start.value().to_kind(Kind::Double);
         (self.cdf(&start), self.cdf(&(&start + self.range.value())))
     }
 }
@@ -74,25 +76,29 @@ impl Law {
 impl NoiseSchedule for Law {
     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
         let (u0, u1) = self.ends();
+        let kind = t.kind();
+        let t = t.to_kind(Kind::Double);
         // Each half from its own tail: no cancellation where u is near 0 or 1.
-        let u = t * (&u1 - &u0) + &u0;
+        let u = &t * (&u1 - &u0) + &u0;
         let tail = (t.neg() + 1.0) * (&u1 - &u0) + (u1.neg() + 1.0);
         let width = self.width.value();
-        let below = (&u * 2.0).clamp_max(1.0).log() * &width;
-        let above = (tail * 2.0).clamp_max(1.0).log() * width.neg();
-        Ok(below + above + self.mu.value())
+        let one = u.ones_like();
+        let below = (&u * 2.0).minimum(&one).log() * &width;
+        let above = (tail * 2.0).minimum(&one).log() * width.neg();
+        Ok((below + above + self.mu.value()).to_kind(kind))
     }
 
     fn gamma_prime(&self, t: &Tensor) -> Result<Tensor> {
         let (u0, u1) = self.ends();
-        let gamma = self.gamma(t)?;
+        let gamma = self.gamma(&t.to_kind(Kind::Double))?;
         let width = self.width.value();
         let density = ((gamma - self.mu.value()) / &width).abs().neg().exp() / (width * 2.0);
-        Ok(density.reciprocal() * (u1 - u0))
+        Ok((density.reciprocal() * (u1 - u0)).to_kind(t.kind()))
     }
 
     fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
         let (u0, u1) = self.ends();
-        Ok((self.cdf(gamma) - &u0) / (u1 - u0))
+        let u = self.cdf(&gamma.to_kind(Kind::Double));
+        Ok(((u - &u0) / (u1 - u0)).to_kind(gamma.kind()))
     }
 }

@@ -38,8 +38,11 @@ impl Curve for Power {
         let p = self.0.value();
         // 1 − t^p = −expm1(p ln t); the floor keeps 0·ln 0 away and is below one rounding.
         let log_t = t.clamp_min(1e-30).log();
-        let complement = (&log_t * &p).expm1().neg();
-        let slope = &p * (log_t * (&p - 1.0)).exp();
-        CurvePoint { value: complement.neg() + 1.0, complement, slope }
+        let exponent = &log_t * &p;
+        CurvePoint {
+            value: exponent.exp(),
+            complement: exponent.expm1().neg(),
+            slope: &p * (log_t * (&p - 1.0)).exp(),
+        }
     }
 }

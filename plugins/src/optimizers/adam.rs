@@ -40,6 +40,14 @@ impl Optimizer for Adam {
         state: &mut OptimizerState,
         learning_rate: f64,
     ) -> Result<()> {
-        adam_step(parameters, gradient, state, learning_rate, (self.beta1, self.beta2), self.eps)
+        adam_step(
+            parameters,
+            gradient,
+            state,
+            learning_rate,
+            (self.beta1, self.beta2),
+            self.eps,
+            0.0,
+        )
     }
 }

@@ -42,7 +42,14 @@ impl Optimizer for Adamw {
         state: &mut OptimizerState,
         learning_rate: f64,
     ) -> Result<()> {
-        let _ = parameters.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
-        adam_step(parameters, gradient, state, learning_rate, (self.beta1, self.beta2), self.eps)
+        adam_step(
+            parameters,
+            gradient,
+            state,
+            learning_rate,
+            (self.beta1, self.beta2),
+            self.eps,
+            self.weight_decay,
+        )
     }
 }

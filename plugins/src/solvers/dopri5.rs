@@ -94,7 +94,7 @@ impl Solver for Dopri5 {
         let mut z = z0.shallow_clone();
         let mut k1 = field.derivative(&z, s)?;
         let (mut nfe, mut rejected, mut accepted) = (1, 0, 0);
-        let (mut previous, mut after_rejection) = (1e-4_f64, false);
+        let (mut previous, mut after_rejection) = (1.0_f64, false);
         seen.see(s, &z);
         while s < end {
             if accepted + rejected >= self.max_steps {
