@@ -47,7 +47,7 @@ fn losses(epoch: &Epoch) -> String {
 impl Watch for Progress {
     fn start(&mut self, trainer: &Trainer, run: &Run) {
         let e = trainer.experiment();
-        self.epochs = e.training.epochs;
+        self.epochs = trainer.total_steps().div_ceil(trainer.steps_per_epoch());
         log::info!(
             "{} {}: {} rows, {} parameters, {:?}, {} thread{}, into {}",
             e.objective.name(),
@@ -61,7 +61,7 @@ impl Watch for Progress {
         );
         self.began = Instant::now();
         if !self.quiet && std::io::stderr().is_terminal() {
-            let bar = ProgressBar::new(trainer.steps_per_epoch() * self.epochs);
+            let bar = ProgressBar::new(trainer.total_steps());
             if let Ok(style) =
                 ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}  ETA {eta}")
             {

@@ -96,6 +96,7 @@ impl Model {
         let learned_encoder = has_parameters(&vars, "encoder.");
         resolve(experiment, path_kind, learnable_schedule, learned_encoder)?;
         experiment.latent_shape = Some(latent_shape.clone());
+        experiment.sampling.grid.get_or_insert(path.natural_clock(&*objective)?);
         let loss = experiment.loss;
         let recon = loss.recon.unwrap_or(match likelihood {
             Likelihood::Gaussian => Recon::Mse,
@@ -396,7 +397,5 @@ fn resolve(
         .help("use `stratified` or `uniform`"));
     }
     experiment.path = Some(path);
-    let clock = if vp { crate::path::Clock::Gamma } else { crate::path::Clock::Time };
-    experiment.sampling.grid.get_or_insert(clock);
     Ok(())
 }

@@ -31,7 +31,7 @@ pub enum Clock {
 }
 
 /// How close to t = 0 and t = 1 a clock goes where the end itself is singular.
-pub const END_GAP: f64 = 1e-5;
+pub const END_GAP: f64 = 1e-3;
 
 /// One time of the path; every field `[batch]`.
 #[derive(Debug)]
@@ -194,6 +194,19 @@ impl Path {
                 }
             }
         }
+    }
+
+    /// The clock to step in unless told otherwise: γ on the variance-preserving path, t on the rectified,
+    /// whose log-SNR is infinite at both ends. But γ also there if the velocity read from the output is
+    /// infinite at t = 0 (from noise: v = (z − e)/t), where errors would be amplified from the start; at
+    /// t = 1 (from data: v = (h − z)/(1 − t)) they are damped.
+    pub fn natural_clock(&self, objective: &dyn Objective) -> Result<Clock> {
+        if self.kind == PathKind::VariancePreserving {
+            return Ok(Clock::Gamma);
+        }
+        let start = PathPoint::rectified(&Tensor::from_slice(&[0.0]));
+        let determinant = Reading::new(objective, &start)?.determinant().double_value(&[0]);
+        Ok(if determinant == 0.0 { Clock::Gamma } else { Clock::Time })
     }
 
     /// (γ(0), γ(1)); infinite ends of the rectified path are cut off at [`END_GAP`].

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 /// Most points of an exact Wasserstein distance.
-const EXACT_POINTS: i64 = 1000;
+const EXACT_POINTS: i64 = 2000;
 /// Samples in a picture.
 const DRAWN: i64 = 1000;
 

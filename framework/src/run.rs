@@ -203,7 +203,8 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
             events.flush()?;
         }
         let step = trainer.step();
-        let last_of_epoch = step.is_multiple_of(trainer.steps_per_epoch());
+        let last_of_epoch =
+            step.is_multiple_of(trainer.steps_per_epoch()) || step == trainer.total_steps();
         // At an epoch's end the state is saved once its history is complete.
         let boundary = !last_of_epoch || at_epoch;
         if boundary && (stop || step.is_multiple_of(every)) {
@@ -237,7 +238,8 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
 }
 
 fn manifest(trainer: &Trainer, seconds: f64) -> serde_json::Value {
-    let rows = trainer.data().train.len() as f64 * trainer.experiment().training.epochs as f64;
+    let rows = trainer.data().train.len() as f64 * trainer.step() as f64
+        / trainer.steps_per_epoch() as f64;
     json!({
         "triflow": env!("CARGO_PKG_VERSION"),
         "git_revision": option_env!("TRIFLOW_GIT_REVISION"),

@@ -261,6 +261,9 @@ pub struct Training {
     /// Passes over the training rows.
     #[serde(default = "epochs")]
     pub epochs: u64,
+    /// Steps in all, in place of `epochs`; null: as many as the epochs have.
+    #[serde(default)]
+    pub steps: Option<u64>,
     /// Rows a step.
     #[serde(default = "batch_size")]
     pub batch_size: i64,
@@ -395,7 +398,8 @@ pub struct Sampling {
     /// Steps of a fixed-step solver.
     #[serde(default = "steps")]
     pub steps: usize,
-    /// The clock whose steps are equal; null: γ on the variance-preserving path, t on the rectified.
+    /// The clock whose steps are equal; null: γ on the variance-preserving path, t on the rectified (γ there
+    /// too for an objective that predicts noise).
     #[serde(default)]
     pub grid: Option<Clock>,
     /// Return the predicted clean latent at the end rather than the state, which still holds noise; null:

@@ -173,9 +173,14 @@ impl Trainer {
         guard_engine(|| self.run(on))
     }
 
+    /// Steps in all.
+    pub fn total_steps(&self) -> u64 {
+        let training = &self.experiment.training;
+        training.steps.unwrap_or(self.steps_per_epoch() * training.epochs)
+    }
+
     fn run(&mut self, on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>) -> Result<bool> {
-        let per_epoch = self.steps_per_epoch();
-        let total = per_epoch * self.experiment.training.epochs;
+        let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
         let mut order = None;
         while self.step < total {
             let (epoch, within) = (self.step / per_epoch, (self.step % per_epoch) as i64);
@@ -189,7 +194,7 @@ impl Trainer {
             self.take_step(&index, epoch, total)?;
             let mut stop =
                 on(self, &Event::Step { step: self.step, total, rows })? == Control::Stop;
-            if self.step.is_multiple_of(per_epoch) {
+            if self.step.is_multiple_of(per_epoch) || self.step == total {
                 let done = self.end_epoch(epoch + 1)?;
                 stop |= on(self, &Event::Epoch(&done))? == Control::Stop;
             }
@@ -522,6 +527,7 @@ fn check(experiment: &Experiment) -> Result<()> {
     let wrong = [
         ("training.batch_size", t.batch_size < 1, "needs at least 1"),
         ("training.epochs", t.epochs < 1, "needs at least 1"),
+        ("training.steps", t.steps == Some(0), "needs at least 1"),
         ("training.ema", t.ema.is_some_and(|e| !(0.0..1.0).contains(&e)), "needs 0 <= ema < 1"),
         (
             "training.clip_grad_norm",
