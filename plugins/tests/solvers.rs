@@ -237,7 +237,7 @@ struct RoughStart(Cell<usize>);
 impl Field for RoughStart {
     fn derivative(&self, z: &Tensor, _: f64) -> Result<Tensor> {
         self.0.set(self.0.get() + 1);
-        let rough = self.0.get() <= 7 && self.0.get() % 2 == 0;
+        let rough = self.0.get() <= 7 && self.0.get().is_multiple_of(2);
         Ok(z.full_like(f64::from(u8::from(rough))))
     }
 
