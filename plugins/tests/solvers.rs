@@ -230,3 +230,31 @@ fn an_error_of_the_field_is_the_solvers_error() {
         assert!(message.to_string().contains("no field here"));
     }
 }
+
+/// Rough in the first attempt only: every second of its evaluations after the first is 1, then all are 0.
+struct RoughStart(Cell<usize>);
+
+impl Field for RoughStart {
+    fn derivative(&self, z: &Tensor, _: f64) -> Result<Tensor> {
+        self.0.set(self.0.get() + 1);
+        let rough = self.0.get() <= 7 && self.0.get().is_multiple_of(2);
+        Ok(z.full_like(f64::from(u8::from(rough))))
+    }
+
+    fn data(&self, z: &Tensor, _: f64) -> Result<Tensor> {
+        Ok(z.shallow_clone())
+    }
+}
+
+#[test]
+fn dopri5_does_not_lengthen_its_step_right_after_a_rejection() {
+    let dopri5 = solver(json!({ "type": "dopri5", "first_step": 0.1 }));
+    let mut seen = Trajectory::default();
+    let z0 = Tensor::from_slice(&[0.0]).view([1, 1]);
+    let field = RoughStart(Cell::new(0));
+    let solution = dopri5.integrate(&field, &z0, &Grid::uniform(0.0, 1.0, 1), &mut seen).unwrap();
+    // Cut to a fifth; the same again; then tenfold, as the error is nought; then the rest.
+    assert_eq!((solution.rejected, solution.nfe), (1, 31));
+    let nodes = [0.0, 0.02, 0.04, 0.24, 1.0];
+    assert_close("nodes", &Tensor::from_slice(&seen.clock), &nodes, 1e-12);
+}
