@@ -49,7 +49,11 @@ impl Crn for Plain {
         let inputs = NetworkInput { z: input.z, condition: input.condition, time: &time };
         let output = self.network.forward(&inputs, pass)?;
         Ok(match &self.gate {
-            Some(gate) => output + rows(&gate.forward(&time).squeeze_dim(1), input.z) * input.z,
+            // Scaled, so that a step of the optimizer does not shake it: its features all move together.
+            Some(gate) => {
+                let gate = gate.forward(&time).squeeze_dim(1) / (time.size()[1] as f64).sqrt();
+                output + rows(&gate, input.z) * input.z
+            }
             None => output,
         })
     }
