@@ -45,7 +45,7 @@ impl Activation {
 /// How a layer's weights start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// Uniform, with variance 1/(3·inputs), as linear layers usually start.
+    /// Uniform with variance 1/inputs, so that the output varies as the input does (LeCun et al. 1998).
     Usual,
     /// All zero: the output starts at 0.
     Zero,
@@ -59,21 +59,31 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer whose variables are `weight` `[outputs, inputs]` and `bias` `[outputs]`.
+    /// A layer whose variables are `weight` `[outputs, inputs]` and `bias` `[outputs]`; the bias starts at 0.
     pub fn new(vars: &nn::Path, inputs: i64, outputs: i64, start: Start) -> Self {
-        let bound = match start {
-            Start::Usual => 1.0 / (inputs.max(1) as f64).sqrt(),
-            Start::Zero => 0.0,
+        let weight = match start {
+            Start::Usual => {
+                let bound = (3.0 / inputs.max(1) as f64).sqrt();
+                vars.var("weight", &[outputs, inputs], nn::Init::Uniform { lo: -bound, up: bound })
+            }
+            Start::Zero => vars.zeros("weight", &[outputs, inputs]),
         };
-        let init = if bound == 0.0 {
-            nn::Init::Const(0.0)
-        } else {
-            nn::Init::Uniform { lo: -bound, up: bound }
-        };
-        Self {
-            weight: vars.var("weight", &[outputs, inputs], init),
-            bias: vars.var("bias", &[outputs], init),
-        }
+        Self { weight, bias: vars.zeros("bias", &[outputs]) }
+    }
+
+    /// A layer over several joined inputs, given by their widths. Each starts with an equal share in the
+    /// output's variance, so that a wide one (time features) does not drown a narrow one (z).
+    pub fn joined(vars: &nn::Path, widths: &[i64], outputs: i64) -> Self {
+        let blocks: Vec<Tensor> = widths
+            .iter()
+            .map(|&width| {
+                let bound = (3.0 / (width.max(1) * widths.len() as i64) as f64).sqrt();
+                let block = Tensor::zeros([outputs, width], (vars.kind(), vars.device()));
+                block.uniform(-bound, bound)
+            })
+            .collect();
+        let weight = vars.var_copy("weight", &Tensor::cat(&blocks, 1));
+        Self { weight, bias: vars.zeros("bias", &[outputs]) }
     }
 
     /// `[batch, inputs]` → `[batch, outputs]`.

@@ -31,12 +31,12 @@ impl Spec<dyn Network> for Mlp {
             Some(shape) => Some(mlp("condition", flat(shape), &self.hidden_dims)?),
             None => None,
         };
-        let features = condition.as_ref().map_or(0, |_| last);
-        let inputs = flat(&ctx.z_shape) + ctx.time_features + features;
+        let mut inputs = vec![flat(&ctx.z_shape), ctx.time_features];
+        inputs.extend(condition.as_ref().map(|_| last));
         layers::check_dropout(self.dropout)?;
         Ok(Box::new(Joined {
             condition,
-            join: Linear::new(&ctx.vars.sub("join"), inputs, first, Start::Usual),
+            join: Linear::joined(&ctx.vars.sub("join"), &inputs, first),
             body: if self.hidden_dims.len() > 1 {
                 Some(mlp("body", first, &self.hidden_dims[1..])?)
             } else {
