@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
-use triflow::config::Layers;
+use triflow::config::{Layers, parse_value};
 use triflow::{Error, Experiment, Result};
 
 /// Train, sample and compare flow matching, diffusion and continuous-time models.
@@ -59,7 +59,7 @@ pub enum Command {
         #[arg(long)]
         run: PathBuf,
         /// Number of samples: 100, or 1 for each row of --condition; of each label or row where there are some.
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true)]
         n: Option<i64>,
         /// Class labels to generate.
         #[arg(long, value_delimiter = ',')]
@@ -153,8 +153,8 @@ pub enum Command {
         #[arg(long)]
         eval: bool,
         /// Points of --eval.
-        #[arg(long, default_value_t = 11)]
-        points: usize,
+        #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(2..))]
+        points: u32,
         /// A parameter, as `s=0.02`, for --eval.
         #[arg(long)]
         set: Vec<String>,
@@ -215,12 +215,15 @@ impl SamplingArgs {
 }
 
 /// What determines an experiment, from the command line. A flag wins over --set, which wins over the file.
+///
+/// Values are read as YAML by the experiment itself, so that a wrong one gets the same answer wherever it
+/// was written.
 #[derive(Args, Debug)]
 pub struct ExperimentArgs {
     /// The experiment file; none is needed.
     #[arg(long, alias = "config-file", value_name = "FILE")]
     config: Option<PathBuf>,
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
     config_class: Option<String>,
     /// Any key, as `crn.network.hidden_dims=[64,64]`.
     #[arg(long, value_name = "KEY=VALUE")]
@@ -229,74 +232,74 @@ pub struct ExperimentArgs {
     #[arg(long, value_name = "FILE")]
     data_path: Option<PathBuf>,
     /// Objective: flow_matching, diffusion or ct.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     model_type: Option<String>,
     /// Noise schedule, such as cosine.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     noise_schedule: Option<String>,
     /// Learn the noise schedule.
     #[arg(long)]
     noise_schedule_learnable: bool,
     /// Encoder, such as linear.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     encoder_model_type: Option<String>,
     /// Decoder, such as mlp.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     decoder_model_type: Option<String>,
     /// Decoder head: linear, softmax or none.
-    #[arg(long)]
+    #[arg(long, value_name = "HEAD")]
     decoder_type: Option<String>,
     /// CRN, such as vanilla.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     crn_type: Option<String>,
     /// Backbone of the CRN, such as mlp.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     network_type: Option<String>,
     /// Widths of the backbone's hidden layers.
-    #[arg(long, num_args = 1.., value_name = "N")]
-    hidden_dims: Option<Vec<i64>>,
+    #[arg(long, num_args = 1.., value_name = "N", allow_negative_numbers = true)]
+    hidden_dims: Option<Vec<String>>,
     /// Shape of one latent.
-    #[arg(long, alias = "latent-dim", num_args = 1.., value_name = "N")]
-    latent_shape: Option<Vec<i64>>,
+    #[arg(long, alias = "latent-dim", num_args = 1.., value_name = "N", allow_negative_numbers = true)]
+    latent_shape: Option<Vec<String>>,
     /// Shape of one x.
-    #[arg(long, alias = "input-dim", num_args = 1.., value_name = "N")]
-    input_shape: Option<Vec<i64>>,
+    #[arg(long, alias = "input-dim", num_args = 1.., value_name = "N", allow_negative_numbers = true)]
+    input_shape: Option<Vec<String>>,
     /// Shape of one y.
-    #[arg(long, alias = "output-dim", num_args = 1.., value_name = "N")]
-    output_shape: Option<Vec<i64>>,
+    #[arg(long, alias = "output-dim", num_args = 1.., value_name = "N", allow_negative_numbers = true)]
+    output_shape: Option<Vec<String>>,
     /// Passes over the training rows.
-    #[arg(long)]
-    num_epochs: Option<u64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    num_epochs: Option<String>,
     /// Rows a step.
-    #[arg(long)]
-    batch_size: Option<i64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    batch_size: Option<String>,
     /// Learning rate of the optimizer.
-    #[arg(long)]
-    learning_rate: Option<f64>,
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    learning_rate: Option<String>,
     /// Optimizer, such as adamw.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     optimizer: Option<String>,
     /// Dropout in the first so many epochs.
-    #[arg(long)]
-    dropout_epochs: Option<u64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    dropout_epochs: Option<String>,
     /// Weight of the reconstruction from z_t.
-    #[arg(long)]
-    recon_weight: Option<f64>,
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    recon_weight: Option<String>,
     /// Weight of |dz/dt|².
-    #[arg(long)]
-    reg_weight: Option<f64>,
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    reg_weight: Option<String>,
     /// Weight of the reconstruction from z_1.
-    #[arg(long)]
-    vae_weight: Option<f64>,
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    vae_weight: Option<String>,
     /// Weight errors over time by SNR.
-    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
-    use_snr_weight: Option<bool>,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    use_snr_weight: Option<String>,
     /// Generate without condition.
     #[arg(long)]
     unconditional: bool,
     /// Seed of everything that is drawn.
-    #[arg(long)]
-    seed: Option<u64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<String>,
     /// auto, cpu, cuda or cuda:N.
     #[arg(long)]
     device: Option<String>,
@@ -305,13 +308,19 @@ pub struct ExperimentArgs {
     output_dir: Option<PathBuf>,
 }
 
+/// What the command line asks for.
+#[derive(Debug)]
+pub struct Asked {
+    pub experiment: Experiment,
+    /// Who wrote which key, for errors that come later.
+    pub layers: Layers,
+    /// The folder against which data paths are read.
+    pub base: PathBuf,
+}
+
 impl ExperimentArgs {
-    /// The experiment, and the folder against which its data paths are read.
-    pub fn experiment(
-        &self,
-        file: Option<&Path>,
-        task: Option<&str>,
-    ) -> Result<(Experiment, PathBuf)> {
+    /// The experiment of these arguments over `file`, or over the one of --config.
+    pub fn experiment(&self, file: Option<&Path>, task: Option<&str>) -> Result<Asked> {
         if self.config_class.is_some() {
             return Err(Error::config("", "--config_class: configuration is not code here")
                 .help("use `extends:` in YAML, or the library"));
@@ -329,13 +338,14 @@ impl ExperimentArgs {
         }
         self.flags(&mut layers)?;
         let base = file.and_then(Path::parent).map(Into::into).unwrap_or_default();
-        Ok((layers.finish()?, base))
+        Ok(Asked { experiment: layers.finish()?, layers, base })
     }
 
     fn flags(&self, layers: &mut Layers) -> Result<()> {
         if let Some(path) = &self.data_path {
             layers.set("data", source_of(path)?, "--data-path")?;
         }
+        let output_dir = self.output_dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
         let texts = [
             ("objective", &self.model_type, "--model-type"),
             ("noise_schedule", &self.noise_schedule, "--noise-schedule"),
@@ -346,32 +356,27 @@ impl ExperimentArgs {
             ("crn.network", &self.network_type, "--network-type"),
             ("training.optimizer", &self.optimizer, "--optimizer"),
             ("device", &self.device, "--device"),
+            ("output_dir", &output_dir, "--output-dir"),
         ];
         for (key, value, flag) in texts {
             if let Some(value) = value {
                 layers.set(key, value.as_str().into(), flag)?;
             }
         }
-        let numbers = [
-            ("training.optimizer.learning_rate", self.learning_rate, "--learning-rate"),
-            ("loss.recon_weight", self.recon_weight, "--recon-weight"),
-            ("loss.reg_weight", self.reg_weight, "--reg-weight"),
-            ("loss.vae_weight", self.vae_weight, "--vae-weight"),
+        let values = [
+            ("training.optimizer.learning_rate", &self.learning_rate, "--learning-rate"),
+            ("training.epochs", &self.num_epochs, "--num-epochs"),
+            ("training.batch_size", &self.batch_size, "--batch-size"),
+            ("training.dropout_epochs", &self.dropout_epochs, "--dropout-epochs"),
+            ("training.seed", &self.seed, "--seed"),
+            ("loss.recon_weight", &self.recon_weight, "--recon-weight"),
+            ("loss.reg_weight", &self.reg_weight, "--reg-weight"),
+            ("loss.vae_weight", &self.vae_weight, "--vae-weight"),
+            ("loss.use_snr_weight", &self.use_snr_weight, "--use-snr-weight"),
         ];
-        for (key, value, flag) in numbers {
+        for (key, value, flag) in values {
             if let Some(value) = value {
-                layers.set(key, value.into(), flag)?;
-            }
-        }
-        let counts = [
-            ("training.epochs", self.num_epochs, "--num-epochs"),
-            ("training.batch_size", self.batch_size.map(|b| b.max(0) as u64), "--batch-size"),
-            ("training.dropout_epochs", self.dropout_epochs, "--dropout-epochs"),
-            ("training.seed", self.seed, "--seed"),
-        ];
-        for (key, value, flag) in counts {
-            if let Some(value) = value {
-                layers.set(key, value.into(), flag)?;
+                layers.set(key, parse_value(value)?, flag)?;
             }
         }
         let lists = [
@@ -380,27 +385,24 @@ impl ExperimentArgs {
             ("input_shape", &self.input_shape, "--input-shape"),
             ("output_shape", &self.output_shape, "--output-shape"),
         ];
-        for (key, value, flag) in lists {
-            if let Some(value) = value {
-                layers.set(key, value.clone().into(), flag)?;
+        for (key, values, flag) in lists {
+            if let Some(values) = values {
+                let values = values.iter().map(|v| parse_value(v)).collect::<Result<Vec<_>>>()?;
+                layers.set(key, values.into(), flag)?;
             }
         }
         let switches = [
             (
                 "noise_schedule.learnable",
-                self.noise_schedule_learnable.then_some(true),
+                self.noise_schedule_learnable,
                 "--noise-schedule-learnable",
             ),
-            ("unconditional", self.unconditional.then_some(true), "--unconditional"),
-            ("loss.use_snr_weight", self.use_snr_weight, "--use-snr-weight"),
+            ("unconditional", self.unconditional, "--unconditional"),
         ];
-        for (key, value, flag) in switches {
-            if let Some(value) = value {
-                layers.set(key, value.into(), flag)?;
+        for (key, on, flag) in switches {
+            if on {
+                layers.set(key, true.into(), flag)?;
             }
-        }
-        if let Some(dir) = &self.output_dir {
-            layers.set("output_dir", dir.to_string_lossy().as_ref().into(), "--output-dir")?;
         }
         Ok(())
     }

@@ -17,7 +17,10 @@ fn main() {
     let code = match outcome {
         Ok(Ok(())) => 0,
         Ok(Err(e)) => {
-            eprintln!("error: {e}");
+            // A run that was stopped on purpose has not failed.
+            let error =
+                if matches!(e, triflow::Error::Interrupted { .. }) { "" } else { "error: " };
+            eprintln!("{error}{e}");
             e.exit_code()
         }
         Err(_) => {

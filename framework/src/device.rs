@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use tch::Device;
 
+const HELP: &str = "help: set up the full LibTorch with `make libtorch-cuda`, put one on LD_LIBRARY_PATH, or use device `cpu`";
+
 /// `auto`, `cpu`, `cuda` or `cuda:N`.
 pub fn choose(name: &str) -> Result<Device> {
     let bad = || {
@@ -25,13 +27,21 @@ pub fn choose(name: &str) -> Result<Device> {
             other.strip_prefix("cuda:").and_then(|n| n.parse::<usize>().ok()).ok_or_else(bad)?
         }
     };
-    load_cuda().clone().map_err(|why| Error::Device(format!("device `{name}`: {why}")))?;
+    load_cuda()
+        .clone()
+        .map_err(|why| Error::Device(format!("device `{name}`: {why}\n  {HELP}")))?;
     let count = if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 };
     if (index as i64) < count {
         Ok(Device::Cuda(index))
     } else {
         Err(Error::Device(format!(
-            "device `{name}`: LibTorch's CUDA half is loaded, but the driver shows {count} devices; use --device cpu"
+            "device `{name}`: LibTorch's CUDA half is loaded, but the driver shows {}\n  help: {}",
+            match count {
+                0 => "no device".to_owned(),
+                1 => "only cuda:0".to_owned(),
+                _ => format!("only cuda:0 to cuda:{}", count - 1),
+            },
+            if count == 0 { "use device `cpu`" } else { "use one of these, or `auto`" }
         )))
     }
 }
@@ -41,11 +51,12 @@ pub fn choose(name: &str) -> Result<Device> {
 fn load_cuda() -> &'static Result<(), String> {
     static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
     LOADED.get_or_init(|| {
-        let folder = libtorch_folder().ok_or("libtorch_cpu.so is not among the loaded libraries")?;
+        let folder =
+            libtorch_folder().ok_or("libtorch_cpu.so is not among the loaded libraries")?;
         let library = folder.join("libtorch_cuda.so");
         if !library.exists() {
             return Err(format!(
-                "looked for {}, which is not there: this LibTorch is CPU-only; install the full set (`make libtorch-cuda`) or put a full one on LD_LIBRARY_PATH",
+                "this LibTorch is for the CPU only\n  looked for {}, which is not there",
                 library.display()
             ));
         }

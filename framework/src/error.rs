@@ -35,7 +35,7 @@ pub enum Error {
         message: String,
     },
     /// A file or folder could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), reason(source))]
     Io {
         /// What was tried, such as `write`.
         action: &'static str,
@@ -110,6 +110,20 @@ impl Error {
         move |source| Error::Io { action, path, source }
     }
 
+    /// Puts the key of a configuration error under `parent`, from whose part of the experiment it came: a
+    /// component says `dropout`, its user knows it as `crn.network.dropout`. Keys that are whole already, and
+    /// `latent_shape`, which several parts read, stay as they are.
+    pub fn under(self, parent: &str) -> Self {
+        let Error::Config(mut e) = self else { return self };
+        let whole = e.key == "latent_shape"
+            || e.key.strip_prefix(parent).is_some_and(|k| k.is_empty() || k.starts_with('.'));
+        if !whole {
+            let dot = if e.key.is_empty() { "" } else { "." };
+            e.key = format!("{parent}{dot}{}", e.key);
+        }
+        Error::Config(e)
+    }
+
     /// Adds advice to a configuration error; other errors pass unchanged.
     pub fn help(self, help: impl Into<String>) -> Self {
         match self {
@@ -126,6 +140,14 @@ impl Error {
             Error::Component { .. } | Error::Io { .. } | Error::Runtime(_) => 1,
         }
     }
+}
+
+/// What the system answered, without its number and the temporary names that a caller does not know.
+pub(crate) fn reason(e: &std::io::Error) -> String {
+    let text = e.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 impl From<tch::TchError> for Error {
@@ -149,7 +171,10 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|k| (strsim::damerau_levenshtein(&word.to_lowercase(), &k.to_lowercase()), k))
-        .filter(|(distance, k)| *distance <= 1 + k.len().max(word.len()) / 4)
+        .filter(|(distance, k)| {
+            let (long, short) = (k.len().max(word.len()), k.len().min(word.len()));
+            *distance <= 1 + long / 4 && *distance < short
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, k)| k)
 }
@@ -177,6 +202,26 @@ mod tests {
         assert_eq!(nearest("cosin", known), Some("cosine"));
         assert_eq!(nearest("liner", known), Some("linear"));
         assert_eq!(nearest("fourier", known), None);
+        assert_eq!(nearest("r", ["s"]), None);
+    }
+
+    #[test]
+    fn a_key_is_put_under_its_parent_once() {
+        let key =
+            |key: &str| Error::config(key, "").under("crn").to_string().replace("\n  at ", "");
+        assert_eq!(key("network.dropout"), "crn.network.dropout");
+        assert_eq!(key("crn.network"), "crn.network");
+        assert_eq!(
+            (key("crn"), key(""), key("crn_size")),
+            ("crn".into(), "crn".into(), "crn.crn_size".into())
+        );
+        assert_eq!(key("latent_shape"), "latent_shape");
+    }
+
+    #[test]
+    fn the_systems_answer_is_shown_without_its_number() {
+        let e = Error::io("write", Path::new("a"))(std::io::Error::from_raw_os_error(20));
+        assert_eq!(e.to_string(), "cannot write a: not a directory");
     }
 
     #[test]

@@ -321,19 +321,7 @@ fn has_parameters(vars: &nn::VarStore, prefix: &str) -> bool {
 }
 
 fn at(key: &'static str) -> impl FnOnce(Error) -> Error {
-    move |e| match e {
-        Error::Config(mut c) => {
-            if !c.key.starts_with(key) {
-                c.key = if c.key.is_empty() || c.key == "latent_shape" {
-                    format!("{key}{}{}", if c.key.is_empty() { "" } else { " / " }, c.key)
-                } else {
-                    format!("{key}.{}", c.key)
-                };
-            }
-            Error::Config(c)
-        }
-        other => other,
-    }
+    move |e| e.under(key)
 }
 
 fn expect_shape(what: &str, tensor: &Tensor, shape: &[i64]) -> Result<()> {

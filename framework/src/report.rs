@@ -11,7 +11,7 @@ use crate::plot::{
 use crate::rng::{Purpose, stream_seed};
 use crate::run::Run;
 use crate::sample::{ModelField, Sampled, Trajectory};
-use crate::train::Trainer;
+use crate::train::{DIVERGED, Trainer};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
@@ -21,7 +21,7 @@ const EXACT_POINTS: i64 = 2000;
 const DRAWN: i64 = 1000;
 
 /// How the samples of a metric or picture were made.
-fn how(trainer: &Trainer, sampled: &Sampled, n: i64) -> Value {
+fn how(trainer: &Trainer, sampled: &Sampled, n: i64, seed: u64) -> Value {
     let e = trainer.experiment();
     json!({
         "n": n,
@@ -32,7 +32,7 @@ fn how(trainer: &Trainer, sampled: &Sampled, n: i64) -> Value {
         "final_denoise": sampled.denoised,
         "ema": e.sampling.use_ema && e.training.ema.is_some(),
         "precision": e.training.precision,
-        "seed": e.seed(),
+        "seed": seed,
     })
 }
 
@@ -92,6 +92,14 @@ fn draw_latents(
     Ok((sampled, seen))
 }
 
+/// An error if something that was drawn is not finite.
+fn finite(drawn: Tensor) -> Result<Tensor> {
+    match drawn.isfinite().all().int64_value(&[]) {
+        1 => Ok(drawn),
+        _ => Err(Error::runtime(format!("the model's output is not finite\n  {DIVERGED}"))),
+    }
+}
+
 /// Metrics, and the arrays that they were measured on.
 #[derive(Debug)]
 pub struct Evaluation {
@@ -101,19 +109,22 @@ pub struct Evaluation {
     pub arrays: Vec<(String, Tensor)>,
 }
 
-/// The metrics of a trained model on its held-out rows.
-pub fn evaluate(trainer: &mut Trainer) -> Result<Evaluation> {
-    let seed = stream_seed(trainer.experiment().seed(), Purpose::Report, 0);
+/// The metrics of a trained model on its held-out rows. Generation is drawn for `seed`, or else for the
+/// experiment's; regression starts from z_0 = 0 unless a seed is given.
+pub fn evaluate(trainer: &mut Trainer, seed: Option<u64>) -> Result<Evaluation> {
+    let asked = seed.unwrap_or_else(|| trainer.experiment().seed());
+    let drawn = seed.is_some();
+    let seed = stream_seed(asked, Purpose::Report, 0);
     if trainer.experiment().task == Some(Task::Regression) {
         let (set, target, condition) = held_out(trainer, i64::MAX);
         let n = target.size()[0];
-        let (sampled, _) = draw_latents(trainer, n, condition.as_ref(), None)?;
-        let predicted = trainer.present(&sampled.z)?;
+        let (sampled, _) = draw_latents(trainer, n, condition.as_ref(), drawn.then_some(seed))?;
+        let predicted = finite(trainer.present(&sampled.z)?)?;
         let truth = trainer.data().target.undo(&target);
         let (t, p) = (points(&truth)?, points(&predicted)?);
         let (t, p) =
             (metrics::Points::new(&t.values, t.dim)?, metrics::Points::new(&p.values, p.dim)?);
-        let mut result = json!({ "set": set, "sampling": how(trainer, &sampled, n), "z0": "zero", "mse": metrics::mse(t, p)? });
+        let mut result = json!({ "set": set, "sampling": how(trainer, &sampled, n, asked), "z0": if drawn { "drawn" } else { "zero" }, "mse": metrics::mse(t, p)? });
         if trainer.data().target_is_label {
             let truth: Vec<i64> = labels(&truth)?.into_iter().map(|l| l as i64).collect();
             result["accuracy"] = json!(metrics::accuracy(p, &truth)?);
@@ -126,7 +137,7 @@ pub fn evaluate(trainer: &mut Trainer) -> Result<Evaluation> {
     let (set, target, condition) = held_out(trainer, EXACT_POINTS);
     let n = target.size()[0];
     let (sampled, _) = draw_latents(trainer, n, condition.as_ref(), Some(seed))?;
-    let generated = trainer.present(&sampled.z)?;
+    let generated = finite(trainer.present(&sampled.z)?)?;
     let mut arrays = vec![
         ("samples".to_owned(), generated.shallow_clone()),
         ("real".to_owned(), trainer.data().target.undo(&target)),
@@ -135,7 +146,7 @@ pub fn evaluate(trainer: &mut Trainer) -> Result<Evaluation> {
     let (g, r) = (metrics::Points::new(&g.values, g.dim)?, metrics::Points::new(&r.values, r.dim)?);
     let mut result = json!({
         "set": set,
-        "sampling": how(trainer, &sampled, n),
+        "sampling": how(trainer, &sampled, n, asked),
         "w2": metrics::wasserstein2(g, r)?,
         "sliced_w2": metrics::sliced_wasserstein2_drawn(g, r, 256, seed)?,
         "energy_distance": metrics::energy_distance(g, r)?.v,
@@ -267,7 +278,7 @@ fn draw_samples(trainer: &mut Trainer, run: &Run) -> Result<()> {
                 "{}: generated beside {set} data",
                 trainer.experiment().objective.name()
             ),
-            subtitle: caption(&how(trainer, &sampled, n)),
+            subtitle: caption(&how(trainer, &sampled, n, trainer.experiment().seed())),
             generated: points(&generated)?,
             real: points(&trainer.data().target.undo(&target))?,
             labels: label,
@@ -308,7 +319,7 @@ fn draw_predictions(trainer: &mut Trainer, run: &Run) -> Result<()> {
         &run.file("predictions.png"),
         &PredictionView {
             title: format!("{}: predictions on {set} data", trainer.experiment().objective.name()),
-            subtitle: caption(&how(trainer, &sampled, n)),
+            subtitle: caption(&how(trainer, &sampled, n, trainer.experiment().seed())),
             x,
             predicted: shown,
         },
@@ -332,7 +343,8 @@ fn draw_trajectories(trainer: &mut Trainer, run: &Run) -> Result<()> {
     };
     let view = TrajectoryView {
         title: format!("{}: from noise to data", trainer.experiment().objective.name()),
-        subtitle: caption(&how(trainer, &sampled, n)) + ", latent units",
+        subtitle: caption(&how(trainer, &sampled, n, trainer.experiment().seed()))
+            + ", latent units",
         times,
         states: seen.states.iter().map(points).collect::<Result<Vec<_>>>()?,
         real: if same_space { Some(points(&real)?) } else { None },

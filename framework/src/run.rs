@@ -4,7 +4,9 @@
 use crate::config::{Every, Experiment};
 use crate::error::{Error, Result};
 use crate::report;
-use crate::train::{Control, Event, State, Trainer, read_tensors, write_tensors, write_whole};
+use crate::train::{
+    Control, Event, History, State, Trainer, read_tensors, write_tensors, write_whole,
+};
 use serde_json::json;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -42,7 +44,11 @@ impl Run {
             experiment.objective.name(),
             experiment.task_name()
         ));
-        std::fs::create_dir_all(&parent).map_err(Error::io("make the folder", &parent))?;
+        let bad = |path: &Path, e: std::io::Error| {
+            let e = Error::io("make the folder", path)(e);
+            Error::config("output_dir", e.to_string())
+        };
+        std::fs::create_dir_all(&parent).map_err(|e| bad(&parent, e))?;
         let now = chrono::Local::now();
         let names =
             [now.format("%Y%m%d_%H%M").to_string(), now.format("%Y%m%d_%H%M%S").to_string()];
@@ -52,7 +58,7 @@ impl Run {
             match std::fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path }),
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(Error::io("make the folder", &path)(e)),
+                Err(e) => return Err(bad(&path, e)),
             }
         }
         Err(Error::runtime(format!("no free name in {}", parent.display())))
@@ -80,6 +86,15 @@ impl Run {
         let mut layers = crate::config::Layers::new()?;
         layers.add_file(&self.file("config.yaml"))?;
         layers.finish()
+    }
+
+    /// The loss terms of the run's epochs.
+    fn history(&self) -> Result<History> {
+        let path = self.file("history.json");
+        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let json = serde_json::from_str(&text).ok();
+        json.and_then(|json| History::from_json(&json))
+            .ok_or_else(|| Error::data(&path, "is not a history as a run writes it"))
     }
 
     fn write_json(&self, name: &str, value: &serde_json::Value) -> Result<()> {
@@ -123,7 +138,7 @@ impl Run {
         let weights = self.file("params.safetensors");
         if weights.is_file() {
             let (tensors, _) = read_tensors(&weights)?;
-            trainer.restore_named(&tensors)?;
+            trainer.restore_named(&tensors, self.history()?)?;
         } else {
             let latest = self.checkpoints()?.pop().ok_or_else(|| {
                 Error::config(
@@ -155,14 +170,8 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Resu
 pub fn resume(path: &Path, watch: &mut dyn Watch) -> Result<Run> {
     let run = Run::open(path)?;
     if run.file("manifest.json").is_file() {
-        return Err(Error::config(
-            "",
-            format!(
-                "{} is finished; train anew with `triflow run {}`",
-                path.display(),
-                run.file("config.yaml").display()
-            ),
-        ));
+        let help = format!("train anew with `triflow run {}`", run.file("config.yaml").display());
+        return Err(Error::config("", format!("{} is finished", path.display())).help(help));
     }
     let mut trainer = Trainer::new(run.experiment()?, &run.path)?;
     if let Some(latest) = run.checkpoints()?.pop() {
@@ -226,7 +235,7 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
         HashMap::from([("config".to_owned(), config)]),
     )?;
     watch.note("measuring and drawing");
-    let evaluation = report::evaluate(&mut trainer)?;
+    let evaluation = report::evaluate(&mut trainer, None)?;
     run.write_json("metrics.json", &evaluation.metrics)?;
     if !evaluation.arrays.is_empty() {
         report::write_npz(&run, "samples.npz", &evaluation.arrays)?;

@@ -64,7 +64,7 @@ fn error_of(set: &[&str]) -> String {
 fn a_wrong_configuration_says_what_where_and_what_would_be_right() {
     assert_eq!(
         error_of(&["noise_schedule=cosin"]),
-        "unknown noise_schedule `cosin`\n  at noise_schedule (--set noise_schedule=cosin)\n  help: did you mean `cosine`? known noise schedules: \
+        "unknown noise schedule `cosin`\n  at noise_schedule (--set noise_schedule=cosin)\n  help: did you mean `cosine`? known noise schedules: \
          cauchy, cauchy_logsnr, cosine, exponential, laplace, laplace_logsnr, linear, logistic, monotonic_nn, polynomial, quadratic, sigmoid"
     );
     assert_eq!(
@@ -77,7 +77,7 @@ fn a_wrong_configuration_says_what_where_and_what_would_be_right() {
     );
     assert!(
         error_of(&["training.epochs=many"])
-            .starts_with("invalid type: string \"many\", expected u64\n  at training.epochs")
+            .starts_with("needs a whole number of at least 0, got `many`\n  at training.epochs")
     );
 }
 

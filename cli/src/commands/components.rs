@@ -4,12 +4,12 @@ use super::print_json;
 use crate::args::Format;
 use comfy_table::Table;
 use serde_json::json;
-use triflow::component::NoiseSchedule;
+use triflow::config::Layers;
 use triflow::path::Path;
 use triflow::prelude::BuildContext;
 use triflow::registry::{Entry, is_component_of, properties_of, registry};
 use triflow::tch::{Device, Kind, Tensor, nn};
-use triflow::{Component, Error, Result};
+use triflow::{Error, Result};
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
@@ -103,32 +103,25 @@ fn type_text(p: &serde_json::Value) -> String {
 }
 
 /// Prints a noise schedule's values as CSV.
-pub fn eval(kind: &str, name: &str, points: usize, set: &[String]) -> Result<()> {
+pub fn eval(kind: &str, name: &str, points: i64, set: &[String]) -> Result<()> {
     if registry().check_kind(kind)? != "noise_schedule" {
         return Err(Error::config("", "--eval is for noise schedules")
             .help("triflow describe noise_schedule cosine --eval"));
     }
-    let name = registry().find(kind, name)?.info.name;
-    let mut spec = serde_yaml::Mapping::new();
-    spec.insert("type".into(), name.into());
-    for assignment in set {
-        let (key, value) = assignment
-            .split_once('=')
-            .ok_or_else(|| Error::config("", format!("`--set {assignment}` has no `=`")))?;
-        spec.insert(key.into(), triflow::config::parse_value(value)?);
-    }
-    let component: Component<dyn NoiseSchedule> =
-        serde_yaml::from_value(serde_yaml::Value::Mapping(spec))
-            .map_err(|e| Error::config("", e.to_string()))?;
+    let mut layers = Layers::new()?;
+    layers.set("noise_schedule", registry().find(kind, name)?.info.name.into(), "the command")?;
+    super::set_under(&mut layers, "noise_schedule", set, "s=0.02")?;
     let mut vars = nn::VarStore::new(Device::Cpu);
     vars.set_kind(Kind::Double);
-    let schedule = component.build(&BuildContext {
+    let context = BuildContext {
         vars: vars.root(),
         target_shape: vec![1],
         condition_shape: None,
         latent_shape: Some(vec![1]),
-    })?;
-    let t = Tensor::linspace(0.0, 1.0, points.max(2) as i64, (Kind::Double, Device::Cpu));
+    };
+    let schedule = layers.finish()?.noise_schedule.build(&context);
+    let schedule = schedule.map_err(|e| layers.locate(e.under("noise_schedule")))?;
+    let t = Tensor::linspace(0.0, 1.0, points, (Kind::Double, Device::Cpu));
     let point = Path::variance_preserving(schedule).at(&t)?;
     let columns = [t, point.alpha_bar(), point.gamma(), point.gamma_prime(), point.snr_prime()];
     let columns = columns

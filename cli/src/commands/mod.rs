@@ -4,29 +4,22 @@ mod components;
 mod data;
 mod sampling;
 
-use crate::args::{Cli, Command};
+use crate::args::{Asked, Cli, Command};
 use crate::progress::Progress;
 use clap::CommandFactory as _;
-use std::path::Path;
-use triflow::config::{Layers, Task};
+use triflow::config::{Layers, Task, parse_value};
 use triflow::run::{self, Run};
 use triflow::{Error, Experiment, Result};
 
 /// Runs the command line.
 pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
-        Command::Train(e) => {
-            let (experiment, base) = e.experiment(None, Some("regression"))?;
-            train(cli, experiment, &base)
-        }
-        Command::TrainGen(e) => {
-            let (experiment, base) = e.experiment(None, Some("generation"))?;
-            train(cli, experiment, &base)
-        }
+        Command::Train(e) => train(cli, e.experiment(None, Some("regression"))?),
+        Command::TrainGen(e) => train(cli, e.experiment(None, Some("generation"))?),
         Command::Run { file, experiment } => {
-            let (mut experiment, base) = experiment.experiment(Some(file), None)?;
-            experiment.task.get_or_insert(Task::Generation);
-            train(cli, experiment, &base)
+            let mut asked = experiment.experiment(Some(file), None)?;
+            asked.experiment.task.get_or_insert(Task::Generation);
+            train(cli, asked)
         }
         Command::Resume { run } => show(cli, &run::resume(run, &mut Progress::new(cli.quiet))?),
         Command::Generate { run, n, labels, condition, sampling, out } => {
@@ -45,15 +38,14 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::List { kind, format } => components::list(kind.as_deref(), *format),
         Command::Describe { kind, name, format, eval, points, set } => {
             if *eval {
-                components::eval(kind, name, *points, set)
+                components::eval(kind, name, (*points).into(), set)
             } else {
                 components::describe(kind, name, *format)
             }
         }
         Command::Schema => print_json(&triflow::registry::experiment_schema::<Experiment>()),
         Command::Validate { file, experiment } => {
-            let (experiment, _) = experiment.experiment(Some(file), None)?;
-            print_yaml(&experiment)
+            print_yaml(&experiment.experiment(Some(file), None)?.experiment)
         }
         Command::Init { task } => {
             let mut layers = Layers::new()?;
@@ -70,8 +62,22 @@ pub fn run(cli: &Cli) -> Result<()> {
     }
 }
 
-fn train(cli: &Cli, experiment: Experiment, base: &Path) -> Result<()> {
-    show(cli, &run::train(experiment, base, &mut Progress::new(cli.quiet))?)
+fn train(cli: &Cli, asked: Asked) -> Result<()> {
+    let run = run::train(asked.experiment, &asked.base, &mut Progress::new(cli.quiet));
+    show(cli, &run.map_err(|e| asked.layers.locate(e))?)
+}
+
+/// Sets `KEY=VALUE` below `parent`; `example` is one that would do.
+fn set_under(layers: &mut Layers, parent: &str, set: &[String], example: &str) -> Result<()> {
+    for assignment in set {
+        let place = format!("--set {assignment}");
+        let (key, value) = assignment.split_once('=').ok_or_else(|| {
+            Error::config("", format!("`{place}` has no `=`"))
+                .help(format!("write `--set {example}`"))
+        })?;
+        layers.set(&format!("{parent}.{}", key.trim()), parse_value(value)?, &place)?;
+    }
+    Ok(())
 }
 
 /// Says what came out and where it lies.

@@ -17,7 +17,7 @@ fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trainer)> {
     let mut layers = Layers::new()?;
     layers.add_file(&run.file("config.yaml"))?;
     sampling.apply(&mut layers)?;
-    let trainer = run.load_as(layers.finish()?)?;
+    let trainer = run.load_as(layers.finish()?).map_err(|e| layers.locate(e))?;
     Ok((run, trainer))
 }
 
@@ -56,6 +56,7 @@ pub fn generate(
         (Some(asked), _) => {
             let asked = asked.repeat_interleave_self_int(n, 0, None::<i64>);
             let rows = one_hot(&trainer, &asked)?;
+            check_rows(&trainer, &rows, file)?;
             let name = if trainer.data().condition_is_label { "labels" } else { "conditions" };
             arrays.push(array(name, &asked)?);
             trainer.generate(&rows, None, Some(seed))?
@@ -107,6 +108,20 @@ fn one_hot(trainer: &Trainer, asked: &Tensor) -> Result<Tensor> {
     Ok(asked.one_hot(classes))
 }
 
+/// An error if the rows of a file are not like those that the model was trained on.
+fn check_rows(trainer: &Trainer, rows: &Tensor, file: Option<&Path>) -> Result<()> {
+    let (given, trained) = (rows.size()[1..].to_vec(), trainer.data().shapes().condition);
+    match (file, trained) {
+        (Some(file), Some(trained)) if given != trained => Err(Error::data(
+            file,
+            format!(
+                "rows have shape {given:?}, but this run was trained on rows of shape {trained:?}"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Predicts the y of a file's x.
 pub fn predict(
     run: &Path,
@@ -123,6 +138,7 @@ pub fn predict(
     }
     let rows = read_part(trainer.experiment(), data, Part::X)?;
     let rows = if rows.dim() == 1 { rows.unsqueeze(1) } else { rows };
+    check_rows(&trainer, &rows, Some(data))?;
     let seed = match samples {
         Some(_) => Some(sampling.seed.unwrap_or_else(|| trainer.experiment().seed())),
         None => sampling.seed,
@@ -144,5 +160,5 @@ pub fn predict(
 /// Measures a run again.
 pub fn evaluate(run: &Path, sampling: &SamplingArgs) -> Result<()> {
     let (_, mut trainer) = load(run, sampling)?;
-    print_json(&triflow::report::evaluate(&mut trainer)?.metrics)
+    print_json(&triflow::report::evaluate(&mut trainer, sampling.seed)?.metrics)
 }

@@ -3,14 +3,17 @@
 //! A later layer wins key by key. Where it changes a component's `type`, the keys that the new
 //! component knows are kept and the others dropped.
 
-use super::Experiment;
-use crate::error::{ConfigError, Error, Result, suggestion};
+use super::{Experiment, messages};
+use crate::error::{ConfigError, Error, Result, reason};
 use crate::registry::{
-    Entry, default_layers, experiment_schema, is_component_of, properties_of, registry,
+    Entry, default_layers, experiment_schema, is_component_of, properties_of, registry, variants,
 };
 use serde_json::{Map, Value as Json};
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
+
+/// The place of what nobody wrote.
+const DEFAULTS: &str = "defaults";
 
 /// Layers, lowest first.
 #[derive(Debug)]
@@ -30,7 +33,7 @@ impl Layers {
             written: Vec::new(),
         };
         for text in default_layers() {
-            layers.add("defaults", parse(text, Path::new("defaults"))?, Path::new(""));
+            layers.add(DEFAULTS, parse(text, Path::new(DEFAULTS))?, Path::new(""));
         }
         Ok(layers)
     }
@@ -38,17 +41,34 @@ impl Layers {
     /// Adds a file, below it the file that it `extends`. A relative [`FilePath`](super::FilePath) in it is
     /// read from its folder; its relative `plugins` and `output_dir` stay as written.
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
-        let mut chain = Vec::new();
+        let mut chain: Vec<(PathBuf, Value)> = Vec::new();
         let mut next = Some(path.to_owned());
         while let Some(path) = next {
-            if chain.iter().any(|(p, _): &(PathBuf, Value)| *p == path) {
-                return Err(Error::config("extends", format!("{} extends itself", path.display())));
+            let wrong = |message: String| match chain.last() {
+                None => Error::config("", message),
+                Some((from, _)) => Error::Config(ConfigError {
+                    message,
+                    key: "extends".into(),
+                    place: Some(from.display().to_string()),
+                    help: None,
+                }),
+            };
+            if chain.iter().any(|(p, _)| *p == path) {
+                return Err(wrong(format!("{} extends itself", path.display())));
             }
             let text = std::fs::read_to_string(&path).map_err(|e| {
-                Error::config(
-                    "",
-                    format!("cannot read the experiment file {}: {e}", path.display()),
-                )
+                let name = path.display();
+                match e.kind() {
+                    std::io::ErrorKind::NotFound if chain.is_empty() => {
+                        wrong(format!("there is no experiment file {name}"))
+                            .help(format!("`triflow init > {name}` writes one to start from"))
+                    }
+                    std::io::ErrorKind::NotFound => wrong(format!(
+                        "there is no experiment file {name}"
+                    ))
+                    .help("a relative path in `extends` starts at the file that it stands in"),
+                    _ => wrong(format!("cannot read the experiment file {name}: {}", reason(&e))),
+                }
             })?;
             let mut value = parse(&text, &path)?;
             let base = value.as_mapping_mut().and_then(|m| m.remove("extends"));
@@ -57,7 +77,14 @@ impl Layers {
                 Some(Value::String(base)) => {
                     Some(path.parent().unwrap_or(Path::new("")).join(base))
                 }
-                Some(_) => return Err(Error::config("extends", "needs the path of a file")),
+                Some(_) => {
+                    return Err(Error::Config(ConfigError {
+                        message: "needs the path of a file".into(),
+                        key: "extends".into(),
+                        place: Some(path.display().to_string()),
+                        help: None,
+                    }));
+                }
             };
             chain.push((path, value));
         }
@@ -72,7 +99,7 @@ impl Layers {
     /// A relative [`FilePath`](super::FilePath) in it is read from the current folder.
     pub fn set(&mut self, key: &str, value: Value, place: &str) -> Result<()> {
         if key.is_empty() || key.split('.').any(str::is_empty) {
-            return Err(Error::config("", format!("`{key}` is not a key"))
+            return Err(Error::config("", format!("`{place}` does not name a key"))
                 .help("write `--set training.epochs=10`"));
         }
         let layer = key.rsplit('.').fold(value, |inner, part| {
@@ -107,7 +134,7 @@ impl Layers {
     }
 
     /// The experiment, with every error's key and place.
-    pub fn finish(self) -> Result<Experiment> {
+    pub fn finish(&self) -> Result<Experiment> {
         serde_path_to_error::deserialize(self.merged.clone()).map_err(|e| {
             let path = e.path().to_string();
             self.explain(
@@ -117,33 +144,43 @@ impl Layers {
         })
     }
 
+    /// Adds to a configuration error where its key was written, for what turned out to be wrong after
+    /// [`finish`](Self::finish). Other errors pass unchanged.
+    pub fn locate(&self, error: Error) -> Error {
+        let Error::Config(mut e) = error else { return error };
+        if e.place.is_none() && !e.key.is_empty() {
+            e.place = self.place(&e.key);
+        }
+        Error::Config(e)
+    }
+
+    /// Which layer wrote `key`; none for the defaults.
+    fn place(&self, key: &str) -> Option<String> {
+        let (place, _) = self.written.iter().rev().find(|(_, layer)| dig(layer, key).is_some())?;
+        (place != DEFAULTS).then(|| place.clone())
+    }
+
     fn explain(&self, mut key: String, message: &str) -> Error {
         let mut message = message
             .split(" at line ")
             .next()
             .unwrap_or(message)
-            .trim_start_matches(&format!("{key}: "))
-            .to_owned();
-        let mut help = None;
-        if let Some((unknown, known)) = unknown_field(&message) {
-            if key.rsplit('.').next() != Some(&unknown) {
-                key = if key.is_empty() { unknown.clone() } else { format!("{key}.{unknown}") };
+            .trim_start_matches(&format!("{key}: "));
+        // What the keys of a kind say of themselves comes with a path of their own.
+        if let Some((path, rest)) = message.split_once(": ") {
+            let inner = format!("{key}.{path}");
+            if dig(&self.merged, &inner).is_some() {
+                (key, message) = (inner, rest);
             }
-            help = Some(suggestion(&unknown, "keys", known.iter().map(String::as_str)));
-            message = format!("unknown key `{unknown}`");
-        } else if let Some((what, advice)) =
-            message.split_once("; ").map(|(a, b)| (a.to_owned(), b.to_owned()))
-        {
-            help = Some(advice);
-            message = what;
         }
-        let place = self
-            .written
-            .iter()
-            .rev()
-            .find(|(_, layer)| dig(layer, &key).is_some())
-            .map(|(place, _)| place.clone());
-        Error::Config(ConfigError { message, key, place, help })
+        let said = messages::plain(message);
+        if let Some(unknown) = &said.unknown_key
+            && key.rsplit('.').next() != Some(unknown)
+        {
+            key = if key.is_empty() { unknown.clone() } else { format!("{key}.{unknown}") };
+        }
+        let (message, help) = (said.message, said.help);
+        self.locate(Error::Config(ConfigError { message, key, place: None, help }))
     }
 }
 
@@ -171,18 +208,13 @@ fn parse(text: &str, path: &Path) -> Result<Value> {
     }
 }
 
-fn unknown_field(message: &str) -> Option<(String, Vec<String>)> {
-    let rest = message.split("unknown field `").nth(1)?;
-    let mut quoted = rest.split('`');
-    let unknown = quoted.next()?.to_owned();
-    let known = quoted.skip(1).step_by(2).map(str::to_owned).collect();
-    Some((unknown, known))
-}
-
 fn dig<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
     key.split('.').filter(|k| !k.is_empty()).try_fold(value, |v, part| {
-        let name = part.split('[').next().unwrap_or(part);
-        v.as_mapping()?.get(name)
+        match part.split('[').next().unwrap_or(part) {
+            // A bare name is a type.
+            "type" if v.is_string() => Some(v),
+            name => v.as_mapping()?.get(name),
+        }
     })
 }
 
@@ -221,23 +253,18 @@ fn anchored(value: Value, property: &Json, folder: &Path) -> Value {
 /// start.
 fn merge(base: &mut Value, over: Value, property: &Json, key: &str, folder: &Path) {
     let kind = is_component_of(property);
-    if let (Some(kind), Value::String(name)) = (kind, &over) {
-        let mut map = Mapping::new();
-        map.insert("type".into(), name.as_str().into());
-        return merge(base, Value::Mapping(map), property, &format!("{key}<{kind}>"), folder);
+    let has_type = kind.is_some() || !variants(property).is_empty();
+    if let (true, Value::String(name)) = (has_type, &over) {
+        return merge(base, named(name), property, key, folder);
     }
-    if kind.is_some()
-        && let Value::String(name) = base
-    {
-        let mut map = Mapping::new();
-        map.insert("type".into(), name.as_str().into());
-        *base = Value::Mapping(map);
+    if let (true, Value::String(name)) = (has_type, &*base) {
+        *base = named(name);
     }
     let (Value::Mapping(below), Value::Mapping(above)) = (&mut *base, over.clone()) else {
         *base = anchored(over, property, folder);
         return;
     };
-    if kind.is_some()
+    if has_type
         && !below.contains_key("type")
         && !above.contains_key("type")
         && let Some(name) = property["default"]["type"].as_str()
@@ -271,6 +298,13 @@ fn merge(base: &mut Value, over: Value, property: &Json, key: &str, folder: &Pat
         }
     }
     put_type_first(below);
+}
+
+/// A bare name means a component or choice with nothing else said.
+fn named(name: &str) -> Value {
+    let mut map = Mapping::new();
+    map.insert("type".into(), name.into());
+    Value::Mapping(map)
 }
 
 /// The component that a merged map would be, if both sides are known.

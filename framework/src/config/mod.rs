@@ -4,6 +4,7 @@
 mod experiment;
 mod file_path;
 mod layers;
+mod messages;
 
 pub use experiment::{
     Checkpointing, Coupling, Every, Experiment, LossConfig, LrSchedule, Precision, Recon,

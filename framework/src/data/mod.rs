@@ -181,16 +181,15 @@ fn divide(splits: Splits, shares: &Split, seed: u64) -> Result<[Table; 3]> {
     let share = |s: f64, given: bool| if given { 0 } else { (s * n as f64).round() as i64 };
     let val = share(shares.val, splits.val.is_some());
     let test = share(shares.test, splits.test.is_some());
-    let train = if splits.val.is_some() && splits.test.is_some() {
-        n
-    } else {
-        (n - val - test).min((shares.train * n as f64).round() as i64)
-    };
+    let asked = (shares.train * n as f64).round() as i64;
+    let train =
+        if splits.val.is_some() && splits.test.is_some() { n } else { (n - val - test).min(asked) };
     if train < 1 {
         return Err(Error::config(
             "data.split",
-            format!("no row is left to train on: {n} rows, {val} for validation, {test} for test"),
-        ));
+            format!("no row to train on: of {n} rows {asked} for training, {val} for validation, {test} for test"),
+        )
+        .help("shares are such as { train: 0.8, val: 0.1, test: 0.1 }"));
     }
     let mut order: Vec<i64> = (0..n).collect();
     order.shuffle(&mut rust_rng(seed, Purpose::Split, 0));
@@ -249,7 +248,14 @@ fn bind(
     };
     let get = |t: &Option<Tensor>, name: &str| -> Result<Tensor> {
         let t = t.as_ref().ok_or_else(|| {
-            Error::config("data", format!("the source has no {name}, which the task needs"))
+            let without =
+                Error::config("data", format!("the data have no {name}, which the task needs"));
+            match (experiment.task, name) {
+                (Some(Task::Generation), "y") => {
+                    without.help("generate without it: `unconditional: true`, or --unconditional")
+                }
+                _ => without,
+            }
         })?;
         numbers(t, name)
     };
@@ -275,15 +281,21 @@ fn check_shapes(experiment: &Experiment, train: &Set) -> Result<()> {
     } else {
         (Some(&train.target), train.condition.as_ref())
     };
-    for (key, given, found) in
-        [("input_shape", &experiment.input_shape, x), ("output_shape", &experiment.output_shape, y)]
-    {
+    let sides = [
+        ("input_shape", "x", &experiment.input_shape, x),
+        ("output_shape", "y", &experiment.output_shape, y),
+    ];
+    for (key, name, given, found) in sides {
         if let (Some(given), Some(found)) = (given, found.map(shape))
             && *given != found
         {
             return Err(Error::config(
                 key,
-                format!("is {}, but the data have {}", shape_text(given), shape_text(&found)),
+                format!(
+                    "{key} is {}, but {name} of the data has shape {}",
+                    shape_text(given),
+                    shape_text(&found)
+                ),
             )
             .help("leave it out: shapes come from the data"));
         }

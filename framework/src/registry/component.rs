@@ -109,7 +109,7 @@ impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
     type Value = Component<K>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a {}: its name, or a map with `type: NAME`", K::NAME)
+        f.write_str("a name, or a map with `type: NAME`")
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Component<K>, E> {
@@ -137,8 +137,7 @@ impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
             before.push((key, map.next_value::<serde_yaml::Value>()?));
         }
         Err(de::Error::custom(format!(
-            "a {} needs `type: NAME`; known: {}",
-            K::NAME,
+            "`type` is missing; known types: {}",
             registry()
                 .list(Some(K::NAME))
                 .iter()
@@ -169,9 +168,18 @@ where
         Rest { tag: Some(entry.info.name), map: rest, common: &mut common, keys: K::Common::KEYS };
     let mut deserializer =
         <dyn erased_serde::Deserializer<'_>>::erase(de::value::MapAccessDeserializer::new(map));
-    let spec = (vtable.read)(&mut deserializer).map_err(E::custom)?;
+    let spec = (vtable.read)(&mut deserializer).map_err(|e| {
+        let mut message = e.to_string();
+        if message.starts_with("unknown field ") {
+            // The owner knows its own keys only.
+            message.extend(K::Common::KEYS.iter().map(|key| format!(", `{key}`")));
+        }
+        E::custom(message)
+    })?;
     drop(deserializer);
-    let common = serde_yaml::from_value(serde_yaml::Value::Mapping(common)).map_err(E::custom)?;
+    // The path is kept in the message, from where `Layers` takes it.
+    let common = serde_path_to_error::deserialize(serde_yaml::Value::Mapping(common))
+        .map_err(|e| E::custom(format!("{}: {}", e.path(), e.inner())))?;
     Ok(Component { name: entry.info.name, spec: spec.into(), common, vtable })
 }
 

@@ -14,7 +14,9 @@ mod schema;
 pub use component::Component;
 pub use guard::{Owner, guard, guard_engine};
 pub use kind::{Common, Kind, NoCommon, Spec, Vtable};
-pub use schema::{example_text, experiment_schema, is_component_of, properties_of, schema_text};
+pub use schema::{
+    example_text, experiment_schema, is_component_of, properties_of, schema_text, variants,
+};
 
 use crate::error::{Error, Result, suggestion};
 use std::collections::BTreeMap;
@@ -134,11 +136,8 @@ impl Registry {
         let all = self.list(Some(kind));
         all.iter().find(|e| e.answers_to(name)).cloned().ok_or_else(|| {
             let known: Vec<_> = all.iter().map(|e| e.info.name).collect();
-            Error::config("", format!("unknown {kind} `{name}`")).help(suggestion(
-                name,
-                &plural(kind),
-                known.iter().copied(),
-            ))
+            Error::config("", format!("unknown {} `{name}`", kind.replace('_', " ")))
+                .help(suggestion(name, &plural(kind), known.iter().copied()))
         })
     }
 

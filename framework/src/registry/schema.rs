@@ -50,18 +50,51 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
+/// The names among which `type` chooses, for a property that is one of several maps with a `type`; else
+/// none.
+pub fn variants(property: &Value) -> Vec<&str> {
+    let all = property["oneOf"].as_array().or(property["anyOf"].as_array());
+    let all = all.map(Vec::as_slice).unwrap_or_default();
+    all.iter().filter_map(|one| one["properties"]["type"]["const"].as_str()).collect()
+}
+
 /// The schema of an experiment file, every registered component included. `root` is the schema of
-/// the experiment struct; every key is optional in a file.
+/// the experiment struct; every key is optional in a file, which lies over the defaults and over the file
+/// that it `extends`.
 pub fn experiment_schema<Root: schemars::JsonSchema>() -> Value {
     let mut root = schema_of::<Root>();
+    as_in_a_file(&mut root);
     if let Some(map) = root.as_object_mut() {
-        map.remove("required");
         map.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
         let defs: Map<String, Value> =
             registry().kinds().keys().map(|kind| ((*kind).to_owned(), kind_schema(kind))).collect();
         map.insert("$defs".into(), Value::Object(defs));
     }
+    root["properties"]["extends"] = json!({
+        "type": "string",
+        "description": "Another experiment file, over which this one lies; relative to this one.",
+    });
     root
+}
+
+/// Loosens a schema of complete values to one of what a file may say: no key is required, and a bare name
+/// stands for a map with that `type`.
+fn as_in_a_file(schema: &mut Value) {
+    let names = json!(variants(schema));
+    match schema {
+        Value::Object(map) => {
+            map.remove("required");
+            map.values_mut().for_each(as_in_a_file);
+            if names != json!([])
+                && let Some(Value::Array(mut all)) = map.remove("oneOf")
+            {
+                all.push(json!({ "type": "string", "enum": names }));
+                map.insert("anyOf".into(), all.into());
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(as_in_a_file),
+        _ => {}
+    }
 }
 
 fn kind_schema(kind: &str) -> Value {
@@ -71,8 +104,9 @@ fn kind_schema(kind: &str) -> Value {
         .flat_map(|e| std::iter::once(e.info.name).chain(e.info.aliases.iter().copied()))
         .collect();
     // One `if` a component: an editor completes its keys, and an error is about the one component
-    // that was meant.
-    let cases: Vec<Value> = entries
+    // that was meant. Without `type` it is the one of the layer below.
+    let mut any = Map::new();
+    let mut cases: Vec<Value> = entries
         .iter()
         .map(|e| {
             let mut properties = Map::new();
@@ -80,6 +114,17 @@ fn kind_schema(kind: &str) -> Value {
                 std::iter::once(e.info.name).chain(e.info.aliases.iter().copied()).collect();
             properties.insert("type".into(), json!({ "enum": own }));
             properties.extend(properties_of(e.info));
+            for property in properties.values_mut() {
+                as_in_a_file(property);
+            }
+            for (key, property) in &properties {
+                let meanings = any.entry(key.clone()).or_insert_with(|| json!({ "anyOf": [] }));
+                if let Some(all) = meanings["anyOf"].as_array_mut()
+                    && !all.contains(property)
+                {
+                    all.push(property.clone());
+                }
+            }
             json!({
                 "if": { "properties": { "type": { "enum": own } }, "required": ["type"] },
                 "then": {
@@ -90,13 +135,16 @@ fn kind_schema(kind: &str) -> Value {
             })
         })
         .collect();
+    cases.push(json!({
+        "if": { "required": ["type"] },
+        "else": { "properties": any, "additionalProperties": false },
+    }));
     json!({
         "oneOf": [
             { "type": "string", "enum": names },
             {
                 "type": "object",
                 "properties": { "type": { "type": "string", "enum": names } },
-                "required": ["type"],
                 "allOf": cases,
             },
         ]

@@ -36,6 +36,19 @@ impl History {
         text
     }
 
+    /// What [`to_json`](Self::to_json) wrote; `None` for anything else.
+    pub fn from_json(json: &serde_json::Value) -> Option<Self> {
+        let (epochs, steps) = (json["epoch"].as_array()?, json["step"].as_array()?);
+        let row = |set: &str, i: usize| -> Vec<Option<f64>> {
+            TERMS.iter().map(|term| json[set][*term][i].as_f64()).collect()
+        };
+        let epochs = epochs.iter().zip(steps).enumerate().map(|(i, (epoch, step))| {
+            let (epoch, step) = (epoch.as_u64()?, step.as_u64()?);
+            Some(Epoch { epoch, step, train: row("train", i), val: row("val", i) })
+        });
+        Some(Self { epochs: epochs.collect::<Option<_>>()? })
+    }
+
     /// As JSON: one list a term and set.
     pub fn to_json(&self) -> serde_json::Value {
         let list = |pick: &dyn Fn(&Epoch) -> &Vec<Option<f64>>, i: usize| {
@@ -54,5 +67,23 @@ impl History {
             "train": set(&|e| &e.train),
             "val": set(&|e| &e.val),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let row =
+            |x: f64| (0..TERMS.len()).map(|i| (i != 2).then(|| x / (i as f64 + 3.0))).collect();
+        let epoch =
+            |epoch| Epoch { epoch, step: 7 * epoch, train: row(epoch as f64), val: row(0.1) };
+        let history = History { epochs: (1..40).map(epoch).collect() };
+        let text = history.to_json().to_string();
+        let json = serde_json::from_str(&text).unwrap();
+        assert_eq!(History::from_json(&json), Some(history));
+        assert_eq!(History::from_json(&serde_json::json!({})), None);
     }
 }

@@ -8,4 +8,5 @@ mod trainer;
 pub use checkpoint::{State, read_tensors, write_tensors, write_whole};
 pub use history::{Epoch, History};
 pub use parameters::Parameters;
+pub(crate) use trainer::DIVERGED;
 pub use trainer::{Control, Event, Prediction, Trainer};

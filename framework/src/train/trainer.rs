@@ -5,7 +5,9 @@
 
 use super::checkpoint::State;
 use super::{Epoch, History, Parameters};
-use crate::component::{Condition, DataContext, Observer, Optimizer, OptimizerState, Pass, Splits};
+use crate::component::{
+    Condition, DataContext, Observer, Optimizer, OptimizerState, Pass, Splits, shape_text,
+};
 use crate::config::{Experiment, Precision, Task};
 use crate::data::Data;
 use crate::device;
@@ -17,6 +19,10 @@ use crate::rng::{Purpose, seed_torch, stream_seed};
 use crate::sample::{Plan, Sampled, sample};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
+
+/// Advice where training has diverged.
+pub(crate) const DIVERGED: &str =
+    "help: try a lower training.optimizer.learning_rate, or set training.clip_grad_norm";
 
 /// What happens while training.
 #[derive(Debug)]
@@ -81,7 +87,8 @@ impl Trainer {
     /// Loads the experiment's data and builds its model. Relative data paths are read from `base`.
     pub fn new(experiment: Experiment, base: &Path) -> Result<Self> {
         let context = DataContext { seed: experiment.seed(), base: base.to_owned() };
-        let splits = experiment.data.build(&context)?.load()?;
+        let source = experiment.data.build(&context).map_err(|e| e.under("data"))?;
+        let splits = source.load().map_err(|e| e.under("data"))?;
         Self::with_tables(experiment, splits)
     }
 
@@ -105,7 +112,17 @@ impl Trainer {
                 parameters.count(),
                 experiment.training.batch_size,
             ));
-            let optimizer = experiment.training.optimizer.build(&())?;
+            let optimizer = experiment.training.optimizer.build(&());
+            let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;
+            let rate = optimizer.learning_rate()?;
+            if !(rate.is_finite() && rate > 0.0) {
+                return Err(Error::config(
+                    "training.optimizer.learning_rate",
+                    format!("needs a number above 0, got {rate}"),
+                ));
+            }
+            // What cannot sample is said before the training, not after it.
+            experiment.sampling.solver.build(&()).map_err(|e| e.under("sampling.solver"))?;
             let full = |(_, value): (&str, f64)| parameters.flat.full_like(value);
             let moments = OptimizerState {
                 step: 0,
@@ -245,14 +262,10 @@ impl Trainer {
         let val = self.validate()?;
         let done = Epoch { epoch, step: self.step, train: means(&self.sums), val: means(&val) };
         self.sums = self.sums.zeros_like();
-        if let Some(Some(total)) = done.train.first().filter(|t| t.is_none_or(|t| !t.is_finite())) {
+        let lost = |losses: &[Option<f64>]| losses.first() == Some(&None);
+        if lost(&done.train) || (!self.data.val.is_empty() && lost(&done.val)) {
             return Err(Error::runtime(format!(
-                "the loss became {total} in epoch {epoch}; try a lower learning rate or clip_grad_norm"
-            )));
-        }
-        if done.train.first() == Some(&None) {
-            return Err(Error::runtime(format!(
-                "the loss became NaN in epoch {epoch}; try a lower learning rate or clip_grad_norm"
+                "the loss is no longer finite in epoch {epoch}\n  {DIVERGED}"
             )));
         }
         self.history.epochs.push(done.clone());
@@ -353,10 +366,12 @@ impl Trainer {
         self.step
     }
 
-    /// Takes parameters, and their running mean, from a weights file's tensors.
+    /// Takes parameters, and their running mean, from a weights file's tensors, and the history that led to
+    /// them.
     pub fn restore_named(
         &mut self,
         tensors: &std::collections::HashMap<String, Tensor>,
+        history: History,
     ) -> Result<()> {
         let fill = |flat: &Tensor, prefix: &str| -> Result<()> {
             for (name, mut piece) in self.parameters.named(flat) {
@@ -372,6 +387,7 @@ impl Trainer {
             }
             Ok(())
         };
+        self.history = history;
         fill(&self.parameters.flat, "")?;
         match &self.ema {
             Some(ema) => fill(ema, "ema."),
@@ -450,7 +466,11 @@ impl Trainer {
         if conditions.size().get(1..) != Some(shape.as_slice()) {
             return Err(Error::config(
                 "",
-                format!("a condition has shape {shape:?}, got {:?}", conditions.size()),
+                format!(
+                    "a condition of this model has shape {}, but these have {}",
+                    shape_text(&shape),
+                    shape_text(conditions.size().get(1..).unwrap_or_default())
+                ),
             ));
         }
         let z0 = self.z0(conditions.size()[0], seed);
@@ -524,20 +544,27 @@ fn means(sums: &Tensor) -> Vec<Option<f64>> {
 
 fn check(experiment: &Experiment) -> Result<()> {
     let t = &experiment.training;
-    let wrong = [
-        ("training.batch_size", t.batch_size < 1, "needs at least 1"),
-        ("training.epochs", t.epochs < 1, "needs at least 1"),
-        ("training.steps", t.steps == Some(0), "needs at least 1"),
-        ("training.ema", t.ema.is_some_and(|e| !(0.0..1.0).contains(&e)), "needs 0 <= ema < 1"),
-        (
-            "training.clip_grad_norm",
-            t.clip_grad_norm.is_some_and(|c| c.is_nan() || c <= 0.0),
-            "needs a number above 0",
-        ),
-        ("sampling.steps", experiment.sampling.steps < 1, "needs at least 1"),
-    ];
-    match wrong.iter().find(|(_, wrong, _)| *wrong) {
-        Some((key, _, message)) => Err(Error::config(*key, *message)),
-        None => Ok(()),
+    let one = |key: &str, n: i64| match n {
+        ..1 => Err(Error::config(key, format!("needs at least 1, got {n}"))),
+        _ => Ok(()),
+    };
+    one("training.batch_size", t.batch_size)?;
+    one("training.epochs", t.epochs.try_into().unwrap_or(i64::MAX))?;
+    one("training.steps", t.steps.map_or(1, |n| n.try_into().unwrap_or(i64::MAX)))?;
+    one("sampling.steps", experiment.sampling.steps as i64)?;
+    one("threads", experiment.threads.map_or(1, |n| n as i64))?;
+    if let Some(ema) = t.ema.filter(|e| !(0.0..1.0).contains(e)) {
+        return Err(Error::config("training.ema", format!("needs 0 <= ema < 1, got {ema}")));
+    }
+    if let Some(longest) = t.clip_grad_norm.filter(|c| c.is_nan() || *c <= 0.0) {
+        let message = format!("needs a number above 0, got {longest}");
+        return Err(Error::config("training.clip_grad_norm", message));
+    }
+    match &experiment.latent_shape {
+        Some(shape) if shape.iter().any(|n| *n < 1) => {
+            let message = format!("needs sizes of at least 1, got {}", shape_text(shape));
+            Err(Error::config("latent_shape", message))
+        }
+        _ => Ok(()),
     }
 }

@@ -23,13 +23,14 @@ triflow::component! {
 impl Spec<dyn Crn> for Vanilla {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Crn>> {
         let shape = ctx.latent()?.to_vec();
-        let network = self.network.build(&NetworkContext {
+        let network = NetworkContext {
             vars: ctx.vars.sub("network"),
             z_shape: shape.clone(),
             condition_shape: ctx.condition_shape.clone(),
             time_features: self.time_embedding.dim,
             output_shape: shape,
-        })?;
+        };
+        let network = self.network.build(&network).map_err(|e| e.under("network"))?;
         let features = self.time_embedding.dim;
         let gate = self.skip.then(|| Linear::new(&ctx.vars.sub("skip"), features, 1, Start::Zero));
         let frequencies = self.time_embedding.frequencies(&ctx.vars)?;

@@ -71,7 +71,7 @@ where
     let entries = flat(&target);
     if head == Head::None && width != entries {
         return Err(Error::config(
-            "decoder.head",
+            "head",
             format!("decoder `{name}` with head `none` gives {width} values, but the target {} has {entries}", shape_text(&target)),
         )
         .help("use head `linear` or `softmax`, or make the shapes agree"));

@@ -1,0 +1,104 @@
+//! Runs the command in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A training of well under a second: 2 epochs of 4 steps.
+pub const TINY: [&str; 12] = [
+    "--num-epochs",
+    "2",
+    "--batch-size",
+    "32",
+    "--hidden-dims",
+    "8",
+    "--device",
+    "cpu",
+    "--set",
+    "sampling.steps=4",
+    "--set",
+    "data.samples=160",
+];
+
+/// What the command did.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// A fresh folder, in which the command runs.
+pub struct Folder(TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.join(name), text).unwrap();
+    }
+
+    /// The command in this folder, as few lines as it can, not started.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_triflow"));
+        command.current_dir(self.path()).env("OMP_NUM_THREADS", "1").env_remove("RUST_LOG");
+        command.args(args);
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Outcome {
+        let done = self.command(&[&["-q"], args].concat()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
+        let outcome = Outcome {
+            code: done.status.code().unwrap(),
+            out: text(done.stdout),
+            err: text(done.stderr),
+        };
+        assert!(!outcome.err.contains("panicked"), "{args:?}: {}", outcome.err);
+        outcome
+    }
+
+    /// What it printed.
+    pub fn succeeds(&self, args: &[&str]) -> String {
+        let done = self.run(args);
+        assert_eq!(done.code, 0, "{args:?}: {}", done.err);
+        done.out
+    }
+
+    /// What it complained about: bad input leaves with 2.
+    pub fn fails(&self, args: &[&str]) -> String {
+        let done = self.run(args);
+        assert_eq!(done.code, 2, "{args:?}: {}", done.err);
+        done.err
+    }
+
+    /// The run folder of a training command.
+    pub fn train(&self, args: &[&str]) -> PathBuf {
+        self.join(self.succeeds(args))
+    }
+
+    /// Likewise of a tiny training.
+    pub fn tiny(&self, args: &[&str]) -> PathBuf {
+        self.train(&[&args[..1], &TINY, &args[1..]].concat())
+    }
+}
+
+/// A file's bytes.
+pub fn bytes(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

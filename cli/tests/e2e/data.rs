@@ -1,0 +1,115 @@
+//! Data of the user's own.
+
+use crate::command::{Folder, text};
+use std::path::{Path, PathBuf};
+use triflow::io::{ArrayData, NamedArray, npz, safetensors};
+
+const SMALL: [&str; 6] = ["--num-epochs", "2", "--device", "cpu", "--hidden-dims", "8"];
+
+/// Trains in `folder`; the run folder.
+fn train(folder: &Folder, args: &[&str]) -> PathBuf {
+    folder.train(&[args, &SMALL].concat())
+}
+
+fn parameters(run: &Path) -> Vec<NamedArray> {
+    safetensors::read_safetensors(&run.join("params.safetensors")).unwrap().arrays
+}
+
+fn read(path: &Path, name: &str) -> NamedArray {
+    npz::read_array(path, name).unwrap()
+}
+
+#[test]
+fn every_ending_trains_the_same_model() {
+    let folder = Folder::new();
+    let runs = ["moons.npz", "moons.csv", "moons.safetensors"].map(|file| {
+        folder.succeeds(&[
+            "data",
+            "two_moons",
+            "--set",
+            "samples=100",
+            "--seed",
+            "3",
+            "--out",
+            file,
+        ]);
+        parameters(&train(&folder, &["train", "--data-path", file]))
+    });
+    assert_eq!(runs[0], runs[1]);
+    assert_eq!(runs[0], runs[2]);
+}
+
+#[test]
+fn predict_writes_labels_from_zero_and_spreads_from_draws() {
+    let folder = Folder::new();
+    folder.succeeds(&["data", "two_moons", "--set", "samples=100", "--out", "moons.csv"]);
+    let run = train(&folder, &["train", "--data-path", "moons.csv"]);
+    std::fs::write(folder.join("new.csv"), "x0,x1\n0.5,1\n-1,0\n2,-0.5\n").unwrap();
+    let run = text(&run);
+    let predict = |out: &str, more: &[&str]| {
+        let args = [&["predict", "--run", run, "--data", "new.csv", "--out", out], more].concat();
+        folder.succeeds(&args);
+        folder.join(out)
+    };
+    let (one, two) = (predict("one.npz", &[]), predict("two.npz", &[]));
+    assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
+    assert_eq!(npz::list_names(&one).unwrap(), ["predictions", "labels"]);
+    let predictions = read(&one, "predictions");
+    assert_eq!(predictions.shape, [3, 2]);
+    let likely: Vec<i64> =
+        predictions.data.to_f64().chunks(2).map(|p| i64::from(p[1] > p[0])).collect();
+    assert_eq!(read(&one, "labels").data, ArrayData::from(likely));
+    let drawn = predict("drawn.npz", &["--samples", "3", "--seed", "1", "--steps", "2"]);
+    assert_eq!(npz::list_names(&drawn).unwrap(), ["predictions", "std", "labels"]);
+    assert!(read(&drawn, "std").data.to_f64().iter().all(|d| *d > 0.0));
+    let error = folder.fails(&["predict", "--run", run, "--data", "new.csv", "--out", "p.csv"]);
+    assert_eq!(error, "error: --out p.csv: the name must end in .npz");
+}
+
+#[test]
+fn conditions_that_are_no_labels_come_from_a_file() {
+    let folder = Folder::new();
+    let values: Vec<f32> = (0..60).map(|i| i as f32 / 30.0).collect();
+    let array = |name: &str, values: &[f32]| {
+        NamedArray::new(name, vec![values.len()], values.to_vec()).unwrap()
+    };
+    let file = |name: &str, arrays: &[NamedArray]| {
+        npz::write_npz(&folder.join(name), arrays).unwrap();
+    };
+    file("rows.npz", &[array("x", &values), array("y", &values)]);
+    file("wanted.npz", &[array("y", &[0.5, 1.5])]);
+    let run = train(&folder, &["train-gen", "--data-path", "rows.npz"]);
+    let run = text(&run);
+    let generate = ["generate", "--run", run, "--out", "s.npz"];
+    let more = ["--condition", "wanted.npz", "--n", "2"];
+    folder.succeeds(&[&generate[..], &more].concat());
+    let out = folder.join("s.npz");
+    assert_eq!(read(&out, "samples").shape, [4, 1]);
+    assert_eq!(read(&out, "conditions"), array("conditions", &[0.5, 0.5, 1.5, 1.5]));
+    assert_eq!(
+        folder.fails(&generate),
+        "error: this run's condition is not a label\n  help: give a file of conditions with --condition FILE"
+    );
+    let predict = ["predict", "--run", run, "--data", "rows.npz", "--out", "p.npz"];
+    assert!(folder.fails(&predict).starts_with("error: this run generates, it does not predict\n"));
+}
+
+#[test]
+fn wrong_files_leave_with_code_2_and_say_what_would_be_right() {
+    let folder = Folder::new();
+    assert!(
+        folder
+            .fails(&["train", "--data-path", "old.pkl"])
+            .starts_with("error: old.pkl: pickles are not read")
+    );
+    assert!(
+        folder
+            .fails(&["train", "--data-path", "no.csv"])
+            .starts_with("error: no.csv: no such file")
+    );
+    assert_eq!(
+        folder.fails(&["data", "two_moon", "--out", "d.npz"]).lines().last().unwrap().trim(),
+        "help: did you mean `two_moons`? known data sources: csv, npz, safetensors, two_moons"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,14 @@
+//! The real command, end to end: one subject a module. `cargo test -p triflow-cli --test e2e errors::` runs
+//! one of them.
+//!
+//! They stand in the command's own package because cargo builds a binary anew for the tests of its own
+//! package only.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod command;
+mod data;
+mod errors;
+mod rerun;
+mod resume;
+mod schema;
+mod tasks;

@@ -1,0 +1,150 @@
+//! A run that was stopped and resumed equals one that never stopped, byte for byte.
+
+use crate::command::{Folder, bytes, text};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+/// 100 steps an epoch, with everything in the state that there can be.
+const EXPERIMENT: &str = "
+task: generation
+objective: diffusion
+noise_schedule: cosine
+data: { type: two_moons, samples: 4000 }
+crn: { type: vanilla, network: { type: mlp, hidden_dims: [16], dropout: 0.1 } }
+training:
+  epochs: 8
+  batch_size: 32
+  optimizer: { type: adamw, learning_rate: 0.004 }
+  lr_schedule: { type: cosine, warmup: 50 }
+  clip_grad_norm: 1.0
+  dropout_epochs: 6
+sampling: { solver: euler, steps: 4 }
+device: cpu
+";
+const STEPS_PER_EPOCH: u64 = 100;
+
+/// What equal trainings leave equal.
+const SAME: [&str; 5] =
+    ["params.safetensors", "history.csv", "history.json", "metrics.json", "config.yaml"];
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("e.yaml", EXPERIMENT);
+    folder
+}
+
+/// Starts the command and sends `signal` as soon as a line of its log says that an epoch is over: status,
+/// the run folder, and the whole log.
+fn stopped(folder: &Folder, args: &[&str], signal: &str) -> (ExitStatus, PathBuf, String) {
+    let mut child =
+        folder.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let (mut all, mut line) = (String::new(), String::new());
+    while log.read_line(&mut line).unwrap() > 0 {
+        all += &line;
+        // The first epoch after a start is always logged.
+        if line.contains("epoch ") {
+            let kill = Command::new("kill").args([signal, &child.id().to_string()]).status();
+            assert!(kill.unwrap().success());
+            break;
+        }
+        line.clear();
+    }
+    log.read_to_string(&mut all).unwrap();
+    let run = all.split("into ").nth(1).and_then(|t| t.lines().next());
+    let run = folder.join(run.unwrap_or_else(|| panic!("no run folder in the log: {all}")));
+    (child.wait().unwrap(), run, all)
+}
+
+/// Steps of the latest checkpoint.
+fn checkpoint(run: &Path) -> Option<u64> {
+    let names = std::fs::read_dir(run.join("checkpoints")).ok()?.flatten();
+    let steps = names.filter_map(|e| {
+        let name = e.file_name().into_string().unwrap();
+        name.strip_prefix("step_")?.strip_suffix(".safetensors")?.parse().ok()
+    });
+    steps.max()
+}
+
+fn assert_same(one: &Path, other: &Path) {
+    for name in SAME {
+        assert!(bytes(&one.join(name)) == bytes(&other.join(name)), "{name} differs");
+    }
+}
+
+#[test]
+fn ctrl_c_in_the_middle_of_an_epoch_and_resume_equal_never_having_stopped() {
+    let folder = folder();
+    let whole = folder.train(&["run", "e.yaml"]);
+    let (status, run, log) = stopped(&folder, &["run", "e.yaml"], "-INT");
+    assert_eq!(status.code(), Some(130), "{log}");
+    let shown = run.strip_prefix(folder.path()).unwrap();
+    let advice = format!("interrupted; continue with `triflow resume --run {}`", shown.display());
+    assert_eq!(log.trim().lines().last(), Some(advice.as_str()));
+    let step = checkpoint(&run).unwrap();
+    assert!((1..8 * STEPS_PER_EPOCH).contains(&step), "{step}");
+    assert!(run.join("history.csv").is_file() && !run.join("params.safetensors").exists());
+    // Again, until it stood in the middle of an epoch; often the first time.
+    let mut stops = vec![step];
+    while stops.iter().all(|s| s.is_multiple_of(STEPS_PER_EPOCH)) {
+        let (status, _, log) = stopped_resume(&folder, &run);
+        assert_eq!(status.code(), Some(130), "{log}");
+        stops.push(checkpoint(&run).unwrap());
+    }
+    assert_eq!(folder.train(&["resume", "--run", text(&run)]), run);
+    assert_same(&whole, &run);
+
+    let shown = run.display();
+    assert_eq!(
+        folder.fails(&["resume", "--run", text(&run)]),
+        format!(
+            "error: {shown} is finished\n  help: train anew with `triflow run {shown}/config.yaml`"
+        )
+    );
+}
+
+fn stopped_resume(folder: &Folder, run: &Path) -> (ExitStatus, PathBuf, String) {
+    stopped(folder, &["resume", "--run", text(run)], "-INT")
+}
+
+#[test]
+fn a_kill_between_checkpoints_and_resume_equal_never_having_stopped() {
+    let folder = folder();
+    let whole = folder.train(&["run", "e.yaml"]);
+    // The default, every 5 epochs: nothing is saved yet, so it starts again.
+    let (status, run, log) = stopped(&folder, &["run", "e.yaml"], "-KILL");
+    assert_eq!((status.code(), checkpoint(&run)), (None, None), "{log}");
+    assert!(!run.join("manifest.json").exists());
+    folder.train(&["resume", "--run", text(&run)]);
+    assert_same(&whole, &run);
+
+    let often = ["run", "e.yaml", "--set", "checkpoint.every=37 steps"];
+    let whole = folder.train(&often);
+    let (status, run, log) = stopped(&folder, &often, "-KILL");
+    assert_eq!(status.code(), None, "{log}");
+    let step = checkpoint(&run).unwrap();
+    assert!(step.is_multiple_of(37), "{step}");
+    folder.train(&["resume", "--run", text(&run)]);
+    assert_same(&whole, &run);
+}
+
+#[test]
+fn a_seed_decides_every_byte() {
+    let folder = folder();
+    let run = |seed: &str| folder.train(&["run", "e.yaml", "--num-epochs", "2", "--seed", seed]);
+    let (one, same, other) = (run("1"), run("1"), run("2"));
+    assert_same(&one, &same);
+    for name in SAME {
+        assert!(bytes(&one.join(name)) != bytes(&other.join(name)), "{name} is the same");
+    }
+}
+
+#[test]
+fn what_is_no_run_folder_is_not_resumed() {
+    let folder = Folder::new();
+    assert_eq!(
+        folder.fails(&["resume", "--run", "nowhere"]),
+        "error: nowhere is not a run folder: it has no config.yaml"
+    );
+}

@@ -1,0 +1,302 @@
+//! Every task under every objective, from training to pictures, and the commands on what it leaves.
+
+use crate::command::{Folder, TINY, bytes, text};
+use serde_json::Value;
+use std::path::Path;
+use triflow::io::{NamedArray, npz, safetensors};
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&bytes(path)).unwrap()
+}
+
+fn array(path: &Path, name: &str) -> NamedArray {
+    npz::read_array(path, name).unwrap()
+}
+
+fn all_finite(array: &NamedArray) -> bool {
+    array.data.to_f64().iter().all(|v| v.is_finite())
+}
+
+/// Checks what every run leaves behind, and what is special to its task.
+fn check(run: &Path, special: &[&str]) {
+    let mut files: Vec<String> = std::fs::read_dir(run)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with("events.out.tfevents."))
+        .collect();
+    files.sort();
+    let mut expected = [
+        "config.yaml",
+        "data_visualization.png",
+        "history.csv",
+        "history.json",
+        "latent_trajectories.png",
+        "loss_trends.png",
+        "manifest.json",
+        "metrics.json",
+        "params.safetensors",
+        "trajectories.png",
+        "trajectory_diagnostics.png",
+    ]
+    .to_vec();
+    expected.extend(special);
+    expected.sort_unstable();
+    files.retain(|name| name != "checkpoints");
+    assert_eq!(files, expected, "{}", run.display());
+    for name in &files {
+        let content = bytes(&run.join(name));
+        assert!(!content.is_empty(), "{name} is empty");
+        if name.ends_with(".png") {
+            assert!(content.starts_with(b"\x89PNG\r\n\x1a\n") && content.len() > 2000, "{name}");
+        }
+    }
+    let metrics = json(&run.join("metrics.json"));
+    let sampling = &metrics["sampling"];
+    for key in ["solver", "nfe", "steps", "ema", "seed", "n", "precision", "grid"] {
+        assert!(!sampling[key].is_null(), "metrics.json does not name {key}: {metrics:#}");
+    }
+    let history = String::from_utf8(bytes(&run.join("history.csv"))).unwrap();
+    let lines: Vec<&str> = history.lines().collect();
+    assert!(lines[0].starts_with("epoch,step,train_total,train_flow,"), "{}", lines[0]);
+    assert_eq!(lines.len(), 3, "{history}");
+    assert_eq!(json(&run.join("history.json"))["epoch"], serde_json::json!([1, 2]));
+    let parameters = safetensors::read_safetensors(&run.join("params.safetensors")).unwrap().arrays;
+    assert!(parameters.iter().all(all_finite));
+    assert!(parameters.iter().any(|p| p.name.starts_with("ema.crn.")));
+    assert!(!json(&run.join("manifest.json"))["parameters"].is_null());
+}
+
+const REGRESSION: &[&str] = &["predictions.npz", "predictions.png"];
+const CONDITIONAL: &[&str] = &["samples.npz", "conditional_generation.png"];
+const UNCONDITIONAL: &[&str] = &["samples.npz", "unconditional_generation.png"];
+
+fn every_task(objective: &str) {
+    let folder = Folder::new();
+    let model = ["--model-type", objective];
+    for (task, args, special) in [
+        ("reg", &["train"][..], REGRESSION),
+        ("gen", &["train-gen"], CONDITIONAL),
+        ("uncond_gen", &["train-gen", "--unconditional"], UNCONDITIONAL),
+    ] {
+        let run = folder.tiny(&[args, &model].concat());
+        let parent = format!("artifacts/{objective}_{task}");
+        assert_eq!(run.parent().unwrap(), folder.join(parent));
+        check(&run, special);
+        let metrics = json(&run.join("metrics.json"));
+        assert_eq!(metrics["sampling"]["solver"], "midpoint");
+        assert_eq!(metrics["sampling"]["seed"], 42);
+        assert_eq!(metrics["sampling"]["ema"], true);
+        // Two evaluations a step, and one more where the end is denoised.
+        let denoised = u64::from(metrics["sampling"]["final_denoise"] == true);
+        assert_eq!(metrics["sampling"]["nfe"], 8 + denoised);
+        let metric = if task == "reg" { "accuracy" } else { "w2" };
+        assert!(metrics[metric].as_f64().unwrap().is_finite(), "{metrics:#}");
+    }
+}
+
+#[test]
+fn flow_matching_does_every_task() {
+    every_task("flow_matching");
+}
+
+#[test]
+fn diffusion_does_every_task() {
+    every_task("diffusion");
+}
+
+#[test]
+fn continuous_time_does_every_task() {
+    every_task("ct");
+}
+
+#[test]
+fn a_latent_model_trains_and_generates() {
+    let folder = Folder::new();
+    let encoder = ["--encoder-model-type", "mlp_normal", "--latent-shape", "3"];
+    let args = [&["train-gen"], &encoder[..], &["--decoder-model-type", "mlp"]].concat();
+    let run = folder.tiny(&args);
+    check(&run, CONDITIONAL);
+    let history = json(&run.join("history.json"));
+    assert!(history["train"]["vae"][1].as_f64().unwrap() > 0.0, "{history:#}");
+    folder.succeeds(&["generate", "--run", text(&run), "--n", "5", "--out", "s.npz"]);
+    let samples = array(&folder.join("s.npz"), "samples");
+    assert_eq!(samples.shape, [10, 2]);
+    assert!(all_finite(&samples));
+}
+
+#[test]
+fn a_learnable_schedule_trains_and_generates() {
+    let folder = Folder::new();
+    let schedule = ["--noise-schedule", "monotonic_nn", "--noise-schedule-learnable"];
+    let run = folder.tiny(&[&["train-gen", "--model-type", "diffusion"], &schedule[..]].concat());
+    check(&run, CONDITIONAL);
+    let parameters = safetensors::read_safetensors(&run.join("params.safetensors")).unwrap().arrays;
+    assert!(parameters.iter().any(|p| p.name.starts_with("noise_schedule.")));
+    let history = json(&run.join("history.json"));
+    assert!(history["train"]["kl"][1].as_f64().unwrap().is_finite(), "{history:#}");
+    folder.succeeds(&["generate", "--run", text(&run), "--labels", "1", "--out", "s.npz"]);
+    assert!(all_finite(&array(&folder.join("s.npz"), "samples")));
+}
+
+#[test]
+fn a_softmax_head_predicts_probabilities() {
+    let folder = Folder::new();
+    let encoder = ["--encoder-model-type", "linear", "--vae-weight", "1"];
+    let decoder = ["--decoder-model-type", "mlp", "--decoder-type", "softmax"];
+    let run = folder.tiny(&[&["train"], &encoder[..], &decoder].concat());
+    check(&run, REGRESSION);
+    folder.write("new.csv", "x0,x1\n0.5,1\n-1,0\n2,-0.5\n");
+    folder.succeeds(&["predict", "--run", text(&run), "--data", "new.csv", "--out", "p.npz"]);
+    let predicted = array(&folder.join("p.npz"), "predictions");
+    assert_eq!(predicted.shape, [3, 2]);
+    for row in predicted.data.to_f64().chunks(2) {
+        assert!((row[0] + row[1] - 1.0).abs() < 1e-6 && row.iter().all(|p| *p > 0.0), "{row:?}");
+    }
+}
+
+#[test]
+fn rows_of_a_table_classify_and_regress() {
+    let folder = Folder::new();
+    let rows = |make: &dyn Fn(i32) -> String| (0..60).map(make).collect::<String>();
+    folder.write(
+        "kinds.csv",
+        &format!("x0,x1,label\n{}", rows(&|i| format!("{},{},{}\n", i % 7, i % 5, i % 3))),
+    );
+    folder.write("wide.csv", "x0,x1,x2\n1,2,3\n");
+    folder.write("line.csv", &format!("x,y\n{}", rows(&|i| format!("{},{}\n", i, 2 * i + 1))));
+    let tiny = &TINY[..10];
+    let kinds = folder.train(&[&["train", "--data-path", "kinds.csv"], tiny].concat());
+    check(&kinds, REGRESSION);
+    assert!((0.0..=1.0).contains(&json(&kinds.join("metrics.json"))["accuracy"].as_f64().unwrap()));
+    let line = folder.train(&[&["train", "--data-path", "line.csv"], tiny].concat());
+    check(&line, REGRESSION);
+    let metrics = json(&line.join("metrics.json"));
+    assert!(metrics["accuracy"].is_null() && metrics["mse"].as_f64().unwrap() > 0.0, "{metrics:#}");
+    assert!(metrics["variance_explained_percent"].is_number(), "{metrics:#}");
+    folder.succeeds(&["predict", "--run", text(&line), "--data", "line.csv", "--out", "p.npz"]);
+    assert_eq!(array(&folder.join("p.npz"), "predictions").shape, [60, 1]);
+    assert_eq!(
+        folder.fails(&["predict", "--run", text(&line), "--data", "wide.csv", "--out", "q.npz"]),
+        "error: wide.csv: rows have shape [3], but this run was trained on rows of shape [1]"
+    );
+}
+
+#[test]
+fn every_solver_and_optimizer_works_by_its_flag() {
+    let folder = Folder::new();
+    let solvers = ["euler", "heun", "rk4", "dopri5", "adaptive"];
+    let optimizers = ["adam", "adamw", "sgd", "adagrad"];
+    for (i, solver) in solvers.iter().enumerate() {
+        let optimizer = optimizers[i % optimizers.len()];
+        let solver_of = format!("sampling.solver={solver}");
+        let args = ["train-gen", "--optimizer", optimizer, "--set", &solver_of];
+        let run = folder.tiny(&args);
+        let metrics = json(&run.join("metrics.json"));
+        let nfe = metrics["sampling"]["nfe"].as_u64().unwrap();
+        match *solver {
+            "euler" => assert_eq!(nfe, 4),
+            "heun" => assert_eq!(nfe, 8),
+            "rk4" => assert_eq!(nfe, 16),
+            _ => {
+                assert_eq!(metrics["sampling"]["solver"], "dopri5");
+                assert!(nfe >= 7, "{nfe}");
+            }
+        }
+        let config = String::from_utf8(bytes(&run.join("config.yaml"))).unwrap();
+        assert!(config.contains(&format!("type: {optimizer}\n")), "{config}");
+    }
+}
+
+#[test]
+fn double_precision_is_kept_from_training_to_the_parameters() {
+    let folder = Folder::new();
+    let run = folder.tiny(&["train-gen", "--set", "training.precision=float64"]);
+    check(&run, CONDITIONAL);
+    assert_eq!(json(&run.join("metrics.json"))["sampling"]["precision"], "float64");
+    let parameters = safetensors::read_safetensors(&run.join("params.safetensors")).unwrap().arrays;
+    assert!(parameters.iter().all(|p| matches!(p.data, triflow::io::ArrayData::F64(_))));
+    folder.succeeds(&["generate", "--run", text(&run), "--n", "2", "--out", "s.npz"]);
+}
+
+#[test]
+fn the_commands_work_on_a_finished_run() {
+    let folder = Folder::new();
+    let run = folder.tiny(&["train-gen", "--model-type", "diffusion"]);
+    let path = text(&run);
+    // generate: by label, by seed, by another solver.
+    let generate = |out: &str, more: &[&str]| {
+        folder.succeeds(&[&["generate", "--run", path, "--out", out, "--n", "3"], more].concat());
+        bytes(&folder.join(out))
+    };
+    let first = generate("a.npz", &["--labels", "1,0", "--seed", "5"]);
+    assert_eq!(first, generate("b.npz", &["--labels", "1,0", "--seed", "5"]));
+    assert_ne!(first, generate("c.npz", &["--labels", "1,0", "--seed", "6"]));
+    assert_ne!(first, generate("d.npz", &["--labels", "1,0", "--seed", "5", "--solver", "rk4"]));
+    assert_eq!(array(&folder.join("a.npz"), "samples").shape, [6, 2]);
+    assert_eq!(
+        array(&folder.join("a.npz"), "labels").data.to_f64(),
+        [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    );
+    assert_eq!(
+        folder.fails(&["generate", "--run", path, "--labels", "2", "--out", "e.npz"]),
+        "error: label 2 is not one of 0 to 1"
+    );
+    assert_eq!(
+        folder.fails(&["generate", "--run", path, "--out", "e.npz", "--n", "-1"]),
+        "error: --n -1: needs at least 1"
+    );
+    // evaluate: what the run says of itself, until something is changed.
+    let metrics = json(&run.join("metrics.json"));
+    let evaluate = |more: &[&str]| -> Value {
+        let said = folder.succeeds(&[&["evaluate", "--run", path], more].concat());
+        serde_json::from_str(&said).unwrap()
+    };
+    assert_eq!(evaluate(&[]), metrics);
+    let other = evaluate(&["--solver", "euler", "--steps", "7"]);
+    assert_eq!(other["sampling"]["solver"], "euler");
+    assert_eq!(other["sampling"]["steps"], 7);
+    assert_ne!(other["w2"], metrics["w2"]);
+    assert_ne!(evaluate(&["--seed", "8"])["w2"], metrics["w2"]);
+    // plot: the same pictures.
+    let picture = run.join("trajectories.png");
+    let losses = bytes(&run.join("loss_trends.png"));
+    let drawn = bytes(&picture);
+    std::fs::remove_file(&picture).unwrap();
+    folder.succeeds(&["plot", "--run", path]);
+    assert!(drawn == bytes(&picture), "the picture differs");
+    assert!(losses == bytes(&run.join("loss_trends.png")), "the losses differ");
+    check(&run, CONDITIONAL);
+}
+
+#[test]
+fn the_registry_is_shown() {
+    let folder = Folder::new();
+    let table = folder.succeeds(&["list", "noise_schedule"]);
+    for name in ["cosine", "monotonic_nn", "learnable", "laplace_logsnr", "built-in"] {
+        assert!(table.contains(name), "{table}");
+    }
+    let all: Value = serde_json::from_str(&folder.succeeds(&["list", "--format", "json"])).unwrap();
+    let has = |kind: &str, name: &str| {
+        let all = all.as_array().unwrap();
+        all.iter().any(|c| c["kind"] == kind && c["name"] == name && c["summary"] != "")
+    };
+    assert!(has("solver", "dopri5") && has("objective", "ct") && has("data_source", "csv"));
+    let described = folder.succeeds(&["describe", "noise_schedule", "cosine"]);
+    for part in ["cosine", "alpha_bar_min", "Reference: ", "Example:"] {
+        assert!(described.contains(part), "{described}");
+    }
+    let eval =
+        ["describe", "noise_schedule", "cosine", "--eval", "--points", "5", "--set", "s=0.02"];
+    let values = folder.succeeds(&eval);
+    let lines: Vec<&str> = values.lines().collect();
+    assert_eq!(lines[0], "t,alpha_bar,gamma,gamma_prime,snr_prime");
+    let rows: Vec<Vec<f64>> =
+        lines[1..].iter().map(|l| l.split(',').map(|v| v.parse().unwrap()).collect()).collect();
+    assert_eq!(rows.iter().map(|r| r[0]).collect::<Vec<_>>(), [0.0, 0.25, 0.5, 0.75, 1.0]);
+    for row in &rows {
+        let (alpha_bar, gamma) = (row[1], row[2]);
+        assert!((alpha_bar - 1.0 / (1.0 + (-gamma).exp())).abs() < 1e-14, "{row:?}");
+        assert!((row[4] - gamma.exp() * row[3]).abs() <= 1e-9 * row[4].abs(), "{row:?}");
+    }
+    assert!(folder.succeeds(&["completions", "bash"]).contains("_triflow()"));
+}
