@@ -116,6 +116,12 @@ pub enum Command {
         /// The run folder.
         #[arg(long)]
         run: PathBuf,
+        /// Other rows of x and y than the run's own: an .npz, .csv or .safetensors file.
+        #[arg(long, value_name = "FILE")]
+        data: Option<PathBuf>,
+        /// Draws, of which metrics are means beside their deviations.
+        #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+        draws: u64,
         #[command(flatten)]
         sampling: SamplingArgs,
     },
@@ -200,6 +206,12 @@ pub struct SamplingArgs {
     /// Seed of z_0.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// How z_0 is drawn: independent or sobol.
+    #[arg(long)]
+    pub noise: Option<String>,
+    /// Use the parameters of the lowest validation loss (`checkpoint.keep_best`).
+    #[arg(long)]
+    pub best: bool,
 }
 
 impl SamplingArgs {
@@ -207,8 +219,14 @@ impl SamplingArgs {
         if let Some(steps) = self.steps {
             layers.set("sampling.steps", (steps as u64).into(), "--steps")?;
         }
-        if let Some(solver) = &self.solver {
-            layers.set("sampling.solver", solver.as_str().into(), "--solver")?;
+        let names = [
+            ("sampling.solver", &self.solver, "--solver"),
+            ("sampling.noise", &self.noise, "--noise"),
+        ];
+        for (key, value, flag) in names {
+            if let Some(value) = value {
+                layers.set(key, value.as_str().into(), flag)?;
+            }
         }
         Ok(())
     }

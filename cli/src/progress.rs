@@ -53,8 +53,8 @@ impl Watch for Progress {
             e.objective.name(),
             e.task_name(),
             trainer.data().train.len(),
-            trainer.parameter_count(),
-            trainer.device(),
+            trainer.trained().parameter_count(),
+            trainer.trained().device(),
             e.threads.unwrap_or(1),
             if e.threads == Some(1) { "" } else { "s" },
             run.path.display()

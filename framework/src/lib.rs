@@ -25,6 +25,7 @@ pub mod rng;
 pub mod run;
 pub mod sample;
 pub mod train;
+pub mod trained;
 
 #[doc(hidden)]
 pub use {inventory, schemars, serde, typetag};
@@ -34,6 +35,7 @@ pub use config::Experiment;
 pub use error::{Error, Result};
 pub use registry::{Component, Spec, registry};
 pub use train::Trainer;
+pub use trained::Trained;
 
 /// What a component author needs.
 pub mod prelude {

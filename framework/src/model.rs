@@ -5,19 +5,11 @@ use crate::component::{
     Posterior, shape_text,
 };
 use crate::config::{Experiment, LossConfig, Precision, Recon, Task, TimeSampling, Weighting};
+use crate::data::Shapes;
 use crate::error::{Error, Result};
 use crate::loss::{self, Terms, Weights};
 use crate::path::{Path, PathKind, PathPoint, Reading, rows};
 use tch::{Device, Kind, Tensor, nn};
-
-/// Shapes of one row of the data, as the task binds them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shapes {
-    /// What is learned.
-    pub target: Vec<i64>,
-    /// What it is learned from; `None` without condition.
-    pub condition: Option<Vec<i64>>,
-}
 
 /// A model, ready to be trained or sampled.
 pub struct Model {

@@ -1,7 +1,8 @@
 //! What is measured and drawn at the end of a run. Distances are in the data's own units.
 
-use crate::component::Condition;
+use crate::component::{Condition, Pass};
 use crate::config::Task;
+use crate::data::{Data, HeldOut, Set, Units};
 use crate::error::{Error, Result};
 use crate::loss::TERMS;
 use crate::metrics;
@@ -11,18 +12,19 @@ use crate::plot::{
 use crate::rng::{Purpose, stream_seed};
 use crate::run::Run;
 use crate::sample::{ModelField, Sampled, Trajectory};
-use crate::train::{DIVERGED, Trainer};
+use crate::train::{DIVERGED, History};
+use crate::trained::Trained;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 /// Most points of an exact Wasserstein distance.
-const EXACT_POINTS: i64 = 2000;
+pub const EXACT_POINTS: i64 = 2000;
 /// Samples in a picture.
 const DRAWN: i64 = 1000;
 
 /// How the samples of a metric or picture were made.
-fn how(trainer: &Trainer, sampled: &Sampled, n: i64, seed: u64) -> Value {
-    let e = trainer.experiment();
+fn how(model: &Trained, sampled: &Sampled, n: i64, seed: u64) -> Value {
+    let e = model.experiment();
     json!({
         "n": n,
         "solver": e.sampling.solver.name(),
@@ -32,6 +34,7 @@ fn how(trainer: &Trainer, sampled: &Sampled, n: i64, seed: u64) -> Value {
         "final_denoise": sampled.denoised,
         "ema": e.sampling.use_ema && e.training.ema.is_some(),
         "precision": e.training.precision,
+        "noise": e.sampling.noise,
         "seed": seed,
     })
 }
@@ -65,30 +68,18 @@ fn labels(one_hot: &Tensor) -> Result<Vec<usize>> {
     Ok(labels.into_iter().map(|l| l as usize).collect())
 }
 
-/// The first `n` held-out rows: (target, condition), normalised; test rows, else validation, else training.
-fn held_out(trainer: &Trainer, n: i64) -> (&'static str, Tensor, Option<Tensor>) {
-    let data = trainer.data();
-    let (name, set) = [("test", &data.test), ("validation", &data.val)]
-        .into_iter()
-        .find(|(_, s)| !s.is_empty())
-        .unwrap_or(("training", &data.train));
-    let n = n.min(set.len());
-    (name, set.target.narrow(0, 0, n), set.condition.as_ref().map(|c| c.narrow(0, 0, n)))
-}
-
 /// Draws latents for normalised conditions (or `n` without), returns them with their trajectory.
 fn draw_latents(
-    trainer: &mut Trainer,
-    n: i64,
-    condition: Option<&Tensor>,
-    seed: Option<u64>,
+    model: &mut Trained,
+    rows: &Set,
+    seed: Option<(u64, u64)>,
 ) -> Result<(Sampled, Trajectory)> {
-    let z0 = trainer.z0(n, seed);
+    let z0 = model.z0(rows.len(), seed);
+    let condition = rows.condition.as_ref();
     let condition =
         condition.map(|value| Condition { value: value.shallow_clone(), present: None });
     let mut seen = Trajectory::default();
-    let plan = trainer.plan();
-    let sampled = trainer.sample_latents(&z0, condition.as_ref(), plan, &mut seen)?;
+    let sampled = model.sample_latents(&z0, condition.as_ref(), model.plan(), &mut seen)?;
     Ok((sampled, seen))
 }
 
@@ -109,82 +100,147 @@ pub struct Evaluation {
     pub arrays: Vec<(String, Tensor)>,
 }
 
-/// The metrics of a trained model on its held-out rows. Generation is drawn for `seed`, or else for the
-/// experiment's; regression starts from z_0 = 0 unless a seed is given.
-pub fn evaluate(trainer: &mut Trainer, seed: Option<u64>) -> Result<Evaluation> {
-    let asked = seed.unwrap_or_else(|| trainer.experiment().seed());
-    let drawn = seed.is_some();
-    let seed = stream_seed(asked, Purpose::Report, 0);
-    if trainer.experiment().task == Some(Task::Regression) {
-        let (set, target, condition) = held_out(trainer, i64::MAX);
-        let n = target.size()[0];
-        let (sampled, _) = draw_latents(trainer, n, condition.as_ref(), drawn.then_some(seed))?;
-        let predicted = finite(trainer.present(&sampled.z)?)?;
-        let truth = trainer.data().target.undo(&target);
-        let (t, p) = (points(&truth)?, points(&predicted)?);
-        let (t, p) =
-            (metrics::Points::new(&t.values, t.dim)?, metrics::Points::new(&p.values, p.dim)?);
-        let mut result = json!({ "set": set, "sampling": how(trainer, &sampled, n, asked), "z0": if drawn { "drawn" } else { "zero" }, "mse": metrics::mse(t, p)? });
-        if trainer.data().target_is_label {
-            let truth: Vec<i64> = labels(&truth)?.into_iter().map(|l| l as i64).collect();
-            result["accuracy"] = json!(metrics::accuracy(p, &truth)?);
-        } else if n > 1 {
-            result["variance_explained_percent"] =
-                json!(metrics::variance_explained(t, p)?.uniform_average);
+/// What an evaluation draws.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// Seed of z_0. Without one, generation takes the experiment's and regression starts from z_0 = 0.
+    pub seed: Option<u64>,
+    /// How often everything is drawn anew: metrics are means over the draws, beside their deviations.
+    pub draws: u64,
+}
+
+impl Default for Ask {
+    fn default() -> Self {
+        Self { seed: None, draws: 5 }
+    }
+}
+
+/// The same metrics of several draws.
+#[derive(Default)]
+struct Draws(Vec<(&'static str, Vec<f64>)>);
+
+impl Draws {
+    fn add(&mut self, name: &'static str, value: f64) {
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some((_, values)) => values.push(value),
+            None => self.0.push((name, vec![value])),
         }
+    }
+
+    /// Adds the distances between two sets of points.
+    fn add_distances(&mut self, a: &Points, b: &Points, seed: u64) -> Result<()> {
+        let (a, b) =
+            (metrics::Points::new(&a.values, a.dim)?, metrics::Points::new(&b.values, b.dim)?);
+        self.add("w2", metrics::wasserstein2(a, b)?);
+        self.add("sliced_w2", metrics::sliced_wasserstein2_drawn(a, b, 256, seed)?);
+        self.add("energy_distance", metrics::energy_distance(a, b)?.v);
+        Ok(())
+    }
+
+    /// Writes each metric's mean into `object`, and `…_deviation` where there are several draws.
+    fn write(&self, object: &mut Value) {
+        for (name, values) in &self.0 {
+            let n = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / n;
+            object[*name] = json!(mean);
+            if values.len() > 1 {
+                let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+                object[format!("{name}_deviation")] = json!((squares / (n - 1.0)).sqrt());
+            }
+        }
+    }
+}
+
+/// The metrics of a trained model on held-out rows.
+pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<Evaluation> {
+    let regression = model.experiment().task == Some(Task::Regression);
+    let asked = ask.seed.unwrap_or_else(|| model.experiment().seed());
+    let seed = stream_seed(asked, Purpose::Report, 0);
+    let from_zero = regression && ask.seed.is_none();
+    let draws = if from_zero { 1 } else { ask.draws.max(1) };
+    let real = model.units().target.undo(&held.rows.target);
+    let mut found = Draws::default();
+    let mut arrays = Vec::new();
+    let mut result = json!({ "set": held.name });
+    for draw in 0..draws {
+        let at = (!from_zero).then_some((seed, draw));
+        let (sampled, _) = draw_latents(model, &held.rows, at)?;
+        let drawn = finite(model.present(&sampled.z)?)?;
+        if regression {
+            add_prediction(&mut found, model.units(), &real, &drawn)?;
+        } else {
+            found.add_distances(&points(&drawn)?, &points(&real)?, seed)?;
+        }
+        if draw == 0 {
+            result["sampling"] = how(model, &sampled, held.rows.len(), asked);
+            result["sampling"]["draws"] = json!(draws);
+            arrays.push(("samples".to_owned(), drawn));
+        }
+    }
+    found.write(&mut result);
+    if regression {
+        result["sampling"]["noise"] = json!(if from_zero { "zero" } else { "independent" });
         return Ok(Evaluation { metrics: result, arrays: Vec::new() });
     }
-    let (set, target, condition) = held_out(trainer, EXACT_POINTS);
-    let n = target.size()[0];
-    let (sampled, _) = draw_latents(trainer, n, condition.as_ref(), Some(seed))?;
-    let generated = finite(trainer.present(&sampled.z)?)?;
-    let mut arrays = vec![
-        ("samples".to_owned(), generated.shallow_clone()),
-        ("real".to_owned(), trainer.data().target.undo(&target)),
-    ];
-    let (g, r) = (points(&generated)?, points(&arrays[1].1)?);
-    let (g, r) = (metrics::Points::new(&g.values, g.dim)?, metrics::Points::new(&r.values, r.dim)?);
-    let mut result = json!({
-        "set": set,
-        "sampling": how(trainer, &sampled, n, asked),
-        "w2": metrics::wasserstein2(g, r)?,
-        "sliced_w2": metrics::sliced_wasserstein2_drawn(g, r, 256, seed)?,
-        "energy_distance": metrics::energy_distance(g, r)?.v,
-    });
-    // What a perfect sampler would score: real rows against real rows, labels matched.
-    if let Some(index) = alike(trainer, n, condition.as_ref())? {
-        let real = points(
-            &trainer.data().target.undo(&trainer.data().train.target.index_select(0, &index)),
-        )?;
-        let real = metrics::Points::new(&real.values, real.dim)?;
+    // What a perfect model would score: real rows against real rows, labels matched.
+    let mut floor = Draws::default();
+    if let Some(train) = held.train {
+        for index in alike(train, &held.rows, model.units().condition_is_label, draws)? {
+            let other = model.units().target.undo(&train.target.index_select(0, &index));
+            floor.add_distances(&points(&other)?, &points(&real)?, seed)?;
+        }
+    }
+    if !floor.0.is_empty() {
         result["floor"] = json!({
-            "w2": metrics::wasserstein2(real, r)?,
-            "sliced_w2": metrics::sliced_wasserstein2_drawn(real, r, 256, seed)?,
-            "energy_distance": metrics::energy_distance(real, r)?.v,
             "of": "training rows, with the same labels if any, against the same held-out rows",
         });
+        floor.write(&mut result["floor"]);
     }
-    arrays.extend(condition.map(|c| ("condition".to_owned(), trainer.data().condition.undo(&c))));
+    arrays.push(("real".to_owned(), real));
+    let condition = held.rows.condition.as_ref();
+    arrays.extend(condition.map(|c| ("condition".to_owned(), model.units().condition.undo(c))));
     Ok(Evaluation { metrics: result, arrays })
 }
 
-/// `n` training rows to compare held-out rows with: of the same labels, where the condition is a label.
-fn alike(trainer: &Trainer, n: i64, condition: Option<&Tensor>) -> Result<Option<Tensor>> {
-    let data = trainer.data();
-    let train = &data.train;
-    let (Some(held), Some(all), true) = (condition, &train.condition, data.condition_is_label)
-    else {
-        return Ok(
-            (train.len() >= n).then(|| Tensor::arange(n, (Kind::Int64, train.target.device())))
-        );
+/// Adds what one prediction of `truth` scores.
+fn add_prediction(
+    found: &mut Draws,
+    units: &Units,
+    truth: &Tensor,
+    predicted: &Tensor,
+) -> Result<()> {
+    let (t, p) = (points(truth)?, points(predicted)?);
+    let (t, p) = (metrics::Points::new(&t.values, t.dim)?, metrics::Points::new(&p.values, p.dim)?);
+    found.add("mse", metrics::mse(t, p)?);
+    if units.target_is_label {
+        let truth: Vec<i64> = labels(truth)?.into_iter().map(|l| l as i64).collect();
+        found.add("accuracy", metrics::accuracy(p, &truth)?);
+    } else if truth.size()[0] > 1
+        && let Some(explained) = metrics::variance_explained(t, p)?.uniform_average
+    {
+        found.add("variance_explained_percent", explained);
+    }
+    Ok(())
+}
+
+/// Up to `sets` disjoint sets of training rows to compare held-out rows with: of the same labels, where the
+/// condition is a label.
+fn alike(train: &Set, held: &Set, labelled: bool, sets: u64) -> Result<Vec<Tensor>> {
+    let (n, device) = (held.len(), train.target.device());
+    let (Some(wanted), Some(all), true) = (&held.condition, &train.condition, labelled) else {
+        let whole = (train.len() / n.max(1)).min(sets as i64);
+        return Ok((0..whole)
+            .map(|i| Tensor::arange_start(i * n, (i + 1) * n, (Kind::Int64, device)))
+            .collect());
     };
-    let mut unused: Vec<Vec<i64>> = vec![Vec::new(); held.size()[1] as usize];
+    let mut unused: Vec<Vec<i64>> = vec![Vec::new(); wanted.size()[1] as usize];
     for (row, label) in labels(all)?.into_iter().enumerate().rev() {
         unused[label].push(row as i64);
     }
-    let index: Option<Vec<i64>> =
-        labels(held)?.into_iter().map(|label| unused[label].pop()).collect();
-    Ok(index.map(|index| Tensor::from_slice(&index).to_device(train.target.device())))
+    let wanted = labels(wanted)?;
+    let next = || -> Option<Vec<i64>> { wanted.iter().map(|label| unused[*label].pop()).collect() };
+    let found = std::iter::repeat_with(next).take(sets as usize).map_while(|index| index);
+    Ok(found.map(|index| Tensor::from_slice(&index).to_device(device)).collect())
 }
 
 /// Writes float32 arrays into a run's .npz file.
@@ -201,20 +257,19 @@ pub fn write_npz(run: &Run, name: &str, arrays: &[(String, Tensor)]) -> Result<(
 }
 
 /// Draws every picture of a run.
-pub fn draw(trainer: &mut Trainer, run: &Run) -> Result<()> {
-    draw_losses(trainer, run)?;
-    draw_data(trainer, run)?;
-    let regression = trainer.experiment().task == Some(Task::Regression);
-    if regression {
-        draw_predictions(trainer, run)?
+pub fn draw(model: &mut Trained, data: &Data, history: &History, run: &Run) -> Result<()> {
+    draw_losses(model, history, run)?;
+    draw_data(model, data, run)?;
+    if model.experiment().task == Some(Task::Regression) {
+        draw_predictions(model, data, run)?
     } else {
-        draw_samples(trainer, run)?
+        draw_samples(model, data, run)?
     }
-    draw_trajectories(trainer, run)
+    draw_trajectories(model, data, run)
 }
 
-fn draw_losses(trainer: &Trainer, run: &Run) -> Result<()> {
-    let epochs = &trainer.history().epochs;
+fn draw_losses(model: &Trained, history: &History, run: &Run) -> Result<()> {
+    let epochs = &history.epochs;
     let terms = TERMS
         .iter()
         .enumerate()
@@ -224,29 +279,29 @@ fn draw_losses(trainer: &Trainer, run: &Run) -> Result<()> {
             val: epochs.iter().map(|e| e.val.get(i).copied().flatten()).collect(),
         })
         .collect();
-    let title = format!("Loss terms, {}", trainer.experiment().objective.name());
+    let title = format!("Loss terms, {}", model.experiment().objective.name());
     plot::loss_trends(&run.file("loss_trends.png"), &LossTrends { title, terms })
 }
 
-fn draw_data(trainer: &Trainer, run: &Run) -> Result<()> {
-    let data = trainer.data();
+fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
+    let units = model.units();
     let n = data.train.len().min(5000);
-    let target = data.target.undo(&data.train.target.narrow(0, 0, n));
+    let target = units.target.undo(&data.train.target.narrow(0, 0, n));
     let condition = data.train.condition.as_ref().map(|c| c.narrow(0, 0, n));
     let (mut view_target, mut view_condition, mut view_labels) = (points(&target)?, None, None);
     match condition {
-        Some(c) if data.condition_is_label => view_labels = Some(labels(&c)?),
-        Some(c) if data.target_is_label => {
+        Some(c) if units.condition_is_label => view_labels = Some(labels(&c)?),
+        Some(c) if units.target_is_label => {
             view_labels = Some(labels(&target)?);
-            view_target = points(&data.condition.undo(&c))?;
+            view_target = points(&units.condition.undo(&c))?;
         }
-        Some(c) => view_condition = Some(points(&data.condition.undo(&c))?),
+        Some(c) => view_condition = Some(points(&units.condition.undo(&c))?),
         None => {}
     }
     plot::data_visualization(
         &run.file("data_visualization.png"),
         &DataView {
-            title: format!("Data: {}", trainer.experiment().data.name()),
+            title: format!("Data: {}", model.experiment().data.name()),
             condition: view_condition,
             target: view_target,
             labels: view_labels,
@@ -256,14 +311,14 @@ fn draw_data(trainer: &Trainer, run: &Run) -> Result<()> {
     )
 }
 
-fn draw_samples(trainer: &mut Trainer, run: &Run) -> Result<()> {
-    let seed = stream_seed(trainer.experiment().seed(), Purpose::Report, 1);
-    let (set, target, condition) = held_out(trainer, DRAWN);
-    let n = target.size()[0];
-    let (sampled, _) = draw_latents(trainer, n, condition.as_ref(), Some(seed))?;
-    let generated = trainer.present(&sampled.z)?;
+fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
+    let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
+    let HeldOut { name: set, rows, .. } = data.held_out(DRAWN);
+    let (sampled, _) = draw_latents(model, &rows, Some((seed, 0)))?;
+    let generated = model.present(&sampled.z)?;
+    let (n, condition, units) = (rows.len(), &rows.condition, model.units());
     let label = match &condition {
-        Some(c) if trainer.data().condition_is_label => Some((labels(c)?, labels(c)?)),
+        Some(c) if units.condition_is_label => Some((labels(c)?, labels(c)?)),
         _ => None,
     };
     let name = if condition.is_some() {
@@ -274,25 +329,22 @@ fn draw_samples(trainer: &mut Trainer, run: &Run) -> Result<()> {
     plot::samples(
         &run.file(name),
         &SampleView {
-            title: format!(
-                "{}: generated beside {set} data",
-                trainer.experiment().objective.name()
-            ),
-            subtitle: caption(&how(trainer, &sampled, n, trainer.experiment().seed())),
+            title: format!("{}: generated beside {set} data", model.experiment().objective.name()),
+            subtitle: caption(&how(model, &sampled, n, model.experiment().seed())),
             generated: points(&generated)?,
-            real: points(&trainer.data().target.undo(&target))?,
+            real: points(&units.target.undo(&rows.target))?,
             labels: label,
             label_names: Vec::new(),
         },
     )
 }
 
-fn draw_predictions(trainer: &mut Trainer, run: &Run) -> Result<()> {
-    let (set, target, condition) = held_out(trainer, 5000);
-    let n = target.size()[0];
-    let (sampled, _) = draw_latents(trainer, n, condition.as_ref(), None)?;
-    let predicted = trainer.present(&sampled.z)?;
-    let truth = trainer.data().target.undo(&target);
+fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
+    let HeldOut { name: set, rows, .. } = data.held_out(5000);
+    let (sampled, _) = draw_latents(model, &rows, None)?;
+    let predicted = model.present(&sampled.z)?;
+    let (n, units) = (rows.len(), model.units());
+    let truth = units.target.undo(&rows.target);
     write_npz(
         run,
         "predictions.npz",
@@ -301,8 +353,8 @@ fn draw_predictions(trainer: &mut Trainer, run: &Run) -> Result<()> {
             ("truth".into(), truth.shallow_clone()),
         ],
     )?;
-    let x = condition.map(|c| points(&trainer.data().condition.undo(&c))).transpose()?;
-    let shown = if trainer.data().target_is_label {
+    let x = rows.condition.map(|c| points(&units.condition.undo(&c))).transpose()?;
+    let shown = if units.target_is_label {
         Predicted::Classes {
             truth: labels(&truth)?,
             predicted: labels(&predicted)?,
@@ -318,33 +370,36 @@ fn draw_predictions(trainer: &mut Trainer, run: &Run) -> Result<()> {
     plot::predictions(
         &run.file("predictions.png"),
         &PredictionView {
-            title: format!("{}: predictions on {set} data", trainer.experiment().objective.name()),
-            subtitle: caption(&how(trainer, &sampled, n, trainer.experiment().seed())),
+            title: format!("{}: predictions on {set} data", model.experiment().objective.name()),
+            subtitle: caption(&how(model, &sampled, n, model.experiment().seed())),
             x,
             predicted: shown,
         },
     )
 }
 
-fn draw_trajectories(trainer: &mut Trainer, run: &Run) -> Result<()> {
-    let seed = stream_seed(trainer.experiment().seed(), Purpose::Report, 2);
-    let (_, target, condition) = held_out(trainer, DRAWN);
-    let n = target.size()[0];
-    let (sampled, seen) = draw_latents(trainer, n, condition.as_ref(), Some(seed))?;
-    let clock = trainer.plan().clock;
-    let field = ModelField::new(trainer.model(), None, clock);
-    let times = seen.clock.iter().map(|s| field.time(*s)).collect::<Result<Vec<_>>>()?;
-    let real = tch::no_grad(|| trainer.model().encode(&target, crate::component::Pass::EVAL))?.mean;
+fn draw_trajectories(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
+    let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
+    let rows = data.held_out(DRAWN).rows;
+    let n = rows.len();
+    let (sampled, seen) = draw_latents(model, &rows, Some((seed, 0)))?;
+    let clock = model.plan().clock;
+    let (times, real) = model.sampling(|model, _| {
+        let field = ModelField::new(model, None, clock);
+        let times = seen.clock.iter().map(|s| field.time(*s)).collect::<Result<Vec<_>>>()?;
+        let real = tch::no_grad(|| model.encode(&rows.target, Pass::EVAL))?.mean;
+        Ok((times, real))
+    })?;
+    let units = model.units();
     let same_space = real.size() == sampled.z.size();
-    let by_label = match &condition {
-        Some(c) if trainer.data().condition_is_label => Some(labels(c)?),
-        _ if trainer.data().target_is_label => Some(labels(&target)?),
+    let by_label = match &rows.condition {
+        Some(c) if units.condition_is_label => Some(labels(c)?),
+        _ if units.target_is_label => Some(labels(&rows.target)?),
         _ => None,
     };
     let view = TrajectoryView {
-        title: format!("{}: from noise to data", trainer.experiment().objective.name()),
-        subtitle: caption(&how(trainer, &sampled, n, trainer.experiment().seed()))
-            + ", latent units",
+        title: format!("{}: from noise to data", model.experiment().objective.name()),
+        subtitle: caption(&how(model, &sampled, n, model.experiment().seed())) + ", latent units",
         times,
         states: seen.states.iter().map(points).collect::<Result<Vec<_>>>()?,
         real: if same_space { Some(points(&real)?) } else { None },

@@ -1,14 +1,15 @@
 //! The run folder: one folder of results of one experiment, never overwritten. Every file is written
 //! whole or not at all.
 
-use crate::config::{Every, Experiment};
+use crate::config::{Every, Experiment, LossTerm};
+use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::report;
-use crate::train::{
-    Control, Event, History, State, Trainer, read_tensors, write_tensors, write_whole,
-};
+use crate::io::write_atomically;
+use crate::report::{self, Ask};
+use crate::train::{Control, Epoch, Event, History, State, Trainer};
+use crate::trained::{self, Trained};
 use serde_json::json;
-use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -89,7 +90,7 @@ impl Run {
     }
 
     /// The loss terms of the run's epochs.
-    fn history(&self) -> Result<History> {
+    pub fn history(&self) -> Result<History> {
         let path = self.file("history.json");
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let json = serde_json::from_str(&text).ok();
@@ -97,10 +98,14 @@ impl Run {
             .ok_or_else(|| Error::data(&path, "is not a history as a run writes it"))
     }
 
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        write_atomically(&self.file(name), |file| file.write_all(text.as_bytes()))
+    }
+
     fn write_json(&self, name: &str, value: &serde_json::Value) -> Result<()> {
         let text =
             serde_json::to_string_pretty(value).map_err(|e| Error::runtime(e.to_string()))? + "\n";
-        write_whole(&self.file(name), text.as_bytes())
+        self.write(name, &text)
     }
 
     fn checkpoints(&self) -> Result<Vec<PathBuf>> {
@@ -110,16 +115,26 @@ impl Run {
             .flatten()
             .map(|e| e.path())
             .filter(|p| p.extension().is_some_and(|e| e == "safetensors"))
+            .filter(|p| !p.ends_with(BEST))
             .collect();
         all.sort();
         Ok(all)
     }
 
-    fn save_checkpoint(&self, trainer: &Trainer, keep: usize) -> Result<()> {
+    fn save_best(&self, trainer: &Trainer) -> Result<()> {
+        self.make_checkpoints()?;
+        trainer.trained().save(&self.file(BEST))
+    }
+
+    fn make_checkpoints(&self) -> Result<()> {
         let folder = self.file("checkpoints");
-        std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
+        std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))
+    }
+
+    fn save_checkpoint(&self, trainer: &Trainer, keep: usize) -> Result<()> {
+        self.make_checkpoints()?;
         let state = trainer.state()?;
-        state.save(&folder.join(format!("step_{:09}.safetensors", state.step)))?;
+        state.save(&self.file(&format!("checkpoints/step_{:09}.safetensors", state.step)))?;
         let all = self.checkpoints()?;
         for old in all.iter().take(all.len().saturating_sub(keep.max(1))) {
             std::fs::remove_file(old).map_err(Error::io("remove", old))?;
@@ -127,42 +142,60 @@ impl Run {
         Ok(())
     }
 
-    /// The trained model: the experiment's data and model with the run's parameters.
-    pub fn load(&self) -> Result<Trainer> {
-        self.load_as(self.experiment()?)
+    /// The trained model.
+    pub fn load(&self) -> Result<Trained> {
+        self.load_as(self.experiment()?, Weights::Last)
     }
 
-    /// The same under a changed experiment, such as other sampling.
-    pub fn load_as(&self, experiment: Experiment) -> Result<Trainer> {
-        let mut trainer = Trainer::new(experiment, &self.path)?;
-        let weights = self.file("params.safetensors");
-        if weights.is_file() {
-            let (tensors, _) = read_tensors(&weights)?;
-            trainer.restore_named(&tensors, self.history()?)?;
-        } else {
-            let latest = self.checkpoints()?.pop().ok_or_else(|| {
-                Error::config(
-                    "",
-                    format!(
-                        "{} has neither params.safetensors nor a checkpoint",
-                        self.path.display()
-                    ),
-                )
-            })?;
-            trainer.restore(State::load(&latest)?)?;
+    /// The same under a changed experiment, such as other sampling. An unfinished run gives what its last
+    /// checkpoint holds.
+    pub fn load_as(&self, experiment: Experiment, weights: Weights) -> Result<Trained> {
+        let file = match weights {
+            Weights::Last => self.file("params.safetensors"),
+            Weights::Best => self.file(BEST),
+        };
+        if file.is_file() {
+            return Trained::load(experiment, &file);
         }
-        Ok(trainer)
+        let folder = self.path.display();
+        if weights == Weights::Best {
+            return Err(Error::config("", format!("{folder} has no {BEST}"))
+                .help("it is kept where the experiment says `checkpoint: { keep_best: total }`"));
+        }
+        let latest = self.checkpoints()?.pop().ok_or_else(|| {
+            let message = format!("{folder} has neither params.safetensors nor a checkpoint");
+            Error::config("", message)
+        })?;
+        let mut trainer = Trainer::new(experiment, &self.path)?;
+        trainer.restore(State::load(&latest)?)?;
+        Ok(trainer.into_trained())
+    }
+
+    /// The data of the run.
+    pub fn data(&self, experiment: &Experiment) -> Result<Data> {
+        Ok(Data::load(experiment, &self.path, trained::options(experiment)?)?.0)
     }
 }
+
+/// Which parameters of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Weights {
+    /// Those at the end of training.
+    #[default]
+    Last,
+    /// Those of the lowest validation loss, where `checkpoint.keep_best` asks for them.
+    Best,
+}
+
+/// Where they are.
+const BEST: &str = "checkpoints/best.safetensors";
 
 /// Trains an experiment into a new run folder. Relative data paths are read from `base`; the run's own
 /// `config.yaml` has absolute ones, so that it runs again from any folder.
 pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Result<Run> {
     let trainer = Trainer::new(experiment.with_paths_from(base)?, base)?;
     let run = Run::create(trainer.experiment())?;
-    let config =
-        serde_yaml::to_string(trainer.experiment()).map_err(|e| Error::runtime(e.to_string()))?;
-    write_whole(&run.file("config.yaml"), config.as_bytes())?;
+    run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
     finish(run, trainer, watch)
 }
 
@@ -210,6 +243,9 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
                 }
             }
             events.flush()?;
+            if checkpoint.keep_best.is_some_and(|term| is_lowest(trainer.history(), term)) {
+                run.save_best(trainer)?;
+            }
         }
         let step = trainer.step();
         let last_of_epoch =
@@ -222,28 +258,34 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
         Ok(if stop && boundary { Control::Stop } else { Control::Continue })
     })?;
     let seconds = began.elapsed().as_secs_f64();
-    write_whole(&run.file("history.csv"), trainer.history().to_csv().as_bytes())?;
+    run.write("history.csv", &trainer.history().to_csv())?;
     run.write_json("history.json", &trainer.history().to_json())?;
     if !done {
         return Err(Error::Interrupted { run: run.path });
     }
-    let config =
-        serde_yaml::to_string(trainer.experiment()).map_err(|e| Error::runtime(e.to_string()))?;
-    write_tensors(
-        &run.file("params.safetensors"),
-        &trainer.named_parameters(),
-        HashMap::from([("config".to_owned(), config)]),
-    )?;
+    trainer.trained().save(&run.file("params.safetensors"))?;
     watch.note("measuring and drawing");
-    let evaluation = report::evaluate(&mut trainer, None)?;
+    let history = trainer.history().clone();
+    let (model, data) = trainer.trained_mut();
+    let evaluation =
+        report::evaluate(model, &data.held_out(report::EXACT_POINTS), &Ask::default())?;
     run.write_json("metrics.json", &evaluation.metrics)?;
     if !evaluation.arrays.is_empty() {
         report::write_npz(&run, "samples.npz", &evaluation.arrays)?;
     }
-    report::draw(&mut trainer, &run)?;
+    report::draw(model, data, &history, &run)?;
     // Last: its presence says that the run is finished.
     run.write_json("manifest.json", &manifest(&trainer, seconds))?;
     Ok(run)
+}
+
+/// Whether the last epoch has the lowest `term` of all on the validation rows, or on the training rows
+/// where there is no validation.
+fn is_lowest(history: &History, term: LossTerm) -> bool {
+    let value =
+        |e: &Epoch| e.val.get(term as usize).or(e.train.get(term as usize)).copied().flatten();
+    let Some((last, before)) = history.epochs.split_last() else { return false };
+    value(last).is_some_and(|last| before.iter().filter_map(value).all(|v| last < v))
 }
 
 fn manifest(trainer: &Trainer, seconds: f64) -> serde_json::Value {
@@ -253,9 +295,9 @@ fn manifest(trainer: &Trainer, seconds: f64) -> serde_json::Value {
         "triflow": env!("CARGO_PKG_VERSION"),
         "git_revision": option_env!("TRIFLOW_GIT_REVISION"),
         "tch": "0.24.0",
-        "device": format!("{:?}", trainer.device()),
+        "device": format!("{:?}", trainer.trained().device()),
         "threads": trainer.experiment().threads,
-        "parameters": trainer.parameter_count(),
+        "parameters": trainer.trained().parameter_count(),
         "finished": chrono::Local::now().to_rfc3339(),
         "training_seconds": seconds,
         "examples_per_second": rows / seconds,

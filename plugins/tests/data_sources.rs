@@ -460,7 +460,8 @@ fn several_draws_have_the_mean_and_deviation_of_single_ones() {
     let rows = Tensor::linspace(-1.0, 1.0, 40, (Kind::Float, Device::Cpu)).unsqueeze(1);
     let train = Table { x: Some(rows.shallow_clone()), y: Some(rows.square()) };
     let splits = Splits { train, val: None, test: None };
-    let mut trainer = Trainer::with_tables(layers.finish().unwrap(), splits).unwrap();
+    let mut trainer =
+        Trainer::with_tables(layers.finish().unwrap(), splits).unwrap().into_trained();
     let at_zero = trainer.generate(&rows, None, None).unwrap();
     let one = trainer.predict(&rows, None, 7).unwrap();
     assert!(one.mean.equal(&at_zero.to_kind(Kind::Double)));

@@ -12,8 +12,9 @@ use common::{
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use triflow::config::{Layers, Recon, Reduction, TimeSampling, Weighting};
+use triflow::data::Shapes;
 use triflow::loss::{Weights, kl, reconstruction, reduce, squared_error};
-use triflow::model::{Model, Shapes};
+use triflow::model::Model;
 use triflow::path::{Path, Reading};
 use triflow::prelude::*;
 use triflow::tch::{self, Device, Kind};

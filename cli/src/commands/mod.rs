@@ -29,10 +29,14 @@ pub fn run(cli: &Cli) -> Result<()> {
             sampling::predict(run, data, *samples, sampling, out)
         }
         Command::Data { name, set, seed, out } => data::write(name, set, *seed, out),
-        Command::Evaluate { run, sampling } => sampling::evaluate(run, sampling),
+        Command::Evaluate { run, data, draws, sampling } => {
+            sampling::evaluate(run, data.as_deref(), *draws, sampling)
+        }
         Command::Plot { run } => {
             let run = Run::open(run)?;
-            triflow::report::draw(&mut run.load()?, &run)?;
+            let mut model = run.load()?;
+            let data = run.data(model.experiment())?;
+            triflow::report::draw(&mut model, &data, &run.history()?, &run)?;
             show(cli, &run)
         }
         Command::List { kind, format } => components::list(kind.as_deref(), *format),
@@ -109,6 +113,6 @@ pub fn print_json(value: &serde_json::Value) -> Result<()> {
 }
 
 fn print_yaml(experiment: &Experiment) -> Result<()> {
-    print!("{}", serde_yaml::to_string(experiment).map_err(|e| Error::runtime(e.to_string()))?);
+    print!("{}", experiment.to_yaml()?);
     Ok(())
 }

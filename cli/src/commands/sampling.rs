@@ -3,22 +3,25 @@
 use super::print_json;
 use crate::args::SamplingArgs;
 use std::path::Path;
-use triflow::component::Part;
+use triflow::component::{Part, Table};
 use triflow::config::{Layers, Task};
 use triflow::data::files::{array, read_part};
+use triflow::data::{HeldOut, one_hot};
 use triflow::io::npz;
-use triflow::run::Run;
+use triflow::report::{self, Ask, EXACT_POINTS};
+use triflow::run::{Run, Weights};
 use triflow::tch::{Device, Kind, Tensor};
-use triflow::{Error, Result, Trainer};
+use triflow::{Error, Result, Trained};
 
 /// The trained run, sampled as the flags say.
-fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trainer)> {
+fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)> {
     let run = Run::open(run)?;
     let mut layers = Layers::new()?;
     layers.add_file(&run.file("config.yaml"))?;
     sampling.apply(&mut layers)?;
-    let trainer = run.load_as(layers.finish()?).map_err(|e| layers.locate(e))?;
-    Ok((run, trainer))
+    let weights = if sampling.best { Weights::Best } else { Weights::Last };
+    let model = run.load_as(layers.finish()?, weights).map_err(|e| layers.locate(e))?;
+    Ok((run, model))
 }
 
 /// An error if `out` is no name for what is written, before any work is done.
@@ -39,15 +42,15 @@ pub fn generate(
     out: &Path,
 ) -> Result<()> {
     check_out(out)?;
-    let (_, mut trainer) = load(run, sampling)?;
-    let seed = sampling.seed.unwrap_or_else(|| trainer.experiment().seed());
+    let (_, mut model) = load(run, sampling)?;
+    let seed = sampling.seed.unwrap_or_else(|| model.experiment().seed());
     let n = n.unwrap_or(if file.is_some() { 1 } else { 100 });
     if n < 1 {
         return Err(Error::config("", format!("--n {n}: needs at least 1")));
     }
     let mut arrays = Vec::new();
-    let samples = match (conditions(&trainer, labels, file)?, file) {
-        (None, None) => trainer.sample(&[n], None, seed)?,
+    let samples = match (conditions(&model, labels, file)?, file) {
+        (None, None) => model.sample(&[n], None, seed)?,
         (None, Some(_)) => {
             return Err(
                 Error::config("", "this run takes no condition").help("leave --condition out")
@@ -55,11 +58,11 @@ pub fn generate(
         }
         (Some(asked), _) => {
             let asked = asked.repeat_interleave_self_int(n, 0, None::<i64>);
-            let rows = one_hot(&trainer, &asked)?;
-            check_rows(&trainer, &rows, file)?;
-            let name = if trainer.data().condition_is_label { "labels" } else { "conditions" };
+            let rows = rows_of(&model, &asked)?;
+            check_rows(&model, &rows, file)?;
+            let name = if model.units().condition_is_label { "labels" } else { "conditions" };
             arrays.push(array(name, &asked)?);
-            trainer.generate(&rows, None, Some(seed))?
+            model.generate(&rows, None, Some(seed))?
         }
     };
     arrays.insert(0, array("samples", &samples)?);
@@ -69,14 +72,14 @@ pub fn generate(
 }
 
 /// The conditions asked for: labels `[n]` or values `[n, …]`; none for a run that takes none.
-fn conditions(trainer: &Trainer, labels: &[i64], file: Option<&Path>) -> Result<Option<Tensor>> {
-    let Some(shape) = trainer.data().shapes().condition else { return Ok(None) };
-    let is_label = trainer.data().condition_is_label;
+fn conditions(model: &Trained, labels: &[i64], file: Option<&Path>) -> Result<Option<Tensor>> {
+    let Some(shape) = model.units().shapes.condition.clone() else { return Ok(None) };
+    let is_label = model.units().condition_is_label;
     match file {
         Some(file) => {
-            let regression = trainer.experiment().task == Some(Task::Regression);
+            let regression = model.experiment().task == Some(Task::Regression);
             let part = if regression { Part::X } else { Part::Y };
-            read_part(trainer.experiment(), file, part).map(Some)
+            read_part(model.experiment(), file, part).map(Some)
         }
         None if is_label && labels.is_empty() => {
             Ok(Some(Tensor::arange(shape[0], (Kind::Int64, Device::Cpu))))
@@ -88,31 +91,26 @@ fn conditions(trainer: &Trainer, labels: &[i64], file: Option<&Path>) -> Result<
 }
 
 /// Conditions as the model takes them: labels become one-hot rows, single numbers rows of one.
-fn one_hot(trainer: &Trainer, asked: &Tensor) -> Result<Tensor> {
-    let data = trainer.data();
+fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
+    let units = model.units();
     if asked.dim() > 1 {
         return Ok(asked.shallow_clone());
     }
-    if !data.condition_is_label {
+    if !units.condition_is_label {
         return Ok(asked.unsqueeze(1));
     }
-    let classes = data.shapes().condition.map_or(0, |shape| shape[0]);
     if asked.kind() != Kind::Int64 {
         return Err(Error::config("", "this run's condition is a label, but the file has numbers"));
     }
-    let (low, high) = (asked.min().int64_value(&[]), asked.max().int64_value(&[]));
-    let bad = if low < 0 { low } else { high };
-    if low < 0 || high >= classes {
-        return Err(Error::config("", format!("label {bad} is not one of 0 to {}", classes - 1)));
-    }
-    Ok(asked.one_hot(classes))
+    let classes = units.shapes.condition.as_ref().map_or(0, |shape| shape[0]);
+    one_hot(asked, classes)
 }
 
 /// An error if the rows of a file are not like those that the model was trained on.
-fn check_rows(trainer: &Trainer, rows: &Tensor, file: Option<&Path>) -> Result<()> {
-    let (given, trained) = (rows.size()[1..].to_vec(), trainer.data().shapes().condition);
+fn check_rows(model: &Trained, rows: &Tensor, file: Option<&Path>) -> Result<()> {
+    let (given, trained) = (rows.size()[1..].to_vec(), &model.units().shapes.condition);
     match (file, trained) {
-        (Some(file), Some(trained)) if given != trained => Err(Error::data(
+        (Some(file), Some(trained)) if given != *trained => Err(Error::data(
             file,
             format!(
                 "rows have shape {given:?}, but this run was trained on rows of shape {trained:?}"
@@ -131,24 +129,24 @@ pub fn predict(
     out: &Path,
 ) -> Result<()> {
     check_out(out)?;
-    let (run, mut trainer) = load(run, sampling)?;
-    if trainer.experiment().task != Some(Task::Regression) {
+    let (run, mut model) = load(run, sampling)?;
+    if model.experiment().task != Some(Task::Regression) {
         let help = format!("triflow generate --run {} --out samples.npz", run.path.display());
         return Err(Error::config("", "this run generates, it does not predict").help(help));
     }
-    let rows = read_part(trainer.experiment(), data, Part::X)?;
+    let rows = read_part(model.experiment(), data, Part::X)?;
     let rows = if rows.dim() == 1 { rows.unsqueeze(1) } else { rows };
-    check_rows(&trainer, &rows, Some(data))?;
+    check_rows(&model, &rows, Some(data))?;
     let seed = match samples {
-        Some(_) => Some(sampling.seed.unwrap_or_else(|| trainer.experiment().seed())),
+        Some(_) => Some(sampling.seed.unwrap_or_else(|| model.experiment().seed())),
         None => sampling.seed,
     };
-    let drawn = trainer.predict(&rows, seed, samples.unwrap_or(1))?;
+    let drawn = model.predict(&rows, seed, samples.unwrap_or(1))?;
     let mut arrays = vec![array("predictions", &drawn.mean)?];
     if samples.is_some() {
         arrays.push(array("std", &drawn.deviation)?);
     }
-    if trainer.data().target_is_label {
+    if model.units().target_is_label {
         arrays.push(array("labels", &drawn.mean.argmax(-1, false))?);
     }
     npz::write_npz(out, &arrays)?;
@@ -157,8 +155,39 @@ pub fn predict(
     Ok(())
 }
 
-/// Measures a run again.
-pub fn evaluate(run: &Path, sampling: &SamplingArgs) -> Result<()> {
-    let (_, mut trainer) = load(run, sampling)?;
-    print_json(&triflow::report::evaluate(&mut trainer, sampling.seed)?.metrics)
+/// Measures a run again, on its own held-out rows or on those of a file.
+pub fn evaluate(
+    run: &Path,
+    file: Option<&Path>,
+    draws: u64,
+    sampling: &SamplingArgs,
+) -> Result<()> {
+    let (run, mut model) = load(run, sampling)?;
+    let ask = Ask { seed: sampling.seed, draws };
+    let found = match file {
+        Some(file) => {
+            let held = read_rows(&model, file)?;
+            report::evaluate(&mut model, &held, &ask)?
+        }
+        None => {
+            let data = run.data(model.experiment())?;
+            report::evaluate(&mut model, &data.held_out(EXACT_POINTS), &ask)?
+        }
+    };
+    print_json(&found.metrics)
+}
+
+/// The rows of a file, to measure a model on.
+fn read_rows(model: &Trained, file: &Path) -> Result<HeldOut<'static>> {
+    let experiment = model.experiment();
+    let x = read_part(experiment, file, Part::X)?;
+    let y =
+        if experiment.unconditional { None } else { Some(read_part(experiment, file, Part::Y)?) };
+    let rows = model.units().rows(&Table { x: Some(x), y }, experiment);
+    let rows = rows.map_err(|e| Error::data(file, e.to_string()))?;
+    let rows = match experiment.task {
+        Some(Task::Regression) => rows,
+        _ => rows.first(EXACT_POINTS),
+    };
+    Ok(HeldOut { name: file.display().to_string(), rows, train: None })
 }

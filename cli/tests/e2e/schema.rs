@@ -162,12 +162,8 @@ fn a_flag_wins_over_set_over_the_file_over_what_it_extends_over_the_defaults() {
     }
     let all = experiment(&folder, &["--set", "sampling.steps=9"]);
     assert_eq!(all["training"]["batch_size"], 7);
-    assert_eq!(
-        all["sampling"],
-        json!({
-            "solver": { "type": "rk4" }, "steps": 9, "grid": null, "final_denoise": null, "use_ema": true
-        })
-    );
+    assert_eq!(all["sampling"]["solver"], json!({ "type": "rk4" }));
+    assert_eq!(all["sampling"]["steps"], 9);
     // A path in `extends` starts at its own file, from wherever the command is called.
     std::fs::create_dir(folder.join("deep")).unwrap();
     folder.write("deep/e.yaml", "extends: ../e.yaml\n");

@@ -269,6 +269,82 @@ fn the_commands_work_on_a_finished_run() {
 }
 
 #[test]
+fn a_finished_run_needs_its_training_data_no_more() {
+    let folder = Folder::new();
+    folder.succeeds(&["data", "two_moons", "--set", "samples=160", "--out", "moons.csv"]);
+    folder.succeeds(&["data", "two_moons", "--seed", "9", "--out", "new.csv"]);
+    let rows = ["--data-path", "moons.csv"];
+    let tiny = |command: &str| folder.train(&[&[command], &rows[..], &TINY[..10]].concat());
+    let (kinds, points) = (tiny("train"), tiny("train-gen"));
+    let ask = |name: &str| {
+        let (p, s) = (format!("{name}_p.npz"), format!("{name}_s.npz"));
+        folder.succeeds(&["predict", "--run", text(&kinds), "--data", "new.csv", "--out", &p]);
+        folder.succeeds(&["generate", "--run", text(&points), "--out", &s]);
+        let evaluate = |run| {
+            let said = folder.succeeds(&["evaluate", "--run", text(run), "--data", "new.csv"]);
+            serde_json::from_str::<Value>(&said).unwrap()
+        };
+        let files = (bytes(&folder.join(p)), bytes(&folder.join(s)));
+        (files, evaluate(&kinds), evaluate(&points))
+    };
+    let before = ask("before");
+    let (_, accuracy, distance) = &before;
+    assert_eq!((&accuracy["set"], &accuracy["sampling"]["n"]), (&"new.csv".into(), &20_000.into()));
+    assert!(accuracy["accuracy"].is_number() && distance["w2"].is_number(), "{distance:#}");
+    std::fs::remove_file(folder.join("moons.csv")).unwrap();
+    assert!(before == ask("after"), "the data are still needed");
+    // What needs them says so.
+    let said = folder.fails(&["evaluate", "--run", text(&kinds)]);
+    assert!(said.contains("moons.csv"), "{said}");
+    // Rows that are not the model's are refused.
+    folder.write("other.csv", "x0,x1,label\n1,2,0\n3,4,2\n");
+    let said = folder.fails(&["evaluate", "--run", text(&kinds), "--data", "other.csv"]);
+    assert_eq!(said, "error: other.csv: label 2 is not one of 0 to 1");
+}
+
+#[test]
+fn metrics_are_means_over_draws_beside_their_deviations() {
+    let folder = Folder::new();
+    let run = folder.tiny(&["train-gen"]);
+    let evaluate = |draws: &str, more: &[&str]| -> Value {
+        let args = ["evaluate", "--run", text(&run), "--draws", draws];
+        serde_json::from_str(&folder.succeeds(&[&args[..], more].concat())).unwrap()
+    };
+    let one = evaluate("1", &[]);
+    assert!(one["w2_deviation"].is_null(), "{one:#}");
+    let number = |value: &Value| value.as_f64().unwrap();
+    let many = evaluate("20", &[]);
+    let far = (number(&many["w2"]) - number(&one["w2"])).abs() / number(&many["w2_deviation"]);
+    assert!(far > 0.0 && far < 5.0, "{many:#}");
+    // A Sobol' set is the same law with less noise.
+    let even = evaluate("20", &["--noise", "sobol"]);
+    assert_eq!(even["sampling"]["noise"], "sobol");
+    assert!(number(&even["w2"]) < number(&many["w2"]), "{even:#}");
+    // The floor is drawn as often as the training rows suffice.
+    assert!(many["floor"]["w2_deviation"].is_number(), "{many:#}");
+}
+
+#[test]
+fn the_best_parameters_are_kept_where_asked_for() {
+    let folder = Folder::new();
+    // A rate that spoils the second epoch.
+    let spoil = ["--learning-rate", "3", "--set", "checkpoint.keep_best=total"];
+    let run = folder.tiny(&[&["train-gen"], &spoil[..]].concat());
+    let losses = json(&run.join("history.json"));
+    let total = |epoch: usize| losses["val"]["total"][epoch].as_f64().unwrap();
+    let (last, best) =
+        (bytes(&run.join("params.safetensors")), bytes(&run.join("checkpoints/best.safetensors")));
+    assert_eq!(last == best, total(1) < total(0), "{losses:#}");
+    folder.succeeds(&["generate", "--run", text(&run), "--best", "--out", "best.npz"]);
+    folder.succeeds(&["generate", "--run", text(&run), "--out", "last.npz"]);
+    let drawn = |name: &str| bytes(&folder.join(name));
+    assert_eq!(drawn("best.npz") == drawn("last.npz"), last == best);
+    let other = folder.tiny(&["train-gen"]);
+    let said = folder.fails(&["generate", "--run", text(&other), "--best", "--out", "x.npz"]);
+    assert!(said.contains("has no checkpoints/best.safetensors"), "{said}");
+}
+
+#[test]
 fn the_registry_is_shown() {
     let folder = Folder::new();
     let table = folder.succeeds(&["list", "noise_schedule"]);

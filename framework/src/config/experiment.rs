@@ -1,8 +1,10 @@
 //! The typed form of an experiment: everything that determines a run.
 
+use super::FilePath;
 use crate::component::{
     Crn, DataSource, Decoder, Encoder, NoiseSchedule, Objective, Optimizer, Solver,
 };
+use crate::error::{Error, Result};
 use crate::path::{Clock, PathKind};
 use crate::registry::Component;
 use schemars::JsonSchema;
@@ -70,7 +72,7 @@ pub struct Experiment {
     pub output_dir: PathBuf,
     /// Shared libraries with further components.
     #[serde(default)]
-    pub plugins: Vec<PathBuf>,
+    pub plugins: Vec<FilePath>,
 }
 
 fn auto() -> String {
@@ -309,6 +311,18 @@ fn seed() -> u64 {
     42
 }
 
+/// How z_0 is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Noise {
+    /// Every sample by itself: N(0, I).
+    #[default]
+    Independent,
+    /// A scrambled Sobol' set: each sample N(0, I) still, but together they fill the space evenly, so that
+    /// means over the samples, and the shares of modes, have less noise (randomised quasi-Monte Carlo).
+    Sobol,
+}
+
 /// An interval: `5 epochs`, `1000 steps`, or a number of epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Every {
@@ -373,6 +387,24 @@ impl JsonSchema for Every {
     }
 }
 
+/// A term of the loss, or all of it; in the order of [`TERMS`](crate::loss::TERMS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LossTerm {
+    /// The weighted sum.
+    Total,
+    /// The error of the network's output.
+    Flow,
+    /// The reconstruction from z_t.
+    Recon,
+    /// |dz/dt|².
+    Reg,
+    /// The reconstruction from z_1.
+    Vae,
+    /// KL(z_0).
+    Kl,
+}
+
 /// When the state is saved.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -381,11 +413,14 @@ pub struct Checkpointing {
     pub every: Every,
     /// How many of the latest are kept.
     pub keep: usize,
+    /// The loss term, such as `total` or `flow`, whose lowest value on the validation rows is kept in
+    /// `checkpoints/best.safetensors`; null: none is.
+    pub keep_best: Option<LossTerm>,
 }
 
 impl Default for Checkpointing {
     fn default() -> Self {
-        Self { every: Every::Epochs(5), keep: 3 }
+        Self { every: Every::Epochs(5), keep: 3, keep_best: None }
     }
 }
 
@@ -406,6 +441,15 @@ pub struct Sampling {
     /// true where it does.
     #[serde(default)]
     pub final_denoise: Option<bool>,
+    /// How z_0 is drawn.
+    #[serde(default)]
+    pub noise: Noise,
+    /// Scale of the condition's influence; 1: as trained.
+    #[serde(default = "one")]
+    pub guidance: f64,
+    /// Noise added along the way, for stochastic solvers; 0: none.
+    #[serde(default)]
+    pub churn: f64,
     /// Whether the running mean of the parameters is used.
     #[serde(default = "yes")]
     pub use_ema: bool,
@@ -417,8 +461,16 @@ fn steps() -> usize {
 fn yes() -> bool {
     true
 }
+fn one() -> f64 {
+    1.0
+}
 
 impl Experiment {
+    /// As an experiment file.
+    pub fn to_yaml(&self) -> Result<String> {
+        serde_yaml::to_string(self).map_err(|e| Error::runtime(e.to_string()))
+    }
+
     /// The seed of everything that is drawn.
     pub fn seed(&self) -> u64 {
         self.training.seed

@@ -39,7 +39,7 @@ impl Layers {
     }
 
     /// Adds a file, below it the file that it `extends`. A relative [`FilePath`](super::FilePath) in it is
-    /// read from its folder; its relative `plugins` and `output_dir` stay as written.
+    /// read from its folder; a relative `output_dir` stays as written.
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
         let mut chain: Vec<(PathBuf, Value)> = Vec::new();
         let mut next = Some(path.to_owned());

@@ -3,11 +3,11 @@
 use crate::component::{DataContext, DataSource, Part, Splits, Table};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
-use crate::io::{NamedArray, check_input, csv, npz, safetensors};
+use crate::io::{NamedArray, check_input, csv, npz, safetensors, to_array};
 use crate::registry::{Component, registry};
 use std::collections::BTreeMap;
 use std::path::Path;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// The data source that reads `path`, by its ending.
 pub fn source_of(path: &Path) -> Result<&'static str> {
@@ -59,13 +59,9 @@ fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
 
 /// A tensor as an array of a file: int64 stays, everything else becomes float32.
 pub fn array(name: &str, tensor: &Tensor) -> Result<NamedArray> {
-    let tensor = tensor.to_device(Device::Cpu);
-    let shape = tensor.size().iter().map(|s| *s as usize).collect();
-    let flat = tensor.reshape([-1]);
-    if tensor.kind() == Kind::Int64 {
-        NamedArray::new(name, shape, Vec::<i64>::try_from(flat)?)
-    } else {
-        NamedArray::new(name, shape, Vec::<f32>::try_from(flat.to_kind(Kind::Float))?)
+    match tensor.kind() {
+        Kind::Int64 => to_array(name, tensor),
+        _ => to_array(name, &tensor.to_kind(Kind::Float)),
     }
 }
 

@@ -1,53 +1,18 @@
 //! Data on the device: splits, one-hot labels, normalisation, and the task's binding of x and y.
 
 pub mod files;
+mod units;
 
-use crate::component::{DataContext, DataOptions, DataSource, Split, Splits, Table, shape_text};
+pub use units::{Normaliser, Shapes, Units, one_hot};
+
+use crate::component::{DataContext, Split, Splits, Table, shape_text};
 use crate::config::{Experiment, Task};
 use crate::error::{Error, Result};
-use crate::model::Shapes;
-use crate::registry::Component;
 use crate::rng::{Purpose, rust_rng};
 use rand::seq::SliceRandom as _;
+use std::path::Path;
 use tch::{Device, Kind, Tensor};
-
-/// Scales values to mean 0 and deviation 1, and back.
-#[derive(Debug)]
-pub struct Normaliser {
-    /// `[…]`, broadcastable to a row.
-    pub mean: Tensor,
-    /// Likewise, positive.
-    pub deviation: Tensor,
-}
-
-impl Normaliser {
-    /// Leaves values alone.
-    pub fn identity(kind: Kind, device: Device) -> Self {
-        Self {
-            mean: Tensor::zeros([1], (kind, device)),
-            deviation: Tensor::ones([1], (kind, device)),
-        }
-    }
-
-    /// Fitted on `[n, …]`: each feature of a vector by itself, all entries of a larger shape together.
-    pub fn fit(values: &Tensor) -> Self {
-        let flat = if values.dim() == 2 { values.shallow_clone() } else { values.reshape([-1, 1]) };
-        let deviation = flat.std_dim([0].as_slice(), false, false);
-        // A constant feature stays as it is.
-        let deviation = deviation.where_self(&deviation.gt(1e-12), &deviation.ones_like());
-        Self { mean: flat.mean_dim([0].as_slice(), false, flat.kind()), deviation }
-    }
-
-    /// To mean 0 and deviation 1.
-    pub fn apply(&self, values: &Tensor) -> Tensor {
-        (values - &self.mean) / &self.deviation
-    }
-
-    /// Back to the data's own units.
-    pub fn undo(&self, values: &Tensor) -> Tensor {
-        values * &self.deviation + &self.mean
-    }
-}
+use units::rows_of;
 
 /// Rows of one set, as the task binds them, normalised, on the device.
 #[derive(Debug)]
@@ -69,12 +34,21 @@ impl Set {
         self.len() == 0
     }
 
+    /// `n` rows from `start`.
+    pub fn narrow(&self, start: i64, n: i64) -> Set {
+        let part = |t: &Tensor| t.narrow(0, start, n);
+        Set { target: part(&self.target), condition: self.condition.as_ref().map(part) }
+    }
+
+    /// The first `n` rows, or all where there are fewer.
+    pub fn first(&self, n: i64) -> Set {
+        self.narrow(0, n.min(self.len()))
+    }
+
     /// The rows at `index` (`[k]` int64).
-    pub fn rows(&self, index: &Tensor) -> (Tensor, Option<Tensor>) {
-        (
-            self.target.index_select(0, index),
-            self.condition.as_ref().map(|c| c.index_select(0, index)),
-        )
+    pub fn rows(&self, index: &Tensor) -> Set {
+        let pick = |t: &Tensor| t.index_select(0, index);
+        Set { target: pick(&self.target), condition: self.condition.as_ref().map(pick) }
     }
 }
 
@@ -87,84 +61,57 @@ pub struct Data {
     pub val: Set,
     /// Rows for the final evaluation.
     pub test: Set,
-    /// Undoes the target's scaling.
-    pub target: Normaliser,
-    /// Applies the condition's scaling.
-    pub condition: Normaliser,
-    /// Whether targets are one-hot labels.
-    pub target_is_label: bool,
-    /// Whether conditions are one-hot labels.
-    pub condition_is_label: bool,
+}
+
+/// Rows that a model is measured on.
+#[derive(Debug)]
+pub struct HeldOut<'d> {
+    /// Their name.
+    pub name: String,
+    /// The rows.
+    pub rows: Set,
+    /// Rows to which a perfect model's samples would be alike.
+    pub train: Option<&'d Set>,
 }
 
 impl Data {
-    /// Loads an experiment's data. `kind` is the precision of the model.
+    /// Loads an experiment's data. Relative paths are read from `base`.
     pub fn load(
         experiment: &Experiment,
-        context: &DataContext,
-        kind: Kind,
-        device: Device,
-    ) -> Result<Self> {
-        let source: &Component<dyn DataSource> = &experiment.data;
-        let splits = source.build(context)?.load()?;
-        Self::from_splits(experiment, splits, kind, device)
+        base: &Path,
+        options: (Kind, Device),
+    ) -> Result<(Self, Units)> {
+        let context = DataContext { seed: experiment.seed(), base: base.to_owned() };
+        let source = experiment.data.build(&context).map_err(|e| e.under("data"))?;
+        let splits = source.load().map_err(|e| e.under("data"))?;
+        Self::from_splits(experiment, splits, options)
     }
 
-    /// From tables in memory.
+    /// From tables: sets that are missing are split off, labels become one-hot rows, values are normalised
+    /// by the training rows. The model's kind and device.
     pub fn from_splits(
         experiment: &Experiment,
         splits: Splits,
-        kind: Kind,
-        device: Device,
-    ) -> Result<Self> {
-        let options = experiment.data.common();
-        let [train, val, test] = divide(splits, &options.split, experiment.seed())?;
+        (kind, device): (Kind, Device),
+    ) -> Result<(Self, Units)> {
+        let [train, val, test] =
+            divide(splits, &experiment.data.common().split, experiment.seed())?;
         let classes = label_count(&[&train, &val, &test])?;
-        let bind = |table: &Table| bind(table, experiment, classes, kind, device);
+        let bind = |table: &Table| units::bind(table, experiment, classes, kind, device);
         let (train, val, test) = (bind(&train)?, bind(&val)?, bind(&test)?);
         check_shapes(experiment, &train)?;
-        let y_is_label = classes.is_some();
-        let regression = experiment.task == Some(Task::Regression);
-        let (target_is_label, condition_is_label) =
-            if regression { (y_is_label, false) } else { (false, y_is_label) };
-        let fit = |values: Option<&Tensor>, is_label: bool| match values {
-            Some(v) if options.standardise && !is_label => Normaliser::fit(v),
-            _ => Normaliser::identity(kind, device),
-        };
-        let target = fit(Some(&train.target), target_is_label);
-        let condition = fit(train.condition.as_ref(), condition_is_label);
-        let scale = |set: Set| Set {
-            target: target.apply(&set.target).contiguous(),
-            condition: set.condition.map(|c| condition.apply(&c).contiguous()),
-        };
-        Ok(Self {
-            train: scale(train),
-            val: scale(val),
-            test: scale(test),
-            target,
-            condition,
-            target_is_label,
-            condition_is_label,
-        })
+        let units = Units::fit(&train, experiment, classes);
+        let [train, val, test] = [train, val, test].map(|set| units.apply(set));
+        Ok((Self { train, val, test }, units))
     }
 
-    /// Shapes of one row.
-    pub fn shapes(&self) -> Shapes {
-        Shapes {
-            target: self.train.target.size()[1..].to_vec(),
-            condition: self.train.condition.as_ref().map(|c| c.size()[1..].to_vec()),
-        }
-    }
-}
-
-fn rows_of(table: &Table) -> Result<i64> {
-    let count = |t: &Option<Tensor>| t.as_ref().map(|t| t.size().first().copied().unwrap_or(0));
-    match (count(&table.x), count(&table.y)) {
-        (Some(x), Some(y)) if x != y => {
-            Err(Error::config("data", format!("x has {x} rows, y has {y}")))
-        }
-        (Some(n), _) | (None, Some(n)) => Ok(n),
-        (None, None) => Err(Error::config("data", "the source yields neither x nor y")),
+    /// The first `n` held-out rows: test rows, else validation, else training.
+    pub fn held_out(&self, n: i64) -> HeldOut<'_> {
+        let (name, set) = [("test", &self.test), ("validation", &self.val)]
+            .into_iter()
+            .find(|(_, s)| !s.is_empty())
+            .unwrap_or(("training", &self.train));
+        HeldOut { name: name.to_owned(), rows: set.first(n), train: Some(&self.train) }
     }
 }
 
@@ -221,58 +168,6 @@ fn label_count(tables: &[&Table]) -> Result<Option<i64>> {
     Ok(classes)
 }
 
-fn bind(
-    table: &Table,
-    experiment: &Experiment,
-    classes: Option<i64>,
-    kind: Kind,
-    device: Device,
-) -> Result<Set> {
-    rows_of(table)?;
-    let numbers = |t: &Tensor, name: &str| -> Result<Tensor> {
-        let t = match classes {
-            Some(classes) if t.kind() == Kind::Int64 && t.dim() == 1 => t.one_hot(classes),
-            _ => t.shallow_clone(),
-        };
-        let t = t.to_kind(kind).to_device(device);
-        let t = if t.dim() == 1 { t.unsqueeze(1) } else { t };
-        let bad = t.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
-        if bad > 0 {
-            return Err(Error::config(
-                "data",
-                format!("{name} holds {bad} values that are NaN or infinite"),
-            )
-            .help("remove or fill them first"));
-        }
-        Ok(t)
-    };
-    let get = |t: &Option<Tensor>, name: &str| -> Result<Tensor> {
-        let t = t.as_ref().ok_or_else(|| {
-            let without =
-                Error::config("data", format!("the data have no {name}, which the task needs"));
-            match (experiment.task, name) {
-                (Some(Task::Generation), "y") => {
-                    without.help("generate without it: `unconditional: true`, or --unconditional")
-                }
-                _ => without,
-            }
-        })?;
-        numbers(t, name)
-    };
-    let (target, condition) = match (experiment.task, experiment.unconditional) {
-        (Some(Task::Regression), true) => {
-            return Err(Error::config(
-                "unconditional",
-                "regression has a condition; only generation can go without",
-            ));
-        }
-        (Some(Task::Regression), false) => (get(&table.y, "y")?, Some(get(&table.x, "x")?)),
-        (_, true) => (get(&table.x, "x")?, None),
-        (_, false) => (get(&table.x, "x")?, Some(get(&table.y, "y")?)),
-    };
-    Ok(Set { target, condition })
-}
-
 fn check_shapes(experiment: &Experiment, train: &Set) -> Result<()> {
     let shape = |t: &Tensor| t.size()[1..].to_vec();
     let regression = experiment.task == Some(Task::Regression);
@@ -301,9 +196,4 @@ fn check_shapes(experiment: &Experiment, train: &Set) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Options that every source takes, for callers with tables in memory.
-pub fn options(experiment: &Experiment) -> &DataOptions {
-    experiment.data.common()
 }

@@ -1,4 +1,4 @@
-//! Files of arrays, tables and event logs, without LibTorch. What is read is checked before anything is
+//! Files of arrays, tables and event logs. What is read is checked before anything is
 //! made of it, and an error names the file and the array, line or column. Every file but an event log,
 //! which grows, is written whole or not at all.
 
@@ -8,8 +8,10 @@ pub mod csv;
 mod input;
 pub mod npz;
 pub mod safetensors;
+mod tensor;
 pub mod tfevents;
 
 pub use array::{ArrayData, NamedArray};
 pub use atomic::write_atomically;
 pub use input::check_input;
+pub use tensor::{to_array, to_tensor};

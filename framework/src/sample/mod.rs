@@ -1,5 +1,7 @@
 //! Sampling: any model along any solver, in time or in log-SNR.
 
+pub mod noise;
+
 use crate::component::{Condition, Field, Grid, Objective, Observer, Pass, Solver};
 use crate::error::Result;
 use crate::model::Model;

@@ -5,8 +5,8 @@ mod history;
 mod parameters;
 mod trainer;
 
-pub use checkpoint::{State, read_tensors, write_tensors, write_whole};
+pub use checkpoint::State;
 pub use history::{Epoch, History};
 pub use parameters::Parameters;
 pub(crate) use trainer::DIVERGED;
-pub use trainer::{Control, Event, Prediction, Trainer};
+pub use trainer::{Control, Event, Trainer};

@@ -1,0 +1,254 @@
+//! The data's own units and the model's: which side is learned, one-hot labels, normalisation. What a
+//! model needs of its training data once it is trained.
+
+use crate::component::{Table, shape_text};
+use crate::config::{Experiment, Task};
+use crate::data::Set;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+/// Shapes of one row of the data, as the task binds them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shapes {
+    /// What is learned.
+    pub target: Vec<i64>,
+    /// What it is learned from; `None` without condition.
+    pub condition: Option<Vec<i64>>,
+}
+
+/// Scales values to mean 0 and deviation 1, and back.
+#[derive(Debug)]
+pub struct Normaliser {
+    /// `[…]`, broadcastable to a row.
+    pub mean: Tensor,
+    /// Likewise, positive.
+    pub deviation: Tensor,
+}
+
+impl Normaliser {
+    /// Leaves values alone.
+    pub fn identity(kind: Kind, device: Device) -> Self {
+        Self {
+            mean: Tensor::zeros([1], (kind, device)),
+            deviation: Tensor::ones([1], (kind, device)),
+        }
+    }
+
+    /// Fitted on `[n, …]`: each feature of a vector by itself, all entries of a larger shape together.
+    pub fn fit(values: &Tensor) -> Self {
+        let flat = if values.dim() == 2 { values.shallow_clone() } else { values.reshape([-1, 1]) };
+        let deviation = flat.std_dim([0].as_slice(), false, false);
+        // A constant feature stays as it is.
+        let deviation = deviation.where_self(&deviation.gt(1e-12), &deviation.ones_like());
+        Self { mean: flat.mean_dim([0].as_slice(), false, flat.kind()), deviation }
+    }
+
+    /// To mean 0 and deviation 1.
+    pub fn apply(&self, values: &Tensor) -> Tensor {
+        (values - &self.mean) / &self.deviation
+    }
+
+    /// Back to the data's own units.
+    pub fn undo(&self, values: &Tensor) -> Tensor {
+        values * &self.deviation + &self.mean
+    }
+}
+
+/// The way from rows of the data to what the model works on, and back.
+#[derive(Debug)]
+pub struct Units {
+    /// Shapes of one row.
+    pub shapes: Shapes,
+    /// Scales the target.
+    pub target: Normaliser,
+    /// Scales the condition.
+    pub condition: Normaliser,
+    /// Whether targets are one-hot labels.
+    pub target_is_label: bool,
+    /// Whether conditions are one-hot labels.
+    pub condition_is_label: bool,
+}
+
+/// The part of [`Units`] that is no tensor, as it is saved.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    shapes: Shapes,
+    target_is_label: bool,
+    condition_is_label: bool,
+}
+
+impl Units {
+    /// Fitted on the training rows. `classes` is the number of labels of y, if it holds labels.
+    pub(super) fn fit(train: &Set, experiment: &Experiment, classes: Option<i64>) -> Self {
+        let regression = experiment.task == Some(Task::Regression);
+        let is_label = classes.is_some();
+        let (kind, device) = (train.target.kind(), train.target.device());
+        let fit = |values: Option<&Tensor>, is_label: bool| match values {
+            Some(v) if experiment.data.common().standardise && !is_label => Normaliser::fit(v),
+            _ => Normaliser::identity(kind, device),
+        };
+        let (target_is_label, condition_is_label) =
+            (is_label && regression, is_label && !regression && train.condition.is_some());
+        let row = |t: &Tensor| t.size()[1..].to_vec();
+        Self {
+            shapes: Shapes {
+                target: row(&train.target),
+                condition: train.condition.as_ref().map(row),
+            },
+            target: fit(Some(&train.target), target_is_label),
+            condition: fit(train.condition.as_ref(), condition_is_label),
+            target_is_label,
+            condition_is_label,
+        }
+    }
+
+    /// Rows in the data's own units, normalised.
+    pub(super) fn apply(&self, rows: Set) -> Set {
+        Set {
+            target: self.target.apply(&rows.target).contiguous(),
+            condition: rows.condition.map(|c| self.condition.apply(&c).contiguous()),
+        }
+    }
+
+    /// Rows of a further table, normalised, on the model's device.
+    pub fn rows(&self, table: &Table, experiment: &Experiment) -> Result<Set> {
+        let label = if self.target_is_label {
+            Some(&self.shapes.target)
+        } else {
+            self.shapes.condition.as_ref().filter(|_| self.condition_is_label)
+        };
+        let classes = label.and_then(|shape| shape.first().copied());
+        let (kind, device) = (self.target.mean.kind(), self.target.mean.device());
+        let rows = bind(table, experiment, classes, kind, device)?;
+        let same = |what: &str, rows: Option<&Tensor>, shape: Option<&Vec<i64>>| match (rows, shape)
+        {
+            (Some(rows), Some(shape)) if rows.size()[1..] != shape[..] => {
+                let (found, shape) = (shape_text(&rows.size()[1..]), shape_text(shape));
+                let message = format!("the {what}s have shape {found}, the model's have {shape}");
+                Err(Error::config("data", message))
+            }
+            _ => Ok(()),
+        };
+        same("target", Some(&rows.target), Some(&self.shapes.target))?;
+        same("condition", rows.condition.as_ref(), self.shapes.condition.as_ref())?;
+        Ok(self.apply(rows))
+    }
+
+    /// Its tensors by name, and the rest as text.
+    pub fn to_parts(&self) -> Result<(Vec<(String, Tensor)>, String)> {
+        let mut tensors = Vec::new();
+        for (side, normaliser) in [("target", &self.target), ("condition", &self.condition)] {
+            tensors.push((format!("units.{side}.mean"), normaliser.mean.shallow_clone()));
+            tensors.push((format!("units.{side}.deviation"), normaliser.deviation.shallow_clone()));
+        }
+        let header = Header {
+            shapes: self.shapes.clone(),
+            target_is_label: self.target_is_label,
+            condition_is_label: self.condition_is_label,
+        };
+        let text = serde_json::to_string(&header).map_err(|e| Error::runtime(e.to_string()))?;
+        Ok((tensors, text))
+    }
+
+    /// From what [`to_parts`](Self::to_parts) gave, on `device`; `find` gives a tensor by its name.
+    pub fn from_parts(
+        find: impl Fn(&str) -> Result<Tensor>,
+        text: &str,
+        device: Device,
+    ) -> Result<Self> {
+        let header: Header = serde_json::from_str(text)
+            .map_err(|e| Error::runtime(format!("the units of the data cannot be read: {e}")))?;
+        let normaliser = |side: &str| -> Result<Normaliser> {
+            Ok(Normaliser {
+                mean: find(&format!("units.{side}.mean"))?.to_device(device),
+                deviation: find(&format!("units.{side}.deviation"))?.to_device(device),
+            })
+        };
+        Ok(Self {
+            shapes: header.shapes,
+            target: normaliser("target")?,
+            condition: normaliser("condition")?,
+            target_is_label: header.target_is_label,
+            condition_is_label: header.condition_is_label,
+        })
+    }
+}
+
+/// Rows of a table as the task binds them: labels one-hot over `classes`, all finite, on the device.
+pub(super) fn bind(
+    table: &Table,
+    experiment: &Experiment,
+    classes: Option<i64>,
+    kind: Kind,
+    device: Device,
+) -> Result<Set> {
+    rows_of(table)?;
+    let numbers = |t: &Tensor, name: &str| -> Result<Tensor> {
+        let t = match classes {
+            Some(classes) if t.kind() == Kind::Int64 && t.dim() == 1 => one_hot(t, classes)?,
+            _ => t.shallow_clone(),
+        };
+        let t = t.to_kind(kind).to_device(device);
+        let t = if t.dim() == 1 { t.unsqueeze(1) } else { t };
+        let bad = t.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
+        if bad > 0 {
+            return Err(Error::config(
+                "data",
+                format!("{name} holds {bad} values that are NaN or infinite"),
+            )
+            .help("remove or fill them first"));
+        }
+        Ok(t)
+    };
+    let get = |t: &Option<Tensor>, name: &str| -> Result<Tensor> {
+        let t = t.as_ref().ok_or_else(|| {
+            let without =
+                Error::config("data", format!("the data have no {name}, which the task needs"));
+            match (experiment.task, name) {
+                (Some(Task::Generation), "y") => {
+                    without.help("generate without it: `unconditional: true`, or --unconditional")
+                }
+                _ => without,
+            }
+        })?;
+        numbers(t, name)
+    };
+    let (target, condition) = match (experiment.task, experiment.unconditional) {
+        (Some(Task::Regression), true) => {
+            return Err(Error::config(
+                "unconditional",
+                "regression has a condition; only generation can go without",
+            ));
+        }
+        (Some(Task::Regression), false) => (get(&table.y, "y")?, Some(get(&table.x, "x")?)),
+        (_, true) => (get(&table.x, "x")?, None),
+        (_, false) => (get(&table.x, "x")?, Some(get(&table.y, "y")?)),
+    };
+    Ok(Set { target, condition })
+}
+
+/// Number of rows of a table.
+pub(super) fn rows_of(table: &Table) -> Result<i64> {
+    let count = |t: &Option<Tensor>| t.as_ref().map(|t| t.size().first().copied().unwrap_or(0));
+    match (count(&table.x), count(&table.y)) {
+        (Some(x), Some(y)) if x != y => {
+            Err(Error::config("data", format!("x has {x} rows, y has {y}")))
+        }
+        (Some(n), _) | (None, Some(n)) => Ok(n),
+        (None, None) => Err(Error::config("data", "the source yields neither x nor y")),
+    }
+}
+
+/// Labels `[n]` as rows `[n, classes]`.
+pub fn one_hot(labels: &Tensor, classes: i64) -> Result<Tensor> {
+    if labels.numel() > 0 {
+        let (low, high) = (labels.min().int64_value(&[]), labels.max().int64_value(&[]));
+        let bad = if low < 0 { low } else { high };
+        if low < 0 || high >= classes {
+            let message = format!("label {bad} is not one of 0 to {}", classes - 1);
+            return Err(Error::config("", message));
+        }
+    }
+    Ok(labels.one_hot(classes))
+}

@@ -1,0 +1,281 @@
+//! A trained model in the data's own units: everything that predicting and generating need, and nothing
+//! of the training data.
+
+use crate::component::{Condition, Observer, Pass, shape_text};
+use crate::config::{Experiment, Precision};
+use crate::data::Units;
+use crate::device;
+use crate::error::{Error, Result};
+use crate::io::{safetensors, to_array, to_tensor};
+use crate::model::Model;
+use crate::registry::guard_engine;
+use crate::rng::{Purpose, seed_torch};
+use crate::sample::{Plan, Sampled, noise, sample};
+use crate::train::Parameters;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// A model with its parameters, their running mean, and the units of the data.
+#[derive(Debug)]
+pub struct Trained {
+    pub(crate) experiment: Experiment,
+    units: Units,
+    pub(crate) model: Model,
+    pub(crate) parameters: Parameters,
+    pub(crate) ema: Option<Tensor>,
+}
+
+/// What several draws of one prediction say, in the data's own units (probabilities for labels).
+#[derive(Debug)]
+pub struct Prediction {
+    /// `[n, …target_shape]`, float64.
+    pub mean: Tensor,
+    /// Likewise; 0 for a single draw.
+    pub deviation: Tensor,
+}
+
+/// Kind and device of an experiment's tensors.
+pub(crate) fn options(experiment: &Experiment) -> Result<(Kind, Device)> {
+    let kind = match experiment.training.precision {
+        Precision::Float32 => Kind::Float,
+        Precision::Float64 => Kind::Double,
+    };
+    Ok((kind, device::choose(&experiment.device)?))
+}
+
+impl Trained {
+    /// The experiment's model with its initial parameters.
+    pub(crate) fn untrained(mut experiment: Experiment, units: Units) -> Result<Self> {
+        experiment.check()?;
+        let (_, device) = options(&experiment)?;
+        seed_torch(experiment.seed(), Purpose::Init, 0);
+        let model = Model::build(&mut experiment, &units.shapes, device)?;
+        let parameters = Parameters::new(&model.vars)?;
+        experiment.threads = Some(device::set_threads(
+            experiment.threads,
+            parameters.count(),
+            experiment.training.batch_size,
+        ));
+        // What cannot sample is said before the training, not after it.
+        experiment.sampling.solver.build(&()).map_err(|e| e.under("sampling.solver"))?;
+        let ema = experiment.training.ema.map(|_| parameters.flat.copy());
+        Ok(Self { experiment, units, model, parameters, ema })
+    }
+
+    /// The experiment's model with the parameters of a weights file.
+    pub fn load(experiment: Experiment, path: &Path) -> Result<Self> {
+        let file = safetensors::read_safetensors(path)?;
+        let tensors = file.arrays.iter().map(|a| Ok((a.name.as_str(), to_tensor(a)?)));
+        let tensors: HashMap<&str, Tensor> = tensors.collect::<Result<_>>()?;
+        let find = |name: &str| -> Result<Tensor> {
+            let found = tensors.get(name).map(Tensor::shallow_clone);
+            found.ok_or_else(|| Error::data(path, format!("has no `{name}`")))
+        };
+        let text = file.metadata.get("units");
+        let text = text.ok_or_else(|| Error::data(path, "is no weights file of a run"))?;
+        guard_engine(|| {
+            let (kind, device) = options(&experiment)?;
+            let as_asked = |name: &str| Ok(find(name)?.to_kind(kind));
+            let trained = Self::untrained(experiment, Units::from_parts(as_asked, text, device)?)?;
+            let fill = |flat: &Tensor, prefix: &str| -> Result<()> {
+                for (name, mut piece) in trained.parameters.named(flat) {
+                    let name = format!("{prefix}{name}");
+                    let saved = find(&name)?;
+                    if saved.size() != piece.size() {
+                        let (has, wants) = (saved.size(), piece.size());
+                        let message = format!("`{name}` has shape {has:?}, the model's {wants:?}");
+                        return Err(Error::data(path, message));
+                    }
+                    tch::no_grad(|| piece.copy_(&saved));
+                }
+                Ok(())
+            };
+            fill(&trained.parameters.flat, "")?;
+            if let Some(ema) = &trained.ema {
+                fill(ema, "ema.")?;
+            }
+            Ok(trained)
+        })
+    }
+
+    /// Saves parameters and running mean (`ema.` in front) by name, the units of the data, and the
+    /// experiment as text, whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut tensors = self.parameters.named(&self.parameters.flat);
+        if let Some(ema) = &self.ema {
+            let named = self.parameters.named(ema);
+            tensors.extend(named.into_iter().map(|(name, t)| (format!("ema.{name}"), t)));
+        }
+        let (units, text) = self.units.to_parts()?;
+        tensors.extend(units);
+        let arrays = tensors.iter().map(|(name, tensor)| to_array(name, tensor));
+        let metadata = BTreeMap::from([
+            ("config".to_owned(), self.experiment.to_yaml()?),
+            ("units".to_owned(), text),
+        ]);
+        safetensors::write_safetensors(path, &arrays.collect::<Result<Vec<_>>>()?, &metadata)
+    }
+
+    /// The experiment with every null resolved.
+    pub fn experiment(&self) -> &Experiment {
+        &self.experiment
+    }
+
+    /// The units of the data.
+    pub fn units(&self) -> &Units {
+        &self.units
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Number of learned parameters.
+    pub fn parameter_count(&self) -> i64 {
+        self.parameters.count()
+    }
+
+    /// Where it runs.
+    pub fn device(&self) -> Device {
+        self.model.vars.device()
+    }
+
+    /// How the experiment samples.
+    pub fn plan(&self) -> Plan {
+        let sampling = &self.experiment.sampling;
+        let clock = sampling.grid.unwrap_or(crate::path::Clock::Time);
+        Plan { steps: sampling.steps, clock, final_denoise: sampling.final_denoise }
+    }
+
+    /// Runs `f` with the parameters that sample: their running mean where the experiment says so.
+    pub(crate) fn sampling<T>(&mut self, f: impl FnOnce(&Model, &Units) -> Result<T>) -> Result<T> {
+        let (model, units) = (&self.model, &self.units);
+        match self.ema.as_ref().filter(|_| self.experiment.sampling.use_ema) {
+            Some(ema) => self.parameters.with(ema, || guard_engine(|| f(model, units))),
+            None => guard_engine(|| f(model, units)),
+        }
+    }
+
+    /// z_0 `[n, …z_shape]`: drawn for (seed, number of the draw) as the experiment says, or zeros without
+    /// a seed.
+    pub fn z0(&self, n: i64, seed: Option<(u64, u64)>) -> Tensor {
+        let shape = self.model.latent_shape();
+        let options = (self.model.vars.kind(), self.device());
+        match seed {
+            Some(at) => noise::draw(self.experiment.sampling.noise, n, shape, at, options),
+            None => {
+                let full: Vec<i64> = std::iter::once(n).chain(shape.iter().copied()).collect();
+                Tensor::zeros(full.as_slice(), options)
+            }
+        }
+    }
+
+    /// Latents drawn from z_0 `[n, …z_shape]` under normalised conditions. `seen` sees every state of the
+    /// way there: give a [`Trajectory`](crate::sample::Trajectory) to keep them.
+    pub fn sample_latents(
+        &mut self,
+        z0: &Tensor,
+        condition: Option<&Condition>,
+        plan: Plan,
+        seen: &mut dyn Observer,
+    ) -> Result<Sampled> {
+        let solver = self.experiment.sampling.solver.build(&())?;
+        self.sampling(|model, _| sample(model, &*solver, plan, z0, condition, seen))
+    }
+
+    /// Targets in the data's own units (probabilities for logits), `[n, …target_shape]`, for latents.
+    pub fn present(&mut self, z: &Tensor) -> Result<Tensor> {
+        self.sampling(|model, units| {
+            tch::no_grad(|| Ok(units.target.undo(&model.present(&model.decode(z, Pass::EVAL)?))))
+        })
+    }
+
+    /// Conditions as the model takes them, for rows in the data's own units or one without the batch axis;
+    /// and whether it was one.
+    pub fn condition(&self, rows: &Tensor) -> Result<(Condition, bool)> {
+        let shape = self.units.shapes.condition.as_ref();
+        let shape =
+            shape.ok_or_else(|| Error::config("unconditional", "this model takes no condition"))?;
+        let rows = rows.to_kind(self.model.vars.kind()).to_device(self.device());
+        let single = rows.size() == *shape;
+        let rows = if single { rows.unsqueeze(0) } else { rows };
+        if rows.size().get(1..) != Some(shape.as_slice()) {
+            let (wanted, given) =
+                (shape_text(shape), shape_text(rows.size().get(1..).unwrap_or_default()));
+            let message =
+                format!("a condition of this model has shape {wanted}, but these have {given}");
+            return Err(Error::config("", message));
+        }
+        Ok((Condition { value: self.units.condition.apply(&rows), present: None }, single))
+    }
+
+    /// Predictions or samples under `conditions` (`[n, …condition_shape]` in the data's own units, or one
+    /// without the batch axis): from z_0 = 0 without a seed, from N(0, I) with one.
+    pub fn generate(
+        &mut self,
+        conditions: &Tensor,
+        steps: Option<usize>,
+        seed: Option<u64>,
+    ) -> Result<Tensor> {
+        self.generate_nth(conditions, steps, seed.map(|seed| (seed, 0)))
+    }
+
+    fn generate_nth(
+        &mut self,
+        conditions: &Tensor,
+        steps: Option<usize>,
+        seed: Option<(u64, u64)>,
+    ) -> Result<Tensor> {
+        let (condition, single) = self.condition(conditions)?;
+        let z0 = self.z0(condition.value.size()[0], seed);
+        let plan = Plan { steps: steps.unwrap_or(self.experiment.sampling.steps), ..self.plan() };
+        let z = self.sample_latents(&z0, Some(&condition), plan, &mut ())?.z;
+        let out = self.present(&z)?;
+        Ok(if single { out.squeeze_dim(0) } else { out })
+    }
+
+    /// Mean and standard deviation of `draws` predictions under `conditions`, as [`generate`](Self::generate)
+    /// makes them: each from its own z_0 ~ N(0, I), the first that of `seed`; all from z_0 = 0 without one.
+    pub fn predict(
+        &mut self,
+        conditions: &Tensor,
+        seed: Option<u64>,
+        draws: u64,
+    ) -> Result<Prediction> {
+        let mean = self.generate(conditions, None, seed)?;
+        let (mut mean, mut squares) =
+            (mean.to_kind(Kind::Double), mean.zeros_like().to_kind(Kind::Double));
+        let draws = if seed.is_some() { draws.max(1) } else { 1 };
+        for draw in 1..draws {
+            let seed = seed.map(|seed| (seed, draw));
+            let new = self.generate_nth(conditions, None, seed)?.to_kind(Kind::Double);
+            // Welford's update: no difference of large sums.
+            let step = &new - &mean;
+            mean += &step / (draw + 1) as f64;
+            squares += step * (new - &mean);
+        }
+        let deviation = (squares / (draws.max(2) - 1) as f64).sqrt();
+        Ok(Prediction { mean, deviation })
+    }
+
+    /// Unconditional samples `[…batch_shape, …target_shape]`.
+    pub fn sample(
+        &mut self,
+        batch_shape: &[i64],
+        steps: Option<usize>,
+        seed: u64,
+    ) -> Result<Tensor> {
+        if self.units.shapes.condition.is_some() {
+            let message = "this model needs conditions; use `generate`";
+            return Err(Error::config("unconditional", message));
+        }
+        let z0 = self.z0(batch_shape.iter().product(), Some((seed, 0)));
+        let plan = Plan { steps: steps.unwrap_or(self.experiment.sampling.steps), ..self.plan() };
+        let z = self.sample_latents(&z0, None, plan, &mut ())?.z;
+        let out = self.present(&z)?;
+        let shape: Vec<i64> = batch_shape.iter().chain(&out.size()[1..]).copied().collect();
+        Ok(out.view(shape.as_slice()))
+    }
+}
