@@ -95,6 +95,12 @@ impl Layers {
         Ok(())
     }
 
+    /// Adds YAML. A relative [`FilePath`](super::FilePath) in it is read from the current folder.
+    pub fn add_text(&mut self, text: &str, place: &str) -> Result<()> {
+        self.add(place, parse(text, Path::new(place))?, Path::new(""));
+        Ok(())
+    }
+
     /// Sets one key, `crn.network.hidden_dims`, as a layer of its own. `place` says who did, as `--set`.
     /// A relative [`FilePath`](super::FilePath) in it is read from the current folder.
     pub fn set(&mut self, key: &str, value: Value, place: &str) -> Result<()> {
@@ -219,6 +225,19 @@ fn dig<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
 }
 
 impl Experiment {
+    /// An experiment from YAML over the defaults, for programs that have no file.
+    ///
+    /// ```no_run
+    /// # fn main() -> triflow::Result<()> {
+    /// let experiment = triflow::Experiment::from_yaml("{ objective: ct, training: { epochs: 5 } }")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn from_yaml(text: &str) -> Result<Self> {
+        let mut layers = Layers::new()?;
+        layers.add_text(text, "YAML")?;
+        layers.finish()
+    }
+
     /// The same experiment with every relative [`FilePath`](super::FilePath) made absolute, read from
     /// `folder`. What comes from [`Layers`] has none.
     pub fn with_paths_from(&self, folder: &Path) -> Result<Self> {

@@ -1,0 +1,107 @@
+//! triflow as a library, on tensors in memory: train, predict with error bars, generate under
+//! conditions, sample without, and follow samples on their way from noise to data.
+//!
+//!     cargo run --release --example library
+
+use triflow::component::{Splits, Table};
+use triflow::prelude::*;
+use triflow::sample::Trajectory;
+use triflow::tch::{Device, Kind};
+use triflow::train::{Control, Event};
+use triflow::{Experiment, Trained, Trainer};
+
+const STEPS: usize = 20;
+
+/// x uniform on [−1, 1], y = x² with noise of deviation 0.1.
+fn parabola(n: i64) -> Table {
+    let x = Tensor::rand([n, 1], (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
+    let y = x.square() + Tensor::randn_like(&x) * 0.1;
+    Table { x: Some(x), y: Some(y) }
+}
+
+/// Trains an experiment on 4,000 rows of the parabola, with 1,000 for validation.
+fn fit(yaml: &str) -> Result<Trained> {
+    triflow::tch::manual_seed(1);
+    let data = Splits { train: parabola(4000), val: Some(parabola(1000)), test: None };
+    let mut trainer = Trainer::with_tables(Experiment::from_yaml(yaml)?, data)?;
+    trainer.fit(&mut |_, event| {
+        if let Event::Epoch(epoch) = event
+            && epoch.epoch % 10 == 0
+            && let (Some(Some(train)), Some(Some(val))) = (epoch.train.first(), epoch.val.first())
+        {
+            println!("  epoch {:2}: loss {train:.4}, validation {val:.4}", epoch.epoch);
+        }
+        Ok(Control::Continue)
+    })?;
+    Ok(trainer.into_trained())
+}
+
+/// Mean and deviation of all values.
+fn moments(values: &Tensor) -> (f64, f64) {
+    let mean = values.mean(Kind::Double).double_value(&[]);
+    (mean, values.to_kind(Kind::Double).std(true).double_value(&[]))
+}
+
+fn main() -> Result<()> {
+    triflow_plugins::link();
+    let training =
+        "training: { epochs: 30, ema: 0.99, optimizer: { type: adam, learning_rate: 0.005 } }";
+
+    println!("regression, x → y");
+    let mut model = fit(&format!("{{ task: regression, {training} }}"))?;
+    let x = Tensor::from_slice(&[-1.0f32, -0.5, 0.0, 0.5, 1.0]).view([5, 1]);
+    // From z_0 = 0: one answer a row. With a seed: what 200 draws say.
+    let point = model.predict(&x, None, 1)?.mean;
+    let drawn = model.predict(&x, Some(7), 200)?;
+    for i in 0..5 {
+        let at = |t: &Tensor| t.double_value(&[i, 0]);
+        let (x, y) = (at(&x), at(&point));
+        println!(
+            "  y({x:4.1}) = {y:.3}, drawn {:.3} ± {:.3}, truly {:.3} ± 0.100",
+            at(&drawn.mean),
+            at(&drawn.deviation),
+            x * x
+        );
+    }
+
+    println!("conditional generation, y → x, by target prediction");
+    let mut model = fit(&format!(
+        "{{ task: generation, objective: ct, noise_schedule: cosine, loss: {{ weighting: field }}, {training} }}"
+    ))?;
+    // One condition, without the batch axis, and a batch of the same.
+    let single = model.generate(&Tensor::from_slice(&[0.25f32]), Some(STEPS), Some(1))?;
+    let many = model.generate(
+        &Tensor::full([1000, 1], 0.25, (Kind::Float, Device::Cpu)),
+        None,
+        Some(1),
+    )?;
+    let left = many.lt(0.0).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+    println!(
+        "  x for y = 0.25: one is {:.2}; of 1,000 {:.0} % are negative, |x| = {:.2} ± {:.2}, truly 50 %, 0.46 ± 0.13",
+        single.double_value(&[0]),
+        100.0 * left,
+        moments(&many.abs()).0,
+        moments(&many.abs()).1
+    );
+
+    println!("unconditional generation of x, by noise prediction");
+    let mut model = fit(&format!(
+        "{{ task: generation, unconditional: true, objective: diffusion, noise_schedule: cosine, {training} }}"
+    ))?;
+    let samples = model.sample(&[10, 100], Some(STEPS), 3)?;
+    let (mean, deviation) = moments(&samples);
+    println!(
+        "  samples {:?}: {mean:.2} ± {deviation:.2}, truly 0.00 ± {:.2}",
+        samples.size(),
+        1.0 / 3f64.sqrt()
+    );
+
+    println!("their way from noise to data, in latent units");
+    let (z0, plan, mut seen) = (model.z0(1000, Some((3, 0))), model.plan(), Trajectory::default());
+    let end = model.sample_latents(&z0, None, plan, &mut seen)?;
+    for state in seen.states.iter().step_by(5) {
+        println!("  deviation {:.3}", moments(state).1);
+    }
+    println!("  {} network evaluations a sample", end.nfe);
+    Ok(())
+}
