@@ -1,8 +1,25 @@
-//! Lets every binary and test of this crate find LibTorch without `LD_LIBRARY_PATH`.
+//! Lets every binary and test of this crate find LibTorch without `LD_LIBRARY_PATH`, and tells the command
+//! the revision that it was built from.
+
+use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     if let Ok(lib) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
     }
+    if let Some(revision) = git(&["rev-parse", "HEAD"]) {
+        println!("cargo:rustc-env=TRIFLOW_GIT_REVISION={revision}");
+    }
+    // Written whenever the revision changes.
+    let log = git(&["rev-parse", "--path-format=absolute", "--git-path", "logs/HEAD"]);
+    if let Some(log) = log.filter(|log| std::path::Path::new(log).exists()) {
+        println!("cargo:rerun-if-changed={log}");
+    }
+}
+
+/// What git answers; none where there is no git or no repository.
+fn git(args: &[&str]) -> Option<String> {
+    let done = Command::new("git").args(args).output().ok().filter(|done| done.status.success())?;
+    Some(String::from_utf8(done.stdout).ok()?.trim().to_owned())
 }

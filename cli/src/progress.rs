@@ -107,6 +107,14 @@ impl Watch for Progress {
         STOP.load(Ordering::SeqCst)
     }
 
+    fn program(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": env!("CARGO_BIN_NAME"),
+            "version": env!("CARGO_PKG_VERSION"),
+            "git_revision": option_env!("TRIFLOW_GIT_REVISION"),
+        })
+    }
+
     fn note(&mut self, text: &str) {
         if let Some(bar) = self.bar.take() {
             bar.finish();

@@ -91,12 +91,12 @@ impl Weights {
         let (mut mean_flow, mut mean_data) = (0.0, 0.0);
         for (from, to) in [(start, kink), (kink, end)] {
             let (nodes, weights) = gauss_legendre(from, to);
-            let gamma = Tensor::from_slice(&nodes);
+            let gamma = Tensor::from_slice(&nodes).to_device(path.device);
             let t = path.time_of(&gamma)?;
             let point =
                 PathPoint::variance_preserving(&t, gamma.shallow_clone(), gamma.ones_like());
             let reading = Reading::new(objective, &point)?;
-            let weights = Tensor::from_slice(&weights);
+            let weights = Tensor::from_slice(&weights).to_device(path.device);
             mean_flow += plain.flow(&reading).dot(&weights).double_value(&[]);
             mean_data += plain.data(&point).dot(&weights).double_value(&[]);
         }

@@ -78,7 +78,7 @@ impl Model {
                 log::info!("the rectified path does not use the noise schedule");
                 Path::rectified()
             }
-            PathKind::VariancePreserving => Path::variance_preserving(schedule),
+            PathKind::VariancePreserving => Path::variance_preserving(schedule, device),
         };
         let decoder =
             experiment.decoder.build(&context("decoder", latent())).map_err(at("decoder"))?;

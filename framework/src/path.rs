@@ -4,7 +4,7 @@
 
 use crate::component::{NoiseSchedule, Objective};
 use crate::error::Result;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 /// Which path the noise takes to the data.
 #[derive(
@@ -142,6 +142,8 @@ pub struct Path {
     pub kind: PathKind,
     /// The schedule that shapes the variance-preserving path.
     pub schedule: Option<Box<dyn NoiseSchedule>>,
+    /// Where the schedule's variables lie.
+    pub device: Device,
 }
 
 impl std::fmt::Debug for Path {
@@ -153,12 +155,12 @@ impl std::fmt::Debug for Path {
 impl Path {
     /// The rectified path.
     pub fn rectified() -> Self {
-        Self { kind: PathKind::Rectified, schedule: None }
+        Self { kind: PathKind::Rectified, schedule: None, device: Device::Cpu }
     }
 
-    /// The variance-preserving path of a schedule.
-    pub fn variance_preserving(schedule: Box<dyn NoiseSchedule>) -> Self {
-        Self { kind: PathKind::VariancePreserving, schedule: Some(schedule) }
+    /// The variance-preserving path of a schedule whose variables lie on `device`.
+    pub fn variance_preserving(schedule: Box<dyn NoiseSchedule>, device: Device) -> Self {
+        Self { kind: PathKind::VariancePreserving, schedule: Some(schedule), device }
     }
 
     /// The path at times `t` (`[batch]`).
@@ -217,10 +219,7 @@ impl Path {
                 Ok((-end, end))
             }
             Some(s) => {
-                let ends = Tensor::from_slice(&[0.0, 1.0]);
-                let gamma = s
-                    .gamma(&ends)
-                    .or_else(|_| s.gamma(&ends.to_device(tch::Device::cuda_if_available())))?;
+                let gamma = s.gamma(&Tensor::from_slice(&[0.0, 1.0]).to_device(self.device))?;
                 Ok((gamma.double_value(&[0]), gamma.double_value(&[1])))
             }
         }

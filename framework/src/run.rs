@@ -25,6 +25,10 @@ pub trait Watch {
     }
     /// What is being done after training.
     fn note(&mut self, _text: &str) {}
+    /// What the manifest says of the program that runs: its name, version, revision.
+    fn program(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
 }
 
 impl Watch for () {}
@@ -275,7 +279,7 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
     }
     report::draw(model, data, &history, &run)?;
     // Last: its presence says that the run is finished.
-    run.write_json("manifest.json", &manifest(&trainer, seconds))?;
+    run.write_json("manifest.json", &manifest(&trainer, seconds, watch.program()))?;
     Ok(run)
 }
 
@@ -288,13 +292,14 @@ fn is_lowest(history: &History, term: LossTerm) -> bool {
     value(last).is_some_and(|last| before.iter().filter_map(value).all(|v| last < v))
 }
 
-fn manifest(trainer: &Trainer, seconds: f64) -> serde_json::Value {
+fn manifest(trainer: &Trainer, seconds: f64, program: serde_json::Value) -> serde_json::Value {
     let rows = trainer.data().train.len() as f64 * trainer.step() as f64
         / trainer.steps_per_epoch() as f64;
     json!({
         "triflow": env!("CARGO_PKG_VERSION"),
-        "git_revision": option_env!("TRIFLOW_GIT_REVISION"),
+        "program": program,
         "tch": "0.24.0",
+        "libtorch": "2.11.0",
         "device": format!("{:?}", trainer.trained().device()),
         "threads": trainer.experiment().threads,
         "parameters": trainer.trained().parameter_count(),

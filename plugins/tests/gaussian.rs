@@ -51,12 +51,12 @@ impl NoiseSchedule for Remembering {
 
 /// The path of a golden case.
 fn path(case: &Value) -> Path {
-    let Path { kind, schedule } = common::path(case);
+    let Path { kind, schedule, device } = common::path(case);
     let schedule = schedule.map(|schedule| {
         let times = RefCell::default();
         Box::new(Remembering { schedule, times }) as Box<dyn NoiseSchedule>
     });
-    Path { kind, schedule }
+    Path { kind, schedule, device }
 }
 
 /// The law N(m, s²I) of the data.

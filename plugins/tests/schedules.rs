@@ -7,14 +7,14 @@ use common::{assert_close, assert_within, golden, numbers, schedule, values};
 use serde_json::Value;
 use triflow::path::{Path, PathPoint};
 use triflow::prelude::*;
-use triflow::tch::Kind;
+use triflow::tch::{Device, Kind};
 
 fn check(set: &Value, t: &[f64], learnable: bool, kind: Kind, tolerances: [f64; 4]) {
     let name = set["schedule"].as_str().unwrap();
     let label = format!("{name} {} learnable={learnable} {kind:?}", set["params"]);
     let (_vs, schedule) = schedule(name, &set["params"], learnable, kind);
     let t = Tensor::from_slice(t).to_kind(kind);
-    let point: PathPoint = Path::variance_preserving(schedule).at(&t).unwrap();
+    let point: PathPoint = Path::variance_preserving(schedule, Device::Cpu).at(&t).unwrap();
     assert_close(
         &format!("{label} alpha_bar"),
         &point.alpha_bar(),
@@ -100,7 +100,7 @@ fn in_float32_every_schedule_stays_within_its_rounding() {
                     (Kind::Float, Kind::Float),
                     "{what}"
                 );
-                let point = Path::variance_preserving(schedule).at(&t).unwrap();
+                let point = Path::variance_preserving(schedule, Device::Cpu).at(&t).unwrap();
                 let check = |key: &str, ours: Tensor, tolerance: f64, floor: f64| {
                     let Some(expected) = set.get(key) else { return };
                     let what = format!("{what} {key}");

@@ -122,7 +122,7 @@ pub fn eval(kind: &str, name: &str, points: i64, set: &[String]) -> Result<()> {
     let schedule = layers.finish()?.noise_schedule.build(&context);
     let schedule = schedule.map_err(|e| layers.locate(e.under("noise_schedule")))?;
     let t = Tensor::linspace(0.0, 1.0, points, (Kind::Double, Device::Cpu));
-    let point = Path::variance_preserving(schedule).at(&t)?;
+    let point = Path::variance_preserving(schedule, Device::Cpu).at(&t)?;
     let columns = [t, point.alpha_bar(), point.gamma(), point.gamma_prime(), point.snr_prime()];
     let columns = columns
         .iter()

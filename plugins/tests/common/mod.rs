@@ -93,7 +93,10 @@ pub fn schedule(
 pub fn path(case: &Value) -> Path {
     match case["schedule"].as_str().unwrap() {
         "rectified" => Path::rectified(),
-        name => Path::variance_preserving(schedule(name, &case["params"], false, Kind::Double).1),
+        name => Path::variance_preserving(
+            schedule(name, &case["params"], false, Kind::Double).1,
+            Device::Cpu,
+        ),
     }
 }
 
