@@ -8,6 +8,7 @@
 mod command;
 mod data;
 mod errors;
+mod readme;
 mod rerun;
 mod resume;
 mod schema;

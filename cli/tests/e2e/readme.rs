@@ -1,0 +1,185 @@
+//! The documents say what is so: what they show of the code is the code, and what they name exists.
+
+use crate::command::Folder;
+use clap::Parser as _;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+const DOCUMENTS: [&str; 4] =
+    ["README.md", "CONTRIBUTING.md", "docs/math.md", "examples/two_moons/README.md"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(name: &str) -> String {
+    let path = root().join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The place and text of what stands between the marks `begin` and `end`.
+fn between<'t>(text: &'t str, begin: &str, end: &str) -> (std::ops::Range<usize>, &'t str) {
+    let from = text.find(begin).unwrap_or_else(|| panic!("no `{begin}`")) + begin.len();
+    let to = from + text[from..].find(end).unwrap_or_else(|| panic!("no `{end}`"));
+    (from..to, &text[from..to])
+}
+
+fn section<'t>(text: &'t str, name: &str) -> (std::ops::Range<usize>, &'t str) {
+    between(text, &format!("<!-- {name}: begin -->\n"), &format!("<!-- {name}: end -->"))
+}
+
+/// One row a component, from the registry.
+fn component_table() -> String {
+    let list = Folder::new().succeeds(&["list", "--format", "json"]);
+    let list: Vec<Value> = serde_json::from_str(&list).unwrap();
+    assert!(!list.is_empty());
+    let mut table =
+        "| kind | name | also called | what it is |\n| --- | --- | --- | --- |\n".to_owned();
+    for entry in list {
+        let text = |key: &str| entry[key].as_str().unwrap().replace('|', "\\|");
+        let aliases: Vec<_> = entry["aliases"].as_array().unwrap().iter().collect();
+        let aliases: Vec<_> =
+            aliases.iter().map(|a| format!("`{}`", a.as_str().unwrap())).collect();
+        let (kind, name, aliases) = (text("kind"), text("name"), aliases.join(", "));
+        table += &format!("| {kind} | `{name}` | {aliases} | {} |\n", text("summary"));
+    }
+    table
+}
+
+/// The part of the example that the README shows.
+fn example_component() -> String {
+    let example = read("examples/own_schedule.rs");
+    let (_, part) = between(&example, "// readme: begin\n", "// readme: end");
+    format!("```rust\n{part}```\n")
+}
+
+#[test]
+fn readme_shows_the_registry_and_the_example_as_they_are() {
+    let mut readme = read("README.md");
+    for (name, expected) in
+        [("components", component_table()), ("own_schedule", example_component())]
+    {
+        let (place, shown) = section(&readme, name);
+        if shown == expected {
+            continue;
+        }
+        assert!(
+            std::env::var_os("TRIFLOW_BLESS").is_some(),
+            "README.md, section `{name}`, is not what the code says: run `make readme`"
+        );
+        readme.replace_range(place, &expected);
+        std::fs::write(root().join("README.md"), &readme).unwrap();
+    }
+}
+
+/// Commands in the fenced blocks of `text` that start with `program`, a line each.
+fn commands(text: &str, program: &str) -> Vec<String> {
+    let (mut fenced, mut all) = (false, Vec::new());
+    for line in text.replace("\\\n", " ").lines() {
+        fenced ^= line.trim_start().starts_with("```");
+        let command = line.strip_prefix("$ ").unwrap_or(line);
+        if fenced && command.starts_with(&format!("{program} ")) {
+            all.push(command.to_owned());
+        }
+    }
+    all
+}
+
+/// The command's own parser, which would take half a second a command if it were started each time.
+#[allow(dead_code, reason = "only the parser is used here")]
+#[path = "../../src/args.rs"]
+mod args;
+
+/// Whether the command line means something, without doing it.
+fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
+    let words = std::iter::once("triflow").chain(words).map(str::to_owned);
+    let parsed = args::Cli::try_parse_from(args::normalise(words));
+    parsed.map(|_| ()).map_err(|e| e.to_string())
+}
+
+#[test]
+fn every_command_that_a_document_shows_is_understood() {
+    let folder = Folder::new();
+    // The shell reads quotes, comments and redirections.
+    let words = "triflow() { printf '%s\\n' \"$@\" >&2; }\n";
+    let mut count = 0;
+    for document in DOCUMENTS {
+        for command in commands(&read(document), "triflow") {
+            let done = std::process::Command::new("sh")
+                .args(["-c", &format!("{words}{command}")])
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            let words = String::from_utf8(done.stderr).unwrap();
+            parse(words.lines()).unwrap_or_else(|e| panic!("{document}: {command}\n{e}"));
+            count += 1;
+        }
+    }
+    assert!(count > 20, "only {count} commands found");
+}
+
+#[test]
+fn every_make_target_that_a_document_shows_exists() {
+    let makefile = read("Makefile");
+    for document in DOCUMENTS {
+        let text = read(document);
+        let inline = text.match_indices("`make ").map(|(i, _)| &text[i + 1..]);
+        let fenced = commands(&text, "make");
+        for command in inline.chain(fenced.iter().map(String::as_str)) {
+            let end = |c: char| !(c.is_ascii_lowercase() || c == '-');
+            let target = command["make ".len()..].split(end).next().unwrap();
+            assert!(makefile.contains(&format!("\n{target}:")), "{document}: make {target}");
+        }
+    }
+}
+
+#[test]
+fn every_file_that_a_document_names_exists() {
+    for document in DOCUMENTS {
+        let text = read(document);
+        for (i, _) in text.match_indices("configs/") {
+            let end = |c: char| !(c.is_ascii_alphanumeric() || "_./-".contains(c));
+            let name = text[i..].split(end).next().unwrap().trim_end_matches('.');
+            assert!(root().join(name).exists(), "{document}: {name}");
+        }
+        for (i, _) in text.match_indices("](") {
+            let target = text[i + 2..].split(')').next().unwrap();
+            let target = target.split('#').next().unwrap();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            let folder = root().join(document);
+            assert!(folder.parent().unwrap().join(target).exists(), "{document}: {target}");
+        }
+    }
+}
+
+/// The texts in backticks of a table's cell.
+fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_option_of_the_map_is_taken_and_every_key_exists() {
+    let readme = read("README.md");
+    let (_, map) = section(&readme, "options");
+    let file = root().join("configs/two_moons.yaml");
+    let experiment = Folder::new().succeeds(&["validate", file.to_str().unwrap()]);
+    let experiment: serde_yaml::Value = serde_yaml::from_str(&experiment).unwrap();
+    let mut rows = 0;
+    for row in map.lines().skip(2) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
+        let [original, ours, key] = cells[..] else { panic!("not three cells: {row}") };
+        let flags = [original, ours].into_iter().flat_map(quoted);
+        for flag in flags.filter(|text| text.starts_with("--")) {
+            let words = std::iter::once("train-gen").chain(flag.split(' '));
+            parse(words).unwrap_or_else(|e| panic!("{row}\n{e}"));
+        }
+        for key in quoted(key) {
+            let found = key.split('.').try_fold(&experiment, |value, key| value.get(key));
+            assert!(found.is_some(), "no key {key}: {row}");
+        }
+        rows += 1;
+    }
+    assert!(rows > 25, "only {rows} rows found");
+}
