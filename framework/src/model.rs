@@ -74,10 +74,7 @@ impl Model {
                 )
                 .help("set `path: variance_preserving`, or leave the schedule fixed"));
             }
-            PathKind::Rectified => {
-                log::info!("the rectified path does not use the noise schedule");
-                Path::rectified()
-            }
+            PathKind::Rectified => Path::rectified(),
             PathKind::VariancePreserving => Path::variance_preserving(schedule, device),
         };
         let decoder =

@@ -386,7 +386,9 @@ fn draw_trajectories(model: &mut Trained, data: &Data, run: &Run) -> Result<()> 
     let clock = model.plan().clock;
     let (times, real) = model.sampling(|model, _| {
         let field = ModelField::new(model, None, clock);
-        let times = seen.clock.iter().map(|s| field.time(*s)).collect::<Result<Vec<_>>>()?;
+        // An end that was found by bracketing is shown as 0 or 1.
+        let time = |s: &f64| Ok((field.time(*s)? * 1e9).round() / 1e9);
+        let times = seen.clock.iter().map(time).collect::<Result<Vec<_>>>()?;
         let real = tch::no_grad(|| model.encode(&rows.target, Pass::EVAL))?.mean;
         Ok((times, real))
     })?;

@@ -4,7 +4,10 @@
 use crate::config::{Every, Experiment, LossTerm};
 use crate::data::Data;
 use crate::error::{Error, Result};
+use crate::io::tfevents::EventWriter;
 use crate::io::write_atomically;
+use crate::loss::TERMS;
+use crate::path::PathKind;
 use crate::report::{self, Ask};
 use crate::train::{Control, Epoch, Event, History, State, Trainer};
 use crate::trained::{self, Trained};
@@ -198,6 +201,9 @@ const BEST: &str = "checkpoints/best.safetensors";
 /// `config.yaml` has absolute ones, so that it runs again from any folder.
 pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Result<Run> {
     let trainer = Trainer::new(experiment.with_paths_from(base)?, base)?;
+    if trainer.trained().model().path().kind == PathKind::Rectified {
+        log::info!("the rectified path does not use the noise schedule");
+    }
     let run = Run::create(trainer.experiment())?;
     run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
     finish(run, trainer, watch)
@@ -219,34 +225,21 @@ pub fn resume(path: &Path, watch: &mut dyn Watch) -> Result<Run> {
 
 fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> {
     let began = Instant::now();
-    let first_step = trainer.history().epochs.last().map_or(0, |e| e.step);
+    let first_step = trainer.step();
+    let next_epoch = trainer.history().epochs.last().map(|e| e.epoch as i64 + 1);
     watch.start(&trainer, &run);
     let checkpoint = trainer.experiment().checkpoint;
     let every = match checkpoint.every {
         Every::Steps(n) => n,
         Every::Epochs(n) => n * trainer.steps_per_epoch(),
     };
-    let mut events = crate::io::tfevents::EventWriter::create(
-        &run.path,
-        (first_step > 0).then_some(first_step as i64),
-    )?;
+    let mut events = EventWriter::create(&run.path, next_epoch)?;
     let done = trainer.fit(&mut |trainer, event| {
         watch.event(event);
         let stop = watch.stop();
         let at_epoch = matches!(event, Event::Epoch(_));
         if let Event::Epoch(epoch) = event {
-            for (set, values) in [("train", &epoch.train), ("val", &epoch.val)] {
-                for (term, value) in crate::loss::TERMS.iter().zip(values) {
-                    if let Some(value) = value {
-                        events.scalar(
-                            &format!("{term}/{set}"),
-                            epoch.epoch as i64,
-                            *value as f32,
-                        )?;
-                    }
-                }
-            }
-            events.flush()?;
+            record(&mut events, epoch)?;
             if checkpoint.keep_best.is_some_and(|term| is_lowest(trainer.history(), term)) {
                 run.save_best(trainer)?;
             }
@@ -261,7 +254,7 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
         }
         Ok(if stop && boundary { Control::Stop } else { Control::Continue })
     })?;
-    let seconds = began.elapsed().as_secs_f64();
+    let pace = Pace { steps: trainer.step() - first_step, seconds: began.elapsed().as_secs_f64() };
     run.write("history.csv", &trainer.history().to_csv())?;
     run.write_json("history.json", &trainer.history().to_json())?;
     if !done {
@@ -279,7 +272,7 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
     }
     report::draw(model, data, &history, &run)?;
     // Last: its presence says that the run is finished.
-    run.write_json("manifest.json", &manifest(&trainer, seconds, watch.program()))?;
+    run.write_json("manifest.json", &manifest(&trainer, &pace, watch.program()))?;
     Ok(run)
 }
 
@@ -292,9 +285,26 @@ fn is_lowest(history: &History, term: LossTerm) -> bool {
     value(last).is_some_and(|last| before.iter().filter_map(value).all(|v| last < v))
 }
 
-fn manifest(trainer: &Trainer, seconds: f64, program: serde_json::Value) -> serde_json::Value {
-    let rows = trainer.data().train.len() as f64 * trainer.step() as f64
-        / trainer.steps_per_epoch() as f64;
+/// Writes the loss terms of an epoch for TensorBoard.
+fn record(events: &mut EventWriter, epoch: &Epoch) -> Result<()> {
+    for (set, values) in [("train", &epoch.train), ("val", &epoch.val)] {
+        for (term, value) in TERMS.iter().zip(values) {
+            if let Some(value) = value {
+                events.scalar(&format!("{term}/{set}"), epoch.epoch as i64, *value as f32)?;
+            }
+        }
+    }
+    events.flush()
+}
+
+/// What this process did of the training.
+struct Pace {
+    steps: u64,
+    seconds: f64,
+}
+
+fn manifest(trainer: &Trainer, pace: &Pace, program: serde_json::Value) -> serde_json::Value {
+    let rows = trainer.data().train.len() as f64 / trainer.steps_per_epoch() as f64;
     json!({
         "triflow": env!("CARGO_PKG_VERSION"),
         "program": program,
@@ -304,8 +314,10 @@ fn manifest(trainer: &Trainer, seconds: f64, program: serde_json::Value) -> serd
         "threads": trainer.experiment().threads,
         "parameters": trainer.trained().parameter_count(),
         "finished": chrono::Local::now().to_rfc3339(),
-        "training_seconds": seconds,
-        "examples_per_second": rows / seconds,
+        "steps": trainer.step(),
+        "steps_before_resuming": trainer.step() - pace.steps,
+        "training_seconds": pace.seconds,
+        "examples_per_second": rows * pace.steps as f64 / pace.seconds,
         "command": std::env::args().collect::<Vec<_>>(),
     })
 }

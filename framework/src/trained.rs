@@ -2,7 +2,7 @@
 //! of the training data.
 
 use crate::component::{Condition, Observer, Pass, shape_text};
-use crate::config::{Experiment, Precision};
+use crate::config::{Experiment, Precision, Task};
 use crate::data::Units;
 use crate::device;
 use crate::error::{Error, Result};
@@ -51,6 +51,12 @@ impl Trained {
         let (_, device) = options(&experiment)?;
         seed_torch(experiment.seed(), Purpose::Init, 0);
         let model = Model::build(&mut experiment, &units.shapes, device)?;
+        let (x, y) = match experiment.task {
+            Some(Task::Regression) => (units.shapes.condition.as_ref(), Some(&units.shapes.target)),
+            _ => (Some(&units.shapes.target), units.shapes.condition.as_ref()),
+        };
+        experiment.input_shape = x.cloned();
+        experiment.output_shape = y.cloned();
         let parameters = Parameters::new(&model.vars)?;
         experiment.threads = Some(device::set_threads(
             experiment.threads,

@@ -65,6 +65,11 @@ pub fn array(name: &str, tensor: &Tensor) -> Result<NamedArray> {
     }
 }
 
+/// The float64 of fewest digits that is read back as the same float32.
+fn shortest(value: f32) -> f64 {
+    format!("{value:?}").parse().unwrap_or(value.into())
+}
+
 fn write_table(path: &Path, table: &Table) -> Result<()> {
     let (mut names, mut columns) = (Vec::new(), Vec::new());
     for (part, values) in [("x", &table.x), ("y", &table.y)] {
@@ -88,7 +93,12 @@ fn write_table(path: &Path, table: &Table) -> Result<()> {
                 (false, 1) => part.to_owned(),
                 _ => format!("{part}{i}"),
             });
-            columns.push(Vec::<f64>::try_from(matrix.select(1, i).to_kind(Kind::Double))?);
+            let column = matrix.select(1, i);
+            columns.push(if column.kind() == Kind::Float {
+                Vec::<f32>::try_from(column)?.into_iter().map(shortest).collect()
+            } else {
+                Vec::<f64>::try_from(column.to_kind(Kind::Double))?
+            });
         }
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

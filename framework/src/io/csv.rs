@@ -109,13 +109,21 @@ pub fn write_csv(path: &Path, names: Option<&[&str]>, columns: &[&[f64]]) -> Res
             writer.write_record(names)?;
         }
         for i in 0..rows {
-            // the exponent form for very large and very small numbers
-            writer.write_record(columns.iter().map(|c| format!("{:?}", c[i])))?;
+            writer.write_record(columns.iter().map(|c| written(c[i])))?;
         }
         writer.flush()?;
         drop(writer);
         Ok(())
     })
+}
+
+/// Whole numbers as such; the exponent form for very large and very small numbers.
+fn written(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
+        format!("{value:.0}")
+    } else {
+        format!("{value:?}")
+    }
 }
 
 /// The line of the record that starts at a byte, after the blank lines there.
@@ -258,7 +266,7 @@ mod tests {
         assert_eq!(table.column("x, first"), Some(&x[..]));
         assert_eq!(table.column("y"), Some(&y[..]));
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("\"x, first\",y\n0.1,1.0\n-0.0,2.0\n1e300,3.0\n"), "{text}");
+        assert!(text.starts_with("\"x, first\",y\n0.1,1\n-0.0,2\n1e300,3\n"), "{text}");
         write_csv(&path, None, &[&x]).unwrap();
         assert_eq!(read_csv(&path, Header::Detect).unwrap().columns, [x]);
     }

@@ -1,8 +1,0 @@
-//! Lets every binary and test of this crate find LibTorch without `LD_LIBRARY_PATH`.
-
-fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    if let Ok(lib) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
-    }
-}
