@@ -23,4 +23,4 @@ pub use network::{Network, NetworkContext, NetworkInput, NetworkSpec};
 pub use noise_schedule::{NoiseSchedule, NoiseScheduleSpec};
 pub use objective::{Objective, ObjectiveSpec};
 pub use optimizer::{Optimizer, OptimizerSpec, OptimizerState};
-pub use solver::{Field, FixedSteps, Grid, Observer, Solution, Solver, SolverSpec};
+pub use solver::{Field, FixedSteps, Grid, Observer, Solution, Solver, SolverSpec, Step};

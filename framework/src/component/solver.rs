@@ -72,31 +72,43 @@ component_kind! {
     }
 }
 
-/// The loop that fixed-step solvers share.
-#[derive(Debug)]
-pub struct FixedSteps;
+/// One step of a [`FixedSteps`] solver: the state at s + h for the state `z` at `s`.
+pub type Step = fn(field: &dyn Field, z: &Tensor, s: f64, h: f64) -> Result<Tensor>;
 
-impl FixedSteps {
-    /// Walks the grid with `step(field, z, s, h)`, which costs `evaluations` of the field. A state that is
-    /// not finite at the end is an error.
-    pub fn walk(
+/// A solver that walks the grid as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct FixedSteps {
+    /// Order of convergence on smooth fields.
+    pub order: usize,
+    /// Evaluations of the field that a step costs.
+    pub evaluations: usize,
+    /// The step.
+    pub step: Step,
+}
+
+impl Solver for FixedSteps {
+    /// A state that is not finite at the end is an error.
+    fn integrate(
+        &self,
         field: &dyn Field,
         z0: &Tensor,
         grid: &Grid,
         seen: &mut dyn Observer,
-        evaluations: usize,
-        step: impl Fn(&dyn Field, &Tensor, f64, f64) -> Result<Tensor>,
     ) -> Result<Solution> {
         let mut z = z0.shallow_clone();
         seen.see(grid.start(), &z);
         for pair in grid.nodes.windows(2) {
             let (s, next) = (pair[0], pair[1]);
-            z = step(field, &z, s, next - s)?;
+            z = (self.step)(field, &z, s, next - s)?;
             seen.see(next, &z);
         }
         if z.isfinite().all().int64_value(&[]) == 0 {
             return Err(Error::runtime("the state at the end of the grid is not finite"));
         }
-        Ok(Solution { z, nfe: evaluations * (grid.nodes.len() - 1), rejected: 0 })
+        Ok(Solution { z, nfe: self.evaluations * (grid.nodes.len() - 1), rejected: 0 })
+    }
+
+    fn order(&self) -> Result<usize> {
+        Ok(self.order)
     }
 }

@@ -1,8 +1,8 @@
 //! Noise levels follow a Cauchy law in log-SNR: a broad peak with heavy tails.
 
-use super::parameter::{Parameter, Transform, require};
+use super::logsnr_law::{LogSnrLaw, Shape, Standard};
+use std::f64::consts::{FRAC_1_PI, PI};
 use triflow::prelude::*;
-use triflow::tch::Kind;
 
 triflow::component! {
     /// Noise levels follow a Cauchy law in log-SNR: a broad peak with heavy tails.
@@ -26,70 +26,29 @@ triflow::component! {
 
 impl Spec<dyn NoiseSchedule> for CauchyLogsnr {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        require(self.c > 0.0, "c", "needs c > 0")?;
-        require(self.gamma_min < self.gamma_max, "gamma_min", "needs gamma_min < gamma_max")?;
-        let range = self.gamma_max - self.gamma_min;
-        Ok(Box::new(Law {
-            mu: Parameter::new(ctx, "mu", self.mu, Transform::Free, self.learnable)?,
-            width: Parameter::new(ctx, "c", self.c, Transform::Above(0.0), self.learnable)?,
-            start: Parameter::new(
-                ctx,
-                "gamma_min",
-                self.gamma_min,
-                Transform::Free,
-                self.learnable,
-            )?,
-            range: Parameter::new(
-                ctx,
-                "gamma_range",
-                range,
-                Transform::Above(0.0),
-                self.learnable,
-            )?,
-        }))
+        let shape = Shape {
+            mu: self.mu,
+            width: ("c", self.c),
+            ends: (self.gamma_min, self.gamma_max),
+            learnable: self.learnable,
+        };
+        LogSnrLaw::build(ctx, shape, Cauchy)
     }
 }
 
 #[derive(Debug)]
-struct Law {
-    mu: Parameter,
-    width: Parameter,
-    start: Parameter,
-    range: Parameter,
-}
+struct Cauchy;
 
-impl Law {
-    fn cdf(&self, gamma: &Tensor) -> Tensor {
-        ((gamma - self.mu.value()) / self.width.value()).atan() * std::f64::consts::FRAC_1_PI + 0.5
+impl Standard for Cauchy {
+    fn cdf(&self, x: &Tensor) -> Tensor {
+        x.atan() * FRAC_1_PI + 0.5
     }
 
-    /// (u0, u1), the distribution function at the two ends; in float64, as the tails cancel.
-    fn ends(&self) -> (Tensor, Tensor) {
-        let start = self.start.value().to_kind(Kind::Double);
-        (self.cdf(&start), self.cdf(&(&start + self.range.value())))
-    }
-}
-
-impl NoiseSchedule for Law {
-    fn gamma(&self, t: &Tensor) -> Result<Tensor> {
-        let (u0, u1) = self.ends();
-        let u = t.to_kind(Kind::Double) * (&u1 - &u0) + u0;
-        let gamma = ((u - 0.5) * std::f64::consts::PI).tan() * self.width.value() + self.mu.value();
-        Ok(gamma.to_kind(t.kind()))
+    fn quantile(&self, u: &Tensor, _: &Tensor) -> Tensor {
+        ((u - 0.5) * PI).tan()
     }
 
-    fn gamma_prime(&self, t: &Tensor) -> Result<Tensor> {
-        let (u0, u1) = self.ends();
-        let gamma = self.gamma(&t.to_kind(Kind::Double))?;
-        let width = self.width.value();
-        let inverse_density =
-            (((gamma - self.mu.value()) / &width).square() + 1.0) * width * std::f64::consts::PI;
-        Ok((inverse_density * (u1 - u0)).to_kind(t.kind()))
-    }
-
-    fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
-        let (u0, u1) = self.ends();
-        let u = self.cdf(&gamma.to_kind(Kind::Double));
-        Ok(((u - &u0) / (u1 - u0)).to_kind(gamma.kind()))
+    fn inverse_density(&self, x: &Tensor) -> Tensor {
+        (x.square() + 1.0) * PI
     }
 }

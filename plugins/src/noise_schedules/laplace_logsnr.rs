@@ -1,8 +1,7 @@
 //! Noise levels follow a Laplace law in log-SNR: most training time near its centre.
 
-use super::parameter::{Parameter, Transform, require};
+use super::logsnr_law::{LogSnrLaw, Shape, Standard};
 use triflow::prelude::*;
-use triflow::tch::Kind;
 
 triflow::component! {
     /// Noise levels follow a Laplace law in log-SNR: most training time near its centre.
@@ -26,79 +25,33 @@ triflow::component! {
 
 impl Spec<dyn NoiseSchedule> for LaplaceLogsnr {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        require(self.b > 0.0, "b", "needs b > 0")?;
-        require(self.gamma_min < self.gamma_max, "gamma_min", "needs gamma_min < gamma_max")?;
-        let range = self.gamma_max - self.gamma_min;
-        Ok(Box::new(Law {
-            mu: Parameter::new(ctx, "mu", self.mu, Transform::Free, self.learnable)?,
-            width: Parameter::new(ctx, "b", self.b, Transform::Above(0.0), self.learnable)?,
-            start: Parameter::new(
-                ctx,
-                "gamma_min",
-                self.gamma_min,
-                Transform::Free,
-                self.learnable,
-            )?,
-            range: Parameter::new(
-                ctx,
-                "gamma_range",
-                range,
-                Transform::Above(0.0),
-                self.learnable,
-            )?,
-        }))
+        let shape = Shape {
+            mu: self.mu,
+            width: ("b", self.b),
+            ends: (self.gamma_min, self.gamma_max),
+            learnable: self.learnable,
+        };
+        LogSnrLaw::build(ctx, shape, Laplace)
     }
 }
 
 #[derive(Debug)]
-struct Law {
-    mu: Parameter,
-    width: Parameter,
-    start: Parameter,
-    range: Parameter,
-}
+struct Laplace;
 
-impl Law {
-    /// ½e^u below the centre, 1 − ½e^(−u) above; at the centre each half has half of the slope.
-    fn cdf(&self, gamma: &Tensor) -> Tensor {
-        let u = (gamma - self.mu.value()) / self.width.value();
-        let zero = u.zeros_like();
-        (u.minimum(&zero).exp() - u.maximum(&zero).neg().expm1()) * 0.5
+impl Standard for Laplace {
+    /// ½e^x below the centre, 1 − ½e^(−x) above; at the centre each half has half of the slope.
+    fn cdf(&self, x: &Tensor) -> Tensor {
+        let zero = x.zeros_like();
+        (x.minimum(&zero).exp() - x.maximum(&zero).neg().expm1()) * 0.5
     }
 
-    /// (u0, u1), the distribution function at the two ends; in float64, as the tails cancel.
-    fn ends(&self) -> (Tensor, Tensor) {
-        let start = self.start.value().to_kind(Kind::Double);
-        (self.cdf(&start), self.cdf(&(&start + self.range.value())))
-    }
-}
-
-impl NoiseSchedule for Law {
-    fn gamma(&self, t: &Tensor) -> Result<Tensor> {
-        let (u0, u1) = self.ends();
-        let kind = t.kind();
-        let t = t.to_kind(Kind::Double);
-        // Each half from its own tail: no cancellation where u is near 0 or 1.
-        let u = &t * (&u1 - &u0) + &u0;
-        let tail = (t.neg() + 1.0) * (&u1 - &u0) + (u1.neg() + 1.0);
-        let width = self.width.value();
+    /// Each half from its own tail: no cancellation where u is near 0 or 1.
+    fn quantile(&self, u: &Tensor, tail: &Tensor) -> Tensor {
         let one = u.ones_like();
-        let below = (&u * 2.0).minimum(&one).log() * &width;
-        let above = (tail * 2.0).minimum(&one).log() * width.neg();
-        Ok((below + above + self.mu.value()).to_kind(kind))
+        (u * 2.0).minimum(&one).log() - (tail * 2.0).minimum(&one).log()
     }
 
-    fn gamma_prime(&self, t: &Tensor) -> Result<Tensor> {
-        let (u0, u1) = self.ends();
-        let gamma = self.gamma(&t.to_kind(Kind::Double))?;
-        let width = self.width.value();
-        let density = ((gamma - self.mu.value()) / &width).abs().neg().exp() / (width * 2.0);
-        Ok((density.reciprocal() * (u1 - u0)).to_kind(t.kind()))
-    }
-
-    fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
-        let (u0, u1) = self.ends();
-        let u = self.cdf(&gamma.to_kind(Kind::Double));
-        Ok(((u - &u0) / (u1 - u0)).to_kind(gamma.kind()))
+    fn inverse_density(&self, x: &Tensor) -> Tensor {
+        x.abs().exp() * 2.0
     }
 }

@@ -1,7 +1,8 @@
 //! Noise schedules: log-SNR γ over time. Two families: those that shape alpha_bar by a curve from 0 to 1
-//! (see [`curve`]) and those that give γ directly.
+//! (see [`curve`]) and those that give γ directly ([`logsnr_law`] and the rest).
 
 pub mod curve;
+pub mod logsnr_law;
 pub mod parameter;
 
 mod cauchy;

@@ -11,22 +11,10 @@ triflow::component! {
 
 impl Spec<dyn Solver> for Euler {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        Ok(Box::new(self.clone()))
+        Ok(Box::new(FixedSteps { order: 1, evaluations: 1, step }))
     }
 }
 
-impl Solver for Euler {
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        FixedSteps::walk(field, z0, grid, seen, 1, |f, z, s, h| Ok(z + f.derivative(z, s)? * h))
-    }
-
-    fn order(&self) -> Result<usize> {
-        Ok(1)
-    }
+fn step(field: &dyn Field, z: &Tensor, s: f64, h: f64) -> Result<Tensor> {
+    Ok(z + field.derivative(z, s)? * h)
 }

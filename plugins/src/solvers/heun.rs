@@ -11,26 +11,12 @@ triflow::component! {
 
 impl Spec<dyn Solver> for Heun {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        Ok(Box::new(self.clone()))
+        Ok(Box::new(FixedSteps { order: 2, evaluations: 2, step }))
     }
 }
 
-impl Solver for Heun {
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        FixedSteps::walk(field, z0, grid, seen, 2, |f, z, s, h| {
-            let k1 = f.derivative(z, s)?;
-            let k2 = f.derivative(&(z + &k1 * h), s + h)?;
-            Ok(z + (k1 + k2) * (h / 2.0))
-        })
-    }
-
-    fn order(&self) -> Result<usize> {
-        Ok(2)
-    }
+fn step(field: &dyn Field, z: &Tensor, s: f64, h: f64) -> Result<Tensor> {
+    let k1 = field.derivative(z, s)?;
+    let k2 = field.derivative(&(z + &k1 * h), s + h)?;
+    Ok(z + (k1 + k2) * (h / 2.0))
 }

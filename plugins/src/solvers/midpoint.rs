@@ -11,25 +11,11 @@ triflow::component! {
 
 impl Spec<dyn Solver> for Midpoint {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        Ok(Box::new(self.clone()))
+        Ok(Box::new(FixedSteps { order: 2, evaluations: 2, step }))
     }
 }
 
-impl Solver for Midpoint {
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        FixedSteps::walk(field, z0, grid, seen, 2, |f, z, s, h| {
-            let half = z + f.derivative(z, s)? * (h / 2.0);
-            Ok(z + f.derivative(&half, s + h / 2.0)? * h)
-        })
-    }
-
-    fn order(&self) -> Result<usize> {
-        Ok(2)
-    }
+fn step(field: &dyn Field, z: &Tensor, s: f64, h: f64) -> Result<Tensor> {
+    let half = z + field.derivative(z, s)? * (h / 2.0);
+    Ok(z + field.derivative(&half, s + h / 2.0)? * h)
 }
