@@ -8,6 +8,8 @@ mod progress;
 use clap::Parser;
 
 fn main() {
+    // A reader that has seen enough (`| head`) ends the command quietly.
+    sigpipe::reset();
     triflow_plugins::link();
     let cli = args::Cli::parse_from(args::normalise(std::env::args()));
     start_log(&cli);

@@ -22,8 +22,8 @@ pub const EXACT_POINTS: i64 = 2000;
 /// Samples in a picture.
 const DRAWN: i64 = 1000;
 
-/// How the samples of a metric or picture were made.
-fn how(model: &Trained, sampled: &Sampled, n: i64, seed: u64) -> Value {
+/// How the samples of a metric or picture were made; from z_0 = 0 without a seed.
+fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>) -> Value {
     let e = model.experiment();
     json!({
         "n": n,
@@ -34,8 +34,8 @@ fn how(model: &Trained, sampled: &Sampled, n: i64, seed: u64) -> Value {
         "final_denoise": sampled.denoised,
         "ema": e.sampling.use_ema && e.training.ema.is_some(),
         "precision": e.training.precision,
-        "noise": e.sampling.noise,
-        "seed": seed,
+        "noise": seed.map_or(json!("zero"), |_| json!(e.sampling.noise)),
+        "seed": seed.unwrap_or(e.seed()),
     })
 }
 
@@ -43,12 +43,13 @@ fn caption(how: &Value) -> String {
     let text = |k: &str| how[k].as_str().map_or_else(|| how[k].to_string(), str::to_owned);
     let ema = if how["ema"] == true { "EMA weights" } else { "last weights" };
     format!(
-        "{} x {} steps in {}, {} network evaluations, {ema}, n = {}",
+        "{} x {} steps in {}, {} network evaluations, {ema}, n = {}, z_0: {}",
         text("solver"),
         text("steps"),
         text("grid"),
         text("nfe"),
-        text("n")
+        text("n"),
+        text("noise"),
     )
 }
 
@@ -172,14 +173,14 @@ pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<Ev
             found.add_distances(&points(&drawn)?, &points(&real)?, seed)?;
         }
         if draw == 0 {
-            result["sampling"] = how(model, &sampled, held.rows.len(), asked);
+            result["sampling"] =
+                how(model, &sampled, held.rows.len(), (!from_zero).then_some(asked));
             result["sampling"]["draws"] = json!(draws);
             arrays.push(("samples".to_owned(), drawn));
         }
     }
     found.write(&mut result);
     if regression {
-        result["sampling"]["noise"] = json!(if from_zero { "zero" } else { "independent" });
         return Ok(Evaluation { metrics: result, arrays: Vec::new() });
     }
     // What a perfect model would score: real rows against real rows, labels matched.
@@ -330,7 +331,7 @@ fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
         &run.file(name),
         &SampleView {
             title: format!("{}: generated beside {set} data", model.experiment().objective.name()),
-            subtitle: caption(&how(model, &sampled, n, model.experiment().seed())),
+            subtitle: caption(&how(model, &sampled, n, Some(model.experiment().seed()))),
             generated: points(&generated)?,
             real: points(&units.target.undo(&rows.target))?,
             labels: label,
@@ -371,7 +372,7 @@ fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
         &run.file("predictions.png"),
         &PredictionView {
             title: format!("{}: predictions on {set} data", model.experiment().objective.name()),
-            subtitle: caption(&how(model, &sampled, n, model.experiment().seed())),
+            subtitle: caption(&how(model, &sampled, n, None)),
             x,
             predicted: shown,
         },
@@ -401,7 +402,8 @@ fn draw_trajectories(model: &mut Trained, data: &Data, run: &Run) -> Result<()> 
     };
     let view = TrajectoryView {
         title: format!("{}: from noise to data", model.experiment().objective.name()),
-        subtitle: caption(&how(model, &sampled, n, model.experiment().seed())) + ", latent units",
+        subtitle: caption(&how(model, &sampled, n, Some(model.experiment().seed())))
+            + ", latent units",
         times,
         states: seen.states.iter().map(points).collect::<Result<Vec<_>>>()?,
         real: if same_space { Some(points(&real)?) } else { None },

@@ -2,7 +2,7 @@
 
 use super::print_json;
 use crate::args::Format;
-use comfy_table::Table;
+use comfy_table::{Table, presets};
 use serde_json::json;
 use triflow::config::Layers;
 use triflow::path::Path;
@@ -13,7 +13,7 @@ use triflow::{Error, Result};
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.set_header(header);
+    table.load_style(presets::NOTHING).set_header(header);
     table
 }
 

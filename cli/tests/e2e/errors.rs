@@ -559,3 +559,16 @@ fn training_that_diverges_says_what_to_try() {
          help: try a lower training.optimizer.learning_rate, or set training.clip_grad_norm"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    use std::process::Stdio;
+    let folder = Folder::new();
+    let mut command = folder.command(&["schema"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let done = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(done.stderr).unwrap(), "");
+    assert!(done.status.code().is_none(), "{}", done.status);
+}
