@@ -40,7 +40,7 @@ fn unknown_components_answer_with_the_nearest() {
             ),
             (
                 &["train", "--config", "e.yaml"],
-                "unknown network `mpl`\n  at crn.network (e.yaml)\n  \
+                "unknown network `mpl`\n  at crn.network (e.yaml:1)\n  \
                  help: did you mean `mlp`? known networks: mlp",
             ),
             (
@@ -93,7 +93,7 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
             // The file in which it stands, not the one that extends it.
             (
                 &["validate", "over.yaml"],
-                "unknown key `epoch`\n  at training.epoch (e.yaml)\n  \
+                "unknown key `epoch`\n  at training.epoch (e.yaml:1)\n  \
                  help: did you mean `epochs`? known keys: epochs, steps, batch_size, optimizer, lr_schedule, \
                  clip_grad_norm, dropout_epochs, ema, time_sampling, precision, seed",
             ),
@@ -141,7 +141,7 @@ fn wrong_types_are_named_as_in_yaml() {
         &[
             (
                 &["validate", "e.yaml"],
-                "needs a whole number of at least 0, got `many`\n  at training.epochs (e.yaml)",
+                "needs a whole number of at least 0, got `many`\n  at training.epochs (e.yaml:2)",
             ),
             (
                 &["train", "--num-epochs", "-3"],

@@ -8,6 +8,7 @@ use crate::error::{ConfigError, Error, Result, reason};
 use crate::registry::{
     Entry, default_layers, experiment_schema, is_component_of, properties_of, registry, variants,
 };
+use saphyr::{LoadableYamlNode as _, MarkedYaml, YamlData};
 use serde_json::{Map, Value as Json};
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
@@ -15,13 +16,23 @@ use std::path::{Path, PathBuf};
 /// The place of what nobody wrote.
 const DEFAULTS: &str = "defaults";
 
+/// One layer.
+#[derive(Debug)]
+struct Written {
+    /// The file or flag.
+    place: String,
+    layer: Value,
+    /// The file's text.
+    text: Option<String>,
+}
+
 /// Layers, lowest first.
 #[derive(Debug)]
 pub struct Layers {
     merged: Value,
     schema: Json,
-    /// (place, layer), to say where a key was written.
-    written: Vec<(String, Value)>,
+    /// To say where a key was written.
+    written: Vec<Written>,
 }
 
 impl Layers {
@@ -33,7 +44,7 @@ impl Layers {
             written: Vec::new(),
         };
         for text in default_layers() {
-            layers.add(DEFAULTS, parse(text, Path::new(DEFAULTS))?, Path::new(""));
+            layers.add(DEFAULTS, parse(text, Path::new(DEFAULTS))?, None, Path::new(""));
         }
         Ok(layers)
     }
@@ -41,19 +52,19 @@ impl Layers {
     /// Adds a file, below it the file that it `extends`. A relative [`FilePath`](super::FilePath) in it is
     /// read from its folder; a relative `output_dir` stays as written.
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
-        let mut chain: Vec<(PathBuf, Value)> = Vec::new();
+        let mut chain: Vec<(PathBuf, Value, String)> = Vec::new();
         let mut next = Some(path.to_owned());
         while let Some(path) = next {
             let wrong = |message: String| match chain.last() {
                 None => Error::config("", message),
-                Some((from, _)) => Error::Config(ConfigError {
+                Some((from, ..)) => Error::Config(ConfigError {
                     message,
                     key: "extends".into(),
                     place: Some(from.display().to_string()),
                     help: None,
                 }),
             };
-            if chain.iter().any(|(p, _)| *p == path) {
+            if chain.iter().any(|(p, ..)| *p == path) {
                 return Err(wrong(format!("{} extends itself", path.display())));
             }
             let text = std::fs::read_to_string(&path).map_err(|e| {
@@ -86,18 +97,19 @@ impl Layers {
                     }));
                 }
             };
-            chain.push((path, value));
+            chain.push((path, value, text));
         }
-        for (path, value) in chain.into_iter().rev() {
+        for (path, value, text) in chain.into_iter().rev() {
             let folder = path.parent().unwrap_or(Path::new(""));
-            self.add(&path.display().to_string(), value, folder);
+            self.add(&path.display().to_string(), value, Some(text), folder);
         }
         Ok(())
     }
 
     /// Adds YAML. A relative [`FilePath`](super::FilePath) in it is read from the current folder.
     pub fn add_text(&mut self, text: &str, place: &str) -> Result<()> {
-        self.add(place, parse(text, Path::new(place))?, Path::new(""));
+        let layer = parse(text, Path::new(place))?;
+        self.add(place, layer, Some(text.to_owned()), Path::new(""));
         Ok(())
     }
 
@@ -113,7 +125,7 @@ impl Layers {
             map.insert(part.into(), inner);
             Value::Mapping(map)
         });
-        self.add(place, layer, Path::new(""));
+        self.add(place, layer, None, Path::new(""));
         Ok(())
     }
 
@@ -133,10 +145,10 @@ impl Layers {
     }
 
     /// `folder`: from where the layer's relative paths are read.
-    fn add(&mut self, place: &str, layer: Value, folder: &Path) {
+    fn add(&mut self, place: &str, layer: Value, text: Option<String>, folder: &Path) {
         let property = self.schema.clone();
         merge(&mut self.merged, layer.clone(), &property, "", folder);
-        self.written.push((place.to_owned(), layer));
+        self.written.push(Written { place: place.to_owned(), layer, text });
     }
 
     /// The experiment, with every error's key and place.
@@ -160,10 +172,13 @@ impl Layers {
         Error::Config(e)
     }
 
-    /// Which layer wrote `key`; none for the defaults.
+    /// Which layer wrote `key`, and in which line; none for the defaults.
     fn place(&self, key: &str) -> Option<String> {
-        let (place, _) = self.written.iter().rev().find(|(_, layer)| dig(layer, key).is_some())?;
-        (place != DEFAULTS).then(|| place.clone())
+        let of_key = |written: &&Written| dig(&written.layer, key).is_some();
+        let written = self.written.iter().rev().find(of_key)?;
+        let line = written.text.as_ref().and_then(|text| line_of(text, key));
+        let place = &written.place;
+        (place != DEFAULTS).then(|| line.map_or(place.clone(), |line| format!("{place}:{line}")))
     }
 
     fn explain(&self, mut key: String, message: &str) -> Error {
@@ -214,6 +229,22 @@ fn parse(text: &str, path: &Path) -> Result<Value> {
     }
 }
 
+/// The line, from 1, on which a dotted key stands, or the last of its parts that does.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let documents = MarkedYaml::load_from_str(text).ok()?;
+    let (mut node, mut line) = (documents.first()?, None);
+    for part in key.split(['.', '[']) {
+        let YamlData::Mapping(map) = &node.data else { break };
+        let Some((name, value)) = map.iter().find(|(name, _)| name.data.as_str() == Some(part))
+        else {
+            break;
+        };
+        line = Some(name.span.start.line());
+        node = value;
+    }
+    line
+}
+
 fn dig<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
     key.split('.').filter(|k| !k.is_empty()).try_fold(value, |v, part| {
         match part.split('[').next().unwrap_or(part) {
@@ -247,7 +278,7 @@ impl Experiment {
             schema: experiment_schema::<Experiment>(),
             written: Vec::new(),
         };
-        layers.add("the experiment", value, folder);
+        layers.add("the experiment", value, None, folder);
         layers.finish()
     }
 }
