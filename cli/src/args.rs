@@ -1,6 +1,7 @@
 //! The command line: flags of experiments, in kebab-case with snake_case accepted.
 
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use triflow::config::{Layers, parse_value};
 use triflow::{Error, Experiment, Result};
@@ -62,7 +63,7 @@ pub enum Command {
         #[arg(long, allow_negative_numbers = true)]
         n: Option<i64>,
         /// Class labels to generate.
-        #[arg(long, value_delimiter = ',')]
+        #[arg(long, value_delimiter = ',', allow_negative_numbers = true)]
         labels: Vec<i64>,
         /// A file of conditions (its y, or the arrays or columns that the run's own data call so).
         #[arg(long, value_name = "FILE", conflicts_with = "labels")]
@@ -167,7 +168,7 @@ pub enum Command {
     },
     /// Print the JSON schema of experiment files.
     Schema,
-    /// Check an experiment file and print it with every default spelled out.
+    /// Check an experiment file to the last (data, model), and print it with every default spelled out.
     #[command(after_help = "Example:\n  triflow validate configs/two_moons.yaml")]
     Validate {
         /// The experiment file.
@@ -321,6 +322,9 @@ pub struct ExperimentArgs {
     /// auto, cpu, cuda or cuda:N.
     #[arg(long)]
     device: Option<String>,
+    /// A shared library with further components (may be given again).
+    #[arg(long, value_name = "FILE")]
+    plugin: Vec<PathBuf>,
     /// Where run folders are made.
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
@@ -409,6 +413,14 @@ impl ExperimentArgs {
                 layers.set(key, values.into(), flag)?;
             }
         }
+        if !self.plugin.is_empty() {
+            let mut all = match layers.get("plugins") {
+                Some(serde_yaml::Value::Sequence(all)) => all.clone(),
+                _ => Vec::new(),
+            };
+            all.extend(self.plugin.iter().map(|p| p.to_string_lossy().as_ref().into()));
+            layers.set("plugins", all.into(), "--plugin")?;
+        }
         let switches = [
             (
                 "noise_schedule.learnable",
@@ -435,12 +447,12 @@ fn source_of(path: &Path) -> Result<serde_yaml::Value> {
 }
 
 /// `--num_epochs` means `--num-epochs`.
-pub fn normalise(args: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
-    args.map(|arg| match arg.strip_prefix("--") {
+pub fn normalise(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    args.map(|arg| match arg.to_str().and_then(|arg| arg.strip_prefix("--")) {
         Some(flag) => {
             let (name, value) = flag.split_once('=').map_or((flag, None), |(n, v)| (n, Some(v)));
             let name = name.replace('_', "-");
-            value.map_or_else(|| format!("--{name}"), |v| format!("--{name}={v}"))
+            value.map_or_else(|| format!("--{name}"), |v| format!("--{name}={v}")).into()
         }
         None => arg,
     })

@@ -11,23 +11,18 @@ fn main() {
     // A reader that has seen enough (`| head`) ends the command quietly.
     sigpipe::reset();
     triflow_plugins::link();
-    let cli = args::Cli::parse_from(args::normalise(std::env::args()));
+    let cli = args::Cli::parse_from(args::normalise(std::env::args_os()));
     start_log(&cli);
     // Panics of LibTorch or of a component come back as errors; their own text is for debugging.
     std::panic::set_hook(Box::new(|info| log::debug!("{info}")));
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| commands::run(&cli)));
-    let code = match outcome {
-        Ok(Ok(())) => 0,
-        Ok(Err(e)) => {
+    let code = match triflow::registry::guard_engine(|| commands::run(&cli)) {
+        Ok(()) => 0,
+        Err(e) => {
             // A run that was stopped on purpose has not failed.
             let error =
                 if matches!(e, triflow::Error::Interrupted { .. }) { "" } else { "error: " };
             eprintln!("{error}{e}");
             e.exit_code()
-        }
-        Err(_) => {
-            eprintln!("error: internal failure; run with RUST_LOG=debug and report what it says");
-            1
         }
     };
     std::process::exit(code);

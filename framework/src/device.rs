@@ -81,7 +81,8 @@ fn libtorch_folder() -> Option<PathBuf> {
 pub fn set_threads(asked: Option<usize>, parameters: i64, batch: i64) -> usize {
     // Multiply-adds of a forward pass are about parameters × batch.
     const SMALL: i64 = 50_000_000;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // What OMP_NUM_THREADS says, else the cores.
+    let cores = tch::get_num_threads().max(1) as usize;
     let threads =
         asked.unwrap_or(if parameters.saturating_mul(batch) < SMALL { 1 } else { cores }).max(1);
     tch::set_num_threads(threads as i32);

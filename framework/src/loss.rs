@@ -9,7 +9,8 @@ use crate::error::Result;
 use crate::path::{Path, PathKind, PathPoint, Reading};
 use tch::{Kind, Tensor};
 
-/// Largest weight of the velocity error on the rectified path.
+/// Largest weight of an error of the output on the rectified path, where no weight that is fair to every
+/// objective is bounded.
 pub const RECTIFIED_CAP: f64 = 10.0;
 /// Largest SNR under `min_snr`.
 pub const MIN_SNR_CAP: f64 = 5.0;
@@ -70,7 +71,7 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// With `normalise`, each weight is divided by its exact mean over t.
+    /// With `normalise`, each weight is divided by its mean over t.
     pub fn new(
         kind: Weighting,
         normalise: bool,
@@ -82,8 +83,17 @@ impl Weights {
             return Ok(plain);
         }
         if path.kind == PathKind::Rectified {
-            let mean = rectified_mean(kind);
-            return Ok(Self { kind, mean_flow: mean, mean_data: mean });
+            let mean_data = rectified_mean(kind);
+            let (nodes, weights) = gauss_legendre(0.0, 1.0);
+            let point = PathPoint::rectified(&Tensor::from_slice(&nodes));
+            let reading = Reading::new(objective, &point)?;
+            let velocity = reading.determinant().abs().eq(1.0).all().int64_value(&[]) == 1;
+            let mean_flow = if velocity || kind == Weighting::Seed {
+                mean_data
+            } else {
+                plain.flow(&reading).dot(&Tensor::from_slice(&weights)).double_value(&[])
+            };
+            return Ok(Self { kind, mean_flow, mean_data });
         }
         // ∫ w dt = ∫ (w / γ') dγ, and every weight is proportional to γ'.
         let (start, end) = path.gamma_range()?;
@@ -115,7 +125,9 @@ impl Weights {
         let in_output_space = match self.kind {
             Weighting::None | Weighting::Seed => weight,
             _ => match point.kind {
-                PathKind::Rectified => weight / reading.determinant().square(),
+                PathKind::Rectified => {
+                    (weight / reading.determinant().square()).clamp_max(RECTIFIED_CAP)
+                }
                 PathKind::VariancePreserving => {
                     weight * (&point.b / reading.determinant()).square()
                 }

@@ -1,8 +1,8 @@
 //! A model: objective, path, encoder, decoder and CRN over one set of variables.
 
 use crate::component::{
-    BuildContext, Condition, Crn, CrnInput, Decoder, Encoder, Likelihood, Objective, Pass,
-    Posterior, shape_text,
+    BuildContext, Condition, Crn, CrnInput, Decoder, Encoder, Likelihood, NoiseSchedule, Objective,
+    Pass, Posterior, shape_text,
 };
 use crate::config::{Experiment, LossConfig, Precision, Recon, Task, TimeSampling, Weighting};
 use crate::data::Shapes;
@@ -82,8 +82,18 @@ impl Model {
         let crn = experiment.crn.build(&context("crn", latent())).map_err(at("crn"))?;
         let likelihood = decoder.likelihood()?;
 
-        let learned_encoder = has_parameters(&vars, "encoder.");
-        resolve(experiment, path_kind, learnable_schedule, learned_encoder)?;
+        let learned = Learned {
+            schedule: learnable_schedule,
+            encoder: has_parameters(&vars, "encoder."),
+            decoder: has_parameters(&vars, "decoder."),
+        };
+        if let Some(schedule) = &path.schedule {
+            check_schedule(&**schedule, vars.kind(), device).map_err(at("noise_schedule"))?;
+        }
+        resolve(experiment, path_kind, &learned)?;
+        if path_kind == PathKind::Rectified {
+            refuse_infinite_terms(&experiment.loss, &*objective)?;
+        }
         experiment.latent_shape = Some(latent_shape.clone());
         experiment.sampling.grid.get_or_insert(path.natural_clock(&*objective)?);
         let loss = experiment.loss;
@@ -110,6 +120,11 @@ impl Model {
             recon,
             weights,
         })
+    }
+
+    /// What the decoder's output means.
+    pub fn likelihood(&self) -> Likelihood {
+        self.likelihood
     }
 
     /// Shape of one latent.
@@ -328,17 +343,67 @@ fn expect_shape(what: &str, tensor: &Tensor, shape: &[i64]) -> Result<()> {
     }
 }
 
+/// Largest |γ|: beyond it SNR = e^γ leaves float32.
+const GAMMA_BOUND: f64 = 80.0;
+
+/// An error unless log-SNR is finite and rising at 1,001 times.
+fn check_schedule(schedule: &dyn NoiseSchedule, kind: Kind, device: Device) -> Result<()> {
+    tch::no_grad(|| {
+        let t = Tensor::linspace(0.0, 1.0, 1001, (kind, device));
+        let gamma = schedule.gamma(&t)?.to_kind(Kind::Double);
+        let bad = |message: String| {
+            Err(Error::config("", message).help("choose other parameters of the schedule"))
+        };
+        if gamma.isfinite().all().int64_value(&[]) == 0 {
+            return bad("with these parameters log-SNR is not finite on all of [0, 1]".into());
+        }
+        let (low, high) = (gamma.min().double_value(&[]), gamma.max().double_value(&[]));
+        if low < -GAMMA_BOUND || high > GAMMA_BOUND {
+            return bad(format!(
+                "with these parameters log-SNR goes from {low:.3} to {high:.3}; it has to stay \
+                 within ±{GAMMA_BOUND}"
+            ));
+        }
+        let falls = gamma.diff::<Tensor>(1, -1, None, None).lt(-1e-4).any().int64_value(&[]) == 1;
+        if falls || low >= high {
+            return bad("with these parameters log-SNR does not rise from t = 0 to t = 1".into());
+        }
+        Ok(())
+    })
+}
+
+/// On the rectified path the data read from the noise are infinite at t = 0, and the velocity read from the
+/// noise there or from the data at t = 1: errors of those readings have no finite mean.
+fn refuse_infinite_terms(loss: &LossConfig, objective: &dyn Objective) -> Result<()> {
+    let ends = PathPoint::rectified(&Tensor::from_slice(&[0.0, 1.0]));
+    let determinant = Reading::new(objective, &ends)?;
+    let singular = |end| determinant.determinant().double_value(&[end]) == 0.0;
+    let terms = [
+        ("loss.recon_weight", loss.recon_weight != 0.0 && singular(0)),
+        ("loss.reg_weight", loss.reg_weight != 0.0 && (singular(0) || singular(1))),
+    ];
+    match terms.iter().find(|(_, infinite)| *infinite) {
+        Some((key, _)) => {
+            let message = "on the rectified path this objective makes the term infinite";
+            Err(Error::config(*key, message).help("leave it 0, or set `path: variance_preserving`"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Which parts have parameters.
+struct Learned {
+    schedule: bool,
+    encoder: bool,
+    decoder: bool,
+}
+
 /// Fills the nulls of the loss and the sampling, and refuses what cannot be sound.
-fn resolve(
-    experiment: &mut Experiment,
-    path: PathKind,
-    learnable_schedule: bool,
-    learned_encoder: bool,
-) -> Result<()> {
+fn resolve(experiment: &mut Experiment, path: PathKind, learned: &Learned) -> Result<()> {
     let generation = experiment.task != Some(Task::Regression);
     let loss = &mut experiment.loss;
     let vp = path == PathKind::VariancePreserving;
-    if learnable_schedule {
+    if learned.schedule {
         let wrong = [
             ("loss.weighting", loss.weighting != Weighting::Elbo),
             ("loss.use_snr_weight", loss.use_snr_weight == Some(false)),
@@ -346,25 +411,33 @@ fn resolve(
             ("loss.vae_noised", loss.vae_noised == Some(false)),
             ("loss.vae_weight", loss.vae_weight == Some(0.0)),
             ("loss.kl_weight", loss.kl_weight == 0.0),
+            ("loss.recon", loss.recon == Some(Recon::None)),
         ];
         if let Some((key, _)) = wrong.iter().find(|(_, wrong)| *wrong) {
             return Err(Error::config(*key, "a learnable noise schedule is only sound under the full variational bound")
-                .help("leave weighting, use_snr_weight, normalise, vae_noised, vae_weight and kl_weight to their defaults"));
+                .help("leave weighting, use_snr_weight, normalise, recon, vae_noised, vae_weight and kl_weight to their defaults"));
         }
         log::info!(
             "learnable noise schedule: minimising the variational bound (weighting elbo, kl, noised vae)"
         );
     }
     loss.use_snr_weight.get_or_insert(vp);
-    loss.normalise.get_or_insert(!learnable_schedule);
-    loss.vae_noised.get_or_insert(learnable_schedule);
-    loss.vae_weight.get_or_insert(if generation || learnable_schedule { 1.0 } else { 0.0 });
-    if learned_encoder && loss.recon_weight == 0.0 && loss.vae_weight == Some(0.0) {
-        return Err(Error::config(
-            "loss.vae_weight",
-            "an encoder with parameters collapses when recon_weight and vae_weight are both 0",
-        )
-        .help("set `loss.vae_weight: 1.0`, or use encoder `identity`"));
+    loss.normalise.get_or_insert(!learned.schedule);
+    loss.vae_noised.get_or_insert(learned.schedule);
+    // What decodes has to be learned from a reconstruction.
+    let vae = generation || learned.schedule || (learned.decoder && loss.recon_weight == 0.0);
+    loss.vae_weight.get_or_insert(if vae { 1.0 } else { 0.0 });
+    let unseen = loss.recon == Some(Recon::None)
+        || (loss.recon_weight == 0.0 && loss.vae_weight == Some(0.0));
+    if unseen && (learned.encoder || learned.decoder) {
+        let (part, what) = if learned.encoder {
+            ("encoder", "an encoder with parameters collapses")
+        } else {
+            ("decoder", "a decoder with parameters learns nothing")
+        };
+        let message = format!("{what} when nothing is reconstructed");
+        return Err(Error::config("loss.vae_weight", message)
+            .help(format!("set `loss.vae_weight: 1.0`, or use {part} `identity`")));
     }
     if !vp && experiment.training.time_sampling == TimeSampling::Importance {
         return Err(Error::config(

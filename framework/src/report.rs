@@ -134,7 +134,9 @@ impl Draws {
             (metrics::Points::new(&a.values, a.dim)?, metrics::Points::new(&b.values, b.dim)?);
         self.add("w2", metrics::wasserstein2(a, b)?);
         self.add("sliced_w2", metrics::sliced_wasserstein2_drawn(a, b, 256, seed)?);
-        self.add("energy_distance", metrics::energy_distance(a, b)?.v);
+        if a.len() > 1 && b.len() > 1 {
+            self.add("energy_distance", metrics::energy_distance(a, b)?.v);
+        }
         Ok(())
     }
 

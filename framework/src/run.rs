@@ -231,7 +231,7 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
     let checkpoint = trainer.experiment().checkpoint;
     let every = match checkpoint.every {
         Every::Steps(n) => n,
-        Every::Epochs(n) => n * trainer.steps_per_epoch(),
+        Every::Epochs(n) => n.saturating_mul(trainer.steps_per_epoch()),
     };
     let mut events = EventWriter::create(&run.path, next_epoch)?;
     let done = trainer.fit(&mut |trainer, event| {
@@ -279,8 +279,8 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
 /// Whether the last epoch has the lowest `term` of all on the validation rows, or on the training rows
 /// where there is no validation.
 fn is_lowest(history: &History, term: LossTerm) -> bool {
-    let value =
-        |e: &Epoch| e.val.get(term as usize).or(e.train.get(term as usize)).copied().flatten();
+    let of = |terms: &[Option<f64>]| terms.get(term as usize).copied().flatten();
+    let value = |e: &Epoch| of(&e.val).or_else(|| of(&e.train));
     let Some((last, before)) = history.epochs.split_last() else { return false };
     value(last).is_some_and(|last| before.iter().filter_map(value).all(|v| last < v))
 }
@@ -308,8 +308,7 @@ fn manifest(trainer: &Trainer, pace: &Pace, program: serde_json::Value) -> serde
     json!({
         "triflow": env!("CARGO_PKG_VERSION"),
         "program": program,
-        "tch": "0.24.0",
-        "libtorch": "2.11.0",
+        "built_with": { "tch": "0.24.0", "libtorch": "2.11.0" },
         "device": format!("{:?}", trainer.trained().device()),
         "threads": trainer.experiment().threads,
         "parameters": trainer.trained().parameter_count(),

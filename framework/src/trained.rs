@@ -1,9 +1,9 @@
 //! A trained model in the data's own units: everything that predicting and generating need, and nothing
 //! of the training data.
 
-use crate::component::{Condition, Observer, Pass, shape_text};
+use crate::component::{Condition, Likelihood, Observer, Pass, shape_text};
 use crate::config::{Experiment, Precision, Task};
-use crate::data::Units;
+use crate::data::{Units, one_hot};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::io::{safetensors, to_array, to_tensor};
@@ -45,12 +45,18 @@ pub(crate) fn options(experiment: &Experiment) -> Result<(Kind, Device)> {
 }
 
 impl Trained {
-    /// The experiment's model with its initial parameters.
-    pub(crate) fn untrained(mut experiment: Experiment, units: Units) -> Result<Self> {
+    /// The experiment's model with its initial parameters; `rows` to train on.
+    pub(crate) fn untrained(mut experiment: Experiment, units: Units, rows: i64) -> Result<Self> {
         experiment.check()?;
         let (_, device) = options(&experiment)?;
         seed_torch(experiment.seed(), Purpose::Init, 0);
         let model = Model::build(&mut experiment, &units.shapes, device)?;
+        if model.likelihood() == Likelihood::Categorical && !units.target_is_label {
+            let message = "this decoder gives the logits of classes, but the targets are no labels";
+            return Err(Error::config("decoder", message).help(
+                "labels are integers of shape [n]; for numbers use head `linear` or `none`",
+            ));
+        }
         let (x, y) = match experiment.task {
             Some(Task::Regression) => (units.shapes.condition.as_ref(), Some(&units.shapes.target)),
             _ => (Some(&units.shapes.target), units.shapes.condition.as_ref()),
@@ -61,7 +67,7 @@ impl Trained {
         experiment.threads = Some(device::set_threads(
             experiment.threads,
             parameters.count(),
-            experiment.training.batch_size,
+            experiment.training.batch_size.min(rows),
         ));
         // What cannot sample is said before the training, not after it.
         experiment.sampling.solver.build(&()).map_err(|e| e.under("sampling.solver"))?;
@@ -83,7 +89,8 @@ impl Trained {
         guard_engine(|| {
             let (kind, device) = options(&experiment)?;
             let as_asked = |name: &str| Ok(find(name)?.to_kind(kind));
-            let trained = Self::untrained(experiment, Units::from_parts(as_asked, text, device)?)?;
+            let trained =
+                Self::untrained(experiment, Units::from_parts(as_asked, text, device)?, i64::MAX)?;
             let fill = |flat: &Tensor, prefix: &str| -> Result<()> {
                 for (name, mut piece) in trained.parameters.named(flat) {
                     let name = format!("{prefix}{name}");
@@ -97,12 +104,35 @@ impl Trained {
                 }
                 Ok(())
             };
+            if let Some(key) = file.metadata.get("config").and_then(|c| trained.differs_from(c)) {
+                let message = format!("holds another model than the experiment's: `{key}` differs");
+                return Err(Error::data(path, message));
+            }
             fill(&trained.parameters.flat, "")?;
             if let Some(ema) = &trained.ema {
                 fill(ema, "ema.")?;
             }
             Ok(trained)
         })
+    }
+
+    /// The key that makes the model another one than that of a saved experiment.
+    fn differs_from(&self, config: &str) -> Option<&'static str> {
+        const MODEL: [&str; 10] = [
+            "task",
+            "unconditional",
+            "input_shape",
+            "output_shape",
+            "latent_shape",
+            "objective",
+            "path",
+            "noise_schedule",
+            "encoder",
+            "decoder",
+        ];
+        let saved: serde_yaml::Value = serde_yaml::from_str(config).ok()?;
+        let own = serde_yaml::to_value(&self.experiment).ok()?;
+        MODEL.into_iter().chain(["crn"]).find(|key| saved.get(key) != own.get(key))
     }
 
     /// Saves parameters and running mean (`ema.` in front) by name, the units of the data, and the
@@ -136,6 +166,11 @@ impl Trained {
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Copies of the learned parameters by name.
+    pub fn parameters(&self) -> Vec<(String, Tensor)> {
+        self.parameters.named(&self.parameters.flat.copy())
     }
 
     /// Number of learned parameters.
@@ -198,12 +233,14 @@ impl Trained {
         })
     }
 
-    /// Conditions as the model takes them, for rows in the data's own units or one without the batch axis;
-    /// and whether it was one.
+    /// Conditions as the model takes them, for rows in the data's own units (labels also as int64 `[n]` or
+    /// `[]`) or one without the batch axis; and whether it was one.
     pub fn condition(&self, rows: &Tensor) -> Result<(Condition, bool)> {
         let shape = self.units.shapes.condition.as_ref();
         let shape =
             shape.ok_or_else(|| Error::config("unconditional", "this model takes no condition"))?;
+        let labels = self.units.condition_is_label && rows.kind() == Kind::Int64 && rows.dim() < 2;
+        let rows = if labels { &one_hot(rows, shape[0])? } else { rows };
         let rows = rows.to_kind(self.model.vars.kind()).to_device(self.device());
         let single = rows.size() == *shape;
         let rows = if single { rows.unsqueeze(0) } else { rows };

@@ -217,7 +217,7 @@ impl ResNet {
             let normed = h.layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, false);
             let hidden =
                 dropout(self.activation.apply(&inner.forward(&normed)), self.dropout, pass);
-            h += outer.forward(&hidden);
+            h = h + outer.forward(&hidden);
         }
         h
     }

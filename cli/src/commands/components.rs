@@ -128,9 +128,13 @@ pub fn eval(kind: &str, name: &str, points: i64, set: &[String]) -> Result<()> {
         .iter()
         .map(|c| Ok(Vec::try_from(c.detach())?))
         .collect::<Result<Vec<Vec<f64>>>>()?;
+    if columns.iter().flatten().any(|v| !v.is_finite()) {
+        let message = "with these parameters the schedule is not finite on all of [0, 1]";
+        return Err(Error::config("noise_schedule", message));
+    }
     println!("t,alpha_bar,gamma,gamma_prime,snr_prime");
     for i in 0..columns[0].len() {
-        println!("{}", columns.iter().map(|c| c[i].to_string()).collect::<Vec<_>>().join(","));
+        println!("{}", columns.iter().map(|c| format!("{:?}", c[i])).collect::<Vec<_>>().join(","));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use clap::CommandFactory as _;
 use triflow::config::{Layers, Task, parse_value};
 use triflow::run::{self, Run};
-use triflow::{Error, Experiment, Result};
+use triflow::{Error, Experiment, Result, Trainer};
 
 /// Runs the command line.
 pub fn run(cli: &Cli) -> Result<()> {
@@ -49,15 +49,18 @@ pub fn run(cli: &Cli) -> Result<()> {
         }
         Command::Schema => print_json(&triflow::registry::experiment_schema::<Experiment>()),
         Command::Validate { file, experiment } => {
-            print_yaml(&experiment.experiment(Some(file), None)?.experiment)
+            let asked = experiment.experiment(Some(file), None)?;
+            let trainer = Trainer::new(asked.experiment, &asked.base);
+            print_yaml(trainer.map_err(|e| asked.layers.locate(e))?.experiment())
         }
         Command::Init { task } => {
             let mut layers = Layers::new()?;
             layers.set("task", task.as_str().into(), "--task")?;
+            let experiment = layers.finish()?;
             println!(
                 "# An experiment. What a key may hold: `triflow schema`, `triflow describe KIND NAME`."
             );
-            print_yaml(&layers.finish()?)
+            print_yaml(&experiment)
         }
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "triflow", &mut std::io::stdout());

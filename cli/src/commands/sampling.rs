@@ -48,6 +48,9 @@ pub fn generate(
     if n < 1 {
         return Err(Error::config("", format!("--n {n}: needs at least 1")));
     }
+    if !labels.is_empty() && model.units().shapes.condition.is_none() {
+        return Err(Error::config("", "this run takes no labels").help("leave --labels out"));
+    }
     let mut arrays = Vec::new();
     let samples = match (conditions(&model, labels, file)?, file) {
         (None, None) => model.sample(&[n], None, seed)?,

@@ -1,6 +1,6 @@
 //! What an experiment's numbers have to satisfy.
 
-use super::Experiment;
+use super::{Experiment, LrSchedule};
 use crate::component::shape_text;
 use crate::error::{Error, Result};
 
@@ -8,15 +8,36 @@ impl Experiment {
     /// An error if a number lies outside its range, or a key asks for what is not there.
     pub fn check(&self) -> Result<()> {
         let t = &self.training;
-        let one = |key: &str, n: i64| match n {
-            ..1 => Err(Error::config(key, format!("needs at least 1, got {n}"))),
-            _ => Ok(()),
+        let between = |key: &str, n: u64, high: u64| match n {
+            n if (1..=high).contains(&n) => Ok(()),
+            0 => Err(Error::config(key, "needs at least 1, got 0")),
+            n => Err(Error::config(key, format!("needs at most {high}, got {n}"))),
         };
-        one("training.batch_size", t.batch_size)?;
-        one("training.epochs", t.epochs.try_into().unwrap_or(i64::MAX))?;
-        one("training.steps", t.steps.map_or(1, |n| n.try_into().unwrap_or(i64::MAX)))?;
-        one("sampling.steps", self.sampling.steps as i64)?;
-        one("threads", self.threads.map_or(1, |n| n as i64))?;
+        if t.batch_size < 1 {
+            let message = format!("needs at least 1, got {}", t.batch_size);
+            return Err(Error::config("training.batch_size", message));
+        }
+        between("training.batch_size", t.batch_size.unsigned_abs(), 1 << 31)?;
+        between("training.epochs", t.epochs, 1 << 40)?;
+        between("training.steps", t.steps.unwrap_or(1), 1 << 50)?;
+        between("sampling.steps", self.sampling.steps as u64, 1_000_000)?;
+        between("threads", self.threads.unwrap_or(1) as u64, 1024)?;
+        let loss = &self.loss;
+        let weights = [
+            ("loss.recon_weight", loss.recon_weight),
+            ("loss.reg_weight", loss.reg_weight),
+            ("loss.vae_weight", loss.vae_weight.unwrap_or(0.0)),
+            ("loss.kl_weight", loss.kl_weight),
+        ];
+        if let Some((key, weight)) = weights.iter().find(|(_, w)| !(w.is_finite() && *w >= 0.0)) {
+            return Err(Error::config(*key, format!("needs a number of at least 0, got {weight}")));
+        }
+        if let LrSchedule::Cosine { floor, .. } = t.lr_schedule
+            && !(0.0..=1.0).contains(&floor)
+        {
+            let message = format!("needs 0 <= floor <= 1, got {floor}");
+            return Err(Error::config("training.lr_schedule.floor", message));
+        }
         if let Some(ema) = t.ema.filter(|e| !(0.0..1.0).contains(e)) {
             return Err(Error::config("training.ema", format!("needs 0 <= ema < 1, got {ema}")));
         }

@@ -64,7 +64,11 @@ impl Layers {
                     help: None,
                 }),
             };
-            if chain.iter().any(|(p, ..)| *p == path) {
+            let same = |other: &Path| match (other.canonicalize(), path.canonicalize()) {
+                (Ok(other), Ok(path)) => other == path,
+                _ => false,
+            };
+            if chain.iter().any(|(other, ..)| same(other)) {
                 return Err(wrong(format!("{} extends itself", path.display())));
             }
             let text = std::fs::read_to_string(&path).map_err(|e| {

@@ -38,10 +38,13 @@ impl Normaliser {
     /// Fitted on `[n, …]`: each feature of a vector by itself, all entries of a larger shape together.
     pub fn fit(values: &Tensor) -> Self {
         let flat = if values.dim() == 2 { values.shallow_clone() } else { values.reshape([-1, 1]) };
+        // In float64, where a constant feature has no deviation but rounding; it stays as it is.
+        let flat = flat.to_kind(Kind::Double);
+        let mean = flat.mean_dim([0].as_slice(), false, Kind::Double);
         let deviation = flat.std_dim([0].as_slice(), false, false);
-        // A constant feature stays as it is.
-        let deviation = deviation.where_self(&deviation.gt(1e-12), &deviation.ones_like());
-        Self { mean: flat.mean_dim([0].as_slice(), false, flat.kind()), deviation }
+        let varies = deviation.gt_tensor(&(mean.abs() * 1e-12));
+        let deviation = deviation.where_self(&varies, &deviation.ones_like());
+        Self { mean: mean.to_kind(values.kind()), deviation: deviation.to_kind(values.kind()) }
     }
 
     /// To mean 0 and deviation 1.

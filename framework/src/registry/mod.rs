@@ -174,7 +174,8 @@ impl Registry {
     /// Checks a kind's name; an unknown one answers with the nearest.
     pub fn check_kind(&self, kind: &str) -> Result<&'static str> {
         let kinds = self.kinds();
-        kinds.keys().find(|k| **k == kind).copied().ok_or_else(|| {
+        let name = kind.replace('-', "_");
+        kinds.keys().find(|k| **k == name).copied().ok_or_else(|| {
             Error::config("", format!("unknown kind of component `{kind}`")).help(suggestion(
                 kind,
                 "kinds",

@@ -88,7 +88,7 @@ impl Trainer {
         let (kind, device) = options(&experiment)?;
         guard_engine(move || {
             let (data, units) = load(&experiment, (kind, device))?;
-            let trained = Trained::untrained(experiment, units)?;
+            let trained = Trained::untrained(experiment, units, data.train.len())?;
             let optimizer = trained.experiment().training.optimizer.build(&());
             let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;
             let rate = optimizer.learning_rate()?;

@@ -25,6 +25,12 @@ impl TimeEmbedding {
                 format!("needs an even number of at least 4, got {}", self.dim),
             ));
         }
+        if !(self.scale.is_finite() && self.scale > 0.0) {
+            return Err(Error::config(
+                "time_embedding.scale",
+                format!("needs a number above 0, got {}", self.scale),
+            ));
+        }
         let half = self.dim / 2;
         let w: Vec<f64> = (0..half)
             .map(|i| self.scale * MAX_PERIOD.powf(-(i as f64) / (half - 1) as f64))

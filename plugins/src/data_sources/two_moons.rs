@@ -26,6 +26,9 @@ triflow::component! {
     }
 }
 
+/// What fits into the memory of a large machine.
+const MOST_POINTS: usize = 1_000_000_000;
+
 impl Spec<dyn DataSource> for TwoMoons {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
         let sets = [
@@ -39,6 +42,11 @@ impl Spec<dyn DataSource> for TwoMoons {
                 format!("data.{key}"),
                 format!("needs at least 2 points, got {n}"),
             ));
+        }
+        if let Some((key, n)) = sets.iter().find(|(_, n)| n.is_some_and(|n| n > MOST_POINTS)) {
+            let n = n.unwrap_or_default();
+            let message = format!("needs at most {MOST_POINTS} points, got {n}");
+            return Err(Error::config(format!("data.{key}"), message));
         }
         let noise =
             Normal::new(0.0, self.noise).ok().filter(|_| self.noise >= 0.0).ok_or_else(|| {

@@ -8,7 +8,6 @@ triflow::component! {
     /// alpha_bar follows the distribution function of a Cauchy law over time.
     ///
     /// F is (1/π)·atan((t − loc)/scale), normalised on [0, 1]. Not to be mixed up with `cauchy_logsnr`.
-    #[reference = ""]
     pub struct Cauchy: NoiseSchedule, NoiseScheduleSpec = "cauchy" {
         /// Time at which it rises fastest.
         pub loc: f64 = 0.5,

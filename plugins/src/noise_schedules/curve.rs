@@ -59,6 +59,11 @@ impl<C: Curve + 'static> AlphaBar<C> {
         )?;
         let margin = ALPHA_BAR_MARGIN;
         let bounds = Transform::Between(margin, 1.0 - margin);
+        require(
+            !learnable || (margin < lo && hi < 1.0 - margin),
+            if lo <= margin { "alpha_bar_min" } else { "alpha_bar_max" },
+            &format!("a learnable end starts between {margin} and {}", 1.0 - margin),
+        )?;
         let span = if learnable {
             let share = (hi - lo) / (1.0 - margin - lo);
             Span::Learnable {

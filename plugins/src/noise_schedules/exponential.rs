@@ -8,7 +8,6 @@ triflow::component! {
     /// alpha_bar rises fast, then ever slower.
     ///
     /// F(t) = (1 − e^(−βt)) / (1 − e^(−β)).
-    #[reference = ""]
     pub struct Exponential: NoiseSchedule, NoiseScheduleSpec = "exponential" {
         /// Rate β, above 0; towards 0 it becomes `linear`.
         pub beta: f64 = 2.0,
@@ -39,7 +38,8 @@ impl Curve for Decay {
         let fall = t * beta.neg();
         CurvePoint {
             value: fall.expm1() / &whole,
-            complement: beta.neg().exp() * ((t.neg() + 1.0) * &beta).expm1() / whole.neg(),
+            // e^(−βt)·(1 − e^(−β(1 − t))): no term overflows.
+            complement: fall.exp() * ((t - 1.0) * &beta).expm1() / &whole,
             slope: fall.exp() * beta / whole.neg(),
         }
     }

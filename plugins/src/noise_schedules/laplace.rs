@@ -8,7 +8,6 @@ triflow::component! {
     /// alpha_bar follows the distribution function of a Laplace law over time.
     ///
     /// F is normalised on [0, 1]. Not to be mixed up with `laplace_logsnr`.
-    #[reference = ""]
     pub struct Laplace: NoiseSchedule, NoiseScheduleSpec = "laplace" {
         /// Time at which it rises fastest.
         pub loc: f64 = 0.5,

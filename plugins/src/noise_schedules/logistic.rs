@@ -8,7 +8,6 @@ triflow::component! {
     /// alpha_bar follows a logistic curve over time, normalised to reach its ends.
     ///
     /// F is sigmoid(k(t − t_mid)), normalised on [0, 1].
-    #[reference = ""]
     pub struct Logistic: NoiseSchedule, NoiseScheduleSpec = "logistic" {
         /// Steepness, above 0.
         pub k: f64 = 10.0,

@@ -8,7 +8,6 @@ triflow::component! {
     /// alpha_bar rises with a power of time.
     ///
     /// F(t) = t^p; p = 1 is `linear`.
-    #[reference = ""]
     pub struct Polynomial: NoiseSchedule, NoiseScheduleSpec = "polynomial" {
         /// The power p, at least 1 (above 1 when learnable).
         pub power: f64 = 2.0,

@@ -7,7 +7,6 @@ triflow::component! {
     /// alpha_bar rises with the square of time: noisy for longer.
     ///
     /// F(t) = t²; γ'(0) = 0.
-    #[reference = ""]
     pub struct Quadratic: NoiseSchedule, NoiseScheduleSpec = "quadratic" {
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.01,

@@ -1,5 +1,6 @@
 //! Adagrad.
 
+use super::require;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -17,6 +18,13 @@ triflow::component! {
 
 impl Spec<dyn Optimizer> for Adagrad {
     fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
+        let start = self.initial_accumulator;
+        require(
+            start.is_finite() && start >= 0.0,
+            "initial_accumulator",
+            "initial_accumulator >= 0",
+        )?;
+        require(self.eps.is_finite() && self.eps > 0.0, "eps", "eps > 0")?;
         Ok(Box::new(self.clone()))
     }
 }

@@ -1,6 +1,6 @@
 //! Adam: steps scaled by running moments of the gradient.
 
-use super::adam_step;
+use super::adam_rule::AdamRule;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -20,34 +20,13 @@ triflow::component! {
 
 impl Spec<dyn Optimizer> for Adam {
     fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
-        Ok(Box::new(self.clone()))
-    }
-}
-
-impl Optimizer for Adam {
-    fn learning_rate(&self) -> Result<f64> {
-        Ok(self.learning_rate)
-    }
-
-    fn moments(&self) -> Result<Vec<(&'static str, f64)>> {
-        Ok(vec![("mean", 0.0), ("square", 0.0)])
-    }
-
-    fn step(
-        &self,
-        parameters: &mut Tensor,
-        gradient: &Tensor,
-        state: &mut OptimizerState,
-        learning_rate: f64,
-    ) -> Result<()> {
-        adam_step(
-            parameters,
-            gradient,
-            state,
-            learning_rate,
-            (self.beta1, self.beta2),
-            self.eps,
-            0.0,
-        )
+        let rule = AdamRule {
+            learning_rate: self.learning_rate,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            eps: self.eps,
+            weight_decay: 0.0,
+        };
+        rule.checked()
     }
 }

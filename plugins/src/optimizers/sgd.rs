@@ -1,5 +1,6 @@
 //! Stochastic gradient descent.
 
+use super::require;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -14,6 +15,7 @@ triflow::component! {
 
 impl Spec<dyn Optimizer> for Sgd {
     fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
+        require((0.0..1.0).contains(&self.momentum), "momentum", "0 <= momentum < 1")?;
         Ok(Box::new(self.clone()))
     }
 }

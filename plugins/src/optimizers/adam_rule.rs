@@ -1,0 +1,58 @@
+//! Adam's step with decoupled weight decay: a handful of kernels over the flat parameters.
+
+use super::require;
+use triflow::prelude::*;
+
+/// What Adam and AdamW share.
+#[derive(Debug)]
+pub struct AdamRule {
+    pub learning_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub eps: f64,
+    pub weight_decay: f64,
+}
+
+impl AdamRule {
+    /// The optimizer, if its numbers are in their ranges.
+    pub fn checked(self) -> Result<Box<dyn Optimizer>> {
+        require((0.0..1.0).contains(&self.beta1), "beta1", "0 <= beta1 < 1")?;
+        require((0.0..1.0).contains(&self.beta2), "beta2", "0 <= beta2 < 1")?;
+        require(self.eps.is_finite() && self.eps >= 0.0, "eps", "eps >= 0")?;
+        let decay = self.weight_decay;
+        require(decay.is_finite() && decay >= 0.0, "weight_decay", "weight_decay >= 0")?;
+        Ok(Box::new(self))
+    }
+}
+
+impl Optimizer for AdamRule {
+    fn learning_rate(&self) -> Result<f64> {
+        Ok(self.learning_rate)
+    }
+
+    fn moments(&self) -> Result<Vec<(&'static str, f64)>> {
+        Ok(vec![("mean", 0.0), ("square", 0.0)])
+    }
+
+    fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        state: &mut OptimizerState,
+        learning_rate: f64,
+    ) -> Result<()> {
+        let correction1 = 1.0 - self.beta1.powf(state.step as f64);
+        let correction2 = 1.0 - self.beta2.powf(state.step as f64);
+        let [mean, square] = state.moments.as_mut_slice() else {
+            return Err(Error::runtime("the optimizer's state does not fit: it has other moments"));
+        };
+        let _ = mean.lerp_(gradient, 1.0 - self.beta1);
+        let _ = square.lerp_(&gradient.square(), 1.0 - self.beta2);
+        let scale = (&*square * (1.0 / correction2)).sqrt_() + self.eps;
+        if self.weight_decay != 0.0 {
+            let _ = parameters.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
+        }
+        let _ = parameters.addcdiv_(&(&*mean * (-learning_rate / correction1)), &scale);
+        Ok(())
+    }
+}

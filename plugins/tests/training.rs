@@ -1,0 +1,145 @@
+//! Every component trains: a step under each of them moves the parameters and keeps the loss finite.
+
+use triflow::component::{Splits, Table};
+use triflow::registry::registry;
+use triflow::tch::{Device, Kind, Tensor};
+use triflow::train::Control;
+use triflow::{Error, Experiment, Result, Trained, Trainer};
+
+/// 64 rows of points, and their labels or numbers.
+fn rows(labels: bool) -> Splits {
+    triflow::tch::manual_seed(5);
+    let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
+    let sum = x.sum_dim_intlist([1].as_slice(), true, Kind::Float);
+    let y = if labels { sum.squeeze_dim(1).gt(0.0).to_kind(Kind::Int64) } else { sum };
+    let train = Table { x: Some(x), y: Some(y) };
+    Splits { train, val: None, test: None }
+}
+
+/// Two epochs of the experiment, over a small base.
+fn train(yaml: &str, labels: bool) -> Result<Trained> {
+    triflow_plugins::link();
+    let mut layers = triflow::config::Layers::new()?;
+    layers.add_text("{ device: cpu, training: { epochs: 2, batch_size: 16 } }", "base")?;
+    layers.add_text(yaml, "test")?;
+    let mut trainer = Trainer::with_tables(layers.finish()?, rows(labels))?;
+    let first = trainer.trained().parameters();
+    trainer.fit(&mut |_, _| Ok(Control::Continue))?;
+    for epoch in &trainer.history().epochs {
+        assert!(epoch.train[0].is_some_and(f64::is_finite), "{yaml}: {epoch:?}");
+    }
+    for (name, before) in first {
+        let after = trainer.trained().parameters().into_iter().find(|(n, _)| *n == name);
+        let moved = after.is_some_and(|(_, after)| !after.equal(&before));
+        assert!(moved, "{yaml}: {name} has not moved");
+    }
+    Ok(trainer.into_trained())
+}
+
+fn names(kind: &str) -> Vec<&'static str> {
+    triflow_plugins::link();
+    registry().list(Some(kind)).iter().map(|e| e.info.name).collect()
+}
+
+#[test]
+fn every_encoder_and_decoder_learns_and_samples() {
+    let latent = |name: &str| if name == "identity" { "" } else { "latent_shape: [3], " };
+    for encoder in names("encoder") {
+        for decoder in names("decoder") {
+            let yaml = format!(
+                "{{ {}encoder: {encoder}, decoder: {{ type: {decoder}, head: linear }} }}",
+                latent(encoder)
+            );
+            let mut model = train(&yaml, false).unwrap_or_else(|e| panic!("{yaml}: {e}"));
+            let y = Tensor::zeros([5, 1], (Kind::Float, Device::Cpu));
+            let samples = model.generate(&y, Some(3), Some(1)).unwrap();
+            assert_eq!(samples.size(), [5, 2], "{yaml}");
+            assert!(bool::try_from(samples.isfinite().all()).unwrap(), "{yaml}");
+        }
+    }
+}
+
+#[test]
+fn every_objective_learns_on_both_paths_under_every_schedule_and_weighting() {
+    for objective in names("objective") {
+        for schedule in names("noise_schedule") {
+            for learnable in [false, true] {
+                train(
+                    &format!(
+                        "{{ objective: {objective}, path: variance_preserving, noise_schedule: {{ type: \
+                         {schedule}, learnable: {learnable} }} }}"
+                    ),
+                    false,
+                )
+                .unwrap_or_else(|e| panic!("{objective} {schedule} {learnable}: {e}"));
+            }
+        }
+        for weighting in ["elbo", "field", "min_snr", "seed", "none"] {
+            for path in ["rectified", "variance_preserving"] {
+                let loss = format!("{{ weighting: {weighting}, use_snr_weight: true }}");
+                train(&format!("{{ objective: {objective}, path: {path}, loss: {loss} }}"), true)
+                    .unwrap_or_else(|e| panic!("{objective} {path} {weighting}: {e}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_optimizer_learns() {
+    for optimizer in names("optimizer") {
+        train(&format!("{{ training: {{ optimizer: {optimizer} }} }}"), true).unwrap();
+    }
+}
+
+#[test]
+fn what_decodes_labels_is_learned_in_regression_too() {
+    let mut model =
+        train("{ task: regression, decoder: { type: mlp, head: softmax } }", true).unwrap();
+    assert_eq!(model.experiment().loss.vae_weight, Some(1.0));
+    let x = Tensor::from_slice(&[1.0f32, 1.0]);
+    let p = model.generate(&x, None, None).unwrap();
+    assert!((p.sum(Kind::Double).double_value(&[]) - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn labels_are_conditions_as_integers_and_as_one_hot_rows() {
+    let mut model = train("{ task: generation }", true).unwrap();
+    let mut draw = |conditions: &Tensor| model.generate(conditions, None, Some(1)).unwrap();
+    let labels = Tensor::from_slice(&[0i64, 1]);
+    assert!(draw(&labels).equal(&draw(&Tensor::eye(2, (Kind::Float, Device::Cpu)))));
+    assert!(draw(&Tensor::from(1i64)).equal(&draw(&Tensor::from_slice(&[0.0f32, 1.0]))));
+}
+
+#[test]
+fn what_has_no_finite_loss_is_refused() {
+    let refused = |yaml: &str, labels: bool| match train(yaml, labels) {
+        Err(Error::Config(e)) => e.key,
+        other => panic!("{yaml}: {other:?}"),
+    };
+    let schedule =
+        |text: &str| refused(&format!("{{ objective: ct, noise_schedule: {text} }}"), false);
+    assert_eq!(schedule("{ type: laplace, loc: -50 }"), "noise_schedule");
+    assert_eq!(schedule("{ type: sigmoid, k: 400 }"), "noise_schedule");
+    assert_eq!(
+        refused("{ objective: diffusion, path: rectified, loss: { recon_weight: 1 } }", false),
+        "loss.recon_weight"
+    );
+    assert_eq!(
+        refused("{ objective: ct, path: rectified, loss: { reg_weight: 1 } }", false),
+        "loss.reg_weight"
+    );
+    assert_eq!(refused("{ decoder: { type: identity, head: softmax } }", false), "decoder");
+    let bound = "objective: diffusion, noise_schedule: { type: cosine, learnable: true }";
+    assert_eq!(refused(&format!("{{ {bound}, loss: {{ recon: none }} }}"), false), "loss.recon");
+    for optimizer in ["{ type: adam, beta1: 1.5 }", "{ type: sgd, momentum: -1 }"] {
+        let key = refused(&format!("{{ training: {{ optimizer: {optimizer} }} }}"), false);
+        assert!(key.starts_with("training.optimizer."), "{key}");
+    }
+}
+
+#[test]
+fn a_steep_exponential_schedule_stays_finite() {
+    let yaml = "{ objective: diffusion, noise_schedule: { type: exponential, beta: 90 } }";
+    train(yaml, false).unwrap();
+    assert!(Experiment::from_yaml(yaml).is_ok());
+}
