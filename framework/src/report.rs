@@ -11,7 +11,7 @@ use crate::plot::{
 };
 use crate::rng::{Purpose, stream_seed};
 use crate::run::Run;
-use crate::sample::{ModelField, Sampled, Trajectory};
+use crate::sample::{ModelField, Plan, Sampled, Trajectory};
 use crate::train::{DIVERGED, History};
 use crate::trained::Trained;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>) -> Value {
     json!({
         "n": n,
         "solver": e.sampling.solver.name(),
-        "steps": e.sampling.steps,
+        "steps": sampled.steps,
         "grid": e.sampling.grid,
         "nfe": sampled.nfe,
         "final_denoise": sampled.denoised,
@@ -42,8 +42,9 @@ fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>) -> Value {
 fn caption(how: &Value) -> String {
     let text = |k: &str| how[k].as_str().map_or_else(|| how[k].to_string(), str::to_owned);
     let ema = if how["ema"] == true { "EMA weights" } else { "last weights" };
+    let denoised = if how["final_denoise"] == true { ", final denoising" } else { "" };
     format!(
-        "{} x {} steps in {}, {} network evaluations, {ema}, n = {}, z_0: {}",
+        "{} x {} steps in {}{denoised}, {} network evaluations, {ema}, n = {}, z_0: {}",
         text("solver"),
         text("steps"),
         text("grid"),
@@ -74,13 +75,14 @@ fn draw_latents(
     model: &mut Trained,
     rows: &Set,
     seed: Option<(u64, u64)>,
+    plan: Plan,
 ) -> Result<(Sampled, Trajectory)> {
     let z0 = model.z0(rows.len(), seed);
     let condition = rows.condition.as_ref();
     let condition =
         condition.map(|value| Condition { value: value.shallow_clone(), present: None });
     let mut seen = Trajectory::default();
-    let sampled = model.sample_latents(&z0, condition.as_ref(), model.plan(), &mut seen)?;
+    let sampled = model.sample_latents(&z0, condition.as_ref(), plan, &mut seen)?;
     Ok((sampled, seen))
 }
 
@@ -167,7 +169,7 @@ pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<Ev
     let mut result = json!({ "set": held.name });
     for draw in 0..draws {
         let at = (!from_zero).then_some((seed, draw));
-        let (sampled, _) = draw_latents(model, &held.rows, at)?;
+        let (sampled, _) = draw_latents(model, &held.rows, at, model.plan())?;
         let drawn = finite(model.present(&sampled.z)?)?;
         if regression {
             add_prediction(&mut found, model.units(), &real, &drawn)?;
@@ -298,7 +300,16 @@ fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
             view_labels = Some(labels(&target)?);
             view_target = points(&units.condition.undo(&c))?;
         }
-        Some(c) => view_condition = Some(points(&units.condition.undo(&c))?),
+        // y over x, whichever is learned.
+        Some(c) => {
+            let condition = points(&units.condition.undo(&c))?;
+            let regression = model.experiment().task == Some(Task::Regression);
+            view_condition = Some(if regression {
+                condition
+            } else {
+                std::mem::replace(&mut view_target, condition)
+            });
+        }
         None => {}
     }
     plot::data_visualization(
@@ -317,7 +328,7 @@ fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
 fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
     let HeldOut { name: set, rows, .. } = data.held_out(DRAWN);
-    let (sampled, _) = draw_latents(model, &rows, Some((seed, 0)))?;
+    let (sampled, _) = draw_latents(model, &rows, Some((seed, 0)), model.plan())?;
     let generated = model.present(&sampled.z)?;
     let (n, condition, units) = (rows.len(), &rows.condition, model.units());
     let label = match &condition {
@@ -344,7 +355,7 @@ fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
 
 fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
     let HeldOut { name: set, rows, .. } = data.held_out(5000);
-    let (sampled, _) = draw_latents(model, &rows, None)?;
+    let (sampled, _) = draw_latents(model, &rows, None, model.plan())?;
     let predicted = model.present(&sampled.z)?;
     let (n, units) = (rows.len(), model.units());
     let truth = units.target.undo(&rows.target);
@@ -385,8 +396,10 @@ fn draw_trajectories(model: &mut Trained, data: &Data, run: &Run) -> Result<()> 
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
     let rows = data.held_out(DRAWN).rows;
     let n = rows.len();
-    let (sampled, seen) = draw_latents(model, &rows, Some((seed, 0)))?;
-    let clock = model.plan().clock;
+    // The way itself: its end as the solver leaves it.
+    let plan = Plan { final_denoise: Some(false), ..model.plan() };
+    let (sampled, seen) = draw_latents(model, &rows, Some((seed, 0)), plan)?;
+    let clock = plan.clock;
     let (times, real) = model.sampling(|model, _| {
         let field = ModelField::new(model, None, clock);
         // An end that was found by bracketing is shown as 0 or 1.

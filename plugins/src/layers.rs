@@ -217,7 +217,8 @@ impl ResNet {
             let normed = h.layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, false);
             let hidden =
                 dropout(self.activation.apply(&inner.forward(&normed)), self.dropout, pass);
-            h = h + outer.forward(&hidden);
+            // A new tensor: the norm has kept the old one for its gradient.
+            h = &h + outer.forward(&hidden);
         }
         h
     }

@@ -236,8 +236,14 @@ fn elbo_field_and_min_snr_weigh_an_error_alike_in_every_space() {
                 let error = squared_error(&reading.target(&data, &noise), &target, Reduction::Sum);
                 error * weights.flow(&reading)
             });
-            for loss in &losses[1..] {
-                assert_close(&case.what, loss, &values(&losses[0]), 1e-9);
+            for (loss, name) in losses.iter().zip(OBJECTIVES) {
+                // On the straight path the weight is capped, in the space of each output.
+                if case.path.kind == PathKind::Rectified && name != "flow_matching" {
+                    let excess = (loss - &losses[0]).max().double_value(&[]);
+                    assert!(excess < 1e-9, "{} {name}: {excess}", case.what);
+                } else {
+                    assert_close(&case.what, loss, &values(&losses[0]), 1e-9);
+                }
             }
             if kind == Weighting::Elbo && case.path.kind == PathKind::VariancePreserving {
                 case.close("elbo", &losses[0], &case.golden["elbo_integrand_all_spaces"]);
@@ -278,10 +284,7 @@ fn a_normalised_weight_has_mean_one_over_time() {
                 let weights = Weights::new(kind, true, &path, &*objective).unwrap();
                 let what = format!("{what} {name} {kind:?}");
                 assert_close(&what, &weights.data(&point).mean(None), &[1.0], 1e-5);
-                // On the straight path the mean is that of the weight of the velocity.
-                if path.kind == PathKind::VariancePreserving || name == "flow_matching" {
-                    assert_close(&what, &weights.flow(&reading).mean(None), &[1.0], 1e-5);
-                }
+                assert_close(&what, &weights.flow(&reading).mean(None), &[1.0], 1e-4);
             }
         }
     }

@@ -434,11 +434,11 @@ fn what_cannot_be_learned_soundly_is_refused() {
                 &[&learnable[..], &["--set", "loss.weighting=none"]].concat(),
                 "a learnable noise schedule is only sound under the full variational bound\n  \
                  at loss.weighting (--set loss.weighting=none)\n  help: leave weighting, use_snr_weight, \
-                 normalise, vae_noised, vae_weight and kl_weight to their defaults",
+                 normalise, recon, vae_noised, vae_weight and kl_weight to their defaults",
             ),
             (
                 &["train", "--encoder-model-type", "linear"],
-                "an encoder with parameters collapses when recon_weight and vae_weight are both 0\n  \
+                "an encoder with parameters collapses when nothing is reconstructed\n  \
                  at loss.vae_weight\n  help: set `loss.vae_weight: 1.0`, or use encoder `identity`",
             ),
             (

@@ -5,6 +5,10 @@
 //! package only.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+/// The command's own parser, for what is read off its arguments before anything runs.
+#[allow(dead_code, reason = "the tests use parts of it")]
+#[path = "../../src/args.rs"]
+mod args;
 mod command;
 mod data;
 mod errors;

@@ -1,5 +1,6 @@
 //! The documents say what is so: what they show of the code is the code, and what they name exists.
 
+use crate::args;
 use crate::command::Folder;
 use clap::Parser as _;
 use serde_json::Value;
@@ -85,14 +86,9 @@ fn commands(text: &str, program: &str) -> Vec<String> {
     all
 }
 
-/// The command's own parser, which would take half a second a command if it were started each time.
-#[allow(dead_code, reason = "only the parser is used here")]
-#[path = "../../src/args.rs"]
-mod args;
-
 /// Whether the command line means something, without doing it.
 fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
-    let words = std::iter::once("triflow").chain(words).map(str::to_owned);
+    let words = std::iter::once("triflow").chain(words).map(std::ffi::OsString::from);
     let parsed = args::Cli::try_parse_from(args::normalise(words));
     parsed.map(|_| ()).map_err(|e| e.to_string())
 }

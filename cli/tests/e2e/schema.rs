@@ -1,8 +1,11 @@
 //! The schema for editors, the experiment files, and how the layers of an experiment lie over each other.
 
+use crate::args::{self, Cli, Command};
 use crate::command::{Folder, text};
+use clap::Parser as _;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use triflow::config::Layers;
 use triflow::registry::registry;
@@ -64,7 +67,13 @@ fn what_triflow_writes_fits_its_own_schema() {
         let experiment = folder.succeeds(&["init", "--task", task]);
         schema.accepts(&yaml(&experiment));
         folder.write("init.yaml", &experiment);
-        assert_eq!(yaml(&folder.succeeds(&["validate", "init.yaml"])), yaml(&experiment));
+        // What is validated has every null resolved, and stays as it is.
+        let resolved = folder.succeeds(&["validate", "init.yaml"]);
+        schema.accepts(&yaml(&resolved));
+        assert_eq!(yaml(&resolved)["task"], task);
+        assert!(!yaml(&resolved)["path"].is_null(), "{resolved}");
+        folder.write("resolved.yaml", &resolved);
+        assert_eq!(folder.succeeds(&["validate", "resolved.yaml"]), resolved);
     }
     let mut described = BTreeSet::new();
     for entry in registry().list(None) {
@@ -137,9 +146,18 @@ fn the_schema_and_the_command_agree_on_what_a_file_may_say() {
     }
 }
 
-/// The experiment of a command line over `e.yaml`.
+/// The experiment of a command line over `e.yaml`, as it is asked for.
 fn experiment(folder: &Folder, args: &[&str]) -> Value {
-    yaml(&folder.succeeds(&[&["validate", "e.yaml"], args].concat()))
+    triflow_plugins::link();
+    let file = folder.join("e.yaml");
+    let words = ["triflow", "validate", text(&file)];
+    let words = words.iter().chain(args).map(OsString::from);
+    let Command::Validate { file, experiment } =
+        Cli::try_parse_from(args::normalise(words)).unwrap().command
+    else {
+        unreachable!("the command is validate");
+    };
+    serde_json::to_value(experiment.experiment(Some(&file), None).unwrap().experiment).unwrap()
 }
 
 #[test]
@@ -209,6 +227,7 @@ fn every_flag_means_its_key_in_either_spelling() {
         (&["--seed", "9"], "/training/seed", json!(9)),
         (&["--device", "cpu"], "/device", json!("cpu")),
         (&["--output-dir", "runs"], "/output_dir", json!("runs")),
+        (&["--plugin", "/a.so", "--plugin", "/b.so"], "/plugins", json!(["/a.so", "/b.so"])),
     ];
     let before = experiment(&folder, &[]);
     let args: Vec<&str> = flags.iter().flat_map(|(args, _, _)| *args).copied().collect();
@@ -240,7 +259,7 @@ fn every_flag_means_its_key_in_either_spelling() {
     }
     folder.succeeds(&["data", "two_moons", "--set", "samples=9", "--out", "moons.npz"]);
     for flag in ["--data-path", "--data_path"] {
-        let all = experiment(&folder, &[flag, "moons.npz"]);
+        let all = yaml(&folder.succeeds(&["validate", "e.yaml", flag, "moons.npz"]));
         assert_eq!(all["data"]["type"], "npz");
         assert_eq!(all["data"]["path"], json!(folder.join("moons.npz")));
     }

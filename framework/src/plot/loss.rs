@@ -105,10 +105,11 @@ fn draw_term(
     let (least, most) = (all.first().copied().unwrap_or(0.0), all.last().copied().unwrap_or(1.0));
     let log = least > 0.0 && most / least > 10.0;
     let y = if log {
-        let (lo, hi) = padded(robust_range(all.iter().map(|v| v.ln())), 0.05);
+        let (lo, hi) = with_headroom(padded(robust_range(all.iter().map(|v| v.ln())), 0.05));
         Axis::log((lo.exp(), hi.exp()))
     } else {
-        Axis::linear(padded(robust_range(all), if epochs == 1 { 0.4 } else { 0.06 }))
+        let margin = if epochs == 1 { 0.4 } else { 0.06 };
+        Axis::linear(with_headroom(padded(robust_range(all), margin)))
     };
     // epochs start at 1, so that 0 stays out of the picture
     let margin = (epochs as f64 - 1.0) * 0.02;
@@ -143,6 +144,11 @@ fn draw_term(
         notes.push(format!("{} not finite", counted(broken, "value")));
     }
     panel.notes(canvas, &notes)
+}
+
+/// Room above the curves for the notes.
+fn with_headroom((lo, hi): (f64, f64)) -> (f64, f64) {
+    (lo, hi + 0.18 * (hi - lo))
 }
 
 /// A line, broken where a value is not finite; with markers where epochs are few or stand alone.

@@ -26,6 +26,8 @@ pub struct Sampled {
     pub z: Tensor,
     /// Network evaluations a sample.
     pub nfe: usize,
+    /// Steps taken: those of the plan, or those that an adaptive solver chose.
+    pub steps: usize,
     /// Whether `z` is the predicted clean latent.
     pub denoised: bool,
 }
@@ -142,16 +144,18 @@ impl<P: Predictor> PredictorField<P> {
     ) -> Result<Sampled> {
         tch::no_grad(|| {
             let grid = self.grid(steps)?;
-            let solution = solver.integrate(self, z0, &grid, seen)?;
+            let mut counted = Counted { seen, states: 0 };
+            let solution = solver.integrate(self, z0, &grid, &mut counted)?;
+            let steps = counted.states.saturating_sub(1);
             let denoise = match final_denoise {
                 Some(denoise) => denoise,
                 None => self.point(z0, grid.end())?.b.double_value(&[0]) > 0.0,
             };
             if !denoise {
-                return Ok(Sampled { z: solution.z, nfe: solution.nfe, denoised: false });
+                return Ok(Sampled { z: solution.z, nfe: solution.nfe, steps, denoised: false });
             }
             let z = self.data(&solution.z, grid.end())?;
-            Ok(Sampled { z, nfe: solution.nfe + 1, denoised: true })
+            Ok(Sampled { z, nfe: solution.nfe + 1, steps, denoised: true })
         })
     }
 }
@@ -190,6 +194,19 @@ pub fn sample(
         z0,
         seen,
     )
+}
+
+/// Counts the states that pass by.
+struct Counted<'o> {
+    seen: &'o mut dyn Observer,
+    states: usize,
+}
+
+impl Observer for Counted<'_> {
+    fn see(&mut self, s: f64, z: &Tensor) {
+        self.states += 1;
+        self.seen.see(s, z);
+    }
 }
 
 /// Keeps every state with its time.
