@@ -104,7 +104,8 @@ fn type_text(p: &serde_json::Value) -> String {
 
 /// Prints a noise schedule's values as CSV.
 pub fn eval(kind: &str, name: &str, points: i64, set: &[String]) -> Result<()> {
-    if registry().check_kind(kind)? != "noise_schedule" {
+    let kind = registry().check_kind(kind)?;
+    if kind != "noise_schedule" {
         return Err(Error::config("", "--eval is for noise schedules")
             .help("triflow describe noise_schedule cosine --eval"));
     }
