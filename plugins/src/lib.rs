@@ -1,5 +1,6 @@
 //! The built-in components of triflow: one folder a kind, one file a component. Everything here uses
-//! only what an author outside could use; removing a file removes that component and breaks nothing else.
+//! only what an author outside could use; removing a file removes that component, and only what names it
+//! (its line in `mod.rs`, a default) goes with it.
 
 pub mod crns;
 pub mod data_sources;
