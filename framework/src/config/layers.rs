@@ -160,7 +160,7 @@ impl Layers {
         serde_path_to_error::deserialize(self.merged.clone()).map_err(|e| {
             let path = e.path().to_string();
             self.explain(
-                if path == "." { String::new() } else { path },
+                if path == "." || path == "?" { String::new() } else { path },
                 &e.into_inner().to_string(),
             )
         })

@@ -55,6 +55,7 @@ fn needed(expected: &str) -> &str {
         "a sequence" => "a list, as [64, 64]",
         "a string" => "text",
         "path string" => "a path",
+        "field identifier" => "a word as a key",
         "a map" => "a map of keys",
         _ if expected.starts_with("struct ") => "a map of keys",
         _ if expected.starts_with("internally tagged enum ") => {
