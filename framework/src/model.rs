@@ -430,14 +430,14 @@ fn resolve(experiment: &mut Experiment, path: PathKind, learned: &Learned) -> Re
     let unseen = loss.recon == Some(Recon::None)
         || (loss.recon_weight == 0.0 && loss.vae_weight == Some(0.0));
     if unseen && (learned.encoder || learned.decoder) {
-        let (part, what) = if learned.encoder {
-            ("encoder", "an encoder with parameters collapses")
+        let what = if learned.encoder {
+            "an encoder with parameters collapses"
         } else {
-            ("decoder", "a decoder with parameters learns nothing")
+            "a decoder with parameters learns nothing"
         };
         let message = format!("{what} when nothing is reconstructed");
         return Err(Error::config("loss.vae_weight", message)
-            .help(format!("set `loss.vae_weight: 1.0`, or use {part} `identity`")));
+            .help("set `loss.vae_weight: 1.0`, or use one without parameters"));
     }
     if !vp && experiment.training.time_sampling == TimeSampling::Importance {
         return Err(Error::config(

@@ -54,7 +54,7 @@ impl Trained {
         if model.likelihood() == Likelihood::Categorical && !units.target_is_label {
             let message = "this decoder gives the logits of classes, but the targets are no labels";
             return Err(Error::config("decoder", message).help(
-                "labels are integers of shape [n]; for numbers use head `linear` or `none`",
+                "labels are integers of shape [n]; for numbers choose a decoder, or a head of it, that gives values",
             ));
         }
         let (x, y) = match experiment.task {

@@ -439,7 +439,7 @@ fn what_cannot_be_learned_soundly_is_refused() {
             (
                 &["train", "--encoder-model-type", "linear"],
                 "an encoder with parameters collapses when nothing is reconstructed\n  \
-                 at loss.vae_weight\n  help: set `loss.vae_weight: 1.0`, or use encoder `identity`",
+                 at loss.vae_weight\n  help: set `loss.vae_weight: 1.0`, or use one without parameters",
             ),
             (
                 &["train-gen", "--set", "training.time_sampling=importance"],
