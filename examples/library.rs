@@ -5,6 +5,7 @@
 
 use triflow::component::{Splits, Table};
 use triflow::prelude::*;
+use triflow::rng::{Purpose, seed_torch};
 use triflow::sample::Trajectory;
 use triflow::tch::{Device, Kind};
 use triflow::train::{Control, Event};
@@ -21,8 +22,9 @@ fn parabola(n: i64) -> Table {
 
 /// Trains an experiment on 4,000 rows of the parabola, with 1,000 for validation.
 fn fit(yaml: &str) -> Result<Trained> {
-    triflow::tch::manual_seed(1);
+    let stream = seed_torch(1, Purpose::Data, 0);
     let data = Splits { train: parabola(4000), val: Some(parabola(1000)), test: None };
+    drop(stream);
     let mut trainer = Trainer::with_tables(Experiment::from_yaml(yaml)?, data)?;
     trainer.fit(&mut |_, event| {
         if let Event::Epoch(epoch) = event

@@ -1,9 +1,10 @@
 //! Random streams: every draw comes from a generator seeded by (seed, purpose, step), so that a run
 //! can be stopped anywhere and continued as if it never had been.
 //!
-//! LibTorch draws from one global generator, so only the thread that trains or samples may use it,
-//! and it reseeds at the start of each stream.
+//! LibTorch draws from one generator for the whole process, so a stream holds it: what another thread
+//! trains or samples waits until the stream ends.
 
+use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -43,9 +44,20 @@ pub fn stream_seed(seed: u64, purpose: Purpose, step: u64) -> u64 {
     })
 }
 
-/// Seeds LibTorch's global generators (every device) for a stream.
-pub fn seed_torch(seed: u64, purpose: Purpose, step: u64) {
+static GENERATOR: ReentrantMutex<()> = ReentrantMutex::new(());
+
+/// LibTorch's generators, seeded for a stream and held until this is dropped.
+#[must_use = "the stream ends where this is dropped"]
+#[derive(Debug)]
+pub struct TorchStream {
+    _held: ReentrantMutexGuard<'static, ()>,
+}
+
+/// Seeds LibTorch's generators (of every device) for a stream.
+pub fn seed_torch(seed: u64, purpose: Purpose, step: u64) -> TorchStream {
+    let stream = TorchStream { _held: GENERATOR.lock() };
     tch::manual_seed(stream_seed(seed, purpose, step) as i64);
+    stream
 }
 
 /// A Rust generator for a stream, for whatever is drawn off the device.
@@ -57,6 +69,23 @@ pub fn rust_rng(seed: u64, purpose: Purpose, step: u64) -> ChaCha8Rng {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+    use tch::{Device, Kind, Tensor};
+
+    #[test]
+    fn threads_do_not_disturb_each_others_streams() {
+        let draw = |seed: u64| -> Vec<f64> {
+            let _stream = seed_torch(seed, Purpose::Sample, 0);
+            (0..50)
+                .map(|_| Tensor::randn([1], (Kind::Double, Device::Cpu)).double_value(&[0]))
+                .collect()
+        };
+        let alone: Vec<_> = (0..8).map(draw).collect();
+        let together: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|seed| scope.spawn(move || draw(seed))).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert_eq!(alone, together);
+    }
 
     #[test]
     fn streams_differ_in_seed_purpose_and_step() {

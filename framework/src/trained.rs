@@ -49,7 +49,7 @@ impl Trained {
     pub(crate) fn untrained(mut experiment: Experiment, units: Units, rows: i64) -> Result<Self> {
         experiment.check()?;
         let (_, device) = options(&experiment)?;
-        seed_torch(experiment.seed(), Purpose::Init, 0);
+        let _stream = seed_torch(experiment.seed(), Purpose::Init, 0);
         let model = Model::build(&mut experiment, &units.shapes, device)?;
         if model.likelihood() == Likelihood::Categorical && !units.target_is_label {
             let message = "this decoder gives the logits of classes, but the targets are no labels";

@@ -10,17 +10,14 @@ use common::{
     values,
 };
 use serde_json::{Value, json};
-use std::sync::Mutex;
 use triflow::config::{Layers, Recon, Reduction, TimeSampling, Weighting};
 use triflow::data::Shapes;
 use triflow::loss::{Weights, kl, reconstruction, reduce, squared_error};
 use triflow::model::Model;
 use triflow::path::{Path, Reading};
 use triflow::prelude::*;
+use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{self, Device, Kind};
-
-/// LibTorch's generator is shared by the tests of a process.
-static GENERATOR: Mutex<()> = Mutex::new(());
 
 const REDUCTIONS: [(&str, Reduction); 2] = [("mean", Reduction::Mean), ("sum", Reduction::Sum)];
 const RECONS: [(&str, Recon); 3] =
@@ -320,8 +317,7 @@ fn kl_of_normal_and_deterministic_encoders_meets_the_golden_vectors() {
 
 #[test]
 fn a_draw_of_a_normal_encoder_has_its_mean_and_deviation() {
-    let _alone = GENERATOR.lock().unwrap();
-    tch::manual_seed(3);
+    let _stream = seed_torch(3, Purpose::Data, 0);
     let ones = Tensor::ones([200_000, 2], (Kind::Double, Device::Cpu));
     let mean = &ones * Tensor::from_slice(&[1.5, -2.0]);
     let log_variance = &ones * Tensor::from_slice(&[0.8, -1.0]);
@@ -360,7 +356,7 @@ fn model(settings: &[(&str, Value)]) -> Model {
 /// The loss of a model, drawn again and written out from the formulas of the three objectives.
 fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, learnable: bool) {
     let what = format!("{name} {weighting} {reduction} {encoder} learnable={learnable}");
-    tch::manual_seed(11);
+    let _stream = seed_torch(11, Purpose::Data, 0);
     let mut settings = vec![
         ("objective", json!({ "type": name })),
         ("noise_schedule", json!({ "type": "sigmoid", "k": 8.0, "learnable": learnable })),
@@ -476,7 +472,6 @@ fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, lear
 
 #[test]
 fn the_loss_of_a_model_is_the_sum_of_its_terms_as_written_in_the_reference() {
-    let _alone = GENERATOR.lock().unwrap();
     for name in OBJECTIVES {
         for weighting in ["elbo", "seed"] {
             for reduction in ["mean", "sum"] {

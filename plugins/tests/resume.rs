@@ -80,3 +80,28 @@ fn a_run_stopped_at_any_step_goes_on_as_if_it_never_had() {
         same(&whole.path, &run.path, &["checkpoints/best.safetensors"]);
     }
 }
+
+#[test]
+fn what_has_diverged_is_not_saved() {
+    triflow_plugins::link();
+    let folder = tempfile::tempdir().unwrap();
+    let mut experiment = Experiment::from_yaml(
+        "{ task: generation, device: cpu, data: { samples: 400 }, checkpoint: { every: 1 steps, keep: 100 }, \
+         training: { batch_size: 32, optimizer: { type: sgd, learning_rate: 1e12 } } }",
+    )
+    .unwrap();
+    experiment.output_dir = folder.path().into();
+    let said = run::train(experiment, Path::new(""), &mut ()).unwrap_err().to_string();
+    assert!(said.starts_with("the parameters are no longer finite at step "), "{said}");
+    let runs: Vec<_> =
+        std::fs::read_dir(folder.path().join("flow_matching_gen")).unwrap().flatten().collect();
+    let saved: Vec<_> =
+        std::fs::read_dir(runs[0].path().join("checkpoints")).unwrap().flatten().collect();
+    assert!(!saved.is_empty());
+    for checkpoint in saved {
+        let state = triflow::train::State::load(&checkpoint.path()).unwrap();
+        for (name, values) in state.tensors.iter().filter(|(name, _)| name == "parameters") {
+            assert!(bool::try_from(values.isfinite().all()).unwrap(), "{checkpoint:?} {name}");
+        }
+    }
+}

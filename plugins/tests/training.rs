@@ -2,13 +2,14 @@
 
 use triflow::component::{Splits, Table};
 use triflow::registry::registry;
+use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::train::Control;
 use triflow::{Error, Experiment, Result, Trained, Trainer};
 
 /// 64 rows of points, and their labels or numbers.
 fn rows(labels: bool) -> Splits {
-    triflow::tch::manual_seed(5);
+    let _stream = seed_torch(5, Purpose::Data, 0);
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
     let sum = x.sum_dim_intlist([1].as_slice(), true, Kind::Float);
     let y = if labels { sum.squeeze_dim(1).gt(0.0).to_kind(Kind::Int64) } else { sum };

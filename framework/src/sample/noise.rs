@@ -1,11 +1,11 @@
 //! z_0: independent draws of N(0, I), or a scrambled Sobol' set of them.
 
 use crate::config::Noise;
-use crate::rng::{Purpose, rust_rng, stream_seed};
+use crate::rng::{Purpose, rust_rng, seed_torch};
 use rand::RngExt as _;
 use tch::{Device, Kind, Tensor};
 
-/// z_0 `[n, …shape]`, N(0, I) for (seed, draw). The caller is the thread that owns LibTorch's generator.
+/// z_0 `[n, …shape]`, N(0, I) for (seed, draw).
 pub fn draw(
     noise: Noise,
     n: i64,
@@ -16,7 +16,7 @@ pub fn draw(
     let full: Vec<i64> = std::iter::once(n).chain(shape.iter().copied()).collect();
     match noise {
         Noise::Independent => {
-            tch::manual_seed(stream_seed(seed, Purpose::Sample, draw) as i64);
+            let _stream = seed_torch(seed, Purpose::Sample, draw);
             Tensor::randn(full.as_slice(), options)
         }
         Noise::Sobol => {

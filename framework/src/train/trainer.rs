@@ -187,7 +187,7 @@ impl Trainer {
 
     /// The order of the training rows in an epoch.
     fn order(&self, epoch: u64) -> Tensor {
-        seed_torch(self.experiment().seed(), Purpose::Shuffle, epoch);
+        let _stream = seed_torch(self.experiment().seed(), Purpose::Shuffle, epoch);
         Tensor::randperm(self.data.train.len(), (Kind::Int64, Device::Cpu))
             .to_device(self.trained.device())
     }
@@ -195,7 +195,7 @@ impl Trainer {
     fn take_step(&mut self, index: &Tensor, epoch: u64, total: u64) -> Result<()> {
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
         let config = &experiment.training;
-        seed_torch(config.seed, Purpose::Train, self.step);
+        let _stream = seed_torch(config.seed, Purpose::Train, self.step);
         let Set { target, condition } = self.data.train.rows(index);
         let condition = condition.map(|value| Condition { value, present: None });
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
@@ -243,7 +243,7 @@ impl Trainer {
         tch::no_grad(|| -> Result<()> {
             let n = self.data.val.len();
             for (i, from) in (0..n).step_by(config.batch_size as usize).enumerate() {
-                seed_torch(config.seed, Purpose::Validate, i as u64);
+                let _stream = seed_torch(config.seed, Purpose::Validate, i as u64);
                 let rows = config.batch_size.min(n - from);
                 let Set { target, condition } = self.data.val.narrow(from, rows);
                 let condition = condition.map(|value| Condition { value, present: None });
@@ -261,8 +261,13 @@ impl Trainer {
         Ok(sums)
     }
 
-    /// The state of training, to be saved.
+    /// The state of training, to be saved. One that has diverged is an error: nothing good is replaced by it.
     pub fn state(&self) -> Result<State> {
+        if self.trained.parameters.flat.isfinite().all().int64_value(&[]) == 0 {
+            let message =
+                format!("the parameters are no longer finite at step {}\n  {DIVERGED}", self.step);
+            return Err(Error::runtime(message));
+        }
         let mut tensors = vec![
             ("parameters".to_owned(), self.trained.parameters.flat.copy()),
             ("sums".to_owned(), self.sums.copy()),
