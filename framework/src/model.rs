@@ -376,8 +376,8 @@ fn check_schedule(schedule: &dyn NoiseSchedule, kind: Kind, device: Device) -> R
 /// noise there or from the data at t = 1: errors of those readings have no finite mean.
 fn refuse_infinite_terms(loss: &LossConfig, objective: &dyn Objective) -> Result<()> {
     let ends = PathPoint::rectified(&Tensor::from_slice(&[0.0, 1.0]));
-    let determinant = Reading::new(objective, &ends)?;
-    let singular = |end| determinant.determinant().double_value(&[end]) == 0.0;
+    let reading = Reading::new(objective, &ends)?;
+    let singular = |end| reading.determinant().double_value(&[end]) == 0.0;
     let terms = [
         ("loss.recon_weight", loss.recon_weight != 0.0 && singular(0)),
         ("loss.reg_weight", loss.reg_weight != 0.0 && (singular(0) || singular(1))),

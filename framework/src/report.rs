@@ -2,6 +2,7 @@
 
 use crate::component::{Condition, Pass};
 use crate::config::Task;
+use crate::data::files::array;
 use crate::data::{Data, HeldOut, Set, Units};
 use crate::error::{Error, Result};
 use crate::loss::TERMS;
@@ -250,15 +251,8 @@ fn alike(train: &Set, held: &Set, labelled: bool, sets: u64) -> Result<Vec<Tenso
 
 /// Writes float32 arrays into a run's .npz file.
 pub fn write_npz(run: &Run, name: &str, arrays: &[(String, Tensor)]) -> Result<()> {
-    let arrays = arrays
-        .iter()
-        .map(|(name, tensor)| {
-            let shape = tensor.size().iter().map(|s| *s as usize).collect();
-            let data: Vec<f32> = values(tensor)?.into_iter().map(|v| v as f32).collect();
-            crate::io::NamedArray::new(name.clone(), shape, data)
-        })
-        .collect::<Result<Vec<_>>>()?;
-    crate::io::npz::write_npz(&run.file(name), &arrays)
+    let arrays = arrays.iter().map(|(name, tensor)| array(name, tensor));
+    crate::io::npz::write_npz(&run.file(name), &arrays.collect::<Result<Vec<_>>>()?)
 }
 
 /// Draws every picture of a run.

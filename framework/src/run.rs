@@ -317,6 +317,6 @@ fn manifest(trainer: &Trainer, pace: &Pace, program: serde_json::Value) -> serde
         "steps_before_resuming": trainer.step() - pace.steps,
         "training_seconds": pace.seconds,
         "examples_per_second": rows * pace.steps as f64 / pace.seconds,
-        "command": std::env::args().collect::<Vec<_>>(),
+        "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
     })
 }

@@ -118,7 +118,7 @@ impl Trained {
 
     /// The key that makes the model another one than that of a saved experiment.
     fn differs_from(&self, config: &str) -> Option<&'static str> {
-        const MODEL: [&str; 10] = [
+        const MODEL: [&str; 11] = [
             "task",
             "unconditional",
             "input_shape",
@@ -129,10 +129,12 @@ impl Trained {
             "noise_schedule",
             "encoder",
             "decoder",
+            "crn",
         ];
-        let saved: serde_yaml::Value = serde_yaml::from_str(config).ok()?;
+        // As an experiment, so that a key which is younger than the file has its default.
+        let saved = serde_yaml::to_value(Experiment::from_yaml(config).ok()?).ok()?;
         let own = serde_yaml::to_value(&self.experiment).ok()?;
-        MODEL.into_iter().chain(["crn"]).find(|key| saved.get(key) != own.get(key))
+        MODEL.into_iter().find(|key| saved.get(key) != own.get(key))
     }
 
     /// Saves parameters and running mean (`ema.` in front) by name, the units of the data, and the

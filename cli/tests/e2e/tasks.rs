@@ -303,6 +303,28 @@ fn a_finished_run_needs_its_training_data_no_more() {
 }
 
 #[test]
+fn weights_of_another_model_are_refused() {
+    let folder = Folder::new();
+    let tiny = |objective: &str| folder.tiny(&["train-gen", "--model-type", objective]);
+    let (own, other) = (tiny("flow_matching"), tiny("diffusion"));
+    std::fs::copy(other.join("params.safetensors"), own.join("params.safetensors")).unwrap();
+    let said = folder.fails(&["generate", "--run", text(&own), "--out", "s.npz"]);
+    let expected = "holds another model than the experiment's: `objective` differs";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_is_no_utf8_trains_like_any_other() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = Folder::new();
+    let mut command = folder.command(&[&["-q", "train-gen"], &TINY[..]].concat());
+    command.arg("--output-dir").arg(std::ffi::OsStr::from_bytes(b"out-\xff"));
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
 fn metrics_are_means_over_draws_beside_their_deviations() {
     let folder = Folder::new();
     let run = folder.tiny(&["train-gen"]);
