@@ -1,19 +1,23 @@
 //! Lets every binary and test of this crate find LibTorch without `LD_LIBRARY_PATH`, and tells the command
-//! the revision that it was built from.
+//! from which revision and with which LibTorch it was built.
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    if let Ok(lib) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
+    if let Ok(lib) = std::env::var("DEP_TRIFLOW_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
+        if let Some(libtorch) = Path::new(&lib).parent() {
+            println!("cargo:rustc-env=TRIFLOW_LIBTORCH={}", libtorch.display());
+        }
     }
     if let Some(revision) = git(&["rev-parse", "HEAD"]) {
         println!("cargo:rustc-env=TRIFLOW_GIT_REVISION={revision}");
     }
     // Written whenever the revision changes.
     let log = git(&["rev-parse", "--path-format=absolute", "--git-path", "logs/HEAD"]);
-    if let Some(log) = log.filter(|log| std::path::Path::new(log).exists()) {
+    if let Some(log) = log.filter(|log| Path::new(log).exists()) {
         println!("cargo:rerun-if-changed={log}");
     }
 }

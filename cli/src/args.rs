@@ -16,6 +16,10 @@ pub struct Cli {
     /// Say only errors.
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// A shared library with further components, or a folder of them (may be given again). Those that
+    /// TRIFLOW_PLUGIN_PATH names are loaded as well.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub plugin: Vec<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -322,9 +326,6 @@ pub struct ExperimentArgs {
     /// auto, cpu, cuda or cuda:N.
     #[arg(long)]
     device: Option<String>,
-    /// A shared library with further components (may be given again).
-    #[arg(long, value_name = "FILE")]
-    plugin: Vec<PathBuf>,
     /// Where run folders are made.
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
@@ -412,14 +413,6 @@ impl ExperimentArgs {
                 let values = values.iter().map(|v| parse_value(v)).collect::<Result<Vec<_>>>()?;
                 layers.set(key, values.into(), flag)?;
             }
-        }
-        if !self.plugin.is_empty() {
-            let mut all = match layers.get("plugins") {
-                Some(serde_yaml::Value::Sequence(all)) => all.clone(),
-                _ => Vec::new(),
-            };
-            all.extend(self.plugin.iter().map(|p| p.to_string_lossy().as_ref().into()));
-            layers.set("plugins", all.into(), "--plugin")?;
         }
         let switches = [
             (

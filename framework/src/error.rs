@@ -25,12 +25,14 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
     /// A component failed or panicked while it ran.
-    #[error("{kind} `{name}`: {message}")]
+    #[error("{kind} `{name}`{}: {message}", plugin.as_ref().map(|p| format!(" of the plugin {p}")).unwrap_or_default())]
     Component {
         /// The component's kind, such as `noise_schedule`.
         kind: &'static str,
         /// The component's registered name.
         name: String,
+        /// The plugin that it came from, with its version; none for what is linked into the program.
+        plugin: Option<String>,
         /// The first line of what it said.
         message: String,
     },
@@ -122,6 +124,17 @@ impl Error {
             e.key = format!("{parent}{dot}{}", e.key);
         }
         Error::Config(e)
+    }
+
+    /// Says where a configuration error was written, unless that is known; other errors pass unchanged.
+    pub fn placed(self, place: &str) -> Self {
+        match self {
+            Error::Config(mut e) => {
+                e.place.get_or_insert_with(|| place.to_owned());
+                Error::Config(e)
+            }
+            other => other,
+        }
     }
 
     /// Adds advice to a configuration error; other errors pass unchanged.

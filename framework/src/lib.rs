@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod model;
 pub mod path;
 pub mod plot;
+pub mod plugin;
 pub mod registry;
 pub mod report;
 pub mod rng;

@@ -4,9 +4,11 @@
 //! LibTorch draws from one generator for the whole process, so a stream holds it: what another thread
 //! trains or samples waits until the stream ends.
 
-use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
+use crate::plugin::attached;
+use parking_lot::ReentrantMutex;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use std::any::Any;
 
 /// What a stream is for. Two purposes never share a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +52,20 @@ static GENERATOR: ReentrantMutex<()> = ReentrantMutex::new(());
 #[must_use = "the stream ends where this is dropped"]
 #[derive(Debug)]
 pub struct TorchStream {
-    _held: ReentrantMutexGuard<'static, ()>,
+    /// The guard of [`GENERATOR`], in whatever copy of the framework made it.
+    _held: Box<dyn Any>,
+}
+
+/// Holds the generator of this copy of the framework. A plugin holds its host's: there is one LibTorch.
+pub(crate) fn hold_generator() -> Box<dyn Any> {
+    Box::new(GENERATOR.lock())
 }
 
 /// Seeds LibTorch's generators (of every device) for a stream.
 pub fn seed_torch(seed: u64, purpose: Purpose, step: u64) -> TorchStream {
-    let stream = TorchStream { _held: GENERATOR.lock() };
+    let hold =
+        attached().map_or(hold_generator as fn() -> Box<dyn Any>, |host| host.hold_generator);
+    let stream = TorchStream { _held: hold() };
     tch::manual_seed(stream_seed(seed, purpose, step) as i64);
     stream
 }

@@ -8,6 +8,7 @@ use crate::io::tfevents::EventWriter;
 use crate::io::write_atomically;
 use crate::loss::TERMS;
 use crate::path::PathKind;
+use crate::plugin::Library;
 use crate::report::{self, Ask};
 use crate::train::{Control, Epoch, Event, History, State, Trainer};
 use crate::trained::{self, Trained};
@@ -178,6 +179,29 @@ impl Run {
         Ok(trainer.into_trained())
     }
 
+    /// Warns of plugins that are other files than those with which the run began.
+    fn compare_plugins(&self, experiment: &Experiment) -> Result<()> {
+        let path = self.file(PLUGINS);
+        if !path.is_file() {
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let began: Vec<Library> = serde_json::from_str(&text)
+            .map_err(|e| Error::data(&path, format!("is not what a run writes: {e}")))?;
+        for then in began {
+            let now = experiment.libraries().into_iter().find(|now| now.name == then.name);
+            if let Some(now) = now.filter(|now| now.sha256 != then.sha256) {
+                log::warn!(
+                    "the run began with {then} (SHA-256 {:.12}…) and goes on with {now} \
+                     ({:.12}…): what it does may differ",
+                    then.sha256,
+                    now.sha256
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// The data of the run.
     pub fn data(&self, experiment: &Experiment) -> Result<Data> {
         Ok(Data::load(experiment, &self.path, trained::options(experiment)?)?.0)
@@ -194,7 +218,10 @@ pub enum Weights {
     Best,
 }
 
-/// Where they are.
+/// The plugins with which a run began.
+const PLUGINS: &str = "plugins.json";
+
+/// The parameters of the lowest validation loss.
 const BEST: &str = "checkpoints/best.safetensors";
 
 /// Trains an experiment into a new run folder. Relative data paths are read from `base`; the run's own
@@ -206,6 +233,10 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Resu
     }
     let run = Run::create(trainer.experiment())?;
     run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
+    let libraries = trainer.experiment().libraries();
+    if !libraries.is_empty() {
+        run.write_json(PLUGINS, &json!(libraries))?;
+    }
     finish(run, trainer, watch)
 }
 
@@ -216,7 +247,9 @@ pub fn resume(path: &Path, watch: &mut dyn Watch) -> Result<Run> {
         let help = format!("train anew with `triflow run {}`", run.file("config.yaml").display());
         return Err(Error::config("", format!("{} is finished", path.display())).help(help));
     }
-    let mut trainer = Trainer::new(run.experiment()?, &run.path)?;
+    let experiment = run.experiment()?;
+    run.compare_plugins(&experiment)?;
+    let mut trainer = Trainer::new(experiment, &run.path)?;
     if let Some(latest) = run.checkpoints()?.pop() {
         trainer.restore(State::load(&latest)?)?;
     }
@@ -308,6 +341,7 @@ fn manifest(trainer: &Trainer, pace: &Pace, program: serde_json::Value) -> serde
     json!({
         "triflow": env!("CARGO_PKG_VERSION"),
         "program": program,
+        "plugins": trainer.experiment().libraries(),
         "built_with": { "tch": "0.24.0", "libtorch": "2.11.0" },
         "device": format!("{:?}", trainer.trained().device()),
         "threads": trainer.experiment().threads,

@@ -30,7 +30,7 @@ pub fn list(kind: Option<&str>, format: Format) -> Result<()> {
             .chain(e.info.aliases.iter().copied())
             .collect::<Vec<_>>()
             .join(", ");
-        table.add_row([e.info.kind, &names, &e.summary(), &e.origin]);
+        table.add_row([e.info.kind, &names, &e.summary(), &e.origin()]);
     }
     println!("{table}");
     Ok(())
@@ -43,7 +43,8 @@ fn summary(e: &Entry) -> serde_json::Value {
         "aliases": e.info.aliases,
         "summary": e.summary(),
         "reference": e.info.reference,
-        "origin": e.origin,
+        "origin": e.origin(),
+        "plugin": e.library,
     })
 }
 
@@ -63,7 +64,7 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
         "{} `{}` ({})\n\n{}",
         entry.info.kind,
         entry.info.name,
-        entry.origin,
+        entry.library.map_or_else(|| entry.origin(), |l| format!("{l}, {}", l.path.display())),
         entry.description()
     );
     if !entry.info.aliases.is_empty() {

@@ -13,6 +13,10 @@ use triflow::{Error, Experiment, Result, Trainer};
 
 /// Runs the command line.
 pub fn run(cli: &Cli) -> Result<()> {
+    triflow::plugin::load_search_path()?;
+    for path in &cli.plugin {
+        triflow::plugin::load(path).map_err(|e| e.placed("--plugin"))?;
+    }
     match &cli.command {
         Command::Train(e) => train(cli, e.experiment(None, Some("regression"))?),
         Command::TrainGen(e) => train(cli, e.experiment(None, Some("generation"))?),

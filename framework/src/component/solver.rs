@@ -41,11 +41,13 @@ pub trait Field {
 /// Sees every accepted state, the first included.
 pub trait Observer {
     /// State `z` at clock `s`.
-    fn see(&mut self, s: f64, z: &Tensor);
+    fn see(&mut self, s: f64, z: &Tensor) -> Result<()>;
 }
 
 impl Observer for () {
-    fn see(&mut self, _: f64, _: &Tensor) {}
+    fn see(&mut self, _: f64, _: &Tensor) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Where a solver ended.
@@ -96,11 +98,11 @@ impl Solver for FixedSteps {
         seen: &mut dyn Observer,
     ) -> Result<Solution> {
         let mut z = z0.shallow_clone();
-        seen.see(grid.start(), &z);
+        seen.see(grid.start(), &z)?;
         for pair in grid.nodes.windows(2) {
             let (s, next) = (pair[0], pair[1]);
             z = (self.step)(field, &z, s, next - s)?;
-            seen.see(next, &z);
+            seen.see(next, &z)?;
         }
         if z.isfinite().all().int64_value(&[]) == 0 {
             return Err(Error::runtime("the state at the end of the grid is not finite"));

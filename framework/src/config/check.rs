@@ -55,12 +55,6 @@ impl Experiment {
             let message = "this version has no stochastic solver: churn must be 0.0";
             return Err(Error::config("sampling.churn", message));
         }
-        if !self.plugins.is_empty() {
-            let message = "this version loads no shared libraries";
-            return Err(Error::config("plugins", message).help(
-                "link the component's crate into a command of your own: see CONTRIBUTING.md",
-            ));
-        }
         match &self.latent_shape {
             Some(shape) if shape.iter().any(|n| *n < 1) => {
                 let message = format!("needs sizes of at least 1, got {}", shape_text(shape));

@@ -70,7 +70,8 @@ pub struct Experiment {
     /// Where run folders are made.
     #[serde(default = "artifacts")]
     pub output_dir: PathBuf,
-    /// Shared libraries with further components.
+    /// Shared libraries with further components, or folders of them. Those of every layer count; what is
+    /// loaded otherwise and used here is added.
     #[serde(default)]
     pub plugins: Vec<FilePath>,
 }

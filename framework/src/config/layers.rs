@@ -5,6 +5,7 @@
 
 use super::{Experiment, messages};
 use crate::error::{ConfigError, Error, Result, reason};
+use crate::plugin;
 use crate::registry::{
     Entry, default_layers, experiment_schema, is_component_of, properties_of, registry, variants,
 };
@@ -44,7 +45,7 @@ impl Layers {
             written: Vec::new(),
         };
         for text in default_layers() {
-            layers.add(DEFAULTS, parse(text, Path::new(DEFAULTS))?, None, Path::new(""));
+            layers.add(DEFAULTS, parse(text, Path::new(DEFAULTS))?, None, Path::new(""))?;
         }
         Ok(layers)
     }
@@ -105,7 +106,7 @@ impl Layers {
         }
         for (path, value, text) in chain.into_iter().rev() {
             let folder = path.parent().unwrap_or(Path::new(""));
-            self.add(&path.display().to_string(), value, Some(text), folder);
+            self.add(&path.display().to_string(), value, Some(text), folder)?;
         }
         Ok(())
     }
@@ -113,8 +114,7 @@ impl Layers {
     /// Adds YAML. A relative [`FilePath`](super::FilePath) in it is read from the current folder.
     pub fn add_text(&mut self, text: &str, place: &str) -> Result<()> {
         let layer = parse(text, Path::new(place))?;
-        self.add(place, layer, Some(text.to_owned()), Path::new(""));
-        Ok(())
+        self.add(place, layer, Some(text.to_owned()), Path::new(""))
     }
 
     /// Sets one key, `crn.network.hidden_dims`, as a layer of its own. `place` says who did, as `--set`.
@@ -129,8 +129,7 @@ impl Layers {
             map.insert(part.into(), inner);
             Value::Mapping(map)
         });
-        self.add(place, layer, None, Path::new(""));
-        Ok(())
+        self.add(place, layer, None, Path::new(""))
     }
 
     /// Sets `KEY=VALUE`, the value in YAML.
@@ -148,22 +147,64 @@ impl Layers {
         dig(&self.merged, key)
     }
 
-    /// `folder`: from where the layer's relative paths are read.
-    fn add(&mut self, place: &str, layer: Value, text: Option<String>, folder: &Path) {
+    /// `folder`: from where the layer's relative paths are read. What the layer's `plugins` bring is known
+    /// in the layer itself.
+    fn add(
+        &mut self,
+        place: &str,
+        layer: Value,
+        text: Option<String>,
+        folder: &Path,
+    ) -> Result<()> {
+        let plugins = self.merged.get("plugins").cloned();
+        self.written.push(Written { place: place.to_owned(), layer: layer.clone(), text });
+        if let Some(named) = layer.get("plugins") {
+            self.load_plugins(named, folder)?;
+        }
         let property = self.schema.clone();
-        merge(&mut self.merged, layer.clone(), &property, "", folder);
-        self.written.push(Written { place: place.to_owned(), layer, text });
+        merge(&mut self.merged, layer, &property, "", folder);
+        self.keep_plugins(plugins);
+        Ok(())
+    }
+
+    /// Loads a layer's `plugins`. What is no list of paths is left for [`finish`](Self::finish) to refuse.
+    fn load_plugins(&mut self, named: &Value, folder: &Path) -> Result<()> {
+        let all = named.as_sequence().map(Vec::as_slice).unwrap_or_default();
+        for (i, path) in all.iter().enumerate() {
+            let Some(path) = path.as_str() else { continue };
+            plugin::load(&folder.join(path))
+                .map_err(|e| self.locate(e.under(&format!("plugins[{i}]"))))?;
+        }
+        self.schema = experiment_schema::<Experiment>();
+        Ok(())
+    }
+
+    /// Puts the plugins of the layers below in front of those of the layer on top: their components may
+    /// still be named.
+    fn keep_plugins(&mut self, below: Option<Value>) {
+        let Some(Value::Sequence(mut all)) = below else { return };
+        if let Some(Value::Sequence(above)) = self.merged.get_mut("plugins") {
+            for path in above.drain(..) {
+                if !all.contains(&path) {
+                    all.push(path);
+                }
+            }
+            *above = all;
+        }
     }
 
     /// The experiment, with every error's key and place.
     pub fn finish(&self) -> Result<Experiment> {
-        serde_path_to_error::deserialize(self.merged.clone()).map_err(|e| {
+        let read = serde_path_to_error::deserialize::<_, Experiment>(self.merged.clone());
+        let mut experiment = read.map_err(|e| {
             let path = e.path().to_string();
             self.explain(
                 if path == "." || path == "?" { String::new() } else { path },
                 &e.into_inner().to_string(),
             )
-        })
+        })?;
+        experiment.name_plugins(&self.schema)?;
+        Ok(experiment)
     }
 
     /// Adds to a configuration error where its key was written, for what turned out to be wrong after
@@ -282,7 +323,7 @@ impl Experiment {
             schema: experiment_schema::<Experiment>(),
             written: Vec::new(),
         };
-        layers.add("the experiment", value, None, folder);
+        layers.add("the experiment", value, None, folder)?;
         layers.finish()
     }
 }

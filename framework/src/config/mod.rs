@@ -6,6 +6,7 @@ mod experiment;
 mod file_path;
 mod layers;
 mod messages;
+mod plugins;
 
 pub use experiment::{
     Checkpointing, Coupling, Every, Experiment, LossConfig, LossTerm, LrSchedule, Noise, Precision,

@@ -50,7 +50,11 @@ impl<K: Kind + ?Sized> Component<K> {
 
     /// Builds the thing that runs, in the owner's code.
     pub fn build(&self, ctx: &K::Context<'_>) -> Result<Box<K>> {
-        (self.vtable.build)(&self.spec, Owner { kind: K::NAME, name: self.name }, ctx)
+        (self.vtable.build)(&self.spec, self.owner(), ctx)
+    }
+
+    fn owner(&self) -> Owner {
+        Owner { kind: K::NAME, name: self.name }
     }
 }
 
@@ -79,16 +83,13 @@ impl<K: Kind + ?Sized> PartialEq for Component<K> {
 
 impl<K: Kind + ?Sized> serde::Serialize for Component<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if K::Common::KEYS.is_empty() {
-            return self.spec.serialize(serializer);
-        }
-        let to_map = |v: serde_yaml::Result<serde_yaml::Value>| match v {
-            Ok(serde_yaml::Value::Mapping(m)) => Ok(m),
-            Ok(_) => Ok(serde_yaml::Mapping::new()),
-            Err(e) => Err(serde::ser::Error::custom(e)),
-        };
-        let spec = to_map(self.spec.serialize(serde_yaml::value::Serializer))?;
-        let common = to_map(serde_yaml::to_value(&self.common))?;
+        // As text: no type of the owner's copy of a YAML library crosses the boundary.
+        let text = (self.vtable.write)(&self.spec, self.owner());
+        let spec = text.map_err(serde::ser::Error::custom)?;
+        let spec = serde_yaml::from_str::<serde_yaml::Mapping>(&spec);
+        let spec = spec.map_err(serde::ser::Error::custom)?;
+        let common = serde_yaml::to_value(&self.common).map_err(serde::ser::Error::custom)?;
+        let common = common.as_mapping().cloned().unwrap_or_default();
         let mut map = serializer.serialize_map(Some(spec.len() + common.len()))?;
         for (key, value) in spec.iter().chain(&common) {
             map.serialize_entry(key, value)?;
@@ -168,7 +169,8 @@ where
         Rest { tag: Some(entry.info.name), map: rest, common: &mut common, keys: K::Common::KEYS };
     let mut deserializer =
         <dyn erased_serde::Deserializer<'_>>::erase(de::value::MapAccessDeserializer::new(map));
-    let spec = (vtable.read)(&mut deserializer).map_err(|e| {
+    let owner = Owner { kind: K::NAME, name: entry.info.name };
+    let spec = (vtable.read)(&mut deserializer, owner).map_err(|e| {
         let mut message = e.to_string();
         if message.starts_with("unknown field ") {
             // The owner knows its own keys only.

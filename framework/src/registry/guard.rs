@@ -2,6 +2,8 @@
 //! compiled into the component's own copy of the framework, and comes back as an [`Error`].
 
 use crate::error::{Error, Result, first_line};
+use crate::plugin::attached;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Who is called, for the error message.
@@ -13,18 +15,20 @@ pub struct Owner {
     pub name: &'static str,
 }
 
+impl Owner {
+    /// What went wrong in it. This is the owner's code: it knows the plugin that it belongs to.
+    fn error(self, message: String) -> Error {
+        let plugin = attached().map(|host| host.library.to_string());
+        Error::Component { kind: self.kind, name: self.name.to_owned(), plugin, message }
+    }
+}
+
 /// Runs `f`; a panic in it becomes an [`Error::Component`].
 pub fn guard<T>(owner: Owner, f: impl FnOnce() -> Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(Err(Error::Runtime(message))) => {
-            Err(Error::Component { kind: owner.kind, name: owner.name.to_owned(), message })
-        }
+        Ok(Err(Error::Runtime(message))) => Err(owner.error(message)),
         Ok(result) => result,
-        Err(panic) => Err(Error::Component {
-            kind: owner.kind,
-            name: owner.name.to_owned(),
-            message: panic_message(&*panic),
-        }),
+        Err(panic) => Err(owner.error(panic_message(&*panic))),
     }
 }
 
@@ -32,6 +36,28 @@ pub fn guard<T>(owner: Owner, f: impl FnOnce() -> Result<T>) -> Result<T> {
 pub fn guard_engine<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(f))
         .unwrap_or_else(|panic| Err(Error::Runtime(panic_message(&*panic))))
+}
+
+/// Drops what was built; a panic in that is logged, since nobody can be told.
+#[doc(hidden)]
+pub fn drop_guarded<T: ?Sized>(owner: Owner, built: &mut ManuallyDrop<Box<T>>) {
+    // SAFETY: called once, by the `drop` of whatever holds it.
+    let dropped = guard(owner, || unsafe {
+        ManuallyDrop::drop(built);
+        Ok(())
+    });
+    if let Err(e) = dropped {
+        log::error!("while it was dropped: {e}");
+    }
+}
+
+/// What a component says of itself; a panic in that is logged and leaves `instead`.
+#[doc(hidden)]
+pub fn guard_text(owner: Owner, instead: &str, f: impl FnOnce() -> String) -> String {
+    guard(owner, || Ok(f())).unwrap_or_else(|e| {
+        log::error!("{e}");
+        instead.to_owned()
+    })
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -16,10 +16,13 @@ pub trait Kind: 'static {
     /// Keys that every component of this kind takes beside its own.
     type Common: Common;
 
-    /// Reads a spec with this copy's typetag registry.
+    /// Reads a spec with this copy's typetag registry; a panic becomes an error that names the owner.
     fn read(
         from: &mut dyn erased_serde::Deserializer<'_>,
+        owner: Owner,
     ) -> Result<Box<Self::Spec>, erased_serde::Error>;
+    /// Writes a spec as YAML, nested ones included; a panic becomes an error that names the owner.
+    fn write(spec: &Self::Spec, owner: Owner) -> Result<String>;
     /// Builds what the spec describes; panics, then and later, become errors that name the owner.
     fn build(spec: &Self::Spec, owner: Owner, ctx: &Self::Context<'_>) -> Result<Box<Self>>;
     /// The functions above, as this copy of the framework compiled them.
@@ -68,7 +71,9 @@ impl Common for NoCommon {
 
 type Read<K> = fn(
     &mut dyn erased_serde::Deserializer<'_>,
+    Owner,
 ) -> Result<Box<<K as Kind>::Spec>, erased_serde::Error>;
+type Write<K> = fn(&<K as Kind>::Spec, Owner) -> Result<String>;
 type Build<K> =
     for<'a, 'b> fn(&'b <K as Kind>::Spec, Owner, &'b <K as Kind>::Context<'a>) -> Result<Box<K>>;
 
@@ -76,13 +81,15 @@ type Build<K> =
 pub struct Vtable<K: Kind + ?Sized> {
     /// See [`Kind::read`].
     pub read: Read<K>,
+    /// See [`Kind::write`].
+    pub write: Write<K>,
     /// See [`Kind::build`].
     pub build: Build<K>,
 }
 
 impl<K: Kind + ?Sized> Vtable<K> {
     /// The functions of this copy of the framework.
-    pub const OWN: &'static Self = &Self { read: K::read, build: K::build };
+    pub const OWN: &'static Self = &Self { read: K::read, write: K::write, build: K::build };
 
     /// Forgets the kind's type, for a list of all kinds.
     pub const fn erased() -> ErasedVtable {

@@ -49,8 +49,14 @@ macro_rules! component_kind {
 
             fn read(
                 from: &mut dyn erased_serde::Deserializer<'_>,
+                owner: $crate::registry::Owner,
             ) -> ::std::result::Result<Box<dyn $Spec>, erased_serde::Error> {
-                erased_serde::deserialize(from)
+                $crate::registry::guard(owner, || Ok(erased_serde::deserialize(from)))
+                    .unwrap_or_else(|e| Err(serde::de::Error::custom(e)))
+            }
+
+            fn write(spec: &dyn $Spec, owner: $crate::registry::Owner) -> $crate::Result<String> {
+                $crate::registry::guard(owner, || $crate::registry::yaml_text(spec))
             }
 
             fn build(
@@ -59,8 +65,13 @@ macro_rules! component_kind {
                 ctx: &Self::Context<'_>,
             ) -> $crate::Result<Box<dyn $Built>> {
                 struct Guarded {
-                    inner: Box<dyn $Built>,
+                    inner: ::std::mem::ManuallyDrop<Box<dyn $Built>>,
                     owner: $crate::registry::Owner,
+                }
+                impl Drop for Guarded {
+                    fn drop(&mut self) {
+                        $crate::registry::drop_guarded(self.owner, &mut self.inner);
+                    }
                 }
                 impl $Built for Guarded {
                     $(fn $rf(&self $(, $ra: $rat)*) -> $crate::Result<$rr> {
@@ -71,6 +82,7 @@ macro_rules! component_kind {
                     })*)?
                 }
                 $crate::registry::guard(owner, || spec.build_unguarded(ctx))
+                    .map(::std::mem::ManuallyDrop::new)
                     .map(|inner| Box::new(Guarded { inner, owner }) as Box<dyn $Built>)
             }
 
@@ -194,25 +206,36 @@ macro_rules! component {
                 }
             }
 
+            type Built = dyn $crate::component::$Built;
+            const OWNER: $crate::registry::Owner = $crate::registry::Owner {
+                kind: <Built as $crate::registry::Kind>::NAME,
+                name: $name,
+            };
+
             inventory::submit! {
                 $crate::registry::Registration {
-                    kind: <dyn $crate::component::$Built as $crate::registry::Kind>::NAME,
-                    name: $name,
+                    kind: OWNER.kind,
+                    name: OWNER.name,
                     aliases: &[$($($alias),*)?],
                     docs: &[$($doc),*],
                     reference: concat!($($reference)?),
                     extensions: &[$($($extension),*)?],
-                    schema: || $crate::registry::schema_text::<$S>(),
-                    example: || {
-                        let example = concat!($($example)?);
-                        if example.is_empty() {
-                            let spec = $crate::registry::Component::<dyn $crate::component::$Built>::from(<$S>::default());
-                            $crate::registry::example_text(&spec)
-                        } else {
-                            String::from(example)
-                        }
+                    schema: || {
+                        $crate::registry::guard_text(OWNER, "{}", $crate::registry::schema_text::<$S>)
                     },
-                    vtable: $crate::registry::Vtable::<dyn $crate::component::$Built>::erased(),
+                    example: || {
+                        $crate::registry::guard_text(OWNER, "", || {
+                            let example = concat!($($example)?);
+                            if example.is_empty() {
+                                let spec = <$S>::default();
+                                let spec = $crate::registry::Component::<Built>::from(spec);
+                                $crate::registry::example_text(&spec)
+                            } else {
+                                String::from(example)
+                            }
+                        })
+                    },
+                    vtable: $crate::registry::Vtable::<Built>::erased(),
                 }
             }
         };

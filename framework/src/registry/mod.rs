@@ -12,13 +12,15 @@ mod macros;
 mod schema;
 
 pub use component::Component;
-pub use guard::{Owner, guard, guard_engine};
+pub use guard::{Owner, drop_guarded, guard, guard_engine, guard_text};
 pub use kind::{Common, Kind, NoCommon, Spec, Vtable};
 pub use schema::{
     example_text, experiment_schema, is_component_of, properties_of, schema_text, variants,
+    yaml_text,
 };
 
 use crate::error::{Error, Result, suggestion};
+use crate::plugin::{Library, attached};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{OnceLock, PoisonError, RwLock};
@@ -70,11 +72,16 @@ inventory::collect!(Defaults);
 pub struct Entry {
     /// What the component says of itself.
     pub info: &'static Registration,
-    /// `built-in`, or the library that it came from.
-    pub origin: String,
+    /// The plugin that it came from; none for what is linked into the program.
+    pub library: Option<&'static Library>,
 }
 
 impl Entry {
+    /// `built-in`, or the plugin that it came from, with its version.
+    pub fn origin(&self) -> String {
+        self.library.map_or_else(|| "built-in".to_owned(), ToString::to_string)
+    }
+
     /// The first paragraph of the doc comment.
     pub fn summary(&self) -> String {
         paragraph(self.info.docs)
@@ -99,30 +106,58 @@ fn paragraph(docs: &[&str]) -> String {
 }
 
 /// Every component that this process knows. One process has one registry, owned by the host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Registry {
     entries: RwLock<Vec<Entry>>,
+    defaults: Vec<&'static str>,
 }
 
-/// The process-wide registry.
+/// The process-wide registry: the host's, in a plugin's copy of the framework as well.
 pub fn registry() -> &'static Registry {
-    static REGISTRY: OnceLock<&'static Registry> = OnceLock::new();
-    REGISTRY.get_or_init(|| {
-        let registry: &'static Registry = Box::leak(Box::default());
-        registry.add_own("built-in");
+    static OWN: OnceLock<Registry> = OnceLock::new();
+    if let Some(host) = attached() {
+        return host.registry;
+    }
+    OWN.get_or_init(|| {
+        let registry = Registry {
+            entries: RwLock::default(),
+            defaults: inventory::iter::<Defaults>.into_iter().map(|d| d.0).collect(),
+        };
+        if let Err(e) = registry.add_own(None) {
+            log::error!("{e}");
+        }
         registry
     })
 }
 
 impl Registry {
-    /// Adds every component linked into this copy of the framework.
-    fn add_own(&self, origin: &str) {
+    /// Adds every component linked into this copy of the framework; all or, where a name is taken, none.
+    pub(crate) fn add_own(&self, library: Option<&'static Library>) -> Result<()> {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = entries.clone();
         for info in inventory::iter::<Registration> {
-            entries.push(Entry { info, origin: origin.to_owned() });
+            let names = || std::iter::once(&info.name).chain(info.aliases);
+            let taken = all.iter().find_map(|e| {
+                let same_kind = e.info.kind == info.kind;
+                names().find(|name| same_kind && e.answers_to(name)).map(|name| (e, name))
+            });
+            if let Some((entry, name)) = taken {
+                let message = format!(
+                    "the {} `{name}` is there already: {}",
+                    spoken(info.kind),
+                    entry.library.map_or_else(
+                        || "built-in".into(),
+                        |l| format!("{l}, {}", l.path.display())
+                    ),
+                );
+                return Err(Error::config("", message).help("give the new one another name"));
+            }
+            all.push(Entry { info, library });
         }
         // inventory's order is the linker's.
-        entries.sort_by_key(|e| (e.info.kind, e.info.name));
+        all.sort_by_key(|e| (e.info.kind, e.info.name));
+        *entries = all;
+        Ok(())
     }
 
     /// The components of `kind` (all for `None`), sorted by kind and name.
@@ -136,8 +171,11 @@ impl Registry {
         let all = self.list(Some(kind));
         all.iter().find(|e| e.answers_to(name)).cloned().ok_or_else(|| {
             let known: Vec<_> = all.iter().map(|e| e.info.name).collect();
-            Error::config("", format!("unknown {} `{name}`", kind.replace('_', " ")))
-                .help(suggestion(name, &plural(kind), known.iter().copied()))
+            Error::config("", format!("unknown {} `{name}`", spoken(kind))).help(suggestion(
+                name,
+                &plural(kind),
+                known.iter().copied(),
+            ))
         })
     }
 
@@ -156,7 +194,7 @@ impl Registry {
                 .collect();
             let known = known.join(", ");
             let what = match ending {
-                Some(ending) => format!("no {} reads .{ending} files", kind.replace('_', " ")),
+                Some(ending) => format!("no {} reads .{ending} files", spoken(kind)),
                 None => "the name has no ending that says what the file is".to_owned(),
             };
             Error::data(path, format!("{what}; known endings: {known}"))
@@ -186,10 +224,15 @@ impl Registry {
 }
 
 /// The lowest layer of every experiment.
-pub fn default_layers() -> impl Iterator<Item = &'static str> {
-    inventory::iter::<Defaults>.into_iter().map(|d| d.0)
+pub fn default_layers() -> &'static [&'static str] {
+    &registry().defaults
+}
+
+/// A kind as it is said: `noise schedule`.
+pub(crate) fn spoken(kind: &str) -> String {
+    kind.replace('_', " ")
 }
 
 fn plural(kind: &str) -> String {
-    format!("{}s", kind.replace('_', " "))
+    format!("{}s", spoken(kind))
 }

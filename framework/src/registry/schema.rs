@@ -9,7 +9,13 @@ pub fn schema_text<T: schemars::JsonSchema>() -> String {
     schema_of::<T>().to_string()
 }
 
-/// The YAML of a spec.
+/// The YAML of a spec; see [`Kind::write`](super::Kind::write).
+#[doc(hidden)]
+pub fn yaml_text<T: serde::Serialize + ?Sized>(spec: &T) -> crate::Result<String> {
+    serde_yaml::to_string(spec).map_err(|e| crate::Error::runtime(e.to_string()))
+}
+
+/// The YAML of a component with its defaults.
 #[doc(hidden)]
 pub fn example_text<T: serde::Serialize>(spec: &T) -> String {
     serde_yaml::to_string(spec).unwrap_or_default()

@@ -6,6 +6,7 @@ use crate::component::{Condition, Field, Grid, Objective, Observer, Pass, Solver
 use crate::error::Result;
 use crate::model::Model;
 use crate::path::{Clock, END_GAP, Path, PathKind, PathPoint, Reading, rows};
+use crate::registry::guard_engine;
 use tch::{Device, Tensor};
 
 /// How samples are drawn.
@@ -160,21 +161,26 @@ impl<P: Predictor> PredictorField<P> {
     }
 }
 
+/// Called by a solver, hence guarded: a panic here must not unwind through a plugin's frames.
 impl<P: Predictor> Field for PredictorField<P> {
     fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
-        let point = self.point(z, s)?;
-        let output = self.predictor.output(z, &point)?;
-        let reading = Reading::new(self.predictor.objective(), &point)?;
-        let (of_z, of_output) = reading.derivative_coefficients(self.clock);
-        let cast = |c: Tensor| rows(&c.to_kind(z.kind()), z);
-        Ok(cast(of_z) * z + cast(of_output) * output)
+        guard_engine(|| {
+            let point = self.point(z, s)?;
+            let output = self.predictor.output(z, &point)?;
+            let reading = Reading::new(self.predictor.objective(), &point)?;
+            let (of_z, of_output) = reading.derivative_coefficients(self.clock);
+            let cast = |c: Tensor| rows(&c.to_kind(z.kind()), z);
+            Ok(cast(of_z) * z + cast(of_output) * output)
+        })
     }
 
     fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
-        let point = self.point(z, s)?;
-        let output = self.predictor.output(z, &point)?;
-        let reading = Reading::new(self.predictor.objective(), &point)?;
-        Ok(reading.data(z, &output).to_kind(z.kind()))
+        guard_engine(|| {
+            let point = self.point(z, s)?;
+            let output = self.predictor.output(z, &point)?;
+            let reading = Reading::new(self.predictor.objective(), &point)?;
+            Ok(reading.data(z, &output).to_kind(z.kind()))
+        })
     }
 }
 
@@ -203,9 +209,9 @@ struct Counted<'o> {
 }
 
 impl Observer for Counted<'_> {
-    fn see(&mut self, s: f64, z: &Tensor) {
+    fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
         self.states += 1;
-        self.seen.see(s, z);
+        self.seen.see(s, z)
     }
 }
 
@@ -219,8 +225,11 @@ pub struct Trajectory {
 }
 
 impl Observer for Trajectory {
-    fn see(&mut self, s: f64, z: &Tensor) {
-        self.clock.push(s);
-        self.states.push(z.shallow_clone());
+    fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
+        guard_engine(|| {
+            self.clock.push(s);
+            self.states.push(z.shallow_clone());
+            Ok(())
+        })
     }
 }

@@ -95,7 +95,7 @@ impl Solver for Dopri5 {
         let mut k1 = field.derivative(&z, s)?;
         let (mut nfe, mut rejected, mut accepted) = (1, 0, 0);
         let (mut previous, mut after_rejection) = (1.0_f64, false);
-        seen.see(s, &z);
+        seen.see(s, &z)?;
         while s < end {
             if accepted + rejected >= self.max_steps {
                 return Err(Error::runtime(format!(
@@ -125,7 +125,7 @@ impl Solver for Dopri5 {
                 previous = error.max(1e-4);
                 after_rejection = false;
                 accepted += 1;
-                seen.see(s, &z);
+                seen.see(s, &z)?;
                 h = step * factor;
             } else {
                 h = step * (0.9 * error.powf(-0.2)).max(0.2);

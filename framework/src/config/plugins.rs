@@ -1,0 +1,75 @@
+//! Which plugins an experiment uses: it names them all, so that it runs again from its file alone.
+
+use super::{Experiment, FilePath};
+use crate::error::{Error, Result};
+use crate::plugin::{self, Library};
+use crate::registry::{is_component_of, properties_of, registry};
+use serde_json::Value as Json;
+use serde_yaml::Value;
+
+impl Experiment {
+    /// The plugins whose components the experiment names, sorted by name. `schema` is that of experiments.
+    fn used_plugins(&self, schema: &Json) -> Result<Vec<&'static Library>> {
+        let all = serde_yaml::to_value(self).map_err(|e| Error::runtime(e.to_string()))?;
+        let mut used = Vec::new();
+        visit(&all, schema, &mut used);
+        used.sort_by_key(|library| &library.name);
+        used.dedup();
+        Ok(used)
+    }
+
+    /// Makes `plugins` files, each once, and adds those that are used and not named.
+    pub(super) fn name_plugins(&mut self, schema: &Json) -> Result<()> {
+        let mut files = Vec::new();
+        for path in &self.plugins {
+            files.extend(plugin::load(path)?);
+        }
+        files.extend(self.used_plugins(schema)?);
+        let mut paths: Vec<FilePath> = Vec::new();
+        for library in files {
+            let path = FilePath(library.path.clone());
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        self.plugins = paths;
+        Ok(())
+    }
+
+    /// The plugins that the experiment names, each with its version and its file's hash.
+    pub fn libraries(&self) -> Vec<&'static Library> {
+        let named = |library: &&Library| self.plugins.iter().any(|path| path.0 == library.path);
+        plugin::loaded().into_iter().filter(named).collect()
+    }
+}
+
+/// Collects the plugins of the components in `value`, whose schema is `property`.
+fn visit(value: &Value, property: &Json, used: &mut Vec<&'static Library>) {
+    let choices = property["anyOf"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for choice in choices {
+        visit(value, choice, used);
+    }
+    match value {
+        Value::Sequence(all) => {
+            for one in all {
+                visit(one, &property["items"], used);
+            }
+        }
+        Value::Mapping(map) => {
+            let name = map.get("type").and_then(Value::as_str);
+            let entry = is_component_of(property).zip(name);
+            let entry = entry.and_then(|(kind, name)| registry().find(kind, name).ok());
+            used.extend(entry.as_ref().and_then(|entry| entry.library));
+            let properties = match entry {
+                Some(entry) => properties_of(entry.info),
+                None => property["properties"].as_object().cloned().unwrap_or_default(),
+            };
+            for (key, value) in map {
+                if let Some(property) = key.as_str().and_then(|key| properties.get(key)) {
+                    visit(value, property, used);
+                }
+            }
+        }
+        _ => {}
+    }
+}
