@@ -17,7 +17,17 @@ pub struct BuildContext<'a> {
     pub latent_shape: Option<Vec<i64>>,
 }
 
-impl BuildContext<'_> {
+impl<'a> BuildContext<'a> {
+    /// The same context with the variables below `name`, for a component inside another.
+    pub fn sub(&self, name: &str) -> BuildContext<'a> {
+        BuildContext {
+            vars: self.vars.sub(name),
+            target_shape: self.target_shape.clone(),
+            condition_shape: self.condition_shape.clone(),
+            latent_shape: self.latent_shape.clone(),
+        }
+    }
+
     /// The latent shape, for components that cannot choose one.
     pub fn latent(&self) -> Result<&[i64]> {
         self.latent_shape.as_deref().ok_or_else(|| {

@@ -33,6 +33,16 @@ impl<K: Kind + ?Sized> Component<K> {
             .map_err(|e| crate::Error::config("", e.to_string()))
     }
 
+    /// The component `name` of the registry, with its defaults, as the default of a parameter:
+    /// `pub inner: Component<dyn NoiseSchedule> = Component::default_of("cosine")`.
+    ///
+    /// # Panics
+    /// Where there is none. A default is asked for when a specification is read, under the guard of its
+    /// owner, so that it comes back as an error.
+    pub fn default_of(name: &str) -> Self {
+        Self::named(name).unwrap_or_else(|e| panic!("{e}"))
+    }
+
     /// The registered name.
     pub fn name(&self) -> &'static str {
         self.name

@@ -1,0 +1,22 @@
+//! A schedule under the name of a built-in one.
+
+use triflow::prelude::*;
+
+triflow::plugin!();
+
+triflow::component! {
+    /// Not the cosine schedule that everybody knows.
+    pub struct Cosine: NoiseSchedule, NoiseScheduleSpec = "cosine" {}
+}
+
+impl Spec<dyn NoiseSchedule> for Cosine {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl NoiseSchedule for Cosine {
+    fn gamma(&self, t: &Tensor) -> Result<Tensor> {
+        Ok(t * 10.0 - 5.0)
+    }
+}

@@ -1,0 +1,77 @@
+//! Components that panic where they are told to: what becomes of it is shown by the tests of the command.
+
+use triflow::prelude::*;
+
+triflow::plugin!();
+
+triflow::component! {
+    /// A straight log-SNR that panics.
+    pub struct Panics: NoiseSchedule, NoiseScheduleSpec = "panics" {
+        /// Where: `build`, `gamma`, `libtorch` (an operator on shapes that do not fit), `drop`, or nowhere.
+        pub at: String = String::new(),
+    }
+}
+
+impl Spec<dyn NoiseSchedule> for Panics {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+        assert_ne!(self.at, "build", "asked to panic while it is built");
+        triflow::log::info!("panics at {:?}", self.at);
+        Ok(Box::new(Schedule(self.at.clone())))
+    }
+}
+
+struct Schedule(String);
+
+impl NoiseSchedule for Schedule {
+    fn gamma(&self, t: &Tensor) -> Result<Tensor> {
+        match self.0.as_str() {
+            "gamma" => panic!("asked to panic while it runs"),
+            "libtorch" => Ok(t.matmul(&Tensor::ones([7, 7], (t.kind(), t.device())))),
+            _ => Ok(t * 10.0 - 5.0),
+        }
+    }
+}
+
+impl Drop for Schedule {
+    fn drop(&mut self) {
+        assert_ne!(self.0, "drop", "asked to panic while it is dropped");
+    }
+}
+
+triflow::component! {
+    /// Gradient descent that panics at a step.
+    pub struct PanicsAtStep: Optimizer, OptimizerSpec = "panics_at_step" {
+        /// The step, counted from 1.
+        pub step: i64 = 10,
+        /// Learning rate.
+        pub learning_rate: f64 = 0.01,
+    }
+}
+
+impl Spec<dyn Optimizer> for PanicsAtStep {
+    fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Optimizer for PanicsAtStep {
+    fn learning_rate(&self) -> Result<f64> {
+        Ok(self.learning_rate)
+    }
+
+    fn moments(&self) -> Result<Vec<(&'static str, f64)>> {
+        Ok(Vec::new())
+    }
+
+    fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        state: &mut OptimizerState,
+        learning_rate: f64,
+    ) -> Result<()> {
+        assert_ne!(state.step, self.step, "asked to panic at step {}", self.step);
+        *parameters -= gradient * learning_rate;
+        Ok(())
+    }
+}
