@@ -170,6 +170,33 @@ pub enum Command {
         #[arg(long)]
         set: Vec<String>,
     },
+    /// Hold a component to what its kind promises, as the tests of its author do.
+    #[command(
+        after_help = "Example:\n  triflow check noise_schedule my_schedule --plugin target/release/libmy_schedule.so"
+    )]
+    Check {
+        /// Such as `noise_schedule`.
+        kind: String,
+        /// Such as `cosine`.
+        name: String,
+        /// A parameter, as `s=0.02`.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
+    /// Write the crate of a plugin to start from: it builds, and its test passes.
+    #[command(after_help = "Example:\n  triflow new-plugin noise_schedule my_schedule")]
+    NewPlugin {
+        /// What the component is, such as `noise_schedule`, `objective`, `network` or `solver`.
+        kind: String,
+        /// Name of the component and of its crate, such as `my_schedule`.
+        name: String,
+        /// Folder in which the crate's folder is made.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        into: PathBuf,
+        /// Folder with triflow's source; by default that from which this command was built.
+        #[arg(long, value_name = "DIR")]
+        framework: Option<PathBuf>,
+    },
     /// Print the JSON schema of experiment files.
     Schema,
     /// Check an experiment file to the last (data, model), and print it with every default spelled out.

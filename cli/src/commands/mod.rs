@@ -2,6 +2,7 @@
 
 mod components;
 mod data;
+mod new_plugin;
 mod sampling;
 
 use crate::args::{Asked, Cli, Command};
@@ -51,6 +52,10 @@ pub fn run(cli: &Cli) -> Result<()> {
                 components::describe(kind, name, *format)
             }
         }
+        Command::Check { kind, name, set } => components::check(kind, name, set),
+        Command::NewPlugin { kind, name, into, framework } => {
+            new_plugin::write(kind, name, into, framework.as_deref())
+        }
         Command::Schema => print_json(&triflow::registry::experiment_schema::<Experiment>()),
         Command::Validate { file, experiment } => {
             let asked = experiment.experiment(Some(file), None)?;
@@ -80,15 +85,20 @@ fn train(cli: &Cli, asked: Asked) -> Result<()> {
 
 /// Sets `KEY=VALUE` below `parent`; `example` is one that would do.
 fn set_under(layers: &mut Layers, parent: &str, set: &[String], example: &str) -> Result<()> {
-    for assignment in set {
-        let place = format!("--set {assignment}");
-        let (key, value) = assignment.split_once('=').ok_or_else(|| {
-            Error::config("", format!("`{place}` has no `=`"))
-                .help(format!("write `--set {example}`"))
-        })?;
-        layers.set(&format!("{parent}.{}", key.trim()), parse_value(value)?, &place)?;
+    for text in set {
+        let (key, value) = assignment(text, example)?;
+        layers.set(&format!("{parent}.{key}"), value, &format!("--set {text}"))?;
     }
     Ok(())
+}
+
+/// The parts of `KEY=VALUE`; `example` is one that would do.
+fn assignment<'t>(text: &'t str, example: &str) -> Result<(&'t str, serde_yaml::Value)> {
+    let (key, value) = text.split_once('=').ok_or_else(|| {
+        Error::config("", format!("`--set {text}` has no `=`"))
+            .help(format!("write `--set {example}`"))
+    })?;
+    Ok((key.trim(), parse_value(value)?))
 }
 
 /// Says what came out and where it lies.

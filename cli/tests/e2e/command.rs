@@ -51,7 +51,8 @@ impl Folder {
     /// The command in this folder, as few lines as it can, not started.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_triflow"));
-        command.current_dir(self.path()).env("OMP_NUM_THREADS", "1").env_remove("RUST_LOG");
+        command.current_dir(self.path()).env("OMP_NUM_THREADS", "1");
+        command.env_remove("RUST_LOG").env_remove("TRIFLOW_PLUGIN_PATH");
         command.args(args);
         command
     }
@@ -101,4 +102,28 @@ pub fn bytes(path: &Path) -> Vec<u8> {
 /// A path as an argument.
 pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// Cargo in `folder`, with the target folder and the profile of the command that is tested: what is built
+/// there is not built again.
+pub fn cargo(folder: &Path, task: &str) -> (Command, PathBuf) {
+    let binary = Path::new(env!("CARGO_BIN_EXE_triflow"));
+    let built = binary.parent().unwrap();
+    let profile = match built.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev",
+        Some(name) => name,
+        None => panic!("{}", built.display()),
+    };
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(folder).args([task, "--quiet", "--profile", profile]);
+    command.env("CARGO_TARGET_DIR", built.parent().unwrap()).env("OMP_NUM_THREADS", "1");
+    (command, built.to_owned())
+}
+
+/// Runs it to a good end.
+pub fn finishes(mut command: Command) -> String {
+    let done = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(done.status.success(), "{command:?}:\n{}{}", text(&done.stdout), text(&done.stderr));
+    text(&done.stdout)
 }

@@ -12,6 +12,8 @@ mod args;
 mod command;
 mod data;
 mod errors;
+mod new_plugin;
+mod plugins;
 mod readme;
 mod rerun;
 mod resume;

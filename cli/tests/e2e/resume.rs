@@ -37,7 +37,7 @@ fn folder() -> Folder {
 
 /// Starts the command and sends `signal` as soon as a line of its log says that an epoch is over: status,
 /// the run folder, and the whole log.
-fn stopped(folder: &Folder, args: &[&str], signal: &str) -> (ExitStatus, PathBuf, String) {
+pub fn stopped(folder: &Folder, args: &[&str], signal: &str) -> (ExitStatus, PathBuf, String) {
     let mut child =
         folder.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());

@@ -227,7 +227,6 @@ fn every_flag_means_its_key_in_either_spelling() {
         (&["--seed", "9"], "/training/seed", json!(9)),
         (&["--device", "cpu"], "/device", json!("cpu")),
         (&["--output-dir", "runs"], "/output_dir", json!("runs")),
-        (&["--plugin", "/a.so", "--plugin", "/b.so"], "/plugins", json!(["/a.so", "/b.so"])),
     ];
     let before = experiment(&folder, &[]);
     let args: Vec<&str> = flags.iter().flat_map(|(args, _, _)| *args).copied().collect();

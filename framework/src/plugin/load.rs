@@ -34,7 +34,7 @@ pub fn load(path: &Path) -> Result<Vec<&'static Library>> {
             return match all.iter().find(|l| l.path.file_name() == path.file_name()) {
                 Some(library) => {
                     let (from, to) = (path.display(), library.path.display());
-                    log::info!("{from} is not there: {to} stands for it");
+                    log::debug!("{from} is not there: {to} stands for it");
                     Ok(vec![library])
                 }
                 None => Err(missing(path)),

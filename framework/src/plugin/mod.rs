@@ -10,17 +10,19 @@
 //! ([`fingerprint`]). A library is never unloaded.
 //!
 //! - [`load`] and [`load_search_path`] for programs,
-//! - [`plugin!`](crate::plugin!) for authors.
+//! - [`plugin!`](crate::plugin!) for authors, [`Scaffold`] for a crate to begin with.
 
 mod about;
 mod attach;
 mod fingerprint;
 mod load;
+mod scaffold;
 
 pub use about::{About, joined, joined_len};
 pub use attach::{Attach, Host, attach, attached};
 pub use fingerprint::{FINGERPRINT, differences};
 pub use load::{SEARCH_PATH, load, load_search_path, loaded};
+pub use scaffold::{Framework, Scaffold};
 
 use std::fmt;
 use std::path::PathBuf;

@@ -209,6 +209,14 @@ impl Registry {
             .collect()
     }
 
+    /// Source of a small component of `kind`, from which to begin one's own.
+    pub(crate) fn starter(&self, kind: &str) -> Result<&'static str> {
+        let found = inventory::iter::<KindRegistration>.into_iter().find(|k| k.name == kind);
+        found
+            .map(|k| k.starter)
+            .ok_or_else(|| Error::config("", format!("unknown kind of component `{kind}`")))
+    }
+
     /// Checks a kind's name; an unknown one answers with the nearest.
     pub fn check_kind(&self, kind: &str) -> Result<&'static str> {
         let kinds = self.kinds();

@@ -1,0 +1,39 @@
+//! `new-plugin`: the crate of a plugin to start from.
+
+use std::path::{Path, PathBuf};
+use triflow::plugin::{Framework, Scaffold};
+use triflow::{Error, Result};
+
+/// The lock file that this command was built with.
+const LOCK: &str = include_str!("../../../Cargo.lock");
+
+/// Writes the crate and says what to do next.
+pub fn write(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> Result<()> {
+    let framework = match framework {
+        Some(folder) => Framework::in_folder(folder)?,
+        None => own_source()?,
+    };
+    let libtorch = option_env!("TRIFLOW_LIBTORCH").map(PathBuf::from).filter(|path| path.is_dir());
+    let scaffold =
+        Scaffold { lock: LOCK.to_owned(), libtorch, ..Scaffold::new(kind, name, framework)? };
+    let folder = scaffold.write(into)?;
+    let (kind, name) = (scaffold.kind(), scaffold.name());
+    println!("a {} in {}; next:", kind.replace('_', " "), folder.display());
+    println!("  cd {}", folder.display());
+    println!("  cargo test --release && cargo build --release");
+    println!("  triflow describe {kind} {name} --plugin {}", scaffold.library().display());
+    Ok(())
+}
+
+/// The source from which this command was built: its folder, where that is still there, or its revision.
+fn own_source() -> Result<Framework> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../framework"));
+    Framework::in_folder(folder).or_else(|_| {
+        let revision = option_env!("TRIFLOW_GIT_REVISION").ok_or_else(|| {
+            Error::config("", "the source from which this command was built is not there any more")
+                .help("name a folder that holds the same: --framework DIR")
+        })?;
+        let url = env!("CARGO_PKG_REPOSITORY").to_owned();
+        Ok(Framework::Git { url, revision: revision.to_owned() })
+    })
+}

@@ -1,0 +1,87 @@
+//! The crate that `new-plugin` writes: it builds, passes its own test and loads, for every kind.
+
+use crate::command::{Folder, cargo, finishes, text};
+use triflow::registry::registry;
+
+fn framework() -> String {
+    format!("{}/../framework", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn every_kinds_new_plugin_passes_its_test_and_loads() {
+    triflow_plugins::link();
+    let folder = Folder::new();
+    let kinds: Vec<_> = registry().kinds().into_keys().collect();
+    assert!(kinds.len() >= 9, "{kinds:?}");
+    for kind in kinds {
+        let name = format!("my_{kind}");
+        let told = folder.succeeds(&["new-plugin", kind, &name.replace('_', "-")]);
+        let crate_folder = folder.join(&name);
+        let next: Vec<_> = told.lines().skip(1).map(str::trim).collect();
+        assert_eq!(next.len(), 3, "{told}");
+        assert_eq!(next[0], format!("cd ./{name}"));
+        // What it prints is what is done here, with the target folder of the command.
+        assert_eq!(next[1], "cargo test --release && cargo build --release");
+        let library = format!("target/release/lib{name}.so");
+        assert_eq!(next[2], format!("triflow describe {kind} {name} --plugin {library}"));
+        let (test, built) = cargo(&crate_folder, "test");
+        let told = finishes(test);
+        assert!(told.contains("test result: ok. 1 passed"), "{kind}: {told}");
+        finishes(cargo(&crate_folder, "build").0);
+        let library = built.join(format!("lib{name}.so"));
+        let plugin = ["--plugin", text(&library)];
+        let told = folder.succeeds(&[&["describe", kind, &name][..], &plugin].concat());
+        assert!(told.starts_with(&format!("{kind} `{name}` ({name} 0.1.0, ")), "{told}");
+        let told = folder.succeeds(&[&["check", kind, &name][..], &plugin].concat());
+        assert!(told.contains("round_trip") && !told.contains("FAILED"), "{told}");
+    }
+}
+
+#[test]
+fn a_schedules_crate_is_short_and_complete() {
+    let folder = Folder::new();
+    folder.succeeds(&["new-plugin", "noise_schedule", "my_schedule", "--into", "plugins"]);
+    let read = |name: &str| {
+        let path = folder.join("plugins/my_schedule").join(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    let source = read("src/lib.rs");
+    let code = source.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//"));
+    assert!(code.count() <= 30, "{source}");
+    assert!(source.contains("triflow::plugin!();") && source.contains("pub struct MySchedule:"));
+    assert!(source.contains("= \"my_schedule\" {") && !source.contains("MyComponent"), "{source}");
+    // The author sets nothing: the source, the versions and LibTorch are those of the command.
+    let manifest = read("Cargo.toml");
+    let path = std::fs::canonicalize(framework()).unwrap();
+    assert!(
+        manifest.contains(&format!("triflow = {{ path = \"{}\" }}", text(&path))),
+        "{manifest}"
+    );
+    assert!(read("Cargo.lock").contains("name = \"torch-sys\"\nversion = \"0.24.0\""));
+    let libtorch = read(".cargo/config.toml");
+    let libtorch = libtorch.lines().find_map(|l| l.strip_prefix("LIBTORCH = ")).unwrap();
+    assert!(std::path::Path::new(libtorch.trim_matches('"')).join("lib").is_dir(), "{libtorch}");
+}
+
+#[test]
+fn what_cannot_be_written_is_refused() {
+    let folder = Folder::new();
+    for (args, parts) in [
+        (&["noise_shedule", "x"][..], &["unknown kind", "did you mean `noise_schedule`?"][..]),
+        (&["solver", "Fast"], &["`Fast` cannot be the name", "small letters"]),
+        (&["solver", "2nd"], &["`2nd` cannot be the name"]),
+        (&["solver", "match"], &["`match` is a word of Rust or of cargo", "`my_match`"]),
+        (&["solver", "euler"], &["there is a solver `euler` already"]),
+        (&["solver", "fast", "--framework", "."], &["the crate `triflow` is not in ."]),
+    ] {
+        let told = folder.fails(&[&["new-plugin"], args].concat());
+        for part in parts {
+            assert!(told.contains(part), "no `{part}` in\n{told}");
+        }
+    }
+    std::fs::create_dir(folder.join("taken")).unwrap();
+    let told = folder.fails(&["new-plugin", "solver", "taken"]);
+    assert!(told.contains("taken is there already"), "{told}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+    folder.succeeds(&["new-plugin", "solver", "fast", "--framework", &framework()]);
+}

@@ -1,0 +1,341 @@
+//! The plugins of `examples/plugins`, built as an author outside would, loaded, refused, panicking.
+
+use crate::command::{Folder, Outcome, TINY, bytes, cargo, finishes, text};
+use crate::resume::stopped;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use triflow::io::{NamedArray, safetensors};
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/plugins")
+}
+
+/// The library of an example.
+fn library(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let (mut command, built) = cargo(&examples(), "build");
+        command.arg("--locked");
+        finishes(command);
+        built
+    });
+    folder.join(format!("lib{name}.so"))
+}
+
+/// A folder with copies of some libraries in `plugins`.
+fn folder_with(names: &[&str]) -> Folder {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.join("plugins")).unwrap();
+    for name in names {
+        std::fs::copy(library(name), folder.join(format!("plugins/lib{name}.so"))).unwrap();
+    }
+    folder
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+/// Names of the components that come from plugins.
+fn from_plugins(listed: &str) -> Vec<String> {
+    let all = json(listed);
+    let foreign = all.as_array().unwrap().iter().filter(|c| c["origin"] != "built-in");
+    foreign.map(|c| c["name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn parameters(run: &Path) -> Vec<NamedArray> {
+    safetensors::read_safetensors(&run.join("params.safetensors")).unwrap().arrays
+}
+
+fn with_log(folder: &Folder, args: &[&str]) -> Outcome {
+    let done = folder.command(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Outcome { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
+}
+
+#[test]
+fn every_example_passes_its_own_tests() {
+    let (mut command, _) = cargo(&examples(), "test");
+    command.arg("--locked");
+    let told = finishes(command);
+    // One test each but for the broken ones; warped, v_prediction, film_resnet, adams_bashforth.
+    assert_eq!(told.matches("test result: ok. 1 passed").count(), 4, "{told}");
+}
+
+#[test]
+fn a_plugin_is_found_by_flag_folder_variable_and_file() {
+    let folder = folder_with(&["warped", "adams_bashforth"]);
+    let list = ["list", "--format", "json"];
+    assert!(from_plugins(&folder.succeeds(&list)).is_empty());
+    let one = folder.succeeds(&[&list[..], &["--plugin", "plugins/libwarped.so"]].concat());
+    assert_eq!(from_plugins(&one), ["warped"]);
+    let both = ["warped", "adams_bashforth"];
+    // A folder; other things in it are left alone.
+    folder.write("plugins/notes.so", "not a library");
+    let all = folder.succeeds(&[&list[..], &["--plugin", "plugins"]].concat());
+    assert_eq!(from_plugins(&all), both);
+    // One library by several paths is one library.
+    std::os::unix::fs::symlink(folder.join("plugins"), folder.join("link")).unwrap();
+    let args = ["--plugin", "link/libwarped.so", "--plugin", "plugins", "--plugin", "link"];
+    assert_eq!(from_plugins(&folder.succeeds(&[&list[..], &args].concat())), both);
+    let mut command = folder.command(&list);
+    let paths = "plugins/libwarped.so:plugins/libadams_bashforth.so";
+    let listed = command.env("TRIFLOW_PLUGIN_PATH", paths).output().unwrap();
+    assert_eq!(from_plugins(&String::from_utf8(listed.stdout).unwrap()), both);
+    // In a file, relative to the file, and known to the file itself.
+    std::fs::create_dir(folder.join("configs")).unwrap();
+    folder.write("configs/base.yaml", "plugins: [../plugins/libwarped.so]\n");
+    let over = "extends: base.yaml\nplugins: [../plugins/libadams_bashforth.so]\n\
+                objective: diffusion\nnoise_schedule: { type: warped, inner: sigmoid }\n\
+                sampling: { solver: adams_bashforth }\n";
+    folder.write("configs/e.yaml", over);
+    let resolved = folder.succeeds(&["validate", "configs/e.yaml"]);
+    let resolved: Value = serde_yaml::from_str(&resolved).unwrap();
+    assert_eq!(resolved["noise_schedule"]["inner"]["type"], "sigmoid");
+    let plugins: Vec<_> =
+        resolved["plugins"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let path = |name| folder.join(name).canonicalize().unwrap().to_str().unwrap().to_owned();
+    assert_eq!(plugins, [path("plugins/libwarped.so"), path("plugins/libadams_bashforth.so")]);
+}
+
+#[test]
+fn a_component_of_a_plugin_is_shown_like_any_other() {
+    let folder = folder_with(&["warped"]);
+    let plugin = ["--plugin", "plugins/libwarped.so"];
+    let table = folder.succeeds(&[&["list", "noise_schedule"][..], &plugin].concat());
+    let line = table.lines().find(|line| line.contains("warped")).unwrap();
+    assert!(line.trim_end().ends_with("warped 0.1.0"), "{line}");
+    let args = [&["describe", "noise-schedule", "warped"][..], &plugin].concat();
+    let told = folder.succeeds(&args);
+    for part in [
+        "noise_schedule `warped` (warped 0.1.0, /",
+        "plugins/libwarped.so)",
+        "inner      noise_schedule",
+        "w at the start of training.",
+        "  type: warped\n    inner:\n      type: cosine\n",
+    ] {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+    let told = json(&folder.succeeds(&[&args[..], &["--format", "json"]].concat()));
+    assert_eq!(told["plugin"]["version"], "0.1.0");
+    assert_eq!(told["plugin"]["sha256"].as_str().unwrap().len(), 64);
+    let schema = json(&folder.succeeds(&[&["schema"][..], &plugin].concat()));
+    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    let experiment = |inner: &str| {
+        serde_yaml::from_str::<Value>(&format!(
+            "noise_schedule: {{ type: warped, inner: {inner} }}"
+        ))
+        .unwrap()
+    };
+    assert!(schema.is_valid(&experiment("{ type: warped, inner: linear }")));
+    assert!(!schema.is_valid(&experiment("{ type: warped, iner: linear }")));
+    let values =
+        [&["describe", "noise_schedule", "warped", "--eval", "--points", "3"][..], &plugin];
+    let values = folder.succeeds(&values.concat());
+    let cosine =
+        folder.succeeds(&["describe", "noise_schedule", "cosine", "--eval", "--points", "3"]);
+    // At w = 0 it is the inner schedule.
+    let gamma = |csv: &str| -> Vec<f64> {
+        csv.lines().skip(1).map(|l| l.split(',').nth(2).unwrap().parse().unwrap()).collect()
+    };
+    for (ours, inner) in gamma(&values).iter().zip(gamma(&cosine)) {
+        assert!((ours - inner).abs() < 1e-12, "{values}\n{cosine}");
+    }
+}
+
+#[test]
+fn what_is_no_fitting_plugin_is_refused_with_the_way_out() {
+    let folder = folder_with(&["warped", "duplicate", "false_fingerprint"]);
+    folder.write("plugins/text.so", "not a library");
+    std::fs::write(folder.join("plugins/empty.so"), "").unwrap();
+    let libtorch = PathBuf::from(std::env::var_os("LIBTORCH").unwrap());
+    let gomp = std::fs::read_dir(libtorch.join("lib")).unwrap().flatten().map(|e| e.path());
+    let gomp = gomp.filter(|p| text(p).contains("libc10.so")).next().unwrap();
+    let says = |path: &str, parts: &[&str]| {
+        let told = folder.fails(&["list", "--plugin", path]);
+        for part in parts {
+            assert!(told.contains(part), "no `{part}` in\n{told}");
+        }
+        assert!(told.contains("--plugin"), "{told}");
+    };
+    says("nowhere.so", &["there is no plugin nowhere.so", "cargo build --release"]);
+    says("plugins/text.so", &["text.so is no shared library: ", "cargo build --release"]);
+    says("plugins/empty.so", &["empty.so is no shared library: it is empty"]);
+    says(".", &["there is no plugin in the folder "]);
+    says(text(&gomp), &["is no triflow plugin: it has no entry point", "triflow::plugin!();"]);
+    says(
+        "plugins/libduplicate.so",
+        &[
+            "libduplicate.so: the noise schedule `cosine` is there already: built-in",
+            "another name",
+        ],
+    );
+    // It would end the process if any of its code ran.
+    says(
+        "plugins/libfalse_fingerprint.so",
+        &[
+            "the plugin false_fingerprint 0.1.0 (",
+            "rustc: the plugin has 1.0.0 (a59de37e9), this triflow 1.",
+            "target: the plugin has pdp11-dec-unix, this triflow ",
+            "panic: the plugin has abort, this triflow unwind",
+            "build it again: `cargo +1.",
+        ],
+    );
+    // Two plugins of one name; the first stays.
+    std::fs::copy(library("warped"), folder.join("plugins/copy.so")).unwrap();
+    let twice = ["list", "--plugin", "plugins/libwarped.so", "--plugin", "plugins/copy.so"];
+    let told = folder.fails(&twice);
+    assert!(
+        told.contains("copy.so: the noise schedule `warped` is there already: warped 0.1.0, /")
+    );
+    folder.write("e.yaml", "objective: ct\n\nplugins:\n  - nowhere.so\n");
+    let told = folder.fails(&["validate", "e.yaml"]);
+    assert!(told.contains("at plugins[0] (e.yaml:3)"), "{told}");
+}
+
+#[test]
+fn plugins_nest_in_the_host_and_the_host_in_plugins() {
+    let folder = folder_with(&["warped", "film_resnet", "adams_bashforth", "v_prediction"]);
+    let run = folder.train(
+        &[
+            &["train-gen"],
+            // --hidden-dims belongs to another backbone.
+            &TINY[..4],
+            &TINY[6..],
+            &["--plugin", "plugins", "--model-type", "v_prediction"],
+            &["--set", "noise_schedule={type: warped, inner: {type: warped, inner: linear}}"],
+            &["--set", "crn={type: vanilla, network: {type: film_resnet, width: 8}}"],
+            &["--solver", "adams_bashforth"][..0],
+            &["--set", "sampling.solver=adams_bashforth"],
+        ]
+        .concat(),
+    );
+    assert!(run.parent().unwrap().ends_with("v_prediction_gen"), "{}", run.display());
+    let manifest = json(&String::from_utf8(bytes(&run.join("manifest.json"))).unwrap());
+    let named: Vec<_> = manifest["plugins"].as_array().unwrap().iter().collect();
+    let names: Vec<_> = named.iter().map(|p| p["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["adams_bashforth", "film_resnet", "v_prediction", "warped"]);
+    assert!(
+        named.iter().all(|p| p["version"] == "0.1.0" && p["sha256"].as_str().unwrap().len() == 64)
+    );
+    // The plugins' parameters are the model's: outer and inner schedule, and the backbone's.
+    let arrays = parameters(&run);
+    let names: Vec<_> = arrays.iter().map(|array| array.name.as_str()).collect();
+    for name in ["noise_schedule.shift", "noise_schedule.inner.shift", "crn.network.film_2.weight"]
+    {
+        assert!(names.contains(&name), "no {name} in {names:?}");
+    }
+    // The run names its plugins: nothing has to be said again.
+    folder.succeeds(&[
+        "generate",
+        "--run",
+        text(&run),
+        "--n",
+        "3",
+        "--labels",
+        "1",
+        "--out",
+        "s.npz",
+    ]);
+    let plain = folder.tiny(&["train-gen", "--plugin", "plugins"]);
+    let manifest = json(&String::from_utf8(bytes(&plain.join("manifest.json"))).unwrap());
+    assert_eq!(manifest["plugins"], Value::Array(Vec::new()), "what is not used is not named");
+}
+
+#[test]
+fn a_panic_inside_a_plugin_is_an_error_that_names_it() {
+    let folder = folder_with(&["panics"]);
+    let plugin = ["--plugin", "plugins/libpanics.so", "--model-type", "diffusion"];
+    let train = |at: &str| {
+        let schedule = format!("noise_schedule={{type: panics, at: {at}}}");
+        let args = [&["train-gen"], &TINY[..], &plugin, &["--set", &schedule]].concat();
+        with_log(&folder, &args)
+    };
+    let who = "noise_schedule `panics` of the plugin panics 0.1.0: ";
+    for (at, message) in [
+        ("build", "asked to panic while it is built"),
+        ("gamma", "asked to panic while it runs"),
+        ("libtorch", "shapes cannot be multiplied"),
+    ] {
+        let done = train(at);
+        assert_eq!(done.code, 1, "{at}: {}", done.err);
+        let last = done.err.lines().last().unwrap();
+        assert!(last.starts_with(&format!("error: {who}")) && last.contains(message), "{last}");
+    }
+    // Nobody can be told of a panic while something is dropped: it is logged, and the work goes on.
+    let done = train("drop");
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.err.contains("asked to panic while it is dropped"), "{}", done.err);
+    // Lines of a plugin's log are lines of the host's.
+    assert!(done.err.contains("[INFO ] panics at \"drop\""), "{}", done.err);
+}
+
+#[test]
+fn a_panic_in_training_leaves_the_last_checkpoint_whole() {
+    let folder = folder_with(&["panics"]);
+    let args = [
+        &["train-gen"],
+        &TINY[..],
+        &["--plugin", "plugins/libpanics.so", "--set", "checkpoint={every: 2 steps, keep: 9}"],
+        &["--set", "training.optimizer={type: panics_at_step, step: 7}"],
+    ];
+    let done = with_log(&folder, &args.concat());
+    assert_eq!(done.code, 1, "{}", done.err);
+    let who = "error: optimizer `panics_at_step` of the plugin panics 0.1.0: ";
+    assert!(done.err.contains(who) && done.err.contains("panic at step 7"), "{}", done.err);
+    let run = done.err.split("into ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+    let run = folder.join(run);
+    assert!(run.join("checkpoints/step_000000006.safetensors").is_file());
+    assert!(!run.join("manifest.json").exists());
+    let generate = ["generate", "--run", text(&run), "--labels", "0", "--out", "s.npz"];
+    folder.succeeds(&generate);
+    // Resumed, it goes on from there and panics again.
+    let done = with_log(&folder, &["resume", "--run", text(&run)]);
+    assert_eq!(done.code, 1, "{}", done.err);
+    assert!(done.err.contains("panic at step 7"), "{}", done.err);
+}
+
+#[test]
+fn a_run_with_a_plugin_resumes_as_if_it_had_never_stopped() {
+    let folder = folder_with(&["warped"]);
+    folder.write(
+        "e.yaml",
+        "task: generation\nobjective: diffusion\nplugins: [plugins/libwarped.so]\n\
+         noise_schedule: { type: warped, shift: 0.5 }\ndata: { type: two_moons, samples: 4000 }\n\
+         crn: { type: vanilla, network: { type: mlp, hidden_dims: [16] } }\n\
+         training: { epochs: 4, batch_size: 32, ema: 0.9 }\n\
+         sampling: { solver: euler, steps: 4 }\ndevice: cpu\n",
+    );
+    let whole = folder.train(&["run", "e.yaml", "--output-dir", "whole"]);
+    let args = ["run", "e.yaml", "--output-dir", "halves"];
+    let (status, half, log) = stopped(&folder, &args, "-INT");
+    assert_eq!(status.code(), Some(130), "{log}");
+    // Without the library there is nothing to resume with.
+    let library = folder.join("plugins/libwarped.so");
+    std::fs::rename(&library, folder.join("plugins/elsewhere.so")).unwrap();
+    let resume = ["resume", "--run", text(&half)];
+    let told = folder.fails(&resume);
+    assert!(
+        told.contains("there is no plugin ") && told.contains("plugins/libwarped.so"),
+        "{told}"
+    );
+    assert!(told.contains("at plugins[0] (") && told.contains("config.yaml:"), "{told}");
+    // Moved, it is named anew; changed, it is used with a warning.
+    std::fs::create_dir(folder.join("moved")).unwrap();
+    let moved = folder.join("moved/libwarped.so");
+    let mut changed = bytes(&folder.join("plugins/elsewhere.so"));
+    changed.push(0);
+    std::fs::write(&moved, changed).unwrap();
+    let done = with_log(&folder, &[&resume[..], &["--plugin", text(&moved)]].concat());
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.err.contains("the run began with warped 0.1.0 (SHA-256 "), "{}", done.err);
+    for name in ["history.csv", "metrics.json"] {
+        assert!(bytes(&whole.join(name)) == bytes(&half.join(name)), "{name} differs");
+    }
+    let learned = parameters(&half);
+    // The file itself names the library, which has moved.
+    assert_eq!(parameters(&whole), learned);
+    let shift = learned.iter().find(|array| array.name == "noise_schedule.shift").unwrap();
+    assert_ne!(shift.data.to_f64(), [0.5], "the plugin's parameter is learned");
+}
