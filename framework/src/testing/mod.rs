@@ -21,6 +21,8 @@ mod spec;
 
 #[cfg(test)]
 mod starters;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, Result};
 use crate::registry::{Component, Kind, KindRegistration, Spec, guard_engine, registry};
