@@ -25,6 +25,7 @@ pub mod report;
 pub mod rng;
 pub mod run;
 pub mod sample;
+pub mod testing;
 pub mod train;
 pub mod trained;
 

@@ -96,6 +96,9 @@ macro_rules! component_kind {
                 name: $kind,
                 docs: &[$($doc),*],
                 common_schema: || $crate::registry::schema_text::<$crate::component_kind!(@common $($Common)?)>(),
+                checks: $crate::testing::descriptions::<dyn $Built>,
+                starter: <dyn $Built as $crate::testing::Conformance>::STARTER,
+                check: $crate::testing::check_yaml::<dyn $Built>,
             }
         }
     };
@@ -184,7 +187,7 @@ macro_rules! component {
         }
 
         const _: () = {
-            use $crate::{inventory, typetag, component::{$Built as _, $SpecTrait}};
+            use $crate::{component::$SpecTrait, inventory, typetag};
 
             #[typetag::serde(name = $name)]
             impl $SpecTrait for $S {

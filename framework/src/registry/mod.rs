@@ -59,6 +59,12 @@ pub struct KindRegistration {
     pub docs: &'static [&'static str],
     /// JSON schema of the keys that every component of the kind takes, as text; `{}` for none.
     pub common_schema: fn() -> String,
+    /// Names of the checks of the conformance kit, and what each asks.
+    pub checks: fn() -> Vec<(&'static str, &'static str)>,
+    /// Source of a small component from which to begin one's own.
+    pub starter: &'static str,
+    /// Runs the conformance kit on a component as YAML says it.
+    pub check: fn(&serde_yaml::Value) -> Result<Vec<crate::testing::Failure>>,
 }
 inventory::collect!(KindRegistration);
 

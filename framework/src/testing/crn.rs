@@ -1,0 +1,49 @@
+//! What every CRN promises.
+
+use super::part::{self, Part, Place, Rows, places_of_latents};
+use super::{Check, Conformance};
+use crate::component::{Crn, CrnInput, Pass};
+use crate::error::Result;
+use crate::registry::Component;
+use tch::{Tensor, nn};
+
+impl Conformance for dyn Crn {
+    const CHECKS: &'static [Check<Self>] = &[
+        part::shape(),
+        part::rows_independent(),
+        part::deterministic(),
+        part::same_seed(),
+        part::gradients(),
+        part::save_load(),
+        part::absent_condition(),
+    ];
+    const STARTER: &'static str = include_str!("starters/crn.rs");
+
+    fn try_build(component: &Component<Self>) -> Result<()> {
+        part::try_build(component)
+    }
+}
+
+impl Part for dyn Crn {
+    fn places() -> Vec<Place> {
+        places_of_latents()
+    }
+
+    fn build_at(component: &Component<Self>, vars: nn::Path, place: &Place) -> Result<Box<Self>> {
+        component.build(&place.context(vars))
+    }
+
+    fn input(place: &Place) -> Vec<i64> {
+        place.latent.clone()
+    }
+
+    fn output(&self, place: &Place) -> Result<Vec<i64>> {
+        Ok(place.latent.clone())
+    }
+
+    fn run(&self, rows: &Rows, pass: Pass) -> Result<Vec<Tensor>> {
+        let input =
+            CrnInput { z: &rows.main, time: &rows.time, condition: rows.condition.as_ref() };
+        Ok(vec![self.forward(&input, pass)?])
+    }
+}

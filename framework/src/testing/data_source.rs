@@ -1,0 +1,120 @@
+//! What every data source promises. A source of files is given with its file, in the spec.
+
+use super::expect::{all_identical, ensure, finite};
+use super::seeds::{KIT, OTHER, seeded};
+use super::{Check, Conformance};
+use crate::component::{DataContext, DataSource, Splits, Table, shape_text};
+use crate::error::Result;
+use crate::registry::Component;
+use std::path::PathBuf;
+use tch::{Device, Kind as DType, Tensor};
+
+impl Conformance for dyn DataSource {
+    const CHECKS: &'static [Check<Self>] = &[
+        Check {
+            name: "rows",
+            about: "x and y have equally many rows, at least one: float32 on the CPU, y perhaps int64 \
+                    labels from 0; every set is made as the training set",
+            run: rows,
+        },
+        Check { name: "finite", about: "every number is finite", run: numbers_finite },
+        Check {
+            name: "same_seed",
+            about: "built and loaded twice under one seed of the context, the rows are the same bit for bit",
+            run: same_seed,
+        },
+    ];
+    const STARTER: &'static str = include_str!("starters/data_source.rs");
+
+    fn try_build(component: &Component<Self>) -> Result<()> {
+        load(component).map(|_| ())
+    }
+}
+
+fn load(component: &Component<dyn DataSource>) -> Result<Splits> {
+    component.build(&DataContext { seed: KIT, base: PathBuf::from(".") })?.load()
+}
+
+fn sets(splits: &Splits) -> Vec<(&'static str, &Table)> {
+    let further = [("the validation set", &splits.val), ("the test set", &splits.test)];
+    let further = further.into_iter().filter_map(|(name, table)| Some((name, table.as_ref()?)));
+    std::iter::once(("the training set", &splits.train)).chain(further).collect()
+}
+
+fn sides(table: &Table) -> Vec<(&'static str, &Tensor)> {
+    [("x", &table.x), ("y", &table.y)]
+        .into_iter()
+        .filter_map(|(name, side)| Some((name, side.as_ref()?)))
+        .collect()
+}
+
+fn rows(component: &Component<dyn DataSource>) -> Result<()> {
+    let splits = load(component)?;
+    let layout = |table| -> Vec<_> {
+        let row = |t: &Tensor| t.size().get(1..).map(<[i64]>::to_vec);
+        sides(table).into_iter().map(|(name, t)| (name, t.kind(), row(t))).collect()
+    };
+    for (set, table) in sets(&splits) {
+        ensure(!sides(table).is_empty(), || format!("{set} has neither x nor y"))?;
+        for (side, values) in sides(table) {
+            check_side(&format!("{side} of {set}"), side, values)?;
+        }
+        if let (Some(x), Some(y)) = (&table.x, &table.y) {
+            let (x, y) = (x.size()[0], y.size()[0]);
+            ensure(x == y, || format!("{set} has {x} rows of x, but {y} of y"))?;
+        }
+        let (found, expected) = (layout(table), layout(&splits.train));
+        ensure(found == expected, || {
+            format!("{set} is made of {found:?}, expected {expected:?} as the training set")
+        })?;
+    }
+    Ok(())
+}
+
+fn check_side(what: &str, side: &str, values: &Tensor) -> Result<()> {
+    let size = values.size();
+    ensure(!size.is_empty() && values.numel() > 0, || {
+        format!("{what} is {}, expected at least one row", shape_text(&size))
+    })?;
+    ensure(values.device() == Device::Cpu, || {
+        format!("{what} lies on {:?}, expected the CPU", values.device())
+    })?;
+    match values.kind() {
+        DType::Float => Ok(()),
+        DType::Int64 if side == "y" => {
+            ensure(size.len() == 1, || {
+                format!("{what} is {} of labels, expected one label a row", shape_text(&size))
+            })?;
+            let least = values.min().int64_value(&[]);
+            ensure(least >= 0, || format!("{what} holds the label {least}, expected 0 or above"))
+        }
+        other => ensure(false, || {
+            format!("{what} is {other:?}, expected float32 (or int64 labels, for y)")
+        }),
+    }
+}
+
+fn same_seed(component: &Component<dyn DataSource>) -> Result<()> {
+    let all = || -> Result<Vec<Tensor>> {
+        let splits = load(component)?;
+        let all = sets(&splits).into_iter().flat_map(|(_, table)| sides(table));
+        Ok(all.map(|(_, side)| side.shallow_clone()).collect())
+    };
+    // Data are loaded before anything is seeded: only the context's seed is theirs.
+    let (first, second) = (seeded(KIT, all)?, seeded(OTHER, all)?);
+    ensure(all_identical(&first, &second), || {
+        "loaded twice under one seed, the rows differ; draw from a generator seeded with the context's \
+         `seed`"
+            .to_owned()
+    })
+}
+
+fn numbers_finite(component: &Component<dyn DataSource>) -> Result<()> {
+    let splits = load(component)?;
+    for (set, table) in sets(&splits) {
+        for (side, values) in sides(table) {
+            finite(&format!("{side} of {set}"), values)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! What every decoder promises.
+
+use super::expect::ensure;
+use super::part::{self, Part, Place, Rows, everywhere};
+use super::{Check, Conformance};
+use crate::component::{Decoder, Likelihood, Pass};
+use crate::error::Result;
+use crate::registry::Component;
+use tch::{Kind as DType, Tensor, nn};
+
+impl Conformance for dyn Decoder {
+    const CHECKS: &'static [Check<Self>] = &[
+        part::shape(),
+        part::rows_independent(),
+        part::deterministic(),
+        part::same_seed(),
+        part::gradients(),
+        part::save_load(),
+        Check {
+            name: "logits",
+            about: "a categorical decoder gives logits, never probabilities",
+            run: logits,
+        },
+    ];
+    const STARTER: &'static str = include_str!("starters/decoder.rs");
+
+    fn try_build(component: &Component<Self>) -> Result<()> {
+        part::try_build(component)
+    }
+}
+
+impl Part for dyn Decoder {
+    fn places() -> Vec<Place> {
+        [
+            Place::new(&[2], &[2], None),
+            Place::new(&[3], &[2], Some(&[4])),
+            Place::new(&[2, 4, 4], &[2, 4, 4], None),
+            Place::new(&[2, 4, 4], &[5], None),
+            Place::new(&[3, 8, 8], &[4, 4, 4], None),
+        ]
+        .into()
+    }
+
+    fn build_at(component: &Component<Self>, vars: nn::Path, place: &Place) -> Result<Box<Self>> {
+        component.build(&place.context(vars))
+    }
+
+    fn input(place: &Place) -> Vec<i64> {
+        place.latent.clone()
+    }
+
+    fn output(&self, place: &Place) -> Result<Vec<i64>> {
+        Ok(place.target.clone())
+    }
+
+    fn run(&self, rows: &Rows, pass: Pass) -> Result<Vec<Tensor>> {
+        Ok(vec![self.decode(&rows.main, pass)?])
+    }
+}
+
+fn logits(component: &Component<dyn Decoder>) -> Result<()> {
+    everywhere(component, DType::Double, |at| {
+        if at.part.likelihood()? != Likelihood::Categorical {
+            return Ok(());
+        }
+        let output = at.part.decode(&at.rows(5).main, Pass::EVAL)?;
+        let sums = output.sum_dim_intlist([-1].as_slice(), false, DType::Double);
+        let off = (sums - 1.0).abs().max().double_value(&[]);
+        let sums_to_one = off < 1e-6 && output.min().double_value(&[]) >= 0.0;
+        ensure(!sums_to_one, || {
+            "the output sums to 1 over the last axis, as probabilities do; expected logits"
+                .to_owned()
+        })
+    })
+}

@@ -1,0 +1,156 @@
+//! The conformance kit: holds a component to what its kind promises, in one line of a unit test.
+//!
+//! Every kind has a list of checks, one sentence each; a component passes all of them or learns what was
+//! found and what was expected. The kit asks only what is true of every component of a kind: the golden
+//! values of one formula stay the business of its author's own tests.
+
+mod crn;
+mod data_source;
+mod decoder;
+mod encoder;
+mod expect;
+mod network;
+mod noise_schedule;
+mod objective;
+mod optimizer;
+mod parameters;
+mod part;
+mod seeds;
+mod solver;
+mod spec;
+
+#[cfg(test)]
+mod starters;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result};
+use crate::registry::{Component, Kind, KindRegistration, Spec, guard_engine, registry};
+use crate::rng::{Purpose, seed_torch};
+use std::fmt::{self, Display};
+
+/// A check that a component has not passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Name of the check, such as `round_trip`.
+    pub check: &'static str,
+    /// What was found, and what was expected.
+    pub message: String,
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.check, self.message.replace('\n', "\n  "))
+    }
+}
+
+/// One thing that every component of kind `K` promises.
+pub struct Check<K: Kind + ?Sized> {
+    /// Its name, in snake_case.
+    pub name: &'static str,
+    /// The promise, in one sentence.
+    pub about: &'static str,
+    /// Holds a component to it; the error says what was found and what was expected.
+    pub run: fn(&Component<K>) -> Result<()>,
+}
+
+impl<K: Kind + ?Sized> fmt::Debug for Check<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.about)
+    }
+}
+
+/// What the kit knows of a kind. [`component_kind!`](crate::component_kind) asks for it, so no kind is
+/// without.
+pub trait Conformance: Kind {
+    /// The kind's own checks; [`checks`] adds those that all kinds share.
+    const CHECKS: &'static [Check<Self>];
+    /// Source of a small component of this kind from which to begin one's own: the type is called
+    /// `MyComponent`, and the component `my_component`.
+    const STARTER: &'static str;
+
+    /// Builds the component in the kit's surroundings; an error if it builds in none of them.
+    fn try_build(component: &Component<Self>) -> Result<()>;
+}
+
+/// Every check of kind `K`, those that all kinds share first.
+pub fn checks<K: Conformance + ?Sized>() -> impl Iterator<Item = &'static Check<K>> {
+    spec::Shared::<K>::OF_SPECS.iter().chain([spec::Shared::<K>::BUILDS]).chain(K::CHECKS)
+}
+
+/// Names of all checks of kind `K`, and what each asks, in one sentence.
+pub fn descriptions<K: Conformance + ?Sized>() -> Vec<(&'static str, &'static str)> {
+    checks::<K>().map(|check| (check.name, check.about)).collect()
+}
+
+/// Panics with the list of failed checks, if any.
+///
+/// ```
+/// # use triflow::prelude::*;
+/// # triflow::component! {
+/// #     /// Log-SNR that rises in a straight line.
+/// #     pub struct Straight: NoiseSchedule, NoiseScheduleSpec = "straight" {
+/// #         /// log-SNR at t = 1; at t = 0 it is the negative.
+/// #         pub end: f64 = 5.0,
+/// #     }
+/// # }
+/// # impl Spec<dyn NoiseSchedule> for Straight {
+/// #     fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+/// #         Ok(Box::new(self.clone()))
+/// #     }
+/// # }
+/// # impl NoiseSchedule for Straight {
+/// #     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
+/// #         Ok((t * 2.0 - 1.0) * self.end)
+/// #     }
+/// # }
+/// triflow::testing::conforms(Straight::default());
+/// ```
+///
+/// # Panics
+/// If a check fails.
+#[track_caller]
+pub fn conforms<K: Conformance + ?Sized>(spec: impl Spec<K>) {
+    let component: Component<K> = spec.into();
+    let found = failures(&component);
+    assert!(found.is_empty(), "{}", report(K::NAME, component.name(), &found));
+}
+
+/// `noise_schedule `x` fails 2 checks`, and the failures below it, one a line.
+pub fn report(kind: &str, name: &str, failures: &[Failure]) -> String {
+    let plural = if failures.len() == 1 { "" } else { "s" };
+    let mut text = format!("{kind} `{name}` fails {} check{plural}", failures.len());
+    text.extend(failures.iter().map(|failure| format!("\n- {failure}")));
+    text
+}
+
+/// Every check that the component fails; empty if it conforms. A panic inside the component is a failure.
+pub fn failures<K: Conformance + ?Sized>(component: &Component<K>) -> Vec<Failure> {
+    // The kit's own draws are the same every time.
+    let _stream = seed_torch(seeds::KIT, Purpose::Init, 0);
+    let run = |check: &Check<K>| {
+        let error = guard_engine(|| (check.run)(component)).err()?;
+        Some(Failure { check: check.name, message: error.to_string() })
+    };
+    let mut found: Vec<Failure> = spec::Shared::OF_SPECS.iter().filter_map(run).collect();
+    match run(spec::Shared::BUILDS) {
+        // Whatever else is asked would only say the same again.
+        Some(unbuilt) => found.push(unbuilt),
+        None => found.extend(K::CHECKS.iter().filter_map(run)),
+    }
+    found
+}
+
+/// The same for a component as YAML says it, such as `{type: cosine, s: 0.01}` or a bare name; an unknown
+/// kind or name, or a wrong key, is an error.
+pub fn check(kind: &str, yaml: &serde_yaml::Value) -> Result<Vec<Failure>> {
+    let name = registry().check_kind(kind)?;
+    let kind = inventory::iter::<KindRegistration>.into_iter().find(|k| k.name == name);
+    let kind = kind.ok_or_else(|| Error::config("", format!("unknown kind `{name}`")))?;
+    (kind.check)(yaml)
+}
+
+/// [`check`] for a kind that is known as a type.
+pub fn check_yaml<K: Conformance + ?Sized>(yaml: &serde_yaml::Value) -> Result<Vec<Failure>> {
+    Ok(failures(&spec::parse::<K>(yaml)?))
+}

@@ -1,0 +1,149 @@
+//! What every objective promises.
+
+use super::expect::{close, ensure, finite};
+use super::seeds::same_again;
+use super::{Check, Conformance};
+use crate::component::{Objective, shape_text};
+use crate::error::Result;
+use crate::path::{Clock, PathPoint, Reading, rows};
+use crate::registry::Component;
+use tch::{Device, Kind as DType, Tensor};
+
+impl Conformance for dyn Objective {
+    const CHECKS: &'static [Check<Self>] = &[
+        Check {
+            name: "shape",
+            about: "p and q are single numbers or `[batch]`, and leave the point's precision as it is",
+            run: shape,
+        },
+        Check {
+            name: "finite",
+            about: "p and q are finite inside either path, and at the ends of the variance-preserving one",
+            run: numbers_finite,
+        },
+        Check {
+            name: "rows_independent",
+            about: "p and q of one point do not depend on the other points of the batch",
+            run: rows_independent,
+        },
+        Check {
+            name: "readings_agree",
+            about: "from the output p·data + q·noise, data, noise and velocity are read back",
+            run: readings_agree,
+        },
+        Check {
+            name: "same_seed",
+            about: "built twice under one seed, it is the same bit for bit",
+            run: |component| {
+                let points = points(9, DType::Double);
+                same_again(|| {
+                    let objective = component.build(&())?;
+                    let mut all = Vec::new();
+                    for (_, point) in &points {
+                        let (p, q) = objective.mix(point)?;
+                        all.extend([p, q]);
+                    }
+                    Ok(all)
+                })
+            },
+        },
+    ];
+    const STARTER: &'static str = include_str!("starters/objective.rs");
+
+    fn try_build(component: &Component<Self>) -> Result<()> {
+        component.build(&())?.default_path().map(|_| ())
+    }
+}
+
+/// Log-SNR from −5 to 5 in a straight line.
+fn variance_preserving(t: &Tensor) -> PathPoint {
+    PathPoint::variance_preserving(t, t * 10.0 - 5.0, t.ones_like() * 10.0)
+}
+
+/// `batch` points inside each path, away from where a reading may be infinite.
+fn points(batch: i64, kind: DType) -> [(&'static str, PathPoint); 2] {
+    let t = (Tensor::arange(batch, (kind, Device::Cpu)) + 0.37) / batch as f64 * 0.9 + 0.05;
+    [
+        ("the variance-preserving path", variance_preserving(&t)),
+        ("the rectified path", PathPoint::rectified(&t)),
+    ]
+}
+
+fn shape(component: &Component<dyn Objective>) -> Result<()> {
+    let objective = component.build(&())?;
+    for kind in [DType::Float, DType::Double] {
+        for batch in [1, 5] {
+            for (path, point) in &points(batch, kind) {
+                let (p, q) = objective.mix(point)?;
+                for (name, number) in [("p", p), ("q", q)] {
+                    let size = number.size();
+                    ensure(matches!(size.as_slice(), [] | [1]) || size == [batch], || {
+                        let size = shape_text(&size);
+                        format!("{name} is {size} on {path}, expected [], [1] or [{batch}]")
+                    })?;
+                    let joined = (&point.a * number).kind();
+                    ensure(joined == kind, || {
+                        format!(
+                            "with {name} on {path} {kind:?} becomes {joined:?}, expected {kind:?}"
+                        )
+                    })?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn numbers_finite(component: &Component<dyn Objective>) -> Result<()> {
+    let objective = component.build(&())?;
+    let ends = variance_preserving(&Tensor::from_slice(&[0.0, 1.0]));
+    let ends = ("the ends of the variance-preserving path", ends);
+    for (path, point) in points(9, DType::Double).iter().chain([&ends]) {
+        let (p, q) = objective.mix(point)?;
+        finite(&format!("p on {path}"), &p)?;
+        finite(&format!("q on {path}"), &q)?;
+    }
+    Ok(())
+}
+
+fn rows_independent(component: &Component<dyn Objective>) -> Result<()> {
+    let objective = component.build(&())?;
+    for (path, point) in &points(5, DType::Double) {
+        let whole = |(p, q): (Tensor, Tensor)| [p, q].map(|v| v + &point.a * 0.0);
+        let together = whole(objective.mix(point)?);
+        for i in 0..5 {
+            let t = point.t.narrow(0, i, 1);
+            let alone = match *path {
+                "the rectified path" => PathPoint::rectified(&t),
+                _ => variance_preserving(&t),
+            };
+            let (p, q) = objective.mix(&alone)?;
+            for (name, together, alone) in [("p", &together[0], p), ("q", &together[1], q)] {
+                let what = format!("{name} of point {i} on {path}, against the point alone,");
+                close(&what, &together.narrow(0, i, 1), &alone.reshape([-1]), 1e-9)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn readings_agree(component: &Component<dyn Objective>) -> Result<()> {
+    let objective = component.build(&())?;
+    for (path, point) in &points(9, DType::Double) {
+        let data = Tensor::randn([9, 3], (DType::Double, Device::Cpu));
+        let noise = data.randn_like();
+        let mix = |a: &Tensor, b: &Tensor| rows(a, &data) * &data + rows(b, &data) * &noise;
+        let z = mix(&point.a, &point.b);
+        let reading = Reading::new(&*objective, point)?;
+        let output = reading.target(&data, &noise);
+        let (a_rate, b_rate) = point.rates(Clock::Time);
+        let say = |what: &str| {
+            format!("the {what} read from p·data + q·noise on {path} (a·q − b·p must not be 0)")
+        };
+        close(&say("data"), &reading.data(&z, &output), &data, 1e-6)?;
+        close(&say("noise"), &reading.noise(&z, &output), &noise, 1e-6)?;
+        let velocity = reading.derivative(&z, &output, Clock::Time);
+        close(&say("velocity"), &velocity, &mix(&a_rate, &b_rate), 1e-6)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! What every optimizer promises.
+
+use super::expect::{ensure, finite, form, identical};
+use super::seeds::same_again;
+use super::{Check, Conformance};
+use crate::component::{Optimizer, OptimizerState};
+use crate::error::Result;
+use crate::registry::Component;
+use tch::{Kind as DType, Tensor};
+
+impl Conformance for dyn Optimizer {
+    const CHECKS: &'static [Check<Self>] = &[
+        Check {
+            name: "descends",
+            about: "100 steps at its own learning rate bring a quadratic loss down, in float32 and float64",
+            run: descends,
+        },
+        Check {
+            name: "in_place",
+            about: "a step changes the parameters where they lie, and leaves the gradient alone",
+            run: in_place,
+        },
+        Check {
+            name: "zero_rate",
+            about: "a learning rate of 0 leaves the parameters as they are",
+            run: zero_rate,
+        },
+        Check {
+            name: "moments",
+            about: "the state keeps as many moments as are named, each `[parameters]` and finite",
+            run: moments,
+        },
+        Check {
+            name: "resumes",
+            about: "20 steps are 10 steps, state saved and given to a new optimizer, and 10 more, bit for bit",
+            run: resumes,
+        },
+        Check {
+            name: "same_seed",
+            about: "built and run twice under one seed, it ends at the same bit for bit",
+            run: |component| {
+                same_again(|| {
+                    let mut descent = Descent::new(component, DType::Float)?;
+                    descent.run(5, None)?;
+                    Ok(vec![descent.parameters])
+                })
+            },
+        },
+    ];
+    const STARTER: &'static str = include_str!("starters/optimizer.rs");
+
+    fn try_build(component: &Component<Self>) -> Result<()> {
+        let rate = component.build(&())?.learning_rate()?;
+        ensure(rate.is_finite() && rate > 0.0, || {
+            format!("learning_rate() is {rate}, expected a number above 0")
+        })
+    }
+}
+
+/// The loss ½·Σ k·x², of a bowl that is ten times as steep one way as the other.
+struct Descent {
+    optimizer: Box<dyn Optimizer>,
+    steepness: Tensor,
+    parameters: Tensor,
+    state: OptimizerState,
+}
+
+impl Descent {
+    fn new(component: &Component<dyn Optimizer>, kind: DType) -> Result<Self> {
+        let optimizer = component.build(&())?;
+        let parameters = Tensor::from_slice(&[1.0, -2.0, 0.5, 3.0]).to_kind(kind);
+        let moments = optimizer.moments()?.iter().map(|(_, v)| parameters.full_like(*v)).collect();
+        Ok(Self {
+            optimizer,
+            steepness: Tensor::from_slice(&[0.1, 0.3, 0.6, 1.0]).to_kind(kind),
+            parameters,
+            state: OptimizerState { step: 0, moments },
+        })
+    }
+
+    fn gradient(&self) -> Tensor {
+        &self.parameters * &self.steepness
+    }
+
+    fn loss(&self) -> f64 {
+        (self.gradient() * &self.parameters).sum(DType::Double).double_value(&[]) / 2.0
+    }
+
+    /// `steps` steps, at the optimizer's own learning rate unless told otherwise.
+    fn run(&mut self, steps: usize, rate: Option<f64>) -> Result<()> {
+        let rate = rate.map_or_else(|| self.optimizer.learning_rate(), Ok)?;
+        for _ in 0..steps {
+            let gradient = self.gradient();
+            self.state.step += 1;
+            self.optimizer.step(&mut self.parameters, &gradient, &mut self.state, rate)?;
+        }
+        Ok(())
+    }
+}
+
+fn descends(component: &Component<dyn Optimizer>) -> Result<()> {
+    for kind in [DType::Float, DType::Double] {
+        let mut descent = Descent::new(component, kind)?;
+        let before = descent.loss();
+        let like = descent.parameters.copy();
+        descent.run(100, None)?;
+        form("the parameters after 100 steps", &descent.parameters, &like.size(), &like)?;
+        finite("the parameters after 100 steps", &descent.parameters)?;
+        let after = descent.loss();
+        ensure(after < before, || {
+            format!("the loss goes from {before:.6} to {after:.6} in 100 steps, expected to fall")
+        })?;
+    }
+    Ok(())
+}
+
+fn in_place(component: &Component<dyn Optimizer>) -> Result<()> {
+    let mut descent = Descent::new(component, DType::Float)?;
+    // As the model's variables are views of the flat parameters.
+    let view = descent.parameters.shallow_clone();
+    let before = view.copy();
+    let gradient = descent.gradient();
+    let given = gradient.copy();
+    let rate = descent.optimizer.learning_rate()?;
+    descent.state.step = 1;
+    descent.optimizer.step(&mut descent.parameters, &gradient, &mut descent.state, rate)?;
+    ensure(identical(&gradient, &given), || "the gradient was changed by the step".to_owned())?;
+    ensure(identical(&view, &descent.parameters) && !identical(&view, &before), || {
+        "the step does not change the parameters where they lie, so the model would not follow; use \
+         operations in place, as `*parameters += …`"
+            .to_owned()
+    })
+}
+
+fn zero_rate(component: &Component<dyn Optimizer>) -> Result<()> {
+    let mut descent = Descent::new(component, DType::Float)?;
+    let before = descent.parameters.copy();
+    descent.run(3, Some(0.0))?;
+    ensure(identical(&descent.parameters, &before), || {
+        "the parameters moved at a learning rate of 0".to_owned()
+    })
+}
+
+fn moments(component: &Component<dyn Optimizer>) -> Result<()> {
+    let mut descent = Descent::new(component, DType::Float)?;
+    let named = descent.optimizer.moments()?;
+    let mut names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    names.dedup();
+    ensure(names.len() == named.len() && !names.contains(&""), || {
+        format!("the moments are called {named:?}, expected a name of its own for each")
+    })?;
+    descent.run(5, None)?;
+    let kept = &descent.state.moments;
+    ensure(kept.len() == named.len(), || {
+        format!("{} moments are named, but the state has {} after 5 steps", named.len(), kept.len())
+    })?;
+    for ((name, _), moment) in named.iter().zip(kept) {
+        let what = format!("the moment `{name}` after 5 steps");
+        form(&what, moment, &descent.parameters.size(), &descent.parameters)?;
+        finite(&what, moment)?;
+    }
+    Ok(())
+}
+
+fn resumes(component: &Component<dyn Optimizer>) -> Result<()> {
+    let mut whole = Descent::new(component, DType::Float)?;
+    whole.run(20, None)?;
+    let mut half = Descent::new(component, DType::Float)?;
+    half.run(10, None)?;
+    let mut rest = Descent::new(component, DType::Float)?;
+    rest.parameters = half.parameters.copy();
+    rest.state = OptimizerState {
+        step: half.state.step,
+        moments: half.state.moments.iter().map(Tensor::copy).collect(),
+    };
+    rest.run(10, None)?;
+    ensure(identical(&whole.parameters, &rest.parameters), || {
+        "after a pause of saving and loading the state, the steps are others; whatever is remembered \
+         between steps belongs to the state"
+            .to_owned()
+    })
+}

@@ -1,0 +1,106 @@
+//! Checks of the spec, the same for every kind: YAML, documentation, example, and that it builds at all.
+
+use super::expect::ensure;
+use super::{Check, Conformance};
+use crate::error::{Error, Result};
+use crate::registry::{Component, properties_of, registry};
+use serde_yaml::Value;
+use std::marker::PhantomData;
+
+/// The checks that all kinds share.
+pub(super) struct Shared<K: ?Sized>(PhantomData<K>);
+
+impl<K: Conformance + ?Sized> Shared<K> {
+    /// Those that look at the spec alone.
+    pub(super) const OF_SPECS: &'static [Check<K>] = &[
+        Check {
+            name: "round_trip",
+            about: "the spec written as YAML reads back as the same, and the bare name reads as its defaults",
+            run: round_trip,
+        },
+        Check {
+            name: "documented",
+            about: "the component has a summary, and each of its keys a description",
+            run: documented,
+        },
+        Check {
+            name: "example",
+            about: "the registered example is a component of this name",
+            run: example,
+        },
+    ];
+    /// The one that the rest rests on.
+    pub(super) const BUILDS: &'static Check<K> =
+        &Check { name: "builds", about: "the spec builds what it describes", run: K::try_build };
+}
+
+/// Reads a component from YAML.
+pub(super) fn parse<K: Conformance + ?Sized>(yaml: &Value) -> Result<Component<K>> {
+    serde_yaml::from_value(yaml.clone()).map_err(|e| Error::config("", e.to_string()))
+}
+
+fn write<K: Conformance + ?Sized>(component: &Component<K>) -> Result<Value> {
+    serde_yaml::to_value(component)
+        .map_err(|e| Error::runtime(format!("cannot be written as YAML: {e}")))
+}
+
+fn text(yaml: &Value) -> String {
+    serde_yaml::to_string(yaml).unwrap_or_default().trim_end().replace('\n', ", ")
+}
+
+fn round_trip<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
+    let written = write(component)?;
+    let name = component.name();
+    ensure(written["type"] == *name, || {
+        format!("written as `{}`, expected `type: {name}` in it", text(&written))
+    })?;
+    let again = parse::<K>(&written).map_err(|e| {
+        Error::runtime(format!("written as `{}`, which does not read back: {e}", text(&written)))
+    })?;
+    let twice = write(&again)?;
+    ensure(twice == written, || {
+        format!("written as `{}`, but read back it is `{}`", text(&written), text(&twice))
+    })?;
+    parse::<K>(&Value::from(name)).map_err(|e| {
+        Error::runtime(format!("the bare name `{name}` does not read as the defaults: {e}"))
+    })?;
+    Ok(())
+}
+
+fn documented<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
+    let entry = registry().find(K::NAME, component.name())?;
+    let mut missing = Vec::new();
+    if entry.summary().is_empty() {
+        missing.push("a doc comment above the struct".to_owned());
+    }
+    let properties = properties_of(entry.info);
+    let described = |key: &str| {
+        let property = properties.get(key)?;
+        // A component inside has a place of its own where it is explained.
+        let inner = property.get("$ref").is_some();
+        (inner || property["description"].as_str().is_some_and(|d| !d.trim().is_empty()))
+            .then_some(())
+    };
+    let written = write(component)?;
+    let written = written.as_mapping().into_iter().flat_map(|m| m.keys()).filter_map(Value::as_str);
+    let mut keys: Vec<&str> = written.chain(properties.keys().map(String::as_str)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    missing.extend(
+        keys.into_iter()
+            .filter(|key| *key != "type" && described(key).is_none())
+            .map(|key| format!("a description of `{key}`")),
+    );
+    ensure(missing.is_empty(), || format!("missing: {}", missing.join(", ")))
+}
+
+fn example<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
+    let name = component.name();
+    let example = (registry().find(K::NAME, name)?.info.example)();
+    let read = serde_yaml::from_str::<Component<K>>(&example).map_err(|e| {
+        Error::runtime(format!("the example does not read: {e}\n{}", example.trim_end()))
+    })?;
+    ensure(read.name() == name, || {
+        format!("the example is of `{}`, expected `{name}`", read.name())
+    })
+}

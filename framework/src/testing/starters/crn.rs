@@ -1,0 +1,61 @@
+//! A CRN: the conditional network f(z, x, t).
+
+use triflow::prelude::*;
+
+triflow::component! {
+    /// One hidden layer over z, waves of time and the condition.
+    pub struct MyComponent: Crn, CrnSpec = "my_component" {
+        /// Width of the hidden layer, at least 1.
+        pub width: i64 = 128,
+        /// Waves of time: sin(πkt) for k from 1 to this, at least 1.
+        pub waves: i64 = 8,
+    }
+}
+
+impl Spec<dyn Crn> for MyComponent {
+    /// Makes the layers for the shapes of `ctx`; every variable lives in `ctx.vars`.
+    fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Crn>> {
+        if self.width < 1 || self.waves < 1 {
+            return Err(Error::config("width", "needs width >= 1 and waves >= 1"));
+        }
+        let entries: i64 = ctx.latent()?.iter().product();
+        let condition = ctx.condition_shape.as_ref().map_or(0, |shape| shape.iter().product());
+        let inputs = entries + self.waves + condition;
+        let hidden = nn::linear(&ctx.vars / "hidden", inputs, self.width, Default::default());
+        let out = nn::linear(&ctx.vars / "out", self.width, entries, Default::default());
+        Ok(Box::new(Layers { hidden, out, waves: self.waves }))
+    }
+}
+
+struct Layers {
+    hidden: nn::Linear,
+    out: nn::Linear,
+    waves: i64,
+}
+
+impl Crn for Layers {
+    /// `input.z` is `[batch, …z_shape]`, and so is what comes out.
+    fn forward(&self, input: &CrnInput<'_>, _: Pass) -> Result<Tensor> {
+        let (z, time) = (input.z, input.time.unsqueeze(1));
+        let k = Tensor::arange_start(1, self.waves + 1, (z.kind(), z.device()));
+        let mut parts = vec![z.flatten(1, -1), (time * k * std::f64::consts::PI).sin()];
+        if let Some(condition) = input.condition {
+            let value = condition.value.flatten(1, -1);
+            parts.push(match &condition.present {
+                // What an absent condition says must not matter.
+                Some(present) => value * present.unsqueeze(1),
+                None => value,
+            });
+        }
+        let output = Tensor::cat(&parts, 1).apply(&self.hidden).silu().apply(&self.out);
+        Ok(output.view_as(z))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn conforms() {
+        triflow::testing::conforms(super::MyComponent::default());
+    }
+}

@@ -1,0 +1,11 @@
+//! The starters, compiled and tested as a crate of one's own would be.
+
+mod crn;
+mod data_source;
+mod decoder;
+mod encoder;
+mod network;
+mod noise_schedule;
+mod objective;
+mod optimizer;
+mod solver;

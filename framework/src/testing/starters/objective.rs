@@ -1,0 +1,42 @@
+//! An objective: what the network's output means.
+
+use triflow::prelude::*;
+
+triflow::component! {
+    /// The network predicts what of data and noise is left unsaid by z, scaled to variance 1.
+    ///
+    /// Output = (b·data - a·sigma_data²·noise) / (sigma_data·S) with S² = a²·sigma_data² + b².
+    #[reference = "Karras et al. 2022, arXiv 2206.00364, table 1"]
+    pub struct MyComponent: Objective, ObjectiveSpec = "my_component" {
+        /// Deviation of the data, above 0.
+        pub sigma_data: f64 = 1.0,
+    }
+}
+
+impl Spec<dyn Objective> for MyComponent {
+    /// Checks the parameters.
+    fn build(&self, (): &()) -> Result<Box<dyn Objective>> {
+        if self.sigma_data > 0.0 && self.sigma_data.is_finite() {
+            return Ok(Box::new(self.clone()));
+        }
+        Err(Error::config("sigma_data", "needs sigma_data > 0"))
+    }
+}
+
+impl Objective for MyComponent {
+    /// (p, q) of the output p·data + q·noise; the loss and the sampling follow from them.
+    fn mix(&self, point: &PathPoint) -> Result<(Tensor, Tensor)> {
+        let spread = ((&point.a * self.sigma_data).square() + point.b.square()).sqrt();
+        let p = &point.b / (&spread * self.sigma_data);
+        let q = &point.a * -self.sigma_data / spread;
+        Ok((p, q))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn conforms() {
+        triflow::testing::conforms(super::MyComponent::default());
+    }
+}

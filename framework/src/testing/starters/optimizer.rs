@@ -1,0 +1,62 @@
+//! An optimizer: how parameters follow their gradient.
+
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Lion: steps of one length, along the sign of a running mean of the gradient.
+    #[reference = "Chen et al. 2023, arXiv 2302.06675"]
+    pub struct MyComponent: Optimizer, OptimizerSpec = "my_component" {
+        /// Base learning rate, above 0.
+        pub learning_rate: f64 = 1e-4,
+        /// Share of the mean in the direction of a step, in [0, 1).
+        pub beta1: f64 = 0.9,
+        /// Decay of the mean, in [0, 1).
+        pub beta2: f64 = 0.99,
+    }
+}
+
+impl Spec<dyn Optimizer> for MyComponent {
+    /// Checks the parameters.
+    fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
+        let shares = [self.beta1, self.beta2];
+        if shares.iter().all(|share| (0.0..1.0).contains(share)) {
+            return Ok(Box::new(self.clone()));
+        }
+        Err(Error::config("", "needs beta1 and beta2 in [0, 1)"))
+    }
+}
+
+impl Optimizer for MyComponent {
+    fn learning_rate(&self) -> Result<f64> {
+        Ok(self.learning_rate)
+    }
+
+    /// Whatever is remembered between steps stands here: a checkpoint saves it.
+    fn moments(&self) -> Result<Vec<(&'static str, f64)>> {
+        Ok(vec![("mean", 0.0)])
+    }
+
+    /// Changes `parameters` in place; all tensors are `[parameters]`.
+    fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        state: &mut OptimizerState,
+        learning_rate: f64,
+    ) -> Result<()> {
+        let [mean] = state.moments.as_mut_slice() else {
+            return Err(Error::runtime("the optimizer's state does not fit: it has other moments"));
+        };
+        *parameters += mean.lerp(gradient, 1.0 - self.beta1).sign() * -learning_rate;
+        let _ = mean.lerp_(gradient, 1.0 - self.beta2);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn conforms() {
+        triflow::testing::conforms(super::MyComponent::default());
+    }
+}

@@ -1,0 +1,34 @@
+//! What is wrong with a twin.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The name of the check that has to fail; empty for the healthy twin.
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct Fault(String);
+
+impl Fault {
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.0 == name
+    }
+
+    /// `wrong` under this fault, else `right`.
+    pub(super) fn choose<T>(&self, name: &str, wrong: T, right: T) -> T {
+        if self.is(name) { wrong } else { right }
+    }
+
+    /// Nothing, or, where twins of one seed have to differ, a number never given before.
+    pub(super) fn drift(&self) -> f64 {
+        static CALLS: AtomicU64 = AtomicU64::new(1);
+        let drift = || CALLS.fetch_add(1, Ordering::Relaxed) as f64 * 1e-3;
+        if self.is("same_seed") { drift() } else { 0.0 }
+    }
+}
+
+impl serde::Serialize for Fault {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // What is written is not what was read.
+        let more = if self.0.starts_with("round_trip") { "!" } else { "" };
+        serializer.serialize_str(&format!("{}{more}", self.0))
+    }
+}

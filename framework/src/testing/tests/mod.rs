@@ -1,0 +1,153 @@
+//! The kit itself is held to what it promises: every kind has a twin, a small component that passes, and
+//! under each of its faults fails the check of that name.
+
+mod data_source;
+mod fault;
+mod noise_schedule;
+mod objective;
+mod optimizer;
+mod parts;
+mod solver;
+mod spec;
+
+use super::{Failure, check, checks, conforms, report};
+use crate::component::NoiseSchedule;
+use crate::registry::{KindRegistration, registry};
+use fault::Fault;
+
+fn yaml(text: &str) -> serde_yaml::Value {
+    serde_yaml::from_str(text).unwrap()
+}
+
+fn twin(kind: &str, fault: &str) -> Vec<Failure> {
+    check(kind, &yaml(&format!("{{ type: twin, fault: '{fault}' }}"))).unwrap()
+}
+
+fn names(failures: &[Failure]) -> Vec<&str> {
+    failures.iter().map(|f| f.check).collect()
+}
+
+/// Checks of what a component says of itself when it is declared, so a parameter cannot choose the fault:
+/// `spec.rs` has a component for each.
+const DECLARED: [&str; 2] = ["documented", "example"];
+
+#[test]
+fn the_healthy_twin_of_every_kind_passes() {
+    for kind in registry().kinds().keys() {
+        let found = twin(kind, "");
+        assert!(found.is_empty(), "{}", report(kind, "twin", &found));
+    }
+}
+
+#[test]
+fn every_check_of_every_kind_fails_a_twin_that_is_made_to_fail_it() {
+    let mut undetected = Vec::new();
+    for kind in inventory::iter::<KindRegistration> {
+        for (name, about) in (kind.checks)().into_iter().filter(|(n, _)| !DECLARED.contains(n)) {
+            assert!(!about.is_empty(), "{} {name}", kind.name);
+            let found = twin(kind.name, name);
+            if !names(&found).contains(&name) {
+                undetected.push(format!("{} {name}: fails {:?}", kind.name, names(&found)));
+            }
+        }
+    }
+    assert!(undetected.is_empty(), "{}", undetected.join("\n"));
+}
+
+/// Faults beside the one that bears the check's name.
+#[test]
+fn subtler_faults_are_found_too() {
+    let faults = [
+        ("noise_schedule", "unused_variable", "gradients"),
+        ("noise_schedule", "flat", "increasing"),
+        ("noise_schedule", "endless", "finite_ends"),
+        ("network", "unused_variable", "gradients"),
+        ("network", "deaf", "gradients"),
+        ("network", "widens", "shape"),
+        ("optimizer", "changes_gradient", "in_place"),
+        ("solver", "swallows_nan", "reports"),
+        ("solver", "forgets_the_end", "observes"),
+        ("data_source", "empty", "rows"),
+        ("data_source", "negative_label", "rows"),
+        ("data_source", "torch_seed", "same_seed"),
+    ];
+    for (kind, fault, check) in faults {
+        let found = twin(kind, fault);
+        assert!(names(&found).contains(&check), "{kind} {fault}: {:?}", names(&found));
+    }
+}
+
+#[test]
+fn a_panic_in_a_component_is_a_failure_with_its_message() {
+    let found = twin("noise_schedule", "panics");
+    let shape = found.iter().find(|f| f.check == "shape").unwrap();
+    assert_eq!(shape.to_string(), "shape: noise_schedule `twin`: on purpose");
+    // Whatever asks for no log-SNR still passes.
+    assert!(!names(&found).contains(&"round_trip") && !names(&found).contains(&"builds"));
+}
+
+#[test]
+fn what_does_not_build_is_told_once() {
+    for kind in registry().kinds().keys() {
+        let found = twin(kind, "builds");
+        assert_eq!(names(&found), ["builds"], "{kind}");
+        assert!(found[0].message.contains("nothing is built"), "{}", found[0]);
+    }
+}
+
+#[test]
+fn the_message_lists_every_failed_check_with_found_and_expected() {
+    let twin = noise_schedule::Twin { fault: yaml_fault("increasing") };
+    let panic = std::panic::catch_unwind(|| conforms::<dyn NoiseSchedule>(twin)).unwrap_err();
+    let text = panic.downcast_ref::<String>().unwrap();
+    let expected = "noise_schedule `twin` fails 2 checks\n\
+                    - increasing: log-SNR is 5.0000 at t = 0 and -5.0000 at t = 1, expected to rise\n\
+                    - derivative: gamma_prime is -1.000e1 somewhere, expected 0 or above";
+    assert_eq!(text, expected);
+}
+
+fn yaml_fault(name: &str) -> Fault {
+    serde_yaml::from_value(name.into()).unwrap()
+}
+
+#[test]
+fn a_component_is_checked_by_its_names_alone() {
+    let error = |kind: &str, text: &str| check(kind, &yaml(text)).unwrap_err().to_string();
+    assert!(check("noise-schedule", &yaml("twin")).unwrap().is_empty());
+    assert_eq!(
+        error("schedule", "twin").lines().next(),
+        Some("unknown kind of component `schedule`")
+    );
+    assert!(error("solver", "eulre").contains("unknown solver `eulre`"));
+    assert!(error("solver", "{ type: twin, falt: x }").contains("unknown field `falt`"));
+}
+
+#[test]
+fn every_kind_has_a_starter_that_declares_the_placeholder_once() {
+    for kind in inventory::iter::<KindRegistration> {
+        let source = kind.starter;
+        for once in ["triflow::component! {", "= \"my_component\" {", "triflow::testing::conforms("]
+        {
+            assert_eq!(source.matches(once).count(), 1, "{}: {once}", kind.name);
+        }
+        assert!(source.starts_with("//! ") && !source.contains("plugin!"), "{}", kind.name);
+        assert!(source.contains("pub struct MyComponent: "), "{}", kind.name);
+        assert!(check(kind.name, &yaml("my_component")).unwrap().is_empty(), "{}", kind.name);
+    }
+}
+
+#[test]
+fn the_starter_of_a_noise_schedule_is_at_most_30_lines_of_code() {
+    let kind = inventory::iter::<KindRegistration>.into_iter().find(|k| k.name == "noise_schedule");
+    let code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+    assert!(kind.unwrap().starter.lines().filter(code).count() <= 30);
+}
+
+#[test]
+fn names_of_checks_differ_within_a_kind() {
+    let mut all: Vec<_> = checks::<dyn NoiseSchedule>().map(|check| check.name).collect();
+    let count = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), count);
+}

@@ -1,0 +1,82 @@
+//! Components that say something wrong of themselves.
+
+use super::{check, names, yaml};
+use crate::prelude::*;
+
+/// A schedule that works, so that nothing else fails.
+struct Line;
+
+impl NoiseSchedule for Line {
+    fn gamma(&self, t: &Tensor) -> Result<Tensor> {
+        Ok(t * 10.0 - 5.0)
+    }
+}
+
+triflow::component! {
+    pub struct NoSummary: NoiseSchedule, NoiseScheduleSpec = "no_summary" {}
+}
+
+triflow::component! {
+    /// One key has no doc comment.
+    pub struct NoDescription: NoiseSchedule, NoiseScheduleSpec = "no_description" {
+        pub unsaid: f64 = 1.0,
+        /// This one has.
+        pub said: f64 = 1.0,
+    }
+}
+
+triflow::component! {
+    /// The example is of another component.
+    #[example = "type: no_summary"]
+    pub struct ForeignExample: NoiseSchedule, NoiseScheduleSpec = "foreign_example" {}
+}
+
+triflow::component! {
+    /// The example has a key that is not there.
+    #[example = "{ type: wrong_example, unknown: 1 }"]
+    pub struct WrongExample: NoiseSchedule, NoiseScheduleSpec = "wrong_example" {}
+}
+
+triflow::component! {
+    /// What is written has another key than what is read.
+    pub struct TwoKeys: NoiseSchedule, NoiseScheduleSpec = "two_keys" {
+        /// A number.
+        #[serde(rename(serialize = "written", deserialize = "read"))]
+        pub number: f64 = 1.0,
+    }
+}
+
+macro_rules! builds_a_line {
+    ($($S:ident),*) => {
+        $(impl Spec<dyn NoiseSchedule> for $S {
+            fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+                Ok(Box::new(Line))
+            }
+        })*
+    };
+}
+builds_a_line!(NoSummary, NoDescription, ForeignExample, WrongExample, TwoKeys);
+
+#[test]
+fn what_a_component_says_of_itself_is_checked() {
+    let cases = [
+        ("no_summary", "documented: missing: a doc comment above the struct"),
+        ("no_description", "documented: missing: a description of `unsaid`"),
+        ("foreign_example", "example: the example is of `no_summary`, expected `foreign_example`"),
+        ("wrong_example", "example: the example does not read: unknown field `unknown`"),
+        (
+            "two_keys",
+            "round_trip: written as `type: two_keys, written: 1.0`, which does not read back",
+        ),
+    ];
+    for (name, expected) in cases {
+        let found = check("noise_schedule", &yaml(name)).unwrap();
+        assert!(found[0].to_string().starts_with(expected), "{name}: {}", found[0]);
+        let check = found[0].check;
+        // A key under two names cannot be documented under both.
+        assert!(
+            names(&found).iter().all(|n| *n == check || name == "two_keys"),
+            "{name}: {found:?}"
+        );
+    }
+}

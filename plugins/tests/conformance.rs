@@ -1,0 +1,118 @@
+//! Every built-in is held to what its kind promises by the same kit as a component of one's own.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::path::Path;
+use triflow::io::{ArrayData, NamedArray, npz, safetensors};
+use triflow::registry::registry;
+use triflow::testing::{check, report};
+
+/// Parameters beside the defaults: what changes how a component works.
+const VARIANTS: &[(&str, &str, &str)] = &[
+    ("noise_schedule", "cosine", "s: 0.1"),
+    ("noise_schedule", "exponential", "beta: 8"),
+    ("noise_schedule", "polynomial", "power: 1"),
+    ("noise_schedule", "polynomial", "{ power: 3.5, learnable: true }"),
+    ("noise_schedule", "monotonic_nn", "{ hidden_dims: [5], learnable: true }"),
+    ("noise_schedule", "cauchy_logsnr", "{ mu: 1, c: 0.3, learnable: true }"),
+    ("noise_schedule", "laplace_logsnr", "{ mu: -1, b: 2, learnable: true }"),
+    ("encoder", "mlp", "{ dropout: 0.5, activation: tanh, hidden_dims: [7] }"),
+    ("encoder", "mlp_normal", "{ dropout: 0.5, activation: gelu }"),
+    ("encoder", "resnet", "{ dropout: 0.5, width: 6, blocks: 3 }"),
+    ("encoder", "resnet_normal", "{ dropout: 0.5, activation: softplus }"),
+    ("decoder", "identity", "head: linear"),
+    ("decoder", "identity", "head: softmax"),
+    ("decoder", "mlp", "{ dropout: 0.5, head: softmax }"),
+    ("decoder", "resnet", "{ dropout: 0.5, head: softmax, width: 6 }"),
+    ("network", "mlp", "{ dropout: 0.5, hidden_dims: [9] }"),
+    ("crn", "vanilla", "skip: false"),
+    (
+        "crn",
+        "vanilla",
+        "{ network: { type: mlp, dropout: 0.5 }, time_embedding: { dim: 8, scale: 1000 } }",
+    ),
+    ("solver", "dopri5", "{ rtol: 1.0e-8, atol: 1.0e-9 }"),
+    ("solver", "dopri5", "first_step: 1"),
+    ("optimizer", "sgd", "momentum: 0.9"),
+    ("optimizer", "adamw", "weight_decay: 0.3"),
+    ("data_source", "two_moons", "{ samples: 101, val_samples: 20, test_samples: 30, seed: 4 }"),
+    ("data_source", "two_moons", "{ samples: 2, noise: 0 }"),
+];
+
+/// `{type: name}` with these keys.
+fn yaml(name: &str, keys: &str) -> serde_yaml::Value {
+    let mut yaml: serde_yaml::Mapping = serde_yaml::from_str(keys).unwrap();
+    yaml.insert("type".into(), name.into());
+    yaml.into()
+}
+
+fn assert_conforms(kind: &str, name: &str, keys: &str) {
+    let found = check(kind, &yaml(name, keys)).unwrap();
+    assert!(found.is_empty(), "{keys}: {}", report(kind, name, &found));
+}
+
+/// Writes a file that the source can read, and names it.
+fn file_for(name: &str, folder: &Path) -> String {
+    let path = folder.join(format!("data.{name}"));
+    let arrays = |labels: bool| {
+        let array = |name: &str, shape: &[usize], data: ArrayData| {
+            NamedArray::new(name, shape.to_vec(), data).unwrap()
+        };
+        let y = match labels {
+            true => array("y", &[3], vec![0_i64, 2, 1].into()),
+            false => array("y", &[3, 1], vec![0.5_f32, 1.5, -2.0].into()),
+        };
+        let x = |name| array(name, &[3, 2], vec![0.0_f32, 1.0, -1.0, 2.5, 3.0, 4.0].into());
+        let y_val = NamedArray { name: "y_val".to_owned(), ..y.clone() };
+        [x("x"), y, x("x_val"), y_val]
+    };
+    match name {
+        "csv" => std::fs::write(&path, "x0,x1,label\n0.5,1,0\n-2,3,1\n1,1e3,2\n").unwrap(),
+        "npz" => npz::write_npz(&path, &arrays(true)).unwrap(),
+        "safetensors" => {
+            let text = std::collections::BTreeMap::new();
+            safetensors::write_safetensors(&path, &arrays(false), &text).unwrap();
+        }
+        other => panic!("no file is written here for the data source `{other}`"),
+    }
+    format!("path: '{}'", path.display())
+}
+
+#[test]
+fn every_built_in_conforms_to_its_kind() {
+    triflow_plugins::link();
+    let folder = tempfile::tempdir().unwrap();
+    let all = registry().list(None);
+    assert!(all.len() >= 35, "only {} components", all.len());
+    for entry in all {
+        let info = entry.info;
+        let keys = match info.extensions.is_empty() {
+            true => "{}".to_owned(),
+            false => file_for(info.name, folder.path()),
+        };
+        assert_conforms(info.kind, info.name, &keys);
+    }
+}
+
+#[test]
+fn every_learnable_schedule_conforms() {
+    triflow_plugins::link();
+    for entry in registry().list(Some("noise_schedule")) {
+        assert_conforms("noise_schedule", entry.info.name, "learnable: true");
+    }
+}
+
+#[test]
+fn built_ins_conform_with_other_parameters_too() {
+    triflow_plugins::link();
+    for (kind, name, keys) in VARIANTS {
+        assert_conforms(kind, name, keys);
+    }
+}
+
+#[test]
+fn a_source_without_its_file_is_told_what_is_missing() {
+    triflow_plugins::link();
+    let found = check("data_source", &"csv".into()).unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(found[0].to_string().starts_with("builds: `data.path` is missing"), "{}", found[0]);
+}
