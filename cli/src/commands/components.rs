@@ -143,24 +143,23 @@ pub fn eval(kind: &str, name: &str, points: i64, set: &[String]) -> Result<()> {
 
 /// Runs the conformance kit on one component.
 pub fn check(kind: &str, name: &str, set: &[String]) -> Result<()> {
-    let entry = registry().find(registry().check_kind(kind)?, name)?;
-    let (kind, name) = (entry.info.kind, entry.info.name);
+    let kind = registry().kind(kind)?;
+    let name = registry().find(kind.name, name)?.info.name;
     let mut spec = serde_yaml::Mapping::new();
     spec.insert("type".into(), name.into());
     for assignment in set {
         let (key, value) = super::assignment(assignment, "s=0.02")?;
         spec.insert(key.into(), value);
     }
-    let failures = triflow::testing::check(kind, &spec.into())?;
-    let checks = triflow::testing::checks_of(kind)?;
+    let failures = (kind.check)(&spec.into())?;
     let mut table = table(&["CHECK", "", "WHAT IT ASKS"]);
-    for (check, about) in &checks {
-        let failed = failures.iter().any(|f| f.check == *check);
+    for (check, about) in (kind.checks)() {
+        let failed = failures.iter().any(|f| f.check == check);
         table.add_row([check, if failed { "FAILED" } else { "passed" }, about]);
     }
     println!("{table}");
     if failures.is_empty() {
         return Ok(());
     }
-    Err(Error::runtime(triflow::testing::report(kind, name, &failures)))
+    Err(Error::runtime(triflow::testing::report(kind.name, name, &failures)))
 }

@@ -14,8 +14,9 @@ pub fn write(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> R
         None => own_source()?,
     };
     let libtorch = option_env!("TRIFLOW_LIBTORCH").map(PathBuf::from).filter(|path| path.is_dir());
-    let scaffold =
-        Scaffold { lock: LOCK.to_owned(), libtorch, ..Scaffold::new(kind, name, framework)? };
+    let mut scaffold = Scaffold::new(kind, name, framework)?;
+    LOCK.clone_into(&mut scaffold.lock);
+    scaffold.libtorch = libtorch;
     let folder = scaffold.write(into)?;
     let (kind, name) = (scaffold.kind(), scaffold.name());
     println!("a {} in {}; next:", kind.replace('_', " "), folder.display());

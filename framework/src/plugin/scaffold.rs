@@ -157,7 +157,7 @@ impl Scaffold {
 
     /// The kind's starter under the new name.
     fn source(&self) -> Result<String> {
-        let starter = registry().starter(self.kind)?;
+        let starter = registry().kind(self.kind)?.starter;
         let mut camel = String::new();
         for word in self.name.split('_') {
             let mut letters = word.chars();

@@ -215,25 +215,22 @@ impl Registry {
             .collect()
     }
 
-    /// Source of a small component of `kind`, from which to begin one's own.
-    pub(crate) fn starter(&self, kind: &str) -> Result<&'static str> {
-        let found = inventory::iter::<KindRegistration>.into_iter().find(|k| k.name == kind);
-        found
-            .map(|k| k.starter)
-            .ok_or_else(|| Error::config("", format!("unknown kind of component `{kind}`")))
+    /// A kind by its name; an unknown one answers with the nearest.
+    pub fn kind(&self, kind: &str) -> Result<&'static KindRegistration> {
+        let name = kind.replace('-', "_");
+        let found = inventory::iter::<KindRegistration>.into_iter().find(|k| k.name == name);
+        found.ok_or_else(|| {
+            Error::config("", format!("unknown kind of component `{kind}`")).help(suggestion(
+                kind,
+                "kinds",
+                self.kinds().keys().copied(),
+            ))
+        })
     }
 
     /// Checks a kind's name; an unknown one answers with the nearest.
     pub fn check_kind(&self, kind: &str) -> Result<&'static str> {
-        let kinds = self.kinds();
-        let name = kind.replace('-', "_");
-        kinds.keys().find(|k| **k == name).copied().ok_or_else(|| {
-            Error::config("", format!("unknown kind of component `{kind}`")).help(suggestion(
-                kind,
-                "kinds",
-                kinds.keys().copied(),
-            ))
-        })
+        Ok(self.kind(kind)?.name)
     }
 }
 

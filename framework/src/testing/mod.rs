@@ -24,8 +24,8 @@ mod starters;
 #[cfg(test)]
 mod tests;
 
-use crate::error::{Error, Result};
-use crate::registry::{Component, Kind, KindRegistration, Spec, guard_engine, registry};
+use crate::error::Result;
+use crate::registry::{Component, Kind, Spec, guard_engine, registry};
 use crate::rng::{Purpose, seed_torch};
 use std::fmt::{self, Display};
 
@@ -144,10 +144,7 @@ pub fn failures<K: Conformance + ?Sized>(component: &Component<K>) -> Vec<Failur
 /// The same for a component as YAML says it, such as `{type: cosine, s: 0.01}` or a bare name; an unknown
 /// kind or name, or a wrong key, is an error.
 pub fn check(kind: &str, yaml: &serde_yaml::Value) -> Result<Vec<Failure>> {
-    let name = registry().check_kind(kind)?;
-    let kind = inventory::iter::<KindRegistration>.into_iter().find(|k| k.name == name);
-    let kind = kind.ok_or_else(|| Error::config("", format!("unknown kind `{name}`")))?;
-    (kind.check)(yaml)
+    (registry().kind(kind)?.check)(yaml)
 }
 
 /// [`check`] for a kind that is known as a type.

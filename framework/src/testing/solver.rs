@@ -115,9 +115,10 @@ struct Seen {
 }
 
 impl Observer for Seen {
-    fn see(&mut self, s: f64, z: &Tensor) {
+    fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
         self.clock.push(s);
         self.states.push(z.copy());
+        Ok(())
     }
 }
 
