@@ -113,7 +113,7 @@ fn a_component_of_a_plugin_is_shown_like_any_other() {
         "plugins/libwarped.so)",
         "inner      noise_schedule",
         "w at the start of training.",
-        "  type: warped\n    inner:\n      type: cosine\n",
+        "  type: warped\n  inner:\n    type: cosine\n",
     ] {
         assert!(told.contains(part), "no `{part}` in\n{told}");
     }
