@@ -64,6 +64,7 @@ fn subtler_faults_are_found_too() {
         ("network", "unused_variable", "gradients"),
         ("network", "deaf", "gradients"),
         ("network", "widens", "shape"),
+        ("network", "float64_alone", "shape"),
         ("optimizer", "changes_gradient", "in_place"),
         ("solver", "swallows_nan", "reports"),
         ("solver", "forgets_the_end", "observes"),
