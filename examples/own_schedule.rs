@@ -70,6 +70,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_schedule_of_ones_own_conforms() {
+        triflow::testing::conforms(Karras::default());
+    }
+
+    #[test]
     fn a_schedule_of_ones_own_trains_and_is_saved_under_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let run = train(folder.path()).unwrap();

@@ -45,9 +45,17 @@ fn yaml(name: &str, keys: &str) -> serde_yaml::Value {
     yaml.into()
 }
 
-fn assert_conforms(kind: &str, name: &str, keys: &str) {
-    let found = check(kind, &yaml(name, keys)).unwrap();
-    assert!(found.is_empty(), "{keys}: {}", report(kind, name, &found));
+/// Checks components given by (kind, name, keys), and tells all that fail.
+fn assert_all_conform<S: AsRef<str>>(all: impl IntoIterator<Item = (S, S, S)>) {
+    let mut reports = Vec::new();
+    for (kind, name, keys) in all {
+        let (kind, name, keys) = (kind.as_ref(), name.as_ref(), keys.as_ref());
+        let found = check(kind, &yaml(name, keys)).unwrap();
+        if !found.is_empty() {
+            reports.push(format!("with {keys}, {}", report(kind, name, &found)));
+        }
+    }
+    assert!(reports.is_empty(), "{}", reports.join("\n"));
 }
 
 /// Writes a file that the source can read, and names it.
@@ -83,30 +91,27 @@ fn every_built_in_conforms_to_its_kind() {
     let folder = tempfile::tempdir().unwrap();
     let all = registry().list(None);
     assert!(all.len() >= 35, "only {} components", all.len());
-    for entry in all {
+    assert_all_conform(all.iter().map(|entry| {
         let info = entry.info;
         let keys = match info.extensions.is_empty() {
             true => "{}".to_owned(),
             false => file_for(info.name, folder.path()),
         };
-        assert_conforms(info.kind, info.name, &keys);
-    }
+        (info.kind.to_owned(), info.name.to_owned(), keys)
+    }));
 }
 
 #[test]
 fn every_learnable_schedule_conforms() {
     triflow_plugins::link();
-    for entry in registry().list(Some("noise_schedule")) {
-        assert_conforms("noise_schedule", entry.info.name, "learnable: true");
-    }
+    let all = registry().list(Some("noise_schedule"));
+    assert_all_conform(all.iter().map(|e| (e.info.kind, e.info.name, "learnable: true")));
 }
 
 #[test]
 fn built_ins_conform_with_other_parameters_too() {
     triflow_plugins::link();
-    for (kind, name, keys) in VARIANTS {
-        assert_conforms(kind, name, keys);
-    }
+    assert_all_conform(VARIANTS.iter().copied());
 }
 
 #[test]

@@ -212,25 +212,6 @@ fn a_field_that_is_not_finite_is_an_error_for_every_solver() {
     }
 }
 
-#[test]
-fn an_error_of_the_field_is_the_solvers_error() {
-    struct Refuses;
-    impl Field for Refuses {
-        fn derivative(&self, _: &Tensor, _: f64) -> Result<Tensor> {
-            Err(Error::runtime("no field here"))
-        }
-        fn data(&self, z: &Tensor, _: f64) -> Result<Tensor> {
-            Ok(z.shallow_clone())
-        }
-    }
-    let z0 = Tensor::from_slice(&[0.0]).view([1, 1]);
-    for name in ["euler", "midpoint", "heun", "rk4", "dopri5"] {
-        let grid = Grid::uniform(0.0, 1.0, 2);
-        let message = named(name).integrate(&Refuses, &z0, &grid, &mut ()).unwrap_err();
-        assert!(message.to_string().contains("no field here"));
-    }
-}
-
 /// Rough in the first attempt only: every second of its evaluations after the first is 1, then all are 0.
 struct RoughStart(Cell<usize>);
 

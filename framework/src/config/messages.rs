@@ -1,6 +1,6 @@
 //! What serde says, in words for someone who writes YAML.
 
-use crate::error::suggestion;
+use crate::error::{ConfigError, Error, suggestion};
 
 /// A message, made plain.
 #[derive(Debug, Default, PartialEq)]
@@ -44,6 +44,18 @@ pub(super) fn plain(message: &str) -> Said {
         }
         None => Said { message: message.into(), ..Said::default() },
     }
+}
+
+/// The error of a deserialiser that stands outside an experiment, at `path` (`.` for the whole).
+pub(crate) fn explained(path: &str, message: &str) -> Error {
+    let said = plain(message.trim_start_matches(&format!("{path}: ")));
+    let path = path.trim_start_matches('.');
+    let key = match &said.unknown_key {
+        Some(unknown) if path.is_empty() => unknown,
+        _ => path,
+    };
+    let key = key.to_owned();
+    Error::Config(ConfigError { message: said.message, key, help: said.help, place: None })
 }
 
 fn needed(expected: &str) -> &str {

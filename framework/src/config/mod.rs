@@ -14,3 +14,4 @@ pub use experiment::{
 };
 pub use file_path::FilePath;
 pub use layers::{Layers, parse_value};
+pub(crate) use messages::explained;

@@ -125,6 +125,8 @@ fn in_place(component: &Component<dyn Optimizer>) -> Result<()> {
     descent.state.step = 1;
     descent.optimizer.step(&mut descent.parameters, &gradient, &mut descent.state, rate)?;
     ensure(identical(&gradient, &given), || "the gradient was changed by the step".to_owned())?;
+    // A first step may be nought.
+    descent.run(2, None)?;
     ensure(identical(&view, &descent.parameters) && !identical(&view, &before), || {
         "the step does not change the parameters where they lie, so the model would not follow; use \
          operations in place, as `*parameters += …`"

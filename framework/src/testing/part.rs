@@ -161,9 +161,17 @@ pub(super) fn everywhere<P: Part + ?Sized>(
     check: impl Fn(&Standing<P>) -> Result<()>,
 ) -> Result<()> {
     for place in P::places() {
-        // Where it does not build it need not work: `builds` sees to it that it builds somewhere.
-        let Ok(standing) = seeded(KIT, || Standing::build(component, &place, kind)) else {
-            continue;
+        let build = |kind| seeded(KIT, || Standing::build(component, &place, kind));
+        let standing = match build(kind) {
+            Ok(standing) => standing,
+            Err(e) => {
+                let other = if kind == DType::Float { DType::Double } else { DType::Float };
+                ensure(build(other).is_err(), || {
+                    format!("builds in {other:?}, but not in {kind:?}: {e} (with {})", place.say())
+                })?;
+                // Where it does not build it need not work: `builds` sees to it that it builds somewhere.
+                continue;
+            }
         };
         parameters::perturb(&standing.vars);
         check(&standing).map_err(|e| Error::runtime(format!("{e} (with {})", place.say())))?;

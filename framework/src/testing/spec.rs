@@ -2,8 +2,9 @@
 
 use super::expect::ensure;
 use super::{Check, Conformance};
+use crate::config::explained;
 use crate::error::{Error, Result};
-use crate::registry::{Component, properties_of, registry};
+use crate::registry::{Component, guard_engine, properties_of, registry};
 use serde_yaml::Value;
 use std::marker::PhantomData;
 
@@ -36,7 +37,11 @@ impl<K: Conformance + ?Sized> Shared<K> {
 
 /// Reads a component from YAML.
 pub(super) fn parse<K: Conformance + ?Sized>(yaml: &Value) -> Result<Component<K>> {
-    serde_yaml::from_value(yaml.clone()).map_err(|e| Error::config("", e.to_string()))
+    // The author's own way of reading a field may panic as well.
+    guard_engine(|| {
+        serde_path_to_error::deserialize(yaml.clone())
+            .map_err(|e| explained(&e.path().to_string(), &e.inner().to_string()))
+    })
 }
 
 fn write<K: Conformance + ?Sized>(component: &Component<K>) -> Result<Value> {
@@ -97,9 +102,10 @@ fn documented<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
 fn example<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
     let name = component.name();
     let example = (registry().find(K::NAME, name)?.info.example)();
-    let read = serde_yaml::from_str::<Component<K>>(&example).map_err(|e| {
-        Error::runtime(format!("the example does not read: {e}\n{}", example.trim_end()))
-    })?;
+    let read = serde_yaml::from_str(&example)
+        .map_err(|e| Error::runtime(format!("is not YAML: {e}")))
+        .and_then(|yaml| parse::<K>(&yaml))
+        .map_err(|e| Error::runtime(format!("the example does not read: {e}")))?;
     ensure(read.name() == name, || {
         format!("the example is of `{}`, expected `{name}`", read.name())
     })

@@ -9,7 +9,7 @@ triflow::component! {
     pub struct MyComponent: DataSource, DataSourceSpec = "my_component" {
         /// Points, at least 2; every other one lies on the outer ring.
         pub samples: i64 = 4000,
-        /// Radius of the inner ring, in (0, 1); the outer has radius 1.
+        /// Radius of the inner ring, in [0, 1); the outer has radius 1.
         pub inner: f64 = 0.5,
         /// Deviation of the normal noise added to both coordinates.
         pub noise: f64 = 0.05,
@@ -20,7 +20,7 @@ impl Spec<dyn DataSource> for MyComponent {
     /// Checks the parameters and keeps the seed.
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
         if self.samples < 2 || !(0.0..1.0).contains(&self.inner) {
-            return Err(Error::config("", "needs samples >= 2 and inner in (0, 1)"));
+            return Err(Error::config("", "needs samples >= 2 and 0 <= inner < 1"));
         }
         Ok(Box::new(Rings { spec: self.clone(), seed: ctx.seed }))
     }

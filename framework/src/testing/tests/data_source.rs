@@ -33,7 +33,7 @@ impl DataSource for Points {
             x = x.log() - f64::INFINITY;
         }
         if fault.is("negative_label") {
-            y = y - 1;
+            y -= 1;
         }
         if fault.is("torch_seed") {
             x = x.randn_like();

@@ -64,6 +64,7 @@ fn subtler_faults_are_found_too() {
         ("network", "unused_variable", "gradients"),
         ("network", "deaf", "gradients"),
         ("network", "widens", "shape"),
+        ("network", "float64_alone", "shape"),
         ("optimizer", "changes_gradient", "in_place"),
         ("solver", "swallows_nan", "reports"),
         ("solver", "forgets_the_end", "observes"),
@@ -119,7 +120,11 @@ fn a_component_is_checked_by_its_names_alone() {
         Some("unknown kind of component `schedule`")
     );
     assert!(error("solver", "eulre").contains("unknown solver `eulre`"));
-    assert!(error("solver", "{ type: twin, falt: x }").contains("unknown field `falt`"));
+    assert_eq!(
+        error("solver", "{ type: twin, falt: x }"),
+        "unknown key `falt`\n  at falt\n  help: did you mean `fault`? known keys: fault"
+    );
+    assert_eq!(error("solver", "{ type: twin, fault: [1] }"), "needs text, got a list\n  at fault");
 }
 
 #[test]

@@ -23,6 +23,9 @@ impl Body {
         if fault.is("builds") {
             return Err(Error::runtime("nothing is built"));
         }
+        if fault.is("float64_alone") && vars.kind() != DType::Double {
+            return Err(Error::runtime("float64 alone"));
+        }
         let init = nn::Init::Randn { mean: 0.0, stdev: 0.1 };
         let weight = vars.var("weight", &[inputs, flat(output)], init);
         if fault.is("unused_variable") {

@@ -48,7 +48,7 @@ impl Solver for Steps {
             if self.fault.is("keeps_start") {
                 z += change;
             } else {
-                z = z + change;
+                z = &z + change;
             }
             if !(self.fault.is("forgets_the_end") && i + 1 == steps) {
                 seen.see(pair[1], &z);

@@ -63,7 +63,7 @@ fn what_a_component_says_of_itself_is_checked() {
         ("no_summary", "documented: missing: a doc comment above the struct"),
         ("no_description", "documented: missing: a description of `unsaid`"),
         ("foreign_example", "example: the example is of `no_summary`, expected `foreign_example`"),
-        ("wrong_example", "example: the example does not read: unknown field `unknown`"),
+        ("wrong_example", "example: the example does not read: unknown key `unknown`"),
         (
             "two_keys",
             "round_trip: written as `type: two_keys, written: 1.0`, which does not read back",
