@@ -29,7 +29,7 @@ pub(super) fn gradients(loss: &Tensor, inputs: &[&Tensor]) -> Result<Vec<Option<
         return Ok(inputs.iter().map(|_| None).collect());
     }
     let all = Tensor::f_run_backward(&[loss], inputs, true, false)
-        .map_err(|e| Error::runtime(format!("no gradient can be taken: {e}")))?;
+        .map_err(|e| Error::runtime(format!("no gradient can be taken: {}", Error::from(e))))?;
     Ok(all.into_iter().map(|g| g.defined().then_some(g)).collect())
 }
 
