@@ -89,22 +89,22 @@ pub fn descriptions<K: Conformance + ?Sized>() -> Vec<(&'static str, &'static st
 /// # use triflow::prelude::*;
 /// # triflow::component! {
 /// #     /// Log-SNR that rises in a straight line.
-/// #     pub struct Straight: NoiseSchedule, NoiseScheduleSpec = "straight" {
+/// #     pub struct Steady: NoiseSchedule, NoiseScheduleSpec = "steady" {
 /// #         /// log-SNR at t = 1; at t = 0 it is the negative.
 /// #         pub end: f64 = 5.0,
 /// #     }
 /// # }
-/// # impl Spec<dyn NoiseSchedule> for Straight {
+/// # impl Spec<dyn NoiseSchedule> for Steady {
 /// #     fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
 /// #         Ok(Box::new(self.clone()))
 /// #     }
 /// # }
-/// # impl NoiseSchedule for Straight {
+/// # impl NoiseSchedule for Steady {
 /// #     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
 /// #         Ok((t * 2.0 - 1.0) * self.end)
 /// #     }
 /// # }
-/// triflow::testing::conforms(Straight::default());
+/// triflow::testing::conforms(Steady::default());
 /// ```
 ///
 /// # Panics

@@ -5,6 +5,7 @@ use super::seeds::same_again;
 use super::{Check, Conformance};
 use crate::component::{Field, Grid, Observer, Solution, Solver};
 use crate::error::{Error, Result};
+use crate::path::Clock;
 use crate::registry::Component;
 use std::cell::Cell;
 use tch::{Device, Kind as DType, Tensor};
@@ -42,7 +43,9 @@ impl Conformance for dyn Solver {
             name: "same_seed",
             about: "built and run twice under one seed, it ends at the same bit for bit",
             run: |component| {
-                same_again(|| Ok(vec![solve(component, &Gaussian::default(), &start(), 7)?.z]))
+                same_again(|| {
+                    Ok(vec![solve(component, &Gaussian::new(Clock::Time), &start(), 7)?.z])
+                })
             },
         },
     ];
@@ -53,24 +56,53 @@ impl Conformance for dyn Solver {
     }
 }
 
-/// The probability-flow field of Gaussian data of deviations [`Gaussian::SPREAD`] on the rectified path
-/// (clock t): z(t) = z(0)·S(t)/S(0) with S² = t²·spread² + (1 − t)².
-#[derive(Default)]
+/// The probability-flow field of Gaussian data of deviations [`Gaussian::SPREAD`]. With
+/// S² = a²·spread² + b² on the path z = a·data + b·noise, the solution is z(s) = z(s0)·S(s)/S(s0).
 struct Gaussian {
+    clock: Clock,
     evaluations: Cell<usize>,
+}
+
+/// Of every column, at one clock value.
+struct Parts {
+    /// S².
+    square: Tensor,
+    /// Half of dS²/ds.
+    half_slope: Tensor,
+    /// a·spread².
+    weight: Tensor,
 }
 
 impl Gaussian {
     const SPREAD: [f64; 3] = [0.5, 1.5, 3.0];
 
-    /// (S², t·spread²) of every column.
-    fn parts(t: f64, like: &Tensor) -> (Tensor, Tensor) {
-        let variance = Tensor::from_slice(&Self::SPREAD).to_kind(like.kind()).square();
-        (&variance * (t * t) + (1.0 - t).powi(2), variance * t)
+    /// On the rectified path in the clock t, or on the variance-preserving one in the clock γ.
+    fn new(clock: Clock) -> Self {
+        Self { clock, evaluations: Cell::new(0) }
     }
 
-    fn solution(z0: &Tensor, from: f64, to: f64) -> Tensor {
-        z0 * (Self::parts(to, z0).0 / Self::parts(from, z0).0).sqrt()
+    fn parts(&self, s: f64, like: &Tensor) -> Parts {
+        let variance = Tensor::from_slice(&Self::SPREAD).to_kind(like.kind()).square();
+        match self.clock {
+            Clock::Time => Parts {
+                square: &variance * (s * s) + (1.0 - s).powi(2),
+                half_slope: &variance * s - (1.0 - s),
+                weight: variance * s,
+            },
+            Clock::Gamma => {
+                let (signal, noise) = (1.0 / (1.0 + (-s).exp()), 1.0 / (1.0 + s.exp()));
+                Parts {
+                    square: &variance * signal + noise,
+                    half_slope: (&variance - 1.0) * (signal * noise / 2.0),
+                    weight: variance * signal.sqrt(),
+                }
+            }
+        }
+    }
+
+    fn solution(&self, z0: &Tensor, grid: &Grid) -> Tensor {
+        let square = |s| self.parts(s, z0).square;
+        z0 * (square(grid.end()) / square(grid.start())).sqrt()
     }
 
     fn count(&self) {
@@ -81,14 +113,14 @@ impl Gaussian {
 impl Field for Gaussian {
     fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
         self.count();
-        let (square, weighted) = Self::parts(s, z);
-        Ok(z * (weighted - (1.0 - s)) / square)
+        let parts = self.parts(s, z);
+        Ok(z * parts.half_slope / parts.square)
     }
 
     fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
         self.count();
-        let (square, weighted) = Self::parts(s, z);
-        Ok(z * weighted / square)
+        let parts = self.parts(s, z);
+        Ok(z * parts.weight / parts.square)
     }
 }
 
@@ -139,7 +171,7 @@ fn shape(component: &Component<dyn Solver>) -> Result<()> {
     for shape in [vec![1, 3], vec![5, 2, 4, 3]] {
         for kind in [DType::Float, DType::Double] {
             let z0 = Tensor::ones(&shape, (kind, Device::Cpu));
-            let end = solve(component, &Gaussian::default(), &z0, 5)?.z;
+            let end = solve(component, &Gaussian::new(Clock::Time), &z0, 5)?.z;
             form("the end", &end, &shape, &z0)?;
             finite("the end", &end)?;
         }
@@ -148,18 +180,30 @@ fn shape(component: &Component<dyn Solver>) -> Result<()> {
 }
 
 fn order(component: &Component<dyn Solver>) -> Result<()> {
-    let solver = component.build(&())?;
-    let z0 = start();
-    let exact = Gaussian::solution(&z0, 0.0, 1.0);
+    order_on(component, Clock::Time, (0.0, 1.0), 32)?;
+    order_on(component, Clock::Gamma, (-4.0, 4.0), 64)
+}
+
+fn order_on(
+    component: &Component<dyn Solver>,
+    clock: Clock,
+    (from, to): (f64, f64),
+    steps: usize,
+) -> Result<()> {
+    let (solver, field, z0) = (component.build(&())?, Gaussian::new(clock), start());
     let run = |steps| {
-        let (grid, mut seen) = (Grid::uniform(0.0, 1.0, steps), Seen::default());
-        let end = solver.integrate(&Gaussian::default(), &z0, &grid, &mut seen)?.z;
-        Ok::<_, Error>((distance(&end, &exact), seen.clock == grid.nodes))
+        let (grid, mut seen) = (Grid::uniform(from, to, steps), Seen::default());
+        let end = solver.integrate(&field, &z0, &grid, &mut seen)?.z;
+        let error = distance(&end, &field.solution(&z0, &grid));
+        Ok::<_, Error>((error, seen.clock == grid.nodes))
     };
-    let ((coarse, walks_the_grid), (fine, _)) = (run(32)?, run(64)?);
+    let ((coarse, walks_the_grid), (fine, _)) = (run(steps)?, run(2 * steps)?);
     if !walks_the_grid {
         return ensure(fine <= 0.01, || {
-            format!("ends {:.2} % off the solution, at most 1 % expected", fine * 100.0)
+            let percent = fine * 100.0;
+            format!(
+                "ends {percent:.2} % off the solution over {from} to {to}, at most 1 % expected"
+            )
         });
     }
     // Below this, rounding hides the order.
@@ -170,15 +214,15 @@ fn order(component: &Component<dyn Solver>) -> Result<()> {
     ensure(claimed > 0, || "order() is 0, expected at least 1".to_owned())?;
     ensure(found >= claimed as f64 - 0.35, || {
         format!(
-            "the error falls from {coarse:.2e} on 32 steps to {fine:.2e} on 64, order {found:.2}; \
-             expected order {claimed}"
+            "over {from} to {to} the error falls from {coarse:.2e} on {steps} steps to {fine:.2e} on \
+             twice as many, order {found:.2}; expected order {claimed}"
         )
     })
 }
 
 fn counts_nfe(component: &Component<dyn Solver>) -> Result<()> {
     for steps in [1, 6] {
-        let field = Gaussian::default();
+        let field = Gaussian::new(Clock::Time);
         let told = solve(component, &field, &start(), steps)?.nfe;
         let saw = field.evaluations.get();
         ensure(told == saw, || format!("nfe is {told} on {steps} steps, but the field saw {saw}"))?;
@@ -189,7 +233,8 @@ fn counts_nfe(component: &Component<dyn Solver>) -> Result<()> {
 fn observes(component: &Component<dyn Solver>) -> Result<()> {
     let (z0, grid) = (start(), Grid { nodes: vec![0.1, 0.2, 0.5, 0.9] });
     let mut seen = Seen::default();
-    let end = component.build(&())?.integrate(&Gaussian::default(), &z0, &grid, &mut seen)?.z;
+    let end =
+        component.build(&())?.integrate(&Gaussian::new(Clock::Time), &z0, &grid, &mut seen)?.z;
     let (Some((first, start)), Some((last, state))) =
         (seen.clock.first().zip(seen.states.first()), seen.clock.last().zip(seen.states.last()))
     else {
@@ -211,7 +256,7 @@ fn observes(component: &Component<dyn Solver>) -> Result<()> {
 
 fn keeps_start(component: &Component<dyn Solver>) -> Result<()> {
     let z0 = start();
-    solve(component, &Gaussian::default(), &z0, 5)?;
+    solve(component, &Gaussian::new(Clock::Time), &z0, 5)?;
     ensure(identical(&z0, &start()), || {
         "the start was changed in place; work on a tensor of your own".to_owned()
     })

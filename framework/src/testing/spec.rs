@@ -4,7 +4,7 @@ use super::expect::ensure;
 use super::{Check, Conformance};
 use crate::config::explained;
 use crate::error::{Error, Result};
-use crate::registry::{Component, guard_engine, properties_of, registry};
+use crate::registry::{Component, guard_engine, is_component_of, properties_of, registry};
 use serde_yaml::Value;
 use std::marker::PhantomData;
 
@@ -79,24 +79,33 @@ fn documented<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
         missing.push("a doc comment above the struct".to_owned());
     }
     let properties = properties_of(entry.info);
-    let described = |key: &str| {
-        let property = properties.get(key)?;
-        // A component inside has a place of its own where it is explained.
-        let inner = property.get("$ref").is_some();
-        (inner || property["description"].as_str().is_some_and(|d| !d.trim().is_empty()))
-            .then_some(())
-    };
     let written = write(component)?;
     let written = written.as_mapping().into_iter().flat_map(|m| m.keys()).filter_map(Value::as_str);
-    let mut keys: Vec<&str> = written.chain(properties.keys().map(String::as_str)).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    missing.extend(
-        keys.into_iter()
-            .filter(|key| *key != "type" && described(key).is_none())
-            .map(|key| format!("a description of `{key}`")),
-    );
+    let unknown = written.filter(|key| *key != "type" && !properties.contains_key(*key));
+    missing.extend(unknown.map(|key| format!("`{key}` in the schema")));
+    missing
+        .extend(undescribed(&properties, "").iter().map(|key| format!("a description of `{key}`")));
     ensure(missing.is_empty(), || format!("missing: {}", missing.join(", ")))
+}
+
+/// Keys without a description, those of groups included.
+fn undescribed(
+    properties: &serde_json::Map<String, serde_json::Value>,
+    within: &str,
+) -> Vec<String> {
+    let mut missing = Vec::new();
+    for (key, property) in properties {
+        let key = format!("{within}{key}");
+        if let Some(group) = property["properties"].as_object() {
+            missing.extend(undescribed(group, &format!("{key}.")));
+        }
+        // A component inside has a place of its own where it is explained.
+        let inner = is_component_of(property).is_some();
+        if !inner && property["description"].as_str().is_none_or(|d| d.trim().is_empty()) {
+            missing.push(key);
+        }
+    }
+    missing
 }
 
 fn example<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {

@@ -16,12 +16,21 @@ triflow::component! {
     pub struct NoSummary: NoiseSchedule, NoiseScheduleSpec = "no_summary" {}
 }
 
+triflow::parameters! {
+    /// A group.
+    pub struct Group {
+        pub inside: f64 = 1.0,
+    }
+}
+
 triflow::component! {
-    /// One key has no doc comment.
+    /// One key has no doc comment, nor has one of a group.
     pub struct NoDescription: NoiseSchedule, NoiseScheduleSpec = "no_description" {
         pub unsaid: f64 = 1.0,
         /// This one has.
         pub said: f64 = 1.0,
+        /// The group has.
+        pub group: Group = Group::default(),
     }
 }
 
@@ -61,7 +70,10 @@ builds_a_line!(NoSummary, NoDescription, ForeignExample, WrongExample, TwoKeys);
 fn what_a_component_says_of_itself_is_checked() {
     let cases = [
         ("no_summary", "documented: missing: a doc comment above the struct"),
-        ("no_description", "documented: missing: a description of `unsaid`"),
+        (
+            "no_description",
+            "documented: missing: a description of `unsaid`, a description of `group.inside`",
+        ),
         ("foreign_example", "example: the example is of `no_summary`, expected `foreign_example`"),
         ("wrong_example", "example: the example does not read: unknown key `unknown`"),
         (
