@@ -2,7 +2,8 @@
 # C++ layer a second time.
 
 CARGO ?= cargo
-TRIFLOW := $(or $(CARGO_TARGET_DIR),./target)/release/triflow
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+TRIFLOW := $(TARGET)/release/triflow
 
 # Beside other work, more than one thread a test is many times slower than one.
 OMP_NUM_THREADS ?= 1
@@ -36,9 +37,11 @@ lint: fmt clippy doc ## Check formatting, clippy and the documentation; no warni
 
 fmt: need-cargo need-lint
 	$(CARGO) fmt --all --check
+	cd examples/plugins && $(CARGO) fmt --all --check
 
 clippy: need-cargo need-cxx need-lint libtorch
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	cd examples/plugins && CARGO_TARGET_DIR=$(TARGET) $(CARGO) clippy --release --workspace -- -D warnings
 
 doc: need-cargo need-cxx libtorch
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
