@@ -33,7 +33,7 @@ impl Solver for MyComponent {
         seen: &mut dyn Observer,
     ) -> Result<Solution> {
         let mut z = z0.shallow_clone();
-        seen.see(grid.start(), &z);
+        seen.see(grid.start(), &z)?;
         for pair in grid.nodes.windows(2) {
             let (s, h) = (pair[0], pair[1] - pair[0]);
             let first = field.derivative(&z, s)?;
@@ -41,7 +41,7 @@ impl Solver for MyComponent {
             let second = field.derivative(&(&z + &first * ahead), s + ahead)?;
             // A new tensor: `z +=` would change the caller's start.
             z = z + &first * h + (second - first) * (h / (2.0 * self.share));
-            seen.see(pair[1], &z);
+            seen.see(pair[1], &z)?;
         }
         if z.isfinite().all().int64_value(&[]) == 0 {
             return Err(Error::runtime("the state at the end of the grid is not finite"));

@@ -36,7 +36,7 @@ impl Solver for Steps {
     ) -> Result<Solution> {
         let mut z = z0.shallow_clone();
         if !self.fault.is("observes") {
-            seen.see(grid.start(), &z);
+            seen.see(grid.start(), &z)?;
         }
         let steps = grid.nodes.len() - 1;
         for (i, pair) in grid.nodes.windows(2).enumerate() {
@@ -51,7 +51,7 @@ impl Solver for Steps {
                 z = &z + change;
             }
             if !(self.fault.is("forgets_the_end") && i + 1 == steps) {
-                seen.see(pair[1], &z);
+                seen.see(pair[1], &z)?;
             }
         }
         let finite = z.isfinite().all().int64_value(&[]) == 1;
