@@ -5,9 +5,9 @@
 //! and adds its own components, through the function by which the built-ins register. What runs
 //! belongs to its owner: a plugin's spec is read, built and guarded against panics by the plugin's copy.
 //!
-//! What a library says of itself ([`about`]) is read from its file before any of its code runs, and
+//! What a library says of itself ([`About`]) is read from its file before any of its code runs, and
 //! only a library built from the same framework by the same compiler is mapped at all
-//! ([`fingerprint`]). A library is never unloaded.
+//! ([`FINGERPRINT`]). A library is never unloaded.
 //!
 //! - [`load`] and [`load_search_path`] for programs,
 //! - [`plugin!`](crate::plugin!) for authors, [`Scaffold`] for a crate to begin with.

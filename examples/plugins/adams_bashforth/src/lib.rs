@@ -37,7 +37,7 @@ impl Solver for AdamsBashforth {
                 Some((before, step)) => &now + (&now - before) * (h / step / 2.0),
                 None => now.shallow_clone(),
             };
-            z = z + mean * h;
+            z = &z + mean * h;
             last = Some((now, h));
             seen.see(pair[1], &z)?;
         }
