@@ -44,7 +44,7 @@ fn summary(e: &Entry) -> serde_json::Value {
         "summary": e.summary(),
         "reference": e.info.reference,
         "origin": e.origin(),
-        "plugin": e.library,
+        "plugin": e.plugin,
     })
 }
 
@@ -64,7 +64,7 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
         "{} `{}` ({})\n\n{}",
         entry.info.kind,
         entry.info.name,
-        entry.library.map_or_else(|| entry.origin(), |l| format!("{l}, {}", l.path.display())),
+        entry.plugin.map_or_else(|| entry.origin(), |l| format!("{l}, {}", l.path.display())),
         entry.description()
     );
     if !entry.info.aliases.is_empty() {

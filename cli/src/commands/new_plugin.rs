@@ -22,7 +22,7 @@ pub fn write(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> R
     println!("a {} in {}; next:", kind.replace('_', " "), folder.display());
     println!("  cd {}", folder.display());
     println!("  cargo test --release && cargo build --release");
-    println!("  triflow describe {kind} {name} --plugin {}", scaffold.library().display());
+    println!("  triflow describe {kind} {name} --plugin {}", scaffold.artifact().display());
     Ok(())
 }
 

@@ -59,7 +59,7 @@ fn visit(value: &Value, property: &Json, used: &mut Vec<&'static Library>) {
             let name = map.get("type").and_then(Value::as_str);
             let entry = is_component_of(property).zip(name);
             let entry = entry.and_then(|(kind, name)| registry().find(kind, name).ok());
-            used.extend(entry.as_ref().and_then(|entry| entry.library));
+            used.extend(entry.as_ref().and_then(|entry| entry.plugin));
             let properties = match entry {
                 Some(entry) => properties_of(entry.info),
                 None => property["properties"].as_object().cloned().unwrap_or_default(),

@@ -14,7 +14,7 @@ pub struct Host {
     /// The one registry of the process.
     pub registry: &'static Registry,
     /// What the host knows the plugin as.
-    pub library: &'static Library,
+    pub plugin: &'static Library,
     /// Takes a log record: level (1 is error, 5 is trace), target, text.
     pub log: fn(usize, &str, &str),
     /// The highest level that the host listens to.
@@ -44,7 +44,7 @@ pub fn attach(host: Host) -> Result<()> {
         if log::set_logger(&HostLog).is_ok() {
             log::set_max_level(levels().nth(host.max_level).unwrap_or(log::LevelFilter::Trace));
         }
-        host.registry.add_own(Some(host.library))
+        host.registry.add_own(Some(host.plugin))
     })
 }
 
@@ -53,11 +53,11 @@ fn levels() -> impl Iterator<Item = log::LevelFilter> {
 }
 
 impl Host {
-    /// This process's services, for `library`.
-    pub(super) fn of(library: &'static Library) -> Self {
+    /// This process's services, for `plugin`.
+    pub(super) fn of(plugin: &'static Library) -> Self {
         Self {
             registry: crate::registry(),
-            library,
+            plugin,
             log: to_log,
             max_level: log::max_level() as usize,
             hold_generator: rng::hold_generator,

@@ -85,7 +85,7 @@ impl Scaffold {
     }
 
     /// The library that `cargo build --release` leaves, relative to the crate.
-    pub fn library(&self) -> PathBuf {
+    pub fn artifact(&self) -> PathBuf {
         use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
         Path::new("target/release").join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", self.name))
     }

@@ -18,7 +18,7 @@ pub struct Owner {
 impl Owner {
     /// What went wrong in it. This is the owner's code: it knows the plugin that it belongs to.
     fn error(self, message: String) -> Error {
-        let plugin = attached().map(|host| host.library.to_string());
+        let plugin = attached().map(|host| host.plugin.to_string());
         Error::Component { kind: self.kind, name: self.name.to_owned(), plugin, message }
     }
 }

@@ -79,13 +79,13 @@ pub struct Entry {
     /// What the component says of itself.
     pub info: &'static Registration,
     /// The plugin that it came from; none for what is linked into the program.
-    pub library: Option<&'static Library>,
+    pub plugin: Option<&'static Library>,
 }
 
 impl Entry {
     /// `built-in`, or the plugin that it came from, with its version.
     pub fn origin(&self) -> String {
-        self.library.map_or_else(|| "built-in".to_owned(), ToString::to_string)
+        self.plugin.map_or_else(|| "built-in".to_owned(), ToString::to_string)
     }
 
     /// The first paragraph of the doc comment.
@@ -138,7 +138,7 @@ pub fn registry() -> &'static Registry {
 
 impl Registry {
     /// Adds every component linked into this copy of the framework; all or, where a name is taken, none.
-    pub(crate) fn add_own(&self, library: Option<&'static Library>) -> Result<()> {
+    pub(crate) fn add_own(&self, plugin: Option<&'static Library>) -> Result<()> {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let mut all = entries.clone();
         for info in inventory::iter::<Registration> {
@@ -151,14 +151,14 @@ impl Registry {
                 let message = format!(
                     "the {} `{name}` is there already: {}",
                     spoken(info.kind),
-                    entry.library.map_or_else(
+                    entry.plugin.map_or_else(
                         || "built-in".into(),
                         |l| format!("{l}, {}", l.path.display())
                     ),
                 );
                 return Err(Error::config("", message).help("give the new one another name"));
             }
-            all.push(Entry { info, library });
+            all.push(Entry { info, plugin });
         }
         // inventory's order is the linker's.
         all.sort_by_key(|e| (e.info.kind, e.info.name));
