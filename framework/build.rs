@@ -33,7 +33,6 @@ fn main() {
         ("TRIFLOW_SOURCE", source_hash()),
         ("TRIFLOW_RUSTC", format!("{} ({})", rustc("release: "), rustc("commit-hash: "))),
         ("TRIFLOW_TARGET", var("TARGET")),
-        ("TRIFLOW_PANIC", var("CARGO_CFG_PANIC")),
         ("TRIFLOW_UNSTABLE_FLAGS", unstable_flags()),
         ("TRIFLOW_LIBTORCH_VERSION", libtorch),
     ];

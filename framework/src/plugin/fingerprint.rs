@@ -3,6 +3,20 @@
 
 use std::collections::BTreeMap;
 
+/// The strategy that this code was compiled with: a build script is not told what the profile says.
+#[cfg(panic = "unwind")]
+macro_rules! panic_strategy {
+    () => {
+        "unwind"
+    };
+}
+#[cfg(not(panic = "unwind"))]
+macro_rules! panic_strategy {
+    () => {
+        "abort"
+    };
+}
+
 /// How this copy of the framework was built, one `key: value` a line.
 pub const FINGERPRINT: &str = concat!(
     "triflow: ",
@@ -14,7 +28,7 @@ pub const FINGERPRINT: &str = concat!(
     "\ntarget: ",
     env!("TRIFLOW_TARGET"),
     "\npanic: ",
-    env!("TRIFLOW_PANIC"),
+    panic_strategy!(),
     "\nunstable flags: ",
     env!("TRIFLOW_UNSTABLE_FLAGS"),
     "\ntch: 0.24.0\nlibtorch: ",
