@@ -82,7 +82,7 @@ mod tests {
             let line = line.unwrap_or_else(|| panic!("no {fact} in\n{FINGERPRINT}"));
             assert!(line.len() > fact.len() + 2, "{line}");
         }
-        assert!(!FINGERPRINT.contains("unknown"), "{FINGERPRINT}");
+        assert!(!FINGERPRINT.contains(": unknown"), "{FINGERPRINT}");
     }
 
     #[test]
