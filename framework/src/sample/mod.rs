@@ -211,7 +211,7 @@ struct Counted<'o> {
 impl Observer for Counted<'_> {
     fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
         self.states += 1;
-        self.seen.see(s, z)
+        guard_engine(|| self.seen.see(s, z))
     }
 }
 
