@@ -205,7 +205,6 @@ fn plugins_nest_in_the_host_and_the_host_in_plugins() {
             &["--plugin", "plugins", "--model-type", "v_prediction"],
             &["--set", "noise_schedule={type: warped, inner: {type: warped, inner: linear}}"],
             &["--set", "crn={type: vanilla, network: {type: film_resnet, width: 8}}"],
-            &["--solver", "adams_bashforth"][..0],
             &["--set", "sampling.solver=adams_bashforth"],
         ]
         .concat(),
