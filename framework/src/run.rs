@@ -158,6 +158,7 @@ impl Run {
     /// The same under a changed experiment, such as other sampling. An unfinished run gives what its last
     /// checkpoint holds.
     pub fn load_as(&self, experiment: Experiment, weights: Weights) -> Result<Trained> {
+        self.compare_plugins(&experiment)?;
         let file = match weights {
             Weights::Last => self.file("params.safetensors"),
             Weights::Best => self.file(BEST),
@@ -189,14 +190,15 @@ impl Run {
         let began: Vec<Library> = serde_json::from_str(&text)
             .map_err(|e| Error::data(&path, format!("is not what a run writes: {e}")))?;
         for then in began {
-            let now = experiment.libraries().into_iter().find(|now| now.name == then.name);
-            if let Some(now) = now.filter(|now| now.sha256 != then.sha256) {
-                log::warn!(
+            match experiment.libraries().into_iter().find(|now| now.name == then.name) {
+                None => log::warn!("the run began with {then}, which is not loaded"),
+                Some(now) if now.sha256 != then.sha256 => log::warn!(
                     "the run began with {then} (SHA-256 {:.12}…) and goes on with {now} \
                      ({:.12}…): what it does may differ",
                     then.sha256,
                     now.sha256
-                );
+                ),
+                Some(_) => {}
             }
         }
         Ok(())

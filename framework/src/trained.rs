@@ -12,6 +12,7 @@ use crate::registry::guard_engine;
 use crate::rng::{Purpose, seed_torch};
 use crate::sample::{Plan, Sampled, noise, sample};
 use crate::train::Parameters;
+use serde_yaml::{Mapping, Value};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -104,9 +105,14 @@ impl Trained {
                 }
                 Ok(())
             };
-            if let Some(key) = file.metadata.get("config").and_then(|c| trained.differs_from(c)) {
-                let message = format!("holds another model than the experiment's: `{key}` differs");
-                return Err(Error::data(path, message));
+            if let Some(config) = file.metadata.get("config") {
+                let saved = serde_yaml::from_str(config)
+                    .map_err(|e| Error::data(path, format!("holds no experiment: {e}")))?;
+                if let Some(key) = trained.differs_from(&saved)? {
+                    let message =
+                        format!("holds another model than the experiment's: `{key}` differs");
+                    return Err(Error::data(path, message));
+                }
             }
             fill(&trained.parameters.flat, "")?;
             if let Some(ema) = &trained.ema {
@@ -117,7 +123,7 @@ impl Trained {
     }
 
     /// The key that makes the model another one than that of a saved experiment.
-    fn differs_from(&self, config: &str) -> Option<&'static str> {
+    fn differs_from(&self, saved: &Mapping) -> Result<Option<&'static str>> {
         const MODEL: [&str; 11] = [
             "task",
             "unconditional",
@@ -131,14 +137,13 @@ impl Trained {
             "decoder",
             "crn",
         ];
-        // As an experiment, so that a key which is younger than the file has its default.
-        // Its plugins are not loaded: a file of numbers must not name code that runs.
-        let mut config: serde_yaml::Mapping = serde_yaml::from_str(config).ok()?;
-        config.remove("plugins");
-        let config = serde_yaml::to_string(&config).ok()?;
-        let saved = serde_yaml::to_value(Experiment::from_yaml(&config).ok()?).ok()?;
-        let own = serde_yaml::to_value(&self.experiment).ok()?;
-        MODEL.into_iter().find(|key| saved.get(key) != own.get(key))
+        // As values: an experiment would load its plugins, and a file of numbers must not name code that
+        // runs.
+        let own =
+            serde_yaml::to_value(&self.experiment).map_err(|e| Error::runtime(e.to_string()))?;
+        Ok(MODEL.into_iter().find(|key| {
+            saved.get(key).zip(own.get(key)).is_some_and(|(saved, own)| !agrees(saved, own))
+        }))
     }
 
     /// Saves parameters and running mean (`ema.` in front) by name, the units of the data, and the
@@ -326,5 +331,32 @@ impl Trained {
         let out = self.present(&z)?;
         let shape: Vec<i64> = batch_shape.iter().chain(&out.size()[1..]).copied().collect();
         Ok(out.view(shape.as_slice()))
+    }
+}
+
+/// Whether two configurations of one part mean the same model. A key that one of them does not know, as
+/// it was written by another version, says nothing.
+fn agrees(saved: &Value, own: &Value) -> bool {
+    match (saved, own) {
+        (Value::Mapping(saved), Value::Mapping(own)) => {
+            saved.iter().all(|(key, value)| own.get(key).is_none_or(|own| agrees(value, own)))
+        }
+        _ => saved == own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_another_version_makes_no_other_model() {
+        let value = |text: &str| serde_yaml::from_str::<Value>(text).unwrap();
+        let saved = value("{ type: vanilla, network: { type: mlp, hidden_dims: [8] } }");
+        let with = |network: &str| value(&format!("{{ type: vanilla, network: {network} }}"));
+        assert!(agrees(&saved, &with("{ type: mlp, hidden_dims: [8], dropout: 0.0 }")));
+        assert!(agrees(&saved, &with("{ type: mlp }")));
+        assert!(!agrees(&saved, &with("{ type: mlp, hidden_dims: [9] }")));
+        assert!(!agrees(&saved, &with("{ type: film, hidden_dims: [8] }")));
     }
 }

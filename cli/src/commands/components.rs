@@ -52,7 +52,9 @@ fn summary(e: &Entry) -> serde_json::Value {
 pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     let entry = registry().find(registry().check_kind(kind)?, name)?;
     let properties = properties_of(entry.info);
-    let example = (entry.info.example)();
+    // Asked for here, so that one that cannot say its keys is an error and not one without keys.
+    (entry.info.schema)()?;
+    let example = (entry.info.example)()?;
     if format == Format::Json {
         let mut all = summary(&entry);
         all["description"] = json!(entry.description());

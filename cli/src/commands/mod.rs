@@ -14,10 +14,7 @@ use triflow::{Error, Experiment, Result, Trainer};
 
 /// Runs the command line.
 pub fn run(cli: &Cli) -> Result<()> {
-    triflow::plugin::load_search_path()?;
-    for path in &cli.plugin {
-        triflow::plugin::load(path).map_err(|e| e.placed("--plugin"))?;
-    }
+    load_plugins(cli)?;
     match &cli.command {
         Command::Train(e) => train(cli, e.experiment(None, Some("regression"))?),
         Command::TrainGen(e) => train(cli, e.experiment(None, Some("generation"))?),
@@ -76,6 +73,24 @@ pub fn run(cli: &Cli) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Loads what the environment and `--plugin` name. A command that needs no component works without what
+/// the environment names.
+fn load_plugins(cli: &Cli) -> Result<()> {
+    let found = triflow::plugin::load_search_path();
+    let needed = !matches!(
+        cli.command,
+        Command::NewPlugin { .. } | Command::Init { .. } | Command::Completions { .. }
+    );
+    match found {
+        Err(e) if !needed => log::warn!("{e}"),
+        other => other?,
+    }
+    for path in &cli.plugin {
+        triflow::plugin::load(path).map_err(|e| e.placed("--plugin"))?;
+    }
+    Ok(())
 }
 
 fn train(cli: &Cli, asked: Asked) -> Result<()> {

@@ -22,8 +22,14 @@ pub fn write(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> R
     println!("a {} in {}; next:", kind.replace('_', " "), folder.display());
     println!("  cd {}", folder.display());
     println!("  cargo test --release && cargo build --release");
-    println!("  triflow describe {kind} {name} --plugin {}", scaffold.artifact().display());
+    println!("  triflow describe {kind} {name} --plugin {}", library(&scaffold).display());
     Ok(())
+}
+
+/// Where cargo leaves the library, seen from the crate.
+fn library(scaffold: &Scaffold) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
+    Path::new(target.as_deref().unwrap_or("target".as_ref())).join(scaffold.artifact())
 }
 
 /// The source from which this command was built: its folder, where that is still there, or its revision.

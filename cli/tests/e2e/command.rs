@@ -52,7 +52,10 @@ impl Folder {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_triflow"));
         command.current_dir(self.path()).env("OMP_NUM_THREADS", "1");
-        command.env_remove("RUST_LOG").env_remove("TRIFLOW_PLUGIN_PATH");
+        command
+            .env_remove("RUST_LOG")
+            .env_remove("TRIFLOW_PLUGIN_PATH")
+            .env_remove("CARGO_TARGET_DIR");
         command.args(args);
         command
     }

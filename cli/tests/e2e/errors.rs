@@ -3,6 +3,7 @@
 
 use crate::command::{Folder, TINY};
 use triflow::io::{NamedArray, npz};
+use triflow::registry::registry;
 
 /// Checks each command line's answer; `[…]` in the text stands for the folder.
 fn answers(folder: &Folder, cases: &[(&[&str], &str)]) {
@@ -26,6 +27,18 @@ const KEYS: &str = "task, unconditional, input_shape, output_shape, latent_shape
                     noise_schedule, encoder, decoder, crn, source, coupling, loss, training, checkpoint, \
                     sampling, device, threads, output_dir, plugins";
 
+/// Names of the built-in components of a kind, as they are listed.
+fn known(kind: &str) -> String {
+    triflow_plugins::link();
+    let all: Vec<_> = registry().list(Some(kind)).iter().map(|entry| entry.info.name).collect();
+    all.join(", ")
+}
+
+fn kinds() -> String {
+    let all: Vec<_> = registry().kinds().into_keys().collect();
+    all.join(", ")
+}
+
 #[test]
 fn unknown_components_answer_with_the_nearest() {
     let folder = Folder::new();
@@ -40,32 +53,46 @@ fn unknown_components_answer_with_the_nearest() {
             ),
             (
                 &["train", "--config", "e.yaml"],
-                "unknown network `mpl`\n  at crn.network (e.yaml:1)\n  \
-                 help: did you mean `mlp`? known networks: mlp",
+                &format!(
+                    "unknown network `mpl`\n  at crn.network (e.yaml:1)\n  \
+                     help: did you mean `mlp`? known networks: {}",
+                    known("network")
+                ),
             ),
             (
                 &["run", "e.yaml", "--network-type", "mlp", "--set", "sampling.solver=eulr"],
-                "unknown solver `eulr`\n  at sampling.solver (--set sampling.solver=eulr)\n  \
-                 help: did you mean `euler`? known solvers: dopri5, euler, heun, midpoint, rk4",
+                &format!(
+                    "unknown solver `eulr`\n  at sampling.solver (--set sampling.solver=eulr)\n  \
+                     help: did you mean `euler`? known solvers: {}",
+                    known("solver")
+                ),
             ),
             (
                 &["data", "two_moon", "--out", "d.npz"],
-                "unknown data source `two_moon`\n  \
-                 help: did you mean `two_moons`? known data sources: csv, npz, safetensors, two_moons",
+                &format!(
+                    "unknown data source `two_moon`\n  \
+                     help: did you mean `two_moons`? known data sources: {}",
+                    known("data_source")
+                ),
             ),
             (
                 &["list", "solvers"],
-                "unknown kind of component `solvers`\n  help: did you mean `solver`? known kinds: crn, \
-                 data_source, decoder, encoder, network, noise_schedule, objective, optimizer, solver",
+                &format!(
+                    "unknown kind of component `solvers`\n  help: did you mean `solver`? known kinds: {}",
+                    kinds()
+                ),
             ),
             (
                 &["describe", "colour", "red"],
-                "unknown kind of component `colour`\n  help: known kinds: crn, data_source, decoder, \
-                 encoder, network, noise_schedule, objective, optimizer, solver",
+                &format!("unknown kind of component `colour`\n  help: known kinds: {}", kinds()),
             ),
             (
                 &["describe", "solver", "magic"],
-                "unknown solver `magic`\n  help: known solvers: dopri5, euler, heun, midpoint, rk4",
+                &format!(
+                    "unknown solver `magic`\n  help: known solvers: {}; a plugin's is known once `plugins` or `--plugin` names \
+                     its library",
+                    known("solver")
+                ),
             ),
             (
                 &["describe", "solver", "euler", "--eval"],

@@ -14,9 +14,10 @@ fn every_kinds_new_plugin_passes_its_test_and_loads() {
     let kinds: Vec<_> = registry().kinds().into_keys().collect();
     assert!(kinds.len() >= 9, "{kinds:?}");
     for kind in kinds {
-        let name = format!("my_{kind}");
+        // As the kind itself, so that the type must not hide the trait that it implements.
+        let name = kind;
         let told = folder.succeeds(&["new-plugin", kind, &name.replace('_', "-")]);
-        let crate_folder = folder.join(&name);
+        let crate_folder = folder.join(name);
         let next: Vec<_> = told.lines().skip(1).map(str::trim).collect();
         assert_eq!(next.len(), 3, "{told}");
         assert_eq!(next[0], format!("cd ./{name}"));
@@ -30,9 +31,9 @@ fn every_kinds_new_plugin_passes_its_test_and_loads() {
         finishes(cargo(&crate_folder, "build").0);
         let library = built.join(format!("lib{name}.so"));
         let plugin = ["--plugin", text(&library)];
-        let told = folder.succeeds(&[&["describe", kind, &name][..], &plugin].concat());
+        let told = folder.succeeds(&[&["describe", kind, name][..], &plugin].concat());
         assert!(told.starts_with(&format!("{kind} `{name}` ({name} 0.1.0, ")), "{told}");
-        let told = folder.succeeds(&[&["check", kind, &name][..], &plugin].concat());
+        let told = folder.succeeds(&[&["check", kind, name][..], &plugin].concat());
         assert!(told.contains("round_trip") && !told.contains("FAILED"), "{told}");
     }
 }
@@ -45,6 +46,10 @@ fn a_schedules_crate_is_short_and_complete() {
         let path = folder.join("plugins/my_schedule").join(name);
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     };
+    let mut elsewhere = folder.command(&["new-plugin", "solver", "fast"]);
+    let told = elsewhere.env("CARGO_TARGET_DIR", "/some/where").output().unwrap().stdout;
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.ends_with("--plugin /some/where/release/libfast.so\n"), "{told}");
     let source = read("src/lib.rs");
     let code = source.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//"));
     assert!(code.count() <= 30, "{source}");
@@ -73,6 +78,7 @@ fn what_cannot_be_written_is_refused() {
         (&["solver", "match"], &["`match` is a word of Rust or of cargo", "`my_match`"]),
         (&["solver", "euler"], &["there is a solver `euler` already"]),
         (&["solver", "fast", "--framework", "."], &["the crate `triflow` is not in ."]),
+        (&["solver", "fast", "--framework", concat!(env!("CARGO_MANIFEST_DIR"))], &["is not in /"]),
     ] {
         let told = folder.fails(&[&["new-plugin"], args].concat());
         for part in parts {

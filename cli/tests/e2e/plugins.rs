@@ -77,7 +77,11 @@ fn a_plugin_is_found_by_flag_folder_variable_and_file() {
     assert_eq!(from_plugins(&all), both);
     // One library by several paths is one library.
     std::os::unix::fs::symlink(folder.join("plugins"), folder.join("link")).unwrap();
-    let args = ["--plugin", "link/libwarped.so", "--plugin", "plugins", "--plugin", "link"];
+    let copies = folder.join("copies");
+    std::fs::create_dir(&copies).unwrap();
+    std::fs::hard_link(folder.join("plugins/libwarped.so"), copies.join("a.so")).unwrap();
+    std::fs::copy(library("warped"), copies.join("b.so")).unwrap();
+    let args = ["--plugin", "link/libwarped.so", "--plugin", "plugins", "--plugin", "copies"];
     assert_eq!(from_plugins(&folder.succeeds(&[&list[..], &args].concat())), both);
     let mut command = folder.command(&list);
     let paths = "plugins/libwarped.so:plugins/libadams_bashforth.so";
@@ -181,16 +185,70 @@ fn what_is_no_fitting_plugin_is_refused_with_the_way_out() {
             "build it again: `cargo +1.",
         ],
     );
-    // Two plugins of one name; the first stays.
-    std::fs::copy(library("warped"), folder.join("plugins/copy.so")).unwrap();
-    let twice = ["list", "--plugin", "plugins/libwarped.so", "--plugin", "plugins/copy.so"];
+    // Another build of a loaded plugin; the first stays.
+    let warped = bytes(&library("warped"));
+    std::fs::write(folder.join("plugins/newer.so"), [&warped[..], &[0]].concat()).unwrap();
+    let twice = ["list", "--plugin", "plugins/libwarped.so", "--plugin", "plugins/newer.so"];
     let told = folder.fails(&twice);
-    assert!(
-        told.contains("copy.so: the noise schedule `warped` is there already: warped 0.1.0, /")
-    );
-    folder.write("e.yaml", "objective: ct\n\nplugins:\n  - nowhere.so\n");
-    let told = folder.fails(&["validate", "e.yaml"]);
-    assert!(told.contains("at plugins[0] (e.yaml:3)"), "{told}");
+    for part in [
+        "newer.so: the noise schedule `warped` is there already: warped 0.1.0, /",
+        "help: another build of warped is loaded, /",
+    ] {
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
+    // Libraries that the system cannot load, or that lack what a whole one has.
+    std::fs::write(
+        folder.join("plugins/lost.so"),
+        replaced(&warped, b"libtorch_cpu.so", b"libtorch_cpx.so"),
+    )
+    .unwrap();
+    says("plugins/lost.so", &["cannot load /", "lost.so: libtorch_cpx.so: ", "help: `ldd`"]);
+    std::fs::write(
+        folder.join("plugins/half.so"),
+        replaced(&warped, b"TRIFLOW_PLUGIN_ATTACH", b"TRIFLOW_PLUGIN_DETACH"),
+    )
+    .unwrap();
+    says("plugins/half.so", &["half.so is half a triflow plugin: ", "`triflow::plugin!();`"]);
+    for (plugins, at, what) in [
+        ("[nowhere.so]", "at plugins[0] (e.yaml:3)", "there is no plugin nowhere.so"),
+        ("nowhere.so", "at plugins (e.yaml:3)", "needs a list of paths"),
+        ("[3]", "at plugins[0] (e.yaml:3)", "needs a path"),
+    ] {
+        folder.write("e.yaml", &format!("objective: ct\n\nplugins: {plugins}\n"));
+        let told = folder.fails(&["validate", "e.yaml"]);
+        assert!(told.contains(at) && told.contains(what), "{told}");
+    }
+    // A variable that is out of date stops only what needs components.
+    let with_variable = |args: &[&str]| {
+        let mut command = folder.command(args);
+        command.env("TRIFLOW_PLUGIN_PATH", "gone.so").output().unwrap()
+    };
+    for args in [&["completions", "bash"][..], &["init"], &["new-plugin", "solver", "mine"]] {
+        let done = with_variable(args);
+        assert!(done.status.success(), "{args:?}");
+        assert!(String::from_utf8(done.stderr).unwrap().contains("there is no plugin gone.so"));
+    }
+    assert_eq!(with_variable(&["list"]).status.code(), Some(2));
+}
+
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = bytes.to_vec();
+    let found: Vec<_> = (0..bytes.len()).filter(|i| bytes[*i..].starts_with(from)).collect();
+    assert!(!found.is_empty());
+    for at in found {
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
+    bytes
+}
+
+#[test]
+fn a_library_with_one_name_that_is_taken_adds_none_of_its_components() {
+    triflow_plugins::link();
+    let e = triflow::plugin::load(&library("duplicate")).unwrap_err();
+    assert!(e.to_string().contains("`cosine` is there already"), "{e}");
+    assert!(triflow::registry().find("noise_schedule", "constant_slope").is_err());
+    assert!(triflow::plugin::loaded().iter().all(|library| library.name != "duplicate"));
 }
 
 #[test]
@@ -255,11 +313,26 @@ fn a_panic_inside_a_plugin_is_an_error_that_names_it() {
         ("build", "asked to panic while it is built"),
         ("gamma", "asked to panic while it runs"),
         ("libtorch", "shapes cannot be multiplied"),
+        ("bomb", "panicked"),
     ] {
         let done = train(at);
         assert_eq!(done.code, 1, "{at}: {}", done.err);
         let last = done.err.lines().last().unwrap();
         assert!(last.starts_with(&format!("error: {who}")) && last.contains(message), "{last}");
+    }
+    let done = train("nowhere");
+    assert_eq!(done.code, 0, "{}", done.err);
+    // The broken defaults of a component that is not used are nobody's business; used, they are told.
+    assert!(!done.err.contains("ERROR"), "{}", done.err);
+    let in_default = &["--plugin", "plugins/libpanics.so"];
+    for args in [
+        &["describe", "noise_schedule", "panics_in_default"][..],
+        &["train-gen", "--noise-schedule", "panics_in_default", "--model-type", "diffusion"],
+    ] {
+        let done = with_log(&folder, &[args, in_default].concat());
+        assert_eq!(done.code, 1, "{args:?}: {}", done.err);
+        let who = "error: noise_schedule `panics_in_default` of the plugin panics 0.1.0: ";
+        assert!(done.err.contains(who) && done.err.contains("while it is read"), "{}", done.err);
     }
     // Nobody can be told of a panic while something is dropped: it is logged, and the work goes on.
     let done = train("drop");
@@ -267,6 +340,28 @@ fn a_panic_inside_a_plugin_is_an_error_that_names_it() {
     assert!(done.err.contains("asked to panic while it is dropped"), "{}", done.err);
     // Lines of a plugin's log are lines of the host's.
     assert!(done.err.contains("[INFO ] panics at \"drop\""), "{}", done.err);
+}
+
+#[test]
+fn a_panic_of_the_host_below_a_plugins_solver_is_an_error() {
+    let folder = folder_with(&["panics"]);
+    let plugin = ["--plugin", "plugins/libpanics.so"];
+    let solver = "of the plugin panics 0.1.0: asks for the field at a state of shape [";
+    for (by, part) in [("shape", solver), ("kind", "error: ")] {
+        let set = format!("by={by}");
+        let check = ["check", "solver", "asks_wrongly", "--set", &set];
+        let done = with_log(&folder, &[&check[..], &plugin].concat());
+        assert_eq!(done.code, 1, "{}", done.err);
+        assert!(done.out.contains("FAILED"), "{}", done.out);
+        let solver = format!("sampling.solver={{type: asks_wrongly, by: {by}}}");
+        let train = [&["train-gen"], &TINY[..], &plugin, &["--set", &solver]].concat();
+        let done = with_log(&folder, &train);
+        assert_eq!(done.code, 1, "{}", done.err);
+        let last = done.err.lines().last().unwrap();
+        assert!(last.starts_with("error: ") && last.contains(part), "{}", done.err);
+        // What the host's own code panics over is no error of the plugin.
+        assert_eq!(last.contains("of the plugin"), by == "shape", "{last}");
+    }
 }
 
 #[test]
@@ -328,6 +423,11 @@ fn a_run_with_a_plugin_resumes_as_if_it_had_never_stopped() {
     let done = with_log(&folder, &[&resume[..], &["--plugin", text(&moved)]].concat());
     assert_eq!(done.code, 0, "{}", done.err);
     assert!(done.err.contains("the run began with warped 0.1.0 (SHA-256 "), "{}", done.err);
+    assert!(done.err.contains("/libwarped.so is not there: /"), "{}", done.err);
+    // Whatever reads the run says so, not resuming alone.
+    let evaluate = ["evaluate", "--run", text(&half), "--plugin", text(&moved)];
+    let told = with_log(&folder, &evaluate);
+    assert!(told.err.contains("the run began with warped 0.1.0 (SHA-256 "), "{}", told.err);
     for name in ["history.csv", "metrics.json"] {
         assert!(bytes(&whole.join(name)) == bytes(&half.join(name)), "{name} differs");
     }

@@ -78,7 +78,7 @@ fn what_triflow_writes_fits_its_own_schema() {
     let mut described = BTreeSet::new();
     for entry in registry().list(None) {
         let (kind, name) = (entry.info.kind, entry.info.name);
-        let example = yaml(&(entry.info.example)());
+        let example = yaml(&(entry.info.example)().unwrap());
         assert_eq!(example["type"], name);
         // The command shows the same; one of each kind stands for all.
         if described.insert(kind) {

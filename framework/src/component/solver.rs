@@ -2,6 +2,8 @@
 
 use crate::component_kind;
 use crate::error::{Error, Result};
+use crate::registry::guard_engine;
+use std::cell::RefCell;
 use tch::Tensor;
 
 /// The independent variable's nodes, from noise to data, in the field's clock (t, or γ).
@@ -63,7 +65,7 @@ pub struct Solution {
 
 component_kind! {
     /// How samples are carried from noise to data.
-    kind "solver", spec SolverSpec, context<'a> ();
+    kind "solver", spec SolverSpec, context<'a> (), received guard_callbacks;
 
     /// Integrates dz/ds = field over the grid.
     pub trait Solver {
@@ -71,6 +73,89 @@ component_kind! {
         fn integrate(&self, field: &dyn Field, z0: &Tensor, grid: &Grid, seen: &mut dyn Observer) -> Result<Solution>;
         /// Order of convergence on smooth fields.
         fn order(&self) -> Result<usize>;
+    }
+}
+
+/// Guards what a solver calls back: a panic of the caller's must not unwind through a plugin's frames,
+/// and an error of the caller's comes out as it was, not as one of the solver.
+fn guard_callbacks(solver: Box<dyn Solver>) -> Box<dyn Solver> {
+    Box::new(CalledBack(solver))
+}
+
+struct CalledBack(Box<dyn Solver>);
+
+impl Solver for CalledBack {
+    fn integrate(
+        &self,
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        seen: &mut dyn Observer,
+    ) -> Result<Solution> {
+        let failed = RefCell::new(None);
+        let solution = self.0.integrate(
+            &GuardedField { field, shape: z0.size(), failed: &failed },
+            z0,
+            grid,
+            &mut GuardedObserver { seen, failed: &failed },
+        );
+        solution.map_err(|e| failed.into_inner().unwrap_or(e))
+    }
+
+    fn order(&self) -> Result<usize> {
+        self.0.order()
+    }
+}
+
+/// Runs a callback; its error is kept in `failed`, and the solver is told what it says.
+fn called_back<T>(failed: &RefCell<Option<Error>>, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    guard_engine(f).map_err(|e| {
+        let text = e.to_string();
+        failed.replace(Some(e));
+        Error::runtime(text)
+    })
+}
+
+struct GuardedField<'a> {
+    field: &'a dyn Field,
+    /// Of a state.
+    shape: Vec<i64>,
+    failed: &'a RefCell<Option<Error>>,
+}
+
+impl GuardedField<'_> {
+    /// What the solver itself does wrong is its own error.
+    fn check(&self, z: &Tensor) -> Result<()> {
+        let (asked, right) = (z.size(), &self.shape);
+        if asked == *right {
+            return Ok(());
+        }
+        Err(Error::runtime(format!(
+            "asks for the field at a state of shape {asked:?}, expected {right:?}"
+        )))
+    }
+}
+
+impl Field for GuardedField<'_> {
+    fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
+        self.check(z)?;
+        called_back(self.failed, || self.field.derivative(z, s))
+    }
+
+    fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
+        self.check(z)?;
+        called_back(self.failed, || self.field.data(z, s))
+    }
+}
+
+struct GuardedObserver<'a> {
+    seen: &'a mut dyn Observer,
+    failed: &'a RefCell<Option<Error>>,
+}
+
+impl Observer for GuardedObserver<'_> {
+    fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
+        called_back(self.failed, || self.seen.see(s, z))
     }
 }
 

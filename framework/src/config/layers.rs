@@ -3,11 +3,12 @@
 //! A later layer wins key by key. Where it changes a component's `type`, the keys that the new
 //! component knows are kept and the others dropped.
 
-use super::{Experiment, messages};
+use super::Experiment;
 use crate::error::{ConfigError, Error, Result, reason};
 use crate::plugin;
 use crate::registry::{
-    Entry, default_layers, experiment_schema, is_component_of, properties_of, registry, variants,
+    Entry, default_layers, deserialize, experiment_schema, is_component_of, properties_of,
+    registry, variants,
 };
 use saphyr::{LoadableYamlNode as _, MarkedYaml, YamlData};
 use serde_json::{Map, Value as Json};
@@ -167,13 +168,18 @@ impl Layers {
         Ok(())
     }
 
-    /// Loads a layer's `plugins`. What is no list of paths is left for [`finish`](Self::finish) to refuse.
+    /// Loads a layer's `plugins`.
     fn load_plugins(&mut self, named: &Value, folder: &Path) -> Result<()> {
-        let all = named.as_sequence().map(Vec::as_slice).unwrap_or_default();
+        let wrong = |key: String, message: &str| {
+            let error = Error::config(key, message);
+            self.locate(error.help("a list of files or folders, as `plugins: [../my_schedule.so]`"))
+        };
+        let all = named.as_sequence();
+        let all = all.ok_or_else(|| wrong("plugins".to_owned(), "needs a list of paths"))?;
         for (i, path) in all.iter().enumerate() {
-            let Some(path) = path.as_str() else { continue };
-            plugin::load(&folder.join(path))
-                .map_err(|e| self.locate(e.under(&format!("plugins[{i}]"))))?;
+            let key = format!("plugins[{i}]");
+            let Some(path) = path.as_str() else { return Err(wrong(key, "needs a path")) };
+            plugin::load_or_moved(&folder.join(path)).map_err(|e| self.locate(e.under(&key)))?;
         }
         self.schema = experiment_schema::<Experiment>();
         Ok(())
@@ -195,14 +201,8 @@ impl Layers {
 
     /// The experiment, with every error's key and place.
     pub fn finish(&self) -> Result<Experiment> {
-        let read = serde_path_to_error::deserialize::<_, Experiment>(self.merged.clone());
-        let mut experiment = read.map_err(|e| {
-            let path = e.path().to_string();
-            self.explain(
-                if path == "." || path == "?" { String::new() } else { path },
-                &e.into_inner().to_string(),
-            )
-        })?;
+        let mut experiment: Experiment =
+            deserialize(self.merged.clone()).map_err(|e| self.locate(e))?;
         experiment.name_plugins(&self.schema)?;
         Ok(experiment)
     }
@@ -224,29 +224,6 @@ impl Layers {
         let line = written.text.as_ref().and_then(|text| line_of(text, key));
         let place = &written.place;
         (place != DEFAULTS).then(|| line.map_or(place.clone(), |line| format!("{place}:{line}")))
-    }
-
-    fn explain(&self, mut key: String, message: &str) -> Error {
-        let mut message = message
-            .split(" at line ")
-            .next()
-            .unwrap_or(message)
-            .trim_start_matches(&format!("{key}: "));
-        // What the keys of a kind say of themselves comes with a path of their own.
-        if let Some((path, rest)) = message.split_once(": ") {
-            let inner = format!("{key}.{path}");
-            if dig(&self.merged, &inner).is_some() {
-                (key, message) = (inner, rest);
-            }
-        }
-        let said = messages::plain(message);
-        if let Some(unknown) = &said.unknown_key
-            && key.rsplit('.').next() != Some(unknown)
-        {
-            key = if key.is_empty() { unknown.clone() } else { format!("{key}.{unknown}") };
-        }
-        let (message, help) = (said.message, said.help);
-        self.locate(Error::Config(ConfigError { message, key, place: None, help }))
     }
 }
 

@@ -46,15 +46,15 @@ pub(super) fn plain(message: &str) -> Said {
     }
 }
 
-/// The error of a deserialiser that stands outside an experiment, at `path` (`.` for the whole).
+/// The error of a deserialiser at `path` (empty for the whole).
 pub(crate) fn explained(path: &str, message: &str) -> Error {
     let said = plain(message.trim_start_matches(&format!("{path}: ")));
-    let path = path.trim_start_matches('.');
-    let key = match &said.unknown_key {
-        Some(unknown) if path.is_empty() => unknown,
-        _ => path,
-    };
-    let key = key.to_owned();
+    let mut key = path.to_owned();
+    if let Some(unknown) = said.unknown_key
+        && path.rsplit('.').next() != Some(&unknown)
+    {
+        key = if key.is_empty() { unknown } else { format!("{key}.{unknown}") };
+    }
     Error::Config(ConfigError { message: said.message, key, help: said.help, place: None })
 }
 

@@ -22,7 +22,7 @@ impl Experiment {
     pub(super) fn name_plugins(&mut self, schema: &Json) -> Result<()> {
         let mut files = Vec::new();
         for path in &self.plugins {
-            files.extend(plugin::load(path)?);
+            files.extend(plugin::load_or_moved(path)?);
         }
         files.extend(self.used_plugins(schema)?);
         let mut paths: Vec<FilePath> = Vec::new();
@@ -45,8 +45,9 @@ impl Experiment {
 
 /// Collects the plugins of the components in `value`, whose schema is `property`.
 fn visit(value: &Value, property: &Json, used: &mut Vec<&'static Library>) {
-    let choices = property["anyOf"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for choice in choices {
+    for choice in
+        ["anyOf", "oneOf", "allOf"].iter().filter_map(|of| property[of].as_array()).flatten()
+    {
         visit(value, choice, used);
     }
     match value {
@@ -64,10 +65,11 @@ fn visit(value: &Value, property: &Json, used: &mut Vec<&'static Library>) {
                 Some(entry) => properties_of(entry.info),
                 None => property["properties"].as_object().cloned().unwrap_or_default(),
             };
+            // A map whose keys are the user's own.
+            let of_others = &property["additionalProperties"];
             for (key, value) in map {
-                if let Some(property) = key.as_str().and_then(|key| properties.get(key)) {
-                    visit(value, property, used);
-                }
+                let property = key.as_str().and_then(|key| properties.get(key));
+                visit(value, property.unwrap_or(of_others), used);
             }
         }
         _ => {}

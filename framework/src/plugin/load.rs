@@ -1,24 +1,24 @@
 //! The host's side: from a path to components in the registry.
 
-use super::{About, Attach, FINGERPRINT, Host, Library, differences};
+use super::fingerprint::{Difference, differences};
+use super::{About, Attach, FINGERPRINT, Host, Library};
 use crate::error::{Error, Result, reason};
+use crate::registry::registry;
 use std::env::consts::DLL_SUFFIX;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 /// The environment variable with further plugins: files or folders, separated as in `PATH`.
 pub const SEARCH_PATH: &str = "TRIFLOW_PLUGIN_PATH";
 
-/// Held while one is loaded.
-static LOADED: Mutex<Vec<&'static Library>> = Mutex::new(Vec::new());
-
 /// Every plugin that is loaded, in the order of loading.
 pub fn loaded() -> Vec<&'static Library> {
-    LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    registry().libraries()
 }
 
 /// Loads the plugin `path`, or every plugin in the folder `path`; each once, whatever the path by which
-/// it is named. A file that has moved is taken to be the loaded plugin whose file has the same name.
+/// it is named.
 ///
 /// Its components are in the registry afterwards; a library that does not fit, or holds a component whose
 /// name is taken, adds none.
@@ -27,28 +27,29 @@ pub fn loaded() -> Vec<&'static Library> {
 /// A path where nothing is, a file that is no plugin, a plugin that was built with something else than
 /// this program, a name that is taken.
 pub fn load(path: &Path) -> Result<Vec<&'static Library>> {
-    let mut all = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    let canonical = match path.canonicalize() {
-        Ok(canonical) => canonical,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return match all.iter().find(|l| l.path.file_name() == path.file_name()) {
-                Some(library) => {
-                    let (from, to) = (path.display(), library.path.display());
-                    log::debug!("{from} is not there: {to} stands for it");
-                    Ok(vec![library])
-                }
-                None => Err(missing(path)),
-            };
+    let canonical = path.canonicalize().map_err(|e| {
+        if e.kind() == std::io::ErrorKind::NotFound {
+            return missing(path);
         }
-        Err(e) => {
-            return Err(Error::config(
-                "",
-                format!("cannot read {}: {}", path.display(), reason(&e)),
-            ));
-        }
-    };
+        Error::config("", format!("cannot read {}: {}", path.display(), reason(&e)))
+    })?;
     let files = if canonical.is_dir() { plugins_in(&canonical)? } else { vec![canonical] };
-    files.iter().map(|file| load_file(file, &mut all)).collect()
+    let _one_at_a_time = registry().loading.lock().unwrap_or_else(PoisonError::into_inner);
+    files.iter().map(|file| load_file(file)).collect()
+}
+
+/// [`load`] for what an experiment names: a file that is not there any more is taken to be the loaded
+/// plugin whose file has the same name, with a warning.
+pub fn load_or_moved(path: &Path) -> Result<Vec<&'static Library>> {
+    if !path.exists()
+        && let Some(library) =
+            loaded().into_iter().find(|library| library.path.file_name() == path.file_name())
+    {
+        let (from, to) = (path.display(), library.path.display());
+        log::warn!("{from} is not there: {to} stands for it");
+        return Ok(vec![library]);
+    }
+    load(path)
 }
 
 /// Loads what [`SEARCH_PATH`] names.
@@ -88,14 +89,20 @@ fn plugins_in(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// `path` is canonical.
-fn load_file(path: &Path, all: &mut Vec<&'static Library>) -> Result<&'static Library> {
-    if let Some(library) = all.iter().find(|library| library.path == path) {
+fn load_file(path: &Path) -> Result<&'static Library> {
+    let same_file = |library: &&&Library| library.path == path;
+    if let Some(library) = loaded().iter().find(same_file) {
         return Ok(library);
     }
     let about = About::read(path)?.ok_or_else(|| {
         Error::config("", format!("{} is no triflow plugin: it has no entry point", path.display()))
-            .help("the crate needs the line `triflow::plugin!();` and `crate-type = [\"cdylib\"]`")
+            .help(ONE_LINE)
     })?;
+    // A copy, or a hard link.
+    if let Some(library) = loaded().into_iter().find(|library| library.sha256 == about.sha256) {
+        log::debug!("{} is {library}, from {}", path.display(), library.path.display());
+        return Ok(library);
+    }
     fits(path, &about)?;
     // SAFETY: the library was built from this very source by this very compiler; what its own
     // initialisers do is as trusted as the rest of it.
@@ -103,31 +110,38 @@ fn load_file(path: &Path, all: &mut Vec<&'static Library>) -> Result<&'static Li
         Error::config("", format!("cannot load {}: {}", path.display(), first_cause(&e)))
             .help("`ldd` shows which library it needs and does not find")
     })?;
+    // Never unloaded: its initialisers have run, and its components, texts and functions are referred to.
+    let opened = ManuallyDrop::new(opened);
     // SAFETY: `plugin!` gives the symbol this type.
     let attach = unsafe { opened.get::<*const Attach>(b"TRIFLOW_PLUGIN_ATTACH\0") }
         .map(|symbol| unsafe { **symbol });
     let attach = attach.map_err(|e| {
-        Error::config(
-            "",
-            format!("{} is no whole triflow plugin: {}", path.display(), first_cause(&e)),
-        )
+        let message = format!("{} is half a triflow plugin: {}", path.display(), first_cause(&e));
+        Error::config("", message).help(ONE_LINE)
     })?;
-    // Its components, texts and functions are referred to from now on.
-    std::mem::forget(opened);
     let About { name, version, sha256, .. } = about;
     let library: &'static Library =
         Box::leak(Box::new(Library { name, version, path: path.to_owned(), sha256 }));
     attach(Host::of(library)).map_err(|e| match e {
         Error::Config(mut c) => {
             c.message = format!("{}: {}", path.display(), c.message);
+            if let Some(other) = loaded().iter().find(|other| other.name == library.name) {
+                let other = other.path.display();
+                c.help =
+                    Some(format!("another build of {} is loaded, {other}: name one", library.name));
+            }
             Error::Config(c)
         }
         other => other,
     })?;
-    all.push(library);
+    registry().add_library(library);
     log::debug!("loaded the plugin {library} from {}", library.path.display());
     Ok(library)
 }
+
+/// What makes a crate a plugin.
+const ONE_LINE: &str =
+    "the crate needs the line `triflow::plugin!();` and `crate-type = [\"cdylib\"]`";
 
 /// An error that says on what a plugin and this program differ.
 fn fits(path: &Path, about: &About) -> Result<()> {
@@ -144,15 +158,39 @@ fn fits(path: &Path, about: &About) -> Result<()> {
     for d in &differences {
         message += &format!("\n  {}: the plugin has {}, this triflow {}", d.fact, d.plugin, d.host);
     }
-    let toolchain =
-        differences.iter().find(|d| d.fact == "rustc").and_then(|d| d.host.split(' ').next());
-    let toolchain = toolchain.map(|version| format!("+{version} ")).unwrap_or_default();
-    let mut help = format!("build it again: `cargo {toolchain}build --release` in its crate");
-    if differences.iter().any(|d| d.fact == "triflow") {
-        help += ", its dependency `triflow` being the source of this program (`triflow new-plugin` \
-                 writes such a crate)";
-    }
-    Err(Error::config("", message).help(help))
+    Err(Error::config("", message).help(way_out(&differences)))
+}
+
+/// How a plugin that differs is made to fit: one command, and what it needs.
+fn way_out(differences: &[Difference]) -> String {
+    let host = |fact: &str| {
+        differences.iter().find(|d| d.fact == fact).map(|d| d.host.split(' ').next().unwrap_or(""))
+    };
+    // A nightly is named by its day, which the version does not say.
+    let (toolchain, nightly) = match host("rustc") {
+        Some(version) if version.contains("nightly") => ("+nightly ".to_owned(), true),
+        Some(version) => (format!("+{version} "), false),
+        None => (String::new(), false),
+    };
+    let target = host("target").map(|target| format!(" --target {target}")).unwrap_or_default();
+    let mut help =
+        format!("build it again: `cargo {toolchain}build --release{target}` in its crate");
+    let needs = [
+        (nightly, "the nightly of the very day on which this triflow's was made"),
+        (
+            host("triflow").is_some() || host("tch").is_some(),
+            "its dependency `triflow` being the source of this program (`triflow new-plugin` writes such a \
+             crate; if that source has changed since, build the program again too)",
+        ),
+        (
+            host("libtorch").is_some(),
+            "LIBTORCH being the one of this program, in the environment or in `.cargo/config.toml`",
+        ),
+        (host("panic").is_some(), "without `panic` in the profile of its `Cargo.toml`"),
+        (host("unstable flags").is_some(), "with the `-Z` flags of this program in RUSTFLAGS"),
+    ];
+    help.extend(needs.iter().filter(|(so, _)| *so).map(|(_, what)| format!(", {what}")));
+    help
 }
 
 /// Binds every symbol at once, so that a missing one is an error here and not an abort later.
@@ -173,4 +211,34 @@ unsafe fn open(path: &Path) -> Result<libloading::Library, libloading::Error> {
 fn first_cause(e: &libloading::Error) -> String {
     use std::error::Error as _;
     e.source().map_or_else(|| e.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_difference_has_its_own_way_out() {
+        let help = |fact: &str, host: &str| {
+            let text = |fact: &str| fact.to_owned();
+            way_out(&[Difference { fact: text(fact), plugin: text("other"), host: text(host) }])
+        };
+        for (fact, host, part) in [
+            ("rustc", "1.95.0 (abc)", "`cargo +1.95.0 build --release` in its crate"),
+            (
+                "rustc",
+                "1.97.0-nightly (abc)",
+                "`cargo +nightly build --release` in its crate, the nightly",
+            ),
+            ("target", "x86_64-unknown-linux-gnu", "--release --target x86_64-unknown-linux-gnu`"),
+            ("triflow", "0.1.0 (source 1)", "the source of this program"),
+            ("libtorch", "2.11.0", "LIBTORCH"),
+            ("panic", "unwind", "without `panic` in the profile"),
+            ("unstable flags", "none", "RUSTFLAGS"),
+        ] {
+            let told = help(fact, host);
+            assert!(told.contains(part), "{fact}: {told}");
+            assert_eq!(told.contains("RUSTFLAGS"), fact == "unstable flags", "{told}");
+        }
+    }
 }

@@ -21,7 +21,7 @@ mod scaffold;
 pub use about::{About, joined, joined_len};
 pub use attach::{Attach, Host, attach, attached};
 pub use fingerprint::{FINGERPRINT, differences};
-pub use load::{SEARCH_PATH, load, load_search_path, loaded};
+pub use load::{SEARCH_PATH, load, load_or_moved, load_search_path, loaded};
 pub use scaffold::{Framework, Scaffold};
 
 use std::fmt;

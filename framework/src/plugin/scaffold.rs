@@ -24,7 +24,7 @@ impl Framework {
     pub fn in_folder(folder: &Path) -> Result<Self> {
         let holds_it = |folder: &PathBuf| {
             let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
-            manifest.contains("name = \"triflow\"\n")
+            manifest.contains("[package]\nname = \"triflow\"\n")
         };
         let found = [folder.to_owned(), folder.join("framework")].into_iter().find(holds_it);
         let found = found.and_then(|found| found.canonicalize().ok());
@@ -84,10 +84,10 @@ impl Scaffold {
         self.kind
     }
 
-    /// The library that `cargo build --release` leaves, relative to the crate.
+    /// The library that `cargo build --release` leaves, relative to cargo's target folder.
     pub fn artifact(&self) -> PathBuf {
         use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-        Path::new("target/release").join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", self.name))
+        Path::new("release").join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", self.name))
     }
 
     /// Writes the crate into `parent`, in a folder of its name, and returns that folder: whole, or not at
@@ -158,12 +158,7 @@ impl Scaffold {
     /// The kind's starter under the new name.
     fn source(&self) -> Result<String> {
         let starter = registry().kind(self.kind)?.starter;
-        let mut camel = String::new();
-        for word in self.name.split('_') {
-            let mut letters = word.chars();
-            camel.extend(letters.next().map(|c| c.to_ascii_uppercase()));
-            camel.push_str(letters.as_str());
-        }
+        let camel = struct_name(&self.name, starter);
         let declaration = "triflow::component! {";
         let mut text = String::new();
         let _ = match starter.split_once(declaration) {
@@ -175,6 +170,26 @@ impl Scaffold {
         Ok(text.replace("MyComponent", &camel).replace("my_component", &self.name))
     }
 }
+
+/// The name of the component's type: `MySchedule` for `my_schedule`, unless `starter` means something else by
+/// that.
+fn struct_name(name: &str, starter: &str) -> String {
+    let mut camel = String::new();
+    for word in name.split('_') {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|c| c.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
+    }
+    let mut words = starter.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    if words.any(|word| word == camel) || IN_MACROS.contains(&camel.as_str()) {
+        camel.push_str("Component");
+    }
+    camel
+}
+
+/// Types of which the macros speak by their bare names.
+const IN_MACROS: &[&str] =
+    &["Box", "Built", "Clone", "Debug", "Default", "From", "PartialEq", "Self", "String", "Vec"];
 
 const BUILD: &str = r#"//! Lets the tests find LibTorch.
 

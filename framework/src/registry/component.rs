@@ -1,10 +1,12 @@
 //! [`Component`]: what a configuration field holds, a spec found by name in the registry.
 
 use super::kind::{Common, Kind, Vtable};
-use super::{Owner, registry};
-use crate::error::Result;
-use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, Visitor};
+use super::read::{deserialize, told};
+use super::{Owner, registry, yaml_text};
+use crate::error::{Error, Result};
+use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap;
+use serde_yaml::{Mapping, Value};
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -28,9 +30,7 @@ impl<K: Kind + ?Sized> Component<K> {
 
     /// The component `name` of the registry, with its defaults.
     pub fn named(name: &str) -> Result<Self> {
-        registry().find(K::NAME, name)?;
-        serde_yaml::from_value(serde_yaml::Value::from(name))
-            .map_err(|e| crate::Error::config("", e.to_string()))
+        Self::read(name, Mapping::new())
     }
 
     /// The component `name` of the registry, with its defaults, as the default of a parameter:
@@ -60,7 +60,7 @@ impl<K: Kind + ?Sized> Component<K> {
 
     /// Builds the thing that runs, in the owner's code.
     pub fn build(&self, ctx: &K::Context<'_>) -> Result<Box<K>> {
-        (self.vtable.build)(&self.spec, self.owner(), ctx)
+        (self.vtable.build)(&self.spec, self.owner(), ctx).map(K::received)
     }
 
     fn owner(&self) -> Owner {
@@ -96,7 +96,7 @@ impl<K: Kind + ?Sized> serde::Serialize for Component<K> {
         // As text: no type of the owner's copy of a YAML library crosses the boundary.
         let text = (self.vtable.write)(&self.spec, self.owner());
         let spec = text.map_err(serde::ser::Error::custom)?;
-        let spec = serde_yaml::from_str::<serde_yaml::Mapping>(&spec);
+        let spec = serde_yaml::from_str::<Mapping>(&spec);
         let spec = spec.map_err(serde::ser::Error::custom)?;
         let common = serde_yaml::to_value(&self.common).map_err(serde::ser::Error::custom)?;
         let common = common.as_mapping().cloned().unwrap_or_default();
@@ -124,111 +124,45 @@ impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Component<K>, E> {
-        read_named(name, de::value::MapDeserializer::new(std::iter::empty::<(String, String)>()))
+        Component::read(name, Mapping::new()).map_err(told)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Component<K>, A::Error> {
-        let mut before = Vec::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if key == "type" {
-                let name: String = map.next_value()?;
-                if before.is_empty() {
-                    // The usual case streams, so that error paths survive.
-                    return read_named(&name, map);
-                }
-                while let Some(entry) = map.next_entry::<String, serde_yaml::Value>()? {
-                    before.push(entry);
-                }
-                return read_named::<K, _, _>(
-                    &name,
-                    de::value::MapDeserializer::new(before.into_iter()),
-                )
-                .map_err(|e: serde_yaml::Error| de::Error::custom(e));
-            }
-            before.push((key, map.next_value::<serde_yaml::Value>()?));
+        let mut keys = Mapping::new();
+        while let Some((key, value)) = map.next_entry::<Value, Value>()? {
+            keys.insert(key, value);
         }
-        Err(de::Error::custom(format!(
-            "`type` is missing; known types: {}",
-            registry()
-                .list(Some(K::NAME))
-                .iter()
-                .map(|e| e.info.name)
-                .collect::<Vec<_>>()
-                .join(", ")
-        )))
+        let Some(name) = keys.remove("type") else {
+            let known: Vec<_> =
+                registry().list(Some(K::NAME)).iter().map(|entry| entry.info.name).collect();
+            let error = Error::config("", "`type` is missing");
+            return Err(told(error.help(format!("known types: {}", known.join(", ")))));
+        };
+        let Some(name) = name.as_str() else {
+            return Err(told(Error::config("type", "needs the name of a component")));
+        };
+        Component::read(name, keys).map_err(told)
     }
 }
 
-/// Reads the rest of a component's map with its owner's code.
-fn read_named<'de, K, A, E>(name: &str, rest: A) -> Result<Component<K>, E>
-where
-    K: Kind + ?Sized,
-    A: MapAccess<'de, Error = E>,
-    E: de::Error,
-{
-    let entry = registry().find(K::NAME, name).map_err(|e| match e {
-        crate::Error::Config(c) => {
-            E::custom(format!("{}; {}", c.message, c.help.unwrap_or_default()))
-        }
-        other => E::custom(other),
-    })?;
-    // SAFETY: the entry was found under the kind `K::NAME`.
-    let vtable = unsafe { entry.info.vtable.typed::<K>() };
-    let mut common = serde_yaml::Mapping::new();
-    let map =
-        Rest { tag: Some(entry.info.name), map: rest, common: &mut common, keys: K::Common::KEYS };
-    let mut deserializer =
-        <dyn erased_serde::Deserializer<'_>>::erase(de::value::MapAccessDeserializer::new(map));
-    let owner = Owner { kind: K::NAME, name: entry.info.name };
-    let spec = (vtable.read)(&mut deserializer, owner).map_err(|e| {
-        let mut message = e.to_string();
-        if message.starts_with("unknown field ") {
-            // The owner knows its own keys only.
-            message.extend(K::Common::KEYS.iter().map(|key| format!(", `{key}`")));
-        }
-        E::custom(message)
-    })?;
-    drop(deserializer);
-    // The path is kept in the message, from where `Layers` takes it.
-    let common = serde_path_to_error::deserialize(serde_yaml::Value::Mapping(common))
-        .map_err(|e| E::custom(format!("{}: {}", e.path(), e.inner())))?;
-    Ok(Component { name: entry.info.name, spec: spec.into(), common, vtable })
-}
-
-/// A map with `type: NAME` put in front for the owner's typetag, and the kind's shared keys set aside.
-struct Rest<'c, A> {
-    tag: Option<&'static str>,
-    map: A,
-    common: &'c mut serde_yaml::Mapping,
-    keys: &'static [&'static str],
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'_, A> {
-    type Error = A::Error;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, A::Error> {
-        if self.tag.is_some() {
-            return seed.deserialize("type".into_deserializer()).map(Some);
-        }
-        while let Some(key) = self.map.next_key::<String>()? {
-            if self.keys.contains(&key.as_str()) {
-                let value: serde_yaml::Value = self.map.next_value()?;
-                self.common.insert(key.into(), value);
-            } else {
-                return seed.deserialize(key.into_deserializer()).map(Some);
-            }
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        match self.tag.take() {
-            Some(name) => seed.deserialize(name.into_deserializer()),
-            None => self.map.next_value_seed(seed),
-        }
+impl<K: Kind + ?Sized> Component<K> {
+    /// The component `name` with `keys`, its own read by its owner's code.
+    fn read(name: &str, keys: Mapping) -> Result<Self> {
+        let entry = registry().find(K::NAME, name)?;
+        // SAFETY: the entry was found under the kind `K::NAME`.
+        let vtable = unsafe { entry.info.vtable.typed::<K>() };
+        let name = entry.info.name;
+        let is_common = |key: &Value| key.as_str().is_some_and(|k| K::Common::KEYS.contains(&k));
+        let (common, own): (Mapping, Mapping) =
+            keys.into_iter().partition(|(key, _)| is_common(key));
+        let mut spec = Mapping::new();
+        spec.insert("type".into(), name.into());
+        spec.extend(own);
+        // As text, as it is written: no type of a library crosses the boundary.
+        let text = yaml_text(&spec)?;
+        let spec = (vtable.read)(&text, Owner { kind: K::NAME, name })?.into();
+        let common = deserialize(Value::Mapping(common))?;
+        Ok(Self { name, spec, common, vtable })
     }
 }
 

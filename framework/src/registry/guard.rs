@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result, first_line};
 use crate::plugin::attached;
+use std::any::Any;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -25,17 +26,27 @@ impl Owner {
 
 /// Runs `f`; a panic in it becomes an [`Error::Component`].
 pub fn guard<T>(owner: Owner, f: impl FnOnce() -> Result<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(Err(Error::Runtime(message))) => Err(owner.error(message)),
-        Ok(result) => result,
-        Err(panic) => Err(owner.error(panic_message(&*panic))),
-    }
+    guard_engine(f).map_err(|e| match e {
+        Error::Runtime(message) => owner.error(message),
+        other => other,
+    })
 }
 
 /// Runs engine code; a panic in it (LibTorch's operators panic on errors) becomes an [`Error::Runtime`].
 pub fn guard_engine<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(f))
-        .unwrap_or_else(|panic| Err(Error::Runtime(panic_message(&*panic))))
+    let gradients = record_gradients(true);
+    record_gradients(gradients);
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        // tch's `no_grad` does not undo itself when it is unwound.
+        record_gradients(gradients);
+        Err(Error::Runtime(panic_message(panic)))
+    })
+}
+
+/// Sets whether this thread records gradients, and returns whether it did.
+fn record_gradients(recorded: bool) -> bool {
+    // SAFETY: the call sets a flag of this thread and cannot fail.
+    unsafe { torch_sys::at_grad_set_enabled(i32::from(recorded)) != 0 }
 }
 
 /// Drops what was built; a panic in that is logged, since nobody can be told.
@@ -51,21 +62,13 @@ pub fn drop_guarded<T: ?Sized>(owner: Owner, built: &mut ManuallyDrop<Box<T>>) {
     }
 }
 
-/// What a component says of itself; a panic in that is logged and leaves `instead`.
-#[doc(hidden)]
-pub fn guard_text(owner: Owner, instead: &str, f: impl FnOnce() -> String) -> String {
-    guard(owner, || Ok(f())).unwrap_or_else(|e| {
-        log::error!("{e}");
-        instead.to_owned()
-    })
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|s| (*s).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "panicked".to_owned());
+fn panic_message(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast::<String>().map(|text| *text).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map_or("panicked", |text| *text).to_owned();
+        // Whatever else was thrown could panic once more when it is dropped.
+        std::mem::forget(panic);
+        text
+    });
     // tch unwraps: what LibTorch said stands inside its `Torch("…")`.
     let text = match text.split_once("Torch(\"") {
         Some((_, inner)) => inner.replace("\\n", "\n").replace("\\\"", "\""),
@@ -83,6 +86,28 @@ mod tests {
     fn a_panic_names_its_component() {
         let e = guard::<()>(ME, || panic!("on purpose")).unwrap_err();
         assert_eq!(e.to_string(), "crn `broken`: on purpose");
+    }
+
+    #[test]
+    fn a_payload_that_panics_when_dropped_is_one_panic() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("and again");
+            }
+        }
+        let e = guard::<()>(ME, || std::panic::panic_any(Bomb)).unwrap_err();
+        assert_eq!(e.to_string(), "crn `broken`: panicked");
+    }
+
+    #[test]
+    fn gradients_are_recorded_after_a_panic_as_before() {
+        for recorded in [true, false] {
+            let before = record_gradients(recorded);
+            let _ = guard_engine::<()>(|| tch::no_grad(|| panic!("in no_grad")));
+            let _ = guard_engine::<()>(|| tch::with_grad(|| panic!("in with_grad")));
+            assert_eq!(record_gradients(before), recorded);
+        }
     }
 
     #[test]

@@ -16,15 +16,18 @@ pub trait Kind: 'static {
     /// Keys that every component of this kind takes beside its own.
     type Common: Common;
 
-    /// Reads a spec with this copy's typetag registry; a panic becomes an error that names the owner.
-    fn read(
-        from: &mut dyn erased_serde::Deserializer<'_>,
-        owner: Owner,
-    ) -> Result<Box<Self::Spec>, erased_serde::Error>;
+    /// Reads a spec from YAML with this copy's typetag registry; a panic becomes an error that names the
+    /// owner.
+    fn read(text: &str, owner: Owner) -> Result<Box<Self::Spec>>;
     /// Writes a spec as YAML, nested ones included; a panic becomes an error that names the owner.
     fn write(spec: &Self::Spec, owner: Owner) -> Result<String>;
     /// Builds what the spec describes; panics, then and later, become errors that name the owner.
     fn build(spec: &Self::Spec, owner: Owner, ctx: &Self::Context<'_>) -> Result<Box<Self>>;
+    /// Wraps what was built, in the code of whoever asked for it: a kind whose methods call their caller
+    /// back keeps the caller's panics out of the owner's frames here.
+    fn received(built: Box<Self>) -> Box<Self> {
+        built
+    }
     /// The functions above, as this copy of the framework compiled them.
     fn vtable() -> &'static Vtable<Self>;
 }
@@ -69,10 +72,7 @@ impl Common for NoCommon {
     const KEYS: &'static [&'static str] = &[];
 }
 
-type Read<K> = fn(
-    &mut dyn erased_serde::Deserializer<'_>,
-    Owner,
-) -> Result<Box<<K as Kind>::Spec>, erased_serde::Error>;
+type Read<K> = fn(&str, Owner) -> Result<Box<<K as Kind>::Spec>>;
 type Write<K> = fn(&<K as Kind>::Spec, Owner) -> Result<String>;
 type Build<K> =
     for<'a, 'b> fn(&'b <K as Kind>::Spec, Owner, &'b <K as Kind>::Context<'a>) -> Result<Box<K>>;

@@ -9,7 +9,8 @@
 macro_rules! component_kind {
     (
         $(#[doc = $doc:literal])*
-        kind $kind:literal, spec $Spec:ident, context<$lt:lifetime> $Ctx:ty $(, common $Common:ty)?;
+        kind $kind:literal, spec $Spec:ident, context<$lt:lifetime> $Ctx:ty
+            $(, common $Common:ty)? $(, received $received:path)?;
         $(#[$tm:meta])*
         pub trait $Built:ident {
             $(
@@ -47,12 +48,8 @@ macro_rules! component_kind {
             type Context<$lt> = $Ctx;
             type Common = $crate::component_kind!(@common $($Common)?);
 
-            fn read(
-                from: &mut dyn erased_serde::Deserializer<'_>,
-                owner: $crate::registry::Owner,
-            ) -> ::std::result::Result<Box<dyn $Spec>, erased_serde::Error> {
-                $crate::registry::guard(owner, || Ok(erased_serde::deserialize(from)))
-                    .unwrap_or_else(|e| Err(serde::de::Error::custom(e)))
+            fn read(text: &str, owner: $crate::registry::Owner) -> $crate::Result<Box<dyn $Spec>> {
+                $crate::registry::guard(owner, || $crate::registry::read_spec::<Self>(text))
             }
 
             fn write(spec: &dyn $Spec, owner: $crate::registry::Owner) -> $crate::Result<String> {
@@ -85,6 +82,10 @@ macro_rules! component_kind {
                     .map(::std::mem::ManuallyDrop::new)
                     .map(|inner| Box::new(Guarded { inner, owner }) as Box<dyn $Built>)
             }
+
+            $(fn received(built: Box<Self>) -> Box<Self> {
+                $received(built)
+            })?
 
             fn vtable() -> &'static $crate::registry::Vtable<Self> {
                 $crate::registry::Vtable::<Self>::OWN
@@ -224,17 +225,17 @@ macro_rules! component {
                     reference: concat!($($reference)?),
                     extensions: &[$($($extension),*)?],
                     schema: || {
-                        $crate::registry::guard_text(OWNER, "{}", $crate::registry::schema_text::<$S>)
+                        $crate::registry::guard(OWNER, || Ok($crate::registry::schema_text::<$S>()))
                     },
                     example: || {
-                        $crate::registry::guard_text(OWNER, "", || {
+                        $crate::registry::guard(OWNER, || {
                             let example = concat!($($example)?);
                             if example.is_empty() {
                                 let spec = <$S>::default();
                                 let spec = $crate::registry::Component::<Built>::from(spec);
-                                $crate::registry::example_text(&spec)
+                                $crate::registry::yaml_text(&spec)
                             } else {
-                                String::from(example)
+                                Ok(String::from(example))
                             }
                         })
                     },

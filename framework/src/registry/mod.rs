@@ -9,21 +9,22 @@ mod component;
 mod guard;
 mod kind;
 mod macros;
+mod read;
 mod schema;
 
 pub use component::Component;
-pub use guard::{Owner, drop_guarded, guard, guard_engine, guard_text};
+pub use guard::{Owner, drop_guarded, guard, guard_engine};
 pub use kind::{Common, Kind, NoCommon, Spec, Vtable};
+pub use read::{deserialize, read_spec};
 pub use schema::{
-    example_text, experiment_schema, is_component_of, properties_of, schema_text, variants,
-    yaml_text,
+    experiment_schema, is_component_of, properties_of, schema_text, variants, yaml_text,
 };
 
-use crate::error::{Error, Result, suggestion};
+use crate::error::{Error, Result, nearest, suggestion};
 use crate::plugin::{Library, attached};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 /// What one component says of itself; made by [`component!`](crate::component!).
 #[derive(Debug)]
@@ -42,9 +43,9 @@ pub struct Registration {
     /// the key `path`.
     pub extensions: &'static [&'static str],
     /// JSON schema of the spec, as text.
-    pub schema: fn() -> String,
+    pub schema: fn() -> Result<String>,
     /// The spec with its defaults, as YAML.
-    pub example: fn() -> String,
+    pub example: fn() -> Result<String>,
     /// The owner's functions, typed by the kind.
     pub vtable: kind::ErasedVtable,
 }
@@ -115,6 +116,9 @@ fn paragraph(docs: &[&str]) -> String {
 #[derive(Debug)]
 pub struct Registry {
     entries: RwLock<Vec<Entry>>,
+    libraries: RwLock<Vec<&'static Library>>,
+    /// Held while a library is loaded.
+    pub(crate) loading: Mutex<()>,
     defaults: Vec<&'static str>,
 }
 
@@ -127,6 +131,8 @@ pub fn registry() -> &'static Registry {
     OWN.get_or_init(|| {
         let registry = Registry {
             entries: RwLock::default(),
+            libraries: RwLock::default(),
+            loading: Mutex::default(),
             defaults: inventory::iter::<Defaults>.into_iter().map(|d| d.0).collect(),
         };
         if let Err(e) = registry.add_own(None) {
@@ -166,6 +172,15 @@ impl Registry {
         Ok(())
     }
 
+    /// The loaded plugins, in the order of loading.
+    pub fn libraries(&self) -> Vec<&'static Library> {
+        self.libraries.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn add_library(&self, library: &'static Library) {
+        self.libraries.write().unwrap_or_else(PoisonError::into_inner).push(library);
+    }
+
     /// The components of `kind` (all for `None`), sorted by kind and name.
     pub fn list(&self, kind: Option<&str>) -> Vec<Entry> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
@@ -177,11 +192,11 @@ impl Registry {
         let all = self.list(Some(kind));
         all.iter().find(|e| e.answers_to(name)).cloned().ok_or_else(|| {
             let known: Vec<_> = all.iter().map(|e| e.info.name).collect();
-            Error::config("", format!("unknown {} `{name}`", spoken(kind))).help(suggestion(
-                name,
-                &plural(kind),
-                known.iter().copied(),
-            ))
+            let mut help = suggestion(name, &plural(kind), known.iter().copied());
+            if nearest(name, known).is_none() {
+                help += "; a plugin's is known once `plugins` or `--plugin` names its library";
+            }
+            Error::config("", format!("unknown {} `{name}`", spoken(kind))).help(help)
         })
     }
 

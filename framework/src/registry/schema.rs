@@ -9,16 +9,10 @@ pub fn schema_text<T: schemars::JsonSchema>() -> String {
     schema_of::<T>().to_string()
 }
 
-/// The YAML of a spec; see [`Kind::write`](super::Kind::write).
+/// The YAML of a spec or a component; see [`Kind::write`](super::Kind::write).
 #[doc(hidden)]
 pub fn yaml_text<T: serde::Serialize + ?Sized>(spec: &T) -> crate::Result<String> {
     serde_yaml::to_string(spec).map_err(|e| crate::Error::runtime(e.to_string()))
-}
-
-/// The YAML of a component with its defaults.
-#[doc(hidden)]
-pub fn example_text<T: serde::Serialize>(spec: &T) -> String {
-    serde_yaml::to_string(spec).unwrap_or_default()
 }
 
 fn schema_of<T: schemars::JsonSchema>() -> Value {
@@ -33,9 +27,13 @@ fn parse(text: &str) -> Value {
 }
 
 /// The schema of one component's own keys and the shared keys of its kind, as a JSON object with
-/// `properties`.
+/// `properties`. A component that cannot say its keys, since its defaults panic, has none of its own.
 pub fn properties_of(info: &Registration) -> Map<String, Value> {
-    let mut properties = object(parse(&(info.schema)())["properties"].take());
+    let schema = (info.schema)().unwrap_or_else(|e| {
+        log::debug!("{e}");
+        "{}".to_owned()
+    });
+    let mut properties = object(parse(&schema)["properties"].take());
     for kind in inventory::iter::<super::KindRegistration> {
         if kind.name == info.kind {
             properties.extend(object(parse(&(kind.common_schema)())["properties"].take()));

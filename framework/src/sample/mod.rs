@@ -6,7 +6,6 @@ use crate::component::{Condition, Field, Grid, Objective, Observer, Pass, Solver
 use crate::error::Result;
 use crate::model::Model;
 use crate::path::{Clock, END_GAP, Path, PathKind, PathPoint, Reading, rows};
-use crate::registry::guard_engine;
 use tch::{Device, Tensor};
 
 /// How samples are drawn.
@@ -161,26 +160,21 @@ impl<P: Predictor> PredictorField<P> {
     }
 }
 
-/// Called by a solver, hence guarded: a panic here must not unwind through a plugin's frames.
 impl<P: Predictor> Field for PredictorField<P> {
     fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
-        guard_engine(|| {
-            let point = self.point(z, s)?;
-            let output = self.predictor.output(z, &point)?;
-            let reading = Reading::new(self.predictor.objective(), &point)?;
-            let (of_z, of_output) = reading.derivative_coefficients(self.clock);
-            let cast = |c: Tensor| rows(&c.to_kind(z.kind()), z);
-            Ok(cast(of_z) * z + cast(of_output) * output)
-        })
+        let point = self.point(z, s)?;
+        let output = self.predictor.output(z, &point)?;
+        let reading = Reading::new(self.predictor.objective(), &point)?;
+        let (of_z, of_output) = reading.derivative_coefficients(self.clock);
+        let cast = |c: Tensor| rows(&c.to_kind(z.kind()), z);
+        Ok(cast(of_z) * z + cast(of_output) * output)
     }
 
     fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
-        guard_engine(|| {
-            let point = self.point(z, s)?;
-            let output = self.predictor.output(z, &point)?;
-            let reading = Reading::new(self.predictor.objective(), &point)?;
-            Ok(reading.data(z, &output).to_kind(z.kind()))
-        })
+        let point = self.point(z, s)?;
+        let output = self.predictor.output(z, &point)?;
+        let reading = Reading::new(self.predictor.objective(), &point)?;
+        Ok(reading.data(z, &output).to_kind(z.kind()))
     }
 }
 
@@ -211,7 +205,7 @@ struct Counted<'o> {
 impl Observer for Counted<'_> {
     fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
         self.states += 1;
-        guard_engine(|| self.seen.see(s, z))
+        self.seen.see(s, z)
     }
 }
 
@@ -226,10 +220,8 @@ pub struct Trajectory {
 
 impl Observer for Trajectory {
     fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
-        guard_engine(|| {
-            self.clock.push(s);
-            self.states.push(z.shallow_clone());
-            Ok(())
-        })
+        self.clock.push(s);
+        self.states.push(z.shallow_clone());
+        Ok(())
     }
 }

@@ -2,9 +2,8 @@
 
 use super::expect::ensure;
 use super::{Check, Conformance};
-use crate::config::explained;
 use crate::error::{Error, Result};
-use crate::registry::{Component, guard_engine, is_component_of, properties_of, registry};
+use crate::registry::{Component, deserialize, is_component_of, properties_of, registry};
 use serde_yaml::Value;
 use std::marker::PhantomData;
 
@@ -37,11 +36,7 @@ impl<K: Conformance + ?Sized> Shared<K> {
 
 /// Reads a component from YAML.
 pub(super) fn parse<K: Conformance + ?Sized>(yaml: &Value) -> Result<Component<K>> {
-    // The author's own way of reading a field may panic as well.
-    guard_engine(|| {
-        serde_path_to_error::deserialize(yaml.clone())
-            .map_err(|e| explained(&e.path().to_string(), &e.inner().to_string()))
-    })
+    deserialize(yaml.clone())
 }
 
 fn write<K: Conformance + ?Sized>(component: &Component<K>) -> Result<Value> {
@@ -110,7 +105,7 @@ fn undescribed(
 
 fn example<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
     let name = component.name();
-    let example = (registry().find(K::NAME, name)?.info.example)();
+    let example = (registry().find(K::NAME, name)?.info.example)()?;
     let read = serde_yaml::from_str(&example)
         .map_err(|e| Error::runtime(format!("is not YAML: {e}")))
         .and_then(|yaml| parse::<K>(&yaml))

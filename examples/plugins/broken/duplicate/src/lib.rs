@@ -1,4 +1,4 @@
-//! A schedule under the name of a built-in one.
+//! A schedule under the name of a built-in one, and one under a name of its own that is not added either.
 
 use triflow::prelude::*;
 
@@ -18,5 +18,16 @@ impl Spec<dyn NoiseSchedule> for Cosine {
 impl NoiseSchedule for Cosine {
     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
         Ok(t * 10.0 - 5.0)
+    }
+}
+
+triflow::component! {
+    /// The same under a name of its own.
+    pub struct ConstantSlope: NoiseSchedule, NoiseScheduleSpec = "constant_slope" {}
+}
+
+impl Spec<dyn NoiseSchedule> for ConstantSlope {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+        Ok(Box::new(Cosine {}))
     }
 }

@@ -7,7 +7,8 @@ triflow::plugin!();
 triflow::component! {
     /// A straight log-SNR that panics.
     pub struct Panics: NoiseSchedule, NoiseScheduleSpec = "panics" {
-        /// Where: `build`, `gamma`, `libtorch` (an operator on shapes that do not fit), `drop`, or nowhere.
+        /// Where: `build`, `gamma`, `libtorch` (an operator on shapes that do not fit), `bomb` (what it panics
+        /// with panics again when it is dropped), `drop`, or nowhere.
         pub at: String = String::new(),
     }
 }
@@ -26,9 +27,18 @@ impl NoiseSchedule for Schedule {
     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
         match self.0.as_str() {
             "gamma" => panic!("asked to panic while it runs"),
+            "bomb" => std::panic::panic_any(Bomb),
             "libtorch" => Ok(t.matmul(&Tensor::ones([7, 7], (t.kind(), t.device())))),
             _ => Ok(t * 10.0 - 5.0),
         }
+    }
+}
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the bomb of the payload");
     }
 }
 
@@ -73,5 +83,58 @@ impl Optimizer for PanicsAtStep {
         assert_ne!(state.step, self.step, "asked to panic at step {}", self.step);
         *parameters -= gradient * learning_rate;
         Ok(())
+    }
+}
+
+fn no_default() -> f64 {
+    panic!("asked to panic while it is read")
+}
+
+triflow::component! {
+    /// A schedule whose defaults panic.
+    pub struct PanicsInDefault: NoiseSchedule, NoiseScheduleSpec = "panics_in_default" {
+        /// Whatever.
+        pub range: f64 = no_default(),
+    }
+}
+
+impl Spec<dyn NoiseSchedule> for PanicsInDefault {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+        Ok(Box::new(Schedule(String::new())))
+    }
+}
+
+triflow::component! {
+    /// A solver that asks its field what cannot be answered.
+    pub struct AsksWrongly: Solver, SolverSpec = "asks_wrongly" {
+        /// By what: `shape`, or `kind` (a state of whole numbers, over which the host's own code panics).
+        pub by: String = "shape".into(),
+    }
+}
+
+impl Spec<dyn Solver> for AsksWrongly {
+    fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Solver for AsksWrongly {
+    fn integrate(
+        &self,
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        _: &mut dyn Observer,
+    ) -> Result<Solution> {
+        let asked = match self.by.as_str() {
+            "shape" => z0.unsqueeze(-1),
+            _ => z0.to_kind(triflow::tch::Kind::Int64),
+        };
+        field.derivative(&asked, grid.start())?;
+        Ok(Solution { z: z0.shallow_clone(), nfe: 1, rejected: 0 })
+    }
+
+    fn order(&self) -> Result<usize> {
+        Ok(1)
     }
 }
