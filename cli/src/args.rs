@@ -235,6 +235,15 @@ pub struct SamplingArgs {
     /// The solver's name.
     #[arg(long)]
     pub solver: Option<String>,
+    /// Where the steps are: time, gamma or karras.
+    #[arg(long)]
+    pub grid: Option<String>,
+    /// Scale of classifier-free guidance; 1: as trained.
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    pub guidance: Option<f64>,
+    /// Any other key of `sampling`, as --set sampling.solver.eta=0.5; may be given again.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// Seed of z_0.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -248,17 +257,29 @@ pub struct SamplingArgs {
 
 impl SamplingArgs {
     pub fn apply(&self, layers: &mut Layers) -> Result<()> {
+        for assignment in &self.set {
+            if !assignment.trim_start().starts_with("sampling.") {
+                let message =
+                    format!("--set {assignment}: of a trained run only `sampling` can be set");
+                return Err(Error::config("", message).help("write `--set sampling.steps=50`"));
+            }
+            layers.set_text(assignment)?;
+        }
         if let Some(steps) = self.steps {
             layers.set("sampling.steps", (steps as u64).into(), "--steps")?;
         }
         let names = [
             ("sampling.solver", &self.solver, "--solver"),
+            ("sampling.grid", &self.grid, "--grid"),
             ("sampling.noise", &self.noise, "--noise"),
         ];
         for (key, value, flag) in names {
             if let Some(value) = value {
                 layers.set(key, value.as_str().into(), flag)?;
             }
+        }
+        if let Some(scale) = self.guidance {
+            layers.set("sampling.guidance", scale.into(), "--guidance")?;
         }
         Ok(())
     }

@@ -95,7 +95,7 @@ impl Model {
             refuse_infinite_terms(&experiment.loss, &*objective)?;
         }
         experiment.latent_shape = Some(latent_shape.clone());
-        experiment.sampling.grid.get_or_insert(path.natural_clock(&*objective)?);
+        experiment.sampling.grid.get_or_insert(path.natural_clock(&*objective)?.into());
         let loss = experiment.loss;
         let recon = loss.recon.unwrap_or(match likelihood {
             Likelihood::Gaussian => Recon::Mse,

@@ -2,7 +2,7 @@
 //!
 //! All is computed from log-SNR: alpha_bar = σ(γ) and 1 − alpha_bar = σ(−γ), never by subtraction.
 
-use crate::component::{NoiseSchedule, Objective};
+use crate::component::{Grid, NoiseSchedule, Objective};
 use crate::error::Result;
 use tch::{Device, Tensor};
 
@@ -28,6 +28,62 @@ pub enum Clock {
     Time,
     /// Log-SNR γ.
     Gamma,
+}
+
+/// The nodes of a sampler's steps: N + 1 of them between the ends of the path, and the clock they are in.
+#[derive(
+    Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum StepGrid {
+    /// Equal steps in time t.
+    Time,
+    /// Equal steps in log-SNR γ.
+    Gamma,
+    /// In log-SNR, with σ^(1/ρ) in equal steps, σ = b/a = e^(−γ/2): the larger ρ, the more steps near the
+    /// data (Karras et al. 2022, arXiv 2206.00364, eq. 5).
+    Karras {
+        /// ρ, above 0.
+        #[serde(default = "seven")]
+        rho: f64,
+    },
+}
+
+fn seven() -> f64 {
+    7.0
+}
+
+impl StepGrid {
+    /// The clock in which solvers step.
+    pub fn clock(self) -> Clock {
+        match self {
+            Self::Time => Clock::Time,
+            Self::Gamma | Self::Karras { .. } => Clock::Gamma,
+        }
+    }
+
+    /// The nodes from `start` to `end`, both in the grid's clock.
+    pub fn nodes(self, start: f64, end: f64, steps: usize) -> Grid {
+        let mut grid = Grid::uniform(start, end, steps);
+        if let Self::Karras { rho } = self {
+            let root = |gamma: f64| (-gamma / (2.0 * rho)).exp();
+            let (from, to) = (root(start), root(end));
+            let n = grid.nodes.len() - 1;
+            for (i, node) in grid.nodes.iter_mut().enumerate().take(n).skip(1) {
+                *node = -2.0 * rho * (from + (to - from) * i as f64 / n as f64).ln();
+            }
+        }
+        grid
+    }
+}
+
+impl From<Clock> for StepGrid {
+    fn from(clock: Clock) -> Self {
+        match clock {
+            Clock::Time => Self::Time,
+            Clock::Gamma => Self::Gamma,
+        }
+    }
 }
 
 /// How close to t = 0 and t = 1 a clock goes where the end itself is singular.
@@ -181,7 +237,11 @@ impl Path {
 
     /// The path at the single clock value `s`, in float64 and on the device of `like`.
     pub fn at_clock(&self, s: f64, clock: Clock, like: &Tensor) -> Result<PathPoint> {
-        let s = like.new_full([1], s, (tch::Kind::Double, like.device()));
+        self.at_clocks(like.new_full([1], s, (tch::Kind::Double, like.device())), clock)
+    }
+
+    /// The path at clock values, `[n]` in float64.
+    pub fn at_clocks(&self, s: Tensor, clock: Clock) -> Result<PathPoint> {
         match clock {
             Clock::Time => self.at(&s),
             Clock::Gamma => {

@@ -79,6 +79,7 @@ fn draw_latents(
     plan: Plan,
 ) -> Result<(Sampled, Trajectory)> {
     let z0 = model.z0(rows.len(), seed);
+    let plan = Plan { stream: seed.unwrap_or(plan.stream), ..plan };
     let condition = rows.condition.as_ref();
     let condition =
         condition.map(|value| Condition { value: value.shallow_clone(), present: None });
@@ -393,9 +394,9 @@ fn draw_trajectories(model: &mut Trained, data: &Data, run: &Run) -> Result<()> 
     // The way itself: its end as the solver leaves it.
     let plan = Plan { final_denoise: Some(false), ..model.plan() };
     let (sampled, seen) = draw_latents(model, &rows, Some((seed, 0)), plan)?;
-    let clock = plan.clock;
+    let grid = plan.grid;
     let (times, real) = model.sampling(|model, _| {
-        let field = ModelField::new(model, None, clock);
+        let field = ModelField::new(model, None, grid);
         // An end that was found by bracketing is shown as 0 or 1.
         let time = |s: &f64| Ok((field.time(*s)? * 1e9).round() / 1e9);
         let times = seen.clock.iter().map(time).collect::<Result<Vec<_>>>()?;

@@ -27,10 +27,12 @@ pub enum Purpose {
     Train = 5,
     /// Times and noise of a validation batch (the same in every epoch).
     Validate = 6,
-    /// z_0 and the noise of stochastic solvers.
+    /// z_0.
     Sample = 7,
     /// Draws of pictures and metrics.
     Report = 8,
+    /// The noise of stochastic solvers.
+    Path = 9,
 }
 
 /// 64 well-mixed bits for (seed, purpose, step) (the finaliser of SplitMix64, chained).

@@ -1,16 +1,17 @@
 //! A trained model in the data's own units: everything that predicting and generating need, and nothing
 //! of the training data.
 
-use crate::component::{Condition, Likelihood, Observer, Pass, shape_text};
-use crate::config::{Experiment, Precision, Task};
+use crate::component::{Condition, Guidance, Likelihood, Observer, Pass, shape_text};
+use crate::config::{Experiment, Precision, Sampling, Task};
 use crate::data::{Units, one_hot};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::io::{safetensors, to_array, to_tensor};
 use crate::model::Model;
+use crate::path::StepGrid;
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, seed_torch};
-use crate::sample::{Plan, Sampled, noise, sample};
+use crate::sample::{Bend, ClassifierFree, Plan, Sampled, noise, sample};
 use crate::train::Parameters;
 use serde_yaml::{Mapping, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -71,7 +72,7 @@ impl Trained {
             experiment.training.batch_size.min(rows),
         ));
         // What cannot sample is said before the training, not after it.
-        experiment.sampling.solver.build(&()).map_err(|e| e.under("sampling.solver"))?;
+        check_sampling(&experiment, &units)?;
         let ema = experiment.training.ema.map(|_| parameters.flat.copy());
         Ok(Self { experiment, units, model, parameters, ema })
     }
@@ -164,6 +165,21 @@ impl Trained {
         safetensors::write_safetensors(path, &arrays.collect::<Result<Vec<_>>>()?, &metadata)
     }
 
+    /// Samples otherwise from now on.
+    ///
+    /// # Errors
+    /// What is out of its range, or not possible with this model; nothing is changed then.
+    pub fn set_sampling(&mut self, sampling: Sampling) -> Result<()> {
+        let mut experiment = Experiment { sampling, ..self.experiment.clone() };
+        let path = self.model.path();
+        let natural = path.natural_clock(self.model.objective())?;
+        experiment.sampling.grid.get_or_insert(natural.into());
+        experiment.check()?;
+        check_sampling(&experiment, &self.units)?;
+        self.experiment = experiment;
+        Ok(())
+    }
+
     /// The experiment with every null resolved.
     pub fn experiment(&self) -> &Experiment {
         &self.experiment
@@ -197,8 +213,15 @@ impl Trained {
     /// How the experiment samples.
     pub fn plan(&self) -> Plan {
         let sampling = &self.experiment.sampling;
-        let clock = sampling.grid.unwrap_or(crate::path::Clock::Time);
-        Plan { steps: sampling.steps, clock, final_denoise: sampling.final_denoise }
+        let grid = sampling.grid.unwrap_or(StepGrid::Time);
+        let stream = (self.experiment.seed(), 0);
+        Plan { steps: sampling.steps, grid, final_denoise: sampling.final_denoise, stream }
+    }
+
+    /// The same with other steps, and the stream of a draw.
+    fn plan_of(&self, steps: Option<usize>, draw: Option<(u64, u64)>) -> Plan {
+        let plan = self.plan();
+        Plan { steps: steps.unwrap_or(plan.steps), stream: draw.unwrap_or(plan.stream), ..plan }
     }
 
     /// Runs `f` with the parameters that sample: their running mean where the experiment says so.
@@ -233,8 +256,11 @@ impl Trained {
         plan: Plan,
         seen: &mut dyn Observer,
     ) -> Result<Sampled> {
-        let solver = self.experiment.sampling.solver.build(&())?;
-        self.sampling(|model, _| sample(model, &*solver, plan, z0, condition, seen))
+        let sampling = &self.experiment.sampling;
+        let (solver, force) = (sampling.solver.build(&())?, steering(sampling)?);
+        let guidance = ClassifierFree::new(sampling);
+        let bend = Bend { guidance: guidance.as_ref(), force: force.as_deref() };
+        self.sampling(|model, _| sample(model, &*solver, plan, z0, condition, bend, seen))
     }
 
     /// Targets in the data's own units (probabilities for logits), `[n, …target_shape]`, for latents.
@@ -284,7 +310,7 @@ impl Trained {
     ) -> Result<Tensor> {
         let (condition, single) = self.condition(conditions)?;
         let z0 = self.z0(condition.value.size()[0], seed);
-        let plan = Plan { steps: steps.unwrap_or(self.experiment.sampling.steps), ..self.plan() };
+        let plan = self.plan_of(steps, seed);
         let z = self.sample_latents(&z0, Some(&condition), plan, &mut ())?.z;
         let out = self.present(&z)?;
         Ok(if single { out.squeeze_dim(0) } else { out })
@@ -326,12 +352,30 @@ impl Trained {
             return Err(Error::config("unconditional", message));
         }
         let z0 = self.z0(batch_shape.iter().product(), Some((seed, 0)));
-        let plan = Plan { steps: steps.unwrap_or(self.experiment.sampling.steps), ..self.plan() };
+        let plan = self.plan_of(steps, Some((seed, 0)));
         let z = self.sample_latents(&z0, None, plan, &mut ())?.z;
         let out = self.present(&z)?;
         let shape: Vec<i64> = batch_shape.iter().chain(&out.size()[1..]).copied().collect();
         Ok(out.view(shape.as_slice()))
     }
+}
+
+/// An error if the model could not be sampled as the experiment says.
+fn check_sampling(experiment: &Experiment, units: &Units) -> Result<()> {
+    let sampling = &experiment.sampling;
+    sampling.solver.build(&()).map_err(|e| e.under("sampling.solver"))?;
+    steering(sampling)?;
+    if sampling.guidance != 1.0 && units.shapes.condition.is_none() {
+        let message = "a model without a condition cannot be guided by it";
+        return Err(Error::config("sampling.guidance", message));
+    }
+    Ok(())
+}
+
+/// The further force that an experiment asks for.
+fn steering(sampling: &Sampling) -> Result<Option<Box<dyn Guidance>>> {
+    let built = sampling.steering.as_ref().map(|steering| steering.build(&())).transpose();
+    built.map_err(|e| e.under("sampling.steering"))
 }
 
 /// Whether two configurations of one part mean the same model. A key that one of them does not know, as

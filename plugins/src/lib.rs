@@ -6,6 +6,7 @@ pub mod crns;
 pub mod data_sources;
 pub mod decoders;
 pub mod encoders;
+pub mod guidance;
 pub mod networks;
 pub mod noise_schedules;
 pub mod objectives;

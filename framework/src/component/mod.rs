@@ -6,6 +6,7 @@ mod crn;
 mod data_source;
 mod decoder;
 mod encoder;
+mod guidance;
 mod network;
 mod noise_schedule;
 mod objective;
@@ -19,8 +20,9 @@ pub use data_source::{
 };
 pub use decoder::{Decoder, DecoderSpec, Likelihood};
 pub use encoder::{Encoder, EncoderSpec, Posterior};
+pub use guidance::{Guidance, GuidanceInput, GuidanceSpec};
 pub use network::{Network, NetworkContext, NetworkInput, NetworkSpec};
 pub use noise_schedule::{NoiseSchedule, NoiseScheduleSpec};
 pub use objective::{Objective, ObjectiveSpec};
 pub use optimizer::{Optimizer, OptimizerSpec, OptimizerState};
-pub use solver::{Field, FixedSteps, Grid, Observer, Solution, Solver, SolverSpec, Step};
+pub use solver::{Field, FixedSteps, Grid, Level, Observer, Solution, Solver, SolverSpec, Step};

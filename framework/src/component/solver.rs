@@ -32,12 +32,70 @@ impl Grid {
     }
 }
 
+/// Why a field has no levels.
+const NO_LEVELS: &str =
+    "noise and data are not Gaussian and independent here: only the derivative can be integrated";
+
 /// What a solver integrates. The clock is the grid's: t or γ.
 pub trait Field {
     /// dz/ds at state `z` (`[batch, …z_shape]`) and clock `s`.
     fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor>;
-    /// The predicted clean latent at (`z`, `s`).
+
+    /// The predicted clean latent at (`z`, `s`). With the [levels](Self::levels) it says everything else.
     fn data(&self, z: &Tensor, s: f64) -> Result<Tensor>;
+
+    /// The path at clock values: all at once, since each call may wait for the device.
+    ///
+    /// # Errors
+    /// Where noise and data are not Gaussian and independent: there only the derivative has a meaning.
+    fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
+        let _ = clock;
+        Err(Error::runtime(NO_LEVELS))
+    }
+
+    /// The clock values at which the path has the log-SNR values `gamma`.
+    ///
+    /// # Errors
+    /// As [`levels`](Self::levels).
+    fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
+        let _ = gamma;
+        Err(Error::runtime(NO_LEVELS))
+    }
+}
+
+/// The path z = a·data + b·noise at one clock value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    /// Coefficient of the data.
+    pub a: f64,
+    /// Coefficient of the noise.
+    pub b: f64,
+    /// da/ds.
+    pub a_rate: f64,
+    /// db/ds.
+    pub b_rate: f64,
+}
+
+impl Level {
+    /// Log-SNR γ = 2 ln(a/b).
+    pub fn gamma(&self) -> f64 {
+        2.0 * (self.a / self.b).ln()
+    }
+
+    /// b/a, the noise level where the data are not scaled.
+    pub fn sigma(&self) -> f64 {
+        self.b / self.a
+    }
+
+    /// The predicted noise (z − a·data)/b; b must not be 0.
+    pub fn noise(&self, z: &Tensor, data: &Tensor) -> Tensor {
+        (z - data * self.a) / self.b
+    }
+
+    /// b²·dγ/ds, the squared diffusion coefficient of the reverse SDE at η = 1 (Song et al. 2021).
+    pub fn diffusion(&self) -> f64 {
+        2.0 * self.b * (self.b * self.a_rate / self.a - self.b_rate)
+    }
 }
 
 /// Sees every accepted state, the first included.
@@ -63,6 +121,16 @@ pub struct Solution {
     pub rejected: usize,
 }
 
+impl Solution {
+    /// The end of fixed steps; an error where it is not finite.
+    pub fn finite(z: Tensor, nfe: usize) -> Result<Self> {
+        if z.isfinite().all().int64_value(&[]) == 0 {
+            return Err(Error::runtime("the state at the end of the grid is not finite"));
+        }
+        Ok(Self { z, nfe, rejected: 0 })
+    }
+}
+
 component_kind! {
     /// How samples are carried from noise to data.
     kind "solver", spec SolverSpec, context<'a> (), received guard_callbacks;
@@ -71,8 +139,19 @@ component_kind! {
     pub trait Solver {
         /// From `z0` at the grid's start to its end. Adaptive solvers choose their own nodes between.
         fn integrate(&self, field: &dyn Field, z0: &Tensor, grid: &Grid, seen: &mut dyn Observer) -> Result<Solution>;
-        /// Order of convergence on smooth fields.
+        /// Order of convergence on smooth fields; of the marginals' moments, for a stochastic solver.
         fn order(&self) -> Result<usize>;
+    }
+    provided {
+        /// Whether it draws noise along the way, from LibTorch's generator. It then carries the marginals, not
+        /// the single states.
+        fn stochastic(&self) -> Result<bool> {
+            Ok(false)
+        }
+        /// Whether it needs the [levels](Field::levels) of a Gaussian path, not the derivative alone.
+        fn needs_levels(&self) -> Result<bool> {
+            Ok(false)
+        }
     }
 }
 
@@ -104,6 +183,14 @@ impl Solver for CalledBack {
 
     fn order(&self) -> Result<usize> {
         self.0.order()
+    }
+
+    fn stochastic(&self) -> Result<bool> {
+        self.0.stochastic()
+    }
+
+    fn needs_levels(&self) -> Result<bool> {
+        self.0.needs_levels()
     }
 }
 
@@ -145,6 +232,14 @@ impl Field for GuardedField<'_> {
     fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
         self.check(z)?;
         called_back(self.failed, || self.field.data(z, s))
+    }
+
+    fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
+        called_back(self.failed, || self.field.levels(clock))
+    }
+
+    fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
+        called_back(self.failed, || self.field.clock_at(gamma))
     }
 }
 
@@ -189,10 +284,7 @@ impl Solver for FixedSteps {
             z = (self.step)(field, &z, s, next - s)?;
             seen.see(next, &z)?;
         }
-        if z.isfinite().all().int64_value(&[]) == 0 {
-            return Err(Error::runtime("the state at the end of the grid is not finite"));
-        }
-        Ok(Solution { z, nfe: self.evaluations * (grid.nodes.len() - 1), rejected: 0 })
+        Solution::finite(z, self.evaluations * (grid.nodes.len() - 1))
     }
 
     fn order(&self) -> Result<usize> {

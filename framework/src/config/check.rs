@@ -1,8 +1,9 @@
 //! What an experiment's numbers have to satisfy.
 
-use super::{Experiment, LrSchedule};
+use super::{Experiment, LrSchedule, Sampling};
 use crate::component::shape_text;
 use crate::error::{Error, Result};
+use crate::path::StepGrid;
 
 impl Experiment {
     /// An error if a number lies outside its range, or a key asks for what is not there.
@@ -45,15 +46,29 @@ impl Experiment {
             let message = format!("needs a number above 0, got {longest}");
             return Err(Error::config("training.clip_grad_norm", message));
         }
-        if self.sampling.guidance != 1.0 {
-            return Err(Error::config(
-                "sampling.guidance",
-                "this version knows no guidance but 1.0",
-            ));
+        if !(0.0..1.0).contains(&t.condition_dropout) {
+            let message = format!("needs 0 <= condition_dropout < 1, got {}", t.condition_dropout);
+            return Err(Error::config("training.condition_dropout", message));
         }
-        if self.sampling.churn != 0.0 {
-            let message = "this version has no stochastic solver: churn must be 0.0";
-            return Err(Error::config("sampling.churn", message));
+        let Sampling { guidance, guidance_interval: [from, to], .. } = self.sampling;
+        if !guidance.is_finite() {
+            let message = format!("needs a number, got {guidance}");
+            return Err(Error::config("sampling.guidance", message));
+        }
+        if guidance != 1.0 && t.condition_dropout == 0.0 {
+            let message = "a model that was never trained without its condition cannot be guided";
+            return Err(Error::config("sampling.guidance", message)
+                .help("train with `training.condition_dropout: 0.1`"));
+        }
+        if !(0.0 <= from && from <= to && to <= 1.0) {
+            let message = format!("needs 0 <= from <= to <= 1, got [{from}, {to}]");
+            return Err(Error::config("sampling.guidance_interval", message));
+        }
+        if let Some(StepGrid::Karras { rho }) = self.sampling.grid
+            && !(rho.is_finite() && rho > 0.0)
+        {
+            let message = format!("needs a number above 0, got {rho}");
+            return Err(Error::config("sampling.grid.rho", message));
         }
         match &self.latent_shape {
             Some(shape) if shape.iter().any(|n| *n < 1) => {

@@ -2,10 +2,10 @@
 
 use super::FilePath;
 use crate::component::{
-    Crn, DataSource, Decoder, Encoder, NoiseSchedule, Objective, Optimizer, Solver,
+    Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer, Solver,
 };
 use crate::error::{Error, Result};
-use crate::path::{Clock, PathKind};
+use crate::path::{PathKind, StepGrid};
 use crate::registry::Component;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -284,6 +284,9 @@ pub struct Training {
     /// Decay of the running mean of the parameters; null: none.
     #[serde(default = "ema")]
     pub ema: Option<f64>,
+    /// Share of the rows that are trained without their condition, in \[0, 1): what `sampling.guidance` needs.
+    #[serde(default)]
+    pub condition_dropout: f64,
     /// How times are drawn.
     #[serde(default)]
     pub time_sampling: TimeSampling,
@@ -434,10 +437,10 @@ pub struct Sampling {
     /// Steps of a fixed-step solver.
     #[serde(default = "steps")]
     pub steps: usize,
-    /// The clock whose steps are equal; null: γ on the variance-preserving path, t on the rectified (γ there
+    /// Where the steps are: equal in time or in log-SNR, or closer to the data; null: equal in γ on the variance-preserving path, t on the rectified (γ there
     /// too for an objective that predicts noise).
     #[serde(default)]
-    pub grid: Option<Clock>,
+    pub grid: Option<StepGrid>,
     /// Return the predicted clean latent at the end rather than the state, which still holds noise; null:
     /// true where it does.
     #[serde(default)]
@@ -445,12 +448,18 @@ pub struct Sampling {
     /// How z_0 is drawn.
     #[serde(default)]
     pub noise: Noise,
-    /// Scale of the condition's influence; 1: as trained.
+    /// Scale w of classifier-free guidance: the output is unconditional + w·(conditional − unconditional); 1:
+    /// as trained; above, the condition counts for more. Needs `training.condition_dropout`
+    /// (Ho & Salimans 2022, arXiv 2207.12598).
     #[serde(default = "one")]
     pub guidance: f64,
-    /// Noise added along the way, for stochastic solvers; 0: none.
+    /// The times t between which `guidance` acts; outside it is 1 (Kynkäänniemi et al. 2024,
+    /// arXiv 2404.07724).
+    #[serde(default = "always")]
+    pub guidance_interval: [f64; 2],
+    /// A further force along the way; null: none.
     #[serde(default)]
-    pub churn: f64,
+    pub steering: Option<Component<dyn Guidance>>,
     /// Whether the running mean of the parameters is used.
     #[serde(default = "yes")]
     pub use_ema: bool,
@@ -461,6 +470,9 @@ fn steps() -> usize {
 }
 fn yes() -> bool {
     true
+}
+fn always() -> [f64; 2] {
+    [0.0, 1.0]
 }
 fn one() -> f64 {
     1.0

@@ -59,7 +59,12 @@ fn object(value: Value) -> Map<String, Value> {
 pub fn variants(property: &Value) -> Vec<&str> {
     let all = property["oneOf"].as_array().or(property["anyOf"].as_array());
     let all = all.map(Vec::as_slice).unwrap_or_default();
-    all.iter().filter_map(|one| one["properties"]["type"]["const"].as_str()).collect()
+    // An optional one has its choices inside.
+    fn of_one(one: &Value) -> Vec<&str> {
+        let own = one["properties"]["type"]["const"].as_str();
+        own.map_or_else(|| variants(one), |name| vec![name])
+    }
+    all.iter().flat_map(of_one).collect()
 }
 
 /// The schema of an experiment file, every registered component included. `root` is the schema of

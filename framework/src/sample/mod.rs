@@ -1,11 +1,19 @@
 //! Sampling: any model along any solver, in time or in log-SNR.
 
+mod guided;
 pub mod noise;
+mod steered;
 
-use crate::component::{Condition, Field, Grid, Objective, Observer, Pass, Solver};
+pub use guided::ClassifierFree;
+pub use steered::Steered;
+
+use crate::component::{
+    Condition, Field, Grid, Guidance, Level, Objective, Observer, Pass, Solver,
+};
 use crate::error::Result;
 use crate::model::Model;
-use crate::path::{Clock, END_GAP, Path, PathKind, PathPoint, Reading, rows};
+use crate::path::{Clock, END_GAP, Path, PathKind, PathPoint, Reading, StepGrid, rows};
+use crate::rng::{Purpose, seed_torch};
 use tch::{Device, Tensor};
 
 /// How samples are drawn.
@@ -13,10 +21,12 @@ use tch::{Device, Tensor};
 pub struct Plan {
     /// Steps of a fixed-step solver.
     pub steps: usize,
-    /// The clock whose steps are equal.
-    pub clock: Clock,
+    /// Where the steps are.
+    pub grid: StepGrid,
     /// Return the predicted clean latent rather than the last state; `None`: where that still holds noise.
     pub final_denoise: Option<bool>,
+    /// From which a stochastic solver draws: a seed, and the number of the draw.
+    pub stream: (u64, u64),
 }
 
 /// What sampling gave.
@@ -40,6 +50,10 @@ pub trait Predictor {
     fn objective(&self) -> &dyn Objective;
     /// The output at `z` (`[batch, …z_shape]`) and one point of the path, same shape as `z`.
     fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor>;
+    /// Evaluations of the network so far beyond one an output.
+    fn further_evaluations(&self) -> usize {
+        0
+    }
     /// Where the path is evaluated.
     fn device(&self) -> Device {
         Device::Cpu
@@ -53,6 +67,8 @@ pub struct Conditioned<'m> {
     pub model: &'m Model,
     /// The condition, if the model has one.
     pub condition: Option<&'m Condition>,
+    /// How much more the condition counts; none: as trained.
+    pub guidance: Option<&'m ClassifierFree>,
 }
 
 impl Predictor for Conditioned<'_> {
@@ -65,7 +81,14 @@ impl Predictor for Conditioned<'_> {
     }
 
     fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
-        self.model.output(z, point, self.condition, Pass::EVAL)
+        match (self.guidance, self.condition) {
+            (Some(guidance), Some(condition)) => guidance.output(self.model, z, point, condition),
+            _ => self.model.output(z, point, self.condition, Pass::EVAL),
+        }
+    }
+
+    fn further_evaluations(&self) -> usize {
+        self.guidance.map_or(0, ClassifierFree::further_evaluations)
     }
 
     fn device(&self) -> Device {
@@ -77,6 +100,7 @@ impl Predictor for Conditioned<'_> {
 #[derive(Debug)]
 pub struct PredictorField<P> {
     predictor: P,
+    grid: StepGrid,
     clock: Clock,
 }
 
@@ -84,23 +108,28 @@ pub struct PredictorField<P> {
 pub type ModelField<'m> = PredictorField<Conditioned<'m>>;
 
 impl<'m> ModelField<'m> {
-    /// The field of `model` under `condition`, in `clock`.
-    pub fn new(model: &'m Model, condition: Option<&'m Condition>, clock: Clock) -> Self {
-        Self::of(Conditioned { model, condition }, clock)
+    /// The field of `model` under `condition`, on `grid`, as trained.
+    pub fn new(
+        model: &'m Model,
+        condition: Option<&'m Condition>,
+        grid: impl Into<StepGrid>,
+    ) -> Self {
+        Self::of(Conditioned { model, condition, guidance: None }, grid)
     }
 }
 
 impl<P: Predictor> PredictorField<P> {
-    /// The field of `predictor` in `clock`.
-    pub fn of(predictor: P, clock: Clock) -> Self {
-        Self { predictor, clock }
+    /// The field of `predictor`, in the clock of `grid`.
+    pub fn of(predictor: P, grid: impl Into<StepGrid>) -> Self {
+        let grid = grid.into();
+        Self { predictor, grid, clock: grid.clock() }
     }
 
     fn point(&self, z: &Tensor, s: f64) -> Result<PathPoint> {
         self.predictor.path().at_clock(s, self.clock, z)
     }
 
-    /// The grid of `steps` equal steps. Ends where the objective's reading is singular, or log-SNR
+    /// The grid of `steps` steps. Ends where the objective's reading is singular, or log-SNR
     /// infinite, are approached to within [`END_GAP`].
     pub fn grid(&self, steps: usize) -> Result<Grid> {
         let path = self.predictor.path();
@@ -118,7 +147,7 @@ impl<P: Predictor> PredictorField<P> {
                 )
             }
         };
-        Ok(Grid::uniform(start, end, steps))
+        Ok(self.grid.nodes(start, end, steps))
     }
 
     /// Time t of the clock's `s`.
@@ -132,7 +161,7 @@ impl<P: Predictor> PredictorField<P> {
         }
     }
 
-    /// Carries `z0` (`[n, …z_shape]`) to the data over `steps` equal steps, as [`Plan`] says. No gradient
+    /// Carries `z0` (`[n, …z_shape]`) to the data over `steps` steps, as [`Plan`] says. No gradient
     /// is recorded.
     pub fn sample(
         &self,
@@ -151,11 +180,12 @@ impl<P: Predictor> PredictorField<P> {
                 Some(denoise) => denoise,
                 None => self.point(z0, grid.end())?.b.double_value(&[0]) > 0.0,
             };
-            if !denoise {
-                return Ok(Sampled { z: solution.z, nfe: solution.nfe, steps, denoised: false });
-            }
-            let z = self.data(&solution.z, grid.end())?;
-            Ok(Sampled { z, nfe: solution.nfe + 1, steps, denoised: true })
+            let (z, own) = match denoise {
+                true => (self.data(&solution.z, grid.end())?, solution.nfe + 1),
+                false => (solution.z, solution.nfe),
+            };
+            let nfe = own + self.predictor.further_evaluations();
+            Ok(Sampled { z, nfe, steps, denoised: denoise })
         })
     }
 }
@@ -176,24 +206,66 @@ impl<P: Predictor> Field for PredictorField<P> {
         let reading = Reading::new(self.predictor.objective(), &point)?;
         Ok(reading.data(z, &output).to_kind(z.kind()))
     }
+
+    fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
+        let s = Tensor::from_slice(clock).to_device(self.predictor.device());
+        let point = self.predictor.path().at_clocks(s, self.clock)?;
+        let (a_rate, b_rate) = point.rates(self.clock);
+        let columns = [&point.a, &point.b, &a_rate, &b_rate];
+        let columns: Vec<Vec<f64>> =
+            columns.into_iter().map(|c| Ok(Vec::try_from(c)?)).collect::<Result<_>>()?;
+        let level = |i: usize| Level {
+            a: columns[0][i],
+            b: columns[1][i],
+            a_rate: columns[2][i],
+            b_rate: columns[3][i],
+        };
+        Ok((0..clock.len()).map(level).collect())
+    }
+
+    fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
+        match self.clock {
+            Clock::Gamma => Ok(gamma.to_vec()),
+            Clock::Time => {
+                let gamma = Tensor::from_slice(gamma).to_device(self.predictor.device());
+                Ok(Vec::try_from(self.predictor.path().time_of(&gamma)?)?)
+            }
+        }
+    }
 }
 
-/// Carries `z0` (`[n, …z_shape]`) along a model to the data. No gradient is recorded.
+/// What bends the way of samples.
+#[derive(Clone, Copy, Default)]
+pub struct Bend<'b> {
+    /// How much more the condition counts.
+    pub guidance: Option<&'b ClassifierFree>,
+    /// A further force.
+    pub force: Option<&'b dyn Guidance>,
+}
+
+/// Carries `z0` (`[n, …z_shape]`) along a model, under `bend`, to the data. No gradient is recorded.
 pub fn sample(
     model: &Model,
     solver: &dyn Solver,
     plan: Plan,
     z0: &Tensor,
     condition: Option<&Condition>,
+    bend: Bend<'_>,
     seen: &mut dyn Observer,
 ) -> Result<Sampled> {
-    ModelField::new(model, condition, plan.clock).sample(
-        solver,
-        plan.steps,
-        plan.final_denoise,
-        z0,
-        seen,
-    )
+    let _stream = seed_torch(plan.stream.0, Purpose::Path, plan.stream.1);
+    let predictor = Conditioned { model, condition, guidance: bend.guidance };
+    match bend.force {
+        Some(force) => PredictorField::of(Steered { predictor, force, condition }, plan.grid)
+            .sample(solver, plan.steps, plan.final_denoise, z0, seen),
+        None => PredictorField::of(predictor, plan.grid).sample(
+            solver,
+            plan.steps,
+            plan.final_denoise,
+            z0,
+            seen,
+        ),
+    }
 }
 
 /// Counts the states that pass by.

@@ -9,6 +9,7 @@ mod data_source;
 mod decoder;
 mod encoder;
 mod expect;
+mod guidance;
 mod network;
 mod noise_schedule;
 mod objective;

@@ -3,7 +3,7 @@
 use super::expect::{distance, ensure, finite, form, identical};
 use super::seeds::same_again;
 use super::{Check, Conformance};
-use crate::component::{Field, Grid, Observer, Solution, Solver};
+use crate::component::{Field, Grid, Level, Observer, Solution, Solver};
 use crate::error::{Error, Result};
 use crate::path::Clock;
 use crate::registry::Component;
@@ -20,7 +20,8 @@ impl Conformance for dyn Solver {
         Check {
             name: "order",
             about: "on twice as many steps the error falls as the order says; a solver that chooses its \
-                    own steps ends within 1 % of the solution",
+                    own steps ends within 1 % of the solution; a stochastic one ends with the mean and the \
+                    deviation of the data to 3 %",
             run: order,
         },
         Check {
@@ -100,6 +101,18 @@ impl Gaussian {
         }
     }
 
+    /// The path itself.
+    fn level(&self, s: f64) -> Level {
+        match self.clock {
+            Clock::Time => Level { a: s, b: 1.0 - s, a_rate: 1.0, b_rate: -1.0 },
+            Clock::Gamma => {
+                let (signal, noise) = (1.0 / (1.0 + (-s).exp()), 1.0 / (1.0 + s.exp()));
+                let (a, b) = (signal.sqrt(), noise.sqrt());
+                Level { a, b, a_rate: a * noise / 2.0, b_rate: -b * signal / 2.0 }
+            }
+        }
+    }
+
     fn solution(&self, z0: &Tensor, grid: &Grid) -> Tensor {
         let square = |s| self.parts(s, z0).square;
         z0 * (square(grid.end()) / square(grid.start())).sqrt()
@@ -122,6 +135,17 @@ impl Field for Gaussian {
         let parts = self.parts(s, z);
         Ok(z * parts.weight / parts.square)
     }
+
+    fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
+        Ok(clock.iter().map(|s| self.level(*s)).collect())
+    }
+
+    fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
+        Ok(match self.clock {
+            Clock::Time => gamma.iter().map(|g| 1.0 / (1.0 + (-g / 2.0).exp())).collect(),
+            Clock::Gamma => gamma.to_vec(),
+        })
+    }
 }
 
 /// A field that fails: with an error, or (`None`) with a value that is not a number.
@@ -137,6 +161,14 @@ impl Field for Broken {
 
     fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
         self.derivative(z, s)
+    }
+
+    fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
+        Gaussian::new(Clock::Time).levels(clock)
+    }
+
+    fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
+        Gaussian::new(Clock::Time).clock_at(gamma)
     }
 }
 
@@ -180,6 +212,9 @@ fn shape(component: &Component<dyn Solver>) -> Result<()> {
 }
 
 fn order(component: &Component<dyn Solver>) -> Result<()> {
+    if component.build(&())?.stochastic()? {
+        return keeps_the_marginals(component);
+    }
     order_on(component, Clock::Time, (0.0, 1.0), 32)?;
     order_on(component, Clock::Gamma, (-4.0, 4.0), 64)
 }
@@ -218,6 +253,27 @@ fn order_on(
              twice as many, order {found:.2}; expected order {claimed}"
         )
     })
+}
+
+/// On draws of the law at the start, over log-SNR from −4 to 4.
+fn keeps_the_marginals(component: &Component<dyn Solver>) -> Result<()> {
+    let (field, grid) = (Gaussian::new(Clock::Gamma), Grid::uniform(-4.0, 4.0, 400));
+    let deviation = |s, like: &Tensor| field.parts(s, like).square.sqrt();
+    let z0 = Tensor::randn([20_000, 3], (DType::Double, Device::Cpu));
+    let z0 = &z0 * deviation(grid.start(), &z0);
+    let end = component.build(&())?.integrate(&field, &z0, &grid, &mut ())?.z;
+    let right = deviation(grid.end(), &z0);
+    let mean = end.mean_dim([0].as_slice(), false, DType::Double) / &right;
+    let ratio = end.std_dim([0].as_slice(), true, false) / right;
+    let off = |what: &str, error: Tensor| {
+        let error = error.abs().max().double_value(&[]);
+        ensure(error <= 0.03, || {
+            let percent = error * 100.0;
+            format!("{what} is {percent:.1} % of a deviation off at the end, at most 3 % expected")
+        })
+    };
+    off("the mean", mean)?;
+    off("the deviation", ratio - 1.0)
 }
 
 fn counts_nfe(component: &Component<dyn Solver>) -> Result<()> {

@@ -197,7 +197,14 @@ impl Trainer {
         let config = &experiment.training;
         let _stream = seed_torch(config.seed, Purpose::Train, self.step);
         let Set { target, condition } = self.data.train.rows(index);
-        let condition = condition.map(|value| Condition { value, present: None });
+        let condition = condition.map(|value| Condition {
+            present: (config.condition_dropout > 0.0).then(|| {
+                let rows = [index.size()[0]];
+                let kept = 1.0 - config.condition_dropout;
+                value.new_full(rows, kept, (value.kind(), value.device())).bernoulli()
+            }),
+            value,
+        });
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
         let pass = Pass { training: true, dropout };
         let terms = model.losses(&target, condition.as_ref(), pass, config.time_sampling, false)?;

@@ -1,13 +1,28 @@
 //! Solvers: from noise to data along a field.
 
+mod bosh3;
+mod ddim;
 mod dopri5;
+mod dpmpp;
+mod embedded;
 mod euler;
+mod euler_maruyama;
+mod exponential;
 mod heun;
+mod heun_edm;
+mod levels;
 mod midpoint;
 mod rk4;
 
+pub use bosh3::Bosh3;
+pub use ddim::{Ancestral, Ddim};
 pub use dopri5::Dopri5;
+pub use dpmpp::Dpmpp;
+pub use embedded::ErrorNorm;
 pub use euler::Euler;
+pub use euler_maruyama::EulerMaruyama;
+pub use exponential::Exponential;
 pub use heun::Heun;
+pub use heun_edm::HeunEdm;
 pub use midpoint::Midpoint;
 pub use rk4::Rk4;

@@ -1,6 +1,8 @@
 //! What the tests of the numerics share: golden files, components by name, comparison.
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+pub mod gaussian;
+
 use serde_json::Value;
 use triflow::path::Path;
 use triflow::prelude::*;

@@ -4,6 +4,7 @@ mod crn;
 mod data_source;
 mod decoder;
 mod encoder;
+mod guidance;
 mod network;
 mod noise_schedule;
 mod objective;

@@ -3,6 +3,7 @@
 
 mod data_source;
 mod fault;
+mod guidance;
 mod noise_schedule;
 mod objective;
 mod optimizer;
@@ -67,6 +68,7 @@ fn subtler_faults_are_found_too() {
         ("network", "float64_alone", "shape"),
         ("optimizer", "changes_gradient", "in_place"),
         ("solver", "swallows_nan", "reports"),
+        ("solver", "too_noisy", "order"),
         ("solver", "forgets_the_end", "observes"),
         ("data_source", "empty", "rows"),
         ("data_source", "negative_label", "rows"),

@@ -44,7 +44,10 @@ impl Solver for Steps {
                 Err(_) if self.fault.is("reports") => z.zeros_like(),
                 slope => slope?,
             };
-            let change = slope * (pair[1] - pair[0]) + self.drift;
+            let mut change = slope * (pair[1] - pair[0]) + self.drift;
+            if self.fault.is("too_noisy") {
+                change += z.randn_like() * 0.05;
+            }
             if self.fault.is("keeps_start") {
                 z += change;
             } else {
@@ -64,5 +67,9 @@ impl Solver for Steps {
 
     fn order(&self) -> Result<usize> {
         Ok(self.fault.choose("order", 2, 1))
+    }
+
+    fn stochastic(&self) -> Result<bool> {
+        Ok(self.fault.is("too_noisy"))
     }
 }

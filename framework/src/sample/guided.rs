@@ -1,0 +1,63 @@
+//! Classifier-free guidance: the condition counts for more than it was trained to.
+
+use crate::component::{Condition, Pass};
+use crate::config::Sampling;
+use crate::error::Result;
+use crate::model::Model;
+use crate::path::PathPoint;
+use std::cell::Cell;
+use tch::Tensor;
+
+/// unconditional + w·(conditional − unconditional), which means the same for every output, since all that is
+/// read from an output is affine in it (Ho & Salimans 2022, arXiv 2207.12598).
+#[derive(Debug)]
+pub struct ClassifierFree {
+    scale: f64,
+    interval: [f64; 2],
+    further: Cell<usize>,
+}
+
+impl ClassifierFree {
+    /// What an experiment asks for; none for scale 1.
+    pub fn new(sampling: &Sampling) -> Option<Self> {
+        let Sampling { guidance: scale, guidance_interval: interval, .. } = *sampling;
+        (scale != 1.0).then(|| Self { scale, interval, further: Cell::new(0) })
+    }
+
+    /// Evaluations of the network so far beyond one an output.
+    pub fn further_evaluations(&self) -> usize {
+        self.further.get()
+    }
+
+    /// The model's output at `z` (`[batch, …z_shape]`) and one point of the path, with and without the
+    /// condition in one batch.
+    pub fn output(
+        &self,
+        model: &Model,
+        z: &Tensor,
+        point: &PathPoint,
+        condition: &Condition,
+    ) -> Result<Tensor> {
+        if !self.acts_at(point) {
+            return model.output(z, point, Some(condition), Pass::EVAL);
+        }
+        self.further.set(self.further.get() + 1);
+        let present = match &condition.present {
+            Some(present) => present.shallow_clone(),
+            None => Tensor::ones([z.size()[0]], (z.kind(), z.device())),
+        };
+        let both = Condition {
+            value: Tensor::cat(&[&condition.value, &condition.value], 0),
+            present: Some(Tensor::cat(&[&present, &present.zeros_like()], 0)),
+        };
+        let output = model.output(&Tensor::cat(&[z, z], 0), point, Some(&both), Pass::EVAL)?;
+        let halves = output.chunk(2, 0);
+        Ok(halves[1].lerp(&halves[0], self.scale))
+    }
+
+    fn acts_at(&self, point: &PathPoint) -> bool {
+        let [from, to] = self.interval;
+        // The time is read from the device only where it matters.
+        (from <= 0.0 && to >= 1.0) || (from..=to).contains(&point.t.double_value(&[0]))
+    }
+}

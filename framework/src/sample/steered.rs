@@ -1,0 +1,54 @@
+//! A predictor under a further force.
+
+use super::Predictor;
+use crate::component::{Condition, Guidance, GuidanceInput, Objective};
+use crate::error::Result;
+use crate::path::{Path, PathPoint, Reading, rows};
+use tch::{Device, Tensor};
+
+/// A predictor whose score ∇ log p_t(z) is larger by the force g of a [`Guidance`]: the noise changes by −b·g,
+/// the data by b²/a·g, and so the output p·data + q·noise by −(b·D/a)·g. Where the state holds no data
+/// (a = 0) nothing changes.
+pub struct Steered<'g, P> {
+    /// The predictor as it is.
+    pub predictor: P,
+    /// The force.
+    pub force: &'g dyn Guidance,
+    /// The condition, which the force may look at.
+    pub condition: Option<&'g Condition>,
+}
+
+impl<P: Predictor> Predictor for Steered<'_, P> {
+    fn path(&self) -> &Path {
+        self.predictor.path()
+    }
+
+    fn objective(&self) -> &dyn Objective {
+        self.predictor.objective()
+    }
+
+    fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
+        let output = self.predictor.output(z, point)?;
+        let reading = Reading::new(self.objective(), point)?;
+        let data = reading.data(z, &output).to_kind(z.kind());
+        let force = self.force.force(&GuidanceInput {
+            z,
+            data: &data,
+            a: &point.a,
+            b: &point.b,
+            time: &point.t,
+            condition: self.condition,
+        })?;
+        let gain = &point.b * reading.determinant() / &point.a;
+        let gain = gain.where_scalarother(&point.a.gt(0.0), 0.0).to_kind(z.kind());
+        Ok(output - rows(&gain, z) * force)
+    }
+
+    fn further_evaluations(&self) -> usize {
+        self.predictor.further_evaluations()
+    }
+
+    fn device(&self) -> Device {
+        self.predictor.device()
+    }
+}

@@ -1,0 +1,55 @@
+//! A pull towards one place.
+
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Pulls the samples towards one place: they follow p(data)·exp(−strength/2·|data − to|²).
+    ///
+    /// Exact for data that are N(mean, spread²I): the density of `to` given the state is then Gaussian about
+    /// the predicted data, of variance v + 1/strength with v = b²·spread²/V and V = a²·spread² + b². For other
+    /// data it is an approximation, the better the less noise there is.
+    #[reference = "Song et al. 2023, Pseudoinverse-Guided Diffusion Models for Inverse Problems"]
+    pub struct Toward: Guidance, GuidanceSpec = "toward" {
+        /// The place, in latent units: one number an entry of the latent, or one for all.
+        pub to: Vec<f64> = vec![0.0],
+        /// How strong the pull is, at least 0: the inverse square of how far from `to` samples may stay.
+        pub strength: f64 = 1.0,
+        /// Deviation of the latents, above 0; 1 where the data are normalised.
+        pub spread: f64 = 1.0,
+    }
+}
+
+impl Spec<dyn Guidance> for Toward {
+    fn build(&self, (): &()) -> Result<Box<dyn Guidance>> {
+        if !(self.strength.is_finite() && self.strength >= 0.0) {
+            let message = format!("needs a number of at least 0, got {}", self.strength);
+            return Err(Error::config("strength", message));
+        }
+        if !(self.spread.is_finite() && self.spread > 0.0) {
+            let message = format!("needs a number above 0, got {}", self.spread);
+            return Err(Error::config("spread", message));
+        }
+        if self.to.is_empty() || self.to.iter().any(|v| !v.is_finite()) {
+            return Err(Error::config("to", "needs at least one number"));
+        }
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Guidance for Toward {
+    fn force(&self, at: &GuidanceInput<'_>) -> Result<Tensor> {
+        let (shape, entries) = (&at.z.size()[1..], at.z.size()[1..].iter().product::<i64>());
+        if self.to.len() != 1 && self.to.len() as i64 != entries {
+            let message = format!("has {} numbers for latents of {entries}", self.to.len());
+            return Err(Error::config("sampling.steering.to", message));
+        }
+        let to = Tensor::from_slice(&self.to).to_kind(at.z.kind()).to_device(at.z.device());
+        let to = if self.to.len() == 1 { to } else { to.view(shape) };
+        let variance = self.spread * self.spread;
+        let total = at.a.square() * variance + at.b.square();
+        let open = at.b.square() * variance / &total;
+        // d(data)/dz, over the variance of `to` about the data.
+        let gain = at.a * variance / total / (open * self.strength + 1.0) * self.strength;
+        Ok((to - at.data) * rows(&gain, at.z).to_kind(at.z.kind()))
+    }
+}

@@ -1,0 +1,70 @@
+//! Steps between the levels of a Gaussian path, through the predicted data and noise.
+
+use super::levels::Walk;
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Steps that hold the predicted data and noise, with as much fresh noise as wanted.
+    ///
+    /// z_t = a_t·data + √(b_t² − σ²)·noise + σ·ξ with σ = η·b_t·√(1 − e^(γ_s − γ_t)). At η = 0 it is
+    /// deterministic, of order 1, exact where the prediction does not change, and one and the same on every
+    /// path; on the rectified path it is Euler's. At η = 1 it is `ancestral`. 1 evaluation a step.
+    #[reference = "Song, Meng & Ermon 2021, arXiv 2010.02502, eq. 12"]
+    pub struct Ddim: Solver, SolverSpec = "ddim" {
+        /// Share of fresh noise η, in [0, 1].
+        pub eta: f64 = 0.0,
+    }
+}
+
+impl Spec<dyn Solver> for Ddim {
+    fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
+        if !(0.0..=1.0).contains(&self.eta) {
+            return Err(Error::config("eta", format!("needs 0 <= eta <= 1, got {}", self.eta)));
+        }
+        Ok(Box::new(self.clone()))
+    }
+}
+
+triflow::component! {
+    /// Steps drawn from the posterior of the state given its predecessor and the predicted data.
+    ///
+    /// The sampler of the discrete-time diffusion model, with the smaller of its two variances; `ddim` at
+    /// η = 1. 1 evaluation a step.
+    #[reference = "Ho, Jain & Abbeel 2020, arXiv 2006.11239, eq. 7"]
+    pub struct Ancestral: Solver, SolverSpec = "ancestral" {}
+}
+
+impl Spec<dyn Solver> for Ancestral {
+    fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
+        Ddim { eta: 1.0 }.build(&())
+    }
+}
+
+impl Solver for Ddim {
+    fn integrate(
+        &self,
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        seen: &mut dyn Observer,
+    ) -> Result<Solution> {
+        let mut walk = Walk::new(field, z0, grid, seen)?;
+        while let Some(step) = walk.step() {
+            let data = walk.predict(step)?;
+            walk.arrive(step.renoised(&walk.z, &data, self.eta))?;
+        }
+        walk.end()
+    }
+
+    fn order(&self) -> Result<usize> {
+        Ok(1)
+    }
+
+    fn stochastic(&self) -> Result<bool> {
+        Ok(self.eta > 0.0)
+    }
+
+    fn needs_levels(&self) -> Result<bool> {
+        Ok(true)
+    }
+}

@@ -1,0 +1,113 @@
+//! An exact world: data N(m, s²I), where the best prediction and the end of the probability-flow ODE are known
+//! in closed form. The prediction stands where the network stands.
+#![allow(dead_code, reason = "not every test file uses all of it")]
+
+use super::{objective, tensor};
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use triflow::path::{Path, Reading};
+use triflow::prelude::*;
+use triflow::sample::{Predictor, PredictorField};
+
+/// The law N(m, s²I) of the data.
+pub struct Data {
+    pub m: Tensor,
+    pub s: f64,
+}
+
+impl Data {
+    pub fn of(golden: &Value) -> Self {
+        Self { m: tensor(&golden["m"]), s: golden["s"].as_f64().unwrap() }
+    }
+
+    /// V = a²s² + b².
+    pub fn variance(&self, point: &PathPoint) -> Tensor {
+        point.a.square() * self.s.powi(2) + point.b.square()
+    }
+
+    /// E[data | z] = m + a·s²·r and E[noise | z] = b·r, with r = (z − a·m)/V.
+    pub fn prediction(&self, z: &Tensor, point: &PathPoint) -> (Tensor, Tensor) {
+        let r = (z - rows(&point.a, z) * &self.m) / rows(&self.variance(point), z);
+        let data = rows(&point.a, z) * self.s.powi(2) * &r + &self.m;
+        (data, rows(&point.b, z) * r)
+    }
+
+    /// Where the ODE carries `z0` from one point of the path to another: a·m + √(V/V_0)·(z0 − a_0·m).
+    pub fn carried(&self, z0: &Tensor, from: &PathPoint, to: &PathPoint) -> Tensor {
+        let stretch = (self.variance(to) / self.variance(from)).sqrt();
+        &to.a * &self.m + stretch * (z0 - &from.a * &self.m)
+    }
+}
+
+/// The exact output of an objective's network.
+pub struct Exact<'g> {
+    pub data: &'g Data,
+    pub path: &'g Path,
+    pub objective: Box<dyn Objective>,
+}
+
+impl<'g> Exact<'g> {
+    pub fn field(
+        data: &'g Data,
+        path: &'g Path,
+        name: &str,
+        grid: impl Into<StepGrid>,
+    ) -> PredictorField<Self> {
+        PredictorField::of(Self { data, path, objective: objective(name) }, grid)
+    }
+}
+
+impl Predictor for Exact<'_> {
+    fn path(&self) -> &Path {
+        self.path
+    }
+
+    fn objective(&self) -> &dyn Objective {
+        &*self.objective
+    }
+
+    fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
+        let (data, noise) = self.data.prediction(z, point);
+        Ok(Reading::new(&*self.objective, point)?.target(&data, &noise))
+    }
+}
+
+/// A schedule that remembers its times: one search serves all objectives and stages on the same grid.
+struct Remembering {
+    schedule: Box<dyn NoiseSchedule>,
+    times: RefCell<HashMap<u64, Tensor>>,
+}
+
+impl NoiseSchedule for Remembering {
+    fn gamma(&self, t: &Tensor) -> Result<Tensor> {
+        self.schedule.gamma(t)
+    }
+
+    fn gamma_prime(&self, t: &Tensor) -> Result<Tensor> {
+        self.schedule.gamma_prime(t)
+    }
+
+    fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
+        if gamma.numel() != 1 {
+            return self.schedule.time_of(gamma);
+        }
+        let key = gamma.double_value(&[0]).to_bits();
+        if let Some(t) = self.times.borrow().get(&key) {
+            return Ok(t.shallow_clone());
+        }
+        let t = self.schedule.time_of(gamma)?;
+        self.times.borrow_mut().insert(key, t.shallow_clone());
+        Ok(t)
+    }
+}
+
+/// The path of a golden case, which remembers its times.
+pub fn path(case: &Value) -> Path {
+    let Path { kind, schedule, device } = super::path(case);
+    let schedule = schedule.map(|schedule| {
+        let times = RefCell::default();
+        Box::new(Remembering { schedule, times }) as Box<dyn NoiseSchedule>
+    });
+    Path { kind, schedule, device }
+}
