@@ -32,20 +32,20 @@ fn a_pull_makes_of_gaussian_data_the_gaussian_that_bayes_says() {
     for path in &paths {
         for name in OBJECTIVES {
             let _stream = seed_torch(5, Purpose::Sample, 0);
-            let z0 = Tensor::randn([20_000, 2], (Kind::Double, Device::Cpu));
+            let z0 = Tensor::randn([5_000, 2], (Kind::Double, Device::Cpu));
             let predictor = Exact { data: &data, path, objective: common::objective(name) };
             let steered = Steered { predictor, force: &*pull, condition: None };
             let field = PredictorField::of(steered, StepGrid::Gamma);
-            let z = field.sample(&*heun, 100, Some(true), &z0, &mut ()).unwrap().z;
+            let z = field.sample(&*heun, 60, Some(true), &z0, &mut ()).unwrap().z;
             let precision = s.powi(-2) + strength;
             let mean = (&data.m * s.powi(-2) + Tensor::from_slice(&to) * strength) / precision;
             let found = z.mean_dim([0].as_slice(), false, Kind::Double);
             let what = format!("{:?} {name}", path.kind);
             let off = (found - mean).abs().max().double_value(&[]);
-            assert!(off < 0.02, "{what}: mean off by {off}");
+            assert!(off < 0.03, "{what}: mean off by {off}");
             let ratio = z.std_dim([0].as_slice(), true, false) * precision.sqrt() - 1.0;
             let off = ratio.abs().max().double_value(&[]);
-            assert!(off < 0.03, "{what}: deviation off by {off}");
+            assert!(off < 0.04, "{what}: deviation off by {off}");
         }
     }
 }
@@ -116,8 +116,9 @@ fn guidance_counts_its_evaluations_and_pulls_the_classes_apart() {
     let (plain, guided) = (draw(1.0), draw(3.0));
     assert_eq!((plain.nfe, guided.nfe), (2 * plan.steps, 4 * plan.steps));
     let apart = |z: &Tensor| {
-        let mean =
-            |class: i64| z.narrow(0, 200 * class, 200).mean_dim([0].as_slice(), false, Kind::Double);
+        let mean = |class: i64| {
+            z.narrow(0, 200 * class, 200).mean_dim([0].as_slice(), false, Kind::Double)
+        };
         (mean(0) - mean(1)).norm().double_value(&[])
     };
     assert!(apart(&guided.z) > 1.2 * apart(&plain.z), "{} {}", apart(&guided.z), apart(&plain.z));

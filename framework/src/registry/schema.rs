@@ -42,9 +42,12 @@ pub fn properties_of(info: &Registration) -> Map<String, Value> {
     properties
 }
 
-/// Whether a property's schema is a component, and of which kind.
+/// Whether a property's schema is a component or, as it may be null, none, and of which kind.
 pub fn is_component_of(property: &Value) -> Option<&str> {
-    property["$ref"].as_str()?.strip_prefix("#/$defs/")
+    match property["$ref"].as_str() {
+        Some(reference) => reference.strip_prefix("#/$defs/"),
+        None => property["anyOf"].as_array()?.iter().find_map(is_component_of),
+    }
 }
 
 fn object(value: Value) -> Map<String, Value> {
