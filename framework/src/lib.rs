@@ -43,6 +43,7 @@ pub use trained::Trained;
 pub mod prelude {
     pub use crate::component::*;
     pub use crate::error::{Error, Result};
+    pub use crate::metrics::Points;
     pub use crate::path::{Clock, PathKind, PathPoint, rows};
     pub use crate::registry::{Component, Spec};
     pub use tch::{Tensor, nn};

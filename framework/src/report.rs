@@ -78,7 +78,7 @@ fn draw_latents(
     seed: Option<(u64, u64)>,
     plan: Plan,
 ) -> Result<(Sampled, Trajectory)> {
-    let z0 = model.z0(rows.len(), seed);
+    let z0 = model.z0(rows.len(), seed)?;
     let condition = rows.condition.as_ref();
     let condition =
         condition.map(|value| Condition { value: value.shallow_clone(), present: None });

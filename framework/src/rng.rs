@@ -31,6 +31,10 @@ pub enum Purpose {
     Sample = 7,
     /// Draws of pictures and metrics.
     Report = 8,
+    /// z_0 of a block of rows that are paired.
+    Couple = 20,
+    /// A coupling's own draws.
+    Pair = 21,
 }
 
 /// 64 well-mixed bits for (seed, purpose, step) (the finaliser of SplitMix64, chained).

@@ -2,6 +2,7 @@
 //! what a kind promises stands in its trait, and the engine holds every component to it.
 
 mod context;
+mod coupling;
 mod crn;
 mod data_source;
 mod decoder;
@@ -11,8 +12,10 @@ mod noise_schedule;
 mod objective;
 mod optimizer;
 mod solver;
+mod source;
 
 pub use context::{BuildContext, Pass, shape_text};
+pub use coupling::{Coupling, CouplingContext, CouplingOptions, CouplingSpec, Pairing};
 pub use crn::{Condition, Crn, CrnInput, CrnSpec};
 pub use data_source::{
     DataContext, DataOptions, DataSource, DataSourceSpec, Part, Split, Splits, Table,
@@ -24,3 +27,4 @@ pub use noise_schedule::{NoiseSchedule, NoiseScheduleSpec};
 pub use objective::{Objective, ObjectiveSpec};
 pub use optimizer::{Optimizer, OptimizerSpec, OptimizerState};
 pub use solver::{Field, FixedSteps, Grid, Observer, Solution, Solver, SolverSpec, Step};
+pub use source::{Source, SourceContext, SourceSpec};

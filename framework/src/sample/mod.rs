@@ -3,7 +3,7 @@
 pub mod noise;
 
 use crate::component::{Condition, Field, Grid, Objective, Observer, Pass, Solver};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::path::{Clock, END_GAP, Path, PathKind, PathPoint, Reading, rows};
 use tch::{Device, Tensor};
@@ -40,6 +40,11 @@ pub trait Predictor {
     fn objective(&self) -> &dyn Objective;
     /// The output at `z` (`[batch, …z_shape]`) and one point of the path, same shape as `z`.
     fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor>;
+    /// Whether z_0 is N(0, I) and independent of the data, as [`Model::gaussian`] says; log-SNR means nothing
+    /// else.
+    fn gaussian(&self) -> bool {
+        true
+    }
     /// Where the path is evaluated.
     fn device(&self) -> Device {
         Device::Cpu
@@ -66,6 +71,10 @@ impl Predictor for Conditioned<'_> {
 
     fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
         self.model.output(z, point, self.condition, Pass::EVAL)
+    }
+
+    fn gaussian(&self) -> bool {
+        self.model.gaussian()
     }
 
     fn device(&self) -> Device {
@@ -104,6 +113,10 @@ impl<P: Predictor> PredictorField<P> {
     /// infinite, are approached to within [`END_GAP`].
     pub fn grid(&self, steps: usize) -> Result<Grid> {
         let path = self.predictor.path();
+        if self.clock == Clock::Gamma && !self.predictor.gaussian() {
+            let message = "steps in log-SNR need Gaussian noise that is independent of the data";
+            return Err(Error::config("sampling.grid", message).help("set `sampling.grid: time`"));
+        }
         let (start, end) = match self.clock {
             Clock::Gamma => path.gamma_range()?,
             Clock::Time if path.kind == PathKind::VariancePreserving => (0.0, 1.0),
