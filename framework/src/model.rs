@@ -1,10 +1,12 @@
 //! A model: objective, path, encoder, decoder and CRN over one set of variables.
 
 use crate::component::{
-    BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood, NoiseSchedule, Objective,
-    Pass, Posterior, Source, SourceContext, shape_text,
+    BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood,
+    NoiseSchedule, Objective, Pass, Posterior, Source, SourceContext, shape_text,
 };
-use crate::config::{Experiment, LossConfig, Noise, Precision, Recon, Task, TimeSampling, Weighting};
+use crate::config::{
+    Experiment, LossConfig, Noise, Precision, Recon, Task, TimeSampling, Weighting,
+};
 use crate::data::Shapes;
 use crate::error::{Error, Result};
 use crate::loss::{self, Terms, Weights};
@@ -494,7 +496,8 @@ impl Start {
             false => format!("the source `{source}` is not N(0, I)"),
         };
         let refuse = |key: &str, what: &str, help: &str| {
-            let message = format!("{what} needs Gaussian noise that is independent of the data, but {why}");
+            let message =
+                format!("{what} needs Gaussian noise that is independent of the data, but {why}");
             Err(Error::config(key, message).help(help))
         };
         if path != PathKind::Rectified {
@@ -502,7 +505,8 @@ impl Start {
             return refuse("path", what, "set `path: rectified` and `objective: flow_matching`");
         }
         if !predicts_velocity(objective)? {
-            let what = format!("reading a velocity from what `{}` predicts", experiment.objective.name());
+            let what =
+                format!("reading a velocity from what `{}` predicts", experiment.objective.name());
             return refuse("objective", &what, "set `objective: flow_matching`");
         }
         if experiment.sampling.grid == Some(Clock::Gamma) {
@@ -517,11 +521,13 @@ impl Start {
         }
         if experiment.sampling.noise == Noise::Sobol {
             let message = format!("`sobol` is a set of N(0, I), but {why}");
-            return Err(Error::config("sampling.noise", message)
-                .help("set `sampling.noise: independent`"));
+            return Err(
+                Error::config("sampling.noise", message).help("set `sampling.noise: independent`")
+            );
         }
         if experiment.task == Some(Task::Regression) {
-            let message = format!("a prediction starts from z_0 = 0, the centre of N(0, I), but {why}");
+            let message =
+                format!("a prediction starts from z_0 = 0, the centre of N(0, I), but {why}");
             return Err(Error::config("source", message).help("set `source: standard_normal`"));
         }
         Ok(())

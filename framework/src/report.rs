@@ -18,7 +18,7 @@ use crate::trained::Trained;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
-/// Most points of an exact Wasserstein distance.
+/// Points of an exact Wasserstein distance, unless more are asked for.
 pub const EXACT_POINTS: i64 = 2000;
 /// Samples in a picture.
 const DRAWN: i64 = 1000;

@@ -293,7 +293,11 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
     if let Some(cost) = trainer.pairing_cost() {
         log::info!(
             "paired {} blocks of {} rows in {:.1} s, for which training waited {:.1} of its {:.1} s",
-            cost.blocks, cost.rows, cost.seconds, cost.waited_seconds, pace.seconds
+            cost.blocks,
+            cost.rows,
+            cost.seconds,
+            cost.waited_seconds,
+            pace.seconds
         );
     }
     run.write("history.csv", &trainer.history().to_csv())?;

@@ -157,11 +157,8 @@ pub(super) fn for_validation(
     let (mut worker, sides) = (Worker::start(coupling, model, set)?, Sides::of(model, set)?);
     let mut all = Vec::new();
     for (block, from) in (0..set.len()).step_by(rows as usize).enumerate() {
-        let index = Tensor::arange_start(
-            from,
-            set.len().min(from + rows),
-            (Kind::Int64, Device::Cpu),
-        );
+        let index =
+            Tensor::arange_start(from, set.len().min(from + rows), (Kind::Int64, Device::Cpu));
         let at = (seed, VALIDATION | block as u64);
         let z0 = draw(model.source(), model, index.size()[0], at)?;
         worker.give(&z0, &sides.rows(&index), at)?;

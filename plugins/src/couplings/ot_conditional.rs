@@ -47,7 +47,7 @@ impl Coupling for OtConditional {
                 for (cost, apart) in costs.iter_mut().zip(&apart) {
                     *cost += weight * apart;
                 }
-                assign(costs, n)
+                assign(&costs, n)
             }
         }
     }
@@ -65,7 +65,8 @@ fn within_equals(rows: &Pairing<'_>, condition: Points<'_>) -> Result<Vec<usize>
     }
     let n = rows.len();
     if n > 1 && groups.len() == n {
-        let message = "no two rows of a batch have the same condition, so that nothing can be paired";
+        let message =
+            "no two rows of a batch have the same condition, so that nothing can be paired";
         return Err(Error::config("coupling.ratio", message)
             .help("for conditions that are numbers set `ratio: 0.05`"));
     }

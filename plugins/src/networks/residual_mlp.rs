@@ -1,7 +1,7 @@
 //! Residual blocks over the sum of z, condition and time.
 
-use crate::layers::{Activation, Linear, Start, dropout, flat, flatten, unflatten};
 use crate::layers::check_dropout;
+use crate::layers::{Activation, Linear, Start, dropout, flat, flatten, unflatten};
 use triflow::prelude::*;
 
 triflow::component! {

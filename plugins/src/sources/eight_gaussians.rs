@@ -32,7 +32,9 @@ impl Spec<dyn Source> for EightGaussians {
                 "eight Gaussians lie in the plane, but a latent has shape {}",
                 shape_text(&ctx.z_shape)
             );
-            return Err(Error::config("", message).help("take a source that fits, such as `uniform`"));
+            return Err(
+                Error::config("", message).help("take a source that fits, such as `uniform`")
+            );
         }
         Ok(Box::new(self.clone()))
     }
