@@ -14,6 +14,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod io;
+mod joint;
 pub mod loss;
 pub mod metrics;
 pub mod model;

@@ -4,13 +4,12 @@ use crate::component::{
     BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood,
     NoiseSchedule, Objective, Pass, Posterior, Source, SourceContext, shape_text,
 };
-use crate::config::{
-    Experiment, LossConfig, Noise, Precision, Recon, Task, TimeSampling, Weighting,
-};
+use crate::config::{Experiment, LossConfig, Precision, Recon, Task, TimeSampling, Weighting};
 use crate::data::Shapes;
 use crate::error::{Error, Result};
+use crate::joint::JointLaw;
 use crate::loss::{self, Terms, Weights};
-use crate::path::{Clock, Path, PathKind, PathPoint, Reading, rows};
+use crate::path::{Path, PathKind, PathPoint, Reading, rows};
 use tch::{Device, Kind, Tensor, nn};
 
 /// A model, ready to be trained or sampled.
@@ -103,12 +102,12 @@ impl Model {
         if let Some(schedule) = &path.schedule {
             check_schedule(&**schedule, vars.kind(), device).map_err(at("noise_schedule"))?;
         }
-        let start = Start {
+        let joint = JointLaw {
             standard_normal: source.is_standard_normal()?,
             independent: coupling.is_independent()?,
             keeps_condition: coupling.keeps_condition()?,
         };
-        start.check(experiment, path_kind, &*objective, &learned)?;
+        joint.check(experiment, path_kind, &*objective, learned.encoder)?;
         resolve(experiment, path_kind, &learned)?;
         if path_kind == PathKind::Rectified {
             refuse_infinite_terms(&experiment.loss, &*objective)?;
@@ -133,8 +132,8 @@ impl Model {
             decoder,
             crn,
             source,
-            standard_normal: start.standard_normal,
-            independent: start.independent,
+            standard_normal: joint.standard_normal,
+            independent: joint.independent,
             likelihood,
             latent_shape,
             learnable_schedule,
@@ -443,114 +442,6 @@ fn refuse_infinite_terms(loss: &LossConfig, objective: &dyn Objective) -> Result
             Err(Error::config(*key, message).help("leave it 0, or set `path: variance_preserving`"))
         }
         None => Ok(()),
-    }
-}
-
-/// What the law of (z_0, z_1) allows.
-struct Start {
-    /// Whether z_0 is N(0, I).
-    standard_normal: bool,
-    /// Whether it is independent of z_1.
-    independent: bool,
-    /// Whether it is independent of the condition.
-    keeps_condition: bool,
-}
-
-impl Start {
-    /// Refuses what this law does not allow.
-    fn check(
-        &self,
-        experiment: &Experiment,
-        path: PathKind,
-        objective: &dyn Objective,
-        learned: &Learned,
-    ) -> Result<()> {
-        let (source, coupling) = (experiment.source.name(), experiment.coupling.name());
-        if !self.independent {
-            if learned.encoder {
-                let message = format!(
-                    "`{coupling}` pairs z_0 with z_1 before the step, and an encoder with parameters makes \
-                     z_1 anew in it"
-                );
-                return Err(Error::config("coupling", message)
-                    .help("set `coupling: independent`, or take an encoder without parameters"));
-            }
-            let conditional = !experiment.unconditional;
-            if conditional && !self.keeps_condition && !experiment.coupling.common().allow_biased {
-                let message = format!(
-                    "`{coupling}` does not look at the condition: training would see a law of z_0 for each \
-                     condition, sampling starts from that of all, and the samples would be biased"
-                );
-                return Err(Error::config("coupling", message).help(
-                    "take a coupling that keeps the condition, such as `ot_conditional`; or set \
-                     `coupling.allow_biased: true` to see the bias",
-                ));
-            }
-            batch_fits(experiment)?;
-        }
-        if self.standard_normal && self.independent {
-            return Ok(());
-        }
-        let why = match self.standard_normal {
-            true => format!("with the coupling `{coupling}` z_0 depends on the data"),
-            false => format!("the source `{source}` is not N(0, I)"),
-        };
-        let refuse = |key: &str, what: &str, help: &str| {
-            let message =
-                format!("{what} needs Gaussian noise that is independent of the data, but {why}");
-            Err(Error::config(key, message).help(help))
-        };
-        if path != PathKind::Rectified {
-            let what = "the variance-preserving path";
-            return refuse("path", what, "set `path: rectified` and `objective: flow_matching`");
-        }
-        if !predicts_velocity(objective)? {
-            let what =
-                format!("reading a velocity from what `{}` predicts", experiment.objective.name());
-            return refuse("objective", &what, "set `objective: flow_matching`");
-        }
-        if experiment.sampling.grid == Some(Clock::Gamma) {
-            return refuse("sampling.grid", "a step in log-SNR", "set `sampling.grid: time`");
-        }
-        if experiment.sampling.final_denoise == Some(true) {
-            let what = "a last step that removes noise";
-            return refuse("sampling.final_denoise", what, "set `sampling.final_denoise: false`");
-        }
-        if self.standard_normal {
-            return Ok(());
-        }
-        if experiment.sampling.noise == Noise::Sobol {
-            let message = format!("`sobol` is a set of N(0, I), but {why}");
-            return Err(
-                Error::config("sampling.noise", message).help("set `sampling.noise: independent`")
-            );
-        }
-        if experiment.task == Some(Task::Regression) {
-            let message =
-                format!("a prediction starts from z_0 = 0, the centre of N(0, I), but {why}");
-            return Err(Error::config("source", message).help("set `source: standard_normal`"));
-        }
-        Ok(())
-    }
-}
-
-/// Whether the output is data − noise everywhere on the path: the velocity of the rectified one.
-fn predicts_velocity(objective: &dyn Objective) -> Result<bool> {
-    let point = PathPoint::rectified(&Tensor::linspace(0.0, 1.0, 5, (Kind::Double, Device::Cpu)));
-    let (p, q) = objective.mix(&point)?;
-    Ok(p.eq(1.0).all().int64_value(&[]) == 1 && q.eq(-1.0).all().int64_value(&[]) == 1)
-}
-
-/// An error unless a pairing serves whole training steps.
-fn batch_fits(experiment: &Experiment) -> Result<()> {
-    let step = experiment.training.batch_size;
-    match experiment.coupling.common().batch {
-        Some(rows) if rows < 1 || rows % step != 0 => {
-            let message = format!("needs a multiple of training.batch_size, {step}, got {rows}");
-            Err(Error::config("coupling.batch", message)
-                .help(format!("such as {}", step * (rows / step).max(1))))
-        }
-        _ => Ok(()),
     }
 }
 

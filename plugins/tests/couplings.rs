@@ -215,7 +215,7 @@ fn a_coupling_that_would_bias_a_conditional_model_is_refused_unless_it_is_asked_
         let message = told(&format!("{{ coupling: {biased} }}"));
         assert!(message.contains("the samples would be biased"), "{message}");
         assert!(
-            message.contains("ot_conditional") && message.contains("allow_biased"),
+            message.contains("keeps the condition") && message.contains("allow_biased"),
             "{message}"
         );
         assert!(trainer(&format!("{{ coupling: {biased}, unconditional: true }}")).is_ok());
