@@ -99,7 +99,7 @@ fn main() -> Result<()> {
     );
 
     println!("their way from noise to data, in latent units");
-    let (z0, plan, mut seen) = (model.z0(1000, Some((3, 0))), model.plan(), Trajectory::default());
+    let (z0, plan, mut seen) = (model.z0(1000, Some((3, 0)))?, model.plan(), Trajectory::default());
     let end = model.sample_latents(&z0, None, plan, &mut seen)?;
     for state in seen.states.iter().step_by(5) {
         println!("  deviation {:.3}", moments(state).1);

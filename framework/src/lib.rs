@@ -14,6 +14,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod io;
+mod joint;
 pub mod loss;
 pub mod metrics;
 pub mod model;
@@ -43,6 +44,7 @@ pub use trained::Trained;
 pub mod prelude {
     pub use crate::component::*;
     pub use crate::error::{Error, Result};
+    pub use crate::metrics::Points;
     pub use crate::path::{Clock, PathKind, PathPoint, StepGrid, rows};
     pub use crate::registry::{Component, Spec};
     pub use tch::{Tensor, nn};

@@ -1,12 +1,13 @@
 //! A model: objective, path, encoder, decoder and CRN over one set of variables.
 
 use crate::component::{
-    BuildContext, Condition, Crn, CrnInput, Decoder, Encoder, Likelihood, NoiseSchedule, Objective,
-    Pass, Posterior, shape_text,
+    BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood,
+    NoiseSchedule, Objective, Pass, Posterior, Source, SourceContext, shape_text,
 };
 use crate::config::{Experiment, LossConfig, Precision, Recon, Task, TimeSampling, Weighting};
 use crate::data::Shapes;
 use crate::error::{Error, Result};
+use crate::joint::JointLaw;
 use crate::loss::{self, Terms, Weights};
 use crate::path::{Path, PathKind, PathPoint, Reading, rows};
 use tch::{Device, Kind, Tensor, nn};
@@ -20,6 +21,9 @@ pub struct Model {
     encoder: Box<dyn Encoder>,
     decoder: Box<dyn Decoder>,
     crn: Box<dyn Crn>,
+    source: Box<dyn Source>,
+    standard_normal: bool,
+    independent: bool,
     likelihood: Likelihood,
     latent_shape: Vec<i64>,
     learnable_schedule: bool,
@@ -82,6 +86,14 @@ impl Model {
         let crn = experiment.crn.build(&context("crn", latent())).map_err(at("crn"))?;
         let likelihood = decoder.likelihood()?;
 
+        let source = SourceContext { z_shape: latent_shape.clone(), seed: experiment.seed() };
+        let source = experiment.source.build(&source).map_err(at("source"))?;
+        let coupling = CouplingContext {
+            z_shape: latent_shape.clone(),
+            condition_shape: shapes.condition.clone(),
+        };
+        let coupling = experiment.coupling.build(&coupling).map_err(at("coupling"))?;
+
         let learned = Learned {
             schedule: learnable_schedule,
             encoder: has_parameters(&vars, "encoder."),
@@ -90,6 +102,12 @@ impl Model {
         if let Some(schedule) = &path.schedule {
             check_schedule(&**schedule, vars.kind(), device).map_err(at("noise_schedule"))?;
         }
+        let joint = JointLaw {
+            standard_normal: source.is_standard_normal()?,
+            independent: coupling.is_independent()?,
+            keeps_condition: coupling.keeps_condition()?,
+        };
+        joint.check(experiment, path_kind, &*objective, learned.encoder)?;
         resolve(experiment, path_kind, &learned)?;
         if path_kind == PathKind::Rectified {
             refuse_infinite_terms(&experiment.loss, &*objective)?;
@@ -113,6 +131,9 @@ impl Model {
             encoder,
             decoder,
             crn,
+            source,
+            standard_normal: joint.standard_normal,
+            independent: joint.independent,
             likelihood,
             latent_shape,
             learnable_schedule,
@@ -140,6 +161,23 @@ impl Model {
     /// What the network predicts.
     pub fn objective(&self) -> &dyn Objective {
         &*self.objective
+    }
+
+    /// The law of z_0.
+    pub fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
+    /// Whether z_0 is N(0, I) and independent of the data. Only then is a state of the path Gaussian given
+    /// the data, with a log-SNR, and only then do the velocity, the noise and the score follow from each
+    /// other; else the velocity alone is what it was learned to be.
+    pub fn gaussian(&self) -> bool {
+        self.standard_normal && self.independent
+    }
+
+    /// Whether z_0 is independent of the data in training, so that nothing has to be paired.
+    pub(crate) fn independent(&self) -> bool {
+        self.independent
     }
 
     /// The law of z_1 given targets `[batch, …target_shape]`.
@@ -232,10 +270,26 @@ impl Model {
         sampling: TimeSampling,
         everything: bool,
     ) -> Result<Terms> {
+        self.losses_from(None, target, condition, pass, sampling, everything)
+    }
+
+    /// [`losses`](Self::losses) with z_0 `[batch, …z_shape]` where it is drawn already.
+    pub(crate) fn losses_from(
+        &self,
+        z0: Option<Tensor>,
+        target: &Tensor,
+        condition: Option<&Condition>,
+        pass: Pass,
+        sampling: TimeSampling,
+        everything: bool,
+    ) -> Result<Terms> {
         let (config, reduction) = (&self.loss, self.loss.reduction);
         let posterior = self.encode(target, pass)?;
         let data = posterior.sample();
-        let noise = data.randn_like();
+        let noise = match z0 {
+            Some(z0) => z0,
+            None => self.source.draw(&data.size(), (data.kind(), data.device()))?,
+        };
         let (point, factor) = self.times(target.size()[0], sampling)?;
         let z = rows(&point.a, &data) * &data + rows(&point.b, &data) * &noise;
         let output = self.output(&z, &point, condition, pass)?;

@@ -18,7 +18,7 @@ use crate::trained::Trained;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
-/// Most points of an exact Wasserstein distance.
+/// Points of an exact Wasserstein distance, unless more are asked for.
 pub const EXACT_POINTS: i64 = 2000;
 /// Samples in a picture.
 const DRAWN: i64 = 1000;
@@ -78,7 +78,7 @@ fn draw_latents(
     seed: Option<(u64, u64)>,
     plan: Plan,
 ) -> Result<(Sampled, Trajectory)> {
-    let z0 = model.z0(rows.len(), seed);
+    let z0 = model.z0(rows.len(), seed)?;
     let plan = Plan { stream: seed.unwrap_or(plan.stream), ..plan };
     let condition = rows.condition.as_ref();
     let condition =

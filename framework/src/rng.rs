@@ -33,6 +33,10 @@ pub enum Purpose {
     Report = 8,
     /// The noise of stochastic solvers.
     Path = 9,
+    /// z_0 of a block of rows that are paired.
+    Couple = 20,
+    /// A coupling's own draws.
+    Pair = 21,
 }
 
 /// 64 well-mixed bits for (seed, purpose, step) (the finaliser of SplitMix64, chained).

@@ -290,6 +290,16 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
         Ok(if stop && boundary { Control::Stop } else { Control::Continue })
     })?;
     let pace = Pace { steps: trainer.step() - first_step, seconds: began.elapsed().as_secs_f64() };
+    if let Some(cost) = trainer.pairing_cost() {
+        log::info!(
+            "paired {} blocks of {} rows in {:.1} s, for which training waited {:.1} of its {:.1} s",
+            cost.blocks,
+            cost.rows,
+            cost.seconds,
+            cost.waited_seconds,
+            pace.seconds
+        );
+    }
     run.write("history.csv", &trainer.history().to_csv())?;
     run.write_json("history.json", &trainer.history().to_json())?;
     if !done {
@@ -352,6 +362,7 @@ fn manifest(trainer: &Trainer, pace: &Pace, program: serde_json::Value) -> serde
         "steps": trainer.step(),
         "steps_before_resuming": trainer.step() - pace.steps,
         "training_seconds": pace.seconds,
+        "pairing": trainer.pairing_cost(),
         "examples_per_second": rows * pace.steps as f64 / pace.seconds,
         "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
     })

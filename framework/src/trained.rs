@@ -125,7 +125,7 @@ impl Trained {
 
     /// The key that makes the model another one than that of a saved experiment.
     fn differs_from(&self, saved: &Mapping) -> Result<Option<&'static str>> {
-        const MODEL: [&str; 11] = [
+        const MODEL: [&str; 13] = [
             "task",
             "unconditional",
             "input_shape",
@@ -137,6 +137,8 @@ impl Trained {
             "encoder",
             "decoder",
             "crn",
+            "source",
+            "coupling",
         ];
         // As values: an experiment would load its plugins, and a file of numbers must not name code that
         // runs.
@@ -235,14 +237,17 @@ impl Trained {
 
     /// z_0 `[n, …z_shape]`: drawn for (seed, number of the draw) as the experiment says, or zeros without
     /// a seed.
-    pub fn z0(&self, n: i64, seed: Option<(u64, u64)>) -> Tensor {
+    pub fn z0(&self, n: i64, seed: Option<(u64, u64)>) -> Result<Tensor> {
         let shape = self.model.latent_shape();
         let options = (self.model.vars.kind(), self.device());
         match seed {
-            Some(at) => noise::draw(self.experiment.sampling.noise, n, shape, at, options),
+            Some(at) => {
+                let (noise, source) = (self.experiment.sampling.noise, self.model.source());
+                noise::draw(noise, source, n, shape, at, options)
+            }
             None => {
                 let full: Vec<i64> = std::iter::once(n).chain(shape.iter().copied()).collect();
-                Tensor::zeros(full.as_slice(), options)
+                Ok(Tensor::zeros(full.as_slice(), options))
             }
         }
     }
@@ -292,7 +297,7 @@ impl Trained {
     }
 
     /// Predictions or samples under `conditions` (`[n, …condition_shape]` in the data's own units, or one
-    /// without the batch axis): from z_0 = 0 without a seed, from N(0, I) with one.
+    /// without the batch axis): from z_0 = 0 without a seed, from the source with one.
     pub fn generate(
         &mut self,
         conditions: &Tensor,
@@ -309,7 +314,7 @@ impl Trained {
         seed: Option<(u64, u64)>,
     ) -> Result<Tensor> {
         let (condition, single) = self.condition(conditions)?;
-        let z0 = self.z0(condition.value.size()[0], seed);
+        let z0 = self.z0(condition.value.size()[0], seed)?;
         let plan = self.plan_of(steps, seed);
         let z = self.sample_latents(&z0, Some(&condition), plan, &mut ())?.z;
         let out = self.present(&z)?;
@@ -317,7 +322,7 @@ impl Trained {
     }
 
     /// Mean and standard deviation of `draws` predictions under `conditions`, as [`generate`](Self::generate)
-    /// makes them: each from its own z_0 ~ N(0, I), the first that of `seed`; all from z_0 = 0 without one.
+    /// makes them: each from its own z_0, the first that of `seed`; all from z_0 = 0 without one.
     pub fn predict(
         &mut self,
         conditions: &Tensor,
@@ -351,7 +356,7 @@ impl Trained {
             let message = "this model needs conditions; use `generate`";
             return Err(Error::config("unconditional", message));
         }
-        let z0 = self.z0(batch_shape.iter().product(), Some((seed, 0)));
+        let z0 = self.z0(batch_shape.iter().product(), Some((seed, 0)))?;
         let plan = self.plan_of(steps, Some((seed, 0)));
         let z = self.sample_latents(&z0, None, plan, &mut ())?.z;
         let out = self.present(&z)?;

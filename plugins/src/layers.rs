@@ -47,6 +47,8 @@ impl Activation {
 pub enum Start {
     /// Uniform with variance 1/inputs, so that the output varies as the input does (LeCun et al. 1998).
     Usual,
+    /// Uniform with variance 1/(3·inputs), the bias too.
+    Small,
     /// All zero: the output starts at 0.
     Zero,
 }
@@ -59,16 +61,19 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer whose variables are `weight` `[outputs, inputs]` and `bias` `[outputs]`; the bias starts at 0.
+    /// A layer whose variables are `weight` `[outputs, inputs]` and `bias` `[outputs]`.
     pub fn new(vars: &nn::Path, inputs: i64, outputs: i64, start: Start) -> Self {
-        let weight = match start {
-            Start::Usual => {
-                let bound = (3.0 / inputs.max(1) as f64).sqrt();
-                vars.var("weight", &[outputs, inputs], nn::Init::Uniform { lo: -bound, up: bound })
-            }
-            Start::Zero => vars.zeros("weight", &[outputs, inputs]),
+        let within = |bound: f64| nn::Init::Uniform { lo: -bound, up: bound };
+        let inverse = 1.0 / inputs.max(1) as f64;
+        let (weight, bias) = match start {
+            Start::Usual => (within((3.0 * inverse).sqrt()), nn::Init::Const(0.0)),
+            Start::Small => (within(inverse.sqrt()), within(inverse.sqrt())),
+            Start::Zero => (nn::Init::Const(0.0), nn::Init::Const(0.0)),
         };
-        Self { weight, bias: vars.zeros("bias", &[outputs]) }
+        Self {
+            weight: vars.var("weight", &[outputs, inputs], weight),
+            bias: vars.var("bias", &[outputs], bias),
+        }
     }
 
     /// A layer over several joined inputs, given by their widths. Each starts with an equal share in the

@@ -2,6 +2,7 @@
 //! only what an author outside could use; removing a file removes that component, and only what names it
 //! (its line in `mod.rs`, a default) goes with it.
 
+pub mod couplings;
 pub mod crns;
 pub mod data_sources;
 pub mod decoders;
@@ -12,6 +13,7 @@ pub mod noise_schedules;
 pub mod objectives;
 pub mod optimizers;
 pub mod solvers;
+pub mod sources;
 
 mod layers;
 

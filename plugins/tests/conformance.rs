@@ -44,6 +44,18 @@ const VARIANTS: &[(&str, &str, &str)] = &[
     ("optimizer", "adamw", "weight_decay: 0.3"),
     ("data_source", "two_moons", "{ samples: 101, val_samples: 20, test_samples: 30, seed: 4 }"),
     ("data_source", "two_moons", "{ samples: 2, noise: 0 }"),
+    ("data_source", "two_moons", "{ noise_law: diagonal, scale: 3, shift: -1 }"),
+    (
+        "network",
+        "residual_mlp",
+        "{ width: 6, hidden: 9, blocks: 1, activation: tanh, dropout: 0.5 }",
+    ),
+    ("crn", "vanilla", "{ time_embedding: { dim: 1 } }"),
+    ("source", "uniform", "{ low: 2, high: 3 }"),
+    ("source", "eight_gaussians", "{ radius: 0, variance: 1 }"),
+    ("source", "data", "{ data: { type: two_moons, samples: 50 } }"),
+    ("coupling", "ot_sinkhorn", "epsilon: 1"),
+    ("coupling", "ot_conditional", "{ ratio: 0.3, batch: 64 }"),
 ];
 
 /// `{type: name}` with these keys.

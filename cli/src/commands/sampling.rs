@@ -8,7 +8,7 @@ use triflow::config::{Layers, Task};
 use triflow::data::files::{array, read_part};
 use triflow::data::{HeldOut, one_hot};
 use triflow::io::npz;
-use triflow::report::{self, Ask, EXACT_POINTS};
+use triflow::report::{self, Ask};
 use triflow::run::{Run, Weights};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Result, Trained};
@@ -162,26 +162,26 @@ pub fn predict(
 pub fn evaluate(
     run: &Path,
     file: Option<&Path>,
-    draws: u64,
+    (draws, points): (u64, i64),
     sampling: &SamplingArgs,
 ) -> Result<()> {
     let (run, mut model) = load(run, sampling)?;
     let ask = Ask { seed: sampling.seed, draws };
     let found = match file {
         Some(file) => {
-            let held = read_rows(&model, file)?;
+            let held = read_rows(&model, file, points)?;
             report::evaluate(&mut model, &held, &ask)?
         }
         None => {
             let data = run.data(model.experiment())?;
-            report::evaluate(&mut model, &data.held_out(EXACT_POINTS), &ask)?
+            report::evaluate(&mut model, &data.held_out(points), &ask)?
         }
     };
     print_json(&found.metrics)
 }
 
 /// The rows of a file, to measure a model on.
-fn read_rows(model: &Trained, file: &Path) -> Result<HeldOut<'static>> {
+fn read_rows(model: &Trained, file: &Path, points: i64) -> Result<HeldOut<'static>> {
     let experiment = model.experiment();
     let x = read_part(experiment, file, Part::X)?;
     let y =
@@ -190,7 +190,7 @@ fn read_rows(model: &Trained, file: &Path) -> Result<HeldOut<'static>> {
     let rows = rows.map_err(|e| Error::data(file, e.to_string()))?;
     let rows = match experiment.task {
         Some(Task::Regression) => rows,
-        _ => rows.first(EXACT_POINTS),
+        _ => rows.first(points),
     };
     Ok(HeldOut { name: file.display().to_string(), rows, train: None })
 }

@@ -2,6 +2,7 @@
 //! what a kind promises stands in its trait, and the engine holds every component to it.
 
 mod context;
+mod coupling;
 mod crn;
 mod data_source;
 mod decoder;
@@ -12,8 +13,10 @@ mod noise_schedule;
 mod objective;
 mod optimizer;
 mod solver;
+mod source;
 
 pub use context::{BuildContext, Pass, shape_text};
+pub use coupling::{Coupling, CouplingContext, CouplingOptions, CouplingSpec, Pairing};
 pub use crn::{Condition, Crn, CrnInput, CrnSpec};
 pub use data_source::{
     DataContext, DataOptions, DataSource, DataSourceSpec, Part, Split, Splits, Table,
@@ -25,4 +28,6 @@ pub use network::{Network, NetworkContext, NetworkInput, NetworkSpec};
 pub use noise_schedule::{NoiseSchedule, NoiseScheduleSpec};
 pub use objective::{Objective, ObjectiveSpec};
 pub use optimizer::{Optimizer, OptimizerSpec, OptimizerState};
+pub(crate) use solver::NO_LEVELS;
 pub use solver::{Field, FixedSteps, Grid, Level, Observer, Solution, Solver, SolverSpec, Step};
+pub use source::{Source, SourceContext, SourceSpec};

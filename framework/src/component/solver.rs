@@ -33,7 +33,7 @@ impl Grid {
 }
 
 /// Why a field has no levels.
-const NO_LEVELS: &str =
+pub(crate) const NO_LEVELS: &str =
     "noise and data are not Gaussian and independent here: only the derivative can be integrated";
 
 /// What a solver integrates. The clock is the grid's: t or γ.

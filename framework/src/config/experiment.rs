@@ -2,7 +2,8 @@
 
 use super::FilePath;
 use crate::component::{
-    Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer, Solver,
+    Coupling, Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer,
+    Solver, Source,
 };
 use crate::error::{Error, Result};
 use crate::path::{PathKind, StepGrid};
@@ -46,11 +47,9 @@ pub struct Experiment {
     /// The conditional network.
     pub crn: Component<dyn Crn>,
     /// The law of z_0.
-    #[serde(default)]
-    pub source: Source,
+    pub source: Component<dyn Source>,
     /// How z_0 and z_1 are paired in training.
-    #[serde(default)]
-    pub coupling: Coupling,
+    pub coupling: Component<dyn Coupling>,
     /// What is minimised.
     #[serde(default)]
     pub loss: LossConfig,
@@ -92,24 +91,6 @@ pub enum Task {
     Regression,
     /// Generation: condition = y, target = x; or x alone when `unconditional`.
     Generation,
-}
-
-/// The law of z_0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Source {
-    /// N(0, I).
-    #[default]
-    StandardNormal,
-}
-
-/// How z_0 and z_1 are paired in training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Coupling {
-    /// Independently.
-    #[default]
-    Independent,
 }
 
 /// How a reconstruction is compared with its target.
@@ -319,10 +300,10 @@ fn seed() -> u64 {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Noise {
-    /// Every sample by itself: N(0, I).
+    /// Every sample by itself, from `source`.
     #[default]
     Independent,
-    /// A scrambled Sobol' set: each sample N(0, I) still, but together they fill the space evenly, so that
+    /// A scrambled Sobol' set, for the standard normal source: each sample N(0, I) still, but together they fill the space evenly, so that
     /// means over the samples, and the shares of modes, have less noise (randomised quasi-Monte Carlo).
     Sobol,
 }

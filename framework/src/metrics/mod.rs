@@ -2,6 +2,7 @@
 //! the processor, without LibTorch, so that a number can be recomputed anywhere. Points are rows of
 //! a flat slice, checked once when [`Points`] is made.
 
+mod assignment;
 mod classification;
 mod energy;
 mod mmd;
@@ -10,6 +11,7 @@ mod regression;
 mod sliced;
 mod wasserstein;
 
+pub use assignment::assign;
 pub use classification::{accuracy, confusion_counts, cross_entropy, predictions};
 pub use energy::energy_distance;
 pub use mmd::{median_bandwidth, mmd2};
@@ -17,7 +19,7 @@ pub use regression::{VarianceExplained, mae, mse, variance_explained};
 pub use sliced::{
     random_directions, sliced_wasserstein2, sliced_wasserstein2_drawn, wasserstein2_1d_squared,
 };
-pub use wasserstein::{assign, optimal_matching, wasserstein2};
+pub use wasserstein::{optimal_matching, wasserstein2};
 
 use crate::{Error, Result};
 

@@ -8,9 +8,9 @@ pub use guided::ClassifierFree;
 pub use steered::Steered;
 
 use crate::component::{
-    Condition, Field, Grid, Guidance, Level, Objective, Observer, Pass, Solver,
+    Condition, Field, Grid, Guidance, Level, NO_LEVELS, Objective, Observer, Pass, Solver,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::path::{Clock, END_GAP, Path, PathKind, PathPoint, Reading, StepGrid, rows};
 use crate::rng::{Purpose, seed_torch};
@@ -54,6 +54,11 @@ pub trait Predictor {
     fn further_evaluations(&self) -> usize {
         0
     }
+    /// Whether z_0 is N(0, I) and independent of the data, as [`Model::gaussian`] says; log-SNR means nothing
+    /// else.
+    fn gaussian(&self) -> bool {
+        true
+    }
     /// Where the path is evaluated.
     fn device(&self) -> Device {
         Device::Cpu
@@ -89,6 +94,10 @@ impl Predictor for Conditioned<'_> {
 
     fn further_evaluations(&self) -> usize {
         self.guidance.map_or(0, ClassifierFree::further_evaluations)
+    }
+
+    fn gaussian(&self) -> bool {
+        self.model.gaussian()
     }
 
     fn device(&self) -> Device {
@@ -133,6 +142,10 @@ impl<P: Predictor> PredictorField<P> {
     /// infinite, are approached to within [`END_GAP`].
     pub fn grid(&self, steps: usize) -> Result<Grid> {
         let path = self.predictor.path();
+        if self.clock == Clock::Gamma && !self.predictor.gaussian() {
+            let message = "steps in log-SNR need Gaussian noise that is independent of the data";
+            return Err(Error::config("sampling.grid", message).help("set `sampling.grid: time`"));
+        }
         let (start, end) = match self.clock {
             Clock::Gamma => path.gamma_range()?,
             Clock::Time if path.kind == PathKind::VariancePreserving => (0.0, 1.0),
@@ -208,6 +221,9 @@ impl<P: Predictor> Field for PredictorField<P> {
     }
 
     fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
+        if !self.predictor.gaussian() {
+            return Err(Error::runtime(NO_LEVELS));
+        }
         let s = Tensor::from_slice(clock).to_device(self.predictor.device());
         let point = self.predictor.path().at_clocks(s, self.clock)?;
         let (a_rate, b_rate) = point.rates(self.clock);

@@ -1,28 +1,31 @@
-//! z_0: independent draws of N(0, I), or a scrambled Sobol' set of them.
+//! z_0: independent draws from the source, or a scrambled Sobol' set of N(0, I).
 
+use crate::component::Source;
 use crate::config::Noise;
+use crate::error::Result;
 use crate::rng::{Purpose, rust_rng, seed_torch};
 use rand::RngExt as _;
 use tch::{Device, Kind, Tensor};
 
-/// z_0 `[n, …shape]`, N(0, I) for (seed, draw).
+/// z_0 `[n, …shape]` for (seed, draw): from `source`, or of N(0, I) as a Sobol' set.
 pub fn draw(
     noise: Noise,
+    source: &dyn Source,
     n: i64,
     shape: &[i64],
     (seed, draw): (u64, u64),
     options: (Kind, Device),
-) -> Tensor {
+) -> Result<Tensor> {
     let full: Vec<i64> = std::iter::once(n).chain(shape.iter().copied()).collect();
     match noise {
         Noise::Independent => {
             let _stream = seed_torch(seed, Purpose::Sample, draw);
-            Tensor::randn(full.as_slice(), options)
+            source.draw(&full, options)
         }
         Noise::Sobol => {
             let uniform = sobol(n as usize, shape.iter().product::<i64>() as usize, seed, draw);
             let normal = (Tensor::from_slice(&uniform) * 2.0 - 1.0).erfinv() * 2f64.sqrt();
-            normal.view(full.as_slice()).to_kind(options.0).to_device(options.1)
+            Ok(normal.view(full.as_slice()).to_kind(options.0).to_device(options.1))
         }
     }
 }
@@ -58,8 +61,16 @@ mod tests {
 
     const CPU: (Kind, Device) = (Kind::Double, Device::Cpu);
 
+    struct Normal;
+
+    impl Source for Normal {
+        fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
+            Ok(Tensor::randn(shape, options))
+        }
+    }
+
     fn z0(noise: Noise, n: i64, seed: u64, at: u64) -> Tensor {
-        draw(noise, n, &[2], (seed, at), CPU)
+        draw(noise, &Normal, n, &[2], (seed, at), CPU).unwrap()
     }
 
     /// Mean of f over the points, for the seeds 0 to 19: its largest error.

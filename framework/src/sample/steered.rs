@@ -48,6 +48,10 @@ impl<P: Predictor> Predictor for Steered<'_, P> {
         self.predictor.further_evaluations()
     }
 
+    fn gaussian(&self) -> bool {
+        self.predictor.gaussian()
+    }
+
     fn device(&self) -> Device {
         self.predictor.device()
     }

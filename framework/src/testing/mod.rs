@@ -4,6 +4,7 @@
 //! found and what was expected. The kit asks only what is true of every component of a kind: the golden
 //! values of one formula stay the business of its author's own tests.
 
+mod coupling;
 mod crn;
 mod data_source;
 mod decoder;
@@ -18,6 +19,7 @@ mod parameters;
 mod part;
 mod seeds;
 mod solver;
+mod source;
 mod spec;
 
 #[cfg(test)]

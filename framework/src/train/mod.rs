@@ -1,11 +1,13 @@
 //! Training: flat parameters, the step, checkpoints, history.
 
 mod checkpoint;
+mod coupled;
 mod history;
 mod parameters;
 mod trainer;
 
 pub use checkpoint::State;
+pub use coupled::PairingCost;
 pub use history::{Epoch, History};
 pub use parameters::Parameters;
 pub(crate) use trainer::DIVERGED;

@@ -4,6 +4,7 @@
 //! accumulate there and are read once an epoch.
 
 use super::checkpoint::State;
+use super::coupled::{self, Coupled, PairingCost, Rows};
 use super::{Epoch, History};
 use crate::component::{Condition, Optimizer, OptimizerState, Pass, Splits};
 use crate::config::{Experiment, Task};
@@ -58,6 +59,10 @@ pub struct Trainer {
     /// Row-weighted sums of the epoch's loss terms, and the rows, `[7]`.
     sums: Tensor,
     history: History,
+    /// Where z_0 is paired with the data.
+    coupled: Option<Coupled>,
+    /// z_0 of the validation rows, likewise.
+    paired_val: Option<Tensor>,
 }
 
 impl std::fmt::Debug for Box<dyn Optimizer> {
@@ -105,7 +110,18 @@ impl Trainer {
             };
             let sums = Tensor::zeros([TERMS.len() as i64 + 1], (Kind::Double, device));
             let history = History::default();
-            Ok(Self { trained, data, optimizer, moments, step: 0, sums, history })
+            let (coupled, paired_val) = (None, None);
+            Ok(Self {
+                trained,
+                data,
+                optimizer,
+                moments,
+                step: 0,
+                sums,
+                history,
+                coupled,
+                paired_val,
+            })
         })
     }
 
@@ -161,6 +177,7 @@ impl Trainer {
 
     fn run(&mut self, on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>) -> Result<bool> {
         let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
+        self.couple()?;
         let mut order = None;
         while self.step < total {
             let (epoch, within) = (self.step / per_epoch, (self.step % per_epoch) as i64);
@@ -171,7 +188,8 @@ impl Trainer {
             let batch = self.experiment().training.batch_size;
             let rows = batch.min(self.data.train.len() - within * batch);
             let index = order.narrow(0, within * batch, rows);
-            self.take_step(&index, epoch, total)?;
+            let z0 = self.paired(rows, total)?;
+            self.take_step(&index, z0, epoch, total)?;
             let mut stop =
                 on(self, &Event::Step { step: self.step, total, rows })? == Control::Stop;
             if self.step.is_multiple_of(per_epoch) || self.step == total {
@@ -187,12 +205,51 @@ impl Trainer {
 
     /// The order of the training rows in an epoch.
     fn order(&self, epoch: u64) -> Tensor {
-        let _stream = seed_torch(self.experiment().seed(), Purpose::Shuffle, epoch);
-        Tensor::randperm(self.data.train.len(), (Kind::Int64, Device::Cpu))
+        shuffled(self.data.train.len(), self.experiment().seed(), epoch)
             .to_device(self.trained.device())
     }
 
-    fn take_step(&mut self, index: &Tensor, epoch: u64, total: u64) -> Result<()> {
+    /// Begins to pair z_0 with the data, where they depend on each other.
+    fn couple(&mut self) -> Result<()> {
+        let (model, coupling) = (&self.trained.model, &self.trained.experiment.coupling);
+        let (seed, batch) = {
+            let training = &self.trained.experiment.training;
+            (training.seed, training.batch_size)
+        };
+        if self.trained.model.independent() || self.step >= self.total_steps() {
+            return Ok(());
+        }
+        if self.paired_val.is_none() && !self.data.val.is_empty() {
+            let z0 = coupled::for_validation(model, coupling, &self.data.val, (seed, batch))?;
+            self.paired_val = Some(z0);
+        }
+        let at = (seed, batch, self.step);
+        self.coupled = Some(Coupled::start(model, coupling, &self.data.train, at)?);
+        Ok(())
+    }
+
+    /// z_0 of the next step, where it is paired with the data.
+    fn paired(&mut self, rows: i64, total_steps: u64) -> Result<Option<Tensor>> {
+        let Some(coupled) = &mut self.coupled else { return Ok(None) };
+        let (seed, set) = (self.trained.experiment.seed(), &self.data.train);
+        let order = |epoch| shuffled(set.len(), seed, epoch);
+        let of = Rows { set, order: &order, total_steps };
+        coupled.z0(&self.trained.model, &of, self.step, rows).map(Some)
+    }
+
+    /// What pairing z_0 with the data cost since training began or went on; none where they are
+    /// independent.
+    pub fn pairing_cost(&self) -> Option<PairingCost> {
+        self.coupled.as_ref().map(Coupled::cost)
+    }
+
+    fn take_step(
+        &mut self,
+        index: &Tensor,
+        z0: Option<Tensor>,
+        epoch: u64,
+        total: u64,
+    ) -> Result<()> {
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
         let config = &experiment.training;
         let _stream = seed_torch(config.seed, Purpose::Train, self.step);
@@ -207,7 +264,8 @@ impl Trainer {
         });
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
         let pass = Pass { training: true, dropout };
-        let terms = model.losses(&target, condition.as_ref(), pass, config.time_sampling, false)?;
+        let (condition, times) = (condition.as_ref(), config.time_sampling);
+        let terms = model.losses_from(z0, &target, condition, pass, times, false)?;
         let mut gradient = parameters.gradient(&terms.total)?;
         let rate = self.optimizer.learning_rate()? * config.lr_schedule.factor(self.step, total);
         tch::no_grad(|| -> Result<()> {
@@ -254,7 +312,8 @@ impl Trainer {
                 let rows = config.batch_size.min(n - from);
                 let Set { target, condition } = self.data.val.narrow(from, rows);
                 let condition = condition.map(|value| Condition { value, present: None });
-                let terms = self.trained.model.losses(
+                let terms = self.trained.model.losses_from(
+                    self.paired_val.as_ref().map(|z0| z0.narrow(0, from, rows)),
                     &target,
                     condition.as_ref(),
                     Pass::EVAL,
@@ -318,6 +377,7 @@ impl Trainer {
         self.sums = sums;
         self.step = state.step;
         self.history = state.history;
+        self.coupled = None;
         Ok(())
     }
 
@@ -325,6 +385,12 @@ impl Trainer {
     pub fn step(&self) -> u64 {
         self.step
     }
+}
+
+/// The order of `rows` rows in an epoch, on the CPU.
+fn shuffled(rows: i64, seed: u64, epoch: u64) -> Tensor {
+    let _stream = seed_torch(seed, Purpose::Shuffle, epoch);
+    Tensor::randperm(rows, (Kind::Int64, Device::Cpu))
 }
 
 fn weighed(terms: &Tensor, rows: i64) -> Tensor {

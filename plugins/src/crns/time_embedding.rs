@@ -6,7 +6,7 @@ triflow::parameters! {
     /// Sinusoidal features of time: sin(S·w_i·t) and cos(S·w_i·t) with w_i from 1 down to 1/10000,
     /// geometrically (Vaswani et al. 2017, arXiv 1706.03762).
     pub struct TimeEmbedding {
-        /// Number of features, even, at least 4.
+        /// Number of features: even, at least 4; or 1, for t itself.
         pub dim: i64 = 64,
         /// S: how fast the features turn over t in [0, 1]; 1000 is usual for images, lower is smoother.
         pub scale: f64 = 10.0,
@@ -17,12 +17,15 @@ triflow::parameters! {
 const MAX_PERIOD: f64 = 1e4;
 
 impl TimeEmbedding {
-    /// The frequencies S·w_i, `[dim / 2]`, in the precision and on the device of `vars`.
+    /// The frequencies S·w_i, `[dim / 2]` (none for t itself), in the precision and on the device of `vars`.
     pub fn frequencies(&self, vars: &nn::Path) -> Result<Tensor> {
+        if self.dim == 1 {
+            return Ok(Tensor::zeros([0], (vars.kind(), vars.device())));
+        }
         if self.dim < 4 || self.dim % 2 != 0 {
             return Err(Error::config(
                 "time_embedding.dim",
-                format!("needs an even number of at least 4, got {}", self.dim),
+                format!("needs an even number of at least 4, or 1, got {}", self.dim),
             ));
         }
         if !(self.scale.is_finite() && self.scale > 0.0) {
@@ -39,8 +42,11 @@ impl TimeEmbedding {
     }
 }
 
-/// `[batch]` → `[batch, dim]`: sines, then cosines.
+/// `[batch]` → `[batch, dim]`: sines, then cosines; t itself where there is no frequency.
 pub fn embed(time: &Tensor, frequencies: &Tensor) -> Tensor {
+    if frequencies.numel() == 0 {
+        return time.to_kind(frequencies.kind()).unsqueeze(-1);
+    }
     let angle = time.to_kind(frequencies.kind()).unsqueeze(-1) * frequencies;
     Tensor::cat(&[angle.sin(), angle.cos()], -1)
 }

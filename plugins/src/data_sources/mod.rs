@@ -9,4 +9,4 @@ mod two_moons;
 pub use csv::{Column, Csv, Header};
 pub use npz::Npz;
 pub use safetensors::Safetensors;
-pub use two_moons::TwoMoons;
+pub use two_moons::{NoiseLaw, TwoMoons};

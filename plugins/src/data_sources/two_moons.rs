@@ -1,5 +1,6 @@
 //! Two interleaved half circles in the plane.
 
+use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use rand_distr::{Distribution as _, Normal};
 use std::f64::consts::PI;
@@ -10,7 +11,7 @@ triflow::component! {
     /// Two interleaved half circles in the plane: x is the point, y its moon (0 or 1).
     ///
     /// The upper moon is (cos θ, sin θ), the lower (1 − cos θ, ½ − sin θ), θ evenly spaced over [0, π], and
-    /// normal noise on top. Half of the points lie on each moon, in random order.
+    /// noise on top. Half of the points lie on each moon, in random order.
     #[reference = "scikit-learn's make_moons"]
     pub struct TwoMoons: DataSource, DataSourceSpec = "two_moons" {
         /// Points; split as `split` says where no sets of their own are asked for.
@@ -19,11 +20,37 @@ triflow::component! {
         pub val_samples: Option<usize> = None,
         /// Points of a test set of its own; null: split off.
         pub test_samples: Option<usize> = None,
-        /// Deviation of the normal noise added to both coordinates.
+        /// Size of the noise, as `noise_law` says.
         pub noise: f64 = 0.1,
+        /// The law of the noise.
+        pub noise_law: NoiseLaw = NoiseLaw::Normal,
+        /// Factor of both coordinates, after the noise.
+        pub scale: f64 = 1.0,
+        /// Added to both coordinates, after `scale`.
+        pub shift: f64 = 0.0,
         /// Seed of the points; null: the experiment's own.
         pub seed: Option<u64> = None,
     }
+}
+
+/// The law of the noise on a point.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    triflow::serde::Serialize,
+    triflow::serde::Deserialize,
+    triflow::schemars::JsonSchema,
+)]
+#[serde(crate = "triflow::serde", rename_all = "snake_case")]
+#[schemars(crate = "triflow::schemars")]
+pub enum NoiseLaw {
+    /// Normal in each coordinate, with deviation `noise`.
+    Normal,
+    /// One number a point, uniform on [0, noise), added to both coordinates, as torchdyn's moons have it.
+    Diagonal,
 }
 
 /// What fits into the memory of a large machine.
@@ -55,6 +82,12 @@ impl Spec<dyn DataSource> for TwoMoons {
                     format!("needs a number of at least 0, got {}", self.noise),
                 )
             })?;
+        for (key, value) in [("scale", self.scale), ("shift", self.shift)] {
+            if !value.is_finite() {
+                let message = format!("needs a finite number, got {value}");
+                return Err(Error::config(format!("data.{key}"), message));
+            }
+        }
         let seed = self.seed.unwrap_or(ctx.seed);
         Ok(Box::new(Moons { spec: self.clone(), noise, seed }))
     }
@@ -80,7 +113,12 @@ impl Moons {
         for &(label, angle) in &rows {
             let (sin, cos) = angle.sin_cos();
             let point = if label == 0 { [cos, sin] } else { [1.0 - cos, 0.5 - sin] };
-            points.extend(point.map(|v| (v + self.noise.sample(&mut rng)) as f32));
+            let noise = match self.spec.noise_law {
+                NoiseLaw::Normal => [self.noise.sample(&mut rng), self.noise.sample(&mut rng)],
+                NoiseLaw::Diagonal => [self.spec.noise * rng.random::<f64>(); 2],
+            };
+            let place = |v: f64| (v * self.spec.scale + self.spec.shift) as f32;
+            points.extend([place(point[0] + noise[0]), place(point[1] + noise[1])]);
         }
         let labels: Vec<i64> = rows.iter().map(|(label, _)| *label).collect();
         Table {

@@ -1,5 +1,6 @@
 //! The starters, compiled and tested as a crate of one's own would be.
 
+mod coupling;
 mod crn;
 mod data_source;
 mod decoder;
@@ -10,3 +11,4 @@ mod noise_schedule;
 mod objective;
 mod optimizer;
 mod solver;
+mod source;

@@ -1,6 +1,7 @@
 //! The kit itself is held to what it promises: every kind has a twin, a small component that passes, and
 //! under each of its faults fails the check of that name.
 
+mod coupling;
 mod data_source;
 mod fault;
 mod guidance;
@@ -9,6 +10,7 @@ mod objective;
 mod optimizer;
 mod parts;
 mod solver;
+mod source;
 mod spec;
 
 use super::{Failure, check, conforms, report};
@@ -73,6 +75,10 @@ fn subtler_faults_are_found_too() {
         ("data_source", "empty", "rows"),
         ("data_source", "negative_label", "rows"),
         ("data_source", "torch_seed", "same_seed"),
+        ("source", "float64_alone", "shape"),
+        ("source", "uniform", "standard_normal"),
+        ("coupling", "beyond", "rows"),
+        ("coupling", "nearest_to_zero", "marginals"),
     ];
     for (kind, fault, check) in faults {
         let found = twin(kind, fault);

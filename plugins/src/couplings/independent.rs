@@ -1,0 +1,28 @@
+//! z_0 and z_1 independent.
+
+use triflow::prelude::*;
+
+triflow::component! {
+    /// z_0 and z_1 independent of each other: nothing is paired.
+    pub struct Independent: Coupling, CouplingSpec = "independent" {}
+}
+
+impl Spec<dyn Coupling> for Independent {
+    fn build(&self, _: &CouplingContext) -> Result<Box<dyn Coupling>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Coupling for Independent {
+    fn pair(&self, rows: &Pairing<'_>) -> Result<Vec<usize>> {
+        Ok((0..rows.len()).collect())
+    }
+
+    fn is_independent(&self) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn keeps_condition(&self) -> Result<bool> {
+        Ok(true)
+    }
+}

@@ -1,0 +1,86 @@
+//! Residual blocks over the sum of z, condition and time.
+
+use crate::layers::check_dropout;
+use crate::layers::{Activation, Linear, Start, dropout, flat, flatten, unflatten};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Residual blocks h + W2·act(W1·h) over the sum of linear maps of z, condition and time, without norms.
+    ///
+    /// Weights and biases start uniform with variance 1/(3·inputs), the output layer's too.
+    #[reference = "Cheng and Schwing 2025, arXiv 2503.10636"]
+    pub struct ResidualMlp: Network, NetworkSpec = "residual_mlp" {
+        /// Width of the sum.
+        pub width: i64 = 128,
+        /// Width inside a block.
+        pub hidden: i64 = 512,
+        /// Number of blocks.
+        pub blocks: i64 = 3,
+        /// Activation inside a block.
+        pub activation: Activation = Activation::Gelu,
+        /// Dropout after the activation, in [0, 1).
+        pub dropout: f64 = 0.0,
+    }
+}
+
+impl Spec<dyn Network> for ResidualMlp {
+    fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
+        for (key, n) in [("width", self.width), ("hidden", self.hidden), ("blocks", self.blocks)] {
+            if n < 1 {
+                return Err(Error::config(key, format!("needs at least 1, got {n}")));
+            }
+        }
+        check_dropout(self.dropout)?;
+        let linear = |name: &str, inputs, outputs| {
+            Linear::new(&ctx.vars.sub(name), inputs, outputs, Start::Small)
+        };
+        let blocks = (0..self.blocks).map(|i| {
+            (
+                linear(&format!("block_{i}_in"), self.width, self.hidden),
+                linear(&format!("block_{i}_out"), self.hidden, self.width),
+            )
+        });
+        Ok(Box::new(Residual {
+            z: linear("z", flat(&ctx.z_shape), self.width),
+            time: linear("time", ctx.time_features, self.width),
+            condition: ctx
+                .condition_shape
+                .as_ref()
+                .map(|shape| linear("condition", flat(shape), self.width)),
+            blocks: blocks.collect(),
+            out: linear("out", self.width, flat(&ctx.output_shape)),
+            shape: ctx.output_shape.clone(),
+            activation: self.activation,
+            dropout: self.dropout,
+        }))
+    }
+}
+
+struct Residual {
+    z: Linear,
+    time: Linear,
+    condition: Option<Linear>,
+    blocks: Vec<(Linear, Linear)>,
+    out: Linear,
+    shape: Vec<i64>,
+    activation: Activation,
+    dropout: f64,
+}
+
+impl Network for Residual {
+    fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
+        let mut h = self.z.forward(&flatten(input.z)) + self.time.forward(input.time);
+        if let (Some(net), Some(condition)) = (&self.condition, input.condition) {
+            let features = net.forward(&flatten(&condition.value));
+            h += match &condition.present {
+                Some(present) => features * present.view([-1, 1]),
+                None => features,
+            };
+        }
+        for (inner, outer) in &self.blocks {
+            let hidden = self.activation.apply(&inner.forward(&h));
+            h = &h + outer.forward(&dropout(hidden, self.dropout, pass));
+        }
+        Ok(unflatten(self.out.forward(&h), &self.shape))
+    }
+}

@@ -1,0 +1,54 @@
+//! Rows of a data source.
+
+use triflow::prelude::*;
+use triflow::tch::{Device, Kind};
+
+triflow::component! {
+    /// Rows of a data source, drawn with replacement: from one data set to another.
+    ///
+    /// Its x are taken as they are, in the units of the model: neither `standardise` nor `split` touches
+    /// them. All sets count.
+    #[example = "type: data\ndata: { type: two_moons, samples: 2000 }\n"]
+    pub struct Data: Source, SourceSpec = "data" {
+        /// Where the rows come from.
+        pub data: Component<dyn DataSource> = Component::default_of("two_moons"),
+    }
+}
+
+impl Spec<dyn Source> for Data {
+    fn build(&self, ctx: &SourceContext) -> Result<Box<dyn Source>> {
+        let context = DataContext { seed: ctx.seed, base: "".into() };
+        let inner = |e: Error| e.under("data");
+        let splits = self.data.build(&context).and_then(|data| data.load()).map_err(inner)?;
+        let sets = [Some(splits.train), splits.val, splits.test];
+        let x: Vec<Tensor> = sets.into_iter().flatten().filter_map(|table| table.x).collect();
+        if x.is_empty() {
+            return Err(Error::config("data", "yields no x to draw from"));
+        }
+        let rows = Tensor::cat(&x, 0);
+        let rows = if rows.dim() == 1 { rows.unsqueeze(1) } else { rows };
+        let shape = &rows.size()[1..];
+        if *shape != *ctx.z_shape {
+            let message = format!(
+                "its x have shape {}, but a latent has shape {}",
+                shape_text(shape),
+                shape_text(&ctx.z_shape)
+            );
+            return Err(Error::config("data", message).help("take data whose rows fit"));
+        }
+        if rows.isfinite().all().int64_value(&[]) == 0 {
+            return Err(Error::config("data", "holds values that are not finite"));
+        }
+        Ok(Box::new(Rows(rows)))
+    }
+}
+
+struct Rows(Tensor);
+
+impl Source for Rows {
+    fn draw(&self, shape: &[i64], (kind, device): (Kind, Device)) -> Result<Tensor> {
+        // On the CPU, where the rows are: they may be many.
+        let index = Tensor::randint(self.0.size()[0], [shape[0]], (Kind::Int64, Device::Cpu));
+        Ok(self.0.index_select(0, &index).to_kind(kind).to_device(device))
+    }
+}

@@ -1,0 +1,26 @@
+//! N(0, I).
+
+use triflow::prelude::*;
+use triflow::tch::{Device, Kind};
+
+triflow::component! {
+    /// N(0, I), the source of diffusion, and of every model that has a score.
+    #[aliases("normal", "gaussian")]
+    pub struct StandardNormal: Source, SourceSpec = "standard_normal" {}
+}
+
+impl Spec<dyn Source> for StandardNormal {
+    fn build(&self, _: &SourceContext) -> Result<Box<dyn Source>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Source for StandardNormal {
+    fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
+        Ok(Tensor::randn(shape, options))
+    }
+
+    fn is_standard_normal(&self) -> Result<bool> {
+        Ok(true)
+    }
+}

@@ -1,0 +1,31 @@
+//! Uniform on a box.
+
+use triflow::prelude::*;
+use triflow::tch::{Device, Kind};
+
+triflow::component! {
+    /// Uniform on a box, the same interval for every entry.
+    pub struct Uniform: Source, SourceSpec = "uniform" {
+        /// Lower end.
+        pub low: f64 = -1.0,
+        /// Upper end, above the lower.
+        pub high: f64 = 1.0,
+    }
+}
+
+impl Spec<dyn Source> for Uniform {
+    fn build(&self, _: &SourceContext) -> Result<Box<dyn Source>> {
+        let width = self.high - self.low;
+        if width.is_finite() && width > 0.0 {
+            return Ok(Box::new(self.clone()));
+        }
+        let message = format!("needs a number above low, {}, got {}", self.low, self.high);
+        Err(Error::config("high", message))
+    }
+}
+
+impl Source for Uniform {
+    fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
+        Ok(Tensor::rand(shape, options) * (self.high - self.low) + self.low)
+    }
+}
