@@ -77,6 +77,16 @@ impl StepGrid {
     }
 }
 
+impl std::fmt::Display for StepGrid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Time => f.write_str("time"),
+            Self::Gamma => f.write_str("gamma"),
+            Self::Karras { rho } => write!(f, "karras({rho})"),
+        }
+    }
+}
+
 impl From<Clock> for StepGrid {
     fn from(clock: Clock) -> Self {
         match clock {

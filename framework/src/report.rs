@@ -30,11 +30,12 @@ fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>) -> Value {
         "n": n,
         "solver": e.sampling.solver.name(),
         "steps": sampled.steps,
-        "grid": e.sampling.grid,
+        "grid": e.sampling.grid.map(|grid| grid.to_string()),
         "nfe": sampled.nfe,
         "final_denoise": sampled.denoised,
         "ema": e.sampling.use_ema && e.training.ema.is_some(),
         "precision": e.training.precision,
+        "guidance": e.sampling.guidance,
         "noise": seed.map_or(json!("zero"), |_| json!(e.sampling.noise)),
         "seed": seed.unwrap_or(e.seed()),
     })

@@ -17,5 +17,6 @@ mod plugins;
 mod readme;
 mod rerun;
 mod resume;
+mod sampling;
 mod schema;
 mod tasks;

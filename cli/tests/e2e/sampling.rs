@@ -1,0 +1,134 @@
+//! How a trained run is sampled: every solver and grid on one model, guidance, and what is refused.
+
+use crate::command::{Folder, TINY, bytes, text};
+use serde_json::Value;
+use std::path::Path;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+fn evaluate(folder: &Folder, run: &Path, args: &[&str]) -> Value {
+    let all = ["evaluate", "--run", text(run), "--draws", "1", "--steps", "6"];
+    json(&folder.succeeds(&[&all[..], args].concat()))
+}
+
+#[test]
+fn one_model_of_each_objective_is_sampled_by_every_solver_and_grid() {
+    let folder = Folder::new();
+    for objective in ["flow_matching", "diffusion", "ct"] {
+        let run = folder.tiny(&["train-gen", "--model-type", objective]);
+        // Evaluations of 6 steps, without the last that denoises.
+        for (solver, nfe) in [
+            ("euler", 6),
+            ("ddim", 6),
+            ("ancestral", 6),
+            ("dpmpp", 6),
+            ("exponential", 6),
+            ("euler_maruyama", 6),
+            ("heun", 12),
+            ("heun_edm", 12),
+        ] {
+            for (grid, told) in [("time", "time"), ("gamma", "gamma"), ("karras", "karras(7)")] {
+                let args = ["--solver", solver, "--grid", grid];
+                let keep = ["--set", "sampling.final_denoise=false"];
+                let found = evaluate(&folder, &run, &[&args[..], &keep].concat());
+                let what = format!("{objective} {solver} {grid}");
+                assert_eq!(found["sampling"]["solver"], solver, "{what}");
+                assert_eq!(found["sampling"]["grid"], told, "{what}");
+                // On the straight path in time the last step of heun_edm ends without noise.
+                let spared = objective == "flow_matching" && solver == "heun_edm" && grid == "time";
+                let nfe = nfe - i64::from(spared);
+                assert_eq!(found["sampling"]["nfe"], nfe, "{what}");
+                assert!(found["w2"].as_f64().unwrap().is_finite(), "{what}: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stochastic_draw_is_its_seeds() {
+    let folder = Folder::new();
+    let run = folder.tiny(&["train-gen", "--model-type", "diffusion"]);
+    let draw = |seed: &str, out: &str, solver: &[&str]| {
+        let args = ["generate", "--run", text(&run), "--n", "20", "--seed", seed, "--out", out];
+        folder.succeeds(&[&args[..], solver].concat());
+        bytes(&folder.join(out))
+    };
+    let noisy = ["--solver", "euler_maruyama", "--set", "sampling.solver.eta=0.7"];
+    let first = draw("1", "a.npz", &noisy);
+    assert!(first == draw("1", "b.npz", &noisy), "one seed, one draw");
+    assert!(first != draw("2", "c.npz", &noisy), "another seed, another draw");
+    let still = ["--solver", "euler_maruyama", "--set", "sampling.solver.eta=0"];
+    assert!(first != draw("1", "d.npz", &still), "the noise is heard");
+}
+
+#[test]
+fn guidance_needs_a_model_that_knows_no_condition_too() {
+    let folder = Folder::new();
+    let deaf = folder.tiny(&["train-gen"]);
+    let guided = |run: &Path| {
+        let args =
+            ["generate", "--run", text(run), "--n", "5", "--guidance", "2", "--out", "g.npz"];
+        folder.run(&args)
+    };
+    let refused = guided(&deaf);
+    assert_eq!(refused.code, 2);
+    for part in [
+        "never trained without its condition",
+        "at sampling.guidance (--guidance)",
+        "condition_dropout: 0.1",
+    ] {
+        assert!(refused.err.contains(part), "no `{part}` in\n{}", refused.err);
+    }
+    let run = folder.tiny(&["train-gen", "--set", "training.condition_dropout=0.2"]);
+    assert_eq!(guided(&run).code, 0);
+    let nfe = |w: &str, interval: &str| {
+        let set = format!("sampling.guidance_interval={interval}");
+        evaluate(&folder, &run, &["--solver", "euler", "--guidance", w, "--set", &set])["sampling"]
+            ["nfe"]
+            .clone()
+    };
+    assert_eq!(nfe("1", "[0, 1]"), 6);
+    assert_eq!(nfe("2", "[0, 1]"), 12);
+    // Of the times 0, 1/6, … 5/6 the first three.
+    assert_eq!(nfe("2", "[0, 0.4]"), 9);
+}
+
+#[test]
+fn what_cannot_be_sampled_so_is_refused_before_the_training() {
+    let folder = Folder::new();
+    let refused = |args: &[&str], parts: &[&str]| {
+        let told = folder.fails(&[&["train-gen"], &TINY[..], args].concat());
+        for part in parts {
+            assert!(told.contains(part), "no `{part}` in\n{told}");
+        }
+    };
+    for (key, value, part) in [
+        ("sampling.solver", "{type: ddim, eta: 2}", "needs 0 <= eta <= 1, got 2"),
+        ("sampling.solver", "{type: exponential, order: 3}", "needs 1 or 2, got 3"),
+        (
+            "sampling.solver",
+            "{type: heun_edm, churn_from: 2, churn_to: 1}",
+            "not below `churn_from`",
+        ),
+        ("sampling.grid", "{type: karras, rho: 0}", "needs a number above 0, got 0"),
+        ("sampling.steering", "{type: toward, strength: -1}", "needs a number of at least 0"),
+        ("sampling.guidance_interval", "[0.5, 0.2]", "needs 0 <= from <= to <= 1"),
+    ] {
+        let assignment = format!("{key}={value}");
+        refused(&["--set", &assignment], &[part, key]);
+    }
+    refused(
+        &["--set", "source=eight_gaussians", "--set", "sampling.solver=dpmpp"],
+        &[
+            "the solver `dpmpp` needs Gaussian noise",
+            "`eight_gaussians` is not N(0, I)",
+            "at sampling.solver",
+        ],
+    );
+    // Only the sampling of a trained run can be set.
+    let run = folder.tiny(&["train-gen"]);
+    let args = ["generate", "--run", text(&run), "--set", "training.epochs=3", "--out", "x.npz"];
+    assert!(folder.fails(&args).contains("of a trained run only `sampling` can be set"));
+}
