@@ -109,7 +109,7 @@ fn the_entropic_plan_approaches_exact_transport_as_epsilon_falls() {
     let batch = Batch::new(1, 60);
     let exact = batch.cost(&batch.pair(&*coupling("ot_exact", None), 0));
     let independent = {
-        let shifted = |by| (0..60).map(|i| (i + by) % 60).collect::<Vec<_>>();
+        let shifted = |by: usize| (0..60).map(|i| (i + by) % 60).collect::<Vec<_>>();
         (0..60).map(|by| batch.cost(&shifted(by))).sum::<f64>() / 60.0
     };
     // Each cost is a mean over 40 draws of the pairs.
