@@ -33,7 +33,7 @@ struct Batch {
 
 impl Batch {
     fn new(seed: u64, n: i64) -> Self {
-        let side = |i: usize| if i / 2 % 2 == 0 { 2.0 } else { -2.0 };
+        let side = |i: usize| if (i / 2).is_multiple_of(2) { 2.0 } else { -2.0 };
         let target = normal(seed + 100, n, 2);
         let target = target.iter().enumerate().map(|(i, v)| v + side(i)).collect();
         let condition = (0..n).flat_map(|i| [(1 - i % 2) as f64, (i % 2) as f64]).collect();
