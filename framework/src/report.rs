@@ -36,6 +36,7 @@ fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>) -> Value {
         "ema": e.sampling.use_ema && e.training.ema.is_some(),
         "precision": e.training.precision,
         "guidance": e.sampling.guidance,
+        "source": e.source.name(),
         "noise": seed.map_or(json!("zero"), |_| json!(e.sampling.noise)),
         "seed": seed.unwrap_or(e.seed()),
     })

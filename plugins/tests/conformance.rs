@@ -55,7 +55,7 @@ const VARIANTS: &[(&str, &str, &str)] = &[
     ("source", "eight_gaussians", "{ radius: 0, variance: 1 }"),
     ("source", "data", "{ data: { type: two_moons, samples: 50 } }"),
     ("coupling", "ot_sinkhorn", "epsilon: 1"),
-    ("coupling", "ot_conditional", "{ ratio: 0.3, batch: 64 }"),
+    ("coupling", "ot_conditional", "{ ratio: 0.05, batch: 64 }"),
 ];
 
 /// `{type: name}` with these keys.

@@ -33,7 +33,7 @@ struct Batch {
 
 impl Batch {
     fn new(seed: u64, n: i64) -> Self {
-        let side = |i: usize| if i / 2 % 2 == 0 { 2.0 } else { -2.0 };
+        let side = |i: usize| if (i / 2).is_multiple_of(2) { 2.0 } else { -2.0 };
         let target = normal(seed + 100, n, 2);
         let target = target.iter().enumerate().map(|(i, v)| v + side(i)).collect();
         let condition = (0..n).flat_map(|i| [(1 - i % 2) as f64, (i % 2) as f64]).collect();
@@ -109,7 +109,7 @@ fn the_entropic_plan_approaches_exact_transport_as_epsilon_falls() {
     let batch = Batch::new(1, 60);
     let exact = batch.cost(&batch.pair(&*coupling("ot_exact", None), 0));
     let independent = {
-        let shifted = |by| (0..60).map(|i| (i + by) % 60).collect::<Vec<_>>();
+        let shifted = |by: usize| (0..60).map(|i| (i + by) % 60).collect::<Vec<_>>();
         (0..60).map(|by| batch.cost(&shifted(by))).sum::<f64>() / 60.0
     };
     // Each cost is a mean over 40 draws of the pairs.

@@ -133,7 +133,8 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
             (
                 &["train", "--set", "data.splt.train=1"],
                 "unknown key `splt`\n  at data.splt (--set data.splt.train=1)\n  help: did you mean `split`? \
-                 known keys: samples, val_samples, test_samples, noise, seed, standardise, split",
+                 known keys: samples, val_samples, test_samples, noise, noise_law, scale, shift, seed, standardise, \
+                 split",
             ),
             (
                 &["train", "--set", "loss.weighting=fild"],
@@ -154,6 +155,30 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
                 &["describe", "noise_schedule", "cosine", "--eval", "--set", "r=1"],
                 "unknown key `r`\n  at noise_schedule.r (--set r=1)\n  \
                  help: known keys: s, alpha_bar_min, alpha_bar_max, learnable",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_would_be_biased_or_mean_nothing_is_refused_with_the_reason() {
+    let folder = Folder::new();
+    answers(
+        &folder,
+        &[
+            (
+                &["train-gen", "--set", "coupling=ot_exact"],
+                "`ot_exact` does not look at the condition: training would see a law of z_0 for each \
+                 condition, sampling starts from that of all, and the samples would be biased\n  \
+                 at coupling (--set coupling=ot_exact)\n  \
+                 help: take a coupling that keeps the condition (`triflow list coupling` names them all), or \
+                 set `coupling.allow_biased: true` to see the bias",
+            ),
+            (
+                &["train-gen", "--model-type", "diffusion", "--set", "source=uniform"],
+                "the variance-preserving path needs Gaussian noise that is independent of the data, but the \
+                 source `uniform` is not N(0, I)\n  at path\n  \
+                 help: set `path: rectified`, with an objective that predicts the velocity",
             ),
         ],
     );

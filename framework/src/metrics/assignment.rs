@@ -39,6 +39,30 @@ pub fn assign(costs: &[f64], n: usize) -> Result<Vec<usize>> {
     Ok(column_of)
 }
 
+/// Shortens ways where one through a row is shorter, and returns the shortest that is not settled.
+fn shorten(way: &mut [f64], closed: &[f64], costs: &[f64], prices: &[f64], through: f64) -> f64 {
+    let mut low = [f64::INFINITY; LANES];
+    let mut see = |lane: usize, way: &mut f64, closed: f64, entry: f64| {
+        *way = least(entry + through + closed, *way);
+        low[lane] = least(*way + closed, low[lane]);
+    };
+    let whole = way.len() / LANES * LANES;
+    let (head, tail) = way.split_at_mut(whole);
+    let rows = closed.chunks_exact(LANES).zip(costs.chunks_exact(LANES));
+    for ((way, (closed, costs)), prices) in
+        head.chunks_exact_mut(LANES).zip(rows).zip(prices.chunks_exact(LANES))
+    {
+        for lane in 0..LANES {
+            see(lane, &mut way[lane], closed[lane], costs[lane] + prices[lane]);
+        }
+    }
+    for (lane, way) in tail.iter_mut().enumerate() {
+        let at = whole + lane;
+        see(lane, way, closed[at], costs[at] + prices[at]);
+    }
+    low.into_iter().fold(f64::INFINITY, least)
+}
+
 struct Market<'c> {
     costs: &'c [f64],
     n: usize,
@@ -48,10 +72,20 @@ struct Market<'c> {
     row_of: Vec<usize>,
 }
 
+/// Columns that are looked at side by side.
+const LANES: usize = 8;
+
+fn least(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
+fn most(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
 /// A row's best column, and the costs of the best and the second.
 struct Offers {
     best: usize,
-    second: usize,
     lowest: f64,
     next: f64,
 }
@@ -62,22 +96,40 @@ impl Market<'_> {
     }
 
     fn offers(&self, row: usize) -> Offers {
-        let mut found = Offers { best: 0, second: 0, lowest: f64::INFINITY, next: f64::INFINITY };
-        for (column, (cost, price)) in self.row(row).iter().zip(&self.prices).enumerate() {
-            let total = cost + price;
-            if total < found.next {
-                if total < found.lowest {
-                    (found.second, found.next) = (found.best, found.lowest);
-                    (found.best, found.lowest) = (column, total);
-                } else {
-                    (found.second, found.next) = (column, total);
-                }
+        // Lane by lane, which the processor does several at a time.
+        let (mut low, mut second) = ([f64::INFINITY; LANES], [f64::INFINITY; LANES]);
+        let row = self.row(row);
+        let mut see = |lane: usize, total: f64| {
+            second[lane] = least(second[lane], most(low[lane], total));
+            low[lane] = least(low[lane], total);
+        };
+        let (costs, prices) = (row.chunks_exact(LANES), self.prices.chunks_exact(LANES));
+        let rest = costs.remainder().iter().zip(prices.remainder());
+        for (costs, prices) in costs.zip(prices) {
+            for lane in 0..LANES {
+                see(lane, costs[lane] + prices[lane]);
             }
         }
-        if self.n == 1 {
-            found.next = found.lowest;
+        for (lane, (cost, price)) in rest.enumerate() {
+            see(lane, cost + price);
         }
-        found
+        let (mut lowest, mut next) = (f64::INFINITY, f64::INFINITY);
+        for total in low.into_iter().chain(second) {
+            next = least(next, most(lowest, total));
+            lowest = least(lowest, total);
+        }
+        let mut totals = row.iter().zip(&self.prices).map(|(cost, price)| cost + price);
+        let best = totals.position(|total| total == lowest).unwrap_or_default();
+        if self.n == 1 {
+            next = lowest;
+        }
+        Offers { best, lowest, next }
+    }
+
+    /// The first column behind `after` that costs `row` exactly `total`.
+    fn column_at(&self, row: usize, total: f64, after: usize) -> Option<usize> {
+        let mut totals = self.row(row).iter().zip(&self.prices).skip(after + 1);
+        totals.position(|(cost, price)| cost + price == total).map(|at| after + 1 + at)
     }
 
     /// All rows bid anew; a bid raises the price by `raise` more than is needed to be beaten.
@@ -86,7 +138,7 @@ impl Market<'_> {
         let mut waiting: Vec<usize> = (0..self.n).rev().collect();
         for _ in 0..BIDS * self.n {
             let Some(row) = waiting.pop() else { return };
-            let Offers { best, lowest, next, .. } = self.offers(row);
+            let Offers { best, lowest, next } = self.offers(row);
             self.prices[best] += next - lowest + raise;
             let beaten = std::mem::replace(&mut self.row_of[best], row);
             if beaten != NONE {
@@ -103,12 +155,12 @@ impl Market<'_> {
         let mut left = Vec::new();
         for _ in 0..4 * self.n {
             let Some(row) = waiting.pop() else { break };
-            let Offers { mut best, second, lowest, next } = self.offers(row);
+            let Offers { mut best, lowest, next } = self.offers(row);
             let rises = next > lowest;
             if rises {
                 self.prices[best] += next - lowest;
             } else if self.row_of[best] != NONE {
-                best = second;
+                best = self.column_at(row, lowest, best).unwrap_or(best);
             }
             let beaten = std::mem::replace(&mut self.row_of[best], row);
             if beaten != NONE {
@@ -123,20 +175,17 @@ impl Market<'_> {
     /// Gives `start` a column along the path that raises the total least.
     fn augment(&mut self, start: usize) {
         let n = self.n;
-        // Cost of the way to each column, and infinity where the way is settled.
+        // Cost of the way to each column.
         let mut way: Vec<f64> =
             self.row(start).iter().zip(&self.prices).map(|(c, p)| c + p).collect();
+        // Infinity where the way is settled, else 0.
         let mut closed = vec![0.0; n];
         // Settled columns in order, with what a way through their row costs beside its entries.
         let mut settled: Vec<(usize, f64)> = Vec::new();
+        let mut cost = way.iter().copied().fold(f64::INFINITY, least);
         let (end, total) = loop {
-            let (mut nearest, mut cost) = (NONE, f64::INFINITY);
-            for (column, (way, closed)) in way.iter().zip(&closed).enumerate() {
-                let open = way + closed;
-                if open < cost {
-                    (nearest, cost) = (column, open);
-                }
-            }
+            let open = |(way, closed): (&f64, &f64)| way + closed == cost;
+            let nearest = way.iter().zip(&closed).position(open).unwrap_or_default();
             let row = self.row_of[nearest];
             if row == NONE {
                 break (nearest, cost);
@@ -144,11 +193,7 @@ impl Market<'_> {
             let through = cost - (self.costs[row * n + nearest] + self.prices[nearest]);
             closed[nearest] = f64::INFINITY;
             settled.push((nearest, through));
-            let entries = self.costs[row * n..(row + 1) * n].iter().zip(&self.prices);
-            for ((way, closed), (c, p)) in way.iter_mut().zip(&closed).zip(entries) {
-                let new = c + p + through + closed;
-                *way = if new < *way { new } else { *way };
-            }
+            cost = shorten(&mut way, &closed, self.row(row), &self.prices, through);
         };
         // Back along the way, which is known by its cost.
         let (mut column, mut before) = (end, settled.len());

@@ -11,7 +11,7 @@ triflow::component! {
     /// Row i of z_0 is taken as drawn under condition i. Without `ratio`, for classes, z_0 and z_1 are paired
     /// at the least sum of |z_1 − z_0|² among rows of equal condition. With it, for conditions that are
     /// numbers, the cost is |z_1 − z_0|² + w·|c_1 − c_0|², where w is found in each batch: of all pairs, the share
-    /// `ratio` costs no more than the z_1's own row does. What is kept is then kept nearly.
+    /// `ratio` costs no more than the z_1's own row does. The law is then kept nearly, the less the larger `ratio`.
     #[reference = "Cheng and Schwing 2025, arXiv 2503.10636"]
     #[aliases("c2ot")]
     pub struct OtConditional: Coupling, CouplingSpec = "ot_conditional" {
