@@ -127,6 +127,10 @@ pub enum Command {
         /// Draws, of which metrics are means beside their deviations.
         #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
         draws: u64,
+        /// How likely the rows are under the model, of at most ROWS of them: by the change of variables along
+        /// the ODE (with --solver, or else an adaptive one) and by the variational bound.
+        #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "2000", value_parser = clap::value_parser!(i64).range(1..))]
+        likelihood: Option<i64>,
         #[command(flatten)]
         sampling: SamplingArgs,
     },

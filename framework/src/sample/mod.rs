@@ -1,5 +1,6 @@
 //! Sampling: any model along any solver, in time or in log-SNR.
 
+pub mod likelihood;
 pub mod noise;
 
 use crate::component::{Condition, Field, Grid, Objective, Observer, Pass, Solver};
