@@ -12,7 +12,7 @@ use std::f64::consts::PI;
 use triflow::path::{Path, Reading};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
-use triflow::sample::likelihood::{Divergence, bound};
+use triflow::sample::likelihood::{Bound, Divergence, bound};
 use triflow::sample::{Predictor, PredictorField};
 use triflow::tch::{Device, Kind};
 
@@ -353,6 +353,23 @@ fn a_prediction_that_is_off_costs_half_of_its_squared_error_over_log_snr() {
             let exact = 0.5 * 3.0 * shift * shift * (end.exp() - start.exp());
             assert_mean(name, &cost, exact);
         }
+    }
+}
+
+#[test]
+fn the_bound_knows_how_far_its_draws_are_off() {
+    let _stream = seed_torch(6, Purpose::Sample, 0);
+    let law = Law::correlated();
+    let data = law.sample(2000);
+    for path in [linear(), Path::rectified()] {
+        let of = || bound(&Exact::new(&law, &path, "flow_matching"), &data, 100).unwrap();
+        let (one, other) = (of(), of());
+        let variance = |found: &Bound| found.error.as_ref().unwrap().square().mean(Kind::Double);
+        let expected = variance(&one) + variance(&other);
+        let found = (&one.diffusion - &other.diffusion).square().mean(Kind::Double);
+        let ratio = (found / expected).double_value(&[]);
+        assert!((0.85..1.1).contains(&ratio), "{path:?}: {ratio}");
+        assert!(bound(&Exact::new(&law, &path, "ct"), &data, 1).unwrap().error.is_none());
     }
 }
 

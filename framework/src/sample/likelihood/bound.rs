@@ -17,8 +17,8 @@ pub struct Bound {
     pub prior: Tensor,
     /// ½ ∫ |noise − ε|² dγ, the mean over the draws, `[n]`.
     pub diffusion: Tensor,
-    /// Its standard error over the draws, `[n]`, taking them as independent (they are stratified, so it is
-    /// rather less); `None` for a single draw.
+    /// Its standard error over the draws, `[n]`, from how draws in neighbouring parts of γ differ, which
+    /// says rather too much than too little; `None` for a single draw.
     pub error: Option<Tensor>,
     /// −E ln N(data; z/a, (b/a)²I) at the end, exact and the same for every row.
     pub decoder: f64,
@@ -52,18 +52,25 @@ pub fn bound(predictor: &impl Predictor, data: &Tensor, draws: u64) -> Result<Bo
         refuse_infinite(predictor)?;
         let (n, draws) = (data.size()[0], draws.max(1));
         let exact = data.to_kind(Kind::Double);
-        let (mut mean, mut squares) = (Tensor::zeros([n], options), Tensor::zeros([n], options));
-        for draw in 0..draws {
-            let share = (Tensor::rand([n], options) + draw as f64) / draws as f64;
-            let point = path.at(&path.time_of(&(share * (end - start) + start))?)?;
+        let parts = Tensor::arange(draws as i64, options).unsqueeze(1);
+        let gamma = (Tensor::rand([draws as i64, n], options) + parts)
+            * ((end - start) / draws as f64)
+            + start;
+        let times = path.time_of(&gamma.view(-1))?.view_as(&gamma);
+        let (mut sum, mut squares) = (Tensor::zeros([n], options), Tensor::zeros([n], options));
+        let mut last: Option<Tensor> = None;
+        for draw in 0..draws as i64 {
+            let point = path.at(&times.get(draw))?;
             let noise = exact.randn_like();
             let new =
                 error(predictor, &point, &exact, &noise, data.kind())? * (0.5 * (end - start));
-            // Welford's update: no difference of large sums.
-            let step = &new - &mean;
-            mean += &step / (draw + 1) as f64;
-            squares += step * (new - &mean);
+            if let Some(last) = last {
+                squares += (&new - last).square() * 0.5;
+            }
+            sum += &new;
+            last = Some(new);
         }
+        let mean = sum / draws as f64;
         if mean.isfinite().all().int64_value(&[]) == 0 {
             return Err(Error::runtime("the prediction is not finite"));
         }

@@ -206,7 +206,9 @@ fn along_ode(
     let z = scaled(&end.a, target) + scaled(&end.b, &target.randn_like());
     let density = field.log_density(&z, solver, ask.steps, divergence)?;
     let density = Density { log: density.log + dimensions as f64 * a.ln(), ..density };
-    let times = (field.time(grid.start())?, field.time(grid.end())?);
+    // An end that was found by bracketing is shown as 0 or 1.
+    let time = |s: f64| Ok::<_, Error>((field.time(s)? * 1e9).round() / 1e9);
+    let times = (time(grid.start())?, time(grid.end())?);
     Ok(Along { density, divergence, dimensions, noise: b / a, times })
 }
 
