@@ -132,6 +132,10 @@ pub enum Command {
         /// 10,000 points, about half a minute a draw.
         #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = clap::value_parser!(i64).range(1..=50_000))]
         points: i64,
+        /// How likely the rows are under the model, of at most ROWS of them: by the change of variables along
+        /// the ODE (with --solver, or else an adaptive one) and by the variational bound.
+        #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "2000", value_parser = clap::value_parser!(i64).range(1..))]
+        likelihood: Option<i64>,
         #[command(flatten)]
         sampling: SamplingArgs,
     },

@@ -150,7 +150,7 @@ fn steps_in_log_snr_are_refused_where_they_are_asked_for_later() {
     use triflow::sample::Plan;
     let mut model = trainer("{ source: uniform }").unwrap().into_trained();
     let z0 = model.z0(4, Some((1, 0))).unwrap();
-    let plan = Plan { clock: Clock::Gamma, ..model.plan() };
+    let plan = Plan { grid: StepGrid::Gamma, ..model.plan() };
     let told = model.sample_latents(&z0, None, plan, &mut ()).unwrap_err().to_string();
     assert!(told.contains("log-SNR"), "{told}");
     assert!(model.sample_latents(&z0, None, model.plan(), &mut ()).is_ok());

@@ -31,8 +31,8 @@ pub fn run(cli: &Cli) -> Result<()> {
             sampling::predict(run, data, *samples, sampling, out)
         }
         Command::Data { name, set, seed, out } => data::write(name, set, *seed, out),
-        Command::Evaluate { run, data, draws, points, sampling } => {
-            sampling::evaluate(run, data.as_deref(), (*draws, *points), sampling)
+        Command::Evaluate { run, data, draws, points, likelihood, sampling } => {
+            sampling::evaluate(run, data.as_deref(), (*draws, *points), *likelihood, sampling)
         }
         Command::Plot { run } => {
             let run = Run::open(run)?;

@@ -2,14 +2,16 @@
 
 use super::print_json;
 use crate::args::SamplingArgs;
+use serde_json::json;
 use std::path::Path;
 use triflow::component::{Part, Table};
 use triflow::config::{Layers, Task};
 use triflow::data::files::{array, read_part};
-use triflow::data::{HeldOut, one_hot};
+use triflow::data::{HeldOut, Set, one_hot};
 use triflow::io::npz;
 use triflow::report::{self, Ask};
 use triflow::run::{Run, Weights};
+use triflow::sample::likelihood;
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Result, Trained};
 
@@ -163,21 +165,49 @@ pub fn evaluate(
     run: &Path,
     file: Option<&Path>,
     (draws, points): (u64, i64),
+    likelihood_rows: Option<i64>,
     sampling: &SamplingArgs,
 ) -> Result<()> {
     let (run, mut model) = load(run, sampling)?;
     let ask = Ask { seed: sampling.seed, draws };
-    let found = match file {
-        Some(file) => {
-            let held = read_rows(&model, file, points)?;
-            report::evaluate(&mut model, &held, &ask)?
-        }
+    let data;
+    let held = match file {
+        Some(file) => read_rows(&model, file, points)?,
         None => {
-            let data = run.data(model.experiment())?;
-            report::evaluate(&mut model, &data.held_out(points), &ask)?
+            data = run.data(model.experiment())?;
+            data.held_out(points)
         }
     };
-    print_json(&found.metrics)
+    let likely = match likelihood_rows {
+        Some(n) => Some(likelihood_of(&mut model, &held.rows.first(n), sampling)?),
+        None => None,
+    };
+    let mut metrics = report::evaluate(&mut model, &held, &ask)?.metrics;
+    if let Some(likely) = likely {
+        metrics["likelihood"] = likely.json;
+    }
+    print_json(&metrics)
+}
+
+/// The likelihood of rows, along the solver that was asked for, or a more exact one than samples need.
+fn likelihood_of(
+    model: &mut Trained,
+    rows: &Set,
+    sampling: &SamplingArgs,
+) -> Result<likelihood::Measured> {
+    let solver = match &sampling.solver {
+        Some(_) => model.experiment().sampling.solver.clone(),
+        None => serde_json::from_value(json!({ "type": "dopri5", "rtol": 1e-5, "atol": 1e-5 }))
+            .map_err(|e| Error::runtime(e.to_string()))?,
+    };
+    let ask = likelihood::Ask {
+        solver: &solver,
+        steps: model.experiment().sampling.steps,
+        probes: 16,
+        draws: 100,
+        seed: sampling.seed.unwrap_or_else(|| model.experiment().seed()),
+    };
+    likelihood::measure(model, rows, &ask)
 }
 
 /// The rows of a file, to measure a model on.

@@ -12,6 +12,7 @@ mod args;
 mod command;
 mod data;
 mod errors;
+mod likelihood;
 mod new_plugin;
 mod plugins;
 mod readme;

@@ -1,6 +1,7 @@
 //! Sampling: any model along any solver, in time or in log-SNR.
 
 mod guided;
+pub mod likelihood;
 pub mod noise;
 mod steered;
 

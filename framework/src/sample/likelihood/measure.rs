@@ -1,0 +1,278 @@
+//! The likelihood of rows of data under a trained model, in the data's own units.
+
+use super::{Bound, Density, Divergence, bound};
+use crate::component::{Condition, Likelihood, Pass, Solver};
+use crate::data::{Set, Units};
+use crate::error::{Error, Result};
+use crate::path::{Clock, rows};
+use crate::registry::Component;
+use crate::rng::{Purpose, seed_torch};
+use crate::sample::{Conditioned, ModelField};
+use crate::train::DIVERGED;
+use crate::trained::Trained;
+use serde_json::{Value, json};
+use std::f64::consts::LN_2;
+use tch::{Kind, Tensor};
+
+/// What a likelihood is measured with.
+#[derive(Debug)]
+pub struct Ask<'s> {
+    /// Carries data to noise.
+    pub solver: &'s Component<dyn Solver>,
+    /// Steps of a fixed-step solver.
+    pub steps: usize,
+    /// Vectors of random signs, where the divergence is not exact.
+    pub probes: i64,
+    /// Pairs (γ, ε) a row of the variational bound.
+    pub draws: u64,
+    /// Seed of whatever is drawn.
+    pub seed: u64,
+}
+
+/// A mean over rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Nats a row.
+    pub nats: f64,
+    /// Its standard error over the rows and all that was drawn for them; `None` for a single row.
+    pub error: Option<f64>,
+}
+
+impl Estimate {
+    fn of(values: &Tensor) -> Self {
+        let n = values.size()[0];
+        let error = || values.std(true).double_value(&[]) / (n as f64).sqrt();
+        Self { nats: values.mean(Kind::Double).double_value(&[]), error: (n > 1).then(error) }
+    }
+
+    /// As JSON, in nats a row and bits a dimension.
+    fn json(&self, dimensions: i64) -> Value {
+        let bits = |nats: f64| nats / (dimensions as f64 * LN_2);
+        json!({
+            "nll_nats": self.nats,
+            "nll_nats_error": self.error,
+            "bits_per_dimension": bits(self.nats),
+            "bits_per_dimension_error": self.error.map(bits),
+        })
+    }
+}
+
+/// What was measured.
+#[derive(Debug)]
+pub struct Measured {
+    /// −ln p by the change of variables.
+    pub density: Estimate,
+    /// The variational bound on −ln p; `None` where it is infinite.
+    pub bound: Option<Estimate>,
+    /// The same, with all that they depend on.
+    pub json: Value,
+}
+
+/// −ln p of `data` (normalised rows and conditions) in the data's own units, given their conditions if there
+/// are any.
+///
+/// Where noise is left at the end of the path, b > 0, the density is that of the data with noise, z/a =
+/// data + (b/a)ε, with one ε a row. It is then as well a bound for the data themselves, under the model that
+/// draws z and from it N(z/a, (b/a)²I).
+///
+/// # Errors
+/// Where the model has no density of the data: its targets are labels, or an encoder or decoder stands
+/// between them and the latents.
+pub fn measure(model: &mut Trained, data: &Set, ask: &Ask<'_>) -> Result<Measured> {
+    if !model.model().source().is_standard_normal()? {
+        let message = format!(
+            "no likelihood: the density of the source `{}` is not known, only that of N(0, I)",
+            model.experiment().source.name()
+        );
+        return Err(Error::config("source", message));
+    }
+    if data.is_empty() {
+        return Err(Error::config("data", "there is no row to take the likelihood of"));
+    }
+    refuse_without_density(model, data)?;
+    let (solver, clock) = (ask.solver.build(&())?, model.plan().grid.clock());
+    if solver.needs_levels()? || solver.stochastic()? {
+        let message = format!(
+            "no likelihood along the solver `{}`: it goes from noise to data alone",
+            ask.solver.name()
+        );
+        return Err(Error::config("sampling.solver", message).help(
+            "take one that follows the derivative of the ODE; `triflow list solver` names them all",
+        ));
+    }
+    let found = model.sampling(|model, units| {
+        tch::no_grad(|| {
+            let target = &data.target;
+            let condition = data.condition.as_ref();
+            let condition =
+                condition.map(|c| Condition { value: c.shallow_clone(), present: None });
+            // The model as it was trained.
+            let predictor = Conditioned { model, condition: condition.as_ref(), guidance: None };
+            let along = along_ode(&predictor, clock, target, &*solver, ask)?;
+            let bound = {
+                let _stream = seed_torch(ask.seed, Purpose::Report, 4);
+                match model.gaussian().then(|| bound(&predictor, target, ask.draws)) {
+                    None => Err(COUPLED.to_owned()),
+                    Some(Err(Error::Config(reason))) => Err(reason.message),
+                    Some(found) => Ok(found?),
+                }
+            };
+            Ok((along, bound, log_scale(units)))
+        })
+    });
+    let (along, bound, log_scale) = found.map_err(diverged)?;
+    // Per row, −ln p of the data is that of what was normalised plus the logarithm of the volume of one unit.
+    let density = Estimate::of(&(log_scale - &along.density.log));
+    let (bounded, bound_json) = match bound {
+        Ok(bound) => {
+            let estimate = Estimate::of(&(bound.total() + log_scale));
+            (Some(estimate), bound_json(&estimate, &bound, log_scale, along.dimensions, ask.draws))
+        }
+        Err(reason) => (None, json!({ "none": reason })),
+    };
+    let n = data.len();
+    let json = json!({
+        "n": n,
+        "dimensions": along.dimensions,
+        "of": if data.condition.is_some() { "target given condition" } else { "target" },
+        "seed": ask.seed,
+        "change_of_variables": density_json(&density, &along, ask, clock),
+        "variational_bound": bound_json,
+    });
+    Ok(Measured { density, bound: bounded, json })
+}
+
+/// Why there is no bound where z_0 depends on the data.
+const COUPLED: &str =
+    "the bound needs noise that is independent of the data, but z_0 is coupled to them";
+
+/// An error that says what to do about a model that is not finite.
+fn diverged(e: Error) -> Error {
+    match e {
+        Error::Runtime(message) if message.contains("not finite") => {
+            Error::runtime(format!("{message}\n  {DIVERGED}"))
+        }
+        other => other,
+    }
+}
+
+/// An error that gives the reason where the model has no density of its targets.
+fn refuse_without_density(model: &mut Trained, data: &Set) -> Result<()> {
+    if model.units().target_is_label || model.model().likelihood() == Likelihood::Categorical {
+        return Err(Error::config(
+            "",
+            "no likelihood: the targets are labels, and the model's density is one of real vectors",
+        )
+        .help("for labels the accuracy says how well they are met"));
+    }
+    let (encoder, decoder) = (model.experiment().encoder.name(), model.experiment().decoder.name());
+    let (encodes, decodes) = model.sampling(|model, _| {
+        tch::no_grad(|| {
+            let target = &data.target;
+            let same = |other: &Tensor| other.size() == target.size() && other.equal(target);
+            let posterior = model.encode(target, Pass::EVAL)?;
+            let encodes = posterior.log_variance.is_some() || !same(&posterior.mean);
+            Ok((encodes, encodes || !same(&model.decode(target, Pass::EVAL)?)))
+        })
+    })?;
+    let (key, name, does) = match (encodes, decodes) {
+        (true, _) => ("encoder", encoder, "changes the targets"),
+        (_, true) => ("decoder", decoder, "changes the latents"),
+        _ => return Ok(()),
+    };
+    let message = format!(
+        "no likelihood: the {key} `{name}` {does}, so that the density of a latent is none of the data"
+    );
+    Err(Error::config(key, message)
+        .help("it needs an encoder and a decoder that leave the target as it is"))
+}
+
+/// ln of the volume that one unit of the normalised target has in the data's own units.
+fn log_scale(units: &Units) -> f64 {
+    let deviation = units.target.deviation.to_kind(Kind::Double);
+    let whole = deviation.log().expand(units.shapes.target.as_slice(), false);
+    whole.sum(Kind::Double).double_value(&[])
+}
+
+/// What came out along the ODE, in normalised units.
+struct Along {
+    /// Of z/a.
+    density: Density,
+    divergence: Divergence,
+    dimensions: i64,
+    /// b/a: the deviation of the noise on the data.
+    noise: f64,
+    /// Times of start and end.
+    times: (f64, f64),
+}
+
+fn along_ode(
+    predictor: &Conditioned<'_>,
+    clock: Clock,
+    target: &Tensor,
+    solver: &dyn Solver,
+    ask: &Ask<'_>,
+) -> Result<Along> {
+    let field = ModelField::of(*predictor, clock);
+    let grid = field.grid(ask.steps)?;
+    let end = predictor.model.path().at_clock(grid.end(), clock, target)?;
+    let [a, b] = [&end.a, &end.b].map(|c| c.double_value(&[0]));
+    let dimensions = target.numel() as i64 / target.size()[0];
+    let divergence = Divergence::of(dimensions, ask.probes);
+    let _stream = seed_torch(ask.seed, Purpose::Report, 3);
+    let scaled = |c: &Tensor, of: &Tensor| rows(&c.to_kind(of.kind()), of) * of;
+    let z = scaled(&end.a, target) + scaled(&end.b, &target.randn_like());
+    let density = field.log_density(&z, solver, ask.steps, divergence)?;
+    let density = Density { log: density.log + dimensions as f64 * a.ln(), ..density };
+    // An end that was found by bracketing is shown as 0 or 1.
+    let time = |s: f64| Ok::<_, Error>((field.time(s)? * 1e9).round() / 1e9);
+    let times = (time(grid.start())?, time(grid.end())?);
+    Ok(Along { density, divergence, dimensions, noise: b / a, times })
+}
+
+fn density_json(estimate: &Estimate, along: &Along, ask: &Ask<'_>, clock: Clock) -> Value {
+    let mut object = estimate.json(along.dimensions);
+    object["of"] = json!(if along.noise == 0.0 { "data" } else { "data with noise, z/a" });
+    object["noise_deviation"] = json!(along.noise);
+    object["times"] = json!(along.times);
+    object["solver"] = json!(ask.solver);
+    object["grid"] = json!(clock);
+    object["nfe"] = json!(along.density.nfe);
+    match along.divergence {
+        Divergence::Exact => object["divergence"] = json!("exact"),
+        Divergence::Hutchinson { probes } => {
+            object["divergence"] = json!("hutchinson");
+            object["probes"] = json!(probes);
+            object["probes_error_nats"] = json!(along.density.error.as_ref().map(error_of_mean));
+        }
+    }
+    object
+}
+
+fn bound_json(
+    estimate: &Estimate,
+    bound: &Bound,
+    log_scale: f64,
+    dimensions: i64,
+    draws: u64,
+) -> Value {
+    let mean = |t: &Tensor| t.mean(Kind::Double).double_value(&[]);
+    let mut object = estimate.json(dimensions);
+    object["of"] = json!("data, decoded as N(z/a, noise_deviation²) at the end of the path");
+    object["noise_deviation"] = json!((-0.5 * bound.gamma.1).exp());
+    object["gamma"] = json!(bound.gamma);
+    object["draws"] = json!(draws);
+    object["draws_error_nats"] = json!(bound.error.as_ref().map(error_of_mean));
+    object["terms_nats"] = json!({
+        "prior": mean(&bound.prior),
+        "diffusion": mean(&bound.diffusion),
+        "decoder": bound.decoder,
+        "units": log_scale,
+    });
+    object
+}
+
+/// The standard error of a mean over rows, from the rows' own.
+fn error_of_mean(errors: &Tensor) -> f64 {
+    errors.square().sum(Kind::Double).double_value(&[]).sqrt() / errors.size()[0] as f64
+}
