@@ -106,7 +106,7 @@ fn guidance_counts_its_evaluations_and_pulls_the_classes_apart() {
     let mut trained = trained("flow_matching");
     let labels = Tensor::from_slice(&[0_i64, 1]).repeat_interleave_self_int(200, 0, None::<i64>);
     let (condition, _) = trained.condition(&labels).unwrap();
-    let z0 = trained.z0(400, Some((3, 0)));
+    let z0 = trained.z0(400, Some((3, 0))).unwrap();
     let plan = trained.plan();
     let mut draw = |scale: f64| {
         let sampling = trained.experiment().sampling.clone();

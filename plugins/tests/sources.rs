@@ -146,7 +146,7 @@ fn what_needs_gaussian_noise_is_refused_with_another_source_or_coupling() {
 
 #[test]
 fn steps_in_log_snr_are_refused_where_they_are_asked_for_later() {
-    use triflow::path::Clock;
+    use triflow::path::StepGrid;
     use triflow::sample::Plan;
     let mut model = trainer("{ source: uniform }").unwrap().into_trained();
     let z0 = model.z0(4, Some((1, 0))).unwrap();
