@@ -49,6 +49,7 @@ fn placed(kind: &str, component: Value) -> Value {
         "data_source" => json!({ "data": component }),
         "optimizer" => json!({ "training": { "optimizer": component } }),
         "solver" => json!({ "sampling": { "solver": component } }),
+        "guidance" => json!({ "sampling": { "steering": component } }),
         "network" => json!({ "crn": { "type": "vanilla", "network": component } }),
         other => json!({ other: component }),
     }
