@@ -147,3 +147,18 @@ fn without_a_density_of_the_data_the_reason_is_given() {
     let said = folder.fails(&["evaluate", "--run", text(&decoded), "--likelihood", "0"]);
     assert!(said.contains("'0' for '--likelihood"), "{said}");
 }
+
+#[test]
+fn a_solver_that_cannot_go_back_and_a_source_without_density_are_refused() {
+    let folder = Folder::new();
+    let run = folder.tiny(&["train-gen"]);
+    for solver in ["dpmpp", "ancestral"] {
+        let args = ["evaluate", "--run", text(&run), "--likelihood", "--solver", solver];
+        let said = folder.fails(&args);
+        let part = format!("no likelihood along the solver `{solver}`: it goes from noise to data");
+        assert!(said.contains(&part) && said.contains("at sampling.solver"), "{said}");
+    }
+    let run = folder.tiny(&["train-gen", "--set", "source=uniform"]);
+    let said = folder.fails(&["evaluate", "--run", text(&run), "--likelihood"]);
+    assert!(said.contains("the density of the source `uniform` is not known"), "{said}");
+}
