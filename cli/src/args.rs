@@ -139,6 +139,41 @@ pub enum Command {
         #[command(flatten)]
         sampling: SamplingArgs,
     },
+    /// Draw quality against network evaluations, of one or more trained runs.
+    #[command(
+        after_help = "Example:\n  triflow curve --run artifacts/flow_matching_gen/20260101_1200 --solver euler,midpoint,dpmpp --out curve.png"
+    )]
+    Curve {
+        /// A run folder; give it again for another run.
+        #[arg(long, required = true)]
+        run: Vec<PathBuf>,
+        #[command(flatten)]
+        ask: CurveArgs,
+        /// Where the picture goes, a .png; its numbers go beside it, as .json.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Train a straighter model on the pairs (z_0, sample) of a trained run, for few steps (rectified flow).
+    #[command(
+        after_help = "Example:\n  triflow reflow --run artifacts/flow_matching_gen/20260101_1200 --pairs 50000"
+    )]
+    Reflow {
+        /// The run whose paths are straightened.
+        #[arg(long)]
+        run: PathBuf,
+        /// Pairs to train on; as many as the run had training rows.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+        pairs: Option<i64>,
+        /// How the pairs are drawn: along `dopri5`, unless --solver says otherwise.
+        #[command(flatten)]
+        sampling: SamplingArgs,
+        /// Any key of the new run's experiment, as --train training.epochs=20; may be given again.
+        #[arg(long, value_name = "KEY=VALUE")]
+        train: Vec<String>,
+        /// Where run folders are made.
+        #[arg(long, value_name = "DIR")]
+        output_dir: Option<PathBuf>,
+    },
     /// Draw a run's pictures again.
     #[command(
         after_help = "Example:\n  triflow plot --run artifacts/flow_matching_gen/20260101_1200"
@@ -236,7 +271,27 @@ pub enum Format {
     Json,
 }
 
-#[derive(Args, Debug)]
+/// What a curve of quality against network evaluations is made of.
+#[derive(Args, Clone, Debug)]
+pub struct CurveArgs {
+    /// Solvers, by name.
+    #[arg(long, value_delimiter = ',', default_value = "euler,midpoint")]
+    pub solver: Vec<String>,
+    /// Network evaluations a sample.
+    #[arg(long, value_delimiter = ',', value_name = "N", default_value = "1,2,4,8,16,32,64", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub nfe: Vec<u64>,
+    /// Draws, of which the metric is the mean.
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    pub draws: u64,
+    /// Most held-out points that are measured.
+    #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = clap::value_parser!(i64).range(1..=50_000))]
+    pub points: i64,
+    /// Seed of z_0.
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+#[derive(Args, Clone, Debug)]
 pub struct SamplingArgs {
     /// Steps of a fixed-step solver.
     #[arg(long)]

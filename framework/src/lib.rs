@@ -10,6 +10,7 @@ extern crate self as triflow;
 
 pub mod component;
 pub mod config;
+pub mod curve;
 pub mod data;
 pub mod device;
 pub mod error;
@@ -21,6 +22,7 @@ pub mod model;
 pub mod path;
 pub mod plot;
 pub mod plugin;
+pub mod reflow;
 pub mod registry;
 pub mod report;
 pub mod rng;

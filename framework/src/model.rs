@@ -24,6 +24,7 @@ pub struct Model {
     source: Box<dyn Source>,
     standard_normal: bool,
     independent: bool,
+    given: bool,
     likelihood: Likelihood,
     latent_shape: Vec<i64>,
     learnable_schedule: bool,
@@ -102,9 +103,10 @@ impl Model {
         if let Some(schedule) = &path.schedule {
             check_schedule(&**schedule, vars.kind(), device).map_err(at("noise_schedule"))?;
         }
+        let given = coupling.is_given()?;
         let joint = JointLaw {
             standard_normal: source.is_standard_normal()?,
-            independent: coupling.is_independent()?,
+            independent: coupling.is_independent()? && !given,
             keeps_condition: coupling.keeps_condition()?,
         };
         joint.check(experiment, path_kind, &*objective, learned.encoder)?;
@@ -134,6 +136,7 @@ impl Model {
             source,
             standard_normal: joint.standard_normal,
             independent: joint.independent,
+            given,
             likelihood,
             latent_shape,
             learnable_schedule,
@@ -178,6 +181,11 @@ impl Model {
     /// Whether z_0 is independent of the data in training, so that nothing has to be paired.
     pub(crate) fn independent(&self) -> bool {
         self.independent
+    }
+
+    /// Whether the data give the z_0 of each row in training.
+    pub(crate) fn given(&self) -> bool {
+        self.given
     }
 
     /// The law of z_1 given targets `[batch, …target_shape]`.

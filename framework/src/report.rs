@@ -63,18 +63,18 @@ fn values(tensor: &Tensor) -> Result<Vec<f64>> {
     )?)
 }
 
-fn points(tensor: &Tensor) -> Result<Points> {
+pub(crate) fn points(tensor: &Tensor) -> Result<Points> {
     let dim = (tensor.numel() as i64 / tensor.size()[0].max(1)) as usize;
     Ok(Points::new(values(tensor)?, dim))
 }
 
-fn labels(one_hot: &Tensor) -> Result<Vec<usize>> {
+pub(crate) fn labels(one_hot: &Tensor) -> Result<Vec<usize>> {
     let labels: Vec<i64> = Vec::try_from(one_hot.argmax(-1, false).to_device(tch::Device::Cpu))?;
     Ok(labels.into_iter().map(|l| l as usize).collect())
 }
 
 /// Draws latents for normalised conditions (or `n` without), returns them with their trajectory.
-fn draw_latents(
+pub(crate) fn draw_latents(
     model: &mut Trained,
     rows: &Set,
     seed: Option<(u64, u64)>,
@@ -91,7 +91,7 @@ fn draw_latents(
 }
 
 /// An error if something that was drawn is not finite.
-fn finite(drawn: Tensor) -> Result<Tensor> {
+pub(crate) fn finite(drawn: Tensor) -> Result<Tensor> {
     match drawn.isfinite().all().int64_value(&[]) {
         1 => Ok(drawn),
         _ => Err(Error::runtime(format!("the model's output is not finite\n  {DIVERGED}"))),

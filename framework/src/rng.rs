@@ -37,6 +37,8 @@ pub enum Purpose {
     Couple = 20,
     /// A coupling's own draws.
     Pair = 21,
+    /// Pairs of a trained model's ends: their z_0, and the conditions.
+    Reflow = 22,
 }
 
 /// 64 well-mixed bits for (seed, purpose, step) (the finaliser of SplitMix64, chained).

@@ -1,8 +1,10 @@
 //! What each command does, one function or file each.
 
 mod components;
+mod curve;
 mod data;
 mod new_plugin;
+mod reflow;
 mod sampling;
 
 use crate::args::{Asked, Cli, Command};
@@ -33,6 +35,10 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Data { name, set, seed, out } => data::write(name, set, *seed, out),
         Command::Evaluate { run, data, draws, points, likelihood, sampling } => {
             sampling::evaluate(run, data.as_deref(), (*draws, *points), *likelihood, sampling)
+        }
+        Command::Curve { run, ask, out } => curve::draw(run, ask, out),
+        Command::Reflow { run, pairs, sampling, train, output_dir } => {
+            reflow::reflow(cli, run, *pairs, sampling, train, output_dir.as_deref())
         }
         Command::Plot { run } => {
             let run = Run::open(run)?;

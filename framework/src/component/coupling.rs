@@ -76,6 +76,11 @@ component_kind! {
         fn is_independent(&self) -> Result<bool> {
             Ok(false)
         }
+        /// Whether each row has its z_0 from the data ([`Table::z0`](crate::component::Table)), so that
+        /// nothing is left to pair.
+        fn is_given(&self) -> Result<bool> {
+            Ok(false)
+        }
         /// Whether z_0 stays independent of the condition. Sampling draws z_0 without looking at the
         /// condition; where training does not, a conditional model's samples are biased.
         fn keeps_condition(&self) -> Result<bool> {

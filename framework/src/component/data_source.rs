@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use tch::Tensor;
 
 /// Rows of x and y; the task says which is the condition and which the target.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Table {
     /// `[n, …x_shape]`, float32 on the CPU.
     pub x: Option<Tensor>,
     /// `[n, …y_shape]` float32, or `[n]` int64 class labels, which the engine turns into one-hot rows.
     pub y: Option<Tensor>,
+    /// `[n, …z_shape]`, float32: where each row's path begins, in the units of the model, for the coupling
+    /// `given`; `None` where rows have no z_0 of their own.
+    pub z0: Option<Tensor>,
 }
 
 /// Which side of a table.

@@ -58,6 +58,9 @@ pub struct Experiment {
     /// When the state is saved.
     #[serde(default)]
     pub checkpoint: Checkpointing,
+    /// The trained run whose parameters are those to begin with; null: drawn anew.
+    #[serde(default)]
+    pub start_from: Option<StartFrom>,
     /// How samples are drawn.
     pub sampling: Sampling,
     /// `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -91,6 +94,31 @@ pub enum Task {
     Regression,
     /// Generation: condition = y, target = x; or x alone when `unconditional`.
     Generation,
+}
+
+/// A part of a model that has parameters of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelPart {
+    /// From the target to the latent.
+    Encoder,
+    /// From the latent to the target.
+    Decoder,
+    /// The conditional network.
+    Crn,
+    /// What shapes the path.
+    NoiseSchedule,
+}
+
+/// Parameters to begin with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartFrom {
+    /// The run's folder. Its running means are taken where it samples with them.
+    pub run: FilePath,
+    /// The parts that are taken from it; null: every part that has parameters.
+    #[serde(default)]
+    pub parts: Option<Vec<ModelPart>>,
 }
 
 /// How a reconstruction is compared with its target.

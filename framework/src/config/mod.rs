@@ -9,8 +9,8 @@ mod messages;
 mod plugins;
 
 pub use experiment::{
-    Checkpointing, Every, Experiment, LossConfig, LossTerm, LrSchedule, Noise, Precision, Recon,
-    Reduction, Sampling, Task, TimeSampling, Training, Weighting,
+    Checkpointing, Every, Experiment, LossConfig, LossTerm, LrSchedule, ModelPart, Noise,
+    Precision, Recon, Reduction, Sampling, StartFrom, Task, TimeSampling, Training, Weighting,
 };
 pub use file_path::FilePath;
 pub use layers::{Layers, parse_value};

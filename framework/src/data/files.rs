@@ -48,7 +48,7 @@ fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
     let mut all = Vec::new();
     for (suffix, table) in sets {
         let Some(table) = table else { continue };
-        for (part, values) in [("x", &table.x), ("y", &table.y)] {
+        for (part, values) in [("x", &table.x), ("y", &table.y), ("z0", &table.z0)] {
             if let Some(values) = values {
                 all.push(array(&format!("{part}{suffix}"), values)?);
             }

@@ -21,6 +21,8 @@ pub struct Set {
     pub target: Tensor,
     /// `[n, …condition_shape]`.
     pub condition: Option<Tensor>,
+    /// `[n, …z_shape]`: the z_0 of each row, where the data give it.
+    pub z0: Option<Tensor>,
 }
 
 impl Set {
@@ -34,10 +36,18 @@ impl Set {
         self.len() == 0
     }
 
+    /// Something done to each of its tensors.
+    fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Set {
+        Set {
+            target: f(&self.target),
+            condition: self.condition.as_ref().map(&f),
+            z0: self.z0.as_ref().map(&f),
+        }
+    }
+
     /// `n` rows from `start`.
     pub fn narrow(&self, start: i64, n: i64) -> Set {
-        let part = |t: &Tensor| t.narrow(0, start, n);
-        Set { target: part(&self.target), condition: self.condition.as_ref().map(part) }
+        self.map(|t| t.narrow(0, start, n))
     }
 
     /// The first `n` rows, or all where there are fewer.
@@ -47,8 +57,7 @@ impl Set {
 
     /// The rows at `index` (`[k]` int64).
     pub fn rows(&self, index: &Tensor) -> Set {
-        let pick = |t: &Tensor| t.index_select(0, index);
-        Set { target: pick(&self.target), condition: self.condition.as_ref().map(pick) }
+        self.map(|t| t.index_select(0, index))
     }
 }
 
@@ -143,7 +152,7 @@ fn divide(splits: Splits, shares: &Split, seed: u64) -> Result<[Table; 3]> {
     let pick = |from: i64, count: i64| {
         let index = Tensor::from_slice(&order[from as usize..(from + count) as usize]);
         let take = |t: &Option<Tensor>| t.as_ref().map(|t| t.index_select(0, &index));
-        Table { x: take(&splits.train.x), y: take(&splits.train.y) }
+        Table { x: take(&splits.train.x), y: take(&splits.train.y), z0: take(&splits.train.z0) }
     };
     let parts = [pick(0, train), pick(train, val), pick(train + val, test)];
     let [train, val, test] = parts;

@@ -111,6 +111,7 @@ impl Units {
         Set {
             target: self.target.apply(&rows.target).contiguous(),
             condition: rows.condition.map(|c| self.condition.apply(&c).contiguous()),
+            z0: rows.z0,
         }
     }
 
@@ -228,18 +229,25 @@ pub(super) fn bind(
         (_, true) => (get(&table.x, "x")?, None),
         (_, false) => (get(&table.x, "x")?, Some(get(&table.y, "y")?)),
     };
-    Ok(Set { target, condition })
+    let z0 = table.z0.as_ref().map(|z0| numbers(z0, "z0")).transpose()?;
+    Ok(Set { target, condition, z0 })
 }
 
 /// Number of rows of a table.
 pub(super) fn rows_of(table: &Table) -> Result<i64> {
     let count = |t: &Option<Tensor>| t.as_ref().map(|t| t.size().first().copied().unwrap_or(0));
-    match (count(&table.x), count(&table.y)) {
+    let n = match (count(&table.x), count(&table.y)) {
         (Some(x), Some(y)) if x != y => {
-            Err(Error::config("data", format!("x has {x} rows, y has {y}")))
+            return Err(Error::config("data", format!("x has {x} rows, y has {y}")));
         }
-        (Some(n), _) | (None, Some(n)) => Ok(n),
-        (None, None) => Err(Error::config("data", "the source yields neither x nor y")),
+        (Some(n), _) | (None, Some(n)) => n,
+        (None, None) => {
+            return Err(Error::config("data", "the source yields neither x nor y"));
+        }
+    };
+    match count(&table.z0) {
+        Some(z0) if z0 != n => Err(Error::config("data", format!("z0 has {z0} rows, x or y {n}"))),
+        _ => Ok(n),
     }
 }
 

@@ -22,6 +22,7 @@ mod paths;
 mod plane;
 mod png;
 mod predictions;
+mod quality;
 mod rect;
 mod regression;
 mod samples;
@@ -37,6 +38,7 @@ pub use diagnostics::trajectory_diagnostics;
 pub use latent::latent_trajectories;
 pub use loss::{LossTrends, Term, loss_trends};
 pub use predictions::{Predicted, PredictionView, predictions};
+pub use quality::{QualityCurve, QualityView, quality};
 pub use samples::{SampleView, samples};
 pub use trajectories::{TrajectoryView, trajectories};
 

@@ -42,7 +42,7 @@ fn sets(splits: &Splits) -> Vec<(&'static str, &Table)> {
 }
 
 fn sides(table: &Table) -> Vec<(&'static str, &Tensor)> {
-    [("x", &table.x), ("y", &table.y)]
+    [("x", &table.x), ("y", &table.y), ("z0", &table.z0)]
         .into_iter()
         .filter_map(|(name, side)| Some((name, side.as_ref()?)))
         .collect()

@@ -6,11 +6,12 @@
 use super::checkpoint::State;
 use super::coupled::{self, Coupled, PairingCost, Rows};
 use super::{Epoch, History};
-use crate::component::{Condition, Optimizer, OptimizerState, Pass, Splits};
+use crate::component::{Condition, Optimizer, OptimizerState, Pass, Splits, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::{Data, Set, Units};
 use crate::error::{Error, Result};
 use crate::loss::TERMS;
+use crate::model::Model;
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, seed_torch};
 use crate::trained::{Trained, options};
@@ -92,8 +93,10 @@ impl Trainer {
         experiment.check()?;
         let (kind, device) = options(&experiment)?;
         guard_engine(move || {
-            let (data, units) = load(&experiment, (kind, device))?;
-            let trained = Trained::untrained(experiment, units, data.train.len())?;
+            let (mut data, units) = load(&experiment, (kind, device))?;
+            let mut trained = Trained::untrained(experiment, units, data.train.len())?;
+            settle_z0(&trained.model, &mut data)?;
+            trained.start()?;
             let optimizer = trained.experiment().training.optimizer.build(&());
             let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;
             let rate = optimizer.learning_rate()?;
@@ -216,7 +219,7 @@ impl Trainer {
             let training = &self.trained.experiment.training;
             (training.seed, training.batch_size)
         };
-        if self.trained.model.independent() || self.step >= self.total_steps() {
+        if model.independent() || model.given() || self.step >= self.total_steps() {
             return Ok(());
         }
         if self.paired_val.is_none() && !self.data.val.is_empty() {
@@ -253,7 +256,7 @@ impl Trainer {
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
         let config = &experiment.training;
         let _stream = seed_torch(config.seed, Purpose::Train, self.step);
-        let Set { target, condition } = self.data.train.rows(index);
+        let Set { target, condition, z0: given } = self.data.train.rows(index);
         let condition = condition.map(|value| Condition {
             present: (config.condition_dropout > 0.0).then(|| {
                 let rows = [index.size()[0]];
@@ -265,7 +268,7 @@ impl Trainer {
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
         let pass = Pass { training: true, dropout };
         let (condition, times) = (condition.as_ref(), config.time_sampling);
-        let terms = model.losses_from(z0, &target, condition, pass, times, false)?;
+        let terms = model.losses_from(z0.or(given), &target, condition, pass, times, false)?;
         let mut gradient = parameters.gradient(&terms.total)?;
         let rate = self.optimizer.learning_rate()? * config.lr_schedule.factor(self.step, total);
         tch::no_grad(|| -> Result<()> {
@@ -310,10 +313,10 @@ impl Trainer {
             for (i, from) in (0..n).step_by(config.batch_size as usize).enumerate() {
                 let _stream = seed_torch(config.seed, Purpose::Validate, i as u64);
                 let rows = config.batch_size.min(n - from);
-                let Set { target, condition } = self.data.val.narrow(from, rows);
+                let Set { target, condition, z0: given } = self.data.val.narrow(from, rows);
                 let condition = condition.map(|value| Condition { value, present: None });
                 let terms = self.trained.model.losses_from(
-                    self.paired_val.as_ref().map(|z0| z0.narrow(0, from, rows)),
+                    self.paired_val.as_ref().map(|z0| z0.narrow(0, from, rows)).or(given),
                     &target,
                     condition.as_ref(),
                     Pass::EVAL,
@@ -385,6 +388,42 @@ impl Trainer {
     pub fn step(&self) -> u64 {
         self.step
     }
+}
+
+/// Keeps the rows' own z_0 where the model takes them; an error where they are missing or do not fit.
+fn settle_z0(model: &Model, data: &mut Data) -> Result<()> {
+    let sets = [("training", &mut data.train), ("validation", &mut data.val)];
+    for (name, set) in sets {
+        if !model.given() {
+            if set.z0.take().is_some() {
+                log::warn!(
+                    "the {name} rows have a z_0 of their own, which the coupling does not use"
+                );
+            }
+            continue;
+        }
+        match &set.z0 {
+            _ if set.is_empty() => {}
+            None => {
+                let message = format!(
+                    "the coupling takes each row's z_0 from the data, but the {name} rows have none"
+                );
+                return Err(Error::config("coupling", message).help(
+                    "add an array `z0` (for validation rows of their own `z0_val`), or take another coupling",
+                ));
+            }
+            Some(z0) if z0.size()[1..] != *model.latent_shape() => {
+                let (found, wanted) =
+                    (shape_text(&z0.size()[1..]), shape_text(model.latent_shape()));
+                let message =
+                    format!("z0 has rows of shape {found}, but a latent has shape {wanted}");
+                return Err(Error::config("data", message));
+            }
+            Some(_) => {}
+        }
+    }
+    data.test.z0 = None;
+    Ok(())
 }
 
 /// The order of `rows` rows in an epoch, on the CPU.

@@ -1,10 +1,12 @@
 //! Couplings: how z_0 and z_1 are paired in training.
 
+mod given;
 mod independent;
 mod ot_conditional;
 mod ot_exact;
 mod ot_sinkhorn;
 
+pub use given::Given;
 pub use independent::Independent;
 pub use ot_conditional::OtConditional;
 pub use ot_exact::OtExact;

@@ -162,7 +162,8 @@ impl DataSource for Arrays {
         let further = |name: &Option<String>, default: &str| {
             get(path, &file, name.as_deref().unwrap_or(default), default, name.is_some())
         };
-        let train = Table { x: usual(&names.x, "x")?, y: usual(&names.y, "y")? };
+        let own = |name: &str| get(path, &file, name, "x", false);
+        let train = Table { x: usual(&names.x, "x")?, y: usual(&names.y, "y")?, z0: own("z0")? };
         check_rows(path, &train, [&format!("array `{}`", names.x), &format!("`{}`", names.y)])?;
         match (&train.x, &train.y) {
             (None, None) => {
@@ -187,7 +188,8 @@ impl DataSource for Arrays {
         }
         let set = |x: &Option<String>, y: &Option<String>, set: &str| -> Result<Option<Table>> {
             let (x_name, y_name) = (format!("x_{set}"), format!("y_{set}"));
-            let table = Table { x: further(x, &x_name)?, y: further(y, &y_name)? };
+            let z0 = own(&format!("z0_{set}"))?;
+            let table = Table { x: further(x, &x_name)?, y: further(y, &y_name)?, z0 };
             if table.x.is_none() && table.y.is_none() {
                 return Ok(None);
             }

@@ -124,6 +124,7 @@ impl Moons {
         Table {
             x: Some(Tensor::from_slice(&points).view([-1, 2])),
             y: Some(Tensor::from_slice(&labels)),
+            z0: None,
         }
     }
 }

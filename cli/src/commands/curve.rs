@@ -1,0 +1,133 @@
+//! `curve`: quality against network evaluations.
+
+use crate::args::CurveArgs;
+use serde_json::json;
+use std::io::Write as _;
+use std::path::Path;
+use triflow::component::Solver;
+use triflow::curve::{self, CurvePoint};
+use triflow::io::write_atomically;
+use triflow::plot::{self, QualityCurve, QualityView};
+use triflow::report;
+use triflow::run::Run;
+use triflow::{Component, Error, Result};
+
+/// The curve of one run.
+#[derive(Debug)]
+struct Measured {
+    run: String,
+    name: String,
+    metric: &'static str,
+    set: String,
+    n: i64,
+    points: Vec<CurvePoint>,
+}
+
+/// Measures runs and draws their curves, called by their folders.
+pub fn draw(runs: &[impl AsRef<Path>], ask: &CurveArgs, out: &Path) -> Result<()> {
+    let name = |run: &Path| -> String {
+        let from = run.components().count().saturating_sub(2);
+        run.components().skip(from).collect::<std::path::PathBuf>().display().to_string()
+    };
+    let named: Vec<_> = runs.iter().map(|run| (name(run.as_ref()), run.as_ref())).collect();
+    draw_named(&named, ask, out)
+}
+
+/// The same under names of their own. The numbers go beside the picture, as JSON.
+pub fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path) -> Result<()> {
+    if out.extension().is_none_or(|e| e != "png") {
+        let message = format!("--out {}: the name must end in .png", out.display());
+        return Err(Error::config("", message));
+    }
+    let solvers = ask.solver.iter().map(|name| Component::<dyn Solver>::named(name));
+    let wanted = curve::Ask {
+        solvers: solvers.collect::<Result<_>>()?,
+        evaluations: ask.nfe.iter().map(|n| *n as usize).collect(),
+        draws: ask.draws,
+        seed: ask.seed,
+    };
+    let mut all = Vec::new();
+    for (name, run) in runs {
+        all.push(measure(name.clone(), run, &wanted, ask.points)?);
+    }
+    if let Some(other) = all.iter().find(|m| m.metric != all[0].metric) {
+        let message = format!(
+            "{} is measured by {}, {} by {}",
+            all[0].name, all[0].metric, other.name, other.metric
+        );
+        return Err(Error::config("--run", message).help("draw one curve for each"));
+    }
+    let json = json!(all.iter().map(|m| json!({
+        "run": m.run, "name": m.name, "metric": m.metric, "set": m.set, "n": m.n, "draws": ask.draws, "points": m.points,
+    })).collect::<Vec<_>>());
+    let text = serde_json::to_string_pretty(&json).map_err(|e| Error::runtime(e.to_string()))?;
+    write_atomically(&out.with_extension("json"), |file| writeln!(file, "{text}"))?;
+    let mut curves = Vec::new();
+    for measured in &all {
+        for solver in &wanted.solvers {
+            let own = measured.points.iter().filter(|p| p.solver == solver.name());
+            curves.push(QualityCurve {
+                name: match all.len() {
+                    1 => solver.name().to_owned(),
+                    _ => format!("{}, {}", measured.name, solver.name()),
+                },
+                points: own.map(|p| (p.nfe as f64, p.value)).collect(),
+            });
+        }
+    }
+    curves.retain(|c| !c.points.is_empty());
+    let first = &all[0];
+    plot::quality(
+        out,
+        &QualityView {
+            title: "Quality against network evaluations".into(),
+            subtitle: format!(
+                "{} of {} {} rows, mean of {} draw{}",
+                first.metric,
+                first.n,
+                first.set,
+                ask.draws,
+                if ask.draws == 1 { "" } else { "s" }
+            ),
+            metric: first.metric.into(),
+            curves,
+            floor: None,
+        },
+    )?;
+    println!("{} and {}", out.display(), out.with_extension("json").display());
+    Ok(())
+}
+
+fn measure(name: String, path: &Path, ask: &curve::Ask, points: i64) -> Result<Measured> {
+    let run = Run::open(path)?;
+    let mut model = run.load()?;
+    let data = run.data(model.experiment())?;
+    let held = data.held_out(points);
+    let metric = curve::metric(&model);
+    println!("{name}: {metric} on {} {} rows", held.rows.len(), held.name);
+    println!("  {:16} {:>6} {:>6}  {metric}", "solver", "steps", "nfe");
+    let found = curve::measure(&mut model, &held, ask, &mut |p| {
+        let deviation = p.deviation.map_or_else(String::new, |d| format!(" ± {d:.4}"));
+        println!("  {:16} {:6} {:6}  {:.4}{deviation}", p.solver, p.steps, p.nfe, p.value);
+    })?;
+    Ok(Measured {
+        run: path.display().to_string(),
+        name,
+        metric,
+        set: held.name.clone(),
+        n: held.rows.len(),
+        points: found,
+    })
+}
+
+/// The default curve, into a run's folder.
+pub fn beside(runs: &[(String, &Path)], run: &Run) -> Result<()> {
+    let ask = CurveArgs {
+        solver: vec!["euler".into(), "midpoint".into()],
+        nfe: vec![1, 2, 4, 8, 16, 32, 64],
+        draws: 3,
+        points: report::EXACT_POINTS,
+        seed: None,
+    };
+    draw_named(runs, &ask, &run.file("quality_by_evaluations.png"))
+}

@@ -1,0 +1,141 @@
+//! `reflow`: a straighter model from the ends of a trained one's paths.
+
+use super::{curve, sampling, show};
+use crate::args::{Cli, SamplingArgs};
+use crate::progress::Progress;
+use std::path::{Path, PathBuf};
+use triflow::config::{Experiment, Layers};
+use triflow::data::files::write_rows;
+use triflow::path::PathKind;
+use triflow::run;
+use triflow::{Error, Result};
+
+/// Draws pairs from a run, trains the new one on them, and draws the quality of both against network
+/// evaluations.
+pub fn reflow(
+    cli: &Cli,
+    run: &Path,
+    pairs: Option<i64>,
+    how: &SamplingArgs,
+    train: &[String],
+    output_dir: Option<&Path>,
+) -> Result<()> {
+    let teacher = std::path::absolute(run).map_err(Error::io("find", run))?;
+    let how =
+        SamplingArgs { solver: Some(how.solver.clone().unwrap_or("dopri5".into())), ..how.clone() };
+    let (old, mut model) = sampling::load(&teacher, &how)?;
+    let data = old.data(model.experiment())?;
+    let n = pairs.unwrap_or(data.train.len());
+    let seed = how.seed.unwrap_or_else(|| model.experiment().seed());
+    let file = PairsFile::reserve(output_dir.unwrap_or(&model.experiment().output_dir), &teacher)?;
+    let mut layers = student(&teacher, model.experiment(), model.model().path().kind, &file.0)?;
+    if let Some(dir) = output_dir {
+        layers.set("output_dir", dir.to_string_lossy().as_ref().into(), "--output-dir")?;
+    }
+    for assignment in train {
+        layers.set_text(assignment)?;
+    }
+    // What is wrong with the keys is said before the pairs are drawn.
+    layers.finish()?.check().map_err(|e| layers.locate(e))?;
+    log::info!("drawing {n} pairs along `{}`", model.experiment().sampling.solver.name());
+    let drawn = triflow::reflow::pairs(&mut model, &data, (n, seed), &mut |so_far| {
+        log::debug!("{so_far} of {n} pairs");
+    })?;
+    write_rows(&file.0, &drawn)?;
+    drop((drawn, model, data));
+    log::info!("training on {}", file.0.display());
+    let base = PathBuf::new();
+    let new = run::train(layers.finish()?, &base, &mut Progress::new(cli.quiet));
+    let new = new.map_err(|e| layers.locate(e))?;
+    if !cli.quiet {
+        println!("before and after:");
+        curve::beside(&[("before".into(), &teacher), ("after".into(), &new.path)], &new)?;
+    }
+    show(cli, &new)
+}
+
+/// The new run's experiment: the old one's on the rectified path, between the ends that are given.
+fn student(teacher: &Path, old: &Experiment, path: PathKind, pairs: &Path) -> Result<Layers> {
+    let mut layers = Layers::new()?;
+    layers.add_file(&teacher.join("config.yaml"))?;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let standardise = old.data.common().standardise;
+    let yaml = |text: &str| {
+        serde_yaml::from_str::<serde_yaml::Value>(text).map_err(|e| Error::runtime(e.to_string()))
+    };
+    let place = "triflow reflow";
+    let mut data = serde_yaml::Mapping::new();
+    data.insert("type".into(), "npz".into());
+    data.insert("path".into(), text(pairs).into());
+    data.insert("standardise".into(), standardise.into());
+    data.insert("split".into(), yaml("{ train: 0.95, val: 0.05, test: 0.0 }")?);
+    layers.set("data", data.into(), place)?;
+    layers.set("coupling", "given".into(), place)?;
+    let mut start = serde_yaml::Mapping::new();
+    if path == PathKind::Rectified {
+        // The same function in the same place: training goes on from it.
+        start.insert("run".into(), text(teacher).into());
+        layers.set("start_from", start.into(), place)?;
+    } else {
+        layers.set("objective", "flow_matching".into(), place)?;
+        layers.set("path", "rectified".into(), place)?;
+        layers.set("start_from", serde_yaml::Value::Null, place)?;
+        layers.set("noise_schedule", "linear".into(), place)?;
+        layers.set("loss.use_snr_weight", false.into(), place)?;
+        layers.set("loss.normalise", serde_yaml::Value::Null, place)?;
+        layers.set("loss.vae_noised", serde_yaml::Value::Null, place)?;
+        if old.training.time_sampling == triflow::config::TimeSampling::Importance {
+            layers.set("training.time_sampling", "stratified".into(), place)?;
+        }
+    }
+    // Guidance is in the pairs already, and solvers that need levels have none between given ends.
+    layers.set("training.condition_dropout", 0.0.into(), place)?;
+    layers.set("sampling.guidance", 1.0.into(), place)?;
+    layers.set("sampling.steering", serde_yaml::Value::Null, place)?;
+    layers.set("sampling.grid", "time".into(), place)?;
+    layers.set("sampling.final_denoise", false.into(), place)?;
+    if old.sampling.solver.build(&())?.needs_levels()? {
+        layers.set("sampling.solver", "midpoint".into(), place)?;
+    }
+    Ok(layers)
+}
+
+/// The file of the pairs: the new run's data, so it stays; but not where nothing came of it.
+struct PairsFile(PathBuf);
+
+impl PairsFile {
+    /// A name in `{output_dir}/pairs` that is still free, made so that nobody else takes it.
+    fn reserve(output_dir: &Path, teacher: &Path) -> Result<Self> {
+        let folder =
+            std::path::absolute(output_dir.join("pairs")).map_err(Error::io("find", output_dir))?;
+        std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
+        let name = |path: Option<&Path>| {
+            path.and_then(Path::file_name)
+                .map(|n| n.to_string_lossy().into_owned())
+                .unwrap_or_default()
+        };
+        let stem = format!("{}_{}", name(teacher.parent()), name(Some(teacher)));
+        for i in 1..1000 {
+            let path = match i {
+                1 => folder.join(format!("{stem}.npz")),
+                i => folder.join(format!("{stem}_{i}.npz")),
+            };
+            match std::fs::File::create_new(&path) {
+                Ok(_) => return Ok(Self(path)),
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::io("make", &path)(e)),
+            }
+        }
+        Err(Error::runtime(format!("no free name in {}", folder.display())))
+    }
+}
+
+impl Drop for PairsFile {
+    fn drop(&mut self) {
+        // An interrupted run goes on with its pairs: only an empty file goes.
+        let empty = std::fs::metadata(&self.0).is_ok_and(|m| m.len() == 0);
+        if empty {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+}

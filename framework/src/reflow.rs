@@ -1,0 +1,87 @@
+//! Pairs for a second, straighter model (Liu et al. 2023, arXiv 2209.03003): z_0 with the end of the trained
+//! model's own path from it. Paths between such ends need not cross, so that a model of them gets by with
+//! few steps.
+
+use crate::component::{Condition, Splits, Table};
+use crate::config::Task;
+use crate::data::{Data, Set, Units};
+use crate::error::{Error, Result};
+use crate::report::finite;
+use crate::rng::{Purpose, rust_rng, stream_seed};
+use crate::trained::Trained;
+use rand::RngExt as _;
+use tch::{Device, Kind, Tensor};
+
+/// Rows that are drawn at once.
+const BATCH: i64 = 4096;
+
+/// `n` rows of x, in the data's own units, each with the z_0 that it came from, under conditions that are
+/// drawn from the training rows; beside them the real held-out rows, to measure on. `seen` is told how
+/// many rows there are so far.
+///
+/// # Errors
+/// A model that predicts, and a solver whose ends do not follow from z_0 alone.
+pub fn pairs(
+    model: &mut Trained,
+    data: &Data,
+    (n, seed): (i64, u64),
+    seen: &mut dyn FnMut(i64),
+) -> Result<Splits> {
+    let experiment = model.experiment();
+    if experiment.task == Some(Task::Regression) {
+        let message =
+            "only the paths of a run that generates can be straightened; this one predicts";
+        return Err(Error::config("task", message));
+    }
+    let solver = &experiment.sampling.solver;
+    if solver.build(&()).map_err(|e| e.under("sampling.solver"))?.stochastic()? {
+        let message =
+            format!("`{}` draws noise on its way: its ends do not follow from z_0", solver.name());
+        return Err(Error::config("sampling.solver", message).help("take `--solver dopri5`"));
+    }
+    let mut rng = rust_rng(seed, Purpose::Reflow, 0);
+    let noise = stream_seed(seed, Purpose::Reflow, 1);
+    let (mut x, mut z0s, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, from) in (0..n).step_by(BATCH as usize).enumerate() {
+        let rows = BATCH.min(n - from);
+        let z0 = model.z0(rows, Some((noise, number as u64)))?;
+        let condition = data.train.condition.as_ref().map(|all| {
+            let picked: Vec<i64> =
+                (0..rows).map(|_| rng.random_range(0..data.train.len())).collect();
+            let index = Tensor::from_slice(&picked).to_device(all.device());
+            Condition { value: all.index_select(0, &index), present: None }
+        });
+        let sampled = model.sample_latents(&z0, condition.as_ref(), model.plan(), &mut ())?;
+        let plain = |t: &Tensor| t.to_device(Device::Cpu).to_kind(Kind::Float);
+        x.push(plain(&finite(model.present(&sampled.z)?)?));
+        z0s.push(plain(&z0));
+        conditions.extend(condition.map(|c| c.value));
+        seen(from + rows);
+    }
+    let joined = |all: Vec<Tensor>| (!all.is_empty()).then(|| Tensor::cat(&all, 0));
+    let units = model.units();
+    let y = joined(conditions).map(|c| own_condition(units, &c));
+    let real = [&data.test, &data.val].into_iter().find(|set| !set.is_empty());
+    let train = Table { x: joined(x), y, z0: joined(z0s) };
+    Ok(Splits { train, val: None, test: real.map(|set| own(units, set)) })
+}
+
+/// Rows in the data's own units.
+fn own(units: &Units, set: &Set) -> Table {
+    let x = units.target.undo(&set.target).to_device(Device::Cpu).to_kind(Kind::Float);
+    let y = set.condition.as_ref().map(|c| own_condition(units, c));
+    Table { x: Some(x), y, z0: None }
+}
+
+/// Conditions in the data's own units; labels as such.
+fn own_condition(units: &Units, condition: &Tensor) -> Tensor {
+    let condition = condition.to_device(Device::Cpu);
+    match units.condition_is_label {
+        true => condition.argmax(-1, false),
+        false => units
+            .condition
+            .undo(&condition.to_device(units.condition.mean.device()))
+            .to_device(Device::Cpu)
+            .to_kind(Kind::Float),
+    }
+}
