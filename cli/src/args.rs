@@ -280,6 +280,9 @@ pub struct CurveArgs {
     /// Network evaluations a sample.
     #[arg(long, value_delimiter = ',', value_name = "N", default_value = "1,2,4,8,16,32,64", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub nfe: Vec<u64>,
+    /// Where the steps are: time, gamma or karras; each run's own unless said.
+    #[arg(long)]
+    pub grid: Option<String>,
     /// Draws, of which the metric is the mean.
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     pub draws: u64,
@@ -291,7 +294,7 @@ pub struct CurveArgs {
     pub seed: Option<u64>,
 }
 
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct SamplingArgs {
     /// Steps of a fixed-step solver.
     #[arg(long)]

@@ -1,6 +1,7 @@
 //! `curve`: quality against network evaluations.
 
-use crate::args::CurveArgs;
+use super::sampling;
+use crate::args::{CurveArgs, SamplingArgs};
 use serde_json::json;
 use std::io::Write as _;
 use std::path::Path;
@@ -30,11 +31,11 @@ pub fn draw(runs: &[impl AsRef<Path>], ask: &CurveArgs, out: &Path) -> Result<()
         run.components().skip(from).collect::<std::path::PathBuf>().display().to_string()
     };
     let named: Vec<_> = runs.iter().map(|run| (name(run.as_ref()), run.as_ref())).collect();
-    draw_named(&named, ask, out)
+    draw_named(&named, ask, out, true)
 }
 
 /// The same under names of their own. The numbers go beside the picture, as JSON.
-pub fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path) -> Result<()> {
+fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path, say: bool) -> Result<()> {
     if out.extension().is_none_or(|e| e != "png") {
         let message = format!("--out {}: the name must end in .png", out.display());
         return Err(Error::config("", message));
@@ -48,7 +49,7 @@ pub fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path) -> Resu
     };
     let mut all = Vec::new();
     for (name, run) in runs {
-        all.push(measure(name.clone(), run, &wanted, ask.points)?);
+        all.push(measure(name.clone(), run, &wanted, (ask, say))?);
     }
     if let Some(other) = all.iter().find(|m| m.metric != all[0].metric) {
         let message = format!(
@@ -94,21 +95,32 @@ pub fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path) -> Resu
             floor: None,
         },
     )?;
-    println!("{} and {}", out.display(), out.with_extension("json").display());
+    if say {
+        println!("{} and {}", out.display(), out.with_extension("json").display());
+    }
     Ok(())
 }
 
-fn measure(name: String, path: &Path, ask: &curve::Ask, points: i64) -> Result<Measured> {
-    let run = Run::open(path)?;
-    let mut model = run.load()?;
+fn measure(
+    name: String,
+    path: &Path,
+    ask: &curve::Ask,
+    (own, say): (&CurveArgs, bool),
+) -> Result<Measured> {
+    let sampling = SamplingArgs { grid: own.grid.clone(), ..SamplingArgs::default() };
+    let (run, mut model) = sampling::load(path, &sampling)?;
     let data = run.data(model.experiment())?;
-    let held = data.held_out(points);
+    let held = data.held_out(own.points);
     let metric = curve::metric(&model);
-    println!("{name}: {metric} on {} {} rows", held.rows.len(), held.name);
-    println!("  {:16} {:>6} {:>6}  {metric}", "solver", "steps", "nfe");
+    if say {
+        println!("{name}: {metric} on {} {} rows", held.rows.len(), held.name);
+        println!("  {:16} {:>6} {:>6}  {metric}", "solver", "steps", "nfe");
+    }
     let found = curve::measure(&mut model, &held, ask, &mut |p| {
         let deviation = p.deviation.map_or_else(String::new, |d| format!(" ± {d:.4}"));
-        println!("  {:16} {:6} {:6}  {:.4}{deviation}", p.solver, p.steps, p.nfe, p.value);
+        if say {
+            println!("  {:16} {:6} {:6}  {:.4}{deviation}", p.solver, p.steps, p.nfe, p.value);
+        }
     })?;
     Ok(Measured {
         run: path.display().to_string(),
@@ -121,13 +133,14 @@ fn measure(name: String, path: &Path, ask: &curve::Ask, points: i64) -> Result<M
 }
 
 /// The default curve, into a run's folder.
-pub fn beside(runs: &[(String, &Path)], run: &Run) -> Result<()> {
+pub fn beside(runs: &[(String, &Path)], run: &Run, say: bool) -> Result<()> {
     let ask = CurveArgs {
         solver: vec!["euler".into(), "midpoint".into()],
         nfe: vec![1, 2, 4, 8, 16, 32, 64],
+        grid: None,
         draws: 3,
         points: report::EXACT_POINTS,
         seed: None,
     };
-    draw_named(runs, &ask, &run.file("quality_by_evaluations.png"))
+    draw_named(runs, &ask, &run.file("quality_by_evaluations.png"), say)
 }

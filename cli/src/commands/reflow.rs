@@ -46,11 +46,15 @@ pub fn reflow(
     log::info!("training on {}", file.0.display());
     let base = PathBuf::new();
     let new = run::train(layers.finish()?, &base, &mut Progress::new(cli.quiet));
-    let new = new.map_err(|e| layers.locate(e))?;
-    if !cli.quiet {
-        println!("before and after:");
-        curve::beside(&[("before".into(), &teacher), ("after".into(), &new.path)], &new)?;
-    }
+    let new = new.map_err(|e| {
+        // Nothing began, so nothing needs its data.
+        if e.exit_code() == 2 {
+            file.remove();
+        }
+        layers.locate(e)
+    })?;
+    let both = [("before".to_owned(), &*teacher), ("after".to_owned(), &*new.path)];
+    curve::beside(&both, &new, !cli.quiet)?;
     show(cli, &new)
 }
 
@@ -100,7 +104,7 @@ fn student(teacher: &Path, old: &Experiment, path: PathKind, pairs: &Path) -> Re
     Ok(layers)
 }
 
-/// The file of the pairs: the new run's data, so it stays; but not where nothing came of it.
+/// The file of the pairs, which is the new run's data: it stays unless nothing came of it.
 struct PairsFile(PathBuf);
 
 impl PairsFile {
@@ -128,14 +132,17 @@ impl PairsFile {
         }
         Err(Error::runtime(format!("no free name in {}", folder.display())))
     }
+
+    fn remove(&self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 impl Drop for PairsFile {
     fn drop(&mut self) {
         // An interrupted run goes on with its pairs: only an empty file goes.
-        let empty = std::fs::metadata(&self.0).is_ok_and(|m| m.len() == 0);
-        if empty {
-            let _ = std::fs::remove_file(&self.0);
+        if std::fs::metadata(&self.0).is_ok_and(|m| m.len() == 0) {
+            self.remove();
         }
     }
 }

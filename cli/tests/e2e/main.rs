@@ -16,6 +16,7 @@ mod likelihood;
 mod new_plugin;
 mod plugins;
 mod readme;
+mod reflow;
 mod rerun;
 mod resume;
 mod sampling;
