@@ -216,6 +216,38 @@ fn stochastic_solvers_keep_mean_and_covariance_all_along() {
 }
 
 #[test]
+fn a_step_of_ddim_draws_eta_times_the_noise_of_the_ddpm_posterior() {
+    let _stream = seed_torch(12, Purpose::Sample, 0);
+    let golden = file();
+    let cases = list(&golden["cases"]);
+    let path = path(cases.iter().find(|case| case["schedule"] == "linear").unwrap());
+    let data = Data { m: Tensor::from_slice(&[1.0, -0.5]), s: 0.6 };
+    let field = Exact::field(&data, &path, "diffusion", StepGrid::Time);
+    // The same state in every row: what differs after a step is the step's own noise.
+    let z0 = Tensor::from_slice(&[0.3, -0.8]).expand([SAMPLES, 2], false).contiguous();
+    for (name, eta) in [("ancestral", 1.0), ("ddim", 1.0), ("ddim", 0.4)] {
+        let spec = match name {
+            "ddim" => json!({ "type": name, "eta": eta }),
+            _ => json!({ "type": name }),
+        };
+        let mut seen = Trajectory::default();
+        field.sample(&*solver(spec), 5, Some(false), &z0, &mut seen).unwrap();
+        let alpha_bar = |i: usize| {
+            let point = path.at_clock(seen.clock[i], StepGrid::Time.clock(), &z0).unwrap();
+            point.a.square().double_value(&[0])
+        };
+        let (from, to) = (alpha_bar(0), alpha_bar(1));
+        // Song, Meng & Ermon 2021, eq. 16.
+        let exact = eta * ((1.0 - to) / (1.0 - from) * (1.0 - from / to)).sqrt();
+        let drawn = seen.states[1].std_dim([0].as_slice(), true, false);
+        for spread in values(&drawn) {
+            let off = spread / exact - 1.0;
+            assert!(off.abs() < 5.0 / (2.0 * SAMPLES as f64).sqrt(), "{name} {eta}: off by {off}");
+        }
+    }
+}
+
+#[test]
 fn karras_nodes_are_even_in_the_root_of_sigma() {
     let grid = StepGrid::Karras { rho: 3.0 }.nodes(-4.0, 6.0, 8);
     assert_eq!((grid.start(), grid.end(), grid.nodes.len()), (-4.0, 6.0, 9));

@@ -7,7 +7,7 @@
 
 /// The command's own parser, for what is read off its arguments before anything runs.
 #[allow(dead_code, reason = "the tests use parts of it")]
-#[path = "../../src/args.rs"]
+#[path = "../../src/args/mod.rs"]
 mod args;
 mod command;
 mod data;
