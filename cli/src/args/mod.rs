@@ -1,9 +1,9 @@
 //! The command line: flags of experiments, in kebab-case with snake_case accepted.
 
-mod experiment;
+pub mod experiment;
 mod sampling;
 
-pub use experiment::{Asked, ExperimentArgs};
+pub use experiment::ExperimentArgs;
 pub use sampling::{CurveArgs, SamplingArgs};
 
 use clap::{Parser, Subcommand};

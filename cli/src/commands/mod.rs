@@ -7,7 +7,8 @@ mod new_plugin;
 mod reflow;
 mod sampling;
 
-use crate::args::{Asked, Cli, Command};
+use crate::args::experiment::Asked;
+use crate::args::{Cli, Command};
 use crate::progress::Progress;
 use clap::CommandFactory as _;
 use triflow::config::{Layers, Task, parse_value};

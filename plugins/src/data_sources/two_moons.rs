@@ -1,11 +1,12 @@
 //! Two interleaved half circles in the plane.
 
+use super::plane::{Counts, Drawn, at_least_0, table};
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
-use rand_distr::{Distribution as _, Normal};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 use std::f64::consts::PI;
 use triflow::prelude::*;
-use triflow::rng::{Purpose, rust_rng};
 
 triflow::component! {
     /// Two interleaved half circles in the plane: x is the point, y its moon (0 or 1).
@@ -53,88 +54,49 @@ pub enum NoiseLaw {
     Diagonal,
 }
 
-/// What fits into the memory of a large machine.
-const MOST_POINTS: usize = 1_000_000_000;
-
 impl Spec<dyn DataSource> for TwoMoons {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
-        let sets = [
-            ("samples", Some(self.samples)),
-            ("val_samples", self.val_samples),
-            ("test_samples", self.test_samples),
-        ];
-        if let Some((key, n)) = sets.iter().find(|(_, n)| n.is_some_and(|n| n < 2)) {
-            let n = n.unwrap_or_default();
-            return Err(Error::config(
-                format!("data.{key}"),
-                format!("needs at least 2 points, got {n}"),
-            ));
-        }
-        if let Some((key, n)) = sets.iter().find(|(_, n)| n.is_some_and(|n| n > MOST_POINTS)) {
-            let n = n.unwrap_or_default();
-            let message = format!("needs at most {MOST_POINTS} points, got {n}");
-            return Err(Error::config(format!("data.{key}"), message));
-        }
-        let noise =
-            Normal::new(0.0, self.noise).ok().filter(|_| self.noise >= 0.0).ok_or_else(|| {
-                Error::config(
-                    "data.noise",
-                    format!("needs a number of at least 0, got {}", self.noise),
-                )
-            })?;
+        at_least_0("noise", self.noise)?;
         for (key, value) in [("scale", self.scale), ("shift", self.shift)] {
             if !value.is_finite() {
                 let message = format!("needs a finite number, got {value}");
                 return Err(Error::config(format!("data.{key}"), message));
             }
         }
-        let seed = self.seed.unwrap_or(ctx.seed);
-        Ok(Box::new(Moons { spec: self.clone(), noise, seed }))
+        let counts = Counts {
+            samples: self.samples,
+            val_samples: self.val_samples,
+            test_samples: self.test_samples,
+        };
+        let spec = self.clone();
+        Drawn::new(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| spec.draw(n, rng))
     }
 }
 
-struct Moons {
-    spec: TwoMoons,
-    noise: Normal<f64>,
-    seed: u64,
-}
-
-impl Moons {
-    /// `samples` points, drawn by themselves.
-    fn draw(&self, samples: usize, set: u64) -> Table {
-        let mut rng = rust_rng(self.seed, Purpose::Data, set);
+impl TwoMoons {
+    /// Half of the points on each moon, in random order.
+    fn draw(&self, samples: usize, rng: &mut ChaCha8Rng) -> Table {
         let upper = samples / 2;
         let moon = |label: i64, n: usize| {
             (0..n).map(move |i| (label, PI * i as f64 / (n - 1).max(1) as f64))
         };
         let mut rows: Vec<(i64, f64)> = moon(0, upper).chain(moon(1, samples - upper)).collect();
-        rows.shuffle(&mut rng);
-        let mut points = Vec::with_capacity(2 * samples);
-        for &(label, angle) in &rows {
-            let (sin, cos) = angle.sin_cos();
-            let point = if label == 0 { [cos, sin] } else { [1.0 - cos, 0.5 - sin] };
-            let noise = match self.spec.noise_law {
-                NoiseLaw::Normal => [self.noise.sample(&mut rng), self.noise.sample(&mut rng)],
-                NoiseLaw::Diagonal => [self.spec.noise * rng.random::<f64>(); 2],
-            };
-            let place = |v: f64| (v * self.spec.scale + self.spec.shift) as f32;
-            points.extend([place(point[0] + noise[0]), place(point[1] + noise[1])]);
-        }
+        rows.shuffle(rng);
+        let points: Vec<_> = rows
+            .iter()
+            .map(|&(label, angle)| {
+                let (sin, cos) = angle.sin_cos();
+                let point = if label == 0 { [cos, sin] } else { [1.0 - cos, 0.5 - sin] };
+                let mut normal = || self.noise * rng.sample::<f64, _>(StandardNormal);
+                let noise = match self.noise_law {
+                    NoiseLaw::Normal => [normal(), normal()],
+                    NoiseLaw::Diagonal => [self.noise * rng.random::<f64>(); 2],
+                };
+                let place = |v: f64| v * self.scale + self.shift;
+                [place(point[0] + noise[0]), place(point[1] + noise[1])]
+            })
+            .collect();
         let labels: Vec<i64> = rows.iter().map(|(label, _)| *label).collect();
-        Table {
-            x: Some(Tensor::from_slice(&points).view([-1, 2])),
-            y: Some(Tensor::from_slice(&labels)),
-            z0: None,
-        }
-    }
-}
-
-impl DataSource for Moons {
-    fn load(&self) -> Result<Splits> {
-        Ok(Splits {
-            train: self.draw(self.spec.samples, 0),
-            val: self.spec.val_samples.map(|n| self.draw(n, 1)),
-            test: self.spec.test_samples.map(|n| self.draw(n, 2)),
-        })
+        table(&points, &labels)
     }
 }

@@ -1,0 +1,64 @@
+//! A pinwheel.
+
+use super::plane::{Counts, Drawn, at_least_0, table};
+use rand::RngExt as _;
+use rand_distr::StandardNormal;
+use std::f64::consts::TAU;
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Bent arms around the origin, equally likely: x is the point, y its arm.
+    ///
+    /// A point of an arm is (1 + radial·ε₁, tangential·ε₂), turned by the arm's angle and further by
+    /// twist·exp(1 + radial·ε₁), all times 2.
+    #[reference = "Johnson et al. 2016, arXiv 1603.06277"]
+    pub struct Pinwheel: DataSource, DataSourceSpec = "pinwheel" {
+        /// Points; split as `split` says where no sets of their own are asked for.
+        pub samples: usize = 20_000,
+        /// Points of a validation set of its own; null: split off.
+        pub val_samples: Option<usize> = None,
+        /// Points of a test set of its own; null: split off.
+        pub test_samples: Option<usize> = None,
+        /// Arms, at least 1.
+        pub arms: i64 = 5,
+        /// Deviation along an arm, at least 0.
+        pub radial: f64 = 0.3,
+        /// Deviation across an arm, at least 0.
+        pub tangential: f64 = 0.1,
+        /// How far an arm bends, at least 0.
+        pub twist: f64 = 0.25,
+        /// Seed of the points; null: the experiment's own.
+        pub seed: Option<u64> = None,
+    }
+}
+
+impl Spec<dyn DataSource> for Pinwheel {
+    fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
+        let Pinwheel { arms, radial, tangential, twist, .. } = *self;
+        if arms < 1 {
+            return Err(Error::config("data.arms", format!("needs at least 1, got {arms}")));
+        }
+        at_least_0("radial", radial)?;
+        at_least_0("tangential", tangential)?;
+        at_least_0("twist", twist)?;
+        let counts = Counts {
+            samples: self.samples,
+            val_samples: self.val_samples,
+            test_samples: self.test_samples,
+        };
+        Drawn::new(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| {
+            let labels: Vec<i64> = (0..n).map(|_| rng.random_range(0..arms)).collect();
+            let mut normal = || -> f64 { rng.sample(StandardNormal) };
+            let points: Vec<_> = labels
+                .iter()
+                .map(|arm| {
+                    let (along, across) = (1.0 + radial * normal(), tangential * normal());
+                    let angle = TAU * *arm as f64 / arms as f64 + twist * along.exp();
+                    let (sin, cos) = angle.sin_cos();
+                    [2.0 * (along * cos - across * sin), 2.0 * (along * sin + across * cos)]
+                })
+                .collect();
+            table(&points, &labels)
+        })
+    }
+}

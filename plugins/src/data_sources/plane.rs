@@ -1,0 +1,75 @@
+//! What the sources of drawn points share: how many there are in each set, and where their draws come from.
+
+use rand_chacha::ChaCha8Rng;
+use triflow::prelude::*;
+use triflow::rng::{Purpose, rust_rng};
+
+/// What fits into the memory of a large machine.
+const MOST_POINTS: usize = 1_000_000_000;
+
+/// Points of the sets; those that are none are split off.
+pub(super) struct Counts {
+    pub samples: usize,
+    pub val_samples: Option<usize>,
+    pub test_samples: Option<usize>,
+}
+
+/// `draw` gives so many points; each set has a generator of its own.
+pub(super) struct Drawn<F> {
+    counts: Counts,
+    seed: u64,
+    draw: F,
+}
+
+impl<F: Fn(usize, &mut ChaCha8Rng) -> Table + Send + Sync + 'static> Drawn<F> {
+    /// # Errors
+    /// Fewer than 2 points, or more than a machine holds.
+    pub fn new(counts: Counts, seed: u64, draw: F) -> Result<Box<dyn DataSource>> {
+        let sets = [
+            ("samples", Some(counts.samples)),
+            ("val_samples", counts.val_samples),
+            ("test_samples", counts.test_samples),
+        ];
+        for (key, n) in sets.into_iter().filter_map(|(key, n)| Some((key, n?))) {
+            let asked = match n {
+                0..2 => "needs at least 2 points".to_owned(),
+                _ if n > MOST_POINTS => format!("needs at most {MOST_POINTS} points"),
+                _ => continue,
+            };
+            return Err(Error::config(format!("data.{key}"), format!("{asked}, got {n}")));
+        }
+        Ok(Box::new(Self { counts, seed, draw }))
+    }
+}
+
+impl<F: Fn(usize, &mut ChaCha8Rng) -> Table> DataSource for Drawn<F> {
+    fn load(&self) -> Result<Splits> {
+        let set = |n: usize, set: u64| (self.draw)(n, &mut rust_rng(self.seed, Purpose::Data, set));
+        Ok(Splits {
+            train: set(self.counts.samples, 0),
+            val: self.counts.val_samples.map(|n| set(n, 1)),
+            test: self.counts.test_samples.map(|n| set(n, 2)),
+        })
+    }
+}
+
+/// Points of the plane and what belongs to each: class labels (`i64`) or numbers (`f32`).
+pub(super) fn table<Y: triflow::tch::kind::Element>(points: &[[f64; 2]], y: &[Y]) -> Table {
+    let x: Vec<f32> = points.iter().flatten().map(|v| *v as f32).collect();
+    Table {
+        x: Some(Tensor::from_slice(&x).view([-1, 2])),
+        y: Some(Tensor::from_slice(y)),
+        z0: None,
+    }
+}
+
+/// An error unless the parameter is a finite number of at least 0.
+pub(super) fn at_least_0(key: &str, value: f64) -> Result<()> {
+    match value.is_finite() && value >= 0.0 {
+        true => Ok(()),
+        false => Err(Error::config(
+            format!("data.{key}"),
+            format!("needs a number of at least 0, got {value}"),
+        )),
+    }
+}
