@@ -27,7 +27,7 @@ impl Spec<dyn DataSource> for Checkerboard {
             val_samples: self.val_samples,
             test_samples: self.test_samples,
         };
-        Drawn::new(counts, self.seed.unwrap_or(ctx.seed), |n, rng| {
+        Drawn::source(counts, self.seed.unwrap_or(ctx.seed), |n, rng| {
             let labels: Vec<i64> = (0..n).map(|_| rng.random_range(0..8)).collect();
             let points: Vec<_> = labels
                 .iter()

@@ -39,7 +39,7 @@ impl Spec<dyn DataSource> for EightGaussians {
             test_samples: self.test_samples,
         };
         let (radius, deviation) = (self.radius, self.variance.sqrt());
-        Drawn::new(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| {
+        Drawn::source(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| {
             let labels: Vec<i64> = (0..n).map(|_| rng.random_range(0..8)).collect();
             let mut noise = || -> f64 { deviation * rng.sample::<f64, _>(StandardNormal) };
             let points: Vec<_> = labels

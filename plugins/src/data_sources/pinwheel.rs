@@ -46,7 +46,7 @@ impl Spec<dyn DataSource> for Pinwheel {
             val_samples: self.val_samples,
             test_samples: self.test_samples,
         };
-        Drawn::new(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| {
+        Drawn::source(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| {
             let labels: Vec<i64> = (0..n).map(|_| rng.random_range(0..arms)).collect();
             let mut normal = || -> f64 { rng.sample(StandardNormal) };
             let points: Vec<_> = labels

@@ -24,7 +24,7 @@ pub(super) struct Drawn<F> {
 impl<F: Fn(usize, &mut ChaCha8Rng) -> Table + Send + Sync + 'static> Drawn<F> {
     /// # Errors
     /// Fewer than 2 points, or more than a machine holds.
-    pub fn new(counts: Counts, seed: u64, draw: F) -> Result<Box<dyn DataSource>> {
+    pub fn source(counts: Counts, seed: u64, draw: F) -> Result<Box<dyn DataSource>> {
         let sets = [
             ("samples", Some(counts.samples)),
             ("val_samples", counts.val_samples),

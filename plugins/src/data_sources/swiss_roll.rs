@@ -34,7 +34,7 @@ impl Spec<dyn DataSource> for SwissRoll {
             test_samples: self.test_samples,
         };
         let noise = self.noise;
-        Drawn::new(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| {
+        Drawn::source(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| {
             let angles: Vec<f64> =
                 (0..n).map(|_| 1.5 * PI * (1.0 + 2.0 * rng.random::<f64>())).collect();
             let mut normal = || -> f64 { rng.sample(StandardNormal) };

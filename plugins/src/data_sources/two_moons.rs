@@ -69,7 +69,7 @@ impl Spec<dyn DataSource> for TwoMoons {
             test_samples: self.test_samples,
         };
         let spec = self.clone();
-        Drawn::new(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| spec.draw(n, rng))
+        Drawn::source(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| spec.draw(n, rng))
     }
 }
 
