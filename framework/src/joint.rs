@@ -117,7 +117,7 @@ impl JointLaw {
 }
 
 /// Whether the output is data − noise everywhere on the path: the velocity of the rectified one.
-fn predicts_velocity(objective: &dyn Objective) -> Result<bool> {
+pub(crate) fn predicts_velocity(objective: &dyn Objective) -> Result<bool> {
     let point = PathPoint::rectified(&Tensor::linspace(0.0, 1.0, 5, (Kind::Double, Device::Cpu)));
     let (p, q) = objective.mix(&point)?;
     Ok(p.eq(1.0).all().int64_value(&[]) == 1 && q.eq(-1.0).all().int64_value(&[]) == 1)

@@ -7,7 +7,7 @@ use crate::component::{
 use crate::config::{Experiment, LossConfig, Precision, Recon, Task, TimeSampling, Weighting};
 use crate::data::Shapes;
 use crate::error::{Error, Result};
-use crate::joint::JointLaw;
+use crate::joint::{JointLaw, predicts_velocity};
 use crate::loss::{self, Terms, Weights};
 use crate::path::{Path, PathKind, PathPoint, Reading, rows};
 use tch::{Device, Kind, Tensor, nn};
@@ -176,6 +176,12 @@ impl Model {
     /// other; else the velocity alone is what it was learned to be.
     pub fn gaussian(&self) -> bool {
         self.standard_normal && self.independent
+    }
+
+    /// Whether the output is the velocity of the rectified path: what can be learned of any joint law of z_0
+    /// and the data.
+    pub fn predicts_velocity(&self) -> Result<bool> {
+        Ok(self.path.kind == PathKind::Rectified && predicts_velocity(&*self.objective)?)
     }
 
     /// Whether z_0 is independent of the data in training, so that nothing has to be paired.

@@ -37,7 +37,8 @@ pub fn pairs(
     if solver.build(&()).map_err(|e| e.under("sampling.solver"))?.stochastic()? {
         let message =
             format!("`{}` draws noise on its way: its ends do not follow from z_0", solver.name());
-        return Err(Error::config("sampling.solver", message).help("take `--solver dopri5`"));
+        return Err(Error::config("sampling.solver", message)
+            .help("take one that does not, such as an adaptive one"));
     }
     let mut rng = rust_rng(seed, Purpose::Reflow, 0);
     let noise = stream_seed(seed, Purpose::Reflow, 1);

@@ -175,7 +175,7 @@ impl Run {
             let message = format!("{folder} has neither params.safetensors nor a checkpoint");
             Error::config("", message)
         })?;
-        let mut trainer = Trainer::new(experiment, &self.path)?;
+        let mut trainer = Trainer::to_restore(experiment, &self.path)?;
         trainer.restore(State::load(&latest)?)?;
         Ok(trainer.into_trained())
     }
@@ -251,10 +251,14 @@ pub fn resume(path: &Path, watch: &mut dyn Watch) -> Result<Run> {
     }
     let experiment = run.experiment()?;
     run.compare_plugins(&experiment)?;
-    let mut trainer = Trainer::new(experiment, &run.path)?;
-    if let Some(latest) = run.checkpoints()?.pop() {
-        trainer.restore(State::load(&latest)?)?;
-    }
+    let trainer = match run.checkpoints()?.pop() {
+        Some(latest) => {
+            let mut trainer = Trainer::to_restore(experiment, &run.path)?;
+            trainer.restore(State::load(&latest)?)?;
+            trainer
+        }
+        None => Trainer::new(experiment, &run.path)?,
+    };
     finish(run, trainer, watch)
 }
 

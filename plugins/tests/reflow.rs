@@ -6,8 +6,9 @@ use triflow::config::Layers;
 use triflow::data::Data;
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
+use triflow::run::{self, Watch};
 use triflow::tch::{Device, Kind};
-use triflow::train::Control;
+use triflow::train::{Control, Event};
 use triflow::{Trainer, reflow};
 
 fn normal(seed: u64, n: i64) -> Tensor {
@@ -99,6 +100,15 @@ fn rows_stay_with_their_z0_through_files_splits_and_shuffles() {
     assert_eq!((test.len(), test.z0.is_none()), (2000, true));
 }
 
+#[test]
+fn a_table_of_text_has_no_place_for_z0() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pairs.csv");
+    let splits = Splits { train: moved(), val: None, test: None };
+    let told = triflow::data::files::write_rows(&file, &splits).unwrap_err().to_string();
+    assert!(told.contains("holds no z_0") && !file.exists(), "{told}");
+}
+
 /// Points around (2, 0) or (−2, 0), and which.
 fn sides() -> Table {
     let y = Tensor::arange(600, (Kind::Int64, Device::Cpu)).remainder(2);
@@ -157,7 +167,7 @@ fn a_run_may_start_from_the_parameters_of_another() {
     layers.add_text(own, "test").unwrap();
     let mut experiment = layers.finish().unwrap();
     experiment.output_dir = folder.path().into();
-    let run = triflow::run::train(experiment, folder.path(), &mut ()).unwrap();
+    let run = run::train(experiment, folder.path(), &mut ()).unwrap();
     let run = run.path.display();
     let begin = |extra: &str| trainer(extra, Table { z0: None, ..moved() });
 
@@ -192,4 +202,46 @@ fn a_run_may_start_from_the_parameters_of_another() {
     assert!(message.contains("that run has no `"), "{message}");
     let ask = format!("{{ start_from: {{ run: {run}, parts: [crn] }}, {latent} }}");
     assert!(begin(&ask).is_ok());
+}
+
+struct StopAt(u64, u64);
+
+impl Watch for StopAt {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::Step { step, .. } = event {
+            self.0 = *step;
+        }
+    }
+
+    fn stop(&self) -> bool {
+        self.0 >= self.1
+    }
+}
+
+#[test]
+fn a_run_that_was_begun_goes_on_without_the_run_that_it_started_from() {
+    triflow_plugins::link();
+    let folder = tempfile::tempdir().unwrap();
+    let experiment = |extra: &str| {
+        let mut layers = Layers::new().unwrap();
+        layers.add_text(BASE, "base").unwrap();
+        layers.add_text("{ data: { type: two_moons, samples: 200 } }", "data").unwrap();
+        layers.add_text("{ training: { epochs: 2, batch_size: 32 } }", "training").unwrap();
+        layers.add_text(extra, "test").unwrap();
+        let mut experiment = layers.finish().unwrap();
+        experiment.output_dir = folder.path().into();
+        experiment
+    };
+    let base = std::path::Path::new("");
+    let first = run::train(experiment("{}"), base, &mut ()).unwrap().path;
+    let from = format!("{{ start_from: {{ run: {} }} }}", first.display());
+    let whole = run::train(experiment(&from), base, &mut ()).unwrap();
+    let stopped = run::train(experiment(&from), base, &mut StopAt(0, 3));
+    let Err(triflow::Error::Interrupted { run }) = stopped else { panic!("{stopped:?}") };
+    std::fs::rename(&first, folder.path().join("elsewhere")).unwrap();
+    let resumed = run::resume(&run, &mut ()).unwrap();
+    for name in ["params.safetensors", "history.csv", "metrics.json"] {
+        let read = |run: &std::path::Path| std::fs::read(run.join(name)).unwrap();
+        assert!(read(&whole.path) == read(&resumed.path), "{name}");
+    }
 }

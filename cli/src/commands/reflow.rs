@@ -4,11 +4,10 @@ use super::{curve, sampling, show};
 use crate::args::{Cli, SamplingArgs};
 use crate::progress::Progress;
 use std::path::{Path, PathBuf};
-use triflow::config::{Experiment, Layers};
+use triflow::config::{Layers, TimeSampling};
 use triflow::data::files::write_rows;
-use triflow::path::PathKind;
 use triflow::run;
-use triflow::{Error, Result};
+use triflow::{Error, Result, Trained};
 
 /// Draws pairs from a run, trains the new one on them, and draws the quality of both against network
 /// evaluations.
@@ -28,7 +27,7 @@ pub fn reflow(
     let n = pairs.unwrap_or(data.train.len());
     let seed = how.seed.unwrap_or_else(|| model.experiment().seed());
     let file = PairsFile::reserve(output_dir.unwrap_or(&model.experiment().output_dir), &teacher)?;
-    let mut layers = student(&teacher, model.experiment(), model.model().path().kind, &file.0)?;
+    let mut layers = student(&teacher, &model, &file.0)?;
     if let Some(dir) = output_dir {
         layers.set("output_dir", dir.to_string_lossy().as_ref().into(), "--output-dir")?;
     }
@@ -59,9 +58,11 @@ pub fn reflow(
 }
 
 /// The new run's experiment: the old one's on the rectified path, between the ends that are given.
-fn student(teacher: &Path, old: &Experiment, path: PathKind, pairs: &Path) -> Result<Layers> {
+fn student(teacher: &Path, model: &Trained, pairs: &Path) -> Result<Layers> {
     let mut layers = Layers::new()?;
     layers.add_file(&teacher.join("config.yaml"))?;
+    // As it was trained: `model` samples as the pairs are drawn.
+    let old = layers.finish()?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let standardise = old.data.common().standardise;
     let yaml = |text: &str| {
@@ -76,7 +77,7 @@ fn student(teacher: &Path, old: &Experiment, path: PathKind, pairs: &Path) -> Re
     layers.set("data", data.into(), place)?;
     layers.set("coupling", "given".into(), place)?;
     let mut start = serde_yaml::Mapping::new();
-    if path == PathKind::Rectified {
+    if model.model().predicts_velocity()? {
         // The same function in the same place: training goes on from it.
         start.insert("run".into(), text(teacher).into());
         layers.set("start_from", start.into(), place)?;
@@ -85,10 +86,11 @@ fn student(teacher: &Path, old: &Experiment, path: PathKind, pairs: &Path) -> Re
         layers.set("path", "rectified".into(), place)?;
         layers.set("start_from", serde_yaml::Value::Null, place)?;
         layers.set("noise_schedule", "linear".into(), place)?;
+        layers.set("noise_schedule.learnable", false.into(), place)?;
         layers.set("loss.use_snr_weight", false.into(), place)?;
         layers.set("loss.normalise", serde_yaml::Value::Null, place)?;
         layers.set("loss.vae_noised", serde_yaml::Value::Null, place)?;
-        if old.training.time_sampling == triflow::config::TimeSampling::Importance {
+        if old.training.time_sampling == TimeSampling::Importance {
             layers.set("training.time_sampling", "stratified".into(), place)?;
         }
     }

@@ -70,6 +70,23 @@ fn a_straightened_run_needs_one_step_where_its_teacher_needs_many() {
 }
 
 #[test]
+fn whatever_a_model_predicts_on_whatever_path_can_be_straightened() {
+    let folder = Folder::new();
+    let out = text(folder.path());
+    for teacher in [
+        &["--model-type", "diffusion", "--set", "path=rectified"][..],
+        &["--model-type", "ct", "--noise-schedule", "cosine", "--noise-schedule-learnable"],
+        &["--set", "path=variance_preserving", "--set", "training.time_sampling=importance"],
+        &["--set", "data.type=swiss_roll", "--set", "sampling.solver=dpmpp"],
+        &["--set", "source=uniform", "--unconditional"],
+    ] {
+        let run = folder.tiny(&[&["train-gen"], teacher].concat());
+        let args = ["reflow", "--run", text(&run), "--pairs", "60", "--output-dir", out];
+        folder.succeeds(&[&args[..], &["--train", "training.epochs=1"]].concat());
+    }
+}
+
+#[test]
 fn the_path_of_a_diffusion_model_is_straightened_by_flow_matching() {
     let folder = Folder::new();
     let run =
@@ -123,6 +140,18 @@ fn a_curve_has_the_steps_that_its_evaluations_allow() {
         .succeeds(&[&["curve", "--run", text(&run), "--out", text(&other)], &karras[..]].concat());
     let other = curve(&json(&folder.join("other.json"))[0], "euler")[0].1;
     assert!((other - curve(&found[0], "euler")[1].1).abs() > 1e-6, "another grid, another end");
+
+    // Predictions start from zero: one draw is all there is.
+    let classifier = folder.tiny(&["train"]);
+    let labels = folder.join("labels.png");
+    let ask = ["--solver", "euler", "--nfe", "4", "--out", text(&labels)];
+    folder.succeeds(&[&["curve", "--run", text(&classifier)], &ask[..]].concat());
+    let of = &json(&folder.join("labels.json"))[0];
+    let wrong = of["points"][0]["value"].as_f64().unwrap();
+    let args = ["evaluate", "--run", text(&classifier), "--solver", "euler", "--steps", "4"];
+    let right: Value = serde_json::from_str(&folder.succeeds(&args)).unwrap();
+    assert_eq!(of["metric"], "error_rate");
+    assert!((wrong + right["accuracy"].as_f64().unwrap() - 1.0).abs() < 1e-12, "{of} {right}");
 
     let error = folder.fails(&["curve", "--run", text(&run), "--out", "curve.svg"]);
     assert!(error.contains("must end in .png"), "{error}");

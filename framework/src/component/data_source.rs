@@ -14,8 +14,8 @@ pub struct Table {
     pub x: Option<Tensor>,
     /// `[n, …y_shape]` float32, or `[n]` int64 class labels, which the engine turns into one-hot rows.
     pub y: Option<Tensor>,
-    /// `[n, …z_shape]`, float32: where each row's path begins, in the units of the model, for the coupling
-    /// `given`; `None` where rows have no z_0 of their own.
+    /// `[n, …z_shape]`, float32: where each row's path begins, in the units of the model, for a coupling
+    /// that takes it from there; `None` where rows have no z_0 of their own.
     pub z0: Option<Tensor>,
 }
 

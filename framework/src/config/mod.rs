@@ -7,11 +7,13 @@ mod file_path;
 mod layers;
 mod messages;
 mod plugins;
+mod start_from;
 
 pub use experiment::{
-    Checkpointing, Every, Experiment, LossConfig, LossTerm, LrSchedule, ModelPart, Noise,
-    Precision, Recon, Reduction, Sampling, StartFrom, Task, TimeSampling, Training, Weighting,
+    Checkpointing, Every, Experiment, LossConfig, LossTerm, LrSchedule, Noise, Precision, Recon,
+    Reduction, Sampling, Task, TimeSampling, Training, Weighting,
 };
 pub use file_path::FilePath;
 pub use layers::{Layers, parse_value};
 pub(crate) use messages::explained;
+pub use start_from::{ModelPart, StartFrom};

@@ -37,6 +37,9 @@ pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
         "csv" if splits.val.is_some() || splits.test.is_some() => {
             Err(Error::data(path, "a table holds one set of rows; write an .npz instead"))
         }
+        "csv" if splits.train.z0.is_some() => {
+            Err(Error::data(path, "a table holds no z_0 of its rows; write an .npz instead"))
+        }
         "csv" => write_table(path, &splits.train),
         _ => Err(Error::data(path, "cannot be written; known endings: .npz, .csv, .safetensors")),
     }

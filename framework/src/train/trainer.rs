@@ -75,14 +75,23 @@ impl std::fmt::Debug for Box<dyn Optimizer> {
 impl Trainer {
     /// Loads the experiment's data and builds its model. Relative data paths are read from `base`.
     pub fn new(experiment: Experiment, base: &Path) -> Result<Self> {
+        let mut new = Self::to_restore(experiment, base)?;
+        guard_engine(|| new.trained.start())?;
+        Ok(new)
+    }
+
+    /// The same for a state that is restored into it: what it would have started from is not needed.
+    pub(crate) fn to_restore(experiment: Experiment, base: &Path) -> Result<Self> {
         Self::build(experiment, |experiment, options| Data::load(experiment, base, options))
     }
 
     /// The same on tables in memory; sets that are missing are split off the training rows.
     pub fn with_tables(experiment: Experiment, splits: Splits) -> Result<Self> {
-        Self::build(experiment, |experiment, options| {
+        let mut new = Self::build(experiment, |experiment, options| {
             Data::from_splits(experiment, splits, options)
-        })
+        })?;
+        guard_engine(|| new.trained.start())?;
+        Ok(new)
     }
 
     fn build(
@@ -94,9 +103,8 @@ impl Trainer {
         let (kind, device) = options(&experiment)?;
         guard_engine(move || {
             let (mut data, units) = load(&experiment, (kind, device))?;
-            let mut trained = Trained::untrained(experiment, units, data.train.len())?;
+            let trained = Trained::untrained(experiment, units, data.train.len())?;
             settle_z0(&trained.model, &mut data)?;
-            trained.start()?;
             let optimizer = trained.experiment().training.optimizer.build(&());
             let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;
             let rate = optimizer.learning_rate()?;

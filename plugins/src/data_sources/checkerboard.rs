@@ -1,33 +1,19 @@
 //! A checkerboard.
 
-use super::plane::{Counts, Drawn, table};
+use super::plane::{drawn_source, table};
 use rand::RngExt as _;
 use triflow::prelude::*;
 
-triflow::component! {
+drawn_source! {
     /// The black cells of a board of 4 × 4 cells on \[−4, 4)², evenly filled: x is the point, y its cell (0 to 7,
     /// column by column, the lower first).
     #[reference = "Grathwohl et al. 2018, arXiv 1810.01367"]
-    pub struct Checkerboard: DataSource, DataSourceSpec = "checkerboard" {
-        /// Points; split as `split` says where no sets of their own are asked for.
-        pub samples: usize = 20_000,
-        /// Points of a validation set of its own; null: split off.
-        pub val_samples: Option<usize> = None,
-        /// Points of a test set of its own; null: split off.
-        pub test_samples: Option<usize> = None,
-        /// Seed of the points; null: the experiment's own.
-        pub seed: Option<u64> = None,
-    }
+    pub struct Checkerboard = "checkerboard" {}
 }
 
 impl Spec<dyn DataSource> for Checkerboard {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
-        let counts = Counts {
-            samples: self.samples,
-            val_samples: self.val_samples,
-            test_samples: self.test_samples,
-        };
-        Drawn::source(counts, self.seed.unwrap_or(ctx.seed), |n, rng| {
+        self.drawn(ctx, |n, rng| {
             let labels: Vec<i64> = (0..n).map(|_| rng.random_range(0..8)).collect();
             let points: Vec<_> = labels
                 .iter()

@@ -1,31 +1,23 @@
 //! Eight Gaussians on a circle.
 
-use super::plane::{Counts, Drawn, at_least_0, table};
+use super::plane::{at_least_0, drawn_source, table};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use std::f64::consts::TAU;
 use triflow::prelude::*;
 
-triflow::component! {
+drawn_source! {
     /// Eight Gaussians on a circle, equally likely: x is the point, y its Gaussian (0 to 7, counter-clockwise
     /// from the right).
     ///
     /// Distances between samples are mostly noise of the modes' counts here: an energy distance says more
     /// than W2.
     #[reference = "Tong et al. 2023, arXiv 2302.00482"]
-    pub struct EightGaussians: DataSource, DataSourceSpec = "eight_gaussians" {
-        /// Points; split as `split` says where no sets of their own are asked for.
-        pub samples: usize = 20_000,
-        /// Points of a validation set of its own; null: split off.
-        pub val_samples: Option<usize> = None,
-        /// Points of a test set of its own; null: split off.
-        pub test_samples: Option<usize> = None,
+    pub struct EightGaussians = "eight_gaussians" {
         /// Radius of the circle, at least 0.
         pub radius: f64 = 5.0,
         /// Variance of each Gaussian in each coordinate, at least 0.
         pub variance: f64 = 0.1,
-        /// Seed of the points; null: the experiment's own.
-        pub seed: Option<u64> = None,
     }
 }
 
@@ -33,13 +25,8 @@ impl Spec<dyn DataSource> for EightGaussians {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
         at_least_0("radius", self.radius)?;
         at_least_0("variance", self.variance)?;
-        let counts = Counts {
-            samples: self.samples,
-            val_samples: self.val_samples,
-            test_samples: self.test_samples,
-        };
         let (radius, deviation) = (self.radius, self.variance.sqrt());
-        Drawn::source(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| {
+        self.drawn(ctx, move |n, rng| {
             let labels: Vec<i64> = (0..n).map(|_| rng.random_range(0..8)).collect();
             let mut noise = || -> f64 { deviation * rng.sample::<f64, _>(StandardNormal) };
             let points: Vec<_> = labels

@@ -1,24 +1,18 @@
 //! A pinwheel.
 
-use super::plane::{Counts, Drawn, at_least_0, table};
+use super::plane::{at_least_0, drawn_source, table};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use std::f64::consts::TAU;
 use triflow::prelude::*;
 
-triflow::component! {
+drawn_source! {
     /// Bent arms around the origin, equally likely: x is the point, y its arm.
     ///
     /// A point of an arm is (1 + radial·ε₁, tangential·ε₂), turned by the arm's angle and further by
     /// twist·exp(1 + radial·ε₁), all times 2.
     #[reference = "Johnson et al. 2016, arXiv 1603.06277"]
-    pub struct Pinwheel: DataSource, DataSourceSpec = "pinwheel" {
-        /// Points; split as `split` says where no sets of their own are asked for.
-        pub samples: usize = 20_000,
-        /// Points of a validation set of its own; null: split off.
-        pub val_samples: Option<usize> = None,
-        /// Points of a test set of its own; null: split off.
-        pub test_samples: Option<usize> = None,
+    pub struct Pinwheel = "pinwheel" {
         /// Arms, at least 1.
         pub arms: i64 = 5,
         /// Deviation along an arm, at least 0.
@@ -27,8 +21,6 @@ triflow::component! {
         pub tangential: f64 = 0.1,
         /// How far an arm bends, at least 0.
         pub twist: f64 = 0.25,
-        /// Seed of the points; null: the experiment's own.
-        pub seed: Option<u64> = None,
     }
 }
 
@@ -41,12 +33,7 @@ impl Spec<dyn DataSource> for Pinwheel {
         at_least_0("radial", radial)?;
         at_least_0("tangential", tangential)?;
         at_least_0("twist", twist)?;
-        let counts = Counts {
-            samples: self.samples,
-            val_samples: self.val_samples,
-            test_samples: self.test_samples,
-        };
-        Drawn::source(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| {
+        self.drawn(ctx, move |n, rng| {
             let labels: Vec<i64> = (0..n).map(|_| rng.random_range(0..arms)).collect();
             let mut normal = || -> f64 { rng.sample(StandardNormal) };
             let points: Vec<_> = labels

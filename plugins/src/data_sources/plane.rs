@@ -1,4 +1,5 @@
-//! What the sources of drawn points share: how many there are in each set, and where their draws come from.
+//! What the sources of drawn points in the plane share: their keys, how many points each set has, and
+//! where the draws come from.
 
 use rand_chacha::ChaCha8Rng;
 use triflow::prelude::*;
@@ -7,7 +8,7 @@ use triflow::rng::{Purpose, rust_rng};
 /// What fits into the memory of a large machine.
 const MOST_POINTS: usize = 1_000_000_000;
 
-/// Points of the sets; those that are none are split off.
+/// How many points each set has; those of none are split off.
 pub(super) struct Counts {
     pub samples: usize,
     pub val_samples: Option<usize>,
@@ -41,6 +42,47 @@ impl<F: Fn(usize, &mut ChaCha8Rng) -> Table + Send + Sync + 'static> Drawn<F> {
         Ok(Box::new(Self { counts, seed, draw }))
     }
 }
+
+/// Declares a source of drawn points: the keys that all of them have, and its own.
+macro_rules! drawn_source {
+    (
+        $(#[doc = $doc:literal])*
+        #[reference = $reference:literal]
+        pub struct $S:ident = $name:tt { $($own:tt)* }
+    ) => {
+        triflow::component! {
+            $(#[doc = $doc])*
+            #[reference = $reference]
+            pub struct $S: DataSource, DataSourceSpec = $name {
+                /// Points; split as `split` says where no sets of their own are asked for.
+                pub samples: usize = 20_000,
+                /// Points of a validation set of its own; null: split off.
+                pub val_samples: Option<usize> = None,
+                /// Points of a test set of its own; null: split off.
+                pub test_samples: Option<usize> = None,
+                /// Seed of the points; null: the experiment's own.
+                pub seed: Option<u64> = None,
+                $($own)*
+            }
+        }
+
+        impl $S {
+            fn drawn(
+                &self,
+                ctx: &DataContext,
+                draw: impl Fn(usize, &mut rand_chacha::ChaCha8Rng) -> Table + Send + Sync + 'static,
+            ) -> Result<Box<dyn DataSource>> {
+                let counts = super::plane::Counts {
+                    samples: self.samples,
+                    val_samples: self.val_samples,
+                    test_samples: self.test_samples,
+                };
+                super::plane::Drawn::source(counts, self.seed.unwrap_or(ctx.seed), draw)
+            }
+        }
+    };
+}
+pub(super) use drawn_source;
 
 impl<F: Fn(usize, &mut ChaCha8Rng) -> Table> DataSource for Drawn<F> {
     fn load(&self) -> Result<Splits> {

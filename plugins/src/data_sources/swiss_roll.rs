@@ -1,40 +1,27 @@
 //! A rolled-up line.
 
-use super::plane::{Counts, Drawn, at_least_0, table};
+use super::plane::{at_least_0, drawn_source, table};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use std::f64::consts::PI;
 use triflow::prelude::*;
 
-triflow::component! {
+drawn_source! {
     /// The section of a Swiss roll: x is the point, y the angle θ at which it lies on the roll.
     ///
     /// θ is uniform on \[3π/2, 9π/2), the point θ·(cos θ, sin θ) with normal noise on top, all over 5.
     #[reference = "scikit-learn's make_swiss_roll"]
-    pub struct SwissRoll: DataSource, DataSourceSpec = "swiss_roll" {
-        /// Points; split as `split` says where no sets of their own are asked for.
-        pub samples: usize = 20_000,
-        /// Points of a validation set of its own; null: split off.
-        pub val_samples: Option<usize> = None,
-        /// Points of a test set of its own; null: split off.
-        pub test_samples: Option<usize> = None,
+    pub struct SwissRoll = "swiss_roll" {
         /// Deviation of the noise, before the division by 5; at least 0.
         pub noise: f64 = 1.0,
-        /// Seed of the points; null: the experiment's own.
-        pub seed: Option<u64> = None,
     }
 }
 
 impl Spec<dyn DataSource> for SwissRoll {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
         at_least_0("noise", self.noise)?;
-        let counts = Counts {
-            samples: self.samples,
-            val_samples: self.val_samples,
-            test_samples: self.test_samples,
-        };
         let noise = self.noise;
-        Drawn::source(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| {
+        self.drawn(ctx, move |n, rng| {
             let angles: Vec<f64> =
                 (0..n).map(|_| 1.5 * PI * (1.0 + 2.0 * rng.random::<f64>())).collect();
             let mut normal = || -> f64 { rng.sample(StandardNormal) };

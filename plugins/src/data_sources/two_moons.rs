@@ -1,6 +1,6 @@
 //! Two interleaved half circles in the plane.
 
-use super::plane::{Counts, Drawn, at_least_0, table};
+use super::plane::{at_least_0, drawn_source, table};
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
@@ -8,19 +8,13 @@ use rand_distr::StandardNormal;
 use std::f64::consts::PI;
 use triflow::prelude::*;
 
-triflow::component! {
+drawn_source! {
     /// Two interleaved half circles in the plane: x is the point, y its moon (0 or 1).
     ///
     /// The upper moon is (cos θ, sin θ), the lower (1 − cos θ, ½ − sin θ), θ evenly spaced over [0, π], and
     /// noise on top. Half of the points lie on each moon, in random order.
     #[reference = "scikit-learn's make_moons"]
-    pub struct TwoMoons: DataSource, DataSourceSpec = "two_moons" {
-        /// Points; split as `split` says where no sets of their own are asked for.
-        pub samples: usize = 20_000,
-        /// Points of a validation set of its own; null: split off.
-        pub val_samples: Option<usize> = None,
-        /// Points of a test set of its own; null: split off.
-        pub test_samples: Option<usize> = None,
+    pub struct TwoMoons = "two_moons" {
         /// Size of the noise, as `noise_law` says.
         pub noise: f64 = 0.1,
         /// The law of the noise.
@@ -29,8 +23,6 @@ triflow::component! {
         pub scale: f64 = 1.0,
         /// Added to both coordinates, after `scale`.
         pub shift: f64 = 0.0,
-        /// Seed of the points; null: the experiment's own.
-        pub seed: Option<u64> = None,
     }
 }
 
@@ -63,13 +55,8 @@ impl Spec<dyn DataSource> for TwoMoons {
                 return Err(Error::config(format!("data.{key}"), message));
             }
         }
-        let counts = Counts {
-            samples: self.samples,
-            val_samples: self.val_samples,
-            test_samples: self.test_samples,
-        };
         let spec = self.clone();
-        Drawn::source(counts, self.seed.unwrap_or(ctx.seed), move |n, rng| spec.draw(n, rng))
+        self.drawn(ctx, move |n, rng| spec.draw(n, rng))
     }
 }
 
