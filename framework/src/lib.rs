@@ -8,6 +8,7 @@
 // The macros speak of `triflow::…`, inside this crate too.
 extern crate self as triflow;
 
+pub mod compare;
 pub mod component;
 pub mod config;
 pub mod curve;
