@@ -1,6 +1,6 @@
 //! Progress of a run: a bar on a terminal, log lines elsewhere; and Ctrl-C.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -21,14 +21,23 @@ pub struct Progress {
     shown: Instant,
 }
 
+/// Listens for Ctrl-C. A second one does what the first would have done without us.
+fn listen() {
+    let _ = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    });
+}
+
+/// Whether the user wants it to stop.
+pub fn stopped() -> bool {
+    STOP.load(Ordering::SeqCst)
+}
+
 impl Progress {
     pub fn new(quiet: bool) -> Self {
-        // A second Ctrl-C does what the first would have done without us.
-        let _ = ctrlc::set_handler(|| {
-            if STOP.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        });
+        listen();
         Self { bar: None, quiet, epochs: 0, began: Instant::now(), rows: 0, shown: Instant::now() }
     }
 
@@ -104,7 +113,7 @@ impl Watch for Progress {
     }
 
     fn stop(&self) -> bool {
-        STOP.load(Ordering::SeqCst)
+        stopped()
     }
 
     fn program(&self) -> serde_json::Value {
@@ -120,5 +129,97 @@ impl Watch for Progress {
             bar.finish();
         }
         log::info!("{text}");
+    }
+}
+
+/// Shows the runs of a comparison: a bar for all and one for each that runs, or log lines.
+#[derive(Debug)]
+pub struct Cells {
+    bars: Option<(MultiProgress, ProgressBar)>,
+    total: usize,
+    done: std::sync::atomic::AtomicUsize,
+}
+
+/// One run of them.
+#[derive(Debug)]
+pub struct Shown<'c> {
+    cells: &'c Cells,
+    name: String,
+    bar: Option<ProgressBar>,
+    began: Instant,
+}
+
+fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+impl Cells {
+    pub fn new(quiet: bool, total: usize) -> Self {
+        listen();
+        let shown = !quiet && std::io::stderr().is_terminal();
+        let bars = shown.then(|| {
+            let all = MultiProgress::new();
+            let bar = all.add(styled(
+                ProgressBar::new(total as u64),
+                "{bar:30.green} {pos}/{len} runs  {elapsed_precise}  ETA {eta}",
+            ));
+            bar.enable_steady_tick(std::time::Duration::from_millis(500));
+            (all, bar)
+        });
+        Self { bars, total, done: 0.into() }
+    }
+
+    pub fn start(&self, name: &str) -> Shown<'_> {
+        let bar = self.bars.as_ref().map(|(all, _)| {
+            let bar = styled(ProgressBar::new(100), "{bar:30} {prefix}  {msg}");
+            bar.set_prefix(name.to_owned());
+            all.add(bar)
+        });
+        Shown { cells: self, name: name.to_owned(), bar, began: Instant::now() }
+    }
+
+    pub fn finish(&self) {
+        if let Some((all, bar)) = &self.bars {
+            bar.finish();
+            let _ = all.clear();
+        }
+    }
+}
+
+impl Shown<'_> {
+    /// What a run says: `steps/all`, or what it is doing.
+    pub fn say(&self, line: &str) {
+        let Some(bar) = &self.bar else { return };
+        let steps =
+            line.split_once('/').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        match steps {
+            Some((step, all)) => {
+                bar.set_length(all);
+                bar.set_position(step);
+            }
+            None => bar.set_message(line.to_owned()),
+        }
+    }
+
+    /// It has ended.
+    pub fn end(&self, well: bool) {
+        let done = self.cells.done.fetch_add(1, Ordering::SeqCst) + 1;
+        match (&self.cells.bars, &self.bar) {
+            (Some((all, total)), Some(bar)) => {
+                total.inc(1);
+                bar.finish_and_clear();
+                all.remove(bar);
+            }
+            _ => log::info!(
+                "{done}/{}  {}  {}{:.1} s",
+                self.cells.total,
+                self.name,
+                if well { "" } else { "FAILED after " },
+                self.began.elapsed().as_secs_f64()
+            ),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The run folder: one folder of results of one experiment, never overwritten. Every file is written
 //! whole or not at all.
 
-use crate::config::{Every, Experiment, LossTerm};
+use crate::config::{Comparison, Every, Experiment, LossTerm};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::io::tfevents::EventWriter;
@@ -37,6 +37,11 @@ pub trait Watch {
 
 impl Watch for () {}
 
+/// The time as a folder's name, `YYYYMMDD_HHMM`.
+pub fn stamp() -> String {
+    chrono::Local::now().format("%Y%m%d_%H%M").to_string()
+}
+
 /// A run folder.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -58,9 +63,7 @@ impl Run {
             Error::config("output_dir", e.to_string())
         };
         std::fs::create_dir_all(&parent).map_err(|e| bad(&parent, e))?;
-        let now = chrono::Local::now();
-        let names =
-            [now.format("%Y%m%d_%H%M").to_string(), now.format("%Y%m%d_%H%M%S").to_string()];
+        let names = [stamp(), chrono::Local::now().format("%Y%m%d_%H%M%S").to_string()];
         let numbered = (2..1000).map(|i| format!("{}_{i}", names[1]));
         for name in names.iter().cloned().chain(numbered) {
             let path = parent.join(name);
@@ -229,7 +232,9 @@ const BEST: &str = "checkpoints/best.safetensors";
 /// Trains an experiment into a new run folder. Relative data paths are read from `base`; the run's own
 /// `config.yaml` has absolute ones, so that it runs again from any folder.
 pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Result<Run> {
-    let trainer = Trainer::new(experiment.with_paths_from(base)?, base)?;
+    let mut experiment = experiment.with_paths_from(base)?;
+    experiment.comparison = Comparison::default();
+    let trainer = Trainer::new(experiment, base)?;
     if trainer.trained().model().path().kind == PathKind::Rectified {
         log::info!("the rectified path does not use the noise schedule");
     }
@@ -239,7 +244,33 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Resu
     if !libraries.is_empty() {
         run.write_json(PLUGINS, &json!(libraries))?;
     }
-    finish(run, trainer, watch)
+    finish(run, trainer, watch, true)
+}
+
+/// The finished run in `path`: trained now, gone on with if it was stopped, or as it is. It is neither
+/// measured nor drawn.
+pub(crate) fn ensure_trained(
+    experiment: Experiment,
+    path: &Path,
+    watch: &mut dyn Watch,
+) -> Result<Run> {
+    let run = Run { path: path.to_owned() };
+    if run.file("manifest.json").is_file() {
+        return Ok(run);
+    }
+    std::fs::create_dir_all(path).map_err(Error::io("make the folder", path))?;
+    let begun = run.file("config.yaml").is_file();
+    let experiment = if begun { run.experiment()? } else { experiment };
+    let trainer = match run.checkpoints()?.pop() {
+        Some(latest) if begun => {
+            let mut trainer = Trainer::to_restore(experiment, path)?;
+            trainer.restore(State::load(&latest)?)?;
+            trainer
+        }
+        _ => Trainer::new(experiment, path)?,
+    };
+    run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
+    finish(run, trainer, watch, false)
 }
 
 /// Continues an unfinished run from its last checkpoint (or its start), as if it had never stopped.
@@ -259,10 +290,11 @@ pub fn resume(path: &Path, watch: &mut dyn Watch) -> Result<Run> {
         }
         None => Trainer::new(experiment, &run.path)?,
     };
-    finish(run, trainer, watch)
+    finish(run, trainer, watch, true)
 }
 
-fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> {
+/// Trains to the end; `report`: measures and draws too.
+fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch, report: bool) -> Result<Run> {
     let began = Instant::now();
     let first_step = trainer.step();
     let next_epoch = trainer.history().epochs.last().map(|e| e.epoch as i64 + 1);
@@ -310,19 +342,25 @@ fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch) -> Result<Run> 
         return Err(Error::Interrupted { run: run.path });
     }
     trainer.trained().save(&run.file("params.safetensors"))?;
-    watch.note("measuring and drawing");
+    if report {
+        watch.note("measuring and drawing");
+        measure(&run, &mut trainer)?;
+    }
+    // Last: its presence says that the run is finished.
+    run.write_json("manifest.json", &manifest(&trainer, &pace, watch.program()))?;
+    Ok(run)
+}
+
+fn measure(run: &Run, trainer: &mut Trainer) -> Result<()> {
     let history = trainer.history().clone();
     let (model, data) = trainer.trained_mut();
     let evaluation =
         report::evaluate(model, &data.held_out(report::EXACT_POINTS), &Ask::default())?;
     run.write_json("metrics.json", &evaluation.metrics)?;
     if !evaluation.arrays.is_empty() {
-        report::write_npz(&run, "samples.npz", &evaluation.arrays)?;
+        report::write_npz(run, "samples.npz", &evaluation.arrays)?;
     }
-    report::draw(model, data, &history, &run)?;
-    // Last: its presence says that the run is finished.
-    run.write_json("manifest.json", &manifest(&trainer, &pace, watch.program()))?;
-    Ok(run)
+    report::draw(model, data, &history, run)
 }
 
 /// Whether the last epoch has the lowest `term` of all on the validation rows, or on the training rows

@@ -1,8 +1,10 @@
 //! The command line: flags of experiments, in kebab-case with snake_case accepted.
 
+mod compare;
 pub mod experiment;
 mod sampling;
 
+pub use compare::{CompareArgs, Shard};
 pub use experiment::ExperimentArgs;
 pub use sampling::{CurveArgs, SamplingArgs};
 
@@ -142,6 +144,22 @@ pub enum Command {
         likelihood: Option<i64>,
         #[command(flatten)]
         sampling: SamplingArgs,
+    },
+    /// Compare what an experiment becomes under other objectives, schedules, networks, solvers: each trained
+    /// with the same seeds at the same budget, and a report that says what may be said.
+    #[command(
+        after_help = "Examples:\n  triflow compare --config configs/two_moons.yaml --budget epochs=5\n  triflow compare --config configs/two_moons.yaml --over objective=flow_matching,ct --over sampling.solver.type=euler,midpoint --seeds 5"
+    )]
+    Compare(CompareArgs),
+    /// One run of a comparison.
+    #[command(hide = true)]
+    CompareOne {
+        #[arg(long)]
+        folder: PathBuf,
+        #[arg(long)]
+        unit: String,
+        #[arg(long)]
+        seed: u64,
     },
     /// Draw quality against network evaluations, of one or more trained runs.
     #[command(

@@ -1,5 +1,6 @@
 //! What each command does, one function or file each.
 
+mod compare;
 mod components;
 mod curve;
 mod data;
@@ -37,6 +38,8 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Evaluate { run, data, draws, points, likelihood, sampling } => {
             sampling::evaluate(run, data.as_deref(), (*draws, *points), *likelihood, sampling)
         }
+        Command::Compare(args) => compare::compare(cli, args),
+        Command::CompareOne { folder, unit, seed } => compare::one(folder, unit, *seed),
         Command::Curve { run, ask, out } => curve::draw(run, ask, out),
         Command::Reflow { run, pairs, sampling, train, output_dir } => {
             reflow::reflow(cli, run, *pairs, sampling, train, output_dir.as_deref())

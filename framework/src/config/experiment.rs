@@ -1,6 +1,6 @@
 //! The typed form of an experiment: everything that determines a run.
 
-use super::{FilePath, StartFrom};
+use super::{Comparison, FilePath, StartFrom};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer,
     Solver, Source,
@@ -63,6 +63,9 @@ pub struct Experiment {
     pub start_from: Option<StartFrom>,
     /// How samples are drawn.
     pub sampling: Sampling,
+    /// What `triflow compare` varies.
+    #[serde(default, skip_serializing_if = "Comparison::is_default")]
+    pub comparison: Comparison,
     /// `auto`, `cpu`, `cuda` or `cuda:N`.
     #[serde(default = "auto")]
     pub device: String,

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 const DEFAULTS: &str = "defaults";
 
 /// One layer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Written {
     /// The file or flag.
     place: String,
@@ -29,7 +29,7 @@ struct Written {
 }
 
 /// Layers, lowest first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Layers {
     merged: Value,
     schema: Json,
@@ -324,6 +324,10 @@ fn anchored(value: Value, property: &Json, folder: &Path) -> Value {
 /// Merges `over` into `base`; `property` is the schema at this place, `folder` where the paths of `over`
 /// start.
 fn merge(base: &mut Value, over: Value, property: &Json, key: &str, folder: &Path) {
+    if property["x-whole"] == true {
+        *base = over;
+        return;
+    }
     let kind = is_component_of(property);
     let has_type = kind.is_some() || !variants(property).is_empty();
     if let (true, Value::String(name)) = (has_type, &over) {

@@ -2,6 +2,7 @@
 //! name file and key.
 
 mod check;
+mod comparison;
 mod experiment;
 mod file_path;
 mod layers;
@@ -9,6 +10,7 @@ mod messages;
 mod plugins;
 mod start_from;
 
+pub use comparison::{Budget, Comparison, CurveOfAll};
 pub use experiment::{
     Checkpointing, Every, Experiment, LossConfig, LossTerm, LrSchedule, Noise, Precision, Recon,
     Reduction, Sampling, Task, TimeSampling, Training, Weighting,

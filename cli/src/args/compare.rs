@@ -1,0 +1,118 @@
+//! Flags of `compare`.
+
+use super::ExperimentArgs;
+use super::experiment::Asked;
+use clap::Args;
+use std::path::PathBuf;
+use std::str::FromStr;
+use triflow::config::parse_value;
+use triflow::{Error, Result};
+
+/// What is compared, and how. What the experiment file says under `comparison`, flags overrule.
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    experiment: ExperimentArgs,
+    /// A key and its values, as `objective=flow_matching,diffusion,ct`; again for another key. Every
+    /// combination is a cell. The three objectives with three schedules, unless you say otherwise.
+    #[arg(long, value_name = "KEY=VALUE,VALUE")]
+    over: Vec<String>,
+    /// Seeds of each cell, from the experiment's seed on.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: Option<u64>,
+    /// What each run may use: `epochs=50`, `steps=2000` or `seconds=60`.
+    #[arg(long, value_name = "UNIT=N")]
+    budget: Option<String>,
+    /// Held-out points that samples are measured against, at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(2..=50_000))]
+    points: Option<i64>,
+    /// Draws that each run's metrics are means of.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    draws: Option<u64>,
+    /// Leave out quality against network evaluations.
+    #[arg(long)]
+    no_curve: bool,
+    /// Folder of the comparison. One that is there is gone on with: what it has is not trained again.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Runs at once; as many as cores and memory allow (one on a GPU).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub jobs: Option<u64>,
+    /// The share of this machine, as `2/8`: the runs go into --out, which the machines share or which is
+    /// brought together later; `--collect` reports.
+    #[arg(long, value_name = "I/N", requires = "out")]
+    pub shard: Option<Shard>,
+    /// Go on with the comparison in this folder, as it was planned.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["collect", "out", "over", "seeds", "budget"])]
+    pub resume: Option<PathBuf>,
+    /// Report what lies in this folder, without training.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "over", "seeds", "budget", "shard"])]
+    pub collect: Option<PathBuf>,
+    /// Say what would be trained and measured, and stop.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// One of several equal parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    pub index: usize,
+    pub of: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let parts = text.split_once('/');
+        let parts =
+            parts.and_then(|(i, n)| Some((i.parse::<usize>().ok()?, n.parse::<usize>().ok()?)));
+        match parts {
+            Some((i, of)) if 0 < i && i <= of => Ok(Self { index: i - 1, of }),
+            _ => Err("needs a part and how many there are, as 2/8".into()),
+        }
+    }
+}
+
+impl CompareArgs {
+    /// The experiment, its `comparison` as these flags say.
+    pub fn asked(&self) -> Result<Asked> {
+        let mut asked = self.experiment.experiment(None, None)?;
+        let layers = &mut asked.layers;
+        if !self.over.is_empty() {
+            let mut over = serde_yaml::Mapping::new();
+            for text in &self.over {
+                let (key, values) = assignment(text, "--over", "objective=flow_matching,ct")?;
+                over.insert(key.into(), parse_value(&format!("[{values}]"))?);
+            }
+            layers.set("comparison.over", over.into(), "--over")?;
+        }
+        if let Some(text) = &self.budget {
+            let (unit, n) = assignment(text, "--budget", "steps=2000")?;
+            let mut budget = serde_yaml::Mapping::new();
+            budget.insert(unit.into(), parse_value(n)?);
+            layers.set("comparison.budget", budget.into(), "--budget")?;
+        }
+        let numbers = [
+            ("seeds", self.seeds.map(Into::into), "--seeds"),
+            ("points", self.points.map(Into::into), "--points"),
+            ("draws", self.draws.map(Into::into), "--draws"),
+            ("curve", self.no_curve.then_some(serde_yaml::Value::Null), "--no-curve"),
+        ];
+        for (key, value, flag) in numbers {
+            if let Some(value) = value {
+                layers.set(&format!("comparison.{key}"), value, flag)?;
+            }
+        }
+        asked.experiment = asked.layers.finish()?;
+        Ok(asked)
+    }
+}
+
+fn assignment<'t>(text: &'t str, flag: &str, example: &str) -> Result<(&'t str, &'t str)> {
+    let parts = text.split_once('=').map(|(key, value)| (key.trim(), value));
+    parts.filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
+        Error::config("", format!("`{flag} {text}` names no key"))
+            .help(format!("write `{flag} {example}`"))
+    })
+}

@@ -1,0 +1,325 @@
+//! `compare`: the grid of a comparison, trained by child processes, and its report.
+
+use crate::args::{Cli, CompareArgs, Shard};
+use crate::progress::{Cells, stopped};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use triflow::compare::{self, Better, Cell, FAILURE, Job, Plan, Results, Spread, Verdict};
+use triflow::run::{Run, Watch};
+use triflow::train::Event;
+use triflow::{Error, Result, Trainer};
+
+/// The command.
+pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
+    if let Some(folder) = &args.collect {
+        return report(cli, &Plan::read(folder)?, folder);
+    }
+    let (plan, folder) = match &args.resume {
+        Some(folder) => (Plan::read(folder)?, folder.clone()),
+        None => {
+            let asked = args.asked()?;
+            let plan = Plan::new(&asked.layers, command_line())?;
+            let folder = match &args.out {
+                Some(folder) => folder.clone(),
+                None => fresh(&asked.experiment.output_dir.join("compare"), args.dry_run)?,
+            };
+            (plan, folder)
+        }
+    };
+    if args.dry_run {
+        describe(&plan);
+        return Ok(());
+    }
+    plan.write(&folder)?;
+    let jobs = plan.jobs();
+    let mine = |i: usize| args.shard.is_none_or(|Shard { index, of }| i % of == index);
+    let left: Vec<Job<'_>> = jobs
+        .iter()
+        .enumerate()
+        .filter(|(i, job)| mine(*i) && !compare::done(&plan, **job, &folder))
+        .map(|(_, job)| *job)
+        .collect();
+    let at_once = args.jobs.map_or_else(|| jobs_at_once(&plan), |n| n as usize);
+    let at_once = at_once.clamp(1, left.len().max(1));
+    log::info!(
+        "{} cells from {} models x {} seeds, {}; {} of {} runs to do, {at_once} at once, into {}",
+        plan.cells.len(),
+        plan.units.len(),
+        plan.seeds.len(),
+        plan.budget,
+        left.len(),
+        jobs.len(),
+        folder.display()
+    );
+    for note in &plan.notes {
+        log::info!("{note}");
+    }
+    let failed = work_through(cli, &left, at_once, &folder)?;
+    if args.shard.is_some() {
+        println!("{}", folder.display());
+        println!("report with\n  triflow compare --collect {}", folder.display());
+    } else {
+        report(cli, &plan, &folder)?;
+    }
+    match failed {
+        0 => Ok(()),
+        n => Err(Error::runtime(format!(
+            "{n} of {} runs failed\n  help: the report says why; `triflow compare --resume {}` tries them again",
+            left.len(),
+            folder.display()
+        ))),
+    }
+}
+
+/// A folder of its own for a comparison that names none.
+fn fresh(parent: &Path, dry_run: bool) -> Result<PathBuf> {
+    let name = triflow::run::stamp();
+    let names = std::iter::once(name.clone()).chain((2..1000).map(|i| format!("{name}_{i}")));
+    for name in names {
+        let folder = parent.join(name);
+        if dry_run {
+            return Ok(folder);
+        }
+        std::fs::create_dir_all(parent).map_err(Error::io("make the folder", parent))?;
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(Error::io("make the folder", &folder)(e)),
+        }
+    }
+    Err(Error::runtime(format!("no free name in {}", parent.display())))
+}
+
+/// What was typed, as a shell takes it.
+fn command_line() -> String {
+    let quoted = |word: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+        match !word.is_empty() && word.chars().all(plain) {
+            true => word.to_owned(),
+            false => format!("'{}'", word.replace('\'', r"'\''")),
+        }
+    };
+    let words = std::env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy()));
+    std::iter::once("triflow".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn describe(plan: &Plan) {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["cell", "trained as", "possible"]);
+    for cell in &plan.cells {
+        let possible = cell.error.as_deref().map_or("yes", |e| e.lines().next().unwrap_or(e));
+        table.add_row([cell.name.as_str(), cell.unit.as_deref().unwrap_or("-"), possible]);
+    }
+    println!("{}\n{table}", plan.title);
+    for note in &plan.notes {
+        println!("{note}");
+    }
+    println!(
+        "{} models x {} seeds = {} runs of {}",
+        plan.units.len(),
+        plan.seeds.len(),
+        plan.jobs().len(),
+        plan.budget
+    );
+}
+
+/// One thread each, as many as there are cores and memory for; a GPU takes one after the other.
+fn jobs_at_once(plan: &Plan) -> usize {
+    /// What a small run needs: LibTorch and its own data.
+    const LEAST: u64 = 400 << 20;
+    let on_gpu = plan.units.first().is_some_and(|unit| {
+        let experiment = triflow::Experiment::from_yaml(&unit.experiment);
+        experiment.is_ok_and(|e| triflow::device::choose(&e.device).is_ok_and(|d| d.is_cuda()))
+    });
+    if on_gpu {
+        return 1;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    let fit = free.map_or(cores, |kilobytes| (kilobytes * 1024 / LEAST) as usize);
+    cores.min(fit).max(1)
+}
+
+/// Does the jobs, each in a process of its own; how many failed.
+fn work_through(cli: &Cli, left: &[Job<'_>], at_once: usize, folder: &Path) -> Result<usize> {
+    let cells = Cells::new(cli.quiet, left.len());
+    let next = Mutex::new(left.iter());
+    let failed = Mutex::new(0);
+    let take = || next.lock().ok()?.next();
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                while !stopped()
+                    && let Some(job) = take()
+                {
+                    let done = do_one(cli, job, folder, &cells);
+                    if let Err(why) = done
+                        && !stopped()
+                        && let Ok(mut failed) = failed.lock()
+                    {
+                        *failed += 1;
+                        log::error!("{}, seed {}: {why}", job.unit.id, job.seed);
+                    }
+                }
+            });
+        }
+    });
+    cells.finish();
+    if stopped() {
+        let message = "interrupted; continue with";
+        let folder = folder.display();
+        return Err(Error::runtime(format!("{message} `triflow compare --resume {folder}`")));
+    }
+    Ok(failed.into_inner().unwrap_or_default())
+}
+
+/// One job in a process of its own, so that its memory can be told and its end is only its own.
+fn do_one(cli: &Cli, job: &Job<'_>, folder: &Path, cells: &Cells) -> Result<(), String> {
+    let own = job.folder(folder);
+    let failure = own.join(FAILURE);
+    let _ = std::fs::remove_file(&failure);
+    let shown = cells.start(&format!("{}, seed {}", job.unit.id, job.seed));
+    let found = child(cli, job, folder).and_then(|child| watch(child, &shown));
+    shown.end(found.is_ok());
+    found.inspect_err(|why| {
+        // What was there to be said of the failure is in `why`; the file is for later reports.
+        let _ = std::fs::create_dir_all(&own);
+        let _ = std::fs::write(&failure, why);
+    })
+}
+
+fn child(cli: &Cli, job: &Job<'_>, folder: &Path) -> Result<Child, String> {
+    let own = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
+    let mut command = Command::new(own);
+    for plugin in &cli.plugin {
+        command.arg("--plugin").arg(plugin);
+    }
+    command.arg("compare-one").arg("--folder").arg(folder);
+    command.args(["--unit", &job.unit.id, "--seed", &job.seed.to_string()]);
+    // Threads that wait for each other cost more than they bring where every core has a run.
+    command.env("OMP_NUM_THREADS", "1").env("RUST_LOG", "error");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().map_err(|e| format!("cannot start a process: {e}"))
+}
+
+/// Shows what a child says of its progress until it ends.
+fn watch(mut child: Child, shown: &crate::progress::Shown) -> Result<(), String> {
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let said = std::thread::spawn(move || {
+        let mut text = String::new();
+        if let Some(mut err) = err {
+            let _ = err.read_to_string(&mut text);
+        }
+        text
+    });
+    for line in out.into_iter().flat_map(|out| BufReader::new(out).lines()).map_while(Result::ok) {
+        shown.say(&line);
+    }
+    let status = child.wait().map_err(|e| e.to_string())?;
+    let said = said.join().unwrap_or_default();
+    if status.success() {
+        return Ok(());
+    }
+    let said = said.trim().trim_start_matches("error: ");
+    Err(if said.is_empty() { format!("ended with {status}") } else { said.to_owned() })
+}
+
+/// A child's side: one job of the plan in `folder`.
+pub fn one(folder: &Path, unit: &str, seed: u64) -> Result<()> {
+    let plan = Plan::read(folder)?;
+    let jobs = plan.jobs();
+    let job = jobs.iter().find(|job| job.unit.id == unit && job.seed == seed);
+    let job =
+        job.ok_or_else(|| Error::config("", format!("the plan has no {unit}, seed {seed}")))?;
+    compare::work(&plan, *job, folder, &mut Told { step: 0, total: 1 })
+}
+
+/// Tells the parent, a line each: steps so far of steps in all, or what is being done.
+struct Told {
+    step: u64,
+    total: u64,
+}
+
+impl Watch for Told {
+    fn start(&mut self, trainer: &Trainer, _: &Run) {
+        self.total = trainer.total_steps();
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::Step { step, .. } = event
+            && (step * 50 / self.total.max(1) != self.step * 50 / self.total.max(1))
+        {
+            self.step = *step;
+            println!("{step}/{}", self.total);
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        println!("{text}");
+    }
+
+    fn stop(&self) -> bool {
+        stopped()
+    }
+}
+
+/// Collects what is there, writes the report, and says the end of it.
+fn report(cli: &Cli, plan: &Plan, folder: &Path) -> Result<()> {
+    let results = compare::collect(plan, folder)?;
+    compare::write(&results, folder)?;
+    if cli.quiet {
+        println!("{}", folder.display());
+        return Ok(());
+    }
+    println!("{}\n{}", results.title, table(&results));
+    println!("report in {}", folder.join("report.html").display());
+    Ok(())
+}
+
+/// The deciding metric and the cost of each cell, best first.
+fn table(results: &Results) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    let metric = results.metrics.first();
+    let title = metric.map_or("", |m| m.title.as_str());
+    table.set_header(["cell", title, "", "rank", "training, s", "evaluations"]);
+    let mut cells: Vec<_> = results.cells.iter().collect();
+    let mean = |cell: &Cell| cell.metrics.first()?.as_ref().map(|score| score.spread.mean);
+    let sign = if metric.is_some_and(|m| m.better == Better::More) { -1.0 } else { 1.0 };
+    let key = |cell: &Cell| mean(cell).map_or(f64::INFINITY, |m| sign * m);
+    cells.sort_by(|a, b| key(a).total_cmp(&key(b)));
+    for cell in cells {
+        let Some(score) = cell.metrics.first().and_then(Option::as_ref) else {
+            table.add_row([cell.name.as_str(), "failed"]);
+            continue;
+        };
+        let spread = |s: &Spread, digits: usize| match s.sd {
+            Some(sd) => format!("{:.digits$} ± {sd:.digits$}", s.mean),
+            None => format!("{:.digits$}", s.mean),
+        };
+        let verdict = match score.verdict {
+            Verdict::Best => "best",
+            Verdict::Tied => "not distinguishable from the best",
+            Verdict::Worse => "worse",
+            Verdict::Unknown => "",
+        };
+        table.add_row([
+            cell.name.clone(),
+            spread(&score.spread, 4),
+            verdict.to_owned(),
+            format!("{:.1}", score.rank),
+            spread(&cell.cost.training_seconds, 1),
+            format!("{:.0}", cell.cost.nfe.mean),
+        ]);
+    }
+    if let Some(floor) = metric.and_then(|m| m.floor.as_ref()) {
+        table.add_row(["real against real".to_owned(), format!("{:.4}", floor.mean)]);
+    }
+    table
+}

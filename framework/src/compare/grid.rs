@@ -1,0 +1,162 @@
+//! The grid: every combination of the values of some keys.
+
+use crate::config::{Comparison, Layers};
+use crate::error::{Error, Result};
+use serde_yaml::{Mapping, Value};
+
+/// What varies, with its values.
+#[derive(Clone, Debug)]
+pub(super) struct Axis {
+    pub name: String,
+    pub values: Vec<Choice>,
+}
+
+/// One value of an axis.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    /// As a cell is called by it.
+    pub label: String,
+    /// What it sets, by dotted key.
+    sets: Vec<(String, Value)>,
+}
+
+/// The axes of a comparison.
+pub(super) fn axes(comparison: &Comparison) -> Result<Vec<Axis>> {
+    let bad = |key: &str, message: &str| {
+        let key = format!("comparison.over.{key}");
+        Error::config(key, message).help("such as `objective: [flow_matching, ct]`")
+    };
+    let mut axes = Vec::new();
+    for (name, values) in &comparison.over {
+        let Some(name) = name.as_str().filter(|n| !n.is_empty()) else {
+            return Err(bad("", "needs the names of keys"));
+        };
+        let choices: Vec<Choice> = match values {
+            Value::Sequence(all) => {
+                let one = |v: &Value| Choice {
+                    label: label(v),
+                    sets: vec![(name.to_owned(), v.clone())],
+                };
+                all.iter().map(one).collect()
+            }
+            Value::Mapping(named) => named
+                .iter()
+                .map(|(label, sets)| {
+                    let sets = sets.as_mapping().map(dotted);
+                    let (Some(label), Some(sets)) = (label.as_str(), sets) else {
+                        return Err(bad(
+                            name,
+                            "needs a list of values, or a map of named settings",
+                        ));
+                    };
+                    Ok(Choice { label: label.to_owned(), sets })
+                })
+                .collect::<Result<_>>()?,
+            _ => return Err(bad(name, "needs a list of values, or a map of named settings")),
+        };
+        if choices.is_empty() {
+            return Err(bad(name, "needs at least one value"));
+        }
+        if let Some(twice) = choices
+            .iter()
+            .enumerate()
+            .find(|(i, c)| choices[..*i].iter().any(|d| d.label == c.label))
+        {
+            return Err(bad(name, &format!("names `{}` twice", twice.1.label)));
+        }
+        axes.push(Axis { name: name.to_owned(), values: choices });
+    }
+    Ok(axes)
+}
+
+/// The keys of a map of settings, as they are written: `loss.weighting`.
+fn dotted(sets: &Mapping) -> Vec<(String, Value)> {
+    sets.iter().filter_map(|(k, v)| Some((k.as_str()?.to_owned(), v.clone()))).collect()
+}
+
+/// A value as a cell is called by it: a component by its name, with what else is said of it.
+fn label(value: &Value) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => serde_json::to_string(other).unwrap_or_default().replace(['"', ' '], ""),
+    };
+    match value {
+        Value::Mapping(map) if map.contains_key("type") => {
+            let of = |(k, v): (&Value, &Value)| format!("{}={}", text(k), text(v));
+            let rest: Vec<_> =
+                map.iter().filter(|(k, _)| k.as_str() != Some("type")).map(of).collect();
+            let name = map.get("type").map(text).unwrap_or_default();
+            if rest.is_empty() { name } else { format!("{name}({})", rest.join(",")) }
+        }
+        other => text(other),
+    }
+}
+
+/// One place of the grid: the choice on each axis.
+pub(super) type Place<'a> = Vec<&'a Choice>;
+
+/// Every place, the last axis fastest.
+pub(super) fn places(axes: &[Axis]) -> Vec<Place<'_>> {
+    fn extended<'a>(place: &Place<'a>, choice: &'a Choice) -> Place<'a> {
+        place.iter().copied().chain([choice]).collect()
+    }
+    axes.iter().fold(vec![Vec::new()], |places: Vec<Place<'_>>, axis| {
+        let choices = |p| axis.values.iter().map(move |c| extended(p, c));
+        places.iter().flat_map(choices).collect()
+    })
+}
+
+/// The layers of the experiment at a place.
+pub(super) fn layers_at(base: &Layers, place: &Place<'_>) -> Result<Layers> {
+    let mut layers = base.clone();
+    for (key, value) in place.iter().flat_map(|choice| &choice.sets) {
+        layers.set(key, value.clone(), "comparison.over")?;
+    }
+    Ok(layers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axes_of(yaml: &str) -> Result<Vec<Axis>> {
+        let over = serde_yaml::from_str(yaml).unwrap();
+        axes(&Comparison { over, ..Comparison::default() })
+    }
+
+    #[test]
+    fn every_combination_is_a_place() {
+        let axes = axes_of("{ a: [1, 2], b: { x: { c.d: 3 }, y: { c.d: 4, e: f } } }").unwrap();
+        let names: Vec<_> = places(&axes)
+            .iter()
+            .map(|p| p.iter().map(|c| c.label.as_str()).collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(names, ["1 x", "1 y", "2 x", "2 y"]);
+        assert_eq!(axes[1].values[1].sets.len(), 2);
+        assert_eq!(axes[1].values[1].sets[0].0, "c.d");
+    }
+
+    #[test]
+    fn a_value_is_called_by_what_it_says() {
+        let axes = axes_of(
+            "{ n: [mlp, { type: mlp }, { type: mlp, hidden_dims: [64, 64] }, null, 0.5, [1, 2]] }",
+        );
+        // `mlp` and `{ type: mlp }` are one.
+        assert!(axes.unwrap_err().to_string().contains("names `mlp` twice"));
+        let axes = axes_of("{ n: [{ type: mlp, hidden_dims: [64, 64] }, null, 0.5, [1, 2]] }");
+        let labels: Vec<_> = axes.unwrap()[0].values.iter().map(|c| c.label.clone()).collect();
+        assert_eq!(labels, ["mlp(hidden_dims=[64,64])", "null", "0.5", "[1,2]"]);
+    }
+
+    #[test]
+    fn what_is_no_grid_is_refused() {
+        for (yaml, message) in [
+            ("{ a: 1 }", "needs a list"),
+            ("{ a: [] }", "at least one value"),
+            ("{ a: { x: 3 } }", "needs a list of values, or a map of named settings"),
+        ] {
+            let error = axes_of(yaml).unwrap_err().to_string();
+            assert!(error.contains(message) && error.contains("comparison.over.a"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! One model of a comparison, with one seed: trained, then measured under every way of sampling it. What is
+//! there already is not done again.
+
+use super::plan::{Job, Plan, Planned, with_seed};
+use super::results::{Cloud, CurveOver, Losses, Paths, Schedule};
+use crate::component::Condition;
+use crate::config::{CurveOfAll, Experiment};
+use crate::curve::{self, CurvePoint};
+use crate::data::Data;
+use crate::error::{Error, Result};
+use crate::io::write_atomically;
+use crate::path::PathKind;
+use crate::report::{self, draw_latents, labels};
+use crate::rng::{Purpose, stream_seed};
+use crate::run::{self, Run, Watch};
+use crate::sample::ModelField;
+use crate::train::{Control, Event, Trainer};
+use crate::trained::Trained;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tch::{Kind, Tensor};
+
+/// Points of a picture.
+const SHOWN: i64 = 400;
+/// Steps of a calibration that are not timed.
+const WARM_UP: u64 = 20;
+
+/// What one way of sampling a model gives.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Sampled {
+    /// As `metrics.json`.
+    pub metrics: Value,
+    pub seconds_per_1000_samples: f64,
+    pub paths: Option<Paths>,
+}
+
+/// What is measured of a model whichever way it is sampled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Measured {
+    pub losses: Losses,
+    pub schedule: Option<Schedule>,
+    pub real: Option<Cloud>,
+    /// Solver by solver; what could not be measured, with the reason.
+    pub curves: Vec<(String, Result<Vec<CurvePoint>, String>)>,
+    /// All of the measuring.
+    pub seconds: f64,
+}
+
+/// What training took of this process.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Footprint {
+    /// None where the system does not say.
+    pub peak_memory_bytes: Option<f64>,
+}
+
+const TRAINED: &str = "trained.json";
+
+fn measured_file(plan: &Plan) -> String {
+    format!("measured_{}.json", plan.measuring)
+}
+
+fn sampled_file(cell: &Planned) -> String {
+    format!("sampled_{}.json", cell.sampling)
+}
+
+pub(super) fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Option<T> {
+    let text = std::fs::read_to_string(folder.join(name)).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+pub(super) fn sampled(folder: &Path, cell: &Planned) -> Option<Sampled> {
+    read(folder, &sampled_file(cell))
+}
+
+pub(super) fn measured(folder: &Path, plan: &Plan) -> Option<Measured> {
+    read(folder, &measured_file(plan))
+}
+
+pub(super) fn trained(folder: &Path) -> Option<Footprint> {
+    read(folder, TRAINED)
+}
+
+fn write(folder: &Path, name: &str, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value).map_err(|e| Error::runtime(e.to_string()))?;
+    write_atomically(&folder.join(name), |file| writeln!(file, "{text}"))
+}
+
+/// Whether nothing is left to do for a job.
+pub fn done(plan: &Plan, job: Job<'_>, comparison: &Path) -> bool {
+    let folder = job.folder(comparison);
+    folder.join("manifest.json").is_file()
+        && folder.join(measured_file(plan)).is_file()
+        && plan.cells_of(job.unit).all(|cell| folder.join(sampled_file(cell)).is_file())
+}
+
+/// Does what is left to do for a job, in the comparison's folder.
+pub fn work(plan: &Plan, job: Job<'_>, comparison: &Path, watch: &mut dyn Watch) -> Result<()> {
+    let folder =
+        std::path::absolute(job.folder(comparison)).map_err(Error::io("find", comparison))?;
+    let mut experiment = with_seed(&job.unit.experiment, job.seed)?;
+    if let Some(seconds) = plan.seconds
+        && !folder.join("config.yaml").is_file()
+    {
+        experiment.training.steps = Some(steps_in(experiment.clone(), seconds)?);
+    }
+    let fresh = !folder.join("manifest.json").is_file();
+    let run = run::ensure_trained(experiment, &folder, watch)?;
+    if fresh {
+        write(&folder, TRAINED, &Footprint { peak_memory_bytes: peak_memory() })?;
+    }
+    watch.note("measuring");
+    let mut model = run.load()?;
+    let data = run.data(model.experiment())?;
+    for cell in plan.cells_of(job.unit) {
+        if !folder.join(sampled_file(cell)).is_file() {
+            let sampling = with_seed(&cell.experiment, job.seed)?.sampling;
+            model.set_sampling(sampling)?;
+            let found = sample(&mut model, &data, plan)?;
+            write(&folder, &sampled_file(cell), &found)?;
+        }
+    }
+    if !folder.join(measured_file(plan)).is_file() {
+        let found = measure(&mut model, &data, &run, plan.curve.as_ref())?;
+        write(&folder, &measured_file(plan), &found)?;
+    }
+    Ok(())
+}
+
+/// Steps that the experiment takes in so many seconds.
+fn steps_in(experiment: Experiment, seconds: f64) -> Result<u64> {
+    let mut trainer = Trainer::new(experiment, &PathBuf::new())?;
+    let least = (0.02 * seconds).clamp(0.2, 5.0);
+    let (mut began, mut timed) = (None::<Instant>, (0, 1.0));
+    trainer.fit(&mut |trainer, event| {
+        if let Event::Step { step, .. } = event
+            && *step >= WARM_UP
+        {
+            let began = *began.get_or_insert_with(Instant::now);
+            timed = (step - WARM_UP, began.elapsed().as_secs_f64());
+        }
+        let enough = timed.0 > 0 && timed.1 >= least;
+        let _ = trainer;
+        Ok(if enough { Control::Stop } else { Control::Continue })
+    })?;
+    Ok(((timed.0 as f64 / timed.1 * seconds).round() as u64).max(1))
+}
+
+fn sample(model: &mut Trained, data: &Data, plan: &Plan) -> Result<Sampled> {
+    let held = data.held_out(plan.points);
+    let ask = report::Ask { seed: None, draws: plan.draws };
+    let metrics = report::evaluate(model, &held, &ask)?.metrics;
+    let rows = held.rows.first(1000);
+    let mut best = f64::INFINITY;
+    for draw in 0..3 {
+        let began = Instant::now();
+        let drawn = draw_latents(model, &rows, Some((0, draw)), model.plan())?.0.z;
+        // Waits for the device.
+        let _ = model.present(&drawn)?.sum(Kind::Float).double_value(&[]);
+        best = best.min(began.elapsed().as_secs_f64());
+    }
+    Ok(Sampled {
+        metrics,
+        seconds_per_1000_samples: best * 1000.0 / rows.len() as f64,
+        paths: paths(model, data)?,
+    })
+}
+
+fn measure(
+    model: &mut Trained,
+    data: &Data,
+    run: &Run,
+    curve: Option<&CurveOfAll>,
+) -> Result<Measured> {
+    let began = Instant::now();
+    let mut curves = Vec::new();
+    if let Some(asked) = curve {
+        let held = data.held_out(asked.points);
+        for solver in &asked.solvers {
+            let ask = curve::Ask {
+                solvers: vec![solver.clone()],
+                evaluations: asked.nfe.clone(),
+                draws: asked.draws,
+                seed: None,
+            };
+            let found = curve::measure(model, &held, &ask, &mut |_| {});
+            let found = found.map_err(|e| e.to_string().lines().next().unwrap_or("").to_owned());
+            curves.push((solver.name().to_owned(), found));
+        }
+    }
+    let history = run.history()?;
+    let total = |of: &dyn Fn(&crate::train::Epoch) -> Option<f64>| {
+        history.epochs.iter().map(of).collect::<Vec<_>>()
+    };
+    let losses = Losses {
+        train: total(&|e| e.train.first().copied().flatten()),
+        val: total(&|e| e.val.first().copied().flatten()),
+    };
+    let real = match data.held_out(SHOWN).rows {
+        rows if plane(model) => Some(Cloud {
+            points: in_plane(&model.units().target.undo(&rows.target))?,
+            labels: labels_of(model, rows.condition.as_ref())?,
+        }),
+        _ => None,
+    };
+    Ok(Measured {
+        losses,
+        schedule: schedule(model)?,
+        real,
+        curves,
+        seconds: began.elapsed().as_secs_f64(),
+    })
+}
+
+/// Whether targets and latents are points of a plane.
+fn plane(model: &Trained) -> bool {
+    let target = &model.units().shapes.target;
+    target == &[2] && model.model().latent_shape() == [2] && !model.units().target_is_label
+}
+
+fn in_plane(points: &Tensor) -> Result<Vec<[f32; 2]>> {
+    let flat: Vec<f32> =
+        Vec::try_from(points.to_device(tch::Device::Cpu).to_kind(Kind::Float).reshape([-1]))?;
+    Ok(flat.chunks_exact(2).map(|p| [p[0], p[1]]).collect())
+}
+
+fn labels_of(model: &Trained, condition: Option<&Tensor>) -> Result<Option<Vec<usize>>> {
+    match condition {
+        Some(c) if model.units().condition_is_label => Ok(Some(labels(c)?)),
+        _ => Ok(None),
+    }
+}
+
+/// Samples on their way, of which at most a few dozen times are kept.
+fn paths(model: &mut Trained, data: &Data) -> Result<Option<Paths>> {
+    if !plane(model) {
+        return Ok(None);
+    }
+    const TIMES: usize = 33;
+    let rows = data.held_out(SHOWN).rows;
+    let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
+    let plan = model.plan();
+    let (sampled, seen) = draw_latents(model, &rows, Some((seed, 0)), plan)?;
+    let mut times = model.sampling(|model, _| {
+        let field = ModelField::new(model, None::<&Condition>, plan.grid);
+        seen.clock.iter().map(|s| Ok(field.time(*s)?.clamp(0.0, 1.0))).collect::<Result<Vec<_>>>()
+    })?;
+    let mut states: Vec<Tensor> = seen.states;
+    // The last step of denoising comes after the path.
+    if sampled.denoised {
+        times.push(1.0);
+        states.push(sampled.z);
+    }
+    let stride = states.len().div_ceil(TIMES).max(1);
+    let keep = |i: usize| i.is_multiple_of(stride) || i + 1 == times.len();
+    let kept: Vec<usize> = (0..states.len()).filter(|i| keep(*i)).collect();
+    let states = kept.iter().map(|i| in_plane(&model.present(&states[*i])?));
+    Ok(Some(Paths {
+        states: states.collect::<Result<_>>()?,
+        times: kept.iter().map(|i| times[*i]).collect(),
+        labels: labels_of(model, rows.condition.as_ref())?,
+    }))
+}
+
+fn schedule(model: &mut Trained) -> Result<Option<Schedule>> {
+    const TIMES: i64 = 101;
+    model.sampling(|model, _| {
+        if model.path().kind == PathKind::Rectified {
+            return Ok(None);
+        }
+        let device = model.vars.device();
+        let t = Tensor::linspace(0.0, 1.0, TIMES, (Kind::Double, device));
+        let point = model.path().at(&t.to_kind(model.vars.kind()))?;
+        let list = |t: &Tensor| -> Result<Vec<f64>> {
+            let t = t.detach().to_device(tch::Device::Cpu).to_kind(Kind::Double);
+            Ok(Vec::try_from(t.reshape([-1]))?)
+        };
+        Ok(Some(Schedule {
+            t: list(&t)?,
+            gamma: list(&point.gamma())?,
+            alpha_bar: list(&point.alpha_bar())?,
+        }))
+    })
+}
+
+/// The largest resident memory of this process so far, in bytes.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024.0)
+}
+
+/// The mean over seeds of a place of a curve.
+pub(super) fn over_seeds(nfe: f64, values: Vec<Option<f64>>) -> CurveOver {
+    CurveOver { nfe, value: super::Spread::of(values) }
+}
+
+/// The experiment of a cell, with the first seed.
+pub(super) fn experiment_of(cell: &Planned, plan: &Plan) -> Result<Experiment> {
+    with_seed(&cell.experiment, plan.seeds.first().copied().unwrap_or_default())
+}
