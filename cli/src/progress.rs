@@ -22,7 +22,7 @@ pub struct Progress {
 }
 
 /// Listens for Ctrl-C. A second one does what the first would have done without us.
-fn listen() {
+pub fn listen() {
     let _ = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(130);

@@ -1,7 +1,7 @@
 //! `compare`: the grid of a comparison, trained by child processes, and its report.
 
 use crate::args::{Cli, CompareArgs, Shard};
-use crate::progress::{Cells, stopped};
+use crate::progress::{Cells, listen, stopped};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -188,6 +188,9 @@ fn do_one(cli: &Cli, job: &Job<'_>, folder: &Path, cells: &Cells) -> Result<(), 
     let found = child(cli, job, folder).and_then(|child| watch(child, &shown));
     shown.end(found.is_ok());
     found.inspect_err(|why| {
+        if stopped() {
+            return;
+        }
         // What was there to be said of the failure is in `why`; the file is for later reports.
         let _ = std::fs::create_dir_all(&own);
         let _ = std::fs::write(&failure, why);
@@ -237,13 +240,16 @@ pub fn one(folder: &Path, unit: &str, seed: u64) -> Result<()> {
     let job = jobs.iter().find(|job| job.unit.id == unit && job.seed == seed);
     let job =
         job.ok_or_else(|| Error::config("", format!("the plan has no {unit}, seed {seed}")))?;
-    compare::work(&plan, *job, folder, &mut Told { step: 0, total: 1 })
+    listen();
+    let parent = std::os::unix::process::parent_id();
+    compare::work(&plan, *job, folder, &mut Told { step: 0, total: 1, parent })
 }
 
 /// Tells the parent, a line each: steps so far of steps in all, or what is being done.
 struct Told {
     step: u64,
     total: u64,
+    parent: u32,
 }
 
 impl Watch for Told {
@@ -264,8 +270,9 @@ impl Watch for Told {
         println!("{text}");
     }
 
+    /// Nor does it go on where nobody waits for it.
     fn stop(&self) -> bool {
-        stopped()
+        stopped() || std::os::unix::process::parent_id() != self.parent
     }
 }
 

@@ -90,7 +90,7 @@ impl Plan {
         check(&asked).map_err(|e| layers.locate(e))?;
         let axes = grid::axes(&asked).map_err(|e| layers.locate(e))?;
         let places = grid::places(&axes);
-        let all = places.into_iter().map(|place| resolve(layers, &asked, place));
+        let all = places.into_iter().map(|place| resolve(layers, &base, place));
         let all: Vec<Resolved<'_>> = all.collect::<Result<_>>()?;
         if let Some(error) = all.iter().map(|r| r.error.clone()).collect::<Option<Vec<_>>>() {
             let first = error.into_iter().next().unwrap_or_default();
@@ -253,7 +253,8 @@ fn check(asked: &Comparison) -> Result<()> {
     asked.budget.map_or(Ok(()), |budget| budget.check())
 }
 
-fn resolve<'a>(layers: &Layers, asked: &Comparison, place: Place<'a>) -> Result<Resolved<'a>> {
+fn resolve<'a>(layers: &Layers, base: &Experiment, place: Place<'a>) -> Result<Resolved<'a>> {
+    let asked = &base.comparison;
     let mut layers = grid::layers_at(layers, &place)?;
     for (key, value) in [
         ("training.epochs", asked.budget.and_then(|b| b.epochs)),
@@ -274,6 +275,10 @@ fn resolve<'a>(layers: &Layers, asked: &Comparison, place: Place<'a>) -> Result<
         Some(kind) => kind,
         None => objective.default_path()?,
     };
+    if kind == PathKind::Rectified {
+        // It uses none, so that what varies in the schedule is left as it was.
+        experiment.noise_schedule = base.noise_schedule.clone();
+    }
     let error = experiment.check().err().map(|e| layers.locate(e).to_string());
     let identity = identity(&experiment, kind, (asked.points, asked.draws))?;
     Ok(Resolved { place, experiment, identity, error })
