@@ -1,13 +1,11 @@
 //! Quality against network evaluations: what a trained model gives for how much work.
 
 use crate::component::Solver;
-use crate::config::{Sampling, Task};
+use crate::config::Sampling;
 use crate::data::HeldOut;
 use crate::error::{Error, Result};
-use crate::metrics;
+use crate::measure::{self, Goal, MetricInfo, draw_latents};
 use crate::registry::Component;
-use crate::report::{draw_latents, finite, labels, points};
-use crate::rng::{Purpose, stream_seed};
 use crate::trained::Trained;
 use serde::{Deserialize, Serialize};
 
@@ -39,13 +37,9 @@ pub struct CurvePoint {
     pub deviation: Option<f64>,
 }
 
-/// The metric of a model's curve; less is better.
-pub fn metric(model: &Trained) -> &'static str {
-    match model.experiment().task {
-        Some(Task::Regression) if model.units().target_is_label => "error_rate",
-        Some(Task::Regression) => "mse",
-        _ => "w2",
-    }
+/// The metric of a model's curve: the one that decides. Less is better.
+pub fn metric(model: &Trained) -> &'static MetricInfo {
+    measure::primary(model)
 }
 
 /// Measures a model on held-out rows, for each solver at every number of evaluations that it can hit; an
@@ -118,34 +112,25 @@ fn steps_of(
 }
 
 fn point(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<CurvePoint> {
-    let metric = metric(model);
-    let seed =
-        stream_seed(ask.seed.unwrap_or_else(|| model.experiment().seed()), Purpose::Report, 0);
-    let real = points(&model.units().target.undo(&held.rows.target))?;
-    let truth = metrics::Points::new(&real.values, real.dim)?;
-    let mut values = Vec::new();
-    let (mut nfe, mut steps) = (0, 0);
-    // Predictions start from z_0 = 0: one draw is all.
-    let draws = if metric == "w2" { ask.draws.max(1) } else { 1 };
-    for draw in 0..draws {
-        let at = (metric == "w2").then_some((seed, draw));
-        let sampled = draw_latents(model, &held.rows, at, model.plan())?.0;
-        (nfe, steps) = (sampled.nfe, sampled.steps);
-        let drawn = points(&finite(model.present(&sampled.z)?)?)?;
-        let drawn = metrics::Points::new(&drawn.values, drawn.dim)?;
-        values.push(match metric {
-            "w2" => metrics::wasserstein2(drawn, truth)?,
-            "mse" => metrics::mse(truth, drawn)?,
-            _ => {
-                let truth = labels(&held.rows.target)?.into_iter().map(|l| l as i64);
-                1.0 - metrics::accuracy(drawn, &truth.collect::<Vec<_>>())?
-            }
-        });
-    }
-    let n = values.len() as f64;
-    let value = values.iter().sum::<f64>() / n;
-    let squares = values.iter().map(|v| (v - value).powi(2)).sum::<f64>();
-    let deviation = (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
-    let solver = model.experiment().sampling.solver.name().to_owned();
-    Ok(CurvePoint { solver, steps, nfe, value, deviation })
+    let metric = metric(model).metric;
+    let only = Some(metric);
+    let ask = match Goal::of(model) {
+        Goal::Generation => measure::Ask { seed: ask.seed, draws: ask.draws, only },
+        // Predictions start from z_0 = 0: one draw is all.
+        _ => measure::Ask { seed: None, draws: 1, only },
+    };
+    // Its floor is no part of a curve.
+    let rows = held.rows.first(held.rows.len());
+    let held = HeldOut { name: held.name.clone(), rows, train: None };
+    let found = measure::evaluate(model, &held, &ask)?;
+    let score = found.scores.get(metric).ok_or_else(|| {
+        Error::runtime(format!("{} could not be measured on these rows", metric.name()))
+    })?;
+    Ok(CurvePoint {
+        solver: model.experiment().sampling.solver.name().to_owned(),
+        steps: found.work.steps,
+        nfe: found.work.nfe,
+        value: score.mean,
+        deviation: score.deviation,
+    })
 }

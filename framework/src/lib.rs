@@ -18,6 +18,7 @@ pub mod error;
 pub mod io;
 mod joint;
 pub mod loss;
+pub mod measure;
 pub mod metrics;
 pub mod model;
 pub mod path;

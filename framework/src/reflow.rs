@@ -6,7 +6,7 @@ use crate::component::{Condition, Splits, Table};
 use crate::config::Task;
 use crate::data::{Data, Set, Units};
 use crate::error::{Error, Result};
-use crate::report::finite;
+use crate::measure::finite;
 use crate::rng::{Purpose, rust_rng, stream_seed};
 use crate::trained::Trained;
 use rand::RngExt as _;

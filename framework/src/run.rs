@@ -7,9 +7,10 @@ use crate::error::{Error, Result};
 use crate::io::tfevents::EventWriter;
 use crate::io::write_atomically;
 use crate::loss::TERMS;
+use crate::measure::{self, Ask};
 use crate::path::PathKind;
 use crate::plugin::Library;
-use crate::report::{self, Ask};
+use crate::report;
 use crate::train::{Control, Epoch, Event, History, State, Trainer};
 use crate::trained::{self, Trained};
 use serde_json::json;
@@ -355,8 +356,8 @@ fn measure(run: &Run, trainer: &mut Trainer) -> Result<()> {
     let history = trainer.history().clone();
     let (model, data) = trainer.trained_mut();
     let evaluation =
-        report::evaluate(model, &data.held_out(report::EXACT_POINTS), &Ask::default())?;
-    run.write_json("metrics.json", &evaluation.metrics)?;
+        measure::evaluate(model, &data.held_out(measure::EXACT_POINTS), &Ask::default())?;
+    run.write_json("metrics.json", &evaluation.to_json())?;
     if !evaluation.arrays.is_empty() {
         report::write_npz(run, "samples.npz", &evaluation.arrays)?;
     }

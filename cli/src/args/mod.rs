@@ -11,7 +11,7 @@ pub use sampling::{CurveArgs, SamplingArgs};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use triflow::report::EXACT_POINTS;
+use triflow::measure::EXACT_POINTS;
 
 /// Train, sample and compare flow matching, diffusion and continuous-time models.
 #[derive(Debug, Parser)]

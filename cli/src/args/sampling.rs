@@ -2,7 +2,7 @@
 
 use clap::Args;
 use triflow::config::Layers;
-use triflow::report::EXACT_POINTS;
+use triflow::measure::EXACT_POINTS;
 use triflow::{Error, Result};
 
 /// What a curve of quality against network evaluations is made of.

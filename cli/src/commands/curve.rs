@@ -8,8 +8,8 @@ use std::path::Path;
 use triflow::component::Solver;
 use triflow::curve::{self, CurvePoint};
 use triflow::io::write_atomically;
+use triflow::measure;
 use triflow::plot::{self, QualityCurve, QualityView};
-use triflow::report;
 use triflow::run::Run;
 use triflow::{Component, Error, Result};
 
@@ -111,7 +111,7 @@ fn measure(
     let (run, mut model) = sampling::load(path, &sampling)?;
     let data = run.data(model.experiment())?;
     let held = data.held_out(own.points);
-    let metric = curve::metric(&model);
+    let metric = curve::metric(&model).name;
     if say {
         println!("{name}: {metric} on {} {} rows", held.rows.len(), held.name);
         println!("  {:16} {:>6} {:>6}  {metric}", "solver", "steps", "nfe");
@@ -139,7 +139,7 @@ pub fn beside(runs: &[(String, &Path)], run: &Run, say: bool) -> Result<()> {
         nfe: vec![1, 2, 4, 8, 16, 32, 64],
         grid: None,
         draws: 3,
-        points: report::EXACT_POINTS,
+        points: measure::EXACT_POINTS,
         seed: None,
     };
     draw_named(runs, &ask, &run.file("quality_by_evaluations.png"), say)

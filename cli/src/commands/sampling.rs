@@ -9,7 +9,7 @@ use triflow::config::{Layers, Task};
 use triflow::data::files::{array, read_part};
 use triflow::data::{HeldOut, Set, one_hot};
 use triflow::io::npz;
-use triflow::report::{self, Ask};
+use triflow::measure::{self, Ask};
 use triflow::run::{Run, Weights};
 use triflow::sample::likelihood;
 use triflow::tch::{Device, Kind, Tensor};
@@ -169,7 +169,7 @@ pub fn evaluate(
     sampling: &SamplingArgs,
 ) -> Result<()> {
     let (run, mut model) = load(run, sampling)?;
-    let ask = Ask { seed: sampling.seed, draws };
+    let ask = Ask { seed: sampling.seed, draws, only: None };
     let data;
     let held = match file {
         Some(file) => read_rows(&model, file, points)?,
@@ -182,7 +182,7 @@ pub fn evaluate(
         Some(n) => Some(likelihood_of(&mut model, &held.rows.first(n), sampling)?),
         None => None,
     };
-    let mut metrics = report::evaluate(&mut model, &held, &ask)?.metrics;
+    let mut metrics = measure::evaluate(&mut model, &held, &ask)?.to_json();
     if let Some(likely) = likely {
         metrics["likelihood"] = likely.json;
     }

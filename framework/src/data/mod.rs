@@ -79,7 +79,7 @@ pub struct HeldOut<'d> {
     pub name: String,
     /// The rows.
     pub rows: Set,
-    /// Rows to which a perfect model's samples would be alike.
+    /// Further rows to which a perfect model's samples would be alike, if there are any.
     pub train: Option<&'d Set>,
 }
 
@@ -120,7 +120,9 @@ impl Data {
             .into_iter()
             .find(|(_, s)| !s.is_empty())
             .unwrap_or(("training", &self.train));
-        HeldOut { name: name.to_owned(), rows: set.first(n), train: Some(&self.train) }
+        // Training rows are no measure of themselves.
+        let train = Some(&self.train).filter(|train| !std::ptr::eq(*train, set));
+        HeldOut { name: name.to_owned(), rows: set.first(n), train }
     }
 }
 

@@ -44,7 +44,7 @@ pub fn confusion_counts(logits: Points, labels: &[i64]) -> Result<Vec<Vec<u64>>>
     Ok(counts)
 }
 
-fn checked(logits: Points, labels: &[i64]) -> Result<Vec<usize>> {
+pub(super) fn checked(logits: Points, labels: &[i64]) -> Result<Vec<usize>> {
     if labels.len() != logits.len() {
         return Err(Error::runtime(format!(
             "{} labels for {} rows of logits; there must be one each",

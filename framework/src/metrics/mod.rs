@@ -3,18 +3,29 @@
 //! a flat slice, checked once when [`Points`] is made.
 
 mod assignment;
+mod calibration;
 mod classification;
+mod crps;
 mod energy;
+mod manifold;
 mod mmd;
+mod neighbours;
 mod pairs;
 mod regression;
 mod sliced;
 mod wasserstein;
 
 pub use assignment::assign;
+pub use calibration::{CALIBRATION_BINS, expected_calibration_error};
 pub use classification::{accuracy, confusion_counts, cross_entropy, predictions};
+pub use crps::{Crps, crps};
 pub use energy::energy_distance;
+pub use manifold::{
+    DENSITY_K, DensityCoverage, Manifold, PRECISION_K, PrecisionRecall, density_coverage,
+    precision_recall,
+};
 pub use mmd::{median_bandwidth, mmd2};
+pub use neighbours::{NearestNeighbours, REFEREE_K};
 pub use regression::{VarianceExplained, mae, mse, variance_explained};
 pub use sliced::{
     random_directions, sliced_wasserstein2, sliced_wasserstein2_drawn, wasserstein2_1d_squared,
@@ -78,6 +89,12 @@ impl<'a> Points<'a> {
     /// One point.
     pub fn row(&self, i: usize) -> &'a [f64] {
         &self.values[i * self.dim..(i + 1) * self.dim]
+    }
+
+    /// The first `n` points, or all where there are fewer; at least one.
+    pub fn first(&self, n: usize) -> Points<'a> {
+        let n = n.clamp(1, self.len());
+        Points { values: &self.values[..n * self.dim], dim: self.dim }
     }
 
     /// The points in order.
@@ -168,6 +185,16 @@ mod testing {
         (0..n * dim).map(|_| scale * (2.0 * rng.random::<f64>() - 1.0)).collect()
     }
 
+    /// Normal numbers, by the method of Box and Muller.
+    pub fn normal(n: usize, mean: f64, deviation: f64, seed: u64) -> Vec<f64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut draw = || {
+            let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+            mean + deviation * radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
+        };
+        (0..n).map(|_| draw()).collect()
+    }
+
     /// The same points in another order.
     pub fn shuffled(values: &[f64], dim: usize, seed: u64) -> Vec<f64> {
         use rand::seq::SliceRandom;
@@ -200,6 +227,8 @@ mod tests {
         let points = Points::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2).unwrap();
         assert_eq!((points.len(), points.dim()), (3, 2));
         assert_eq!(points.row(1), [3.0, 4.0]);
+        let first = |n| points.first(n).values().to_vec();
+        assert_eq!((first(0).len(), first(2), first(9).len()), (2, vec![1.0, 2.0, 3.0, 4.0], 6));
         assert_eq!(points.rows().next_back(), Some(&[5.0, 6.0][..]));
     }
 }

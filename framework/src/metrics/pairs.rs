@@ -17,6 +17,29 @@ pub fn within(x: Points, visit: impl FnMut(&[f64])) {
     tiles(x, x, true, visit);
 }
 
+/// Visits, for each point of `x` in order, its squared distances to all points of `y` in order. Bit by bit
+/// the distance of a to b is that of b to a.
+pub fn rows(x: Points, y: Points, mut visit: impl FnMut(usize, &mut [f64])) {
+    let (n, dim) = (y.len(), x.dim());
+    let mut columns = vec![0.0; n * dim];
+    for (j, row) in y.rows().enumerate() {
+        for (k, value) in row.iter().enumerate() {
+            columns[k * n + j] = *value;
+        }
+    }
+    let mut run = vec![0.0; n];
+    for (i, row) in x.rows().enumerate() {
+        run.fill(0.0);
+        for (value, column) in row.iter().zip(columns.chunks_exact(n)) {
+            for (sum, other) in run.iter_mut().zip(column) {
+                let d = value - other;
+                *sum += d * d;
+            }
+        }
+        visit(i, &mut run);
+    }
+}
+
 fn tiles(x: Points, y: Points, later_only: bool, mut visit: impl FnMut(&[f64])) {
     let dim = x.dim();
     let width = (TILE / dim).clamp(16, 512);
@@ -75,6 +98,14 @@ mod tests {
             within(x, |run| seen.extend_from_slice(run));
             let later = |i: usize| (i + 1..n).map(move |j| squared(x.row(i), x.row(j)));
             assert_eq!(sorted(seen), sorted((0..n).flat_map(later).collect()));
+
+            let mut count = 0;
+            rows(x, y, |i, run| {
+                let plain: Vec<f64> = y.rows().map(|b| squared(x.row(i), b)).collect();
+                assert_eq!((i, &*run), (count, &plain[..]));
+                count += 1;
+            });
+            assert_eq!(count, n);
         }
     }
 }

@@ -68,7 +68,7 @@ fn mean_over_values(truth: Points, predicted: Points, loss: impl Fn(f64) -> f64)
     Ok(pairs.map(|(t, p)| loss(t - p)).sum::<f64>() / truth.values().len() as f64)
 }
 
-fn same_shape(truth: Points, predicted: Points) -> Result<()> {
+pub(super) fn same_shape(truth: Points, predicted: Points) -> Result<()> {
     same_dim(truth, predicted)?;
     if truth.len() == predicted.len() {
         return Ok(());

@@ -1,0 +1,109 @@
+//! Samples to measure or to draw, and how they were made.
+
+use crate::component::Condition;
+use crate::data::Set;
+use crate::error::{Error, Result};
+use crate::plot::Points;
+use crate::sample::{Plan, Sampled, Trajectory};
+use crate::train::DIVERGED;
+use crate::trained::Trained;
+use serde_json::{Value, json};
+use std::time::Instant;
+use tch::{Device, Kind, Tensor};
+
+/// The work that drawing samples took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Work {
+    /// Samples or predictions, of all draws.
+    pub samples: i64,
+    /// Seconds that they took, the first ones included.
+    pub seconds: f64,
+    /// Steps of the first draw.
+    pub steps: usize,
+    /// Network evaluations a sample, of the first draw.
+    pub nfe: usize,
+}
+
+impl Work {
+    /// Seconds for 1,000 samples.
+    pub fn seconds_per_1000_samples(&self) -> f64 {
+        1000.0 * self.seconds / self.samples.max(1) as f64
+    }
+}
+
+/// Draws once for every row, in the data's own units (probabilities for logits); from z_0 = 0 without a
+/// seed. The work is added.
+pub(super) fn draw(
+    model: &mut Trained,
+    rows: &Set,
+    seed: Option<(u64, u64)>,
+    work: &mut Work,
+) -> Result<(Sampled, Tensor)> {
+    let began = Instant::now();
+    let (sampled, _) = draw_latents(model, rows, seed, model.plan())?;
+    // It reads a number of the tensor, so that an accelerator has done its work by then.
+    let drawn = finite(model.present(&sampled.z)?)?;
+    if work.samples == 0 {
+        (work.steps, work.nfe) = (sampled.steps, sampled.nfe);
+    }
+    work.samples += rows.len();
+    work.seconds += began.elapsed().as_secs_f64();
+    Ok((sampled, drawn))
+}
+
+/// Draws latents for normalised conditions (or `n` without), returns them with their trajectory.
+pub(crate) fn draw_latents(
+    model: &mut Trained,
+    rows: &Set,
+    seed: Option<(u64, u64)>,
+    plan: Plan,
+) -> Result<(Sampled, Trajectory)> {
+    let z0 = model.z0(rows.len(), seed)?;
+    let plan = Plan { stream: seed.unwrap_or(plan.stream), ..plan };
+    let condition = rows.condition.as_ref();
+    let condition =
+        condition.map(|value| Condition { value: value.shallow_clone(), present: None });
+    let mut seen = Trajectory::default();
+    let sampled = model.sample_latents(&z0, condition.as_ref(), plan, &mut seen)?;
+    Ok((sampled, seen))
+}
+
+/// An error if something that was drawn is not finite.
+pub(crate) fn finite(drawn: Tensor) -> Result<Tensor> {
+    match drawn.isfinite().all().int64_value(&[]) {
+        1 => Ok(drawn),
+        _ => Err(Error::runtime(format!("the model's output is not finite\n  {DIVERGED}"))),
+    }
+}
+
+/// How the samples of a metric or picture were made; from z_0 = 0 without a seed.
+pub(crate) fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>) -> Value {
+    let e = model.experiment();
+    json!({
+        "n": n,
+        "solver": e.sampling.solver.name(),
+        "steps": sampled.steps,
+        "grid": e.sampling.grid.map(|grid| grid.to_string()),
+        "nfe": sampled.nfe,
+        "final_denoise": sampled.denoised,
+        "ema": e.sampling.use_ema && e.training.ema.is_some(),
+        "precision": e.training.precision,
+        "guidance": e.sampling.guidance,
+        "source": e.source.name(),
+        "noise": seed.map_or(json!("zero"), |_| json!(e.sampling.noise)),
+        "seed": seed.unwrap_or(e.seed()),
+    })
+}
+
+/// Rows `[n, …]` as points.
+pub(crate) fn points(tensor: &Tensor) -> Result<Points> {
+    let dim = (tensor.numel() as i64 / tensor.size()[0].max(1)) as usize;
+    let values = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Double).reshape([-1]);
+    Ok(Points::new(Vec::try_from(values)?, dim))
+}
+
+/// The labels of one-hot rows `[n, classes]`.
+pub(crate) fn labels(one_hot: &Tensor) -> Result<Vec<usize>> {
+    let labels: Vec<i64> = Vec::try_from(one_hot.argmax(-1, false).to_device(Device::Cpu))?;
+    Ok(labels.into_iter().map(|l| l as usize).collect())
+}

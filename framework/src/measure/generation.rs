@@ -1,0 +1,221 @@
+//! Generated beside real points.
+
+use super::draw::{draw, how, labels, points};
+use super::scores::Draws;
+use super::{Ask, Evaluation, Goal, Metric, PAIR_POINTS, Work, checked};
+use crate::data::{HeldOut, Set, Units};
+use crate::error::Result;
+use crate::metrics::{
+    self, DENSITY_K, Manifold, NearestNeighbours, PRECISION_K, Points, REFEREE_K,
+};
+use crate::plot;
+use crate::rng::{Purpose, stream_seed};
+use crate::trained::Trained;
+use serde_json::{Value, json};
+use tch::{Kind, Tensor};
+
+/// Directions of the sliced distance.
+const DIRECTIONS: usize = 256;
+
+pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<Evaluation> {
+    let asked = ask.seed.unwrap_or_else(|| model.experiment().seed());
+    let seed = stream_seed(asked, Purpose::Report, 0);
+    let draws = ask.draws.max(1);
+    let real = model.units().target.undo(&held.rows.target);
+    let real_points = points(&real)?;
+    let (mut found, mut floor) = (Draws::new(ask.only), Draws::new(ask.only));
+    let against = Against::new(checked(&real_points)?, seed, &found)?;
+    let referee = Referee::new(model.units(), held, &found)?;
+    let mut arrays = Vec::new();
+    let (mut sampling, mut work) = (Value::Null, Work::default());
+    for draw_number in 0..draws {
+        let (sampled, drawn) = draw(model, &held.rows, Some((seed, draw_number)), &mut work)?;
+        let generated = points(&drawn)?;
+        against.add(checked(&generated)?, &mut found)?;
+        if let Some(referee) = &referee {
+            referee.add(checked(&generated)?, &mut found)?;
+        }
+        if draw_number == 0 {
+            sampling = how(model, &sampled, held.rows.len(), Some(asked));
+            sampling["draws"] = json!(draws);
+            arrays.push(("samples".to_owned(), drawn));
+        }
+    }
+    // What a perfect model would score: real rows against real rows, labels matched.
+    let units = model.units();
+    if let Some(train) = held.train {
+        for index in alike(train, &held.rows, units.condition_is_label, draws)? {
+            let other = points(&units.target.undo(&train.target.index_select(0, &index)))?;
+            against.add(checked(&other)?, &mut floor)?;
+        }
+    }
+    if let Some(referee) = &referee {
+        referee.add_floor(checked(&real_points)?, &mut floor)?;
+    }
+    arrays.push(("real".to_owned(), real));
+    let condition = held.rows.condition.as_ref();
+    arrays.extend(condition.map(|c| ("condition".to_owned(), units.condition.undo(c))));
+    Ok(Evaluation {
+        set: held.name.clone(),
+        sampling,
+        scores: found.finish(Goal::Generation),
+        floor: floor.finish(Goal::Generation),
+        floor_of: match held.train {
+            Some(_) => "training rows, with the same labels if any, against the same held-out rows",
+            None => "the same rows, each among the others",
+        },
+        arrays,
+        work,
+    })
+}
+
+/// Real points to compare with, and what is the same for all that is compared with them.
+struct Against<'a> {
+    real: Points<'a>,
+    seed: u64,
+    /// Of the kernel; none where the points leave it open.
+    bandwidth: Option<f64>,
+    /// Of the first real points; none where there are too few.
+    precision: Option<Manifold<'a>>,
+    density: Option<Manifold<'a>>,
+}
+
+impl<'a> Against<'a> {
+    fn new(real: Points<'a>, seed: u64, wanted: &Draws) -> Result<Self> {
+        let some = real.first(PAIR_POINTS);
+        let manifold = |of: [Metric; 2], k: usize| {
+            let possible = some.len() > k && wanted.wants_any(&of);
+            possible.then(|| Manifold::new(some, k)).transpose()
+        };
+        Ok(Self {
+            real,
+            seed,
+            bandwidth: if wanted.wants(Metric::Mmd2) { bandwidth(some) } else { None },
+            precision: manifold([Metric::Precision, Metric::Recall], PRECISION_K)?,
+            density: manifold([Metric::Density, Metric::Coverage], DENSITY_K)?,
+        })
+    }
+
+    /// Adds what as many points score.
+    fn add(&self, points: Points, to: &mut Draws) -> Result<()> {
+        let (real, seed) = (self.real, self.seed);
+        if to.wants(Metric::W2) {
+            to.add(Metric::W2, metrics::wasserstein2(points, real)?);
+        }
+        if to.wants(Metric::SlicedW2) {
+            let sliced = metrics::sliced_wasserstein2_drawn(points, real, DIRECTIONS, seed)?;
+            to.add(Metric::SlicedW2, sliced);
+        }
+        if to.wants(Metric::EnergyDistance) && points.len() > 1 && real.len() > 1 {
+            to.add(Metric::EnergyDistance, metrics::energy_distance(points, real)?.v);
+        }
+        let some = points.first(PAIR_POINTS);
+        if let Some(bandwidth) = self.bandwidth {
+            let mmd2 = metrics::mmd2(some, real.first(PAIR_POINTS), &[bandwidth])?;
+            to.add(Metric::Mmd2, mmd2.v);
+        }
+        if let Some(manifold) = &self.precision {
+            let other = Manifold::new(some, PRECISION_K)?;
+            let found = metrics::precision_recall(manifold, &other)?;
+            to.add(Metric::Precision, found.precision);
+            to.add(Metric::Recall, found.recall);
+        }
+        if let Some(manifold) = &self.density {
+            let found = metrics::density_coverage(manifold, some)?;
+            to.add(Metric::Density, found.density);
+            to.add(Metric::Coverage, found.coverage);
+        }
+        Ok(())
+    }
+}
+
+/// The median distance between two of the points, so that it depends on no model.
+fn bandwidth(points: Points) -> Option<f64> {
+    let (first, rest) = points.values().split_at(points.dim());
+    let first = Points::new(first, points.dim()).ok()?;
+    let rest = Points::new(rest, points.dim()).ok()?;
+    let found = metrics::median_bandwidth(first, rest);
+    found.inspect_err(|e| log::debug!("no MMD: {e}")).ok()
+}
+
+/// A classifier that is fitted on real points, for labels that were asked for.
+struct Referee {
+    real: plot::Points,
+    labels: Vec<usize>,
+    /// Whether those are the held-out points themselves.
+    themselves: bool,
+    asked: Vec<usize>,
+}
+
+impl Referee {
+    /// Fitted on training rows, or on the held-out rows where there are none; none where the condition is
+    /// no label or the rows are too few.
+    fn new(units: &Units, held: &HeldOut<'_>, wanted: &Draws) -> Result<Option<Self>> {
+        let rows = held.train.unwrap_or(&held.rows);
+        let (Some(known), Some(asked)) = (&rows.condition, &held.rows.condition) else {
+            return Ok(None);
+        };
+        let wanted = wanted.wants(Metric::ClassifierAgreement) && units.condition_is_label;
+        if !wanted || rows.len() <= REFEREE_K as i64 {
+            return Ok(None);
+        }
+        // Evenly from all rows, which may be sorted by label.
+        let (all, most) = (rows.len(), rows.len().min(PAIR_POINTS as i64));
+        let themselves = held.train.is_none();
+        let index: Vec<i64> = if themselves {
+            (0..most).collect()
+        } else {
+            (0..most).map(|i| i * all / most).collect()
+        };
+        let index = Tensor::from_slice(&index).to_device(rows.target.device());
+        Ok(Some(Self {
+            real: points(&units.target.undo(&rows.target.index_select(0, &index)))?,
+            labels: labels(&known.index_select(0, &index))?,
+            themselves,
+            asked: labels(asked)?,
+        }))
+    }
+
+    fn classifier(&self) -> Result<NearestNeighbours<'_>> {
+        NearestNeighbours::new(checked(&self.real)?, &self.labels, REFEREE_K)
+    }
+
+    /// Adds how often generated points are what was asked for.
+    fn add(&self, generated: Points, to: &mut Draws) -> Result<()> {
+        let agreement = self.classifier()?.agreement(generated, &self.asked)?;
+        to.add(Metric::ClassifierAgreement, agreement);
+        Ok(())
+    }
+
+    /// Adds how often real points are what they are.
+    fn add_floor(&self, real: Points, to: &mut Draws) -> Result<()> {
+        let classifier = self.classifier()?;
+        let agreement = if self.themselves {
+            classifier.agreement_without_self()?
+        } else {
+            classifier.agreement(real, &self.asked)?
+        };
+        to.add(Metric::ClassifierAgreement, agreement);
+        Ok(())
+    }
+}
+
+/// Up to `sets` disjoint sets of training rows to compare held-out rows with: of the same labels, where the
+/// condition is a label.
+fn alike(train: &Set, held: &Set, labelled: bool, sets: u64) -> Result<Vec<Tensor>> {
+    let (n, device) = (held.len(), train.target.device());
+    let (Some(wanted), Some(all), true) = (&held.condition, &train.condition, labelled) else {
+        let whole = (train.len() / n.max(1)).min(sets as i64);
+        return Ok((0..whole)
+            .map(|i| Tensor::arange_start(i * n, (i + 1) * n, (Kind::Int64, device)))
+            .collect());
+    };
+    let mut unused: Vec<Vec<i64>> = vec![Vec::new(); wanted.size()[1] as usize];
+    for (row, label) in labels(all)?.into_iter().enumerate().rev() {
+        unused[label].push(row as i64);
+    }
+    let wanted = labels(wanted)?;
+    let next = || -> Option<Vec<i64>> { wanted.iter().map(|label| unused[*label].pop()).collect() };
+    let found = std::iter::repeat_with(next).take(sets as usize).map_while(|index| index);
+    Ok(found.map(|index| Tensor::from_slice(&index).to_device(device)).collect())
+}

@@ -1,0 +1,90 @@
+//! What a trained model scores on held-out rows, by task: the catalogue of metrics, and their evaluation.
+//! Distances are in the data's own units. The mathematics is in [`crate::metrics`], the pictures in
+//! [`crate::report`].
+
+mod catalogue;
+mod draw;
+mod generation;
+mod prediction;
+mod scores;
+
+pub use catalogue::{Goal, Metric, MetricInfo, catalogue, primary};
+pub use draw::Work;
+pub(crate) use draw::{draw_latents, finite, how, labels, points};
+pub use scores::{Score, Scores};
+
+use crate::data::HeldOut;
+use crate::error::Result;
+use crate::plot;
+use crate::trained::Trained;
+use serde_json::{Value, json};
+use tch::Tensor;
+
+/// Points of an exact Wasserstein distance, unless more are asked for.
+pub const EXACT_POINTS: i64 = 2000;
+/// Points of metrics that look at all pairs and sort or keep them: the first ones count, on both sides.
+pub const PAIR_POINTS: usize = 5000;
+
+/// What an evaluation draws.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// Seed of z_0. Without one, generation takes the experiment's, and regression starts from z_0 = 0; its
+    /// random draws, for the CRPS, then come from the experiment's.
+    pub seed: Option<u64>,
+    /// How often everything is drawn anew: metrics are means over the draws, beside their deviations. From
+    /// z_0 = 0 there is one draw alone; the CRPS is of as many random ones, and needs two.
+    pub draws: u64,
+    /// The one metric that is measured, rather than all of the task.
+    pub only: Option<Metric>,
+}
+
+impl Default for Ask {
+    fn default() -> Self {
+        Self { seed: None, draws: 5, only: None }
+    }
+}
+
+/// What a model scored, and what that depends on.
+#[derive(Debug)]
+pub struct Evaluation {
+    /// The name of the rows that it was measured on.
+    pub set: String,
+    /// How samples were drawn: number of rows, solver, steps, evaluations, running mean or not, seed, draws.
+    pub sampling: Value,
+    /// The metrics.
+    pub scores: Scores,
+    /// What real rows score in place of generated ones; empty where there is no such thing.
+    pub floor: Scores,
+    /// Which rows those are.
+    pub floor_of: &'static str,
+    /// Name and values: the first draw, the real rows and their conditions, of a model that generates.
+    pub arrays: Vec<(String, Tensor)>,
+    /// The work of drawing.
+    pub work: Work,
+}
+
+impl Evaluation {
+    /// As `metrics.json`, in which no time is measured: the same model gives the same bytes.
+    pub fn to_json(&self) -> Value {
+        let mut object = json!({ "set": self.set, "sampling": self.sampling });
+        self.scores.write(&mut object);
+        if !self.floor.is_empty() {
+            object["floor"] = json!({ "of": self.floor_of });
+            self.floor.write(&mut object["floor"]);
+        }
+        object
+    }
+}
+
+/// The metrics of a trained model on held-out rows.
+pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<Evaluation> {
+    match Goal::of(model) {
+        Goal::Generation => generation::evaluate(model, held, ask),
+        goal => prediction::evaluate(model, goal, held, ask),
+    }
+}
+
+/// Points as metrics take them.
+fn checked(points: &plot::Points) -> Result<crate::metrics::Points<'_>> {
+    crate::metrics::Points::new(&points.values, points.dim)
+}

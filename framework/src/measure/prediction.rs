@@ -1,0 +1,114 @@
+//! Predictions beside the truth: of values, and of labels.
+
+use super::draw::{draw, how, labels, points};
+use super::scores::Draws;
+use super::{Ask, Evaluation, Goal, Metric, Scores, Work, checked};
+use crate::component::{Likelihood, Pass};
+use crate::data::HeldOut;
+use crate::error::Result;
+use crate::metrics::{self, CALIBRATION_BINS, Points};
+use crate::plot;
+use crate::rng::{Purpose, stream_seed};
+use crate::trained::Trained;
+use serde_json::{Value, json};
+use tch::{Kind, Tensor};
+
+/// The least probability of a class where the decoder gives values rather than logits.
+const LEAST_PROBABILITY: f64 = 1e-7;
+
+pub(super) fn evaluate(
+    model: &mut Trained,
+    goal: Goal,
+    held: &HeldOut<'_>,
+    ask: &Ask,
+) -> Result<Evaluation> {
+    let asked = ask.seed.unwrap_or_else(|| model.experiment().seed());
+    let seed = stream_seed(asked, Purpose::Report, 0);
+    let from_zero = ask.seed.is_none();
+    let draws = if from_zero { 1 } else { ask.draws.max(1) };
+    let truth = model.units().target.undo(&held.rows.target);
+    let true_points = points(&truth)?;
+    let mut found = Draws::new(ask.only);
+    let (mut sampling, mut work) = (Value::Null, Work::default());
+    let mut ensemble = Vec::new();
+    for draw_number in 0..draws {
+        let at = (!from_zero).then_some((seed, draw_number));
+        let (sampled, drawn) = draw(model, &held.rows, at, &mut work)?;
+        let predicted = points(&drawn)?;
+        match goal {
+            Goal::Classification => {
+                let logits = points(&logits(model, &sampled.z, &drawn)?)?;
+                let truth = labels(&truth)?.into_iter().map(|l| l as i64).collect::<Vec<_>>();
+                add_classes(checked(&predicted)?, checked(&logits)?, &truth, &mut found)?;
+                found.add(Metric::Mse, metrics::mse(checked(&true_points)?, checked(&predicted)?)?);
+            }
+            _ => add_values(checked(&true_points)?, checked(&predicted)?, &mut found)?,
+        }
+        if draw_number == 0 {
+            sampling = how(model, &sampled, held.rows.len(), (!from_zero).then_some(asked));
+            sampling["draws"] = json!(draws);
+        }
+        if !from_zero {
+            ensemble.push(predicted);
+        }
+    }
+    if goal == Goal::Regression && ask.draws > 1 && found.wants(Metric::Crps) {
+        for draw_number in ensemble.len() as u64..ask.draws {
+            let (_, drawn) = draw(model, &held.rows, Some((seed, draw_number)), &mut work)?;
+            ensemble.push(points(&drawn)?);
+        }
+        add_ensemble(&true_points, &ensemble, &mut found)?;
+        let noise = model.experiment().sampling.noise;
+        sampling["crps"] = json!({ "draws": ask.draws, "noise": noise, "seed": asked });
+    }
+    Ok(Evaluation {
+        set: held.name.clone(),
+        sampling,
+        scores: found.finish(goal),
+        floor: Scores::default(),
+        floor_of: "",
+        arrays: Vec::new(),
+        work,
+    })
+}
+
+fn add_values(truth: Points, predicted: Points, to: &mut Draws) -> Result<()> {
+    to.add(Metric::Mse, metrics::mse(truth, predicted)?);
+    to.add(Metric::Mae, metrics::mae(truth, predicted)?);
+    if truth.len() > 1 {
+        let explained = metrics::variance_explained(truth, predicted)?;
+        if let Some(percent) = explained.uniform_average {
+            to.add(Metric::VarianceExplained, percent);
+        }
+        if let Some(percent) = explained.pooled {
+            to.add(Metric::VarianceExplainedPooled, percent);
+        }
+    }
+    Ok(())
+}
+
+fn add_ensemble(truth: &plot::Points, draws: &[plot::Points], to: &mut Draws) -> Result<()> {
+    let draws = draws.iter().map(checked).collect::<Result<Vec<_>>>()?;
+    to.add(Metric::Crps, metrics::crps(checked(truth)?, &draws)?.fair);
+    Ok(())
+}
+
+fn add_classes(predicted: Points, logits: Points, truth: &[i64], to: &mut Draws) -> Result<()> {
+    let accuracy = metrics::accuracy(predicted, truth)?;
+    to.add(Metric::ErrorRate, 1.0 - accuracy);
+    to.add(Metric::Accuracy, accuracy);
+    to.add(Metric::CrossEntropy, metrics::cross_entropy(logits, truth)?);
+    let ece = metrics::expected_calibration_error(logits, truth, CALIBRATION_BINS)?;
+    to.add(Metric::Ece, ece);
+    Ok(())
+}
+
+/// Logits `[n, classes]`: those of the decoder, or of the values that it gives, cut off below and scaled to
+/// add up to 1.
+fn logits(model: &mut Trained, z: &Tensor, values: &Tensor) -> Result<Tensor> {
+    if model.model().likelihood() == Likelihood::Categorical {
+        return model.sampling(|model, _| tch::no_grad(|| model.decode(z, Pass::EVAL)));
+    }
+    let cut = values.to_kind(Kind::Double).clamp_min(LEAST_PROBABILITY);
+    Ok((&cut / cut.sum_dim_intlist([-1].as_slice(), true, Kind::Double)).log())
+}

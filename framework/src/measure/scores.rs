@@ -1,0 +1,133 @@
+//! Values of metrics: those of each draw, and what they come to.
+
+use super::{Goal, Metric};
+use serde_json::{Value, json};
+
+/// A metric's value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// The mean over the draws.
+    pub mean: f64,
+    /// The standard deviation (n − 1) over the draws; none for a single one.
+    pub deviation: Option<f64>,
+}
+
+impl Score {
+    /// Of the values of all draws, of which there is at least one.
+    fn of(values: &[f64]) -> Self {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+        Score { mean, deviation: (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()) }
+    }
+}
+
+/// Values of several metrics, in the order of the catalogue.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scores(Vec<(Metric, Score)>);
+
+impl Scores {
+    /// That of one metric, if it was measured.
+    pub fn get(&self, metric: Metric) -> Option<Score> {
+        self.0.iter().find(|(m, _)| *m == metric).map(|(_, score)| *score)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (Metric, Score)> {
+        self.0.iter().copied()
+    }
+
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Writes each mean by its name, and `…_deviation` where there are several draws.
+    pub(super) fn write(&self, object: &mut Value) {
+        for (metric, score) in self.iter() {
+            object[metric.name()] = json!(score.mean);
+            if let Some(deviation) = score.deviation {
+                object[format!("{}_deviation", metric.name())] = json!(deviation);
+            }
+        }
+    }
+}
+
+/// Metrics while they are being measured, a value a draw.
+#[derive(Debug)]
+pub(super) struct Draws {
+    only: Option<Metric>,
+    values: Vec<(Metric, Vec<f64>)>,
+}
+
+impl Draws {
+    /// Of all metrics, or of one.
+    pub fn new(only: Option<Metric>) -> Self {
+        Self { only, values: Vec::new() }
+    }
+
+    /// Whether a metric was asked for.
+    pub fn wants(&self, metric: Metric) -> bool {
+        self.only.is_none_or(|only| only == metric)
+    }
+
+    /// Whether any of several was.
+    pub fn wants_any(&self, metrics: &[Metric]) -> bool {
+        metrics.iter().any(|metric| self.wants(*metric))
+    }
+
+    /// Adds the value of one draw, unless the metric was not asked for.
+    pub fn add(&mut self, metric: Metric, value: f64) {
+        if !self.wants(metric) {
+            return;
+        }
+        match self.values.iter_mut().find(|(m, _)| *m == metric) {
+            Some((_, values)) => values.push(value),
+            None => self.values.push((metric, vec![value])),
+        }
+    }
+
+    /// What they come to.
+    pub fn finish(self, goal: Goal) -> Scores {
+        let of = |metric: &Metric| {
+            let (_, values) = self.values.iter().find(|(m, _)| m == metric)?;
+            Some((*metric, Score::of(values)))
+        };
+        Scores(goal.metrics().iter().filter_map(of).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_means_beside_deviations_in_the_order_of_the_catalogue() {
+        let mut draws = Draws::new(None);
+        for (w2, recall) in [(1.0, 0.5), (2.0, 0.5), (6.0, 0.5)] {
+            draws.add(Metric::Recall, recall);
+            draws.add(Metric::W2, w2);
+        }
+        draws.add(Metric::Mmd2, 0.25);
+        let scores = draws.finish(Goal::Generation);
+        let order: Vec<Metric> = scores.iter().map(|(metric, _)| metric).collect();
+        assert_eq!(order, [Metric::W2, Metric::Mmd2, Metric::Recall]);
+        let w2 = Score { mean: 3.0, deviation: Some(7f64.sqrt()) };
+        assert_eq!(scores.get(Metric::W2), Some(w2));
+        assert_eq!(scores.get(Metric::Coverage), None);
+        let mut object = json!({});
+        scores.write(&mut object);
+        let expected = json!({
+            "w2": 3.0, "w2_deviation": 7f64.sqrt(), "mmd2": 0.25, "recall": 0.5, "recall_deviation": 0.0,
+        });
+        assert_eq!(object.to_string(), expected.to_string());
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_not_kept() {
+        let mut draws = Draws::new(Some(Metric::W2));
+        assert!(draws.wants_any(&[Metric::Recall, Metric::W2]) && !draws.wants(Metric::Recall));
+        draws.add(Metric::Recall, 1.0);
+        assert!(draws.finish(Goal::Generation).is_empty());
+    }
+}
