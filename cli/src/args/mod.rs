@@ -4,7 +4,7 @@ mod compare;
 pub mod experiment;
 mod sampling;
 
-pub use compare::{CompareArgs, Shard};
+pub use compare::CompareArgs;
 pub use experiment::ExperimentArgs;
 pub use sampling::{CurveArgs, SamplingArgs};
 

@@ -1,6 +1,6 @@
 //! `compare`: the grid of a comparison, trained by child processes, and its report.
 
-use crate::args::{Cli, CompareArgs, Shard};
+use crate::args::{Cli, CompareArgs};
 use crate::progress::{Cells, listen, stopped};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
     }
     plan.write(&folder)?;
     let jobs = plan.jobs();
-    let mine = |i: usize| args.shard.is_none_or(|Shard { index, of }| i % of == index);
+    let mine = |i: usize| args.shard.is_none_or(|part| i % part.of == part.index);
     let left: Vec<Job<'_>> = jobs
         .iter()
         .enumerate()

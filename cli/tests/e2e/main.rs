@@ -10,6 +10,7 @@
 #[path = "../../src/args/mod.rs"]
 mod args;
 mod command;
+mod compare;
 mod data;
 mod errors;
 mod likelihood;

@@ -1,7 +1,7 @@
 //! From what lies in a comparison's folder to its results.
 
 use super::plan::{Job, Plan, Planned};
-use super::results::{Better, Cell, Cost, Curve, Made, Metric, Results, Spread};
+use super::results::{Cell, Cost, Curve, Made, Metric, Results, Spread};
 use super::statistics::scores;
 use super::work::{self, Measured, Sampled};
 use crate::error::{Error, Result};
@@ -106,22 +106,28 @@ impl Found {
 
 /// The metrics that were measured, in the order of a table.
 fn metrics(all: &[Vec<Found>]) -> Vec<Metric> {
-    let known = known();
     let names: BTreeSet<&str> = all
         .iter()
         .flatten()
         .filter_map(|f| f.sampled.as_ref()?.metrics.as_object())
         .flat_map(|m| m.iter().filter(|(_, v)| v.is_number()).map(|(k, _)| k.as_str()))
         .collect();
-    let measured = known.into_iter().filter(|m| names.contains(m.name.as_str()));
-    measured
-        .map(|mut metric| {
+    let known = crate::measure::Metric::ALL.iter().map(|m| m.info());
+    known
+        .filter(|info| names.contains(info.name))
+        .map(|info| {
             // Seeds have their own data, cells share them: any cell's floor is that of the seed.
             let seeds = all.first().map_or(0, Vec::len);
-            let of = |seed: usize| all.iter().find_map(|cell| cell[seed].floor(&metric.name));
+            let of = |seed: usize| all.iter().find_map(|cell| cell[seed].floor(info.name));
             let values: Vec<_> = (0..seeds).map(of).collect();
-            metric.floor = values.iter().any(Option::is_some).then(|| Spread::of(values));
-            metric
+            let floor = values.iter().any(Option::is_some).then(|| Spread::of(values));
+            Metric {
+                name: info.name.to_owned(),
+                title: info.title.to_owned(),
+                what: info.what.to_owned(),
+                better: info.better,
+                floor,
+            }
         })
         .collect()
 }
@@ -224,21 +230,4 @@ fn processor() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|l| l.strip_prefix("model name")?.split_once(": "));
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
-}
-
-fn known() -> Vec<Metric> {
-    let metric = |name: &str, title: &str, better| Metric {
-        name: name.to_owned(),
-        title: title.to_owned(),
-        better,
-        ..Metric::default()
-    };
-    vec![
-        metric("w2", "W2", Better::Less),
-        metric("sliced_w2", "sliced W2", Better::Less),
-        metric("energy_distance", "energy distance", Better::Less),
-        metric("accuracy", "accuracy", Better::More),
-        metric("mse", "MSE", Better::Less),
-        metric("variance_explained_percent", "variance explained, %", Better::More),
-    ]
 }

@@ -28,7 +28,7 @@ pub(super) fn axes(comparison: &Comparison) -> Result<Vec<Axis>> {
     };
     let mut axes = Vec::new();
     for (name, values) in &comparison.over {
-        let Some(name) = name.as_str().filter(|n| !n.is_empty()) else {
+        let Some(name) = name.as_str().filter(|n| !n.split('.').any(str::is_empty)) else {
             return Err(bad("", "needs the names of keys"));
         };
         let choices: Vec<Choice> = match values {
@@ -110,7 +110,7 @@ pub(super) fn places(axes: &[Axis]) -> Vec<Place<'_>> {
 pub(super) fn layers_at(base: &Layers, place: &Place<'_>) -> Result<Layers> {
     let mut layers = base.clone();
     for (key, value) in place.iter().flat_map(|choice| &choice.sets) {
-        layers.set(key, value.clone(), "comparison.over")?;
+        layers.set_for(key, value.clone(), "comparison.over")?;
     }
     Ok(layers)
 }

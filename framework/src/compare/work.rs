@@ -9,8 +9,8 @@ use crate::curve::{self, CurvePoint};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
+use crate::measure::{self, draw_latents, labels};
 use crate::path::PathKind;
-use crate::report::{self, draw_latents, labels};
 use crate::rng::{Purpose, stream_seed};
 use crate::run::{self, Run, Watch};
 use crate::sample::ModelField;
@@ -150,8 +150,8 @@ fn steps_in(experiment: Experiment, seconds: f64) -> Result<u64> {
 
 fn sample(model: &mut Trained, data: &Data, plan: &Plan) -> Result<Sampled> {
     let held = data.held_out(plan.points);
-    let ask = report::Ask { seed: None, draws: plan.draws };
-    let metrics = report::evaluate(model, &held, &ask)?.metrics;
+    let ask = measure::Ask { draws: plan.draws, ..measure::Ask::default() };
+    let metrics = measure::evaluate(model, &held, &ask)?.to_json();
     let rows = held.rows.first(1000);
     let mut best = f64::INFINITY;
     for draw in 0..3 {

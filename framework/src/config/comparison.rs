@@ -2,8 +2,8 @@
 
 use crate::component::Solver;
 use crate::error::{Error, Result};
+use crate::measure::EXACT_POINTS;
 use crate::registry::Component;
-use crate::report::EXACT_POINTS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_yaml::Mapping;

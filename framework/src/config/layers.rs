@@ -26,6 +26,8 @@ struct Written {
     layer: Value,
     /// The file's text.
     text: Option<String>,
+    /// Where its relative paths start.
+    folder: PathBuf,
 }
 
 /// Layers, lowest first.
@@ -125,12 +127,20 @@ impl Layers {
             return Err(Error::config("", format!("`{place}` does not name a key"))
                 .help("write `--set training.epochs=10`"));
         }
-        let layer = key.rsplit('.').fold(value, |inner, part| {
-            let mut map = Mapping::new();
-            map.insert(part.into(), inner);
-            Value::Mapping(map)
-        });
-        self.add(place, layer, None, Path::new(""))
+        self.add(place, nested(key, value), None, Path::new(""))
+    }
+
+    /// Sets one key for what stands at another, `written`: relative paths in it start where those of the
+    /// layer that wrote that do.
+    pub(crate) fn set_for(&mut self, key: &str, value: Value, written: &str) -> Result<()> {
+        let by = self.written.iter().rev().find(|w| dig(&w.layer, written).is_some());
+        let folder = by.map(|w| w.folder.clone()).unwrap_or_default();
+        self.add(
+            &self.place(written).unwrap_or(written.to_owned()),
+            nested(key, value),
+            None,
+            &folder,
+        )
     }
 
     /// Sets `KEY=VALUE`, the value in YAML.
@@ -158,7 +168,12 @@ impl Layers {
         folder: &Path,
     ) -> Result<()> {
         let plugins = self.merged.get("plugins").cloned();
-        self.written.push(Written { place: place.to_owned(), layer: layer.clone(), text });
+        self.written.push(Written {
+            place: place.to_owned(),
+            layer: layer.clone(),
+            text,
+            folder: folder.to_owned(),
+        });
         if let Some(named) = layer.get("plugins") {
             self.load_plugins(named, folder)?;
         }
@@ -225,6 +240,15 @@ impl Layers {
         let place = &written.place;
         (place != DEFAULTS).then(|| line.map_or(place.clone(), |line| format!("{place}:{line}")))
     }
+}
+
+/// A layer that says one thing, at a dotted key.
+fn nested(key: &str, value: Value) -> Value {
+    key.rsplit('.').fold(value, |inner, part| {
+        let mut map = Mapping::new();
+        map.insert(part.into(), inner);
+        Value::Mapping(map)
+    })
 }
 
 /// Parses one YAML value, as `[64, 64]`.
