@@ -5,6 +5,8 @@ use crate::command::Folder;
 use clap::Parser as _;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use triflow::compare::Better;
+use triflow::measure::Goal;
 
 const DOCUMENTS: [&str; 4] =
     ["README.md", "CONTRIBUTING.md", "docs/math.md", "examples/two_moons/README.md"];
@@ -47,6 +49,24 @@ fn component_table() -> String {
     table
 }
 
+/// One row a metric of each task, from the catalogue.
+fn metric_table() -> String {
+    let mut table =
+        "| task | metric | better | what it is |\n| --- | --- | --- | --- |\n".to_owned();
+    for goal in Goal::ALL {
+        for info in goal.metrics().iter().map(|metric| metric.info()) {
+            let better = match info.better {
+                Better::Less => "less",
+                Better::More => "more",
+                Better::None => "",
+            };
+            let what = info.what.replace('|', "\\|");
+            table += &format!("| {} | `{}` | {better} | {what} |\n", goal.name(), info.name);
+        }
+    }
+    table
+}
+
 /// The part of the example that the README shows.
 fn example_component() -> String {
     let example = read("examples/own_schedule.rs");
@@ -57,9 +77,11 @@ fn example_component() -> String {
 #[test]
 fn readme_shows_the_registry_and_the_example_as_they_are() {
     let mut readme = read("README.md");
-    for (name, expected) in
-        [("components", component_table()), ("own_schedule", example_component())]
-    {
+    for (name, expected) in [
+        ("components", component_table()),
+        ("own_schedule", example_component()),
+        ("metrics", metric_table()),
+    ] {
         let (place, shown) = section(&readme, name);
         if shown == expected {
             continue;

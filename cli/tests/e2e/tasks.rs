@@ -4,6 +4,7 @@ use crate::command::{Folder, TINY, bytes, text};
 use serde_json::Value;
 use std::path::Path;
 use triflow::io::{NamedArray, npz, safetensors};
+use triflow::measure::Goal;
 
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&bytes(path)).unwrap()
@@ -64,6 +65,14 @@ fn check(run: &Path, special: &[&str]) {
     assert!(parameters.iter().all(all_finite));
     assert!(parameters.iter().any(|p| p.name.starts_with("ema.crn.")));
     assert!(!json(&run.join("manifest.json"))["parameters"].is_null());
+}
+
+/// Every metric of the task has a value.
+#[track_caller]
+fn has_all(metrics: &Value, goal: Goal) {
+    for metric in goal.metrics() {
+        assert!(metrics[metric.name()].is_number(), "no {}: {metrics:#}", metric.name());
+    }
 }
 
 const REGRESSION: &[&str] = &["predictions.npz", "predictions.png"];
@@ -167,12 +176,14 @@ fn rows_of_a_table_classify_and_regress() {
     let tiny = &TINY[..10];
     let kinds = folder.train(&[&["train", "--data-path", "kinds.csv"], tiny].concat());
     check(&kinds, REGRESSION);
-    assert!((0.0..=1.0).contains(&json(&kinds.join("metrics.json"))["accuracy"].as_f64().unwrap()));
+    let metrics = json(&kinds.join("metrics.json"));
+    assert!((0.0..=1.0).contains(&metrics["accuracy"].as_f64().unwrap()));
+    has_all(&metrics, Goal::Classification);
     let line = folder.train(&[&["train", "--data-path", "line.csv"], tiny].concat());
     check(&line, REGRESSION);
     let metrics = json(&line.join("metrics.json"));
     assert!(metrics["accuracy"].is_null() && metrics["mse"].as_f64().unwrap() > 0.0, "{metrics:#}");
-    assert!(metrics["variance_explained_percent"].is_number(), "{metrics:#}");
+    has_all(&metrics, Goal::Regression);
     folder.succeeds(&["predict", "--run", text(&line), "--data", "line.csv", "--out", "p.npz"]);
     assert_eq!(array(&folder.join("p.npz"), "predictions").shape, [60, 1]);
     assert_eq!(
@@ -252,6 +263,8 @@ fn the_commands_work_on_a_finished_run() {
         serde_json::from_str(&said).unwrap()
     };
     assert_eq!(evaluate(&[]), metrics);
+    has_all(&metrics, Goal::Generation);
+    has_all(&metrics["floor"], Goal::Generation);
     let other = evaluate(&["--solver", "euler", "--steps", "7"]);
     assert_eq!(other["sampling"]["solver"], "euler");
     assert_eq!(other["sampling"]["steps"], 7);

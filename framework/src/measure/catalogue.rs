@@ -60,13 +60,13 @@ metrics! {
     Mmd2, "mmd2", "MMD²", Less,
         "Squared maximum mean discrepancy over all pairs, with a Gaussian kernel as wide as the median distance of held-out points.";
     Precision, "precision", "precision", More,
-        "Share of generated points within reach of a held-out one, which is as far as that one's third neighbour.";
+        "Share of generated points that a held-out one reaches, each reaching as far as its third neighbour.";
     Recall, "recall", "recall", More,
-        "Share of held-out points within reach of a generated one, which is as far as that one's third neighbour.";
+        "Share of held-out points that a generated one reaches, each reaching as far as its third neighbour.";
     Density, "density", "density", None,
-        "How many held-out points have a generated one within reach of their fifth neighbour, over 5: 1 where both are distributed alike, more where samples crowd at the densest places.";
+        "How many held-out points reach a generated one, on average and over 5, each reaching as far as its fifth neighbour: 1 where both are distributed alike, more where samples crowd at the densest places.";
     Coverage, "coverage", "coverage", More,
-        "Share of held-out points that have a generated one within reach of their fifth neighbour.";
+        "Share of held-out points that reach a generated one, each reaching as far as its fifth neighbour.";
     ClassifierAgreement, "classifier_agreement", "classifier agreement", More,
         "Share of generated points that a vote of the five nearest real training points gives the label that was asked for; as floor, of held-out points.";
     ErrorRate, "error_rate", "error rate", Less,

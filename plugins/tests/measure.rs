@@ -1,0 +1,265 @@
+//! What is measured, on models whose samples are known: a network that stands still, so that a sample is its
+//! z_0 in the data's own units.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::f64::consts::PI;
+use triflow::component::{Splits, Table};
+use triflow::measure::{Ask, Evaluation, Goal, Metric, catalogue, evaluate, primary};
+use triflow::prelude::*;
+use triflow::rng::{Purpose, seed_torch};
+use triflow::tch::{Device, Kind};
+use triflow::{Experiment, Trainer};
+
+triflow::component! {
+    /// Zero, whatever it is given.
+    pub struct Still: Network, NetworkSpec = "still" {}
+}
+
+struct Zeros {
+    zero: Tensor,
+}
+
+impl Spec<dyn Network> for Still {
+    fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
+        Ok(Box::new(Zeros { zero: ctx.vars.zeros("zero", &ctx.output_shape) }))
+    }
+}
+
+impl Network for Zeros {
+    fn forward(&self, input: &NetworkInput<'_>, _: Pass) -> Result<Tensor> {
+        let shape = [&[input.z.size()[0]], &self.zero.size()[..]].concat();
+        Ok(self.zero.unsqueeze(0).expand(shape.as_slice(), false))
+    }
+}
+
+const LOGITS: [f64; 3] = [1.0, 0.0, -1.5];
+
+triflow::component! {
+    /// The same logits, whatever it is given.
+    pub struct Constant: Decoder, DecoderSpec = "constant" {}
+}
+
+impl Spec<dyn Decoder> for Constant {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn Decoder>> {
+        Ok(Box::new(Constant {}))
+    }
+}
+
+impl Decoder for Constant {
+    fn decode(&self, z: &Tensor, _: Pass) -> Result<Tensor> {
+        let logits = Tensor::from_slice(&LOGITS).to_kind(z.kind());
+        Ok(logits.unsqueeze(0).expand([z.size()[0], 3], false))
+    }
+
+    fn likelihood(&self) -> Result<Likelihood> {
+        Ok(Likelihood::Categorical)
+    }
+}
+
+const N: i64 = 3000;
+
+/// An untrained model of rows, half of which are held out.
+fn model(yaml: &str, x: Tensor, y: Option<Tensor>) -> Trainer {
+    triflow_plugins::link();
+    let experiment = Experiment::from_yaml(&format!(
+        "{{ {yaml}, objective: flow_matching, crn: {{ type: vanilla, network: still }},
+           data: {{ type: two_moons, split: {{ train: 0.5, val: 0.0, test: 0.5 }} }},
+           sampling: {{ solver: euler, steps: 2 }}, device: cpu, threads: 1 }}"
+    ));
+    let train = Table { x: Some(x), y, z0: None };
+    Trainer::with_tables(experiment.unwrap(), Splits { train, val: None, test: None }).unwrap()
+}
+
+fn measured(trainer: &mut Trainer, ask: &Ask) -> Evaluation {
+    let (model, data) = trainer.trained_mut();
+    evaluate(model, &data.held_out(1000), ask).unwrap()
+}
+
+fn normal(shape: &[i64], seed: u64) -> Tensor {
+    let _stream = seed_torch(seed, Purpose::Data, 0);
+    Tensor::randn(shape, (Kind::Float, Device::Cpu))
+}
+
+/// Two far clusters of the given width, and their labels.
+fn clusters(width: f64) -> (Tensor, Tensor) {
+    let label = Tensor::arange(N, (Kind::Int64, Device::Cpu)).remainder(2);
+    let x = normal(&[N, 2], 1) * width + (&label * 2 - 1).unsqueeze(1).to_kind(Kind::Float);
+    (x, label)
+}
+
+fn mean(found: &Evaluation, metric: Metric) -> f64 {
+    found.scores.get(metric).unwrap_or_else(|| panic!("no {metric:?}")).mean
+}
+
+fn floor(found: &Evaluation, metric: Metric) -> f64 {
+    found.floor.get(metric).unwrap_or_else(|| panic!("no floor of {metric:?}")).mean
+}
+
+#[test]
+fn all_that_the_catalogue_names_is_measured_in_its_order() {
+    let (x, y) = clusters(0.1);
+    let values = || normal(&[N, 2], 2);
+    for (yaml, x, y, goal) in [
+        ("task: generation", x.copy(), Some(y.copy()), Goal::Generation),
+        ("task: generation, unconditional: true", x.copy(), None, Goal::Generation),
+        ("task: generation", x.copy(), Some(values()), Goal::Generation),
+        ("task: regression", x.copy(), Some(y.copy()), Goal::Classification),
+        ("task: regression", x.copy(), Some(values()), Goal::Regression),
+    ] {
+        let labels = yaml == "task: generation" && y.as_ref().is_some_and(|y| y.dim() == 1);
+        let mut trainer = model(yaml, x, y);
+        let found = measured(&mut trainer, &Ask::default());
+        assert_eq!(Goal::of(trainer.trained()), goal);
+        let expected: Vec<_> = catalogue(trainer.trained()).iter().map(|i| i.metric).collect();
+        let measured_: Vec<_> = found.scores.iter().map(|(metric, _)| metric).collect();
+        assert_eq!(measured_, expected, "{yaml}");
+        assert_eq!(primary(trainer.trained()).metric, expected[0]);
+        assert_eq!(expected.contains(&Metric::ClassifierAgreement), labels);
+        // Real rows score in all of them where samples are compared with samples.
+        let floor: Vec<_> = found.floor.iter().map(|(metric, _)| metric).collect();
+        assert_eq!(floor, if goal == Goal::Generation { expected } else { vec![] }, "{yaml}");
+        // The same model, the same bytes; and its work beside them.
+        assert_eq!(found.to_json(), measured(&mut trainer, &Ask::default()).to_json());
+        let draws = match goal {
+            Goal::Generation => 5,
+            Goal::Classification => 1,
+            Goal::Regression => 6,
+        };
+        let work = found.work;
+        assert_eq!((work.samples, work.steps, work.nfe), (draws * 1000, 2, 2), "{yaml}");
+        let each = work.seconds_per_1000_samples();
+        assert!(each > 0.0 && (each * draws as f64 / work.seconds - 1.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn samples_of_the_datas_own_law_score_like_real_rows() {
+    let yaml = "task: generation, unconditional: true";
+    let mut trainer = model(yaml, normal(&[2 * N, 2], 3) * 3.0 + 1.0, None);
+    let found = measured(&mut trainer, &Ask::default());
+    for (metric, slack) in [
+        (Metric::W2, 0.1),
+        (Metric::SlicedW2, 0.1),
+        (Metric::EnergyDistance, 0.02),
+        (Metric::Mmd2, 0.002),
+        (Metric::Precision, 0.03),
+        (Metric::Recall, 0.03),
+        (Metric::Density, 0.05),
+        (Metric::Coverage, 0.02),
+    ] {
+        let (score, floor) = (mean(&found, metric), floor(&found, metric));
+        assert!((score - floor).abs() < slack, "{metric:?}: {score} against {floor}");
+        let deviation = found.scores.get(metric).unwrap().deviation.unwrap();
+        assert!(deviation > 0.0 && deviation < slack, "{metric:?}: {deviation}");
+    }
+    assert!((mean(&found, Metric::Density) - 1.0).abs() < 0.05);
+    assert!((mean(&found, Metric::Coverage) - 31.0 / 32.0).abs() < 0.02);
+}
+
+#[test]
+fn samples_that_know_no_label_and_lie_between_clusters_are_told_from_real_ones() {
+    let (x, y) = clusters(0.02);
+    let mut trainer = model("task: generation", x, Some(y));
+    let found = measured(&mut trainer, &Ask::default());
+    // z_0 in the data's own units reaches far beyond two narrow clusters, which it covers nonetheless.
+    assert!(mean(&found, Metric::Precision) < 0.1, "{:#}", found.to_json());
+    assert!(mean(&found, Metric::Recall) > 0.9, "{:#}", found.to_json());
+    assert!(mean(&found, Metric::Density) < 0.1 && mean(&found, Metric::Coverage) < 0.5);
+    assert!((mean(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.05);
+    assert_eq!(floor(&found, Metric::ClassifierAgreement), 1.0);
+    assert!(floor(&found, Metric::Precision) > 0.9 && floor(&found, Metric::Coverage) > 0.9);
+}
+
+#[test]
+fn rows_without_others_are_their_own_referee() {
+    let (x, y) = clusters(0.1);
+    let mut trainer = model("task: generation", x, Some(y));
+    let (model, data) = trainer.trained_mut();
+    let mut held = data.held_out(500);
+    held.train = None;
+    let found = evaluate(model, &held, &Ask::default()).unwrap();
+    assert!((mean(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.05);
+    assert_eq!(floor(&found, Metric::ClassifierAgreement), 1.0);
+    assert_eq!(found.floor.iter().count(), 1);
+    // Few rows have no neighbours; what needs none is measured.
+    held.rows = held.rows.first(3);
+    let found = evaluate(model, &held, &Ask::default()).unwrap();
+    let metrics: Vec<_> = found.scores.iter().map(|(metric, _)| metric).collect();
+    assert_eq!(metrics, [Metric::W2, Metric::SlicedW2, Metric::EnergyDistance, Metric::Mmd2]);
+    assert!(found.floor.is_empty() && found.to_json()["floor"].is_null());
+}
+
+#[test]
+fn a_standing_network_predicts_the_mean_and_its_draws_are_the_marginal_law() {
+    let s = 3.0;
+    let y = normal(&[2 * N, 1], 4) * s + 1.0;
+    let mut trainer = model("task: regression", normal(&[2 * N, 2], 5), Some(y));
+    let (trained, data) = trainer.trained_mut();
+    let held = data.held_out(N);
+    let found = evaluate(trained, &held, &Ask::default()).unwrap();
+    assert!((mean(&found, Metric::Mse) / (s * s) - 1.0).abs() < 0.06, "{:#}", found.to_json());
+    assert!((mean(&found, Metric::Mae) / (s * (2.0 / PI).sqrt()) - 1.0).abs() < 0.03);
+    for metric in [Metric::VarianceExplained, Metric::VarianceExplainedPooled] {
+        assert!(mean(&found, metric).abs() < 0.5);
+    }
+    // Truth and draws of one law: σ/√π.
+    let crps = mean(&found, Metric::Crps) / (s / PI.sqrt());
+    assert!((crps - 1.0).abs() < 0.04, "{crps}");
+    let json = found.to_json();
+    assert_eq!(
+        (&json["sampling"]["noise"], &json["sampling"]["draws"]),
+        (&"zero".into(), &1.into())
+    );
+    assert_eq!(json["sampling"]["crps"]["draws"], 5);
+    // With a seed the same random draws are what the rest is measured on too.
+    let ask = Ask { seed: Some(trained.experiment().seed()), ..Ask::default() };
+    let drawn = evaluate(trained, &held, &ask).unwrap();
+    assert_eq!(drawn.scores.get(Metric::Crps), found.scores.get(Metric::Crps));
+    assert!((mean(&drawn, Metric::Mse) / (2.0 * s * s) - 1.0).abs() < 0.06);
+    assert_eq!(drawn.work.samples, 5 * N);
+    // One draw has no CRPS.
+    let one = evaluate(trained, &held, &Ask { draws: 1, ..Ask::default() }).unwrap();
+    assert!(one.scores.get(Metric::Crps).is_none() && one.to_json()["sampling"]["crps"].is_null());
+}
+
+#[test]
+fn a_classifier_that_says_the_same_of_all_scores_what_the_labels_shares_say() {
+    // Three classes: values of zero, and the same logits for all.
+    let label = Tensor::arange(N, (Kind::Int64, Device::Cpu)).remainder(3);
+    let sum: f64 = LOGITS.iter().map(|l| l.exp()).sum();
+    let soft = LOGITS.map(|l| l.exp() / sum);
+    for (decoder, probabilities, values) in
+        [("identity", [1.0 / 3.0; 3], [0.0; 3]), ("constant", soft, soft)]
+    {
+        let yaml = format!("task: regression, decoder: {decoder}");
+        let mut trainer = model(&yaml, normal(&[N, 2], 6), Some(label.copy()));
+        let target = trainer.data().held_out(1000).rows.target;
+        let shares: Vec<f64> =
+            Vec::try_from(target.mean_dim([0].as_slice(), false, Kind::Double)).unwrap();
+        let found = measured(&mut trainer, &Ask::default());
+        let is = |metric: Metric, expected: f64| {
+            let score = mean(&found, metric);
+            assert!((score - expected).abs() < 1e-5, "{decoder}: {metric:?} {score} {expected}");
+        };
+        let over = |f: &dyn Fn(usize) -> f64| (0..3).map(|c| shares[c] * f(c)).sum::<f64>();
+        is(Metric::Accuracy, shares[0]);
+        is(Metric::ErrorRate, 1.0 - shares[0]);
+        is(Metric::CrossEntropy, over(&|c| -probabilities[c].ln()));
+        is(Metric::Ece, (shares[0] - probabilities[0]).abs());
+        let squares: f64 = values.iter().map(|v| v * v).sum();
+        is(Metric::Mse, over(&|c| (squares + 1.0 - 2.0 * values[c]) / 3.0));
+    }
+}
+
+#[test]
+fn one_metric_alone_is_the_same_as_among_all() {
+    let (x, y) = clusters(0.1);
+    let mut trainer = model("task: generation", x, Some(y));
+    let all = measured(&mut trainer, &Ask::default());
+    for (metric, score) in all.scores.iter() {
+        let one = measured(&mut trainer, &Ask { only: Some(metric), ..Ask::default() });
+        assert_eq!(one.scores.iter().collect::<Vec<_>>(), [(metric, score)]);
+        assert_eq!(one.floor.get(metric), all.floor.get(metric));
+        assert_eq!(one.floor.iter().count(), 1);
+    }
+}
