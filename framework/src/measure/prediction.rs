@@ -94,9 +94,8 @@ fn add_ensemble(truth: &plot::Points, draws: &[plot::Points], to: &mut Draws) ->
 }
 
 fn add_classes(predicted: Points, logits: Points, truth: &[i64], to: &mut Draws) -> Result<()> {
-    let accuracy = metrics::accuracy(predicted, truth)?;
-    to.add(Metric::ErrorRate, 1.0 - accuracy);
-    to.add(Metric::Accuracy, accuracy);
+    to.add(Metric::ErrorRate, metrics::error_rate(predicted, truth)?);
+    to.add(Metric::Accuracy, metrics::accuracy(predicted, truth)?);
     to.add(Metric::CrossEntropy, metrics::cross_entropy(logits, truth)?);
     let ece = metrics::expected_calibration_error(logits, truth, CALIBRATION_BINS)?;
     to.add(Metric::Ece, ece);

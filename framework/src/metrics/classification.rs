@@ -14,9 +14,17 @@ pub fn predictions(logits: Points) -> Vec<usize> {
 
 /// The share of examples whose predicted class is the label, in [0, 1].
 pub fn accuracy(logits: Points, labels: &[i64]) -> Result<f64> {
+    Ok(right(logits, labels)? as f64 / labels.len() as f64)
+}
+
+/// The share of examples whose predicted class is another than the label, in [0, 1].
+pub fn error_rate(logits: Points, labels: &[i64]) -> Result<f64> {
+    Ok((labels.len() - right(logits, labels)?) as f64 / labels.len() as f64)
+}
+
+fn right(logits: Points, labels: &[i64]) -> Result<usize> {
     let labels = checked(logits, labels)?;
-    let right = predictions(logits).iter().zip(&labels).filter(|(p, l)| p == l).count();
-    Ok(right as f64 / labels.len() as f64)
+    Ok(predictions(logits).iter().zip(&labels).filter(|(p, l)| p == l).count())
 }
 
 /// The mean of -ln softmax(logits)\[label\], in nats.
@@ -82,6 +90,7 @@ mod tests {
             flat(&golden["argmax_first_tie"]).iter().map(|l| *l as usize).collect();
         assert_eq!(predictions(logits), expected);
         close(accuracy(logits, &labels).unwrap(), number(&golden["accuracy"]));
+        close(error_rate(logits, &labels).unwrap(), 1.0 - number(&golden["accuracy"]));
         close(cross_entropy(logits, &labels).unwrap(), number(&golden["cross_entropy"]));
         let counts = confusion_counts(logits, &labels).unwrap();
         assert_eq!(counts, [[1, 0, 1], [0, 1, 0], [1, 0, 0]]);

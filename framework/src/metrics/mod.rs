@@ -17,7 +17,7 @@ mod wasserstein;
 
 pub use assignment::assign;
 pub use calibration::{CALIBRATION_BINS, expected_calibration_error};
-pub use classification::{accuracy, confusion_counts, cross_entropy, predictions};
+pub use classification::{accuracy, confusion_counts, cross_entropy, error_rate, predictions};
 pub use crps::{Crps, crps};
 pub use energy::energy_distance;
 pub use manifold::{
