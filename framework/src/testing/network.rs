@@ -39,6 +39,7 @@ impl Part for dyn Network {
             condition_shape: place.condition.clone(),
             time_features: TIME_FEATURES,
             output_shape: place.latent.clone(),
+            derivatives: 0..=0,
         })
     }
 
