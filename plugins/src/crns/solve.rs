@@ -53,8 +53,9 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
     let mut squared = dot(&residual, &residual);
     let goal = squared.detach() * (tolerance * tolerance);
     for _ in 0..2 * d {
-        // A row that has arrived stands still: there is nothing left to divide by.
-        let open = squared.detach().gt_tensor(&goal);
+        // A row that has arrived stands still: there is nothing left to divide by. What is not a number never
+        // arrives.
+        let open = squared.detach().le_tensor(&goal).logical_not();
         if open.any().int64_value(&[]) == 0 {
             return Ok(u);
         }
@@ -63,7 +64,11 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
             let below = below.where_self(&open, &below.ones_like());
             (above / below).where_self(&open, &above.zeros_like())
         };
-        let length = rows(&ratio(&squared, &dot(&direction, &ahead)), slope);
+        let curvature = dot(&direction, &ahead);
+        if curvature.detach().le(0.0).logical_and(&open).any().int64_value(&[]) == 1 {
+            return Err(Error::runtime("the Hessian of the potential plus δ is not positive definite"));
+        }
+        let length = rows(&ratio(&squared, &curvature), slope);
         u = u + &length * &direction;
         residual = residual - length * ahead;
         let next = dot(&residual, &residual);
@@ -71,8 +76,8 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
         squared = next;
     }
     // In float32 the last digits of the residual are noise.
-    let left = squared.detach().gt_tensor(&(goal * 1e4)).any().int64_value(&[]) == 1;
-    if left || squared.isfinite().all().int64_value(&[]) == 0 {
+    let near = squared.detach().le_tensor(&(goal * 1e4));
+    if near.all().int64_value(&[]) == 0 {
         return Err(Error::runtime(format!(
             "conjugate gradients have not solved for the natural gradient in {} steps: the Hessian of the \
              potential is too unlike δ; a larger `crn.delta` helps",
@@ -80,4 +85,57 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
         )));
     }
     Ok(u)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use triflow::tch::{Device, Kind, no_grad};
+
+    /// ∇V at z of V = ln Σ exp(A z) + |z|²/20, and the solution by `by`.
+    fn solution(
+        z: &Tensor,
+        a: &Tensor,
+        by: fn(&Variable, &Tensor, f64) -> Result<Tensor>,
+    ) -> Tensor {
+        differentiate(z, |z| {
+            let v = z.value().matmul(&a.tr()).logsumexp([1].as_slice(), false)
+                + z.value().square().sum_dim_intlist([1].as_slice(), false, Kind::Double) * 0.05;
+            by(z, &z.gradient(&v, true)?, 0.01)
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn both_ways_give_one_solution_and_the_same_gradients() {
+        triflow::tch::manual_seed(3);
+        let random = |shape: [i64; 2]| Tensor::randn(shape, (Kind::Double, Device::Cpu));
+        let (z, a, way) = (random([5, 6]), random([9, 6]), random([5, 6]));
+        let close = |one: &Tensor, other: &Tensor| {
+            let off = ((one - other).abs().max() / other.abs().max()).double_value(&[]);
+            assert!(off < 1e-9, "off by {off}");
+        };
+        let run = |by| {
+            let (z, a) = (z.copy().set_requires_grad(true), a.copy().set_requires_grad(true));
+            let u = solution(&z, &a, by);
+            let loss = &u * &way;
+            (u.detach(), gradient(&loss, &z, false).unwrap(), gradient(&loss, &a, false).unwrap())
+        };
+        let (one, other) = (run(cholesky), run(conjugate_gradients));
+        close(&one.0, &other.0);
+        close(&one.1, &other.1);
+        close(&one.2, &other.2);
+        close(&no_grad(|| solution(&z, &a, conjugate_gradients)), &one.0);
+    }
+
+    #[test]
+    fn what_cannot_be_solved_is_an_error() {
+        let z = Tensor::ones([2, 3], (Kind::Double, Device::Cpu));
+        for by in [cholesky, conjugate_gradients] {
+            let concave = differentiate(&z, |z| {
+                by(z, &z.gradient(&z.value().square().neg(), true)?, 2.0)
+            });
+            assert!(concave.is_err());
+        }
+    }
 }

@@ -169,3 +169,62 @@ impl Body {
         sum
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use triflow::tch::{Device, Kind, no_grad};
+
+    fn tensor(value: &serde_json::Value) -> Tensor {
+        let rows: Vec<Vec<f64>> = serde_json::from_value(value.clone()).unwrap();
+        Tensor::from_slice2(&rows)
+    }
+
+    fn vector(value: &serde_json::Value) -> Tensor {
+        Tensor::from_slice(&serde_json::from_value::<Vec<f64>>(value.clone()).unwrap())
+    }
+
+    /// Origin of the vectors: an independent numpy script, see `tests/golden`.
+    #[test]
+    fn the_body_equals_the_golden_vectors() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/networks.json")).unwrap();
+        let g = &golden["icnn"];
+        let mut vs = nn::VarStore::new(Device::Cpu);
+        vs.set_kind(Kind::Double);
+        let context = NetworkContext {
+            vars: vs.root(),
+            z_shape: vec![2],
+            condition_shape: None,
+            time_features: 1,
+            output_shape: vec![1],
+            derivatives: 1..=1,
+        };
+        let body =
+            Body::new(&context, &[4, 3], Activation::Softplus, g["mu"].as_f64().unwrap());
+        let variables = vs.variables();
+        let set = |name: &str, value: &Tensor| {
+            no_grad(|| variables[name].shallow_clone().copy_(&value.view_as(&variables[name])));
+        };
+        for (name, key) in [
+            ("z_0.weight", "A0"),
+            ("z_1.weight", "A1"),
+            ("context_0.weight", "C0"),
+            ("context_1.weight", "C1"),
+            ("raised_0.weight", "W1_raw"),
+        ] {
+            set(name, &tensor(&g[key]));
+        }
+        set("raised_1.weight", &vector(&g["w_raw"]));
+        set("line.weight", &vector(&g["a"]));
+        let z = tensor(&g["z"]);
+        let c = vector(&g["u"]).unsqueeze(0).expand([z.size()[0], 3], false);
+        let close = |found: &Tensor, expected: &Tensor| {
+            let off = (found.view_as(expected) - expected).abs().max().double_value(&[]);
+            assert!(off < 1e-10, "{found} {expected}");
+        };
+        close(&no_grad(|| body.forward(&z, &c)), &vector(&g["V"]));
+        let slope = differentiate(&z, |z| z.gradient(&body.forward(z.value(), &c), false));
+        close(&slope.unwrap(), &tensor(&g["grad"]));
+    }
+}
