@@ -35,16 +35,6 @@ impl Backbone {
         })
     }
 
-    /// A potential: a network with one output.
-    pub fn scalar(
-        network: &Component<dyn Network>,
-        time: &TimeEmbedding,
-        ctx: &BuildContext,
-        derivatives: RangeInclusive<u32>,
-    ) -> Result<Self> {
-        Self::new(network, time, ctx, &[1], derivatives)
-    }
-
     /// Whether the network is convex in z.
     pub fn is_convex(&self) -> Result<bool> {
         self.network.is_convex()

@@ -1,14 +1,14 @@
 //! The Hessian of a potential along a direction that the condition gives.
 
-use super::backbone::{Backbone, Skip};
+use super::backbone::Skip;
+use super::scalar::Scalar;
 use super::time_embedding::TimeEmbedding;
 use crate::layers::{Linear, Start, flat, flatten};
 use crate::networks::Mlp;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The Hessian of a scalar potential times the condition: Hess V(z)·(P x), plus z times a learned function
-    /// of time.
+    /// The Hessian of a scalar potential times the condition: Hess V(z)·(P x).
     ///
     /// P x is the condition x itself where it has as many entries as z, else a learned linear map of it; a
     /// learned vector is added, which stands alone where the condition of a row is absent. By a Hessian-vector
@@ -19,7 +19,7 @@ triflow::component! {
         /// Features of time.
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
         /// Whether z times a learned function of time is added; it starts at zero.
-        pub skip: bool = true,
+        pub skip: bool = false,
     }
 }
 
@@ -35,7 +35,7 @@ impl Spec<dyn Crn> for Geometric {
         let (from, to) = (flat(condition), flat(ctx.latent()?));
         let vars = ctx.vars.sub("direction");
         Ok(Box::new(Bent {
-            potential: Backbone::scalar(&self.network, &self.time_embedding, ctx, 2..=2)?,
+            potential: Scalar::new(&self.network, &self.time_embedding, ctx, 2..=2)?,
             direction: if from == to {
                 Direction::Itself { beside: vars.zeros("bias", &[to]) }
             } else {
@@ -68,7 +68,7 @@ impl Direction {
 }
 
 struct Bent {
-    potential: Backbone,
+    potential: Scalar,
     direction: Direction,
     skip: Skip,
 }
@@ -81,7 +81,7 @@ impl Crn for Bent {
         let time = self.potential.time(input);
         let direction = self.direction.of(condition).view_as(input.z);
         let product = differentiate(input.z, |z| {
-            let value = self.potential.forward(z.value(), &time, input, pass)?;
+            let value = self.potential.at(z.value(), &time, input, pass)?;
             z.gradient(&(z.gradient(&value, true)? * &direction), false)
         })?;
         Ok(self.skip.add(product, &time, input.z))

@@ -1,6 +1,7 @@
 //! Hamilton's equations.
 
-use super::backbone::{Backbone, Skip};
+use super::backbone::Skip;
+use super::scalar::Scalar;
 use super::time_embedding::TimeEmbedding;
 use crate::layers::{flat, flatten};
 use crate::networks::Mlp;
@@ -39,7 +40,7 @@ impl Spec<dyn Crn> for Hamiltonian {
             .help("set a `latent_shape` with an even number of entries and an encoder, or use `vanilla`"));
         }
         Ok(Box::new(Phase {
-            energy: Backbone::scalar(&self.network, &self.time_embedding, ctx, 1..=1)?,
+            energy: Scalar::new(&self.network, &self.time_embedding, ctx, 1..=1)?,
             half: flat(shape) / 2,
             skip: Skip::new(self.skip, &self.time_embedding, ctx),
         }))
@@ -47,7 +48,7 @@ impl Spec<dyn Crn> for Hamiltonian {
 }
 
 struct Phase {
-    energy: Backbone,
+    energy: Scalar,
     half: i64,
     skip: Skip,
 }
@@ -56,7 +57,7 @@ impl Crn for Phase {
     fn forward(&self, input: &CrnInput<'_>, pass: Pass) -> Result<Tensor> {
         let time = self.energy.time(input);
         let slope = differentiate(input.z, |z| {
-            z.gradient(&self.energy.forward(z.value(), &time, input, pass)?, false)
+            z.gradient(&self.energy.at(z.value(), &time, input, pass)?, false)
         })?;
         let slope = flatten(&slope);
         let (of_q, of_p) = (slope.narrow(1, 0, self.half), slope.narrow(1, self.half, self.half));

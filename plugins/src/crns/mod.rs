@@ -5,6 +5,7 @@ mod geometric;
 mod hamiltonian;
 mod natural;
 mod potential;
+mod scalar;
 mod solve;
 mod time_embedding;
 mod vanilla;

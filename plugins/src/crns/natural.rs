@@ -1,14 +1,14 @@
 //! The natural gradient of a convex potential.
 
-use super::backbone::{Backbone, Skip};
+use super::backbone::Skip;
+use super::scalar::Scalar;
 use super::solve::solve;
 use super::time_embedding::TimeEmbedding;
 use crate::networks::Convex;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The natural gradient of a convex potential: −(H + δ·I)⁻¹·∇V with H = Hess V(z), plus z times a learned
-    /// function of time.
+    /// The natural gradient of a convex potential: −(H + δ·I)⁻¹·∇V with H = Hess V(z).
     ///
     /// It is Newton's step towards the lowest point of V, whatever its scale. The matrix has to be positive
     /// definite, which a convex network sees to. Up to 64 entries of z it is made, and solved by Cholesky's
@@ -22,7 +22,7 @@ triflow::component! {
         /// δ, above 0: what is added to the Hessian's diagonal.
         pub delta: f64 = 0.01,
         /// Whether z times a learned function of time is added; it starts at zero.
-        pub skip: bool = true,
+        pub skip: bool = false,
     }
 }
 
@@ -31,7 +31,7 @@ impl Spec<dyn Crn> for Natural {
         if !(self.delta.is_finite() && self.delta > 0.0) {
             return Err(Error::config("delta", format!("needs a number above 0, got {}", self.delta)));
         }
-        let potential = Backbone::scalar(&self.network, &self.time_embedding, ctx, 1..=2)?;
+        let potential = Scalar::new(&self.network, &self.time_embedding, ctx, 1..=2)?;
         if !potential.is_convex()? {
             let name = self.network.name();
             return Err(Error::config(
@@ -52,7 +52,7 @@ impl Spec<dyn Crn> for Natural {
 }
 
 struct Newton {
-    potential: Backbone,
+    potential: Scalar,
     delta: f64,
     skip: Skip,
 }
@@ -61,7 +61,7 @@ impl Crn for Newton {
     fn forward(&self, input: &CrnInput<'_>, pass: Pass) -> Result<Tensor> {
         let time = self.potential.time(input);
         let step = differentiate(input.z, |z| {
-            let slope = z.gradient(&self.potential.forward(z.value(), &time, input, pass)?, true)?;
+            let slope = z.gradient(&self.potential.at(z.value(), &time, input, pass)?, true)?;
             solve(z, &slope, self.delta)
         })?;
         Ok(self.skip.add(step.neg(), &time, input.z))

@@ -1,15 +1,16 @@
 //! The gradient of a potential.
 
-use super::backbone::{Backbone, Skip};
+use super::backbone::Skip;
+use super::scalar::Scalar;
 use super::time_embedding::TimeEmbedding;
 use crate::networks::Mlp;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The gradient of a scalar potential, times a sign: sign·∇V(z), plus z times a learned function of time.
+    /// The gradient of a scalar potential, times a sign: sign·∇V(z).
     ///
     /// Its Jacobian in z is symmetric, so it has no curl; neither has what the objectives predict at best
-    /// (the mean of the data given z is a gradient). z times a number is a gradient too. Over a convex network
+    /// (the mean of the data given z is a gradient). Over a convex network
     /// the sign decides whether ∇V spreads (1) or gathers (-1).
     pub struct Potential: Crn, CrnSpec = "potential" {
         /// The potential V, a network with one output.
@@ -19,7 +20,7 @@ triflow::component! {
         /// 1 or -1. It matters over convex networks alone.
         pub sign: i64 = -1,
         /// Whether z times a learned function of time is added; it starts at zero.
-        pub skip: bool = true,
+        pub skip: bool = false,
     }
 }
 
@@ -29,7 +30,7 @@ impl Spec<dyn Crn> for Potential {
             return Err(Error::config("sign", format!("needs 1 or -1, got {}", self.sign)));
         }
         Ok(Box::new(Slope {
-            potential: Backbone::scalar(&self.network, &self.time_embedding, ctx, 1..=1)?,
+            potential: Scalar::new(&self.network, &self.time_embedding, ctx, 1..=1)?,
             sign: self.sign,
             skip: Skip::new(self.skip, &self.time_embedding, ctx),
         }))
@@ -37,7 +38,7 @@ impl Spec<dyn Crn> for Potential {
 }
 
 struct Slope {
-    potential: Backbone,
+    potential: Scalar,
     sign: i64,
     skip: Skip,
 }
@@ -46,7 +47,7 @@ impl Crn for Slope {
     fn forward(&self, input: &CrnInput<'_>, pass: Pass) -> Result<Tensor> {
         let time = self.potential.time(input);
         let slope = differentiate(input.z, |z| {
-            z.gradient(&self.potential.forward(z.value(), &time, input, pass)?, false)
+            z.gradient(&self.potential.at(z.value(), &time, input, pass)?, false)
         })?;
         Ok(self.skip.add(slope * self.sign, &time, input.z))
     }
