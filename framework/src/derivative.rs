@@ -24,12 +24,10 @@ pub struct Variable {
 /// assert_eq!(slope, Tensor::from_slice(&[2.0f32, -4.0]));
 /// # Ok::<(), Error>(())
 /// ```
-pub fn differentiate(
-    at: &Tensor,
-    f: impl FnOnce(&Variable) -> Result<Tensor>,
-) -> Result<Tensor> {
+pub fn differentiate(at: &Tensor, f: impl FnOnce(&Variable) -> Result<Tensor>) -> Result<Tensor> {
     let leaf = at.detach().set_requires_grad(true);
-    let recorded = leaf.view_as(&leaf).requires_grad();
+    // A view would answer for its base.
+    let recorded = (&leaf * 1.0).requires_grad();
     // A node of its own: the derivative is with respect to this input alone, whatever else depends on `at`.
     let value = if recorded && at.requires_grad() { at.view_as(at) } else { leaf };
     let result = tch::with_grad(|| f(&Variable { value, recorded }))?;

@@ -111,7 +111,8 @@ impl Model {
         };
         joint.check(experiment, path_kind, &*objective, learned.encoder)?;
         if joint.standard_normal && joint.independent {
-            let times = Tensor::from_slice(&[0.25, 0.5, 0.75]).to_kind(vars.kind()).to_device(device);
+            let times =
+                Tensor::from_slice(&[0.25, 0.5, 0.75]).to_kind(vars.kind()).to_device(device);
             refuse_wrong_sense(crn.sense()?, &*objective, &path.at(&times)?)?;
         }
         resolve(experiment, path_kind, &learned)?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use triflow::prelude::*;
 use triflow::registry::registry;
 use triflow::rng::{Purpose, seed_torch};
-use triflow::tch::{Device, Kind, no_grad, nn::OptimizerConfig as _};
+use triflow::tch::{Device, Kind, nn::OptimizerConfig as _, no_grad};
 use triflow::train::Control;
 use triflow::{Experiment, Trainer};
 
@@ -210,7 +210,10 @@ fn the_sign_over_a_convex_network_decides_between_spreading_and_gathering() {
         let least = (jacobian * sign).linalg_eigvalsh("L").min().double_value(&[]);
         assert!(least >= 0.05 - 1e-9, "{sign}: {least}"); // mu
         let sense = at.crn.sense().unwrap().unwrap();
-        assert_eq!((sense.rising, sense.otherwise), (sign > 0, format!("set `crn.sign: {}`", -sign)));
+        assert_eq!(
+            (sense.rising, sense.otherwise),
+            (sign > 0, format!("set `crn.sign: {}`", -sign))
+        );
     }
     let free = build("{ type: potential }", &[3], None).unwrap();
     assert_eq!(free.crn.sense().unwrap(), None);
@@ -223,7 +226,8 @@ fn convex_networks_are_convex_along_random_segments_before_and_after_training() 
     for (hidden, activation, output) in
         [("[8, 8, 8]", "softplus", 1), ("[5]", "softplus", 3), ("[9, 4]", "relu", 2)]
     {
-        let yaml = format!("{{ type: convex, hidden_dims: {hidden}, activation: {activation}, mu: 0 }}");
+        let yaml =
+            format!("{{ type: convex, hidden_dims: {hidden}, activation: {activation}, mu: 0 }}");
         let component: Component<dyn Network> = serde_yaml::from_str(&yaml).unwrap();
         let mut vars = nn::VarStore::new(Device::Cpu);
         vars.set_kind(Kind::Double);
@@ -247,7 +251,8 @@ fn convex_networks_are_convex_along_random_segments_before_and_after_training() 
             network.forward(&input, Pass::EVAL).unwrap()
         };
         let check = |when: &str| {
-            let (a, b, s) = (normal([n, 3], 3.0), normal([n, 3], 3.0), Tensor::rand([n, 1], DOUBLE));
+            let (a, b, s) =
+                (normal([n, 3], 3.0), normal([n, 3], 3.0), Tensor::rand([n, 1], DOUBLE));
             no_grad(|| {
                 let chord = value(&a) * (1.0 - &s) + value(&b) * &s;
                 let above = value(&(&a * (1.0 - &s) + &b * &s)) - &chord;
@@ -279,7 +284,12 @@ impl Spec<dyn Network> for Golden {
     fn build(&self, _: &NetworkContext) -> Result<Box<dyn Network>> {
         let g = file();
         let delta = g["delta"].as_f64().unwrap();
-        Ok(Box::new(LogSumExp { a: rows_of(&g["A"]), b: rows_of(&g["B"]), c: list(&g["c"]), delta }))
+        Ok(Box::new(LogSumExp {
+            a: rows_of(&g["A"]),
+            b: rows_of(&g["B"]),
+            c: list(&g["c"]),
+            delta,
+        }))
     }
 }
 
@@ -340,7 +350,8 @@ fn golden_crn(name: &str, keys: &str) -> (Standing, Rows) {
         .unwrap();
     let g = file();
     let column = |key: &str| {
-        let all: Vec<Tensor> = g["rows"].as_array().unwrap().iter().map(|r| list(&r[key])).collect();
+        let all: Vec<Tensor> =
+            g["rows"].as_array().unwrap().iter().map(|r| list(&r[key])).collect();
         Tensor::stack(&all, 0)
     };
     let time: Vec<f64> =
@@ -358,7 +369,8 @@ fn golden_crn(name: &str, keys: &str) -> (Standing, Rows) {
 fn the_fields_of_a_known_potential_equal_the_golden_vectors() {
     let g = file();
     let expected = |key: &str| {
-        let all: Vec<Tensor> = g["rows"].as_array().unwrap().iter().map(|r| list(&r[key])).collect();
+        let all: Vec<Tensor> =
+            g["rows"].as_array().unwrap().iter().map(|r| list(&r[key])).collect();
         Tensor::stack(&all, 0)
     };
     let cases = [
@@ -374,7 +386,8 @@ fn the_fields_of_a_known_potential_equal_the_golden_vectors() {
         assert_same(name, &found, &expected, 1e-10);
         assert_same(name, &no_grad(|| at.at(&rows.z, &rows)), &expected, 1e-10);
         if name == "potential" && keys.is_empty() || name == "hamiltonian" {
-            let traces = jacobian.diagonal(0, 1, 2).sum_dim_intlist([1].as_slice(), false, Kind::Double);
+            let traces =
+                jacobian.diagonal(0, 1, 2).sum_dim_intlist([1].as_slice(), false, Kind::Double);
             for (i, row) in g["rows"].as_array().unwrap().iter().enumerate() {
                 let expected = row["divergence"][name].as_f64().unwrap();
                 let found = traces.double_value(&[i as i64]);
@@ -425,7 +438,8 @@ fn hamiltonian_fields_have_no_divergence() {
         for latent in [&[2][..], &[2, 1, 2]] {
             let at = build(&yaml, latent, Some(&[3])).unwrap();
             let (_, jacobian) = at.jacobian(&at.rows(6));
-            let trace = jacobian.diagonal(0, 1, 2).sum_dim_intlist([1].as_slice(), false, Kind::Double);
+            let trace =
+                jacobian.diagonal(0, 1, 2).sum_dim_intlist([1].as_slice(), false, Kind::Double);
             assert!(largest(&jacobian) > 1e-3 && largest(&trace) < 1e-12, "{name} {trace}");
         }
     }
@@ -441,7 +455,8 @@ fn the_natural_gradient_solves_the_dense_system() {
             build(&yaml, &[d], Some(&[3])).unwrap()
         };
         // The same variables, of which the other CRN shows the gradient, and in its Jacobian the Hessian.
-        let (natural, gradient) = (with("natural", ", delta: 0.02"), with("potential", ", sign: 1"));
+        let (natural, gradient) =
+            (with("natural", ", delta: 0.02"), with("potential", ", sign: 1"));
         let variables = gradient.vars.variables();
         for (name, mut variable) in natural.vars.variables() {
             no_grad(|| variable.copy_(&variables[&name]));
@@ -449,7 +464,8 @@ fn the_natural_gradient_solves_the_dense_system() {
         let rows = natural.rows(4);
         let (slope, hessian) = gradient.jacobian(&rows);
         let matrix = hessian + Tensor::eye(d, DOUBLE) * 0.02;
-        let expected = Tensor::linalg_solve(&matrix, &slope.unsqueeze(2), true).squeeze_dim(2).neg();
+        let expected =
+            Tensor::linalg_solve(&matrix, &slope.unsqueeze(2), true).squeeze_dim(2).neg();
         assert_same("natural", &natural.at(&rows.z, &rows).detach(), &expected, 1e-8);
     }
 }
@@ -503,10 +519,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
             "the output is minus the gradient of a convex function of z, but what this objective predicts is \
              the gradient of one\n  at crn\n  help: set `crn.sign: 1`",
         ),
-        (
-            "crn: { type: potential, sign: 0 }",
-            "needs 1 or -1, got 0\n  at crn.sign",
-        ),
+        ("crn: { type: potential, sign: 0 }", "needs 1 or -1, got 0\n  at crn.sign"),
         ("crn: { type: natural, delta: 0 }", "needs a number above 0, got 0\n  at crn.delta"),
         (
             "crn: { type: potential, network: { type: convex, mu: -1 } }",
@@ -522,7 +535,8 @@ fn what_makes_no_sense_is_refused_with_what_would() {
     }
     for name in BACKBONES.into_iter().filter(|name| *name != "convex") {
         for crn in ["potential", "geometric", "hamiltonian"] {
-            let yaml = format!("crn: {{ type: {crn}, network: {{ type: {name}, activation: relu }} }}");
+            let yaml =
+                format!("crn: {{ type: {crn}, network: {{ type: {name}, activation: relu }} }}");
             assert!(refusal(&yaml).contains("the second derivative is zero"), "{yaml}");
         }
     }
@@ -546,13 +560,16 @@ fn every_combination_trains_and_samples() {
             let experiment = Experiment::from_yaml(&full).unwrap();
             let mut trainer = Trainer::new(experiment, std::path::Path::new("")).unwrap();
             let before = trainer.trained().parameters();
-            trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap_or_else(|e| panic!("{what}: {e}"));
+            trainer
+                .fit(&mut |_, _| Ok(Control::Continue))
+                .unwrap_or_else(|e| panic!("{what}: {e}"));
             for (name, after) in trainer.trained().parameters() {
                 let old = before.iter().find(|(n, _)| *n == name).unwrap();
                 assert!(!after.equal(&old.1), "{what}: {name} has not moved");
             }
             let mut model = trainer.into_trained();
-            let samples = model.generate(&Tensor::from_slice(&[0i64, 1]), Some(3), Some(1)).unwrap();
+            let samples =
+                model.generate(&Tensor::from_slice(&[0i64, 1]), Some(3), Some(1)).unwrap();
             assert_eq!(samples.size(), [2, 2], "{what}");
             assert!(samples.isfinite().all().int64_value(&[]) == 1, "{what}: {samples}");
         }

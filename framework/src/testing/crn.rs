@@ -62,7 +62,12 @@ fn sampling(component: &Component<dyn Crn>) -> Result<()> {
         let trained = at.part.run(&rows, pass)?;
         let sampled = tch::no_grad(|| at.part.run(&rows, Pass::EVAL))?;
         for (sampled, trained) in sampled.iter().zip(&trained) {
-            close("the output inside `no_grad`, against that in training,", sampled, trained, 1e-9)?;
+            close(
+                "the output inside `no_grad`, against that in training,",
+                sampled,
+                trained,
+                1e-9,
+            )?;
         }
         Ok(())
     })

@@ -95,7 +95,9 @@ fn convex(component: &Component<dyn Network>) -> Result<()> {
             let above = value(&((&rows.main + &other) * 0.5))? - &chord;
             let above = (above / chord.abs().clamp_min(1.0)).max().double_value(&[]);
             ensure(above <= 1e-9, || {
-                format!("half-way between two points it is {above:.2e} above the chord, at most 0 expected")
+                format!(
+                    "half-way between two points it is {above:.2e} above the chord, at most 0 expected"
+                )
             })?;
         }
         Ok(())

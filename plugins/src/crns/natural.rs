@@ -29,7 +29,10 @@ triflow::component! {
 impl Spec<dyn Crn> for Natural {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Crn>> {
         if !(self.delta.is_finite() && self.delta > 0.0) {
-            return Err(Error::config("delta", format!("needs a number above 0, got {}", self.delta)));
+            return Err(Error::config(
+                "delta",
+                format!("needs a number above 0, got {}", self.delta),
+            ));
         }
         let potential = Scalar::new(&self.network, &self.time_embedding, ctx, 1..=2)?;
         if !potential.is_convex()? {

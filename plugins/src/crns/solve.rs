@@ -66,7 +66,9 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
         };
         let curvature = dot(&direction, &ahead);
         if curvature.detach().le(0.0).logical_and(&open).any().int64_value(&[]) == 1 {
-            return Err(Error::runtime("the Hessian of the potential plus δ is not positive definite"));
+            return Err(Error::runtime(
+                "the Hessian of the potential plus δ is not positive definite",
+            ));
         }
         let length = rows(&ratio(&squared, &curvature), slope);
         u = u + &length * &direction;
@@ -132,9 +134,8 @@ mod tests {
     fn what_cannot_be_solved_is_an_error() {
         let z = Tensor::ones([2, 3], (Kind::Double, Device::Cpu));
         for by in [cholesky, conjugate_gradients] {
-            let concave = differentiate(&z, |z| {
-                by(z, &z.gradient(&z.value().square().neg(), true)?, 2.0)
-            });
+            let concave =
+                differentiate(&z, |z| by(z, &z.gradient(&z.value().square().neg(), true)?, 2.0));
             assert!(concave.is_err());
         }
     }

@@ -35,7 +35,10 @@ impl Spec<dyn Network> for Convex {
         }
         self.activation.check_derivatives(&ctx.derivatives)?;
         if !(self.mu.is_finite() && self.mu >= 0.0) {
-            return Err(Error::config("mu", format!("needs a number of at least 0, got {}", self.mu)));
+            return Err(Error::config(
+                "mu",
+                format!("needs a number of at least 0, got {}", self.mu),
+            ));
         }
         Ok(Box::new(Hull {
             context: Context::new(ctx, &self.hidden_dims)?,
@@ -200,8 +203,7 @@ mod tests {
             output_shape: vec![1],
             derivatives: 1..=1,
         };
-        let body =
-            Body::new(&context, &[4, 3], Activation::Softplus, g["mu"].as_f64().unwrap());
+        let body = Body::new(&context, &[4, 3], Activation::Softplus, g["mu"].as_f64().unwrap());
         let variables = vs.variables();
         let set = |name: &str, value: &Tensor| {
             no_grad(|| variables[name].shallow_clone().copy_(&value.view_as(&variables[name])));
