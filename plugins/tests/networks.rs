@@ -420,7 +420,7 @@ fn a_hamiltonian_flow_conserves_its_energy_and_volumes() {
             let k2 = at.at(&(&z + &k1 * (step / 2.0)), &rows);
             let k3 = at.at(&(&z + &k2 * (step / 2.0)), &rows);
             let k4 = at.at(&(&z + &k3 * step), &rows);
-            z = z + (k1 + k2 * 2.0 + k3 * 2.0 + k4) * (step / 6.0);
+            z = (k1 + k2 * 2.0 + k3 * 2.0 + k4) * (step / 6.0) + z;
         }
         z
     };

@@ -71,8 +71,9 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
             ));
         }
         let length = rows(&ratio(&squared, &curvature), slope);
-        u = u + &length * &direction;
-        residual = residual - length * ahead;
+        // New tensors each: the graph keeps the old ones.
+        u = &length * &direction + u;
+        residual = (length * ahead).neg() + residual;
         let next = dot(&residual, &residual);
         direction = &residual + rows(&ratio(&next, &squared), slope) * direction;
         squared = next;

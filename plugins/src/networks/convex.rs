@@ -167,7 +167,7 @@ impl Body {
             None => square,
         };
         if let Some(top) = h {
-            sum = sum + top;
+            sum = top + sum;
         }
         sum
     }
