@@ -13,6 +13,7 @@ pub mod component;
 pub mod config;
 pub mod curve;
 pub mod data;
+pub mod derivative;
 pub mod device;
 pub mod error;
 pub mod io;
@@ -47,6 +48,7 @@ pub use trained::Trained;
 /// What a component author needs.
 pub mod prelude {
     pub use crate::component::*;
+    pub use crate::derivative::{Variable, differentiate, gradient};
     pub use crate::error::{Error, Result};
     pub use crate::metrics::Points;
     pub use crate::path::{Clock, PathKind, PathPoint, StepGrid, rows};

@@ -2,7 +2,7 @@
 
 use crate::component::{
     BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood,
-    NoiseSchedule, Objective, Pass, Posterior, Source, SourceContext, shape_text,
+    NoiseSchedule, Objective, Pass, Posterior, Sense, Source, SourceContext, shape_text,
 };
 use crate::config::{Experiment, LossConfig, Precision, Recon, Task, TimeSampling, Weighting};
 use crate::data::Shapes;
@@ -110,6 +110,11 @@ impl Model {
             keeps_condition: coupling.keeps_condition()?,
         };
         joint.check(experiment, path_kind, &*objective, learned.encoder)?;
+        if joint.standard_normal && joint.independent {
+            let times =
+                Tensor::from_slice(&[0.25, 0.5, 0.75]).to_kind(vars.kind()).to_device(device);
+            refuse_wrong_sense(crn.sense()?, &*objective, &path.at(&times)?)?;
+        }
         resolve(experiment, path_kind, &learned)?;
         if path_kind == PathKind::Rectified {
             refuse_infinite_terms(&experiment.loss, &*objective)?;
@@ -457,6 +462,29 @@ fn refuse_infinite_terms(loss: &LossConfig, objective: &dyn Objective) -> Result
         }
         None => Ok(()),
     }
+}
+
+/// The mean of the data given a state of a Gaussian path is the gradient of a convex function of the state
+/// (its Jacobian is the covariance of the data there times a/b²): an objective that predicts the data alone is
+/// not met by what can only fall.
+fn refuse_wrong_sense(
+    sense: Option<Sense>,
+    objective: &dyn Objective,
+    point: &PathPoint,
+) -> Result<()> {
+    let Some(sense) = sense else { return Ok(()) };
+    let (data, noise) = objective.mix(point)?;
+    let all = |holds: Tensor| holds.all().int64_value(&[]) == 1;
+    let wrong = if sense.rising { data.lt(0.0) } else { data.gt(0.0) };
+    if !(all(noise.eq(0.0)) && all(wrong)) {
+        return Ok(());
+    }
+    let (minus, other) = if sense.rising { ("", "minus ") } else { ("minus ", "") };
+    let message = format!(
+        "the output is {minus}the gradient of a convex function of z, but what this objective predicts is \
+         {other}the gradient of one"
+    );
+    Err(Error::config("crn", message).help(sense.otherwise))
 }
 
 /// Which parts have parameters.

@@ -1,5 +1,6 @@
 //! What several networks share: linear layers, activations, dropout, flattening.
 
+use std::ops::RangeInclusive;
 use triflow::prelude::*;
 
 /// Activation functions.
@@ -40,6 +41,24 @@ impl Activation {
             Activation::Relu => x.relu(),
         }
     }
+
+    /// Whether it is convex and nowhere falls: what keeps a convex function convex.
+    pub fn is_convex_and_rising(self) -> bool {
+        matches!(self, Activation::Softplus | Activation::Relu)
+    }
+
+    /// Refuses it in a network of which derivatives of these orders are used (see
+    /// [`NetworkContext::derivatives`]) where its second derivative is zero: gradients would be constant piece
+    /// by piece.
+    pub fn check_derivatives(self, orders: &RangeInclusive<u32>) -> Result<()> {
+        if *orders.end() == 0 || self != Activation::Relu {
+            return Ok(());
+        }
+        let message = "the gradient of the network is used here, and with `relu` it jumps between \
+                       constants: the second derivative is zero";
+        Err(Error::config("activation", message)
+            .help("use a smooth activation: swish, gelu, tanh or softplus"))
+    }
 }
 
 /// How a layer's weights start.
@@ -57,12 +76,23 @@ pub enum Start {
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl Linear {
     /// A layer whose variables are `weight` `[outputs, inputs]` and `bias` `[outputs]`.
     pub fn new(vars: &nn::Path, inputs: i64, outputs: i64, start: Start) -> Self {
+        Self::with_bias(vars, inputs, outputs, start, true)
+    }
+
+    /// The same, without the bias where `biased` is false (b = 0).
+    pub fn with_bias(
+        vars: &nn::Path,
+        inputs: i64,
+        outputs: i64,
+        start: Start,
+        biased: bool,
+    ) -> Self {
         let within = |bound: f64| nn::Init::Uniform { lo: -bound, up: bound };
         let inverse = 1.0 / inputs.max(1) as f64;
         let (weight, bias) = match start {
@@ -72,7 +102,7 @@ impl Linear {
         };
         Self {
             weight: vars.var("weight", &[outputs, inputs], weight),
-            bias: vars.var("bias", &[outputs], bias),
+            bias: biased.then(|| vars.var("bias", &[outputs], bias)),
         }
     }
 
@@ -88,12 +118,21 @@ impl Linear {
             })
             .collect();
         let weight = vars.var_copy("weight", &Tensor::cat(&blocks, 1));
-        Self { weight, bias: vars.zeros("bias", &[outputs]) }
+        Self { weight, bias: Some(vars.zeros("bias", &[outputs])) }
+    }
+
+    /// A layer whose outputs start around 1: factors.
+    pub fn around_one(vars: &nn::Path, inputs: i64, outputs: i64) -> Self {
+        let layer = Self::new(vars, inputs, outputs, Start::Usual);
+        if let Some(bias) = &layer.bias {
+            let _ = triflow::tch::no_grad(|| bias.shallow_clone().fill_(1.0));
+        }
+        layer
     }
 
     /// `[batch, inputs]` → `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+        x.linear(&self.weight, self.bias.as_ref())
     }
 }
 

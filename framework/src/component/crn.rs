@@ -25,6 +25,15 @@ pub struct CrnInput<'a> {
     pub condition: Option<&'a Condition>,
 }
 
+/// Which way an output can turn with z: see [`Crn::sense`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sense {
+    /// Whether it is the gradient of a convex function of z, else minus the gradient of one.
+    pub rising: bool,
+    /// What to set for the other sense, such as "set `crn.sign: 1`".
+    pub otherwise: String,
+}
+
 component_kind! {
     /// The conditional network f(z, x, t): a backbone and a reading of it.
     kind "crn", spec CrnSpec, context<'a> BuildContext<'a>;
@@ -33,5 +42,13 @@ component_kind! {
     pub trait Crn {
         /// `[batch, …z_shape]`.
         fn forward(&self, input: &CrnInput<'_>, pass: Pass) -> Result<Tensor>;
+    }
+    provided {
+        /// Which way its output can turn with z, whatever the parameters and up to a multiple of z that
+        /// depends on time alone; `None` where it is free. The data given z are the gradient of a convex
+        /// function of z, so an objective that predicts them needs one that can rise.
+        fn sense(&self) -> Result<Option<Sense>> {
+            Ok(None)
+        }
     }
 }

@@ -17,7 +17,7 @@ mod source;
 
 pub use context::{BuildContext, Pass, shape_text};
 pub use coupling::{Coupling, CouplingContext, CouplingOptions, CouplingSpec, Pairing};
-pub use crn::{Condition, Crn, CrnInput, CrnSpec};
+pub use crn::{Condition, Crn, CrnInput, CrnSpec, Sense};
 pub use data_source::{
     DataContext, DataOptions, DataSource, DataSourceSpec, Part, Split, Splits, Table,
 };

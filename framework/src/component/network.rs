@@ -2,6 +2,7 @@
 
 use super::{Condition, Pass};
 use crate::component_kind;
+use std::ops::RangeInclusive;
 use tch::{Tensor, nn};
 
 /// What a network is built from (shapes without the batch axis).
@@ -17,6 +18,10 @@ pub struct NetworkContext<'a> {
     pub time_features: i64,
     /// Shape of the output.
     pub output_shape: Vec<i64>,
+    /// Orders of the derivatives with respect to z that are used of the output: `0..=0` is the output itself,
+    /// `1..=1` its gradient, `1..=2` gradient and Hessian. What they do not see (a constant, where they begin at
+    /// 1) needs no parameter; a network that is piecewise linear in z refuses all but `0..=0`.
+    pub derivatives: RangeInclusive<u32>,
 }
 
 /// One evaluation of a network.
@@ -38,5 +43,11 @@ component_kind! {
     pub trait Network {
         /// `[batch, …output_shape]`.
         fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor>;
+    }
+    provided {
+        /// Whether each entry of the output is a convex function of z, whatever the parameters.
+        fn is_convex(&self) -> Result<bool> {
+            Ok(false)
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! What every CRN promises.
 
+use super::expect::close;
 use super::part::{self, Part, Place, Rows, places_of_latents};
 use super::{Check, Conformance};
 use crate::component::{Crn, CrnInput, Pass};
 use crate::error::Result;
 use crate::registry::Component;
-use tch::{Tensor, nn};
+use tch::{Kind as DType, Tensor, nn};
 
 impl Conformance for dyn Crn {
     const CHECKS: &'static [Check<Self>] = &[
@@ -16,6 +17,12 @@ impl Conformance for dyn Crn {
         part::gradients(),
         part::save_load(),
         part::absent_condition(),
+        Check {
+            name: "sampling",
+            about: "inside `no_grad`, as in sampling, it gives what it gives in training without dropout: \
+                    derivatives of its own are taken by `differentiate`",
+            run: sampling,
+        },
     ];
     const STARTER: &'static str = include_str!("starters/crn.rs");
 
@@ -46,4 +53,22 @@ impl Part for dyn Crn {
             CrnInput { z: &rows.main, time: &rows.time, condition: rows.condition.as_ref() };
         Ok(vec![self.forward(&input, pass)?])
     }
+}
+
+fn sampling(component: &Component<dyn Crn>) -> Result<()> {
+    part::everywhere(component, DType::Double, |at| {
+        let rows = at.rows(5);
+        let pass = Pass { training: true, dropout: false };
+        let trained = at.part.run(&rows, pass)?;
+        let sampled = tch::no_grad(|| at.part.run(&rows, Pass::EVAL))?;
+        for (sampled, trained) in sampled.iter().zip(&trained) {
+            close(
+                "the output inside `no_grad`, against that in training,",
+                sampled,
+                trained,
+                1e-9,
+            )?;
+        }
+        Ok(())
+    })
 }

@@ -1,11 +1,14 @@
 //! What every network promises.
 
+use super::expect::{ensure, finite};
+use super::parameters;
 use super::part::{self, Part, Place, Rows, places_of_latents};
 use super::{Check, Conformance};
 use crate::component::{Network, NetworkContext, NetworkInput, Pass};
+use crate::derivative::differentiate;
 use crate::error::Result;
 use crate::registry::Component;
-use tch::{Tensor, nn};
+use tch::{Device, Kind as DType, Tensor, nn};
 
 /// Features of time that the kit gives.
 const TIME_FEATURES: i64 = 4;
@@ -19,6 +22,17 @@ impl Conformance for dyn Network {
         part::gradients(),
         part::save_load(),
         part::absent_condition(),
+        Check {
+            name: "convex",
+            about: "if it says that it is convex in z, its values lie on or below their chords",
+            run: convex,
+        },
+        Check {
+            name: "derivatives",
+            about: "built as a potential (one output, of which gradient and Hessian are used) it has a Hessian \
+                    that is finite and not zero, or it refuses",
+            run: derivatives,
+        },
     ];
     const STARTER: &'static str = include_str!("starters/network.rs");
 
@@ -33,13 +47,7 @@ impl Part for dyn Network {
     }
 
     fn build_at(component: &Component<Self>, vars: nn::Path, place: &Place) -> Result<Box<Self>> {
-        component.build(&NetworkContext {
-            vars,
-            z_shape: place.latent.clone(),
-            condition_shape: place.condition.clone(),
-            time_features: TIME_FEATURES,
-            output_shape: place.latent.clone(),
-        })
+        component.build(&context(vars, place))
     }
 
     fn input(place: &Place) -> Vec<i64> {
@@ -51,11 +59,75 @@ impl Part for dyn Network {
     }
 
     fn run(&self, rows: &Rows, pass: Pass) -> Result<Vec<Tensor>> {
-        // sin(t), sin(2t), …
-        let rates =
-            Tensor::arange_start(1, TIME_FEATURES + 1, (rows.time.kind(), rows.time.device()));
-        let time = (rows.time.unsqueeze(1) * rates).sin();
-        let input = NetworkInput { z: &rows.main, condition: rows.condition.as_ref(), time: &time };
-        Ok(vec![self.forward(&input, pass)?])
+        Ok(vec![at(self, &rows.main, rows, pass)?])
     }
+}
+
+fn context<'a>(vars: nn::Path<'a>, place: &Place) -> NetworkContext<'a> {
+    NetworkContext {
+        vars,
+        z_shape: place.latent.clone(),
+        condition_shape: place.condition.clone(),
+        time_features: TIME_FEATURES,
+        output_shape: place.latent.clone(),
+        derivatives: 0..=0,
+    }
+}
+
+/// The output at `z`, with time and condition of `rows`.
+fn at(network: &dyn Network, z: &Tensor, rows: &Rows, pass: Pass) -> Result<Tensor> {
+    // sin(t), sin(2t), …
+    let rates = Tensor::arange_start(1, TIME_FEATURES + 1, (rows.time.kind(), rows.time.device()));
+    let time = (rows.time.unsqueeze(1) * rates).sin();
+    network.forward(&NetworkInput { z, condition: rows.condition.as_ref(), time: &time }, pass)
+}
+
+fn convex(component: &Component<dyn Network>) -> Result<()> {
+    part::everywhere(component, DType::Double, |standing| {
+        if !standing.part.is_convex()? {
+            return Ok(());
+        }
+        let rows = standing.rows(50);
+        let value = |z: &Tensor| at(&*standing.part, z, &rows, Pass::EVAL);
+        for length in [0.1, 1.0, 10.0] {
+            let other = &rows.main + rows.main.randn_like() * length;
+            let chord = (value(&rows.main)? + value(&other)?) * 0.5;
+            let above = value(&((&rows.main + &other) * 0.5))? - &chord;
+            let above = (above / chord.abs().clamp_min(1.0)).max().double_value(&[]);
+            ensure(above <= 1e-9, || {
+                format!(
+                    "half-way between two points it is {above:.2e} above the chord, at most 0 expected"
+                )
+            })?;
+        }
+        Ok(())
+    })
+}
+
+fn derivatives(component: &Component<dyn Network>) -> Result<()> {
+    for place in places_of_latents() {
+        let mut vars = nn::VarStore::new(Device::Cpu);
+        vars.set_kind(DType::Double);
+        let orders = 1..=2;
+        let context = NetworkContext {
+            output_shape: vec![1],
+            derivatives: orders,
+            ..context(vars.root(), &place)
+        };
+        let Ok(network) = component.build(&context) else { continue };
+        parameters::perturb(&vars);
+        let rows = Rows::draw(&place.latent, place.condition.as_deref(), 6, DType::Double);
+        let pass = Pass { training: true, dropout: false };
+        let along = differentiate(&rows.main, |z| {
+            let slope = z.gradient(&at(&*network, z.value(), &rows, pass)?, true)?;
+            z.gradient(&(&slope * slope.randn_like().detach()), false)
+        })?;
+        finite("the Hessian along a direction", &along)?;
+        ensure(along.count_nonzero(None::<i64>).int64_value(&[]) > 0, || {
+            "its second derivative with respect to z is zero; refuse `derivatives` other than 0..=0, or use a \
+             smooth activation"
+                .to_owned()
+        })?;
+    }
+    Ok(())
 }

@@ -74,7 +74,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Random rows; every third one has no condition.
-    fn draw(shape: &[i64], condition: Option<&[i64]>, batch: i64, kind: DType) -> Self {
+    pub(super) fn draw(shape: &[i64], condition: Option<&[i64]>, batch: i64, kind: DType) -> Self {
         let options = (kind, Device::Cpu);
         let normal = |shape: &[i64]| Tensor::randn([&[batch], shape].concat(), options);
         let present = Tensor::arange(batch, options).remainder(3.0).ne(2.0).to_kind(kind);

@@ -44,8 +44,15 @@ impl Parameters {
         self.flat.numel() as i64
     }
 
-    /// The gradient of `loss`, `[parameters]`; zero where it does not reach.
+    /// The gradient of `loss`, `[parameters]`; zero where it does not reach. An error where it reaches none.
     pub fn gradient(&self, loss: &Tensor) -> Result<Tensor> {
+        // LibTorch would crash.
+        if !loss.requires_grad() {
+            return Err(Error::runtime(
+                "the loss does not depend on any parameter: a part of the model cuts the graph (`detach`, \
+                 `no_grad`, or a derivative taken without `differentiate`)",
+            ));
+        }
         let grads = Tensor::f_run_backward(&[loss], &self.variables, false, false)?;
         let flat: Vec<Tensor> =
             grads
@@ -85,6 +92,19 @@ impl Parameters {
 mod tests {
     use super::*;
     use tch::{Device, Kind};
+
+    #[test]
+    fn a_loss_without_a_graph_is_an_error() {
+        let vs = nn::VarStore::new(Device::Cpu);
+        let a = vs.root().var("a", &[1], nn::Init::Const(2.0));
+        let p = Parameters::new(&vs).unwrap();
+        let loss = |a: &Tensor| (a * a).sum(Kind::Float);
+        assert!(p.gradient(&loss(&a)).is_ok());
+        for cut in [loss(&a.detach()), tch::no_grad(|| loss(&a))] {
+            let error = p.gradient(&cut).unwrap_err().to_string();
+            assert!(error.starts_with("the loss does not depend on any parameter"), "{error}");
+        }
+    }
 
     #[test]
     fn the_flat_tensor_is_the_model_and_gradients_arrive_in_its_order() {

@@ -1,7 +1,7 @@
 //! The backbone's output as it is.
 
-use super::time_embedding::{TimeEmbedding, embed};
-use crate::layers::{Linear, Start};
+use super::backbone::{Backbone, Skip};
+use super::time_embedding::TimeEmbedding;
 use crate::networks::Mlp;
 use triflow::prelude::*;
 
@@ -22,40 +22,23 @@ triflow::component! {
 
 impl Spec<dyn Crn> for Vanilla {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Crn>> {
-        let shape = ctx.latent()?.to_vec();
-        let network = NetworkContext {
-            vars: ctx.vars.sub("network"),
-            z_shape: shape.clone(),
-            condition_shape: ctx.condition_shape.clone(),
-            time_features: self.time_embedding.dim,
-            output_shape: shape,
-        };
-        let network = self.network.build(&network).map_err(|e| e.under("network"))?;
-        let features = self.time_embedding.dim;
-        let gate = self.skip.then(|| Linear::new(&ctx.vars.sub("skip"), features, 1, Start::Zero));
-        let frequencies = self.time_embedding.frequencies(&ctx.vars)?;
-        Ok(Box::new(Plain { network, gate, frequencies }))
+        let shape = ctx.latent()?;
+        Ok(Box::new(Plain {
+            network: Backbone::new(&self.network, &self.time_embedding, ctx, shape, 0..=0)?,
+            skip: Skip::new(self.skip, &self.time_embedding, ctx),
+        }))
     }
 }
 
 struct Plain {
-    network: Box<dyn Network>,
-    gate: Option<Linear>,
-    frequencies: Tensor,
+    network: Backbone,
+    skip: Skip,
 }
 
 impl Crn for Plain {
     fn forward(&self, input: &CrnInput<'_>, pass: Pass) -> Result<Tensor> {
-        let time = embed(input.time, &self.frequencies);
-        let inputs = NetworkInput { z: input.z, condition: input.condition, time: &time };
-        let output = self.network.forward(&inputs, pass)?;
-        Ok(match &self.gate {
-            // Scaled, so that a step of the optimizer does not shake it: its features all move together.
-            Some(gate) => {
-                let gate = gate.forward(&time).squeeze_dim(1) / (time.size()[1] as f64).sqrt();
-                output + rows(&gate, input.z) * input.z
-            }
-            None => output,
-        })
+        let time = self.network.time(input);
+        let output = self.network.forward(input.z, &time, input, pass)?;
+        Ok(self.skip.add(output, &time, input.z))
     }
 }

@@ -1,6 +1,7 @@
 //! A multilayer perceptron over z, the condition's features and the time features.
 
-use crate::layers::{self, Activation, Linear, Start, dropout, flat, flatten, unflatten};
+use super::trunk::Trunk;
+use crate::layers::{Activation, Linear, Start, flat, unflatten};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -20,61 +21,26 @@ triflow::component! {
 
 impl Spec<dyn Network> for Mlp {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
-        let (Some(&first), Some(&last)) = (self.hidden_dims.first(), self.hidden_dims.last())
-        else {
-            return Err(Error::config("hidden_dims", "needs at least one positive width"));
-        };
-        let mlp = |name: &str, inputs, widths: &[i64]| {
-            layers::Mlp::new(&ctx.vars.sub(name), inputs, widths, self.activation, self.dropout)
-        };
-        let condition = match &ctx.condition_shape {
-            Some(shape) => Some(mlp("condition", flat(shape), &self.hidden_dims)?),
-            None => None,
-        };
-        let mut inputs = vec![flat(&ctx.z_shape), ctx.time_features];
-        inputs.extend(condition.as_ref().map(|_| last));
-        layers::check_dropout(self.dropout)?;
-        Ok(Box::new(Joined {
-            condition,
-            join: Linear::joined(&ctx.vars.sub("join"), &inputs, first),
-            body: if self.hidden_dims.len() > 1 {
-                Some(mlp("body", first, &self.hidden_dims[1..])?)
-            } else {
-                None
-            },
-            out: Linear::new(&ctx.vars.sub("out"), last, flat(&ctx.output_shape), Start::Zero),
+        let trunk = Trunk::new(ctx, &self.hidden_dims, self.activation, self.dropout)?;
+        let last = self.hidden_dims.last().copied().unwrap_or_default();
+        let constant = *ctx.derivatives.start() == 0;
+        let (vars, outputs) = (ctx.vars.sub("out"), flat(&ctx.output_shape));
+        Ok(Box::new(Perceptron {
+            trunk,
+            out: Linear::with_bias(&vars, last, outputs, Start::Zero, constant),
             shape: ctx.output_shape.clone(),
-            activation: self.activation,
-            dropout: self.dropout,
         }))
     }
 }
 
-struct Joined {
-    condition: Option<layers::Mlp>,
-    join: Linear,
-    body: Option<layers::Mlp>,
+struct Perceptron {
+    trunk: Trunk,
     out: Linear,
     shape: Vec<i64>,
-    activation: Activation,
-    dropout: f64,
 }
 
-impl Network for Joined {
+impl Network for Perceptron {
     fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
-        let mut parts = vec![flatten(input.z), input.time.shallow_clone()];
-        if let (Some(net), Some(condition)) = (&self.condition, input.condition) {
-            let features = net.forward(&flatten(&condition.value), pass);
-            parts.push(match &condition.present {
-                Some(present) => features * present.view([-1, 1]),
-                None => features,
-            });
-        }
-        let joined = self.join.forward(&Tensor::cat(&parts, 1));
-        let mut h = dropout(self.activation.apply(&joined), self.dropout, pass);
-        if let Some(body) = &self.body {
-            h = body.forward(&h, pass);
-        }
-        Ok(unflatten(self.out.forward(&h), &self.shape))
+        Ok(unflatten(self.out.forward(&self.trunk.forward(input, pass)), &self.shape))
     }
 }

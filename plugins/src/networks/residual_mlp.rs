@@ -31,13 +31,18 @@ impl Spec<dyn Network> for ResidualMlp {
             }
         }
         check_dropout(self.dropout)?;
-        let linear = |name: &str, inputs, outputs| {
-            Linear::new(&ctx.vars.sub(name), inputs, outputs, Start::Small)
+        self.activation.check_derivatives(&ctx.derivatives)?;
+        let with_bias = |name: &str, inputs, outputs, biased| {
+            Linear::with_bias(&ctx.vars.sub(name), inputs, outputs, Start::Small, biased)
         };
+        let linear = |name: &str, inputs, outputs| with_bias(name, inputs, outputs, true);
+        // What is added after the last activation does not change a derivative.
+        let constant = *ctx.derivatives.start() == 0;
         let blocks = (0..self.blocks).map(|i| {
+            let biased = constant || i + 1 < self.blocks;
             (
                 linear(&format!("block_{i}_in"), self.width, self.hidden),
-                linear(&format!("block_{i}_out"), self.hidden, self.width),
+                with_bias(&format!("block_{i}_out"), self.hidden, self.width, biased),
             )
         });
         Ok(Box::new(Residual {
@@ -48,7 +53,7 @@ impl Spec<dyn Network> for ResidualMlp {
                 .as_ref()
                 .map(|shape| linear("condition", flat(shape), self.width)),
             blocks: blocks.collect(),
-            out: linear("out", self.width, flat(&ctx.output_shape)),
+            out: with_bias("out", self.width, flat(&ctx.output_shape), constant),
             shape: ctx.output_shape.clone(),
             activation: self.activation,
             dropout: self.dropout,

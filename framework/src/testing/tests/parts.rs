@@ -150,7 +150,10 @@ impl Spec<dyn Crn> for CrnTwin {
 
 impl Crn for Body {
     fn forward(&self, input: &CrnInput<'_>, _: Pass) -> Result<Tensor> {
-        Ok(self.join(input.z, &input.time.unsqueeze(1), input.condition))
+        let output = self.join(input.z, &input.time.unsqueeze(1), input.condition);
+        // As a gradient that `no_grad` has made zero.
+        let lost = self.fault.is("sampling") && !output.requires_grad();
+        Ok(if lost { output * 0.0 } else { output })
     }
 }
 
@@ -164,6 +167,9 @@ triflow::component! {
 
 impl Spec<dyn Network> for NetworkTwin {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
+        if *ctx.derivatives.end() > 0 && !self.fault.is("derivatives") {
+            return Err(Error::runtime("a linear network has no second derivative"));
+        }
         let inputs = inputs(&ctx.z_shape, ctx.condition_shape.as_ref(), ctx.time_features);
         Ok(Box::new(Body::new(&self.fault, &ctx.vars, inputs, &ctx.output_shape)?))
     }
@@ -171,6 +177,11 @@ impl Spec<dyn Network> for NetworkTwin {
 
 impl Network for Body {
     fn forward(&self, input: &NetworkInput<'_>, _: Pass) -> Result<Tensor> {
-        Ok(self.join(input.z, input.time, input.condition))
+        let output = self.join(input.z, input.time, input.condition);
+        Ok(if self.fault.is("convex") { output.square().neg() } else { output })
+    }
+
+    fn is_convex(&self) -> Result<bool> {
+        Ok(true)
     }
 }

@@ -1,0 +1,143 @@
+//! Solves (H + δ·I) u = g row by row, where g is the gradient of a convex function and H its Hessian.
+
+use crate::layers::flatten;
+use triflow::prelude::*;
+
+/// Up to so many entries a row the Hessian is made.
+const DENSE: i64 = 64;
+
+/// u for the gradient `slope` of a convex function at `z`; `slope` can be differentiated again. Both, and u,
+/// `[batch, …]`.
+pub fn solve(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
+    let d = slope.numel() as i64 / slope.size()[0].max(1);
+    if d <= DENSE { cholesky(z, slope, delta) } else { conjugate_gradients(z, slope, delta) }
+}
+
+/// By the matrix itself: d derivatives, and Cholesky's decomposition.
+fn cholesky(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
+    let flat = flatten(slope);
+    let d = flat.size()[1];
+    let row = |i| Ok(flatten(&z.gradient(&flat.select(1, i), false)?));
+    let hessian = Tensor::stack(&(0..d).map(row).collect::<Result<Vec<_>>>()?, 1);
+    let hessian = (&hessian + hessian.transpose(1, 2)) * 0.5;
+    let matrix = hessian + Tensor::eye(d, (flat.kind(), flat.device())) * delta;
+    let factor = matrix.f_linalg_cholesky(false).map_err(|_| {
+        Error::runtime(
+            "the Hessian of the potential plus δ is not positive definite: it is not finite, or too large \
+             for δ in this precision; a larger `crn.delta`, a smaller learning rate or \
+             `training.precision: float64` help",
+        )
+    })?;
+    Ok(flat.unsqueeze(2).cholesky_solve(&factor, false).view_as(slope))
+}
+
+/// By Hessian-vector products alone.
+fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
+    // H·w as a function of w alone. Its derivative along v is H·v, and stays right where v depends on z, as the
+    // directions below do; the derivative of ∇V·v with respect to z would count that dependence too.
+    let w = slope.detach().zeros_like().set_requires_grad(true);
+    let along_w = z.gradient(&(slope * &w), true)?;
+    let times = |v: &Tensor| -> Result<Tensor> {
+        Ok(gradient(&(&along_w * v), &w, z.is_recorded())? + v * delta)
+    };
+    let dot = |a: &Tensor, b: &Tensor| {
+        let products = flatten(&(a * b));
+        products.sum_dim_intlist([1].as_slice(), false, products.kind())
+    };
+    let single = slope.kind() == triflow::tch::Kind::Float;
+    let tolerance = if single { 1e-6 } else { 1e-12 };
+    let d = flatten(slope).size()[1];
+
+    let mut u = slope.zeros_like();
+    let (mut residual, mut direction) = (slope.shallow_clone(), slope.shallow_clone());
+    let mut squared = dot(&residual, &residual);
+    let goal = squared.detach() * (tolerance * tolerance);
+    for _ in 0..2 * d {
+        // A row that has arrived stands still: there is nothing left to divide by. What is not a number never
+        // arrives.
+        let open = squared.detach().le_tensor(&goal).logical_not();
+        if open.any().int64_value(&[]) == 0 {
+            return Ok(u);
+        }
+        let ahead = times(&direction)?;
+        let ratio = |above: &Tensor, below: &Tensor| {
+            let below = below.where_self(&open, &below.ones_like());
+            (above / below).where_self(&open, &above.zeros_like())
+        };
+        let curvature = dot(&direction, &ahead);
+        if curvature.detach().le(0.0).logical_and(&open).any().int64_value(&[]) == 1 {
+            return Err(Error::runtime(
+                "the Hessian of the potential plus δ is not positive definite",
+            ));
+        }
+        let length = rows(&ratio(&squared, &curvature), slope);
+        // New tensors each: the graph keeps the old ones.
+        u = &length * &direction + u;
+        residual = (length * ahead).neg() + residual;
+        let next = dot(&residual, &residual);
+        direction = &residual + rows(&ratio(&next, &squared), slope) * direction;
+        squared = next;
+    }
+    // In float32 the last digits of the residual are noise.
+    let near = squared.detach().le_tensor(&(goal * 1e4));
+    if near.all().int64_value(&[]) == 0 {
+        return Err(Error::runtime(format!(
+            "conjugate gradients have not solved for the natural gradient in {} steps: the Hessian of the \
+             potential is too unlike δ; a larger `crn.delta` helps",
+            2 * d
+        )));
+    }
+    Ok(u)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use triflow::tch::{Device, Kind, no_grad};
+
+    /// ∇V at z of V = ln Σ exp(A z) + |z|²/20, and the solution by `by`.
+    fn solution(
+        z: &Tensor,
+        a: &Tensor,
+        by: fn(&Variable, &Tensor, f64) -> Result<Tensor>,
+    ) -> Tensor {
+        differentiate(z, |z| {
+            let v = z.value().matmul(&a.tr()).logsumexp([1].as_slice(), false)
+                + z.value().square().sum_dim_intlist([1].as_slice(), false, Kind::Double) * 0.05;
+            by(z, &z.gradient(&v, true)?, 0.01)
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn both_ways_give_one_solution_and_the_same_gradients() {
+        triflow::tch::manual_seed(3);
+        let random = |shape: [i64; 2]| Tensor::randn(shape, (Kind::Double, Device::Cpu));
+        let (z, a, way) = (random([5, 6]), random([9, 6]), random([5, 6]));
+        let close = |one: &Tensor, other: &Tensor| {
+            let off = ((one - other).abs().max() / other.abs().max()).double_value(&[]);
+            assert!(off < 1e-9, "off by {off}");
+        };
+        let run = |by| {
+            let (z, a) = (z.copy().set_requires_grad(true), a.copy().set_requires_grad(true));
+            let u = solution(&z, &a, by);
+            let loss = &u * &way;
+            (u.detach(), gradient(&loss, &z, false).unwrap(), gradient(&loss, &a, false).unwrap())
+        };
+        let (one, other) = (run(cholesky), run(conjugate_gradients));
+        close(&one.0, &other.0);
+        close(&one.1, &other.1);
+        close(&one.2, &other.2);
+        close(&no_grad(|| solution(&z, &a, conjugate_gradients)), &one.0);
+    }
+
+    #[test]
+    fn what_cannot_be_solved_is_an_error() {
+        let z = Tensor::ones([2, 3], (Kind::Double, Device::Cpu));
+        for by in [cholesky, conjugate_gradients] {
+            let concave =
+                differentiate(&z, |z| by(z, &z.gradient(&z.value().square().neg(), true)?, 2.0));
+            assert!(concave.is_err());
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Products of a linear map of z with features of z, condition and time.
+
+use super::trunk::Trunk;
+use crate::layers::{Activation, Linear, Start, dropout, flat, flatten, unflatten};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Products of a linear map of z with features of z, condition and time: W·act((U z + p)·(V c + q)).
+    ///
+    /// The features c are a linear layer over z, the condition's features and time, followed by the activation,
+    /// and by the other hidden layers. q starts at 1, so that z passes unchanged at first; W starts at zero.
+    pub struct Bilinear: Network, NetworkSpec = "bilinear" {
+        /// Widths of the hidden layers that give c; the last is also the number of products.
+        pub hidden_dims: Vec<i64> = vec![64, 64],
+        /// Activation after each hidden layer and after the products.
+        pub activation: Activation = Activation::Swish,
+        /// Dropout after each activation, in [0, 1).
+        pub dropout: f64 = 0.0,
+    }
+}
+
+impl Spec<dyn Network> for Bilinear {
+    fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
+        let features = Trunk::new(ctx, &self.hidden_dims, self.activation, self.dropout)?;
+        let width = self.hidden_dims.last().copied().unwrap_or_default();
+        let constant = *ctx.derivatives.start() == 0;
+        let (vars, outputs) = (ctx.vars.sub("out"), flat(&ctx.output_shape));
+        Ok(Box::new(Products {
+            features,
+            z: Linear::new(&ctx.vars.sub("z"), flat(&ctx.z_shape), width, Start::Usual),
+            factor: Linear::around_one(&ctx.vars.sub("factor"), width, width),
+            out: Linear::with_bias(&vars, width, outputs, Start::Zero, constant),
+            shape: ctx.output_shape.clone(),
+            activation: self.activation,
+            dropout: self.dropout,
+        }))
+    }
+}
+
+struct Products {
+    features: Trunk,
+    z: Linear,
+    factor: Linear,
+    out: Linear,
+    shape: Vec<i64>,
+    activation: Activation,
+    dropout: f64,
+}
+
+impl Network for Products {
+    fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
+        let factors = self.factor.forward(&self.features.forward(input, pass));
+        let products = self.z.forward(&flatten(input.z)) * factors;
+        let h = dropout(self.activation.apply(&products), self.dropout, pass);
+        Ok(unflatten(self.out.forward(&h), &self.shape))
+    }
+}
