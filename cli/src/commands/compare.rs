@@ -285,7 +285,8 @@ fn report(cli: &Cli, plan: &Plan, folder: &Path) -> Result<()> {
         return Ok(());
     }
     println!("{}\n{}", results.title, table(&results));
-    println!("report in {}", folder.join("report.html").display());
+    println!("{}", compare::summary(&results).headline);
+    println!("in full in {}", folder.join("results.md").display());
     Ok(())
 }
 

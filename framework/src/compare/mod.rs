@@ -2,23 +2,26 @@
 //! said of the differences.
 
 mod collect;
+mod example;
 mod grid;
+mod number;
+mod outputs;
 mod plan;
 mod results;
 mod statistics;
+mod summary;
+mod tables;
 mod work;
 
 pub use collect::{FAILURE, collect};
+#[doc(hidden)]
+pub use example::example;
+pub use outputs::write;
 pub use plan::{Job, Plan, Planned, Unit};
 pub use results::{
     Better, Cell, Cloud, Cost, Curve, CurveOver, Losses, Made, Metric, Paths, Results, Schedule,
     Score, Spread, Verdict,
 };
+pub use summary::{Effect, Finding, Level, Summary, Word, Words, summary};
+pub use tables::{csv, latex, markdown};
 pub use work::{done, work};
-
-/// Writes what was found into the comparison's folder.
-pub fn write(results: &Results, folder: &std::path::Path) -> crate::Result<()> {
-    use std::io::Write as _;
-    let text = serde_json::to_string(results).map_err(|e| crate::Error::runtime(e.to_string()))?;
-    crate::io::write_atomically(&folder.join("results.json"), |f| f.write_all(text.as_bytes()))
-}

@@ -27,7 +27,7 @@ mod rect;
 mod regression;
 mod samples;
 mod stats;
-mod style;
+pub(crate) mod style;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -104,7 +104,7 @@ pub(super) fn point(n: usize) -> (f64, f64) {
 }
 
 /// `12345` as `12,345`.
-pub(super) fn count(n: usize) -> String {
+pub(crate) fn count(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
@@ -117,12 +117,12 @@ pub(super) fn count(n: usize) -> String {
 }
 
 /// "1 point", "12,345 points".
-pub(super) fn counted(n: usize, what: &str) -> String {
+pub(crate) fn counted(n: usize, what: &str) -> String {
     format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 /// `v` to `digits` significant digits, with a true minus sign, and a power of ten where that is shorter.
-pub(super) fn number(v: f64, digits: usize) -> String {
+pub(crate) fn number(v: f64, digits: usize) -> String {
     if v == 0.0 {
         return "0".to_owned();
     }
@@ -156,7 +156,7 @@ pub(super) fn short(v: f64) -> String {
 }
 
 /// `v` with `decimals` decimals and a true minus sign.
-pub(super) fn fixed(v: f64, decimals: usize) -> String {
+pub(crate) fn fixed(v: f64, decimals: usize) -> String {
     let text = format!("{v:.decimals$}");
     match text.strip_prefix('-') {
         Some(rest) if rest.chars().all(|c| c == '0' || c == '.') => rest.to_owned(),

@@ -1,0 +1,510 @@
+//! What a comparison found, in plain words: no more than its statistics allow.
+
+use super::number::{duration, interval, is_known, plain, signed, spread};
+use super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
+use crate::plot::style::counted;
+use std::fmt;
+
+/// At most so many names stand in one sentence.
+const NAMES: usize = 8;
+/// From so many seeds on, a difference that matters is likely to be seen.
+const MANY_SEEDS: usize = 5;
+
+/// The findings, the first of them first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// The one sentence to remember.
+    pub headline: Words,
+    /// What else may be said.
+    pub findings: Vec<Finding>,
+    /// One for each axis with more than one value.
+    pub effects: Vec<Effect>,
+}
+
+/// A finding and what it is about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Finding {
+    /// A word or two, such as `Cheapest`.
+    pub about: &'static str,
+    /// A sentence or more.
+    pub words: Words,
+}
+
+/// What an axis does, whatever the others are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effect {
+    /// The axis, as in [`Results::axes`].
+    pub axis: String,
+    /// From the best to the worst.
+    pub values: Vec<Level>,
+}
+
+/// A value of an axis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Level {
+    /// The value; none of the cells for which the axis has no meaning.
+    pub value: Option<String>,
+    /// The deciding metric: each seed's mean over the cells of this value.
+    pub mean: Spread,
+    /// Cells with this value that have a score.
+    pub cells: usize,
+}
+
+/// Text in which the names of cells stand apart, for they may hold anything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Words(pub Vec<Word>);
+
+/// A stretch of text or a name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Word {
+    /// Our own words and numbers.
+    Text(String),
+    /// The name of a cell, a metric or an axis.
+    Name(String),
+}
+
+impl Words {
+    fn say(mut self, text: impl Into<String>) -> Self {
+        self.0.push(Word::Text(text.into()));
+        self
+    }
+
+    fn name(mut self, name: &str) -> Self {
+        self.0.push(Word::Name(name.to_owned()));
+        self
+    }
+
+    fn names<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names: Vec<&str> = names.into_iter().collect();
+        let shown = if names.len() > NAMES { NAMES - 1 } else { names.len() };
+        let left = names.len() - shown;
+        for (i, name) in names[..shown].iter().enumerate() {
+            self = match i {
+                0 => self,
+                _ if i + 1 == shown && left == 0 => self.say(" and "),
+                _ => self.say(", "),
+            };
+            self = self.name(name);
+        }
+        if left > 0 { self.say(format!(" and {left} more")) } else { self }
+    }
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|word| match word {
+            Word::Text(text) | Word::Name(text) => f.write_str(text),
+        })
+    }
+}
+
+/// What may be said of `results`.
+pub fn summary(results: &Results) -> Summary {
+    let Some(metric) = results.metrics.first() else {
+        let headline = Words::default().say("Nothing was measured.");
+        let findings = failures(results).into_iter().collect();
+        return Summary { headline, findings, effects: Vec::new() };
+    };
+    let view = View::new(results, metric);
+    let findings = [
+        view.tied(),
+        view.worse(),
+        view.not_judged(),
+        view.floor(),
+        view.other_metrics(),
+        view.cheapest(),
+        failures(results),
+    ];
+    let mut findings: Vec<Finding> = findings.into_iter().flatten().collect();
+    let effects = view.effects();
+    let place = findings.len() - usize::from(findings.last().is_some_and(|f| f.about == FAILED));
+    findings.splice(place..place, effects.iter().map(|effect| view.tell(effect)));
+    Summary { headline: view.headline(), findings, effects }
+}
+
+const FAILED: &str = "Failed";
+
+/// The results by their deciding metric.
+struct View<'a> {
+    results: &'a Results,
+    metric: &'a Metric,
+    /// Cells with a score, from the best mean to the worst.
+    sorted: Vec<(&'a Cell, &'a Score)>,
+    judged: bool,
+}
+
+impl<'a> View<'a> {
+    fn new(results: &'a Results, metric: &'a Metric) -> Self {
+        let sorted = sorted(results, 0).into_iter().map(|(i, score)| (&results.cells[i], score));
+        let judged = results.seeds.len() > 1 && metric.better != Better::None;
+        View { results, metric, sorted: sorted.collect(), judged }
+    }
+
+    fn with(&self, verdict: Verdict) -> Vec<&'a str> {
+        let of = self.sorted.iter().filter(|(_, score)| score.verdict == verdict);
+        of.map(|(cell, _)| cell.name.as_str()).collect()
+    }
+
+    fn headline(&self) -> Words {
+        let words = Words::default();
+        let Some((best, score)) = self.sorted.first() else {
+            return words.say("No cell has a score: every one of them failed.");
+        };
+        if self.metric.better == Better::None {
+            return words
+                .name(&self.metric.title)
+                .say(" describes, it does not judge: no cell is best.");
+        }
+        let of = |words: Words| {
+            words.say(format!(
+                " has the {} ",
+                if self.metric.better == Better::More { "highest" } else { "lowest" }
+            ))
+        };
+        let value = spread(&score.spread);
+        if !self.judged {
+            let words = of(words.name(&best.name)).name(&self.metric.title);
+            let words = words.say(format!(": {value}."));
+            return match self.sorted.len() {
+                1 => words,
+                _ => words.say(" One seed cannot say whether that is more than chance."),
+            };
+        }
+        let mut words =
+            of(words.name(&best.name)).name(&self.metric.title).say(format!(": {value}"));
+        if let Some(range) = interval(&score.spread) {
+            words = words.say(format!(" (95 % interval {range})"));
+        }
+        match (self.with(Verdict::Tied).len(), self.with(Verdict::Unknown).len()) {
+            (0, 0) if self.sorted.len() == 1 => words.say("."),
+            (0, 0) => words.say(", and the difference to every other cell is more than noise."),
+            (0, _) => words.say(", and every cell that can be judged is worse."),
+            (1, _) => words.say(", but one other cell is not distinguishable from it."),
+            (n, _) => words.say(format!(", but {n} other cells are not distinguishable from it.")),
+        }
+    }
+
+    fn tied(&self) -> Option<Finding> {
+        let names = self.with(Verdict::Tied);
+        if !self.judged || names.is_empty() {
+            return None;
+        }
+        let n = self.results.seeds.len();
+        let verb = if names.len() == 1 { " is" } else { " are" };
+        let words = Words::default().names(names);
+        let words = words.say(format!("{verb} not distinguishable from the best at 5 %."));
+        let words = match n {
+            ..MANY_SEEDS => words.say(format!(
+                " That does not make them equal: {n} seeds can only show large differences."
+            )),
+            _ => words.say(" That does not make them equal; more seeds may tell them apart."),
+        };
+        Some(Finding { about: "Tied", words })
+    }
+
+    fn worse(&self) -> Option<Finding> {
+        let names = self.with(Verdict::Worse);
+        if !self.judged || names.is_empty() {
+            return None;
+        }
+        let verb = if names.len() == 1 { " is" } else { " are" };
+        let worst = self.sorted.iter().rev().find(|(_, score)| score.verdict == Verdict::Worse);
+        let mut words = Words::default().names(names.iter().copied());
+        words = words.say(format!("{verb} worse than the best at 5 %"));
+        if let Some((cell, gap)) = worst.and_then(|(c, s)| Some((c, s.difference.as_ref()?))) {
+            words = words.say(", ");
+            if names.len() > 1 {
+                words = words.name(&cell.name).say(" ");
+            }
+            words = words.say(format!("by {}", signed(gap)));
+        }
+        Some(Finding { about: "Worse", words: words.say(".") })
+    }
+
+    fn not_judged(&self) -> Option<Finding> {
+        let names = self.with(Verdict::Unknown);
+        if !self.judged || names.is_empty() {
+            return None;
+        }
+        let words = Words::default().names(names);
+        let words = words.say(": too few of the seeds gave a result to compare.");
+        Some(Finding { about: "Not judged", words })
+    }
+
+    fn floor(&self) -> Option<Finding> {
+        let floor = self.metric.floor.as_ref().filter(|floor| is_known(floor))?;
+        let (best, score) = self.sorted.first()?;
+        let gap = score.spread.mean - floor.mean;
+        let words = Words::default().say(format!(
+            "Real points in place of samples score {}, about what a perfect model can be expected to. ",
+            spread(floor)
+        ));
+        let behind = match self.metric.better {
+            Better::Less => gap > 0.0,
+            Better::More => gap < 0.0,
+            Better::None => return Some(Finding { about: "Real data", words }),
+        };
+        let share = gap.abs() / floor.mean.abs();
+        let words = words.name(&best.name);
+        let words = match behind {
+            true if share.is_finite() => {
+                let percent = plain((share * 1000.0).round() / 10.0);
+                words.say(format!(" is {percent} % short of that."))
+            }
+            true => words.say(" does not reach that."),
+            false => words.say(" reaches it."),
+        };
+        Some(Finding { about: "Real data", words })
+    }
+
+    fn other_metrics(&self) -> Option<Finding> {
+        let first = self.sorted.first()?.0;
+        let mut words = Words::default();
+        for (m, metric) in self.results.metrics.iter().enumerate().skip(1) {
+            let sorted = sorted(self.results, m);
+            let Some((best, score)) = sorted.first().filter(|_| metric.better != Better::None)
+            else {
+                continue;
+            };
+            if !words.0.is_empty() {
+                words = words.say(" ");
+            }
+            let best = &self.results.cells[*best];
+            words = words.say("By ").name(&metric.title).say(": ").name(&best.name);
+            words = words.say(format!(", {}", spread(&score.spread)));
+            let tied = sorted.iter().filter(|(_, s)| s.verdict == Verdict::Tied).count();
+            if self.judged && tied > 0 {
+                words = words.say(format!(" ({} tied with it)", counted(tied, "cell")));
+            }
+            let own = first.metrics.get(m).and_then(Option::as_ref).map(|score| score.verdict);
+            words = match own {
+                Some(Verdict::Worse) if self.judged => {
+                    words.say("; ").name(&first.name).say(" is worse there.")
+                }
+                _ => words.say("."),
+            };
+        }
+        (!words.0.is_empty()).then_some(Finding { about: "Other metrics", words })
+    }
+
+    /// The cheapest of those that may be best.
+    fn cheapest(&self) -> Option<Finding> {
+        if self.sorted.len() < 2 || self.metric.better == Better::None {
+            return None;
+        }
+        let good =
+            |score: &Score| !self.judged || matches!(score.verdict, Verdict::Best | Verdict::Tied);
+        let cells: Vec<&Cell> =
+            self.sorted.iter().filter(|(_, score)| good(score)).map(|(cell, _)| *cell).collect();
+        let words = Words::default();
+        let words = match (self.judged, cells.len()) {
+            (true, 1) => words.say("The best "),
+            (true, n) => words.say(format!("Among these {n} that may be best, ")),
+            (false, n) => words.say(format!("Of all {n}, whatever their quality, ")),
+        };
+        let alone = cells.len() == 1;
+        let mut said = Vec::new();
+        type Costs = fn(&Cell) -> &Spread;
+        let costs: [(Costs, &str, fn(f64) -> String); 3] = [
+            (|c| &c.cost.training_seconds, "trains", duration),
+            (
+                |c| &c.cost.seconds_per_1000_samples,
+                "samples",
+                |s| format!("{} s for 1,000", plain((s * 1000.0).round() / 1000.0)),
+            ),
+            (|c| &c.cost.nfe, "needs", |n| format!("{} evaluations a sample", plain(n.round()))),
+        ];
+        for (cost, verb, text) in costs {
+            let known: Vec<&Cell> = cells.iter().copied().filter(|c| is_known(cost(c))).collect();
+            let Some(least) =
+                known.iter().copied().min_by(|a, b| cost(a).mean.total_cmp(&cost(b).mean))
+            else {
+                continue;
+            };
+            let mean = cost(least).mean;
+            let how = if verb == "needs" { "the fewest evaluations" } else { "fastest" };
+            let all_same = known.iter().all(|c| cost(c).mean == mean);
+            said.push(match (alone, all_same) {
+                (true, _) if verb == "needs" => {
+                    Words::default().say(format!("needs {}", text(mean)))
+                }
+                (true, _) => Words::default().say(format!("{verb} in {}", text(mean))),
+                (false, true) => Words::default().say(format!("all need {}", text(mean))),
+                (false, false) => {
+                    let value = if verb == "needs" { plain(mean.round()) } else { text(mean) };
+                    Words::default().name(&least.name).say(format!(" {verb} {how} ({value})"))
+                }
+            });
+        }
+        if said.is_empty() {
+            return None;
+        }
+        Some(Finding { about: "Cost", words: listed(words, said).say(".") })
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        let axes = self.results.axes.iter().enumerate();
+        let effects = axes.map(|(a, axis)| Effect { axis: axis.clone(), values: self.levels(a) });
+        effects.filter(|effect| effect.values.len() > 1).collect()
+    }
+
+    fn levels(&self, axis: usize) -> Vec<Level> {
+        let mut levels: Vec<(Option<String>, Vec<&Score>)> = Vec::new();
+        for cell in &self.results.cells {
+            let Some(score) = cell.metrics.first().and_then(Option::as_ref) else { continue };
+            let value = cell.settings.get(axis).cloned().flatten();
+            if !is_known(&score.spread) {
+                continue;
+            }
+            match levels.iter_mut().find(|(other, _)| *other == value) {
+                Some((_, scores)) => scores.push(score),
+                None => levels.push((value, vec![score])),
+            }
+        }
+        let mut levels: Vec<Level> = levels
+            .into_iter()
+            .map(|(value, scores)| Level { value, mean: over_cells(&scores), cells: scores.len() })
+            .filter(|level| is_known(&level.mean))
+            .collect();
+        let sign = sign(self.metric);
+        levels.sort_by(|a, b| (sign * a.mean.mean).total_cmp(&(sign * b.mean.mean)));
+        levels
+    }
+
+    fn tell(&self, effect: &Effect) -> Finding {
+        let mut words = Words::default().say("Mean ").name(&self.metric.title).say(" by ");
+        words = words.name(&effect.axis).say(": ");
+        let shown = effect.values.iter().take(NAMES).enumerate();
+        for (i, level) in shown {
+            if i > 0 {
+                words = words.say(", ");
+            }
+            words = words.name(level.value.as_deref().unwrap_or("none"));
+            words =
+                words.say(format!(" {} ({})", spread(&level.mean), counted(level.cells, "cell")));
+        }
+        if let Some(left) = effect.values.len().checked_sub(NAMES).filter(|n| *n > 0) {
+            words = words.say(format!(" and {left} more"));
+        }
+        Finding { about: "Axis", words: words.say(".") }
+    }
+}
+
+/// Cells with a score in metric `m`, by their place in [`Results::cells`], from the best mean to the worst.
+pub(super) fn sorted(results: &Results, m: usize) -> Vec<(usize, &Score)> {
+    let Some(metric) = results.metrics.get(m) else { return Vec::new() };
+    let scores = results.cells.iter().enumerate();
+    let mut scores: Vec<(usize, &Score)> = scores
+        .filter_map(|(i, cell)| Some((i, cell.metrics.get(m)?.as_ref()?)))
+        .filter(|(_, score)| is_known(&score.spread))
+        .collect();
+    let sign = sign(metric);
+    scores.sort_by(|a, b| (sign * a.1.spread.mean).total_cmp(&(sign * b.1.spread.mean)));
+    scores
+}
+
+fn sign(metric: &Metric) -> f64 {
+    if metric.better == Better::More { -1.0 } else { 1.0 }
+}
+
+/// Each seed's mean over cells, and its deviation over seeds; only seeds that every cell has.
+fn over_cells(scores: &[&Score]) -> Spread {
+    let seeds = scores.iter().map(|score| score.spread.values.len()).max().unwrap_or(0);
+    let value = |score: &&Score, seed: usize| {
+        score.spread.values.get(seed).copied().flatten().filter(|v| v.is_finite())
+    };
+    let values: Vec<Option<f64>> = (0..seeds)
+        .map(|seed| {
+            let all: Option<Vec<f64>> = scores.iter().map(|score| value(score, seed)).collect();
+            all.map(|all| all.iter().sum::<f64>() / all.len() as f64)
+        })
+        .collect();
+    let known: Vec<f64> = values.iter().flatten().copied().collect();
+    let n = known.len() as f64;
+    let mean = known.iter().sum::<f64>() / n;
+    let squares = known.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+    let sd = (known.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
+    Spread { values, mean, sd, interval: None }
+}
+
+fn failures(results: &Results) -> Option<Finding> {
+    let failed: Vec<&Cell> = results.cells.iter().filter(|c| !c.errors.is_empty()).collect();
+    if failed.is_empty() {
+        return None;
+    }
+    let words = Words::default().say(format!("{} failed: ", counted(failed.len(), "cell")));
+    let each = failed.iter().take(NAMES).map(|cell| {
+        let first = cell.errors.first().map_or("", String::as_str).trim_end_matches('.');
+        let more = match cell.errors.len() {
+            ..=1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        Words::default().name(&cell.name).say(format!(" ({first}{more})"))
+    });
+    let words = listed(words, each.collect());
+    let words = match failed.len().checked_sub(NAMES) {
+        Some(left) if left > 0 => words.say(format!(" and {left} more")),
+        _ => words,
+    };
+    Some(Finding { about: FAILED, words: words.say(".") })
+}
+
+/// `a, b and c`.
+fn listed(mut words: Words, parts: Vec<Words>) -> Words {
+    let n = parts.len();
+    for (i, part) in parts.into_iter().enumerate() {
+        match i {
+            0 => {}
+            _ if i + 1 == n => words = words.say(" and "),
+            _ => words = words.say(", "),
+        }
+        words.0.extend(part.0);
+    }
+    words
+}
+
+/// How a verdict is marked in tables.
+#[allow(dead_code, reason = "the page shows it")]
+pub(super) fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Best => "best",
+        Verdict::Tied => "tied",
+        Verdict::Worse => "worse",
+        Verdict::Unknown => "",
+    }
+}
+
+/// Whether verdicts say anything: one seed cannot.
+pub(super) fn has_verdicts(results: &Results) -> bool {
+    results.seeds.len() > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::example;
+
+    #[test]
+    fn the_best_is_named_and_nothing_is_declared_of_one_seed() {
+        let results = example();
+        let best = results.cells.iter().find(|cell| {
+            cell.metrics[0].as_ref().is_some_and(|score| score.verdict == Verdict::Best)
+        });
+        let said = summary(&results);
+        assert!(said.headline.to_string().contains(&best.unwrap().name), "{}", said.headline);
+        let mut one = results.clone();
+        one.seeds.truncate(1);
+        let said = summary(&one).headline.to_string();
+        assert!(said.contains("seed"), "{said}");
+        assert_ne!(said, summary(&results).headline.to_string());
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_reason() {
+        let mut results = example();
+        results.cells[0].errors = vec!["seed 3: out of memory".to_owned()];
+        let said = summary(&results);
+        let failed = said.findings.iter().find(|finding| finding.about == FAILED).unwrap();
+        assert!(failed.words.to_string().contains("out of memory"), "{}", failed.words);
+    }
+}
