@@ -286,7 +286,7 @@ fn report(cli: &Cli, plan: &Plan, folder: &Path) -> Result<()> {
     }
     println!("{}\n{}", results.title, table(&results));
     println!("{}", compare::summary(&results).headline);
-    println!("in full in {}", folder.join("results.md").display());
+    println!("report in {}", folder.join("report.html").display());
     Ok(())
 }
 

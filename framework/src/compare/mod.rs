@@ -4,6 +4,7 @@
 mod collect;
 mod example;
 mod grid;
+mod html;
 mod number;
 mod outputs;
 mod plan;
@@ -16,6 +17,7 @@ mod work;
 pub use collect::{FAILURE, collect};
 #[doc(hidden)]
 pub use example::example;
+pub use html::html;
 pub use outputs::write;
 pub use plan::{Job, Plan, Planned, Unit};
 pub use results::{

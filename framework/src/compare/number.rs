@@ -38,7 +38,6 @@ pub(super) fn mean(spread: &Spread) -> String {
 }
 
 /// The deviation alone.
-#[allow(dead_code, reason = "the page shows it")]
 pub(super) fn sd(spread: &Spread) -> Option<String> {
     deviation(spread).map(|sd| at(sd, place(sd)))
 }

@@ -1,13 +1,13 @@
 //! The files that a comparison leaves.
 
 use super::results::Results;
-use super::tables;
+use super::{html, tables};
 use crate::io::write_atomically;
 use crate::{Error, Result};
 use std::io::Write;
 use std::path::Path;
 
-/// Writes `results.json`, `results.csv`, `results.md` and `results.tex` into `folder`, which
+/// Writes `results.json`, `results.csv`, `results.md`, `results.tex` and `report.html` into `folder`, which
 /// is made if it is missing. Each appears whole or not at all.
 pub fn write(results: &Results, folder: &Path) -> Result<()> {
     let mut json = serde_json::to_string_pretty(results)
@@ -18,6 +18,7 @@ pub fn write(results: &Results, folder: &Path) -> Result<()> {
         ("results.csv", tables::csv(results)?),
         ("results.md", tables::markdown(results)),
         ("results.tex", tables::latex(results)),
+        ("report.html", html::html(results)?),
     ];
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     for (name, text) in files {

@@ -464,7 +464,6 @@ fn listed(mut words: Words, parts: Vec<Words>) -> Words {
 }
 
 /// How a verdict is marked in tables.
-#[allow(dead_code, reason = "the page shows it")]
 pub(super) fn mark(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Best => "best",

@@ -1,0 +1,59 @@
+//! The report: one page that opens from disk, needs no network and runs no script but its own.
+//!
+//! Words and tables are written here, by the same functions that serve Markdown and LaTeX; the page's script
+//! sorts the tables and draws the pictures from data embedded in the page. The page's policy names the
+//! script by its hash, so that nothing else can run, whatever a cell is called.
+
+mod data;
+mod escape;
+mod fragments;
+
+use super::results::Results;
+use super::summary::summary;
+use crate::{Error, Result};
+use data::Page;
+use escape::{escape, fill, json_in_script};
+use sha2::{Digest, Sha256};
+
+const PAGE: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/style.css");
+const SCRIPT: &str = include_str!("page/script.js");
+
+/// The whole of `report.html`.
+pub fn html(results: &Results) -> Result<String> {
+    let data = serde_json::to_string(&Page::new(results))
+        .map_err(|e| Error::runtime(format!("results for the report: {e}")))?;
+    let summary = summary(results);
+    let values = [
+        ("hash", base64(&Sha256::digest(SCRIPT.as_bytes()))),
+        ("style", STYLE.to_owned()),
+        ("script", SCRIPT.to_owned()),
+        ("data", json_in_script(&data)),
+        ("title", escape(&results.title)),
+        ("version", escape(&results.made.version)),
+        ("facts", fragments::facts(results)),
+        ("command", fragments::copyable(&results.command)),
+        ("headline", fragments::words(&summary.headline)),
+        ("findings", fragments::findings(results, &summary)),
+        ("effects", fragments::effects(results, &summary)),
+        ("quality", fragments::quality(results)),
+        ("cost", fragments::cost(results)),
+        ("cells", fragments::cells(results)),
+        ("metric", escape(results.metrics.first().map_or("quality", |metric| &metric.title))),
+    ];
+    Ok(fill(PAGE, &values))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for group in bytes.chunks(3) {
+        let byte = |i: usize| u32::from(group.get(i).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for i in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * i)) as usize & 63];
+            out.push(if i <= group.len() { char::from(digit) } else { '=' });
+        }
+    }
+    out
+}

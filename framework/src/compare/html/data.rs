@@ -1,0 +1,358 @@
+//! What the page's script draws: the results less what only tables show, thinned to what a screen can tell
+//! apart, so that the page stays small.
+
+use super::super::number::{self, is_known};
+use super::super::results::{
+    Better, Cell, Curve, Losses, Metric, Results, Schedule, Spread, Verdict,
+};
+use super::super::tables::order;
+use serde::Serialize;
+
+/// Epochs that a curve shows; more are averaged in groups.
+const EPOCHS: usize = 300;
+/// Points that a picture of samples shows.
+const SAMPLES: usize = 1500;
+/// Points on their way, at so many times, and so many coordinates on the whole page.
+const MOVING: usize = 500;
+const TIMES: usize = 41;
+const COORDINATES: usize = 1_000_000;
+/// Coordinates are whole numbers of this part of the plane.
+const STEPS: f64 = 4000.0;
+
+#[derive(Serialize)]
+pub(super) struct Page<'a> {
+    metric: Option<MetricView<'a>>,
+    axes: &'a [String],
+    seeds: usize,
+    judged: bool,
+    cells: Vec<CellView<'a>>,
+    /// Cells from the best to the worst.
+    order: Vec<usize>,
+    plane: Option<Plane>,
+}
+
+#[derive(Serialize)]
+struct MetricView<'a> {
+    title: &'a str,
+    better: Better,
+    floor: Option<Value>,
+}
+
+/// A spread, with the text that the tables show.
+#[derive(Serialize)]
+struct Value {
+    mean: f64,
+    interval: Option<[f64; 2]>,
+    values: Vec<f64>,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct CellView<'a> {
+    name: &'a str,
+    settings: &'a [Option<String>],
+    score: Option<Value>,
+    verdict: Option<Verdict>,
+    nfe: Option<Value>,
+    sampling: Option<Value>,
+    training: Option<Value>,
+    curves: Vec<CurveView<'a>>,
+    losses: LossView,
+    schedule: Option<ScheduleView>,
+    samples: Option<Points>,
+    paths: Option<PathsView>,
+}
+
+#[derive(Serialize)]
+struct CurveView<'a> {
+    solver: &'a str,
+    adaptive: bool,
+    points: Vec<(f64, Value)>,
+}
+
+#[derive(Serialize)]
+struct LossView {
+    /// Epochs that one value stands for.
+    every: usize,
+    train: Vec<Option<f64>>,
+    val: Vec<Option<f64>>,
+}
+
+#[derive(Serialize)]
+struct ScheduleView {
+    t: Vec<f64>,
+    gamma: Vec<f64>,
+    alpha_bar: Vec<f64>,
+}
+
+/// Where the whole numbers lie: coordinate = origin + step · number.
+#[derive(Serialize)]
+struct Plane {
+    origin: [f64; 2],
+    step: f64,
+    /// `[x0, x1, y0, y1]`, square, for samples and for points on their way.
+    samples: [f64; 4],
+    moving: [f64; 4],
+    real: Option<Points>,
+}
+
+#[derive(Serialize)]
+struct Points {
+    /// x and y by turns; none where a coordinate is not finite.
+    xy: Vec<Option<i32>>,
+    labels: Option<Vec<usize>>,
+    /// How many there are before thinning.
+    of: usize,
+}
+
+#[derive(Serialize)]
+struct PathsView {
+    times: Vec<f64>,
+    states: Vec<Vec<Option<i32>>>,
+    labels: Option<Vec<usize>>,
+    of: usize,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(results: &'a Results) -> Self {
+        let metric = results.metrics.first();
+        let plane = plane(results);
+        let moving = moving(results);
+        let cell = |cell: &'a Cell| cell_view(cell, plane.as_ref(), moving);
+        Page {
+            metric: metric.map(metric_view),
+            axes: &results.axes,
+            seeds: results.seeds.len(),
+            judged: results.seeds.len() > 1,
+            cells: results.cells.iter().map(cell).collect(),
+            order: order(results),
+            plane,
+        }
+    }
+}
+
+fn metric_view(metric: &Metric) -> MetricView<'_> {
+    let floor = metric.floor.as_ref().and_then(value);
+    MetricView { title: &metric.title, better: metric.better, floor }
+}
+
+fn value(spread: &Spread) -> Option<Value> {
+    is_known(spread).then(|| Value {
+        mean: digits(spread.mean),
+        interval: spread
+            .interval
+            .filter(|ends| ends.iter().all(|v| v.is_finite()))
+            .map(|e| e.map(digits)),
+        values: spread
+            .values
+            .iter()
+            .flatten()
+            .filter(|v| v.is_finite())
+            .map(|v| digits(*v))
+            .collect(),
+        text: number::spread(spread),
+    })
+}
+
+fn cell_view<'a>(cell: &'a Cell, plane: Option<&Plane>, moving: usize) -> CellView<'a> {
+    let score = cell.metrics.first().and_then(Option::as_ref);
+    let paths = cell.paths.as_ref().zip(plane);
+    CellView {
+        name: &cell.name,
+        settings: &cell.settings,
+        score: score.and_then(|score| value(&score.spread)),
+        verdict: score.map(|score| score.verdict),
+        nfe: value(&cell.cost.nfe),
+        sampling: value(&cell.cost.seconds_per_1000_samples),
+        training: value(&cell.cost.training_seconds),
+        curves: cell.curves.iter().map(curve_view).collect(),
+        losses: loss_view(&cell.losses),
+        schedule: cell.schedule.as_ref().map(schedule_view),
+        samples: paths.and_then(|(paths, plane)| {
+            let kept = some_of(paths.states.last()?.len(), SAMPLES);
+            Some(plane.points(paths.states.last()?, paths.labels.as_deref(), &kept))
+        }),
+        paths: paths
+            .filter(|(paths, _)| paths.times.len() > 1 && paths.times.len() == paths.states.len())
+            .map(|(paths, plane)| {
+                let n = paths.states.iter().map(Vec::len).min().unwrap_or(0);
+                let kept = some_of(n, moving);
+                let times = spaced(paths.times.len(), TIMES);
+                PathsView {
+                    times: times.iter().map(|&i| digits(paths.times[i])).collect(),
+                    states: times.iter().map(|&i| plane.numbers(&paths.states[i], &kept)).collect(),
+                    labels: labels(paths.labels.as_deref(), &kept),
+                    of: n,
+                }
+            }),
+    }
+}
+
+fn curve_view(curve: &Curve) -> CurveView<'_> {
+    let points = curve.points.iter().filter(|point| point.nfe.is_finite() && point.nfe > 0.0);
+    let points = points.filter_map(|point| Some((digits(point.nfe), value(&point.value)?)));
+    CurveView { solver: &curve.solver, adaptive: curve.adaptive, points: points.collect() }
+}
+
+fn loss_view(losses: &Losses) -> LossView {
+    let every = losses.train.len().max(losses.val.len()).div_ceil(EPOCHS).max(1);
+    let mean = |group: &[Option<f64>]| {
+        let known: Vec<f64> = group.iter().flatten().copied().filter(|v| v.is_finite()).collect();
+        (!known.is_empty()).then(|| digits(known.iter().sum::<f64>() / known.len() as f64))
+    };
+    let thin = |values: &[Option<f64>]| values.chunks(every).map(mean).collect();
+    LossView { every, train: thin(&losses.train), val: thin(&losses.val) }
+}
+
+fn schedule_view(schedule: &Schedule) -> ScheduleView {
+    let of = |values: &[f64]| values.iter().copied().map(digits).collect();
+    ScheduleView {
+        t: of(&schedule.t),
+        gamma: of(&schedule.gamma),
+        alpha_bar: of(&schedule.alpha_bar),
+    }
+}
+
+/// The plane that holds the real points and nearly all others.
+fn plane(results: &Results) -> Option<Plane> {
+    let paths = || results.cells.iter().filter_map(|cell| cell.paths.as_ref());
+    let real = results.real.iter().flat_map(|cloud| &cloud.points);
+    let ends = paths().filter_map(|paths| paths.states.last()).flatten();
+    let samples = square(union(extent(real, 0.0), extent(ends, 0.005)))?;
+    let all = paths().flat_map(|paths| &paths.states).flatten();
+    let moving = square(union(Some(samples), extent(all, 0.005)))?;
+    let mut plane = Plane {
+        origin: [moving[0], moving[2]],
+        step: (moving[1] - moving[0]) / STEPS,
+        samples,
+        moving,
+        real: None,
+    };
+    plane.real = results.real.as_ref().filter(|cloud| !cloud.points.is_empty()).map(|cloud| {
+        plane.points(&cloud.points, cloud.labels.as_deref(), &some_of(cloud.points.len(), SAMPLES))
+    });
+    Some(plane)
+}
+
+impl Plane {
+    fn points(&self, points: &[[f32; 2]], of: Option<&[usize]>, kept: &[usize]) -> Points {
+        Points { xy: self.numbers(points, kept), labels: labels(of, kept), of: points.len() }
+    }
+
+    fn numbers(&self, points: &[[f32; 2]], kept: &[usize]) -> Vec<Option<i32>> {
+        let number = |value: f32, origin: f64| {
+            let at = (f64::from(value) - origin) / self.step;
+            // far outside the picture, and still a small number
+            at.is_finite().then(|| at.round().clamp(-STEPS, 2.0 * STEPS) as i32)
+        };
+        let both =
+            |&i: &usize| [0, 1].map(|d| points.get(i).and_then(|p| number(p[d], self.origin[d])));
+        kept.iter().flat_map(both).collect()
+    }
+}
+
+fn labels(labels: Option<&[usize]>, kept: &[usize]) -> Option<Vec<usize>> {
+    let labels = labels?;
+    kept.iter().map(|&i| labels.get(i).copied()).collect()
+}
+
+/// Lowest and highest x and y, but for the share `outside` at each end.
+fn extent<'a>(points: impl Iterator<Item = &'a [f32; 2]>, outside: f64) -> Option<[f64; 4]> {
+    let mut values = [Vec::new(), Vec::new()];
+    for point in points.filter(|point| point.iter().all(|v| v.is_finite())) {
+        values[0].push(f64::from(point[0]));
+        values[1].push(f64::from(point[1]));
+    }
+    let [x, y] = values.map(|mut values| {
+        values.sort_by(f64::total_cmp);
+        let last = values.len().checked_sub(1)?;
+        let out = (last as f64 * outside) as usize;
+        Some([values[out], values[last - out]])
+    });
+    let ([x0, x1], [y0, y1]) = (x?, y?);
+    Some([x0, x1, y0, y1])
+}
+
+fn union(a: Option<[f64; 4]>, b: Option<[f64; 4]>) -> Option<[f64; 4]> {
+    match (a, b) {
+        (Some(a), Some(b)) => {
+            Some([a[0].min(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].max(b[3])])
+        }
+        (a, b) => a.or(b),
+    }
+}
+
+/// The same centre, as wide as high, with a margin.
+fn square(extent: Option<[f64; 4]>) -> Option<[f64; 4]> {
+    let [x0, x1, y0, y1] = extent?;
+    let half = (x1 - x0).max(y1 - y0).max(1e-6) * 0.53;
+    let (x, y) = (f64::midpoint(x0, x1), f64::midpoint(y0, y1));
+    Some([x - half, x + half, y - half, y + half])
+}
+
+/// How many moving points a cell may show.
+fn moving(results: &Results) -> usize {
+    let paths = results.cells.iter().filter_map(|cell| cell.paths.as_ref());
+    let times: usize = paths.map(|paths| paths.times.len().min(TIMES)).sum();
+    (COORDINATES / (2 * times.max(1))).min(MOVING)
+}
+
+/// `most` of `n` in their order, chosen without regard to it: labels may come by turns.
+fn some_of(n: usize, most: usize) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..n).collect();
+    if n > most {
+        // multiples of the golden ratio, modulo 1
+        let key = |i: &usize| (*i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+        all.sort_by_key(key);
+        all.truncate(most);
+        all.sort_unstable();
+    }
+    all
+}
+
+/// At most `most` of `n`, evenly, with the first and the last.
+fn spaced(n: usize, most: usize) -> Vec<usize> {
+    if n <= most {
+        return (0..n).collect();
+    }
+    (0..most).map(|i| i * (n - 1) / (most - 1)).collect()
+}
+
+/// Five digits, as many as a picture can use.
+fn digits(value: f64) -> f64 {
+    format!("{value:.4e}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_keeps_ends_and_both_labels() {
+        assert_eq!(spaced(5, 9), [0, 1, 2, 3, 4]);
+        let times = spaced(101, 41);
+        assert_eq!((times[0], times[40], times.len()), (0, 100, 41));
+        let kept = some_of(1000, 300);
+        assert_eq!(kept.len(), 300);
+        let odd = kept.iter().filter(|i| *i % 2 == 1).count();
+        assert!((100..200).contains(&odd), "{odd}");
+    }
+
+    #[test]
+    fn an_outlier_does_not_shrink_the_picture() {
+        let mut points = vec![[0.5_f32, 0.5]; 998];
+        points.extend([[0.0, 0.0], [1.0, 1.0], [1e9, 0.0], [f32::NAN, 0.0]]);
+        let plane = square(extent(points.iter(), 0.005)).unwrap();
+        assert!(plane[1] - plane[0] < 2.0, "{plane:?}");
+        assert_eq!(square(extent([].iter(), 0.0)), None);
+    }
+
+    #[test]
+    fn long_losses_are_averaged_in_groups() {
+        let losses =
+            Losses { train: (0..900).map(|i| Some(f64::from(i))).collect(), val: vec![None] };
+        let view = loss_view(&losses);
+        assert_eq!((view.every, view.train.len(), view.train[0]), (3, 300, Some(1.0)));
+        assert_eq!(view.val, [None]);
+    }
+}
