@@ -57,3 +57,59 @@ fn base64(bytes: &[u8]) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::example;
+
+    #[test]
+    fn the_page_needs_nothing_but_itself() {
+        let page = html(&example()).unwrap();
+        for outside in ["src=", "@import", "url(", "https:", "fetch("] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert!(!page.replace("http://www.w3.org/2000/svg", "").contains("http:"));
+        assert!(!page.contains("{{"));
+    }
+
+    #[test]
+    fn names_are_text_wherever_they_stand() {
+        let mut results = example();
+        let name = "</script><script>alert(1)</script>";
+        results.cells[0].name = name.to_owned();
+        results.title = name.to_owned();
+        results.cells[0].config = name.to_owned();
+        let page = html(&results).unwrap();
+        assert!(!page.contains(name));
+        // The two scripts of the page, and no other.
+        assert_eq!(page.matches("</script>").count(), 2);
+    }
+
+    /// Of RFC 4648, section 10.
+    #[test]
+    fn base64_is_padded() {
+        for (plain, coded) in
+            [("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+
+    #[test]
+    fn results_of_every_kind_make_a_page() {
+        let mut results = example();
+        results.real = None;
+        for cell in &mut results.cells {
+            cell.paths = None;
+            cell.schedule = None;
+            cell.curves.clear();
+        }
+        html(&results).unwrap();
+        results.seeds.truncate(1);
+        results.cells.truncate(1);
+        html(&results).unwrap();
+        results.metrics.clear();
+        html(&results).unwrap();
+    }
+}
