@@ -5,6 +5,9 @@ use super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
 use crate::plot::style::counted;
 use std::fmt;
 
+/// A number as it is said.
+type Shown = fn(f64) -> String;
+
 /// At most so many names stand in one sentence.
 const NAMES: usize = 8;
 /// From so many seeds on, a difference that matters is likely to be seen.
@@ -305,7 +308,7 @@ impl<'a> View<'a> {
         let alone = cells.len() == 1;
         let mut said = Vec::new();
         type Costs = fn(&Cell) -> &Spread;
-        let costs: [(Costs, &str, fn(f64) -> String); 3] = [
+        let costs: [(Costs, &str, Shown); 3] = [
             (|c| &c.cost.training_seconds, "trains", duration),
             (
                 |c| &c.cost.seconds_per_1000_samples,
