@@ -98,7 +98,8 @@ impl Run {
     pub fn experiment(&self) -> Result<Experiment> {
         let mut layers = crate::config::Layers::new()?;
         layers.add_file(&self.file("config.yaml"))?;
-        layers.finish()
+        // A run is one cell: what the defaults would compare is not its own.
+        Ok(Experiment { comparison: Comparison::default(), ..layers.finish()? })
     }
 
     /// The loss terms of the run's epochs.
