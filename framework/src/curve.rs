@@ -27,6 +27,8 @@ pub struct Ask {
 pub struct CurvePoint {
     /// The solver's name.
     pub solver: String,
+    /// Whether the solver chooses its own steps.
+    pub adaptive: bool,
     /// Steps taken, those that an adaptive solver chose included.
     pub steps: usize,
     /// Network evaluations a sample.
@@ -65,9 +67,10 @@ fn all(
 ) -> Result<Vec<CurvePoint>> {
     let mut found = Vec::new();
     for solver in &ask.solvers {
-        for steps in steps_of(model, held, solver, own, &ask.evaluations)? {
+        let (all, adaptive) = steps_of(model, held, solver, own, &ask.evaluations)?;
+        for steps in all {
             model.set_sampling(Sampling { solver: solver.clone(), steps, ..own.clone() })?;
-            let point = point(model, held, ask)?;
+            let point = point(model, held, ask, adaptive)?;
             seen(&point);
             found.push(point);
         }
@@ -87,7 +90,7 @@ fn steps_of(
     solver: &Component<dyn Solver>,
     own: &Sampling,
     evaluations: &[usize],
-) -> Result<Vec<usize>> {
+) -> Result<(Vec<usize>, bool)> {
     let few = held.rows.first(2);
     let mut used = |steps: usize| -> Result<usize> {
         model.set_sampling(Sampling { solver: solver.clone(), steps, ..own.clone() })?;
@@ -96,7 +99,7 @@ fn steps_of(
     // Past the first steps, which may differ, every step costs the same.
     let (two, three) = (used(2)?, used(3)?);
     if two == three {
-        return Ok(vec![own.steps]);
+        return Ok((vec![own.steps], true));
     }
     let mut steps = Vec::new();
     for budget in evaluations {
@@ -108,10 +111,10 @@ fn steps_of(
         };
         steps.extend(fits.filter(|n| steps.last() != Some(n)));
     }
-    Ok(steps)
+    Ok((steps, false))
 }
 
-fn point(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<CurvePoint> {
+fn point(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask, adaptive: bool) -> Result<CurvePoint> {
     let metric = metric(model).metric;
     let only = Some(metric);
     let ask = match Goal::of(model) {
@@ -128,6 +131,7 @@ fn point(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<CurvePoin
     })?;
     Ok(CurvePoint {
         solver: model.experiment().sampling.solver.name().to_owned(),
+        adaptive,
         steps: found.work.steps,
         nfe: found.work.nfe,
         value: score.mean,

@@ -87,7 +87,7 @@ fn a_grid_is_trained_once_a_model_and_paired_by_seed() {
         found["cells"].as_array().unwrap().iter().filter(|c| c["metrics"][0]["verdict"] == "best");
     assert_eq!(best.count(), 1);
     let curve = &cell(&found, "ct, linear, euler")["curves"][0];
-    assert_eq!(curve["solver"], "euler");
+    assert_eq!((&curve["solver"], &curve["adaptive"]), (&"euler".into(), &false.into()));
     assert_eq!(curve["points"].as_array().unwrap().len(), 2);
     assert_eq!(cell(&found, "flow_matching, euler")["schedule"], Value::Null);
     let gamma = cell(&found, "ct, linear, euler")["schedule"]["gamma"].as_array().unwrap();
@@ -115,6 +115,13 @@ fn a_grid_is_trained_once_a_model_and_paired_by_seed() {
     let again = folder.path().join(again.trim());
     let history = |run: &Path| bytes(&run.join("history.json"));
     assert!(history(&again) == history(own.parent().unwrap()), "{}", again.display());
+
+    // What a cell says to run alone samples as that cell does.
+    let euler = cell(&found, "ct, linear, euler")["command"].as_str().unwrap();
+    let alone: Vec<_> = euler.split(' ').skip(1).collect();
+    let alone = folder.train(&[&alone[..], &["--output-dir", "alone"]].concat());
+    let config = std::fs::read_to_string(alone.join("config.yaml")).unwrap();
+    assert!(config.contains("type: euler") && config.contains("type: linear"), "{config}");
 
     // Asked again, with a seed and a solver more: what is there stays as it is.
     let before = written(&out.join("runs"));
@@ -188,14 +195,15 @@ comparison:
     recipe:
       flow: { objective: flow_matching }
       target: { objective: ct, noise_schedule: cosine, loss.weighting: field }
-    data: [{ type: npz, path: moons.npz }]
+    data: [{ type: npz, path: moons.npz }, { type: two_moons, samples: 300 }]
   seeds: 1
   budget: { steps: 3 }
   curve: null
 ",
     );
     let said = folder.succeeds(&["compare", "--config", "own/study.yaml", "--dry-run"]);
-    assert!(said.contains("2 models x 1 seeds = 2 runs of 3 steps"), "{said}");
+    assert!(said.contains("4 models x 1 seeds = 4 runs of 3 steps"), "{said}");
+    assert!(said.contains("not on one scale"), "{said}");
     folder.succeeds(&["compare", "--config", "own/study.yaml", "--out", "out"]);
     let found = results(&folder.join("out"));
     let config = cell(&found, "target, npz(path=moons.npz)")["config"].as_str().unwrap();

@@ -22,7 +22,7 @@ struct Found {
     error: Option<String>,
 }
 
-/// The results so far of the comparison in `folder`. `missing` of its jobs are not done.
+/// The results so far of the comparison in `folder`.
 ///
 /// # Errors
 /// None of it is there.
@@ -49,8 +49,9 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
         ..Results::default()
     };
     for (cell, found) in plan.cells.iter().zip(&all) {
-        results.cells.push(describe(plan, cell, found)?);
+        results.cells.push(describe(plan, cell, found, folder)?);
     }
+    results.notes.extend(unmeasured(&results.cells, &all));
     for metric in metrics {
         let values: Vec<Vec<Option<f64>>> =
             all.iter().map(|cell| cell.iter().map(|f| f.metric(&metric.name)).collect()).collect();
@@ -104,6 +105,20 @@ impl Found {
     }
 }
 
+/// Curves that could not be measured, each with its reason.
+fn unmeasured(cells: &[Cell], all: &[Vec<Found>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (cell, found) in cells.iter().zip(all) {
+        let Some(measured) = found.iter().find_map(|f| f.measured.as_ref()) else { continue };
+        for (solver, curve) in &measured.curves {
+            if let Err(why) = curve {
+                notes.push(format!("{}: no curve along {solver}: {why}", cell.name));
+            }
+        }
+    }
+    notes
+}
+
 /// The metrics that were measured, in the order of a table.
 fn metrics(all: &[Vec<Found>]) -> Vec<Metric> {
     let names: BTreeSet<&str> = all
@@ -132,7 +147,7 @@ fn metrics(all: &[Vec<Found>]) -> Vec<Metric> {
         .collect()
 }
 
-fn describe(plan: &Plan, cell: &Planned, found: &[Found]) -> Result<Cell> {
+fn describe(plan: &Plan, cell: &Planned, found: &[Found], folder: &Path) -> Result<Cell> {
     let over = |of: &dyn Fn(&Found) -> Option<f64>| Spread::of(found.iter().map(of).collect());
     let first = found.iter().find(|f| f.sampled.is_some());
     let sampled = first.and_then(|f| f.sampled.as_ref());
@@ -145,12 +160,11 @@ fn describe(plan: &Plan, cell: &Planned, found: &[Found]) -> Result<Cell> {
     );
     let seed = plan.seeds.first().copied().unwrap_or_default();
     let curves = plan.curve.as_ref().map(|c| c.names()).unwrap_or_default();
-    let folder = cell.unit.as_deref().map(|unit| format!("runs/{unit}/seed_{seed}/config.yaml"));
     Ok(Cell {
         name: cell.name.clone(),
         settings: cell.settings.clone(),
         config: super::plan::with_seed(&cell.experiment, seed)?.to_yaml()?,
-        command: folder.map_or_else(String::new, |path| format!("triflow run {path}")),
+        command: format!("triflow run {}", folder.join(plan.file_of(cell)).display()),
         errors,
         parameters: found.iter().find_map(|f| f.manifest("parameters")).unwrap_or_default() as i64,
         sampling: sampled.map(|s| sampling(&s.metrics["sampling"])).unwrap_or_default(),
@@ -196,8 +210,7 @@ fn curve(solver: &str, found: &[Found]) -> Option<Curve> {
     };
     let by_seed: Vec<Option<Vec<_>>> = found.iter().map(of).collect();
     let places = by_seed.iter().flatten().map(Vec::len).min()?;
-    // One place where the solver was free to take any number of steps: it chose them.
-    let adaptive = places == 1;
+    let adaptive = by_seed.iter().flatten().flatten().any(|p| p.adaptive);
     let points = (0..places).map(|i| {
         let at = |f: &Option<Vec<crate::curve::CurvePoint>>| f.as_ref().map(|all| all[i].clone());
         let points: Vec<_> = by_seed.iter().map(at).collect();

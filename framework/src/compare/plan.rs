@@ -121,6 +121,11 @@ impl Plan {
         for group in &groups {
             plan.add_cell(&axes, group)?;
         }
+        if all.iter().any(|r| r.experiment.data != all[0].experiment.data) {
+            let note = "Cells differ in their data: what they score is not on one scale, and real data \
+                        are those of the first cell.";
+            plan.notes.push(note.to_owned());
+        }
         Ok(plan)
     }
 
@@ -180,6 +185,12 @@ impl Plan {
         self.cells.iter().filter(|cell| cell.unit.as_deref() == Some(&*unit.id))
     }
 
+    /// The cell's experiment with the first seed, in the comparison's folder.
+    pub(super) fn file_of(&self, cell: &Planned) -> PathBuf {
+        let i = self.cells.iter().position(|c| c == cell).unwrap_or_default();
+        PathBuf::from("cells").join(format!("{:02}_{}.yaml", i + 1, slug(&cell.name)))
+    }
+
     /// Reads the plan of a comparison's folder.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(PLAN);
@@ -194,10 +205,17 @@ impl Plan {
             .map_err(|e| Error::data(&path, format!("is not what a comparison writes: {e}")))
     }
 
-    /// Writes the plan into a comparison's folder.
+    /// Writes the plan into a comparison's folder, and beside it every cell's experiment.
     pub fn write(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
         let text = serde_json::to_string_pretty(self).map_err(|e| Error::runtime(e.to_string()))?;
+        let cells = folder.join("cells");
+        std::fs::create_dir_all(&cells).map_err(Error::io("make the folder", &cells))?;
+        let seed = self.seeds.first().copied().unwrap_or_default();
+        for cell in &self.cells {
+            let yaml = with_seed(&cell.experiment, seed)?.to_yaml()?;
+            write_atomically(&folder.join(self.file_of(cell)), |f| f.write_all(yaml.as_bytes()))?;
+        }
         write_atomically(&folder.join(PLAN), |file| writeln!(file, "{text}"))
     }
 }

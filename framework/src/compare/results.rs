@@ -13,7 +13,7 @@ pub struct Results {
     pub made: Made,
     /// `reg`, `gen` or `uncond_gen`.
     pub task: String,
-    /// The data source, and rows in training and held out.
+    /// The data source.
     pub data: String,
     /// The keys that vary, in order.
     pub axes: Vec<String>,
@@ -81,7 +81,7 @@ pub struct Cell {
     pub settings: Vec<Option<String>>,
     /// The experiment of its first seed, as YAML.
     pub config: String,
-    /// Trains this cell alone, with its first seed.
+    /// Trains and samples this cell alone, with its first seed.
     pub command: String,
     /// What went wrong, with the seed it went wrong for.
     pub errors: Vec<String>,

@@ -45,7 +45,7 @@ pub(super) struct Measured {
     pub real: Option<Cloud>,
     /// Solver by solver; what could not be measured, with the reason.
     pub curves: Vec<(String, Result<Vec<CurvePoint>, String>)>,
-    /// All of the measuring.
+    /// Of all measuring, if it was done in one go.
     pub seconds: f64,
 }
 
@@ -114,6 +114,7 @@ pub fn work(plan: &Plan, job: Job<'_>, comparison: &Path, watch: &mut dyn Watch)
     watch.note("measuring");
     let mut model = run.load()?;
     let data = run.data(model.experiment())?;
+    let (own, began) = (model.experiment().sampling.clone(), Instant::now());
     for cell in plan.cells_of(job.unit) {
         if !folder.join(sampled_file(cell)).is_file() {
             let sampling = with_seed(&cell.experiment, job.seed)?.sampling;
@@ -123,7 +124,10 @@ pub fn work(plan: &Plan, job: Job<'_>, comparison: &Path, watch: &mut dyn Watch)
         }
     }
     if !folder.join(measured_file(plan)).is_file() {
-        let found = measure(&mut model, &data, &run, plan.curve.as_ref())?;
+        // Whatever was measured before: the curve is of the run's own sampling, but for solver and steps.
+        model.set_sampling(own)?;
+        let mut found = measure(&mut model, &data, &run, plan.curve.as_ref())?;
+        found.seconds = began.elapsed().as_secs_f64();
         write(&folder, &measured_file(plan), &found)?;
     }
     Ok(())
@@ -134,7 +138,7 @@ fn steps_in(experiment: Experiment, seconds: f64) -> Result<u64> {
     let mut trainer = Trainer::new(experiment, &PathBuf::new())?;
     let least = (0.02 * seconds).clamp(0.2, 5.0);
     let (mut began, mut timed) = (None::<Instant>, (0, 1.0));
-    trainer.fit(&mut |trainer, event| {
+    trainer.fit(&mut |_, event| {
         if let Event::Step { step, .. } = event
             && *step >= WARM_UP
         {
@@ -142,7 +146,6 @@ fn steps_in(experiment: Experiment, seconds: f64) -> Result<u64> {
             timed = (step - WARM_UP, began.elapsed().as_secs_f64());
         }
         let enough = timed.0 > 0 && timed.1 >= least;
-        let _ = trainer;
         Ok(if enough { Control::Stop } else { Control::Continue })
     })?;
     Ok(((timed.0 as f64 / timed.1 * seconds).round() as u64).max(1))
@@ -174,7 +177,6 @@ fn measure(
     run: &Run,
     curve: Option<&CurveOfAll>,
 ) -> Result<Measured> {
-    let began = Instant::now();
     let mut curves = Vec::new();
     if let Some(asked) = curve {
         let held = data.held_out(asked.points);
@@ -205,13 +207,7 @@ fn measure(
         }),
         _ => None,
     };
-    Ok(Measured {
-        losses,
-        schedule: schedule(model)?,
-        real,
-        curves,
-        seconds: began.elapsed().as_secs_f64(),
-    })
+    Ok(Measured { losses, schedule: schedule(model)?, real, curves, seconds: 0.0 })
 }
 
 /// Whether targets and latents are points of a plane.

@@ -240,7 +240,6 @@ function schedules() {
 // ---- points in the plane ---------------------------------------------------------------------------
 
 const place = (whole, axis) => data.plane.origin[axis] + data.plane.step * whole;
-const resolved = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // A colour as the canvas takes it, in the theme that is shown.
 function inked(name) {
@@ -248,7 +247,7 @@ function inked(name) {
   document.body.append(probe);
   const found = getComputedStyle(probe).color;
   probe.remove();
-  return found || resolved(name);
+  return found;
 }
 
 function panel(name, i) {
@@ -274,6 +273,9 @@ function samples() {
   const shown = data.order.filter((i) => data.cells[i].samples);
   if (!data.plane || !shown.length) return hide("samples");
   const { samples: box, real } = data.plane, panels = [];
+  const classes = [...new Set((real && real.labels) || [])].sort((a, b) => a - b);
+  const dot = (k) => node("svg", { viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" }, node("circle", { cx: 7, cy: 7, r: 4.5, style: `fill:${colour(k)}` }));
+  document.querySelector("[data-labels]").replaceChildren(...classes.map((k) => element("span", {}, dot(k), `label ${k}`)));
   if (real) {
     const { canvas, figure } = panel("real data", null);
     dots(canvas, box, real.xy, real.labels);
