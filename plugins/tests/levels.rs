@@ -9,7 +9,7 @@ use common::{OBJECTIVES, assert_close, golden, label, list, solver, tensor, valu
 use serde_json::{Value, json};
 use triflow::path::Path;
 use triflow::prelude::*;
-use triflow::rng::{Purpose, seed_torch};
+use triflow::rng::{Purpose, TorchStream, seed_torch};
 use triflow::sample::Trajectory;
 use triflow::tch::{Device, Kind};
 
@@ -31,6 +31,11 @@ fn deterministic() -> [(Value, f64); 6] {
     ]
 }
 
+/// A churn of zero still draws: not from the stream of a test beside this one.
+fn apart() -> TorchStream {
+    seed_torch(13, Purpose::Sample, 0)
+}
+
 /// How far from the exact end `solver` ends.
 fn error(
     golden: &Value,
@@ -39,6 +44,7 @@ fn error(
     solver: &dyn Solver,
     steps: usize,
 ) -> f64 {
+    let _stream = apart();
     let data = Data::of(golden);
     let z0 = tensor(&golden["z0"]);
     let field = Exact::field(&data, path, objective, grid);
@@ -97,6 +103,7 @@ fn on_the_straight_path_ddim_is_euler() {
 /// The reverse SDE without churn is the ODE, and DPM-Solver++ without churn its deterministic form.
 #[test]
 fn without_churn_the_sde_is_the_ode() {
+    let _stream = apart();
     let golden = file();
     for case in &list(&golden["cases"])[..4] {
         let (data, path) = (Data::of(&golden), path(case));
@@ -156,9 +163,9 @@ fn few_steps_of_second_order_beat_ddim() {
 }
 
 /// Samples, and steps that keep the bias below the noise of so many samples.
-const SAMPLES: i64 = 100_000;
+const SAMPLES: i64 = 50_000;
 
-/// Mean and covariance at five places on the way, of 100,000 samples, within five standard errors and the bias
+/// Mean and covariance at five places on the way, of 50,000 samples, within five standard errors and the bias
 /// of the solver's steps: a mean of n draws has error σ/√n, a variance σ²·√(2/n), a covariance σ²/√n.
 fn keeps_the_marginals(spec: &Value, path: &Path, grid: StepGrid, steps: usize, what: &str) {
     let _stream = seed_torch(11, Purpose::Sample, 3);
@@ -210,7 +217,8 @@ fn stochastic_solvers_keep_mean_and_covariance_all_along() {
     for (spec, steps) in &specs {
         keeps_the_marginals(spec, &path(linear), StepGrid::Gamma, *steps, "linear");
         if spec["eta"] != 0.0 && spec["eta"] != 0.5 {
-            keeps_the_marginals(spec, &Path::rectified(), StepGrid::Time, *steps, "rectified");
+            // Even steps in time are coarse in log-SNR at the ends: twice as many for the same bias.
+            keeps_the_marginals(spec, &Path::rectified(), StepGrid::Time, 2 * steps, "rectified");
         }
     }
 }
