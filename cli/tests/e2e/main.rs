@@ -9,12 +9,14 @@
 #[allow(dead_code, reason = "the tests use parts of it")]
 #[path = "../../src/args/mod.rs"]
 mod args;
+mod browser;
 mod command;
 mod compare;
 mod data;
 mod errors;
 mod likelihood;
 mod new_plugin;
+mod page;
 mod plugins;
 mod readme;
 mod reflow;

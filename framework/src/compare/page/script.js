@@ -250,6 +250,14 @@ function inked(name) {
   return found;
 }
 
+// The cells' colours and the pale one, looked up once a theme.
+let inks = [], pale = "";
+
+function dip() {
+  inks = Array.from({ length: COLOURS }, (_, i) => inked(`--c${i}`));
+  pale = inked("--ghost");
+}
+
 function panel(name, i) {
   const canvas = element("canvas", { width: 440, height: 440, role: "img", "aria-label": `Points of ${name}`, style: "width:100%;aspect-ratio:1" });
   return { canvas, figure: element("figure", i === null ? {} : { "data-cell": i }, canvas, element("figcaption", {}, name)) };
@@ -257,13 +265,12 @@ function panel(name, i) {
 
 function dots(canvas, box, xy, labels, { ghost = false, size = 3 } = {}) {
   const pen = canvas.getContext("2d"), n = canvas.width;
-  const inks = ghost ? [inked("--ghost")] : Array.from({ length: COLOURS }, (_, i) => inked(`--c${i}`));
   pen.globalAlpha = ghost ? 1 : 0.75;
   for (let k = 0; k < xy.length / 2; k += 1) {
     if (xy[2 * k] === null || xy[2 * k + 1] === null) continue;
     const x = ((place(xy[2 * k], 0) - box[0]) / (box[1] - box[0])) * n;
     const y = n - ((place(xy[2 * k + 1], 1) - box[2]) / (box[3] - box[2])) * n;
-    pen.fillStyle = ghost ? inks[0] : inks[(labels ? labels[k] : 0) % COLOURS];
+    pen.fillStyle = ghost ? pale : inks[(labels ? labels[k] : 0) % COLOURS];
     pen.fillRect(x - size / 2, y - size / 2, size, size);
   }
   pen.globalAlpha = 1;
@@ -300,6 +307,27 @@ function motion() {
   still();
 }
 
+const TRACES = 48;
+
+// Where the first few points have been up to time number `upto`, and from there to where they are now.
+function traces(canvas, box, states, upto, now, labels) {
+  const pen = canvas.getContext("2d"), n = canvas.width;
+  const at = (xy, j) => [
+    ((place(xy[2 * j], 0) - box[0]) / (box[1] - box[0])) * n,
+    n - ((place(xy[2 * j + 1], 1) - box[2]) / (box[3] - box[2])) * n,
+  ];
+  pen.globalAlpha = 0.4;
+  pen.lineWidth = 1.5;
+  for (let j = 0; j < Math.min(TRACES, now.length / 2); j += 1) {
+    const been = [...states.slice(0, upto), now].filter((xy) => xy[2 * j] !== null && xy[2 * j + 1] !== null);
+    pen.strokeStyle = inks[(labels ? labels[j] : 0) % COLOURS];
+    pen.beginPath();
+    for (const xy of been) pen.lineTo(...at(xy, j));
+    pen.stroke();
+  }
+  pen.globalAlpha = 1;
+}
+
 // Draws every panel at the slider's time, between the times that are kept.
 function still() {
   const t = Number($("time").value);
@@ -313,6 +341,7 @@ function still() {
     const xy = states[k].map((v, j) => (v === null || states[before][j] === null ? null : states[before][j] + share * (v - states[before][j])));
     canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
     if (data.plane.real) dots(canvas, data.plane.moving, data.plane.real.xy, null, { ghost: true, size: 2 });
+    traces(canvas, data.plane.moving, states, k, xy, labels);
     dots(canvas, data.plane.moving, xy, labels);
   }
 }
@@ -359,9 +388,45 @@ function swatch(i) {
 }
 
 // Fades every other cell's lines and marks.
-function pick(i) {
+function single(i) {
   for (const it of all("svg [data-cell]")) it.style.opacity = i === null || it.dataset.cell === String(i) ? "" : "0.12";
+}
+
+let picked = null;
+
+function pick(i) {
+  picked = i;
+  single(i);
   for (const it of all(".legend [data-cell]")) it.setAttribute("aria-pressed", String(it.dataset.cell === String(i)));
+}
+
+// What the pointer is on stands out for as long as it is there.
+function hovering() {
+  for (const box of all(".picture, .legend")) {
+    box.onpointerover = (event) => {
+      const cell = event.target.closest("[data-cell]");
+      single(cell ? Number(cell.dataset.cell) : picked);
+    };
+    box.onpointerleave = () => single(picked);
+  }
+}
+
+// Marks the section that is being read in the bar, and keeps its name in sight there.
+function reading() {
+  const links = new Map(all(".bar nav a").map((link) => [link.hash.slice(1), link]));
+  for (const [id, link] of links) link.hidden = $(id).hidden;
+  const seen = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const link = links.get(target.id);
+      if (!isIntersecting) link.removeAttribute("aria-current");
+      else {
+        link.setAttribute("aria-current", "location");
+        const bar = link.parentElement;
+        bar.scrollLeft = link.offsetLeft - bar.offsetLeft - (bar.clientWidth - link.offsetWidth) / 2;
+      }
+    }
+  }, { rootMargin: "-25% 0px -75% 0px" });
+  for (const id of links.keys()) seen.observe($(id));
 }
 
 function sorting() {
@@ -433,6 +498,7 @@ function theme() {
 }
 
 function points() {
+  dip();
   samples();
   motion();
 }
@@ -449,6 +515,8 @@ pictures();
 points();
 player();
 legends();
+hovering();
+reading();
 sorting();
 dialogs();
 copying();
