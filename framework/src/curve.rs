@@ -2,7 +2,7 @@
 
 use crate::component::Solver;
 use crate::config::Sampling;
-use crate::data::HeldOut;
+use crate::data::{HeldOut, Set};
 use crate::error::{Error, Result};
 use crate::measure::{self, Goal, MetricInfo, draw_latents};
 use crate::registry::Component;
@@ -123,8 +123,13 @@ fn point(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask, adaptive: bool) -> 
         _ => measure::Ask { seed: None, draws: 1, only },
     };
     // Its floor is no part of a curve.
-    let rows = held.rows.first(held.rows.len());
-    let held = HeldOut { name: held.name.clone(), rows, train: None };
+    let whole = |set: &Set| set.first(set.len());
+    let held = HeldOut {
+        name: held.name.clone(),
+        rows: whole(&held.rows),
+        others: held.others.iter().map(whole).collect(),
+        train: None,
+    };
     let found = measure::evaluate(model, &held, &ask)?;
     let score = found.scores.get(metric).ok_or_else(|| {
         Error::runtime(format!("{} could not be measured on these rows", metric.name()))

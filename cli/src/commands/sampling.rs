@@ -222,5 +222,5 @@ fn read_rows(model: &Trained, file: &Path, points: i64) -> Result<HeldOut<'stati
         Some(Task::Regression) => rows,
         _ => rows.first(points),
     };
-    Ok(HeldOut { name: file.display().to_string(), rows, train: None })
+    Ok(HeldOut { name: file.display().to_string(), rows, others: Vec::new(), train: None })
 }

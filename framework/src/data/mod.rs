@@ -79,8 +79,22 @@ pub struct HeldOut<'d> {
     pub name: String,
     /// The rows.
     pub rows: Set,
+    /// Further sets of as many held-out rows, as far as there are any: another draw is compared with another set,
+    /// so that the mean over draws hangs on no single one.
+    pub others: Vec<Set>,
     /// Further rows to which a perfect model's samples would be alike, if there are any.
     pub train: Option<&'d Set>,
+}
+
+impl HeldOut<'_> {
+    /// The rows for a draw: another set for each, from the first again when all have been used.
+    pub fn rows_of(&self, draw: u64) -> &Set {
+        let sets = 1 + self.others.len() as u64;
+        match draw % sets {
+            0 => &self.rows,
+            i => &self.others[i as usize - 1],
+        }
+    }
 }
 
 impl Data {
@@ -114,7 +128,7 @@ impl Data {
         Ok((Self { train, val, test }, units))
     }
 
-    /// The first `n` held-out rows: test rows, else validation, else training.
+    /// Held-out rows, `n` at once: test rows, else validation, else training.
     pub fn held_out(&self, n: i64) -> HeldOut<'_> {
         let (name, set) = [("test", &self.test), ("validation", &self.val)]
             .into_iter()
@@ -122,7 +136,8 @@ impl Data {
             .unwrap_or(("training", &self.train));
         // Training rows are no measure of themselves.
         let train = Some(&self.train).filter(|train| !std::ptr::eq(*train, set));
-        HeldOut { name: name.to_owned(), rows: set.first(n), train }
+        let others = (1..set.len() / n.max(1)).map(|i| set.narrow(i * n, n)).collect();
+        HeldOut { name: name.to_owned(), rows: set.first(n), others, train }
     }
 }
 
@@ -207,4 +222,26 @@ fn check_shapes(experiment: &Experiment, train: &Set) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(rows: std::ops::Range<i64>) -> Set {
+        let target = Tensor::arange_start(rows.start, rows.end, (Kind::Float, Device::Cpu));
+        Set { target: target.view([-1, 1]), condition: None, z0: None }
+    }
+
+    #[test]
+    fn every_draw_has_held_out_rows_of_its_own_as_far_as_they_go() {
+        let data = Data { train: set(0..5), val: set(5..6), test: set(10..21) };
+        let held = data.held_out(4);
+        let rows = |draw: u64| Vec::<f32>::try_from(held.rows_of(draw).target.view(-1)).unwrap();
+        assert_eq!(rows(0), [10.0, 11.0, 12.0, 13.0]);
+        assert_eq!(rows(1), [14.0, 15.0, 16.0, 17.0]);
+        // The last three are too few.
+        assert_eq!(rows(2), rows(0));
+        assert_eq!(data.held_out(100).rows_of(7).len(), 11);
+    }
 }

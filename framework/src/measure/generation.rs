@@ -12,7 +12,7 @@ use crate::plot;
 use crate::rng::{Purpose, stream_seed};
 use crate::trained::Trained;
 use serde_json::{Value, json};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// Directions of the sliced distance.
 const DIRECTIONS: usize = 256;
@@ -21,37 +21,39 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     let asked = ask.seed.unwrap_or_else(|| model.experiment().seed());
     let seed = stream_seed(asked, Purpose::Report, 0);
     let draws = ask.draws.max(1);
-    let real = model.units().target.undo(&held.rows.target);
-    let real_points = points(&real)?;
     let (mut found, mut floor) = (Draws::new(ask.only), Draws::new(ask.only));
-    let against = Against::new(checked(&real_points)?, seed, &found)?;
-    let referee = Referee::new(model.units(), held, &found)?;
     let mut arrays = Vec::new();
     let (mut sampling, mut work) = (Value::Null, Work::default());
+    let labelled = model.units().condition_is_label;
+    let mut alike = held.train.map(|train| Alike::new(train, labelled)).transpose()?;
+    let referee = Referee::new(model.units(), held, &found)?;
     for draw_number in 0..draws {
-        let (sampled, drawn) = draw(model, &held.rows, Some((seed, draw_number)), &mut work)?;
+        let rows = held.rows_of(draw_number);
+        let real = points(&model.units().target.undo(&rows.target))?;
+        let against = Against::new(checked(&real)?, seed, &found)?;
+        let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut work)?;
         let generated = points(&drawn)?;
         against.add(checked(&generated)?, &mut found)?;
-        if let Some(referee) = &referee {
-            referee.add(checked(&generated)?, &mut found)?;
+        if let (Some(referee), Some(condition)) = (&referee, &rows.condition) {
+            let asked = labels(condition)?;
+            referee.add(checked(&generated)?, &asked, &mut found)?;
+            if draw_number <= held.others.len() as u64 {
+                referee.add_floor(checked(&real)?, &asked, &mut floor)?;
+            }
+        }
+        // What a perfect model would score: real rows in place of generated ones.
+        if let Some(other) = alike.as_mut().map(|alike| alike.next(rows)).transpose()?.flatten() {
+            let other = points(&model.units().target.undo(&other))?;
+            against.add(checked(&other)?, &mut floor)?;
         }
         if draw_number == 0 {
-            sampling = how(model, &sampled, held.rows.len(), Some(asked));
+            sampling = how(model, &sampled, rows.len(), Some(asked));
             sampling["draws"] = json!(draws);
             arrays.push(("samples".to_owned(), drawn));
         }
     }
-    // What a perfect model would score: real rows against real rows, labels matched.
     let units = model.units();
-    if let Some(train) = held.train {
-        for index in alike(train, &held.rows, units.condition_is_label, draws)? {
-            let other = points(&units.target.undo(&train.target.index_select(0, &index)))?;
-            against.add(checked(&other)?, &mut floor)?;
-        }
-    }
-    if let Some(referee) = &referee {
-        referee.add_floor(checked(&real_points)?, &mut floor)?;
-    }
+    let real = units.target.undo(&held.rows.target);
     arrays.push(("real".to_owned(), real));
     let condition = held.rows.condition.as_ref();
     arrays.extend(condition.map(|c| ("condition".to_owned(), units.condition.undo(c))));
@@ -144,7 +146,6 @@ struct Referee {
     labels: Vec<usize>,
     /// Whether those are the held-out points themselves.
     themselves: bool,
-    asked: Vec<usize>,
 }
 
 impl Referee {
@@ -152,7 +153,7 @@ impl Referee {
     /// no label or the rows are too few.
     fn new(units: &Units, held: &HeldOut<'_>, wanted: &Draws) -> Result<Option<Self>> {
         let rows = held.train.unwrap_or(&held.rows);
-        let (Some(known), Some(asked)) = (&rows.condition, &held.rows.condition) else {
+        let Some(known) = &rows.condition else {
             return Ok(None);
         };
         let wanted = wanted.wants(Metric::ClassifierAgreement) && units.condition_is_label;
@@ -172,7 +173,6 @@ impl Referee {
             real: points(&units.target.undo(&rows.target.index_select(0, &index)))?,
             labels: labels(&known.index_select(0, &index))?,
             themselves,
-            asked: labels(asked)?,
         }))
     }
 
@@ -181,41 +181,60 @@ impl Referee {
     }
 
     /// Adds how often generated points are what was asked for.
-    fn add(&self, generated: Points, to: &mut Draws) -> Result<()> {
-        let agreement = self.classifier()?.agreement(generated, &self.asked)?;
+    fn add(&self, generated: Points, asked: &[usize], to: &mut Draws) -> Result<()> {
+        let agreement = self.classifier()?.agreement(generated, asked)?;
         to.add(Metric::ClassifierAgreement, agreement);
         Ok(())
     }
 
     /// Adds how often real points are what they are.
-    fn add_floor(&self, real: Points, to: &mut Draws) -> Result<()> {
+    fn add_floor(&self, real: Points, asked: &[usize], to: &mut Draws) -> Result<()> {
         let classifier = self.classifier()?;
         let agreement = if self.themselves {
             classifier.agreement_without_self()?
         } else {
-            classifier.agreement(real, &self.asked)?
+            classifier.agreement(real, asked)?
         };
         to.add(Metric::ClassifierAgreement, agreement);
         Ok(())
     }
 }
 
-/// Up to `sets` disjoint sets of training rows to compare held-out rows with: of the same labels, where the
-/// condition is a label.
-fn alike(train: &Set, held: &Set, labelled: bool, sets: u64) -> Result<Vec<Tensor>> {
-    let (n, device) = (held.len(), train.target.device());
-    let (Some(wanted), Some(all), true) = (&held.condition, &train.condition, labelled) else {
-        let whole = (train.len() / n.max(1)).min(sets as i64);
-        return Ok((0..whole)
-            .map(|i| Tensor::arange_start(i * n, (i + 1) * n, (Kind::Int64, device)))
-            .collect());
-    };
-    let mut unused: Vec<Vec<i64>> = vec![Vec::new(); wanted.size()[1] as usize];
-    for (row, label) in labels(all)?.into_iter().enumerate().rev() {
-        unused[label].push(row as i64);
+/// Training rows to put in place of generated ones, none of them twice.
+struct Alike<'a> {
+    train: &'a Set,
+    /// The rows of each label, where the condition is one.
+    unused: Option<Vec<Vec<i64>>>,
+    /// Rows that were used up, where it is none.
+    used: i64,
+}
+
+impl<'a> Alike<'a> {
+    fn new(train: &'a Set, labelled: bool) -> Result<Self> {
+        let condition = train.condition.as_ref().filter(|_| labelled);
+        let unused = condition.map(|all| -> Result<_> {
+            let mut rows = vec![Vec::new(); all.size()[1] as usize];
+            for (row, label) in labels(all)?.into_iter().enumerate().rev() {
+                rows[label].push(row as i64);
+            }
+            Ok(rows)
+        });
+        Ok(Self { train, unused: unused.transpose()?, used: 0 })
     }
-    let wanted = labels(wanted)?;
-    let next = || -> Option<Vec<i64>> { wanted.iter().map(|label| unused[*label].pop()).collect() };
-    let found = std::iter::repeat_with(next).take(sets as usize).map_while(|index| index);
-    Ok(found.map(|index| Tensor::from_slice(&index).to_device(device)).collect())
+
+    /// As many further rows as `held` has, of its labels if there are any; none once they are used up.
+    fn next(&mut self, held: &Set) -> Result<Option<Tensor>> {
+        let (n, target) = (held.len(), &self.train.target);
+        if let (Some(unused), Some(wanted)) = (&mut self.unused, &held.condition) {
+            let wanted = labels(wanted)?;
+            let index: Option<Vec<i64>> =
+                wanted.iter().map(|label| unused.get_mut(*label)?.pop()).collect();
+            return Ok(index.map(|index| {
+                target.index_select(0, &Tensor::from_slice(&index).to_device(target.device()))
+            }));
+        }
+        let from = self.used;
+        self.used += n;
+        Ok((self.used <= self.train.len()).then(|| target.narrow(0, from, n)))
+    }
 }
