@@ -31,6 +31,7 @@ pub mod report;
 pub mod rng;
 pub mod run;
 pub mod sample;
+pub mod sequence;
 pub mod testing;
 pub mod train;
 pub mod trained;

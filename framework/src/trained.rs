@@ -2,7 +2,7 @@
 //! of the training data.
 
 use crate::component::{Condition, Guidance, Likelihood, Observer, Pass, shape_text};
-use crate::config::{Experiment, ModelPart, Precision, Sampling, Task};
+use crate::config::{Experiment, ModelPart, Precision, Sampling};
 use crate::data::{Units, one_hot};
 use crate::device;
 use crate::error::{Error, Result};
@@ -12,7 +12,8 @@ use crate::path::StepGrid;
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, seed_torch};
 use crate::run::Run;
-use crate::sample::{Bend, ClassifierFree, Plan, Sampled, noise, sample};
+use crate::sample::{ClassifierFree, Conditioned, Plan, Sampled, noise, sample};
+use crate::sequence;
 use crate::train::Parameters;
 use serde_yaml::{Mapping, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -60,9 +61,9 @@ impl Trained {
                 "labels are integers of shape [n]; for numbers choose a decoder, or a head of it, that gives values",
             ));
         }
-        let (x, y) = match experiment.task {
-            Some(Task::Regression) => (units.shapes.condition.as_ref(), Some(&units.shapes.target)),
-            _ => (Some(&units.shapes.target), units.shapes.condition.as_ref()),
+        let (x, y) = match experiment.task().learns_y() {
+            true => (units.shapes.condition.as_ref(), Some(&units.shapes.target)),
+            false => (Some(&units.shapes.target), units.shapes.condition.as_ref()),
         };
         experiment.input_shape = x.cloned();
         experiment.output_shape = y.cloned();
@@ -297,17 +298,45 @@ impl Trained {
         plan: Plan,
         seen: &mut dyn Observer,
     ) -> Result<Sampled> {
+        self.sample_sequences(z0, None, condition, plan, seen)
+    }
+
+    /// The same where targets are sequences, of which the positions in `mask` (`[n, T]`) are there; the others
+    /// of z stay zero.
+    pub fn sample_sequences(
+        &mut self,
+        z0: &Tensor,
+        mask: Option<&Tensor>,
+        condition: Option<&Condition>,
+        plan: Plan,
+        seen: &mut dyn Observer,
+    ) -> Result<Sampled> {
         let sampling = &self.experiment.sampling;
         let (solver, force) = (sampling.solver.build(&())?, steering(sampling)?);
         let guidance = ClassifierFree::new(sampling);
-        let bend = Bend { guidance: guidance.as_ref(), force: force.as_deref() };
-        self.sampling(|model, _| sample(model, &*solver, plan, z0, condition, bend, seen))
+        self.sampling(|model, _| {
+            let z0 = sequence::keep(z0, model.latent_mask(mask));
+            let along = Conditioned { model, condition, guidance: guidance.as_ref(), mask };
+            let mut sampled = sample(along, &*solver, plan, &z0, force.as_deref(), seen)?;
+            // A solver that draws noise leaves some in the padding.
+            sampled.z = sequence::keep(&sampled.z, model.latent_mask(mask));
+            Ok(sampled)
+        })
     }
 
     /// Targets in the data's own units (probabilities for logits), `[n, …target_shape]`, for latents.
     pub fn present(&mut self, z: &Tensor) -> Result<Tensor> {
+        self.present_sequences(z, None)
+    }
+
+    /// The same where targets are sequences, of which the positions in `mask` (`[n, T]`) are there; the others
+    /// are zero.
+    pub fn present_sequences(&mut self, z: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
         self.sampling(|model, units| {
-            tch::no_grad(|| Ok(units.target.undo(&model.present(&model.decode(z, Pass::EVAL)?))))
+            tch::no_grad(|| {
+                let decoded = model.decode(z, Pass::EVAL.masked(mask))?;
+                Ok(sequence::keep(&units.target.undo(&model.present(&decoded)), mask))
+            })
         })
     }
 
@@ -329,7 +358,7 @@ impl Trained {
                 format!("a condition of this model has shape {wanted}, but these have {given}");
             return Err(Error::config("", message));
         }
-        Ok((Condition { value: self.units.condition.apply(&rows), present: None }, single))
+        Ok((Condition::new(self.units.condition.apply(&rows)), single))
     }
 
     /// Predictions or samples under `conditions` (`[n, …condition_shape]` in the data's own units, or one

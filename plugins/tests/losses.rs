@@ -378,7 +378,7 @@ fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, lear
     });
     let batch = 6;
     let target = Tensor::randn([batch, 3], (Kind::Double, Device::Cpu));
-    let pass = Pass { training: true, dropout: false };
+    let pass = Pass { dropout: false, ..Pass::TRAIN };
     tch::manual_seed(5);
     let terms = model.losses(&target, None, pass, TimeSampling::Stratified, true).unwrap();
 

@@ -67,7 +67,7 @@ fn model(yaml: &str, x: Tensor, y: Option<Tensor>) -> Trainer {
            data: {{ type: two_moons, split: {{ train: 0.5, val: 0.0, test: 0.5 }} }},
            sampling: {{ solver: euler, steps: 2 }}, device: cpu, threads: 1 }}"
     ));
-    let train = Table { x: Some(x), y, z0: None };
+    let train = Table { x: Some(x), y, ..Table::default() };
     Trainer::with_tables(experiment.unwrap(), Splits { train, val: None, test: None }).unwrap()
 }
 
@@ -198,7 +198,7 @@ fn training_rows_are_no_floor_of_themselves() {
         "{ task: generation, unconditional: true, crn: { type: vanilla, network: still },
            data: { type: two_moons, split: { train: 1.0, val: 0.0, test: 0.0 } }, device: cpu }",
     );
-    let train = Table { x: Some(normal(&[200, 2], 8)), y: None, z0: None };
+    let train = Table { x: Some(normal(&[200, 2], 8)), y: None, ..Table::default() };
     let splits = Splits { train, val: None, test: None };
     let mut trainer = Trainer::with_tables(experiment.unwrap(), splits).unwrap();
     let found = measured(&mut trainer, &Ask { draws: 1, ..Ask::default() });

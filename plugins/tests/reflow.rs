@@ -113,7 +113,7 @@ fn a_table_of_text_has_no_place_for_z0() {
 fn sides() -> Table {
     let y = Tensor::arange(600, (Kind::Int64, Device::Cpu)).remainder(2);
     let side = Tensor::stack(&[&y * 4.0 - 2.0, y.zeros_like()], 1).to_kind(Kind::Float);
-    Table { x: Some(normal(3, 600) * 0.3 + side), y: Some(y), z0: None }
+    Table { x: Some(normal(3, 600) * 0.3 + side), y: Some(y), ..Table::default() }
 }
 
 #[test]

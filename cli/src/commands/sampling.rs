@@ -216,7 +216,7 @@ fn read_rows(model: &Trained, file: &Path, points: i64) -> Result<HeldOut<'stati
     let x = read_part(experiment, file, Part::X)?;
     let y =
         if experiment.unconditional { None } else { Some(read_part(experiment, file, Part::Y)?) };
-    let rows = model.units().rows(&Table { x: Some(x), y, z0: None }, experiment);
+    let rows = model.units().rows(&Table { x: Some(x), y, ..Table::default() }, experiment);
     let rows = rows.map_err(|e| Error::data(file, e.to_string()))?;
     let rows = match experiment.task {
         Some(Task::Regression) => rows,
