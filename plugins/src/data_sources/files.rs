@@ -128,6 +128,15 @@ pub(super) struct ArrayFile {
     pub get: Get,
 }
 
+/// Opens a NumPy archive or a safetensors file, by its ending.
+pub(super) fn open_by_ending(path: &FsPath) -> Result<ArrayFile> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("npz") => super::npz::open(path),
+        Some("safetensors") => super::safetensors::open(path),
+        _ => Err(Error::data(path, "sequences are read from an .npz or a .safetensors file")),
+    }
+}
+
 /// The names of the arrays of each set.
 pub(super) struct ArrayNames {
     pub x: String,
