@@ -5,8 +5,8 @@ use crate::args::SamplingArgs;
 use serde_json::json;
 use std::path::Path;
 use triflow::component::{Part, Table};
-use triflow::config::{Layers, Task};
-use triflow::data::files::{array, read_part};
+use triflow::config::Layers;
+use triflow::data::files::{array, read_lengths, read_part};
 use triflow::data::{HeldOut, Set, one_hot};
 use triflow::io::npz;
 use triflow::measure::{self, Ask};
@@ -82,8 +82,7 @@ fn conditions(model: &Trained, labels: &[i64], file: Option<&Path>) -> Result<Op
     let is_label = model.units().condition_is_label;
     match file {
         Some(file) => {
-            let regression = model.experiment().task == Some(Task::Regression);
-            let part = if regression { Part::X } else { Part::Y };
+            let part = if model.experiment().task().learns_y() { Part::X } else { Part::Y };
             read_part(model.experiment(), file, part).map(Some)
         }
         None if is_label && labels.is_empty() => {
@@ -135,7 +134,7 @@ pub fn predict(
 ) -> Result<()> {
     check_out(out)?;
     let (run, mut model) = load(run, sampling)?;
-    if model.experiment().task != Some(Task::Regression) {
+    if !model.experiment().task().predicts() {
         let help = format!("triflow generate --run {} --out samples.npz", run.path.display());
         return Err(Error::config("", "this run generates, it does not predict").help(help));
     }
@@ -213,14 +212,21 @@ fn likelihood_of(
 /// The rows of a file, to measure a model on.
 fn read_rows(model: &Trained, file: &Path, points: i64) -> Result<HeldOut<'static>> {
     let experiment = model.experiment();
-    let x = read_part(experiment, file, Part::X)?;
-    let y =
-        if experiment.unconditional { None } else { Some(read_part(experiment, file, Part::Y)?) };
-    let rows = model.units().rows(&Table { x: Some(x), y, ..Table::default() }, experiment);
-    let rows = rows.map_err(|e| Error::data(file, e.to_string()))?;
-    let rows = match experiment.task {
-        Some(Task::Regression) => rows,
-        _ => rows.first(points),
+    let (sequences, both) = (experiment.task().is_sequence(), !experiment.unconditional);
+    let read = |part, wanted: bool| wanted.then(|| read_part(experiment, file, part)).transpose();
+    let lengths = |part| match sequences {
+        true => read_lengths(experiment, file, part),
+        false => Ok(None),
     };
+    let table = Table {
+        x: read(Part::X, both || !experiment.task().learns_y())?,
+        y: read(Part::Y, both || experiment.task().learns_y())?,
+        x_lengths: lengths(Part::X)?,
+        y_lengths: lengths(Part::Y)?,
+        ..Table::default()
+    };
+    let rows = model.units().rows(&table, experiment);
+    let rows = rows.map_err(|e| Error::data(file, e.to_string()))?;
+    let rows = if experiment.task().predicts() { rows } else { rows.first(points) };
     Ok(HeldOut { name: file.display().to_string(), rows, train: None })
 }

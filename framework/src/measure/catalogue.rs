@@ -87,6 +87,8 @@ metrics! {
         "100 R² of errors and variances summed over all features.";
     Crps, "crps", "CRPS", Less,
         "Continuous ranked probability score of several random draws of each row, the fair estimate, mean over all rows and features.";
+    BandCoverage, "coverage_90", "within 90 % band, %", None,
+        "Percentage of true values of sequences in the central 90 % of 20 random draws, between their quantiles.";
 }
 
 impl Metric {
@@ -123,9 +125,9 @@ impl Goal {
 
     /// That of a model.
     pub fn of(model: &Trained) -> Goal {
-        match model.experiment().task {
-            Some(Task::Regression) if model.units().target_is_label => Goal::Classification,
-            Some(Task::Regression) => Goal::Regression,
+        match model.experiment().task() {
+            Task::Regression if model.units().target_is_label => Goal::Classification,
+            task if task.predicts() => Goal::Regression,
             _ => Goal::Generation,
         }
     }
@@ -166,6 +168,7 @@ impl Goal {
                 Metric::VarianceExplained,
                 Metric::VarianceExplainedPooled,
                 Metric::Crps,
+                Metric::BandCoverage,
             ],
         }
     }

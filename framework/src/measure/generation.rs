@@ -10,6 +10,7 @@ use crate::metrics::{
 };
 use crate::plot;
 use crate::rng::{Purpose, stream_seed};
+use crate::sequence;
 use crate::trained::Trained;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
@@ -21,7 +22,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     let asked = ask.seed.unwrap_or_else(|| model.experiment().seed());
     let seed = stream_seed(asked, Purpose::Report, 0);
     let draws = ask.draws.max(1);
-    let real = model.units().target.undo(&held.rows.target);
+    let real = own(model.units(), &held.rows);
     let real_points = points(&real)?;
     let (mut found, mut floor) = (Draws::new(ask.only), Draws::new(ask.only));
     let against = Against::new(checked(&real_points)?, seed, &found)?;
@@ -45,7 +46,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     let units = model.units();
     if let Some(train) = held.train {
         for index in alike(train, &held.rows, units.condition_is_label, draws)? {
-            let other = points(&units.target.undo(&train.target.index_select(0, &index)))?;
+            let other = points(&own(units, &train.rows(&index)))?;
             against.add(checked(&other)?, &mut floor)?;
         }
     }
@@ -65,8 +66,14 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
             None => "the same rows, each among the others",
         },
         arrays,
+        details: Vec::new(),
         work,
     })
+}
+
+/// Targets in the data's own units; zeros in the padding of sequences.
+fn own(units: &Units, rows: &Set) -> Tensor {
+    sequence::keep(&units.target.undo(&rows.target), rows.mask.as_ref())
 }
 
 /// Real points to compare with, and what is the same for all that is compared with them.
