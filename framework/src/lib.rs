@@ -44,7 +44,7 @@ pub use config::Experiment;
 pub use error::{Error, Result};
 pub use registry::{Component, Spec, registry};
 pub use train::Trainer;
-pub use trained::Trained;
+pub use trained::{Lengths, Trained};
 
 /// What a component author needs.
 pub mod prelude {

@@ -50,6 +50,9 @@ pub fn mask(
         );
         return Err(Error::config("data", message));
     }
+    if n == 0 {
+        return Ok(None);
+    }
     let (low, high) = (lengths.min().int64_value(&[]), lengths.max().int64_value(&[]));
     if low < 1 || high > steps {
         let wrong = if low < 1 { low } else { high };
@@ -64,7 +67,7 @@ pub fn mask(
 }
 
 /// Rows as sequences `[n, T, features]`: a single feature may come without its axis.
-pub(crate) fn rows(values: Tensor, what: &str) -> Result<Tensor> {
+pub fn rows(values: Tensor, what: &str) -> Result<Tensor> {
     match values.dim() {
         3 => Ok(values),
         1 => Ok(values.view([-1, 1, 1])),

@@ -81,7 +81,12 @@ fn guided_outputs_lie_on_the_line_through_the_unconditional_and_the_conditional(
         sampling.guidance_interval = [0.2, 0.7];
         let guidance = ClassifierFree::new(&sampling).unwrap();
         let predictor =
-            Conditioned { model, condition: Some(&conditional), guidance: Some(&guidance) };
+            Conditioned {
+            model,
+            condition: Some(&conditional),
+            guidance: Some(&guidance),
+            mask: None,
+        };
         triflow::tch::no_grad(|| {
             let (c, u) = (plain(0.5, &conditional), plain(0.5, &absent));
             assert!(

@@ -73,8 +73,8 @@ impl Standing {
             z: normal(&self.latent),
             time: Tensor::rand([batch], DOUBLE),
             condition: self.condition.as_ref().map(|shape| Condition {
-                value: normal(shape),
                 present: Some(Tensor::arange(batch, DOUBLE).ne(1.0).to_kind(Kind::Double)),
+                ..Condition::new(normal(shape))
             }),
         }
     }
