@@ -3,7 +3,7 @@
 use super::{caption, write_npz};
 use crate::data::{Data, HeldOut};
 use crate::error::Result;
-use crate::measure::{BAND, band, draw_latents, ensemble, finite, how};
+use crate::measure::{BAND, Work, band, draw_latents, ensemble, finite, how};
 use crate::plot::{self, Series, SeriesExample, SeriesView};
 use crate::rng::{Purpose, stream_seed};
 use crate::run::Run;
@@ -58,19 +58,16 @@ pub(super) fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> R
     let mask = rows.mask.as_ref();
     let predicted = finite(model.present_sequences(&sampled.z, mask)?)?;
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 3);
-    let draws = ensemble(model, &rows, seed)?;
+    let few = rows.first(EXAMPLES);
+    let draws = ensemble(model, &few, seed, &mut Work::default())?;
     let (low, high) = band(&draws);
     let truth = sequence::keep(&model.units().target.undo(&rows.target), mask);
     let mut arrays = vec![
         ("predictions".to_owned(), predicted.shallow_clone()),
-        ("mean".to_owned(), draws.mean_dim([0].as_slice(), false, draws.kind())),
-        ("low".to_owned(), low.shallow_clone()),
-        ("high".to_owned(), high.shallow_clone()),
         ("truth".to_owned(), truth.shallow_clone()),
     ];
     arrays.extend(mask.map(|m| ("lengths".to_owned(), sequence::lengths(m))));
     write_npz(run, "predictions.npz", &arrays)?;
-    let few = rows.first(EXAMPLES);
     let some = |t: &Tensor| all_series(&t.narrow(0, 0, few.len()), few.mask.as_ref());
     let (truth, predicted, low, high) = (some(&truth)?, some(&predicted)?, some(&low)?, some(&high)?);
     let examples = truth.into_iter().zip(predicted).zip(low.into_iter().zip(high));
