@@ -117,17 +117,21 @@ pub enum Goal {
     Classification,
     /// Values.
     Regression,
+    /// Values at positions of sequences.
+    Sequences,
 }
 
 impl Goal {
     /// All of them.
-    pub const ALL: [Goal; 3] = [Goal::Generation, Goal::Classification, Goal::Regression];
+    pub const ALL: [Goal; 4] =
+        [Goal::Generation, Goal::Classification, Goal::Regression, Goal::Sequences];
 
     /// That of a model.
     pub fn of(model: &Trained) -> Goal {
         match model.experiment().task() {
             Task::Regression if model.units().target_is_label => Goal::Classification,
-            task if task.predicts() => Goal::Regression,
+            Task::Regression => Goal::Regression,
+            Task::Sequence(_) if model.experiment().task().predicts() => Goal::Sequences,
             _ => Goal::Generation,
         }
     }
@@ -138,6 +142,7 @@ impl Goal {
             Goal::Generation => "generation",
             Goal::Classification => "classification",
             Goal::Regression => "regression",
+            Goal::Sequences => "prediction of sequences",
         }
     }
 
@@ -163,6 +168,13 @@ impl Goal {
                 Metric::Mse,
             ],
             Goal::Regression => &[
+                Metric::Mse,
+                Metric::Mae,
+                Metric::VarianceExplained,
+                Metric::VarianceExplainedPooled,
+                Metric::Crps,
+            ],
+            Goal::Sequences => &[
                 Metric::Mse,
                 Metric::Mae,
                 Metric::VarianceExplained,

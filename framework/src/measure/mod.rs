@@ -87,7 +87,7 @@ impl Evaluation {
 pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<Evaluation> {
     match Goal::of(model) {
         Goal::Generation => generation::evaluate(model, held, ask),
-        _ if model.experiment().task().is_sequence() => sequences::evaluate(model, held, ask),
+        Goal::Sequences => sequences::evaluate(model, held, ask),
         goal => prediction::evaluate(model, goal, held, ask),
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         let mut of_mean = Draws::new(None);
         add_values(checked(&true_points)?, checked(&mean)?, &mut of_mean)?;
         let mut about_mean = json!({ "draws": ENSEMBLE, "n": rows.len() });
-        of_mean.finish(Goal::Regression).write(&mut about_mean);
+        of_mean.finish(Goal::Sequences).write(&mut about_mean);
         details.push(("mean_of_draws", about_mean));
         let each: Vec<_> = (0..ENSEMBLE as i64).map(|i| there(&draws.get(i))).collect::<Result<_>>()?;
         add_ensemble(&true_points, &each, &mut found)?;
@@ -88,7 +88,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     Ok(Evaluation {
         set: held.name.clone(),
         sampling,
-        scores: found.finish(Goal::Regression),
+        scores: found.finish(Goal::Sequences),
         floor: Scores::default(),
         floor_of: "",
         arrays: Vec::new(),
