@@ -106,6 +106,7 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
         ("task: generation", x.copy(), Some(values()), Goal::Generation),
         ("task: regression", x.copy(), Some(y.copy()), Goal::Classification),
         ("task: regression", x.copy(), Some(values()), Goal::Regression),
+        ("task: sequence", normal(&[N, 4], 5), Some(normal(&[N, 4, 2], 6)), Goal::Sequences),
     ] {
         let labels = yaml == "task: generation" && y.as_ref().is_some_and(|y| y.dim() == 1);
         let mut trainer = model(yaml, x, y);
@@ -124,7 +125,8 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
         let draws = match goal {
             Goal::Generation => 5,
             Goal::Classification => 1,
-            Goal::Regression => 6,
+            // For sequences twenty draws of a quarter of the rows, beside the prediction.
+            Goal::Regression | Goal::Sequences => 6,
         };
         let work = found.work;
         assert_eq!((work.samples, work.steps, work.nfe), (draws * 1000, 2, 2), "{yaml}");
