@@ -57,7 +57,9 @@ pub fn mask(
     if low < 1 || high > steps {
         let wrong = if low < 1 { low } else { high };
         let message = format!("a length of {what} is {wrong}, but its rows have {steps} positions");
-        return Err(Error::config("data", message).help(format!("lengths lie between 1 and {steps}")));
+        return Err(
+            Error::config("data", message).help(format!("lengths lie between 1 and {steps}"))
+        );
     }
     if low == steps {
         return Ok(None);
@@ -101,7 +103,8 @@ mod tests {
     #[test]
     fn what_stood_in_the_padding_is_gone() {
         let found = mask(&Tensor::from_slice(&[1_i64, 2]), (2, 2), "x", CPU).unwrap();
-        let x = Tensor::from_slice(&[1.0, 2.0, f64::NAN, f64::INFINITY, 5.0, 6.0, 7.0, 8.0]).view([2, 2, 2]);
+        let x = Tensor::from_slice(&[1.0, 2.0, f64::NAN, f64::INFINITY, 5.0, 6.0, 7.0, 8.0])
+            .view([2, 2, 2]);
         let kept: Vec<f64> = Vec::try_from(keep(&x, found.as_ref()).view([-1])).unwrap();
         assert_eq!(kept, [1.0, 2.0, 0.0, 0.0, 5.0, 6.0, 7.0, 8.0]);
         let there: Vec<Vec<f64>> = Vec::try_from(positions(&x, found.as_ref())).unwrap();
@@ -111,9 +114,14 @@ mod tests {
     #[test]
     fn lengths_that_are_none_are_refused() {
         let told = |lengths: Tensor| mask(&lengths, (2, 3), "x", CPU).unwrap_err().to_string();
-        assert!(told(Tensor::from_slice(&[1_i64, 4])).contains("a length of x is 4, but its rows have 3 positions"));
+        assert!(
+            told(Tensor::from_slice(&[1_i64, 4]))
+                .contains("a length of x is 4, but its rows have 3 positions")
+        );
         assert!(told(Tensor::from_slice(&[0_i64, 3])).contains("is 0"));
-        assert!(told(Tensor::from_slice(&[1.0, 2.0])).contains("one integer for each of its 2 rows"));
+        assert!(
+            told(Tensor::from_slice(&[1.0, 2.0])).contains("one integer for each of its 2 rows")
+        );
         assert!(told(Tensor::from_slice(&[1_i64])).contains("one integer"));
         assert!(rows(Tensor::zeros([2, 3, 4, 5], CPU), "y").is_err());
     }

@@ -400,7 +400,8 @@ impl Trained {
     ) -> Result<Tensor> {
         let (mut condition, single) = self.condition(conditions)?;
         let n = condition.value.size()[0];
-        condition.mask = self.mask(&lengths.condition, n, self.units.shapes.condition.as_deref())?;
+        condition.mask =
+            self.mask(&lengths.condition, n, self.units.shapes.condition.as_deref())?;
         condition.value = sequence::keep(&condition.value, condition.mask.as_ref());
         let mask = self.mask(&lengths.target, n, Some(&self.units.shapes.target))?;
         let z0 = self.z0(n, seed)?;
@@ -411,7 +412,12 @@ impl Trained {
     }
 
     /// The mask of `n` rows of `shape` with these lengths.
-    fn mask(&self, lengths: &Option<Tensor>, n: i64, shape: Option<&[i64]>) -> Result<Option<Tensor>> {
+    fn mask(
+        &self,
+        lengths: &Option<Tensor>,
+        n: i64,
+        shape: Option<&[i64]>,
+    ) -> Result<Option<Tensor>> {
         let (Some(lengths), Some([steps, _])) = (lengths, shape) else { return Ok(None) };
         let options = (self.model.vars.kind(), self.device());
         sequence::mask(lengths, (n, *steps), "the rows", options)

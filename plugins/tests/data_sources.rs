@@ -102,7 +102,8 @@ fn values_survive_every_format_bit_by_bit() {
 #[test]
 fn every_set_of_a_source_is_written_but_a_table_holds_one() {
     let folder = folder();
-    let table = |v: f32| Table { x: Some(Tensor::from_slice(&[v, v])), y: None, ..Table::default() };
+    let table =
+        |v: f32| Table { x: Some(Tensor::from_slice(&[v, v])), y: None, ..Table::default() };
     let splits = Splits { train: table(1.0), val: Some(table(2.0)), test: Some(table(3.0)) };
     let path = folder.path().join("d.npz");
     write_rows(&path, &splits).unwrap();

@@ -97,7 +97,8 @@ impl<'g> Case<'g> {
                 _ => ("y", "y_pred", "y_vae"),
             };
             for (term, from) in [("recon", y_pred), ("vae", y_vae)] {
-                let value = reconstruction(recon, &self.input(from), &self.input(y), reduction, None);
+                let value =
+                    reconstruction(recon, &self.input(from), &self.input(y), reduction, None);
                 terms.push((format!("{term}_{name}"), value));
             }
         }
@@ -230,7 +231,8 @@ fn elbo_field_and_min_snr_weigh_an_error_alike_in_every_space() {
                 let reading = Reading::new(&*objective, &point).unwrap();
                 let weights = Weights::new(kind, false, &case.path, &*objective).unwrap();
                 let target = reading.target(&case.input("z_1"), &case.input("eps"));
-                let error = squared_error(&reading.target(&data, &noise), &target, Reduction::Sum, None);
+                let error =
+                    squared_error(&reading.target(&data, &noise), &target, Reduction::Sum, None);
                 error * weights.flow(&reading)
             });
             for (loss, name) in losses.iter().zip(OBJECTIVES) {
@@ -308,7 +310,12 @@ fn kl_of_normal_and_deterministic_encoders_meets_the_golden_vectors() {
             let expected = numbers(&case[name]);
             assert!(expected.iter().all(|v| *v > 0.0));
             // The file sums; the mean divides by the dimension.
-            assert_close(&what, &kl(posterior, &alpha_bar_0, Reduction::Sum, None), &expected, 1e-10);
+            assert_close(
+                &what,
+                &kl(posterior, &alpha_bar_0, Reduction::Sum, None),
+                &expected,
+                1e-10,
+            );
             let mean: Vec<f64> = expected.iter().map(|v| v / 3.0).collect();
             assert_close(&what, &kl(posterior, &alpha_bar_0, Reduction::Mean, None), &mean, 1e-10);
         }
@@ -495,9 +502,7 @@ fn the_padding_of_sequences_does_not_count() {
     let golden = common::golden(include_str!("golden/losses.json"));
     let mask = &golden["sequence_mask"];
     let of = |key: &str| common::tensor(&mask[key]);
-    let found = |reduction| {
-        squared_error(&of("pred"), &of("target"), reduction, Some(&of("mask")))
-    };
+    let found = |reduction| squared_error(&of("pred"), &of("target"), reduction, Some(&of("mask")));
     let mean = common::numbers(&mask["per_sample_mean"]);
     assert_close("mean", &found(Reduction::Mean), &mean, 1e-10);
     // Two features at three and two positions.

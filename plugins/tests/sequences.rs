@@ -71,7 +71,11 @@ fn a_sequence_gives_alone_what_it_gives_padded_in_a_batch() {
             let (z, x, time) = (normal(&[3, 7, 2], 1), normal(&[3, 7, 3], 2), normal(&[3, 4], 3));
             let mask = sequence::mask(&Tensor::from_slice(&[7_i64, 4, 2]), (3, 7), "z", DOUBLE);
             let mask = mask.unwrap().unwrap();
-            let run = |network: &dyn Network, z: &Tensor, x: Tensor, mask: Option<Tensor>, time: &Tensor| {
+            let run = |network: &dyn Network,
+                       z: &Tensor,
+                       x: Tensor,
+                       mask: Option<Tensor>,
+                       time: &Tensor| {
                 let condition = Condition {
                     mask: mask.as_ref().map(Tensor::shallow_clone),
                     ..Condition::new(x)
@@ -151,9 +155,7 @@ fn what_stands_in_the_padding_changes_nothing() {
     let conv = "{ type: temporal_conv, width: 8, blocks: 2, condition: before }";
     let attention = "{ type: transformer, width: 8, heads: 2, blocks: 1 }";
     let mlp = "{ type: mlp, hidden_dims: [8] }";
-    for (network, extra) in
-        [(conv, ""), (attention, diffusion), (mlp, ""), (mlp, encoded)]
-    {
+    for (network, extra) in [(conv, ""), (attention, diffusion), (mlp, ""), (mlp, encoded)] {
         let run = |junk: f32| {
             let mut trainer = trainer(network, junk, extra);
             trainer.fit(&mut |_, _| Ok(triflow::train::Control::Continue)).unwrap();
@@ -191,7 +193,8 @@ fn a_prediction_is_as_long_as_asked_and_zero_behind() {
 
 #[test]
 fn sequences_are_normalised_by_what_is_there_feature_by_feature() {
-    let x = normal(&[400, 5, 2], 6) * Tensor::from_slice(&[3.0, 0.1]) + Tensor::from_slice(&[7.0, -2.0]);
+    let x = normal(&[400, 5, 2], 6) * Tensor::from_slice(&[3.0, 0.1])
+        + Tensor::from_slice(&[7.0, -2.0]);
     let lengths = Tensor::randint_low(1, 6, [400], (Kind::Int64, Device::Cpu));
     let table = Table {
         x: Some(x.shallow_clone()),
@@ -205,8 +208,13 @@ fn sequences_are_normalised_by_what_is_there_feature_by_feature() {
     let experiment = Experiment::from_yaml(text).unwrap();
     let (data, units) = Data::from_splits(&experiment, splits, DOUBLE).unwrap();
     let there = sequence::positions(&data.train.target, data.train.mask.as_ref());
-    let (mean, deviation) = (there.mean_dim([0].as_slice(), false, Kind::Double), there.std_dim([0].as_slice(), false, false));
-    assert!(far(&mean, &mean.zeros_like()) < 1e-9 && far(&deviation, &deviation.ones_like()) < 1e-9);
+    let (mean, deviation) = (
+        there.mean_dim([0].as_slice(), false, Kind::Double),
+        there.std_dim([0].as_slice(), false, false),
+    );
+    assert!(
+        far(&mean, &mean.zeros_like()) < 1e-9 && far(&deviation, &deviation.ones_like()) < 1e-9
+    );
     assert!(far(&units.target.mean, &Tensor::from_slice(&[7.0, -2.0])) < 0.5);
 }
 
@@ -214,7 +222,13 @@ fn sequences_are_normalised_by_what_is_there_feature_by_feature() {
 fn oscillators_and_lorenz_are_what_they_say() {
     let load = |text: &str| {
         let experiment = Experiment::from_yaml(&format!("{{ data: {text} }}")).unwrap();
-        experiment.data.build(&DataContext { seed: 1, base: ".".into() }).unwrap().load().unwrap().train
+        experiment
+            .data
+            .build(&DataContext { seed: 1, base: ".".into() })
+            .unwrap()
+            .load()
+            .unwrap()
+            .train
     };
     // The same series with and without noise: it has the deviation that was asked for, in units of A.
     let noisy = load("{ type: damped_oscillators, samples: 2000 }");
@@ -242,10 +256,15 @@ fn oscillators_and_lorenz_are_what_they_say() {
     let slope = (path.narrow(1, 2, 62) - path.narrow(1, 0, 62)) / 0.04;
     let c = |i| at.select(2, i);
     let field = Tensor::stack(
-        &[(c(1) - c(0)) * 10.0, c(0) * (c(2) * -1.0 + 28.0) - c(1), c(0) * c(1) - c(2) * (8.0 / 3.0)],
+        &[
+            (c(1) - c(0)) * 10.0,
+            c(0) * (c(2) * -1.0 + 28.0) - c(1),
+            c(0) * c(1) - c(2) * (8.0 / 3.0),
+        ],
         2,
     );
-    let off = (slope - &field).square().mean(Kind::Double).sqrt() / field.square().mean(Kind::Double).sqrt();
+    let off = (slope - &field).square().mean(Kind::Double).sqrt()
+        / field.square().mean(Kind::Double).sqrt();
     assert!(off.double_value(&[]) < 0.03, "{off:?}");
     // The attractor's mean of z is about 23.5.
     let mean = path.select(2, 2).mean(Kind::Double).double_value(&[]);
@@ -260,9 +279,8 @@ fn what_is_no_sequence_is_refused() {
     };
     let message = told("{ crn: { type: vanilla, network: temporal_conv } }");
     assert!(message.contains("maps sequences to sequences"), "{message}");
-    let message = told(
-        "{ task: sequence, unconditional: true, data: { type: lorenz, samples: 50 } }",
-    );
+    let message =
+        told("{ task: sequence, unconditional: true, data: { type: lorenz, samples: 50 } }");
     assert!(message.contains("a prediction has a condition"), "{message}");
     let message = told(
         "{ task: sequence, data: { type: lorenz, samples: 50 }, crn: { type: potential, network: transformer } }",

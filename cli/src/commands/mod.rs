@@ -22,9 +22,7 @@ pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Train(e) => train(cli, e.experiment(None, Some("regression"))?),
         Command::TrainGen(e) => train(cli, e.experiment(None, Some("generation"))?),
-        Command::TrainSeq { generate, experiment } => {
-            train(cli, experiment.sequences(*generate)?)
-        }
+        Command::TrainSeq { generate, experiment } => train(cli, experiment.sequences(*generate)?),
         Command::Run { file, experiment } => {
             let mut asked = experiment.experiment(Some(file), None)?;
             asked.experiment.task.get_or_insert(Task::Generation);

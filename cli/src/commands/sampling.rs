@@ -67,7 +67,8 @@ pub fn generate(
             check_rows(&model, &rows, file)?;
             let name = if model.units().condition_is_label { "labels" } else { "conditions" };
             arrays.push(array(name, &asked)?);
-            let mut lengths = file.map(|file| lengths_of(&model, file)).transpose()?.unwrap_or_default();
+            let mut lengths =
+                file.map(|file| lengths_of(&model, file)).transpose()?.unwrap_or_default();
             for side in [&mut lengths.condition, &mut lengths.target] {
                 let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
                 *side = side.as_ref().map(each);

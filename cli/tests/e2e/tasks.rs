@@ -456,7 +456,15 @@ fn sequences_are_predicted_and_generated() {
     ]);
     let run_text = text(&run);
     folder.succeeds(&[
-        "predict", "--run", run_text, "--data", "new.npz", "--samples", "3", "--out", "told.npz",
+        "predict",
+        "--run",
+        run_text,
+        "--data",
+        "new.npz",
+        "--samples",
+        "3",
+        "--out",
+        "told.npz",
     ]);
     let told = array(&folder.join("told.npz"), "predictions");
     assert_eq!(told.shape, [5, 8, 1]);
@@ -486,7 +494,13 @@ fn sequences_are_predicted_and_generated() {
         let samples = match flag {
             Some(_) => vec!["generate", "--run", text(&run), "--n", "4", "--out", "drawn.npz"],
             None => vec![
-                "generate", "--run", text(&run), "--condition", "new.npz", "--out", "drawn.npz",
+                "generate",
+                "--run",
+                text(&run),
+                "--condition",
+                "new.npz",
+                "--out",
+                "drawn.npz",
             ],
         };
         folder.succeeds(&samples);

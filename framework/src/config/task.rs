@@ -169,7 +169,9 @@ mod tests {
         let told = |text: &str| read(text).unwrap_err().to_string();
         assert!(told("sequences").contains("unknown variant `sequences`"), "{}", told("sequences"));
         assert!(told("{ type: sequence, mode: guess }").contains("unknown variant `guess`"));
-        assert!(told("{ type: regression, mode: predict }").contains("belongs to the task `sequence`"));
+        assert!(
+            told("{ type: regression, mode: predict }").contains("belongs to the task `sequence`")
+        );
         assert!(told("{ type: sequence, kind: x }").contains("unknown field `kind`"));
     }
 }

@@ -101,11 +101,10 @@ impl Units {
             },
             _ => Normaliser::identity(kind, device),
         };
-        let (target_is_label, condition_is_label) =
-            (
-                is_label && regression,
-                is_label && experiment.task() == Task::Generation && train.condition.is_some(),
-            );
+        let (target_is_label, condition_is_label) = (
+            is_label && regression,
+            is_label && experiment.task() == Task::Generation && train.condition.is_some(),
+        );
         let row = |t: &Tensor| t.size()[1..].to_vec();
         Self {
             shapes: Shapes {

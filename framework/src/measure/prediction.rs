@@ -88,7 +88,11 @@ pub(super) fn add_values(truth: Points, predicted: Points, to: &mut Draws) -> Re
     Ok(())
 }
 
-pub(super) fn add_ensemble(truth: &plot::Points, draws: &[plot::Points], to: &mut Draws) -> Result<()> {
+pub(super) fn add_ensemble(
+    truth: &plot::Points,
+    draws: &[plot::Points],
+    to: &mut Draws,
+) -> Result<()> {
     let draws = draws.iter().map(checked).collect::<Result<Vec<_>>>()?;
     to.add(Metric::Crps, metrics::crps(checked(truth)?, &draws)?.fair);
     Ok(())

@@ -73,7 +73,8 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         sampling["crps"] =
             json!({ "draws": ENSEMBLE, "n": rows.len(), "noise": noise, "seed": asked });
         let (low, high) = band(&draws);
-        let inside = truth.ge_tensor(&low).logical_and(&truth.le_tensor(&high)).to_kind(Kind::Double);
+        let inside =
+            truth.ge_tensor(&low).logical_and(&truth.le_tensor(&high)).to_kind(Kind::Double);
         let inside = sequence::positions(&inside, mask).mean(Kind::Double).double_value(&[]);
         found.add(Metric::BandCoverage, 100.0 * inside);
         let mean = there(&draws.mean_dim([0].as_slice(), false, draws.kind()))?;
@@ -82,7 +83,8 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         let mut about_mean = json!({ "draws": ENSEMBLE, "n": rows.len() });
         of_mean.finish(Goal::Sequences).write(&mut about_mean);
         details.push(("mean_of_draws", about_mean));
-        let each: Vec<_> = (0..ENSEMBLE as i64).map(|i| there(&draws.get(i))).collect::<Result<_>>()?;
+        let each: Vec<_> =
+            (0..ENSEMBLE as i64).map(|i| there(&draws.get(i))).collect::<Result<_>>()?;
         add_ensemble(&true_points, &each, &mut found)?;
     }
     Ok(Evaluation {
@@ -98,7 +100,10 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
 }
 
 /// 100 R² of each feature.
-fn per_feature(truth: &plot::Points, predicted: &plot::Points) -> Result<Option<serde_json::Value>> {
+fn per_feature(
+    truth: &plot::Points,
+    predicted: &plot::Points,
+) -> Result<Option<serde_json::Value>> {
     if truth.len() < 2 {
         return Ok(None);
     }

@@ -82,8 +82,12 @@ pub fn series(path: &Path, view: &SeriesView) -> Result<()> {
             let mut all: Vec<f64> = truth.iter().map(|p| p.1).collect();
             all.extend(predicted.iter().flatten().map(|p| p.1));
             all.extend(band.iter().flat_map(|(low, high)| low.iter().chain(high)).map(|p| p.1));
-            let frame = Frame::new("", positions(&truth), Axis::linear(padded(robust_range(all), 0.06)))
-                .labels(if i * shown + j + columns >= rows * columns { "position" } else { "" }, name(j, features));
+            let frame =
+                Frame::new("", positions(&truth), Axis::linear(padded(robust_range(all), 0.06)))
+                    .labels(
+                        if i * shown + j + columns >= rows * columns { "position" } else { "" },
+                        name(j, features),
+                    );
             let panel = frame.draw(&mut figure.canvas, cell)?;
             if let Some((low, high)) = &band {
                 let column = |points: &[(f64, f64)], of: fn(&(f64, f64)) -> f64| {
@@ -113,7 +117,8 @@ pub fn series_samples(
 ) -> Result<()> {
     let features = check(real.iter().chain(generated))?;
     let shown = features.min(MOST_FEATURES);
-    let legend = [Entry::new(Key::Line, INK, "real"), Entry::new(Key::Line, VERMILION, "generated")];
+    let legend =
+        [Entry::new(Key::Line, INK, "real"), Entry::new(Key::Line, VERMILION, "generated")];
     let mut figure = Figure::new(title, subtitle, &legend, 640.0)?;
     let cells = figure.body.cells(shown, 2, 24.0, 18.0);
     for j in 0..shown {
@@ -148,7 +153,10 @@ fn name(j: usize, of: usize) -> String {
 fn check<'s>(all: impl Iterator<Item = &'s Series>) -> Result<usize> {
     let mut features = None;
     for series in all {
-        if series.features == 0 || series.values.is_empty() || series.values.len() % series.features != 0 {
+        if series.features == 0
+            || series.values.is_empty()
+            || series.values.len() % series.features != 0
+        {
             return Err(Error::runtime("series: nothing to draw, a series has no positions"));
         }
         if features.is_some_and(|f| f != series.features) {

@@ -19,7 +19,8 @@ const ROWS: i64 = 1000;
 
 /// `[n, T, features]` as series, without padding.
 fn all_series(values: &Tensor, mask: Option<&Tensor>) -> Result<Vec<Series>> {
-    let lengths: Option<Vec<i64>> = mask.map(|m| Vec::try_from(sequence::lengths(m))).transpose()?;
+    let lengths: Option<Vec<i64>> =
+        mask.map(|m| Vec::try_from(sequence::lengths(m))).transpose()?;
     let one = |i: i64| {
         let row = values.get(i).to_device(Device::Cpu).to_kind(Kind::Double);
         let steps = lengths.as_ref().map_or(row.size()[0], |all| all[i as usize]);
@@ -69,7 +70,8 @@ pub(super) fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> R
     arrays.extend(mask.map(|m| ("lengths".to_owned(), sequence::lengths(m))));
     write_npz(run, "predictions.npz", &arrays)?;
     let some = |t: &Tensor| all_series(&t.narrow(0, 0, few.len()), few.mask.as_ref());
-    let (truth, predicted, low, high) = (some(&truth)?, some(&predicted)?, some(&low)?, some(&high)?);
+    let (truth, predicted, low, high) =
+        (some(&truth)?, some(&predicted)?, some(&low)?, some(&high)?);
     let examples = truth.into_iter().zip(predicted).zip(low.into_iter().zip(high));
     plot::series(
         &run.file("predictions.png"),

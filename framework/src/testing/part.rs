@@ -92,14 +92,11 @@ impl Rows {
     /// Row `i` alone, a batch of 1.
     fn row(&self, i: i64) -> Self {
         let cut = |t: &Tensor| t.narrow(0, i, 1);
-        let condition = self
-            .condition
-            .as_ref()
-            .map(|c| Condition {
-                value: cut(&c.value),
-                present: c.present.as_ref().map(cut),
-                mask: c.mask.as_ref().map(cut),
-            });
+        let condition = self.condition.as_ref().map(|c| Condition {
+            value: cut(&c.value),
+            present: c.present.as_ref().map(cut),
+            mask: c.mask.as_ref().map(cut),
+        });
         Self { main: cut(&self.main), time: cut(&self.time), condition }
     }
 

@@ -41,7 +41,8 @@ impl Spec<dyn DataSource> for Lorenz {
             let message = format!("needs a number above 0 and at most 10, got {}", self.step);
             return Err(Error::config("data.step", message));
         }
-        let (spec, cut) = (self.clone(), Cut { steps: self.steps, shortest: self.shortest }.check()?);
+        let (spec, cut) =
+            (self.clone(), Cut { steps: self.steps, shortest: self.shortest }.check()?);
         self.drawn(ctx, move |n, rng| spec.draw(n, cut, rng))
     }
 }
@@ -71,9 +72,8 @@ fn after(mut at: [f64; 3], time: f64) -> [f64; 3] {
     let steps = (time / LONGEST).ceil();
     let h = time / steps;
     let field = |[x, y, z]: [f64; 3]| [10.0 * (y - x), x * (28.0 - z) - y, x * y - z * 8.0 / 3.0];
-    let along = |at: [f64; 3], k: [f64; 3], h: f64| {
-        [at[0] + h * k[0], at[1] + h * k[1], at[2] + h * k[2]]
-    };
+    let along =
+        |at: [f64; 3], k: [f64; 3], h: f64| [at[0] + h * k[0], at[1] + h * k[1], at[2] + h * k[2]];
     for _ in 0..steps as usize {
         let k1 = field(at);
         let k2 = field(along(at, k1, h / 2.0));

@@ -40,7 +40,8 @@ impl Spec<dyn Network> for TemporalConv {
             let message = format!("needs 1 to 20 blocks, got {}", self.blocks);
             return Err(Error::config("blocks", message));
         }
-        let fits = if self.causal { self.kernel >= 2 } else { self.kernel >= 3 && self.kernel % 2 == 1 };
+        let fits =
+            if self.causal { self.kernel >= 2 } else { self.kernel >= 3 && self.kernel % 2 == 1 };
         if !fits {
             let needed = if self.causal { "at least 2" } else { "an odd number of at least 3" };
             return Err(Error::config("kernel", format!("needs {needed}, got {}", self.kernel)));

@@ -67,9 +67,8 @@ impl Tokens {
         if width < 1 {
             return Err(Error::config("width", format!("needs at least 1, got {width}")));
         }
-        let linear = |name: &str, inputs| {
-            Linear::new(&ctx.vars.sub(name), inputs, width, Start::Usual)
-        };
+        let linear =
+            |name: &str, inputs| Linear::new(&ctx.vars.sub(name), inputs, width, Start::Usual);
         let condition = match &ctx.condition_shape {
             None => None,
             Some(shape) => {

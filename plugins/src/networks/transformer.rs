@@ -36,7 +36,9 @@ const SLOWEST: f64 = 1e-4;
 
 impl Spec<dyn Network> for Transformer {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
-        for (key, n) in [("blocks", self.blocks), ("heads", self.heads), ("expansion", self.expansion)] {
+        for (key, n) in
+            [("blocks", self.blocks), ("heads", self.heads), ("expansion", self.expansion)]
+        {
             if n < 1 {
                 return Err(Error::config(key, format!("needs at least 1, got {n}")));
             }
@@ -54,7 +56,8 @@ impl Spec<dyn Network> for Transformer {
         let (width, hidden) = (self.width, self.width * self.expansion);
         let blocks = (0..self.blocks).map(|i| {
             let vars = ctx.vars.sub(format!("block_{i}"));
-            let linear = |name: &str, from, to| Linear::new(&vars.sub(name), from, to, Start::Usual);
+            let linear =
+                |name: &str, from, to| Linear::new(&vars.sub(name), from, to, Start::Usual);
             Block {
                 modulation: Linear::new(&vars.sub("modulation"), width, 6 * width, Start::Zero),
                 // Shared shifts of all keys change no attention, so they have no bias.
@@ -67,8 +70,7 @@ impl Spec<dyn Network> for Transformer {
             }
         });
         let half = width / self.heads / 2;
-        let rates: Vec<f64> =
-            (0..half).map(|i| SLOWEST.powf(i as f64 / half as f64)).collect();
+        let rates: Vec<f64> = (0..half).map(|i| SLOWEST.powf(i as f64 / half as f64)).collect();
         Ok(Box::new(Attention {
             tokens,
             blocks: blocks.collect(),
@@ -153,9 +155,10 @@ impl Attention {
         const NEVER: f64 = -1e9;
         let padding = mask.map(|mask| (mask.to_kind(options.0) - 1.0) * -NEVER);
         let padding = padding.map(|p| p.unsqueeze(1).unsqueeze(1));
-        let later = self.spec.causal.then(|| {
-            (Tensor::ones([n, n], options).triu(1) * NEVER).unsqueeze(0).unsqueeze(0)
-        });
+        let later = self
+            .spec
+            .causal
+            .then(|| (Tensor::ones([n, n], options).triu(1) * NEVER).unsqueeze(0).unsqueeze(0));
         match (padding, later) {
             (Some(padding), Some(later)) => Some((padding + later).clamp_min(NEVER)),
             (padding, later) => padding.or(later),

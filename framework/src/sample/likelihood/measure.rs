@@ -90,7 +90,8 @@ pub fn measure(model: &mut Trained, data: &Set, ask: &Ask<'_>) -> Result<Measure
         return Err(Error::config("data", "there is no row to take the likelihood of"));
     }
     if data.mask.is_some() {
-        let message = "no likelihood: these sequences have different lengths, and so different densities";
+        let message =
+            "no likelihood: these sequences have different lengths, and so different densities";
         return Err(Error::config("data", message));
     }
     refuse_without_density(model, data)?;
