@@ -8,6 +8,7 @@
 // The macros speak of `triflow::…`, inside this crate too.
 extern crate self as triflow;
 
+mod answers;
 pub mod compare;
 pub mod component;
 pub mod config;
@@ -40,11 +41,12 @@ pub mod trained;
 pub use {inventory, schemars, serde, typetag};
 pub use {log, tch};
 
+pub use answers::{Lengths, Prediction};
 pub use config::Experiment;
 pub use error::{Error, Result};
 pub use registry::{Component, Spec, registry};
 pub use train::Trainer;
-pub use trained::{Lengths, Trained};
+pub use trained::Trained;
 
 /// What a component author needs.
 pub mod prelude {
