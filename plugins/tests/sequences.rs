@@ -283,6 +283,11 @@ fn what_is_no_sequence_is_refused() {
         told("{ task: sequence, unconditional: true, data: { type: lorenz, samples: 50 } }");
     assert!(message.contains("a prediction has a condition"), "{message}");
     let message = told(
+        "{ task: { type: sequence, mode: generate }, unconditional: true, coupling: ot_exact, \
+         data: { type: lorenz, samples: 50, shortest: 9 } }",
+    );
+    assert!(message.contains("of different lengths are not paired"), "{message}");
+    let message = told(
         "{ task: sequence, data: { type: lorenz, samples: 50 }, crn: { type: potential, network: transformer } }",
     );
     assert!(message.contains("maps sequences to sequences"), "{message}");

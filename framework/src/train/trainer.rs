@@ -104,6 +104,10 @@ impl Trainer {
         guard_engine(move || {
             let (mut data, units) = load(&experiment, (kind, device))?;
             let trained = Trained::untrained(experiment, units, data.train.len())?;
+            if data.train.mask.is_some() && !trained.model.independent() {
+                let message = "sequences of different lengths are not paired with z_0";
+                return Err(Error::config("coupling", message).help("take an independent coupling"));
+            }
             settle_z0(&trained.model, &mut data)?;
             let optimizer = trained.experiment().training.optimizer.build(&());
             let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;
