@@ -17,7 +17,7 @@ const STEPS: usize = 20;
 fn parabola(n: i64) -> Table {
     let x = Tensor::rand([n, 1], (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
     let y = x.square() + Tensor::randn_like(&x) * 0.1;
-    Table { x: Some(x), y: Some(y), z0: None }
+    Table { x: Some(x), y: Some(y), ..Table::default() }
 }
 
 /// Trains an experiment on 4,000 rows of the parabola, with 1,000 for validation.

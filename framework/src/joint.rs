@@ -5,7 +5,7 @@
 //! velocity of the rectified path alone is what was learned.
 
 use crate::component::Objective;
-use crate::config::{Experiment, Noise, Task};
+use crate::config::{Experiment, Noise};
 use crate::error::{Error, Result};
 use crate::path::{Clock, PathKind, PathPoint};
 use tch::{Device, Kind, Tensor};
@@ -107,7 +107,7 @@ impl JointLaw {
                 Error::config("sampling.noise", message).help("set `sampling.noise: independent`")
             );
         }
-        if experiment.task == Some(Task::Regression) {
+        if experiment.task().predicts() {
             let message =
                 format!("a prediction starts from z_0 = 0, the centre of N(0, I), but {why}");
             return Err(Error::config("source", message).help("take a source that is N(0, I)"));

@@ -8,6 +8,7 @@
 // The macros speak of `triflow::…`, inside this crate too.
 extern crate self as triflow;
 
+mod answers;
 pub mod compare;
 pub mod component;
 pub mod config;
@@ -31,6 +32,7 @@ pub mod report;
 pub mod rng;
 pub mod run;
 pub mod sample;
+pub mod sequence;
 pub mod testing;
 pub mod train;
 pub mod trained;
@@ -39,6 +41,7 @@ pub mod trained;
 pub use {inventory, schemars, serde, typetag};
 pub use {log, tch};
 
+pub use answers::{Lengths, Prediction};
 pub use config::Experiment;
 pub use error::{Error, Result};
 pub use registry::{Component, Spec, registry};

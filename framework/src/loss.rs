@@ -7,6 +7,7 @@ use crate::component::{Objective, Posterior};
 use crate::config::{Recon, Reduction, Weighting};
 use crate::error::Result;
 use crate::path::{Path, PathKind, PathPoint, Reading};
+use crate::sequence;
 use tch::{Kind, Tensor};
 
 /// Largest weight of an error of the output on the rectified path, where no weight that is fair to every
@@ -15,21 +16,32 @@ pub const RECTIFIED_CAP: f64 = 10.0;
 /// Largest SNR under `min_snr`.
 pub const MIN_SNR_CAP: f64 = 5.0;
 
-/// Reduces every axis but the first.
-pub fn reduce(x: &Tensor, reduction: Reduction) -> Tensor {
+/// Reduces every axis but the first. `mask`: of rows that are sequences `[batch, T, …]` the positions that count,
+/// `[batch, T]`; the mean of a row is one over these.
+pub fn reduce(x: &Tensor, reduction: Reduction, mask: Option<&Tensor>) -> Tensor {
     if x.dim() == 1 {
         return x.shallow_clone();
     }
     let axes: Vec<i64> = (1..x.dim() as i64).collect();
-    match reduction {
-        Reduction::Mean => x.mean_dim(axes, false, x.kind()),
-        Reduction::Sum => x.sum_dim_intlist(axes, false, x.kind()),
+    match (reduction, mask) {
+        (Reduction::Mean, None) => x.mean_dim(axes, false, x.kind()),
+        (Reduction::Sum, _) => sequence::keep(x, mask).sum_dim_intlist(axes, false, x.kind()),
+        (Reduction::Mean, Some(mask)) => {
+            let entries = x.size()[2..].iter().product::<i64>() as f64;
+            let counted = mask.sum_dim_intlist([1].as_slice(), false, x.kind()) * entries;
+            sequence::keep(x, Some(mask)).sum_dim_intlist(axes, false, x.kind()) / counted
+        }
     }
 }
 
 /// |output − target|² of a row.
-pub fn squared_error(output: &Tensor, target: &Tensor, reduction: Reduction) -> Tensor {
-    reduce(&(output - target).square(), reduction)
+pub fn squared_error(
+    output: &Tensor,
+    target: &Tensor,
+    reduction: Reduction,
+    mask: Option<&Tensor>,
+) -> Tensor {
+    reduce(&(output - target).square(), reduction, mask)
 }
 
 /// The comparison of a reconstruction with its target: squared error, or cross-entropy of logits summed
@@ -39,12 +51,14 @@ pub fn reconstruction(
     output: &Tensor,
     target: &Tensor,
     reduction: Reduction,
+    mask: Option<&Tensor>,
 ) -> Tensor {
     match kind {
-        Recon::Mse => squared_error(output, target, reduction),
+        Recon::Mse => squared_error(output, target, reduction, mask),
         Recon::CrossEntropy => {
             let terms = target * output.log_softmax(-1, output.kind());
-            reduce(&terms.sum_dim_intlist([-1].as_slice(), false, output.kind()).neg(), reduction)
+            let terms = terms.sum_dim_intlist([-1].as_slice(), false, output.kind()).neg();
+            reduce(&terms, reduction, mask)
         }
         Recon::None => output.new_zeros([output.size()[0]], (output.kind(), output.device())),
     }
@@ -53,13 +67,18 @@ pub fn reconstruction(
 /// KL of the law of z_0 given the target from N(0, I), where `alpha_bar_0` is alpha_bar at t = 0:
 /// ½ Σ (alpha_bar_0·μ² + u − log1p u), u = alpha_bar_0·expm1(log-variance); a deterministic encoder has
 /// log-variance −∞.
-pub fn kl(posterior: &Posterior, alpha_bar_0: &Tensor, reduction: Reduction) -> Tensor {
+pub fn kl(
+    posterior: &Posterior,
+    alpha_bar_0: &Tensor,
+    reduction: Reduction,
+    mask: Option<&Tensor>,
+) -> Tensor {
     let u = match &posterior.log_variance {
         Some(l) => l.expm1() * alpha_bar_0,
         None => alpha_bar_0.neg(),
     };
     let terms = posterior.mean.square() * alpha_bar_0 + (&u - u.log1p());
-    reduce(&(terms * 0.5), reduction)
+    reduce(&(terms * 0.5), reduction, mask)
 }
 
 /// The weight over time, of a kind, for one objective on one path.

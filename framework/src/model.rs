@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::joint::{JointLaw, predicts_velocity};
 use crate::loss::{self, Terms, Weights};
 use crate::path::{Path, PathKind, PathPoint, Reading, rows};
+use crate::sequence;
 use tch::{Device, Kind, Tensor, nn};
 
 /// A model, ready to be trained or sampled.
@@ -27,6 +28,8 @@ pub struct Model {
     given: bool,
     likelihood: Likelihood,
     latent_shape: Vec<i64>,
+    /// Whether a latent has a position for each of the target's.
+    along: bool,
     learnable_schedule: bool,
     loss: LossConfig,
     recon: Recon,
@@ -143,6 +146,7 @@ impl Model {
             independent: joint.independent,
             given,
             likelihood,
+            along: latent_shape.len() == 2 && latent_shape.first() == shapes.target.first(),
             latent_shape,
             learnable_schedule,
             loss,
@@ -199,11 +203,22 @@ impl Model {
         self.given
     }
 
+    /// The mask of latents, for targets of which the positions in `mask` are there: the same where a latent is
+    /// a sequence as the target is, none where it is not.
+    pub fn latent_mask<'m>(&self, mask: Option<&'m Tensor>) -> Option<&'m Tensor> {
+        mask.filter(|_| self.along)
+    }
+
     /// The law of z_1 given targets `[batch, …target_shape]`.
     pub fn encode(&self, target: &Tensor, pass: Pass) -> Result<Posterior> {
         let posterior = self.encoder.encode(target, pass)?;
         expect_shape("encoder", &posterior.mean, &self.latent_shape)?;
-        Ok(posterior)
+        let Some(mask) = self.latent_mask(pass.mask) else { return Ok(posterior) };
+        let keep = |t: &Tensor| sequence::keep(t, Some(mask));
+        Ok(Posterior {
+            mean: keep(&posterior.mean),
+            log_variance: posterior.log_variance.as_ref().map(keep),
+        })
     }
 
     /// Values or logits of latents `[batch, …z_shape]`.
@@ -228,7 +243,10 @@ impl Model {
         pass: Pass,
     ) -> Result<Tensor> {
         let time = self.time_input(point)?.to_kind(z.kind()).expand([z.size()[0]], false);
-        let output = self.crn.forward(&CrnInput { z, time: &time, condition }, pass)?;
+        let mask = self.latent_mask(pass.mask);
+        let z = &sequence::keep(z, mask);
+        let input = CrnInput { z, time: &time, condition };
+        let output = sequence::keep(&self.crn.forward(&input, pass.masked(mask))?, mask);
         if output.size() != z.size() {
             return Err(Error::config(
                 "crn",
@@ -280,7 +298,7 @@ impl Model {
     }
 
     /// The loss of a batch: `target` `[batch, …target_shape]`. With `everything`, terms of weight 0 are
-    /// measured too.
+    /// measured too. Padding, as the mask of the pass says, does not count.
     pub fn losses(
         &self,
         target: &Tensor,
@@ -303,12 +321,14 @@ impl Model {
         everything: bool,
     ) -> Result<Terms> {
         let (config, reduction) = (&self.loss, self.loss.reduction);
+        let (mask, latent_mask) = (pass.mask, self.latent_mask(pass.mask));
         let posterior = self.encode(target, pass)?;
         let data = posterior.sample();
         let noise = match z0 {
             Some(z0) => z0,
             None => self.source.draw(&data.size(), (data.kind(), data.device()))?,
         };
+        let noise = sequence::keep(&noise, latent_mask);
         let (point, factor) = self.times(target.size()[0], sampling)?;
         let z = rows(&point.a, &data) * &data + rows(&point.b, &data) * &noise;
         let output = self.output(&z, &point, condition, pass)?;
@@ -322,7 +342,7 @@ impl Model {
             .mean(None)
         };
         let flow = weighted(
-            loss::squared_error(&output, &reading.target(&data, &noise), reduction),
+            loss::squared_error(&output, &reading.target(&data, &noise), reduction, latent_mask),
             &self.weights.flow(&reading),
         );
         // The bound takes half of the weighted error.
@@ -342,20 +362,22 @@ impl Model {
         let recon = add(config.recon_weight, &mut || {
             let decoded = self.decode(&reading.data(&z, &output), pass)?;
             Ok(weighted(
-                loss::reconstruction(self.recon, &decoded, target, reduction),
+                loss::reconstruction(self.recon, &decoded, target, reduction, mask),
                 &self.weights.data(&point),
             ))
         })?;
         let reg = add(config.reg_weight, &mut || {
             let velocity = reading.derivative(&z, &output, crate::path::Clock::Time);
-            Ok(weighted(loss::reduce(&velocity.square(), reduction), &self.weights.data(&point)))
+            let squares = loss::reduce(&velocity.square(), reduction, latent_mask);
+            Ok(weighted(squares, &self.weights.data(&point)))
         })?;
         let vae = add(config.vae_weight.unwrap_or(0.0), &mut || self.vae(&data, target, pass))?;
         let kl = match &self.path.schedule {
             None => None,
             Some(schedule) => add(config.kl_weight, &mut || {
                 let zero = Tensor::zeros([1], (self.vars.kind(), self.vars.device()));
-                Ok(loss::kl(&posterior, &schedule.gamma(&zero)?.sigmoid(), reduction).mean(None))
+                let alpha_bar = schedule.gamma(&zero)?.sigmoid();
+                Ok(loss::kl(&posterior, &alpha_bar, reduction, latent_mask).mean(None))
             })?,
         };
         Ok(Terms { total, flow, recon, reg, vae, kl })
@@ -372,21 +394,26 @@ impl Model {
                 &self.decode(data, pass)?,
                 target,
                 reduction,
+                pass.mask,
             )
             .mean(None));
         };
         let gamma = schedule.gamma(&Tensor::ones([1], (self.vars.kind(), self.vars.device())))?;
         // z / a_1 = z_1 + ε·e^(−γ/2)
         let noised = data + data.randn_like() * rows(&(&gamma * -0.5).exp(), data);
-        let errors =
-            loss::reconstruction(self.recon, &self.decode(&noised, pass)?, target, reduction)
-                .mean(None);
+        let noised = sequence::keep(&noised, self.latent_mask(pass.mask));
+        let decoded = self.decode(&noised, pass)?;
+        let errors = loss::reconstruction(self.recon, &decoded, target, reduction, pass.mask);
+        let errors = errors.mean(None);
         if self.recon != Recon::Mse {
             return Ok(errors);
         }
         let entries = match reduction {
             crate::config::Reduction::Mean => 1.0,
-            crate::config::Reduction::Sum => (target.numel() as i64 / target.size()[0]) as f64,
+            crate::config::Reduction::Sum => {
+                let all = (target.numel() as i64 / target.size()[0]) as f64;
+                pass.mask.map_or(all, |mask| all * mask.mean(Kind::Double).double_value(&[]))
+            }
         };
         let log_scale = (gamma.neg() + (2.0 * std::f64::consts::PI).ln()) * (0.5 * entries);
         Ok((errors * gamma.exp() * 0.5 + log_scale).mean(None))
@@ -496,7 +523,7 @@ struct Learned {
 
 /// Fills the nulls of the loss and the sampling, and refuses what cannot be sound.
 fn resolve(experiment: &mut Experiment, path: PathKind, learned: &Learned) -> Result<()> {
-    let generation = experiment.task != Some(Task::Regression);
+    let generation = experiment.task() != Task::Regression;
     let loss = &mut experiment.loss;
     let vp = path == PathKind::VariancePreserving;
     if learned.schedule {

@@ -28,9 +28,11 @@ pub fn pairs(
     seen: &mut dyn FnMut(i64),
 ) -> Result<Splits> {
     let experiment = model.experiment();
-    if experiment.task == Some(Task::Regression) {
-        let message =
-            "only the paths of a run that generates can be straightened; this one predicts";
+    if experiment.task() != Task::Generation {
+        let message = match experiment.task().predicts() {
+            true => "only the paths of a run that generates can be straightened; this one predicts",
+            false => "the paths of sequences are not straightened",
+        };
         return Err(Error::config("task", message));
     }
     let solver = &experiment.sampling.solver;
@@ -50,7 +52,7 @@ pub fn pairs(
             let picked: Vec<i64> =
                 (0..rows).map(|_| rng.random_range(0..data.train.len())).collect();
             let index = Tensor::from_slice(&picked).to_device(all.device());
-            Condition { value: all.index_select(0, &index), present: None }
+            Condition::new(all.index_select(0, &index))
         });
         let sampled = model.sample_latents(&z0, condition.as_ref(), model.plan(), &mut ())?;
         let plain = |t: &Tensor| t.to_device(Device::Cpu).to_kind(Kind::Float);
@@ -63,7 +65,7 @@ pub fn pairs(
     let units = model.units();
     let y = joined(conditions).map(|c| own_condition(units, &c));
     let real = [&data.test, &data.val].into_iter().find(|set| !set.is_empty());
-    let train = Table { x: joined(x), y, z0: joined(z0s) };
+    let train = Table { x: joined(x), y, z0: joined(z0s), ..Table::default() };
     Ok(Splits { train, val: None, test: real.map(|set| own(units, set)) })
 }
 
@@ -71,7 +73,7 @@ pub fn pairs(
 fn own(units: &Units, set: &Set) -> Table {
     let x = units.target.undo(&set.target).to_device(Device::Cpu).to_kind(Kind::Float);
     let y = set.condition.as_ref().map(|c| own_condition(units, c));
-    Table { x: Some(x), y, z0: None }
+    Table { x: Some(x), y, ..Table::default() }
 }
 
 /// Conditions in the data's own units; labels as such.

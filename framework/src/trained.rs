@@ -2,7 +2,7 @@
 //! of the training data.
 
 use crate::component::{Condition, Guidance, Likelihood, Observer, Pass, shape_text};
-use crate::config::{Experiment, ModelPart, Precision, Sampling, Task};
+use crate::config::{Experiment, ModelPart, Precision, Sampling};
 use crate::data::{Units, one_hot};
 use crate::device;
 use crate::error::{Error, Result};
@@ -12,7 +12,8 @@ use crate::path::StepGrid;
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, seed_torch};
 use crate::run::Run;
-use crate::sample::{Bend, ClassifierFree, Plan, Sampled, noise, sample};
+use crate::sample::{ClassifierFree, Conditioned, Plan, Sampled, noise, sample};
+use crate::sequence;
 use crate::train::Parameters;
 use serde_yaml::{Mapping, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -23,19 +24,10 @@ use tch::{Device, Kind, Tensor};
 #[derive(Debug)]
 pub struct Trained {
     pub(crate) experiment: Experiment,
-    units: Units,
+    pub(crate) units: Units,
     pub(crate) model: Model,
     pub(crate) parameters: Parameters,
     pub(crate) ema: Option<Tensor>,
-}
-
-/// What several draws of one prediction say, in the data's own units (probabilities for labels).
-#[derive(Debug)]
-pub struct Prediction {
-    /// `[n, …target_shape]`, float64.
-    pub mean: Tensor,
-    /// Likewise; 0 for a single draw.
-    pub deviation: Tensor,
 }
 
 /// Kind and device of an experiment's tensors.
@@ -60,9 +52,9 @@ impl Trained {
                 "labels are integers of shape [n]; for numbers choose a decoder, or a head of it, that gives values",
             ));
         }
-        let (x, y) = match experiment.task {
-            Some(Task::Regression) => (units.shapes.condition.as_ref(), Some(&units.shapes.target)),
-            _ => (Some(&units.shapes.target), units.shapes.condition.as_ref()),
+        let (x, y) = match experiment.task().learns_y() {
+            true => (units.shapes.condition.as_ref(), Some(&units.shapes.target)),
+            false => (Some(&units.shapes.target), units.shapes.condition.as_ref()),
         };
         experiment.input_shape = x.cloned();
         experiment.output_shape = y.cloned();
@@ -257,7 +249,7 @@ impl Trained {
     }
 
     /// The same with other steps, and the stream of a draw.
-    fn plan_of(&self, steps: Option<usize>, draw: Option<(u64, u64)>) -> Plan {
+    pub(crate) fn plan_of(&self, steps: Option<usize>, draw: Option<(u64, u64)>) -> Plan {
         let plan = self.plan();
         Plan { steps: steps.unwrap_or(plan.steps), stream: draw.unwrap_or(plan.stream), ..plan }
     }
@@ -297,17 +289,45 @@ impl Trained {
         plan: Plan,
         seen: &mut dyn Observer,
     ) -> Result<Sampled> {
+        self.sample_sequences(z0, None, condition, plan, seen)
+    }
+
+    /// The same where targets are sequences, of which the positions in `mask` (`[n, T]`) are there; the others
+    /// of z stay zero.
+    pub fn sample_sequences(
+        &mut self,
+        z0: &Tensor,
+        mask: Option<&Tensor>,
+        condition: Option<&Condition>,
+        plan: Plan,
+        seen: &mut dyn Observer,
+    ) -> Result<Sampled> {
         let sampling = &self.experiment.sampling;
         let (solver, force) = (sampling.solver.build(&())?, steering(sampling)?);
         let guidance = ClassifierFree::new(sampling);
-        let bend = Bend { guidance: guidance.as_ref(), force: force.as_deref() };
-        self.sampling(|model, _| sample(model, &*solver, plan, z0, condition, bend, seen))
+        self.sampling(|model, _| {
+            let z0 = sequence::keep(z0, model.latent_mask(mask));
+            let along = Conditioned { model, condition, guidance: guidance.as_ref(), mask };
+            let mut sampled = sample(along, &*solver, plan, &z0, force.as_deref(), seen)?;
+            // A solver that draws noise leaves some in the padding.
+            sampled.z = sequence::keep(&sampled.z, model.latent_mask(mask));
+            Ok(sampled)
+        })
     }
 
     /// Targets in the data's own units (probabilities for logits), `[n, …target_shape]`, for latents.
     pub fn present(&mut self, z: &Tensor) -> Result<Tensor> {
+        self.present_sequences(z, None)
+    }
+
+    /// The same where targets are sequences, of which the positions in `mask` (`[n, T]`) are there; the others
+    /// are zero.
+    pub fn present_sequences(&mut self, z: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
         self.sampling(|model, units| {
-            tch::no_grad(|| Ok(units.target.undo(&model.present(&model.decode(z, Pass::EVAL)?))))
+            tch::no_grad(|| {
+                let decoded = model.decode(z, Pass::EVAL.masked(mask))?;
+                Ok(sequence::keep(&units.target.undo(&model.present(&decoded)), mask))
+            })
         })
     }
 
@@ -329,75 +349,7 @@ impl Trained {
                 format!("a condition of this model has shape {wanted}, but these have {given}");
             return Err(Error::config("", message));
         }
-        Ok((Condition { value: self.units.condition.apply(&rows), present: None }, single))
-    }
-
-    /// Predictions or samples under `conditions` (`[n, …condition_shape]` in the data's own units, or one
-    /// without the batch axis): from z_0 = 0 without a seed, from the source with one.
-    pub fn generate(
-        &mut self,
-        conditions: &Tensor,
-        steps: Option<usize>,
-        seed: Option<u64>,
-    ) -> Result<Tensor> {
-        self.generate_nth(conditions, steps, seed.map(|seed| (seed, 0)))
-    }
-
-    fn generate_nth(
-        &mut self,
-        conditions: &Tensor,
-        steps: Option<usize>,
-        seed: Option<(u64, u64)>,
-    ) -> Result<Tensor> {
-        let (condition, single) = self.condition(conditions)?;
-        let z0 = self.z0(condition.value.size()[0], seed)?;
-        let plan = self.plan_of(steps, seed);
-        let z = self.sample_latents(&z0, Some(&condition), plan, &mut ())?.z;
-        let out = self.present(&z)?;
-        Ok(if single { out.squeeze_dim(0) } else { out })
-    }
-
-    /// Mean and standard deviation of `draws` predictions under `conditions`, as [`generate`](Self::generate)
-    /// makes them: each from its own z_0, the first that of `seed`; all from z_0 = 0 without one.
-    pub fn predict(
-        &mut self,
-        conditions: &Tensor,
-        seed: Option<u64>,
-        draws: u64,
-    ) -> Result<Prediction> {
-        let mean = self.generate(conditions, None, seed)?;
-        let (mut mean, mut squares) =
-            (mean.to_kind(Kind::Double), mean.zeros_like().to_kind(Kind::Double));
-        let draws = if seed.is_some() { draws.max(1) } else { 1 };
-        for draw in 1..draws {
-            let seed = seed.map(|seed| (seed, draw));
-            let new = self.generate_nth(conditions, None, seed)?.to_kind(Kind::Double);
-            // Welford's update: no difference of large sums.
-            let step = &new - &mean;
-            mean += &step / (draw + 1) as f64;
-            squares += step * (new - &mean);
-        }
-        let deviation = (squares / (draws.max(2) - 1) as f64).sqrt();
-        Ok(Prediction { mean, deviation })
-    }
-
-    /// Unconditional samples `[…batch_shape, …target_shape]`.
-    pub fn sample(
-        &mut self,
-        batch_shape: &[i64],
-        steps: Option<usize>,
-        seed: u64,
-    ) -> Result<Tensor> {
-        if self.units.shapes.condition.is_some() {
-            let message = "this model needs conditions; use `generate`";
-            return Err(Error::config("unconditional", message));
-        }
-        let z0 = self.z0(batch_shape.iter().product(), Some((seed, 0)))?;
-        let plan = self.plan_of(steps, Some((seed, 0)));
-        let z = self.sample_latents(&z0, None, plan, &mut ())?.z;
-        let out = self.present(&z)?;
-        let shape: Vec<i64> = batch_shape.iter().chain(&out.size()[1..]).copied().collect();
-        Ok(out.view(shape.as_slice()))
+        Ok((Condition::new(self.units.condition.apply(&rows)), single))
     }
 }
 

@@ -44,12 +44,16 @@ const VARIANTS: &[(&str, &str, &str)] = &[
     ("optimizer", "adamw", "weight_decay: 0.3"),
     ("data_source", "two_moons", "{ samples: 101, val_samples: 20, test_samples: 30, seed: 4 }"),
     ("data_source", "two_moons", "{ samples: 2, noise: 0 }"),
+    ("data_source", "damped_oscillators", "{ samples: 20, steps: 9, shortest: 2, seed: 4 }"),
+    ("data_source", "lorenz", "{ samples: 20, noise: 0.5, target_noise: 0, shortest: 5 }"),
     ("data_source", "two_moons", "{ noise_law: diagonal, scale: 3, shift: -1 }"),
     (
         "network",
         "residual_mlp",
         "{ width: 6, hidden: 9, blocks: 1, activation: tanh, dropout: 0.5 }",
     ),
+    ("network", "temporal_conv", "{ width: 6, blocks: 2, kernel: 2, causal: true, dropout: 0.5 }"),
+    ("network", "transformer", "{ width: 8, heads: 2, blocks: 2, expansion: 1, dropout: 0.5 }"),
     ("network", "bilinear", "{ dropout: 0.5, hidden_dims: [9, 5], activation: tanh }"),
     ("network", "convex", "{ hidden_dims: [9], activation: relu, mu: 0 }"),
     ("network", "convex", "{ hidden_dims: [6, 5, 4], mu: 2 }"),
@@ -97,7 +101,8 @@ fn assert_all_conform<S: AsRef<str>>(all: impl IntoIterator<Item = (S, S, S)>) {
 
 /// Writes a file that the source can read, and names it.
 fn file_for(name: &str, folder: &Path) -> String {
-    let path = folder.join(format!("data.{name}"));
+    let ending = if name == "sequences" { "sequences.npz" } else { name };
+    let path = folder.join(format!("data.{ending}"));
     let arrays = |labels: bool| {
         let array = |name: &str, shape: &[usize], data: ArrayData| {
             NamedArray::new(name, shape.to_vec(), data).unwrap()
@@ -112,6 +117,7 @@ fn file_for(name: &str, folder: &Path) -> String {
     };
     match name {
         "csv" => std::fs::write(&path, "x0,x1,label\n0.5,1,0\n-2,3,1\n1,1e3,2\n").unwrap(),
+        "sequences" => npz::write_npz(&path, &arrays(false)).unwrap(),
         "npz" => npz::write_npz(&path, &arrays(true)).unwrap(),
         "safetensors" => {
             let text = std::collections::BTreeMap::new();
@@ -130,7 +136,7 @@ fn every_built_in_conforms_to_its_kind() {
     assert!(all.len() >= 35, "only {} components", all.len());
     assert_all_conform(all.iter().map(|entry| {
         let info = entry.info;
-        let keys = match info.extensions.is_empty() {
+        let keys = match info.extensions.is_empty() && info.name != "sequences" {
             true => "{}".to_owned(),
             false => file_for(info.name, folder.path()),
         };

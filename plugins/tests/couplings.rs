@@ -230,7 +230,7 @@ fn points() -> Splits {
     let y = Tensor::arange(90, (Kind::Int64, Device::Cpu)).remainder(2);
     let side = Tensor::stack(&[&y * 4.0 - 2.0, y.zeros_like()], 1).to_kind(Kind::Float);
     let x = Tensor::randn([90, 2], (Kind::Float, Device::Cpu)) * 0.3 + side;
-    Splits { train: Table { x: Some(x), y: Some(y), z0: None }, val: None, test: None }
+    Splits { train: Table { x: Some(x), y: Some(y), ..Table::default() }, val: None, test: None }
 }
 
 fn trainer(yaml: &str) -> Result<Trainer> {
@@ -286,7 +286,7 @@ fn training_ends_where_a_coupling_fails_with_what_it_says() {
     let _stream = seed_torch(5, Purpose::Data, 0);
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
     let y = x.narrow(1, 0, 1);
-    let table = Table { x: Some(x), y: Some(y), z0: None };
+    let table = Table { x: Some(x), y: Some(y), ..Table::default() };
     triflow_plugins::link();
     let yaml = "{ coupling: ot_conditional, device: cpu, training: { epochs: 1, batch_size: 16 } }";
     let splits = Splits { train: table, val: None, test: None };

@@ -79,7 +79,7 @@ fn values_survive_every_format_bit_by_bit() {
             let train = Table {
                 x: Some(Tensor::from_slice(&X).view([3, 2])),
                 y: Some(y.shallow_clone()),
-                z0: None,
+                ..Table::default()
             };
             write_rows(&path, &Splits { train, val: None, test: None }).unwrap();
             let name = source_of(&path).unwrap();
@@ -102,7 +102,8 @@ fn values_survive_every_format_bit_by_bit() {
 #[test]
 fn every_set_of_a_source_is_written_but_a_table_holds_one() {
     let folder = folder();
-    let table = |v: f32| Table { x: Some(Tensor::from_slice(&[v, v])), y: None, z0: None };
+    let table =
+        |v: f32| Table { x: Some(Tensor::from_slice(&[v, v])), y: None, ..Table::default() };
     let splits = Splits { train: table(1.0), val: Some(table(2.0)), test: Some(table(3.0)) };
     let path = folder.path().join("d.npz");
     write_rows(&path, &splits).unwrap();
@@ -461,7 +462,7 @@ fn several_draws_have_the_mean_and_deviation_of_single_ones() {
         layers.set_text(set).unwrap();
     }
     let rows = Tensor::linspace(-1.0, 1.0, 40, (Kind::Float, Device::Cpu)).unsqueeze(1);
-    let train = Table { x: Some(rows.shallow_clone()), y: Some(rows.square()), z0: None };
+    let train = Table { x: Some(rows.shallow_clone()), y: Some(rows.square()), ..Table::default() };
     let splits = Splits { train, val: None, test: None };
     let mut trainer =
         Trainer::with_tables(layers.finish().unwrap(), splits).unwrap().into_trained();

@@ -87,9 +87,9 @@ impl<'g> Case<'g> {
         let posterior = Posterior { mean: self.input("z_1"), log_variance: None };
         let alpha_bar_0 = self.path.at(&Tensor::from_slice(&[0.0])).unwrap().a.square();
         let mut terms = vec![
-            ("flow".to_owned(), squared_error(&output, &target, reduction)),
-            ("reg".to_owned(), reduce(&velocity.square(), reduction)),
-            ("kl".to_owned(), kl(&posterior, &alpha_bar_0, reduction)),
+            ("flow".to_owned(), squared_error(&output, &target, reduction, None)),
+            ("reg".to_owned(), reduce(&velocity.square(), reduction, None)),
+            ("kl".to_owned(), kl(&posterior, &alpha_bar_0, reduction, None)),
         ];
         for (name, recon) in RECONS {
             let (y, y_pred, y_vae) = match recon {
@@ -97,7 +97,8 @@ impl<'g> Case<'g> {
                 _ => ("y", "y_pred", "y_vae"),
             };
             for (term, from) in [("recon", y_pred), ("vae", y_vae)] {
-                let value = reconstruction(recon, &self.input(from), &self.input(y), reduction);
+                let value =
+                    reconstruction(recon, &self.input(from), &self.input(y), reduction, None);
                 terms.push((format!("{term}_{name}"), value));
             }
         }
@@ -230,7 +231,8 @@ fn elbo_field_and_min_snr_weigh_an_error_alike_in_every_space() {
                 let reading = Reading::new(&*objective, &point).unwrap();
                 let weights = Weights::new(kind, false, &case.path, &*objective).unwrap();
                 let target = reading.target(&case.input("z_1"), &case.input("eps"));
-                let error = squared_error(&reading.target(&data, &noise), &target, Reduction::Sum);
+                let error =
+                    squared_error(&reading.target(&data, &noise), &target, Reduction::Sum, None);
                 error * weights.flow(&reading)
             });
             for (loss, name) in losses.iter().zip(OBJECTIVES) {
@@ -253,7 +255,7 @@ fn elbo_field_and_min_snr_weigh_an_error_alike_in_every_space() {
                 };
                 let ideal = own.target(&case.input("z_1"), &case.input("eps"));
                 let error = own.derivative(&z, &output, clock) - own.derivative(&z, &ideal, clock);
-                let expected = values(&(reduce(&error.square(), Reduction::Sum) * rate));
+                let expected = values(&(reduce(&error.square(), Reduction::Sum, None) * rate));
                 assert_close(&case.what, &losses[0], &expected, 1e-9);
             }
         }
@@ -308,9 +310,14 @@ fn kl_of_normal_and_deterministic_encoders_meets_the_golden_vectors() {
             let expected = numbers(&case[name]);
             assert!(expected.iter().all(|v| *v > 0.0));
             // The file sums; the mean divides by the dimension.
-            assert_close(&what, &kl(posterior, &alpha_bar_0, Reduction::Sum), &expected, 1e-10);
+            assert_close(
+                &what,
+                &kl(posterior, &alpha_bar_0, Reduction::Sum, None),
+                &expected,
+                1e-10,
+            );
             let mean: Vec<f64> = expected.iter().map(|v| v / 3.0).collect();
-            assert_close(&what, &kl(posterior, &alpha_bar_0, Reduction::Mean), &mean, 1e-10);
+            assert_close(&what, &kl(posterior, &alpha_bar_0, Reduction::Mean, None), &mean, 1e-10);
         }
     }
 }
@@ -378,7 +385,7 @@ fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, lear
     });
     let batch = 6;
     let target = Tensor::randn([batch, 3], (Kind::Double, Device::Cpu));
-    let pass = Pass { training: true, dropout: false };
+    let pass = Pass { dropout: false, ..Pass::TRAIN };
     tch::manual_seed(5);
     let terms = model.losses(&target, None, pass, TimeSampling::Stratified, true).unwrap();
 
@@ -488,4 +495,19 @@ fn the_loss_of_a_model_is_the_sum_of_its_terms_as_written_in_the_reference() {
             }
         }
     }
+}
+
+#[test]
+fn the_padding_of_sequences_does_not_count() {
+    let golden = common::golden(include_str!("golden/losses.json"));
+    let mask = &golden["sequence_mask"];
+    let of = |key: &str| common::tensor(&mask[key]);
+    let found = |reduction| squared_error(&of("pred"), &of("target"), reduction, Some(&of("mask")));
+    let mean = common::numbers(&mask["per_sample_mean"]);
+    assert_close("mean", &found(Reduction::Mean), &mean, 1e-10);
+    // Two features at three and two positions.
+    let sum = [mean[0] * 6.0, mean[1] * 4.0];
+    assert_close("sum", &found(Reduction::Sum), &sum, 1e-10);
+    let loss = found(Reduction::Mean).mean(None).double_value(&[]);
+    assert!((loss - mask["loss"].as_f64().unwrap()).abs() < 1e-10);
 }

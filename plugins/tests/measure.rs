@@ -67,7 +67,7 @@ fn model(yaml: &str, x: Tensor, y: Option<Tensor>) -> Trainer {
            data: {{ type: two_moons, split: {{ train: 0.5, val: 0.0, test: 0.5 }} }},
            sampling: {{ solver: euler, steps: 2 }}, device: cpu, threads: 1 }}"
     ));
-    let train = Table { x: Some(x), y, z0: None };
+    let train = Table { x: Some(x), y, ..Table::default() };
     Trainer::with_tables(experiment.unwrap(), Splits { train, val: None, test: None }).unwrap()
 }
 
@@ -106,6 +106,7 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
         ("task: generation", x.copy(), Some(values()), Goal::Generation),
         ("task: regression", x.copy(), Some(y.copy()), Goal::Classification),
         ("task: regression", x.copy(), Some(values()), Goal::Regression),
+        ("task: sequence", normal(&[N, 4], 5), Some(normal(&[N, 4, 2], 6)), Goal::Sequences),
     ] {
         let labels = yaml == "task: generation" && y.as_ref().is_some_and(|y| y.dim() == 1);
         let mut trainer = model(yaml, x, y);
@@ -124,7 +125,8 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
         let draws = match goal {
             Goal::Generation => 5,
             Goal::Classification => 1,
-            Goal::Regression => 6,
+            // For sequences twenty draws of a quarter of the rows, beside the prediction.
+            Goal::Regression | Goal::Sequences => 6,
         };
         let work = found.work;
         assert_eq!((work.samples, work.steps, work.nfe), (draws * 1000, 2, 2), "{yaml}");
@@ -198,7 +200,7 @@ fn training_rows_are_no_floor_of_themselves() {
         "{ task: generation, unconditional: true, crn: { type: vanilla, network: still },
            data: { type: two_moons, split: { train: 1.0, val: 0.0, test: 0.0 } }, device: cpu }",
     );
-    let train = Table { x: Some(normal(&[200, 2], 8)), y: None, z0: None };
+    let train = Table { x: Some(normal(&[200, 2], 8)), y: None, ..Table::default() };
     let splits = Splits { train, val: None, test: None };
     let mut trainer = Trainer::with_tables(experiment.unwrap(), splits).unwrap();
     let found = measured(&mut trainer, &Ask { draws: 1, ..Ask::default() });

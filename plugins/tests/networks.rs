@@ -73,15 +73,15 @@ impl Standing {
             z: normal(&self.latent),
             time: Tensor::rand([batch], DOUBLE),
             condition: self.condition.as_ref().map(|shape| Condition {
-                value: normal(shape),
                 present: Some(Tensor::arange(batch, DOUBLE).ne(1.0).to_kind(Kind::Double)),
+                ..Condition::new(normal(shape))
             }),
         }
     }
 
     fn at(&self, z: &Tensor, rows: &Rows) -> Tensor {
         let input = CrnInput { z, time: &rows.time, condition: rows.condition.as_ref() };
-        self.crn.forward(&input, Pass { training: true, dropout: false }).unwrap()
+        self.crn.forward(&input, Pass { dropout: false, ..Pass::TRAIN }).unwrap()
     }
 
     /// Output `[batch, d]` and its Jacobian `[batch, d, d]`, of which row i is the gradient of entry i.
@@ -244,7 +244,7 @@ fn convex_networks_are_convex_along_random_segments_before_and_after_training() 
         assert!(network.is_convex().unwrap());
         let normal = |shape: [i64; 2], scale: f64| Tensor::randn(shape, DOUBLE) * scale;
         let n = 400;
-        let condition = Condition { value: normal([n, 2], 1.0), present: None };
+        let condition = Condition::new(normal([n, 2], 1.0));
         let time = normal([n, 4], 1.0);
         let value = |z: &Tensor| {
             let input = NetworkInput { z, condition: Some(&condition), time: &time };
@@ -359,7 +359,7 @@ fn golden_crn(name: &str, keys: &str) -> (Standing, Rows) {
     let rows = Rows {
         z: column("z"),
         time: Tensor::from_slice(&time),
-        condition: Some(Condition { value: column("x"), present: None }),
+        condition: Some(Condition::new(column("x"))),
     };
     (Standing { vars, crn, latent, condition }, rows)
 }

@@ -42,7 +42,7 @@ fn fit(yaml: &str, train: Table) -> Trainer {
 /// z_0 ~ N(0, I), and the same moved by (3, −1).
 fn moved() -> Table {
     let z0 = normal(1, 2000);
-    Table { x: Some(&z0 + Tensor::from_slice(&[3.0_f32, -1.0])), y: None, z0: Some(z0) }
+    Table { x: Some(&z0 + Tensor::from_slice(&[3.0_f32, -1.0])), z0: Some(z0), ..Table::default() }
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_table_of_text_has_no_place_for_z0() {
 fn sides() -> Table {
     let y = Tensor::arange(600, (Kind::Int64, Device::Cpu)).remainder(2);
     let side = Tensor::stack(&[&y * 4.0 - 2.0, y.zeros_like()], 1).to_kind(Kind::Float);
-    Table { x: Some(normal(3, 600) * 0.3 + side), y: Some(y), z0: None }
+    Table { x: Some(normal(3, 600) * 0.3 + side), y: Some(y), ..Table::default() }
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn the_pairs_of_a_model_are_the_ends_of_its_own_paths() {
     let x = |splits: &Splits| splits.train.x.as_ref().unwrap().copy();
     assert!(x(&first) == x(&again) && x(&first) != x(&other));
 
-    let Table { x, y, z0 } = &first.train;
+    let Table { x, y, z0, .. } = &first.train;
     let (x, y, z0) = (x.as_ref().unwrap(), y.as_ref().unwrap(), z0.as_ref().unwrap());
     assert_eq!((x.size(), y.size(), y.kind()), (vec![300, 2], vec![300], Kind::Int64));
     let (condition, _) = model.condition(y).unwrap();

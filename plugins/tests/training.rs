@@ -13,7 +13,7 @@ fn rows(labels: bool) -> Splits {
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
     let sum = x.sum_dim_intlist([1].as_slice(), true, Kind::Float);
     let y = if labels { sum.squeeze_dim(1).gt(0.0).to_kind(Kind::Int64) } else { sum };
-    let train = Table { x: Some(x), y: Some(y), z0: None };
+    let train = Table { x: Some(x), y: Some(y), ..Table::default() };
     Splits { train, val: None, test: None }
 }
 

@@ -116,14 +116,35 @@ impl ExperimentArgs {
             return Err(Error::config("", "--config_class: configuration is not code here")
                 .help("use `extends:` in YAML, or the library"));
         }
+        self.over(file, |layers| match task {
+            Some(task) => layers.set("task", task.into(), "the command"),
+            None => Ok(()),
+        })
+    }
+
+    /// The experiment of these arguments over the one of --config, as one on sequences: that generates, or
+    /// does what the file says, or else predicts.
+    pub fn sequences(&self, generate: bool) -> Result<Asked> {
+        self.over(None, |layers| {
+            layers.set("task.type", "sequence".into(), "the command")?;
+            match generate {
+                true => layers.set("task.mode", "generate".into(), "--generate"),
+                false => Ok(()),
+            }
+        })
+    }
+
+    fn over(
+        &self,
+        file: Option<&Path>,
+        task: impl FnOnce(&mut Layers) -> Result<()>,
+    ) -> Result<Asked> {
         let mut layers = Layers::new()?;
         let file = file.or(self.config.as_deref());
         if let Some(file) = file {
             layers.add_file(file)?;
         }
-        if let Some(task) = task {
-            layers.set("task", task.into(), "the command")?;
-        }
+        task(&mut layers)?;
         for assignment in &self.set {
             layers.set_text(assignment)?;
         }

@@ -43,6 +43,17 @@ pub enum Command {
         after_help = "Example:\n  triflow train-gen --config configs/two_moons.yaml --model-type diffusion"
     )]
     TrainGen(ExperimentArgs),
+    /// Train on sequences, x → y, each [T, features]; with --generate to draw sequences like y.
+    #[command(
+        after_help = "Example:\n  triflow train-seq --config configs/damped_oscillators.yaml"
+    )]
+    TrainSeq {
+        /// Draw sequences like those of the data, rather than predict; with --unconditional without x.
+        #[arg(long)]
+        generate: bool,
+        #[command(flatten)]
+        experiment: ExperimentArgs,
+    },
     /// Run an experiment file, following its `task`.
     #[command(
         after_help = "Example:\n  triflow run configs/two_moons.yaml --set training.epochs=10"
@@ -276,7 +287,7 @@ pub enum Command {
     /// Print an experiment file to start from.
     #[command(after_help = "Example:\n  triflow init --task regression > my.yaml")]
     Init {
-        /// regression or generation.
+        /// regression, generation or sequence.
         #[arg(long, default_value = "generation")]
         task: String,
     },

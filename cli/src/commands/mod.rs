@@ -22,6 +22,7 @@ pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Train(e) => train(cli, e.experiment(None, Some("regression"))?),
         Command::TrainGen(e) => train(cli, e.experiment(None, Some("generation"))?),
+        Command::TrainSeq { generate, experiment } => train(cli, experiment.sequences(*generate)?),
         Command::Run { file, experiment } => {
             let mut asked = experiment.experiment(Some(file), None)?;
             asked.experiment.task.get_or_insert(Task::Generation);
@@ -139,7 +140,7 @@ fn show(cli: &Cli, run: &Run) -> Result<()> {
     for picture in triflow::report::pictures(run)? {
         println!("  {picture}");
     }
-    if run.experiment()?.task != Some(Task::Regression) {
+    if !run.experiment()?.task().predicts() {
         println!(
             "draw more with\n  triflow generate --run {} --out samples.npz",
             run.path.display()

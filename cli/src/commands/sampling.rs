@@ -5,15 +5,15 @@ use crate::args::SamplingArgs;
 use serde_json::json;
 use std::path::Path;
 use triflow::component::{Part, Table};
-use triflow::config::{Layers, Task};
-use triflow::data::files::{array, read_part};
+use triflow::config::Layers;
+use triflow::data::files::{array, read_lengths, read_part};
 use triflow::data::{HeldOut, Set, one_hot};
 use triflow::io::npz;
 use triflow::measure::{self, Ask};
 use triflow::run::{Run, Weights};
 use triflow::sample::likelihood;
 use triflow::tch::{Device, Kind, Tensor};
-use triflow::{Error, Result, Trained};
+use triflow::{Error, Lengths, Result, Trained};
 
 /// The trained run, sampled as the flags say.
 pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)> {
@@ -67,7 +67,15 @@ pub fn generate(
             check_rows(&model, &rows, file)?;
             let name = if model.units().condition_is_label { "labels" } else { "conditions" };
             arrays.push(array(name, &asked)?);
-            model.generate(&rows, None, Some(seed))?
+            let mut lengths =
+                file.map(|file| lengths_of(&model, file)).transpose()?.unwrap_or_default();
+            for side in [&mut lengths.condition, &mut lengths.target] {
+                let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
+                *side = side.as_ref().map(each);
+            }
+            let samples = model.generate_sequences(&rows, &lengths, Some(seed))?;
+            arrays.extend(lengths.target.map(|lengths| array("lengths", &lengths)).transpose()?);
+            samples
         }
     };
     arrays.insert(0, array("samples", &samples)?);
@@ -82,8 +90,7 @@ fn conditions(model: &Trained, labels: &[i64], file: Option<&Path>) -> Result<Op
     let is_label = model.units().condition_is_label;
     match file {
         Some(file) => {
-            let regression = model.experiment().task == Some(Task::Regression);
-            let part = if regression { Part::X } else { Part::Y };
+            let part = if model.experiment().task().learns_y() { Part::X } else { Part::Y };
             read_part(model.experiment(), file, part).map(Some)
         }
         None if is_label && labels.is_empty() => {
@@ -98,6 +105,9 @@ fn conditions(model: &Trained, labels: &[i64], file: Option<&Path>) -> Result<Op
 /// Conditions as the model takes them: labels become one-hot rows, single numbers rows of one.
 fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
     let units = model.units();
+    if model.experiment().task().is_sequence() {
+        return triflow::sequence::rows(asked.shallow_clone(), "the condition");
+    }
     if asked.dim() > 1 {
         return Ok(asked.shallow_clone());
     }
@@ -109,6 +119,15 @@ fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
     }
     let classes = units.shapes.condition.as_ref().map_or(0, |shape| shape[0]);
     one_hot(asked, classes)
+}
+
+/// How long the sequences of a file are, as its lengths of x and y say.
+fn lengths_of(model: &Trained, file: &Path) -> Result<Lengths> {
+    if !model.experiment().task().is_sequence() {
+        return Ok(Lengths::default());
+    }
+    let read = |part| read_lengths(model.experiment(), file, part);
+    Ok(Lengths { condition: read(Part::X)?, target: read(Part::Y)? })
 }
 
 /// An error if the rows of a file are not like those that the model was trained on.
@@ -135,18 +154,19 @@ pub fn predict(
 ) -> Result<()> {
     check_out(out)?;
     let (run, mut model) = load(run, sampling)?;
-    if model.experiment().task != Some(Task::Regression) {
+    if !model.experiment().task().predicts() {
         let help = format!("triflow generate --run {} --out samples.npz", run.path.display());
         return Err(Error::config("", "this run generates, it does not predict").help(help));
     }
     let rows = read_part(model.experiment(), data, Part::X)?;
-    let rows = if rows.dim() == 1 { rows.unsqueeze(1) } else { rows };
+    let rows = rows_of(&model, &rows)?;
     check_rows(&model, &rows, Some(data))?;
+    let lengths = lengths_of(&model, data)?;
     let seed = match samples {
         Some(_) => Some(sampling.seed.unwrap_or_else(|| model.experiment().seed())),
         None => sampling.seed,
     };
-    let drawn = model.predict(&rows, seed, samples.unwrap_or(1))?;
+    let drawn = model.predict_sequences(&rows, &lengths, seed, samples.unwrap_or(1))?;
     let mut arrays = vec![array("predictions", &drawn.mean)?];
     if samples.is_some() {
         arrays.push(array("std", &drawn.deviation)?);
@@ -154,6 +174,7 @@ pub fn predict(
     if model.units().target_is_label {
         arrays.push(array("labels", &drawn.mean.argmax(-1, false))?);
     }
+    arrays.extend(lengths.target.map(|lengths| array("lengths", &lengths)).transpose()?);
     npz::write_npz(out, &arrays)?;
     let from = seed.map_or_else(|| "z_0 = 0".to_owned(), |seed| format!("seed {seed}"));
     println!("{} predictions, {from}, in {}", drawn.mean.size()[0], out.display());
@@ -213,14 +234,21 @@ fn likelihood_of(
 /// The rows of a file, to measure a model on.
 fn read_rows(model: &Trained, file: &Path, points: i64) -> Result<HeldOut<'static>> {
     let experiment = model.experiment();
-    let x = read_part(experiment, file, Part::X)?;
-    let y =
-        if experiment.unconditional { None } else { Some(read_part(experiment, file, Part::Y)?) };
-    let rows = model.units().rows(&Table { x: Some(x), y, z0: None }, experiment);
-    let rows = rows.map_err(|e| Error::data(file, e.to_string()))?;
-    let rows = match experiment.task {
-        Some(Task::Regression) => rows,
-        _ => rows.first(points),
+    let (sequences, both) = (experiment.task().is_sequence(), !experiment.unconditional);
+    let read = |part, wanted: bool| wanted.then(|| read_part(experiment, file, part)).transpose();
+    let lengths = |part| match sequences {
+        true => read_lengths(experiment, file, part),
+        false => Ok(None),
     };
+    let table = Table {
+        x: read(Part::X, both || !experiment.task().learns_y())?,
+        y: read(Part::Y, both || experiment.task().learns_y())?,
+        x_lengths: lengths(Part::X)?,
+        y_lengths: lengths(Part::Y)?,
+        ..Table::default()
+    };
+    let rows = model.units().rows(&table, experiment);
+    let rows = rows.map_err(|e| Error::data(file, e.to_string()))?;
+    let rows = if experiment.task().predicts() { rows } else { rows.first(points) };
     Ok(HeldOut { name: file.display().to_string(), rows, others: Vec::new(), train: None })
 }

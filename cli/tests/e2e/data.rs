@@ -109,8 +109,9 @@ fn wrong_files_leave_with_code_2_and_say_what_would_be_right() {
     );
     assert_eq!(
         folder.fails(&["data", "two_moon", "--out", "d.npz"]).lines().last().unwrap().trim(),
-        "help: did you mean `two_moons`? known data sources: checkerboard, csv, eight_gaussians, npz, \
-         pinwheel, safetensors, swiss_roll, two_moons"
+        "help: did you mean `two_moons`? known data sources: checkerboard, csv, \
+         damped_oscillators, eight_gaussians, lorenz, npz, pinwheel, safetensors, sequences, \
+         swiss_roll, two_moons"
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

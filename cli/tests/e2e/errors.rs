@@ -149,7 +149,8 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
             (
                 &["init", "--task", "generate"],
                 "unknown value `generate`\n  at task (--task)\n  \
-                 help: did you mean `generation`? known values: regression, generation",
+                 help: did you mean `generation`? known values: regression, generation, \
+                 sequence",
             ),
             (
                 &["describe", "noise_schedule", "cosine", "--eval", "--set", "r=1"],

@@ -411,3 +411,99 @@ fn the_registry_is_shown() {
     }
     assert!(folder.succeeds(&["completions", "bash"]).contains("_triflow()"));
 }
+
+const SEQUENCES: [&str; 14] = [
+    "--num-epochs",
+    "2",
+    "--batch-size",
+    "16",
+    "--device",
+    "cpu",
+    "--set",
+    "sampling.steps=2",
+    "--set",
+    "data={ type: damped_oscillators, samples: 60, steps: 8, shortest: 3 }",
+    "--set",
+    "crn.network={ type: temporal_conv, width: 8, blocks: 2, condition: before }",
+    "--set",
+    "training.seed=3",
+];
+
+#[test]
+fn sequences_are_predicted_and_generated() {
+    let folder = Folder::new();
+    let run = folder.train(&[&["train-seq"], &SEQUENCES[..]].concat());
+    assert!(run.parent().unwrap().ends_with("flow_matching_seq"), "{}", run.display());
+    check(&run, &["predictions.npz", "predictions.png"]);
+    let metrics = json(&run.join("metrics.json"));
+    has_all(&metrics, Goal::Sequences);
+    assert_eq!(metrics["variance_explained_percent_per_feature"].as_array().unwrap().len(), 1);
+    let lengths = array(&run.join("predictions.npz"), "lengths").data.to_i64().unwrap();
+    assert!(lengths.iter().all(|n| (3..=8).contains(n)) && lengths.iter().any(|n| *n < 8));
+
+    // On a file of other series, with their lengths.
+    folder.succeeds(&[
+        "data",
+        "damped_oscillators",
+        "--set",
+        "samples=5",
+        "--set",
+        "steps=8",
+        "--set",
+        "shortest=3",
+        "--out",
+        "new.npz",
+    ]);
+    let run_text = text(&run);
+    folder.succeeds(&[
+        "predict",
+        "--run",
+        run_text,
+        "--data",
+        "new.npz",
+        "--samples",
+        "3",
+        "--out",
+        "told.npz",
+    ]);
+    let told = array(&folder.join("told.npz"), "predictions");
+    assert_eq!(told.shape, [5, 8, 1]);
+    let lengths = array(&folder.join("told.npz"), "lengths").data.to_i64().unwrap();
+    assert_eq!(
+        lengths,
+        array(&folder.join("new.npz"), "y_lengths").data.to_i64().unwrap(),
+        "as long as asked"
+    );
+    for (row, length) in told.data.to_f64().chunks(8).zip(lengths) {
+        let (there, behind) = row.split_at(length as usize);
+        assert!(there.iter().all(|v| *v != 0.0) && behind.iter().all(|v| *v == 0.0), "{row:?}");
+    }
+    let again = folder.succeeds(&["evaluate", "--run", run_text, "--data", "new.npz"]);
+    assert!(again.contains("coverage_90"), "{again}");
+
+    for (flag, picture) in [
+        (None, "conditional_generation.png"),
+        (Some("--unconditional"), "unconditional_generation.png"),
+    ] {
+        let args: Vec<&str> = flag.into_iter().collect();
+        let run = folder.train(&[&["train-seq", "--generate"], &SEQUENCES[..], &args].concat());
+        assert!(run.parent().unwrap().ends_with("flow_matching_seq_gen"), "{}", run.display());
+        check(&run, &["samples.npz", picture]);
+        let config = String::from_utf8(bytes(&run.join("config.yaml"))).unwrap();
+        assert!(config.starts_with("task:\n  type: sequence\n  mode: generate\n"), "{config}");
+        let samples = match flag {
+            Some(_) => vec!["generate", "--run", text(&run), "--n", "4", "--out", "drawn.npz"],
+            None => vec![
+                "generate",
+                "--run",
+                text(&run),
+                "--condition",
+                "new.npz",
+                "--out",
+                "drawn.npz",
+            ],
+        };
+        folder.succeeds(&samples);
+        assert_eq!(array(&folder.join("drawn.npz"), "samples").shape[1..], [8, 1]);
+    }
+}

@@ -1,7 +1,7 @@
 //! What a component is built from and what accompanies each forward pass.
 
 use crate::error::{Error, Result};
-use tch::nn;
+use tch::{Tensor, nn};
 
 /// What a spec needs to build a part of the model: where its variables live, and the shapes
 /// (without the batch axis).
@@ -39,19 +39,28 @@ impl<'a> BuildContext<'a> {
 
 /// Accompanies a forward pass. Random draws of a pass come from LibTorch's generator, which the engine
 /// has seeded for (seed, purpose, step).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pass {
+#[derive(Clone, Copy, Debug)]
+pub struct Pass<'m> {
     /// Whether parameters are being learned: gradients flow through everything.
     pub training: bool,
     /// Whether dropout is active.
     pub dropout: bool,
+    /// Which positions of sequences of different lengths are there: `[batch, T]` of 1 (there) and 0 (padding,
+    /// at the end), along the first axis of what is encoded, decoded or evaluated; `None`: all are. Padding
+    /// holds zeros, and what is returned for it does not matter.
+    pub mask: Option<&'m Tensor>,
 }
 
-impl Pass {
+impl Pass<'_> {
     /// A pass of evaluation or sampling.
-    pub const EVAL: Pass = Pass { training: false, dropout: false };
+    pub const EVAL: Pass<'static> = Pass { training: false, dropout: false, mask: None };
     /// A pass of training with dropout.
-    pub const TRAIN: Pass = Pass { training: true, dropout: true };
+    pub const TRAIN: Pass<'static> = Pass { training: true, dropout: true, mask: None };
+
+    /// The same pass over sequences of which the positions in `mask` are there.
+    pub fn masked<'n>(self, mask: Option<&'n Tensor>) -> Pass<'n> {
+        Pass { training: self.training, dropout: self.dropout, mask }
+    }
 }
 
 /// `[3, 32, 32]`, for messages.

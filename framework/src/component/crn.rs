@@ -12,6 +12,16 @@ pub struct Condition {
     /// `[batch]` of 0 and 1, where rows without condition (dropped in training, or the unconditional
     /// half of a guided evaluation) are 0; `None` when all are present.
     pub present: Option<Tensor>,
+    /// `[batch, T]` of 1 and 0, where the conditions are sequences of different lengths: positions that are
+    /// not padding, which holds zeros; `None` when all are there.
+    pub mask: Option<Tensor>,
+}
+
+impl Condition {
+    /// Conditions `[batch, …condition_shape]` that are all present, without padding.
+    pub fn new(value: Tensor) -> Self {
+        Self { value, present: None, mask: None }
+    }
 }
 
 /// One evaluation of a CRN.

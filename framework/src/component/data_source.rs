@@ -17,6 +17,25 @@ pub struct Table {
     /// `[n, …z_shape]`, float32: where each row's path begins, in the units of the model, for a coupling
     /// that takes it from there; `None` where rows have no z_0 of their own.
     pub z0: Option<Tensor>,
+    /// `[n]` int64: where x are sequences `[n, T, …]` of different lengths, how many positions of each are there,
+    /// the first ones; what lies behind them is not looked at. `None`: all.
+    pub x_lengths: Option<Tensor>,
+    /// Likewise of y.
+    pub y_lengths: Option<Tensor>,
+}
+
+impl Table {
+    /// Something done to each of its tensors.
+    pub fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Table {
+        let of = |t: &Option<Tensor>| t.as_ref().map(&f);
+        Table {
+            x: of(&self.x),
+            y: of(&self.y),
+            z0: of(&self.z0),
+            x_lengths: of(&self.x_lengths),
+            y_lengths: of(&self.y_lengths),
+        }
+    }
 }
 
 /// Which side of a table.
@@ -98,6 +117,12 @@ component_kind! {
         /// x or y of another file that is laid out as this source's own, as in a [`Table`].
         fn read(&self, path: &Path, part: Part) -> Result<Tensor> {
             Err(Error::data(path, format!("this data source reads no {part} from files")))
+        }
+
+        /// The lengths of the sequences that [`read`](DataSource::read) gives, `[n]` int64 as in a [`Table`],
+        /// if the file has them.
+        fn read_lengths(&self, _path: &Path, _part: Part) -> Result<Option<Tensor>> {
+            Ok(None)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The typed form of an experiment: everything that determines a run.
 
-use super::{Comparison, FilePath, StartFrom};
+use super::{Comparison, FilePath, StartFrom, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer,
     Solver, Source,
@@ -87,16 +87,6 @@ fn auto() -> String {
 
 fn artifacts() -> PathBuf {
     "artifacts".into()
-}
-
-/// What is learned from what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Task {
-    /// Regression and classification: condition = x, target = y.
-    Regression,
-    /// Generation: condition = y, target = x; or x alone when `unconditional`.
-    Generation,
 }
 
 /// How a reconstruction is compared with its target.
@@ -474,14 +464,5 @@ impl Experiment {
     /// The seed of everything that is drawn.
     pub fn seed(&self) -> u64 {
         self.training.seed
-    }
-
-    /// `reg`, `gen` or `uncond_gen`.
-    pub fn task_name(&self) -> &'static str {
-        match (self.task, self.unconditional) {
-            (Some(Task::Regression), _) => "reg",
-            (_, false) => "gen",
-            (_, true) => "uncond_gen",
-        }
     }
 }

@@ -9,13 +9,15 @@ mod layers;
 mod messages;
 mod plugins;
 mod start_from;
+mod task;
 
 pub use comparison::{Budget, Comparison, CurveOfAll};
 pub use experiment::{
     Checkpointing, Every, Experiment, LossConfig, LossTerm, LrSchedule, Noise, Precision, Recon,
-    Reduction, Sampling, Task, TimeSampling, Training, Weighting,
+    Reduction, Sampling, TimeSampling, Training, Weighting,
 };
 pub use file_path::FilePath;
 pub use layers::{Layers, parse_value};
 pub(crate) use messages::explained;
 pub use start_from::{ModelPart, StartFrom};
+pub use task::{SequenceMode, Task};

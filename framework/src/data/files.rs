@@ -19,13 +19,22 @@ pub fn source_of(path: &Path) -> Result<&'static str> {
 /// reads it if it reads such files at all, so that its names of arrays or columns hold; else the source of
 /// the file's ending, by its defaults.
 pub fn read_part(experiment: &Experiment, path: &Path, part: Part) -> Result<Tensor> {
+    reader(experiment, path)?.read(path, part)
+}
+
+/// The lengths `[n]` of the sequences that [`read_part`] gives, if the file has them.
+pub fn read_lengths(experiment: &Experiment, path: &Path, part: Part) -> Result<Option<Tensor>> {
+    reader(experiment, path)?.read_lengths(path, part)
+}
+
+fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
     let name = source_of(path)?;
     let source = match &experiment.data {
         own if own.name() == name => own.clone(),
         _ => Component::<dyn DataSource>::named(name)?,
     };
     let context = DataContext { seed: experiment.seed(), base: "".into() };
-    source.build(&context)?.read(path, part)
+    source.build(&context)
 }
 
 /// Writes rows into an `.npz` or `.safetensors` (arrays `x`, `y`, `x_val`, …) or a `.csv` (columns `x0`,
@@ -40,6 +49,9 @@ pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
         "csv" if splits.train.z0.is_some() => {
             Err(Error::data(path, "a table holds no z_0 of its rows; write an .npz instead"))
         }
+        "csv" if splits.train.x_lengths.is_some() || splits.train.y_lengths.is_some() => {
+            Err(Error::data(path, "a table holds no sequences; write an .npz instead"))
+        }
         "csv" => write_table(path, &splits.train),
         _ => Err(Error::data(path, "cannot be written; known endings: .npz, .csv, .safetensors")),
     }
@@ -51,7 +63,13 @@ fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
     let mut all = Vec::new();
     for (suffix, table) in sets {
         let Some(table) = table else { continue };
-        for (part, values) in [("x", &table.x), ("y", &table.y), ("z0", &table.z0)] {
+        for (part, values) in [
+            ("x", &table.x),
+            ("y", &table.y),
+            ("z0", &table.z0),
+            ("x_lengths", &table.x_lengths),
+            ("y_lengths", &table.y_lengths),
+        ] {
             if let Some(values) = values {
                 all.push(array(&format!("{part}{suffix}"), values)?);
             }

@@ -5,8 +5,8 @@ mod units;
 
 pub use units::{Normaliser, Shapes, Units, one_hot};
 
-use crate::component::{DataContext, Split, Splits, Table, shape_text};
-use crate::config::{Experiment, Task};
+use crate::component::{Condition, DataContext, Split, Splits, Table, shape_text};
+use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, rust_rng};
 use rand::seq::SliceRandom as _;
@@ -23,6 +23,11 @@ pub struct Set {
     pub condition: Option<Tensor>,
     /// `[n, …z_shape]`: the z_0 of each row, where the data give it.
     pub z0: Option<Tensor>,
+    /// `[n, T]` of 1 and 0, where the targets are sequences of different lengths: positions that are there. The
+    /// others hold zeros.
+    pub mask: Option<Tensor>,
+    /// Likewise of the conditions.
+    pub condition_mask: Option<Tensor>,
 }
 
 impl Set {
@@ -42,7 +47,18 @@ impl Set {
             target: f(&self.target),
             condition: self.condition.as_ref().map(&f),
             z0: self.z0.as_ref().map(&f),
+            mask: self.mask.as_ref().map(&f),
+            condition_mask: self.condition_mask.as_ref().map(&f),
         }
+    }
+
+    /// The conditions, if there are some, all present.
+    pub fn condition(&self) -> Option<Condition> {
+        self.condition.as_ref().map(|value| Condition {
+            value: value.shallow_clone(),
+            present: None,
+            mask: self.condition_mask.as_ref().map(Tensor::shallow_clone),
+        })
     }
 
     /// `n` rows from `start`.
@@ -168,8 +184,7 @@ fn divide(splits: Splits, shares: &Split, seed: u64) -> Result<[Table; 3]> {
     order.shuffle(&mut rust_rng(seed, Purpose::Split, 0));
     let pick = |from: i64, count: i64| {
         let index = Tensor::from_slice(&order[from as usize..(from + count) as usize]);
-        let take = |t: &Option<Tensor>| t.as_ref().map(|t| t.index_select(0, &index));
-        Table { x: take(&splits.train.x), y: take(&splits.train.y), z0: take(&splits.train.z0) }
+        splits.train.map(|t| t.index_select(0, &index))
     };
     let parts = [pick(0, train), pick(train, val), pick(train + val, test)];
     let [train, val, test] = parts;
@@ -196,8 +211,7 @@ fn label_count(tables: &[&Table]) -> Result<Option<i64>> {
 
 fn check_shapes(experiment: &Experiment, train: &Set) -> Result<()> {
     let shape = |t: &Tensor| t.size()[1..].to_vec();
-    let regression = experiment.task == Some(Task::Regression);
-    let (x, y) = if regression {
+    let (x, y) = if experiment.task().learns_y() {
         (train.condition.as_ref(), Some(&train.target))
     } else {
         (Some(&train.target), train.condition.as_ref())
@@ -230,7 +244,8 @@ mod tests {
 
     fn set(rows: std::ops::Range<i64>) -> Set {
         let target = Tensor::arange_start(rows.start, rows.end, (Kind::Float, Device::Cpu));
-        Set { target: target.view([-1, 1]), condition: None, z0: None }
+        let target = target.view([-1, 1]);
+        Set { target, condition: None, z0: None, mask: None, condition_mask: None }
     }
 
     #[test]

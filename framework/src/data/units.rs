@@ -1,10 +1,11 @@
 //! The data's own units and the model's: which side is learned, one-hot labels, normalisation. What a
 //! model needs of its training data once it is trained.
 
-use crate::component::{Table, shape_text};
+use crate::component::{Part, Table, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::Set;
 use crate::error::{Error, Result};
+use crate::sequence;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -47,6 +48,11 @@ impl Normaliser {
         Self { mean: mean.to_kind(values.kind()), deviation: deviation.to_kind(values.kind()) }
     }
 
+    /// Fitted on sequences `[n, T, features]`: each feature by itself, over the positions that are there.
+    pub fn fit_sequences(values: &Tensor, mask: Option<&Tensor>) -> Self {
+        Self::fit(&sequence::positions(values, mask))
+    }
+
     /// To mean 0 and deviation 1.
     pub fn apply(&self, values: &Tensor) -> Tensor {
         (values - &self.mean) / &self.deviation
@@ -84,23 +90,33 @@ struct Header {
 impl Units {
     /// Fitted on the training rows. `classes` is the number of labels of y, if it holds labels.
     pub(super) fn fit(train: &Set, experiment: &Experiment, classes: Option<i64>) -> Self {
-        let regression = experiment.task == Some(Task::Regression);
+        let (regression, sequences) =
+            (experiment.task() == Task::Regression, experiment.task().is_sequence());
         let is_label = classes.is_some();
         let (kind, device) = (train.target.kind(), train.target.device());
-        let fit = |values: Option<&Tensor>, is_label: bool| match values {
-            Some(v) if experiment.data.common().standardise && !is_label => Normaliser::fit(v),
+        let fit = |values: Option<&Tensor>, mask: Option<&Tensor>, is_label: bool| match values {
+            Some(v) if experiment.data.common().standardise && !is_label => match sequences {
+                true => Normaliser::fit_sequences(v, mask),
+                false => Normaliser::fit(v),
+            },
             _ => Normaliser::identity(kind, device),
         };
-        let (target_is_label, condition_is_label) =
-            (is_label && regression, is_label && !regression && train.condition.is_some());
+        let (target_is_label, condition_is_label) = (
+            is_label && regression,
+            is_label && experiment.task() == Task::Generation && train.condition.is_some(),
+        );
         let row = |t: &Tensor| t.size()[1..].to_vec();
         Self {
             shapes: Shapes {
                 target: row(&train.target),
                 condition: train.condition.as_ref().map(row),
             },
-            target: fit(Some(&train.target), target_is_label),
-            condition: fit(train.condition.as_ref(), condition_is_label),
+            target: fit(Some(&train.target), train.mask.as_ref(), target_is_label),
+            condition: fit(
+                train.condition.as_ref(),
+                train.condition_mask.as_ref(),
+                condition_is_label,
+            ),
             target_is_label,
             condition_is_label,
         }
@@ -108,10 +124,16 @@ impl Units {
 
     /// Rows in the data's own units, normalised.
     pub(super) fn apply(&self, rows: Set) -> Set {
+        let apply = |values: &Tensor, by: &Normaliser, mask: &Option<Tensor>| {
+            sequence::keep(&by.apply(values), mask.as_ref()).contiguous()
+        };
         Set {
-            target: self.target.apply(&rows.target).contiguous(),
-            condition: rows.condition.map(|c| self.condition.apply(&c).contiguous()),
-            z0: rows.z0,
+            target: apply(&rows.target, &self.target, &rows.mask),
+            condition: rows
+                .condition
+                .as_ref()
+                .map(|c| apply(c, &self.condition, &rows.condition_mask)),
+            ..rows
         }
     }
 
@@ -187,14 +209,19 @@ pub(super) fn bind(
     kind: Kind,
     device: Device,
 ) -> Result<Set> {
-    rows_of(table)?;
-    let numbers = |t: &Tensor, name: &str| -> Result<Tensor> {
+    let n = rows_of(table)?;
+    let (task, sequences) = (experiment.task(), experiment.task().is_sequence());
+    if !sequences && (table.x_lengths.is_some() || table.y_lengths.is_some()) {
+        log::warn!("the data have lengths of sequences, which the task `sequence` alone looks at");
+    }
+    let numbers = |t: &Tensor, name: &str, mask: Option<&Tensor>| -> Result<Tensor> {
         let t = match classes {
             Some(classes) if t.kind() == Kind::Int64 && t.dim() == 1 => one_hot(t, classes)?,
             _ => t.shallow_clone(),
         };
         let t = t.to_kind(kind).to_device(device);
         let t = if t.dim() == 1 { t.unsqueeze(1) } else { t };
+        let t = sequence::keep(&t, mask);
         let bad = t.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
         if bad > 0 {
             return Err(Error::config(
@@ -205,32 +232,52 @@ pub(super) fn bind(
         }
         Ok(t)
     };
-    let get = |t: &Option<Tensor>, name: &str| -> Result<Tensor> {
+    let get = |part: Part| -> Result<(Tensor, Option<Tensor>)> {
+        let (t, lengths) = match part {
+            Part::X => (&table.x, &table.x_lengths),
+            Part::Y => (&table.y, &table.y_lengths),
+        };
+        let name = &part.to_string();
         let t = t.as_ref().ok_or_else(|| {
             let without =
                 Error::config("data", format!("the data have no {name}, which the task needs"));
-            match (experiment.task, name) {
-                (Some(Task::Generation), "y") => {
+            let generates = !task.predicts();
+            match part == if task.learns_y() { Part::X } else { Part::Y } {
+                true if generates => {
                     without.help("generate without it: `unconditional: true`, or --unconditional")
                 }
                 _ => without,
             }
         })?;
-        numbers(t, name)
-    };
-    let (target, condition) = match (experiment.task, experiment.unconditional) {
-        (Some(Task::Regression), true) => {
-            return Err(Error::config(
-                "unconditional",
-                "regression has a condition; only generation can go without",
-            ));
+        if !sequences {
+            return Ok((numbers(t, name, None)?, None));
         }
-        (Some(Task::Regression), false) => (get(&table.y, "y")?, Some(get(&table.x, "x")?)),
-        (_, true) => (get(&table.x, "x")?, None),
-        (_, false) => (get(&table.x, "x")?, Some(get(&table.y, "y")?)),
+        let t = sequence::rows(t.shallow_clone(), name)?;
+        let size = (n, t.size()[1]);
+        let mask = match lengths {
+            Some(lengths) => sequence::mask(lengths, size, name, (kind, device))?,
+            None => None,
+        };
+        Ok((numbers(&t, name, mask.as_ref())?, mask))
     };
-    let z0 = table.z0.as_ref().map(|z0| numbers(z0, "z0")).transpose()?;
-    Ok(Set { target, condition, z0 })
+    if task.predicts() && experiment.unconditional {
+        let what = if sequences { "a prediction" } else { "regression" };
+        return Err(Error::config(
+            "unconditional",
+            format!("{what} has a condition; only generation can go without"),
+        ));
+    }
+    let (learned, from) = match task.learns_y() {
+        true => (Part::Y, Part::X),
+        false => (Part::X, Part::Y),
+    };
+    let (target, mask) = get(learned)?;
+    let (condition, condition_mask) = match experiment.unconditional {
+        true => (None, None),
+        false => get(from).map(|(condition, mask)| (Some(condition), mask))?,
+    };
+    let z0 = table.z0.as_ref().map(|z0| numbers(z0, "z0", None)).transpose()?;
+    Ok(Set { target, condition, z0, mask, condition_mask })
 }
 
 /// Number of rows of a table.

@@ -87,6 +87,8 @@ metrics! {
         "100 R² of errors and variances summed over all features.";
     Crps, "crps", "CRPS", Less,
         "Continuous ranked probability score of several random draws of each row, the fair estimate, mean over all rows and features.";
+    BandCoverage, "coverage_90", "within 90 % band, %", None,
+        "Percentage of true values of sequences in the central 90 % of 20 random draws, between their quantiles.";
 }
 
 impl Metric {
@@ -115,17 +117,21 @@ pub enum Goal {
     Classification,
     /// Values.
     Regression,
+    /// Values at positions of sequences.
+    Sequences,
 }
 
 impl Goal {
     /// All of them.
-    pub const ALL: [Goal; 3] = [Goal::Generation, Goal::Classification, Goal::Regression];
+    pub const ALL: [Goal; 4] =
+        [Goal::Generation, Goal::Classification, Goal::Regression, Goal::Sequences];
 
     /// That of a model.
     pub fn of(model: &Trained) -> Goal {
-        match model.experiment().task {
-            Some(Task::Regression) if model.units().target_is_label => Goal::Classification,
-            Some(Task::Regression) => Goal::Regression,
+        match model.experiment().task() {
+            Task::Regression if model.units().target_is_label => Goal::Classification,
+            Task::Regression => Goal::Regression,
+            Task::Sequence(_) if model.experiment().task().predicts() => Goal::Sequences,
             _ => Goal::Generation,
         }
     }
@@ -136,6 +142,7 @@ impl Goal {
             Goal::Generation => "generation",
             Goal::Classification => "classification",
             Goal::Regression => "regression",
+            Goal::Sequences => "prediction of sequences",
         }
     }
 
@@ -166,6 +173,14 @@ impl Goal {
                 Metric::VarianceExplained,
                 Metric::VarianceExplainedPooled,
                 Metric::Crps,
+            ],
+            Goal::Sequences => &[
+                Metric::Mse,
+                Metric::Mae,
+                Metric::VarianceExplained,
+                Metric::VarianceExplainedPooled,
+                Metric::Crps,
+                Metric::BandCoverage,
             ],
         }
     }

@@ -1,6 +1,5 @@
 //! Samples to measure or to draw, and how they were made.
 
-use crate::component::Condition;
 use crate::data::Set;
 use crate::error::{Error, Result};
 use crate::plot::Points;
@@ -42,7 +41,7 @@ pub(super) fn draw(
     let began = Instant::now();
     let (sampled, _) = draw_latents(model, rows, seed, model.plan())?;
     // It reads a number of the tensor, so that an accelerator has done its work by then.
-    let drawn = finite(model.present(&sampled.z)?)?;
+    let drawn = finite(model.present_sequences(&sampled.z, rows.mask.as_ref())?)?;
     if work.samples == 0 {
         (work.steps, work.nfe) = (sampled.steps, sampled.nfe);
     }
@@ -60,11 +59,9 @@ pub(crate) fn draw_latents(
 ) -> Result<(Sampled, Trajectory)> {
     let z0 = model.z0(rows.len(), seed)?;
     let plan = Plan { stream: seed.unwrap_or(plan.stream), ..plan };
-    let condition = rows.condition.as_ref();
-    let condition =
-        condition.map(|value| Condition { value: value.shallow_clone(), present: None });
+    let (condition, mask) = (rows.condition(), rows.mask.as_ref());
     let mut seen = Trajectory::default();
-    let sampled = model.sample_latents(&z0, condition.as_ref(), plan, &mut seen)?;
+    let sampled = model.sample_sequences(&z0, mask, condition.as_ref(), plan, &mut seen)?;
     Ok((sampled, seen))
 }
 

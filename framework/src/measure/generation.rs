@@ -10,6 +10,7 @@ use crate::metrics::{
 };
 use crate::plot;
 use crate::rng::{Purpose, stream_seed};
+use crate::sequence;
 use crate::trained::Trained;
 use serde_json::{Value, json};
 use tch::Tensor;
@@ -29,7 +30,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     let referee = Referee::new(model.units(), held, &found)?;
     for draw_number in 0..draws {
         let rows = held.rows_of(draw_number);
-        let real = points(&model.units().target.undo(&rows.target))?;
+        let real = points(&own(model.units(), rows))?;
         let against = Against::new(checked(&real)?, seed, &found)?;
         let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut work)?;
         let generated = points(&drawn)?;
@@ -43,7 +44,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         }
         // What a perfect model would score: real rows in place of generated ones.
         if let Some(other) = alike.as_mut().map(|alike| alike.next(rows)).transpose()?.flatten() {
-            let other = points(&model.units().target.undo(&other))?;
+            let other = points(&own(model.units(), &other))?;
             against.add(checked(&other)?, &mut floor)?;
         }
         if draw_number == 0 {
@@ -53,7 +54,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         }
     }
     let units = model.units();
-    let real = units.target.undo(&held.rows.target);
+    let real = own(units, &held.rows);
     arrays.push(("real".to_owned(), real));
     let condition = held.rows.condition.as_ref();
     arrays.extend(condition.map(|c| ("condition".to_owned(), units.condition.undo(c))));
@@ -67,8 +68,14 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
             None => "the same rows, each among the others",
         },
         arrays,
+        details: Vec::new(),
         work,
     })
+}
+
+/// Targets in the data's own units; zeros in the padding of sequences.
+fn own(units: &Units, rows: &Set) -> Tensor {
+    sequence::keep(&units.target.undo(&rows.target), rows.mask.as_ref())
 }
 
 /// Real points to compare with, and what is the same for all that is compared with them.
@@ -223,18 +230,17 @@ impl<'a> Alike<'a> {
     }
 
     /// As many further rows as `held` has, of its labels if there are any; none once they are used up.
-    fn next(&mut self, held: &Set) -> Result<Option<Tensor>> {
-        let (n, target) = (held.len(), &self.train.target);
+    fn next(&mut self, held: &Set) -> Result<Option<Set>> {
+        let (n, train) = (held.len(), self.train);
         if let (Some(unused), Some(wanted)) = (&mut self.unused, &held.condition) {
             let wanted = labels(wanted)?;
             let index: Option<Vec<i64>> =
                 wanted.iter().map(|label| unused.get_mut(*label)?.pop()).collect();
-            return Ok(index.map(|index| {
-                target.index_select(0, &Tensor::from_slice(&index).to_device(target.device()))
-            }));
+            let device = train.target.device();
+            return Ok(index.map(|index| train.rows(&Tensor::from_slice(&index).to_device(device))));
         }
         let from = self.used;
         self.used += n;
-        Ok((self.used <= self.train.len()).then(|| target.narrow(0, from, n)))
+        Ok((self.used <= train.len()).then(|| train.narrow(from, n)))
     }
 }

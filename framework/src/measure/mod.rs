@@ -7,11 +7,13 @@ mod draw;
 mod generation;
 mod prediction;
 mod scores;
+mod sequences;
 
 pub use catalogue::{Goal, Metric, MetricInfo, catalogue, primary};
 pub use draw::Work;
 pub(crate) use draw::{draw_latents, finite, how, labels, points};
 pub use scores::{Score, Scores};
+pub(crate) use sequences::{BAND, band, ensemble};
 
 use crate::data::HeldOut;
 use crate::error::Result;
@@ -59,6 +61,8 @@ pub struct Evaluation {
     pub floor_of: &'static str,
     /// Name and values: the first draw, the real rows and their conditions, of a model that generates.
     pub arrays: Vec<(String, Tensor)>,
+    /// Further numbers by name, that are no metric by themselves.
+    pub details: Vec<(&'static str, Value)>,
     /// The work of drawing.
     pub work: Work,
 }
@@ -68,6 +72,9 @@ impl Evaluation {
     pub fn to_json(&self) -> Value {
         let mut object = json!({ "set": self.set, "sampling": self.sampling });
         self.scores.write(&mut object);
+        for (name, value) in &self.details {
+            object[*name] = value.clone();
+        }
         if !self.floor.is_empty() {
             object["floor"] = json!({ "of": self.floor_of });
             self.floor.write(&mut object["floor"]);
@@ -80,6 +87,7 @@ impl Evaluation {
 pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<Evaluation> {
     match Goal::of(model) {
         Goal::Generation => generation::evaluate(model, held, ask),
+        Goal::Sequences => sequences::evaluate(model, held, ask),
         goal => prediction::evaluate(model, goal, held, ask),
     }
 }

@@ -68,11 +68,12 @@ pub(super) fn evaluate(
         floor: Scores::default(),
         floor_of: "",
         arrays: Vec::new(),
+        details: Vec::new(),
         work,
     })
 }
 
-fn add_values(truth: Points, predicted: Points, to: &mut Draws) -> Result<()> {
+pub(super) fn add_values(truth: Points, predicted: Points, to: &mut Draws) -> Result<()> {
     to.add(Metric::Mse, metrics::mse(truth, predicted)?);
     to.add(Metric::Mae, metrics::mae(truth, predicted)?);
     if truth.len() > 1 {
@@ -87,7 +88,11 @@ fn add_values(truth: Points, predicted: Points, to: &mut Draws) -> Result<()> {
     Ok(())
 }
 
-fn add_ensemble(truth: &plot::Points, draws: &[plot::Points], to: &mut Draws) -> Result<()> {
+pub(super) fn add_ensemble(
+    truth: &plot::Points,
+    draws: &[plot::Points],
+    to: &mut Draws,
+) -> Result<()> {
     let draws = draws.iter().map(checked).collect::<Result<Vec<_>>>()?;
     to.add(Metric::Crps, metrics::crps(checked(truth)?, &draws)?.fair);
     Ok(())

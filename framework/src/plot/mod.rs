@@ -26,6 +26,7 @@ mod quality;
 mod rect;
 mod regression;
 mod samples;
+mod series;
 mod stats;
 pub(crate) mod style;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use loss::{LossTrends, Term, loss_trends};
 pub use predictions::{Predicted, PredictionView, predictions};
 pub use quality::{QualityCurve, QualityView, quality};
 pub use samples::{SampleView, samples};
+pub use series::{Series, SeriesExample, SeriesView, series, series_samples};
 pub use trajectories::{TrajectoryView, trajectories};
 
 /// Points of any dimension, row by row.

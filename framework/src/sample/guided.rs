@@ -37,20 +37,25 @@ impl ClassifierFree {
         z: &Tensor,
         point: &PathPoint,
         condition: &Condition,
+        pass: Pass,
     ) -> Result<Tensor> {
         if !self.acts_at(point) {
-            return model.output(z, point, Some(condition), Pass::EVAL);
+            return model.output(z, point, Some(condition), pass);
         }
         self.further.set(self.further.get() + 1);
         let present = match &condition.present {
             Some(present) => present.shallow_clone(),
             None => Tensor::ones([z.size()[0]], (z.kind(), z.device())),
         };
+        let twice = |t: &Tensor| Tensor::cat(&[t, t], 0);
         let both = Condition {
-            value: Tensor::cat(&[&condition.value, &condition.value], 0),
+            value: twice(&condition.value),
             present: Some(Tensor::cat(&[&present, &present.zeros_like()], 0)),
+            mask: condition.mask.as_ref().map(twice),
         };
-        let output = model.output(&Tensor::cat(&[z, z], 0), point, Some(&both), Pass::EVAL)?;
+        let mask = pass.mask.map(twice);
+        let pass = pass.masked(mask.as_ref());
+        let output = model.output(&twice(z), point, Some(&both), pass)?;
         let halves = output.chunk(2, 0);
         Ok(halves[1].lerp(&halves[0], self.scale))
     }

@@ -75,6 +75,8 @@ pub struct Conditioned<'m> {
     pub condition: Option<&'m Condition>,
     /// How much more the condition counts; none: as trained.
     pub guidance: Option<&'m ClassifierFree>,
+    /// Which positions of the targets are there, `[n, T]`; none: all, or they are no sequences.
+    pub mask: Option<&'m Tensor>,
 }
 
 impl Predictor for Conditioned<'_> {
@@ -87,9 +89,12 @@ impl Predictor for Conditioned<'_> {
     }
 
     fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
+        let pass = Pass::EVAL.masked(self.mask);
         match (self.guidance, self.condition) {
-            (Some(guidance), Some(condition)) => guidance.output(self.model, z, point, condition),
-            _ => self.model.output(z, point, self.condition, Pass::EVAL),
+            (Some(guidance), Some(condition)) => {
+                guidance.output(self.model, z, point, condition, pass)
+            }
+            _ => self.model.output(z, point, self.condition, pass),
         }
     }
 
@@ -124,7 +129,7 @@ impl<'m> ModelField<'m> {
         condition: Option<&'m Condition>,
         grid: impl Into<StepGrid>,
     ) -> Self {
-        Self::of(Conditioned { model, condition, guidance: None }, grid)
+        Self::of(Conditioned { model, condition, guidance: None, mask: None }, grid)
     }
 }
 
@@ -251,28 +256,19 @@ impl<P: Predictor> Field for PredictorField<P> {
     }
 }
 
-/// What bends the way of samples.
-#[derive(Clone, Copy, Default)]
-pub struct Bend<'b> {
-    /// How much more the condition counts.
-    pub guidance: Option<&'b ClassifierFree>,
-    /// A further force.
-    pub force: Option<&'b dyn Guidance>,
-}
-
-/// Carries `z0` (`[n, …z_shape]`) along a model, under `bend`, to the data. No gradient is recorded.
+/// Carries `z0` (`[n, …z_shape]`) along a model to the data, under a further `force` if there is one. No
+/// gradient is recorded.
 pub fn sample(
-    model: &Model,
+    predictor: Conditioned<'_>,
     solver: &dyn Solver,
     plan: Plan,
     z0: &Tensor,
-    condition: Option<&Condition>,
-    bend: Bend<'_>,
+    force: Option<&dyn Guidance>,
     seen: &mut dyn Observer,
 ) -> Result<Sampled> {
     let _stream = seed_torch(plan.stream.0, Purpose::Path, plan.stream.1);
-    let predictor = Conditioned { model, condition, guidance: bend.guidance };
-    match bend.force {
+    let condition = predictor.condition;
+    match force {
         Some(force) => PredictorField::of(Steered { predictor, force, condition }, plan.grid)
             .sample(solver, plan.steps, plan.final_denoise, z0, seen),
         None => PredictorField::of(predictor, plan.grid).sample(

@@ -58,7 +58,7 @@ impl Part for dyn Crn {
 fn sampling(component: &Component<dyn Crn>) -> Result<()> {
     part::everywhere(component, DType::Double, |at| {
         let rows = at.rows(5);
-        let pass = Pass { training: true, dropout: false };
+        let pass = Pass { dropout: false, ..Pass::TRAIN };
         let trained = at.part.run(&rows, pass)?;
         let sampled = tch::no_grad(|| at.part.run(&rows, Pass::EVAL))?;
         for (sampled, trained) in sampled.iter().zip(&trained) {

@@ -117,7 +117,7 @@ fn derivatives(component: &Component<dyn Network>) -> Result<()> {
         let Ok(network) = component.build(&context) else { continue };
         parameters::perturb(&vars);
         let rows = Rows::draw(&place.latent, place.condition.as_deref(), 6, DType::Double);
-        let pass = Pass { training: true, dropout: false };
+        let pass = Pass { dropout: false, ..Pass::TRAIN };
         let along = differentiate(&rows.main, |z| {
             let slope = z.gradient(&at(&*network, z.value(), &rows, pass)?, true)?;
             z.gradient(&(&slope * slope.randn_like().detach()), false)

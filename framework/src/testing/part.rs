@@ -60,6 +60,9 @@ pub(super) fn places_of_latents() -> Vec<Place> {
         place(&[2, 4, 4], Some(&[3])),
         place(&[2, 4, 4], Some(&[2, 4, 4])),
         place(&[3, 8, 8], Some(&[3, 8, 8])),
+        place(&[6, 2], None),
+        place(&[6, 2], Some(&[6, 3])),
+        place(&[5, 1], Some(&[7, 2])),
     ]
 }
 
@@ -82,17 +85,18 @@ impl Rows {
             main: normal(shape),
             time: (Tensor::rand([batch], options) * 0.9) + 0.05,
             condition: condition
-                .map(|shape| Condition { value: normal(shape), present: Some(present) }),
+                .map(|shape| Condition { present: Some(present), ..Condition::new(normal(shape)) }),
         }
     }
 
     /// Row `i` alone, a batch of 1.
     fn row(&self, i: i64) -> Self {
         let cut = |t: &Tensor| t.narrow(0, i, 1);
-        let condition = self
-            .condition
-            .as_ref()
-            .map(|c| Condition { value: cut(&c.value), present: c.present.as_ref().map(cut) });
+        let condition = self.condition.as_ref().map(|c| Condition {
+            value: cut(&c.value),
+            present: c.present.as_ref().map(cut),
+            mask: c.mask.as_ref().map(cut),
+        });
         Self { main: cut(&self.main), time: cut(&self.time), condition }
     }
 
@@ -100,7 +104,7 @@ impl Rows {
         Self {
             main: self.main.shallow_clone(),
             time: self.time.shallow_clone(),
-            condition: Some(Condition { value, present }),
+            condition: Some(Condition { present, ..Condition::new(value) }),
         }
     }
 }
@@ -268,7 +272,7 @@ pub(super) const fn gradients<P: Part + ?Sized>() -> Check<P> {
             everywhere(component, DType::Double, |at| {
                 let mut rows = at.rows(6);
                 rows.main = rows.main.set_requires_grad(true);
-                let outputs = at.part.run(&rows, Pass { training: true, dropout: false })?;
+                let outputs = at.part.run(&rows, Pass { dropout: false, ..Pass::TRAIN })?;
                 let loss = outputs
                     .iter()
                     .map(|o| (o * o.randn_like().detach()).sum(DType::Double))

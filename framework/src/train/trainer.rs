@@ -8,7 +8,7 @@ use super::coupled::{self, Coupled, PairingCost, Rows};
 use super::{Epoch, History};
 use crate::component::{Condition, Optimizer, OptimizerState, Pass, Splits, shape_text};
 use crate::config::{Experiment, Task};
-use crate::data::{Data, Set, Units};
+use crate::data::{Data, Units};
 use crate::error::{Error, Result};
 use crate::loss::TERMS;
 use crate::model::Model;
@@ -104,6 +104,10 @@ impl Trainer {
         guard_engine(move || {
             let (mut data, units) = load(&experiment, (kind, device))?;
             let trained = Trained::untrained(experiment, units, data.train.len())?;
+            if data.train.mask.is_some() && !trained.model.independent() {
+                let message = "sequences of different lengths are not paired with z_0";
+                return Err(Error::config("coupling", message).help("take an independent coupling"));
+            }
             settle_z0(&trained.model, &mut data)?;
             let optimizer = trained.experiment().training.optimizer.build(&());
             let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;
@@ -264,19 +268,20 @@ impl Trainer {
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
         let config = &experiment.training;
         let _stream = seed_torch(config.seed, Purpose::Train, self.step);
-        let Set { target, condition, z0: given } = self.data.train.rows(index);
-        let condition = condition.map(|value| Condition {
+        let set = self.data.train.rows(index);
+        let condition = set.condition().map(|all| Condition {
             present: (config.condition_dropout > 0.0).then(|| {
                 let rows = [index.size()[0]];
                 let kept = 1.0 - config.condition_dropout;
-                value.new_full(rows, kept, (value.kind(), value.device())).bernoulli()
+                all.value.new_full(rows, kept, (all.value.kind(), all.value.device())).bernoulli()
             }),
-            value,
+            ..all
         });
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
-        let pass = Pass { training: true, dropout };
+        let pass = Pass { training: true, dropout, mask: set.mask.as_ref() };
         let (condition, times) = (condition.as_ref(), config.time_sampling);
-        let terms = model.losses_from(z0.or(given), &target, condition, pass, times, false)?;
+        let z0 = z0.or(set.z0.as_ref().map(Tensor::shallow_clone));
+        let terms = model.losses_from(z0, &set.target, condition, pass, times, false)?;
         let mut gradient = parameters.gradient(&terms.total)?;
         let rate = self.optimizer.learning_rate()? * config.lr_schedule.factor(self.step, total);
         tch::no_grad(|| -> Result<()> {
@@ -321,13 +326,13 @@ impl Trainer {
             for (i, from) in (0..n).step_by(config.batch_size as usize).enumerate() {
                 let _stream = seed_torch(config.seed, Purpose::Validate, i as u64);
                 let rows = config.batch_size.min(n - from);
-                let Set { target, condition, z0: given } = self.data.val.narrow(from, rows);
-                let condition = condition.map(|value| Condition { value, present: None });
+                let set = self.data.val.narrow(from, rows);
+                let paired = self.paired_val.as_ref().map(|z0| z0.narrow(0, from, rows));
                 let terms = self.trained.model.losses_from(
-                    self.paired_val.as_ref().map(|z0| z0.narrow(0, from, rows)).or(given),
-                    &target,
-                    condition.as_ref(),
-                    Pass::EVAL,
+                    paired.or(set.z0.as_ref().map(Tensor::shallow_clone)),
+                    &set.target,
+                    set.condition().as_ref(),
+                    Pass::EVAL.masked(set.mask.as_ref()),
                     config.time_sampling,
                     true,
                 )?;

@@ -145,7 +145,7 @@ impl Source {
                 self.tensor(path, &table, columns, part).map(Some)
             }
         };
-        let rows = Table { x: side(&x, Part::X)?, y: side(&y, Part::Y)?, z0: None };
+        let rows = Table { x: side(&x, Part::X)?, y: side(&y, Part::Y)?, ..Table::default() };
         check_rows(path, &rows, ["x", "y"])?;
         Ok(rows)
     }

@@ -128,6 +128,15 @@ pub(super) struct ArrayFile {
     pub get: Get,
 }
 
+/// Opens a NumPy archive or a safetensors file, by its ending.
+pub(super) fn open_by_ending(path: &FsPath) -> Result<ArrayFile> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("npz") => super::npz::open(path),
+        Some("safetensors") => super::safetensors::open(path),
+        _ => Err(Error::data(path, "sequences are read from an .npz or a .safetensors file")),
+    }
+}
+
 /// The names of the arrays of each set.
 pub(super) struct ArrayNames {
     pub x: String,
@@ -158,12 +167,23 @@ impl DataSource for Arrays {
         let (path, names) = (&*required(&self.path, &self.base)?, &self.names);
         let file = self.open(path)?;
         // The usual names may be missing: generation can do without y.
-        let usual = |name: &str, default: &str| get(path, &file, name, default, name != default);
-        let further = |name: &Option<String>, default: &str| {
-            get(path, &file, name.as_deref().unwrap_or(default), default, name.is_some())
+        let lengths = |part: Part, set: &str| get_lengths(path, &file, part, set);
+        let (x_lengths, y_lengths) = (lengths(Part::X, "")?, lengths(Part::Y, "")?);
+        let usual = |name: &str, default: &str, lengths: &Option<Tensor>| {
+            get(path, &file, name, default, name != default, lengths.as_ref())
         };
-        let own = |name: &str| get(path, &file, name, "x", false);
-        let train = Table { x: usual(&names.x, "x")?, y: usual(&names.y, "y")?, z0: own("z0")? };
+        let further = |name: &Option<String>, default: &str, lengths: &Option<Tensor>| {
+            let own = name.as_deref().unwrap_or(default);
+            get(path, &file, own, default, name.is_some(), lengths.as_ref())
+        };
+        let own = |name: &str| get(path, &file, name, "x", false, None);
+        let train = Table {
+            x: usual(&names.x, "x", &x_lengths)?,
+            y: usual(&names.y, "y", &y_lengths)?,
+            z0: own("z0")?,
+            x_lengths,
+            y_lengths,
+        };
         check_rows(path, &train, [&format!("array `{}`", names.x), &format!("`{}`", names.y)])?;
         match (&train.x, &train.y) {
             (None, None) => {
@@ -189,7 +209,15 @@ impl DataSource for Arrays {
         let set = |x: &Option<String>, y: &Option<String>, set: &str| -> Result<Option<Table>> {
             let (x_name, y_name) = (format!("x_{set}"), format!("y_{set}"));
             let z0 = own(&format!("z0_{set}"))?;
-            let table = Table { x: further(x, &x_name)?, y: further(y, &y_name)?, z0 };
+            let suffix = format!("_{set}");
+            let (x_lengths, y_lengths) = (lengths(Part::X, &suffix)?, lengths(Part::Y, &suffix)?);
+            let table = Table {
+                x: further(x, &x_name, &x_lengths)?,
+                y: further(y, &y_name, &y_lengths)?,
+                z0,
+                x_lengths,
+                y_lengths,
+            };
             if table.x.is_none() && table.y.is_none() {
                 return Ok(None);
             }
@@ -210,18 +238,55 @@ impl DataSource for Arrays {
             Part::X => (&self.names.x, "x"),
             Part::Y => (&self.names.y, "y"),
         };
-        get(path, &file, name, default, true)?
+        let lengths = get_lengths(path, &file, part, "")?;
+        get(path, &file, name, default, true, lengths.as_ref())?
             .ok_or_else(|| Error::data(path, format!("there is no array `{name}`")))
+    }
+
+    fn read_lengths(&self, path: &FsPath, part: Part) -> Result<Option<Tensor>> {
+        get_lengths(path, &self.open(path)?, part, "")
     }
 }
 
-/// The array called `name`, checked. `default` says which side it is on: labels stand on the y side.
+/// Lengths of the sequences of a part: the array `x_lengths` (or `y_lengths`), or `lengths` for both; with the
+/// suffix of a set, as `_val`.
+fn get_lengths(
+    path: &FsPath,
+    file: &ArrayFile,
+    part: Part,
+    suffix: &str,
+) -> Result<Option<Tensor>> {
+    let names = [format!("{part}_lengths{suffix}"), format!("lengths{suffix}")];
+    let Some(name) = names.iter().find(|name| file.names.contains(name)) else { return Ok(None) };
+    let array = (file.get)(name)?;
+    let values = array.data.to_i64().filter(|_| array.shape.len() == 1).ok_or_else(|| {
+        let message = format!("array `{name}` needs one whole number a row, of an integer type");
+        Error::data(path, message)
+    })?;
+    Ok(Some(Tensor::from_slice(&values)))
+}
+
+/// Writes zeros behind the end of each sequence: what is not there may be anything in a file.
+fn clear_padding(values: &mut [f32], shape: &[usize], lengths: &Tensor) -> Result<()> {
+    let [rows, steps, rest @ ..] = shape else { return Ok(()) };
+    let lengths: Vec<i64> = Vec::try_from(lengths)?;
+    let (width, entries) = (rest.iter().product::<usize>(), steps * rest.iter().product::<usize>());
+    for (i, length) in lengths.iter().enumerate().take(*rows) {
+        let from = usize::try_from(*length).unwrap_or(0).min(*steps) * width;
+        values[i * entries + from..(i + 1) * entries].fill(0.0);
+    }
+    Ok(())
+}
+
+/// The array called `name`, checked. `default` says which side it is on: labels stand on the y side. `lengths`
+/// of its rows, where they are sequences.
 fn get(
     path: &FsPath,
     file: &ArrayFile,
     name: &str,
     default: &str,
     must: bool,
+    lengths: Option<&Tensor>,
 ) -> Result<Option<Tensor>> {
     if !file.names.iter().any(|n| n == name) {
         let known = file.names.iter().map(String::as_str);
@@ -241,7 +306,11 @@ fn get(
         })?;
         return labels(path, &what, &values).map(Some);
     }
-    numbers(path, &what, &array.shape, array.data.to_f32(), |i| array.data.to_f64()[i]).map(Some)
+    let mut values = array.data.to_f32();
+    if let Some(lengths) = lengths {
+        clear_padding(&mut values, &array.shape, lengths)?;
+    }
+    numbers(path, &what, &array.shape, values, |i| array.data.to_f64()[i]).map(Some)
 }
 
 /// Declares a source of named arrays: its keys are the same whatever the format.

@@ -2,20 +2,27 @@
 
 mod checkerboard;
 mod csv;
+mod damped_oscillators;
 mod eight_gaussians;
 mod files;
+mod halves;
+mod lorenz;
 mod npz;
 mod pinwheel;
 mod plane;
 mod safetensors;
+mod sequences;
 mod swiss_roll;
 mod two_moons;
 
 pub use checkerboard::Checkerboard;
 pub use csv::{Column, Csv, Header};
+pub use damped_oscillators::DampedOscillators;
 pub use eight_gaussians::EightGaussians;
+pub use lorenz::Lorenz;
 pub use npz::Npz;
 pub use pinwheel::Pinwheel;
 pub use safetensors::Safetensors;
+pub use sequences::Sequences;
 pub use swiss_roll::SwissRoll;
 pub use two_moons::{NoiseLaw, TwoMoons};

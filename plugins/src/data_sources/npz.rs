@@ -14,7 +14,7 @@ array_source! {
     pub struct Npz = "npz", open
 }
 
-fn open(path: &FsPath) -> Result<ArrayFile> {
+pub(super) fn open(path: &FsPath) -> Result<ArrayFile> {
     let names = npz::list_names(path)?;
     let path = path.to_owned();
     Ok(ArrayFile { names, get: Box::new(move |name| npz::read_array(&path, name)) })

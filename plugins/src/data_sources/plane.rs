@@ -101,7 +101,7 @@ pub(super) fn table<Y: triflow::tch::kind::Element>(points: &[[f64; 2]], y: &[Y]
     Table {
         x: Some(Tensor::from_slice(&x).view([-1, 2])),
         y: Some(Tensor::from_slice(y)),
-        z0: None,
+        ..Table::default()
     }
 }
 

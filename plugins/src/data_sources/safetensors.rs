@@ -14,7 +14,7 @@ array_source! {
     pub struct Safetensors = "safetensors", open
 }
 
-fn open(path: &FsPath) -> Result<ArrayFile> {
+pub(super) fn open(path: &FsPath) -> Result<ArrayFile> {
     let arrays = safetensors::read_safetensors(path)?.arrays;
     let names = arrays.iter().map(|a| a.name.clone()).collect();
     let path = path.to_owned();

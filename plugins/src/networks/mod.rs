@@ -4,9 +4,15 @@ mod bilinear;
 mod convex;
 mod mlp;
 mod residual_mlp;
+mod temporal_conv;
+mod tokens;
+mod transformer;
 mod trunk;
 
 pub use bilinear::Bilinear;
 pub use convex::Convex;
 pub use mlp::Mlp;
 pub use residual_mlp::ResidualMlp;
+pub use temporal_conv::TemporalConv;
+pub use tokens::Lie;
+pub use transformer::Transformer;

@@ -79,7 +79,7 @@ pub fn bound(predictor: &impl Predictor, data: &Tensor, draws: u64) -> Result<Bo
         let alpha_bar = Tensor::from(start).to_device(data.device()).sigmoid();
         let variance = squares / (draws.max(2) - 1) as f64;
         Ok(Bound {
-            prior: loss::kl(&posterior, &alpha_bar, Reduction::Sum),
+            prior: loss::kl(&posterior, &alpha_bar, Reduction::Sum, None),
             diffusion: mean,
             error: (draws > 1).then(|| (variance / draws as f64).sqrt()),
             decoder: 0.5 * dimensions * (1.0 + (2.0 * PI).ln() - end),
@@ -119,6 +119,7 @@ fn error(
     let z = rows(&point.a, data) * data + rows(&point.b, data) * noise;
     let output = predictor.output(&z.to_kind(kind), point)?.to_kind(Kind::Double);
     let read = Reading::new(predictor.objective(), point)?.noise(&z, &output);
-    let surplus = loss::reduce(&(noise.square() - 1.0), Reduction::Sum);
-    Ok(loss::squared_error(&read, noise, Reduction::Sum) - surplus * point.alpha_bar().square())
+    let surplus = loss::reduce(&(noise.square() - 1.0), Reduction::Sum, None);
+    let errors = loss::squared_error(&read, noise, Reduction::Sum, None);
+    Ok(errors - surplus * point.alpha_bar().square())
 }

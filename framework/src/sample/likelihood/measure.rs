@@ -1,7 +1,7 @@
 //! The likelihood of rows of data under a trained model, in the data's own units.
 
 use super::{Bound, Density, Divergence, bound};
-use crate::component::{Condition, Likelihood, Pass, Solver};
+use crate::component::{Likelihood, Pass, Solver};
 use crate::data::{Set, Units};
 use crate::error::{Error, Result};
 use crate::path::{Clock, rows};
@@ -89,6 +89,11 @@ pub fn measure(model: &mut Trained, data: &Set, ask: &Ask<'_>) -> Result<Measure
     if data.is_empty() {
         return Err(Error::config("data", "there is no row to take the likelihood of"));
     }
+    if data.mask.is_some() {
+        let message =
+            "no likelihood: these sequences have different lengths, and so different densities";
+        return Err(Error::config("data", message));
+    }
     refuse_without_density(model, data)?;
     let (solver, clock) = (ask.solver.build(&())?, model.plan().grid.clock());
     if solver.needs_levels()? || solver.stochastic()? {
@@ -103,11 +108,10 @@ pub fn measure(model: &mut Trained, data: &Set, ask: &Ask<'_>) -> Result<Measure
     let found = model.sampling(|model, units| {
         tch::no_grad(|| {
             let target = &data.target;
-            let condition = data.condition.as_ref();
-            let condition =
-                condition.map(|c| Condition { value: c.shallow_clone(), present: None });
+            let condition = data.condition();
             // The model as it was trained.
-            let predictor = Conditioned { model, condition: condition.as_ref(), guidance: None };
+            let predictor =
+                Conditioned { model, condition: condition.as_ref(), guidance: None, mask: None };
             let along = along_ode(&predictor, clock, target, &*solver, ask)?;
             let bound = {
                 let _stream = seed_torch(ask.seed, Purpose::Report, 4);

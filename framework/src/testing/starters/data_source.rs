@@ -42,7 +42,11 @@ impl DataSource for Rings {
         let circle = Tensor::stack(&[angle.cos(), angle.sin()], 1);
         let noise = Tensor::randn([self.spec.samples, 2], options) * self.spec.noise;
         let x = circle * radius.unsqueeze(1) + noise;
-        Ok(Splits { train: Table { x: Some(x), y: Some(y), z0: None }, val: None, test: None })
+        Ok(Splits {
+            train: Table { x: Some(x), y: Some(y), ..Table::default() },
+            val: None,
+            test: None,
+        })
     }
 }
 

@@ -39,8 +39,8 @@ impl DataSource for Points {
             x = x.randn_like();
         }
         let train = match fault.is("empty") {
-            true => Table { x: Some(x.narrow(0, 0, 0)), y: None, z0: None },
-            false => Table { x: Some(x), y: Some(y), z0: None },
+            true => Table { x: Some(x.narrow(0, 0, 0)), y: None, ..Table::default() },
+            false => Table { x: Some(x), y: Some(y), ..Table::default() },
         };
         Ok(Splits { train, val: None, test: None })
     }

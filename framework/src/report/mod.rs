@@ -1,7 +1,8 @@
 //! The pictures of a run, and its arrays.
 
+mod sequences;
+
 use crate::component::Pass;
-use crate::config::Task;
 use crate::data::files::array;
 use crate::data::{Data, HeldOut};
 use crate::error::{Error, Result};
@@ -45,11 +46,16 @@ pub fn write_npz(run: &Run, name: &str, arrays: &[(String, Tensor)]) -> Result<(
 /// Draws every picture of a run.
 pub fn draw(model: &mut Trained, data: &Data, history: &History, run: &Run) -> Result<()> {
     draw_losses(model, history, run)?;
-    draw_data(model, data, run)?;
-    if model.experiment().task == Some(Task::Regression) {
-        draw_predictions(model, data, run)?
-    } else {
-        draw_samples(model, data, run)?
+    let task = model.experiment().task();
+    match task.is_sequence() {
+        true => sequences::draw_data(model, data, run)?,
+        false => draw_data(model, data, run)?,
+    }
+    match (task.is_sequence(), task.predicts()) {
+        (true, true) => sequences::draw_predictions(model, data, run)?,
+        (true, false) => sequences::draw_samples(model, data, run)?,
+        (false, true) => draw_predictions(model, data, run)?,
+        (false, false) => draw_samples(model, data, run)?,
     }
     draw_trajectories(model, data, run)
 }
@@ -84,7 +90,7 @@ fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
         // y over x, whichever is learned.
         Some(c) => {
             let condition = points(&units.condition.undo(&c))?;
-            let regression = model.experiment().task == Some(Task::Regression);
+            let regression = model.experiment().task().predicts();
             view_condition = Some(if regression {
                 condition
             } else {

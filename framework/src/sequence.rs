@@ -1,0 +1,128 @@
+//! Sequences of different lengths: rows `[T, …]` in one tensor `[batch, T, …]`, padded at the end, and beside
+//! it a mask `[batch, T]` of 1 where a position is there and 0 where it is padding.
+
+use crate::error::{Error, Result};
+use tch::{Device, Kind, Tensor};
+
+/// `mask` `[batch, T]` with axes of length 1 behind it, so that it broadcasts over `like` `[batch, T, …]`; in
+/// the precision of `like`.
+pub fn spread(mask: &Tensor, like: &Tensor) -> Tensor {
+    let mut shape = mask.size();
+    shape.resize(like.dim().max(2), 1);
+    mask.to_kind(like.kind()).view(shape.as_slice())
+}
+
+/// `x` `[batch, T, …]` with zeros in the padding, whatever stood there.
+pub fn keep(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
+    match mask {
+        Some(mask) => x.masked_fill(&spread(mask, x).eq(0.0), 0.0),
+        None => x.shallow_clone(),
+    }
+}
+
+/// The positions of `x` `[batch, T, …]` that are there, one after the other: `[positions, …]`.
+pub fn positions(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
+    let flat = x.flatten(0, 1);
+    match mask {
+        Some(mask) => flat.index_select(0, &mask.reshape([-1]).nonzero().squeeze_dim(1)),
+        None => flat,
+    }
+}
+
+/// How many positions of each row are there, `[batch]` int64.
+pub fn lengths(mask: &Tensor) -> Tensor {
+    mask.to_kind(Kind::Int64).sum_dim_intlist([1].as_slice(), false, Kind::Int64)
+}
+
+/// The mask of `lengths` (`[n]` integers from 1 to `steps`) for rows of `steps` positions; `None` where all
+/// are full. `what` names the rows in errors.
+pub fn mask(
+    lengths: &Tensor,
+    (n, steps): (i64, i64),
+    what: &str,
+    (kind, device): (Kind, Device),
+) -> Result<Option<Tensor>> {
+    if lengths.size() != [n] || !matches!(lengths.kind(), Kind::Int64 | Kind::Int) {
+        let message = format!(
+            "the lengths of {what} have shape {:?} and type {:?}; needed: one integer for each of its {n} rows",
+            lengths.size(),
+            lengths.kind()
+        );
+        return Err(Error::config("data", message));
+    }
+    if n == 0 {
+        return Ok(None);
+    }
+    let (low, high) = (lengths.min().int64_value(&[]), lengths.max().int64_value(&[]));
+    if low < 1 || high > steps {
+        let wrong = if low < 1 { low } else { high };
+        let message = format!("a length of {what} is {wrong}, but its rows have {steps} positions");
+        return Err(
+            Error::config("data", message).help(format!("lengths lie between 1 and {steps}"))
+        );
+    }
+    if low == steps {
+        return Ok(None);
+    }
+    let steps = Tensor::arange(steps, (Kind::Int64, lengths.device()));
+    Ok(Some(steps.unsqueeze(0).lt_tensor(&lengths.unsqueeze(1)).to_kind(kind).to_device(device)))
+}
+
+/// Rows as sequences `[n, T, features]`: a single feature may come without its axis.
+pub fn rows(values: Tensor, what: &str) -> Result<Tensor> {
+    match values.dim() {
+        3 => Ok(values),
+        1 => Ok(values.view([-1, 1, 1])),
+        2 => Ok(values.unsqueeze(-1)),
+        _ => {
+            let message = format!(
+                "{what} has rows of shape {:?}; sequences have rows of shape [T, features], or [T]",
+                &values.size()[1..]
+            );
+            Err(Error::config("data", message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CPU: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    #[test]
+    fn a_mask_says_what_lengths_say() {
+        let lengths_ = Tensor::from_slice(&[2_i64, 4, 1]);
+        let found = mask(&lengths_, (3, 4), "x", CPU).unwrap().unwrap();
+        let rows: Vec<Vec<f64>> = Vec::try_from(&found).unwrap();
+        assert_eq!(rows, [[1.0, 1.0, 0.0, 0.0], [1.0; 4], [1.0, 0.0, 0.0, 0.0]]);
+        assert!(lengths(&found).equal(&lengths_));
+        assert!(mask(&Tensor::from_slice(&[4_i64; 3]), (3, 4), "x", CPU).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_stood_in_the_padding_is_gone() {
+        let found = mask(&Tensor::from_slice(&[1_i64, 2]), (2, 2), "x", CPU).unwrap();
+        let x = Tensor::from_slice(&[1.0, 2.0, f64::NAN, f64::INFINITY, 5.0, 6.0, 7.0, 8.0])
+            .view([2, 2, 2]);
+        let kept: Vec<f64> = Vec::try_from(keep(&x, found.as_ref()).view([-1])).unwrap();
+        assert_eq!(kept, [1.0, 2.0, 0.0, 0.0, 5.0, 6.0, 7.0, 8.0]);
+        let there: Vec<Vec<f64>> = Vec::try_from(positions(&x, found.as_ref())).unwrap();
+        assert_eq!(there, [[1.0, 2.0], [5.0, 6.0], [7.0, 8.0]]);
+    }
+
+    #[test]
+    fn lengths_that_are_none_are_refused() {
+        let told = |lengths: Tensor| mask(&lengths, (2, 3), "x", CPU).unwrap_err().to_string();
+        assert!(
+            told(Tensor::from_slice(&[1_i64, 4]))
+                .contains("a length of x is 4, but its rows have 3 positions")
+        );
+        assert!(told(Tensor::from_slice(&[0_i64, 3])).contains("is 0"));
+        assert!(
+            told(Tensor::from_slice(&[1.0, 2.0])).contains("one integer for each of its 2 rows")
+        );
+        assert!(told(Tensor::from_slice(&[1_i64])).contains("one integer"));
+        assert!(rows(Tensor::zeros([2, 3, 4, 5], CPU), "y").is_err());
+    }
+}

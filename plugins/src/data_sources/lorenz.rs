@@ -1,0 +1,87 @@
+//! The Lorenz system.
+
+use super::halves::{Cut, Halves};
+use super::plane::{at_least_0, drawn_source};
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use triflow::prelude::*;
+
+drawn_source! {
+    /// Pieces of the Lorenz system, whose ways part: x is the first half of a piece, y its second half, all three
+    /// coordinates each.
+    ///
+    /// The pieces are cut from one long way on the attractor, one unit of time apart, integrated by Runge-Kutta
+    /// steps of at most 0.01; σ = 10, ρ = 28, β = 8/3.
+    #[reference = "Lorenz 1963, doi 10.1175/1520-0469(1963)020<0130:DNF>2.0.CO;2"]
+    pub struct Lorenz = "lorenz" {
+        /// Positions of each half.
+        pub steps: usize = 32,
+        /// Time between two positions, above 0.
+        pub step: f64 = 0.02,
+        /// Deviation of normal noise on each coordinate, at least 0.
+        pub noise: f64 = 0.0,
+        /// The same for y alone; null: as `noise`.
+        pub target_noise: Option<f64> = None,
+        /// Positions of each half of the shortest piece: those of each are drawn; null: all have `steps`.
+        pub shortest: Option<usize> = None,
+    }
+}
+
+/// Longest step of the integration.
+const LONGEST: f64 = 0.01;
+/// Time between two pieces, and on the way to the attractor.
+const BETWEEN: f64 = 1.0;
+const SETTLING: f64 = 20.0;
+
+impl Spec<dyn DataSource> for Lorenz {
+    fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
+        at_least_0("noise", self.noise)?;
+        at_least_0("target_noise", self.target_noise.unwrap_or(0.0))?;
+        if !(self.step > 0.0 && self.step <= 10.0) {
+            let message = format!("needs a number above 0 and at most 10, got {}", self.step);
+            return Err(Error::config("data.step", message));
+        }
+        let (spec, cut) =
+            (self.clone(), Cut { steps: self.steps, shortest: self.shortest }.check()?);
+        self.drawn(ctx, move |n, rng| spec.draw(n, cut, rng))
+    }
+}
+
+impl Lorenz {
+    fn draw(&self, n: usize, cut: Cut, rng: &mut ChaCha8Rng) -> Table {
+        let mut halves = Halves::new(cut, 3, 0);
+        let mut at = [(); 3].map(|()| 2.0 * rng.random::<f64>() - 1.0);
+        at = after(at, SETTLING);
+        for _ in 0..n {
+            let length = cut.draw(rng);
+            let mut piece = Vec::with_capacity(2 * length);
+            for _ in 0..2 * length {
+                piece.push(at);
+                at = after(at, self.step);
+            }
+            let noise = [self.noise, self.target_noise.unwrap_or(self.noise)];
+            halves.push(length, noise, rng, |i| (&piece[i][..], &[][..]));
+            at = after(at, BETWEEN);
+        }
+        halves.table()
+    }
+}
+
+/// Where the way from `at` leads within `time`.
+fn after(mut at: [f64; 3], time: f64) -> [f64; 3] {
+    let steps = (time / LONGEST).ceil();
+    let h = time / steps;
+    let field = |[x, y, z]: [f64; 3]| [10.0 * (y - x), x * (28.0 - z) - y, x * y - z * 8.0 / 3.0];
+    let along =
+        |at: [f64; 3], k: [f64; 3], h: f64| [at[0] + h * k[0], at[1] + h * k[1], at[2] + h * k[2]];
+    for _ in 0..steps as usize {
+        let k1 = field(at);
+        let k2 = field(along(at, k1, h / 2.0));
+        let k3 = field(along(at, k2, h / 2.0));
+        let k4 = field(along(at, k3, h));
+        for i in 0..3 {
+            at[i] += h / 6.0 * (k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]);
+        }
+    }
+    at
+}

@@ -1,0 +1,174 @@
+//! Attention between the positions of a sequence.
+
+use super::temporal_conv::norm;
+use super::tokens::{Lie, Tokens};
+use crate::layers::{Activation, Linear, Start, check_dropout, dropout};
+use triflow::prelude::*;
+use triflow::tch::{Device, Kind};
+
+triflow::component! {
+    /// Attention between the positions of a sequence, told apart by rotations.
+    ///
+    /// Each block is h + gate·attention(norm(h)·(1 + scale) + shift), then the same of a network of one hidden layer
+    /// at each position; gates, scales and shifts are linear in features of time and a summary of the condition, and
+    /// start at zero.
+    #[reference = "Peebles and Xie 2023, arXiv 2212.09748; Su et al. 2021, arXiv 2104.09864"]
+    pub struct Transformer: Network, NetworkSpec = "transformer" {
+        /// Features at each position: a multiple of twice the heads.
+        pub width: i64 = 64,
+        /// Number of blocks.
+        pub blocks: i64 = 4,
+        /// Heads of the attention.
+        pub heads: i64 = 4,
+        /// Width of the hidden layer at each position, as a multiple of `width`.
+        pub expansion: i64 = 4,
+        /// Whether a position attends to those up to it alone.
+        pub causal: bool = false,
+        /// How the condition lies to z; null: beside where it has as many positions or a single one, else before.
+        pub condition: Option<Lie> = None,
+        /// Dropout after attention and hidden layer, in [0, 1).
+        pub dropout: f64 = 0.0,
+    }
+}
+
+/// The slowest rotation turns by this part of a radian a position.
+const SLOWEST: f64 = 1e-4;
+
+impl Spec<dyn Network> for Transformer {
+    fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
+        for (key, n) in
+            [("blocks", self.blocks), ("heads", self.heads), ("expansion", self.expansion)]
+        {
+            if n < 1 {
+                return Err(Error::config(key, format!("needs at least 1, got {n}")));
+            }
+        }
+        let (tokens, outputs) = Tokens::new(ctx, self.width, self.condition)?;
+        check_dropout(self.dropout)?;
+        if self.width % (2 * self.heads) != 0 {
+            let message = format!(
+                "needs a multiple of twice the heads, {}, got {}",
+                2 * self.heads,
+                self.width
+            );
+            return Err(Error::config("width", message));
+        }
+        let (width, hidden) = (self.width, self.width * self.expansion);
+        let blocks = (0..self.blocks).map(|i| {
+            let vars = ctx.vars.sub(format!("block_{i}"));
+            let linear =
+                |name: &str, from, to| Linear::new(&vars.sub(name), from, to, Start::Usual);
+            Block {
+                modulation: Linear::new(&vars.sub("modulation"), width, 6 * width, Start::Zero),
+                // Shared shifts of all keys change no attention, so they have no bias.
+                queries: linear("queries", width, width),
+                keys: Linear::with_bias(&vars.sub("keys"), width, width, Start::Usual, false),
+                values: linear("values", width, width),
+                joined: linear("joined", width, width),
+                inner: linear("inner", width, hidden),
+                outer: linear("outer", hidden, width),
+            }
+        });
+        let half = width / self.heads / 2;
+        let rates: Vec<f64> = (0..half).map(|i| SLOWEST.powf(i as f64 / half as f64)).collect();
+        Ok(Box::new(Attention {
+            tokens,
+            blocks: blocks.collect(),
+            last: Linear::new(&ctx.vars.sub("last"), width, 2 * width, Start::Zero),
+            out: Linear::new(&ctx.vars.sub("out"), width, outputs, Start::Zero),
+            rates: Tensor::from_slice(&rates).to_device(ctx.vars.device()),
+            spec: self.clone(),
+        }))
+    }
+}
+
+struct Block {
+    modulation: Linear,
+    queries: Linear,
+    keys: Linear,
+    values: Linear,
+    joined: Linear,
+    inner: Linear,
+    outer: Linear,
+}
+
+struct Attention {
+    tokens: Tokens,
+    blocks: Vec<Block>,
+    last: Linear,
+    out: Linear,
+    rates: Tensor,
+    spec: Transformer,
+}
+
+impl Network for Attention {
+    fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
+        let row = self.tokens.row(input, pass);
+        let (mut h, width) = (row.tokens, self.spec.width);
+        let n = h.size()[1];
+        let turns = self.turns(n, (h.kind(), h.device()));
+        let hidden = self.hidden(row.mask.as_ref(), n, (h.kind(), h.device()));
+        for block in &self.blocks {
+            let m = block.modulation.forward(&row.said).unsqueeze(1).chunk(6, -1);
+            let seen = norm(&h, width) * (&m[0] + 1.0) + &m[1];
+            let attended = self.attend(block, &seen, &turns, hidden.as_ref());
+            h = &h + dropout(attended, self.spec.dropout, pass) * &m[2];
+            let seen = norm(&h, width) * (&m[3] + 1.0) + &m[4];
+            let inner = Activation::Gelu.apply(&block.inner.forward(&seen));
+            h = &h + dropout(block.outer.forward(&inner), self.spec.dropout, pass) * &m[5];
+        }
+        let m = self.last.forward(&row.said).unsqueeze(1).chunk(2, -1);
+        let h = norm(&self.tokens.of_z(&h), width) * (&m[0] + 1.0) + &m[1];
+        Ok(self.out.forward(&h))
+    }
+}
+
+impl Attention {
+    fn attend(
+        &self,
+        block: &Block,
+        h: &Tensor,
+        turns: &[Tensor; 2],
+        hidden: Option<&Tensor>,
+    ) -> Tensor {
+        let size = h.size();
+        let heads = |t: Tensor| t.view([size[0], size[1], self.spec.heads, -1]).transpose(1, 2);
+        let turned = |layer: &Linear| turn(&heads(layer.forward(h)), turns);
+        let (queries, keys) = (turned(&block.queries), turned(&block.keys));
+        let values = heads(block.values.forward(h));
+        let attended = Tensor::scaled_dot_product_attention(
+            &queries, &keys, &values, hidden, 0.0, false, None, false,
+        );
+        block.joined.forward(&attended.transpose(1, 2).reshape(size.as_slice()))
+    }
+
+    /// Cosines and sines of the angles at each position, `[n, features of a head / 2]`.
+    fn turns(&self, n: i64, (kind, device): (Kind, Device)) -> [Tensor; 2] {
+        let angles = Tensor::arange(n, (Kind::Double, device)).unsqueeze(1) * &self.rates;
+        [angles.cos().to_kind(kind), angles.sin().to_kind(kind)]
+    }
+
+    /// What is added to the attention so that padding and, where `causal`, what comes later is not attended to:
+    /// `[batch or 1, 1, n or 1, n]`.
+    fn hidden(&self, mask: Option<&Tensor>, n: i64, options: (Kind, Device)) -> Option<Tensor> {
+        // Finite: a row of nothing but padding must not become NaN.
+        const NEVER: f64 = -1e9;
+        let padding = mask.map(|mask| (mask.to_kind(options.0) - 1.0) * -NEVER);
+        let padding = padding.map(|p| p.unsqueeze(1).unsqueeze(1));
+        let later = self
+            .spec
+            .causal
+            .then(|| (Tensor::ones([n, n], options).triu(1) * NEVER).unsqueeze(0).unsqueeze(0));
+        match (padding, later) {
+            (Some(padding), Some(later)) => Some((padding + later).clamp_min(NEVER)),
+            (padding, later) => padding.or(later),
+        }
+    }
+}
+
+/// Rotates pairs of features by the angles of their positions.
+fn turn(x: &Tensor, [cos, sin]: &[Tensor; 2]) -> Tensor {
+    let halves = x.chunk(2, -1);
+    let (a, b) = (&halves[0], &halves[1]);
+    Tensor::cat(&[a * cos - b * sin, a * sin + b * cos], -1)
+}
