@@ -46,11 +46,12 @@ pub fn pairs(
     for (number, from) in (0..n).step_by(BATCH as usize).enumerate() {
         let rows = BATCH.min(n - from);
         let z0 = model.z0(rows, Some((noise, number as u64)))?;
-        let condition = data.train.condition.as_ref().map(|all| {
+        let condition = data.train.condition.as_ref().and_then(|all| {
             let picked: Vec<i64> =
                 (0..rows).map(|_| rng.random_range(0..data.train.len())).collect();
             let index = Tensor::from_slice(&picked).to_device(all.device());
-            Condition { value: all.index_select(0, &index), present: None }
+            let value = data.train.rows(&index).condition?;
+            Some(Condition { value, present: None })
         });
         let sampled = model.sample_latents(&z0, condition.as_ref(), model.plan(), &mut ())?;
         let plain = |t: &Tensor| t.to_device(Device::Cpu).to_kind(Kind::Float);
@@ -69,6 +70,7 @@ pub fn pairs(
 
 /// Rows in the data's own units.
 fn own(units: &Units, set: &Set) -> Table {
+    let set = &set.first(set.len());
     let x = units.target.undo(&set.target).to_device(Device::Cpu).to_kind(Kind::Float);
     let y = set.condition.as_ref().map(|c| own_condition(units, c));
     Table { x: Some(x), y, z0: None }

@@ -1,9 +1,13 @@
 //! Data on the device: splits, one-hot labels, normalisation, and the task's binding of x and y.
 
+mod bytes;
 pub mod files;
 mod units;
 
+pub(crate) use bytes::own_units;
 pub use units::{Normaliser, Shapes, Units, one_hot};
+
+use bytes::Scale;
 
 use crate::component::{DataContext, Split, Splits, Table, shape_text};
 use crate::config::{Experiment, Task};
@@ -12,17 +16,20 @@ use crate::rng::{Purpose, rust_rng};
 use rand::seq::SliceRandom as _;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
-use units::rows_of;
+use units::{Bound, rows_of};
 
-/// Rows of one set, as the task binds them, normalised, on the device.
+/// Rows of one set, as the task binds them, normalised, on the device. Images may be kept as bytes (see
+/// [`Table`]); whatever takes rows out of a set scales them.
 #[derive(Debug)]
 pub struct Set {
-    /// `[n, …target_shape]`.
+    /// `[n, …target_shape]`; bytes alone where the whole set is kept so.
     pub target: Tensor,
-    /// `[n, …condition_shape]`.
+    /// `[n, …condition_shape]`, likewise.
     pub condition: Option<Tensor>,
     /// `[n, …z_shape]`: the z_0 of each row, where the data give it.
     pub z0: Option<Tensor>,
+    /// How bytes become normalised values.
+    scale: Scale,
 }
 
 impl Set {
@@ -38,10 +45,12 @@ impl Set {
 
     /// Something done to each of its tensors.
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Set {
+        let condition = self.condition.as_ref();
         Set {
-            target: f(&self.target),
-            condition: self.condition.as_ref().map(&f),
+            target: self.scale.target.values(f(&self.target)),
+            condition: condition.map(|c| self.scale.condition.values(f(c))),
             z0: self.z0.as_ref().map(&f),
+            scale: self.scale.clone(),
         }
     }
 
@@ -53,6 +62,18 @@ impl Set {
     /// The first `n` rows, or all where there are fewer.
     pub fn first(&self, n: i64) -> Set {
         self.narrow(0, n.min(self.len()))
+    }
+
+    /// Mirrors images left to right with probability 1/2, each row by itself, target and condition alike.
+    pub(crate) fn mirror_some(&mut self) {
+        let options = (Kind::Float, self.target.device());
+        let which = Tensor::rand([self.len(), 1, 1, 1], options).lt(0.5);
+        let mirror = |t: &Tensor| match t.dim() {
+            4 => t.flip([3]).where_self(&which, t),
+            _ => t.shallow_clone(),
+        };
+        self.target = mirror(&self.target);
+        self.condition = self.condition.as_ref().map(mirror);
     }
 
     /// The rows at `index` (`[k]` int64).
@@ -103,13 +124,14 @@ impl Data {
         splits: Splits,
         (kind, device): (Kind, Device),
     ) -> Result<(Self, Units)> {
-        let [train, val, test] =
-            divide(splits, &experiment.data.common().split, experiment.seed())?;
-        let classes = label_count(&[&train, &val, &test])?;
+        let mut tables = divide(splits, &experiment.data.common().split, experiment.seed())?;
+        let one_hot = read_one_hot(&mut tables);
+        let [train, val, test] = tables;
+        let classes = one_hot.map_or_else(|| label_count(&[&train, &val, &test]), |n| Ok(Some(n)))?;
         let bind = |table: &Table| units::bind(table, experiment, classes, kind, device);
         let (train, val, test) = (bind(&train)?, bind(&val)?, bind(&test)?);
         check_shapes(experiment, &train)?;
-        let units = Units::fit(&train, experiment, classes);
+        let units = Units::fit(&train, experiment, classes, (kind, device));
         let [train, val, test] = [train, val, test].map(|set| units.apply(set));
         Ok((Self { train, val, test }, units))
     }
@@ -161,6 +183,30 @@ fn divide(splits: Splits, shares: &Split, seed: u64) -> Result<[Table; 3]> {
     Ok([train, splits.val.unwrap_or(val), splits.test.unwrap_or(test)])
 }
 
+/// Makes labels of y where every row of it is one-hot (one 1, else 0, at least two columns); gives the number of
+/// classes.
+fn read_one_hot(tables: &mut [Table; 3]) -> Option<i64> {
+    let is_one_hot = |y: &Tensor| {
+        let plain = y.dim() == 2 && y.size()[1] > 1 && y.kind() != Kind::Int64;
+        plain && {
+            let ones = y.eq(1.0);
+            let rest = (ones.logical_not() * y.ne(0.0)).any().int64_value(&[]) == 0;
+            let single = ones.sum_dim_intlist([1].as_slice(), false, Kind::Int64).eq(1);
+            rest && single.all().int64_value(&[]) == 1
+        }
+    };
+    let all = || tables.iter().filter_map(|t| t.y.as_ref());
+    let classes = all().next()?.size().get(1).copied()?;
+    if !all().all(|y| is_one_hot(y) && y.size()[1] == classes) {
+        return None;
+    }
+    log::info!("the rows of y are one-hot: taken as labels of {classes} classes");
+    for table in tables {
+        table.y = table.y.take().map(|y| y.argmax(1, false));
+    }
+    Some(classes)
+}
+
 /// Number of classes, if y holds integer labels.
 fn label_count(tables: &[&Table]) -> Result<Option<i64>> {
     let mut classes = None;
@@ -179,7 +225,7 @@ fn label_count(tables: &[&Table]) -> Result<Option<i64>> {
     Ok(classes)
 }
 
-fn check_shapes(experiment: &Experiment, train: &Set) -> Result<()> {
+fn check_shapes(experiment: &Experiment, train: &Bound) -> Result<()> {
     let shape = |t: &Tensor| t.size()[1..].to_vec();
     let regression = experiment.task == Some(Task::Regression);
     let (x, y) = if regression {

@@ -1,6 +1,7 @@
 //! The data's own units and the model's: which side is learned, one-hot labels, normalisation. What a
 //! model needs of its training data once it is trained.
 
+use super::bytes::{self, Scale};
 use crate::component::{Table, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::Set;
@@ -24,6 +25,12 @@ pub struct Normaliser {
     pub mean: Tensor,
     /// Likewise, positive.
     pub deviation: Tensor,
+}
+
+impl Clone for Normaliser {
+    fn clone(&self) -> Self {
+        Self { mean: self.mean.shallow_clone(), deviation: self.deviation.shallow_clone() }
+    }
 }
 
 impl Normaliser {
@@ -83,12 +90,19 @@ struct Header {
 
 impl Units {
     /// Fitted on the training rows. `classes` is the number of labels of y, if it holds labels.
-    pub(super) fn fit(train: &Set, experiment: &Experiment, classes: Option<i64>) -> Self {
+    pub(super) fn fit(
+        train: &Bound,
+        experiment: &Experiment,
+        classes: Option<i64>,
+        (kind, device): (Kind, Device),
+    ) -> Self {
         let regression = experiment.task == Some(Task::Regression);
         let is_label = classes.is_some();
-        let (kind, device) = (train.target.kind(), train.target.device());
         let fit = |values: Option<&Tensor>, is_label: bool| match values {
-            Some(v) if experiment.data.common().standardise && !is_label => Normaliser::fit(v),
+            Some(v) if experiment.data.common().standardise && !is_label => match bytes::kept(v) {
+                true => Normaliser::fit_bytes(v, kind),
+                false => Normaliser::fit(v),
+            },
             _ => Normaliser::identity(kind, device),
         };
         let (target_is_label, condition_is_label) =
@@ -107,11 +121,16 @@ impl Units {
     }
 
     /// Rows in the data's own units, normalised.
-    pub(super) fn apply(&self, rows: Set) -> Set {
+    pub(super) fn apply(&self, rows: Bound) -> Set {
+        let apply = |units: &Normaliser, values: Tensor| match bytes::kept(&values) {
+            true => values,
+            false => units.apply(&values).contiguous(),
+        };
         Set {
-            target: self.target.apply(&rows.target).contiguous(),
-            condition: rows.condition.map(|c| self.condition.apply(&c).contiguous()),
+            target: apply(&self.target, rows.target),
+            condition: rows.condition.map(|c| apply(&self.condition, c)),
             z0: rows.z0,
+            scale: Scale { target: self.target.clone(), condition: self.condition.clone() },
         }
     }
 
@@ -136,7 +155,8 @@ impl Units {
         };
         same("target", Some(&rows.target), Some(&self.shapes.target))?;
         same("condition", rows.condition.as_ref(), self.shapes.condition.as_ref())?;
-        Ok(self.apply(rows))
+        let set = self.apply(rows);
+        Ok(set.first(set.len()))
     }
 
     /// Its tensors by name, and the rest as text.
@@ -179,6 +199,13 @@ impl Units {
     }
 }
 
+/// Rows in the data's own units, as the task binds them.
+pub(super) struct Bound {
+    pub target: Tensor,
+    pub condition: Option<Tensor>,
+    pub z0: Option<Tensor>,
+}
+
 /// Rows of a table as the task binds them: labels one-hot over `classes`, all finite, on the device.
 pub(super) fn bind(
     table: &Table,
@@ -186,9 +213,12 @@ pub(super) fn bind(
     classes: Option<i64>,
     kind: Kind,
     device: Device,
-) -> Result<Set> {
+) -> Result<Bound> {
     rows_of(table)?;
     let numbers = |t: &Tensor, name: &str| -> Result<Tensor> {
+        if bytes::kept(t) {
+            return Ok(t.to_device(device));
+        }
         let t = match classes {
             Some(classes) if t.kind() == Kind::Int64 && t.dim() == 1 => one_hot(t, classes)?,
             _ => t.shallow_clone(),
@@ -230,7 +260,7 @@ pub(super) fn bind(
         (_, false) => (get(&table.x, "x")?, Some(get(&table.y, "y")?)),
     };
     let z0 = table.z0.as_ref().map(|z0| numbers(z0, "z0")).transpose()?;
-    Ok(Set { target, condition, z0 })
+    Ok(Bound { target, condition, z0 })
 }
 
 /// Number of rows of a table.

@@ -45,7 +45,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     let units = model.units();
     if let Some(train) = held.train {
         for index in alike(train, &held.rows, units.condition_is_label, draws)? {
-            let other = points(&units.target.undo(&train.target.index_select(0, &index)))?;
+            let other = points(&units.target.undo(&train.rows(&index).target))?;
             against.add(checked(&other)?, &mut floor)?;
         }
     }
@@ -169,7 +169,7 @@ impl Referee {
         };
         let index = Tensor::from_slice(&index).to_device(rows.target.device());
         Ok(Some(Self {
-            real: points(&units.target.undo(&rows.target.index_select(0, &index)))?,
+            real: points(&units.target.undo(&rows.rows(&index).target))?,
             labels: labels(&known.index_select(0, &index))?,
             themselves,
             asked: labels(asked)?,
