@@ -1,5 +1,7 @@
 //! The pictures of a run, and its arrays.
 
+mod images;
+
 use crate::component::Pass;
 use crate::config::Task;
 use crate::data::files::array;
@@ -49,7 +51,8 @@ pub fn draw(model: &mut Trained, data: &Data, history: &History, run: &Run) -> R
     if model.experiment().task == Some(Task::Regression) {
         draw_predictions(model, data, run)?
     } else {
-        draw_samples(model, data, run)?
+        draw_samples(model, data, run)?;
+        images::draw(model, data, run)?
     }
     draw_trajectories(model, data, run)
 }
