@@ -121,7 +121,8 @@ pub struct ResBlock {
 impl ResBlock {
     /// From `inputs` to `outputs` channels; `features` of time and condition, 0 for none.
     pub fn new(vars: &nn::Path, inputs: i64, outputs: i64, features: i64, dropout: f64) -> Self {
-        let conv = |name: &str, a, b, kernel, start| Conv::new(&vars.sub(name), a, b, kernel, start);
+        let conv =
+            |name: &str, a, b, kernel, start| Conv::new(&vars.sub(name), a, b, kernel, start);
         Self {
             norms: [
                 GroupNorm::new(&vars.sub("norm_0"), inputs),

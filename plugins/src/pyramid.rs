@@ -31,9 +31,7 @@ impl Pyramid {
             let low = Image { channels: width, height: side.0, width: side.1 };
             return Ok(Self { image, low, halvings, flat: true });
         };
-        let fits = |k: &u32| {
-            (low.height << k, low.width << k) == (image.height, image.width)
-        };
+        let fits = |k: &u32| (low.height << k, low.width << k) == (image.height, image.width);
         let halvings = (0..16).find(fits).ok_or_else(|| {
             let message = format!(
                 "{} is not what halving gives of images of {} rows and {} columns",

@@ -26,11 +26,7 @@ pub(super) struct Scale {
 impl Normaliser {
     /// Normalised values of bytes; other values as they are.
     pub(super) fn values(&self, values: Tensor) -> Tensor {
-        if kept(&values) {
-            self.apply(&own_units(&values, self.mean.kind()))
-        } else {
-            values
-        }
+        if kept(&values) { self.apply(&own_units(&values, self.mean.kind())) } else { values }
     }
 
     /// Fitted on bytes, all entries together.

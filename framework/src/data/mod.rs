@@ -127,7 +127,8 @@ impl Data {
         let mut tables = divide(splits, &experiment.data.common().split, experiment.seed())?;
         let one_hot = read_one_hot(&mut tables);
         let [train, val, test] = tables;
-        let classes = one_hot.map_or_else(|| label_count(&[&train, &val, &test]), |n| Ok(Some(n)))?;
+        let classes =
+            one_hot.map_or_else(|| label_count(&[&train, &val, &test]), |n| Ok(Some(n)))?;
         let bind = |table: &Table| units::bind(table, experiment, classes, kind, device);
         let (train, val, test) = (bind(&train)?, bind(&val)?, bind(&test)?);
         check_shapes(experiment, &train)?;
@@ -253,4 +254,30 @@ fn check_shapes(experiment: &Experiment, train: &Bound) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::seed_torch;
+
+    #[test]
+    fn each_row_is_mirrored_or_not_its_condition_alike() {
+        let _stream = seed_torch(1, Purpose::Train, 0);
+        let options = (Kind::Float, Device::Cpu);
+        let target = Tensor::arange(64 * 6, options).view([64, 1, 2, 3]);
+        let identity = || Normaliser::identity(Kind::Float, Device::Cpu);
+        let mut rows = Set {
+            condition: Some(&target * 2.0),
+            target: target.shallow_clone(),
+            z0: None,
+            scale: Scale { target: identity(), condition: identity() },
+        };
+        rows.mirror_some();
+        let same = |a: &Tensor, b: &Tensor| a.eq_tensor(b).view([64, -1]).all_dim(1, false);
+        let (kept, mirrored) = (same(&rows.target, &target), same(&rows.target, &target.flip([3])));
+        assert_eq!(kept.logical_xor(&mirrored).all().int64_value(&[]), 1);
+        assert!((20..44).contains(&mirrored.sum(Kind::Int64).int64_value(&[])));
+        assert_eq!(rows.condition.unwrap(), rows.target * 2.0);
+    }
 }

@@ -74,8 +74,7 @@ pub fn images(path: &Path, view: &ImageView) -> Result<()> {
     let step = side / height.max(width) as f64;
     let step = if step >= 1.0 { step.floor() } else { step };
     let (w, h) = (step * width as f64, step * height as f64);
-    let mut figure =
-        Figure::new(&view.title, &view.subtitle, &[], 34.0 + rows as f64 * (h + GAP))?;
+    let mut figure = Figure::new(&view.title, &view.subtitle, &[], 34.0 + rows as f64 * (h + GAP))?;
     let body = figure.body;
     let heading = Font::semi_bold(style::PANEL_TITLE, INK);
     let label = Font::regular(style::LABEL, SOFT_INK);

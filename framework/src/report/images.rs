@@ -48,10 +48,7 @@ pub(super) fn draw(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
         shape,
         range,
         rows: names.clone(),
-        blocks: vec![
-            block("generated", COLUMNS, &generated)?,
-            block(&set, COLUMNS, &real)?,
-        ],
+        blocks: vec![block("generated", COLUMNS, &generated)?, block(&set, COLUMNS, &real)?],
     };
     plot::images(&run.file("images.png"), &view)?;
 

@@ -105,8 +105,11 @@ impl Folder {
             }
         }
         let size = (image.height(), image.width());
-        let bytes =
-            if self.channels == 1 { image.into_luma8().into_raw() } else { image.into_rgb8().into_raw() };
+        let bytes = if self.channels == 1 {
+            image.into_luma8().into_raw()
+        } else {
+            image.into_rgb8().into_raw()
+        };
         Ok((size, bytes))
     }
 }

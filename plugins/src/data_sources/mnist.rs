@@ -42,7 +42,10 @@ impl Files {
     /// Images and labels whose names begin with `set`, if they are there.
     fn set(&self, set: &str) -> Result<Option<Table>> {
         let file = |what: &str| {
-            let names = [format!("{set}-{what}-ubyte"), format!("{set}-{}-ubyte", what.replace("-idx", ".idx"))];
+            let names = [
+                format!("{set}-{what}-ubyte"),
+                format!("{set}-{}-ubyte", what.replace("-idx", ".idx")),
+            ];
             find(&self.folder, &[&names[0], &names[1]])
         };
         let (Some(images), Some(classes)) = (file("images-idx3"), file("labels-idx1")) else {
@@ -81,7 +84,8 @@ fn read_idx(path: &FsPath) -> Result<(Vec<usize>, Vec<u8>)> {
     let shape: Vec<usize> = lengths.chunks(4).map(length).collect();
     let expected = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
     if expected != Some(values.len()) {
-        let message = format!("says that its shape is {shape:?}, but holds {} values", values.len());
+        let message =
+            format!("says that its shape is {shape:?}, but holds {} values", values.len());
         return bad(&message);
     }
     Ok((shape, values.to_vec()))

@@ -50,9 +50,8 @@ impl Spec<dyn Network> for Dit {
             return Err(Error::config("width", message));
         }
         let inputs = Inputs::new(ctx, z, width);
-        let linear = |vars: &nn::Path, name: &str, a, b, start| {
-            Linear::new(&vars.sub(name), a, b, start)
-        };
+        let linear =
+            |vars: &nn::Path, name: &str, a, b, start| Linear::new(&vars.sub(name), a, b, start);
         let blocks = (0..blocks)
             .map(|i| {
                 let vars = ctx.vars.sub(format!("block_{i}"));
@@ -90,8 +89,7 @@ fn positions(rows: i64, columns: i64, width: i64, vars: &nn::Path) -> Tensor {
         (0..rows * columns)
             .flat_map(|token| {
                 let at = if of_row { token / columns } else { token % n };
-                (0..quarter)
-                    .map(move |i| at as f64 * 1e4_f64.powf(-(i as f64) / quarter as f64))
+                (0..quarter).map(move |i| at as f64 * 1e4_f64.powf(-(i as f64) / quarter as f64))
             })
             .collect()
     };
