@@ -4,7 +4,9 @@ use crate::component::{
     BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood,
     NoiseSchedule, Objective, Pass, Posterior, Sense, Source, SourceContext, shape_text,
 };
-use crate::config::{Experiment, LossConfig, Precision, Recon, Task, TimeSampling, Weighting};
+use crate::config::{
+    Experiment, LossConfig, ModelPart, Precision, Recon, Task, TimeSampling, Weighting,
+};
 use crate::data::Shapes;
 use crate::error::{Error, Result};
 use crate::joint::{JointLaw, predicts_velocity};
@@ -98,10 +100,14 @@ impl Model {
         };
         let coupling = experiment.coupling.build(&coupling).map_err(at("coupling"))?;
 
+        let frozen = &experiment.training.freeze;
+        let (coded, decoded) =
+            (has_parameters(&vars, "encoder."), has_parameters(&vars, "decoder."));
         let learned = Learned {
             schedule: learnable_schedule,
-            encoder: has_parameters(&vars, "encoder."),
-            decoder: has_parameters(&vars, "decoder."),
+            encoder: coded && !frozen.contains(&ModelPart::Encoder),
+            decoder: decoded && !frozen.contains(&ModelPart::Decoder),
+            settled: coded || decoded,
         };
         if let Some(schedule) = &path.schedule {
             check_schedule(&**schedule, vars.kind(), device).map_err(at("noise_schedule"))?;
@@ -519,6 +525,8 @@ struct Learned {
     schedule: bool,
     encoder: bool,
     decoder: bool,
+    /// Whether encoder or decoder have parameters, learned or frozen.
+    settled: bool,
 }
 
 /// Fills the nulls of the loss and the sampling, and refuses what cannot be sound.
@@ -548,7 +556,10 @@ fn resolve(experiment: &mut Experiment, path: PathKind, learned: &Learned) -> Re
     loss.normalise.get_or_insert(!learned.schedule);
     loss.vae_noised.get_or_insert(learned.schedule);
     // What decodes has to be learned from a reconstruction.
-    let vae = generation || learned.schedule || (learned.decoder && loss.recon_weight == 0.0);
+    let frozen = learned.settled && !learned.encoder && !learned.decoder;
+    let vae = (generation && !frozen)
+        || learned.schedule
+        || (learned.decoder && loss.recon_weight == 0.0);
     loss.vae_weight.get_or_insert(if vae { 1.0 } else { 0.0 });
     let unseen = loss.recon == Some(Recon::None)
         || (loss.recon_weight == 0.0 && loss.vae_weight == Some(0.0));

@@ -2,7 +2,7 @@
 //! model's own path from it. Paths between such ends need not cross, so that a model of them gets by with
 //! few steps.
 
-use crate::component::{Condition, Splits, Table};
+use crate::component::{Splits, Table};
 use crate::config::Task;
 use crate::data::{Data, Set, Units};
 use crate::error::{Error, Result};
@@ -48,11 +48,11 @@ pub fn pairs(
     for (number, from) in (0..n).step_by(BATCH as usize).enumerate() {
         let rows = BATCH.min(n - from);
         let z0 = model.z0(rows, Some((noise, number as u64)))?;
-        let condition = data.train.condition.as_ref().map(|all| {
+        let condition = data.train.condition.as_ref().and_then(|all| {
             let picked: Vec<i64> =
                 (0..rows).map(|_| rng.random_range(0..data.train.len())).collect();
             let index = Tensor::from_slice(&picked).to_device(all.device());
-            Condition::new(all.index_select(0, &index))
+            data.train.rows(&index).condition()
         });
         let sampled = model.sample_latents(&z0, condition.as_ref(), model.plan(), &mut ())?;
         let plain = |t: &Tensor| t.to_device(Device::Cpu).to_kind(Kind::Float);
@@ -71,6 +71,7 @@ pub fn pairs(
 
 /// Rows in the data's own units.
 fn own(units: &Units, set: &Set) -> Table {
+    let set = &set.first(set.len());
     let x = units.target.undo(&set.target).to_device(Device::Cpu).to_kind(Kind::Float);
     let y = set.condition.as_ref().map(|c| own_condition(units, c));
     Table { x: Some(x), y, ..Table::default() }

@@ -3,7 +3,7 @@
 
 use crate::component::{Condition, Guidance, Likelihood, Observer, Pass, shape_text};
 use crate::config::{Experiment, ModelPart, Precision, Sampling};
-use crate::data::{Units, one_hot};
+use crate::data::{Units, one_hot, own_units};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::io::{safetensors, to_array, to_tensor};
@@ -58,7 +58,10 @@ impl Trained {
         };
         experiment.input_shape = x.cloned();
         experiment.output_shape = y.cloned();
-        let parameters = Parameters::new(&model.vars)?;
+        let mut parameters = Parameters::new(&model.vars)?;
+        for part in &experiment.training.freeze {
+            parameters.freeze(part.prefix())?;
+        }
         experiment.threads = Some(device::set_threads(
             experiment.threads,
             parameters.count(),
@@ -339,7 +342,7 @@ impl Trained {
             shape.ok_or_else(|| Error::config("unconditional", "this model takes no condition"))?;
         let labels = self.units.condition_is_label && rows.kind() == Kind::Int64 && rows.dim() < 2;
         let rows = if labels { &one_hot(rows, shape[0])? } else { rows };
-        let rows = rows.to_kind(self.model.vars.kind()).to_device(self.device());
+        let rows = own_units(rows, self.model.vars.kind()).to_device(self.device());
         let single = rows.size() == *shape;
         let rows = if single { rows.unsqueeze(0) } else { rows };
         if rows.size().get(1..) != Some(shape.as_slice()) {

@@ -15,7 +15,9 @@ pub mod optimizers;
 pub mod solvers;
 pub mod sources;
 
+mod conv;
 mod layers;
+mod pyramid;
 
 triflow::inventory::submit! { triflow::registry::Defaults(include_str!("defaults.yaml")) }
 

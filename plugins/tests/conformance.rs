@@ -72,6 +72,15 @@ const VARIANTS: &[(&str, &str, &str)] = &[
         "hamiltonian",
         "{ skip: true, network: { type: mlp, activation: gelu, dropout: 0.5 } }",
     ),
+    (
+        "network",
+        "unet",
+        "{ channels: [8, 12], blocks: 2, attention: [], dropout: 0.5, features: 6 }",
+    ),
+    ("network", "dit", "{ patch: 4, width: 8, blocks: 2, heads: 1, dropout: 0.5 }"),
+    ("encoder", "conv", "{ width: 8, blocks: 2, dropout: 0.5 }"),
+    ("encoder", "conv_normal", "{ width: 4 }"),
+    ("decoder", "conv", "{ width: 8, blocks: 2, dropout: 0.5 }"),
     ("source", "uniform", "{ low: 2, high: 3 }"),
     ("source", "eight_gaussians", "{ radius: 0, variance: 1 }"),
     ("source", "data", "{ data: { type: two_moons, samples: 50 } }"),
@@ -101,6 +110,9 @@ fn assert_all_conform<S: AsRef<str>>(all: impl IntoIterator<Item = (S, S, S)>) {
 
 /// Writes a file that the source can read, and names it.
 fn file_for(name: &str, folder: &Path) -> String {
+    if let Some(path) = folder_for(name, folder) {
+        return format!("path: '{}'", path.display());
+    }
     let ending = if name == "sequences" { "sequences.npz" } else { name };
     let path = folder.join(format!("data.{ending}"));
     let arrays = |labels: bool| {
@@ -128,6 +140,34 @@ fn file_for(name: &str, folder: &Path) -> String {
     format!("path: '{}'", path.display())
 }
 
+/// A folder that the source can read, of images of 32 × 32.
+fn folder_for(name: &str, folder: &Path) -> Option<std::path::PathBuf> {
+    let path = folder.join(name);
+    std::fs::create_dir_all(&path).unwrap();
+    let idx = |shape: &[u8], values: usize| -> Vec<u8> {
+        let lengths = shape.iter().flat_map(|n| [0, 0, 0, *n]);
+        let values = (0..values).map(|i| (i % 10) as u8);
+        [0, 0, 8, shape.len() as u8].into_iter().chain(lengths).chain(values).collect()
+    };
+    match name {
+        "mnist" => {
+            std::fs::write(path.join("train-images-idx3-ubyte"), idx(&[3, 4, 4], 48)).unwrap();
+            std::fs::write(path.join("train-labels-idx1-ubyte"), idx(&[3], 3)).unwrap();
+        }
+        "cifar10" => {
+            std::fs::write(path.join("data_batch_1.bin"), vec![4; 3 * 3073]).unwrap();
+        }
+        "image_folder" => {
+            for i in 0..3 {
+                let picture = image::GrayImage::from_pixel(4, 4, image::Luma([40 * i]));
+                picture.save(path.join(format!("{i}.png"))).unwrap();
+            }
+        }
+        _ => return None,
+    }
+    Some(path)
+}
+
 #[test]
 fn every_built_in_conforms_to_its_kind() {
     triflow_plugins::link();
@@ -136,7 +176,8 @@ fn every_built_in_conforms_to_its_kind() {
     assert!(all.len() >= 35, "only {} components", all.len());
     assert_all_conform(all.iter().map(|entry| {
         let info = entry.info;
-        let keys = match info.extensions.is_empty() && info.name != "sequences" {
+        let files = ["sequences", "mnist", "cifar10", "image_folder"].contains(&info.name);
+        let keys = match info.extensions.is_empty() && !files {
             true => "{}".to_owned(),
             false => file_for(info.name, folder.path()),
         };

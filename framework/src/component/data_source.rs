@@ -10,7 +10,8 @@ use tch::Tensor;
 /// Rows of x and y; the task says which is the condition and which the target.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// `[n, …x_shape]`, float32 on the CPU.
+    /// `[n, …x_shape]`, float32 on the CPU; or images `[n, C, H, W]` of bytes (uint8), which stand for
+    /// byte/255 and are kept as bytes on the device.
     pub x: Option<Tensor>,
     /// `[n, …y_shape]` float32, or `[n]` int64 class labels, which the engine turns into one-hot rows.
     pub y: Option<Tensor>,

@@ -1,6 +1,6 @@
 //! The typed form of an experiment: everything that determines a run.
 
-use super::{Comparison, FilePath, StartFrom, Task};
+use super::{Comparison, FilePath, ModelPart, StartFrom, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer,
     Solver, Source,
@@ -264,6 +264,12 @@ pub struct Training {
     /// Share of the rows that are trained without their condition, in \[0, 1): what `sampling.guidance` needs.
     #[serde(default)]
     pub condition_dropout: f64,
+    /// Parts whose parameters stay as they begin, such as an encoder and a decoder from `start_from`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<ModelPart>,
+    /// Whether images are mirrored left to right with probability 1/2 each time they are learned from.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub flip: bool,
     /// How times are drawn.
     #[serde(default)]
     pub time_sampling: TimeSampling,
@@ -275,6 +281,10 @@ pub struct Training {
     pub seed: u64,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
 fn epochs() -> u64 {
     50
 }

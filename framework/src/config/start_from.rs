@@ -18,6 +18,18 @@ pub enum ModelPart {
     NoiseSchedule,
 }
 
+impl ModelPart {
+    /// What the names of its parameters begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Encoder => "encoder.",
+            Self::Decoder => "decoder.",
+            Self::Crn => "crn.",
+            Self::NoiseSchedule => "noise_schedule.",
+        }
+    }
+}
+
 /// Parameters to begin with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,25 +1,29 @@
 //! Data on the device: splits, one-hot labels, normalisation, and the task's binding of x and y.
 
+mod bytes;
 pub mod files;
 mod units;
 
+pub(crate) use bytes::own_units;
 pub use units::{Normaliser, Shapes, Units, one_hot};
 
 use crate::component::{Condition, DataContext, Split, Splits, Table, shape_text};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, rust_rng};
+use bytes::Scale;
 use rand::seq::SliceRandom as _;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
-use units::rows_of;
+use units::{Bound, rows_of};
 
-/// Rows of one set, as the task binds them, normalised, on the device.
+/// Rows of one set, as the task binds them, normalised, on the device. Images may be kept as bytes (see
+/// [`Table`]); whatever takes rows out of a set scales them.
 #[derive(Debug)]
 pub struct Set {
-    /// `[n, …target_shape]`.
+    /// `[n, …target_shape]`; bytes alone where the whole set is kept so.
     pub target: Tensor,
-    /// `[n, …condition_shape]`.
+    /// `[n, …condition_shape]`, likewise.
     pub condition: Option<Tensor>,
     /// `[n, …z_shape]`: the z_0 of each row, where the data give it.
     pub z0: Option<Tensor>,
@@ -28,6 +32,8 @@ pub struct Set {
     pub mask: Option<Tensor>,
     /// Likewise of the conditions.
     pub condition_mask: Option<Tensor>,
+    /// How bytes become normalised values.
+    scale: Scale,
 }
 
 impl Set {
@@ -43,12 +49,14 @@ impl Set {
 
     /// Something done to each of its tensors.
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Set {
+        let condition = self.condition.as_ref();
         Set {
-            target: f(&self.target),
-            condition: self.condition.as_ref().map(&f),
+            target: self.scale.target.values(f(&self.target)),
+            condition: condition.map(|c| self.scale.condition.values(f(c))),
             z0: self.z0.as_ref().map(&f),
             mask: self.mask.as_ref().map(&f),
             condition_mask: self.condition_mask.as_ref().map(&f),
+            scale: self.scale.clone(),
         }
     }
 
@@ -69,6 +77,17 @@ impl Set {
     /// The first `n` rows, or all where there are fewer.
     pub fn first(&self, n: i64) -> Set {
         self.narrow(0, n.min(self.len()))
+    }
+
+    /// Mirrors images left to right with probability 1/2, each row by itself, target and condition alike.
+    pub(crate) fn mirror_some(&mut self) {
+        let options = (Kind::Float, self.target.device());
+        let which = Tensor::rand([self.len(), 1, 1, 1], options).lt(0.5);
+        for side in [Some(&mut self.target), self.condition.as_mut()].into_iter().flatten() {
+            if side.dim() == 4 {
+                *side = side.flip([3]).where_self(&which, side);
+            }
+        }
     }
 
     /// The rows at `index` (`[k]` int64).
@@ -133,13 +152,15 @@ impl Data {
         splits: Splits,
         (kind, device): (Kind, Device),
     ) -> Result<(Self, Units)> {
-        let [train, val, test] =
-            divide(splits, &experiment.data.common().split, experiment.seed())?;
-        let classes = label_count(&[&train, &val, &test])?;
+        let mut tables = divide(splits, &experiment.data.common().split, experiment.seed())?;
+        let one_hot = read_one_hot(&mut tables);
+        let [train, val, test] = tables;
+        let classes =
+            one_hot.map_or_else(|| label_count(&[&train, &val, &test]), |n| Ok(Some(n)))?;
         let bind = |table: &Table| units::bind(table, experiment, classes, kind, device);
         let (train, val, test) = (bind(&train)?, bind(&val)?, bind(&test)?);
         check_shapes(experiment, &train)?;
-        let units = Units::fit(&train, experiment, classes);
+        let units = Units::fit(&train, experiment, classes, (kind, device));
         let [train, val, test] = [train, val, test].map(|set| units.apply(set));
         Ok((Self { train, val, test }, units))
     }
@@ -191,6 +212,30 @@ fn divide(splits: Splits, shares: &Split, seed: u64) -> Result<[Table; 3]> {
     Ok([train, splits.val.unwrap_or(val), splits.test.unwrap_or(test)])
 }
 
+/// Makes labels of y where every row of it is one-hot (one 1, else 0, at least two columns); gives the number of
+/// classes.
+fn read_one_hot(tables: &mut [Table; 3]) -> Option<i64> {
+    let is_one_hot = |y: &Tensor| {
+        let plain = y.dim() == 2 && y.size()[1] > 1 && y.kind() != Kind::Int64;
+        plain && {
+            let ones = y.eq(1.0);
+            let rest = (ones.logical_not() * y.ne(0.0)).any().int64_value(&[]) == 0;
+            let single = ones.sum_dim_intlist([1].as_slice(), false, Kind::Int64).eq(1);
+            rest && single.all().int64_value(&[]) == 1
+        }
+    };
+    let all = || tables.iter().filter_map(|t| t.y.as_ref());
+    let classes = all().next()?.size().get(1).copied()?;
+    if !all().all(|y| is_one_hot(y) && y.size()[1] == classes) {
+        return None;
+    }
+    log::info!("the rows of y are one-hot: taken as labels of {classes} classes");
+    for table in tables {
+        table.y = table.y.take().map(|y| y.argmax(1, false));
+    }
+    Some(classes)
+}
+
 /// Number of classes, if y holds integer labels.
 fn label_count(tables: &[&Table]) -> Result<Option<i64>> {
     let mut classes = None;
@@ -209,7 +254,7 @@ fn label_count(tables: &[&Table]) -> Result<Option<i64>> {
     Ok(classes)
 }
 
-fn check_shapes(experiment: &Experiment, train: &Set) -> Result<()> {
+fn check_shapes(experiment: &Experiment, train: &Bound) -> Result<()> {
     let shape = |t: &Tensor| t.size()[1..].to_vec();
     let (x, y) = if experiment.task().learns_y() {
         (train.condition.as_ref(), Some(&train.target))
@@ -241,16 +286,22 @@ fn check_shapes(experiment: &Experiment, train: &Set) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::seed_torch;
 
-    fn set(rows: std::ops::Range<i64>) -> Set {
+    fn set(target: Tensor, condition: Option<Tensor>) -> Set {
+        let identity = || Normaliser::identity(Kind::Float, Device::Cpu);
+        let scale = Scale { target: identity(), condition: identity() };
+        Set { target, condition, z0: None, mask: None, condition_mask: None, scale }
+    }
+
+    fn numbered(rows: std::ops::Range<i64>) -> Set {
         let target = Tensor::arange_start(rows.start, rows.end, (Kind::Float, Device::Cpu));
-        let target = target.view([-1, 1]);
-        Set { target, condition: None, z0: None, mask: None, condition_mask: None }
+        set(target.view([-1, 1]), None)
     }
 
     #[test]
     fn every_draw_has_held_out_rows_of_its_own_as_far_as_they_go() {
-        let data = Data { train: set(0..5), val: set(5..6), test: set(10..21) };
+        let data = Data { train: numbered(0..5), val: numbered(5..6), test: numbered(10..21) };
         let held = data.held_out(4);
         let rows = |draw: u64| Vec::<f32>::try_from(held.rows_of(draw).target.view(-1)).unwrap();
         assert_eq!(rows(0), [10.0, 11.0, 12.0, 13.0]);
@@ -258,5 +309,19 @@ mod tests {
         // The last three are too few.
         assert_eq!(rows(2), rows(0));
         assert_eq!(data.held_out(100).rows_of(7).len(), 11);
+    }
+
+    #[test]
+    fn each_row_is_mirrored_or_not_its_condition_alike() {
+        let _stream = seed_torch(1, Purpose::Train, 0);
+        let options = (Kind::Float, Device::Cpu);
+        let target = Tensor::arange(64 * 6, options).view([64, 1, 2, 3]);
+        let mut rows = set(target.shallow_clone(), Some(&target * 2.0));
+        rows.mirror_some();
+        let same = |a: &Tensor, b: &Tensor| a.eq_tensor(b).view([64, -1]).all_dim(1, false);
+        let (kept, mirrored) = (same(&rows.target, &target), same(&rows.target, &target.flip([3])));
+        assert_eq!(kept.logical_xor(&mirrored).all().int64_value(&[]), 1);
+        assert!((20..44).contains(&mirrored.sum(Kind::Int64).int64_value(&[])));
+        assert_eq!(rows.condition.unwrap(), rows.target * 2.0);
     }
 }

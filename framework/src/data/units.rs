@@ -1,6 +1,7 @@
 //! The data's own units and the model's: which side is learned, one-hot labels, normalisation. What a
 //! model needs of its training data once it is trained.
 
+use super::bytes::{self, Scale};
 use crate::component::{Part, Table, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::Set;
@@ -25,6 +26,12 @@ pub struct Normaliser {
     pub mean: Tensor,
     /// Likewise, positive.
     pub deviation: Tensor,
+}
+
+impl Clone for Normaliser {
+    fn clone(&self) -> Self {
+        Self { mean: self.mean.shallow_clone(), deviation: self.deviation.shallow_clone() }
+    }
 }
 
 impl Normaliser {
@@ -89,21 +96,25 @@ struct Header {
 
 impl Units {
     /// Fitted on the training rows. `classes` is the number of labels of y, if it holds labels.
-    pub(super) fn fit(train: &Set, experiment: &Experiment, classes: Option<i64>) -> Self {
-        let (regression, sequences) =
-            (experiment.task() == Task::Regression, experiment.task().is_sequence());
+    pub(super) fn fit(
+        train: &Bound,
+        experiment: &Experiment,
+        classes: Option<i64>,
+        (kind, device): (Kind, Device),
+    ) -> Self {
+        let task = experiment.task();
         let is_label = classes.is_some();
-        let (kind, device) = (train.target.kind(), train.target.device());
         let fit = |values: Option<&Tensor>, mask: Option<&Tensor>, is_label: bool| match values {
-            Some(v) if experiment.data.common().standardise && !is_label => match sequences {
-                true => Normaliser::fit_sequences(v, mask),
-                false => Normaliser::fit(v),
+            Some(v) if experiment.data.common().standardise && !is_label => match v {
+                v if bytes::kept(v) => Normaliser::fit_bytes(v, kind),
+                v if task.is_sequence() => Normaliser::fit_sequences(v, mask),
+                v => Normaliser::fit(v),
             },
             _ => Normaliser::identity(kind, device),
         };
         let (target_is_label, condition_is_label) = (
-            is_label && regression,
-            is_label && experiment.task() == Task::Generation && train.condition.is_some(),
+            is_label && task == Task::Regression,
+            is_label && task == Task::Generation && train.condition.is_some(),
         );
         let row = |t: &Tensor| t.size()[1..].to_vec();
         Self {
@@ -123,17 +134,18 @@ impl Units {
     }
 
     /// Rows in the data's own units, normalised.
-    pub(super) fn apply(&self, rows: Set) -> Set {
-        let apply = |values: &Tensor, by: &Normaliser, mask: &Option<Tensor>| {
-            sequence::keep(&by.apply(values), mask.as_ref()).contiguous()
+    pub(super) fn apply(&self, rows: Bound) -> Set {
+        let apply = |units: &Normaliser, values: Tensor, mask: &Option<Tensor>| match values {
+            values if bytes::kept(&values) => values,
+            values => sequence::keep(&units.apply(&values), mask.as_ref()).contiguous(),
         };
         Set {
-            target: apply(&rows.target, &self.target, &rows.mask),
-            condition: rows
-                .condition
-                .as_ref()
-                .map(|c| apply(c, &self.condition, &rows.condition_mask)),
-            ..rows
+            target: apply(&self.target, rows.target, &rows.mask),
+            condition: rows.condition.map(|c| apply(&self.condition, c, &rows.condition_mask)),
+            z0: rows.z0,
+            mask: rows.mask,
+            condition_mask: rows.condition_mask,
+            scale: Scale { target: self.target.clone(), condition: self.condition.clone() },
         }
     }
 
@@ -158,7 +170,8 @@ impl Units {
         };
         same("target", Some(&rows.target), Some(&self.shapes.target))?;
         same("condition", rows.condition.as_ref(), self.shapes.condition.as_ref())?;
-        Ok(self.apply(rows))
+        let set = self.apply(rows);
+        Ok(set.first(set.len()))
     }
 
     /// Its tensors by name, and the rest as text.
@@ -201,6 +214,15 @@ impl Units {
     }
 }
 
+/// Rows in the data's own units, as the task binds them.
+pub(super) struct Bound {
+    pub target: Tensor,
+    pub condition: Option<Tensor>,
+    pub z0: Option<Tensor>,
+    pub mask: Option<Tensor>,
+    pub condition_mask: Option<Tensor>,
+}
+
 /// Rows of a table as the task binds them: labels one-hot over `classes`, all finite, on the device.
 pub(super) fn bind(
     table: &Table,
@@ -208,13 +230,16 @@ pub(super) fn bind(
     classes: Option<i64>,
     kind: Kind,
     device: Device,
-) -> Result<Set> {
+) -> Result<Bound> {
     let n = rows_of(table)?;
     let (task, sequences) = (experiment.task(), experiment.task().is_sequence());
     if !sequences && (table.x_lengths.is_some() || table.y_lengths.is_some()) {
         log::warn!("the data have lengths of sequences, which the task `sequence` alone looks at");
     }
     let numbers = |t: &Tensor, name: &str, mask: Option<&Tensor>| -> Result<Tensor> {
+        if bytes::kept(t) {
+            return Ok(t.to_device(device));
+        }
         let t = match classes {
             Some(classes) if t.kind() == Kind::Int64 && t.dim() == 1 => one_hot(t, classes)?,
             _ => t.shallow_clone(),
@@ -277,7 +302,7 @@ pub(super) fn bind(
         false => get(from).map(|(condition, mask)| (Some(condition), mask))?,
     };
     let z0 = table.z0.as_ref().map(|z0| numbers(z0, "z0", None)).transpose()?;
-    Ok(Set { target, condition, z0, mask, condition_mask })
+    Ok(Bound { target, condition, z0, mask, condition_mask })
 }
 
 /// Number of rows of a table.

@@ -177,7 +177,7 @@ impl Referee {
         };
         let index = Tensor::from_slice(&index).to_device(rows.target.device());
         Ok(Some(Self {
-            real: points(&units.target.undo(&rows.target.index_select(0, &index)))?,
+            real: points(&units.target.undo(&rows.rows(&index).target))?,
             labels: labels(&known.index_select(0, &index))?,
             themselves,
         }))

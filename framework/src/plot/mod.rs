@@ -15,6 +15,7 @@ mod diagnostics;
 mod figure;
 mod frame;
 mod groups;
+mod images;
 mod latent;
 mod loss;
 mod panel;
@@ -36,6 +37,7 @@ mod trajectories;
 
 pub use data_view::{DataView, data_visualization};
 pub use diagnostics::trajectory_diagnostics;
+pub use images::{ImageBlock, ImageView, images};
 pub use latent::latent_trajectories;
 pub use loss::{LossTrends, Term, loss_trends};
 pub use predictions::{Predicted, PredictionView, predictions};

@@ -1,5 +1,6 @@
 //! The pictures of a run, and its arrays.
 
+mod images;
 mod sequences;
 
 use crate::component::Pass;
@@ -55,7 +56,10 @@ pub fn draw(model: &mut Trained, data: &Data, history: &History, run: &Run) -> R
         (true, true) => sequences::draw_predictions(model, data, run)?,
         (true, false) => sequences::draw_samples(model, data, run)?,
         (false, true) => draw_predictions(model, data, run)?,
-        (false, false) => draw_samples(model, data, run)?,
+        (false, false) => {
+            draw_samples(model, data, run)?;
+            images::draw(model, data, run)?
+        }
     }
     draw_trajectories(model, data, run)
 }
@@ -78,8 +82,8 @@ fn draw_losses(model: &Trained, history: &History, run: &Run) -> Result<()> {
 fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
     let units = model.units();
     let n = data.train.len().min(5000);
-    let target = units.target.undo(&data.train.target.narrow(0, 0, n));
-    let condition = data.train.condition.as_ref().map(|c| c.narrow(0, 0, n));
+    let rows = data.train.first(n);
+    let (target, condition) = (units.target.undo(&rows.target), rows.condition);
     let (mut view_target, mut view_condition, mut view_labels) = (points(&target)?, None, None);
     match condition {
         Some(c) if units.condition_is_label => view_labels = Some(labels(&c)?),

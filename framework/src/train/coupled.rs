@@ -191,6 +191,7 @@ struct Sides {
 impl Sides {
     fn of(model: &Model, set: &Set) -> Result<Self> {
         let flat = |t: &Tensor| t.reshape([t.size()[0], -1]).to_device(Device::Cpu);
+        let set = &set.first(set.len());
         let latents =
             tch::no_grad(|| model.encode(&set.target, crate::component::Pass::EVAL))?.mean;
         Ok(Self { target: flat(&latents), condition: set.condition.as_ref().map(flat) })

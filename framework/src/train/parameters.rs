@@ -10,6 +10,8 @@ pub struct Parameters {
     /// (name, shape, offset), sorted by name.
     layout: Vec<(String, Vec<i64>, i64)>,
     variables: Vec<Tensor>,
+    /// (offset, count) of those that stay as they are.
+    frozen: Vec<(i64, i64)>,
     /// `[parameters]`; writing to it changes the model.
     pub flat: Tensor,
 }
@@ -36,7 +38,39 @@ impl Parameters {
             variables.push(variable);
             offset += count;
         }
-        Ok(Self { layout, variables, flat })
+        Ok(Self { layout, variables, frozen: Vec::new(), flat })
+    }
+
+    /// Keeps those whose name begins with `prefix` as they are: no gradient is taken, no step moves them.
+    pub fn freeze(&mut self, prefix: &str) -> Result<()> {
+        let part = prefix.trim_end_matches('.');
+        let mut found = false;
+        for ((name, shape, offset), variable) in self.layout.iter().zip(&self.variables) {
+            if name.starts_with(prefix) {
+                let _ = variable.set_requires_grad(false);
+                self.frozen.push((*offset, shape.iter().product()));
+                found = true;
+            }
+        }
+        if !found {
+            let message = format!("there is nothing to freeze: `{part}` has no parameters");
+            return Err(Error::config("training.freeze", message));
+        }
+        if self.variables.iter().all(|v| !v.requires_grad()) {
+            return Err(Error::config("training.freeze", "no parameter is left to learn"));
+        }
+        Ok(())
+    }
+
+    /// Puts back what is frozen after `step` has changed the flat tensor (as a decay of weights would).
+    pub fn step<T>(&mut self, step: impl FnOnce(&mut Tensor) -> T) -> T {
+        let cut = |flat: &Tensor, &(offset, count): &(i64, i64)| flat.narrow(0, offset, count);
+        let kept: Vec<Tensor> = self.frozen.iter().map(|at| cut(&self.flat, at).copy()).collect();
+        let result = step(&mut self.flat);
+        for (at, kept) in self.frozen.iter().zip(kept) {
+            cut(&self.flat, at).copy_(&kept);
+        }
+        result
     }
 
     /// Number of parameters.
@@ -53,19 +87,17 @@ impl Parameters {
                  `no_grad`, or a derivative taken without `differentiate`)",
             ));
         }
-        let grads = Tensor::f_run_backward(&[loss], &self.variables, false, false)?;
-        let flat: Vec<Tensor> =
-            grads
-                .iter()
-                .zip(&self.variables)
-                .map(|(g, v)| {
-                    if g.defined() {
-                        g.reshape([-1])
-                    } else {
-                        v.zeros_like().detach().reshape([-1])
-                    }
-                })
-                .collect();
+        let learned: Vec<&Tensor> = self.variables.iter().filter(|v| v.requires_grad()).collect();
+        let grads = Tensor::f_run_backward(&[loss], &learned, false, false)?;
+        let mut grads = grads.into_iter();
+        let flat: Vec<Tensor> = self
+            .variables
+            .iter()
+            .map(|v| match v.requires_grad().then(|| grads.next()).flatten() {
+                Some(g) if g.defined() => g.reshape([-1]),
+                _ => v.zeros_like().detach().reshape([-1]),
+            })
+            .collect();
         Ok(Tensor::cat(&flat, 0))
     }
 

@@ -109,6 +109,7 @@ impl Trainer {
                 return Err(Error::config("coupling", message).help("take an independent coupling"));
             }
             settle_z0(&trained.model, &mut data)?;
+            check_flip(&trained)?;
             let optimizer = trained.experiment().training.optimizer.build(&());
             let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;
             let rate = optimizer.learning_rate()?;
@@ -268,7 +269,10 @@ impl Trainer {
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
         let config = &experiment.training;
         let _stream = seed_torch(config.seed, Purpose::Train, self.step);
-        let set = self.data.train.rows(index);
+        let mut set = self.data.train.rows(index);
+        if config.flip {
+            set.mirror_some();
+        }
         let condition = set.condition().map(|all| Condition {
             present: (config.condition_dropout > 0.0).then(|| {
                 let rows = [index.size()[0]];
@@ -290,7 +294,8 @@ impl Trainer {
                 gradient *= scale;
             }
             self.moments.step += 1;
-            self.optimizer.step(&mut parameters.flat, &gradient, &mut self.moments, rate)?;
+            let (optimizer, moments) = (&self.optimizer, &mut self.moments);
+            parameters.step(|flat| optimizer.step(flat, &gradient, moments, rate))?;
             if let (Some(ema), Some(decay)) = (ema, config.ema) {
                 // Early on the mean reaches no further back than training does.
                 let n = self.moments.step as f64;
@@ -401,6 +406,26 @@ impl Trainer {
     pub fn step(&self) -> u64 {
         self.step
     }
+}
+
+/// An error if images cannot be mirrored.
+fn check_flip(trained: &Trained) -> Result<()> {
+    if !trained.experiment().training.flip {
+        return Ok(());
+    }
+    let shapes = &trained.units().shapes;
+    let images = [Some(&shapes.target), shapes.condition.as_ref()];
+    if !images.into_iter().flatten().any(|shape| shape.len() == 3) {
+        let message =
+            "only images [channels, height, width] can be mirrored, and the data have none";
+        return Err(Error::config("training.flip", message));
+    }
+    if !trained.model.independent() || trained.model.given() {
+        let message = "z_0 is paired with the images as they are, not with mirrored ones";
+        return Err(Error::config("training.flip", message)
+            .help("leave it out, or set `coupling: independent`"));
+    }
+    Ok(())
 }
 
 /// Keeps the rows' own z_0 where the model takes them; an error where they are missing or do not fit.

@@ -98,6 +98,7 @@ pub(super) fn check_rows(path: &FsPath, table: &Table, names: [&str; 2]) -> Resu
 pub(super) fn check_alike(path: &FsPath, train: &Table, other: &Table, set: &str) -> Result<()> {
     let kind = |t: &Tensor| match t.kind() {
         Kind::Int64 => "class labels".to_owned(),
+        Kind::Uint8 => format!("bytes of shape {:?}", &t.size()[1..]),
         _ => format!("rows of shape {:?}", &t.size()[1..]),
     };
     for (part, train, other) in [("x", &train.x, &other.x), ("y", &train.y, &other.y)] {
@@ -299,6 +300,11 @@ fn get(
     }
     let array = (file.get)(name)?;
     let what = format!("array `{name}`");
+    if let (ArrayData::U8(bytes), 4) = (&array.data, array.shape.len()) {
+        check_shape(path, &what, &array.shape)?;
+        let shape: Vec<i64> = array.shape.iter().map(|n| *n as i64).collect();
+        return Ok(Some(Tensor::from_slice(bytes).reshape(shape)));
+    }
     let is_float = matches!(array.data, ArrayData::F32(_) | ArrayData::F64(_));
     if !is_float && array.shape.len() == 1 && default.starts_with('y') {
         let values = array.data.to_i64().ok_or_else(|| {

@@ -1,12 +1,16 @@
 //! Data sources: where x and y come from.
 
 mod checkerboard;
+mod cifar10;
 mod csv;
 mod damped_oscillators;
 mod eight_gaussians;
 mod files;
 mod halves;
+mod image_folder;
+mod images;
 mod lorenz;
+mod mnist;
 mod npz;
 mod pinwheel;
 mod plane;
@@ -16,10 +20,13 @@ mod swiss_roll;
 mod two_moons;
 
 pub use checkerboard::Checkerboard;
+pub use cifar10::Cifar10;
 pub use csv::{Column, Csv, Header};
 pub use damped_oscillators::DampedOscillators;
 pub use eight_gaussians::EightGaussians;
+pub use image_folder::ImageFolder;
 pub use lorenz::Lorenz;
+pub use mnist::Mnist;
 pub use npz::Npz;
 pub use pinwheel::Pinwheel;
 pub use safetensors::Safetensors;

@@ -8,8 +8,8 @@ use triflow::prelude::*;
 array_source! {
     /// Arrays x and y of a NumPy archive (`.npz`), one row an example.
     ///
-    /// y of integers and shape \[n\] are class labels, counted from 0; everything else is read as
-    /// float32. Rows for validation and evaluation come from arrays of their own, or are split off.
+    /// y of integers and shape \[n\] are class labels, counted from 0; bytes (uint8) of shape
+    /// \[n, C, H, W\] are images, kept as bytes and read as numbers from 0 to 1; everything else is float32. Rows for validation and evaluation come from arrays of their own, or are split off.
     #[extensions("npz")]
     pub struct Npz = "npz", open
 }

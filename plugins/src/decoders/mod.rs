@@ -1,9 +1,11 @@
 //! Decoders: from the latent back to the target. A decoder is a body and a head.
 
+mod conv;
 mod identity;
 mod mlp;
 mod resnet;
 
+pub use conv::Conv;
 pub use identity::Identity;
 pub use mlp::Mlp;
 pub use resnet::Resnet;

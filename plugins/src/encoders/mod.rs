@@ -1,5 +1,7 @@
 //! Encoders: from the target to the latent.
 
+mod conv;
+mod conv_normal;
 mod identity;
 mod linear;
 mod mlp;
@@ -7,6 +9,8 @@ mod mlp_normal;
 mod resnet;
 mod resnet_normal;
 
+pub use conv::Conv;
+pub use conv_normal::ConvNormal;
 pub use identity::Identity;
 pub use linear::Linear;
 pub use mlp::Mlp;
@@ -15,6 +19,7 @@ pub use resnet::Resnet;
 pub use resnet_normal::ResnetNormal;
 
 use crate::layers::{flat, flatten, unflatten};
+use crate::pyramid::{Down, Pyramid, check_pyramid};
 use triflow::prelude::*;
 
 /// An encoder from its features: mean, and log-variance for a normal one.
@@ -47,4 +52,44 @@ impl<F: Fn(&Tensor, Pass) -> Tensor> Encoder for Learned<F> {
 /// Output features of an encoder: twice the latent's entries for a normal one.
 fn outputs(latent: &[i64], normal: bool) -> i64 {
     flat(latent) * if normal { 2 } else { 1 }
+}
+
+/// An encoder of images.
+struct ConvEncoder {
+    latent: Vec<i64>,
+    normal: bool,
+    body: Down,
+}
+
+impl ConvEncoder {
+    /// Of (width, blocks, dropout).
+    fn build(
+        ctx: &BuildContext,
+        name: &str,
+        (width, blocks, dropout): (i64, i64, f64),
+        normal: bool,
+    ) -> Result<Box<dyn Encoder>> {
+        check_pyramid(width, blocks, dropout)?;
+        let latent = ctx.latent()?.to_vec();
+        let shape = Pyramid::new(&ctx.target_shape, &latent, width, name)?;
+        let outputs = latent[0] * if normal { 2 } else { 1 };
+        let body = Down::new(&ctx.vars, shape, width, blocks, dropout, outputs);
+        Ok(Box::new(Self { latent, normal, body }))
+    }
+}
+
+impl Encoder for ConvEncoder {
+    fn latent_shape(&self) -> Result<Vec<i64>> {
+        Ok(self.latent.clone())
+    }
+
+    fn encode(&self, target: &Tensor, pass: Pass) -> Result<Posterior> {
+        let out = self.body.forward(target, pass);
+        if !self.normal {
+            return Ok(Posterior { mean: out, log_variance: None });
+        }
+        let halves = out.chunk(2, 1);
+        let log_variance = halves[1].contiguous().clamp(-20.0, 10.0);
+        Ok(Posterior { mean: halves[0].contiguous(), log_variance: Some(log_variance) })
+    }
 }

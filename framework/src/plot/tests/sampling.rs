@@ -146,3 +146,25 @@ fn strange_numbers() {
         let _ = predictions(&path, &view);
     }
 }
+
+#[test]
+fn image_pictures() {
+    let ramp = |n: usize| (0..n * 48).map(|i| (i % 97) as f64 / 97.0).collect::<Vec<_>>();
+    let block = |title: &str, n: usize| ImageBlock {
+        title: title.into(),
+        columns: 4,
+        images: Points::new(ramp(n), 48),
+    };
+    let view = ImageView {
+        title: "Images".into(),
+        subtitle: "Heun, 50 steps".into(),
+        shape: [3, 4, 4],
+        range: (0.0, 1.0),
+        rows: vec!["0".into(), "1".into()],
+        blocks: vec![block("generated", 8), block("real", 7)],
+    };
+    drawn("images.png", |p| images(p, &view));
+    refused("channels", |p| images(p, &ImageView { shape: [2, 4, 6], ..view.clone() }));
+    refused("not of shape", |p| images(p, &ImageView { shape: [3, 4, 5], ..view.clone() }));
+    refused("no image", |p| images(p, &ImageView { blocks: vec![], ..view.clone() }));
+}

@@ -1,0 +1,116 @@
+//! Pictures of models that generate images.
+
+use super::{DRAWN, caption};
+use crate::data::{Data, HeldOut};
+use crate::error::Result;
+use crate::measure::{draw_latents, how, labels, points};
+use crate::plot::{self, ImageBlock, ImageView};
+use crate::rng::{Purpose, stream_seed};
+use crate::run::Run;
+use crate::trained::Trained;
+use tch::{Kind, Tensor};
+
+/// Classes, or rows without classes, and images of each.
+const ROWS: usize = 10;
+const COLUMNS: usize = 8;
+/// Training images beside each generated one.
+const NEAREST: i64 = 6;
+/// Training images that are compared at a time.
+const CHUNK: i64 = 4096;
+
+/// Draws generated images beside held-out ones of the same classes, and beside those of the training rows that
+/// are nearest to them, where the targets are images of 1 or 3 channels.
+pub(super) fn draw(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
+    let [channels @ (1 | 3), height, width] = model.units().shapes.target[..] else {
+        return Ok(());
+    };
+    let shape = [channels, height, width].map(|n| n as usize);
+    let seed = stream_seed(model.experiment().seed(), Purpose::Report, 3);
+    let HeldOut { name: set, rows: held, .. } = data.held_out(DRAWN);
+    let classes = match &held.condition {
+        Some(condition) if model.units().condition_is_label => Some(labels(condition)?),
+        _ => None,
+    };
+    let (picked, names) = choose(classes.as_deref(), held.len() as usize);
+    let held = held.rows(&Tensor::from_slice(&picked).to_device(held.target.device()));
+    let (sampled, _) = draw_latents(model, &held, Some((seed, 0)), model.plan())?;
+    let generated = model.present(&sampled.z)?;
+    let real = model.units().target.undo(&held.target);
+    let range = range(&real)?;
+    let title = |what: &str| format!("{}: {what}", model.experiment().objective.name());
+    let how = caption(&how(model, &sampled, held.len(), Some(model.experiment().seed())));
+    let block = |title: &str, columns: usize, images: &Tensor| -> Result<ImageBlock> {
+        Ok(ImageBlock { title: title.to_owned(), columns, images: points(images)? })
+    };
+    let view = ImageView {
+        title: title(&format!("generated beside {set} images")),
+        subtitle: how.clone(),
+        shape,
+        range,
+        rows: names.clone(),
+        blocks: vec![block("generated", COLUMNS, &generated)?, block(&set, COLUMNS, &real)?],
+    };
+    plot::images(&run.file("images.png"), &view)?;
+
+    let first: Vec<i64> = (0..held.len()).step_by(COLUMNS).collect();
+    let first = Tensor::from_slice(&first).to_device(generated.device());
+    let asked = generated.index_select(0, &first);
+    let near = nearest(&model.units().target.apply(&asked), data)?;
+    let found = model.units().target.undo(&data.train.rows(&near.reshape([-1])).target);
+    let columns = near.size()[1] as usize;
+    let view = ImageView {
+        title: title("generated images and the training images nearest to them"),
+        subtitle: how,
+        shape,
+        range,
+        rows: names,
+        blocks: vec![
+            block("generated", 1, &asked)?,
+            block("nearest in the training set, from the left", columns, &found)?,
+        ],
+    };
+    plot::images(&run.file("nearest_neighbours.png"), &view)
+}
+
+/// Rows of the same class beside each other, and the names of the classes; the first rows without classes.
+fn choose(classes: Option<&[usize]>, rows: usize) -> (Vec<i64>, Vec<String>) {
+    let Some(classes) = classes else {
+        return ((0..rows.min(ROWS * COLUMNS)).map(|i| i as i64).collect(), Vec::new());
+    };
+    let (mut picked, mut names) = (Vec::new(), Vec::new());
+    let highest = classes.iter().max().map_or(0, |c| c + 1);
+    for class in 0..highest {
+        let of: Vec<i64> = (0..rows).filter(|i| classes[*i] == class).map(|i| i as i64).collect();
+        // Whole rows alone, so that each row is of one class.
+        if of.len() >= COLUMNS && names.len() < ROWS {
+            picked.extend(&of[..COLUMNS]);
+            names.push(class.to_string());
+        }
+    }
+    match names.is_empty() {
+        true => choose(None, rows),
+        false => (picked, names),
+    }
+}
+
+/// Black and white: 0 and 1 where all values lie there, else the lowest and the highest.
+fn range(real: &Tensor) -> Result<(f64, f64)> {
+    let (low, high) = (real.min().double_value(&[]), real.max().double_value(&[]));
+    let within = low >= -1e-6 && high <= 1.0 + 1e-6;
+    Ok(if within || high <= low { (0.0, 1.0) } else { (low, high) })
+}
+
+/// Places in the training rows of those nearest to each of `images` (normalised), the nearest first, `[n, k]`.
+fn nearest(images: &Tensor, data: &Data) -> Result<Tensor> {
+    let flat = |t: &Tensor| t.reshape([t.size()[0], -1]).to_kind(Kind::Float);
+    let (images, train) = (flat(images), &data.train);
+    let distances: Vec<Tensor> = (0..train.len())
+        .step_by(CHUNK as usize)
+        .map(|from| {
+            let chunk = train.narrow(from, CHUNK.min(train.len() - from));
+            Tensor::cdist(&images, &flat(&chunk.target), 2.0, None::<i64>)
+        })
+        .collect();
+    let k = NEAREST.min(train.len());
+    Ok(Tensor::cat(&distances, 1).topk(k, 1, false, true).1)
+}

@@ -1,0 +1,92 @@
+//! MNIST's IDX files.
+
+use super::images::{find, folder, table, unpacked};
+use std::path::{Path as FsPath, PathBuf};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// MNIST's IDX files, and those of sets that are laid out alike (Fashion-MNIST, KMNIST): x is the image
+    /// \[1, 28, 28\], y its class.
+    ///
+    /// `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and, as test rows, the two of `t10k`; each may be
+    /// gzipped. Pixels are kept as bytes and stand for numbers from 0 to 1.
+    #[reference = "LeCun et al. 1998"]
+    pub struct Mnist: DataSource, DataSourceSpec = "mnist" {
+        /// The folder of the files.
+        pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
+    }
+}
+
+impl Spec<dyn DataSource> for Mnist {
+    fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
+        Ok(Box::new(Files { folder: folder(&self.path, &ctx.base)? }))
+    }
+}
+
+struct Files {
+    folder: PathBuf,
+}
+
+impl DataSource for Files {
+    fn load(&self) -> Result<Splits> {
+        let train = self.set("train")?.ok_or_else(|| {
+            let message = "there is no train-images-idx3-ubyte (or .gz) with \
+                           train-labels-idx1-ubyte in this folder";
+            Error::data(&self.folder, message)
+        })?;
+        Ok(Splits { train, val: None, test: self.set("t10k")? })
+    }
+}
+
+impl Files {
+    /// Images and labels whose names begin with `set`, if they are there.
+    fn set(&self, set: &str) -> Result<Option<Table>> {
+        let file = |what: &str| {
+            let names = [
+                format!("{set}-{what}-ubyte"),
+                format!("{set}-{}-ubyte", what.replace("-idx", ".idx")),
+            ];
+            find(&self.folder, &[&names[0], &names[1]])
+        };
+        let (Some(images), Some(classes)) = (file("images-idx3"), file("labels-idx1")) else {
+            return Ok(None);
+        };
+        let (shape, pixels) = read_idx(&images)?;
+        let (_, y) = read_idx(&classes)?;
+        let [n, height, width] = shape[..] else {
+            let message = format!("holds an array of shape {shape:?}, not [n, rows, columns]");
+            return Err(Error::data(&images, message));
+        };
+        if n != y.len() {
+            let message = format!("{n} images, but {} has {} labels", classes.display(), y.len());
+            return Err(Error::data(&images, message));
+        }
+        let y: Vec<i64> = y.into_iter().map(i64::from).collect();
+        table(&images, &pixels, [1, height, width], &y).map(Some)
+    }
+}
+
+/// Shape and bytes of an IDX file: 0, 0, the type (8: bytes), the number of axes, their lengths as big-endian
+/// 32-bit numbers, the values.
+fn read_idx(path: &FsPath) -> Result<(Vec<usize>, Vec<u8>)> {
+    let bytes = unpacked(path)?;
+    let bad = |message: &str| Err(Error::data(path, message.to_owned()));
+    let [0, 0, kind, axes, rest @ ..] = &bytes[..] else {
+        return bad("is no IDX file: it does not begin with two zero bytes");
+    };
+    if *kind != 8 {
+        return bad("is an IDX file of other values than bytes");
+    }
+    let Some((lengths, values)) = rest.split_at_checked(4 * usize::from(*axes)) else {
+        return bad("ends before its values");
+    };
+    let length = |four: &[u8]| four.iter().fold(0, |n, byte| n << 8 | usize::from(*byte));
+    let shape: Vec<usize> = lengths.chunks(4).map(length).collect();
+    let expected = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
+    if expected != Some(values.len()) {
+        let message =
+            format!("says that its shape is {shape:?}, but holds {} values", values.len());
+        return bad(&message);
+    }
+    Ok((shape, values.to_vec()))
+}

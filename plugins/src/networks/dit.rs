@@ -1,0 +1,163 @@
+//! A transformer over the patches of images.
+
+use crate::conv::{Image, Inputs, attend, check_image};
+use crate::layers::{Linear, Start, check_dropout, dropout};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// A transformer over the patches of images, its layer norms scaled, shifted and gated by features of time and
+    /// condition (adaLN-zero).
+    ///
+    /// Positions are sines and cosines of row and column. A condition that is an image over the same pixels joins z
+    /// as further channels; labels and vectors are embedded. Every block starts as the identity, the last layer at
+    /// zero.
+    #[reference = "Peebles and Xie 2023, arXiv 2212.09748"]
+    pub struct Dit: Network, NetworkSpec = "dit" {
+        /// Rows and columns of a patch; height and width are multiples of it.
+        pub patch: i64 = 2,
+        /// Numbers a token: a multiple of 4 and of `heads`.
+        pub width: i64 = 128,
+        /// Number of blocks.
+        pub blocks: i64 = 4,
+        /// Heads of attention.
+        pub heads: i64 = 4,
+        /// Width inside a block's layers, as a multiple of `width`.
+        pub ratio: i64 = 4,
+        /// Dropout inside a block's layers, in [0, 1).
+        pub dropout: f64 = 0.0,
+    }
+}
+
+impl Spec<dyn Network> for Dit {
+    fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
+        let z = check_image(ctx, "dit")?;
+        check_dropout(self.dropout)?;
+        let Self { patch, width, blocks, heads, ratio, dropout } = *self;
+        for (key, n) in [("patch", patch), ("blocks", blocks), ("heads", heads), ("ratio", ratio)] {
+            if n < 1 {
+                return Err(Error::config(key, format!("needs at least 1, got {n}")));
+            }
+        }
+        if z.height % patch != 0 || z.width % patch != 0 {
+            let message = format!(
+                "images of {} rows and {} columns cannot be cut into patches of {patch}",
+                z.height, z.width
+            );
+            return Err(Error::config("patch", message));
+        }
+        if width < 4 || width % 4 != 0 || width % heads != 0 {
+            let message = format!("needs a multiple of 4 and of {heads} heads, got {width}");
+            return Err(Error::config("width", message));
+        }
+        let inputs = Inputs::new(ctx, z, width);
+        let linear =
+            |vars: &nn::Path, name: &str, a, b, start| Linear::new(&vars.sub(name), a, b, start);
+        let blocks = (0..blocks)
+            .map(|i| {
+                let vars = ctx.vars.sub(format!("block_{i}"));
+                Block {
+                    adapt: linear(&vars, "adapt", width, 6 * width, Start::Zero),
+                    qkv: Linear::with_bias(&vars.sub("qkv"), width, 3 * width, Start::Usual, false),
+                    out: linear(&vars, "out", width, width, Start::Usual),
+                    wide: linear(&vars, "wide", width, ratio * width, Start::Usual),
+                    narrow: linear(&vars, "narrow", ratio * width, width, Start::Usual),
+                    heads,
+                    width,
+                    dropout,
+                }
+            })
+            .collect();
+        let (vars, area) = (&ctx.vars, patch * patch);
+        Ok(Box::new(Built {
+            entry: linear(vars, "entry", inputs.channels(z) * area, width, Start::Usual),
+            inputs,
+            positions: positions(z.height / patch, z.width / patch, width, vars),
+            blocks,
+            adapt: linear(vars, "adapt", width, 2 * width, Start::Zero),
+            out: linear(vars, "out", width, z.channels * area, Start::Zero),
+            image: z,
+            patch,
+            width,
+        }))
+    }
+}
+
+/// `[rows·columns, width]`: half of the features for the row, half for the column.
+fn positions(rows: i64, columns: i64, width: i64, vars: &nn::Path) -> Tensor {
+    let quarter = width / 4;
+    let axis = |n: i64, of_row: bool| -> Vec<f64> {
+        (0..rows * columns)
+            .flat_map(|token| {
+                let at = if of_row { token / columns } else { token % n };
+                (0..quarter).map(move |i| at as f64 * 1e4_f64.powf(-(i as f64) / quarter as f64))
+            })
+            .collect()
+    };
+    let angle = |n, of_row| Tensor::from_slice(&axis(n, of_row)).view([-1, quarter]);
+    let (row, column) = (angle(rows, true), angle(columns, false));
+    Tensor::cat(&[row.sin(), row.cos(), column.sin(), column.cos()], 1)
+        .to_kind(vars.kind())
+        .to_device(vars.device())
+}
+
+struct Block {
+    adapt: Linear,
+    qkv: Linear,
+    out: Linear,
+    wide: Linear,
+    narrow: Linear,
+    heads: i64,
+    width: i64,
+    dropout: f64,
+}
+
+/// The layer norm of tokens `[batch, tokens, width]`, scaled and shifted.
+fn norm(x: &Tensor, width: i64, scale: &Tensor, shift: &Tensor) -> Tensor {
+    x.layer_norm([width], None::<&Tensor>, None::<&Tensor>, 1e-6, false) * (scale + 1.0) + shift
+}
+
+impl Block {
+    fn forward(&self, x: &Tensor, features: &Tensor, pass: Pass) -> Tensor {
+        let by = self.adapt.forward(features).unsqueeze(1).chunk(6, 2);
+        let (batch, tokens) = (x.size()[0], x.size()[1]);
+        let qkv = self.qkv.forward(&norm(x, self.width, &by[0], &by[1]));
+        let qkv = qkv
+            .view([batch, tokens, 3, self.heads, self.width / self.heads])
+            .permute([2, 0, 3, 1, 4]);
+        let h = attend(&qkv.get(0), &qkv.get(1), &qkv.get(2));
+        let h = h.transpose(1, 2).reshape([batch, tokens, self.width]);
+        let x = x + self.out.forward(&h) * &by[2];
+        let h = self.wide.forward(&norm(&x, self.width, &by[3], &by[4])).gelu("tanh");
+        &x + self.narrow.forward(&dropout(h, self.dropout, pass)) * &by[5]
+    }
+}
+
+struct Built {
+    inputs: Inputs,
+    entry: Linear,
+    positions: Tensor,
+    blocks: Vec<Block>,
+    adapt: Linear,
+    out: Linear,
+    image: Image,
+    patch: i64,
+    width: i64,
+}
+
+impl Network for Built {
+    fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
+        let (z, features) = self.inputs.forward(input);
+        let (p, Image { channels, height, width }) = (self.patch, self.image);
+        let (rows, columns, batch) = (height / p, width / p, z.size()[0]);
+        let patches = z.view([batch, -1, rows, p, columns, p]).permute([0, 2, 4, 1, 3, 5]);
+        let patches = patches.reshape([batch, rows * columns, -1]);
+        let mut h = self.entry.forward(&patches) + &self.positions;
+        for block in &self.blocks {
+            h = block.forward(&h, &features, pass);
+        }
+        let by = self.adapt.forward(&features).unsqueeze(1).chunk(2, 2);
+        let out = self.out.forward(&norm(&h, self.width, &by[0], &by[1]));
+        let out = out.view([batch, rows, columns, channels, p, p]).permute([0, 3, 1, 4, 2, 5]);
+        Ok(out.reshape([batch, channels, height, width]))
+    }
+}

@@ -1,0 +1,155 @@
+//! A U-Net over images.
+
+use crate::conv::{Attention, Conv, GroupNorm, Inputs, ResBlock, check_image, enlarge};
+use crate::layers::{Start, check_dropout};
+use triflow::prelude::*;
+
+triflow::component! {
+    /// A U-Net over images: residual blocks down to lower resolutions and up again, joined level by level.
+    ///
+    /// Features of time and condition scale and shift the group norm of every block. A condition that is an image
+    /// over the same pixels joins z as further channels; labels and vectors are embedded. The last layer starts
+    /// at zero. Heights and widths are halved, rounded up.
+    #[reference = "Ronneberger et al. 2015, arXiv 1505.04597; Dhariwal and Nichol 2021, arXiv 2105.05233"]
+    pub struct Unet: Network, NetworkSpec = "unet" {
+        /// Channels of each level, from the full resolution down: a multiple of 4.
+        pub channels: Vec<i64> = vec![32, 64, 64],
+        /// Residual blocks a level, on the way down and on the way up.
+        pub blocks: i64 = 1,
+        /// Heights (rows of pixels) of the levels at which every pixel attends to all others.
+        pub attention: Vec<i64> = vec![4, 7, 8],
+        /// Heads of attention.
+        pub heads: i64 = 4,
+        /// Features of time and condition.
+        pub features: i64 = 128,
+        /// Dropout inside blocks, in [0, 1).
+        pub dropout: f64 = 0.0,
+    }
+}
+
+impl Spec<dyn Network> for Unet {
+    fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
+        let z = check_image(ctx, "unet")?;
+        check_dropout(self.dropout)?;
+        if self.channels.is_empty() || self.channels.iter().any(|c| *c < 4 || c % 4 != 0) {
+            return Err(Error::config("channels", "needs at least one level, multiples of 4"));
+        }
+        for (key, n) in [("blocks", self.blocks), ("features", self.features)] {
+            if n < 1 {
+                return Err(Error::config(key, format!("needs at least 1, got {n}")));
+            }
+        }
+        let inputs = Inputs::new(ctx, z, self.features);
+        let vars = &ctx.vars;
+        let stage = |name: String, from, to, height: i64| -> Result<Stage> {
+            let vars = vars.sub(name);
+            let attends = self.attention.contains(&height);
+            Ok(Stage {
+                block: ResBlock::new(&vars.sub("block"), from, to, self.features, self.dropout),
+                attention: attends
+                    .then(|| Attention::new(&vars.sub("attention"), to, self.heads))
+                    .transpose()?,
+            })
+        };
+        let first = self.channels[0];
+        let entry = Conv::new(&vars.sub("entry"), inputs.channels(z), first, 3, Start::Usual);
+        let (mut now, mut height) = (first, z.height);
+        let mut heights = Vec::new();
+        let mut down = Vec::new();
+        for (i, &channels) in self.channels.iter().enumerate() {
+            let halve = (i > 0).then(|| {
+                height = (height + 1) / 2;
+                Conv::halving(&vars.sub(format!("down_{i}")), now, now)
+            });
+            let mut stages = Vec::new();
+            for k in 0..self.blocks {
+                stages.push(stage(format!("down_{i}_{k}"), now, channels, height)?);
+                now = channels;
+            }
+            heights.push(height);
+            down.push((halve, stages));
+        }
+        let middle = [
+            stage("middle_0".to_owned(), now, now, height)?,
+            stage("middle_1".to_owned(), now, now, 0)?,
+        ];
+        let mut up = Vec::new();
+        for (i, (&channels, &height)) in self.channels.iter().zip(&heights).enumerate().rev() {
+            let mut stages = Vec::new();
+            for k in 0..self.blocks {
+                stages.push(stage(format!("up_{i}_{k}"), now + channels, channels, height)?);
+                now = channels;
+            }
+            let smooth =
+                (i > 0).then(|| Conv::new(&vars.sub(format!("up_{i}")), now, now, 3, Start::Usual));
+            up.push((stages, smooth));
+        }
+        Ok(Box::new(Built {
+            inputs,
+            entry,
+            down,
+            middle,
+            up,
+            norm: GroupNorm::new(&vars.sub("norm"), now),
+            out: Conv::new(&vars.sub("out"), now, z.channels, 3, Start::Zero),
+        }))
+    }
+}
+
+struct Stage {
+    block: ResBlock,
+    attention: Option<Attention>,
+}
+
+impl Stage {
+    fn forward(&self, x: &Tensor, features: &Tensor, pass: Pass) -> Tensor {
+        let h = self.block.forward(x, Some(features), pass);
+        match &self.attention {
+            Some(attention) => attention.forward(&h),
+            None => h,
+        }
+    }
+}
+
+struct Built {
+    inputs: Inputs,
+    entry: Conv,
+    /// Halving, then the blocks of a level.
+    down: Vec<(Option<Conv>, Vec<Stage>)>,
+    middle: [Stage; 2],
+    /// The blocks of a level, then what smooths the doubling; from the lowest level up.
+    up: Vec<(Vec<Stage>, Option<Conv>)>,
+    norm: GroupNorm,
+    out: Conv,
+}
+
+impl Network for Built {
+    fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
+        let (z, features) = self.inputs.forward(input);
+        let mut h = self.entry.forward(&z);
+        let mut seen = Vec::new();
+        for (halve, stages) in &self.down {
+            if let Some(halve) = halve {
+                h = halve.forward(&h);
+            }
+            for stage in stages {
+                h = stage.forward(&h, &features, pass);
+                seen.push(h.shallow_clone());
+            }
+        }
+        for stage in &self.middle {
+            h = stage.forward(&h, &features, pass);
+        }
+        for (stages, smooth) in &self.up {
+            for stage in stages {
+                if let Some(beside) = seen.pop() {
+                    h = stage.forward(&Tensor::cat(&[h, beside], 1), &features, pass);
+                }
+            }
+            if let (Some(smooth), Some(next)) = (smooth, seen.last()) {
+                h = smooth.forward(&enlarge(&h, &next.size()[2..]));
+            }
+        }
+        Ok(self.out.forward(&self.norm.forward(&h).silu()))
+    }
+}

@@ -1,0 +1,326 @@
+//! Images: files of several formats, bytes on the device, mirrors, frozen parts, and networks that convolve.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod common;
+
+use common::values;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write as _;
+use std::path::Path;
+use triflow::data::Data;
+use triflow::io::{ArrayData, NamedArray, npz};
+use triflow::prelude::*;
+use triflow::rng::{Purpose, seed_torch};
+use triflow::tch::{Device, Kind};
+use triflow::train::Control;
+use triflow::{Experiment, Trainer};
+
+fn write(path: &Path, bytes: &[u8], gzip: bool) {
+    if !gzip {
+        return std::fs::write(path, bytes).unwrap();
+    }
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(bytes).unwrap();
+    let name = format!("{}.gz", path.file_name().unwrap().to_str().unwrap());
+    std::fs::write(path.with_file_name(name), packed.finish().unwrap()).unwrap();
+}
+
+/// An IDX file of bytes.
+fn idx(shape: &[u32], values: &[u8]) -> Vec<u8> {
+    let lengths = shape.iter().flat_map(|n| n.to_be_bytes());
+    [0, 0, 8, shape.len() as u8].into_iter().chain(lengths).chain(values.iter().copied()).collect()
+}
+
+fn load(yaml: &str) -> triflow::Result<Splits> {
+    triflow_plugins::link();
+    let source: Component<dyn DataSource> = serde_yaml::from_str(yaml).unwrap();
+    source.build(&DataContext { seed: 1, base: "".into() })?.load()
+}
+
+fn bytes(t: &Option<Tensor>) -> Vec<u8> {
+    let t = t.as_ref().unwrap();
+    assert_eq!(t.kind(), Kind::Uint8);
+    Vec::try_from(t.reshape([-1])).unwrap()
+}
+
+fn ints(t: &Option<Tensor>) -> Vec<i64> {
+    Vec::try_from(t.as_ref().unwrap()).unwrap()
+}
+
+#[test]
+fn idx_files_are_read_plain_and_gzipped() {
+    let pixels: Vec<u8> = (0..3 * 4 * 5).collect();
+    for gzip in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: &[u8]| write(&folder.path().join(name), bytes, gzip);
+        file("train-images-idx3-ubyte", &idx(&[3, 4, 5], &pixels));
+        file("train-labels-idx1-ubyte", &idx(&[3], &[7, 0, 2]));
+        let yaml = format!("{{ type: mnist, path: '{}' }}", folder.path().display());
+        let found = load(&yaml).unwrap();
+        assert!(found.test.is_none());
+        assert_eq!(found.train.x.as_ref().unwrap().size(), [3, 1, 4, 5]);
+        assert_eq!(bytes(&found.train.x), pixels);
+        assert_eq!(ints(&found.train.y), [7, 0, 2]);
+        file("t10k-images.idx3-ubyte", &idx(&[1, 4, 5], &pixels[20..40]));
+        file("t10k-labels.idx1-ubyte", &idx(&[1], &[9]));
+        let test = load(&yaml).unwrap().test.unwrap();
+        assert_eq!((bytes(&test.x), ints(&test.y)), (pixels[20..40].to_vec(), vec![9]));
+        file("train-labels-idx1-ubyte", &idx(&[2], &[7, 0]));
+        let error = load(&yaml).unwrap_err().to_string();
+        assert!(error.contains("3 images, but") && error.contains("has 2 labels"), "{error}");
+        file("train-labels-idx1-ubyte", &idx(&[3], &[7, 0]));
+        let error = load(&yaml).unwrap_err().to_string();
+        assert!(error.contains("says that its shape is [3], but holds 2 values"), "{error}");
+    }
+}
+
+#[test]
+fn cifar_files_are_rows_of_a_label_and_three_planes() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = format!("{{ type: cifar10, path: '{}' }}", folder.path().display());
+    let error = load(&yaml).unwrap_err().to_string();
+    assert!(error.contains("there is no data_batch_1.bin"), "{error}");
+    let inside = folder.path().join("cifar-10-batches-bin");
+    std::fs::create_dir(&inside).unwrap();
+    let row = |label: u8| -> Vec<u8> {
+        std::iter::once(label).chain((0..3072).map(|i| (i / 1024) as u8 * 80 + label)).collect()
+    };
+    write(&inside.join("data_batch_1.bin"), &[row(3), row(9)].concat(), false);
+    write(&inside.join("data_batch_2.bin"), &row(0), true);
+    write(&inside.join("test_batch.bin"), &row(5), false);
+    let found = load(&yaml).unwrap();
+    assert_eq!(ints(&found.train.y), [3, 9, 0]);
+    let x = found.train.x.as_ref().unwrap();
+    assert_eq!(x.size(), [3, 3, 32, 32]);
+    let blue = x.select(1, 2).select(0, 1);
+    assert_eq!((blue.min().int64_value(&[]), blue.max().int64_value(&[])), (169, 169));
+    assert_eq!(ints(&found.test.unwrap().y), [5]);
+    write(&inside.join("data_batch_1.bin"), &row(3)[1..], false);
+    let error = load(&yaml).unwrap_err().to_string();
+    assert!(error.contains("3072 bytes are not rows of 3073"), "{error}");
+}
+
+#[test]
+fn each_folder_of_images_is_a_class() {
+    let folder = tempfile::tempdir().unwrap();
+    for (class, width, shade) in [("b", 6, 200), ("a", 4, 100)] {
+        std::fs::create_dir(folder.path().join(class)).unwrap();
+        let picture = image::RgbImage::from_pixel(width, 4, image::Rgb([shade, 0, 50]));
+        picture.save(folder.path().join(class).join("one.png")).unwrap();
+    }
+    let source = |more: &str| {
+        load(&format!("{{ type: image_folder, path: '{}'{more} }}", folder.path().display()))
+    };
+    let error = source("").unwrap_err().to_string();
+    assert!(error.contains("has 4 rows and 6 columns, the images before it 4 and 4"), "{error}");
+    let found = source(", size: 2").unwrap().train;
+    assert_eq!(ints(&found.y), [0, 1]);
+    assert_eq!(found.x.as_ref().unwrap().size(), [2, 3, 2, 2]);
+    let one = |shade: u8| [[shade; 4], [0; 4], [50; 4]].concat();
+    assert_eq!(bytes(&found.x), [one(100), one(200)].concat());
+    assert_eq!(source(", size: 2, channels: 1").unwrap().train.x.unwrap().size(), [2, 1, 2, 2]);
+}
+
+const IMAGES: i64 = 12;
+
+/// Images of 2 × 4 × 4, and one-hot rows of three classes.
+fn file(folder: &Path, name: &str, x: ArrayData, y: ArrayData) -> String {
+    let n = IMAGES as usize;
+    let y_shape = if y.len() == n { vec![n] } else { vec![n, 3] };
+    let arrays = [
+        NamedArray::new("x", vec![n, 2, 4, 4], x).unwrap(),
+        NamedArray::new("y", y_shape, y).unwrap(),
+    ];
+    let path = folder.join(name);
+    npz::write_npz(&path, &arrays).unwrap();
+    path.display().to_string()
+}
+
+fn experiment(path: &str, more: &str) -> Experiment {
+    triflow_plugins::link();
+    let small = "network: { type: unet, channels: [8, 8], attention: [2], heads: 2, features: 8 }";
+    Experiment::from_yaml(&format!(
+        "{{ task: generation, data: {{ type: npz, path: '{path}', split: {{ train: 1, val: 0, test: 0 }} }},
+           crn: {{ type: vanilla, {small} }}, device: cpu, threads: 1, {more} }}"
+    ))
+    .unwrap()
+}
+
+fn pixels() -> Vec<u8> {
+    (0..IMAGES * 32).map(|i| ((i * 37) % 251) as u8).collect()
+}
+
+fn one_hot() -> Vec<f32> {
+    (0..IMAGES).flat_map(|i| (0..3).map(move |k| if k == i % 3 { 1.0 } else { 0.0 })).collect()
+}
+
+fn cpu(experiment: &Experiment) -> (Data, triflow::data::Units) {
+    Data::load(experiment, Path::new(""), (Kind::Float, Device::Cpu)).unwrap()
+}
+
+#[test]
+fn bytes_are_kept_and_give_the_rows_that_numbers_give() {
+    let folder = tempfile::tempdir().unwrap();
+    let labels: Vec<i64> = (0..IMAGES).map(|i| i % 3).collect();
+    let numbers: Vec<f32> = pixels().iter().map(|b| f32::from(*b) / 255.0).collect();
+    let raw = file(folder.path(), "bytes.npz", pixels().into(), labels.clone().into());
+    let plain = file(folder.path(), "numbers.npz", numbers.into(), labels.into());
+    let ((bytes, units), (floats, plain)) =
+        (cpu(&experiment(&raw, "")), cpu(&experiment(&plain, "")));
+    assert_eq!((bytes.train.target.kind(), floats.train.target.kind()), (Kind::Uint8, Kind::Float));
+    let index = Tensor::from_slice(&[5_i64, 0, 11]);
+    let (a, b) = (bytes.train.rows(&index).target, floats.train.rows(&index).target);
+    assert!((&a - &b).abs().max().double_value(&[]) < 1e-5);
+    let back = units.target.undo(&a) - plain.target.undo(&b);
+    assert!(back.abs().max().double_value(&[]) < 1e-6);
+    let all = bytes.held_out(100).rows.target;
+    assert!(all.mean(Kind::Float).double_value(&[]).abs() < 1e-5);
+    assert!((all.std(false).double_value(&[]) - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn one_hot_rows_are_the_labels_that_they_stand_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let labels: Vec<i64> = (0..IMAGES).map(|i| i % 3).collect();
+    let rows = file(folder.path(), "rows.npz", pixels().into(), one_hot().into());
+    let integers = file(folder.path(), "integers.npz", pixels().into(), labels.into());
+    let ((a, of_rows), (b, of_integers)) =
+        (cpu(&experiment(&rows, "")), cpu(&experiment(&integers, "")));
+    assert!(of_rows.condition_is_label && of_integers.condition_is_label);
+    assert_eq!(a.train.condition.unwrap(), b.train.condition.unwrap());
+    let mut soft = one_hot();
+    soft[1] = 0.5;
+    let soft = file(folder.path(), "soft.npz", pixels().into(), soft.into());
+    assert!(!cpu(&experiment(&soft, "")).1.condition_is_label);
+}
+
+#[test]
+fn frozen_parts_stay_as_the_run_that_they_come_from_left_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "data.npz", pixels().into(), one_hot().into());
+    let latent = "latent_shape: [2, 2, 2], encoder: { type: conv_normal, width: 4 },
+                  decoder: { type: conv, width: 4 }";
+    let training = "optimizer: { type: adamw, weight_decay: 0.5, learning_rate: 0.1 }, steps: 3,
+                    flip: true, batch_size: 6";
+    let train = |more: &str| -> triflow::Result<[f64; 3]> {
+        let experiment =
+            experiment(&path, &format!("{latent}, training: {{ {training}, {more} }}"));
+        let mut trainer = Trainer::new(experiment, Path::new(""))?;
+        let before = trainer.trained().parameters();
+        trainer.fit(&mut |_, _| Ok(Control::Continue))?;
+        let after = trainer.trained().parameters();
+        let moved = |part: &str| {
+            let both = before.iter().zip(&after).filter(|((name, _), _)| name.starts_with(part));
+            both.map(|((_, a), (_, b))| (a - b).abs().max().double_value(&[])).fold(0.0, f64::max)
+        };
+        Ok(["encoder.", "decoder.", "crn."].map(moved))
+    };
+    let all = train("freeze: []").unwrap();
+    assert!(all.iter().all(|moved| *moved > 0.0), "{all:?}");
+    let [encoder, decoder, crn] = train("freeze: [encoder, decoder]").unwrap();
+    assert!((encoder, decoder) == (0.0, 0.0) && crn > 0.0, "{encoder} {decoder} {crn}");
+    let error = train("freeze: [noise_schedule]").unwrap_err().to_string();
+    assert!(
+        error.contains("there is nothing to freeze: `noise_schedule` has no parameters"),
+        "{error}"
+    );
+    let error = train("freeze: [encoder, decoder, crn]").unwrap_err().to_string();
+    assert!(error.contains("no parameter is left to learn"), "{error}");
+}
+
+#[test]
+fn only_images_are_mirrored() {
+    triflow_plugins::link();
+    let yaml = "{ task: generation, data: two_moons, training: { flip: true } }";
+    let error = Trainer::new(Experiment::from_yaml(yaml).unwrap(), Path::new("")).unwrap_err();
+    assert!(error.to_string().contains("only images [channels, height, width]"), "{error}");
+}
+
+fn network(
+    yaml: &str,
+    z: &[i64],
+    condition: Option<&[i64]>,
+) -> triflow::Result<(nn::VarStore, Box<dyn Network>)> {
+    triflow_plugins::link();
+    let component: Component<dyn Network> = serde_yaml::from_str(yaml).unwrap();
+    let _stream = seed_torch(3, Purpose::Init, 0);
+    let vars = nn::VarStore::new(Device::Cpu);
+    let network = component.build(&NetworkContext {
+        vars: vars.root(),
+        z_shape: z.to_vec(),
+        condition_shape: condition.map(<[i64]>::to_vec),
+        time_features: 8,
+        output_shape: z.to_vec(),
+        derivatives: 0..=0,
+    })?;
+    Ok((vars, network))
+}
+
+/// A shift of all pixels of a wrapped image is what a convolution cannot see, but positions can: what matters here
+/// is that far pixels reach each other through attention and the lower levels.
+#[test]
+fn every_pixel_reaches_every_other_and_odd_sizes_come_back() {
+    for (yaml, size) in [
+        ("{ type: unet, channels: [8, 8, 8], attention: [4], heads: 2, features: 8 }", [7, 6]),
+        ("{ type: dit, patch: 2, width: 8, blocks: 1, heads: 2 }", [8, 6]),
+    ] {
+        let shape = [1, size[0], size[1]];
+        let (vars, network) = network(yaml, &shape, Some(&[3])).unwrap();
+        for (_, mut variable) in vars.variables() {
+            triflow::tch::no_grad(|| variable += variable.randn_like() * 0.2);
+        }
+        let z = Tensor::randn([1, 1, size[0], size[1]], (Kind::Float, Device::Cpu));
+        let time = Tensor::ones([1, 8], (Kind::Float, Device::Cpu));
+        let of = |z: &Tensor, class: i64| {
+            let value = Tensor::from_slice(&[class]).one_hot(3).to_kind(Kind::Float);
+            let condition = Condition::new(value);
+            let input = NetworkInput { z, condition: Some(&condition), time: &time };
+            network.forward(&input, Pass::EVAL).unwrap()
+        };
+        let output = of(&z, 0);
+        assert_eq!(output.size(), z.size());
+        let moved = z.copy();
+        let _ = moved.narrow(2, 0, 1).narrow(3, 0, 1).fill_(5.0);
+        let corner = of(&moved, 0) - &output;
+        assert!(
+            values(&corner).last().unwrap().abs() > 0.0,
+            "{yaml}: the far corner does not notice"
+        );
+        assert!((of(&z, 1) - output).abs().min().double_value(&[]) > 0.0, "{yaml}: the class");
+    }
+}
+
+#[test]
+fn what_is_no_image_is_refused_with_what_would_be_right() {
+    let refused = |yaml: &str, z: &[i64], text: &str| {
+        let error = network(yaml, z, None).err().unwrap().to_string();
+        assert!(error.contains(text), "{error}");
+    };
+    refused("unet", &[6], "`unet` needs images: z has shape [6]");
+    refused("{ type: unet, channels: [6] }", &[1, 4, 4], "multiples of 4");
+    refused("{ type: unet, heads: 3 }", &[1, 4, 4], "cannot be shared out among 3 heads");
+    refused("dit", &[1, 7, 8], "images of 7 rows and 8 columns cannot be cut into patches of 2");
+    refused("{ type: dit, width: 10 }", &[1, 8, 8], "needs a multiple of 4 and of 4 heads, got 10");
+    let encoder: Component<dyn Encoder> = serde_yaml::from_str("conv").unwrap();
+    let vars = nn::VarStore::new(Device::Cpu);
+    let error = encoder.build(&BuildContext {
+        vars: vars.root(),
+        target_shape: vec![1, 28, 28],
+        condition_shape: None,
+        latent_shape: Some(vec![4, 8, 8]),
+    });
+    let error = error.err().unwrap().to_string();
+    assert!(error.contains("[4, 8, 8] is not what halving gives of images of 28 rows"), "{error}");
+    assert!(error.contains("`latent_shape: [4, 14, 14]`"), "{error}");
+    let crn: Component<dyn Crn> =
+        serde_yaml::from_str("{ type: potential, network: { type: unet } }").unwrap();
+    let error = crn.build(&BuildContext {
+        vars: vars.root(),
+        target_shape: vec![1, 4, 4],
+        condition_shape: None,
+        latent_shape: Some(vec![1, 4, 4]),
+    });
+    let error = error.err().unwrap().to_string();
+    assert!(error.contains("`unet` gives an image, not the scalar"), "{error}");
+}
