@@ -3,6 +3,7 @@
 use crate::command::{Folder, text};
 use std::path::{Path, PathBuf};
 use triflow::io::{ArrayData, NamedArray, npz, safetensors};
+use triflow::registry::registry;
 
 const SMALL: [&str; 6] = ["--num-epochs", "2", "--device", "cpu", "--hidden-dims", "8"];
 
@@ -107,11 +108,12 @@ fn wrong_files_leave_with_code_2_and_say_what_would_be_right() {
             .fails(&["train", "--data-path", "no.csv"])
             .starts_with("error: no.csv: no such file")
     );
+    triflow_plugins::link();
+    let sources = registry().list(Some("data_source"));
+    let known: Vec<_> = sources.iter().map(|entry| entry.info.name).collect();
     assert_eq!(
         folder.fails(&["data", "two_moon", "--out", "d.npz"]).lines().last().unwrap().trim(),
-        "help: did you mean `two_moons`? known data sources: checkerboard, csv, \
-         damped_oscillators, eight_gaussians, lorenz, npz, pinwheel, safetensors, sequences, \
-         swiss_roll, two_moons"
+        format!("help: did you mean `two_moons`? known data sources: {}", known.join(", "))
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

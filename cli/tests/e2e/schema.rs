@@ -61,8 +61,12 @@ fn what_triflow_writes_fits_its_own_schema() {
     let folder = Folder::new();
     let schema = Schema::of(&folder);
     for config in configs() {
-        schema.accepts(&yaml(&std::fs::read_to_string(&config).unwrap()));
-        schema.accepts(&yaml(&folder.succeeds(&["validate", text(&config)])));
+        let written = std::fs::read_to_string(&config).unwrap();
+        schema.accepts(&yaml(&written));
+        // Those that need files of the user's own are tried in `images`.
+        if !written.contains("data.path=FOLDER") {
+            schema.accepts(&yaml(&folder.succeeds(&["validate", text(&config)])));
+        }
     }
     for task in ["regression", "generation"] {
         let experiment = folder.succeeds(&["init", "--task", task]);
