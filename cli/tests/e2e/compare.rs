@@ -3,6 +3,8 @@
 use crate::command::{Folder, bytes, text};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// An experiment so small that a cell takes a second.
 const BASE: &str = "
@@ -135,6 +137,60 @@ fn a_grid_is_trained_once_a_model_and_paired_by_seed() {
     let found = results(&out);
     assert_eq!(found["cells"].as_array().unwrap().len(), 9);
     assert_eq!(found["seeds"].as_array().unwrap().len(), 3);
+}
+
+/// Killed without warning: finished runs stay, the others are made, and the answer is that of a comparison that
+/// nobody stopped.
+#[cfg(unix)]
+#[test]
+fn a_killed_comparison_goes_on_with_what_is_missing() {
+    let folder = base();
+    let grid = |out: &'static str| {
+        ["compare", "--config", "base.yaml", "--no-curve", "--jobs", "1", "--out", out]
+    };
+    let finished = |out: &str| -> Vec<_> {
+        let runs = folder.join(out).join("runs");
+        if !runs.exists() {
+            return Vec::new();
+        }
+        let done = |path: &Path| {
+            let run = path.ancestors().find(|p| p.join("trained.json").exists());
+            run.is_some() && path.extension().is_some_and(|e| e == "safetensors")
+        };
+        written(&runs).into_iter().filter(|(path, _)| done(path)).collect()
+    };
+    let mut child = folder
+        .command(&grid("killed"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while finished("killed").is_empty() {
+        assert!(
+            Instant::now() < deadline && child.try_wait().unwrap().is_none(),
+            "nothing to kill"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // `kill` of the library is SIGKILL.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!folder.join("killed/results.json").exists());
+    let before = finished("killed");
+    folder.succeeds(&grid("killed"));
+    let after = finished("killed");
+    for file in &before {
+        assert!(after.contains(file), "{} was written again", file.0.display());
+    }
+    assert!(after.len() > before.len());
+    folder.succeeds(&grid("whole"));
+    let values = |out: &str| -> Vec<Value> {
+        let found = results(&folder.join(out));
+        let cells = found["cells"].as_array().unwrap();
+        cells.iter().map(|c| serde_json::json!([c["name"], c["metrics"]])).collect()
+    };
+    assert_eq!(values("killed"), values("whole"));
 }
 
 #[test]
