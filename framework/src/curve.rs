@@ -4,7 +4,7 @@ use crate::component::Solver;
 use crate::config::Sampling;
 use crate::data::{HeldOut, Set};
 use crate::error::{Error, Result};
-use crate::measure::{self, Goal, MetricInfo, draw_latents};
+use crate::measure::{self, Goal, Metric, MetricInfo, draw_latents};
 use crate::registry::Component;
 use crate::trained::Trained;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,8 @@ pub struct Ask {
     pub solvers: Vec<Component<dyn Solver>>,
     /// Network evaluations a sample that a fixed-step solver may use: it takes as many steps as they allow.
     pub evaluations: Vec<usize>,
+    /// The metric; none: the one that decides.
+    pub metric: Option<Metric>,
     /// Draws, over which quality is averaged.
     pub draws: u64,
     /// Seed of z_0; none: the experiment's.
@@ -33,7 +35,7 @@ pub struct CurvePoint {
     pub steps: usize,
     /// Network evaluations a sample.
     pub nfe: usize,
-    /// The [`metric`], mean over the draws.
+    /// The metric, mean over the draws.
     pub value: f64,
     /// Standard deviation over the draws; none for a single one.
     pub deviation: Option<f64>,
@@ -115,7 +117,7 @@ fn steps_of(
 }
 
 fn point(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask, adaptive: bool) -> Result<CurvePoint> {
-    let metric = metric(model).metric;
+    let metric = ask.metric.unwrap_or(metric(model).metric);
     let only = Some(metric);
     let ask = match Goal::of(model) {
         Goal::Generation => measure::Ask { seed: ask.seed, draws: ask.draws, only },

@@ -17,13 +17,17 @@ fn rows(labels: bool) -> Splits {
     Splits { train, val: None, test: None }
 }
 
-/// Two epochs of the experiment, over a small base.
+/// Two epochs of the experiment, over a small base, on rows of points.
 fn train(yaml: &str, labels: bool) -> Result<Trained> {
+    train_on(yaml, rows(labels))
+}
+
+fn train_on(yaml: &str, tables: Splits) -> Result<Trained> {
     triflow_plugins::link();
     let mut layers = triflow::config::Layers::new()?;
     layers.add_text("{ device: cpu, training: { epochs: 2, batch_size: 16 } }", "base")?;
     layers.add_text(yaml, "test")?;
-    let mut trainer = Trainer::with_tables(layers.finish()?, rows(labels))?;
+    let mut trainer = Trainer::with_tables(layers.finish()?, tables)?;
     let first = trainer.trained().parameters();
     trainer.fit(&mut |_, _| Ok(Control::Continue))?;
     for epoch in &trainer.history().epochs {
@@ -42,20 +46,39 @@ fn names(kind: &str) -> Vec<&'static str> {
     registry().list(Some(kind)).iter().map(|e| e.info.name).collect()
 }
 
+/// Points for every pair but those that convolve, small images for all.
 #[test]
 fn every_encoder_and_decoder_learns_and_samples() {
-    let latent = |name: &str| if name == "identity" { "" } else { "latent_shape: [3], " };
-    for encoder in names("encoder") {
-        for decoder in names("decoder") {
-            let yaml = format!(
-                "{{ {}encoder: {encoder}, decoder: {{ type: {decoder}, head: linear }} }}",
-                latent(encoder)
-            );
-            let mut model = train(&yaml, false).unwrap_or_else(|e| panic!("{yaml}: {e}"));
-            let y = Tensor::zeros([5, 1], (Kind::Float, Device::Cpu));
-            let samples = model.generate(&y, Some(3), Some(1)).unwrap();
-            assert_eq!(samples.size(), [5, 2], "{yaml}");
-            assert!(bool::try_from(samples.isfinite().all()).unwrap(), "{yaml}");
+    for (shape, latent) in [(vec![2], "[3]"), (vec![1, 4, 4], "[2, 2, 2]")] {
+        let images = shape.len() > 1;
+        let learned = |names: Vec<&'static str>| {
+            names.into_iter().filter(move |name| images || !name.starts_with("conv"))
+        };
+        for encoder in learned(names("encoder")) {
+            for decoder in learned(names("decoder")) {
+                // An identity has no latent of another shape, and only some decoders have a head.
+                let latent = match encoder {
+                    "identity" => String::new(),
+                    _ => format!("latent_shape: {latent}, "),
+                };
+                if encoder == "identity" && decoder == "conv" {
+                    continue;
+                }
+                let head = if decoder == "conv" { "" } else { ", head: linear" };
+                let yaml = format!(
+                    "{{ {latent}encoder: {encoder}, decoder: {{ type: {decoder}{head} }} }}"
+                );
+                let mut tables = rows(false);
+                let x = tables.train.x.take().unwrap();
+                let wide = shape.iter().product::<i64>() / 2;
+                let x = x.repeat([1, wide]).reshape([&[64], shape.as_slice()].concat());
+                tables.train.x = Some(x);
+                let mut model = train_on(&yaml, tables).unwrap_or_else(|e| panic!("{yaml}: {e}"));
+                let y = Tensor::zeros([5, 1], (Kind::Float, Device::Cpu));
+                let samples = model.generate(&y, Some(3), Some(1)).unwrap();
+                assert_eq!(samples.size(), [&[5], shape.as_slice()].concat(), "{yaml}");
+                assert!(bool::try_from(samples.isfinite().all()).unwrap(), "{yaml}");
+            }
         }
     }
 }

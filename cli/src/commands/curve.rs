@@ -43,6 +43,7 @@ fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path, say: bool) 
     let solvers = ask.solver.iter().map(|name| Component::<dyn Solver>::named(name));
     let wanted = curve::Ask {
         solvers: solvers.collect::<Result<_>>()?,
+        metric: None,
         evaluations: ask.nfe.iter().map(|n| *n as usize).collect(),
         draws: ask.draws,
         seed: ask.seed,

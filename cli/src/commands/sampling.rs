@@ -224,8 +224,8 @@ fn likelihood_of(
     let ask = likelihood::Ask {
         solver: &solver,
         steps: model.experiment().sampling.steps,
-        probes: 16,
-        draws: 100,
+        probes: likelihood::PROBES,
+        draws: likelihood::DRAWS,
         seed: sampling.seed.unwrap_or_else(|| model.experiment().seed()),
     };
     likelihood::measure(model, rows, &ask)

@@ -275,6 +275,50 @@ comparison:
     assert!(!config.unwrap().contains("comparison"));
 }
 
+/// What decides comes first, the likelihood is one a model whichever way it is sampled, and each cell is judged
+/// among those of its own data.
+#[test]
+fn a_comparison_decides_by_the_metric_that_was_asked_for_within_each_data_set() {
+    let folder = base();
+    folder.succeeds(&[
+        "compare",
+        "--config",
+        "base.yaml",
+        "--unconditional",
+        "--over",
+        "data.type=two_moons,eight_gaussians",
+        "--over",
+        "training.optimizer.learning_rate=0.00001,0.02",
+        "--over",
+        "sampling.solver.type=euler,midpoint",
+        "--set",
+        "comparison.metric=energy_distance",
+        "--set",
+        "comparison.likelihood=dopri5",
+        "--out",
+        "out",
+    ]);
+    let found = results(&folder.join("out"));
+    let names: Vec<&str> =
+        found["metrics"].as_array().unwrap().iter().map(|m| m["name"].as_str().unwrap()).collect();
+    assert_eq!((names[0], names[1]), ("energy_distance", "w2"));
+    let place = |name: &str| names.iter().position(|n| *n == name).unwrap();
+    assert!(names.contains(&"class_shares") && !names.contains(&"classifier_agreement"));
+    let nll = |name: &str| &cell(&found, name)["metrics"][place("nll")]["spread"]["values"];
+    for data in ["two_moons", "eight_gaussians"] {
+        assert_eq!(nll(&format!("{data}, 0.02, euler")), nll(&format!("{data}, 0.02, midpoint")));
+        assert_ne!(nll(&format!("{data}, 0.02, euler")), nll(&format!("{data}, 0.00001, euler")));
+    }
+    let best = |data: &str| {
+        let cells = found["cells"].as_array().unwrap().iter();
+        let own = cells.filter(|c| c["name"].as_str().unwrap().starts_with(data));
+        own.filter(|c| c["metrics"][0]["verdict"] == "best").count()
+    };
+    assert_eq!((best("two_moons"), best("eight_gaussians")), (1, 1));
+    let report = String::from_utf8(bytes(&folder.join("out/report.html"))).unwrap();
+    assert!(report.contains("Each on data of its own, the best by"));
+}
+
 #[test]
 fn what_cannot_be_compared_is_told_before_anything_is_trained() {
     let folder = base();
@@ -292,6 +336,8 @@ fn what_cannot_be_compared_is_told_before_anything_is_trained() {
         (&["--over", ".=1"], "needs the names of keys"),
         (&["--budget", "weeks=3"], "known keys: epochs, steps, seconds"),
         (&["--budget", "steps=0"], "needs one number above 0"),
+        (&["--set", "comparison.metric=recal"], "did you mean `recall`?"),
+        (&["--set", "comparison.metric=density"], "describes, it does not judge"),
         (&["--set", "comparison.seeds=0"], "comparison.seeds"),
         (&["--over", "training.ema=1,2"], "no cell can be"),
         (&["--shard", "3/2"], "as 2/8"),

@@ -1,12 +1,12 @@
 //! From what lies in a comparison's folder to its results.
 
 use super::plan::{Job, Plan, Planned};
-use super::results::{Cell, Cost, Curve, Made, Metric, Results, Spread};
+use super::results::{Cell, Cost, Curve, Made, Metric as Described, Results, Spread};
 use super::statistics::scores;
 use super::work::{self, Measured, Sampled};
 use crate::error::{Error, Result};
+use crate::measure::Metric;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A file beside a run that says why it failed.
@@ -28,7 +28,7 @@ struct Found {
 /// None of it is there.
 pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
     let all: Vec<Vec<Found>> = plan.cells.iter().map(|cell| found(plan, cell, folder)).collect();
-    let metrics = metrics(&all);
+    let metrics = metrics(&all, plan.metric.as_deref());
     if metrics.is_empty() {
         let why = all.iter().flatten().find_map(|f| f.error.clone());
         let message = format!("{} holds no finished run", folder.display());
@@ -52,12 +52,14 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
         results.cells.push(describe(plan, cell, found, folder)?);
     }
     results.notes.extend(unmeasured(&results.cells, &all));
+    let groups = same_data(plan)?;
     for metric in metrics {
-        let values: Vec<Vec<Option<f64>>> =
-            all.iter().map(|cell| cell.iter().map(|f| f.metric(&metric.name)).collect()).collect();
-        let scores = scores(&values, metric.better);
-        for (cell, score) in results.cells.iter_mut().zip(scores) {
-            cell.metrics.push(score);
+        for group in &groups {
+            let values = |cell: &usize| all[*cell].iter().map(|f| f.metric(&metric.name)).collect();
+            let values: Vec<Vec<Option<f64>>> = group.iter().map(values).collect();
+            for (cell, score) in group.iter().zip(scores(&values, metric.better)) {
+                results.cells[*cell].metrics.push(score);
+            }
         }
         results.metrics.push(metric);
     }
@@ -66,6 +68,21 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
         results.data = experiment.data.name().to_owned();
     }
     Ok(results)
+}
+
+/// The places of cells that have their data in common: only those can be better or worse than one another.
+fn same_data(plan: &Plan) -> Result<Vec<Vec<usize>>> {
+    let mut groups: Vec<(Option<serde_yaml::Value>, Vec<usize>)> = Vec::new();
+    for (i, cell) in plan.cells.iter().enumerate() {
+        let experiment: serde_yaml::Value =
+            serde_yaml::from_str(&cell.experiment).map_err(|e| Error::runtime(e.to_string()))?;
+        let data = experiment.get("data").cloned();
+        match groups.iter_mut().find(|(of, _)| *of == data) {
+            Some((_, group)) => group.push(i),
+            None => groups.push((data, vec![i])),
+        }
+    }
+    Ok(groups.into_iter().map(|(_, group)| group).collect())
 }
 
 fn found(plan: &Plan, cell: &Planned, folder: &Path) -> Vec<Found> {
@@ -87,7 +104,12 @@ fn found(plan: &Plan, cell: &Planned, folder: &Path) -> Vec<Found> {
 
 impl Found {
     fn metric(&self, name: &str) -> Option<f64> {
-        self.sampled.as_ref()?.metrics[name].as_f64()
+        let likelihood = || self.measured.as_ref()?.likelihood.as_ref()?.as_ref().ok();
+        match name {
+            _ if name == Metric::Nll.name() => Some(likelihood()?.exact),
+            _ if name == Metric::NllBound.name() => likelihood()?.bound,
+            name => self.sampled.as_ref()?.metrics[name].as_f64(),
+        }
     }
 
     fn floor(&self, name: &str) -> Option<f64> {
@@ -110,6 +132,9 @@ fn unmeasured(cells: &[Cell], all: &[Vec<Found>]) -> Vec<String> {
     let mut notes = Vec::new();
     for (cell, found) in cells.iter().zip(all) {
         let Some(measured) = found.iter().find_map(|f| f.measured.as_ref()) else { continue };
+        if let Some(Err(why)) = &measured.likelihood {
+            notes.push(format!("{}: {why}", cell.name));
+        }
         for (solver, curve) in &measured.curves {
             if let Err(why) = curve {
                 notes.push(format!("{}: no curve along {solver}: {why}", cell.name));
@@ -119,24 +144,21 @@ fn unmeasured(cells: &[Cell], all: &[Vec<Found>]) -> Vec<String> {
     notes
 }
 
-/// The metrics that were measured, in the order of a table.
-fn metrics(all: &[Vec<Found>]) -> Vec<Metric> {
-    let names: BTreeSet<&str> = all
-        .iter()
-        .flatten()
-        .filter_map(|f| f.sampled.as_ref()?.metrics.as_object())
-        .flat_map(|m| m.iter().filter(|(_, v)| v.is_number()).map(|(k, _)| k.as_str()))
-        .collect();
-    let known = crate::measure::Metric::ALL.iter().map(|m| m.info());
-    known
-        .filter(|info| names.contains(info.name))
+/// The metrics that were measured, in the order of a table: what decides comes first.
+fn metrics(all: &[Vec<Found>], decides: Option<&str>) -> Vec<Described> {
+    let is_there = |name: &str| all.iter().flatten().any(|f| f.metric(name).is_some());
+    let known = Metric::ALL.iter().map(|metric| metric.info());
+    let mut found: Vec<_> = known.filter(|info| is_there(info.name)).collect();
+    found.sort_by_key(|info| Some(info.name) != decides);
+    found
+        .into_iter()
         .map(|info| {
             // Seeds have their own data, cells share them: any cell's floor is that of the seed.
             let seeds = all.first().map_or(0, Vec::len);
             let of = |seed: usize| all.iter().find_map(|cell| cell[seed].floor(info.name));
             let values: Vec<_> = (0..seeds).map(of).collect();
             let floor = values.iter().any(Option::is_some).then(|| Spread::of(values));
-            Metric {
+            Described {
                 name: info.name.to_owned(),
                 title: info.title.to_owned(),
                 what: info.what.to_owned(),

@@ -1,10 +1,12 @@
 //! The plan of a comparison: which cells there are, and which models have to be trained for them.
 
 use super::grid::{self, Axis, Place};
+use super::results::Better;
 use crate::component::Solver;
 use crate::config::{Comparison, CurveOfAll, Experiment, Layers, Task};
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
+use crate::measure::Metric;
 use crate::path::PathKind;
 use crate::registry::Component;
 use serde::{Deserialize, Serialize};
@@ -28,12 +30,18 @@ pub struct Plan {
     pub seconds: Option<f64>,
     /// Of every unit.
     pub seeds: Vec<u64>,
+    /// The name of the metric that decides; none for the task's own.
+    #[serde(default)]
+    pub metric: Option<String>,
     /// Held-out points, at most.
     pub points: i64,
     /// Draws of each measurement.
     pub draws: u64,
     /// Quality against network evaluations.
     pub curve: Option<CurveOfAll>,
+    /// The solver of the likelihood.
+    #[serde(default)]
+    pub likelihood: Option<Component<dyn Solver>>,
     /// Identifies what is measured of every model.
     pub measuring: String,
     /// What a reader has to know.
@@ -103,10 +111,12 @@ impl Plan {
             budget: budget(&base, &asked),
             seconds: asked.budget.and_then(|b| b.seconds),
             seeds: (0..asked.seeds).map(|i| base.seed().wrapping_add(i)).collect(),
+            metric: asked.metric.clone(),
             points: asked.points,
             draws: asked.draws,
-            measuring: digest(&as_value(&asked.curve)?)?,
+            measuring: digest(&as_value(&(&asked.curve, &asked.metric, &asked.likelihood))?)?,
             curve: asked.curve.clone(),
+            likelihood: asked.likelihood.clone(),
             notes: Vec::new(),
             units: Vec::new(),
             cells: Vec::new(),
@@ -122,8 +132,8 @@ impl Plan {
             plan.add_cell(&axes, group)?;
         }
         if all.iter().any(|r| r.experiment.data != all[0].experiment.data) {
-            let note = "Cells differ in their data: what they score is not on one scale, and real data \
-                        are those of the first cell.";
+            let note = "Cells differ in their data: what they score is not on one scale, and each is \
+                        judged among those of its own data. Real data are those of the first cell.";
             plan.notes.push(note.to_owned());
         }
         Ok(plan)
@@ -261,6 +271,13 @@ fn check(asked: &Comparison) -> Result<()> {
     if let Some((key, _)) = counts.into_iter().find(|(_, n)| *n < 1) {
         let least = if key == "points" { 2 } else { 1 };
         return Err(Error::config(format!("comparison.{key}"), format!("needs at least {least}")));
+    }
+    if let Some(name) = &asked.metric {
+        let metric = Metric::named(name).map_err(|e| e.under("comparison.metric"))?;
+        if metric.info().better == Better::None {
+            let message = format!("`{name}` describes, it does not judge: it cannot decide");
+            return Err(Error::config("comparison.metric", message));
+        }
     }
     if let Some(curve) = &asked.curve
         && (curve.points < 2 || curve.draws < 1 || curve.nfe.contains(&0))

@@ -158,6 +158,16 @@ impl<'a> View<'a> {
                 .name(&self.metric.title)
                 .say(" describes, it does not judge: no cell is best.");
         }
+        // Of each data set by itself, where they differ.
+        let leaders: Vec<_> =
+            self.sorted.iter().filter(|(_, score)| score.verdict == Verdict::Best).collect();
+        if self.judged && leaders.len() > 1 {
+            let words = words.say("Each on data of its own, the best by ").name(&self.metric.title);
+            let each = leaders.iter().map(|(cell, score)| {
+                Words::default().name(&cell.name).say(format!(" ({})", spread(&score.spread)))
+            });
+            return listed(words.say(": "), each.collect()).say(".");
+        }
         let of = |words: Words| {
             words.say(format!(
                 " has the {} ",

@@ -4,16 +4,16 @@
 use super::plan::{Job, Plan, Planned, with_seed};
 use super::results::{Cloud, CurveOver, Losses, Paths, Schedule};
 use crate::component::Condition;
-use crate::config::{CurveOfAll, Experiment};
+use crate::config::Experiment;
 use crate::curve::{self, CurvePoint};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
-use crate::measure::{self, draw_latents, labels};
+use crate::measure::{self, Metric, draw_latents, labels};
 use crate::path::PathKind;
 use crate::rng::{Purpose, stream_seed};
 use crate::run::{self, Run, Watch};
-use crate::sample::ModelField;
+use crate::sample::{ModelField, likelihood};
 use crate::train::{Control, Event, Trainer};
 use crate::trained::Trained;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -23,6 +23,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tch::{Kind, Tensor};
 
+/// Rows of a likelihood, at most.
+const LIKELY: i64 = 1000;
 /// Points of a picture.
 const SHOWN: i64 = 400;
 /// Steps of a calibration that are not timed.
@@ -45,8 +47,19 @@ pub(super) struct Measured {
     pub real: Option<Cloud>,
     /// Solver by solver; what could not be measured, with the reason.
     pub curves: Vec<(String, Result<Vec<CurvePoint>, String>)>,
+    /// Of the likelihood, if it was asked for, with the reason if there is none.
+    #[serde(default)]
+    pub likelihood: Option<Result<Nll, String>>,
     /// Of all measuring, if it was done in one go.
     pub seconds: f64,
+}
+
+/// Negative log-likelihood of held-out rows in nats, mean over the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Nll {
+    pub exact: f64,
+    /// The variational bound; none where it is infinite.
+    pub bound: Option<f64>,
 }
 
 /// What training took of this process.
@@ -126,7 +139,7 @@ pub fn work(plan: &Plan, job: Job<'_>, comparison: &Path, watch: &mut dyn Watch)
     if !folder.join(measured_file(plan)).is_file() {
         // Whatever was measured before: the curve is of the run's own sampling, but for solver and steps.
         model.set_sampling(own)?;
-        let mut found = measure(&mut model, &data, &run, plan.curve.as_ref())?;
+        let mut found = measure(&mut model, &data, &run, plan)?;
         found.seconds = began.elapsed().as_secs_f64();
         write(&folder, &measured_file(plan), &found)?;
     }
@@ -171,27 +184,36 @@ fn sample(model: &mut Trained, data: &Data, plan: &Plan) -> Result<Sampled> {
     })
 }
 
-fn measure(
-    model: &mut Trained,
-    data: &Data,
-    run: &Run,
-    curve: Option<&CurveOfAll>,
-) -> Result<Measured> {
+fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<Measured> {
+    let reason = |e: Error| e.to_string().lines().next().unwrap_or("").to_owned();
     let mut curves = Vec::new();
-    if let Some(asked) = curve {
+    if let Some(asked) = &plan.curve {
+        let metric = plan.metric.as_deref().map(Metric::named).transpose()?;
         let held = data.held_out(asked.points);
         for solver in &asked.solvers {
             let ask = curve::Ask {
                 solvers: vec![solver.clone()],
                 evaluations: asked.nfe.clone(),
+                metric,
                 draws: asked.draws,
                 seed: None,
             };
             let found = curve::measure(model, &held, &ask, &mut |_| {});
-            let found = found.map_err(|e| e.to_string().lines().next().unwrap_or("").to_owned());
-            curves.push((solver.name().to_owned(), found));
+            curves.push((solver.name().to_owned(), found.map_err(reason)));
         }
     }
+    let likelihood = plan.likelihood.as_ref().map(|solver| {
+        let ask = likelihood::Ask {
+            solver,
+            steps: model.experiment().sampling.steps,
+            probes: likelihood::PROBES,
+            draws: likelihood::DRAWS,
+            seed: model.experiment().seed(),
+        };
+        let found = likelihood::measure(model, &data.held_out(LIKELY).rows, &ask);
+        let nll = found.map(|m| Nll { exact: m.density.nats, bound: m.bound.map(|b| b.nats) });
+        nll.map_err(reason)
+    });
     let history = run.history()?;
     let total = |of: &dyn Fn(&crate::train::Epoch) -> Option<f64>| {
         history.epochs.iter().map(of).collect::<Vec<_>>()
@@ -207,7 +229,7 @@ fn measure(
         }),
         _ => None,
     };
-    Ok(Measured { losses, schedule: schedule(model)?, real, curves, seconds: 0.0 })
+    Ok(Measured { losses, schedule: schedule(model)?, real, curves, likelihood, seconds: 0.0 })
 }
 
 /// Whether targets and latents are points of a plane.

@@ -28,12 +28,17 @@ pub struct Comparison {
     /// What each run may use; null: what the experiment says.
     #[schemars(extend("x-whole" = true))]
     pub budget: Option<Budget>,
+    /// The metric that decides, by its name in `metrics.json`; null: the first that the task has.
+    pub metric: Option<String>,
     /// Held-out points that samples are measured against, at most.
     pub points: i64,
     /// Draws that each run's metrics are means of.
     pub draws: u64,
     /// Quality against network evaluations; null: not measured.
     pub curve: Option<CurveOfAll>,
+    /// A solver along which the negative log-likelihood of held-out rows is measured as well, such as
+    /// `dopri5`; null: it is not measured.
+    pub likelihood: Option<Component<dyn Solver>>,
 }
 
 impl Default for Comparison {
@@ -42,9 +47,11 @@ impl Default for Comparison {
             over: Mapping::new(),
             seeds: 3,
             budget: None,
+            metric: None,
             points: EXACT_POINTS,
             draws: 3,
             curve: None,
+            likelihood: None,
         }
     }
 }

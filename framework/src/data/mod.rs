@@ -32,6 +32,8 @@ pub struct Set {
     pub mask: Option<Tensor>,
     /// Likewise of the conditions.
     pub condition_mask: Option<Tensor>,
+    /// `[n]` int64: classes that the data give and the model does not see, for generation without condition.
+    pub labels: Option<Tensor>,
     /// How bytes become normalised values.
     scale: Scale,
 }
@@ -56,6 +58,7 @@ impl Set {
             z0: self.z0.as_ref().map(&f),
             mask: self.mask.as_ref().map(&f),
             condition_mask: self.condition_mask.as_ref().map(&f),
+            labels: self.labels.as_ref().map(&f),
             scale: self.scale.clone(),
         }
     }
@@ -291,7 +294,8 @@ mod tests {
     fn set(target: Tensor, condition: Option<Tensor>) -> Set {
         let identity = || Normaliser::identity(Kind::Float, Device::Cpu);
         let scale = Scale { target: identity(), condition: identity() };
-        Set { target, condition, z0: None, mask: None, condition_mask: None, scale }
+        let (z0, mask, condition_mask, labels) = (None, None, None, None);
+        Set { target, condition, z0, mask, condition_mask, labels, scale }
     }
 
     fn numbered(rows: std::ops::Range<i64>) -> Set {

@@ -145,6 +145,7 @@ impl Units {
             z0: rows.z0,
             mask: rows.mask,
             condition_mask: rows.condition_mask,
+            labels: rows.labels,
             scale: Scale { target: self.target.clone(), condition: self.condition.clone() },
         }
     }
@@ -221,6 +222,7 @@ pub(super) struct Bound {
     pub z0: Option<Tensor>,
     pub mask: Option<Tensor>,
     pub condition_mask: Option<Tensor>,
+    pub labels: Option<Tensor>,
 }
 
 /// Rows of a table as the task binds them: labels one-hot over `classes`, all finite, on the device.
@@ -302,7 +304,12 @@ pub(super) fn bind(
         false => get(from).map(|(condition, mask)| (Some(condition), mask))?,
     };
     let z0 = table.z0.as_ref().map(|z0| numbers(z0, "z0", None)).transpose()?;
-    Ok(Bound { target, condition, z0, mask, condition_mask })
+    let unseen = table.y.as_ref().filter(|y| {
+        let generates = task == Task::Generation && experiment.unconditional;
+        generates && y.kind() == Kind::Int64 && y.dim() == 1
+    });
+    let labels = unseen.map(|y| y.to_device(device));
+    Ok(Bound { target, condition, z0, mask, condition_mask, labels })
 }
 
 /// Number of rows of a table.

@@ -69,6 +69,12 @@ metrics! {
         "Share of held-out points that reach a generated one, each reaching as far as its fifth neighbour.";
     ClassifierAgreement, "classifier_agreement", "classifier agreement", More,
         "Share of generated points that a vote of the five nearest real training points gives the label that was asked for; as floor, of held-out points.";
+    ClassShares, "class_shares", "class shares", Less,
+        "Without a condition, half the sum of |share among generated points − share among training rows| over the classes, by a vote of the five nearest training points: how far the modes' weights are off.";
+    Nll, "nll", "NLL, nats", Less,
+        "Negative log-likelihood of held-out rows by the change of variables along the ODE, in nats a row.";
+    NllBound, "nll_bound", "NLL bound, nats", Less,
+        "Variational bound on the negative log-likelihood of held-out rows, in nats a row.";
     ErrorRate, "error_rate", "error rate", Less,
         "Share of rows whose predicted class is not their label.";
     Accuracy, "accuracy", "accuracy", More,
@@ -159,6 +165,9 @@ impl Goal {
                 Metric::Density,
                 Metric::Coverage,
                 Metric::ClassifierAgreement,
+                Metric::ClassShares,
+                Metric::Nll,
+                Metric::NllBound,
             ],
             Goal::Classification => &[
                 Metric::ErrorRate,
@@ -189,14 +198,6 @@ impl Goal {
     pub const fn primary(self) -> Metric {
         self.metrics()[0]
     }
-}
-
-/// What is measured of a model, in the order of tables; the first decides. A metric may still be missing
-/// where there are too few rows or draws for it.
-pub fn catalogue(model: &Trained) -> Vec<&'static MetricInfo> {
-    let labelled = model.units().condition_is_label;
-    let metrics = Goal::of(model).metrics().iter().copied();
-    metrics.filter(|m| labelled || *m != Metric::ClassifierAgreement).map(Metric::info).collect()
 }
 
 /// The metric that decides, of which less is better.

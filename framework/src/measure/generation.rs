@@ -13,7 +13,7 @@ use crate::rng::{Purpose, stream_seed};
 use crate::sequence;
 use crate::trained::Trained;
 use serde_json::{Value, json};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 /// Directions of the sliced distance.
 const DIRECTIONS: usize = 256;
@@ -35,11 +35,11 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut work)?;
         let generated = points(&drawn)?;
         against.add(checked(&generated)?, &mut found)?;
-        if let (Some(referee), Some(condition)) = (&referee, &rows.condition) {
-            let asked = labels(condition)?;
-            referee.add(checked(&generated)?, &asked, &mut found)?;
+        if let Some(referee) = &referee {
+            let asked = rows.condition.as_ref().map(labels).transpose()?;
+            referee.add(checked(&generated)?, asked.as_deref(), &mut found)?;
             if draw_number <= held.others.len() as u64 {
-                referee.add_floor(checked(&real)?, &asked, &mut floor)?;
+                referee.add_floor(checked(&real)?, asked.as_deref(), &mut floor)?;
             }
         }
         // What a perfect model would score: real rows in place of generated ones.
@@ -147,24 +147,30 @@ fn bandwidth(points: Points) -> Option<f64> {
     found.inspect_err(|e| log::debug!("no MMD: {e}")).ok()
 }
 
-/// A classifier that is fitted on real points, for labels that were asked for.
+/// A classifier that is fitted on real points: for labels that were asked for, or for how often each class
+/// is drawn where none was.
 struct Referee {
     real: plot::Points,
     labels: Vec<usize>,
+    /// The share of each class among all rows that it could be fitted on.
+    shares: Vec<f64>,
     /// Whether those are the held-out points themselves.
     themselves: bool,
 }
 
 impl Referee {
-    /// Fitted on training rows, or on the held-out rows where there are none; none where the condition is
-    /// no label or the rows are too few.
+    /// Fitted on training rows, or on the held-out rows where there are none; none where there are no labels
+    /// or too few rows.
     fn new(units: &Units, held: &HeldOut<'_>, wanted: &Draws) -> Result<Option<Self>> {
         let rows = held.train.unwrap_or(&held.rows);
-        let Some(known) = &rows.condition else {
-            return Ok(None);
+        let (known, metric) = match (&rows.condition, &rows.labels) {
+            (Some(condition), _) if units.condition_is_label => {
+                (labels(condition)?, Metric::ClassifierAgreement)
+            }
+            (None, Some(labels)) => (classes(labels)?, Metric::ClassShares),
+            _ => return Ok(None),
         };
-        let wanted = wanted.wants(Metric::ClassifierAgreement) && units.condition_is_label;
-        if !wanted || rows.len() <= REFEREE_K as i64 {
+        if !wanted.wants(metric) || rows.len() <= REFEREE_K as i64 {
             return Ok(None);
         }
         // Evenly from all rows, which may be sorted by label.
@@ -175,10 +181,12 @@ impl Referee {
         } else {
             (0..most).map(|i| i * all / most).collect()
         };
+        let kept = index.iter().map(|i| known[*i as usize]).collect();
         let index = Tensor::from_slice(&index).to_device(rows.target.device());
         Ok(Some(Self {
             real: points(&units.target.undo(&rows.rows(&index).target))?,
-            labels: labels(&known.index_select(0, &index))?,
+            labels: kept,
+            shares: shares(&known, known.iter().max().map_or(0, |most| most + 1)),
             themselves,
         }))
     }
@@ -187,24 +195,48 @@ impl Referee {
         NearestNeighbours::new(checked(&self.real)?, &self.labels, REFEREE_K)
     }
 
-    /// Adds how often generated points are what was asked for.
-    fn add(&self, generated: Points, asked: &[usize], to: &mut Draws) -> Result<()> {
-        let agreement = self.classifier()?.agreement(generated, asked)?;
-        to.add(Metric::ClassifierAgreement, agreement);
+    /// Adds how often generated points are what was asked for, or how far the shares of the classes are off.
+    fn add(&self, generated: Points, asked: Option<&[usize]>, to: &mut Draws) -> Result<()> {
+        let classifier = self.classifier()?;
+        match asked {
+            Some(asked) => {
+                to.add(Metric::ClassifierAgreement, classifier.agreement(generated, asked)?);
+            }
+            None => {
+                let found = shares(&classifier.classify(generated)?, self.shares.len());
+                let apart = found.iter().zip(&self.shares).map(|(a, b)| (a - b).abs());
+                to.add(Metric::ClassShares, apart.sum::<f64>() / 2.0);
+            }
+        }
         Ok(())
     }
 
-    /// Adds how often real points are what they are.
-    fn add_floor(&self, real: Points, asked: &[usize], to: &mut Draws) -> Result<()> {
-        let classifier = self.classifier()?;
-        let agreement = if self.themselves {
-            classifier.agreement_without_self()?
-        } else {
-            classifier.agreement(real, asked)?
-        };
-        to.add(Metric::ClassifierAgreement, agreement);
-        Ok(())
+    /// Adds the same of real points.
+    fn add_floor(&self, real: Points, asked: Option<&[usize]>, to: &mut Draws) -> Result<()> {
+        match asked {
+            Some(_) if self.themselves => {
+                let agreement = self.classifier()?.agreement_without_self()?;
+                to.add(Metric::ClassifierAgreement, agreement);
+                Ok(())
+            }
+            _ => self.add(real, asked, to),
+        }
     }
+}
+
+/// The share of each of so many classes.
+fn shares(labels: &[usize], classes: usize) -> Vec<f64> {
+    let mut counts = vec![0usize; classes];
+    for label in labels {
+        counts[*label] += 1;
+    }
+    counts.into_iter().map(|n| n as f64 / labels.len() as f64).collect()
+}
+
+/// Classes `[n]` int64 as such.
+fn classes(labels: &Tensor) -> Result<Vec<usize>> {
+    let labels: Vec<i64> = Vec::try_from(labels.to_device(Device::Cpu))?;
+    Ok(labels.into_iter().map(|label| label as usize).collect())
 }
 
 /// Training rows to put in place of generated ones, none of them twice.

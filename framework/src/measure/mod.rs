@@ -9,7 +9,7 @@ mod prediction;
 mod scores;
 mod sequences;
 
-pub use catalogue::{Goal, Metric, MetricInfo, catalogue, primary};
+pub use catalogue::{Goal, Metric, MetricInfo, primary};
 pub use draw::Work;
 pub(crate) use draw::{draw_latents, finite, how, labels, points};
 pub use scores::{Score, Scores};

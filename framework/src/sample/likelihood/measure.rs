@@ -14,6 +14,11 @@ use serde_json::{Value, json};
 use std::f64::consts::LN_2;
 use tch::{Kind, Tensor};
 
+/// Vectors of random signs, unless something else is asked for.
+pub const PROBES: i64 = 16;
+/// Draws a row of the variational bound, likewise.
+pub const DRAWS: u64 = 100;
+
 /// What a likelihood is measured with.
 #[derive(Debug)]
 pub struct Ask<'s> {

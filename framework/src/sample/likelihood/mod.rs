@@ -9,4 +9,4 @@ mod measure;
 
 pub use bound::{Bound, bound};
 pub use density::{Density, Divergence, EXACT_DIMENSIONS};
-pub use measure::{Ask, Estimate, Measured, measure};
+pub use measure::{Ask, DRAWS, Estimate, Measured, PROBES, measure};
