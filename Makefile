@@ -12,7 +12,7 @@ OMP_NUM_THREADS ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch libtorch-cuda build demo test lint fmt clippy doc quality table readme clean
+.PHONY: help libtorch libtorch-cuda build demo test lint fmt clippy doc quality table study readme clean
 .PHONY: need-python need-cargo need-cxx need-lint
 
 help: ## List the targets
@@ -51,6 +51,9 @@ quality: build ## Train at full length and check the results against their bound
 
 table: build ## Reproduce the published table of couplings in docs/table.md; hours, may be stopped and called again
 	scripts/table
+
+study: build ## Compare the three ways on six data sets, for examples/three_ways; hours, may be stopped and called again
+	examples/three_ways/run
 
 readme: need-cargo need-cxx libtorch ## Rewrite what README.md shows of the code: the components, the example
 	TRIFLOW_BLESS=1 $(CARGO) test --release -p triflow-cli --test e2e readme::readme_shows
