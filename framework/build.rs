@@ -27,6 +27,7 @@ fn main() {
         if let Ok(text) = fs::read_to_string(version) {
             libtorch = text.trim().split('+').next().unwrap_or_default().to_owned();
         }
+        shim(Path::new(&lib));
     }
     let rustc = rustc();
     let facts = [
@@ -39,6 +40,44 @@ fn main() {
     for (name, value) in facts {
         println!("cargo:rustc-env={name}={value}");
     }
+}
+
+/// Compiles `src/kernels` against the headers beside LibTorch's libraries.
+fn shim(lib: &Path) {
+    let compiler = || {
+        let mut build = cc::Build::new();
+        build.cpp(true).std("c++17").opt_level(3).warnings(false);
+        build.flag("-fno-math-errno").flag("-ffp-contract=fast");
+        build
+    };
+    let rows = |level: &str, flags: &[&str]| {
+        let mut build = compiler();
+        build.file("src/kernels/rows.cpp").define("TRIFLOW_LEVEL", level);
+        for flag in flags {
+            build.flag(flag);
+        }
+        build.compile(&format!("triflow_rows_{level}"));
+    };
+    let include = lib.with_file_name("include");
+    let mut torch = compiler();
+    torch
+        .files(["chain", "level", "step"].map(|name| format!("src/kernels/{name}.cpp")))
+        .include(&include)
+        .include(include.join("torch/csrc/api/include"))
+        // What LibTorch's own parallel loops are made of; the library is LibTorch's too.
+        .flag("-fopenmp");
+    let levels = var("CARGO_CFG_TARGET_ARCH") == "x86_64";
+    if levels {
+        torch.define("TRIFLOW_LEVELS", None);
+    }
+    torch.compile("triflow_kernels");
+    rows("baseline", &[]);
+    if levels {
+        rows("avx2", &["-mavx2", "-mfma"]);
+        let wide = ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mfma"];
+        rows("avx512", &[&wide[..], &["-mprefer-vector-width=512"]].concat());
+    }
+    println!("cargo:rustc-link-lib=gomp");
 }
 
 fn var(name: &str) -> String {
@@ -102,7 +141,10 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.path();
         if path.is_dir() {
             sources(&path, files);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
+        } else if path
+            .extension()
+            .is_some_and(|ending| ["rs", "cpp", "h"].iter().any(|e| ending == *e))
+        {
             files.push(path);
         }
     }

@@ -11,6 +11,17 @@ pub struct Variable {
     recorded: bool,
 }
 
+/// Whether operations are recorded, so that gradients can be taken of what they give: not inside
+/// `tch::no_grad`, as in sampling.
+pub fn recording() -> bool {
+    // SAFETY: both calls set a flag of this thread and cannot fail; the second puts it back.
+    unsafe {
+        let recorded = torch_sys::at_grad_set_enabled(0) != 0;
+        torch_sys::at_grad_set_enabled(i32::from(recorded));
+        recorded
+    }
+}
+
 /// Evaluates `f`, which takes derivatives with respect to a tensor equal to `at`.
 ///
 /// Inside `tch::no_grad` (sampling) operations are recorded for as long as `f` runs, from a detached copy of

@@ -77,7 +77,8 @@ fn libtorch_folder() -> Option<PathBuf> {
     PathBuf::from(path).parent().map(Into::into)
 }
 
-/// Sets LibTorch's CPU threads: as asked, else one for small models, where more only wait for each other.
+/// Makes the CPU ready for steps of this size. LibTorch gets as many threads as asked, else one for small models,
+/// where more only wait for each other.
 pub fn set_threads(asked: Option<usize>, parameters: i64, batch: i64) -> usize {
     // Multiply-adds of a forward pass are about parameters × batch.
     const SMALL: i64 = 50_000_000;
@@ -86,5 +87,6 @@ pub fn set_threads(asked: Option<usize>, parameters: i64, batch: i64) -> usize {
     let threads =
         asked.unwrap_or(if parameters.saturating_mul(batch) < SMALL { 1 } else { cores }).max(1);
     tch::set_num_threads(threads as i32);
+    crate::kernels::keep_memory();
     threads
 }

@@ -19,6 +19,7 @@ pub mod device;
 pub mod error;
 pub mod io;
 mod joint;
+pub mod kernels;
 pub mod loss;
 pub mod measure;
 pub mod metrics;

@@ -6,9 +6,10 @@
 use crate::component::{Objective, Posterior};
 use crate::config::{Recon, Reduction, Weighting};
 use crate::error::Result;
+use crate::kernels;
 use crate::path::{Path, PathKind, PathPoint, Reading};
 use crate::sequence;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// Largest weight of an error of the output on the rectified path, where no weight that is fair to every
 /// objective is bounded.
@@ -137,6 +138,16 @@ impl Weights {
         (self.mean_flow, self.mean_data)
     }
 
+    /// Whether the weight of the output's error is 1 at all times.
+    pub fn flow_is_one(&self, path: PathKind) -> bool {
+        let one = match self.kind {
+            Weighting::None => true,
+            Weighting::Seed => path == PathKind::Rectified,
+            _ => false,
+        };
+        one && self.mean_flow == 1.0
+    }
+
     /// Weight of the squared error of the output, `[batch]`.
     pub fn flow(&self, reading: &Reading<'_>) -> Tensor {
         let point = reading.point();
@@ -237,24 +248,16 @@ pub struct Terms {
     pub kl: Option<Tensor>,
 }
 
-/// Names of the terms, in the order of [`Terms::values`].
+/// Names of the terms, in the order of [`Terms::add_to`].
 pub const TERMS: [&str; 6] = ["total", "flow", "recon", "reg", "vae", "kl"];
 
 impl Terms {
-    /// All terms as one tensor `[6]` without gradient, NaN where not measured.
-    pub fn values(&self) -> Tensor {
-        let missing =
-            Tensor::from(f64::NAN).to_kind(self.total.kind()).to_device(self.total.device());
-        let or =
-            |t: &Option<Tensor>| t.as_ref().map_or_else(|| missing.shallow_clone(), Tensor::detach);
-        let all = [
-            self.total.detach(),
-            self.flow.detach(),
-            or(&self.recon),
-            or(&self.reg),
-            or(&self.vae),
-            or(&self.kl),
-        ];
-        Tensor::stack(&all, 0).to_kind(Kind::Double)
+    /// Adds them, weighed with the number of rows, to the sums of an epoch, `[terms + 1]` in float64: NaN where not
+    /// measured, and the rows last.
+    pub fn add_to(&self, sums: &mut Tensor, rows: i64) {
+        let (total, flow) = (Some(&self.total), Some(&self.flow));
+        let [recon, reg, vae, kl] =
+            [&self.recon, &self.reg, &self.vae, &self.kl].map(Option::as_ref);
+        kernels::accumulate(sums, &[total, flow, recon, reg, vae, kl], rows as f64);
     }
 }

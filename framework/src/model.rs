@@ -5,11 +5,12 @@ use crate::component::{
     NoiseSchedule, Objective, Pass, Posterior, Sense, Source, SourceContext, shape_text,
 };
 use crate::config::{
-    Experiment, LossConfig, ModelPart, Precision, Recon, Task, TimeSampling, Weighting,
+    Experiment, LossConfig, ModelPart, Precision, Recon, Reduction, Task, TimeSampling, Weighting,
 };
 use crate::data::Shapes;
 use crate::error::{Error, Result};
 use crate::joint::{JointLaw, predicts_velocity};
+use crate::kernels;
 use crate::loss::{self, Terms, Weights};
 use crate::path::{Path, PathKind, PathPoint, Reading, rows};
 use crate::sequence;
@@ -336,7 +337,7 @@ impl Model {
         };
         let noise = sequence::keep(&noise, latent_mask);
         let (point, factor) = self.times(target.size()[0], sampling)?;
-        let z = rows(&point.a, &data) * &data + rows(&point.b, &data) * &noise;
+        let z = kernels::blend(&point.a, &data, &point.b, &noise);
         let output = self.output(&z, &point, condition, pass)?;
         let reading = Reading::new(&*self.objective, &point)?;
         let weighted = |errors: Tensor, weight: &Tensor| {
@@ -347,10 +348,19 @@ impl Model {
             }
             .mean(None)
         };
-        let flow = weighted(
-            loss::squared_error(&output, &reading.target(&data, &noise), reduction, latent_mask),
-            &self.weights.flow(&reading),
-        );
+        let aim = reading.target(&data, &noise);
+        let weight = (!self.weights.flow_is_one(point.kind)).then(|| self.weights.flow(&reading));
+        let flow = if latent_mask.is_some() || output.dim() < 2 {
+            let errors = loss::squared_error(&output, &aim, reduction, latent_mask);
+            weighted(errors, &weight.unwrap_or_else(|| point.t.ones_like()))
+        } else {
+            let weight = match (weight, &factor) {
+                (Some(weight), Some(factor)) => Some(weight * factor),
+                (weight, factor) => weight.or(factor.as_ref().map(Tensor::shallow_clone)),
+            };
+            let mean = reduction == Reduction::Mean;
+            kernels::squared_error(&output, &aim, weight.as_ref(), mean)
+        };
         // The bound takes half of the weighted error.
         let flow = if self.learnable_schedule { flow * 0.5 } else { flow };
         let mut total = flow.shallow_clone();
@@ -415,8 +425,8 @@ impl Model {
             return Ok(errors);
         }
         let entries = match reduction {
-            crate::config::Reduction::Mean => 1.0,
-            crate::config::Reduction::Sum => {
+            Reduction::Mean => 1.0,
+            Reduction::Sum => {
                 let all = (target.numel() as i64 / target.size()[0]) as f64;
                 pass.mask.map_or(all, |mask| all * mask.mean(Kind::Double).double_value(&[]))
             }
@@ -557,7 +567,7 @@ fn resolve(experiment: &mut Experiment, path: PathKind, learned: &Learned) -> Re
     loss.vae_noised.get_or_insert(learned.schedule);
     // What decodes has to be learned from a reconstruction.
     let frozen = learned.settled && !learned.encoder && !learned.decoder;
-    let vae = (generation && !frozen)
+    let vae = (generation && learned.settled && !frozen)
         || learned.schedule
         || (learned.decoder && loss.recon_weight == 0.0);
     loss.vae_weight.get_or_insert(if vae { 1.0 } else { 0.0 });

@@ -4,6 +4,8 @@
 
 use crate::component::{Grid, NoiseSchedule, Objective};
 use crate::error::Result;
+use crate::kernels::blend;
+use std::cell::OnceCell;
 use tch::{Device, Tensor};
 
 /// Which path the noise takes to the data.
@@ -303,16 +305,15 @@ pub struct Reading<'p> {
     point: &'p PathPoint,
     p: Tensor,
     q: Tensor,
-    /// D = a·q − b·p.
-    determinant: Tensor,
+    /// D = a·q − b·p, once it is asked for.
+    determinant: OnceCell<Tensor>,
 }
 
 impl<'p> Reading<'p> {
     /// The reading of `objective` at `point`.
     pub fn new(objective: &dyn Objective, point: &'p PathPoint) -> Result<Self> {
         let (p, q) = objective.mix(point)?;
-        let determinant = &point.a * &q - &point.b * &p;
-        Ok(Self { point, p, q, determinant })
+        Ok(Self { point, p, q, determinant: OnceCell::new() })
     }
 
     /// The point itself.
@@ -322,38 +323,38 @@ impl<'p> Reading<'p> {
 
     /// D = a·q − b·p, `[batch]`: how an error of the output reaches the data, |∂data/∂output| = |b/D|.
     pub fn determinant(&self) -> &Tensor {
-        &self.determinant
+        self.determinant.get_or_init(|| &self.point.a * &self.q - &self.point.b * &self.p)
     }
 
     /// What the network should say: p·data + q·noise.
     pub fn target(&self, data: &Tensor, noise: &Tensor) -> Tensor {
-        rows(&self.p, data) * data + rows(&self.q, noise) * noise
+        blend(&self.p, data, &self.q, noise)
     }
 
     /// Data h = (q·z − b·output) / D.
     pub fn data(&self, z: &Tensor, output: &Tensor) -> Tensor {
-        rows(&(&self.q / &self.determinant), z) * z
-            - rows(&(&self.point.b / &self.determinant), z) * output
+        rows(&(&self.q / self.determinant()), z) * z
+            - rows(&(&self.point.b / self.determinant()), z) * output
     }
 
     /// Noise e = (a·output − p·z) / D.
     pub fn noise(&self, z: &Tensor, output: &Tensor) -> Tensor {
-        rows(&(&self.point.a / &self.determinant), z) * output
-            - rows(&(&self.p / &self.determinant), z) * z
+        rows(&(&self.point.a / self.determinant()), z) * output
+            - rows(&(&self.p / self.determinant()), z) * z
     }
 
     /// dz/ds along the probability-flow ODE, as two coefficients (of z and of the output), `[batch]` each.
     pub fn derivative_coefficients(&self, clock: Clock) -> (Tensor, Tensor) {
         let (a_rate, b_rate) = self.point.rates(clock);
-        let of_z = (&a_rate * &self.q - &b_rate * &self.p) / &self.determinant;
-        let of_output = (&b_rate * &self.point.a - &a_rate * &self.point.b) / &self.determinant;
+        let of_z = (&a_rate * &self.q - &b_rate * &self.p) / self.determinant();
+        let of_output = (&b_rate * &self.point.a - &a_rate * &self.point.b) / self.determinant();
         (of_z, of_output)
     }
 
     /// dz/ds along the probability-flow ODE in the given clock.
     pub fn derivative(&self, z: &Tensor, output: &Tensor, clock: Clock) -> Tensor {
         let (of_z, of_output) = self.derivative_coefficients(clock);
-        rows(&of_z, z) * z + rows(&of_output, z) * output
+        blend(&of_z, z, &of_output, output)
     }
 
     /// Score ∇ log p_t(z) = −noise / b.

@@ -1,65 +1,8 @@
 //! What several networks share: linear layers, activations, dropout, flattening.
 
-use std::ops::RangeInclusive;
+pub use triflow::kernels::Activation;
+use triflow::kernels::{Affine, End, chain};
 use triflow::prelude::*;
-
-/// Activation functions.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    triflow::serde::Serialize,
-    triflow::serde::Deserialize,
-    triflow::schemars::JsonSchema,
-)]
-#[serde(crate = "triflow::serde", rename_all = "snake_case")]
-#[schemars(crate = "triflow::schemars")]
-pub enum Activation {
-    /// x·sigmoid(x), also known as SiLU.
-    #[serde(alias = "silu")]
-    Swish,
-    /// Gaussian error linear unit.
-    Gelu,
-    /// Hyperbolic tangent.
-    Tanh,
-    /// ln(1 + e^x).
-    Softplus,
-    /// max(x, 0).
-    Relu,
-}
-
-impl Activation {
-    /// Applies it.
-    pub fn apply(self, x: &Tensor) -> Tensor {
-        match self {
-            Activation::Swish => x.silu(),
-            Activation::Gelu => x.gelu("none"),
-            Activation::Tanh => x.tanh(),
-            Activation::Softplus => x.softplus(),
-            Activation::Relu => x.relu(),
-        }
-    }
-
-    /// Whether it is convex and nowhere falls: what keeps a convex function convex.
-    pub fn is_convex_and_rising(self) -> bool {
-        matches!(self, Activation::Softplus | Activation::Relu)
-    }
-
-    /// Refuses it in a network of which derivatives of these orders are used (see
-    /// [`NetworkContext::derivatives`]) where its second derivative is zero: gradients would be constant piece
-    /// by piece.
-    pub fn check_derivatives(self, orders: &RangeInclusive<u32>) -> Result<()> {
-        if *orders.end() == 0 || self != Activation::Relu {
-            return Ok(());
-        }
-        let message = "the gradient of the network is used here, and with `relu` it jumps between \
-                       constants: the second derivative is zero";
-        Err(Error::config("activation", message)
-            .help("use a smooth activation: swish, gelu, tanh or softplus"))
-    }
-}
 
 /// How a layer's weights start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +76,16 @@ impl Linear {
     /// `[batch, inputs]` → `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.linear(&self.weight, self.bias.as_ref())
+    }
+
+    /// As a layer of a chain.
+    pub fn affine(&self) -> Affine<'_> {
+        Affine { weight: &self.weight, bias: self.bias.as_ref() }
+    }
+
+    /// The weights of `count` inputs from `first` on, `[outputs, count]`.
+    pub fn columns(&self, first: i64, count: i64) -> Tensor {
+        self.weight.narrow(1, first, count)
     }
 }
 
@@ -209,11 +162,20 @@ impl Mlp {
 
     /// `[batch, inputs]` → `[batch, last width]`.
     pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+        if self.dropout == 0.0 || !pass.dropout {
+            let layers: Vec<Affine<'_>> = self.affine().collect();
+            return chain(&[x], None, &layers, self.activation, End::Activated);
+        }
         let mut h = x.shallow_clone();
         for layer in &self.layers {
             h = dropout(self.activation.apply(&layer.forward(&h)), self.dropout, pass);
         }
         h
+    }
+
+    /// Its layers, as those of a chain.
+    pub fn affine(&self) -> impl Iterator<Item = Affine<'_>> {
+        self.layers.iter().map(Linear::affine)
     }
 }
 

@@ -69,10 +69,8 @@ fn guided_outputs_lie_on_the_line_through_the_unconditional_and_the_conditional(
         let model = trained.model();
         let z = Tensor::from_slice(&[0.3_f32, -1.0, 0.8, 0.1]).view([2, 2]);
         let value = Tensor::from_slice(&[1.0_f32, 0.0, 0.0, 1.0]).view([2, 2]);
-        let with = |present: Option<Tensor>| Condition {
-            present,
-            ..Condition::new(value.shallow_clone())
-        };
+        let with =
+            |present: Option<Tensor>| Condition::new(value.shallow_clone()).with(present, None);
         let at = |t: f64| model.path().at(&Tensor::from_slice(&[t])).unwrap();
         let plain = |t: f64, condition: &Condition| {
             model.output(&z, &at(t), Some(condition), Pass::EVAL).unwrap()

@@ -72,9 +72,9 @@ impl Standing {
         Rows {
             z: normal(&self.latent),
             time: Tensor::rand([batch], DOUBLE),
-            condition: self.condition.as_ref().map(|shape| Condition {
-                present: Some(Tensor::arange(batch, DOUBLE).ne(1.0).to_kind(Kind::Double)),
-                ..Condition::new(normal(shape))
+            condition: self.condition.as_ref().map(|shape| {
+                let present = Tensor::arange(batch, DOUBLE).ne(1.0).to_kind(Kind::Double);
+                Condition::new(normal(shape)).with(Some(present), None)
             }),
         }
     }

@@ -76,10 +76,8 @@ fn a_sequence_gives_alone_what_it_gives_padded_in_a_batch() {
                        x: Tensor,
                        mask: Option<Tensor>,
                        time: &Tensor| {
-                let condition = Condition {
-                    mask: mask.as_ref().map(Tensor::shallow_clone),
-                    ..Condition::new(x)
-                };
+                let condition =
+                    Condition::new(x).with(None, mask.as_ref().map(Tensor::shallow_clone));
                 let input = NetworkInput { z, condition: Some(&condition), time };
                 network.forward(&input, Pass::EVAL.masked(mask.as_ref())).unwrap()
             };

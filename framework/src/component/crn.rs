@@ -2,6 +2,8 @@
 
 use super::{BuildContext, Pass};
 use crate::component_kind;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use tch::Tensor;
 
 /// A condition, possibly absent for some rows.
@@ -15,14 +17,53 @@ pub struct Condition {
     /// `[batch, T]` of 1 and 0, where the conditions are sequences of different lengths: positions that are
     /// not padding, which holds zeros; `None` when all are there.
     pub mask: Option<Tensor>,
+    /// What components have made of it.
+    made: Made,
 }
 
 impl Condition {
     /// Conditions `[batch, …condition_shape]` that are all present, without padding.
     pub fn new(value: Tensor) -> Self {
-        Self { value, present: None, mask: None }
+        Self { value, present: None, mask: None, made: Made::default() }
+    }
+
+    /// The same with the rows that have one, and the positions that are not padding.
+    #[must_use]
+    pub fn with(self, present: Option<Tensor>, mask: Option<Tensor>) -> Self {
+        Self { present, mask, ..self }
+    }
+
+    /// What `by` makes of this condition alone, in evaluation: along a path it is made once, however often the
+    /// path asks.
+    pub fn once<T>(&self, by: &T, make: impl FnOnce() -> Tensor) -> Tensor {
+        let key = std::ptr::from_ref(by).addr();
+        let known =
+            self.made.0.borrow().as_ref().and_then(|m| m.get(&key).map(Tensor::shallow_clone));
+        known.unwrap_or_else(|| {
+            let made = make();
+            if let Some(all) = self.made.0.borrow_mut().as_mut() {
+                all.insert(key, made.shallow_clone());
+            }
+            made
+        })
+    }
+
+    /// Until the answer is dropped, what is made once is kept: the parameters must not change meanwhile.
+    pub(crate) fn keep_what_is_made(&self) -> impl Drop + '_ {
+        struct Kept<'c>(&'c Made);
+        impl Drop for Kept<'_> {
+            fn drop(&mut self) {
+                self.0.0.replace(None);
+            }
+        }
+        self.made.0.replace(Some(BTreeMap::new()));
+        Kept(&self.made)
     }
 }
+
+/// By the address of whoever made it; none where nothing is kept.
+#[derive(Debug, Default)]
+struct Made(RefCell<Option<BTreeMap<usize, Tensor>>>);
 
 /// One evaluation of a CRN.
 #[derive(Debug)]

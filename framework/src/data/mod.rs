@@ -65,11 +65,8 @@ impl Set {
 
     /// The conditions, if there are some, all present.
     pub fn condition(&self) -> Option<Condition> {
-        self.condition.as_ref().map(|value| Condition {
-            value: value.shallow_clone(),
-            present: None,
-            mask: self.condition_mask.as_ref().map(Tensor::shallow_clone),
-        })
+        let mask = self.condition_mask.as_ref().map(Tensor::shallow_clone);
+        self.condition.as_ref().map(|value| Condition::new(value.shallow_clone()).with(None, mask))
     }
 
     /// `n` rows from `start`.

@@ -48,11 +48,9 @@ impl ClassifierFree {
             None => Tensor::ones([z.size()[0]], (z.kind(), z.device())),
         };
         let twice = |t: &Tensor| Tensor::cat(&[t, t], 0);
-        let both = Condition {
-            value: twice(&condition.value),
-            present: Some(Tensor::cat(&[&present, &present.zeros_like()], 0)),
-            mask: condition.mask.as_ref().map(twice),
-        };
+        let present = Tensor::cat(&[&present, &present.zeros_like()], 0);
+        let both = Condition::new(twice(&condition.value))
+            .with(Some(present), condition.mask.as_ref().map(twice));
         let mask = pass.mask.map(twice);
         let pass = pass.masked(mask.as_ref());
         let output = model.output(&twice(z), point, Some(&both), pass)?;

@@ -268,6 +268,7 @@ pub fn sample(
 ) -> Result<Sampled> {
     let _stream = seed_torch(plan.stream.0, Purpose::Path, plan.stream.1);
     let condition = predictor.condition;
+    let _kept = condition.map(Condition::keep_what_is_made);
     match force {
         Some(force) => PredictorField::of(Steered { predictor, force, condition }, plan.grid)
             .sample(solver, plan.steps, plan.final_denoise, z0, seen),

@@ -85,17 +85,16 @@ impl Rows {
             main: normal(shape),
             time: (Tensor::rand([batch], options) * 0.9) + 0.05,
             condition: condition
-                .map(|shape| Condition { present: Some(present), ..Condition::new(normal(shape)) }),
+                .map(|shape| Condition::new(normal(shape)).with(Some(present), None)),
         }
     }
 
     /// Row `i` alone, a batch of 1.
     fn row(&self, i: i64) -> Self {
         let cut = |t: &Tensor| t.narrow(0, i, 1);
-        let condition = self.condition.as_ref().map(|c| Condition {
-            value: cut(&c.value),
-            present: c.present.as_ref().map(cut),
-            mask: c.mask.as_ref().map(cut),
+        let condition = self.condition.as_ref().map(|c| {
+            Condition::new(cut(&c.value))
+                .with(c.present.as_ref().map(cut), c.mask.as_ref().map(cut))
         });
         Self { main: cut(&self.main), time: cut(&self.time), condition }
     }
@@ -104,7 +103,7 @@ impl Rows {
         Self {
             main: self.main.shallow_clone(),
             time: self.time.shallow_clone(),
-            condition: Some(Condition { present, ..Condition::new(value) }),
+            condition: Some(Condition::new(value).with(present, None)),
         }
     }
 }

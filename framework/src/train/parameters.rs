@@ -2,6 +2,7 @@
 //! operations, whatever the number of layers.
 
 use crate::error::{Error, Result};
+use crate::kernels;
 use tch::{Tensor, nn};
 
 /// The learned variables of a model, as views of one flat tensor.
@@ -87,18 +88,7 @@ impl Parameters {
                  `no_grad`, or a derivative taken without `differentiate`)",
             ));
         }
-        let learned: Vec<&Tensor> = self.variables.iter().filter(|v| v.requires_grad()).collect();
-        let grads = Tensor::f_run_backward(&[loss], &learned, false, false)?;
-        let mut grads = grads.into_iter();
-        let flat: Vec<Tensor> = self
-            .variables
-            .iter()
-            .map(|v| match v.requires_grad().then(|| grads.next()).flatten() {
-                Some(g) if g.defined() => g.reshape([-1]),
-                _ => v.zeros_like().detach().reshape([-1]),
-            })
-            .collect();
-        Ok(Tensor::cat(&flat, 0))
+        Ok(kernels::gradient(loss, &self.variables))
     }
 
     /// A flat tensor cut into named pieces.

@@ -6,7 +6,7 @@
 use super::checkpoint::State;
 use super::coupled::{self, Coupled, PairingCost, Rows};
 use super::{Epoch, History};
-use crate::component::{Condition, Optimizer, OptimizerState, Pass, Splits, shape_text};
+use crate::component::{Optimizer, OptimizerState, Pass, Splits, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::{Data, Units};
 use crate::error::{Error, Result};
@@ -273,13 +273,14 @@ impl Trainer {
         if config.flip {
             set.mirror_some();
         }
-        let condition = set.condition().map(|all| Condition {
-            present: (config.condition_dropout > 0.0).then(|| {
+        let condition = set.condition().map(|all| {
+            let present = (config.condition_dropout > 0.0).then(|| {
                 let rows = [index.size()[0]];
                 let kept = 1.0 - config.condition_dropout;
                 all.value.new_full(rows, kept, (all.value.kind(), all.value.device())).bernoulli()
-            }),
-            ..all
+            });
+            let mask = all.mask.as_ref().map(Tensor::shallow_clone);
+            all.with(present, mask)
         });
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
         let pass = Pass { training: true, dropout, mask: set.mask.as_ref() };
@@ -303,7 +304,7 @@ impl Trainer {
             }
             Ok(())
         })?;
-        self.sums += weighed(&terms.values(), index.size()[0]);
+        terms.add_to(&mut self.sums, index.size()[0]);
         self.step += 1;
         Ok(())
     }
@@ -341,7 +342,7 @@ impl Trainer {
                     config.time_sampling,
                     true,
                 )?;
-                sums += weighed(&terms.values(), rows);
+                terms.add_to(&mut sums, rows);
             }
             Ok(())
         })?;
@@ -468,13 +469,6 @@ fn settle_z0(model: &Model, data: &mut Data) -> Result<()> {
 fn shuffled(rows: i64, seed: u64, epoch: u64) -> Tensor {
     let _stream = seed_torch(seed, Purpose::Shuffle, epoch);
     Tensor::randperm(rows, (Kind::Int64, Device::Cpu))
-}
-
-fn weighed(terms: &Tensor, rows: i64) -> Tensor {
-    Tensor::cat(
-        &[terms * rows as f64, terms.new_full([1], rows as f64, (Kind::Double, terms.device()))],
-        0,
-    )
 }
 
 /// Means from sums; `None` where NaN.

@@ -1,6 +1,6 @@
 //! What every CRN here has: a network beside its features of time, and z times a learned function of time.
 
-use super::time_embedding::{TimeEmbedding, embed};
+use super::time_embedding::{TimeEmbedding, embed, same_in_all_rows};
 use crate::layers::{Linear, Start};
 use std::ops::RangeInclusive;
 use triflow::prelude::*;
@@ -69,6 +69,8 @@ impl Skip {
     /// `output` with it; `time` are the features.
     pub fn add(&self, output: Tensor, time: &Tensor, z: &Tensor) -> Tensor {
         let Some(gate) = &self.0 else { return output };
+        let time =
+            &if same_in_all_rows(time) { time.narrow(0, 0, 1) } else { time.shallow_clone() };
         // Scaled, so that a step of the optimizer does not shake it: its features all move together.
         let gate = gate.forward(time).squeeze_dim(1) / (time.size()[1] as f64).sqrt();
         output + rows(&gate, z) * z

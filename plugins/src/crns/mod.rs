@@ -14,5 +14,5 @@ pub use geometric::Geometric;
 pub use hamiltonian::Hamiltonian;
 pub use natural::Natural;
 pub use potential::Potential;
-pub use time_embedding::TimeEmbedding;
+pub use time_embedding::{TimeEmbedding, same_in_all_rows};
 pub use vanilla::Vanilla;

@@ -47,8 +47,17 @@ pub fn embed(time: &Tensor, frequencies: &Tensor) -> Tensor {
     if frequencies.numel() == 0 {
         return time.to_kind(frequencies.kind()).unsqueeze(-1);
     }
+    if same_in_all_rows(time) {
+        let one = embed(&time.narrow(0, 0, 1).copy(), frequencies);
+        return one.expand([time.size()[0], -1], false);
+    }
     let angle = time.to_kind(frequencies.kind()).unsqueeze(-1) * frequencies;
     Tensor::cat(&[angle.sin(), angle.cos()], -1)
+}
+
+/// Whether all rows are one row in memory, as the time is along a path.
+pub fn same_in_all_rows(x: &Tensor) -> bool {
+    x.size()[0] > 1 && x.stride()[0] == 0
 }
 
 #[cfg(test)]

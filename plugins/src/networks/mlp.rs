@@ -41,6 +41,6 @@ struct Perceptron {
 
 impl Network for Perceptron {
     fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
-        Ok(unflatten(self.out.forward(&self.trunk.forward(input, pass)), &self.shape))
+        Ok(unflatten(self.trunk.through(input, pass, Some(&self.out)), &self.shape))
     }
 }

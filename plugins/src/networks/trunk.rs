@@ -1,6 +1,9 @@
 //! The layers that several networks share: z, the condition's features and the time features, joined.
 
+use crate::crns::same_in_all_rows;
 use crate::layers::{self, Activation, Linear, check_dropout, dropout, flat, flatten};
+use triflow::derivative::recording;
+use triflow::kernels::{Affine, End, chain};
 use triflow::prelude::*;
 
 /// The condition through its own layers; then z, condition and time joined in one linear layer, followed by
@@ -11,6 +14,10 @@ pub struct Trunk {
     body: Option<layers::Mlp>,
     activation: Activation,
     dropout: f64,
+    /// Number of the condition's features.
+    features: i64,
+    /// Whether derivatives with respect to z are used.
+    derived: bool,
 }
 
 impl Trunk {
@@ -44,24 +51,71 @@ impl Trunk {
             body: if widths.len() > 1 { Some(mlp("body", first, &widths[1..])?) } else { None },
             activation,
             dropout,
+            features: last,
+            derived: *ctx.derivatives.end() > 0,
         })
     }
 
     /// `[batch, last width]`.
     pub fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Tensor {
-        let mut parts = vec![flatten(input.z), input.time.shallow_clone()];
-        if let (Some(net), Some(condition)) = (&self.condition, input.condition) {
-            let features = net.forward(&flatten(&condition.value), pass);
-            parts.push(match &condition.present {
-                Some(present) => features * present.view([-1, 1]),
-                None => features,
-            });
+        self.through(input, pass, None)
+    }
+
+    /// The trunk, and `end` after it.
+    pub fn through(&self, input: &NetworkInput<'_>, pass: Pass, end: Option<&Linear>) -> Tensor {
+        let dropped = self.dropout > 0.0 && pass.dropout;
+        if dropped || self.derived {
+            let joined = self.join.forward(&Tensor::cat(&self.parts(input, pass), 1));
+            let h = dropout(self.activation.apply(&joined), self.dropout, pass);
+            let h = match &self.body {
+                Some(body) => body.forward(&h, pass),
+                None => h,
+            };
+            return end.map_or_else(|| h.shallow_clone(), |end| end.forward(&h));
         }
-        let joined = self.join.forward(&Tensor::cat(&parts, 1));
-        let h = dropout(self.activation.apply(&joined), self.dropout, pass);
-        match &self.body {
-            Some(body) => body.forward(&h, pass),
-            None => h,
+        let rest = self.body.iter().flat_map(layers::Mlp::affine);
+        let rest: Vec<Affine<'_>> = rest.chain(end.map(Linear::affine)).collect();
+        let (activation, after) =
+            (self.activation, if end.is_some() { End::Linear } else { End::Activated });
+        if pass.training || recording() || !same_in_all_rows(input.time) {
+            let layers = [&[self.join.affine()], rest.as_slice()].concat();
+            let parts = self.parts(input, pass);
+            return chain(&parts.iter().collect::<Vec<_>>(), None, &layers, activation, after);
+        }
+        // Along a path, what the condition and the time add to the first layer is known before z is.
+        let z = flatten(input.z);
+        let (of_z, of_time) = (z.size()[1], input.time.size()[1]);
+        let time = input.time.narrow(0, 0, 1);
+        let time = time.linear(&self.join.columns(of_z, of_time), self.join.affine().bias);
+        let seen = input.condition.filter(|_| self.condition.is_some());
+        let seen = seen.map(|condition| {
+            condition.once(self, || {
+                let weight = self.join.columns(of_z + of_time, self.features);
+                self.features_of(condition, pass).linear(&weight, None::<&Tensor>)
+            })
+        });
+        let (weight, bias) = (self.join.columns(0, of_z), time.reshape([-1]));
+        let first = Affine { weight: &weight, bias: Some(&bias) };
+        chain(&[&z], seen.as_ref(), &[&[first], rest.as_slice()].concat(), activation, after)
+    }
+
+    /// z, the features of time, and those of the condition.
+    fn parts(&self, input: &NetworkInput<'_>, pass: Pass) -> Vec<Tensor> {
+        let mut parts = vec![flatten(input.z), input.time.shallow_clone()];
+        if let (true, Some(condition)) = (self.condition.is_some(), input.condition) {
+            parts.push(self.features_of(condition, pass));
+        }
+        parts
+    }
+
+    /// Features of the condition, 0 where it is absent.
+    fn features_of(&self, condition: &Condition, pass: Pass) -> Tensor {
+        let value = flatten(&condition.value);
+        let features =
+            self.condition.as_ref().map_or(value.shallow_clone(), |n| n.forward(&value, pass));
+        match &condition.present {
+            Some(present) => features * present.view([-1, 1]),
+            None => features,
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Adam's step with decoupled weight decay: a handful of kernels over the flat parameters.
+//! Adam's step with decoupled weight decay.
 
 use super::require;
+use triflow::kernels::{AdamStep, adam};
 use triflow::prelude::*;
 
 /// What Adam and AdamW share.
@@ -41,18 +42,18 @@ impl Optimizer for AdamRule {
         state: &mut OptimizerState,
         learning_rate: f64,
     ) -> Result<()> {
-        let correction1 = 1.0 - self.beta1.powf(state.step as f64);
-        let correction2 = 1.0 - self.beta2.powf(state.step as f64);
         let [mean, square] = state.moments.as_mut_slice() else {
             return Err(Error::runtime("the optimizer's state does not fit: it has other moments"));
         };
-        let _ = mean.lerp_(gradient, 1.0 - self.beta1);
-        let _ = square.lerp_(&gradient.square(), 1.0 - self.beta2);
-        let scale = (&*square * (1.0 / correction2)).sqrt_() + self.eps;
-        if self.weight_decay != 0.0 {
-            let _ = parameters.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
-        }
-        let _ = parameters.addcdiv_(&(&*mean * (-learning_rate / correction1)), &scale);
+        let by = AdamStep {
+            step: state.step,
+            learning_rate,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            eps: self.eps,
+            weight_decay: self.weight_decay,
+        };
+        adam(parameters, gradient, mean, square, by);
         Ok(())
     }
 }

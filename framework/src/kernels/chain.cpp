@@ -1,0 +1,524 @@
+// A chain of linear layers with an activation after each, as one operation: forward and backward pass once over
+// blocks of rows that stay in the cache, and the gradient's bookkeeping is one node however many layers there
+// are. What the fast routes do not cover goes through LibTorch's own operations, with the same result up to
+// rounding.
+//
+// Nothing here has state: host and plugins each carry a copy.
+
+#include "rows.h"
+#include "shim.h"
+
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+using at::Tensor;
+
+// Of the BLAS inside LibTorch; null where there is none, and then the fast routes are not taken.
+extern "C" __attribute__((weak)) void sgemm_(
+    const char* transa, const char* transb, const int* m, const int* n, const int* k, const float* alpha,
+    const float* a, const int* lda, const float* b, const int* ldb, const float* beta, float* c, const int* ldc);
+
+namespace {
+
+enum Activation : int { SWISH = 0, GELU = 1, TANH = 2, SOFTPLUS = 3, RELU = 4 };
+
+struct Layer {
+  Tensor weight;  // [outputs, inputs]
+  Tensor bias;    // [outputs], or undefined
+};
+
+// A linear layer after the inputs side by side, and more after it.
+struct Net {
+  std::vector<Tensor> inputs;  // [rows, …] each: the first layer's input is all of them
+  Tensor start;                // [rows, outputs of the first layer], added to its output; or undefined
+  std::vector<Layer> layers;
+  int activation;
+  bool linear_end;
+
+  int64_t rows() const { return inputs[0].size(0); }
+  int64_t in(size_t i) const { return layers[i].weight.size(1); }
+  int64_t out(size_t i) const { return layers[i].weight.size(0); }
+  size_t count() const { return layers.size(); }
+  // Layers that the activation follows.
+  size_t activated() const { return count() - (linear_end ? 1 : 0); }
+  int64_t widest() const {
+    int64_t n = 0;
+    for (size_t i = 0; i < count(); ++i) n = std::max({n, in(i), out(i)});
+    return n;
+  }
+  int64_t largest() const {
+    int64_t n = 0;
+    for (const Layer& l : layers) n = std::max(n, l.weight.numel());
+    return n;
+  }
+  int64_t parameters() const {
+    int64_t all = 0;
+    for (size_t i = 0; i < count(); ++i) all += (in(i) + 1) * out(i);
+    return all;
+  }
+  int64_t outputs() const {
+    int64_t all = 0;
+    for (size_t i = 0; i < count(); ++i) all += out(i);
+    return all;
+  }
+};
+
+// ---- LibTorch's own operations ------------------------------------------------------------------------------
+
+Tensor activated(const Tensor& x, int activation) {
+  switch (activation) {
+    case SWISH: return at::silu(x);
+    case GELU: return at::gelu(x);
+    case TANH: return at::tanh(x);
+    case SOFTPLUS: return at::softplus(x);
+    default: return at::relu(x);
+  }
+}
+
+Tensor plain(const Net& net) {
+  Tensor h = net.inputs.size() == 1 ? net.inputs[0] : at::cat(net.inputs, 1);
+  for (size_t i = 0; i < net.count(); ++i) {
+    h = at::linear(h, net.layers[i].weight, net.layers[i].bias);
+    if (i == 0 && net.start.defined()) h = h + net.start;
+    if (i < net.activated()) h = activated(h, net.activation);
+  }
+  return h;
+}
+
+// ---- products -----------------------------------------------------------------------------------------------
+
+// A row-major matrix: a range of rows and columns of a tensor.
+template <typename T>
+struct Matrix {
+  T* at;
+  int64_t ld;  // from row to row
+
+  Matrix columns(int64_t from) const { return {at + from, ld}; }
+  Matrix below(int64_t from) const { return {at + from * ld, ld}; }
+};
+using In = Matrix<const float>;
+using Out = Matrix<float>;
+
+In reading(const Tensor& t) { return {t.const_data_ptr<float>(), t.stride(0)}; }
+In reading(const Out& m) { return {m.at, m.ld}; }
+
+// Of a BLAS that thinks in columns.
+void product(const char* ta, const char* tb, Out y, In a, In b, int m, int n, int k, float beta) {
+  const float one = 1.0f;
+  const int lda = static_cast<int>(a.ld), ldb = static_cast<int>(b.ld), ldy = static_cast<int>(y.ld);
+  sgemm_(tb, ta, &n, &m, &k, &one, b.at, &ldb, a.at, &lda, &beta, y.at, &ldy);
+}
+
+// y[m,n] = x[m,k] · w[n,k]ᵀ + beta·y
+void times_transposed(Out y, In x, In w, int64_t m, int64_t n, int64_t k, float beta) {
+  product("N", "T", y, x, w, m, n, k, beta);
+}
+
+// y[m,k] = g[m,n] · w[n,k]
+void times(Out y, In g, In w, int64_t m, int64_t n, int64_t k) { product("N", "N", y, g, w, m, k, n, 0.0f); }
+
+// y[n,k] = g[m,n]ᵀ · x[m,k]
+void transposed_times(Out y, In g, In x, int64_t m, int64_t n, int64_t k) {
+  product("T", "N", y, g, x, n, k, m, 0.0f);
+}
+
+// ---- what is fast, and how it is shared out -----------------------------------------------------------------
+
+bool dense_float(const Tensor& t) {
+  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && t.dim() == 2 &&
+      t.stride(1) == 1 && t.stride(0) >= t.size(1);
+}
+
+// Whether the fast routes take it.
+bool fast(const Net& net) {
+  if (!sgemm_ || (net.activation != SWISH && net.activation != RELU) || net.rows() == 0) return false;
+  int64_t width = 0;
+  for (const Tensor& x : net.inputs) {
+    if (!dense_float(x) || x.size(0) != net.rows() || x.size(1) == 0) return false;
+    width += x.size(1);
+  }
+  for (const Layer& l : net.layers) {
+    if (!dense_float(l.weight) || l.weight.size(1) != width) return false;
+    width = l.weight.size(0);
+    if (l.bias.defined() &&
+        !(l.bias.device().is_cpu() && l.bias.scalar_type() == at::kFloat && l.bias.is_contiguous() &&
+          l.bias.numel() == width))
+      return false;
+  }
+  return !net.start.defined() ||
+      (dense_float(net.start) && net.start.size(0) == net.rows() && net.start.size(1) == net.out(0));
+}
+
+// Small layers stay in a core's cache while rows pass through all of them; of large ones each core does a part,
+// for all rows.
+bool by_rows(const Net& net) { return net.largest() <= 131'072; }
+
+// 0 … n in equal parts, multiples of `unit` but for the last.
+struct Parts {
+  int64_t n, part;
+
+  Parts(int64_t n, int64_t wanted, int64_t unit) : n(n), part((n + wanted - 1) / wanted) {
+    part = std::max<int64_t>(1, (part + unit - 1) / unit) * unit;
+  }
+  int64_t count() const { return (n + part - 1) / part; }
+  // f(number, from, size)
+  template <typename F>
+  void each(const F& f) const {
+    const auto one = [&](int64_t i) { f(i, i * part, std::min(part, n - i * part)); };
+    if (count() == 1) return one(0);
+    at::parallel_for(0, count(), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) one(i);
+    });
+  }
+};
+
+int64_t threads() { return at::in_parallel_region() ? 1 : at::get_num_threads(); }
+
+Parts shares_of_rows(const Net& net) {
+  const bool little = net.rows() * net.parameters() < 400'000;
+  return Parts(net.rows(), little ? 1 : std::min(threads(), std::max<int64_t>(1, net.rows() / 16)), 1);
+}
+
+Parts shares_of_columns(int64_t n) { return Parts(n, threads(), 16); }
+
+using Scratch = std::unique_ptr<float[]>;
+Scratch scratch(int64_t n) { return Scratch(new float[n]); }
+
+// Biases; zeros for a layer without.
+class Biases {
+  const Net& net;
+  std::vector<float> zeros;
+
+ public:
+  explicit Biases(const Net& net) : net(net) {
+    for (const Layer& l : net.layers)
+      if (!l.bias.defined() && l.weight.size(0) > static_cast<int64_t>(zeros.size())) zeros.resize(l.weight.size(0));
+  }
+  const float* of(size_t i) const {
+    const Tensor& bias = net.layers[i].bias;
+    return bias.defined() ? bias.const_data_ptr<float>() : zeros.data();
+  }
+};
+
+// ---- forward ------------------------------------------------------------------------------------------------
+
+// A part of layer i: rows from `row`, outputs from `column`; of the first layer's input `below` is not read.
+struct Piece {
+  size_t i;
+  int64_t row, rows, column, columns;
+};
+
+void pass(const Net& net, const Biases& biases, const Piece& p, In below, Out y, float* slope) {
+  const In w = reading(net.layers[p.i].weight).below(p.column);
+  y = y.columns(p.column);
+  if (p.i > 0) {
+    times_transposed(y, below, w, p.rows, p.columns, net.in(p.i), 0.0f);
+  } else {
+    float beta = 0.0f;
+    int64_t column = 0;
+    if (net.start.defined()) {
+      const In start = reading(net.start).below(p.row).columns(p.column);
+      for (int64_t r = 0; r < p.rows; ++r)
+        std::memcpy(y.below(r).at, start.below(r).at, p.columns * sizeof(float));
+      beta = 1.0f;
+    }
+    for (const Tensor& x : net.inputs) {
+      times_transposed(y, reading(x).below(p.row), w.columns(column), p.rows, p.columns, x.size(1), beta);
+      beta = 1.0f;
+      column += x.size(1);
+    }
+  }
+  const float* bias = biases.of(p.i) + p.column;
+  const Rows& kernels = rows_kernels();
+  if (p.i >= net.activated())
+    kernels.shift(y.at, bias, p.rows, p.columns, y.ld);
+  else
+    (net.activation == SWISH ? kernels.swish : kernels.relu)(
+        y.at, slope ? slope + p.column : nullptr, bias, p.rows, p.columns, y.ld);
+}
+
+// Without gradients: of each layer but the last, only what the next one reads is kept.
+Tensor evaluate(const Net& net) {
+  const size_t last = net.count() - 1;
+  const int64_t widest = net.widest();
+  const Tensor result = at::empty({net.rows(), net.out(last)}, net.inputs[0].options());
+  const Out to{result.data_ptr<float>(), net.out(last)};
+  const Biases biases(net);
+  // Through all layers, from `first` on, with `each` of a layer's pieces.
+  const auto block = [&](int64_t first, int64_t rows, float* one, float* two, const auto& parts_of) {
+    In below{nullptr, 0};
+    for (size_t i = 0; i <= last; ++i) {
+      const Out y = i == last ? to.below(first) : Out{i % 2 == 0 ? one : two, net.out(i)};
+      parts_of(net.out(i)).each([&](int64_t, int64_t column, int64_t columns) {
+        pass(net, biases, {i, first, rows, column, columns}, below, y, nullptr);
+      });
+      below = reading(y);
+    }
+  };
+  if (!by_rows(net)) {
+    const int64_t most = std::min<int64_t>(net.rows(), 1024);
+    const Scratch one = scratch(most * widest), two = scratch(most * widest);
+    for (int64_t r = 0; r < net.rows(); r += most)
+      block(r, std::min(most, net.rows() - r), one.get(), two.get(), shares_of_columns);
+    return result;
+  }
+  // Two states of a block and a layer's weights stay in the second-level cache.
+  const int64_t most = std::clamp<int64_t>(65'536 / widest, 32, 512);
+  shares_of_rows(net).each([&](int64_t, int64_t from, int64_t size) {
+    const Scratch one = scratch(most * widest), two = scratch(most * widest);
+    for (int64_t r = 0; r < size; r += most)
+      block(from + r, std::min(most, size - r), one.get(), two.get(), [](int64_t n) { return Parts(n, 1, 1); });
+  });
+  return result;
+}
+
+// ---- with gradients -----------------------------------------------------------------------------------------
+
+// A part of a flat tensor that becomes a gradient; views made by operations would cost more than small products.
+Tensor cut(const Tensor& flat, int64_t from, at::IntArrayRef shape) {
+  Tensor t = at::detail::make_tensor<c10::TensorImpl>(c10::Storage(flat.storage()), flat.key_set(), flat.dtype());
+  t.unsafeGetTensorImpl()->set_storage_offset(flat.storage_offset() + from);
+  t.unsafeGetTensorImpl()->set_sizes_contiguous(shape);
+  return t;
+}
+
+struct Chain : torch::autograd::Function<Chain> {
+  // `all`: the inputs, then weights and biases in turn.
+  static Net net_of(at::ArrayRef<Tensor> all, int64_t inputs, int64_t activation, bool linear_end) {
+    Net net{{all.begin(), all.begin() + inputs}, {}, {}, static_cast<int>(activation), linear_end};
+    for (size_t i = inputs; i < all.size(); i += 2) net.layers.push_back({all[i], all[i + 1]});
+    return net;
+  }
+
+  // Saves `all`, and each layer's state and slope in one piece.
+  static Tensor forward(
+      torch::autograd::AutogradContext* ctx, at::TensorList all, int64_t inputs, int64_t activation,
+      bool linear_end) {
+    const Net net = net_of(all, inputs, activation, linear_end);
+    const int64_t rows = net.rows();
+    const size_t last = net.count() - 1;
+    const auto options = net.inputs[0].options().requires_grad(false);
+    const Tensor kept = at::empty({2 * rows * net.outputs()}, options);
+    const Tensor result = at::empty({rows, net.out(last)}, options);
+    const Biases biases(net);
+    // Of rows from `first` on.
+    const auto block = [&](int64_t first, int64_t rows, const auto& parts_of) {
+      In below{nullptr, 0};
+      float* state = kept.data_ptr<float>();
+      for (size_t i = 0; i <= last; ++i) {
+        const int64_t n = net.out(i);
+        float* slope = state + net.rows() * n;
+        const Out y = Out{i == last ? result.data_ptr<float>() : state, n}.below(first);
+        parts_of(n).each([&](int64_t, int64_t column, int64_t columns) {
+          pass(net, biases, {i, first, rows, column, columns}, below, y, slope + first * n);
+        });
+        below = reading(y);
+        state = slope + net.rows() * n;
+      }
+    };
+    if (by_rows(net))
+      shares_of_rows(net).each([&](int64_t, int64_t from, int64_t size) {
+        block(from, size, [](int64_t n) { return Parts(n, 1, 1); });
+      });
+    else
+      block(0, rows, shares_of_columns);
+    torch::autograd::variable_list saved(all.begin(), all.end());
+    saved.push_back(kept);
+    ctx->save_for_backward(std::move(saved));
+    ctx->saved_data["inputs"] = inputs;
+    ctx->saved_data["activation"] = activation;
+    ctx->saved_data["linear_end"] = linear_end;
+    return result;
+  }
+
+  static torch::autograd::variable_list backward(
+      torch::autograd::AutogradContext* ctx, torch::autograd::variable_list gradients) {
+    const torch::autograd::variable_list saved = ctx->get_saved_variables();
+    const at::ArrayRef<Tensor> all(saved.data(), saved.size() - 1);
+    const int64_t inputs = ctx->saved_data["inputs"].toInt();
+    const Net net =
+        net_of(all, inputs, ctx->saved_data["activation"].toInt(), ctx->saved_data["linear_end"].toBool());
+    torch::autograd::variable_list result(all.size() + 3);
+    if (!gradients[0].defined()) return result;
+    if (at::GradMode::is_enabled()) {
+      again(ctx, net, all, gradients[0], result);
+      return result;
+    }
+    const Tensor g = gradients[0].contiguous();
+    const auto options = g.options().requires_grad(false);
+    for (int64_t i = 0; i < inputs; ++i)
+      if (ctx->needs_input_grad(i)) result[i] = at::empty({net.rows(), all[i].size(1)}, options);
+    const int64_t parameters = net.parameters();
+    const Tensor flat = by_rows(net) ? backward_by_rows(net, saved.back(), g, result)
+                                     : backward_by_columns(net, saved.back(), g, result);
+    int64_t offset = 0;
+    for (size_t i = 0; i < net.count(); ++i) {
+      result[inputs + 2 * i] = cut(flat, offset, {net.out(i), net.in(i)});
+      offset += net.out(i) * net.in(i);
+      if (net.layers[i].bias.defined()) result[inputs + 2 * i + 1] = cut(flat, offset, {net.out(i)});
+      offset += net.out(i);
+    }
+    return result;
+  }
+
+  // Where layer i's state begins in what forward kept; its slope follows.
+  static int64_t place_of(const Net& net, size_t i) {
+    int64_t before = 0;
+    for (size_t j = 0; j < i; ++j) before += 2 * net.rows() * net.out(j);
+    return before;
+  }
+
+  // Weights' gradient of outputs from `column` on, of `rows` rows from `row` on: g begins at both.
+  static void weights(const Net& net, const float* kept, const Piece& p, In g, float* to) {
+    const Out y{to, net.in(p.i)};
+    if (p.i > 0) {
+      const In x{kept + place_of(net, p.i - 1) + p.row * net.in(p.i), net.in(p.i)};
+      return transposed_times(y.below(p.column), g, x, p.rows, p.columns, net.in(p.i));
+    }
+    int64_t column = 0;
+    for (const Tensor& x : net.inputs) {
+      transposed_times(
+          y.below(p.column).columns(column), g, reading(x).below(p.row), p.rows, p.columns, x.size(1));
+      column += x.size(1);
+    }
+  }
+
+  // Gradients of weights and biases, in turn.
+  static Tensor backward_by_rows(
+      const Net& net, const Tensor& saved, const Tensor& g, torch::autograd::variable_list& inputs) {
+    const Parts shares = shares_of_rows(net);
+    const int64_t all = net.parameters(), widest = net.widest();
+    const float* kept = saved.const_data_ptr<float>();
+    const Tensor partial = at::empty({shares.count() * all}, g.options().requires_grad(false));
+    shares.each([&](int64_t share, int64_t r, int64_t rows) {
+      const Scratch one = scratch(rows * widest), two = scratch(rows * widest);
+      float* place = partial.data_ptr<float>() + (share + 1) * all;
+      In h = reading(g).below(r);
+      float* next = one.get();
+      for (size_t i = net.count(); i-- > 0;) {
+        const int64_t n = net.out(i);
+        place -= n;
+        if (i < net.activated()) {
+          const float* slope = kept + place_of(net, i) + (net.rows() + r) * n;
+          rows_kernels().scale(next, place, h.at, slope, rows, n, n);
+          h = {next, n};
+          next = next == one.get() ? two.get() : one.get();
+        } else {
+          rows_kernels().sum(place, h.at, rows, n, n);
+        }
+        place -= n * net.in(i);
+        weights(net, kept, {i, r, rows, 0, n}, h, place);
+        const In w = reading(net.layers[i].weight);
+        if (i > 0) {
+          times({next, net.in(i)}, h, w, rows, n, net.in(i));
+          h = {next, net.in(i)};
+          next = next == one.get() ? two.get() : one.get();
+        } else {
+          int64_t column = 0;
+          for (size_t j = 0; j < net.inputs.size(); ++j) {
+            const int64_t width = net.inputs[j].size(1);
+            if (inputs[j].defined())
+              times(Out{inputs[j].data_ptr<float>(), width}.below(r), h, w.columns(column), rows, n, width);
+            column += width;
+          }
+        }
+      }
+    });
+    float* sum = partial.data_ptr<float>();
+    for (int64_t i = 1; i < shares.count(); ++i) rows_kernels().shift(sum, sum + i * all, 1, all, all);
+    return partial;
+  }
+
+  static Tensor backward_by_columns(
+      const Net& net, const Tensor& saved, const Tensor& g, torch::autograd::variable_list& inputs) {
+    const int64_t rows = net.rows(), widest = net.widest();
+    const float* kept = saved.const_data_ptr<float>();
+    const Tensor flat = at::empty({net.parameters()}, g.options().requires_grad(false));
+    const Scratch one = scratch(rows * widest), two = scratch(rows * widest);
+    float* place = flat.data_ptr<float>() + net.parameters();
+    In h = reading(g);
+    for (size_t i = net.count(); i-- > 0;) {
+      const int64_t n = net.out(i);
+      place -= (net.in(i) + 1) * n;
+      shares_of_columns(n).each([&](int64_t, int64_t column, int64_t columns) {
+        float* bias = place + net.in(i) * n + column;
+        In slope_times = h.columns(column);
+        if (i < net.activated()) {
+          const float* slope = kept + place_of(net, i) + rows * n + column;
+          rows_kernels().scale(one.get() + column, bias, slope_times.at, slope, rows, columns, n);
+          slope_times = {one.get() + column, n};
+        } else {
+          rows_kernels().sum(bias, slope_times.at, rows, columns, n);
+        }
+        weights(net, kept, {i, 0, rows, column, columns}, slope_times, place);
+      });
+      if (i < net.activated()) h = {one.get(), n};
+      const In w = reading(net.layers[i].weight);
+      const auto to = [&](float* y, int64_t column, int64_t width) {
+        shares_of_columns(width).each([&](int64_t, int64_t from, int64_t size) {
+          times(Out{y, width}.columns(from), h, w.columns(column + from), rows, n, size);
+        });
+      };
+      if (i > 0) {
+        to(two.get(), 0, net.in(i));
+        h = {two.get(), net.in(i)};
+        continue;
+      }
+      int64_t column = 0;
+      for (size_t j = 0; j < net.inputs.size(); ++j) {
+        if (inputs[j].defined()) to(inputs[j].data_ptr<float>(), column, net.inputs[j].size(1));
+        column += net.inputs[j].size(1);
+      }
+    }
+    return flat;
+  }
+
+  // A gradient that can be differentiated: that of LibTorch's own operations at the same inputs.
+  static void again(
+      torch::autograd::AutogradContext* ctx, const Net& net, at::ArrayRef<Tensor> all, const Tensor& g,
+      torch::autograd::variable_list& result) {
+    torch::autograd::variable_list inputs;
+    std::vector<size_t> places;
+    for (size_t i = 0; i < all.size(); ++i)
+      if (all[i].defined() && all[i].requires_grad() && ctx->needs_input_grad(i)) {
+        inputs.push_back(all[i]);
+        places.push_back(i);
+      }
+    const auto found = torch::autograd::grad({plain(net)}, inputs, {g}, true, true, true);
+    for (size_t i = 0; i < places.size(); ++i) result[places[i]] = found[i];
+  }
+};
+
+}  // namespace
+
+// Linear layers over `inputs` [rows, …] side by side. `parameters`: weight and bias (or null) of each layer in turn.
+// `start` ([rows, outputs of the first layer], or null) is added to the first layer's output.
+extern "C" Tensor* triflow_chain(
+    const Tensor* const* inputs, int input_count, const Tensor* start, const Tensor* const* parameters, int count,
+    int activation, int linear_end, char** error) {
+  return guarded(error, [&] {
+    std::vector<Tensor> all;
+    for (int i = 0; i < input_count; ++i) all.push_back(*inputs[i]);
+    for (int i = 0; i < 2 * count; ++i) all.push_back(parameters[i] ? *parameters[i] : Tensor());
+    const auto learned = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
+    const bool recorded =
+        at::GradMode::is_enabled() && ((start && learned(*start)) || std::any_of(all.begin(), all.end(), learned));
+    Net net = Chain::net_of(all, input_count, activation, linear_end != 0);
+    if (start) net.start = *start;
+    if (!fast(net) || (recorded && start)) return plain(net);
+    if (!recorded) return evaluate(net);
+    // Autograd takes no absent input.
+    for (size_t i = 0; i < net.count(); ++i)
+      if (!net.layers[i].bias.defined())
+        all[input_count + 2 * i + 1] = at::zeros({net.out(i)}, net.inputs[0].options().requires_grad(false));
+    return Chain::apply(
+        at::TensorList(all), static_cast<int64_t>(input_count), static_cast<int64_t>(activation), linear_end != 0);
+  });
+}

@@ -1,0 +1,19 @@
+// How C++ answers Rust: a new tensor, or null and a message that the caller frees with triflow_free.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstring>
+#include <exception>
+
+template <typename F>
+at::Tensor* guarded(char** error, F f) {
+  try {
+    return new at::Tensor(f());
+  } catch (const std::exception& e) {
+    *error = strdup(e.what());
+  } catch (...) {
+    *error = strdup("an exception that says nothing");
+  }
+  return nullptr;
+}

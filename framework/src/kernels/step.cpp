@@ -1,0 +1,221 @@
+// What a training step does besides the network: a point of the path, the error and its gradient, the sums of the
+// loss, the optimizer. On a CPU in float32 each is one pass; elsewhere LibTorch's own operations.
+//
+// Nothing here has state: host and plugins each carry a copy.
+
+#include "rows.h"
+#include "shim.h"
+
+#include <ATen/ops/_fused_adamw.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+using at::Tensor;
+
+namespace {
+
+bool plain_float(const Tensor& t) {
+  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
+}
+
+bool recorded(const Tensor& t) { return t.requires_grad() && at::GradMode::is_enabled(); }
+
+// A number for each row, [rows], or one for all.
+struct PerRow {
+  const float* many = nullptr;
+  float one = 0.0f;
+
+  // False if it is neither, or elsewhere.
+  bool read(const Tensor& t, int64_t rows) {
+    if (!t.device().is_cpu() || recorded(t)) return false;
+    // A [1] in another precision would change that of the result.
+    if (t.numel() == 1 && (t.dim() == 0 || t.scalar_type() == at::kFloat)) {
+      one = t.item<float>();
+      return true;
+    }
+    many = plain_float(t) && t.numel() == rows ? t.const_data_ptr<float>() : nullptr;
+    return many;
+  }
+  float at(int64_t i) const { return many ? many[i] : one; }
+};
+
+// [rows] or [] as [rows, 1, …], to multiply rows of `like`.
+Tensor beside(const Tensor& t, const Tensor& like) {
+  std::vector<int64_t> shape(like.dim(), 1);
+  if (t.dim() == 1 && like.dim() > 0) shape[0] = t.size(0);
+  return t.reshape(shape);
+}
+
+Tensor blended(const Tensor& a, const Tensor& x, const Tensor& b, const Tensor& y) {
+  PerRow of_x, of_y;
+  const bool fast = x.dim() > 0 && plain_float(x) && plain_float(y) && x.sizes() == y.sizes() && !recorded(x) &&
+      !recorded(y) && of_x.read(a, x.size(0)) && of_y.read(b, x.size(0)) && x.numel() > 0;
+  if (!fast) return beside(a, x) * x + beside(b, y) * y;
+  const Tensor result = at::empty_like(x);
+  const int64_t rows = x.size(0), n = x.numel() / rows;
+  const float *px = x.const_data_ptr<float>(), *py = y.const_data_ptr<float>();
+  float* to = result.data_ptr<float>();
+  for (int64_t i = 0; i < rows; ++i)
+    rows_kernels().blend(to + i * n, of_x.at(i), px + i * n, of_y.at(i), py + i * n, n);
+  return result;
+}
+
+Tensor plain_error(const Tensor& output, const Tensor& target, const Tensor& weight, bool mean) {
+  Tensor squares = (output - target).square().flatten(1);
+  squares = mean ? squares.mean(1) : squares.sum(1);
+  return weight.defined() ? (squares * weight).mean() : squares.mean();
+}
+
+// Mean over rows of weight·|output − target|², the entries of a row averaged or summed; differentiable in the
+// output.
+struct Error : torch::autograd::Function<Error> {
+  static Tensor forward(
+      torch::autograd::AutogradContext* ctx, const Tensor& output, const Tensor& target,
+      const std::optional<Tensor>& weight, bool mean) {
+    const int64_t rows = output.size(0), n = output.numel() / rows;
+    PerRow weights;
+    weights.one = 1.0f;
+    if (weight) weights.read(*weight, rows);
+    const Tensor slope = at::empty_like(output);
+    const double share = 1.0 / (mean ? static_cast<double>(rows * n) : static_cast<double>(rows));
+    double all = 0.0;
+    for (int64_t i = 0; i < rows; ++i) {
+      const float w = weights.at(i) * static_cast<float>(share);
+      all += static_cast<double>(w) *
+          rows_kernels().error(
+              slope.data_ptr<float>() + i * n, output.const_data_ptr<float>() + i * n,
+              target.const_data_ptr<float>() + i * n, 2.0f * w, n);
+    }
+    ctx->save_for_backward({output, target, weight.value_or(Tensor()), slope});
+    ctx->saved_data["mean"] = mean;
+    return at::scalar_tensor(all, output.options());
+  }
+
+  static torch::autograd::variable_list backward(
+      torch::autograd::AutogradContext* ctx, torch::autograd::variable_list gradients) {
+    const auto saved = ctx->get_saved_variables();
+    const Tensor& g = gradients[0];
+    if (!g.defined()) return {Tensor(), Tensor(), Tensor(), Tensor()};
+    if (at::GradMode::is_enabled()) {
+      const Tensor again = plain_error(saved[0], saved[1], saved[2], ctx->saved_data["mean"].toBool());
+      return {torch::autograd::grad({again}, {saved[0]}, {g}, true, true)[0], Tensor(), Tensor(), Tensor()};
+    }
+    return {g.item<float>() == 1.0f ? saved[3] : saved[3] * g, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+Tensor error_of(const Tensor& output, const Tensor& target, const Tensor& weight, bool mean) {
+  PerRow weights;
+  const bool fast = output.dim() > 1 && output.numel() > 0 && plain_float(output) && plain_float(target) &&
+      output.sizes() == target.sizes() && !recorded(target) &&
+      (!weight.defined() || weights.read(weight, output.size(0)));
+  const std::optional<Tensor> weighed = weight.defined() ? std::optional<Tensor>(weight) : std::nullopt;
+  return fast ? Error::apply(output, target, weighed, mean) : plain_error(output, target, weight, mean);
+}
+
+Tensor or_undefined(const Tensor* t) { return t ? *t : Tensor(); }
+
+}  // namespace
+
+// a·x + b·y, with a and b [rows] or [].
+extern "C" Tensor* triflow_blend(const Tensor* a, const Tensor* x, const Tensor* b, const Tensor* y, char** error) {
+  return guarded(error, [&] { return blended(*a, *x, *b, *y); });
+}
+
+// `weight` [rows] or null: 1.
+extern "C" Tensor* triflow_error(
+    const Tensor* output, const Tensor* target, const Tensor* weight, int mean, char** error) {
+  return guarded(error, [&] { return error_of(*output, *target, or_undefined(weight), mean != 0); });
+}
+
+// The gradient of `loss` by `count` variables, one after another in a flat tensor; 0 where it reaches none.
+extern "C" Tensor* triflow_gradient(
+    const Tensor* loss, const Tensor* const* variables, int count, char** error) {
+  return guarded(error, [&] {
+    torch::autograd::variable_list learned;
+    int64_t all = 0;
+    for (int i = 0; i < count; ++i) {
+      if (variables[i]->requires_grad()) learned.push_back(*variables[i]);
+      all += variables[i]->numel();
+    }
+    auto found = torch::autograd::grad({*loss}, learned, {}, std::nullopt, false, true);
+    at::NoGradGuard no_grad;
+    std::vector<Tensor> parts;
+    size_t next = 0;
+    for (int i = 0; i < count; ++i)
+      parts.push_back(variables[i]->requires_grad() ? found[next++] : Tensor());
+    const Tensor& first = *variables[0];
+    const Tensor flat = at::empty({all}, first.options().requires_grad(false));
+    int64_t offset = 0;
+    for (int i = 0; i < count; ++i) {
+      const int64_t entries = variables[i]->numel();
+      const Tensor& part = parts[i];
+      if (flat.device().is_cpu() && part.defined() && part.is_contiguous() &&
+          part.scalar_type() == flat.scalar_type()) {
+        const size_t size = flat.element_size();
+        std::memcpy(
+            static_cast<char*>(flat.mutable_data_ptr()) + offset * size, part.const_data_ptr(), entries * size);
+      } else if (part.defined()) {
+        flat.narrow(0, offset, entries).copy_(part.reshape({-1}));
+      } else {
+        flat.narrow(0, offset, entries).zero_();
+      }
+      offset += entries;
+    }
+    return flat;
+  });
+}
+
+// sums[i] += weight·terms[i], or NaN where it is null, and weight itself after the last; `sums` [count + 1] in
+// float64. Returns `sums`.
+extern "C" Tensor* triflow_accumulate(
+    const Tensor* sums, const Tensor* const* terms, int count, double weight, char** error) {
+  return guarded(error, [&] {
+    at::NoGradGuard no_grad;
+    const double missing = std::numeric_limits<double>::quiet_NaN();
+    if (sums->device().is_cpu()) {
+      double* to = sums->data_ptr<double>();
+      for (int i = 0; i < count; ++i) to[i] += weight * (terms[i] ? terms[i]->item<double>() : missing);
+      to[count] += weight;
+      return *sums;
+    }
+    std::vector<Tensor> all;
+    const auto options = sums->options();
+    for (int i = 0; i < count; ++i)
+      all.push_back(terms[i] ? terms[i]->to(at::kDouble).reshape({}) : at::full({}, missing, options));
+    all.push_back(at::ones({}, options));
+    return sums->add_(at::stack(all), weight);
+  });
+}
+
+// A step of Adam in place; `step` counts from 1. Returns `parameters`.
+extern "C" Tensor* triflow_adam(
+    const Tensor* parameters, const Tensor* gradient, const Tensor* mean, const Tensor* square, double step, double rate,
+    double beta1, double beta2, double eps, double decay, char** error) {
+  return guarded(error, [&] {
+    const std::vector<Tensor> p{*parameters}, g{*gradient}, m{*mean}, v{*square}, none;
+    const std::vector<Tensor> steps{at::scalar_tensor(step, parameters->options().dtype(at::kFloat))};
+    at::_fused_adamw_(p, g, m, v, none, steps, rate, beta1, beta2, decay, eps, false, false);
+    return *parameters;
+  });
+}
+
+extern "C" void triflow_keep_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
+
+extern "C" void triflow_free(char* message) { std::free(message); }

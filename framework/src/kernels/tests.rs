@@ -1,0 +1,290 @@
+//! Each kernel against LibTorch's operations that it stands for.
+
+use super::*;
+use tch::{Device, Kind, no_grad};
+
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+fn normal(shape: &[i64]) -> Tensor {
+    Tensor::randn(shape, FLOAT)
+}
+
+/// The largest difference, as a ratio to the largest entry.
+fn apart(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.size(), b.size());
+    let scale = b.abs().max().double_value(&[]).max(1e-6);
+    (a - b).abs().max().double_value(&[]) / scale
+}
+
+#[track_caller]
+fn close(a: &Tensor, b: &Tensor) {
+    let apart = apart(a, b);
+    assert!(apart < 2e-5, "{apart}");
+}
+
+/// Inputs and layers of a chain, all of them learned but the first input.
+struct Made {
+    inputs: Vec<Tensor>,
+    layers: Vec<(Tensor, Option<Tensor>)>,
+}
+
+impl Made {
+    fn new(rows: i64, inputs: &[i64], widths: &[i64], biased: bool) -> Self {
+        tch::manual_seed(5);
+        let inputs: Vec<Tensor> = inputs.iter().map(|n| normal(&[rows, *n])).collect();
+        let mut from: i64 = inputs.iter().map(|x| x.size()[1]).sum();
+        let layer = |&to: &i64| {
+            let weight = normal(&[to, from]) / (from as f64).sqrt();
+            from = to;
+            let bias = biased.then(|| normal(&[to]).set_requires_grad(true));
+            (weight.set_requires_grad(true), bias)
+        };
+        let layers = widths.iter().map(layer).collect();
+        for x in &inputs[1..] {
+            let _ = x.set_requires_grad(true);
+        }
+        Self { inputs, layers }
+    }
+
+    fn fused(&self, activation: Activation, end: End) -> Tensor {
+        let layers: Vec<Affine<'_>> = self
+            .layers
+            .iter()
+            .map(|(weight, bias)| Affine { weight, bias: bias.as_ref() })
+            .collect();
+        chain(&self.inputs.iter().collect::<Vec<_>>(), None, &layers, activation, end)
+    }
+
+    fn plain(&self, activation: Activation, end: End) -> Tensor {
+        let mut h = Tensor::cat(&self.inputs, 1);
+        for (i, (weight, bias)) in self.layers.iter().enumerate() {
+            h = h.linear(weight, bias.as_ref());
+            if i + 1 < self.layers.len() || end == End::Activated {
+                h = activation.apply(&h);
+            }
+        }
+        h
+    }
+
+    fn learned(&self) -> Vec<&Tensor> {
+        let parameters =
+            self.layers.iter().flat_map(|(weight, bias)| std::iter::once(weight).chain(bias));
+        self.inputs[1..].iter().chain(parameters).collect()
+    }
+}
+
+const ACTIVATIONS: [Activation; 5] =
+    [Activation::Swish, Activation::Relu, Activation::Gelu, Activation::Tanh, Activation::Softplus];
+
+/// (rows, inputs, widths): of one row, odd, by rows on several threads, by columns.
+fn shapes() -> Vec<(i64, Vec<i64>, Vec<i64>)> {
+    vec![
+        (1, vec![3], vec![4]),
+        (7, vec![2, 5, 1], vec![9, 3]),
+        (333, vec![2, 64, 64], vec![64, 64, 65, 2]),
+        (65, vec![3, 500], vec![400, 391, 17]),
+    ]
+}
+
+#[test]
+fn a_chain_and_its_gradients_are_those_of_its_parts() {
+    for (rows, inputs, widths) in shapes() {
+        for (activation, end, biased) in ACTIVATIONS.into_iter().flat_map(|a| {
+            [(a, End::Activated, true), (a, End::Linear, true), (a, End::Linear, false)]
+        }) {
+            let made = Made::new(rows, &inputs, &widths, biased);
+            let (ours, theirs) = (made.fused(activation, end), made.plain(activation, end));
+            close(&ours, &theirs);
+            close(&no_grad(|| made.fused(activation, end)), &theirs);
+            let g = normal(&theirs.size());
+            let learned = made.learned();
+            let gradients = |y: &Tensor| {
+                Tensor::run_backward(&[(y * &g).sum(Kind::Float)], &learned, false, false)
+            };
+            for (a, b) in gradients(&ours).iter().zip(&gradients(&theirs)) {
+                close(a, b);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_chain_may_be_differentiated_twice() {
+    for (rows, inputs, widths) in shapes() {
+        let made = Made::new(rows, &inputs, &widths, true);
+        let _ = made.inputs[0].set_requires_grad(true);
+        let twice = |y: Tensor| {
+            let x = &made.inputs[0];
+            let slope = Tensor::run_backward(&[y.square().sum(Kind::Float)], &[x], true, true);
+            let learned = &made.layers[0].0;
+            Tensor::run_backward(&[slope[0].square().sum(Kind::Float)], &[learned], false, false)
+                .remove(0)
+        };
+        let ours = twice(made.fused(Activation::Swish, End::Linear));
+        close(&ours, &twice(made.plain(Activation::Swish, End::Linear)));
+    }
+}
+
+#[test]
+fn a_chain_takes_a_start_and_ranges_of_columns() {
+    for (rows, inputs, widths) in shapes() {
+        let made = Made::new(rows, &inputs, &widths, true);
+        no_grad(|| {
+            let expected = made.plain(Activation::Swish, End::Linear);
+            let (weight, bias) = &made.layers[0];
+            let (all, first) = (weight.size()[1], inputs[0]);
+            let start = (all > first).then(|| {
+                let rest = Tensor::cat(&made.inputs[1..], 1);
+                rest.linear(&weight.narrow(1, first, all - first), None::<&Tensor>)
+            });
+            let columns = weight.narrow(1, 0, first);
+            let mut layers = vec![Affine { weight: &columns, bias: bias.as_ref() }];
+            layers.extend(
+                made.layers[1..]
+                    .iter()
+                    .map(|(weight, bias)| Affine { weight, bias: bias.as_ref() }),
+            );
+            let inputs = [&made.inputs[0]];
+            close(
+                &chain(&inputs, start.as_ref(), &layers, Activation::Swish, End::Linear),
+                &expected,
+            );
+        });
+    }
+}
+
+#[test]
+fn what_is_not_a_number_stays_so_and_large_numbers_do_not_become_it() {
+    let weight = Tensor::eye(4, FLOAT);
+    let x = Tensor::from_slice(&[f32::NAN, 3e4, -3e4, 0.0]).view([1, 4]);
+    for activation in [Activation::Swish, Activation::Relu] {
+        for recorded in [false, true] {
+            let weight = weight.copy().set_requires_grad(recorded);
+            // A product would spread it: identity is taken entry by entry.
+            let one = |i: i64| {
+                let layer = Affine { weight: &weight.narrow(0, i, 1).narrow(1, i, 1), bias: None };
+                chain(&[&x.narrow(1, i, 1)], None, &[layer], activation, End::Activated)
+                    .double_value(&[0, 0])
+            };
+            assert!(one(0).is_nan(), "{activation:?}");
+            assert_eq!([one(1), one(3)], [3e4, 0.0], "{activation:?}");
+            assert!(one(2).abs() < 1e-30, "{activation:?}");
+        }
+    }
+}
+
+#[test]
+fn a_blend_is_its_formula_in_any_precision_and_with_learned_coefficients() {
+    tch::manual_seed(5);
+    for kind in [Kind::Float, Kind::Double] {
+        for shape in [&[5, 3][..], &[4, 2, 3], &[6]] {
+            let (x, y) = (normal(shape).to_kind(kind), normal(shape).to_kind(kind));
+            let (a, b) = (normal(&shape[..1]).to_kind(kind), Tensor::from(0.25).to_kind(kind));
+            let beside: Vec<i64> =
+                std::iter::once(shape[0]).chain(shape[1..].iter().map(|_| 1)).collect();
+            let expected = a.view(beside.as_slice()) * &x + &y * 0.25;
+            let found = blend(&a, &x, &b, &y);
+            assert_eq!(found.kind(), kind);
+            close(&found, &expected);
+            let a = a.set_requires_grad(true);
+            let by = Tensor::run_backward(
+                &[blend(&a, &x, &b, &y).sum(Kind::Double)],
+                &[&a],
+                false,
+                false,
+            );
+            close(&by[0], &x.view([shape[0], -1]).sum_dim_intlist(1, false, kind));
+        }
+    }
+}
+
+#[test]
+fn the_squared_error_and_its_gradients_are_those_of_its_formula() {
+    tch::manual_seed(5);
+    let formula = |x: &Tensor, y: &Tensor, w: Option<&Tensor>, mean: bool| {
+        let squares = (x - y).square().flatten(1, -1);
+        let n = if mean { squares.size()[1] as f64 } else { 1.0 };
+        let rows = squares.sum_dim_intlist(1, false, x.kind()) / n;
+        w.map_or_else(|| rows.shallow_clone(), |w| &rows * w).mean(x.kind())
+    };
+    for kind in [Kind::Float, Kind::Double] {
+        for shape in [&[5, 1][..], &[5, 40], &[4, 2, 19]] {
+            for mean in [true, false] {
+                for weights in 0..3 {
+                    let x = normal(shape).to_kind(kind).set_requires_grad(true);
+                    let y = normal(shape).to_kind(kind);
+                    let w = [
+                        None,
+                        Some(Tensor::from(0.3).to_kind(kind)),
+                        Some(normal(&shape[..1]).to_kind(kind)),
+                    ]
+                    .into_iter()
+                    .nth(weights)
+                    .flatten();
+                    let ours = squared_error(&x, &y, w.as_ref(), mean);
+                    let theirs = formula(&x, &y, w.as_ref(), mean);
+                    close(&ours, &theirs);
+                    let by_x = |loss: &Tensor, again| {
+                        Tensor::run_backward(&[loss * 3.0], &[&x], true, again).remove(0)
+                    };
+                    close(&by_x(&ours, false), &by_x(&theirs, false));
+                    let twice = |loss: &Tensor| {
+                        let slope = by_x(loss, true).square().sum(kind);
+                        Tensor::run_backward(&[slope], &[&x], true, false).remove(0)
+                    };
+                    close(&twice(&ours), &twice(&theirs));
+                    let y = y.set_requires_grad(true);
+                    let by_y =
+                        |loss: Tensor| Tensor::run_backward(&[loss], &[&y], false, false).remove(0);
+                    close(
+                        &by_y(squared_error(&x, &y, w.as_ref(), mean)),
+                        &by_y(formula(&x, &y, w.as_ref(), mean)),
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_of_the_loss_say_what_was_missing() {
+    let mut sums = Tensor::zeros([3], (Kind::Double, Device::Cpu));
+    let term = Tensor::from(0.5f32);
+    accumulate(&mut sums, &[Some(&term), Some(&term)], 2.0);
+    accumulate(&mut sums, &[Some(&term), None], 4.0);
+    let found: Vec<f64> = Vec::try_from(sums).unwrap();
+    assert_eq!([found[0], found[2]], [3.0, 6.0]);
+    assert!(found[1].is_nan());
+}
+
+/// Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2.
+#[test]
+fn adam_takes_the_steps_of_its_paper() {
+    let (rate, beta1, beta2, eps, decay) = (0.01, 0.9, 0.99, 1e-8, 0.1);
+    let mut p = Tensor::from_slice(&[1f32, -2.0]);
+    let (mut mean, mut square) = (p.zeros_like(), p.zeros_like());
+    let (mut expected, mut m, mut v) = ([1.0f64, -2.0], [0f64; 2], [0f64; 2]);
+    for step in 1..=5i32 {
+        let g = [0.3 * f64::from(step), -0.1];
+        let by = AdamStep {
+            step: i64::from(step),
+            learning_rate: rate,
+            beta1,
+            beta2,
+            eps,
+            weight_decay: decay,
+        };
+        let gradient = Tensor::from_slice(&g).to_kind(Kind::Float);
+        adam(&mut p, &gradient, &mut mean, &mut square, by);
+        for i in 0..2 {
+            m[i] = beta1 * m[i] + (1.0 - beta1) * g[i];
+            v[i] = beta2 * v[i] + (1.0 - beta2) * g[i] * g[i];
+            let (mean, square) = (m[i] / (1.0 - beta1.powi(step)), v[i] / (1.0 - beta2.powi(step)));
+            expected[i] -= rate * (mean / (square.sqrt() + eps) + decay * expected[i]);
+        }
+    }
+    let found: Vec<f32> = Vec::try_from(p).unwrap();
+    for (a, b) in found.iter().zip(expected) {
+        assert!((f64::from(*a) - b).abs() < 1e-6, "{a} {b}");
+    }
+}
