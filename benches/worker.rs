@@ -1,0 +1,144 @@
+//! triflow's side of `make bench`: the ordinary engine and the ordinary components, for as long as it is told.
+//!
+//!     bench_worker CONFIG train|euler|midpoint     each line of standard input, a number of seconds, is
+//!                                                  answered by a line: units a second, CPU seconds a unit
+//!     bench_worker CONFIG check OUT                one loss on fixed inputs, and those, for the other sides
+
+use std::io::BufRead as _;
+use std::path::Path;
+use std::time::Instant;
+use triflow::component::{Splits, Table};
+use triflow::io::{safetensors, to_array};
+use triflow::path::rows;
+use triflow::prelude::*;
+use triflow::rng::{Purpose, seed_torch};
+use triflow::tch::{self, Device, Kind};
+use triflow::train::{Control, Event};
+use triflow::{Experiment, Trainer};
+
+/// Rows of the data.
+const ROWS: i64 = 8192;
+
+/// Row-major floats of both sides of the problem: y [2], x [features].
+fn data(features: i64) -> Splits {
+    let _stream = seed_torch(0, Purpose::Data, 0);
+    let normal = |width| Tensor::randn([ROWS, width], (Kind::Float, Device::Cpu));
+    let train = Table { x: Some(normal(features)), y: Some(normal(2)), ..Table::default() };
+    Splits { train, val: None, test: None }
+}
+
+/// User and system seconds of this process.
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = text.rsplit(") ").next().unwrap_or_default().split(' ');
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|f| f.parse::<f64>().ok()).sum();
+    ticks / 100.0
+}
+
+fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [config, what, rest @ ..] = arguments.as_slice() else {
+        return Err("CONFIG, then train, euler, midpoint or check OUT".into());
+    };
+    triflow_plugins::link();
+    let text = std::fs::read_to_string(config)?;
+    let numbers: serde_yaml::Value = serde_yaml::from_str(&text)?;
+    let number = |name: &str| numbers["bench"][name].as_i64().unwrap_or_default();
+    let mut experiment: serde_yaml::Mapping = serde_yaml::from_str(&text)?;
+    experiment.remove("bench");
+    if let Ok(threads) = std::env::var("THREADS") {
+        experiment.insert("threads".into(), threads.parse::<u64>()?.into());
+    }
+    if what == "euler" || what == "midpoint" {
+        let sampling = format!("{{ solver: {what}, steps: 20, noise: independent }}");
+        experiment.insert("sampling".into(), serde_yaml::from_str(&sampling)?);
+    }
+    let experiment = Experiment::from_yaml(&serde_yaml::to_string(&experiment)?)?;
+    let mut trainer = Trainer::with_tables(experiment, data(number("features")))?;
+    match what.as_str() {
+        "check" => check(&trainer, Path::new(rest.first().ok_or("check OUT")?)),
+        "train" => serve(|| {
+            let until = trainer.step() + number("steps") as u64;
+            trainer.fit(&mut |_, event| {
+                Ok(match event {
+                    Event::Step { step, .. } if *step >= until => Control::Stop,
+                    _ => Control::Continue,
+                })
+            })?;
+            Ok(number("steps"))
+        }),
+        _ => {
+            let n = number("points");
+            let y = Tensor::randn([n, 2], (Kind::Float, trainer.trained().device()));
+            let (trained, _) = trainer.trained_mut();
+            let mut draw = 0;
+            serve(move || {
+                draw += 1;
+                let z0 = trained.z0(n, Some((1, draw)))?;
+                let (condition, _) = trained.condition(&y)?;
+                let plan = trained.plan();
+                let sampled = trained.sample_latents(&z0, Some(&condition), plan, &mut ())?;
+                // What is still on its way to the device's end is waited for.
+                let _ = sampled.z.sum(Kind::Float).double_value(&[]);
+                Ok(n)
+            })
+        }
+    }
+}
+
+type Answer = std::result::Result<(), Box<dyn std::error::Error>>;
+
+fn serve(mut work: impl FnMut() -> Result<i64>) -> Answer {
+    let first = Instant::now();
+    work()?;
+    let first = first.elapsed().as_secs_f64();
+    work()?;
+    println!("ready {first:.2}");
+    for line in std::io::stdin().lock().lines() {
+        let seconds: f64 = line?.trim().parse()?;
+        let (began, cpu, mut units) = (Instant::now(), cpu_seconds(), 0);
+        while began.elapsed().as_secs_f64() < seconds {
+            units += work()?;
+        }
+        let (took, units) = (began.elapsed().as_secs_f64(), units as f64);
+        println!("{} {}", units / took, (cpu_seconds() - cpu) / units);
+    }
+    Ok(())
+}
+
+/// Parameters, inputs and the loss at them, as arrays of one safetensors file.
+fn check(trainer: &Trainer, out: &Path) -> Answer {
+    let trained = trainer.trained();
+    let (model, n) = (trained.model(), 256);
+    let _stream = seed_torch(7, Purpose::Data, 1);
+    let normal = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu));
+    let features = model.latent_shape()[0];
+    let (z0, z1, y) = (normal(&[n, features]), normal(&[n, features]), normal(&[n, 2]));
+    let t = Tensor::rand([n], (Kind::Float, Device::Cpu));
+    let mut all = vec![("z0", z0), ("z1", z1), ("y", y), ("t", t)];
+    let mut parameters = trained.parameters();
+    for (_, value) in &mut parameters {
+        // The last layer starts at zero, where nothing could be wrong.
+        let noise = normal(&value.size())
+            * (0.3 / (value.size().last().copied().unwrap_or(1) as f64).sqrt());
+        *value = &*value + noise;
+    }
+    let loss = tch::no_grad(|| -> Result<Tensor> {
+        for (name, mut own) in model.vars.variables() {
+            if let Some((_, value)) = parameters.iter().find(|(n, _)| *n == name) {
+                own.copy_(value);
+            }
+        }
+        let [z0, z1, y, t] = [0, 1, 2, 3].map(|i: usize| &all[i].1);
+        let z = z0 + rows(t, z0) * (z1 - z0);
+        let condition = Condition::new(y.shallow_clone());
+        let output = model.output(&z, &model.path().at(t)?, Some(&condition), Pass::EVAL)?;
+        Ok((output - (z1 - z0)).square().mean(Kind::Float))
+    })?;
+    all.push(("loss", loss.reshape([1])));
+    let named = all.iter().map(|(name, t)| (*name, t));
+    let named = named.chain(parameters.iter().map(|(name, t)| (name.as_str(), t)));
+    let arrays = named.map(|(name, t)| to_array(name, t)).collect::<Result<Vec<_>>>()?;
+    safetensors::write_safetensors(out, &arrays, &Default::default())?;
+    Ok(())
+}
