@@ -61,7 +61,9 @@ fn shim(lib: &Path) {
     let include = lib.with_file_name("include");
     let mut torch = compiler();
     torch
-        .files(["chain", "level", "step"].map(|name| format!("src/kernels/{name}.cpp")))
+        .files(
+            ["chain", "destination", "level", "step"].map(|name| format!("src/kernels/{name}.cpp")),
+        )
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         // What LibTorch's own parallel loops are made of; the library is LibTorch's too.

@@ -5,6 +5,7 @@
 //
 // Nothing here has state: host and plugins each carry a copy.
 
+#include "destination.h"
 #include "rows.h"
 #include "shim.h"
 
@@ -281,14 +282,6 @@ Tensor evaluate(const Net& net) {
 
 // ---- with gradients -----------------------------------------------------------------------------------------
 
-// A part of a flat tensor that becomes a gradient; views made by operations would cost more than small products.
-Tensor cut(const Tensor& flat, int64_t from, at::IntArrayRef shape) {
-  Tensor t = at::detail::make_tensor<c10::TensorImpl>(c10::Storage(flat.storage()), flat.key_set(), flat.dtype());
-  t.unsafeGetTensorImpl()->set_storage_offset(flat.storage_offset() + from);
-  t.unsafeGetTensorImpl()->set_sizes_contiguous(shape);
-  return t;
-}
-
 struct Chain : torch::autograd::Function<Chain> {
   // `all`: the inputs, then weights and biases in turn.
   static Net net_of(at::ArrayRef<Tensor> all, int64_t inputs, int64_t activation, bool linear_end) {
@@ -355,16 +348,10 @@ struct Chain : torch::autograd::Function<Chain> {
     const auto options = g.options().requires_grad(false);
     for (int64_t i = 0; i < inputs; ++i)
       if (ctx->needs_input_grad(i)) result[i] = at::empty({net.rows(), all[i].size(1)}, options);
-    const int64_t parameters = net.parameters();
-    const Tensor flat = by_rows(net) ? backward_by_rows(net, saved.back(), g, result)
-                                     : backward_by_columns(net, saved.back(), g, result);
-    int64_t offset = 0;
-    for (size_t i = 0; i < net.count(); ++i) {
-      result[inputs + 2 * i] = cut(flat, offset, {net.out(i), net.in(i)});
-      offset += net.out(i) * net.in(i);
-      if (net.layers[i].bias.defined()) result[inputs + 2 * i + 1] = cut(flat, offset, {net.out(i)});
-      offset += net.out(i);
-    }
+    if (by_rows(net))
+      backward_by_rows(net, saved.back(), g, result);
+    else
+      backward_by_columns(net, saved.back(), g, result);
     return result;
   }
 
@@ -390,9 +377,10 @@ struct Chain : torch::autograd::Function<Chain> {
     }
   }
 
-  // Gradients of weights and biases, in turn.
-  static Tensor backward_by_rows(
-      const Net& net, const Tensor& saved, const Tensor& g, torch::autograd::variable_list& inputs) {
+  // Of what `result` holds, the inputs' gradients are filled and those of weights and biases, in turn, are put
+  // after them.
+  static void backward_by_rows(
+      const Net& net, const Tensor& saved, const Tensor& g, torch::autograd::variable_list& result) {
     const Parts shares = shares_of_rows(net);
     const int64_t all = net.parameters(), widest = net.widest();
     const float* kept = saved.const_data_ptr<float>();
@@ -424,8 +412,8 @@ struct Chain : torch::autograd::Function<Chain> {
           int64_t column = 0;
           for (size_t j = 0; j < net.inputs.size(); ++j) {
             const int64_t width = net.inputs[j].size(1);
-            if (inputs[j].defined())
-              times(Out{inputs[j].data_ptr<float>(), width}.below(r), h, w.columns(column), rows, n, width);
+            if (result[j].defined())
+              times(Out{result[j].data_ptr<float>(), width}.below(r), h, w.columns(column), rows, n, width);
             column += width;
           }
         }
@@ -433,22 +421,36 @@ struct Chain : torch::autograd::Function<Chain> {
     });
     float* sum = partial.data_ptr<float>();
     for (int64_t i = 1; i < shares.count(); ++i) rows_kernels().shift(sum, sum + i * all, 1, all, all);
-    return partial;
+    int64_t offset = 0;
+    for (size_t i = 0; i < net.count(); ++i) {
+      Tensor* of_layer = &result[net.inputs.size() + 2 * i];
+      of_layer[0] = cut(partial, offset, {net.out(i), net.in(i)});
+      offset += net.out(i) * net.in(i);
+      if (net.layers[i].bias.defined()) of_layer[1] = cut(partial, offset, {net.out(i)});
+      offset += net.out(i);
+    }
   }
 
-  static Tensor backward_by_columns(
-      const Net& net, const Tensor& saved, const Tensor& g, torch::autograd::variable_list& inputs) {
+  // The gradient of a large layer lies where it is to end.
+  static Tensor place_for(const Tensor& variable) {
+    const Tensor place = Destination::place_of(variable);
+    return place.defined() ? place : at::empty(variable.sizes(), variable.options().requires_grad(false));
+  }
+
+  static void backward_by_columns(
+      const Net& net, const Tensor& saved, const Tensor& g, torch::autograd::variable_list& result) {
     const int64_t rows = net.rows(), widest = net.widest();
     const float* kept = saved.const_data_ptr<float>();
-    const Tensor flat = at::empty({net.parameters()}, g.options().requires_grad(false));
     const Scratch one = scratch(rows * widest), two = scratch(rows * widest);
-    float* place = flat.data_ptr<float>() + net.parameters();
     In h = reading(g);
     for (size_t i = net.count(); i-- > 0;) {
       const int64_t n = net.out(i);
-      place -= (net.in(i) + 1) * n;
+      Tensor* of_layer = &result[net.inputs.size() + 2 * i];
+      of_layer[0] = place_for(net.layers[i].weight);
+      of_layer[1] = place_for(net.layers[i].bias);
+      float *weight = of_layer[0].data_ptr<float>(), *biases = of_layer[1].data_ptr<float>();
       shares_of_columns(n).each([&](int64_t, int64_t column, int64_t columns) {
-        float* bias = place + net.in(i) * n + column;
+        float* bias = biases + column;
         In slope_times = h.columns(column);
         if (i < net.activated()) {
           const float* slope = kept + place_of(net, i) + rows * n + column;
@@ -457,7 +459,7 @@ struct Chain : torch::autograd::Function<Chain> {
         } else {
           rows_kernels().sum(bias, slope_times.at, rows, columns, n);
         }
-        weights(net, kept, {i, 0, rows, column, columns}, slope_times, place);
+        weights(net, kept, {i, 0, rows, column, columns}, slope_times, weight);
       });
       if (i < net.activated()) h = {one.get(), n};
       const In w = reading(net.layers[i].weight);
@@ -473,11 +475,10 @@ struct Chain : torch::autograd::Function<Chain> {
       }
       int64_t column = 0;
       for (size_t j = 0; j < net.inputs.size(); ++j) {
-        if (inputs[j].defined()) to(inputs[j].data_ptr<float>(), column, net.inputs[j].size(1));
+        if (result[j].defined()) to(result[j].data_ptr<float>(), column, net.inputs[j].size(1));
         column += net.inputs[j].size(1);
       }
     }
-    return flat;
   }
 
   // A gradient that can be differentiated: that of LibTorch's own operations at the same inputs.

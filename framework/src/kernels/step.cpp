@@ -3,6 +3,7 @@
 //
 // Nothing here has state: host and plugins each carry a copy.
 
+#include "destination.h"
 #include "rows.h"
 #include "shim.h"
 
@@ -143,36 +144,14 @@ extern "C" Tensor* triflow_gradient(
     const Tensor* loss, const Tensor* const* variables, int count, char** error) {
   return guarded(error, [&] {
     torch::autograd::variable_list learned;
-    int64_t all = 0;
-    for (int i = 0; i < count; ++i) {
-      if (variables[i]->requires_grad()) learned.push_back(*variables[i]);
-      all += variables[i]->numel();
-    }
-    auto found = torch::autograd::grad({*loss}, learned, {}, std::nullopt, false, true);
-    at::NoGradGuard no_grad;
-    std::vector<Tensor> parts;
-    size_t next = 0;
     for (int i = 0; i < count; ++i)
-      parts.push_back(variables[i]->requires_grad() ? found[next++] : Tensor());
-    const Tensor& first = *variables[0];
-    const Tensor flat = at::empty({all}, first.options().requires_grad(false));
-    int64_t offset = 0;
-    for (int i = 0; i < count; ++i) {
-      const int64_t entries = variables[i]->numel();
-      const Tensor& part = parts[i];
-      if (flat.device().is_cpu() && part.defined() && part.is_contiguous() &&
-          part.scalar_type() == flat.scalar_type()) {
-        const size_t size = flat.element_size();
-        std::memcpy(
-            static_cast<char*>(flat.mutable_data_ptr()) + offset * size, part.const_data_ptr(), entries * size);
-      } else if (part.defined()) {
-        flat.narrow(0, offset, entries).copy_(part.reshape({-1}));
-      } else {
-        flat.narrow(0, offset, entries).zero_();
-      }
-      offset += entries;
-    }
-    return flat;
+      if (variables[i]->requires_grad()) learned.push_back(*variables[i]);
+    const Destination to(variables, count);
+    const auto found = torch::autograd::grad({*loss}, learned, {}, std::nullopt, false, true);
+    at::NoGradGuard no_grad;
+    size_t next = 0;
+    for (int i = 0; i < count; ++i) to.put(i, variables[i]->requires_grad() ? found[next++] : Tensor());
+    return to.flat();
   });
 }
 

@@ -246,6 +246,46 @@ fn the_squared_error_and_its_gradients_are_those_of_its_formula() {
     }
 }
 
+/// Each variable's gradient has its place, whoever computes it: used once or twice, by a chain or otherwise, not
+/// at all, or asked for none.
+#[test]
+fn a_flat_gradient_is_that_of_each_variable() {
+    for (rows, inputs, widths) in shapes() {
+        for biased in [true, false] {
+            let made = Made::new(rows, &inputs, &widths, biased);
+            let other = Made::new(rows, &inputs, &widths, biased);
+            let frozen = &made.layers[made.layers.len() - 1].0;
+            let _ = frozen.set_requires_grad(false);
+            let unreached = normal(&[3]).set_requires_grad(true);
+            let mut variables: Vec<Tensor> =
+                made.learned().into_iter().map(Tensor::shallow_clone).collect();
+            variables.reverse();
+            variables.extend(other.learned().into_iter().map(Tensor::shallow_clone));
+            variables.push(unreached);
+            let loss = |pass: &dyn Fn(&Made) -> Tensor| {
+                let twice = pass(&made).square().mean(Kind::Float) + pass(&made).mean(Kind::Float);
+                let aside = made.layers[0].0.square().sum(Kind::Float);
+                twice + pass(&other).square().mean(Kind::Float) + aside
+            };
+            let found = gradient(&loss(&|m| m.fused(Activation::Swish, End::Linear)), &variables);
+            let expected = loss(&|m| m.plain(Activation::Swish, End::Linear));
+            let reached: Vec<&Tensor> =
+                variables[..variables.len() - 1].iter().filter(|v| v.requires_grad()).collect();
+            let mut by = Tensor::run_backward(&[expected], &reached, false, false).into_iter();
+            let pieces: Vec<Tensor> = variables
+                .iter()
+                .enumerate()
+                .map(|(i, v)| {
+                    let is_reached = v.requires_grad() && i + 1 < variables.len();
+                    is_reached.then(|| by.next()).flatten().unwrap_or_else(|| v.zeros_like())
+                })
+                .map(|g| g.reshape([-1]))
+                .collect();
+            close(&found, &Tensor::cat(&pieces, 0));
+        }
+    }
+}
+
 #[test]
 fn sums_of_the_loss_say_what_was_missing() {
     let mut sums = Tensor::zeros([3], (Kind::Double, Device::Cpu));
