@@ -62,7 +62,8 @@ fn shim(lib: &Path) {
     let mut torch = compiler();
     torch
         .files(
-            ["chain", "destination", "level", "step"].map(|name| format!("src/kernels/{name}.cpp")),
+            ["backward", "chain", "destination", "level", "reduced", "step"]
+                .map(|name| format!("src/kernels/{name}.cpp")),
         )
         .include(&include)
         .include(include.join("torch/csrc/api/include"))

@@ -123,7 +123,7 @@ impl PathPoint {
             kind: PathKind::Rectified,
             t: t.shallow_clone(),
             a: t.shallow_clone(),
-            b: t.neg() + 1.0,
+            b: t.rsub_scalar(1.0),
             gamma: None,
             gamma_prime: None,
         }

@@ -10,8 +10,10 @@
 #include "shim.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/saved_variable.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -117,18 +119,29 @@ void product(const char* ta, const char* tb, Out y, In a, In b, int m, int n, in
   sgemm_(tb, ta, &n, &m, &k, &one, b.at, &ldb, a.at, &lda, &beta, y.at, &ldy);
 }
 
-// y[m,n] = x[m,k] · w[n,k]ᵀ + beta·y
-void times_transposed(Out y, In x, In w, int64_t m, int64_t n, int64_t k, float beta) {
-  product("N", "T", y, x, w, m, n, k, beta);
-}
+// Whose products these are: the rows' own kernels for layers that fit a core's cache, where a BLAS spends as long on
+// its preparations; the BLAS for large ones.
+struct Products {
+  bool own;
 
-// y[m,k] = g[m,n] · w[n,k]
-void times(Out y, In g, In w, int64_t m, int64_t n, int64_t k) { product("N", "N", y, g, w, m, k, n, 0.0f); }
+  // y[m,n] = x[m,k] · w[n,k]ᵀ + beta·y
+  void times_transposed(Out y, In x, In w, int64_t m, int64_t n, int64_t k, float beta) const {
+    if (own) return rows_kernels().product(y.at, y.ld, {x.at, x.ld, 1}, {w.at, 1, w.ld}, m, n, k, beta != 0.0f);
+    product("N", "T", y, x, w, m, n, k, beta);
+  }
 
-// y[n,k] = g[m,n]ᵀ · x[m,k]
-void transposed_times(Out y, In g, In x, int64_t m, int64_t n, int64_t k) {
-  product("T", "N", y, g, x, n, k, m, 0.0f);
-}
+  // y[m,k] = g[m,n] · w[n,k]
+  void times(Out y, In g, In w, int64_t m, int64_t n, int64_t k) const {
+    if (own) return rows_kernels().product(y.at, y.ld, {g.at, g.ld, 1}, {w.at, w.ld, 1}, m, k, n, false);
+    product("N", "N", y, g, w, m, k, n, 0.0f);
+  }
+
+  // y[n,k] = g[m,n]ᵀ · x[m,k]
+  void transposed_times(Out y, In g, In x, int64_t m, int64_t n, int64_t k) const {
+    if (own) return rows_kernels().product(y.at, y.ld, {g.at, 1, g.ld}, {x.at, x.ld, 1}, n, k, m, false);
+    product("T", "N", y, g, x, n, k, m, 0.0f);
+  }
+};
 
 // ---- what is fast, and how it is shared out -----------------------------------------------------------------
 
@@ -137,9 +150,16 @@ bool dense_float(const Tensor& t) {
       t.stride(1) == 1 && t.stride(0) >= t.size(1);
 }
 
+// Small layers stay in a core's cache while rows pass through all of them; of large ones each core does a part,
+// for all rows.
+bool by_rows(const Net& net) { return net.largest() <= 131'072; }
+
+Products products(const Net& net) { return {by_rows(net)}; }
+
 // Whether the fast routes take it.
 bool fast(const Net& net) {
-  if (!sgemm_ || (net.activation != SWISH && net.activation != RELU) || net.rows() == 0) return false;
+  if (at::autocast::is_autocast_enabled(at::kCPU)) return false;
+  if ((!sgemm_ && !by_rows(net)) || (net.activation != SWISH && net.activation != RELU) || net.rows() == 0) return false;
   int64_t width = 0;
   for (const Tensor& x : net.inputs) {
     if (!dense_float(x) || x.size(0) != net.rows() || x.size(1) == 0) return false;
@@ -156,10 +176,6 @@ bool fast(const Net& net) {
   return !net.start.defined() ||
       (dense_float(net.start) && net.start.size(0) == net.rows() && net.start.size(1) == net.out(0));
 }
-
-// Small layers stay in a core's cache while rows pass through all of them; of large ones each core does a part,
-// for all rows.
-bool by_rows(const Net& net) { return net.largest() <= 131'072; }
 
 // 0 … n in equal parts, multiples of `unit` but for the last.
 struct Parts {
@@ -220,7 +236,7 @@ void pass(const Net& net, const Biases& biases, const Piece& p, In below, Out y,
   const In w = reading(net.layers[p.i].weight).below(p.column);
   y = y.columns(p.column);
   if (p.i > 0) {
-    times_transposed(y, below, w, p.rows, p.columns, net.in(p.i), 0.0f);
+    products(net).times_transposed(y, below, w, p.rows, p.columns, net.in(p.i), 0.0f);
   } else {
     float beta = 0.0f;
     int64_t column = 0;
@@ -231,7 +247,7 @@ void pass(const Net& net, const Biases& biases, const Piece& p, In below, Out y,
       beta = 1.0f;
     }
     for (const Tensor& x : net.inputs) {
-      times_transposed(y, reading(x).below(p.row), w.columns(column), p.rows, p.columns, x.size(1), beta);
+      products(net).times_transposed(y, reading(x).below(p.row), w.columns(column), p.rows, p.columns, x.size(1), beta);
       beta = 1.0f;
       column += x.size(1);
     }
@@ -282,29 +298,40 @@ Tensor evaluate(const Net& net) {
 
 // ---- with gradients -----------------------------------------------------------------------------------------
 
-struct Chain : torch::autograd::Function<Chain> {
-  // `all`: the inputs, then weights and biases in turn.
-  static Net net_of(at::ArrayRef<Tensor> all, int64_t inputs, int64_t activation, bool linear_end) {
-    Net net{{all.begin(), all.begin() + inputs}, {}, {}, static_cast<int>(activation), linear_end};
+// What autograd knows of a chain: one node.
+struct Chain : torch::autograd::Node {
+  // The inputs, then weights and biases in turn.
+  std::vector<torch::autograd::SavedVariable> saved;
+  // Each layer's state and slope.
+  Tensor kept;
+  int64_t inputs;
+  int activation;
+  bool linear_end;
+
+  static Net net_of(at::ArrayRef<Tensor> all, int64_t inputs, int activation, bool linear_end) {
+    Net net{{all.begin(), all.begin() + inputs}, {}, {}, activation, linear_end};
     for (size_t i = inputs; i < all.size(); i += 2) net.layers.push_back({all[i], all[i + 1]});
     return net;
   }
 
-  // Saves `all`, and each layer's state and slope in one piece.
-  static Tensor forward(
-      torch::autograd::AutogradContext* ctx, at::TensorList all, int64_t inputs, int64_t activation,
-      bool linear_end) {
-    const Net net = net_of(all, inputs, activation, linear_end);
+  static Tensor forward(const Net& net, const std::vector<Tensor>& all) {
     const int64_t rows = net.rows();
     const size_t last = net.count() - 1;
     const auto options = net.inputs[0].options().requires_grad(false);
-    const Tensor kept = at::empty({2 * rows * net.outputs()}, options);
+    const std::shared_ptr<Chain> node(new Chain(), torch::autograd::deleteNode);
+    node->inputs = static_cast<int64_t>(net.inputs.size());
+    node->activation = net.activation;
+    node->linear_end = net.linear_end;
+    node->kept = at::empty({2 * rows * net.outputs()}, options);
+    node->saved.reserve(all.size());
+    for (const Tensor& t : all) node->saved.emplace_back(t, false);
+    node->set_next_edges(torch::autograd::collect_next_edges(all));
     const Tensor result = at::empty({rows, net.out(last)}, options);
     const Biases biases(net);
     // Of rows from `first` on.
     const auto block = [&](int64_t first, int64_t rows, const auto& parts_of) {
       In below{nullptr, 0};
-      float* state = kept.data_ptr<float>();
+      float* state = node->kept.data_ptr<float>();
       for (size_t i = 0; i <= last; ++i) {
         const int64_t n = net.out(i);
         float* slope = state + net.rows() * n;
@@ -322,36 +349,37 @@ struct Chain : torch::autograd::Function<Chain> {
       });
     else
       block(0, rows, shares_of_columns);
-    torch::autograd::variable_list saved(all.begin(), all.end());
-    saved.push_back(kept);
-    ctx->save_for_backward(std::move(saved));
-    ctx->saved_data["inputs"] = inputs;
-    ctx->saved_data["activation"] = activation;
-    ctx->saved_data["linear_end"] = linear_end;
+    torch::autograd::set_history(result, node);
     return result;
   }
 
-  static torch::autograd::variable_list backward(
-      torch::autograd::AutogradContext* ctx, torch::autograd::variable_list gradients) {
-    const torch::autograd::variable_list saved = ctx->get_saved_variables();
-    const at::ArrayRef<Tensor> all(saved.data(), saved.size() - 1);
-    const int64_t inputs = ctx->saved_data["inputs"].toInt();
-    const Net net =
-        net_of(all, inputs, ctx->saved_data["activation"].toInt(), ctx->saved_data["linear_end"].toBool());
-    torch::autograd::variable_list result(all.size() + 3);
+  std::string name() const override { return "Chain"; }
+
+  void release_variables() override {
+    saved.clear();
+    kept.reset();
+  }
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    TORCH_CHECK(kept.defined(), "the gradient of a chain of layers was taken already, and what it needs is gone");
+    torch::autograd::variable_list all;
+    all.reserve(saved.size());
+    for (const auto& t : saved) all.push_back(t.unpack());
+    const Net net = net_of(all, inputs, activation, linear_end);
+    torch::autograd::variable_list result(all.size());
     if (!gradients[0].defined()) return result;
     if (at::GradMode::is_enabled()) {
-      again(ctx, net, all, gradients[0], result);
+      again(net, all, gradients[0], result);
       return result;
     }
     const Tensor g = gradients[0].contiguous();
     const auto options = g.options().requires_grad(false);
     for (int64_t i = 0; i < inputs; ++i)
-      if (ctx->needs_input_grad(i)) result[i] = at::empty({net.rows(), all[i].size(1)}, options);
+      if (task_should_compute_output(i)) result[i] = at::empty({net.rows(), all[i].size(1)}, options);
     if (by_rows(net))
-      backward_by_rows(net, saved.back(), g, result);
+      backward_by_rows(net, kept, g, result);
     else
-      backward_by_columns(net, saved.back(), g, result);
+      backward_by_columns(net, kept, g, result);
     return result;
   }
 
@@ -367,11 +395,11 @@ struct Chain : torch::autograd::Function<Chain> {
     const Out y{to, net.in(p.i)};
     if (p.i > 0) {
       const In x{kept + place_of(net, p.i - 1) + p.row * net.in(p.i), net.in(p.i)};
-      return transposed_times(y.below(p.column), g, x, p.rows, p.columns, net.in(p.i));
+      return products(net).transposed_times(y.below(p.column), g, x, p.rows, p.columns, net.in(p.i));
     }
     int64_t column = 0;
     for (const Tensor& x : net.inputs) {
-      transposed_times(
+      products(net).transposed_times(
           y.below(p.column).columns(column), g, reading(x).below(p.row), p.rows, p.columns, x.size(1));
       column += x.size(1);
     }
@@ -405,7 +433,7 @@ struct Chain : torch::autograd::Function<Chain> {
         weights(net, kept, {i, r, rows, 0, n}, h, place);
         const In w = reading(net.layers[i].weight);
         if (i > 0) {
-          times({next, net.in(i)}, h, w, rows, n, net.in(i));
+          products(net).times({next, net.in(i)}, h, w, rows, n, net.in(i));
           h = {next, net.in(i)};
           next = next == one.get() ? two.get() : one.get();
         } else {
@@ -413,7 +441,7 @@ struct Chain : torch::autograd::Function<Chain> {
           for (size_t j = 0; j < net.inputs.size(); ++j) {
             const int64_t width = net.inputs[j].size(1);
             if (result[j].defined())
-              times(Out{result[j].data_ptr<float>(), width}.below(r), h, w.columns(column), rows, n, width);
+              products(net).times(Out{result[j].data_ptr<float>(), width}.below(r), h, w.columns(column), rows, n, width);
             column += width;
           }
         }
@@ -446,8 +474,9 @@ struct Chain : torch::autograd::Function<Chain> {
     for (size_t i = net.count(); i-- > 0;) {
       const int64_t n = net.out(i);
       Tensor* of_layer = &result[net.inputs.size() + 2 * i];
-      of_layer[0] = place_for(net.layers[i].weight);
-      of_layer[1] = place_for(net.layers[i].bias);
+      const Layer& layer = net.layers[i];
+      of_layer[0] = place_for(layer.weight);
+      of_layer[1] = layer.bias.defined() ? place_for(layer.bias) : at::empty({n}, g.options().requires_grad(false));
       float *weight = of_layer[0].data_ptr<float>(), *biases = of_layer[1].data_ptr<float>();
       shares_of_columns(n).each([&](int64_t, int64_t column, int64_t columns) {
         float* bias = biases + column;
@@ -465,7 +494,7 @@ struct Chain : torch::autograd::Function<Chain> {
       const In w = reading(net.layers[i].weight);
       const auto to = [&](float* y, int64_t column, int64_t width) {
         shares_of_columns(width).each([&](int64_t, int64_t from, int64_t size) {
-          times(Out{y, width}.columns(from), h, w.columns(column + from), rows, n, size);
+          products(net).times(Out{y, width}.columns(from), h, w.columns(column + from), rows, n, size);
         });
       };
       if (i > 0) {
@@ -482,13 +511,12 @@ struct Chain : torch::autograd::Function<Chain> {
   }
 
   // A gradient that can be differentiated: that of LibTorch's own operations at the same inputs.
-  static void again(
-      torch::autograd::AutogradContext* ctx, const Net& net, at::ArrayRef<Tensor> all, const Tensor& g,
-      torch::autograd::variable_list& result) {
+  void again(
+      const Net& net, at::ArrayRef<Tensor> all, const Tensor& g, torch::autograd::variable_list& result) const {
     torch::autograd::variable_list inputs;
     std::vector<size_t> places;
     for (size_t i = 0; i < all.size(); ++i)
-      if (all[i].defined() && all[i].requires_grad() && ctx->needs_input_grad(i)) {
+      if (all[i].defined() && all[i].requires_grad() && task_should_compute_output(i)) {
         inputs.push_back(all[i]);
         places.push_back(i);
       }
@@ -515,11 +543,6 @@ extern "C" Tensor* triflow_chain(
     if (start) net.start = *start;
     if (!fast(net) || (recorded && start)) return plain(net);
     if (!recorded) return evaluate(net);
-    // Autograd takes no absent input.
-    for (size_t i = 0; i < net.count(); ++i)
-      if (!net.layers[i].bias.defined())
-        all[input_count + 2 * i + 1] = at::zeros({net.out(i)}, net.inputs[0].options().requires_grad(false));
-    return Chain::apply(
-        at::TensorList(all), static_cast<int64_t>(input_count), static_cast<int64_t>(activation), linear_end != 0);
+    return Chain::forward(net, all);
   });
 }

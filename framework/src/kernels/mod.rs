@@ -2,6 +2,7 @@
 //! has the result of the operations that it stands for, up to rounding, on any device and in any precision.
 
 mod activation;
+pub(crate) mod reduced;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,11 @@ unsafe extern "C" {
         x: *const C_tensor,
         b: *const C_tensor,
         y: *const C_tensor,
+        error: *mut *mut c_char,
+    ) -> *mut C_tensor;
+    fn triflow_sinusoids(
+        time: *const C_tensor,
+        frequencies: *const C_tensor,
         error: *mut *mut c_char,
     ) -> *mut C_tensor;
     fn triflow_error(
@@ -144,6 +150,13 @@ pub fn chain(
 pub fn blend(a: &Tensor, x: &Tensor, b: &Tensor, y: &Tensor) -> Tensor {
     // SAFETY: all pointers are of tensors that outlive the call.
     answer(|error| unsafe { triflow_blend(a.as_ptr(), x.as_ptr(), b.as_ptr(), y.as_ptr(), error) })
+}
+
+/// Sines of each time's multiples, then cosines: `time` `[rows]`, `frequencies` `[n]`, both in one precision →
+/// `[rows, 2n]`.
+pub fn sinusoids(time: &Tensor, frequencies: &Tensor) -> Tensor {
+    // SAFETY: all pointers are of tensors that outlive the call.
+    answer(|error| unsafe { triflow_sinusoids(time.as_ptr(), frequencies.as_ptr(), error) })
 }
 
 /// The mean over rows of weight·|output − target|², `[]`: `output` and `target` `[rows, …]` alike, the entries of a

@@ -136,6 +136,27 @@ void blend(float* out, float a, const float* x, float b, const float* y, int64_t
   blend_row(out, a, x, b, y, n);
 }
 
+// x to at most a quarter of π by whole quarters of the circle, π/2 in three parts, and the series of sine and cosine
+// there (Cephes, sinf.c).
+void sinusoids_row(Out sines, Out cosines, float t, In w, int64_t n) {
+  for (int64_t j = 0; j < n; ++j) {
+    const float x = t * w[j];
+    const float shift = 12582912.0f;
+    const float turns = (x * 0.636619772367581343f + shift) - shift;
+    const float r = ((x - turns * 1.5703125f) - turns * 4.837512969970703125e-4f) - turns * 7.54978995489188216e-8f;
+    const float z = r * r;
+    const float sine = r + r * z * (-1.6666654611e-1f + z * (8.3321608736e-3f + z * -1.9515295891e-4f));
+    const float cosine = 1.0f - 0.5f * z +
+        z * z * (4.166664568298827e-2f + z * (-1.388731625493765e-3f + z * 2.443315711809948e-5f));
+    const uint32_t quarter = static_cast<uint32_t>(static_cast<int32_t>(turns)), odd = 0u - (quarter & 1u);
+    const uint32_t s = as_bits(sine), c = as_bits(cosine);
+    sines[j] = as_float(((s & ~odd) | (c & odd)) ^ ((quarter & 2u) << 30));
+    cosines[j] = as_float(((c & ~odd) | (s & odd)) ^ (((quarter + 1u) & 2u) << 30));
+  }
+}
+
+void sinusoids(float* out, float t, const float* w, int64_t n) { sinusoids_row(out, out + n, t, w, n); }
+
 float error_row(Out slope, In x, In y, float w, int64_t n) {
   constexpr int lanes = 16;  // of sums that a vector holds
   float sums[lanes] = {};
@@ -158,11 +179,108 @@ float error_row(Out slope, In x, In y, float w, int64_t n) {
 
 float error(float* slope, const float* x, const float* y, float w, int64_t n) { return error_row(slope, x, y, w, n); }
 
+// ---- products -----------------------------------------------------------------------------------------------
+
+#if defined(__AVX512F__)
+constexpr int width = 16, tall = 8;
+#elif defined(__AVX2__)
+constexpr int width = 8, tall = 6;
+#else
+constexpr int width = 4, tall = 4;
+#endif
+constexpr int wide = 2 * width;  // columns of a tile
+constexpr int deep = 256;        // rows of b at a time: those of a tile stay in the first-level cache
+
+typedef float Lanes __attribute__((vector_size(4 * width)));
+typedef float Loose __attribute__((vector_size(4 * width), aligned(4)));  // wherever a float may lie
+
+ALWAYS Lanes load(const float* p) { return *reinterpret_cast<const Loose*>(p); }
+ALWAYS void store(float* p, Lanes x) { *reinterpret_cast<Loose*>(p) = x; }
+
+// A tile of y, [height, wide], in registers while it sums over k; `b` is [k, wide], dense.
+template <int height>
+ALWAYS void tile(float* y, int64_t ld, Strided a, const float* b, int64_t k, bool add) {
+  Lanes sums[height][2];
+#pragma GCC unroll 8
+  for (int i = 0; i < height; ++i) {
+    sums[i][0] = add ? load(y + i * ld) : Lanes{};
+    sums[i][1] = add ? load(y + i * ld + width) : Lanes{};
+  }
+  const float* from = a.at;
+  for (int64_t l = 0; l < k; ++l, from += a.column, b += wide) {
+    const Lanes left = load(b), right = load(b + width);
+#pragma GCC unroll 8
+    for (int i = 0; i < height; ++i) {
+      const float x = from[i * a.row];
+      sums[i][0] += x * left;
+      sums[i][1] += x * right;
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < height; ++i) {
+    store(y + i * ld, sums[i][0]);
+    store(y + i * ld + width, sums[i][1]);
+  }
+}
+
+// The same for a height known only when the program runs.
+template <int height>
+ALWAYS void tile_of(int64_t rows, float* y, int64_t ld, Strided a, const float* b, int64_t k, bool add) {
+  if constexpr (height > 0) {
+    if (rows == height) return tile<height>(y, ld, a, b, k, add);
+    tile_of<height - 1>(rows, y, ld, a, b, k, add);
+  }
+}
+
+// b's [k, n] of at most `wide` columns in one piece, with zeros beside them.
+void pack(float* to, Strided b, int64_t k, int64_t n) {
+  if (n < wide) std::memset(to, 0, sizeof(float) * wide * k);
+  if (b.column == 1 && n == wide) {
+    for (int64_t l = 0; l < k; ++l, to += wide) {
+      const float* from = b.at + l * b.row;
+      store(to, load(from));
+      store(to + width, load(from + width));
+    }
+    return;
+  }
+  // Eight at a time are read from one line of the cache.
+  for (int64_t l = 0; l < k; l += 8)
+    for (int64_t j = 0; j < n; ++j) {
+      const float* from = b.at + l * b.row + j * b.column;
+      const int64_t rows = k - l < 8 ? k - l : 8;
+      for (int64_t i = 0; i < rows; ++i) to[(l + i) * wide + j] = from[i * b.row];
+    }
+}
+
+void product(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, int64_t k, bool add) {
+  alignas(64) float packed[deep * wide];
+  alignas(64) float edge[tall * wide];
+  for (int64_t l = 0; l < k; l += deep, add = true) {
+    const int64_t depth = k - l < deep ? k - l : deep;
+    for (int64_t j = 0; j < n; j += wide) {
+      const int64_t columns = n - j < wide ? n - j : wide;
+      pack(packed, {b.at + l * b.row + j * b.column, b.row, b.column}, depth, columns);
+      for (int64_t i = 0; i < m; i += tall) {
+        const int64_t rows = m - i < tall ? m - i : tall;
+        const Strided part{a.at + i * a.row + l * a.column, a.row, a.column};
+        float* to = y + i * ld + j;
+        if (columns == wide) {
+          tile_of<tall>(rows, to, ld, part, packed, depth, add);
+          continue;
+        }
+        tile_of<tall>(rows, edge, wide, part, packed, depth, false);
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t c = 0; c < columns; ++c) to[r * ld + c] = edge[r * wide + c] + (add ? to[r * ld + c] : 0.0f);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 #define JOINED(a, b) a##b
 #define NAMED(level) JOINED(triflow_rows_, level)
 extern "C" {
 extern const Rows NAMED(TRIFLOW_LEVEL);
-const Rows NAMED(TRIFLOW_LEVEL) = {swish, relu, shift, scale, sum, blend, error};
+const Rows NAMED(TRIFLOW_LEVEL) = {product, swish, relu, shift, scale, sum, blend, sinusoids, error};
 }

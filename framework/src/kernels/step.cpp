@@ -3,18 +3,21 @@
 //
 // Nothing here has state: host and plugins each carry a copy.
 
+#include "backward.h"
 #include "destination.h"
 #include "rows.h"
 #include "shim.h"
 
 #include <ATen/ops/_fused_adamw.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/saved_variable.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <optional>
 #include <vector>
 
 #ifdef __GLIBC__
@@ -79,39 +82,57 @@ Tensor plain_error(const Tensor& output, const Tensor& target, const Tensor& wei
 
 // Mean over rows of weight·|output − target|², the entries of a row averaged or summed; differentiable in the
 // output.
-struct Error : torch::autograd::Function<Error> {
-  static Tensor forward(
-      torch::autograd::AutogradContext* ctx, const Tensor& output, const Tensor& target,
-      const std::optional<Tensor>& weight, bool mean) {
+struct Error : torch::autograd::Node {
+  torch::autograd::SavedVariable output, target, weight;
+  // Of the output's gradient, for a loss of 1.
+  Tensor slope;
+  bool mean;
+
+  static Tensor forward(const Tensor& output, const Tensor& target, const Tensor& weight, bool mean) {
     const int64_t rows = output.size(0), n = output.numel() / rows;
     PerRow weights;
     weights.one = 1.0f;
-    if (weight) weights.read(*weight, rows);
-    const Tensor slope = at::empty_like(output);
+    if (weight.defined()) weights.read(weight, rows);
+    const auto options = output.options().requires_grad(false);
+    const Tensor slope = at::empty(output.sizes(), options);
+    float* to = slope.data_ptr<float>();
+    const float *from = output.const_data_ptr<float>(), *aim = target.const_data_ptr<float>();
     const double share = 1.0 / (mean ? static_cast<double>(rows * n) : static_cast<double>(rows));
     double all = 0.0;
     for (int64_t i = 0; i < rows; ++i) {
       const float w = weights.at(i) * static_cast<float>(share);
-      all += static_cast<double>(w) *
-          rows_kernels().error(
-              slope.data_ptr<float>() + i * n, output.const_data_ptr<float>() + i * n,
-              target.const_data_ptr<float>() + i * n, 2.0f * w, n);
+      all += static_cast<double>(w) * rows_kernels().error(to + i * n, from + i * n, aim + i * n, 2.0f * w, n);
     }
-    ctx->save_for_backward({output, target, weight.value_or(Tensor()), slope});
-    ctx->saved_data["mean"] = mean;
-    return at::scalar_tensor(all, output.options());
+    Tensor loss = at::empty({}, options);
+    *loss.data_ptr<float>() = static_cast<float>(all);
+    if (!recorded(output)) return loss;
+    const std::shared_ptr<Error> node(new Error(), torch::autograd::deleteNode);
+    node->output = {output, false};
+    node->target = {target, false};
+    node->weight = {weight, false};
+    node->slope = slope;
+    node->mean = mean;
+    node->set_next_edges(torch::autograd::collect_next_edges(output));
+    torch::autograd::set_history(loss, node);
+    return loss;
   }
 
-  static torch::autograd::variable_list backward(
-      torch::autograd::AutogradContext* ctx, torch::autograd::variable_list gradients) {
-    const auto saved = ctx->get_saved_variables();
+  std::string name() const override { return "Error"; }
+
+  void release_variables() override {
+    for (auto* t : {&output, &target, &weight}) t->reset_data();
+    slope.reset();
+  }
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    TORCH_CHECK(slope.defined(), "the gradient of an error was taken already, and what it needs is gone");
     const Tensor& g = gradients[0];
-    if (!g.defined()) return {Tensor(), Tensor(), Tensor(), Tensor()};
+    if (!g.defined()) return {Tensor()};
     if (at::GradMode::is_enabled()) {
-      const Tensor again = plain_error(saved[0], saved[1], saved[2], ctx->saved_data["mean"].toBool());
-      return {torch::autograd::grad({again}, {saved[0]}, {g}, true, true)[0], Tensor(), Tensor(), Tensor()};
+      const Tensor of = output.unpack(), again = plain_error(of, target.unpack(), weight.unpack(), mean);
+      return {torch::autograd::grad({again}, {of}, {g}, true, true)[0]};
     }
-    return {g.item<float>() == 1.0f ? saved[3] : saved[3] * g, Tensor(), Tensor(), Tensor()};
+    return {g.item<float>() == 1.0f ? slope : slope * g};
   }
 };
 
@@ -120,13 +141,41 @@ Tensor error_of(const Tensor& output, const Tensor& target, const Tensor& weight
   const bool fast = output.dim() > 1 && output.numel() > 0 && plain_float(output) && plain_float(target) &&
       output.sizes() == target.sizes() && !recorded(target) &&
       (!weight.defined() || weights.read(weight, output.size(0)));
-  const std::optional<Tensor> weighed = weight.defined() ? std::optional<Tensor>(weight) : std::nullopt;
-  return fast ? Error::apply(output, target, weighed, mean) : plain_error(output, target, weight, mean);
+  return fast ? Error::forward(output, target, weight, mean) : plain_error(output, target, weight, mean);
 }
 
 Tensor or_undefined(const Tensor* t) { return t ? *t : Tensor(); }
 
+// Beyond this the angle itself is no longer known to a thousandth.
+constexpr float largest_angle = 8192.0f;
+
+float largest(const Tensor& t) {
+  float most = 0.0f;
+  for (int64_t i = 0; i < t.numel(); ++i) most = std::max(most, std::abs(t.const_data_ptr<float>()[i]));
+  return most;
+}
+
+Tensor sinusoids(const Tensor& time, const Tensor& frequencies) {
+  const bool fast = plain_float(time) && plain_float(frequencies) && !recorded(time) && !recorded(frequencies) &&
+      largest(time) * largest(frequencies) < largest_angle;
+  if (!fast) {
+    const Tensor angle = time.unsqueeze(-1) * frequencies;
+    return at::cat({angle.sin(), angle.cos()}, -1);
+  }
+  const int64_t rows = time.size(0), n = frequencies.numel();
+  const Tensor result = at::empty({rows, 2 * n}, time.options());
+  for (int64_t i = 0; i < rows; ++i)
+    rows_kernels().sinusoids(
+        result.data_ptr<float>() + 2 * n * i, time.const_data_ptr<float>()[i], frequencies.const_data_ptr<float>(), n);
+  return result;
+}
+
 }  // namespace
+
+// Sines of time [rows] · frequencies [n], then cosines: [rows, 2n].
+extern "C" Tensor* triflow_sinusoids(const Tensor* time, const Tensor* frequencies, char** error) {
+  return guarded(error, [&] { return sinusoids(*time, *frequencies); });
+}
 
 // a·x + b·y, with a and b [rows] or [].
 extern "C" Tensor* triflow_blend(const Tensor* a, const Tensor* x, const Tensor* b, const Tensor* y, char** error) {
@@ -143,11 +192,11 @@ extern "C" Tensor* triflow_error(
 extern "C" Tensor* triflow_gradient(
     const Tensor* loss, const Tensor* const* variables, int count, char** error) {
   return guarded(error, [&] {
-    torch::autograd::variable_list learned;
+    std::vector<Tensor> learned;
     for (int i = 0; i < count; ++i)
       if (variables[i]->requires_grad()) learned.push_back(*variables[i]);
     const Destination to(variables, count);
-    const auto found = torch::autograd::grad({*loss}, learned, {}, std::nullopt, false, true);
+    const auto found = gradients(*loss, learned);
     at::NoGradGuard no_grad;
     size_t next = 0;
     for (int i = 0; i < count; ++i) to.put(i, variables[i]->requires_grad() ? found[next++] : Tensor());

@@ -328,3 +328,51 @@ fn adam_takes_the_steps_of_its_paper() {
         assert!((f64::from(*a) - b).abs() < 1e-6, "{a} {b}");
     }
 }
+
+#[test]
+fn sinusoids_are_sines_and_cosines_to_rounding() {
+    tch::manual_seed(3);
+    for (rows, n, scale) in [(5, 3, 10.0), (257, 32, 1570.0), (9, 40, 8000.0)] {
+        let time = Tensor::rand([rows], FLOAT) * 2.0 - 1.0;
+        let frequencies = Tensor::rand([n], FLOAT) * scale;
+        let found = sinusoids(&time, &frequencies);
+        // The angle is rounded as the plain product rounds it; all after it is to the last places.
+        let angle = (time.unsqueeze(-1) * &frequencies).to_kind(Kind::Double);
+        let wanted = Tensor::cat(&[angle.sin(), angle.cos()], -1);
+        let off = (found.to_kind(Kind::Double) - wanted).abs().max().double_value(&[]);
+        assert!(off < 3e-7, "{rows} {n} {scale}: {off}");
+    }
+    // Too far for the short way, and in another precision.
+    let time = Tensor::from_slice(&[1.0f32, 0.5]);
+    let far = Tensor::from_slice(&[20_000.0f32]);
+    let angle = time.unsqueeze(-1) * &far;
+    assert_eq!(sinusoids(&time, &far), Tensor::cat(&[angle.sin(), angle.cos()], -1));
+    assert_eq!(
+        sinusoids(&time.to_kind(Kind::Double), &far.to_kind(Kind::Double)).kind(),
+        Kind::Double
+    );
+}
+
+/// A graph with a fork, a sum of broadcast shapes, one variable used twice, and one that is not reached.
+#[test]
+fn gradients_on_this_thread_are_those_of_the_engine() {
+    tch::manual_seed(4);
+    let new = |shape: &[i64]| normal(shape).set_requires_grad(true);
+    let variables = [new(&[4, 3]), new(&[3]), new(&[2]), new(&[3, 4])];
+    let loss = || {
+        let [a, b, _, w] = &variables;
+        let h = (a.matmul(w).tanh() + a.matmul(w).sigmoid() * 2.0).matmul(a) + b;
+        (&h * &h * b).sum(Kind::Float) + h.unbind(1)[1].exp().mean(Kind::Float)
+    };
+    let found = gradient(&loss(), &variables);
+    loss().backward();
+    let wanted = variables.iter().map(|v| match v.grad() {
+        g if g.defined() => g.reshape([-1]),
+        _ => v.detach().zeros_like().reshape([-1]),
+    });
+    close(&found, &Tensor::cat(&wanted.collect::<Vec<_>>(), 0));
+    // It adds nothing to a variable's own gradient.
+    let kept = variables[1].grad().copy();
+    let _ = gradient(&loss(), &variables);
+    assert_eq!(variables[1].grad(), kept);
+}

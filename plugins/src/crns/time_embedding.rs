@@ -1,5 +1,6 @@
 //! Sinusoidal features of time.
 
+use triflow::kernels::sinusoids;
 use triflow::prelude::*;
 
 triflow::parameters! {
@@ -51,8 +52,7 @@ pub fn embed(time: &Tensor, frequencies: &Tensor) -> Tensor {
         let one = embed(&time.narrow(0, 0, 1).copy(), frequencies);
         return one.expand([time.size()[0], -1], false);
     }
-    let angle = time.to_kind(frequencies.kind()).unsqueeze(-1) * frequencies;
-    Tensor::cat(&[angle.sin(), angle.cos()], -1)
+    sinusoids(&time.to_kind(frequencies.kind()), frequencies)
 }
 
 /// Whether all rows are one row in memory, as the time is along a path.
