@@ -11,6 +11,7 @@ use crate::data::Shapes;
 use crate::error::{Error, Result};
 use crate::joint::{JointLaw, predicts_velocity};
 use crate::kernels;
+use crate::kernels::reduced::{Reduced, is_worth_it};
 use crate::loss::{self, Terms, Weights};
 use crate::path::{Path, PathKind, PathPoint, Reading, rows};
 use crate::sequence;
@@ -37,6 +38,8 @@ pub struct Model {
     loss: LossConfig,
     recon: Recon,
     weights: Weights,
+    /// Whether the CRN multiplies in bfloat16.
+    reduced: bool,
 }
 
 impl std::fmt::Debug for Model {
@@ -92,6 +95,12 @@ impl Model {
             experiment.decoder.build(&context("decoder", latent())).map_err(at("decoder"))?;
         let crn = experiment.crn.build(&context("crn", latent())).map_err(at("crn"))?;
         let likelihood = decoder.likelihood()?;
+        let reduced = experiment.training.precision == Precision::Bf16;
+        if reduced && !is_worth_it(device) {
+            log::warn!(
+                "this processor has no instructions for bfloat16: `training.precision: bf16` is slow here"
+            );
+        }
 
         let source = SourceContext { z_shape: latent_shape.clone(), seed: experiment.seed() };
         let source = experiment.source.build(&source).map_err(at("source"))?;
@@ -159,6 +168,7 @@ impl Model {
             loss,
             recon,
             weights,
+            reduced,
         })
     }
 
@@ -253,7 +263,10 @@ impl Model {
         let mask = self.latent_mask(pass.mask);
         let z = &sequence::keep(z, mask);
         let input = CrnInput { z, time: &time, condition };
-        let output = sequence::keep(&self.crn.forward(&input, pass.masked(mask))?, mask);
+        let reduced = self.reduced();
+        let output = self.crn.forward(&input, pass.masked(mask))?.to_kind(z.kind());
+        drop(reduced);
+        let output = sequence::keep(&output, mask);
         if output.size() != z.size() {
             return Err(Error::config(
                 "crn",
@@ -261,6 +274,12 @@ impl Model {
             ));
         }
         Ok(output)
+    }
+
+    /// Products in bfloat16 for as long as this is held, if the model is one of these. Held around a path, each weight
+    /// is cast once.
+    pub(crate) fn reduced(&self) -> Option<Reduced> {
+        self.reduced.then(|| Reduced::on(self.vars.device()))
     }
 
     fn time_input(&self, point: &PathPoint) -> Result<Tensor> {

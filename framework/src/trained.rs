@@ -33,7 +33,7 @@ pub struct Trained {
 /// Kind and device of an experiment's tensors.
 pub(crate) fn options(experiment: &Experiment) -> Result<(Kind, Device)> {
     let kind = match experiment.training.precision {
-        Precision::Float32 => Kind::Float,
+        Precision::Float32 | Precision::Bf16 => Kind::Float,
         Precision::Float64 => Kind::Double,
     };
     Ok((kind, device::choose(&experiment.device)?))

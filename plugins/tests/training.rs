@@ -167,3 +167,30 @@ fn a_steep_exponential_schedule_stays_finite() {
     train(yaml, false).unwrap();
     assert!(Experiment::from_yaml(yaml).is_ok());
 }
+
+/// Products in bfloat16 have 8 bits: near to, and not the same as, those in float32. Every CRN learns with them, also
+/// those that differentiate by z.
+#[test]
+fn in_bf16_the_crn_alone_is_rounded() {
+    let losses = |crn: &str, precision: &str| -> Vec<f64> {
+        let yaml = format!("{{ crn: {crn}, training: {{ epochs: 6, precision: {precision} }} }}");
+        triflow_plugins::link();
+        let mut layers = triflow::config::Layers::new().unwrap();
+        layers.add_text("{ device: cpu, training: { batch_size: 16 } }", "base").unwrap();
+        layers.add_text(&yaml, "test").unwrap();
+        let mut trainer = Trainer::with_tables(layers.finish().unwrap(), rows(false)).unwrap();
+        trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
+        for (name, value) in trainer.trained().parameters() {
+            assert_eq!(value.kind(), Kind::Float, "{name}");
+        }
+        trainer.history().epochs.iter().filter_map(|epoch| epoch.train[0]).collect()
+    };
+    for crn in names("crn") {
+        let (single, half) = (losses(crn, "float32"), losses(crn, "bf16"));
+        assert_eq!(half.len(), 6, "{crn}");
+        assert_ne!(single, half, "{crn}: nothing was rounded");
+        for (a, b) in single.iter().zip(&half) {
+            assert!((a - b).abs() < 0.03 * a.abs(), "{crn}: {single:?} {half:?}");
+        }
+    }
+}

@@ -195,6 +195,10 @@ pub enum Precision {
     Float32,
     /// 64 bits.
     Float64,
+    /// The CRN multiplies in bfloat16; parameters, their gradients and all else have 32 bits. Faster on a GPU and on
+    /// processors with AVX-512 BF16 or AMX.
+    #[serde(rename = "bf16", alias = "bfloat16")]
+    Bf16,
 }
 
 /// The learning rate over training, as a factor of the optimizer's own.

@@ -267,6 +267,7 @@ pub fn sample(
     seen: &mut dyn Observer,
 ) -> Result<Sampled> {
     let _stream = seed_torch(plan.stream.0, Purpose::Path, plan.stream.1);
+    let _reduced = predictor.model.reduced();
     let condition = predictor.condition;
     let _kept = condition.map(Condition::keep_what_is_made);
     match force {
