@@ -62,7 +62,7 @@ fn rows_that_stay_on_disk_train_the_same_model() {
     let told = folder.fails(&disk);
     assert!(
         told.starts_with(
-            "error: moons.npz: array `x` cannot stay on disk: it is compressed\n  at data.keep"
+            "error: array `x` of moons.npz cannot stay on disk: it is compressed\n  at data.keep"
         ),
         "{told}"
     );

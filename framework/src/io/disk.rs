@@ -36,7 +36,8 @@ const NEEDED: &str = "rows that stay on disk are float32, or bytes of shape [n, 
 
 /// An error for an array whose rows cannot stay on disk, under the key of the data source that asked for it.
 pub(super) fn refused(path: &Path, name: &str, why: &str) -> Error {
-    let message = format!("{}: array `{name}` cannot stay on disk: it {why}", path.display());
+    let file = path.file_name().unwrap_or_default().display();
+    let message = format!("array `{name}` of {file} cannot stay on disk: it {why}");
     Error::config("keep", message).help(NEEDED)
 }
 
@@ -241,7 +242,7 @@ mod tests {
         let why = |name: &str| safetensors::disk_rows(&two, name).unwrap_err().to_string();
         assert!(
             why("double")
-                .contains("array `double` cannot stay on disk: it is float64 of shape [1, 2]")
+                .contains("array `double` of a.safetensors cannot stay on disk: it is float64 of shape [1, 2]")
         );
         assert!(why("bytes").contains("it is uint8 of shape [1, 2]"));
         assert!(
