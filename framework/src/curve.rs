@@ -125,7 +125,7 @@ fn point(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask, adaptive: bool) -> 
         _ => measure::Ask { seed: None, draws: 1, only },
     };
     // Its floor is no part of a curve.
-    let whole = |set: &Set| set.first(set.len());
+    let whole = |set: &Set| set.part(0, set.len());
     let held = HeldOut {
         name: held.name.clone(),
         rows: whole(&held.rows),

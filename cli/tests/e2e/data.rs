@@ -41,6 +41,40 @@ fn every_ending_trains_the_same_model() {
 }
 
 #[test]
+fn rows_that_stay_on_disk_train_the_same_model() {
+    let folder = Folder::new();
+    let data = ["data", "two_moons", "--set", "samples=300", "--seed", "3", "--out"];
+    for file in ["moons.safetensors", "moons.npz"] {
+        folder.succeeds(&[&data[..], &[file]].concat());
+    }
+    // x is the condition of the first and the target of the others.
+    for task in [&["train"][..], &["train-gen"], &["train-gen", "--unconditional"]] {
+        let trained = |keep: &str| {
+            let more = ["--data-path", "moons.safetensors", "--set", keep, "--batch-size", "32"];
+            let run = train(&folder, &[task, &more].concat());
+            let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
+            let metrics = std::fs::read_to_string(run.join("metrics.json")).unwrap();
+            (history, metrics, parameters(&run))
+        };
+        assert_eq!(trained("data.keep=device"), trained("data.keep=disk"));
+    }
+    let disk = ["train", "--set", "data.keep=disk", "--data-path", "moons.npz"];
+    let told = folder.fails(&disk);
+    assert!(
+        told.starts_with(
+            "error: array `x` of moons.npz cannot stay on disk: it is compressed\n  at data.keep"
+        ),
+        "{told}"
+    );
+    assert!(told.contains("numpy.savez"), "{told}");
+    let told = folder.fails(&disk[..3]);
+    assert!(
+        told.starts_with("error: this data source cannot leave its rows on disk\n  at data.keep"),
+        "{told}"
+    );
+}
+
+#[test]
 fn predict_writes_labels_from_zero_and_spreads_from_draws() {
     let folder = Folder::new();
     folder.succeeds(&["data", "two_moons", "--set", "samples=100", "--out", "moons.csv"]);

@@ -134,7 +134,7 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
                 &["train", "--set", "data.splt.train=1"],
                 "unknown key `splt`\n  at data.splt (--set data.splt.train=1)\n  help: did you mean `split`? \
                  known keys: samples, val_samples, test_samples, seed, noise, noise_law, scale, shift, standardise, \
-                 split",
+                 split, keep",
             ),
             (
                 &["train", "--set", "loss.weighting=fild"],

@@ -2,10 +2,11 @@
 
 use crate::component_kind;
 use crate::error::Error;
+use crate::io::DiskRows;
 use crate::parameters;
 use crate::registry::Common;
 use std::path::{Path, PathBuf};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// Rows of x and y; the task says which is the condition and which the target.
 #[derive(Debug, Default)]
@@ -23,19 +24,40 @@ pub struct Table {
     pub x_lengths: Option<Tensor>,
     /// Likewise of y.
     pub y_lengths: Option<Tensor>,
+    /// Instead of `x`: rows that stay on disk.
+    pub x_on_disk: Option<DiskRows>,
+    /// Instead of `y`, likewise.
+    pub y_on_disk: Option<DiskRows>,
+    /// Instead of `z0`, likewise.
+    pub z0_on_disk: Option<DiskRows>,
 }
 
 impl Table {
-    /// Something done to each of its tensors.
-    pub fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Table {
-        let of = |t: &Option<Tensor>| t.as_ref().map(&f);
+    /// The rows at `rows`; those on disk stay there.
+    pub fn rows(&self, rows: &[i64]) -> Table {
+        let index = Tensor::from_slice(rows);
+        let of = |t: &Option<Tensor>| t.as_ref().map(|t| t.index_select(0, &index));
+        let on_disk = |side: &Option<DiskRows>| side.as_ref().map(|side| side.select(rows));
         Table {
             x: of(&self.x),
             y: of(&self.y),
             z0: of(&self.z0),
             x_lengths: of(&self.x_lengths),
             y_lengths: of(&self.y_lengths),
+            x_on_disk: on_disk(&self.x_on_disk),
+            y_on_disk: on_disk(&self.y_on_disk),
+            z0_on_disk: on_disk(&self.z0_on_disk),
         }
+    }
+
+    /// Kind and shape of x or y `[n, …]`, wherever it is.
+    pub fn layout(&self, part: Part) -> Option<(Kind, Vec<i64>)> {
+        let (held, on_disk) = match part {
+            Part::X => (&self.x, &self.x_on_disk),
+            Part::Y => (&self.y, &self.y_on_disk),
+        };
+        let on_disk = on_disk.as_ref().map(|d| (d.kind(), [&[d.len()], d.shape()].concat()));
+        held.as_ref().map(|t| (t.kind(), t.size())).or(on_disk)
     }
 }
 
@@ -89,6 +111,27 @@ parameters! {
     }
 }
 
+/// Where the rows of a data set are kept while they are used.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// All of them on the device.
+    #[default]
+    Device,
+    /// In their file, from which batches are read ahead of the steps that use them.
+    Disk,
+}
+
 parameters! {
     /// Keys that every data source takes.
     pub struct DataOptions {
@@ -97,11 +140,15 @@ parameters! {
         pub standardise: bool = true,
         /// How rows are divided where the source does not say.
         pub split: Split = Split::default(),
+        /// Where the rows are kept. `disk` is for a set larger than memory: rows stay in their file and
+        /// batches of them are read ahead of the steps. It needs float32, or bytes of shape \[n, C, H, W\],
+        /// in a safetensors file or an `.npz` that is not compressed.
+        pub keep: Keep = Keep::Device,
     }
 }
 
 impl Common for DataOptions {
-    const KEYS: &'static [&'static str] = &["standardise", "split"];
+    const KEYS: &'static [&'static str] = &["standardise", "split", "keep"];
 }
 
 component_kind! {
@@ -115,6 +162,14 @@ component_kind! {
     }
 
     provided {
+        /// All rows, those of x, y and z_0 left in their file.
+        fn load_on_disk(&self) -> Result<Splits> {
+            let message = "this data source cannot leave its rows on disk";
+            Err(Error::config("keep", message).help(
+                "`npz` (not compressed) and `safetensors` can; leave `keep` out to hold the rows on the device",
+            ))
+        }
+
         /// x or y of another file that is laid out as this source's own, as in a [`Table`].
         fn read(&self, path: &Path, part: Part) -> Result<Tensor> {
             Err(Error::data(path, format!("this data source reads no {part} from files")))

@@ -19,7 +19,7 @@ pub use context::{BuildContext, Pass, shape_text};
 pub use coupling::{Coupling, CouplingContext, CouplingOptions, CouplingSpec, Pairing};
 pub use crn::{Condition, Crn, CrnInput, CrnSpec, Sense};
 pub use data_source::{
-    DataContext, DataOptions, DataSource, DataSourceSpec, Part, Split, Splits, Table,
+    DataContext, DataOptions, DataSource, DataSourceSpec, Keep, Part, Split, Splits, Table,
 };
 pub use decoder::{Decoder, DecoderSpec, Likelihood};
 pub use encoder::{Encoder, EncoderSpec, Posterior};

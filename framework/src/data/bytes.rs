@@ -16,6 +16,11 @@ pub(crate) fn own_units(values: &Tensor, kind: Kind) -> Tensor {
     if kept(values) { values.to_kind(kind) * STEP } else { values.to_kind(kind) }
 }
 
+/// How often each byte occurs, `[256]` int64: exact, and no copy of the data in a wider type.
+pub(super) fn count(values: &Tensor) -> Tensor {
+    values.reshape([-1]).bincount(None::<&Tensor>, 256)
+}
+
 /// How the bytes of each side become normalised values.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
@@ -24,6 +29,11 @@ pub(super) struct Scale {
 }
 
 impl Normaliser {
+    /// Normalised values of rows as they are in a file.
+    pub(super) fn raw(&self, values: &Tensor) -> Tensor {
+        self.apply(&own_units(values, self.mean.kind()))
+    }
+
     /// Normalised values of bytes; other values as they are.
     pub(super) fn values(&self, values: Tensor) -> Tensor {
         if kept(&values) { self.apply(&own_units(&values, self.mean.kind())) } else { values }
@@ -31,9 +41,13 @@ impl Normaliser {
 
     /// Fitted on bytes, all entries together.
     pub(super) fn fit_bytes(values: &Tensor, kind: Kind) -> Self {
-        // As often as each byte occurs: exact, and no copy of the data in a wider type.
-        let often = values.reshape([-1]).bincount(None::<&Tensor>, 256).to_kind(Kind::Double);
-        let own = Tensor::arange(256, (Kind::Double, values.device())) * STEP;
+        Self::of_bytes(&count(values), kind)
+    }
+
+    /// Fitted on as often as each byte occurs.
+    pub(super) fn of_bytes(often: &Tensor, kind: Kind) -> Self {
+        let often = often.to_kind(Kind::Double);
+        let own = Tensor::arange(256, (Kind::Double, often.device())) * STEP;
         let count = often.sum(Kind::Double);
         let mean = (&often * &own).sum(Kind::Double) / &count;
         let variance = (&often * (own - &mean).square()).sum(Kind::Double) / count;

@@ -1,15 +1,20 @@
 //! Data on the device: splits, one-hot labels, normalisation, and the task's binding of x and y.
 
 mod bytes;
+mod disk;
 pub mod files;
 mod units;
 
 pub(crate) use bytes::own_units;
+#[cfg(test)]
+pub(crate) use disk::set_of;
+pub(crate) use disk::{OnDisk, Sides};
 pub use units::{Normaliser, Shapes, Units, one_hot};
 
-use crate::component::{Condition, DataContext, Split, Splits, Table, shape_text};
+use crate::component::{Condition, DataContext, Keep, Split, Splits, Table, shape_text};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
+use crate::io::DiskRows;
 use crate::rng::{Purpose, rust_rng};
 use bytes::Scale;
 use rand::seq::SliceRandom as _;
@@ -17,11 +22,13 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 use units::{Bound, rows_of};
 
-/// Rows of one set, as the task binds them, normalised, on the device. Images may be kept as bytes (see
-/// [`Table`]); whatever takes rows out of a set scales them.
+/// Rows of one set, as the task binds them, normalised, on the device. Images may be kept as bytes, and rows
+/// on disk (see [`Table`]); whatever takes rows out of a set reads and scales them.
+///
+/// Rows on disk that cannot be read are a panic wherever they are taken, as what LibTorch cannot do is.
 #[derive(Debug)]
 pub struct Set {
-    /// `[n, …target_shape]`; bytes alone where the whole set is kept so.
+    /// `[n, …target_shape]`; bytes alone where the whole set is kept so, and no row where it lies on disk.
     pub target: Tensor,
     /// `[n, …condition_shape]`, likewise.
     pub condition: Option<Tensor>,
@@ -36,12 +43,14 @@ pub struct Set {
     pub labels: Option<Tensor>,
     /// How bytes become normalised values.
     scale: Scale,
+    /// Sides that lie on disk.
+    on_disk: OnDisk,
 }
 
 impl Set {
     /// Number of rows.
     pub fn len(&self) -> i64 {
-        self.target.size()[0]
+        self.on_disk.target.as_ref().map_or_else(|| self.target.size()[0], DiskRows::len)
     }
 
     /// Whether there is no row.
@@ -49,18 +58,39 @@ impl Set {
         self.len() == 0
     }
 
-    /// Something done to each of its tensors.
-    fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Set {
+    /// Something done to each of its tensors; those on disk are `read` instead.
+    fn map(&self, f: impl Fn(&Tensor) -> Tensor, read: &Sides<Tensor>) -> Set {
+        let side = |own: &Tensor, read: &Option<Tensor>, scale: &Normaliser| match read {
+            Some(raw) => scale.raw(raw),
+            None => scale.values(f(own)),
+        };
         let condition = self.condition.as_ref();
         Set {
-            target: self.scale.target.values(f(&self.target)),
-            condition: condition.map(|c| self.scale.condition.values(f(c))),
-            z0: self.z0.as_ref().map(&f),
+            target: side(&self.target, &read.target, &self.scale.target),
+            condition: condition.map(|c| side(c, &read.condition, &self.scale.condition)),
+            z0: self.z0.as_ref().map(|z0| match &read.z0 {
+                Some(raw) => raw.to_kind(z0.kind()),
+                None => f(z0),
+            }),
             mask: self.mask.as_ref().map(&f),
             condition_mask: self.condition_mask.as_ref().map(&f),
             labels: self.labels.as_ref().map(&f),
             scale: self.scale.clone(),
+            on_disk: OnDisk::default(),
         }
+    }
+
+    fn read(&self, rows: impl Iterator<Item = i64>) -> Sides<Tensor> {
+        if self.on_disk.is_empty() {
+            return Sides::default();
+        }
+        let rows: Vec<i64> = rows.collect();
+        self.on_disk.read(&rows, self.target.device()).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// The rows that lie on disk.
+    pub(crate) fn on_disk(&self) -> &OnDisk {
+        &self.on_disk
     }
 
     /// The conditions, if there are some, all present.
@@ -71,7 +101,30 @@ impl Set {
 
     /// `n` rows from `start`.
     pub fn narrow(&self, start: i64, n: i64) -> Set {
-        self.map(|t| t.narrow(0, start, n))
+        self.map(|t| t.narrow(0, start, n), &self.read(start..start + n))
+    }
+
+    /// `n` rows from `start`; those on disk stay there.
+    pub(crate) fn part(&self, start: i64, n: i64) -> Set {
+        if self.on_disk.is_empty() {
+            return self.narrow(start, n);
+        }
+        let left = |t: &Tensor, on_disk: bool| match on_disk {
+            true => t.shallow_clone(),
+            false => t.narrow(0, start, n),
+        };
+        let held = |t: &Option<Tensor>| t.as_ref().map(|t| left(t, false));
+        let (condition, z0_on_disk) = (self.on_disk.condition.is_some(), self.on_disk.z0.is_some());
+        Set {
+            target: left(&self.target, self.on_disk.target.is_some()),
+            condition: self.condition.as_ref().map(|c| left(c, condition)),
+            z0: self.z0.as_ref().map(|z0| left(z0, z0_on_disk)),
+            mask: held(&self.mask),
+            condition_mask: held(&self.condition_mask),
+            labels: held(&self.labels),
+            scale: self.scale.clone(),
+            on_disk: self.on_disk.part(start, n),
+        }
     }
 
     /// The first `n` rows, or all where there are fewer.
@@ -92,7 +145,14 @@ impl Set {
 
     /// The rows at `index` (`[k]` int64).
     pub fn rows(&self, index: &Tensor) -> Set {
-        self.map(|t| t.index_select(0, index))
+        let numbers = || Vec::<i64>::try_from(index).unwrap_or_else(|e| panic!("{e}"));
+        let rows = if self.on_disk.is_empty() { Vec::new() } else { numbers() };
+        self.rows_read(index, &self.read(rows.into_iter()))
+    }
+
+    /// The rows at `index`, of which those on disk were read.
+    pub(crate) fn rows_read(&self, index: &Tensor, read: &Sides<Tensor>) -> Set {
+        self.map(|t| t.index_select(0, index), read)
     }
 }
 
@@ -115,7 +175,7 @@ pub struct HeldOut<'d> {
     /// The rows.
     pub rows: Set,
     /// Further sets of as many held-out rows, as far as there are any: another draw is compared with another set,
-    /// so that the mean over draws hangs on no single one.
+    /// so that the mean over draws hangs on no single one. Rows on disk are still there.
     pub others: Vec<Set>,
     /// Further rows to which a perfect model's samples would be alike, if there are any.
     pub train: Option<&'d Set>,
@@ -123,12 +183,13 @@ pub struct HeldOut<'d> {
 
 impl HeldOut<'_> {
     /// The rows for a draw: another set for each, from the first again when all have been used.
-    pub fn rows_of(&self, draw: u64) -> &Set {
+    pub fn rows_of(&self, draw: u64) -> Set {
         let sets = 1 + self.others.len() as u64;
-        match draw % sets {
+        let set = match draw % sets {
             0 => &self.rows,
             i => &self.others[i as usize - 1],
-        }
+        };
+        set.first(set.len())
     }
 }
 
@@ -141,7 +202,11 @@ impl Data {
     ) -> Result<(Self, Units)> {
         let context = DataContext { seed: experiment.seed(), base: base.to_owned() };
         let source = experiment.data.build(&context).map_err(|e| e.under("data"))?;
-        let splits = source.load().map_err(|e| e.under("data"))?;
+        let splits = match experiment.data.common().keep {
+            Keep::Device => source.load(),
+            Keep::Disk => source.load_on_disk(),
+        };
+        let splits = splits.map_err(|e| e.under("data"))?;
         Self::from_splits(experiment, splits, options)
     }
 
@@ -160,7 +225,9 @@ impl Data {
         let bind = |table: &Table| units::bind(table, experiment, classes, kind, device);
         let (train, val, test) = (bind(&train)?, bind(&val)?, bind(&test)?);
         check_shapes(experiment, &train)?;
-        let units = Units::fit(&train, experiment, classes, (kind, device));
+        let units = Units::fit(&train, experiment, classes, (kind, device))?;
+        val.on_disk.check()?;
+        test.on_disk.check()?;
         let [train, val, test] = [train, val, test].map(|set| units.apply(set));
         Ok((Self { train, val, test }, units))
     }
@@ -173,7 +240,7 @@ impl Data {
             .unwrap_or(("training", &self.train));
         // Training rows are no measure of themselves.
         let train = Some(&self.train).filter(|train| !std::ptr::eq(*train, set));
-        let others = (1..set.len() / n.max(1)).map(|i| set.narrow(i * n, n)).collect();
+        let others = (1..set.len() / n.max(1)).map(|i| set.part(i * n, n)).collect();
         HeldOut { name: name.to_owned(), rows: set.first(n), others, train }
     }
 }
@@ -203,10 +270,8 @@ fn divide(splits: Splits, shares: &Split, seed: u64) -> Result<[Table; 3]> {
     }
     let mut order: Vec<i64> = (0..n).collect();
     order.shuffle(&mut rust_rng(seed, Purpose::Split, 0));
-    let pick = |from: i64, count: i64| {
-        let index = Tensor::from_slice(&order[from as usize..(from + count) as usize]);
-        splits.train.map(|t| t.index_select(0, &index))
-    };
+    let pick =
+        |from: i64, count: i64| splits.train.rows(&order[from as usize..(from + count) as usize]);
     let parts = [pick(0, train), pick(train, val), pick(train + val, test)];
     let [train, val, test] = parts;
     Ok([train, splits.val.unwrap_or(val), splits.test.unwrap_or(test)])
@@ -292,7 +357,8 @@ mod tests {
         let identity = || Normaliser::identity(Kind::Float, Device::Cpu);
         let scale = Scale { target: identity(), condition: identity() };
         let (z0, mask, condition_mask, labels) = (None, None, None, None);
-        Set { target, condition, z0, mask, condition_mask, labels, scale }
+        let on_disk = OnDisk::default();
+        Set { target, condition, z0, mask, condition_mask, labels, scale, on_disk }
     }
 
     fn numbered(rows: std::ops::Range<i64>) -> Set {

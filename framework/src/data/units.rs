@@ -2,10 +2,12 @@
 //! model needs of its training data once it is trained.
 
 use super::bytes::{self, Scale};
+use super::disk::{self, OnDisk};
 use crate::component::{Part, Table, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::Set;
 use crate::error::{Error, Result};
+use crate::io::DiskRows;
 use crate::sequence;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -34,6 +36,11 @@ impl Clone for Normaliser {
     }
 }
 
+/// `[n, …]` as columns that are scaled each by itself: of a larger shape there is one.
+pub(super) fn features(values: &Tensor) -> Tensor {
+    if values.dim() == 2 { values.shallow_clone() } else { values.reshape([-1, 1]) }
+}
+
 impl Normaliser {
     /// Leaves values alone.
     pub fn identity(kind: Kind, device: Device) -> Self {
@@ -45,19 +52,27 @@ impl Normaliser {
 
     /// Fitted on `[n, …]`: each feature of a vector by itself, all entries of a larger shape together.
     pub fn fit(values: &Tensor) -> Self {
-        let flat = if values.dim() == 2 { values.shallow_clone() } else { values.reshape([-1, 1]) };
-        // In float64, where a constant feature has no deviation but rounding; it stays as it is.
-        let flat = flat.to_kind(Kind::Double);
+        let flat = features(values).to_kind(Kind::Double);
         let mean = flat.mean_dim([0].as_slice(), false, Kind::Double);
         let deviation = flat.std_dim([0].as_slice(), false, false);
+        Self::of_moments(&mean, &deviation, values.kind())
+    }
+
+    /// From means and deviations in float64, where a constant feature has no deviation but rounding; it stays
+    /// as it is.
+    pub(super) fn of_moments(mean: &Tensor, deviation: &Tensor, kind: Kind) -> Self {
         let varies = deviation.gt_tensor(&(mean.abs() * 1e-12));
         let deviation = deviation.where_self(&varies, &deviation.ones_like());
-        Self { mean: mean.to_kind(values.kind()), deviation: deviation.to_kind(values.kind()) }
+        Self { mean: mean.to_kind(kind), deviation: deviation.to_kind(kind) }
     }
 
     /// Fitted on sequences `[n, T, features]`: each feature by itself, over the positions that are there.
     pub fn fit_sequences(values: &Tensor, mask: Option<&Tensor>) -> Self {
         Self::fit(&sequence::positions(values, mask))
+    }
+
+    fn to_device(&self, device: Device) -> Self {
+        Self { mean: self.mean.to_device(device), deviation: self.deviation.to_device(device) }
     }
 
     /// To mean 0 and deviation 1.
@@ -101,36 +116,53 @@ impl Units {
         experiment: &Experiment,
         classes: Option<i64>,
         (kind, device): (Kind, Device),
-    ) -> Self {
+    ) -> Result<Self> {
         let task = experiment.task();
         let is_label = classes.is_some();
-        let fit = |values: Option<&Tensor>, mask: Option<&Tensor>, is_label: bool| match values {
-            Some(v) if experiment.data.common().standardise && !is_label => match v {
-                v if bytes::kept(v) => Normaliser::fit_bytes(v, kind),
-                v if task.is_sequence() => Normaliser::fit_sequences(v, mask),
-                v => Normaliser::fit(v),
-            },
-            _ => Normaliser::identity(kind, device),
+        let standardise = experiment.data.common().standardise;
+        if !standardise {
+            train.on_disk.check()?;
+        }
+        let fit = |values: Option<&Tensor>,
+                   on_disk: &Option<DiskRows>,
+                   mask: Option<&Tensor>,
+                   is_label: bool|
+         -> Result<Normaliser> {
+            Ok(match (values, on_disk) {
+                (Some(_), Some(rows)) if standardise => disk::fit(rows, kind)?.to_device(device),
+                (Some(v), None) if standardise && !is_label => match v {
+                    v if bytes::kept(v) => Normaliser::fit_bytes(v, kind),
+                    v if task.is_sequence() => Normaliser::fit_sequences(v, mask),
+                    v => Normaliser::fit(v),
+                },
+                _ => Normaliser::identity(kind, device),
+            })
         };
         let (target_is_label, condition_is_label) = (
             is_label && task == Task::Regression,
             is_label && task == Task::Generation && train.condition.is_some(),
         );
         let row = |t: &Tensor| t.size()[1..].to_vec();
-        Self {
+        Ok(Self {
             shapes: Shapes {
                 target: row(&train.target),
                 condition: train.condition.as_ref().map(row),
             },
-            target: fit(Some(&train.target), train.mask.as_ref(), target_is_label),
+            target: fit(
+                Some(&train.target),
+                &train.on_disk.target,
+                train.mask.as_ref(),
+                target_is_label,
+            )?,
             condition: fit(
                 train.condition.as_ref(),
+                &train.on_disk.condition,
                 train.condition_mask.as_ref(),
                 condition_is_label,
-            ),
+            )?,
             target_is_label,
             condition_is_label,
-        }
+        })
     }
 
     /// Rows in the data's own units, normalised.
@@ -147,6 +179,7 @@ impl Units {
             condition_mask: rows.condition_mask,
             labels: rows.labels,
             scale: Scale { target: self.target.clone(), condition: self.condition.clone() },
+            on_disk: rows.on_disk,
         }
     }
 
@@ -223,6 +256,8 @@ pub(super) struct Bound {
     pub mask: Option<Tensor>,
     pub condition_mask: Option<Tensor>,
     pub labels: Option<Tensor>,
+    /// Sides that lie on disk; the tensors of these have no rows.
+    pub on_disk: OnDisk,
 }
 
 /// Rows of a table as the task binds them: labels one-hot over `classes`, all finite, on the device.
@@ -259,12 +294,23 @@ pub(super) fn bind(
         }
         Ok(t)
     };
-    let get = |part: Part| -> Result<(Tensor, Option<Tensor>)> {
-        let (t, lengths) = match part {
-            Part::X => (&table.x, &table.x_lengths),
-            Part::Y => (&table.y, &table.y_lengths),
+    let no_rows = |rows: &DiskRows| {
+        let kind = if rows.kind() == Kind::Uint8 { Kind::Uint8 } else { kind };
+        Tensor::empty([&[0], rows.shape()].concat(), (kind, device))
+    };
+    let get = |part: Part| -> Result<(Tensor, Option<Tensor>, Option<DiskRows>)> {
+        let (t, lengths, on_disk) = match part {
+            Part::X => (&table.x, &table.x_lengths, &table.x_on_disk),
+            Part::Y => (&table.y, &table.y_lengths, &table.y_on_disk),
         };
         let name = &part.to_string();
+        if let Some(rows) = on_disk {
+            if sequences {
+                let message = "sequences cannot stay on disk";
+                return Err(Error::config("data.keep", message).help("leave `keep` out"));
+            }
+            return Ok((no_rows(rows), None, Some(rows.clone())));
+        }
         let t = t.as_ref().ok_or_else(|| {
             let without =
                 Error::config("data", format!("the data have no {name}, which the task needs"));
@@ -277,7 +323,7 @@ pub(super) fn bind(
             }
         })?;
         if !sequences {
-            return Ok((numbers(t, name, None)?, None));
+            return Ok((numbers(t, name, None)?, None, None));
         }
         let t = sequence::rows(t.shallow_clone(), name)?;
         let size = (n, t.size()[1]);
@@ -285,7 +331,7 @@ pub(super) fn bind(
             Some(lengths) => sequence::mask(lengths, size, name, (kind, device))?,
             None => None,
         };
-        Ok((numbers(&t, name, mask.as_ref())?, mask))
+        Ok((numbers(&t, name, mask.as_ref())?, mask, None))
     };
     if task.predicts() && experiment.unconditional {
         let what = if sequences { "a prediction" } else { "regression" };
@@ -298,24 +344,33 @@ pub(super) fn bind(
         true => (Part::Y, Part::X),
         false => (Part::X, Part::Y),
     };
-    let (target, mask) = get(learned)?;
-    let (condition, condition_mask) = match experiment.unconditional {
-        true => (None, None),
-        false => get(from).map(|(condition, mask)| (Some(condition), mask))?,
+    let (target, mask, target_on_disk) = get(learned)?;
+    let (condition, condition_mask, condition_on_disk) = match experiment.unconditional {
+        true => (None, None, None),
+        false => get(from).map(|(condition, mask, rows)| (Some(condition), mask, rows))?,
     };
-    let z0 = table.z0.as_ref().map(|z0| numbers(z0, "z0", None)).transpose()?;
+    let z0 = match &table.z0_on_disk {
+        Some(rows) => Some(no_rows(rows)),
+        None => table.z0.as_ref().map(|z0| numbers(z0, "z0", None)).transpose()?,
+    };
+    let on_disk = OnDisk {
+        target: target_on_disk,
+        condition: condition_on_disk,
+        z0: table.z0_on_disk.clone(),
+    };
     let unseen = table.y.as_ref().filter(|y| {
         let generates = task == Task::Generation && experiment.unconditional;
         generates && y.kind() == Kind::Int64 && y.dim() == 1
     });
     let labels = unseen.map(|y| y.to_device(device));
-    Ok(Bound { target, condition, z0, mask, condition_mask, labels })
+    Ok(Bound { target, condition, z0, mask, condition_mask, labels, on_disk })
 }
 
 /// Number of rows of a table.
 pub(super) fn rows_of(table: &Table) -> Result<i64> {
     let count = |t: &Option<Tensor>| t.as_ref().map(|t| t.size().first().copied().unwrap_or(0));
-    let n = match (count(&table.x), count(&table.y)) {
+    let side = |part| table.layout(part).map(|(_, shape)| shape.first().copied().unwrap_or(0));
+    let n = match (side(Part::X), side(Part::Y)) {
         (Some(x), Some(y)) if x != y => {
             return Err(Error::config("data", format!("x has {x} rows, y has {y}")));
         }
@@ -324,7 +379,7 @@ pub(super) fn rows_of(table: &Table) -> Result<i64> {
             return Err(Error::config("data", "the source yields neither x nor y"));
         }
     };
-    match count(&table.z0) {
+    match count(&table.z0).or(table.z0_on_disk.as_ref().map(DiskRows::len)) {
         Some(z0) if z0 != n => Err(Error::config("data", format!("z0 has {z0} rows, x or y {n}"))),
         _ => Ok(n),
     }

@@ -5,6 +5,7 @@
 mod array;
 mod atomic;
 pub mod csv;
+mod disk;
 mod input;
 pub mod npz;
 pub mod safetensors;
@@ -13,5 +14,6 @@ pub mod tfevents;
 
 pub use array::{ArrayData, NamedArray};
 pub use atomic::write_atomically;
+pub use disk::DiskRows;
 pub use input::check_input;
 pub use tensor::{to_array, to_tensor};

@@ -10,6 +10,7 @@ use npyz::npz::{NpzArchive, NpzWriter, array_name_from_file_name};
 use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 
 use super::array::{SUPPORTED, check_all, element_count, with_values};
+use super::disk::{DiskRows, Layout, refused};
 use super::{ArrayData, NamedArray, write_atomically};
 use crate::{Error, Result};
 
@@ -27,16 +28,79 @@ pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
 
 /// The array called `name`; an error that lists the others where there is none.
 pub fn read_array(path: &Path, name: &str) -> Result<NamedArray> {
-    let names = array_names(path)?;
-    let position = names.iter().position(|n| n.as_deref() == Some(name)).ok_or_else(|| {
-        let known = names.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
-        Error::data(path, format!("there is no array `{name}`; known arrays: {known}"))
-    })?;
+    let position = position(path, name)?;
     let array = match open(path)? {
         Opened::Npy(file) => Some(read_npy(path, name, file)?),
         Opened::Npz(mut archive) => read_entry(path, &mut archive, position)?,
     };
     array.ok_or_else(|| Error::data(path, format!("there is no array `{name}`")))
+}
+
+/// The rows of the array called `name`, left in the file; `None` where it is a list of integers, one a row,
+/// which is small and read whole.
+///
+/// # Errors
+/// An array that would have to be unpacked or converted.
+pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
+    let wrong = |what: String| Error::data(path, format!("array `{name}` {what}"));
+    let damaged = |e: std::io::Error| wrong(format!("is damaged: {e}"));
+    let (head, start, compressed) = match open(path)? {
+        Opened::Npy(mut file) => (read_head(&mut file).map_err(damaged)?, 0, false),
+        Opened::Npz(mut archive) => {
+            let position = position(path, name)?;
+            let mut entry = archive
+                .zip_archive()
+                .by_index(position)
+                .map_err(|e| Error::data(path, format!("is a damaged .npz archive: {e}")))?;
+            let compressed = entry.compression() != zip::CompressionMethod::Stored;
+            let start = entry.data_start();
+            (read_head(&mut entry).map_err(damaged)?, start, compressed)
+        }
+    };
+    if !shape_is_countable(&head) {
+        return Err(wrong("is damaged: its shape is too large".to_owned()));
+    }
+    let header = NpyFile::new(&head[..]).map_err(damaged)?;
+    let shape: Vec<usize> = header.shape().iter().map(|n| *n as usize).collect();
+    let dtype = dtype_name(&header.dtype());
+    let is_list = shape.len() == 1;
+    let start = start + head.len() as u64;
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let rows = DiskRows::new(path, name, file, Layout { shape: &shape, dtype: &dtype, start });
+    match rows {
+        // How a list of integers is packed does not matter, it is read.
+        Ok(None) => Ok(None),
+        _ if compressed => Err(refused(path, name, "is compressed")),
+        _ if header.order() == Order::Fortran && !is_list => {
+            Err(refused(path, name, "lies in Fortran order"))
+        }
+        rows => rows,
+    }
+}
+
+/// As numpy calls it; what is not little-endian, or no plain number, as its description has it.
+fn dtype_name(dtype: &DType) -> String {
+    let DType::Plain(plain) = dtype else { return dtype.descr() };
+    let kind = match plain.type_char() {
+        TypeChar::Float => "float",
+        TypeChar::Int => "int",
+        TypeChar::Uint => "uint",
+        TypeChar::Bool => return "bool".to_owned(),
+        _ => return dtype.descr(),
+    };
+    match plain.endianness() {
+        npyz::Endianness::Big if kind == "float" => dtype.descr(),
+        _ => format!("{kind}{}", 8 * plain.size_field()),
+    }
+}
+
+/// Which entry of the file is the array called `name`; an error that lists the others where none is.
+fn position(path: &Path, name: &str) -> Result<usize> {
+    let names = array_names(path)?;
+    names.iter().position(|n| n.as_deref() == Some(name)).ok_or_else(|| {
+        let known = names.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
+        Error::data(path, format!("there is no array `{name}`; known arrays: {known}"))
+    })
 }
 
 /// The names of the arrays, in the order of the file.

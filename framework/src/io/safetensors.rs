@@ -3,13 +3,15 @@
 //! format asks. Half-precision types are refused: convert them first.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorInfo};
 
-use super::array::{SUPPORTED, Value, check_all, with_values};
+use super::array::{SUPPORTED, Value, check_all, element_count, with_values};
+use super::disk::{DiskRows, Layout};
 use super::{ArrayData, NamedArray, write_atomically};
 use crate::{Error, Result};
 
@@ -46,26 +48,98 @@ pub fn read_safetensors(path: &Path) -> Result<SafetensorsFile> {
 
 /// Reads only the texts, from the start of the file.
 pub fn read_safetensors_metadata(path: &Path) -> Result<BTreeMap<String, String>> {
-    use std::io::Read;
+    match read_header(path)?.0.get("__metadata__") {
+        None => Ok(BTreeMap::new()),
+        Some(texts) => {
+            serde_json::from_value(texts.clone()).map_err(|e| damaged(path, &e.to_string()))
+        }
+    }
+}
+
+/// The names of the arrays, sorted.
+pub fn list_names(path: &Path) -> Result<Vec<String>> {
+    let (header, ..) = read_header(path)?;
+    let keys = header.as_object().into_iter().flat_map(|all| all.keys().cloned());
+    let mut names: Vec<String> = keys.filter(|name| name != "__metadata__").collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The rows of the array called `name`, left in the file; `None` where it is a list of integers, one a row,
+/// which is small and read whole.
+///
+/// # Errors
+/// An array that would have to be converted.
+pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
+    let (info, file, start) = find(path, name)?;
+    let dtype = numpy_name(info.dtype);
+    let start = start + info.data_offsets.0 as u64;
+    DiskRows::new(path, name, file, Layout { shape: &info.shape, dtype: &dtype, start })
+}
+
+/// Reads the array called `name` and no other.
+pub fn read_array(path: &Path, name: &str) -> Result<NamedArray> {
+    let (info, mut file, start) = find(path, name)?;
+    let (from, to) = info.data_offsets;
     let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = vec![0; to - from];
+    file.seek(SeekFrom::Start(start + from as u64)).map_err(unreadable)?;
+    file.read_exact(&mut bytes).map_err(unreadable)?;
+    let wrong = |what: String| Error::data(path, format!("array `{name}` {what}"));
+    let data = decode(info.dtype, &bytes).map_err(wrong)?;
+    NamedArray::new(name, info.shape, data).map_err(|e| wrong(e.to_string()))
+}
+
+/// Where an array lies, the file, and where in it the first array begins.
+fn find(path: &Path, name: &str) -> Result<(TensorInfo, File, u64)> {
+    let (header, file, start) = read_header(path)?;
+    let Some(info) = header.get(name).filter(|_| name != "__metadata__") else {
+        let known = list_names(path)?.join(", ");
+        let message = format!("there is no array `{name}`; known arrays: {known}");
+        return Err(Error::data(path, message));
+    };
+    let info: TensorInfo =
+        serde_json::from_value(info.clone()).map_err(|e| damaged(path, &e.to_string()))?;
+    let (from, to) = info.data_offsets;
+    let total = file.metadata().map_err(|e| damaged(path, &e.to_string()))?.len();
+    let bits = element_count(&info.shape).and_then(|n| n.checked_mul(info.dtype.bitsize()));
+    let fits = bits.is_some_and(|bits| to.checked_sub(from).map(|n| n * 8) == Some(bits));
+    if !fits || start.checked_add(to as u64).is_none_or(|end| end > total) {
+        return Err(damaged(path, &format!("array `{name}` lies outside of it")));
+    }
+    Ok((info, file, start))
+}
+
+fn damaged(path: &Path, what: &str) -> Error {
+    Error::data(path, format!("is no safetensors file or a damaged one: {what}"))
+}
+
+/// A type as numpy calls it; as the format does where numpy has none of it.
+fn numpy_name(dtype: Dtype) -> String {
+    let name = format!("{dtype:?}");
+    match name.split_at(1) {
+        ("F", bits @ ("32" | "64")) => format!("float{bits}"),
+        ("I", bits) => format!("int{bits}"),
+        ("U", bits) => format!("uint{bits}"),
+        _ => name.to_lowercase(),
+    }
+}
+
+/// The header, the file, and where in it the arrays begin.
+fn read_header(path: &Path) -> Result<(serde_json::Value, File, u64)> {
+    let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
+    let mut file = File::open(path).map_err(unreadable)?;
     let total = file.metadata().map_err(unreadable)?.len();
     let mut length = [0; 8];
-    let damaged =
-        |what: &str| Error::data(path, format!("is no safetensors file or a damaged one: {what}"));
-    file.read_exact(&mut length).map_err(|_| damaged("it is too short"))?;
+    file.read_exact(&mut length).map_err(|_| damaged(path, "it is too short"))?;
     let length = u64::from_le_bytes(length);
     if length > total {
-        return Err(damaged("its header is longer than the file"));
+        return Err(damaged(path, "its header is longer than the file"));
     }
     let mut header = Vec::new();
-    file.take(length).read_to_end(&mut header).map_err(unreadable)?;
-    let header: serde_json::Value =
-        serde_json::from_slice(&header).map_err(|e| damaged(&e.to_string()))?;
-    match header.get("__metadata__") {
-        None => Ok(BTreeMap::new()),
-        Some(texts) => serde_json::from_value(texts.clone()).map_err(|e| damaged(&e.to_string())),
-    }
+    (&file).take(length).read_to_end(&mut header).map_err(unreadable)?;
+    let header = serde_json::from_slice(&header).map_err(|e| damaged(path, &e.to_string()))?;
+    Ok((header, file, 8 + length))
 }
 
 /// Writes arrays with different names and a map of texts, whole or not at all.

@@ -29,7 +29,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     let mut alike = held.train.map(|train| Alike::new(train, labelled)).transpose()?;
     let referee = Referee::new(model.units(), held, &found)?;
     for draw_number in 0..draws {
-        let rows = held.rows_of(draw_number);
+        let rows = &held.rows_of(draw_number);
         let real = points(&own(model.units(), rows))?;
         let against = Against::new(checked(&real)?, seed, &found)?;
         let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut work)?;

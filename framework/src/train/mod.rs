@@ -4,6 +4,7 @@ mod checkpoint;
 mod coupled;
 mod history;
 mod parameters;
+mod prefetch;
 mod trainer;
 
 pub use checkpoint::State;

@@ -1,14 +1,15 @@
 //! The trainer: one loop for every objective.
 //!
-//! Nothing inside a step waits for the device: batches are index-selected from resident data, loss sums
-//! accumulate there and are read once an epoch.
+//! Nothing inside a step waits for the device: batches are index-selected from resident data or read ahead
+//! from disk, loss sums accumulate there and are read once an epoch.
 
 use super::checkpoint::State;
 use super::coupled::{self, Coupled, PairingCost, Rows};
+use super::prefetch::Prefetch;
 use super::{Epoch, History};
 use crate::component::{Optimizer, OptimizerState, Pass, Splits, shape_text};
 use crate::config::{Experiment, Task};
-use crate::data::{Data, Units};
+use crate::data::{Data, Set, Units};
 use crate::error::{Error, Result};
 use crate::loss::TERMS;
 use crate::model::Model;
@@ -108,6 +109,13 @@ impl Trainer {
                 let message = "sequences of different lengths are not paired with z_0";
                 return Err(Error::config("coupling", message).help("take an independent coupling"));
             }
+            if !data.train.on_disk().is_empty()
+                && !(trained.model.independent() || trained.model.given())
+            {
+                let message = "rows that stay on disk are not paired with z_0";
+                return Err(Error::config("data.keep", message)
+                    .help("leave `keep` out, or take `coupling: independent`"));
+            }
             settle_z0(&trained.model, &mut data)?;
             check_flip(&trained)?;
             let optimizer = trained.experiment().training.optimizer.build(&());
@@ -194,6 +202,10 @@ impl Trainer {
     fn run(&mut self, on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>) -> Result<bool> {
         let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
         self.couple()?;
+        let mut ahead = {
+            let batch = self.experiment().training.batch_size;
+            Prefetch::start(&self.data.train, batch, self.step, (per_epoch, total))?
+        };
         let mut order = None;
         while self.step < total {
             let (epoch, within) = (self.step / per_epoch, (self.step % per_epoch) as i64);
@@ -205,7 +217,15 @@ impl Trainer {
             let rows = batch.min(self.data.train.len() - within * batch);
             let index = order.narrow(0, within * batch, rows);
             let z0 = self.paired(rows, total)?;
-            self.take_step(&index, z0, epoch, total)?;
+            let set = match &mut ahead {
+                Some(ahead) => {
+                    let (n, seed) = (self.data.train.len(), self.experiment().seed());
+                    let read = ahead.take(self.step, &|epoch| shuffled(n, seed, epoch))?;
+                    self.data.train.rows_read(&index, &read)
+                }
+                None => self.data.train.rows(&index),
+            };
+            self.take_step(set, z0, epoch, total)?;
             let mut stop =
                 on(self, &Event::Step { step: self.step, total, rows })? == Control::Stop;
             if self.step.is_multiple_of(per_epoch) || self.step == total {
@@ -261,7 +281,7 @@ impl Trainer {
 
     fn take_step(
         &mut self,
-        index: &Tensor,
+        mut set: Set,
         z0: Option<Tensor>,
         epoch: u64,
         total: u64,
@@ -269,13 +289,12 @@ impl Trainer {
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
         let config = &experiment.training;
         let _stream = seed_torch(config.seed, Purpose::Train, self.step);
-        let mut set = self.data.train.rows(index);
         if config.flip {
             set.mirror_some();
         }
         let condition = set.condition().map(|all| {
             let present = (config.condition_dropout > 0.0).then(|| {
-                let rows = [index.size()[0]];
+                let rows = [set.len()];
                 let kept = 1.0 - config.condition_dropout;
                 all.value.new_full(rows, kept, (all.value.kind(), all.value.device())).bernoulli()
             });
@@ -304,7 +323,7 @@ impl Trainer {
             }
             Ok(())
         })?;
-        terms.add_to(&mut self.sums, index.size()[0]);
+        terms.add_to(&mut self.sums, set.len());
         self.step += 1;
         Ok(())
     }

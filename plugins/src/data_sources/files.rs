@@ -3,7 +3,7 @@
 
 use triflow::config::FilePath;
 use triflow::error::suggestion;
-use triflow::io::{ArrayData, NamedArray};
+use triflow::io::{ArrayData, DiskRows, NamedArray};
 use triflow::log;
 use triflow::prelude::*;
 use triflow::tch::Kind;
@@ -83,12 +83,13 @@ fn check_shape(path: &FsPath, what: &str, shape: &[usize]) -> Result<usize> {
 
 /// Whether the sides of a table fit each other.
 pub(super) fn check_rows(path: &FsPath, table: &Table, names: [&str; 2]) -> Result<()> {
-    if let (Some(x), Some(y)) = (&table.x, &table.y)
-        && x.size()[0] != y.size()[0]
+    let rows = |part| table.layout(part).map(|(_, shape)| shape[0]);
+    if let (Some(x), Some(y)) = (rows(Part::X), rows(Part::Y))
+        && x != y
     {
         return Err(Error::data(
             path,
-            format!("{} has {} rows, but {} has {}", names[0], x.size()[0], names[1], y.size()[0]),
+            format!("{} has {x} rows, but {} has {y}", names[0], names[1]),
         ));
     }
     Ok(())
@@ -96,13 +97,13 @@ pub(super) fn check_rows(path: &FsPath, table: &Table, names: [&str; 2]) -> Resu
 
 /// Whether a further set is made of the same things as the training rows. `set` names it, as `val`.
 pub(super) fn check_alike(path: &FsPath, train: &Table, other: &Table, set: &str) -> Result<()> {
-    let kind = |t: &Tensor| match t.kind() {
+    let kind = |(kind, shape): (Kind, Vec<i64>)| match kind {
         Kind::Int64 => "class labels".to_owned(),
-        Kind::Uint8 => format!("bytes of shape {:?}", &t.size()[1..]),
-        _ => format!("rows of shape {:?}", &t.size()[1..]),
+        Kind::Uint8 => format!("bytes of shape {:?}", &shape[1..]),
+        _ => format!("rows of shape {:?}", &shape[1..]),
     };
-    for (part, train, other) in [("x", &train.x, &other.x), ("y", &train.y, &other.y)] {
-        let (train, other) = (train.as_ref().map(kind), other.as_ref().map(kind));
+    for part in [Part::X, Part::Y] {
+        let (train, other) = (train.layout(part).map(kind), other.layout(part).map(kind));
         if train != other {
             let say = |what: Option<String>| what.unwrap_or_else(|| "none".to_owned());
             return Err(Error::data(
@@ -127,6 +128,24 @@ pub(super) struct ArrayFile {
     pub names: Vec<String>,
     /// Reads one that is there.
     pub get: Get,
+    /// Finds the rows of one that is there; `None` where it is a list of integers.
+    pub on_disk: Box<dyn Fn(&str) -> Result<Option<DiskRows>>>,
+}
+
+/// An array of a table: in memory, or where it is.
+#[derive(Default)]
+struct Side {
+    held: Option<Tensor>,
+    on_disk: Option<DiskRows>,
+}
+
+/// How arrays are looked up.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    path: &'a FsPath,
+    file: &'a ArrayFile,
+    /// Whether rows stay in the file.
+    stay: bool,
 }
 
 /// Opens a NumPy archive or a safetensors file, by its ending.
@@ -163,30 +182,28 @@ impl Arrays {
     }
 }
 
-impl DataSource for Arrays {
-    fn load(&self) -> Result<Splits> {
+impl Arrays {
+    fn splits(&self, stay: bool) -> Result<Splits> {
         let (path, names) = (&*required(&self.path, &self.base)?, &self.names);
         let file = self.open(path)?;
+        let reader = Reader { path, file: &file, stay };
         // The usual names may be missing: generation can do without y.
         let lengths = |part: Part, set: &str| get_lengths(path, &file, part, set);
         let (x_lengths, y_lengths) = (lengths(Part::X, "")?, lengths(Part::Y, "")?);
         let usual = |name: &str, default: &str, lengths: &Option<Tensor>| {
-            get(path, &file, name, default, name != default, lengths.as_ref())
+            reader.side(name, default, name != default, lengths.as_ref())
         };
         let further = |name: &Option<String>, default: &str, lengths: &Option<Tensor>| {
             let own = name.as_deref().unwrap_or(default);
-            get(path, &file, own, default, name.is_some(), lengths.as_ref())
+            reader.side(own, default, name.is_some(), lengths.as_ref())
         };
-        let own = |name: &str| get(path, &file, name, "x", false, None);
-        let train = Table {
-            x: usual(&names.x, "x", &x_lengths)?,
-            y: usual(&names.y, "y", &y_lengths)?,
-            z0: own("z0")?,
-            x_lengths,
-            y_lengths,
-        };
+        let own = |name: &str| reader.side(name, "x", false, None);
+        let train = table(
+            [usual(&names.x, "x", &x_lengths)?, usual(&names.y, "y", &y_lengths)?, own("z0")?],
+            [x_lengths, y_lengths],
+        );
         check_rows(path, &train, [&format!("array `{}`", names.x), &format!("`{}`", names.y)])?;
-        match (&train.x, &train.y) {
+        match (train.layout(Part::X), train.layout(Part::Y)) {
             (None, None) => {
                 return Err(Error::data(
                     path,
@@ -198,7 +215,7 @@ impl DataSource for Arrays {
                 ));
             }
             (None, _) | (_, None) => {
-                let missing = if train.x.is_none() { "x" } else { "y" };
+                let missing = if train.layout(Part::X).is_none() { "x" } else { "y" };
                 log::info!(
                     "{} has no array `{missing}`; known arrays: {}",
                     path.display(),
@@ -212,14 +229,11 @@ impl DataSource for Arrays {
             let z0 = own(&format!("z0_{set}"))?;
             let suffix = format!("_{set}");
             let (x_lengths, y_lengths) = (lengths(Part::X, &suffix)?, lengths(Part::Y, &suffix)?);
-            let table = Table {
-                x: further(x, &x_name, &x_lengths)?,
-                y: further(y, &y_name, &y_lengths)?,
-                z0,
-                x_lengths,
-                y_lengths,
-            };
-            if table.x.is_none() && table.y.is_none() {
+            let table = table(
+                [further(x, &x_name, &x_lengths)?, further(y, &y_name, &y_lengths)?, z0],
+                [x_lengths, y_lengths],
+            );
+            if table.layout(Part::X).is_none() && table.layout(Part::Y).is_none() {
                 return Ok(None);
             }
             let x_name = x.as_deref().unwrap_or(&x_name);
@@ -232,6 +246,16 @@ impl DataSource for Arrays {
         let test = set(&names.x_test, &names.y_test, "test")?;
         Ok(Splits { train, val, test })
     }
+}
+
+impl DataSource for Arrays {
+    fn load(&self) -> Result<Splits> {
+        self.splits(false)
+    }
+
+    fn load_on_disk(&self) -> Result<Splits> {
+        self.splits(true)
+    }
 
     fn read(&self, path: &FsPath, part: Part) -> Result<Tensor> {
         let file = self.open(path)?;
@@ -240,12 +264,27 @@ impl DataSource for Arrays {
             Part::Y => (&self.names.y, "y"),
         };
         let lengths = get_lengths(path, &file, part, "")?;
-        get(path, &file, name, default, true, lengths.as_ref())?
-            .ok_or_else(|| Error::data(path, format!("there is no array `{name}`")))
+        let reader = Reader { path, file: &file, stay: false };
+        let side = reader.side(name, default, true, lengths.as_ref())?;
+        side.held.ok_or_else(|| Error::data(path, format!("there is no array `{name}`")))
     }
 
     fn read_lengths(&self, path: &FsPath, part: Part) -> Result<Option<Tensor>> {
         get_lengths(path, &self.open(path)?, part, "")
+    }
+}
+
+/// From x, y and z_0, and the lengths of x and y.
+fn table([x, y, z0]: [Side; 3], [x_lengths, y_lengths]: [Option<Tensor>; 2]) -> Table {
+    Table {
+        x: x.held,
+        y: y.held,
+        z0: z0.held,
+        x_lengths,
+        y_lengths,
+        x_on_disk: x.on_disk,
+        y_on_disk: y.on_disk,
+        z0_on_disk: z0.on_disk,
     }
 }
 
@@ -279,44 +318,65 @@ fn clear_padding(values: &mut [f32], shape: &[usize], lengths: &Tensor) -> Resul
     Ok(())
 }
 
-/// The array called `name`, checked. `default` says which side it is on: labels stand on the y side. `lengths`
-/// of its rows, where they are sequences.
+impl Reader<'_> {
+    /// The array called `name`, checked. `default` says which side it is on: labels stand on the y side.
+    /// `lengths` of its rows, where they are sequences.
+    fn side(self, name: &str, default: &str, must: bool, lengths: Option<&Tensor>) -> Result<Side> {
+        let Self { path, file, stay } = self;
+        if !file.names.iter().any(|n| n == name) {
+            let known = file.names.iter().map(String::as_str);
+            return if must {
+                let help = suggestion(name, "arrays", known);
+                Err(Error::data(path, format!("there is no array `{name}`; {help}")))
+            } else {
+                Ok(Side::default())
+            };
+        }
+        if stay && lengths.is_some() {
+            let message = "sequences of different lengths cannot stay on disk";
+            return Err(Error::config("keep", message).help("leave `keep` out"));
+        }
+        let on_disk = if stay { (file.on_disk)(name)? } else { None };
+        if let Some(rows) = on_disk {
+            let shape: Vec<usize> = std::iter::once(rows.len())
+                .chain(rows.shape().iter().copied())
+                .map(|n| n as usize)
+                .collect();
+            check_shape(path, &format!("array `{name}`"), &shape)?;
+            return Ok(Side { held: None, on_disk: Some(rows) });
+        }
+        let held = get(path, file, name, default, lengths).map(Some)?;
+        Ok(Side { held, on_disk: None })
+    }
+}
+
+/// The array called `name`, read.
 fn get(
     path: &FsPath,
     file: &ArrayFile,
     name: &str,
     default: &str,
-    must: bool,
     lengths: Option<&Tensor>,
-) -> Result<Option<Tensor>> {
-    if !file.names.iter().any(|n| n == name) {
-        let known = file.names.iter().map(String::as_str);
-        return if must {
-            let help = suggestion(name, "arrays", known);
-            Err(Error::data(path, format!("there is no array `{name}`; {help}")))
-        } else {
-            Ok(None)
-        };
-    }
+) -> Result<Tensor> {
     let array = (file.get)(name)?;
     let what = format!("array `{name}`");
     if let (ArrayData::U8(bytes), 4) = (&array.data, array.shape.len()) {
         check_shape(path, &what, &array.shape)?;
         let shape: Vec<i64> = array.shape.iter().map(|n| *n as i64).collect();
-        return Ok(Some(Tensor::from_slice(bytes).reshape(shape)));
+        return Ok(Tensor::from_slice(bytes).reshape(shape));
     }
     let is_float = matches!(array.data, ArrayData::F32(_) | ArrayData::F64(_));
     if !is_float && array.shape.len() == 1 && default.starts_with('y') {
         let values = array.data.to_i64().ok_or_else(|| {
             Error::data(path, format!("{what} holds numbers that are too large for class labels"))
         })?;
-        return labels(path, &what, &values).map(Some);
+        return labels(path, &what, &values);
     }
     let mut values = array.data.to_f32();
     if let Some(lengths) = lengths {
         clear_padding(&mut values, &array.shape, lengths)?;
     }
-    numbers(path, &what, &array.shape, values, |i| array.data.to_f64()[i]).map(Some)
+    numbers(path, &what, &array.shape, values, |i| array.data.to_f64()[i])
 }
 
 /// Declares a source of named arrays: its keys are the same whatever the format.

@@ -17,5 +17,10 @@ array_source! {
 pub(super) fn open(path: &FsPath) -> Result<ArrayFile> {
     let names = npz::list_names(path)?;
     let path = path.to_owned();
-    Ok(ArrayFile { names, get: Box::new(move |name| npz::read_array(&path, name)) })
+    let on_disk = path.clone();
+    Ok(ArrayFile {
+        names,
+        get: Box::new(move |name| npz::read_array(&path, name)),
+        on_disk: Box::new(move |name| npz::disk_rows(&on_disk, name)),
+    })
 }

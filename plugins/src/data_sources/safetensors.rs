@@ -15,12 +15,12 @@ array_source! {
 }
 
 pub(super) fn open(path: &FsPath) -> Result<ArrayFile> {
-    let arrays = safetensors::read_safetensors(path)?.arrays;
-    let names = arrays.iter().map(|a| a.name.clone()).collect();
+    let names = safetensors::list_names(path)?;
     let path = path.to_owned();
-    let get = move |name: &str| {
-        let found = arrays.iter().find(|a| a.name == name).cloned();
-        found.ok_or_else(|| Error::data(&path, format!("there is no array `{name}`")))
-    };
-    Ok(ArrayFile { names, get: Box::new(get) })
+    let on_disk = path.clone();
+    Ok(ArrayFile {
+        names,
+        get: Box::new(move |name| safetensors::read_array(&path, name)),
+        on_disk: Box::new(move |name| safetensors::disk_rows(&on_disk, name)),
+    })
 }

@@ -1,0 +1,288 @@
+//! Rows that stay in their file until they are asked for. They are read, not mapped into memory: a file that
+//! was cut off since is an error then, and what is held is what was asked for.
+
+use crate::{Error, Result};
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tch::{Kind, Tensor};
+
+/// Some rows of an array of a file, in some order. A clone shares the file.
+#[derive(Clone, Debug)]
+pub struct DiskRows {
+    array: Arc<Array>,
+    /// Which rows of the array, where it is not all as they stand.
+    index: Option<Arc<[i64]>>,
+}
+
+/// An array as it lies in its file: in C order, not compressed.
+#[derive(Debug)]
+struct Array {
+    path: PathBuf,
+    name: String,
+    file: File,
+    /// Where the first row begins.
+    start: u64,
+    rows: i64,
+    /// Of one row.
+    shape: Vec<i64>,
+    kind: Kind,
+}
+
+/// What is needed of an array whose rows stay on disk.
+const NEEDED: &str = "rows that stay on disk are float32, or bytes of shape [n, C, H, W], neither compressed nor in \
+                      Fortran order, as numpy.savez and safetensors write them; or leave `keep` out";
+
+/// An error for an array whose rows cannot stay on disk, under the key of the data source that asked for it.
+pub(super) fn refused(path: &Path, name: &str, why: &str) -> Error {
+    let file = path.file_name().unwrap_or_default().display();
+    let message = format!("array `{name}` of {file} cannot stay on disk: it {why}");
+    Error::config("keep", message).help(NEEDED)
+}
+
+/// How the values of an array lie in its file.
+pub(super) struct Layout<'a> {
+    pub(super) shape: &'a [usize],
+    /// As numpy calls it.
+    pub(super) dtype: &'a str,
+    /// Where the values begin.
+    pub(super) start: u64,
+}
+
+impl DiskRows {
+    /// The rows of an array that lies in `file` as it is; `None` where it is a list of integers, one a row,
+    /// such as labels, which are few enough to be read.
+    pub(super) fn new(
+        path: &Path,
+        name: &str,
+        file: File,
+        Layout { shape, dtype, start }: Layout<'_>,
+    ) -> Result<Option<Self>> {
+        let integers = dtype.starts_with("int") || dtype.starts_with("uint") || dtype == "bool";
+        let kind = match (dtype, shape.len()) {
+            (_, 1) if integers => return Ok(None),
+            ("float32", 1..) => Kind::Float,
+            ("uint8", 4) => Kind::Uint8,
+            _ => {
+                return Err(refused(path, name, &format!("is {dtype} of shape {shape:?}")));
+            }
+        };
+        let mut shape = shape.iter().map(|n| *n as i64);
+        let rows = shape.next().unwrap_or_default();
+        let mut shape: Vec<i64> = shape.collect();
+        if shape.is_empty() {
+            shape.push(1);
+        }
+        let array =
+            Array { path: path.to_owned(), name: name.to_owned(), file, start, rows, shape, kind };
+        let needed = start + rows as u64 * array.width() as u64;
+        let found = array.file.metadata().map_err(|e| array.unreadable(&e))?.len();
+        if found < needed {
+            return Err(array.wrong("is damaged: the file ends before it"));
+        }
+        Ok(Some(Self { array: Arc::new(array), index: None }))
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> i64 {
+        self.index.as_ref().map_or(self.array.rows, |index| index.len() as i64)
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Shape of one row; a single number is a row of one.
+    pub fn shape(&self) -> &[i64] {
+        &self.array.shape
+    }
+
+    /// Float, or Uint8.
+    pub fn kind(&self) -> Kind {
+        self.array.kind
+    }
+
+    /// Bytes of one row.
+    pub(crate) fn width(&self) -> usize {
+        self.array.width()
+    }
+
+    /// The rows at `rows`, in that order, left where they are.
+    pub fn select(&self, rows: &[i64]) -> Self {
+        let index: Arc<[i64]> = rows.iter().map(|row| self.place(*row)).collect();
+        Self { array: Arc::clone(&self.array), index: Some(index) }
+    }
+
+    /// The same rows in the order of the file, which is the fastest to read.
+    pub(crate) fn in_file_order(&self) -> Self {
+        let sorted = self.index.as_ref().map(|index| {
+            let mut index = index.to_vec();
+            index.sort_unstable();
+            index.into()
+        });
+        Self { array: Arc::clone(&self.array), index: sorted }
+    }
+
+    /// Reads the rows at `rows`: `[k, …shape]` on the CPU, as they are in the file.
+    pub fn read(&self, rows: &[i64]) -> Result<Tensor> {
+        let (array, width) = (&self.array, self.array.width());
+        let mut bytes = vec![0; rows.len() * width];
+        let mut from = 0;
+        while from < rows.len() {
+            // Rows that lie one behind the other are one read.
+            let first = self.place(rows[from]);
+            let more = rows[from..].iter().zip(first..);
+            let run = more.take_while(|(row, place)| self.place(**row) == *place).count();
+            if first < 0 || first + run as i64 > array.rows {
+                return Err(array.wrong(&format!("has {} rows, none at {first}", array.rows)));
+            }
+            let into = &mut bytes[from * width..(from + run) * width];
+            let at = array.start + first as u64 * width as u64;
+            array.file.read_exact_at(into, at).map_err(|e| array.unreadable(&e))?;
+            from += run;
+        }
+        let shape: Vec<i64> =
+            std::iter::once(rows.len() as i64).chain(array.shape.iter().copied()).collect();
+        Ok(Tensor::f_from_data_size(&bytes, &shape, array.kind)?)
+    }
+
+    /// An error that says that a row, counted among these, holds `value`.
+    pub(crate) fn holds(&self, row: i64, value: f64) -> Error {
+        self.array.wrong(&format!(
+            "holds {value:?} in row {} (counted from 0); remove or fill such rows first",
+            self.place(row)
+        ))
+    }
+
+    /// Where in the array a row is.
+    fn place(&self, row: i64) -> i64 {
+        match &self.index {
+            Some(index) => {
+                usize::try_from(row).ok().and_then(|row| index.get(row)).copied().unwrap_or(-1)
+            }
+            None => row,
+        }
+    }
+}
+
+impl Array {
+    fn width(&self) -> usize {
+        self.shape.iter().product::<i64>() as usize * self.kind.elt_size_in_bytes()
+    }
+
+    fn wrong(&self, what: &str) -> Error {
+        Error::data(&self.path, format!("array `{}` {what}", self.name))
+    }
+
+    fn unreadable(&self, e: &std::io::Error) -> Error {
+        self.wrong(&format!("cannot be read: {e}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{NamedArray, npz, safetensors};
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn numbered() -> NamedArray {
+        let values: Vec<f32> = (0..30).map(|i| i as f32 / 7.0).collect();
+        NamedArray::new("x", vec![10, 3], values).unwrap()
+    }
+
+    #[test]
+    fn rows_are_read_in_the_order_that_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        safetensors::write_safetensors(&path, &[numbered()], &BTreeMap::new()).unwrap();
+        let all = Tensor::arange(30, (Kind::Float, tch::Device::Cpu)).view([10, 3]) / 7.0;
+        let rows = safetensors::disk_rows(&path, "x").unwrap().unwrap();
+        assert_eq!((rows.len(), rows.shape(), rows.kind()), (10, &[3][..], Kind::Float));
+        let expect = |index: &[i64]| all.index_select(0, &Tensor::from_slice(index));
+        assert_eq!(rows.read(&[7, 2, 3, 4, 4, 0]).unwrap(), expect(&[7, 2, 3, 4, 4, 0]));
+        let some = rows.select(&[9, 1, 5]);
+        assert_eq!(some.select(&[2, 0]).read(&[0, 1]).unwrap(), expect(&[5, 9]));
+        assert_eq!(some.in_file_order().read(&[0, 1, 2]).unwrap(), expect(&[1, 5, 9]));
+        assert_eq!(rows.read(&[]).unwrap().size(), [0, 3]);
+        let message = some.read(&[3]).unwrap_err().to_string();
+        assert!(message.ends_with("array `x` has 10 rows, none at -1"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        safetensors::write_safetensors(&path, &[numbered()], &BTreeMap::new()).unwrap();
+        let rows = safetensors::disk_rows(&path, "x").unwrap().unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 8]).unwrap();
+        assert!(rows.read(&[8]).is_ok());
+        let message = rows.read(&[9]).unwrap_err().to_string();
+        assert!(message.contains("a.safetensors: array `x` cannot be read"), "{message}");
+        assert!(safetensors::disk_rows(&path, "x").is_err());
+    }
+
+    #[test]
+    fn what_needs_a_conversion_cannot_stay_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("a.npz"), folder.path().join("a.safetensors"));
+        let array = |name: &str, shape: &[usize], data: super::super::ArrayData| {
+            NamedArray::new(name, shape.to_vec(), data).unwrap()
+        };
+        let arrays = [
+            array("double", &[1, 2], vec![1.0, 2.0].into()),
+            array("labels", &[2], vec![1_i64, 2].into()),
+            array("bytes", &[1, 2], vec![1_u8, 2].into()),
+            array("images", &[2, 1, 1, 1], vec![1_u8, 2].into()),
+        ];
+        npz::write_npz(&one, &arrays).unwrap();
+        safetensors::write_safetensors(&two, &arrays, &BTreeMap::new()).unwrap();
+        let why = |name: &str| safetensors::disk_rows(&two, name).unwrap_err().to_string();
+        assert!(
+            why("double")
+                .contains("array `double` of a.safetensors cannot stay on disk: it is float64 of shape [1, 2]")
+        );
+        assert!(why("bytes").contains("it is uint8 of shape [1, 2]"));
+        assert!(
+            why("no")
+                .contains("there is no array `no`; known arrays: bytes, double, images, labels")
+        );
+        assert!(safetensors::disk_rows(&two, "labels").unwrap().is_none());
+        let images = safetensors::disk_rows(&two, "images").unwrap().unwrap();
+        assert_eq!(images.read(&[1]).unwrap().reshape([-1]), Tensor::from_slice(&[2_u8]));
+        let why = npz::disk_rows(&one, "images").unwrap_err().to_string();
+        assert!(why.contains("it is compressed") && why.contains("numpy.savez"), "{why}");
+        assert!(npz::disk_rows(&one, "labels").unwrap().is_none());
+    }
+
+    #[test]
+    fn an_array_that_an_archive_stores_as_it_is_is_found_wherever_it_lies() {
+        use npyz::WriterBuilder as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let mut archive = npyz::npz::NpzWriter::new(File::create(&path).unwrap());
+        let stored =
+            zip::write::FileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        let values: Vec<f32> = (0..30).map(|i| i as f32 / 7.0).collect();
+        // A name of odd length moves what follows off every alignment.
+        for (name, order) in
+            [("odd", npyz::Order::C), ("x", npyz::Order::C), ("f", npyz::Order::Fortran)]
+        {
+            let array = archive.array(name, stored).unwrap().default_dtype();
+            let mut writer = array.order(order).shape(&[10, 3]).begin_nd().unwrap();
+            writer.extend(values.iter().copied()).unwrap();
+            writer.finish().unwrap();
+        }
+        archive.zip_writer().finish().unwrap();
+        let rows = npz::disk_rows(&path, "x").unwrap().unwrap();
+        let all = Tensor::from_slice(&values).view([10, 3]);
+        assert_eq!(
+            rows.read(&[9, 0]).unwrap(),
+            all.index_select(0, &Tensor::from_slice(&[9_i64, 0]))
+        );
+        let why = npz::disk_rows(&path, "f").unwrap_err().to_string();
+        assert!(why.contains("it lies in Fortran order"), "{why}");
+    }
+}
