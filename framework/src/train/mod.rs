@@ -2,8 +2,10 @@
 
 mod checkpoint;
 mod coupled;
+mod graph;
 mod history;
 mod parameters;
+mod step;
 mod trainer;
 
 pub use checkpoint::State;

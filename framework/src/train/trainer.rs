@@ -5,6 +5,8 @@
 
 use super::checkpoint::State;
 use super::coupled::{self, Coupled, PairingCost, Rows};
+use super::graph::{self, Recorder, Steps};
+use super::step::{Batch, loss_and_gradient};
 use super::{Epoch, History};
 use crate::component::{Optimizer, OptimizerState, Pass, Splits, shape_text};
 use crate::config::{Experiment, Task};
@@ -182,7 +184,17 @@ impl Trainer {
         &mut self,
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<bool> {
-        guard_engine(|| self.run(on))
+        let (device, capture) = (self.trained.device(), self.experiment().training.capture);
+        self.fit_with(graph::recorder(device, capture), on)
+    }
+
+    /// The same with what records steps, if anything does.
+    pub(super) fn fit_with(
+        &mut self,
+        recorder: Option<Box<dyn Recorder>>,
+        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+    ) -> Result<bool> {
+        guard_engine(|| self.run(Steps::new(recorder), on))
     }
 
     /// Steps in all.
@@ -191,7 +203,11 @@ impl Trainer {
         training.steps.unwrap_or(self.steps_per_epoch() * training.epochs)
     }
 
-    fn run(&mut self, on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>) -> Result<bool> {
+    fn run(
+        &mut self,
+        mut steps: Steps,
+        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+    ) -> Result<bool> {
         let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
         self.couple()?;
         let mut order = None;
@@ -205,7 +221,7 @@ impl Trainer {
             let rows = batch.min(self.data.train.len() - within * batch);
             let index = order.narrow(0, within * batch, rows);
             let z0 = self.paired(rows, total)?;
-            self.take_step(&index, z0, epoch, total)?;
+            self.take_step(&mut steps, &index, z0, epoch, total)?;
             let mut stop =
                 on(self, &Event::Step { step: self.step, total, rows })? == Control::Stop;
             if self.step.is_multiple_of(per_epoch) || self.step == total {
@@ -261,42 +277,26 @@ impl Trainer {
 
     fn take_step(
         &mut self,
+        steps: &mut Steps,
         index: &Tensor,
         z0: Option<Tensor>,
         epoch: u64,
         total: u64,
     ) -> Result<()> {
+        let set = self.data.train.rows(index);
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
-        let config = &experiment.training;
-        let _stream = seed_torch(config.seed, Purpose::Train, self.step);
-        let mut set = self.data.train.rows(index);
-        if config.flip {
-            set.mirror_some();
-        }
-        let condition = set.condition().map(|all| {
-            let present = (config.condition_dropout > 0.0).then(|| {
-                let rows = [index.size()[0]];
-                let kept = 1.0 - config.condition_dropout;
-                all.value.new_full(rows, kept, (all.value.kind(), all.value.device())).bernoulli()
-            });
-            let mask = all.mask.as_ref().map(Tensor::shallow_clone);
-            all.with(present, mask)
-        });
+        let (config, step) = (&experiment.training, self.step);
+        let mut batch = Batch::from(set);
+        batch.z0 = z0.or(batch.z0);
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
-        let pass = Pass { training: true, dropout, mask: set.mask.as_ref() };
-        let (condition, times) = (condition.as_ref(), config.time_sampling);
-        let z0 = z0.or(set.z0.as_ref().map(Tensor::shallow_clone));
-        let terms = model.losses_from(z0, &set.target, condition, pass, times, false)?;
-        let mut gradient = parameters.gradient(&terms.total)?;
-        let rate = self.optimizer.learning_rate()? * config.lr_schedule.factor(self.step, total);
+        let seed = || seed_torch(config.seed, Purpose::Train, step);
+        let work = |batch: &Batch| loss_and_gradient(model, parameters, config, batch, dropout);
+        let done = steps.take(&batch, dropout, &seed, &work)?;
+        let rate = self.optimizer.learning_rate()? * config.lr_schedule.factor(step, total);
         tch::no_grad(|| -> Result<()> {
-            if let Some(longest) = config.clip_grad_norm {
-                let scale = (gradient.norm().reciprocal() * longest).clamp_max(1.0);
-                gradient *= scale;
-            }
             self.moments.step += 1;
             let (optimizer, moments) = (&self.optimizer, &mut self.moments);
-            parameters.step(|flat| optimizer.step(flat, &gradient, moments, rate))?;
+            parameters.step(|flat| optimizer.step(flat, &done.gradient, moments, rate))?;
             if let (Some(ema), Some(decay)) = (ema, config.ema) {
                 // Early on the mean reaches no further back than training does.
                 let n = self.moments.step as f64;
@@ -304,7 +304,7 @@ impl Trainer {
             }
             Ok(())
         })?;
-        terms.add_to(&mut self.sums, index.size()[0]);
+        done.terms.add_to(&mut self.sums, index.size()[0]);
         self.step += 1;
         Ok(())
     }
