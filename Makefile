@@ -12,17 +12,20 @@ OMP_NUM_THREADS ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch libtorch-cuda build demo test lint fmt clippy doc quality table study bench readme clean
+.PHONY: help libtorch libtorch-cuda libtriflow-cuda build demo test lint fmt clippy doc quality table study bench readme clean
 .PHONY: need-python need-cargo need-cxx need-lint
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 libtorch: need-python ## Set up LibTorch for the CPU in .libtorch (or check LIBTORCH, LIBTORCH_USE_PYTORCH)
 	@scripts/libtorch
 
 libtorch-cuda: need-python ## Set up LibTorch for CUDA in .libtorch-cuda (2.5 GB)
 	@scripts/libtorch --cuda
+
+libtriflow-cuda: need-python need-cxx libtorch ## Build what captures training steps in CUDA graphs, beside the triflow command
+	@scripts/libtriflow-cuda $(TARGET)/release/libtriflow_cuda.so
 
 build: need-cargo need-cxx libtorch ## Build the triflow command
 	$(CARGO) build --release

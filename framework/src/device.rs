@@ -68,7 +68,8 @@ fn load_cuda() -> &'static Result<(), String> {
     })
 }
 
-fn libtorch_folder() -> Option<PathBuf> {
+/// Where LibTorch was loaded from.
+pub(crate) fn libtorch_folder() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let path = maps
         .lines()

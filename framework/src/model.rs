@@ -285,15 +285,16 @@ impl Model {
     fn time_input(&self, point: &PathPoint) -> Result<Tensor> {
         match &self.path.schedule {
             Some(schedule) if self.learnable_schedule => {
-                let ends = schedule.gamma(
-                    &Tensor::from_slice(&[0.0, 1.0])
-                        .to_kind(self.vars.kind())
-                        .to_device(self.vars.device()),
-                )?;
+                let ends = schedule.gamma(&self.ends())?;
                 Ok((point.gamma() - ends.get(0)) / (ends.get(1) - ends.get(0)))
             }
             _ => Ok(point.t.shallow_clone()),
         }
+    }
+
+    /// The times 0 and 1, made on the device: a copy to it would wait.
+    fn ends(&self) -> Tensor {
+        Tensor::arange(2, (self.vars.kind(), self.vars.device()))
     }
 
     /// Times for a batch and the factor of the flow weight that goes with them.
@@ -308,11 +309,7 @@ impl Model {
         };
         match (&self.path.schedule, sampling) {
             (Some(schedule), TimeSampling::Importance) => {
-                let ends = tch::no_grad(|| {
-                    schedule.gamma(
-                        &Tensor::from_slice(&[0.0, 1.0]).to_kind(options.0).to_device(options.1),
-                    )
-                })?;
+                let ends = tch::no_grad(|| schedule.gamma(&self.ends()))?;
                 let range = ends.get(1) - ends.get(0);
                 let t = schedule.time_of(&(u * &range + ends.get(0)))?.detach();
                 let point = self.path.at(&t)?;

@@ -238,6 +238,24 @@ impl LrSchedule {
     }
 }
 
+/// Whether a device captures steps: launches them as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Capture {
+    /// On CUDA, with `libtriflow_cuda.so`, as long as nothing in a step forbids it.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+}
+
+impl Capture {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+}
+
 /// How the loss is minimised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -274,6 +292,9 @@ pub struct Training {
     /// Whether images are mirrored left to right with probability 1/2 each time they are learned from.
     #[serde(default, skip_serializing_if = "is_false")]
     pub flip: bool,
+    /// Whether steps are captured and replayed, where the device can.
+    #[serde(default, skip_serializing_if = "Capture::is_auto")]
+    pub capture: Capture,
     /// How times are drawn.
     #[serde(default)]
     pub time_sampling: TimeSampling,

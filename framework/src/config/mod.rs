@@ -13,8 +13,8 @@ mod task;
 
 pub use comparison::{Budget, Comparison, CurveOfAll};
 pub use experiment::{
-    Checkpointing, Every, Experiment, LossConfig, LossTerm, LrSchedule, Noise, Precision, Recon,
-    Reduction, Sampling, TimeSampling, Training, Weighting,
+    Capture, Checkpointing, Every, Experiment, LossConfig, LossTerm, LrSchedule, Noise, Precision,
+    Recon, Reduction, Sampling, TimeSampling, Training, Weighting,
 };
 pub use file_path::FilePath;
 pub use layers::{Layers, parse_value};

@@ -53,6 +53,13 @@ impl Set {
         self.on_disk.target.as_ref().map_or_else(|| self.target.size()[0], DiskRows::len)
     }
 
+    /// Numbers in a row, of all sides that are held.
+    pub(crate) fn numbers_of_row(&self) -> i64 {
+        let sides = [&self.condition, &self.z0, &self.mask, &self.condition_mask];
+        let held = sides.into_iter().flatten().chain([&self.target]);
+        held.map(|t| t.size().iter().skip(1).product::<i64>()).sum()
+    }
+
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -132,17 +139,6 @@ impl Set {
         self.narrow(0, n.min(self.len()))
     }
 
-    /// Mirrors images left to right with probability 1/2, each row by itself, target and condition alike.
-    pub(crate) fn mirror_some(&mut self) {
-        let options = (Kind::Float, self.target.device());
-        let which = Tensor::rand([self.len(), 1, 1, 1], options).lt(0.5);
-        for side in [Some(&mut self.target), self.condition.as_mut()].into_iter().flatten() {
-            if side.dim() == 4 {
-                *side = side.flip([3]).where_self(&which, side);
-            }
-        }
-    }
-
     /// The rows at `index` (`[k]` int64).
     pub fn rows(&self, index: &Tensor) -> Set {
         let numbers = || Vec::<i64>::try_from(index).unwrap_or_else(|e| panic!("{e}"));
@@ -154,6 +150,17 @@ impl Set {
     pub(crate) fn rows_read(&self, index: &Tensor, read: &Sides<Tensor>) -> Set {
         self.map(|t| t.index_select(0, index), read)
     }
+}
+
+/// Images mirrored left to right with probability 1/2, each row by itself, target and condition alike.
+pub(crate) fn mirror_some(target: &Tensor, condition: Option<&Tensor>) -> (Tensor, Option<Tensor>) {
+    let options = (Kind::Float, target.device());
+    let which = Tensor::rand([target.size()[0], 1, 1, 1], options).lt(0.5);
+    let mirror = |side: &Tensor| match side.dim() {
+        4 => side.flip([3]).where_self(&which, side),
+        _ => side.shallow_clone(),
+    };
+    (mirror(target), condition.map(mirror))
 }
 
 /// All sets of an experiment.
@@ -349,6 +356,9 @@ fn check_shapes(experiment: &Experiment, train: &Bound) -> Result<()> {
 }
 
 #[cfg(test)]
+pub(crate) use tests::numbered as numbered_rows;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::seed_torch;
@@ -361,7 +371,8 @@ mod tests {
         Set { target, condition, z0, mask, condition_mask, labels, scale, on_disk }
     }
 
-    fn numbered(rows: std::ops::Range<i64>) -> Set {
+    /// Rows of one number, that of the row.
+    pub(crate) fn numbered(rows: std::ops::Range<i64>) -> Set {
         let target = Tensor::arange_start(rows.start, rows.end, (Kind::Float, Device::Cpu));
         set(target.view([-1, 1]), None)
     }
@@ -383,12 +394,11 @@ mod tests {
         let _stream = seed_torch(1, Purpose::Train, 0);
         let options = (Kind::Float, Device::Cpu);
         let target = Tensor::arange(64 * 6, options).view([64, 1, 2, 3]);
-        let mut rows = set(target.shallow_clone(), Some(&target * 2.0));
-        rows.mirror_some();
+        let (rows, condition) = mirror_some(&target, Some(&(&target * 2.0)));
         let same = |a: &Tensor, b: &Tensor| a.eq_tensor(b).view([64, -1]).all_dim(1, false);
-        let (kept, mirrored) = (same(&rows.target, &target), same(&rows.target, &target.flip([3])));
+        let (kept, mirrored) = (same(&rows, &target), same(&rows, &target.flip([3])));
         assert_eq!(kept.logical_xor(&mirrored).all().int64_value(&[]), 1);
         assert!((20..44).contains(&mirrored.sum(Kind::Int64).int64_value(&[])));
-        assert_eq!(rows.condition.unwrap(), rows.target * 2.0);
+        assert_eq!(condition.unwrap(), rows * 2.0);
     }
 }

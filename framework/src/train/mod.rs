@@ -1,10 +1,13 @@
 //! Training: flat parameters, the step, checkpoints, history.
 
+mod batches;
 mod checkpoint;
 mod coupled;
+mod graph;
 mod history;
 mod parameters;
 mod prefetch;
+mod step;
 mod trainer;
 
 pub use checkpoint::State;

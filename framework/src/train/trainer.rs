@@ -3,9 +3,11 @@
 //! Nothing inside a step waits for the device: batches are index-selected from resident data or read ahead
 //! from disk, loss sums accumulate there and are read once an epoch.
 
+use super::batches::{Batches, shuffled};
 use super::checkpoint::State;
 use super::coupled::{self, Coupled, PairingCost, Rows};
-use super::prefetch::Prefetch;
+use super::graph::{self, Recorder, Steps};
+use super::step::{Batch, loss_and_gradient};
 use super::{Epoch, History};
 use crate::component::{Optimizer, OptimizerState, Pass, Splits, shape_text};
 use crate::config::{Experiment, Task};
@@ -190,7 +192,17 @@ impl Trainer {
         &mut self,
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<bool> {
-        guard_engine(|| self.run(on))
+        let (device, capture) = (self.trained.device(), self.experiment().training.capture);
+        self.fit_with(graph::recorder(device, capture), on)
+    }
+
+    /// The same with what records steps, if anything does.
+    pub(super) fn fit_with(
+        &mut self,
+        recorder: Option<Box<dyn Recorder>>,
+        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+    ) -> Result<bool> {
+        guard_engine(|| self.run(Steps::new(recorder), on))
     }
 
     /// Steps in all.
@@ -199,33 +211,26 @@ impl Trainer {
         training.steps.unwrap_or(self.steps_per_epoch() * training.epochs)
     }
 
-    fn run(&mut self, on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>) -> Result<bool> {
+    fn run(
+        &mut self,
+        mut steps: Steps,
+        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+    ) -> Result<bool> {
         let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
         self.couple()?;
-        let mut ahead = {
-            let batch = self.experiment().training.batch_size;
-            Prefetch::start(&self.data.train, batch, self.step, (per_epoch, total))?
-        };
-        let mut order = None;
+        let (batch, seed) = (self.experiment().training.batch_size, self.experiment().seed());
+        let mut batches = Batches::start(
+            &self.data.train,
+            (batch, seed),
+            self.trained.device(),
+            (self.step, total),
+        )?;
         while self.step < total {
-            let (epoch, within) = (self.step / per_epoch, (self.step % per_epoch) as i64);
-            let order = match &order {
-                Some((e, order)) if *e == epoch => order,
-                _ => &order.insert((epoch, self.order(epoch))).1,
-            };
-            let batch = self.experiment().training.batch_size;
-            let rows = batch.min(self.data.train.len() - within * batch);
-            let index = order.narrow(0, within * batch, rows);
+            let epoch = self.step / per_epoch;
+            let set = batches.take(&self.data.train, self.step)?;
+            let rows = set.len();
             let z0 = self.paired(rows, total)?;
-            let set = match &mut ahead {
-                Some(ahead) => {
-                    let (n, seed) = (self.data.train.len(), self.experiment().seed());
-                    let read = ahead.take(self.step, &|epoch| shuffled(n, seed, epoch))?;
-                    self.data.train.rows_read(&index, &read)
-                }
-                None => self.data.train.rows(&index),
-            };
-            self.take_step(set, z0, epoch, total)?;
+            self.take_step(&mut steps, set, z0, epoch, total)?;
             let mut stop =
                 on(self, &Event::Step { step: self.step, total, rows })? == Control::Stop;
             if self.step.is_multiple_of(per_epoch) || self.step == total {
@@ -237,12 +242,6 @@ impl Trainer {
             }
         }
         Ok(true)
-    }
-
-    /// The order of the training rows in an epoch.
-    fn order(&self, epoch: u64) -> Tensor {
-        shuffled(self.data.train.len(), self.experiment().seed(), epoch)
-            .to_device(self.trained.device())
     }
 
     /// Begins to pair z_0 with the data, where they depend on each other.
@@ -281,41 +280,26 @@ impl Trainer {
 
     fn take_step(
         &mut self,
-        mut set: Set,
+        steps: &mut Steps,
+        set: Set,
         z0: Option<Tensor>,
         epoch: u64,
         total: u64,
     ) -> Result<()> {
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
-        let config = &experiment.training;
-        let _stream = seed_torch(config.seed, Purpose::Train, self.step);
-        if config.flip {
-            set.mirror_some();
-        }
-        let condition = set.condition().map(|all| {
-            let present = (config.condition_dropout > 0.0).then(|| {
-                let rows = [set.len()];
-                let kept = 1.0 - config.condition_dropout;
-                all.value.new_full(rows, kept, (all.value.kind(), all.value.device())).bernoulli()
-            });
-            let mask = all.mask.as_ref().map(Tensor::shallow_clone);
-            all.with(present, mask)
-        });
+        let (config, step) = (&experiment.training, self.step);
+        let rows = set.len();
+        let mut batch = Batch::from(set);
+        batch.z0 = z0.or(batch.z0);
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
-        let pass = Pass { training: true, dropout, mask: set.mask.as_ref() };
-        let (condition, times) = (condition.as_ref(), config.time_sampling);
-        let z0 = z0.or(set.z0.as_ref().map(Tensor::shallow_clone));
-        let terms = model.losses_from(z0, &set.target, condition, pass, times, false)?;
-        let mut gradient = parameters.gradient(&terms.total)?;
-        let rate = self.optimizer.learning_rate()? * config.lr_schedule.factor(self.step, total);
+        let seed = || seed_torch(config.seed, Purpose::Train, step);
+        let work = |batch: &Batch| loss_and_gradient(model, parameters, config, batch, dropout);
+        let done = steps.take(&batch, dropout, &seed, &work)?;
+        let rate = self.optimizer.learning_rate()? * config.lr_schedule.factor(step, total);
         tch::no_grad(|| -> Result<()> {
-            if let Some(longest) = config.clip_grad_norm {
-                let scale = (gradient.norm().reciprocal() * longest).clamp_max(1.0);
-                gradient *= scale;
-            }
             self.moments.step += 1;
             let (optimizer, moments) = (&self.optimizer, &mut self.moments);
-            parameters.step(|flat| optimizer.step(flat, &gradient, moments, rate))?;
+            parameters.step(|flat| optimizer.step(flat, &done.gradient, moments, rate))?;
             if let (Some(ema), Some(decay)) = (ema, config.ema) {
                 // Early on the mean reaches no further back than training does.
                 let n = self.moments.step as f64;
@@ -323,7 +307,7 @@ impl Trainer {
             }
             Ok(())
         })?;
-        terms.add_to(&mut self.sums, set.len());
+        done.terms.add_to(&mut self.sums, rows);
         self.step += 1;
         Ok(())
     }
@@ -482,12 +466,6 @@ fn settle_z0(model: &Model, data: &mut Data) -> Result<()> {
     }
     data.test.z0 = None;
     Ok(())
-}
-
-/// The order of `rows` rows in an epoch, on the CPU.
-fn shuffled(rows: i64, seed: u64, epoch: u64) -> Tensor {
-    let _stream = seed_torch(seed, Purpose::Shuffle, epoch);
-    Tensor::randperm(rows, (Kind::Int64, Device::Cpu))
 }
 
 /// Means from sums; `None` where NaN.

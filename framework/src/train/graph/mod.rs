@@ -1,0 +1,198 @@
+//! Steps that a device records once and plays back: one launch in place of some hundred.
+//!
+//! Recorded is [`loss_and_gradient`](super::step::loss_and_gradient). The optimizer, the running mean and the
+//! sums of the history are not: the learning rate, the number of the step and the decay are numbers of the host,
+//! which a record would keep as they were. They are a few launches that nothing waits for, and so a plugin's
+//! optimizer needs to know nothing of records.
+
+mod cuda;
+#[cfg(test)]
+mod tests;
+
+use super::step::{Batch, Outcome};
+use crate::config::Capture;
+use crate::error::{Error, Result};
+use crate::registry::guard_engine;
+use crate::rng::TorchStream;
+use tch::{Device, Kind, Tensor};
+
+/// Steps of one kind that are taken as usual before one is recorded: libraries set themselves up in the first.
+const WARM_UP: u32 = 3;
+
+/// Something to be done on a device.
+pub(crate) type Work<'a> = dyn FnMut() -> Result<()> + 'a;
+
+/// A device that remembers what it was told to do. It holds one record; the tensors that occur in it stay where
+/// they are.
+pub(crate) trait Recorder {
+    /// Records `work` in place of what was recorded before; whether it is carried out as well is left open.
+    /// After an error there is no record, and the device works as before.
+    fn record(&mut self, work: &mut Work<'_>) -> Result<()>;
+    /// Does again what was recorded. `work` does the same, for what cannot play back.
+    fn replay(&mut self, work: &mut Work<'_>) -> Result<()>;
+}
+
+/// The recorder for training on `device`, where there is one.
+pub(crate) fn recorder(device: Device, capture: Capture) -> Option<Box<dyn Recorder>> {
+    match (device, capture) {
+        (Device::Cuda(index), Capture::Auto) => match cuda::Cuda::start(index) {
+            Ok(cuda) => Some(Box::new(cuda)),
+            Err(why) => {
+                not_captured(&why);
+                None
+            }
+        },
+        _ => None,
+    }
+}
+
+fn not_captured(why: &Error) {
+    log::info!("steps are not captured: {why}");
+}
+
+/// What a record has burnt in. A step with another cannot be played back from it.
+#[derive(Clone, Debug, PartialEq)]
+struct Signature {
+    tensors: [Option<(Vec<i64>, Kind)>; 5],
+    dropout: bool,
+}
+
+impl Signature {
+    fn of(batch: &Batch, dropout: bool) -> Self {
+        Self { tensors: batch.tensors().map(|t| t.map(|t| (t.size(), t.kind()))), dropout }
+    }
+}
+
+struct Recorded {
+    signature: Signature,
+    inputs: Batch,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum How {
+    Eager,
+    Record,
+    Replay,
+}
+
+/// Takes steps: as usual, or recorded and played back where the device can.
+#[derive(Default)]
+pub(crate) struct Steps {
+    // Dropped before the recorder, which holds its memory.
+    recorded: Option<Recorded>,
+    recorder: Option<Box<dyn Recorder>>,
+    /// The kind of step that prevails among those without a record, and its lead over the others.
+    prevailing: Option<(Signature, u32)>,
+}
+
+impl Steps {
+    pub fn new(recorder: Option<Box<dyn Recorder>>) -> Self {
+        Self { recorder, ..Self::default() }
+    }
+
+    /// What `work` gives for `batch`. `seed` is called before whatever may draw: a record that plays draws from
+    /// where the seed has put the generator, as the step itself would. Without a recorder it is `work` alone.
+    pub fn take(
+        &mut self,
+        batch: &Batch,
+        dropout: bool,
+        seed: &dyn Fn() -> TorchStream,
+        work: &dyn Fn(&Batch) -> Result<Outcome>,
+    ) -> Result<Outcome> {
+        let eager = || {
+            let _stream = seed();
+            work(batch)
+        };
+        let Some(recorder) = &mut self.recorder else { return eager() };
+        let signature = Signature::of(batch, dropout);
+        let how = choose(self.recorded.as_ref(), &mut self.prevailing, &signature);
+        if how == How::Eager {
+            return eager();
+        }
+        if how == How::Record {
+            // Its memory is free for the next.
+            self.recorded = None;
+        }
+        let recorder = &mut **recorder;
+        let played = guard_engine(|| {
+            let kept = match self.recorded.take() {
+                Some(kept) => kept,
+                None => record(recorder, signature, batch, seed, work)?,
+            };
+            replay(recorder, self.recorded.insert(kept), batch, seed, work)
+        });
+        played.or_else(|why| {
+            not_captured(&why);
+            *self = Self::default();
+            eager()
+        })
+    }
+}
+
+/// How a step is taken. The last batch of an epoch, which is smaller, neither is recorded nor replaces a record; a
+/// lasting change does.
+fn choose(
+    recorded: Option<&Recorded>,
+    prevailing: &mut Option<(Signature, u32)>,
+    signature: &Signature,
+) -> How {
+    let replay = recorded.is_some_and(|r| r.signature == *signature);
+    match prevailing {
+        Some((kind, lead)) if kind == signature => *lead += 1,
+        Some((_, lead)) if *lead > 1 => *lead -= 1,
+        _ => *prevailing = (!replay).then(|| (signature.clone(), 1)),
+    }
+    match prevailing {
+        _ if replay => How::Replay,
+        Some((kind, lead)) if kind == signature && *lead > WARM_UP => {
+            *prevailing = None;
+            How::Record
+        }
+        _ => How::Eager,
+    }
+}
+
+fn record(
+    recorder: &mut dyn Recorder,
+    signature: Signature,
+    batch: &Batch,
+    seed: &dyn Fn() -> TorchStream,
+    work: &dyn Fn(&Batch) -> Result<Outcome>,
+) -> Result<Recorded> {
+    let inputs = batch.copy();
+    let mut outcome = None;
+    let _stream = seed();
+    recorder.record(&mut || {
+        // A panic has to leave the recording before it goes on.
+        outcome = Some(guard_engine(|| work(&inputs))?.detached());
+        Ok(())
+    })?;
+    let outcome = outcome.ok_or_else(|| Error::runtime("the device recorded nothing"))?;
+    Ok(Recorded { signature, inputs, outcome })
+}
+
+fn replay(
+    recorder: &mut dyn Recorder,
+    recorded: &mut Recorded,
+    batch: &Batch,
+    seed: &dyn Fn() -> TorchStream,
+    work: &dyn Fn(&Batch) -> Result<Outcome>,
+) -> Result<Outcome> {
+    let Recorded { inputs, outcome, .. } = recorded;
+    fill(&inputs.tensors(), &batch.tensors());
+    let _stream = seed();
+    recorder.replay(&mut || {
+        fill(&outcome.tensors(), &guard_engine(|| work(inputs))?.detached().tensors());
+        Ok(())
+    })?;
+    Ok(outcome.detached())
+}
+
+fn fill(to: &[Option<&Tensor>], from: &[Option<&Tensor>]) {
+    for (to, from) in to.iter().zip(from) {
+        if let (Some(to), Some(from)) = (to, from) {
+            to.shallow_clone().copy_(from);
+        }
+    }
+}
