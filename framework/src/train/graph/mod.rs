@@ -7,6 +7,8 @@
 
 mod cuda;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod tests;
 
 use super::step::{Batch, Outcome};

@@ -1,9 +1,12 @@
 //! Steps with a recorder that plays back by doing the work again.
 
 use super::*;
+use crate::config::Experiment;
 use crate::loss::Terms;
 use crate::rng::{Purpose, seed_torch};
+use crate::train::{Control, Trainer};
 use std::cell::RefCell;
+use std::path::Path;
 use std::rc::Rc;
 
 type Log = Rc<RefCell<Vec<&'static str>>>;
@@ -174,4 +177,25 @@ fn an_error_of_the_step_itself_is_told() {
         assert_eq!(told(&mut steps, &|_| Err(Error::runtime("broken"))), "broken");
     }
     assert_eq!(*log.borrow(), ["record", "drop"]);
+}
+
+#[test]
+fn training_that_is_replayed_ends_in_the_same_bytes() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/train/graph/tests.yaml");
+    let yaml = std::fs::read_to_string(file).unwrap();
+    let train = |recorder: Option<Box<dyn Recorder>>| {
+        let experiment = Experiment::from_yaml(&yaml).unwrap();
+        let mut trainer = Trainer::new(experiment, Path::new("")).unwrap();
+        assert!(trainer.fit_with(recorder, &mut |_, _| Ok(Control::Continue)).unwrap());
+        trainer.state().unwrap()
+    };
+    let (recorder, log) = fake(false);
+    let (played, plain) = (train(recorder), train(None));
+    let count = |what: &str| log.borrow().iter().filter(|said| **said == what).count();
+    assert_eq!((count("record"), count("drop")), (2, 1));
+    assert!(count("replay") > 15, "{log:?}");
+    for ((name, played), (_, plain)) in played.tensors.iter().zip(&plain.tensors) {
+        assert_eq!(played, plain, "{name}");
+    }
+    assert_eq!(format!("{:?}", played.history), format!("{:?}", plain.history));
 }

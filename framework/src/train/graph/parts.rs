@@ -1,0 +1,50 @@
+//! Two parts that tests of training need beside those that components start from: noise as most have it.
+
+use crate::prelude::*;
+use tch::{Device, Kind};
+
+crate::component! {
+    /// N(0, I).
+    pub struct Normal: Source, SourceSpec = "normal_here" {}
+}
+
+impl Spec<dyn Source> for Normal {
+    fn build(&self, _: &SourceContext) -> Result<Box<dyn Source>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Source for Normal {
+    fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
+        Ok(Tensor::randn(shape, options))
+    }
+
+    fn is_standard_normal(&self) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+crate::component! {
+    /// Nothing is paired.
+    pub struct Apart: Coupling, CouplingSpec = "apart_here" {}
+}
+
+impl Spec<dyn Coupling> for Apart {
+    fn build(&self, _: &CouplingContext) -> Result<Box<dyn Coupling>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Coupling for Apart {
+    fn pair(&self, rows: &Pairing<'_>) -> Result<Vec<usize>> {
+        Ok((0..rows.len()).collect())
+    }
+
+    fn is_independent(&self) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn keeps_condition(&self) -> Result<bool> {
+        Ok(true)
+    }
+}
