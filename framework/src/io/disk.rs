@@ -240,10 +240,9 @@ mod tests {
         npz::write_npz(&one, &arrays).unwrap();
         safetensors::write_safetensors(&two, &arrays, &BTreeMap::new()).unwrap();
         let why = |name: &str| safetensors::disk_rows(&two, name).unwrap_err().to_string();
-        assert!(
-            why("double")
-                .contains("array `double` of a.safetensors cannot stay on disk: it is float64 of shape [1, 2]")
-        );
+        assert!(why("double").contains(
+            "array `double` of a.safetensors cannot stay on disk: it is float64 of shape [1, 2]"
+        ));
         assert!(why("bytes").contains("it is uint8 of shape [1, 2]"));
         assert!(
             why("no")
