@@ -250,9 +250,9 @@ mod tests {
         let part = set.part(2, 3);
         assert_eq!((part.len(), part.target.size()), (3, vec![0, 3]));
         let first = part.first(2);
-        assert_eq!(first.target, resident.narrow(0, 2, 2));
-        assert_eq!(*first.labels.as_ref().unwrap(), Tensor::from_slice(&[7_i64, 0]));
         assert!(first.on_disk().is_empty());
+        assert_eq!(first.target, resident.narrow(0, 2, 2));
+        assert_eq!(first.labels.unwrap(), Tensor::from_slice(&[7_i64, 0]));
     }
 
     fn rows_of(folder: &tempfile::TempDir) -> DiskRows {
