@@ -111,9 +111,8 @@ impl Trainer {
                 let message = "sequences of different lengths are not paired with z_0";
                 return Err(Error::config("coupling", message).help("take an independent coupling"));
             }
-            if !data.train.on_disk().is_empty()
-                && !(trained.model.independent() || trained.model.given())
-            {
+            let paired = !trained.model.independent() && !trained.model.given();
+            if paired && !data.train.on_disk().is_empty() {
                 let message = "rows that stay on disk are not paired with z_0";
                 return Err(Error::config("data.keep", message)
                     .help("leave `keep` out, or take `coupling: independent`"));

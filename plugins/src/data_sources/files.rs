@@ -122,6 +122,9 @@ pub(super) fn check_alike(path: &FsPath, train: &Table, other: &Table, set: &str
 /// Reads an array by name.
 pub(super) type Get = Box<dyn Fn(&str) -> Result<NamedArray>>;
 
+/// Finds the rows of an array by name.
+pub(super) type Find = Box<dyn Fn(&str) -> Result<Option<DiskRows>>>;
+
 /// The arrays of one file.
 pub(super) struct ArrayFile {
     /// Their names.
@@ -129,7 +132,7 @@ pub(super) struct ArrayFile {
     /// Reads one that is there.
     pub get: Get,
     /// Finds the rows of one that is there; `None` where it is a list of integers.
-    pub on_disk: Box<dyn Fn(&str) -> Result<Option<DiskRows>>>,
+    pub on_disk: Find,
 }
 
 /// An array of a table: in memory, or where it is.
