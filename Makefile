@@ -8,11 +8,11 @@ TRIFLOW := $(TARGET)/release/triflow
 # Beside other work, more than one thread a test is many times slower than one.
 OMP_NUM_THREADS ?= 1
 
-# Passed on by `make demo` and `make bench`: make demo ARGS="--num-epochs 5 --seed 1"
+# Passed on by `make demo`, `make bench` and `make scale`: make demo ARGS="--num-epochs 5 --seed 1"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch libtorch-cuda libtriflow-cuda build demo test lint fmt clippy doc quality table study bench readme clean
+.PHONY: help libtorch libtorch-cuda libtriflow-cuda build demo test lint fmt clippy doc quality table study bench scale readme clean
 .PHONY: need-python need-cargo need-cxx need-lint
 
 help: ## List the targets
@@ -61,6 +61,10 @@ study: build ## Compare the three ways on six data sets, for examples/three_ways
 bench: build ## Measure speed beside JAX and PyTorch, for docs/performance.md; some 20 minutes, options in ARGS="..."
 	$(CARGO) build --release --workspace --example bench_worker
 	benches/run $(ARGS)
+
+scale: build ## Measure the cost of a step against batch, width and rows, for docs/performance.md
+	$(CARGO) build --release --workspace --example bench_worker
+	benches/scale $(ARGS)
 
 readme: need-cargo need-cxx libtorch ## Rewrite what README.md shows of the code: the components, the example
 	TRIFLOW_BLESS=1 $(CARGO) test --release -p triflow-cli --test e2e readme::readme_shows

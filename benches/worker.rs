@@ -3,6 +3,7 @@
 //!     bench_worker CONFIG train|euler|midpoint     each line of standard input, a number of seconds, is
 //!                                                  answered by a line: units a second, CPU seconds a unit
 //!     bench_worker CONFIG check OUT                one loss on fixed inputs, and those, for the other sides
+//!     bench_worker CONFIG start                    seconds from here to the end of the first training step
 
 use std::io::BufRead as _;
 use std::path::Path;
@@ -16,13 +17,13 @@ use triflow::tch::{self, Device, Kind};
 use triflow::train::{Control, Event};
 use triflow::{Experiment, Trainer};
 
-/// Rows of the data.
+/// Rows of the data, unless the file says `rows`.
 const ROWS: i64 = 8192;
 
 /// Row-major floats of both sides of the problem: y [2], x [features].
-fn data(features: i64) -> Splits {
+fn data(rows: i64, features: i64) -> Splits {
     let _stream = seed_torch(0, Purpose::Data, 0);
-    let normal = |width| Tensor::randn([ROWS, width], (Kind::Float, Device::Cpu));
+    let normal = |width| Tensor::randn([rows, width], (Kind::Float, Device::Cpu));
     let train = Table { x: Some(normal(features)), y: Some(normal(2)), ..Table::default() };
     Splits { train, val: None, test: None }
 }
@@ -35,10 +36,19 @@ fn cpu_seconds() -> f64 {
     ticks / 100.0
 }
 
+/// The most memory that this process has held, in MiB.
+fn peak_memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or_default() / 1024
+}
+
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let began = Instant::now();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [config, what, rest @ ..] = arguments.as_slice() else {
-        return Err("CONFIG, then train, euler, midpoint or check OUT".into());
+        return Err("CONFIG, then train, euler, midpoint, start or check OUT".into());
     };
     triflow_plugins::link();
     let text = std::fs::read_to_string(config)?;
@@ -54,9 +64,15 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         experiment.insert("sampling".into(), serde_yaml::from_str(&sampling)?);
     }
     let experiment = Experiment::from_yaml(&serde_yaml::to_string(&experiment)?)?;
-    let mut trainer = Trainer::with_tables(experiment, data(number("features")))?;
+    let rows = numbers["bench"]["rows"].as_i64().unwrap_or(ROWS);
+    let mut trainer = Trainer::with_tables(experiment, data(rows, number("features")))?;
     match what.as_str() {
         "check" => check(&trainer, Path::new(rest.first().ok_or("check OUT")?)),
+        "start" => {
+            trainer.fit(&mut |_, _| Ok(Control::Stop))?;
+            println!("{}", began.elapsed().as_secs_f64());
+            Ok(())
+        }
         "train" => serve(|| {
             let until = trainer.step() + number("steps") as u64;
             trainer.fit(&mut |_, event| {
@@ -93,7 +109,7 @@ fn serve(mut work: impl FnMut() -> Result<i64>) -> Answer {
     work()?;
     let first = first.elapsed().as_secs_f64();
     work()?;
-    println!("ready {first:.2}");
+    println!("ready {first:.2} {}", peak_memory());
     for line in std::io::stdin().lock().lines() {
         let seconds: f64 = line?.trim().parse()?;
         let (began, cpu, mut units) = (Instant::now(), cpu_seconds(), 0);
