@@ -16,17 +16,13 @@
 #include <torch/csrc/autograd/saved_variable.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <vector>
 
 using at::Tensor;
-
-// Of the BLAS inside LibTorch; null where there is none, and then the fast routes are not taken.
-extern "C" __attribute__((weak)) void sgemm_(
-    const char* transa, const char* transb, const int* m, const int* n, const int* k, const float* alpha,
-    const float* a, const int* lda, const float* b, const int* ldb, const float* beta, float* c, const int* ldc);
 
 namespace {
 
@@ -112,36 +108,20 @@ using Out = Matrix<float>;
 In reading(const Tensor& t) { return {t.const_data_ptr<float>(), t.stride(0)}; }
 In reading(const Out& m) { return {m.at, m.ld}; }
 
-// Of a BLAS that thinks in columns.
-void product(const char* ta, const char* tb, Out y, In a, In b, int m, int n, int k, float beta) {
-  const float one = 1.0f;
-  const int lda = static_cast<int>(a.ld), ldb = static_cast<int>(b.ld), ldy = static_cast<int>(y.ld);
-  sgemm_(tb, ta, &n, &m, &k, &one, b.at, &ldb, a.at, &lda, &beta, y.at, &ldy);
+// y[m,n] = x[m,k] · w[n,k]ᵀ, or that added
+void times_transposed(Out y, In x, In w, int64_t m, int64_t n, int64_t k, bool add) {
+  rows_kernels().product(y.at, y.ld, {x.at, x.ld, 1}, {w.at, 1, w.ld}, m, n, k, add);
 }
 
-// Whose products these are: the rows' own kernels for layers that fit a core's cache, where a BLAS spends as long on
-// its preparations; the BLAS for large ones.
-struct Products {
-  bool own;
+// y[m,k] = g[m,n] · w[n,k]
+void times(Out y, In g, In w, int64_t m, int64_t n, int64_t k) {
+  rows_kernels().product(y.at, y.ld, {g.at, g.ld, 1}, {w.at, w.ld, 1}, m, k, n, false);
+}
 
-  // y[m,n] = x[m,k] · w[n,k]ᵀ + beta·y
-  void times_transposed(Out y, In x, In w, int64_t m, int64_t n, int64_t k, float beta) const {
-    if (own) return rows_kernels().product(y.at, y.ld, {x.at, x.ld, 1}, {w.at, 1, w.ld}, m, n, k, beta != 0.0f);
-    product("N", "T", y, x, w, m, n, k, beta);
-  }
-
-  // y[m,k] = g[m,n] · w[n,k]
-  void times(Out y, In g, In w, int64_t m, int64_t n, int64_t k) const {
-    if (own) return rows_kernels().product(y.at, y.ld, {g.at, g.ld, 1}, {w.at, w.ld, 1}, m, k, n, false);
-    product("N", "N", y, g, w, m, k, n, 0.0f);
-  }
-
-  // y[n,k] = g[m,n]ᵀ · x[m,k]
-  void transposed_times(Out y, In g, In x, int64_t m, int64_t n, int64_t k) const {
-    if (own) return rows_kernels().product(y.at, y.ld, {g.at, 1, g.ld}, {x.at, x.ld, 1}, n, k, m, false);
-    product("T", "N", y, g, x, n, k, m, 0.0f);
-  }
-};
+// y[n,k] = g[m,n]ᵀ · x[m,k]
+void transposed_times(Out y, In g, In x, int64_t m, int64_t n, int64_t k) {
+  rows_kernels().product(y.at, y.ld, {g.at, 1, g.ld}, {x.at, x.ld, 1}, n, k, m, false);
+}
 
 // ---- what is fast, and how it is shared out -----------------------------------------------------------------
 
@@ -154,12 +134,10 @@ bool dense_float(const Tensor& t) {
 // for all rows.
 bool by_rows(const Net& net) { return net.largest() <= 131'072; }
 
-Products products(const Net& net) { return {by_rows(net)}; }
-
 // Whether the fast routes take it.
 bool fast(const Net& net) {
   if (at::autocast::is_autocast_enabled(at::kCPU)) return false;
-  if ((!sgemm_ && !by_rows(net)) || (net.activation != SWISH && net.activation != RELU) || net.rows() == 0) return false;
+  if ((!rows_kernels().large && !by_rows(net)) || (net.activation != SWISH && net.activation != RELU) || net.rows() == 0) return false;
   int64_t width = 0;
   for (const Tensor& x : net.inputs) {
     if (!dense_float(x) || x.size(0) != net.rows() || x.size(1) == 0) return false;
@@ -177,6 +155,8 @@ bool fast(const Net& net) {
       (dense_float(net.start) && net.start.size(0) == net.rows() && net.start.size(1) == net.out(0));
 }
 
+int64_t threads() { return at::in_parallel_region() ? 1 : at::get_num_threads(); }
+
 // 0 … n in equal parts, multiples of `unit` but for the last.
 struct Parts {
   int64_t n, part;
@@ -185,25 +165,28 @@ struct Parts {
     part = std::max<int64_t>(1, (part + unit - 1) / unit) * unit;
   }
   int64_t count() const { return (n + part - 1) / part; }
-  // f(number, from, size)
+  // f(number, from, size). Each thread begins with its own part, whose rows its cache may still hold, and takes
+  // another one when it is done: cores are rarely equally fast.
   template <typename F>
   void each(const F& f) const {
+    const int64_t workers = std::min(count(), threads());
     const auto one = [&](int64_t i) { f(i, i * part, std::min(part, n - i * part)); };
     if (count() == 1) return one(0);
-    at::parallel_for(0, count(), 1, [&](int64_t begin, int64_t end) {
+    std::atomic<int64_t> next{workers};
+    at::parallel_for(0, workers, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) one(i);
+      for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count();) one(i);
     });
   }
 };
-
-int64_t threads() { return at::in_parallel_region() ? 1 : at::get_num_threads(); }
 
 Parts shares_of_rows(const Net& net) {
   const bool little = net.rows() * net.parameters() < 400'000;
   return Parts(net.rows(), little ? 1 : std::min(threads(), std::max<int64_t>(1, net.rows() / 16)), 1);
 }
 
-Parts shares_of_columns(int64_t n) { return Parts(n, threads(), 16); }
+// Several for each thread, so that none waits long for the last.
+Parts shares_of_columns(int64_t n) { return Parts(n, threads() == 1 ? 1 : 4 * threads(), 16); }
 
 using Scratch = std::unique_ptr<float[]>;
 Scratch scratch(int64_t n) { return Scratch(new float[n]); }
@@ -236,19 +219,18 @@ void pass(const Net& net, const Biases& biases, const Piece& p, In below, Out y,
   const In w = reading(net.layers[p.i].weight).below(p.column);
   y = y.columns(p.column);
   if (p.i > 0) {
-    products(net).times_transposed(y, below, w, p.rows, p.columns, net.in(p.i), 0.0f);
+    times_transposed(y, below, w, p.rows, p.columns, net.in(p.i), false);
   } else {
-    float beta = 0.0f;
+    bool add = net.start.defined();
     int64_t column = 0;
     if (net.start.defined()) {
       const In start = reading(net.start).below(p.row).columns(p.column);
       for (int64_t r = 0; r < p.rows; ++r)
         std::memcpy(y.below(r).at, start.below(r).at, p.columns * sizeof(float));
-      beta = 1.0f;
     }
     for (const Tensor& x : net.inputs) {
-      products(net).times_transposed(y, reading(x).below(p.row), w.columns(column), p.rows, p.columns, x.size(1), beta);
-      beta = 1.0f;
+      times_transposed(y, reading(x).below(p.row), w.columns(column), p.rows, p.columns, x.size(1), add);
+      add = true;
       column += x.size(1);
     }
   }
@@ -287,11 +269,10 @@ Tensor evaluate(const Net& net) {
     return result;
   }
   // Two states of a block and a layer's weights stay in the second-level cache.
-  const int64_t most = std::clamp<int64_t>(65'536 / widest, 32, 512);
-  shares_of_rows(net).each([&](int64_t, int64_t from, int64_t size) {
-    const Scratch one = scratch(most * widest), two = scratch(most * widest);
-    for (int64_t r = 0; r < size; r += most)
-      block(from + r, std::min(most, size - r), one.get(), two.get(), [](int64_t n) { return Parts(n, 1, 1); });
+  const int64_t most = std::clamp<int64_t>(65'536 / widest, 32, 512), shares = shares_of_rows(net).count();
+  Parts(net.rows(), std::max(shares, (net.rows() + most - 1) / most), 1).each([&](int64_t, int64_t from, int64_t size) {
+    const Scratch one = scratch(size * widest), two = scratch(size * widest);
+    block(from, size, one.get(), two.get(), [](int64_t n) { return Parts(n, 1, 1); });
   });
   return result;
 }
@@ -395,11 +376,11 @@ struct Chain : torch::autograd::Node {
     const Out y{to, net.in(p.i)};
     if (p.i > 0) {
       const In x{kept + place_of(net, p.i - 1) + p.row * net.in(p.i), net.in(p.i)};
-      return products(net).transposed_times(y.below(p.column), g, x, p.rows, p.columns, net.in(p.i));
+      return transposed_times(y.below(p.column), g, x, p.rows, p.columns, net.in(p.i));
     }
     int64_t column = 0;
     for (const Tensor& x : net.inputs) {
-      products(net).transposed_times(
+      transposed_times(
           y.below(p.column).columns(column), g, reading(x).below(p.row), p.rows, p.columns, x.size(1));
       column += x.size(1);
     }
@@ -433,7 +414,7 @@ struct Chain : torch::autograd::Node {
         weights(net, kept, {i, r, rows, 0, n}, h, place);
         const In w = reading(net.layers[i].weight);
         if (i > 0) {
-          products(net).times({next, net.in(i)}, h, w, rows, n, net.in(i));
+          times({next, net.in(i)}, h, w, rows, n, net.in(i));
           h = {next, net.in(i)};
           next = next == one.get() ? two.get() : one.get();
         } else {
@@ -441,7 +422,7 @@ struct Chain : torch::autograd::Node {
           for (size_t j = 0; j < net.inputs.size(); ++j) {
             const int64_t width = net.inputs[j].size(1);
             if (result[j].defined())
-              products(net).times(Out{result[j].data_ptr<float>(), width}.below(r), h, w.columns(column), rows, n, width);
+              times(Out{result[j].data_ptr<float>(), width}.below(r), h, w.columns(column), rows, n, width);
             column += width;
           }
         }
@@ -494,7 +475,7 @@ struct Chain : torch::autograd::Node {
       const In w = reading(net.layers[i].weight);
       const auto to = [&](float* y, int64_t column, int64_t width) {
         shares_of_columns(width).each([&](int64_t, int64_t from, int64_t size) {
-          products(net).times(Out{y, width}.columns(from), h, w.columns(column + from), rows, n, size);
+          times(Out{y, width}.columns(from), h, w.columns(column + from), rows, n, size);
         });
       };
       if (i > 0) {

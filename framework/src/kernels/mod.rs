@@ -116,8 +116,8 @@ pub enum End {
 /// `start`, `[rows, outputs of the first layer]`, is added to the first layer's output.
 ///
 /// In float32 on a CPU, with swish or relu, rows pass through all layers block by block (large layers are cut
-/// into outputs instead), and a gradient is taken in one piece; elsewhere it is the chain of LibTorch's operations. Gradients of any order are right, and those
-/// of the second order cost a further evaluation.
+/// into outputs instead), and a gradient is taken in one piece; elsewhere it is the chain of LibTorch's
+/// operations. Gradients of any order are right, and those of the second order cost a further evaluation.
 pub fn chain(
     inputs: &[&Tensor],
     start: Option<&Tensor>,

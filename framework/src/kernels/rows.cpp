@@ -190,12 +190,19 @@ constexpr int width = 4, tall = 4;
 #endif
 constexpr int wide = 2 * width;  // columns of a tile
 constexpr int deep = 256;        // rows of b at a time: those of a tile stay in the first-level cache
+// Rows of a at a time: packed, they stay in the second-level cache while all of b passes.
+constexpr int high = 256 / tall * tall;
 
 typedef float Lanes __attribute__((vector_size(4 * width)));
 typedef float Loose __attribute__((vector_size(4 * width), aligned(4)));  // wherever a float may lie
+typedef float Four __attribute__((vector_size(16)));
+typedef float LooseFour __attribute__((vector_size(16), aligned(4)));
+typedef int32_t Places __attribute__((vector_size(16)));
 
 ALWAYS Lanes load(const float* p) { return *reinterpret_cast<const Loose*>(p); }
 ALWAYS void store(float* p, Lanes x) { *reinterpret_cast<Loose*>(p) = x; }
+ALWAYS Four load_four(const float* p) { return *reinterpret_cast<const LooseFour*>(p); }
+ALWAYS void store_four(float* p, Four x) { *reinterpret_cast<LooseFour*>(p) = x; }
 
 // A tile of y, [height, wide], in registers while it sums over k; `b` is [k, wide], dense.
 template <int height>
@@ -203,10 +210,11 @@ ALWAYS void tile(float* y, int64_t ld, Strided a, const float* b, int64_t k, boo
   Lanes sums[height][2];
 #pragma GCC unroll 8
   for (int i = 0; i < height; ++i) {
-    sums[i][0] = add ? load(y + i * ld) : Lanes{};
-    sums[i][1] = add ? load(y + i * ld + width) : Lanes{};
+    __builtin_prefetch(y + i * ld + width, 1);
+    sums[i][0] = sums[i][1] = Lanes{};
   }
   const float* from = a.at;
+#pragma GCC unroll 4
   for (int64_t l = 0; l < k; ++l, from += a.column, b += wide) {
     const Lanes left = load(b), right = load(b + width);
 #pragma GCC unroll 8
@@ -217,9 +225,9 @@ ALWAYS void tile(float* y, int64_t ld, Strided a, const float* b, int64_t k, boo
     }
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < height; ++i) {
-    store(y + i * ld, sums[i][0]);
-    store(y + i * ld + width, sums[i][1]);
+  for (int i = 0; i < height; ++i, y += ld) {
+    store(y, add ? load(y) + sums[i][0] : sums[i][0]);
+    store(y + width, add ? load(y + width) + sums[i][1] : sums[i][1]);
   }
 }
 
@@ -232,48 +240,108 @@ ALWAYS void tile_of(int64_t rows, float* y, int64_t ld, Strided a, const float* 
   }
 }
 
-// b's [k, n] of at most `wide` columns in one piece, with zeros beside them.
-void pack(float* to, Strided b, int64_t k, int64_t n) {
-  if (n < wide) std::memset(to, 0, sizeof(float) * wide * k);
-  if (b.column == 1 && n == wide) {
-    for (int64_t l = 0; l < k; ++l, to += wide) {
-      const float* from = b.at + l * b.row;
-      store(to, load(from));
-      store(to + width, load(from + width));
-    }
-    return;
+// Four entries from each of four rows of `from`, `ld` apart, side by side in four rows of `to`.
+ALWAYS void turn(float* to, const float* from, int64_t ld) {
+  const Four a = load_four(from), b = load_four(from + ld), c = load_four(from + 2 * ld), d = load_four(from + 3 * ld);
+  const Places low{0, 4, 1, 5}, high{2, 6, 3, 7}, first{0, 1, 4, 5}, second{2, 3, 6, 7};
+  const Four ab = __builtin_shuffle(a, b, low), cd = __builtin_shuffle(c, d, low);
+  const Four ba = __builtin_shuffle(a, b, high), dc = __builtin_shuffle(c, d, high);
+  store_four(to, __builtin_shuffle(ab, cd, first));
+  store_four(to + wide, __builtin_shuffle(ab, cd, second));
+  store_four(to + 2 * wide, __builtin_shuffle(ba, dc, first));
+  store_four(to + 3 * wide, __builtin_shuffle(ba, dc, second));
+}
+
+ALWAYS int64_t rest(int64_t n, int64_t from, int64_t most) { return n - from < most ? n - from : most; }
+
+template <int size>
+ALWAYS void copy(float* to, const float* from) {
+#pragma GCC unroll 32
+  for (int j = 0; j < size; ++j) to[j] = from[j];
+}
+
+// [k, n] in one piece, from row to row `size`, which n may not exceed; where it is less there are zeros.
+template <int size>
+ALWAYS void pack(float* to, Strided from, int64_t k, int64_t n) {
+  int64_t l = 0;
+  if (n == size && from.column == 1) {
+    for (; l < k; ++l, to += size) copy<size>(to, from.at + l * from.row);
+  } else if (n == size && from.row == 1 && size == wide) {
+    constexpr int line = 16;  // entries of a line of the cache
+    for (; l + line <= k; l += line, to += line * size)
+      for (int j = 0; j < size; j += 4) {
+        const float* at = from.at + l + j * from.column;
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) __builtin_prefetch(at + i * from.column + 2 * line);
+#pragma GCC unroll 4
+        for (int i = 0; i < line; i += 4) turn(to + i * size + j, at + i, from.column);
+      }
   }
-  // Eight at a time are read from one line of the cache.
-  for (int64_t l = 0; l < k; l += 8)
-    for (int64_t j = 0; j < n; ++j) {
-      const float* from = b.at + l * b.row + j * b.column;
-      const int64_t rows = k - l < 8 ? k - l : 8;
-      for (int64_t i = 0; i < rows; ++i) to[(l + i) * wide + j] = from[i * b.row];
+  for (; l < k; ++l, to += size)
+    for (int64_t j = 0; j < size; ++j) to[j] = j < n ? from.at[l * from.row + j * from.column] : 0.0f;
+}
+
+// Columns of b that are packed at once, each `wide` of them in a strip: memory likes neighbours.
+constexpr int at_once = 4 * wide;
+
+ALWAYS void pack_strips(float* to, Strided b, int64_t k, int64_t n) {
+  int64_t j = 0;
+  if (b.column == 1) {
+    const int64_t whole = n / wide * wide;
+    for (int64_t l = 0; l < k; ++l)
+      for (j = 0; j < whole; j += wide) copy<wide>(to + j * deep + l * wide, b.at + l * b.row + j);
+    j = whole;
+  }
+  for (; j < n; j += wide)
+    pack<wide>(to + j * deep, {b.at + j * b.column, b.row, b.column}, k, rest(n, j, wide));
+}
+
+// y ← a·b, or that added, for at most `deep` columns of a. `of_row(i)`: a from row i on.
+template <typename A>
+ALWAYS void strips(float* y, int64_t ld, const A& of_row, Strided b, int64_t m, int64_t n, int64_t k, bool add) {
+  alignas(64) float packed[deep * at_once];
+  alignas(64) float edge[tall * wide];
+  for (int64_t j = 0; j < n; j += wide) {
+    if (j % at_once == 0)
+      pack_strips(packed, {b.at + j * b.column, b.row, b.column}, k, rest(n, j, at_once));
+    const float* strip = packed + j % at_once * deep;
+    const int64_t columns = rest(n, j, wide);
+    for (int64_t i = 0; i < m; i += tall) {
+      const int64_t rows = rest(m, i, tall);
+      float* to = y + i * ld + j;
+      if (columns == wide) {
+        tile_of<tall>(rows, to, ld, of_row(i), strip, k, add);
+        continue;
+      }
+      tile_of<tall>(rows, edge, wide, of_row(i), strip, k, false);
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t c = 0; c < columns; ++c) to[r * ld + c] = edge[r * wide + c] + (add ? to[r * ld + c] : 0.0f);
     }
+  }
+}
+
+// Tiles read a where it lies.
+void in_place(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, int64_t k, bool add) {
+  strips(y, ld, [&](int64_t i) { return Strided{a.at + i * a.row, a.row, a.column}; }, b, m, n, k, add);
+}
+
+// a's tiles in one piece each: of at most `high` rows.
+void packed(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, int64_t k, bool add) {
+  alignas(64) float tiles[high * deep];
+  for (int64_t i = 0; i < m; i += tall)
+    pack<tall>(tiles + i * k, {a.at + i * a.row, a.column, a.row}, k, rest(m, i, tall));
+  strips(y, ld, [&](int64_t i) { return Strided{tiles + i * k, 1, tall}; }, b, m, n, k, add);
 }
 
 void product(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, int64_t k, bool add) {
-  alignas(64) float packed[deep * wide];
-  alignas(64) float edge[tall * wide];
-  for (int64_t l = 0; l < k; l += deep, add = true) {
-    const int64_t depth = k - l < deep ? k - l : deep;
-    for (int64_t j = 0; j < n; j += wide) {
-      const int64_t columns = n - j < wide ? n - j : wide;
-      pack(packed, {b.at + l * b.row + j * b.column, b.row, b.column}, depth, columns);
-      for (int64_t i = 0; i < m; i += tall) {
-        const int64_t rows = m - i < tall ? m - i : tall;
-        const Strided part{a.at + i * a.row + l * a.column, a.row, a.column};
-        float* to = y + i * ld + j;
-        if (columns == wide) {
-          tile_of<tall>(rows, to, ld, part, packed, depth, add);
-          continue;
-        }
-        tile_of<tall>(rows, edge, wide, part, packed, depth, false);
-        for (int64_t r = 0; r < rows; ++r)
-          for (int64_t c = 0; c < columns; ++c) to[r * ld + c] = edge[r * wide + c] + (add ? to[r * ld + c] : 0.0f);
-      }
-    }
-  }
+  // Rows of which each entry lies in another line of the cache are packed, unless they are used a few times only.
+  const bool packs = a.column != 1 && n > 128;
+  const int64_t rows = packs ? high : m;
+  for (int64_t l = 0; l < k; l += deep, add = true)
+    for (int64_t i = 0; i < m; i += rows)
+      (packs ? packed : in_place)(
+          y + i * ld, ld, {a.at + i * a.row + l * a.column, a.row, a.column}, {b.at + l * b.row, b.row, b.column},
+          rest(m, i, rows), n, rest(k, l, deep), add);
 }
 
 }  // namespace
@@ -282,5 +350,5 @@ void product(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, i
 #define NAMED(level) JOINED(triflow_rows_, level)
 extern "C" {
 extern const Rows NAMED(TRIFLOW_LEVEL);
-const Rows NAMED(TRIFLOW_LEVEL) = {product, swish, relu, shift, scale, sum, blend, sinusoids, error};
+const Rows NAMED(TRIFLOW_LEVEL) = {width > 4, product, swish, relu, shift, scale, sum, blend, sinusoids, error};
 }

@@ -11,7 +11,9 @@ struct Strided {
 };
 
 struct Rows {
-  // y ← a[m,k]·b[k,n], or y + that with `add`; for matrices that fit the caches. `y` is ld from row to row.
+  // Whether products of matrices beyond the caches are at least as fast as a BLAS's.
+  bool large;
+  // y ← a[m,k]·b[k,n], or y + that with `add`; `y` is ld from row to row.
   void (*product)(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, int64_t k, bool add);
   // Matrices are [rows, n], from row to row `ld` apart.
   // h ← act(h + bias) and slope ← act'(h + bias); `bias` [n]; `slope` may be null.

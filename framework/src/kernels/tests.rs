@@ -76,13 +76,15 @@ impl Made {
 const ACTIVATIONS: [Activation; 5] =
     [Activation::Swish, Activation::Relu, Activation::Gelu, Activation::Tanh, Activation::Softplus];
 
-/// (rows, inputs, widths): of one row, odd, by rows on several threads, by columns.
+/// (rows, inputs, widths): of one row, odd, by rows on several threads, by columns, and more than what a product
+/// packs at once in each of its directions.
 fn shapes() -> Vec<(i64, Vec<i64>, Vec<i64>)> {
     vec![
         (1, vec![3], vec![4]),
         (7, vec![2, 5, 1], vec![9, 3]),
         (333, vec![2, 64, 64], vec![64, 64, 65, 2]),
         (65, vec![3, 500], vec![400, 391, 17]),
+        (530, vec![3, 310], vec![601, 290, 17]),
     ]
 }
 
