@@ -1,6 +1,6 @@
 //! The typed form of an experiment: everything that determines a run.
 
-use super::{Comparison, FilePath, ModelPart, StartFrom, Task};
+use super::{Comparison, Every, FilePath, ModelPart, StartFrom, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer,
     Solver, Source,
@@ -337,70 +337,6 @@ pub enum Noise {
     /// A scrambled Sobol' set, for the standard normal source: each sample N(0, I) still, but together they fill the space evenly, so that
     /// means over the samples, and the shares of modes, have less noise (randomised quasi-Monte Carlo).
     Sobol,
-}
-
-/// An interval: `5 epochs`, `1000 steps`, or a number of epochs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Every {
-    /// So many epochs.
-    Epochs(u64),
-    /// So many steps.
-    Steps(u64),
-}
-
-impl Serialize for Every {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Every::Epochs(n) => s.collect_str(&format_args!("{n} epochs")),
-            Every::Steps(n) => s.collect_str(&format_args!("{n} steps")),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Every {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct V;
-        impl serde::de::Visitor<'_> for V {
-            type Value = Every;
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("an interval such as `5 epochs` or `1000 steps`, above 0")
-            }
-            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Every, E> {
-                if n > 0 {
-                    Ok(Every::Epochs(n))
-                } else {
-                    Err(E::invalid_value(serde::de::Unexpected::Unsigned(n), &self))
-                }
-            }
-            fn visit_str<E: serde::de::Error>(self, s: &str) -> Result<Every, E> {
-                let parsed = s.split_once(' ').and_then(|(n, unit)| {
-                    let n: u64 = n.parse().ok().filter(|n| *n > 0)?;
-                    match unit.trim() {
-                        "epoch" | "epochs" => Some(Every::Epochs(n)),
-                        "step" | "steps" => Some(Every::Steps(n)),
-                        _ => None,
-                    }
-                });
-                parsed.ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(s), &self))
-            }
-        }
-        d.deserialize_any(V)
-    }
-}
-
-impl JsonSchema for Every {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Every".into()
-    }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "anyOf": [
-            { "type": "integer", "minimum": 1 },
-            { "type": "string", "pattern": "^[1-9][0-9]* (epochs?|steps?)$" },
-        ] })
-    }
 }
 
 /// A term of the loss, or all of it; in the order of [`TERMS`](crate::loss::TERMS).

@@ -3,6 +3,7 @@
 
 mod check;
 mod comparison;
+mod every;
 mod experiment;
 mod file_path;
 mod layers;
@@ -12,9 +13,10 @@ mod start_from;
 mod task;
 
 pub use comparison::{Budget, Comparison, CurveOfAll};
+pub use every::Every;
 pub use experiment::{
-    Capture, Checkpointing, Every, Experiment, LossConfig, LossTerm, LrSchedule, Noise, Precision,
-    Recon, Reduction, Sampling, TimeSampling, Training, Weighting,
+    Capture, Checkpointing, Experiment, LossConfig, LossTerm, LrSchedule, Noise, Precision, Recon,
+    Reduction, Sampling, TimeSampling, Training, Weighting,
 };
 pub use file_path::FilePath;
 pub use layers::{Layers, parse_value};

@@ -1,0 +1,167 @@
+//! The loss of a batch.
+
+use super::Model;
+use crate::component::{Condition, Pass};
+use crate::config::{Recon, Reduction, TimeSampling};
+use crate::error::Result;
+use crate::kernels;
+use crate::loss::{self, Terms};
+use crate::path::{PathPoint, Reading, rows};
+use crate::sequence;
+use tch::{Kind, Tensor};
+
+impl Model {
+    /// Times for a batch and the factor of the flow weight that goes with them.
+    fn times(&self, batch: i64, sampling: TimeSampling) -> Result<(PathPoint, Option<Tensor>)> {
+        let options = (self.vars.kind(), self.vars.device());
+        let u = Tensor::rand([batch], options);
+        let u = match sampling {
+            TimeSampling::Uniform => u,
+            TimeSampling::Stratified | TimeSampling::Importance => {
+                (Tensor::arange(batch, options) + u) / batch as f64
+            }
+        };
+        match (&self.path.schedule, sampling) {
+            (Some(schedule), TimeSampling::Importance) => {
+                let ends = tch::no_grad(|| schedule.gamma(&self.ends()))?;
+                let range = ends.get(1) - ends.get(0);
+                let t = schedule.time_of(&(u * &range + ends.get(0)))?.detach();
+                let point = self.path.at(&t)?;
+                let factor = range / point.gamma_prime().detach();
+                Ok((point, Some(factor)))
+            }
+            _ => Ok((self.path.at(&u)?, None)),
+        }
+    }
+
+    /// The loss of a batch: `target` `[batch, …target_shape]`. With `everything`, terms of weight 0 are
+    /// measured too. Padding, as the mask of the pass says, does not count.
+    pub fn losses(
+        &self,
+        target: &Tensor,
+        condition: Option<&Condition>,
+        pass: Pass,
+        sampling: TimeSampling,
+        everything: bool,
+    ) -> Result<Terms> {
+        self.losses_from(None, target, condition, pass, sampling, everything)
+    }
+
+    /// [`losses`](Self::losses) with z_0 `[batch, …z_shape]` where it is drawn already.
+    pub(crate) fn losses_from(
+        &self,
+        z0: Option<Tensor>,
+        target: &Tensor,
+        condition: Option<&Condition>,
+        pass: Pass,
+        sampling: TimeSampling,
+        everything: bool,
+    ) -> Result<Terms> {
+        let (config, reduction) = (&self.loss, self.loss.reduction);
+        let (mask, latent_mask) = (pass.mask, self.latent_mask(pass.mask));
+        let posterior = self.encode(target, pass)?;
+        let data = posterior.sample();
+        let noise = match z0 {
+            Some(z0) => z0,
+            None => self.source.draw(&data.size(), (data.kind(), data.device()))?,
+        };
+        let noise = sequence::keep(&noise, latent_mask);
+        let (point, factor) = self.times(target.size()[0], sampling)?;
+        let z = kernels::blend(&point.a, &data, &point.b, &noise);
+        let output = self.output(&z, &point, condition, pass)?;
+        let reading = Reading::new(&*self.objective, &point)?;
+        let weighted = |errors: Tensor, weight: &Tensor| {
+            let errors = errors * weight;
+            match &factor {
+                Some(f) => errors * f,
+                None => errors,
+            }
+            .mean(None)
+        };
+        let aim = reading.target(&data, &noise);
+        let weight = (!self.weights.flow_is_one(point.kind)).then(|| self.weights.flow(&reading));
+        let flow = if latent_mask.is_some() || output.dim() < 2 {
+            let errors = loss::squared_error(&output, &aim, reduction, latent_mask);
+            weighted(errors, &weight.unwrap_or_else(|| point.t.ones_like()))
+        } else {
+            let weight = match (weight, &factor) {
+                (Some(weight), Some(factor)) => Some(weight * factor),
+                (weight, factor) => weight.or(factor.as_ref().map(Tensor::shallow_clone)),
+            };
+            let mean = reduction == Reduction::Mean;
+            kernels::squared_error(&output, &aim, weight.as_ref(), mean)
+        };
+        // The bound takes half of the weighted error.
+        let flow = if self.learnable_schedule { flow * 0.5 } else { flow };
+        let mut total = flow.shallow_clone();
+        let mut add =
+            |weight: f64, term: &mut dyn FnMut() -> Result<Tensor>| -> Result<Option<Tensor>> {
+                if weight == 0.0 && !everything {
+                    return Ok(None);
+                }
+                let value = term()?;
+                if weight != 0.0 {
+                    total = &total + &value * weight;
+                }
+                Ok(Some(value))
+            };
+        let recon = add(config.recon_weight, &mut || {
+            let decoded = self.decode(&reading.data(&z, &output), pass)?;
+            Ok(weighted(
+                loss::reconstruction(self.recon, &decoded, target, reduction, mask),
+                &self.weights.data(&point),
+            ))
+        })?;
+        let reg = add(config.reg_weight, &mut || {
+            let velocity = reading.derivative(&z, &output, crate::path::Clock::Time);
+            let squares = loss::reduce(&velocity.square(), reduction, latent_mask);
+            Ok(weighted(squares, &self.weights.data(&point)))
+        })?;
+        let vae = add(config.vae_weight.unwrap_or(0.0), &mut || self.vae(&data, target, pass))?;
+        let kl = match &self.path.schedule {
+            None => None,
+            Some(schedule) => add(config.kl_weight, &mut || {
+                let zero = Tensor::zeros([1], (self.vars.kind(), self.vars.device()));
+                let alpha_bar = schedule.gamma(&zero)?.sigmoid();
+                Ok(loss::kl(&posterior, &alpha_bar, reduction, latent_mask).mean(None))
+            })?,
+        };
+        Ok(Terms { total, flow, recon, reg, vae, kl })
+    }
+
+    /// Reconstruction from z_1, or, for the bound, −ln p(target | z at t = 1).
+    fn vae(&self, data: &Tensor, target: &Tensor, pass: Pass) -> Result<Tensor> {
+        let reduction = self.loss.reduction;
+        let Some(schedule) =
+            self.path.schedule.as_ref().filter(|_| self.loss.vae_noised == Some(true))
+        else {
+            return Ok(loss::reconstruction(
+                self.recon,
+                &self.decode(data, pass)?,
+                target,
+                reduction,
+                pass.mask,
+            )
+            .mean(None));
+        };
+        let gamma = schedule.gamma(&Tensor::ones([1], (self.vars.kind(), self.vars.device())))?;
+        // z / a_1 = z_1 + ε·e^(−γ/2)
+        let noised = data + data.randn_like() * rows(&(&gamma * -0.5).exp(), data);
+        let noised = sequence::keep(&noised, self.latent_mask(pass.mask));
+        let decoded = self.decode(&noised, pass)?;
+        let errors = loss::reconstruction(self.recon, &decoded, target, reduction, pass.mask);
+        let errors = errors.mean(None);
+        if self.recon != Recon::Mse {
+            return Ok(errors);
+        }
+        let entries = match reduction {
+            Reduction::Mean => 1.0,
+            Reduction::Sum => {
+                let all = (target.numel() as i64 / target.size()[0]) as f64;
+                pass.mask.map_or(all, |mask| all * mask.mean(Kind::Double).double_value(&[]))
+            }
+        };
+        let log_scale = (gamma.neg() + (2.0 * std::f64::consts::PI).ln()) * (0.5 * entries);
+        Ok((errors * gamma.exp() * 0.5 + log_scale).mean(None))
+    }
+}

@@ -1,0 +1,325 @@
+//! A model: objective, path, encoder, decoder and CRN over one set of variables.
+
+mod losses;
+mod soundness;
+
+use self::soundness::{
+    Learned, check_schedule, refuse_infinite_terms, refuse_wrong_sense, resolve,
+};
+use crate::component::{
+    BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood,
+    Objective, Pass, Posterior, Source, SourceContext, shape_text,
+};
+use crate::config::{Experiment, LossConfig, ModelPart, Precision, Recon, Weighting};
+use crate::data::Shapes;
+use crate::error::{Error, Result};
+use crate::joint::{JointLaw, predicts_velocity};
+use crate::kernels::reduced::{Reduced, is_worth_it};
+use crate::loss::Weights;
+use crate::path::{Path, PathKind, PathPoint};
+use crate::sequence;
+use tch::{Device, Kind, Tensor, nn};
+
+/// A model, ready to be trained or sampled.
+pub struct Model {
+    /// All variables, by component.
+    pub vars: nn::VarStore,
+    objective: Box<dyn Objective>,
+    path: Path,
+    encoder: Box<dyn Encoder>,
+    decoder: Box<dyn Decoder>,
+    crn: Box<dyn Crn>,
+    source: Box<dyn Source>,
+    standard_normal: bool,
+    independent: bool,
+    given: bool,
+    likelihood: Likelihood,
+    latent_shape: Vec<i64>,
+    /// Whether a latent has a position for each of the target's.
+    along: bool,
+    learnable_schedule: bool,
+    loss: LossConfig,
+    recon: Recon,
+    weights: Weights,
+    /// Whether the CRN multiplies in bfloat16.
+    reduced: bool,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model")
+            .field("path", &self.path)
+            .field("latent_shape", &self.latent_shape)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Builds the model of an experiment and writes into it what its nulls turned out to be. The caller has
+    /// seeded LibTorch for the initial values.
+    pub fn build(experiment: &mut Experiment, shapes: &Shapes, device: Device) -> Result<Self> {
+        let mut vars = nn::VarStore::new(device);
+        if experiment.training.precision == Precision::Float64 {
+            vars.set_kind(Kind::Double);
+        }
+        let objective = experiment.objective.build(&()).map_err(at("objective"))?;
+        let path_kind = match experiment.path {
+            Some(kind) => kind,
+            None => objective.default_path()?,
+        };
+        let context = |name: &str, latent: Option<Vec<i64>>| BuildContext {
+            vars: vars.root().sub(name),
+            target_shape: shapes.target.clone(),
+            condition_shape: shapes.condition.clone(),
+            latent_shape: latent,
+        };
+        let wanted = experiment.latent_shape.clone().or_else(|| Some(shapes.target.clone()));
+        let encoder =
+            experiment.encoder.build(&context("encoder", wanted)).map_err(at("encoder"))?;
+        let latent_shape = encoder.latent_shape()?;
+        let latent = || Some(latent_shape.clone());
+        let schedule = experiment
+            .noise_schedule
+            .build(&context("noise_schedule", latent()))
+            .map_err(at("noise_schedule"))?;
+        let learnable_schedule = has_parameters(&vars, "noise_schedule.");
+        let path = match path_kind {
+            PathKind::Rectified if learnable_schedule => {
+                return Err(Error::config(
+                    "noise_schedule.learnable",
+                    "the rectified path has no noise schedule to learn",
+                )
+                .help("set `path: variance_preserving`, or leave the schedule fixed"));
+            }
+            PathKind::Rectified => Path::rectified(),
+            PathKind::VariancePreserving => Path::variance_preserving(schedule, device),
+        };
+        let decoder =
+            experiment.decoder.build(&context("decoder", latent())).map_err(at("decoder"))?;
+        let crn = experiment.crn.build(&context("crn", latent())).map_err(at("crn"))?;
+        let likelihood = decoder.likelihood()?;
+        let reduced = experiment.training.precision == Precision::Bf16;
+        if reduced && !is_worth_it(device) {
+            log::warn!(
+                "this processor has no instructions for bfloat16: `training.precision: bf16` is slow here"
+            );
+        }
+
+        let source = SourceContext { z_shape: latent_shape.clone(), seed: experiment.seed() };
+        let source = experiment.source.build(&source).map_err(at("source"))?;
+        let coupling = CouplingContext {
+            z_shape: latent_shape.clone(),
+            condition_shape: shapes.condition.clone(),
+        };
+        let coupling = experiment.coupling.build(&coupling).map_err(at("coupling"))?;
+
+        let frozen = &experiment.training.freeze;
+        let (coded, decoded) =
+            (has_parameters(&vars, "encoder."), has_parameters(&vars, "decoder."));
+        let learned = Learned {
+            schedule: learnable_schedule,
+            encoder: coded && !frozen.contains(&ModelPart::Encoder),
+            decoder: decoded && !frozen.contains(&ModelPart::Decoder),
+            settled: coded || decoded,
+        };
+        if let Some(schedule) = &path.schedule {
+            check_schedule(&**schedule, vars.kind(), device).map_err(at("noise_schedule"))?;
+        }
+        let given = coupling.is_given()?;
+        let joint = JointLaw {
+            standard_normal: source.is_standard_normal()?,
+            independent: coupling.is_independent()? && !given,
+            keeps_condition: coupling.keeps_condition()?,
+        };
+        joint.check(experiment, path_kind, &*objective, learned.encoder)?;
+        if joint.standard_normal && joint.independent {
+            let times =
+                Tensor::from_slice(&[0.25, 0.5, 0.75]).to_kind(vars.kind()).to_device(device);
+            refuse_wrong_sense(crn.sense()?, &*objective, &path.at(&times)?)?;
+        }
+        resolve(experiment, path_kind, &learned)?;
+        if path_kind == PathKind::Rectified {
+            refuse_infinite_terms(&experiment.loss, &*objective)?;
+        }
+        experiment.latent_shape = Some(latent_shape.clone());
+        experiment.sampling.grid.get_or_insert(path.natural_clock(&*objective)?.into());
+        let loss = experiment.loss;
+        let recon = loss.recon.unwrap_or(match likelihood {
+            Likelihood::Gaussian => Recon::Mse,
+            Likelihood::Categorical => Recon::CrossEntropy,
+        });
+        experiment.loss.recon = Some(recon);
+        let weighting =
+            if loss.use_snr_weight == Some(true) { loss.weighting } else { Weighting::None };
+        let normalise = loss.normalise == Some(true);
+        let weights = tch::no_grad(|| Weights::new(weighting, normalise, &path, &*objective))?;
+        Ok(Self {
+            vars,
+            objective,
+            path,
+            encoder,
+            decoder,
+            crn,
+            source,
+            standard_normal: joint.standard_normal,
+            independent: joint.independent,
+            given,
+            likelihood,
+            along: latent_shape.len() == 2 && latent_shape.first() == shapes.target.first(),
+            latent_shape,
+            learnable_schedule,
+            loss,
+            recon,
+            weights,
+            reduced,
+        })
+    }
+
+    /// What the decoder's output means.
+    pub fn likelihood(&self) -> Likelihood {
+        self.likelihood
+    }
+
+    /// Shape of one latent.
+    pub fn latent_shape(&self) -> &[i64] {
+        &self.latent_shape
+    }
+
+    /// The path from noise to data.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the network predicts.
+    pub fn objective(&self) -> &dyn Objective {
+        &*self.objective
+    }
+
+    /// The law of z_0.
+    pub fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
+    /// Whether z_0 is N(0, I) and independent of the data. Only then is a state of the path Gaussian given
+    /// the data, with a log-SNR, and only then do the velocity, the noise and the score follow from each
+    /// other; else the velocity alone is what it was learned to be.
+    pub fn gaussian(&self) -> bool {
+        self.standard_normal && self.independent
+    }
+
+    /// Whether the output is the velocity of the rectified path: what can be learned of any joint law of z_0
+    /// and the data.
+    pub fn predicts_velocity(&self) -> Result<bool> {
+        Ok(self.path.kind == PathKind::Rectified && predicts_velocity(&*self.objective)?)
+    }
+
+    /// Whether z_0 is independent of the data in training, so that nothing has to be paired.
+    pub(crate) fn independent(&self) -> bool {
+        self.independent
+    }
+
+    /// Whether the data give the z_0 of each row in training.
+    pub(crate) fn given(&self) -> bool {
+        self.given
+    }
+
+    /// The mask of latents, for targets of which the positions in `mask` are there: the same where a latent is
+    /// a sequence as the target is, none where it is not.
+    pub fn latent_mask<'m>(&self, mask: Option<&'m Tensor>) -> Option<&'m Tensor> {
+        mask.filter(|_| self.along)
+    }
+
+    /// The law of z_1 given targets `[batch, …target_shape]`.
+    pub fn encode(&self, target: &Tensor, pass: Pass) -> Result<Posterior> {
+        let posterior = self.encoder.encode(target, pass)?;
+        expect_shape("encoder", &posterior.mean, &self.latent_shape)?;
+        let Some(mask) = self.latent_mask(pass.mask) else { return Ok(posterior) };
+        let keep = |t: &Tensor| sequence::keep(t, Some(mask));
+        Ok(Posterior {
+            mean: keep(&posterior.mean),
+            log_variance: posterior.log_variance.as_ref().map(keep),
+        })
+    }
+
+    /// Values or logits of latents `[batch, …z_shape]`.
+    pub fn decode(&self, z: &Tensor, pass: Pass) -> Result<Tensor> {
+        self.decoder.decode(z, pass)
+    }
+
+    /// What a user is shown: values, or probabilities.
+    pub fn present(&self, decoded: &Tensor) -> Tensor {
+        match self.likelihood {
+            Likelihood::Gaussian => decoded.shallow_clone(),
+            Likelihood::Categorical => decoded.softmax(-1, decoded.kind()),
+        }
+    }
+
+    /// The network's output at a point of the path.
+    pub fn output(
+        &self,
+        z: &Tensor,
+        point: &PathPoint,
+        condition: Option<&Condition>,
+        pass: Pass,
+    ) -> Result<Tensor> {
+        let time = self.time_input(point)?.to_kind(z.kind()).expand([z.size()[0]], false);
+        let mask = self.latent_mask(pass.mask);
+        let z = &sequence::keep(z, mask);
+        let input = CrnInput { z, time: &time, condition };
+        let reduced = self.reduced();
+        let output = self.crn.forward(&input, pass.masked(mask))?.to_kind(z.kind());
+        drop(reduced);
+        let output = sequence::keep(&output, mask);
+        if output.size() != z.size() {
+            return Err(Error::config(
+                "crn",
+                format!("gives {} for z of {}", shape_text(&output.size()), shape_text(&z.size())),
+            ));
+        }
+        Ok(output)
+    }
+
+    /// Products in bfloat16 for as long as this is held, if the model is one of these. Held around a path, each weight
+    /// is cast once.
+    pub(crate) fn reduced(&self) -> Option<Reduced> {
+        self.reduced.then(|| Reduced::on(self.vars.device()))
+    }
+
+    fn time_input(&self, point: &PathPoint) -> Result<Tensor> {
+        match &self.path.schedule {
+            Some(schedule) if self.learnable_schedule => {
+                let ends = schedule.gamma(&self.ends())?;
+                Ok((point.gamma() - ends.get(0)) / (ends.get(1) - ends.get(0)))
+            }
+            _ => Ok(point.t.shallow_clone()),
+        }
+    }
+
+    /// The times 0 and 1, made on the device: a copy to it would wait.
+    fn ends(&self) -> Tensor {
+        Tensor::arange(2, (self.vars.kind(), self.vars.device()))
+    }
+}
+
+fn has_parameters(vars: &nn::VarStore, prefix: &str) -> bool {
+    vars.variables().iter().any(|(name, v)| name.starts_with(prefix) && v.requires_grad())
+}
+
+fn at(key: &'static str) -> impl FnOnce(Error) -> Error {
+    move |e| e.under(key)
+}
+
+fn expect_shape(what: &str, tensor: &Tensor, shape: &[i64]) -> Result<()> {
+    if tensor.size()[1..] == *shape {
+        Ok(())
+    } else {
+        Err(Error::config(
+            what,
+            format!(
+                "gives {} a row, but the latent shape is {}",
+                shape_text(&tensor.size()[1..]),
+                shape_text(shape)
+            ),
+        ))
+    }
+}

@@ -1,0 +1,150 @@
+//! What a model refuses because it could not be learned, and what the nulls of its loss turn out to be.
+
+use crate::component::{NoiseSchedule, Objective, Sense};
+use crate::config::{Experiment, LossConfig, Recon, Task, TimeSampling, Weighting};
+use crate::error::{Error, Result};
+use crate::path::{PathKind, PathPoint, Reading};
+use tch::{Device, Kind, Tensor};
+
+/// Largest |γ|: beyond it SNR = e^γ leaves float32.
+const GAMMA_BOUND: f64 = 80.0;
+
+/// An error unless log-SNR is finite and rising at 1,001 times.
+pub(super) fn check_schedule(
+    schedule: &dyn NoiseSchedule,
+    kind: Kind,
+    device: Device,
+) -> Result<()> {
+    tch::no_grad(|| {
+        let t = Tensor::linspace(0.0, 1.0, 1001, (kind, device));
+        let gamma = schedule.gamma(&t)?.to_kind(Kind::Double);
+        let bad = |message: String| {
+            Err(Error::config("", message).help("choose other parameters of the schedule"))
+        };
+        if gamma.isfinite().all().int64_value(&[]) == 0 {
+            return bad("with these parameters log-SNR is not finite on all of [0, 1]".into());
+        }
+        let (low, high) = (gamma.min().double_value(&[]), gamma.max().double_value(&[]));
+        if low < -GAMMA_BOUND || high > GAMMA_BOUND {
+            return bad(format!(
+                "with these parameters log-SNR goes from {low:.3} to {high:.3}; it has to stay \
+                 within ±{GAMMA_BOUND}"
+            ));
+        }
+        let falls = gamma.diff::<Tensor>(1, -1, None, None).lt(-1e-4).any().int64_value(&[]) == 1;
+        if falls || low >= high {
+            return bad("with these parameters log-SNR does not rise from t = 0 to t = 1".into());
+        }
+        Ok(())
+    })
+}
+
+/// On the rectified path the data read from the noise are infinite at t = 0, and the velocity read from the
+/// noise there or from the data at t = 1: errors of those readings have no finite mean.
+pub(super) fn refuse_infinite_terms(loss: &LossConfig, objective: &dyn Objective) -> Result<()> {
+    let ends = PathPoint::rectified(&Tensor::from_slice(&[0.0, 1.0]));
+    let reading = Reading::new(objective, &ends)?;
+    let singular = |end| reading.determinant().double_value(&[end]) == 0.0;
+    let terms = [
+        ("loss.recon_weight", loss.recon_weight != 0.0 && singular(0)),
+        ("loss.reg_weight", loss.reg_weight != 0.0 && (singular(0) || singular(1))),
+    ];
+    match terms.iter().find(|(_, infinite)| *infinite) {
+        Some((key, _)) => {
+            let message = "on the rectified path this objective makes the term infinite";
+            Err(Error::config(*key, message).help("leave it 0, or set `path: variance_preserving`"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The mean of the data given a state of a Gaussian path is the gradient of a convex function of the state
+/// (its Jacobian is the covariance of the data there times a/b²): an objective that predicts the data alone is
+/// not met by what can only fall.
+pub(super) fn refuse_wrong_sense(
+    sense: Option<Sense>,
+    objective: &dyn Objective,
+    point: &PathPoint,
+) -> Result<()> {
+    let Some(sense) = sense else { return Ok(()) };
+    let (data, noise) = objective.mix(point)?;
+    let all = |holds: Tensor| holds.all().int64_value(&[]) == 1;
+    let wrong = if sense.rising { data.lt(0.0) } else { data.gt(0.0) };
+    if !(all(noise.eq(0.0)) && all(wrong)) {
+        return Ok(());
+    }
+    let (minus, other) = if sense.rising { ("", "minus ") } else { ("minus ", "") };
+    let message = format!(
+        "the output is {minus}the gradient of a convex function of z, but what this objective predicts is \
+         {other}the gradient of one"
+    );
+    Err(Error::config("crn", message).help(sense.otherwise))
+}
+
+/// Which parts have parameters.
+pub(super) struct Learned {
+    pub schedule: bool,
+    pub encoder: bool,
+    pub decoder: bool,
+    /// Whether encoder or decoder have parameters, learned or frozen.
+    pub settled: bool,
+}
+
+/// Fills the nulls of the loss and the sampling, and refuses what cannot be sound.
+pub(super) fn resolve(
+    experiment: &mut Experiment,
+    path: PathKind,
+    learned: &Learned,
+) -> Result<()> {
+    let generation = experiment.task() != Task::Regression;
+    let loss = &mut experiment.loss;
+    let vp = path == PathKind::VariancePreserving;
+    if learned.schedule {
+        let wrong = [
+            ("loss.weighting", loss.weighting != Weighting::Elbo),
+            ("loss.use_snr_weight", loss.use_snr_weight == Some(false)),
+            ("loss.normalise", loss.normalise == Some(true)),
+            ("loss.vae_noised", loss.vae_noised == Some(false)),
+            ("loss.vae_weight", loss.vae_weight == Some(0.0)),
+            ("loss.kl_weight", loss.kl_weight == 0.0),
+            ("loss.recon", loss.recon == Some(Recon::None)),
+        ];
+        if let Some((key, _)) = wrong.iter().find(|(_, wrong)| *wrong) {
+            return Err(Error::config(*key, "a learnable noise schedule is only sound under the full variational bound")
+                .help("leave weighting, use_snr_weight, normalise, recon, vae_noised, vae_weight and kl_weight to their defaults"));
+        }
+        log::info!(
+            "learnable noise schedule: minimising the variational bound (weighting elbo, kl, noised vae)"
+        );
+    }
+    loss.use_snr_weight.get_or_insert(vp);
+    loss.normalise.get_or_insert(!learned.schedule);
+    loss.vae_noised.get_or_insert(learned.schedule);
+    // What decodes has to be learned from a reconstruction.
+    let frozen = learned.settled && !learned.encoder && !learned.decoder;
+    let vae = (generation && learned.settled && !frozen)
+        || learned.schedule
+        || (learned.decoder && loss.recon_weight == 0.0);
+    loss.vae_weight.get_or_insert(if vae { 1.0 } else { 0.0 });
+    let unseen = loss.recon == Some(Recon::None)
+        || (loss.recon_weight == 0.0 && loss.vae_weight == Some(0.0));
+    if unseen && (learned.encoder || learned.decoder) {
+        let what = if learned.encoder {
+            "an encoder with parameters collapses"
+        } else {
+            "a decoder with parameters learns nothing"
+        };
+        let message = format!("{what} when nothing is reconstructed");
+        return Err(Error::config("loss.vae_weight", message)
+            .help("set `loss.vae_weight: 1.0`, or use one without parameters"));
+    }
+    if !vp && experiment.training.time_sampling == TimeSampling::Importance {
+        return Err(Error::config(
+            "training.time_sampling",
+            "`importance` needs a bounded log-SNR, which the rectified path has not",
+        )
+        .help("use `stratified` or `uniform`"));
+    }
+    experiment.path = Some(path);
+    Ok(())
+}
