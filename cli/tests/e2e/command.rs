@@ -1,5 +1,6 @@
 //! Runs the command in a folder of its own.
 
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -94,6 +95,27 @@ impl Folder {
     /// Likewise of a tiny training.
     pub fn tiny(&self, args: &[&str]) -> PathBuf {
         self.train(&[&args[..1], &TINY, &args[1..]].concat())
+    }
+}
+
+/// The schema that the command writes.
+pub struct Schema(jsonschema::Validator);
+
+impl Schema {
+    /// With the components that `args` make known.
+    pub fn of(folder: &Folder, args: &[&str]) -> Self {
+        let schema = folder.succeeds(&[&["schema"], args].concat());
+        Self(jsonschema::draft202012::new(&serde_json::from_str(&schema).unwrap()).unwrap())
+    }
+
+    pub fn accepts(&self, experiment: &Value) {
+        let errors: Vec<String> =
+            self.0.iter_errors(experiment).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{experiment:#}\n{}", errors.join("\n"));
+    }
+
+    pub fn refuses(&self, experiment: &Value) {
+        assert!(!self.0.is_valid(experiment), "{experiment:#}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The plugins of `examples/plugins`, built as an author outside would, loaded, refused, panicking.
 
-use crate::command::{Folder, Outcome, TINY, bytes, cargo, finishes, text};
+use crate::command::{Folder, Outcome, Schema, TINY, bytes, cargo, finishes, text};
 use crate::resume::stopped;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -124,16 +124,15 @@ fn a_component_of_a_plugin_is_shown_like_any_other() {
     let told = json(&folder.succeeds(&[&args[..], &["--format", "json"]].concat()));
     assert_eq!(told["plugin"]["version"], "0.1.0");
     assert_eq!(told["plugin"]["sha256"].as_str().unwrap().len(), 64);
-    let schema = json(&folder.succeeds(&[&["schema"][..], &plugin].concat()));
-    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    let schema = Schema::of(&folder, &plugin);
     let experiment = |inner: &str| {
         serde_yaml::from_str::<Value>(&format!(
             "noise_schedule: {{ type: warped, inner: {inner} }}"
         ))
         .unwrap()
     };
-    assert!(schema.is_valid(&experiment("{ type: warped, inner: linear }")));
-    assert!(!schema.is_valid(&experiment("{ type: warped, iner: linear }")));
+    schema.accepts(&experiment("{ type: warped, inner: linear }"));
+    schema.refuses(&experiment("{ type: warped, iner: linear }"));
     let values =
         [&["describe", "noise_schedule", "warped", "--eval", "--points", "3"][..], &plugin];
     let values = folder.succeeds(&values.concat());

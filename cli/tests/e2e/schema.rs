@@ -1,7 +1,7 @@
 //! The schema for editors, the experiment files, and how the layers of an experiment lie over each other.
 
 use crate::args::{self, Cli, Command};
-use crate::command::{Folder, text};
+use crate::command::{Folder, Schema, text};
 use clap::Parser as _;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -24,25 +24,6 @@ fn yaml(text: &str) -> Value {
     serde_yaml::from_str(text).unwrap()
 }
 
-struct Schema(jsonschema::Validator);
-
-impl Schema {
-    fn of(folder: &Folder) -> Self {
-        let schema: Value = serde_json::from_str(&folder.succeeds(&["schema"])).unwrap();
-        Self(jsonschema::draft202012::new(&schema).unwrap())
-    }
-
-    fn accepts(&self, experiment: &Value) {
-        let errors: Vec<String> =
-            self.0.iter_errors(experiment).map(|e| format!("{}: {e}", e.instance_path())).collect();
-        assert!(errors.is_empty(), "{experiment:#}\n{}", errors.join("\n"));
-    }
-
-    fn refuses(&self, experiment: &Value) {
-        assert!(!self.0.is_valid(experiment), "{experiment:#}");
-    }
-}
-
 /// A component of a kind where an experiment has it.
 fn placed(kind: &str, component: Value) -> Value {
     match kind {
@@ -59,7 +40,7 @@ fn placed(kind: &str, component: Value) -> Value {
 fn what_triflow_writes_fits_its_own_schema() {
     triflow_plugins::link();
     let folder = Folder::new();
-    let schema = Schema::of(&folder);
+    let schema = Schema::of(&folder, &[]);
     for config in configs() {
         let written = std::fs::read_to_string(&config).unwrap();
         schema.accepts(&yaml(&written));
@@ -106,7 +87,7 @@ fn what_triflow_writes_fits_its_own_schema() {
 fn the_schema_and_the_command_agree_on_what_a_file_may_say() {
     triflow_plugins::link();
     let folder = Folder::new();
-    let schema = Schema::of(&folder);
+    let schema = Schema::of(&folder, &[]);
     let agree = |experiment: &str, right: bool| {
         folder.write("e.yaml", experiment);
         // What `validate` does.
