@@ -185,8 +185,8 @@ Parts shares_of_rows(const Net& net) {
   return Parts(net.rows(), little ? 1 : std::min(threads(), std::max<int64_t>(1, net.rows() / 16)), 1);
 }
 
-// Several for each thread, so that none waits long for the last.
-Parts shares_of_columns(int64_t n) { return Parts(n, threads() == 1 ? 1 : 4 * threads(), 16); }
+// Several for each thread: none waits long for the last, and what a part writes stays in the second-level cache.
+Parts shares_of_columns(int64_t n) { return Parts(n, 4 * threads(), 16); }
 
 using Scratch = std::unique_ptr<float[]>;
 Scratch scratch(int64_t n) { return Scratch(new float[n]); }
