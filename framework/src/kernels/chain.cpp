@@ -137,7 +137,8 @@ bool by_rows(const Net& net) { return net.largest() <= 131'072; }
 // Whether the fast routes take it.
 bool fast(const Net& net) {
   if (at::autocast::is_autocast_enabled(at::kCPU)) return false;
-  if ((!rows_kernels().large && !by_rows(net)) || (net.activation != SWISH && net.activation != RELU) || net.rows() == 0) return false;
+  if (!rows_kernels().large && !by_rows(net)) return false;
+  if ((net.activation != SWISH && net.activation != RELU) || net.rows() == 0) return false;
   int64_t width = 0;
   for (const Tensor& x : net.inputs) {
     if (!dense_float(x) || x.size(0) != net.rows() || x.size(1) == 0) return false;

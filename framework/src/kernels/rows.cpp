@@ -243,9 +243,9 @@ ALWAYS void tile_of(int64_t rows, float* y, int64_t ld, Strided a, const float* 
 // Four entries from each of four rows of `from`, `ld` apart, side by side in four rows of `to`.
 ALWAYS void turn(float* to, const float* from, int64_t ld) {
   const Four a = load_four(from), b = load_four(from + ld), c = load_four(from + 2 * ld), d = load_four(from + 3 * ld);
-  const Places low{0, 4, 1, 5}, high{2, 6, 3, 7}, first{0, 1, 4, 5}, second{2, 3, 6, 7};
-  const Four ab = __builtin_shuffle(a, b, low), cd = __builtin_shuffle(c, d, low);
-  const Four ba = __builtin_shuffle(a, b, high), dc = __builtin_shuffle(c, d, high);
+  const Places lower{0, 4, 1, 5}, upper{2, 6, 3, 7}, first{0, 1, 4, 5}, second{2, 3, 6, 7};
+  const Four ab = __builtin_shuffle(a, b, lower), cd = __builtin_shuffle(c, d, lower);
+  const Four ba = __builtin_shuffle(a, b, upper), dc = __builtin_shuffle(c, d, upper);
   store_four(to, __builtin_shuffle(ab, cd, first));
   store_four(to + wide, __builtin_shuffle(ab, cd, second));
   store_four(to + 2 * wide, __builtin_shuffle(ba, dc, first));
