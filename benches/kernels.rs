@@ -139,9 +139,10 @@ fn state() -> [Tensor; 4] {
 #[divan::bench]
 fn adam_kernel(bencher: Bencher<'_, '_>) {
     let [mut p, g, mut m, mut v] = state();
+    let [step, learning_rate] = [10.0, 1e-3].map(Tensor::from);
     let by = AdamStep {
-        step: 10,
-        learning_rate: 1e-3,
+        step: &step,
+        learning_rate: &learning_rate,
         beta1: 0.9,
         beta2: 0.999,
         eps: 1e-8,

@@ -5,7 +5,6 @@
 //!     bench_worker CONFIG check OUT                one loss on fixed inputs, and those, for the other sides
 //!     bench_worker CONFIG start                    seconds from here to the end of the first training step
 
-use std::io::BufRead as _;
 use std::path::Path;
 use std::time::Instant;
 use triflow::component::{Splits, Table};
@@ -73,22 +72,24 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
             println!("{}", began.elapsed().as_secs_f64());
             Ok(())
         }
-        "train" => serve(|| {
-            let until = trainer.step() + number("steps") as u64;
+        "train" => {
+            let (mut serving, steps) = (Serving::start(), number("steps"));
             trainer.fit(&mut |_, event| {
                 Ok(match event {
-                    Event::Step { step, .. } if *step >= until => Control::Stop,
+                    Event::Step { step, .. } if step.is_multiple_of(steps as u64) => {
+                        if serving.after(steps)? { Control::Continue } else { Control::Stop }
+                    }
                     _ => Control::Continue,
                 })
             })?;
-            Ok(number("steps"))
-        }),
+            Ok(())
+        }
         _ => {
             let n = number("points");
             let y = Tensor::randn([n, 2], (Kind::Float, trainer.trained().device()));
             let (trained, _) = trainer.trained_mut();
-            let mut draw = 0;
-            serve(move || {
+            let (mut serving, mut draw) = (Serving::start(), 0);
+            loop {
                 draw += 1;
                 let z0 = trained.z0(n, Some((1, draw)))?;
                 let (condition, _) = trained.condition(&y)?;
@@ -96,30 +97,57 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
                 let sampled = trained.sample_latents(&z0, Some(&condition), plan, &mut ())?;
                 // What is still on its way to the device's end is waited for.
                 let _ = sampled.z.sum(Kind::Float).double_value(&[]);
-                Ok(n)
-            })
+                if !serving.after(n)? {
+                    return Ok(());
+                }
+            }
         }
     }
 }
 
 type Answer = std::result::Result<(), Box<dyn std::error::Error>>;
 
-fn serve(mut work: impl FnMut() -> Result<i64>) -> Answer {
-    let first = Instant::now();
-    work()?;
-    let first = first.elapsed().as_secs_f64();
-    work()?;
-    println!("ready {first:.2} {}", peak_memory());
-    for line in std::io::stdin().lock().lines() {
-        let seconds: f64 = line?.trim().parse()?;
-        let (began, cpu, mut units) = (Instant::now(), cpu_seconds(), 0);
-        while began.elapsed().as_secs_f64() < seconds {
-            units += work()?;
-        }
-        let (took, units) = (began.elapsed().as_secs_f64(), units as f64);
-        println!("{} {}", units / took, (cpu_seconds() - cpu) / units);
+/// Says how fast work gets done, for as long as each line of standard input asks.
+struct Serving {
+    began: Instant,
+    cpu: f64,
+    /// Seconds asked for; none before the first line.
+    asked: Option<f64>,
+    units: i64,
+    /// Seconds of the first work.
+    first: Option<f64>,
+}
+
+impl Serving {
+    fn start() -> Self {
+        Self { began: Instant::now(), cpu: 0.0, asked: None, units: 0, first: None }
     }
-    Ok(())
+
+    /// After work of so many units. Whether more is to be done.
+    fn after(&mut self, units: i64) -> Result<bool> {
+        self.units += units;
+        let took = self.began.elapsed().as_secs_f64();
+        match (self.asked, self.first) {
+            (None, None) => {
+                self.first = Some(took);
+                return Ok(true);
+            }
+            (None, Some(first)) => println!("ready {first:.2} {}", peak_memory()),
+            (Some(asked), _) if took < asked => return Ok(true),
+            (Some(_), _) => {
+                let units = self.units as f64;
+                println!("{} {}", units / took, (cpu_seconds() - self.cpu) / units);
+            }
+        }
+        let mut line = String::new();
+        let bad = |e: &dyn std::fmt::Display| Error::runtime(format!("standard input: {e}"));
+        if std::io::stdin().read_line(&mut line).map_err(|e| bad(&e))? == 0 {
+            return Ok(false);
+        }
+        self.asked = Some(line.trim().parse().map_err(|e| bad(&e))?);
+        (self.began, self.cpu, self.units) = (Instant::now(), cpu_seconds(), 0);
+        Ok(true)
+    }
 }
 
 /// Parameters, inputs and the loss at them, as arrays of one safetensors file.

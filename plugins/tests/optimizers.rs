@@ -18,20 +18,15 @@ fn optimizer(spec: Value) -> Box<dyn Optimizer> {
     serde_json::from_value::<Component<dyn Optimizer>>(spec).unwrap().build(&()).unwrap()
 }
 
-fn state(optimizer: &dyn Optimizer, like: &Tensor) -> OptimizerState {
-    let moments = optimizer.moments().unwrap();
-    OptimizerState { step: 0, moments: moments.iter().map(|(_, v)| like.full_like(*v)).collect() }
-}
-
 /// Follows the gradients and compares with `formula(parameter, gradients so far)` after each step.
 fn check(spec: Value, formula: impl Fn(f64, &[f64]) -> f64) {
     let optimizer = optimizer(spec.clone());
     let mut parameters = Tensor::from_slice(&START);
-    let mut state = state(&*optimizer, &parameters);
+    let mut state = OptimizerState::start(&*optimizer, &parameters).unwrap();
     for n in 1..=GRADIENTS.len() {
         state.step += 1;
         let gradient = Tensor::from_slice(&GRADIENTS[n - 1]);
-        optimizer.step(&mut parameters, &gradient, &mut state, RATE).unwrap();
+        optimizer.step(&mut parameters, &gradient, &mut state, &Tensor::from(RATE)).unwrap();
         assert_eq!(values(&gradient), GRADIENTS[n - 1], "the gradient is left alone");
         let expected: Vec<f64> = (0..START.len())
             .map(|i| {
@@ -119,11 +114,12 @@ fn every_optimizer_reaches_the_bottom_of_a_bowl_in_both_precisions() {
             let bottom = Tensor::from_slice(&bottom).to_kind(kind);
             let stiffness = Tensor::from_slice(&stiffness).to_kind(kind);
             let mut parameters = bottom.zeros_like();
-            let mut state = state(&*optimizer, &parameters);
-            for step in 1..=2000 {
-                state.step = step;
+            let mut state = OptimizerState::start(&*optimizer, &parameters).unwrap();
+            let rate = parameters.new_full([], rate, (kind, parameters.device()));
+            for _ in 0..2000 {
+                state.step += 1;
                 let gradient = (&parameters - &bottom) * &stiffness;
-                optimizer.step(&mut parameters, &gradient, &mut state, rate).unwrap();
+                optimizer.step(&mut parameters, &gradient, &mut state, &rate).unwrap();
             }
             assert_eq!(parameters.kind(), kind);
             assert_close(&format!("{spec} {kind:?}"), &parameters, &values(&bottom), 1e-3);
@@ -138,8 +134,9 @@ fn foreign_moments_are_refused() {
     {
         let mut parameters = Tensor::from_slice(&START);
         let gradient = parameters.ones_like();
-        let mut state = OptimizerState { step: 1, moments: vec![] };
-        assert!(optimizer(spec).step(&mut parameters, &gradient, &mut state, RATE).is_err());
+        let (rate, mut state) =
+            (Tensor::from(RATE), OptimizerState { step: Tensor::from(1.0), moments: vec![] });
+        assert!(optimizer(spec).step(&mut parameters, &gradient, &mut state, &rate).is_err());
         assert_eq!(values(&parameters), START, "nothing moved");
     }
 }

@@ -1,13 +1,14 @@
 //! Sets whose rows stay on disk: what is read of them, and the one pass that checks them and fits the
 //! normaliser.
 
+use super::moments::Moments;
 use super::{Normaliser, bytes};
 use crate::error::Result;
 use crate::io::DiskRows;
 use tch::{Device, Kind, Tensor};
 
 /// Bytes that the pass over all rows holds at once.
-const CHUNK: usize = 16 << 20;
+pub(super) const CHUNK: usize = 16 << 20;
 
 /// Something for each side of a set that lies on disk.
 #[derive(Clone, Debug)]
@@ -72,17 +73,9 @@ fn fit_by(rows: &DiskRows, kind: Kind, chunk: i64) -> Result<Normaliser> {
         pass(rows, chunk, &mut |values| often += bytes::count(values))?;
         return Ok(Normaliser::of_bytes(&often, kind));
     }
-    let mut moments: Option<Moments> = None;
-    pass(rows, chunk, &mut |values| {
-        let of = Moments::of(values);
-        moments = Some(match moments.take() {
-            Some(before) => before.with(&of),
-            None => of,
-        });
-    })?;
-    let moments =
-        moments.unwrap_or_else(|| Moments::of(&Tensor::zeros([1, 1], (kind, Device::Cpu))));
-    Ok(Normaliser::of_moments(&moments.mean, &(moments.squares / moments.n).sqrt(), kind))
+    let mut moments = Moments::default();
+    pass(rows, chunk, &mut |values| moments.add(values))?;
+    Ok(moments.normaliser(kind))
 }
 
 /// Rows that are read at once.
@@ -107,35 +100,6 @@ fn pass(rows: &DiskRows, chunk: i64, f: &mut dyn FnMut(&Tensor)) -> Result<()> {
     Ok(())
 }
 
-/// Of each feature of vectors, or of all entries of larger rows, in float64.
-struct Moments {
-    n: f64,
-    mean: Tensor,
-    /// Sum of the squares of what differs from the mean.
-    squares: Tensor,
-}
-
-impl Moments {
-    fn of(values: &Tensor) -> Self {
-        let flat = super::units::features(values).to_kind(Kind::Double);
-        let n = flat.size()[0] as f64;
-        let mean = flat.mean_dim([0].as_slice(), false, Kind::Double);
-        let squares = (flat - &mean).square().sum_dim_intlist([0].as_slice(), false, Kind::Double);
-        Self { n, mean, squares }
-    }
-
-    /// Of both together (Chan, Golub and LeVeque 1979).
-    fn with(&self, other: &Self) -> Self {
-        let (n, apart) = (self.n + other.n, &other.mean - &self.mean);
-        let between = apart.square() * (self.n * other.n / n);
-        Self {
-            n,
-            mean: &self.mean + apart * (other.n / n),
-            squares: &self.squares + &other.squares + between,
-        }
-    }
-}
-
 /// A set whose targets lie on disk, scaled as they are with `target`.
 #[cfg(test)]
 pub(crate) fn set_of(rows: DiskRows, target: Normaliser, labels: Option<Tensor>) -> super::Set {
@@ -156,6 +120,7 @@ pub(crate) fn set_of(rows: DiskRows, target: Normaliser, labels: Option<Tensor>)
 mod tests {
     use super::*;
     use crate::io::{ArrayData, NamedArray, safetensors};
+    use crate::registry::guard_engine;
     use std::collections::BTreeMap;
 
     fn on_disk(
@@ -253,6 +218,26 @@ mod tests {
         assert!(first.on_disk().is_empty());
         assert_eq!(first.target, resident.narrow(0, 2, 2));
         assert_eq!(first.labels.unwrap(), Tensor::from_slice(&[7_i64, 0]));
+    }
+
+    #[test]
+    fn rows_that_can_no_longer_be_read_are_an_error_of_whatever_takes_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = on_disk(&folder, &[8, 3], vec![0.5_f32; 24]);
+        let set = set_of(rows, Normaliser::identity(Kind::Float, Device::Cpu), None);
+        let path = folder.path().join("a.safetensors");
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 8]).unwrap();
+        let taken: [(&str, &dyn Fn() -> super::super::Set); 3] = [
+            ("narrow", &|| set.narrow(6, 2)),
+            ("first", &|| set.first(8)),
+            ("rows", &|| set.rows(&Tensor::from_slice(&[0_i64, 7]))),
+        ];
+        for (how, take) in taken {
+            let told = guard_engine(|| Ok(take())).unwrap_err().to_string();
+            assert!(told.contains("a.safetensors: array `x` cannot be read"), "{how}: {told}");
+        }
+        assert_eq!(set.narrow(0, 7).len(), 7);
     }
 
     fn rows_of(folder: &tempfile::TempDir) -> DiskRows {

@@ -3,6 +3,7 @@
 mod bytes;
 mod disk;
 pub mod files;
+mod moments;
 mod units;
 
 pub(crate) use bytes::own_units;
@@ -229,8 +230,9 @@ impl Data {
         let [train, val, test] = tables;
         let classes =
             one_hot.map_or_else(|| label_count(&[&train, &val, &test]), |n| Ok(Some(n)))?;
-        let bind = |table: &Table| units::bind(table, experiment, classes, kind, device);
-        let (train, val, test) = (bind(&train)?, bind(&val)?, bind(&test)?);
+        // A table is dropped as soon as its rows are bound.
+        let bind = |table: Table| units::bind(&table, experiment, classes, kind, device);
+        let (train, val, test) = (bind(train)?, bind(val)?, bind(test)?);
         check_shapes(experiment, &train)?;
         let units = Units::fit(&train, experiment, classes, (kind, device))?;
         val.on_disk.check()?;

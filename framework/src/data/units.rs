@@ -3,6 +3,7 @@
 
 use super::bytes::{self, Scale};
 use super::disk::{self, OnDisk};
+use super::moments::Moments;
 use crate::component::{Part, Table, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::Set;
@@ -52,18 +53,9 @@ impl Normaliser {
 
     /// Fitted on `[n, …]`: each feature of a vector by itself, all entries of a larger shape together.
     pub fn fit(values: &Tensor) -> Self {
-        let flat = features(values).to_kind(Kind::Double);
-        let mean = flat.mean_dim([0].as_slice(), false, Kind::Double);
-        let deviation = flat.std_dim([0].as_slice(), false, false);
-        Self::of_moments(&mean, &deviation, values.kind())
-    }
-
-    /// From means and deviations in float64, where a constant feature has no deviation but rounding; it stays
-    /// as it is.
-    pub(super) fn of_moments(mean: &Tensor, deviation: &Tensor, kind: Kind) -> Self {
-        let varies = deviation.gt_tensor(&(mean.abs() * 1e-12));
-        let deviation = deviation.where_self(&varies, &deviation.ones_like());
-        Self { mean: mean.to_kind(kind), deviation: deviation.to_kind(kind) }
+        let row = values.size()[1..].iter().product::<i64>() * 4;
+        let chunk = disk::CHUNK as i64 / row.max(1);
+        Moments::of(values, chunk).normaliser(values.kind()).to_device(values.device())
     }
 
     /// Fitted on sequences `[n, T, features]`: each feature by itself, over the positions that are there.
@@ -77,7 +69,9 @@ impl Normaliser {
 
     /// To mean 0 and deviation 1.
     pub fn apply(&self, values: &Tensor) -> Tensor {
-        (values - &self.mean) / &self.deviation
+        let mut centred = values - &self.mean;
+        centred /= &self.deviation;
+        centred
     }
 
     /// Back to the data's own units.

@@ -204,9 +204,9 @@ impl ArrayData {
     }
 
     /// The values as floats, rounded to the nearest.
-    pub fn to_f32(&self) -> Vec<f32> {
+    pub fn into_f32(self) -> Vec<f32> {
         match self {
-            ArrayData::F32(values) => values.clone(),
+            ArrayData::F32(values) => values,
             other => with_values!(other, v => v.iter().map(|v| v.to_f64() as f32).collect()),
         }
     }
@@ -235,7 +235,7 @@ mod tests {
     fn values_convert() {
         assert_eq!(ArrayData::from(vec![-1_i16, 300]).to_f64(), [-1.0, 300.0]);
         assert_eq!(ArrayData::from(vec![true, false]).to_i64(), Some(vec![1, 0]));
-        assert_eq!(ArrayData::from(vec![0.1_f64]).to_f32(), [0.1_f32]);
+        assert_eq!(ArrayData::from(vec![0.1_f64]).into_f32(), [0.1_f32]);
         assert_eq!(ArrayData::from(vec![0.1_f32]).to_i64(), None);
         assert_eq!(ArrayData::from(vec![u64::MAX]).to_i64(), None);
         assert_eq!(ArrayData::from(vec![7_u8]).dtype(), "uint8");

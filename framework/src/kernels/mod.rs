@@ -28,8 +28,8 @@ unsafe extern "C" {
         gradient: *const C_tensor,
         mean: *const C_tensor,
         square: *const C_tensor,
-        step: f64,
-        rate: f64,
+        step: *const C_tensor,
+        rate: *const C_tensor,
         beta1: f64,
         beta2: f64,
         eps: f64,
@@ -201,11 +201,11 @@ pub(crate) fn keep_memory() {
 
 /// Numbers of Adam's rule.
 #[derive(Clone, Copy, Debug)]
-pub struct AdamStep {
-    /// Steps taken, with this one.
-    pub step: i64,
-    /// Learning rate of this step.
-    pub learning_rate: f64,
+pub struct AdamStep<'a> {
+    /// Steps taken with this one, `[]`.
+    pub step: &'a Tensor,
+    /// Learning rate of this step, `[]`.
+    pub learning_rate: &'a Tensor,
     /// Decay of the mean of gradients.
     pub beta1: f64,
     /// Decay of the mean of squared gradients.
@@ -222,7 +222,7 @@ pub fn adam(
     gradient: &Tensor,
     mean: &mut Tensor,
     square: &mut Tensor,
-    by: AdamStep,
+    by: AdamStep<'_>,
 ) {
     // SAFETY: all pointers are of tensors that outlive the call; those that it writes to are borrowed mutably.
     let _ = answer(|error| unsafe {
@@ -231,8 +231,8 @@ pub fn adam(
             gradient.as_ptr(),
             mean.as_ptr(),
             square.as_ptr(),
-            by.step as f64,
-            by.learning_rate,
+            by.step.as_ptr(),
+            by.learning_rate.as_ptr(),
             by.beta1,
             by.beta2,
             by.eps,

@@ -226,14 +226,16 @@ extern "C" Tensor* triflow_accumulate(
   });
 }
 
-// A step of Adam in place; `step` counts from 1. Returns `parameters`.
+// A step of Adam in place; `step`, which counts from 1, and `rate` are []. Returns `parameters`.
 extern "C" Tensor* triflow_adam(
-    const Tensor* parameters, const Tensor* gradient, const Tensor* mean, const Tensor* square, double step, double rate,
-    double beta1, double beta2, double eps, double decay, char** error) {
+    const Tensor* parameters, const Tensor* gradient, const Tensor* mean, const Tensor* square, const Tensor* step,
+    const Tensor* rate, double beta1, double beta2, double eps, double decay, char** error) {
   return guarded(error, [&] {
     const std::vector<Tensor> p{*parameters}, g{*gradient}, m{*mean}, v{*square}, none;
-    const std::vector<Tensor> steps{at::scalar_tensor(step, parameters->options().dtype(at::kFloat))};
-    at::_fused_adamw_(p, g, m, v, none, steps, rate, beta1, beta2, decay, eps, false, false);
+    // LibTorch wants both so; a CPU reads the rate in any precision.
+    const std::vector<Tensor> steps{step->to(at::kFloat)};
+    const Tensor by = rate->is_cpu() ? *rate : rate->to(at::kFloat);
+    at::_fused_adamw_(p, g, m, v, none, steps, by, beta1, beta2, decay, eps, false, false);
     return *parameters;
   });
 }

@@ -309,8 +309,8 @@ fn adam_takes_the_steps_of_its_paper() {
     for step in 1..=5i32 {
         let g = [0.3 * f64::from(step), -0.1];
         let by = AdamStep {
-            step: i64::from(step),
-            learning_rate: rate,
+            step: &Tensor::from(step),
+            learning_rate: &Tensor::from(rate),
             beta1,
             beta2,
             eps,

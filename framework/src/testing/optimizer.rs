@@ -69,12 +69,12 @@ impl Descent {
     fn new(component: &Component<dyn Optimizer>, kind: DType) -> Result<Self> {
         let optimizer = component.build(&())?;
         let parameters = Tensor::from_slice(&[1.0, -2.0, 0.5, 3.0]).to_kind(kind);
-        let moments = optimizer.moments()?.iter().map(|(_, v)| parameters.full_like(*v)).collect();
+        let state = OptimizerState::start(&*optimizer, &parameters)?;
         Ok(Self {
             optimizer,
             steepness: Tensor::from_slice(&[0.1, 0.3, 0.6, 1.0]).to_kind(kind),
             parameters,
-            state: OptimizerState { step: 0, moments },
+            state,
         })
     }
 
@@ -88,13 +88,17 @@ impl Descent {
 
     /// `steps` steps, at the optimizer's own learning rate unless told otherwise.
     fn run(&mut self, steps: usize, rate: Option<f64>) -> Result<()> {
-        let rate = rate.map_or_else(|| self.optimizer.learning_rate(), Ok)?;
         for _ in 0..steps {
-            let gradient = self.gradient();
-            self.state.step += 1;
-            self.optimizer.step(&mut self.parameters, &gradient, &mut self.state, rate)?;
+            self.step(&self.gradient(), rate)?;
         }
         Ok(())
+    }
+
+    fn step(&mut self, gradient: &Tensor, rate: Option<f64>) -> Result<()> {
+        let rate = rate.map_or_else(|| self.optimizer.learning_rate(), Ok)?;
+        let rate = self.state.step.full_like(rate);
+        self.state.step += 1;
+        self.optimizer.step(&mut self.parameters, gradient, &mut self.state, &rate)
     }
 }
 
@@ -121,9 +125,7 @@ fn in_place(component: &Component<dyn Optimizer>) -> Result<()> {
     let before = view.copy();
     let gradient = descent.gradient();
     let given = gradient.copy();
-    let rate = descent.optimizer.learning_rate()?;
-    descent.state.step = 1;
-    descent.optimizer.step(&mut descent.parameters, &gradient, &mut descent.state, rate)?;
+    descent.step(&gradient, None)?;
     ensure(identical(&gradient, &given), || "the gradient was changed by the step".to_owned())?;
     // A first step may be nought.
     descent.run(2, None)?;
@@ -173,7 +175,7 @@ fn resumes(component: &Component<dyn Optimizer>) -> Result<()> {
     let mut rest = Descent::new(component, DType::Float)?;
     rest.parameters = half.parameters.copy();
     rest.state = OptimizerState {
-        step: half.state.step,
+        step: half.state.step.copy(),
         moments: half.state.moments.iter().map(Tensor::copy).collect(),
     };
     rest.run(10, None)?;

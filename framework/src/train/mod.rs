@@ -7,6 +7,7 @@ mod graph;
 mod history;
 mod parameters;
 mod prefetch;
+mod rates;
 mod step;
 mod trainer;
 

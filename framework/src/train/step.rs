@@ -1,8 +1,9 @@
-//! What a step computes before the optimizer moves: the loss of a batch and its gradient. Nothing in it waits
-//! for the device, so that a device may record it and play it back.
+//! A step, from the rows to the running mean of the parameters. Nothing in it waits for the device or takes a
+//! number of the host that changes, so that a device may record it and play it back.
 
 use super::Parameters;
-use crate::component::{Condition, Pass};
+use super::rates::Rates;
+use crate::component::{Condition, Optimizer, OptimizerState, Pass};
 use crate::config::Training;
 use crate::data::{Set, mirror_some};
 use crate::error::Result;
@@ -10,7 +11,7 @@ use crate::loss::Terms;
 use crate::model::Model;
 use tch::Tensor;
 
-/// The rows of a step.
+/// What a step starts from.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub target: Tensor,
@@ -18,20 +19,24 @@ pub(crate) struct Batch {
     pub z0: Option<Tensor>,
     pub mask: Option<Tensor>,
     pub condition_mask: Option<Tensor>,
-}
-
-impl From<Set> for Batch {
-    fn from(set: Set) -> Self {
-        let Set { target, condition, z0, mask, condition_mask, .. } = set;
-        Self { target, condition, z0, mask, condition_mask }
-    }
+    /// [`Rates`], `[3]`.
+    pub rates: Tensor,
 }
 
 impl Batch {
+    /// The rows of `set`, with z_0 in place of theirs if there is another.
+    pub fn new(set: Set, z0: Option<Tensor>, rates: Tensor) -> Self {
+        let z0 = z0.or(set.z0);
+        let Set { target, condition, mask, condition_mask, .. } = set;
+        Self { target, condition, z0, mask, condition_mask, rates }
+    }
+
     /// Its tensors, in one order.
-    pub fn tensors(&self) -> [Option<&Tensor>; 5] {
-        let Self { target, condition, z0, mask, condition_mask } = self;
-        [Some(target), condition.as_ref(), z0.as_ref(), mask.as_ref(), condition_mask.as_ref()]
+    pub fn tensors(&self) -> [Option<&Tensor>; 6] {
+        let Self { target, condition, z0, mask, condition_mask, rates } = self;
+        let [condition, z0, mask, condition_mask] =
+            [condition, z0, mask, condition_mask].map(Option::as_ref);
+        [Some(target), condition, z0, mask, condition_mask, Some(rates)]
     }
 
     /// Copies of all of them.
@@ -43,52 +48,68 @@ impl Batch {
             z0: copy(&self.z0),
             mask: copy(&self.mask),
             condition_mask: copy(&self.condition_mask),
+            rates: self.rates.copy(),
         }
     }
 }
 
-/// What the optimizer and the history need of a step.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub terms: Terms,
-    /// `[parameters]`, clipped.
-    pub gradient: Tensor,
+/// What a step changes, each where it lies: one that is played back finds it there.
+pub(crate) struct Learning<'t> {
+    pub parameters: &'t mut Parameters,
+    /// The running mean of the parameters.
+    pub ema: Option<&'t mut Tensor>,
+    pub optimizer: &'t dyn Optimizer,
+    pub state: &'t mut OptimizerState,
+    /// See [`Terms::add_to`].
+    pub sums: &'t mut Tensor,
 }
 
-impl Outcome {
-    /// Its tensors, in one order.
-    pub fn tensors(&self) -> [Option<&Tensor>; 7] {
-        let Terms { total, flow, recon, reg, vae, kl } = &self.terms;
-        let [recon, reg, vae, kl] = [recon, reg, vae, kl].map(Option::as_ref);
-        [Some(&self.gradient), Some(total), Some(flow), recon, reg, vae, kl]
+impl Learning<'_> {
+    /// Takes the step of `batch`.
+    pub fn step(
+        &mut self,
+        model: &Model,
+        config: &Training,
+        batch: &Batch,
+        dropout: bool,
+    ) -> Result<()> {
+        let (terms, gradient) = loss_and_gradient(model, self.parameters, config, batch, dropout)?;
+        tch::no_grad(|| self.follow(&gradient, Rates::from(&batch.rates)))?;
+        terms.add_to(self.sums, batch.target.size()[0]);
+        Ok(())
     }
 
-    /// The same tensors, without what they were computed from.
-    pub fn detached(&self) -> Self {
-        let cut = |t: &Option<Tensor>| t.as_ref().map(Tensor::detach);
-        let Terms { total, flow, recon, reg, vae, kl } = &self.terms;
-        Self {
-            terms: Terms {
-                total: total.detach(),
-                flow: flow.detach(),
-                recon: cut(recon),
-                reg: cut(reg),
-                vae: cut(vae),
-                kl: cut(kl),
-            },
-            gradient: self.gradient.detach(),
+    fn follow(&mut self, gradient: &Tensor, rates: Rates) -> Result<()> {
+        let Self { parameters, ema, optimizer, state, .. } = self;
+        state.step = rates.step;
+        let places: Vec<Tensor> = state.moments.iter().map(Tensor::shallow_clone).collect();
+        parameters.step(|flat| optimizer.step(flat, gradient, state, &rates.learning_rate))?;
+        settle(&mut state.moments, places);
+        if let Some(ema) = ema {
+            let _ = ema.lerp_tensor_(&parameters.flat, &rates.share);
+        }
+        Ok(())
+    }
+}
+
+/// Moves moments that were replaced to where they were.
+fn settle(moments: &mut [Tensor], places: Vec<Tensor>) {
+    for (moment, mut place) in moments.iter_mut().zip(places) {
+        if moment.data_ptr() != place.data_ptr() {
+            place.copy_(moment);
+            *moment = place;
         }
     }
 }
 
-/// The loss of a batch and its gradient. Whatever a step draws, it draws here.
-pub(crate) fn loss_and_gradient(
+/// The loss of a batch and its gradient, `[parameters]` and clipped. Whatever a step draws, it draws here.
+fn loss_and_gradient(
     model: &Model,
     parameters: &Parameters,
     config: &Training,
     batch: &Batch,
     dropout: bool,
-) -> Result<Outcome> {
+) -> Result<(Terms, Tensor)> {
     let same = |t: &Tensor| t.shallow_clone();
     let (target, condition) = if config.flip {
         mirror_some(&batch.target, batch.condition.as_ref())
@@ -112,5 +133,5 @@ pub(crate) fn loss_and_gradient(
             gradient *= scale;
         });
     }
-    Ok(Outcome { terms, gradient })
+    Ok((terms, gradient))
 }

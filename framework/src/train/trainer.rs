@@ -7,11 +7,12 @@ use super::batches::{Batches, shuffled};
 use super::checkpoint::State;
 use super::coupled::{self, Coupled, PairingCost, Rows};
 use super::graph::{self, Recorder, Steps};
-use super::step::{Batch, loss_and_gradient};
+use super::rates::Schedule;
+use super::step::{Batch, Learning};
 use super::{Epoch, History};
 use crate::component::{Optimizer, OptimizerState, Pass, Splits, shape_text};
 use crate::config::{Experiment, Task};
-use crate::data::{Data, Set, Units};
+use crate::data::{Data, Units};
 use crate::error::{Error, Result};
 use crate::loss::TERMS;
 use crate::model::Model;
@@ -58,7 +59,7 @@ pub struct Trainer {
     trained: Trained,
     data: Data,
     optimizer: Box<dyn Optimizer>,
-    moments: OptimizerState,
+    state: OptimizerState,
     step: u64,
     /// Row-weighted sums of the epoch's loss terms, and the rows, `[7]`.
     sums: Tensor,
@@ -128,11 +129,7 @@ impl Trainer {
                     format!("needs a number above 0, got {rate}"),
                 ));
             }
-            let full = |(_, value): (&str, f64)| trained.parameters.flat.full_like(value);
-            let moments = OptimizerState {
-                step: 0,
-                moments: optimizer.moments()?.into_iter().map(full).collect(),
-            };
+            let state = OptimizerState::start(&*optimizer, &trained.parameters.flat)?;
             let sums = Tensor::zeros([TERMS.len() as i64 + 1], (Kind::Double, device));
             let history = History::default();
             let (coupled, paired_val) = (None, None);
@@ -140,7 +137,7 @@ impl Trainer {
                 trained,
                 data,
                 optimizer,
-                moments,
+                state,
                 step: 0,
                 sums,
                 history,
@@ -218,6 +215,10 @@ impl Trainer {
         let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
         self.couple()?;
         let (batch, seed) = (self.experiment().training.batch_size, self.experiment().seed());
+        let mut schedule = {
+            let (config, like) = (&self.experiment().training, &self.trained.parameters.flat);
+            Schedule::new(config, self.optimizer.learning_rate()?, total, like)
+        };
         let mut batches = Batches::start(
             &self.data.train,
             (batch, seed),
@@ -229,7 +230,7 @@ impl Trainer {
             let set = batches.take(&self.data.train, self.step)?;
             let rows = set.len();
             let z0 = self.paired(rows, total)?;
-            self.take_step(&mut steps, set, z0, epoch, total)?;
+            self.take_step(&mut steps, &Batch::new(set, z0, schedule.row(self.step)), epoch)?;
             let mut stop =
                 on(self, &Event::Step { step: self.step, total, rows })? == Control::Stop;
             if self.step.is_multiple_of(per_epoch) || self.step == total {
@@ -277,36 +278,21 @@ impl Trainer {
         self.coupled.as_ref().map(Coupled::cost)
     }
 
-    fn take_step(
-        &mut self,
-        steps: &mut Steps,
-        set: Set,
-        z0: Option<Tensor>,
-        epoch: u64,
-        total: u64,
-    ) -> Result<()> {
+    fn take_step(&mut self, steps: &mut Steps, batch: &Batch, epoch: u64) -> Result<()> {
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
         let (config, step) = (&experiment.training, self.step);
-        let rows = set.len();
-        let mut batch = Batch::from(set);
-        batch.z0 = z0.or(batch.z0);
+        let mut learning = Learning {
+            parameters,
+            ema: ema.as_mut(),
+            optimizer: &*self.optimizer,
+            state: &mut self.state,
+            sums: &mut self.sums,
+        };
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
         let seed = || seed_torch(config.seed, Purpose::Train, step);
-        let work = |batch: &Batch| loss_and_gradient(model, parameters, config, batch, dropout);
-        let done = steps.take(&batch, dropout, &seed, &work)?;
-        let rate = self.optimizer.learning_rate()? * config.lr_schedule.factor(step, total);
-        tch::no_grad(|| -> Result<()> {
-            self.moments.step += 1;
-            let (optimizer, moments) = (&self.optimizer, &mut self.moments);
-            parameters.step(|flat| optimizer.step(flat, &done.gradient, moments, rate))?;
-            if let (Some(ema), Some(decay)) = (ema, config.ema) {
-                // Early on the mean reaches no further back than training does.
-                let n = self.moments.step as f64;
-                let _ = ema.lerp_(&parameters.flat, 1.0 - decay.min((1.0 + n) / (10.0 + n)));
-            }
-            Ok(())
+        steps.take(batch, dropout, &seed, &mut |batch| {
+            learning.step(model, config, batch, dropout)
         })?;
-        done.terms.add_to(&mut self.sums, rows);
         self.step += 1;
         Ok(())
     }
@@ -314,7 +300,7 @@ impl Trainer {
     fn end_epoch(&mut self, epoch: u64) -> Result<Epoch> {
         let val = self.validate()?;
         let done = Epoch { epoch, step: self.step, train: means(&self.sums), val: means(&val) };
-        self.sums = self.sums.zeros_like();
+        let _ = self.sums.zero_();
         let lost = |losses: &[Option<f64>]| losses.first() == Some(&None);
         if lost(&done.train) || (!self.data.val.is_empty() && lost(&done.val)) {
             return Err(Error::runtime(format!(
@@ -358,18 +344,20 @@ impl Trainer {
                 format!("the parameters are no longer finite at step {}\n  {DIVERGED}", self.step);
             return Err(Error::runtime(message));
         }
-        let mut tensors = vec![
-            ("parameters".to_owned(), self.trained.parameters.flat.copy()),
-            ("sums".to_owned(), self.sums.copy()),
-        ];
-        if let Some(ema) = &self.trained.ema {
-            tensors.push(("ema".to_owned(), ema.copy()));
-        }
-        for ((name, _), moment) in self.optimizer.moments()?.into_iter().zip(&self.moments.moments)
-        {
-            tensors.push((format!("moment.{name}"), moment.copy()));
-        }
+        let copy = |(name, t): (String, &Tensor)| (name, t.copy());
+        let tensors = self.tensors()?.into_iter().map(copy).collect();
         Ok(State { step: self.step, tensors, history: self.history.clone() })
+    }
+
+    /// What steps change, by name.
+    pub(super) fn tensors(&self) -> Result<Vec<(String, &Tensor)>> {
+        let Trained { parameters, ema, .. } = &self.trained;
+        let mut tensors =
+            vec![("parameters".to_owned(), &parameters.flat), ("sums".to_owned(), &self.sums)];
+        tensors.extend(ema.iter().map(|ema| ("ema".to_owned(), ema)));
+        let names = self.optimizer.moments()?.into_iter().map(|(name, _)| format!("moment.{name}"));
+        tensors.extend(names.zip(&self.state.moments));
+        Ok(tensors)
     }
 
     /// Continues from a saved state of the same experiment.
@@ -391,13 +379,13 @@ impl Trainer {
         let names = self.optimizer.moments()?;
         let moments = names
             .iter()
-            .zip(&self.moments.moments)
+            .zip(&self.state.moments)
             .map(|((name, _), m)| find(&format!("moment.{name}"), m))
             .collect::<Result<Vec<_>>>()?;
         let sums = find("sums", &self.sums)?;
         tch::no_grad(|| self.trained.parameters.flat.copy_(&parameters));
         self.trained.ema = ema;
-        self.moments = OptimizerState { step: state.step as i64, moments };
+        self.state.moments = moments;
         self.sums = sums;
         self.step = state.step;
         self.history = state.history;

@@ -375,11 +375,13 @@ fn get(
         })?;
         return labels(path, &what, &values);
     }
-    let mut values = array.data.to_f32();
+    let NamedArray { shape, data, .. } = array;
+    let mut values = data.into_f32();
     if let Some(lengths) = lengths {
-        clear_padding(&mut values, &array.shape, lengths)?;
+        clear_padding(&mut values, &shape, lengths)?;
     }
-    numbers(path, &what, &array.shape, values, |i| array.data.to_f64()[i])
+    let as_saved = |i: usize| (file.get)(name).map_or(f64::NAN, |array| array.data.to_f64()[i]);
+    numbers(path, &what, &shape, values, as_saved)
 }
 
 /// Declares a source of named arrays: its keys are the same whatever the format.

@@ -43,7 +43,7 @@ impl Optimizer for Adagrad {
         parameters: &mut Tensor,
         gradient: &Tensor,
         state: &mut OptimizerState,
-        learning_rate: f64,
+        learning_rate: &Tensor,
     ) -> Result<()> {
         let [sum] = state.moments.as_mut_slice() else {
             return Err(Error::runtime("the optimizer's state does not fit: it has other moments"));

@@ -40,13 +40,13 @@ impl Optimizer for AdamRule {
         parameters: &mut Tensor,
         gradient: &Tensor,
         state: &mut OptimizerState,
-        learning_rate: f64,
+        learning_rate: &Tensor,
     ) -> Result<()> {
         let [mean, square] = state.moments.as_mut_slice() else {
             return Err(Error::runtime("the optimizer's state does not fit: it has other moments"));
         };
         let by = AdamStep {
-            step: state.step,
+            step: &state.step,
             learning_rate,
             beta1: self.beta1,
             beta2: self.beta2,

@@ -34,7 +34,7 @@ impl Optimizer for Sgd {
         parameters: &mut Tensor,
         gradient: &Tensor,
         state: &mut OptimizerState,
-        learning_rate: f64,
+        learning_rate: &Tensor,
     ) -> Result<()> {
         match state.moments.first_mut() {
             Some(velocity) => {

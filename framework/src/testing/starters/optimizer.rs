@@ -36,13 +36,13 @@ impl Optimizer for MyComponent {
         Ok(vec![("mean", 0.0)])
     }
 
-    /// Changes `parameters` in place; all tensors are `[parameters]`.
+    /// Changes `parameters` in place; all tensors are `[parameters]`, the learning rate and `state.step` are `[]`.
     fn step(
         &self,
         parameters: &mut Tensor,
         gradient: &Tensor,
         state: &mut OptimizerState,
-        learning_rate: f64,
+        learning_rate: &Tensor,
     ) -> Result<()> {
         let [mean] = state.moments.as_mut_slice() else {
             return Err(Error::runtime("the optimizer's state does not fit: it has other moments"));

@@ -42,13 +42,13 @@ impl Optimizer for Rule {
         parameters: &mut Tensor,
         gradient: &Tensor,
         state: &mut OptimizerState,
-        learning_rate: f64,
+        learning_rate: &Tensor,
     ) -> Result<()> {
         let _ = state.moments[0].lerp_(gradient, 0.1);
         self.steps.set(self.steps.get() + 1.0);
         let rate = match () {
             () if self.fault.is("descends") => -learning_rate,
-            () if self.fault.is("zero_rate") => learning_rate.max(1e-3),
+            () if self.fault.is("zero_rate") => learning_rate.clamp_min(1e-3),
             // Known to this optimizer alone.
             () if self.fault.is("resumes") => learning_rate / self.steps.get(),
             () => learning_rate * (1.0 + self.drift),

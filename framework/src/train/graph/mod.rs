@@ -1,9 +1,7 @@
 //! Steps that a device records once and plays back: one launch in place of some hundred.
 //!
-//! Recorded is [`loss_and_gradient`](super::step::loss_and_gradient). The optimizer, the running mean and the
-//! sums of the history are not: the learning rate, the number of the step and the decay are numbers of the host,
-//! which a record would keep as they were. They are a few launches that nothing waits for, and so a plugin's
-//! optimizer needs to know nothing of records.
+//! Recorded is all of [`Learning::step`](super::step::Learning::step): forward and backward pass, clipping,
+//! optimizer, running mean and the sums of the history.
 
 mod cuda;
 #[cfg(test)]
@@ -11,7 +9,7 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
-use super::step::{Batch, Outcome};
+use super::step::Batch;
 use crate::config::Capture;
 use crate::error::{Error, Result};
 use crate::registry::guard_engine;
@@ -27,10 +25,10 @@ pub(crate) type Work<'a> = dyn FnMut() -> Result<()> + 'a;
 /// A device that remembers what it was told to do. It holds one record; the tensors that occur in it stay where
 /// they are.
 pub(crate) trait Recorder {
-    /// Records `work` in place of what was recorded before; whether it is carried out as well is left open.
-    /// After an error there is no record, and the device works as before.
+    /// Records `work` in place of what was recorded before, without carrying it out. After an error there is no
+    /// record, and the device works as before.
     fn record(&mut self, work: &mut Work<'_>) -> Result<()>;
-    /// Does again what was recorded. `work` does the same, for what cannot play back.
+    /// Does what was recorded. `work` does the same, for what cannot play back.
     fn replay(&mut self, work: &mut Work<'_>) -> Result<()>;
 }
 
@@ -55,7 +53,7 @@ fn not_captured(why: &Error) {
 /// What a record has burnt in. A step with another cannot be played back from it.
 #[derive(Clone, Debug, PartialEq)]
 struct Signature {
-    tensors: [Option<(Vec<i64>, Kind)>; 5],
+    tensors: [Option<(Vec<i64>, Kind)>; 6],
     dropout: bool,
 }
 
@@ -68,7 +66,6 @@ impl Signature {
 struct Recorded {
     signature: Signature,
     inputs: Batch,
-    outcome: Outcome,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,7 +78,6 @@ enum How {
 /// Takes steps: as usual, or recorded and played back where the device can.
 #[derive(Default)]
 pub(crate) struct Steps {
-    // Dropped before the recorder, which holds its memory.
     recorded: Option<Recorded>,
     recorder: Option<Box<dyn Recorder>>,
     /// The kind of step that prevails among those without a record, and its lead over the others.
@@ -93,42 +89,59 @@ impl Steps {
         Self { recorder, ..Self::default() }
     }
 
-    /// What `work` gives for `batch`. `seed` is called before whatever may draw: a record that plays draws from
-    /// where the seed has put the generator, as the step itself would. Without a recorder it is `work` alone.
+    /// Does `work` with `batch`. `seed` is called before whatever may draw: a record that plays draws from where the
+    /// seed has put the generator, as the step itself would. Whatever `work` changes has to stay where it lies.
     pub fn take(
         &mut self,
         batch: &Batch,
         dropout: bool,
         seed: &dyn Fn() -> TorchStream,
-        work: &dyn Fn(&Batch) -> Result<Outcome>,
-    ) -> Result<Outcome> {
-        let eager = || {
-            let _stream = seed();
-            work(batch)
-        };
-        let Some(recorder) = &mut self.recorder else { return eager() };
+        work: &mut dyn FnMut(&Batch) -> Result<()>,
+    ) -> Result<()> {
+        match self.play(batch, dropout, seed, work) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(why)) => {
+                not_captured(&why);
+                *self = Self::default();
+            }
+            None => {}
+        }
+        let _stream = seed();
+        work(batch)
+    }
+
+    /// The step played back, recorded before where that is due; none if it is to be taken as usual.
+    fn play(
+        &mut self,
+        batch: &Batch,
+        dropout: bool,
+        seed: &dyn Fn() -> TorchStream,
+        work: &mut dyn FnMut(&Batch) -> Result<()>,
+    ) -> Option<Result<()>> {
+        let recorder = &mut **self.recorder.as_mut()?;
         let signature = Signature::of(batch, dropout);
-        let how = choose(self.recorded.as_ref(), &mut self.prevailing, &signature);
-        if how == How::Eager {
-            return eager();
-        }
-        if how == How::Record {
+        match choose(self.recorded.as_ref(), &mut self.prevailing, &signature) {
+            How::Eager => return None,
             // Its memory is free for the next.
-            self.recorded = None;
+            How::Record => self.recorded = None,
+            How::Replay => {}
         }
-        let recorder = &mut **recorder;
-        let played = guard_engine(|| {
+        Some(guard_engine(|| {
             let kept = match self.recorded.take() {
                 Some(kept) => kept,
-                None => record(recorder, signature, batch, seed, work)?,
+                None => {
+                    let inputs = batch.copy();
+                    let _stream = seed();
+                    // A panic has to leave the recording before it goes on.
+                    recorder.record(&mut || guard_engine(|| work(&inputs)))?;
+                    Recorded { signature, inputs }
+                }
             };
-            replay(recorder, self.recorded.insert(kept), batch, seed, work)
-        });
-        played.or_else(|why| {
-            not_captured(&why);
-            *self = Self::default();
-            eager()
-        })
+            let Recorded { inputs, .. } = self.recorded.insert(kept);
+            fill(&inputs.tensors(), &batch.tensors());
+            let _stream = seed();
+            recorder.replay(&mut || guard_engine(|| work(inputs)))
+        }))
     }
 }
 
@@ -153,42 +166,6 @@ fn choose(
         }
         _ => How::Eager,
     }
-}
-
-fn record(
-    recorder: &mut dyn Recorder,
-    signature: Signature,
-    batch: &Batch,
-    seed: &dyn Fn() -> TorchStream,
-    work: &dyn Fn(&Batch) -> Result<Outcome>,
-) -> Result<Recorded> {
-    let inputs = batch.copy();
-    let mut outcome = None;
-    let _stream = seed();
-    recorder.record(&mut || {
-        // A panic has to leave the recording before it goes on.
-        outcome = Some(guard_engine(|| work(&inputs))?.detached());
-        Ok(())
-    })?;
-    let outcome = outcome.ok_or_else(|| Error::runtime("the device recorded nothing"))?;
-    Ok(Recorded { signature, inputs, outcome })
-}
-
-fn replay(
-    recorder: &mut dyn Recorder,
-    recorded: &mut Recorded,
-    batch: &Batch,
-    seed: &dyn Fn() -> TorchStream,
-    work: &dyn Fn(&Batch) -> Result<Outcome>,
-) -> Result<Outcome> {
-    let Recorded { inputs, outcome, .. } = recorded;
-    fill(&inputs.tensors(), &batch.tensors());
-    let _stream = seed();
-    recorder.replay(&mut || {
-        fill(&outcome.tensors(), &guard_engine(|| work(inputs))?.detached().tensors());
-        Ok(())
-    })?;
-    Ok(outcome.detached())
 }
 
 fn fill(to: &[Option<&Tensor>], from: &[Option<&Tensor>]) {

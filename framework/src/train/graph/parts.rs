@@ -1,4 +1,4 @@
-//! Two parts that tests of training need beside those that components start from: noise as most have it.
+//! Parts that tests of training need beside those that components start from.
 
 use crate::prelude::*;
 use tch::{Device, Kind};
@@ -46,5 +46,38 @@ impl Coupling for Apart {
 
     fn keeps_condition(&self) -> Result<bool> {
         Ok(true)
+    }
+}
+
+crate::component! {
+    /// Momentum that makes its moment anew in each step.
+    pub struct Replaces: Optimizer, OptimizerSpec = "replaces_here" {}
+}
+
+impl Spec<dyn Optimizer> for Replaces {
+    fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Optimizer for Replaces {
+    fn learning_rate(&self) -> Result<f64> {
+        Ok(0.01)
+    }
+
+    fn moments(&self) -> Result<Vec<(&'static str, f64)>> {
+        Ok(vec![("mean", 0.0)])
+    }
+
+    fn step(
+        &self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        state: &mut OptimizerState,
+        learning_rate: &Tensor,
+    ) -> Result<()> {
+        state.moments[0] = &state.moments[0] * 0.9 + gradient;
+        *parameters -= &state.moments[0] * learning_rate;
+        Ok(())
     }
 }

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::config::Experiment;
-use crate::loss::Terms;
 use crate::rng::{Purpose, seed_torch};
-use crate::train::{Control, Trainer};
+use crate::train::{Control, State, Trainer};
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
@@ -15,12 +14,19 @@ type Log = Rc<RefCell<Vec<&'static str>>>;
 struct Fake {
     log: Log,
     fails: bool,
+    /// What the work changes, where it lies.
+    state: Vec<Tensor>,
 }
 
 impl Recorder for Fake {
     fn record(&mut self, work: &mut Work<'_>) -> Result<()> {
         self.log.borrow_mut().push("record");
-        work()?;
+        let before: Vec<Tensor> = self.state.iter().map(Tensor::copy).collect();
+        let done = work();
+        for (now, before) in self.state.iter_mut().zip(&before) {
+            tch::no_grad(|| now.copy_(before));
+        }
+        done?;
         if self.fails { Err(Error::runtime("an operation waits for the device")) } else { Ok(()) }
     }
 
@@ -36,14 +42,16 @@ impl Drop for Fake {
     }
 }
 
-fn fake(fails: bool) -> (Option<Box<dyn Recorder>>, Log) {
+fn fake(fails: bool, state: &[&Tensor]) -> (Option<Box<dyn Recorder>>, Log) {
     let log = Log::default();
-    (Some(Box::new(Fake { log: log.clone(), fails })), log)
+    let state = state.iter().map(|t| t.shallow_clone()).collect();
+    (Some(Box::new(Fake { log: log.clone(), fails, state })), log)
 }
 
 fn rows(n: i64, value: f64) -> Batch {
     let target = Tensor::full([n], value, tch::kind::FLOAT_CPU);
-    Batch { target, condition: None, z0: None, mask: None, condition_mask: None }
+    let rates = Tensor::full([3], value, tch::kind::FLOAT_CPU);
+    Batch { target, condition: None, z0: None, mask: None, condition_mask: None, rates }
 }
 
 /// Steps over toy batches, with what was done in each.
@@ -51,15 +59,19 @@ struct Toy {
     steps: Steps,
     log: Log,
     step: u64,
+    /// What the steps change, and what they should have made of it.
+    found: Tensor,
+    wanted: Tensor,
 }
 
 impl Toy {
     fn new(fails: bool) -> Self {
-        let (recorder, log) = fake(fails);
-        Self { steps: Steps::new(recorder), log, step: 0 }
+        let [found, wanted] = [0; 2].map(|_| Tensor::zeros([1], tch::kind::FLOAT_CPU));
+        let (recorder, log) = fake(fails, &[&found]);
+        Self { steps: Steps::new(recorder), log, step: 0, found, wanted }
     }
 
-    /// Takes a step, checks what it gives, and says how it was taken.
+    /// Takes a step, checks what it makes, and says how it was taken.
     fn step(&mut self, n: i64, dropout: bool) -> String {
         self.step += 1;
         let (step, log) = (self.step, self.log.clone());
@@ -68,28 +80,24 @@ impl Toy {
             log.borrow_mut().push("seed");
             seed_torch(7, Purpose::Train, step)
         };
-        let outcome = |batch: &Batch| {
+        let change = |of: &mut Tensor, batch: &Batch| {
             let drawn = Tensor::rand([n], tch::kind::FLOAT_CPU);
-            let gradient = &batch.target * (if dropout { 2.0 } else { 1.0 }) + drawn;
-            let total = gradient.sum(Kind::Float);
-            let flow = &total * 2.0;
-            Outcome {
-                terms: Terms { total, flow, recon: None, reg: None, vae: None, kl: None },
-                gradient,
-            }
+            let sum = (&batch.target * (if dropout { 2.0 } else { 1.0 }) + drawn).sum(Kind::Float);
+            *of *= 0.5;
+            *of += sum * batch.rates.get(1);
         };
-        let work = |batch: &Batch| {
+        let found = &mut self.found;
+        let mut work = |batch: &Batch| {
             log.borrow_mut().push("work");
-            Ok(outcome(batch))
+            change(found, batch);
+            Ok(())
         };
-        let found = self.steps.take(&batch, dropout, &seed, &work).unwrap();
-        let expected = {
+        self.steps.take(&batch, dropout, &seed, &mut work).unwrap();
+        {
             let _stream = seed_torch(7, Purpose::Train, step);
-            outcome(&batch)
-        };
-        for (found, expected) in found.tensors().iter().zip(expected.tensors()) {
-            assert_eq!(*found, expected, "step {step}");
+            change(&mut self.wanted, &batch);
         }
+        assert_eq!(self.found, self.wanted, "step {step}");
         self.log.take().join(" ")
     }
 
@@ -147,6 +155,10 @@ fn a_signature_is_all_that_is_burnt_in() {
         Signature::of(&Batch { condition: ones(&[4, 5]), ..rows(4, 0.0) }, true),
         Signature::of(&Batch { condition_mask: ones(&[4, 5]), ..rows(4, 0.0) }, true),
         Signature::of(
+            &Batch { rates: rows(4, 0.0).rates.to_kind(Kind::Double), ..rows(4, 0.0) },
+            true,
+        ),
+        Signature::of(
             &Batch { target: rows(4, 0.0).target.to_kind(Kind::Double), ..rows(4, 0.0) },
             true,
         ),
@@ -167,35 +179,55 @@ fn what_cannot_be_recorded_is_taken_as_usual_for_good() {
 
 #[test]
 fn an_error_of_the_step_itself_is_told() {
-    let (recorder, log) = fake(false);
+    let (recorder, log) = fake(false, &[]);
     let mut steps = Steps::new(recorder);
     let seed = || seed_torch(7, Purpose::Train, 0);
-    let told = |steps: &mut Steps, work: &dyn Fn(&Batch) -> Result<Outcome>| {
-        steps.take(&rows(2, 1.0), true, &seed, work).unwrap_err().to_string()
-    };
     for _ in 0..6 {
-        assert_eq!(told(&mut steps, &|_| Err(Error::runtime("broken"))), "broken");
+        let mut work = |_: &Batch| Err(Error::runtime("broken"));
+        let told = steps.take(&rows(2, 1.0), true, &seed, &mut work).unwrap_err();
+        assert_eq!(told.to_string(), "broken");
     }
     assert_eq!(*log.borrow(), ["record", "drop"]);
 }
 
-#[test]
-fn training_that_is_replayed_ends_in_the_same_bytes() {
+/// Trains as `tests.yaml` says with this much changed, and returns the state and how often steps were recorded and
+/// played back.
+fn train(changes: &[(&str, &str)], recorded: bool) -> (State, usize, usize) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/train/graph/tests.yaml");
     let yaml = std::fs::read_to_string(file).unwrap();
-    let train = |recorder: Option<Box<dyn Recorder>>| {
-        let experiment = Experiment::from_yaml(&yaml).unwrap();
-        let mut trainer = Trainer::new(experiment, Path::new("")).unwrap();
-        assert!(trainer.fit_with(recorder, &mut |_, _| Ok(Control::Continue)).unwrap());
-        trainer.state().unwrap()
-    };
-    let (recorder, log) = fake(false);
-    let (played, plain) = (train(recorder), train(None));
+    let yaml = changes.iter().fold(yaml, |yaml, (from, to)| {
+        assert!(yaml.contains(from), "{from}");
+        yaml.replace(from, to)
+    });
+    let mut trainer = Trainer::new(Experiment::from_yaml(&yaml).unwrap(), Path::new("")).unwrap();
+    let state: Vec<&Tensor> = trainer.tensors().unwrap().into_iter().map(|(_, t)| t).collect();
+    let (recorder, log) = fake(false, &state);
+    let recorder = recorder.filter(|_| recorded);
+    assert!(trainer.fit_with(recorder, &mut |_, _| Ok(Control::Continue)).unwrap());
     let count = |what: &str| log.borrow().iter().filter(|said| **said == what).count();
-    assert_eq!((count("record"), count("drop")), (2, 1));
-    assert!(count("replay") > 15, "{log:?}");
+    (trainer.state().unwrap(), count("record"), count("replay"))
+}
+
+fn same(played: &State, plain: &State) {
     for ((name, played), (_, plain)) in played.tensors.iter().zip(&plain.tensors) {
         assert_eq!(played, plain, "{name}");
     }
     assert_eq!(format!("{:?}", played.history), format!("{:?}", plain.history));
+}
+
+#[test]
+fn training_that_is_replayed_ends_in_the_same_bytes() {
+    let (played, recorded, replayed) = train(&[], true);
+    assert!(recorded == 2 && replayed > 15, "{recorded} {replayed}");
+    same(&played, &train(&[], false).0);
+    let names: Vec<&str> = played.tensors.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["parameters", "sums", "ema", "moment.mean"]);
+}
+
+#[test]
+fn what_an_optimizer_puts_in_place_of_a_moment_is_found_where_that_was() {
+    let replaces = [("optimizer: my_component", "optimizer: replaces_here")];
+    let (played, recorded, _) = train(&replaces, true);
+    assert_eq!(recorded, 2);
+    same(&played, &train(&replaces, false).0);
 }

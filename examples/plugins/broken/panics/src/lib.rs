@@ -78,9 +78,9 @@ impl Optimizer for PanicsAtStep {
         parameters: &mut Tensor,
         gradient: &Tensor,
         state: &mut OptimizerState,
-        learning_rate: f64,
+        learning_rate: &Tensor,
     ) -> Result<()> {
-        assert_ne!(state.step, self.step, "asked to panic at step {}", self.step);
+        assert_ne!(state.step.int64_value(&[]), self.step, "asked to panic at step {}", self.step);
         *parameters -= gradient * learning_rate;
         Ok(())
     }

@@ -1,0 +1,80 @@
+//! What a draw depends on: its z_0, its condition and the parameters of the moment; not what was drawn before, or
+//! beside it.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use triflow::component::{Condition, Splits, Table};
+use triflow::rng::{Purpose, seed_torch};
+use triflow::tch::{Device, Kind, Tensor};
+use triflow::train::Control;
+use triflow::{Trained, Trainer};
+
+/// A regression of one number on two, after a few large steps, far from the running mean of its parameters.
+fn learned() -> Trained {
+    triflow_plugins::link();
+    let _stream = seed_torch(5, Purpose::Data, 0);
+    let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
+    let y = x.sum_dim_intlist([1].as_slice(), true, Kind::Float);
+    let train = Table { x: Some(x), y: Some(y), ..Table::default() };
+    let mut layers = triflow::config::Layers::new().unwrap();
+    let yaml = "{ device: cpu, task: regression, sampling: { steps: 5 }, training: { epochs: 2, batch_size: 16, \
+                ema: 0.9, optimizer: { type: adam, learning_rate: 0.02 } } }";
+    layers.add_text(yaml, "test").unwrap();
+    let splits = Splits { train, val: None, test: None };
+    let mut trainer = Trainer::with_tables(layers.finish().unwrap(), splits).unwrap();
+    trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
+    trainer.into_trained()
+}
+
+/// Rows of z_0 and of the condition.
+fn rows(trained: &Trained, n: i64) -> (Tensor, Tensor) {
+    let _stream = seed_torch(6, Purpose::Data, 0);
+    let condition = Tensor::randn([n, 2], (Kind::Float, Device::Cpu));
+    (trained.z0(n, Some((1, 0))).unwrap(), condition)
+}
+
+fn draw(trained: &mut Trained, z0: &Tensor, condition: &Condition) -> Tensor {
+    let plan = trained.plan();
+    trained.sample_latents(z0, Some(condition), plan, &mut ()).unwrap().z
+}
+
+#[test]
+fn one_condition_is_sampled_with_the_parameters_of_the_moment() {
+    let mut trained = learned();
+    let (z0, condition) = rows(&trained, 9);
+    let fresh = || Condition::new(condition.shallow_clone());
+    let kept = fresh();
+    let mut sampling = trained.experiment().sampling.clone();
+    let mut drawn = Vec::new();
+    for use_ema in [true, false, true] {
+        sampling.use_ema = use_ema;
+        trained.set_sampling(sampling.clone()).unwrap();
+        let again = draw(&mut trained, &z0, &kept);
+        assert_eq!(again, draw(&mut trained, &z0, &fresh()), "use_ema: {use_ema}");
+        drawn.push(again);
+    }
+    assert_eq!(drawn[0], drawn[2]);
+    assert!((&drawn[0] - &drawn[1]).abs().max().double_value(&[]) > 1e-3);
+}
+
+#[test]
+fn rows_drawn_together_are_those_drawn_apart() {
+    let mut trained = learned();
+    let (z0, condition) = rows(&trained, 700);
+    let mut part = |from: i64, n: i64| {
+        let condition = Condition::new(condition.narrow(0, from, n));
+        draw(&mut trained, &z0.narrow(0, from, n), &condition)
+    };
+    let together = part(0, 700);
+    for parts in [vec![300, 400], vec![1, 699], vec![250; 2].into_iter().chain([200]).collect()] {
+        let mut from = 0;
+        let apart: Vec<Tensor> = parts
+            .iter()
+            .map(|&n| {
+                from += n;
+                part(from - n, n)
+            })
+            .collect();
+        let off = (Tensor::cat(&apart, 0) - &together).abs().max().double_value(&[]);
+        assert!(off < 1e-5, "{parts:?}: {off}");
+    }
+}
