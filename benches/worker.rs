@@ -64,7 +64,13 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     }
     let experiment = Experiment::from_yaml(&serde_yaml::to_string(&experiment)?)?;
     let rows = numbers["bench"]["rows"].as_i64().unwrap_or(ROWS);
-    let mut trainer = Trainer::with_tables(experiment, data(rows, number("features")))?;
+    let mut trainer = match numbers["data"]["path"] {
+        serde_yaml::Value::Null => {
+            Trainer::with_tables(experiment, data(rows, number("features")))?
+        }
+        // Rows of a file's own.
+        _ => Trainer::new(experiment, Path::new(""))?,
+    };
     match what.as_str() {
         "check" => check(&trainer, Path::new(rest.first().ok_or("check OUT")?)),
         "start" => {

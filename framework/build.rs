@@ -61,10 +61,8 @@ fn shim(lib: &Path) {
     let include = lib.with_file_name("include");
     let mut torch = compiler();
     torch
-        .files(
-            ["backward", "chain", "destination", "level", "reduced", "step"]
-                .map(|name| format!("src/kernels/{name}.cpp")),
-        )
+        .file("src/kernels/all.cpp")
+        .file("src/kernels/level.cpp")
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         // What LibTorch's own parallel loops are made of; the library is LibTorch's too.

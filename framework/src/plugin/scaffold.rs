@@ -151,7 +151,7 @@ impl Scaffold {
              # A workspace of its own, wherever it lies.\n\
              [workspace]\n\n\
              # As triflow's own, so that a shared target folder builds LibTorch's C++ layer once.\n\
-             [profile.release]\ndebug = false\noverflow-checks = true\ncodegen-units = 16\n"
+             [profile.release]\ndebug = false\noverflow-checks = true\ncodegen-units = 16\nlto = \"off\"\n"
         )
     }
 
