@@ -278,7 +278,7 @@ pub(super) fn bind(
         let t = t.to_kind(kind).to_device(device);
         let t = if t.dim() == 1 { t.unsqueeze(1) } else { t };
         let t = sequence::keep(&t, mask);
-        let bad = t.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
+        let bad = not_finite(&t);
         if bad > 0 {
             return Err(Error::config(
                 "data",
@@ -358,6 +358,12 @@ pub(super) fn bind(
     });
     let labels = unseen.map(|y| y.to_device(device));
     Ok(Bound { target, condition, z0, mask, condition_mask, labels, on_disk })
+}
+
+/// How many values are NaN or infinite, some at a time: what is made of them on the way is wider than they are.
+fn not_finite(t: &Tensor) -> i64 {
+    let parts = t.reshape([-1]).split(disk::CHUNK as i64 / 8, 0);
+    parts.iter().map(|p| p.isfinite().logical_not().sum(Kind::Int64).int64_value(&[])).sum()
 }
 
 /// Number of rows of a table.
