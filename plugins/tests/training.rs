@@ -161,6 +161,19 @@ fn what_has_no_finite_loss_is_refused() {
     }
 }
 
+/// More numbers than are looked at together, the first and the last of them not finite.
+#[test]
+fn rows_that_are_not_finite_are_counted_and_refused() {
+    let x = Tensor::zeros([40, 65_536], (Kind::Float, Device::Cpu));
+    let _ = x.get(0).get(0).fill_(f64::NAN);
+    let _ = x.get(39).get(65_535).fill_(f64::INFINITY);
+    let tables = Splits { train: Table { x: Some(x), ..Table::default() }, val: None, test: None };
+    let yaml = "{ task: generation, unconditional: true,
+                  data: { split: { train: 1.0, val: 0.0, test: 0.0 } } }";
+    let told = train_on(yaml, tables).unwrap_err().to_string();
+    assert!(told.starts_with("x holds 2 values that are NaN or infinite"), "{told}");
+}
+
 #[test]
 fn a_steep_exponential_schedule_stays_finite() {
     let yaml = "{ objective: diffusion, noise_schedule: { type: exponential, beta: 90 } }";
