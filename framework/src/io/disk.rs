@@ -2,7 +2,10 @@
 //! was cut off since is an error then, and what is held is what was asked for.
 
 use crate::{Error, Result};
+use rustix::fs::{Advice, fadvise};
 use std::fs::File;
+use std::num::NonZero;
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -127,25 +130,40 @@ impl DiskRows {
 
     /// Reads the rows at `rows`: `[k, …shape]` on the CPU, as they are in the file.
     pub fn read(&self, rows: &[i64]) -> Result<Tensor> {
-        let (array, width) = (&self.array, self.array.width());
-        let mut bytes = vec![0; rows.len() * width];
-        let mut from = 0;
-        while from < rows.len() {
-            // Rows that lie one behind the other are one read.
-            let first = self.place(rows[from]);
-            let more = rows[from..].iter().zip(first..);
-            let run = more.take_while(|(row, place)| self.place(**row) == *place).count();
-            if first < 0 || first + run as i64 > array.rows {
-                return Err(array.wrong(&format!("has {} rows, none at {first}", array.rows)));
-            }
-            let into = &mut bytes[from * width..(from + run) * width];
-            let at = array.start + first as u64 * width as u64;
-            array.file.read_exact_at(into, at).map_err(|e| array.unreadable(&e))?;
-            from += run;
+        let array = &self.array;
+        let runs = self.runs(rows)?;
+        if runs.len() > 1 {
+            // All are fetched together, and none of them by itself while it is waited for.
+            runs.iter().for_each(|run| array.announce(run));
+        }
+        let mut bytes = vec![0; rows.len() * array.width()];
+        let mut left = bytes.as_mut_slice();
+        for run in runs {
+            let (into, rest) = left.split_at_mut((run.end - run.start) as usize);
+            array.file.read_exact_at(into, run.start).map_err(|e| array.unreadable(&e))?;
+            left = rest;
         }
         let shape: Vec<i64> =
             std::iter::once(rows.len() as i64).chain(array.shape.iter().copied()).collect();
         Ok(Tensor::f_from_data_size(&bytes, &shape, array.kind)?)
+    }
+
+    /// Where in the file the rows at `rows` lie, those that lie one behind the other as one.
+    fn runs(&self, rows: &[i64]) -> Result<Vec<Range<u64>>> {
+        let (array, width) = (&self.array, self.array.width() as u64);
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        for row in rows {
+            let place = self.place(*row);
+            if !(0..array.rows).contains(&place) {
+                return Err(array.wrong(&format!("has {} rows, none at {place}", array.rows)));
+            }
+            let start = array.start + place as u64 * width;
+            match runs.last_mut() {
+                Some(run) if run.end == start => run.end += width,
+                _ => runs.push(start..start + width),
+            }
+        }
+        Ok(runs)
     }
 
     /// An error that says that a row, counted among these, holds `value`.
@@ -170,6 +188,13 @@ impl DiskRows {
 impl Array {
     fn width(&self) -> usize {
         self.shape.iter().product::<i64>() as usize * self.kind.elt_size_in_bytes()
+    }
+
+    /// Tells the system what will be read.
+    fn announce(&self, run: &Range<u64>) {
+        let length = NonZero::new(run.end - run.start);
+        // A hint: where it is not taken, rows are read all the same.
+        let _ = fadvise(&self.file, run.start, length, Advice::WillNeed);
     }
 
     fn wrong(&self, what: &str) -> Error {
