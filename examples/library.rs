@@ -23,7 +23,7 @@ fn parabola(n: i64) -> Table {
 /// Trains an experiment on 4,000 rows of the parabola, with 1,000 for validation.
 fn fit(yaml: &str) -> Result<Trained> {
     let stream = seed_torch(1, Purpose::Data, 0);
-    let data = Splits { train: parabola(4000), val: Some(parabola(1000)), test: None };
+    let data = Splits { train: parabola(4000), val: Some(parabola(1000)), ..Splits::default() };
     drop(stream);
     let mut trainer = Trainer::with_tables(Experiment::from_yaml(yaml)?, data)?;
     trainer.fit(&mut |_, event| {

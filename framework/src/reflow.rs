@@ -66,7 +66,7 @@ pub fn pairs(
     let y = joined(conditions).map(|c| own_condition(units, &c));
     let real = [&data.test, &data.val].into_iter().find(|set| !set.is_empty());
     let train = Table { x: joined(x), y, z0: joined(z0s), ..Table::default() };
-    Ok(Splits { train, val: None, test: real.map(|set| own(units, set)) })
+    Ok(Splits { train, test: real.map(|set| own(units, set)), ..Splits::default() })
 }
 
 /// Rows in the data's own units.

@@ -230,7 +230,7 @@ fn points() -> Splits {
     let y = Tensor::arange(90, (Kind::Int64, Device::Cpu)).remainder(2);
     let side = Tensor::stack(&[&y * 4.0 - 2.0, y.zeros_like()], 1).to_kind(Kind::Float);
     let x = Tensor::randn([90, 2], (Kind::Float, Device::Cpu)) * 0.3 + side;
-    Splits { train: Table { x: Some(x), y: Some(y), ..Table::default() }, val: None, test: None }
+    Splits { train: Table { x: Some(x), y: Some(y), ..Table::default() }, ..Splits::default() }
 }
 
 fn trainer(yaml: &str) -> Result<Trainer> {
@@ -289,7 +289,7 @@ fn training_ends_where_a_coupling_fails_with_what_it_says() {
     let table = Table { x: Some(x), y: Some(y), ..Table::default() };
     triflow_plugins::link();
     let yaml = "{ coupling: ot_conditional, device: cpu, training: { epochs: 1, batch_size: 16 } }";
-    let splits = Splits { train: table, val: None, test: None };
+    let splits = Splits { train: table, ..Splits::default() };
     let mut trainer = Trainer::with_tables(Experiment::from_yaml(yaml).unwrap(), splits).unwrap();
     let told = trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap_err().to_string();
     assert!(told.contains("no two rows of a batch"), "{told}");

@@ -81,7 +81,7 @@ fn values_survive_every_format_bit_by_bit() {
                 y: Some(y.shallow_clone()),
                 ..Table::default()
             };
-            write_rows(&path, &Splits { train, val: None, test: None }).unwrap();
+            write_rows(&path, &Splits { train, ..Splits::default() }).unwrap();
             let name = source_of(&path).unwrap();
             let mut layers = Layers::new().unwrap();
             layers.set("data", name.into(), "test").unwrap();
@@ -104,7 +104,12 @@ fn every_set_of_a_source_is_written_but_a_table_holds_one() {
     let folder = folder();
     let table =
         |v: f32| Table { x: Some(Tensor::from_slice(&[v, v])), y: None, ..Table::default() };
-    let splits = Splits { train: table(1.0), val: Some(table(2.0)), test: Some(table(3.0)) };
+    let splits = Splits {
+        train: table(1.0),
+        val: Some(table(2.0)),
+        test: Some(table(3.0)),
+        ..Splits::default()
+    };
     let path = folder.path().join("d.npz");
     write_rows(&path, &splits).unwrap();
     assert_eq!(npz::list_names(&path).unwrap(), ["x", "x_val", "x_test"]);
@@ -463,7 +468,7 @@ fn several_draws_have_the_mean_and_deviation_of_single_ones() {
     }
     let rows = Tensor::linspace(-1.0, 1.0, 40, (Kind::Float, Device::Cpu)).unsqueeze(1);
     let train = Table { x: Some(rows.shallow_clone()), y: Some(rows.square()), ..Table::default() };
-    let splits = Splits { train, val: None, test: None };
+    let splits = Splits { train, ..Splits::default() };
     let mut trainer =
         Trainer::with_tables(layers.finish().unwrap(), splits).unwrap().into_trained();
     let at_zero = trainer.generate(&rows, None, None).unwrap();

@@ -68,7 +68,7 @@ fn model(yaml: &str, x: Tensor, y: Option<Tensor>) -> Trainer {
            sampling: {{ solver: euler, steps: 2 }}, device: cpu, threads: 1 }}"
     ));
     let train = Table { x: Some(x), y, ..Table::default() };
-    Trainer::with_tables(experiment.unwrap(), Splits { train, val: None, test: None }).unwrap()
+    Trainer::with_tables(experiment.unwrap(), Splits { train, ..Splits::default() }).unwrap()
 }
 
 fn measured(trainer: &mut Trainer, ask: &Ask) -> Evaluation {
@@ -223,7 +223,7 @@ fn training_rows_are_no_floor_of_themselves() {
            data: { type: two_moons, split: { train: 1.0, val: 0.0, test: 0.0 } }, device: cpu }",
     );
     let train = Table { x: Some(normal(&[200, 2], 8)), y: None, ..Table::default() };
-    let splits = Splits { train, val: None, test: None };
+    let splits = Splits { train, ..Splits::default() };
     let mut trainer = Trainer::with_tables(experiment.unwrap(), splits).unwrap();
     let found = measured(&mut trainer, &Ask { draws: 1, ..Ask::default() });
     assert_eq!(found.set, "training");

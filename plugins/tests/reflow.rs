@@ -30,7 +30,7 @@ fn trainer(yaml: &str, train: Table) -> Result<Trainer> {
     let mut layers = Layers::new()?;
     layers.add_text(BASE, "base")?;
     layers.add_text(yaml, "test")?;
-    Trainer::with_tables(layers.finish()?, Splits { train, val: None, test: None })
+    Trainer::with_tables(layers.finish()?, Splits { train, ..Splits::default() })
 }
 
 fn fit(yaml: &str, train: Table) -> Trainer {
@@ -82,7 +82,8 @@ fn what_is_given_must_be_there_and_fit() {
 fn rows_stay_with_their_z0_through_files_splits_and_shuffles() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pairs.npz");
-    let splits = Splits { train: moved(), val: None, test: Some(Table { z0: None, ..moved() }) };
+    let splits =
+        Splits { train: moved(), test: Some(Table { z0: None, ..moved() }), ..Splits::default() };
     triflow::data::files::write_rows(&file, &splits).unwrap();
     triflow_plugins::link();
     let yaml = format!(
@@ -104,7 +105,7 @@ fn rows_stay_with_their_z0_through_files_splits_and_shuffles() {
 fn a_table_of_text_has_no_place_for_z0() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pairs.csv");
-    let splits = Splits { train: moved(), val: None, test: None };
+    let splits = Splits { train: moved(), ..Splits::default() };
     let told = triflow::data::files::write_rows(&file, &splits).unwrap_err().to_string();
     assert!(told.contains("holds no z_0") && !file.exists(), "{told}");
 }

@@ -19,7 +19,7 @@ fn learned() -> Trained {
     let yaml = "{ device: cpu, task: regression, sampling: { steps: 5 }, training: { epochs: 2, batch_size: 16, \
                 ema: 0.9, optimizer: { type: adam, learning_rate: 0.02 } } }";
     layers.add_text(yaml, "test").unwrap();
-    let splits = Splits { train, val: None, test: None };
+    let splits = Splits { train, ..Splits::default() };
     let mut trainer = Trainer::with_tables(layers.finish().unwrap(), splits).unwrap();
     trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
     trainer.into_trained()

@@ -201,7 +201,7 @@ fn sequences_are_normalised_by_what_is_there_feature_by_feature() {
         y_lengths: Some(lengths),
         ..Table::default()
     };
-    let splits = Splits { train: table, val: None, test: None };
+    let splits = Splits { train: table, ..Splits::default() };
     let text = "{ task: sequence, data: { type: npz, split: { train: 1, val: 0, test: 0 } } }";
     let experiment = Experiment::from_yaml(text).unwrap();
     let (data, units) = Data::from_splits(&experiment, splits, DOUBLE).unwrap();

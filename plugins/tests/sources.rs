@@ -103,7 +103,7 @@ fn a_source_that_does_not_fit_the_latent_is_told() {
 fn points() -> Splits {
     let _stream = seed_torch(5, Purpose::Data, 0);
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu)) * 0.1 + 3.0;
-    Splits { train: Table { x: Some(x), y: None, ..Table::default() }, val: None, test: None }
+    Splits { train: Table { x: Some(x), y: None, ..Table::default() }, ..Splits::default() }
 }
 
 fn trainer(yaml: &str) -> Result<Trainer> {

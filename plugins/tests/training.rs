@@ -14,7 +14,7 @@ fn rows(labels: bool) -> Splits {
     let sum = x.sum_dim_intlist([1].as_slice(), true, Kind::Float);
     let y = if labels { sum.squeeze_dim(1).gt(0.0).to_kind(Kind::Int64) } else { sum };
     let train = Table { x: Some(x), y: Some(y), ..Table::default() };
-    Splits { train, val: None, test: None }
+    Splits { train, ..Splits::default() }
 }
 
 /// Two epochs of the experiment, over a small base, on rows of points.
@@ -167,7 +167,7 @@ fn rows_that_are_not_finite_are_counted_and_refused() {
     let x = Tensor::zeros([40, 65_536], (Kind::Float, Device::Cpu));
     let _ = x.get(0).get(0).fill_(f64::NAN);
     let _ = x.get(39).get(65_535).fill_(f64::INFINITY);
-    let tables = Splits { train: Table { x: Some(x), ..Table::default() }, val: None, test: None };
+    let tables = Splits { train: Table { x: Some(x), ..Table::default() }, ..Splits::default() };
     let yaml = "{ task: generation, unconditional: true,
                   data: { split: { train: 1.0, val: 0.0, test: 0.0 } } }";
     let told = train_on(yaml, tables).unwrap_err().to_string();

@@ -30,6 +30,13 @@ pub struct Table {
     pub y_on_disk: Option<DiskRows>,
     /// Instead of `z0`, likewise.
     pub z0_on_disk: Option<DiskRows>,
+    /// Names of the columns of x `[n, columns]`; empty where they have none.
+    pub x_names: Vec<String>,
+    /// Names of the columns of y, likewise.
+    pub y_names: Vec<String>,
+    /// Names of the classes where y are class labels: label i is called `classes[i]`, and there are as many
+    /// classes as names. Empty: classes are called by their numbers.
+    pub classes: Vec<String>,
 }
 
 impl Table {
@@ -47,6 +54,9 @@ impl Table {
             x_on_disk: on_disk(&self.x_on_disk),
             y_on_disk: on_disk(&self.y_on_disk),
             z0_on_disk: on_disk(&self.z0_on_disk),
+            x_names: self.x_names.clone(),
+            y_names: self.y_names.clone(),
+            classes: self.classes.clone(),
         }
     }
 
@@ -79,8 +89,8 @@ impl std::fmt::Display for Part {
     }
 }
 
-/// What a source yields. Sets that are `None` are split off `train`.
-#[derive(Debug)]
+/// Rows of a data source. Sets that are `None` are split off `train`.
+#[derive(Debug, Default)]
 pub struct Splits {
     /// Rows to learn from.
     pub train: Table,
@@ -88,6 +98,10 @@ pub struct Splits {
     pub val: Option<Table>,
     /// Rows for the final evaluation.
     pub test: Option<Table>,
+    /// Keys of the source that the data have decided, each with its value in YAML, such as
+    /// `("x", "[height, width]")`. The run's `config.yaml` says them, so that later files are read in the same
+    /// way.
+    pub decided: Vec<(String, String)>,
 }
 
 /// What a data source is built from.

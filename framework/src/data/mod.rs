@@ -10,7 +10,7 @@ pub(crate) use bytes::own_units;
 #[cfg(test)]
 pub(crate) use disk::set_of;
 pub(crate) use disk::{OnDisk, Sides};
-pub use units::{Normaliser, Shapes, Units, one_hot};
+pub use units::{Names, Normaliser, Shapes, Units, one_hot};
 
 use crate::component::{Condition, DataContext, Keep, Split, Splits, Table, shape_text};
 use crate::config::Experiment;

@@ -93,6 +93,20 @@ pub struct Units {
     pub target_is_label: bool,
     /// Whether conditions are one-hot labels.
     pub condition_is_label: bool,
+    /// Names of columns and classes.
+    pub names: Names,
+}
+
+/// Names that the data have for their columns and classes; each list is empty where there are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Names {
+    /// Of the target's columns.
+    pub target: Vec<String>,
+    /// Of the condition's columns.
+    pub condition: Vec<String>,
+    /// Of the classes, by label.
+    pub classes: Vec<String>,
 }
 
 /// The part of [`Units`] that is no tensor, as it is saved.
@@ -101,6 +115,8 @@ struct Header {
     shapes: Shapes,
     target_is_label: bool,
     condition_is_label: bool,
+    #[serde(default)]
+    names: Names,
 }
 
 impl Units {
@@ -156,6 +172,7 @@ impl Units {
             )?,
             target_is_label,
             condition_is_label,
+            names: train.names.clone(),
         })
     }
 
@@ -213,6 +230,7 @@ impl Units {
             shapes: self.shapes.clone(),
             target_is_label: self.target_is_label,
             condition_is_label: self.condition_is_label,
+            names: self.names.clone(),
         };
         let text = serde_json::to_string(&header).map_err(|e| Error::runtime(e.to_string()))?;
         Ok((tensors, text))
@@ -238,6 +256,7 @@ impl Units {
             condition: normaliser("condition")?,
             target_is_label: header.target_is_label,
             condition_is_label: header.condition_is_label,
+            names: header.names,
         })
     }
 }
@@ -252,6 +271,8 @@ pub(super) struct Bound {
     pub labels: Option<Tensor>,
     /// Sides that lie on disk; the tensors of these have no rows.
     pub on_disk: OnDisk,
+    /// Of columns and classes.
+    pub names: Names,
 }
 
 /// Rows of a table as the task binds them: labels one-hot over `classes`, all finite, on the device.
@@ -357,7 +378,16 @@ pub(super) fn bind(
         generates && y.kind() == Kind::Int64 && y.dim() == 1
     });
     let labels = unseen.map(|y| y.to_device(device));
-    Ok(Bound { target, condition, z0, mask, condition_mask, labels, on_disk })
+    let columns = |part: Part| match part {
+        Part::X => table.x_names.clone(),
+        Part::Y => table.y_names.clone(),
+    };
+    let names = Names {
+        target: columns(learned),
+        condition: condition.as_ref().map(|_| columns(from)).unwrap_or_default(),
+        classes: table.classes.clone(),
+    };
+    Ok(Bound { target, condition, z0, mask, condition_mask, labels, on_disk, names })
 }
 
 /// How many values are NaN or infinite, some at a time: what is made of them on the way is wider than they are.

@@ -44,7 +44,7 @@ impl DataSource for Files {
         }
         let test = named("test_batch.bin".to_owned());
         let test = test.map(|test| read(folder, &[test])).transpose()?;
-        Ok(Splits { train: read(folder, &train)?, val: None, test })
+        Ok(Splits { train: read(folder, &train)?, test, ..Splits::default() })
     }
 }
 

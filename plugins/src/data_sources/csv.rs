@@ -98,7 +98,7 @@ impl DataSource for Source {
         };
         let val = further(&self.spec.val_path, "val")?;
         let test = further(&self.spec.test_path, "test")?;
-        Ok(Splits { train, val, test })
+        Ok(Splits { train, val, test, ..Splits::default() })
     }
 
     fn read(&self, path: &FsPath, part: Part) -> Result<Tensor> {

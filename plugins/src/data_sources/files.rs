@@ -247,7 +247,7 @@ impl Arrays {
         };
         let val = set(&names.x_val, &names.y_val, "val")?;
         let test = set(&names.x_test, &names.y_test, "test")?;
-        Ok(Splits { train, val, test })
+        Ok(Splits { train, val, test, ..Splits::default() })
     }
 }
 
@@ -288,6 +288,7 @@ fn table([x, y, z0]: [Side; 3], [x_lengths, y_lengths]: [Option<Tensor>; 2]) -> 
         x_on_disk: x.on_disk,
         y_on_disk: y.on_disk,
         z0_on_disk: z0.on_disk,
+        ..Table::default()
     }
 }
 

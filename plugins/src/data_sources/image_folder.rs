@@ -87,7 +87,7 @@ impl DataSource for Folder {
             true => None,
             false => Some(labels(&self.folder, "the labels", &y)?),
         };
-        Ok(Splits { train: Table { x: Some(x), y, ..Table::default() }, val: None, test: None })
+        Ok(Splits { train: Table { x: Some(x), y, ..Table::default() }, ..Splits::default() })
     }
 }
 

@@ -34,7 +34,7 @@ impl DataSource for Files {
                            train-labels-idx1-ubyte in this folder";
             Error::data(&self.folder, message)
         })?;
-        Ok(Splits { train, val: None, test: self.set("t10k")? })
+        Ok(Splits { train, test: self.set("t10k")?, ..Splits::default() })
     }
 }
 

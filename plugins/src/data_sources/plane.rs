@@ -91,6 +91,7 @@ impl<F: Fn(usize, &mut ChaCha8Rng) -> Table> DataSource for Drawn<F> {
             train: set(self.counts.samples, 0),
             val: self.counts.val_samples.map(|n| set(n, 1)),
             test: self.counts.test_samples.map(|n| set(n, 2)),
+            ..Splits::default()
         })
     }
 }

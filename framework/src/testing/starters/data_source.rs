@@ -44,8 +44,7 @@ impl DataSource for Rings {
         let x = circle * radius.unsqueeze(1) + noise;
         Ok(Splits {
             train: Table { x: Some(x), y: Some(y), ..Table::default() },
-            val: None,
-            test: None,
+            ..Splits::default()
         })
     }
 }

@@ -42,6 +42,6 @@ impl DataSource for Points {
             true => Table { x: Some(x.narrow(0, 0, 0)), y: None, ..Table::default() },
             false => Table { x: Some(x), y: Some(y), ..Table::default() },
         };
-        Ok(Splits { train, val: None, test: None })
+        Ok(Splits { train, ..Splits::default() })
     }
 }
