@@ -12,7 +12,12 @@ use serde_json::json;
 use std::time::Instant;
 
 /// Trains to the end; `report`: measures and draws too.
-pub(super) fn finish(run: Run, mut trainer: Trainer, watch: &mut dyn Watch, report: bool) -> Result<Run> {
+pub(super) fn finish(
+    run: Run,
+    mut trainer: Trainer,
+    watch: &mut dyn Watch,
+    report: bool,
+) -> Result<Run> {
     let began = Instant::now();
     let first_step = trainer.step();
     let next_epoch = trainer.history().epochs.last().map(|e| e.epoch as i64 + 1);
