@@ -92,7 +92,7 @@ fn rows_stay_with_their_z0_through_files_splits_and_shuffles() {
     );
     let trainer =
         Trainer::new(triflow::Experiment::from_yaml(&yaml).unwrap(), folder.path()).unwrap();
-    let Data { train, val, test } = trainer.data();
+    let Data { train, val, test, .. } = trainer.data();
     for (set, rows) in [(train, 1600), (val, 200)] {
         assert_eq!(set.len(), rows);
         let off = &set.target - set.z0.as_ref().unwrap() - Tensor::from_slice(&[3.0_f32, -1.0]);

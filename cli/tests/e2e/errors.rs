@@ -417,9 +417,9 @@ fn splits_that_leave_nothing_are_refused() {
                  help: shares are such as { train: 0.8, val: 0.1, test: 0.1 }",
             ),
             (
-                &["train", "--set", "data.split.val=0.5"],
-                "shares must lie in [0, 1] and add up to at most 1, got [0.8, 0.5, 0.1]\n  \
-                 at data.split (--set data.split.val=0.5)",
+                &["train", "--set", "data.split={train: 0.8, val: 0.5}"],
+                "shares must lie in [0, 1] and add up to at most 1, got [0.8, 0.5]\n  \
+                 at data.split (--set data.split={train: 0.8, val: 0.5})",
             ),
             (
                 &["train", "--set", "data.samples=0"],

@@ -114,14 +114,14 @@ pub struct DataContext {
 }
 
 parameters! {
-    /// Shares of the rows.
+    /// Shares of the rows. A set that the source has takes none.
     pub struct Split {
-        /// Share to learn from.
-        pub train: f64 = 0.8,
-        /// Share for validation.
-        pub val: f64 = 0.1,
-        /// Share for the final evaluation.
-        pub test: f64 = 0.1,
+        /// Share to learn from; null: what the others leave.
+        pub train: Option<f64> = None,
+        /// Share for validation; null: 0.1, or 0 where the source has validation or test rows of its own.
+        pub val: Option<f64> = None,
+        /// Share for the final evaluation; null: likewise.
+        pub test: Option<f64> = None,
     }
 }
 

@@ -4,6 +4,7 @@ mod bytes;
 mod disk;
 pub mod files;
 mod moments;
+mod split;
 mod units;
 
 pub(crate) use bytes::own_units;
@@ -12,16 +13,16 @@ pub(crate) use disk::set_of;
 pub(crate) use disk::{OnDisk, Sides};
 pub use units::{Names, Normaliser, Shapes, Units, one_hot};
 
-use crate::component::{Condition, DataContext, Keep, Split, Splits, Table, shape_text};
+use crate::component::{
+    Condition, DataContext, DataOptions, Keep, Split, Splits, Table, shape_text,
+};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::io::DiskRows;
-use crate::rng::{Purpose, rust_rng};
 use bytes::Scale;
-use rand::seq::SliceRandom as _;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
-use units::{Bound, rows_of};
+use units::Bound;
 
 /// Rows of one set, as the task binds them, normalised, on the device. Images may be kept as bytes, and rows
 /// on disk (see [`Table`]); whatever takes rows out of a set reads and scales them.
@@ -173,6 +174,8 @@ pub struct Data {
     pub val: Set,
     /// Rows for the final evaluation.
     pub test: Set,
+    /// How rows were divided, each share spelled out.
+    split: Split,
 }
 
 /// Rows that a model is measured on.
@@ -225,7 +228,8 @@ impl Data {
         splits: Splits,
         (kind, device): (Kind, Device),
     ) -> Result<(Self, Units)> {
-        let mut tables = divide(splits, &experiment.data.common().split, experiment.seed())?;
+        let split = &experiment.data.common().split;
+        let (mut tables, shares) = split::divide(splits, split, experiment.seed())?;
         let one_hot = read_one_hot(&mut tables);
         let [train, val, test] = tables;
         let classes =
@@ -238,7 +242,13 @@ impl Data {
         val.on_disk.check()?;
         test.on_disk.check()?;
         let [train, val, test] = [train, val, test].map(|set| units.apply(set));
-        Ok((Self { train, val, test }, units))
+        Ok((Self { train, val, test, split: shares.written() }, units))
+    }
+
+    /// Writes into an experiment how its rows were divided.
+    pub(crate) fn settle(&self, experiment: &mut Experiment) {
+        let common = DataOptions { split: self.split.clone(), ..experiment.data.common().clone() };
+        experiment.data = experiment.data.clone().with_common(common);
     }
 
     /// Held-out rows, `n` at once: test rows, else validation, else training.
@@ -252,38 +262,6 @@ impl Data {
         let others = (1..set.len() / n.max(1)).map(|i| set.part(i * n, n)).collect();
         HeldOut { name: name.to_owned(), rows: set.first(n), others, train }
     }
-}
-
-/// Splits what the source did not split itself.
-fn divide(splits: Splits, shares: &Split, seed: u64) -> Result<[Table; 3]> {
-    let n = rows_of(&splits.train)?;
-    let all = [shares.train, shares.val, shares.test];
-    if all.iter().any(|s| !(0.0..=1.0).contains(s)) || all.iter().sum::<f64>() > 1.0 + 1e-9 {
-        return Err(Error::config(
-            "data.split",
-            format!("shares must lie in [0, 1] and add up to at most 1, got {all:?}"),
-        ));
-    }
-    let share = |s: f64, given: bool| if given { 0 } else { (s * n as f64).round() as i64 };
-    let val = share(shares.val, splits.val.is_some());
-    let test = share(shares.test, splits.test.is_some());
-    let asked = (shares.train * n as f64).round() as i64;
-    let train =
-        if splits.val.is_some() && splits.test.is_some() { n } else { (n - val - test).min(asked) };
-    if train < 1 {
-        return Err(Error::config(
-            "data.split",
-            format!("no row to train on: of {n} rows {asked} for training, {val} for validation, {test} for test"),
-        )
-        .help("shares are such as { train: 0.8, val: 0.1, test: 0.1 }"));
-    }
-    let mut order: Vec<i64> = (0..n).collect();
-    order.shuffle(&mut rust_rng(seed, Purpose::Split, 0));
-    let pick =
-        |from: i64, count: i64| splits.train.rows(&order[from as usize..(from + count) as usize]);
-    let parts = [pick(0, train), pick(train, val), pick(train + val, test)];
-    let [train, val, test] = parts;
-    Ok([train, splits.val.unwrap_or(val), splits.test.unwrap_or(test)])
 }
 
 /// Makes labels of y where every row of it is one-hot (one 1, else 0, at least two columns); gives the number of
@@ -363,7 +341,7 @@ pub(crate) use tests::numbered as numbered_rows;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::seed_torch;
+    use crate::rng::{Purpose, seed_torch};
 
     fn set(target: Tensor, condition: Option<Tensor>) -> Set {
         let identity = || Normaliser::identity(Kind::Float, Device::Cpu);
@@ -381,7 +359,8 @@ mod tests {
 
     #[test]
     fn every_draw_has_held_out_rows_of_its_own_as_far_as_they_go() {
-        let data = Data { train: numbered(0..5), val: numbered(5..6), test: numbered(10..21) };
+        let (train, val, test) = (numbered(0..5), numbered(5..6), numbered(10..21));
+        let data = Data { train, val, test, split: Split::default() };
         let held = data.held_out(4);
         let rows = |draw: u64| Vec::<f32>::try_from(held.rows_of(draw).target.view(-1)).unwrap();
         assert_eq!(rows(0), [10.0, 11.0, 12.0, 13.0]);

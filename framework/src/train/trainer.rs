@@ -107,6 +107,7 @@ impl Trainer {
         let (kind, device) = options(&experiment)?;
         guard_engine(move || {
             let (mut data, units) = load(&experiment, (kind, device))?;
+            data.settle(&mut experiment);
             let trained = Trained::untrained(experiment, units, data.train.len())?;
             if data.train.mask.is_some() && !trained.model.independent() {
                 let message = "sequences of different lengths are not paired with z_0";
