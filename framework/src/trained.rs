@@ -2,14 +2,14 @@
 //! of the training data.
 
 use crate::component::{Condition, Guidance, Likelihood, Observer, Pass, shape_text};
-use crate::config::{Experiment, ModelPart, Precision, Sampling};
+use crate::config::{Experiment, ModelPart, Precision, Sampling, parse_value};
 use crate::data::{Units, one_hot, own_units};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::io::{safetensors, to_array, to_tensor};
 use crate::model::Model;
 use crate::path::StepGrid;
-use crate::registry::guard_engine;
+use crate::registry::{deserialize, guard_engine};
 use crate::rng::{Purpose, seed_torch};
 use crate::run::Run;
 use crate::sample::{ClassifierFree, Conditioned, Plan, Sampled, noise, sample};
@@ -138,7 +138,8 @@ impl Trained {
                 Ok(())
             };
             if let Some(config) = file.metadata.get("config") {
-                let saved = serde_yaml::from_str(config)
+                let saved = parse_value(config)
+                    .and_then(deserialize)
                     .map_err(|e| Error::data(path, format!("holds no experiment: {e}")))?;
                 if let Some(key) = trained.differs_from(&saved)? {
                     let message =

@@ -1,17 +1,16 @@
 //! Layers of YAML: defaults, files (`extends`), `--set` and flags become one experiment.
 //!
-//! A later layer wins key by key. Where it changes a component's `type`, the keys that the new
-//! component knows are kept and the others dropped.
+//! A later layer wins key by key. Where it changes a `type`, of a component or of another map that has one,
+//! the keys that the new one knows are kept and the others dropped. A map without keys, as an empty
+//! `training:`, changes nothing.
 
-use super::Experiment;
+use super::merge::merge;
+use super::yaml::{self, parse_map, parse_value, shortened};
+use super::{Experiment, known};
 use crate::error::{ConfigError, Error, Result, reason};
 use crate::plugin;
-use crate::registry::{
-    Entry, default_layers, deserialize, experiment_schema, is_component_of, properties_of,
-    registry, variants,
-};
-use saphyr::{LoadableYamlNode as _, MarkedYaml, YamlData};
-use serde_json::{Map, Value as Json};
+use crate::registry::{default_layers, deserialize, experiment_schema};
+use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
 
@@ -48,7 +47,7 @@ impl Layers {
             written: Vec::new(),
         };
         for text in default_layers() {
-            layers.add(DEFAULTS, parse(text, Path::new(DEFAULTS))?, None, Path::new(""))?;
+            layers.add(DEFAULTS, parse_map(text, DEFAULTS)?, None, Path::new(""))?;
         }
         Ok(layers)
     }
@@ -75,7 +74,7 @@ impl Layers {
             if chain.iter().any(|(other, ..)| same(other)) {
                 return Err(wrong(format!("{} extends itself", path.display())));
             }
-            let text = std::fs::read_to_string(&path).map_err(|e| {
+            let text = yaml::read_file(&path).map_err(|e| {
                 let name = path.display();
                 match e.kind() {
                     std::io::ErrorKind::NotFound if chain.is_empty() => {
@@ -88,8 +87,8 @@ impl Layers {
                     .help("a relative path in `extends` starts at the file that it stands in"),
                     _ => wrong(format!("cannot read the experiment file {name}: {}", reason(&e))),
                 }
-            })?;
-            let mut value = parse(&text, &path)?;
+            })??;
+            let mut value = parse_map(&text, &path.display().to_string())?;
             let base = value.as_mapping_mut().and_then(|m| m.remove("extends"));
             next = match base {
                 None => None,
@@ -116,7 +115,7 @@ impl Layers {
 
     /// Adds YAML. A relative [`FilePath`](super::FilePath) in it is read from the current folder.
     pub fn add_text(&mut self, text: &str, place: &str) -> Result<()> {
-        let layer = parse(text, Path::new(place))?;
+        let layer = parse_map(text, place)?;
         self.add(place, layer, Some(text.to_owned()), Path::new(""))
     }
 
@@ -126,6 +125,10 @@ impl Layers {
         if key.is_empty() || key.split('.').any(str::is_empty) {
             return Err(Error::config("", format!("`{place}` does not name a key"))
                 .help("write `--set training.epochs=10`"));
+        }
+        if key.split('.').count() > yaml::DEPTH {
+            let message = format!("a key has at most {} parts", yaml::DEPTH);
+            return Err(Error::config("", message).placed(&shortened(place)));
         }
         self.add(place, nested(key, value), None, Path::new(""))
     }
@@ -149,7 +152,8 @@ impl Layers {
             Error::config("", format!("`--set {assignment}` has no `=`"))
                 .help("write `--set training.epochs=10`")
         })?;
-        let value = parse_value(value).map_err(|e| e.help(format!("in `--set {assignment}`")))?;
+        let value = parse_value(value)
+            .map_err(|e| e.help(format!("in `--set {}`", shortened(assignment))))?;
         self.set(key.trim(), value, &format!("--set {assignment}"))
     }
 
@@ -216,6 +220,7 @@ impl Layers {
 
     /// The experiment, with every error's key and place.
     pub fn finish(&self) -> Result<Experiment> {
+        known::check(&self.merged, &self.schema, "").map_err(|e| self.locate(e))?;
         let mut experiment: Experiment =
             deserialize(self.merged.clone()).map_err(|e| self.locate(e))?;
         experiment.name_plugins(&self.schema)?;
@@ -236,7 +241,7 @@ impl Layers {
     fn place(&self, key: &str) -> Option<String> {
         let of_key = |written: &&Written| dig(&written.layer, key).is_some();
         let written = self.written.iter().rev().find(of_key)?;
-        let line = written.text.as_ref().and_then(|text| line_of(text, key));
+        let line = written.text.as_ref().and_then(|text| yaml::line_of(text, key));
         let place = &written.place;
         (place != DEFAULTS).then(|| line.map_or(place.clone(), |line| format!("{place}:{line}")))
     }
@@ -249,46 +254,6 @@ fn nested(key: &str, value: Value) -> Value {
         map.insert(part.into(), inner);
         Value::Mapping(map)
     })
-}
-
-/// Parses one YAML value, as `[64, 64]`.
-pub fn parse_value(text: &str) -> Result<Value> {
-    serde_yaml::from_str(text).map_err(|e| Error::config("", format!("`{text}` is not YAML: {e}")))
-}
-
-fn parse(text: &str, path: &Path) -> Result<Value> {
-    let value: Value = serde_yaml::from_str(text).map_err(|e| {
-        Error::Config(ConfigError {
-            message: format!("not YAML: {e}"),
-            place: Some(path.display().to_string()),
-            ..ConfigError::default()
-        })
-    })?;
-    match value {
-        Value::Null => Ok(Value::Mapping(Mapping::new())),
-        Value::Mapping(_) => Ok(value),
-        _ => Err(Error::Config(ConfigError {
-            message: "an experiment is a map of keys".into(),
-            place: Some(path.display().to_string()),
-            ..ConfigError::default()
-        })),
-    }
-}
-
-/// The line, from 1, on which a dotted key stands, or the last of its parts that does.
-fn line_of(text: &str, key: &str) -> Option<usize> {
-    let documents = MarkedYaml::load_from_str(text).ok()?;
-    let (mut node, mut line) = (documents.first()?, None);
-    for part in key.split(['.', '[']) {
-        let YamlData::Mapping(map) = &node.data else { break };
-        let Some((name, value)) = map.iter().find(|(name, _)| name.data.as_str() == Some(part))
-        else {
-            break;
-        };
-        line = Some(name.span.start.line());
-        node = value;
-    }
-    line
 }
 
 fn dig<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
@@ -326,126 +291,5 @@ impl Experiment {
         };
         layers.add("the experiment", value, None, folder)?;
         layers.finish()
-    }
-}
-
-/// What stands at a leaf whose schema is `property`: paths are made absolute, read from `folder`. An
-/// empty one is no path.
-fn anchored(value: Value, property: &Json, folder: &Path) -> Value {
-    match value {
-        Value::String(text) if property["format"] == "path" && !text.is_empty() => {
-            let absolute = std::path::absolute(folder.join(&text));
-            absolute.ok().and_then(|p| Some(p.to_str()?.into())).unwrap_or(Value::String(text))
-        }
-        Value::Sequence(all) => {
-            let one = |v| anchored(v, &property["items"], folder);
-            Value::Sequence(all.into_iter().map(one).collect())
-        }
-        other => other,
-    }
-}
-
-/// Merges `over` into `base`; `property` is the schema at this place, `folder` where the paths of `over`
-/// start.
-fn merge(base: &mut Value, over: Value, property: &Json, key: &str, folder: &Path) {
-    if property["x-whole"] == true {
-        *base = over;
-        return;
-    }
-    let kind = is_component_of(property);
-    let has_type = kind.is_some() || !variants(property).is_empty();
-    if let (true, Value::String(name)) = (has_type, &over) {
-        return merge(base, named(name), property, key, folder);
-    }
-    if let (true, Value::String(name)) = (has_type, &*base) {
-        *base = named(name);
-    }
-    let (Value::Mapping(below), Value::Mapping(above)) = (&mut *base, over.clone()) else {
-        *base = anchored(over, property, folder);
-        return;
-    };
-    if has_type
-        && !below.contains_key("type")
-        && !above.contains_key("type")
-        && let Some(name) = property["default"]["type"].as_str()
-    {
-        below.insert("type".into(), name.into());
-    }
-    let entry = kind.and_then(|kind| component_entry(kind, &above, below));
-    let properties = match &entry {
-        Some(entry) => properties_of(entry.info),
-        None => property["properties"].as_object().cloned().unwrap_or_default(),
-    };
-    if let Some(entry) = &entry {
-        forget_unknown(below, entry, &properties, key);
-    } else if changes_tag(below, &above) {
-        below.clear();
-    }
-    for (name, value) in above {
-        let text = name.as_str().unwrap_or_default().to_owned();
-        let inner = if key.is_empty() { text.clone() } else { format!("{key}.{text}") };
-        let property = properties.get(&text).cloned().unwrap_or(Json::Null);
-        match below.get_mut(&name) {
-            Some(slot) => merge(slot, value, &property, &inner, folder),
-            None => {
-                let mut slot = match &value {
-                    Value::Mapping(_) => Value::Mapping(Mapping::new()),
-                    _ => Value::Null,
-                };
-                merge(&mut slot, value, &property, &inner, folder);
-                below.insert(name, slot);
-            }
-        }
-    }
-    put_type_first(below);
-}
-
-/// A bare name means a component or choice with nothing else said.
-fn named(name: &str) -> Value {
-    let mut map = Mapping::new();
-    map.insert("type".into(), name.into());
-    Value::Mapping(map)
-}
-
-/// The component that a merged map would be, if both sides are known.
-fn component_entry(kind: &str, above: &Mapping, below: &Mapping) -> Option<Entry> {
-    let name = above.get("type").or_else(|| below.get("type"))?.as_str()?;
-    registry().find(kind, name).ok()
-}
-
-fn changes_tag(below: &Mapping, above: &Mapping) -> bool {
-    matches!((below.get("type"), above.get("type")), (Some(a), Some(b)) if a != b)
-}
-
-fn forget_unknown(below: &mut Mapping, entry: &Entry, properties: &Map<String, Json>, key: &str) {
-    let same = below.get("type").and_then(Value::as_str).is_none_or(|old| entry.answers_to(old));
-    if same {
-        return;
-    }
-    below.retain(|name, _| {
-        let name = name.as_str().unwrap_or_default();
-        let keep = name == "type" || properties.contains_key(name);
-        if !keep {
-            log::info!(
-                "{key}.{name} is dropped: {} `{}` does not know it",
-                entry.info.kind,
-                entry.info.name
-            );
-        }
-        keep
-    });
-}
-
-/// Component maps stream when `type` comes first.
-fn put_type_first(map: &mut Mapping) {
-    if let Some(tag) = map.get("type").cloned() {
-        let rest: Vec<_> = map
-            .iter()
-            .filter(|(k, _)| k.as_str() != Some("type"))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
-        map.clear();
-        map.insert("type".into(), tag);
-        map.extend(rest);
     }
 }

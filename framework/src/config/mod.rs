@@ -6,11 +6,14 @@ mod comparison;
 mod every;
 mod experiment;
 mod file_path;
+mod known;
 mod layers;
+mod merge;
 mod messages;
 mod plugins;
 mod start_from;
 mod task;
+mod yaml;
 
 pub use comparison::{Budget, Comparison, CurveOfAll};
 pub use every::Every;
@@ -19,7 +22,8 @@ pub use experiment::{
     Reduction, Sampling, TimeSampling, Training, Weighting,
 };
 pub use file_path::FilePath;
-pub use layers::{Layers, parse_value};
+pub use layers::Layers;
 pub(crate) use messages::explained;
 pub use start_from::{ModelPart, StartFrom};
 pub use task::{SequenceMode, Task};
+pub use yaml::parse_value;

@@ -9,15 +9,19 @@ mod component;
 mod guard;
 mod kind;
 mod macros;
+mod named;
 mod read;
 mod schema;
 
 pub use component::Component;
 pub use guard::{Owner, drop_guarded, guard, guard_engine};
 pub use kind::{Common, Kind, NoCommon, Spec, Vtable};
+#[doc(hidden)]
+pub use named::{Field, Holds, HoldsNone, HoldsSome};
 pub use read::{deserialize, read_spec};
 pub use schema::{
-    experiment_schema, is_component_of, properties_of, schema_text, variants, yaml_text,
+    experiment_schema, is_component_of, is_nullable, properties_of, schema_text, variant, variants,
+    yaml_text,
 };
 
 use crate::error::{Error, Result, nearest, suggestion};
@@ -252,6 +256,13 @@ impl Registry {
 /// The lowest layer of every experiment.
 pub fn default_layers() -> &'static [&'static str] {
     &registry().defaults
+}
+
+/// A noun with its article, by sound: `an objective`, `a noise schedule`.
+pub fn with_article(noun: &str) -> String {
+    let consonant = ["uni", "use", "eu", "one"].iter().any(|sound| noun.starts_with(sound));
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']) && !consonant;
+    format!("{} {noun}", if vowel { "an" } else { "a" })
 }
 
 /// A kind as it is said: `noise schedule`.

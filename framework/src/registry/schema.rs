@@ -70,6 +70,27 @@ pub fn variants(property: &Value) -> Vec<&str> {
     all.iter().flat_map(of_one).collect()
 }
 
+/// The schema of the map that `type: NAME` chooses, where [`variants`] has `name`.
+pub fn variant<'s>(property: &'s Value, name: &str) -> Option<&'s Value> {
+    let all = property["oneOf"].as_array().or(property["anyOf"].as_array())?;
+    all.iter().find_map(|one| match one["properties"]["type"]["const"].as_str() {
+        Some(own) => (own == name).then_some(one),
+        None => variant(one, name),
+    })
+}
+
+/// Whether null is a value of its own in a property's schema.
+pub fn is_nullable(property: &Value) -> bool {
+    let own = &property["type"];
+    own == "null"
+        || own.as_array().is_some_and(|all| all.iter().any(|one| one == "null"))
+        || ["anyOf", "oneOf"]
+            .iter()
+            .filter_map(|of| property[of].as_array())
+            .flatten()
+            .any(is_nullable)
+}
+
 /// The schema of an experiment file, every registered component included. `root` is the schema of
 /// the experiment struct; every key is optional in a file, which lies over the defaults and over the file
 /// that it `extends`.
