@@ -112,18 +112,28 @@ impl Error {
         move |source| Error::Io { action, path, source }
     }
 
-    /// Puts the key of a configuration error under `parent`, from whose part of the experiment it came: a
-    /// component says `dropout`, its user knows it as `crn.network.dropout`. Keys that are whole already, and
-    /// `latent_shape`, which several parts read, stay as they are.
-    pub fn under(self, parent: &str) -> Self {
+    /// Puts the key of a configuration error under `parent`, whatever it is; but for `latent_shape`, which
+    /// several parts read.
+    pub(crate) fn within(self, parent: &str) -> Self {
         let Error::Config(mut e) = self else { return self };
-        let whole = e.key == "latent_shape"
-            || e.key.strip_prefix(parent).is_some_and(|k| k.is_empty() || k.starts_with('.'));
-        if !whole {
+        if e.key != "latent_shape" {
             let dot = if e.key.is_empty() { "" } else { "." };
             e.key = format!("{parent}{dot}{}", e.key);
         }
         Error::Config(e)
+    }
+
+    /// Puts the key of a configuration error under `parent`, from whose part of the experiment it came: a
+    /// component says `dropout`, its user knows it as `crn.network.dropout`. Keys that are whole already, and
+    /// `latent_shape`, which several parts read, stay as they are.
+    pub fn under(self, parent: &str) -> Self {
+        let whole = |key: &str| {
+            key.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        match self {
+            Error::Config(e) if whole(&e.key) => Error::Config(e),
+            other => other.within(parent),
+        }
     }
 
     /// Says where a configuration error was written, unless that is known; other errors pass unchanged.
@@ -169,14 +179,18 @@ impl From<tch::TchError> for Error {
     }
 }
 
-/// LibTorch's messages carry some thirty C++ frames: the first line is shown, the rest is logged.
+/// LibTorch's messages carry some thirty C++ frames, and some begin with a place in its source: what is said is
+/// shown, the rest is logged.
 pub(crate) fn first_line(text: &str) -> String {
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or_default().to_owned();
-    if lines.next().is_some() {
+    let first = text.lines().next().unwrap_or_default();
+    let after = |start: &str, end: &str| first.split_once(start)?.1.split_once(end).map(|(_, said)| said);
+    let said = after("INTERNAL ASSERT FAILED at", "please report a bug to PyTorch. ")
+        .or_else(|| after("[enforce fail at ", "] ")?.split_once(". ").map(|(_, said)| said))
+        .unwrap_or(first);
+    if said != text {
         log::debug!("{text}");
     }
-    first
+    said.to_owned()
 }
 
 /// The nearest of `known` to `word`, if one is near enough to be a slip of the pen.

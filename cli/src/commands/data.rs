@@ -1,7 +1,7 @@
 //! `data`: a data source's rows as a file.
 
 use std::path::Path;
-use triflow::Result;
+use triflow::{Error, Result};
 use triflow::component::DataContext;
 use triflow::config::Layers;
 use triflow::data::files::write_rows;
@@ -15,9 +15,10 @@ pub fn write(name: &str, set: &[String], seed: Option<u64>, out: &Path) -> Resul
     super::set_under(&mut layers, "data", set, "samples=1000")?;
     let experiment = layers.finish()?;
     let seed = seed.unwrap_or_else(|| experiment.seed());
+    let at = |e: Error| layers.locate(e.under("data"));
     let context = DataContext { seed, base: Path::new("").to_owned() };
-    let source = experiment.data.build(&context).map_err(|e| layers.locate(e))?;
-    let rows = source.load().map_err(|e| layers.locate(e))?;
+    let source = experiment.data.build(&context).map_err(at)?;
+    let rows = source.load().map_err(at)?;
     write_rows(out, &rows)?;
     let size = rows.train.x.as_ref().or(rows.train.y.as_ref()).map_or(0, |t| t.size()[0]);
     println!("{size} rows, seed {seed}, in {}", out.display());

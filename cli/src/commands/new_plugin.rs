@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use triflow::plugin::{Framework, Scaffold};
+use triflow::registry::with_article;
 use triflow::{Error, Result};
 
 /// The lock file that this command was built with.
@@ -19,7 +20,7 @@ pub fn write(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> R
     scaffold.libtorch = libtorch;
     let folder = scaffold.write(into)?;
     let (kind, name) = (scaffold.kind(), scaffold.name());
-    println!("a {} in {}; next:", kind.replace('_', " "), folder.display());
+    println!("{} in {}; next:", with_article(&kind.replace('_', " ")), folder.display());
     println!("  cd {}", folder.display());
     println!("  cargo test --release && cargo build --release");
     println!("  triflow describe {kind} {name} --plugin {}", library(&scaffold).display());

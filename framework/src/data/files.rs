@@ -19,12 +19,17 @@ pub fn source_of(path: &Path) -> Result<&'static str> {
 /// reads it if it reads such files at all, so that its names of arrays or columns hold; else the source of
 /// the file's ending, by its defaults.
 pub fn read_part(experiment: &Experiment, path: &Path, part: Part) -> Result<Tensor> {
-    reader(experiment, path)?.read(path, part)
+    reader(experiment, path).and_then(|source| source.read(path, part)).map_err(of_data)
 }
 
 /// The lengths `[n]` of the sequences that [`read_part`] gives, if the file has them.
 pub fn read_lengths(experiment: &Experiment, path: &Path, part: Part) -> Result<Option<Tensor>> {
-    reader(experiment, path)?.read_lengths(path, part)
+    let source = reader(experiment, path);
+    source.and_then(|source| source.read_lengths(path, part)).map_err(of_data)
+}
+
+fn of_data(e: Error) -> Error {
+    e.under("data")
 }
 
 fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {

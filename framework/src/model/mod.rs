@@ -305,8 +305,9 @@ fn has_parameters(vars: &nn::VarStore, prefix: &str) -> bool {
     vars.variables().iter().any(|(name, v)| name.starts_with(prefix) && v.requires_grad())
 }
 
+/// What a component says is below its key.
 fn at(key: &'static str) -> impl FnOnce(Error) -> Error {
-    move |e| e.under(key)
+    move |e| e.within(key)
 }
 
 fn expect_shape(what: &str, tensor: &Tensor, shape: &[i64]) -> Result<()> {

@@ -1,7 +1,7 @@
 //! A new plugin's crate: everything that its author would have to know and set, written once.
 
 use crate::error::{Error, Result};
-use crate::registry::{registry, spoken};
+use crate::registry::{registry, spoken, with_article};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -68,7 +68,7 @@ impl Scaffold {
             return Err(Error::config("", message).help(format!("`my_{name}` would do")));
         }
         if registry().find(kind, &name).is_ok() {
-            let message = format!("there is a {} `{name}` already", spoken(kind));
+            let message = format!("there is {} `{name}` already", with_article(&spoken(kind)));
             return Err(Error::config("", message).help(format!("`my_{name}` would do")));
         }
         Ok(Self { kind, name, framework, lock: String::new(), libtorch: None })
@@ -140,10 +140,11 @@ impl Scaffold {
                 format!("git = {}, rev = {}", toml_text(url), toml_text(revision))
             }
         };
-        let kind = spoken(self.kind);
+        let mut kind = with_article(&spoken(self.kind));
+        kind[..1].make_ascii_uppercase();
         let name = &self.name;
         format!(
-            "[package]\nname = \"{name}\"\ndescription = \"A {kind} of triflow\"\nversion = \"0.1.0\"\n\
+            "[package]\nname = \"{name}\"\ndescription = \"{kind} of triflow\"\nversion = \"0.1.0\"\n\
              edition = \"2024\"\npublish = false\n\n\
              [lib]\ncrate-type = [\"cdylib\"]\n\n\
              # The very source that the triflow which loads the plugin was built from.\n\

@@ -9,7 +9,7 @@ use serde::ser::SerializeMap;
 use serde_yaml::{Mapping, Value};
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A component of kind `K` as configured: its spec and its owner's functions.
 ///
@@ -20,12 +20,15 @@ pub struct Component<K: Kind + ?Sized> {
     spec: Arc<K::Spec>,
     common: K::Common,
     vtable: &'static Vtable<K>,
+    /// Where it stands in the component around it, once that is built.
+    key: OnceLock<Box<str>>,
 }
 
 impl<K: Kind + ?Sized> Component<K> {
     /// A component from its parts; authors use `From<TheSpec>`, which [`component!`](crate::component!) writes.
     pub fn from_parts(name: &'static str, spec: Box<K::Spec>, vtable: &'static Vtable<K>) -> Self {
-        Self { name, spec: spec.into(), common: K::Common::default(), vtable }
+        let common = K::Common::default();
+        Self { name, spec: spec.into(), common, vtable, key: OnceLock::new() }
     }
 
     /// The component `name` of the registry, with its defaults.
@@ -59,8 +62,21 @@ impl<K: Kind + ?Sized> Component<K> {
     }
 
     /// Builds the thing that runs, in the owner's code.
+    ///
+    /// # Errors
+    /// What the parameters or the context make impossible. In a component that is a field of another, the
+    /// key of the error begins with that field's name.
     pub fn build(&self, ctx: &K::Context<'_>) -> Result<Box<K>> {
-        (self.vtable.build)(&self.spec, self.owner(), ctx).map(K::received)
+        let built = (self.vtable.build)(&self.spec, self.owner(), ctx).map(K::received);
+        built.map_err(|e| match self.key.get() {
+            Some(key) => e.within(key),
+            None => e,
+        })
+    }
+
+    /// It is a field of another component, which calls it `key`.
+    pub(super) fn stands_at(&self, key: &str) {
+        self.key.get_or_init(|| key.into());
     }
 
     fn owner(&self) -> Owner {
@@ -75,6 +91,7 @@ impl<K: Kind + ?Sized> Clone for Component<K> {
             spec: Arc::clone(&self.spec),
             common: self.common.clone(),
             vtable: self.vtable,
+            key: self.key.clone(),
         }
     }
 }
@@ -162,7 +179,7 @@ impl<K: Kind + ?Sized> Component<K> {
         let text = yaml_text(&spec)?;
         let spec = (vtable.read)(&text, Owner { kind: K::NAME, name })?.into();
         let common = deserialize(Value::Mapping(common))?;
-        Ok(Self { name, spec, common, vtable })
+        Ok(Self { name, spec, common, vtable, key: OnceLock::new() })
     }
 }
 

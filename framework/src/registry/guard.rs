@@ -4,8 +4,10 @@
 use crate::error::{Error, Result, first_line};
 use crate::plugin::attached;
 use std::any::Any;
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 
 /// Who is called, for the error message.
 #[derive(Clone, Copy, Debug)]
@@ -36,11 +38,42 @@ pub fn guard<T>(owner: Owner, f: impl FnOnce() -> Result<T>) -> Result<T> {
 pub fn guard_engine<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     let gradients = record_gradients(true);
     record_gradients(gradients);
+    let _quiet = Quiet::begin();
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
         // tch's `no_grad` does not undo itself when it is unwound.
         record_gradients(gradients);
         Err(Error::Runtime(panic_message(panic)))
     })
+}
+
+thread_local! {
+    /// Guards that this thread is within.
+    static GUARDS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// For as long as it is held, a panic of this thread is logged and not printed: it comes back as an error, and
+/// where in whose source it began is for debugging.
+struct Quiet;
+
+impl Quiet {
+    fn begin() -> Self {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let usual = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| match GUARDS.get() {
+                0 => usual(info),
+                _ => log::debug!("{info}"),
+            }));
+        });
+        GUARDS.set(GUARDS.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        GUARDS.set(GUARDS.get().saturating_sub(1));
+    }
 }
 
 /// Sets whether this thread records gradients, and returns whether it did.
@@ -69,12 +102,23 @@ fn panic_message(panic: Box<dyn Any + Send>) -> String {
         std::mem::forget(panic);
         text
     });
-    // tch unwraps: what LibTorch said stands inside its `Torch("…")`.
-    let text = match text.split_once("Torch(\"") {
-        Some((_, inner)) => inner.replace("\\n", "\n").replace("\\\"", "\""),
-        None => text,
-    };
-    first_line(&text)
+    first_line(&unwrapped(&text))
+}
+
+/// What the error behind `called `Result::unwrap()` on an `Err` value: Torch("…")` said, which is how tch panics;
+/// other texts as they are.
+fn unwrapped(text: &str) -> String {
+    let Some((_, error)) = text.split_once("on an `Err` value: ") else { return text.to_owned() };
+    let quoted = error.split_once("(\"").filter(|(name, _)| name.chars().all(char::is_alphanumeric));
+    match quoted {
+        Some((_, inner)) => inner
+            .strip_suffix("\")")
+            .unwrap_or(inner)
+            .replace("\\n", "\n")
+            .replace("\\\"", "\"")
+            .replace("\\'", "'"),
+        None => error.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +130,60 @@ mod tests {
     fn a_panic_names_its_component() {
         let e = guard::<()>(ME, || panic!("on purpose")).unwrap_err();
         assert_eq!(e.to_string(), "crn `broken`: on purpose");
+    }
+
+    #[test]
+    fn a_panic_says_what_its_error_said_and_not_how_it_was_unwrapped() {
+        let told = |error: tch::TchError| {
+            guard::<()>(ME, || {
+                let failed: Result<(), _> = Err(error);
+                failed.unwrap();
+                Ok(())
+            })
+            .unwrap_err()
+            .to_string()
+        };
+        for (error, said) in [
+            (
+                tch::TchError::Torch(
+                    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate \
+                     memory: you tried to allocate 160 bytes.\nframe #0: c10::Error (0x1 in /lib/c.so)"
+                        .into(),
+                ),
+                "DefaultCPUAllocator: can't allocate memory: you tried to allocate 160 bytes.",
+            ),
+            (
+                tch::TchError::Torch(
+                    "isTensor() INTERNAL ASSERT FAILED at \"/b/aten/ivalue.h\":24, please report a bug to \
+                     PyTorch. Expected Tensor but got Int\nException raised from toTensor at /b/x.h:1"
+                        .into(),
+                ),
+                "Expected Tensor but got Int",
+            ),
+            (tch::TchError::Shape("[2] is not [3]".into()), "[2] is not [3]"),
+            (tch::TchError::UnknownKind(7), "UnknownKind(7)"),
+        ] {
+            assert_eq!(told(error), format!("crn `broken`: {said}"));
+        }
+    }
+
+    #[test]
+    fn a_panic_under_a_guard_is_not_printed() {
+        // In a process of its own: the hook belongs to the whole of one.
+        let test = "registry::guard::tests::a_panic_names_its_component";
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert!(run.status.success() && !said.contains("panicked at"), "{said}");
+        assert!(String::from_utf8_lossy(&run.stdout).contains("1 passed"));
+    }
+
+    #[test]
+    fn a_guard_is_left_when_a_panic_passes_it() {
+        let _ = guard::<()>(ME, || panic!("guarded"));
+        assert_eq!(GUARDS.get(), 0);
     }
 
     #[test]

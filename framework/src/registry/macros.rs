@@ -141,6 +141,14 @@ macro_rules! parameters {
                 Self { $($f: $d,)* }
             }
         }
+
+        impl $crate::registry::Holds for $S {
+            #[allow(unused_variables, unused_imports)]
+            fn name(&self, key: &str) {
+                use $crate::registry::{HoldsNone as _, HoldsSome as _};
+                $((&$crate::registry::Field(&self.$f)).name(key, stringify!($f));)*
+            }
+        }
     };
 }
 
@@ -196,6 +204,7 @@ macro_rules! component {
                     &self,
                     ctx: &<dyn $crate::component::$Built + 'static as $crate::registry::Kind>::Context<'_>,
                 ) -> $crate::Result<Box<dyn $crate::component::$Built>> {
+                    $crate::registry::Holds::name(self, "");
                     $crate::registry::Spec::build(self, ctx)
                 }
             }

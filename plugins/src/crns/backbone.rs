@@ -30,7 +30,7 @@ impl Backbone {
             derivatives,
         };
         Ok(Self {
-            network: network.build(&context).map_err(|e| e.under("network"))?,
+            network: network.build(&context)?,
             frequencies: time.frequencies(&ctx.vars)?,
         })
     }

@@ -166,7 +166,7 @@ impl Source {
         if is_label {
             if columns.len() > 1 {
                 return Err(Error::config(
-                    "data.labels",
+                    "labels",
                     format!("class labels need one column of y, got {}", columns.len()),
                 ));
             }

@@ -44,7 +44,7 @@ impl Spec<dyn DataSource> for DampedOscillators {
         }
         if !(self.step.is_finite() && self.step > 0.0) {
             let message = format!("needs a number above 0, got {}", self.step);
-            return Err(Error::config("data.step", message));
+            return Err(Error::config("step", message));
         }
         let (spec, cut) =
             (self.clone(), Cut { steps: self.steps, shortest: self.shortest }.check()?);

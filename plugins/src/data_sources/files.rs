@@ -16,7 +16,7 @@ const MANY_CLASSES: i64 = 65_536;
 /// The file of a source, read from `base`.
 pub(super) fn required(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
-        return Err(Error::config("data.path", "`data.path` is missing")
+        return Err(Error::config("path", "`data.path` is missing")
             .help("name the file, with `path:` under `data:` or with --data-path FILE"));
     }
     Ok(base.join(&**path))

@@ -39,7 +39,7 @@ impl Spec<dyn DataSource> for Lorenz {
         at_least_0("target_noise", self.target_noise.unwrap_or(0.0))?;
         if !(self.step > 0.0 && self.step <= 10.0) {
             let message = format!("needs a number above 0 and at most 10, got {}", self.step);
-            return Err(Error::config("data.step", message));
+            return Err(Error::config("step", message));
         }
         let (spec, cut) =
             (self.clone(), Cut { steps: self.steps, shortest: self.shortest }.check()?);

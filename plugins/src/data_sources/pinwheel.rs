@@ -28,7 +28,7 @@ impl Spec<dyn DataSource> for Pinwheel {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
         let Pinwheel { arms, radial, tangential, twist, .. } = *self;
         if arms < 1 {
-            return Err(Error::config("data.arms", format!("needs at least 1, got {arms}")));
+            return Err(Error::config("arms", format!("needs at least 1, got {arms}")));
         }
         at_least_0("radial", radial)?;
         at_least_0("tangential", tangential)?;

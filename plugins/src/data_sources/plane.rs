@@ -37,7 +37,7 @@ impl<F: Fn(usize, &mut ChaCha8Rng) -> Table + Send + Sync + 'static> Drawn<F> {
                 _ if n > MOST_POINTS => format!("needs at most {MOST_POINTS} points"),
                 _ => continue,
             };
-            return Err(Error::config(format!("data.{key}"), format!("{asked}, got {n}")));
+            return Err(Error::config(key, format!("{asked}, got {n}")));
         }
         Ok(Box::new(Self { counts, seed, draw }))
     }
@@ -111,7 +111,7 @@ pub(super) fn at_least_0(key: &str, value: f64) -> Result<()> {
     match value.is_finite() && value >= 0.0 {
         true => Ok(()),
         false => Err(Error::config(
-            format!("data.{key}"),
+            key,
             format!("needs a number of at least 0, got {value}"),
         )),
     }
