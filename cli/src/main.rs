@@ -5,15 +5,13 @@ mod args;
 mod commands;
 mod progress;
 
-use clap::Parser;
-
 fn main() {
     // A reader that has seen enough (`| head`) ends the command quietly.
     sigpipe::reset();
     triflow_plugins::link();
-    let cli = args::Cli::parse_from(args::normalise(std::env::args_os()));
+    let cli = args::Cli::of(std::env::args_os()).unwrap_or_else(|e| e.exit());
     start_log(&cli);
-    // Panics of LibTorch or of a component come back as errors; their own text is for debugging.
+    // Panics come back as errors; their own text is for debugging, in threads that nobody guards as well.
     std::panic::set_hook(Box::new(|info| log::debug!("{info}")));
     let code = match triflow::registry::guard_engine(|| commands::run(&cli)) {
         Ok(()) => 0,

@@ -2,6 +2,7 @@
 
 use super::ExperimentArgs;
 use super::experiment::Asked;
+use super::number::whole;
 use clap::Args;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -18,16 +19,16 @@ pub struct CompareArgs {
     #[arg(long, value_name = "KEY=VALUE,VALUE")]
     over: Vec<String>,
     /// Seeds of each cell, from the experiment's seed on.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1..))]
     seeds: Option<u64>,
     /// What each run may use: `epochs=50`, `steps=2000` or `seconds=60`.
     #[arg(long, value_name = "UNIT=N")]
     budget: Option<String>,
     /// Held-out points that samples are measured against, at most.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(2..=50_000))]
+    #[arg(long, value_name = "N", value_parser = whole::<i64>(2..=50_000))]
     points: Option<i64>,
     /// Draws that each run's metrics are means of.
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "K", value_parser = whole::<u64>(1..))]
     draws: Option<u64>,
     /// Leave out quality against network evaluations.
     #[arg(long)]
@@ -36,7 +37,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Runs at once; as many as cores and memory allow (one on a GPU).
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=1024))]
     pub jobs: Option<u64>,
     /// The share of this machine, as `2/8`: the runs go into --out, which the machines share or which is
     /// brought together later; `--collect` reports.

@@ -47,40 +47,40 @@ pub struct ExperimentArgs {
     #[arg(long, value_name = "NAME")]
     network_type: Option<String>,
     /// Widths of the backbone's hidden layers.
-    #[arg(long, num_args = 1.., value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, num_args = 1.., value_name = "N")]
     hidden_dims: Option<Vec<String>>,
     /// Shape of one latent.
-    #[arg(long, alias = "latent-dim", num_args = 1.., value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, alias = "latent-dim", num_args = 1.., value_name = "N")]
     latent_shape: Option<Vec<String>>,
     /// Shape of one x.
-    #[arg(long, alias = "input-dim", num_args = 1.., value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, alias = "input-dim", num_args = 1.., value_name = "N")]
     input_shape: Option<Vec<String>>,
     /// Shape of one y.
-    #[arg(long, alias = "output-dim", num_args = 1.., value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, alias = "output-dim", num_args = 1.., value_name = "N")]
     output_shape: Option<Vec<String>>,
     /// Passes over the training rows.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N")]
     num_epochs: Option<String>,
     /// Rows a step.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N")]
     batch_size: Option<String>,
     /// Learning rate of the optimizer.
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE")]
     learning_rate: Option<String>,
     /// Optimizer, such as adamw.
     #[arg(long, value_name = "NAME")]
     optimizer: Option<String>,
     /// Dropout in the first so many epochs.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N")]
     dropout_epochs: Option<String>,
     /// Weight of the reconstruction from z_t.
-    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    #[arg(long, value_name = "WEIGHT")]
     recon_weight: Option<String>,
     /// Weight of |dz/dt|².
-    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    #[arg(long, value_name = "WEIGHT")]
     reg_weight: Option<String>,
     /// Weight of the reconstruction from z_1.
-    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    #[arg(long, value_name = "WEIGHT")]
     vae_weight: Option<String>,
     /// Weight errors over time by SNR.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
@@ -89,7 +89,7 @@ pub struct ExperimentArgs {
     #[arg(long)]
     unconditional: bool,
     /// Seed of everything that is drawn.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N")]
     seed: Option<String>,
     /// auto, cpu, cuda or cuda:N.
     #[arg(long)]

@@ -2,13 +2,15 @@
 
 mod compare;
 pub mod experiment;
+mod number;
 mod sampling;
 
 pub use compare::CompareArgs;
 pub use experiment::ExperimentArgs;
 pub use sampling::{CurveArgs, SamplingArgs};
 
-use clap::{Parser, Subcommand};
+use self::number::whole;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use triflow::measure::EXACT_POINTS;
@@ -82,10 +84,10 @@ pub enum Command {
         #[arg(long)]
         run: PathBuf,
         /// Number of samples: 100, or 1 for each row of --condition; of each label or row where there are some.
-        #[arg(long, allow_negative_numbers = true)]
+        #[arg(long, value_parser = whole::<i64>(..))]
         n: Option<i64>,
         /// Class labels to generate.
-        #[arg(long, value_delimiter = ',', allow_negative_numbers = true)]
+        #[arg(long, value_delimiter = ',', value_parser = whole::<i64>(..))]
         labels: Vec<i64>,
         /// A file of conditions (its y, or the arrays or columns that the run's own data call so).
         #[arg(long, value_name = "FILE", conflicts_with = "labels")]
@@ -108,7 +110,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         data: PathBuf,
         /// Draws a row, whose mean and standard deviation are written.
-        #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(long, value_name = "K", value_parser = whole::<u64>(1..))]
         samples: Option<u64>,
         #[command(flatten)]
         sampling: SamplingArgs,
@@ -125,7 +127,7 @@ pub enum Command {
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
         /// Seed of what it draws.
-        #[arg(long)]
+        #[arg(long, value_parser = whole::<u64>(0..))]
         seed: Option<u64>,
         /// Where the rows go.
         #[arg(long)]
@@ -143,15 +145,15 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         data: Option<PathBuf>,
         /// Draws, of which metrics are means beside their deviations.
-        #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(long, value_name = "K", default_value_t = 5, value_parser = whole::<u64>(1..))]
         draws: u64,
         /// Most held-out points that are measured; the exact Wasserstein distance takes 8·N² bytes and, for
         /// 10,000 points, about half a minute a draw.
-        #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = clap::value_parser!(i64).range(1..=50_000))]
+        #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = whole::<i64>(1..=50_000))]
         points: i64,
         /// How likely the rows are under the model, of at most ROWS of them: by the change of variables along
         /// the ODE (with --solver, or else an adaptive one) and by the variational bound.
-        #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "2000", value_parser = clap::value_parser!(i64).range(1..))]
+        #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "2000", value_parser = whole::<i64>(1..))]
         likelihood: Option<i64>,
         #[command(flatten)]
         sampling: SamplingArgs,
@@ -169,7 +171,7 @@ pub enum Command {
         folder: PathBuf,
         #[arg(long)]
         unit: String,
-        #[arg(long)]
+        #[arg(long, value_parser = whole::<u64>(0..))]
         seed: u64,
     },
     /// Draw quality against network evaluations, of one or more trained runs.
@@ -195,7 +197,7 @@ pub enum Command {
         #[arg(long)]
         run: PathBuf,
         /// Pairs to train on; as many as the run had training rows.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+        #[arg(long, value_name = "N", value_parser = whole::<i64>(1..))]
         pairs: Option<i64>,
         /// How the pairs are drawn: along `dopri5`, unless --solver says otherwise.
         #[command(flatten)]
@@ -241,7 +243,7 @@ pub enum Command {
         #[arg(long)]
         eval: bool,
         /// Points of --eval.
-        #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(2..))]
+        #[arg(long, default_value_t = 11, value_parser = whole::<u32>(2..))]
         points: u32,
         /// A parameter, as `s=0.02`, for --eval.
         #[arg(long)]
@@ -304,8 +306,31 @@ pub enum Format {
     Json,
 }
 
+impl Cli {
+    /// What a command line asks for.
+    ///
+    /// # Errors
+    /// What is wrong with it, or the help that it asks for.
+    pub fn of(args: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = command();
+        let matches = command.try_get_matches_from_mut(normalise(args))?;
+        Self::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
+    }
+}
+
+/// The command line, where a number below 0 is a value of any flag that takes one: `--seed -1` is answered as
+/// what it is.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|command| {
+        command.mut_args(|arg| {
+            let takes_values = arg.get_action().takes_values();
+            arg.allow_negative_numbers(takes_values)
+        })
+    })
+}
+
 /// `--num_epochs` means `--num-epochs`.
-pub fn normalise(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+fn normalise(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
     args.map(|arg| match arg.to_str().and_then(|arg| arg.strip_prefix("--")) {
         Some(flag) => {
             let (name, value) = flag.split_once('=').map_or((flag, None), |(n, v)| (n, Some(v)));

@@ -1,5 +1,6 @@
 //! Flags of sampling: how a trained run is drawn from.
 
+use super::number::whole;
 use clap::Args;
 use triflow::config::Layers;
 use triflow::measure::EXACT_POINTS;
@@ -12,26 +13,26 @@ pub struct CurveArgs {
     #[arg(long, value_delimiter = ',', default_value = "euler,midpoint")]
     pub solver: Vec<String>,
     /// Network evaluations a sample.
-    #[arg(long, value_delimiter = ',', value_name = "N", default_value = "1,2,4,8,16,32,64", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    #[arg(long, value_delimiter = ',', value_name = "N", default_value = "1,2,4,8,16,32,64", value_parser = whole::<u64>(1..=100_000))]
     pub nfe: Vec<u64>,
     /// Where the steps are: time, gamma or karras; each run's own unless said.
     #[arg(long)]
     pub grid: Option<String>,
     /// Draws, of which the metric is the mean.
-    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = whole::<u64>(1..))]
     pub draws: u64,
     /// Most held-out points that are measured.
-    #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = clap::value_parser!(i64).range(1..=50_000))]
+    #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = whole::<i64>(1..=50_000))]
     pub points: i64,
     /// Seed of z_0.
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>(0..))]
     pub seed: Option<u64>,
 }
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct SamplingArgs {
     /// Steps of a fixed-step solver.
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<usize>(0..))]
     pub steps: Option<usize>,
     /// The solver's name.
     #[arg(long)]
@@ -40,13 +41,13 @@ pub struct SamplingArgs {
     #[arg(long)]
     pub grid: Option<String>,
     /// Scale of classifier-free guidance; 1: as trained.
-    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    #[arg(long, value_name = "W")]
     pub guidance: Option<f64>,
     /// Any other key of `sampling`, as --set sampling.solver.eta=0.5; may be given again.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Seed of z_0.
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>(0..))]
     pub seed: Option<u64>,
     /// How z_0 is drawn: independent or sobol.
     #[arg(long)]

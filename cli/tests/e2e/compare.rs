@@ -341,7 +341,7 @@ fn what_cannot_be_compared_is_told_before_anything_is_trained() {
         (&["--set", "comparison.seeds=0"], "comparison.seeds"),
         (&["--over", "training.ema=1,2"], "no cell can be"),
         (&["--shard", "3/2"], "as 2/8"),
-        (&["--jobs", "0"], "0 is not in 1..=1024"),
+        (&["--jobs", "0"], "needs a whole number from 1 to 1024"),
     ] {
         let error = fails(args);
         assert!(error.contains(message), "{args:?}: {error}");

@@ -2,7 +2,6 @@
 
 use crate::args;
 use crate::command::Folder;
-use clap::Parser as _;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use triflow::compare::Better;
@@ -111,7 +110,7 @@ fn commands(text: &str, program: &str) -> Vec<String> {
 /// Whether the command line means something, without doing it.
 fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
     let words = std::iter::once("triflow").chain(words).map(std::ffi::OsString::from);
-    let parsed = args::Cli::try_parse_from(args::normalise(words));
+    let parsed = args::Cli::of(words);
     parsed.map(|_| ()).map_err(|e| e.to_string())
 }
 

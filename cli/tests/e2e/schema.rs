@@ -1,8 +1,7 @@
 //! The schema for editors, the experiment files, and how the layers of an experiment lie over each other.
 
-use crate::args::{self, Cli, Command};
+use crate::args::{Cli, Command};
 use crate::command::{Folder, Schema, text};
-use clap::Parser as _;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -139,7 +138,7 @@ fn experiment(folder: &Folder, args: &[&str]) -> Value {
     let words = ["triflow", "validate", text(&file)];
     let words = words.iter().chain(args).map(OsString::from);
     let Command::Validate { file, experiment } =
-        Cli::try_parse_from(args::normalise(words)).unwrap().command
+        Cli::of(words).unwrap().command
     else {
         unreachable!("the command is validate");
     };
