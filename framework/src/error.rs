@@ -183,7 +183,8 @@ impl From<tch::TchError> for Error {
 /// shown, the rest is logged.
 pub(crate) fn first_line(text: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
-    let after = |start: &str, end: &str| first.split_once(start)?.1.split_once(end).map(|(_, said)| said);
+    let after =
+        |start: &str, end: &str| first.split_once(start)?.1.split_once(end).map(|(_, said)| said);
     let said = after("INTERNAL ASSERT FAILED at", "please report a bug to PyTorch. ")
         .or_else(|| after("[enforce fail at ", "] ")?.split_once(". ").map(|(_, said)| said))
         .unwrap_or(first);

@@ -29,7 +29,8 @@ fn refused(file: &str, set: &[&str]) -> String {
 fn a_key_and_the_name_of_its_map_come_in_any_order() {
     let karras = Some(StepGrid::Karras { rho: 2.0 });
     let (name, key) = ("sampling.grid=karras", "sampling.grid.rho=2");
-    for below in ["{}", "sampling: { grid: gamma }", "sampling: { grid: { type: karras, rho: 9 } }"] {
+    for below in ["{}", "sampling: { grid: gamma }", "sampling: { grid: { type: karras, rho: 9 } }"]
+    {
         for set in [[name, key], [key, name]] {
             assert_eq!(experiment(below, &set).unwrap().sampling.grid, karras, "{below} {set:?}");
         }
@@ -40,10 +41,7 @@ fn a_key_and_the_name_of_its_map_come_in_any_order() {
     assert_eq!(of(&["training.lr_schedule=cosine"]), cosine);
     // Another type keeps the keys that it knows.
     assert_eq!(of(&["training.lr_schedule=constant"]), LrSchedule::Constant { warmup: 30 });
-    assert_eq!(
-        of(&["training.lr_schedule.type=constant"]),
-        LrSchedule::Constant { warmup: 30 }
-    );
+    assert_eq!(of(&["training.lr_schedule.type=constant"]), LrSchedule::Constant { warmup: 30 });
 }
 
 #[test]
@@ -61,11 +59,23 @@ fn keys_that_nobody_knows_are_refused_in_every_map() {
             "training.lr_schedule={ type: constant, floor: 0.1 }",
             "unknown key `floor`\n  at training.lr_schedule.floor (--set SET)\n  help: known keys: warmup",
         ),
-        ("start_from.ran=x", "unknown key `ran`\n  at start_from.ran (--set SET)\n  help: did you mean `run`? known keys: run, parts"),
+        (
+            "start_from.ran=x",
+            "unknown key `ran`\n  at start_from.ran (--set SET)\n  help: did you mean `run`? known keys: run, parts",
+        ),
         ("sampling.grid.rho=2", "`type` is missing\n  at sampling.grid (--set SET)"),
-        ("sampling.grid=[karras, 2]", "needs a name, or a map with `type: NAME`, got a list\n  at sampling.grid (--set SET)"),
-        ("checkpoint=[1 epochs, 3, null]", "needs a map of keys, got a list\n  at checkpoint (--set SET)"),
-        ("crn.time_embedding=[16, 1.0]", "needs a map of keys, got a list\n  at crn.time_embedding (--set SET)"),
+        (
+            "sampling.grid=[karras, 2]",
+            "needs a name, or a map with `type: NAME`, got a list\n  at sampling.grid (--set SET)",
+        ),
+        (
+            "checkpoint=[1 epochs, 3, null]",
+            "needs a map of keys, got a list\n  at checkpoint (--set SET)",
+        ),
+        (
+            "crn.time_embedding=[16, 1.0]",
+            "needs a map of keys, got a list\n  at crn.time_embedding (--set SET)",
+        ),
         (
             "crn.network={ type: mlp, hidden: [8] }",
             "unknown key `hidden`\n  at crn.network.hidden (--set SET)\n  help: known keys: hidden_dims, activation, dropout",
@@ -81,9 +91,25 @@ fn a_map_without_keys_changes_nothing() {
     let file = "training: { epochs: 3 }\nloss: { reg_weight: 0.5 }\ncrn: { skip: false }";
     let some = experiment(file, &[]).unwrap();
     for section in [
-        "data", "objective", "noise_schedule", "encoder", "decoder", "crn", "source", "coupling", "loss",
-        "training", "checkpoint", "sampling", "comparison", "training.optimizer", "training.lr_schedule",
-        "sampling.solver", "crn.network", "crn.time_embedding", "comparison.over",
+        "data",
+        "objective",
+        "noise_schedule",
+        "encoder",
+        "decoder",
+        "crn",
+        "source",
+        "coupling",
+        "loss",
+        "training",
+        "checkpoint",
+        "sampling",
+        "comparison",
+        "training.optimizer",
+        "training.lr_schedule",
+        "sampling.solver",
+        "crn.network",
+        "crn.time_embedding",
+        "comparison.over",
     ] {
         let mut text = String::new();
         for (depth, part) in section.split('.').enumerate() {
@@ -93,7 +119,10 @@ fn a_map_without_keys_changes_nothing() {
         assert_eq!(experiment(file, &[&format!("{section}=")]).expect(section), some, "{section}");
     }
     // Where nothing is a value of its own, it is that.
-    let none = experiment("sampling: { grid: karras, steering: toward }", &["sampling.grid=", "sampling.steering=null"]);
+    let none = experiment(
+        "sampling: { grid: karras, steering: toward }",
+        &["sampling.grid=", "sampling.steering=null"],
+    );
     let none = none.unwrap().sampling;
     assert!(none.grid.is_none() && none.steering.is_none());
 }
@@ -101,7 +130,8 @@ fn a_map_without_keys_changes_nothing() {
 /// The error of building the model of an experiment on rows of two numbers.
 fn unbuilt(file: &str) -> String {
     let layers = layers(file, &["unconditional=true"]).unwrap();
-    let table = Table { x: Some(Tensor::zeros([8, 2], (Kind::Float, Device::Cpu))), ..Table::default() };
+    let table =
+        Table { x: Some(Tensor::zeros([8, 2], (Kind::Float, Device::Cpu))), ..Table::default() };
     let splits = Splits { train: table, ..Splits::default() };
     let built = Trainer::with_tables(layers.finish().unwrap(), splits);
     layers.locate(built.map(|_| ()).unwrap_err()).to_string()
@@ -152,7 +182,8 @@ fn an_error_in_a_component_inside_others_names_the_whole_key() {
         (format!("several: [cosine, {wrong}]"), "several[1]"),
         (format!("group: {{ inner: {wrong} }}"), "group.inner"),
     ] {
-        let file = format!("path: variance_preserving\nnoise_schedule:\n  type: around\n  {inner}\n");
+        let file =
+            format!("path: variance_preserving\nnoise_schedule:\n  type: around\n  {inner}\n");
         let told = unbuilt(&file);
         assert_eq!(told, format!("needs s > 0\n  at noise_schedule.{key}.s (e.yaml:4)"));
     }

@@ -33,9 +33,6 @@ mod tests {
         for text in ["-1", "1.5", "one", "", "18446744073709551616"] {
             assert_eq!(told(text), "needs a whole number of at least 0", "{text}");
         }
-        assert_eq!(
-            whole::<i64>(1..=8)("9").unwrap_err(),
-            "needs a whole number from 1 to 8"
-        );
+        assert_eq!(whole::<i64>(1..=8)("9").unwrap_err(), "needs a whole number from 1 to 8");
     }
 }

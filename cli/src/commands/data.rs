@@ -1,11 +1,11 @@
 //! `data`: a data source's rows as a file.
 
 use std::path::Path;
-use triflow::{Error, Result};
 use triflow::component::DataContext;
 use triflow::config::Layers;
 use triflow::data::files::write_rows;
 use triflow::registry::registry;
+use triflow::{Error, Result};
 
 /// Writes the rows of the data source `name`.
 pub fn write(name: &str, set: &[String], seed: Option<u64>, out: &Path) -> Result<()> {

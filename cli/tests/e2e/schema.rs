@@ -137,9 +137,7 @@ fn experiment(folder: &Folder, args: &[&str]) -> Value {
     let file = folder.join("e.yaml");
     let words = ["triflow", "validate", text(&file)];
     let words = words.iter().chain(args).map(OsString::from);
-    let Command::Validate { file, experiment } =
-        Cli::of(words).unwrap().command
-    else {
+    let Command::Validate { file, experiment } = Cli::of(words).unwrap().command else {
         unreachable!("the command is validate");
     };
     serde_json::to_value(experiment.experiment(Some(&file), None).unwrap().experiment).unwrap()

@@ -9,13 +9,7 @@ use std::path::Path;
 
 /// Merges `over` into `base`; `property` is the schema at this place, `folder` where the paths of `over`
 /// start.
-pub(super) fn merge(
-    base: &mut Value,
-    over: Value,
-    property: &Json,
-    key: &str,
-    folder: &Path,
-) {
+pub(super) fn merge(base: &mut Value, over: Value, property: &Json, key: &str, folder: &Path) {
     if over.is_null() && says_nothing(property) {
         return;
     }

@@ -95,7 +95,8 @@ struct Open {
 fn check_limits(text: &str) -> std::result::Result<(), (String, usize)> {
     // The parser's time grows with the square of the depth.
     const SHORT: usize = 10_000;
-    let deep = |line| (format!("maps and lists stand within each other at most {DEPTH} deep"), line);
+    let deep =
+        |line| (format!("maps and lists stand within each other at most {DEPTH} deep"), line);
     let mut anchors: HashMap<usize, Extent> = HashMap::new();
     let mut open: Vec<Open> = Vec::new();
     let mut total = 0usize;
@@ -139,7 +140,8 @@ fn check_limits(text: &str) -> std::result::Result<(), (String, usize)> {
             return Err(deep(line));
         }
         if total > VALUES {
-            let message = format!("there are at most {VALUES} values, written out where aliases stand");
+            let message =
+                format!("there are at most {VALUES} values, written out where aliases stand");
             return Err((message, line));
         }
     }

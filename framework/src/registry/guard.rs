@@ -109,7 +109,8 @@ fn panic_message(panic: Box<dyn Any + Send>) -> String {
 /// other texts as they are.
 fn unwrapped(text: &str) -> String {
     let Some((_, error)) = text.split_once("on an `Err` value: ") else { return text.to_owned() };
-    let quoted = error.split_once("(\"").filter(|(name, _)| name.chars().all(char::is_alphanumeric));
+    let quoted =
+        error.split_once("(\"").filter(|(name, _)| name.chars().all(char::is_alphanumeric));
     match quoted {
         Some((_, inner)) => inner
             .strip_suffix("\")")

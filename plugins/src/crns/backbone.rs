@@ -29,10 +29,7 @@ impl Backbone {
             output_shape: output.to_vec(),
             derivatives,
         };
-        Ok(Self {
-            network: network.build(&context)?,
-            frequencies: time.frequencies(&ctx.vars)?,
-        })
+        Ok(Self { network: network.build(&context)?, frequencies: time.frequencies(&ctx.vars)? })
     }
 
     /// Whether the network is convex in z.

@@ -110,9 +110,6 @@ pub(super) fn table<Y: triflow::tch::kind::Element>(points: &[[f64; 2]], y: &[Y]
 pub(super) fn at_least_0(key: &str, value: f64) -> Result<()> {
     match value.is_finite() && value >= 0.0 {
         true => Ok(()),
-        false => Err(Error::config(
-            key,
-            format!("needs a number of at least 0, got {value}"),
-        )),
+        false => Err(Error::config(key, format!("needs a number of at least 0, got {value}"))),
     }
 }
