@@ -122,6 +122,90 @@ fn each_folder_of_images_is_a_class() {
     assert_eq!(source(", size: 2, channels: 1").unwrap().train.x.unwrap().size(), [2, 1, 2, 2]);
 }
 
+/// A picture of one shade, in folders that are made for it.
+fn picture(path: &Path, shade: u8) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    image::RgbImage::from_pixel(2, 2, image::Rgb([shade; 3])).save(path).unwrap();
+}
+
+fn of_folder(folder: &Path) -> triflow::Result<Splits> {
+    load(&format!("{{ type: image_folder, path: '{}', channels: 1 }}", folder.display()))
+}
+
+#[test]
+fn what_systems_and_editors_leave_in_a_folder_of_images_is_no_class_and_no_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    picture(&at(".ipynb_checkpoints/one-checkpoint.png"), 9);
+    picture(&at("__MACOSX/cats/one.png"), 9);
+    picture(&at("cats/.ipynb_checkpoints/one-checkpoint.png"), 9);
+    picture(&at("cats/one.png"), 10);
+    picture(&at("dogs/one.png"), 20);
+    picture(&at("stray.png"), 9);
+    for name in ["._one.png", "dogs/._one.png", "cats/Thumbs.db", ".DS_Store"] {
+        std::fs::write(at(name), b"no image").unwrap();
+    }
+    std::fs::create_dir(at("empty")).unwrap();
+    let found = of_folder(folder.path()).unwrap().train;
+    assert_eq!(ints(&found.y), [0, 1]);
+    assert_eq!(found.classes, ["cats", "dogs"]);
+    assert_eq!(bytes(&found.x), [[10; 4], [20; 4]].concat());
+}
+
+#[test]
+fn images_of_every_usual_format_are_read_and_in_folders_below_a_class() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["a/1.bmp", "a/2.gif", "a/3.PNG", "a/deep/er/4.tif", "a/deep/5.tiff", "b/6.webp"];
+    for (i, name) in names.iter().enumerate() {
+        picture(&folder.path().join(name), 10 * i as u8);
+    }
+    let found = of_folder(folder.path()).unwrap().train;
+    assert_eq!(ints(&found.y), [0, 0, 0, 0, 0, 1]);
+    // Of each picture one pixel, in the order of the names.
+    let shades: Vec<u8> = bytes(&found.x).chunks(4).map(|pixels| pixels[0]).collect();
+    assert_eq!(shades, [0, 10, 20, 40, 30, 50]);
+}
+
+#[test]
+fn folders_called_train_and_test_are_sets() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    picture(&at("train/cats/1.png"), 1);
+    picture(&at("train/dogs/2.png"), 2);
+    // Alone it is a class like any other.
+    assert_eq!(of_folder(folder.path()).unwrap().train.classes, ["train"]);
+    picture(&at("Validation/dogs/3.png"), 3);
+    picture(&at("test/cats/4.png"), 4);
+    let Splits { train, val, test, .. } = of_folder(folder.path()).unwrap();
+    let (val, test) = (val.unwrap(), test.unwrap());
+    assert_eq!((ints(&train.y), ints(&val.y), ints(&test.y)), (vec![0, 1], vec![1], vec![0]));
+    assert_eq!((bytes(&val.x), bytes(&test.x)), (vec![3; 4], vec![4; 4]));
+    let yaml = format!(
+        "{{ task: generation, data: {{ type: image_folder, path: '{}' }}, training: {{ epochs: 1 }} }}",
+        folder.path().display()
+    );
+    let trainer = Trainer::new(Experiment::from_yaml(&yaml).unwrap(), Path::new("")).unwrap();
+    let data = trainer.data();
+    assert_eq!((data.train.len(), data.val.len(), data.test.len()), (2, 1, 1));
+    picture(&at("test/birds/5.png"), 5);
+    let error = of_folder(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("the class `birds` has no training images; known classes: cats, dogs"));
+}
+
+#[test]
+fn images_are_written_as_the_bytes_that_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    picture(&folder.path().join("cats/1.png"), 200);
+    let rows = of_folder(folder.path()).unwrap();
+    for name in ["out.npz", "out.safetensors"] {
+        let path = folder.path().join(name);
+        triflow::data::files::write_rows(&path, &rows).unwrap();
+        let ending = name.strip_prefix("out.").unwrap();
+        let back = load(&format!("{{ type: {ending}, path: '{}' }}", path.display())).unwrap();
+        assert_eq!(bytes(&back.train.x), [200; 4]);
+    }
+}
+
 const IMAGES: i64 = 12;
 
 /// Images of 2 × 4 × 4, and one-hot rows of three classes.
