@@ -10,7 +10,7 @@ use crate::measure::finite;
 use crate::rng::{Purpose, rust_rng, stream_seed};
 use crate::trained::Trained;
 use rand::RngExt as _;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// Rows that are drawn at once.
 const BATCH: i64 = 4096;
@@ -55,9 +55,8 @@ pub fn pairs(
             data.train.rows(&index).condition()
         });
         let sampled = model.sample_latents(&z0, condition.as_ref(), model.plan(), &mut ())?;
-        let plain = |t: &Tensor| t.to_device(Device::Cpu).to_kind(Kind::Float);
-        x.push(plain(&finite(model.present(&sampled.z)?)?));
-        z0s.push(plain(&z0));
+        x.push(finite(model.present(&sampled.z)?)?.to_device(Device::Cpu));
+        z0s.push(z0.to_device(Device::Cpu));
         conditions.extend(condition.map(|c| c.value));
         seen(from + rows);
     }
@@ -72,7 +71,7 @@ pub fn pairs(
 /// Rows in the data's own units.
 fn own(units: &Units, set: &Set) -> Table {
     let set = &set.first(set.len());
-    let x = units.target.undo(&set.target).to_device(Device::Cpu).to_kind(Kind::Float);
+    let x = units.target.undo(&set.target).to_device(Device::Cpu);
     let y = set.condition.as_ref().map(|c| own_condition(units, c));
     Table { x: Some(x), y, ..Table::default() }
 }
@@ -85,7 +84,6 @@ fn own_condition(units: &Units, condition: &Tensor) -> Tensor {
         false => units
             .condition
             .undo(&condition.to_device(units.condition.mean.device()))
-            .to_device(Device::Cpu)
-            .to_kind(Kind::Float),
+            .to_device(Device::Cpu),
     }
 }

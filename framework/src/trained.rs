@@ -121,9 +121,8 @@ impl Trained {
         let text = text.ok_or_else(|| Error::data(path, "is no weights file of a run"))?;
         guard_engine(|| {
             let (kind, device) = options(&experiment)?;
-            let as_asked = |name: &str| Ok(find(name)?.to_kind(kind));
-            let trained =
-                Self::untrained(experiment, Units::from_parts(as_asked, text, device)?, i64::MAX)?;
+            let units = Units::from_parts(find, text, (kind, device))?;
+            let trained = Self::untrained(experiment, units, i64::MAX)?;
             let fill = |flat: &Tensor, prefix: &str| -> Result<()> {
                 for (name, mut piece) in trained.parameters.named(flat) {
                     let name = format!("{prefix}{name}");

@@ -87,7 +87,8 @@ fn rows_stay_with_their_z0_through_files_splits_and_shuffles() {
     triflow::data::files::write_rows(&file, &splits).unwrap();
     triflow_plugins::link();
     let yaml = format!(
-        "{{ unconditional: true, coupling: given, data: {{ type: npz, path: {}, standardise: false }} }}",
+        "{{ unconditional: true, coupling: given, data: {{ type: npz, path: {}, standardise: false, \
+           split: {{ train: 0.8, val: 0.1 }} }} }}",
         file.display()
     );
     let trainer =

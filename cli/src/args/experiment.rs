@@ -3,6 +3,7 @@
 use clap::Args;
 use std::path::{Path, PathBuf};
 use triflow::config::{Layers, parse_value};
+use triflow::registry::{properties_of, registry};
 use triflow::{Error, Experiment, Result};
 
 /// What determines an experiment, from the command line. A flag wins over --set, which wins over the file.
@@ -19,8 +20,8 @@ pub struct ExperimentArgs {
     /// Any key, as `crn.network.hidden_dims=[64,64]`.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Rows of x and y: an .npz, .csv or .safetensors file.
-    #[arg(long, value_name = "FILE")]
+    /// Rows of x and y: an .npz, .csv or .safetensors file, or the folder of a data source that reads one.
+    #[arg(long, value_name = "PATH")]
     data_path: Option<PathBuf>,
     /// Objective: flow_matching, diffusion or ct.
     #[arg(long, value_name = "NAME")]
@@ -155,7 +156,10 @@ impl ExperimentArgs {
 
     fn flags(&self, layers: &mut Layers) -> Result<()> {
         if let Some(path) = &self.data_path {
-            layers.set("data", source_of(path)?, "--data-path")?;
+            match path.is_dir() {
+                true => set_folder(layers, path)?,
+                false => layers.set("data", source_of(path)?, "--data-path")?,
+            }
         }
         let output_dir = self.output_dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
         let texts = [
@@ -217,6 +221,20 @@ impl ExperimentArgs {
             }
         }
         Ok(())
+    }
+}
+
+/// Sets the folder that the experiment's data source reads.
+fn set_folder(layers: &mut Layers, folder: &Path) -> Result<()> {
+    let source = layers.get("data.type").or(layers.get("data")).and_then(|name| name.as_str());
+    let source = source.map(|name| registry().find("data_source", name)).transpose()?;
+    match source.filter(|source| properties_of(source.info).contains_key("path")) {
+        Some(_) => layers.set("data.path", folder.to_string_lossy().as_ref().into(), "--data-path"),
+        None => Err(Error::data(
+            folder,
+            "is a folder, which the experiment's data source does not read; name one \
+                                         that does, as --set data.type=image_folder",
+        )),
     }
 }
 

@@ -74,6 +74,9 @@ pub enum Command {
         /// The run folder.
         #[arg(long)]
         run: PathBuf,
+        /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
+        #[arg(long, value_name = "PATH")]
+        data_path: Option<PathBuf>,
     },
     /// Draw samples from a trained run.
     #[command(
@@ -217,6 +220,9 @@ pub enum Command {
         /// The run folder.
         #[arg(long)]
         run: PathBuf,
+        /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
+        #[arg(long, value_name = "PATH")]
+        data_path: Option<PathBuf>,
     },
     /// List the components, all or of one kind.
     #[command(after_help = "Example:\n  triflow list noise_schedule")]

@@ -2,6 +2,7 @@
 
 use super::number::whole;
 use clap::Args;
+use std::path::PathBuf;
 use triflow::config::Layers;
 use triflow::measure::EXACT_POINTS;
 use triflow::{Error, Result};
@@ -27,6 +28,9 @@ pub struct CurveArgs {
     /// Seed of z_0.
     #[arg(long, value_parser = whole::<u64>(0..))]
     pub seed: Option<u64>,
+    /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
+    #[arg(long, value_name = "PATH")]
+    pub data_path: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug, Default)]
@@ -52,6 +56,9 @@ pub struct SamplingArgs {
     /// How z_0 is drawn: independent or sobol.
     #[arg(long)]
     pub noise: Option<String>,
+    /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
+    #[arg(long, value_name = "PATH")]
+    pub data_path: Option<PathBuf>,
     /// Use the parameters of the lowest validation loss (`checkpoint.keep_best`).
     #[arg(long)]
     pub best: bool,

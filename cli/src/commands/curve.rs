@@ -108,9 +108,10 @@ fn measure(
     ask: &curve::Ask,
     (own, say): (&CurveArgs, bool),
 ) -> Result<Measured> {
-    let sampling = SamplingArgs { grid: own.grid.clone(), ..SamplingArgs::default() };
+    let (grid, data_path) = (own.grid.clone(), own.data_path.clone());
+    let sampling = SamplingArgs { grid, data_path, ..SamplingArgs::default() };
     let (run, mut model) = sampling::load(path, &sampling)?;
-    let data = run.data(model.experiment())?;
+    let data = run.data(&model)?;
     let held = data.held_out(own.points);
     let metric = curve::metric(&model).name;
     if say {
@@ -142,6 +143,7 @@ pub fn beside(runs: &[(String, &Path)], run: &Run, say: bool) -> Result<()> {
         draws: 3,
         points: measure::EXACT_POINTS,
         seed: None,
+        data_path: None,
     };
     draw_named(runs, &ask, &run.file("quality_by_evaluations.png"), say)
 }

@@ -28,7 +28,10 @@ pub fn run(cli: &Cli) -> Result<()> {
             asked.experiment.task.get_or_insert(Task::Generation);
             train(cli, asked)
         }
-        Command::Resume { run } => show(cli, &run::resume(run, &mut Progress::new(cli.quiet))?),
+        Command::Resume { run, data_path } => {
+            let run = Run::open(run)?.with_data_at(data_path.as_deref());
+            show(cli, &run::go_on(run, &mut Progress::new(cli.quiet))?)
+        }
         Command::Generate { run, n, labels, condition, sampling, out } => {
             sampling::generate(run, *n, labels, condition.as_deref(), sampling, out)
         }
@@ -45,10 +48,10 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Reflow { run, pairs, sampling, train, output_dir } => {
             reflow::reflow(cli, run, *pairs, sampling, train, output_dir.as_deref())
         }
-        Command::Plot { run } => {
-            let run = Run::open(run)?;
+        Command::Plot { run, data_path } => {
+            let run = Run::open(run)?.with_data_at(data_path.as_deref());
             let mut model = run.load()?;
-            let data = run.data(model.experiment())?;
+            let data = run.data(&model)?;
             triflow::report::draw(&mut model, &data, &run.history()?, &run)?;
             show(cli, &run)
         }
@@ -68,7 +71,10 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Validate { file, experiment } => {
             let asked = experiment.experiment(Some(file), None)?;
             let trainer = Trainer::new(asked.experiment, &asked.base);
-            print_yaml(trainer.map_err(|e| asked.layers.locate(e))?.experiment())
+            let trainer = trainer.map_err(|e| asked.layers.locate(e))?;
+            // As a comment: what follows is an experiment file.
+            println!("# data: {}", trainer.data().found);
+            print_yaml(trainer.experiment())
         }
         Command::Init { task } => {
             let mut layers = Layers::new()?;

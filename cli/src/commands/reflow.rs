@@ -23,7 +23,7 @@ pub fn reflow(
     let how =
         SamplingArgs { solver: Some(how.solver.clone().unwrap_or("dopri5".into())), ..how.clone() };
     let (old, mut model) = sampling::load(&teacher, &how)?;
-    let data = old.data(model.experiment())?;
+    let data = old.data(&model)?;
     let n = pairs.unwrap_or(data.train.len());
     let seed = how.seed.unwrap_or_else(|| model.experiment().seed());
     let file = PairsFile::reserve(output_dir.unwrap_or(&model.experiment().output_dir), &teacher)?;

@@ -5,7 +5,6 @@ use crate::args::SamplingArgs;
 use serde_json::json;
 use std::path::Path;
 use triflow::component::{Part, Table};
-use triflow::config::Layers;
 use triflow::data::files::{array, read_lengths, read_part};
 use triflow::data::{HeldOut, Set, one_hot};
 use triflow::io::npz;
@@ -17,9 +16,8 @@ use triflow::{Error, Lengths, Result, Trained};
 
 /// The trained run, sampled as the flags say.
 pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)> {
-    let run = Run::open(run)?;
-    let mut layers = Layers::new()?;
-    layers.add_file(&run.file("config.yaml"))?;
+    let run = Run::open(run)?.with_data_at(sampling.data_path.as_deref());
+    let mut layers = run.layers()?;
     sampling.apply(&mut layers)?;
     let weights = if sampling.best { Weights::Best } else { Weights::Last };
     let model = run.load_as(layers.finish()?, weights).map_err(|e| layers.locate(e))?;
@@ -167,9 +165,11 @@ pub fn predict(
         None => sampling.seed,
     };
     let drawn = model.predict_sequences(&rows, &lengths, seed, samples.unwrap_or(1))?;
-    let mut arrays = vec![array("predictions", &drawn.mean)?];
+    // Means are float64; the file has the precision of what was predicted.
+    let own = |values: &Tensor| values.to_kind(model.units().target.mean.kind());
+    let mut arrays = vec![array("predictions", &own(&drawn.mean))?];
     if samples.is_some() {
-        arrays.push(array("std", &drawn.deviation)?);
+        arrays.push(array("std", &own(&drawn.deviation))?);
     }
     if model.units().target_is_label {
         arrays.push(array("labels", &drawn.mean.argmax(-1, false))?);
@@ -195,7 +195,7 @@ pub fn evaluate(
     let held = match file {
         Some(file) => read_rows(&model, file, points)?,
         None => {
-            data = run.data(model.experiment())?;
+            data = run.data(&model)?;
             data.held_out(points)
         }
     };

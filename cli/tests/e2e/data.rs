@@ -129,6 +129,67 @@ fn conditions_that_are_no_labels_come_from_a_file() {
     assert!(folder.fails(&predict).starts_with("error: this run generates, it does not predict\n"));
 }
 
+/// Rows of three numbers, as a table; each is `scale` times what it was, and `shift` more.
+fn table(scale: f64, shift: f64) -> String {
+    let value = |i: usize, k: f64| scale * (k * i as f64).sin() + shift;
+    let row = |i| format!("{},{},{}\n", value(i, 0.7), value(i, 1.9), i % 3);
+    "x0,x1,label\n".to_owned() + &(0..100).map(row).collect::<String>()
+}
+
+#[test]
+fn data_that_changed_are_refused_and_data_that_moved_are_found() {
+    let folder = Folder::new();
+    folder.write("rows.csv", &table(1.0, 0.0));
+    let run =
+        train(&folder, &["train-gen", "--data-path", "rows.csv", "--set", "sampling.steps=2"]);
+    let evaluate = |more: &[&str]| {
+        [&["evaluate", "--run", text(&run), "--draws", "1"][..], more]
+            .concat()
+            .iter()
+            .map(|s| (*s).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let succeeds = |more: &[&str]| {
+        let args = evaluate(more);
+        let text = folder.succeeds(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let fails = |more: &[&str]| {
+        let args = evaluate(more);
+        folder.fails(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let before = succeeds(&[]);
+    let manifest = std::fs::read_to_string(run.join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let rows = serde_json::json!({ "train": 80, "val": 10, "test": 10 });
+    assert_eq!(manifest["data"]["rows"], rows);
+    // Moved.
+    std::fs::create_dir(folder.join("else")).unwrap();
+    std::fs::rename(folder.join("rows.csv"), folder.join("else/moved.csv")).unwrap();
+    let told = fails(&[]);
+    assert!(
+        told.contains("no such file") && told.contains("--data-path FILE says where"),
+        "{told}"
+    );
+    assert_eq!(succeeds(&["--data-path", "else/moved.csv"]), before);
+    // Changed: the units are those of training, so that rows elsewhere are seen to be elsewhere.
+    folder.write("rows.csv", &table(10.0, 100.0));
+    let told = fails(&[]);
+    assert!(
+        told.starts_with(
+            "error: the data are not those that this run began with: their values have changed since\n"
+        ) && told.contains("--data FILE"),
+        "{told}"
+    );
+    assert!(fails(&["--data-path", "rows.csv"]).contains("their values have changed since"));
+    let far = succeeds(&["--data", "rows.csv"]);
+    assert!(far["w2"].as_f64().unwrap() > 100.0, "{far:#}");
+    let fewer: Vec<String> = table(1.0, 0.0).lines().take(51).map(str::to_owned).collect();
+    folder.write("rows.csv", &fewer.join("\n"));
+    let told = folder.fails(&["plot", "--run", text(&run)]);
+    assert!(told.contains("it had 100 rows, and there are 50 now"), "{told}");
+}
+
 #[test]
 fn wrong_files_leave_with_code_2_and_say_what_would_be_right() {
     let folder = Folder::new();

@@ -126,7 +126,7 @@ pub fn work(plan: &Plan, job: Job<'_>, comparison: &Path, watch: &mut dyn Watch)
     }
     watch.note("measuring");
     let mut model = run.load()?;
-    let data = run.data(model.experiment())?;
+    let data = run.data(&model)?;
     let (own, began) = (model.experiment().sampling.clone(), Instant::now());
     for cell in plan.cells_of(job.unit) {
         if !folder.join(sampled_file(cell)).is_file() {

@@ -11,12 +11,13 @@ use tch::{Kind, Tensor};
 /// Rows of x and y; the task says which is the condition and which the target.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// `[n, …x_shape]`, float32 on the CPU; or images `[n, C, H, W]` of bytes (uint8), which stand for
+    /// `[n, …x_shape]`, float32 or float64 on the CPU: float64 is kept until it is centred, so that what float32
+    /// cannot hold beside a large mean is not lost; or images `[n, C, H, W]` of bytes (uint8), which stand for
     /// byte/255 and are kept as bytes on the device.
     pub x: Option<Tensor>,
-    /// `[n, …y_shape]` float32, or `[n]` int64 class labels, which the engine turns into one-hot rows.
+    /// `[n, …y_shape]` likewise, or `[n]` int64 class labels, which the engine turns into one-hot rows.
     pub y: Option<Tensor>,
-    /// `[n, …z_shape]`, float32: where each row's path begins, in the units of the model, for a coupling
+    /// `[n, …z_shape]`, float32 or float64: where each row's path begins, in the units of the model, for a coupling
     /// that takes it from there; `None` where rows have no z_0 of their own.
     pub z0: Option<Tensor>,
     /// `[n]` int64: where x are sequences `[n, T, …]` of different lengths, how many positions of each are there,

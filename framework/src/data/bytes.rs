@@ -11,9 +11,13 @@ pub(super) fn kept(values: &Tensor) -> bool {
     values.kind() == Kind::Uint8 && values.dim() == 4
 }
 
-/// Bytes in the data's own units, \[0, 1\]; other values as they are.
+/// Bytes in the data's own units, \[0, 1\]; other values as they are, in `kind` or in float64.
 pub(crate) fn own_units(values: &Tensor, kind: Kind) -> Tensor {
-    if kept(values) { values.to_kind(kind) * STEP } else { values.to_kind(kind) }
+    match values.kind() {
+        Kind::Double => values.shallow_clone(),
+        _ if kept(values) => values.to_kind(kind) * STEP,
+        _ => values.to_kind(kind),
+    }
 }
 
 /// How often each byte occurs, `[256]` int64: exact, and no copy of the data in a wider type.
@@ -31,12 +35,12 @@ pub(super) struct Scale {
 impl Normaliser {
     /// Normalised values of rows as they are in a file.
     pub(super) fn raw(&self, values: &Tensor) -> Tensor {
-        self.apply(&own_units(values, self.mean.kind()))
+        self.apply(&own_units(values, self.kind()))
     }
 
     /// Normalised values of bytes; other values as they are.
     pub(super) fn values(&self, values: Tensor) -> Tensor {
-        if kept(&values) { self.apply(&own_units(&values, self.mean.kind())) } else { values }
+        if kept(&values) { self.raw(&values) } else { values }
     }
 
     /// Fitted on bytes, all entries together.
@@ -51,9 +55,7 @@ impl Normaliser {
         let count = often.sum(Kind::Double);
         let mean = (&often * &own).sum(Kind::Double) / &count;
         let variance = (&often * (own - &mean).square()).sum(Kind::Double) / count;
-        let deviation = variance.sqrt();
-        let deviation = deviation.where_self(&deviation.gt(0.0), &deviation.ones_like());
         let as_row = |t: Tensor| t.reshape([1]).to_kind(kind);
-        Self { mean: as_row(mean), deviation: as_row(deviation) }
+        Self::new(as_row(mean), as_row(variance.sqrt()), kind)
     }
 }

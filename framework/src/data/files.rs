@@ -15,7 +15,7 @@ pub fn source_of(path: &Path) -> Result<&'static str> {
     Ok(registry().reader("data_source", path)?.info.name)
 }
 
-/// x or y of a file: `[n, …shape]` float32, or `[n]` int64 class labels. The experiment's own source
+/// x or y of a file: `[n, …shape]` numbers or bytes, or `[n]` int64 class labels, as in a [`Table`]. The experiment's own source
 /// reads it if it reads such files at all, so that its names of arrays or columns hold; else the source of
 /// the file's ending, by its defaults.
 pub fn read_part(experiment: &Experiment, path: &Path, part: Part) -> Result<Tensor> {
@@ -83,10 +83,10 @@ fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
     Ok(all)
 }
 
-/// A tensor as an array of a file: int64 stays, everything else becomes float32.
+/// A tensor as an array of a file: float64, integers and bytes stay, everything else becomes float32.
 pub fn array(name: &str, tensor: &Tensor) -> Result<NamedArray> {
     match tensor.kind() {
-        Kind::Int64 => to_array(name, tensor),
+        Kind::Double | Kind::Int64 | Kind::Uint8 => to_array(name, tensor),
         _ => to_array(name, &tensor.to_kind(Kind::Float)),
     }
 }

@@ -3,6 +3,8 @@
 mod bytes;
 mod disk;
 pub mod files;
+mod found;
+mod identity;
 mod moments;
 mod split;
 mod units;
@@ -11,6 +13,8 @@ pub(crate) use bytes::own_units;
 #[cfg(test)]
 pub(crate) use disk::set_of;
 pub(crate) use disk::{OnDisk, Sides};
+pub use found::{Class, Found, Side, Sizes, Spread};
+pub use identity::Identity;
 pub use units::{Names, Normaliser, Shapes, Units, one_hot};
 
 use crate::component::{
@@ -174,6 +178,10 @@ pub struct Data {
     pub val: Set,
     /// Rows for the final evaluation.
     pub test: Set,
+    /// What tells these rows from others.
+    pub identity: Identity,
+    /// What was found in them.
+    pub found: Found,
     /// How rows were divided, each share spelled out.
     split: Split,
 }
@@ -211,14 +219,24 @@ impl Data {
         base: &Path,
         options: (Kind, Device),
     ) -> Result<(Self, Units)> {
+        let splits = Self::read(experiment, base)?;
+        Self::from_splits(experiment, splits, options)
+    }
+
+    /// Loads the data of a trained model, in the units that it was trained in.
+    pub(crate) fn load_in(experiment: &Experiment, base: &Path, units: &Units) -> Result<Self> {
+        let options = (units.target.kind(), units.target.mean.device());
+        Ok(Self::build(experiment, Self::read(experiment, base)?, options, Some(units))?.0)
+    }
+
+    fn read(experiment: &Experiment, base: &Path) -> Result<Splits> {
         let context = DataContext { seed: experiment.seed(), base: base.to_owned() };
         let source = experiment.data.build(&context).map_err(|e| e.under("data"))?;
         let splits = match experiment.data.common().keep {
             Keep::Device => source.load(),
             Keep::Disk => source.load_on_disk(),
         };
-        let splits = splits.map_err(|e| e.under("data"))?;
-        Self::from_splits(experiment, splits, options)
+        splits.map_err(|e| e.under("data"))
     }
 
     /// From tables: sets that are missing are split off, labels become one-hot rows, values are normalised
@@ -226,29 +244,63 @@ impl Data {
     pub fn from_splits(
         experiment: &Experiment,
         splits: Splits,
-        (kind, device): (Kind, Device),
+        options: (Kind, Device),
     ) -> Result<(Self, Units)> {
+        Self::build(experiment, splits, options, None)
+    }
+
+    /// The same in units that are fitted already, if there are some.
+    fn build(
+        experiment: &Experiment,
+        splits: Splits,
+        (kind, device): (Kind, Device),
+        fitted: Option<&Units>,
+    ) -> Result<(Self, Units)> {
+        let identity = Identity::of(&splits, experiment.seed())?;
         let split = &experiment.data.common().split;
         let (mut tables, shares) = split::divide(splits, split, experiment.seed())?;
         let one_hot = read_one_hot(&mut tables);
         let [train, val, test] = tables;
         let classes =
             one_hot.map_or_else(|| label_count(&[&train, &val, &test]), |n| Ok(Some(n)))?;
+        let classes = fitted.and_then(Units::classes).or(classes);
+        let sequences = experiment.task().is_sequence();
+        let mut found = Found::of([&train, &val, &test], classes, sequences);
         // A table is dropped as soon as its rows are bound.
         let bind = |table: Table| units::bind(&table, experiment, classes, kind, device);
         let (train, val, test) = (bind(train)?, bind(val)?, bind(test)?);
         check_shapes(experiment, &train)?;
-        let units = Units::fit(&train, experiment, classes, (kind, device))?;
+        let units = match fitted {
+            Some(units) => {
+                train.on_disk.check()?;
+                units.clone()
+            }
+            None => Units::fit(&train, experiment, classes, (kind, device), &mut found)?,
+        };
+        for set in [&train, &val, &test] {
+            units.check(set)?;
+        }
         val.on_disk.check()?;
         test.on_disk.check()?;
         let [train, val, test] = [train, val, test].map(|set| units.apply(set));
-        Ok((Self { train, val, test, split: shares.written() }, units))
+        let split = shares.written();
+        Ok((Self { train, val, test, identity, found, split }, units))
     }
 
     /// Writes into an experiment how its rows were divided.
     pub(crate) fn settle(&self, experiment: &mut Experiment) {
         let common = DataOptions { split: self.split.clone(), ..experiment.data.common().clone() };
         experiment.data = experiment.data.clone().with_common(common);
+    }
+
+    /// Says what was found, and what an experiment makes of it that is odd.
+    pub(crate) fn say(&self, experiment: &Experiment) {
+        log::info!("data: {}", self.found);
+        if !experiment.data.common().standardise {
+            for uneven in self.found.uneven() {
+                log::warn!("{uneven}, and the data are not standardised");
+            }
+        }
     }
 
     /// Held-out rows, `n` at once: test rows, else validation, else training.
@@ -360,7 +412,8 @@ mod tests {
     #[test]
     fn every_draw_has_held_out_rows_of_its_own_as_far_as_they_go() {
         let (train, val, test) = (numbered(0..5), numbered(5..6), numbered(10..21));
-        let data = Data { train, val, test, split: Split::default() };
+        let (identity, found) = (Identity::default(), Found::default());
+        let data = Data { train, val, test, identity, found, split: Split::default() };
         let held = data.held_out(4);
         let rows = |draw: u64| Vec::<f32>::try_from(held.rows_of(draw).target.view(-1)).unwrap();
         assert_eq!(rows(0), [10.0, 11.0, 12.0, 13.0]);

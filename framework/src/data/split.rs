@@ -162,6 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn lengths_for_another_number_of_rows_are_refused() {
+        for n in [4, 6] {
+            let lengths = Some(Tensor::ones([n], (Kind::Int64, tch::Device::Cpu)));
+            let train = Table { x_lengths: lengths, ..table(5) };
+            let splits = Splits { train, ..Splits::default() };
+            let told = divide(splits, &split(None, None, None), 1).err().unwrap().to_string();
+            assert!(told.starts_with(&format!("the lengths of x have shape [{n}], for 5 rows")));
+        }
+    }
+
+    #[test]
     fn a_test_set_of_its_own_leaves_all_rows_to_training() {
         let splits = || Splits { train: table(120), test: Some(table(58)), ..Splits::default() };
         let sizes = |split: &Split| {

@@ -3,7 +3,8 @@
 
 use super::bytes::{self, Scale};
 use super::disk::{self, OnDisk};
-use super::moments::Moments;
+use super::found::Found;
+use super::moments::columns;
 use crate::component::{Part, Table, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::Set;
@@ -23,17 +24,29 @@ pub struct Shapes {
 }
 
 /// Scales values to mean 0 and deviation 1, and back.
+///
+/// It works in the model's precision, or in float64 where float32 would not hold the digits of a feature beside its
+/// mean; the data's own units are float64 then.
 #[derive(Debug)]
 pub struct Normaliser {
-    /// `[…]`, broadcastable to a row.
+    /// `[…]`, broadcastable to a row; in the precision of the data's own units.
     pub mean: Tensor,
-    /// Likewise, positive.
+    /// Likewise; 0 for a feature that does not vary, which comes back as its mean.
     pub deviation: Tensor,
+    /// What values are divided by: the deviation, or 1.
+    divisor: Tensor,
+    /// The precision of normalised values.
+    kind: Kind,
 }
 
 impl Clone for Normaliser {
     fn clone(&self) -> Self {
-        Self { mean: self.mean.shallow_clone(), deviation: self.deviation.shallow_clone() }
+        Self {
+            mean: self.mean.shallow_clone(),
+            deviation: self.deviation.shallow_clone(),
+            divisor: self.divisor.shallow_clone(),
+            kind: self.kind,
+        }
     }
 }
 
@@ -43,45 +56,59 @@ pub(super) fn features(values: &Tensor) -> Tensor {
 }
 
 impl Normaliser {
+    /// From mean and deviation of one precision; normalised values are of `kind`.
+    pub fn new(mean: Tensor, deviation: Tensor, kind: Kind) -> Self {
+        let divisor = deviation.where_self(&deviation.ne(0.0), &deviation.ones_like());
+        Self { mean, deviation, divisor, kind }
+    }
+
     /// Leaves values alone.
     pub fn identity(kind: Kind, device: Device) -> Self {
-        Self {
-            mean: Tensor::zeros([1], (kind, device)),
-            deviation: Tensor::ones([1], (kind, device)),
-        }
+        let options = (kind, device);
+        Self::new(Tensor::zeros([1], options), Tensor::ones([1], options), kind)
     }
 
-    /// Fitted on `[n, …]`: each feature of a vector by itself, all entries of a larger shape together.
-    pub fn fit(values: &Tensor) -> Self {
-        let row = values.size()[1..].iter().product::<i64>() * 4;
-        let chunk = disk::CHUNK as i64 / row.max(1);
-        Moments::of(values, chunk).normaliser(values.kind()).to_device(values.device())
+    /// Fitted on `[n, …]`, for a model of precision `kind`: each feature of a vector by itself, all entries of a
+    /// larger shape together.
+    pub fn fit(values: &Tensor, kind: Kind) -> Self {
+        let fitted =
+            columns(values, kind).map(|(mean, deviation)| Self::fitted(mean, deviation, kind));
+        fitted.map_or_else(
+            || Self::identity(kind, values.device()),
+            |own| own.to_device(values.device()),
+        )
     }
 
-    /// Fitted on sequences `[n, T, features]`: each feature by itself, over the positions that are there.
-    pub fn fit_sequences(values: &Tensor, mask: Option<&Tensor>) -> Self {
-        Self::fit(&sequence::positions(values, mask))
+    pub(super) fn to_device(&self, device: Device) -> Self {
+        let of = |t: &Tensor| t.to_device(device);
+        Self::new(of(&self.mean), of(&self.deviation), self.kind)
     }
 
-    fn to_device(&self, device: Device) -> Self {
-        Self { mean: self.mean.to_device(device), deviation: self.deviation.to_device(device) }
+    /// The precision of normalised values.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What a unit of normalised values is in the data's own units, `[…]`; 1 for a feature that does not vary.
+    pub fn scale(&self) -> &Tensor {
+        &self.divisor
     }
 
     /// To mean 0 and deviation 1.
     pub fn apply(&self, values: &Tensor) -> Tensor {
-        let mut centred = values - &self.mean;
-        centred /= &self.deviation;
-        centred
+        let mut centred = values.to_kind(self.mean.kind()) - &self.mean;
+        centred /= &self.divisor;
+        centred.to_kind(self.kind)
     }
 
     /// Back to the data's own units.
     pub fn undo(&self, values: &Tensor) -> Tensor {
-        values * &self.deviation + &self.mean
+        values.to_kind(self.mean.kind()) * &self.deviation + &self.mean
     }
 }
 
 /// The way from rows of the data to what the model works on, and back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Units {
     /// Shapes of one row.
     pub shapes: Shapes,
@@ -126,28 +153,53 @@ impl Units {
         experiment: &Experiment,
         classes: Option<i64>,
         (kind, device): (Kind, Device),
+        found: &mut Found,
     ) -> Result<Self> {
         let task = experiment.task();
         let is_label = classes.is_some();
         let standardise = experiment.data.common().standardise;
-        if !standardise {
-            train.on_disk.check()?;
-        }
-        let fit = |values: Option<&Tensor>,
-                   on_disk: &Option<DiskRows>,
-                   mask: Option<&Tensor>,
-                   is_label: bool|
+        let mut fit = |values: Option<&Tensor>,
+                       on_disk: &Option<DiskRows>,
+                       mask: Option<&Tensor>,
+                       is_label: bool,
+                       part: Part|
          -> Result<Normaliser> {
-            Ok(match (values, on_disk) {
-                (Some(_), Some(rows)) if standardise => disk::fit(rows, kind)?.to_device(device),
-                (Some(v), None) if standardise && !is_label => match v {
-                    v if bytes::kept(v) => Normaliser::fit_bytes(v, kind),
-                    v if task.is_sequence() => Normaliser::fit_sequences(v, mask),
-                    v => Normaliser::fit(v),
-                },
-                _ => Normaliser::identity(kind, device),
-            })
+            let identity = || Normaliser::identity(kind, device);
+            let fitted = match (values, on_disk) {
+                (None, _) => return Ok(identity()),
+                (Some(_), None) if is_label => return Ok(identity()),
+                (Some(_), Some(rows)) if rows.kind() == Kind::Uint8 => {
+                    let fitted = disk::fit(rows, kind)?.to_device(device);
+                    return Ok(if standardise { fitted } else { identity() });
+                }
+                (Some(_), Some(rows)) => disk::moments(rows)?.finish(),
+                (Some(v), None) if bytes::kept(v) => {
+                    return Ok(if standardise {
+                        Normaliser::fit_bytes(v, kind)
+                    } else {
+                        identity()
+                    });
+                }
+                (Some(v), None) if task.is_sequence() => {
+                    columns(&sequence::positions(v, mask), kind)
+                }
+                (Some(v), None) => columns(v, kind),
+            };
+            let Some((mean, deviation)) = fitted else { return Ok(identity()) };
+            found.measured(part, &deviation);
+            if standardise {
+                return Ok(Normaliser::fitted(mean, deviation, kind).to_device(device));
+            }
+            let narrowed = values.is_some_and(|v| loses_digits(v, &deviation, kind));
+            if narrowed {
+                log::warn!(
+                    "float32 holds {part} less exactly than a thousandth of its deviation: leave \
+                     `data.standardise` true, or set `training.precision: float64`"
+                );
+            }
+            Ok(identity())
         };
+        let (learned, from) = sides(task);
         let (target_is_label, condition_is_label) = (
             is_label && task == Task::Regression,
             is_label && task == Task::Generation && train.condition.is_some(),
@@ -163,12 +215,14 @@ impl Units {
                 &train.on_disk.target,
                 train.mask.as_ref(),
                 target_is_label,
+                learned,
             )?,
             condition: fit(
                 train.condition.as_ref(),
                 &train.on_disk.condition,
                 train.condition_mask.as_ref(),
                 condition_is_label,
+                from,
             )?,
             target_is_label,
             condition_is_label,
@@ -196,14 +250,25 @@ impl Units {
 
     /// Rows of a further table, normalised, on the model's device.
     pub fn rows(&self, table: &Table, experiment: &Experiment) -> Result<Set> {
-        let label = if self.target_is_label {
-            Some(&self.shapes.target)
-        } else {
-            self.shapes.condition.as_ref().filter(|_| self.condition_is_label)
-        };
-        let classes = label.and_then(|shape| shape.first().copied());
-        let (kind, device) = (self.target.mean.kind(), self.target.mean.device());
+        let classes = self.classes();
+        let (kind, device) = (self.target.kind(), self.target.mean.device());
         let rows = bind(table, experiment, classes, kind, device)?;
+        self.check(&rows)?;
+        let set = self.apply(rows);
+        Ok(set.first(set.len()))
+    }
+
+    /// Number of labels, where one side is one-hot.
+    pub(super) fn classes(&self) -> Option<i64> {
+        let label = match self.target_is_label {
+            true => Some(&self.shapes.target),
+            false => self.shapes.condition.as_ref().filter(|_| self.condition_is_label),
+        };
+        label.and_then(|shape| shape.first().copied())
+    }
+
+    /// An error if rows have other shapes.
+    pub(super) fn check(&self, rows: &Bound) -> Result<()> {
         let same = |what: &str, rows: Option<&Tensor>, shape: Option<&Vec<i64>>| match (rows, shape)
         {
             (Some(rows), Some(shape)) if rows.size()[1..] != shape[..] => {
@@ -214,9 +279,7 @@ impl Units {
             _ => Ok(()),
         };
         same("target", Some(&rows.target), Some(&self.shapes.target))?;
-        same("condition", rows.condition.as_ref(), self.shapes.condition.as_ref())?;
-        let set = self.apply(rows);
-        Ok(set.first(set.len()))
+        same("condition", rows.condition.as_ref(), self.shapes.condition.as_ref())
     }
 
     /// Its tensors by name, and the rest as text.
@@ -236,19 +299,22 @@ impl Units {
         Ok((tensors, text))
     }
 
-    /// From what [`to_parts`](Self::to_parts) gave, on `device`; `find` gives a tensor by its name.
+    /// From what [`to_parts`](Self::to_parts) gave, for a model of this precision on this device; `find` gives a
+    /// tensor by its name.
     pub fn from_parts(
         find: impl Fn(&str) -> Result<Tensor>,
         text: &str,
-        device: Device,
+        (kind, device): (Kind, Device),
     ) -> Result<Self> {
         let header: Header = serde_json::from_str(text)
             .map_err(|e| Error::runtime(format!("the units of the data cannot be read: {e}")))?;
         let normaliser = |side: &str| -> Result<Normaliser> {
-            Ok(Normaliser {
-                mean: find(&format!("units.{side}.mean"))?.to_device(device),
-                deviation: find(&format!("units.{side}.deviation"))?.to_device(device),
-            })
+            let find = |what: &str| -> Result<Tensor> {
+                let saved = find(&format!("units.{side}.{what}"))?;
+                let own = if saved.kind() == Kind::Double { Kind::Double } else { kind };
+                Ok(saved.to_kind(own).to_device(device))
+            };
+            Ok(Normaliser::new(find("mean")?, find("deviation")?, kind))
         };
         Ok(Self {
             shapes: header.shapes,
@@ -275,7 +341,8 @@ pub(super) struct Bound {
     pub names: Names,
 }
 
-/// Rows of a table as the task binds them: labels one-hot over `classes`, all finite, on the device.
+/// Rows of a table as the task binds them: labels one-hot over `classes`, all finite, on the device; numbers of
+/// float64 as they are, until they are centred.
 pub(super) fn bind(
     table: &Table,
     experiment: &Experiment,
@@ -296,7 +363,8 @@ pub(super) fn bind(
             Some(classes) if t.kind() == Kind::Int64 && t.dim() == 1 => one_hot(t, classes)?,
             _ => t.shallow_clone(),
         };
-        let t = t.to_kind(kind).to_device(device);
+        let own = if t.kind() == Kind::Double { Kind::Double } else { kind };
+        let t = t.to_kind(own).to_device(device);
         let t = if t.dim() == 1 { t.unsqueeze(1) } else { t };
         let t = sequence::keep(&t, mask);
         let bad = not_finite(&t);
@@ -355,10 +423,7 @@ pub(super) fn bind(
             format!("{what} has a condition; only generation can go without"),
         ));
     }
-    let (learned, from) = match task.learns_y() {
-        true => (Part::Y, Part::X),
-        false => (Part::X, Part::Y),
-    };
+    let (learned, from) = sides(task);
     let (target, mask, target_on_disk) = get(learned)?;
     let (condition, condition_mask, condition_on_disk) = match experiment.unconditional {
         true => (None, None, None),
@@ -366,7 +431,10 @@ pub(super) fn bind(
     };
     let z0 = match &table.z0_on_disk {
         Some(rows) => Some(no_rows(rows)),
-        None => table.z0.as_ref().map(|z0| numbers(z0, "z0", None)).transpose()?,
+        None => {
+            let z0 = table.z0.as_ref().map(|z0| numbers(z0, "z0", None)).transpose()?;
+            z0.map(|z0| z0.to_kind(kind))
+        }
     };
     let on_disk = OnDisk {
         target: target_on_disk,
@@ -390,6 +458,27 @@ pub(super) fn bind(
     Ok(Bound { target, condition, z0, mask, condition_mask, labels, on_disk, names })
 }
 
+/// What a task learns, and from what.
+fn sides(task: Task) -> (Part, Part) {
+    match task.learns_y() {
+        true => (Part::Y, Part::X),
+        false => (Part::X, Part::Y),
+    }
+}
+
+/// Whether some column of `values` changes by more than a thousandth of its deviation in the precision `kind`.
+fn loses_digits(values: &Tensor, deviation: &Tensor, kind: Kind) -> bool {
+    if values.kind() != Kind::Double || kind == Kind::Double {
+        return false;
+    }
+    let values = features(values);
+    let change =
+        (&values - values.to_kind(kind).to_kind(Kind::Double)).abs().amax([0].as_slice(), false);
+    let most = deviation.to_device(values.device()) * 1e-3;
+    let lost = change.gt_tensor(&most).logical_and(&deviation.to_device(values.device()).gt(0.0));
+    lost.any().int64_value(&[]) == 1
+}
+
 /// How many values are NaN or infinite, some at a time: what is made of them on the way is wider than they are.
 fn not_finite(t: &Tensor) -> i64 {
     let parts = t.reshape([-1]).split(disk::CHUNK as i64 / 8, 0);
@@ -409,6 +498,13 @@ pub(super) fn rows_of(table: &Table) -> Result<i64> {
             return Err(Error::config("data", "the source yields neither x nor y"));
         }
     };
+    for (part, lengths) in [(Part::X, &table.x_lengths), (Part::Y, &table.y_lengths)] {
+        if let Some(lengths) = lengths.as_ref().filter(|lengths| lengths.size() != [n]) {
+            let message =
+                format!("the lengths of {part} have shape {:?}, for {n} rows", lengths.size());
+            return Err(Error::config("data", message).help("each row needs one whole number"));
+        }
+    }
     match count(&table.z0).or(table.z0_on_disk.as_ref().map(DiskRows::len)) {
         Some(z0) if z0 != n => Err(Error::config("data", format!("z0 has {z0} rows, x or y {n}"))),
         _ => Ok(n),

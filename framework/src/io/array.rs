@@ -203,6 +203,14 @@ impl ArrayData {
         with_values!(self, v => v.iter().map(|v| v.to_f64()).collect())
     }
 
+    /// The values as doubles, those that are so already as they are.
+    pub fn into_f64(self) -> Vec<f64> {
+        match self {
+            ArrayData::F64(values) => values,
+            other => other.to_f64(),
+        }
+    }
+
     /// The values as floats, rounded to the nearest.
     pub fn into_f32(self) -> Vec<f32> {
         match self {

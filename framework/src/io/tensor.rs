@@ -4,7 +4,7 @@ use super::{ArrayData, NamedArray};
 use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
-/// A float64, float32 or int64 tensor as an array of a file.
+/// A float64, float32, int64 or uint8 tensor as an array of a file.
 pub fn to_array(name: impl Into<String>, tensor: &Tensor) -> Result<NamedArray> {
     let shape = tensor.size().iter().map(|s| *s as usize).collect();
     let flat = tensor.detach().to_device(Device::Cpu).reshape([-1]);
@@ -12,6 +12,7 @@ pub fn to_array(name: impl Into<String>, tensor: &Tensor) -> Result<NamedArray> 
         Kind::Double => NamedArray::new(name, shape, Vec::<f64>::try_from(flat)?),
         Kind::Int64 => NamedArray::new(name, shape, Vec::<i64>::try_from(flat)?),
         Kind::Float => NamedArray::new(name, shape, Vec::<f32>::try_from(flat)?),
+        Kind::Uint8 => NamedArray::new(name, shape, Vec::<u8>::try_from(flat)?),
         other => Err(Error::runtime(format!("a tensor of {other:?} cannot be written"))),
     }
 }

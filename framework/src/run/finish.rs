@@ -123,6 +123,7 @@ fn manifest(trainer: &Trainer, pace: &Pace, program: serde_json::Value) -> serde
         "device": format!("{:?}", trainer.trained().device()),
         "threads": trainer.experiment().threads,
         "parameters": trainer.trained().parameter_count(),
+        "data": trainer.data().found,
         "finished": chrono::Local::now().to_rfc3339(),
         "steps": trainer.step(),
         "steps_before_resuming": trainer.step() - pace.steps,

@@ -2,18 +2,18 @@
 //! whole or not at all.
 
 mod checkpoints;
+mod data;
 mod finish;
 
 use self::checkpoints::BEST;
 use self::finish::finish;
-use crate::config::{Comparison, Experiment};
-use crate::data::Data;
+use crate::config::{Comparison, Experiment, Layers};
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
 use crate::path::PathKind;
 use crate::plugin::Library;
 use crate::train::{Event, History, State, Trainer};
-use crate::trained::{self, Trained};
+use crate::trained::Trained;
 use serde_json::json;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,8 @@ pub fn stamp() -> String {
 pub struct Run {
     /// Where it is.
     pub path: PathBuf,
+    /// Where its data lie now, if they have moved.
+    data_path: Option<PathBuf>,
 }
 
 impl Run {
@@ -69,7 +71,7 @@ impl Run {
         for name in names.iter().cloned().chain(numbered) {
             let path = parent.join(name);
             match std::fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path }),
+                Ok(()) => return Ok(Self { path, data_path: None }),
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(bad(&path, e)),
             }
@@ -80,7 +82,7 @@ impl Run {
     /// An existing run folder.
     pub fn open(path: &Path) -> Result<Self> {
         if path.join("config.yaml").is_file() {
-            Ok(Self { path: path.to_owned() })
+            Ok(Self { path: path.to_owned(), data_path: None })
         } else {
             Err(Error::config(
                 "",
@@ -89,17 +91,31 @@ impl Run {
         }
     }
 
+    /// The same run, whose data have moved: their file, or folder, is `path` now.
+    #[must_use]
+    pub fn with_data_at(self, path: Option<&Path>) -> Self {
+        Self { data_path: path.map(Path::to_owned), ..self }
+    }
+
     /// A file of the run.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
+    /// The run's `config.yaml` over the defaults, with its data where they lie now.
+    pub fn layers(&self) -> Result<Layers> {
+        let mut layers = Layers::new()?;
+        layers.add_file(&self.file("config.yaml"))?;
+        if let Some(path) = &self.data_path {
+            data::set_path(&mut layers, path)?;
+        }
+        Ok(layers)
+    }
+
     /// The run's experiment, every null resolved.
     pub fn experiment(&self) -> Result<Experiment> {
-        let mut layers = crate::config::Layers::new()?;
-        layers.add_file(&self.file("config.yaml"))?;
         // A run is one cell: what the defaults would compare is not its own.
-        Ok(Experiment { comparison: Comparison::default(), ..layers.finish()? })
+        Ok(Experiment { comparison: Comparison::default(), ..self.layers()?.finish()? })
     }
 
     /// The loss terms of the run's epochs.
@@ -146,7 +162,10 @@ impl Run {
             let message = format!("{folder} has neither params.safetensors nor a checkpoint");
             Error::config("", message)
         })?;
-        let mut trainer = Trainer::to_restore(experiment, &self.path)?;
+        let trainer = Trainer::to_restore(experiment, &self.path);
+        let mut trainer = trainer.map_err(|e| self.moved(e))?;
+        // Their units are fitted again.
+        self.check_data(trainer.data())?;
         trainer.restore(State::load(&latest)?)?;
         Ok(trainer.into_trained())
     }
@@ -174,11 +193,6 @@ impl Run {
         }
         Ok(())
     }
-
-    /// The data of the run.
-    pub fn data(&self, experiment: &Experiment) -> Result<Data> {
-        Ok(Data::load(experiment, &self.path, trained::options(experiment)?)?.0)
-    }
 }
 
 /// Which parameters of a run.
@@ -205,6 +219,7 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Resu
     }
     let run = Run::create(trainer.experiment())?;
     run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
+    run.remember_data(trainer.data())?;
     let libraries = trainer.experiment().libraries();
     if !libraries.is_empty() {
         run.write_json(PLUGINS, &json!(libraries))?;
@@ -219,7 +234,7 @@ pub(crate) fn ensure_trained(
     path: &Path,
     watch: &mut dyn Watch,
 ) -> Result<Run> {
-    let run = Run { path: path.to_owned() };
+    let run = Run { path: path.to_owned(), data_path: None };
     if run.file("manifest.json").is_file() {
         return Ok(run);
     }
@@ -234,26 +249,39 @@ pub(crate) fn ensure_trained(
         }
         _ => Trainer::new(experiment, path)?,
     };
+    if begun {
+        run.check_data(trainer.data())?;
+    }
     run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
+    run.remember_data(trainer.data())?;
     finish(run, trainer, watch, false)
 }
 
 /// Continues an unfinished run from its last checkpoint (or its start), as if it had never stopped.
 pub fn resume(path: &Path, watch: &mut dyn Watch) -> Result<Run> {
-    let run = Run::open(path)?;
+    go_on(Run::open(path)?, watch)
+}
+
+/// The same of an open run, whose data may have moved.
+pub fn go_on(run: Run, watch: &mut dyn Watch) -> Result<Run> {
     if run.file("manifest.json").is_file() {
         let help = format!("train anew with `triflow run {}`", run.file("config.yaml").display());
-        return Err(Error::config("", format!("{} is finished", path.display())).help(help));
+        return Err(Error::config("", format!("{} is finished", run.path.display())).help(help));
     }
     let experiment = run.experiment()?;
     run.compare_plugins(&experiment)?;
     let trainer = match run.checkpoints()?.pop() {
         Some(latest) => {
-            let mut trainer = Trainer::to_restore(experiment, &run.path)?;
+            let trainer = Trainer::to_restore(experiment, &run.path);
+            let mut trainer = trainer.map_err(|e| run.moved(e))?;
             trainer.restore(State::load(&latest)?)?;
             trainer
         }
-        None => Trainer::new(experiment, &run.path)?,
+        None => Trainer::new(experiment, &run.path).map_err(|e| run.moved(e))?,
     };
+    run.check_data(trainer.data())?;
+    if run.data_path.is_some() {
+        run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
+    }
     finish(run, trainer, watch, true)
 }

@@ -13,7 +13,7 @@ impl Conformance for dyn DataSource {
     const CHECKS: &'static [Check<Self>] = &[
         Check {
             name: "rows",
-            about: "x and y have equally many rows, at least one: float32 on the CPU, y perhaps int64 \
+            about: "x and y have equally many rows, at least one: float32 or float64 on the CPU, y perhaps int64 \
                     labels from 0, images perhaps bytes; every set is made as the training set",
             run: rows,
         },
@@ -80,7 +80,7 @@ fn check_side(what: &str, side: &str, values: &Tensor) -> Result<()> {
         format!("{what} lies on {:?}, expected the CPU", values.device())
     })?;
     match values.kind() {
-        DType::Float => Ok(()),
+        DType::Float | DType::Double => Ok(()),
         DType::Uint8 if size.len() == 4 => Ok(()),
         DType::Int64 if side == "y" => {
             ensure(size.len() == 1, || {
@@ -91,7 +91,7 @@ fn check_side(what: &str, side: &str, values: &Tensor) -> Result<()> {
         }
         other => ensure(false, || {
             format!(
-                "{what} is {other:?}, expected float32 (or int64 labels, for y, or images [n, C, H, W] of bytes)"
+                "{what} is {other:?}, expected float32 or float64 (or int64 labels, for y, or images [n, C, H, W] of bytes)"
             )
         }),
     }

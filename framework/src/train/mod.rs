@@ -8,6 +8,7 @@ mod history;
 mod parameters;
 mod prefetch;
 mod rates;
+mod start;
 mod step;
 mod trainer;
 

@@ -8,6 +8,7 @@ use super::checkpoint::State;
 use super::coupled::{self, Coupled, PairingCost, Rows};
 use super::graph::{self, Recorder, Steps};
 use super::rates::Schedule;
+use super::start::warn_of_shift;
 use super::step::{Batch, Learning};
 use super::{Epoch, History};
 use crate::component::{Optimizer, OptimizerState, Pass, Splits, shape_text};
@@ -108,6 +109,7 @@ impl Trainer {
         guard_engine(move || {
             let (mut data, units) = load(&experiment, (kind, device))?;
             data.settle(&mut experiment);
+            data.say(&experiment);
             let trained = Trained::untrained(experiment, units, data.train.len())?;
             if data.train.mask.is_some() && !trained.model.independent() {
                 let message = "sequences of different lengths are not paired with z_0";
@@ -120,6 +122,7 @@ impl Trainer {
                     .help("leave `keep` out, or take `coupling: independent`"));
             }
             settle_z0(&trained.model, &mut data)?;
+            warn_of_shift(&trained, &data.train)?;
             check_flip(&trained)?;
             let optimizer = trained.experiment().training.optimizer.build(&());
             let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;

@@ -186,10 +186,8 @@ impl Source {
         }
         let mut sides = Vec::with_capacity(columns.len());
         for i in columns {
-            let exact = &table.columns[*i];
-            let values = exact.iter().map(|v| *v as f32).collect();
-            sides
-                .push(numbers(path, &called(table, *i), &[exact.len()], values, |row| exact[row])?);
+            let values = &table.columns[*i];
+            sides.push(numbers(path, &called(table, *i), &[values.len()], values.clone().into())?);
         }
         Ok(Tensor::stack(&sides, 1))
     }

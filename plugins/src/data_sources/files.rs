@@ -22,19 +22,33 @@ pub(super) fn required(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
     Ok(base.join(&**path))
 }
 
-/// Finite float32 numbers of shape `[n, …]`. `what` names them in errors, as "array `x`"; `exact` is
-/// the i-th as it stands in the file.
+/// Finite numbers of shape `[n, …]`: float32 of a file that has them so, or small integers; else float64, since the
+/// engine rounds only what it has centred. `what` names them in errors, as "array `x`".
 pub(super) fn numbers(
     path: &FsPath,
     what: &str,
     shape: &[usize],
-    values: Vec<f32>,
-    exact: impl Fn(usize) -> f64,
+    values: ArrayData,
 ) -> Result<Tensor> {
     let rows = check_shape(path, what, shape)?;
-    if let Some(i) = values.iter().position(|v| !v.is_finite()) {
-        let row = i / (values.len() / rows);
-        let value = exact(i);
+    let (flat, bad) = match values {
+        ArrayData::F32(values) => {
+            let bad = values.iter().position(|v| !v.is_finite());
+            (Tensor::from_slice(&values), bad.map(|i| (i, f64::from(values[i]))))
+        }
+        ArrayData::F64(_)
+        | ArrayData::I64(_)
+        | ArrayData::I32(_)
+        | ArrayData::U64(_)
+        | ArrayData::U32(_) => {
+            let values = values.into_f64();
+            let bad = values.iter().position(|v| !(*v as f32).is_finite());
+            (Tensor::from_slice(&values), bad.map(|i| (i, values[i])))
+        }
+        small => (Tensor::from_slice(&small.into_f32()), None),
+    };
+    if let Some((i, value)) = bad {
+        let row = i / (flat.numel() / rows);
         let why = if value.is_finite() { ", which is too large for float32" } else { "" };
         return Err(Error::data(
             path,
@@ -44,7 +58,7 @@ pub(super) fn numbers(
         ));
     }
     let shape: Vec<i64> = shape.iter().map(|n| *n as i64).collect();
-    Ok(Tensor::from_slice(&values).reshape(shape))
+    Ok(flat.reshape(shape))
 }
 
 /// Class labels, `[n]` int64.
@@ -311,13 +325,17 @@ fn get_lengths(
 }
 
 /// Writes zeros behind the end of each sequence: what is not there may be anything in a file.
-fn clear_padding(values: &mut [f32], shape: &[usize], lengths: &Tensor) -> Result<()> {
+fn clear_padding<T: Clone + Default>(
+    values: &mut [T],
+    shape: &[usize],
+    lengths: &Tensor,
+) -> Result<()> {
     let [rows, steps, rest @ ..] = shape else { return Ok(()) };
     let lengths: Vec<i64> = Vec::try_from(lengths)?;
     let (width, entries) = (rest.iter().product::<usize>(), steps * rest.iter().product::<usize>());
     for (i, length) in lengths.iter().enumerate().take(*rows) {
         let from = usize::try_from(*length).unwrap_or(0).min(*steps) * width;
-        values[i * entries + from..(i + 1) * entries].fill(0.0);
+        values[i * entries + from..(i + 1) * entries].fill(T::default());
     }
     Ok(())
 }
@@ -376,13 +394,19 @@ fn get(
         })?;
         return labels(path, &what, &values);
     }
-    let NamedArray { shape, data, .. } = array;
-    let mut values = data.into_f32();
+    let NamedArray { shape, mut data, .. } = array;
     if let Some(lengths) = lengths {
-        clear_padding(&mut values, &shape, lengths)?;
+        match &mut data {
+            ArrayData::F32(values) => clear_padding(values, &shape, lengths)?,
+            ArrayData::F64(values) => clear_padding(values, &shape, lengths)?,
+            other => {
+                let mut values = other.to_f64();
+                clear_padding(&mut values, &shape, lengths)?;
+                *other = values.into();
+            }
+        }
     }
-    let as_saved = |i: usize| (file.get)(name).map_or(f64::NAN, |array| array.data.to_f64()[i]);
-    numbers(path, &what, &shape, values, as_saved)
+    numbers(path, &what, &shape, data)
 }
 
 /// Declares a source of named arrays: its keys are the same whatever the format.

@@ -198,7 +198,7 @@ fn refuse_without_density(model: &mut Trained, data: &Set) -> Result<()> {
 
 /// ln of the volume that one unit of the normalised target has in the data's own units.
 fn log_scale(units: &Units) -> f64 {
-    let deviation = units.target.deviation.to_kind(Kind::Double);
+    let deviation = units.target.scale().to_kind(Kind::Double);
     let whole = deviation.log().expand(units.shapes.target.as_slice(), false);
     whole.sum(Kind::Double).double_value(&[])
 }

@@ -1,0 +1,307 @@
+//! What was found in the data, said once: shapes, columns, classes, sizes, and what is odd about them.
+
+use crate::component::{Part, Table};
+use serde::Serialize;
+use std::fmt;
+use tch::{Kind, Tensor};
+
+/// Scales of columns that differ by more than this are said.
+const APART: f64 = 10.0;
+/// Names and classes in a line.
+const SHOWN: usize = 8;
+
+/// What was found in the data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Found {
+    /// Of x; none where the source has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub x: Option<Side>,
+    /// Of y, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub y: Option<Side>,
+    /// The classes of y, where it holds labels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
+    /// Rows of training, validation and test.
+    pub rows: Sizes,
+}
+
+/// Rows of each set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// To learn from.
+    pub train: i64,
+    /// For validation.
+    pub val: i64,
+    /// For the final evaluation.
+    pub test: i64,
+}
+
+/// A class, and how many rows of each set are of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Class {
+    /// Its name, or its number.
+    pub name: String,
+    /// Its rows.
+    pub rows: Sizes,
+}
+
+/// One side of the data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Side {
+    /// `numbers`, `bytes` or `labels`.
+    pub values: &'static str,
+    /// Shape of one row.
+    pub shape: Vec<i64>,
+    /// What the axes of a row are, as far as that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub axes: Vec<&'static str>,
+    /// Names of the columns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Columns that do not vary in the training rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub constant: Vec<String>,
+    /// The least and the greatest deviation of a column, where they are more than tenfold apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scales: Option<[Spread; 2]>,
+}
+
+/// The deviation of a column.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// The column.
+    pub column: String,
+    /// Its standard deviation in the training rows.
+    pub deviation: f64,
+}
+
+impl Found {
+    /// Shapes and classes of the three sets; `classes` is the number of labels, `sequences` whether the task takes
+    /// rows as such.
+    pub(super) fn of(tables: [&Table; 3], classes: Option<i64>, sequences: bool) -> Self {
+        let side = |part: Part| -> Option<Side> {
+            let (kind, shape) = tables[0].layout(part)?;
+            let shape = shape[1..].to_vec();
+            let (values, axes) = match (kind, shape.len()) {
+                (Kind::Int64, 0) => ("labels", vec![]),
+                (Kind::Uint8, 3) => ("bytes", vec!["channels", "height", "width"]),
+                (_, 0) if sequences => ("numbers", vec!["positions"]),
+                (_, 1) if sequences => ("numbers", vec!["positions"]),
+                (_, 2) if sequences => ("numbers", vec!["positions", "features"]),
+                (_, 3) => ("numbers", vec!["channels", "height", "width"]),
+                _ => ("numbers", vec![]),
+            };
+            let columns = match part {
+                Part::X => &tables[0].x_names,
+                Part::Y => &tables[0].y_names,
+            };
+            Some(Side { values, shape, axes, columns: columns.clone(), ..Side::default() })
+        };
+        let of_each = |table: &Table| -> Vec<i64> {
+            let y = table.y.as_ref().filter(|y| y.kind() == Kind::Int64 && y.dim() == 1);
+            let counted = y.map(|y| y.bincount(None::<&Tensor>, classes.unwrap_or(0)));
+            counted.and_then(|counted| Vec::try_from(counted).ok()).unwrap_or_default()
+        };
+        let counts = tables.map(of_each);
+        let count = |set: usize, class: usize| counts[set].get(class).copied().unwrap_or(0);
+        let class = |i: usize| Class {
+            name: tables[0].classes.get(i).cloned().unwrap_or_else(|| i.to_string()),
+            rows: Sizes { train: count(0, i), val: count(1, i), test: count(2, i) },
+        };
+        let rows = tables.map(|table| {
+            let of = |part| table.layout(part).and_then(|(_, shape)| shape.first().copied());
+            of(Part::X).or(of(Part::Y)).unwrap_or(0)
+        });
+        Self {
+            x: side(Part::X),
+            y: side(Part::Y),
+            classes: (0..classes.unwrap_or(0) as usize).map(class).collect(),
+            rows: Sizes { train: rows[0], val: rows[1], test: rows[2] },
+        }
+    }
+
+    /// With the deviations of the columns of a side.
+    pub(super) fn measured(&mut self, part: Part, deviation: &Tensor) {
+        let side = match part {
+            Part::X => &mut self.x,
+            Part::Y => &mut self.y,
+        };
+        let (Some(side), Ok(all)) = (side, Vec::<f64>::try_from(deviation.reshape([-1]))) else {
+            return;
+        };
+        let of_one = all.len() == 1;
+        let name = |i: usize| match side.columns.get(i) {
+            Some(name) => name.clone(),
+            None if of_one => part.to_string(),
+            None => format!("{part}[{i}]"),
+        };
+        side.constant = (0..all.len()).filter(|i| all[*i] == 0.0).map(name).collect();
+        let mut varying: Vec<usize> = (0..all.len()).filter(|i| all[*i] > 0.0).collect();
+        varying.sort_by(|a, b| all[*a].total_cmp(&all[*b]));
+        let scale = |i: &usize| Spread { column: name(*i), deviation: all[*i] };
+        side.scales = match (varying.first(), varying.last()) {
+            (Some(least), Some(most)) if all[*most] > APART * all[*least] => {
+                Some([scale(least), scale(most)])
+            }
+            _ => None,
+        };
+    }
+
+    /// Each side that the data have, with its name.
+    fn sides(&self) -> impl Iterator<Item = (&'static str, &Side)> {
+        let all = [("x", &self.x), ("y", &self.y)];
+        all.into_iter().filter_map(|(name, side)| Some((name, side.as_ref()?)))
+    }
+
+    /// The sides whose columns have scales that differ, in words.
+    pub(super) fn uneven(&self) -> Vec<String> {
+        let text = |(name, side): (&str, &Side)| {
+            let [least, most] = side.scales.as_ref()?;
+            Some(format!(
+                "the scales of {name} differ {:.0}-fold (deviation {} of `{}`, {} of `{}`)",
+                most.deviation / least.deviation,
+                number(least.deviation),
+                least.column,
+                number(most.deviation),
+                most.column
+            ))
+        };
+        self.sides().filter_map(text).collect()
+    }
+}
+
+/// A number that is printed with few digits whatever its size.
+struct Number(f64);
+
+fn number(value: f64) -> Number {
+    Number(value)
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(value) = *self;
+        match value.abs() {
+            size if (1e-3..1e6).contains(&size) => {
+                let digits = (2.0 - size.log10().floor()).max(0.0) as usize;
+                write!(f, "{value:.digits$}")
+            }
+            _ => write!(f, "{value:.2e}"),
+        }
+    }
+}
+
+/// The first of a list, and how many more there are.
+fn some(all: impl ExactSizeIterator<Item = String>) -> String {
+    let n = all.len();
+    let mut shown: Vec<String> = all.take(SHOWN).collect();
+    if n > SHOWN {
+        shown.push(format!("… {} more", n - SHOWN));
+    }
+    shown.join(", ")
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.shape[..], self.axes.is_empty()) {
+            ([], true) => write!(f, "a number a row")?,
+            ([1], true) => write!(f, "1 column")?,
+            ([n], true) => write!(f, "{n} columns")?,
+            (shape, _) => {
+                write!(f, "{shape:?}")?;
+                if !self.axes.is_empty() {
+                    write!(f, " ({})", self.axes.join(", "))?;
+                }
+                if self.values == "bytes" {
+                    write!(f, " of bytes")?;
+                }
+            }
+        }
+        if !self.columns.is_empty() {
+            write!(f, " ({})", some(self.columns.iter().cloned()))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Found {
+    /// One line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, side) in self.sides() {
+            if side.values == "labels" {
+                let classes = self.classes.iter();
+                let of =
+                    |c: &Class| format!("{} × {}", c.rows.train + c.rows.val + c.rows.test, c.name);
+                write!(f, "{name}: {} classes ({}); ", classes.len(), some(classes.map(of)))?;
+            } else {
+                write!(f, "{name}: {side}; ")?;
+            }
+        }
+        let Sizes { train, val, test } = self.rows;
+        write!(f, "{train} rows for training, {val} for validation, {test} for test")?;
+        for (_, side) in self.sides().filter(|(_, side)| !side.constant.is_empty()) {
+            write!(f, "; without variation: {}", some(side.constant.iter().cloned()))?;
+        }
+        for uneven in self.uneven() {
+            write!(f, "; {uneven}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(x: &[f32], width: i64, y: &[i64]) -> Table {
+        Table {
+            x: Some(Tensor::from_slice(x).view([-1, width])),
+            y: Some(Tensor::from_slice(y)),
+            x_names: ["age", "one", "mass"].map(str::to_owned).to_vec(),
+            classes: ["ada", "bel"].map(str::to_owned).to_vec(),
+            ..Table::default()
+        }
+    }
+
+    #[test]
+    fn shapes_columns_classes_sizes_and_scales_are_said_in_a_line() {
+        let train = table(&[0.0, 1.0, 5.0, 0.5, 1.0, 900.0], 3, &[0, 1]);
+        let (val, test) = (table(&[0.0; 3], 3, &[1]), table(&[], 3, &[]));
+        let mut found = Found::of([&train, &val, &test], Some(2), false);
+        found.measured(Part::X, &Tensor::from_slice(&[0.25, 0.0, 447.5]));
+        assert_eq!(
+            found.to_string(),
+            "x: 3 columns (age, one, mass); y: 2 classes (1 × ada, 2 × bel); 2 rows for training, \
+             1 for validation, 0 for test; without variation: one; the scales of x differ 1790-fold \
+             (deviation 0.250 of `age`, 448 of `mass`)"
+        );
+        let json = serde_json::to_value(&found).unwrap();
+        assert_eq!(json["x"]["constant"], serde_json::json!(["one"]));
+        assert_eq!(
+            json["classes"][1]["rows"],
+            serde_json::json!({ "train": 1, "val": 1, "test": 0 })
+        );
+        found.measured(Part::X, &Tensor::from_slice(&[1.0, 2.0, 9.9]));
+        let x = found.x.unwrap();
+        assert!(x.constant.is_empty() && x.scales.is_none());
+    }
+
+    #[test]
+    fn axes_are_named_where_they_are_known_and_long_lists_are_cut() {
+        let images = Tensor::zeros([2, 1, 4, 5], (Kind::Uint8, tch::Device::Cpu));
+        let train = Table {
+            x: Some(images),
+            y: Some(Tensor::arange(2, (Kind::Int64, tch::Device::Cpu))),
+            ..Table::default()
+        };
+        let none = Table::default();
+        let text = Found::of([&train, &none, &none], Some(12), false).to_string();
+        assert!(
+            text.starts_with(
+                "x: [1, 4, 5] (channels, height, width) of bytes; y: 12 classes (1 × 0, 1 × 1, "
+            ),
+            "{text}"
+        );
+        assert!(text.contains(", … 4 more)"), "{text}");
+    }
+}

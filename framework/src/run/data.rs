@@ -1,0 +1,92 @@
+//! The data of a run: the rows that it began with, or an error that says what there is to do.
+
+use super::Run;
+use crate::config::Layers;
+use crate::data::{Data, Identity};
+use crate::error::{Error, Result};
+use crate::registry::{properties_of, registry};
+use crate::trained::Trained;
+use serde_json::json;
+use std::path::Path;
+
+/// What tells the rows of a run from others.
+const DATA: &str = "data.json";
+
+impl Run {
+    /// The run's data, in the units of its model: rows are scaled as those that it was trained on, whatever they
+    /// hold now.
+    ///
+    /// # Errors
+    /// Rows that are not those of the run: what was held out cannot be told from what was learned.
+    pub fn data(&self, model: &Trained) -> Result<Data> {
+        let data = Data::load_in(model.experiment(), &self.path, model.units());
+        let data = data.map_err(|e| self.moved(e))?;
+        self.check_data(&data)?;
+        Ok(data)
+    }
+
+    /// Writes what tells the rows of a run that begins.
+    pub(super) fn remember_data(&self, data: &Data) -> Result<()> {
+        self.write_json(DATA, &json!(data.identity))
+    }
+
+    /// An error if rows are not those that the run began with. Runs of earlier versions do not say.
+    pub(super) fn check_data(&self, data: &Data) -> Result<()> {
+        let path = self.file(DATA);
+        if !path.is_file() {
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let then: Identity = serde_json::from_str(&text)
+            .map_err(|e| Error::data(&path, format!("is not what a run writes: {e}")))?;
+        let Some(how) = data.identity.differs_from(&then) else { return Ok(()) };
+        let message = format!("the data are not those that this run began with: {how}");
+        let run = self.path.display();
+        Err(Error::config("data", message).help(format!(
+            "rows that it was trained on could be among those that are held out now; `triflow evaluate \
+             --run {run} --data FILE` measures on all rows of a file, and where the run's own file has \
+             moved --data-path FILE says where it is"
+        )))
+    }
+
+    /// An error of reading the data, which may have moved.
+    pub(super) fn moved(&self, error: Error) -> Error {
+        match error {
+            Error::Data { path, message } if !path.exists() => Error::data(
+                &path,
+                format!(
+                    "{message}; where the data of a run have moved, --data-path FILE says where they are"
+                ),
+            ),
+            other => other,
+        }
+    }
+}
+
+/// Sets where the data of a run lie now. Further files of their source that are no longer where they were are
+/// looked for beside it.
+pub(super) fn set_path(layers: &mut Layers, file: &Path) -> Result<()> {
+    const FLAG: &str = "--data-path";
+    let text = |path: &Path| path.to_string_lossy().into_owned().into();
+    let source = layers.get("data.type").or(layers.get("data")).and_then(|name| name.as_str());
+    let properties = match source {
+        Some(name) => properties_of(registry().find("data_source", name)?.info),
+        None => return Err(Error::config("data", "names no source")),
+    };
+    if !properties.contains_key("path") {
+        let message = "the run's data come from no file";
+        return Err(Error::config("data", message).help("leave --data-path out"));
+    }
+    for key in properties.iter().filter(|(_, p)| p["format"] == "path").map(|(key, _)| key) {
+        let place = format!("data.{key}");
+        let old = layers.get(&place).and_then(|value| value.as_str()).map(Path::new);
+        let beside = old.filter(|old| !old.as_os_str().is_empty() && !old.exists());
+        let beside = beside.and_then(|old| Some(file.parent()?.join(old.file_name()?)));
+        if key == "path" {
+            layers.set(&place, text(file), FLAG)?;
+        } else if let Some(beside) = beside.filter(|path| path.exists()) {
+            layers.set(&place, text(&beside), FLAG)?;
+        }
+    }
+    Ok(())
+}
