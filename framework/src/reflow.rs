@@ -64,7 +64,14 @@ pub fn pairs(
     let units = model.units();
     let y = joined(conditions).map(|c| own_condition(units, &c));
     let real = [&data.test, &data.val].into_iter().find(|set| !set.is_empty());
-    let train = Table { x: joined(x), y, z0: joined(z0s), ..Table::default() };
+    let train = Table {
+        x: joined(x),
+        y,
+        z0: joined(z0s),
+        x_names: units.names.target.clone(),
+        classes: units.names.classes.clone(),
+        ..Table::default()
+    };
     Ok(Splits { train, test: real.map(|set| own(units, set)), ..Splits::default() })
 }
 
@@ -73,7 +80,14 @@ fn own(units: &Units, set: &Set) -> Table {
     let set = &set.first(set.len());
     let x = units.target.undo(&set.target).to_device(Device::Cpu);
     let y = set.condition.as_ref().map(|c| own_condition(units, c));
-    Table { x: Some(x), y, ..Table::default() }
+    let names = &units.names;
+    Table {
+        x: Some(x),
+        y,
+        x_names: names.target.clone(),
+        classes: names.classes.clone(),
+        ..Table::default()
+    }
 }
 
 /// Conditions in the data's own units; labels as such.

@@ -240,7 +240,7 @@ fn one_hot() -> Vec<f32> {
 }
 
 fn cpu(experiment: &Experiment) -> (Data, triflow::data::Units) {
-    Data::load(experiment, Path::new(""), (Kind::Float, Device::Cpu)).unwrap()
+    Data::load(&mut experiment.clone(), Path::new(""), (Kind::Float, Device::Cpu)).unwrap()
 }
 
 #[test]

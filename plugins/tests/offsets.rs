@@ -105,7 +105,10 @@ fn integers_of_a_file_and_conditions_keep_their_digits_too() {
     );
     let experiment = Experiment::from_yaml(&yaml).unwrap();
     let trainer = Trainer::new(experiment, "".as_ref()).unwrap();
-    let asked = triflow::data::files::read_part(trainer.experiment(), &path, Part::X).unwrap();
+    let asked = triflow::data::files::read_table(trainer.experiment(), &path, &[Part::X])
+        .unwrap()
+        .x
+        .unwrap();
     let (condition, _) = trainer.trained().condition(&asked).unwrap();
     let values: Vec<f32> = condition.value.view(-1).try_into().unwrap();
     assert!(values.windows(2).all(|pair| pair[0] < pair[1]));

@@ -20,7 +20,8 @@ pub struct ExperimentArgs {
     /// Any key, as `crn.network.hidden_dims=[64,64]`.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Rows of x and y: an .npz, .csv or .safetensors file, or the folder of a data source that reads one.
+    /// Rows of x and y: a .csv, .tsv (also .gz), .npz, .npy or .safetensors file, or the folder of a data source
+    /// that reads one.
     #[arg(long, value_name = "PATH")]
     data_path: Option<PathBuf>,
     /// Objective: flow_matching, diffusion or ct.

@@ -89,15 +89,16 @@ pub enum Command {
         /// Number of samples: 100, or 1 for each row of --condition; of each label or row where there are some.
         #[arg(long, value_parser = whole::<i64>(..))]
         n: Option<i64>,
-        /// Class labels to generate.
-        #[arg(long, value_delimiter = ',', value_parser = whole::<i64>(..))]
-        labels: Vec<i64>,
+        /// Classes to generate, by the names that they have in the data (or their numbers, where those are 0, 1,
+        /// 2, …).
+        #[arg(long, value_delimiter = ',', value_name = "CLASS", allow_hyphen_values = true)]
+        labels: Vec<String>,
         /// A file of conditions (its y, or the arrays or columns that the run's own data call so).
         #[arg(long, value_name = "FILE", conflicts_with = "labels")]
         condition: Option<PathBuf>,
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Where the samples go.
+        /// Where the samples go: an .npz, or a .csv with the columns' names.
         #[arg(long)]
         out: PathBuf,
     },
@@ -109,7 +110,7 @@ pub enum Command {
         /// The run folder.
         #[arg(long)]
         run: PathBuf,
-        /// Rows of x: an .npz, .csv or .safetensors file.
+        /// Rows of x: a .csv, .tsv, .npz, .npy or .safetensors file.
         #[arg(long, value_name = "FILE")]
         data: PathBuf,
         /// Draws a row, whose mean and standard deviation are written.
@@ -117,7 +118,7 @@ pub enum Command {
         samples: Option<u64>,
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Where the predictions go, an .npz.
+        /// Where the predictions go: an .npz, or a .csv with the columns' names.
         #[arg(long)]
         out: PathBuf,
     },
@@ -144,7 +145,7 @@ pub enum Command {
         /// The run folder.
         #[arg(long)]
         run: PathBuf,
-        /// Other rows of x and y than the run's own: an .npz, .csv or .safetensors file.
+        /// Other rows of x and y than the run's own: a .csv, .tsv, .npz or .safetensors file.
         #[arg(long, value_name = "FILE")]
         data: Option<PathBuf>,
         /// Draws, of which metrics are means beside their deviations.

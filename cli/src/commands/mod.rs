@@ -1,5 +1,6 @@
 //! What each command does, one function or file each.
 
+mod answers;
 mod compare;
 mod components;
 mod curve;

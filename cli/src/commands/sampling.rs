@@ -1,13 +1,13 @@
 //! `generate`, `predict` and `evaluate`: a trained run at work.
 
+use super::answers::{Samples, check_out, write_predictions, write_samples};
 use super::print_json;
 use crate::args::SamplingArgs;
 use serde_json::json;
 use std::path::Path;
-use triflow::component::{Part, Table};
-use triflow::data::files::{array, read_lengths, read_part};
+use triflow::component::Part;
+use triflow::data::files::read_table;
 use triflow::data::{HeldOut, Set, one_hot};
-use triflow::io::npz;
 use triflow::measure::{self, Ask};
 use triflow::run::{Run, Weights};
 use triflow::sample::likelihood;
@@ -24,19 +24,11 @@ pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)
     Ok((run, model))
 }
 
-/// An error if `out` is no name for what is written, before any work is done.
-fn check_out(out: &Path) -> Result<()> {
-    if out.extension().is_some_and(|e| e == "npz") {
-        return Ok(());
-    }
-    Err(Error::config("", format!("--out {}: the name must end in .npz", out.display())))
-}
-
 /// Draws samples into a file.
 pub fn generate(
     run: &Path,
     n: Option<i64>,
-    labels: &[i64],
+    labels: &[String],
     file: Option<&Path>,
     sampling: &SamplingArgs,
     out: &Path,
@@ -51,53 +43,81 @@ pub fn generate(
     if !labels.is_empty() && model.units().shapes.condition.is_none() {
         return Err(Error::config("", "this run takes no labels").help("leave --labels out"));
     }
-    let mut arrays = Vec::new();
-    let samples = match (conditions(&model, labels, file)?, file) {
-        (None, None) => model.sample(&[n], None, seed)?,
+    let drawn = match (conditions(&model, labels, file)?, file) {
+        (None, None) => {
+            let samples = model.sample(&[n], None, seed)?;
+            Samples { samples, conditions: None, lengths: None }
+        }
         (None, Some(_)) => {
             return Err(
                 Error::config("", "this run takes no condition").help("leave --condition out")
             );
         }
-        (Some(asked), _) => {
-            let asked = asked.repeat_interleave_self_int(n, 0, None::<i64>);
+        (Some((asked, mut lengths)), _) => {
+            let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
+            let asked = each(&asked);
             let rows = rows_of(&model, &asked)?;
             check_rows(&model, &rows, file)?;
-            let name = if model.units().condition_is_label { "labels" } else { "conditions" };
-            arrays.push(array(name, &asked)?);
-            let mut lengths =
-                file.map(|file| lengths_of(&model, file)).transpose()?.unwrap_or_default();
             for side in [&mut lengths.condition, &mut lengths.target] {
-                let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
                 *side = side.as_ref().map(each);
             }
             let samples = model.generate_sequences(&rows, &lengths, Some(seed))?;
-            arrays.extend(lengths.target.map(|lengths| array("lengths", &lengths)).transpose()?);
-            samples
+            Samples { samples, conditions: Some(asked), lengths: lengths.target }
         }
     };
-    arrays.insert(0, array("samples", &samples)?);
-    npz::write_npz(out, &arrays)?;
-    println!("{} samples, seed {seed}, in {}", samples.size()[0], out.display());
+    let n = drawn.samples.size()[0];
+    write_samples(out, drawn, model.units())?;
+    println!("{n} samples, seed {seed}, in {}", out.display());
     Ok(())
 }
 
-/// The conditions asked for: labels `[n]` or values `[n, …]`; none for a run that takes none.
-fn conditions(model: &Trained, labels: &[i64], file: Option<&Path>) -> Result<Option<Tensor>> {
+/// The conditions asked for, labels `[n]` or values `[n, …]`, and lengths of sequences; none for a run that
+/// takes none.
+fn conditions(
+    model: &Trained,
+    labels: &[String],
+    file: Option<&Path>,
+) -> Result<Option<(Tensor, Lengths)>> {
     let Some(shape) = model.units().shapes.condition.clone() else { return Ok(None) };
     let is_label = model.units().condition_is_label;
-    match file {
+    let asked = match file {
         Some(file) => {
             let part = if model.experiment().task().learns_y() { Part::X } else { Part::Y };
-            read_part(model.experiment(), file, part).map(Some)
+            return read(model, file, part).map(Some);
         }
         None if is_label && labels.is_empty() => {
-            Ok(Some(Tensor::arange(shape[0], (Kind::Int64, Device::Cpu))))
+            Tensor::arange(shape[0], (Kind::Int64, Device::Cpu))
         }
-        None if is_label => Ok(Some(Tensor::from_slice(labels))),
-        None => Err(Error::config("", "this run's condition is not a label")
-            .help("give a file of conditions with --condition FILE")),
-    }
+        None if is_label => {
+            let labels = labels.iter().map(|name| model.units().label(name.trim()));
+            let labels = labels.collect::<Result<Vec<_>>>().map_err(|e| e.placed("--labels"))?;
+            Tensor::from_slice(&labels)
+        }
+        None => {
+            return Err(Error::config("", "this run's condition is not a label")
+                .help("give a file of conditions with --condition FILE"));
+        }
+    };
+    Ok(Some((asked, Lengths::default())))
+}
+
+/// One side of a file, its columns and labels in the order of the training rows, and the lengths of
+/// its sequences.
+fn read(model: &Trained, file: &Path, part: Part) -> Result<(Tensor, Lengths)> {
+    let experiment = model.experiment();
+    let table = read_table(experiment, file, &[part])?;
+    let table = model.units().align(table, experiment);
+    let table = table.map_err(|e| Error::data(file, e.to_string()))?;
+    let values = match part {
+        Part::X => table.x,
+        Part::Y => table.y,
+    };
+    let values = values.ok_or_else(|| Error::data(file, format!("holds no {part}")))?;
+    let lengths = match experiment.task().is_sequence() {
+        true => Lengths { condition: table.x_lengths, target: table.y_lengths },
+        false => Lengths::default(),
+    };
+    Ok((values, lengths))
 }
 
 /// Conditions as the model takes them: labels become one-hot rows, single numbers rows of one.
@@ -117,15 +137,6 @@ fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
     }
     let classes = units.shapes.condition.as_ref().map_or(0, |shape| shape[0]);
     one_hot(asked, classes)
-}
-
-/// How long the sequences of a file are, as its lengths of x and y say.
-fn lengths_of(model: &Trained, file: &Path) -> Result<Lengths> {
-    if !model.experiment().task().is_sequence() {
-        return Ok(Lengths::default());
-    }
-    let read = |part| read_lengths(model.experiment(), file, part);
-    Ok(Lengths { condition: read(Part::X)?, target: read(Part::Y)? })
 }
 
 /// An error if the rows of a file are not like those that the model was trained on.
@@ -156,26 +167,15 @@ pub fn predict(
         let help = format!("triflow generate --run {} --out samples.npz", run.path.display());
         return Err(Error::config("", "this run generates, it does not predict").help(help));
     }
-    let rows = read_part(model.experiment(), data, Part::X)?;
+    let (rows, lengths) = read(&model, data, Part::X)?;
     let rows = rows_of(&model, &rows)?;
     check_rows(&model, &rows, Some(data))?;
-    let lengths = lengths_of(&model, data)?;
     let seed = match samples {
         Some(_) => Some(sampling.seed.unwrap_or_else(|| model.experiment().seed())),
         None => sampling.seed,
     };
     let drawn = model.predict_sequences(&rows, &lengths, seed, samples.unwrap_or(1))?;
-    // Means are float64; the file has the precision of what was predicted.
-    let own = |values: &Tensor| values.to_kind(model.units().target.mean.kind());
-    let mut arrays = vec![array("predictions", &own(&drawn.mean))?];
-    if samples.is_some() {
-        arrays.push(array("std", &own(&drawn.deviation))?);
-    }
-    if model.units().target_is_label {
-        arrays.push(array("labels", &drawn.mean.argmax(-1, false))?);
-    }
-    arrays.extend(lengths.target.map(|lengths| array("lengths", &lengths)).transpose()?);
-    npz::write_npz(out, &arrays)?;
+    write_predictions(out, &drawn, samples.is_some(), lengths.target, model.units())?;
     let from = seed.map_or_else(|| "z_0 = 0".to_owned(), |seed| format!("seed {seed}"));
     println!("{} predictions, {from}, in {}", drawn.mean.size()[0], out.display());
     Ok(())
@@ -234,20 +234,13 @@ fn likelihood_of(
 /// The rows of a file, to measure a model on.
 fn read_rows(model: &Trained, file: &Path, points: i64) -> Result<HeldOut<'static>> {
     let experiment = model.experiment();
-    let (sequences, both) = (experiment.task().is_sequence(), !experiment.unconditional);
-    let read = |part, wanted: bool| wanted.then(|| read_part(experiment, file, part)).transpose();
-    let lengths = |part| match sequences {
-        true => read_lengths(experiment, file, part),
-        false => Ok(None),
+    let learned = if experiment.task().learns_y() { Part::Y } else { Part::X };
+    let parts = match experiment.unconditional {
+        true => vec![learned],
+        false => vec![Part::X, Part::Y],
     };
-    let table = Table {
-        x: read(Part::X, both || !experiment.task().learns_y())?,
-        y: read(Part::Y, both || experiment.task().learns_y())?,
-        x_lengths: lengths(Part::X)?,
-        y_lengths: lengths(Part::Y)?,
-        ..Table::default()
-    };
-    let rows = model.units().rows(&table, experiment);
+    let table = read_table(experiment, file, &parts)?;
+    let rows = model.units().rows(table, experiment);
     let rows = rows.map_err(|e| Error::data(file, e.to_string()))?;
     let rows = if experiment.task().predicts() { rows } else { rows.first(points) };
     Ok(HeldOut { name: file.display().to_string(), rows, others: Vec::new(), train: None })

@@ -88,17 +88,20 @@ fn predict_writes_labels_from_zero_and_spreads_from_draws() {
     };
     let (one, two) = (predict("one.npz", &[]), predict("two.npz", &[]));
     assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
-    assert_eq!(npz::list_names(&one).unwrap(), ["predictions", "labels"]);
+    assert_eq!(npz::list_names(&one).unwrap(), ["predictions", "labels", "condition_columns"]);
     let predictions = read(&one, "predictions");
     assert_eq!(predictions.shape, [3, 2]);
     let likely: Vec<i64> =
         predictions.data.to_f64().chunks(2).map(|p| i64::from(p[1] > p[0])).collect();
     assert_eq!(read(&one, "labels").data, ArrayData::from(likely));
     let drawn = predict("drawn.npz", &["--samples", "3", "--seed", "1", "--steps", "2"]);
-    assert_eq!(npz::list_names(&drawn).unwrap(), ["predictions", "std", "labels"]);
+    assert_eq!(
+        npz::list_names(&drawn).unwrap(),
+        ["predictions", "std", "labels", "condition_columns"]
+    );
     assert!(read(&drawn, "std").data.to_f64().iter().all(|d| *d > 0.0));
-    let error = folder.fails(&["predict", "--run", run, "--data", "new.csv", "--out", "p.csv"]);
-    assert_eq!(error, "error: --out p.csv: the name must end in .npz");
+    let error = folder.fails(&["predict", "--run", run, "--data", "new.csv", "--out", "p.txt"]);
+    assert_eq!(error, "error: --out p.txt: the name must end in .npz or .csv");
 }
 
 #[test]

@@ -25,4 +25,5 @@ mod rerun;
 mod resume;
 mod sampling;
 mod schema;
+mod tables;
 mod tasks;

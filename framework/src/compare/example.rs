@@ -176,7 +176,7 @@ fn moons(n: usize, random: &mut Random) -> Cloud {
         };
         [(x + 0.07 * random.normal()) as f32, (y + 0.07 * random.normal()) as f32]
     });
-    Cloud { points: points.collect(), labels: Some(labels) }
+    Cloud { points: points.collect(), labels: Some(labels), names: Vec::new() }
 }
 
 fn paths(shift: f64, random: &mut Random) -> Paths {

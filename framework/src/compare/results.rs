@@ -209,6 +209,9 @@ pub struct Cloud {
     pub points: Vec<[f32; 2]>,
     /// The class of each.
     pub labels: Option<Vec<usize>>,
+    /// Names of the classes; empty where they are called by their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
 
 /// Points on their way.

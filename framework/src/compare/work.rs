@@ -226,6 +226,7 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
         rows if plane(model) => Some(Cloud {
             points: in_plane(&model.units().target.undo(&rows.target))?,
             labels: labels_of(model, rows.condition.as_ref())?,
+            names: model.units().names.classes.clone(),
         }),
         _ => None,
     };

@@ -1,7 +1,7 @@
 //! Data sources: where x and y come from.
 
 use crate::component_kind;
-use crate::error::Error;
+use crate::error::{Error, Result, suggestion};
 use crate::io::DiskRows;
 use crate::parameters;
 use crate::registry::Common;
@@ -15,7 +15,8 @@ pub struct Table {
     /// cannot hold beside a large mean is not lost; or images `[n, C, H, W]` of bytes (uint8), which stand for
     /// byte/255 and are kept as bytes on the device.
     pub x: Option<Tensor>,
-    /// `[n, …y_shape]` likewise, or `[n]` int64 class labels, which the engine turns into one-hot rows.
+    /// `[n, …y_shape]` likewise, or class labels, `[n]` or `[n, 1]` int64, which the engine turns into one-hot
+    /// rows. Any whole number is a label: without `classes` each number that occurs is a class, called so.
     pub y: Option<Tensor>,
     /// `[n, …z_shape]`, float32 or float64: where each row's path begins, in the units of the model, for a coupling
     /// that takes it from there; `None` where rows have no z_0 of their own.
@@ -38,6 +39,8 @@ pub struct Table {
     /// Names of the classes where y are class labels: label i is called `classes[i]`, and there are as many
     /// classes as names. Empty: classes are called by their numbers.
     pub classes: Vec<String>,
+    /// Where x or y is missing: how to say which columns or arrays of the file it is.
+    pub advice: Option<String>,
 }
 
 impl Table {
@@ -58,7 +61,36 @@ impl Table {
             x_names: self.x_names.clone(),
             y_names: self.y_names.clone(),
             classes: self.classes.clone(),
+            advice: self.advice.clone(),
         }
+    }
+
+    /// Puts the columns of a side into the order of `known`, by their names; nothing where either has none.
+    ///
+    /// # Errors
+    /// A column of `known` that the table lacks, with those that it has.
+    pub fn order_columns(&mut self, part: Part, known: &[String]) -> Result<()> {
+        let (values, names) = match part {
+            Part::X => (&mut self.x, &mut self.x_names),
+            Part::Y => (&mut self.y, &mut self.y_names),
+        };
+        if known.is_empty() || names.is_empty() || names == known {
+            return Ok(());
+        }
+        let place = |name: &String| {
+            names.iter().position(|own| own == name).map(|place| place as i64).ok_or_else(|| {
+                let help = suggestion(name, "columns", names.iter().map(String::as_str));
+                Error::config("data", format!("there is no column `{name}`; {help}"))
+            })
+        };
+        let places = known.iter().map(place).collect::<Result<Vec<_>>>()?;
+        if let Some(values) =
+            values.as_mut().filter(|v| v.size().get(1) == Some(&(names.len() as i64)))
+        {
+            *values = values.index_select(1, &Tensor::from_slice(&places));
+        }
+        *names = known.to_vec();
+        Ok(())
     }
 
     /// Kind and shape of x or y `[n, …]`, wherever it is.
@@ -155,6 +187,11 @@ parameters! {
         pub standardise: bool = true,
         /// How rows are divided where the source does not say.
         pub split: Split = Split::default(),
+        /// Names of the classes, in the order of their labels; empty: those of the training rows, numbers by
+        /// size and texts by the alphabet. A run's `config.yaml` has them where they are not 0, 1, 2, …
+        #[serde(deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
+        #[schemars(with = "Vec<Name>")]
+        pub classes: Vec<String> = Vec::new(),
         /// Where the rows are kept. `disk` is for a set larger than memory: rows stay in their file and
         /// batches of them are read ahead of the steps. It needs float32, or bytes of shape \[n, C, H, W\],
         /// in a safetensors file or an `.npz` that is not compressed.
@@ -163,7 +200,28 @@ parameters! {
 }
 
 impl Common for DataOptions {
-    const KEYS: &'static [&'static str] = &["standardise", "split", "keep"];
+    const KEYS: &'static [&'static str] = &["standardise", "split", "classes", "keep"];
+}
+
+/// A class as it may be written: text, or a number or boolean that stands for the text of it.
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[serde(untagged, expecting = "a class needs its name")]
+enum Name {
+    Text(String),
+    Whole(i64),
+    Number(f64),
+    Boolean(bool),
+}
+
+fn names<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Vec<String>, D::Error> {
+    use serde::Deserialize as _;
+    let text = |name| match name {
+        Name::Text(text) => text,
+        Name::Whole(number) => number.to_string(),
+        Name::Number(number) => number.to_string(),
+        Name::Boolean(value) => value.to_string(),
+    };
+    Ok(Vec::<Name>::deserialize(d)?.into_iter().map(text).collect())
 }
 
 component_kind! {
@@ -185,15 +243,12 @@ component_kind! {
             ))
         }
 
-        /// x or y of another file that is laid out as this source's own, as in a [`Table`].
-        fn read(&self, path: &Path, part: Part) -> Result<Tensor> {
-            Err(Error::data(path, format!("this data source reads no {part} from files")))
-        }
-
-        /// The lengths of the sequences that [`read`](DataSource::read) gives, `[n]` int64 as in a [`Table`],
-        /// if the file has them.
-        fn read_lengths(&self, _path: &Path, _part: Part) -> Result<Option<Tensor>> {
-            Ok(None)
+        /// Sides of another file that is laid out as this source's own training rows: those in `parts` as in a
+        /// [`Table`], with their names and lengths.
+        fn read(&self, path: &Path, parts: &[Part]) -> Result<Table> {
+            let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+            let message = format!("this data source reads no {} from files", parts.join(" and "));
+            Err(Error::data(path, message))
         }
     }
 }

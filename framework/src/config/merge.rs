@@ -129,9 +129,10 @@ impl Chosen {
         if below.get("type").and_then(Value::as_str).is_none_or(same) {
             return;
         }
-        below.retain(|name, _| {
+        below.retain(|name, value| {
             let name = name.as_str().unwrap_or_default();
-            let keep = name == "type" || self.properties.contains_key(name);
+            let fits = |property: &Json| fits(property, value);
+            let keep = name == "type" || self.properties.get(name).is_some_and(fits);
             if !keep {
                 let kind = self.entry.as_ref().map(|e| format!("{} ", e.info.kind));
                 let (kind, own) = (kind.unwrap_or_default(), &self.name);
@@ -139,6 +140,15 @@ impl Chosen {
             }
             keep
         });
+    }
+}
+
+/// Whether a value of another choice means the same here: a list is no single value of the same name.
+fn fits(property: &Json, value: &Value) -> bool {
+    match property["type"].as_str() {
+        Some("array") => value.is_sequence(),
+        Some(_) => !value.is_sequence(),
+        None => true,
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::component::{DataContext, DataSource, Part, Splits, Table};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
-use crate::io::{NamedArray, check_input, csv, npz, safetensors, to_array};
+use crate::io::csv::{self, Cells};
+use crate::io::{NamedArray, check_input, npz, safetensors, to_array};
 use crate::registry::{Component, registry};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,21 +16,11 @@ pub fn source_of(path: &Path) -> Result<&'static str> {
     Ok(registry().reader("data_source", path)?.info.name)
 }
 
-/// x or y of a file: `[n, …shape]` numbers or bytes, or `[n]` int64 class labels, as in a [`Table`]. The experiment's own source
-/// reads it if it reads such files at all, so that its names of arrays or columns hold; else the source of
-/// the file's ending, by its defaults.
-pub fn read_part(experiment: &Experiment, path: &Path, part: Part) -> Result<Tensor> {
-    reader(experiment, path).and_then(|source| source.read(path, part)).map_err(of_data)
-}
-
-/// The lengths `[n]` of the sequences that [`read_part`] gives, if the file has them.
-pub fn read_lengths(experiment: &Experiment, path: &Path, part: Part) -> Result<Option<Tensor>> {
-    let source = reader(experiment, path);
-    source.and_then(|source| source.read_lengths(path, part)).map_err(of_data)
-}
-
-fn of_data(e: Error) -> Error {
-    e.under("data")
+/// Sides of a file, as in a [`Table`]. The experiment's own source reads it if it reads such files at all, so
+/// that its names of arrays or columns hold; else the source of the file's ending, by its defaults.
+pub fn read_table(experiment: &Experiment, path: &Path, parts: &[Part]) -> Result<Table> {
+    let table = reader(experiment, path).and_then(|source| source.read(path, parts));
+    table.map_err(|e| e.under("data"))
 }
 
 fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
@@ -42,11 +33,16 @@ fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
     source.build(&context)
 }
 
-/// Writes rows into an `.npz` or `.safetensors` (arrays `x`, `y`, `x_val`, …) or a `.csv` (columns `x0`,
-/// `x1`, …, `y` or `label`), by the path's ending, whole or not at all.
+/// Writes rows into an `.npz` or `.safetensors` (arrays `x`, `y`, `x_val`, …; in an `.npz` also the texts
+/// `classes`, by which labels are called) or a `.csv` (columns by their names, or `x0`, `x1`, …, `y` or `label`),
+/// by the path's ending, whole or not at all.
 pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
     match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
-        "npz" => npz::write_npz(path, &arrays(splits)?),
+        "npz" => {
+            let classes = &splits.train.classes;
+            let texts = if classes.is_empty() { vec![] } else { vec![("classes", &classes[..])] };
+            npz::write_npz_with(path, &arrays(splits)?, &texts)
+        }
         "safetensors" => safetensors::write_safetensors(path, &arrays(splits)?, &BTreeMap::new()),
         "csv" if splits.val.is_some() || splits.test.is_some() => {
             Err(Error::data(path, "a table holds one set of rows; write an .npz instead"))
@@ -96,9 +92,15 @@ fn shortest(value: f32) -> f64 {
     format!("{value:?}").parse().unwrap_or(value.into())
 }
 
+/// A column of a table to be written.
+enum Column {
+    Numbers(Vec<f64>),
+    Texts(Vec<String>),
+}
+
 fn write_table(path: &Path, table: &Table) -> Result<()> {
     let (mut names, mut columns) = (Vec::new(), Vec::new());
-    for (part, values) in [("x", &table.x), ("y", &table.y)] {
+    for (part, values, own) in [("x", &table.x, &table.x_names), ("y", &table.y, &table.y_names)] {
         let Some(values) = values else { continue };
         let is_label = values.kind() == Kind::Int64 && values.dim() == 1;
         let matrix = match values.dim() {
@@ -114,20 +116,33 @@ fn write_table(path: &Path, table: &Table) -> Result<()> {
         };
         let width = matrix.size()[1];
         for i in 0..width {
-            names.push(match (is_label, width) {
-                (true, _) => "label".to_owned(),
-                (false, 1) => part.to_owned(),
+            names.push(match (own.get(i as usize), is_label, width) {
+                (Some(name), ..) => name.clone(),
+                (None, true, _) => "label".to_owned(),
+                (None, false, 1) => part.to_owned(),
                 _ => format!("{part}{i}"),
             });
-            let column = matrix.select(1, i);
-            columns.push(if column.kind() == Kind::Float {
-                Vec::<f32>::try_from(column)?.into_iter().map(shortest).collect()
-            } else {
-                Vec::<f64>::try_from(column.to_kind(Kind::Double))?
-            });
+            columns.push(column(&matrix.select(1, i), is_label.then_some(&table.classes[..]))?);
         }
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    csv::write_csv(path, Some(&names), &columns)
+    let cells = columns.iter().map(|column| match column {
+        Column::Numbers(all) => Cells::Numbers(all),
+        Column::Texts(all) => Cells::Texts(all),
+    });
+    csv::write_csv(path, Some(&names), &cells.collect::<Vec<_>>())
+}
+
+/// `values` `[n]`, in words where they are labels of named `classes`.
+fn column(values: &Tensor, classes: Option<&[String]>) -> Result<Column> {
+    if let Some(classes) = classes.filter(|classes| !classes.is_empty()) {
+        let labels = Vec::<i64>::try_from(values)?;
+        let name = |label: i64| usize::try_from(label).ok().and_then(|label| classes.get(label));
+        let names = labels.into_iter().map(|label| name(label).cloned().unwrap_or_default());
+        return Ok(Column::Texts(names.collect()));
+    }
+    Ok(Column::Numbers(match values.kind() {
+        Kind::Float => Vec::<f32>::try_from(values)?.into_iter().map(shortest).collect(),
+        _ => Vec::<f64>::try_from(values.to_kind(Kind::Double))?,
+    }))
 }

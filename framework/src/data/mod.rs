@@ -1,9 +1,11 @@
 //! Data on the device: splits, one-hot labels, normalisation, and the task's binding of x and y.
 
 mod bytes;
+mod classes;
 mod disk;
 pub mod files;
 mod found;
+mod hints;
 mod identity;
 mod moments;
 mod split;
@@ -24,6 +26,7 @@ use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::io::DiskRows;
 use bytes::Scale;
+use classes::Classes;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 use units::Bound;
@@ -213,14 +216,21 @@ impl HeldOut<'_> {
 }
 
 impl Data {
-    /// Loads an experiment's data. Relative paths are read from `base`.
+    /// Loads an experiment's data. Relative paths are read from `base`. Which columns they are and how classes
+    /// are called is written into the experiment, so that it reads later files in the same way.
     pub fn load(
-        experiment: &Experiment,
+        experiment: &mut Experiment,
         base: &Path,
         options: (Kind, Device),
     ) -> Result<(Self, Units)> {
-        let splits = Self::read(experiment, base)?;
-        Self::from_splits(experiment, splits, options)
+        let mut splits = Self::read(experiment, base)?;
+        let decided = std::mem::take(&mut splits.decided);
+        let (data, units) = Self::from_splits(experiment, splits, options)?;
+        let source = experiment.data.with_keys(&decided).map_err(|e| e.under("data"))?;
+        let classes = units.names.classes.clone();
+        let common = DataOptions { classes, ..source.common().clone() };
+        experiment.data = source.with_common(common);
+        Ok((data, units))
     }
 
     /// Loads the data of a trained model, in the units that it was trained in.
@@ -252,19 +262,23 @@ impl Data {
     /// The same in units that are fitted already, if there are some.
     fn build(
         experiment: &Experiment,
-        splits: Splits,
+        mut splits: Splits,
         (kind, device): (Kind, Device),
         fitted: Option<&Units>,
     ) -> Result<(Self, Units)> {
         let identity = Identity::of(&splits, experiment.seed())?;
-        let split = &experiment.data.common().split;
-        let (mut tables, shares) = split::divide(splits, split, experiment.seed())?;
-        let one_hot = read_one_hot(&mut tables);
+        let common = experiment.data.common();
+        let trained = fitted.and_then(Units::class_names);
+        let given = trained.as_ref().map_or(&common.classes[..], Classes::names);
+        let named = Classes::settle(&mut splits, given)?;
+        let (tables, shares) = split::divide(splits, &common.split, experiment.seed())?;
         let [train, val, test] = tables;
-        let classes =
-            one_hot.map_or_else(|| label_count(&[&train, &val, &test]), |n| Ok(Some(n)))?;
-        let classes = fitted.and_then(Units::classes).or(classes);
         let sequences = experiment.task().is_sequence();
+        hints::hint_at_axes(&train, sequences);
+        if let Some(classes) = &named {
+            classes.check(&train, experiment.task().learns_y())?;
+        }
+        let classes = named.as_ref().map(Classes::len);
         let mut found = Found::of([&train, &val, &test], classes, sequences);
         // A table is dropped as soon as its rows are bound.
         let bind = |table: Table| units::bind(&table, experiment, classes, kind, device);
@@ -314,48 +328,6 @@ impl Data {
         let others = (1..set.len() / n.max(1)).map(|i| set.part(i * n, n)).collect();
         HeldOut { name: name.to_owned(), rows: set.first(n), others, train }
     }
-}
-
-/// Makes labels of y where every row of it is one-hot (one 1, else 0, at least two columns); gives the number of
-/// classes.
-fn read_one_hot(tables: &mut [Table; 3]) -> Option<i64> {
-    let is_one_hot = |y: &Tensor| {
-        let plain = y.dim() == 2 && y.size()[1] > 1 && y.kind() != Kind::Int64;
-        plain && {
-            let ones = y.eq(1.0);
-            let rest = (ones.logical_not() * y.ne(0.0)).any().int64_value(&[]) == 0;
-            let single = ones.sum_dim_intlist([1].as_slice(), false, Kind::Int64).eq(1);
-            rest && single.all().int64_value(&[]) == 1
-        }
-    };
-    let all = || tables.iter().filter_map(|t| t.y.as_ref());
-    let classes = all().next()?.size().get(1).copied()?;
-    if !all().all(|y| is_one_hot(y) && y.size()[1] == classes) {
-        return None;
-    }
-    log::info!("the rows of y are one-hot: taken as labels of {classes} classes");
-    for table in tables {
-        table.y = table.y.take().map(|y| y.argmax(1, false));
-    }
-    Some(classes)
-}
-
-/// Number of classes, if y holds integer labels.
-fn label_count(tables: &[&Table]) -> Result<Option<i64>> {
-    let mut classes = None;
-    for y in tables.iter().filter_map(|t| t.y.as_ref()) {
-        if y.kind() == Kind::Int64 && y.dim() == 1 && y.numel() > 0 {
-            let low = y.min().int64_value(&[]);
-            if low < 0 {
-                return Err(Error::config(
-                    "data",
-                    format!("class labels must not be negative, found {low}"),
-                ));
-            }
-            classes = classes.max(Some(y.max().int64_value(&[]) + 1));
-        }
-    }
-    Ok(classes)
 }
 
 fn check_shapes(experiment: &Experiment, train: &Bound) -> Result<()> {

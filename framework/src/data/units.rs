@@ -2,6 +2,7 @@
 //! model needs of its training data once it is trained.
 
 use super::bytes::{self, Scale};
+use super::classes::{Classes, is_label};
 use super::disk::{self, OnDisk};
 use super::found::Found;
 use super::moments::columns;
@@ -248,8 +249,45 @@ impl Units {
         }
     }
 
+    /// The classes, where targets or conditions are labels.
+    pub(super) fn class_names(&self) -> Option<Classes> {
+        self.classes().map(|count| Classes::of_model(&self.names.classes, count))
+    }
+
+    /// The label of the class called `name`.
+    ///
+    /// # Errors
+    /// A name that no class has, with those that there are; a model without labels.
+    pub fn label(&self, name: &str) -> Result<i64> {
+        let classes = self.class_names();
+        let none = || Error::config("", "this model knows no classes");
+        classes.ok_or_else(none)?.label(name)
+    }
+
+    /// A further table whose columns and labels are put into the order of the training rows, by their names.
+    ///
+    /// # Errors
+    /// A column that is missing, a class that no training row had.
+    pub fn align(&self, mut table: Table, experiment: &Experiment) -> Result<Table> {
+        match self.class_names() {
+            Some(classes) => classes.align(&mut table, "the file has")?,
+            None if !table.classes.is_empty() && !experiment.unconditional => {
+                let message = "y of the file are class labels, but the model's are numbers";
+                return Err(Error::config("data", message));
+            }
+            None => {}
+        }
+        let (learned, from) = (&self.names.target, &self.names.condition);
+        let (x, y) = if experiment.task().learns_y() { (from, learned) } else { (learned, from) };
+        for (part, known) in [(Part::X, x), (Part::Y, y)] {
+            table.order_columns(part, known)?;
+        }
+        Ok(table)
+    }
+
     /// Rows of a further table, normalised, on the model's device.
-    pub fn rows(&self, table: &Table, experiment: &Experiment) -> Result<Set> {
+    pub fn rows(&self, table: Table, experiment: &Experiment) -> Result<Set> {
+        let table = &self.align(table, experiment)?;
         let classes = self.classes();
         let (kind, device) = (self.target.kind(), self.target.mean.device());
         let rows = bind(table, experiment, classes, kind, device)?;
@@ -280,6 +318,19 @@ impl Units {
         };
         same("target", Some(&rows.target), Some(&self.shapes.target))?;
         same("condition", rows.condition.as_ref(), self.shapes.condition.as_ref())
+    }
+
+    /// Names as texts beside arrays in a file: `columns` of samples or predictions, `condition_columns`, and
+    /// `classes` by label.
+    pub fn texts(&self) -> Vec<(&'static str, &[String])> {
+        let names = &self.names;
+        let all = [
+            ("columns", &names.target, !self.target_is_label),
+            ("condition_columns", &names.condition, !self.condition_is_label),
+            ("classes", &names.classes, true),
+        ];
+        let there = all.into_iter().filter(|(_, names, fit)| *fit && !names.is_empty());
+        there.map(|(name, names, _)| (name, &names[..])).collect()
     }
 
     /// Its tensors by name, and the rest as text.
@@ -360,7 +411,7 @@ pub(super) fn bind(
             return Ok(t.to_device(device));
         }
         let t = match classes {
-            Some(classes) if t.kind() == Kind::Int64 && t.dim() == 1 => one_hot(t, classes)?,
+            Some(classes) if is_label(t) => one_hot(t, classes)?,
             _ => t.shallow_clone(),
         };
         let own = if t.kind() == Kind::Double { Kind::Double } else { kind };
@@ -395,15 +446,13 @@ pub(super) fn bind(
             return Ok((no_rows(rows), None, Some(rows.clone())));
         }
         let t = t.as_ref().ok_or_else(|| {
-            let without =
-                Error::config("data", format!("the data have no {name}, which the task needs"));
-            let generates = !task.predicts();
-            match part == if task.learns_y() { Part::X } else { Part::Y } {
-                true if generates => {
-                    without.help("generate without it: `unconditional: true`, or --unconditional")
-                }
-                _ => without,
-            }
+            let missing = format!("the data have no {name}, which the task needs");
+            let without = Error::config("data", missing);
+            let is_condition = part == if task.learns_y() { Part::X } else { Part::Y };
+            let go_without = (is_condition && !task.predicts())
+                .then_some("generate without it: `unconditional: true`, or --unconditional");
+            let ways: Vec<&str> = table.advice.as_deref().into_iter().chain(go_without).collect();
+            if ways.is_empty() { without } else { without.help(ways.join("; or ")) }
         })?;
         if !sequences {
             return Ok((numbers(t, name, None)?, None, None));
@@ -443,7 +492,7 @@ pub(super) fn bind(
     };
     let unseen = table.y.as_ref().filter(|y| {
         let generates = task == Task::Generation && experiment.unconditional;
-        generates && y.kind() == Kind::Int64 && y.dim() == 1
+        generates && is_label(y)
     });
     let labels = unseen.map(|y| y.to_device(device));
     let columns = |part: Part| match part {

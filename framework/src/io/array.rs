@@ -103,9 +103,22 @@ array_data! {
     Bool bool, "bool";
 }
 
-/// The types [`ArrayData`] can hold, for messages.
+impl From<Vec<half::f16>> for ArrayData {
+    fn from(values: Vec<half::f16>) -> Self {
+        ArrayData::widened(values)
+    }
+}
+
+impl ArrayData {
+    /// From numbers of half precision, each as it is.
+    pub(super) fn widened<T: Into<f32>>(values: impl IntoIterator<Item = T>) -> Self {
+        ArrayData::F32(values.into_iter().map(Into::into).collect())
+    }
+}
+
+/// The types that can be read, for messages; those of half precision become float32.
 pub(super) const SUPPORTED: &str =
-    "float64, float32, signed and unsigned integers of 8 to 64 bits and bool";
+    "float64, float32, float16, signed and unsigned integers of 8 to 64 bits and bool";
 
 /// Runs the same code on the vector inside, whatever its type.
 macro_rules! with_values {

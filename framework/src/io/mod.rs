@@ -10,6 +10,7 @@ mod input;
 pub mod npz;
 pub mod safetensors;
 mod tensor;
+mod texts;
 pub mod tfevents;
 
 pub use array::{ArrayData, NamedArray};
@@ -17,3 +18,4 @@ pub use atomic::write_atomically;
 pub use disk::DiskRows;
 pub use input::check_input;
 pub use tensor::{to_array, to_tensor};
+pub use texts::read_texts;

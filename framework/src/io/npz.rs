@@ -11,6 +11,7 @@ use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 
 use super::array::{SUPPORTED, check_all, element_count, with_values};
 use super::disk::{DiskRows, Layout, refused};
+use super::texts::write_texts;
 use super::{ArrayData, NamedArray, write_atomically};
 use crate::{Error, Result};
 
@@ -95,7 +96,7 @@ fn dtype_name(dtype: &DType) -> String {
 }
 
 /// Which entry of the file is the array called `name`; an error that lists the others where none is.
-fn position(path: &Path, name: &str) -> Result<usize> {
+pub(super) fn position(path: &Path, name: &str) -> Result<usize> {
     let names = array_names(path)?;
     names.iter().position(|n| n.as_deref() == Some(name)).ok_or_else(|| {
         let known = names.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -110,6 +111,15 @@ pub fn list_names(path: &Path) -> Result<Vec<String>> {
 
 /// Writes an `.npz` of arrays with different names, whole or not at all.
 pub fn write_npz(path: &Path, arrays: &[NamedArray]) -> Result<()> {
+    write_npz_with(path, arrays, &[])
+}
+
+/// The same with lists of texts behind them, by name.
+pub fn write_npz_with(
+    path: &Path,
+    arrays: &[NamedArray],
+    texts: &[(&str, &[String])],
+) -> Result<()> {
     check_all(arrays)?;
     write_atomically(path, |file| {
         let mut archive = NpzWriter::new(file);
@@ -120,9 +130,19 @@ pub fn write_npz(path: &Path, arrays: &[NamedArray]) -> Result<()> {
                 write_entry(&mut archive, &array.name, &shape, values, size)?;
             });
         }
+        for (name, texts) in texts {
+            write_texts(&mut archive, name, texts)?;
+        }
         archive.zip_writer().finish().map_err(std::io::Error::from)?;
         Ok(())
     })
+}
+
+/// How an entry of `size` bytes is packed.
+pub(super) fn entry_options(size: u64) -> zip::write::FileOptions {
+    zip::write::FileOptions::default()
+        .last_modified_time(zip::DateTime::default())
+        .large_file(size >= 1 << 31)
 }
 
 fn write_entry<W, T>(
@@ -136,20 +156,18 @@ where
     W: std::io::Write + Seek,
     T: npyz::AutoSerialize + Copy,
 {
-    let options = zip::write::FileOptions::default()
-        .last_modified_time(zip::DateTime::default())
-        .large_file(size >= 1 << 31);
-    let mut writer = archive.array(name, options)?.default_dtype().shape(shape).begin_nd()?;
+    let mut writer =
+        archive.array(name, entry_options(size))?.default_dtype().shape(shape).begin_nd()?;
     writer.extend(values.iter().copied())?;
     writer.finish()
 }
 
-enum Opened {
+pub(super) enum Opened {
     Npy(BufReader<File>),
     Npz(NpzArchive<BufReader<File>>),
 }
 
-fn open(path: &Path) -> Result<Opened> {
+pub(super) fn open(path: &Path) -> Result<Opened> {
     let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
     let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
     let mut start = Vec::new();
@@ -232,6 +250,7 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read) -> Result<NamedArray
     let data = match (kind, size) {
         (Some(TypeChar::Float), 8) => values!(f64),
         (Some(TypeChar::Float), 4) => values!(f32),
+        (Some(TypeChar::Float), 2) => values!(half::f16),
         (Some(TypeChar::Int), 8) => values!(i64),
         (Some(TypeChar::Int), 4) => values!(i32),
         (Some(TypeChar::Int), 2) => values!(i16),
@@ -253,6 +272,17 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read) -> Result<NamedArray
         return Err(wrong("is damaged: values follow that are not of its shape".to_owned()));
     }
     NamedArray::new(name, shape, data).map_err(|e| wrong(e.to_string()))
+}
+
+/// An array before its values are read; the error says what is wrong with it.
+pub(super) fn read_file<R: Read>(
+    mut reader: R,
+) -> std::result::Result<NpyFile<std::io::Chain<Cursor<Vec<u8>>, R>>, String> {
+    let head = read_head(&mut reader).map_err(|e| e.to_string())?;
+    if !shape_is_countable(&head) {
+        return Err("its shape is too large".to_owned());
+    }
+    NpyFile::new(Cursor::new(head).chain(reader)).map_err(|e| e.to_string())
 }
 
 /// Everything before the values: magic, version, the length of the description, the description.
@@ -404,12 +434,20 @@ mod tests {
 
     #[test]
     fn other_dtypes_are_refused_by_name() {
-        for dtype in ["'<f2'", "'<c8'", "'|O'", "'<U3'", "'<M8[s]'", "[('a', '<f4')]"] {
+        for dtype in ["'<c8'", "'|O'", "'<U3'", "'<M8[s]'", "[('a', '<f4')]"] {
             let message = message(&npy(dtype, false, "(1,)", &[0; 16]));
             assert!(message.contains("array `x` has dtype"), "{message}");
             assert!(message.contains(dtype.trim_end_matches(")]")), "{message}");
             assert!(message.contains("save it as one of float64, float32"), "{message}");
         }
+    }
+
+    #[test]
+    fn half_precision_is_read_as_float32() {
+        let read = read_bytes(&npy("'<f2'", false, "(2,)", &[0x00, 0x3e, 0x01, 0x00])).unwrap();
+        assert_eq!(read[0].data, vec![1.5_f32, 5.9604645e-8].into());
+        let read = read_bytes(&npy("'>f2'", true, "(2, 1)", &[0x3e, 0x00, 0xc0, 0x00])).unwrap();
+        assert_eq!(read[0].data, vec![1.5_f32, -2.0].into());
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Cloud<'_> {
         }
         let top = series.iter().flat_map(|s| &s.0).copied().fold(0.0, f64::max);
         let frame = Frame::new("", Axis::linear(range), Axis::linear((0.0, 1.08 * top.max(1e-12))))
-            .labels(format!("{}₁", self.name), "density (share of points per unit)");
+            .labels(self.points.name(0, self.name), "density (share of points per unit)");
         let panel = frame.draw(canvas, cell)?;
         draw_histograms(canvas, &panel, &edges, &series);
         panel.note_missing(canvas, &values.iter().map(|v| (*v, 0.0)).collect::<Vec<_>>())

@@ -53,12 +53,28 @@ pub struct Points {
     pub values: Vec<f64>,
     /// The number of coordinates of each point.
     pub dim: usize,
+    /// The names of the coordinates; empty where they have none.
+    pub names: Vec<String>,
 }
 
 impl Points {
     /// Points from their coordinates, `[n, dim]` in row-major order.
     pub fn new(values: Vec<f64>, dim: usize) -> Self {
-        Points { values, dim }
+        Points { values, dim, names: Vec::new() }
+    }
+
+    /// The same points with the names of their coordinates, if there is one for each.
+    #[must_use]
+    pub fn named(self, names: &[String]) -> Self {
+        let names = if names.len() == self.dim { names.to_vec() } else { Vec::new() };
+        Points { names, ..self }
+    }
+
+    /// What coordinate `j` is called; without names by `letter` and its number.
+    fn name(&self, j: usize, letter: &str) -> String {
+        const DIGITS: [char; 10] = ['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉'];
+        let numbered = || format!("{letter}{}", DIGITS[(j + 1) % 10]);
+        self.names.get(j).cloned().unwrap_or_else(numbered)
     }
 
     /// The number of points.
@@ -86,6 +102,7 @@ impl Points {
         Points {
             values: indices.iter().flat_map(|i| self.row(*i)).copied().collect(),
             dim: self.dim,
+            names: self.names.clone(),
         }
     }
 

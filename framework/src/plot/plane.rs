@@ -23,7 +23,7 @@ impl Plane {
             return Plane {
                 mean: vec![0.0; d],
                 axes: None,
-                labels: [format!("{name}₁"), format!("{name}₂")],
+                labels: [0, 1].map(|j| reference.name(j, name)),
             };
         }
         let rows: Vec<&[f64]> = thinned(reference.len(), 4000)
@@ -126,7 +126,7 @@ mod tests {
                 [a, 0.01 * b, a, b]
             })
             .collect();
-        let plane = Plane::of(&Points { values, dim: 4 }, "x");
+        let plane = Plane::of(&Points::new(values, 4), "x");
         let axes = plane.axes.unwrap();
         assert!(
             (axes[0][0] - 0.5f64.sqrt()).abs() < 0.02 && (axes[1][3] - 1.0).abs() < 0.02,

@@ -37,10 +37,13 @@ pub(super) fn pairs(
     }
 }
 
-/// `y₂`, or `y` where there is only one.
-fn output_name(j: usize, of: usize) -> String {
-    const DIGITS: [char; 10] = ['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉'];
-    if of == 1 { "y".to_owned() } else { format!("y{}", DIGITS[(j + 1) % 10]) }
+/// The name of coordinate `j`; without names the letter and its number, or the letter alone where there is only
+/// one.
+fn name_of(points: &Points, j: usize, letter: &str) -> String {
+    match points.dim == 1 && points.names.is_empty() {
+        true => letter.to_owned(),
+        false => points.name(j, letter),
+    }
 }
 
 fn against_one(
@@ -65,8 +68,10 @@ fn against_one(
     for (j, cell) in top.cells(columns, rows, 30.0, 20.0).into_iter().enumerate().take(outputs) {
         let flat: Vec<(f64, f64)> = xs.iter().copied().zip(y.column(j)).collect();
         let y_range = padded(robust_range(y.column(j)), 0.06);
-        let frame = Frame::new("", Axis::linear(x_range), Axis::linear(y_range))
-            .labels("condition x", format!("target {}", output_name(j, y.dim)));
+        let frame = Frame::new("", Axis::linear(x_range), Axis::linear(y_range)).labels(
+            format!("condition {}", name_of(x, 0, "x")),
+            format!("target {}", name_of(y, j, "y")),
+        );
         let panel = frame.draw(&mut figure.canvas, cell)?;
         panel.dots(&mut figure.canvas, &flat, size, |_| BLUE);
         panel.note_missing(&mut figure.canvas, &flat)?;
@@ -77,11 +82,13 @@ fn against_one(
         let flat = plane.flatten(y);
         let mut cell = figure.body;
         (cell.y0, cell.x1) = (cell.y1 - plane_height + 16.0, cell.x1 - COLOR_SCALE_WIDTH);
-        let frame = plane_frame("targets, coloured by x", &plane, flat_ranges(&flat));
+        let colour = name_of(x, 0, "x");
+        let title = format!("targets, coloured by {colour}");
+        let frame = plane_frame(title, &plane, flat_ranges(&flat));
         let panel = frame.draw(&mut figure.canvas, cell)?;
         panel.dots(&mut figure.canvas, &flat, size, |i| value_color(xs[i], x_range));
         panel.note_missing(&mut figure.canvas, &flat)?;
-        color_scale(&mut figure.canvas, panel.plot, x_range, "x")?;
+        color_scale(&mut figure.canvas, panel.plot, x_range, &colour)?;
     }
     figure.save(path)
 }
@@ -108,7 +115,7 @@ fn over_plane(
         figure.body.cells(columns, rows, 30.0, 20.0).into_iter().enumerate().take(outputs)
     {
         cell.x1 -= COLOR_SCALE_WIDTH;
-        let name = output_name(j, y.dim);
+        let name = name_of(y, j, "y");
         let panel = plane_frame(format!("target {name} over x"), &plane, ranges)
             .draw(&mut figure.canvas, cell)?;
         let values: Vec<f64> = y.column(j).collect();

@@ -160,7 +160,7 @@ fn histograms(
     for (i, cell) in figure.body.cells(2, 1, 30.0, 0.0).into_iter().enumerate() {
         let frame =
             Frame::new(&sides[i].title, Axis::linear(range), Axis::linear((0.0, 1.08 * top)))
-                .labels("x₁", "density (share of points per unit)");
+                .labels(view.real.name(0, "x"), "density (share of points per unit)");
         let panel = frame.draw(&mut figure.canvas, cell)?;
         draw_histograms(&mut figure.canvas, &panel, &edges, &series[i]);
         panel.steps(&mut figure.canvas, &edges, &real_density, 1.4, style::INK);

@@ -61,6 +61,22 @@ impl<K: Kind + ?Sized> Component<K> {
         Self { common, ..self }
     }
 
+    /// The same component where `keys` of its own have other values, each in YAML.
+    ///
+    /// # Errors
+    /// A key that it does not have, a value that it cannot have.
+    pub fn with_keys(&self, keys: &[(String, String)]) -> Result<Self> {
+        let wrong =
+            |e: serde_yaml::Error| Error::runtime(format!("{} `{}`: {e}", K::NAME, self.name));
+        let mut own: Mapping =
+            serde_yaml::from_str(&(self.vtable.write)(&self.spec, self.owner())?).map_err(wrong)?;
+        own.remove("type");
+        for (key, value) in keys {
+            own.insert(key.as_str().into(), serde_yaml::from_str(value).map_err(wrong)?);
+        }
+        Ok(Self::read(self.name, own)?.with_common(self.common.clone()))
+    }
+
     /// Builds the thing that runs, in the owner's code.
     ///
     /// # Errors

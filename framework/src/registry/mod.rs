@@ -206,11 +206,15 @@ impl Registry {
 
     /// The component of `kind` that reads files with the ending of `path`, in whatever case.
     pub fn reader(&self, kind: &str, path: &Path) -> Result<Entry> {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+        let name = name.unwrap_or_default();
         let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
         let all = self.list(Some(kind));
-        let found = all
-            .iter()
-            .find(|e| ending.as_deref().is_some_and(|ending| e.info.extensions.contains(&ending)));
+        // An ending may have parts, as `csv.gz` has.
+        let ends = |known: &&str| {
+            name.strip_suffix(*known).is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'))
+        };
+        let found = all.iter().find(|e| e.info.extensions.iter().any(|known| ends(&known)));
         found.cloned().ok_or_else(|| {
             let known: Vec<_> = all
                 .iter()

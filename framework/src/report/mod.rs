@@ -5,7 +5,7 @@ mod sequences;
 
 use crate::component::Pass;
 use crate::data::files::array;
-use crate::data::{Data, HeldOut};
+use crate::data::{Data, HeldOut, Units};
 use crate::error::{Error, Result};
 use crate::loss::TERMS;
 use crate::measure::{draw_latents, how, labels, points};
@@ -38,10 +38,11 @@ fn caption(how: &Value) -> String {
     )
 }
 
-/// Writes float32 arrays into a run's .npz file.
-pub fn write_npz(run: &Run, name: &str, arrays: &[(String, Tensor)]) -> Result<()> {
+/// Writes float32 arrays into a run's .npz file, and the names of columns and classes.
+pub fn write_npz(run: &Run, name: &str, arrays: &[(String, Tensor)], units: &Units) -> Result<()> {
     let arrays = arrays.iter().map(|(name, tensor)| array(name, tensor));
-    crate::io::npz::write_npz(&run.file(name), &arrays.collect::<Result<Vec<_>>>()?)
+    let arrays = arrays.collect::<Result<Vec<_>>>()?;
+    crate::io::npz::write_npz_with(&run.file(name), &arrays, &units.texts())
 }
 
 /// Draws every picture of a run.
@@ -84,16 +85,18 @@ fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
     let n = data.train.len().min(5000);
     let rows = data.train.first(n);
     let (target, condition) = (units.target.undo(&rows.target), rows.condition);
-    let (mut view_target, mut view_condition, mut view_labels) = (points(&target)?, None, None);
+    let names = &units.names;
+    let (mut view_target, mut view_condition, mut view_labels) =
+        (points(&target)?.named(&names.target), None, None);
     match condition {
         Some(c) if units.condition_is_label => view_labels = Some(labels(&c)?),
         Some(c) if units.target_is_label => {
             view_labels = Some(labels(&target)?);
-            view_target = points(&units.condition.undo(&c))?;
+            view_target = points(&units.condition.undo(&c))?.named(&names.condition);
         }
         // y over x, whichever is learned.
         Some(c) => {
-            let condition = points(&units.condition.undo(&c))?;
+            let condition = points(&units.condition.undo(&c))?.named(&names.condition);
             let regression = model.experiment().task().predicts();
             view_condition = Some(if regression {
                 condition
@@ -110,7 +113,7 @@ fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
             condition: view_condition,
             target: view_target,
             labels: view_labels,
-            label_names: Vec::new(),
+            label_names: names.classes.clone(),
             split_name: format!("training data, {n} of {} points", data.train.len()),
         },
     )
@@ -136,10 +139,10 @@ fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
         &SampleView {
             title: format!("{}: generated beside {set} data", model.experiment().objective.name()),
             subtitle: caption(&how(model, &sampled, n, Some(model.experiment().seed()))),
-            generated: points(&generated)?,
-            real: points(&units.target.undo(&rows.target))?,
+            generated: points(&generated)?.named(&units.names.target),
+            real: points(&units.target.undo(&rows.target))?.named(&units.names.target),
             labels: label,
-            label_names: Vec::new(),
+            label_names: units.names.classes.clone(),
         },
     )
 }
@@ -157,19 +160,21 @@ fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
             ("predictions".into(), predicted.shallow_clone()),
             ("truth".into(), truth.shallow_clone()),
         ],
+        units,
     )?;
     let x = rows.condition.map(|c| points(&units.condition.undo(&c))).transpose()?;
+    let x = x.map(|x| x.named(&units.names.condition));
     let shown = if units.target_is_label {
         Predicted::Classes {
             truth: labels(&truth)?,
             predicted: labels(&predicted)?,
-            names: Vec::new(),
+            names: units.names.classes.clone(),
         }
     } else {
         Predicted::Values {
             truth: points(&truth)?,
             predicted: points(&predicted)?,
-            names: Vec::new(),
+            names: units.names.target.clone(),
         }
     };
     plot::predictions(
@@ -214,7 +219,7 @@ fn draw_trajectories(model: &mut Trained, data: &Data, run: &Run) -> Result<()> 
         states: seen.states.iter().map(points).collect::<Result<Vec<_>>>()?,
         real: if same_space { Some(points(&real)?) } else { None },
         labels: by_label,
-        label_names: Vec::new(),
+        label_names: units.names.classes.clone(),
     };
     plot::trajectories(&run.file("trajectories.png"), &view)?;
     plot::trajectory_diagnostics(&run.file("trajectory_diagnostics.png"), &view)?;

@@ -68,7 +68,7 @@ pub(super) fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> R
         ("truth".to_owned(), truth.shallow_clone()),
     ];
     arrays.extend(mask.map(|m| ("lengths".to_owned(), sequence::lengths(m))));
-    write_npz(run, "predictions.npz", &arrays)?;
+    write_npz(run, "predictions.npz", &arrays, model.units())?;
     let some = |t: &Tensor| all_series(&t.narrow(0, 0, few.len()), few.mask.as_ref());
     let (truth, predicted, low, high) =
         (some(&truth)?, some(&predicted)?, some(&low)?, some(&high)?);

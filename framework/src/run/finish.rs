@@ -81,7 +81,7 @@ fn measure(run: &Run, trainer: &mut Trainer) -> Result<()> {
         measure::evaluate(model, &data.held_out(measure::EXACT_POINTS), &Ask::default())?;
     run.write_json("metrics.json", &evaluation.to_json())?;
     if !evaluation.arrays.is_empty() {
-        report::write_npz(run, "samples.npz", &evaluation.arrays)?;
+        report::write_npz(run, "samples.npz", &evaluation.arrays, model.units())?;
     }
     report::draw(model, data, &history, run)
 }

@@ -101,13 +101,13 @@ impl Trainer {
 
     fn build(
         mut experiment: Experiment,
-        load: impl FnOnce(&Experiment, (Kind, Device)) -> Result<(Data, Units)>,
+        load: impl FnOnce(&mut Experiment, (Kind, Device)) -> Result<(Data, Units)>,
     ) -> Result<Self> {
         experiment.task.get_or_insert(Task::Generation);
         experiment.check()?;
         let (kind, device) = options(&experiment)?;
         guard_engine(move || {
-            let (mut data, units) = load(&experiment, (kind, device))?;
+            let (mut data, units) = load(&mut experiment, (kind, device))?;
             data.settle(&mut experiment);
             data.say(&experiment);
             let trained = Trained::untrained(experiment, units, data.train.len())?;

@@ -1,11 +1,12 @@
-//! Columns of a table of comma-separated text.
+//! Columns of a table of text.
 
-use super::files::{check_alike, check_rows, labels, numbers, required};
+use super::files::{check_alike, check_rows, required};
+use super::sheet_rows::{Decimal, Missing, Rows, columns_of, decided, read};
 use std::path::{Path as FsPath, PathBuf};
 use triflow::config::FilePath;
-use triflow::error::suggestion;
-use triflow::io::csv::{self, read_csv};
+use triflow::io::csv::{Format, Sheet};
 use triflow::prelude::*;
+use triflow::registry::yaml_text;
 
 /// A column of a table.
 #[derive(
@@ -30,44 +31,104 @@ pub enum Column {
     Name(String),
 }
 
-/// Whether the first line of a table holds the names of the columns.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    triflow::serde::Serialize,
-    triflow::serde::Deserialize,
-    triflow::schemars::JsonSchema,
-)]
-#[serde(crate = "triflow::serde", rename_all = "snake_case")]
-#[schemars(crate = "triflow::schemars")]
-pub enum Header {
-    /// It does if none of its cells is a number.
-    Detect,
-    /// It does.
-    Present,
-    /// It does not.
-    Absent,
+/// Declares a choice among names.
+macro_rules! choice {
+    ($(#[doc = $doc:literal])* pub enum $E:ident { $(#[doc = $about:literal] $V:ident),* $(,)? }) => {
+        $(#[doc = $doc])*
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            triflow::serde::Serialize,
+            triflow::serde::Deserialize,
+            triflow::schemars::JsonSchema,
+        )]
+        #[serde(crate = "triflow::serde", rename_all = "snake_case")]
+        #[schemars(crate = "triflow::schemars")]
+        pub enum $E {
+            $(#[doc = $about] $V),*
+        }
+    };
+}
+
+choice! {
+    /// Whether the first line of a table holds the names of the columns.
+    pub enum Header {
+        /// It does if none of its cells is a number.
+        Detect,
+        /// It does.
+        Present,
+        /// It does not.
+        Absent,
+    }
+}
+
+choice! {
+    /// What stands between the cells of a table.
+    pub enum Separator {
+        /// A tab in a `.tsv`; else a tab, a semicolon, a comma or a bar, as the first lines have it.
+        Auto,
+        /// `,`
+        Comma,
+        /// `;`
+        Semicolon,
+        /// A tab.
+        Tab,
+        /// `|`
+        Bar,
+    }
+}
+
+choice! {
+    /// How a number's whole part is separated from its fraction.
+    pub enum DecimalSign {
+        /// By a comma, where cells are not separated by one and numbers have commas and no points; else by a point.
+        Auto,
+        /// By a point.
+        Point,
+        /// By a comma.
+        Comma,
+    }
+}
+
+choice! {
+    /// What becomes of a row that misses a value in a column of x or y: an empty cell, or NA, NaN, null, None.
+    pub enum MissingValue {
+        /// An error that names line and column.
+        Error,
+        /// It is left out, and how many are is said.
+        Drop,
+    }
 }
 
 triflow::component! {
-    /// Columns x and y of a table of comma-separated numbers (`.csv`), one row an example.
+    /// Columns x and y of a table of text (`.csv`, `.tsv`, packed as `.csv.gz` or not), one row an example.
     ///
-    /// Columns are named, or numbered from 0. Every cell must be a finite number.
-    #[extensions("csv")]
+    /// Columns are named, or numbered from 0; those of neither x nor y may hold anything. A later file is read by
+    /// the names that training used, in whatever order its columns stand. Class labels may be numbers, texts or
+    /// booleans: each that occurs is a class of its name.
+    #[extensions("csv", "tsv", "csv.gz", "tsv.gz")]
     pub struct Csv: DataSource, DataSourceSpec = "csv" {
         /// The file.
         pub path: FilePath = FilePath::default(),
-        /// Columns of x; empty: those called `x`, `x0`, `x1`, …
+        /// Columns of x; empty: those called `x`, `x0`, `x1`, …, by their numbers.
         pub x: Vec<Column> = Vec::new(),
         /// Columns of y; empty: those called `y`, `y0`, `y1`, …, or `label`.
         pub y: Vec<Column> = Vec::new(),
-        /// Whether the one column of y holds class labels 0, 1, 2, …; null: if it is called `label`.
+        /// Whether the one column of y holds class labels; null: if it is called `label` or holds no number.
         pub labels: Option<bool> = None,
         /// Whether the first line holds names.
         pub header: Header = Header::Detect,
+        /// What stands between cells.
+        pub separator: Separator = Separator::Auto,
+        /// What stands before the fraction of a number.
+        pub decimal: DecimalSign = DecimalSign::Auto,
+        /// The encoding of the text, such as `latin1` or `utf-16le`; null: UTF-8, or UTF-16 by its mark.
+        pub encoding: Option<String> = None,
+        /// What becomes of a row with an empty cell (or NA, NaN, null, None) in a column of x or y.
+        pub missing: MissingValue = MissingValue::Error,
         /// Another table, of rows for validation; null: they are split off.
         pub val_path: Option<FilePath> = None,
         /// Another table, of rows for the final evaluation; null: they are split off.
@@ -88,180 +149,103 @@ struct Source {
 
 impl DataSource for Source {
     fn load(&self) -> Result<Splits> {
-        let train = self.table(&required(&self.spec.path, &self.base)?)?;
+        let path = required(&self.spec.path, &self.base)?;
+        let sheet = self.open(&path)?;
+        let rows = self.rows(&path, &sheet, &self.spec, &[Part::X, Part::Y])?;
+        let train = read(&path, &sheet, &rows)?;
+        check_rows(&path, &train, ["x", "y"])?;
+        // Further tables are read as this one turned out to be.
+        let spec = Csv {
+            x: decided(&sheet, &rows.x),
+            y: decided(&sheet, &rows.y),
+            labels: train.y.as_ref().map(|y| y.kind() == triflow::tch::Kind::Int64),
+            ..self.spec.clone()
+        };
         let further = |path: &Option<FilePath>, set: &str| -> Result<Option<Table>> {
             let Some(path) = path else { return Ok(None) };
             let path = self.base.join(&**path);
-            let table = self.table(&path)?;
+            let sheet = self.open(&path)?;
+            let parts: Vec<Part> = [(Part::X, &spec.x), (Part::Y, &spec.y)]
+                .into_iter()
+                .filter_map(|(part, columns)| (!columns.is_empty()).then_some(part))
+                .collect();
+            let table = read(&path, &sheet, &self.rows(&path, &sheet, &spec, &parts)?)?;
             check_alike(&path, &train, &table, set)?;
             Ok(Some(table))
         };
         let val = further(&self.spec.val_path, "val")?;
         let test = further(&self.spec.test_path, "test")?;
-        Ok(Splits { train, val, test, ..Splits::default() })
+        let mut keys = vec![("x".to_owned(), yaml_text(&spec.x)?)];
+        if train.y.is_some() {
+            keys.push(("y".to_owned(), yaml_text(&spec.y)?));
+            keys.push(("labels".to_owned(), yaml_text(&spec.labels)?));
+        }
+        Ok(Splits { train, val, test, decided: keys })
     }
 
-    fn read(&self, path: &FsPath, part: Part) -> Result<Tensor> {
-        let table = self.open(path)?;
-        let columns = match part {
-            Part::X => &self.spec.x,
-            Part::Y => &self.spec.y,
-        };
-        let columns = columns_of(path, &table, columns, part)?;
-        if columns.is_empty() {
-            let message = format!("{part} cannot be told from the names{}", ask(&table));
-            return Err(Error::data(path, message));
+    fn read(&self, path: &FsPath, parts: &[Part]) -> Result<Table> {
+        let sheet = self.open(path)?;
+        let rows = self.rows(path, &sheet, &self.spec, parts)?;
+        for part in parts {
+            if rows.of(*part).is_empty() {
+                return Err(rows.not_told(path, &sheet, &[*part]));
+            }
         }
-        self.tensor(path, &table, &columns, part)
+        read(path, &sheet, &rows)
     }
 }
 
 impl Source {
-    fn open(&self, path: &FsPath) -> Result<csv::Table> {
+    fn open(&self, path: &FsPath) -> Result<Sheet> {
+        use triflow::io::csv::Header as Names;
         triflow::io::check_input(path)?;
         let header = match self.spec.header {
-            Header::Detect => csv::Header::Detect,
-            Header::Present => csv::Header::Present,
-            Header::Absent => csv::Header::Absent,
+            Header::Detect => Names::Detect,
+            Header::Present => Names::Present,
+            Header::Absent => Names::Absent,
         };
-        read_csv(path, header)
+        let separator = match self.spec.separator {
+            Separator::Auto => is_tsv(path).then_some(b'\t'),
+            Separator::Comma => Some(b','),
+            Separator::Semicolon => Some(b';'),
+            Separator::Tab => Some(b'\t'),
+            Separator::Bar => Some(b'|'),
+        };
+        Sheet::open(path, &Format { header, separator, encoding: self.spec.encoding.clone() })
     }
 
-    fn table(&self, path: &FsPath) -> Result<Table> {
-        let table = self.open(path)?;
-        let x = columns_of(path, &table, &self.spec.x, Part::X)?;
-        let y = columns_of(path, &table, &self.spec.y, Part::Y)?;
-        if x.is_empty() && y.is_empty() {
-            let message = format!("x and y cannot be told from the names{}", ask(&table));
-            return Err(Error::data(path, message));
-        }
-        if let Some(both) = x.iter().find(|i| y.contains(i)) {
-            return Err(Error::data(path, format!("{} is both x and y", called(&table, *both))));
-        }
-        let side = |columns: &[usize], part| {
-            if columns.is_empty() {
-                Ok(None)
-            } else {
-                self.tensor(path, &table, columns, part).map(Some)
-            }
+    /// What is to be read of a sheet, the columns of `parts` found.
+    fn rows(&self, path: &FsPath, sheet: &Sheet, spec: &Csv, parts: &[Part]) -> Result<Rows> {
+        let columns = |part: Part, given: &[Column]| match parts.contains(&part) {
+            true => columns_of(path, sheet, given, part),
+            false => Ok(Vec::new()),
         };
-        let rows = Table { x: side(&x, Part::X)?, y: side(&y, Part::Y)?, ..Table::default() };
-        check_rows(path, &rows, ["x", "y"])?;
+        let rows = Rows {
+            x: columns(Part::X, &spec.x)?,
+            y: columns(Part::Y, &spec.y)?,
+            labels: spec.labels,
+            decimal: match spec.decimal {
+                DecimalSign::Auto => Decimal::Seen,
+                DecimalSign::Point => Decimal::Point,
+                DecimalSign::Comma => Decimal::Comma,
+            },
+            missing: match spec.missing {
+                MissingValue::Error => Missing::Refused,
+                MissingValue::Drop => Missing::Dropped,
+            },
+        };
+        if rows.x.is_empty() && rows.y.is_empty() {
+            return Err(rows.not_told(path, sheet, parts));
+        }
+        if let Some(both) = rows.x.iter().find(|i| rows.y.contains(i)) {
+            return Err(Error::data(path, format!("{} is both x and y", sheet.called(*both))));
+        }
         Ok(rows)
     }
-
-    fn tensor(
-        &self,
-        path: &FsPath,
-        table: &csv::Table,
-        columns: &[usize],
-        part: Part,
-    ) -> Result<Tensor> {
-        let first = columns[0];
-        let is_label = part == Part::Y
-            && self
-                .spec
-                .labels
-                .unwrap_or_else(|| columns.len() == 1 && name(table, first) == "label");
-        if is_label {
-            if columns.len() > 1 {
-                return Err(Error::config(
-                    "labels",
-                    format!("class labels need one column of y, got {}", columns.len()),
-                ));
-            }
-            let whole =
-                table.columns[first].iter().map(|v| (v.fract() == 0.0).then_some(*v as i64));
-            let whole: Vec<i64> = whole.enumerate().map(|(row, v)| v.ok_or(row)).collect::<Result<_, _>>().map_err(|row| {
-                Error::data(
-                    path,
-                    format!(
-                        "{}: row {row} (counted from 0) holds {}, which is no class label (0, 1, 2, …)",
-                        called(table, first),
-                        table.columns[first][row]
-                    ),
-                )
-            })?;
-            return labels(path, &called(table, first), &whole);
-        }
-        let mut sides = Vec::with_capacity(columns.len());
-        for i in columns {
-            let values = &table.columns[*i];
-            sides.push(numbers(path, &called(table, *i), &[values.len()], values.clone().into())?);
-        }
-        Ok(Tensor::stack(&sides, 1))
-    }
 }
 
-fn name(table: &csv::Table, column: usize) -> &str {
-    table.names.as_ref().and_then(|names| names.get(column)).map_or("", String::as_str)
-}
-
-/// A column, for a message.
-fn called(table: &csv::Table, column: usize) -> String {
-    match name(table, column) {
-        "" => format!("column {column} (counted from 0)"),
-        name => format!("column `{name}`"),
-    }
-}
-
-/// How to say which columns are which.
-fn ask(table: &csv::Table) -> String {
-    let n = table.columns.len();
-    let text = |i: usize| match name(table, i) {
-        "" => i.to_string(),
-        name => name.to_owned(),
-    };
-    let x: Vec<_> = (0..(n - 1).max(1)).map(text).collect();
-    let known: Vec<_> = (0..n).map(text).collect();
-    format!(
-        "; say which columns are which, such as data.x=[{}] and data.y=[{}]; known columns: {}",
-        x.join(","),
-        text(n - 1),
-        known.join(", ")
-    )
-}
-
-/// The numbers of the columns of one side; of those with the usual names where none is given.
-fn columns_of(
-    path: &FsPath,
-    table: &csv::Table,
-    given: &[Column],
-    part: Part,
-) -> Result<Vec<usize>> {
-    if given.is_empty() {
-        return Ok((0..table.columns.len()).filter(|i| is_usual(name(table, *i), part)).collect());
-    }
-    given.iter().map(|column| number_of(path, table, column)).collect()
-}
-
-/// `x`, `x0`, `x_0`; for y also `label`.
-fn is_usual(name: &str, part: Part) -> bool {
-    let digits = name.strip_prefix(if part == Part::X { 'x' } else { 'y' });
-    let digits = digits.map(|rest| rest.strip_prefix('_').unwrap_or(rest));
-    digits.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()))
-        || part == Part::Y && name == "label"
-}
-
-fn number_of(path: &FsPath, table: &csv::Table, column: &Column) -> Result<usize> {
-    let n = table.columns.len();
-    match (column, &table.names) {
-        (Column::Number(i), _) if *i < n => Ok(*i),
-        (Column::Number(i), _) => {
-            Err(Error::data(path, format!("there is no column {i}: it has {n}, counted from 0")))
-        }
-        (Column::Name(name), Some(names)) => {
-            names.iter().position(|known| known == name).ok_or_else(|| {
-                let help = suggestion(name, "columns", names.iter().map(String::as_str));
-                Error::data(path, format!("there is no column `{name}`; {help}"))
-            })
-        }
-        (Column::Name(name), None) => Err(Error::data(
-            path,
-            format!(
-                "there is no column `{name}`: the file has no line of names, so number its {n} columns \
-                 from 0"
-            ),
-        )),
-    }
+/// Whether a name ends in `.tsv` or `.tsv.gz`.
+fn is_tsv(path: &FsPath) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    name.is_some_and(|name| name.trim_end_matches(".gz").ends_with(".tsv"))
 }

@@ -1,6 +1,7 @@
 //! What the sources that read files share: the checks between what lies in a file and the engine's
 //! tensors, and the one source behind every file of named arrays.
 
+use super::words::Words;
 use triflow::config::FilePath;
 use triflow::error::suggestion;
 use triflow::io::{ArrayData, DiskRows, NamedArray};
@@ -10,8 +11,28 @@ use triflow::tch::Kind;
 
 use std::path::{Path as FsPath, PathBuf};
 
-/// More classes than this are taken for a mistake where there are fewer rows.
-const MANY_CLASSES: i64 = 65_536;
+/// Names that y often has, to propose one.
+const OFTEN_Y: [&str; 13] = [
+    "label",
+    "labels",
+    "class",
+    "target",
+    "targets",
+    "species",
+    "category",
+    "kind",
+    "type",
+    "outcome",
+    "output",
+    "response",
+    "diagnosis",
+];
+
+/// The name that is most likely that of y: a usual one, else the last.
+pub(super) fn likely_y(names: &[String]) -> Option<&str> {
+    let often = |name: &&String| OFTEN_Y.contains(&name.to_lowercase().as_str());
+    names.iter().find(often).or(names.last()).map(String::as_str)
+}
 
 /// The file of a source, read from `base`.
 pub(super) fn required(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
@@ -61,20 +82,9 @@ pub(super) fn numbers(
     Ok(flat.reshape(shape))
 }
 
-/// Class labels, `[n]` int64.
+/// Class labels, `[n]` int64: any whole numbers.
 pub(super) fn labels(path: &FsPath, what: &str, labels: &[i64]) -> Result<Tensor> {
     check_shape(path, what, &[labels.len()])?;
-    let many = MANY_CLASSES.max(labels.len() as i64);
-    if let Some(row) = labels.iter().position(|l| !(0..many).contains(l)) {
-        return Err(Error::data(
-            path,
-            format!(
-                "{what}: row {row} (counted from 0) holds {}, which is no class label (0, 1, 2, …); \
-                 numbers that are none need a floating-point type",
-                labels[row]
-            ),
-        ));
-    }
     Ok(Tensor::from_slice(labels))
 }
 
@@ -136,6 +146,9 @@ pub(super) fn check_alike(path: &FsPath, train: &Table, other: &Table, set: &str
 /// Reads an array by name.
 pub(super) type Get = Box<dyn Fn(&str) -> Result<NamedArray>>;
 
+/// Reads an array of texts by name; `None` where it holds anything else.
+pub(super) type GetTexts = Box<dyn Fn(&str) -> Result<Option<Vec<String>>>>;
+
 /// Finds the rows of an array by name.
 pub(super) type Find = Box<dyn Fn(&str) -> Result<Option<DiskRows>>>;
 
@@ -145,6 +158,8 @@ pub(super) struct ArrayFile {
     pub names: Vec<String>,
     /// Reads one that is there.
     pub get: Get,
+    /// Reads the texts of one that is there.
+    pub texts: GetTexts,
     /// Finds the rows of one that is there; `None` where it is a list of integers.
     pub on_disk: Find,
 }
@@ -154,7 +169,12 @@ pub(super) struct ArrayFile {
 struct Side {
     held: Option<Tensor>,
     on_disk: Option<DiskRows>,
+    /// Names of the classes, of labels that have them.
+    classes: Vec<String>,
 }
+
+/// The array of the names of classes, by label.
+const CLASSES: &str = "classes";
 
 /// How arrays are looked up.
 #[derive(Clone, Copy)]
@@ -215,7 +235,7 @@ impl Arrays {
             reader.side(own, default, name.is_some(), lengths.as_ref())
         };
         let own = |name: &str| reader.side(name, "x", false, None);
-        let train = table(
+        let mut train = table(
             [usual(&names.x, "x", &x_lengths)?, usual(&names.y, "y", &y_lengths)?, own("z0")?],
             [x_lengths, y_lengths],
         );
@@ -233,6 +253,7 @@ impl Arrays {
             }
             (None, _) | (_, None) => {
                 let missing = if train.layout(Part::X).is_none() { "x" } else { "y" };
+                train.advice = Some(advice(missing, &file.names));
                 log::info!(
                     "{} has no array `{missing}`; known arrays: {}",
                     path.display(),
@@ -274,20 +295,43 @@ impl DataSource for Arrays {
         self.splits(true)
     }
 
-    fn read(&self, path: &FsPath, part: Part) -> Result<Tensor> {
+    fn read(&self, path: &FsPath, parts: &[Part]) -> Result<Table> {
         let file = self.open(path)?;
-        let (name, default) = match part {
-            Part::X => (&self.names.x, "x"),
-            Part::Y => (&self.names.y, "y"),
-        };
-        let lengths = get_lengths(path, &file, part, "")?;
         let reader = Reader { path, file: &file, stay: false };
-        let side = reader.side(name, default, true, lengths.as_ref())?;
-        side.held.ok_or_else(|| Error::data(path, format!("there is no array `{name}`")))
+        let lengths = |part| get_lengths(path, &file, part, "");
+        let mut table = Table {
+            x_lengths: lengths(Part::X)?,
+            y_lengths: lengths(Part::Y)?,
+            ..Table::default()
+        };
+        for part in parts {
+            let (name, default, lengths, values) = match part {
+                Part::X => (&self.names.x, "x", &table.x_lengths, &mut table.x),
+                Part::Y => (&self.names.y, "y", &table.y_lengths, &mut table.y),
+            };
+            let side = reader.side(name, default, true, lengths.as_ref())?;
+            *values = side.held;
+            if *part == Part::Y {
+                table.classes = side.classes;
+            }
+        }
+        check_rows(
+            path,
+            &table,
+            [&format!("array `{}`", self.names.x), &format!("`{}`", self.names.y)],
+        )?;
+        Ok(table)
     }
+}
 
-    fn read_lengths(&self, path: &FsPath, part: Part) -> Result<Option<Tensor>> {
-        get_lengths(path, &self.open(path)?, part, "")
+/// How to say which array the missing side is.
+fn advice(missing: &str, names: &[String]) -> String {
+    let used = |name: &str| ["x", "y", "z0", CLASSES].contains(&name) || name.ends_with("lengths");
+    let free: Vec<String> = names.iter().filter(|name| !used(name)).cloned().collect();
+    let known = format!("the file has the arrays {}", names.join(", "));
+    match likely_y(&free) {
+        Some(name) => format!("say which it is, as data.{missing}={name}; {known}"),
+        None => known,
     }
 }
 
@@ -302,6 +346,7 @@ fn table([x, y, z0]: [Side; 3], [x_lengths, y_lengths]: [Option<Tensor>; 2]) -> 
         x_on_disk: x.on_disk,
         y_on_disk: y.on_disk,
         z0_on_disk: z0.on_disk,
+        classes: y.classes,
         ..Table::default()
     }
 }
@@ -365,10 +410,24 @@ impl Reader<'_> {
                 .map(|n| n as usize)
                 .collect();
             check_shape(path, &format!("array `{name}`"), &shape)?;
-            return Ok(Side { held: None, on_disk: Some(rows) });
+            return Ok(Side { on_disk: Some(rows), ..Side::default() });
         }
-        let held = get(path, file, name, default, lengths).map(Some)?;
-        Ok(Side { held, on_disk: None })
+        if default.starts_with('y') {
+            if let Some(texts) = (file.texts)(name)? {
+                let mut words = Words::default();
+                texts.iter().for_each(|word| words.add(word));
+                let (labels, classes) = words.labels(path, &format!("array `{name}`"), false)?;
+                return Ok(Side { held: Some(labels), classes, ..Side::default() });
+            }
+        }
+        let held = get(path, file, name, default, lengths)?;
+        let classes = match held.kind() {
+            Kind::Int64 if default.starts_with('y') && file.names.iter().any(|n| n == CLASSES) => {
+                (file.texts)(CLASSES)?.unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        Ok(Side { held: Some(held), classes, on_disk: None })
     }
 }
 
@@ -388,7 +447,7 @@ fn get(
         return Ok(Tensor::from_slice(bytes).reshape(shape));
     }
     let is_float = matches!(array.data, ArrayData::F32(_) | ArrayData::F64(_));
-    if !is_float && array.shape.len() == 1 && default.starts_with('y') {
+    if !is_float && matches!(array.shape[..], [_] | [_, 1]) && default.starts_with('y') {
         let values = array.data.to_i64().ok_or_else(|| {
             Error::data(path, format!("{what} holds numbers that are too large for class labels"))
         })?;

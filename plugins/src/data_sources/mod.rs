@@ -16,12 +16,14 @@ mod pinwheel;
 mod plane;
 mod safetensors;
 mod sequences;
+mod sheet_rows;
 mod swiss_roll;
 mod two_moons;
+mod words;
 
 pub use checkerboard::Checkerboard;
 pub use cifar10::Cifar10;
-pub use csv::{Column, Csv, Header};
+pub use csv::{Column, Csv, DecimalSign, Header, MissingValue, Separator};
 pub use damped_oscillators::DampedOscillators;
 pub use eight_gaussians::EightGaussians;
 pub use image_folder::ImageFolder;

@@ -8,8 +8,10 @@ use triflow::prelude::*;
 array_source! {
     /// Arrays x and y of a safetensors file, one row an example.
     ///
-    /// y of integers and shape \[n\] are class labels, counted from 0; bytes (uint8) of shape
-    /// \[n, C, H, W\] are images, kept as bytes and read as numbers from 0 to 1; everything else is float32. Rows for validation and evaluation come from arrays of their own, or are split off.
+    /// y of integers or booleans and shape \[n\] or \[n, 1\] are class labels: each that occurs is a class of its
+    /// name. Bytes (uint8) of shape \[n, C, H, W\] are images, kept as bytes and read as numbers from 0 to 1;
+    /// everything else is float32, from float16 and bfloat16 too. Rows for validation and evaluation come from
+    /// arrays of their own, or are split off.
     #[extensions("safetensors")]
     pub struct Safetensors = "safetensors", open
 }
@@ -21,6 +23,8 @@ pub(super) fn open(path: &FsPath) -> Result<ArrayFile> {
     Ok(ArrayFile {
         names,
         get: Box::new(move |name| safetensors::read_array(&path, name)),
+        // The format has no texts.
+        texts: Box::new(|_| Ok(None)),
         on_disk: Box::new(move |name| safetensors::disk_rows(&on_disk, name)),
     })
 }

@@ -94,6 +94,9 @@ struct Plane {
     samples: [f64; 4],
     moving: [f64; 4],
     real: Option<Points>,
+    /// Names of the classes, if they have some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -227,6 +230,7 @@ fn plane(results: &Results) -> Option<Plane> {
         samples,
         moving,
         real: None,
+        names: results.real.as_ref().map(|cloud| cloud.names.clone()).unwrap_or_default(),
     };
     plane.real = results.real.as_ref().filter(|cloud| !cloud.points.is_empty()).map(|cloud| {
         plane.points(&cloud.points, cloud.labels.as_deref(), &some_of(cloud.points.len(), SAMPLES))

@@ -282,7 +282,7 @@ function samples() {
   const { samples: box, real } = data.plane, panels = [];
   const classes = [...new Set((real && real.labels) || [])].sort((a, b) => a - b);
   const dot = (k) => node("svg", { viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" }, node("circle", { cx: 7, cy: 7, r: 4.5, style: `fill:${colour(k)}` }));
-  document.querySelector("[data-labels]").replaceChildren(...classes.map((k) => element("span", {}, dot(k), `label ${k}`)));
+  document.querySelector("[data-labels]").replaceChildren(...classes.map((k) => element("span", {}, dot(k), data.plane.names?.[k] ?? `label ${k}`)));
   if (real) {
     const { canvas, figure } = panel("real data", null);
     dots(canvas, box, real.xy, real.labels);

@@ -1,0 +1,128 @@
+//! Files of samples and predictions: arrays of an `.npz`, or columns of a `.csv` under the names that the data have.
+
+use std::path::Path;
+use triflow::component::{Splits, Table};
+use triflow::data::Units;
+use triflow::data::files::{array, write_rows};
+use triflow::io::csv::{Cells, write_csv};
+use triflow::io::npz;
+use triflow::tch::{Device, Kind, Tensor};
+use triflow::{Error, Prediction, Result};
+
+/// An error if `out` is no name for what is written, before any work is done.
+pub(super) fn check_out(out: &Path) -> Result<()> {
+    if is(out, "npz") || is(out, "csv") {
+        return Ok(());
+    }
+    let message = format!("--out {}: the name must end in .npz or .csv", out.display());
+    Err(Error::config("", message))
+}
+
+fn is(out: &Path, ending: &str) -> bool {
+    out.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
+}
+
+/// Samples, what they were drawn under, and how long they are.
+pub(super) struct Samples {
+    pub samples: Tensor,
+    /// Labels or values.
+    pub conditions: Option<Tensor>,
+    pub lengths: Option<Tensor>,
+}
+
+/// Writes samples.
+pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result<()> {
+    let Samples { samples, conditions, lengths } = drawn;
+    if is(out, "csv") {
+        let plain = |t: Tensor| match t.kind() {
+            Kind::Int64 => t.to_device(Device::Cpu),
+            _ => t.to_device(Device::Cpu).to_kind(Kind::Float),
+        };
+        let names = &units.names;
+        let train = Table {
+            x: Some(plain(samples)),
+            y: conditions.map(plain),
+            x_lengths: lengths,
+            x_names: names.target.clone(),
+            y_names: names.condition.clone(),
+            classes: names.classes.clone(),
+            ..Table::default()
+        };
+        return write_rows(out, &Splits { train, ..Splits::default() });
+    }
+    let mut arrays = vec![array("samples", &samples)?];
+    let name = if units.condition_is_label { "labels" } else { "conditions" };
+    arrays.extend(conditions.map(|all| array(name, &all)).transpose()?);
+    arrays.extend(lengths.map(|all| array("lengths", &all)).transpose()?);
+    npz::write_npz_with(out, &arrays, &units.texts())
+}
+
+/// Writes predictions, their deviations over draws if `spread`, and the likeliest classes.
+pub(super) fn write_predictions(
+    out: &Path,
+    drawn: &Prediction,
+    spread: bool,
+    lengths: Option<Tensor>,
+    units: &Units,
+) -> Result<()> {
+    let labels = units.target_is_label.then(|| drawn.mean.argmax(-1, false));
+    if is(out, "csv") {
+        return write_columns(out, drawn, spread, labels.as_ref(), units);
+    }
+    // Means are float64; the file has the precision of what was predicted.
+    let own = |values: &Tensor| values.to_kind(units.target.mean.kind());
+    let mut arrays = vec![array("predictions", &own(&drawn.mean))?];
+    if spread {
+        arrays.push(array("std", &own(&drawn.deviation))?);
+    }
+    arrays.extend(labels.map(|all| array("labels", &all)).transpose()?);
+    arrays.extend(lengths.map(|all| array("lengths", &all)).transpose()?);
+    npz::write_npz_with(out, &arrays, &units.texts())
+}
+
+fn write_columns(
+    out: &Path,
+    drawn: &Prediction,
+    spread: bool,
+    labels: Option<&Tensor>,
+    units: &Units,
+) -> Result<()> {
+    let [_, width] = drawn.mean.size()[..] else {
+        return Err(Error::data(out, "a table holds vectors; write an .npz instead"));
+    };
+    let (names, width) = (&units.names, width as usize);
+    // The columns of one-hot rows are classes.
+    let own = if labels.is_some() { &names.classes } else { &names.target };
+    let column = |j: usize| match (own.get(j), labels, width) {
+        (Some(name), Some(_), _) => format!("p_{name}"),
+        (None, Some(_), _) => format!("p_{j}"),
+        (Some(name), None, _) => name.clone(),
+        (None, None, 1) => "y".to_owned(),
+        (None, None, _) => format!("y{j}"),
+    };
+    let values = |of: &Tensor, j: usize| -> Result<Vec<f64>> {
+        Ok(Vec::try_from(of.select(1, j as i64).to_device(Device::Cpu).to_kind(Kind::Double))?)
+    };
+    let mut heads = Vec::new();
+    let mut numbers = Vec::new();
+    let mut words = Vec::new();
+    if let Some(labels) = labels {
+        heads.push(names.target.first().cloned().unwrap_or("label".to_owned()));
+        let labels = Vec::<i64>::try_from(labels.to_device(Device::Cpu))?;
+        let name = |label: i64| names.classes.get(label as usize).cloned();
+        words = labels.into_iter().map(|i| name(i).unwrap_or(i.to_string())).collect();
+    }
+    for j in 0..width {
+        heads.push(column(j));
+        numbers.push(values(&drawn.mean, j)?);
+    }
+    for j in (0..width).filter(|_| spread) {
+        heads.push(format!("{}_std", column(j)));
+        numbers.push(values(&drawn.deviation, j)?);
+    }
+    let first = labels.map(|_| Cells::Texts(&words));
+    let cells: Vec<Cells<'_>> =
+        first.into_iter().chain(numbers.iter().map(|all| Cells::Numbers(all))).collect();
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+    write_csv(out, Some(&heads), &cells)
+}

@@ -1,0 +1,320 @@
+//! Class labels by name: which classes there are, and the labels of every table put in their order.
+
+use crate::component::{Splits, Table};
+use crate::error::{Error, Result};
+use std::collections::HashMap;
+use tch::{Kind, Tensor};
+
+/// More classes than this are taken for a mistake: the numbers are none.
+const MOST_CLASSES: usize = 65_536;
+
+/// The classes of an experiment, in the order of their labels.
+#[derive(Debug)]
+pub(super) struct Classes {
+    names: Vec<String>,
+    /// Whether the user named them.
+    given: bool,
+}
+
+impl Classes {
+    /// The classes of the training rows, by which all labels of `splits` are numbered anew. `given` are names in
+    /// the order that is wanted, or none. `None` where y are no labels.
+    ///
+    /// # Errors
+    /// A class that only a further set has, or that is not among those given.
+    pub(super) fn settle(splits: &mut Splits, given: &[String]) -> Result<Option<Self>> {
+        let one_hot = read_one_hot(splits);
+        let Some(y) = splits.train.y.as_ref().filter(|y| is_label(y)) else {
+            if splits.train.y.is_some() && !given.is_empty() {
+                let message = "classes are named, but y holds numbers";
+                return Err(Error::config("data.classes", message)
+                    .help("labels are whole numbers of an integer type, or texts"));
+            }
+            return Ok(None);
+        };
+        let names = match (one_hot, &splits.train.classes[..]) {
+            (Some(classes), _) => (0..classes).map(|label| label.to_string()).collect(),
+            (None, []) => numbers(y)?,
+            (None, named) => named.to_vec(),
+        };
+        if names.len() > MOST_CLASSES {
+            let message = format!(
+                "y holds {} different labels, too many for classes: numbers need a floating-point type",
+                names.len()
+            );
+            return Err(Error::config("data", message));
+        }
+        if let Some(twice) = given.iter().enumerate().find(|(i, name)| given[..*i].contains(name)) {
+            let message = format!("the class `{}` is named twice", twice.1);
+            return Err(Error::config("data.classes", message));
+        }
+        let classes = match (one_hot, given) {
+            (_, []) => Self { names, given: false },
+            // The columns of one-hot rows are the classes in their order.
+            (Some(classes), given) if given.len() as i64 == classes => {
+                splits.train.classes = given.to_vec();
+                let further = [&mut splits.val, &mut splits.test].into_iter().flatten();
+                further.for_each(|table| table.classes = given.to_vec());
+                Self { names: given.to_vec(), given: true }
+            }
+            (_, given) => Self { names: given.to_vec(), given: true },
+        };
+        classes.align(&mut splits.train, "the data have")?;
+        for (table, whose) in [(&mut splits.val, "validation"), (&mut splits.test, "test")] {
+            if let Some(table) = table {
+                classes.align(table, &format!("the {whose} set has"))?;
+            }
+        }
+        Ok(Some(classes))
+    }
+
+    /// Classes of a trained model: `count` of them, numbered where they have no names.
+    pub(super) fn of_model(names: &[String], count: i64) -> Self {
+        let numbered = || (0..count).map(|label| label.to_string()).collect();
+        let names = if names.is_empty() { numbered() } else { names.to_vec() };
+        Self { names, given: false }
+    }
+
+    /// Their names, numbers included.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> i64 {
+        self.names.len() as i64
+    }
+
+    /// The class called `name`.
+    pub(super) fn label(&self, name: &str) -> Result<i64> {
+        let place = self.names.iter().position(|known| known == name);
+        place.map(|label| label as i64).ok_or_else(|| {
+            let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+            Error::config("", format!("there is no class `{name}`"))
+                .help(format!("known classes: {}", listed(&names)))
+        })
+    }
+
+    /// The labels of a table, if y are such, numbered by these classes; and the names that they then have.
+    ///
+    /// # Errors
+    /// A label that is none of these classes. `whose` begins the sentence about it, as "the test set has".
+    pub(super) fn align(&self, table: &mut Table, whose: &str) -> Result<()> {
+        let Some(y) = table.y.as_ref().filter(|y| is_label(y)) else { return Ok(()) };
+        let labels = Vec::<i64>::try_from(y.reshape([-1]))?;
+        let places: HashMap<&str, i64> =
+            self.names.iter().enumerate().map(|(i, name)| (name.as_str(), i as i64)).collect();
+        let mut known = HashMap::new();
+        let mut place = |label: i64| -> Result<i64> {
+            if let Some(place) = known.get(&label) {
+                return Ok(*place);
+            }
+            let name = match &table.classes[..] {
+                [] => label.to_string(),
+                names => {
+                    let name = usize::try_from(label).ok().and_then(|label| names.get(label));
+                    name.cloned().ok_or_else(|| {
+                        let message =
+                            format!("label {label} has no name among {} classes", names.len());
+                        Error::config("data", message)
+                    })?
+                }
+            };
+            let place = places.get(name.as_str()).ok_or_else(|| self.unknown(whose, &name))?;
+            known.insert(label, *place);
+            Ok(*place)
+        };
+        let placed = labels.into_iter().map(&mut place).collect::<Result<Vec<_>>>()?;
+        table.y = Some(Tensor::from_slice(&placed));
+        table.classes = self.named();
+        Ok(())
+    }
+
+    /// Their names; none where they are called 0, 1, 2, …
+    pub(super) fn named(&self) -> Vec<String> {
+        let plain = self.names.iter().enumerate().all(|(i, name)| *name == i.to_string());
+        if plain { Vec::new() } else { self.names.clone() }
+    }
+
+    /// Warns of classes that no training row has, and of labels that look like numbers where `predicted`.
+    pub(super) fn check(&self, train: &Table, predicted: bool) -> Result<()> {
+        let Some(y) = &train.y else { return Ok(()) };
+        let mut there = vec![false; self.names.len()];
+        for label in Vec::<i64>::try_from(y)? {
+            there[label as usize] = true;
+        }
+        let absent: Vec<&str> = self
+            .names
+            .iter()
+            .zip(&there)
+            .filter(|(_, there)| !**there)
+            .map(|(n, _)| n.as_str())
+            .collect();
+        if !absent.is_empty() {
+            log::warn!("no training row has class {}", listed(&absent));
+        }
+        let (rows, found) = (y.numel(), self.names.len() - absent.len());
+        if predicted && found > 2 && found * 5 > rows {
+            log::warn!(
+                "y holds integers, so its {found} different values in {rows} training rows are taken for classes; \
+                 numbers to be predicted need a floating-point type (in a table `data.labels: false`)"
+            );
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, whose: &str, name: &str) -> Error {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let (what, key) = match self.given {
+            true => ("which is not one of `data.classes`", "data.classes"),
+            false => ("which no training row has", "data"),
+        };
+        let message = format!("{whose} the class `{name}`, {what}");
+        Error::config(key, message).help(format!("known classes: {}", listed(&names)))
+    }
+}
+
+/// Some names for a message; not all of very many.
+fn listed(names: &[&str]) -> String {
+    const MOST: usize = 20;
+    let mut text =
+        names.iter().take(MOST).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if names.len() > MOST {
+        text += &format!(", … ({} in all)", names.len());
+    }
+    text
+}
+
+/// Whether y are class labels: integers, one a row.
+pub(super) fn is_label(y: &Tensor) -> bool {
+    y.kind() == Kind::Int64 && matches!(y.size()[..], [_] | [_, 1])
+}
+
+/// The numbers that occur, by size, as names.
+fn numbers(y: &Tensor) -> Result<Vec<String>> {
+    let mut all = Vec::<i64>::try_from(y.reshape([-1]))?;
+    all.sort_unstable();
+    all.dedup();
+    Ok(all.into_iter().map(|label| label.to_string()).collect())
+}
+
+/// Makes labels of y where every row of it is one-hot (one 1, else 0, at least two columns); gives the number of
+/// classes.
+fn read_one_hot(splits: &mut Splits) -> Option<i64> {
+    let is_one_hot = |y: &Tensor| {
+        let plain = y.dim() == 2 && y.size()[1] > 1 && y.kind() != Kind::Int64;
+        plain && {
+            let ones = y.eq(1.0);
+            let rest = (ones.logical_not() * y.ne(0.0)).any().int64_value(&[]) == 0;
+            let single = ones.sum_dim_intlist([1].as_slice(), false, Kind::Int64).eq(1);
+            rest && single.all().int64_value(&[]) == 1
+        }
+    };
+    let mut tables: Vec<&mut Table> = std::iter::once(&mut splits.train)
+        .chain(splits.val.as_mut())
+        .chain(splits.test.as_mut())
+        .collect();
+    let all = || tables.iter().filter_map(|t| t.y.as_ref());
+    let classes = all().next()?.size().get(1).copied()?;
+    if !all().all(|y| is_one_hot(y) && y.size()[1] == classes) {
+        return None;
+    }
+    log::info!("the rows of y are one-hot: taken as labels of {classes} classes");
+    for table in &mut tables {
+        table.y = table.y.take().map(|y| y.argmax(1, false));
+        // Columns are classes now.
+        table.y_names = Vec::new();
+    }
+    Some(classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(y: &[i64], classes: &[&str]) -> Table {
+        let classes = classes.iter().map(|name| (*name).to_owned()).collect();
+        Table { y: Some(Tensor::from_slice(y)), classes, ..Table::default() }
+    }
+
+    fn settled(train: Table, val: Option<Table>, given: &[&str]) -> Result<(Splits, Classes)> {
+        let given: Vec<String> = given.iter().map(|name| (*name).to_owned()).collect();
+        let mut splits = Splits { train, val, ..Splits::default() };
+        let classes = Classes::settle(&mut splits, &given)?.unwrap();
+        Ok((splits, classes))
+    }
+
+    fn labels(table: &Table) -> Vec<i64> {
+        Vec::try_from(table.y.as_ref().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn labels_without_gaps_stay_as_they_are_and_have_no_names() {
+        let (splits, classes) = settled(table(&[2, 0, 1, 0], &[]), None, &[]).unwrap();
+        assert_eq!((labels(&splits.train), classes.len()), (vec![2, 0, 1, 0], 3));
+        assert!(classes.named().is_empty() && splits.train.classes.is_empty());
+    }
+
+    #[test]
+    fn each_number_that_occurs_is_a_class_of_its_name() {
+        for (y, expected, names) in [
+            (&[1, 3, 2, 1][..], &[0, 2, 1, 0][..], &["1", "2", "3"][..]),
+            (&[0, 5, 10, 5], &[0, 1, 2, 1], &["0", "5", "10"]),
+            (&[1, -1, -1], &[1, 0, 0], &["-1", "1"]),
+            (&[60_000, 0], &[1, 0], &["0", "60000"]),
+        ] {
+            let (splits, classes) = settled(table(y, &[]), None, &[]).unwrap();
+            assert_eq!(
+                (labels(&splits.train), classes.named()),
+                (expected.to_vec(), names.iter().map(|n| (*n).to_owned()).collect())
+            );
+            assert_eq!(splits.train.classes, names);
+        }
+        let mut tall = table(&[4, 2], &[]);
+        tall.y = tall.y.map(|y| y.unsqueeze(1));
+        assert_eq!(labels(&settled(tall, None, &[]).unwrap().0.train), [1, 0]);
+    }
+
+    #[test]
+    fn further_sets_are_numbered_by_the_names_of_the_training_rows() {
+        let train = table(&[0, 1, 2], &["blue", "green", "red"]);
+        let val = table(&[0, 1], &["red", "blue"]);
+        let (splits, _) = settled(train, Some(val), &[]).unwrap();
+        assert_eq!(labels(splits.val.as_ref().unwrap()), [2, 0]);
+        // By number, even where the further set has gaps of its own.
+        let (splits, _) = settled(table(&[0, 1, 2], &[]), Some(table(&[2, 0], &[])), &[]).unwrap();
+        assert_eq!(labels(splits.val.as_ref().unwrap()), [2, 0]);
+        let error = settled(table(&[1, 2], &[]), Some(table(&[1, 3], &[])), &[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the validation set has the class `3`, which no training row has\n  at data\n  help: known classes: `1`, `2`"
+        );
+    }
+
+    #[test]
+    fn classes_that_are_given_decide_order_and_number() {
+        let (splits, classes) =
+            settled(table(&[0, 1], &["blue", "red"]), None, &["red", "green", "blue"]).unwrap();
+        assert_eq!((labels(&splits.train), classes.len()), (vec![2, 0], 3));
+        let error = settled(table(&[4, 2], &[]), None, &["2", "3"]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the data have the class `4`, which is not one of `data.classes`\n  at data.classes\n  help: known classes: `2`, `3`"
+        );
+        assert!(settled(table(&[2], &[]), None, &["2", "2"]).is_err());
+        let y = Some(Tensor::from_slice(&[0.5_f32, 1.0]));
+        let numbers = Table { y, ..Table::default() };
+        let mut splits = Splits { train: numbers, ..Splits::default() };
+        assert!(Classes::settle(&mut splits, &["a".to_owned()]).is_err());
+        assert!(Classes::settle(&mut splits, &[]).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_model_finds_its_classes_by_name() {
+        let named = Classes::of_model(&["a".to_owned(), "7".to_owned()], 2);
+        assert_eq!((named.label("7").unwrap(), named.label("a").unwrap()), (1, 0));
+        let error = named.label("b").unwrap_err().to_string();
+        assert_eq!(error, "there is no class `b`\n  help: known classes: `a`, `7`");
+        assert_eq!(Classes::of_model(&[], 3).label("2").unwrap(), 2);
+    }
+}

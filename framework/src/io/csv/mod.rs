@@ -1,0 +1,77 @@
+//! Tables as comma-separated text, or with other separators: read cell by cell as they are asked for, so that a
+//! column that nobody asks for may hold anything, and written with as many digits as it takes to read the same
+//! numbers back.
+
+mod sheet;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use sheet::{Format, Header, Sheet, is_missing, number};
+
+use std::path::Path;
+
+use super::write_atomically;
+use crate::{Error, Result};
+
+/// A column to be written.
+#[derive(Clone, Copy, Debug)]
+pub enum Cells<'a> {
+    /// Numbers.
+    Numbers(&'a [f64]),
+    /// Texts, quoted where they need it.
+    Texts(&'a [String]),
+}
+
+impl Cells<'_> {
+    fn len(self) -> usize {
+        match self {
+            Cells::Numbers(all) => all.len(),
+            Cells::Texts(all) => all.len(),
+        }
+    }
+
+    fn text(self, i: usize) -> String {
+        match self {
+            Cells::Numbers(all) => written(all[i]),
+            Cells::Texts(all) => all[i].clone(),
+        }
+    }
+}
+
+/// Writes equally long columns under their names, if there are any, whole or not at all. Every number is
+/// written with as many digits as it takes to read the same number back.
+pub fn write_csv(path: &Path, names: Option<&[&str]>, columns: &[Cells<'_>]) -> Result<()> {
+    let rows = columns.first().map_or(0, |c| c.len());
+    if let Some(column) = columns.iter().position(|c| c.len() != rows) {
+        return Err(Error::runtime(format!(
+            "the columns of a table must be equally long, but the first has {rows} rows and number {} has {}",
+            column + 1,
+            columns[column].len()
+        )));
+    }
+    if let Some(names) = names.filter(|names| names.len() != columns.len()) {
+        return Err(Error::runtime(format!("{} names for {} columns", names.len(), columns.len())));
+    }
+    write_atomically(path, |file| {
+        let mut writer = csv::Writer::from_writer(file);
+        if let Some(names) = names {
+            writer.write_record(names)?;
+        }
+        for i in 0..rows {
+            writer.write_record(columns.iter().map(|c| c.text(i)))?;
+        }
+        writer.flush()?;
+        drop(writer);
+        Ok(())
+    })
+}
+
+/// Whole numbers as such; the exponent form for very large and very small numbers.
+fn written(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
+        format!("{value:.0}")
+    } else {
+        format!("{value:?}")
+    }
+}

@@ -1,0 +1,90 @@
+//! Arrays of texts in an `.npz`, as numpy has them: names of classes, or labels in words.
+
+use std::path::Path;
+
+use npyz::npz::NpzWriter;
+use npyz::{DType, TypeChar, WriterBuilder};
+
+use super::npz::{Opened, entry_options, open, position, read_file};
+use crate::{Error, Result};
+
+/// The texts `[n]` of the array called `name` of an `.npy` or `.npz`; `None` where it holds anything else.
+///
+/// # Errors
+/// No such array, damage.
+pub fn read_texts(path: &Path, name: &str) -> Result<Option<Vec<String>>> {
+    let place = position(path, name)?;
+    match open(path)? {
+        Opened::Npy(file) => {
+            let size = file.get_ref().metadata().map_err(Error::io("read", path))?.len();
+            texts(path, name, file, size)
+        }
+        Opened::Npz(mut archive) => {
+            let entry = archive
+                .zip_archive()
+                .by_index(place)
+                .map_err(|e| Error::data(path, format!("is a damaged .npz archive: {e}")))?;
+            let size = entry.size();
+            texts(path, name, entry, size)
+        }
+    }
+}
+
+/// `size`: bytes of the whole array, its header included.
+fn texts(
+    path: &Path,
+    name: &str,
+    reader: impl std::io::Read,
+    size: u64,
+) -> Result<Option<Vec<String>>> {
+    let wrong = |what: String| Error::data(path, format!("array `{name}` is damaged: {what}"));
+    let file = read_file(reader).map_err(wrong)?;
+    let dtype = file.dtype();
+    let DType::Plain(plain) = &dtype else { return Ok(None) };
+    let width = match plain.type_char() {
+        TypeChar::UnicodeStr => plain.size_field().checked_mul(4),
+        TypeChar::ByteStr => Some(plain.size_field()),
+        _ => return Ok(None),
+    };
+    let [rows] = file.shape()[..] else { return Ok(None) };
+    if width.and_then(|width| width.checked_mul(rows)).is_none_or(|bytes| bytes > size) {
+        return Err(wrong(format!("{rows} texts are more than it holds")));
+    }
+    file.into_vec::<String>().map(Some).map_err(|e| wrong(e.to_string()))
+}
+
+/// Adds texts `[n]` to an archive, as numpy's `<U`.
+pub(super) fn write_texts<W: std::io::Write + std::io::Seek>(
+    archive: &mut NpzWriter<W>,
+    name: &str,
+    texts: &[String],
+) -> std::io::Result<()> {
+    let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or_default().max(1);
+    let dtype = format!("<U{longest}").parse().map_err(std::io::Error::other)?;
+    let builder = archive.array(name, entry_options(longest as u64 * 4 * texts.len() as u64))?;
+    let mut writer = builder.dtype(DType::Plain(dtype)).shape(&[texts.len() as u64]).begin_nd()?;
+    for text in texts {
+        writer.push(text.as_str())?;
+    }
+    writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::NamedArray;
+    use super::super::npz::{read_array, write_npz_with};
+    use super::*;
+
+    #[test]
+    fn texts_come_back_and_numbers_are_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let classes = ["red", "größe", "", "a b"].map(str::to_owned);
+        let numbers = NamedArray::new("y", vec![2], vec![0_i64, 3]).unwrap();
+        write_npz_with(&path, std::slice::from_ref(&numbers), &[("classes", &classes)]).unwrap();
+        assert_eq!(read_texts(&path, "classes").unwrap().unwrap(), classes);
+        assert_eq!(read_texts(&path, "y").unwrap(), None);
+        assert_eq!(read_array(&path, "y").unwrap(), numbers);
+        assert!(read_texts(&path, "z").is_err());
+    }
+}
