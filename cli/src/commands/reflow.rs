@@ -72,6 +72,18 @@ fn student(teacher: &Path, model: &Trained, pairs: &Path) -> Result<Layers> {
     let mut data = serde_yaml::Mapping::new();
     data.insert("type".into(), "npz".into());
     data.insert("path".into(), text(pairs).into());
+    for (key, name) in [
+        ("x", Some("x")),
+        ("y", Some("y")),
+        ("x_val", None),
+        ("y_val", None),
+        ("x_test", None),
+        ("y_test", None),
+    ] {
+        // The teacher's arrays may have had other names.
+        let name = name.map_or(serde_yaml::Value::Null, Into::into);
+        data.insert(key.into(), name);
+    }
     data.insert("standardise".into(), standardise.into());
     data.insert("split".into(), yaml("{ train: 0.95, val: 0.05, test: 0.0 }")?);
     layers.set("data", data.into(), place)?;

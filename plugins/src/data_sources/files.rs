@@ -1,7 +1,7 @@
 //! What the sources that read files share: the checks between what lies in a file and the engine's
 //! tensors, and the one source behind every file of named arrays.
 
-use super::words::Words;
+use super::words::{Words, likely_y};
 use triflow::config::FilePath;
 use triflow::error::suggestion;
 use triflow::io::{ArrayData, DiskRows, NamedArray};
@@ -10,29 +10,6 @@ use triflow::prelude::*;
 use triflow::tch::Kind;
 
 use std::path::{Path as FsPath, PathBuf};
-
-/// Names that y often has, to propose one.
-const OFTEN_Y: [&str; 13] = [
-    "label",
-    "labels",
-    "class",
-    "target",
-    "targets",
-    "species",
-    "category",
-    "kind",
-    "type",
-    "outcome",
-    "output",
-    "response",
-    "diagnosis",
-];
-
-/// The name that is most likely that of y: a usual one, else the last.
-pub(super) fn likely_y(names: &[String]) -> Option<&str> {
-    let often = |name: &&String| OFTEN_Y.contains(&name.to_lowercase().as_str());
-    names.iter().find(often).or(names.last()).map(String::as_str)
-}
 
 /// The file of a source, read from `base`.
 pub(super) fn required(path: &FilePath, base: &FsPath) -> Result<PathBuf> {

@@ -1,8 +1,8 @@
 //! From a table of text to rows: which columns are x and y, and what their cells hold.
 
 use super::csv::Column;
-use super::files::{likely_y, numbers};
-use super::words::Words;
+use super::files::numbers;
+use super::words::{Words, likely_y};
 use std::path::Path as FsPath;
 use triflow::error::suggestion;
 use triflow::io::csv::{Sheet, is_missing, number};

@@ -9,6 +9,29 @@ use triflow::prelude::*;
 /// Larger numbers are not told apart as floating-point ones.
 const LARGEST: f64 = 9e15;
 
+/// Names that y often has, to propose one.
+const OFTEN_Y: [&str; 13] = [
+    "label",
+    "labels",
+    "class",
+    "target",
+    "targets",
+    "species",
+    "category",
+    "kind",
+    "type",
+    "outcome",
+    "output",
+    "response",
+    "diagnosis",
+];
+
+/// The name that is most likely that of y: a usual one, else the last.
+pub(super) fn likely_y(names: &[String]) -> Option<&str> {
+    let often = |name: &&String| OFTEN_Y.contains(&name.to_lowercase().as_str());
+    names.iter().find(often).or(names.last()).map(String::as_str)
+}
+
 /// Labels row by row, each text held once.
 #[derive(Default)]
 pub(super) struct Words {

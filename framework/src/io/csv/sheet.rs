@@ -265,7 +265,7 @@ fn separator_of(text: &str) -> u8 {
         let counts = counts(*separator);
         let Some((first, rest)) = counts.split_first() else { return false };
         let Some(row) = rest.first() else { return *first > 1 };
-        *first > 1 && first.abs_diff(*row) < 2 && rest.iter().all(|n| n == row)
+        *first > 1 && *row > 1 && first.abs_diff(*row) < 2 && rest.iter().all(|n| n == row)
     };
     let most = |separator: &u8| counts(*separator).first().copied().unwrap_or_default();
     let found = known.into_iter().find(|separator| divides(separator));

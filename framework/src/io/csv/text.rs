@@ -23,10 +23,23 @@ pub(super) fn read_text(path: &Path, encoding: Option<&str>) -> Result<String> {
     }
 }
 
+/// How many times longer than its packed form a text may be; tables are some 3 to 20 times.
+const LONGER: u64 = 200;
+/// Bytes that any packed text may have.
+const ALWAYS: u64 = 64 << 20;
+
 fn unpacked(path: &Path, packed: &[u8]) -> Result<Vec<u8>> {
+    let most = (packed.len() as u64).saturating_mul(LONGER).max(ALWAYS);
     let mut bytes = Vec::new();
-    let read = MultiGzDecoder::new(packed).read_to_end(&mut bytes);
+    let read = MultiGzDecoder::new(packed).take(most + 1).read_to_end(&mut bytes);
     read.map_err(|e| Error::data(path, format!("is a damaged gzip file: {e}")))?;
+    if bytes.len() as u64 > most {
+        let message = format!(
+            "unpacks to more than {most} bytes, {LONGER} times its size, which no table does; unpack it yourself if \
+             it is one"
+        );
+        return Err(Error::data(path, message));
+    }
     Ok(bytes)
 }
 
@@ -126,5 +139,11 @@ mod tests {
         assert_eq!(read(&packed, None).unwrap(), "x\n1\n");
         let error = read(&packed[..packed.len() - 9], None).unwrap_err().to_string();
         assert!(error.contains("is a damaged gzip file"), "{error}");
+        let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        for _ in 0..65 {
+            bomb.write_all(&vec![b'0'; 1 << 20]).unwrap();
+        }
+        let error = read(&bomb.finish().unwrap(), None).unwrap_err().to_string();
+        assert!(error.contains("unpacks to more than 67108864 bytes"), "{error}");
     }
 }
