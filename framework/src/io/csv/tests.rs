@@ -92,7 +92,8 @@ fn separators_are_seen_or_said() {
         let sheet = open(text, &Format::default()).unwrap();
         assert_eq!(sheet.separator(), separator, "{text:?}");
     }
-    let format = Format { separator: Some(b','), ..Format::default() };
+    let header = Header::Absent;
+    let format = Format { separator: Some(b','), header, ..Format::default() };
     assert_eq!(cells(&open("1;2,3\n4;5,6\n", &format).unwrap()), [["1;2", "3"], ["4;5", "6"]]);
 }
 
