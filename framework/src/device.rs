@@ -7,6 +7,13 @@ use tch::Device;
 
 const HELP: &str = "help: set up the full LibTorch with `make libtorch-cuda`, put one on LD_LIBRARY_PATH, or use device `cpu`";
 
+/// Bytes of memory that are free, if the system says.
+pub fn free_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
 /// `auto`, `cpu`, `cuda` or `cuda:N`.
 pub fn choose(name: &str) -> Result<Device> {
     let bad = || {

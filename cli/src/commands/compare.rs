@@ -138,11 +138,7 @@ fn jobs_at_once(plan: &Plan) -> usize {
         return 1;
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    let fit = free.map_or(cores, |kilobytes| (kilobytes * 1024 / LEAST) as usize);
+    let fit = triflow::device::free_memory().map_or(cores, |free| (free / LEAST) as usize);
     cores.min(fit).max(1)
 }
 

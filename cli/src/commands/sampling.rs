@@ -7,7 +7,7 @@ use serde_json::json;
 use std::path::Path;
 use triflow::component::Part;
 use triflow::data::files::read_table;
-use triflow::data::{HeldOut, Set, one_hot};
+use triflow::data::{HeldOut, Set, check_labels};
 use triflow::measure::{self, Ask};
 use triflow::run::{Run, Weights};
 use triflow::sample::likelihood;
@@ -120,7 +120,8 @@ fn read(model: &Trained, file: &Path, part: Part) -> Result<(Tensor, Lengths)> {
     Ok((values, lengths))
 }
 
-/// Conditions as the model takes them: labels become one-hot rows, single numbers rows of one.
+/// Conditions as the model takes them: labels stay numbers, of which the model makes one-hot rows a block at a
+/// time; single numbers become rows of one.
 fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
     let units = model.units();
     if model.experiment().task().is_sequence() {
@@ -136,11 +137,15 @@ fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
         return Err(Error::config("", "this run's condition is a label, but the file has numbers"));
     }
     let classes = units.shapes.condition.as_ref().map_or(0, |shape| shape[0]);
-    one_hot(asked, classes)
+    check_labels(asked, classes)?;
+    Ok(asked.shallow_clone())
 }
 
 /// An error if the rows of a file are not like those that the model was trained on.
 fn check_rows(model: &Trained, rows: &Tensor, file: Option<&Path>) -> Result<()> {
+    if rows.dim() == 1 {
+        return Ok(());
+    }
     let (given, trained) = (rows.size()[1..].to_vec(), &model.units().shapes.condition);
     match (file, trained) {
         (Some(file), Some(trained)) if given != *trained => Err(Error::data(

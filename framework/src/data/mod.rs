@@ -17,7 +17,7 @@ pub(crate) use disk::set_of;
 pub(crate) use disk::{OnDisk, Sides};
 pub use found::{Class, Found, Side, Sizes, Spread};
 pub use identity::Identity;
-pub use units::{Names, Normaliser, Shapes, Units, one_hot};
+pub use units::{Names, Normaliser, Shapes, Units, check_labels, one_hot};
 
 use crate::component::{
     Condition, DataContext, DataOptions, Keep, Split, Splits, Table, shape_text,

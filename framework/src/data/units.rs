@@ -9,6 +9,7 @@ use super::moments::columns;
 use crate::component::{Part, Table, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::Set;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::io::DiskRows;
 use crate::sequence;
@@ -560,8 +561,8 @@ pub(super) fn rows_of(table: &Table) -> Result<i64> {
     }
 }
 
-/// Labels `[n]` as rows `[n, classes]`.
-pub fn one_hot(labels: &Tensor, classes: i64) -> Result<Tensor> {
+/// An error if a label is none of so many classes.
+pub fn check_labels(labels: &Tensor, classes: i64) -> Result<()> {
     if labels.numel() > 0 {
         let (low, high) = (labels.min().int64_value(&[]), labels.max().int64_value(&[]));
         let bad = if low < 0 { low } else { high };
@@ -570,5 +571,53 @@ pub fn one_hot(labels: &Tensor, classes: i64) -> Result<Tensor> {
             return Err(Error::config("", message));
         }
     }
-    Ok(labels.one_hot(classes))
+    Ok(())
+}
+
+/// Bytes that one-hot rows may take where nobody knows how much memory is free.
+const MOST: u64 = 8 << 30;
+
+/// Labels `[n]`, or one `[]`, as rows `[n, classes]` or `[classes]`, uint8.
+///
+/// # Errors
+/// A label that is none of so many classes; rows that do not fit into memory as the numbers that are made of them.
+pub fn one_hot(labels: &Tensor, classes: i64) -> Result<Tensor> {
+    check_labels(labels, classes)?;
+    let n = labels.numel() as u64;
+    let bytes = n.saturating_mul(classes as u64).saturating_mul(5);
+    let free = device::free_memory().unwrap_or(MOST);
+    if bytes > free {
+        let message = format!(
+            "one-hot rows of {n} labels of {classes} classes take {}, and {} are free",
+            gibibytes(bytes),
+            gibibytes(free)
+        );
+        return Err(Error::config("", message)
+            .help("ask for fewer at once; with as many classes, give numbers in place of labels"));
+    }
+    let index = labels.to_kind(Kind::Int64).unsqueeze(-1);
+    let shape = [labels.size(), vec![classes]].concat();
+    let rows = Tensor::zeros(shape, (Kind::Uint8, labels.device()));
+    Ok(rows.scatter_value(-1, &index, 1))
+}
+
+fn gibibytes(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_hot_rows_that_memory_cannot_hold_are_refused_with_the_bytes() {
+        let rows = one_hot(&Tensor::from_slice(&[2_i64, 0]), 3).unwrap();
+        let values: Vec<u8> = Vec::try_from(rows.reshape([-1])).unwrap();
+        assert_eq!(values, [0, 0, 1, 1, 0, 0]);
+        let many = Tensor::zeros([1], (Kind::Int64, Device::Cpu)).expand([600_010_000], false);
+        let told = one_hot(&many, 60_001).unwrap_err().to_string();
+        let bytes = "one-hot rows of 600010000 labels of 60001 classes take 167644.6 GiB, and ";
+        assert!(told.starts_with(bytes) && told.contains("help: ask for fewer"), "{told}");
+        assert!(one_hot(&Tensor::from_slice(&[3_i64]), 3).is_err());
+    }
 }
