@@ -1,14 +1,14 @@
 //! The one error type of the framework. Every message says what was wrong, where, and what would be
 //! right; [`Error::exit_code`] tells a program how to leave.
 
-use std::fmt::Display;
+use std::fmt::{self, Debug, Display};
 use std::path::{Path, PathBuf};
 
 /// A result of the framework.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong, by who can put it right.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum Error {
     /// The experiment (a file, a flag, a library call) asks for something that cannot be.
     #[error("{0}")]
@@ -57,6 +57,13 @@ pub enum Error {
     Runtime(String),
 }
 
+/// As [`Display`]: a `main` that returns a [`Result`] ends with this.
+impl Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
 /// A wrong configuration, with its place and a way out.
 #[derive(Debug, Default)]
 pub struct ConfigError {
@@ -71,7 +78,7 @@ pub struct ConfigError {
 }
 
 impl Display for ConfigError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         match (&self.place, self.key.is_empty()) {
             (Some(place), false) => write!(f, "\n  at {} ({place})", self.key)?,
@@ -250,6 +257,18 @@ mod tests {
     fn the_systems_answer_is_shown_without_its_number() {
         let e = Error::io("write", Path::new("a"))(std::io::Error::from_raw_os_error(20));
         assert_eq!(e.to_string(), "cannot write a: not a directory");
+    }
+
+    #[test]
+    fn a_main_that_returns_an_error_ends_with_its_message() {
+        let errors = [
+            Error::config("crn.type", "unknown crn `vanila`").help("did you mean `vanilla`?"),
+            Error::data(Path::new("a.csv"), "has no rows"),
+            Error::runtime("no more"),
+        ];
+        for e in errors {
+            assert_eq!(format!("{e:?}"), e.to_string());
+        }
     }
 
     #[test]
