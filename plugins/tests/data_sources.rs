@@ -188,32 +188,41 @@ fn a_missing_path_or_file_says_what_would_be_right() {
     assert_eq!(said(load(Csv { path: "no.csv".into(), ..Csv::default() }, folder.path())), missing);
     assert_eq!(said(source_of(&folder.path().join("no.npz"))), missing);
     assert_eq!(said(source_of(folder.path())), "is a folder, not a file");
-    let other = folder.path().join("d.parquet");
+    let other = folder.path().join("d.txt");
     std::fs::write(&other, "").unwrap();
     assert_eq!(
         said(source_of(&other)),
-        "no data source reads .parquet files; known endings: .csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy, .safetensors"
+        "no data source reads .txt files; known endings: .csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy, .safetensors"
     );
 }
 
 #[test]
-fn a_pickle_is_answered_with_its_conversion() {
+fn a_format_that_is_not_read_is_answered_with_its_conversion() {
     let folder = folder();
-    let (old, new) = (folder.path().join("moons.pkl"), folder.path().join("moons.npz"));
-    let advice = format!(
-        "pickles are not read, because reading one runs what is in it; convert it once with\n  python3 -c \
-         \"import pickle, numpy as np; d = pickle.load(open('{}', 'rb')); np.savez('{}', x=d['x'], \
-         y=d['y'])\"",
-        old.display(),
-        new.display()
-    );
-    for name in ["npz", "csv", "safetensors"] {
-        let mut layers = Layers::new().unwrap();
-        layers.set("data", name.into(), "test").unwrap();
-        layers.set("data.path", old.to_str().unwrap().into(), "test").unwrap();
-        assert_eq!(said(load(layers.finish().unwrap().data, Path::new(""))), advice, "{name}");
+    for (ending, told) in [
+        (
+            "pkl",
+            "pickles are not read, because reading one runs what is in it; convert it once with\n  python3 -c \
+             \"import pickle, numpy as np; d = pickle.load(open('D.pkl', 'rb')); np.savez('D.npz', \
+             x=d['x'], y=d['y'])\"",
+        ),
+        (
+            "parquet",
+            "Parquet is not read; convert it once with\n  python3 -c \"import pandas as pd; \
+             pd.read_parquet('D.parquet').to_csv('D.csv', index=False)\"",
+        ),
+    ] {
+        let path = folder.path().join(format!("d.{ending}"));
+        let told = told.replace("D.", &folder.path().join("d.").display().to_string());
+        assert_eq!(said(source_of(&path)), told);
+        for name in ["npz", "csv", "safetensors", "sequences"] {
+            let mut layers = Layers::new().unwrap();
+            layers.set("data", name.into(), "test").unwrap();
+            layers.set("data.path", path.to_str().unwrap().into(), "test").unwrap();
+            let loaded = load(layers.finish().unwrap().data, Path::new(""));
+            assert_eq!(said(loaded), told, "{name}");
+        }
     }
-    assert_eq!(said(source_of(&old)), advice);
 }
 
 #[test]

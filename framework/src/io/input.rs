@@ -2,22 +2,14 @@
 
 use std::path::Path;
 
-use crate::{Error, Result};
+use crate::{Error, Result, registry};
 
-/// An error if there is no such file, or if it is a pickle, with a line of Python that converts it.
+/// An error if there is no such file, or if no data source reads its format and a line of Python converts it.
 pub fn check_input(path: &Path) -> Result<()> {
-    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    if matches!(ending.as_deref(), Some("pkl" | "pickle")) {
-        let (old, new) = (path.display(), path.with_extension("npz"));
-        return Err(Error::data(
-            path,
-            format!(
-                "pickles are not read, because reading one runs what is in it; convert it once with\n  \
-                 python3 -c \"import pickle, numpy as np; d = pickle.load(open('{old}', 'rb')); \
-                 np.savez('{}', x=d['x'], y=d['y'])\"",
-                new.display()
-            ),
-        ));
+    if let Some(advice) = super::convert::advice(path)
+        && registry().reader("data_source", path).is_err()
+    {
+        return Err(Error::data(path, advice));
     }
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(Error::data(path, "is a folder, not a file")),

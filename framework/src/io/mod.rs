@@ -4,6 +4,7 @@
 
 mod array;
 mod atomic;
+mod convert;
 pub mod csv;
 mod disk;
 mod input;
