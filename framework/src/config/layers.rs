@@ -9,7 +9,7 @@ use super::yaml::{self, parse_map, parse_value, shortened};
 use super::{Experiment, known};
 use crate::error::{ConfigError, Error, Result, reason};
 use crate::plugin;
-use crate::registry::{default_layers, deserialize, experiment_schema};
+use crate::registry::{default_layers, deserialize, experiment_schema, none_linked, registry};
 use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
@@ -220,11 +220,19 @@ impl Layers {
 
     /// The experiment, with every error's key and place.
     pub fn finish(&self) -> Result<Experiment> {
-        known::check(&self.merged, &self.schema, "").map_err(|e| self.locate(e))?;
-        let mut experiment: Experiment =
-            deserialize(self.merged.clone()).map_err(|e| self.locate(e))?;
+        known::check(&self.merged, &self.schema, "")
+            .map_err(|e| self.unlinked().unwrap_or_else(|| self.locate(e)))?;
+        let mut experiment: Experiment = deserialize(self.merged.clone())
+            .map_err(|e| self.unlinked().unwrap_or_else(|| self.locate(e)))?;
         experiment.name_plugins(&self.schema)?;
         Ok(experiment)
+    }
+
+    /// The error where a part that every experiment has can be nothing that this program knows.
+    fn unlinked(&self) -> Option<Error> {
+        let kinds = self.schema["properties"].as_object()?.values().filter_map(is_component_of);
+        let missing = |kind: &&str| registry().list(Some(kind)).is_empty();
+        kinds.into_iter().find(missing).map(none_linked)
     }
 
     /// Adds to a configuration error where its key was written, for what turned out to be wrong after

@@ -195,6 +195,9 @@ impl Registry {
     pub fn find(&self, kind: &str, name: &str) -> Result<Entry> {
         let all = self.list(Some(kind));
         all.iter().find(|e| e.answers_to(name)).cloned().ok_or_else(|| {
+            if all.is_empty() {
+                return none_linked(kind);
+            }
             let known: Vec<_> = all.iter().map(|e| e.info.name).collect();
             let mut help = suggestion(name, &plural(kind), known.iter().copied());
             if nearest(name, known).is_none() {
@@ -216,6 +219,9 @@ impl Registry {
         };
         let found = all.iter().find(|e| e.info.extensions.iter().any(|known| ends(&known)));
         found.cloned().ok_or_else(|| {
+            if all.is_empty() {
+                return none_linked(kind);
+            }
             let known: Vec<_> = all
                 .iter()
                 .flat_map(|e| e.info.extensions)
@@ -267,6 +273,14 @@ pub fn with_article(noun: &str) -> String {
     let consonant = ["uni", "use", "eu", "one"].iter().any(|sound| noun.starts_with(sound));
     let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']) && !consonant;
     format!("{} {noun}", if vowel { "an" } else { "a" })
+}
+
+/// The error of a program into which no component of a kind is linked.
+pub(crate) fn none_linked(kind: &str) -> Error {
+    Error::config("", format!("this program has no {}", plural(kind))).help(
+        "call `triflow_plugins::link()` at the start of `main` for the built-in components; those of another \
+         crate are there once the program names something of it",
+    )
 }
 
 /// A kind as it is said: `noise schedule`.
