@@ -5,6 +5,7 @@
 
 use triflow::component::*;
 use triflow::data::Data;
+use triflow::io::{ArrayData, NamedArray, npz};
 use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{Device, Kind, Tensor, nn};
 use triflow::{Component, Experiment, Lengths, Trainer, sequence};
@@ -289,4 +290,51 @@ fn what_is_no_sequence_is_refused() {
         "{ task: sequence, data: { type: lorenz, samples: 50 }, crn: { type: potential, network: transformer } }",
     );
     assert!(message.contains("maps sequences to sequences"), "{message}");
+}
+
+#[test]
+fn padding_without_lengths_says_which_lengths_are_missing() {
+    triflow_plugins::link();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.npz");
+    let told = |source: &str, arrays: &[(&str, &[usize], ArrayData)]| {
+        let arrays: Vec<_> = arrays
+            .iter()
+            .map(|(name, shape, data)| {
+                NamedArray::new(*name, shape.to_vec(), data.clone()).unwrap()
+            })
+            .collect();
+        npz::write_npz(&path, &arrays).unwrap();
+        let yaml = format!("{{ type: {source}, path: '{}' }}", path.display());
+        let source: Component<dyn DataSource> =
+            triflow::registry::deserialize(serde_yaml::from_str(&yaml).unwrap()).unwrap();
+        let built = source.build(&DataContext { seed: 1, base: "".into() }).unwrap();
+        let told = built.load().unwrap_err().to_string();
+        told.strip_prefix(&format!("{}: array ", path.display())).unwrap().to_owned()
+    };
+    let nan = f32::NAN;
+    let x = |name| (name, &[2, 3][..], ArrayData::from(vec![1.0_f32, nan, nan, 4.0, 5.0, 6.0]));
+    let y = ("y", &[2, 3][..], ArrayData::from(vec![1.0_f32; 6]));
+    let missing =
+        "is NaN from position 1 to its end, as padding is; say how long each row is with an array";
+    assert_eq!(
+        told("sequences", &[x("x"), y.clone()]),
+        format!(
+            "`x`: row 0 (counted from 0) {missing} `x_lengths` of 2 integers, here 1 (or `lengths` for x and y alike)"
+        )
+    );
+    assert_eq!(
+        told("sequences", &[y.clone(), ("x", &[2, 3], vec![1.0_f32; 6].into()), x("x_val")]),
+        format!(
+            "`x_val`: row 0 (counted from 0) {missing} `x_lengths_val` of 2 integers, here 1 (or `lengths_val` for x and y alike)"
+        )
+    );
+    assert_eq!(
+        told("sequences", &[x("x"), y.clone(), ("lengths", &[2], vec![2_i64, 3].into())]),
+        "`x`: row 0 (counted from 0) is NaN from position 1 on, as padding is, but its length is 2; the integers \
+         in `x_lengths` (or `lengths`) say how many positions of each row are there, here 1"
+    );
+    // A table is no sequence: there a gap is a gap.
+    let told = told("npz", &[x("x"), y]);
+    assert!(told.starts_with("`x`: row 0 (counted from 0) holds NaN;"), "{told}");
 }

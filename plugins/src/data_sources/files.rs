@@ -1,6 +1,7 @@
 //! What the sources that read files share: the checks between what lies in a file and the engine's
 //! tensors, and the one source behind every file of named arrays.
 
+use super::padding;
 use super::words::{Words, likely_y};
 use triflow::config::FilePath;
 use triflow::error::suggestion;
@@ -139,6 +140,8 @@ pub(super) struct ArrayFile {
     pub texts: GetTexts,
     /// Finds the rows of one that is there; `None` where it is a list of integers.
     pub on_disk: Find,
+    /// Whether rows of two axes are sequences too, `[n, T]`.
+    pub sequences: bool,
 }
 
 /// An array of a table: in memory, or where it is.
@@ -163,12 +166,16 @@ struct Reader<'a> {
 }
 
 /// Opens a NumPy archive or a safetensors file, by its ending.
-pub(super) fn open_by_ending(path: &FsPath) -> Result<ArrayFile> {
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("npz") => super::npz::open(path),
-        Some("safetensors") => super::safetensors::open(path),
-        _ => Err(Error::data(path, "sequences are read from an .npz or a .safetensors file")),
-    }
+pub(super) fn open_sequences(path: &FsPath) -> Result<ArrayFile> {
+    let file = match path.extension().and_then(|e| e.to_str()) {
+        Some("npz") => super::npz::open(path)?,
+        Some("safetensors") => super::safetensors::open(path)?,
+        _ => {
+            let message = "sequences are read from an .npz or a .safetensors file";
+            return Err(Error::data(path, message));
+        }
+    };
+    Ok(ArrayFile { sequences: true, ..file })
 }
 
 /// The names of the arrays of each set.
@@ -441,6 +448,10 @@ fn get(
                 *other = values.into();
             }
         }
+    }
+    if file.sequences || lengths.is_some() || shape.len() == 3 {
+        let values = data.clone().into_f32();
+        padding::check(path, &what, default, &shape, &values, lengths)?;
     }
     numbers(path, &what, &shape, data)
 }

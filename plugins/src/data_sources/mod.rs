@@ -12,6 +12,7 @@ mod images;
 mod lorenz;
 mod mnist;
 mod npz;
+mod padding;
 mod pinwheel;
 mod plane;
 mod safetensors;

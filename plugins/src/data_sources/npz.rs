@@ -41,5 +41,6 @@ pub(super) fn open(path: &FsPath) -> Result<ArrayFile> {
         get: Box::new(move |name| npz::read_array(&get.path, get.own(name))),
         texts: Box::new(move |name| read_texts(&texts.path, texts.own(name))),
         on_disk: Box::new(move |name| npz::disk_rows(&archive.path, archive.own(name))),
+        sequences: false,
     })
 }

@@ -26,5 +26,6 @@ pub(super) fn open(path: &FsPath) -> Result<ArrayFile> {
         // The format has no texts.
         texts: Box::new(|_| Ok(None)),
         on_disk: Box::new(move |name| safetensors::disk_rows(&on_disk, name)),
+        sequences: false,
     })
 }

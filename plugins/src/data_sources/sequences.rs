@@ -1,6 +1,6 @@
 //! Sequences of different lengths, from a file.
 
-use super::files::{ArrayNames, Arrays, open_by_ending};
+use super::files::{ArrayNames, Arrays, open_sequences};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -33,7 +33,7 @@ impl Spec<dyn DataSource> for Sequences {
                 x_test: None,
                 y_test: None,
             },
-            open: open_by_ending,
+            open: open_sequences,
         }))
     }
 }
