@@ -155,9 +155,9 @@ pub fn check(kind: &str, name: &str, set: &[String]) -> Result<()> {
     }
     let failures = (kind.check)(&spec.into())?;
     let mut table = table(&["CHECK", "", "WHAT IT ASKS"]);
-    for (check, about) in (kind.checks)() {
-        let failed = failures.iter().any(|f| f.check == check);
-        table.add_row([check, if failed { "FAILED" } else { "passed" }, about]);
+    let verdicts = triflow::testing::verdicts(kind, &failures);
+    for ((check, about), (_, verdict)) in (kind.checks)().into_iter().zip(verdicts) {
+        table.add_row([check, &verdict.to_string(), about]);
     }
     println!("{table}");
     if failures.is_empty() {

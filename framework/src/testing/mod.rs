@@ -28,7 +28,7 @@ mod starters;
 mod tests;
 
 use crate::error::Result;
-use crate::registry::{Component, Kind, Spec, guard_engine, registry};
+use crate::registry::{Component, Kind, KindRegistration, Spec, guard_engine, registry};
 use crate::rng::{Purpose, seed_torch};
 use std::fmt::{self, Display};
 
@@ -124,7 +124,52 @@ pub fn report(kind: &str, name: &str, failures: &[Failure]) -> String {
     let plural = if failures.len() == 1 { "" } else { "s" };
     let mut text = format!("{kind} `{name}` fails {} check{plural}", failures.len());
     text.extend(failures.iter().map(|failure| format!("\n- {failure}")));
+    if unbuilt(failures) {
+        text += "\nthe other checks need what it builds: they were not run";
+    }
     text
+}
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The component keeps what it promises.
+    Passed,
+    /// The component does not.
+    Failed,
+    /// The component did not build, so there was nothing to ask.
+    NotRun,
+}
+
+impl Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Passed => "passed",
+            Self::Failed => "FAILED",
+            Self::NotRun => "not run",
+        })
+    }
+}
+
+/// What became of every check of `kind`, by name, where `failures` are all that failed.
+pub fn verdicts(kind: &KindRegistration, failures: &[Failure]) -> Vec<(&'static str, Verdict)> {
+    let mut run = true;
+    let verdict = |(name, _)| {
+        let failed = failures.iter().any(|failure| failure.check == name);
+        let verdict = match (run, failed) {
+            (false, _) => Verdict::NotRun,
+            (true, true) => Verdict::Failed,
+            (true, false) => Verdict::Passed,
+        };
+        run &= !(failed && name == spec::BUILDS);
+        (name, verdict)
+    };
+    (kind.checks)().into_iter().map(verdict).collect()
+}
+
+/// Whether nothing was built, so that the checks of what is built were not run.
+fn unbuilt(failures: &[Failure]) -> bool {
+    failures.iter().any(|failure| failure.check == spec::BUILDS)
 }
 
 /// Every check that the component fails; empty if it conforms. A panic inside the component is a failure.

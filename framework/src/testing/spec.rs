@@ -7,6 +7,9 @@ use crate::registry::{Component, deserialize, is_component_of, properties_of, re
 use serde_yaml::Value;
 use std::marker::PhantomData;
 
+/// Name of the check that all those behind it rest on.
+pub(super) const BUILDS: &str = "builds";
+
 /// The checks that all kinds share.
 pub(super) struct Shared<K: ?Sized>(PhantomData<K>);
 
@@ -31,7 +34,7 @@ impl<K: Conformance + ?Sized> Shared<K> {
     ];
     /// The one that the rest rests on.
     pub(super) const BUILDS: &'static Check<K> =
-        &Check { name: "builds", about: "the spec builds what it describes", run: K::try_build };
+        &Check { name: BUILDS, about: "the spec builds what it describes", run: K::try_build };
 }
 
 /// Reads a component from YAML.

@@ -13,7 +13,7 @@ mod solver;
 mod source;
 mod spec;
 
-use super::{Failure, check, conforms, report};
+use super::{Failure, Verdict, check, conforms, report, verdicts};
 use crate::component::NoiseSchedule;
 use crate::registry::{KindRegistration, registry};
 use fault::Fault;
@@ -101,7 +101,24 @@ fn what_does_not_build_is_told_once() {
         let found = twin(kind, "builds");
         assert_eq!(names(&found), ["builds"], "{kind}");
         assert!(found[0].message.contains("nothing is built"), "{}", found[0]);
+        assert!(report(kind, "twin", &found).ends_with("they were not run"), "{kind}");
     }
+}
+
+#[test]
+fn a_check_that_needs_what_was_not_built_is_not_passed() {
+    let kind = registry().kind("noise_schedule").unwrap();
+    let count = |found: &[Failure], verdict| {
+        verdicts(kind, found).iter().filter(|(_, of_check)| *of_check == verdict).count()
+    };
+    let all = (kind.checks)().len();
+    let unbuilt = twin("noise_schedule", "builds");
+    assert_eq!(count(&unbuilt, Verdict::Failed), 1);
+    // Of the spec alone: round_trip, documented, example.
+    assert_eq!((count(&unbuilt, Verdict::Passed), count(&unbuilt, Verdict::NotRun)), (3, all - 4));
+    let falling = twin("noise_schedule", "increasing");
+    assert_eq!(count(&falling, Verdict::NotRun), 0);
+    assert_eq!(count(&falling, Verdict::Failed), falling.len());
 }
 
 #[test]
