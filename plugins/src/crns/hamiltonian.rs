@@ -18,7 +18,8 @@ triflow::component! {
         pub network: Component<dyn Network> = Mlp::default().into(),
         /// Features of time.
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
-        /// Whether z times a learned function of time is added (friction); it starts at zero. The field keeps
+        /// Whether s(t)·z is added (friction), s(t) = (w·φ(t) + b)/√dim over the features φ of time, sines before
+        /// cosines; w and b start at zero. The field keeps
         /// volumes no longer.
         pub skip: bool = false,
     }

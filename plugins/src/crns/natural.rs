@@ -21,7 +21,8 @@ triflow::component! {
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
         /// δ, above 0: what is added to the Hessian's diagonal.
         pub delta: f64 = 0.01,
-        /// Whether z times a learned function of time is added; it starts at zero.
+        /// Whether s(t)·z is added, s(t) = (w·φ(t) + b)/√dim over the features φ of time, sines before cosines;
+        /// w and b start at zero.
         pub skip: bool = false,
     }
 }

@@ -19,7 +19,8 @@ triflow::component! {
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
         /// 1 or -1. It matters over convex networks alone.
         pub sign: i64 = -1,
-        /// Whether z times a learned function of time is added; it starts at zero.
+        /// Whether s(t)·z is added, s(t) = (w·φ(t) + b)/√dim over the features φ of time, sines before cosines;
+        /// w and b start at zero.
         pub skip: bool = false,
     }
 }

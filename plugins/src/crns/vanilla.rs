@@ -8,14 +8,16 @@ use triflow::prelude::*;
 triflow::component! {
     /// The backbone's output as it is, plus z times a learned function of time.
     ///
-    /// The second part is the best linear prediction of Gaussian data, which a network of z alone finds
-    /// slowly: near t = 0 the noise is almost z itself.
+    /// The second part, s(t)·z, is the best linear prediction of Gaussian data, which a network of z alone
+    /// finds slowly: near t = 0 the noise is almost z itself. s(t) is a linear layer over the `dim` features of
+    /// time, divided by √dim: in `params.safetensors`, `crn.skip.weight` \[1, dim\] and `crn.skip.bias` \[1\].
     pub struct Vanilla: Crn, CrnSpec = "vanilla" {
         /// The backbone.
         pub network: Component<dyn Network> = Mlp::default().into(),
         /// Features of time.
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
-        /// Whether z times a learned function of time is added; it starts at zero.
+        /// Whether s(t)·z is added, s(t) = (w·φ(t) + b)/√dim over the features φ of time, sines before cosines;
+        /// w and b start at zero.
         pub skip: bool = true,
     }
 }

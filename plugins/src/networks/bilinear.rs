@@ -7,8 +7,8 @@ use triflow::prelude::*;
 triflow::component! {
     /// Products of a linear map of z with features of z, condition and time: W·act((U z + p)·(V c + q)).
     ///
-    /// The features c are a linear layer over z, the condition's features and time, followed by the activation,
-    /// and by the other hidden layers. q starts at 1, so that z passes unchanged at first; W starts at zero.
+    /// The features c are a linear layer (`join`) over z, the features of time and those of the condition, in
+    /// this order, followed by the activation, and by the other hidden layers. q starts at 1, so that z passes unchanged at first; W starts at zero.
     pub struct Bilinear: Network, NetworkSpec = "bilinear" {
         /// Widths of the hidden layers that give c; the last is also the number of products.
         pub hidden_dims: Vec<i64> = vec![64, 64],

@@ -7,7 +7,8 @@ triflow::component! {
     /// Convex in z whatever its parameters: V(z | condition, time), for potentials.
     ///
     /// h_1 = act(A_0 z + B_0 c), h_(l+1) = act(softplus(W_l) h_l + A_l z + B_l c), and
-    /// V = softplus(w)·h_L + q·z + μ/2·|z|², where c are features of condition and time, free in every way.
+    /// V = softplus(w)·h_L + q·z + μ/2·|z|², where c are features of time and condition, free in every way: a
+    /// linear layer (`join`) over the features of time and those of the condition, in this order, and more.
     /// Each entry of an output with several is such a V, over the same hidden layers.
     #[reference = "Amos, Xu and Kolter 2017, arXiv 1609.07152"]
     #[aliases("icnn")]

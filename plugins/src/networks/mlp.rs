@@ -7,8 +7,10 @@ use triflow::prelude::*;
 triflow::component! {
     /// A multilayer perceptron over z, the condition's features and the time features.
     ///
-    /// The condition passes through its own layers of the same widths; then z, condition and time are
-    /// joined in one linear layer, followed by the other hidden layers. The last layer starts at zero.
+    /// The condition passes through its own layers (`condition`) of the same widths, an activation after each;
+    /// then z, the features of time and those of the condition, in this order, are the inputs of one linear layer
+    /// (`join`), followed by the other hidden layers (`body`). The last layer (`out`) starts at zero. Where a
+    /// condition is absent, its features are 0.
     pub struct Mlp: Network, NetworkSpec = "mlp" {
         /// Widths of the hidden layers.
         pub hidden_dims: Vec<i64> = vec![64, 64, 64],

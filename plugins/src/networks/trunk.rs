@@ -1,4 +1,4 @@
-//! The layers that several networks share: z, the condition's features and the time features, joined.
+//! The layers that several networks share: z, the features of time and those of the condition, joined.
 
 use crate::crns::same_in_all_rows;
 use crate::layers::{self, Activation, Linear, check_dropout, dropout, flat, flatten};
@@ -6,8 +6,8 @@ use triflow::derivative::recording;
 use triflow::kernels::{Affine, End, chain};
 use triflow::prelude::*;
 
-/// The condition through its own layers; then z, condition and time joined in one linear layer, followed by
-/// the other hidden layers.
+/// The condition through its own layers; then z, time and condition, in this order, joined in one linear layer,
+/// followed by the other hidden layers.
 pub struct Trunk {
     condition: Option<layers::Mlp>,
     join: Linear,
