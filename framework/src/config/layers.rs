@@ -9,7 +9,9 @@ use super::yaml::{self, parse_map, parse_value, shortened};
 use super::{Experiment, known};
 use crate::error::{ConfigError, Error, Result, reason};
 use crate::plugin;
-use crate::registry::{default_layers, deserialize, experiment_schema, none_linked, registry};
+use crate::registry::{
+    default_layers, deserialize, experiment_schema, is_component_of, none_linked, registry,
+};
 use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
