@@ -141,16 +141,16 @@ fn what_cannot_be_drawn_is_told() {
         source.build(&DataContext { seed: 3, base: "".into() }).err().unwrap().to_string()
     };
     for (yaml, message) in [
-        ("{ type: checkerboard, samples: 1 }", "needs at least 2 points, got 1\n  at data.samples"),
-        ("{ type: swiss_roll, test_samples: 0 }", "at data.test_samples"),
+        ("{ type: checkerboard, samples: 1 }", "needs at least 2 points, got 1\n  at samples"),
+        ("{ type: swiss_roll, test_samples: 0 }", "at test_samples"),
         ("{ type: pinwheel, samples: 10000000000 }", "needs at most 1000000000 points"),
-        ("{ type: pinwheel, arms: 0 }", "needs at least 1, got 0\n  at data.arms"),
-        ("{ type: pinwheel, twist: .nan }", "at data.twist"),
+        ("{ type: pinwheel, arms: 0 }", "needs at least 1, got 0\n  at arms"),
+        ("{ type: pinwheel, twist: .nan }", "at twist"),
         (
             "{ type: eight_gaussians, variance: -1 }",
-            "needs a number of at least 0, got -1\n  at data.variance",
+            "needs a number of at least 0, got -1\n  at variance",
         ),
-        ("{ type: two_moons, noise: .inf }", "at data.noise"),
+        ("{ type: two_moons, noise: .inf }", "at noise"),
     ] {
         assert!(told(yaml).contains(message), "{yaml}: {}", told(yaml));
     }

@@ -134,7 +134,7 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
                 &["train", "--set", "data.splt.train=1"],
                 "unknown key `splt`\n  at data.splt (--set data.splt.train=1)\n  help: did you mean `split`? \
                  known keys: samples, val_samples, test_samples, seed, noise, noise_law, scale, shift, standardise, \
-                 split, keep",
+                 split, classes, keep",
             ),
             (
                 &["train", "--set", "loss.weighting=fild"],
@@ -333,7 +333,8 @@ fn files_that_are_missing_or_unreadable_are_named() {
             ),
             (
                 &["train", "--data-path", "rows.txt"],
-                "rows.txt: no data source reads .txt files; known endings: .csv, .npz, .safetensors",
+                "rows.txt: no data source reads .txt files; known endings: .csv, .tsv, .csv.gz, .tsv.gz, \
+                 .npz, .npy, .safetensors",
             ),
             (
                 &["train", "--data-path", "old.pkl"],
@@ -372,11 +373,11 @@ fn data_that_cannot_be_used_say_which_row() {
             ),
             (
                 &["train", "--data-path", "nan.csv"],
-                "[…]/nan.csv: line 3: column 2 (`x1`): `nan` is not finite",
+                "[…]/nan.csv: line 3: column `x1`: the cell holds `nan`; fill it, or leave such rows out with data.missing=drop",
             ),
             (
                 &["train", "--data-path", "words.csv"],
-                "[…]/words.csv: line 3: column 2 (`y`): `four` is no number",
+                "[…]/words.csv: line 3: column `y`: `four` is no number; where y holds class labels, say data.labels=true",
             ),
             (
                 &["train", "--data-path", "named.csv"],
@@ -393,12 +394,14 @@ fn data_that_cannot_be_used_say_which_row() {
             ),
             (
                 &["train", "--data-path", "alone.csv"],
-                "the data have no y, which the task needs\n  at data (--data-path)",
+                "the data have no y, which the task needs\n  at data (--data-path)\n  \
+                 help: the file has the columns x",
             ),
             (
                 &["train-gen", "--data-path", "alone.csv"],
                 "the data have no y, which the task needs\n  at data (--data-path)\n  \
-                 help: generate without it: `unconditional: true`, or --unconditional",
+                 help: the file has the columns x; or generate without it: `unconditional: true`, or \
+                 --unconditional",
             ),
         ],
     );

@@ -28,6 +28,7 @@ fn check(run: &Path, special: &[&str]) {
     files.sort();
     let mut expected = [
         "config.yaml",
+        "data.json",
         "data_visualization.png",
         "history.csv",
         "history.json",
@@ -251,7 +252,7 @@ fn the_commands_work_on_a_finished_run() {
     );
     assert_eq!(
         folder.fails(&["generate", "--run", path, "--labels", "2", "--out", "e.npz"]),
-        "error: label 2 is not one of 0 to 1"
+        "error: there is no class `2`\n  in --labels\n  help: known classes: `0`, `1`"
     );
     assert_eq!(
         folder.fails(&["generate", "--run", path, "--out", "e.npz", "--n", "-1"]),
@@ -313,7 +314,10 @@ fn a_finished_run_needs_its_training_data_no_more() {
     // Rows that are not the model's are refused.
     folder.write("other.csv", "x0,x1,label\n1,2,0\n3,4,2\n");
     let said = folder.fails(&["evaluate", "--run", text(&kinds), "--data", "other.csv"]);
-    assert_eq!(said, "error: other.csv: label 2 is not one of 0 to 1");
+    assert_eq!(
+        said,
+        "error: other.csv: the file has the class `2`, which no training row has\n  at data\n  help: known classes: `0`, `1`"
+    );
 }
 
 #[test]

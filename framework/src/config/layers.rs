@@ -268,11 +268,17 @@ fn nested(key: &str, value: Value) -> Value {
 
 fn dig<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
     key.split('.').filter(|k| !k.is_empty()).try_fold(value, |v, part| {
-        match part.split('[').next().unwrap_or(part) {
+        let mut names = part.split('[');
+        let v = match names.next().unwrap_or(part) {
             // A bare name is a type.
-            "type" if v.is_string() => Some(v),
-            name => v.as_mapping()?.get(name),
-        }
+            "type" if v.is_string() => v,
+            name => v.as_mapping()?.get(name)?,
+        };
+        let entry = |v: &'v Value, i: &str| {
+            let i: usize = i.trim_end_matches(']').parse().ok()?;
+            v.as_sequence()?.get(i)
+        };
+        Some(names.fold(v, |v, i| entry(v, i).unwrap_or(v)))
     })
 }
 

@@ -28,12 +28,9 @@ impl DataSource for Points {
         let fault = &self.0;
         let labels = fault.choose("rows", 5, 6);
         let mut x = Tensor::arange(12, (DType::Float, Device::Cpu)).view([6, 2]) + fault.drift();
-        let mut y = Tensor::arange(labels, (DType::Int64, Device::Cpu)).remainder(2);
+        let y = Tensor::arange(labels, (DType::Int64, Device::Cpu)).remainder(2);
         if fault.is("finite") {
             x = x.log() - f64::INFINITY;
-        }
-        if fault.is("negative_label") {
-            y -= 1;
         }
         if fault.is("torch_seed") {
             x = x.randn_like();

@@ -73,7 +73,6 @@ fn subtler_faults_are_found_too() {
         ("solver", "too_noisy", "order"),
         ("solver", "forgets_the_end", "observes"),
         ("data_source", "empty", "rows"),
-        ("data_source", "negative_label", "rows"),
         ("data_source", "torch_seed", "same_seed"),
         ("source", "float64_alone", "shape"),
         ("source", "uniform", "standard_normal"),
