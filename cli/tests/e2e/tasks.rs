@@ -190,7 +190,7 @@ fn rows_of_a_table_classify_and_regress() {
     assert_eq!(array(&folder.join("p.npz"), "predictions").shape, [60, 1]);
     assert_eq!(
         folder.fails(&["predict", "--run", text(&line), "--data", "wide.csv", "--out", "q.npz"]),
-        "error: wide.csv: rows have shape [3], but this run was trained on rows of shape [1]"
+        "error: wide.csv: there is no column `x`; known columns: x0, x1, x2"
     );
 }
 
