@@ -1,4 +1,5 @@
 //! Experiments from layers: nothing that is written is dropped, and what cannot be is refused where it stands.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 use triflow::component::{Splits, Table};
 use triflow::config::{Layers, LrSchedule};

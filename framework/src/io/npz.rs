@@ -274,10 +274,11 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read) -> Result<NamedArray
     NamedArray::new(name, shape, data).map_err(|e| wrong(e.to_string()))
 }
 
+/// An array whose head was read and put in front again.
+type Array<R> = NpyFile<std::io::Chain<Cursor<Vec<u8>>, R>>;
+
 /// An array before its values are read; the error says what is wrong with it.
-pub(super) fn read_file<R: Read>(
-    mut reader: R,
-) -> std::result::Result<NpyFile<std::io::Chain<Cursor<Vec<u8>>, R>>, String> {
+pub(super) fn read_file<R: Read>(mut reader: R) -> std::result::Result<Array<R>, String> {
     let head = read_head(&mut reader).map_err(|e| e.to_string())?;
     if !shape_is_countable(&head) {
         return Err("its shape is too large".to_owned());

@@ -134,6 +134,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::unwrap_used, clippy::unnecessary_literal_unwrap, reason = "as tch does")]
     fn a_panic_says_what_its_error_said_and_not_how_it_was_unwrapped() {
         let told = |error: tch::TchError| {
             guard::<()>(ME, || {

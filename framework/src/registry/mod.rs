@@ -214,10 +214,10 @@ impl Registry {
         let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
         let all = self.list(Some(kind));
         // An ending may have parts, as `csv.gz` has.
-        let ends = |known: &&str| {
-            name.strip_suffix(*known).is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'))
+        let ends = |known: &str| {
+            name.strip_suffix(known).is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'))
         };
-        let found = all.iter().find(|e| e.info.extensions.iter().any(|known| ends(&known)));
+        let found = all.iter().find(|e| e.info.extensions.iter().any(|known| ends(known)));
         found.cloned().ok_or_else(|| {
             if all.is_empty() {
                 return none_linked(kind);

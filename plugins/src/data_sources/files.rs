@@ -396,13 +396,13 @@ impl Reader<'_> {
             check_shape(path, &format!("array `{name}`"), &shape)?;
             return Ok(Side { on_disk: Some(rows), ..Side::default() });
         }
-        if default.starts_with('y') {
-            if let Some(texts) = (file.texts)(name)? {
-                let mut words = Words::default();
-                texts.iter().for_each(|word| words.add(word));
-                let (labels, classes) = words.labels(path, &format!("array `{name}`"), false)?;
-                return Ok(Side { held: Some(labels), classes, ..Side::default() });
-            }
+        if default.starts_with('y')
+            && let Some(texts) = (file.texts)(name)?
+        {
+            let mut words = Words::default();
+            texts.iter().for_each(|word| words.add(word));
+            let (labels, classes) = words.labels(path, &format!("array `{name}`"), false)?;
+            return Ok(Side { held: Some(labels), classes, ..Side::default() });
         }
         let held = get(path, file, name, default, lengths)?;
         let classes = match held.kind() {

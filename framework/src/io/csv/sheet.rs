@@ -45,6 +45,9 @@ pub struct Sheet {
 /// Lines by which a separator is recognised.
 const SEEN_LINES: usize = 20;
 
+/// Of one row; an error is about one of the columns asked for, by its number among them.
+pub type Visited = std::result::Result<(), (usize, String)>;
+
 impl Sheet {
     /// Reads the text and looks at the number of cells of each line.
     ///
@@ -89,11 +92,7 @@ impl Sheet {
 
     /// Hands the cells of some columns of each row to `f`. An error of it is about one of those columns, which is
     /// named with the line.
-    pub fn visit(
-        &self,
-        columns: &[usize],
-        f: &mut dyn FnMut(&[&str]) -> std::result::Result<(), (usize, String)>,
-    ) -> Result<()> {
+    pub fn visit(&self, columns: &[usize], f: &mut dyn FnMut(&[&str]) -> Visited) -> Result<()> {
         let mut reader = self.reader();
         let mut record = csv::StringRecord::new();
         if self.names.is_some() {
