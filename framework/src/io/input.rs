@@ -1,5 +1,6 @@
 //! What can be said of a data file before it is opened.
 
+use std::fs::File;
 use std::path::Path;
 
 use crate::{Error, Result, registry};
@@ -12,13 +13,68 @@ pub fn check_input(path: &Path) -> Result<()> {
         return Err(Error::data(path, advice));
     }
     match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(Error::data(path, "is a folder, not a file")),
-        Ok(_) => Ok(()),
+        Ok(found) => regular(path, &found),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::data(
             path,
             "no such file; a path in an experiment file is relative to that file, one in a flag to the \
              current folder",
         )),
         Err(e) => Err(Error::data(path, format!("cannot be read: {e}"))),
+    }
+}
+
+/// Opens a file to read it, and says how long it is. A pipe or a device, which could be waited for or read for
+/// ever, is refused before it is opened.
+///
+/// # Errors
+/// What is no regular file after links are followed.
+pub fn open_regular(path: &Path) -> Result<(File, u64)> {
+    let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
+    regular(path, &std::fs::metadata(path).map_err(unreadable)?)?;
+    let file = File::open(path).map_err(unreadable)?;
+    let found = file.metadata().map_err(unreadable)?;
+    regular(path, &found)?;
+    Ok((file, found.len()))
+}
+
+fn regular(path: &Path, found: &std::fs::Metadata) -> Result<()> {
+    match found {
+        found if found.is_file() => Ok(()),
+        found if found.is_dir() => Err(Error::data(path, "is a folder, not a file")),
+        _ => Err(Error::data(
+            path,
+            "is no regular file but a pipe, a socket or a device; write its content into a file first",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_waiting_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, link) = (folder.path().join("pipe.csv"), folder.path().join("link.csv"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        let zero = Path::new("/dev/zero");
+        for (path, why) in [
+            (pipe.as_path(), "is no regular file"),
+            (&link, "is no regular file"),
+            (zero, "is no regular file"),
+            (folder.path(), "is a folder"),
+        ] {
+            for told in [open_regular(path).map(|_| ()), check_input(path)] {
+                let told = told.unwrap_err().to_string();
+                assert!(told.contains(why), "{told}");
+            }
+        }
+        let file = folder.path().join("a.csv");
+        std::fs::write(&file, "1,2\n").unwrap();
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(open_regular(&link).unwrap().1, 4);
     }
 }

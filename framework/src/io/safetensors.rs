@@ -4,14 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write};
+use std::io::{Read as _, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorInfo};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
-use super::array::{SUPPORTED, Value, check_all, element_count, with_values};
+use super::array::{SUPPORTED, Value, check_all, with_values};
+use super::digest::{self, Digest};
 use super::disk::{DiskRows, Layout};
+use super::input::open_regular;
 use super::{ArrayData, NamedArray, write_atomically};
 use crate::{Error, Result};
 
@@ -26,92 +28,140 @@ pub struct SafetensorsFile {
 
 /// Reads a whole file.
 pub fn read_safetensors(path: &Path) -> Result<SafetensorsFile> {
-    let bytes =
-        std::fs::read(path).map_err(|e| Error::data(path, format!("cannot be read: {e}")))?;
-    let damaged = |e: safetensors::SafeTensorError| {
-        Error::data(path, format!("is no safetensors file or a damaged one: {e}"))
-    };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-    let mut arrays = Vec::with_capacity(tensors.len());
-    for (name, view) in tensors.iter() {
-        let wrong = |what: String| Error::data(path, format!("array `{name}` {what}"));
-        let data = decode(view.dtype(), view.data()).map_err(wrong)?;
-        let array = NamedArray::new(name, view.shape().to_vec(), data);
-        arrays.push(array.map_err(|e| wrong(e.to_string()))?);
-    }
-    arrays.sort_by(|a, b| a.name.cmp(&b.name));
-    let metadata =
-        header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-    Ok(SafetensorsFile { arrays, metadata })
+    let header = Header::read(path)?;
+    let names = header.names();
+    let arrays = names.iter().map(|name| header.array(name)).collect::<Result<_>>()?;
+    Ok(SafetensorsFile { arrays, metadata: header.texts() })
 }
 
 /// Reads only the texts, from the start of the file.
 pub fn read_safetensors_metadata(path: &Path) -> Result<BTreeMap<String, String>> {
-    match read_header(path)?.0.get("__metadata__") {
-        None => Ok(BTreeMap::new()),
-        Some(texts) => {
-            serde_json::from_value(texts.clone()).map_err(|e| damaged(path, &e.to_string()))
-        }
-    }
+    Ok(Header::read(path)?.texts())
 }
 
 /// The names of the arrays, sorted.
 pub fn list_names(path: &Path) -> Result<Vec<String>> {
-    let (header, ..) = read_header(path)?;
-    let keys = header.as_object().into_iter().flat_map(|all| all.keys().cloned());
-    let mut names: Vec<String> = keys.filter(|name| name != "__metadata__").collect();
-    names.sort();
-    Ok(names)
+    Ok(Header::read(path)?.names())
 }
 
 /// The rows of the array called `name`, left in the file; `None` where it is a list of integers, one a row,
-/// which is small and read whole.
+/// which is small and read whole. Where the file has a digest of the array, all of it is read once.
 ///
 /// # Errors
 /// An array that would have to be converted.
 pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
-    let (info, file, start) = find(path, name)?;
-    let dtype = numpy_name(info.dtype);
-    let start = start + info.data_offsets.0 as u64;
-    DiskRows::new(path, name, file, Layout { shape: &info.shape, dtype: &dtype, start })
+    let header = Header::read(path)?;
+    let info = header.find(name)?;
+    let (start, end) = header.place(info);
+    let (dtype, shape) = (numpy_name(info.dtype), info.shape.clone());
+    if header.sealed {
+        let digest = Digest::of_range(&header.file, start, end);
+        header.check(name, &digest.map_err(|e| unreadable(path, &e))?)?;
+    }
+    DiskRows::new(path, name, header.file, Layout { shape: &shape, dtype: &dtype, start })
 }
 
 /// Reads the array called `name` and no other.
 pub fn read_array(path: &Path, name: &str) -> Result<NamedArray> {
-    let (info, mut file, start) = find(path, name)?;
-    let (from, to) = info.data_offsets;
-    let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
-    let mut bytes = vec![0; to - from];
-    file.seek(SeekFrom::Start(start + from as u64)).map_err(unreadable)?;
-    file.read_exact(&mut bytes).map_err(unreadable)?;
-    let wrong = |what: String| Error::data(path, format!("array `{name}` {what}"));
-    let data = decode(info.dtype, &bytes).map_err(wrong)?;
-    NamedArray::new(name, info.shape, data).map_err(|e| wrong(e.to_string()))
+    Header::read(path)?.array(name)
 }
 
-/// Where an array lies, the file, and where in it the first array begins.
-fn find(path: &Path, name: &str) -> Result<(TensorInfo, File, u64)> {
-    let (header, file, start) = read_header(path)?;
-    let Some(info) = header.get(name).filter(|_| name != "__metadata__") else {
-        let known = list_names(path)?.join(", ");
-        let message = format!("there is no array `{name}`; known arrays: {known}");
-        return Err(Error::data(path, message));
-    };
-    let info: TensorInfo =
-        serde_json::from_value(info.clone()).map_err(|e| damaged(path, &e.to_string()))?;
-    let (from, to) = info.data_offsets;
-    let total = file.metadata().map_err(|e| damaged(path, &e.to_string()))?.len();
-    let bits = element_count(&info.shape).and_then(|n| n.checked_mul(info.dtype.bitsize()));
-    let fits = bits.is_some_and(|bits| to.checked_sub(from).map(|n| n * 8) == Some(bits));
-    if !fits || start.checked_add(to as u64).is_none_or(|end| end > total) {
-        return Err(damaged(path, &format!("array `{name}` lies outside of it")));
-    }
-    Ok((info, file, start))
+/// What stands before the arrays of a file, checked: the arrays lie one behind the other to the end of it.
+struct Header<'p> {
+    path: &'p Path,
+    file: File,
+    /// Where in the file the first array begins.
+    start: u64,
+    arrays: Metadata,
+    texts: BTreeMap<String, String>,
+    /// Whether the file has digests.
+    sealed: bool,
 }
+
+impl<'p> Header<'p> {
+    fn read(path: &'p Path) -> Result<Self> {
+        let damaged = |what: &str| damaged(path, what);
+        let (file, total) = open_regular(path)?;
+        let mut head = Vec::new();
+        (&file).take(8).read_to_end(&mut head).map_err(|e| unreadable(path, &e))?;
+        let length: [u8; 8] = head[..].try_into().map_err(|_| damaged("it is too short"))?;
+        let length = u64::from_le_bytes(length);
+        if length > total - 8 {
+            return Err(damaged("its header is longer than the file"));
+        }
+        if length > LONGEST_HEADER {
+            return Err(damaged(&format!("its header claims {length} bytes")));
+        }
+        (&file).take(length).read_to_end(&mut head).map_err(|e| unreadable(path, &e))?;
+        let arrays: Metadata =
+            serde_json::from_slice(&head[8..]).map_err(|e| damaged(&e.to_string()))?;
+        let start = 8 + length;
+        if total - start != arrays.data_len() as u64 {
+            return Err(damaged("its arrays do not end where it ends"));
+        }
+        let texts = arrays.metadata().iter().flatten();
+        let texts: BTreeMap<_, _> = texts.map(|(k, v)| (k.clone(), v.clone())).collect();
+        let sealed = digest::check_header(&head, &texts).map_err(|what| damaged(&what))?;
+        Ok(Self { path, file, start, arrays, texts, sealed })
+    }
+
+    /// The names of the arrays, sorted.
+    fn names(&self) -> Vec<String> {
+        let mut names = self.arrays.offset_keys();
+        names.sort();
+        names
+    }
+
+    /// The texts without the digests.
+    fn texts(&self) -> BTreeMap<String, String> {
+        let texts = self.texts.iter().filter(|(key, _)| !digest::is_ours(key));
+        texts.map(|(key, text)| (key.clone(), text.clone())).collect()
+    }
+
+    fn find(&self, name: &str) -> Result<&TensorInfo> {
+        self.arrays.info(name).ok_or_else(|| {
+            let known = self.names().join(", ");
+            Error::data(self.path, format!("there is no array `{name}`; known arrays: {known}"))
+        })
+    }
+
+    /// Where in the file an array begins and ends.
+    fn place(&self, info: &TensorInfo) -> (u64, u64) {
+        let (from, to) = info.data_offsets;
+        (self.start + from as u64, self.start + to as u64)
+    }
+
+    /// An error if the digest of an array is not the one that was written.
+    fn check(&self, name: &str, found: &str) -> Result<()> {
+        if self.texts.get(&digest::key_of(name)).is_some_and(|written| written == found) {
+            return Ok(());
+        }
+        Err(damaged(self.path, &format!("array `{name}` is not what was written")))
+    }
+
+    fn array(&self, name: &str) -> Result<NamedArray> {
+        let wrong = |what: String| Error::data(self.path, format!("array `{name}` {what}"));
+        let info = self.find(name)?;
+        let (start, end) = self.place(info);
+        let mut bytes = vec![0; (end - start) as usize];
+        self.file.read_exact_at(&mut bytes, start).map_err(|e| unreadable(self.path, &e))?;
+        if self.sealed {
+            self.check(name, &Digest::of(&bytes))?;
+        }
+        let data = decode(info.dtype, &bytes).map_err(wrong)?;
+        NamedArray::new(name, info.shape.clone(), data).map_err(|e| wrong(e.to_string()))
+    }
+}
+
+/// Bytes that a header may have.
+const LONGEST_HEADER: u64 = 100_000_000;
 
 fn damaged(path: &Path, what: &str) -> Error {
     Error::data(path, format!("is no safetensors file or a damaged one: {what}"))
+}
+
+fn unreadable(path: &Path, e: &std::io::Error) -> Error {
+    Error::data(path, format!("cannot be read: {e}"))
 }
 
 /// A type as numpy calls it; as the format does where numpy has none of it.
@@ -125,24 +175,8 @@ fn numpy_name(dtype: Dtype) -> String {
     }
 }
 
-/// The header, the file, and where in it the arrays begin.
-fn read_header(path: &Path) -> Result<(serde_json::Value, File, u64)> {
-    let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
-    let mut file = File::open(path).map_err(unreadable)?;
-    let total = file.metadata().map_err(unreadable)?.len();
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(|_| damaged(path, "it is too short"))?;
-    let length = u64::from_le_bytes(length);
-    if length > total {
-        return Err(damaged(path, "its header is longer than the file"));
-    }
-    let mut header = Vec::new();
-    (&file).take(length).read_to_end(&mut header).map_err(unreadable)?;
-    let header = serde_json::from_slice(&header).map_err(|e| damaged(path, &e.to_string()))?;
-    Ok((header, file, 8 + length))
-}
-
-/// Writes arrays with different names and a map of texts, whole or not at all.
+/// Writes arrays with different names and a map of texts, whole or not at all, with digests by which damage is
+/// noticed when it is read.
 pub fn write_safetensors(
     path: &Path,
     arrays: &[NamedArray],
@@ -153,6 +187,9 @@ pub fn write_safetensors(
         return Err(Error::runtime(
             "an array in a safetensors file cannot be called `__metadata__`",
         ));
+    }
+    if let Some(key) = metadata.keys().find(|key| digest::is_ours(key)) {
+        return Err(Error::runtime(format!("a text beside arrays cannot be called `{key}`")));
     }
     // wider types first, so that every array starts at a multiple of its width
     let mut sorted: Vec<&NamedArray> = arrays.iter().collect();
@@ -170,9 +207,15 @@ pub fn write_safetensors(
             Err(Error::runtime(format!("the header of a safetensors file cannot be written: {e}")))
         }
     };
-    if !metadata.is_empty() {
-        insert("__metadata__", serde_json::to_value(metadata))?;
+    let mut texts = metadata.clone();
+    texts.extend([digest::placeholder()]);
+    for array in &sorted {
+        let mut digest = Digest::default();
+        with_values!(&array.data, values => put(&mut digest, values))
+            .map_err(|e| Error::runtime(e.to_string()))?;
+        texts.insert(digest::key_of(&array.name), digest.finish());
     }
+    insert("__metadata__", serde_json::to_value(&texts))?;
     let mut start = 0;
     for array in &sorted {
         let dtype = dtype_of(&array.data);
@@ -183,9 +226,10 @@ pub fn write_safetensors(
     }
     let mut head = serde_json::Value::Object(header).to_string().into_bytes();
     head.resize(head.len().next_multiple_of(8), b' ');
+    let mut head = [&(head.len() as u64).to_le_bytes(), &head[..]].concat();
+    digest::seal(&mut head);
 
     write_atomically(path, |file| {
-        file.write_all(&(head.len() as u64).to_le_bytes())?;
         file.write_all(&head)?;
         sorted.iter().try_for_each(|array| with_values!(&array.data, values => put(file, values)))
     })
@@ -296,6 +340,91 @@ mod tests {
     }
 
     #[test]
+    fn no_damage_to_a_file_is_accepted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let SafetensorsFile { arrays, metadata } = samples();
+        write_safetensors(&path, &arrays, &metadata).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for bit in (0..whole.len()).map(|byte| 8 * byte + byte % 8) {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &bytes).unwrap();
+            let read = read_safetensors(&path);
+            assert!(read.is_err(), "bit {bit} of byte {}: {:?}", bit / 8, bytes[bit / 8] as char);
+            assert!(arrays.iter().any(|a| read_array(&path, &a.name).is_err()), "bit {bit}");
+        }
+        // One array that is damaged does not stand in the way of the others.
+        let mut bytes = whole;
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(read_array(&path, "b").is_ok());
+        let message = read_array(&path, "flag").unwrap_err().to_string();
+        assert!(
+            message.ends_with("a damaged one: array `flag` is not what was written"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn rows_on_disk_that_are_not_what_was_written_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let array = NamedArray::new("x", vec![3, 2], vec![1_f32; 6]).unwrap();
+        write_safetensors(&path, &[array], &BTreeMap::new()).unwrap();
+        assert!(disk_rows(&path, "x").is_ok());
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let message = disk_rows(&path, "x").unwrap_err().to_string();
+        assert!(message.ends_with("array `x` is not what was written"), "{message}");
+    }
+
+    /// A file as others write them.
+    fn foreign(path: &Path, header: &str, values: usize) {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend(vec![0; values]);
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn arrays_lie_one_behind_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let two = |a: &str, b: &str| {
+            format!(
+                r#"{{"a":{{"dtype":"F32","shape":[2],"data_offsets":{a}}},"b":{{"dtype":"F32","shape":[2],"data_offsets":{b}}}}}"#
+            )
+        };
+        for (a, b, values, good) in [
+            ("[0,8]", "[8,16]", 16, true),
+            ("[8,16]", "[0,8]", 16, true),
+            ("[0,8]", "[0,8]", 8, false),
+            ("[0,8]", "[4,12]", 12, false),
+            ("[0,8]", "[16,24]", 24, false),
+            ("[8,0]", "[8,16]", 16, false),
+            ("[0,8]", "[8,16]", 24, false),
+            ("[0,8]", "[8,16]", 12, false),
+        ] {
+            foreign(&path, &two(a, b), values);
+            let all = [
+                read_safetensors(&path).is_ok(),
+                read_array(&path, "b").is_ok(),
+                disk_rows(&path, "b").is_ok(),
+                list_names(&path).is_ok(),
+            ];
+            assert_eq!(all, [good; 4], "{a} {b} {values}");
+        }
+        foreign(
+            &path,
+            r#"{"a":{"dtype":"F32","shape":[4611686018427387904,2],"data_offsets":[0,8]}}"#,
+            8,
+        );
+        assert!(read_safetensors(&path).is_err() && disk_rows(&path, "a").is_err());
+    }
+
+    #[test]
     fn half_precision_is_read_as_float32_and_less_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
@@ -315,5 +444,48 @@ mod tests {
         write(r#"{"w":{"dtype":"F8_E5M2","shape":[2],"data_offsets":[0,2]}}"#, &[0; 2]);
         let message = read_safetensors(&path).unwrap_err().to_string();
         assert!(message.contains("array `w` has dtype F8_E5M2"), "{message}");
+    }
+
+    #[test]
+    fn damage_is_an_error_and_no_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let SafetensorsFile { arrays, metadata } = samples();
+        write_safetensors(&path, &arrays, &metadata).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for length in 0..bytes.len() {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            let message = read_safetensors(&path).unwrap_err().to_string();
+            assert!(message.contains("damaged"), "{message}");
+        }
+        for content in [&b""[..], b"12345678", &[255; 16], &[2, 0, 0, 0, 0, 0, 0, 0, b'[', b'x']] {
+            std::fs::write(&path, content).unwrap();
+            assert!(read_safetensors(&path).is_err() && read_safetensors_metadata(&path).is_err());
+        }
+        let mut broken = bytes;
+        let flag = broken.len() - 1;
+        broken[flag] = 9;
+        std::fs::write(&path, broken).unwrap();
+        assert!(read_safetensors(&path).is_err());
+        foreign(&path, r#"{"flag":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}}"#, 1);
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() = 9;
+        std::fs::write(&path, bytes).unwrap();
+        let message = read_safetensors(&path).unwrap_err().to_string();
+        assert!(message.contains("array `flag` is damaged"), "{message}");
+        assert!(read_safetensors(&folder.path().join("no")).is_err());
+    }
+
+    #[test]
+    fn arrays_that_do_not_fit_are_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let array = |name: &str| NamedArray::new(name, vec![1], vec![1.0]).unwrap();
+        let none = BTreeMap::new();
+        assert!(write_safetensors(&path, &[array("a"), array("a")], &none).is_err());
+        assert!(write_safetensors(&path, &[array("__metadata__")], &none).is_err());
+        let wrong = NamedArray { name: "a".into(), shape: vec![2], data: vec![1.0].into() };
+        assert!(write_safetensors(&path, &[wrong], &none).is_err());
+        assert!(!path.exists());
     }
 }
