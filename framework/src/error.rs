@@ -4,6 +4,9 @@
 use std::fmt::{self, Debug, Display};
 use std::path::{Path, PathBuf};
 
+/// The exit code of a program that its user stopped.
+pub const INTERRUPTED: i32 = 130;
+
 /// A result of the framework.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -47,7 +50,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The user asked the run to stop; it can be resumed.
-    #[error("interrupted; continue with `triflow resume --run {}`", run.display())]
+    #[error("interrupted; continue with `triflow resume --run {}`", quoted(run))]
     Interrupted {
         /// The run folder, whose last checkpoint is complete.
         run: PathBuf,
@@ -166,10 +169,16 @@ impl Error {
     pub fn exit_code(&self) -> i32 {
         match self {
             Error::Config(_) | Error::Data { .. } | Error::Device(_) => 2,
-            Error::Interrupted { .. } => 130,
+            Error::Interrupted { .. } => INTERRUPTED,
             Error::Component { .. } | Error::Io { .. } | Error::Runtime(_) => 1,
         }
     }
+}
+
+/// A path as a shell takes it, for commands in messages: in quotes where it needs them.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), std::borrow::Cow::into_owned)
 }
 
 /// What the system answered, without its number and the temporary names that a caller does not know.
@@ -251,6 +260,14 @@ mod tests {
             ("crn".into(), "crn".into(), "crn.crn_size".into())
         );
         assert_eq!(key("latent_shape"), "latent_shape");
+    }
+
+    #[test]
+    fn a_command_that_is_advised_can_be_copied() {
+        let run = PathBuf::from("my runs/a");
+        let told = Error::Interrupted { run }.to_string();
+        assert_eq!(told, "interrupted; continue with `triflow resume --run 'my runs/a'`");
+        assert_eq!(quoted(Path::new("artifacts/flow_matching_gen/20260101_1200")).find('\''), None);
     }
 
     #[test]

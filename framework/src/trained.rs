@@ -6,7 +6,8 @@ use crate::config::{Experiment, ModelPart, Precision, Sampling, parse_value};
 use crate::data::{Units, one_hot, own_units};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::io::{safetensors, to_array, to_tensor};
+use crate::io::safetensors::{self, SafetensorsFile};
+use crate::io::{to_array, to_tensor};
 use crate::model::Model;
 use crate::path::StepGrid;
 use crate::registry::{deserialize, guard_engine};
@@ -110,7 +111,15 @@ impl Trained {
 
     /// The experiment's model with the parameters of a weights file.
     pub fn load(experiment: Experiment, path: &Path) -> Result<Self> {
-        let file = safetensors::read_safetensors(path)?;
+        Self::from_saved(experiment, path, &safetensors::read_safetensors(path)?)
+    }
+
+    /// The same from what was read from it.
+    pub(crate) fn from_saved(
+        experiment: Experiment,
+        path: &Path,
+        file: &SafetensorsFile,
+    ) -> Result<Self> {
         let tensors = file.arrays.iter().map(|a| Ok((a.name.as_str(), to_tensor(a)?)));
         let tensors: HashMap<&str, Tensor> = tensors.collect::<Result<_>>()?;
         let find = |name: &str| -> Result<Tensor> {
@@ -121,7 +130,10 @@ impl Trained {
         let text = text.ok_or_else(|| Error::data(path, "is no weights file of a run"))?;
         guard_engine(|| {
             let (kind, device) = options(&experiment)?;
-            let units = Units::from_parts(find, text, (kind, device))?;
+            let units = Units::from_parts(find, text, (kind, device)).map_err(|e| match e {
+                Error::Runtime(message) => Error::data(path, message),
+                other => other,
+            })?;
             let trained = Self::untrained(experiment, units, i64::MAX)?;
             let fill = |flat: &Tensor, prefix: &str| -> Result<()> {
                 for (name, mut piece) in trained.parameters.named(flat) {

@@ -360,10 +360,24 @@ impl Units {
     ) -> Result<Self> {
         let header: Header = serde_json::from_str(text)
             .map_err(|e| Error::runtime(format!("the units of the data cannot be read: {e}")))?;
+        let usable = |values: &Tensor, side: &str, what: &str| {
+            let (good, wanted) = match what {
+                // That of a column that does not vary is 0.
+                "deviation" => (values.ge(0.0).logical_and(&values.isfinite()), "finite and at least 0"),
+                _ => (values.isfinite(), "finite"),
+            };
+            if good.all().int64_value(&[]) == 1 {
+                return Ok(());
+            }
+            let name = format!("units.{side}.{what}");
+            let message = format!("the units of the data are damaged: `{name}` is not {wanted}");
+            Err(Error::runtime(message))
+        };
         let normaliser = |side: &str| -> Result<Normaliser> {
             let find = |what: &str| -> Result<Tensor> {
                 let saved = find(&format!("units.{side}.{what}"))?;
                 let own = if saved.kind() == Kind::Double { Kind::Double } else { kind };
+                usable(&saved, side, what)?;
                 Ok(saved.to_kind(own).to_device(device))
             };
             Ok(Normaliser::new(find("mean")?, find("deviation")?, kind))

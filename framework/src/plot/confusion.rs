@@ -15,6 +15,9 @@ use super::style::{self, BLUE, Color, FRAME, INK, PAPER, SOFT_INK, count, fixed,
 use super::text::{Align, Font, write, write_up};
 use crate::{Error, Result};
 
+/// Classes of a confusion matrix: a pixel or two each.
+const MOST_CLASSES: usize = 1000;
+
 /// Draws the classes `predicted` for points of class `truth`.
 pub(super) fn classes(
     path: &Path,
@@ -31,9 +34,9 @@ pub(super) fn classes(
     }
     let highest = truth.iter().chain(predicted).max().map_or(0, |m| m + 1);
     let k = highest.max(names.len());
-    if k > 1000 {
+    if k > MOST_CLASSES {
         return Err(Error::runtime(format!(
-            "predictions: a confusion matrix of {k} classes cannot be drawn"
+            "predictions: a confusion matrix is drawn of {MOST_CLASSES} classes at most, and these are {k}"
         )));
     }
     let mut table = vec![vec![0usize; k]; k];

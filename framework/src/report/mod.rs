@@ -12,6 +12,7 @@ use crate::measure::{draw_latents, how, labels, points};
 use crate::plot::{
     self, DataView, LossTrends, Predicted, PredictionView, SampleView, Term, TrajectoryView,
 };
+use crate::registry::guard_engine;
 use crate::rng::{Purpose, stream_seed};
 use crate::run::Run;
 use crate::sample::{ModelField, Plan};
@@ -45,24 +46,69 @@ pub fn write_npz(run: &Run, name: &str, arrays: &[(String, Tensor)], units: &Uni
     crate::io::npz::write_npz_with(&run.file(name), &arrays, &units.texts())
 }
 
-/// Draws every picture of a run.
-pub fn draw(model: &mut Trained, data: &Data, history: &History, run: &Run) -> Result<()> {
-    draw_losses(model, history, run)?;
+/// Draws every picture of a run. One that cannot be drawn is said and passed over: which these are, and why, is
+/// what is returned.
+pub fn draw(model: &mut Trained, data: &Data, history: &History, run: &Run) -> Result<Vec<String>> {
+    draw_until(model, data, history, run, &|| false)
+}
+
+/// The same, as long as `stop` does not ask for an end.
+pub(crate) fn draw_until(
+    model: &mut Trained,
+    data: &Data,
+    history: &History,
+    run: &Run,
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<String>> {
+    let mut pictures = Pictures { run, stop, not_drawn: Vec::new() };
+    pictures.draw("loss_trends.png", || draw_losses(model, history, run))?;
     let task = model.experiment().task();
-    match task.is_sequence() {
-        true => sequences::draw_data(model, data, run)?,
-        false => draw_data(model, data, run)?,
-    }
+    pictures.draw("data_visualization.png", || match task.is_sequence() {
+        true => sequences::draw_data(model, data, run),
+        false => draw_data(model, data, run),
+    })?;
     match (task.is_sequence(), task.predicts()) {
-        (true, true) => sequences::draw_predictions(model, data, run)?,
-        (true, false) => sequences::draw_samples(model, data, run)?,
-        (false, true) => draw_predictions(model, data, run)?,
+        (true, true) => sequences::draw_predictions(model, data, &mut pictures)?,
+        (false, true) => draw_predictions(model, data, &mut pictures)?,
+        (true, false) => {
+            pictures.draw("the samples", || sequences::draw_samples(model, data, run))?
+        }
         (false, false) => {
-            draw_samples(model, data, run)?;
-            images::draw(model, data, run)?
+            pictures.draw("the samples", || draw_samples(model, data, run))?;
+            pictures.draw("images.png", || images::draw(model, data, run))?;
         }
     }
-    draw_trajectories(model, data, run)
+    draw_trajectories(model, data, &mut pictures)?;
+    Ok(pictures.not_drawn)
+}
+
+/// The pictures of a run while they are drawn. None of them decides over the run.
+struct Pictures<'a> {
+    run: &'a Run,
+    stop: &'a dyn Fn() -> bool,
+    not_drawn: Vec<String>,
+}
+
+impl Pictures<'_> {
+    /// What `make` gives for the picture `name`; `None` where it fails, which is said.
+    ///
+    /// # Errors
+    /// A wish to stop.
+    fn make<T>(&mut self, name: &str, make: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+        if (self.stop)() {
+            return Err(Error::Interrupted { run: self.run.path.clone() });
+        }
+        Ok(guard_engine(make)
+            .map_err(|e| {
+                log::warn!("{name} cannot be drawn: {e}");
+                self.not_drawn.push(format!("{name}: {e}"));
+            })
+            .ok())
+    }
+
+    fn draw(&mut self, name: &str, draw: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.make(name, draw).map(|_| ())
+    }
 }
 
 fn draw_losses(model: &Trained, history: &History, run: &Run) -> Result<()> {
@@ -147,7 +193,8 @@ fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
     )
 }
 
-fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
+fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_>) -> Result<()> {
+    let run = pictures.run;
     let HeldOut { name: set, rows, .. } = data.held_out(5000);
     let (sampled, _) = draw_latents(model, &rows, None, model.plan())?;
     let predicted = model.present(&sampled.z)?;
@@ -162,33 +209,53 @@ fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
         ],
         units,
     )?;
-    let x = rows.condition.map(|c| points(&units.condition.undo(&c))).transpose()?;
-    let x = x.map(|x| x.named(&units.names.condition));
-    let shown = if units.target_is_label {
-        Predicted::Classes {
-            truth: labels(&truth)?,
-            predicted: labels(&predicted)?,
-            names: units.names.classes.clone(),
-        }
-    } else {
-        Predicted::Values {
-            truth: points(&truth)?,
-            predicted: points(&predicted)?,
-            names: units.names.target.clone(),
-        }
-    };
-    plot::predictions(
-        &run.file("predictions.png"),
-        &PredictionView {
-            title: format!("{}: predictions on {set} data", model.experiment().objective.name()),
-            subtitle: caption(&how(model, &sampled, n, None)),
-            x,
-            predicted: shown,
-        },
-    )
+    pictures.draw("predictions.png", || {
+        let x = rows.condition.map(|c| points(&units.condition.undo(&c))).transpose()?;
+        let x = x.map(|x| x.named(&units.names.condition));
+        let shown = if units.target_is_label {
+            Predicted::Classes {
+                truth: labels(&truth)?,
+                predicted: labels(&predicted)?,
+                names: units.names.classes.clone(),
+            }
+        } else {
+            Predicted::Values {
+                truth: points(&truth)?,
+                predicted: points(&predicted)?,
+                names: units.names.target.clone(),
+            }
+        };
+        plot::predictions(
+            &run.file("predictions.png"),
+            &PredictionView {
+                title: format!(
+                    "{}: predictions on {set} data",
+                    model.experiment().objective.name()
+                ),
+                subtitle: caption(&how(model, &sampled, n, None)),
+                x,
+                predicted: shown,
+            },
+        )
+    })
 }
 
-fn draw_trajectories(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
+fn draw_trajectories(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_>) -> Result<()> {
+    let Some(view) = pictures.make("trajectories.png", || trajectories(model, data))? else {
+        return Ok(());
+    };
+    let run = pictures.run;
+    pictures
+        .draw("trajectories.png", || plot::trajectories(&run.file("trajectories.png"), &view))?;
+    pictures.draw("trajectory_diagnostics.png", || {
+        plot::trajectory_diagnostics(&run.file("trajectory_diagnostics.png"), &view)
+    })?;
+    pictures.draw("latent_trajectories.png", || {
+        plot::latent_trajectories(&run.file("latent_trajectories.png"), &view)
+    })
+}
+
+fn trajectories(model: &mut Trained, data: &Data) -> Result<TrajectoryView> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
     let rows = data.held_out(DRAWN).rows;
     let n = rows.len();
@@ -211,7 +278,7 @@ fn draw_trajectories(model: &mut Trained, data: &Data, run: &Run) -> Result<()> 
         _ if units.target_is_label => Some(labels(&rows.target)?),
         _ => None,
     };
-    let view = TrajectoryView {
+    Ok(TrajectoryView {
         title: format!("{}: from noise to data", model.experiment().objective.name()),
         subtitle: caption(&how(model, &sampled, n, Some(model.experiment().seed())))
             + ", latent units",
@@ -220,10 +287,7 @@ fn draw_trajectories(model: &mut Trained, data: &Data, run: &Run) -> Result<()> 
         real: if same_space { Some(points(&real)?) } else { None },
         labels: by_label,
         label_names: units.names.classes.clone(),
-    };
-    plot::trajectories(&run.file("trajectories.png"), &view)?;
-    plot::trajectory_diagnostics(&run.file("trajectory_diagnostics.png"), &view)?;
-    plot::latent_trajectories(&run.file("latent_trajectories.png"), &view)
+    })
 }
 
 /// Names of the pictures of a run, with what each shows.

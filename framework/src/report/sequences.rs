@@ -1,6 +1,6 @@
 //! Pictures of sequences, and their predictions as arrays.
 
-use super::{caption, write_npz};
+use super::{Pictures, caption, write_npz};
 use crate::data::{Data, HeldOut};
 use crate::error::Result;
 use crate::measure::{BAND, Work, band, draw_latents, ensemble, finite, how};
@@ -53,7 +53,11 @@ pub(super) fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
 }
 
 /// Predictions from z_0 = 0 in the band of several draws.
-pub(super) fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
+pub(super) fn draw_predictions(
+    model: &mut Trained,
+    data: &Data,
+    pictures: &mut Pictures<'_>,
+) -> Result<()> {
     let HeldOut { name: set, rows, .. } = data.held_out(ROWS);
     let (sampled, _) = draw_latents(model, &rows, None, model.plan())?;
     let mask = rows.mask.as_ref();
@@ -68,26 +72,32 @@ pub(super) fn draw_predictions(model: &mut Trained, data: &Data, run: &Run) -> R
         ("truth".to_owned(), truth.shallow_clone()),
     ];
     arrays.extend(mask.map(|m| ("lengths".to_owned(), sequence::lengths(m))));
+    let run = pictures.run;
     write_npz(run, "predictions.npz", &arrays, model.units())?;
-    let some = |t: &Tensor| all_series(&t.narrow(0, 0, few.len()), few.mask.as_ref());
-    let (truth, predicted, low, high) =
-        (some(&truth)?, some(&predicted)?, some(&low)?, some(&high)?);
-    let examples = truth.into_iter().zip(predicted).zip(low.into_iter().zip(high));
-    plot::series(
-        &run.file("predictions.png"),
-        &SeriesView {
-            title: format!("{}: predictions on {set} data", model.experiment().objective.name()),
-            subtitle: caption(&how(model, &sampled, rows.len(), None)),
-            band_name: format!("central {} % of {} draws", BAND * 100.0, draws.size()[0]),
-            examples: examples
-                .map(|((truth, predicted), band)| SeriesExample {
-                    truth,
-                    predicted: Some(predicted),
-                    band: Some(band),
-                })
-                .collect(),
-        },
-    )
+    pictures.draw("predictions.png", || {
+        let some = |t: &Tensor| all_series(&t.narrow(0, 0, few.len()), few.mask.as_ref());
+        let (truth, predicted, low, high) =
+            (some(&truth)?, some(&predicted)?, some(&low)?, some(&high)?);
+        let examples = truth.into_iter().zip(predicted).zip(low.into_iter().zip(high));
+        plot::series(
+            &run.file("predictions.png"),
+            &SeriesView {
+                title: format!(
+                    "{}: predictions on {set} data",
+                    model.experiment().objective.name()
+                ),
+                subtitle: caption(&how(model, &sampled, rows.len(), None)),
+                band_name: format!("central {} % of {} draws", BAND * 100.0, draws.size()[0]),
+                examples: examples
+                    .map(|((truth, predicted), band)| SeriesExample {
+                        truth,
+                        predicted: Some(predicted),
+                        band: Some(band),
+                    })
+                    .collect(),
+            },
+        )
+    })
 }
 
 /// Generated series below real ones.

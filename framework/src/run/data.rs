@@ -3,7 +3,7 @@
 use super::Run;
 use crate::config::Layers;
 use crate::data::{Data, Identity};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::registry::{properties_of, registry};
 use crate::trained::Trained;
 use serde_json::json;
@@ -41,7 +41,7 @@ impl Run {
             .map_err(|e| Error::data(&path, format!("is not what a run writes: {e}")))?;
         let Some(how) = data.identity.differs_from(&then) else { return Ok(()) };
         let message = format!("the data are not those that this run began with: {how}");
-        let run = self.path.display();
+        let run = quoted(&self.path);
         Err(Error::config("data", message).help(format!(
             "rows that it was trained on could be among those that are held out now; `triflow evaluate \
              --run {run} --data FILE` measures on all rows of a file, and where the run's own file has \

@@ -1,5 +1,6 @@
 //! The way from a trainer to a finished run: training with its checkpoints, and what is written at the end.
 
+use super::checkpoints::LAST;
 use super::{Run, Watch};
 use crate::config::{Every, LossTerm};
 use crate::error::{Error, Result};
@@ -59,22 +60,27 @@ pub(super) fn finish(
             pace.seconds
         );
     }
+    run.must_be_there()?;
     run.write("history.csv", &trainer.history().to_csv())?;
     run.write_json("history.json", &trainer.history().to_json())?;
     if !done {
         return Err(Error::Interrupted { run: run.path });
     }
-    trainer.trained().save(&run.file("params.safetensors"))?;
+    trainer.trained().save(&run.file(LAST))?;
+    let mut not_drawn = Vec::new();
     if report {
         watch.note("measuring and drawing");
-        measure(&run, &mut trainer)?;
+        not_drawn = measure(&run, &mut trainer, watch)?;
     }
+    watch.end();
+    run.must_be_there()?;
     // Last: its presence says that the run is finished.
-    run.write_json("manifest.json", &manifest(&trainer, &pace, watch.program()))?;
+    run.write_json("manifest.json", &manifest(&trainer, &pace, watch.program(), not_drawn))?;
     Ok(run)
 }
 
-fn measure(run: &Run, trainer: &mut Trainer) -> Result<()> {
+/// Measures and draws; which pictures could not be drawn, and why. Where it is stopped, `resume` does it again.
+fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn Watch) -> Result<Vec<String>> {
     let history = trainer.history().clone();
     let (model, data) = trainer.trained_mut();
     let evaluation =
@@ -83,7 +89,7 @@ fn measure(run: &Run, trainer: &mut Trainer) -> Result<()> {
     if !evaluation.arrays.is_empty() {
         report::write_npz(run, "samples.npz", &evaluation.arrays, model.units())?;
     }
-    report::draw(model, data, &history, run)
+    report::draw_until(model, data, &history, run, &|| watch.stop())
 }
 
 /// Whether the last epoch has the lowest `term` of all on the validation rows, or on the training rows
@@ -113,7 +119,12 @@ struct Pace {
     seconds: f64,
 }
 
-fn manifest(trainer: &Trainer, pace: &Pace, program: serde_json::Value) -> serde_json::Value {
+fn manifest(
+    trainer: &Trainer,
+    pace: &Pace,
+    program: serde_json::Value,
+    not_drawn: Vec<String>,
+) -> serde_json::Value {
     let rows = trainer.data().train.len() as f64 / trainer.steps_per_epoch() as f64;
     json!({
         "triflow": env!("CARGO_PKG_VERSION"),
@@ -128,6 +139,7 @@ fn manifest(trainer: &Trainer, pace: &Pace, program: serde_json::Value) -> serde
         "steps": trainer.step(),
         "steps_before_resuming": trainer.step() - pace.steps,
         "training_seconds": pace.seconds,
+        "pictures_not_drawn": not_drawn,
         "pairing": trainer.pairing_cost(),
         "examples_per_second": rows * pace.steps as f64 / pace.seconds,
         "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),

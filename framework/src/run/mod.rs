@@ -4,15 +4,17 @@
 mod checkpoints;
 mod data;
 mod finish;
+mod lock;
 
-use self::checkpoints::BEST;
+use self::checkpoints::{BEST, LAST};
 use self::finish::finish;
+use self::lock::Lock;
 use crate::config::{Comparison, Experiment, Layers};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::io::write_atomically;
 use crate::path::PathKind;
 use crate::plugin::Library;
-use crate::train::{Event, History, State, Trainer};
+use crate::train::{Event, History, Trainer};
 use crate::trained::Trained;
 use serde_json::json;
 use std::io::Write as _;
@@ -28,8 +30,11 @@ pub trait Watch {
     fn stop(&self) -> bool {
         false
     }
-    /// What is being done after training.
+    /// What is being done after training. From here on the process may be ended at any moment: the parameters
+    /// are saved, and [`resume`] does the rest.
     fn note(&mut self, _text: &str) {}
+    /// Before the last file, which says that the run is finished.
+    fn end(&mut self) {}
     /// What the manifest says of the program that runs: its name, version, revision.
     fn program(&self) -> serde_json::Value {
         serde_json::Value::Null
@@ -122,9 +127,30 @@ impl Run {
     pub fn history(&self) -> Result<History> {
         let path = self.file("history.json");
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-        let json = serde_json::from_str(&text).ok();
-        json.and_then(|json| History::from_json(&json))
-            .ok_or_else(|| Error::data(&path, "is not a history as a run writes it"))
+        let wrong =
+            |why: String| Error::data(&path, format!("is not a history as a run writes it{why}"));
+        let json = serde_json::from_str(&text).map_err(|e| wrong(format!(": {e}")))?;
+        History::from_json(&json).ok_or_else(|| wrong(String::new()))
+    }
+
+    /// An error if the folder was removed while it is worked on: it is not made again without what it began with.
+    fn must_be_there(&self) -> Result<()> {
+        match self.file("config.yaml").is_file() {
+            true => Ok(()),
+            false => Err(Error::runtime(format!(
+                "{} was removed or has lost its config.yaml while the run was at work; nothing more is written there",
+                self.path.display()
+            ))),
+        }
+    }
+
+    /// The state of a run whose parameters are there, as at the end of its training.
+    fn trained_to_the_end(&self, experiment: Experiment) -> Result<Trainer> {
+        let trainer = Trainer::to_restore(experiment.clone(), &self.path);
+        let mut trainer = trainer.map_err(|e| self.moved(e))?;
+        trainer.take_over(self.load_file(experiment, LAST)?, self.history()?)?;
+        log::info!("the training is done; what is left is to measure and to draw");
+        Ok(trainer)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<()> {
@@ -146,27 +172,25 @@ impl Run {
     /// checkpoint holds.
     pub fn load_as(&self, experiment: Experiment, weights: Weights) -> Result<Trained> {
         self.compare_plugins(&experiment)?;
-        let file = match weights {
-            Weights::Last => self.file("params.safetensors"),
-            Weights::Best => self.file(BEST),
+        let name = match weights {
+            Weights::Last => LAST,
+            Weights::Best => BEST,
         };
-        if file.is_file() {
-            return Trained::load(experiment, &file);
+        if self.file(name).is_file() {
+            return self.load_file(experiment, name);
         }
         let folder = self.path.display();
         if weights == Weights::Best {
             return Err(Error::config("", format!("{folder} has no {BEST}"))
                 .help("it is kept where the experiment says `checkpoint: { keep_best: total }`"));
         }
-        let latest = self.checkpoints()?.pop().ok_or_else(|| {
-            let message = format!("{folder} has neither params.safetensors nor a checkpoint");
-            Error::config("", message)
-        })?;
-        let trainer = Trainer::to_restore(experiment, &self.path);
-        let mut trainer = trainer.map_err(|e| self.moved(e))?;
+        if self.checkpoints()?.is_empty() {
+            let message = format!("{folder} has neither {LAST} nor a checkpoint");
+            return Err(Error::config("", message));
+        }
+        let trainer = self.trainer(experiment)?;
         // Their units are fitted again.
         self.check_data(trainer.data())?;
-        trainer.restore(State::load(&latest)?)?;
         Ok(trainer.into_trained())
     }
 
@@ -218,6 +242,7 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Resu
         log::info!("the rectified path does not use the noise schedule");
     }
     let run = Run::create(trainer.experiment())?;
+    let _lock = Lock::take(&run.path)?;
     run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
     run.remember_data(trainer.data())?;
     let libraries = trainer.experiment().libraries();
@@ -239,15 +264,12 @@ pub(crate) fn ensure_trained(
         return Ok(run);
     }
     std::fs::create_dir_all(path).map_err(Error::io("make the folder", path))?;
+    let _lock = Lock::take(path)?;
     let begun = run.file("config.yaml").is_file();
     let experiment = if begun { run.experiment()? } else { experiment };
-    let trainer = match run.checkpoints()?.pop() {
-        Some(latest) if begun => {
-            let mut trainer = Trainer::to_restore(experiment, path)?;
-            trainer.restore(State::load(&latest)?)?;
-            trainer
-        }
-        _ => Trainer::new(experiment, path)?,
+    let trainer = match begun {
+        true => run.trainer(experiment)?,
+        false => Trainer::new(experiment, path)?,
     };
     if begun {
         run.check_data(trainer.data())?;
@@ -257,27 +279,26 @@ pub(crate) fn ensure_trained(
     finish(run, trainer, watch, false)
 }
 
-/// Continues an unfinished run from its last checkpoint (or its start), as if it had never stopped.
+/// Continues an unfinished run from its last checkpoint (or its start), as if it had never stopped. Where the
+/// training is done, it is measured and drawn; a finished run whose `params.safetensors` was moved away makes it
+/// again.
 pub fn resume(path: &Path, watch: &mut dyn Watch) -> Result<Run> {
     go_on(Run::open(path)?, watch)
 }
 
 /// The same of an open run, whose data may have moved.
 pub fn go_on(run: Run, watch: &mut dyn Watch) -> Result<Run> {
-    if run.file("manifest.json").is_file() {
-        let help = format!("train anew with `triflow run {}`", run.file("config.yaml").display());
+    let trained = run.file(LAST).is_file();
+    if trained && run.file("manifest.json").is_file() {
+        let help = format!("train anew with `triflow run {}`", quoted(&run.file("config.yaml")));
         return Err(Error::config("", format!("{} is finished", run.path.display())).help(help));
     }
+    let _lock = Lock::take(&run.path)?;
     let experiment = run.experiment()?;
     run.compare_plugins(&experiment)?;
-    let trainer = match run.checkpoints()?.pop() {
-        Some(latest) => {
-            let trainer = Trainer::to_restore(experiment, &run.path);
-            let mut trainer = trainer.map_err(|e| run.moved(e))?;
-            trainer.restore(State::load(&latest)?)?;
-            trainer
-        }
-        None => Trainer::new(experiment, &run.path).map_err(|e| run.moved(e))?,
+    let trainer = match trained {
+        true => run.trained_to_the_end(experiment)?,
+        false => run.trainer(experiment)?,
     };
     run.check_data(trainer.data())?;
     if run.data_path.is_some() {

@@ -1,5 +1,6 @@
 //! The loss terms of every epoch.
 
+use crate::error::{Error, Result};
 use crate::loss::TERMS;
 use serde::{Deserialize, Serialize};
 
@@ -36,12 +37,42 @@ impl History {
         text
     }
 
+    /// An error if a training of `total` steps, `per_epoch` of them in an epoch, cannot have this history at
+    /// `step`.
+    pub(crate) fn check(&self, step: u64, per_epoch: u64, total: u64) -> Result<()> {
+        let wrong = |what: String| Err(Error::runtime(format!("does not fit this run: {what}")));
+        if step > total {
+            return wrong(format!("it stands at step {step}, and the run ends at {total}"));
+        }
+        let ended = step == total && !step.is_multiple_of(per_epoch);
+        let epochs = step / per_epoch + u64::from(ended);
+        if self.epochs.len() as u64 != epochs {
+            return wrong(format!(
+                "its history has {} epochs, and at step {step} there are {epochs} of {per_epoch} steps",
+                self.epochs.len()
+            ));
+        }
+        for (number, e) in (1..).zip(&self.epochs) {
+            let end = total.min(per_epoch.saturating_mul(number));
+            if (e.epoch, e.step) != (number, end) {
+                return wrong(format!(
+                    "its history has epoch {} at step {} where epoch {number} ends at {end}",
+                    e.epoch, e.step
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// What [`to_json`](Self::to_json) wrote; `None` for anything else.
     pub fn from_json(json: &serde_json::Value) -> Option<Self> {
         let (epochs, steps) = (json["epoch"].as_array()?, json["step"].as_array()?);
         let row = |set: &str, i: usize| -> Vec<Option<f64>> {
             TERMS.iter().map(|term| json[set][*term][i].as_f64()).collect()
         };
+        if epochs.len() != steps.len() {
+            return None;
+        }
         let epochs = epochs.iter().zip(steps).enumerate().map(|(i, (epoch, step))| {
             let (epoch, step) = (epoch.as_u64()?, step.as_u64()?);
             Some(Epoch { epoch, step, train: row("train", i), val: row("val", i) })
@@ -73,6 +104,27 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_history_fits_its_step() {
+        let of = |steps: &[u64]| History {
+            epochs: (1..)
+                .zip(steps)
+                .map(|(epoch, step)| Epoch { epoch, step: *step, ..Epoch::default() })
+                .collect(),
+        };
+        // 10 steps an epoch, 25 in all.
+        let fits = |steps: &[u64], step| of(steps).check(step, 10, 25).is_ok();
+        assert!(fits(&[], 0) && fits(&[], 9) && fits(&[10], 10) && fits(&[10, 20], 24));
+        assert!(fits(&[10, 20, 25], 25));
+        assert!(!fits(&[], 10) && !fits(&[10], 9) && !fits(&[10, 20], 25) && !fits(&[11], 12));
+        let far = of(&[10, 20, 25]).check(u64::MAX, 10, 25).unwrap_err().to_string();
+        let step = "18446744073709551615";
+        assert_eq!(
+            far,
+            format!("does not fit this run: it stands at step {step}, and the run ends at 25")
+        );
+    }
 
     #[test]
     fn what_is_written_is_read_back() {

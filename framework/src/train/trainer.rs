@@ -365,7 +365,11 @@ impl Trainer {
     }
 
     /// Continues from a saved state of the same experiment.
+    ///
+    /// # Errors
+    /// A state that this experiment cannot have come to; nothing is changed then.
     pub fn restore(&mut self, state: State) -> Result<()> {
+        state.history.check(state.step, self.steps_per_epoch(), self.total_steps())?;
         let find = |name: &str, like: &Tensor| -> Result<Tensor> {
             let found = state.tensors.iter().find(|(n, _)| n == name).map(|(_, t)| t);
             match found {
@@ -394,6 +398,16 @@ impl Trainer {
         self.step = state.step;
         self.history = state.history;
         self.coupled = None;
+        Ok(())
+    }
+
+    /// Takes over what a training of the same experiment came to.
+    pub(crate) fn take_over(&mut self, trained: Trained, history: History) -> Result<()> {
+        let total = self.total_steps();
+        history.check(total, self.steps_per_epoch(), total)?;
+        self.trained = trained;
+        self.step = total;
+        self.history = history;
         Ok(())
     }
 
