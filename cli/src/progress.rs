@@ -2,6 +2,8 @@
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use triflow::Trainer;
@@ -9,6 +11,9 @@ use triflow::run::{Run, Watch};
 use triflow::train::{Epoch, Event};
 
 static STOP: AtomicBool = AtomicBool::new(false);
+
+/// The run that is measured and drawn: it is trained and saved, so that it can end at any moment.
+static SAVED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Shows a run on the terminal.
 #[derive(Debug)]
@@ -19,15 +24,29 @@ pub struct Progress {
     began: Instant,
     rows: i64,
     shown: Instant,
+    /// Where the run is.
+    run: PathBuf,
 }
 
-/// Listens for Ctrl-C. A second one does what the first would have done without us.
+/// Listens for Ctrl-C. A second one does what the first would have done without us, and so does the first while a
+/// run is measured and drawn.
 pub fn listen() {
     let _ = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
+        let again = STOP.swap(true, Ordering::SeqCst);
+        let saved = SAVED.lock().ok().and_then(|mut saved| saved.take());
+        if let Some(run) = &saved {
+            eprintln!("{}", triflow::Error::Interrupted { run: run.clone() });
+        }
+        if again || saved.is_some() {
+            leave();
         }
     });
+}
+
+/// Ends the process as it is, without the destructors of libraries whose threads are at work.
+fn leave() -> ! {
+    // SAFETY: it does not return, and nothing of this process is used after it.
+    unsafe { libc::_exit(triflow::error::INTERRUPTED) }
 }
 
 /// Whether the user wants it to stop.
@@ -38,7 +57,8 @@ pub fn stopped() -> bool {
 impl Progress {
     pub fn new(quiet: bool) -> Self {
         listen();
-        Self { bar: None, quiet, epochs: 0, began: Instant::now(), rows: 0, shown: Instant::now() }
+        let (began, shown) = (Instant::now(), Instant::now());
+        Self { bar: None, quiet, epochs: 0, began, rows: 0, shown, run: PathBuf::new() }
     }
 
     fn rate(&self) -> f64 {
@@ -56,6 +76,7 @@ fn losses(epoch: &Epoch) -> String {
 impl Watch for Progress {
     fn start(&mut self, trainer: &Trainer, run: &Run) {
         let e = trainer.experiment();
+        self.run = run.path.clone();
         self.epochs = trainer.total_steps().div_ceil(trainer.steps_per_epoch());
         log::info!(
             "{} {}: {} rows, {} parameters, {:?}, {} thread{}, into {}",
@@ -129,6 +150,15 @@ impl Watch for Progress {
             bar.finish();
         }
         log::info!("{text}");
+        if let Ok(mut saved) = SAVED.lock() {
+            *saved = Some(self.run.clone());
+        }
+    }
+
+    fn end(&mut self) {
+        if let Ok(mut saved) = SAVED.lock() {
+            *saved = None;
+        }
     }
 }
 

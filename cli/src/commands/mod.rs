@@ -14,6 +14,7 @@ use crate::args::{Cli, Command};
 use crate::progress::Progress;
 use clap::CommandFactory as _;
 use triflow::config::{Layers, Task, parse_value};
+use triflow::error::quoted;
 use triflow::run::{self, Run};
 use triflow::{Error, Experiment, Result, Trainer};
 
@@ -150,7 +151,7 @@ fn show(cli: &Cli, run: &Run) -> Result<()> {
     if !run.experiment()?.task().predicts() {
         println!(
             "draw more with\n  triflow generate --run {} --out samples.npz",
-            run.path.display()
+            quoted(&run.path)
         );
     }
     Ok(())

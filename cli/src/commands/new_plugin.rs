@@ -1,6 +1,7 @@
 //! `new-plugin`: the crate of a plugin to start from.
 
 use std::path::{Path, PathBuf};
+use triflow::error::quoted;
 use triflow::plugin::{Framework, Scaffold};
 use triflow::registry::with_article;
 use triflow::{Error, Result};
@@ -21,9 +22,9 @@ pub fn write(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> R
     let folder = scaffold.write(into)?;
     let (kind, name) = (scaffold.kind(), scaffold.name());
     println!("{} in {}; next:", with_article(&kind.replace('_', " ")), folder.display());
-    println!("  cd {}", folder.display());
+    println!("  cd {}", quoted(&folder));
     println!("  cargo test --release && cargo build --release");
-    println!("  triflow describe {kind} {name} --plugin {}", library(&scaffold).display());
+    println!("  triflow describe {kind} {name} --plugin {}", quoted(&library(&scaffold)));
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use triflow::component::Part;
 use triflow::data::files::read_table;
 use triflow::data::{HeldOut, Set, check_labels};
+use triflow::error::quoted;
 use triflow::measure::{self, Ask};
 use triflow::run::{Run, Weights};
 use triflow::sample::likelihood;
@@ -169,7 +170,7 @@ pub fn predict(
     check_out(out)?;
     let (run, mut model) = load(run, sampling)?;
     if !model.experiment().task().predicts() {
-        let help = format!("triflow generate --run {} --out samples.npz", run.path.display());
+        let help = format!("triflow generate --run {} --out samples.npz", quoted(&run.path));
         return Err(Error::config("", "this run generates, it does not predict").help(help));
     }
     let (rows, lengths) = read(&model, data, Part::X)?;
