@@ -7,15 +7,9 @@ use tch::Device;
 
 const HELP: &str = "help: set up the full LibTorch with `make libtorch-cuda`, put one on LD_LIBRARY_PATH, or use device `cpu`";
 
-/// Bytes of memory that are free, if the system says.
-pub fn free_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
-}
-
-/// `auto`, `cpu`, `cuda` or `cuda:N`.
+/// `auto`, `cpu`, `cuda` or `cuda:N`. From the first choice on, tensors that do not fit into memory are refused.
 pub fn choose(name: &str) -> Result<Device> {
+    crate::memory::guard();
     let bad = || {
         Error::config("device", format!("unknown device `{name}`"))
             .help("use auto, cpu, cuda or cuda:N")

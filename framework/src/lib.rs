@@ -22,6 +22,7 @@ mod joint;
 pub mod kernels;
 pub mod loss;
 pub mod measure;
+pub mod memory;
 pub mod metrics;
 pub mod model;
 pub mod path;

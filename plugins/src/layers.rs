@@ -123,6 +123,43 @@ pub fn unflatten(x: Tensor, shape: &[i64]) -> Tensor {
     x.view(size.as_slice())
 }
 
+/// Layers or blocks of a network; more are taken for a mistake.
+pub const MOST_LAYERS: i64 = 1000;
+
+/// Features of a layer, so that products of two can be counted. Memory sets a narrower bound.
+pub const MOST_FEATURES: i64 = 1 << 30;
+
+/// An error if the parameter `key` is no number of layers or blocks.
+pub fn check_layers(key: &str, n: i64) -> Result<()> {
+    within(key, n, MOST_LAYERS)
+}
+
+/// An error if the parameter `key` is no number of features, heads or the like.
+pub fn check_features(key: &str, n: i64) -> Result<()> {
+    within(key, n, MOST_FEATURES)
+}
+
+/// An error if these are no widths of layers one behind the other.
+pub fn check_widths(widths: &[i64]) -> Result<()> {
+    let key = "hidden_dims";
+    if widths.is_empty() || widths.iter().any(|w| *w < 1) {
+        return Err(Error::config(key, "needs at least one positive width"));
+    }
+    if widths.len() as i64 > MOST_LAYERS {
+        let message = format!("needs at most {MOST_LAYERS} layers, got {}", widths.len());
+        return Err(Error::config(key, message));
+    }
+    widths.iter().try_for_each(|width| check_features(key, *width))
+}
+
+fn within(key: &str, n: i64, most: i64) -> Result<()> {
+    match n {
+        ..1 => Err(Error::config(key, format!("needs at least 1, got {n}"))),
+        _ if n > most => Err(Error::config(key, format!("needs at most {most}, got {n}"))),
+        _ => Ok(()),
+    }
+}
+
 /// Layers with an activation (and dropout) after each.
 #[derive(Debug)]
 pub struct Mlp {
@@ -141,9 +178,7 @@ impl Mlp {
         dropout: f64,
     ) -> Result<Self> {
         check_dropout(dropout)?;
-        if widths.is_empty() || widths.iter().any(|w| *w < 1) {
-            return Err(Error::config("hidden_dims", "needs at least one positive width"));
-        }
+        check_widths(widths)?;
         let mut from = inputs;
         let layers = widths
             .iter()
@@ -200,9 +235,8 @@ impl ResNet {
         dropout: f64,
     ) -> Result<Self> {
         check_dropout(dropout)?;
-        if width < 1 || blocks < 1 {
-            return Err(Error::config("width", "needs width >= 1 and blocks >= 1"));
-        }
+        check_features("width", width)?;
+        check_layers("blocks", blocks)?;
         let entry = Linear::new(&vars.sub("entry"), inputs, width, Start::Usual);
         let blocks = (0..blocks)
             .map(|i| {

@@ -59,9 +59,8 @@ pub fn check_pyramid(width: i64, blocks: i64, dropout: f64) -> Result<()> {
     if width < 4 || width % 4 != 0 {
         return Err(Error::config("width", format!("needs a multiple of 4, got {width}")));
     }
-    if blocks < 1 {
-        return Err(Error::config("blocks", format!("needs at least 1, got {blocks}")));
-    }
+    crate::layers::check_features("width", width)?;
+    crate::layers::check_layers("blocks", blocks)?;
     crate::layers::check_dropout(dropout)
 }
 

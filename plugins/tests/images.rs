@@ -76,6 +76,59 @@ fn idx_files_are_read_plain_and_gzipped() {
 }
 
 #[test]
+fn a_packed_file_is_read_as_far_as_its_header_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| write(&folder.path().join(name), bytes, true);
+    file("train-labels-idx1-ubyte", &idx(&[3], &[7, 0, 2]));
+    let yaml = format!("{{ type: mnist, path: '{}' }}", folder.path().display());
+    let told = |shape: &[u32], values: usize| {
+        file("train-images-idx3-ubyte", &idx(shape, &vec![0; values]));
+        load(&yaml).unwrap_err().to_string()
+    };
+    // 16 MiB of zeros in 70 KiB.
+    let more = told(&[3, 1, 1], 1 << 24);
+    assert!(
+        more.contains("says that its shape is [3, 1, 1], but holds 4 or more values"),
+        "{more}"
+    );
+    let fewer = told(&[u32::MAX, u32::MAX, 1], 3);
+    assert!(
+        fewer.contains("its shape is [4294967295, 4294967295, 1], but holds 3 values"),
+        "{fewer}"
+    );
+    let beyond = told(&[u32::MAX, u32::MAX, u32::MAX], 3);
+    assert!(beyond.contains("but holds "), "{beyond}");
+}
+
+/// A PNG whose header claims a size, and which holds no pixel.
+fn claiming(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut header = b"IHDR".to_vec();
+    header.extend(width.to_be_bytes().into_iter().chain(height.to_be_bytes()));
+    header.extend([8, 2, 0, 0, 0]);
+    let mut crc = flate2::Crc::new();
+    crc.update(&header);
+    bytes.extend(13_u32.to_be_bytes());
+    bytes.extend(header);
+    bytes.extend(crc.sum().to_be_bytes());
+    // A chunk of pixels, or the header is not complete.
+    bytes.extend([0, 0, 0, 0]);
+    bytes.extend(b"IDAT");
+    bytes.extend([0x35, 0xaf, 0x06, 0x1e]);
+    bytes
+}
+
+#[test]
+fn an_image_that_claims_too_many_pixels_is_refused_before_it_is_unpacked() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.png"), claiming(30_000, 30_000)).unwrap();
+    let yaml = format!("{{ type: image_folder, path: '{}' }}", folder.path().display());
+    let told = load(&yaml).unwrap_err().to_string();
+    let why = "a.png: is 30000 pixels wide and 30000 high; images have 100000000 pixels at most";
+    assert!(told.ends_with(why), "{told}");
+}
+
+#[test]
 fn cifar_files_are_rows_of_a_label_and_three_planes() {
     let folder = tempfile::tempdir().unwrap();
     let yaml = format!("{{ type: cifar10, path: '{}' }}", folder.path().display());

@@ -138,7 +138,7 @@ fn jobs_at_once(plan: &Plan) -> usize {
         return 1;
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let fit = triflow::device::free_memory().map_or(cores, |free| (free / LEAST) as usize);
+    let fit = usize::try_from(triflow::memory::free() / LEAST).unwrap_or(cores);
     cores.min(fit).max(1)
 }
 

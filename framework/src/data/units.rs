@@ -9,9 +9,9 @@ use super::moments::columns;
 use crate::component::{Part, Table, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::Set;
-use crate::device;
 use crate::error::{Error, Result};
 use crate::io::DiskRows;
+use crate::memory;
 use crate::sequence;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -363,7 +363,9 @@ impl Units {
         let usable = |values: &Tensor, side: &str, what: &str| {
             let (good, wanted) = match what {
                 // That of a column that does not vary is 0.
-                "deviation" => (values.ge(0.0).logical_and(&values.isfinite()), "finite and at least 0"),
+                "deviation" => {
+                    (values.ge(0.0).logical_and(&values.isfinite()), "finite and at least 0")
+                }
                 _ => (values.isfinite(), "finite"),
             };
             if good.all().int64_value(&[]) == 1 {
@@ -588,9 +590,6 @@ pub fn check_labels(labels: &Tensor, classes: i64) -> Result<()> {
     Ok(())
 }
 
-/// Bytes that one-hot rows may take where nobody knows how much memory is free.
-const MOST: u64 = 8 << 30;
-
 /// Labels `[n]`, or one `[]`, as rows `[n, classes]` or `[classes]`, uint8.
 ///
 /// # Errors
@@ -599,13 +598,8 @@ pub fn one_hot(labels: &Tensor, classes: i64) -> Result<Tensor> {
     check_labels(labels, classes)?;
     let n = labels.numel() as u64;
     let bytes = n.saturating_mul(classes as u64).saturating_mul(5);
-    let free = device::free_memory().unwrap_or(MOST);
-    if bytes > free {
-        let message = format!(
-            "one-hot rows of {n} labels of {classes} classes take {}, and {} are free",
-            gibibytes(bytes),
-            gibibytes(free)
-        );
+    if let Some(why) = memory::lacking(bytes) {
+        let message = format!("a table of one-hot rows, {n} of {classes} classes, {why}");
         return Err(Error::config("", message)
             .help("ask for fewer at once; with as many classes, give numbers in place of labels"));
     }
@@ -613,10 +607,6 @@ pub fn one_hot(labels: &Tensor, classes: i64) -> Result<Tensor> {
     let shape = [labels.size(), vec![classes]].concat();
     let rows = Tensor::zeros(shape, (Kind::Uint8, labels.device()));
     Ok(rows.scatter_value(-1, &index, 1))
-}
-
-fn gibibytes(bytes: u64) -> String {
-    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
 #[cfg(test)]
@@ -630,7 +620,7 @@ mod tests {
         assert_eq!(values, [0, 0, 1, 1, 0, 0]);
         let many = Tensor::zeros([1], (Kind::Int64, Device::Cpu)).expand([600_010_000], false);
         let told = one_hot(&many, 60_001).unwrap_err().to_string();
-        let bytes = "one-hot rows of 600010000 labels of 60001 classes take 167643.7 GiB, and ";
+        let bytes = "a table of one-hot rows, 600010000 of 60001 classes, needs 180006000050000 bytes of memory";
         assert!(told.starts_with(bytes) && told.contains("help: ask for fewer"), "{told}");
         assert!(one_hot(&Tensor::from_slice(&[3_i64]), 3).is_err());
     }

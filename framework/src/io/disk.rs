@@ -71,17 +71,25 @@ impl DiskRows {
                 return Err(refused(path, name, &format!("is {dtype} of shape {shape:?}")));
             }
         };
-        let mut shape = shape.iter().map(|n| *n as i64);
-        let rows = shape.next().unwrap_or_default();
-        let mut shape: Vec<i64> = shape.collect();
+        let lengths: Option<Vec<i64>> = shape.iter().map(|n| i64::try_from(*n).ok()).collect();
+        let Some(mut shape) = lengths.filter(|all| !all.is_empty()) else {
+            return Err(Error::data(
+                path,
+                format!("array `{name}` is damaged: its shape is too large"),
+            ));
+        };
+        let rows = shape.remove(0);
         if shape.is_empty() {
             shape.push(1);
         }
         let array =
             Array { path: path.to_owned(), name: name.to_owned(), file, start, rows, shape, kind };
-        let needed = start + rows as u64 * array.width() as u64;
+        let sizes =
+            [rows, kind.elt_size_in_bytes() as i64].into_iter().chain(array.shape.iter().copied());
+        let bytes = sizes.into_iter().try_fold(1_i64, i64::checked_mul);
+        let end = bytes.and_then(|bytes| start.checked_add_signed(bytes));
         let found = array.file.metadata().map_err(|e| array.unreadable(&e))?.len();
-        if found < needed {
+        if end.is_none_or(|end| found < end) {
             return Err(array.wrong("is damaged: the file ends before it"));
         }
         Ok(Some(Self { array: Arc::new(array), index: None }))

@@ -1,9 +1,10 @@
 //! What can be said of a data file before it is opened.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use crate::{Error, Result, registry};
+use crate::{Error, Result, memory, registry};
 
 /// An error if there is no such file, or if no data source reads its format and a line of Python converts it.
 pub fn check_input(path: &Path) -> Result<()> {
@@ -36,6 +37,36 @@ pub fn open_regular(path: &Path) -> Result<(File, u64)> {
     regular(path, &found)?;
     Ok((file, found.len()))
 }
+
+/// All bytes of a regular file.
+///
+/// # Errors
+/// As [`open_regular`], and a file that does not fit into memory.
+pub fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let (file, length) = open_regular(path)?;
+    memory::check_file(path, "", length)?;
+    read_to_end(path, file)
+}
+
+/// Bytes of a file that come from `reader` as it unpacks them, as many as there are.
+///
+/// # Errors
+/// More than fit into memory.
+pub fn read_to_end(path: &Path, mut reader: impl Read) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        // A vector that grows is copied into one of twice the length.
+        memory::check_file(path, "", 2 * bytes.len() as u64)?;
+        let some = reader.by_ref().take(PIECE).read_to_end(&mut bytes);
+        let some = some.map_err(|e| Error::data(path, format!("cannot be read: {e}")))?;
+        if (some as u64) < PIECE {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// Bytes that are read before it is looked whether there is memory for more.
+const PIECE: u64 = 64 << 20;
 
 fn regular(path: &Path, found: &std::fs::Metadata) -> Result<()> {
     match found {

@@ -18,6 +18,6 @@ pub mod tfevents;
 pub use array::{ArrayData, NamedArray};
 pub use atomic::write_atomically;
 pub use disk::DiskRows;
-pub use input::{check_input, open_regular};
+pub use input::{check_input, open_regular, read_file, read_to_end};
 pub use tensor::{to_array, to_tensor};
 pub use texts::read_texts;

@@ -11,15 +11,16 @@ use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 
 use super::array::{SUPPORTED, check_all, element_count, with_values};
 use super::disk::{DiskRows, Layout, refused};
+use super::input::open_regular;
 use super::texts::write_texts;
 use super::{ArrayData, NamedArray, write_atomically};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// All arrays of an `.npz`, in the order of the file, or the one array of an `.npy`, which is named
 /// after the file. What the file is, is seen from its first bytes.
 pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
     match open(path)? {
-        Opened::Npy(file) => Ok(vec![read_npy(path, &stem(path), file)?]),
+        Opened::Npy(file, length) => Ok(vec![read_npy(path, &stem(path), file, length)?]),
         Opened::Npz(mut archive) => {
             let count = archive.zip_archive().len();
             (0..count).filter_map(|i| read_entry(path, &mut archive, i).transpose()).collect()
@@ -31,7 +32,7 @@ pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
 pub fn read_array(path: &Path, name: &str) -> Result<NamedArray> {
     let position = position(path, name)?;
     let array = match open(path)? {
-        Opened::Npy(file) => Some(read_npy(path, name, file)?),
+        Opened::Npy(file, length) => Some(read_npy(path, name, file, length)?),
         Opened::Npz(mut archive) => read_entry(path, &mut archive, position)?,
     };
     array.ok_or_else(|| Error::data(path, format!("there is no array `{name}`")))
@@ -46,7 +47,7 @@ pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
     let wrong = |what: String| Error::data(path, format!("array `{name}` {what}"));
     let damaged = |e: std::io::Error| wrong(format!("is damaged: {e}"));
     let (head, start, compressed) = match open(path)? {
-        Opened::Npy(mut file) => (read_head(&mut file).map_err(damaged)?, 0, false),
+        Opened::Npy(mut file, _) => (read_head(&mut file).map_err(damaged)?, 0, false),
         Opened::Npz(mut archive) => {
             let position = position(path, name)?;
             let mut entry = archive
@@ -62,11 +63,12 @@ pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
         return Err(wrong("is damaged: its shape is too large".to_owned()));
     }
     let header = NpyFile::new(&head[..]).map_err(damaged)?;
-    let shape: Vec<usize> = header.shape().iter().map(|n| *n as usize).collect();
+    let shape: Vec<usize> =
+        header.shape().iter().map(|n| usize::try_from(*n).unwrap_or(usize::MAX)).collect();
     let dtype = dtype_name(&header.dtype());
     let is_list = shape.len() == 1;
     let start = start + head.len() as u64;
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    let (file, _) = open_regular(path)?;
     let rows = DiskRows::new(path, name, file, Layout { shape: &shape, dtype: &dtype, start });
     match rows {
         // How a list of integers is packed does not matter, it is read.
@@ -122,7 +124,7 @@ pub fn write_npz_with(
 ) -> Result<()> {
     check_all(arrays)?;
     write_atomically(path, |file| {
-        let mut archive = NpzWriter::new(file);
+        let mut archive = NpzWriter::new(Once { file, failed: false });
         for array in arrays {
             let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
             with_values!(&array.data, values => {
@@ -145,6 +147,44 @@ pub(super) fn entry_options(size: u64) -> zip::write::FileOptions {
         .large_file(size >= 1 << 31)
 }
 
+/// A file that fails once: an archive that cannot be written tries once more to end it when it is dropped, and
+/// prints that this failed too.
+struct Once<W> {
+    file: W,
+    failed: bool,
+}
+
+impl<W> Once<W> {
+    fn try_to<T>(
+        &mut self,
+        after: T,
+        f: impl FnOnce(&mut W) -> std::io::Result<T>,
+    ) -> std::io::Result<T> {
+        if self.failed {
+            return Ok(after);
+        }
+        let done = f(&mut self.file);
+        self.failed = done.as_ref().is_err_and(|e| e.kind() != std::io::ErrorKind::Interrupted);
+        done
+    }
+}
+
+impl<W: std::io::Write> std::io::Write for Once<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.try_to(bytes.len(), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.try_to((), W::flush)
+    }
+}
+
+impl<W: Seek> Seek for Once<W> {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.try_to(0, |file| file.seek(to))
+    }
+}
+
 fn write_entry<W, T>(
     archive: &mut NpzWriter<W>,
     name: &str,
@@ -163,18 +203,20 @@ where
 }
 
 pub(super) enum Opened {
-    Npy(BufReader<File>),
+    /// With its length.
+    Npy(BufReader<File>, u64),
     Npz(NpzArchive<BufReader<File>>),
 }
 
 pub(super) fn open(path: &Path) -> Result<Opened> {
     let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
-    let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
+    let (file, length) = open_regular(path)?;
+    let mut file = BufReader::new(file);
     let mut start = Vec::new();
     file.by_ref().take(6).read_to_end(&mut start).map_err(unreadable)?;
     file.rewind().map_err(unreadable)?;
     match &start[..] {
-        b"\x93NUMPY" => Ok(Opened::Npy(file)),
+        b"\x93NUMPY" => Ok(Opened::Npy(file, length)),
         [b'P', b'K', ..] => NpzArchive::new(file)
             .map(Opened::Npz)
             .map_err(|e| Error::data(path, format!("is a damaged .npz archive: {e}"))),
@@ -185,7 +227,7 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
 /// The name of each entry of the file, or None where it is no array.
 fn array_names(path: &Path) -> Result<Vec<Option<String>>> {
     match open(path)? {
-        Opened::Npy(_) => Ok(vec![Some(stem(path))]),
+        Opened::Npy(..) => Ok(vec![Some(stem(path))]),
         Opened::Npz(mut archive) => {
             let zip = archive.zip_archive();
             let count = zip.len();
@@ -215,21 +257,25 @@ fn read_entry(
     let Some(name) = array_name_from_file_name(entry.name()).map(str::to_owned) else {
         return Ok(None);
     };
-    read_npy(path, &name, BufReader::with_capacity(1 << 16, entry)).map(Some)
+    let length = entry.size();
+    read_npy(path, &name, BufReader::with_capacity(1 << 16, entry), length).map(Some)
 }
 
-fn read_npy(path: &Path, name: &str, mut reader: impl Read) -> Result<NamedArray> {
+/// The array that `reader` gives, which says that it has `length` bytes.
+fn read_npy(path: &Path, name: &str, mut reader: impl Read, length: u64) -> Result<NamedArray> {
     let wrong = |what: String| Error::data(path, format!("array `{name}` {what}"));
     let damaged = |e: std::io::Error| wrong(format!("is damaged: {e}"));
     let head = read_head(&mut reader).map_err(damaged)?;
     if !shape_is_countable(&head) {
         return Err(wrong("is damaged: its shape is too large".to_owned()));
     }
+    let before = head.len() as u64;
     let file = NpyFile::new(Cursor::new(head).chain(&mut reader)).map_err(damaged)?;
     let shape: Option<Vec<usize>> = file.shape().iter().map(|d| usize::try_from(*d).ok()).collect();
-    let shape = shape
-        .filter(|shape| element_count(shape).is_some())
-        .ok_or_else(|| wrong("is damaged: its shape is too large".to_owned()))?;
+    let count = shape.as_deref().and_then(element_count);
+    let (Some(shape), Some(count)) = (shape, count) else {
+        return Err(wrong("is damaged: its shape is too large".to_owned()));
+    };
     let order = file.order();
     let dtype = file.dtype();
     let (kind, size) = match &dtype {
@@ -237,8 +283,21 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read) -> Result<NamedArray
         _ => (None, 0),
     };
 
+    let bytes = (count as u64).saturating_mul(size);
+    let fits = || -> Result<()> {
+        let found = length.saturating_sub(before);
+        if bytes != found {
+            return Err(wrong(format!(
+                "is damaged: its shape is of {bytes} bytes, and {found} are there"
+            )));
+        }
+        // Fortran order is turned into a second copy.
+        let copies = if order == Order::Fortran { 2 } else { 1 };
+        memory::check_file(path, &format!("array `{name}` "), bytes.saturating_mul(copies))
+    };
     macro_rules! values {
         ($type:ty) => {{
+            fits()?;
             let values: Vec<$type> = file.into_vec().map_err(damaged)?;
             ArrayData::from(if order == Order::Fortran {
                 to_c_order(&values, &shape)
@@ -286,6 +345,10 @@ pub(super) fn read_file<R: Read>(mut reader: R) -> std::result::Result<Array<R>,
     NpyFile::new(Cursor::new(head).chain(reader)).map_err(|e| e.to_string())
 }
 
+/// Bytes of a description, of which numpy itself reads 10,000.
+const LONGEST_HEAD: u64 = 1 << 16;
+const MOST_BRACKETS: usize = 100;
+
 /// Everything before the values: magic, version, the length of the description, the description.
 fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut head = vec![0; 10];
@@ -297,10 +360,19 @@ fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
         head.extend(upper);
         length |= u64::from(u16::from_le_bytes(upper)) << 16;
     }
+    if length > LONGEST_HEAD {
+        let message = format!("its header claims {length} bytes");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));
+    }
     let end = head.len() as u64 + length;
     reader.take(length).read_to_end(&mut head)?;
     if (head.len() as u64) < end {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    // The reading library follows brackets into each other.
+    if head.iter().filter(|byte| b"([{".contains(byte)).count() > MOST_BRACKETS {
+        let message = "its header is no description of an array";
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));
     }
     Ok(head)
 }
@@ -394,6 +466,86 @@ mod tests {
         read_bytes(bytes).unwrap_err().to_string()
     }
 
+    /// An archive of one array whose header claims `shape`, of `values` zeros.
+    fn claiming(path: &Path, shape: &str, values: usize) {
+        let mut archive = zip::ZipWriter::new(File::create(path).unwrap());
+        archive.start_file("x.npy", zip::write::FileOptions::default()).unwrap();
+        archive.write_all(&npy("'<f4'", false, shape, &vec![0; 4 * values])).unwrap();
+        archive.finish().unwrap();
+    }
+
+    #[test]
+    fn a_shape_that_the_file_does_not_hold_is_refused_before_anything_is_allocated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npz");
+        for shape in
+            ["(4611686018427387904,)", "(4611686018427387904, 4)", "(3000000000, 2)", "(1,)"]
+        {
+            claiming(&path, shape, 2);
+            for told in [read_array(&path, "x").map(|_| ()), disk_rows(&path, "x").map(|_| ())] {
+                let told = told.unwrap_err().to_string();
+                assert!(told.contains("x.npz") && told.contains("array `x`"), "{shape}: {told}");
+            }
+        }
+        claiming(&path, "(3000000000, 2)", 2);
+        let told = read_array(&path, "x").unwrap_err().to_string();
+        let why = "is damaged: its shape is of 24000000000 bytes, and 8 are there";
+        assert!(told.ends_with(why), "{told}");
+        // 64 MiB that fill 64 KiB, of which two are asked for.
+        claiming(&path, "(2,)", 1 << 24);
+        assert!(std::fs::metadata(&path).unwrap().len() < 1 << 17);
+        let told = read_array(&path, "x").unwrap_err().to_string();
+        assert!(told.ends_with("its shape is of 8 bytes, and 67108864 are there"), "{told}");
+    }
+
+    #[test]
+    fn an_array_larger_than_memory_is_refused_though_its_file_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        let rows = memory::free() / 8 + (1 << 27);
+        let head = npy("'<f4'", false, &format!("({rows}, 2)"), &[]);
+        std::fs::write(&path, &head).unwrap();
+        // Sparse: nothing is written.
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(head.len() as u64 + 8 * rows).unwrap();
+        let told = read_arrays(&path).unwrap_err().to_string();
+        let needs = format!("array `x` needs {} bytes of memory (", 8 * rows);
+        assert!(told.contains(&needs) && told.ends_with(" are free"), "{told}");
+        assert_eq!(disk_rows(&path, "x").unwrap().unwrap().len() as u64, rows);
+    }
+
+    #[test]
+    fn a_header_that_would_take_long_to_read_is_refused() {
+        let deep = format!("({})", "(".repeat(2000));
+        assert!(
+            message(&npy("'<f4'", false, &deep, &[])).contains("is no description of an array")
+        );
+        let mut long = b"\x93NUMPY\x02\x00".to_vec();
+        long.extend(u32::MAX.to_le_bytes());
+        assert!(message(&long).contains("its header claims 4294967295 bytes"));
+    }
+
+    #[test]
+    fn an_archive_that_cannot_be_written_fails_once() {
+        struct Full(usize);
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0 += 1;
+                if self.0 > 1 {
+                    Err(std::io::ErrorKind::StorageFull.into())
+                } else {
+                    Ok(bytes.len())
+                }
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut file = Once { file: Full(0), failed: false };
+        assert!(file.write(b"a").is_ok() && file.write(b"a").is_err());
+        assert_eq!((file.write(b"abc").unwrap(), file.file.0), (3, 2));
+    }
+
     #[test]
     fn what_is_written_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
@@ -464,7 +616,10 @@ mod tests {
         }
         assert!(message(&npy("'<f8'", false, "(1099511627776,)", &[0; 16])).contains("damaged"));
         assert!(message(&npy("'<f8'", false, "7", &[0; 16])).contains("damaged"));
-        assert!(message(&npy("'<f8'", false, "(1,)", &[0; 16])).contains("values follow"));
+        assert!(
+            message(&npy("'<f8'", false, "(1,)", &[0; 16]))
+                .contains("of 8 bytes, and 16 are there")
+        );
         assert!(message(&npy("'|b1'", false, "(1,)", &[2])).contains("damaged"));
         assert!(message(b"").contains("neither"));
         assert!(message(b"a,b\n1,2\n").contains("neither"));

@@ -15,7 +15,7 @@ use super::digest::{self, Digest};
 use super::disk::{DiskRows, Layout};
 use super::input::open_regular;
 use super::{ArrayData, NamedArray, write_atomically};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// The content of a safetensors file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -143,6 +143,9 @@ impl<'p> Header<'p> {
         let wrong = |what: String| Error::data(self.path, format!("array `{name}` {what}"));
         let info = self.find(name)?;
         let (start, end) = self.place(info);
+        // Twice: as they lie in the file, and as values.
+        let what = format!("array `{name}` ");
+        memory::check_file(self.path, &what, 2 * (end - start))?;
         let mut bytes = vec![0; (end - start) as usize];
         self.file.read_exact_at(&mut bytes, start).map_err(|e| unreadable(self.path, &e))?;
         if self.sealed {

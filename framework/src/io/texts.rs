@@ -15,10 +15,7 @@ use crate::{Error, Result};
 pub fn read_texts(path: &Path, name: &str) -> Result<Option<Vec<String>>> {
     let place = position(path, name)?;
     match open(path)? {
-        Opened::Npy(file) => {
-            let size = file.get_ref().metadata().map_err(Error::io("read", path))?.len();
-            texts(path, name, file, size)
-        }
+        Opened::Npy(file, size) => texts(path, name, file, size),
         Opened::Npz(mut archive) => {
             let entry = archive
                 .zip_archive()

@@ -3,5 +3,6 @@
 #include "backward.cpp"
 #include "chain.cpp"
 #include "destination.cpp"
+#include "memory.cpp"
 #include "reduced.cpp"
 #include "step.cpp"

@@ -68,6 +68,7 @@ unsafe extern "C" {
         weight: f64,
         error: *mut *mut c_char,
     ) -> *mut C_tensor;
+    fn triflow_guard_memory(found: extern "C" fn() -> u64);
     fn triflow_keep_memory();
     fn triflow_free(message: *mut c_char);
 }
@@ -190,6 +191,12 @@ pub(crate) fn accumulate(sums: &mut Tensor, terms: &[Option<&Tensor>], weight: f
     let _ = answer(|error| unsafe {
         triflow_accumulate(sums.as_ptr(), pointers.as_ptr(), pointers.len() as c_int, weight, error)
     });
+}
+
+/// From here on LibTorch asks `found` how much memory is free before it takes much of it.
+pub(crate) fn guard_memory(found: extern "C" fn() -> u64) {
+    // SAFETY: called once, and the function stays as long as the program.
+    unsafe { triflow_guard_memory(found) }
 }
 
 /// Makes the process keep memory that is freed: a step frees what the next one asks for, and pages handed back to

@@ -14,6 +14,9 @@ triflow::parameters! {
     }
 }
 
+/// Features of an embedding.
+const MOST_FREQUENCIES: i64 = 1 << 16;
+
 /// Longest period, as a ratio to the shortest.
 const MAX_PERIOD: f64 = 1e4;
 
@@ -23,10 +26,13 @@ impl TimeEmbedding {
         if self.dim == 1 {
             return Ok(Tensor::zeros([0], (vars.kind(), vars.device())));
         }
-        if self.dim < 4 || self.dim % 2 != 0 {
+        if !(4..=MOST_FREQUENCIES).contains(&self.dim) || self.dim % 2 != 0 {
             return Err(Error::config(
                 "time_embedding.dim",
-                format!("needs an even number of at least 4, or 1, got {}", self.dim),
+                format!(
+                    "needs an even number from 4 to {MOST_FREQUENCIES}, or 1, got {}",
+                    self.dim
+                ),
             ));
         }
         if !(self.scale.is_finite() && self.scale > 0.0) {

@@ -52,7 +52,7 @@ impl DataSource for Files {
 fn read(folder: &FsPath, files: &[PathBuf]) -> Result<Table> {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for path in files {
-        let bytes = unpacked(path)?;
+        let bytes = triflow::io::read_to_end(path, unpacked(path)?)?;
         let rows = bytes.chunks_exact(1 + PIXELS);
         if !rows.remainder().is_empty() || bytes.is_empty() {
             let message = format!("{} bytes are not rows of {}", bytes.len(), 1 + PIXELS);

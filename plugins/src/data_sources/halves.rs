@@ -30,6 +30,14 @@ impl Cut {
         }
     }
 
+    /// Refuses more series than fit into memory; `features` of a position in both halves.
+    pub fn fits(self, samples: usize, features: usize) -> Result<Self> {
+        // Each number twice: as it is drawn, and in its tensor.
+        let bytes = 2 * self.steps * features * size_of::<f32>();
+        triflow::memory::check_count("data.samples", samples as u64, bytes as u64)?;
+        Ok(self)
+    }
+
     /// The positions of the halves of the next series.
     pub fn draw(self, rng: &mut ChaCha8Rng) -> usize {
         self.shortest.map_or(self.steps, |shortest| rng.random_range(shortest..=self.steps))

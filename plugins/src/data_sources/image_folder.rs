@@ -4,6 +4,7 @@ use super::files::labels;
 use super::images::folder;
 use image::imageops::FilterType;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufReader;
 use std::path::{Path as FsPath, PathBuf};
 use triflow::log;
 use triflow::prelude::*;
@@ -14,6 +15,9 @@ const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "
 /// What folders of sets are called.
 const SETS: [(&str, &[&str]); 3] =
     [("train", &["train"]), ("val", &["val", "valid", "validation"]), ("test", &["test"])];
+
+/// Pixels of an image before it is scaled: 10,000 rows and columns.
+const MOST_PIXELS: u64 = 100_000_000;
 
 triflow::component! {
     /// A folder of images (PNG, JPEG, GIF, WebP, BMP, TIFF): x is the image, y its class, the folder that it lies in.
@@ -107,6 +111,11 @@ impl Folder {
         let mut pixels = Vec::new();
         for (path, _) in &set.files {
             let (size, bytes) = self.read(path)?;
+            if pixels.is_empty() {
+                // As read, as a tensor, and with its axes in their order.
+                let all = (bytes.len() as u64).saturating_mul(3 * set.files.len() as u64);
+                triflow::memory::check_file(&set.folder, "", all)?;
+            }
             let wanted = *first.get_or_insert(size);
             if wanted != size {
                 let message = format!(
@@ -132,7 +141,20 @@ impl Folder {
     /// Rows and columns, and pixels row by row.
     fn read(&self, path: &FsPath) -> Result<((u32, u32), Vec<u8>)> {
         let bad = |e: image::ImageError| Error::data(path, format!("cannot be read: {e}"));
-        let mut image = image::open(path).map_err(bad)?;
+        let open = || {
+            let (file, _) = triflow::io::open_regular(path)?;
+            let reader = image::io::Reader::new(BufReader::new(file)).with_guessed_format();
+            reader.map_err(|e| bad(e.into()))
+        };
+        // The header alone, before a pixel is unpacked.
+        let (width, height) = open()?.into_dimensions().map_err(bad)?;
+        if u64::from(width) * u64::from(height) > MOST_PIXELS {
+            let message = format!(
+                "is {width} pixels wide and {height} high; images have {MOST_PIXELS} pixels at most"
+            );
+            return Err(Error::data(path, message));
+        }
+        let mut image = open()?.decode().map_err(bad)?;
         if let Some(size) = self.size {
             let side = image.width().min(image.height());
             let (x, y) = ((image.width() - side) / 2, (image.height() - side) / 2);

@@ -2,7 +2,7 @@
 
 use super::files::labels;
 use flate2::read::MultiGzDecoder;
-use std::io::Read as _;
+use std::io::{Cursor, Read};
 use std::path::{Path as FsPath, PathBuf};
 use triflow::config::FilePath;
 use triflow::prelude::*;
@@ -17,17 +17,13 @@ pub(super) fn folder(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
     Err(Error::data(&path, format!("{what}; `data.path` names the folder of the files")))
 }
 
-/// All bytes of a file, unpacked where it is gzipped.
-pub(super) fn unpacked(path: &FsPath) -> Result<Vec<u8>> {
-    let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes);
-    }
-    let mut out = Vec::new();
-    let damaged = |e: std::io::Error| Error::data(path, format!("is a damaged gzip file: {e}"));
-    MultiGzDecoder::new(&bytes[..]).read_to_end(&mut out).map_err(damaged)?;
-    Ok(out)
+/// The bytes of a file in order, unpacked where it is gzipped.
+pub(super) fn unpacked(path: &FsPath) -> Result<Box<dyn Read>> {
+    let bytes = triflow::io::read_file(path)?;
+    Ok(match bytes.starts_with(&[0x1f, 0x8b]) {
+        true => Box::new(MultiGzDecoder::new(Cursor::new(bytes))),
+        false => Box::new(Cursor::new(bytes)),
+    })
 }
 
 /// The first of `names` that is in `folder`, as it is or with `.gz` behind.
@@ -38,7 +34,7 @@ pub(super) fn find(folder: &FsPath, names: &[&str]) -> Option<PathBuf> {
 
 /// Images `[n, C, H, W]` with their labels.
 pub(super) fn table(path: &FsPath, bytes: &[u8], shape: [usize; 3], y: &[i64]) -> Result<Table> {
-    let entries: usize = shape.iter().product();
+    let entries = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d)).unwrap_or(0);
     let rows = bytes.len().checked_div(entries).unwrap_or(0);
     if rows == 0 || rows * entries != bytes.len() || rows != y.len() {
         let message = format!("holds {} bytes of images for {} labels", bytes.len(), y.len());

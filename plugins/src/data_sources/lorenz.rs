@@ -41,8 +41,8 @@ impl Spec<dyn DataSource> for Lorenz {
             let message = format!("needs a number above 0 and at most 10, got {}", self.step);
             return Err(Error::config("step", message));
         }
-        let (spec, cut) =
-            (self.clone(), Cut { steps: self.steps, shortest: self.shortest }.check()?);
+        let cut = Cut { steps: self.steps, shortest: self.shortest }.check()?;
+        let (spec, cut) = (self.clone(), cut.fits(self.samples, 6)?);
         self.drawn(ctx, move |n, rng| spec.draw(n, cut, rng))
     }
 }

@@ -1,7 +1,9 @@
 //! MNIST's IDX files.
 
 use super::images::{find, folder, table, unpacked};
+use std::io::Read as _;
 use std::path::{Path as FsPath, PathBuf};
+use triflow::io::read_to_end;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -69,24 +71,32 @@ impl Files {
 /// Shape and bytes of an IDX file: 0, 0, the type (8: bytes), the number of axes, their lengths as big-endian
 /// 32-bit numbers, the values.
 fn read_idx(path: &FsPath) -> Result<(Vec<usize>, Vec<u8>)> {
-    let bytes = unpacked(path)?;
+    let mut file = unpacked(path)?;
+    let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
     let bad = |message: &str| Err(Error::data(path, message.to_owned()));
-    let [0, 0, kind, axes, rest @ ..] = &bytes[..] else {
+    let mut head = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut head).map_err(unreadable)?;
+    let [0, 0, kind, axes] = head[..] else {
         return bad("is no IDX file: it does not begin with two zero bytes");
     };
-    if *kind != 8 {
+    if kind != 8 {
         return bad("is an IDX file of other values than bytes");
     }
-    let Some((lengths, values)) = rest.split_at_checked(4 * usize::from(*axes)) else {
+    let mut lengths = Vec::new();
+    file.by_ref().take(4 * u64::from(axes)).read_to_end(&mut lengths).map_err(unreadable)?;
+    if lengths.len() < 4 * usize::from(axes) {
         return bad("ends before its values");
-    };
+    }
     let length = |four: &[u8]| four.iter().fold(0, |n, byte| n << 8 | usize::from(*byte));
     let shape: Vec<usize> = lengths.chunks(4).map(length).collect();
-    let expected = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
-    if expected != Some(values.len()) {
-        let message =
-            format!("says that its shape is {shape:?}, but holds {} values", values.len());
+    let expected = shape.iter().try_fold(1_u64, |n, d| n.checked_mul(*d as u64));
+    // One more than there should be shows that there are too many.
+    let values = read_to_end(path, file.take(expected.unwrap_or(0).saturating_add(1)))?;
+    if expected != Some(values.len() as u64) {
+        let more = if expected.is_some_and(|n| n < values.len() as u64) { " or more" } else { "" };
+        let found = values.len();
+        let message = format!("says that its shape is {shape:?}, but holds {found}{more} values");
         return bad(&message);
     }
-    Ok((shape, values.to_vec()))
+    Ok((shape, values))
 }

@@ -8,6 +8,9 @@ use triflow::rng::{Purpose, rust_rng};
 /// What fits into the memory of a large machine.
 const MOST_POINTS: usize = 1_000_000_000;
 
+/// Bytes of a point while it is drawn: its place in float64 and float32, its label, and both as tensors.
+const BYTES: u64 = 48;
+
 /// How many points each set has; those of none are split off.
 pub(super) struct Counts {
     pub samples: usize,
@@ -86,6 +89,10 @@ pub(super) use drawn_source;
 
 impl<F: Fn(usize, &mut ChaCha8Rng) -> Table> DataSource for Drawn<F> {
     fn load(&self) -> Result<Splits> {
+        let Counts { samples, val_samples, test_samples } = self.counts;
+        let all = [Some(samples), val_samples, test_samples];
+        let all = all.into_iter().flatten().map(|n| n as u64).sum();
+        triflow::memory::check_count("data.samples", all, BYTES)?;
         let set = |n: usize, set: u64| (self.draw)(n, &mut rust_rng(self.seed, Purpose::Data, set));
         Ok(Splits {
             train: set(self.counts.samples, 0),

@@ -1,6 +1,6 @@
 //! A function that is convex in z whatever its parameters: an input-convex network.
 
-use crate::layers::{self, Activation, Linear, Start, flat, flatten, unflatten};
+use crate::layers::{self, Activation, Linear, Start, check_widths, flat, flatten, unflatten};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -82,9 +82,8 @@ impl Context {
             Some(shape) => Some(mlp("condition", flat(shape), widths)?),
             None => None,
         };
-        let (Some(&first), Some(&last), true) =
-            (widths.first(), widths.last(), widths.iter().all(|w| *w > 0))
-        else {
+        check_widths(widths)?;
+        let (Some(&first), Some(&last)) = (widths.first(), widths.last()) else {
             return Err(Error::config("hidden_dims", "needs at least one positive width"));
         };
         let mut inputs = vec![ctx.time_features];

@@ -1,7 +1,7 @@
 //! A transformer over the patches of images.
 
 use crate::conv::{Image, Inputs, attend, check_image};
-use crate::layers::{Linear, Start, check_dropout, dropout};
+use crate::layers::{Linear, Start, check_dropout, check_features, check_layers, dropout};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -33,10 +33,9 @@ impl Spec<dyn Network> for Dit {
         let z = check_image(ctx, "dit")?;
         check_dropout(self.dropout)?;
         let Self { patch, width, blocks, heads, ratio, dropout } = *self;
-        for (key, n) in [("patch", patch), ("blocks", blocks), ("heads", heads), ("ratio", ratio)] {
-            if n < 1 {
-                return Err(Error::config(key, format!("needs at least 1, got {n}")));
-            }
+        check_layers("blocks", blocks)?;
+        for (key, n) in [("patch", patch), ("heads", heads), ("ratio", ratio)] {
+            check_features(key, n)?;
         }
         if z.height % patch != 0 || z.width % patch != 0 {
             let message = format!(

@@ -1,7 +1,7 @@
 //! Residual blocks over the sum of z, condition and time.
 
-use crate::layers::check_dropout;
 use crate::layers::{Activation, Linear, Start, dropout, flat, flatten, unflatten};
+use crate::layers::{check_dropout, check_features, check_layers};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -25,11 +25,9 @@ triflow::component! {
 
 impl Spec<dyn Network> for ResidualMlp {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
-        for (key, n) in [("width", self.width), ("hidden", self.hidden), ("blocks", self.blocks)] {
-            if n < 1 {
-                return Err(Error::config(key, format!("needs at least 1, got {n}")));
-            }
-        }
+        check_features("width", self.width)?;
+        check_features("hidden", self.hidden)?;
+        check_layers("blocks", self.blocks)?;
         check_dropout(self.dropout)?;
         self.activation.check_derivatives(&ctx.derivatives)?;
         let with_bias = |name: &str, inputs, outputs, biased| {

@@ -1,7 +1,7 @@
 //! What the networks over sequences share: z and the condition as one row of tokens, and what is said to all
 //! of them: time, and a summary of the condition.
 
-use crate::layers::{Activation, Linear, Start};
+use crate::layers::{Activation, Linear, Start, check_features};
 use triflow::prelude::*;
 use triflow::sequence::{keep, spread};
 use triflow::tch::Kind;
@@ -64,9 +64,7 @@ impl Tokens {
         if outputs_at != steps {
             return Err(refused(ctx));
         }
-        if width < 1 {
-            return Err(Error::config("width", format!("needs at least 1, got {width}")));
-        }
+        check_features("width", width)?;
         let linear =
             |name: &str, inputs| Linear::new(&ctx.vars.sub(name), inputs, width, Start::Usual);
         let condition = match &ctx.condition_shape {

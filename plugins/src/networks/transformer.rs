@@ -2,7 +2,9 @@
 
 use super::temporal_conv::norm;
 use super::tokens::{Lie, Tokens};
-use crate::layers::{Activation, Linear, Start, check_dropout, dropout};
+use crate::layers::{
+    Activation, Linear, Start, check_dropout, check_features, check_layers, dropout,
+};
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
@@ -36,13 +38,9 @@ const SLOWEST: f64 = 1e-4;
 
 impl Spec<dyn Network> for Transformer {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
-        for (key, n) in
-            [("blocks", self.blocks), ("heads", self.heads), ("expansion", self.expansion)]
-        {
-            if n < 1 {
-                return Err(Error::config(key, format!("needs at least 1, got {n}")));
-            }
-        }
+        check_layers("blocks", self.blocks)?;
+        check_features("heads", self.heads)?;
+        check_features("expansion", self.expansion)?;
         let (tokens, outputs) = Tokens::new(ctx, self.width, self.condition)?;
         check_dropout(self.dropout)?;
         if self.width % (2 * self.heads) != 0 {

@@ -1,7 +1,9 @@
 //! The layers that several networks share: z, the features of time and those of the condition, joined.
 
 use crate::crns::same_in_all_rows;
-use crate::layers::{self, Activation, Linear, check_dropout, dropout, flat, flatten};
+use crate::layers::{
+    self, Activation, Linear, check_dropout, check_widths, dropout, flat, flatten,
+};
 use triflow::derivative::recording;
 use triflow::kernels::{Affine, End, chain};
 use triflow::prelude::*;
@@ -31,6 +33,7 @@ impl Trunk {
         let (Some(&first), Some(&last)) = (widths.first(), widths.last()) else {
             return Err(Error::config("hidden_dims", "needs at least one positive width"));
         };
+        check_widths(widths)?;
         check_dropout(dropout)?;
         activation.check_derivatives(&ctx.derivatives)?;
         let mlp = |name: &str, inputs, widths: &[i64]| {
@@ -42,9 +45,6 @@ impl Trunk {
         };
         let mut inputs = vec![flat(&ctx.z_shape), ctx.time_features];
         inputs.extend(condition.as_ref().map(|_| last));
-        if first < 1 {
-            return Err(Error::config("hidden_dims", "needs at least one positive width"));
-        }
         Ok(Self {
             condition,
             join: Linear::joined(&ctx.vars.sub("join"), &inputs, first),

@@ -1,7 +1,7 @@
 //! A U-Net over images.
 
 use crate::conv::{Attention, Conv, GroupNorm, Inputs, ResBlock, check_image, enlarge};
-use crate::layers::{Start, check_dropout};
+use crate::layers::{Start, check_dropout, check_features, check_layers};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -34,11 +34,9 @@ impl Spec<dyn Network> for Unet {
         if self.channels.is_empty() || self.channels.iter().any(|c| *c < 4 || c % 4 != 0) {
             return Err(Error::config("channels", "needs at least one level, multiples of 4"));
         }
-        for (key, n) in [("blocks", self.blocks), ("features", self.features)] {
-            if n < 1 {
-                return Err(Error::config(key, format!("needs at least 1, got {n}")));
-            }
-        }
+        check_layers("blocks", self.blocks)?;
+        check_features("features", self.features)?;
+        self.channels.iter().try_for_each(|channels| check_features("channels", *channels))?;
         let inputs = Inputs::new(ctx, z, self.features);
         let vars = &ctx.vars;
         let stage = |name: String, from, to, height: i64| -> Result<Stage> {

@@ -26,11 +26,7 @@ triflow::component! {
 impl Spec<dyn NoiseSchedule> for MonotonicNn {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
         require(self.gamma_min < self.gamma_max, "gamma_min", "needs gamma_min < gamma_max")?;
-        require(
-            !self.hidden_dims.is_empty() && self.hidden_dims.iter().all(|d| *d > 0),
-            "hidden_dims",
-            "needs at least one positive width",
-        )?;
+        crate::layers::check_widths(&self.hidden_dims)?;
         let mut layers = Vec::new();
         let mut width = 1;
         for (i, &units) in self.hidden_dims.iter().enumerate() {

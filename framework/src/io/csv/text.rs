@@ -6,13 +6,13 @@ use std::path::Path;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::read::MultiGzDecoder;
 
+use crate::io::read_file;
 use crate::{Error, Result};
 
 /// Reads a text file, packed by gzip or not. Without an encoding it is UTF-8, or UTF-16 where it begins with the
 /// mark of that.
 pub(super) fn read_text(path: &Path, encoding: Option<&str>) -> Result<String> {
-    let bytes =
-        std::fs::read(path).map_err(|e| Error::data(path, format!("cannot be read: {e}")))?;
+    let bytes = read_file(path)?;
     let bytes = match &bytes[..] {
         [0x1f, 0x8b, ..] => unpacked(path, &bytes)?,
         _ => bytes,
