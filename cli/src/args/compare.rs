@@ -14,42 +14,42 @@ use triflow::{Error, Result};
 pub struct CompareArgs {
     #[command(flatten)]
     experiment: ExperimentArgs,
-    /// A key and its values, as `objective=flow_matching,diffusion,ct`; again for another key. Every
-    /// combination is a cell. The three objectives with three schedules, unless you say otherwise.
+    /// A key and its values, as objective=flow_matching,diffusion,ct (repeatable); every combination is a
+    /// cell. By default the three objectives with three schedules.
     #[arg(long, value_name = "KEY=VALUE,VALUE")]
     over: Vec<String>,
-    /// Seeds of each cell, from the experiment's seed on.
+    /// Number of seeds per cell, from the experiment's seed on.
     #[arg(long, value_name = "N", value_parser = whole::<u64>(1..))]
     seeds: Option<u64>,
-    /// What each run may use: `epochs=50`, `steps=2000` or `seconds=60`.
+    /// Training budget of each run: `epochs=50`, `steps=2000` or `seconds=60`.
     #[arg(long, value_name = "UNIT=N")]
     budget: Option<String>,
-    /// Held-out points that samples are measured against, at most.
+    /// Maximum number of held-out points.
     #[arg(long, value_name = "N", value_parser = whole::<i64>(2..=50_000))]
     points: Option<i64>,
-    /// Draws that each run's metrics are means of.
+    /// Number of draws; each run's metrics are means over them.
     #[arg(long, value_name = "K", value_parser = whole::<u64>(1..))]
     draws: Option<u64>,
-    /// Leave out quality against network evaluations.
+    /// Skip quality against network evaluations.
     #[arg(long)]
     no_curve: bool,
-    /// Folder of the comparison. One that is there is gone on with: what it has is not trained again.
+    /// Folder of the comparison. An existing one is continued: what it has is not trained again.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Runs at once; as many as cores and memory allow (one on a GPU).
+    /// Number of runs at once; by default as many as cores and memory allow (one on a GPU).
     #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=1024))]
     pub jobs: Option<u64>,
-    /// The share of this machine, as `2/8`: the runs go into --out, which the machines share or which is
-    /// brought together later; `--collect` reports.
+    /// Train only this machine's share, as `2/8`, into --out, which the machines share or which is copied
+    /// together later; `--collect` reports.
     #[arg(long, value_name = "I/N", requires = "out")]
     pub shard: Option<Shard>,
-    /// Go on with the comparison in this folder, as it was planned.
+    /// Continue the comparison in this folder.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["collect", "out", "over", "seeds", "budget"])]
     pub resume: Option<PathBuf>,
-    /// Report what lies in this folder, without training.
+    /// Report on the comparison in this folder without training.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "over", "seeds", "budget", "shard"])]
     pub collect: Option<PathBuf>,
-    /// Say what would be trained and measured, and stop.
+    /// Print what would be trained and measured, without doing it.
     #[arg(long)]
     pub dry_run: bool,
 }

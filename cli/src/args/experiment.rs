@@ -12,15 +12,15 @@ use triflow::{Error, Experiment, Result};
 /// was written.
 #[derive(Args, Debug)]
 pub struct ExperimentArgs {
-    /// The experiment file; none is needed.
+    /// Experiment file (optional).
     #[arg(long, alias = "config-file", value_name = "FILE")]
     config: Option<PathBuf>,
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
     config_class: Option<String>,
-    /// Any key, as `crn.network.hidden_dims=[64,64]`.
+    /// Set any key, as --set crn.network.hidden_dims=[64,64] (repeatable).
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Rows of x and y: a .csv, .tsv (also .gz), .npz, .npy or .safetensors file, or the folder of a data source
+    /// Data with x and y: a .csv, .tsv (also .gz), .npz, .npy or .safetensors file, or the folder of a data source
     /// that reads one.
     #[arg(long, value_name = "PATH")]
     data_path: Option<PathBuf>,
@@ -60,10 +60,10 @@ pub struct ExperimentArgs {
     /// Shape of one y.
     #[arg(long, alias = "output-dim", num_args = 1.., value_name = "N")]
     output_shape: Option<Vec<String>>,
-    /// Passes over the training rows.
+    /// Number of epochs.
     #[arg(long, value_name = "N")]
     num_epochs: Option<String>,
-    /// Rows a step.
+    /// Batch size.
     #[arg(long, value_name = "N")]
     batch_size: Option<String>,
     /// Learning rate of the optimizer.
@@ -72,7 +72,7 @@ pub struct ExperimentArgs {
     /// Optimizer, such as adamw.
     #[arg(long, value_name = "NAME")]
     optimizer: Option<String>,
-    /// Dropout in the first so many epochs.
+    /// Apply dropout only in the first N epochs.
     #[arg(long, value_name = "N")]
     dropout_epochs: Option<String>,
     /// Weight of the reconstruction from z_t.
@@ -90,13 +90,13 @@ pub struct ExperimentArgs {
     /// Generate without condition.
     #[arg(long)]
     unconditional: bool,
-    /// Seed of everything that is drawn.
+    /// Seed of all random draws.
     #[arg(long, value_name = "N")]
     seed: Option<String>,
-    /// auto, cpu, cuda or cuda:N.
-    #[arg(long)]
+    /// Device: auto, cpu, cuda or cuda:N.
+    #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Where run folders are made.
+    /// Folder in which run folders are created.
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
 }

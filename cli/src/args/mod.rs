@@ -15,19 +15,21 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use triflow::measure::EXACT_POINTS;
 
+/// Heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
+
 /// Train, sample and compare flow matching, diffusion and continuous-time models.
 #[derive(Debug, Parser)]
 #[command(name = "triflow", version, arg_required_else_help = true)]
 pub struct Cli {
-    /// Say more (twice: everything).
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Increase verbosity (-vv for everything).
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Say only errors.
-    #[arg(short, long, global = true)]
+    /// Suppress all output but errors and results.
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
-    /// A shared library with further components, or a folder of them (may be given again). Those that
-    /// TRIFLOW_PLUGIN_PATH names are loaded as well.
-    #[arg(long, global = true, value_name = "PATH")]
+    /// Load a plugin, or every plugin of a folder, beside those of TRIFLOW_PLUGIN_PATH (repeatable).
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "PATH")]
     pub plugin: Vec<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
@@ -37,20 +39,20 @@ pub struct Cli {
 pub enum Command {
     /// Train regression or classification, x → y.
     #[command(
-        after_help = "Example:\n  triflow train --config configs/two_moons_classification.yaml"
+        after_help = "Examples:\n  triflow train --decoder-type softmax --num-epochs 20\n  triflow train --config configs/two_moons_classification.yaml"
     )]
     Train(ExperimentArgs),
-    /// Train generation, y → x, or x alone with --unconditional.
+    /// Train generation, y → x; with --unconditional x alone.
     #[command(
-        after_help = "Example:\n  triflow train-gen --config configs/two_moons.yaml --model-type diffusion"
+        after_help = "Examples:\n  triflow train-gen --model-type diffusion --noise-schedule cosine\n  triflow train-gen --config configs/two_moons.yaml"
     )]
     TrainGen(ExperimentArgs),
-    /// Train on sequences, x → y, each [T, features]; with --generate to draw sequences like y.
+    /// Train on sequences [T, features], x → y; with --generate to generate sequences like y.
     #[command(
         after_help = "Example:\n  triflow train-seq --config configs/damped_oscillators.yaml"
     )]
     TrainSeq {
-        /// Draw sequences like those of the data, rather than predict; with --unconditional without x.
+        /// Generate sequences like those of the data instead of predicting; with --unconditional without x.
         #[arg(long)]
         generate: bool,
         #[command(flatten)]
@@ -58,7 +60,7 @@ pub enum Command {
     },
     /// Run an experiment file, following its `task`.
     #[command(
-        after_help = "Example:\n  triflow run configs/two_moons.yaml --set training.epochs=10"
+        after_help = "Example:\n  triflow init > my.yaml\n  triflow run my.yaml --set training.epochs=10"
     )]
     Run {
         /// The experiment file.
@@ -68,90 +70,93 @@ pub enum Command {
     },
     /// Continue an unfinished run from its last checkpoint.
     #[command(
-        after_help = "Example:\n  triflow resume --run artifacts/flow_matching_gen/20260101_1200"
+        after_help = "Example, for a run that was interrupted:\n  triflow resume --run artifacts/flow_matching_gen/*"
     )]
     Resume {
         /// The run folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         run: PathBuf,
         /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
         #[arg(long, value_name = "PATH")]
         data_path: Option<PathBuf>,
     },
-    /// Draw samples from a trained run.
+    /// Generate samples from a trained run.
     #[command(
-        after_help = "Example:\n  triflow generate --run artifacts/flow_matching_gen/20260101_1200 --labels 0,1 --out samples.npz"
+        after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow generate --run $run --labels 0,1 --out samples.npz"
     )]
     Generate {
         /// The run folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         run: PathBuf,
         /// Number of samples: 100, or 1 for each row of --condition; of each label or row where there are some.
-        #[arg(long, value_parser = whole::<i64>(..))]
+        #[arg(long, value_name = "N", value_parser = whole::<i64>(..))]
         n: Option<i64>,
         /// Classes to generate, by the names that they have in the data (or their numbers, where those are 0, 1,
         /// 2, …).
-        #[arg(long, value_delimiter = ',', value_name = "CLASS", allow_hyphen_values = true)]
+        #[arg(long, value_delimiter = ',', value_name = "CLASS,…", allow_hyphen_values = true)]
         labels: Vec<String>,
         /// A file of conditions (its y, or the arrays or columns that the run's own data call so).
         #[arg(long, value_name = "FILE", conflicts_with = "labels")]
         condition: Option<PathBuf>,
+        /// Also write the z_0 of each sample, as the array `z0`.
+        #[arg(long)]
+        save_z0: bool,
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Where the samples go: an .npz, or a .csv with the columns' names.
-        #[arg(long)]
+        /// Output file: an .npz, or a .csv with the columns' names.
+        #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
     /// Predict y for the x of a file, from z_0 = 0, or with --seed from a drawn one.
     #[command(
-        after_help = "Example:\n  triflow predict --run artifacts/flow_matching_reg/20260101_1200 --data new.csv --out predictions.npz"
+        after_help = "Example:\n  run=$(triflow -q train --num-epochs 5)\n  triflow data two_moons --set samples=100 --seed 1 --out new.csv\n  triflow predict --run $run --data new.csv --out predictions.npz"
     )]
     Predict {
         /// The run folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         run: PathBuf,
         /// Rows of x: a .csv, .tsv, .npz, .npy or .safetensors file.
         #[arg(long, value_name = "FILE")]
         data: PathBuf,
-        /// Draws a row, whose mean and standard deviation are written.
+        /// Number of draws for each row; their mean and standard deviation are written.
         #[arg(long, value_name = "K", value_parser = whole::<u64>(1..))]
         samples: Option<u64>,
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Where the predictions go: an .npz, or a .csv with the columns' names.
-        #[arg(long)]
+        /// Output file: an .npz, or a .csv with the columns' names.
+        #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
     /// Write a data source's rows into a file: .npz, .csv or .safetensors.
     #[command(after_help = "Example:\n  triflow data two_moons --set samples=1000 --out moons.npz")]
     Data {
-        /// The data source.
+        /// The data source, as `triflow list data_source` lists them.
         name: String,
         /// A parameter of it, as `samples=1000`.
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
-        /// Seed of what it draws.
-        #[arg(long, value_parser = whole::<u64>(0..))]
+        /// Seed of the random draws.
+        #[arg(long, value_name = "N", value_parser = whole::<u64>(0..))]
         seed: Option<u64>,
-        /// Where the rows go.
-        #[arg(long)]
+        /// Output file.
+        #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Measure a trained run on its held-out data, as JSON.
+    /// Evaluate a trained run on its held-out data and print the metrics as JSON.
     #[command(
-        after_help = "Example:\n  triflow evaluate --run artifacts/flow_matching_gen/20260101_1200"
+        after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow evaluate --run $run --solver heun --steps 10"
     )]
     Evaluate {
         /// The run folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Other rows of x and y than the run's own: a .csv, .tsv, .npz or .safetensors file.
+        /// Evaluate on the rows of this file instead: a .csv, .tsv, .npz or .safetensors file.
         #[arg(long, value_name = "FILE")]
         data: Option<PathBuf>,
-        /// Draws, of which metrics are means beside their deviations.
+        /// Number of draws; metrics are means over them, with standard deviations.
         #[arg(long, value_name = "K", default_value_t = 5, value_parser = whole::<u64>(1..))]
         draws: u64,
-        /// Most held-out points that are measured; the exact Wasserstein distance takes 8·N² bytes and, for
+        /// Maximum number of held-out points; the exact Wasserstein distance takes 8·N² bytes and, for
         /// 10,000 points, about half a minute a draw.
         #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = whole::<i64>(1..=50_000))]
         points: i64,
@@ -162,10 +167,10 @@ pub enum Command {
         #[command(flatten)]
         sampling: SamplingArgs,
     },
-    /// Compare what an experiment becomes under other objectives, schedules, networks, solvers: each trained
-    /// with the same seeds at the same budget, and a report that says what may be said.
+    /// Train and compare variants of an experiment (objectives, schedules, networks, solvers, …) on the same
+    /// seeds at the same budget, and write a report.
     #[command(
-        after_help = "Examples:\n  triflow compare --config configs/two_moons.yaml --budget epochs=5\n  triflow compare --config configs/two_moons.yaml --over objective=flow_matching,ct --over sampling.solver.type=euler,midpoint --seeds 5"
+        after_help = "Examples:\n  triflow compare --budget epochs=5\n  triflow compare --budget epochs=5 --over objective=flow_matching,ct --over sampling.solver.type=euler,midpoint --seeds 5"
     )]
     Compare(CompareArgs),
     /// One run of a comparison.
@@ -178,63 +183,63 @@ pub enum Command {
         #[arg(long, value_parser = whole::<u64>(0..))]
         seed: u64,
     },
-    /// Draw quality against network evaluations, of one or more trained runs.
+    /// Plot quality against network evaluations for one or more trained runs.
     #[command(
-        after_help = "Example:\n  triflow curve --run artifacts/flow_matching_gen/20260101_1200 --solver euler,midpoint,dpmpp --out curve.png"
+        after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow curve --run $run --solver euler,midpoint,dpmpp --out curve.png"
     )]
     Curve {
-        /// A run folder; give it again for another run.
-        #[arg(long, required = true)]
+        /// The run folder (repeatable).
+        #[arg(long, required = true, value_name = "DIR")]
         run: Vec<PathBuf>,
         #[command(flatten)]
         ask: CurveArgs,
-        /// Where the picture goes, a .png; its numbers go beside it, as .json.
-        #[arg(long)]
+        /// Output file, a .png; its numbers are written beside it, as .json.
+        #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Train a straighter model on the pairs (z_0, sample) of a trained run, for few steps (rectified flow).
+    /// Train a straighter model, for sampling in few steps, on pairs (z_0, sample) of a trained run (rectified flow).
     #[command(
-        after_help = "Example:\n  triflow reflow --run artifacts/flow_matching_gen/20260101_1200 --pairs 50000"
+        after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow reflow --run $run --pairs 5000"
     )]
     Reflow {
         /// The run whose paths are straightened.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Pairs to train on; as many as the run had training rows.
+        /// Number of pairs; by default as many as the run had training rows.
         #[arg(long, value_name = "N", value_parser = whole::<i64>(1..))]
         pairs: Option<i64>,
         /// How the pairs are drawn: along `dopri5`, unless --solver says otherwise.
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Any key of the new run's experiment, as --train training.epochs=20; may be given again.
+        /// Set any key of the new run's experiment, as --train training.epochs=20 (repeatable).
         #[arg(long, value_name = "KEY=VALUE")]
         train: Vec<String>,
-        /// Where run folders are made.
+        /// Folder in which run folders are created.
         #[arg(long, value_name = "DIR")]
         output_dir: Option<PathBuf>,
     },
-    /// Draw a run's pictures again.
+    /// Draw the pictures of a run again.
     #[command(
-        after_help = "Example:\n  triflow plot --run artifacts/flow_matching_gen/20260101_1200"
+        after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow plot --run $run"
     )]
     Plot {
         /// The run folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         run: PathBuf,
         /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
         #[arg(long, value_name = "PATH")]
         data_path: Option<PathBuf>,
     },
-    /// List the components, all or of one kind.
+    /// List the available components, all or of one kind.
     #[command(after_help = "Example:\n  triflow list noise_schedule")]
     List {
         /// Such as `noise_schedule` or `solver`.
         kind: Option<String>,
-        /// table or json.
+        /// Output format.
         #[arg(long, default_value = "table")]
         format: Format,
     },
-    /// Describe one component: what it is, its parameters, an example.
+    /// Describe a component: documentation, parameters, example.
     #[command(
         after_help = "Example:\n  triflow describe noise_schedule cosine --eval --set s=0.02"
     )]
@@ -243,22 +248,22 @@ pub enum Command {
         kind: String,
         /// Such as `cosine`.
         name: String,
-        /// table or json.
+        /// Output format.
         #[arg(long, default_value = "table")]
         format: Format,
         /// Print t, alpha_bar, gamma, gamma_prime, snr_prime of a noise schedule as CSV, in float64.
         #[arg(long)]
         eval: bool,
-        /// Points of --eval.
-        #[arg(long, default_value_t = 11, value_parser = whole::<u32>(2..))]
+        /// Number of points for --eval.
+        #[arg(long, value_name = "N", default_value_t = 11, value_parser = whole::<u32>(2..))]
         points: u32,
         /// A parameter, as `s=0.02`, for --eval.
-        #[arg(long)]
+        #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
     },
-    /// Hold a component to what its kind promises, as the tests of its author do.
+    /// Run the conformance checks of a component, as its author's tests do.
     #[command(
-        after_help = "Example:\n  triflow check noise_schedule my_schedule --plugin target/release/libmy_schedule.so"
+        after_help = "Examples:\n  triflow check noise_schedule cosine --set s=0.02\n  triflow check noise_schedule my_schedule --plugin target/release/libmy_schedule.so"
     )]
     Check {
         /// Such as `noise_schedule`.
@@ -269,14 +274,26 @@ pub enum Command {
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
     },
-    /// Write the crate of a plugin to start from: it builds, and its test passes.
+    /// Create the crate of a plugin to start from: it builds, and its test passes.
     #[command(after_help = "Example:\n  triflow new-plugin noise_schedule my_schedule")]
     NewPlugin {
         /// What the component is, such as `noise_schedule`, `objective`, `network` or `solver`.
         kind: String,
         /// Name of the component and of its crate, such as `my_schedule`.
         name: String,
-        /// Folder in which the crate's folder is made.
+        /// Folder in which to create the crate's folder.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        into: PathBuf,
+        /// Folder with triflow's source; by default that from which this command was built.
+        #[arg(long, value_name = "DIR")]
+        framework: Option<PathBuf>,
+    },
+    /// Create the crate of a program that uses triflow as a library: it builds, trains and samples.
+    #[command(after_help = "Example:\n  triflow new-program my_model")]
+    NewProgram {
+        /// Name of the crate and of the program, such as `my_model`.
+        name: String,
+        /// Folder in which to create the crate's folder.
         #[arg(long, value_name = "DIR", default_value = ".")]
         into: PathBuf,
         /// Folder with triflow's source; by default that from which this command was built.
@@ -284,16 +301,17 @@ pub enum Command {
         framework: Option<PathBuf>,
     },
     /// Print the JSON schema of experiment files.
+    #[command(after_help = "Example:\n  triflow schema > triflow.schema.json")]
     Schema,
-    /// Check an experiment file to the last (data, model), and print it with every default spelled out.
-    #[command(after_help = "Example:\n  triflow validate configs/two_moons.yaml")]
+    /// Check an experiment file, its data and its model, and print it with all defaults.
+    #[command(after_help = "Example:\n  triflow init > my.yaml\n  triflow validate my.yaml")]
     Validate {
         /// The experiment file.
         file: PathBuf,
         #[command(flatten)]
         experiment: ExperimentArgs,
     },
-    /// Print an experiment file to start from.
+    /// Print an experiment file with all defaults, to start from.
     #[command(after_help = "Example:\n  triflow init --task regression > my.yaml")]
     Init {
         /// regression, generation or sequence.
@@ -301,8 +319,9 @@ pub enum Command {
         task: String,
     },
     /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  triflow completions bash > triflow.bash")]
     Completions {
-        /// bash, zsh, fish, elvish or powershell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
 }

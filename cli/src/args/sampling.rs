@@ -10,23 +10,23 @@ use triflow::{Error, Result};
 /// What a curve of quality against network evaluations is made of.
 #[derive(Args, Clone, Debug)]
 pub struct CurveArgs {
-    /// Solvers, by name.
-    #[arg(long, value_delimiter = ',', default_value = "euler,midpoint")]
+    /// Solvers.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "euler,midpoint")]
     pub solver: Vec<String>,
-    /// Network evaluations a sample.
-    #[arg(long, value_delimiter = ',', value_name = "N", default_value = "1,2,4,8,16,32,64", value_parser = whole::<u64>(1..=100_000))]
+    /// Network evaluations per sample.
+    #[arg(long, value_delimiter = ',', value_name = "N,…", default_value = "1,2,4,8,16,32,64", value_parser = whole::<u64>(1..=100_000))]
     pub nfe: Vec<u64>,
-    /// Where the steps are: time, gamma or karras; each run's own unless said.
-    #[arg(long)]
+    /// Step grid: time, gamma or karras; each run's own by default.
+    #[arg(long, value_name = "NAME")]
     pub grid: Option<String>,
-    /// Draws, of which the metric is the mean.
+    /// Number of draws; the metric is the mean over them.
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = whole::<u64>(1..))]
     pub draws: u64,
-    /// Most held-out points that are measured.
+    /// Maximum number of held-out points.
     #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = whole::<i64>(1..=50_000))]
     pub points: i64,
     /// Seed of z_0.
-    #[arg(long, value_parser = whole::<u64>(0..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(0..))]
     pub seed: Option<u64>,
     /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
     #[arg(long, value_name = "PATH")]
@@ -35,26 +35,26 @@ pub struct CurveArgs {
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct SamplingArgs {
-    /// Steps of a fixed-step solver.
-    #[arg(long, value_parser = whole::<usize>(0..))]
+    /// Number of steps of a fixed-step solver.
+    #[arg(long, value_name = "N", value_parser = whole::<usize>(0..))]
     pub steps: Option<usize>,
-    /// The solver's name.
-    #[arg(long)]
+    /// Solver, as `triflow list solver` lists them.
+    #[arg(long, value_name = "NAME")]
     pub solver: Option<String>,
-    /// Where the steps are: time, gamma or karras.
-    #[arg(long)]
+    /// Step grid: time, gamma or karras.
+    #[arg(long, value_name = "NAME")]
     pub grid: Option<String>,
-    /// Scale of classifier-free guidance; 1: as trained.
+    /// Scale of classifier-free guidance; 1 is as trained.
     #[arg(long, value_name = "W")]
     pub guidance: Option<f64>,
-    /// Any other key of `sampling`, as --set sampling.solver.eta=0.5; may be given again.
+    /// Set any key of `sampling`, as --set sampling.solver.eta=0.5 (repeatable).
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Seed of z_0.
-    #[arg(long, value_parser = whole::<u64>(0..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(0..))]
     pub seed: Option<u64>,
     /// How z_0 is drawn: independent or sobol.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     pub noise: Option<String>,
     /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
     #[arg(long, value_name = "PATH")]

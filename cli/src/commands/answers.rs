@@ -28,12 +28,17 @@ pub(super) struct Samples {
     /// Labels or values.
     pub conditions: Option<Tensor>,
     pub lengths: Option<Tensor>,
+    /// The z_0 from which each began, where it is to be written.
+    pub z0: Option<Tensor>,
 }
 
 /// Writes samples.
 pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result<()> {
-    let Samples { samples, conditions, lengths } = drawn;
+    let Samples { samples, conditions, lengths, z0 } = drawn;
     if is(out, "csv") {
+        if z0.is_some() {
+            return Err(Error::data(out, "a table holds no z_0; write an .npz instead"));
+        }
         let plain = |t: Tensor| match t.kind() {
             Kind::Int64 => t.to_device(Device::Cpu),
             _ => t.to_device(Device::Cpu).to_kind(Kind::Float),
@@ -54,6 +59,7 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result
     let name = if units.condition_is_label { "labels" } else { "conditions" };
     arrays.extend(conditions.map(|all| array(name, &all)).transpose()?);
     arrays.extend(lengths.map(|all| array("lengths", &all)).transpose()?);
+    arrays.extend(z0.map(|all| array("z0", &all)).transpose()?);
     npz::write_npz_with(out, &arrays, &units.texts())
 }
 

@@ -5,7 +5,7 @@ mod compare;
 mod components;
 mod curve;
 mod data;
-mod new_plugin;
+mod new_crate;
 mod reflow;
 mod sampling;
 
@@ -34,8 +34,8 @@ pub fn run(cli: &Cli) -> Result<()> {
             let run = Run::open(run)?.with_data_at(data_path.as_deref());
             show(cli, &run::go_on(run, &mut Progress::new(cli.quiet))?)
         }
-        Command::Generate { run, n, labels, condition, sampling, out } => {
-            sampling::generate(run, *n, labels, condition.as_deref(), sampling, out)
+        Command::Generate { run, n, labels, condition, save_z0, sampling, out } => {
+            sampling::generate(run, *n, labels, condition.as_deref(), sampling, (out, *save_z0))
         }
         Command::Predict { run, data, samples, sampling, out } => {
             sampling::predict(run, data, *samples, sampling, out)
@@ -67,7 +67,10 @@ pub fn run(cli: &Cli) -> Result<()> {
         }
         Command::Check { kind, name, set } => components::check(kind, name, set),
         Command::NewPlugin { kind, name, into, framework } => {
-            new_plugin::write(kind, name, into, framework.as_deref())
+            new_crate::plugin(kind, name, into, framework.as_deref())
+        }
+        Command::NewProgram { name, into, framework } => {
+            new_crate::program(name, into, framework.as_deref())
         }
         Command::Schema => print_json(&triflow::registry::experiment_schema::<Experiment>()),
         Command::Validate { file, experiment } => {
@@ -100,7 +103,10 @@ fn load_plugins(cli: &Cli) -> Result<()> {
     let found = triflow::plugin::load_search_path();
     let needed = !matches!(
         cli.command,
-        Command::NewPlugin { .. } | Command::Init { .. } | Command::Completions { .. }
+        Command::NewPlugin { .. }
+            | Command::NewProgram { .. }
+            | Command::Init { .. }
+            | Command::Completions { .. }
     );
     match found {
         Err(e) if !needed => log::warn!("{e}"),

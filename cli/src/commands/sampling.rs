@@ -25,14 +25,14 @@ pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)
     Ok((run, model))
 }
 
-/// Draws samples into a file.
+/// Draws samples into a file; beside them, if asked, the z_0 from which each began.
 pub fn generate(
     run: &Path,
     n: Option<i64>,
     labels: &[String],
     file: Option<&Path>,
     sampling: &SamplingArgs,
-    out: &Path,
+    (out, save_z0): (&Path, bool),
 ) -> Result<()> {
     check_out(out)?;
     let (_, mut model) = load(run, sampling)?;
@@ -44,10 +44,10 @@ pub fn generate(
     if !labels.is_empty() && model.units().shapes.condition.is_none() {
         return Err(Error::config("", "this run takes no labels").help("leave --labels out"));
     }
-    let drawn = match (conditions(&model, labels, file)?, file) {
+    let mut drawn = match (conditions(&model, labels, file)?, file) {
         (None, None) => {
             let samples = model.sample(&[n], None, seed)?;
-            Samples { samples, conditions: None, lengths: None }
+            Samples { samples, conditions: None, lengths: None, z0: None }
         }
         (None, Some(_)) => {
             return Err(
@@ -63,10 +63,13 @@ pub fn generate(
                 *side = side.as_ref().map(each);
             }
             let samples = model.generate_sequences(&rows, &lengths, Some(seed))?;
-            Samples { samples, conditions: Some(asked), lengths: lengths.target }
+            Samples { samples, conditions: Some(asked), lengths: lengths.target, z0: None }
         }
     };
     let n = drawn.samples.size()[0];
+    if save_z0 {
+        drawn.z0 = Some(model.z0(n, Some((seed, 0)))?);
+    }
     write_samples(out, drawn, model.units())?;
     println!("{n} samples, seed {seed}, in {}", out.display());
     Ok(())

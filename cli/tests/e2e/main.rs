@@ -16,7 +16,7 @@ mod data;
 mod errors;
 mod images;
 mod likelihood;
-mod new_plugin;
+mod new_crate;
 mod page;
 mod plugins;
 mod readme;

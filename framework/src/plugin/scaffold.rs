@@ -1,11 +1,11 @@
-//! A new plugin's crate: everything that its author would have to know and set, written once.
+//! A new crate, of a plugin or of a program: everything that its author would have to know and set, written once.
 
 use crate::error::{Error, Result};
 use crate::registry::{registry, spoken, with_article};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Where a plugin's crate finds this framework.
+/// Where a crate finds this framework.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Framework {
     /// The folder of the crate `triflow` on this machine.
@@ -33,12 +33,35 @@ impl Framework {
             Error::config("", message).help("name a folder with triflow's source")
         })
     }
+
+    /// As a dependency of a manifest: `package`, which lies in `folder` beside this framework's.
+    fn dependency(&self, package: &str, folder: &str) -> String {
+        let place = match self {
+            Self::Folder(path) => {
+                let path = path.with_file_name(folder);
+                format!("path = {}", toml_text(&path.to_string_lossy()))
+            }
+            Self::Git { url, revision } => {
+                format!("git = {}, rev = {}", toml_text(url), toml_text(revision))
+            }
+        };
+        format!("{package} = {{ {place} }}\n")
+    }
+}
+
+/// What the crate is.
+#[derive(Clone, Debug)]
+enum Purpose {
+    /// A shared library with a component of this kind.
+    Plugin(&'static str),
+    /// A program over the built-in components, with this source.
+    Program(&'static str),
 }
 
 /// A crate to be written.
 #[derive(Clone, Debug)]
 pub struct Scaffold {
-    kind: &'static str,
+    purpose: Purpose,
     name: String,
     /// Where it finds this framework.
     pub framework: Framework,
@@ -49,45 +72,59 @@ pub struct Scaffold {
 }
 
 impl Scaffold {
-    /// A crate `name` with a component `name` of `kind`.
+    /// The crate of a plugin `name` with a component `name` of `kind`.
     ///
     /// # Errors
     /// An unknown kind; a name that is no name of a crate, or that a component of the kind has already.
-    pub fn new(kind: &str, name: &str, framework: Framework) -> Result<Self> {
+    pub fn plugin(kind: &str, name: &str, framework: Framework) -> Result<Self> {
         let kind = registry().check_kind(kind)?;
+        let new = Self::new(Purpose::Plugin(kind), name, framework, "my_schedule")?;
+        if registry().find(kind, &new.name).is_ok() {
+            let message = format!("there is {} `{}` already", with_article(&spoken(kind)), new.name);
+            return Err(Error::config("", message).help(format!("`my_{}` would do", new.name)));
+        }
+        Ok(new)
+    }
+
+    /// The crate of a program `name` whose `src/main.rs` is `source`; it depends on the framework and on the
+    /// built-in components.
+    ///
+    /// # Errors
+    /// A name that is no name of a crate.
+    pub fn program(name: &str, source: &'static str, framework: Framework) -> Result<Self> {
+        Self::new(Purpose::Program(source), name, framework, "my_model")
+    }
+
+    /// `example` is a name that would do.
+    fn new(purpose: Purpose, name: &str, framework: Framework, example: &str) -> Result<Self> {
         let name = name.replace('-', "_");
         let letters =
             name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if !letters || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-            let message = format!("`{name}` cannot be the name of a component's crate");
+            let message = format!("`{name}` cannot be the name of a crate");
             return Err(Error::config("", message)
-                .help("small letters, digits and `_`, a letter first, as `my_schedule`"));
+                .help(format!("small letters, digits and `_`, a letter first, as `{example}`")));
         }
         if RESERVED.contains(&name.as_str()) {
             let message = format!("`{name}` is a word of Rust or of cargo");
             return Err(Error::config("", message).help(format!("`my_{name}` would do")));
         }
-        if registry().find(kind, &name).is_ok() {
-            let message = format!("there is {} `{name}` already", with_article(&spoken(kind)));
-            return Err(Error::config("", message).help(format!("`my_{name}` would do")));
-        }
-        Ok(Self { kind, name, framework, lock: String::new(), libtorch: None })
+        Ok(Self { purpose, name, framework, lock: String::new(), libtorch: None })
     }
 
-    /// Name of the crate and of the component.
+    /// Name of the crate, and of a plugin's component.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The kind of the component.
-    pub fn kind(&self) -> &'static str {
-        self.kind
-    }
-
-    /// The library that `cargo build --release` leaves, relative to cargo's target folder.
+    /// The library or program that `cargo build --release` leaves, relative to cargo's target folder.
     pub fn artifact(&self) -> PathBuf {
-        use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-        Path::new("release").join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", self.name))
+        use std::env::consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX};
+        let name = &self.name;
+        Path::new("release").join(match self.purpose {
+            Purpose::Plugin(_) => format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"),
+            Purpose::Program(_) => format!("{name}{EXE_SUFFIX}"),
+        })
     }
 
     /// Writes the crate into `parent`, in a folder of its name, and returns that folder: whole, or not at
@@ -99,7 +136,7 @@ impl Scaffold {
             return Err(Error::config("", message).help("choose another name, or another folder"));
         }
         std::fs::create_dir_all(parent).map_err(Error::io("make the folder", parent))?;
-        let draft = tempfile::Builder::new().prefix(".new-plugin").tempdir_in(parent);
+        let draft = tempfile::Builder::new().prefix(".new-crate").tempdir_in(parent);
         let draft = draft.map_err(Error::io("write into", parent))?;
         let whole = draft.path().join(&self.name);
         for (name, text) in self.files()? {
@@ -113,10 +150,14 @@ impl Scaffold {
     }
 
     fn files(&self) -> Result<Vec<(&'static str, String)>> {
+        let source = match self.purpose {
+            Purpose::Plugin(kind) => ("src/lib.rs", self.component(kind)?),
+            Purpose::Program(source) => ("src/main.rs", source.to_owned()),
+        };
         let mut files = vec![
             ("Cargo.toml", self.manifest()),
             ("build.rs", BUILD.to_owned()),
-            ("src/lib.rs", self.source()?),
+            source,
             (".gitignore", "/target\n".to_owned()),
         ];
         if !self.lock.is_empty() {
@@ -134,21 +175,30 @@ impl Scaffold {
     }
 
     fn manifest(&self) -> String {
-        let framework = match &self.framework {
-            Framework::Folder(path) => format!("path = {}", toml_text(&path.to_string_lossy())),
-            Framework::Git { url, revision } => {
-                format!("git = {}, rev = {}", toml_text(url), toml_text(revision))
+        let framework = self.framework.dependency("triflow", "framework");
+        let (what, rest) = match self.purpose {
+            Purpose::Plugin(kind) => {
+                let mut kind = with_article(&spoken(kind));
+                kind[..1].make_ascii_uppercase();
+                let text = format!(
+                    "[lib]\ncrate-type = [\"cdylib\"]\n\n\
+                     # The very source that the triflow which loads the plugin was built from.\n\
+                     [dependencies]\n{framework}"
+                );
+                (format!("{kind} of triflow"), text)
+            }
+            Purpose::Program(_) => {
+                let components = self.framework.dependency("triflow-plugins", "plugins");
+                let text = format!(
+                    "# The framework, and the built-in components.\n[dependencies]\n{framework}{components}"
+                );
+                ("A program that uses triflow".to_owned(), text)
             }
         };
-        let mut kind = with_article(&spoken(self.kind));
-        kind[..1].make_ascii_uppercase();
         let name = &self.name;
         format!(
-            "[package]\nname = \"{name}\"\ndescription = \"{kind} of triflow\"\nversion = \"0.1.0\"\n\
-             edition = \"2024\"\npublish = false\n\n\
-             [lib]\ncrate-type = [\"cdylib\"]\n\n\
-             # The very source that the triflow which loads the plugin was built from.\n\
-             [dependencies]\ntriflow = {{ {framework} }}\n\n\
+            "[package]\nname = \"{name}\"\ndescription = \"{what}\"\nversion = \"0.1.0\"\n\
+             edition = \"2024\"\npublish = false\n\n{rest}\n\
              # A workspace of its own, wherever it lies.\n\
              [workspace]\n\n\
              # As triflow's own, so that a shared target folder builds LibTorch's C++ layer once.\n\
@@ -157,8 +207,8 @@ impl Scaffold {
     }
 
     /// The kind's starter under the new name.
-    fn source(&self) -> Result<String> {
-        let starter = registry().kind(self.kind)?.starter;
+    fn component(&self, kind: &str) -> Result<String> {
+        let starter = registry().kind(kind)?.starter;
         let camel = struct_name(&self.name, starter);
         let declaration = "triflow::component! {";
         let mut text = String::new();
@@ -192,7 +242,7 @@ fn struct_name(name: &str, starter: &str) -> String {
 const IN_MACROS: &[&str] =
     &["Box", "Built", "Clone", "Debug", "Default", "From", "PartialEq", "Self", "String", "Vec"];
 
-const BUILD: &str = r#"//! Lets the tests find LibTorch.
+const BUILD: &str = r#"//! Lets what is built here find LibTorch.
 
 fn main() {
     if let Ok(lib) = std::env::var("DEP_TRIFLOW_LIBTORCH_LIB") {
@@ -210,14 +260,17 @@ const RESERVED: &[&str] = &[
     "become",
     "box",
     "break",
+    "build",
     "const",
     "continue",
     "core",
     "crate",
+    "deps",
     "do",
     "dyn",
     "else",
     "enum",
+    "examples",
     "extern",
     "false",
     "final",
@@ -227,6 +280,7 @@ const RESERVED: &[&str] = &[
     "if",
     "impl",
     "in",
+    "incremental",
     "let",
     "loop",
     "macro",
@@ -248,6 +302,7 @@ const RESERVED: &[&str] = &[
     "test",
     "trait",
     "triflow",
+    "triflow_plugins",
     "true",
     "try",
     "type",

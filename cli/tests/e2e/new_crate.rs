@@ -1,4 +1,5 @@
-//! The crate that `new-plugin` writes: it builds, passes its own test and loads, for every kind.
+//! The crates that `new-plugin` and `new-program` write: a plugin builds, passes its own test and loads, for every
+//! kind; a program builds, trains and samples.
 
 use crate::command::{Folder, cargo, finishes, text};
 use std::path::Path;
@@ -95,6 +96,47 @@ fn a_schedules_crate_is_short_and_complete() {
     let libtorch = read(".cargo/config.toml");
     let libtorch = libtorch.lines().find_map(|l| l.strip_prefix("LIBTORCH = ")).unwrap();
     assert!(std::path::Path::new(libtorch.trim_matches('"')).join("lib").is_dir(), "{libtorch}");
+}
+
+#[test]
+fn a_new_program_trains_saves_and_samples_as_it_is_told() {
+    let folder = Folder::new();
+    let told = folder.succeeds(&["new-program", "my-model"]);
+    let next: Vec<_> = told.lines().map(str::trim).collect();
+    assert_eq!(
+        next,
+        [
+            "a program in ./my_model; next:",
+            "cd ./my_model",
+            "cargo build --release",
+            "target/release/my_model"
+        ]
+    );
+    // What it prints is what is done here, with the target folder of the command.
+    let program = folder.join("my_model");
+    let (build, built) = cargo(&program, "build");
+    finishes(build);
+    let told = finishes(run_in(&program, &built.join("my_model")));
+    let means: Vec<Vec<f64>> = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("label "))
+        .map(|line| {
+            let (_, mean) = line.split_once("(").unwrap();
+            mean.trim_end_matches(')').split(", ").map(|x| x.parse().unwrap()).collect()
+        })
+        .collect();
+    assert_eq!(means.len(), 2, "{told}");
+    for (mean, centre) in means.iter().zip([-1.0, 1.0]) {
+        assert!(mean.iter().all(|x| (x - centre).abs() < 0.2), "{told}");
+    }
+    assert!(program.join("model.safetensors").is_file(), "{told}");
+}
+
+/// A program in a folder, not started.
+fn run_in(folder: &Path, program: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    command.current_dir(folder).env("OMP_NUM_THREADS", "1");
+    command
 }
 
 #[test]
