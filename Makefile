@@ -66,7 +66,7 @@ scale: build ## Measure the cost of a step against batch, width and rows, for do
 	$(CARGO) build --release --workspace --example bench_worker
 	benches/scale $(ARGS)
 
-readme: need-cargo need-cxx libtorch ## Rewrite what README.md shows of the code: the components, the example
+readme: need-cargo need-cxx libtorch ## Rewrite what the documents show of the code: components, metrics, examples
 	TRIFLOW_BLESS=1 $(CARGO) test --release -p triflow-cli --test e2e readme::readme_shows
 
 clean: need-cargo ## Delete what cargo built (keeps .libtorch and artifacts)

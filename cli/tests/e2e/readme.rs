@@ -7,8 +7,29 @@ use std::path::{Path, PathBuf};
 use triflow::compare::Better;
 use triflow::measure::Goal;
 
-const DOCUMENTS: [&str; 4] =
-    ["README.md", "CONTRIBUTING.md", "docs/math.md", "examples/two_moons/README.md"];
+/// Every document for users and authors.
+fn documents() -> Vec<String> {
+    let mut all = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
+    for folder in ["docs", "examples"] {
+        markdown(folder, &mut all);
+    }
+    assert!(all.len() > 12, "{all:?}");
+    all
+}
+
+fn markdown(folder: &str, all: &mut Vec<String>) {
+    for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            if !name.ends_with("/target") {
+                markdown(&name, all);
+            }
+        } else if name.ends_with(".md") {
+            all.push(name);
+        }
+    }
+}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -75,23 +96,64 @@ fn example_component() -> String {
 
 #[test]
 fn readme_shows_the_registry_and_the_example_as_they_are() {
-    let mut readme = read("README.md");
-    for (name, expected) in [
-        ("components", component_table()),
-        ("own_schedule", example_component()),
-        ("metrics", metric_table()),
+    for (document, name, expected) in [
+        ("README.md", "components", component_table()),
+        ("README.md", "own_schedule", example_component()),
+        ("README.md", "metrics", metric_table()),
+        ("docs/library.md", "program", format!("```rust\n{}```\n", read("examples/program.rs"))),
     ] {
-        let (place, shown) = section(&readme, name);
+        let mut text = read(document);
+        let (place, shown) = section(&text, name);
         if shown == expected {
             continue;
         }
         assert!(
             std::env::var_os("TRIFLOW_BLESS").is_some(),
-            "README.md, section `{name}`, is not what the code says: run `make readme`"
+            "{document}, section `{name}`, is not what the code says: run `make readme`"
         );
-        readme.replace_range(place, &expected);
-        std::fs::write(root().join("README.md"), &readme).unwrap();
+        text.replace_range(place, &expected);
+        std::fs::write(root().join(document), &text).unwrap();
     }
+}
+
+#[test]
+fn the_guides_name_every_kind_of_component() {
+    triflow_plugins::link();
+    let kinds: Vec<_> = triflow::registry().kinds().into_keys().collect();
+    let guide = read("CONTRIBUTING.md");
+    let (_, table) = between(&guide, "| kind | required methods |", "\n\n");
+    let rows = table.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+    let mut named: Vec<_> = rows.collect();
+    named.sort_unstable();
+    assert_eq!(named, kinds, "the table of CONTRIBUTING.md");
+    let guide = read("docs/plugins.md");
+    let (_, list) = between(&guide, "A component of your own (a ", ")");
+    let said = list.replace(" or ", ", ").to_lowercase();
+    let mut named: Vec<_> = said.split(", ").map(|kind| kind.replace(' ', "_")).collect();
+    named.sort_unstable();
+    assert_eq!(named, kinds, "the first sentence of docs/plugins.md");
+}
+
+#[test]
+fn every_example_in_the_help_is_understood() {
+    let mut command = <args::Cli as clap::CommandFactory>::command();
+    let mut count = 0;
+    for sub in command.get_subcommands_mut() {
+        let Some(help) = sub.get_after_help().map(ToString::to_string) else {
+            assert!(
+                sub.is_hide_set() || sub.get_name() == "help",
+                "{} has no example",
+                sub.get_name()
+            );
+            continue;
+        };
+        for line in help.lines().filter_map(|line| line.trim().strip_prefix("triflow ")) {
+            let words = line.split(" > ").next().unwrap().split(' ');
+            parse(words).unwrap_or_else(|e| panic!("{line}\n{e}"));
+            count += 1;
+        }
+    }
+    assert!(count > 20, "only {count} examples found");
 }
 
 /// Commands in the fenced blocks of `text` that start with `program`, a line each.
@@ -120,8 +182,8 @@ fn every_command_that_a_document_shows_is_understood() {
     // The shell reads quotes, comments and redirections.
     let words = "triflow() { printf '%s\\n' \"$@\" >&2; }\n";
     let mut count = 0;
-    for document in DOCUMENTS {
-        for command in commands(&read(document), "triflow") {
+    for document in documents() {
+        for command in commands(&read(&document), "triflow") {
             let done = std::process::Command::new("sh")
                 .args(["-c", &format!("{words}{command}")])
                 .current_dir(folder.path())
@@ -138,8 +200,8 @@ fn every_command_that_a_document_shows_is_understood() {
 #[test]
 fn every_make_target_that_a_document_shows_exists() {
     let makefile = read("Makefile");
-    for document in DOCUMENTS {
-        let text = read(document);
+    for document in documents() {
+        let text = read(&document);
         let inline = text.match_indices("`make ").map(|(i, _)| &text[i + 1..]);
         let fenced = commands(&text, "make");
         for command in inline.chain(fenced.iter().map(String::as_str)) {
@@ -152,8 +214,8 @@ fn every_make_target_that_a_document_shows_exists() {
 
 #[test]
 fn every_file_that_a_document_names_exists() {
-    for document in DOCUMENTS {
-        let text = read(document);
+    for document in documents() {
+        let text = read(&document);
         for (i, _) in text.match_indices("configs/") {
             let end = |c: char| !(c.is_ascii_alphanumeric() || "_./-".contains(c));
             let name = text[i..].split(end).next().unwrap().trim_end_matches('.');
@@ -165,7 +227,7 @@ fn every_file_that_a_document_names_exists() {
             if target.is_empty() || target.contains("://") {
                 continue;
             }
-            let folder = root().join(document);
+            let folder = root().join(&document);
             assert!(folder.parent().unwrap().join(target).exists(), "{document}: {target}");
         }
     }
