@@ -78,3 +78,59 @@ fn rows_drawn_together_are_those_drawn_apart() {
         assert!(off < 1e-5, "{parts:?}: {off}");
     }
 }
+
+/// Two moons under their label, after a few steps, sampled in a few.
+fn moons() -> Trained {
+    triflow_plugins::link();
+    let yaml = "{ device: cpu, task: generation, data: { samples: 160 }, sampling: { steps: 3, use_ema: false }, \
+                training: { epochs: 10, batch_size: 16, precision: float64, \
+                optimizer: { type: adam, learning_rate: 0.03 } }, \
+                crn: { time_embedding: { dim: 6 }, network: { hidden_dims: [5, 4, 3] } } }";
+    let experiment = triflow::Experiment::from_yaml(yaml).unwrap();
+    let mut trainer = Trainer::new(experiment, std::path::Path::new("")).unwrap();
+    trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
+    trainer.into_trained()
+}
+
+/// The way of docs/sampling.md, "A sample followed elsewhere", from the named parameters alone.
+#[test]
+fn a_sample_is_followed_from_its_z0_as_the_guide_says() {
+    let mut trained = moons();
+    let labels = Tensor::from_slice(&[0_i64, 1, 1, 0, 1]);
+    let samples = trained.generate(&labels, None, Some(4)).unwrap();
+    let parameters: std::collections::HashMap<_, _> = trained.parameters().into_iter().collect();
+    let linear = |x: &Tensor, name: &str| {
+        let of = |what: &str| &parameters[&format!("{name}.{what}")];
+        x.matmul(&of("weight").transpose(0, 1)) + of("bias")
+    };
+    let swish = |y: Tensor| &y * y.sigmoid();
+    let layers = |x: &Tensor, name: &str| {
+        let named = (0..).map(|l| format!("{name}.layer_{l}"));
+        let there = named.take_while(|name| parameters.contains_key(&format!("{name}.weight")));
+        there.fold(x.shallow_clone(), |x, name| swish(linear(&x, &name)))
+    };
+    let (dim, scale, options) = (6, 10.0, (Kind::Double, Device::Cpu));
+    let condition = labels.one_hot(2).to_kind(Kind::Double);
+    let velocity = |z: &Tensor, t: f64| {
+        let i = Tensor::arange(dim / 2, options);
+        let angle = (i * (-(1e4_f64.ln()) / (dim / 2 - 1) as f64)).exp() * (scale * t);
+        let time = Tensor::cat(&[angle.sin(), angle.cos()], 0).repeat([5, 1]);
+        let features = layers(&condition, "crn.network.condition");
+        let inputs = Tensor::cat(&[z, &time, &features], 1);
+        let h = layers(&swish(linear(&inputs, "crn.network.join")), "crn.network.body");
+        linear(&h, "crn.network.out") + linear(&time, "crn.skip") / (dim as f64).sqrt() * z
+    };
+    let mut z = trained.z0(5, Some((4, 0))).unwrap();
+    let (steps, h) = (3, 1.0 / 3.0);
+    for i in 0..steps {
+        let t = f64::from(i) * h;
+        let middle = &z + velocity(&z, t) * (h / 2.0);
+        z = &z + velocity(&middle, t + h / 2.0) * h;
+    }
+    let followed = trained.units().target.undo(&z);
+    let off = (&followed - &samples).abs().max().double_value(&[]);
+    assert!(off < 1e-12, "{off}");
+    let moved =
+        (&followed - trained.units().target.undo(&trained.z0(5, Some((4, 0))).unwrap())).abs();
+    assert!(moved.max().double_value(&[]) > 0.1, "{moved}");
+}

@@ -161,4 +161,16 @@ fn what_cannot_be_written_is_refused() {
     assert!(told.contains("taken is there already"), "{told}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
     folder.succeeds(&["new-plugin", "solver", "fast", "--framework", &framework()]);
+    let told = folder.succeeds(&["new-plugin", "objective", "sharp"]);
+    assert!(told.starts_with("an objective in ./sharp; next:"), "{told}");
+    let manifest = std::fs::read_to_string(folder.join("sharp/Cargo.toml")).unwrap();
+    assert!(manifest.contains("description = \"An objective of triflow\""), "{manifest}");
+    for (name, part) in [
+        ("deps", "`my_deps` would do"),
+        ("triflow-plugins", "is a word of"),
+        ("9", "as `my_model`"),
+    ] {
+        let told = folder.fails(&["new-program", name]);
+        assert!(told.contains(part), "no `{part}` in\n{told}");
+    }
 }

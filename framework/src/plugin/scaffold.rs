@@ -80,7 +80,8 @@ impl Scaffold {
         let kind = registry().check_kind(kind)?;
         let new = Self::new(Purpose::Plugin(kind), name, framework, "my_schedule")?;
         if registry().find(kind, &new.name).is_ok() {
-            let message = format!("there is {} `{}` already", with_article(&spoken(kind)), new.name);
+            let message =
+                format!("there is {} `{}` already", with_article(&spoken(kind)), new.name);
             return Err(Error::config("", message).help(format!("`my_{}` would do", new.name)));
         }
         Ok(new)
