@@ -70,7 +70,7 @@ pub enum Command {
     },
     /// Continue an unfinished run from its last checkpoint.
     #[command(
-        after_help = "Example, for a run that was interrupted:\n  triflow resume --run artifacts/flow_matching_gen/*"
+        after_help = "Example:\n  timeout -s INT 4 triflow train-gen --num-epochs 200 --output-dir cut\n  triflow resume --run cut/*/*"
     )]
     Resume {
         /// The run folder.
@@ -263,7 +263,7 @@ pub enum Command {
     },
     /// Run the conformance checks of a component, as its author's tests do.
     #[command(
-        after_help = "Examples:\n  triflow check noise_schedule cosine --set s=0.02\n  triflow check noise_schedule my_schedule --plugin target/release/libmy_schedule.so"
+        after_help = "Example:\n  triflow check noise_schedule cosine --set s=0.02"
     )]
     Check {
         /// Such as `noise_schedule`.
