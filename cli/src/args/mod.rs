@@ -262,9 +262,7 @@ pub enum Command {
         set: Vec<String>,
     },
     /// Run the conformance checks of a component, as its author's tests do.
-    #[command(
-        after_help = "Example:\n  triflow check noise_schedule cosine --set s=0.02"
-    )]
+    #[command(after_help = "Example:\n  triflow check noise_schedule cosine --set s=0.02")]
     Check {
         /// Such as `noise_schedule`.
         kind: String,

@@ -18,6 +18,15 @@ pub(super) fn check_out(out: &Path) -> Result<()> {
     Err(Error::config("", message))
 }
 
+/// An error if z_0 has no place in `out`.
+pub(super) fn check_z0_out(out: &Path) -> Result<()> {
+    if is(out, "npz") {
+        return Ok(());
+    }
+    let message = format!("--save-z0: a table holds no z_0, and --out is {}", out.display());
+    Err(Error::config("", message).help("give --out a name that ends in .npz"))
+}
+
 fn is(out: &Path, ending: &str) -> bool {
     out.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
 }
@@ -36,11 +45,8 @@ pub(super) struct Samples {
 pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result<()> {
     let Samples { samples, conditions, lengths, z0 } = drawn;
     if is(out, "csv") {
-        if z0.is_some() {
-            return Err(Error::data(out, "a table holds no z_0; write an .npz instead"));
-        }
         let plain = |t: Tensor| match t.kind() {
-            Kind::Int64 => t.to_device(Device::Cpu),
+            Kind::Int64 | Kind::Double => t.to_device(Device::Cpu),
             _ => t.to_device(Device::Cpu).to_kind(Kind::Float),
         };
         let names = &units.names;

@@ -1,6 +1,6 @@
 //! `generate`, `predict` and `evaluate`: a trained run at work.
 
-use super::answers::{Samples, check_out, write_predictions, write_samples};
+use super::answers::{Samples, check_out, check_z0_out, write_predictions, write_samples};
 use super::print_json;
 use crate::args::SamplingArgs;
 use serde_json::json;
@@ -35,6 +35,9 @@ pub fn generate(
     (out, save_z0): (&Path, bool),
 ) -> Result<()> {
     check_out(out)?;
+    if save_z0 {
+        check_z0_out(out)?;
+    }
     let (_, mut model) = load(run, sampling)?;
     let seed = sampling.seed.unwrap_or_else(|| model.experiment().seed());
     let n = n.unwrap_or(if file.is_some() { 1 } else { 100 });

@@ -3,6 +3,8 @@
 use crate::command::{Folder, TINY, bytes, text};
 use serde_json::Value;
 use std::path::Path;
+use triflow::io::{npz, to_tensor};
+use triflow::run::Run;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
@@ -61,6 +63,29 @@ fn a_stochastic_draw_is_its_seeds() {
     assert!(first != draw("2", "c.npz", &noisy), "another seed, another draw");
     let still = ["--solver", "euler_maruyama", "--set", "sampling.solver.eta=0"];
     assert!(first != draw("1", "d.npz", &still), "the noise is heard");
+}
+
+#[test]
+fn the_z0_that_is_saved_leads_to_the_samples_beside_it() {
+    let folder = Folder::new();
+    let run = folder.tiny(&["train-gen"]);
+    let generate =
+        ["generate", "--run", text(&run), "--n", "4", "--seed", "9", "--save-z0", "--out"];
+    folder.succeeds(&[&generate[..], &["s.npz"]].concat());
+    let tensor = |name: &str| to_tensor(&npz::read_array(&folder.join("s.npz"), name).unwrap());
+    let [z0, labels, samples] = ["z0", "labels", "samples"].map(|name| tensor(name).unwrap());
+    assert_eq!(z0.size(), [8, 2]);
+    triflow_plugins::link();
+    let mut model = Run::open(&run).unwrap().load().unwrap();
+    let (condition, _) = model.condition(&labels).unwrap();
+    let plan = model.plan();
+    let end = model.sample_latents(&z0, Some(&condition), plan, &mut ()).unwrap().z;
+    let off = (model.present(&end).unwrap() - samples).abs().max().double_value(&[]);
+    assert!(off < 1e-6, "{off}");
+    assert_eq!(
+        folder.fails(&[&generate[..], &["s.csv"]].concat()),
+        "error: --save-z0: a table holds no z_0, and --out is s.csv\n  help: give --out a name that ends in .npz"
+    );
 }
 
 #[test]
