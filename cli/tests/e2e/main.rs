@@ -14,6 +14,7 @@ mod command;
 mod compare;
 mod data;
 mod errors;
+mod faults;
 mod images;
 mod likelihood;
 mod new_crate;
