@@ -1,6 +1,7 @@
 //! `new-plugin` and `new-program`: a crate to start from.
 
 use std::path::{Path, PathBuf};
+use triflow::error::quoted;
 use triflow::plugin::{Framework, Scaffold};
 use triflow::registry::{registry, with_article};
 use triflow::{Error, Result};
@@ -17,10 +18,10 @@ pub fn plugin(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> 
     let scaffold = Scaffold::plugin(kind, name, source(framework)?)?;
     let (scaffold, folder) = write(scaffold, into)?;
     println!("{} in {}; next:", with_article(&kind.replace('_', " ")), folder.display());
-    println!("  cd {}", folder.display());
+    println!("  cd {}", quoted(&folder));
     println!("  cargo test --release && cargo build --release");
     let (name, library) = (scaffold.name(), built(&scaffold));
-    println!("  triflow describe {kind} {name} --plugin {}", library.display());
+    println!("  triflow describe {kind} {name} --plugin {}", quoted(&library));
     Ok(())
 }
 
@@ -29,9 +30,9 @@ pub fn program(name: &str, into: &Path, framework: Option<&Path>) -> Result<()> 
     let scaffold = Scaffold::program(name, PROGRAM, source(framework)?)?;
     let (scaffold, folder) = write(scaffold, into)?;
     println!("a program in {}; next:", folder.display());
-    println!("  cd {}", folder.display());
+    println!("  cd {}", quoted(&folder));
     println!("  cargo build --release");
-    println!("  {}", built(&scaffold).display());
+    println!("  {}", quoted(&built(&scaffold)));
     Ok(())
 }
 
