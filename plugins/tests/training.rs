@@ -41,6 +41,37 @@ fn train_on(yaml: &str, tables: Splits) -> Result<Trained> {
     Ok(trainer.into_trained())
 }
 
+/// An outlier among the validation rows takes the loss on them beyond float32: training is none the worse for it.
+/// Among the training rows it is the end.
+#[test]
+fn an_outlier_in_the_validation_rows_is_no_divergence() {
+    let with = |x: f32| Table {
+        x: Some(Tensor::full([3, 2], f64::from(x), (Kind::Float, Device::Cpu))),
+        ..Table::default()
+    };
+    let mut tables = rows(true);
+    tables.train.y = None;
+    tables.val = Some(with(1e30));
+    let yaml = "{ unconditional: true, data: { standardise: false } }";
+    let history = |splits| -> Result<_> {
+        triflow_plugins::link();
+        let text = "{ device: cpu, training: { epochs: 2, batch_size: 16 } }";
+        let mut layers = triflow::config::Layers::new()?;
+        layers.add_text(text, "base")?;
+        layers.add_text(yaml, "test")?;
+        let mut trainer = Trainer::with_tables(layers.finish()?, splits)?;
+        trainer.fit(&mut |_, _| Ok(Control::Continue))?;
+        trainer.state()?;
+        Ok(trainer.history().clone())
+    };
+    let epochs = history(tables).unwrap().epochs;
+    let totals: Vec<_> = epochs.iter().map(|e| (e.train[0].is_some(), e.val[0])).collect();
+    assert_eq!(totals, [(true, None), (true, None)]);
+    let outlier = Splits { train: with(1e30), ..Splits::default() };
+    let error = history(outlier).unwrap_err().to_string();
+    assert!(error.starts_with("the loss is no longer finite in epoch 1"), "{error}");
+}
+
 fn names(kind: &str) -> Vec<&'static str> {
     triflow_plugins::link();
     registry().list(Some(kind)).iter().map(|e| e.info.name).collect()

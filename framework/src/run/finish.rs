@@ -96,7 +96,8 @@ fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn Watch) -> Result<Vec<St
 /// where there is no validation.
 fn is_lowest(history: &History, term: LossTerm) -> bool {
     let of = |terms: &[Option<f64>]| terms.get(term as usize).copied().flatten();
-    let value = |e: &Epoch| of(&e.val).or_else(|| of(&e.train));
+    let validated = history.epochs.iter().any(|e| of(&e.val).is_some());
+    let value = |e: &Epoch| if validated { of(&e.val) } else { of(&e.train) };
     let Some((last, before)) = history.epochs.split_last() else { return false };
     value(last).is_some_and(|last| before.iter().filter_map(value).all(|v| last < v))
 }
@@ -144,4 +145,29 @@ fn manifest(
         "examples_per_second": rows * pace.steps as f64 / pace.seconds,
         "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_are_ranked_by_the_same_rows() {
+        let history = |epochs: &[(f64, Option<f64>)]| History {
+            epochs: epochs
+                .iter()
+                .map(|(train, val)| Epoch {
+                    train: vec![Some(*train)],
+                    val: vec![*val],
+                    ..Epoch::default()
+                })
+                .collect(),
+        };
+        let term: LossTerm = serde_json::from_str("\"total\"").unwrap();
+        assert!(is_lowest(&history(&[(2.0, None), (1.0, None)]), term));
+        assert!(is_lowest(&history(&[(2.0, Some(9.0)), (3.0, Some(8.0))]), term));
+        // A loss on the training rows beats none on the validation rows.
+        assert!(!is_lowest(&history(&[(2.0, Some(9.0)), (1.0, None)]), term));
+        assert!(is_lowest(&history(&[(2.0, None), (3.0, Some(8.0))]), term));
+    }
 }

@@ -306,13 +306,41 @@ impl Trainer {
         let done = Epoch { epoch, step: self.step, train: means(&self.sums), val: means(&val) };
         let _ = self.sums.zero_();
         let lost = |losses: &[Option<f64>]| losses.first() == Some(&None);
-        if lost(&done.train) || (!self.data.val.is_empty() && lost(&done.val)) {
+        let lost_val = !self.data.val.is_empty() && lost(&done.val);
+        if lost(&done.train) || (lost_val && !self.is_finite()) {
             return Err(Error::runtime(format!(
                 "the loss is no longer finite in epoch {epoch}\n  {DIVERGED}"
             )));
         }
+        if lost_val && !self.history.epochs.last().is_some_and(|before| lost(&before.val)) {
+            log::warn!("{}", self.about_validation(epoch));
+        }
         self.history.epochs.push(done.clone());
         Ok(done)
+    }
+
+    /// Whether every parameter is.
+    fn is_finite(&self) -> bool {
+        self.trained.parameters.flat.isfinite().all().int64_value(&[]) != 0
+    }
+
+    /// What is said where only the loss on the validation rows is not finite: it is not the training that failed.
+    fn about_validation(&self, epoch: u64) -> String {
+        let (val, batch) = (&self.data.val, self.experiment().training.batch_size);
+        let size = |t: &Tensor| t.abs().max().to_kind(Kind::Double).double_value(&[]);
+        let mut largest: f64 = 0.0;
+        for from in (0..val.len()).step_by(batch as usize) {
+            let rows = val.narrow(from, batch.min(val.len() - from));
+            let condition = rows.condition.as_ref().map_or(0.0, size);
+            largest = largest.max(size(&rows.target)).max(condition);
+        }
+        format!(
+            "the loss on the validation rows is not finite in epoch {epoch}, though that on the training rows \
+             and the parameters are: the largest value among the {} validation rows is {:.1e} in the units of \
+             the model; look for outliers. Training goes on without it",
+            val.len(),
+            largest
+        )
     }
 
     /// Sums of the loss terms over the validation rows, with the same draws in every epoch.
@@ -343,7 +371,7 @@ impl Trainer {
 
     /// The state of training, to be saved. One that has diverged is an error: nothing good is replaced by it.
     pub fn state(&self) -> Result<State> {
-        if self.trained.parameters.flat.isfinite().all().int64_value(&[]) == 0 {
+        if !self.is_finite() {
             let message =
                 format!("the parameters are no longer finite at step {}\n  {DIVERGED}", self.step);
             return Err(Error::runtime(message));
