@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod interrupt;
 mod progress;
 
 fn main() {
@@ -11,15 +12,16 @@ fn main() {
     triflow_plugins::link();
     let cli = args::Cli::of(std::env::args_os()).unwrap_or_else(|e| e.exit());
     start_log(&cli);
+    interrupt::listen();
     // Panics come back as errors; their own text is for debugging, in threads that nobody guards as well.
     std::panic::set_hook(Box::new(|info| log::debug!("{info}")));
     let code = match triflow::registry::guard_engine(|| commands::run(&cli)) {
         Ok(()) => 0,
         Err(e) => {
             // A run that was stopped on purpose has not failed.
-            let error =
-                if matches!(e, triflow::Error::Interrupted { .. }) { "" } else { "error: " };
-            eprintln!("{error}{e}");
+            use triflow::Error::{Interrupted, Stopped};
+            let stopped = matches!(e, Interrupted { .. } | Stopped { .. });
+            eprintln!("{}{e}", if stopped { "" } else { "error: " });
             e.exit_code()
         }
     };

@@ -1,19 +1,14 @@
-//! Progress of a run: a bar on a terminal, log lines elsewhere; and Ctrl-C.
+//! Progress of a run: a bar on a terminal, log lines elsewhere.
 
+use crate::interrupt::{go_on_with, heed, stopped};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use triflow::Trainer;
+use triflow::error::quoted;
 use triflow::run::{Run, Watch};
 use triflow::train::{Epoch, Event};
-
-static STOP: AtomicBool = AtomicBool::new(false);
-
-/// The run that is measured and drawn: it is trained and saved, so that it can end at any moment.
-static SAVED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Shows a run on the terminal.
 #[derive(Debug)]
@@ -24,41 +19,11 @@ pub struct Progress {
     began: Instant,
     rows: i64,
     shown: Instant,
-    /// Where the run is.
-    run: PathBuf,
-}
-
-/// Listens for Ctrl-C. A second one does what the first would have done without us, and so does the first while a
-/// run is measured and drawn.
-pub fn listen() {
-    let _ = ctrlc::set_handler(|| {
-        let again = STOP.swap(true, Ordering::SeqCst);
-        let saved = SAVED.lock().ok().and_then(|mut saved| saved.take());
-        if let Some(run) = &saved {
-            eprintln!("{}", triflow::Error::Interrupted { run: run.clone() });
-        }
-        if again || saved.is_some() {
-            leave();
-        }
-    });
-}
-
-/// Ends the process as it is, without the destructors of libraries whose threads are at work.
-fn leave() -> ! {
-    // SAFETY: it does not return, and nothing of this process is used after it.
-    unsafe { libc::_exit(triflow::error::INTERRUPTED) }
-}
-
-/// Whether the user wants it to stop.
-pub fn stopped() -> bool {
-    STOP.load(Ordering::SeqCst)
 }
 
 impl Progress {
     pub fn new(quiet: bool) -> Self {
-        listen();
-        let (began, shown) = (Instant::now(), Instant::now());
-        Self { bar: None, quiet, epochs: 0, began, rows: 0, shown, run: PathBuf::new() }
+        Self { bar: None, quiet, epochs: 0, began: Instant::now(), rows: 0, shown: Instant::now() }
     }
 
     fn rate(&self) -> f64 {
@@ -76,7 +41,6 @@ fn losses(epoch: &Epoch) -> String {
 impl Watch for Progress {
     fn start(&mut self, trainer: &Trainer, run: &Run) {
         let e = trainer.experiment();
-        self.run = run.path.clone();
         self.epochs = trainer.total_steps().div_ceil(trainer.steps_per_epoch());
         log::info!(
             "{} {}: {} rows, {} parameters, {:?}, {} thread{}, into {}",
@@ -89,6 +53,8 @@ impl Watch for Progress {
             if e.threads == Some(1) { "" } else { "s" },
             run.path.display()
         );
+        go_on_with(Some(format!("triflow resume --run {}", run.path.display())));
+        heed(true);
         self.began = Instant::now();
         if !self.quiet && std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(trainer.total_steps());
@@ -146,19 +112,15 @@ impl Watch for Progress {
     }
 
     fn note(&mut self, text: &str) {
+        heed(false);
         if let Some(bar) = self.bar.take() {
             bar.finish();
         }
         log::info!("{text}");
-        if let Ok(mut saved) = SAVED.lock() {
-            *saved = Some(self.run.clone());
-        }
     }
 
     fn end(&mut self) {
-        if let Ok(mut saved) = SAVED.lock() {
-            *saved = None;
-        }
+        go_on_with(None);
     }
 }
 
@@ -188,7 +150,6 @@ fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
 
 impl Cells {
     pub fn new(quiet: bool, total: usize) -> Self {
-        listen();
         let shown = !quiet && std::io::stderr().is_terminal();
         let bars = shown.then(|| {
             let all = MultiProgress::new();
@@ -247,7 +208,11 @@ impl Shown<'_> {
                 "{done}/{}  {}  {}{:.1} s",
                 self.cells.total,
                 self.name,
-                if well { "" } else { "FAILED after " },
+                match (well, stopped()) {
+                    (true, _) => "",
+                    (false, true) => "stopped after ",
+                    (false, false) => "FAILED after ",
+                },
                 self.began.elapsed().as_secs_f64()
             ),
         }

@@ -55,6 +55,12 @@ pub enum Error {
         /// The run folder, whose last checkpoint is complete.
         run: PathBuf,
     },
+    /// The user asked other work to stop.
+    #[error("interrupted{}", go_on.as_ref().map(|c| format!("; continue with `{c}`")).unwrap_or_default())]
+    Stopped {
+        /// The command that goes on with it, where there is one.
+        go_on: Option<String>,
+    },
     /// Anything else that fails at run time.
     #[error("{0}")]
     Runtime(String),
@@ -169,7 +175,7 @@ impl Error {
     pub fn exit_code(&self) -> i32 {
         match self {
             Error::Config(_) | Error::Data { .. } | Error::Device(_) => 2,
-            Error::Interrupted { .. } => INTERRUPTED,
+            Error::Interrupted { .. } | Error::Stopped { .. } => INTERRUPTED,
             Error::Component { .. } | Error::Io { .. } | Error::Runtime(_) => 1,
         }
     }

@@ -17,15 +17,15 @@ const BATCH: i64 = 4096;
 
 /// `n` rows of x, in the data's own units, each with the z_0 that it came from, under conditions that are
 /// drawn from the training rows; beside them the real held-out rows, to measure on. `seen` is told how
-/// many rows there are so far.
+/// many rows there are so far, and ends it with an error.
 ///
 /// # Errors
-/// A model that predicts, and a solver whose ends do not follow from z_0 alone.
+/// A model that predicts, a solver whose ends do not follow from z_0 alone, and what `seen` says.
 pub fn pairs(
     model: &mut Trained,
     data: &Data,
     (n, seed): (i64, u64),
-    seen: &mut dyn FnMut(i64),
+    seen: &mut dyn FnMut(i64) -> Result<()>,
 ) -> Result<Splits> {
     let experiment = model.experiment();
     if experiment.task() != Task::Generation {
@@ -58,7 +58,7 @@ pub fn pairs(
         x.push(finite(model.present(&sampled.z)?)?.to_device(Device::Cpu));
         z0s.push(z0.to_device(Device::Cpu));
         conditions.extend(condition.map(|c| c.value));
-        seen(from + rows);
+        seen(from + rows)?;
     }
     let joined = |all: Vec<Tensor>| (!all.is_empty()).then(|| Tensor::cat(&all, 0));
     let units = model.units();

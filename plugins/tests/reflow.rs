@@ -124,7 +124,7 @@ fn the_pairs_of_a_model_are_the_ends_of_its_own_paths() {
     let mut trainer = fit(yaml, sides());
     let (model, data) = trainer.trained_mut();
     let drawn = |model: &mut _, data: &_, seed| {
-        reflow::pairs(model, data, (300, seed), &mut |_| ()).unwrap()
+        reflow::pairs(model, data, (300, seed), &mut |_| Ok(())).unwrap()
     };
     let (first, again, other) =
         (drawn(model, data, 7), drawn(model, data, 7), drawn(model, data, 8));
@@ -152,7 +152,7 @@ fn no_pairs_are_drawn_where_an_end_does_not_follow_from_z0() {
     let noisy = "{ sampling: { solver: { type: ancestral }, steps: 4 } }";
     let mut trainer = trainer(noisy, Table { z0: None, ..moved() }).unwrap();
     let (model, data) = trainer.trained_mut();
-    let told = reflow::pairs(model, data, (10, 0), &mut |_| ()).unwrap_err().to_string();
+    let told = reflow::pairs(model, data, (10, 0), &mut |_| Ok(())).unwrap_err().to_string();
     assert!(
         told.contains("`ancestral` draws noise") && told.contains("at sampling.solver"),
         "{told}"

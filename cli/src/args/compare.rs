@@ -84,7 +84,13 @@ impl CompareArgs {
             let mut over = serde_yaml::Mapping::new();
             for text in &self.over {
                 let (key, values) = assignment(text, "--over", "objective=flow_matching,ct")?;
-                over.insert(key.into(), parse_value(&format!("[{values}]"))?);
+                let values = parse_value(&format!("[{values}]"));
+                let values = values.map_err(|e| e.help(format!("in `--over {text}`")))?;
+                if over.insert(key.into(), values).is_some() {
+                    let message = format!("`--over {key}` is given twice");
+                    return Err(Error::config("", message)
+                        .help("write all its values once, as `--over KEY=VALUE,VALUE`"));
+                }
             }
             layers.set("comparison.over", over.into(), "--over")?;
         }

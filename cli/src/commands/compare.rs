@@ -1,12 +1,14 @@
 //! `compare`: the grid of a comparison, trained by child processes, and its report.
 
 use crate::args::{Cli, CompareArgs};
-use crate::progress::{Cells, listen, stopped};
-use std::io::{BufRead as _, BufReader, Read as _};
+use crate::interrupt::{go_on_with, heed, stop, stopped};
+use crate::progress::Cells;
+use std::io::{BufRead as _, BufReader, PipeReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use triflow::compare::{self, Better, Cell, FAILURE, Job, Plan, Results, Spread, Verdict};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use triflow::compare::{self, Better, Cell, FAILURE, Job, Left, Plan, Results, Spread, Verdict};
 use triflow::run::{Run, Watch};
 use triflow::train::Event;
 use triflow::{Error, Result, Trainer};
@@ -30,17 +32,11 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
     };
     if args.dry_run {
         describe(&plan);
-        return Ok(());
+        return judge(&plan, &Failures::default(), &folder);
     }
     plan.write(&folder)?;
-    let jobs = plan.jobs();
     let mine = |i: usize| args.shard.is_none_or(|part| i % part.of == part.index);
-    let left: Vec<Job<'_>> = jobs
-        .iter()
-        .enumerate()
-        .filter(|(i, job)| mine(*i) && !compare::done(&plan, **job, &folder))
-        .map(|(_, job)| *job)
-        .collect();
+    let left = compare::left(&plan, &folder, &mine);
     let at_once = args.jobs.map_or_else(|| jobs_at_once(&plan), |n| n as usize);
     let at_once = at_once.clamp(1, left.len().max(1));
     log::info!(
@@ -50,26 +46,51 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
         plan.seeds.len(),
         plan.budget,
         left.len(),
-        jobs.len(),
+        plan.units.len() * plan.seeds.len(),
         folder.display()
     );
     for note in &plan.notes {
         log::info!("{note}");
     }
-    let failed = work_through(cli, &left, at_once, &folder)?;
+    for why in left.iter().flat_map(|left| &left.damaged) {
+        log::warn!("{why}; it is measured again");
+    }
+    let failures = work_through(cli, &left, at_once, &folder)?;
     if args.shard.is_some() {
         println!("{}", folder.display());
-        println!("report with\n  triflow compare --collect {}", folder.display());
+        println!("report with\n  triflow compare --collect {}", quoted(&folder));
     } else {
         report(cli, &plan, &folder)?;
     }
-    match failed {
-        0 => Ok(()),
-        n => Err(Error::runtime(format!(
-            "{n} of {} runs failed\n  help: the report says why; `triflow compare --resume {}` tries them again",
-            left.len(),
-            folder.display()
-        ))),
+    judge(&plan, &failures, &folder)
+}
+
+/// How many runs failed, of how many that were to do.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failures {
+    failed: usize,
+    of: usize,
+}
+
+/// An error that says how many cells cannot be and how many runs failed, if any.
+fn judge(plan: &Plan, runs: &Failures, folder: &Path) -> Result<()> {
+    let mut told = Vec::new();
+    let mut help = Vec::new();
+    let impossible = plan.impossible().count();
+    for (cell, why) in plan.impossible() {
+        log::error!("{} cannot be: {why}", cell.name);
+    }
+    if impossible > 0 {
+        told.push(format!("{impossible} of {} cells cannot be", plan.cells.len()));
+        help.push("leave out their combinations, or correct what they set".to_owned());
+    }
+    if runs.failed > 0 {
+        told.push(format!("{} of {} runs failed", runs.failed, runs.of));
+        help.push(format!("the report says why; `{}` tries them again", resume_command(folder)));
+    }
+    match told.is_empty() {
+        true => Ok(()),
+        false => Err(Error::runtime(format!("{}\n  help: {}", told.join(", "), help.join("; ")))),
     }
 }
 
@@ -94,15 +115,18 @@ fn fresh(parent: &Path, dry_run: bool) -> Result<PathBuf> {
 
 /// What was typed, as a shell takes it.
 fn command_line() -> String {
-    let quoted = |word: &str| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-        match !word.is_empty() && word.chars().all(plain) {
-            true => word.to_owned(),
-            false => format!("'{}'", word.replace('\'', r"'\''")),
-        }
-    };
-    let words = std::env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy()));
+    let words = std::env::args_os().skip(1).map(|word| quoted(Path::new(&word)));
     std::iter::once("triflow".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &Path) -> String {
+    let word = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.into_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 fn describe(plan: &Plan) {
@@ -121,7 +145,7 @@ fn describe(plan: &Plan) {
         "{} models x {} seeds = {} runs of {}",
         plan.units.len(),
         plan.seeds.len(),
-        plan.jobs().len(),
+        plan.units.len() * plan.seeds.len(),
         plan.budget
     );
 }
@@ -142,69 +166,98 @@ fn jobs_at_once(plan: &Plan) -> usize {
     cores.min(fit).max(1)
 }
 
-/// Does the jobs, each in a process of its own; how many failed.
-fn work_through(cli: &Cli, left: &[Job<'_>], at_once: usize, folder: &Path) -> Result<usize> {
+/// Does the jobs, each in a process of its own.
+fn work_through(cli: &Cli, left: &[Left<'_>], at_once: usize, folder: &Path) -> Result<Failures> {
     let cells = Cells::new(cli.quiet, left.len());
     let next = Mutex::new(left.iter());
-    let failed = Mutex::new(0);
+    let failed = AtomicUsize::new(0);
+    let (leash, end) = std::io::pipe().map_err(|e| Error::runtime(format!("no pipe: {e}")))?;
+    let family = Family { cli, folder, cells: &cells, leash };
     let take = || next.lock().ok()?.next();
+    let done = AtomicBool::new(false);
+    go_on_with(Some(resume_command(folder)));
+    heed(true);
     std::thread::scope(|scope| {
-        for _ in 0..at_once {
-            scope.spawn(|| {
-                while !stopped()
-                    && let Some(job) = take()
-                {
-                    let done = do_one(cli, job, folder, &cells);
-                    if let Err(why) = done
-                        && !stopped()
-                        && let Ok(mut failed) = failed.lock()
+        let workers: Vec<_> = (0..at_once)
+            .map(|_| {
+                scope.spawn(|| {
+                    while !stopped()
+                        && let Some(left) = take()
                     {
-                        *failed += 1;
-                        log::error!("{}, seed {}: {why}", job.unit.id, job.seed);
+                        let (unit, seed) = (&left.job.unit.id, left.job.seed);
+                        if let Err(why) = family.do_one(&left.job)
+                            && !stopped()
+                        {
+                            failed.fetch_add(1, Ordering::SeqCst);
+                            log::error!("{unit}, seed {seed}: {why}");
+                        }
                     }
-                }
-            });
+                })
+            })
+            .collect();
+        // Children work as long as the other end is open.
+        scope.spawn(|| {
+            while !stopped() && !done.load(Ordering::SeqCst) {
+                std::thread::sleep(std::time::Duration::from_millis(30));
+            }
+            drop(end);
+        });
+        for worker in workers {
+            let _ = worker.join();
         }
+        done.store(true, Ordering::SeqCst);
     });
     cells.finish();
-    if stopped() {
-        let message = "interrupted; continue with";
-        let folder = folder.display();
-        return Err(Error::runtime(format!("{message} `triflow compare --resume {folder}`")));
-    }
-    Ok(failed.into_inner().unwrap_or_default())
+    heed(false);
+    Ok(Failures { failed: failed.into_inner(), of: left.len() })
 }
 
-/// One job in a process of its own, so that its memory can be told and its end is only its own.
-fn do_one(cli: &Cli, job: &Job<'_>, folder: &Path, cells: &Cells) -> Result<(), String> {
-    let own = job.folder(folder);
-    let failure = own.join(FAILURE);
-    let _ = std::fs::remove_file(&failure);
-    let shown = cells.start(&format!("{}, seed {}", job.unit.id, job.seed));
-    let found = child(cli, job, folder).and_then(|child| watch(child, &shown));
-    shown.end(found.is_ok());
-    found.inspect_err(|why| {
-        if stopped() {
-            return;
+fn resume_command(folder: &Path) -> String {
+    format!("triflow compare --resume {}", quoted(folder))
+}
+
+/// What the children have in common.
+struct Family<'c> {
+    cli: &'c Cli,
+    folder: &'c Path,
+    cells: &'c Cells,
+    /// A child's standard input: it ends when the parent wants it to stop, or is gone.
+    leash: PipeReader,
+}
+
+impl Family<'_> {
+    /// One job in a process of its own, so that its memory can be told and its end is only its own.
+    fn do_one(&self, job: &Job<'_>) -> Result<(), String> {
+        let own = job.folder(self.folder);
+        let failure = own.join(FAILURE);
+        let _ = std::fs::remove_file(&failure);
+        let shown = self.cells.start(&format!("{}, seed {}", job.unit.id, job.seed));
+        let found = self.child(job).and_then(|child| watch(child, &shown));
+        shown.end(found.is_ok());
+        found.inspect_err(|why| {
+            if stopped() {
+                return;
+            }
+            // What was there to be said of the failure is in `why`; the file is for later reports.
+            let _ = std::fs::create_dir_all(&own);
+            let _ = std::fs::write(&failure, why);
+        })
+    }
+
+    fn child(&self, job: &Job<'_>) -> Result<Child, String> {
+        let own = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
+        let leash = self.leash.try_clone().map_err(|e| format!("no pipe: {e}"))?;
+        let mut command = Command::new(own);
+        for plugin in &self.cli.plugin {
+            command.arg("--plugin").arg(plugin);
         }
-        // What was there to be said of the failure is in `why`; the file is for later reports.
-        let _ = std::fs::create_dir_all(&own);
-        let _ = std::fs::write(&failure, why);
-    })
-}
-
-fn child(cli: &Cli, job: &Job<'_>, folder: &Path) -> Result<Child, String> {
-    let own = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
-    let mut command = Command::new(own);
-    for plugin in &cli.plugin {
-        command.arg("--plugin").arg(plugin);
+        command.arg("compare-one").arg("--folder").arg(self.folder);
+        command.arg(format!("--unit={}", job.unit.id)).arg(format!("--seed={}", job.seed));
+        // Threads that wait for each other cost more than they bring where every core has a run.
+        command.env("OMP_NUM_THREADS", "1").env("RUST_LOG", "error");
+        command.stdin(leash).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().map_err(|e| format!("cannot start a process: {e}"))
     }
-    command.arg("compare-one").arg("--folder").arg(folder);
-    command.args(["--unit", &job.unit.id, "--seed", &job.seed.to_string()]);
-    // Threads that wait for each other cost more than they bring where every core has a run.
-    command.env("OMP_NUM_THREADS", "1").env("RUST_LOG", "error");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().map_err(|e| format!("cannot start a process: {e}"))
 }
 
 /// Shows what a child says of its progress until it ends.
@@ -229,28 +282,30 @@ fn watch(mut child: Child, shown: &crate::progress::Shown) -> Result<(), String>
     Err(if said.is_empty() { format!("ended with {status}") } else { said.to_owned() })
 }
 
-/// A child's side: one job of the plan in `folder`.
+/// A child's side: one job of the plan in `folder`, as long as the parent holds its end of the standard input.
 pub fn one(folder: &Path, unit: &str, seed: u64) -> Result<()> {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        stop();
+    });
     let plan = Plan::read(folder)?;
     let jobs = plan.jobs();
     let job = jobs.iter().find(|job| job.unit.id == unit && job.seed == seed);
     let job =
         job.ok_or_else(|| Error::config("", format!("the plan has no {unit}, seed {seed}")))?;
-    listen();
-    let parent = std::os::unix::process::parent_id();
-    compare::work(&plan, *job, folder, &mut Told { step: 0, total: 1, parent })
+    compare::work(&plan, *job, folder, &mut Told { step: 0, total: 1 })
 }
 
 /// Tells the parent, a line each: steps so far of steps in all, or what is being done.
 struct Told {
     step: u64,
     total: u64,
-    parent: u32,
 }
 
 impl Watch for Told {
     fn start(&mut self, trainer: &Trainer, _: &Run) {
         self.total = trainer.total_steps();
+        heed(true);
     }
 
     fn event(&mut self, event: &Event<'_>) {
@@ -263,12 +318,12 @@ impl Watch for Told {
     }
 
     fn note(&mut self, text: &str) {
+        heed(false);
         println!("{text}");
     }
 
-    /// Nor does it go on where nobody waits for it.
     fn stop(&self) -> bool {
-        stopped() || std::os::unix::process::parent_id() != self.parent
+        stopped()
     }
 }
 
@@ -282,6 +337,9 @@ fn report(cli: &Cli, plan: &Plan, folder: &Path) -> Result<()> {
     }
     println!("{}\n{}", results.title, table(&results));
     println!("{}", compare::summary(&results).headline);
+    for finding in compare::missing(&results).iter().flatten() {
+        println!("{}", finding.words);
+    }
     println!("report in {}", folder.join("report.html").display());
     Ok(())
 }
@@ -300,7 +358,8 @@ fn table(results: &Results) -> comfy_table::Table {
     cells.sort_by(|a, b| key(a).total_cmp(&key(b)));
     for cell in cells {
         let Some(score) = cell.metrics.first().and_then(Option::as_ref) else {
-            table.add_row([cell.name.as_str(), "failed"]);
+            let why = if cell.errors.is_empty() { "not measured yet" } else { "failed" };
+            table.add_row([cell.name.as_str(), why]);
             continue;
         };
         let spread = |s: &Spread, digits: usize| match s.sd {

@@ -2,6 +2,7 @@
 
 use super::{curve, sampling, show};
 use crate::args::{Cli, SamplingArgs};
+use crate::interrupt::{go_on_with, heed, stopped};
 use crate::progress::Progress;
 use std::path::{Path, PathBuf};
 use triflow::config::{Layers, TimeSampling};
@@ -37,9 +38,12 @@ pub fn reflow(
     // What is wrong with the keys is said before the pairs are drawn.
     layers.finish()?.check().map_err(|e| layers.locate(e))?;
     log::info!("drawing {n} pairs along `{}`", model.experiment().sampling.solver.name());
+    heed(true);
     let drawn = triflow::reflow::pairs(&mut model, &data, (n, seed), &mut |so_far| {
         log::debug!("{so_far} of {n} pairs");
+        if stopped() { Err(Error::Stopped { go_on: None }) } else { Ok(()) }
     })?;
+    heed(false);
     write_rows(&file.0, &drawn)?;
     drop((drawn, model, data));
     log::info!("training on {}", file.0.display());
@@ -53,6 +57,7 @@ pub fn reflow(
         layers.locate(e)
     })?;
     let both = [("before".to_owned(), &*teacher), ("after".to_owned(), &*new.path)];
+    go_on_with(None);
     curve::beside(&both, &new, !cli.quiet)?;
     show(cli, &new)
 }

@@ -238,6 +238,123 @@ fn shards_together_are_the_whole_and_a_cell_fails_alone() {
     assert!(again.err.contains("4 of 4 runs failed"), "{}", again.err);
 }
 
+/// Names that look like flags or markup, a cell that cannot be, and files that were damaged since: nothing
+/// vanishes from the table, and what is made again comes out as it was.
+#[test]
+fn nothing_of_a_comparison_goes_missing_without_a_word() {
+    let folder = base();
+    folder.write(
+        "odd.yaml",
+        "extends: base.yaml
+comparison:
+  over:
+    recipe:
+      '<x> -rf': { training.ema: 0.9 }
+      '-1': { data.shift: -1 }
+      impossible: { training.ema: 1 }
+  seeds: 1
+  curve: null
+",
+    );
+    let said = folder.run(&["compare", "--config", "odd.yaml", "--out", "out"]);
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(said.err.contains("impossible cannot be: needs 0 <= ema < 1, got 1"), "{}", said.err);
+    assert!(said.err.contains("1 of 3 cells cannot be"), "{}", said.err);
+    let first = results(&folder.join("out"));
+    let value = |of: &Value, name: &str| cell(of, name)["metrics"][0]["spread"]["values"].clone();
+    let errors = |of: &Value, name: &str| cell(of, name)["errors"].to_string();
+    assert!(errors(&first, "impossible").contains("needs 0 <= ema < 1"));
+    let report = String::from_utf8(bytes(&folder.join("out/report.html"))).unwrap();
+    assert!(report.contains("&lt;x&gt; -rf") && !report.contains("<x>"));
+
+    let file = |name: &str| {
+        let all = written(&folder.join("out/runs")).into_iter().map(|(path, _)| path);
+        all.filter(|path| text(path).contains(name)).collect::<Vec<_>>()
+    };
+    for path in file("/sampled_").into_iter().take(1) {
+        let mut damaged = bytes(&path);
+        *damaged.iter_mut().rfind(|b| b.is_ascii_digit()).unwrap() ^= 1;
+        std::fs::write(&path, damaged).unwrap();
+    }
+    std::fs::write(&file("/measured_")[1], "{}").unwrap();
+    // It was tried in vain before it was finished elsewhere.
+    std::fs::write(file("/manifest.json")[1].with_file_name("error.txt"), b"\xff boom").unwrap();
+    folder.succeeds(&["compare", "--collect", "out"]);
+    let found = results(&folder.join("out"));
+    let all = errors(&found, "-1") + &errors(&found, "<x> -rf");
+    assert!(all.contains("is damaged: its SHA-256"), "{all}");
+    assert!(all.contains("is not what a comparison writes: missing field `losses`"), "{all}");
+    assert!(all.contains("boom"), "{all}");
+
+    let mut again = folder.command(&["compare", "--resume", "out"]);
+    let again = again.output().unwrap();
+    let log = String::from_utf8(again.stderr).unwrap();
+    assert_eq!(again.status.code(), Some(1), "{log}");
+    assert_eq!(log.matches("it is measured again").count(), 2, "{log}");
+    let again = results(&folder.join("out"));
+    for name in ["<x> -rf", "-1"] {
+        assert_eq!(value(&again, name), value(&first, name));
+        assert_eq!(errors(&again, name), "[]");
+    }
+    assert!(file("error.txt").is_empty());
+
+    let plan = folder.join("out/plan.json");
+    std::fs::write(&plan, String::from_utf8(bytes(&plan)).unwrap().replace("42", "43")).unwrap();
+    let error = folder.fails(&["compare", "--collect", "out"]);
+    assert!(error.contains("plan.json: is damaged: its SHA-256"), "{error}");
+}
+
+/// Children end with their parent, whoever of them was told, and what they trained is kept.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_comparison_ends_with_130_and_says_how_to_go_on() {
+    let folder = base();
+    let mut command = folder.command(&[
+        "compare",
+        "--config",
+        "base.yaml",
+        "--over",
+        "objective=flow_matching,ct",
+        "--num-epochs",
+        "1000000",
+        "--no-curve",
+        "--jobs",
+        "2",
+        "--out",
+        "an out",
+    ]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = || {
+        let runs = folder.join("an out/runs");
+        let all = if runs.exists() { written(&runs) } else { Vec::new() };
+        all.iter().filter(|(path, _)| text(path).contains("/events.")).count()
+    };
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while begun() < 2 {
+        assert!(Instant::now() < deadline, "nothing to interrupt");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let done = child.wait_with_output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(130), "{said}");
+    assert!(
+        said.ends_with("interrupted; continue with `triflow compare --resume 'an out'`\n"),
+        "{said}"
+    );
+    let mut kept: Vec<PathBuf> = written(&folder.join("an out/runs"))
+        .into_iter()
+        .filter(|(path, _)| path.extension().is_some_and(|e| e == "safetensors"))
+        .map(|(path, _)| path.parent().unwrap().to_owned())
+        .collect();
+    kept.dedup();
+    assert_eq!(kept.len(), 2, "each run leaves a checkpoint");
+    let error = folder.run(&["compare", "--collect", "an out"]);
+    assert_eq!(error.code, 1);
+    assert!(error.err.contains("holds no finished run"), "{}", error.err);
+}
+
 #[test]
 fn a_file_may_say_what_is_compared_with_paths_of_its_own() {
     let folder = base();
@@ -334,6 +451,14 @@ fn what_cannot_be_compared_is_told_before_anything_is_trained() {
         (&["--over", "objective"], "names no key"),
         (&["--over", "objective=ct,ct"], "names `ct` twice"),
         (&["--over", ".=1"], "needs the names of keys"),
+        (&["--over", "objective="], "needs at least one value"),
+        (&["--over", "objective=,ct"], "in `--over objective=,ct`"),
+        (&["--over", "objective=ct", "--over", "objective=ct"], "is given twice"),
+        (&["--over", "training.seed=1,2"], "seeds do not make cells"),
+        (&["--over", "comparison.points=9,10"], "is the same for all cells"),
+        (&["--set", "comparison.point=9"], "unknown key `point`"),
+        (&["--set", "comparison.points=50001"], "needs from 2 to 50000 points"),
+        (&["--seeds", "1000000000000"], "are more than 100000 runs"),
         (&["--budget", "weeks=3"], "known keys: epochs, steps, seconds"),
         (&["--budget", "steps=0"], "needs one number above 0"),
         (&["--set", "comparison.metric=recal"], "did you mean `recall`?"),

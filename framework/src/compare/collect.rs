@@ -1,25 +1,33 @@
 //! From what lies in a comparison's folder to its results.
 
-use super::plan::{Job, Plan, Planned};
+use super::folder::{file_of, seeded};
+use super::name::digest;
+use super::plan::{Job, Plan, Planned, Unit};
 use super::results::{Cell, Cost, Curve, Made, Metric as Described, Results, Spread};
+use super::seal::Found as Part;
 use super::statistics::scores;
-use super::work::{self, Measured, Sampled};
+use super::work::{self, Lying, Measured, Sampled};
 use crate::error::{Error, Result};
 use crate::measure::Metric;
 use serde_json::Value;
-use std::path::Path;
-
-/// A file beside a run that says why it failed.
-pub const FAILURE: &str = "error.txt";
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 
 /// What was found for a cell with one seed.
 struct Found {
     seed: u64,
     sampled: Option<Sampled>,
     measured: Option<Measured>,
-    manifest: Option<Value>,
+    manifest: Value,
     peak_memory: Option<f64>,
-    error: Option<String>,
+    /// Why it failed, or why what is there is no use.
+    errors: Vec<String>,
+    /// Whether it failed nowhere and is not there yet.
+    waits: bool,
+    /// What cannot be had again without training.
+    lost: Option<String>,
+    /// Versions of triflow that measured it.
+    versions: Vec<Option<String>>,
 }
 
 /// The results so far of the comparison in `folder`.
@@ -27,10 +35,13 @@ struct Found {
 /// # Errors
 /// None of it is there.
 pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
-    let all: Vec<Vec<Found>> = plan.cells.iter().map(|cell| found(plan, cell, folder)).collect();
+    let units: HashMap<&str, &Unit> = plan.units.iter().map(|u| (u.id.as_str(), u)).collect();
+    let unit = |cell: &Planned| units.get(cell.unit.as_deref()?).copied();
+    let all: Vec<Vec<Found>> =
+        plan.cells.iter().map(|cell| found(plan, (cell, unit(cell)), folder)).collect();
     let metrics = metrics(&all, plan.metric.as_deref());
     if metrics.is_empty() {
-        let why = all.iter().flatten().find_map(|f| f.error.clone());
+        let why = all.iter().flatten().find_map(|f| f.errors.first().cloned());
         let message = format!("{} holds no finished run", folder.display());
         return Err(Error::runtime(match why {
             Some(why) => format!("{message}; the first failure:\n{why}"),
@@ -40,7 +51,7 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
     let mut results = Results {
         title: plan.title.clone(),
         command: plan.command.clone(),
-        made: made(plan, folder),
+        made: made(seconds(plan, &all)),
         axes: plan.axes.clone(),
         budget: plan.budget.clone(),
         seeds: plan.seeds.clone(),
@@ -48,10 +59,13 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
         real: all.iter().flatten().find_map(|f| f.measured.as_ref()?.real.clone()),
         ..Results::default()
     };
-    for (cell, found) in plan.cells.iter().zip(&all) {
-        results.cells.push(describe(plan, cell, found, folder)?);
+    for (i, found) in all.iter().enumerate() {
+        results.cells.push(describe(plan, i, found, folder)?);
     }
     results.notes.extend(unmeasured(&results.cells, &all));
+    results.notes.extend(all.iter().flatten().filter_map(|f| f.lost.clone()));
+    results.notes.dedup();
+    results.notes.extend(versions(&all));
     let groups = same_data(plan)?;
     for metric in metrics {
         for group in &groups {
@@ -72,37 +86,101 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
 
 /// The places of cells that have their data in common: only those can be better or worse than one another.
 fn same_data(plan: &Plan) -> Result<Vec<Vec<usize>>> {
-    let mut groups: Vec<(Option<serde_yaml::Value>, Vec<usize>)> = Vec::new();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut known = HashMap::new();
     for (i, cell) in plan.cells.iter().enumerate() {
         let experiment: serde_yaml::Value =
             serde_yaml::from_str(&cell.experiment).map_err(|e| Error::runtime(e.to_string()))?;
-        let data = experiment.get("data").cloned();
-        match groups.iter_mut().find(|(of, _)| *of == data) {
-            Some((_, group)) => group.push(i),
-            None => groups.push((data, vec![i])),
+        let at = *known.entry(digest(&experiment.get("data"))?).or_insert(groups.len());
+        if at == groups.len() {
+            groups.push(Vec::new());
         }
+        groups[at].push(i);
     }
-    Ok(groups.into_iter().map(|(_, group)| group).collect())
+    Ok(groups)
 }
 
-fn found(plan: &Plan, cell: &Planned, folder: &Path) -> Vec<Found> {
-    let unit = plan.units.iter().find(|u| cell.unit.as_deref() == Some(&*u.id));
+fn found(plan: &Plan, (cell, unit): (&Planned, Option<&Unit>), folder: &Path) -> Vec<Found> {
     let of = |seed: &u64| {
-        let path = unit.map(|unit| Job { unit, seed: *seed }.folder(folder));
-        let path = path.as_deref();
-        Found {
+        let mut found = Found {
             seed: *seed,
-            sampled: path.and_then(|p| work::sampled(p, cell)),
-            measured: path.and_then(|p| work::measured(p, plan)),
-            manifest: path.and_then(|p| work::read(p, "manifest.json")),
-            peak_memory: path.and_then(|p| work::trained(p)?.peak_memory_bytes),
-            error: path.and_then(|p| std::fs::read_to_string(p.join(FAILURE)).ok()),
+            sampled: None,
+            measured: None,
+            manifest: Value::Null,
+            peak_memory: None,
+            errors: Vec::new(),
+            waits: false,
+            lost: None,
+            versions: Vec::new(),
+        };
+        if let Some(unit) = unit {
+            found.read(plan, cell, &Lying { folder: Job { unit, seed: *seed }.folder(folder) });
         }
+        found
     };
     plan.seeds.iter().map(of).collect()
 }
 
+/// A line if not all was measured by one version.
+fn versions(all: &[Vec<Found>]) -> Option<String> {
+    let mut counts: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+    for version in all.iter().flatten().flat_map(|f| &f.versions) {
+        *counts.entry(version.as_deref()).or_default() += 1;
+    }
+    let n: usize = counts.values().sum();
+    let name = |version: Option<&str>| version.map_or("an earlier one".into(), str::to_owned);
+    let each = counts.iter().map(|(version, k)| format!("{} ({k} of {n} files)", name(*version)));
+    let each: Vec<_> = each.collect();
+    (counts.len() > 1).then(|| {
+        format!(
+            "Measured by more than one version of triflow: {}; what they measure may differ.",
+            each.join(", ")
+        )
+    })
+}
+
 impl Found {
+    fn read(&mut self, plan: &Plan, cell: &Planned, lying: &Lying) {
+        self.sampled = self.part(lying.sampled(cell));
+        self.measured = self.part(lying.measured(plan));
+        let (path, trained) = lying.trained();
+        match trained {
+            Part::Whole(trained, _) => {
+                self.peak_memory = trained.peak_memory_bytes;
+                self.manifest = trained.manifest;
+            }
+            Part::Damaged(why) => {
+                let path = path.display();
+                self.lost = Some(format!("{path} {why}: that run's memory is not known"));
+            }
+            Part::Missing => {}
+        }
+        if self.manifest.is_null() {
+            self.manifest = lying.manifest();
+        }
+        if self.sampled.is_some() && self.measured.is_some() {
+            return;
+        }
+        self.errors.extend(lying.failure());
+        self.waits = self.errors.is_empty();
+    }
+
+    /// A part that is whole; why it is not is kept.
+    fn part<T>(&mut self, (path, found): (PathBuf, Part<T>)) -> Option<T> {
+        match found {
+            Part::Whole(value, version) => {
+                self.versions.push(version);
+                Some(value)
+            }
+            Part::Missing => None,
+            Part::Damaged(why) => {
+                let again = "`compare --resume` measures it again";
+                self.errors.push(format!("{} {why}; {again}", path.display()));
+                None
+            }
+        }
+    }
+
     fn metric(&self, name: &str) -> Option<f64> {
         let likelihood = || self.measured.as_ref()?.likelihood.as_ref()?.as_ref().ok();
         match name {
@@ -117,7 +195,7 @@ impl Found {
     }
 
     fn manifest(&self, name: &str) -> Option<f64> {
-        self.manifest.as_ref()?[name].as_f64()
+        self.manifest[name].as_f64()
     }
 
     /// Of all of it, where a part of it was done before a stop.
@@ -169,25 +247,25 @@ fn metrics(all: &[Vec<Found>], decides: Option<&str>) -> Vec<Described> {
         .collect()
 }
 
-fn describe(plan: &Plan, cell: &Planned, found: &[Found], folder: &Path) -> Result<Cell> {
+fn describe(plan: &Plan, i: usize, found: &[Found], folder: &Path) -> Result<Cell> {
+    let cell = &plan.cells[i];
     let over = |of: &dyn Fn(&Found) -> Option<f64>| Spread::of(found.iter().map(of).collect());
     let first = found.iter().find(|f| f.sampled.is_some());
     let sampled = first.and_then(|f| f.sampled.as_ref());
     let measured = found.iter().find_map(|f| f.measured.as_ref());
     let mut errors: Vec<String> = cell.error.iter().cloned().collect();
-    errors.extend(
-        found
-            .iter()
-            .filter_map(|f| Some(format!("seed {}: {}", f.seed, f.error.as_ref()?.trim_end()))),
-    );
+    for f in found {
+        errors.extend(f.errors.iter().map(|why| format!("seed {}: {why}", f.seed)));
+    }
     let seed = plan.seeds.first().copied().unwrap_or_default();
     let curves = plan.curve.as_ref().map(|c| c.names()).unwrap_or_default();
     Ok(Cell {
         name: cell.name.clone(),
         settings: cell.settings.clone(),
-        config: super::plan::with_seed(&cell.experiment, seed)?.to_yaml()?,
-        command: format!("triflow run {}", folder.join(plan.file_of(cell)).display()),
+        config: seeded(&cell.experiment, seed)?,
+        command: format!("triflow run {}", folder.join(file_of(i, cell)).display()),
         errors,
+        waiting: found.iter().filter(|f| f.waits).map(|f| f.seed).collect(),
         parameters: found.iter().find_map(|f| f.manifest("parameters")).unwrap_or_default() as i64,
         sampling: sampled.map(|s| sampling(&s.metrics["sampling"])).unwrap_or_default(),
         metrics: Vec::new(),
@@ -243,14 +321,19 @@ fn curve(solver: &str, found: &[Found]) -> Option<Curve> {
     Some(Curve { solver: solver.to_owned(), adaptive, points: points.collect() })
 }
 
-fn made(plan: &Plan, folder: &Path) -> Made {
-    let mut seconds = 0.0;
-    for job in plan.jobs() {
-        let path = job.folder(folder);
-        let manifest: Option<Value> = work::read(&path, "manifest.json");
-        seconds += manifest.and_then(|m| m["training_seconds"].as_f64()).unwrap_or_default();
-        seconds += work::measured(&path, plan).map_or(0.0, |m| m.seconds);
-    }
+/// Training and measuring of all runs, each once however many cells it serves.
+fn seconds(plan: &Plan, all: &[Vec<Found>]) -> f64 {
+    let mut seen = HashMap::new();
+    let cells = plan.cells.iter().zip(all);
+    let first = cells.filter(|(cell, _)| seen.insert(cell.unit.as_deref(), ()).is_none());
+    let of = |f: &Found| {
+        f.manifest("training_seconds").unwrap_or_default()
+            + f.measured.as_ref().map_or(0.0, |m| m.seconds)
+    };
+    first.flat_map(|(_, found)| found.iter().map(of)).sum()
+}
+
+fn made(seconds: f64) -> Made {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Made {
         at: chrono::Local::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, false),

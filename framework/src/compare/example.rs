@@ -122,6 +122,7 @@ fn cell(objective: &str, schedule: Option<&str>, shift: f64, random: &mut Random
              training: {{ epochs: 50, batch_size: 128 }}\nseed: 0\n"
         ),
         command: format!("triflow run compare/{}/config.yaml", name.replace(", ", "_")),
+        waiting: Vec::new(),
         errors: Vec::new(),
         parameters: 50_818,
         sampling: "midpoint, 20 steps in t, EMA, independent noise, 5 draws of 1,000".into(),

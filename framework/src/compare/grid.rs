@@ -1,8 +1,16 @@
 //! The grid: every combination of the values of some keys.
 
-use crate::config::{Comparison, Layers};
+use crate::config::{Comparison, Layers, Origin};
 use crate::error::{Error, Result};
 use serde_yaml::{Mapping, Value};
+use std::collections::HashSet;
+
+/// The key under which the axes stand.
+pub(super) const OVER: &str = "comparison.over";
+/// Most combinations of a grid.
+const MOST_CELLS: usize = 10_000;
+/// Most combinations times seeds.
+const MOST_RUNS: u64 = 100_000;
 
 /// What varies, with its values.
 #[derive(Clone, Debug)]
@@ -23,7 +31,7 @@ pub(super) struct Choice {
 /// The axes of a comparison.
 pub(super) fn axes(comparison: &Comparison) -> Result<Vec<Axis>> {
     let bad = |key: &str, message: &str| {
-        let key = format!("comparison.over.{key}");
+        let key = format!("{OVER}.{key}");
         Error::config(key, message).help("such as `objective: [flow_matching, ct]`")
     };
     let mut axes = Vec::new();
@@ -57,16 +65,49 @@ pub(super) fn axes(comparison: &Comparison) -> Result<Vec<Axis>> {
         if choices.is_empty() {
             return Err(bad(name, "needs at least one value"));
         }
-        if let Some(twice) = choices
-            .iter()
-            .enumerate()
-            .find(|(i, c)| choices[..*i].iter().any(|d| d.label == c.label))
-        {
-            return Err(bad(name, &format!("names `{}` twice", twice.1.label)));
+        let mut labels = HashSet::new();
+        if let Some(twice) = choices.iter().find(|c| !labels.insert(c.label.as_str())) {
+            return Err(bad(name, &format!("names `{}` twice", twice.label)));
+        }
+        for (key, _) in choices.iter().flat_map(|c| &c.sets) {
+            can_vary(key).map_err(|e| e.under(&format!("{OVER}.{name}")))?;
         }
         axes.push(Axis { name: name.to_owned(), values: choices });
     }
     Ok(axes)
+}
+
+/// An error for a key that says how the comparison itself is done.
+fn can_vary(key: &str) -> Result<()> {
+    let first = key.split('.').next().unwrap_or(key);
+    if key == "training.seed" {
+        return Err(Error::config(
+            "",
+            "seeds do not make cells: each cell is trained with all of them",
+        )
+        .help("set how many with `comparison.seeds` or `--seeds`"));
+    }
+    if first == "comparison" {
+        return Err(Error::config("", format!("`{key}` is the same for all cells")));
+    }
+    Ok(())
+}
+
+/// An error for more combinations or runs than a comparison takes on.
+pub(super) fn check_size(axes: &[Axis], seeds: u64) -> Result<()> {
+    let cells = axes.iter().try_fold(1_usize, |n, axis| n.checked_mul(axis.values.len()));
+    let Some(cells) = cells.filter(|n| *n <= MOST_CELLS) else {
+        let n: Vec<String> = axes.iter().map(|axis| axis.values.len().to_string()).collect();
+        let message = format!("{} combinations are more than {MOST_CELLS}", n.join(" x "));
+        return Err(Error::config(OVER, message));
+    };
+    match (cells as u64).checked_mul(seeds) {
+        Some(runs) if runs <= MOST_RUNS => Ok(()),
+        _ => {
+            let message = format!("{cells} cells x {seeds} seeds are more than {MOST_RUNS} runs");
+            Err(Error::config("comparison.seeds", message))
+        }
+    }
 }
 
 /// The keys of a map of settings, as they are written: `loss.weighting`.
@@ -106,11 +147,11 @@ pub(super) fn places(axes: &[Axis]) -> Vec<Place<'_>> {
     })
 }
 
-/// The layers of the experiment at a place.
-pub(super) fn layers_at(base: &Layers, place: &Place<'_>) -> Result<Layers> {
+/// The layers of the experiment at a place. What it sets was written at `origin`.
+pub(super) fn layers_at(base: &Layers, origin: &Origin, place: &Place<'_>) -> Result<Layers> {
     let mut layers = base.clone();
     for (key, value) in place.iter().flat_map(|choice| &choice.sets) {
-        layers.set_for(key, value.clone(), "comparison.over")?;
+        layers.set_from(key, value.clone(), origin)?;
     }
     Ok(layers)
 }

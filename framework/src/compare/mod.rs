@@ -1,23 +1,29 @@
 //! Comparison: a grid of experiments, each trained at an equal budget on paired seeds, and what may be
 //! said of the differences.
 
+mod asked;
 mod collect;
 mod example;
+mod folder;
 mod grid;
 mod html;
+mod missing;
+mod name;
 mod number;
 mod outputs;
 mod plan;
 mod results;
+mod seal;
 mod statistics;
 mod summary;
 mod tables;
 mod work;
 
-pub use collect::{FAILURE, collect};
+pub use collect::collect;
 #[doc(hidden)]
 pub use example::example;
 pub use html::html;
+pub use missing::missing;
 pub use outputs::write;
 pub use plan::{Job, Plan, Planned, Unit};
 pub use results::{
@@ -26,4 +32,4 @@ pub use results::{
 };
 pub use summary::{Effect, Finding, Level, Summary, Word, Words, summary};
 pub use tables::{csv, latex, markdown};
-pub use work::{done, work};
+pub use work::{FAILURE, Left, left, work};

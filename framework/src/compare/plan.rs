@@ -1,18 +1,16 @@
 //! The plan of a comparison: which cells there are, and which models have to be trained for them.
 
+use super::asked::check;
 use super::grid::{self, Axis, Place};
-use super::results::Better;
+use super::name::{Digests, digest, slug};
 use crate::component::Solver;
-use crate::config::{Comparison, CurveOfAll, Experiment, Layers, Task};
+use crate::config::{Comparison, CurveOfAll, Experiment, Layers, Origin, Task};
 use crate::error::{Error, Result};
-use crate::io::write_atomically;
-use crate::measure::Metric;
 use crate::path::PathKind;
 use crate::registry::Component;
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
-use sha2::{Digest as _, Sha256};
-use std::io::Write as _;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// What is trained and measured. Everything that is needed to go on with it elsewhere.
@@ -81,29 +79,56 @@ pub struct Planned {
 /// A place of the grid, resolved.
 struct Resolved<'a> {
     place: Place<'a>,
-    experiment: Experiment,
-    /// What determines the trained model, and how it samples.
+    /// But for the seed, as YAML.
+    experiment: String,
+    /// Of its data alone.
+    data: String,
+    /// Digests of what determines the trained model, and of how it samples.
     identity: (String, String),
     error: Option<String>,
+}
+
+/// Places that are the same experiment, of which the first stands for all.
+struct Group<'a> {
+    first: Resolved<'a>,
+    others: Vec<Place<'a>>,
 }
 
 impl Plan {
     /// The plan of the experiment's `comparison`. `command` is what asks for it.
     ///
     /// # Errors
-    /// A key or value that does not exist; a grid of which no cell can be.
+    /// A key or value that does not exist; a grid of which no cell can be, or that is too large.
     pub fn new(layers: &Layers, command: String) -> Result<Self> {
         let base = layers.finish()?;
         let asked = base.comparison.clone();
         check(&asked).map_err(|e| layers.locate(e))?;
         let axes = grid::axes(&asked).map_err(|e| layers.locate(e))?;
-        let places = grid::places(&axes);
-        let all = places.into_iter().map(|place| resolve(layers, &base, place));
-        let all: Vec<Resolved<'_>> = all.collect::<Result<_>>()?;
-        if let Some(error) = all.iter().map(|r| r.error.clone()).collect::<Option<Vec<_>>>() {
-            let first = error.into_iter().next().unwrap_or_default();
-            return Err(Error::config("comparison.over", format!("no cell can be: {first}")));
+        grid::check_size(&axes, asked.seeds).map_err(|e| layers.locate(e))?;
+        let origin = layers.origin(grid::OVER);
+        // What every cell would carry with it, and none uses.
+        let below = layers.without("comparison");
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        let mut known: HashMap<(String, String), usize> = HashMap::new();
+        let (mut reason, mut data) = (None, HashMap::new());
+        for place in grid::places(&axes) {
+            let one = resolve((&below, &origin), &base, place)?;
+            match &one.error {
+                Some(error) => reason = reason.or(Some(error.clone())),
+                None => _ = data.insert(one.data.clone(), ()),
+            }
+            match known.get(&one.identity) {
+                Some(at) => groups[*at].others.push(one.place),
+                None => {
+                    known.insert(one.identity.clone(), groups.len());
+                    groups.push(Group { first: one, others: Vec::new() });
+                }
+            }
         }
+        if let Some(first) = reason.filter(|_| data.is_empty()) {
+            return Err(Error::config(grid::OVER, format!("no cell can be: {first}")));
+        }
+        let mut measuring = Digests::default();
         let mut plan = Self {
             title: title(&base, &axes),
             command,
@@ -114,24 +139,15 @@ impl Plan {
             metric: asked.metric.clone(),
             points: asked.points,
             draws: asked.draws,
-            measuring: digest(&as_value(&(&asked.curve, &asked.metric, &asked.likelihood))?)?,
+            measuring: measuring.short(&digest(&(&asked.curve, &asked.metric, &asked.likelihood))?),
             curve: asked.curve.clone(),
             likelihood: asked.likelihood.clone(),
             notes: Vec::new(),
             units: Vec::new(),
             cells: Vec::new(),
         };
-        let mut groups: Vec<Vec<&Resolved<'_>>> = Vec::new();
-        for one in &all {
-            match groups.iter_mut().find(|g| g[0].identity == one.identity) {
-                Some(group) => group.push(one),
-                None => groups.push(vec![one]),
-            }
-        }
-        for group in &groups {
-            plan.add_cell(&axes, group)?;
-        }
-        if all.iter().any(|r| r.experiment.data != all[0].experiment.data) {
+        plan.add_cells(&axes, groups);
+        if data.len() > 1 {
             let note = "Cells differ in their data: what they score is not on one scale, and each is \
                         judged among those of its own data. Real data are those of the first cell.";
             plan.notes.push(note.to_owned());
@@ -139,48 +155,38 @@ impl Plan {
         Ok(plan)
     }
 
-    fn add_cell(&mut self, axes: &[Axis], group: &[&Resolved<'_>]) -> Result<()> {
-        let first = group[0];
-        let settings: Vec<Option<String>> =
-            axes.iter().enumerate().map(|(i, axis)| setting(axis, i, group)).collect();
-        let name = settings.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
-        let name = if name.is_empty() { "as it is".to_owned() } else { name };
-        if group.len() > 1 {
-            let idle = axes.iter().zip(&settings).filter(|(_, s)| s.is_none());
-            let idle: Vec<_> = idle.map(|(axis, _)| format!("`{}`", axis.name)).collect();
-            self.notes.push(format!(
-                "{name}: {} combinations are the same experiment{}, so they are one cell",
-                group.len(),
-                if idle.is_empty() {
-                    String::new()
-                } else {
-                    format!(", which does not use {}", idle.join(" and "))
-                }
-            ));
+    fn add_cells(&mut self, axes: &[Axis], groups: Vec<Group<'_>>) {
+        let (mut trained, mut sampled) = (Digests::default(), Digests::default());
+        let mut ids: HashMap<String, String> = HashMap::new();
+        for Group { first, others } in groups {
+            let places: Vec<&Place<'_>> = std::iter::once(&first.place).chain(&others).collect();
+            let settings: Vec<Option<String>> =
+                axes.iter().enumerate().map(|(i, axis)| setting(axis, i, &places)).collect();
+            let name = settings.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+            let name = if name.is_empty() { "as it is".to_owned() } else { name };
+            if !others.is_empty() {
+                self.notes.push(merged(&name, places.len(), axes, &settings));
+            }
+            let (model, sampling) = first.identity;
+            let unit = first.error.is_none().then(|| {
+                let id = ids.entry(model).or_insert_with_key(|model| {
+                    let own = axes.iter().zip(&settings).filter(|(a, _)| !a.is_of_sampling());
+                    let words: Vec<_> = own.filter_map(|(_, s)| s.as_deref()).collect();
+                    let id = format!("{}-{}", slug(&words.join("_")), trained.short(model));
+                    self.units.push(Unit { id: id.clone(), experiment: first.experiment.clone() });
+                    id
+                });
+                id.clone()
+            });
+            self.cells.push(Planned {
+                name,
+                settings,
+                unit,
+                sampling: sampled.short(&sampling),
+                experiment: first.experiment,
+                error: first.error,
+            });
         }
-        let experiment = first.experiment.to_yaml()?;
-        let unit = first.error.is_none().then(|| {
-            let trained = axes.iter().zip(&settings).filter(|(a, _)| !a.is_of_sampling());
-            let words: Vec<_> = trained.filter_map(|(_, s)| s.as_deref()).collect();
-            format!("{}-{}", slug(&words.join("_")), first.identity.0)
-        });
-        if let Some(id) = &unit
-            && !self.units.iter().any(|u| u.id.ends_with(&first.identity.0))
-        {
-            self.units.push(Unit { id: id.clone(), experiment: experiment.clone() });
-        }
-        let unit = unit.and_then(|_| {
-            Some(self.units.iter().find(|u| u.id.ends_with(&first.identity.0))?.id.clone())
-        });
-        self.cells.push(Planned {
-            name,
-            settings,
-            unit,
-            sampling: first.identity.1.clone(),
-            experiment,
-            error: first.error.clone(),
-        });
-        Ok(())
     }
 
     /// Every (unit, seed) that has to be trained, seeds slowest: a comparison that is cut short has whole
@@ -190,47 +196,22 @@ impl Plan {
         self.seeds.iter().flat_map(|seed| of(*seed)).collect()
     }
 
-    /// The cells that sample from a unit.
-    pub fn cells_of<'p>(&'p self, unit: &'p Unit) -> impl Iterator<Item = &'p Planned> {
-        self.cells.iter().filter(|cell| cell.unit.as_deref() == Some(&*unit.id))
-    }
-
-    /// The cell's experiment with the first seed, in the comparison's folder.
-    pub(super) fn file_of(&self, cell: &Planned) -> PathBuf {
-        let i = self.cells.iter().position(|c| c == cell).unwrap_or_default();
-        PathBuf::from("cells").join(format!("{:02}_{}.yaml", i + 1, slug(&cell.name)))
-    }
-
-    /// Reads the plan of a comparison's folder.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(PLAN);
-        let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => {
-                Error::config("", format!("{} is not the folder of a comparison", folder.display()))
-                    .help(format!("it has no {PLAN}"))
-            }
-            _ => Error::io("read", &path)(e),
-        })?;
-        serde_json::from_str(&text)
-            .map_err(|e| Error::data(&path, format!("is not what a comparison writes: {e}")))
-    }
-
-    /// Writes the plan into a comparison's folder, and beside it every cell's experiment.
-    pub fn write(&self, folder: &Path) -> Result<()> {
-        std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
-        let text = serde_json::to_string_pretty(self).map_err(|e| Error::runtime(e.to_string()))?;
-        let cells = folder.join("cells");
-        std::fs::create_dir_all(&cells).map_err(Error::io("make the folder", &cells))?;
-        let seed = self.seeds.first().copied().unwrap_or_default();
+    /// The cells that sample from each unit, by its id.
+    pub(super) fn cells_by_unit(&self) -> HashMap<&str, Vec<&Planned>> {
+        let mut cells: HashMap<&str, Vec<&Planned>> = HashMap::new();
         for cell in &self.cells {
-            let yaml = with_seed(&cell.experiment, seed)?.to_yaml()?;
-            write_atomically(&folder.join(self.file_of(cell)), |f| f.write_all(yaml.as_bytes()))?;
+            if let Some(unit) = cell.unit.as_deref() {
+                cells.entry(unit).or_default().push(cell);
+            }
         }
-        write_atomically(&folder.join(PLAN), |file| writeln!(file, "{text}"))
+        cells
+    }
+
+    /// Cells whose experiment cannot be, each with the reason.
+    pub fn impossible(&self) -> impl Iterator<Item = (&Planned, &str)> {
+        self.cells.iter().filter_map(|cell| Some((cell, cell.error.as_deref()?)))
     }
 }
-
-const PLAN: &str = "plan.json";
 
 /// A model to train, with one seed.
 #[derive(Clone, Copy, Debug)]
@@ -258,39 +239,13 @@ pub(super) fn with_seed(yaml: &str, seed: u64) -> Result<Experiment> {
     Ok(experiment)
 }
 
-fn check(asked: &Comparison) -> Result<()> {
-    if asked.over.is_empty() {
-        return Err(Error::config("comparison.over", "nothing varies")
-            .help("such as `--over objective=flow_matching,diffusion,ct`"));
-    }
-    let counts = [
-        ("seeds", asked.seeds as i64),
-        ("points", asked.points - 1),
-        ("draws", asked.draws as i64),
-    ];
-    if let Some((key, _)) = counts.into_iter().find(|(_, n)| *n < 1) {
-        let least = if key == "points" { 2 } else { 1 };
-        return Err(Error::config(format!("comparison.{key}"), format!("needs at least {least}")));
-    }
-    if let Some(name) = &asked.metric {
-        let metric = Metric::named(name).map_err(|e| e.under("comparison.metric"))?;
-        if metric.info().better == Better::None {
-            let message = format!("`{name}` describes, it does not judge: it cannot decide");
-            return Err(Error::config("comparison.metric", message));
-        }
-    }
-    if let Some(curve) = &asked.curve
-        && (curve.points < 2 || curve.draws < 1 || curve.nfe.contains(&0))
-    {
-        let message = "needs at least 2 points, a draw, and numbers of evaluations above 0";
-        return Err(Error::config("comparison.curve", message));
-    }
-    asked.budget.map_or(Ok(()), |budget| budget.check())
-}
-
-fn resolve<'a>(layers: &Layers, base: &Experiment, place: Place<'a>) -> Result<Resolved<'a>> {
+fn resolve<'a>(
+    (layers, origin): (&Layers, &Origin),
+    base: &Experiment,
+    place: Place<'a>,
+) -> Result<Resolved<'a>> {
     let asked = &base.comparison;
-    let mut layers = grid::layers_at(layers, &place)?;
+    let mut layers = grid::layers_at(layers, origin, &place)?;
     for (key, value) in [
         ("training.epochs", asked.budget.and_then(|b| b.epochs)),
         ("training.steps", asked.budget.and_then(|b| b.steps)),
@@ -315,8 +270,13 @@ fn resolve<'a>(layers: &Layers, base: &Experiment, place: Place<'a>) -> Result<R
         experiment.noise_schedule = base.noise_schedule.clone();
     }
     let error = experiment.check().err().map(|e| layers.locate(e).to_string());
-    let identity = identity(&experiment, kind, (asked.points, asked.draws))?;
-    Ok(Resolved { place, experiment, identity, error })
+    Ok(Resolved {
+        place,
+        identity: identity(&experiment, kind, (asked.points, asked.draws))?,
+        data: digest(&experiment.data)?,
+        experiment: experiment.to_yaml()?,
+        error,
+    })
 }
 
 /// Digests of what determines the trained model, and of how it samples. What has no effect is left out.
@@ -342,17 +302,12 @@ fn identity(
             training.remove("epochs");
         }
     }
-    Ok((digest(&Value::Mapping(map))?, digest(&as_value(&(sampling, measured))?)?))
+    Ok((digest(&Value::Mapping(map))?, digest(&(sampling, measured))?))
 }
 
+/// Its YAML as a value.
 fn as_value(of: &impl Serialize) -> Result<Value> {
     serde_yaml::to_value(of).map_err(|e| Error::runtime(e.to_string()))
-}
-
-fn digest(value: &Value) -> Result<String> {
-    let text = serde_yaml::to_string(value).map_err(|e| Error::runtime(e.to_string()))?;
-    let bytes = Sha256::digest(text.as_bytes());
-    Ok(bytes.iter().take(4).map(|b| format!("{b:02x}")).collect())
 }
 
 impl Axis {
@@ -361,15 +316,23 @@ impl Axis {
     }
 }
 
-/// What a group of equal places says of an axis: its value; none where every value is the same.
-fn setting(axis: &Axis, i: usize, group: &[&Resolved<'_>]) -> Option<String> {
-    let mut labels: Vec<&str> = Vec::new();
-    for label in group.iter().map(|r| r.place[i].label.as_str()) {
-        if !labels.contains(&label) {
-            labels.push(label);
-        }
-    }
+/// What equal places say of an axis: its value; none where every value is the same.
+fn setting(axis: &Axis, i: usize, places: &[&Place<'_>]) -> Option<String> {
+    let mut seen = HashMap::new();
+    let labels = places.iter().map(|place| place[i].label.as_str());
+    let labels: Vec<&str> = labels.filter(|label| seen.insert(*label, ()).is_none()).collect();
     (labels.len() < axis.values.len() || axis.values.len() == 1).then(|| labels.join("/"))
+}
+
+/// What is said of combinations that are one cell.
+fn merged(name: &str, n: usize, axes: &[Axis], settings: &[Option<String>]) -> String {
+    let idle = axes.iter().zip(settings).filter(|(_, s)| s.is_none());
+    let idle: Vec<_> = idle.map(|(axis, _)| format!("`{}`", axis.name)).collect();
+    let why = match idle.is_empty() {
+        true => String::new(),
+        false => format!(", which does not use {}", idle.join(" and ")),
+    };
+    format!("{name}: {n} combinations are the same experiment{why}, so they are one cell")
 }
 
 fn title(base: &Experiment, axes: &[Axis]) -> String {
@@ -383,13 +346,6 @@ fn budget(base: &Experiment, asked: &Comparison) -> String {
         (None, Some(steps)) => format!("{steps} steps"),
         (None, None) => format!("{} epochs", base.training.epochs),
     }
-}
-
-/// A name for a folder.
-fn slug(text: &str) -> String {
-    let keep = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '.' { c } else { '-' };
-    let slug: String = text.chars().map(keep).take(60).collect();
-    if slug.is_empty() { "model".into() } else { slug }
 }
 
 impl CurveOfAll {

@@ -85,6 +85,9 @@ pub struct Cell {
     pub command: String,
     /// What went wrong, with the seed it went wrong for.
     pub errors: Vec<String>,
+    /// Seeds that are not measured yet and have not failed.
+    #[serde(default)]
+    pub waiting: Vec<u64>,
     /// Learned parameters.
     pub parameters: i64,
     /// How samples were drawn: solver, steps, grid, EMA or not, draws.

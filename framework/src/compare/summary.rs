@@ -1,5 +1,6 @@
 //! What a comparison found, in plain words: no more than its statistics allow.
 
+use super::missing::missing;
 use super::number::{duration, interval, is_known, plain, signed, spread};
 use super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
 use crate::plot::style::counted;
@@ -9,7 +10,7 @@ use std::fmt;
 type Shown = fn(f64) -> String;
 
 /// At most so many names stand in one sentence.
-const NAMES: usize = 8;
+pub(super) const NAMES: usize = 8;
 /// From so many seeds on, a difference that matters is likely to be seen.
 const MANY_SEEDS: usize = 5;
 
@@ -67,12 +68,12 @@ pub enum Word {
 }
 
 impl Words {
-    fn say(mut self, text: impl Into<String>) -> Self {
+    pub(super) fn say(mut self, text: impl Into<String>) -> Self {
         self.0.push(Word::Text(text.into()));
         self
     }
 
-    fn name(mut self, name: &str) -> Self {
+    pub(super) fn name(mut self, name: &str) -> Self {
         self.0.push(Word::Name(name.to_owned()));
         self
     }
@@ -105,7 +106,7 @@ impl fmt::Display for Words {
 pub fn summary(results: &Results) -> Summary {
     let Some(metric) = results.metrics.first() else {
         let headline = Words::default().say("Nothing was measured.");
-        let findings = failures(results).into_iter().collect();
+        let findings = missing(results).into_iter().flatten().collect();
         return Summary { headline, findings, effects: Vec::new() };
     };
     let view = View::new(results, metric);
@@ -116,16 +117,13 @@ pub fn summary(results: &Results) -> Summary {
         view.floor(),
         view.other_metrics(),
         view.cheapest(),
-        failures(results),
     ];
     let mut findings: Vec<Finding> = findings.into_iter().flatten().collect();
     let effects = view.effects();
-    let place = findings.len() - usize::from(findings.last().is_some_and(|f| f.about == FAILED));
-    findings.splice(place..place, effects.iter().map(|effect| view.tell(effect)));
+    findings.extend(effects.iter().map(|effect| view.tell(effect)));
+    findings.extend(missing(results).into_iter().flatten());
     Summary { headline: view.headline(), findings, effects }
 }
-
-const FAILED: &str = "Failed";
 
 /// The results by their deciding metric.
 struct View<'a> {
@@ -440,30 +438,8 @@ fn over_cells(scores: &[&Score]) -> Spread {
     Spread { values, mean, sd, interval: None }
 }
 
-fn failures(results: &Results) -> Option<Finding> {
-    let failed: Vec<&Cell> = results.cells.iter().filter(|c| !c.errors.is_empty()).collect();
-    if failed.is_empty() {
-        return None;
-    }
-    let words = Words::default().say(format!("{} failed: ", counted(failed.len(), "cell")));
-    let each = failed.iter().take(NAMES).map(|cell| {
-        let first = cell.errors.first().map_or("", String::as_str).trim_end_matches('.');
-        let more = match cell.errors.len() {
-            ..=1 => String::new(),
-            n => format!(" and {} more", n - 1),
-        };
-        Words::default().name(&cell.name).say(format!(" ({first}{more})"))
-    });
-    let words = listed(words, each.collect());
-    let words = match failed.len().checked_sub(NAMES) {
-        Some(left) if left > 0 => words.say(format!(" and {left} more")),
-        _ => words,
-    };
-    Some(Finding { about: FAILED, words: words.say(".") })
-}
-
 /// `a, b and c`.
-fn listed(mut words: Words, parts: Vec<Words>) -> Words {
+pub(super) fn listed(mut words: Words, parts: Vec<Words>) -> Words {
     let n = parts.len();
     for (i, part) in parts.into_iter().enumerate() {
         match i {
@@ -516,7 +492,7 @@ mod tests {
         let mut results = example();
         results.cells[0].errors = vec!["seed 3: out of memory".to_owned()];
         let said = summary(&results);
-        let failed = said.findings.iter().find(|finding| finding.about == FAILED).unwrap();
+        let failed = said.findings.iter().find(|finding| finding.about == "Failed").unwrap();
         assert!(failed.words.to_string().contains("out of memory"), "{}", failed.words);
     }
 }

@@ -3,12 +3,12 @@
 
 use super::plan::{Job, Plan, Planned, with_seed};
 use super::results::{Cloud, CurveOver, Losses, Paths, Schedule};
+use super::seal::{self, Found};
 use crate::component::Condition;
 use crate::config::Experiment;
 use crate::curve::{self, CurvePoint};
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::io::write_atomically;
 use crate::measure::{self, Metric, draw_latents, labels};
 use crate::path::PathKind;
 use crate::rng::{Purpose, stream_seed};
@@ -16,9 +16,8 @@ use crate::run::{self, Run, Watch};
 use crate::sample::{ModelField, likelihood};
 use crate::train::{Control, Event, Trainer};
 use crate::trained::Trained;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tch::{Kind, Tensor};
@@ -62,51 +61,104 @@ pub(super) struct Nll {
     pub bound: Option<f64>,
 }
 
-/// What training took of this process.
+/// What training took.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Footprint {
-    /// None where the system does not say.
+    /// Of this process. None where the system does not say.
     pub peak_memory_bytes: Option<f64>,
+    /// As the run's `manifest.json` says.
+    #[serde(default)]
+    pub manifest: Value,
 }
 
+/// Says why a run failed, beside it.
+pub const FAILURE: &str = "error.txt";
+/// Its presence says that a run is trained.
+const MANIFEST: &str = "manifest.json";
 const TRAINED: &str = "trained.json";
 
-fn measured_file(plan: &Plan) -> String {
-    format!("measured_{}.json", plan.measuring)
+/// What lies in the folder of a job, each part with the name of its file.
+#[derive(Debug)]
+pub(super) struct Lying {
+    pub folder: PathBuf,
 }
 
-fn sampled_file(cell: &Planned) -> String {
-    format!("sampled_{}.json", cell.sampling)
+impl Lying {
+    pub fn sampled(&self, cell: &Planned) -> (PathBuf, Found<Sampled>) {
+        self.part(&format!("sampled_{}.json", cell.sampling))
+    }
+
+    pub fn measured(&self, plan: &Plan) -> (PathBuf, Found<Measured>) {
+        self.part(&format!("measured_{}.json", plan.measuring))
+    }
+
+    pub fn trained(&self) -> (PathBuf, Found<Footprint>) {
+        self.part(TRAINED)
+    }
+
+    fn part<T: serde::de::DeserializeOwned>(&self, name: &str) -> (PathBuf, Found<T>) {
+        let path = self.folder.join(name);
+        let found = seal::read(&path);
+        (path, found)
+    }
+
+    pub fn is_trained(&self) -> bool {
+        self.folder.join(MANIFEST).is_file()
+    }
+
+    /// The run's manifest as it stands; null where it cannot be read.
+    pub fn manifest(&self) -> Value {
+        let bytes = std::fs::read(self.folder.join(MANIFEST)).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// Why it failed when it was last tried; none where it did not.
+    pub fn failure(&self) -> Option<String> {
+        let path = self.folder.join(FAILURE);
+        match std::fs::read(&path) {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).trim_end().to_owned()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            Err(e) => Some(Error::io("read", &path)(e).to_string()),
+        }
+    }
 }
 
-pub(super) fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Option<T> {
-    let text = std::fs::read_to_string(folder.join(name)).ok()?;
-    serde_json::from_str(&text).ok()
+/// A job of which something is left to do.
+#[derive(Clone, Debug)]
+pub struct Left<'p> {
+    /// The job.
+    pub job: Job<'p>,
+    /// Files of an earlier try that cannot be used and are made again, each with the reason.
+    pub damaged: Vec<String>,
 }
 
-pub(super) fn sampled(folder: &Path, cell: &Planned) -> Option<Sampled> {
-    read(folder, &sampled_file(cell))
+/// The jobs of which something is left to do, of those whose place in [`Plan::jobs`] `mine` accepts. A
+/// finished one is no longer called failed.
+pub fn left<'p>(plan: &'p Plan, comparison: &Path, mine: &dyn Fn(usize) -> bool) -> Vec<Left<'p>> {
+    let cells = plan.cells_by_unit();
+    let jobs = plan.jobs().into_iter().enumerate().filter(|(i, _)| mine(*i));
+    jobs.filter_map(|(_, job)| {
+        let lying = Lying { folder: job.folder(comparison) };
+        let mut parts = vec![state(lying.measured(plan))];
+        let cells = cells.get(job.unit.id.as_str()).into_iter().flatten();
+        parts.extend(cells.map(|cell| state(lying.sampled(cell))));
+        if lying.is_trained() && parts.iter().all(Result::is_ok) {
+            let _ = std::fs::remove_file(lying.folder.join(FAILURE));
+            return None;
+        }
+        let damaged = parts.into_iter().filter_map(|part| part.err().flatten()).collect();
+        Some(Left { job, damaged })
+    })
+    .collect()
 }
 
-pub(super) fn measured(folder: &Path, plan: &Plan) -> Option<Measured> {
-    read(folder, &measured_file(plan))
-}
-
-pub(super) fn trained(folder: &Path) -> Option<Footprint> {
-    read(folder, TRAINED)
-}
-
-fn write(folder: &Path, name: &str, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string(value).map_err(|e| Error::runtime(e.to_string()))?;
-    write_atomically(&folder.join(name), |file| writeln!(file, "{text}"))
-}
-
-/// Whether nothing is left to do for a job.
-pub fn done(plan: &Plan, job: Job<'_>, comparison: &Path) -> bool {
-    let folder = job.folder(comparison);
-    folder.join("manifest.json").is_file()
-        && folder.join(measured_file(plan)).is_file()
-        && plan.cells_of(job.unit).all(|cell| folder.join(sampled_file(cell)).is_file())
+/// Nothing for a whole part; else why it is no use, where there is one.
+fn state<T>((path, found): (PathBuf, Found<T>)) -> Result<(), Option<String>> {
+    match found {
+        Found::Whole(..) => Ok(()),
+        Found::Missing => Err(None),
+        Found::Damaged(why) => Err(Some(format!("{} {why}", path.display()))),
+    }
 }
 
 /// Does what is left to do for a job, in the comparison's folder.
@@ -119,29 +171,33 @@ pub fn work(plan: &Plan, job: Job<'_>, comparison: &Path, watch: &mut dyn Watch)
     {
         experiment.training.steps = Some(steps_in(experiment.clone(), seconds)?);
     }
-    let fresh = !folder.join("manifest.json").is_file();
+    let lying = Lying { folder: folder.clone() };
+    let fresh = !lying.is_trained();
     let run = run::ensure_trained(experiment, &folder, watch)?;
     if fresh {
-        write(&folder, TRAINED, &Footprint { peak_memory_bytes: peak_memory() })?;
+        let footprint = Footprint { peak_memory_bytes: peak_memory(), manifest: lying.manifest() };
+        seal::write(&folder.join(TRAINED), &footprint)?;
     }
     watch.note("measuring");
     let mut model = run.load()?;
     let data = run.data(&model)?;
     let (own, began) = (model.experiment().sampling.clone(), Instant::now());
-    for cell in plan.cells_of(job.unit) {
-        if !folder.join(sampled_file(cell)).is_file() {
+    let cells = plan.cells.iter().filter(|cell| cell.unit.as_deref() == Some(&*job.unit.id));
+    for cell in cells {
+        let (path, found) = lying.sampled(cell);
+        if found.whole().is_none() {
             let sampling = with_seed(&cell.experiment, job.seed)?.sampling;
             model.set_sampling(sampling)?;
-            let found = sample(&mut model, &data, plan)?;
-            write(&folder, &sampled_file(cell), &found)?;
+            seal::write(&path, &sample(&mut model, &data, plan)?)?;
         }
     }
-    if !folder.join(measured_file(plan)).is_file() {
+    let (path, found) = lying.measured(plan);
+    if found.whole().is_none() {
         // Whatever was measured before: the curve is of the run's own sampling, but for solver and steps.
         model.set_sampling(own)?;
         let mut found = measure(&mut model, &data, &run, plan)?;
         found.seconds = began.elapsed().as_secs_f64();
-        write(&folder, &measured_file(plan), &found)?;
+        seal::write(&path, &found)?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::registry::{
 use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The place of what nobody wrote.
 const DEFAULTS: &str = "defaults";
@@ -35,9 +36,16 @@ struct Written {
 #[derive(Clone, Debug)]
 pub struct Layers {
     merged: Value,
-    schema: Json,
+    schema: Arc<Json>,
     /// To say where a key was written.
-    written: Vec<Written>,
+    written: Vec<Arc<Written>>,
+}
+
+/// Where something was written: a file's line or a flag, and the folder of its relative paths.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    place: String,
+    folder: PathBuf,
 }
 
 impl Layers {
@@ -45,7 +53,7 @@ impl Layers {
     pub fn new() -> Result<Self> {
         let mut layers = Self {
             merged: Value::Mapping(Mapping::new()),
-            schema: experiment_schema::<Experiment>(),
+            schema: Arc::new(experiment_schema::<Experiment>()),
             written: Vec::new(),
         };
         for text in default_layers() {
@@ -135,17 +143,25 @@ impl Layers {
         self.add(place, nested(key, value), None, Path::new(""))
     }
 
-    /// Sets one key for what stands at another, `written`: relative paths in it start where those of the
-    /// layer that wrote that do.
-    pub(crate) fn set_for(&mut self, key: &str, value: Value, written: &str) -> Result<()> {
-        let by = self.written.iter().rev().find(|w| dig(&w.layer, written).is_some());
+    /// Where what stands at `key` was written.
+    pub(crate) fn origin(&self, key: &str) -> Origin {
+        let by = self.written.iter().rev().find(|w| dig(&w.layer, key).is_some());
         let folder = by.map(|w| w.folder.clone()).unwrap_or_default();
-        self.add(
-            &self.place(written).unwrap_or(written.to_owned()),
-            nested(key, value),
-            None,
-            &folder,
-        )
+        Origin { place: self.place(key).unwrap_or(key.to_owned()), folder }
+    }
+
+    /// Sets one key as it was written elsewhere: relative paths in `value` start where those there do.
+    pub(crate) fn set_from(&mut self, key: &str, value: Value, from: &Origin) -> Result<()> {
+        self.add(&from.place, nested(key, value), None, &from.folder)
+    }
+
+    /// The same layers without what they say under a top-level key.
+    pub(crate) fn without(&self, key: &str) -> Self {
+        let mut layers = self.clone();
+        if let Value::Mapping(map) = &mut layers.merged {
+            map.remove(key);
+        }
+        layers
     }
 
     /// Sets `KEY=VALUE`, the value in YAML.
@@ -174,12 +190,12 @@ impl Layers {
         folder: &Path,
     ) -> Result<()> {
         let plugins = self.merged.get("plugins").cloned();
-        self.written.push(Written {
+        self.written.push(Arc::new(Written {
             place: place.to_owned(),
             layer: layer.clone(),
             text,
             folder: folder.to_owned(),
-        });
+        }));
         if let Some(named) = layer.get("plugins") {
             self.load_plugins(named, folder)?;
         }
@@ -202,7 +218,7 @@ impl Layers {
             let Some(path) = path.as_str() else { return Err(wrong(key, "needs a path")) };
             plugin::load_or_moved(&folder.join(path)).map_err(|e| self.locate(e.under(&key)))?;
         }
-        self.schema = experiment_schema::<Experiment>();
+        self.schema = Arc::new(experiment_schema::<Experiment>());
         Ok(())
     }
 
@@ -249,7 +265,7 @@ impl Layers {
 
     /// Which layer wrote `key`, and in which line; none for the defaults.
     fn place(&self, key: &str) -> Option<String> {
-        let of_key = |written: &&Written| dig(&written.layer, key).is_some();
+        let of_key = |written: &&Arc<Written>| dig(&written.layer, key).is_some();
         let written = self.written.iter().rev().find(of_key)?;
         let line = written.text.as_ref().and_then(|text| yaml::line_of(text, key));
         let place = &written.place;
@@ -302,7 +318,7 @@ impl Experiment {
         let value = serde_yaml::to_value(self).map_err(|e| Error::runtime(e.to_string()))?;
         let mut layers = Layers {
             merged: Value::Mapping(Mapping::new()),
-            schema: experiment_schema::<Experiment>(),
+            schema: Arc::new(experiment_schema::<Experiment>()),
             written: Vec::new(),
         };
         layers.add("the experiment", value, None, folder)?;

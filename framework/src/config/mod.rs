@@ -23,6 +23,7 @@ pub use experiment::{
 };
 pub use file_path::FilePath;
 pub use layers::Layers;
+pub(crate) use layers::Origin;
 pub(crate) use messages::explained;
 pub use start_from::{ModelPart, StartFrom};
 pub use task::{SequenceMode, Task};

@@ -16,6 +16,11 @@ pub(super) fn facts(results: &Results) -> String {
     if failed > 0 {
         cells += &format!(", {failed} failed");
     }
+    let is_unfinished = |cell: &&Cell| cell.errors.is_empty() && !cell.waiting.is_empty();
+    let unfinished = results.cells.iter().filter(is_unfinished).count();
+    if unfinished > 0 {
+        cells += &format!(", {unfinished} unfinished");
+    }
     let facts = [
         ("Data", results.data.clone()),
         ("Task", task(&results.task).to_owned()),
@@ -188,7 +193,11 @@ impl Table {
 
 /// The head of a cell's row, which opens the cell in full.
 fn name(i: usize, cell: &Cell) -> String {
-    let failed = if cell.errors.is_empty() { "" } else { "<em class=\"failed\">failed</em>" };
+    let failed = match (cell.errors.is_empty(), cell.waiting.is_empty()) {
+        (false, _) => "<em class=\"failed\">failed</em>",
+        (true, false) => "<em class=\"failed\">unfinished</em>",
+        (true, true) => "",
+    };
     format!(
         "<th scope=\"row\"><button type=\"button\" class=\"cell\" data-open=\"{i}\">\
          <span class=\"swatch\" data-swatch=\"{i}\"></span>{}</button>{failed}</th>",

@@ -1,0 +1,63 @@
+//! The folder of a comparison: its plan, and beside it each cell's experiment as a file of its own.
+
+use super::name::slug;
+use super::plan::{Plan, Planned};
+use super::seal::{self, Found};
+use crate::error::{Error, Result};
+use crate::io::write_atomically;
+use serde_yaml::Value;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+const PLAN: &str = "plan.json";
+
+impl Plan {
+    /// Reads the plan of a comparison's folder.
+    ///
+    /// # Errors
+    /// No plan is there, or it is damaged.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(PLAN);
+        match seal::read(&path) {
+            Found::Whole(plan, _) => Ok(plan),
+            Found::Missing => {
+                let message = format!("{} is not the folder of a comparison", folder.display());
+                Err(Error::config("", message).help(format!("it has no {PLAN}")))
+            }
+            Found::Damaged(why) => Err(Error::data(
+                &path,
+                format!(
+                    "{why}; compare again into the same folder (`--out`) to write it anew: what \
+                     was trained stays"
+                ),
+            )),
+        }
+    }
+
+    /// Writes the plan into a comparison's folder, and beside it every cell's experiment.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let cells = folder.join("cells");
+        std::fs::create_dir_all(&cells).map_err(Error::io("make the folder", &cells))?;
+        let seed = self.seeds.first().copied().unwrap_or_default();
+        for (i, cell) in self.cells.iter().enumerate() {
+            let yaml = seeded(&cell.experiment, seed)?;
+            write_atomically(&folder.join(file_of(i, cell)), |f| f.write_all(yaml.as_bytes()))?;
+        }
+        seal::write(&folder.join(PLAN), self)
+    }
+}
+
+/// The experiment of the cell at place `i` with the first seed, in the comparison's folder.
+pub(super) fn file_of(i: usize, cell: &Planned) -> PathBuf {
+    PathBuf::from("cells").join(format!("{:02}_{}.yaml", i + 1, slug(&cell.name)))
+}
+
+/// An experiment's YAML, with another seed.
+pub(super) fn seeded(yaml: &str, seed: u64) -> Result<String> {
+    let bad = |e: serde_yaml::Error| Error::runtime(format!("an experiment of the plan: {e}"));
+    let mut value: Value = serde_yaml::from_str(yaml).map_err(bad)?;
+    if let Some(training) = value.get_mut("training").and_then(Value::as_mapping_mut) {
+        training.insert("seed".into(), seed.into());
+    }
+    serde_yaml::to_string(&value).map_err(bad)
+}
