@@ -11,11 +11,7 @@ use triflow::{Error, Prediction, Result};
 
 /// An error if `out` is no name for what is written, before any work is done.
 pub(super) fn check_out(out: &Path) -> Result<()> {
-    if is(out, "npz") || is(out, "csv") {
-        return Ok(());
-    }
-    let message = format!("--out {}: the name must end in .npz or .csv", out.display());
-    Err(Error::config("", message))
+    crate::out::check(out, &["npz", "csv"])
 }
 
 /// An error if z_0 has no place in `out`.

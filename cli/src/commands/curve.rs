@@ -36,10 +36,7 @@ pub fn draw(runs: &[impl AsRef<Path>], ask: &CurveArgs, out: &Path) -> Result<()
 
 /// The same under names of their own. The numbers go beside the picture, as JSON.
 fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path, say: bool) -> Result<()> {
-    if out.extension().is_none_or(|e| e != "png") {
-        let message = format!("--out {}: the name must end in .png", out.display());
-        return Err(Error::config("", message));
-    }
+    crate::out::check(out, &["png"])?;
     let solvers = ask.solver.iter().map(|name| Component::<dyn Solver>::named(name));
     let wanted = curve::Ask {
         solvers: solvers.collect::<Result<_>>()?,

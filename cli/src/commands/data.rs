@@ -9,6 +9,7 @@ use triflow::{Error, Result};
 
 /// Writes the rows of the data source `name`.
 pub fn write(name: &str, set: &[String], seed: Option<u64>, out: &Path) -> Result<()> {
+    crate::out::check(out, &["npz", "csv", "safetensors"])?;
     let name = registry().find("data_source", name)?.info.name;
     let mut layers = Layers::new()?;
     layers.set("data", name.into(), "the command")?;

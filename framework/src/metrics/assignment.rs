@@ -30,13 +30,21 @@ pub fn assign(costs: &[f64], n: usize) -> Result<Vec<usize>> {
         raise /= FALL;
     }
     for row in market.bid_exactly() {
-        market.augment(row);
+        market.augment(row)?;
     }
-    let mut column_of = vec![0; n];
+    let mut column_of = vec![NONE; n];
     for (column, row) in market.row_of.into_iter().enumerate() {
-        column_of[row] = column;
+        *column_of.get_mut(row).ok_or_else(lost)? = column;
+    }
+    if column_of.contains(&NONE) {
+        return Err(lost());
     }
     Ok(column_of)
+}
+
+/// A way back that is lost is no assignment: better none than one that is not the cheapest.
+fn lost() -> Error {
+    Error::runtime("no assignment was found: a path of least cost could not be followed back")
 }
 
 /// Shortens ways where one through a row is shorter, and returns the shortest that is not settled.
@@ -173,7 +181,7 @@ impl Market<'_> {
     }
 
     /// Gives `start` a column along the path that raises the total least.
-    fn augment(&mut self, start: usize) {
+    fn augment(&mut self, start: usize) -> Result<()> {
         let n = self.n;
         // Cost of the way to each column.
         let mut way: Vec<f64> =
@@ -195,7 +203,7 @@ impl Market<'_> {
             settled.push((nearest, through));
             cost = shorten(&mut way, &closed, self.row(row), &self.prices, through);
         };
-        // Back along the way, which is known by its cost.
+        // Back along the way. It is known by its cost, which the same sums in the same order give to the last bit.
         let (mut column, mut before) = (end, settled.len());
         let mut path = vec![];
         loop {
@@ -213,10 +221,7 @@ impl Market<'_> {
                     path.push((column, self.row_of[settled[k].0]));
                     (column, before) = (settled[k].0, k);
                 }
-                None => {
-                    path.push((column, start));
-                    break;
-                }
+                None => return Err(lost()),
             }
         }
         for (column, _) in settled {
@@ -225,6 +230,7 @@ impl Market<'_> {
         for (column, row) in path {
             self.row_of[column] = row;
         }
+        Ok(())
     }
 }
 
@@ -281,6 +287,22 @@ mod tests {
                     assert!(excess.abs() < 1e-9 * (1.0 + best.abs()), "{n} {seed}: {excess:e}");
                 }
             }
+        }
+    }
+
+    /// Sums of numbers of very different sizes lose digits: the way back is found all the same, and the total is
+    /// the least up to what rounding leaves of the largest.
+    #[test]
+    fn costs_of_very_different_sizes_are_followed_back() {
+        for seed in 0..20 {
+            let n = 40;
+            let exponents = cloud(n, n, 12.0, seed);
+            let costs: Vec<f64> = exponents.iter().map(|e| 10f64.powf(*e)).collect();
+            let found = assign(&costs, n).unwrap();
+            let best = total(&costs, n, &reference(&costs, n));
+            let excess = total(&costs, n, &found) - best;
+            let rounding = n as f64 * f64::EPSILON * costs.iter().copied().fold(0.0, f64::max);
+            assert!(excess.abs() < rounding, "{seed}: {excess:e} of {best:e}");
         }
     }
 

@@ -2,6 +2,8 @@
 
 use super::squared_distances;
 use rand::RngExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use triflow::log;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -31,11 +33,17 @@ impl Spec<dyn Coupling> for OtSinkhorn {
         if self.iterations == 0 {
             return Err(Error::config("iterations", "needs at least 1, got 0"));
         }
-        Ok(Box::new(self.clone()))
+        Ok(Box::new(Sinkhorn { spec: self.clone(), told: AtomicBool::new(false) }))
     }
 }
 
-impl Coupling for OtSinkhorn {
+struct Sinkhorn {
+    spec: OtSinkhorn,
+    /// Whether it was said that a plan is not what was asked for.
+    told: AtomicBool,
+}
+
+impl Coupling for Sinkhorn {
     fn pair(&self, rows: &Pairing<'_>) -> Result<Vec<usize>> {
         let n = rows.len();
         let mut scores = squared_distances(rows.target, rows.source);
@@ -43,9 +51,12 @@ impl Coupling for OtSinkhorn {
         if mean == 0.0 {
             return Ok((0..n).collect());
         }
-        let scale = -1.0 / (self.epsilon * mean);
+        let scale = -1.0 / (self.spec.epsilon * mean);
         scores.iter_mut().for_each(|cost| *cost *= scale);
-        let of_source = self.potential(&scores, n);
+        let Plan { of_source, ended } = self.spec.plan(&scores, n);
+        if let Some(why) = ended.filter(|_| !self.told.swap(true, Ordering::Relaxed)) {
+            log::warn!("ot_sinkhorn: {why}; this is said once");
+        }
         let mut rng = rows.rng();
         // A row of the plan is the law of z_0 given z_1.
         Ok(scores
@@ -66,12 +77,21 @@ impl Coupling for OtSinkhorn {
     }
 }
 
+/// The plan that the iteration came to.
+struct Plan {
+    /// The potential of the source over ε.
+    of_source: Vec<f64>,
+    /// Why it is not the one that was asked for, if it is not.
+    ended: Option<String>,
+}
+
 impl OtSinkhorn {
-    /// The potential of the source over ε, for scores −cost/ε. ε falls to its value by halves, which takes
-    /// far fewer iterations than to begin with it.
-    fn potential(&self, scores: &[f64], n: usize) -> Vec<f64> {
+    /// For scores −cost/ε. ε falls to its value by halves, which takes far fewer iterations than to begin with
+    /// it.
+    fn plan(&self, scores: &[f64], n: usize) -> Plan {
         let (mut f, mut g) = (vec![0.0; n], vec![0.0; n]);
         let mut share = (self.epsilon).min(1.0);
+        let (mut off, mut at) = (f64::INFINITY, share);
         for _ in 0..self.iterations {
             let mut used = vec![0.0; n];
             for (row, f) in scores.chunks_exact(n).zip(&mut f) {
@@ -94,19 +114,55 @@ impl OtSinkhorn {
                 worst = worst.max((*g - new).exp_m1().abs());
                 *g = new;
             }
+            (off, at) = (worst, share);
             if share < 1.0 {
                 let next = (share * 2.0).min(1.0);
                 g.iter_mut().for_each(|g| *g *= next / share);
                 share = next;
             } else if worst < self.tolerance {
-                break;
+                return Plan { of_source: g, ended: None };
             }
         }
-        g
+        let ended = match at < 1.0 {
+            true => format!(
+                "{} iterations end at ε = {:.3} of the mean cost rather than {}",
+                self.iterations,
+                self.epsilon / at,
+                self.epsilon
+            ),
+            false => format!(
+                "after {} iterations a marginal is off by {off:.1e}, more than the tolerance of {:.1e}",
+                self.iterations, self.tolerance
+            ),
+        };
+        Plan { of_source: g, ended: Some(format!("{ended}: raise `iterations` or `epsilon`")) }
     }
 }
 
 fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
     largest + values.map(|v| (v - largest).exp()).sum::<f64>().ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_is_not_the_one_asked_for_is_told() {
+        let n = 20;
+        let cost = |i: usize, j: usize| ((i * 7 % n) as f64 - (j * 3 % n) as f64).powi(2);
+        let told = |spec: OtSinkhorn| {
+            let mut scores: Vec<f64> = (0..n * n).map(|at| cost(at / n, at % n)).collect();
+            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+            scores.iter_mut().for_each(|c| *c /= -spec.epsilon * mean);
+            spec.plan(&scores, n).ended
+        };
+        assert_eq!(told(OtSinkhorn::default()), None);
+        let short = told(OtSinkhorn { iterations: 2, ..OtSinkhorn::default() }).unwrap();
+        assert!(short.starts_with("2 iterations end at ε = 0.500 of the mean cost"), "{short}");
+        let strict = OtSinkhorn { iterations: 10, tolerance: 1e-14, ..OtSinkhorn::default() };
+        let strict = told(strict).unwrap();
+        assert!(strict.starts_with("after 10 iterations a marginal is off by "), "{strict}");
+    }
 }
