@@ -30,7 +30,7 @@ comparison: { over: { training.lr_schedule: [cosine, constant] } }";
 fn every_value_is_a_cell_under_a_safe_name_of_its_own() {
     let values: Vec<String> = (1..=500).map(|n| n.to_string()).collect();
     let over = format!(
-        "comparison: {{ over: {{ training.batch_size: [{}], data.shift: [-1, 1e+30] }} }}",
+        "comparison: {{ over: {{ data.shift: [-1, 1e+30], training.batch_size: [{}] }} }}",
         values.join(", ")
     );
     let plan = plan(&over).unwrap();
@@ -38,7 +38,7 @@ fn every_value_is_a_cell_under_a_safe_name_of_its_own() {
     let ids: std::collections::HashSet<_> = plan.units.iter().map(|u| &u.id).collect();
     assert_eq!(ids.len(), 1000);
     assert!(plan.units.iter().all(|u| !u.id.starts_with(['-', '.'])));
-    assert!(plan.units[0].id.starts_with("1_-1-") && plan.units[1].id.starts_with("1_1e+30-"));
+    assert!(plan.units[0].id.starts_with("_-1_1-") && plan.units[500].id.starts_with("1e+30_1-"));
 }
 
 #[test]
