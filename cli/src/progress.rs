@@ -53,7 +53,7 @@ impl Watch for Progress {
             if e.threads == Some(1) { "" } else { "s" },
             run.path.display()
         );
-        go_on_with(Some(format!("triflow resume --run {}", run.path.display())));
+        go_on_with(Some(format!("triflow resume --run {}", quoted(&run.path))));
         heed(true);
         self.began = Instant::now();
         if !self.quiet && std::io::stderr().is_terminal() {
