@@ -11,7 +11,7 @@ use triflow::component::{Splits, Table};
 use triflow::io::{safetensors, to_array};
 use triflow::path::rows;
 use triflow::prelude::*;
-use triflow::rng::{Purpose, seed_torch};
+use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::tch::{self, Device, Kind};
 use triflow::train::{Control, Event};
 use triflow::{Experiment, Trainer};
@@ -97,10 +97,10 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
             let (mut serving, mut draw) = (Serving::start(), 0);
             loop {
                 draw += 1;
-                let z0 = trained.z0(n, Some((1, draw)))?;
+                let z0 = trained.z0(n, Some(&Streams::new(1, draw)))?;
                 let (condition, _) = trained.condition(&y)?;
                 let plan = trained.plan();
-                let sampled = trained.sample_latents(&z0, Some(&condition), plan, &mut ())?;
+                let sampled = trained.sample_latents(&z0, Some(&condition), &plan, &mut ())?;
                 // What is still on its way to the device's end is waited for.
                 let _ = sampled.z.sum(Kind::Float).double_value(&[]);
                 if !serving.after(n)? {

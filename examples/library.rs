@@ -5,7 +5,7 @@
 
 use triflow::component::{Splits, Table};
 use triflow::prelude::*;
-use triflow::rng::{Purpose, seed_torch};
+use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::sample::Trajectory;
 use triflow::tch::{Device, Kind};
 use triflow::train::{Control, Event};
@@ -99,8 +99,9 @@ fn main() -> Result<()> {
     );
 
     println!("their way from noise to data, in latent units");
-    let (z0, plan, mut seen) = (model.z0(1000, Some((3, 0)))?, model.plan(), Trajectory::default());
-    let end = model.sample_latents(&z0, None, plan, &mut seen)?;
+    let z0 = model.z0(1000, Some(&Streams::new(3, 0)))?;
+    let (plan, mut seen) = (model.plan(), Trajectory::default());
+    let end = model.sample_latents(&z0, None, &plan, &mut seen)?;
     for state in seen.states.iter().step_by(5) {
         println!("  deviation {:.3}", moments(state).1);
     }

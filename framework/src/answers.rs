@@ -1,6 +1,8 @@
 //! Answers of a trained model in the data's own units: predictions and samples.
 
 use crate::error::{Error, Result};
+use crate::rng::Streams;
+use crate::sample::{Plan, Rows};
 use crate::sequence;
 use crate::trained::Trained;
 use tch::{Kind, Tensor};
@@ -24,45 +26,81 @@ pub struct Prediction {
 }
 
 impl Trained {
-    /// Predictions or samples under `conditions` (`[n, …condition_shape]` in the data's own units, or one
-    /// without the batch axis): from z_0 = 0 without a seed, from the source with one.
+    /// Predictions or samples under `conditions` (`[n, …condition_shape]` in the data's own units, labels also
+    /// as int64 `[n]`, or one without the batch axis): from z_0 = 0 without a seed, from the source with one.
     pub fn generate(
         &mut self,
         conditions: &Tensor,
         steps: Option<usize>,
         seed: Option<u64>,
     ) -> Result<Tensor> {
-        self.generate_nth(conditions, &Lengths::default(), steps, seed.map(|seed| (seed, 0)))
+        let streams = seed.map(|seed| Streams::new(seed, 0));
+        self.generate_from(conditions, &Lengths::default(), steps, streams.as_ref())
     }
 
-    /// [`generate`](Self::generate) where rows are sequences of these lengths; zeros behind them.
+    /// [`generate`](Self::generate) where rows are sequences of these lengths, with zeros behind them, and have
+    /// random streams of their own.
     pub fn generate_sequences(
         &mut self,
         conditions: &Tensor,
         lengths: &Lengths,
-        seed: Option<u64>,
+        streams: Option<&Streams>,
     ) -> Result<Tensor> {
-        self.generate_nth(conditions, lengths, None, seed.map(|seed| (seed, 0)))
+        self.generate_from(conditions, lengths, None, streams)
     }
 
-    fn generate_nth(
+    fn generate_from(
         &mut self,
         conditions: &Tensor,
         lengths: &Lengths,
         steps: Option<usize>,
-        seed: Option<(u64, u64)>,
+        streams: Option<&Streams>,
     ) -> Result<Tensor> {
-        let (mut condition, single) = self.condition(conditions)?;
-        let n = condition.value.size()[0];
-        condition.mask =
-            self.mask(&lengths.condition, n, self.units.shapes.condition.as_deref())?;
-        condition.value = sequence::keep(&condition.value, condition.mask.as_ref());
+        let shape = self.units.shapes.condition.clone();
+        let labels = self.units.condition_is_label && conditions.kind() == Kind::Int64;
+        let single = match labels && conditions.dim() < 2 {
+            true => conditions.dim() == 0,
+            false => Some(conditions.size()) == shape,
+        };
+        let conditions = if single { conditions.unsqueeze(0) } else { conditions.shallow_clone() };
+        let Some(n) = conditions.size().first().copied() else {
+            // Says what is wrong with it.
+            self.condition(&conditions)?;
+            return Err(Error::config("", "there are no rows of conditions"));
+        };
+        let condition_mask = self.mask(&lengths.condition, n, shape.as_deref())?;
         let mask = self.mask(&lengths.target, n, Some(&self.units.shapes.target))?;
-        let z0 = self.z0(n, seed)?;
-        let plan = self.plan_of(steps, seed);
-        let z = self.sample_sequences(&z0, mask.as_ref(), Some(&condition), plan, &mut ())?.z;
-        let out = self.present_sequences(&z, mask.as_ref())?;
+        let out = self.values(
+            &Rows {
+                n,
+                streams,
+                condition: &|model, from, n| {
+                    let (mut condition, _) = model.condition(&conditions.narrow(0, from, n))?;
+                    condition.mask = condition_mask.as_ref().map(|mask| mask.narrow(0, from, n));
+                    condition.value = sequence::keep(&condition.value, condition.mask.as_ref());
+                    Ok(Some(condition))
+                },
+                mask: mask.as_ref(),
+            },
+            steps,
+        )?;
         Ok(if single { out.squeeze_dim(0) } else { out })
+    }
+
+    /// All rows in the data's own units.
+    fn values(&mut self, rows: &Rows<'_>, steps: Option<usize>) -> Result<Tensor> {
+        let plan = self.plan();
+        let plan = Plan { steps: steps.unwrap_or(plan.steps), ..plan };
+        let mut all = Vec::new();
+        self.sample_blocks(rows, &plan, &mut |block| {
+            all.push(block.values);
+            Ok(())
+        })?;
+        // One block needs no copy.
+        Ok(match <[Tensor; 1]>::try_from(all) {
+            Ok([only]) => only,
+            Err(all) => Tensor::cat(&all, 0),
+        })
     }
 
     /// The mask of `n` rows of `shape` with these lengths.
@@ -78,32 +116,36 @@ impl Trained {
     }
 
     /// Mean and standard deviation of `draws` predictions under `conditions`, as [`generate`](Self::generate)
-    /// makes them: each from its own z_0, the first that of `seed`; all from z_0 = 0 without one.
+    /// makes them: each from its own z_0, the first that of `seed`; all from z_0 = 0 without one. Draw k of
+    /// row i comes from (seed, k, i), whatever the other rows are.
     pub fn predict(
         &mut self,
         conditions: &Tensor,
         seed: Option<u64>,
         draws: u64,
     ) -> Result<Prediction> {
-        self.predict_sequences(conditions, &Lengths::default(), seed, draws)
+        let streams = seed.map(|seed| Streams::new(seed, 0));
+        self.predict_sequences(conditions, &Lengths::default(), streams.as_ref(), draws)
     }
 
-    /// [`predict`](Self::predict) where rows are sequences of these lengths; zeros behind them.
+    /// [`predict`](Self::predict) where rows are sequences of these lengths, with zeros behind them, and have
+    /// random streams of their own.
     pub fn predict_sequences(
         &mut self,
         conditions: &Tensor,
         lengths: &Lengths,
-        seed: Option<u64>,
+        streams: Option<&Streams>,
         draws: u64,
     ) -> Result<Prediction> {
-        let mean = self.generate_sequences(conditions, lengths, seed)?;
+        let mean = self.generate_sequences(conditions, lengths, streams)?;
         let (mut mean, mut squares) =
             (mean.to_kind(Kind::Double), mean.zeros_like().to_kind(Kind::Double));
-        let draws = if seed.is_some() { draws.max(1) } else { 1 };
+        let draws = if streams.is_some() { draws.max(1) } else { 1 };
         for draw in 1..draws {
-            let seed = seed.map(|seed| (seed, draw));
-            let new = self.generate_nth(conditions, lengths, None, seed)?.to_kind(Kind::Double);
+            let streams = streams.map(|streams| streams.later(draw));
+            let new = self.generate_sequences(conditions, lengths, streams.as_ref())?;
             // Welford's update: no difference of large sums.
+            let new = new.to_kind(Kind::Double);
             let step = &new - &mean;
             mean += &step / (draw + 1) as f64;
             squares += step * (new - &mean);
@@ -119,15 +161,24 @@ impl Trained {
         steps: Option<usize>,
         seed: u64,
     ) -> Result<Tensor> {
+        let n = batch_shape.iter().product();
+        let out = self.sample_from(n, steps, &Streams::new(seed, 0))?;
+        let shape: Vec<i64> = batch_shape.iter().chain(&out.size()[1..]).copied().collect();
+        Ok(out.view(shape.as_slice()))
+    }
+
+    /// `n` unconditional samples `[n, …target_shape]`, each from its own random stream.
+    pub fn sample_from(
+        &mut self,
+        n: i64,
+        steps: Option<usize>,
+        streams: &Streams,
+    ) -> Result<Tensor> {
         if self.units.shapes.condition.is_some() {
             let message = "this model needs conditions; use `generate`";
             return Err(Error::config("unconditional", message));
         }
-        let z0 = self.z0(batch_shape.iter().product(), Some((seed, 0)))?;
-        let plan = self.plan_of(steps, Some((seed, 0)));
-        let z = self.sample_latents(&z0, None, plan, &mut ())?.z;
-        let out = self.present(&z)?;
-        let shape: Vec<i64> = batch_shape.iter().chain(&out.size()[1..]).copied().collect();
-        Ok(out.view(shape.as_slice()))
+        let none = |_: &Trained, _: i64, _: i64| Ok(None);
+        self.values(&Rows { n, streams: Some(streams), condition: &none, mask: None }, steps)
     }
 }

@@ -4,7 +4,7 @@ use crate::component::Solver;
 use crate::config::Sampling;
 use crate::data::{HeldOut, Set};
 use crate::error::{Error, Result};
-use crate::measure::{self, Goal, Metric, MetricInfo, draw_latents};
+use crate::measure::{self, Goal, Metric, MetricInfo, draw_rows};
 use crate::registry::Component;
 use crate::trained::Trained;
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ fn steps_of(
     let few = held.rows.first(2);
     let mut used = |steps: usize| -> Result<usize> {
         model.set_sampling(Sampling { solver: solver.clone(), steps, ..own.clone() })?;
-        Ok(draw_latents(model, &few, Some((0, 0)), model.plan())?.0.nfe)
+        Ok(draw_rows(model, &few, Some((0, 0)))?.0.nfe)
     };
     // Past the first steps, which may differ, every step costs the same.
     let (two, three) = (used(2)?, used(3)?);

@@ -7,7 +7,7 @@ use crate::config::Task;
 use crate::data::{Data, Set, Units};
 use crate::error::{Error, Result};
 use crate::measure::finite;
-use crate::rng::{Purpose, rust_rng, stream_seed};
+use crate::rng::{Purpose, Streams, rust_rng, stream_seed};
 use crate::trained::Trained;
 use rand::RngExt as _;
 use tch::{Device, Tensor};
@@ -43,18 +43,18 @@ pub fn pairs(
             .help("take one that does not, such as an adaptive one"));
     }
     let mut rng = rust_rng(seed, Purpose::Reflow, 0);
-    let noise = stream_seed(seed, Purpose::Reflow, 1);
+    let noise = Streams::new(stream_seed(seed, Purpose::Reflow, 1), 0);
     let (mut x, mut z0s, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, from) in (0..n).step_by(BATCH as usize).enumerate() {
+    for from in (0..n).step_by(BATCH as usize) {
         let rows = BATCH.min(n - from);
-        let z0 = model.z0(rows, Some((noise, number as u64)))?;
+        let z0 = model.z0(rows, Some(&noise.from(from)))?;
         let condition = data.train.condition.as_ref().and_then(|all| {
             let picked: Vec<i64> =
                 (0..rows).map(|_| rng.random_range(0..data.train.len())).collect();
             let index = Tensor::from_slice(&picked).to_device(all.device());
             data.train.rows(&index).condition()
         });
-        let sampled = model.sample_latents(&z0, condition.as_ref(), model.plan(), &mut ())?;
+        let sampled = model.sample_latents(&z0, condition.as_ref(), &model.plan(), &mut ())?;
         x.push(finite(model.present(&sampled.z)?)?.to_device(Device::Cpu));
         z0s.push(z0.to_device(Device::Cpu));
         conditions.extend(condition.map(|c| c.value));

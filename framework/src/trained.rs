@@ -11,7 +11,7 @@ use crate::io::{to_array, to_tensor};
 use crate::model::Model;
 use crate::path::StepGrid;
 use crate::registry::{deserialize, guard_engine};
-use crate::rng::{Purpose, seed_torch};
+use crate::rng::{Purpose, Streams, seed_torch};
 use crate::run::Run;
 use crate::sample::{ClassifierFree, Conditioned, Plan, Sampled, noise, sample};
 use crate::sequence;
@@ -259,14 +259,8 @@ impl Trained {
     pub fn plan(&self) -> Plan {
         let sampling = &self.experiment.sampling;
         let grid = sampling.grid.unwrap_or(StepGrid::Time);
-        let stream = (self.experiment.seed(), 0);
-        Plan { steps: sampling.steps, grid, final_denoise: sampling.final_denoise, stream }
-    }
-
-    /// The same with other steps, and the stream of a draw.
-    pub(crate) fn plan_of(&self, steps: Option<usize>, draw: Option<(u64, u64)>) -> Plan {
-        let plan = self.plan();
-        Plan { steps: steps.unwrap_or(plan.steps), stream: draw.unwrap_or(plan.stream), ..plan }
+        let streams = Streams::new(self.experiment.seed(), 0);
+        Plan { steps: sampling.steps, grid, final_denoise: sampling.final_denoise, streams }
     }
 
     /// Runs `f` with the parameters that sample: their running mean where the experiment says so.
@@ -278,15 +272,14 @@ impl Trained {
         }
     }
 
-    /// z_0 `[n, …z_shape]`: drawn for (seed, number of the draw) as the experiment says, or zeros without
-    /// a seed.
-    pub fn z0(&self, n: i64, seed: Option<(u64, u64)>) -> Result<Tensor> {
+    /// z_0 `[n, …z_shape]`: drawn from the streams of the rows as the experiment says, or zeros without any.
+    pub fn z0(&self, n: i64, streams: Option<&Streams>) -> Result<Tensor> {
         let shape = self.model.latent_shape();
         let options = (self.model.vars.kind(), self.device());
-        match seed {
-            Some(at) => {
+        match streams {
+            Some(streams) => {
                 let (noise, source) = (self.experiment.sampling.noise, self.model.source());
-                noise::draw(noise, source, n, shape, at, options)
+                noise::draw(noise, source, n, shape, streams, options)
             }
             None => {
                 let full: Vec<i64> = std::iter::once(n).chain(shape.iter().copied()).collect();
@@ -301,7 +294,7 @@ impl Trained {
         &mut self,
         z0: &Tensor,
         condition: Option<&Condition>,
-        plan: Plan,
+        plan: &Plan,
         seen: &mut dyn Observer,
     ) -> Result<Sampled> {
         self.sample_sequences(z0, None, condition, plan, seen)
@@ -314,7 +307,7 @@ impl Trained {
         z0: &Tensor,
         mask: Option<&Tensor>,
         condition: Option<&Condition>,
-        plan: Plan,
+        plan: &Plan,
         seen: &mut dyn Observer,
     ) -> Result<Sampled> {
         let sampling = &self.experiment.sampling;

@@ -13,8 +13,11 @@ use triflow::{Experiment, Trainer};
 fn coupling(yaml: &str, condition: Option<i64>) -> Box<dyn Coupling> {
     triflow_plugins::link();
     let component: Component<dyn Coupling> = serde_yaml::from_str(yaml).unwrap();
-    let context =
-        CouplingContext { z_shape: vec![2], condition_shape: condition.map(|width| vec![width]) };
+    let context = CouplingContext {
+        z_shape: vec![2],
+        condition_shape: condition.map(|width| vec![width]),
+        conditions_repeat: None,
+    };
     component.build(&context).unwrap()
 }
 
@@ -172,18 +175,42 @@ fn a_smaller_ratio_keeps_conditions_that_are_numbers_better() {
 }
 
 #[test]
-fn conditions_of_which_no_two_are_equal_ask_for_a_ratio() {
-    let batch = Batch::new(5, 8);
-    let condition: Vec<f64> = (0..8).map(f64::from).collect();
-    let points = |values| Points::new(values, 2).unwrap();
-    let rows = Pairing {
-        source: points(&batch.source),
-        target: points(&batch.target),
-        condition: Some(Points::new(&condition, 1).unwrap()),
-        seed: 0,
+fn a_row_that_is_alone_with_its_condition_keeps_its_own_z_0() {
+    // Classes 0, 1, 2, 2: the last two are paired, whichever way; the first two with themselves.
+    let batch = Batch::new(5, 4);
+    let classes = [0, 1, 2, 2];
+    let condition: Vec<f64> =
+        classes.iter().flat_map(|c| (0..3).map(move |k| f64::from(*c == k))).collect();
+    let pairs = |rows: usize| {
+        let points = |values, dim| Points::new(values, dim).unwrap();
+        let rows = Pairing {
+            source: points(&batch.source[..2 * rows], 2),
+            target: points(&batch.target[..2 * rows], 2),
+            condition: Some(points(&condition[..3 * rows], 3)),
+            seed: 0,
+        };
+        coupling("ot_conditional", Some(3)).pair(&rows).unwrap()
     };
-    let told = coupling("ot_conditional", Some(1)).pair(&rows).unwrap_err().to_string();
-    assert!(told.contains("at coupling.ratio") && told.contains("ratio: 0.05"), "{told}");
+    assert_eq!(pairs(4)[..2], [0, 1]);
+    // No two labels of a small last batch are equal.
+    assert_eq!(pairs(2), [0, 1]);
+}
+
+#[test]
+fn a_last_batch_without_equal_labels_does_not_end_training() {
+    // 18 rows of 2 classes in batches of 16: the last has 2 rows, in some epoch one of each class.
+    let _stream = seed_torch(5, Purpose::Data, 0);
+    let table = |n: i64| Table {
+        x: Some(Tensor::randn([n, 2], (Kind::Float, Device::Cpu))),
+        y: Some(Tensor::arange(n, (Kind::Int64, Device::Cpu)).remainder(2)),
+        ..Table::default()
+    };
+    triflow_plugins::link();
+    let yaml = "{ coupling: ot_conditional, device: cpu, training: { epochs: 8, batch_size: 16 } }";
+    // The two validation rows are of different classes as well.
+    let splits = Splits { train: table(18), val: Some(table(2)), ..Splits::default() };
+    let mut trainer = Trainer::with_tables(Experiment::from_yaml(yaml).unwrap(), splits).unwrap();
+    trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
 }
 
 #[test]
@@ -292,7 +319,8 @@ fn training_ends_where_a_coupling_fails_with_what_it_says() {
     let splits = Splits { train: table, ..Splits::default() };
     let mut trainer = Trainer::with_tables(Experiment::from_yaml(yaml).unwrap(), splits).unwrap();
     let told = trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap_err().to_string();
-    assert!(told.contains("no two rows of a batch"), "{told}");
+    assert!(told.contains("no two rows have the same condition"), "{told}");
+    assert!(told.contains("ratio: 0.05"), "{told}");
 }
 
 /// 72 rows to train on: blocks of 48 and 24 rows an epoch, in steps of 16 and 8.

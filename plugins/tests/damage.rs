@@ -108,10 +108,11 @@ fn no_damage_to_a_checkpoint_or_to_parameters_is_accepted() {
     {
         let read = || {
             let mut model = run.load_as(experiment(folder.path()), weights)?;
+            let plan = model.plan();
             let sampled = model.sample_latents(
                 &Tensor::ones([2, 2], triflow::tch::kind::FLOAT_CPU),
                 None,
-                model.plan(),
+                &plan,
                 &mut (),
             )?;
             let sampled = model.present(&sampled.z)?.reshape([-1]);

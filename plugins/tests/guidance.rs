@@ -9,7 +9,7 @@ use serde_json::json;
 use triflow::config::Sampling;
 use triflow::path::Path;
 use triflow::prelude::*;
-use triflow::rng::{Purpose, seed_torch};
+use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::sample::{ClassifierFree, Conditioned, Predictor as _, PredictorField, Steered};
 use triflow::tch::{Device, Kind};
 use triflow::train::Control;
@@ -111,12 +111,13 @@ fn guidance_counts_its_evaluations_and_pulls_the_classes_apart() {
     let mut trained = trained("flow_matching");
     let labels = Tensor::from_slice(&[0_i64, 1]).repeat_interleave_self_int(200, 0, None::<i64>);
     let (condition, _) = trained.condition(&labels).unwrap();
-    let z0 = trained.z0(400, Some((3, 0))).unwrap();
+    // The same z_0 for both classes: what sets them apart is the condition.
+    let z0 = trained.z0(200, Some(&Streams::new(3, 0))).unwrap().repeat([2, 1]);
     let plan = trained.plan();
     let mut draw = |scale: f64| {
         let sampling = trained.experiment().sampling.clone();
         trained.set_sampling(Sampling { guidance: scale, ..sampling }).unwrap();
-        trained.sample_latents(&z0, Some(&condition), plan, &mut ()).unwrap()
+        trained.sample_latents(&z0, Some(&condition), &plan, &mut ()).unwrap()
     };
     let (plain, guided) = (draw(1.0), draw(3.0));
     assert_eq!((plain.nfe, guided.nfe), (2 * plan.steps, 4 * plan.steps));

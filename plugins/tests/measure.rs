@@ -133,8 +133,10 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
         let draws = match goal {
             Goal::Generation => 5,
             Goal::Classification => 1,
-            // For sequences twenty draws of a quarter of the rows, beside the prediction.
-            Goal::Regression | Goal::Sequences => 6,
+            // Forty random draws beside the prediction.
+            Goal::Regression => 41,
+            // Twenty draws of a quarter of the rows.
+            Goal::Sequences => 6,
         };
         let work = found.work;
         assert_eq!((work.samples, work.steps, work.nfe), (draws * 1000, 2, 2), "{yaml}");
@@ -289,16 +291,108 @@ fn a_standing_network_predicts_the_mean_and_its_draws_are_the_marginal_law() {
         (&json["sampling"]["noise"], &json["sampling"]["draws"]),
         (&"zero".into(), &1.into())
     );
-    assert_eq!(json["sampling"]["crps"]["draws"], 5);
+    assert_eq!(
+        (&json["sampling"]["crps"]["draws"], &json["sampling"]["crps"]["n"]),
+        (&40.into(), &1000.into())
+    );
+    assert!(found.scores.get(Metric::Crps).unwrap().deviation.unwrap() > 0.0);
+    // Intervals of the law itself hold what they say, to four standard errors.
+    for (metric, level) in [(Metric::HalfCoverage, 0.5_f64), (Metric::BandCoverage, 0.9)] {
+        let error = (level * (1.0 - level) / 1000.0).sqrt();
+        let off = (mean(&found, metric) / 100.0 - level).abs();
+        assert!(off < 4.0 * error, "{metric:?}: {off} off, its error is {error}");
+    }
+    assert_eq!(json["intervals"]["overconfident"], false);
     // With a seed the same random draws are what the rest is measured on too.
     let ask = Ask { seed: Some(trained.experiment().seed()), ..Ask::default() };
     let drawn = evaluate(trained, &held, &ask).unwrap();
     assert_eq!(drawn.scores.get(Metric::Crps), found.scores.get(Metric::Crps));
     assert!((mean(&drawn, Metric::Mse) / (2.0 * s * s) - 1.0).abs() < 0.06);
-    assert_eq!(drawn.work.samples, 5 * N);
-    // One draw has no CRPS.
+    assert_eq!(drawn.work.samples, 5 * N + 40 * 1000);
     let one = evaluate(trained, &held, &Ask { draws: 1, ..Ask::default() }).unwrap();
-    assert!(one.scores.get(Metric::Crps).is_none() && one.to_json()["sampling"]["crps"].is_null());
+    assert_eq!(one.scores.get(Metric::Crps), found.scores.get(Metric::Crps));
+}
+
+#[test]
+fn intervals_that_are_too_narrow_for_the_truth_are_said() {
+    let y = normal(&[2 * N, 1], 4);
+    let mut trainer = model("task: regression", normal(&[2 * N, 2], 5), Some(y));
+    let (trained, data) = trainer.trained_mut();
+    let mut held = data.held_out(60);
+    // The truth varies twice as much as the draws: their central 90 % hold 59 % of it.
+    held.rows.target = &held.rows.target * 2.0;
+    let found = evaluate(trained, &held, &Ask::default()).unwrap();
+    let json = found.to_json();
+    assert!(mean(&found, Metric::BandCoverage) < 75.0, "{json:#}");
+    assert_eq!(json["intervals"]["overconfident"], true);
+    let least = json["intervals"]["coverage_90_at_least_by_chance"].as_f64().unwrap();
+    assert!((least - 80.02).abs() < 0.1, "{least}");
+}
+
+/// 60 rows like those of a table: lengths in millimetres beside masses in grams, which go together.
+fn mixed() -> Tensor {
+    let both = normal(&[2 * 400, 2], 8);
+    let beak = both.select(1, 0) * 5.0 + 44.0;
+    let mass = (both.select(1, 0) * 0.9 + both.select(1, 1) * 0.44) * 800.0 + 4200.0;
+    Tensor::stack(&[beak, mass], 1)
+}
+
+/// The largest relative change of what samples score when the narrow column of the held-out rows is permuted.
+fn moved(units: &str) -> (f64, String) {
+    let yaml = format!("task: generation, unconditional: true, metrics: {{ units: {units} }}");
+    let mut trainer = model(&yaml, mixed(), None);
+    let (trained, data) = trainer.trained_mut();
+    let held = data.held_out(400);
+    let ask = Ask { draws: 1, ..Ask::default() };
+    let before = evaluate(trained, &held, &ask).unwrap();
+    let mut permuted = data.held_out(400);
+    let narrow = permuted.rows.target.narrow(1, 0, 1).flip([0]);
+    permuted.rows.target = Tensor::cat(&[narrow, permuted.rows.target.narrow(1, 1, 1)], 1);
+    let after = evaluate(trained, &permuted, &ask).unwrap();
+    let least =
+        [Metric::W2, Metric::EnergyDistance, Metric::Mmd2, Metric::SlicedW2].map(|metric| {
+            let (a, b) = (mean(&before, metric), mean(&after, metric));
+            (b / a - 1.0).abs()
+        });
+    let told = before.to_json()["units"].as_str().unwrap().to_owned();
+    (least.into_iter().fold(f64::INFINITY, f64::min), told)
+}
+
+#[test]
+fn a_permuted_column_moves_the_metrics_however_narrow_it_is_beside_another() {
+    let (change, units) = moved("null");
+    assert!(change > 0.1, "{change}");
+    assert_eq!(units, "standardised (columns differ in scale)");
+    assert_eq!(moved("standardised").1, "standardised");
+    // In the data's own units the wide column decides alone.
+    let (change, units) = moved("data");
+    assert!(change < 0.01, "{change}");
+    assert_eq!(units, "data");
+}
+
+#[test]
+fn each_draw_is_told_with_the_one_that_the_arrays_hold() {
+    let (x, y) = clusters(0.5);
+    let found = measured(&mut model("task: generation", x, Some(y)), &Ask::default());
+    let json = found.to_json();
+    assert_eq!(json["units"], "data (columns share one scale)");
+    let each = json["values"]["w2"].as_array().unwrap();
+    assert_eq!(each.len(), 5);
+    let sum: f64 = each.iter().map(|v| v.as_f64().unwrap()).sum();
+    assert!((sum / 5.0 - json["w2"].as_f64().unwrap()).abs() < 1e-12);
+    let array = |name: &str| {
+        let tensor = &found.arrays.iter().find(|(n, _)| n == name).unwrap().1;
+        Vec::<f64>::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
+    };
+    let (samples, real) = (array("samples"), array("real"));
+    let points = |values| Points::new(values, 2).unwrap();
+    let kept = json["sampling"]["draw_in_file"].as_u64().unwrap() as usize;
+    let own = metrics::wasserstein2(points(&samples), points(&real)).unwrap();
+    assert!((own / each[kept].as_f64().unwrap() - 1.0).abs() < 1e-9);
+    let seed = json["sampling"]["sliced_directions"]["seed"].as_u64().unwrap();
+    let sliced = metrics::sliced_wasserstein2_drawn(points(&samples), points(&real), 256, seed);
+    let told = json["values"]["sliced_w2"][kept].as_f64().unwrap();
+    assert!((sliced.unwrap() / told - 1.0).abs() < 1e-9);
 }
 
 #[test]

@@ -50,14 +50,14 @@ fn one_step_carries_each_z0_to_the_end_that_was_given_for_it() {
     let mut given = fit("{ coupling: given }", moved()).into_trained();
     let z0 = normal(2, 500);
     let plan = given.plan();
-    let end = given.sample_latents(&z0, None, plan, &mut ()).unwrap().z;
+    let end = given.sample_latents(&z0, None, &plan, &mut ()).unwrap().z;
     let off = (end - &z0 - Tensor::from_slice(&[3.0_f32, -1.0])).square().mean(Kind::Float).sqrt();
     assert!(off.double_value(&[]) < 0.1, "off by {off:?}");
 
     // Independent of z_0, one step from pure noise leads to the mean of the data.
     let apart = Table { z0: None, ..moved() };
     let mut apart = fit("{ coupling: independent }", apart).into_trained();
-    let end = apart.sample_latents(&z0, None, plan, &mut ()).unwrap().z;
+    let end = apart.sample_latents(&z0, None, &plan, &mut ()).unwrap().z;
     let spread = end.std_dim([0].as_slice(), true, false).max().double_value(&[]);
     assert!(spread < 0.3, "spread {spread}");
 }
@@ -135,7 +135,7 @@ fn the_pairs_of_a_model_are_the_ends_of_its_own_paths() {
     let (x, y, z0) = (x.as_ref().unwrap(), y.as_ref().unwrap(), z0.as_ref().unwrap());
     assert_eq!((x.size(), y.size(), y.kind()), (vec![300, 2], vec![300], Kind::Int64));
     let (condition, _) = model.condition(y).unwrap();
-    let z = model.sample_latents(z0, Some(&condition), model.plan(), &mut ()).unwrap().z;
+    let z = model.sample_latents(z0, Some(&condition), &model.plan(), &mut ()).unwrap().z;
     assert!((model.present(&z).unwrap() - x).abs().max().double_value(&[]) < 1e-6);
     // Each lies on the side of its own label.
     let right = x.narrow(1, 0, 1).squeeze_dim(1).gt(0.0).eq_tensor(&y.eq(1));

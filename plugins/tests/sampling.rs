@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use triflow::component::{Condition, Splits, Table};
-use triflow::rng::{Purpose, seed_torch};
+use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::train::Control;
 use triflow::{Trained, Trainer};
@@ -29,12 +29,12 @@ fn learned() -> Trained {
 fn rows(trained: &Trained, n: i64) -> (Tensor, Tensor) {
     let _stream = seed_torch(6, Purpose::Data, 0);
     let condition = Tensor::randn([n, 2], (Kind::Float, Device::Cpu));
-    (trained.z0(n, Some((1, 0))).unwrap(), condition)
+    (trained.z0(n, Some(&Streams::new(1, 0))).unwrap(), condition)
 }
 
 fn draw(trained: &mut Trained, z0: &Tensor, condition: &Condition) -> Tensor {
     let plan = trained.plan();
-    trained.sample_latents(z0, Some(condition), plan, &mut ()).unwrap().z
+    trained.sample_latents(z0, Some(condition), &plan, &mut ()).unwrap().z
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_sample_is_followed_from_its_z0_as_the_guide_says() {
         let h = layers(&swish(linear(&inputs, "crn.network.join")), "crn.network.body");
         linear(&h, "crn.network.out") + linear(&time, "crn.skip") / (dim as f64).sqrt() * z
     };
-    let mut z = trained.z0(5, Some((4, 0))).unwrap();
+    let mut z = trained.z0(5, Some(&Streams::new(4, 0))).unwrap();
     let (steps, h) = (3, 1.0 / 3.0);
     for i in 0..steps {
         let t = f64::from(i) * h;
@@ -131,6 +131,89 @@ fn a_sample_is_followed_from_its_z0_as_the_guide_says() {
     let off = (&followed - &samples).abs().max().double_value(&[]);
     assert!(off < 1e-12, "{off}");
     let moved =
-        (&followed - trained.units().target.undo(&trained.z0(5, Some((4, 0))).unwrap())).abs();
+        (&followed - trained.units().target.undo(&trained.z0(5, Some(&Streams::new(4, 0))).unwrap())).abs();
     assert!(moved.max().double_value(&[]) > 0.1, "{moved}");
+}
+
+/// A small generator of points in the plane, as `sampling` and what else `yaml` says.
+fn generator(yaml: &str) -> Trained {
+    triflow_plugins::link();
+    let _stream = seed_torch(7, Purpose::Data, 0);
+    let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
+    let train = Table { x: Some(x), ..Table::default() };
+    let mut layers = triflow::config::Layers::new().unwrap();
+    let base = "{ device: cpu, task: generation, unconditional: true, data: { type: two_moons }, sampling: { steps: 6 }, \
+                crn: { network: { hidden_dims: [16] } }, training: { epochs: 1, batch_size: 32, seed: 3 } }";
+    layers.add_text(base, "base").unwrap();
+    layers.add_text(yaml, "test").unwrap();
+    let splits = Splits { train, ..Splits::default() };
+    let mut trainer = Trainer::with_tables(layers.finish().unwrap(), splits).unwrap();
+    trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
+    trainer.into_trained()
+}
+
+fn far(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.size(), b.size());
+    (a - b).abs().max().double_value(&[])
+}
+
+/// Every source, and every solver that draws noise.
+const DRAWING: [&str; 9] = [
+    "{}",
+    "{ source: uniform }",
+    "{ source: eight_gaussians }",
+    "{ source: { type: data, data: { type: two_moons, samples: 50 } } }",
+    "{ sampling: { noise: sobol } }",
+    "{ sampling: { solver: ancestral } }",
+    "{ sampling: { solver: { type: dpmpp, eta: 1 } } }",
+    "{ sampling: { solver: { type: euler_maruyama, eta: 1 } } }",
+    "{ objective: diffusion, sampling: { solver: { type: heun_edm, churn: 2 } } }",
+];
+
+#[test]
+fn fewer_samples_of_a_seed_are_the_first_of_more_whatever_the_block() {
+    for yaml in DRAWING {
+        let mut model = generator(yaml);
+        let all = model.sample(&[100], None, 7).unwrap();
+        for n in [1, 17] {
+            let off = far(&model.sample(&[n], None, 7).unwrap(), &all.narrow(0, 0, n));
+            assert!(off < 1e-5, "{yaml}: {n} samples are off by {off}");
+        }
+        for block in [1, 30, 64] {
+            let mut sampling = model.experiment().sampling.clone();
+            sampling.block = Some(block);
+            model.set_sampling(sampling).unwrap();
+            let off = far(&model.sample(&[100], None, 7).unwrap(), &all);
+            assert!(off < 1e-5, "{yaml}: off by {off} in blocks of {block}");
+        }
+        assert!(far(&model.sample(&[100], None, 8).unwrap(), &all) > 0.1, "{yaml}");
+    }
+}
+
+#[test]
+fn a_seed_of_its_own_makes_a_sample_as_it_does_alone() {
+    for yaml in ["{}", "{ sampling: { solver: ancestral, block: 2 } }"] {
+        let mut model = generator(yaml);
+        let seeds = [9, 7, 9, 1 << 63];
+        let own = model.sample_from(4, None, &Streams::of_seeds(&seeds)).unwrap();
+        for (i, seed) in seeds.into_iter().enumerate() {
+            let alone = model.sample(&[1], None, seed).unwrap();
+            assert!(far(&own.narrow(0, i as i64, 1), &alone) < 1e-5, "{yaml} {seed}");
+        }
+        assert!(model.sample_from(5, None, &Streams::of_seeds(&seeds)).is_err());
+    }
+}
+
+#[test]
+fn draws_of_a_prediction_do_not_depend_on_the_other_rows() {
+    let mut trained = learned();
+    let (_, condition) = rows(&trained, 40);
+    let all = trained.predict(&condition, Some(7), 5).unwrap();
+    let few = trained.predict(&condition.narrow(0, 0, 3), Some(7), 5).unwrap();
+    assert!(far(&few.mean, &all.mean.narrow(0, 0, 3)) < 1e-5);
+    assert!(far(&few.deviation, &all.deviation.narrow(0, 0, 3)) < 1e-5);
+    assert!(few.deviation.min().double_value(&[]) > 0.0);
+    let others = Tensor::cat(&[condition.narrow(0, 0, 3), &condition.narrow(0, 3, 37) * 5.0], 0);
+    let beside = trained.predict(&others, Some(7), 5).unwrap();
+    assert!(far(&beside.mean.narrow(0, 0, 3), &few.mean) < 1e-5);
 }

@@ -6,7 +6,7 @@
 use triflow::component::*;
 use triflow::data::Data;
 use triflow::io::{ArrayData, NamedArray, npz};
-use triflow::rng::{Purpose, seed_torch};
+use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::tch::{Device, Kind, Tensor, nn};
 use triflow::{Component, Experiment, Lengths, Trainer, sequence};
 use triflow_plugins::networks::{Lie, TemporalConv, Transformer};
@@ -180,14 +180,17 @@ fn a_prediction_is_as_long_as_asked_and_zero_behind() {
     let x = normal(&[2, 6, 2], 4);
     let three = || Some(Tensor::from_slice(&[3_i64, 6]));
     let lengths = Lengths { condition: three(), target: three() };
-    let told = model.generate_sequences(&x, &lengths, Some(1)).unwrap();
+    let told = model.generate_sequences(&x, &lengths, Some(&Streams::new(1, 0))).unwrap();
     assert_eq!(told.size(), [2, 6, 1]);
     assert_eq!(told.get(0).narrow(0, 3, 3).abs().max().double_value(&[]), 0.0);
     assert!(told.get(0).narrow(0, 0, 3).abs().min().double_value(&[]) > 0.0);
     // What x holds behind its end is not looked at.
     let other = x.copy();
     let _ = other.get(0).narrow(0, 3, 3).fill_(9.0);
-    assert!(far(&told, &model.generate_sequences(&other, &lengths, Some(1)).unwrap()) < 1e-12);
+    assert!(
+        far(&told, &model.generate_sequences(&other, &lengths, Some(&Streams::new(1, 0))).unwrap())
+            < 1e-12
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use triflow::component::{Source, SourceContext, Splits, Table};
 use triflow::prelude::*;
-use triflow::rng::{Purpose, seed_torch};
+use triflow::rng::{Purpose, RowDraws, Streams, seed_torch};
 use triflow::tch::{Device, Kind};
 use triflow::train::Control;
 use triflow::{Experiment, Trainer};
@@ -18,8 +18,8 @@ const N: i64 = 40_000;
 
 fn draws(yaml: &str) -> Tensor {
     let source = source(yaml).unwrap();
-    let _stream = seed_torch(3, Purpose::Sample, 0);
-    source.draw(&[N, 2], (Kind::Double, Device::Cpu)).unwrap()
+    let rows = RowDraws::new(Streams::new(3, 0), Purpose::Sample);
+    source.draw(&rows, &[N, 2], (Kind::Double, Device::Cpu)).unwrap()
 }
 
 /// Mean and covariance of two-dimensional draws are those, to six standard errors of the draws themselves.
@@ -149,18 +149,18 @@ fn steps_in_log_snr_are_refused_where_they_are_asked_for_later() {
     use triflow::path::StepGrid;
     use triflow::sample::Plan;
     let mut model = trainer("{ source: uniform }").unwrap().into_trained();
-    let z0 = model.z0(4, Some((1, 0))).unwrap();
+    let z0 = model.z0(4, Some(&Streams::new(1, 0))).unwrap();
     let plan = Plan { grid: StepGrid::Gamma, ..model.plan() };
-    let told = model.sample_latents(&z0, None, plan, &mut ()).unwrap_err().to_string();
+    let told = model.sample_latents(&z0, None, &plan, &mut ()).unwrap_err().to_string();
     assert!(told.contains("log-SNR"), "{told}");
-    assert!(model.sample_latents(&z0, None, model.plan(), &mut ()).is_ok());
+    assert!(model.sample_latents(&z0, None, &model.plan(), &mut ()).is_ok());
 }
 
 #[test]
 fn samples_start_from_the_source() {
     let mut model =
         trainer("{ source: { type: uniform, low: 7, high: 8 } }").unwrap().into_trained();
-    let z0 = model.z0(500, Some((1, 0))).unwrap();
+    let z0 = model.z0(500, Some(&Streams::new(1, 0))).unwrap();
     assert!(z0.min().double_value(&[]) >= 7.0 && z0.max().double_value(&[]) <= 8.0);
     // The network's output starts at 0, so that nothing moves yet.
     let samples = model.sample(&[500], None, 1).unwrap();

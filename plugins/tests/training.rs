@@ -173,7 +173,7 @@ fn what_has_no_finite_loss_is_refused() {
     };
     let schedule =
         |text: &str| refused(&format!("{{ objective: ct, noise_schedule: {text} }}"), false);
-    assert_eq!(schedule("{ type: laplace, loc: -50 }"), "noise_schedule");
+    assert_eq!(schedule("{ type: laplace, loc: -500 }"), "noise_schedule");
     assert_eq!(schedule("{ type: sigmoid, k: 400 }"), "noise_schedule");
     assert_eq!(
         refused("{ objective: diffusion, path: rectified, loss: { recon_weight: 1 } }", false),

@@ -101,6 +101,9 @@ pub enum Command {
         /// Also write the z_0 of each sample, as the array `z0`.
         #[arg(long)]
         save_z0: bool,
+        /// A seed for each sample (of each label or row): whole numbers, one a line, or an .npy of them.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["n", "seed"])]
+        seeds: Option<PathBuf>,
         #[command(flatten)]
         sampling: SamplingArgs,
         /// Output file: an .npz, or a .csv with the columns' names.
@@ -121,6 +124,9 @@ pub enum Command {
         /// Number of draws for each row; their mean and standard deviation are written.
         #[arg(long, value_name = "K", value_parser = whole::<u64>(1..))]
         samples: Option<u64>,
+        /// A seed for each row: whole numbers, one a line, or an .npy of them.
+        #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+        seeds: Option<PathBuf>,
         #[command(flatten)]
         sampling: SamplingArgs,
         /// Output file: an .npz, or a .csv with the columns' names.
@@ -164,6 +170,9 @@ pub enum Command {
         /// the ODE (with --solver, or else an adaptive one) and by the variational bound.
         #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "2000", value_parser = whole::<i64>(1..))]
         likelihood: Option<i64>,
+        /// The units of distances and neighbours: standardised, or those of the data.
+        #[arg(long, value_name = "UNITS")]
+        units: Option<String>,
         #[command(flatten)]
         sampling: SamplingArgs,
     },

@@ -8,6 +8,7 @@ mod data;
 mod new_crate;
 mod reflow;
 mod sampling;
+mod seeds;
 
 use crate::args::experiment::Asked;
 use crate::args::{Cli, Command};
@@ -34,15 +35,17 @@ pub fn run(cli: &Cli) -> Result<()> {
             let run = Run::open(run)?.with_data_at(data_path.as_deref());
             show(cli, &run::go_on(run, &mut Progress::new(cli.quiet))?)
         }
-        Command::Generate { run, n, labels, condition, save_z0, sampling, out } => {
-            sampling::generate(run, *n, labels, condition.as_deref(), sampling, (out, *save_z0))
+        Command::Generate { run, n, labels, condition, save_z0, seeds, sampling, out } => {
+            let (condition, seeds) = (condition.as_deref(), seeds.as_deref());
+            sampling::generate(run, *n, seeds, (labels, condition), sampling, (out, *save_z0))
         }
-        Command::Predict { run, data, samples, sampling, out } => {
-            sampling::predict(run, data, *samples, sampling, out)
+        Command::Predict { run, data, samples, seeds, sampling, out } => {
+            sampling::predict(run, data, (*samples, seeds.as_deref()), sampling, out)
         }
         Command::Data { name, set, seed, out } => data::write(name, set, *seed, out),
-        Command::Evaluate { run, data, draws, points, likelihood, sampling } => {
-            sampling::evaluate(run, data.as_deref(), (*draws, *points), *likelihood, sampling)
+        Command::Evaluate { run, data, draws, points, likelihood, units, sampling } => {
+            let how = (*draws, *points, units.as_deref());
+            sampling::evaluate(run, data.as_deref(), how, *likelihood, sampling)
         }
         Command::Compare(args) => compare::compare(cli, args),
         Command::CompareOne { folder, unit, seed } => compare::one(folder, unit, *seed),

@@ -2,6 +2,7 @@
 
 use super::answers::{Samples, check_out, check_z0_out, write_predictions, write_samples};
 use super::print_json;
+use super::seeds::{self, Wanted};
 use crate::args::SamplingArgs;
 use serde_json::json;
 use std::path::Path;
@@ -10,6 +11,7 @@ use triflow::data::files::read_table;
 use triflow::data::{HeldOut, Set, check_labels};
 use triflow::error::quoted;
 use triflow::measure::{self, Ask};
+use triflow::rng::Streams;
 use triflow::run::{Run, Weights};
 use triflow::sample::likelihood;
 use triflow::tch::{Device, Kind, Tensor};
@@ -17,9 +19,17 @@ use triflow::{Error, Lengths, Result, Trained};
 
 /// The trained run, sampled as the flags say.
 pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)> {
+    load_in(run, sampling, None)
+}
+
+/// The same, measured in these units.
+fn load_in(run: &Path, sampling: &SamplingArgs, units: Option<&str>) -> Result<(Run, Trained)> {
     let run = Run::open(run)?.with_data_at(sampling.data_path.as_deref());
     let mut layers = run.layers()?;
     sampling.apply(&mut layers)?;
+    if let Some(units) = units {
+        layers.set("metrics.units", units.into(), "--units")?;
+    }
     let weights = if sampling.best { Weights::Best } else { Weights::Last };
     let model = run.load_as(layers.finish()?, weights).map_err(|e| layers.locate(e))?;
     Ok((run, model))
@@ -29,8 +39,8 @@ pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)
 pub fn generate(
     run: &Path,
     n: Option<i64>,
-    labels: &[String],
-    file: Option<&Path>,
+    seeds: Option<&Path>,
+    (labels, file): (&[String], Option<&Path>),
     sampling: &SamplingArgs,
     (out, save_z0): (&Path, bool),
 ) -> Result<()> {
@@ -40,17 +50,26 @@ pub fn generate(
     }
     let (_, mut model) = load(run, sampling)?;
     let seed = sampling.seed.unwrap_or_else(|| model.experiment().seed());
-    let n = n.unwrap_or(if file.is_some() { 1 } else { 100 });
-    if n < 1 {
-        return Err(Error::config("", format!("--n {n}: needs at least 1")));
-    }
+    let wanted = match seeds {
+        Some(file) => Wanted::Seeds(seeds::read(file)?),
+        None => {
+            let n = n.unwrap_or(if file.is_some() { 1 } else { 100 });
+            if n < 1 {
+                return Err(Error::config("", format!("--n {n}: needs at least 1")));
+            }
+            Wanted::Samples { n, seed }
+        }
+    };
+    let n = wanted.len();
     if !labels.is_empty() && model.units().shapes.condition.is_none() {
         return Err(Error::config("", "this run takes no labels").help("leave --labels out"));
     }
-    let mut drawn = match (conditions(&model, labels, file)?, file) {
+    let drawn = match (conditions(&model, labels, file)?, file) {
         (None, None) => {
-            let samples = model.sample(&[n], None, seed)?;
-            Samples { samples, conditions: None, lengths: None, z0: None }
+            let streams = wanted.streams();
+            let samples = model.sample_from(n, None, &streams)?;
+            let z0 = save_z0.then(|| model.z0(n, Some(&streams))).transpose()?;
+            Samples { samples, conditions: None, lengths: None, z0 }
         }
         (None, Some(_)) => {
             return Err(
@@ -58,6 +77,7 @@ pub fn generate(
             );
         }
         (Some((asked, mut lengths)), _) => {
+            let streams = wanted.streams_of(&asked, file.is_some())?;
             let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
             let asked = each(&asked);
             let rows = rows_of(&model, &asked)?;
@@ -65,16 +85,14 @@ pub fn generate(
             for side in [&mut lengths.condition, &mut lengths.target] {
                 *side = side.as_ref().map(each);
             }
-            let samples = model.generate_sequences(&rows, &lengths, Some(seed))?;
-            Samples { samples, conditions: Some(asked), lengths: lengths.target, z0: None }
+            let samples = model.generate_sequences(&rows, &lengths, Some(&streams))?;
+            let z0 = save_z0.then(|| model.z0(asked.size()[0], Some(&streams))).transpose()?;
+            Samples { samples, conditions: Some(asked), lengths: lengths.target, z0 }
         }
     };
     let n = drawn.samples.size()[0];
-    if save_z0 {
-        drawn.z0 = Some(model.z0(n, Some((seed, 0)))?);
-    }
     write_samples(out, drawn, model.units())?;
-    println!("{n} samples, seed {seed}, in {}", out.display());
+    println!("{n} samples, {}, in {}", wanted.origin(), out.display());
     Ok(())
 }
 
@@ -169,7 +187,7 @@ fn check_rows(model: &Trained, rows: &Tensor, file: Option<&Path>) -> Result<()>
 pub fn predict(
     run: &Path,
     data: &Path,
-    samples: Option<u64>,
+    (samples, seeds): (Option<u64>, Option<&Path>),
     sampling: &SamplingArgs,
     out: &Path,
 ) -> Result<()> {
@@ -186,9 +204,19 @@ pub fn predict(
         Some(_) => Some(sampling.seed.unwrap_or_else(|| model.experiment().seed())),
         None => sampling.seed,
     };
-    let drawn = model.predict_sequences(&rows, &lengths, seed, samples.unwrap_or(1))?;
+    let given = seeds.map(|file| seeds::for_rows(file, rows.size()[0])).transpose()?;
+    let streams = match &given {
+        Some(seeds) => Some(Streams::of_seeds(seeds)),
+        None => seed.map(|seed| Streams::new(seed, 0)),
+    };
+    let draws = samples.unwrap_or(1);
+    let drawn = model.predict_sequences(&rows, &lengths, streams.as_ref(), draws)?;
     write_predictions(out, &drawn, samples.is_some(), lengths.target, model.units())?;
-    let from = seed.map_or_else(|| "z_0 = 0".to_owned(), |seed| format!("seed {seed}"));
+    let from = match (&given, seed) {
+        (Some(_), _) => "a seed a row".to_owned(),
+        (None, Some(seed)) => format!("seed {seed}"),
+        (None, None) => "z_0 = 0".to_owned(),
+    };
     println!("{} predictions, {from}, in {}", drawn.mean.size()[0], out.display());
     Ok(())
 }
@@ -197,11 +225,11 @@ pub fn predict(
 pub fn evaluate(
     run: &Path,
     file: Option<&Path>,
-    (draws, points): (u64, i64),
+    (draws, points, units): (u64, i64, Option<&str>),
     likelihood_rows: Option<i64>,
     sampling: &SamplingArgs,
 ) -> Result<()> {
-    let (run, mut model) = load(run, sampling)?;
+    let (run, mut model) = load_in(run, sampling, units)?;
     let ask = Ask { seed: sampling.seed, draws, only: None };
     let data;
     let held = match file {

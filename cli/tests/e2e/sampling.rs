@@ -79,7 +79,7 @@ fn the_z0_that_is_saved_leads_to_the_samples_beside_it() {
     let mut model = Run::open(&run).unwrap().load().unwrap();
     let (condition, _) = model.condition(&labels).unwrap();
     let plan = model.plan();
-    let end = model.sample_latents(&z0, Some(&condition), plan, &mut ()).unwrap().z;
+    let end = model.sample_latents(&z0, Some(&condition), &plan, &mut ()).unwrap().z;
     let off = (model.present(&end).unwrap() - samples).abs().max().double_value(&[]);
     assert!(off < 1e-6, "{off}");
     assert_eq!(

@@ -10,7 +10,7 @@ use super::work::{self, Lying, Measured, Sampled};
 use crate::error::{Error, Result};
 use crate::measure::Metric;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// What was found for a cell with one seed.
@@ -66,6 +66,7 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
     results.notes.extend(all.iter().flatten().filter_map(|f| f.lost.clone()));
     results.notes.dedup();
     results.notes.extend(versions(&all));
+    results.notes.extend(units_of_distances(&all));
     let groups = same_data(plan)?;
     for metric in metrics {
         for group in &groups {
@@ -82,6 +83,14 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
         results.data = experiment.data.name().to_owned();
     }
     Ok(results)
+}
+
+/// The units in which samples were compared with held-out points.
+fn units_of_distances(all: &[Vec<Found>]) -> Option<String> {
+    let of = |f: &Found| f.sampled.as_ref()?.metrics["units"].as_str().map(str::to_owned);
+    let found: BTreeSet<String> = all.iter().flatten().filter_map(of).collect();
+    let names = found.into_iter().collect::<Vec<_>>().join("; ");
+    (!names.is_empty()).then(|| format!("Units of distances, neighbours and kernels: {names}."))
 }
 
 /// The places of cells that have their data in common: only those can be better or worse than one another.

@@ -9,7 +9,7 @@ use crate::config::Experiment;
 use crate::curve::{self, CurvePoint};
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::measure::{self, Metric, draw_latents, labels};
+use crate::measure::{self, Metric, draw_paths, draw_rows, labels};
 use crate::path::PathKind;
 use crate::rng::{Purpose, stream_seed};
 use crate::run::{self, Run, Watch};
@@ -228,9 +228,9 @@ fn sample(model: &mut Trained, data: &Data, plan: &Plan) -> Result<Sampled> {
     let mut best = f64::INFINITY;
     for draw in 0..3 {
         let began = Instant::now();
-        let drawn = draw_latents(model, &rows, Some((0, draw)), model.plan())?.0.z;
+        let (_, drawn) = draw_rows(model, &rows, Some((0, draw)))?;
         // Waits for the device.
-        let _ = model.present(&drawn)?.sum(Kind::Float).double_value(&[]);
+        let _ = drawn.sum(Kind::Float).double_value(&[]);
         best = best.min(began.elapsed().as_secs_f64());
     }
     Ok(Sampled {
@@ -317,9 +317,10 @@ fn paths(model: &mut Trained, data: &Data) -> Result<Option<Paths>> {
     let rows = data.held_out(SHOWN).rows;
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
     let plan = model.plan();
-    let (sampled, seen) = draw_latents(model, &rows, Some((seed, 0)), plan)?;
+    let grid = plan.grid;
+    let (sampled, seen) = draw_paths(model, &rows, (seed, 0), plan)?;
     let mut times = model.sampling(|model, _| {
-        let field = ModelField::new(model, None::<&Condition>, plan.grid);
+        let field = ModelField::new(model, None::<&Condition>, grid);
         seen.clock.iter().map(|s| Ok(field.time(*s)?.clamp(0.0, 1.0))).collect::<Result<Vec<_>>>()
     })?;
     let mut states: Vec<Tensor> = seen.states;

@@ -41,6 +41,8 @@ pub struct CouplingContext {
     pub z_shape: Vec<i64>,
     /// Shape of one condition; `None` without.
     pub condition_shape: Option<Vec<i64>>,
+    /// Whether any two of all training rows have the same condition; `None` where the rows are not known yet.
+    pub conditions_repeat: Option<bool>,
 }
 
 parameters! {

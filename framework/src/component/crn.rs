@@ -33,6 +33,14 @@ impl Condition {
         Self { present, mask, ..self }
     }
 
+    /// Those of `n` rows from row `from` on.
+    #[must_use]
+    pub fn narrow(&self, from: i64, n: i64) -> Self {
+        let part = |t: &Tensor| t.narrow(0, from, n);
+        Self::new(part(&self.value))
+            .with(self.present.as_ref().map(part), self.mask.as_ref().map(part))
+    }
+
     /// What `by` makes of this condition alone, in evaluation: along a path it is made once, however often the
     /// path asks.
     pub fn once<T>(&self, by: &T, make: impl FnOnce() -> Tensor) -> Tensor {

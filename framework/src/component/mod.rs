@@ -6,6 +6,7 @@ mod coupling;
 mod crn;
 mod data_source;
 mod decoder;
+mod draws;
 mod encoder;
 mod guidance;
 mod network;
@@ -22,6 +23,7 @@ pub use data_source::{
     DataContext, DataOptions, DataSource, DataSourceSpec, Keep, Part, Split, Splits, Table,
 };
 pub use decoder::{Decoder, DecoderSpec, Likelihood};
+pub use draws::Draws;
 pub use encoder::{Encoder, EncoderSpec, Posterior};
 pub use guidance::{Guidance, GuidanceInput, GuidanceSpec};
 pub use network::{Network, NetworkContext, NetworkInput, NetworkSpec};

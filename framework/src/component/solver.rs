@@ -61,6 +61,12 @@ pub trait Field {
         let _ = gamma;
         Err(Error::runtime(NO_LEVELS))
     }
+
+    /// Fresh N(0, I) noise like `z`, for a solver that is stochastic: each row from its own stream, so that a
+    /// sample does not depend on the others.
+    fn noise(&self, z: &Tensor) -> Result<Tensor> {
+        Ok(z.randn_like())
+    }
 }
 
 /// The path z = a·data + b·noise at one clock value.
@@ -143,8 +149,8 @@ component_kind! {
         fn order(&self) -> Result<usize>;
     }
     provided {
-        /// Whether it draws noise along the way, from LibTorch's generator. It then carries the marginals, not
-        /// the single states.
+        /// Whether it draws noise along the way, which it takes from [`Field::noise`]. It then carries the
+        /// marginals, not the single states.
         fn stochastic(&self) -> Result<bool> {
             Ok(false)
         }
@@ -240,6 +246,11 @@ impl Field for GuardedField<'_> {
 
     fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
         called_back(self.failed, || self.field.clock_at(gamma))
+    }
+
+    fn noise(&self, z: &Tensor) -> Result<Tensor> {
+        self.check(z)?;
+        called_back(self.failed, || self.field.noise(z))
     }
 }
 

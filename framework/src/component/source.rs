@@ -1,5 +1,6 @@
 //! Sources: the law of z_0.
 
+use super::Draws;
 use crate::component_kind;
 use tch::{Device, Kind as DType, Tensor};
 
@@ -9,7 +10,7 @@ pub struct SourceContext {
     /// Shape of one z_0, that of a latent.
     pub z_shape: Vec<i64>,
     /// The experiment's seed, for a source that makes or reads something when it is built; what it draws
-    /// later comes from LibTorch's generator.
+    /// later comes from the [`Draws`] that it is handed.
     pub seed: u64,
 }
 
@@ -19,9 +20,12 @@ component_kind! {
 
     /// Draws z_0.
     pub trait Source {
-        /// z_0 of this shape, `[n, …z_shape]`: n independent draws from LibTorch's generator, which the
-        /// engine has seeded. In the given precision, on the given device.
-        fn draw(&self, shape: &[i64], options: (DType, Device)) -> Result<Tensor>;
+        /// z_0 of this shape, `[n, …z_shape]`: n independent rows, each made of what `draws` gives for it. In
+        /// the given precision, on the given device.
+        ///
+        /// Numbers from elsewhere, such as `Tensor::randn`, are repeated under one seed as well; but samples
+        /// then depend on how many are drawn at once.
+        fn draw(&self, draws: &dyn Draws, shape: &[i64], options: (DType, Device)) -> Result<Tensor>;
     }
     provided {
         /// Whether the law is N(0, I). With any other, a score, a log-SNR and a change of path mean

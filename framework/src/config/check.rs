@@ -50,6 +50,10 @@ impl Experiment {
             let message = format!("needs 0 <= condition_dropout < 1, got {}", t.condition_dropout);
             return Err(Error::config("training.condition_dropout", message));
         }
+        if let Some(block) = self.sampling.block.filter(|rows| *rows < 1) {
+            let message = format!("needs at least 1, got {block}");
+            return Err(Error::config("sampling.block", message));
+        }
         let Sampling { guidance, guidance_interval: [from, to], .. } = self.sampling;
         if !guidance.is_finite() {
             let message = format!("needs a number, got {guidance}");

@@ -63,6 +63,9 @@ pub struct Experiment {
     pub start_from: Option<StartFrom>,
     /// How samples are drawn.
     pub sampling: Sampling,
+    /// How samples are measured.
+    #[serde(default)]
+    pub metrics: Metrics,
     /// What `triflow compare` varies.
     #[serde(default, skip_serializing_if = "Comparison::is_default")]
     pub comparison: Comparison,
@@ -411,6 +414,10 @@ pub struct Sampling {
     /// Whether the running mean of the parameters is used.
     #[serde(default = "yes")]
     pub use_ema: bool,
+    /// Rows that are sampled at once, which memory follows; null: as many as have some 10⁶ numbers, at most
+    /// 16,384.
+    #[serde(default)]
+    pub block: Option<i64>,
 }
 
 fn steps() -> usize {
@@ -424,6 +431,26 @@ fn always() -> [f64; 2] {
 }
 fn one() -> f64 {
     1.0
+}
+
+/// How samples are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// The units of distances, neighbours and kernels between generated and held-out points, and of principal
+    /// components in pictures; null: the data's own where their columns share one scale (no deviation is more
+    /// than twice another), else standardised.
+    pub units: Option<MetricUnits>,
+}
+
+/// Units in which points are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricUnits {
+    /// Those of the model's normaliser: each column has deviation 1 in training.
+    Standardised,
+    /// Those of the data.
+    Data,
 }
 
 impl Experiment {

@@ -93,8 +93,10 @@ metrics! {
         "100 R² of errors and variances summed over all features.";
     Crps, "crps", "CRPS", Less,
         "Continuous ranked probability score of several random draws of each row, the fair estimate, mean over all rows and features.";
+    HalfCoverage, "coverage_50", "within 50 % band, %", None,
+        "Percentage of true values in the central 50 % of random draws, between their quantiles.";
     BandCoverage, "coverage_90", "within 90 % band, %", None,
-        "Percentage of true values of sequences in the central 90 % of 20 random draws, between their quantiles.";
+        "Percentage of true values in the central 90 % of random draws, between their quantiles.";
 }
 
 impl Metric {
@@ -182,6 +184,8 @@ impl Goal {
                 Metric::VarianceExplained,
                 Metric::VarianceExplainedPooled,
                 Metric::Crps,
+                Metric::HalfCoverage,
+                Metric::BandCoverage,
             ],
             Goal::Sequences => &[
                 Metric::Mse,

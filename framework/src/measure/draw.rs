@@ -3,12 +3,17 @@
 use crate::data::Set;
 use crate::error::{Error, Result};
 use crate::plot::Points;
-use crate::sample::{Plan, Sampled, Trajectory};
+use crate::rng::Streams;
+use crate::sample::{Block, Plan, Rows, Sampled, Trajectory};
 use crate::train::DIVERGED;
 use crate::trained::Trained;
 use serde_json::{Value, json};
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
+
+/// States of a way that are kept at most, and numbers of all of them.
+const STATES: usize = 257;
+const ENTRIES: i64 = 1 << 26;
 
 /// The work that drawing samples took.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,7 +36,7 @@ impl Work {
 }
 
 /// Draws once for every row, in the data's own units (probabilities for logits); from z_0 = 0 without a
-/// seed. The work is added.
+/// seed and the number of the draw. The work is added.
 pub(super) fn draw(
     model: &mut Trained,
     rows: &Set,
@@ -39,9 +44,9 @@ pub(super) fn draw(
     work: &mut Work,
 ) -> Result<(Sampled, Tensor)> {
     let began = Instant::now();
-    let (sampled, _) = draw_latents(model, rows, seed, model.plan())?;
+    let (sampled, drawn) = draw_rows(model, rows, seed)?;
     // It reads a number of the tensor, so that an accelerator has done its work by then.
-    let drawn = finite(model.present_sequences(&sampled.z, rows.mask.as_ref())?)?;
+    let drawn = finite(drawn)?;
     if work.samples == 0 {
         (work.steps, work.nfe) = (sampled.steps, sampled.nfe);
     }
@@ -50,19 +55,54 @@ pub(super) fn draw(
     Ok((sampled, drawn))
 }
 
-/// Draws latents for normalised conditions (or `n` without), returns them with their trajectory.
-pub(crate) fn draw_latents(
+/// Draws latents for normalised rows, and their values in the data's own units. Steps and evaluations are the
+/// most of any block.
+pub(crate) fn draw_rows(
     model: &mut Trained,
     rows: &Set,
     seed: Option<(u64, u64)>,
+) -> Result<(Sampled, Tensor)> {
+    let streams = seed.map(|(seed, draw)| Streams::new(seed, draw));
+    let (condition, plan) = (rows.condition(), model.plan());
+    let wanted = Rows {
+        n: rows.len(),
+        streams: streams.as_ref(),
+        condition: &|_, from, n| Ok(condition.as_ref().map(|all| all.narrow(from, n))),
+        mask: rows.mask.as_ref(),
+    };
+    let (mut latents, mut values) = (Vec::new(), Vec::new());
+    let (mut nfe, mut steps, mut denoised) = (0, 0, false);
+    model.sample_blocks(&wanted, &plan, &mut |Block { sampled, values: new }| {
+        (nfe, steps) = (nfe.max(sampled.nfe), steps.max(sampled.steps));
+        denoised = sampled.denoised;
+        latents.push(sampled.z);
+        values.push(new);
+        Ok(())
+    })?;
+    let z = Tensor::cat(&latents, 0);
+    Ok((Sampled { z, nfe, steps, denoised }, Tensor::cat(&values, 0)))
+}
+
+/// Draws latents for some normalised rows, and keeps their way, of many states some.
+pub(crate) fn draw_paths(
+    model: &mut Trained,
+    rows: &Set,
+    seed: (u64, u64),
     plan: Plan,
 ) -> Result<(Sampled, Trajectory)> {
-    let z0 = model.z0(rows.len(), seed)?;
-    let plan = Plan { stream: seed.unwrap_or(plan.stream), ..plan };
+    let streams = Streams::new(seed.0, seed.1);
+    let z0 = model.z0(rows.len(), Some(&streams))?;
     let (condition, mask) = (rows.condition(), rows.mask.as_ref());
-    let mut seen = Trajectory::default();
-    let sampled = model.sample_sequences(&z0, mask, condition.as_ref(), plan, &mut seen)?;
+    let mut seen = Trajectory::of_at_most(STATES);
+    let plan = Plan { streams, ..plan };
+    let sampled = model.sample_sequences(&z0, mask, condition.as_ref(), &plan, &mut seen)?;
     Ok((sampled, seen))
+}
+
+/// As many of the first rows, at most `most`, as can be kept with all their states.
+pub(crate) fn rows_of_paths(model: &Trained, most: i64) -> i64 {
+    let entries = model.model().latent_shape().iter().product::<i64>().max(1);
+    most.min((ENTRIES / (STATES as i64 * entries)).max(16))
 }
 
 /// An error if something that was drawn is not finite.

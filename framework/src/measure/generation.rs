@@ -1,6 +1,7 @@
 //! Generated beside real points.
 
 use super::draw::{draw, how, labels, points};
+use super::scale::Scale;
 use super::scores::Draws;
 use super::{Ask, Evaluation, Goal, Metric, PAIR_POINTS, Work, checked};
 use crate::data::{HeldOut, Set, Units};
@@ -27,13 +28,15 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     let (mut sampling, mut work) = (Value::Null, Work::default());
     let labelled = model.units().condition_is_label;
     let mut alike = held.train.map(|train| Alike::new(train, labelled)).transpose()?;
-    let referee = Referee::new(model.units(), held, &found)?;
+    let scale = Scale::of(model);
+    let referee = Referee::new(model.units(), scale, held, &found)?;
     for draw_number in 0..draws {
         let rows = &held.rows_of(draw_number);
-        let real = points(&own(model.units(), rows))?;
+        let real = points(&scale.targets(model.units(), rows))?;
         let against = Against::new(checked(&real)?, seed, &found)?;
         let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut work)?;
-        let generated = points(&drawn)?;
+        let mask = rows.mask.as_ref();
+        let generated = points(&scale.values(model.units(), &drawn, mask))?;
         against.add(checked(&generated)?, &mut found)?;
         if let Some(referee) = &referee {
             let asked = rows.condition.as_ref().map(labels).transpose()?;
@@ -44,12 +47,16 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         }
         // What a perfect model would score: real rows in place of generated ones.
         if let Some(other) = alike.as_mut().map(|alike| alike.next(rows)).transpose()?.flatten() {
-            let other = points(&own(model.units(), &other))?;
+            let other = points(&scale.targets(model.units(), &other))?;
             against.add(checked(&other)?, &mut floor)?;
         }
         if draw_number == 0 {
             sampling = how(model, &sampled, rows.len(), Some(asked));
             sampling["draws"] = json!(draws);
+            sampling["draw_in_file"] = json!(draw_number);
+            if found.wants(Metric::SlicedW2) {
+                sampling["sliced_directions"] = json!({ "n": DIRECTIONS, "seed": seed });
+            }
             arrays.push(("samples".to_owned(), drawn));
         }
     }
@@ -61,6 +68,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     Ok(Evaluation {
         set: held.name.clone(),
         sampling,
+        units: Some(scale.text),
         scores: found.finish(Goal::Generation),
         floor: floor.finish(Goal::Generation),
         floor_of: match held.train {
@@ -161,7 +169,12 @@ struct Referee {
 impl Referee {
     /// Fitted on training rows, or on the held-out rows where there are none; none where there are no labels
     /// or too few rows.
-    fn new(units: &Units, held: &HeldOut<'_>, wanted: &Draws) -> Result<Option<Self>> {
+    fn new(
+        units: &Units,
+        scale: Scale,
+        held: &HeldOut<'_>,
+        wanted: &Draws,
+    ) -> Result<Option<Self>> {
         let rows = held.train.unwrap_or(&held.rows);
         let (known, metric) = match (&rows.condition, &rows.labels) {
             (Some(condition), _) if units.condition_is_label => {
@@ -184,7 +197,7 @@ impl Referee {
         let kept = index.iter().map(|i| known[*i as usize]).collect();
         let index = Tensor::from_slice(&index).to_device(rows.target.device());
         Ok(Some(Self {
-            real: points(&units.target.undo(&rows.rows(&index).target))?,
+            real: points(&scale.targets(units, &rows.rows(&index)))?,
             labels: kept,
             shares: shares(&known, known.iter().max().map_or(0, |most| most + 1)),
             themselves,

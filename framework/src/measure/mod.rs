@@ -1,17 +1,20 @@
 //! What a trained model scores on held-out rows, by task: the catalogue of metrics, and their evaluation.
-//! Distances are in the data's own units. The mathematics is in [`crate::metrics`], the pictures in
+//! Errors are in the data's own units, distances in those of `metrics.units`. The mathematics is in [`crate::metrics`], the pictures in
 //! [`crate::report`].
 
 mod catalogue;
 mod draw;
 mod generation;
+mod intervals;
 mod prediction;
+mod scale;
 mod scores;
 mod sequences;
 
 pub use catalogue::{Goal, Metric, MetricInfo, primary};
 pub use draw::Work;
-pub(crate) use draw::{draw_latents, finite, how, labels, points};
+pub(crate) use draw::{draw_paths, draw_rows, finite, how, labels, points, rows_of_paths};
+pub(crate) use scale::Scale;
 pub use scores::{Score, Scores};
 pub(crate) use sequences::{BAND, band, ensemble};
 
@@ -34,7 +37,7 @@ pub struct Ask {
     /// random draws, for the CRPS, then come from the experiment's.
     pub seed: Option<u64>,
     /// How often everything is drawn anew: metrics are means over the draws, beside their deviations. From
-    /// z_0 = 0 there is one draw alone; the CRPS is of as many random ones, and needs two.
+    /// z_0 = 0 there is one draw alone; CRPS and coverage of a regression are of 40 random ones at least.
     pub draws: u64,
     /// The one metric that is measured, rather than all of the task.
     pub only: Option<Metric>,
@@ -53,6 +56,8 @@ pub struct Evaluation {
     pub set: String,
     /// How samples were drawn: number of rows, solver, steps, evaluations, running mean or not, seed, draws.
     pub sampling: Value,
+    /// The units of distances, neighbours and kernels, and why; none where there are none.
+    pub units: Option<&'static str>,
     /// The metrics.
     pub scores: Scores,
     /// What real rows score in place of generated ones; empty where there is no such thing.
@@ -71,6 +76,9 @@ impl Evaluation {
     /// As `metrics.json`, in which no time is measured: the same model gives the same bytes.
     pub fn to_json(&self) -> Value {
         let mut object = json!({ "set": self.set, "sampling": self.sampling });
+        if let Some(units) = self.units {
+            object["units"] = json!(units);
+        }
         self.scores.write(&mut object);
         for (name, value) in &self.details {
             object[*name] = value.clone();

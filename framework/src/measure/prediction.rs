@@ -2,7 +2,7 @@
 
 use super::draw::{draw, how, labels, points};
 use super::scores::Draws;
-use super::{Ask, Evaluation, Goal, Metric, Scores, Work, checked};
+use super::{Ask, Evaluation, Goal, Metric, Scores, Work, checked, intervals};
 use crate::component::{Likelihood, Pass};
 use crate::data::HeldOut;
 use crate::error::Result;
@@ -30,7 +30,6 @@ pub(super) fn evaluate(
     let true_points = points(&truth)?;
     let mut found = Draws::new(ask.only);
     let (mut sampling, mut work) = (Value::Null, Work::default());
-    let mut ensemble = Vec::new();
     for draw_number in 0..draws {
         let at = (!from_zero).then_some((seed, draw_number));
         let (sampled, drawn) = draw(model, &held.rows, at, &mut work)?;
@@ -48,27 +47,27 @@ pub(super) fn evaluate(
             sampling = how(model, &sampled, held.rows.len(), (!from_zero).then_some(asked));
             sampling["draws"] = json!(draws);
         }
-        if !from_zero {
-            ensemble.push(predicted);
-        }
     }
-    if goal == Goal::Regression && ask.draws > 1 && found.wants(Metric::Crps) {
-        for draw_number in ensemble.len() as u64..ask.draws {
-            let (_, drawn) = draw(model, &held.rows, Some((seed, draw_number)), &mut work)?;
-            ensemble.push(points(&drawn)?);
-        }
-        add_ensemble(&true_points, &ensemble, &mut found)?;
+    let mut details = Vec::new();
+    if goal == Goal::Regression
+        && let Some(random) =
+            intervals::add(model, &held.rows, seed, ask.draws, &mut work, &mut found)?
+    {
         let noise = model.experiment().sampling.noise;
-        sampling["crps"] = json!({ "draws": ask.draws, "noise": noise, "seed": asked });
+        sampling["crps"] = random.how;
+        sampling["crps"]["noise"] = json!(noise);
+        sampling["crps"]["seed"] = json!(asked);
+        details.push(("intervals", random.intervals));
     }
     Ok(Evaluation {
         set: held.name.clone(),
         sampling,
+        units: None,
         scores: found.finish(goal),
         floor: Scores::default(),
         floor_of: "",
         arrays: Vec::new(),
-        details: Vec::new(),
+        details,
         work,
     })
 }

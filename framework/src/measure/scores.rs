@@ -1,15 +1,17 @@
 //! Values of metrics: those of each draw, and what they come to.
 
 use super::{Goal, Metric};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A metric's value.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Score {
     /// The mean over the draws.
     pub mean: f64,
     /// The standard deviation (n − 1) over the draws; none for a single one.
     pub deviation: Option<f64>,
+    /// That of each draw, in order.
+    pub values: Vec<f64>,
 }
 
 impl Score {
@@ -18,7 +20,8 @@ impl Score {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-        Score { mean, deviation: (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()) }
+        let deviation = (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
+        Score { mean, deviation, values: values.to_vec() }
     }
 }
 
@@ -28,13 +31,13 @@ pub struct Scores(Vec<(Metric, Score)>);
 
 impl Scores {
     /// That of one metric, if it was measured.
-    pub fn get(&self, metric: Metric) -> Option<Score> {
-        self.0.iter().find(|(m, _)| *m == metric).map(|(_, score)| *score)
+    pub fn get(&self, metric: Metric) -> Option<&Score> {
+        self.0.iter().find(|(m, _)| *m == metric).map(|(_, score)| score)
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (Metric, Score)> {
-        self.0.iter().copied()
+    pub fn iter(&self) -> impl Iterator<Item = (Metric, &Score)> {
+        self.0.iter().map(|(metric, score)| (*metric, score))
     }
 
     /// Whether nothing was measured.
@@ -42,13 +45,21 @@ impl Scores {
         self.0.is_empty()
     }
 
-    /// Writes each mean by its name, and `…_deviation` where there are several draws.
+    /// Writes each mean by its name, and `…_deviation` where there are several draws; those of each draw in
+    /// `values`.
     pub(super) fn write(&self, object: &mut Value) {
         for (metric, score) in self.iter() {
             object[metric.name()] = json!(score.mean);
             if let Some(deviation) = score.deviation {
                 object[format!("{}_deviation", metric.name())] = json!(deviation);
             }
+        }
+        let several = self.iter().filter(|(_, score)| score.values.len() > 1);
+        let values: Map<_, _> = several
+            .map(|(metric, score)| (metric.name().to_owned(), json!(score.values)))
+            .collect();
+        if !values.is_empty() {
+            object["values"] = Value::Object(values);
         }
     }
 }
@@ -112,13 +123,15 @@ mod tests {
         let scores = draws.finish(Goal::Generation);
         let order: Vec<Metric> = scores.iter().map(|(metric, _)| metric).collect();
         assert_eq!(order, [Metric::W2, Metric::Mmd2, Metric::Recall]);
-        let w2 = Score { mean: 3.0, deviation: Some(7f64.sqrt()) };
-        assert_eq!(scores.get(Metric::W2), Some(w2));
+        let values = vec![1.0, 2.0, 6.0];
+        let w2 = Score { mean: 3.0, deviation: Some(7f64.sqrt()), values };
+        assert_eq!(scores.get(Metric::W2), Some(&w2));
         assert_eq!(scores.get(Metric::Coverage), None);
         let mut object = json!({});
         scores.write(&mut object);
         let expected = json!({
             "w2": 3.0, "w2_deviation": 7f64.sqrt(), "mmd2": 0.25, "recall": 0.5, "recall_deviation": 0.0,
+            "values": { "w2": [1.0, 2.0, 6.0], "recall": [0.5, 0.5, 0.5] },
         });
         assert_eq!(object.to_string(), expected.to_string());
     }

@@ -90,6 +90,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     Ok(Evaluation {
         set: held.name.clone(),
         sampling,
+        units: None,
         scores: found.finish(Goal::Sequences),
         floor: Scores::default(),
         floor_of: "",

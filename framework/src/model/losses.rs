@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::kernels;
 use crate::loss::{self, Terms};
 use crate::path::{PathPoint, Reading, rows};
+use crate::rng::TorchDraws;
 use crate::sequence;
 use tch::{Kind, Tensor};
 
@@ -63,7 +64,7 @@ impl Model {
         let data = posterior.sample();
         let noise = match z0 {
             Some(z0) => z0,
-            None => self.source.draw(&data.size(), (data.kind(), data.device()))?,
+            None => self.source.draw(&TorchDraws, &data.size(), (data.kind(), data.device()))?,
         };
         let noise = sequence::keep(&noise, latent_mask);
         let (point, factor) = self.times(target.size()[0], sampling)?;

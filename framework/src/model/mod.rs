@@ -110,6 +110,7 @@ impl Model {
         let coupling = CouplingContext {
             z_shape: latent_shape.clone(),
             condition_shape: shapes.condition.clone(),
+            conditions_repeat: None,
         };
         let coupling = experiment.coupling.build(&coupling).map_err(at("coupling"))?;
 

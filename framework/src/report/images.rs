@@ -3,7 +3,7 @@
 use super::{DRAWN, caption};
 use crate::data::{Data, HeldOut};
 use crate::error::Result;
-use crate::measure::{draw_latents, how, labels, points};
+use crate::measure::{draw_rows, how, labels, points};
 use crate::plot::{self, ImageBlock, ImageView};
 use crate::rng::{Purpose, stream_seed};
 use crate::run::Run;
@@ -33,8 +33,7 @@ pub(super) fn draw(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
     };
     let (picked, names) = choose(classes.as_deref(), held.len() as usize);
     let held = held.rows(&Tensor::from_slice(&picked).to_device(held.target.device()));
-    let (sampled, _) = draw_latents(model, &held, Some((seed, 0)), model.plan())?;
-    let generated = model.present(&sampled.z)?;
+    let (sampled, generated) = draw_rows(model, &held, Some((seed, 0)))?;
     let real = model.units().target.undo(&held.target);
     let range = range(&real)?;
     let title = |what: &str| format!("{}: {what}", model.experiment().objective.name());

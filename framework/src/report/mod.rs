@@ -8,7 +8,7 @@ use crate::data::files::array;
 use crate::data::{Data, HeldOut, Units};
 use crate::error::{Error, Result};
 use crate::loss::TERMS;
-use crate::measure::{draw_latents, how, labels, points};
+use crate::measure::{Scale, draw_paths, draw_rows, how, labels, points, rows_of_paths};
 use crate::plot::{
     self, DataView, LossTrends, Predicted, PredictionView, SampleView, Term, TrajectoryView,
 };
@@ -39,7 +39,7 @@ fn caption(how: &Value) -> String {
     )
 }
 
-/// Writes float32 arrays into a run's .npz file, and the names of columns and classes.
+/// Writes arrays into a run's .npz file in the precision that they have, and the names of columns and classes.
 pub fn write_npz(run: &Run, name: &str, arrays: &[(String, Tensor)], units: &Units) -> Result<()> {
     let arrays = arrays.iter().map(|(name, tensor)| array(name, tensor));
     let arrays = arrays.collect::<Result<Vec<_>>>()?;
@@ -132,8 +132,13 @@ fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
     let rows = data.train.first(n);
     let (target, condition) = (units.target.undo(&rows.target), rows.condition);
     let names = &units.names;
+    let generates = !model.experiment().task().predicts();
+    let (scaled, shown) = match for_components(model) {
+        (scaled, scale) if generates => (scaled, scale.values(units, &target, None)),
+        _ => ("", target.shallow_clone()),
+    };
     let (mut view_target, mut view_condition, mut view_labels) =
-        (points(&target)?.named(&names.target), None, None);
+        (points(&shown)?.named(&names.target), None, None);
     match condition {
         Some(c) if units.condition_is_label => view_labels = Some(labels(&c)?),
         Some(c) if units.target_is_label => {
@@ -160,21 +165,33 @@ fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
             target: view_target,
             labels: view_labels,
             label_names: names.classes.clone(),
-            split_name: format!("training data, {n} of {} points", data.train.len()),
+            split_name: format!("training data, {n} of {} points{scaled}", data.train.len()),
         },
     )
+}
+
+/// The units of the principal components of targets, and a remark on them: as in the metrics. Up to two
+/// coordinates are shown as they are.
+fn for_components(model: &Trained) -> (&'static str, Scale) {
+    let scale = Scale::of(model);
+    match model.units().shapes.target.iter().product::<i64>() > 2 && scale.standardised {
+        true => (", standardised", scale),
+        false => ("", Scale { standardised: false, ..scale }),
+    }
 }
 
 fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
     let HeldOut { name: set, rows, .. } = data.held_out(DRAWN);
-    let (sampled, _) = draw_latents(model, &rows, Some((seed, 0)), model.plan())?;
-    let generated = model.present(&sampled.z)?;
+    let (sampled, generated) = draw_rows(model, &rows, Some((seed, 0)))?;
     let (n, condition, units) = (rows.len(), &rows.condition, model.units());
     let label = match &condition {
         Some(c) if units.condition_is_label => Some((labels(c)?, labels(c)?)),
         _ => None,
     };
+    let own = caption(&how(model, &sampled, n, Some(model.experiment().seed())));
+    let (scaled, scale) = for_components(model);
+    let shown = |values: &Tensor| points(&scale.values(units, values, None));
     let name = if condition.is_some() {
         "conditional_generation.png"
     } else {
@@ -184,9 +201,9 @@ fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
         &run.file(name),
         &SampleView {
             title: format!("{}: generated beside {set} data", model.experiment().objective.name()),
-            subtitle: caption(&how(model, &sampled, n, Some(model.experiment().seed()))),
-            generated: points(&generated)?.named(&units.names.target),
-            real: points(&units.target.undo(&rows.target))?.named(&units.names.target),
+            subtitle: own + scaled,
+            generated: shown(&generated)?.named(&units.names.target),
+            real: shown(&units.target.undo(&rows.target))?.named(&units.names.target),
             labels: label,
             label_names: units.names.classes.clone(),
         },
@@ -196,8 +213,7 @@ fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
 fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_>) -> Result<()> {
     let run = pictures.run;
     let HeldOut { name: set, rows, .. } = data.held_out(5000);
-    let (sampled, _) = draw_latents(model, &rows, None, model.plan())?;
-    let predicted = model.present(&sampled.z)?;
+    let (sampled, predicted) = draw_rows(model, &rows, None)?;
     let (n, units) = (rows.len(), model.units());
     let truth = units.target.undo(&rows.target);
     write_npz(
@@ -257,12 +273,12 @@ fn draw_trajectories(model: &mut Trained, data: &Data, pictures: &mut Pictures<'
 
 fn trajectories(model: &mut Trained, data: &Data) -> Result<TrajectoryView> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
-    let rows = data.held_out(DRAWN).rows;
+    let rows = data.held_out(DRAWN).rows.first(rows_of_paths(model, DRAWN));
     let n = rows.len();
     // The way itself: its end as the solver leaves it.
     let plan = Plan { final_denoise: Some(false), ..model.plan() };
-    let (sampled, seen) = draw_latents(model, &rows, Some((seed, 0)), plan)?;
     let grid = plan.grid;
+    let (sampled, seen) = draw_paths(model, &rows, (seed, 0), plan)?;
     let (times, real) = model.sampling(|model, _| {
         let field = ModelField::new(model, None, grid);
         // An end that was found by bracketing is shown as 0 or 1.

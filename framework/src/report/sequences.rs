@@ -3,7 +3,7 @@
 use super::{Pictures, caption, write_npz};
 use crate::data::{Data, HeldOut};
 use crate::error::Result;
-use crate::measure::{BAND, Work, band, draw_latents, ensemble, finite, how};
+use crate::measure::{BAND, Work, band, draw_rows, ensemble, finite, how};
 use crate::plot::{self, Series, SeriesExample, SeriesView};
 use crate::rng::{Purpose, stream_seed};
 use crate::run::Run;
@@ -59,9 +59,8 @@ pub(super) fn draw_predictions(
     pictures: &mut Pictures<'_>,
 ) -> Result<()> {
     let HeldOut { name: set, rows, .. } = data.held_out(ROWS);
-    let (sampled, _) = draw_latents(model, &rows, None, model.plan())?;
-    let mask = rows.mask.as_ref();
-    let predicted = finite(model.present_sequences(&sampled.z, mask)?)?;
+    let (sampled, predicted) = draw_rows(model, &rows, None)?;
+    let (mask, predicted) = (rows.mask.as_ref(), finite(predicted)?);
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 3);
     let few = rows.first(EXAMPLES);
     let draws = ensemble(model, &few, seed, &mut Work::default())?;
@@ -104,9 +103,8 @@ pub(super) fn draw_predictions(
 pub(super) fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
     let HeldOut { name: set, rows, .. } = data.held_out(CURVES);
-    let (sampled, _) = draw_latents(model, &rows, Some((seed, 0)), model.plan())?;
-    let mask = rows.mask.as_ref();
-    let generated = finite(model.present_sequences(&sampled.z, mask)?)?;
+    let (sampled, generated) = draw_rows(model, &rows, Some((seed, 0)))?;
+    let (mask, generated) = (rows.mask.as_ref(), finite(generated)?);
     let real = model.units().target.undo(&rows.target);
     let name = match rows.condition {
         Some(_) => "conditional_generation.png",

@@ -1,24 +1,29 @@
 //! Sampling: any model along any solver, in time or in log-SNR.
 
+mod blocks;
 mod guided;
 pub mod likelihood;
 pub mod noise;
 mod steered;
+mod trajectory;
 
+pub(crate) use blocks::{Block, Rows};
 pub use guided::ClassifierFree;
 pub use steered::Steered;
+pub use trajectory::Trajectory;
 
 use crate::component::{
-    Condition, Field, Grid, Guidance, Level, NO_LEVELS, Objective, Observer, Pass, Solver,
+    Condition, Draws as _, Field, Grid, Guidance, Level, NO_LEVELS, Objective, Observer, Pass,
+    Solver,
 };
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::path::{Clock, END_GAP, Path, PathKind, PathPoint, Reading, StepGrid, rows};
-use crate::rng::{Purpose, seed_torch};
+use crate::rng::{Purpose, RowDraws, Streams, seed_torch};
 use tch::{Device, Tensor};
 
 /// How samples are drawn.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Steps of a fixed-step solver.
     pub steps: usize,
@@ -26,8 +31,8 @@ pub struct Plan {
     pub grid: StepGrid,
     /// Return the predicted clean latent rather than the last state; `None`: where that still holds noise.
     pub final_denoise: Option<bool>,
-    /// From which a stochastic solver draws: a seed, and the number of the draw.
-    pub stream: (u64, u64),
+    /// From which a stochastic solver draws, for each row.
+    pub streams: Streams,
 }
 
 /// What sampling gave.
@@ -117,6 +122,8 @@ pub struct PredictorField<P> {
     predictor: P,
     grid: StepGrid,
     clock: Clock,
+    /// What a stochastic solver draws from; none: LibTorch's generator.
+    draws: Option<RowDraws>,
 }
 
 /// A model under a condition, as a field to integrate.
@@ -137,7 +144,13 @@ impl<P: Predictor> PredictorField<P> {
     /// The field of `predictor`, in the clock of `grid`.
     pub fn of(predictor: P, grid: impl Into<StepGrid>) -> Self {
         let grid = grid.into();
-        Self { predictor, grid, clock: grid.clock() }
+        Self { predictor, grid, clock: grid.clock(), draws: None }
+    }
+
+    /// The same with noise for a stochastic solver from these streams.
+    #[must_use]
+    pub fn with_streams(self, streams: Streams) -> Self {
+        Self { draws: Some(RowDraws::new(streams, Purpose::Path)), ..self }
     }
 
     fn point(&self, z: &Tensor, s: f64) -> Result<PathPoint> {
@@ -226,6 +239,13 @@ impl<P: Predictor> Field for PredictorField<P> {
         Ok(reading.data(z, &output).to_kind(z.kind()))
     }
 
+    fn noise(&self, z: &Tensor) -> Result<Tensor> {
+        match &self.draws {
+            Some(draws) => draws.normal(&z.size(), (z.kind(), z.device())),
+            None => Ok(z.randn_like()),
+        }
+    }
+
     fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
         if !self.predictor.gaussian() {
             return Err(Error::runtime(NO_LEVELS));
@@ -261,19 +281,22 @@ impl<P: Predictor> Field for PredictorField<P> {
 pub fn sample(
     predictor: Conditioned<'_>,
     solver: &dyn Solver,
-    plan: Plan,
+    plan: &Plan,
     z0: &Tensor,
     force: Option<&dyn Guidance>,
     seen: &mut dyn Observer,
 ) -> Result<Sampled> {
-    let _stream = seed_torch(plan.stream.0, Purpose::Path, plan.stream.1);
+    let (first, streams) = (plan.streams.at(0)?, plan.streams.clone());
+    // For a solver that draws from LibTorch's generator all the same.
+    let _stream = seed_torch(first.seed, Purpose::Path, first.draw);
     let _reduced = predictor.model.reduced();
     let condition = predictor.condition;
     let _kept = condition.map(Condition::keep_what_is_made);
     match force {
         Some(force) => PredictorField::of(Steered { predictor, force, condition }, plan.grid)
+            .with_streams(streams)
             .sample(solver, plan.steps, plan.final_denoise, z0, seen),
-        None => PredictorField::of(predictor, plan.grid).sample(
+        None => PredictorField::of(predictor, plan.grid).with_streams(streams).sample(
             solver,
             plan.steps,
             plan.final_denoise,
@@ -293,22 +316,5 @@ impl Observer for Counted<'_> {
     fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
         self.states += 1;
         self.seen.see(s, z)
-    }
-}
-
-/// Keeps every state with its time.
-#[derive(Debug, Default)]
-pub struct Trajectory {
-    /// Clock values.
-    pub clock: Vec<f64>,
-    /// States, `[n, …z_shape]` each.
-    pub states: Vec<Tensor>,
-}
-
-impl Observer for Trajectory {
-    fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
-        self.clock.push(s);
-        self.states.push(z.shallow_clone());
-        Ok(())
     }
 }

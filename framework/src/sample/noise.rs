@@ -1,29 +1,32 @@
-//! z_0: independent draws from the source, or a scrambled Sobol' set of N(0, I).
+//! z_0: independent draws from the source, or a scrambled Sobol' set of N(0, I). A row comes from its own
+//! stream, or is the point of its number in the set of its seed and draw.
 
 use crate::component::Source;
 use crate::config::Noise;
 use crate::error::Result;
-use crate::rng::{Purpose, rust_rng, seed_torch};
+use crate::rng::{Purpose, RowDraws, Streams, rust_rng, seed_torch};
 use rand::RngExt as _;
 use tch::{Device, Kind, Tensor};
 
-/// z_0 `[n, …shape]` for (seed, draw): from `source`, or of N(0, I) as a Sobol' set.
+/// z_0 `[n, …shape]` for the streams of the rows: from `source`, or of N(0, I) as a Sobol' set.
 pub fn draw(
     noise: Noise,
     source: &dyn Source,
     n: i64,
     shape: &[i64],
-    (seed, draw): (u64, u64),
+    streams: &Streams,
     options: (Kind, Device),
 ) -> Result<Tensor> {
     let full: Vec<i64> = std::iter::once(n).chain(shape.iter().copied()).collect();
     match noise {
         Noise::Independent => {
-            let _stream = seed_torch(seed, Purpose::Sample, draw);
-            source.draw(&full, options)
+            let first = streams.at(0)?;
+            // For a source that draws from LibTorch's generator all the same.
+            let _stream = seed_torch(first.seed, Purpose::Sample, first.draw);
+            source.draw(&RowDraws::new(streams.clone(), Purpose::Sample), &full, options)
         }
         Noise::Sobol => {
-            let uniform = sobol(n as usize, shape.iter().product::<i64>() as usize, seed, draw);
+            let uniform = sobol(n as usize, shape.iter().product::<i64>() as usize, streams)?;
             let normal = (Tensor::from_slice(&uniform) * 2.0 - 1.0).erfinv() * 2f64.sqrt();
             Ok(normal.view(full.as_slice()).to_kind(options.0).to_device(options.1))
         }
@@ -31,46 +34,59 @@ pub fn draw(
 }
 
 /// Points of one scrambling.
-const POINTS: usize = 1 << 16;
+const POINTS: u64 = 1 << 16;
 /// Coordinates of one sequence.
 const DIMENSIONS: usize = sobol_burley::NUM_DIMENSIONS as usize;
 
-/// `n` points of `dimensions` coordinates in (0, 1): an Owen-scrambled Sobol' set (Burley 2020, JCGT 9(4)).
-/// Further points and coordinates than a sequence has come from further scramblings.
-fn sobol(n: usize, dimensions: usize, seed: u64, draw: u64) -> Vec<f64> {
-    let mut rng = rust_rng(seed, Purpose::Sample, draw);
+/// `n` points of `dimensions` coordinates in (0, 1), each that of the row's number in an Owen-scrambled Sobol'
+/// set (Burley 2020, JCGT 9(4)) of its seed and draw. Further points and coordinates than a sequence has come
+/// from further scramblings.
+fn sobol(n: usize, dimensions: usize, streams: &Streams) -> Result<Vec<f64>> {
     let groups = dimensions.div_ceil(DIMENSIONS);
     let mut points = Vec::with_capacity(n * dimensions);
-    for block in (0..n).step_by(POINTS) {
-        let seeds: Vec<u32> = (0..groups).map(|_| rng.random()).collect();
-        for i in 0..(n - block).min(POINTS) {
-            points.extend((0..dimensions).map(|d| {
-                let seed = seeds[d / DIMENSIONS];
-                let u = sobol_burley::sample(i as u32, (d % DIMENSIONS) as u32, seed);
-                // The middle of the cell of 2⁻²⁴: neither 0 nor 1.
-                f64::from(u) + 2f64.powi(-25)
-            }));
+    let (mut known, mut seeds) = (None, Vec::<u32>::new());
+    for i in 0..n {
+        let row = streams.at(i)?;
+        let set = (row.seed, row.draw, row.row / POINTS);
+        if known != Some(set) {
+            let mut rng = rust_rng(row.seed, Purpose::Sample, row.draw);
+            for _ in 0..=set.2 {
+                seeds = (0..groups).map(|_| rng.random()).collect();
+            }
+            known = Some(set);
         }
+        points.extend((0..dimensions).map(|d| {
+            let seed = seeds[d / DIMENSIONS];
+            let u = sobol_burley::sample((row.row % POINTS) as u32, (d % DIMENSIONS) as u32, seed);
+            // The middle of the cell of 2⁻²⁴: neither 0 nor 1.
+            f64::from(u) + 2f64.powi(-25)
+        }));
     }
-    points
+    Ok(points)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::component::Draws;
 
     const CPU: (Kind, Device) = (Kind::Double, Device::Cpu);
 
     struct Normal;
 
     impl Source for Normal {
-        fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
-            Ok(Tensor::randn(shape, options))
+        fn draw(
+            &self,
+            draws: &dyn Draws,
+            shape: &[i64],
+            options: (Kind, Device),
+        ) -> Result<Tensor> {
+            draws.normal(shape, options)
         }
     }
 
     fn z0(noise: Noise, n: i64, seed: u64, at: u64) -> Tensor {
-        draw(noise, &Normal, n, &[2], (seed, at), CPU).unwrap()
+        draw(noise, &Normal, n, &[2], &Streams::new(seed, at), CPU).unwrap()
     }
 
     /// Mean of f over the points, for the seeds 0 to 19: its largest error.
@@ -86,6 +102,21 @@ mod tests {
             assert!(first.equal(&z0(noise, 100, 1, 0)));
             assert!(!first.equal(&z0(noise, 100, 2, 0)));
             assert!(!first.equal(&z0(noise, 100, 1, 1)));
+        }
+    }
+
+    #[test]
+    fn a_prefix_of_z_0_is_z_0_of_fewer_rows() {
+        for noise in [Noise::Independent, Noise::Sobol] {
+            let all = z0(noise, 100, 1, 0);
+            for n in [1, 7, 64] {
+                assert!(all.narrow(0, 0, n).equal(&z0(noise, n, 1, 0)), "{noise:?} {n}");
+                let late = Streams::new(1, 0).from(n);
+                let rest = draw(noise, &Normal, 100 - n, &[2], &late, CPU).unwrap();
+                assert!(all.narrow(0, n, 100 - n).equal(&rest), "{noise:?} {n}");
+            }
+            let own = draw(noise, &Normal, 3, &[2], &Streams::of_seeds(&[5, 1, 5]), CPU).unwrap();
+            assert!(own.get(1).equal(&all.get(0)) && own.get(0).equal(&own.get(2)));
         }
     }
 
@@ -109,7 +140,7 @@ mod tests {
     fn every_coordinate_visits_each_equal_share_once() {
         // 300 coordinates: more than one sequence has.
         for (n, dimensions) in [(256, 300), (16, 1)] {
-            let points = sobol(n, dimensions, 3, 0);
+            let points = sobol(n, dimensions, &Streams::new(3, 0)).unwrap();
             for d in 0..dimensions {
                 let mut cells: Vec<_> =
                     (0..n).map(|i| (points[i * dimensions + d] * n as f64) as usize).collect();
@@ -117,8 +148,12 @@ mod tests {
                 assert!(cells.into_iter().eq(0..n), "coordinate {d}");
             }
         }
-        let many = sobol(POINTS + 10, 1, 3, 0);
+        let n = POINTS as usize;
+        let many = sobol(n + 10, 1, &Streams::new(3, 0)).unwrap();
         assert!(many.iter().all(|u| 0.0 < *u && *u < 1.0));
-        assert!(many[..10] != many[POINTS..]);
+        assert!(many[..10] != many[n..]);
+        // From the middle of a set on as well as from its start.
+        let late = sobol(20, 1, &Streams::new(3, 0).from(n as i64 - 10)).unwrap();
+        assert_eq!(late, many[n - 10..]);
     }
 }

@@ -47,7 +47,11 @@ impl Conformance for dyn Coupling {
 
 /// One condition of two classes; or none.
 fn context(conditional: bool) -> CouplingContext {
-    CouplingContext { z_shape: vec![2], condition_shape: conditional.then(|| vec![2]) }
+    CouplingContext {
+        z_shape: vec![2],
+        condition_shape: conditional.then(|| vec![2]),
+        conditions_repeat: conditional.then_some(true),
+    }
 }
 
 type Built = (bool, Box<dyn Coupling>);

@@ -1,12 +1,13 @@
 //! What every solver promises, on fields whose solutions have a closed form.
 
 use super::expect::{distance, ensure, finite, form, identical};
-use super::seeds::same_again;
+use super::seeds::{KIT, same_again, seeded};
 use super::{Check, Conformance};
-use crate::component::{Field, Grid, Level, Observer, Solution, Solver};
+use crate::component::{Draws as _, Field, Grid, Level, Observer, Solution, Solver};
 use crate::error::{Error, Result};
 use crate::path::Clock;
 use crate::registry::Component;
+use crate::rng::{Purpose, RowDraws, Streams};
 use std::cell::Cell;
 use tch::{Device, Kind as DType, Tensor};
 
@@ -48,6 +49,12 @@ impl Conformance for dyn Solver {
                     Ok(vec![solve(component, &Gaussian::new(Clock::Time), &start(), 7)?.z])
                 })
             },
+        },
+        Check {
+            name: "rows_alone",
+            about: "a stochastic solver takes its noise from the field, row by row: the first rows end where \
+                    they end without the others",
+            run: rows_alone,
         },
     ];
     const STARTER: &'static str = include_str!("starters/solver.rs");
@@ -308,6 +315,53 @@ fn observes(component: &Component<dyn Solver>) -> Result<()> {
     ensure(seen.clock.windows(2).all(|pair| pair[0] < pair[1]), || {
         format!("the clock of the observer does not rise: {:?}", seen.clock)
     })
+}
+
+fn rows_alone(component: &Component<dyn Solver>) -> Result<()> {
+    let solver = component.build(&())?;
+    if !solver.stochastic()? {
+        return Ok(());
+    }
+    let z0 = seeded(KIT, || Ok(Tensor::randn([9, 3], (DType::Double, Device::Cpu))))?;
+    let grid = Grid::uniform(-4.0, 4.0, 7);
+    let end = |n| {
+        let field = Noisy(Gaussian::new(Clock::Gamma), draws());
+        seeded(KIT, || Ok(solver.integrate(&field, &z0.narrow(0, 0, n), &grid, &mut ())?.z))
+    };
+    let (many, few) = (end(9)?.narrow(0, 0, 2), end(2)?);
+    ensure(distance(&many, &few) < 1e-9, || {
+        "the first 2 of 9 rows do not end where 2 alone do; take fresh noise from `field.noise`"
+            .to_owned()
+    })
+}
+
+fn draws() -> RowDraws {
+    RowDraws::new(Streams::new(KIT, 0), Purpose::Path)
+}
+
+/// A field whose rows have noise of their own.
+struct Noisy(Gaussian, RowDraws);
+
+impl Field for Noisy {
+    fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
+        self.0.derivative(z, s)
+    }
+
+    fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
+        self.0.data(z, s)
+    }
+
+    fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
+        self.0.levels(clock)
+    }
+
+    fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
+        self.0.clock_at(gamma)
+    }
+
+    fn noise(&self, z: &Tensor) -> Result<Tensor> {
+        self.1.normal(&z.size(), (z.kind(), z.device()))
+    }
 }
 
 fn keeps_start(component: &Component<dyn Solver>) -> Result<()> {

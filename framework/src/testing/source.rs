@@ -6,6 +6,7 @@ use super::{Check, Conformance};
 use crate::component::{Source, SourceContext, shape_text};
 use crate::error::{Error, Result};
 use crate::registry::Component;
+use crate::rng::{Purpose, RowDraws, Streams, TorchDraws};
 use tch::{Device, Kind as DType, Tensor};
 
 impl Conformance for dyn Source {
@@ -23,8 +24,13 @@ impl Conformance for dyn Source {
         },
         Check {
             name: "own_draws",
-            about: "another seed of LibTorch's generator gives other draws, and so does the next draw",
+            about: "another seed gives other draws, and so does the next draw",
             run: own_draws,
+        },
+        Check {
+            name: "rows_alone",
+            about: "where each row has a random stream of its own, a row is the same however many are drawn",
+            run: rows_alone,
         },
         Check {
             name: "identically_distributed",
@@ -72,7 +78,7 @@ fn rows(shape: &[i64], n: i64) -> Vec<i64> {
 /// `n` rows of the first shape that it works in.
 fn draw(component: &Component<dyn Source>, n: i64, kind: DType) -> Result<Tensor> {
     let all = build(component)?;
-    all[0].1.draw(&rows(&all[0].0, n), (kind, Device::Cpu))
+    all[0].1.draw(&TorchDraws, &rows(&all[0].0, n), (kind, Device::Cpu))
 }
 
 fn shape(component: &Component<dyn Source>) -> Result<()> {
@@ -80,7 +86,7 @@ fn shape(component: &Component<dyn Source>) -> Result<()> {
         for (n, kind) in [(1, DType::Float), (7, DType::Float), (7, DType::Double)] {
             let options = (kind, Device::Cpu);
             let asked = rows(&z_shape, n);
-            let drawn = source.draw(&asked, options)?;
+            let drawn = source.draw(&TorchDraws, &asked, options)?;
             form("a draw", &drawn, &asked, &Tensor::zeros([1], options))?;
         }
     }
@@ -94,14 +100,30 @@ fn numbers_finite(component: &Component<dyn Source>) -> Result<()> {
 fn own_draws(component: &Component<dyn Source>) -> Result<()> {
     let all = build(component)?;
     let (z_shape, source) = &all[0];
-    let draw = || source.draw(&rows(z_shape, 50), (DType::Float, Device::Cpu));
+    let draw = || source.draw(&TorchDraws, &rows(z_shape, 50), (DType::Float, Device::Cpu));
     let (first, next) = seeded(KIT, || Ok((draw()?, draw()?)))?;
     let other = seeded(OTHER, draw)?;
     ensure(!identical(&first, &next), || "two draws in a row are the same".to_owned())?;
     ensure(!identical(&first, &other), || {
-        "another seed gives the same; draw from LibTorch's generator, which the engine has seeded"
-            .to_owned()
+        "another seed gives the same; take what is drawn from `draws`".to_owned()
     })
+}
+
+fn rows_alone(component: &Component<dyn Source>) -> Result<()> {
+    for (z_shape, source) in build(component)? {
+        let options = (DType::Float, Device::Cpu);
+        let draw = |n| {
+            let draws = RowDraws::new(Streams::new(KIT, 0), Purpose::Sample);
+            seeded(KIT, || source.draw(&draws, &rows(&z_shape, n), options))
+        };
+        let (many, few) = (draw(37)?, draw(5)?);
+        ensure(identical(&many.narrow(0, 0, 5), &few), || {
+            "the first 5 of 37 rows are not those of 5; take what is drawn from `draws`, as many numbers \
+             for each row"
+                .to_owned()
+        })?;
+    }
+    Ok(())
 }
 
 fn identically_distributed(component: &Component<dyn Source>) -> Result<()> {
@@ -126,7 +148,9 @@ fn standard_normal(component: &Component<dyn Source>) -> Result<()> {
             continue;
         }
         let n = 4000;
-        let z = seeded(KIT, || source.draw(&rows(&z_shape, n), (DType::Double, Device::Cpu)))?;
+        let z = seeded(KIT, || {
+            source.draw(&TorchDraws, &rows(&z_shape, n), (DType::Double, Device::Cpu))
+        })?;
         let z = z.reshape([n, -1]);
         let error = 1.0 / (n as f64).sqrt();
         let second = z.tr().matmul(&z) / n as f64;

@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::metrics::Points;
 use crate::model::Model;
 use crate::registry::{Component, guard_engine};
-use crate::rng::{Purpose, seed_torch, stream_seed};
-use std::collections::VecDeque;
+use crate::rng::{Purpose, TorchDraws, seed_torch, stream_seed};
+use std::collections::{HashSet, VecDeque};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
@@ -72,12 +72,13 @@ impl Coupled {
         (seed, batch, step): (u64, i64, u64),
     ) -> Result<Self> {
         let rows = coupling.common().batch.unwrap_or(batch);
+        let sides = Sides::of(model, set)?;
         let mut new = Self {
             seed,
             batch,
             rows,
-            worker: Worker::start(coupling, model, set)?,
-            sides: Sides::of(model, set)?,
+            worker: Worker::start(coupling, sides.context(model, set)?)?,
+            sides,
             order: None,
             next: 0,
             ahead: VecDeque::new(),
@@ -154,7 +155,10 @@ pub(super) fn for_validation(
     (seed, batch): (u64, i64),
 ) -> Result<Tensor> {
     let rows = coupling.common().batch.unwrap_or(batch);
-    let (mut worker, sides) = (Worker::start(coupling, model, set)?, Sides::of(model, set)?);
+    let sides = Sides::of(model, set)?;
+    // A small validation set says nothing about how often a condition occurs.
+    let context = CouplingContext { conditions_repeat: None, ..sides.context(model, set)? };
+    let mut worker = Worker::start(coupling, context)?;
     let mut all = Vec::new();
     for (block, from) in (0..set.len()).step_by(rows as usize).enumerate() {
         let index =
@@ -178,7 +182,7 @@ fn parts(n: i64, of: i64) -> u64 {
 fn draw(source: &dyn Source, model: &Model, n: i64, (seed, block): (u64, u64)) -> Result<Tensor> {
     let _stream = seed_torch(seed, Purpose::Couple, block);
     let shape: Vec<i64> = std::iter::once(n).chain(model.latent_shape().iter().copied()).collect();
-    tch::no_grad(|| source.draw(&shape, (model.vars.kind(), Device::Cpu)))
+    tch::no_grad(|| source.draw(&TorchDraws, &shape, (model.vars.kind(), Device::Cpu)))
 }
 
 /// z_1 and conditions, flat.
@@ -195,6 +199,15 @@ impl Sides {
         let latents =
             tch::no_grad(|| model.encode(&set.target, crate::component::Pass::EVAL))?.mean;
         Ok(Self { target: flat(&latents), condition: set.condition.as_ref().map(flat) })
+    }
+
+    fn context(&self, model: &Model, set: &Set) -> Result<CouplingContext> {
+        let condition = self.condition.as_ref().map(Flat::of).transpose()?;
+        Ok(CouplingContext {
+            z_shape: model.latent_shape().to_vec(),
+            condition_shape: set.condition.as_ref().map(|c| c.size()[1..].to_vec()),
+            conditions_repeat: condition.map(|rows| rows.has_equals()),
+        })
     }
 
     fn rows(&self, index: &Tensor) -> Self {
@@ -218,6 +231,14 @@ impl Flat {
     fn points(&self) -> Result<Points<'_>> {
         Points::new(&self.values, self.dim)
     }
+
+    /// Whether two rows are equal.
+    fn has_equals(&self) -> bool {
+        let mut seen = HashSet::new();
+        // −0 and 0 are one number.
+        let bits = |row: &[f64]| row.iter().map(|v| (v + 0.0).to_bits()).collect::<Vec<_>>();
+        !self.values.chunks(self.dim.max(1)).all(|row| seen.insert(bits(row)))
+    }
 }
 
 struct Job {
@@ -238,14 +259,10 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(coupling: &Component<dyn Coupling>, model: &Model, set: &Set) -> Result<Self> {
+    fn start(coupling: &Component<dyn Coupling>, context: CouplingContext) -> Result<Self> {
         let (jobs, taken) = channel::<Job>();
         let (give, done) = channel();
         let coupling = coupling.clone();
-        let context = CouplingContext {
-            z_shape: model.latent_shape().to_vec(),
-            condition_shape: set.condition.as_ref().map(|c| c.size()[1..].to_vec()),
-        };
         let work = move || {
             let built = guard_engine(|| coupling.build(&context));
             for job in taken {

@@ -9,7 +9,8 @@ triflow::component! {
     /// Optimal transport within a batch that leaves the law of z_0 under each condition what it is.
     ///
     /// Row i of z_0 is taken as drawn under condition i. Without `ratio`, for classes, z_0 and z_1 are paired
-    /// at the least sum of |z_1 − z_0|² among rows of equal condition. With it, for conditions that are
+    /// at the least sum of |z_1 − z_0|² among rows of equal condition; a row that is alone in a batch with its
+    /// condition keeps its z_0. With it, for conditions that are
     /// numbers, the cost is |z_1 − z_0|² + w·|c_1 − c_0|², where w is found in each batch: of all pairs, the share
     /// `ratio` costs no more than the z_1's own row does. The law is then kept nearly, the less the larger `ratio`.
     #[reference = "Cheng and Schwing 2025, arXiv 2503.10636"]
@@ -29,6 +30,11 @@ impl Spec<dyn Coupling> for OtConditional {
         if ctx.condition_shape.is_none() {
             let message = "this model has no condition to keep";
             return Err(Error::config("", message).help("take `ot_exact`"));
+        }
+        if self.ratio.is_none() && ctx.conditions_repeat == Some(false) {
+            let message = "no two rows have the same condition, so that nothing can be paired";
+            return Err(Error::config("coupling.ratio", message)
+                .help("for conditions that are numbers set `ratio: 0.05`"));
         }
         Ok(Box::new(self.clone()))
     }
@@ -64,12 +70,6 @@ fn within_equals(rows: &Pairing<'_>, condition: Points<'_>) -> Result<Vec<usize>
         groups.entry(row.iter().map(|v| (v + 0.0).to_bits()).collect()).or_default().push(i);
     }
     let n = rows.len();
-    if n > 1 && groups.len() == n {
-        let message =
-            "no two rows of a batch have the same condition, so that nothing can be paired";
-        return Err(Error::config("coupling.ratio", message)
-            .help("for conditions that are numbers set `ratio: 0.05`"));
-    }
     let mut pairs: Vec<usize> = (0..n).collect();
     for group in groups.values() {
         let pick = |points: Points<'_>| -> Vec<f64> {

@@ -2,6 +2,7 @@
 
 use super::curve::{AlphaBar, Distribution, Normalised};
 use super::parameter::{Parameter, Transform, require};
+use std::f64::consts::FRAC_1_PI;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -45,12 +46,14 @@ struct Law {
 }
 
 impl Distribution for Law {
-    fn cdf(&self, t: &Tensor) -> Tensor {
-        ((t - self.loc.value()) / self.scale.value()).atan()
+    fn tails(&self, t: &Tensor) -> (Tensor, Tensor) {
+        let u = (t - self.loc.value()) / self.scale.value();
+        let one = u.ones_like();
+        (one.atan2(&u.neg()) * FRAC_1_PI, one.atan2(&u) * FRAC_1_PI)
     }
 
     fn density(&self, t: &Tensor) -> Tensor {
         let scale = self.scale.value();
-        ((((t - self.loc.value()) / &scale).square() + 1.0) * scale).reciprocal()
+        ((((t - self.loc.value()) / &scale).square() + 1.0) * scale).reciprocal() * FRAC_1_PI
     }
 }

@@ -40,12 +40,14 @@ impl Spec<dyn NoiseSchedule> for CauchyLogsnr {
 struct Cauchy;
 
 impl Standard for Cauchy {
+    /// ½ + atan(x)/π as the angle of (−x, 1), which is small where x is far below 0.
     fn cdf(&self, x: &Tensor) -> Tensor {
-        x.atan() * FRAC_1_PI + 0.5
+        x.ones_like().atan2(&x.neg()) * FRAC_1_PI
     }
 
-    fn quantile(&self, u: &Tensor, _: &Tensor) -> Tensor {
-        ((u - 0.5) * PI).tan()
+    /// tan(π(u − ½)), in which u − ½ would lose the digits of u.
+    fn lower_quantile(&self, u: &Tensor) -> Tensor {
+        (u * PI).tan().reciprocal().neg()
     }
 
     fn inverse_density(&self, x: &Tensor) -> Tensor {

@@ -119,8 +119,8 @@ pub struct Normalised<D>(pub D);
 
 /// A distribution function over time.
 pub trait Distribution {
-    /// G(t).
-    fn cdf(&self, t: &Tensor) -> Tensor;
+    /// G(t) and 1 − G(t), each to a relative precision where it is small.
+    fn tails(&self, t: &Tensor) -> (Tensor, Tensor);
     /// dG/dt.
     fn density(&self, t: &Tensor) -> Tensor;
 }
@@ -129,13 +129,17 @@ impl<D: Distribution> Curve for Normalised<D> {
     fn at(&self, t: &Tensor) -> CurvePoint {
         // In float64: differences of G cancel.
         let (kind, wide) = (t.kind(), t.to_kind(Kind::Double));
-        let low = self.0.cdf(&wide.new_zeros([], (Kind::Double, t.device())));
-        let high = self.0.cdf(&wide.new_ones([], (Kind::Double, t.device())));
-        let range = &high - &low;
-        let g = self.0.cdf(&wide);
+        let end = |t: f64| self.0.tails(&wide.new_full([], t, (Kind::Double, wide.device())));
+        let (start, end, now) = (end(0.0), end(1.0), self.0.tails(&wide));
+        // Where all times lie above the centre, G has lost the digits of its differences, 1 − G has not.
+        let above = start.0.gt(0.5);
+        let between = |from: &(Tensor, Tensor), to: &(Tensor, Tensor)| {
+            (&from.1 - &to.1).where_self(&above, &(&to.0 - &from.0))
+        };
+        let range = between(&start, &end);
         CurvePoint {
-            value: ((&g - low) / &range).to_kind(kind),
-            complement: ((high - g) / &range).to_kind(kind),
+            value: (between(&start, &now) / &range).to_kind(kind),
+            complement: (between(&now, &end) / &range).to_kind(kind),
             slope: (self.0.density(&wide) / range).to_kind(kind),
         }
     }

@@ -45,11 +45,12 @@ struct Law {
 }
 
 impl Distribution for Law {
-    fn cdf(&self, t: &Tensor) -> Tensor {
+    fn tails(&self, t: &Tensor) -> (Tensor, Tensor) {
         let u = (t - self.loc.value()) / self.scale.value();
         // ½e^u below the centre, 1 − ½e^(−u) above; at the centre each half has half of the slope.
         let zero = u.zeros_like();
-        (u.minimum(&zero).exp() - u.maximum(&zero).neg().expm1()) * 0.5
+        let of = |u: &Tensor| (u.minimum(&zero).exp() - u.maximum(&zero).neg().expm1()) * 0.5;
+        (of(&u), of(&u.neg()))
     }
 
     fn density(&self, t: &Tensor) -> Tensor {

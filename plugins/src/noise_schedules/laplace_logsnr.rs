@@ -45,10 +45,8 @@ impl Standard for Laplace {
         (x.minimum(&zero).exp() - x.maximum(&zero).neg().expm1()) * 0.5
     }
 
-    /// Each half from its own tail: no cancellation where u is near 0 or 1.
-    fn quantile(&self, u: &Tensor, tail: &Tensor) -> Tensor {
-        let one = u.ones_like();
-        (u * 2.0).minimum(&one).log() - (tail * 2.0).minimum(&one).log()
+    fn lower_quantile(&self, u: &Tensor) -> Tensor {
+        (u * 2.0).log()
     }
 
     fn inverse_density(&self, x: &Tensor) -> Tensor {

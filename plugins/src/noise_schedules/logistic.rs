@@ -44,12 +44,13 @@ struct Law {
 }
 
 impl Distribution for Law {
-    fn cdf(&self, t: &Tensor) -> Tensor {
-        ((t - self.t_mid.value()) * self.k.value()).sigmoid()
+    fn tails(&self, t: &Tensor) -> (Tensor, Tensor) {
+        let x = (t - self.t_mid.value()) * self.k.value();
+        (x.sigmoid(), x.neg().sigmoid())
     }
 
     fn density(&self, t: &Tensor) -> Tensor {
-        let g = self.cdf(t);
-        &g * (g.neg() + 1.0) * self.k.value()
+        let (below, above) = self.tails(t);
+        below * above * self.k.value()
     }
 }

@@ -5,12 +5,13 @@ use super::parameter::{Parameter, Transform, require};
 use triflow::prelude::*;
 use triflow::tch::Kind;
 
-/// A law with centre 0 and width 1. Everything is asked in float64.
+/// A law that is symmetric about 0, of width 1. Everything is asked in float64. Both tails go through the
+/// lower one, F(x) and 1 − F(x) = F(−x): next to 1 nothing would be left of them.
 pub trait Standard {
-    /// Distribution function at `x`.
+    /// Distribution function F at `x`, to a relative precision where it is small.
     fn cdf(&self, x: &Tensor) -> Tensor;
-    /// Quantile of `u`; `tail` is 1 − u, accurate where u is near 1.
-    fn quantile(&self, u: &Tensor, tail: &Tensor) -> Tensor;
+    /// Quantile of `u` in (0, 1), to a relative precision where `u` is small.
+    fn lower_quantile(&self, u: &Tensor) -> Tensor;
     /// 1 / density at `x`.
     fn inverse_density(&self, x: &Tensor) -> Tensor;
 }
@@ -60,34 +61,62 @@ impl<L: Standard + 'static> LogSnrLaw<L> {
         (gamma - self.mu.value()) / self.width.value()
     }
 
-    /// (u0, u1), the distribution function at the two ends.
-    fn ends(&self) -> (Tensor, Tensor) {
+    /// The law between the two ends.
+    fn within(&self) -> Within {
         let start = self.start.value().to_kind(Kind::Double);
         let end = &start + self.range.value();
-        (self.law.cdf(&self.standard(&start)), self.law.cdf(&self.standard(&end)))
+        let [start, end] = [start, end].map(|gamma| self.standard(&gamma));
+        let lower = [&start, &end].map(|x| self.law.cdf(x));
+        let upper = [&start, &end].map(|x| self.law.cdf(&x.neg()));
+        Within { above: start.gt(0.0), lower, upper }
+    }
+}
+
+/// F and 1 − F at the two ends.
+struct Within {
+    /// Whether both ends lie above the centre, where F has lost the digits of its differences.
+    above: Tensor,
+    lower: [Tensor; 2],
+    upper: [Tensor; 2],
+}
+
+impl Within {
+    /// F(x) − F(start) for F and 1 − F at x.
+    fn from_start(&self, lower: &Tensor, upper: &Tensor) -> Tensor {
+        (&self.upper[0] - upper).where_self(&self.above, &(lower - &self.lower[0]))
+    }
+
+    /// F(end) − F(start).
+    fn range(&self) -> Tensor {
+        self.from_start(&self.lower[1], &self.upper[1])
     }
 }
 
 impl<L: Standard + 'static> NoiseSchedule for LogSnrLaw<L> {
     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
-        let (u0, u1) = self.ends();
+        let Within { lower, upper, .. } = self.within();
         let wide = t.to_kind(Kind::Double);
-        let u = &wide * (&u1 - &u0) + &u0;
-        let tail = (wide.neg() + 1.0) * (&u1 - &u0) + (u1.neg() + 1.0);
-        let gamma = self.law.quantile(&u, &tail) * self.width.value() + self.mu.value();
+        // Sums of what is not negative: each of the two keeps its digits where it is small.
+        let between = |[start, end]: &[Tensor; 2]| (wide.neg() + 1.0) * start + &wide * end;
+        let [u, tail] = [&lower, &upper].map(between);
+        // From the smaller one; at the centre from both, each with half of the slope.
+        let share = (u.le_tensor(&tail).to_kind(Kind::Double) + u.lt_tensor(&tail)) * 0.5;
+        let [below, above] = [&u, &tail].map(|u| self.law.lower_quantile(u));
+        let x = below * &share - above * (share.neg() + 1.0);
+        let gamma = x * self.width.value() + self.mu.value();
         Ok(gamma.to_kind(t.kind()))
     }
 
     fn gamma_prime(&self, t: &Tensor) -> Result<Tensor> {
-        let (u0, u1) = self.ends();
         let gamma = self.gamma(&t.to_kind(Kind::Double))?;
         let inverse_density = self.law.inverse_density(&self.standard(&gamma)) * self.width.value();
-        Ok((inverse_density * (u1 - u0)).to_kind(t.kind()))
+        Ok((inverse_density * self.within().range()).to_kind(t.kind()))
     }
 
     fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
-        let (u0, u1) = self.ends();
-        let u = self.law.cdf(&self.standard(&gamma.to_kind(Kind::Double)));
-        Ok(((u - &u0) / (u1 - u0)).to_kind(gamma.kind()))
+        let within = self.within();
+        let x = self.standard(&gamma.to_kind(Kind::Double));
+        let gone = within.from_start(&self.law.cdf(&x), &self.law.cdf(&x.neg()));
+        Ok((gone / within.range()).to_kind(gamma.kind()))
     }
 }

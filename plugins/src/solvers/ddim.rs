@@ -51,7 +51,7 @@ impl Solver for Ddim {
         let mut walk = Walk::new(field, z0, grid, seen)?;
         while let Some(step) = walk.step() {
             let data = walk.predict(step)?;
-            walk.arrive(step.renoised(&walk.z, &data, self.eta))?;
+            walk.arrive(step.renoised(&walk, &data, self.eta)?)?;
         }
         walk.end()
     }

@@ -29,16 +29,16 @@ impl Spec<dyn Solver> for Dpmpp {
 }
 
 impl Dpmpp {
-    fn next(&self, step: Stride, z: &Tensor, data: &Tensor) -> Tensor {
-        let churn = self.eta * self.eta;
+    fn next(&self, step: Stride, walk: &Walk<'_>, data: &Tensor) -> Result<Tensor> {
+        let (z, churn) = (&walk.z, self.eta * self.eta);
         if churn == 0.0 {
-            return step.held(z, data);
+            return Ok(step.held(z, data));
         }
         let decay = step.decay();
         let kept = step.to.b / step.from.b * decay.powf(churn);
         let gain = step.to.a * (1.0 - decay.powf(1.0 + churn));
         let fresh = step.to.b * (1.0 - decay.powf(2.0 * churn)).max(0.0).sqrt();
-        z * kept + data * gain + z.randn_like() * fresh
+        Ok(z * kept + data * gain + walk.noise()? * fresh)
     }
 }
 
@@ -61,7 +61,7 @@ impl Solver for Dpmpp {
                 }
                 _ => data.shallow_clone(),
             };
-            walk.arrive(self.next(step, &walk.z, &line))?;
+            walk.arrive(self.next(step, &walk, &line)?)?;
             before = Some((data, length));
         }
         walk.end()

@@ -36,7 +36,7 @@ impl Solver for EulerMaruyama {
         while let Some(step) = walk.step() {
             let (data, h, at) = (walk.predict(step)?, step.next - step.s, step.from);
             let z = if self.eta > 0.0 && at.a == 0.0 {
-                step.renoised(&walk.z, &data, self.eta.min(1.0))
+                step.renoised(&walk, &data, self.eta.min(1.0))?
             } else {
                 let noise = at.noise(&walk.z, &data);
                 let drift = data * at.a_rate + &noise * at.b_rate;
@@ -44,7 +44,7 @@ impl Solver for EulerMaruyama {
                 if self.eta > 0.0 {
                     let squared = at.diffusion() * self.eta * self.eta;
                     let pull = noise * (0.5 * squared / at.b * h);
-                    z - pull + walk.z.randn_like() * (squared * h).sqrt()
+                    z - pull + walk.noise()? * (squared * h).sqrt()
                 } else {
                     z
                 }

@@ -58,7 +58,7 @@ impl HeunEdm {
         }
         let (s, from) = walk.at_gamma(-2.0 * raised.ln())?;
         let fresh = (raised.powi(2) - sigma.powi(2)).sqrt() * self.noise * from.a;
-        walk.z = &walk.z * (from.a / step.from.a) + walk.z.randn_like() * fresh;
+        walk.z = &walk.z * (from.a / step.from.a) + walk.noise()? * fresh;
         Ok(Stride { s, from, ..step })
     }
 }

@@ -75,6 +75,11 @@ impl<'w> Walk<'w> {
         self.field.data(z, s)
     }
 
+    /// Fresh noise like the state.
+    pub fn noise(&self) -> Result<Tensor> {
+        self.field.noise(&self.z)
+    }
+
     /// Where the path has a log-SNR: clock and level.
     pub fn at_gamma(&self, gamma: f64) -> Result<(f64, Level)> {
         let s = self.field.clock_at(&[gamma])?[0];
@@ -113,14 +118,15 @@ impl Stride {
     }
 
     /// The same where a share η of what noise the step removes is replaced by fresh noise.
-    pub fn renoised(&self, z: &Tensor, data: &Tensor, eta: f64) -> Tensor {
+    pub fn renoised(&self, walk: &Walk<'_>, data: &Tensor, eta: f64) -> Result<Tensor> {
+        let z = &walk.z;
         if eta == 0.0 {
-            return self.held(z, data);
+            return Ok(self.held(z, data));
         }
         let fresh = eta * self.to.b * (1.0 - self.decay().powi(2)).max(0.0).sqrt();
         let kept = (self.to.b.powi(2) - fresh.powi(2)).max(0.0).sqrt();
         let noise = self.from.noise(z, data);
-        data * self.to.a + noise * kept + z.randn_like() * fresh
+        Ok(data * self.to.a + noise * kept + walk.noise()? * fresh)
     }
 }
 

@@ -46,9 +46,14 @@ impl Spec<dyn Source> for Data {
 struct Rows(Tensor);
 
 impl Source for Rows {
-    fn draw(&self, shape: &[i64], (kind, device): (Kind, Device)) -> Result<Tensor> {
+    fn draw(
+        &self,
+        draws: &dyn Draws,
+        shape: &[i64],
+        (kind, device): (Kind, Device),
+    ) -> Result<Tensor> {
         // On the CPU, where the rows are: they may be many.
-        let index = Tensor::randint(self.0.size()[0], [shape[0]], (Kind::Int64, Device::Cpu));
+        let index = draws.integers(self.0.size()[0], &shape[..1], Device::Cpu)?;
         Ok(self.0.index_select(0, &index).to_kind(kind).to_device(device))
     }
 }

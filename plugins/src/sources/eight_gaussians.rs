@@ -41,10 +41,10 @@ impl Spec<dyn Source> for EightGaussians {
 }
 
 impl Source for EightGaussians {
-    fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
-        let (n, device) = (shape[0], options.1);
-        let angle = Tensor::randint(8, [n], (Kind::Int64, device)).to_kind(options.0) * (TAU / 8.0);
+    fn draw(&self, draws: &dyn Draws, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
+        let which = draws.integers(8, &shape[..1], options.1)?;
+        let angle = which.to_kind(options.0) * (TAU / 8.0);
         let centre = Tensor::stack(&[angle.cos(), angle.sin()], 1) * self.radius;
-        Ok(centre + Tensor::randn(shape, options) * self.variance.sqrt())
+        Ok(centre + draws.normal(shape, options)? * self.variance.sqrt())
     }
 }

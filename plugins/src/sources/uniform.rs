@@ -25,7 +25,7 @@ impl Spec<dyn Source> for Uniform {
 }
 
 impl Source for Uniform {
-    fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
-        Ok(Tensor::rand(shape, options) * (self.high - self.low) + self.low)
+    fn draw(&self, draws: &dyn Draws, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
+        Ok(draws.uniform(shape, options)? * (self.high - self.low) + self.low)
     }
 }

@@ -22,10 +22,10 @@ impl Spec<dyn Source> for MyComponent {
 }
 
 impl Source for MyComponent {
-    /// The difference of two exponential draws.
-    fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
-        let exponential = || Tensor::zeros(shape, options).exponential(1.0 / self.scale);
-        Ok(exponential() - exponential())
+    /// The difference of two exponential draws, −ln(1 − u) each.
+    fn draw(&self, draws: &dyn Draws, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
+        let log = || Ok::<_, Error>(draws.uniform(shape, options)?.neg().log1p());
+        Ok((log()? - log()?) * self.scale)
     }
 }
 

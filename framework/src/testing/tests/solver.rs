@@ -46,7 +46,10 @@ impl Solver for Steps {
             };
             let mut change = slope * (pair[1] - pair[0]) + self.drift;
             if self.fault.is("too_noisy") {
-                change += z.randn_like() * 0.05;
+                change += field.noise(&z)? * 0.05;
+            }
+            if self.fault.is("rows_alone") {
+                change += z.randn_like() * 1e-3;
             }
             if self.fault.is("keeps_start") {
                 z += change;
@@ -70,6 +73,6 @@ impl Solver for Steps {
     }
 
     fn stochastic(&self) -> Result<bool> {
-        Ok(self.fault.is("too_noisy"))
+        Ok(self.fault.is("too_noisy") || self.fault.is("rows_alone"))
     }
 }

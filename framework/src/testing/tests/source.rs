@@ -24,16 +24,19 @@ impl Spec<dyn Source> for Twin {
 }
 
 impl Source for Normal {
-    fn draw(&self, shape: &[i64], options: (DType, Device)) -> Result<Tensor> {
+    fn draw(&self, draws: &dyn Draws, shape: &[i64], options: (DType, Device)) -> Result<Tensor> {
         let fault = &self.0;
-        let normal = Tensor::randn(shape, options) + fault.drift();
+        if fault.is("rows_alone") {
+            return Ok(Tensor::randn(shape, options));
+        }
+        let normal = draws.normal(shape, options)? + fault.drift();
         Ok(match () {
             () if fault.is("shape") => normal.unsqueeze(0),
             () if fault.is("float64_alone") => normal.to_kind(DType::Double),
             () if fault.is("finite") => normal / 0.0,
             () if fault.is("own_draws") => Tensor::ones(shape, options),
             () if fault.is("standard_normal") => normal * 1.1,
-            () if fault.is("uniform") => (Tensor::rand(shape, options) - 0.5) * 12f64.sqrt(),
+            () if fault.is("uniform") => (draws.uniform(shape, options)? - 0.5) * 12f64.sqrt(),
             () if fault.is("identically_distributed") => {
                 let mut drift = vec![1; shape.len()];
                 drift[0] = shape[0];

@@ -15,8 +15,8 @@ impl Spec<dyn Source> for Normal {
 }
 
 impl Source for Normal {
-    fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
-        Ok(Tensor::randn(shape, options))
+    fn draw(&self, draws: &dyn Draws, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
+        draws.normal(shape, options)
     }
 
     fn is_standard_normal(&self) -> Result<bool> {

@@ -1,8 +1,17 @@
 //! Random streams: every draw comes from a generator seeded by (seed, purpose, step), so that a run
 //! can be stopped anywhere and continued as if it never had been.
 //!
+//! In sampling each row has a stream of its own ([`RowDraws`]): a sample does not depend on the others.
+//!
 //! LibTorch draws from one generator for the whole process, so a stream holds it: what another thread
 //! trains or samples waits until the stream ends.
+
+mod draws;
+mod philox;
+mod streams;
+
+pub use draws::{RowDraws, TorchDraws};
+pub use streams::{RowStream, Streams};
 
 use crate::plugin::attached;
 use parking_lot::ReentrantMutex;

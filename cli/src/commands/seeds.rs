@@ -1,0 +1,185 @@
+//! The random streams of samples that are asked for: of one seed, or of a file of seeds.
+
+use std::collections::HashMap;
+use std::path::Path;
+use triflow::io::{ArrayData, npz};
+use triflow::rng::{RowStream, Streams};
+use triflow::tch::{Kind, Tensor};
+use triflow::{Error, Result};
+
+/// How many samples, and from which seeds.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// So many of one seed.
+    Samples { n: i64, seed: u64 },
+    /// One of each seed.
+    Seeds(Vec<u64>),
+}
+
+impl Wanted {
+    /// Samples, of each condition if there are any.
+    pub fn len(&self) -> i64 {
+        match self {
+            Wanted::Samples { n, .. } => *n,
+            Wanted::Seeds(seeds) => seeds.len() as i64,
+        }
+    }
+
+    /// For a message.
+    pub fn origin(&self) -> String {
+        match self {
+            Wanted::Samples { seed, .. } => format!("seed {seed}"),
+            Wanted::Seeds(_) => "a seed each".to_owned(),
+        }
+    }
+
+    /// Streams of samples without condition.
+    pub fn streams(&self) -> Streams {
+        match self {
+            Wanted::Samples { seed, .. } => Streams::new(*seed, 0),
+            Wanted::Seeds(seeds) => Streams::of_seeds(seeds),
+        }
+    }
+
+    /// Streams of samples under conditions, all those of one after another. The draw's number is the label, so
+    /// that it does not matter which others are asked for; or the place in a file of conditions.
+    pub fn streams_of(&self, conditions: &Tensor, from_file: bool) -> Result<Streams> {
+        let count = conditions.size().first().copied().unwrap_or(1);
+        let draws: Vec<i64> = match conditions.kind() {
+            Kind::Int64 if conditions.dim() == 1 && !from_file => Vec::try_from(conditions)?,
+            _ => (0..count).collect(),
+        };
+        // A label that is asked for twice goes on in its own draw.
+        let mut drawn: HashMap<i64, u64> = HashMap::new();
+        let mut streams = Vec::with_capacity(draws.len() * self.len() as usize);
+        for condition in draws {
+            let draw = condition as u64;
+            match self {
+                Wanted::Samples { n, seed } => {
+                    let from = drawn.entry(condition).or_default();
+                    let rows = *from..*from + *n as u64;
+                    *from = rows.end;
+                    streams.extend(rows.map(|row| RowStream { seed: *seed, draw, row }));
+                }
+                Wanted::Seeds(seeds) => {
+                    let one = |seed: &u64| RowStream { seed: *seed, draw, row: 0 };
+                    streams.extend(seeds.iter().map(one));
+                }
+            }
+        }
+        Ok(Streams::given(streams))
+    }
+}
+
+/// A seed for each of so many rows.
+pub(super) fn for_rows(path: &Path, rows: i64) -> Result<Vec<u64>> {
+    let seeds = read(path)?;
+    if seeds.len() as i64 == rows {
+        return Ok(seeds);
+    }
+    Err(Error::data(path, format!("has {} seeds for {rows} rows", seeds.len())))
+}
+
+/// The seeds of a file: whole numbers, one a line, or an .npy of them.
+pub(super) fn read(path: &Path) -> Result<Vec<u64>> {
+    let seeds =
+        if path.extension().is_some_and(|e| e == "npy") { array(path)? } else { lines(path)? };
+    if seeds.is_empty() {
+        return Err(Error::data(path, "has no seed"));
+    }
+    Ok(seeds)
+}
+
+fn lines(path: &Path) -> Result<Vec<u64>> {
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let mut seeds = Vec::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let seed = line.trim().parse().map_err(|_| {
+            let place = number + 1;
+            Error::data(
+                path,
+                format!("line {place}: `{}` is no seed from 0 to 2^64 - 1", line.trim()),
+            )
+        })?;
+        seeds.push(seed);
+    }
+    Ok(seeds)
+}
+
+fn array(path: &Path) -> Result<Vec<u64>> {
+    let arrays = npz::read_arrays(path)?;
+    let [array] = &arrays[..] else {
+        return Err(Error::data(path, "is no .npy of seeds, one whole number each"));
+    };
+    if array.shape.len() != 1 {
+        let message = format!("holds an array of shape {:?}, but seeds are a list", array.shape);
+        return Err(Error::data(path, message));
+    }
+    let signed = |values: &mut dyn Iterator<Item = i64>| -> Result<Vec<u64>> {
+        let seed = |v: i64| {
+            let wrong = |_| Error::data(path, format!("{v} is no seed: it needs to be at least 0"));
+            u64::try_from(v).map_err(wrong)
+        };
+        values.map(seed).collect()
+    };
+    match &array.data {
+        ArrayData::U64(values) => Ok(values.clone()),
+        ArrayData::I64(values) => signed(&mut values.iter().copied()),
+        ArrayData::I32(values) => signed(&mut values.iter().map(|v| i64::from(*v))),
+        ArrayData::U32(values) => signed(&mut values.iter().map(|v| i64::from(*v))),
+        ArrayData::U16(values) => signed(&mut values.iter().map(|v| i64::from(*v))),
+        other => {
+            let message = format!("holds {}, but seeds are whole numbers", other.dtype());
+            Err(Error::data(path, message).help("save them as uint64"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_of_a_label_do_not_depend_on_the_others_that_are_asked_for() {
+        let wanted = Wanted::Samples { n: 2, seed: 7 };
+        let of = |labels: &[i64]| wanted.streams_of(&Tensor::from_slice(labels), false).unwrap();
+        let (alone, both) = (of(&[3]), of(&[0, 3, 3]));
+        for i in 0..2 {
+            assert_eq!(alone.at(i).unwrap(), both.at(2 + i).unwrap());
+            let again = both.at(4 + i).unwrap();
+            assert_eq!((again.draw, again.row), (3, 2 + i as u64));
+        }
+        // Rows of a file by their place, whatever their labels are.
+        let rows = wanted.streams_of(&Tensor::from_slice(&[3_i64, 3]), true).unwrap();
+        assert_eq!([0, 2].map(|i| rows.at(i).unwrap().draw), [0, 1]);
+    }
+
+    #[test]
+    fn a_seed_alone_gives_what_it_gives_among_others() {
+        let (one, many) = (Wanted::Samples { n: 1, seed: 9 }, Wanted::Seeds(vec![4, 9]));
+        let labels = Tensor::from_slice(&[1_i64]);
+        let of = |wanted: &Wanted| wanted.streams_of(&labels, false).unwrap();
+        assert_eq!(of(&one).at(0).unwrap(), of(&many).at(1).unwrap());
+        assert_eq!(one.streams().at(0).unwrap(), many.streams().at(1).unwrap());
+    }
+
+    #[test]
+    fn seeds_are_read_from_lines_and_arrays_and_anything_else_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        assert_eq!(read(&file("a.txt", "1\n\n 18446744073709551615 \n")).unwrap(), [1, u64::MAX]);
+        let told = |text: &str| read(&file("b.txt", text)).unwrap_err().to_string();
+        assert!(told("1\n-2\n").contains("line 2: `-2` is no seed"), "{}", told("1\n-2\n"));
+        assert!(told("\n").contains("has no seed"));
+        assert!(
+            for_rows(&file("c.txt", "1\n2\n"), 3)
+                .unwrap_err()
+                .to_string()
+                .contains("2 seeds for 3 rows")
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! Which random stream each row of a sample has.
+
+use crate::error::{Error, Result};
+use std::sync::Arc;
+
+/// The random stream of one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowStream {
+    /// The seed.
+    pub seed: u64,
+    /// Number of the draw.
+    pub draw: u64,
+    /// Number of the row in that draw.
+    pub row: u64,
+}
+
+/// Streams of rows: those of a draw in order, or one that is given for each row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Streams {
+    kind: Kind,
+    /// The row of the first.
+    from: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Counted { seed: u64, draw: u64 },
+    Given(Arc<[RowStream]>),
+}
+
+impl Streams {
+    /// Rows 0, 1, … of a draw.
+    pub fn new(seed: u64, draw: u64) -> Self {
+        Self { kind: Kind::Counted { seed, draw }, from: 0 }
+    }
+
+    /// One given for each row.
+    pub fn given(rows: Vec<RowStream>) -> Self {
+        Self { kind: Kind::Given(rows.into()), from: 0 }
+    }
+
+    /// Row 0 of each seed: sample i is what seed i gives by itself.
+    pub fn of_seeds(seeds: &[u64]) -> Self {
+        Self::given(seeds.iter().map(|seed| RowStream { seed: *seed, draw: 0, row: 0 }).collect())
+    }
+
+    /// The streams of all rows but the first so many.
+    #[must_use]
+    pub fn from(&self, row: i64) -> Self {
+        Self { kind: self.kind.clone(), from: self.from + row as u64 }
+    }
+
+    /// The same rows in the draw that comes so many draws later.
+    #[must_use]
+    pub fn later(&self, draws: u64) -> Self {
+        let kind = match &self.kind {
+            Kind::Counted { seed, draw } => Kind::Counted { seed: *seed, draw: draw + draws },
+            Kind::Given(rows) => {
+                Kind::Given(rows.iter().map(|r| RowStream { draw: r.draw + draws, ..*r }).collect())
+            }
+        };
+        Self { kind, from: self.from }
+    }
+
+    /// That of row `i`.
+    ///
+    /// # Errors
+    /// A row for which none is given.
+    pub fn at(&self, i: usize) -> Result<RowStream> {
+        let row = self.from + i as u64;
+        match &self.kind {
+            Kind::Counted { seed, draw } => Ok(RowStream { seed: *seed, draw: *draw, row }),
+            Kind::Given(rows) => rows.get(row as usize).copied().ok_or_else(|| {
+                Error::runtime(format!("there are {} seeds, but more rows", rows.len()))
+            }),
+        }
+    }
+}
