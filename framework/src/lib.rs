@@ -38,6 +38,7 @@ pub mod sequence;
 pub mod testing;
 pub mod train;
 pub mod trained;
+mod unused;
 
 #[doc(hidden)]
 pub use {inventory, schemars, serde, typetag};
@@ -49,6 +50,7 @@ pub use error::{Error, Result};
 pub use registry::{Component, Spec, registry};
 pub use train::Trainer;
 pub use trained::Trained;
+pub use unused::Unused;
 
 /// What a component author needs.
 pub mod prelude {

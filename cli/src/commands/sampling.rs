@@ -32,6 +32,7 @@ fn load_in(run: &Path, sampling: &SamplingArgs, units: Option<&str>) -> Result<(
     }
     let weights = if sampling.best { Weights::Best } else { Weights::Last };
     let model = run.load_as(layers.finish()?, weights).map_err(|e| layers.locate(e))?;
+    model.say_unused("sampling.")?;
     Ok((run, model))
 }
 
@@ -204,6 +205,9 @@ pub fn predict(
         Some(_) => Some(sampling.seed.unwrap_or_else(|| model.experiment().seed())),
         None => sampling.seed,
     };
+    if seed.is_none() && seeds.is_none() && sampling.noise.is_some() {
+        log::warn!("`--noise` has no effect: without --seed, --seeds or --samples, z_0 is 0");
+    }
     let given = seeds.map(|file| seeds::for_rows(file, rows.size()[0])).transpose()?;
     let streams = match &given {
         Some(seeds) => Some(Streams::of_seeds(seeds)),

@@ -154,6 +154,10 @@ component_kind! {
         fn stochastic(&self) -> Result<bool> {
             Ok(false)
         }
+        /// Whether it chooses its steps itself: of a grid, only the clock and the ends count.
+        fn adaptive(&self) -> Result<bool> {
+            Ok(false)
+        }
         /// Whether it needs the [levels](Field::levels) of a Gaussian path, not the derivative alone.
         fn needs_levels(&self) -> Result<bool> {
             Ok(false)
@@ -193,6 +197,10 @@ impl Solver for CalledBack {
 
     fn stochastic(&self) -> Result<bool> {
         self.0.stochastic()
+    }
+
+    fn adaptive(&self) -> Result<bool> {
+        self.0.adaptive()
     }
 
     fn needs_levels(&self) -> Result<bool> {

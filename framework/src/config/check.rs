@@ -2,27 +2,44 @@
 
 use super::{Experiment, LrSchedule, Sampling};
 use crate::component::shape_text;
+use crate::device::most_threads;
 use crate::error::{Error, Result};
 use crate::path::StepGrid;
 
 impl Experiment {
+    /// An error if more threads are asked for than this machine could use.
+    pub(crate) fn check_threads(&self) -> Result<()> {
+        let most = most_threads();
+        match self.threads {
+            Some(n) if n > most => {
+                let message = format!("needs at most {most}, four a core of this machine, got {n}");
+                Err(Error::config("threads", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// An error if a number lies outside its range, or a key asks for what is not there.
     pub fn check(&self) -> Result<()> {
         let t = &self.training;
-        let between = |key: &str, n: u64, high: u64| match n {
-            n if (1..=high).contains(&n) => Ok(()),
-            0 => Err(Error::config(key, "needs at least 1, got 0")),
+        let at_most = |key: &str, n: u64, high: u64| match n {
+            n if n <= high => Ok(()),
             n => Err(Error::config(key, format!("needs at most {high}, got {n}"))),
+        };
+        let between = |key: &str, n: u64, high: u64| match n {
+            0 => Err(Error::config(key, "needs at least 1, got 0")),
+            n => at_most(key, n, high),
         };
         if t.batch_size < 1 {
             let message = format!("needs at least 1, got {}", t.batch_size);
             return Err(Error::config("training.batch_size", message));
         }
         between("training.batch_size", t.batch_size.unsigned_abs(), 1 << 31)?;
-        between("training.epochs", t.epochs, 1 << 40)?;
-        between("training.steps", t.steps.unwrap_or(1), 1 << 50)?;
+        // 0: a model is sampled and measured as it begins.
+        at_most("training.epochs", t.epochs, 1 << 40)?;
+        at_most("training.steps", t.steps.unwrap_or(1), 1 << 50)?;
         between("sampling.steps", self.sampling.steps as u64, 1_000_000)?;
-        between("threads", self.threads.unwrap_or(1) as u64, 1024)?;
+        between("threads", self.threads.unwrap_or(1) as u64, u64::MAX)?;
         let loss = &self.loss;
         let weights = [
             ("loss.recon_weight", loss.recon_weight),

@@ -1,5 +1,6 @@
 //! The typed form of an experiment: everything that determines a run.
 
+use super::layers::Flags;
 use super::{Comparison, Every, FilePath, ModelPart, StartFrom, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer,
@@ -82,6 +83,10 @@ pub struct Experiment {
     /// loaded otherwise and used here is added.
     #[serde(default)]
     pub plugins: Vec<FilePath>,
+    /// What flags gave, of all this.
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub flags: Flags,
 }
 
 fn auto() -> String {

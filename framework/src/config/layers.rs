@@ -32,6 +32,23 @@ struct Written {
     folder: PathBuf,
 }
 
+/// The keys that flags of a command line gave, beside their values: they are no part of what an experiment is.
+#[derive(Clone, Debug, Default)]
+pub struct Flags(Arc<[Value]>);
+
+impl Flags {
+    /// Whether one gave `key`, or a key below it.
+    pub fn give(&self, key: &str) -> bool {
+        self.0.iter().any(|layer| dig(layer, key).is_some())
+    }
+}
+
+impl PartialEq for Flags {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// Layers, lowest first.
 #[derive(Clone, Debug)]
 pub struct Layers {
@@ -243,6 +260,8 @@ impl Layers {
         let mut experiment: Experiment = deserialize(self.merged.clone())
             .map_err(|e| self.unlinked().unwrap_or_else(|| self.locate(e)))?;
         experiment.name_plugins(&self.schema)?;
+        let flags = self.written.iter().filter(|by| by.place.starts_with("--"));
+        experiment.flags = Flags(flags.map(|by| by.layer.clone()).collect());
         Ok(experiment)
     }
 
@@ -322,6 +341,6 @@ impl Experiment {
             written: Vec::new(),
         };
         layers.add("the experiment", value, None, folder)?;
-        layers.finish()
+        Ok(Self { flags: self.flags.clone(), ..layers.finish()? })
     }
 }

@@ -61,7 +61,10 @@ pub(crate) fn draw_until(
     stop: &dyn Fn() -> bool,
 ) -> Result<Vec<String>> {
     let mut pictures = Pictures { run, stop, not_drawn: Vec::new() };
-    pictures.draw("loss_trends.png", || draw_losses(model, history, run))?;
+    // A run without a step has no losses.
+    if !history.epochs.is_empty() {
+        pictures.draw("loss_trends.png", || draw_losses(model, history, run))?;
+    }
     let task = model.experiment().task();
     pictures.draw("data_visualization.png", || match task.is_sequence() {
         true => sequences::draw_data(model, data, run),

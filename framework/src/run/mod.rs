@@ -12,7 +12,6 @@ use self::lock::Lock;
 use crate::config::{Comparison, Experiment, Layers};
 use crate::error::{Error, Result, quoted};
 use crate::io::write_atomically;
-use crate::path::PathKind;
 use crate::plugin::Library;
 use crate::train::{Event, History, Trainer};
 use crate::trained::Trained;
@@ -238,9 +237,6 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Resu
     let mut experiment = experiment.with_paths_from(base)?;
     experiment.comparison = Comparison::default();
     let trainer = Trainer::new(experiment, base)?;
-    if trainer.trained().model().path().kind == PathKind::Rectified {
-        log::info!("the rectified path does not use the noise schedule");
-    }
     let run = Run::create(trainer.experiment())?;
     let _lock = Lock::take(&run.path)?;
     run.write("config.yaml", &trainer.experiment().to_yaml()?)?;

@@ -18,17 +18,16 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Moves the learned variables of `vars` into one tensor.
+    /// Moves the learned variables of `vars` into one tensor, which is empty where there are none.
     pub fn new(vars: &nn::VarStore) -> Result<Self> {
         let mut named: Vec<(String, Tensor)> =
             vars.variables().into_iter().filter(|(_, v)| v.requires_grad()).collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
-        if named.is_empty() {
-            return Err(Error::config("crn", "the model has no parameter to learn"));
-        }
-        let flat = tch::no_grad(|| {
-            Tensor::cat(&named.iter().map(|(_, v)| v.detach().reshape([-1])).collect::<Vec<_>>(), 0)
-        });
+        let pieces: Vec<Tensor> = named.iter().map(|(_, v)| v.detach().reshape([-1])).collect();
+        let flat = match pieces.is_empty() {
+            true => Tensor::zeros([0], (vars.kind(), vars.device())),
+            false => tch::no_grad(|| Tensor::cat(&pieces, 0)),
+        };
         let (mut layout, mut variables, mut offset) = (Vec::new(), Vec::new(), 0);
         for (name, mut variable) in named {
             let (shape, count) = (variable.size(), variable.numel() as i64);

@@ -80,8 +80,9 @@ impl std::fmt::Debug for Box<dyn Optimizer> {
 impl Trainer {
     /// Loads the experiment's data and builds its model. Relative data paths are read from `base`.
     pub fn new(experiment: Experiment, base: &Path) -> Result<Self> {
+        experiment.check_threads()?;
         let mut new = Self::to_restore(experiment, base)?;
-        guard_engine(|| new.trained.start())?;
+        new.begin()?;
         Ok(new)
     }
 
@@ -92,11 +93,22 @@ impl Trainer {
 
     /// The same on tables in memory; sets that are missing are split off the training rows.
     pub fn with_tables(experiment: Experiment, splits: Splits) -> Result<Self> {
+        experiment.check_threads()?;
         let mut new = Self::build(experiment, |experiment, options| {
             Data::from_splits(experiment, splits, options)
         })?;
-        guard_engine(|| new.trained.start())?;
+        new.begin()?;
         Ok(new)
+    }
+
+    /// Takes over what it starts from, and says what nothing reads.
+    fn begin(&mut self) -> Result<()> {
+        guard_engine(|| self.trained.start())?;
+        self.trained.say_unused("")?;
+        if self.trained.parameter_count() == 0 {
+            log::info!("the model has no parameters: there is nothing to train");
+        }
+        Ok(())
     }
 
     fn build(
@@ -205,10 +217,13 @@ impl Trainer {
         guard_engine(|| self.run(Steps::new(recorder), on))
     }
 
-    /// Steps in all.
+    /// Steps in all; none for a model without parameters.
     pub fn total_steps(&self) -> u64 {
         let training = &self.experiment().training;
-        training.steps.unwrap_or(self.steps_per_epoch() * training.epochs)
+        match self.trained.parameter_count() {
+            0 => 0,
+            _ => training.steps.unwrap_or(self.steps_per_epoch().saturating_mul(training.epochs)),
+        }
     }
 
     fn run(

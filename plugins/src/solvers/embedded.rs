@@ -182,4 +182,8 @@ impl Solver for Adaptive {
     fn order(&self) -> Result<usize> {
         Ok(self.pair.order)
     }
+
+    fn adaptive(&self) -> Result<bool> {
+        Ok(true)
+    }
 }
