@@ -93,8 +93,7 @@ pub fn set_threads(asked: Option<usize>, parameters: i64, batch: i64) -> usize {
     const SMALL: i64 = 50_000_000;
     // What OMP_NUM_THREADS says, else the cores.
     let cores = tch::get_num_threads().max(1) as usize;
-    let threads =
-        asked.unwrap_or(if parameters.saturating_mul(batch) < SMALL { 1 } else { cores });
+    let threads = asked.unwrap_or(if parameters.saturating_mul(batch) < SMALL { 1 } else { cores });
     let threads = threads.clamp(1, most_threads());
     tch::set_num_threads(threads as i32);
     crate::kernels::keep_memory();

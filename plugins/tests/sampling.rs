@@ -130,8 +130,9 @@ fn a_sample_is_followed_from_its_z0_as_the_guide_says() {
     let followed = trained.units().target.undo(&z);
     let off = (&followed - &samples).abs().max().double_value(&[]);
     assert!(off < 1e-12, "{off}");
-    let moved =
-        (&followed - trained.units().target.undo(&trained.z0(5, Some(&Streams::new(4, 0))).unwrap())).abs();
+    let moved = (&followed
+        - trained.units().target.undo(&trained.z0(5, Some(&Streams::new(4, 0))).unwrap()))
+    .abs();
     assert!(moved.max().double_value(&[]) > 0.1, "{moved}");
 }
 

@@ -34,7 +34,8 @@ impl Batches {
         (step, total): (u64, u64),
     ) -> Result<Self> {
         let per_epoch = ((set.len() + batch - 1) / batch).max(1) as u64;
-        let several = (NUMBERS / batch.saturating_mul(set.numbers_of_row()).max(1)).clamp(1, 64) as u64;
+        let several =
+            (NUMBERS / batch.saturating_mul(set.numbers_of_row()).max(1)).clamp(1, 64) as u64;
         let ahead = Prefetch::start(set, batch, step, (per_epoch, total))?;
         Ok(Self { seed, batch, device, per_epoch, several, order: None, near: None, ahead })
     }

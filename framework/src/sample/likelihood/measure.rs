@@ -104,7 +104,9 @@ pub fn measure(model: &mut Trained, data: &Set, ask: &Ask<'_>) -> Result<Measure
     let (guided, steered) = (sampling.guidance != 1.0, sampling.steering.is_some());
     for (key, given) in [("sampling.guidance", guided), ("sampling.steering", steered)] {
         if given {
-            log::warn!("`{key}` has no effect on the likelihood, which is that of the model as trained");
+            log::warn!(
+                "`{key}` has no effect on the likelihood, which is that of the model as trained"
+            );
         }
     }
     let (solver, clock) = (ask.solver.build(&())?, model.plan().grid.clock());
