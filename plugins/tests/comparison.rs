@@ -1,4 +1,5 @@
 //! The plan of a comparison: what its cells keep of the file, and how many there are.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use triflow::compare::Plan;
 use triflow::config::{Layers, LrSchedule};

@@ -1,4 +1,5 @@
 //! Files of a run that are damaged: none is taken for what was written, and what can be had again is.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;

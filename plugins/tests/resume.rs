@@ -1,4 +1,5 @@
 //! A run that was stopped anywhere and resumed equals one that never stopped, byte for byte.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::path::Path;
 use triflow::run::{self, Watch};

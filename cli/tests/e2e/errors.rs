@@ -568,8 +568,11 @@ fn folders_that_cannot_be_written_are_named() {
         )],
     );
     let done = folder.run(&["data", "two_moons", "--out", "file/moons.npz"]);
-    assert_eq!(done.err, "error: cannot write file/moons.npz: not a directory");
-    assert_eq!(done.code, 1);
+    assert_eq!(
+        done.err,
+        "error: --out file/moons.npz: there is no folder file\n  help: make it first, or name another"
+    );
+    assert_eq!(done.code, 2);
 }
 
 #[test]

@@ -12,7 +12,10 @@ use tch::Tensor;
 const ENTRIES: i64 = 1 << 20;
 const ROWS: (i64, i64) = (16, 1 << 14);
 
-/// What is to be sampled.
+/// Conditions by the first row and the number of rows.
+type ConditionOf<'a> = dyn Fn(&Trained, i64, i64) -> Result<Option<Condition>> + 'a;
+
+/// Rows to be sampled.
 pub(crate) struct Rows<'a> {
     /// How many rows.
     pub n: i64,
@@ -20,7 +23,7 @@ pub(crate) struct Rows<'a> {
     pub streams: Option<&'a Streams>,
     /// The normalised conditions of so many rows from a row on, if the model takes any: those of all rows
     /// would be many numbers where they are labels.
-    pub condition: &'a dyn Fn(&Trained, i64, i64) -> Result<Option<Condition>>,
+    pub condition: &'a ConditionOf<'a>,
     /// Which positions of their sequences are there, `[n, T]`.
     pub mask: Option<&'a Tensor>,
 }

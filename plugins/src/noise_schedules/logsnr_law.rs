@@ -82,13 +82,13 @@ struct Within {
 
 impl Within {
     /// F(x) − F(start) for F and 1 − F at x.
-    fn from_start(&self, lower: &Tensor, upper: &Tensor) -> Tensor {
+    fn after_start(&self, lower: &Tensor, upper: &Tensor) -> Tensor {
         (&self.upper[0] - upper).where_self(&self.above, &(lower - &self.lower[0]))
     }
 
     /// F(end) − F(start).
     fn range(&self) -> Tensor {
-        self.from_start(&self.lower[1], &self.upper[1])
+        self.after_start(&self.lower[1], &self.upper[1])
     }
 }
 
@@ -116,7 +116,7 @@ impl<L: Standard + 'static> NoiseSchedule for LogSnrLaw<L> {
     fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
         let within = self.within();
         let x = self.standard(&gamma.to_kind(Kind::Double));
-        let gone = within.from_start(&self.law.cdf(&x), &self.law.cdf(&x.neg()));
+        let gone = within.after_start(&self.law.cdf(&x), &self.law.cdf(&x.neg()));
         Ok((gone / within.range()).to_kind(gamma.kind()))
     }
 }
