@@ -246,8 +246,8 @@ fn numbers_out_of_range_are_refused_before_anything_runs() {
                 "needs at least 1, got -1\n  at training.batch_size (--batch-size)",
             ),
             (
-                &["train", "--num-epochs", "0"],
-                "needs at least 1, got 0\n  at training.epochs (--num-epochs)",
+                &["train", "--num-epochs", "2000000000000"],
+                "needs at most 1099511627776, got 2000000000000\n  at training.epochs (--num-epochs)",
             ),
             (
                 &["train", "--set", "sampling.steps=0"],
