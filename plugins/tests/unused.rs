@@ -3,7 +3,7 @@
 
 use triflow::component::{Splits, Table};
 use triflow::prelude::*;
-use triflow::rng::{Purpose, seed_torch};
+use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::tch::{Device, Kind};
 use triflow::train::Control;
 use triflow::{Experiment, Trainer};
@@ -99,4 +99,46 @@ fn more_threads_than_four_a_core_are_refused_and_long_training_begins() {
         Ok(if steps == 3 { Control::Stop } else { Control::Continue })
     });
     assert!(!done.unwrap());
+}
+
+triflow::component! {
+    /// The exact velocity on the rectified path where data are N(0, I): nothing to learn.
+    pub struct Analytic: Crn, CrnSpec = "analytic" {}
+}
+
+impl Spec<dyn Crn> for Analytic {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn Crn>> {
+        Ok(Box::new(Analytic {}))
+    }
+}
+
+impl Crn for Analytic {
+    fn forward(&self, input: &CrnInput<'_>, _: Pass) -> Result<Tensor> {
+        let t = input.time.unsqueeze(1);
+        Ok(input.z * ((&t * 2.0 - 1.0) / (t.square() + (&t - 1.0).square())))
+    }
+}
+
+#[test]
+fn a_model_without_parameters_is_sampled_measured_saved_and_loaded() {
+    triflow_plugins::link();
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = format!(
+        "{{ device: cpu, task: generation, unconditional: true, crn: analytic, data: {{ samples: 100 }}, \
+           sampling: {{ steps: 100 }}, training: {{ epochs: 2 }}, output_dir: {:?} }}",
+        folder.path()
+    );
+    let experiment = Experiment::from_yaml(&yaml).unwrap();
+    let run = triflow::run::train(experiment, folder.path(), &mut ()).unwrap();
+    for file in ["params.safetensors", "metrics.json", "manifest.json", "trajectories.png"] {
+        assert!(run.file(file).is_file(), "{file}");
+    }
+    let mut trained = run.load().unwrap();
+    assert_eq!(trained.parameter_count(), 0);
+    let streams = Streams::new(3, 0);
+    let z0 = trained.z0(5, Some(&streams)).unwrap();
+    let plan = trained.plan();
+    // From N(0, I) to N(0, I) along paths that scale by √(t² + (1 − t)²): each ends where it began.
+    let end = trained.sample_latents(&z0, None, &plan, &mut ()).unwrap().z;
+    assert!((end - z0).abs().max().double_value(&[]) < 1e-3);
 }
