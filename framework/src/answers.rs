@@ -91,16 +91,23 @@ impl Trained {
     fn values(&mut self, rows: &Rows<'_>, steps: Option<usize>) -> Result<Tensor> {
         let plan = self.plan();
         let plan = Plan { steps: steps.unwrap_or(plan.steps), ..plan };
-        let mut all = Vec::new();
+        let mut all: Option<Tensor> = None;
+        let mut from = 0;
         self.sample_blocks(rows, &plan, &mut |block| {
-            all.push(block.values);
+            let size = block.values.size();
+            if size[0] == rows.n {
+                // One block needs no copy.
+                all = Some(block.values);
+                return Ok(());
+            }
+            let shape = [&[rows.n], &size[1..]].concat();
+            let options = (block.values.kind(), block.values.device());
+            let all = all.get_or_insert_with(|| Tensor::empty(shape, options));
+            all.narrow(0, from, size[0]).copy_(&block.values);
+            from += size[0];
             Ok(())
         })?;
-        // One block needs no copy.
-        Ok(match <[Tensor; 1]>::try_from(all) {
-            Ok([only]) => only,
-            Err(all) => Tensor::cat(&all, 0),
-        })
+        all.ok_or_else(|| Error::runtime("nothing was sampled"))
     }
 
     /// The mask of `n` rows of `shape` with these lengths.
@@ -161,7 +168,10 @@ impl Trained {
         steps: Option<usize>,
         seed: u64,
     ) -> Result<Tensor> {
-        let n = batch_shape.iter().product();
+        let n = batch_shape.iter().try_fold(1_i64, |n, d| n.checked_mul(*d)).filter(|n| *n >= 0);
+        let n = n.ok_or_else(|| {
+            Error::config("", format!("{batch_shape:?} is no shape of a batch of samples"))
+        })?;
         let out = self.sample_from(n, steps, &Streams::new(seed, 0))?;
         let shape: Vec<i64> = batch_shape.iter().chain(&out.size()[1..]).copied().collect();
         Ok(out.view(shape.as_slice()))

@@ -15,7 +15,7 @@ use triflow::rng::Streams;
 use triflow::run::{Run, Weights};
 use triflow::sample::likelihood;
 use triflow::tch::{Device, Kind, Tensor};
-use triflow::{Error, Lengths, Result, Trained};
+use triflow::{Error, Lengths, Result, Trained, memory};
 
 /// The trained run, sampled as the flags say.
 pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)> {
@@ -67,6 +67,7 @@ pub fn generate(
     }
     let drawn = match (conditions(&model, labels, file)?, file) {
         (None, None) => {
+            check_memory(&model, n, 1, save_z0)?;
             let streams = wanted.streams();
             let samples = model.sample_from(n, None, &streams)?;
             let z0 = save_z0.then(|| model.z0(n, Some(&streams))).transpose()?;
@@ -78,6 +79,7 @@ pub fn generate(
             );
         }
         (Some((asked, mut lengths)), _) => {
+            check_memory(&model, n, asked.size().first().copied().unwrap_or(1), save_z0)?;
             let streams = wanted.streams_of(&asked, file.is_some())?;
             let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
             let asked = each(&asked);
@@ -95,6 +97,21 @@ pub fn generate(
     write_samples(out, drawn, model.units())?;
     println!("{n} samples, {}, in {}", wanted.origin(), out.display());
     Ok(())
+}
+
+/// An error if memory does not hold `n` samples of each of so many conditions, and what is written of them.
+fn check_memory(model: &Trained, n: i64, conditions: i64, save_z0: bool) -> Result<()> {
+    let entries = |shape: &[i64]| shape.iter().product::<i64>().max(1) as u64;
+    let units = model.units();
+    let condition = match &units.shapes.condition {
+        Some(shape) if !units.condition_is_label => entries(shape),
+        _ => 1,
+    };
+    let latent = if save_z0 { entries(model.model().latent_shape()) } else { 0 };
+    // Each number as it is sampled and as it is written, 8 bytes at most; and the row's random stream.
+    let row = 16 * (entries(&units.shapes.target) + condition + latent) + 48;
+    let rows = (n as u64).saturating_mul(conditions as u64);
+    memory::check_count(&format!("a file of {rows} samples"), rows, row)
 }
 
 /// The conditions asked for, labels `[n]` or values `[n, …]`, and lengths of sequences; none for a run that

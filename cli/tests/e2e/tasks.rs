@@ -258,6 +258,9 @@ fn the_commands_work_on_a_finished_run() {
         folder.fails(&["generate", "--run", path, "--out", "e.npz", "--n", "-1"]),
         "error: --n -1: needs at least 1"
     );
+    let done = folder.run(&["generate", "--run", path, "--out", "e.npz", "--n", "4000000000000"]);
+    let why = "error: a file of 8000000000000 samples needs 768000000000000 bytes of memory (";
+    assert!(done.code == 1 && done.err.starts_with(why), "{}", done.err);
     // evaluate: what the run says of itself, until something is changed.
     let metrics = json(&run.join("metrics.json"));
     let evaluate = |more: &[&str]| -> Value {

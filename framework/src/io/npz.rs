@@ -12,6 +12,7 @@ use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 use super::array::{SUPPORTED, check_all, element_count, with_values};
 use super::disk::{DiskRows, Layout, refused};
 use super::input::open_regular;
+use super::packed::check_unpacked;
 use super::texts::write_texts;
 use super::{ArrayData, NamedArray, write_atomically};
 use crate::{Error, Result, memory};
@@ -258,6 +259,7 @@ fn read_entry(
         return Ok(None);
     };
     let length = entry.size();
+    check_unpacked(path, &format!("array `{name}` "), entry.compressed_size(), length)?;
     read_npy(path, &name, BufReader::with_capacity(1 << 16, entry), length).map(Some)
 }
 
@@ -283,7 +285,9 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read, length: u64) -> Resu
         _ => (None, 0),
     };
 
-    let bytes = (count as u64).saturating_mul(size);
+    let Some(bytes) = (count as u64).checked_mul(size) else {
+        return Err(wrong(format!("is damaged: its shape {shape:?} is too large")));
+    };
     let fits = || -> Result<()> {
         let found = length.saturating_sub(before);
         if bytes != found {
@@ -419,6 +423,7 @@ fn to_c_order<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read_texts;
     use super::*;
     use std::io::Write;
 
@@ -491,11 +496,17 @@ mod tests {
         let told = read_array(&path, "x").unwrap_err().to_string();
         let why = "is damaged: its shape is of 24000000000 bytes, and 8 are there";
         assert!(told.ends_with(why), "{told}");
-        // 64 MiB that fill 64 KiB, of which two are asked for.
-        claiming(&path, "(2,)", 1 << 24);
-        assert!(std::fs::metadata(&path).unwrap().len() < 1 << 17);
+        // 32 MiB that fill 32 KiB, of which two are asked for.
+        claiming(&path, "(2,)", 1 << 23);
+        assert!(std::fs::metadata(&path).unwrap().len() < 1 << 16);
         let told = read_array(&path, "x").unwrap_err().to_string();
-        assert!(told.ends_with("its shape is of 8 bytes, and 67108864 are there"), "{told}");
+        assert!(told.ends_with("its shape is of 8 bytes, and 33554432 are there"), "{told}");
+        // More than any array may unpack to from so few bytes, though its shape says the same.
+        claiming(&path, "(16777216,)", 1 << 24);
+        for told in [read_array(&path, "x").map(|_| ()), read_texts(&path, "x").map(|_| ())] {
+            let told = told.unwrap_err().to_string();
+            assert!(told.contains("array `x` unpacks from ") && told.contains(" 67108"), "{told}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use npyz::npz::NpzWriter;
 use npyz::{DType, TypeChar, WriterBuilder};
 
 use super::npz::{Opened, entry_options, open, position, read_file};
+use super::packed::check_unpacked;
 use crate::{Error, Result};
 
 /// The texts `[n]` of the array called `name` of an `.npy` or `.npz`; `None` where it holds anything else.
@@ -22,6 +23,7 @@ pub fn read_texts(path: &Path, name: &str) -> Result<Option<Vec<String>>> {
                 .by_index(place)
                 .map_err(|e| Error::data(path, format!("is a damaged .npz archive: {e}")))?;
             let size = entry.size();
+            check_unpacked(path, &format!("array `{name}` "), entry.compressed_size(), size)?;
             texts(path, name, entry, size)
         }
     }

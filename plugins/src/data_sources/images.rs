@@ -1,7 +1,6 @@
 //! What the sources of images share: files that may be gzipped, and tables of bytes.
 
 use super::files::labels;
-use flate2::read::MultiGzDecoder;
 use std::io::{Cursor, Read};
 use std::path::{Path as FsPath, PathBuf};
 use triflow::config::FilePath;
@@ -21,7 +20,10 @@ pub(super) fn folder(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
 pub(super) fn unpacked(path: &FsPath) -> Result<Box<dyn Read>> {
     let bytes = triflow::io::read_file(path)?;
     Ok(match bytes.starts_with(&[0x1f, 0x8b]) {
-        true => Box::new(MultiGzDecoder::new(Cursor::new(bytes))),
+        true => {
+            let length = bytes.len() as u64;
+            Box::new(triflow::io::gunzip(Cursor::new(bytes), length))
+        }
         false => Box::new(Cursor::new(bytes)),
     })
 }
