@@ -8,7 +8,7 @@ use triflow::tch::{self, Device, Kind, Tensor};
 
 fn main() {
     // As the engine does, so that memory is kept.
-    triflow::device::set_threads(Some(tch::get_num_threads() as usize), 0, 0);
+    triflow::memory::keep_freed();
     divan::main();
 }
 

@@ -50,6 +50,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         return Err("CONFIG, then train, euler, midpoint, start or check OUT".into());
     };
     triflow_plugins::link();
+    triflow::memory::keep_freed();
     let text = std::fs::read_to_string(config)?;
     let numbers: serde_yaml::Value = serde_yaml::from_str(&text)?;
     let number = |name: &str| numbers["bench"][name].as_i64().unwrap_or_default();

@@ -11,6 +11,7 @@ fn main() {
     // A reader that has seen enough (`| head`) ends the command quietly.
     sigpipe::reset();
     triflow_plugins::link();
+    triflow::memory::keep_freed();
     let cli = args::Cli::of(std::env::args_os()).unwrap_or_else(|e| e.exit());
     start_log(&cli);
     interrupt::listen();

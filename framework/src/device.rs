@@ -78,24 +78,3 @@ pub(crate) fn libtorch_folder() -> Option<PathBuf> {
         .find(|p| p.ends_with("/libtorch_cpu.so"))?;
     PathBuf::from(path).parent().map(Into::into)
 }
-
-/// Most threads that are of any use: four a core, which is counted once.
-pub(crate) fn most_threads() -> usize {
-    static CORES: OnceLock<usize> = OnceLock::new();
-    let count = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    CORES.get_or_init(count).saturating_mul(4)
-}
-
-/// Makes the CPU ready for steps of this size. LibTorch gets as many threads as asked (a run may come from a larger
-/// machine: no more than are of any use), else one for small models, where more only wait for each other.
-pub fn set_threads(asked: Option<usize>, parameters: i64, batch: i64) -> usize {
-    // Multiply-adds of a forward pass are about parameters × batch.
-    const SMALL: i64 = 50_000_000;
-    // What OMP_NUM_THREADS says, else the cores.
-    let cores = tch::get_num_threads().max(1) as usize;
-    let threads = asked.unwrap_or(if parameters.saturating_mul(batch) < SMALL { 1 } else { cores });
-    let threads = threads.clamp(1, most_threads());
-    tch::set_num_threads(threads as i32);
-    crate::kernels::keep_memory();
-    threads
-}

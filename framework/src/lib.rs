@@ -36,6 +36,7 @@ pub mod run;
 pub mod sample;
 pub mod sequence;
 pub mod testing;
+pub mod threads;
 pub mod train;
 pub mod trained;
 mod unused;

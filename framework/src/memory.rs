@@ -51,6 +51,13 @@ pub fn lacking(bytes: u64) -> Option<String> {
     wanted(bytes, free())
 }
 
+/// Makes the process keep memory that it frees: a step frees what the next one asks for, and pages handed back to the
+/// system come again filled with zeros, one by one, which takes longer than small products. It is for programs that
+/// do nothing else: what training took is not given back before they end.
+pub fn keep_freed() {
+    crate::kernels::keep_memory();
+}
+
 fn wanted(bytes: u64, free: u64) -> Option<String> {
     (bytes > free).then(|| {
         format!(

@@ -15,6 +15,7 @@ use crate::rng::{Purpose, Streams, seed_torch};
 use crate::run::Run;
 use crate::sample::{ClassifierFree, Conditioned, Plan, Sampled, noise, sample};
 use crate::sequence;
+use crate::threads::{self, Threads};
 use crate::train::Parameters;
 use serde_yaml::{Mapping, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -63,7 +64,7 @@ impl Trained {
         for part in &experiment.training.freeze {
             parameters.freeze(part.prefix())?;
         }
-        experiment.threads = Some(device::set_threads(
+        experiment.threads = Some(threads::choose(
             experiment.threads,
             parameters.count(),
             experiment.training.batch_size.min(rows),
@@ -245,6 +246,12 @@ impl Trained {
         self.parameters.named(&self.parameters.flat.copy())
     }
 
+    /// Makes LibTorch work on the experiment's threads until what it returns is dropped. Training and sampling do so by
+    /// themselves.
+    pub fn threads(&self) -> Threads {
+        Threads::set(self.experiment.threads.unwrap_or(1))
+    }
+
     /// Number of learned parameters.
     pub fn parameter_count(&self) -> i64 {
         self.parameters.count()
@@ -265,6 +272,7 @@ impl Trained {
 
     /// Runs `f` with the parameters that sample: their running mean where the experiment says so.
     pub(crate) fn sampling<T>(&mut self, f: impl FnOnce(&Model, &Units) -> Result<T>) -> Result<T> {
+        let _threads = self.threads();
         let (model, units) = (&self.model, &self.units);
         match self.ema.as_ref().filter(|_| self.experiment.sampling.use_ema) {
             Some(ema) => self.parameters.with(ema, || guard_engine(|| f(model, units))),

@@ -108,6 +108,7 @@ fn measure(
     let (grid, data_path) = (own.grid.clone(), own.data_path.clone());
     let sampling = SamplingArgs { grid, data_path, ..SamplingArgs::default() };
     let (run, mut model) = sampling::load(path, &sampling)?;
+    let _threads = model.threads();
     let data = run.data(&model)?;
     let held = data.held_out(own.points);
     let metric = curve::metric(&model).name;

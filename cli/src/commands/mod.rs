@@ -56,6 +56,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Plot { run, data_path } => {
             let run = Run::open(run)?.with_data_at(data_path.as_deref());
             let mut model = run.load()?;
+            let _threads = model.threads();
             let data = run.data(&model)?;
             triflow::report::draw(&mut model, &data, &run.history()?, &run)?;
             show(cli, &run)

@@ -24,6 +24,7 @@ pub fn reflow(
     let how =
         SamplingArgs { solver: Some(how.solver.clone().unwrap_or("dopri5".into())), ..how.clone() };
     let (old, mut model) = sampling::load(&teacher, &how)?;
+    let _threads = model.threads();
     let data = old.data(&model)?;
     let n = pairs.unwrap_or(data.train.len());
     let seed = how.seed.unwrap_or_else(|| model.experiment().seed());

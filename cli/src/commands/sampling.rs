@@ -50,6 +50,7 @@ pub fn generate(
         check_z0_out(out)?;
     }
     let (_, mut model) = load(run, sampling)?;
+    let _threads = model.threads();
     let seed = sampling.seed.unwrap_or_else(|| model.experiment().seed());
     let wanted = match seeds {
         Some(file) => Wanted::Seeds(seeds::read(file)?),
@@ -211,6 +212,7 @@ pub fn predict(
 ) -> Result<()> {
     check_out(out)?;
     let (run, mut model) = load(run, sampling)?;
+    let _threads = model.threads();
     if !model.experiment().task().predicts() {
         let help = format!("triflow generate --run {} --out samples.npz", quoted(&run.path));
         return Err(Error::config("", "this run generates, it does not predict").help(help));
@@ -251,6 +253,7 @@ pub fn evaluate(
     sampling: &SamplingArgs,
 ) -> Result<()> {
     let (run, mut model) = load_in(run, sampling, units)?;
+    let _threads = model.threads();
     let ask = Ask { seed: sampling.seed, draws, only: None };
     let data;
     let held = match file {

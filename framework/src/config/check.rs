@@ -2,14 +2,14 @@
 
 use super::{Experiment, LrSchedule, Sampling};
 use crate::component::shape_text;
-use crate::device::most_threads;
 use crate::error::{Error, Result};
 use crate::path::StepGrid;
+use crate::threads;
 
 impl Experiment {
     /// An error if more threads are asked for than this machine could use.
     pub(crate) fn check_threads(&self) -> Result<()> {
-        let most = most_threads();
+        let most = threads::most();
         match self.threads {
             Some(n) if n > most => {
                 let message = format!("needs at most {most}, four a core of this machine, got {n}");

@@ -199,8 +199,7 @@ pub(crate) fn guard_memory(found: extern "C" fn() -> u64) {
     unsafe { triflow_guard_memory(found) }
 }
 
-/// Makes the process keep memory that is freed: a step frees what the next one asks for, and pages handed back to
-/// the system come again filled with zeros, one by one, which takes longer than small products.
+/// Makes the process keep memory that is freed.
 pub(crate) fn keep_memory() {
     // SAFETY: it takes nothing, and sets numbers of the allocator's.
     unsafe { triflow_keep_memory() }

@@ -158,7 +158,7 @@ mod testing {
     use rand_chacha::ChaCha8Rng;
 
     pub fn golden() -> serde_json::Value {
-        serde_json::from_str(include_str!("../../tests/golden/metrics.json")).unwrap()
+        serde_json::from_str(include_str!("../../../tests/golden/metrics.json")).unwrap()
     }
 
     /// Numbers of a JSON array of any depth, row by row.

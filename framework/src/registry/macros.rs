@@ -248,6 +248,7 @@ macro_rules! component {
                             }
                         })
                     },
+                    module: ::std::module_path!(),
                     vtable: $crate::registry::Vtable::<Built>::erased(),
                 }
             }

@@ -50,6 +50,8 @@ pub struct Registration {
     pub schema: fn() -> Result<String>,
     /// The spec with its defaults, as YAML.
     pub example: fn() -> Result<String>,
+    /// Path of the module that defines it; it begins with the name of its crate.
+    pub module: &'static str,
     /// The owner's functions, typed by the kind.
     pub vtable: kind::ErasedVtable,
 }

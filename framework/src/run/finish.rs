@@ -19,6 +19,7 @@ pub(super) fn finish(
     watch: &mut dyn Watch,
     report: bool,
 ) -> Result<Run> {
+    let _threads = trainer.trained().threads();
     let began = Instant::now();
     let first_step = trainer.step();
     let next_epoch = trainer.history().epochs.last().map(|e| e.epoch as i64 + 1);

@@ -123,6 +123,7 @@ impl Trainer {
             data.settle(&mut experiment);
             data.say(&experiment);
             let trained = Trained::untrained(experiment, units, data.train.len())?;
+            let _threads = trained.threads();
             if data.train.mask.is_some() && !trained.model.independent() {
                 let message = "sequences of different lengths are not paired with z_0";
                 return Err(Error::config("coupling", message).help("take an independent coupling"));
@@ -204,6 +205,7 @@ impl Trainer {
         &mut self,
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<bool> {
+        let _threads = self.trained.threads();
         let (device, capture) = (self.trained.device(), self.experiment().training.capture);
         self.fit_with(graph::recorder(device, capture), on)
     }

@@ -1,0 +1,30 @@
+//! The real command, end to end: one subject a module. `cargo test -p triflow-cli --test e2e errors::` runs
+//! one of them.
+//!
+//! They stand in the command's own package because cargo builds a binary anew for the tests of its own
+//! package only.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+/// The command's own parser, for what is read off its arguments before anything runs.
+#[allow(dead_code, reason = "the tests use parts of it")]
+#[path = "../../cli/src/args/mod.rs"]
+mod args;
+mod browser;
+mod command;
+mod compare;
+mod data;
+mod errors;
+mod faults;
+mod images;
+mod likelihood;
+mod new_crate;
+mod page;
+mod plugins;
+mod readme;
+mod reflow;
+mod rerun;
+mod resume;
+mod sampling;
+mod schema;
+mod tables;
+mod tasks;

@@ -1,0 +1,88 @@
+//! Tables of the user's own: columns and classes by name.
+
+use crate::command::{Folder, text};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use triflow::io::{npz, read_texts};
+
+const SMALL: [&str; 8] =
+    ["--num-epochs", "1", "--device", "cpu", "--hidden-dims", "8", "--set", "sampling.steps=3"];
+
+fn shared(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data");
+    folder.join(name).to_str().unwrap().to_owned()
+}
+
+fn train(folder: &Folder, command: &str, file: &str) -> PathBuf {
+    folder.train(&[&[command, "--data-path", &shared(file)], &SMALL[..]].concat())
+}
+
+#[test]
+fn a_table_with_its_columns_in_another_order_measures_the_same() {
+    let folder = Folder::new();
+    let run = train(&folder, "train", "columns_a.csv");
+    let run = text(&run);
+    let measured = |file: &str| {
+        let out = folder.succeeds(&["evaluate", "--run", run, "--data", file]);
+        let mut metrics: Value = serde_json::from_str(&out).unwrap();
+        metrics.as_object_mut().unwrap().remove("set").unwrap();
+        metrics
+    };
+    assert_eq!(measured(&shared("columns_a.csv")), measured(&shared("columns_b.csv")));
+    let config = std::fs::read_to_string(Path::new(run).join("config.yaml")).unwrap();
+    assert!(config.contains("  x:\n  - x0\n  - x1\n  y:\n  - y\n"), "{config}");
+    let b = std::fs::read_to_string(shared("columns_b.csv")).unwrap();
+    folder.write("renamed.csv", &b.replacen("x1,x0,y", "x1,x9,y", 1));
+    for command in [&["evaluate"][..], &["predict", "--out", "p.csv"]] {
+        let args = [command, &["--run", run, "--data", "renamed.csv"]].concat();
+        assert_eq!(
+            folder.fails(&args),
+            "error: renamed.csv: there is no column `x0`; did you mean `x1`? known columns: x1, x9, y"
+        );
+    }
+    folder.succeeds(&[
+        "predict",
+        "--run",
+        run,
+        "--data",
+        &shared("columns_b.csv"),
+        "--out",
+        "p.csv",
+    ]);
+    let written = std::fs::read_to_string(folder.join("p.csv")).unwrap();
+    assert_eq!((written.lines().next(), written.lines().count()), (Some("y"), 301));
+}
+
+#[test]
+fn classes_are_called_by_their_names_wherever_they_go() {
+    let folder = Folder::new();
+    let run = train(&folder, "train-gen", "labels_text.csv");
+    let run = text(&run);
+    let classes = ["blue", "green", "red"];
+    let samples = Path::new(run).join("samples.npz");
+    assert_eq!(read_texts(&samples, "classes").unwrap().unwrap(), classes);
+    assert_eq!(read_texts(&samples, "columns").unwrap().unwrap(), ["x0", "x1"]);
+    let generate = ["generate", "--run", run, "--n", "2", "--out"];
+    folder.succeeds(&[&generate[..], &["s.npz", "--labels", "red,blue"]].concat());
+    let labels = npz::read_array(&folder.join("s.npz"), "labels").unwrap();
+    assert_eq!(labels.data.to_i64().unwrap(), [2, 2, 0, 0]);
+    assert_eq!(read_texts(&folder.join("s.npz"), "classes").unwrap().unwrap(), classes);
+    folder.write("wanted.csv", "label\nred\ngreen\n");
+    folder.succeeds(&[&generate[..], &["s.csv", "--condition", "wanted.csv"]].concat());
+    let written = std::fs::read_to_string(folder.join("s.csv")).unwrap();
+    let column: Vec<&str> = written.lines().map(|line| line.rsplit(',').next().unwrap()).collect();
+    assert_eq!(column, ["label", "red", "red", "green", "green"]);
+    assert!(written.starts_with("x0,x1,label\n"), "{written}");
+    assert_eq!(
+        folder.fails(&[&generate[..], &["t.npz", "--labels", "red,purple"]].concat()),
+        "error: there is no class `purple`\n  in --labels\n  help: known classes: `blue`, `green`, `red`"
+    );
+    // Pictures, evaluation and what is written can be had again.
+    folder.succeeds(&["plot", "--run", run]);
+    folder.succeeds(&["evaluate", "--run", run, "--data", "s.csv", "--draws", "1"]);
+    let run = train(&folder, "train", "labels_from_1.csv");
+    let (run, file) = (text(&run), shared("labels_from_1.csv"));
+    folder.succeeds(&["predict", "--run", run, "--data", &file, "--out", "p.csv"]);
+    let written = std::fs::read_to_string(folder.join("p.csv")).unwrap();
+    assert!(written.starts_with("label,p_1,p_2,p_3\n"), "{written}");
+}

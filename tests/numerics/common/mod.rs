@@ -1,0 +1,145 @@
+//! What the tests of the numerics share: golden files, components by name, comparison.
+#![allow(dead_code, reason = "not every test file uses all of it")]
+
+pub mod gaussian;
+
+use serde_json::Value;
+use triflow::path::Path;
+use triflow::prelude::*;
+use triflow::tch::{Device, Kind};
+
+/// A golden file.
+pub fn golden(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// The built-in components of a kind, or of all; those that a test defines for itself are left out.
+pub fn built_in(kind: Option<&str>) -> Vec<triflow::registry::Entry> {
+    triflow_plugins::link();
+    let all = triflow::registry::registry().list(kind).into_iter();
+    all.filter(|entry| entry.info.module.starts_with("triflow_plugins::")).collect()
+}
+
+/// The entries of an array.
+pub fn list(v: &Value) -> &[Value] {
+    v.as_array().unwrap()
+}
+
+/// All numbers of an array of any depth, in order.
+pub fn numbers(v: &Value) -> Vec<f64> {
+    match v {
+        Value::Array(a) => a.iter().flat_map(numbers).collect(),
+        other => vec![other.as_f64().unwrap()],
+    }
+}
+
+/// An array as a tensor of its shape, float64.
+pub fn tensor(v: &Value) -> Tensor {
+    let mut shape = Vec::new();
+    let mut inner = v;
+    while let Value::Array(a) = inner {
+        shape.push(a.len() as i64);
+        inner = &a[0];
+    }
+    Tensor::from_slice(&numbers(v)).view(shape.as_slice())
+}
+
+/// The numbers of a tensor.
+pub fn values(t: &Tensor) -> Vec<f64> {
+    Vec::try_from(t.detach().to_kind(Kind::Double).reshape([-1])).unwrap()
+}
+
+/// A schedule by name, with raw network weights where the golden parameters give them, and its variables.
+pub fn schedule(
+    name: &str,
+    params: &Value,
+    learnable: bool,
+    kind: Kind,
+) -> (nn::VarStore, Box<dyn NoiseSchedule>) {
+    triflow_plugins::link();
+    let mut vs = nn::VarStore::new(Device::Cpu);
+    vs.set_kind(kind);
+    let mut spec = params.as_object().cloned().unwrap_or_default();
+    spec.insert("type".into(), name.into());
+    spec.insert("learnable".into(), learnable.into());
+    let raw: Vec<_> = ["skip_raw", "W_raw", "b", "out_raw"]
+        .map(|k| (name == "monotonic_nn").then(|| spec.remove(k)).flatten())
+        .into();
+    if let Some(b) = &raw[2] {
+        let widths: Vec<usize> = list(b).iter().map(|l| list(l).len()).collect();
+        spec.insert("hidden_dims".into(), serde_json::to_value(widths).unwrap());
+    }
+    let component: Component<dyn NoiseSchedule> =
+        serde_json::from_value(Value::Object(spec)).unwrap();
+    let schedule = component
+        .build(&BuildContext {
+            vars: vs.root(),
+            target_shape: vec![2],
+            condition_shape: None,
+            latent_shape: Some(vec![2]),
+        })
+        .unwrap();
+    if let [Some(skip), Some(w), Some(b), Some(out)] = raw.as_slice() {
+        let variables = vs.variables();
+        let set = |name: &str, v: &Value| {
+            let mut var = variables[name].shallow_clone();
+            let shape = var.size();
+            triflow::tch::no_grad(|| {
+                var.copy_(&Tensor::from_slice(&numbers(v)).view(shape.as_slice()));
+            });
+        };
+        set("skip", skip);
+        set("out", out);
+        for i in 0..list(b).len() {
+            set(&format!("layer_{i}.weight"), &w[i]);
+            set(&format!("layer_{i}.bias"), &b[i]);
+        }
+    }
+    (vs, schedule)
+}
+
+/// The path of a golden case: its `schedule` and `params`, or the rectified path.
+pub fn path(case: &Value) -> Path {
+    match case["schedule"].as_str().unwrap() {
+        "rectified" => Path::rectified(),
+        name => Path::variance_preserving(
+            schedule(name, &case["params"], false, Kind::Double).1,
+            Device::Cpu,
+        ),
+    }
+}
+
+/// The name of a golden case, for messages.
+pub fn label(case: &Value) -> String {
+    format!("{} {}", case["schedule"].as_str().unwrap(), case["params"])
+}
+
+/// All objectives.
+pub const OBJECTIVES: [&str; 3] = ["flow_matching", "diffusion", "ct"];
+
+/// An objective by name.
+pub fn objective(name: &str) -> Box<dyn Objective> {
+    triflow_plugins::link();
+    Component::<dyn Objective>::named(name).unwrap().build(&()).unwrap()
+}
+
+/// A solver by name, with parameters.
+pub fn solver(spec: Value) -> Box<dyn Solver> {
+    triflow_plugins::link();
+    serde_json::from_value::<Component<dyn Solver>>(spec).unwrap().build(&()).unwrap()
+}
+
+/// Every entry within `tolerance`, relative to itself and, below `floor`, to `floor`.
+pub fn assert_within(what: &str, ours: &Tensor, expected: &[f64], tolerance: f64, floor: f64) {
+    let ours = values(ours);
+    assert_eq!(ours.len(), expected.len(), "{what}: number of entries");
+    for (i, (a, b)) in ours.iter().zip(expected).enumerate() {
+        let scale = b.abs().max(floor);
+        assert!((a - b).abs() <= tolerance * scale, "{what}[{i}]: {a} against {b}");
+    }
+}
+
+/// Every entry within `tolerance`, relative (to 0.001 where it is smaller).
+pub fn assert_close(what: &str, ours: &Tensor, expected: &[f64], tolerance: f64) {
+    assert_within(what, ours, expected, tolerance, 1e-3);
+}

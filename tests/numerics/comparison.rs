@@ -1,0 +1,61 @@
+//! The plan of a comparison: what its cells keep of the file, and how many there are.
+
+use triflow::compare::Plan;
+use triflow::config::{Layers, LrSchedule};
+use triflow::{Experiment, Result};
+
+fn plan(yaml: &str) -> Result<Plan> {
+    triflow_plugins::link();
+    let mut layers = Layers::new()?;
+    layers.add_text("{ comparison: { curve: null, seeds: 2 } }", "base")?;
+    layers.add_text(yaml, "test")?;
+    Plan::new(&layers, String::new())
+}
+
+#[test]
+fn a_cell_keeps_what_the_file_says_of_what_does_not_vary() {
+    let yaml = "
+training: { lr_schedule: { type: cosine, warmup: 30, floor: 0.1 } }
+comparison: { over: { training.lr_schedule: [cosine, constant] } }";
+    let cells = plan(yaml).unwrap().cells;
+    let schedules: Vec<_> = cells
+        .iter()
+        .map(|c| Experiment::from_yaml(&c.experiment).unwrap().training.lr_schedule)
+        .collect();
+    let kept = [LrSchedule::Cosine { warmup: 30, floor: 0.1 }, LrSchedule::Constant { warmup: 30 }];
+    assert_eq!(schedules, kept);
+}
+
+#[test]
+fn every_value_is_a_cell_under_a_safe_name_of_its_own() {
+    let values: Vec<String> = (1..=500).map(|n| n.to_string()).collect();
+    let over = format!(
+        "comparison: {{ over: {{ data.shift: [-1, 1e+30], training.batch_size: [{}] }} }}",
+        values.join(", ")
+    );
+    let plan = plan(&over).unwrap();
+    assert_eq!((plan.cells.len(), plan.units.len(), plan.jobs().len()), (1000, 1000, 2000));
+    let ids: std::collections::HashSet<_> = plan.units.iter().map(|u| &u.id).collect();
+    assert_eq!(ids.len(), 1000);
+    assert!(plan.units.iter().all(|u| !u.id.starts_with(['-', '.'])));
+    assert!(plan.units[0].id.starts_with("_-1_1-") && plan.units[500].id.starts_with("1e+30_1-"));
+}
+
+#[test]
+fn a_grid_beyond_the_limits_is_refused_before_it_is_laid_out() {
+    let axis = |key: &str| {
+        format!("{key}: [{}]", (1..=101).map(|n| n.to_string()).collect::<Vec<_>>().join(", "))
+    };
+    let over = format!(
+        "comparison: {{ over: {{ {}, {} }} }}",
+        axis("training.batch_size"),
+        axis("training.epochs")
+    );
+    let told = plan(&over).unwrap_err().to_string();
+    assert!(told.contains("101 x 101 combinations are more than 10000"), "{told}");
+    let told = plan("comparison: { over: { objective: [ct] }, seeds: 1000000000000 }").unwrap_err();
+    assert!(
+        told.to_string().contains("1 cells x 1000000000000 seeds are more than 100000 runs"),
+        "{told}"
+    );
+}

@@ -1,0 +1,198 @@
+//! Experiments from layers: nothing that is written is dropped, and what cannot be is refused where it stands.
+
+use triflow::component::{Splits, Table};
+use triflow::config::{Layers, LrSchedule};
+use triflow::path::StepGrid;
+use triflow::prelude::*;
+use triflow::tch::{Device, Kind};
+use triflow::{Experiment, Trainer};
+
+fn layers(file: &str, set: &[&str]) -> Result<Layers> {
+    triflow_plugins::link();
+    let mut layers = Layers::new()?;
+    layers.add_text(file, "e.yaml")?;
+    for assignment in set {
+        layers.set_text(assignment)?;
+    }
+    Ok(layers)
+}
+
+fn experiment(file: &str, set: &[&str]) -> Result<Experiment> {
+    layers(file, set)?.finish()
+}
+
+fn refused(file: &str, set: &[&str]) -> String {
+    experiment(file, set).expect_err(&format!("{file} {set:?}")).to_string()
+}
+
+#[test]
+fn a_key_and_the_name_of_its_map_come_in_any_order() {
+    let karras = Some(StepGrid::Karras { rho: 2.0 });
+    let (name, key) = ("sampling.grid=karras", "sampling.grid.rho=2");
+    for below in ["{}", "sampling: { grid: gamma }", "sampling: { grid: { type: karras, rho: 9 } }"]
+    {
+        for set in [[name, key], [key, name]] {
+            assert_eq!(experiment(below, &set).unwrap().sampling.grid, karras, "{below} {set:?}");
+        }
+    }
+    let cosine = LrSchedule::Cosine { warmup: 30, floor: 0.1 };
+    let file = "training: { lr_schedule: { type: cosine, warmup: 30, floor: 0.1 } }";
+    let of = |set: &[&str]| experiment(file, set).unwrap().training.lr_schedule;
+    assert_eq!(of(&["training.lr_schedule=cosine"]), cosine);
+    // Another type keeps the keys that it knows.
+    assert_eq!(of(&["training.lr_schedule=constant"]), LrSchedule::Constant { warmup: 30 });
+    assert_eq!(of(&["training.lr_schedule.type=constant"]), LrSchedule::Constant { warmup: 30 });
+}
+
+#[test]
+fn keys_that_nobody_knows_are_refused_in_every_map() {
+    for (set, told) in [
+        (
+            "sampling.grid={ type: time, rho: 2 }",
+            "unknown key `rho`\n  at sampling.grid.rho (--set SET)\n  help: `time` has no keys of its own",
+        ),
+        (
+            "sampling.grid={ type: karras, roh: 2 }",
+            "unknown key `roh`\n  at sampling.grid.roh (--set SET)\n  help: did you mean `rho`? known keys: rho",
+        ),
+        (
+            "training.lr_schedule={ type: constant, floor: 0.1 }",
+            "unknown key `floor`\n  at training.lr_schedule.floor (--set SET)\n  help: known keys: warmup",
+        ),
+        (
+            "start_from.ran=x",
+            "unknown key `ran`\n  at start_from.ran (--set SET)\n  help: did you mean `run`? known keys: run, parts",
+        ),
+        ("sampling.grid.rho=2", "`type` is missing\n  at sampling.grid (--set SET)"),
+        (
+            "sampling.grid=[karras, 2]",
+            "needs a name, or a map with `type: NAME`, got a list\n  at sampling.grid (--set SET)",
+        ),
+        (
+            "checkpoint=[1 epochs, 3, null]",
+            "needs a map of keys, got a list\n  at checkpoint (--set SET)",
+        ),
+        (
+            "crn.time_embedding=[16, 1.0]",
+            "needs a map of keys, got a list\n  at crn.time_embedding (--set SET)",
+        ),
+        (
+            "crn.network={ type: mlp, hidden: [8] }",
+            "unknown key `hidden`\n  at crn.network.hidden (--set SET)\n  help: known keys: hidden_dims, activation, dropout",
+        ),
+    ] {
+        assert_eq!(refused("{}", &[set]), told.replace("SET", set));
+    }
+}
+
+#[test]
+fn a_map_without_keys_changes_nothing() {
+    let default = experiment("{}", &[]).unwrap();
+    let file = "training: { epochs: 3 }\nloss: { reg_weight: 0.5 }\ncrn: { skip: false }";
+    let some = experiment(file, &[]).unwrap();
+    for section in [
+        "data",
+        "objective",
+        "noise_schedule",
+        "encoder",
+        "decoder",
+        "crn",
+        "source",
+        "coupling",
+        "loss",
+        "training",
+        "checkpoint",
+        "sampling",
+        "comparison",
+        "training.optimizer",
+        "training.lr_schedule",
+        "sampling.solver",
+        "crn.network",
+        "crn.time_embedding",
+        "comparison.over",
+    ] {
+        let mut text = String::new();
+        for (depth, part) in section.split('.').enumerate() {
+            text += &format!("\n{}{part}:", "  ".repeat(depth));
+        }
+        assert_eq!(experiment(&text, &[]).expect(section), default, "{section}");
+        assert_eq!(experiment(file, &[&format!("{section}=")]).expect(section), some, "{section}");
+    }
+    // Where nothing is a value of its own, it is that.
+    let none = experiment(
+        "sampling: { grid: karras, steering: toward }",
+        &["sampling.grid=", "sampling.steering=null"],
+    );
+    let none = none.unwrap().sampling;
+    assert!(none.grid.is_none() && none.steering.is_none());
+}
+
+/// The error of building the model of an experiment on rows of two numbers.
+fn unbuilt(file: &str) -> String {
+    let layers = layers(file, &["unconditional=true"]).unwrap();
+    let table =
+        Table { x: Some(Tensor::zeros([8, 2], (Kind::Float, Device::Cpu))), ..Table::default() };
+    let splits = Splits { train: table, ..Splits::default() };
+    let built = Trainer::with_tables(layers.finish().unwrap(), splits);
+    layers.locate(built.map(|_| ()).unwrap_err()).to_string()
+}
+
+triflow::component! {
+    /// A schedule around one that is around another, as a plugin may have.
+    pub struct Around: NoiseSchedule, NoiseScheduleSpec = "around" {
+        /// The schedule in it.
+        pub noise_schedule: Component<dyn NoiseSchedule> = Component::default_of("cosine"),
+        /// None, or one more.
+        pub other: Option<Component<dyn NoiseSchedule>> = None,
+        /// Some more.
+        pub several: Vec<Component<dyn NoiseSchedule>> = Vec::new(),
+        /// A group of parameters with a component in it.
+        pub group: Group = Group::default(),
+    }
+}
+
+triflow::parameters! {
+    /// A group.
+    pub struct Group {
+        /// The schedule in it.
+        pub inner: Component<dyn NoiseSchedule> = Component::default_of("cosine"),
+    }
+}
+
+impl Spec<dyn NoiseSchedule> for Around {
+    fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+        let all = self.other.iter().chain(&self.several).chain([&self.group.inner]);
+        for (i, schedule) in all.enumerate() {
+            schedule.build(&ctx.sub(&format!("other_{i}")))?;
+        }
+        self.noise_schedule.build(&ctx.sub("inner"))
+    }
+}
+
+#[test]
+fn an_error_in_a_component_inside_others_names_the_whole_key() {
+    let wrong = "{ type: cosine, s: -1 }";
+    for (inner, key) in [
+        (format!("noise_schedule: {wrong}"), "noise_schedule"),
+        (
+            format!("noise_schedule: {{ type: around, noise_schedule: {wrong} }}"),
+            "noise_schedule.noise_schedule",
+        ),
+        (format!("other: {wrong}"), "other"),
+        (format!("several: [cosine, {wrong}]"), "several[1]"),
+        (format!("group: {{ inner: {wrong} }}"), "group.inner"),
+    ] {
+        let file =
+            format!("path: variance_preserving\nnoise_schedule:\n  type: around\n  {inner}\n");
+        let told = unbuilt(&file);
+        assert_eq!(told, format!("needs s > 0\n  at noise_schedule.{key}.s (e.yaml:4)"));
+    }
+    assert_eq!(
+        unbuilt("crn: { network: { type: mlp, dropout: 7 } }"),
+        "needs 0 <= dropout < 1, got 7\n  at crn.network.dropout (e.yaml:1)"
+    );
+    assert_eq!(
+        unbuilt("source:\n  type: data\n  data: { type: pinwheel, arms: 0 }"),
+        "needs at least 1, got 0\n  at source.data.arms (e.yaml:3)"
+    );
+}

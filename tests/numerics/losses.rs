@@ -1,0 +1,510 @@
+//! Every term of the loss and every weight over time against golden vectors, and the loss of a whole model
+//! against the same formulas written out. The file's `upstream` kinds are for information and not compared;
+//! its sequence mask belongs to sequences.
+
+use crate::common::{
+    OBJECTIVES, assert_close, assert_within, golden, label, list, numbers, objective, path, tensor,
+    values,
+};
+use serde_json::{Value, json};
+use triflow::config::{Layers, Recon, Reduction, TimeSampling, Weighting};
+use triflow::data::Shapes;
+use triflow::loss::{Weights, kl, reconstruction, reduce, squared_error};
+use triflow::model::Model;
+use triflow::path::{Path, Reading};
+use triflow::prelude::*;
+use triflow::rng::{Purpose, seed_torch};
+use triflow::tch::{self, Device, Kind};
+
+const REDUCTIONS: [(&str, Reduction); 2] = [("mean", Reduction::Mean), ("sum", Reduction::Sum)];
+const RECONS: [(&str, Recon); 3] =
+    [("mse", Recon::Mse), ("cross_entropy", Recon::CrossEntropy), ("none", Recon::None)];
+const KINDS: [(&str, Weighting); 3] =
+    [("none", Weighting::None), ("seed", Weighting::Seed), ("elbo", Weighting::Elbo)];
+
+fn file() -> Value {
+    golden(include_str!("../golden/losses.json"))
+}
+
+/// One golden case with the file's inputs.
+struct Case<'g> {
+    golden: &'g Value,
+    inputs: &'g Value,
+    what: String,
+    objective: Box<dyn Objective>,
+    path: Path,
+}
+
+impl<'g> Case<'g> {
+    fn all(file: &'g Value) -> Vec<Self> {
+        let cases = list(&file["cases"]);
+        assert_eq!(cases.len(), 8);
+        let case = |golden: &'g Value| {
+            let model = golden["model"].as_str().unwrap();
+            let name = match model {
+                "FM" => "flow_matching",
+                "DF" => "diffusion",
+                _ => "ct",
+            };
+            Case {
+                golden,
+                inputs: &file["inputs"],
+                what: format!("{model} {}", label(golden)),
+                objective: objective(name),
+                path: path(golden),
+            }
+        };
+        cases.iter().map(case).collect()
+    }
+
+    fn input(&self, name: &str) -> Tensor {
+        tensor(&self.inputs[name])
+    }
+
+    fn point(&self) -> PathPoint {
+        self.path.at(&self.input("t")).unwrap()
+    }
+
+    fn close(&self, name: &str, ours: &Tensor, expected: &Value) {
+        assert_close(&format!("{} {name}", self.what), ours, &numbers(expected), 1e-10);
+    }
+
+    fn z(&self, point: &PathPoint) -> Tensor {
+        let (data, noise) = (self.input("z_1"), self.input("eps"));
+        rows(&point.a, &data) * data + rows(&point.b, &noise) * noise
+    }
+
+    /// The unweighted terms, one value a row each.
+    fn terms(&self, reduction: Reduction) -> Vec<(String, Tensor)> {
+        let point = self.point();
+        let reading = Reading::new(&*self.objective, &point).unwrap();
+        let (z, output) = (self.z(&point), self.input("model_output"));
+        let target = reading.target(&self.input("z_1"), &self.input("eps"));
+        let velocity = reading.derivative(&z, &output, Clock::Time);
+        let posterior = Posterior { mean: self.input("z_1"), log_variance: None };
+        let alpha_bar_0 = self.path.at(&Tensor::from_slice(&[0.0])).unwrap().a.square();
+        let mut terms = vec![
+            ("flow".to_owned(), squared_error(&output, &target, reduction, None)),
+            ("reg".to_owned(), reduce(&velocity.square(), reduction, None)),
+            ("kl".to_owned(), kl(&posterior, &alpha_bar_0, reduction, None)),
+        ];
+        for (name, recon) in RECONS {
+            let (y, y_pred, y_vae) = match recon {
+                Recon::CrossEntropy => ("onehot", "logits", "vae_logits"),
+                _ => ("y", "y_pred", "y_vae"),
+            };
+            for (term, from) in [("recon", y_pred), ("vae", y_vae)] {
+                let value =
+                    reconstruction(recon, &self.input(from), &self.input(y), reduction, None);
+                terms.push((format!("{term}_{name}"), value));
+            }
+        }
+        terms
+    }
+}
+
+#[test]
+fn states_and_readings_meet_the_golden_vectors() {
+    let file = file();
+    for case in Case::all(&file) {
+        let point = case.point();
+        let reading = Reading::new(&*case.objective, &point).unwrap();
+        let (z, output) = (case.z(&point), case.input("model_output"));
+        let ideal = reading.target(&case.input("z_1"), &case.input("eps"));
+        let velocity = |output| reading.derivative(&z, output, Clock::Time);
+        let ours = [
+            ("a", point.a.shallow_clone()),
+            ("b", point.b.shallow_clone()),
+            ("gamma_prime", point.gamma_prime()),
+            ("snr", point.snr()),
+            ("snr_prime", point.snr_prime()),
+            ("z_t", z.shallow_clone()),
+            ("v_true", velocity(&ideal)),
+            ("target_hat", reading.data(&z, &output)),
+            ("noise_hat", reading.noise(&z, &output)),
+            ("dz_dt", velocity(&output)),
+        ];
+        for (name, ours) in ours {
+            case.close(name, &ours, &case.golden[name]);
+        }
+    }
+}
+
+#[test]
+fn every_term_of_every_row_meets_the_golden_vectors() {
+    let file = file();
+    for case in Case::all(&file) {
+        for (name, reduction) in REDUCTIONS {
+            let golden = case.golden["per_sample"][name].as_object().unwrap();
+            let terms = case.terms(reduction);
+            assert_eq!(terms.len(), golden.len());
+            for (term, ours) in terms {
+                case.close(&format!("{name} {term}"), &ours, &golden[&term]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_weight_and_its_mean_meet_the_golden_vectors() {
+    let file = file();
+    for case in Case::all(&file) {
+        let point = case.point();
+        let reading = Reading::new(&*case.objective, &point).unwrap();
+        for (name, kind) in KINDS {
+            let golden = &case.golden["snr_weights"][name];
+            let plain = Weights::new(kind, false, &case.path, &*case.objective).unwrap();
+            assert_eq!(plain.means(), (1.0, 1.0));
+            case.close(&format!("{name} flow"), &plain.flow(&reading), &golden["flow"]);
+            case.close(&format!("{name} data"), &plain.data(&point), &golden["recon_reg"]);
+            let normal = Weights::new(kind, true, &case.path, &*case.objective).unwrap();
+            let (flow, data) = normal.means();
+            case.close(&format!("{name} mean"), &Tensor::from(flow), &golden["mean_flow"]);
+            case.close(&format!("{name} mean"), &Tensor::from(data), &golden["mean_recon_reg"]);
+            let expected = values(&(plain.flow(&reading) / flow));
+            assert_close(&case.what, &normal.flow(&reading), &expected, 1e-12);
+            let expected = values(&(plain.data(&point) / data));
+            assert_close(&case.what, &normal.data(&point), &expected, 1e-12);
+        }
+    }
+}
+
+#[test]
+fn batch_losses_and_totals_meet_the_golden_numbers() {
+    let file = file();
+    let weight = |name: &str| file["inputs"]["weights"][name].as_f64().unwrap();
+    for case in Case::all(&file) {
+        let point = case.point();
+        let reading = Reading::new(&*case.objective, &point).unwrap();
+        for (reduction_name, reduction) in REDUCTIONS {
+            let terms = case.terms(reduction);
+            let term = |name: &str| &terms.iter().find(|(n, _)| n == name).unwrap().1;
+            for (kind_name, kind) in KINDS {
+                for (suffix, normalise) in [("", false), ("_normalized", true)] {
+                    let golden =
+                        &case.golden["losses"][reduction_name][format!("{kind_name}{suffix}")];
+                    let weights =
+                        Weights::new(kind, normalise, &case.path, &*case.objective).unwrap();
+                    let check = |name: String, ours: &Tensor| {
+                        let what = format!("{reduction_name} {kind_name}{suffix} {name}");
+                        case.close(&what, ours, &golden[name]);
+                    };
+                    let flow = (term("flow") * weights.flow(&reading)).mean(None);
+                    let reg = (term("reg") * weights.data(&point)).mean(None);
+                    let kl = term("kl").mean(None);
+                    check("flow_loss".into(), &flow);
+                    check("reg_loss".into(), &reg);
+                    check("kl_loss".into(), &kl);
+                    for (name, _) in RECONS {
+                        let recon =
+                            (term(&format!("recon_{name}")) * weights.data(&point)).mean(None);
+                        let vae = term(&format!("vae_{name}")).mean(None);
+                        check(format!("recon_loss_{name}"), &recon);
+                        check(format!("vae_loss_{name}"), &vae);
+                        let total = &flow
+                            + recon * weight("recon_weight")
+                            + &reg * weight("reg_weight")
+                            + vae * weight("vae_weight")
+                            + &kl * weight("kl_weight");
+                        check(format!("total_{name}"), &total);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn elbo_field_and_min_snr_weigh_an_error_alike_in_every_space() {
+    let file = file();
+    for case in Case::all(&file) {
+        let point = case.point();
+        let own = Reading::new(&*case.objective, &point).unwrap();
+        let (z, output) = (case.z(&point), case.input("model_output"));
+        let (data, noise) = (own.data(&z, &output), own.noise(&z, &output));
+        for kind in [Weighting::Elbo, Weighting::Field, Weighting::MinSnr] {
+            let losses = OBJECTIVES.map(|name| {
+                let objective = objective(name);
+                let reading = Reading::new(&*objective, &point).unwrap();
+                let weights = Weights::new(kind, false, &case.path, &*objective).unwrap();
+                let target = reading.target(&case.input("z_1"), &case.input("eps"));
+                let error =
+                    squared_error(&reading.target(&data, &noise), &target, Reduction::Sum, None);
+                error * weights.flow(&reading)
+            });
+            for (loss, name) in losses.iter().zip(OBJECTIVES) {
+                // On the straight path the weight is capped, in the space of each output.
+                if case.path.kind == PathKind::Rectified && name != "flow_matching" {
+                    let excess = (loss - &losses[0]).max().double_value(&[]);
+                    assert!(excess < 1e-9, "{} {name}: {excess}", case.what);
+                } else {
+                    assert_close(&case.what, loss, &values(&losses[0]), 1e-9);
+                }
+            }
+            if kind == Weighting::Elbo && case.path.kind == PathKind::VariancePreserving {
+                case.close("elbo", &losses[0], &case.golden["elbo_integrand_all_spaces"]);
+            }
+            if kind == Weighting::Field {
+                // |dz/ds error|² in log-SNR, times γ'; in time on the straight path.
+                let (clock, rate) = match case.path.kind {
+                    PathKind::Rectified => (Clock::Time, point.t.ones_like()),
+                    PathKind::VariancePreserving => (Clock::Gamma, point.gamma_prime()),
+                };
+                let ideal = own.target(&case.input("z_1"), &case.input("eps"));
+                let error = own.derivative(&z, &output, clock) - own.derivative(&z, &ideal, clock);
+                let expected = values(&(reduce(&error.square(), Reduction::Sum, None) * rate));
+                assert_close(&case.what, &losses[0], &expected, 1e-9);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_normalised_weight_has_mean_one_over_time() {
+    let n = 200_000;
+    let t = (Tensor::arange(n, (Kind::Double, Device::Cpu)) + 0.5) / n as f64;
+    let file = file();
+    let paths = list(&file["encoders"]["cases"]).iter().map(|case| (label(case), path(case)));
+    for (what, path) in paths.chain([("rectified".into(), Path::rectified())]) {
+        let point = path.at(&t).unwrap();
+        for name in OBJECTIVES {
+            let objective = objective(name);
+            let reading = Reading::new(&*objective, &point).unwrap();
+            for kind in [
+                Weighting::None,
+                Weighting::Seed,
+                Weighting::Elbo,
+                Weighting::Field,
+                Weighting::MinSnr,
+            ] {
+                let weights = Weights::new(kind, true, &path, &*objective).unwrap();
+                let what = format!("{what} {name} {kind:?}");
+                assert_close(&what, &weights.data(&point).mean(None), &[1.0], 1e-5);
+                assert_close(&what, &weights.flow(&reading).mean(None), &[1.0], 1e-4);
+            }
+        }
+    }
+}
+
+#[test]
+fn kl_of_normal_and_deterministic_encoders_meets_the_golden_vectors() {
+    let file = file();
+    let encoders = &file["encoders"];
+    let (mean, log_variance) = (tensor(&encoders["mu"]), tensor(&encoders["logvar"]));
+    let z_1 = &mean + (&log_variance * 0.5).exp() * tensor(&encoders["xi"]);
+    assert_close("z_1", &z_1, &numbers(&encoders["z_1"]), 1e-10);
+    let normal = Posterior { mean, log_variance: Some(log_variance) };
+    let point = Posterior { mean: tensor(&file["inputs"]["z_1"]), log_variance: None };
+    let cases = list(&encoders["cases"]);
+    assert_eq!(cases.len(), 10);
+    for case in cases {
+        let alpha_bar_0 = path(case).at(&Tensor::from_slice(&[0.0])).unwrap().alpha_bar();
+        assert_close(&label(case), &alpha_bar_0, &numbers(&case["alpha_bar_0"]), 1e-10);
+        for (posterior, name) in
+            [(&normal, "kl_normal_encoder"), (&point, "kl_deterministic_encoder_z1")]
+        {
+            let what = format!("{} {name}", label(case));
+            let expected = numbers(&case[name]);
+            assert!(expected.iter().all(|v| *v > 0.0));
+            // The file sums; the mean divides by the dimension.
+            assert_close(
+                &what,
+                &kl(posterior, &alpha_bar_0, Reduction::Sum, None),
+                &expected,
+                1e-10,
+            );
+            let mean: Vec<f64> = expected.iter().map(|v| v / 3.0).collect();
+            assert_close(&what, &kl(posterior, &alpha_bar_0, Reduction::Mean, None), &mean, 1e-10);
+        }
+    }
+}
+
+#[test]
+fn a_draw_of_a_normal_encoder_has_its_mean_and_deviation() {
+    let _stream = seed_torch(3, Purpose::Data, 0);
+    let ones = Tensor::ones([200_000, 2], (Kind::Double, Device::Cpu));
+    let mean = &ones * Tensor::from_slice(&[1.5, -2.0]);
+    let log_variance = &ones * Tensor::from_slice(&[0.8, -1.0]);
+    let draw = Posterior { mean, log_variance: Some(log_variance) }.sample();
+    assert_within(
+        "mean",
+        &draw.mean_dim([0].as_slice(), false, Kind::Double),
+        &[1.5, -2.0],
+        0.02,
+        1.0,
+    );
+    let variance = draw.var_dim([0].as_slice(), true, false);
+    assert_within("variance", &variance, &[0.8_f64.exp(), (-1.0_f64).exp()], 0.02, 1.0);
+}
+
+/// A small model in float64.
+fn model(settings: &[(&str, Value)]) -> Model {
+    triflow_plugins::link();
+    let mut layers = Layers::new().unwrap();
+    let common = [
+        ("task", json!("generation")),
+        ("training.precision", json!("float64")),
+        ("crn.network", json!({ "type": "mlp", "hidden_dims": [8] })),
+        ("loss.recon_weight", json!(0.5)),
+        ("loss.reg_weight", json!(0.1)),
+        ("loss.vae_weight", json!(0.7)),
+        ("loss.kl_weight", json!(1.3)),
+    ];
+    for (key, value) in common.iter().chain(settings) {
+        layers.set(key, serde_yaml::to_value(value).unwrap(), "test").unwrap();
+    }
+    let shapes = Shapes { target: vec![3], condition: None };
+    Model::build(&mut layers.finish().unwrap(), &shapes, Device::Cpu).unwrap()
+}
+
+/// The loss of a model, drawn again and written out from the formulas of the three objectives.
+fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, learnable: bool) {
+    let what = format!("{name} {weighting} {reduction} {encoder} learnable={learnable}");
+    let _stream = seed_torch(11, Purpose::Data, 0);
+    let mut settings = vec![
+        ("objective", json!({ "type": name })),
+        ("noise_schedule", json!({ "type": "sigmoid", "k": 8.0, "learnable": learnable })),
+        ("encoder", json!({ "type": encoder })),
+        ("loss.weighting", json!(weighting)),
+        ("loss.reduction", json!(reduction)),
+    ];
+    if !learnable {
+        settings.push(("loss.use_snr_weight", json!(true)));
+    }
+    let model = model(&settings);
+    // An output of nought would hide most mistakes.
+    tch::no_grad(|| {
+        for (_, mut variable) in model.vars.variables() {
+            if variable.dim() > 0 {
+                variable += variable.randn_like() * 0.3;
+            }
+        }
+    });
+    let batch = 6;
+    let target = Tensor::randn([batch, 3], (Kind::Double, Device::Cpu));
+    let pass = Pass { dropout: false, ..Pass::TRAIN };
+    tch::manual_seed(5);
+    let terms = model.losses(&target, None, pass, TimeSampling::Stratified, true).unwrap();
+
+    tch::manual_seed(5);
+    let posterior = model.encode(&target, pass).unwrap();
+    let data = posterior.sample();
+    let noise = data.randn_like();
+    let u = Tensor::rand([batch], (Kind::Double, Device::Cpu));
+    let t = (Tensor::arange(batch, (Kind::Double, Device::Cpu)) + u) / batch as f64;
+    let point = model.path().at(&t).unwrap();
+    let column = |x: &Tensor| x.view([-1, 1]);
+    let reduced = |x: Tensor| match reduction {
+        "mean" => x.mean_dim([1].as_slice(), false, Kind::Double),
+        _ => x.sum_dim_intlist([1].as_slice(), false, Kind::Double),
+    };
+
+    // The path and the reading, without the framework's own.
+    let k = 8.0;
+    let gamma = (&t - 0.5) * k;
+    let (alpha_bar, rest) = (gamma.sigmoid(), gamma.neg().sigmoid());
+    let straight = name == "flow_matching";
+    let (a, b) = match straight {
+        true => (column(&t), column(&(t.neg() + 1.0))),
+        false => (column(&alpha_bar.sqrt()), column(&rest.sqrt())),
+    };
+    let z = &a * &data + &b * &noise;
+    let output = model.output(&z, &point, None, pass).unwrap();
+    let (wanted, clean, velocity) = match name {
+        "flow_matching" => (&data - &noise, &z + &b * &output, output.shallow_clone()),
+        "diffusion" => {
+            let velocity = (&z * column(&rest) - &b * &output) * (k / 2.0);
+            (noise.shallow_clone(), (&z - &b * &output) / &a, velocity)
+        }
+        _ => {
+            let velocity = (&a * &output - &z * column(&alpha_bar)) * (k / 2.0);
+            (data.shallow_clone(), output.shallow_clone(), velocity)
+        }
+    };
+    let snr_prime = gamma.exp() * k;
+    let snr_range = (k / 2.0).exp() - (-k / 2.0).exp();
+    let capped = (&t * 2.0 / (t.neg() + 1.0)).clamp_max(10.0);
+    let (w, w_data) = match (weighting, name) {
+        ("elbo", "flow_matching") => {
+            (&capped / 3.583_518_938_456_11, &capped / 3.583_518_938_456_11)
+        }
+        ("seed", "flow_matching") => (t.ones_like(), t.ones_like()),
+        ("elbo", "diffusion") if learnable => (t.ones_like() * k, snr_prime.shallow_clone()),
+        ("elbo", "ct") if learnable => (snr_prime.shallow_clone(), snr_prime.shallow_clone()),
+        ("elbo", "diffusion") => (t.ones_like(), &snr_prime / snr_range),
+        _ => (&snr_prime / snr_range, &snr_prime / snr_range),
+    };
+    let half = if learnable { 0.5 } else { 1.0 };
+    let flow = (reduced((&output - wanted).square()) * &w).mean(None) * half;
+    let decoded = model.decode(&clean, pass).unwrap();
+    let recon = (reduced((decoded - &target).square()) * &w_data).mean(None);
+    let reg = (reduced(velocity.square()) * &w_data).mean(None);
+    let vae = if learnable {
+        // −ln N(target | z / a_1, (1 − alpha_bar_1)/alpha_bar_1) with z at t = 1.
+        let variance = (-k / 2.0).exp();
+        let noised = &data + data.randn_like() * variance.sqrt();
+        let decoded = model.decode(&noised, pass).unwrap();
+        let density =
+            (decoded - &target).square() / variance + (2.0 * std::f64::consts::PI * variance).ln();
+        (reduced(density) * 0.5).mean(None)
+    } else {
+        reduced((model.decode(&data, pass).unwrap() - &target).square()).mean(None)
+    };
+    let alpha_bar_0 = 1.0 / (1.0 + (k / 2.0).exp());
+    let v = match &posterior.log_variance {
+        Some(l) => l.exp() * alpha_bar_0 + (1.0 - alpha_bar_0),
+        None => data.ones_like() * (1.0 - alpha_bar_0),
+    };
+    let kl = reduced((posterior.mean.square() * alpha_bar_0 + &v - 1.0 - v.log()) * 0.5).mean(None);
+    let mut total = &flow + &recon * 0.5 + &reg * 0.1 + &vae * 0.7;
+    if !straight {
+        total += &kl * 1.3;
+    }
+    let check = |term: &str, ours: &Tensor, expected: &Tensor| {
+        assert_close(&format!("{what} {term}"), ours, &values(expected), 1e-9);
+    };
+    check("flow", &terms.flow, &flow);
+    check("recon", terms.recon.as_ref().unwrap(), &recon);
+    check("reg", terms.reg.as_ref().unwrap(), &reg);
+    check("vae", terms.vae.as_ref().unwrap(), &vae);
+    match &terms.kl {
+        Some(ours) => check("kl", ours, &kl),
+        None => assert!(straight, "{what}: no KL"),
+    }
+    check("total", &terms.total, &total);
+}
+
+#[test]
+fn the_loss_of_a_model_is_the_sum_of_its_terms_as_written_in_the_reference() {
+    for name in OBJECTIVES {
+        for weighting in ["elbo", "seed"] {
+            for reduction in ["mean", "sum"] {
+                for encoder in ["identity", "mlp_normal"] {
+                    check_model(name, weighting, reduction, encoder, false);
+                }
+            }
+        }
+    }
+    for name in ["diffusion", "ct"] {
+        for reduction in ["mean", "sum"] {
+            for encoder in ["identity", "mlp_normal"] {
+                check_model(name, "elbo", reduction, encoder, true);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_padding_of_sequences_does_not_count() {
+    let golden = crate::common::golden(include_str!("../golden/losses.json"));
+    let mask = &golden["sequence_mask"];
+    let of = |key: &str| crate::common::tensor(&mask[key]);
+    let found = |reduction| squared_error(&of("pred"), &of("target"), reduction, Some(&of("mask")));
+    let mean = crate::common::numbers(&mask["per_sample_mean"]);
+    assert_close("mean", &found(Reduction::Mean), &mean, 1e-10);
+    // Two features at three and two positions.
+    let sum = [mean[0] * 6.0, mean[1] * 4.0];
+    assert_close("sum", &found(Reduction::Sum), &sum, 1e-10);
+    let loss = found(Reduction::Mean).mean(None).double_value(&[]);
+    assert!((loss - mask["loss"].as_f64().unwrap()).abs() < 1e-10);
+}

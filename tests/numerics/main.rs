@@ -1,0 +1,34 @@
+//! Every component's numerics against golden vectors, closed forms and properties: one subject a module.
+//! `cargo test -p triflow-plugins --test numerics solvers::` runs one of them.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod common;
+mod comparison;
+mod configuration;
+mod conformance;
+mod conversions;
+mod couplings;
+mod damage;
+mod data_sources;
+mod gaussian;
+mod guidance;
+mod images;
+mod levels;
+mod likelihood;
+mod losses;
+mod measure;
+mod networks;
+mod offsets;
+mod optimizers;
+mod reflow;
+mod registry;
+mod resume;
+mod sampling;
+mod schedules;
+mod sequences;
+mod solvers;
+mod sources;
+mod tables;
+mod toys;
+mod training;
+mod unused;

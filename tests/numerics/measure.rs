@@ -1,0 +1,437 @@
+//! What is measured, on models whose samples are known: a network that stands still, so that a sample is its
+//! z_0 in the data's own units.
+
+use std::f64::consts::PI;
+use triflow::component::{Splits, Table};
+use triflow::measure::{Ask, Evaluation, Goal, Metric, evaluate, primary};
+use triflow::metrics::{self, Manifold};
+use triflow::prelude::*;
+use triflow::rng::{Purpose, seed_torch};
+use triflow::tch::{Device, Kind};
+use triflow::{Experiment, Trainer};
+
+triflow::component! {
+    /// Zero, whatever it is given.
+    pub struct Still: Network, NetworkSpec = "still" {}
+}
+
+struct Zeros {
+    zero: Tensor,
+}
+
+impl Spec<dyn Network> for Still {
+    fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
+        Ok(Box::new(Zeros { zero: ctx.vars.zeros("zero", &ctx.output_shape) }))
+    }
+}
+
+impl Network for Zeros {
+    fn forward(&self, input: &NetworkInput<'_>, _: Pass) -> Result<Tensor> {
+        let shape = [&[input.z.size()[0]], &self.zero.size()[..]].concat();
+        Ok(self.zero.unsqueeze(0).expand(shape.as_slice(), false))
+    }
+}
+
+const LOGITS: [f64; 3] = [1.0, 0.0, -1.5];
+
+triflow::component! {
+    /// The same logits, whatever it is given.
+    pub struct Constant: Decoder, DecoderSpec = "constant" {}
+}
+
+impl Spec<dyn Decoder> for Constant {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn Decoder>> {
+        Ok(Box::new(Constant {}))
+    }
+}
+
+impl Decoder for Constant {
+    fn decode(&self, z: &Tensor, _: Pass) -> Result<Tensor> {
+        let logits = Tensor::from_slice(&LOGITS).to_kind(z.kind());
+        Ok(logits.unsqueeze(0).expand([z.size()[0], 3], false))
+    }
+
+    fn likelihood(&self) -> Result<Likelihood> {
+        Ok(Likelihood::Categorical)
+    }
+}
+
+const N: i64 = 3000;
+
+/// An untrained model of rows, half of which are held out.
+fn model(yaml: &str, x: Tensor, y: Option<Tensor>) -> Trainer {
+    triflow_plugins::link();
+    let experiment = Experiment::from_yaml(&format!(
+        "{{ {yaml}, objective: flow_matching, crn: {{ type: vanilla, network: still }},
+           data: {{ type: two_moons, split: {{ train: 0.5, val: 0.0, test: 0.5 }} }},
+           sampling: {{ solver: euler, steps: 2 }}, device: cpu, threads: 1 }}"
+    ));
+    let train = Table { x: Some(x), y, ..Table::default() };
+    Trainer::with_tables(experiment.unwrap(), Splits { train, ..Splits::default() }).unwrap()
+}
+
+fn measured(trainer: &mut Trainer, ask: &Ask) -> Evaluation {
+    let (model, data) = trainer.trained_mut();
+    evaluate(model, &data.held_out(1000), ask).unwrap()
+}
+
+fn normal(shape: &[i64], seed: u64) -> Tensor {
+    let _stream = seed_torch(seed, Purpose::Data, 0);
+    Tensor::randn(shape, (Kind::Float, Device::Cpu))
+}
+
+/// Two far clusters of the given width, and their labels.
+fn clusters(width: f64) -> (Tensor, Tensor) {
+    let label = Tensor::arange(N, (Kind::Int64, Device::Cpu)).remainder(2);
+    let x = normal(&[N, 2], 1) * width + (&label * 2 - 1).unsqueeze(1).to_kind(Kind::Float);
+    (x, label)
+}
+
+fn mean(found: &Evaluation, metric: Metric) -> f64 {
+    found.scores.get(metric).unwrap_or_else(|| panic!("no {metric:?}")).mean
+}
+
+fn floor(found: &Evaluation, metric: Metric) -> f64 {
+    found.floor.get(metric).unwrap_or_else(|| panic!("no floor of {metric:?}")).mean
+}
+
+#[test]
+fn all_that_the_catalogue_names_is_measured_in_its_order() {
+    let (x, y) = clusters(0.1);
+    let values = || normal(&[N, 2], 2);
+    for (yaml, x, y, goal) in [
+        ("task: generation", x.copy(), Some(y.copy()), Goal::Generation),
+        ("task: generation, unconditional: true", x.copy(), None, Goal::Generation),
+        ("task: generation, unconditional: true", x.copy(), Some(y.copy()), Goal::Generation),
+        ("task: generation", x.copy(), Some(values()), Goal::Generation),
+        ("task: regression", x.copy(), Some(y.copy()), Goal::Classification),
+        ("task: regression", x.copy(), Some(values()), Goal::Regression),
+        ("task: sequence", normal(&[N, 4], 5), Some(normal(&[N, 4, 2], 6)), Goal::Sequences),
+    ] {
+        let labelled = y.as_ref().is_some_and(|y| y.dim() == 1);
+        let asked = yaml == "task: generation";
+        let mut trainer = model(yaml, x, y);
+        let found = measured(&mut trainer, &Ask::default());
+        assert_eq!(Goal::of(trainer.trained()), goal);
+        let expected = goal.metrics().iter().copied().filter(|metric| match metric {
+            Metric::ClassifierAgreement => labelled && asked,
+            Metric::ClassShares => labelled && !asked,
+            // Only where they are asked for.
+            Metric::Nll | Metric::NllBound => false,
+            _ => true,
+        });
+        let expected: Vec<_> = expected.collect();
+        let measured_: Vec<_> = found.scores.iter().map(|(metric, _)| metric).collect();
+        assert_eq!(measured_, expected, "{yaml}");
+        assert_eq!(primary(trainer.trained()).metric, expected[0]);
+        // Real rows score in all of them where samples are compared with samples.
+        let floor: Vec<_> = found.floor.iter().map(|(metric, _)| metric).collect();
+        assert_eq!(floor, if goal == Goal::Generation { expected } else { vec![] }, "{yaml}");
+        // The same model, the same bytes; and its work beside them.
+        assert_eq!(found.to_json(), measured(&mut trainer, &Ask::default()).to_json());
+        let draws = match goal {
+            Goal::Generation => 5,
+            Goal::Classification => 1,
+            // Forty random draws beside the prediction.
+            Goal::Regression => 41,
+            // Twenty draws of a quarter of the rows.
+            Goal::Sequences => 6,
+        };
+        let work = found.work;
+        assert_eq!((work.samples, work.steps, work.nfe), (draws * 1000, 2, 2), "{yaml}");
+        let each = work.seconds_per_1000_samples();
+        assert!(each > 0.0 && (each * draws as f64 / work.seconds - 1.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn samples_of_the_datas_own_law_score_like_real_rows() {
+    let yaml = "task: generation, unconditional: true";
+    let mut trainer = model(yaml, normal(&[2 * N, 2], 3) * 3.0 + 1.0, None);
+    let found = measured(&mut trainer, &Ask::default());
+    for (metric, slack) in [
+        (Metric::W2, 0.1),
+        (Metric::SlicedW2, 0.1),
+        (Metric::EnergyDistance, 0.02),
+        (Metric::Mmd2, 0.002),
+        (Metric::Precision, 0.03),
+        (Metric::Recall, 0.03),
+        (Metric::Density, 0.05),
+        (Metric::Coverage, 0.02),
+    ] {
+        let (score, floor) = (mean(&found, metric), floor(&found, metric));
+        assert!((score - floor).abs() < slack, "{metric:?}: {score} against {floor}");
+        let deviation = found.scores.get(metric).unwrap().deviation.unwrap();
+        assert!(deviation > 0.0 && deviation < slack, "{metric:?}: {deviation}");
+    }
+    assert!((mean(&found, Metric::Density) - 1.0).abs() < 0.05);
+    assert!((mean(&found, Metric::Coverage) - 31.0 / 32.0).abs() < 0.02);
+}
+
+/// A tenth of the rows lies at (1, 1), the others at (−1, −1). The samples are normal with the same mean and
+/// deviation of each coordinate: Φ(−1.6/√0.72) = 2.97 % of them are nearer to (1, 1).
+#[test]
+fn shares_of_classes_are_off_by_what_the_law_of_the_samples_says() {
+    let label = Tensor::arange(N, (Kind::Int64, Device::Cpu)).remainder(10).eq(0);
+    let label = label.to_kind(Kind::Int64);
+    let x = normal(&[N, 2], 1) * 0.01 + (&label * 2 - 1).unsqueeze(1).to_kind(Kind::Float);
+    let mut trainer = model("task: generation, unconditional: true", x, Some(label));
+    let found = measured(&mut trainer, &Ask::default());
+    let off = mean(&found, Metric::ClassShares);
+    assert!((off - (0.1 - 0.0297)).abs() < 0.015, "{off}");
+    assert!(floor(&found, Metric::ClassShares) < 0.03, "{:#}", found.to_json());
+}
+
+#[test]
+fn samples_that_know_no_label_and_lie_between_clusters_are_told_from_real_ones() {
+    let (x, y) = clusters(0.02);
+    let mut trainer = model("task: generation", x, Some(y));
+    let found = measured(&mut trainer, &Ask::default());
+    // z_0 in the data's own units reaches far beyond two narrow clusters, which it covers nonetheless.
+    assert!(mean(&found, Metric::Precision) < 0.1, "{:#}", found.to_json());
+    assert!(mean(&found, Metric::Recall) > 0.9, "{:#}", found.to_json());
+    assert!(mean(&found, Metric::Density) < 0.1 && mean(&found, Metric::Coverage) < 0.5);
+    assert!((mean(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.05);
+    assert_eq!(floor(&found, Metric::ClassifierAgreement), 1.0);
+    assert!(floor(&found, Metric::Precision) > 0.9 && floor(&found, Metric::Coverage) > 0.9);
+}
+
+#[test]
+fn rows_without_others_are_their_own_referee() {
+    // Labels that say nothing: a row that voted on itself would agree with itself too often.
+    let (_, y) = clusters(0.1);
+    let mut trainer = model("task: generation", normal(&[N, 2], 7), Some(y));
+    let (model, data) = trainer.trained_mut();
+    let mut held = data.held_out(1000);
+    held.train = None;
+    let found = evaluate(model, &held, &Ask::default()).unwrap();
+    assert!((mean(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.05);
+    assert!((floor(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.08);
+    assert_eq!(found.floor.iter().count(), 1);
+    // Few rows have no neighbours; what needs none is measured.
+    held.rows = held.rows.first(3);
+    let found = evaluate(model, &held, &Ask::default()).unwrap();
+    let metrics: Vec<_> = found.scores.iter().map(|(metric, _)| metric).collect();
+    assert_eq!(metrics, [Metric::W2, Metric::SlicedW2, Metric::EnergyDistance, Metric::Mmd2]);
+    assert!(found.floor.is_empty() && found.to_json()["floor"].is_null());
+}
+
+#[test]
+fn training_rows_are_no_floor_of_themselves() {
+    triflow_plugins::link();
+    let experiment = Experiment::from_yaml(
+        "{ task: generation, unconditional: true, crn: { type: vanilla, network: still },
+           data: { type: two_moons, split: { train: 1.0, val: 0.0, test: 0.0 } }, device: cpu }",
+    );
+    let train = Table { x: Some(normal(&[200, 2], 8)), y: None, ..Table::default() };
+    let splits = Splits { train, ..Splits::default() };
+    let mut trainer = Trainer::with_tables(experiment.unwrap(), splits).unwrap();
+    let found = measured(&mut trainer, &Ask { draws: 1, ..Ask::default() });
+    assert_eq!(found.set, "training");
+    assert!(found.floor.is_empty(), "{:#}", found.to_json());
+}
+
+#[test]
+fn the_arrays_of_an_evaluation_give_its_metrics_again() {
+    let (x, y) = clusters(0.3);
+    let mut trainer = model("task: generation", x, Some(y));
+    let found = measured(&mut trainer, &Ask { draws: 1, ..Ask::default() });
+    let array = |name: &str| -> Vec<f64> {
+        let (_, array) = found.arrays.iter().find(|(n, _)| n == name).unwrap();
+        Vec::try_from(array.to_kind(Kind::Double).reshape([-1])).unwrap()
+    };
+    let (samples, real) = (array("samples"), array("real"));
+    let (samples, real) = (Points::new(&samples, 2).unwrap(), Points::new(&real, 2).unwrap());
+    let mut squared = Vec::new();
+    for i in 0..real.len() {
+        for j in 0..i {
+            let d = |k: usize| (real.row(i)[k] - real.row(j)[k]).powi(2);
+            squared.push(d(0) + d(1));
+        }
+    }
+    squared.sort_by(f64::total_cmp);
+    let middle = squared.len() / 2;
+    let median = 0.5 * (squared[middle - 1].sqrt() + squared[middle].sqrt());
+    let near = |points, k| Manifold::new(points, k).unwrap();
+    let pr = metrics::precision_recall(&near(real, 3), &near(samples, 3)).unwrap();
+    let dc = metrics::density_coverage(&near(real, 5), samples).unwrap();
+    for (metric, expected) in [
+        (Metric::W2, metrics::wasserstein2(samples, real).unwrap()),
+        (Metric::EnergyDistance, metrics::energy_distance(samples, real).unwrap().v),
+        (Metric::Mmd2, metrics::mmd2(samples, real, &[median]).unwrap().v),
+        (Metric::Precision, pr.precision),
+        (Metric::Recall, pr.recall),
+        (Metric::Density, dc.density),
+        (Metric::Coverage, dc.coverage),
+    ] {
+        let score = mean(&found, metric);
+        assert!((score / expected - 1.0).abs() < 1e-12, "{metric:?}: {score} {expected}");
+    }
+}
+
+#[test]
+fn a_standing_network_predicts_the_mean_and_its_draws_are_the_marginal_law() {
+    let s = 3.0;
+    let y = normal(&[2 * N, 1], 4) * s + 1.0;
+    let mut trainer = model("task: regression", normal(&[2 * N, 2], 5), Some(y));
+    let (trained, data) = trainer.trained_mut();
+    let held = data.held_out(N);
+    let found = evaluate(trained, &held, &Ask::default()).unwrap();
+    assert!((mean(&found, Metric::Mse) / (s * s) - 1.0).abs() < 0.06, "{:#}", found.to_json());
+    assert!((mean(&found, Metric::Mae) / (s * (2.0 / PI).sqrt()) - 1.0).abs() < 0.03);
+    for metric in [Metric::VarianceExplained, Metric::VarianceExplainedPooled] {
+        assert!(mean(&found, metric).abs() < 0.5);
+    }
+    // Truth and draws of one law: σ/√π.
+    let crps = mean(&found, Metric::Crps) / (s / PI.sqrt());
+    assert!((crps - 1.0).abs() < 0.04, "{crps}");
+    let json = found.to_json();
+    assert_eq!(
+        (&json["sampling"]["noise"], &json["sampling"]["draws"]),
+        (&"zero".into(), &1.into())
+    );
+    assert_eq!(
+        (&json["sampling"]["crps"]["draws"], &json["sampling"]["crps"]["n"]),
+        (&40.into(), &1000.into())
+    );
+    assert!(found.scores.get(Metric::Crps).unwrap().deviation.unwrap() > 0.0);
+    // Intervals of the law itself hold what they say, to four standard errors.
+    for (metric, level) in [(Metric::HalfCoverage, 0.5_f64), (Metric::BandCoverage, 0.9)] {
+        let error = (level * (1.0 - level) / 1000.0).sqrt();
+        let off = (mean(&found, metric) / 100.0 - level).abs();
+        assert!(off < 4.0 * error, "{metric:?}: {off} off, its error is {error}");
+    }
+    assert_eq!(json["intervals"]["overconfident"], false);
+    // With a seed the same random draws are what the rest is measured on too.
+    let ask = Ask { seed: Some(trained.experiment().seed()), ..Ask::default() };
+    let drawn = evaluate(trained, &held, &ask).unwrap();
+    assert_eq!(drawn.scores.get(Metric::Crps), found.scores.get(Metric::Crps));
+    assert!((mean(&drawn, Metric::Mse) / (2.0 * s * s) - 1.0).abs() < 0.06);
+    assert_eq!(drawn.work.samples, 5 * N + 40 * 1000);
+    let one = evaluate(trained, &held, &Ask { draws: 1, ..Ask::default() }).unwrap();
+    assert_eq!(one.scores.get(Metric::Crps), found.scores.get(Metric::Crps));
+}
+
+#[test]
+fn intervals_that_are_too_narrow_for_the_truth_are_said() {
+    let y = normal(&[2 * N, 1], 4);
+    let mut trainer = model("task: regression", normal(&[2 * N, 2], 5), Some(y));
+    let (trained, data) = trainer.trained_mut();
+    let mut held = data.held_out(60);
+    // The truth varies twice as much as the draws: their central 90 % hold 59 % of it.
+    held.rows.target = &held.rows.target * 2.0;
+    let found = evaluate(trained, &held, &Ask::default()).unwrap();
+    let json = found.to_json();
+    assert!(mean(&found, Metric::BandCoverage) < 75.0, "{json:#}");
+    assert_eq!(json["intervals"]["overconfident"], true);
+    let least = json["intervals"]["coverage_90_at_least_by_chance"].as_f64().unwrap();
+    assert!((least - 80.02).abs() < 0.1, "{least}");
+}
+
+/// 60 rows like those of a table: lengths in millimetres beside masses in grams, which go together.
+fn mixed() -> Tensor {
+    let both = normal(&[2 * 400, 2], 8);
+    let beak = both.select(1, 0) * 5.0 + 44.0;
+    let mass = (both.select(1, 0) * 0.9 + both.select(1, 1) * 0.44) * 800.0 + 4200.0;
+    Tensor::stack(&[beak, mass], 1)
+}
+
+/// The largest relative change of what samples score when the narrow column of the held-out rows is permuted.
+fn moved(units: &str) -> (f64, String) {
+    let yaml = format!("task: generation, unconditional: true, metrics: {{ units: {units} }}");
+    let mut trainer = model(&yaml, mixed(), None);
+    let (trained, data) = trainer.trained_mut();
+    let held = data.held_out(400);
+    let ask = Ask { draws: 1, ..Ask::default() };
+    let before = evaluate(trained, &held, &ask).unwrap();
+    let mut permuted = data.held_out(400);
+    let narrow = permuted.rows.target.narrow(1, 0, 1).flip([0]);
+    permuted.rows.target = Tensor::cat(&[narrow, permuted.rows.target.narrow(1, 1, 1)], 1);
+    let after = evaluate(trained, &permuted, &ask).unwrap();
+    let least =
+        [Metric::W2, Metric::EnergyDistance, Metric::Mmd2, Metric::SlicedW2].map(|metric| {
+            let (a, b) = (mean(&before, metric), mean(&after, metric));
+            (b / a - 1.0).abs()
+        });
+    let told = before.to_json()["units"].as_str().unwrap().to_owned();
+    (least.into_iter().fold(f64::INFINITY, f64::min), told)
+}
+
+#[test]
+fn a_permuted_column_moves_the_metrics_however_narrow_it_is_beside_another() {
+    let (change, units) = moved("null");
+    assert!(change > 0.1, "{change}");
+    assert_eq!(units, "standardised (columns differ in scale)");
+    assert_eq!(moved("standardised").1, "standardised");
+    // In the data's own units the wide column decides alone.
+    let (change, units) = moved("data");
+    assert!(change < 0.01, "{change}");
+    assert_eq!(units, "data");
+}
+
+#[test]
+fn each_draw_is_told_with_the_one_that_the_arrays_hold() {
+    let (x, y) = clusters(0.5);
+    let found = measured(&mut model("task: generation", x, Some(y)), &Ask::default());
+    let json = found.to_json();
+    assert_eq!(json["units"], "data (columns share one scale)");
+    let each = json["values"]["w2"].as_array().unwrap();
+    assert_eq!(each.len(), 5);
+    let sum: f64 = each.iter().map(|v| v.as_f64().unwrap()).sum();
+    assert!((sum / 5.0 - json["w2"].as_f64().unwrap()).abs() < 1e-12);
+    let array = |name: &str| {
+        let tensor = &found.arrays.iter().find(|(n, _)| n == name).unwrap().1;
+        Vec::<f64>::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
+    };
+    let (samples, real) = (array("samples"), array("real"));
+    let points = |values| Points::new(values, 2).unwrap();
+    let kept = json["sampling"]["draw_in_file"].as_u64().unwrap() as usize;
+    let own = metrics::wasserstein2(points(&samples), points(&real)).unwrap();
+    assert!((own / each[kept].as_f64().unwrap() - 1.0).abs() < 1e-9);
+    let seed = json["sampling"]["sliced_directions"]["seed"].as_u64().unwrap();
+    let sliced = metrics::sliced_wasserstein2_drawn(points(&samples), points(&real), 256, seed);
+    let told = json["values"]["sliced_w2"][kept].as_f64().unwrap();
+    assert!((sliced.unwrap() / told - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_classifier_that_says_the_same_of_all_scores_what_the_labels_shares_say() {
+    // Three classes: values of zero, and the same logits for all.
+    let label = Tensor::arange(N, (Kind::Int64, Device::Cpu)).remainder(3);
+    let sum: f64 = LOGITS.iter().map(|l| l.exp()).sum();
+    let soft = LOGITS.map(|l| l.exp() / sum);
+    for (decoder, probabilities, values) in
+        [("identity", [1.0 / 3.0; 3], [0.0; 3]), ("constant", soft, soft)]
+    {
+        let yaml = format!("task: regression, decoder: {decoder}");
+        let mut trainer = model(&yaml, normal(&[N, 2], 6), Some(label.copy()));
+        let target = trainer.data().held_out(1000).rows.target;
+        let shares: Vec<f64> =
+            Vec::try_from(target.mean_dim([0].as_slice(), false, Kind::Double)).unwrap();
+        let found = measured(&mut trainer, &Ask::default());
+        let is = |metric: Metric, expected: f64| {
+            let score = mean(&found, metric);
+            assert!((score - expected).abs() < 1e-5, "{decoder}: {metric:?} {score} {expected}");
+        };
+        let over = |f: &dyn Fn(usize) -> f64| (0..3).map(|c| shares[c] * f(c)).sum::<f64>();
+        is(Metric::Accuracy, shares[0]);
+        is(Metric::ErrorRate, 1.0 - shares[0]);
+        is(Metric::CrossEntropy, over(&|c| -probabilities[c].ln()));
+        is(Metric::Ece, (shares[0] - probabilities[0]).abs());
+        let squares: f64 = values.iter().map(|v| v * v).sum();
+        is(Metric::Mse, over(&|c| (squares + 1.0 - 2.0 * values[c]) / 3.0));
+    }
+}
+
+#[test]
+fn one_metric_alone_is_the_same_as_among_all() {
+    let (x, y) = clusters(0.1);
+    let mut trainer = model("task: generation", x, Some(y));
+    let all = measured(&mut trainer, &Ask::default());
+    for (metric, score) in all.scores.iter() {
+        let one = measured(&mut trainer, &Ask { only: Some(metric), ..Ask::default() });
+        assert_eq!(one.scores.iter().collect::<Vec<_>>(), [(metric, score)]);
+        assert_eq!(one.floor.get(metric), all.floor.get(metric));
+        assert_eq!(one.floor.iter().count(), 1);
+    }
+}

@@ -1,0 +1,572 @@
+//! CRNs and their backbones held to the mathematics of what they say they are.
+
+use crate::common::{built_in, golden};
+use serde_json::Value;
+use triflow::prelude::*;
+use triflow::rng::{Purpose, seed_torch};
+use triflow::tch::{Device, Kind, nn::OptimizerConfig as _, no_grad};
+use triflow::train::Control;
+use triflow::{Experiment, Trainer};
+
+const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
+const BACKBONES: [&str; 4] = ["mlp", "residual_mlp", "bilinear", "convex"];
+
+/// A small backbone.
+fn network(name: &str) -> String {
+    match name {
+        "residual_mlp" => "{ type: residual_mlp, width: 6, hidden: 7, blocks: 2 }".to_owned(),
+        other => format!("{{ type: {other}, hidden_dims: [7, 6] }}"),
+    }
+}
+
+/// A CRN that stands somewhere, in float64, its variables moved so that no layer is zero.
+struct Standing {
+    vars: nn::VarStore,
+    crn: Box<dyn Crn>,
+    latent: Vec<i64>,
+    condition: Option<Vec<i64>>,
+}
+
+fn build(yaml: &str, latent: &[i64], condition: Option<&[i64]>) -> Result<Standing> {
+    triflow_plugins::link();
+    let component: Component<dyn Crn> = serde_yaml::from_str(yaml).unwrap();
+    let _stream = seed_torch(11, Purpose::Init, 0);
+    let mut vars = nn::VarStore::new(Device::Cpu);
+    vars.set_kind(Kind::Double);
+    let crn = component.build(&BuildContext {
+        vars: vars.root(),
+        target_shape: latent.to_vec(),
+        condition_shape: condition.map(<[i64]>::to_vec),
+        latent_shape: Some(latent.to_vec()),
+    })?;
+    move_by(&vars, 0.3);
+    let condition = condition.map(<[i64]>::to_vec);
+    Ok(Standing { vars, crn, latent: latent.to_vec(), condition })
+}
+
+fn move_by(vars: &nn::VarStore, deviation: f64) {
+    let mut variables: Vec<_> = vars.variables().into_iter().collect();
+    variables.sort_by(|a, b| a.0.cmp(&b.0));
+    no_grad(|| {
+        for (_, mut variable) in variables {
+            variable += variable.randn_like() * deviation;
+        }
+    });
+}
+
+/// z, time and condition of a batch.
+struct Rows {
+    z: Tensor,
+    time: Tensor,
+    condition: Option<Condition>,
+}
+
+impl Standing {
+    fn rows(&self, batch: i64) -> Rows {
+        let _stream = seed_torch(12, Purpose::Data, 0);
+        let normal = |shape: &[i64]| Tensor::randn([&[batch], shape].concat(), DOUBLE);
+        Rows {
+            z: normal(&self.latent),
+            time: Tensor::rand([batch], DOUBLE),
+            condition: self.condition.as_ref().map(|shape| {
+                let present = Tensor::arange(batch, DOUBLE).ne(1.0).to_kind(Kind::Double);
+                Condition::new(normal(shape)).with(Some(present), None)
+            }),
+        }
+    }
+
+    fn at(&self, z: &Tensor, rows: &Rows) -> Tensor {
+        let input = CrnInput { z, time: &rows.time, condition: rows.condition.as_ref() };
+        self.crn.forward(&input, Pass { dropout: false, ..Pass::TRAIN }).unwrap()
+    }
+
+    /// Output `[batch, d]` and its Jacobian `[batch, d, d]`, of which row i is the gradient of entry i.
+    fn jacobian(&self, rows: &Rows) -> (Tensor, Tensor) {
+        jacobian(&rows.z, |z| self.at(z, rows))
+    }
+}
+
+fn jacobian(z: &Tensor, f: impl Fn(&Tensor) -> Tensor) -> (Tensor, Tensor) {
+    let z = z.detach().set_requires_grad(true);
+    let output = f(&z).flatten(1, -1);
+    let row = |i| gradient(&output.select(1, i), &z, false).unwrap().flatten(1, -1);
+    let rows: Vec<Tensor> = (0..output.size()[1]).map(row).collect();
+    (output.detach(), Tensor::stack(&rows, 1))
+}
+
+/// Every entry within `tolerance`, relative to entries above 1.
+fn assert_same(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
+    let off = largest(&((found - expected) / expected.abs().clamp_min(1.0)));
+    assert!(off <= tolerance, "{what}: off by {off}");
+}
+
+fn largest(x: &Tensor) -> f64 {
+    x.abs().max().double_value(&[])
+}
+
+/// Every CRN over every small backbone.
+fn combinations() -> Vec<(&'static str, &'static str, String)> {
+    let crns = built_in(Some("crn"));
+    let crns = crns.iter().map(|entry| entry.info.name);
+    let all = crns.flat_map(|crn| BACKBONES.map(|backbone| (crn, backbone)));
+    all.map(|(crn, backbone)| {
+        (crn, backbone, format!("{{ type: {crn}, network: {} }}", network(backbone)))
+    })
+    .collect()
+}
+
+/// The natural gradient divides by a Hessian that a convex network alone keeps positive definite.
+fn makes_sense(crn: &str, backbone: &str) -> bool {
+    crn != "natural" || backbone == "convex"
+}
+
+#[test]
+fn every_combination_gives_gradients_to_every_parameter_and_none_while_sampling() {
+    for (crn, backbone, yaml) in combinations() {
+        for (latent, condition) in [(&[2][..], &[3][..]), (&[2], &[2]), (&[2, 3, 2], &[1, 2])] {
+            let what = format!("{crn} over {backbone}, {latent:?}, {condition:?}");
+            let built = build(&yaml, latent, Some(condition));
+            assert_eq!(built.is_ok(), makes_sense(crn, backbone), "{what}");
+            let Ok(at) = built else { continue };
+            let rows = at.rows(5);
+            let output = at.at(&rows.z, &rows);
+            assert_eq!(output.size(), rows.z.size(), "{what}");
+            let sampled = no_grad(|| at.at(&rows.z, &rows));
+            assert!(!sampled.requires_grad(), "{what}");
+            assert_same(&what, &sampled, &output, 1e-9);
+            let loss = &output * output.randn_like();
+            for (name, variable) in at.vars.variables() {
+                let slope = largest(&gradient(&loss, &variable, false).unwrap());
+                assert!(slope.is_finite() && slope > 0.0, "{what}: {name} {slope}");
+            }
+        }
+    }
+}
+
+/// Derivatives with respect to parameters against differences, where up to three are stacked.
+#[test]
+fn stacked_derivatives_equal_differences() {
+    for (crn, backbone, yaml) in combinations() {
+        let Ok(at) = build(&yaml, &[2], Some(&[3])) else { continue };
+        let rows = at.rows(4);
+        let way = rows.z.randn_like();
+        let loss = || (at.at(&rows.z, &rows) * &way).sum(Kind::Double);
+        for (name, mut variable) in at.vars.variables() {
+            let along = variable.detach().randn_like();
+            let slope = gradient(&loss(), &variable, false).unwrap();
+            let slope = (slope * &along).sum(Kind::Double).double_value(&[]);
+            let step = 1e-5;
+            let mut moved = |by: f64| {
+                no_grad(|| variable += &along * by);
+                loss().double_value(&[])
+            };
+            let difference = (moved(step) - moved(-2.0 * step)) / (2.0 * step);
+            moved(step);
+            let scale = slope.abs().max(1.0);
+            assert!(
+                (slope - difference).abs() < 1e-5 * scale,
+                "{crn} over {backbone}: {name} {slope} {difference}"
+            );
+        }
+    }
+}
+
+#[test]
+fn potential_fields_have_symmetric_jacobians_and_no_curl() {
+    let asymmetry = |yaml: &str, latent: &[i64]| {
+        let at = build(yaml, latent, Some(&[3])).unwrap();
+        let (_, jacobian) = at.jacobian(&at.rows(6));
+        assert!(largest(&jacobian) > 1e-3, "{yaml}: the field is constant");
+        largest(&(&jacobian - jacobian.transpose(1, 2))) / largest(&jacobian)
+    };
+    for latent in [&[2][..], &[2, 2]] {
+        for name in BACKBONES {
+            for sign in [-1, 1] {
+                let yaml =
+                    format!("{{ type: potential, sign: {sign}, network: {} }}", network(name));
+                let off = asymmetry(&yaml, latent);
+                assert!(off < 1e-12, "{yaml}: {off}");
+            }
+        }
+    }
+    // What is measured is there to be seen.
+    assert!(asymmetry(&format!("{{ type: vanilla, network: {} }}", network("mlp")), &[2]) > 1e-2);
+}
+
+#[test]
+fn the_sign_over_a_convex_network_decides_between_spreading_and_gathering() {
+    for sign in [-1, 1] {
+        let yaml = format!(
+            "{{ type: potential, sign: {sign}, skip: false, network: {} }}",
+            network("convex")
+        );
+        let at = build(&yaml, &[3], None).unwrap();
+        let (_, jacobian) = at.jacobian(&at.rows(6));
+        let least = (jacobian * sign).linalg_eigvalsh("L").min().double_value(&[]);
+        assert!(least >= 0.05 - 1e-9, "{sign}: {least}"); // mu
+        let sense = at.crn.sense().unwrap().unwrap();
+        assert_eq!(
+            (sense.rising, sense.otherwise),
+            (sign > 0, format!("set `crn.sign: {}`", -sign))
+        );
+    }
+    let free = build("{ type: potential }", &[3], None).unwrap();
+    assert_eq!(free.crn.sense().unwrap(), None);
+}
+
+#[test]
+fn convex_networks_are_convex_along_random_segments_before_and_after_training() {
+    triflow_plugins::link();
+    let _stream = seed_torch(13, Purpose::Init, 0);
+    for (hidden, activation, output) in
+        [("[8, 8, 8]", "softplus", 1), ("[5]", "softplus", 3), ("[9, 4]", "relu", 2)]
+    {
+        let yaml =
+            format!("{{ type: convex, hidden_dims: {hidden}, activation: {activation}, mu: 0 }}");
+        let component: Component<dyn Network> = serde_yaml::from_str(&yaml).unwrap();
+        let mut vars = nn::VarStore::new(Device::Cpu);
+        vars.set_kind(Kind::Double);
+        let network = component
+            .build(&NetworkContext {
+                vars: vars.root(),
+                z_shape: vec![3],
+                condition_shape: Some(vec![2]),
+                time_features: 4,
+                output_shape: vec![output],
+                derivatives: 0..=0,
+            })
+            .unwrap();
+        assert!(network.is_convex().unwrap());
+        let normal = |shape: [i64; 2], scale: f64| Tensor::randn(shape, DOUBLE) * scale;
+        let n = 400;
+        let condition = Condition::new(normal([n, 2], 1.0));
+        let time = normal([n, 4], 1.0);
+        let value = |z: &Tensor| {
+            let input = NetworkInput { z, condition: Some(&condition), time: &time };
+            network.forward(&input, Pass::EVAL).unwrap()
+        };
+        let check = |when: &str| {
+            let (a, b, s) =
+                (normal([n, 3], 3.0), normal([n, 3], 3.0), Tensor::rand([n, 1], DOUBLE));
+            no_grad(|| {
+                let chord = value(&a) * (1.0 - &s) + value(&b) * &s;
+                let above = value(&(&a * (1.0 - &s) + &b * &s)) - &chord;
+                let worst = (above / (chord.abs() + 1.0)).max().double_value(&[]);
+                assert!(worst < 1e-12, "{yaml} {when}: above its chord by {worst}");
+            });
+        };
+        check("at first");
+        // Towards what is not convex at all.
+        let mut optimizer = nn::Adam::default().build(&vars, 0.05).unwrap();
+        for _ in 0..60 {
+            let z = normal([n, 3], 2.0);
+            let wanted = (&z * 2.0).sin().sum_dim_intlist([1].as_slice(), true, Kind::Double);
+            let wanted = wanted - z.square().sum_dim_intlist([1].as_slice(), true, Kind::Double);
+            optimizer.backward_step(&(value(&z) - wanted).square().mean(Kind::Double));
+        }
+        check("after training");
+        move_by(&vars, 2.0);
+        check("anywhere");
+    }
+}
+
+triflow::component! {
+    /// ln Σ exp(A z + B x + c t) + δ/2·|z|², from the golden file; the features of time are t alone.
+    pub struct Golden: Network, NetworkSpec = "golden_potential" {}
+}
+
+impl Spec<dyn Network> for Golden {
+    fn build(&self, _: &NetworkContext) -> Result<Box<dyn Network>> {
+        let g = file();
+        let delta = g["delta"].as_f64().unwrap();
+        Ok(Box::new(LogSumExp {
+            a: rows_of(&g["A"]),
+            b: rows_of(&g["B"]),
+            c: list(&g["c"]),
+            delta,
+        }))
+    }
+}
+
+struct LogSumExp {
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    delta: f64,
+}
+
+impl LogSumExp {
+    fn value(&self, z: &Tensor, x: &Tensor, time: &Tensor) -> Tensor {
+        let u = z.matmul(&self.a.tr()) + x.matmul(&self.b.tr()) + time * &self.c;
+        let square = z.square().sum_dim_intlist([1].as_slice(), true, Kind::Double);
+        u.logsumexp([1].as_slice(), true) + square * (0.5 * self.delta)
+    }
+}
+
+impl Network for LogSumExp {
+    fn forward(&self, input: &NetworkInput<'_>, _: Pass) -> Result<Tensor> {
+        Ok(self.value(input.z, &input.condition.unwrap().value, input.time))
+    }
+
+    fn is_convex(&self) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+fn file() -> Value {
+    golden(include_str!("../golden/networks.json"))["potential_fields"].clone()
+}
+
+fn list(value: &Value) -> Tensor {
+    Tensor::from_slice(&serde_json::from_value::<Vec<f64>>(value.clone()).unwrap())
+}
+
+fn rows_of(value: &Value) -> Tensor {
+    Tensor::from_slice2(&serde_json::from_value::<Vec<Vec<f64>>>(value.clone()).unwrap())
+}
+
+/// A CRN over the golden potential, and the golden rows as one batch.
+fn golden_crn(name: &str, keys: &str) -> (Standing, Rows) {
+    let yaml = format!(
+        "{{ type: {name}, network: golden_potential, time_embedding: {{ dim: 1 }}, skip: false{keys} }}"
+    );
+    triflow_plugins::link();
+    let component: Component<dyn Crn> = serde_yaml::from_str(&yaml).unwrap();
+    let mut vars = nn::VarStore::new(Device::Cpu);
+    vars.set_kind(Kind::Double);
+    let (latent, condition) = (vec![4], Some(vec![4]));
+    let crn = component
+        .build(&BuildContext {
+            vars: vars.root(),
+            target_shape: latent.clone(),
+            condition_shape: condition.clone(),
+            latent_shape: Some(latent.clone()),
+        })
+        .unwrap();
+    let g = file();
+    let column = |key: &str| {
+        let all: Vec<Tensor> =
+            g["rows"].as_array().unwrap().iter().map(|r| list(&r[key])).collect();
+        Tensor::stack(&all, 0)
+    };
+    let time: Vec<f64> =
+        g["rows"].as_array().unwrap().iter().map(|r| r["t"].as_f64().unwrap()).collect();
+    let rows = Rows {
+        z: column("z"),
+        time: Tensor::from_slice(&time),
+        condition: Some(Condition::new(column("x"))),
+    };
+    (Standing { vars, crn, latent, condition }, rows)
+}
+
+/// Origin of the vectors: an independent numpy script, see `tests/golden`.
+#[test]
+fn the_fields_of_a_known_potential_equal_the_golden_vectors() {
+    let g = file();
+    let expected = |key: &str| {
+        let all: Vec<Tensor> =
+            g["rows"].as_array().unwrap().iter().map(|r| list(&r[key])).collect();
+        Tensor::stack(&all, 0)
+    };
+    let cases = [
+        ("potential", "", expected("potential")),
+        ("potential", ", sign: 1", expected("grad")),
+        ("geometric", "", expected("geometric")),
+        ("natural", "", expected("natural_delta_0_01")),
+        ("hamiltonian", "", expected("hamiltonian")),
+    ];
+    for (name, keys, expected) in cases {
+        let (at, rows) = golden_crn(name, keys);
+        let (found, jacobian) = at.jacobian(&rows);
+        assert_same(name, &found, &expected, 1e-10);
+        assert_same(name, &no_grad(|| at.at(&rows.z, &rows)), &expected, 1e-10);
+        if name == "potential" && keys.is_empty() || name == "hamiltonian" {
+            let traces =
+                jacobian.diagonal(0, 1, 2).sum_dim_intlist([1].as_slice(), false, Kind::Double);
+            for (i, row) in g["rows"].as_array().unwrap().iter().enumerate() {
+                let expected = row["divergence"][name].as_f64().unwrap();
+                let found = traces.double_value(&[i as i64]);
+                assert!((found - expected).abs() < 1e-10, "{name} {i}: {found} {expected}");
+            }
+        }
+    }
+}
+
+/// At a frozen time: H of a moving potential changes.
+#[test]
+fn a_hamiltonian_flow_conserves_its_energy_and_volumes() {
+    let (at, rows) = golden_crn("hamiltonian", "");
+    let g = file();
+    let energy = LogSumExp {
+        a: rows_of(&g["A"]),
+        b: rows_of(&g["B"]),
+        c: list(&g["c"]),
+        delta: g["delta"].as_f64().unwrap(),
+    };
+    let value = |z: &Tensor| {
+        energy.value(z, &rows.condition.as_ref().unwrap().value, &rows.time.unsqueeze(1))
+    };
+    let step = 0.05;
+    // Kutta's step of order 4.
+    let flow = |z: &Tensor| {
+        let mut z = z.shallow_clone();
+        for _ in 0..40 {
+            let k1 = at.at(&z, &rows);
+            let k2 = at.at(&(&z + &k1 * (step / 2.0)), &rows);
+            let k3 = at.at(&(&z + &k2 * (step / 2.0)), &rows);
+            let k4 = at.at(&(&z + &k3 * step), &rows);
+            z = (k1 + k2 * 2.0 + k3 * 2.0 + k4) * (step / 6.0) + z;
+        }
+        z
+    };
+    let (end, jacobian) = jacobian(&rows.z, flow);
+    assert!(largest(&(&end - &rows.z)) > 0.5, "nothing has moved");
+    assert_same("energy", &value(&end), &value(&rows.z), 1e-6);
+    let volume = Tensor::linalg_det(&jacobian);
+    assert_same("volume", &volume, &volume.ones_like(), 1e-6);
+}
+
+#[test]
+fn hamiltonian_fields_have_no_divergence() {
+    for name in BACKBONES {
+        let yaml = format!("{{ type: hamiltonian, network: {} }}", network(name));
+        for latent in [&[2][..], &[2, 1, 2]] {
+            let at = build(&yaml, latent, Some(&[3])).unwrap();
+            let (_, jacobian) = at.jacobian(&at.rows(6));
+            let trace =
+                jacobian.diagonal(0, 1, 2).sum_dim_intlist([1].as_slice(), false, Kind::Double);
+            assert!(largest(&jacobian) > 1e-3 && largest(&trace) < 1e-12, "{name} {trace}");
+        }
+    }
+}
+
+/// d = 6 is solved by Cholesky's decomposition, d = 66 by conjugate gradients.
+#[test]
+fn the_natural_gradient_solves_the_dense_system() {
+    for d in [6, 66] {
+        let with = |name: &str, keys: &str| {
+            let network = network("convex");
+            let yaml = format!("{{ type: {name}, skip: false, network: {network}{keys} }}");
+            build(&yaml, &[d], Some(&[3])).unwrap()
+        };
+        // The same variables, of which the other CRN shows the gradient, and in its Jacobian the Hessian.
+        let (natural, gradient) =
+            (with("natural", ", delta: 0.02"), with("potential", ", sign: 1"));
+        let variables = gradient.vars.variables();
+        for (name, mut variable) in natural.vars.variables() {
+            no_grad(|| variable.copy_(&variables[&name]));
+        }
+        let rows = natural.rows(4);
+        let (slope, hessian) = gradient.jacobian(&rows);
+        let matrix = hessian + Tensor::eye(d, DOUBLE) * 0.02;
+        let expected =
+            Tensor::linalg_solve(&matrix, &slope.unsqueeze(2), true).squeeze_dim(2).neg();
+        assert_same("natural", &natural.at(&rows.z, &rows).detach(), &expected, 1e-8);
+    }
+}
+
+/// The error of an experiment that cannot be built.
+fn refusal(yaml: &str) -> String {
+    triflow_plugins::link();
+    let full = format!(
+        "{{ task: generation, data: {{ type: two_moons, samples: 64 }}, device: cpu, threads: 1, \
+         training: {{ steps: 1 }}, {yaml} }}"
+    );
+    match Experiment::from_yaml(&full).and_then(|e| Trainer::new(e, std::path::Path::new(""))) {
+        Ok(_) => panic!("{yaml}: not refused"),
+        Err(e) => e.to_string(),
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_what_would() {
+    let cases = [
+        (
+            "unconditional: true, crn: geometric",
+            "`geometric` multiplies a Hessian with the condition, and here is none\n  at crn\n  help: use \
+             `potential`, or train with a condition (not `unconditional: true`)",
+        ),
+        (
+            "crn: hamiltonian, encoder: linear, latent_shape: [3], decoder: mlp",
+            "`hamiltonian` splits z into positions and momenta, and needs an even number of entries; z of [3] \
+             has 3\n  at crn\n  help: set a `latent_shape` with an even number of entries and an encoder, or \
+             use `vanilla`",
+        ),
+        (
+            "crn: { type: potential, network: { type: mlp, activation: relu } }",
+            "the gradient of the network is used here, and with `relu` it jumps between constants: the second \
+             derivative is zero\n  at crn.network.activation\n  help: use a smooth activation: swish, gelu, \
+             tanh or softplus",
+        ),
+        (
+            "crn: { type: vanilla, network: { type: convex, activation: swish } }",
+            "a convex network needs an activation that is convex and nowhere falls\n  at \
+             crn.network.activation\n  help: use `softplus`, or leave it out",
+        ),
+        (
+            "crn: { type: natural, network: mlp }",
+            "`natural` divides by the Hessian of the network, which has to be positive definite; that of \
+             `mlp` need not be\n  at crn.network\n  help: use a network that is convex in z, as `convex`, or \
+             the CRN `potential`",
+        ),
+        (
+            "objective: ct, crn: { type: potential, network: convex }",
+            "the output is minus the gradient of a convex function of z, but what this objective predicts is \
+             the gradient of one\n  at crn\n  help: set `crn.sign: 1`",
+        ),
+        ("crn: { type: potential, sign: 0 }", "needs 1 or -1, got 0\n  at crn.sign"),
+        ("crn: { type: natural, delta: 0 }", "needs a number above 0, got 0\n  at crn.delta"),
+        (
+            "crn: { type: potential, network: { type: convex, mu: -1 } }",
+            "needs a number of at least 0, got -1\n  at crn.network.mu",
+        ),
+        (
+            "crn: { type: potential, network: { type: bilinear, hidden_dims: [4, 0] } }",
+            "needs at least one positive width\n  at crn.network.hidden_dims",
+        ),
+    ];
+    for (yaml, expected) in cases {
+        assert_eq!(refusal(yaml), expected, "{yaml}");
+    }
+    for name in BACKBONES.into_iter().filter(|name| *name != "convex") {
+        for crn in ["potential", "geometric", "hamiltonian"] {
+            let yaml =
+                format!("crn: {{ type: {crn}, network: {{ type: {name}, activation: relu }} }}");
+            assert!(refusal(&yaml).contains("the second derivative is zero"), "{yaml}");
+        }
+    }
+}
+
+#[test]
+fn every_combination_trains_and_samples() {
+    for (crn, backbone, yaml) in combinations() {
+        for objective in ["flow_matching", "ct", "diffusion"] {
+            if !makes_sense(crn, backbone) {
+                continue;
+            }
+            let sign = (crn == "potential" && objective == "ct").then_some(", sign: 1");
+            let yaml = yaml.replacen(", network", &format!("{}, network", sign.unwrap_or("")), 1);
+            let what = format!("{objective}, {yaml}");
+            let full = format!(
+                "{{ task: generation, data: {{ type: two_moons, samples: 64 }}, device: cpu, threads: 1, \
+                 training: {{ steps: 4, batch_size: 16, condition_dropout: 0.3 }}, crn: {yaml}, objective: \
+                 {objective}, sampling: {{ steps: 3 }} }}"
+            );
+            let experiment = Experiment::from_yaml(&full).unwrap();
+            let mut trainer = Trainer::new(experiment, std::path::Path::new("")).unwrap();
+            let before = trainer.trained().parameters();
+            trainer
+                .fit(&mut |_, _| Ok(Control::Continue))
+                .unwrap_or_else(|e| panic!("{what}: {e}"));
+            for (name, after) in trainer.trained().parameters() {
+                let old = before.iter().find(|(n, _)| *n == name).unwrap();
+                assert!(!after.equal(&old.1), "{what}: {name} has not moved");
+            }
+            let mut model = trainer.into_trained();
+            let samples =
+                model.generate(&Tensor::from_slice(&[0i64, 1]), Some(3), Some(1)).unwrap();
+            assert_eq!(samples.size(), [2, 2], "{what}");
+            assert!(samples.isfinite().all().int64_value(&[]) == 1, "{what}: {samples}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Facts about every registered component, of every kind.
+
+use triflow::config::Layers;
+use triflow::registry::registry;
+
+#[test]
+fn every_component_round_trips_through_yaml_by_each_of_its_names() {
+    triflow_plugins::link();
+    let place = |kind: &str| match kind {
+        "optimizer" => "training.optimizer".to_owned(),
+        "solver" => "sampling.solver".to_owned(),
+        "network" => "crn.network".to_owned(),
+        "data_source" => "data".to_owned(),
+        "guidance" => "sampling.steering".to_owned(),
+        other => other.to_owned(),
+    };
+    let all = crate::common::built_in(None);
+    assert!(all.len() >= 35, "only {} components", all.len());
+    for entry in all {
+        for name in std::iter::once(entry.info.name).chain(entry.info.aliases.iter().copied()) {
+            let key = place(entry.info.kind);
+            let mut layers = Layers::new().unwrap();
+            layers.set(&key, name.into(), "test").unwrap();
+            let first = serde_yaml::to_value(layers.finish().unwrap()).unwrap();
+            let spec = key.split('.').fold(&first, |v, k| &v[k]);
+            assert_eq!(spec["type"], entry.info.name, "{key} {name}");
+            // What was written out reads back as the same.
+            let mut again = Layers::new().unwrap();
+            again.set(&key, spec.clone(), "test").unwrap();
+            assert_eq!(serde_yaml::to_value(again.finish().unwrap()).unwrap(), first);
+        }
+    }
+}
+
+fn error_of(set: &[&str]) -> String {
+    triflow_plugins::link();
+    let mut layers = Layers::new().unwrap();
+    for s in set {
+        layers.set_text(s).unwrap();
+    }
+    layers.finish().unwrap_err().to_string()
+}
+
+#[test]
+fn a_wrong_configuration_says_what_where_and_what_would_be_right() {
+    let told = error_of(&["noise_schedule=cosin"]);
+    let known = told.strip_prefix(
+        "unknown noise schedule `cosin`\n  at noise_schedule (--set noise_schedule=cosin)\n  help: did you mean \
+         `cosine`? known noise schedules: ",
+    );
+    let known: Vec<&str> = known.unwrap_or_else(|| panic!("{told}")).split(", ").collect();
+    assert!(known.is_sorted() && known.len() == registry().list(Some("noise_schedule")).len());
+    assert_eq!(
+        error_of(&["crn.network.hiden_dims=[1]"]),
+        "unknown key `hiden_dims`\n  at crn.network.hiden_dims (--set crn.network.hiden_dims=[1])\n  help: did you mean `hidden_dims`? known keys: hidden_dims, activation, dropout"
+    );
+    assert_eq!(
+        error_of(&["trainning.epochs=3"]).lines().next().unwrap(),
+        "unknown key `trainning`"
+    );
+    assert!(
+        error_of(&["training.epochs=many"])
+            .starts_with("needs a whole number of at least 0, got `many`\n  at training.epochs")
+    );
+}
+
+#[test]
+fn changing_a_type_keeps_the_keys_that_the_new_component_knows() {
+    triflow_plugins::link();
+    let mut layers = Layers::new().unwrap();
+    layers.set_text("noise_schedule={type: cosine, s: 0.02, alpha_bar_min: 0.05}").unwrap();
+    layers.set_text("noise_schedule=linear").unwrap();
+    let e = serde_yaml::to_value(layers.finish().unwrap()).unwrap();
+    assert_eq!(e["noise_schedule"]["type"], "linear");
+    assert_eq!(e["noise_schedule"]["alpha_bar_min"], 0.05);
+    assert_eq!(e["noise_schedule"]["alpha_bar_max"], 0.99);
+}
