@@ -10,6 +10,7 @@ mod digest;
 mod disk;
 mod input;
 pub mod npz;
+mod once;
 mod packed;
 pub mod safetensors;
 mod tensor;

@@ -12,6 +12,7 @@ use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 use super::array::{SUPPORTED, check_all, element_count, with_values};
 use super::disk::{DiskRows, Layout, refused};
 use super::input::open_regular;
+use super::once::Once;
 use super::packed::check_unpacked;
 use super::texts::write_texts;
 use super::{ArrayData, NamedArray, write_atomically};
@@ -124,21 +125,27 @@ pub fn write_npz_with(
     texts: &[(&str, &[String])],
 ) -> Result<()> {
     check_all(arrays)?;
-    write_atomically(path, |file| {
-        let mut archive = NpzWriter::new(Once { file, failed: false });
-        for array in arrays {
-            let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
-            with_values!(&array.data, values => {
-                let size = size_of_val(&values[..]) as u64;
-                write_entry(&mut archive, &array.name, &shape, values, size)?;
-            });
-        }
-        for (name, texts) in texts {
-            write_texts(&mut archive, name, texts)?;
-        }
-        archive.zip_writer().finish().map_err(std::io::Error::from)?;
-        Ok(())
-    })
+    write_atomically(path, |file| write_archive(file, arrays, texts))
+}
+
+fn write_archive<W: std::io::Write + Seek>(
+    file: W,
+    arrays: &[NamedArray],
+    texts: &[(&str, &[String])],
+) -> std::io::Result<()> {
+    let mut archive = NpzWriter::new(Once::new(file));
+    for array in arrays {
+        let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
+        with_values!(&array.data, values => {
+            let size = size_of_val(&values[..]) as u64;
+            write_entry(&mut archive, &array.name, &shape, values, size)?;
+        });
+    }
+    for (name, texts) in texts {
+        write_texts(&mut archive, name, texts)?;
+    }
+    archive.zip_writer().finish().map_err(std::io::Error::from)?;
+    Ok(())
 }
 
 /// How an entry of `size` bytes is packed.
@@ -146,44 +153,6 @@ pub(super) fn entry_options(size: u64) -> zip::write::FileOptions {
     zip::write::FileOptions::default()
         .last_modified_time(zip::DateTime::default())
         .large_file(size >= 1 << 31)
-}
-
-/// A file that fails once: an archive that cannot be written tries once more to end it when it is dropped, and
-/// prints that this failed too.
-struct Once<W> {
-    file: W,
-    failed: bool,
-}
-
-impl<W> Once<W> {
-    fn try_to<T>(
-        &mut self,
-        after: T,
-        f: impl FnOnce(&mut W) -> std::io::Result<T>,
-    ) -> std::io::Result<T> {
-        if self.failed {
-            return Ok(after);
-        }
-        let done = f(&mut self.file);
-        self.failed = done.as_ref().is_err_and(|e| e.kind() != std::io::ErrorKind::Interrupted);
-        done
-    }
-}
-
-impl<W: std::io::Write> std::io::Write for Once<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.try_to(bytes.len(), |file| file.write(bytes))
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.try_to((), W::flush)
-    }
-}
-
-impl<W: Seek> Seek for Once<W> {
-    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
-        self.try_to(0, |file| file.seek(to))
-    }
 }
 
 fn write_entry<W, T>(
@@ -536,25 +505,46 @@ mod tests {
         assert!(message(&long).contains("its header claims 4294967295 bytes"));
     }
 
-    #[test]
-    fn an_archive_that_cannot_be_written_fails_once() {
-        struct Full(usize);
-        impl Write for Full {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                self.0 += 1;
-                if self.0 > 1 {
-                    Err(std::io::ErrorKind::StorageFull.into())
-                } else {
-                    Ok(bytes.len())
-                }
+    /// A disk of so many bytes.
+    struct Disk(Cursor<Vec<u8>>, usize);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if self.0.position() as usize + bytes.len() > self.1 {
+                return Err(std::io::ErrorKind::StorageFull.into());
             }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Disk {
+        fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_at_any_byte_is_an_error_and_no_panic() {
+        let texts = ["red", "blue"].map(str::to_owned);
+        let write = |bytes: usize, buffer: usize| {
+            let disk = Disk(Cursor::default(), bytes);
+            let mut disk = std::io::BufWriter::with_capacity(buffer, disk);
+            write_archive(&mut disk, &samples(), &[("classes", &texts)])?;
+            disk.flush()?;
+            std::io::Result::Ok(disk.get_ref().0.get_ref().len())
+        };
+        let whole = write(usize::MAX, 0).unwrap();
+        for bytes in (0..whole).step_by(7) {
+            for buffer in [0, 16, 1 << 16] {
+                let error = write(bytes, buffer).unwrap_err();
+                assert_eq!(error.kind(), std::io::ErrorKind::StorageFull, "{bytes} {buffer}");
             }
         }
-        let mut file = Once { file: Full(0), failed: false };
-        assert!(file.write(b"a").is_ok() && file.write(b"a").is_err());
-        assert_eq!((file.write(b"abc").unwrap(), file.file.0), (3, 2));
+        assert_eq!(write(whole, 64).unwrap(), whole);
     }
 
     #[test]

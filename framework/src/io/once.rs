@@ -1,0 +1,85 @@
+//! An archive's file where the disk is full.
+
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+
+/// A file that fails once: an archive that cannot be written tries once more to end it when it is dropped, and
+/// prints that this failed too. After the failure all seems to be written, and places count on: the archive
+/// computes lengths from them.
+pub(super) struct Once<W> {
+    file: W,
+    at: u64,
+    failed: bool,
+}
+
+impl<W> Once<W> {
+    pub fn new(file: W) -> Self {
+        Self { file, at: 0, failed: false }
+    }
+
+    fn try_to<T>(
+        &mut self,
+        after: T,
+        f: impl FnOnce(&mut W) -> io::Result<T>,
+    ) -> io::Result<T> {
+        if self.failed {
+            return Ok(after);
+        }
+        let done = f(&mut self.file);
+        self.failed = done.as_ref().is_err_and(|e| e.kind() != ErrorKind::Interrupted);
+        done
+    }
+}
+
+impl<W: Write> Write for Once<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.try_to(bytes.len(), |file| file.write(bytes))?;
+        self.at += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.try_to((), W::flush)
+    }
+}
+
+impl<W: Seek> Seek for Once<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let after = match to {
+            SeekFrom::Start(to) => to,
+            SeekFrom::Current(by) | SeekFrom::End(by) => {
+                self.at.saturating_add_signed(by)
+            }
+        };
+        self.at = self.try_to(after, |file| file.seek(to))?;
+        Ok(self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_fails_once_and_its_place_counts_on() {
+        struct Full(usize);
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0 += 1;
+                if self.0 > 1 { Err(ErrorKind::StorageFull.into()) } else { Ok(bytes.len()) }
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        impl Seek for Full {
+            fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+                Err(ErrorKind::StorageFull.into())
+            }
+        }
+        let mut file = Once::new(Full(0));
+        assert!(file.write(b"ab").is_ok() && file.write(b"a").is_err());
+        assert_eq!((file.write(b"abc").unwrap(), file.file.0), (3, 2));
+        assert_eq!(file.stream_position().unwrap(), 5);
+        assert_eq!(file.seek(SeekFrom::Start(1)).unwrap(), 1);
+    }
+}
