@@ -86,3 +86,25 @@ fn classes_are_called_by_their_names_wherever_they_go() {
     let written = std::fs::read_to_string(folder.join("p.csv")).unwrap();
     assert!(written.starts_with("label,p_1,p_2,p_3\n"), "{written}");
 }
+
+#[test]
+fn predictions_of_rows_with_gaps_say_which_rows_they_are_of() {
+    let folder = Folder::new();
+    let whole: String = (0..40).map(|i| format!("{},{},{}\n", i % 7, i % 5, i % 3)).collect();
+    folder.write("d.csv", &format!("x0,x1,y\n{whole}"));
+    let more = ["--data-path", "d.csv", "--set", "data.missing=drop"];
+    let run = folder.train(&[&["train"], &more[..], &SMALL].concat());
+    folder.write("gaps.csv", "x0,x1\n1,2\n,3\n4,5\n");
+    let predict = |data: &str, out: &str| {
+        folder.succeeds(&["predict", "--run", text(&run), "--data", data, "--out", out]);
+        folder.join(out)
+    };
+    let csv = std::fs::read_to_string(predict("gaps.csv", "p.csv")).unwrap();
+    let begins: Vec<&str> = csv.lines().map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(begins, ["row", "0", "2"]);
+    assert!(csv.starts_with("row,y\n"), "{csv}");
+    let rows = npz::read_array(&predict("gaps.csv", "p.npz"), "rows").unwrap();
+    assert_eq!(rows.data, vec![0_i64, 2].into());
+    let csv = std::fs::read_to_string(predict("d.csv", "p.csv")).unwrap();
+    assert!(csv.starts_with("y\n"), "{csv}");
+}

@@ -404,3 +404,50 @@ fn several_draws_have_the_mean_and_deviation_of_single_ones() {
     let far = ((&many.mean - &others.mean) / error).abs().max().double_value(&[]);
     assert!(far > 0.0 && far < 5.0, "{far}");
 }
+
+#[test]
+fn names_of_columns_and_classes_go_through_every_format() {
+    let folder = folder();
+    let table = "row,width,kind,height\n0,1.5,red,2\n1,3,blue,4\n2,5,red,-6\n";
+    std::fs::write(folder.path().join("d.csv"), table).unwrap();
+    let csv = |file: &str| -> Splits {
+        let name = |names: &[&str]| {
+            names.iter().map(|n| triflow_plugins::data_sources::Column::Name((*n).into())).collect()
+        };
+        let spec = Csv {
+            path: file.into(),
+            x: name(&["height", "width"]),
+            y: name(&["kind"]),
+            ..Csv::default()
+        };
+        load(spec, folder.path()).unwrap()
+    };
+    let own = csv("d.csv");
+    for ending in ["csv", "npz", "safetensors"] {
+        let path = folder.path().join(format!("copy.{ending}"));
+        write_rows(&path, &own).unwrap();
+        let read = match ending {
+            "csv" => csv("copy.csv"),
+            _ => {
+                let spec = format!("{{ type: {ending}, path: copy.{ending} }}");
+                load(
+                    serde_yaml::from_str::<Component<dyn DataSource>>(&spec).unwrap(),
+                    folder.path(),
+                )
+                .unwrap()
+            }
+        };
+        let of = |table: &Table| {
+            let (x, y) = (table.x.as_ref().unwrap(), table.y.as_ref().unwrap());
+            let names = (table.x_names.clone(), table.y_names.clone(), table.classes.clone());
+            (floats(x), labels(y), names)
+        };
+        assert_eq!(of(&read.train), of(&own.train), "{ending}");
+        assert_eq!(read.train.x_names, ["height", "width"]);
+        // A file that is read later carries them too.
+        let later = read_table(&Experiment::from_yaml("{ data: npz }").unwrap(), &path, &[Part::X]);
+        if ending != "csv" {
+            assert_eq!(later.unwrap().x_names, ["height", "width"], "{ending}");
+        }
+    }
+}

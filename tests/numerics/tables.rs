@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use triflow::component::{DataContext, DataSource, Part, Splits, Table};
 use triflow::config::Layers;
 use triflow::data::Data;
-use triflow::data::files::{read_table, source_of};
+use triflow::data::files::{read_table, source_of, write_rows};
+use triflow::io::{ArrayData, npz};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Component, Error, Experiment, Result};
 use triflow_plugins::data_sources::{Column, Csv, DecimalSign, MissingValue, Separator};
@@ -389,4 +390,26 @@ fn wrong_tables_are_named() {
         said(read_table(&trained, &file, &[Part::X])),
         "x cannot be told from the names; known columns: y"
     );
+}
+
+#[test]
+fn rows_that_are_left_out_leave_the_numbers_of_the_others() {
+    let text = "x0,x1,label\n1,2,a\n,3,b\n4,5,b\n6,NA,a\n7,8,a\n";
+    let table = load_csv(text, |spec| spec.missing = MissingValue::Drop).unwrap().train;
+    assert_eq!(table.kept, [0, 2, 4]);
+    assert_eq!(table.rows(&[2, 0]).kept, [4, 0]);
+    let folder = tempfile::tempdir().unwrap();
+    let written = |file: &str| {
+        let train = table.rows(&[0, 1, 2]);
+        let path = folder.path().join(file);
+        write_rows(&path, &Splits { train, ..Splits::default() }).unwrap();
+        path
+    };
+    let csv = std::fs::read_to_string(written("d.csv")).unwrap();
+    assert_eq!(csv, "row,x0,x1,label\n0,1,2,a\n2,4,5,b\n4,7,8,a\n");
+    let rows = npz::read_array(&written("d.npz"), "rows").unwrap();
+    assert_eq!(rows.data, ArrayData::from(vec![0_i64, 2, 4]));
+    // Where all are there, nothing is said.
+    let whole = load_csv("x0,label\n1,a\n2,b\n", |spec| spec.missing = MissingValue::Drop).unwrap();
+    assert!(whole.train.kept.is_empty());
 }

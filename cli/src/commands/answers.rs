@@ -5,7 +5,7 @@ use triflow::component::{Splits, Table};
 use triflow::data::Units;
 use triflow::data::files::{array, write_rows};
 use triflow::io::csv::{Cells, write_csv};
-use triflow::io::npz;
+use triflow::io::{NamedArray, npz};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Prediction, Result};
 
@@ -35,11 +35,13 @@ pub(super) struct Samples {
     pub lengths: Option<Tensor>,
     /// The z_0 from which each began, where it is to be written.
     pub z0: Option<Tensor>,
+    /// Numbers of the file's rows that they were drawn under, where some were left out; else empty.
+    pub kept: Vec<i64>,
 }
 
 /// Writes samples.
 pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result<()> {
-    let Samples { samples, conditions, lengths, z0 } = drawn;
+    let Samples { samples, conditions, lengths, z0, kept } = drawn;
     if is(out, "csv") {
         let plain = |t: Tensor| match t.kind() {
             Kind::Int64 | Kind::Double => t.to_device(Device::Cpu),
@@ -53,6 +55,7 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result
             x_names: names.target.clone(),
             y_names: names.condition.clone(),
             classes: names.classes.clone(),
+            kept,
             ..Table::default()
         };
         return write_rows(out, &Splits { train, ..Splits::default() });
@@ -62,7 +65,13 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result
     arrays.extend(conditions.map(|all| array(name, &all)).transpose()?);
     arrays.extend(lengths.map(|all| array("lengths", &all)).transpose()?);
     arrays.extend(z0.map(|all| array("z0", &all)).transpose()?);
+    arrays.extend(rows(&kept)?);
     npz::write_npz_with(out, &arrays, &units.texts())
+}
+
+/// The numbers of the rows that are there, where some were left out.
+fn rows(kept: &[i64]) -> Result<Option<NamedArray>> {
+    (!kept.is_empty()).then(|| array("rows", &Tensor::from_slice(kept))).transpose()
 }
 
 /// Writes predictions, their deviations over draws if `spread`, and the likeliest classes.
@@ -70,12 +79,12 @@ pub(super) fn write_predictions(
     out: &Path,
     drawn: &Prediction,
     spread: bool,
-    lengths: Option<Tensor>,
+    (lengths, kept): (Option<Tensor>, &[i64]),
     units: &Units,
 ) -> Result<()> {
     let labels = units.target_is_label.then(|| drawn.mean.argmax(-1, false));
     if is(out, "csv") {
-        return write_columns(out, drawn, spread, labels.as_ref(), units);
+        return write_columns(out, drawn, spread, (labels.as_ref(), kept), units);
     }
     // Means are float64; the file has the precision of what was predicted.
     let own = |values: &Tensor| values.to_kind(units.target.mean.kind());
@@ -85,6 +94,7 @@ pub(super) fn write_predictions(
     }
     arrays.extend(labels.map(|all| array("labels", &all)).transpose()?);
     arrays.extend(lengths.map(|all| array("lengths", &all)).transpose()?);
+    arrays.extend(rows(kept)?);
     npz::write_npz_with(out, &arrays, &units.texts())
 }
 
@@ -92,7 +102,7 @@ fn write_columns(
     out: &Path,
     drawn: &Prediction,
     spread: bool,
-    labels: Option<&Tensor>,
+    (labels, kept): (Option<&Tensor>, &[i64]),
     units: &Units,
 ) -> Result<()> {
     let [_, width] = drawn.mean.size()[..] else {
@@ -114,6 +124,10 @@ fn write_columns(
     let mut heads = Vec::new();
     let mut numbers = Vec::new();
     let mut words = Vec::new();
+    let kept: Vec<f64> = kept.iter().map(|row| *row as f64).collect();
+    if !kept.is_empty() {
+        heads.push("row".to_owned());
+    }
     if let Some(labels) = labels {
         heads.push(names.target.first().cloned().unwrap_or("label".to_owned()));
         let labels = Vec::<i64>::try_from(labels.to_device(Device::Cpu))?;
@@ -128,9 +142,10 @@ fn write_columns(
         heads.push(format!("{}_std", column(j)));
         numbers.push(values(&drawn.deviation, j)?);
     }
+    let rows = (!kept.is_empty()).then_some(Cells::Numbers(&kept));
     let first = labels.map(|_| Cells::Texts(&words));
-    let cells: Vec<Cells<'_>> =
-        first.into_iter().chain(numbers.iter().map(|all| Cells::Numbers(all))).collect();
+    let numbers = numbers.iter().map(|all| Cells::Numbers(all));
+    let cells: Vec<Cells<'_>> = rows.into_iter().chain(first).chain(numbers).collect();
     let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
     write_csv(out, Some(&heads), &cells)
 }

@@ -72,14 +72,14 @@ pub fn generate(
             let streams = wanted.streams();
             let samples = model.sample_from(n, None, &streams)?;
             let z0 = save_z0.then(|| model.z0(n, Some(&streams))).transpose()?;
-            Samples { samples, conditions: None, lengths: None, z0 }
+            Samples { samples, conditions: None, lengths: None, z0, kept: Vec::new() }
         }
         (None, Some(_)) => {
             return Err(
                 Error::config("", "this run takes no condition").help("leave --condition out")
             );
         }
-        (Some((asked, mut lengths)), _) => {
+        (Some(Asked { values: asked, mut lengths, kept }), _) => {
             check_memory(&model, n, asked.size().first().copied().unwrap_or(1), save_z0)?;
             let streams = wanted.streams_of(&asked, file.is_some())?;
             let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
@@ -91,7 +91,8 @@ pub fn generate(
             }
             let samples = model.generate_sequences(&rows, &lengths, Some(&streams))?;
             let z0 = save_z0.then(|| model.z0(asked.size()[0], Some(&streams))).transpose()?;
-            Samples { samples, conditions: Some(asked), lengths: lengths.target, z0 }
+            let kept = kept.into_iter().flat_map(|row| vec![row; n as usize]).collect();
+            Samples { samples, conditions: Some(asked), lengths: lengths.target, z0, kept }
         }
     };
     let n = drawn.samples.size()[0];
@@ -117,11 +118,7 @@ fn check_memory(model: &Trained, n: i64, conditions: i64, save_z0: bool) -> Resu
 
 /// The conditions asked for, labels `[n]` or values `[n, …]`, and lengths of sequences; none for a run that
 /// takes none.
-fn conditions(
-    model: &Trained,
-    labels: &[String],
-    file: Option<&Path>,
-) -> Result<Option<(Tensor, Lengths)>> {
+fn conditions(model: &Trained, labels: &[String], file: Option<&Path>) -> Result<Option<Asked>> {
     let Some(shape) = model.units().shapes.condition.clone() else { return Ok(None) };
     let is_label = model.units().condition_is_label;
     let asked = match file {
@@ -142,12 +139,22 @@ fn conditions(
                 .help("give a file of conditions with --condition FILE"));
         }
     };
-    Ok(Some((asked, Lengths::default())))
+    Ok(Some(Asked { values: asked, lengths: Lengths::default(), kept: Vec::new() }))
+}
+
+/// What a model is asked about.
+struct Asked {
+    /// Labels `[n]` or values `[n, …]`.
+    values: Tensor,
+    /// Of sequences.
+    lengths: Lengths,
+    /// Numbers of the file's rows that are there, where some were left out; else empty.
+    kept: Vec<i64>,
 }
 
 /// One side of a file, its columns and labels in the order of the training rows, and the lengths of
 /// its sequences.
-fn read(model: &Trained, file: &Path, part: Part) -> Result<(Tensor, Lengths)> {
+fn read(model: &Trained, file: &Path, part: Part) -> Result<Asked> {
     let experiment = model.experiment();
     let table = read_table(experiment, file, &[part])?;
     let table = model.units().align(table, experiment);
@@ -161,7 +168,7 @@ fn read(model: &Trained, file: &Path, part: Part) -> Result<(Tensor, Lengths)> {
         true => Lengths { condition: table.x_lengths, target: table.y_lengths },
         false => Lengths::default(),
     };
-    Ok((values, lengths))
+    Ok(Asked { values, lengths, kept: table.kept })
 }
 
 /// Conditions as the model takes them: labels stay numbers, of which the model makes one-hot rows a block at a
@@ -217,8 +224,8 @@ pub fn predict(
         let help = format!("triflow generate --run {} --out samples.npz", quoted(&run.path));
         return Err(Error::config("", "this run generates, it does not predict").help(help));
     }
-    let (rows, lengths) = read(&model, data, Part::X)?;
-    let rows = rows_of(&model, &rows)?;
+    let Asked { values, lengths, kept } = read(&model, data, Part::X)?;
+    let rows = rows_of(&model, &values)?;
     check_rows(&model, &rows, Some(data))?;
     let seed = match samples {
         Some(_) => Some(sampling.seed.unwrap_or_else(|| model.experiment().seed())),
@@ -234,7 +241,8 @@ pub fn predict(
     };
     let draws = samples.unwrap_or(1);
     let drawn = model.predict_sequences(&rows, &lengths, streams.as_ref(), draws)?;
-    write_predictions(out, &drawn, samples.is_some(), lengths.target, model.units())?;
+    let beside = (lengths.target, &kept[..]);
+    write_predictions(out, &drawn, samples.is_some(), beside, model.units())?;
     let from = match (&given, seed) {
         (Some(_), _) => "a seed a row".to_owned(),
         (None, Some(seed)) => format!("seed {seed}"),

@@ -39,6 +39,8 @@ pub struct Table {
     /// Names of the classes where y are class labels: label i is called `classes[i]`, and there are as many
     /// classes as names. Empty: classes are called by their numbers.
     pub classes: Vec<String>,
+    /// Where rows of the file were left out: the numbers of those that are there, counted from 0. Empty: all are.
+    pub kept: Vec<i64>,
     /// Where x or y is missing: how to say which columns or arrays of the file it is.
     pub advice: Option<String>,
 }
@@ -61,6 +63,10 @@ impl Table {
             x_names: self.x_names.clone(),
             y_names: self.y_names.clone(),
             classes: self.classes.clone(),
+            kept: match &self.kept[..] {
+                [] => Vec::new(),
+                kept => rows.iter().filter_map(|row| kept.get(*row as usize).copied()).collect(),
+            },
             advice: self.advice.clone(),
         }
     }

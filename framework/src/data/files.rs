@@ -33,17 +33,19 @@ fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
     source.build(&context)
 }
 
-/// Writes rows into an `.npz` or `.safetensors` (arrays `x`, `y`, `x_val`, …; in an `.npz` also the texts
-/// `classes`, by which labels are called) or a `.csv` (columns by their names, or `x0`, `x1`, …, `y` or `label`),
-/// by the path's ending, whole or not at all.
+/// Writes rows into an `.npz` or `.safetensors` (arrays `x`, `y`, `x_val`, …, and the texts `classes`, by which
+/// labels are called, `x_columns` and `y_columns`; a `.safetensors` has texts as JSON in its metadata) or a `.csv`
+/// (columns by their names, or `x0`, `x1`, …, `y` or `label`), by the path's ending, whole or not at all. Where rows
+/// of a file were left out, `rows` (in a table `row`) has the numbers of those that are there.
 pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
     match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
-        "npz" => {
-            let classes = &splits.train.classes;
-            let texts = if classes.is_empty() { vec![] } else { vec![("classes", &classes[..])] };
-            npz::write_npz_with(path, &arrays(splits)?, &texts)
+        "npz" => npz::write_npz_with(path, &arrays(splits)?, &texts(&splits.train)),
+        "safetensors" => {
+            let text =
+                |(name, all): (&str, &[String])| (name.to_owned(), safetensors::text_of(all));
+            let texts: BTreeMap<_, _> = texts(&splits.train).into_iter().map(text).collect();
+            safetensors::write_safetensors(path, &arrays(splits)?, &texts)
         }
-        "safetensors" => safetensors::write_safetensors(path, &arrays(splits)?, &BTreeMap::new()),
         "csv" if splits.val.is_some() || splits.test.is_some() => {
             Err(Error::data(path, "a table holds one set of rows; write an .npz instead"))
         }
@@ -56,6 +58,13 @@ pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
         "csv" => write_table(path, &splits.train),
         _ => Err(Error::data(path, "cannot be written; known endings: .npz, .csv, .safetensors")),
     }
+}
+
+/// The names that rows have, each list as it is called in a file.
+fn texts(table: &Table) -> Vec<(&'static str, &[String])> {
+    let all =
+        [("classes", &table.classes), ("x_columns", &table.x_names), ("y_columns", &table.y_names)];
+    all.into_iter().filter(|(_, names)| !names.is_empty()).map(|(n, all)| (n, &all[..])).collect()
 }
 
 fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
@@ -74,6 +83,9 @@ fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
             if let Some(values) = values {
                 all.push(array(&format!("{part}{suffix}"), values)?);
             }
+        }
+        if !table.kept.is_empty() {
+            all.push(array(&format!("rows{suffix}"), &Tensor::from_slice(&table.kept))?);
         }
     }
     Ok(all)
@@ -100,6 +112,10 @@ enum Column {
 
 fn write_table(path: &Path, table: &Table) -> Result<()> {
     let (mut names, mut columns) = (Vec::new(), Vec::new());
+    if !table.kept.is_empty() {
+        names.push("row".to_owned());
+        columns.push(column(&Tensor::from_slice(&table.kept), None)?);
+    }
     for (part, values, own) in [("x", &table.x, &table.x_names), ("y", &table.y, &table.y_names)] {
         let Some(values) = values else { continue };
         let is_label = values.kind() == Kind::Int64 && values.dim() == 1;

@@ -133,7 +133,17 @@ fn write_archive<W: std::io::Write + Seek>(
     arrays: &[NamedArray],
     texts: &[(&str, &[String])],
 ) -> std::io::Result<()> {
-    let mut archive = NpzWriter::new(Once::new(file));
+    let mut file = Once::new(file);
+    let done = write_into(&mut file, arrays, texts);
+    file.ended(done)
+}
+
+fn write_into<W: std::io::Write + Seek>(
+    file: W,
+    arrays: &[NamedArray],
+    texts: &[(&str, &[String])],
+) -> std::io::Result<()> {
+    let mut archive = NpzWriter::new(file);
     for array in arrays {
         let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
         with_values!(&array.data, values => {

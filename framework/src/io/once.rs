@@ -8,25 +8,30 @@ use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 pub(super) struct Once<W> {
     file: W,
     at: u64,
-    failed: bool,
+    failed: Option<io::Error>,
 }
 
 impl<W> Once<W> {
     pub fn new(file: W) -> Self {
-        Self { file, at: 0, failed: false }
+        Self { file, at: 0, failed: None }
     }
 
-    fn try_to<T>(
-        &mut self,
-        after: T,
-        f: impl FnOnce(&mut W) -> io::Result<T>,
-    ) -> io::Result<T> {
-        if self.failed {
+    fn try_to<T>(&mut self, after: T, f: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
+        if self.failed.is_some() {
             return Ok(after);
         }
-        let done = f(&mut self.file);
-        self.failed = done.as_ref().is_err_and(|e| e.kind() != ErrorKind::Interrupted);
-        done
+        f(&mut self.file).inspect_err(|e| {
+            if e.kind() != ErrorKind::Interrupted {
+                let copy = e.raw_os_error().map(io::Error::from_raw_os_error);
+                self.failed = Some(copy.unwrap_or(e.kind().into()));
+            }
+        })
+    }
+
+    /// What became of an archive that ended as `done`: the file's own error comes first, which the archive wraps into
+    /// one of another kind or, where it was dropping an entry, passes over.
+    pub fn ended(self, done: io::Result<()>) -> io::Result<()> {
+        self.failed.map_or(done, Err)
     }
 }
 
@@ -46,9 +51,7 @@ impl<W: Seek> Seek for Once<W> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let after = match to {
             SeekFrom::Start(to) => to,
-            SeekFrom::Current(by) | SeekFrom::End(by) => {
-                self.at.saturating_add_signed(by)
-            }
+            SeekFrom::Current(by) | SeekFrom::End(by) => self.at.saturating_add_signed(by),
         };
         self.at = self.try_to(after, |file| file.seek(to))?;
         Ok(self.at)

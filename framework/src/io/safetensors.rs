@@ -39,6 +39,16 @@ pub fn read_safetensors_metadata(path: &Path) -> Result<BTreeMap<String, String>
     Ok(Header::read(path)?.texts())
 }
 
+/// A list of texts as it stands in the metadata, in JSON; `None` where it is anything else.
+pub fn texts_of(metadata: &str) -> Option<Vec<String>> {
+    serde_json::from_str(metadata).ok()
+}
+
+/// The metadata that stands for a list of texts.
+pub fn text_of(texts: &[String]) -> String {
+    serde_json::json!(texts).to_string()
+}
+
 /// The names of the arrays, sorted.
 pub fn list_names(path: &Path) -> Result<Vec<String>> {
     Ok(Header::read(path)?.names())

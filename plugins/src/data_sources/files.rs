@@ -124,7 +124,7 @@ pub(super) fn check_alike(path: &FsPath, train: &Table, other: &Table, set: &str
 /// Reads an array by name.
 pub(super) type Get = Box<dyn Fn(&str) -> Result<NamedArray>>;
 
-/// Reads an array of texts by name; `None` where it holds anything else.
+/// Reads a list of texts by name; `None` where there is none or it holds anything else.
 pub(super) type GetTexts = Box<dyn Fn(&str) -> Result<Option<Vec<String>>>>;
 
 /// Finds the rows of an array by name.
@@ -136,7 +136,7 @@ pub(super) struct ArrayFile {
     pub names: Vec<String>,
     /// Reads one that is there.
     pub get: Get,
-    /// Reads the texts of one that is there.
+    /// Reads texts.
     pub texts: GetTexts,
     /// Finds the rows of one that is there; `None` where it is a list of integers.
     pub on_disk: Find,
@@ -151,6 +151,8 @@ struct Side {
     on_disk: Option<DiskRows>,
     /// Names of the classes, of labels that have them.
     classes: Vec<String>,
+    /// Names of the columns.
+    columns: Vec<String>,
 }
 
 /// The array of the names of classes, by label.
@@ -295,8 +297,9 @@ impl DataSource for Arrays {
             };
             let side = reader.side(name, default, true, lengths.as_ref())?;
             *values = side.held;
-            if *part == Part::Y {
-                table.classes = side.classes;
+            match part {
+                Part::X => table.x_names = side.columns,
+                Part::Y => (table.classes, table.y_names) = (side.classes, side.columns),
             }
         }
         check_rows(
@@ -310,7 +313,11 @@ impl DataSource for Arrays {
 
 /// How to say which array the missing side is.
 fn advice(missing: &str, names: &[String]) -> String {
-    let used = |name: &str| ["x", "y", "z0", CLASSES].contains(&name) || name.ends_with("lengths");
+    let used = |name: &str| {
+        ["x", "y", "z0", "rows", CLASSES].contains(&name)
+            || name.ends_with("lengths")
+            || name.ends_with("_columns")
+    };
     let free: Vec<String> = names.iter().filter(|name| !used(name)).cloned().collect();
     let known = format!("the file has the arrays {}", names.join(", "));
     match likely_y(&free) {
@@ -331,6 +338,8 @@ fn table([x, y, z0]: [Side; 3], [x_lengths, y_lengths]: [Option<Tensor>; 2]) -> 
         y_on_disk: y.on_disk,
         z0_on_disk: z0.on_disk,
         classes: y.classes,
+        x_names: x.columns,
+        y_names: y.columns,
         ..Table::default()
     }
 }
@@ -394,7 +403,8 @@ impl Reader<'_> {
                 .map(|n| n as usize)
                 .collect();
             check_shape(path, &format!("array `{name}`"), &shape)?;
-            return Ok(Side { on_disk: Some(rows), ..Side::default() });
+            let columns = self.columns(default, &[&[rows.len()], rows.shape()].concat())?;
+            return Ok(Side { on_disk: Some(rows), columns, ..Side::default() });
         }
         if default.starts_with('y')
             && let Some(texts) = (file.texts)(name)?
@@ -402,16 +412,29 @@ impl Reader<'_> {
             let mut words = Words::default();
             texts.iter().for_each(|word| words.add(word));
             let (labels, classes) = words.labels(path, &format!("array `{name}`"), false)?;
-            return Ok(Side { held: Some(labels), classes, ..Side::default() });
+            let columns = self.columns(default, &labels.size())?;
+            return Ok(Side { held: Some(labels), classes, columns, on_disk: None });
         }
         let held = get(path, file, name, default, lengths)?;
         let classes = match held.kind() {
-            Kind::Int64 if default.starts_with('y') && file.names.iter().any(|n| n == CLASSES) => {
-                (file.texts)(CLASSES)?.unwrap_or_default()
-            }
+            Kind::Int64 if default.starts_with('y') => (file.texts)(CLASSES)?.unwrap_or_default(),
             _ => Vec::new(),
         };
-        Ok(Side { held: Some(held), classes, on_disk: None })
+        let columns = self.columns(default, &held.size())?;
+        Ok(Side { held: Some(held), classes, columns, on_disk: None })
+    }
+
+    /// The names of the columns of the usual array `default`, of this shape; none where they are as many as something
+    /// else.
+    fn columns(self, default: &str, shape: &[i64]) -> Result<Vec<String>> {
+        let list = format!("{default}_columns");
+        let width = match shape {
+            [_] => 1,
+            [_, width] => *width as usize,
+            _ => return Ok(Vec::new()),
+        };
+        let names = (self.file.texts)(&list)?.unwrap_or_default();
+        Ok(if names.len() == width { names } else { Vec::new() })
     }
 }
 

@@ -232,6 +232,10 @@ pub(super) fn read(path: &FsPath, sheet: &Sheet, rows: &Rows) -> Result<Table> {
             all - left_out
         );
     }
+    let kept = match left_out {
+        0 => Vec::new(),
+        _ => (0..all).filter(|row| !seen.incomplete[*row]).map(|row| row as i64).collect(),
+    };
     let one_y = match rows.y[..] {
         [y] => Some(y),
         _ => None,
@@ -290,6 +294,7 @@ pub(super) fn read(path: &FsPath, sheet: &Sheet, rows: &Rows) -> Result<Table> {
         x_names: names(&rows.x),
         y_names: names(&rows.y),
         classes,
+        kept,
         advice: rows.advice(sheet),
         ..Table::default()
     })
