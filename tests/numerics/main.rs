@@ -32,3 +32,4 @@ mod tables;
 mod toys;
 mod training;
 mod unused;
+mod wrong_values;

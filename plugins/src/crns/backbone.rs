@@ -21,6 +21,8 @@ impl Backbone {
         output: &[i64],
         derivatives: RangeInclusive<u32>,
     ) -> Result<Self> {
+        // First: networks take `dim` as it is.
+        let frequencies = time.frequencies(&ctx.vars)?;
         let context = NetworkContext {
             vars: ctx.vars.sub("network"),
             z_shape: ctx.latent()?.to_vec(),
@@ -29,7 +31,7 @@ impl Backbone {
             output_shape: output.to_vec(),
             derivatives,
         };
-        Ok(Self { network: network.build(&context)?, frequencies: time.frequencies(&ctx.vars)? })
+        Ok(Self { network: network.build(&context)?, frequencies })
     }
 
     /// Whether the network is convex in z.

@@ -24,11 +24,12 @@ impl Scalar {
         ctx: &BuildContext,
         derivatives: RangeInclusive<u32>,
     ) -> Result<Self> {
-        let inputs = time.dim + ctx.condition_shape.as_deref().map_or(0, flat);
         let entries = flat(ctx.latent()?);
         let tilt = derivatives.contains(&1);
+        let network = Backbone::new(network, time, ctx, &[1], derivatives)?;
+        let inputs = time.dim + ctx.condition_shape.as_deref().map_or(0, flat);
         Ok(Self {
-            network: Backbone::new(network, time, ctx, &[1], derivatives)?,
+            network,
             tilt: tilt.then(|| {
                 Linear::with_bias(&ctx.vars.sub("tilt"), inputs, entries, Start::Zero, false)
             }),

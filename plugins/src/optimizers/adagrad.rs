@@ -20,9 +20,9 @@ impl Spec<dyn Optimizer> for Adagrad {
     fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
         let start = self.initial_accumulator;
         require(
-            start.is_finite() && start >= 0.0,
+            (0.0..=f64::from(f32::MAX)).contains(&start),
             "initial_accumulator",
-            "initial_accumulator >= 0",
+            "0 <= initial_accumulator <= 3.4e38",
         )?;
         require(self.eps.is_finite() && self.eps > 0.0, "eps", "eps > 0")?;
         Ok(Box::new(self.clone()))

@@ -1,0 +1,180 @@
+//! Every documented key with values that it cannot have: an error that names it, or a model; never a panic.
+
+use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use triflow::component::{DataContext, Splits, Table};
+use triflow::config::Layers;
+use triflow::prelude::*;
+use triflow::registry::{experiment_schema, is_component_of, registry, variant, variants};
+use triflow::tch::{Device, Kind};
+use triflow::{Error, Experiment, Result, Trainer};
+
+/// Values, in YAML.
+const WRONG: [&str; 11] = [
+    "a text",
+    ".nan",
+    ".inf",
+    "-1",
+    "1e300",
+    "9223372036854775807",
+    "null",
+    "[]",
+    "[-1]",
+    "[9223372036854775807]",
+    "{ no: map }",
+];
+
+/// The keys below a property that hold values: each with what stands beside it, as `(key, value)`.
+fn leaves(property: &Value, key: &str, beside: &[(String, String)]) -> Vec<Leaf> {
+    if is_component_of(property).is_some() {
+        return Vec::new();
+    }
+    let names = variants(property);
+    if !names.is_empty() {
+        let of_one = |name: &&str| {
+            let mut beside = beside.to_vec();
+            beside.push((format!("{key}.type"), (*name).to_owned()));
+            leaves_of(variant(property, name).unwrap(), key, &beside)
+        };
+        return names.iter().flat_map(of_one).collect();
+    }
+    if property["properties"].is_object() {
+        return leaves_of(property, key, beside);
+    }
+    vec![Leaf { key: key.to_owned(), beside: beside.to_vec() }]
+}
+
+fn leaves_of(map: &Value, key: &str, beside: &[(String, String)]) -> Vec<Leaf> {
+    let of = |(name, property): (&String, &Value)| {
+        let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+        leaves(property, &key, beside)
+    };
+    let all = map["properties"].as_object().unwrap().iter();
+    all.filter(|(name, _)| *name != "type").flat_map(of).collect()
+}
+
+#[derive(Clone)]
+struct Leaf {
+    key: String,
+    beside: Vec<(String, String)>,
+}
+
+/// Where an experiment has a component of a kind.
+fn place(kind: &str) -> &str {
+    match kind {
+        "data_source" => "data",
+        "optimizer" => "training.optimizer",
+        "solver" => "sampling.solver",
+        "guidance" => "sampling.steering",
+        "network" => "crn.network",
+        other => other,
+    }
+}
+
+/// Rows of numbers, or of small images.
+fn rows(images: bool) -> Splits {
+    let shape: &[i64] = if images { &[12, 1, 8, 8] } else { &[12, 2] };
+    let x = Tensor::arange(shape.iter().product::<i64>(), (Kind::Float, Device::Cpu)).sin();
+    let y = Tensor::arange(12, (Kind::Int64, Device::Cpu)).remainder(2);
+    let train = Table { x: Some(x.reshape(shape)), y: Some(y), ..Table::default() };
+    Splits { train, ..Splits::default() }
+}
+
+/// What is tried with an experiment that can be read.
+#[derive(Clone, Copy)]
+enum Try {
+    /// Its numbers are checked.
+    Check,
+    /// Its model is built for rows of numbers.
+    Numbers,
+    /// Likewise for images.
+    Images,
+    /// Its data are loaded.
+    Load,
+}
+
+fn attempt(layers: &Layers, what: Try) -> Result<()> {
+    let experiment = layers.finish()?;
+    experiment.check()?;
+    match what {
+        Try::Check => Ok(()),
+        Try::Numbers => Trainer::with_tables(experiment, rows(false)).map(drop),
+        Try::Images => Trainer::with_tables(experiment, rows(true)).map(drop),
+        Try::Load => {
+            let context = DataContext { seed: 1, base: "".into() };
+            experiment.data.build(&context)?.load().map(drop)
+        }
+    }
+}
+
+/// How a value is answered otherwise than by a model or by an error that names the key.
+fn answered(layers: &Layers, key: &str, value: &str, what: Try) -> Option<String> {
+    let tried = catch_unwind(AssertUnwindSafe(|| {
+        let mut layers = layers.clone();
+        layers.set_text(&format!("{key}={value}"))?;
+        attempt(&layers, what)
+    }));
+    let last = key.rsplit('.').next().unwrap_or(key);
+    let of = |told: &str| Some(format!("{key}={value}: {told}"));
+    match tried {
+        Err(_) => of("panics"),
+        Ok(Ok(())) => None,
+        Ok(Err(Error::Config(e))) => {
+            let own = e.key.as_str();
+            let related = key.starts_with(own) || own.starts_with(key) || key.ends_with(own);
+            match !own.is_empty() && related || e.message.contains(last) {
+                true => None,
+                false => of(&format!("{} at `{own}`", e.message)),
+            }
+        }
+        // A file that is not there.
+        Ok(Err(Error::Data { .. })) => None,
+        // More than this machine has memory for.
+        Ok(Err(other)) if other.to_string().contains(key) => None,
+        Ok(Err(other)) => of(&other.to_string()),
+    }
+}
+
+#[test]
+fn no_value_of_any_key_is_a_panic_and_every_error_names_its_key() {
+    triflow_plugins::link();
+    let mut base = Layers::new().unwrap();
+    let small = "{ device: cpu, task: generation, threads: 1, crn: { network: { hidden_dims: [4] } }, \
+                 data: { samples: 20 } }";
+    base.add_text(small, "base").unwrap();
+    let schema = experiment_schema::<Experiment>();
+    let mut all: Vec<(Layers, Leaf, Try)> = Vec::new();
+    for leaf in leaves_of(&schema, "", &[]) {
+        // The next file; and libraries that would be opened.
+        if !["extends", "plugins"].contains(&leaf.key.as_str()) {
+            all.push((base.clone(), leaf, Try::Numbers));
+        }
+    }
+    for entry in registry().list(None) {
+        let (kind, name) = (entry.info.kind, entry.info.name);
+        let place = place(kind);
+        let mut layers = base.clone();
+        layers.set_text(&format!("{place}.type={name}")).unwrap();
+        let tries = match kind {
+            "data_source" => vec![Try::Load],
+            _ => vec![Try::Numbers, Try::Images],
+        };
+        // Of what needs a file, or more than this experiment has, only keys are looked at.
+        let works = |what: &Try| attempt(&layers, *what).is_ok();
+        let what = tries.into_iter().find(works).unwrap_or(Try::Check);
+        let properties = triflow::registry::properties_of(entry.info);
+        let own = serde_json::json!({ "properties": properties });
+        for leaf in leaves_of(&own, place, &[]) {
+            all.push((layers.clone(), leaf, what));
+        }
+    }
+    assert!(all.len() > 200, "{}", all.len());
+    let mut wrong = Vec::new();
+    for (mut layers, leaf, what) in all {
+        for (key, value) in &leaf.beside {
+            layers.set_text(&format!("{key}={value}")).unwrap();
+        }
+        wrong.extend(WRONG.iter().filter_map(|value| answered(&layers, &leaf.key, value, what)));
+    }
+    assert!(wrong.is_empty(), "{} answers:\n{}", wrong.len(), wrong.join("\n"));
+}
