@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn features_equal_the_golden_vectors() {
         let golden: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/golden/networks.json")).unwrap();
+            serde_json::from_str(include_str!("../../../tests/golden/networks.json")).unwrap();
         let g = &golden["time_embedding"];
         let t: Vec<f64> = serde_json::from_value(g["t"].clone()).unwrap();
         for (scale, key) in [(1000.0, "value"), (100.0, "value_scale_100")] {

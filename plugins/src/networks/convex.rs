@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn the_body_equals_the_golden_vectors() {
         let golden: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/golden/networks.json")).unwrap();
+            serde_json::from_str(include_str!("../../../tests/golden/networks.json")).unwrap();
         let g = &golden["icnn"];
         let mut vs = nn::VarStore::new(Device::Cpu);
         vs.set_kind(Kind::Double);
