@@ -474,3 +474,40 @@ fn what_cannot_be_compared_is_told_before_anything_is_trained() {
     let error = folder.fails(&["compare", "--collect", "."]);
     assert!(error.contains("is not the folder of a comparison"), "{error}");
 }
+
+#[test]
+fn further_seeds_of_a_comparison_need_the_data_of_the_first() {
+    let folder = base();
+    let rows = |scale: f64| -> String {
+        let row = |i: usize| format!("{},{}\n", scale * (i as f64).sin(), i % 3);
+        "x0,x1\n".to_owned() + &(0..100).map(row).collect::<String>()
+    };
+    folder.write("d.csv", &rows(1.0));
+    let yaml = "task: generation\nunconditional: true\ndata: { type: csv, path: d.csv }\n\
+                crn: { network: { hidden_dims: [8] } }\ntraining: { epochs: 1 }\nsampling: { steps: 2 }\n";
+    folder.write("own.yaml", yaml);
+    let compare = |seeds: &'static str| {
+        [
+            "compare",
+            "--config",
+            "own.yaml",
+            "--over",
+            "objective=flow_matching",
+            "--out",
+            "c",
+            "--seeds",
+            seeds,
+        ]
+    };
+    folder.succeeds(&compare("1"));
+    folder.write("d.csv", &rows(10.0));
+    // Nothing is left to do.
+    folder.succeeds(&compare("1"));
+    let told = folder.fails(&compare("2"));
+    assert!(
+        told.contains("their values have changed since") && told.contains("--out DIR"),
+        "{told}"
+    );
+    folder.write("d.csv", &rows(1.0));
+    folder.succeeds(&compare("2"));
+}

@@ -34,9 +34,12 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
         describe(&plan);
         return judge(&plan, &Failures::default(), &folder);
     }
-    plan.write(&folder)?;
     let mine = |i: usize| args.shard.is_none_or(|part| i % part.of == part.index);
     let left = compare::left(&plan, &folder, &mine);
+    if !left.is_empty() {
+        compare::check_data(&plan, &folder)?;
+    }
+    plan.write(&folder)?;
     let at_once = args.jobs.map_or_else(|| jobs_at_once(&plan), |n| n as usize);
     let at_once = at_once.clamp(1, left.len().max(1));
     log::info!(

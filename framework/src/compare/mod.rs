@@ -32,4 +32,4 @@ pub use results::{
 };
 pub use summary::{Effect, Finding, Level, Summary, Word, Words, summary};
 pub use tables::{csv, latex, markdown};
-pub use work::{FAILURE, Left, left, work};
+pub use work::{FAILURE, Left, check_data, left, work};

@@ -4,13 +4,14 @@
 use super::plan::{Job, Plan, Planned, with_seed};
 use super::results::{Cloud, CurveOver, Losses, Paths, Schedule};
 use super::seal::{self, Found};
-use crate::component::Condition;
+use crate::component::{Condition, DataSource};
 use crate::config::Experiment;
 use crate::curve::{self, CurvePoint};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::measure::{self, Metric, draw_paths, draw_rows, labels};
 use crate::path::PathKind;
+use crate::registry::Component;
 use crate::rng::{Purpose, stream_seed};
 use crate::run::{self, Run, Watch};
 use crate::sample::{ModelField, likelihood};
@@ -150,6 +151,34 @@ pub fn left<'p>(plan: &'p Plan, comparison: &Path, mine: &dyn Fn(usize) -> bool)
         Some(Left { job, damaged })
     })
     .collect()
+}
+
+/// An error if the data have changed since runs of the comparison were trained, one of each model: seeds are compared
+/// with each other, so further ones need the same rows. Runs that cannot be read are not asked.
+pub fn check_data(plan: &Plan, comparison: &Path) -> Result<()> {
+    let mut asked: Vec<Component<dyn DataSource>> = Vec::new();
+    let mut units = std::collections::BTreeSet::new();
+    for job in plan.jobs() {
+        let lying = Lying { folder: job.folder(comparison) };
+        if units.contains(job.unit.id.as_str()) || !lying.is_trained() {
+            continue;
+        }
+        units.insert(job.unit.id.as_str());
+        let Ok(run) = Run::open(&lying.folder) else { continue };
+        let Ok(experiment) = run.experiment() else { continue };
+        if asked.contains(&experiment.data) {
+            continue;
+        }
+        asked.push(experiment.data);
+        let Ok(model) = run.load() else { continue };
+        if let Err(Error::Config(e)) = run.data(&model)
+            && e.key == "data"
+        {
+            let help = "put the former data back, or compare into another folder, with --out DIR";
+            return Err(Error::config("data", e.message).help(help));
+        }
+    }
+    Ok(())
 }
 
 /// Nothing for a whole part; else why it is no use, where there is one.
