@@ -215,3 +215,35 @@ fn wrong_files_leave_with_code_2_and_say_what_would_be_right() {
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn what_is_found_in_the_data_and_what_is_odd_about_them_is_said() {
+    let folder = Folder::new();
+    let rows: String = (0..100).map(|i| format!("{},{}\n", 1_600_000_000 + i, i % 7)).collect();
+    folder.write("far.csv", &format!("x0,x1\n{rows}"));
+    folder.write("e.yaml", "task: generation\nunconditional: true\n");
+    let validate = |more: &[&str]| {
+        let args = [&["validate", "e.yaml"], more].concat();
+        let done = folder.command(&args).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&done.stdout), text(&done.stderr))
+    };
+    let (out, err) = validate(&["--data-path", "far.csv"]);
+    let found =
+        "# data: x: 2 columns (x0, x1); 80 rows for training, 10 for validation, 10 for test";
+    assert!(out.starts_with(found), "{out}{err}");
+    assert!(!err.contains("float32 holds") && !err.contains("KL(z_0)"), "{err}");
+    let raw = ["--data-path", "far.csv", "--set", "data.standardise=false"];
+    let (_, err) = validate(&raw);
+    assert!(err.contains("float32 holds x less exactly than a thousandth"), "{err}");
+    assert!(!err.contains("KL(z_0)"), "{err}");
+    let (_, err) = validate(&[&raw[..], &["--set", "path=variance_preserving"]].concat());
+    assert!(err.contains("KL(z_0) from N(0, I)"), "{err}");
+    // A folder is for the sources that read one.
+    std::fs::create_dir(folder.join("pics")).unwrap();
+    let told = folder.fails(&["validate", "e.yaml", "--data-path", "pics"]);
+    assert!(told.contains("pics: is a folder, which the experiment's data source"), "{told}");
+    let images = ["--set", "data.type=image_folder", "--data-path", "pics"];
+    let told = folder.fails(&[&["validate", "e.yaml"], &images[..]].concat());
+    assert!(told.contains("pics") && !told.contains("is a folder, which"), "{told}");
+}
