@@ -1,0 +1,35 @@
+//! The kinds of component and their traits, one file each. A component author needs nothing else:
+//! what a kind promises stands in its trait, and the engine holds every component to it.
+
+mod context;
+mod coupling;
+mod crn;
+mod data_source;
+mod decoder;
+mod draws;
+mod encoder;
+mod guidance;
+mod network;
+mod noise_schedule;
+mod objective;
+mod optimizer;
+mod solver;
+mod source;
+
+pub use context::{BuildContext, Pass, shape_text};
+pub use coupling::{Coupling, CouplingContext, CouplingOptions, CouplingSpec, Pairing};
+pub use crn::{Condition, Crn, CrnInput, CrnSpec, Sense};
+pub use data_source::{
+    DataContext, DataOptions, DataSource, DataSourceSpec, Keep, Part, Split, Splits, Table,
+};
+pub use decoder::{Decoder, DecoderSpec, Likelihood};
+pub use draws::Draws;
+pub use encoder::{Encoder, EncoderSpec, Posterior};
+pub use guidance::{Guidance, GuidanceInput, GuidanceSpec};
+pub use network::{Network, NetworkContext, NetworkInput, NetworkSpec};
+pub use noise_schedule::{NoiseSchedule, NoiseScheduleSpec};
+pub use objective::{Objective, ObjectiveSpec};
+pub use optimizer::{Optimizer, OptimizerSpec, OptimizerState};
+pub use solver::NO_LEVELS;
+pub use solver::{Field, FixedSteps, Grid, Level, Observer, Solution, Solver, SolverSpec, Step};
+pub use source::{Source, SourceContext, SourceSpec};

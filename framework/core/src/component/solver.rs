@@ -1,0 +1,312 @@
+//! Solvers: from noise to data along a field.
+
+use crate::component_kind;
+use crate::error::{Error, Result};
+use crate::registry::guard_engine;
+use std::cell::RefCell;
+use tch::Tensor;
+
+/// The independent variable's nodes, from noise to data, in the field's clock (t, or γ).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// N + 1 increasing nodes.
+    pub nodes: Vec<f64>,
+}
+
+impl Grid {
+    /// `steps` equal steps from `from` to `to`; nodes are computed, not accumulated.
+    pub fn uniform(from: f64, to: f64, steps: usize) -> Self {
+        let n = steps.max(1);
+        let node = |i: usize| if i == n { to } else { from + (to - from) * i as f64 / n as f64 };
+        Self { nodes: (0..=n).map(node).collect() }
+    }
+
+    /// First node.
+    pub fn start(&self) -> f64 {
+        self.nodes.first().copied().unwrap_or(0.0)
+    }
+
+    /// Last node.
+    pub fn end(&self) -> f64 {
+        self.nodes.last().copied().unwrap_or(1.0)
+    }
+}
+
+/// Why a field has no levels.
+pub const NO_LEVELS: &str =
+    "noise and data are not Gaussian and independent here: only the derivative can be integrated";
+
+/// What a solver integrates. The clock is the grid's: t or γ.
+pub trait Field {
+    /// dz/ds at state `z` (`[batch, …z_shape]`) and clock `s`.
+    fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor>;
+
+    /// The predicted clean latent at (`z`, `s`). With the [levels](Self::levels) it says everything else.
+    fn data(&self, z: &Tensor, s: f64) -> Result<Tensor>;
+
+    /// The path at clock values: all at once, since each call may wait for the device.
+    ///
+    /// # Errors
+    /// Where noise and data are not Gaussian and independent: there only the derivative has a meaning.
+    fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
+        let _ = clock;
+        Err(Error::runtime(NO_LEVELS))
+    }
+
+    /// The clock values at which the path has the log-SNR values `gamma`.
+    ///
+    /// # Errors
+    /// As [`levels`](Self::levels).
+    fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
+        let _ = gamma;
+        Err(Error::runtime(NO_LEVELS))
+    }
+
+    /// Fresh N(0, I) noise like `z`, for a solver that is stochastic: each row from its own stream, so that a
+    /// sample does not depend on the others.
+    fn noise(&self, z: &Tensor) -> Result<Tensor> {
+        Ok(z.randn_like())
+    }
+}
+
+/// The path z = a·data + b·noise at one clock value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    /// Coefficient of the data.
+    pub a: f64,
+    /// Coefficient of the noise.
+    pub b: f64,
+    /// da/ds.
+    pub a_rate: f64,
+    /// db/ds.
+    pub b_rate: f64,
+}
+
+impl Level {
+    /// Log-SNR γ = 2 ln(a/b).
+    pub fn gamma(&self) -> f64 {
+        2.0 * (self.a / self.b).ln()
+    }
+
+    /// b/a, the noise level where the data are not scaled.
+    pub fn sigma(&self) -> f64 {
+        self.b / self.a
+    }
+
+    /// The predicted noise (z − a·data)/b; b must not be 0.
+    pub fn noise(&self, z: &Tensor, data: &Tensor) -> Tensor {
+        (z - data * self.a) / self.b
+    }
+
+    /// b²·dγ/ds, the squared diffusion coefficient of the reverse SDE at η = 1 (Song et al. 2021).
+    pub fn diffusion(&self) -> f64 {
+        2.0 * self.b * (self.b * self.a_rate / self.a - self.b_rate)
+    }
+}
+
+/// Sees every accepted state, the first included.
+pub trait Observer {
+    /// State `z` at clock `s`.
+    fn see(&mut self, s: f64, z: &Tensor) -> Result<()>;
+}
+
+impl Observer for () {
+    fn see(&mut self, _: f64, _: &Tensor) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Where a solver ended.
+#[derive(Debug)]
+pub struct Solution {
+    /// The final state, `[batch, …z_shape]`.
+    pub z: Tensor,
+    /// Evaluations of the field.
+    pub nfe: usize,
+    /// Steps that an adaptive solver tried and rejected.
+    pub rejected: usize,
+}
+
+impl Solution {
+    /// The end of fixed steps; an error where it is not finite.
+    pub fn finite(z: Tensor, nfe: usize) -> Result<Self> {
+        if z.isfinite().all().int64_value(&[]) == 0 {
+            return Err(Error::runtime("the state at the end of the grid is not finite"));
+        }
+        Ok(Self { z, nfe, rejected: 0 })
+    }
+}
+
+component_kind! {
+    /// How samples are carried from noise to data.
+    kind "solver", spec SolverSpec, context<'a> (), received guard_callbacks;
+
+    /// Integrates dz/ds = field over the grid.
+    pub trait Solver {
+        /// From `z0` at the grid's start to its end. Adaptive solvers choose their own nodes between.
+        fn integrate(&self, field: &dyn Field, z0: &Tensor, grid: &Grid, seen: &mut dyn Observer) -> Result<Solution>;
+        /// Order of convergence on smooth fields; of the marginals' moments, for a stochastic solver.
+        fn order(&self) -> Result<usize>;
+    }
+    provided {
+        /// Whether it draws noise along the way, which it takes from [`Field::noise`]. It then carries the
+        /// marginals, not the single states.
+        fn stochastic(&self) -> Result<bool> {
+            Ok(false)
+        }
+        /// Whether it chooses its steps itself: of a grid, only the clock and the ends count.
+        fn adaptive(&self) -> Result<bool> {
+            Ok(false)
+        }
+        /// Whether it needs the [levels](Field::levels) of a Gaussian path, not the derivative alone.
+        fn needs_levels(&self) -> Result<bool> {
+            Ok(false)
+        }
+    }
+}
+
+/// Guards what a solver calls back: a panic of the caller's must not unwind through a plugin's frames,
+/// and an error of the caller's comes out as it was, not as one of the solver.
+fn guard_callbacks(solver: Box<dyn Solver>) -> Box<dyn Solver> {
+    Box::new(CalledBack(solver))
+}
+
+struct CalledBack(Box<dyn Solver>);
+
+impl Solver for CalledBack {
+    fn integrate(
+        &self,
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        seen: &mut dyn Observer,
+    ) -> Result<Solution> {
+        let failed = RefCell::new(None);
+        let solution = self.0.integrate(
+            &GuardedField { field, shape: z0.size(), failed: &failed },
+            z0,
+            grid,
+            &mut GuardedObserver { seen, failed: &failed },
+        );
+        solution.map_err(|e| failed.into_inner().unwrap_or(e))
+    }
+
+    fn order(&self) -> Result<usize> {
+        self.0.order()
+    }
+
+    fn stochastic(&self) -> Result<bool> {
+        self.0.stochastic()
+    }
+
+    fn adaptive(&self) -> Result<bool> {
+        self.0.adaptive()
+    }
+
+    fn needs_levels(&self) -> Result<bool> {
+        self.0.needs_levels()
+    }
+}
+
+/// Runs a callback; its error is kept in `failed`, and the solver is told what it says.
+fn called_back<T>(failed: &RefCell<Option<Error>>, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    guard_engine(f).map_err(|e| {
+        let text = e.to_string();
+        failed.replace(Some(e));
+        Error::runtime(text)
+    })
+}
+
+struct GuardedField<'a> {
+    field: &'a dyn Field,
+    /// Of a state.
+    shape: Vec<i64>,
+    failed: &'a RefCell<Option<Error>>,
+}
+
+impl GuardedField<'_> {
+    /// What the solver itself does wrong is its own error.
+    fn check(&self, z: &Tensor) -> Result<()> {
+        let (asked, right) = (z.size(), &self.shape);
+        if asked == *right {
+            return Ok(());
+        }
+        Err(Error::runtime(format!(
+            "asks for the field at a state of shape {asked:?}, expected {right:?}"
+        )))
+    }
+}
+
+impl Field for GuardedField<'_> {
+    fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
+        self.check(z)?;
+        called_back(self.failed, || self.field.derivative(z, s))
+    }
+
+    fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
+        self.check(z)?;
+        called_back(self.failed, || self.field.data(z, s))
+    }
+
+    fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
+        called_back(self.failed, || self.field.levels(clock))
+    }
+
+    fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
+        called_back(self.failed, || self.field.clock_at(gamma))
+    }
+
+    fn noise(&self, z: &Tensor) -> Result<Tensor> {
+        self.check(z)?;
+        called_back(self.failed, || self.field.noise(z))
+    }
+}
+
+struct GuardedObserver<'a> {
+    seen: &'a mut dyn Observer,
+    failed: &'a RefCell<Option<Error>>,
+}
+
+impl Observer for GuardedObserver<'_> {
+    fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
+        called_back(self.failed, || self.seen.see(s, z))
+    }
+}
+
+/// One step of a [`FixedSteps`] solver: the state at s + h for the state `z` at `s`.
+pub type Step = fn(field: &dyn Field, z: &Tensor, s: f64, h: f64) -> Result<Tensor>;
+
+/// A solver that walks the grid as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct FixedSteps {
+    /// Order of convergence on smooth fields.
+    pub order: usize,
+    /// Evaluations of the field that a step costs.
+    pub evaluations: usize,
+    /// The step.
+    pub step: Step,
+}
+
+impl Solver for FixedSteps {
+    /// A state that is not finite at the end is an error.
+    fn integrate(
+        &self,
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        seen: &mut dyn Observer,
+    ) -> Result<Solution> {
+        let mut z = z0.shallow_clone();
+        seen.see(grid.start(), &z)?;
+        for pair in grid.nodes.windows(2) {
+            let (s, next) = (pair[0], pair[1]);
+            z = (self.step)(field, &z, s, next - s)?;
+            seen.see(next, &z)?;
+        }
+        Solution::finite(z, self.evaluations * (grid.nodes.len() - 1))
+    }
+
+    fn order(&self) -> Result<usize> {
+        Ok(self.order)
+    }
+}

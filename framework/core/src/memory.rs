@@ -1,0 +1,176 @@
+//! Memory that is free, asked for before a large part of it is taken: a system that has too little ends the process
+//! without a word, rather than refusing.
+
+use crate::error::{Error, Result};
+use std::path::Path;
+use std::sync::Once;
+
+/// Bytes that are left to the rest of the process and of the system.
+const RESERVE: u64 = 64 << 20;
+
+/// An error if `bytes` of memory cannot be had: it names both.
+///
+/// # Errors
+/// [`Error::Runtime`]; `what` names what needs them, as "array `x`".
+pub fn check(what: &str, bytes: u64) -> Result<()> {
+    lacking(bytes).map_or(Ok(()), |why| Err(Error::runtime(format!("{what} {why}"))))
+}
+
+/// The same for `count` things of `size` bytes, whose product may be larger than any number.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_count(what: &str, count: u64, size: u64) -> Result<()> {
+    match count.checked_mul(size) {
+        Some(bytes) => check(what, bytes),
+        None => {
+            let message = format!(
+                "{what} needs {count} times {size} bytes of memory, more than any machine has"
+            );
+            Err(Error::runtime(message))
+        }
+    }
+}
+
+/// The same for a data file, which the error names.
+///
+/// # Errors
+/// [`Error::Data`].
+pub fn check_file(path: &Path, what: &str, bytes: u64) -> Result<()> {
+    lacking(bytes).map_or(Ok(()), |why| Err(Error::data(path, format!("{what}{why}"))))
+}
+
+/// How many bytes of memory this process can still take: what the system and its control group leave; `u64::MAX`
+/// where that is not known.
+pub fn free() -> u64 {
+    [system(), group()].into_iter().flatten().min().map_or(u64::MAX, |n| n.saturating_sub(RESERVE))
+}
+
+/// Why so many bytes cannot be had: `needs … bytes of memory …, and … are free`; `None` where they can.
+pub fn lacking(bytes: u64) -> Option<String> {
+    wanted(bytes, free())
+}
+
+/// Makes the process keep memory that it frees: a step frees what the next one asks for, and pages handed back to the
+/// system come again filled with zeros, one by one, which takes longer than small products. It is for programs that
+/// do nothing else: what training took is not given back before they end.
+pub fn keep_freed() {
+    crate::kernels::keep_memory();
+}
+
+fn wanted(bytes: u64, free: u64) -> Option<String> {
+    (bytes > free).then(|| {
+        format!(
+            "needs {bytes} bytes of memory ({}), and {free} ({}) are free",
+            readable(bytes),
+            readable(free)
+        )
+    })
+}
+
+/// As "1.5 GiB".
+fn readable(bytes: u64) -> String {
+    let unit = |power: i32| bytes as f64 / 1024f64.powi(power);
+    match bytes {
+        0..0x10_0000 => format!("{:.1} KiB", unit(1)),
+        0x10_0000..0x4000_0000 => format!("{:.1} MiB", unit(2)),
+        _ => format!("{:.1} GiB", unit(3)),
+    }
+}
+
+fn system() -> Option<u64> {
+    available(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+/// `MemAvailable` of `/proc/meminfo`, in bytes.
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// What the control group of this process, and those above it, leave: the least of them.
+fn group() -> Option<u64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let number = |path: &Path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let of = |root: &str, group: &str, names: [&str; 2], cache: &str| -> Option<u64> {
+        let group = Path::new(root).join(group.trim_start_matches('/'));
+        let left = |folder: &Path| {
+            let (most, used) = (number(&folder.join(names[0]))?, number(&folder.join(names[1]))?);
+            let stat = std::fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
+            let cached = stat.lines().find_map(|l| l.strip_prefix(cache)?.trim().parse().ok());
+            // Files that are kept in memory are given up when it is needed.
+            Some(most.saturating_sub(used.saturating_sub(cached.unwrap_or(0))))
+        };
+        // In a container the root is the group, whatever it is called outside.
+        group.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(left).min()
+    };
+    let lines = groups.lines().filter_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, group) = (parts.next()?, parts.next()?);
+        match controllers.split(',').any(|name| name == "memory") {
+            true => {
+                let names = ["memory.limit_in_bytes", "memory.usage_in_bytes"];
+                of("/sys/fs/cgroup/memory", group, names, "total_inactive_file ")
+            }
+            false if controllers.is_empty() => {
+                of("/sys/fs/cgroup", group, ["memory.max", "memory.current"], "inactive_file ")
+            }
+            false => None,
+        }
+    });
+    lines.min()
+}
+
+/// From here on LibTorch asks for no memory of the CPU that is not free.
+pub fn guard() {
+    extern "C" fn found() -> u64 {
+        free()
+    }
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| crate::kernels::guard_memory(found));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::guard_engine;
+    use tch::{Device, Kind, Tensor};
+
+    #[test]
+    fn what_cannot_be_had_is_refused_with_both_numbers() {
+        assert!(check("a list", 1000).is_ok());
+        let told = check_count("array `x`", u64::MAX, 8).unwrap_err().to_string();
+        let whole = "array `x` needs 18446744073709551615 times 8 bytes of memory, more than any machine has";
+        assert_eq!(told, whole);
+        assert_eq!(
+            wanted(3 << 29, 1000).unwrap(),
+            "needs 1610612736 bytes of memory (1.5 GiB), and 1000 (1.0 KiB) are free"
+        );
+        assert_eq!(wanted(1000, 1000), None);
+    }
+
+    #[test]
+    fn the_system_says_what_is_free() {
+        let text = "MemTotal:       24683520 kB\nMemFree: 1 kB\nMemAvailable:   21105664 kB\n";
+        assert_eq!(available(text), Some(21_105_664 * 1024));
+        assert_eq!(available("MemFree: 1 kB"), None);
+        if cfg!(target_os = "linux") {
+            assert!((1..1 << 50).contains(&free()));
+        }
+    }
+
+    #[test]
+    fn a_tensor_that_cannot_be_had_is_an_error_of_whatever_asks_for_it() {
+        guard();
+        let too_many = (free() / 4 + (1 << 30)) as i64;
+        for make in [
+            &(|n| Tensor::zeros([n], (Kind::Float, Device::Cpu))) as &dyn Fn(i64) -> Tensor,
+            &|n| Tensor::zeros([1], (Kind::Float, Device::Cpu)).expand([n], false).contiguous(),
+        ] {
+            let told = guard_engine(|| Ok(make(too_many))).unwrap_err().to_string();
+            let start = format!("needs {} bytes of memory at once, and ", 4 * too_many);
+            assert!(told.starts_with(&start) && told.ends_with(" are free"), "{told}");
+            assert_eq!(guard_engine(|| Ok(make(1000).size())).unwrap(), [1000]);
+        }
+    }
+}

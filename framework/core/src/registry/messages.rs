@@ -1,0 +1,135 @@
+//! What serde says, in words for someone who writes YAML.
+
+use crate::error::{ConfigError, Error, suggestion};
+
+/// A message, made plain.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Said {
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+    /// The key that nobody knows, if that is what is wrong.
+    pub unknown_key: Option<String>,
+}
+
+/// Makes a message of a deserialiser plain; others pass, what follows "; " as help.
+pub(super) fn plain(message: &str) -> Said {
+    for (start, what) in [("unknown field `", "key"), ("unknown variant `", "value")] {
+        if let Some((_, rest)) = message.split_once(start) {
+            let mut quoted = rest.split('`');
+            let unknown = quoted.next().unwrap_or_default();
+            let known = quoted.skip(1).step_by(2);
+            return Said {
+                message: format!("unknown {what} `{unknown}`"),
+                help: Some(suggestion(unknown, &format!("{what}s"), known)),
+                unknown_key: (what == "key").then(|| unknown.to_owned()),
+            };
+        }
+    }
+    if let Some((_, rest)) = message.split_once("missing field `") {
+        let name = rest.split('`').next().unwrap_or_default();
+        return Said { message: format!("`{name}` is missing"), ..Said::default() };
+    }
+    let mismatch = ["invalid type: ", "invalid value: "]
+        .iter()
+        .find_map(|start| message.strip_prefix(start)?.split_once(", expected "));
+    if let Some((got, expected)) = mismatch {
+        let message = format!("needs {}, got {}", needed(expected), found(got));
+        return Said { message, ..Said::default() };
+    }
+    match message.split_once("; ") {
+        Some((message, help)) => {
+            Said { message: message.into(), help: Some(help.into()), ..Said::default() }
+        }
+        None => Said { message: message.into(), ..Said::default() },
+    }
+}
+
+/// The error of a deserialiser at `path` (empty for the whole).
+pub fn explained(path: &str, message: &str) -> Error {
+    let said = plain(message.trim_start_matches(&format!("{path}: ")));
+    let mut key = path.to_owned();
+    if let Some(unknown) = said.unknown_key
+        && path.rsplit('.').next() != Some(&unknown)
+    {
+        key = if key.is_empty() { unknown } else { format!("{key}.{unknown}") };
+    }
+    Error::Config(ConfigError { message: said.message, key, help: said.help, place: None })
+}
+
+fn needed(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of at least 0",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list, as [64, 64]",
+        "a string" => "text",
+        "path string" => "a path",
+        "field identifier" => "a word as a key",
+        "a map" => "a map of keys",
+        _ if expected.starts_with("struct ") => "a map of keys",
+        _ if expected.starts_with("internally tagged enum ") => {
+            "a name, or a map with `type: NAME`"
+        }
+        other => other,
+    }
+}
+
+fn found(got: &str) -> String {
+    match got {
+        "unit value" | "Option value" => "nothing".into(),
+        "sequence" => "a list".into(),
+        "map" => "a map".into(),
+        _ => match got.split_once(' ') {
+            Some(("string", text)) => format!("`{}`", text.trim_matches('"')),
+            Some(("integer" | "boolean", value)) => value.trim_matches('`').into(),
+            _ => got.strip_prefix("floating point ").unwrap_or(got).trim_matches('`').into(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_named_as_in_yaml() {
+        for (serde, ours) in [
+            (
+                r#"invalid type: string "many", expected u64"#,
+                "needs a whole number of at least 0, got `many`",
+            ),
+            (
+                "invalid value: integer `-3`, expected usize",
+                "needs a whole number of at least 0, got -3",
+            ),
+            ("invalid type: floating point `1.5`, expected i64", "needs a whole number, got 1.5"),
+            ("invalid type: unit value, expected a string", "needs text, got nothing"),
+            (
+                "invalid type: sequence, expected struct LossConfig",
+                "needs a map of keys, got a list",
+            ),
+            (
+                "invalid type: boolean `true`, expected a sequence",
+                "needs a list, as [64, 64], got true",
+            ),
+            ("missing field `x`", "`x` is missing"),
+            ("needs care", "needs care"),
+        ] {
+            assert_eq!(plain(serde), Said { message: ours.into(), ..Said::default() });
+        }
+    }
+
+    #[test]
+    fn unknown_words_answer_with_the_nearest() {
+        let said = plain("unknown variant `tim`, expected `time` or `gamma`");
+        assert_eq!(said.message, "unknown value `tim`");
+        assert_eq!(said.help.as_deref(), Some("did you mean `time`? known values: time, gamma"));
+        let said = plain("unknown field `a`, expected one of `b`, `c`, `d`");
+        assert_eq!(said.unknown_key.as_deref(), Some("a"));
+        assert_eq!(said.help.as_deref(), Some("known keys: b, c, d"));
+        assert_eq!(plain("unknown x `a`; known: b").help.as_deref(), Some("known: b"));
+    }
+}

@@ -1,0 +1,28 @@
+//! Experiments: the typed form of an experiment file, how layers of YAML become one, and errors that
+//! name file and key.
+
+mod check;
+mod comparison;
+mod every;
+mod experiment;
+mod file_path;
+mod known;
+mod layers;
+mod merge;
+mod plugins;
+mod start_from;
+mod task;
+mod yaml;
+
+pub use comparison::{Budget, Comparison, CurveOfAll};
+pub use every::Every;
+pub use experiment::{
+    Capture, Checkpointing, Experiment, LossConfig, LossTerm, LrSchedule, MetricUnits, Metrics,
+    Noise, Precision, Recon, Reduction, Sampling, TimeSampling, Training, Weighting,
+};
+pub use file_path::FilePath;
+pub use layers::Layers;
+pub(crate) use layers::Origin;
+pub use start_from::{ModelPart, StartFrom};
+pub use task::{SequenceMode, Task};
+pub use yaml::parse_value;

@@ -1,0 +1,27 @@
+//! Files of arrays, tables and event logs. What is read is checked before anything is
+//! made of it, and an error names the file and the array, line or column. Every file but an event log,
+//! which grows, is written whole or not at all.
+
+mod array;
+mod atomic;
+mod convert;
+pub mod csv;
+mod digest;
+#[cfg(test)]
+mod disk_tests;
+mod input;
+pub mod npz;
+mod once;
+mod packed;
+pub mod safetensors;
+mod tensor;
+mod texts;
+pub mod tfevents;
+
+pub use array::{ArrayData, NamedArray};
+pub use atomic::write_atomically;
+pub use input::{check_input, open_regular, read_file, read_to_end};
+pub use packed::gunzip;
+pub use tensor::{to_array, to_tensor};
+pub use texts::read_texts;
+pub use triflow_core::disk::DiskRows;

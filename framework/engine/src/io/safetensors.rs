@@ -1,0 +1,504 @@
+//! Safetensors files: named arrays with a map of texts beside them. The header is written with sorted
+//! keys, so that the same content gives the same bytes, and the values are aligned to eight bytes as the
+//! format asks. Numbers of half precision are read as float32.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read as _, Write};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+
+use super::array::{SUPPORTED, Value, check_all, with_values};
+use super::digest::{self, Digest};
+use super::input::open_regular;
+use super::{ArrayData, NamedArray, write_atomically};
+use crate::disk::{DiskRows, Layout};
+use crate::{Error, Result, memory};
+
+/// The content of a safetensors file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SafetensorsFile {
+    /// The arrays, in the order of their names.
+    pub arrays: Vec<NamedArray>,
+    /// The texts beside them.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Reads a whole file.
+pub fn read_safetensors(path: &Path) -> Result<SafetensorsFile> {
+    let header = Header::read(path)?;
+    let names = header.names();
+    let arrays = names.iter().map(|name| header.array(name)).collect::<Result<_>>()?;
+    Ok(SafetensorsFile { arrays, metadata: header.texts() })
+}
+
+/// Reads only the texts, from the start of the file.
+pub fn read_safetensors_metadata(path: &Path) -> Result<BTreeMap<String, String>> {
+    Ok(Header::read(path)?.texts())
+}
+
+/// A list of texts as it stands in the metadata, in JSON; `None` where it is anything else.
+pub fn texts_of(metadata: &str) -> Option<Vec<String>> {
+    serde_json::from_str(metadata).ok()
+}
+
+/// The metadata that stands for a list of texts.
+pub fn text_of(texts: &[String]) -> String {
+    serde_json::json!(texts).to_string()
+}
+
+/// The names of the arrays, sorted.
+pub fn list_names(path: &Path) -> Result<Vec<String>> {
+    Ok(Header::read(path)?.names())
+}
+
+/// The rows of the array called `name`, left in the file; `None` where it is a list of integers, one a row,
+/// which is small and read whole. Where the file has a digest of the array, all of it is read once.
+///
+/// # Errors
+/// An array that would have to be converted.
+pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
+    let header = Header::read(path)?;
+    let info = header.find(name)?;
+    let (start, end) = header.place(info);
+    let (dtype, shape) = (numpy_name(info.dtype), info.shape.clone());
+    if header.sealed {
+        let digest = Digest::of_range(&header.file, start, end);
+        header.check(name, &digest.map_err(|e| unreadable(path, &e))?)?;
+    }
+    DiskRows::new(path, name, header.file, Layout { shape: &shape, dtype: &dtype, start })
+}
+
+/// Reads the array called `name` and no other.
+pub fn read_array(path: &Path, name: &str) -> Result<NamedArray> {
+    Header::read(path)?.array(name)
+}
+
+/// What stands before the arrays of a file, checked: the arrays lie one behind the other to the end of it.
+struct Header<'p> {
+    path: &'p Path,
+    file: File,
+    /// Where in the file the first array begins.
+    start: u64,
+    arrays: Metadata,
+    texts: BTreeMap<String, String>,
+    /// Whether the file has digests.
+    sealed: bool,
+}
+
+impl<'p> Header<'p> {
+    fn read(path: &'p Path) -> Result<Self> {
+        let damaged = |what: &str| damaged(path, what);
+        let (file, total) = open_regular(path)?;
+        let mut head = Vec::new();
+        (&file).take(8).read_to_end(&mut head).map_err(|e| unreadable(path, &e))?;
+        let length: [u8; 8] = head[..].try_into().map_err(|_| damaged("it is too short"))?;
+        let length = u64::from_le_bytes(length);
+        if length > total - 8 {
+            return Err(damaged("its header is longer than the file"));
+        }
+        if length > LONGEST_HEADER {
+            return Err(damaged(&format!("its header claims {length} bytes")));
+        }
+        (&file).take(length).read_to_end(&mut head).map_err(|e| unreadable(path, &e))?;
+        let arrays: Metadata =
+            serde_json::from_slice(&head[8..]).map_err(|e| damaged(&e.to_string()))?;
+        let start = 8 + length;
+        if total - start != arrays.data_len() as u64 {
+            return Err(damaged("its arrays do not end where it ends"));
+        }
+        let texts = arrays.metadata().iter().flatten();
+        let texts: BTreeMap<_, _> = texts.map(|(k, v)| (k.clone(), v.clone())).collect();
+        let sealed = digest::check_header(&head, &texts).map_err(|what| damaged(&what))?;
+        Ok(Self { path, file, start, arrays, texts, sealed })
+    }
+
+    /// The names of the arrays, sorted.
+    fn names(&self) -> Vec<String> {
+        let mut names = self.arrays.offset_keys();
+        names.sort();
+        names
+    }
+
+    /// The texts without the digests.
+    fn texts(&self) -> BTreeMap<String, String> {
+        let texts = self.texts.iter().filter(|(key, _)| !digest::is_ours(key));
+        texts.map(|(key, text)| (key.clone(), text.clone())).collect()
+    }
+
+    fn find(&self, name: &str) -> Result<&TensorInfo> {
+        self.arrays.info(name).ok_or_else(|| {
+            let known = self.names().join(", ");
+            Error::data(self.path, format!("there is no array `{name}`; known arrays: {known}"))
+        })
+    }
+
+    /// Where in the file an array begins and ends.
+    fn place(&self, info: &TensorInfo) -> (u64, u64) {
+        let (from, to) = info.data_offsets;
+        (self.start + from as u64, self.start + to as u64)
+    }
+
+    /// An error if the digest of an array is not the one that was written.
+    fn check(&self, name: &str, found: &str) -> Result<()> {
+        if self.texts.get(&digest::key_of(name)).is_some_and(|written| written == found) {
+            return Ok(());
+        }
+        Err(damaged(self.path, &format!("array `{name}` is not what was written")))
+    }
+
+    fn array(&self, name: &str) -> Result<NamedArray> {
+        let wrong = |what: String| Error::data(self.path, format!("array `{name}` {what}"));
+        let info = self.find(name)?;
+        let (start, end) = self.place(info);
+        // Twice: as they lie in the file, and as values.
+        let what = format!("array `{name}` ");
+        memory::check_file(self.path, &what, 2 * (end - start))?;
+        let mut bytes = vec![0; (end - start) as usize];
+        self.file.read_exact_at(&mut bytes, start).map_err(|e| unreadable(self.path, &e))?;
+        if self.sealed {
+            self.check(name, &Digest::of(&bytes))?;
+        }
+        let data = decode(info.dtype, &bytes).map_err(wrong)?;
+        NamedArray::new(name, info.shape.clone(), data).map_err(|e| wrong(e.to_string()))
+    }
+}
+
+/// Bytes that a header may have.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+fn damaged(path: &Path, what: &str) -> Error {
+    Error::data(path, format!("is no safetensors file or a damaged one: {what}"))
+}
+
+fn unreadable(path: &Path, e: &std::io::Error) -> Error {
+    Error::data(path, format!("cannot be read: {e}"))
+}
+
+/// A type as numpy calls it; as the format does where numpy has none of it.
+fn numpy_name(dtype: Dtype) -> String {
+    let name = format!("{dtype:?}");
+    match name.split_at(1) {
+        ("F", bits @ ("32" | "64")) => format!("float{bits}"),
+        ("I", bits) => format!("int{bits}"),
+        ("U", bits) => format!("uint{bits}"),
+        _ => name.to_lowercase(),
+    }
+}
+
+/// Writes arrays with different names and a map of texts, whole or not at all, with digests by which damage is
+/// noticed when it is read.
+pub fn write_safetensors(
+    path: &Path,
+    arrays: &[NamedArray],
+    metadata: &BTreeMap<String, String>,
+) -> Result<()> {
+    check_all(arrays)?;
+    if arrays.iter().any(|a| a.name == "__metadata__") {
+        return Err(Error::runtime(
+            "an array in a safetensors file cannot be called `__metadata__`",
+        ));
+    }
+    if let Some(key) = metadata.keys().find(|key| digest::is_ours(key)) {
+        return Err(Error::runtime(format!("a text beside arrays cannot be called `{key}`")));
+    }
+    // wider types first, so that every array starts at a multiple of its width
+    let mut sorted: Vec<&NamedArray> = arrays.iter().collect();
+    sorted.sort_by(|a, b| {
+        dtype_of(&b.data).cmp(&dtype_of(&a.data)).then_with(|| a.name.cmp(&b.name))
+    });
+
+    let mut header = serde_json::Map::new();
+    let mut insert = |key: &str, value: serde_json::Result<serde_json::Value>| match value {
+        Ok(value) => {
+            header.insert(key.to_owned(), value);
+            Ok(())
+        }
+        Err(e) => {
+            Err(Error::runtime(format!("the header of a safetensors file cannot be written: {e}")))
+        }
+    };
+    let mut texts = metadata.clone();
+    texts.extend([digest::placeholder()]);
+    for array in &sorted {
+        let mut digest = Digest::default();
+        with_values!(&array.data, values => put(&mut digest, values))
+            .map_err(|e| Error::runtime(e.to_string()))?;
+        texts.insert(digest::key_of(&array.name), digest.finish());
+    }
+    insert("__metadata__", serde_json::to_value(&texts))?;
+    let mut start = 0;
+    for array in &sorted {
+        let dtype = dtype_of(&array.data);
+        let end = start + array.data.len() * dtype.bitsize() / 8;
+        let info = TensorInfo { dtype, shape: array.shape.clone(), data_offsets: (start, end) };
+        insert(&array.name, serde_json::to_value(info))?;
+        start = end;
+    }
+    let mut head = serde_json::Value::Object(header).to_string().into_bytes();
+    head.resize(head.len().next_multiple_of(8), b' ');
+    let mut head = [&(head.len() as u64).to_le_bytes(), &head[..]].concat();
+    digest::seal(&mut head);
+
+    write_atomically(path, |file| {
+        file.write_all(&head)?;
+        sorted.iter().try_for_each(|array| with_values!(&array.data, values => put(file, values)))
+    })
+}
+
+fn put<T: Value>(file: &mut impl Write, values: &[T]) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    for run in values.chunks(4096) {
+        bytes.clear();
+        run.iter().for_each(|v| v.put(&mut bytes));
+        file.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+fn dtype_of(data: &ArrayData) -> Dtype {
+    match data {
+        ArrayData::F64(_) => Dtype::F64,
+        ArrayData::F32(_) => Dtype::F32,
+        ArrayData::I64(_) => Dtype::I64,
+        ArrayData::I32(_) => Dtype::I32,
+        ArrayData::I16(_) => Dtype::I16,
+        ArrayData::I8(_) => Dtype::I8,
+        ArrayData::U64(_) => Dtype::U64,
+        ArrayData::U32(_) => Dtype::U32,
+        ArrayData::U16(_) => Dtype::U16,
+        ArrayData::U8(_) => Dtype::U8,
+        ArrayData::Bool(_) => Dtype::BOOL,
+    }
+}
+
+fn pairs(bytes: &[u8]) -> impl Iterator<Item = [u8; 2]> {
+    bytes.as_chunks().0.iter().copied()
+}
+
+fn decode(dtype: Dtype, bytes: &[u8]) -> Result<ArrayData, String> {
+    fn get<T: Value>(bytes: &[u8]) -> Result<ArrayData, String>
+    where
+        ArrayData: From<Vec<T>>,
+    {
+        let values: Option<Vec<T>> = bytes.chunks_exact(size_of::<T>()).map(T::get).collect();
+        values
+            .map(ArrayData::from)
+            .ok_or_else(|| "is damaged: a truth value is neither 0 nor 1".to_owned())
+    }
+    match dtype {
+        Dtype::F64 => get::<f64>(bytes),
+        Dtype::F32 => get::<f32>(bytes),
+        Dtype::F16 => Ok(ArrayData::widened(pairs(bytes).map(half::f16::from_le_bytes))),
+        Dtype::BF16 => Ok(ArrayData::widened(pairs(bytes).map(half::bf16::from_le_bytes))),
+        Dtype::I64 => get::<i64>(bytes),
+        Dtype::I32 => get::<i32>(bytes),
+        Dtype::I16 => get::<i16>(bytes),
+        Dtype::I8 => get::<i8>(bytes),
+        Dtype::U64 => get::<u64>(bytes),
+        Dtype::U32 => get::<u32>(bytes),
+        Dtype::U16 => get::<u16>(bytes),
+        Dtype::U8 => get::<u8>(bytes),
+        Dtype::BOOL => get::<bool>(bytes),
+        other => {
+            Err(format!("has dtype {other}, which is not supported: save it as one of {SUPPORTED}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples() -> SafetensorsFile {
+        let array = |name: &str, shape: &[usize], data: ArrayData| {
+            NamedArray::new(name, shape.to_vec(), data).unwrap()
+        };
+        let mut arrays = vec![
+            array("net.weight", &[2, 2], vec![1.0_f32, -0.5, f32::NEG_INFINITY, 1e-40].into()),
+            array("b", &[], vec![std::f64::consts::PI].into()),
+            array("flag", &[3], vec![true, false, true].into()),
+            array("i16", &[1], vec![-2_i16].into()),
+            array("i32", &[1], vec![-3_i32].into()),
+            array("i64", &[2], vec![i64::MIN, 1].into()),
+            array("i8", &[1], vec![-4_i8].into()),
+            array("none", &[0, 2], Vec::<f32>::new().into()),
+            array("u16", &[1], vec![5_u16].into()),
+            array("u32", &[1], vec![6_u32].into()),
+            array("u64", &[1], vec![u64::MAX].into()),
+            array("u8", &[5], vec![1_u8, 2, 3, 4, 5].into()),
+        ];
+        arrays.sort_by(|a, b| a.name.cmp(&b.name));
+        let metadata = [("zeta", "1"), ("alpha", "{\"k\": \"ü\\n\"}"), ("m", "")];
+        let metadata = metadata.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        SafetensorsFile { arrays, metadata }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_equal_content_gives_equal_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("a"), folder.path().join("b"));
+        let SafetensorsFile { arrays, metadata } = samples();
+        write_safetensors(&one, &arrays, &metadata).unwrap();
+        assert_eq!(read_safetensors(&one).unwrap(), samples());
+        assert_eq!(read_safetensors_metadata(&one).unwrap(), metadata);
+        let reversed: Vec<_> = arrays.into_iter().rev().collect();
+        write_safetensors(&two, &reversed, &metadata).unwrap();
+        assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
+        write_safetensors(&one, &[], &BTreeMap::new()).unwrap();
+        assert_eq!(read_safetensors(&one).unwrap(), SafetensorsFile::default());
+        assert!(read_safetensors_metadata(&one).unwrap().is_empty());
+    }
+
+    #[test]
+    fn no_damage_to_a_file_is_accepted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let SafetensorsFile { arrays, metadata } = samples();
+        write_safetensors(&path, &arrays, &metadata).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for bit in (0..whole.len()).map(|byte| 8 * byte + byte % 8) {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &bytes).unwrap();
+            let read = read_safetensors(&path);
+            assert!(read.is_err(), "bit {bit} of byte {}: {:?}", bit / 8, bytes[bit / 8] as char);
+            assert!(arrays.iter().any(|a| read_array(&path, &a.name).is_err()), "bit {bit}");
+        }
+        // One array that is damaged does not stand in the way of the others.
+        let mut bytes = whole;
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(read_array(&path, "b").is_ok());
+        let message = read_array(&path, "flag").unwrap_err().to_string();
+        assert!(
+            message.ends_with("a damaged one: array `flag` is not what was written"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn rows_on_disk_that_are_not_what_was_written_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let array = NamedArray::new("x", vec![3, 2], vec![1_f32; 6]).unwrap();
+        write_safetensors(&path, &[array], &BTreeMap::new()).unwrap();
+        assert!(disk_rows(&path, "x").is_ok());
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let message = disk_rows(&path, "x").unwrap_err().to_string();
+        assert!(message.ends_with("array `x` is not what was written"), "{message}");
+    }
+
+    /// A file as others write them.
+    fn foreign(path: &Path, header: &str, values: usize) {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend(vec![0; values]);
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn arrays_lie_one_behind_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let two = |a: &str, b: &str| {
+            format!(
+                r#"{{"a":{{"dtype":"F32","shape":[2],"data_offsets":{a}}},"b":{{"dtype":"F32","shape":[2],"data_offsets":{b}}}}}"#
+            )
+        };
+        for (a, b, values, good) in [
+            ("[0,8]", "[8,16]", 16, true),
+            ("[8,16]", "[0,8]", 16, true),
+            ("[0,8]", "[0,8]", 8, false),
+            ("[0,8]", "[4,12]", 12, false),
+            ("[0,8]", "[16,24]", 24, false),
+            ("[8,0]", "[8,16]", 16, false),
+            ("[0,8]", "[8,16]", 24, false),
+            ("[0,8]", "[8,16]", 12, false),
+        ] {
+            foreign(&path, &two(a, b), values);
+            let all = [
+                read_safetensors(&path).is_ok(),
+                read_array(&path, "b").is_ok(),
+                disk_rows(&path, "b").is_ok(),
+                list_names(&path).is_ok(),
+            ];
+            assert_eq!(all, [good; 4], "{a} {b} {values}");
+        }
+        foreign(
+            &path,
+            r#"{"a":{"dtype":"F32","shape":[4611686018427387904,2],"data_offsets":[0,8]}}"#,
+            8,
+        );
+        assert!(read_safetensors(&path).is_err() && disk_rows(&path, "a").is_err());
+    }
+
+    #[test]
+    fn half_precision_is_read_as_float32_and_less_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let write = |header: &str, values: &[u8]| {
+            let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+            bytes.extend(header.as_bytes());
+            bytes.extend(values);
+            std::fs::write(&path, bytes).unwrap();
+        };
+        write(
+            r#"{"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]}}"#,
+            &[0x00, 0x3e, 0x01, 0x00, 0xc0, 0x3f, 0x00, 0xc0],
+        );
+        let values = |name| read_array(&path, name).unwrap().data;
+        assert_eq!(values("h"), vec![1.5_f32, 5.9604645e-8].into());
+        assert_eq!(values("b"), vec![1.5_f32, -2.0].into());
+        write(r#"{"w":{"dtype":"F8_E5M2","shape":[2],"data_offsets":[0,2]}}"#, &[0; 2]);
+        let message = read_safetensors(&path).unwrap_err().to_string();
+        assert!(message.contains("array `w` has dtype F8_E5M2"), "{message}");
+    }
+
+    #[test]
+    fn damage_is_an_error_and_no_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let SafetensorsFile { arrays, metadata } = samples();
+        write_safetensors(&path, &arrays, &metadata).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for length in 0..bytes.len() {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            let message = read_safetensors(&path).unwrap_err().to_string();
+            assert!(message.contains("damaged"), "{message}");
+        }
+        for content in [&b""[..], b"12345678", &[255; 16], &[2, 0, 0, 0, 0, 0, 0, 0, b'[', b'x']] {
+            std::fs::write(&path, content).unwrap();
+            assert!(read_safetensors(&path).is_err() && read_safetensors_metadata(&path).is_err());
+        }
+        let mut broken = bytes;
+        let flag = broken.len() - 1;
+        broken[flag] = 9;
+        std::fs::write(&path, broken).unwrap();
+        assert!(read_safetensors(&path).is_err());
+        foreign(&path, r#"{"flag":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}}"#, 1);
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() = 9;
+        std::fs::write(&path, bytes).unwrap();
+        let message = read_safetensors(&path).unwrap_err().to_string();
+        assert!(message.contains("array `flag` is damaged"), "{message}");
+        assert!(read_safetensors(&folder.path().join("no")).is_err());
+    }
+
+    #[test]
+    fn arrays_that_do_not_fit_are_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let array = |name: &str| NamedArray::new(name, vec![1], vec![1.0]).unwrap();
+        let none = BTreeMap::new();
+        assert!(write_safetensors(&path, &[array("a"), array("a")], &none).is_err());
+        assert!(write_safetensors(&path, &[array("__metadata__")], &none).is_err());
+        let wrong = NamedArray { name: "a".into(), shape: vec![2], data: vec![1.0].into() };
+        assert!(write_safetensors(&path, &[wrong], &none).is_err());
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,179 @@
+//! Graphs of CUDA, by `libtriflow_cuda.so` (`cuda.cpp`), which is loaded when there is a GPU to train on.
+
+use super::{Recorder, Work};
+use crate::device::libtorch_folder;
+use crate::error::{Error, Result, first_line};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+const NAME: &str = "libtriflow_cuda.so";
+
+type Message = *mut *mut c_char;
+type Enter = unsafe extern "C" fn(c_int, *mut *mut c_void, Message) -> c_int;
+type End = unsafe extern "C" fn(*mut c_void, c_int, Message) -> c_int;
+type Act = unsafe extern "C" fn(*mut c_void, Message) -> c_int;
+type Version = unsafe extern "C" fn() -> *const c_char;
+type Free = unsafe extern "C" fn(*mut c_char);
+
+struct Shim {
+    enter: Enter,
+    begin: Act,
+    end: End,
+    replay: Act,
+    leave: Act,
+    free: Free,
+}
+
+impl Shim {
+    fn get() -> Result<&'static Self> {
+        static LOADED: OnceLock<Result<Shim, String>> = OnceLock::new();
+        LOADED.get_or_init(|| Self::load(&find()?)).as_ref().map_err(Error::runtime)
+    }
+
+    /// Loads it after LibTorch's CUDA half, whose symbols it uses.
+    fn load(path: &Path) -> Result<Self, String> {
+        let cannot = |e: libloading::Error| {
+            let rebuild = "help: build it again with `make libtriflow-cuda`";
+            format!("cannot load {}: {e}\n  {rebuild}", path.display())
+        };
+        // SAFETY: our own library, which runs nothing when it is loaded; the types are those of cuda.cpp.
+        unsafe {
+            let library = Library::open(Some(path), RTLD_NOW | RTLD_LOCAL).map_err(cannot)?;
+            let version = library.get::<Version>(b"triflow_cuda_libtorch").map_err(cannot)?;
+            let built_for = CStr::from_ptr(version()).to_string_lossy().into_owned();
+            let ours = crate::plugin::LIBTORCH_VERSION;
+            if !fits(&built_for, ours) {
+                return Err(format!(
+                    "{} is for LibTorch {built_for}, and this is {ours}\n  help: build it again with `make \
+                     libtriflow-cuda`",
+                    path.display()
+                ));
+            }
+            let shim = Self {
+                enter: *library.get(b"triflow_cuda_enter").map_err(cannot)?,
+                begin: *library.get(b"triflow_cuda_begin").map_err(cannot)?,
+                end: *library.get(b"triflow_cuda_end").map_err(cannot)?,
+                replay: *library.get(b"triflow_cuda_replay").map_err(cannot)?,
+                leave: *library.get(b"triflow_cuda_leave").map_err(cannot)?,
+                free: *library.get(b"triflow_cuda_free").map_err(cannot)?,
+            };
+            // Never closed: its functions are kept.
+            std::mem::forget(library);
+            Ok(shim)
+        }
+    }
+
+    fn call(&self, f: impl FnOnce(Message) -> c_int) -> Result<()> {
+        let mut message = std::ptr::null_mut();
+        if f(&mut message) == 0 {
+            return Ok(());
+        }
+        // SAFETY: with an answer other than 0 the shim leaves a message of its own, which is freed once.
+        let text = unsafe {
+            let text = CStr::from_ptr(message).to_string_lossy().into_owned();
+            (self.free)(message);
+            text
+        };
+        Err(Error::runtime(first_line(&text)))
+    }
+}
+
+/// Headers and library are of one version, whatever they were built for (`2.11.0+cu130`).
+fn fits(built_for: &str, ours: &str) -> bool {
+    ours == "unknown" || built_for.split('+').next() == Some(ours)
+}
+
+/// Beside the program, or beside LibTorch.
+fn find() -> Result<PathBuf, String> {
+    let program = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    first_of(&[program, libtorch_folder()])
+}
+
+fn first_of(folders: &[Option<PathBuf>]) -> Result<PathBuf, String> {
+    let places: Vec<PathBuf> = folders.iter().flatten().map(|folder| folder.join(NAME)).collect();
+    places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
+        let looked: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
+        format!(
+            "there is no {}\n  help: `make libtriflow-cuda` builds it, and steps of small models get faster with \
+             it; `training.capture: off` does without",
+            looked.join(" and no ")
+        )
+    })
+}
+
+/// A CUDA device whose steps go to a stream of their own, where they can be captured, until this is dropped.
+pub(super) struct Cuda {
+    shim: &'static Shim,
+    session: *mut c_void,
+}
+
+impl Cuda {
+    /// On the device of this number, for this thread.
+    pub fn start(index: usize) -> Result<Self> {
+        let shim = Shim::get()?;
+        let mut session = std::ptr::null_mut();
+        // SAFETY: the session is written before the call succeeds, and read after.
+        shim.call(|message| unsafe { (shim.enter)(index as c_int, &mut session, message) })?;
+        Ok(Self { shim, session })
+    }
+}
+
+impl Recorder for Cuda {
+    fn record(&mut self, work: &mut Work<'_>) -> Result<()> {
+        let (shim, session) = (self.shim, self.session);
+        // SAFETY: the session lives until `drop`; every begin has its end.
+        shim.call(|message| unsafe { (shim.begin)(session, message) })?;
+        let done = work();
+        let keep = c_int::from(done.is_ok());
+        // SAFETY: as above.
+        let ended = shim.call(|message| unsafe { (shim.end)(session, keep, message) });
+        done.and(ended)
+    }
+
+    fn replay(&mut self, _: &mut Work<'_>) -> Result<()> {
+        // SAFETY: the session lives until `drop`.
+        self.shim.call(|message| unsafe { (self.shim.replay)(self.session, message) })
+    }
+}
+
+impl Drop for Cuda {
+    fn drop(&mut self) {
+        // SAFETY: the session is left once, here.
+        let left = self.shim.call(|message| unsafe { (self.shim.leave)(self.session, message) });
+        if let Err(e) = left {
+            log::error!("while the captured steps were dropped: {e}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_with_where_it_was_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (empty, full) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::create_dir_all(&full).unwrap();
+        let folders = [Some(empty.clone()), Some(full.clone())];
+        let told = first_of(&folders).unwrap_err();
+        let expected = format!(
+            "there is no {} and no {}\n  help: `make libtriflow-cuda` builds it",
+            empty.join(NAME).display(),
+            full.join(NAME).display()
+        );
+        assert!(told.starts_with(&expected), "{told}");
+        std::fs::write(full.join(NAME), "not a library").unwrap();
+        assert_eq!(first_of(&folders).unwrap(), full.join(NAME));
+        let told = Shim::load(&full.join(NAME)).err().unwrap();
+        assert!(told.starts_with(&format!("cannot load {}", full.display())), "{told}");
+    }
+
+    #[test]
+    fn a_library_for_another_libtorch_is_refused() {
+        assert!(fits("2.11.0", "2.11.0") && fits("2.11.0+cu130", "2.11.0"));
+        assert!(!fits("2.10.0", "2.11.0") && fits("2.10.0", "unknown"));
+    }
+}

@@ -1,0 +1,520 @@
+//! The trainer: one loop for every objective.
+//!
+//! Nothing inside a step waits for the device: batches are index-selected from resident data or read ahead
+//! from disk, loss sums accumulate there and are read once an epoch.
+
+use super::batches::{Batches, shuffled};
+use super::checkpoint::State;
+use super::coupled::{self, Coupled, PairingCost, Rows};
+use super::graph::{self, Recorder, Steps};
+use super::rates::Schedule;
+use super::start::warn_of_shift;
+use super::step::{Batch, Learning};
+use super::{Epoch, History};
+use crate::component::{Optimizer, OptimizerState, Pass, Splits, shape_text};
+use crate::config::{Experiment, Task};
+use crate::data::{Data, Units};
+use crate::error::{Error, Result};
+use crate::loss::TERMS;
+use crate::model::Model;
+use crate::registry::guard_engine;
+use crate::rng::{Purpose, seed_torch};
+use crate::trained::{Trained, options};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// Advice where training has diverged.
+pub(crate) const DIVERGED: &str =
+    "help: try a lower training.optimizer.learning_rate, or set training.clip_grad_norm";
+
+/// What happens while training.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A step was taken.
+    Step {
+        /// Steps so far.
+        step: u64,
+        /// Steps in all.
+        total: u64,
+        /// Rows of this step.
+        rows: i64,
+    },
+    /// An epoch ended; the trainer is at a step boundary and may be saved.
+    Epoch(&'a Epoch),
+}
+
+/// What the observer of an [`Event`] wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// Save the state now and go on.
+    Checkpoint,
+    /// Save the state now and stop.
+    Stop,
+}
+
+/// An experiment in memory: data, model, and the state of training.
+#[derive(Debug)]
+pub struct Trainer {
+    trained: Trained,
+    data: Data,
+    optimizer: Box<dyn Optimizer>,
+    state: OptimizerState,
+    step: u64,
+    /// Row-weighted sums of the epoch's loss terms, and the rows, `[7]`.
+    sums: Tensor,
+    history: History,
+    /// Where z_0 is paired with the data.
+    coupled: Option<Coupled>,
+    /// z_0 of the validation rows, likewise.
+    paired_val: Option<Tensor>,
+}
+
+impl Trainer {
+    /// Loads the experiment's data and builds its model. Relative data paths are read from `base`.
+    pub fn new(experiment: Experiment, base: &Path) -> Result<Self> {
+        experiment.check_threads()?;
+        let mut new = Self::to_restore(experiment, base)?;
+        new.begin()?;
+        Ok(new)
+    }
+
+    /// The same for a state that is restored into it: what it would have started from is not needed.
+    pub(crate) fn to_restore(experiment: Experiment, base: &Path) -> Result<Self> {
+        Self::build(experiment, |experiment, options| Data::load(experiment, base, options))
+    }
+
+    /// The same on tables in memory; sets that are missing are split off the training rows.
+    pub fn with_tables(experiment: Experiment, splits: Splits) -> Result<Self> {
+        experiment.check_threads()?;
+        let mut new = Self::build(experiment, |experiment, options| {
+            Data::from_splits(experiment, splits, options)
+        })?;
+        new.begin()?;
+        Ok(new)
+    }
+
+    /// Takes over what it starts from, and says what nothing reads.
+    fn begin(&mut self) -> Result<()> {
+        guard_engine(|| self.trained.start())?;
+        self.trained.say_unused("")?;
+        if self.trained.parameter_count() == 0 {
+            log::info!("the model has no parameters: there is nothing to train");
+        }
+        Ok(())
+    }
+
+    fn build(
+        mut experiment: Experiment,
+        load: impl FnOnce(&mut Experiment, (Kind, Device)) -> Result<(Data, Units)>,
+    ) -> Result<Self> {
+        experiment.task.get_or_insert(Task::Generation);
+        experiment.check()?;
+        let (kind, device) = options(&experiment)?;
+        guard_engine(move || {
+            let (mut data, units) = load(&mut experiment, (kind, device))?;
+            data.settle(&mut experiment);
+            data.say(&experiment);
+            let trained = Trained::untrained(experiment, units, data.train.len())?;
+            let _threads = trained.threads();
+            if data.train.mask.is_some() && !trained.model.independent() {
+                let message = "sequences of different lengths are not paired with z_0";
+                return Err(Error::config("coupling", message).help("take an independent coupling"));
+            }
+            let paired = !trained.model.independent() && !trained.model.given();
+            if paired && !data.train.on_disk().is_empty() {
+                let message = "rows that stay on disk are not paired with z_0";
+                return Err(Error::config("data.keep", message)
+                    .help("leave `keep` out, or take `coupling: independent`"));
+            }
+            settle_z0(&trained.model, &mut data)?;
+            warn_of_shift(&trained, &data.train)?;
+            check_flip(&trained)?;
+            let optimizer = trained.experiment().training.optimizer.build(&());
+            let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;
+            let rate = optimizer.learning_rate()?;
+            if !(rate.is_finite() && rate > 0.0) {
+                return Err(Error::config(
+                    "training.optimizer.learning_rate",
+                    format!("needs a number above 0, got {rate}"),
+                ));
+            }
+            let state = OptimizerState::start(&*optimizer, &trained.parameters.flat)?;
+            let sums = Tensor::zeros([TERMS.len() as i64 + 1], (Kind::Double, device));
+            let history = History::default();
+            let (coupled, paired_val) = (None, None);
+            Ok(Self {
+                trained,
+                data,
+                optimizer,
+                state,
+                step: 0,
+                sums,
+                history,
+                coupled,
+                paired_val,
+            })
+        })
+    }
+
+    /// The experiment with every null resolved.
+    pub fn experiment(&self) -> &Experiment {
+        self.trained.experiment()
+    }
+
+    /// The data.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The model so far.
+    pub fn trained(&self) -> &Trained {
+        &self.trained
+    }
+
+    /// The model so far, to sample from, and the data.
+    pub fn trained_mut(&mut self) -> (&mut Trained, &Data) {
+        (&mut self.trained, &self.data)
+    }
+
+    /// The model, without data and state of training.
+    pub fn into_trained(self) -> Trained {
+        self.trained
+    }
+
+    /// The loss terms so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Steps in an epoch; the last may be smaller.
+    pub fn steps_per_epoch(&self) -> u64 {
+        let batch = self.experiment().training.batch_size;
+        ((self.data.train.len() + batch - 1) / batch) as u64
+    }
+
+    /// Trains to the end, or until `on` says stop. Returns whether the end was reached.
+    pub fn fit(
+        &mut self,
+        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+    ) -> Result<bool> {
+        let _threads = self.trained.threads();
+        let (device, capture) = (self.trained.device(), self.experiment().training.capture);
+        self.fit_with(graph::recorder(device, capture), on)
+    }
+
+    /// The same with what records steps, if anything does.
+    pub(super) fn fit_with(
+        &mut self,
+        recorder: Option<Box<dyn Recorder>>,
+        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+    ) -> Result<bool> {
+        guard_engine(|| self.run(Steps::new(recorder), on))
+    }
+
+    /// Steps in all; none for a model without parameters.
+    pub fn total_steps(&self) -> u64 {
+        let training = &self.experiment().training;
+        match self.trained.parameter_count() {
+            0 => 0,
+            _ => training.steps.unwrap_or(self.steps_per_epoch().saturating_mul(training.epochs)),
+        }
+    }
+
+    fn run(
+        &mut self,
+        mut steps: Steps,
+        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+    ) -> Result<bool> {
+        let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
+        self.couple()?;
+        let (batch, seed) = (self.experiment().training.batch_size, self.experiment().seed());
+        let mut schedule = {
+            let (config, like) = (&self.experiment().training, &self.trained.parameters.flat);
+            Schedule::new(config, self.optimizer.learning_rate()?, total, like)
+        };
+        let mut batches = Batches::start(
+            &self.data.train,
+            (batch, seed),
+            self.trained.device(),
+            (self.step, total),
+        )?;
+        while self.step < total {
+            let epoch = self.step / per_epoch;
+            let set = batches.take(&self.data.train, self.step)?;
+            let rows = set.len();
+            let z0 = self.paired(rows, total)?;
+            self.take_step(&mut steps, &Batch::new(set, z0, schedule.row(self.step)), epoch)?;
+            let mut stop =
+                on(self, &Event::Step { step: self.step, total, rows })? == Control::Stop;
+            if self.step.is_multiple_of(per_epoch) || self.step == total {
+                let done = self.end_epoch(epoch + 1)?;
+                stop |= on(self, &Event::Epoch(&done))? == Control::Stop;
+            }
+            if stop && self.step < total {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Begins to pair z_0 with the data, where they depend on each other.
+    fn couple(&mut self) -> Result<()> {
+        let (model, coupling) = (&self.trained.model, &self.trained.experiment.coupling);
+        let (seed, batch) = {
+            let training = &self.trained.experiment.training;
+            (training.seed, training.batch_size)
+        };
+        if model.independent() || model.given() || self.step >= self.total_steps() {
+            return Ok(());
+        }
+        if self.paired_val.is_none() && !self.data.val.is_empty() {
+            let z0 = coupled::for_validation(model, coupling, &self.data.val, (seed, batch))?;
+            self.paired_val = Some(z0);
+        }
+        let at = (seed, batch, self.step);
+        self.coupled = Some(Coupled::start(model, coupling, &self.data.train, at)?);
+        Ok(())
+    }
+
+    /// z_0 of the next step, where it is paired with the data.
+    fn paired(&mut self, rows: i64, total_steps: u64) -> Result<Option<Tensor>> {
+        let Some(coupled) = &mut self.coupled else { return Ok(None) };
+        let (seed, set) = (self.trained.experiment.seed(), &self.data.train);
+        let order = |epoch| shuffled(set.len(), seed, epoch);
+        let of = Rows { set, order: &order, total_steps };
+        coupled.z0(&self.trained.model, &of, self.step, rows).map(Some)
+    }
+
+    /// What pairing z_0 with the data cost since training began or went on; none where they are
+    /// independent.
+    pub fn pairing_cost(&self) -> Option<PairingCost> {
+        self.coupled.as_ref().map(Coupled::cost)
+    }
+
+    fn take_step(&mut self, steps: &mut Steps, batch: &Batch, epoch: u64) -> Result<()> {
+        let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
+        let (config, step) = (&experiment.training, self.step);
+        let mut learning = Learning {
+            parameters,
+            ema: ema.as_mut(),
+            optimizer: &*self.optimizer,
+            state: &mut self.state,
+            sums: &mut self.sums,
+        };
+        let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
+        let seed = || seed_torch(config.seed, Purpose::Train, step);
+        steps.take(batch, dropout, &seed, &mut |batch| {
+            learning.step(model, config, batch, dropout)
+        })?;
+        self.step += 1;
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, epoch: u64) -> Result<Epoch> {
+        let val = self.validate()?;
+        let done = Epoch { epoch, step: self.step, train: means(&self.sums), val: means(&val) };
+        let _ = self.sums.zero_();
+        let lost = |losses: &[Option<f64>]| losses.first() == Some(&None);
+        let lost_val = !self.data.val.is_empty() && lost(&done.val);
+        if lost(&done.train) || (lost_val && !self.is_finite()) {
+            return Err(Error::runtime(format!(
+                "the loss is no longer finite in epoch {epoch}\n  {DIVERGED}"
+            )));
+        }
+        if lost_val && !self.history.epochs.last().is_some_and(|before| lost(&before.val)) {
+            log::warn!("{}", self.about_validation(epoch));
+        }
+        self.history.epochs.push(done.clone());
+        Ok(done)
+    }
+
+    /// Whether every parameter is.
+    fn is_finite(&self) -> bool {
+        self.trained.parameters.flat.isfinite().all().int64_value(&[]) != 0
+    }
+
+    /// What is said where only the loss on the validation rows is not finite: it is not the training that failed.
+    fn about_validation(&self, epoch: u64) -> String {
+        let (val, batch) = (&self.data.val, self.experiment().training.batch_size);
+        let size = |t: &Tensor| t.abs().max().to_kind(Kind::Double).double_value(&[]);
+        let mut largest: f64 = 0.0;
+        for from in (0..val.len()).step_by(batch as usize) {
+            let rows = val.narrow(from, batch.min(val.len() - from));
+            let condition = rows.condition.as_ref().map_or(0.0, size);
+            largest = largest.max(size(&rows.target)).max(condition);
+        }
+        format!(
+            "the loss on the validation rows is not finite in epoch {epoch}, though that on the training rows \
+             and the parameters are: the largest value among the {} validation rows is {:.1e} in the units of \
+             the model; look for outliers. Training goes on without it",
+            val.len(),
+            largest
+        )
+    }
+
+    /// Sums of the loss terms over the validation rows, with the same draws in every epoch.
+    fn validate(&self) -> Result<Tensor> {
+        let config = &self.experiment().training;
+        let mut sums = self.sums.zeros_like();
+        tch::no_grad(|| -> Result<()> {
+            let n = self.data.val.len();
+            for (i, from) in (0..n).step_by(config.batch_size as usize).enumerate() {
+                let _stream = seed_torch(config.seed, Purpose::Validate, i as u64);
+                let rows = config.batch_size.min(n - from);
+                let set = self.data.val.narrow(from, rows);
+                let paired = self.paired_val.as_ref().map(|z0| z0.narrow(0, from, rows));
+                let terms = self.trained.model.losses_from(
+                    paired.or(set.z0.as_ref().map(Tensor::shallow_clone)),
+                    &set.target,
+                    set.condition().as_ref(),
+                    Pass::EVAL.masked(set.mask.as_ref()),
+                    config.time_sampling,
+                    true,
+                )?;
+                terms.add_to(&mut sums, rows);
+            }
+            Ok(())
+        })?;
+        Ok(sums)
+    }
+
+    /// The state of training, to be saved. One that has diverged is an error: nothing good is replaced by it.
+    pub fn state(&self) -> Result<State> {
+        if !self.is_finite() {
+            let message =
+                format!("the parameters are no longer finite at step {}\n  {DIVERGED}", self.step);
+            return Err(Error::runtime(message));
+        }
+        let copy = |(name, t): (String, &Tensor)| (name, t.copy());
+        let tensors = self.tensors()?.into_iter().map(copy).collect();
+        Ok(State { step: self.step, tensors, history: self.history.clone() })
+    }
+
+    /// What steps change, by name.
+    pub(super) fn tensors(&self) -> Result<Vec<(String, &Tensor)>> {
+        let Trained { parameters, ema, .. } = &self.trained;
+        let mut tensors =
+            vec![("parameters".to_owned(), &parameters.flat), ("sums".to_owned(), &self.sums)];
+        tensors.extend(ema.iter().map(|ema| ("ema".to_owned(), ema)));
+        let names = self.optimizer.moments()?.into_iter().map(|(name, _)| format!("moment.{name}"));
+        tensors.extend(names.zip(&self.state.moments));
+        Ok(tensors)
+    }
+
+    /// Continues from a saved state of the same experiment.
+    ///
+    /// # Errors
+    /// A state that this experiment cannot have come to; nothing is changed then.
+    pub fn restore(&mut self, state: State) -> Result<()> {
+        state.history.check(state.step, self.steps_per_epoch(), self.total_steps())?;
+        let find = |name: &str, like: &Tensor| -> Result<Tensor> {
+            let found = state.tensors.iter().find(|(n, _)| n == name).map(|(_, t)| t);
+            match found {
+                Some(t) if t.size() == like.size() => Ok(t.to_device(self.trained.device())),
+                Some(t) => Err(Error::runtime(format!(
+                    "the checkpoint's {name} has {} values, the model {}",
+                    t.numel(),
+                    like.numel()
+                ))),
+                None => Err(Error::runtime(format!("the checkpoint has no {name}"))),
+            }
+        };
+        let parameters = find("parameters", &self.trained.parameters.flat)?;
+        let ema = self.trained.ema.as_ref().map(|ema| find("ema", ema)).transpose()?;
+        let names = self.optimizer.moments()?;
+        let moments = names
+            .iter()
+            .zip(&self.state.moments)
+            .map(|((name, _), m)| find(&format!("moment.{name}"), m))
+            .collect::<Result<Vec<_>>>()?;
+        let sums = find("sums", &self.sums)?;
+        tch::no_grad(|| self.trained.parameters.flat.copy_(&parameters));
+        self.trained.ema = ema;
+        self.state.moments = moments;
+        self.sums = sums;
+        self.step = state.step;
+        self.history = state.history;
+        self.coupled = None;
+        Ok(())
+    }
+
+    /// Takes over what a training of the same experiment came to.
+    pub(crate) fn take_over(&mut self, trained: Trained, history: History) -> Result<()> {
+        let total = self.total_steps();
+        history.check(total, self.steps_per_epoch(), total)?;
+        self.trained = trained;
+        self.step = total;
+        self.history = history;
+        Ok(())
+    }
+
+    /// Steps taken.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+/// An error if images cannot be mirrored.
+fn check_flip(trained: &Trained) -> Result<()> {
+    if !trained.experiment().training.flip {
+        return Ok(());
+    }
+    let shapes = &trained.units().shapes;
+    let images = [Some(&shapes.target), shapes.condition.as_ref()];
+    if !images.into_iter().flatten().any(|shape| shape.len() == 3) {
+        let message =
+            "only images [channels, height, width] can be mirrored, and the data have none";
+        return Err(Error::config("training.flip", message));
+    }
+    if !trained.model.independent() || trained.model.given() {
+        let message = "z_0 is paired with the images as they are, not with mirrored ones";
+        return Err(Error::config("training.flip", message)
+            .help("leave it out, or set `coupling: independent`"));
+    }
+    Ok(())
+}
+
+/// Keeps the rows' own z_0 where the model takes them; an error where they are missing or do not fit.
+fn settle_z0(model: &Model, data: &mut Data) -> Result<()> {
+    let sets = [("training", &mut data.train), ("validation", &mut data.val)];
+    for (name, set) in sets {
+        if !model.given() {
+            if set.z0.take().is_some() {
+                log::warn!(
+                    "the {name} rows have a z_0 of their own, which the coupling does not use"
+                );
+            }
+            continue;
+        }
+        match &set.z0 {
+            _ if set.is_empty() => {}
+            None => {
+                let message = format!(
+                    "the coupling takes each row's z_0 from the data, but the {name} rows have none"
+                );
+                return Err(Error::config("coupling", message).help(
+                    "add an array `z0` (for validation rows of their own `z0_val`), or take another coupling",
+                ));
+            }
+            Some(z0) if z0.size()[1..] != *model.latent_shape() => {
+                let (found, wanted) =
+                    (shape_text(&z0.size()[1..]), shape_text(model.latent_shape()));
+                let message =
+                    format!("z0 has rows of shape {found}, but a latent has shape {wanted}");
+                return Err(Error::config("data", message));
+            }
+            Some(_) => {}
+        }
+    }
+    data.test.z0 = None;
+    Ok(())
+}
+
+/// Means from sums; `None` where NaN.
+fn means(sums: &Tensor) -> Vec<Option<f64>> {
+    let sums: Vec<f64> = Vec::try_from(sums.to_device(Device::Cpu)).unwrap_or_default();
+    let rows = sums.last().copied().unwrap_or(0.0);
+    sums.iter().take(TERMS.len()).map(|s| Some(s / rows).filter(|m| m.is_finite())).collect()
+}
