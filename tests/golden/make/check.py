@@ -1,0 +1,73 @@
+"""Runs the generators and compares what they make with the golden files.
+
+    python tests/golden/make/check.py [--golden FOLDER] [NAME ...]
+
+Keys, their order, lengths, kinds and texts must agree; numbers must to 1e-12 (relative above 1, else absolute).
+Prints a line a file, with the largest difference and its place; exit code 1 if a file differs by more.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+TOLERANCE = 1e-12
+NAMES = [
+    "schedules",
+    "schedules_logsnr",
+    "weight_statistics",
+    "conversions",
+    "losses",
+    "gaussian",
+    "solvers",
+    "metrics",
+    "networks",
+]
+
+Difference = tuple[float, str]
+"""|made - stored| / max(1, |stored|), infinite where no number compares, and the place."""
+
+
+def differences(made: Any, stored: Any, place: str) -> Iterator[Difference]:
+    """Differences of all values below `place`."""
+    if isinstance(made, dict) and isinstance(stored, dict) and list(made) == list(stored):
+        for key in stored:
+            yield from differences(made[key], stored[key], f"{place}.{key}")
+    elif isinstance(made, list) and isinstance(stored, list) and len(made) == len(stored):
+        for i, (x, y) in enumerate(zip(made, stored, strict=True)):
+            yield from differences(x, y, f"{place}[{i}]")
+    elif type(made) is float and type(stored) is float:
+        yield abs(made - stored) / max(1.0, abs(stored)), place
+    else:
+        yield (0.0 if type(made) is type(stored) and made == stored else float("inf")), place
+
+
+def check(name: str, folder: Path) -> bool:
+    """Compares one file and prints the outcome."""
+    text = (folder / f"{name}.json").read_text()
+    made = importlib.import_module(name).golden()
+    found = list(differences(made, json.loads(text), name))
+    worst, place = max(found, key=lambda x: (x[0] != x[0], x[0]))
+    good = worst <= TOLERANCE
+    same = ", the same bytes" if json.dumps(made, indent=1) == text else ""
+    above = sum(not value <= TOLERANCE for value, _ in found)
+    fault = "" if good else f", {above} of {len(found)} values above {TOLERANCE:g}"
+    print(f"{name}.json: {'ok' if good else 'DIFFERS'}, largest difference {worst:.2g} at {place}{fault}{same}", flush=True)
+    return good
+
+
+def main() -> int:
+    """0 if every file agrees."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    here = Path(__file__).resolve().parent
+    parser.add_argument("--golden", type=Path, default=here.parent, help="folder of the golden files")
+    parser.add_argument("names", nargs="*", metavar="NAME", default=NAMES, help="files to check, without .json")
+    args = parser.parse_args()
+    return 0 if all([check(name, args.golden) for name in args.names]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
