@@ -34,6 +34,8 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, mp.mpf):
         return float(value)
     return value
