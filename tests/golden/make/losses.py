@@ -51,9 +51,7 @@ LOGITS, VAE_LOGITS = normals.draw(5, 3), normals.draw(5, 3)
 MU, LOGVAR, XI = normals.draw(5, 3), normals.draw(5, 3), normals.draw(5, 3)
 SEQUENCE, SEQUENCE_TARGET = normals.draw(2, 3, 2), normals.draw(2, 3, 2)
 
-ln, expm1, log1p, exp, sqrt = (
-    np.vectorize(f, otypes=[object]) for f in (mp.log, mp.expm1, mp.log1p, mp.exp, mp.sqrt)
-)
+ln, expm1, log1p, exp, sqrt = (np.vectorize(f, otypes=[object]) for f in (mp.log, mp.expm1, mp.log1p, mp.exp, mp.sqrt))
 
 
 @dataclass(frozen=True)

@@ -174,9 +174,7 @@ def nonlinear_flow() -> dict[str, Any]:
         "int_div_from_1_to_0": integral,
         "log_p": log_normal(z0) + integral,
         "divergence_at": {"t": 0.3, "z": Z1_NONLINEAR, "exact": slope[0, 0] + slope[1, 1]},
-        "hutchinson": [
-            {"probe": q, "value": (mp.matrix([q]) * slope * mp.matrix(q))[0]} for q in probes
-        ],
+        "hutchinson": [{"probe": q, "value": (mp.matrix([q]) * slope * mp.matrix(q))[0]} for q in probes],
     }
 
 

@@ -103,8 +103,7 @@ def golden() -> dict[str, Any]:
     """The contents of schedules.json."""
     return common.plain(
         {
-            "about": "per schedule and parameter set: values on t; "
-            "alpha_bar_max etc. are the exact float64 literals",
+            "about": "per schedule and parameter set: values on t; alpha_bar_max etc. are the exact float64 literals",
             "t": TIMES,
             "eps_alpha_bar": EPS,
             "schedules": [case(name, i, params) for name, sets in paths.CASES for i, params in enumerate(sets)],
