@@ -2,10 +2,10 @@
 
     python tests/golden/make/check.py [--golden FOLDER] [NAME ...]
 
-Keys, their order, lengths, kinds and texts must agree; numbers must to 1e-12 (relative above 1, else absolute).
-Prints a line a file, with the largest difference and its place; exit code 1 if a file differs by more. The few values
-of LOOSE are errors of float64 solvers that rounding moves, and need to agree to 1e-10 and 1e-9 only; they are left out
-of the largest difference and printed on lines of their own.
+Keys, their order, lengths, kinds and texts must agree; numbers must to 1e-12 (relative above 1, else
+absolute). Prints a line a file, with the largest difference and its place; exit code 1 if a file differs by
+more. The few values of LOOSE are errors of float64 solvers that rounding moves, and need to agree to 1e-10
+and 1e-9 only; they are left out of the largest difference and printed on lines of their own.
 """
 
 import argparse
@@ -74,12 +74,17 @@ def check(name: str, folder: Path) -> bool:
 
 def main() -> int:
     """0 if every file agrees."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     here = Path(__file__).resolve().parent
     parser.add_argument("--golden", type=Path, default=here.parent, help="folder of the golden files")
-    parser.add_argument("names", nargs="*", metavar="NAME", default=NAMES, help="files to check, without .json")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", default=NAMES, help="files to check, without .json"
+    )
     args = parser.parse_args()
-    return 0 if all([check(name, args.golden) for name in args.names]) else 1
+    outcomes = [check(name, args.golden) for name in args.names]
+    return 0 if all(outcomes) else 1
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ class Normals:
     """Standard normal numbers from numpy's default generator, rounded as the golden files store them."""
 
     def __init__(self, seed: int, digits: int) -> None:
+        """The stream of `seed`, rounded to `digits` decimals."""
         self._generator = np.random.default_rng(seed)
         self._digits = digits
 

@@ -1,11 +1,11 @@
-"""Makes conversions.json: one state and one predicted target, seen as noise, velocity and score, in 50 digits.
+"""Makes conversions.json: one state and one predicted target, seen as noise, velocity and score, in 50
+digits.
 
-For any Gaussian path z = a h + b e: noise e = (z - a h) / b, score s = -e / b.
-Variance-preserving: v = dz/dt = (g'/2)(a h - ab z), dz/dg = (a h - ab z)/2, squared diffusion g2 = (1 - ab) g'.
-Rectified (a = t, b = 1 - t): v = (h - z) / (1 - t), g2 = 2 (1 - t) / t.
-Reverse SDE drift with churn eta: v + (eta^2 / 2) g2 s (Song et al., arXiv 2011.13456; Karras et al., 2206.00364).
-Two paths with one log-SNR differ by a scale: t = sigmoid(g / 2), z_rectified = z_vp / (a + b).
-Inverse: the time of a log-SNR, by bisection.
+For any Gaussian path z = a h + b e: noise e = (z - a h) / b, score s = -e / b. Variance-preserving: v =
+dz/dt = (g'/2)(a h - ab z), dz/dg = (a h - ab z)/2, squared diffusion g2 = (1 - ab) g'. Rectified (a = t, b
+= 1 - t): v = (h - z) / (1 - t), g2 = 2 (1 - t) / t. Reverse SDE drift with churn eta: v + (eta^2 / 2) g2 s
+(Song et al., arXiv 2011.13456; Karras et al., 2206.00364). Two paths with one log-SNR differ by a scale: t
+= sigmoid(g / 2), z_rectified = z_vp / (a + b). Inverse: the time of a log-SNR, by bisection.
 
 State and target: numpy's default_rng(7), standard normals rounded to four digits.
 """
@@ -89,13 +89,19 @@ def inverse_case(name: str, params: paths.Params) -> dict[str, Any]:
     """One entry of `inverse`: pairs of g and t."""
     first, last = (paths.level(name, params, t).gamma for t in (0.0, 1.0))
     gammas = [float(first + mp.mpf(share) * (last - first)) for share in INVERSE_SHARES]
-    return {"schedule": name, "params": params, "gamma_t": [[g, paths.time_of(name, params, g)] for g in gammas]}
+    return {
+        "schedule": name,
+        "params": params,
+        "gamma_t": [[g, paths.time_of(name, params, g)] for g in gammas],
+    }
 
 
 def worst_round_trip() -> float:
     """max |a h + b e - z| over the cases of `vp`, with e and the sum in float64."""
     worst = 0.0
-    for name, params, t in [(name, params, t) for name, sets in paths.CASES for params in sets for t in VP_TIMES]:
+    for name, params, t in [
+        (name, params, t) for name, sets in paths.CASES for params in sets for t in VP_TIMES
+    ]:
         at = paths.level(name, params, t, fp)
         back = at.a * TARGET + at.b * ((Z - at.a * TARGET) / at.b)
         worst = max(worst, float(np.abs(back - Z).max()))
@@ -107,13 +113,16 @@ def golden() -> dict[str, Any]:
     sets = [(name, i, params) for name, sets in paths.CASES for i, params in enumerate(sets)]
     return common.plain(
         {
-            "about": "given state z and target prediction: the equivalent noise, velocity (probability flow dz/dt), "
+            "about": "given state z and target prediction: the equivalent noise, velocity "
+            "(probability flow dz/dt), "
             "score; sde_drift[eta] = velocity + eta^2/2 g^2 score with g^2 = (1-alpha_bar) gamma'.",
             "z": Z,
             "target": TARGET,
             "vp": [vp_case(*case, t) for case in sets for t in VP_TIMES],
             "rectified": [rectified_case(t) for t in RECTIFIED_TIMES],
-            "path_change": [path_change_case(name, tau) for name in PATH_CHANGES for tau in PATH_CHANGE_TIMES],
+            "path_change": [
+                path_change_case(name, tau) for name in PATH_CHANGES for tau in PATH_CHANGE_TIMES
+            ],
             "inverse": [inverse_case(name, params) for name, params in paths.DEFAULTS.items()],
             "verified": {"worst_round_trip": worst_round_trip()},
         }

@@ -1,30 +1,34 @@
-"""Makes losses.json: every term of the training loss on one batch, for three objectives and five schedules.
+"""Makes losses.json: every term of the training loss on one batch, for three objectives on one rectified
+path and four schedules.
 
-Paths z_t = a z_1 + b eps: rectified for FM, variance-preserving for DF and CT; g' = 2 (a'/a - b'/b), SNR = (a/b)^2.
-The network's output is the velocity v (FM), the noise e (DF) or the target h (CT). From it, with z = a h + b e:
+Paths z_t = a z_1 + b eps: rectified for FM, variance-preserving for DF and CT; g' = 2 (a'/a - b'/b), SNR =
+(a/b)^2. The network's output is the velocity v (FM), the noise e (DF) or the target h (CT). From it, with z
+= a h + b e:
 
     FM  h = z + (1 - t) v,  e = z - t v,     dz/dt = v
     DF  h = (z - b e) / a,                   dz/dt = (g'/2) ((1 - ab) z - b e)
     CT  e = (z - a h) / b,                   dz/dt = (g'/2) (a h - ab z)
 
-Per sample, R being the mean or the sum over the axes that are not the batch's:
-flow R|output - truth|^2, reg R|dz/dt|^2, recon R|y_pred - y|^2 or the cross-entropy of logits (summed over classes),
-vae the same of the encoder's own decoding. KL of z_0 from N(0, I), ab0 = ab(0): 1/2 sum_j [ab0 z_1j^2 - ab0 -
-ln(1 - ab0)], divided by d under the mean; 0 for FM.
-total = flow + recon_weight recon + reg_weight reg + vae_weight vae + kl_weight KL, batch means.
+Per sample, R being the mean or the sum over the axes that are not the batch's: flow R|output - truth|^2,
+reg R|dz/dt|^2, recon R|y_pred - y|^2 or the cross-entropy of logits (summed over classes), vae the same of
+the encoder's own decoding. KL of z_0 from N(0, I), ab0 = ab(0): 1/2 sum_j [ab0 z_1j^2 - ab0 - ln(1 - ab0)],
+divided by d under the mean; 0 for FM. total = flow + recon_weight recon + reg_weight reg + vae_weight vae +
+kl_weight KL, batch means.
 
-Weights in time of (flow; recon and reg): none 1; seed SNR' (FM 1); elbo SNR' (CT), g' on flow and SNR' on the rest
-(DF), min(2t/(1-t), 10) (FM); upstream SNR' (CT), 1/((1-ab) g') (DF), t (FM). `normalized` divides each by its mean
-over t, where that is known: SNR(1) - SNR(0), g(1) - g(0), 1/2 for t, and for FM's elbo with t* = c/(2+c), c = 10:
--2 t* - 2 ln(1 - t*) + c (1 - t*). `elbo_integrand_all_spaces` is SNR' |h - z_1|^2 (sum) = g' |e - eps|^2 =
-4 / (b^2 g') |v - dz/dt|^2 (Kingma et al., Variational Diffusion Models, arXiv 2107.00630).
+Weights in time of (flow; recon and reg): none 1; seed SNR' (FM 1); elbo SNR' (CT), g' on flow and SNR' on
+the rest (DF), min(2t/(1-t), 10) (FM); upstream SNR' (CT), 1/((1-ab) g') (DF), t (FM). `normalized` divides
+each by its mean over t, where that is known: SNR(1) - SNR(0), g(1) - g(0), 1/2 for t, and for FM's elbo
+with t* = c/(2+c), c = 10: -2 t* - 2 ln(1 - t*) + c (1 - t*). `elbo_integrand_all_spaces` is SNR' |h -
+z_1|^2 (sum) = g' |e - eps|^2 = 4 / (b^2 g') |v - dz/dt|^2 (Kingma et al., Variational Diffusion Models,
+arXiv 2107.00630).
 
-A normal encoder N(mu, e^l): z_t given y has mean a mu and log-variance ln(1 + ab (e^l - 1)); its KL with z_1
-integrated out is 1/2 sum_j [ab0 mu_j^2 + u_j - ln(1 + u_j)], u = ab0 (e^l - 1). `kl_upstream_wrong_z1` is
-1/2 [ab0/(1-ab0) |z_1|^2 + d (ln(1 - ab0) - 1)], which is no divergence: it is negative.
-A masked sequence averages over the valid positions of each sample.
+A normal encoder N(mu, e^l): z_t given y has mean a mu and log-variance ln(1 + ab (e^l - 1)); its KL with
+z_1 integrated out is 1/2 sum_j [ab0 mu_j^2 + u_j - ln(1 + u_j)], u = ab0 (e^l - 1). `kl_upstream_wrong_z1`
+is 1/2 [ab0/(1-ab0) |z_1|^2 + d (ln(1 - ab0) - 1)], which is no divergence: it is negative. A masked
+sequence averages over the valid positions of each sample.
 
-Batch: numpy's default_rng(20250331), standard normals rounded to four digits, in the order of the code below.
+Batch: numpy's default_rng(20250331), standard normals rounded to four digits, in the order of the code
+below.
 """
 
 from dataclasses import dataclass
@@ -41,7 +45,12 @@ LABELS = [0, 2, 1, 1, 0]
 CAP = 10.0
 WEIGHTS = {"recon_weight": 0.5, "reg_weight": 0.1, "vae_weight": 1.0, "kl_weight": 1.0}
 DECODINGS = ["mse", "cross_entropy", "none"]
-SCHEDULES = [("linear", ["DF", "CT"]), ("cosine", ["DF", "CT"]), ("sigmoid", ["DF", "CT"]), ("exponential", ["DF"])]
+SCHEDULES = [
+    ("linear", ["DF", "CT"]),
+    ("cosine", ["DF", "CT"]),
+    ("sigmoid", ["DF", "CT"]),
+    ("exponential", ["DF"]),
+]
 MASK = [[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]]
 
 normals = common.Normals(seed=20250331, digits=4)
@@ -51,7 +60,9 @@ LOGITS, VAE_LOGITS = normals.draw(5, 3), normals.draw(5, 3)
 MU, LOGVAR, XI = normals.draw(5, 3), normals.draw(5, 3), normals.draw(5, 3)
 SEQUENCE, SEQUENCE_TARGET = normals.draw(2, 3, 2), normals.draw(2, 3, 2)
 
-ln, expm1, log1p, exp, sqrt = (np.vectorize(f, otypes=[object]) for f in (mp.log, mp.expm1, mp.log1p, mp.exp, mp.sqrt))
+ln, expm1, log1p, exp, sqrt = (
+    np.vectorize(f, otypes=[object]) for f in (mp.log, mp.expm1, mp.log1p, mp.exp, mp.sqrt)
+)
 
 
 @dataclass(frozen=True)
@@ -193,7 +204,11 @@ def vp_weights(model: str, at: Batch) -> dict[str, tuple[Any, Any, Any, Any]]:
     one, snr_prime, mean = at.t**0, at.snr_prime, at.mean_snr_prime
     noise = model == "DF"
     upstream = 1 / (at.b**2 * at.gamma_prime) if noise else snr_prime
-    elbo = (at.gamma_prime, snr_prime, at.mean_gamma_prime, mean) if noise else (snr_prime, snr_prime, mean, mean)
+    elbo = (
+        (at.gamma_prime, snr_prime, at.mean_gamma_prime, mean)
+        if noise
+        else (snr_prime, snr_prime, mean, mean)
+    )
     return {
         "none": (one, one, mp.one, mp.one),
         "seed": (snr_prime, snr_prime, mean, mean),
@@ -259,7 +274,12 @@ def case(model: str, schedule: str) -> dict[str, Any]:
         "per_sample": terms,
         "losses": {reduction: all_losses(values, weights) for reduction, values in terms.items()},
         "snr_weights": {
-            kind: {"flow": flow[:, 0], "recon_reg": rest[:, 0], "mean_flow": mean, "mean_recon_reg": mean_rest}
+            kind: {
+                "flow": flow[:, 0],
+                "recon_reg": rest[:, 0],
+                "mean_flow": mean,
+                "mean_recon_reg": mean_rest,
+            }
             for kind, (flow, rest, mean, mean_rest) in weights.items()
         },
     }
@@ -327,11 +347,15 @@ def golden() -> dict[str, Any]:
     """The contents of losses.json."""
     return common.plain(
         {
-            "about": "B=5, z dim 3, y dim 2, 3 classes. model_output is the raw network output (velocity for FM, "
-            "noise for DF, target for CT). per-sample arrays use reduction mean or sum over non-batch axes; "
-            "cross entropy is always summed over classes. snr kinds: none, seed, elbo, upstream; see make/losses.py.",
+            "about": "B=5, z dim 3, y dim 2, 3 classes. model_output is the raw network output "
+            "(velocity for FM, noise for DF, target for CT). per-sample arrays use reduction mean or sum "
+            "over non-batch axes; cross entropy is always summed over classes. "
+            "snr kinds: none, seed, elbo, upstream; see make/losses.py.",
             "inputs": inputs(),
-            "cases": [case("FM", "rectified"), *(case(m, name) for name, models in SCHEDULES for m in models)],
+            "cases": [
+                case("FM", "rectified"),
+                *(case(m, name) for name, models in SCHEDULES for m in models),
+            ],
             "encoders": encoders(),
             "sequence_mask": sequence_mask(),
         }

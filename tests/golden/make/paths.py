@@ -1,11 +1,12 @@
 """The noise schedules of variance-preserving paths, z_t = a z_1 + b eps, a = sqrt(ab), b = sqrt(1 - ab).
 
-Every formula takes a context `c`: `mpmath.mp` (50 digits) for golden values, `mpmath.fp` (float64) to see how much
-a careful float64 evaluation loses. ab is `alpha_bar`, g is the log signal-to-noise ratio ln(ab / (1 - ab)).
+Every formula takes a context `c`: `mpmath.mp` (50 digits) for golden values, `mpmath.fp` (float64) to see
+how much a careful float64 evaluation loses. ab is `alpha_bar`, g is the log signal-to-noise ratio ln(ab /
+(1 - ab)).
 
-Two families. A share of time: ab = lo + (hi - lo) F(t) with F(0) = 0 and F(1) = 1, where 1 - ab is summed from
-Fc = 1 - F to spare the cancellation near t = 1; then g' = (hi - lo) F' / (ab (1 - ab)). A log-SNR: g given,
-ab = sigmoid(g). In both SNR' = g' ab / (1 - ab).
+Two families. A share of time: ab = lo + (hi - lo) F(t) with F(0) = 0 and F(1) = 1, where 1 - ab is summed
+from Fc = 1 - F to spare the cancellation near t = 1; then g' = (hi - lo) F' / (ab (1 - ab)). A log-SNR: g
+given, ab = sigmoid(g). In both SNR' = g' ab / (1 - ab).
 """
 
 from collections.abc import Callable
@@ -132,7 +133,7 @@ def _power(c: Any, t: Any, p: Any) -> Share:
 
 
 def _cosine(c: Any, t: Any, s: Any) -> Share:
-    """cos^2 normalised, w = (pi/2)/(1+s): F = sin(w t) sin(w (t+2s)) / cos^2(w s), Fc = sin^2(w (1-t)) / cos^2(w s)."""
+    """F = sin(w t) sin(w (t+2s)) / cos^2(w s), Fc = sin^2(w (1-t)) / cos^2(w s), w = (pi/2) / (1+s)."""
     w = c.pi / 2 / (1 + s)
     norm = c.cos(w * s) ** 2
     f = c.sin(w * t) * c.sin(w * (t + 2 * s)) / norm
@@ -206,12 +207,16 @@ def monotone_network(c: Any, p: Params, t: Any) -> tuple[Any, Any]:
     """N(t) and N'(t) of a network that only grows.
 
     h_0 = t, h_l = sigmoid(W_l h_{l-1} + b_l) with W_l = softplus(raw_l) / fan_in;
-    N = softplus(skip) t + (softplus(out) / H) . h_L. The derivative is carried along: D_l = h_l (1 - h_l) (W_l D_{l-1}).
+    N = softplus(skip) t + (softplus(out) / H) . h_L. The derivative is carried along:
+    D_l = h_l (1 - h_l) (W_l D_{l-1}).
     """
     h, d = [t], [c.one]
     for raw, bias in zip(p["W_raw"], p["b"], strict=True):
         rows = [[softplus(c, c.mpf(w)) / len(h) for w in row] for row in raw]
-        inputs = [sum(w * x for w, x in zip(row, h, strict=True)) + c.mpf(b) for row, b in zip(rows, bias, strict=True)]
+        inputs = [
+            sum(w * x for w, x in zip(row, h, strict=True)) + c.mpf(b)
+            for row, b in zip(rows, bias, strict=True)
+        ]
         slopes = [sum(w * x for w, x in zip(row, d, strict=True)) for row in rows]
         h = [sigmoid(c, x) for x in inputs]
         d = [sigmoid(c, x) * sigmoid(c, -x) * s for x, s in zip(inputs, slopes, strict=True)]
@@ -249,7 +254,9 @@ def level(name: str, params: Params, t: Any, c: Any = mp) -> Level:
     share = _share(name, p, t, c)
     alpha_bar = lo + (hi - lo) * share.f
     rest = (1 - hi) + (hi - lo) * share.complement
-    return Level(alpha_bar, rest, c.log(alpha_bar) - c.log(rest), (hi - lo) * share.slope / (alpha_bar * rest), c)
+    return Level(
+        alpha_bar, rest, c.log(alpha_bar) - c.log(rest), (hi - lo) * share.slope / (alpha_bar * rest), c
+    )
 
 
 def time_of(name: str, params: Params, gamma: Any) -> Any:

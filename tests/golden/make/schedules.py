@@ -1,11 +1,12 @@
 """Makes schedules.json: ten noise schedules with two parameter sets each, on 19 times, in 50 digits.
 
-The formulas are those of `paths.py`. Beside the values stand the closed integrals over [0, 1] (the integral of SNR'
-is SNR(1) - SNR(0), that of g' is g(1) - g(0)), the raw parameters from which a learnable schedule starts, and two
-checks of the formulas: g' against numerical differentiation of g, and a float64 evaluation against 50 digits.
+The formulas are those of `paths.py`. Beside the values stand the closed integrals over [0, 1] (the integral
+of SNR' is SNR(1) - SNR(0), that of g' is g(1) - g(0)), the raw parameters from which a learnable schedule
+starts, and two checks of the formulas: g' against numerical differentiation of g, and a float64 evaluation
+against 50 digits.
 
-Raw parameters, with E = 1e-4: lo = E + (1 - 2E) sigmoid(u); hi = lo + (1 - E - lo) sigmoid(u);
-k, beta, scale, s = softplus(u); power = 1 + softplus(u); t_mid, loc = u; g0 = u, g1 = g0 + softplus(u).
+Raw parameters, with E = 1e-4: lo = E + (1 - 2E) sigmoid(u); hi = lo + (1 - E - lo) sigmoid(u); k, beta,
+scale, s = softplus(u); power = 1 + softplus(u); t_mid, loc = u; g0 = u, g1 = g0 + softplus(u).
 """
 
 from typing import Any
@@ -15,7 +16,27 @@ from mpmath import fp, mp
 import common
 import paths
 
-TIMES = [0.0, 1e-6, 0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 0.999999, 1.0]
+TIMES = [
+    0.0,
+    1e-6,
+    0.01,
+    0.05,
+    0.1,
+    0.2,
+    0.25,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.75,
+    0.8,
+    0.9,
+    0.95,
+    0.99,
+    0.999999,
+    1.0,
+]
 EPS = 1e-4
 FIELDS = ["alpha_bar", "one_minus_alpha_bar", "gamma", "gamma_prime", "snr_prime"]
 SOFTPLUS_ARGUMENTS = [1e-8, 0.001, 0.008, 0.1, 0.5, 1.0, 2.0, 10.0, 50.0, 100.0, 700.0]
@@ -36,7 +57,7 @@ def raw_bounds(params: paths.Params) -> dict[str, Any]:
 
 
 def raw_params(params: paths.Params) -> dict[str, Any]:
-    """u of every learnable parameter, apart from the weights of the monotone network, which are stored raw."""
+    """u of every learnable parameter, apart from the monotone network's weights, which are stored raw."""
     raw = raw_bounds(params) if "alpha_bar_min" in params else {}
     for name in ["s", "k", "beta", "scale"]:
         if name in params:
@@ -64,11 +85,15 @@ def case(name: str, index: int, params: paths.Params) -> dict[str, Any]:
         "mean_snr_prime": last.snr - first.snr,
         "mean_gamma_prime": last.gamma - first.gamma,
     }
-    return {"schedule": name, "set": index, "params": params, "raw_params": raw_params(params)} | values | integrals
+    return (
+        {"schedule": name, "set": index, "params": params, "raw_params": raw_params(params)}
+        | values
+        | integrals
+    )
 
 
 def softplus_inverse() -> dict[str, Any]:
-    """x with softplus(x) = y, beside log1p(expm1 y) = y, which is no inverse, and the value that it leads to."""
+    """x with softplus(x) = y, beside log1p(expm1 y) = y, which is no inverse, and what that leads to."""
     return {
         "y": SOFTPLUS_ARGUMENTS,
         "x": [paths.softplus_inverse(mp, mp.mpf(y)) for y in SOFTPLUS_ARGUMENTS],
@@ -94,8 +119,12 @@ def verified() -> dict[str, Any]:
     """The largest relative differences of the two checks; both are rounding."""
     grid = [(name, params, t) for name, sets in paths.CASES for params in sets for t in TIMES]
     return {
-        "worst_rel_gamma_prime_vs_numerical_diff": common.worst_relative(slope_pair(*point) for point in grid),
-        "worst_rel_numpy_vs_mpmath": common.worst_relative(pair for point in grid for pair in float_pairs(*point)),
+        "worst_rel_gamma_prime_vs_numerical_diff": common.worst_relative(
+            slope_pair(*point) for point in grid
+        ),
+        "worst_rel_numpy_vs_mpmath": common.worst_relative(
+            pair for point in grid for pair in float_pairs(*point)
+        ),
     }
 
 
@@ -103,10 +132,13 @@ def golden() -> dict[str, Any]:
     """The contents of schedules.json."""
     return common.plain(
         {
-            "about": "per schedule and parameter set: values on t; alpha_bar_max etc. are the exact float64 literals",
+            "about": "per schedule and parameter set: values on t; "
+            "alpha_bar_max etc. are the exact float64 literals",
             "t": TIMES,
             "eps_alpha_bar": EPS,
-            "schedules": [case(name, i, params) for name, sets in paths.CASES for i, params in enumerate(sets)],
+            "schedules": [
+                case(name, i, params) for name, sets in paths.CASES for i, params in enumerate(sets)
+            ],
             "softplus_inverse": softplus_inverse(),
             "verified": verified(),
         }

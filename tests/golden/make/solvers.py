@@ -1,28 +1,30 @@
-"""Makes solvers.json: single steps, end points and adaptive runs of ODE solvers, and samplers of diffusion models.
+"""Makes solvers.json: single steps, end points and adaptive runs of ODE solvers, and samplers of diffusion
+models.
 
-Field f(t, z) = [sin z2 + t - z1^3/2, -z1 z2 + cos 3t], from t = 0 to 1. Fixed steps, t_i = i h: Euler, midpoint,
-Heun, classical Runge-Kutta. Adaptive: Dormand and Prince's 5(4) pair (1980), whose last stage is the next step's
-first; err = h sum_i (b5 - b4)_i k_i, E = rms(err / (atol + rtol max(|z|, |z_new|))) over the batch; a step with
-E <= 1 is taken and h *= clip(0.9 E^(-0.7/5) E_prev^(0.4/5), 0.2, 10), at most 1 after a rejection, E_prev =
-max(E, 1e-4), at first 1; otherwise h *= max(0.2, 0.9 E^-0.2); the last step is cut to end at 1. All in float64, each
-sum from left to right: step sizes feel rounding at 1e-11 where E is small. `reference_t1` is scipy's DOP853 (rtol
-1e-12, atol 1e-13), right to 1e-13.
-`upstream_midpoint_observed_order`: log2 of the error of 40 over that of 80 steps z += h f(t + h/2, z), which lacks
-the half step of z.
+Field f(t, z) = [sin z2 + t - z1^3/2, -z1 z2 + cos 3t], from t = 0 to 1. Fixed steps, t_i = i h: Euler,
+midpoint, Heun, classical Runge-Kutta. Adaptive: Dormand and Prince's 5(4) pair (1980), whose last stage is
+the next step's first; err = h sum_i (b5 - b4)_i k_i, E = rms(err / (atol + rtol max(|z|, |z_new|))) over
+the batch; a step with E <= 1 is taken and h *= clip(0.9 E^(-0.7/5) E_prev^(0.4/5), 0.2, 10), at most 1
+after a rejection, E_prev = max(E, 1e-4), at first 1; otherwise h *= max(0.2, 0.9 E^-0.2); the last step is
+cut to end at 1. All in float64, each sum from left to right: step sizes feel rounding at 1e-11 where E is
+small. `reference_t1` is scipy's DOP853 (rtol 1e-12, atol 1e-13), right to 1e-13.
+`upstream_midpoint_observed_order`: log2 of the error of 40 over that of 80 steps z += h f(t + h/2, z),
+which lacks the half step of z.
 
-`diffusion`: data N(m, s^2 I) as in gaussian.py, best predictions h and e, z = a h + b e, 8 steps, 50 digits. With
-l = g/2 = ln(a/b) and H = l_t - l_s > 0 from the level s to the level t:
+`diffusion`: data N(m, s^2 I) as in gaussian.py, best predictions h and e, z = a h + b e, 8 steps, 50
+digits. With l = g/2 = ln(a/b) and H = l_t - l_s > 0 from the level s to the level t:
 
-    ddim (Song et al., arXiv 2010.02502)  z_t = a_t h + sqrt(b_t^2 - sig^2) e + sig xi, sig = eta b_t sqrt(1 - e^-2H);
-                                          eta = 0, 1/2, and 1, which is ancestral sampling
-    dpmpp_2m (Lu et al., arXiv 2211.01095)  z_t = (b_t / b_s) z_s + a_t (1 - e^-H) D,
-                                          D = (1 + 1/(2r)) h - h_previous / (2r), r = H_previous / H; first D = h
-    em (Euler-Maruyama)                   z += (v + (eta^2/2) g2 score) dt + eta sqrt(g2 dt) xi, g2 = (1 - ab) g'
+    ddim      z_t = a_t h + sqrt(b_t^2 - sig^2) e + sig xi, sig = eta b_t sqrt(1 - e^-2H);
+              eta = 0, 1/2, and 1, which is ancestral sampling (Song et al., arXiv 2010.02502)
+    dpmpp_2m  z_t = (b_t / b_s) z_s + a_t (1 - e^-H) D, D = (1 + 1/(2r)) h - h_previous / (2r),
+              r = H_previous / H; first D = h (Lu et al., arXiv 2211.01095)
+    em        z += (v + (eta^2/2) g2 score) dt + eta sqrt(g2 dt) xi, g2 = (1 - ab) g' (Euler-Maruyama)
 
-`convergence`: errors against the exact flow on grids uniform in g; order from the last two, which the file has from
-float64 states: that of dpmpp_2m carries their rounding and agrees to 1e-10.
-`sde_marginal_variance_check`: the variance along em's equation, 2 c var + eta^2 g2 with c = (V'/2 - eta^2 g2 / 2) / V,
-must end at V(1) for every eta; by scipy's LSODA (rtol 1e-10, atol 1e-13, steps of at most 0.01).
+`convergence`: errors against the exact flow on grids uniform in g; order from the last two, which the file
+has from float64 states: that of dpmpp_2m carries their rounding and agrees to 1e-10.
+`sde_marginal_variance_check`: the variance along em's equation, 2 c var + eta^2 g2 with c = (V'/2 - eta^2
+g2 / 2) / V, must end at V(1) for every eta; by scipy's LSODA (rtol 1e-10, atol 1e-13, steps of at most
+0.01).
 
 xi: numpy's default_rng(3), standard normals rounded to four digits.
 """
@@ -30,6 +32,7 @@ xi: numpy's default_rng(3), standard normals rounded to four digits.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from math import log2
 from typing import Any
 
@@ -190,7 +193,9 @@ def reference() -> np.ndarray:
     """z(1) by scipy's DOP853, a row at a time."""
     ends = []
     for row in Z0:
-        solution = solve_ivp(lambda t, z: f(t, z[None])[0], (0.0, 1.0), row, method="DOP853", rtol=1e-12, atol=1e-13)
+        solution = solve_ivp(
+            lambda t, z: f(t, z[None])[0], (0.0, 1.0), row, method="DOP853", rtol=1e-12, atol=1e-13
+        )
         ends.append(solution.y[:, -1])
     return np.array(ends)
 
@@ -213,7 +218,9 @@ def fixed(target: np.ndarray) -> list[dict[str, Any]]:
     for name, step in FIXED.items():
         for steps in STEPS:
             end = integrate(step, steps)
-            out.append({"method": name, "steps": steps, "endpoint": end, "max_err": np.abs(end - target).max()})
+            out.append(
+                {"method": name, "steps": steps, "endpoint": end, "max_err": np.abs(end - target).max()}
+            )
     return out
 
 
@@ -240,7 +247,13 @@ def adaptive(target: np.ndarray) -> list[dict[str, Any]]:
 
 def tableau() -> dict[str, Any]:
     """The pair's coefficients and the step control's."""
-    control = {"safety": SAFETY, "min_factor": MIN_FACTOR, "max_factor": MAX_FACTOR, "alpha": ALPHA, "beta": BETA}
+    control = {
+        "safety": SAFETY,
+        "min_factor": MIN_FACTOR,
+        "max_factor": MAX_FACTOR,
+        "alpha": ALPHA,
+        "beta": BETA,
+    }
     return {"c": C, "a": A, "b5": B5, "b4": B4, "e": E} | control
 
 
@@ -254,7 +267,7 @@ def predict(at: paths.Level, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def ddim(levels: list[paths.Level], eta: float) -> list[np.ndarray]:
     """All states of the DDIM sampler."""
     states = [common.exact(DIFFUSION_Z0)]
-    for i, (s, t) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+    for i, (s, t) in enumerate(pairwise(levels)):
         target, noise = predict(s, states[-1])
         z = t.a * target + t.b * noise
         if eta:
@@ -268,7 +281,7 @@ def dpmpp_2m(levels: list[paths.Level]) -> list[np.ndarray]:
     """All states of DPM-Solver++(2M)."""
     states = [common.exact(DIFFUSION_Z0)]
     previous: tuple[np.ndarray, Any] | None = None
-    for s, t in zip(levels[:-1], levels[1:], strict=True):
+    for s, t in pairwise(levels):
         width = (t.gamma - s.gamma) / 2
         target, _ = predict(s, states[-1])
         blend = target
@@ -385,7 +398,9 @@ def golden() -> dict[str, Any]:
             "upstream_midpoint_observed_order": log2(missing[0] / missing[1]),
             "dopri5_tableau": tableau(),
             "diffusion": diffusion(),
-            "sde_marginal_variance_check": [marginal_variance(n, eta) for n in SDE_SCHEDULES for eta in SDE_CHURNS],
+            "sde_marginal_variance_check": [
+                marginal_variance(n, eta) for n in SDE_SCHEDULES for eta in SDE_CHURNS
+            ],
         }
     )
 
