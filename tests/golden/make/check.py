@@ -83,6 +83,11 @@ def main() -> int:
         "names", nargs="*", metavar="NAME", default=NAMES, help="files to check, without .json"
     )
     args = parser.parse_args()
+    missing = [
+        name for name in args.names if name not in NAMES or not (args.golden / f"{name}.json").is_file()
+    ]
+    if missing:
+        parser.error(f"no golden file {', '.join(missing)} in {args.golden}; there are {', '.join(NAMES)}")
     outcomes = [check(name, args.golden) for name in args.names]
     return 0 if all(outcomes) else 1
 
