@@ -2,8 +2,8 @@
 //! flow matching (the network predicts the velocity), diffusion (the noise) and continuous-time (the
 //! clean target).
 //!
-//! This crate holds the traits, the registry and the engine, and knows no component by name. The
-//! built-in components live in `triflow-plugins`, the command in `triflow-cli`.
+//! This crate reads files and configuration, and trains, samples, measures and compares models of components, of which
+//! it knows none by name. Programs depend on `triflow`, which re-exports all of it.
 
 // The macros speak of `triflow::…`, inside this crate too.
 extern crate self as triflow;
@@ -28,6 +28,11 @@ pub mod threads;
 pub mod train;
 pub mod trained;
 mod unused;
+
+/// Components to train with.
+#[cfg(test)]
+#[path = "../../core/src/testing/starters/mod.rs"]
+mod starters;
 
 #[doc(inline)]
 pub use triflow_core::*;
