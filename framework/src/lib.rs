@@ -5,4 +5,4 @@
 //! This crate re-exports the framework, which knows no component by name. The built-in components live in
 //! `triflow-plugins`, the command in `triflow-cli`.
 
-pub use triflow_engine::*;
+pub use triflow_study::*;

@@ -4,6 +4,10 @@
 use std::fmt::{self, Debug, Display};
 use std::path::{Path, PathBuf};
 
+/// Advice where training has diverged.
+pub const DIVERGED: &str =
+    "help: try a lower training.optimizer.learning_rate, or set training.clip_grad_norm";
+
 /// The exit code of a program that its user stopped.
 pub const INTERRUPTED: i32 = 130;
 

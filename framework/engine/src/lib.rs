@@ -2,28 +2,22 @@
 //! flow matching (the network predicts the velocity), diffusion (the noise) and continuous-time (the
 //! clean target).
 //!
-//! This crate reads files and configuration, and trains, samples, measures and compares models of components, of which
+//! This crate reads files and configuration, and trains and samples models of components, of which
 //! it knows none by name. Programs depend on `triflow`, which re-exports all of it.
 
 // The macros speak of `triflow::…`, inside this crate too.
 extern crate self as triflow;
 
 mod answers;
-pub mod compare;
 pub mod config;
-pub mod curve;
 pub mod data;
 pub mod device;
 pub mod io;
 mod joint;
 pub mod loss;
-pub mod measure;
 pub mod model;
-pub mod plot;
-pub mod reflow;
-pub mod report;
-pub mod run;
 pub mod sample;
+pub mod start;
 pub mod threads;
 pub mod train;
 pub mod trained;

@@ -2,7 +2,7 @@
 //! of the training data.
 
 use crate::component::{Condition, Guidance, Likelihood, Observer, Pass, shape_text};
-use crate::config::{Experiment, ModelPart, Precision, Sampling, parse_value};
+use crate::config::{Experiment, Precision, Sampling, parse_value};
 use crate::data::{Units, one_hot, own_units};
 use crate::device;
 use crate::error::{Error, Result};
@@ -12,7 +12,6 @@ use crate::model::Model;
 use crate::path::StepGrid;
 use crate::registry::{deserialize, guard_engine};
 use crate::rng::{Purpose, Streams, seed_torch};
-use crate::run::Run;
 use crate::sample::{ClassifierFree, Conditioned, Plan, Sampled, noise, sample};
 use crate::sequence;
 use crate::threads::{self, Threads};
@@ -75,52 +74,13 @@ impl Trained {
         Ok(Self { experiment, units, model, parameters, ema })
     }
 
-    /// Takes over the parameters that the experiment begins with, if it names some.
-    pub(crate) fn start(&mut self) -> Result<()> {
-        let Some(from) = &self.experiment.start_from else { return Ok(()) };
-        let bad = |message: String| Err(Error::config("start_from", message));
-        let other = Run::open(&from.run).and_then(|run| run.load());
-        let other = other.map_err(|e| e.under("start_from.run"))?;
-        let mean = other.ema.as_ref().filter(|_| other.experiment.sampling.use_ema);
-        let theirs: HashMap<_, _> =
-            other.parameters.named(mean.unwrap_or(&other.parameters.flat)).into_iter().collect();
-        let mut taken = 0;
-        for (name, mut own) in self.parameters.named(&self.parameters.flat) {
-            let part = name.split('.').next().unwrap_or_default().into();
-            let part = serde_yaml::from_value::<ModelPart>(Value::String(part)).ok();
-            if from.parts.as_ref().is_some_and(|all| part.is_none_or(|part| !all.contains(&part))) {
-                continue;
-            }
-            match theirs.get(&name) {
-                Some(value) if value.size() == own.size() => tch::no_grad(|| own.copy_(value)),
-                Some(value) => {
-                    let (has, wants) = (shape_text(&value.size()), shape_text(&own.size()));
-                    return bad(format!("`{name}` has shape {has} there, but {wants} here"));
-                }
-                None => return bad(format!("that run has no `{name}`, which this model needs")),
-            }
-            taken += 1;
-        }
-        if taken == 0 {
-            return bad("none of this model's parameters belongs to these parts".into());
-        }
-        if let Some(ema) = &mut self.ema {
-            tch::no_grad(|| ema.copy_(&self.parameters.flat));
-        }
-        Ok(())
-    }
-
     /// The experiment's model with the parameters of a weights file.
     pub fn load(experiment: Experiment, path: &Path) -> Result<Self> {
         Self::from_saved(experiment, path, &safetensors::read_safetensors(path)?)
     }
 
     /// The same from what was read from it.
-    pub(crate) fn from_saved(
-        experiment: Experiment,
-        path: &Path,
-        file: &SafetensorsFile,
-    ) -> Result<Self> {
+    pub fn from_saved(experiment: Experiment, path: &Path, file: &SafetensorsFile) -> Result<Self> {
         let tensors = file.arrays.iter().map(|a| Ok((a.name.as_str(), to_tensor(a)?)));
         let tensors: HashMap<&str, Tensor> = tensors.collect::<Result<_>>()?;
         let find = |name: &str| -> Result<Tensor> {
@@ -271,7 +231,7 @@ impl Trained {
     }
 
     /// Runs `f` with the parameters that sample: their running mean where the experiment says so.
-    pub(crate) fn sampling<T>(&mut self, f: impl FnOnce(&Model, &Units) -> Result<T>) -> Result<T> {
+    pub fn sampling<T>(&mut self, f: impl FnOnce(&Model, &Units) -> Result<T>) -> Result<T> {
         let _threads = self.threads();
         let (model, units) = (&self.model, &self.units);
         match self.ema.as_ref().filter(|_| self.experiment.sampling.use_ema) {

@@ -6,6 +6,7 @@ mod assignment;
 mod calibration;
 mod classification;
 mod crps;
+mod direction;
 mod energy;
 mod manifold;
 mod mmd;
@@ -19,6 +20,7 @@ pub use assignment::assign;
 pub use calibration::{CALIBRATION_BINS, expected_calibration_error};
 pub use classification::{accuracy, confusion_counts, cross_entropy, error_rate, predictions};
 pub use crps::{Crps, crps};
+pub use direction::{Better, EXACT_POINTS};
 pub use energy::energy_distance;
 pub use manifold::{
     DENSITY_K, DensityCoverage, Manifold, PRECISION_K, PrecisionRecall, density_coverage,

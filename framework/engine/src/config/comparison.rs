@@ -2,7 +2,7 @@
 
 use crate::component::Solver;
 use crate::error::{Error, Result};
-use crate::measure::EXACT_POINTS;
+use crate::metrics::EXACT_POINTS;
 use crate::registry::Component;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -117,5 +117,12 @@ pub struct CurveOfAll {
 impl Default for CurveOfAll {
     fn default() -> Self {
         Self { solvers: Vec::new(), nfe: vec![1, 2, 4, 8, 16, 32, 64], points: 1000, draws: 1 }
+    }
+}
+
+impl CurveOfAll {
+    /// The solvers' names.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.solvers.iter().map(Component::<dyn Solver>::name).collect()
     }
 }

@@ -60,7 +60,7 @@ pub struct Layers {
 
 /// Where something was written: a file's line or a flag, and the folder of its relative paths.
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
+pub struct Origin {
     place: String,
     folder: PathBuf,
 }
@@ -161,19 +161,19 @@ impl Layers {
     }
 
     /// Where what stands at `key` was written.
-    pub(crate) fn origin(&self, key: &str) -> Origin {
+    pub fn origin(&self, key: &str) -> Origin {
         let by = self.written.iter().rev().find(|w| dig(&w.layer, key).is_some());
         let folder = by.map(|w| w.folder.clone()).unwrap_or_default();
         Origin { place: self.place(key).unwrap_or(key.to_owned()), folder }
     }
 
     /// Sets one key as it was written elsewhere: relative paths in `value` start where those there do.
-    pub(crate) fn set_from(&mut self, key: &str, value: Value, from: &Origin) -> Result<()> {
+    pub fn set_from(&mut self, key: &str, value: Value, from: &Origin) -> Result<()> {
         self.add(&from.place, nested(key, value), None, &from.folder)
     }
 
     /// The same layers without what they say under a top-level key.
-    pub(crate) fn without(&self, key: &str) -> Self {
+    pub fn without(&self, key: &str) -> Self {
         let mut layers = self.clone();
         if let Value::Mapping(map) = &mut layers.merged {
             map.remove(key);

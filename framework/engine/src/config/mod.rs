@@ -22,7 +22,7 @@ pub use experiment::{
 };
 pub use file_path::FilePath;
 pub use layers::Layers;
-pub(crate) use layers::Origin;
+pub use layers::Origin;
 pub use start_from::{ModelPart, StartFrom};
 pub use task::{SequenceMode, Task};
 pub use yaml::parse_value;

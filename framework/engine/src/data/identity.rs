@@ -53,7 +53,7 @@ impl Identity {
     }
 
     /// How these rows, or their division, differ from those of `then`.
-    pub(crate) fn differs_from(&self, then: &Self) -> Option<String> {
+    pub fn differs_from(&self, then: &Self) -> Option<String> {
         let all = |of: &Self| -> Vec<String> {
             std::iter::once(&of.rows).chain(&of.further_rows).map(i64::to_string).collect()
         };

@@ -121,7 +121,7 @@ impl Set {
     }
 
     /// `n` rows from `start`; those on disk stay there.
-    pub(crate) fn part(&self, start: i64, n: i64) -> Set {
+    pub fn part(&self, start: i64, n: i64) -> Set {
         if self.on_disk.is_empty() {
             return self.narrow(start, n);
         }
@@ -234,7 +234,7 @@ impl Data {
     }
 
     /// Loads the data of a trained model, in the units that it was trained in.
-    pub(crate) fn load_in(experiment: &Experiment, base: &Path, units: &Units) -> Result<Self> {
+    pub fn load_in(experiment: &Experiment, base: &Path, units: &Units) -> Result<Self> {
         let options = (units.target.kind(), units.target.mean.device());
         Ok(Self::build(experiment, Self::read(experiment, base)?, options, Some(units))?.0)
     }

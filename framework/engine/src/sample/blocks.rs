@@ -16,7 +16,7 @@ const ROWS: (i64, i64) = (16, 1 << 14);
 type ConditionOf<'a> = dyn Fn(&Trained, i64, i64) -> Result<Option<Condition>> + 'a;
 
 /// Rows to be sampled.
-pub(crate) struct Rows<'a> {
+pub struct Rows<'a> {
     /// How many rows.
     pub n: i64,
     /// Their random streams; none: z_0 = 0.
@@ -30,7 +30,7 @@ pub(crate) struct Rows<'a> {
 
 /// A block of samples.
 #[derive(Debug)]
-pub(crate) struct Block {
+pub struct Block {
     /// Its latents, and how they were found.
     pub sampled: Sampled,
     /// Its rows in the data's own units.
@@ -46,7 +46,7 @@ impl Trained {
     }
 
     /// Samples block by block, in order, by a plan whose own streams count where z_0 = 0.
-    pub(crate) fn sample_blocks(
+    pub fn sample_blocks(
         &mut self,
         rows: &Rows<'_>,
         plan: &Plan,

@@ -7,7 +7,7 @@ pub mod noise;
 mod steered;
 mod trajectory;
 
-pub(crate) use blocks::{Block, Rows};
+pub use blocks::{Block, Rows};
 pub use guided::ClassifierFree;
 pub use steered::Steered;
 pub use trajectory::Trajectory;

@@ -16,5 +16,4 @@ pub use checkpoint::State;
 pub use coupled::PairingCost;
 pub use history::{Epoch, History};
 pub use parameters::Parameters;
-pub(crate) use trainer::DIVERGED;
 pub use trainer::{Control, Event, Trainer};

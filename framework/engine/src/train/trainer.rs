@@ -14,18 +14,15 @@ use super::{Epoch, History};
 use crate::component::{Optimizer, OptimizerState, Pass, Splits, shape_text};
 use crate::config::{Experiment, Task};
 use crate::data::{Data, Units};
-use crate::error::{Error, Result};
+use crate::error::{DIVERGED, Error, Result};
 use crate::loss::TERMS;
 use crate::model::Model;
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, seed_torch};
+use crate::start::Named;
 use crate::trained::{Trained, options};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
-
-/// Advice where training has diverged.
-pub(crate) const DIVERGED: &str =
-    "help: try a lower training.optimizer.learning_rate, or set training.clip_grad_norm";
 
 /// What happens while training.
 #[derive(Debug)]
@@ -76,12 +73,20 @@ impl Trainer {
     pub fn new(experiment: Experiment, base: &Path) -> Result<Self> {
         experiment.check_threads()?;
         let mut new = Self::to_restore(experiment, base)?;
-        new.begin()?;
+        new.begin(None)?;
+        Ok(new)
+    }
+
+    /// The same, beginning with these parameters in place of those of the run that `start_from` names.
+    pub fn starting_with(experiment: Experiment, base: &Path, parameters: &Named) -> Result<Self> {
+        experiment.check_threads()?;
+        let mut new = Self::to_restore(experiment, base)?;
+        new.begin(Some(parameters))?;
         Ok(new)
     }
 
     /// The same for a state that is restored into it: what it would have started from is not needed.
-    pub(crate) fn to_restore(experiment: Experiment, base: &Path) -> Result<Self> {
+    pub fn to_restore(experiment: Experiment, base: &Path) -> Result<Self> {
         Self::build(experiment, |experiment, options| Data::load(experiment, base, options))
     }
 
@@ -91,13 +96,13 @@ impl Trainer {
         let mut new = Self::build(experiment, |experiment, options| {
             Data::from_splits(experiment, splits, options)
         })?;
-        new.begin()?;
+        new.begin(None)?;
         Ok(new)
     }
 
     /// Takes over what it starts from, and says what nothing reads.
-    fn begin(&mut self) -> Result<()> {
-        guard_engine(|| self.trained.start())?;
+    fn begin(&mut self, parameters: Option<&Named>) -> Result<()> {
+        guard_engine(|| self.trained.start(parameters))?;
         self.trained.say_unused("")?;
         if self.trained.parameter_count() == 0 {
             log::info!("the model has no parameters: there is nothing to train");
@@ -441,7 +446,7 @@ impl Trainer {
     }
 
     /// Takes over what a training of the same experiment came to.
-    pub(crate) fn take_over(&mut self, trained: Trained, history: History) -> Result<()> {
+    pub fn take_over(&mut self, trained: Trained, history: History) -> Result<()> {
         let total = self.total_steps();
         history.check(total, self.steps_per_epoch(), total)?;
         self.trained = trained;

@@ -3,12 +3,12 @@
 use super::{Bound, Density, Divergence, bound};
 use crate::component::{Likelihood, Pass, Solver};
 use crate::data::{Set, Units};
+use crate::error::DIVERGED;
 use crate::error::{Error, Result};
 use crate::path::{Clock, rows};
 use crate::registry::Component;
 use crate::rng::{Purpose, seed_torch};
 use crate::sample::{Conditioned, ModelField};
-use crate::train::DIVERGED;
 use crate::trained::Trained;
 use serde_json::{Value, json};
 use std::f64::consts::LN_2;

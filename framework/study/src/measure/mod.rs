@@ -25,8 +25,7 @@ use crate::trained::Trained;
 use serde_json::{Value, json};
 use tch::Tensor;
 
-/// Points of an exact Wasserstein distance, unless more are asked for.
-pub const EXACT_POINTS: i64 = 2000;
+pub use crate::metrics::EXACT_POINTS;
 /// Points of metrics that look at all pairs and sort or keep them: the first ones count, on both sides.
 pub const PAIR_POINTS: usize = 5000;
 

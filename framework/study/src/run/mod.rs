@@ -236,7 +236,7 @@ const PLUGINS: &str = "plugins.json";
 pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Result<Run> {
     let mut experiment = experiment.with_paths_from(base)?;
     experiment.comparison = Comparison::default();
-    let trainer = Trainer::new(experiment, base)?;
+    let trainer = checkpoints::begin(experiment, base)?;
     let run = Run::create(trainer.experiment())?;
     let _lock = Lock::take(&run.path)?;
     run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
@@ -265,7 +265,7 @@ pub(crate) fn ensure_trained(
     let experiment = if begun { run.experiment()? } else { experiment };
     let trainer = match begun {
         true => run.trainer(experiment)?,
-        false => Trainer::new(experiment, path)?,
+        false => checkpoints::begin(experiment, path)?,
     };
     if begun {
         run.check_data(trainer.data())?;

@@ -9,7 +9,7 @@ use crate::trained::Trained;
 use std::path::{Path, PathBuf};
 
 /// The parameters at the end of training.
-pub(super) const LAST: &str = "params.safetensors";
+pub(super) const LAST: &str = crate::start::WEIGHTS;
 
 /// The parameters of the lowest validation loss.
 pub(super) const BEST: &str = "checkpoints/best.safetensors";
@@ -22,6 +22,19 @@ fn name_of(step: u64) -> String {
 fn step_of(name: &str) -> Option<u64> {
     let step = name.strip_prefix("step_")?.strip_suffix(".safetensors")?.parse().ok()?;
     (name_of(step) == name).then_some(step)
+}
+
+/// A trainer at its start; from a run that has not ended it takes what its last checkpoint holds.
+pub(super) fn begin(experiment: Experiment, base: &Path) -> Result<Trainer> {
+    let unended = |run: &Path| !run.join(LAST).is_file() && run.join("checkpoints").is_dir();
+    match &experiment.start_from {
+        Some(from) if unended(&from.run) => {
+            let other = Run::open(&from.run).and_then(|run| run.load());
+            let other = other.map_err(|e| e.under("start_from.run"))?;
+            Trainer::starting_with(experiment, base, &other.sampling_parameters())
+        }
+        _ => Trainer::new(experiment, base),
+    }
 }
 
 impl Run {
@@ -67,7 +80,7 @@ impl Run {
     /// The state of training: of the last checkpoint, or the start where there is none.
     pub(super) fn trainer(&self, experiment: Experiment) -> Result<Trainer> {
         if self.checkpoints()?.is_empty() {
-            return Trainer::new(experiment, &self.path).map_err(|e| self.moved(e));
+            return begin(experiment, &self.path).map_err(|e| self.moved(e));
         }
         let trainer = Trainer::to_restore(experiment, &self.path);
         let mut trainer = trainer.map_err(|e| self.moved(e))?;

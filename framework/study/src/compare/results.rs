@@ -1,5 +1,6 @@
 //! What a comparison found, as `results.json` holds it and the report shows it.
 
+pub use crate::metrics::Better;
 use serde::{Deserialize, Serialize};
 
 /// Everything that a comparison found.
@@ -57,19 +58,6 @@ pub struct Metric {
     pub better: Better,
     /// What real data score in place of samples, each seed's mean; none where there is no such thing.
     pub floor: Option<Spread>,
-}
-
-/// The direction of a metric.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Better {
-    /// Less is better.
-    #[default]
-    Less,
-    /// More is better.
-    More,
-    /// It describes, it does not judge.
-    None,
 }
 
 /// One way of doing it.

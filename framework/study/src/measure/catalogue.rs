@@ -1,9 +1,9 @@
 //! What is measured by task. A metric exists here or nowhere: its name in files, its title in tables, what
 //! it is, and which way is better.
 
-use crate::compare::Better;
 use crate::config::Task;
 use crate::error::{Error, Result, suggestion};
+use crate::metrics::Better;
 use crate::trained::Trained;
 
 /// What a metric is.

@@ -347,10 +347,3 @@ fn budget(base: &Experiment, asked: &Comparison) -> String {
         (None, None) => format!("{} epochs", base.training.epochs),
     }
 }
-
-impl CurveOfAll {
-    /// The solvers' names.
-    pub fn names(&self) -> Vec<&'static str> {
-        self.solvers.iter().map(Component::<dyn Solver>::name).collect()
-    }
-}

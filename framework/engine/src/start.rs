@@ -1,0 +1,97 @@
+//! The parameters that a model begins with, where they are those of another run.
+
+use crate::component::shape_text;
+use crate::config::{ModelPart, StartFrom, parse_value};
+use crate::error::{Error, Result};
+use crate::io::{safetensors, to_tensor};
+use crate::trained::Trained;
+use serde_yaml::Value;
+use std::collections::HashMap;
+use tch::Tensor;
+
+/// The weights of a finished run's folder.
+pub const WEIGHTS: &str = "params.safetensors";
+
+/// Tensors by name.
+pub type Named = HashMap<String, Tensor>;
+
+impl StartFrom {
+    /// The parameters with which a finished run samples, by name: a file of numbers, from which nothing is built.
+    ///
+    /// # Errors
+    /// No run folder, no weights in it, damage.
+    pub fn parameters(&self) -> Result<Named> {
+        let folder = &*self.run;
+        if !folder.join("config.yaml").is_file() {
+            let message =
+                format!("{} is not a run folder: it has no config.yaml", folder.display());
+            return Err(Error::config("", message));
+        }
+        let path = folder.join(WEIGHTS);
+        if !path.is_file() {
+            let message = format!("{} has no {WEIGHTS}: it has not ended", folder.display());
+            return Err(Error::config("", message).help("continue it with `triflow resume`"));
+        }
+        let file = safetensors::read_safetensors(&path)?;
+        let config = file.metadata.get("config").map(|text| parse_value(text)).transpose()?;
+        let use_ema = config.and_then(|c| c.get("sampling")?.get("use_ema")?.as_bool());
+        let mut named = Named::new();
+        let mut means = Named::new();
+        for array in &file.arrays {
+            match array.name.strip_prefix("ema.") {
+                Some(name) => means.insert(name.to_owned(), to_tensor(array)?),
+                None => named.insert(array.name.clone(), to_tensor(array)?),
+            };
+        }
+        if use_ema != Some(false) {
+            named.extend(means);
+        }
+        Ok(named)
+    }
+}
+
+impl Trained {
+    /// Takes over the parameters that the experiment begins with, if it names some: these, or those of the run itself.
+    pub(crate) fn start(&mut self, theirs: Option<&Named>) -> Result<()> {
+        let Some(from) = &self.experiment.start_from else { return Ok(()) };
+        let read;
+        let theirs = match theirs {
+            Some(theirs) => theirs,
+            None => {
+                read = from.parameters().map_err(|e| e.under("start_from.run"))?;
+                &read
+            }
+        };
+        let bad = |message: String| Err(Error::config("start_from", message));
+        let mut taken = 0;
+        for (name, mut own) in self.parameters.named(&self.parameters.flat) {
+            let part = name.split('.').next().unwrap_or_default().into();
+            let part = serde_yaml::from_value::<ModelPart>(Value::String(part)).ok();
+            if from.parts.as_ref().is_some_and(|all| part.is_none_or(|part| !all.contains(&part))) {
+                continue;
+            }
+            match theirs.get(&name) {
+                Some(value) if value.size() == own.size() => tch::no_grad(|| own.copy_(value)),
+                Some(value) => {
+                    let (has, wants) = (shape_text(&value.size()), shape_text(&own.size()));
+                    return bad(format!("`{name}` has shape {has} there, but {wants} here"));
+                }
+                None => return bad(format!("that run has no `{name}`, which this model needs")),
+            }
+            taken += 1;
+        }
+        if taken == 0 {
+            return bad("none of this model's parameters belongs to these parts".into());
+        }
+        if let Some(ema) = &mut self.ema {
+            tch::no_grad(|| ema.copy_(&self.parameters.flat));
+        }
+        Ok(())
+    }
+
+    /// The parameters with which it samples, by name: their running mean where the experiment says so.
+    pub fn sampling_parameters(&self) -> Named {
+        let mean = self.ema.as_ref().filter(|_| self.experiment.sampling.use_ema);
+        self.parameters.named(mean.unwrap_or(&self.parameters.flat)).into_iter().collect()
+    }
+}
