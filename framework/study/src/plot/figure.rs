@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::canvas::Canvas;
-use super::png;
 use super::rect::Rect;
 use super::style::{self, Color, FRAME, INK, PAPER, SOFT_INK, sequence, short};
 use super::text::{Align, Font, write};
@@ -62,7 +61,7 @@ impl Figure {
             y += 8.0 + rows.len() as f64 * 25.0;
         }
         let body = Rect::new(MARGIN, y + 14.0, WIDTH - MARGIN, y + 14.0 + height.ceil());
-        let mut canvas = Canvas::new(WIDTH as usize, (body.y1 + 26.0) as usize, PAPER);
+        let mut canvas = Canvas::new(WIDTH as usize, (body.y1 + 26.0) as usize, PAPER)?;
 
         let mut base = 25.0 + title_font.cap();
         for line in &titles {
@@ -81,7 +80,7 @@ impl Figure {
     }
 
     pub fn save(&self, path: &Path) -> Result<()> {
-        png::save(&self.canvas, path)
+        self.canvas.save(path)
     }
 }
 

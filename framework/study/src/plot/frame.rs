@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn an_equal_panel_has_equal_pixels_per_unit_and_keeps_its_ranges() {
-        let mut canvas = Canvas::new(500, 400, PAPER);
+        let mut canvas = Canvas::new(500, 400, PAPER).unwrap();
         let frame = Frame::new("t", Axis::linear((-1.0, 2.0)), Axis::linear((-0.5, 1.0)))
             .labels("x", "y")
             .equal();

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use super::Points;
 use super::figure::{Figure, INNER};
 use super::rect::Rect;
 use super::style::{self, Color, FRAME, INK, SOFT_INK};
 use super::text::{Align, Font, write};
-use super::{Points, png};
 use crate::{Error, Result};
 
 /// The largest and the smallest side of one image, in pixels of the picture.
@@ -110,5 +110,5 @@ pub fn images(path: &Path, view: &ImageView) -> Result<()> {
         }
         left += block_width + BETWEEN;
     }
-    png::save(&figure.canvas, path)
+    figure.save(path)
 }

@@ -21,7 +21,6 @@ mod loss;
 mod panel;
 mod paths;
 mod plane;
-mod png;
 mod predictions;
 mod quality;
 mod rect;

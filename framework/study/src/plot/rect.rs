@@ -26,6 +26,22 @@ impl Rect {
         Rect::new(self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
     }
 
+    /// The box on whole pixels.
+    pub fn round(&self) -> Self {
+        Rect::new(self.x0.round(), self.y0.round(), self.x1.round(), self.y1.round())
+    }
+
+    /// The part of the box that lies in `other`; empty where they do not meet.
+    pub fn within(&self, other: Rect) -> Self {
+        let Rect { x0, y0, x1, y1 } = other;
+        Rect::new(
+            self.x0.clamp(x0, x1),
+            self.y0.clamp(y0, y1),
+            self.x1.clamp(x0, x1),
+            self.y1.clamp(y0, y1),
+        )
+    }
+
     /// Cuts the box into `columns` x `rows` cells with a gap between them, row by row.
     pub fn cells(&self, columns: usize, rows: usize, gap_x: f64, gap_y: f64) -> Vec<Rect> {
         let (columns, rows) = (columns.max(1), rows.max(1));

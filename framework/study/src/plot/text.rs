@@ -146,19 +146,32 @@ fn draw(
     // the base line sits on a whole pixel, which keeps stems and feet sharp
     let (along, across) = if up { (-y - back, x.round()) } else { (x - back, y.round()) };
     let (along, across) = ((along * fine).round() as i32, (across * fine) as i32);
-    let share = 1.0 / (FINE * FINE) as f32;
+    let mut letters = Vec::new();
     let drawn = desc.draw(text, (0, 0), |dx, dy, coverage| {
         let (a, b) = (along + dx, across + dy - half);
         let (px, py) = if up { (b, -a - 1) } else { (a, b) };
-        canvas.add_cover(
-            i64::from(px.div_euclid(FINE)),
-            i64::from(py.div_euclid(FINE)),
-            coverage * share,
-        );
+        letters.push((px.div_euclid(FINE), py.div_euclid(FINE), coverage));
         Ok::<(), Infallible>(())
     });
-    canvas.ink(font.color);
-    drawn.map_err(broken)?.map_err(broken)
+    drawn.map_err(broken)?.map_err(broken)?;
+
+    let range = |of: fn(&(i32, i32, f32)) -> i32| {
+        letters.iter().map(of).fold(None, |range, v| {
+            let (lo, hi) = range.unwrap_or((v, v));
+            Some((v.min(lo), v.max(hi)))
+        })
+    };
+    let (Some((left, right)), Some((top, bottom))) = (range(|l| l.0), range(|l| l.1)) else {
+        return Ok(());
+    };
+    let width = (right - left + 1) as usize;
+    let mut coverage = vec![0.0; width * (bottom - top + 1) as usize];
+    for (px, py, share) in letters {
+        coverage[(py - top) as usize * width + (px - left) as usize] +=
+            share / (FINE * FINE) as f32;
+    }
+    canvas.stamp((left, top), width as u32, &coverage, font.color);
+    Ok(())
 }
 
 fn broken(e: impl std::fmt::Display) -> Error {
@@ -174,7 +187,7 @@ mod tests {
     fn text_is_as_wide_as_it_says_and_shortens_to_its_room() {
         let font = Font::regular(20.0, INK);
         let width = font.width("training, 10⁻³ ≤ σ²").unwrap();
-        let mut canvas = Canvas::new(400, 60, PAPER);
+        let mut canvas = Canvas::new(400, 60, PAPER).unwrap();
         write(&mut canvas, "training, 10⁻³ ≤ σ²", (10.0, 40.0), Align::Start, font).unwrap();
         let rgb = canvas.to_rgb();
         let inked: Vec<usize> =
