@@ -153,10 +153,11 @@ pub fn check(kind: &str, name: &str, set: &[String]) -> Result<()> {
         let (key, value) = super::assignment(assignment, "s=0.02")?;
         spec.insert(key.into(), value);
     }
-    let failures = (kind.check)(&spec.into())?;
+    let kit = triflow::testing::kit(kind.name)?;
+    let failures = (kit.check)(&spec.into())?;
     let mut table = table(&["CHECK", "", "WHAT IT ASKS"]);
-    let verdicts = triflow::testing::verdicts(kind, &failures);
-    for ((check, about), (_, verdict)) in (kind.checks)().into_iter().zip(verdicts) {
+    let verdicts = triflow::testing::verdicts(kit, &failures);
+    for ((check, about), (_, verdict)) in (kit.checks)().into_iter().zip(verdicts) {
         table.add_row([check, &verdict.to_string(), about]);
     }
     println!("{table}");

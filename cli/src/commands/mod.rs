@@ -58,7 +58,7 @@ pub fn run(cli: &Cli) -> Result<()> {
             let mut model = run.load()?;
             let _threads = model.threads();
             let data = run.data(&model)?;
-            triflow::report::draw(&mut model, &data, &run.history()?, &run)?;
+            triflow::report::draw(&mut model, &data, &run.history()?, &run.path)?;
             show(cli, &run)
         }
         Command::List { kind, format } => components::list(kind.as_deref(), *format),
@@ -155,7 +155,7 @@ fn show(cli: &Cli, run: &Run) -> Result<()> {
         .map_err(Error::io("read", &run.file("metrics.json")))?;
     println!("{metrics}");
     println!("results in {}", run.path.display());
-    for picture in triflow::report::pictures(run)? {
+    for picture in triflow::report::pictures(&run.path)? {
         println!("  {picture}");
     }
     if !run.experiment()?.task().predicts() {

@@ -10,10 +10,9 @@ use triflow::component::Part;
 use triflow::data::files::read_table;
 use triflow::data::{HeldOut, Set, check_labels};
 use triflow::error::quoted;
-use triflow::measure::{self, Ask};
+use triflow::measure::{self, Ask, likelihood};
 use triflow::rng::Streams;
 use triflow::run::{Run, Weights};
-use triflow::sample::likelihood;
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Lengths, Result, Trained, memory};
 

@@ -4,6 +4,9 @@
 //! A plugin carries its own copy of this crate, and a host loads it where both copies were built from the same source
 //! ([`plugin::FINGERPRINT`]). Nothing here knows files, configuration, training or results. Programs depend on
 //! `triflow`, which re-exports all of it.
+//!
+//! Layers: `error`, `kernels` `host` `derivative` `metrics` `disk` `sequence`, `memory` `registry` `point`, `rng`,
+//! `component`, `path`, `testing`, `plugin`.
 
 // The macros speak of `triflow::…`, inside this crate too.
 extern crate self as triflow;
@@ -12,11 +15,13 @@ pub mod component;
 pub mod derivative;
 pub mod disk;
 pub mod error;
+pub mod host;
 pub mod kernels;
 pub mod memory;
 pub mod metrics;
 pub mod path;
 pub mod plugin;
+pub mod point;
 pub mod registry;
 pub mod rng;
 pub mod sequence;

@@ -4,14 +4,17 @@
 //!
 //! This crate reads files and configuration, and trains and samples models of components, of which
 //! it knows none by name. Programs depend on `triflow`, which re-exports all of it.
+//!
+//! Layers: `device` `threads` `io`, `config`, `data` `joint` `loss`, `model`, `sample`, `trained`,
+//! `inference` `start` `unused`, `train`.
 
 // The macros speak of `triflow::…`, inside this crate too.
 extern crate self as triflow;
 
-mod answers;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod inference;
 pub mod io;
 mod joint;
 pub mod loss;
@@ -31,8 +34,8 @@ mod starters;
 #[doc(inline)]
 pub use triflow_core::*;
 
-pub use answers::{Lengths, Prediction};
 pub use config::Experiment;
+pub use inference::{Lengths, Prediction};
 pub use train::Trainer;
 pub use trained::Trained;
 pub use unused::Unused;

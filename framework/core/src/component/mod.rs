@@ -6,7 +6,6 @@ mod coupling;
 mod crn;
 mod data_source;
 mod decoder;
-mod draws;
 mod encoder;
 mod guidance;
 mod network;
@@ -16,6 +15,8 @@ mod optimizer;
 mod solver;
 mod source;
 
+pub use crate::point::Grid;
+pub use crate::rng::Draws;
 pub use context::{BuildContext, Pass, shape_text};
 pub use coupling::{Coupling, CouplingContext, CouplingOptions, CouplingSpec, Pairing};
 pub use crn::{Condition, Crn, CrnInput, CrnSpec, Sense};
@@ -23,7 +24,6 @@ pub use data_source::{
     DataContext, DataOptions, DataSource, DataSourceSpec, Keep, Part, Split, Splits, Table,
 };
 pub use decoder::{Decoder, DecoderSpec, Likelihood};
-pub use draws::Draws;
 pub use encoder::{Encoder, EncoderSpec, Posterior};
 pub use guidance::{Guidance, GuidanceInput, GuidanceSpec};
 pub use network::{Network, NetworkContext, NetworkInput, NetworkSpec};
@@ -31,5 +31,5 @@ pub use noise_schedule::{NoiseSchedule, NoiseScheduleSpec};
 pub use objective::{Objective, ObjectiveSpec};
 pub use optimizer::{Optimizer, OptimizerSpec, OptimizerState};
 pub use solver::NO_LEVELS;
-pub use solver::{Field, FixedSteps, Grid, Level, Observer, Solution, Solver, SolverSpec, Step};
+pub use solver::{Field, FixedSteps, Level, Observer, Solution, Solver, SolverSpec, Step};
 pub use source::{Source, SourceContext, SourceSpec};

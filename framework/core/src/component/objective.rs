@@ -1,7 +1,7 @@
 //! Objectives: what the network predicts.
 
 use crate::component_kind;
-use crate::path::{PathKind, PathPoint};
+use crate::point::{PathKind, PathPoint};
 use tch::Tensor;
 
 component_kind! {

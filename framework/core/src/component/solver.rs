@@ -2,35 +2,10 @@
 
 use crate::component_kind;
 use crate::error::{Error, Result};
+use crate::point::Grid;
 use crate::registry::guard_engine;
 use std::cell::RefCell;
 use tch::Tensor;
-
-/// The independent variable's nodes, from noise to data, in the field's clock (t, or γ).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Grid {
-    /// N + 1 increasing nodes.
-    pub nodes: Vec<f64>,
-}
-
-impl Grid {
-    /// `steps` equal steps from `from` to `to`; nodes are computed, not accumulated.
-    pub fn uniform(from: f64, to: f64, steps: usize) -> Self {
-        let n = steps.max(1);
-        let node = |i: usize| if i == n { to } else { from + (to - from) * i as f64 / n as f64 };
-        Self { nodes: (0..=n).map(node).collect() }
-    }
-
-    /// First node.
-    pub fn start(&self) -> f64 {
-        self.nodes.first().copied().unwrap_or(0.0)
-    }
-
-    /// Last node.
-    pub fn end(&self) -> f64 {
-        self.nodes.last().copied().unwrap_or(1.0)
-    }
-}
 
 /// Why a field has no levels.
 pub const NO_LEVELS: &str =

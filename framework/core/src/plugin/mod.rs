@@ -19,32 +19,12 @@ mod load;
 mod scaffold;
 
 pub use about::{About, joined, joined_len};
-pub use attach::{Attach, Host, attach, attached};
+pub use attach::{Attach, Host, attach};
 pub use fingerprint::{FINGERPRINT, LIBTORCH_VERSION, differences};
 pub use load::{SEARCH_PATH, load, load_or_moved, load_search_path, loaded};
 pub use scaffold::{Framework, Scaffold};
 
-use std::fmt;
-use std::path::PathBuf;
-
-/// A loaded library.
-#[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Library {
-    /// Its crate's name.
-    pub name: String,
-    /// Its crate's version.
-    pub version: String,
-    /// Its file, links resolved.
-    pub path: PathBuf,
-    /// SHA-256 of the file, in hexadecimal.
-    pub sha256: String,
-}
-
-impl fmt::Display for Library {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.name, self.version)
-    }
-}
+pub use crate::host::Library;
 
 /// Makes a `cdylib` a triflow plugin: one line, anywhere in the crate.
 ///

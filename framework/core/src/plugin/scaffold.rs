@@ -209,7 +209,7 @@ impl Scaffold {
 
     /// The kind's starter under the new name.
     fn component(&self, kind: &str) -> Result<String> {
-        let starter = registry().kind(kind)?.starter;
+        let starter = crate::testing::kit(kind)?.starter;
         let camel = struct_name(&self.name, starter);
         let declaration = "triflow::component! {";
         let mut text = String::new();

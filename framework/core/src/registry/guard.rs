@@ -2,7 +2,7 @@
 //! compiled into the component's own copy of the framework, and comes back as an [`Error`].
 
 use crate::error::{Error, Result, first_line};
-use crate::plugin::attached;
+use crate::host::attached;
 use std::any::Any;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;

@@ -97,9 +97,6 @@ macro_rules! component_kind {
                 name: $kind,
                 docs: &[$($doc),*],
                 common_schema: || $crate::registry::schema_text::<$crate::component_kind!(@common $($Common)?)>(),
-                checks: $crate::testing::descriptions::<dyn $Built>,
-                starter: <dyn $Built as $crate::testing::Conformance>::STARTER,
-                check: $crate::testing::check_yaml::<dyn $Built>,
             }
         }
     };

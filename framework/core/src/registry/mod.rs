@@ -27,7 +27,7 @@ pub use schema::{
 };
 
 use crate::error::{Error, Result, nearest, suggestion};
-use crate::plugin::{Library, attached};
+use crate::host::Library;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
@@ -68,12 +68,6 @@ pub struct KindRegistration {
     pub docs: &'static [&'static str],
     /// JSON schema of the keys that every component of the kind takes, as text; `{}` for none.
     pub common_schema: fn() -> String,
-    /// Names of the checks of the conformance kit, and what each asks.
-    pub checks: fn() -> Vec<(&'static str, &'static str)>,
-    /// Source of a small component from which to begin one's own.
-    pub starter: &'static str,
-    /// Runs the conformance kit on a component as YAML says it.
-    pub check: fn(&serde_yaml::Value) -> Result<Vec<crate::testing::Failure>>,
 }
 inventory::collect!(KindRegistration);
 
@@ -130,11 +124,19 @@ pub struct Registry {
     defaults: Vec<&'static str>,
 }
 
+/// The host's registry, in a plugin's copy.
+static OF_HOST: OnceLock<&'static Registry> = OnceLock::new();
+
+/// Makes the host's registry that of this copy; the first one stays.
+pub(crate) fn attach(of_host: &'static Registry) -> &'static Registry {
+    OF_HOST.get_or_init(|| of_host)
+}
+
 /// The process-wide registry: the host's, in a plugin's copy of the framework as well.
 pub fn registry() -> &'static Registry {
     static OWN: OnceLock<Registry> = OnceLock::new();
-    if let Some(host) = attached() {
-        return host.registry;
+    if let Some(of_host) = OF_HOST.get() {
+        return of_host;
     }
     OWN.get_or_init(|| {
         let registry = Registry {

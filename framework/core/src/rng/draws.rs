@@ -3,13 +3,24 @@
 use super::philox::Philox;
 use super::streams::Streams;
 use super::{Purpose, stream_seed};
-use crate::component::Draws;
 use crate::error::{Error, Result};
 use crate::registry::guard_engine;
 use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
 use std::cell::Cell;
 use tch::{Device, Kind, Tensor};
+
+/// Random numbers for rows. In training they come from LibTorch's generator, which the engine has seeded; in
+/// sampling each row has a stream of its own, so that a sample is told by the seed and the row's number,
+/// however many rows are drawn beside it. Every call goes on in the streams.
+pub trait Draws {
+    /// Independent draws from N(0, 1), `[n, …]` for n rows.
+    fn normal(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor>;
+    /// Independent draws from [0, 1), likewise.
+    fn uniform(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor>;
+    /// Independent integers (int64) from 0 to `below` − 1, likewise.
+    fn integers(&self, below: i64, shape: &[i64], device: Device) -> Result<Tensor>;
+}
 
 /// Draws from LibTorch's generator, as in training.
 #[derive(Clone, Copy, Debug)]

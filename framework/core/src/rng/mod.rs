@@ -10,10 +10,10 @@ mod draws;
 mod philox;
 mod streams;
 
-pub use draws::{RowDraws, TorchDraws};
+pub use draws::{Draws, RowDraws, TorchDraws};
 pub use streams::{RowStream, Streams};
 
-use crate::plugin::attached;
+use crate::host::attached;
 use parking_lot::ReentrantMutex;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -2,13 +2,15 @@
 
 use super::expect::ensure;
 use super::seeds::KIT;
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{Coupling, CouplingContext, Pairing};
 use crate::error::{Error, Result};
 use crate::metrics::Points;
 use crate::registry::Component;
 use crate::rng::{Purpose, rust_rng, stream_seed};
 use rand::RngExt as _;
+
+inventory::submit!(Kit::of::<dyn Coupling>());
 
 impl Conformance for dyn Coupling {
     const CHECKS: &'static [Check<Self>] = &[

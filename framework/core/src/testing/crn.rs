@@ -2,11 +2,13 @@
 
 use super::expect::close;
 use super::part::{self, Part, Place, Rows, places_of_latents};
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{Crn, CrnInput, Pass};
 use crate::error::Result;
 use crate::registry::Component;
 use tch::{Kind as DType, Tensor, nn};
+
+inventory::submit!(Kit::of::<dyn Crn>());
 
 impl Conformance for dyn Crn {
     const CHECKS: &'static [Check<Self>] = &[

@@ -2,12 +2,14 @@
 
 use super::expect::{all_identical, ensure, finite};
 use super::seeds::{KIT, OTHER, seeded};
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{DataContext, DataSource, Splits, Table, shape_text};
 use crate::error::Result;
 use crate::registry::Component;
 use std::path::PathBuf;
 use tch::{Device, Kind as DType, Tensor};
+
+inventory::submit!(Kit::of::<dyn DataSource>());
 
 impl Conformance for dyn DataSource {
     const CHECKS: &'static [Check<Self>] = &[

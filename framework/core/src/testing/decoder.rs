@@ -2,11 +2,13 @@
 
 use super::expect::ensure;
 use super::part::{self, Part, Place, Rows, everywhere};
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{Decoder, Likelihood, Pass};
 use crate::error::Result;
 use crate::registry::Component;
 use tch::{Kind as DType, Tensor, nn};
+
+inventory::submit!(Kit::of::<dyn Decoder>());
 
 impl Conformance for dyn Decoder {
     const CHECKS: &'static [Check<Self>] = &[

@@ -2,11 +2,13 @@
 
 use super::expect::{ensure, form};
 use super::part::{self, Part, Place, Rows, everywhere};
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{Encoder, Pass};
 use crate::error::Result;
 use crate::registry::Component;
 use tch::{Kind as DType, Tensor, nn};
+
+inventory::submit!(Kit::of::<dyn Encoder>());
 
 impl Conformance for dyn Encoder {
     const CHECKS: &'static [Check<Self>] = &[

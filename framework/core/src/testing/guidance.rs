@@ -2,11 +2,13 @@
 
 use super::expect::{close, finite, form};
 use super::seeds::same_again;
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{Guidance, GuidanceInput};
 use crate::error::Result;
 use crate::registry::Component;
 use tch::{Device, Kind as DType, Tensor};
+
+inventory::submit!(Kit::of::<dyn Guidance>());
 
 impl Conformance for dyn Guidance {
     const CHECKS: &'static [Check<Self>] = &[

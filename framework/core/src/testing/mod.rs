@@ -27,8 +27,8 @@ mod starters;
 #[cfg(test)]
 mod tests;
 
-use crate::error::Result;
-use crate::registry::{Component, Kind, KindRegistration, Spec, guard_engine, registry};
+use crate::error::{Error, Result};
+use crate::registry::{Component, Kind, Spec, guard_engine, registry};
 use crate::rng::{Purpose, seed_torch};
 use std::fmt::{self, Display};
 
@@ -63,8 +63,7 @@ impl<K: Kind + ?Sized> fmt::Debug for Check<K> {
     }
 }
 
-/// What the kit knows of a kind. [`component_kind!`](crate::component_kind) asks for it, so no kind is
-/// without.
+/// What the kit knows of a kind.
 pub trait Conformance: Kind {
     /// The kind's own checks; [`checks`] adds those that all kinds share.
     const CHECKS: &'static [Check<Self>];
@@ -74,6 +73,42 @@ pub trait Conformance: Kind {
 
     /// Builds the component in the kit's surroundings; an error if it builds in none of them.
     fn try_build(component: &Component<Self>) -> Result<()>;
+}
+
+/// The kit of one kind.
+#[derive(Debug)]
+pub struct Kit {
+    /// The kind's name.
+    pub kind: &'static str,
+    /// Names of the checks, and what each asks.
+    pub checks: fn() -> Vec<(&'static str, &'static str)>,
+    /// Source of a small component from which to begin one's own.
+    pub starter: &'static str,
+    /// Runs the checks on a component as YAML says it.
+    pub check: fn(&serde_yaml::Value) -> Result<Vec<Failure>>,
+}
+inventory::collect!(Kit);
+
+impl Kit {
+    /// That of kind `K`.
+    pub const fn of<K: Conformance + ?Sized>() -> Self {
+        Self {
+            kind: K::NAME,
+            checks: descriptions::<K>,
+            starter: K::STARTER,
+            check: check_yaml::<K>,
+        }
+    }
+}
+
+/// The kit of a kind.
+///
+/// # Errors
+/// An unknown kind.
+pub fn kit(kind: &str) -> Result<&'static Kit> {
+    let kind = registry().kind(kind)?.name;
+    let found = inventory::iter::<Kit>.into_iter().find(|kit| kit.kind == kind);
+    found.ok_or_else(|| Error::runtime(format!("the kind {kind} has no conformance kit")))
 }
 
 /// Every check of kind `K`, those that all kinds share first.
@@ -151,8 +186,8 @@ impl Display for Verdict {
     }
 }
 
-/// What became of every check of `kind`, by name, where `failures` are all that failed.
-pub fn verdicts(kind: &KindRegistration, failures: &[Failure]) -> Vec<(&'static str, Verdict)> {
+/// What became of every check of a kind, by name, where `failures` are all that failed.
+pub fn verdicts(kit: &Kit, failures: &[Failure]) -> Vec<(&'static str, Verdict)> {
     let mut run = true;
     let verdict = |(name, _)| {
         let failed = failures.iter().any(|failure| failure.check == name);
@@ -164,7 +199,7 @@ pub fn verdicts(kind: &KindRegistration, failures: &[Failure]) -> Vec<(&'static 
         run &= !(failed && name == spec::BUILDS);
         (name, verdict)
     };
-    (kind.checks)().into_iter().map(verdict).collect()
+    (kit.checks)().into_iter().map(verdict).collect()
 }
 
 /// Whether nothing was built, so that the checks of what is built were not run.
@@ -192,7 +227,7 @@ pub fn failures<K: Conformance + ?Sized>(component: &Component<K>) -> Vec<Failur
 /// The same for a component as YAML says it, such as `{type: cosine, s: 0.01}` or a bare name; an unknown
 /// kind or name, or a wrong key, is an error.
 pub fn check(kind: &str, yaml: &serde_yaml::Value) -> Result<Vec<Failure>> {
-    (registry().kind(kind)?.check)(yaml)
+    (kit(kind)?.check)(yaml)
 }
 
 /// [`check`] for a kind that is known as a type.

@@ -3,7 +3,7 @@
 use super::expect::{ensure, finite};
 use super::parameters;
 use super::part::{self, Part, Place, Rows, places_of_latents};
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{Network, NetworkContext, NetworkInput, Pass};
 use crate::derivative::differentiate;
 use crate::error::Result;
@@ -12,6 +12,8 @@ use tch::{Device, Kind as DType, Tensor, nn};
 
 /// Features of time that the kit gives.
 const TIME_FEATURES: i64 = 4;
+
+inventory::submit!(Kit::of::<dyn Network>());
 
 impl Conformance for dyn Network {
     const CHECKS: &'static [Check<Self>] = &[

@@ -3,11 +3,13 @@
 use super::expect::{close, ensure, finite, form};
 use super::parameters::{Built, gradients, perturb, reaches, survive_saving, trainable};
 use super::seeds::{KIT, same_again, seeded};
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{BuildContext, NoiseSchedule};
 use crate::error::Result;
 use crate::registry::Component;
 use tch::{Device, Kind as DType, Tensor, nn};
+
+inventory::submit!(Kit::of::<dyn NoiseSchedule>());
 
 impl Conformance for dyn NoiseSchedule {
     const CHECKS: &'static [Check<Self>] = &[

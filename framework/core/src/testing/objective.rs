@@ -2,12 +2,14 @@
 
 use super::expect::{close, ensure, finite};
 use super::seeds::same_again;
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{Objective, shape_text};
 use crate::error::Result;
 use crate::path::{Clock, PathPoint, Reading, rows};
 use crate::registry::Component;
 use tch::{Device, Kind as DType, Tensor};
+
+inventory::submit!(Kit::of::<dyn Objective>());
 
 impl Conformance for dyn Objective {
     const CHECKS: &'static [Check<Self>] = &[

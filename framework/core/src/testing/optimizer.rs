@@ -2,11 +2,13 @@
 
 use super::expect::{ensure, finite, form, identical};
 use super::seeds::same_again;
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{Optimizer, OptimizerState};
 use crate::error::Result;
 use crate::registry::Component;
 use tch::{Kind as DType, Tensor};
+
+inventory::submit!(Kit::of::<dyn Optimizer>());
 
 impl Conformance for dyn Optimizer {
     const CHECKS: &'static [Check<Self>] = &[

@@ -2,7 +2,7 @@
 
 use super::expect::{distance, ensure, finite, form, identical};
 use super::seeds::{KIT, same_again, seeded};
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{Draws as _, Field, Grid, Level, Observer, Solution, Solver};
 use crate::error::{Error, Result};
 use crate::path::Clock;
@@ -10,6 +10,8 @@ use crate::registry::Component;
 use crate::rng::{Purpose, RowDraws, Streams};
 use std::cell::Cell;
 use tch::{Device, Kind as DType, Tensor};
+
+inventory::submit!(Kit::of::<dyn Solver>());
 
 impl Conformance for dyn Solver {
     const CHECKS: &'static [Check<Self>] = &[

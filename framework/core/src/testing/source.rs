@@ -2,12 +2,14 @@
 
 use super::expect::{ensure, finite, form, identical};
 use super::seeds::{KIT, OTHER, same_again, seeded};
-use super::{Check, Conformance};
+use super::{Check, Conformance, Kit};
 use crate::component::{Source, SourceContext, shape_text};
 use crate::error::{Error, Result};
 use crate::registry::Component;
 use crate::rng::{Purpose, RowDraws, Streams, TorchDraws};
 use tch::{Device, Kind as DType, Tensor};
+
+inventory::submit!(Kit::of::<dyn Source>());
 
 impl Conformance for dyn Source {
     const CHECKS: &'static [Check<Self>] = &[

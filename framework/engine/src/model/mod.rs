@@ -1,7 +1,10 @@
 //! A model: objective, path, encoder, decoder and CRN over one set of variables.
 
 mod losses;
+mod parameters;
 mod soundness;
+
+pub use parameters::Parameters;
 
 use self::soundness::{
     Learned, check_schedule, refuse_infinite_terms, refuse_wrong_sense, resolve,

@@ -1,13 +1,11 @@
 //! Sampling: any model along any solver, in time or in log-SNR.
 
-mod blocks;
 mod guided;
 pub mod likelihood;
 pub mod noise;
 mod steered;
 mod trajectory;
 
-pub use blocks::{Block, Rows};
 pub use guided::ClassifierFree;
 pub use steered::Steered;
 pub use trajectory::Trajectory;

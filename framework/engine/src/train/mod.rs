@@ -5,15 +5,14 @@ mod checkpoint;
 mod coupled;
 mod graph;
 mod history;
-mod parameters;
 mod prefetch;
 mod rates;
 mod start;
 mod step;
 mod trainer;
 
+pub use crate::model::Parameters;
 pub use checkpoint::State;
 pub use coupled::PairingCost;
 pub use history::{Epoch, History};
-pub use parameters::Parameters;
 pub use trainer::{Control, Event, Trainer};

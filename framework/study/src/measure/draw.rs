@@ -1,11 +1,11 @@
 //! Samples to measure or to draw, and how they were made.
 
 use crate::data::Set;
-use crate::error::DIVERGED;
-use crate::error::{Error, Result};
+use crate::error::{DIVERGED, Error, Result};
+use crate::inference::{Block, Rows};
 use crate::plot::Points;
 use crate::rng::Streams;
-use crate::sample::{Block, Plan, Rows, Sampled, Trajectory};
+use crate::sample::{Plan, Sampled, Trajectory};
 use crate::trained::Trained;
 use serde_json::{Value, json};
 use std::time::Instant;

@@ -6,6 +6,7 @@ mod catalogue;
 mod draw;
 mod generation;
 mod intervals;
+pub mod likelihood;
 mod prediction;
 mod scale;
 mod scores;

@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::measure::{draw_rows, how, labels, points};
 use crate::plot::{self, ImageBlock, ImageView};
 use crate::rng::{Purpose, stream_seed};
-use crate::run::Run;
 use crate::trained::Trained;
+use std::path::Path;
 use tch::{Kind, Tensor};
 
 /// Classes, or rows without classes, and images of each.
@@ -20,7 +20,7 @@ const CHUNK: i64 = 4096;
 
 /// Draws generated images beside held-out ones of the same classes, and beside those of the training rows that
 /// are nearest to them, where the targets are images of 1 or 3 channels.
-pub(super) fn draw(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
+pub(super) fn draw(model: &mut Trained, data: &Data, folder: &Path) -> Result<()> {
     let [channels @ (1 | 3), height, width] = model.units().shapes.target[..] else {
         return Ok(());
     };
@@ -49,7 +49,7 @@ pub(super) fn draw(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
         rows: names.clone(),
         blocks: vec![block("generated", COLUMNS, &generated)?, block(&set, COLUMNS, &real)?],
     };
-    plot::images(&run.file("images.png"), &view)?;
+    plot::images(&folder.join("images.png"), &view)?;
 
     let first: Vec<i64> = (0..held.len()).step_by(COLUMNS).collect();
     let first = Tensor::from_slice(&first).to_device(generated.device());
@@ -68,7 +68,7 @@ pub(super) fn draw(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
             block("nearest in the training set, from the left", columns, &found)?,
         ],
     };
-    plot::images(&run.file("nearest_neighbours.png"), &view)
+    plot::images(&folder.join("nearest_neighbours.png"), &view)
 }
 
 /// Rows of the same class beside each other, and the names of the classes; the first rows without classes.

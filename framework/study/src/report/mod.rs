@@ -14,11 +14,11 @@ use crate::plot::{
 };
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, stream_seed};
-use crate::run::Run;
 use crate::sample::{ModelField, Plan};
 use crate::train::History;
 use crate::trained::Trained;
 use serde_json::Value;
+use std::path::Path;
 use tch::Tensor;
 
 /// Samples in a picture.
@@ -40,16 +40,26 @@ fn caption(how: &Value) -> String {
 }
 
 /// Writes arrays into a run's .npz file in the precision that they have, and the names of columns and classes.
-pub fn write_npz(run: &Run, name: &str, arrays: &[(String, Tensor)], units: &Units) -> Result<()> {
+pub fn write_npz(
+    folder: &Path,
+    name: &str,
+    arrays: &[(String, Tensor)],
+    units: &Units,
+) -> Result<()> {
     let arrays = arrays.iter().map(|(name, tensor)| array(name, tensor));
     let arrays = arrays.collect::<Result<Vec<_>>>()?;
-    crate::io::npz::write_npz_with(&run.file(name), &arrays, &units.texts())
+    crate::io::npz::write_npz_with(&folder.join(name), &arrays, &units.texts())
 }
 
 /// Draws every picture of a run. One that cannot be drawn is said and passed over: which these are, and why, is
 /// what is returned.
-pub fn draw(model: &mut Trained, data: &Data, history: &History, run: &Run) -> Result<Vec<String>> {
-    draw_until(model, data, history, run, &|| false)
+pub fn draw(
+    model: &mut Trained,
+    data: &Data,
+    history: &History,
+    folder: &Path,
+) -> Result<Vec<String>> {
+    draw_until(model, data, history, folder, &|| false)
 }
 
 /// The same, as long as `stop` does not ask for an end.
@@ -57,28 +67,28 @@ pub(crate) fn draw_until(
     model: &mut Trained,
     data: &Data,
     history: &History,
-    run: &Run,
+    folder: &Path,
     stop: &dyn Fn() -> bool,
 ) -> Result<Vec<String>> {
-    let mut pictures = Pictures { run, stop, not_drawn: Vec::new() };
+    let mut pictures = Pictures { folder, stop, not_drawn: Vec::new() };
     // A run without a step has no losses.
     if !history.epochs.is_empty() {
-        pictures.draw("loss_trends.png", || draw_losses(model, history, run))?;
+        pictures.draw("loss_trends.png", || draw_losses(model, history, folder))?;
     }
     let task = model.experiment().task();
     pictures.draw("data_visualization.png", || match task.is_sequence() {
-        true => sequences::draw_data(model, data, run),
-        false => draw_data(model, data, run),
+        true => sequences::draw_data(model, data, folder),
+        false => draw_data(model, data, folder),
     })?;
     match (task.is_sequence(), task.predicts()) {
         (true, true) => sequences::draw_predictions(model, data, &mut pictures)?,
         (false, true) => draw_predictions(model, data, &mut pictures)?,
         (true, false) => {
-            pictures.draw("the samples", || sequences::draw_samples(model, data, run))?
+            pictures.draw("the samples", || sequences::draw_samples(model, data, folder))?
         }
         (false, false) => {
-            pictures.draw("the samples", || draw_samples(model, data, run))?;
-            pictures.draw("images.png", || images::draw(model, data, run))?;
+            pictures.draw("the samples", || draw_samples(model, data, folder))?;
+            pictures.draw("images.png", || images::draw(model, data, folder))?;
         }
     }
     draw_trajectories(model, data, &mut pictures)?;
@@ -87,7 +97,7 @@ pub(crate) fn draw_until(
 
 /// The pictures of a run while they are drawn. None of them decides over the run.
 struct Pictures<'a> {
-    run: &'a Run,
+    folder: &'a Path,
     stop: &'a dyn Fn() -> bool,
     not_drawn: Vec<String>,
 }
@@ -99,7 +109,7 @@ impl Pictures<'_> {
     /// A wish to stop.
     fn make<T>(&mut self, name: &str, make: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
         if (self.stop)() {
-            return Err(Error::Interrupted { run: self.run.path.clone() });
+            return Err(Error::Interrupted { run: self.folder.to_owned() });
         }
         Ok(guard_engine(make)
             .map_err(|e| {
@@ -114,7 +124,7 @@ impl Pictures<'_> {
     }
 }
 
-fn draw_losses(model: &Trained, history: &History, run: &Run) -> Result<()> {
+fn draw_losses(model: &Trained, history: &History, folder: &Path) -> Result<()> {
     let epochs = &history.epochs;
     let terms = TERMS
         .iter()
@@ -126,10 +136,10 @@ fn draw_losses(model: &Trained, history: &History, run: &Run) -> Result<()> {
         })
         .collect();
     let title = format!("Loss terms, {}", model.experiment().objective.name());
-    plot::loss_trends(&run.file("loss_trends.png"), &LossTrends { title, terms })
+    plot::loss_trends(&folder.join("loss_trends.png"), &LossTrends { title, terms })
 }
 
-fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
+fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
     let units = model.units();
     let n = data.train.len().min(5000);
     let rows = data.train.first(n);
@@ -161,7 +171,7 @@ fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
         None => {}
     }
     plot::data_visualization(
-        &run.file("data_visualization.png"),
+        &folder.join("data_visualization.png"),
         &DataView {
             title: format!("Data: {}", model.experiment().data.name()),
             condition: view_condition,
@@ -183,7 +193,7 @@ fn for_components(model: &Trained) -> (&'static str, Scale) {
     }
 }
 
-fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
+fn draw_samples(model: &mut Trained, data: &Data, folder: &Path) -> Result<()> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
     let HeldOut { name: set, rows, .. } = data.held_out(DRAWN);
     let (sampled, generated) = draw_rows(model, &rows, Some((seed, 0)))?;
@@ -201,7 +211,7 @@ fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
         "unconditional_generation.png"
     };
     plot::samples(
-        &run.file(name),
+        &folder.join(name),
         &SampleView {
             title: format!("{}: generated beside {set} data", model.experiment().objective.name()),
             subtitle: own + scaled,
@@ -214,13 +224,13 @@ fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
 }
 
 fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_>) -> Result<()> {
-    let run = pictures.run;
+    let folder = pictures.folder;
     let HeldOut { name: set, rows, .. } = data.held_out(5000);
     let (sampled, predicted) = draw_rows(model, &rows, None)?;
     let (n, units) = (rows.len(), model.units());
     let truth = units.target.undo(&rows.target);
     write_npz(
-        run,
+        folder,
         "predictions.npz",
         &[
             ("predictions".into(), predicted.shallow_clone()),
@@ -245,7 +255,7 @@ fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_
             }
         };
         plot::predictions(
-            &run.file("predictions.png"),
+            &folder.join("predictions.png"),
             &PredictionView {
                 title: format!(
                     "{}: predictions on {set} data",
@@ -263,14 +273,14 @@ fn draw_trajectories(model: &mut Trained, data: &Data, pictures: &mut Pictures<'
     let Some(view) = pictures.make("trajectories.png", || trajectories(model, data))? else {
         return Ok(());
     };
-    let run = pictures.run;
+    let folder = pictures.folder;
     pictures
-        .draw("trajectories.png", || plot::trajectories(&run.file("trajectories.png"), &view))?;
+        .draw("trajectories.png", || plot::trajectories(&folder.join("trajectories.png"), &view))?;
     pictures.draw("trajectory_diagnostics.png", || {
-        plot::trajectory_diagnostics(&run.file("trajectory_diagnostics.png"), &view)
+        plot::trajectory_diagnostics(&folder.join("trajectory_diagnostics.png"), &view)
     })?;
     pictures.draw("latent_trajectories.png", || {
-        plot::latent_trajectories(&run.file("latent_trajectories.png"), &view)
+        plot::latent_trajectories(&folder.join("latent_trajectories.png"), &view)
     })
 }
 
@@ -309,9 +319,9 @@ fn trajectories(model: &mut Trained, data: &Data) -> Result<TrajectoryView> {
     })
 }
 
-/// Names of the pictures of a run, with what each shows.
-pub fn pictures(run: &Run) -> Result<Vec<String>> {
-    let entries = std::fs::read_dir(&run.path).map_err(Error::io("read", &run.path))?;
+/// Names of the pictures of a folder, with what each shows.
+pub fn pictures(folder: &Path) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(folder).map_err(Error::io("read", folder))?;
     let mut names: Vec<String> = entries
         .flatten()
         .map(|e| e.file_name().to_string_lossy().into_owned())

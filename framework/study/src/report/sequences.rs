@@ -6,9 +6,9 @@ use crate::error::Result;
 use crate::measure::{BAND, Work, band, draw_rows, ensemble, finite, how};
 use crate::plot::{self, Series, SeriesExample, SeriesView};
 use crate::rng::{Purpose, stream_seed};
-use crate::run::Run;
 use crate::sequence;
 use crate::trained::Trained;
+use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 /// Rows in a picture of predictions; curves in one of samples.
@@ -34,12 +34,12 @@ fn all_series(values: &Tensor, mask: Option<&Tensor>) -> Result<Vec<Series>> {
 }
 
 /// Some of the training targets.
-pub(super) fn draw_data(model: &Trained, data: &Data, run: &Run) -> Result<()> {
+pub(super) fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
     let rows = data.train.first(EXAMPLES);
     let target = model.units().target.undo(&rows.target);
     let truth = all_series(&target, rows.mask.as_ref())?;
     plot::series(
-        &run.file("data_visualization.png"),
+        &folder.join("data_visualization.png"),
         &SeriesView {
             title: format!("Data: {}", model.experiment().data.name()),
             subtitle: format!("the first {} of {} training targets", truth.len(), data.train.len()),
@@ -71,15 +71,15 @@ pub(super) fn draw_predictions(
         ("truth".to_owned(), truth.shallow_clone()),
     ];
     arrays.extend(mask.map(|m| ("lengths".to_owned(), sequence::lengths(m))));
-    let run = pictures.run;
-    write_npz(run, "predictions.npz", &arrays, model.units())?;
+    let folder = pictures.folder;
+    write_npz(folder, "predictions.npz", &arrays, model.units())?;
     pictures.draw("predictions.png", || {
         let some = |t: &Tensor| all_series(&t.narrow(0, 0, few.len()), few.mask.as_ref());
         let (truth, predicted, low, high) =
             (some(&truth)?, some(&predicted)?, some(&low)?, some(&high)?);
         let examples = truth.into_iter().zip(predicted).zip(low.into_iter().zip(high));
         plot::series(
-            &run.file("predictions.png"),
+            &folder.join("predictions.png"),
             &SeriesView {
                 title: format!(
                     "{}: predictions on {set} data",
@@ -100,7 +100,7 @@ pub(super) fn draw_predictions(
 }
 
 /// Generated series below real ones.
-pub(super) fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Result<()> {
+pub(super) fn draw_samples(model: &mut Trained, data: &Data, folder: &Path) -> Result<()> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
     let HeldOut { name: set, rows, .. } = data.held_out(CURVES);
     let (sampled, generated) = draw_rows(model, &rows, Some((seed, 0)))?;
@@ -111,7 +111,7 @@ pub(super) fn draw_samples(model: &mut Trained, data: &Data, run: &Run) -> Resul
         None => "unconditional_generation.png",
     };
     plot::series_samples(
-        &run.file(name),
+        &folder.join(name),
         &format!("{}: generated beside {set} data", model.experiment().objective.name()),
         &caption(&how(model, &sampled, rows.len(), Some(model.experiment().seed()))),
         &all_series(&real, mask)?,

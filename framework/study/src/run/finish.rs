@@ -88,9 +88,9 @@ fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn Watch) -> Result<Vec<St
         measure::evaluate(model, &data.held_out(measure::EXACT_POINTS), &Ask::default())?;
     run.write_json("metrics.json", &evaluation.to_json())?;
     if !evaluation.arrays.is_empty() {
-        report::write_npz(run, "samples.npz", &evaluation.arrays, model.units())?;
+        report::write_npz(&run.path, "samples.npz", &evaluation.arrays, model.units())?;
     }
-    report::draw_until(model, data, &history, run, &|| watch.stop())
+    report::draw_until(model, data, &history, &run.path, &|| watch.stop())
 }
 
 /// Whether the last epoch has the lowest `term` of all on the validation rows, or on the training rows

@@ -13,9 +13,9 @@ mod solver;
 mod source;
 mod spec;
 
-use super::{Failure, Verdict, check, conforms, report, verdicts};
+use super::{Failure, Kit, Verdict, check, conforms, kit, report, verdicts};
 use crate::component::NoiseSchedule;
-use crate::registry::{KindRegistration, registry};
+use crate::registry::registry;
 use fault::Fault;
 
 fn yaml(text: &str) -> serde_yaml::Value {
@@ -45,12 +45,12 @@ fn the_healthy_twin_of_every_kind_passes() {
 #[test]
 fn every_check_of_every_kind_fails_a_twin_that_is_made_to_fail_it() {
     let mut undetected = Vec::new();
-    for kind in inventory::iter::<KindRegistration> {
-        for (name, about) in (kind.checks)().into_iter().filter(|(n, _)| !DECLARED.contains(n)) {
-            assert!(!about.is_empty(), "{} {name}", kind.name);
-            let found = twin(kind.name, name);
+    for kit in inventory::iter::<Kit> {
+        for (name, about) in (kit.checks)().into_iter().filter(|(n, _)| !DECLARED.contains(n)) {
+            assert!(!about.is_empty(), "{} {name}", kit.kind);
+            let found = twin(kit.kind, name);
             if !names(&found).contains(&name) {
-                undetected.push(format!("{} {name}: fails {:?}", kind.name, names(&found)));
+                undetected.push(format!("{} {name}: fails {:?}", kit.kind, names(&found)));
             }
         }
     }
@@ -106,11 +106,11 @@ fn what_does_not_build_is_told_once() {
 
 #[test]
 fn a_check_that_needs_what_was_not_built_is_not_passed() {
-    let kind = registry().kind("noise_schedule").unwrap();
+    let kit = kit("noise_schedule").unwrap();
     let count = |found: &[Failure], verdict| {
-        verdicts(kind, found).iter().filter(|(_, of_check)| *of_check == verdict).count()
+        verdicts(kit, found).iter().filter(|(_, of_check)| *of_check == verdict).count()
     };
-    let all = (kind.checks)().len();
+    let all = (kit.checks)().len();
     let unbuilt = twin("noise_schedule", "builds");
     assert_eq!(count(&unbuilt, Verdict::Failed), 1);
     // Of the spec alone: round_trip, documented, example.
@@ -153,32 +153,39 @@ fn a_component_is_checked_by_its_names_alone() {
 
 #[test]
 fn every_kind_has_a_starter_that_declares_the_placeholder_once() {
-    for kind in inventory::iter::<KindRegistration> {
-        let source = kind.starter;
+    for kit in inventory::iter::<Kit> {
+        let source = kit.starter;
         for once in ["triflow::component! {", "= \"my_component\" {", "triflow::testing::conforms("]
         {
-            assert_eq!(source.matches(once).count(), 1, "{}: {once}", kind.name);
+            assert_eq!(source.matches(once).count(), 1, "{}: {once}", kit.kind);
         }
-        assert!(source.starts_with("//! ") && !source.contains("plugin!"), "{}", kind.name);
-        assert!(source.contains("pub struct MyComponent: "), "{}", kind.name);
-        assert!(check(kind.name, &yaml("my_component")).unwrap().is_empty(), "{}", kind.name);
+        assert!(source.starts_with("//! ") && !source.contains("plugin!"), "{}", kit.kind);
+        assert!(source.contains("pub struct MyComponent: "), "{}", kit.kind);
+        assert!(check(kit.kind, &yaml("my_component")).unwrap().is_empty(), "{}", kit.kind);
     }
 }
 
 #[test]
 fn the_starter_of_a_noise_schedule_is_at_most_30_lines_of_code() {
-    let kind = inventory::iter::<KindRegistration>.into_iter().find(|k| k.name == "noise_schedule");
+    let kit = kit("noise_schedule");
     let code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
-    assert!(kind.unwrap().starter.lines().filter(code).count() <= 30);
+    assert!(kit.unwrap().starter.lines().filter(code).count() <= 30);
+}
+
+#[test]
+fn every_kind_has_a_kit() {
+    for kind in registry().kinds().keys() {
+        assert_eq!(kit(kind).unwrap().kind, *kind);
+    }
 }
 
 #[test]
 fn names_of_checks_differ_within_a_kind() {
-    for kind in inventory::iter::<KindRegistration> {
-        let mut all: Vec<_> = (kind.checks)().into_iter().map(|(name, _)| name).collect();
+    for kit in inventory::iter::<Kit> {
+        let mut all: Vec<_> = (kit.checks)().into_iter().map(|(name, _)| name).collect();
         let count = all.len();
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), count, "{}", kind.name);
+        assert_eq!(all.len(), count, "{}", kit.kind);
     }
 }

@@ -1,8 +1,12 @@
 //! Answers of a trained model in the data's own units: predictions and samples.
 
+mod blocks;
+
+pub use blocks::{Block, Rows};
+
 use crate::error::{Error, Result};
 use crate::rng::Streams;
-use crate::sample::{Plan, Rows};
+use crate::sample::Plan;
 use crate::sequence;
 use crate::trained::Trained;
 use tch::{Kind, Tensor};

@@ -1,10 +1,10 @@
 //! Samples in blocks, so that the memory of a path follows the block and not the number of samples. A row has
 //! its random stream whatever block it is in.
 
-use super::{Plan, Sampled};
 use crate::component::Condition;
 use crate::error::Result;
 use crate::rng::Streams;
+use crate::sample::{Plan, Sampled};
 use crate::trained::Trained;
 use tch::Tensor;
 

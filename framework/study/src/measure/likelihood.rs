@@ -1,13 +1,12 @@
 //! The likelihood of rows of data under a trained model, in the data's own units.
 
-use super::{Bound, Density, Divergence, bound};
 use crate::component::{Likelihood, Pass, Solver};
 use crate::data::{Set, Units};
-use crate::error::DIVERGED;
-use crate::error::{Error, Result};
+use crate::error::{DIVERGED, Error, Result};
 use crate::path::{Clock, rows};
 use crate::registry::Component;
 use crate::rng::{Purpose, seed_torch};
+use crate::sample::likelihood::{Bound, Density, Divergence, bound};
 use crate::sample::{Conditioned, ModelField};
 use crate::trained::Trained;
 use serde_json::{Value, json};

@@ -1,0 +1,227 @@
+//! One point of a path, z_t = a·data + b·noise, the clocks of solvers, and the nodes of their steps.
+//!
+//! All is computed from log-SNR: alpha_bar = σ(γ) and 1 − alpha_bar = σ(−γ), never by subtraction.
+
+use tch::Tensor;
+
+/// Which path the noise takes to the data.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum PathKind {
+    /// a = t, b = 1 − t: straight lines, the path of flow matching.
+    Rectified,
+    /// a² = alpha_bar, b² = 1 − alpha_bar, from the noise schedule.
+    VariancePreserving,
+}
+
+/// The variable that a solver steps in.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// Time t in \[0, 1\].
+    Time,
+    /// Log-SNR γ.
+    Gamma,
+}
+
+/// The nodes of a sampler's steps: N + 1 of them between the ends of the path, and the clock they are in.
+#[derive(
+    Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum StepGrid {
+    /// Equal steps in time t.
+    Time,
+    /// Equal steps in log-SNR γ.
+    Gamma,
+    /// In log-SNR, with σ^(1/ρ) in equal steps, σ = b/a = e^(−γ/2): the larger ρ, the more steps near the
+    /// data (Karras et al. 2022, arXiv 2206.00364, eq. 5).
+    Karras {
+        /// ρ, above 0.
+        #[serde(default = "seven")]
+        rho: f64,
+    },
+}
+
+fn seven() -> f64 {
+    7.0
+}
+
+/// The independent variable's nodes, from noise to data, in the field's clock (t, or γ).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// N + 1 increasing nodes.
+    pub nodes: Vec<f64>,
+}
+
+impl Grid {
+    /// `steps` equal steps from `from` to `to`; nodes are computed, not accumulated.
+    pub fn uniform(from: f64, to: f64, steps: usize) -> Self {
+        let n = steps.max(1);
+        let node = |i: usize| if i == n { to } else { from + (to - from) * i as f64 / n as f64 };
+        Self { nodes: (0..=n).map(node).collect() }
+    }
+
+    /// First node.
+    pub fn start(&self) -> f64 {
+        self.nodes.first().copied().unwrap_or(0.0)
+    }
+
+    /// Last node.
+    pub fn end(&self) -> f64 {
+        self.nodes.last().copied().unwrap_or(1.0)
+    }
+}
+
+impl StepGrid {
+    /// The clock in which solvers step.
+    pub fn clock(self) -> Clock {
+        match self {
+            Self::Time => Clock::Time,
+            Self::Gamma | Self::Karras { .. } => Clock::Gamma,
+        }
+    }
+
+    /// The nodes from `start` to `end`, both in the grid's clock.
+    pub fn nodes(self, start: f64, end: f64, steps: usize) -> Grid {
+        let mut grid = Grid::uniform(start, end, steps);
+        if let Self::Karras { rho } = self {
+            let root = |gamma: f64| (-gamma / (2.0 * rho)).exp();
+            let (from, to) = (root(start), root(end));
+            let n = grid.nodes.len() - 1;
+            for (i, node) in grid.nodes.iter_mut().enumerate().take(n).skip(1) {
+                *node = -2.0 * rho * (from + (to - from) * i as f64 / n as f64).ln();
+            }
+        }
+        grid
+    }
+}
+
+impl std::fmt::Display for StepGrid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Time => f.write_str("time"),
+            Self::Gamma => f.write_str("gamma"),
+            Self::Karras { rho } => write!(f, "karras({rho})"),
+        }
+    }
+}
+
+impl From<Clock> for StepGrid {
+    fn from(clock: Clock) -> Self {
+        match clock {
+            Clock::Time => Self::Time,
+            Clock::Gamma => Self::Gamma,
+        }
+    }
+}
+
+/// How close to t = 0 and t = 1 a clock goes where the end itself is singular.
+pub const END_GAP: f64 = 1e-3;
+
+/// One time of the path; every field `[batch]`.
+#[derive(Debug)]
+pub struct PathPoint {
+    /// The kind of path.
+    pub kind: PathKind,
+    /// Time.
+    pub t: Tensor,
+    /// Coefficient of the data.
+    pub a: Tensor,
+    /// Coefficient of the noise.
+    pub b: Tensor,
+    gamma: Option<Tensor>,
+    gamma_prime: Option<Tensor>,
+}
+
+impl PathPoint {
+    /// The rectified path at `t`.
+    pub fn rectified(t: &Tensor) -> Self {
+        Self {
+            kind: PathKind::Rectified,
+            t: t.shallow_clone(),
+            a: t.shallow_clone(),
+            b: t.rsub_scalar(1.0),
+            gamma: None,
+            gamma_prime: None,
+        }
+    }
+
+    /// The variance-preserving path at `t`, from log-SNR and its derivative.
+    pub fn variance_preserving(t: &Tensor, gamma: Tensor, gamma_prime: Tensor) -> Self {
+        Self {
+            kind: PathKind::VariancePreserving,
+            t: t.shallow_clone(),
+            a: (gamma.log_sigmoid() * 0.5).exp(),
+            b: (gamma.neg().log_sigmoid() * 0.5).exp(),
+            gamma: Some(gamma),
+            gamma_prime: Some(gamma_prime),
+        }
+    }
+
+    /// Log-SNR γ = 2 ln(a/b).
+    pub fn gamma(&self) -> Tensor {
+        match &self.gamma {
+            Some(g) => g.shallow_clone(),
+            None => (self.a.log() - self.b.log()) * 2.0,
+        }
+    }
+
+    /// dγ/dt.
+    pub fn gamma_prime(&self) -> Tensor {
+        match &self.gamma_prime {
+            Some(g) => g.shallow_clone(),
+            None => (&self.a * &self.b).reciprocal() * 2.0,
+        }
+    }
+
+    /// SNR = e^γ = (a/b)².
+    pub fn snr(&self) -> Tensor {
+        match &self.gamma {
+            Some(g) => g.exp(),
+            None => (&self.a / &self.b).square(),
+        }
+    }
+
+    /// dSNR/dt = γ'·SNR.
+    pub fn snr_prime(&self) -> Tensor {
+        self.gamma_prime() * self.snr()
+    }
+
+    /// alpha_bar = σ(γ).
+    pub fn alpha_bar(&self) -> Tensor {
+        self.gamma().sigmoid()
+    }
+
+    /// 1 − alpha_bar = σ(−γ).
+    pub fn one_minus_alpha_bar(&self) -> Tensor {
+        self.gamma().neg().sigmoid()
+    }
+
+    /// (da/ds, db/ds) in the given clock.
+    pub fn rates(&self, clock: Clock) -> (Tensor, Tensor) {
+        match (self.kind, clock) {
+            (PathKind::Rectified, Clock::Time) => (self.a.ones_like(), self.b.ones_like().neg()),
+            // dt/dγ = t(1 − t)/2
+            (PathKind::Rectified, Clock::Gamma) => {
+                let rate = &self.a * &self.b * 0.5;
+                (rate.shallow_clone(), rate.neg())
+            }
+            (PathKind::VariancePreserving, _) => {
+                let a = &self.a * self.b.square() * 0.5;
+                let b = &self.b * self.a.square() * -0.5;
+                match clock {
+                    Clock::Gamma => (a, b),
+                    Clock::Time => {
+                        let rate = self.gamma_prime();
+                        (a * &rate, b * rate)
+                    }
+                }
+            }
+        }
+    }
+}
