@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod content;
+mod picture;
 mod sampling;
 mod training;
+
+use picture::Picture;
 
 /// A small generator of the same numbers every time: uniform, and normal by twelve uniforms.
 struct Dice(u64);
@@ -83,16 +87,18 @@ fn folder() -> (PathBuf, Option<tempfile::TempDir>) {
     }
 }
 
-/// Draws, and checks that the file is a PNG as wide as all pictures and of a sensible height.
-fn drawn(name: &str, draw: impl FnOnce(&Path) -> Result<()>) {
+/// Draws, and checks that the file is a PNG as wide as all pictures, of a sensible height, and that no panel of it
+/// is empty.
+fn drawn(name: &str, draw: impl FnOnce(&Path) -> Result<()>) -> Picture {
     let (folder, _kept) = folder();
     let path = folder.join(name);
     draw(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let bytes = std::fs::read(&path).unwrap();
-    assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n", "{name}");
-    let size = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
-    assert_eq!(size(16), 1500, "{name}");
-    assert!((300..=1600).contains(&size(20)), "{name} is {} high", size(20));
+    let picture = Picture::read(&path);
+    let (width, height) = picture.size();
+    assert_eq!(width, 1500, "{name}");
+    assert!((300..=1600).contains(&height), "{name} is {height} high");
+    picture.is_not_empty();
+    picture
 }
 
 /// Checks that nothing is drawn and the reason contains `reason`.

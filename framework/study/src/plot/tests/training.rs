@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn losses(epochs: usize) -> LossTrends {
+pub(super) fn losses(epochs: usize) -> LossTrends {
     let mut dice = Dice(3);
     let mut curve = |from: f64, to: f64, rough: f64| -> Vec<Option<f64>> {
         (0..epochs)
