@@ -77,10 +77,8 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     }
     if !properties.is_empty() {
         let mut table = table(&["PARAMETER", "TYPE", "DEFAULT", "MEANING"]);
-        for (name, p) in &properties {
-            let kind = is_component_of(p).map(str::to_owned).unwrap_or_else(|| type_text(p));
-            let default = p.get("default").map(ToString::to_string).unwrap_or_default();
-            table.add_row([name, &kind, &default, p["description"].as_str().unwrap_or_default()]);
+        for (name, property) in &properties {
+            add_parameter(&mut table, name, property);
         }
         println!("\n{table}");
     }
@@ -89,6 +87,18 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
         example.trim_end().lines().map(|l| format!("  {l}\n")).collect::<String>()
     );
     Ok(())
+}
+
+/// A row for a parameter, and for a group of them one for each in it.
+fn add_parameter(table: &mut Table, name: &str, p: &serde_json::Value) {
+    let kind = is_component_of(p).map(str::to_owned).unwrap_or_else(|| type_text(p));
+    let default = p.get("default").map(ToString::to_string).unwrap_or_default();
+    table.add_row([name, &kind, &default, p["description"].as_str().unwrap_or_default()]);
+    if is_component_of(p).is_none() {
+        for (own, property) in p["properties"].as_object().into_iter().flatten() {
+            add_parameter(table, &format!("{name}.{own}"), property);
+        }
+    }
 }
 
 fn type_text(p: &serde_json::Value) -> String {

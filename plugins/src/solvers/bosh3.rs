@@ -1,6 +1,5 @@
 //! Bogacki and Shampine's embedded pair of orders 3 and 2, with its own steps.
 
-use super::embedded::{Adaptive, Control, ErrorNorm, Pair};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -20,26 +19,28 @@ triflow::component! {
         pub max_steps: usize = 10_000,
         /// What is held against the tolerance: the error of the batch, or of its worst row.
         pub error: ErrorNorm = ErrorNorm::Batch,
+        /// How the length of a step follows from the error of the step before.
+        pub factor: StepFactor = StepFactor::default(),
     }
 }
 
 impl Spec<dyn Solver> for Bosh3 {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        let control = Control {
+        TABLEAU.adaptive(StepControl {
             rtol: self.rtol,
             atol: self.atol,
             first_step: self.first_step,
             max_steps: self.max_steps,
             error: self.error,
-        };
-        control.check()?;
-        Ok(Box::new(Adaptive { pair: &PAIR, control }))
+            factor: self.factor.clone(),
+        })
     }
 }
 
-static PAIR: Pair = Pair {
+const TABLEAU: Tableau = Tableau {
     order: 3,
     c: &[0.0, 1.0 / 2.0, 3.0 / 4.0, 1.0],
     a: &[&[], &[1.0 / 2.0], &[0.0, 3.0 / 4.0], &[2.0 / 9.0, 1.0 / 3.0, 4.0 / 9.0]],
-    e: &[2.0 / 9.0 - 7.0 / 24.0, 1.0 / 3.0 - 1.0 / 4.0, 4.0 / 9.0 - 1.0 / 3.0, -1.0 / 8.0],
+    b: &[2.0 / 9.0, 1.0 / 3.0, 4.0 / 9.0, 0.0],
+    embedded: Some(&[7.0 / 24.0, 1.0 / 4.0, 1.0 / 3.0, 1.0 / 8.0]),
 };

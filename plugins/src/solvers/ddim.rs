@@ -1,6 +1,5 @@
 //! Steps between the levels of a Gaussian path, through the predicted data and noise.
 
-use super::levels::Walk;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -40,31 +39,19 @@ impl Spec<dyn Solver> for Ancestral {
     }
 }
 
-impl Solver for Ddim {
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        let mut walk = Walk::new(field, z0, grid, seen)?;
-        while let Some(step) = walk.step() {
-            let data = walk.predict(step)?;
-            walk.arrive(step.renoised(&walk, &data, self.eta)?)?;
-        }
-        walk.end()
+impl Stepper for Ddim {
+    type Node = Level;
+    type Memory = ();
+
+    fn step(&self, step: &Step<'_, Self>) -> Result<Stepped> {
+        Ok(Stepped::to(step.renoised(&step.predicted()?, self.eta)?))
     }
 
-    fn order(&self) -> Result<usize> {
-        Ok(1)
+    fn order(&self) -> usize {
+        1
     }
 
-    fn stochastic(&self) -> Result<bool> {
-        Ok(self.eta > 0.0)
-    }
-
-    fn needs_levels(&self) -> Result<bool> {
-        Ok(true)
+    fn stochastic(&self) -> bool {
+        self.eta > 0.0
     }
 }

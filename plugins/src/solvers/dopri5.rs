@@ -1,6 +1,5 @@
 //! Dormand and Prince's embedded pair of orders 5 and 4, with its own steps.
 
-use super::embedded::{Adaptive, Control, ErrorNorm, Pair};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -20,24 +19,25 @@ triflow::component! {
         pub max_steps: usize = 10_000,
         /// What is held against the tolerance: the error of the batch, or of its worst row.
         pub error: ErrorNorm = ErrorNorm::Batch,
+        /// How the length of a step follows from the error of the step before.
+        pub factor: StepFactor = StepFactor::default(),
     }
 }
 
 impl Spec<dyn Solver> for Dopri5 {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        let control = Control {
+        TABLEAU.adaptive(StepControl {
             rtol: self.rtol,
             atol: self.atol,
             first_step: self.first_step,
             max_steps: self.max_steps,
             error: self.error,
-        };
-        control.check()?;
-        Ok(Box::new(Adaptive { pair: &PAIR, control }))
+            factor: self.factor.clone(),
+        })
     }
 }
 
-static PAIR: Pair = Pair {
+const TABLEAU: Tableau = Tableau {
     order: 5,
     c: &[0.0, 1.0 / 5.0, 3.0 / 10.0, 4.0 / 5.0, 8.0 / 9.0, 1.0, 1.0],
     a: &[
@@ -49,13 +49,14 @@ static PAIR: Pair = Pair {
         &[9017.0 / 3168.0, -355.0 / 33.0, 46732.0 / 5247.0, 49.0 / 176.0, -5103.0 / 18656.0],
         &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
     ],
-    e: &[
-        35.0 / 384.0 - 5179.0 / 57600.0,
+    b: &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0, 0.0],
+    embedded: Some(&[
+        5179.0 / 57600.0,
         0.0,
-        500.0 / 1113.0 - 7571.0 / 16695.0,
-        125.0 / 192.0 - 393.0 / 640.0,
-        -2187.0 / 6784.0 + 92097.0 / 339_200.0,
-        11.0 / 84.0 - 187.0 / 2100.0,
-        -1.0 / 40.0,
-    ],
+        7571.0 / 16695.0,
+        393.0 / 640.0,
+        -92097.0 / 339_200.0,
+        187.0 / 2100.0,
+        1.0 / 40.0,
+    ]),
 };

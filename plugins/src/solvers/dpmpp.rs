@@ -1,6 +1,5 @@
 //! DPM-Solver++ in its multistep form, deterministic and stochastic.
 
-use super::levels::{Stride, Walk};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -23,59 +22,42 @@ const FEW: usize = 15;
 
 impl Spec<dyn Solver> for Dpmpp {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        super::levels::check_churn(self.eta)?;
+        super::check_churn(self.eta)?;
         Ok(Box::new(self.clone()))
     }
 }
 
-impl Dpmpp {
-    fn next(&self, step: Stride, walk: &Walk<'_>, data: &Tensor) -> Result<Tensor> {
-        let (z, churn) = (&walk.z, self.eta * self.eta);
-        if churn == 0.0 {
-            return Ok(step.held(z, data));
-        }
-        let decay = step.decay();
-        let kept = step.to.b / step.from.b * decay.powf(churn);
-        let gain = step.to.a * (1.0 - decay.powf(1.0 + churn));
-        let fresh = step.to.b * (1.0 - decay.powf(2.0 * churn)).max(0.0).sqrt();
-        Ok(z * kept + data * gain + walk.noise()? * fresh)
-    }
-}
+impl Stepper for Dpmpp {
+    type Node = Level;
+    /// The predicted data and the step in half log-SNR.
+    type Memory = (Tensor, f64);
 
-impl Solver for Dpmpp {
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        let mut walk = Walk::new(field, z0, grid, seen)?;
-        let mut before: Option<(Tensor, f64)> = None;
-        while let Some(step) = walk.step() {
-            let (data, length) = (walk.predict(step)?, step.length());
-            let last = walk.done() + 1 == walk.steps();
-            let line = match &before {
-                Some((earlier, gone)) if length.is_finite() && !(last && walk.steps() < FEW) => {
-                    &data + (&data - earlier) * (0.5 * length / gone)
-                }
-                _ => data.shallow_clone(),
-            };
-            walk.arrive(self.next(step, &walk, &line)?)?;
-            before = Some((data, length));
-        }
-        walk.end()
+    fn step(&self, step: &Step<'_, Self>) -> Result<Stepped<Self::Memory>> {
+        let (data, length) = (step.predicted()?, step.half_log_snr());
+        let line = match step.before {
+            Some((earlier, gone)) if length.is_finite() && !(step.last && step.steps < FEW) => {
+                &data + (&data - earlier) * (0.5 * length / gone)
+            }
+            _ => data.shallow_clone(),
+        };
+        let z = match self.eta * self.eta {
+            0.0 => step.held(&line),
+            churn => {
+                let decay = step.decay();
+                let kept = step.to.b / step.from.b * decay.powf(churn);
+                let gain = step.to.a * (1.0 - decay.powf(1.0 + churn));
+                let fresh = step.to.b * (1.0 - decay.powf(2.0 * churn)).max(0.0).sqrt();
+                step.z * kept + line * gain + step.noise()? * fresh
+            }
+        };
+        Ok(Stepped::to(z).remember((data, length)))
     }
 
-    fn order(&self) -> Result<usize> {
-        Ok(2)
+    fn order(&self) -> usize {
+        2
     }
 
-    fn stochastic(&self) -> Result<bool> {
-        Ok(self.eta > 0.0)
-    }
-
-    fn needs_levels(&self) -> Result<bool> {
-        Ok(true)
+    fn stochastic(&self) -> bool {
+        self.eta > 0.0
     }
 }

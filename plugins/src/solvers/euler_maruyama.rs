@@ -1,6 +1,6 @@
 //! Euler's steps along the reverse SDE.
 
-use super::levels::{Walk, check_churn};
+use super::check_churn;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -24,45 +24,31 @@ impl Spec<dyn Solver> for EulerMaruyama {
     }
 }
 
-impl Solver for EulerMaruyama {
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        let mut walk = Walk::new(field, z0, grid, seen)?;
-        while let Some(step) = walk.step() {
-            let (data, h, at) = (walk.predict(step)?, step.next - step.s, step.from);
-            let z = if self.eta > 0.0 && at.a == 0.0 {
-                step.renoised(&walk, &data, self.eta.min(1.0))?
-            } else {
-                let noise = at.noise(&walk.z, &data);
-                let drift = data * at.a_rate + &noise * at.b_rate;
-                let z = &walk.z + drift * h;
-                if self.eta > 0.0 {
-                    let squared = at.diffusion() * self.eta * self.eta;
-                    let pull = noise * (0.5 * squared / at.b * h);
-                    z - pull + walk.noise()? * (squared * h).sqrt()
-                } else {
-                    z
-                }
-            };
-            walk.arrive(z)?;
+impl Stepper for EulerMaruyama {
+    type Node = Level;
+    type Memory = ();
+
+    fn step(&self, step: &Step<'_, Self>) -> Result<Stepped> {
+        let (data, at) = (step.predicted()?, step.from);
+        if self.eta > 0.0 && at.a == 0.0 {
+            return Ok(Stepped::to(step.renoised(&data, self.eta.min(1.0))?));
         }
-        walk.end()
+        let noise = at.noise(step.z, &data);
+        let drift = data * at.a_rate + &noise * at.b_rate;
+        let z = step.z + drift * step.h;
+        if self.eta == 0.0 {
+            return Ok(Stepped::to(z));
+        }
+        let squared = at.diffusion() * self.eta * self.eta;
+        let pull = noise * (0.5 * squared / at.b * step.h);
+        Ok(Stepped::to(z - pull + step.noise()? * (squared * step.h).sqrt()))
     }
 
-    fn order(&self) -> Result<usize> {
-        Ok(1)
+    fn order(&self) -> usize {
+        1
     }
 
-    fn stochastic(&self) -> Result<bool> {
-        Ok(self.eta > 0.0)
-    }
-
-    fn needs_levels(&self) -> Result<bool> {
-        Ok(true)
+    fn stochastic(&self) -> bool {
+        self.eta > 0.0
     }
 }

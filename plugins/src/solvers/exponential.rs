@@ -1,6 +1,5 @@
 //! An exponential integrator about Gaussian data.
 
-use super::levels::{Stride, Walk};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -44,45 +43,33 @@ impl Exponential {
     }
 
     /// F at the start of a step.
-    fn residual(&self, step: Stride, z: &Tensor, data: &Tensor) -> Tensor {
+    fn residual(&self, step: &Step<'_, Self>) -> Result<Tensor> {
         let (at, s) = (step.from, self.sigma_data);
         let scale = self.scale(at);
-        (data * scale - z * (at.a * s * s / scale)) / (at.b * s)
+        Ok((step.predicted()? * scale - step.z * (at.a * s * s / scale)) / (at.b * s))
     }
 }
 
-impl Solver for Exponential {
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        let mut walk = Walk::new(field, z0, grid, seen)?;
-        let mut before: Option<(Tensor, f64)> = None;
-        while let Some(step) = walk.step() {
-            let data = walk.predict(step)?;
-            let residual = self.residual(step, &walk.z, &data);
-            let turn = self.angle(step.to) - self.angle(step.from);
-            let line = match &before {
-                Some((earlier, gone)) if self.order == 2 => {
-                    &residual + (&residual - earlier) * (0.5 * turn / gone)
-                }
-                _ => residual.shallow_clone(),
-            };
-            let scale = self.scale(step.to);
-            walk.arrive(&walk.z * (scale / self.scale(step.from)) + line * (scale * turn))?;
-            before = Some((residual, turn));
-        }
-        walk.end()
+impl Stepper for Exponential {
+    type Node = Level;
+    /// F and the step in θ.
+    type Memory = (Tensor, f64);
+
+    fn step(&self, step: &Step<'_, Self>) -> Result<Stepped<Self::Memory>> {
+        let residual = self.residual(step)?;
+        let turn = self.angle(step.to) - self.angle(step.from);
+        let line = match step.before {
+            Some((earlier, gone)) if self.order == 2 => {
+                &residual + (&residual - earlier) * (0.5 * turn / gone)
+            }
+            _ => residual.shallow_clone(),
+        };
+        let scale = self.scale(step.to);
+        let z = step.z * (scale / self.scale(step.from)) + line * (scale * turn);
+        Ok(Stepped::to(z).remember((residual, turn)))
     }
 
-    fn order(&self) -> Result<usize> {
-        Ok(self.order)
-    }
-
-    fn needs_levels(&self) -> Result<bool> {
-        Ok(true)
+    fn order(&self) -> usize {
+        self.order
     }
 }

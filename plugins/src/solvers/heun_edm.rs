@@ -1,6 +1,5 @@
 //! Heun's steps in the noise level, with churn.
 
-use super::levels::{Stride, Walk};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -43,67 +42,49 @@ impl Spec<dyn Solver> for HeunEdm {
 }
 
 impl HeunEdm {
-    /// The same step from a noisier state.
-    fn churned(&self, walk: &mut Walk<'_>, step: Stride) -> Result<Stride> {
+    /// A noisier start of the step: state, clock and level.
+    fn churned(&self, step: &Step<'_, Self>) -> Result<(Tensor, f64, Level)> {
         let sigma = step.from.sigma();
-        let share = (self.churn / walk.steps() as f64).min(std::f64::consts::SQRT_2 - 1.0);
+        let share = (self.churn / step.steps as f64).min(std::f64::consts::SQRT_2 - 1.0);
         let within = self.churn_from <= sigma && self.churn_to.is_none_or(|to| sigma <= to);
+        let raised = (sigma * (1.0 + share)).min(step.first.sigma());
         // From pure noise there is no way back.
-        if share == 0.0 || !within || !sigma.is_finite() {
-            return Ok(step);
+        if !within || !sigma.is_finite() || raised <= sigma {
+            return Ok((step.z.shallow_clone(), step.s, step.from));
         }
-        let raised = (sigma * (1.0 + share)).min(walk.start().sigma());
-        if raised <= sigma {
-            return Ok(step);
-        }
-        let (s, from) = walk.at_gamma(-2.0 * raised.ln())?;
+        let (s, from) = step.at_gamma(-2.0 * raised.ln())?;
         let fresh = (raised.powi(2) - sigma.powi(2)).sqrt() * self.noise * from.a;
-        walk.z = &walk.z * (from.a / step.from.a) + walk.noise()? * fresh;
-        Ok(Stride { s, from, ..step })
+        let z = step.z * (from.a / step.from.a) + step.noise()? * fresh;
+        Ok((z, s, from))
     }
 }
 
-impl Solver for HeunEdm {
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        let mut walk = Walk::new(field, z0, grid, seen)?;
-        while let Some(step) = walk.step() {
-            let step = self.churned(&mut walk, step)?;
-            let data = walk.predict(step)?;
-            let euler = step.held(&walk.z, &data);
-            if step.to.b == 0.0 {
-                walk.arrive(euler)?;
-                continue;
-            }
-            let ahead = walk.data(&euler, step.next)?;
-            if step.from.a == 0.0 {
-                // From infinite σ, in 1/σ, along which z/b is straight for constant data.
-                walk.arrive(step.held(&walk.z, &((data + ahead) * 0.5)))?;
-                continue;
-            }
-            let before = step.from.noise(&walk.z, &data);
-            let after = step.to.noise(&euler, &ahead);
-            let (from, to) = (step.from, step.to);
-            let change = (before + after) * (to.a * (to.sigma() - from.sigma()) / 2.0);
-            walk.arrive(&walk.z * (to.a / from.a) + change)?;
+impl Stepper for HeunEdm {
+    type Node = Level;
+    type Memory = ();
+
+    fn step(&self, step: &Step<'_, Self>) -> Result<Stepped> {
+        let ((z, s, from), to) = (self.churned(step)?, step.to);
+        let data = step.data(&z, s)?;
+        let euler = from.held(to, &z, &data);
+        if to.b == 0.0 {
+            return Ok(Stepped::to(euler));
         }
-        walk.end()
+        let ahead = step.data(&euler, step.next)?;
+        if from.a == 0.0 {
+            // From infinite σ, in 1/σ, along which z/b is straight for constant data.
+            return Ok(Stepped::to(from.held(to, &z, &((data + ahead) * 0.5))));
+        }
+        let (before, after) = (from.noise(&z, &data), to.noise(&euler, &ahead));
+        let change = (before + after) * (to.a * (to.sigma() - from.sigma()) / 2.0);
+        Ok(Stepped::to(z * (to.a / from.a) + change))
     }
 
-    fn order(&self) -> Result<usize> {
-        Ok(2)
+    fn order(&self) -> usize {
+        2
     }
 
-    fn stochastic(&self) -> Result<bool> {
-        Ok(self.churn > 0.0)
-    }
-
-    fn needs_levels(&self) -> Result<bool> {
-        Ok(true)
+    fn stochastic(&self) -> bool {
+        self.churn > 0.0
     }
 }

@@ -1,16 +1,16 @@
 //! Solvers: from noise to data along a field.
 
+use triflow::prelude::*;
+
 mod bosh3;
 mod ddim;
 mod dopri5;
 mod dpmpp;
-mod embedded;
 mod euler;
 mod euler_maruyama;
 mod exponential;
 mod heun;
 mod heun_edm;
-mod levels;
 mod midpoint;
 mod rk4;
 
@@ -18,7 +18,6 @@ pub use bosh3::Bosh3;
 pub use ddim::{Ancestral, Ddim};
 pub use dopri5::Dopri5;
 pub use dpmpp::Dpmpp;
-pub use embedded::ErrorNorm;
 pub use euler::Euler;
 pub use euler_maruyama::EulerMaruyama;
 pub use exponential::Exponential;
@@ -26,3 +25,11 @@ pub use heun::Heun;
 pub use heun_edm::HeunEdm;
 pub use midpoint::Midpoint;
 pub use rk4::Rk4;
+
+/// An error unless η is a churn.
+fn check_churn(eta: f64) -> Result<()> {
+    if eta.is_finite() && eta >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::config("eta", format!("needs a number of at least 0, got {eta}")))
+}

@@ -11,14 +11,14 @@ triflow::component! {
 
 impl Spec<dyn Solver> for Rk4 {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        Ok(Box::new(FixedSteps { order: 4, evaluations: 4, step }))
+        TABLEAU.fixed()
     }
 }
 
-fn step(field: &dyn Field, z: &Tensor, s: f64, h: f64) -> Result<Tensor> {
-    let k1 = field.derivative(z, s)?;
-    let k2 = field.derivative(&(z + &k1 * (h / 2.0)), s + h / 2.0)?;
-    let k3 = field.derivative(&(z + &k2 * (h / 2.0)), s + h / 2.0)?;
-    let k4 = field.derivative(&(z + &k3 * h), s + h)?;
-    Ok(z + (k1 + (k2 + k3) * 2.0 + k4) * (h / 6.0))
-}
+const TABLEAU: Tableau = Tableau {
+    order: 4,
+    c: &[0.0, 1.0 / 2.0, 1.0 / 2.0, 1.0],
+    a: &[&[], &[1.0 / 2.0], &[0.0, 1.0 / 2.0], &[0.0, 0.0, 1.0]],
+    b: &[1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0],
+    embedded: None,
+};

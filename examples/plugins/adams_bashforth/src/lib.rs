@@ -19,36 +19,22 @@ impl Spec<dyn Solver> for AdamsBashforth {
     }
 }
 
-impl Solver for AdamsBashforth {
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        let mut z = z0.shallow_clone();
-        let mut last: Option<(Tensor, f64)> = None;
-        seen.see(grid.start(), &z)?;
-        for pair in grid.nodes.windows(2) {
-            let (s, h) = (pair[0], pair[1] - pair[0]);
-            let now = field.derivative(&z, s)?;
-            let mean = match &last {
-                Some((before, step)) => &now + (&now - before) * (h / step / 2.0),
-                None => now.shallow_clone(),
-            };
-            z = &z + mean * h;
-            last = Some((now, h));
-            seen.see(pair[1], &z)?;
-        }
-        if z.isfinite().all().int64_value(&[]) == 0 {
-            return Err(Error::runtime("the state at the end of the grid is not finite"));
-        }
-        Ok(Solution { z, nfe: grid.nodes.len() - 1, rejected: 0 })
+impl Stepper for AdamsBashforth {
+    type Node = ();
+    /// The slope and the length of the step.
+    type Memory = (Tensor, f64);
+
+    fn step(&self, step: &Step<'_, Self>) -> Result<Stepped<Self::Memory>> {
+        let now = step.slope()?;
+        let mean = match step.before {
+            Some((earlier, h)) => &now + (&now - earlier) * (step.h / h / 2.0),
+            None => now.shallow_clone(),
+        };
+        Ok(Stepped::to(step.z + mean * step.h).remember((now, step.h)))
     }
 
-    fn order(&self) -> Result<usize> {
-        Ok(2)
+    fn order(&self) -> usize {
+        2
     }
 }
 

@@ -2,6 +2,7 @@
 //! what a kind promises stands in its trait, and the engine holds every component to it.
 
 mod context;
+mod control;
 mod coupling;
 mod crn;
 mod data_source;
@@ -14,10 +15,13 @@ mod objective;
 mod optimizer;
 mod solver;
 mod source;
+mod stepper;
+mod tableau;
 
 pub use crate::point::Grid;
 pub use crate::rng::Draws;
 pub use context::{BuildContext, Pass, shape_text};
+pub use control::{ErrorNorm, StepControl, StepFactor};
 pub use coupling::{Coupling, CouplingContext, CouplingOptions, CouplingSpec, Pairing};
 pub use crn::{Condition, Crn, CrnInput, CrnSpec, Sense};
 pub use data_source::{
@@ -31,5 +35,7 @@ pub use noise_schedule::{NoiseSchedule, NoiseScheduleSpec};
 pub use objective::{Objective, ObjectiveSpec};
 pub use optimizer::{Optimizer, OptimizerSpec, OptimizerState};
 pub use solver::NO_LEVELS;
-pub use solver::{Field, FixedSteps, Level, Observer, Solution, Solver, SolverSpec, Step};
+pub use solver::{Field, Level, Observer, Solution, Solver, SolverSpec};
 pub use source::{Source, SourceContext, SourceSpec};
+pub use stepper::{Node, Step, Stepped, Stepper};
+pub use tableau::Tableau;

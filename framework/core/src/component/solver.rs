@@ -73,6 +73,13 @@ impl Level {
         (z - data * self.a) / self.b
     }
 
+    /// The state at the level `to` for a state `z` here and data that stay the same:
+    /// (b_t/b_s)·z + (a_t − a_s·b_t/b_s)·data. No logarithm, so that it holds at a = 0 and at b = 0 too.
+    pub fn held(&self, to: Self, z: &Tensor, data: &Tensor) -> Tensor {
+        let ratio = to.b / self.b;
+        z * ratio + data * (to.a - self.a * ratio)
+    }
+
     /// b²·dγ/ds, the squared diffusion coefficient of the reverse SDE at η = 1 (Song et al. 2021).
     pub fn diffusion(&self) -> f64 {
         2.0 * self.b * (self.b * self.a_rate / self.a - self.b_rate)
@@ -100,16 +107,6 @@ pub struct Solution {
     pub nfe: usize,
     /// Steps that an adaptive solver tried and rejected.
     pub rejected: usize,
-}
-
-impl Solution {
-    /// The end of fixed steps; an error where it is not finite.
-    pub fn finite(z: Tensor, nfe: usize) -> Result<Self> {
-        if z.isfinite().all().int64_value(&[]) == 0 {
-            return Err(Error::runtime("the state at the end of the grid is not finite"));
-        }
-        Ok(Self { z, nfe, rejected: 0 })
-    }
 }
 
 component_kind! {
@@ -245,43 +242,5 @@ struct GuardedObserver<'a> {
 impl Observer for GuardedObserver<'_> {
     fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
         called_back(self.failed, || self.seen.see(s, z))
-    }
-}
-
-/// One step of a [`FixedSteps`] solver: the state at s + h for the state `z` at `s`.
-pub type Step = fn(field: &dyn Field, z: &Tensor, s: f64, h: f64) -> Result<Tensor>;
-
-/// A solver that walks the grid as it is.
-#[derive(Clone, Copy, Debug)]
-pub struct FixedSteps {
-    /// Order of convergence on smooth fields.
-    pub order: usize,
-    /// Evaluations of the field that a step costs.
-    pub evaluations: usize,
-    /// The step.
-    pub step: Step,
-}
-
-impl Solver for FixedSteps {
-    /// A state that is not finite at the end is an error.
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        let mut z = z0.shallow_clone();
-        seen.see(grid.start(), &z)?;
-        for pair in grid.nodes.windows(2) {
-            let (s, next) = (pair[0], pair[1]);
-            z = (self.step)(field, &z, s, next - s)?;
-            seen.see(next, &z)?;
-        }
-        Solution::finite(z, self.evaluations * (grid.nodes.len() - 1))
-    }
-
-    fn order(&self) -> Result<usize> {
-        Ok(self.order)
     }
 }

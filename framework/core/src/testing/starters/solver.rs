@@ -23,34 +23,22 @@ impl Spec<dyn Solver> for MyComponent {
     }
 }
 
-impl Solver for MyComponent {
-    /// Walks the nodes of `grid`, and shows each state to `seen`.
-    fn integrate(
-        &self,
-        field: &dyn Field,
-        z0: &Tensor,
-        grid: &Grid,
-        seen: &mut dyn Observer,
-    ) -> Result<Solution> {
-        let mut z = z0.shallow_clone();
-        seen.see(grid.start(), &z)?;
-        for pair in grid.nodes.windows(2) {
-            let (s, h) = (pair[0], pair[1] - pair[0]);
-            let first = field.derivative(&z, s)?;
-            let ahead = self.share * h;
-            let second = field.derivative(&(&z + &first * ahead), s + ahead)?;
-            // A new tensor: `z +=` would change the caller's start.
-            z = z + &first * h + (second - first) * (h / (2.0 * self.share));
-            seen.see(pair[1], &z)?;
-        }
-        if z.isfinite().all().int64_value(&[]) == 0 {
-            return Err(Error::runtime("the state at the end of the grid is not finite"));
-        }
-        Ok(Solution { z, nfe: 2 * (grid.nodes.len() - 1), rejected: 0 })
+impl Stepper for MyComponent {
+    /// Known of the path at both ends of a step: nothing, or with `Level` its a, b and log-SNR.
+    type Node = ();
+    /// Handed from step to step, as by a multistep method: nothing.
+    type Memory = ();
+
+    /// From the state `step.z` at the clock `step.s` over the length `step.h`.
+    fn step(&self, step: &Step<'_, Self>) -> Result<Stepped> {
+        let (first, ahead) = (step.slope()?, self.share * step.h);
+        let second = step.derivative(&(step.z + &first * ahead), step.s + ahead)?;
+        let change = &first * step.h + (second - &first) * (step.h / (2.0 * self.share));
+        Ok(Stepped::to(step.z + change))
     }
 
-    fn order(&self) -> Result<usize> {
-        Ok(2)
+    fn order(&self) -> usize {
+        2
     }
 }
 

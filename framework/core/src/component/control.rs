@@ -1,0 +1,287 @@
+//! Lengths of steps: from node to node of a grid, or from the error of each step.
+
+use super::solver::{Field, Grid};
+use super::stepper::Node;
+use crate::error::{Error, Result};
+use crate::parameters;
+use tch::{Kind as DType, Tensor};
+
+/// What is held against the tolerance.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorNorm {
+    /// The root mean square over all entries of the batch.
+    Batch,
+    /// The largest root mean square of a row: no sample pays for the others, at more steps.
+    WorstRow,
+}
+
+impl ErrorNorm {
+    fn of(self, scaled: &Tensor) -> f64 {
+        let squares = scaled.square();
+        let mean = match self {
+            ErrorNorm::Batch => squares.mean(DType::Double),
+            ErrorNorm::WorstRow => {
+                let rows = squares.reshape([squares.size()[0], -1]);
+                rows.mean_dim([1].as_slice(), false, DType::Double).max()
+            }
+        };
+        mean.sqrt().double_value(&[])
+    }
+}
+
+parameters! {
+    /// How the length of a step follows from its error E, as a share of the tolerance: after a step that is
+    /// accepted (E ≤ 1) it is multiplied by safety·E^(−alpha/k)·E_before^(beta/k), after one that is
+    /// rejected by safety·E^(−1/k), kept between `min` and `max`; k is the order of the method. No step is
+    /// longer than one that was rejected right before it.
+    ///
+    /// `safety`, `min` and `max` are those of the code DOPRI5 (Hairer, Nørsett & Wanner 1993, Solving Ordinary
+    /// Differential Equations I, II.4, eq. 4.13, and appendix), `alpha` and `beta` those of Gustafsson's
+    /// proportional-integral control (Hairer & Wanner 1996, II, IV.2); 1 and 0 leave the integral out.
+    pub struct StepFactor {
+        /// Share of the length at which the error would just meet the tolerance, in (0, 1].
+        pub safety: f64 = 0.9,
+        /// Least factor, above 0 and below 1.
+        pub min: f64 = 0.2,
+        /// Greatest factor, at least 1.
+        pub max: f64 = 10.0,
+        /// Exponent of the error of the step, above 0 and at most 1.
+        pub alpha: f64 = 0.7,
+        /// Exponent of the error of the step before, from 0 to 1.
+        pub beta: f64 = 0.4,
+    }
+}
+
+/// Errors below this count as this: their factor is `max`.
+const LEAST_ERROR: f64 = 1e-12;
+
+/// An error before counts as at least this, as in DOPRI5: one step that was lucky does not cut the next.
+const LEAST_ERROR_BEFORE: f64 = 1e-4;
+
+impl StepFactor {
+    fn accepted(&self, order: f64, error: f64, before: f64) -> f64 {
+        let power = 1.0 / order;
+        let factor = self.safety
+            * error.max(LEAST_ERROR).powf(-self.alpha * power)
+            * before.powf(self.beta * power);
+        factor.max(self.min).min(self.max)
+    }
+
+    fn rejected(&self, order: f64, error: f64) -> f64 {
+        (self.safety * error.powf(-(1.0 / order))).max(self.min)
+    }
+}
+
+/// How a method that estimates its errors chooses its steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepControl {
+    /// Relative tolerance, above 0.
+    pub rtol: f64,
+    /// Absolute tolerance, above 0.
+    pub atol: f64,
+    /// First step, as a share of the whole interval, above 0.
+    pub first_step: f64,
+    /// Most steps, accepted and rejected; more are an error.
+    pub max_steps: usize,
+    /// What is held against the tolerance.
+    pub error: ErrorNorm,
+    /// How a length follows from an error.
+    pub factor: StepFactor,
+}
+
+impl StepControl {
+    /// Whether every number is in its range.
+    ///
+    /// # Errors
+    /// A configuration error at the key, for a number that is not.
+    pub fn check(&self) -> Result<()> {
+        let positive = [("rtol", self.rtol), ("atol", self.atol), ("first_step", self.first_step)];
+        if let Some((key, v)) = positive.iter().find(|(_, v)| v.is_nan() || *v <= 0.0) {
+            return Err(Error::config(*key, format!("needs a number above 0, got {v}")));
+        }
+        let f = &self.factor;
+        let ranges = [
+            ("factor.safety", f.safety, f.safety > 0.0 && f.safety <= 1.0, "0 < safety <= 1"),
+            ("factor.min", f.min, f.min > 0.0 && f.min < 1.0, "0 < min < 1"),
+            ("factor.max", f.max, f.max >= 1.0 && f.max.is_finite(), "a number of at least 1"),
+            ("factor.alpha", f.alpha, f.alpha > 0.0 && f.alpha <= 1.0, "0 < alpha <= 1"),
+            ("factor.beta", f.beta, (0.0..=1.0).contains(&f.beta), "0 <= beta <= 1"),
+        ];
+        match ranges.iter().find(|(_, _, right, _)| !right) {
+            Some((key, v, _, range)) => Err(Error::config(*key, format!("needs {range}, got {v}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where a step starts and ends.
+#[derive(Clone, Copy)]
+pub(super) struct Pace<N> {
+    pub s: f64,
+    pub next: f64,
+    /// Length, of which `next` − `s` is the rounded value.
+    pub h: f64,
+    pub from: N,
+    pub to: N,
+    pub last: bool,
+}
+
+/// Chooses the steps of one solution.
+pub(super) struct Paces<'p, N> {
+    lengths: Lengths<'p, N>,
+    accepted: usize,
+    rejected: usize,
+}
+
+enum Lengths<'p, N> {
+    Grid { clock: &'p [f64], nodes: Vec<N> },
+    Control(Controlled<'p, N>),
+}
+
+struct Controlled<'p, N> {
+    control: &'p StepControl,
+    order: f64,
+    first: N,
+    s: f64,
+    end: f64,
+    h: f64,
+    /// Error of the step before.
+    before: f64,
+    after_rejection: bool,
+}
+
+impl<'p, N: Node> Paces<'p, N> {
+    pub fn new(
+        field: &dyn Field,
+        grid: &'p Grid,
+        control: Option<&'p StepControl>,
+        order: usize,
+    ) -> Result<Self> {
+        let (s, end) = (grid.start(), grid.end());
+        let lengths = match control {
+            None => Lengths::Grid { clock: &grid.nodes, nodes: nodes(field, &grid.nodes)? },
+            Some(control) => Lengths::Control(Controlled {
+                control,
+                order: order.max(1) as f64,
+                first: nodes(field, &[s])?[0],
+                s,
+                end,
+                h: (end - s) * control.first_step,
+                before: 1.0,
+                after_rejection: false,
+            }),
+        };
+        Ok(Self { lengths, accepted: 0, rejected: 0 })
+    }
+
+    /// The step to try; none at the end.
+    pub fn next(&self, field: &dyn Field) -> Result<Option<Pace<N>>> {
+        match &self.lengths {
+            Lengths::Grid { clock, nodes } => {
+                let (i, j) = (self.accepted, self.accepted + 1);
+                let Some(&next) = clock.get(j) else { return Ok(None) };
+                let (s, last) = (clock[i], j + 1 == clock.len());
+                Ok(Some(Pace { s, next, h: next - s, from: nodes[i], to: nodes[j], last }))
+            }
+            Lengths::Control(own) => own.next(field, self.accepted + self.rejected),
+        }
+    }
+
+    /// The path at the start of the grid.
+    pub fn first(&self) -> Option<N> {
+        match &self.lengths {
+            Lengths::Grid { nodes, .. } => nodes.first().copied(),
+            Lengths::Control(own) => Some(own.first),
+        }
+    }
+
+    /// Whether a step is taken that went from the first to the second of two states, by its `error`.
+    pub fn accept(
+        &mut self,
+        pace: &Pace<N>,
+        states: [&Tensor; 2],
+        error: Option<&Tensor>,
+    ) -> Result<bool> {
+        let accepted = match &mut self.lengths {
+            Lengths::Grid { .. } => true,
+            Lengths::Control(own) => own.accept(pace, states, error)?,
+        };
+        *(if accepted { &mut self.accepted } else { &mut self.rejected }) += 1;
+        Ok(accepted)
+    }
+
+    pub fn accepted(&self) -> usize {
+        self.accepted
+    }
+
+    pub fn rejected(&self) -> usize {
+        self.rejected
+    }
+}
+
+impl<N: Node> Controlled<'_, N> {
+    fn next(&self, field: &dyn Field, tried: usize) -> Result<Option<Pace<N>>> {
+        let (s, end, max_steps) = (self.s, self.end, self.control.max_steps);
+        // Not `s >= end`: a clock that is not a number is at its end too.
+        if !(s < end) {
+            return Ok(None);
+        }
+        if tried >= max_steps {
+            return Err(Error::runtime(format!(
+                "no end after {max_steps} steps (reached {s:.6} of {end:.6}); the field may be stiff: \
+                 raise rtol, atol or max_steps"
+            )));
+        }
+        let last = s + self.h >= end;
+        let (h, next) = if last { (end - s, end) } else { (self.h, s + self.h) };
+        let nodes = nodes(field, &[s, next])?;
+        Ok(Some(Pace { s, next, h, from: nodes[0], to: nodes[1], last }))
+    }
+
+    fn accept(
+        &mut self,
+        pace: &Pace<N>,
+        [z, end]: [&Tensor; 2],
+        error: Option<&Tensor>,
+    ) -> Result<bool> {
+        let Some(error) = error else {
+            return Err(Error::runtime("chooses its own steps, but estimates no error"));
+        };
+        let StepControl { rtol, atol, error: norm, factor, .. } = self.control;
+        let scale = z.abs().maximum(&end.abs()) * *rtol + *atol;
+        let error = norm.of(&(error / scale));
+        if !error.is_finite() {
+            return Err(Error::runtime(format!("the field is not finite near {:.6}", pace.s)));
+        }
+        if error > 1.0 {
+            self.h = pace.h * factor.rejected(self.order, error);
+            self.after_rejection = true;
+            return Ok(false);
+        }
+        let mut longer = factor.accepted(self.order, error, self.before);
+        if self.after_rejection {
+            longer = longer.min(1.0);
+        }
+        self.h = pace.h * longer;
+        self.s = pace.next;
+        self.before = error.max(LEAST_ERROR_BEFORE);
+        self.after_rejection = false;
+        Ok(true)
+    }
+}
+
+/// As many nodes as clock values.
+fn nodes<N: Node>(field: &dyn Field, clock: &[f64]) -> Result<Vec<N>> {
+    let nodes = N::at(field, clock)?;
+    match nodes.len() == clock.len() {
+        true => Ok(nodes),
+        false => Err(Error::runtime(format!(
+            "the field gives {} levels for {} clock values",
+            nodes.len(),
+            clock.len()
+        ))),
+    }
+}

@@ -1,0 +1,321 @@
+//! The harness of solvers: the loop from noise to data, once for every method that makes it in steps.
+
+use super::control::{Paces, StepControl};
+use super::solver::{Field, Grid, Level, Observer, Solution, Solver};
+use crate::error::{Error, Result};
+use std::cell::{Cell, OnceCell};
+use tch::Tensor;
+
+/// A method that goes from noise to data step by step. It makes one step; as a [`Solver`], which every
+/// stepper is, it is driven over the grid, its evaluations are counted and its states shown to the observer.
+///
+/// ```
+/// use triflow::prelude::*;
+///
+/// /// Steps along the field at their start.
+/// struct Euler;
+///
+/// impl Stepper for Euler {
+///     type Node = ();
+///     type Memory = ();
+///
+///     fn step(&self, step: &Step<'_, Self>) -> Result<Stepped> {
+///         Ok(Stepped::to(step.z + step.slope()? * step.h))
+///     }
+///
+///     fn order(&self) -> usize {
+///         1
+///     }
+/// }
+///
+/// let solver: Box<dyn Solver> = Box::new(Euler);
+/// # let _ = solver;
+/// ```
+pub trait Stepper: Sized {
+    /// What is known of the path at both ends of a step: nothing (`()`), and the method integrates the
+    /// derivative of any field; or its [`Level`], and the path must be Gaussian.
+    type Node: Node;
+
+    /// What a step hands to the next: earlier slopes or predictions of a multistep method, else `()`.
+    type Memory;
+
+    /// The state at the end of a step.
+    ///
+    /// # Errors
+    /// Those of the field, and of what the method cannot do.
+    fn step(&self, step: &Step<'_, Self>) -> Result<Stepped<Self::Memory>>;
+
+    /// Order of convergence on smooth fields; of the marginals' moments, for a stochastic method.
+    fn order(&self) -> usize;
+
+    /// Whether it takes fresh [noise](Step::noise) along the way.
+    fn stochastic(&self) -> bool {
+        false
+    }
+
+    /// How it chooses the lengths of its steps from the [errors](Stepped::with_error) that it estimates; without,
+    /// it steps from node to node of the grid.
+    fn control(&self) -> Option<&StepControl> {
+        None
+    }
+}
+
+/// What a [`Stepper`] knows of the path at a node of the grid: nothing, or its [`Level`].
+pub trait Node: Copy {
+    /// Whether it has to be asked of the field, which must then have levels.
+    const LEVELS: bool;
+
+    /// The nodes at clock values.
+    ///
+    /// # Errors
+    /// As [`Field::levels`].
+    fn at(field: &dyn Field, clock: &[f64]) -> Result<Vec<Self>>;
+}
+
+impl Node for () {
+    const LEVELS: bool = false;
+
+    fn at(_: &dyn Field, clock: &[f64]) -> Result<Vec<Self>> {
+        Ok(vec![(); clock.len()])
+    }
+}
+
+impl Node for Level {
+    const LEVELS: bool = true;
+
+    fn at(field: &dyn Field, clock: &[f64]) -> Result<Vec<Self>> {
+        field.levels(clock)
+    }
+}
+
+/// One step of a [`Stepper`], and all that it may ask.
+pub struct Step<'a, S: Stepper> {
+    /// State at the start, `[batch, …z_shape]`.
+    pub z: &'a Tensor,
+    /// Clock at the start.
+    pub s: f64,
+    /// Clock at the end.
+    pub next: f64,
+    /// The path at the start.
+    pub from: S::Node,
+    /// The path at the end.
+    pub to: S::Node,
+    /// The path where the first step began.
+    pub first: S::Node,
+    /// What the step before has handed over; nothing on the first step.
+    pub before: Option<&'a S::Memory>,
+    /// Length in the clock.
+    pub h: f64,
+    /// Number of this step; the first is 0.
+    pub index: usize,
+    /// Steps of the grid.
+    pub steps: usize,
+    /// Whether it ends at the grid's end.
+    pub last: bool,
+    asked: &'a Asked<'a>,
+    /// The derivative at the start, however often a step from there is tried.
+    slope: &'a OnceCell<Tensor>,
+}
+
+/// A field whose evaluations are counted.
+struct Asked<'a> {
+    field: &'a dyn Field,
+    evaluations: Cell<usize>,
+    stochastic: bool,
+}
+
+impl Asked<'_> {
+    fn count(&self) {
+        self.evaluations.set(self.evaluations.get() + 1);
+    }
+}
+
+impl<S: Stepper> std::fmt::Debug for Step<'_, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "step {} from {} to {}", self.index, self.s, self.next)
+    }
+}
+
+impl<S: Stepper> Step<'_, S> {
+    /// dz/ds at the start; evaluated once, however often it is asked.
+    ///
+    /// # Errors
+    /// Those of the field.
+    pub fn slope(&self) -> Result<Tensor> {
+        if let Some(slope) = self.slope.get() {
+            return Ok(slope.shallow_clone());
+        }
+        let slope = self.derivative(self.z, self.s)?;
+        Ok(self.slope.get_or_init(|| slope).shallow_clone())
+    }
+
+    /// dz/ds at any state `z` (`[batch, …z_shape]`) and clock `s`.
+    ///
+    /// # Errors
+    /// Those of the field.
+    pub fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
+        self.asked.count();
+        self.asked.field.derivative(z, s)
+    }
+
+    /// The predicted clean latent at any state and clock.
+    ///
+    /// # Errors
+    /// Those of the field.
+    pub fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
+        self.asked.count();
+        self.asked.field.data(z, s)
+    }
+
+    /// Fresh N(0, I) noise like the state, each row from its own stream.
+    ///
+    /// # Errors
+    /// Where the method does not say that it is [stochastic](Stepper::stochastic).
+    pub fn noise(&self) -> Result<Tensor> {
+        match self.asked.stochastic {
+            true => self.asked.field.noise(self.z),
+            false => Err(Error::runtime("draws noise, but says that it is not stochastic")),
+        }
+    }
+}
+
+impl<S: Stepper<Node = Level>> Step<'_, S> {
+    /// The predicted clean latent at the start.
+    ///
+    /// # Errors
+    /// Those of the field.
+    pub fn predicted(&self) -> Result<Tensor> {
+        self.data(self.z, self.s)
+    }
+
+    /// e^(−H), H the step in half log-SNR ln(a/b): 0 where the data are pure at the end or absent at the
+    /// start.
+    pub fn decay(&self) -> f64 {
+        (self.to.b / self.from.b) * (self.from.a / self.to.a)
+    }
+
+    /// H, the step in half log-SNR; may be infinite.
+    pub fn half_log_snr(&self) -> f64 {
+        -self.decay().ln()
+    }
+
+    /// The state at the end for predicted data that stay the same, as [`Level::held`].
+    pub fn held(&self, data: &Tensor) -> Tensor {
+        self.from.held(self.to, self.z, data)
+    }
+
+    /// As [`held`](Self::held), with a share η in [0, 1] of the noise that the step removes replaced by fresh
+    /// noise (Song et al. 2021, arXiv 2010.02502, eq. 12 and 16).
+    ///
+    /// # Errors
+    /// As [`noise`](Self::noise), for η above 0.
+    pub fn renoised(&self, data: &Tensor, eta: f64) -> Result<Tensor> {
+        if eta == 0.0 {
+            return Ok(self.held(data));
+        }
+        let fresh = eta * self.to.b * (1.0 - self.decay().powi(2)).max(0.0).sqrt();
+        let kept = (self.to.b.powi(2) - fresh.powi(2)).max(0.0).sqrt();
+        let noise = self.from.noise(self.z, data);
+        Ok(data * self.to.a + noise * kept + self.noise()? * fresh)
+    }
+
+    /// Where the path has the log-SNR `gamma`: clock and level.
+    ///
+    /// # Errors
+    /// Those of the field.
+    pub fn at_gamma(&self, gamma: f64) -> Result<(f64, Level)> {
+        let missing = || Error::runtime("the field names no clock for a log-SNR");
+        let s = *self.asked.field.clock_at(&[gamma])?.first().ok_or_else(missing)?;
+        let level = *self.asked.field.levels(&[s])?.first().ok_or_else(missing)?;
+        Ok((s, level))
+    }
+}
+
+/// Where a step ended.
+#[derive(Debug)]
+pub struct Stepped<M = ()> {
+    z: Tensor,
+    memory: M,
+    error: Option<Tensor>,
+}
+
+impl Stepped {
+    /// The state `z` at the end of the step.
+    pub fn to(z: Tensor) -> Self {
+        Self { z, memory: (), error: None }
+    }
+
+    /// With what the next step is to know.
+    pub fn remember<M>(self, memory: M) -> Stepped<M> {
+        Stepped { z: self.z, memory, error: self.error }
+    }
+}
+
+impl<M> Stepped<M> {
+    /// With an estimate of the error that the step has added to each entry of the state. A method with a
+    /// [control](Stepper::control) needs one at every step.
+    #[must_use]
+    pub fn with_error(self, error: Tensor) -> Self {
+        Self { error: Some(error), ..self }
+    }
+}
+
+impl<S: Stepper> Solver for S {
+    /// A state that is not finite at the end is an error.
+    fn integrate(
+        &self,
+        field: &dyn Field,
+        z0: &Tensor,
+        grid: &Grid,
+        seen: &mut dyn Observer,
+    ) -> Result<Solution> {
+        let asked =
+            Asked { field, evaluations: Cell::new(0), stochastic: Stepper::stochastic(self) };
+        let mut paces = Paces::<S::Node>::new(field, grid, self.control(), Stepper::order(self))?;
+        let steps = grid.nodes.len().saturating_sub(1);
+        let (mut z, mut slope, mut memory) = (z0.shallow_clone(), OnceCell::new(), None);
+        seen.see(grid.start(), &z)?;
+        while let Some((pace, first)) = paces.next(field)?.zip(paces.first()) {
+            let step = Step {
+                z: &z,
+                s: pace.s,
+                next: pace.next,
+                from: pace.from,
+                to: pace.to,
+                first,
+                before: memory.as_ref(),
+                h: pace.h,
+                last: pace.last,
+                index: paces.accepted(),
+                steps,
+                asked: &asked,
+                slope: &slope,
+            };
+            let end = self.step(&step)?;
+            if paces.accept(&pace, [&z, &end.z], end.error.as_ref())? {
+                (z, slope, memory) = (end.z, OnceCell::new(), Some(end.memory));
+                seen.see(pace.next, &z)?;
+            }
+        }
+        if z.isfinite().all().int64_value(&[]) == 0 {
+            return Err(Error::runtime("the state at the end of the grid is not finite"));
+        }
+        Ok(Solution { z, nfe: asked.evaluations.get(), rejected: paces.rejected() })
+    }
+
+    fn order(&self) -> Result<usize> {
+        Ok(Stepper::order(self))
+    }
+
+    fn stochastic(&self) -> Result<bool> {
+        Ok(Stepper::stochastic(self))
+    }
+
+    fn adaptive(&self) -> Result<bool> {
+        Ok(self.control().is_some())
+    }
+
+    fn needs_levels(&self) -> Result<bool> {
+        Ok(S::Node::LEVELS)
+    }
+}

@@ -1,0 +1,238 @@
+//! Explicit Runge-Kutta methods by their tableaus.
+
+use super::control::StepControl;
+use super::solver::Solver;
+use super::stepper::{Step, Stepped, Stepper};
+use crate::error::{Error, Result};
+use tch::Tensor;
+
+/// The Butcher tableau of an explicit Runge-Kutta method, or of an embedded pair of two.
+///
+/// Stage i is k_i = f(s + c_i·h, z + h·Σ_j a_ij·k_j), the step ends in z + h·Σ_i b_i·k_i. Where the last stage
+/// is at the end of the step, it is the first of the next ("first same as last").
+///
+/// ```
+/// use triflow::prelude::*;
+///
+/// const HEUN_EULER: Tableau = Tableau {
+///     order: 2,
+///     c: &[0.0, 1.0],
+///     a: &[&[], &[1.0]],
+///     b: &[0.5, 0.5],
+///     embedded: Some(&[1.0, 0.0]),
+/// };
+/// let solver: Box<dyn Solver> = HEUN_EULER.fixed()?;
+/// # triflow::Result::Ok(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tableau {
+    /// Order of convergence on smooth fields.
+    pub order: usize,
+    /// Where in the step each stage looks, as a share of it.
+    pub c: &'static [f64],
+    /// Weights of the earlier stages in the state at which each stage looks: i of stage i, the first of which
+    /// has none.
+    pub a: &'static [&'static [f64]],
+    /// Weights of the stages in the step.
+    pub b: &'static [f64],
+    /// Weights of the embedded method of one order less, whose distance from the step estimates the error.
+    pub embedded: Option<&'static [f64]>,
+}
+
+/// What a sum of coefficients may be off by rounding.
+const ROUNDING: f64 = 1e-12;
+
+impl Tableau {
+    /// The method on the steps of the grid.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    pub fn fixed(self) -> Result<Box<dyn Solver>> {
+        self.check()?;
+        Ok(Box::new(self))
+    }
+
+    /// The pair on steps of its own.
+    ///
+    /// # Errors
+    /// Those of [`StepControl::check`] and of [`check`](Self::check), and that no method is embedded.
+    pub fn adaptive(self, control: StepControl) -> Result<Box<dyn Solver>> {
+        control.check()?;
+        self.check()?;
+        let Some(embedded) = self.embedded else {
+            return Err(Error::runtime("the tableau has no embedded method to estimate errors by"));
+        };
+        let error = self.b.iter().zip(embedded).map(|(b, embedded)| b - embedded).collect();
+        Ok(Box::new(Pair { tableau: self, error, control }))
+    }
+
+    /// Whether the tableau is that of an explicit method of its order: as many nodes, rows and weights as
+    /// stages, rows that sum to c, weights that sum to 1, and every order condition up to the order, that of
+    /// the embedded method one less.
+    ///
+    /// # Errors
+    /// Says what is not so.
+    pub fn check(&self) -> Result<()> {
+        let stages = self.b.len();
+        let wrong = |what: String| Err(Error::runtime(format!("the tableau is wrong: {what}")));
+        let embedded = self.embedded.unwrap_or(self.b);
+        if stages == 0 || self.order == 0 {
+            return wrong("it has no stage or no order".into());
+        }
+        if [self.c.len(), self.a.len(), embedded.len()] != [stages; 3] {
+            return wrong(format!("c, a, b and embedded are not {stages} each"));
+        }
+        for (i, (row, c)) in self.a.iter().zip(self.c).enumerate() {
+            if row.len() != i {
+                return wrong(format!("stage {i} (from 0) has {} weights, not {i}", row.len()));
+            }
+            let sum: f64 = row.iter().sum();
+            if !near(sum, *c) {
+                return wrong(format!("row {i} (from 0) sums to {sum}, c is {c}"));
+            }
+        }
+        let least = self.order.saturating_sub(1).max(1);
+        for (name, b, order) in [("b", self.b, self.order), ("embedded", embedded, least)] {
+            for tree in self.trees(order) {
+                let (sum, right) = (dot(b, &tree.weights), 1.0 / tree.density);
+                if near(sum, right) {
+                    continue;
+                }
+                return wrong(match tree.order {
+                    1 => format!("`{name}` sums to {sum}, not 1"),
+                    n => format!("a condition of order {n} on `{name}` is {sum}, not {right}"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the last stage is at the end of the step.
+    fn first_same_as_last(&self) -> bool {
+        match (self.b.split_last(), self.a.last()) {
+            (Some((last, b)), Some(row)) => *last == 0.0 && *row == b,
+            _ => false,
+        }
+    }
+
+    /// The state at the end of a step and its stages, the first of which the step before may know.
+    fn run<S>(&self, step: &Step<'_, S>) -> Result<(Tensor, Vec<Tensor>)>
+    where
+        S: Stepper<Memory = Option<Tensor>>,
+    {
+        let mut k = match step.before.and_then(Option::as_ref) {
+            Some(slope) => vec![slope.shallow_clone()],
+            None => vec![step.slope()?],
+        };
+        let ahead = |k: &[Tensor], weights| step.z + combine(k, weights) * step.h;
+        let mut z = step.z.shallow_clone();
+        for (a, c) in self.a.iter().zip(self.c).skip(1) {
+            z = ahead(&k, a);
+            k.push(step.derivative(&z, step.s + c * step.h)?);
+        }
+        if !self.first_same_as_last() {
+            z = ahead(&k, self.b);
+        }
+        Ok((z, k))
+    }
+
+    /// The first stage of the step after one of stages `k`, where it is known.
+    fn next_slope(&self, k: &mut Vec<Tensor>) -> Option<Tensor> {
+        k.pop().filter(|_| self.first_same_as_last())
+    }
+
+    /// The rooted trees up to an order: each stands for a condition Σ_i b_i·weights_i = 1/density
+    /// (Hairer, Nørsett & Wanner 1993, I, II.2, theorem 2.13).
+    fn trees(&self, order: usize) -> Vec<Tree> {
+        let mut all = Vec::new();
+        for n in 1..=order {
+            let root = Tree { order: n, density: n as f64, weights: vec![1.0; self.b.len()] };
+            let mut of_order = Vec::new();
+            self.grow(root, n - 1, &all, &mut of_order);
+            all.extend(of_order);
+        }
+        all
+    }
+
+    /// All ways to plant `left` more vertices on the root of `tree`, by branches out of `branches`.
+    fn grow(&self, tree: Tree, left: usize, branches: &[Tree], grown: &mut Vec<Tree>) {
+        if left == 0 {
+            grown.push(tree);
+            return;
+        }
+        for (i, branch) in branches.iter().enumerate().filter(|(_, b)| b.order <= left) {
+            let inner = self.a.iter().map(|row| dot(row, &branch.weights));
+            let tree = Tree {
+                order: tree.order,
+                density: tree.density * branch.density,
+                weights: tree.weights.iter().zip(inner).map(|(w, inner)| w * inner).collect(),
+            };
+            self.grow(tree, left - branch.order, &branches[i..], grown);
+        }
+    }
+}
+
+/// A rooted tree: its vertices, its density γ and its elementary weight of every stage.
+struct Tree {
+    order: usize,
+    density: f64,
+    weights: Vec<f64>,
+}
+
+/// Over the shorter of both.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= ROUNDING
+}
+
+/// Σ weights_i·k_i; nothing is multiplied by 0.
+fn combine(k: &[Tensor], weights: &[f64]) -> Tensor {
+    let mut terms = k.iter().zip(weights).filter(|(_, w)| **w != 0.0).map(|(k, w)| k * *w);
+    let Some(mut sum) = terms.next() else { return k[0].zeros_like() };
+    terms.for_each(|term| sum += term);
+    sum
+}
+
+impl Stepper for Tableau {
+    type Node = ();
+    type Memory = Option<Tensor>;
+
+    fn step(&self, step: &Step<'_, Self>) -> Result<Stepped<Self::Memory>> {
+        let (z, mut k) = self.run(step)?;
+        Ok(Stepped::to(z).remember(self.next_slope(&mut k)))
+    }
+
+    fn order(&self) -> usize {
+        self.order
+    }
+}
+
+/// An embedded pair under control.
+struct Pair {
+    tableau: Tableau,
+    /// Weights of the step less those of the embedded method.
+    error: Vec<f64>,
+    control: StepControl,
+}
+
+impl Stepper for Pair {
+    type Node = ();
+    type Memory = Option<Tensor>;
+
+    fn step(&self, step: &Step<'_, Self>) -> Result<Stepped<Self::Memory>> {
+        let (z, mut k) = self.tableau.run(step)?;
+        let error = combine(&k, &self.error) * step.h;
+        Ok(Stepped::to(z).remember(self.tableau.next_slope(&mut k)).with_error(error))
+    }
+
+    fn order(&self) -> usize {
+        self.tableau.order
+    }
+
+    fn control(&self) -> Option<&StepControl> {
+        Some(&self.control)
+    }
+}
