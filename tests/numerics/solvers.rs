@@ -236,3 +236,30 @@ fn dopri5_does_not_lengthen_its_step_right_after_a_rejection() {
     let nodes = [0.0, 0.02, 0.04, 0.24, 1.0];
     assert_close("nodes", &Tensor::from_slice(&seen.clock), &nodes, 1e-12);
 }
+
+/// On a field of which every error is nought, each step is longer by the greatest factor.
+#[test]
+fn the_factors_of_a_step_are_parameters_within_their_ranges() {
+    let nodes = |factor: Value| {
+        let dopri5 = solver(json!({ "type": "dopri5", "first_step": 0.1, "factor": factor }));
+        let (field, mut seen) = (RoughStart(Cell::new(7)), Trajectory::default());
+        let z0 = Tensor::from_slice(&[0.0]).view([1, 1]);
+        dopri5.integrate(&field, &z0, &Grid::uniform(0.0, 1.0, 1), &mut seen).unwrap();
+        Tensor::from_slice(&seen.clock)
+    };
+    assert_close("tenfold", &nodes(json!({})), &[0.0, 0.1, 1.0], 1e-12);
+    assert_close("twofold", &nodes(json!({ "max": 2 })), &[0.0, 0.1, 0.3, 0.7, 1.0], 1e-12);
+    for (key, value, range) in [
+        ("safety", 1.5, "0 < safety <= 1"),
+        ("min", 1.0, "0 < min < 1"),
+        ("max", 0.5, "a number of at least 1"),
+        ("alpha", 0.0, "0 < alpha <= 1"),
+        ("beta", -0.1, "0 <= beta <= 1"),
+    ] {
+        let spec = json!({ "type": "bosh3", "factor": { key: value } });
+        let spec: Component<dyn Solver> = serde_json::from_value(spec).unwrap();
+        let told = spec.build(&()).err().unwrap().to_string();
+        assert!(told.contains(&format!("factor.{key}")), "{told}");
+        assert!(told.contains(&format!("needs {range}, got {value}")), "{told}");
+    }
+}

@@ -19,7 +19,8 @@ triflow::component! {
         pub max_steps: usize = 10_000,
         /// What is held against the tolerance: the error of the batch, or of its worst row.
         pub error: ErrorNorm = ErrorNorm::Batch,
-        /// How the length of a step follows from the error of the step before.
+        /// The next step's length in this one's: safety·E^(−alpha/k)·E_before^(beta/k), between `min` and `max`,
+        /// E the error as a share of the tolerance, k the order.
         pub factor: StepFactor = StepFactor::default(),
     }
 }

@@ -33,14 +33,14 @@ impl ErrorNorm {
 }
 
 parameters! {
-    /// How the length of a step follows from its error E, as a share of the tolerance: after a step that is
-    /// accepted (E ≤ 1) it is multiplied by safety·E^(−alpha/k)·E_before^(beta/k), after one that is
-    /// rejected by safety·E^(−1/k), kept between `min` and `max`; k is the order of the method. No step is
-    /// longer than one that was rejected right before it.
+    /// The factor from the length of a step to that of the next, by its error E as a share of the tolerance:
+    /// safety·E^(−alpha/k)·E_before^(beta/k) after a step that is accepted (E ≤ 1), safety·E^(−1/k) after one
+    /// that is rejected, between `min` and `max`, and at most 1 right after a rejection; k is the order.
     ///
     /// `safety`, `min` and `max` are those of the code DOPRI5 (Hairer, Nørsett & Wanner 1993, Solving Ordinary
-    /// Differential Equations I, II.4, eq. 4.13, and appendix), `alpha` and `beta` those of Gustafsson's
-    /// proportional-integral control (Hairer & Wanner 1996, II, IV.2); 1 and 0 leave the integral out.
+    /// Differential Equations I, II.4 and appendix), `alpha` and `beta` those of Gustafsson's
+    /// proportional-integral control (Hairer & Wanner 1996, II, IV.2). With 1 and 0 it is the elementary
+    /// control, I, II.4, eq. 4.13.
     pub struct StepFactor {
         /// Share of the length at which the error would just meet the tolerance, in (0, 1].
         pub safety: f64 = 0.9,

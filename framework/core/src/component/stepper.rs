@@ -319,3 +319,120 @@ impl<S: Stepper> Solver for S {
         Ok(S::Node::LEVELS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::control::{ErrorNorm, StepFactor};
+    use super::*;
+
+    /// dz/ds = 1 on the path z = s·data + (1 − s)·noise.
+    struct Ones;
+
+    impl Field for Ones {
+        fn derivative(&self, z: &Tensor, _: f64) -> Result<Tensor> {
+            Ok(z.ones_like())
+        }
+
+        fn data(&self, z: &Tensor, _: f64) -> Result<Tensor> {
+            Ok(z.ones_like())
+        }
+
+        fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
+            let at = |s: &f64| Level { a: *s, b: 1.0 - s, a_rate: 1.0, b_rate: -1.0 };
+            Ok(clock.iter().filter(|s| s.is_sign_positive()).map(at).collect())
+        }
+    }
+
+    /// Counts its steps in what it hands over, and notes both ends of each.
+    #[derive(Default)]
+    struct Counting {
+        errors: Vec<f64>,
+        noisy: bool,
+        control: Option<StepControl>,
+        tried: std::cell::RefCell<Vec<(usize, f64, f64)>>,
+    }
+
+    impl Stepper for Counting {
+        type Node = Level;
+        type Memory = usize;
+
+        fn step(&self, step: &Step<'_, Self>) -> Result<Stepped<usize>> {
+            let before = step.before.copied().unwrap_or(0);
+            let tried = self.tried.borrow().len();
+            self.tried.borrow_mut().push((before, step.from.a, step.to.a));
+            assert_eq!(step.first.a, 0.0);
+            let mut z = step.z + (step.slope()? + step.slope()?) * (step.h / 2.0);
+            if self.noisy {
+                z += step.noise()?;
+            }
+            let end = Stepped::to(z).remember(before + 1);
+            Ok(match self.errors.get(tried) {
+                Some(error) => end.with_error(step.z.full_like(*error)),
+                None => end,
+            })
+        }
+
+        fn order(&self) -> usize {
+            1
+        }
+
+        fn control(&self) -> Option<&StepControl> {
+            self.control.as_ref()
+        }
+    }
+
+    fn control() -> Option<StepControl> {
+        Some(StepControl {
+            rtol: 1e-12,
+            atol: 1.0,
+            first_step: 0.5,
+            max_steps: 10,
+            error: ErrorNorm::Batch,
+            factor: StepFactor::default(),
+        })
+    }
+
+    fn solve(stepper: &Counting, grid: &Grid) -> Result<Solution> {
+        stepper.integrate(&Ones, &Tensor::zeros([2, 1], tch::kind::DOUBLE_CPU), grid, &mut ())
+    }
+
+    #[test]
+    fn a_step_hands_over_to_the_next_and_the_slope_at_its_start_costs_once() {
+        let stepper = Counting::default();
+        let solution = solve(&stepper, &Grid::uniform(0.0, 1.0, 4)).unwrap();
+        let ends = [(0, 0.0, 0.25), (1, 0.25, 0.5), (2, 0.5, 0.75), (3, 0.75, 1.0)];
+        assert_eq!(*stepper.tried.borrow(), ends);
+        assert_eq!((solution.nfe, solution.rejected), (4, 0));
+        assert_eq!(solution.z.double_value(&[0, 0]), 1.0);
+    }
+
+    /// The first step is tried three times from one slope.
+    #[test]
+    fn what_a_rejected_step_hands_over_is_dropped_and_its_slope_is_kept() {
+        let errors = vec![1e9, 1e9, 0.0, 0.0, 0.0, 0.0];
+        let stepper = Counting { errors, control: control(), ..Counting::default() };
+        let solution = solve(&stepper, &Grid::uniform(0.0, 1.0, 1)).unwrap();
+        let before: Vec<usize> =
+            stepper.tried.borrow().iter().map(|(before, ..)| *before).collect();
+        assert_eq!(before, [0, 0, 0, 1, 2, 3]);
+        assert_eq!((solution.nfe, solution.rejected), (4, 2));
+        assert!((solution.z.double_value(&[0, 0]) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_stepper_is_held_to_what_it_says_of_itself() {
+        let grid = Grid::uniform(0.0, 1.0, 2);
+        let told = |stepper| solve(&stepper, &grid).unwrap_err().to_string();
+        let noisy = told(Counting { noisy: true, ..Counting::default() });
+        assert!(noisy.contains("says that it is not stochastic"), "{noisy}");
+        let blind = told(Counting { control: control(), ..Counting::default() });
+        assert!(blind.contains("estimates no error"), "{blind}");
+    }
+
+    #[test]
+    fn a_field_that_gives_too_few_levels_is_refused() {
+        let grid = Grid::uniform(-1.0, 1.0, 2);
+        let told = solve(&Counting::default(), &grid).unwrap_err().to_string();
+        assert_eq!(told, "the field gives 2 levels for 3 clock values");
+    }
+}

@@ -236,3 +236,79 @@ impl Stepper for Pair {
         Some(&self.control)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLASSICAL: Tableau = Tableau {
+        order: 4,
+        c: &[0.0, 0.5, 0.5, 1.0],
+        a: &[&[], &[0.5], &[0.0, 0.5], &[0.0, 0.0, 1.0]],
+        b: &[1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0],
+        embedded: None,
+    };
+
+    fn wrong(tableau: Tableau) -> String {
+        tableau.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn there_are_as_many_conditions_as_rooted_trees() {
+        let trees = CLASSICAL.trees(6);
+        let of_order = |n| trees.iter().filter(|tree| tree.order == n).count();
+        // OEIS A000081.
+        assert_eq!([1, 2, 3, 4, 5, 6].map(of_order), [1, 1, 2, 4, 9, 20]);
+    }
+
+    #[test]
+    fn a_tableau_has_the_order_that_its_conditions_give_and_no_higher() {
+        for order in 1..=4 {
+            Tableau { order, ..CLASSICAL }.check().unwrap();
+        }
+        let told = wrong(Tableau { order: 5, ..CLASSICAL });
+        assert!(told.contains("a condition of order 5 on `b`"), "{told}");
+    }
+
+    #[test]
+    fn a_tableau_that_is_no_method_says_where() {
+        let shifted = Tableau { c: &[0.0, 0.5, 0.6, 1.0], ..CLASSICAL };
+        assert_eq!(wrong(shifted), "the tableau is wrong: row 2 (from 0) sums to 0.5, c is 0.6");
+        let implicit = Tableau { a: &[&[0.0], &[0.5], &[0.0, 0.5], &[0.0, 0.0, 1.0]], ..CLASSICAL };
+        assert!(wrong(implicit).contains("stage 0 (from 0) has 1 weights, not 0"));
+        let heavy = Tableau { b: &[0.25, 0.25, 0.25, 0.5], ..CLASSICAL };
+        assert_eq!(wrong(heavy), "the tableau is wrong: `b` sums to 1.25, not 1");
+        let short = Tableau { c: &[0.0, 0.5, 0.5], ..CLASSICAL };
+        assert!(wrong(short).contains("c, a, b and embedded are not 4 each"));
+        let none = Tableau { order: 0, ..CLASSICAL };
+        assert!(wrong(none).contains("no order"));
+    }
+
+    #[test]
+    fn an_embedded_method_needs_one_order_less() {
+        let pair = |embedded| Tableau {
+            order: 2,
+            c: &[0.0, 1.0],
+            a: &[&[], &[1.0]],
+            b: &[0.5, 0.5],
+            embedded: Some(embedded),
+        };
+        pair(&[1.0, 0.0]).check().unwrap();
+        let told = wrong(pair(&[0.5, 0.25]));
+        assert_eq!(told, "the tableau is wrong: `embedded` sums to 0.75, not 1");
+    }
+
+    #[test]
+    fn a_method_alone_estimates_no_error() {
+        let control = StepControl {
+            rtol: 1e-3,
+            atol: 1e-3,
+            first_step: 0.1,
+            max_steps: 10,
+            error: crate::component::ErrorNorm::Batch,
+            factor: crate::component::StepFactor::default(),
+        };
+        let told = CLASSICAL.adaptive(control).err().unwrap().to_string();
+        assert!(told.contains("no embedded method"), "{told}");
+    }
+}
