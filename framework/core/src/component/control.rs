@@ -1,7 +1,6 @@
 //! Lengths of steps: from node to node of a grid, or from the error of each step.
 
-use super::solver::{Field, Grid};
-use super::stepper::Node;
+use super::solver::{Field, Grid, Node};
 use crate::error::{Error, Result};
 use crate::parameters;
 use tch::{Kind as DType, Tensor};

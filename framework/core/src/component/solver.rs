@@ -86,6 +86,34 @@ impl Level {
     }
 }
 
+/// What a [`Stepper`](super::Stepper) knows of the path at a node of the grid: nothing, or its [`Level`].
+pub trait Node: Copy {
+    /// Whether it has to be asked of the field, which must then have levels.
+    const LEVELS: bool;
+
+    /// The nodes at clock values.
+    ///
+    /// # Errors
+    /// As [`Field::levels`].
+    fn at(field: &dyn Field, clock: &[f64]) -> Result<Vec<Self>>;
+}
+
+impl Node for () {
+    const LEVELS: bool = false;
+
+    fn at(_: &dyn Field, clock: &[f64]) -> Result<Vec<Self>> {
+        Ok(vec![(); clock.len()])
+    }
+}
+
+impl Node for Level {
+    const LEVELS: bool = true;
+
+    fn at(field: &dyn Field, clock: &[f64]) -> Result<Vec<Self>> {
+        field.levels(clock)
+    }
+}
+
 /// Sees every accepted state, the first included.
 pub trait Observer {
     /// State `z` at clock `s`.

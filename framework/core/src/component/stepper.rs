@@ -1,7 +1,7 @@
 //! The harness of solvers: the loop from noise to data, once for every method that makes it in steps.
 
 use super::control::{Paces, StepControl};
-use super::solver::{Field, Grid, Level, Observer, Solution, Solver};
+use super::solver::{Field, Grid, Level, Node, Observer, Solution, Solver};
 use crate::error::{Error, Result};
 use std::cell::{Cell, OnceCell};
 use tch::Tensor;
@@ -57,34 +57,6 @@ pub trait Stepper: Sized {
     /// it steps from node to node of the grid.
     fn control(&self) -> Option<&StepControl> {
         None
-    }
-}
-
-/// What a [`Stepper`] knows of the path at a node of the grid: nothing, or its [`Level`].
-pub trait Node: Copy {
-    /// Whether it has to be asked of the field, which must then have levels.
-    const LEVELS: bool;
-
-    /// The nodes at clock values.
-    ///
-    /// # Errors
-    /// As [`Field::levels`].
-    fn at(field: &dyn Field, clock: &[f64]) -> Result<Vec<Self>>;
-}
-
-impl Node for () {
-    const LEVELS: bool = false;
-
-    fn at(_: &dyn Field, clock: &[f64]) -> Result<Vec<Self>> {
-        Ok(vec![(); clock.len()])
-    }
-}
-
-impl Node for Level {
-    const LEVELS: bool = true;
-
-    fn at(field: &dyn Field, clock: &[f64]) -> Result<Vec<Self>> {
-        field.levels(clock)
     }
 }
 
