@@ -5,8 +5,10 @@ use super::*;
 use crate::plot::style::{BLUE, Color, GREY, INK, PALE, SOFT_INK, VERMILION, category, sequence};
 
 /// Draws, and checks that the panels show these colours.
-fn shows(name: &str, panels: &[Vec<Color>], draw: impl FnOnce(&Path) -> Result<()>) {
-    drawn(name, draw).shows(panels);
+fn shows(name: &str, panels: &[Vec<Color>], draw: impl FnOnce(&Path) -> Result<()>) -> Picture {
+    let picture = drawn(name, draw);
+    picture.shows(panels);
+    picture
 }
 
 /// The colours of two labels.
@@ -42,9 +44,11 @@ fn data_show_every_label_and_every_output() {
     shows("content_data.png", &[moon_colors()], |p| data_visualization(p, &view));
     shows("content_data_plain.png", &[vec![BLUE]], |p| data_visualization(p, &plain));
     let one = DataView { target: column(&target), ..view };
-    shows("content_data_1d.png", &[moon_colors()], |p| data_visualization(p, &one));
+    let picture = shows("content_data_1d.png", &[moon_colors()], |p| data_visualization(p, &one));
+    moon_colors().into_iter().for_each(|color| picture.covers(0, color.fade(0.4)));
     let bars = DataView { labels: None, ..one };
-    shows("content_data_1d_plain.png", &[vec![BLUE]], |p| data_visualization(p, &bars));
+    shows("content_data_1d_plain.png", &[vec![BLUE]], |p| data_visualization(p, &bars))
+        .covers(0, BLUE.fade(0.75));
 
     let against = DataView { condition: Some(column(&target)), ..bars };
     shows("content_data_1_to_1.png", &[vec![BLUE]], |p| data_visualization(p, &against));
@@ -72,7 +76,9 @@ fn samples_show_the_generated_and_the_real() {
     shows("content_samples_labels.png", &panels, |p| samples(p, &colored));
     let one =
         SampleView { generated: column(&view.generated), real: column(&view.real), ..view.clone() };
-    shows("content_samples_1d.png", &[vec![BLUE, INK], vec![GREY, INK]], |p| samples(p, &one));
+    let picture =
+        shows("content_samples_1d.png", &[vec![BLUE, INK], vec![GREY, INK]], |p| samples(p, &one));
+    [BLUE, GREY].iter().enumerate().for_each(|(i, color)| picture.covers(i, color.fade(0.75)));
 }
 
 #[test]
@@ -87,17 +93,18 @@ fn trajectories_show_paths_their_ends_and_the_cloud_at_every_moment() {
     let drawn = panels(paths, vec![category(0), category(1), PALE]);
     shows("content_trajectories_labels.png", &drawn, |p| trajectories(p, &colored));
     let one = TrajectoryView { real: view.real.as_ref().map(column), ..walk(&column(&ends), 30) };
-    let drawn = panels(vec![INK.fade(0.22), VERMILION, BLUE], vec![BLUE.fade(0.6), PALE]);
-    shows("content_trajectories_1d.png", &drawn, |p| trajectories(p, &one));
+    let drawn = panels(vec![INK.fade(0.22), VERMILION, BLUE], vec![BLUE, PALE]);
+    let picture = shows("content_trajectories_1d.png", &drawn, |p| trajectories(p, &one));
+    (1..7).for_each(|moment| picture.covers(moment, BLUE.fade(0.6)));
 
-    let coordinate = vec![BLUE.fade(0.14), INK, VERMILION];
-    let drawn = vec![coordinate; 2];
-    shows("content_latent.png", &drawn, |p| latent_trajectories(p, &view));
-    let size = vec![BLUE, BLUE.fade(0.2), GREY];
-    let course = vec![BLUE, BLUE.fade(0.2)];
-    let straight = vec![BLUE.fade(0.75), INK, VERMILION];
-    let drawn = [size, course.clone(), course, straight];
-    shows("content_diagnostics.png", &drawn, |p| trajectory_diagnostics(p, &view));
+    let coordinate = vec![BLUE, INK, VERMILION];
+    let picture =
+        shows("content_latent.png", &vec![coordinate; 2], |p| latent_trajectories(p, &view));
+    (0..2).for_each(|coordinate| picture.covers(coordinate, BLUE.fade(0.14)));
+    let panels = [vec![BLUE, GREY], vec![BLUE], vec![BLUE], vec![BLUE, INK, VERMILION]];
+    let picture = shows("content_diagnostics.png", &panels, |p| trajectory_diagnostics(p, &view));
+    (0..3).for_each(|course| picture.covers(course, BLUE.fade(0.2)));
+    picture.covers(3, BLUE.fade(0.75));
 }
 
 #[test]
@@ -136,8 +143,9 @@ fn series_show_the_observed_the_predicted_and_the_band() {
         band_name: "90 % of the draws".into(),
         examples: vec![example; 2],
     };
-    let panels = vec![vec![INK, BLUE, BLUE.fade(0.25)]; 4];
-    shows("content_series.png", &panels, |p| series(p, &view));
+    let panels = vec![vec![INK, BLUE]; 4];
+    let picture = shows("content_series.png", &panels, |p| series(p, &view));
+    (0..4).for_each(|panel| picture.covers(panel, BLUE.fade(0.25)));
     for example in &mut view.examples {
         *example = SeriesExample { predicted: None, band: None, ..example.clone() };
     }

@@ -88,11 +88,11 @@ impl Picture {
         panels
     }
 
-    /// Pixels of a panel that are so, counted up to those of a mark.
-    fn count(&self, inside: Inside, is: impl Fn([f32; 3]) -> bool) -> usize {
+    /// Pixels of a panel that are so, counted up to `most`.
+    fn count(&self, inside: Inside, most: usize, is: impl Fn([f32; 3]) -> bool) -> usize {
         let all =
             (inside.y.0..inside.y.1).flat_map(|y| (inside.x.0..inside.x.1).map(move |x| (x, y)));
-        all.filter(|(x, y)| is(self.pixel(*x, *y))).take(MARK).count()
+        all.filter(|(x, y)| is(self.pixel(*x, *y))).take(most).count()
     }
 
     /// Pixels of this colour on paper, at least half as opaque, counted up to those of a mark.
@@ -100,12 +100,21 @@ impl Picture {
         let (paper, full) = (bytes(PAPER), bytes(color));
         let way: Vec<f32> = paper.iter().zip(full).map(|(p, c)| c - p).collect();
         let length: f32 = way.iter().map(|w| w * w).sum();
-        self.count(inside, |pixel| {
+        self.count(inside, MARK, |pixel| {
             let off = pixel.iter().zip(paper).map(|(v, p)| v - p);
             let share = off.zip(&way).map(|(o, w)| o * w).sum::<f32>() / length;
             let nearest = [0, 1, 2].map(|c| paper[c] + share * way[c]);
             share >= 0.5 * color.alpha && share <= 1.05 && distance(pixel, nearest) <= MISS
         })
+    }
+
+    /// Panics unless an area of panel `i` is of this colour on paper: more than lines have along their edges.
+    pub fn covers(&self, i: usize, color: Color) {
+        let inside = self.panels[i];
+        let on_paper = bytes(PAPER.mix(color, f64::from(color.alpha)));
+        let least = (inside.x.1 - inside.x.0) * (inside.y.1 - inside.y.0) / 100;
+        let found = self.count(inside, least, |pixel| distance(pixel, on_paper) <= 2.0);
+        assert_eq!(found, least, "{}: panel {i} has no area of {color:?}", self.name);
     }
 
     /// Panics unless there are panels and none is empty.
@@ -114,7 +123,7 @@ impl Picture {
         for (i, inside) in self.panels.iter().enumerate() {
             let behind = [PAPER, GRID].map(bytes);
             let marks =
-                self.count(*inside, |pixel| behind.iter().all(|b| distance(pixel, *b) > 8.0));
+                self.count(*inside, MARK, |pixel| behind.iter().all(|b| distance(pixel, *b) > 8.0));
             assert!(marks >= MARK, "{}: panel {i} is empty", self.name);
         }
     }
