@@ -5,44 +5,21 @@
 //! script by its hash, so that nothing else can run, whatever a cell is called.
 
 mod data;
-mod escape;
 mod fragments;
+mod page;
 
 use super::results::Results;
-use super::summary::summary;
 use crate::{Error, Result};
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use data::Page;
-use escape::{escape, fill, json_in_script};
-use sha2::{Digest, Sha256};
 
-const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/script.js");
 
 /// The whole of `report.html`.
 pub fn html(results: &Results) -> Result<String> {
-    let data = serde_json::to_string(&Page::new(results))
+    let data = serde_json::to_string(&data::Page::new(results))
         .map_err(|e| Error::runtime(format!("results for the report: {e}")))?;
-    let summary = summary(results);
-    let values = [
-        ("hash", BASE64_STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()))),
-        ("style", STYLE.to_owned()),
-        ("script", SCRIPT.to_owned()),
-        ("data", json_in_script(&data)),
-        ("title", escape(&results.title)),
-        ("version", escape(&results.made.version)),
-        ("facts", fragments::facts(results)),
-        ("command", fragments::copyable(&results.command)),
-        ("headline", fragments::words(&summary.headline)),
-        ("findings", fragments::findings(results, &summary)),
-        ("effects", fragments::effects(results, &summary)),
-        ("quality", fragments::quality(results)),
-        ("cost", fragments::cost(results)),
-        ("cells", fragments::cells(results)),
-        ("metric", escape(results.metrics.first().map_or("quality", |metric| &metric.title))),
-    ];
-    Ok(fill(PAGE, &values))
+    // `<` stands in texts only, where it may be written so; without it no text ends the script element
+    Ok(page::page(results, &data.replace('<', "\\u003c")).into_string())
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use super::super::number::{self, duration, is_known, plain};
 use super::super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
 use super::super::summary::{Effect, Summary, Word, Words, has_verdicts, mark};
 use super::super::tables::order;
-use super::escape::escape;
 use crate::plot::style::counted;
+use maud::{Markup, Render, html};
 
 /// What was compared, and how.
-pub(super) fn facts(results: &Results) -> String {
+pub(super) fn facts(results: &Results) -> Markup {
     let made = &results.made;
     let seeds: Vec<String> = results.seeds.iter().map(u64::to_string).collect();
     let failed = results.cells.iter().filter(|cell| !cell.errors.is_empty()).count();
@@ -31,10 +31,16 @@ pub(super) fn facts(results: &Results) -> String {
         ("Computed in", duration(made.seconds)),
         ("Made", format!("{}, triflow {}", date(&made.at), made.version)),
     ];
-    let fact = |(name, value): (&str, String)| {
-        format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", escape(&value))
-    };
-    facts.into_iter().filter(|(_, value)| !value.is_empty()).map(fact).collect()
+    html! {
+        @for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+            (item(name, value))
+        }
+    }
+}
+
+/// A name and what is said of it, in a list.
+fn item(name: &str, value: impl Render) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
 }
 
 fn task(task: &str) -> &str {
@@ -58,66 +64,71 @@ fn date(at: &str) -> String {
 }
 
 /// Words with names set apart.
-pub(super) fn words(words: &Words) -> String {
-    let word = |word: &Word| match word {
-        Word::Text(text) => escape(text),
-        Word::Name(name) => format!("<b>{}</b>", escape(name)),
-    };
-    words.0.iter().map(word).collect()
+pub(super) fn words(words: &Words) -> Markup {
+    html! {
+        @for word in &words.0 {
+            @match word {
+                Word::Text(text) => (text),
+                Word::Name(name) => b { (name) },
+            }
+        }
+    }
 }
 
 /// The findings under the headline, then notes.
-pub(super) fn findings(results: &Results, summary: &Summary) -> String {
-    let item = |about: &str, text: String| format!("<div><dt>{about}</dt><dd>{text}</dd></div>\n");
+pub(super) fn findings(results: &Results, summary: &Summary) -> Markup {
     // the effects of axes are a table of their own
     let found = summary.findings.iter().filter(|finding| finding.about != "Axis");
-    let found = found.map(|finding| item(finding.about, words(&finding.words)));
-    let notes = results.notes.iter().map(|note| item("Note", escape(note)));
-    found.chain(notes).collect()
+    html! {
+        @for finding in found { (item(finding.about, words(&finding.words))) }
+        @for note in &results.notes { (item("Note", note)) }
+    }
 }
 
 /// What each axis does, as bars beside numbers.
-pub(super) fn effects(results: &Results, summary: &Summary) -> String {
-    let Some(metric) = results.metrics.first().filter(|_| !summary.effects.is_empty()) else {
-        return String::new();
-    };
-    let tables: String = summary.effects.iter().map(|one| effect(one, metric)).collect();
-    let note = "Each value's mean over the cells that have it, whatever else differs between them; \
-                ± is the deviation over seeds.";
-    format!(
-        "<h3>What each axis does</h3>\n<p class=\"how\">{note}</p>\n<div class=\"effects\">{tables}</div>\n"
-    )
+pub(super) fn effects(results: &Results, summary: &Summary) -> Markup {
+    let metric = results.metrics.first().filter(|_| !summary.effects.is_empty());
+    html! {
+        @if let Some(metric) = metric {
+            h3 { "What each axis does" }
+            p.how {
+                "Each value's mean over the cells that have it, whatever else differs between them; ± is the \
+                 deviation over seeds."
+            }
+            div.effects { @for one in &summary.effects { (effect(one, metric)) } }
+        }
+    }
 }
 
-fn effect(effect: &Effect, metric: &Metric) -> String {
+fn effect(effect: &Effect, metric: &Metric) -> Markup {
     let top = effect.values.iter().map(|level| level.mean.mean).fold(0.0, f64::max);
-    let row = |level: &super::super::summary::Level| {
-        let value = match &level.value {
-            Some(value) => escape(value),
-            None => "<i>none</i>".to_owned(),
-        };
-        let share = if top > 0.0 { (level.mean.mean / top).clamp(0.0, 1.0) * 100.0 } else { 0.0 };
-        format!(
-            "<tr><th scope=\"row\">{value}<small>{}</small></th><td class=\"level\">\
-             <i style=\"width:{share:.1}%\"></i></td><td>{}</td></tr>\n",
-            counted(level.cells, "cell"),
-            spread(&level.mean)
-        )
-    };
-    let rows: String = effect.values.iter().map(row).collect();
-    format!(
-        "<table><caption>{}</caption><thead class=\"unseen\"><tr><th scope=\"col\">value</th><th>bar</th>\
-         <th scope=\"col\">{}</th></tr></thead><tbody>{rows}</tbody></table>\n",
-        escape(&effect.axis),
-        escape(&metric.title)
-    )
+    let share = |mean: f64| if top > 0.0 { (mean / top).clamp(0.0, 1.0) * 100.0 } else { 0.0 };
+    html! {
+        table {
+            caption { (effect.axis) }
+            thead.unseen {
+                tr { th scope="col" { "value" } th { "bar" } th scope="col" { (metric.title) } }
+            }
+            tbody {
+                @for level in &effect.values {
+                    tr {
+                        th scope="row" {
+                            @match &level.value { Some(value) => (value), None => i { "none" } }
+                            small { (counted(level.cells, "cell")) }
+                        }
+                        td.level { i style=(format!("width:{:.1}%", share(level.mean.mean))) {} }
+                        td { (spread(&level.mean)) }
+                    }
+                }
+            }
+        }
+    }
 }
 
-fn spread(spread: &Spread) -> String {
-    let mean = escape(&number::mean(spread));
-    match number::sd(spread) {
-        Some(sd) => format!("{mean}<span class=\"sd\"> ± {}</span>", escape(&sd)),
-        None => mean,
+fn spread(spread: &Spread) -> Markup {
+    html! {
+        (number::mean(spread))
+        @if let Some(sd) = number::sd(spread) { span.sd { " ± " (sd) } }
     }
 }
 
@@ -132,13 +143,13 @@ struct Table {
 
 /// A table's entry and what it is sorted by.
 struct Entry {
-    html: String,
+    html: Markup,
     key: Option<f64>,
 }
 
 impl Entry {
     fn none() -> Self {
-        Entry { html: "<span class=\"none\">–</span>".to_owned(), key: None }
+        Entry { html: html! { span.none { "–" } }, key: None }
     }
 
     fn spread(of: &Spread) -> Self {
@@ -149,71 +160,78 @@ impl Entry {
     }
 
     fn text(text: &str, key: Option<f64>) -> Self {
-        Entry { html: escape(text), key }
+        Entry { html: html! { (text) }, key }
+    }
+}
+
+impl Entry {
+    fn cell(&self) -> Markup {
+        html! { td data-key=[self.key] { (self.html) } }
     }
 }
 
 impl Table {
-    fn html(&self, results: &Results) -> String {
-        let head = self.head.iter().map(|(title, what)| {
-            let what = match what.is_empty() {
-                true => String::new(),
-                false => format!(" title=\"{}\"", escape(what)),
-            };
-            format!(
-                "<th scope=\"col\" aria-sort=\"none\"><button type=\"button\"{what}>{}</button></th>",
-                escape(title)
-            )
-        });
-        let data = |entry: &Entry| match entry.key {
-            Some(key) => format!("<td data-key=\"{key}\">{}</td>", entry.html),
-            None => format!("<td>{}</td>", entry.html),
-        };
-        let row = |(i, entries): &(usize, Vec<Entry>)| {
-            let cells: String = entries.iter().map(data).collect();
-            format!("<tr data-cell=\"{i}\">{}{cells}</tr>\n", name(*i, &results.cells[*i]))
-        };
-        let foot: String = self.foot.iter().map(data).collect();
-        let foot = match self.foot.is_empty() {
-            true => String::new(),
-            false => format!("<tfoot><tr><th scope=\"row\">real data</th>{foot}</tr></tfoot>"),
-        };
-        format!(
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\
-             <table class=\"sortable\" id=\"{}\"><caption class=\"unseen\">{caption}</caption>\
-             <thead><tr><th scope=\"col\" aria-sort=\"none\"><button type=\"button\">Cell</button></th>{}</tr>\
-             </thead>\n<tbody>{}</tbody>{foot}</table></div>\n",
-            self.id,
-            head.collect::<String>(),
-            self.rows.iter().map(row).collect::<String>(),
-            caption = escape(&self.caption),
-        )
+    fn html(&self, results: &Results) -> Markup {
+        html! {
+            div.scroll tabindex="0" role="region" aria-label=(self.caption) {
+                table.sortable id=(self.id) {
+                    caption.unseen { (self.caption) }
+                    thead {
+                        tr {
+                            (sorter("Cell", ""))
+                            @for (title, what) in &self.head { (sorter(title, what)) }
+                        }
+                    }
+                    tbody {
+                        @for (i, entries) in &self.rows {
+                            tr data-cell=(i) {
+                                (name(*i, &results.cells[*i]))
+                                @for entry in entries { (entry.cell()) }
+                            }
+                        }
+                    }
+                    @if !self.foot.is_empty() {
+                        tfoot {
+                            tr {
+                                th scope="row" { "real data" }
+                                @for entry in &self.foot { (entry.cell()) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 
+/// The head of a column, which sorts by it.
+fn sorter(title: &str, what: &str) -> Markup {
+    let what = Some(what).filter(|what| !what.is_empty());
+    html! { th scope="col" aria-sort="none" { button type="button" title=[what] { (title) } } }
+}
+
 /// The head of a cell's row, which opens the cell in full.
-fn name(i: usize, cell: &Cell) -> String {
-    let failed = match (cell.errors.is_empty(), cell.waiting.is_empty()) {
-        (false, _) => "<em class=\"failed\">failed</em>",
-        (true, false) => "<em class=\"failed\">unfinished</em>",
-        (true, true) => "",
+fn name(i: usize, cell: &Cell) -> Markup {
+    let lacks = match (cell.errors.is_empty(), cell.waiting.is_empty()) {
+        (false, _) => Some("failed"),
+        (true, false) => Some("unfinished"),
+        (true, true) => None,
     };
-    format!(
-        "<th scope=\"row\"><button type=\"button\" class=\"cell\" data-open=\"{i}\">\
-         <span class=\"swatch\" data-swatch=\"{i}\"></span>{}</button>{failed}</th>",
-        escape(&cell.name)
-    )
+    html! {
+        th scope="row" {
+            button.cell type="button" data-open=(i) { span.swatch data-swatch=(i) {} (cell.name) }
+            @if let Some(lacks) = lacks { em.failed { (lacks) } }
+        }
+    }
 }
 
 fn score(cell: &Cell, m: usize) -> Option<&Score> {
     cell.metrics.get(m)?.as_ref().filter(|score| is_known(&score.spread))
 }
 
-fn badge(verdict: Verdict) -> String {
-    match mark(verdict) {
-        "" => String::new(),
-        mark => format!("<span class=\"mark {mark}\">{mark}</span>"),
-    }
+fn badge(verdict: Verdict) -> Markup {
+    let mark = mark(verdict);
+    html! { @if !mark.is_empty() { span.mark.(mark) { (mark) } } }
 }
 
 fn direction(metric: &Metric) -> &'static str {
@@ -225,7 +243,7 @@ fn direction(metric: &Metric) -> &'static str {
 }
 
 /// All metrics side by side, then one table for each with everything that is known.
-pub(super) fn quality(results: &Results) -> String {
+pub(super) fn quality(results: &Results) -> Markup {
     let marked = has_verdicts(results);
     let order = order(results);
     let judged = |metric: &Metric| marked && metric.better != Better::None;
@@ -237,7 +255,7 @@ pub(super) fn quality(results: &Results) -> String {
             Some(score) => {
                 let mut entry = Entry::spread(&score.spread);
                 if judged(metric) && matches!(score.verdict, Verdict::Best | Verdict::Tied) {
-                    entry.html += &format!(" {}", badge(score.verdict));
+                    entry.html = html! { (entry.html) " " (badge(score.verdict)) };
                 }
                 entry
             }
@@ -256,26 +274,26 @@ pub(super) fn quality(results: &Results) -> String {
         rows: order.iter().map(row).collect(),
         foot,
     };
-    let mut out = all.html(results);
-    if results.metrics.is_empty() {
-        return out;
+    let metrics = || results.metrics.iter().enumerate();
+    html! {
+        (all.html(results))
+        @if !results.metrics.is_empty() {
+            div.chooser {
+                h3 { "In detail" }
+                label {
+                    "Metric "
+                    select #metric { @for (m, metric) in metrics() { option value=(m) { (metric.title) } } }
+                }
+            }
+            @for (m, metric) in metrics() {
+                div.detail data-metric=(m) {
+                    h4.print-only { (metric.title) }
+                    p.how { (metric.what) }
+                    (detail(results, m, metric, &order, judged(metric)).html(results))
+                }
+            }
+        }
     }
-    out += "<div class=\"chooser\"><h3>In detail</h3><label>Metric <select id=\"metric\">";
-    for (m, metric) in results.metrics.iter().enumerate() {
-        out += &format!("<option value=\"{m}\">{}</option>", escape(&metric.title));
-    }
-    out += "</select></label></div>\n";
-    for (m, metric) in results.metrics.iter().enumerate() {
-        let detail = detail(results, m, metric, &order, judged(metric));
-        out += &format!(
-            "<div class=\"detail\" data-metric=\"{m}\"><h4 class=\"print-only\">{}</h4>\
-             <p class=\"how\">{}</p>\n{}</div>\n",
-            escape(&metric.title),
-            escape(&metric.what),
-            detail.html(results)
-        );
-    }
-    out
 }
 
 fn detail(results: &Results, m: usize, metric: &Metric, order: &[usize], judged: bool) -> Table {
@@ -299,7 +317,7 @@ fn detail(results: &Results, m: usize, metric: &Metric, order: &[usize], judged:
             gap.map_or_else(Entry::none, |gap| Entry::text(&number::signed(gap), Some(gap.mean)));
         let p = score.p.filter(|p| p.is_finite());
         let p = p.map_or_else(Entry::none, |p| Entry::text(&number::p(p), Some(p)));
-        let verdict = if judged { badge(score.verdict) } else { String::new() };
+        let judged = judged && !mark(score.verdict).is_empty();
         let place = match score.verdict {
             Verdict::Best => 0.0,
             Verdict::Tied => 1.0,
@@ -312,9 +330,9 @@ fn detail(results: &Results, m: usize, metric: &Metric, order: &[usize], judged:
             Entry::text(&format!("{:.1}", score.rank), Some(score.rank)),
             gap,
             p,
-            match verdict.is_empty() {
-                true => Entry::none(),
-                false => Entry { html: verdict, key: Some(place) },
+            match judged {
+                true => Entry { html: badge(score.verdict), key: Some(place) },
+                false => Entry::none(),
             },
         ];
         (i, entries)
@@ -337,7 +355,7 @@ fn detail(results: &Results, m: usize, metric: &Metric, order: &[usize], judged:
 }
 
 /// What each cell costs.
-pub(super) fn cost(results: &Results) -> String {
+pub(super) fn cost(results: &Results) -> Markup {
     let titles = [
         ("Training, s", "Wall time of training"),
         ("Examples/s", "Training rows a second"),
@@ -370,59 +388,55 @@ pub(super) fn cost(results: &Results) -> String {
 }
 
 /// Every cell with its settings, command, errors and configuration.
-pub(super) fn cells(results: &Results) -> String {
-    order(results).into_iter().map(|i| cell(results, i)).collect()
+pub(super) fn cells(results: &Results) -> Markup {
+    html! { @for i in order(results) { (cell(results, i)) } }
 }
 
-fn cell(results: &Results, i: usize) -> String {
+fn cell(results: &Results, i: usize) -> Markup {
     let cell = &results.cells[i];
-    let mut facts = String::new();
-    let mut fact = |name: &str, value: &str| {
-        facts += &format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value));
-    };
-    for (axis, value) in results.axes.iter().zip(&cell.settings) {
-        fact(axis, value.as_deref().unwrap_or("has no meaning here"));
-    }
-    for (m, metric) in results.metrics.iter().enumerate() {
-        if let Some(score) = score(cell, m) {
-            fact(&metric.title, &number::spread(&score.spread));
+    let settings = results.axes.iter().zip(&cell.settings);
+    let scores = results.metrics.iter().enumerate();
+    let scores = scores.filter_map(|(m, metric)| Some((metric, score(cell, m)?)));
+    html! {
+        details.full id={ "cell-" (i) } data-cell=(i) {
+            summary { span.swatch data-swatch=(i) {} (cell.name) }
+            div.body {
+                @if !cell.errors.is_empty() {
+                    ul.errors aria-label="Errors" { @for error in &cell.errors { li { (error) } } }
+                }
+                dl.facts {
+                    @for (axis, value) in settings {
+                        (item(axis, value.as_deref().unwrap_or("has no meaning here")))
+                    }
+                    @for (metric, score) in scores {
+                        (item(&metric.title, number::spread(&score.spread)))
+                    }
+                    @if !cell.sampling.is_empty() { (item("Sampling", &cell.sampling)) }
+                    @if cell.parameters > 0 {
+                        (item("Parameters", plain(cell.parameters as f64)))
+                    }
+                }
+                @if !cell.command.is_empty() {
+                    h4 { "Train this cell alone" }
+                    (copyable(&cell.command))
+                }
+                @if !cell.config.is_empty() {
+                    div.config {
+                        h4 { "Configuration of the first seed" }
+                        (copyable(cell.config.trim_end()))
+                    }
+                }
+            }
         }
     }
-    if !cell.sampling.is_empty() {
-        fact("Sampling", &cell.sampling);
-    }
-    if cell.parameters > 0 {
-        fact("Parameters", &plain(cell.parameters as f64));
-    }
-    let errors: String = cell.errors.iter().map(|e| format!("<li>{}</li>", escape(e))).collect();
-    let errors = match errors.is_empty() {
-        true => errors,
-        false => format!("<ul class=\"errors\" aria-label=\"Errors\">{errors}</ul>"),
-    };
-    let command = match cell.command.is_empty() {
-        true => String::new(),
-        false => format!("<h4>Train this cell alone</h4>{}", copyable(&cell.command)),
-    };
-    let config = match cell.config.is_empty() {
-        true => String::new(),
-        false => format!(
-            "<div class=\"config\"><h4>Configuration of the first seed</h4>{}</div>",
-            copyable(cell.config.trim_end())
-        ),
-    };
-    format!(
-        "<details class=\"full\" id=\"cell-{i}\" data-cell=\"{i}\"><summary><span class=\"swatch\" \
-         data-swatch=\"{i}\"></span>{}</summary><div class=\"body\">{errors}<dl class=\"facts\">{facts}</dl>\
-         {command}{config}</div></details>\n",
-        escape(&cell.name)
-    )
 }
 
 /// Code with a button that copies it.
-pub(super) fn copyable(code: &str) -> String {
-    format!(
-        "<div class=\"code\"><pre tabindex=\"0\"><code>{}</code></pre>\
-         <button type=\"button\" class=\"copy\">Copy</button></div>",
-        escape(code)
-    )
+pub(super) fn copyable(code: &str) -> Markup {
+    html! {
+        div.code {
+            pre tabindex="0" { code { (code) } }
+            button.copy type="button" { "Copy" }
+        }
+    }
 }

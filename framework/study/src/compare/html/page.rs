@@ -1,0 +1,231 @@
+//! The page around the parts: head, sections in their order with the words above each, and scripts.
+
+use super::super::results::Results;
+use super::super::summary::summary;
+use super::{SCRIPT, STYLE, fragments};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
+
+/// The sections that the bar leads to, and what it calls them.
+const SECTIONS: [(&str, &str); 10] = [
+    ("summary", "Summary"),
+    ("ranking", "Ranking"),
+    ("quality", "Quality"),
+    ("cost", "Cost"),
+    ("evaluations", "Evaluations"),
+    ("samples", "Samples"),
+    ("motion", "Trajectories"),
+    ("losses", "Losses"),
+    ("schedules", "Schedules"),
+    ("cells", "Cells"),
+];
+
+/// The whole page; `data` is JSON that no script element ends in.
+pub(super) fn page(results: &Results, data: &str) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            (head(results))
+            body {
+                a.skip href="#main" { "Skip to the results" }
+                header.bar {
+                    nav aria-label="Sections" {
+                        @for (id, title) in SECTIONS { a href={ "#" (id) } { (title) } }
+                    }
+                    button #theme type="button" aria-pressed="false" { "Dark" }
+                }
+                main #main tabindex="-1" {
+                    (intro(results))
+                    (tables(results))
+                    (pictures(metric(results)))
+                    section #cells {
+                        h2 { "Every cell in full" }
+                        (fragments::cells(results))
+                    }
+                    (footer())
+                }
+                dialog #cell aria-labelledby="cell-name" {
+                    header {
+                        h2 #cell-name {}
+                        button #close type="button" aria-label="Close" { "×" }
+                    }
+                    div #cell-body {}
+                }
+                noscript {
+                    p.noscript { "The tables are complete; sorting and pictures need JavaScript." }
+                }
+                script #data type="application/json" { (PreEscaped(data)) }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+}
+
+/// What the cells are ranked by.
+fn metric(results: &Results) -> &str {
+    results.metrics.first().map_or("quality", |metric| &metric.title)
+}
+
+fn head(results: &Results) -> Markup {
+    let script = BASE64_STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'; img-src data:; \
+         base-uri 'none'; form-action 'none'"
+    );
+    html! {
+        head {
+            meta charset="utf-8";
+            meta http-equiv="Content-Security-Policy" content=(policy);
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="generator" content={ "triflow " (results.made.version) };
+            title { (results.title) }
+            link rel="icon" href="data:,";
+            style { (PreEscaped(STYLE)) }
+        }
+    }
+}
+
+fn intro(results: &Results) -> Markup {
+    html! {
+        div.intro {
+            p.eyebrow { "triflow comparison" }
+            h1 { (results.title) }
+            dl.facts { (fragments::facts(results)) }
+            h2.label { "Run it again" }
+            (fragments::copyable(&results.command))
+        }
+    }
+}
+
+/// The sections that hold words and tables.
+fn tables(results: &Results) -> Markup {
+    let (summary, metric) = (summary(results), metric(results));
+    html! {
+        section #summary {
+            h2 { "Summary" }
+            p.headline { (fragments::words(&summary.headline)) }
+            dl.findings { (fragments::findings(results, &summary)) }
+            (fragments::effects(results, &summary))
+        }
+        section #ranking {
+            h2 { "Ranking by " (metric) }
+            p.how {
+                "Mean of each cell, with its 95 % interval as a bar and every seed as a small dot. Filled marks are \
+                 the best cell and those not distinguishable from it. The dashed line is what real data score."
+            }
+            (picture("forest", &format!("Ranking of all cells by {metric}")))
+        }
+        section #quality {
+            h2 { "Quality" }
+            p.how {
+                "Mean ± standard deviation over seeds. " span.mark.best { "best" } " has the best mean; "
+                span.mark.tied { "tied" }
+                " is not distinguishable from it at 5 %. A head sorts, a name opens the cell in full."
+            }
+            (fragments::quality(results))
+        }
+        section #cost {
+            h2 { "Cost" }
+            (fragments::cost(results))
+            div #trade {
+                div.chooser {
+                    h3 { "What quality costs" }
+                    label { "Cost " select #cost-kind {} }
+                }
+                p.how { "Cells on the stepped line are those that no other cell beats in both." }
+                (picture("pareto", &format!("{metric} against cost")))
+                (legend("pareto"))
+            }
+        }
+    }
+}
+
+/// The sections that the script fills.
+fn pictures(metric: &str) -> Markup {
+    html! {
+        section #evaluations {
+            div.chooser {
+                h2 { "Quality against network evaluations" }
+                label { "Solver " select #solver {} }
+            }
+            p.how {
+                "Mean over seeds for every cell and solver. An adaptive solver chooses its own steps and is one mark. \
+                 Choose a cell below to single it out."
+            }
+            (picture("curves", &format!("{metric} against network evaluations a sample")))
+            (legend("curves"))
+        }
+        section #samples {
+            h2 { "Samples" }
+            p.how {
+                "Samples of the first seed on the same axes as held-out points, which are pale behind them."
+            }
+            div.labels data-labels {}
+            div.many #sample-panels {}
+        }
+        section #motion {
+            h2 { "From noise to data" }
+            p.how {
+                "The same samples on their way, t = 0 is noise and t = 1 data. The first few leave a trace."
+            }
+            div.player {
+                button #play type="button" aria-pressed="false" { "Play" }
+                input #time type="range" min="0" max="1" step="0.005" value="1"
+                    aria-label="Time from noise (0) to data (1)";
+                output #time-value for="time" { "t = 1.00" }
+            }
+            div.many #motion-panels {}
+        }
+        section #losses {
+            div.chooser {
+                h2 { "Losses" }
+                label { "Rows " select #rows {} }
+            }
+            p.how {
+                "Total loss of the first seed. Objectives and weights set its scale: compare its course, not its \
+                 level, across cells that differ in them."
+            }
+            (picture("loss", "Loss over epochs"))
+            (legend("loss"))
+        }
+        section #schedules {
+            h2 { "Noise schedules" }
+            p.how {
+                "γ(t) is the log signal-to-noise ratio, ᾱ(t) = sigmoid(γ) the share of signal. Cells with the same \
+                 schedule share a line."
+            }
+            div.pair {
+                (picture("gamma", "Log signal-to-noise ratio over time"))
+                (picture("alpha", "Share of signal over time"))
+            }
+            (legend("schedule"))
+        }
+    }
+}
+
+fn picture(id: &str, label: &str) -> Markup {
+    html! { figure.picture id=(id) data-label=(label) {} }
+}
+
+fn legend(of: &str) -> Markup {
+    html! { div.legend data-legend=(of) {} }
+}
+
+fn footer() -> Markup {
+    html! {
+        footer {
+            h2 { "How to read this" }
+            p {
+                "All cells were trained at an equal budget on the same seeds, and compared seed by seed. The interval \
+                 is Student’s t for the mean over seeds; p is the two-sided paired t test against the best cell, \
+                 Holm-corrected over all cells. A cell that is tied may still be better or worse by less than these \
+                 seeds can show."
+            }
+            p {
+                "The numbers are in " code { "results.json" } " and " code { "results.csv" } ", tables for papers in "
+                code { "results.md" } " and " code { "results.tex" } "."
+            }
+        }
+    }
+}
