@@ -1,8 +1,9 @@
 //! Lengths of steps: from node to node of a grid, or from the error of each step.
 
-use super::solver::{Field, Grid, Node};
+use super::solver::{Field, Node};
 use crate::error::{Error, Result};
 use crate::parameters;
+use crate::point::Grid;
 use tch::{Kind as DType, Tensor};
 
 /// What is held against the tolerance.

@@ -1,8 +1,9 @@
 //! The harness of solvers: the loop from noise to data, once for every method that makes it in steps.
 
 use super::control::{Paces, StepControl};
-use super::solver::{Field, Grid, Level, Node, Observer, Solution, Solver};
+use super::solver::{Field, Level, Node, Observer, Solution, Solver};
 use crate::error::{Error, Result};
+use crate::point::Grid;
 use std::cell::{Cell, OnceCell};
 use tch::Tensor;
 
