@@ -157,8 +157,8 @@ fn sets_of_the_file_are_used_and_not_split_again() {
     let trainer = Trainer::with_tables(layers.finish().unwrap(), splits).unwrap();
     let data = trainer.data();
     assert_eq!((data.train.len(), data.val.len(), data.test.len()), (3, 2, 1));
-    assert_eq!(floats(&data.val.target), [4.0, 5.0]);
-    assert_eq!(floats(data.test.condition.as_ref().unwrap()), [6.0]);
+    assert_eq!(floats(&data.val.all().unwrap().target), [4.0, 5.0]);
+    assert_eq!(floats(&data.test.all().unwrap().condition.unwrap()), [6.0]);
 }
 
 #[test]

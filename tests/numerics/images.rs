@@ -302,13 +302,15 @@ fn bytes_are_kept_and_give_the_rows_that_numbers_give() {
     let plain = file(folder.path(), "numbers.npz", numbers.into(), labels.into());
     let ((bytes, units), (floats, plain)) =
         (cpu(&experiment(&raw, "")), cpu(&experiment(&plain, "")));
-    assert_eq!((bytes.train.target.kind(), floats.train.target.kind()), (Kind::Uint8, Kind::Float));
+    let held = |data: &Data| data.train.target.column.kind();
+    assert_eq!((held(&bytes), held(&floats)), (Kind::Uint8, Kind::Float));
     let index = Tensor::from_slice(&[5_i64, 0, 11]);
-    let (a, b) = (bytes.train.rows(&index).target, floats.train.rows(&index).target);
+    let (a, b) =
+        (bytes.train.take(&index).unwrap().target, floats.train.take(&index).unwrap().target);
     assert!((&a - &b).abs().max().double_value(&[]) < 1e-5);
     let back = units.target.undo(&a) - plain.target.undo(&b);
     assert!(back.abs().max().double_value(&[]) < 1e-6);
-    let all = bytes.held_out(100).rows.target;
+    let all = bytes.held_out(100).unwrap().rows.target;
     assert!(all.mean(Kind::Float).double_value(&[]).abs() < 1e-5);
     assert!((all.std(false).double_value(&[]) - 1.0).abs() < 1e-5);
 }
@@ -322,7 +324,8 @@ fn one_hot_rows_are_the_labels_that_they_stand_for() {
     let ((a, of_rows), (b, of_integers)) =
         (cpu(&experiment(&rows, "")), cpu(&experiment(&integers, "")));
     assert!(of_rows.condition_is_label && of_integers.condition_is_label);
-    assert_eq!(a.train.condition.unwrap(), b.train.condition.unwrap());
+    let condition = |data: &Data| data.train.all().unwrap().condition.unwrap();
+    assert_eq!(condition(&a), condition(&b));
     let mut soft = one_hot();
     soft[1] = 0.5;
     let soft = file(folder.path(), "soft.npz", pixels().into(), soft.into());

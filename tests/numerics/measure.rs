@@ -72,7 +72,7 @@ fn model(yaml: &str, x: Tensor, y: Option<Tensor>) -> Trainer {
 
 fn measured(trainer: &mut Trainer, ask: &Ask) -> Evaluation {
     let (model, data) = trainer.trained_mut();
-    evaluate(model, &data.held_out(1000), ask).unwrap()
+    evaluate(model, &data.held_out(1000).unwrap(), ask).unwrap()
 }
 
 fn normal(shape: &[i64], seed: u64) -> Tensor {
@@ -202,7 +202,7 @@ fn rows_without_others_are_their_own_referee() {
     let (_, y) = clusters(0.1);
     let mut trainer = model("task: generation", normal(&[N, 2], 7), Some(y));
     let (model, data) = trainer.trained_mut();
-    let mut held = data.held_out(1000);
+    let mut held = data.held_out(1000).unwrap();
     held.train = None;
     let found = evaluate(model, &held, &Ask::default()).unwrap();
     assert!((mean(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.05);
@@ -275,7 +275,7 @@ fn a_standing_network_predicts_the_mean_and_its_draws_are_the_marginal_law() {
     let y = normal(&[2 * N, 1], 4) * s + 1.0;
     let mut trainer = model("task: regression", normal(&[2 * N, 2], 5), Some(y));
     let (trained, data) = trainer.trained_mut();
-    let held = data.held_out(N);
+    let held = data.held_out(N).unwrap();
     let found = evaluate(trained, &held, &Ask::default()).unwrap();
     assert!((mean(&found, Metric::Mse) / (s * s) - 1.0).abs() < 0.06, "{:#}", found.to_json());
     assert!((mean(&found, Metric::Mae) / (s * (2.0 / PI).sqrt()) - 1.0).abs() < 0.03);
@@ -317,7 +317,7 @@ fn intervals_that_are_too_narrow_for_the_truth_are_said() {
     let y = normal(&[2 * N, 1], 4);
     let mut trainer = model("task: regression", normal(&[2 * N, 2], 5), Some(y));
     let (trained, data) = trainer.trained_mut();
-    let mut held = data.held_out(60);
+    let mut held = data.held_out(60).unwrap();
     // The truth varies twice as much as the draws: their central 90 % hold 59 % of it.
     held.rows.target = &held.rows.target * 2.0;
     let found = evaluate(trained, &held, &Ask::default()).unwrap();
@@ -341,10 +341,10 @@ fn moved(units: &str) -> (f64, String) {
     let yaml = format!("task: generation, unconditional: true, metrics: {{ units: {units} }}");
     let mut trainer = model(&yaml, mixed(), None);
     let (trained, data) = trainer.trained_mut();
-    let held = data.held_out(400);
+    let held = data.held_out(400).unwrap();
     let ask = Ask { draws: 1, ..Ask::default() };
     let before = evaluate(trained, &held, &ask).unwrap();
-    let mut permuted = data.held_out(400);
+    let mut permuted = data.held_out(400).unwrap();
     let narrow = permuted.rows.target.narrow(1, 0, 1).flip([0]);
     permuted.rows.target = Tensor::cat(&[narrow, permuted.rows.target.narrow(1, 1, 1)], 1);
     let after = evaluate(trained, &permuted, &ask).unwrap();
@@ -405,7 +405,7 @@ fn a_classifier_that_says_the_same_of_all_scores_what_the_labels_shares_say() {
     {
         let yaml = format!("task: regression, decoder: {decoder}");
         let mut trainer = model(&yaml, normal(&[N, 2], 6), Some(label.copy()));
-        let target = trainer.data().held_out(1000).rows.target;
+        let target = trainer.data().held_out(1000).unwrap().rows.target;
         let shares: Vec<f64> =
             Vec::try_from(target.mean_dim([0].as_slice(), false, Kind::Double)).unwrap();
         let found = measured(&mut trainer, &Ask::default());

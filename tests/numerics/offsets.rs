@@ -37,14 +37,14 @@ fn column(t: &Tensor, i: i64) -> Vec<f64> {
 
 /// Rows of the data as the model sees them and back.
 fn round_trip(trainer: &Trainer) -> Tensor {
-    trainer.trained().units().target.undo(&trainer.data().train.target)
+    trainer.trained().units().target.undo(&trainer.data().train.all().unwrap().target)
 }
 
 #[test]
 fn digits_beside_a_large_offset_survive_standardising() {
     for more in ["", ", precision: float64"] {
         let trainer = trainer(table(&rows()), more);
-        let target = &trainer.data().train.target;
+        let target = &trainer.data().train.all().unwrap().target;
         assert_eq!(target.kind(), if more.is_empty() { Kind::Float } else { Kind::Double });
         let spread = target.select(1, 0).std(false).double_value(&[]);
         assert!((spread - 1.0).abs() < 1e-5, "{spread}");

@@ -95,6 +95,7 @@ fn rows_stay_with_their_z0_through_files_splits_and_shuffles() {
     let Data { train, val, test, .. } = trainer.data();
     for (set, rows) in [(train, 1600), (val, 200)] {
         assert_eq!(set.len(), rows);
+        let set = set.all().unwrap();
         let off = &set.target - set.z0.as_ref().unwrap() - Tensor::from_slice(&[3.0_f32, -1.0]);
         assert!(off.abs().max().double_value(&[]) < 1e-5);
     }
@@ -141,7 +142,7 @@ fn the_pairs_of_a_model_are_the_ends_of_its_own_paths() {
     assert!(right.to_kind(Kind::Float).mean(Kind::Float).double_value(&[]) > 0.98);
     // The held-out rows are the real ones, in their own units.
     let test = first.test.unwrap();
-    let real = model.units().target.undo(&data.test.target);
+    let real = model.units().target.undo(&data.test.all().unwrap().target);
     assert!((test.x.unwrap() - real).abs().max().double_value(&[]) < 1e-6);
     assert_eq!(test.y.unwrap().kind(), Kind::Int64);
 }

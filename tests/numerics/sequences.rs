@@ -162,7 +162,7 @@ fn what_stands_in_the_padding_changes_nothing() {
         assert_eq!(one.history(), other.history());
         let told = |trainer: &mut Trainer| {
             let (model, data) = trainer.trained_mut();
-            let held = data.held_out(100);
+            let held = data.held_out(100).unwrap();
             let found = triflow::measure::evaluate(model, &held, &Default::default()).unwrap();
             found.to_json().to_string()
         };
@@ -207,7 +207,8 @@ fn sequences_are_normalised_by_what_is_there_feature_by_feature() {
     let text = "{ task: sequence, data: { type: npz, split: { train: 1, val: 0, test: 0 } } }";
     let experiment = Experiment::from_yaml(text).unwrap();
     let (data, units) = Data::from_splits(&experiment, splits, DOUBLE).unwrap();
-    let there = sequence::positions(&data.train.target, data.train.mask.as_ref());
+    let train = data.train.all().unwrap();
+    let there = sequence::positions(&train.target, train.mask.as_ref());
     let (mean, deviation) = (
         there.mean_dim([0].as_slice(), false, Kind::Double),
         there.std_dim([0].as_slice(), false, false),

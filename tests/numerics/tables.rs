@@ -157,8 +157,11 @@ fn labels_of_any_type_are_classes_of_their_names() {
         assert_eq!(units.names.classes, classes, "{file}");
         assert_eq!(units.shapes.condition, Some(vec![classes.len() as i64]), "{file}");
         assert_eq!(trained.data.common().classes, classes, "{file}");
-        let rows =
-            data.train.condition.unwrap().sum_dim_intlist([0].as_slice(), false, Kind::Float);
+        let rows = data.train.all().unwrap().condition.unwrap().sum_dim_intlist(
+            [0].as_slice(),
+            false,
+            Kind::Float,
+        );
         assert!(floats(&rows).iter().all(|rows| *rows > 5.0), "{file}: {rows}");
         let text = std::fs::read_to_string(shared(file)).unwrap();
         let first = text.lines().nth(1).unwrap().rsplit(',').next().unwrap();

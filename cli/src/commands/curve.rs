@@ -110,7 +110,7 @@ fn measure(
     let (run, mut model) = sampling::load(path, &sampling)?;
     let _threads = model.threads();
     let data = run.data(&model)?;
-    let held = data.held_out(own.points);
+    let held = data.held_out(own.points)?;
     let metric = curve::metric(&model).name;
     if say {
         println!("{name}: {metric} on {} {} rows", held.rows.len(), held.name);

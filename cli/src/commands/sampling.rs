@@ -8,7 +8,7 @@ use serde_json::json;
 use std::path::Path;
 use triflow::component::Part;
 use triflow::data::files::read_table;
-use triflow::data::{HeldOut, Set, check_labels};
+use triflow::data::{Batch, HeldOut, check_labels};
 use triflow::error::quoted;
 use triflow::measure::{self, Ask, likelihood};
 use triflow::rng::Streams;
@@ -267,7 +267,7 @@ pub fn evaluate(
         Some(file) => read_rows(&model, file, points)?,
         None => {
             data = run.data(&model)?;
-            data.held_out(points)
+            data.held_out(points)?
         }
     };
     let likely = match likelihood_rows {
@@ -284,7 +284,7 @@ pub fn evaluate(
 /// The likelihood of rows, along the solver that was asked for, or a more exact one than samples need.
 fn likelihood_of(
     model: &mut Trained,
-    rows: &Set,
+    rows: &Batch,
     sampling: &SamplingArgs,
 ) -> Result<likelihood::Measured> {
     let solver = match &sampling.solver {

@@ -127,14 +127,12 @@ impl DiskRows {
         Self { array: Arc::clone(&self.array), index: Some(index) }
     }
 
-    /// The same rows in the order of the file, which is the fastest to read.
-    pub fn in_file_order(&self) -> Self {
-        let sorted = self.index.as_ref().map(|index| {
-            let mut index = index.to_vec();
-            index.sort_unstable();
-            index.into()
-        });
-        Self { array: Arc::clone(&self.array), index: sorted }
+    /// The numbers of the rows in the order of the file, which is the fastest to read; none where they stand so.
+    pub fn order_in_file(&self) -> Option<Vec<i64>> {
+        let index = self.index.as_ref()?;
+        let mut order: Vec<i64> = (0..index.len() as i64).collect();
+        order.sort_unstable_by_key(|row| index[*row as usize]);
+        Some(order)
     }
 
     /// Reads the rows at `rows`: `[k, …shape]` on the CPU, as they are in the file.

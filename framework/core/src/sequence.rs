@@ -34,14 +34,12 @@ pub fn lengths(mask: &Tensor) -> Tensor {
     mask.to_kind(Kind::Int64).sum_dim_intlist([1].as_slice(), false, Kind::Int64)
 }
 
-/// The mask of `lengths` (`[n]` integers from 1 to `steps`) for rows of `steps` positions; `None` where all
-/// are full. `what` names the rows in errors.
-pub fn mask(
-    lengths: &Tensor,
-    (n, steps): (i64, i64),
-    what: &str,
-    (kind, device): (Kind, Device),
-) -> Result<Option<Tensor>> {
+/// `lengths` (`[n]` integers) if each is from 1 to `steps`, as int64; `None` where all are full. `what` names the rows in
+/// errors.
+///
+/// # Errors
+/// Lengths of another shape or type, or out of range.
+pub fn check(lengths: &Tensor, (n, steps): (i64, i64), what: &str) -> Result<Option<Tensor>> {
     if lengths.size() != [n] || !matches!(lengths.kind(), Kind::Int64 | Kind::Int) {
         let message = format!(
             "the lengths of {what} have shape {:?} and type {:?}; needed: one integer for each of its {n} rows",
@@ -61,23 +59,53 @@ pub fn mask(
             Error::config("data", message).help(format!("lengths lie between 1 and {steps}"))
         );
     }
-    if low == steps {
-        return Ok(None);
-    }
+    Ok((low < steps).then(|| lengths.to_kind(Kind::Int64)))
+}
+
+/// The mask `[n, steps]` of `lengths` `[n]`, on their device. Nothing waits for it.
+pub fn mask_of(lengths: &Tensor, steps: i64, kind: Kind) -> Tensor {
     let steps = Tensor::arange(steps, (Kind::Int64, lengths.device()));
-    Ok(Some(steps.unsqueeze(0).lt_tensor(&lengths.unsqueeze(1)).to_kind(kind).to_device(device)))
+    steps.unsqueeze(0).lt_tensor(&lengths.unsqueeze(1)).to_kind(kind)
+}
+
+/// The mask of `lengths` for rows of `steps` positions, as [`check`] takes them; `None` where all are full.
+///
+/// # Errors
+/// As there.
+pub fn mask(
+    lengths: &Tensor,
+    (n, steps): (i64, i64),
+    what: &str,
+    (kind, device): (Kind, Device),
+) -> Result<Option<Tensor>> {
+    let lengths = check(lengths, (n, steps), what)?;
+    Ok(lengths.map(|lengths| mask_of(&lengths, steps, kind).to_device(device)))
 }
 
 /// Rows as sequences `[n, T, features]`: a single feature may come without its axis.
+///
+/// # Errors
+/// Rows of more axes.
 pub fn rows(values: Tensor, what: &str) -> Result<Tensor> {
-    match values.dim() {
-        3 => Ok(values),
-        1 => Ok(values.view([-1, 1, 1])),
-        2 => Ok(values.unsqueeze(-1)),
+    let shape = row_shape(&values.size()[1..], what)?;
+    Ok(match values.dim() {
+        3 => values,
+        _ => values.reshape([&values.size()[..1], &shape[..]].concat().as_slice()),
+    })
+}
+
+/// The shape `[T, features]` of one row as a sequence, for one as it is in a file.
+///
+/// # Errors
+/// A row of more axes.
+pub fn row_shape(shape: &[i64], what: &str) -> Result<[i64; 2]> {
+    match *shape {
+        [steps, features] => Ok([steps, features]),
+        [] => Ok([1, 1]),
+        [steps] => Ok([steps, 1]),
         _ => {
             let message = format!(
-                "{what} has rows of shape {:?}; sequences have rows of shape [T, features], or [T]",
-                &values.size()[1..]
+                "{what} has rows of shape {shape:?}; sequences have rows of shape [T, features], or [T]"
             );
             Err(Error::config("data", message))
         }

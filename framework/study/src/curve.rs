@@ -2,7 +2,7 @@
 
 use crate::component::Solver;
 use crate::config::Sampling;
-use crate::data::{HeldOut, Set};
+use crate::data::{HeldOut, Rows};
 use crate::error::{Error, Result};
 use crate::measure::{self, Goal, Metric, MetricInfo, draw_rows};
 use crate::registry::Component;
@@ -125,10 +125,10 @@ fn point(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask, adaptive: bool) -> 
         _ => measure::Ask { seed: None, draws: 1, only },
     };
     // Its floor is no part of a curve.
-    let whole = |set: &Set| set.part(0, set.len());
+    let whole = |rows: &Rows| rows.part(0, rows.len());
     let held = HeldOut {
         name: held.name.clone(),
-        rows: whole(&held.rows),
+        rows: held.rows.first(held.rows.len()),
         others: held.others.iter().map(whole).collect(),
         train: None,
     };

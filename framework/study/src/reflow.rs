@@ -4,7 +4,7 @@
 
 use crate::component::{Splits, Table};
 use crate::config::Task;
-use crate::data::{Data, Set, Units};
+use crate::data::{Data, Rows, Units};
 use crate::error::{Error, Result};
 use crate::measure::finite;
 use crate::rng::{Purpose, Streams, rust_rng, stream_seed};
@@ -48,12 +48,15 @@ pub fn pairs(
     for from in (0..n).step_by(BATCH as usize) {
         let rows = BATCH.min(n - from);
         let z0 = model.z0(rows, Some(&noise.from(from)))?;
-        let condition = data.train.condition.as_ref().and_then(|all| {
-            let picked: Vec<i64> =
-                (0..rows).map(|_| rng.random_range(0..data.train.len())).collect();
-            let index = Tensor::from_slice(&picked).to_device(all.device());
-            data.train.rows(&index).condition()
-        });
+        let condition = match data.train.condition {
+            Some(_) => {
+                let picked: Vec<i64> =
+                    (0..rows).map(|_| rng.random_range(0..data.train.len())).collect();
+                let index = Tensor::from_slice(&picked).to_device(data.train.device());
+                data.train.take(&index)?.condition()
+            }
+            None => None,
+        };
         let sampled = model.sample_latents(&z0, condition.as_ref(), &model.plan(), &mut ())?;
         x.push(finite(model.present(&sampled.z)?)?.to_device(Device::Cpu));
         z0s.push(z0.to_device(Device::Cpu));
@@ -72,22 +75,22 @@ pub fn pairs(
         classes: units.names.classes.clone(),
         ..Table::default()
     };
-    Ok(Splits { train, test: real.map(|set| own(units, set)), ..Splits::default() })
+    Ok(Splits { train, test: real.map(|rows| own(units, rows)).transpose()?, ..Splits::default() })
 }
 
 /// Rows in the data's own units.
-fn own(units: &Units, set: &Set) -> Table {
-    let set = &set.first(set.len());
-    let x = units.target.undo(&set.target).to_device(Device::Cpu);
-    let y = set.condition.as_ref().map(|c| own_condition(units, c));
+fn own(units: &Units, rows: &Rows) -> Result<Table> {
+    let rows = rows.all()?;
+    let x = units.target.undo(&rows.target).to_device(Device::Cpu);
+    let y = rows.condition.as_ref().map(|c| own_condition(units, c));
     let names = &units.names;
-    Table {
+    Ok(Table {
         x: Some(x),
         y,
         x_names: names.target.clone(),
         classes: names.classes.clone(),
         ..Table::default()
-    }
+    })
 }
 
 /// Conditions in the data's own units; labels as such.

@@ -392,10 +392,6 @@ impl Reader<'_> {
                 Ok(Side::default())
             };
         }
-        if stay && lengths.is_some() {
-            let message = "sequences of different lengths cannot stay on disk";
-            return Err(Error::config("keep", message).help("leave `keep` out"));
-        }
         let on_disk = if stay { (file.on_disk)(name)? } else { None };
         if let Some(rows) = on_disk {
             let shape: Vec<usize> = std::iter::once(rows.len())

@@ -34,4 +34,11 @@ component_kind! {
         /// The law of z_1 given the target.
         fn encode(&self, target: &Tensor, pass: Pass) -> Result<Posterior>;
     }
+
+    provided {
+        /// Whether a latent is its target, as it is: whoever needs latents of all rows takes the rows then.
+        fn is_identity(&self) -> Result<bool> {
+            Ok(false)
+        }
+    }
 }

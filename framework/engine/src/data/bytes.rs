@@ -25,22 +25,10 @@ pub(super) fn count(values: &Tensor) -> Tensor {
     values.reshape([-1]).bincount(None::<&Tensor>, 256)
 }
 
-/// How the bytes of each side become normalised values.
-#[derive(Clone, Debug)]
-pub(super) struct Scale {
-    pub target: Normaliser,
-    pub condition: Normaliser,
-}
-
 impl Normaliser {
     /// Normalised values of rows as they are in a file.
     pub(super) fn raw(&self, values: &Tensor) -> Tensor {
         self.apply(&own_units(values, self.kind()))
-    }
-
-    /// Normalised values of bytes; other values as they are.
-    pub(super) fn values(&self, values: Tensor) -> Tensor {
-        if kept(&values) { self.raw(&values) } else { values }
     }
 
     /// Fitted on bytes, all entries together.

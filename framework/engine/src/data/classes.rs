@@ -2,11 +2,15 @@
 
 use crate::component::{Splits, Table};
 use crate::error::{Error, Result};
+use crate::memory;
 use std::collections::HashMap;
 use tch::{Kind, Tensor};
 
 /// More classes than this are taken for a mistake: the numbers are none.
 const MOST_CLASSES: usize = 65_536;
+
+/// Bytes of one-hot rows that are made without a question.
+const SMALL: u64 = 64 << 20;
 
 /// The classes of an experiment, in the order of their labels.
 #[derive(Debug)]
@@ -228,6 +232,47 @@ fn read_one_hot(splits: &mut Splits) -> Option<i64> {
     Some(classes)
 }
 
+/// An error if a label is none of so many classes.
+pub fn check_labels(labels: &Tensor, classes: i64) -> Result<()> {
+    if labels.numel() > 0 {
+        let (low, high) = (labels.min().int64_value(&[]), labels.max().int64_value(&[]));
+        let bad = if low < 0 { low } else { high };
+        if low < 0 || high >= classes {
+            let message = format!("label {bad} is not one of 0 to {}", classes - 1);
+            return Err(Error::config("", message));
+        }
+    }
+    Ok(())
+}
+
+/// Labels `[n]`, or one `[]`, as rows `[n, classes]` or `[classes]`, uint8.
+///
+/// # Errors
+/// A label that is none of so many classes; rows that do not fit into memory as the numbers that are made of them.
+pub fn one_hot(labels: &Tensor, classes: i64) -> Result<Tensor> {
+    check_labels(labels, classes)?;
+    one_hot_rows(labels, classes)
+}
+
+/// The same of labels that were checked, for which nothing waits for the device.
+///
+/// # Errors
+/// Rows that do not fit into memory.
+pub(super) fn one_hot_rows(labels: &Tensor, classes: i64) -> Result<Tensor> {
+    let n = labels.numel() as u64;
+    let bytes = n.saturating_mul(classes as u64).saturating_mul(5);
+    // To ask the system takes longer than to make a few rows.
+    if let Some(why) = Some(bytes).filter(|bytes| *bytes > SMALL).and_then(memory::lacking) {
+        let message = format!("a table of one-hot rows, {n} of {classes} classes, {why}");
+        return Err(Error::config("", message)
+            .help("ask for fewer at once; with as many classes, give numbers in place of labels"));
+    }
+    let index = labels.to_kind(Kind::Int64).unsqueeze(-1);
+    let shape = [labels.size(), vec![classes]].concat();
+    let rows = Tensor::zeros(shape, (Kind::Uint8, labels.device()));
+    Ok(rows.scatter_value(-1, &index, 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,5 +361,17 @@ mod tests {
         let error = named.label("b").unwrap_err().to_string();
         assert_eq!(error, "there is no class `b`\n  help: known classes: `a`, `7`");
         assert_eq!(Classes::of_model(&[], 3).label("2").unwrap(), 2);
+    }
+
+    #[test]
+    fn one_hot_rows_that_memory_cannot_hold_are_refused_with_the_bytes() {
+        let rows = one_hot(&Tensor::from_slice(&[2_i64, 0]), 3).unwrap();
+        let values: Vec<u8> = Vec::try_from(rows.reshape([-1])).unwrap();
+        assert_eq!(values, [0, 0, 1, 1, 0, 0]);
+        let many = Tensor::zeros([1], (Kind::Int64, tch::Device::Cpu)).expand([600_010_000], false);
+        let told = one_hot(&many, 60_001).unwrap_err().to_string();
+        let bytes = "a table of one-hot rows, 600010000 of 60001 classes, needs 180006000050000 bytes of memory";
+        assert!(told.starts_with(bytes) && told.contains("help: ask for fewer"), "{told}");
+        assert!(one_hot(&Tensor::from_slice(&[3_i64]), 3).is_err());
     }
 }

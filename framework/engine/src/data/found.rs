@@ -15,10 +15,10 @@ const SHOWN: usize = 8;
 pub struct Found {
     /// Of x; none where the source has none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub x: Option<Side>,
+    pub x: Option<SideSummary>,
     /// Of y, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub y: Option<Side>,
+    pub y: Option<SideSummary>,
     /// The classes of y, where it holds labels.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<Class>,
@@ -48,7 +48,7 @@ pub struct Class {
 
 /// One side of the data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Side {
+pub struct SideSummary {
     /// `numbers`, `bytes` or `labels`.
     pub values: &'static str,
     /// Shape of one row.
@@ -80,7 +80,7 @@ impl Found {
     /// Shapes and classes of the three sets; `classes` is the number of labels, `sequences` whether the task takes
     /// rows as such.
     pub(super) fn of(tables: [&Table; 3], classes: Option<i64>, sequences: bool) -> Self {
-        let side = |part: Part| -> Option<Side> {
+        let side = |part: Part| -> Option<SideSummary> {
             let (kind, shape) = tables[0].layout(part)?;
             let shape = shape[1..].to_vec();
             let (values, axes) = match (kind, shape.len()) {
@@ -96,7 +96,13 @@ impl Found {
                 Part::X => &tables[0].x_names,
                 Part::Y => &tables[0].y_names,
             };
-            Some(Side { values, shape, axes, columns: columns.clone(), ..Side::default() })
+            Some(SideSummary {
+                values,
+                shape,
+                axes,
+                columns: columns.clone(),
+                ..SideSummary::default()
+            })
         };
         let of_each = |table: &Table| -> Vec<i64> {
             let y = table.y.as_ref().filter(|y| y.kind() == Kind::Int64 && y.dim() == 1);
@@ -149,14 +155,14 @@ impl Found {
     }
 
     /// Each side that the data have, with its name.
-    fn sides(&self) -> impl Iterator<Item = (&'static str, &Side)> {
+    fn sides(&self) -> impl Iterator<Item = (&'static str, &SideSummary)> {
         let all = [("x", &self.x), ("y", &self.y)];
         all.into_iter().filter_map(|(name, side)| Some((name, side.as_ref()?)))
     }
 
     /// The sides whose columns have scales that differ, in words.
     pub(super) fn uneven(&self) -> Vec<String> {
-        let text = |(name, side): (&str, &Side)| {
+        let text = |(name, side): (&str, &SideSummary)| {
             let [least, most] = side.scales.as_ref()?;
             Some(format!(
                 "the scales of {name} differ {:.0}-fold (deviation {} of `{}`, {} of `{}`)",
@@ -201,7 +207,7 @@ fn some(all: impl ExactSizeIterator<Item = String>) -> String {
     shown.join(", ")
 }
 
-impl fmt::Display for Side {
+impl fmt::Display for SideSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.shape[..], self.axes.is_empty()) {
             ([], true) => write!(f, "a number a row")?,

@@ -32,7 +32,7 @@ impl Identity {
     /// Of what a source gives.
     pub(super) fn of(splits: &Splits, seed: u64) -> Result<Self> {
         let mut hash = Hash { sha256: Sha256::new(), sampled: false };
-        let rows = |table: &Table| super::units::rows_of(table);
+        let rows = |table: &Table| super::bind::rows_of(table);
         let further = [("val", &splits.val), ("test", &splits.test)];
         let sets = further.into_iter().filter_map(|(name, set)| Some((name, set.as_ref()?)));
         hash.table("train", &splits.train)?;
@@ -95,7 +95,9 @@ impl Hash {
         for (name, rows) in on_disk {
             let Some(rows) = rows else { continue };
             self.head(set, name, &[&[rows.len()], rows.shape()].concat());
-            let (rows, of_row) = (rows.in_file_order(), numbers_of(rows));
+            let order = rows.order_in_file();
+            let in_order = order.map_or_else(|| rows.clone(), |order| rows.select(&order));
+            let (rows, of_row) = (in_order, numbers_of(rows));
             for (from, n) in self.blocks(rows.len(), (BLOCK / of_row).max(1)) {
                 let some: Vec<i64> = (from..from + n).collect();
                 self.values(&rows.read(&some)?)?;

@@ -1,7 +1,7 @@
 //! Mean and deviation of rows, some at a time: no copy of all in a wider type.
 
 use super::Normaliser;
-use super::units::features;
+use super::normaliser::features;
 use tch::{Kind, Tensor};
 
 /// A deviation of less than so many parts of the mean is rounding, in float64.
@@ -54,6 +54,7 @@ impl Moments {
     }
 
     /// To mean 0 and deviation 1, for a model of precision `kind`. Without rows it leaves values alone.
+    #[cfg(test)]
     pub(super) fn normaliser(self, kind: Kind) -> Normaliser {
         match self.finish() {
             Some((mean, deviation)) => Normaliser::fitted(mean, deviation, kind),

@@ -1,6 +1,6 @@
 //! How rows are divided among training, validation and test.
 
-use super::units::rows_of;
+use super::bind::rows_of;
 use crate::component::{Split, Splits, Table};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, rust_rng};

@@ -22,7 +22,8 @@ fn rows_are_read_in_the_order_that_is_asked_for() {
     assert_eq!(rows.read(&[7, 2, 3, 4, 4, 0]).unwrap(), expect(&[7, 2, 3, 4, 4, 0]));
     let some = rows.select(&[9, 1, 5]);
     assert_eq!(some.select(&[2, 0]).read(&[0, 1]).unwrap(), expect(&[5, 9]));
-    assert_eq!(some.in_file_order().read(&[0, 1, 2]).unwrap(), expect(&[1, 5, 9]));
+    assert_eq!(some.read(&some.order_in_file().unwrap()).unwrap(), expect(&[1, 5, 9]));
+    assert!(rows.order_in_file().is_none());
     assert_eq!(rows.read(&[]).unwrap().size(), [0, 3]);
     let message = some.read(&[3]).unwrap_err().to_string();
     assert!(message.ends_with("array `x` has 10 rows, none at -1"), "{message}");

@@ -35,6 +35,8 @@ pub struct Model {
     source: Box<dyn Source>,
     standard_normal: bool,
     independent: bool,
+    /// Whether the latents are the targets.
+    latent_is_target: bool,
     given: bool,
     likelihood: Likelihood,
     latent_shape: Vec<i64>,
@@ -161,6 +163,7 @@ impl Model {
             vars,
             objective,
             path,
+            latent_is_target: encoder.is_identity()?,
             encoder,
             decoder,
             crn,
@@ -243,6 +246,11 @@ impl Model {
             mean: keep(&posterior.mean),
             log_variance: posterior.log_variance.as_ref().map(keep),
         })
+    }
+
+    /// Whether the latents are the targets.
+    pub(crate) fn latent_is_target(&self) -> bool {
+        self.latent_is_target
     }
 
     /// Values or logits of latents `[batch, …z_shape]`.

@@ -1,82 +1,184 @@
-//! The rows of each step, in an order that is drawn anew for each epoch.
+//! The batches of a training, in the order of its steps: rows are gathered where they are held and read ahead where
+//! they stay in a file, and each has its z_0 where that is paired with the data.
 
+use super::coupled::{PairingCost, Pairs};
 use super::prefetch::Prefetch;
-use crate::data::Set;
+use crate::component::Coupling;
+use crate::data::{Batch, Rows};
 use crate::error::Result;
+use crate::model::Model;
+use crate::registry::Component;
 use crate::rng::{Purpose, seed_torch};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 /// Numbers in the rows that are gathered at once: steps that are smaller share the work of taking them.
 const NUMBERS: i64 = 1 << 18;
 
-/// Gathered where they are held, several small steps at once; or read ahead, where they stay on disk.
+/// Which rows each step takes: all of them in an order that is drawn anew for each epoch.
+#[derive(Debug)]
+pub(super) struct Order {
+    rows: i64,
+    /// Rows of a step; the last of an epoch may have fewer.
+    batch: i64,
+    seed: u64,
+    /// The order in some epochs, on the CPU: in that of the step that is taken, and those that are prepared.
+    epochs: BTreeMap<u64, Tensor>,
+}
+
+impl Order {
+    pub fn new(rows: i64, batch: i64, seed: u64) -> Self {
+        Self { rows, batch, seed, epochs: BTreeMap::new() }
+    }
+
+    /// Rows of an epoch.
+    pub fn rows(&self) -> i64 {
+        self.rows
+    }
+
+    /// The seed by which they are ordered.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Rows of a step.
+    pub fn batch(&self) -> i64 {
+        self.batch
+    }
+
+    /// Steps of an epoch.
+    pub fn steps(&self) -> u64 {
+        self.parts(self.batch)
+    }
+
+    /// Parts of an epoch, where each but the last has so many rows.
+    pub fn parts(&self, rows: i64) -> u64 {
+        ((self.rows + rows - 1) / rows).max(1) as u64
+    }
+
+    /// The epoch of a step, and its rows within the order of the epoch.
+    pub fn place(&self, step: u64) -> (u64, Range<i64>) {
+        let (epoch, within) = (step / self.steps(), step % self.steps());
+        let from = within as i64 * self.batch;
+        (epoch, from..self.rows.min(from + self.batch))
+    }
+
+    /// The order in an epoch, `[rows]` int64 on the CPU.
+    pub fn epoch(&mut self, epoch: u64) -> &Tensor {
+        let (rows, seed) = (self.rows, self.seed);
+        self.epochs.entry(epoch).or_insert_with(|| {
+            let _stream = seed_torch(seed, Purpose::Shuffle, epoch);
+            Tensor::randperm(rows, (Kind::Int64, Device::Cpu))
+        })
+    }
+
+    /// Forgets the order in the epochs before this one.
+    fn forget_before(&mut self, epoch: u64) {
+        self.epochs = self.epochs.split_off(&epoch);
+    }
+}
+
+/// The batches of a training.
 #[derive(Debug)]
 pub(super) struct Batches {
-    seed: u64,
-    batch: i64,
-    device: Device,
-    per_epoch: u64,
+    order: Order,
+    /// The order in the epoch of the last step, on the device.
+    here: Option<(u64, Tensor)>,
+    gathered: Gathered,
+    /// Where some columns stay in a file.
+    ahead: Option<Prefetch>,
+    /// Where z_0 is paired with the data.
+    pairs: Option<Pairs>,
+}
+
+/// Rows that are held, of several small steps at once.
+#[derive(Debug)]
+struct Gathered {
     /// Steps whose rows are gathered at once.
     several: u64,
-    order: Option<(u64, Tensor)>,
     /// Rows of the steps from this one on.
-    near: Option<(u64, Set)>,
-    ahead: Option<Prefetch>,
+    near: Option<(u64, Batch)>,
 }
 
 impl Batches {
-    /// Those of `set` for the steps from the first of `steps` to before the second; `batch` and `seed`: see
-    /// [`Training`](crate::config::Training).
-    pub(super) fn start(
-        set: &Set,
+    /// Those of `rows` for the steps from the first of `steps` to before the second, in the order of `seed`, `batch`
+    /// rows each.
+    pub fn start(
+        rows: &Rows,
         (batch, seed): (i64, u64),
-        device: Device,
         (step, total): (u64, u64),
     ) -> Result<Self> {
-        let per_epoch = ((set.len() + batch - 1) / batch).max(1) as u64;
-        let several =
-            (NUMBERS / batch.saturating_mul(set.numbers_of_row()).max(1)).clamp(1, 64) as u64;
-        let ahead = Prefetch::start(set, batch, step, (per_epoch, total))?;
-        Ok(Self { seed, batch, device, per_epoch, several, order: None, near: None, ahead })
+        let several = NUMBERS / batch.saturating_mul(rows.numbers_of_row()).max(1);
+        let gathered = Gathered { several: several.clamp(1, 64) as u64, near: None };
+        let stored = rows.stored();
+        let ahead = stored.map(|stored| Prefetch::start(&stored, (step, total))).transpose()?;
+        let order = Order::new(rows.len(), batch, seed);
+        Ok(Self { order, here: None, gathered, ahead, pairs: None })
     }
 
-    /// The rows of a step of `set`; steps are taken in turn.
-    pub(super) fn take(&mut self, set: &Set, step: u64) -> Result<Set> {
-        let (epoch, within) = (step / self.per_epoch, step % self.per_epoch);
-        let (n, seed) = (set.len(), self.seed);
-        let order = match &self.order {
+    /// The same, each row with a z_0 that `coupling` pairs with it.
+    pub fn paired(
+        mut self,
+        model: &Model,
+        coupling: &Component<dyn Coupling>,
+        rows: &Rows,
+        steps: (u64, u64),
+    ) -> Result<Self> {
+        self.pairs = Some(Pairs::start(model, coupling, rows, &self.order, steps)?);
+        Ok(self)
+    }
+
+    /// What pairing cost so far.
+    pub fn pairing_cost(&self) -> Option<PairingCost> {
+        self.pairs.as_ref().map(Pairs::cost)
+    }
+
+    /// The rows of a step of `rows`, and their z_0 where it is paired; steps are taken in turn.
+    pub fn take(&mut self, rows: &Rows, model: &Model, step: u64) -> Result<Batch> {
+        let batch = self.rows_of(rows, step)?;
+        let Some(pairs) = &mut self.pairs else { return Ok(batch) };
+        let z0 = Some(pairs.take(model, &mut self.order, step, batch.len())?);
+        Ok(Batch { z0, ..batch })
+    }
+
+    fn rows_of(&mut self, rows: &Rows, step: u64) -> Result<Batch> {
+        let (epoch, within) = self.order.place(step);
+        self.order.forget_before(epoch);
+        let order = match &self.here {
             Some((of, order)) if *of == epoch => order,
             _ => {
-                let order = shuffled(n, seed, epoch).to_device(self.device);
-                &self.order.insert((epoch, order)).1
+                let order = self.order.epoch(epoch).to_device(rows.device());
+                &self.here.insert((epoch, order)).1
             }
         };
-        let from = within as i64 * self.batch;
-        let rows = self.batch.min(n - from);
-        if let Some(ahead) = &mut self.ahead {
-            let read = ahead.take(step, &|epoch| shuffled(n, seed, epoch))?;
-            return Ok(set.rows_read(&order.narrow(0, from, rows), &read));
+        match &mut self.ahead {
+            Some(ahead) => {
+                let index = order.narrow(0, within.start, within.end - within.start);
+                rows.finish(&(&index).into(), ahead.take(step, &mut self.order)?)
+            }
+            None => self.gathered.take(rows, order, &self.order, step),
         }
-        // Always the same steps together, wherever training went on: what a product rounds may depend on where
-        // its rows lie.
-        let first = within - within % self.several;
-        let begin = first as i64 * self.batch;
-        let key = epoch * self.per_epoch + first;
-        let near = match &self.near {
-            Some((of, near)) if *of == key => near,
-            _ => {
-                let many = (self.several as i64 * self.batch).min(n - begin);
-                &self.near.insert((key, set.rows(&order.narrow(0, begin, many)))).1
-            }
-        };
-        Ok(near.narrow(from - begin, rows))
     }
 }
 
-/// The order of `rows` rows in an epoch, on the CPU.
-pub(super) fn shuffled(rows: i64, seed: u64, epoch: u64) -> Tensor {
-    let _stream = seed_torch(seed, Purpose::Shuffle, epoch);
-    Tensor::randperm(rows, (Kind::Int64, Device::Cpu))
+impl Gathered {
+    fn take(&mut self, rows: &Rows, here: &Tensor, order: &Order, step: u64) -> Result<Batch> {
+        let (_, within) = order.place(step);
+        // Always the same steps together, wherever training went on: what a product rounds may depend on where
+        // its rows lie.
+        let first = step - step % order.steps() % self.several;
+        let (_, begin) = order.place(first);
+        let near = match &self.near {
+            Some((of, near)) if *of == first => near,
+            _ => {
+                let many = (self.several as i64 * order.batch).min(order.rows - begin.start);
+                let index = here.narrow(0, begin.start, many);
+                &self.near.insert((first, rows.take(&index)?)).1
+            }
+        };
+        Ok(near.narrow(within.start - begin.start, within.end - within.start))
+    }
 }
 
 #[cfg(test)]
@@ -86,21 +188,21 @@ mod tests {
 
     #[test]
     fn each_step_has_its_rows_of_the_epochs_order_from_any_step_on() {
-        let set = numbered_rows(0..50);
+        let rows = numbered_rows(0..50);
         // Seven batches of 8 an epoch, the last of 2, all gathered at once; and batches that are taken one by one.
-        for (batch, per_epoch) in [(8, 7), (30, 2)] {
+        for (batch, several) in [(8, 64), (30, 1)] {
             for begin in [0, 3, 9] {
-                let mut batches =
-                    Batches::start(&set, (batch, 6), Device::Cpu, (begin, 25)).unwrap();
-                if batch == 30 {
-                    batches.several = 1;
-                }
+                let mut batches = Batches::start(&rows, (batch, 6), (begin, 25)).unwrap();
+                batches.gathered.several = several;
+                let mut order = Order::new(50, batch, 6);
                 for step in begin..25 {
-                    let from = (step % per_epoch) as i64 * batch;
-                    let order = shuffled(50, 6, step / per_epoch);
-                    let index = order.narrow(0, from, batch.min(50 - from));
-                    assert_eq!(batches.take(&set, step).unwrap().target, set.rows(&index).target);
+                    let (epoch, within) = order.place(step);
+                    let index =
+                        order.epoch(epoch).narrow(0, within.start, within.end - within.start);
+                    let found = batches.rows_of(&rows, step).unwrap();
+                    assert_eq!(found.target, rows.take(&index).unwrap().target);
                 }
+                assert!(batches.order.epochs.len() == 1);
             }
         }
     }

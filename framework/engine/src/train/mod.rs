@@ -5,11 +5,13 @@ mod checkpoint;
 mod coupled;
 mod graph;
 mod history;
+mod latents;
 mod prefetch;
 mod rates;
 mod start;
 mod step;
 mod trainer;
+mod worker;
 
 pub use crate::model::Parameters;
 pub use checkpoint::State;

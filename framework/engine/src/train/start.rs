@@ -1,7 +1,7 @@
 //! Where sampling starts beside where training's paths do.
 
 use crate::component::Pass;
-use crate::data::Set;
+use crate::data::Rows;
 use crate::error::Result;
 use crate::path::PathKind;
 use crate::trained::Trained;
@@ -16,7 +16,7 @@ const SMALL: f64 = 0.005;
 /// KL of the law of z at t = 0 from N(0, I), in nats an entry, each entry taken as Gaussian: on the
 /// variance-preserving path some of the data is left there, of which sampling knows nothing. None where they are
 /// standardised, or become latents by what is learned.
-pub(super) fn shift(trained: &Trained, train: &Set) -> Result<Option<f64>> {
+pub(super) fn shift(trained: &Trained, train: &Rows) -> Result<Option<f64>> {
     let model = trained.model();
     let learned = trained.parameters().iter().any(|(name, _)| name.starts_with("encoder."));
     let standardised = trained.experiment().data.common().standardise;
@@ -24,7 +24,7 @@ pub(super) fn shift(trained: &Trained, train: &Set) -> Result<Option<f64>> {
         return Ok(None);
     }
     tch::no_grad(|| {
-        let target = train.first(ROWS).target;
+        let target = train.first(ROWS)?.target;
         let z = model.encode(&target, Pass::EVAL)?.mean.to_kind(Kind::Double);
         let start = Tensor::zeros([1], (target.kind(), target.device()));
         let left = model.path().at(&start)?.alpha_bar().to_kind(Kind::Double);
@@ -37,7 +37,7 @@ pub(super) fn shift(trained: &Trained, train: &Set) -> Result<Option<f64>> {
 }
 
 /// Warns where samples will be shifted.
-pub(super) fn warn_of_shift(trained: &Trained, train: &Set) -> Result<()> {
+pub(super) fn warn_of_shift(trained: &Trained, train: &Rows) -> Result<()> {
     if let Some(kl) = shift(trained, train)?.filter(|kl| *kl > SMALL) {
         log::warn!(
             "the data are not standardised, and at t = 0 the path still holds some of them: KL(z_0) from N(0, I) is \

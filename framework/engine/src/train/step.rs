@@ -5,7 +5,7 @@ use super::Parameters;
 use super::rates::Rates;
 use crate::component::{Condition, Optimizer, OptimizerState, Pass};
 use crate::config::Training;
-use crate::data::{Set, mirror_some};
+use crate::data::{Batch, mirror_some};
 use crate::error::Result;
 use crate::loss::Terms;
 use crate::model::Model;
@@ -13,7 +13,7 @@ use tch::Tensor;
 
 /// What a step starts from.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub(crate) struct Inputs {
     pub target: Tensor,
     pub condition: Option<Tensor>,
     pub z0: Option<Tensor>,
@@ -23,11 +23,10 @@ pub(crate) struct Batch {
     pub rates: Tensor,
 }
 
-impl Batch {
-    /// The rows of `set`, with z_0 in place of theirs if there is another.
-    pub fn new(set: Set, z0: Option<Tensor>, rates: Tensor) -> Self {
-        let z0 = z0.or(set.z0);
-        let Set { target, condition, mask, condition_mask, .. } = set;
+impl Inputs {
+    /// The rows of `batch`.
+    pub fn new(batch: Batch, rates: Tensor) -> Self {
+        let Batch { target, condition, z0, mask, condition_mask, .. } = batch;
         Self { target, condition, z0, mask, condition_mask, rates }
     }
 
@@ -70,7 +69,7 @@ impl Learning<'_> {
         &mut self,
         model: &Model,
         config: &Training,
-        batch: &Batch,
+        batch: &Inputs,
         dropout: bool,
     ) -> Result<()> {
         let (terms, gradient) = loss_and_gradient(model, self.parameters, config, batch, dropout)?;
@@ -107,7 +106,7 @@ fn loss_and_gradient(
     model: &Model,
     parameters: &Parameters,
     config: &Training,
-    batch: &Batch,
+    batch: &Inputs,
     dropout: bool,
 ) -> Result<(Terms, Tensor)> {
     let same = |t: &Tensor| t.shallow_clone();

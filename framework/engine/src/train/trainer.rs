@@ -3,13 +3,13 @@
 //! Nothing inside a step waits for the device: batches are index-selected from resident data or read ahead
 //! from disk, loss sums accumulate there and are read once an epoch.
 
-use super::batches::{Batches, shuffled};
+use super::batches::Batches;
 use super::checkpoint::State;
-use super::coupled::{self, Coupled, PairingCost, Rows};
+use super::coupled::{self, PairingCost};
 use super::graph::{self, Recorder, Steps};
 use super::rates::Schedule;
 use super::start::warn_of_shift;
-use super::step::{Batch, Learning};
+use super::step::{Inputs, Learning};
 use super::{Epoch, History};
 use crate::component::{Optimizer, OptimizerState, Pass, Splits, shape_text};
 use crate::config::{Experiment, Task};
@@ -62,8 +62,8 @@ pub struct Trainer {
     /// Row-weighted sums of the epoch's loss terms, and the rows, `[7]`.
     sums: Tensor,
     history: History,
-    /// Where z_0 is paired with the data.
-    coupled: Option<Coupled>,
+    /// What pairing z_0 with the data cost, where they depend on each other.
+    pairing: Option<PairingCost>,
     /// z_0 of the validation rows, likewise.
     paired_val: Option<Tensor>,
 }
@@ -123,15 +123,9 @@ impl Trainer {
             data.say(&experiment);
             let trained = Trained::untrained(experiment, units, data.train.len())?;
             let _threads = trained.threads();
-            if data.train.mask.is_some() && !trained.model.independent() {
+            if data.train.target.lengths.is_some() && !trained.model.independent() {
                 let message = "sequences of different lengths are not paired with z_0";
                 return Err(Error::config("coupling", message).help("take an independent coupling"));
-            }
-            let paired = !trained.model.independent() && !trained.model.given();
-            if paired && !data.train.on_disk().is_empty() {
-                let message = "rows that stay on disk are not paired with z_0";
-                return Err(Error::config("data.keep", message)
-                    .help("leave `keep` out, or take `coupling: independent`"));
             }
             settle_z0(&trained.model, &mut data)?;
             warn_of_shift(&trained, &data.train)?;
@@ -148,7 +142,7 @@ impl Trainer {
             let state = OptimizerState::start(&*optimizer, &trained.parameters.flat)?;
             let sums = Tensor::zeros([TERMS.len() as i64 + 1], (Kind::Double, device));
             let history = History::default();
-            let (coupled, paired_val) = (None, None);
+            let (pairing, paired_val) = (None, None);
             Ok(Self {
                 trained,
                 data,
@@ -157,7 +151,7 @@ impl Trainer {
                 step: 0,
                 sums,
                 history,
-                coupled,
+                pairing,
                 paired_val,
             })
         })
@@ -233,24 +227,17 @@ impl Trainer {
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<bool> {
         let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
-        self.couple()?;
-        let (batch, seed) = (self.experiment().training.batch_size, self.experiment().seed());
         let mut schedule = {
             let (config, like) = (&self.experiment().training, &self.trained.parameters.flat);
             Schedule::new(config, self.optimizer.learning_rate()?, total, like)
         };
-        let mut batches = Batches::start(
-            &self.data.train,
-            (batch, seed),
-            self.trained.device(),
-            (self.step, total),
-        )?;
+        let mut batches = self.batches(total)?;
         while self.step < total {
             let epoch = self.step / per_epoch;
-            let set = batches.take(&self.data.train, self.step)?;
-            let rows = set.len();
-            let z0 = self.paired(rows, total)?;
-            self.take_step(&mut steps, &Batch::new(set, z0, schedule.row(self.step)), epoch)?;
+            let batch = batches.take(&self.data.train, &self.trained.model, self.step)?;
+            let rows = batch.len();
+            self.take_step(&mut steps, &Inputs::new(batch, schedule.row(self.step)), epoch)?;
+            self.pairing = batches.pairing_cost();
             let mut stop =
                 on(self, &Event::Step { step: self.step, total, rows })? == Control::Stop;
             if self.step.is_multiple_of(per_epoch) || self.step == total {
@@ -264,41 +251,30 @@ impl Trainer {
         Ok(true)
     }
 
-    /// Begins to pair z_0 with the data, where they depend on each other.
-    fn couple(&mut self) -> Result<()> {
-        let (model, coupling) = (&self.trained.model, &self.trained.experiment.coupling);
-        let (seed, batch) = {
-            let training = &self.trained.experiment.training;
-            (training.seed, training.batch_size)
-        };
-        if model.independent() || model.given() || self.step >= self.total_steps() {
-            return Ok(());
+    /// The batches from this step on, paired with z_0 where they depend on each other.
+    fn batches(&mut self, total: u64) -> Result<Batches> {
+        let (model, experiment) = (&self.trained.model, &self.trained.experiment);
+        let (rows, steps) = (&self.data.train, (self.step, total));
+        let (batch, seed) = (experiment.training.batch_size, experiment.training.seed);
+        let batches = Batches::start(rows, (batch, seed), steps)?;
+        if model.independent() || model.given() || self.step >= total {
+            return Ok(batches);
         }
+        let coupling = &experiment.coupling;
         if self.paired_val.is_none() && !self.data.val.is_empty() {
             let z0 = coupled::for_validation(model, coupling, &self.data.val, (seed, batch))?;
             self.paired_val = Some(z0);
         }
-        let at = (seed, batch, self.step);
-        self.coupled = Some(Coupled::start(model, coupling, &self.data.train, at)?);
-        Ok(())
-    }
-
-    /// z_0 of the next step, where it is paired with the data.
-    fn paired(&mut self, rows: i64, total_steps: u64) -> Result<Option<Tensor>> {
-        let Some(coupled) = &mut self.coupled else { return Ok(None) };
-        let (seed, set) = (self.trained.experiment.seed(), &self.data.train);
-        let order = |epoch| shuffled(set.len(), seed, epoch);
-        let of = Rows { set, order: &order, total_steps };
-        coupled.z0(&self.trained.model, &of, self.step, rows).map(Some)
+        batches.paired(model, coupling, rows, steps)
     }
 
     /// What pairing z_0 with the data cost since training began or went on; none where they are
     /// independent.
     pub fn pairing_cost(&self) -> Option<PairingCost> {
-        self.coupled.as_ref().map(Coupled::cost)
+        self.pairing
     }
 
-    fn take_step(&mut self, steps: &mut Steps, batch: &Batch, epoch: u64) -> Result<()> {
+    fn take_step(&mut self, steps: &mut Steps, batch: &Inputs, epoch: u64) -> Result<()> {
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
         let (config, step) = (&experiment.training, self.step);
         let mut learning = Learning {
@@ -329,7 +305,7 @@ impl Trainer {
             )));
         }
         if lost_val && !self.history.epochs.last().is_some_and(|before| lost(&before.val)) {
-            log::warn!("{}", self.about_validation(epoch));
+            log::warn!("{}", self.about_validation(epoch)?);
         }
         self.history.epochs.push(done.clone());
         Ok(done)
@@ -341,22 +317,22 @@ impl Trainer {
     }
 
     /// What is said where only the loss on the validation rows is not finite: it is not the training that failed.
-    fn about_validation(&self, epoch: u64) -> String {
+    fn about_validation(&self, epoch: u64) -> Result<String> {
         let (val, batch) = (&self.data.val, self.experiment().training.batch_size);
         let size = |t: &Tensor| t.abs().max().to_kind(Kind::Double).double_value(&[]);
         let mut largest: f64 = 0.0;
         for from in (0..val.len()).step_by(batch as usize) {
-            let rows = val.narrow(from, batch.min(val.len() - from));
+            let rows = val.take(from..val.len().min(from + batch))?;
             let condition = rows.condition.as_ref().map_or(0.0, size);
             largest = largest.max(size(&rows.target)).max(condition);
         }
-        format!(
+        Ok(format!(
             "the loss on the validation rows is not finite in epoch {epoch}, though that on the training rows \
              and the parameters are: the largest value among the {} validation rows is {:.1e} in the units of \
              the model; look for outliers. Training goes on without it",
             val.len(),
             largest
-        )
+        ))
     }
 
     /// Sums of the loss terms over the validation rows, with the same draws in every epoch.
@@ -368,7 +344,7 @@ impl Trainer {
             for (i, from) in (0..n).step_by(config.batch_size as usize).enumerate() {
                 let _stream = seed_torch(config.seed, Purpose::Validate, i as u64);
                 let rows = config.batch_size.min(n - from);
-                let set = self.data.val.narrow(from, rows);
+                let set = self.data.val.take(from..from + rows)?;
                 let paired = self.paired_val.as_ref().map(|z0| z0.narrow(0, from, rows));
                 let terms = self.trained.model.losses_from(
                     paired.or(set.z0.as_ref().map(Tensor::shallow_clone)),
@@ -441,7 +417,7 @@ impl Trainer {
         self.sums = sums;
         self.step = state.step;
         self.history = state.history;
-        self.coupled = None;
+        self.pairing = None;
         Ok(())
     }
 
@@ -503,9 +479,8 @@ fn settle_z0(model: &Model, data: &mut Data) -> Result<()> {
                     "add an array `z0` (for validation rows of their own `z0_val`), or take another coupling",
                 ));
             }
-            Some(z0) if z0.size()[1..] != *model.latent_shape() => {
-                let (found, wanted) =
-                    (shape_text(&z0.size()[1..]), shape_text(model.latent_shape()));
+            Some(z0) if z0.shape() != model.latent_shape() => {
+                let (found, wanted) = (shape_text(z0.shape()), shape_text(model.latent_shape()));
                 let message =
                     format!("z0 has rows of shape {found}, but a latent has shape {wanted}");
                 return Err(Error::config("data", message));

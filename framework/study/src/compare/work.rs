@@ -251,7 +251,7 @@ fn steps_in(experiment: Experiment, seconds: f64) -> Result<u64> {
 }
 
 fn sample(model: &mut Trained, data: &Data, plan: &Plan) -> Result<Sampled> {
-    let held = data.held_out(plan.points);
+    let held = data.held_out(plan.points)?;
     let ask = measure::Ask { draws: plan.draws, ..measure::Ask::default() };
     let metrics = measure::evaluate(model, &held, &ask)?.to_json();
     let rows = held.rows.first(1000);
@@ -275,7 +275,7 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
     let mut curves = Vec::new();
     if let Some(asked) = &plan.curve {
         let metric = plan.metric.as_deref().map(Metric::named).transpose()?;
-        let held = data.held_out(asked.points);
+        let held = data.held_out(asked.points)?;
         for solver in &asked.solvers {
             let ask = curve::Ask {
                 solvers: vec![solver.clone()],
@@ -296,7 +296,8 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
             draws: likelihood::DRAWS,
             seed: model.experiment().seed(),
         };
-        let found = likelihood::measure(model, &data.held_out(LIKELY).rows, &ask);
+        let held = data.held_out(LIKELY);
+        let found = held.and_then(|held| likelihood::measure(model, &held.rows, &ask));
         let nll = found.map(|m| Nll { exact: m.density.nats, bound: m.bound.map(|b| b.nats) });
         nll.map_err(reason)
     });
@@ -308,7 +309,7 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
         train: total(&|e| e.train.first().copied().flatten()),
         val: total(&|e| e.val.first().copied().flatten()),
     };
-    let real = match data.held_out(SHOWN).rows {
+    let real = match data.held_out(SHOWN)?.rows {
         rows if plane(model) => Some(Cloud {
             points: in_plane(&model.units().target.undo(&rows.target))?,
             labels: labels_of(model, rows.condition.as_ref())?,
@@ -344,7 +345,7 @@ fn paths(model: &mut Trained, data: &Data) -> Result<Option<Paths>> {
         return Ok(None);
     }
     const TIMES: usize = 33;
-    let rows = data.held_out(SHOWN).rows;
+    let rows = data.held_out(SHOWN)?.rows;
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
     let plan = model.plan();
     let grid = plan.grid;

@@ -1,6 +1,6 @@
 //! Samples to measure or to draw, and how they were made.
 
-use crate::data::Set;
+use crate::data::Batch;
 use crate::error::{DIVERGED, Error, Result};
 use crate::inference::{Block, Rows};
 use crate::plot::Points;
@@ -39,7 +39,7 @@ impl Work {
 /// seed and the number of the draw. The work is added.
 pub(super) fn draw(
     model: &mut Trained,
-    rows: &Set,
+    rows: &Batch,
     seed: Option<(u64, u64)>,
     work: &mut Work,
 ) -> Result<(Sampled, Tensor)> {
@@ -59,7 +59,7 @@ pub(super) fn draw(
 /// most of any block.
 pub(crate) fn draw_rows(
     model: &mut Trained,
-    rows: &Set,
+    rows: &Batch,
     seed: Option<(u64, u64)>,
 ) -> Result<(Sampled, Tensor)> {
     let streams = seed.map(|(seed, draw)| Streams::new(seed, draw));
@@ -86,7 +86,7 @@ pub(crate) fn draw_rows(
 /// Draws latents for some normalised rows, and keeps their way, of many states some.
 pub(crate) fn draw_paths(
     model: &mut Trained,
-    rows: &Set,
+    rows: &Batch,
     seed: (u64, u64),
     plan: Plan,
 ) -> Result<(Sampled, Trajectory)> {

@@ -4,7 +4,7 @@ use super::draw::{draw, how, labels, points};
 use super::scale::Scale;
 use super::scores::Draws;
 use super::{Ask, Evaluation, Goal, Metric, PAIR_POINTS, Work, checked};
-use crate::data::{HeldOut, Set, Units};
+use crate::data::{Batch, HeldOut, Rows, Units};
 use crate::error::Result;
 use crate::metrics::{
     self, DENSITY_K, Manifold, NearestNeighbours, PRECISION_K, Points, REFEREE_K,
@@ -26,12 +26,11 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
     let (mut found, mut floor) = (Draws::new(ask.only), Draws::new(ask.only));
     let mut arrays = Vec::new();
     let (mut sampling, mut work) = (Value::Null, Work::default());
-    let labelled = model.units().condition_is_label;
-    let mut alike = held.train.map(|train| Alike::new(train, labelled)).transpose()?;
+    let mut alike = held.train.map(Alike::new).transpose()?;
     let scale = Scale::of(model);
     let referee = Referee::new(model.units(), scale, held, &found)?;
     for draw_number in 0..draws {
-        let rows = &held.rows_of(draw_number);
+        let rows = &held.rows_of(draw_number)?;
         let real = points(&scale.targets(model.units(), rows))?;
         let against = Against::new(checked(&real)?, seed, &found)?;
         let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut work)?;
@@ -82,7 +81,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
 }
 
 /// Targets in the data's own units; zeros in the padding of sequences.
-fn own(units: &Units, rows: &Set) -> Tensor {
+fn own(units: &Units, rows: &Batch) -> Tensor {
     sequence::keep(&units.target.undo(&rows.target), rows.mask.as_ref())
 }
 
@@ -175,19 +174,13 @@ impl Referee {
         held: &HeldOut<'_>,
         wanted: &Draws,
     ) -> Result<Option<Self>> {
-        let rows = held.train.unwrap_or(&held.rows);
-        let (known, metric) = match (&rows.condition, &rows.labels) {
-            (Some(condition), _) if units.condition_is_label => {
-                (labels(condition)?, Metric::ClassifierAgreement)
-            }
-            (None, Some(labels)) => (classes(labels)?, Metric::ClassShares),
-            _ => return Ok(None),
-        };
-        if !wanted.wants(metric) || rows.len() <= REFEREE_K as i64 {
+        let Some((known, metric)) = known(units, held)? else { return Ok(None) };
+        let all = known.len() as i64;
+        if !wanted.wants(metric) || all <= REFEREE_K as i64 {
             return Ok(None);
         }
         // Evenly from all rows, which may be sorted by label.
-        let (all, most) = (rows.len(), rows.len().min(PAIR_POINTS as i64));
+        let most = all.min(PAIR_POINTS as i64);
         let themselves = held.train.is_none();
         let index: Vec<i64> = if themselves {
             (0..most).collect()
@@ -195,9 +188,13 @@ impl Referee {
             (0..most).map(|i| i * all / most).collect()
         };
         let kept = index.iter().map(|i| known[*i as usize]).collect();
-        let index = Tensor::from_slice(&index).to_device(rows.target.device());
+        let index = Tensor::from_slice(&index).to_device(held.rows.target.device());
+        let rows = match held.train {
+            Some(train) => train.take(&index)?,
+            None => held.rows.rows(&index),
+        };
         Ok(Some(Self {
-            real: points(&scale.targets(units, &rows.rows(&index)))?,
+            real: points(&scale.targets(units, &rows))?,
             labels: kept,
             shares: shares(&known, known.iter().max().map_or(0, |most| most + 1)),
             themselves,
@@ -237,6 +234,26 @@ impl Referee {
     }
 }
 
+/// The labels of the rows that a classifier is fitted on, and what it measures.
+fn known(units: &Units, held: &HeldOut<'_>) -> Result<Option<(Vec<usize>, Metric)>> {
+    let (asked, unseen) = match held.train {
+        Some(Rows { condition, labels, .. }) => {
+            let asked = condition.as_ref().map(|side| side.column.as_labels().map(classes));
+            (asked.map(Option::transpose).transpose()?, labels)
+        }
+        None => {
+            let Batch { condition, labels: unseen, .. } = &held.rows;
+            let asked = condition.as_ref().map(|c| units.condition_is_label.then(|| labels(c)));
+            (asked.map(Option::transpose).transpose()?, unseen)
+        }
+    };
+    Ok(match (asked, unseen) {
+        (Some(asked), _) => asked.map(|labels| (labels, Metric::ClassifierAgreement)),
+        (None, Some(labels)) => Some((classes(labels)?, Metric::ClassShares)),
+        (None, None) => None,
+    })
+}
+
 /// The share of each of so many classes.
 fn shares(labels: &[usize], classes: usize) -> Vec<f64> {
     let mut counts = vec![0usize; classes];
@@ -254,7 +271,7 @@ fn classes(labels: &Tensor) -> Result<Vec<usize>> {
 
 /// Training rows to put in place of generated ones, none of them twice.
 struct Alike<'a> {
-    train: &'a Set,
+    train: &'a Rows,
     /// The rows of each label, where the condition is one.
     unused: Option<Vec<Vec<i64>>>,
     /// Rows that were used up, where it is none.
@@ -262,11 +279,12 @@ struct Alike<'a> {
 }
 
 impl<'a> Alike<'a> {
-    fn new(train: &'a Set, labelled: bool) -> Result<Self> {
-        let condition = train.condition.as_ref().filter(|_| labelled);
-        let unused = condition.map(|all| -> Result<_> {
-            let mut rows = vec![Vec::new(); all.size()[1] as usize];
-            for (row, label) in labels(all)?.into_iter().enumerate().rev() {
+    fn new(train: &'a Rows) -> Result<Self> {
+        let condition = train.condition.as_ref().map(|side| &side.column);
+        let labels = condition.and_then(|all| Some((all.as_labels()?, all.shape()[0])));
+        let unused = labels.map(|(labels, count)| -> Result<_> {
+            let mut rows = vec![Vec::new(); count as usize];
+            for (row, label) in classes(labels)?.into_iter().enumerate().rev() {
                 rows[label].push(row as i64);
             }
             Ok(rows)
@@ -275,17 +293,18 @@ impl<'a> Alike<'a> {
     }
 
     /// As many further rows as `held` has, of its labels if there are any; none once they are used up.
-    fn next(&mut self, held: &Set) -> Result<Option<Set>> {
+    fn next(&mut self, held: &Batch) -> Result<Option<Batch>> {
         let (n, train) = (held.len(), self.train);
         if let (Some(unused), Some(wanted)) = (&mut self.unused, &held.condition) {
             let wanted = labels(wanted)?;
             let index: Option<Vec<i64>> =
                 wanted.iter().map(|label| unused.get_mut(*label)?.pop()).collect();
-            let device = train.target.device();
-            return Ok(index.map(|index| train.rows(&Tensor::from_slice(&index).to_device(device))));
+            let device = train.device();
+            let index = index.map(|index| Tensor::from_slice(&index).to_device(device));
+            return index.map(|index| train.take(&index)).transpose();
         }
         let from = self.used;
         self.used += n;
-        Ok((self.used <= train.len()).then(|| train.narrow(from, n)))
+        (self.used <= train.len()).then(|| train.take(from..from + n)).transpose()
     }
 }

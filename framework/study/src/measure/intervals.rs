@@ -4,7 +4,7 @@
 use super::draw::{draw, points};
 use super::scores::Draws;
 use super::{Metric, Work, checked};
-use crate::data::Set;
+use crate::data::Batch;
 use crate::error::Result;
 use crate::metrics;
 use crate::trained::Trained;
@@ -31,7 +31,7 @@ pub(super) struct Found {
 /// nothing of it is wanted.
 pub(super) fn add(
     model: &mut Trained,
-    rows: &Set,
+    rows: &Batch,
     seed: u64,
     draws: u64,
     work: &mut Work,

@@ -1,7 +1,7 @@
 //! The likelihood of rows of data under a trained model, in the data's own units.
 
 use crate::component::{Likelihood, Pass, Solver};
-use crate::data::{Set, Units};
+use crate::data::{Batch, Units};
 use crate::error::{DIVERGED, Error, Result};
 use crate::path::{Clock, rows};
 use crate::registry::Component;
@@ -82,7 +82,7 @@ pub struct Measured {
 /// # Errors
 /// Where the model has no density of the data: its targets are labels, or an encoder or decoder stands
 /// between them and the latents.
-pub fn measure(model: &mut Trained, data: &Set, ask: &Ask<'_>) -> Result<Measured> {
+pub fn measure(model: &mut Trained, data: &Batch, ask: &Ask<'_>) -> Result<Measured> {
     if !model.model().source().is_standard_normal()? {
         let message = format!(
             "no likelihood: the density of the source `{}` is not known, only that of N(0, I)",
@@ -174,7 +174,7 @@ fn diverged(e: Error) -> Error {
 }
 
 /// An error that gives the reason where the model has no density of its targets.
-fn refuse_without_density(model: &mut Trained, data: &Set) -> Result<()> {
+fn refuse_without_density(model: &mut Trained, data: &Batch) -> Result<()> {
     if model.units().target_is_label || model.model().likelihood() == Likelihood::Categorical {
         return Err(Error::config(
             "",

@@ -2,7 +2,7 @@
 //! columns together, and the widest would decide alone.
 
 use crate::config::MetricUnits;
-use crate::data::{Normaliser, Set, Units};
+use crate::data::{Batch, Normaliser, Units};
 use crate::sequence;
 use crate::trained::Trained;
 use tch::{Kind, Tensor};
@@ -43,7 +43,7 @@ impl Scale {
     }
 
     /// Targets of normalised rows; zeros in the padding of sequences.
-    pub fn targets(self, units: &Units, rows: &Set) -> Tensor {
+    pub fn targets(self, units: &Units, rows: &Batch) -> Tensor {
         let mask = rows.mask.as_ref();
         match self.standardised {
             true => sequence::keep(&rows.target, mask),

@@ -4,7 +4,7 @@ use super::draw::{draw, how, points};
 use super::prediction::{add_ensemble, add_values};
 use super::scores::Draws;
 use super::{Ask, Evaluation, Goal, Metric, Scores, Work, checked};
-use crate::data::{HeldOut, Set};
+use crate::data::{Batch, HeldOut};
 use crate::error::Result;
 use crate::metrics;
 use crate::plot;
@@ -23,7 +23,7 @@ pub(crate) const BAND: f64 = 0.9;
 /// Draws of each row, `[20, n, T, features]` in the data's own units.
 pub(crate) fn ensemble(
     model: &mut Trained,
-    rows: &Set,
+    rows: &Batch,
     seed: u64,
     work: &mut Work,
 ) -> Result<Tensor> {

@@ -26,7 +26,7 @@ pub(super) fn draw(model: &mut Trained, data: &Data, folder: &Path) -> Result<()
     };
     let shape = [channels, height, width].map(|n| n as usize);
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 3);
-    let HeldOut { name: set, rows: held, .. } = data.held_out(DRAWN);
+    let HeldOut { name: set, rows: held, .. } = data.held_out(DRAWN)?;
     let classes = match &held.condition {
         Some(condition) if model.units().condition_is_label => Some(labels(condition)?),
         _ => None,
@@ -55,7 +55,7 @@ pub(super) fn draw(model: &mut Trained, data: &Data, folder: &Path) -> Result<()
     let first = Tensor::from_slice(&first).to_device(generated.device());
     let asked = generated.index_select(0, &first);
     let near = nearest(&model.units().target.apply(&asked), data)?;
-    let found = model.units().target.undo(&data.train.rows(&near.reshape([-1])).target);
+    let found = model.units().target.undo(&data.train.take(&near.reshape([-1]))?.target);
     let columns = near.size()[1] as usize;
     let view = ImageView {
         title: title("generated images and the training images nearest to them"),
@@ -106,10 +106,10 @@ fn nearest(images: &Tensor, data: &Data) -> Result<Tensor> {
     let distances: Vec<Tensor> = (0..train.len())
         .step_by(CHUNK as usize)
         .map(|from| {
-            let chunk = train.narrow(from, CHUNK.min(train.len() - from));
-            Tensor::cdist(&images, &flat(&chunk.target), 2.0, None::<i64>)
+            let chunk = train.take(from..train.len().min(from + CHUNK))?;
+            Ok(Tensor::cdist(&images, &flat(&chunk.target), 2.0, None::<i64>))
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let k = NEAREST.min(train.len());
     Ok(Tensor::cat(&distances, 1).topk(k, 1, false, true).1)
 }

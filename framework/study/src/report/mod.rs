@@ -142,7 +142,7 @@ fn draw_losses(model: &Trained, history: &History, folder: &Path) -> Result<()> 
 fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
     let units = model.units();
     let n = data.train.len().min(5000);
-    let rows = data.train.first(n);
+    let rows = data.train.first(n)?;
     let (target, condition) = (units.target.undo(&rows.target), rows.condition);
     let names = &units.names;
     let generates = !model.experiment().task().predicts();
@@ -195,7 +195,7 @@ fn for_components(model: &Trained) -> (&'static str, Scale) {
 
 fn draw_samples(model: &mut Trained, data: &Data, folder: &Path) -> Result<()> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
-    let HeldOut { name: set, rows, .. } = data.held_out(DRAWN);
+    let HeldOut { name: set, rows, .. } = data.held_out(DRAWN)?;
     let (sampled, generated) = draw_rows(model, &rows, Some((seed, 0)))?;
     let (n, condition, units) = (rows.len(), &rows.condition, model.units());
     let label = match &condition {
@@ -225,7 +225,7 @@ fn draw_samples(model: &mut Trained, data: &Data, folder: &Path) -> Result<()> {
 
 fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_>) -> Result<()> {
     let folder = pictures.folder;
-    let HeldOut { name: set, rows, .. } = data.held_out(5000);
+    let HeldOut { name: set, rows, .. } = data.held_out(5000)?;
     let (sampled, predicted) = draw_rows(model, &rows, None)?;
     let (n, units) = (rows.len(), model.units());
     let truth = units.target.undo(&rows.target);
@@ -286,7 +286,7 @@ fn draw_trajectories(model: &mut Trained, data: &Data, pictures: &mut Pictures<'
 
 fn trajectories(model: &mut Trained, data: &Data) -> Result<TrajectoryView> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
-    let rows = data.held_out(DRAWN).rows.first(rows_of_paths(model, DRAWN));
+    let rows = data.held_out(DRAWN)?.rows.first(rows_of_paths(model, DRAWN));
     let n = rows.len();
     // The way itself: its end as the solver leaves it.
     let plan = Plan { final_denoise: Some(false), ..model.plan() };

@@ -35,7 +35,7 @@ fn all_series(values: &Tensor, mask: Option<&Tensor>) -> Result<Vec<Series>> {
 
 /// Some of the training targets.
 pub(super) fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
-    let rows = data.train.first(EXAMPLES);
+    let rows = data.train.first(EXAMPLES)?;
     let target = model.units().target.undo(&rows.target);
     let truth = all_series(&target, rows.mask.as_ref())?;
     plot::series(
@@ -58,7 +58,7 @@ pub(super) fn draw_predictions(
     data: &Data,
     pictures: &mut Pictures<'_>,
 ) -> Result<()> {
-    let HeldOut { name: set, rows, .. } = data.held_out(ROWS);
+    let HeldOut { name: set, rows, .. } = data.held_out(ROWS)?;
     let (sampled, predicted) = draw_rows(model, &rows, None)?;
     let (mask, predicted) = (rows.mask.as_ref(), finite(predicted)?);
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 3);
@@ -102,7 +102,7 @@ pub(super) fn draw_predictions(
 /// Generated series below real ones.
 pub(super) fn draw_samples(model: &mut Trained, data: &Data, folder: &Path) -> Result<()> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
-    let HeldOut { name: set, rows, .. } = data.held_out(CURVES);
+    let HeldOut { name: set, rows, .. } = data.held_out(CURVES)?;
     let (sampled, generated) = draw_rows(model, &rows, Some((seed, 0)))?;
     let (mask, generated) = (rows.mask.as_ref(), finite(generated)?);
     let real = model.units().target.undo(&rows.target);

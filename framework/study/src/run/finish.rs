@@ -85,7 +85,7 @@ fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn Watch) -> Result<Vec<St
     let history = trainer.history().clone();
     let (model, data) = trainer.trained_mut();
     let evaluation =
-        measure::evaluate(model, &data.held_out(measure::EXACT_POINTS), &Ask::default())?;
+        measure::evaluate(model, &data.held_out(measure::EXACT_POINTS)?, &Ask::default())?;
     run.write_json("metrics.json", &evaluation.to_json())?;
     if !evaluation.arrays.is_empty() {
         report::write_npz(&run.path, "samples.npz", &evaluation.arrays, model.units())?;

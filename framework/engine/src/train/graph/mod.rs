@@ -9,7 +9,7 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
-use super::step::Batch;
+use super::step::Inputs;
 use crate::config::Capture;
 use crate::error::{Error, Result};
 use crate::registry::guard_engine;
@@ -58,14 +58,14 @@ struct Signature {
 }
 
 impl Signature {
-    fn of(batch: &Batch, dropout: bool) -> Self {
+    fn of(batch: &Inputs, dropout: bool) -> Self {
         Self { tensors: batch.tensors().map(|t| t.map(|t| (t.size(), t.kind()))), dropout }
     }
 }
 
 struct Recorded {
     signature: Signature,
-    inputs: Batch,
+    inputs: Inputs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,10 +93,10 @@ impl Steps {
     /// seed has put the generator, as the step itself would. Whatever `work` changes has to stay where it lies.
     pub fn take(
         &mut self,
-        batch: &Batch,
+        batch: &Inputs,
         dropout: bool,
         seed: &dyn Fn() -> TorchStream,
-        work: &mut dyn FnMut(&Batch) -> Result<()>,
+        work: &mut dyn FnMut(&Inputs) -> Result<()>,
     ) -> Result<()> {
         match self.play(batch, dropout, seed, work) {
             Some(Ok(())) => return Ok(()),
@@ -113,10 +113,10 @@ impl Steps {
     /// The step played back, recorded before where that is due; none if it is to be taken as usual.
     fn play(
         &mut self,
-        batch: &Batch,
+        batch: &Inputs,
         dropout: bool,
         seed: &dyn Fn() -> TorchStream,
-        work: &mut dyn FnMut(&Batch) -> Result<()>,
+        work: &mut dyn FnMut(&Inputs) -> Result<()>,
     ) -> Option<Result<()>> {
         let recorder = &mut **self.recorder.as_mut()?;
         let signature = Signature::of(batch, dropout);

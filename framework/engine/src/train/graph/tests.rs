@@ -48,10 +48,10 @@ fn fake(fails: bool, state: &[&Tensor]) -> (Option<Box<dyn Recorder>>, Log) {
     (Some(Box::new(Fake { log: log.clone(), fails, state })), log)
 }
 
-fn rows(n: i64, value: f64) -> Batch {
+fn rows(n: i64, value: f64) -> Inputs {
     let target = Tensor::full([n], value, tch::kind::FLOAT_CPU);
     let rates = Tensor::full([3], value, tch::kind::FLOAT_CPU);
-    Batch { target, condition: None, z0: None, mask: None, condition_mask: None, rates }
+    Inputs { target, condition: None, z0: None, mask: None, condition_mask: None, rates }
 }
 
 /// Steps over toy batches, with what was done in each.
@@ -80,14 +80,14 @@ impl Toy {
             log.borrow_mut().push("seed");
             seed_torch(7, Purpose::Train, step)
         };
-        let change = |of: &mut Tensor, batch: &Batch| {
+        let change = |of: &mut Tensor, batch: &Inputs| {
             let drawn = Tensor::rand([n], tch::kind::FLOAT_CPU);
             let sum = (&batch.target * (if dropout { 2.0 } else { 1.0 }) + drawn).sum(Kind::Float);
             *of *= 0.5;
             *of += sum * batch.rates.get(1);
         };
         let found = &mut self.found;
-        let mut work = |batch: &Batch| {
+        let mut work = |batch: &Inputs| {
             log.borrow_mut().push("work");
             change(found, batch);
             Ok(())
@@ -149,17 +149,17 @@ fn a_signature_is_all_that_is_burnt_in() {
     let others = [
         Signature::of(&rows(4, 0.0), false),
         Signature::of(&rows(3, 0.0), true),
-        Signature::of(&Batch { z0: ones(&[4]), ..rows(4, 0.0) }, true),
-        Signature::of(&Batch { mask: ones(&[4, 5]), ..rows(4, 0.0) }, true),
-        Signature::of(&Batch { mask: ones(&[4, 6]), ..rows(4, 0.0) }, true),
-        Signature::of(&Batch { condition: ones(&[4, 5]), ..rows(4, 0.0) }, true),
-        Signature::of(&Batch { condition_mask: ones(&[4, 5]), ..rows(4, 0.0) }, true),
+        Signature::of(&Inputs { z0: ones(&[4]), ..rows(4, 0.0) }, true),
+        Signature::of(&Inputs { mask: ones(&[4, 5]), ..rows(4, 0.0) }, true),
+        Signature::of(&Inputs { mask: ones(&[4, 6]), ..rows(4, 0.0) }, true),
+        Signature::of(&Inputs { condition: ones(&[4, 5]), ..rows(4, 0.0) }, true),
+        Signature::of(&Inputs { condition_mask: ones(&[4, 5]), ..rows(4, 0.0) }, true),
         Signature::of(
-            &Batch { rates: rows(4, 0.0).rates.to_kind(Kind::Double), ..rows(4, 0.0) },
+            &Inputs { rates: rows(4, 0.0).rates.to_kind(Kind::Double), ..rows(4, 0.0) },
             true,
         ),
         Signature::of(
-            &Batch { target: rows(4, 0.0).target.to_kind(Kind::Double), ..rows(4, 0.0) },
+            &Inputs { target: rows(4, 0.0).target.to_kind(Kind::Double), ..rows(4, 0.0) },
             true,
         ),
     ];
@@ -183,7 +183,7 @@ fn an_error_of_the_step_itself_is_told() {
     let mut steps = Steps::new(recorder);
     let seed = || seed_torch(7, Purpose::Train, 0);
     for _ in 0..6 {
-        let mut work = |_: &Batch| Err(Error::runtime("broken"));
+        let mut work = |_: &Inputs| Err(Error::runtime("broken"));
         let told = steps.take(&rows(2, 1.0), true, &seed, &mut work).unwrap_err();
         assert_eq!(told.to_string(), "broken");
     }
