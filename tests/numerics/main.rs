@@ -19,6 +19,7 @@ mod losses;
 mod measure;
 mod networks;
 mod offsets;
+mod on_disk;
 mod optimizers;
 mod reflow;
 mod registry;

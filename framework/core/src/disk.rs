@@ -1,7 +1,7 @@
 //! Rows that stay in their file until they are asked for. They are read, not mapped into memory: a file that
 //! was cut off since is an error then, and what is held is what was asked for.
 
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 use rustix::fs::{Advice, fadvise};
 use std::fs::File;
 use std::num::NonZero;
@@ -30,6 +30,8 @@ struct Array {
     rows: i64,
     /// Of one row.
     shape: Vec<i64>,
+    /// Bytes of one row.
+    width: usize,
     kind: Kind,
 }
 
@@ -43,6 +45,9 @@ pub fn refused(path: &Path, name: &str, why: &str) -> Error {
     let message = format!("array `{name}` of {file} cannot stay on disk: it {why}");
     Error::config("keep", message).help(NEEDED)
 }
+
+/// Bytes that are read without a question whether memory holds them.
+const SMALL: usize = 64 << 20;
 
 /// How the values of an array lie in its file.
 pub struct Layout<'a> {
@@ -72,23 +77,21 @@ impl DiskRows {
                 return Err(refused(path, name, &format!("is {dtype} of shape {shape:?}")));
             }
         };
+        let too_large =
+            || Error::data(path, format!("array `{name}` is damaged: its shape is too large"));
         let lengths: Option<Vec<i64>> = shape.iter().map(|n| i64::try_from(*n).ok()).collect();
-        let Some(mut shape) = lengths.filter(|all| !all.is_empty()) else {
-            return Err(Error::data(
-                path,
-                format!("array `{name}` is damaged: its shape is too large"),
-            ));
-        };
+        let mut shape = lengths.filter(|all| !all.is_empty()).ok_or_else(too_large)?;
         let rows = shape.remove(0);
         if shape.is_empty() {
             shape.push(1);
         }
-        let array =
-            Array { path: path.to_owned(), name: name.to_owned(), file, start, rows, shape, kind };
-        let sizes =
-            [rows, kind.elt_size_in_bytes() as i64].into_iter().chain(array.shape.iter().copied());
-        let bytes = sizes.into_iter().try_fold(1_i64, i64::checked_mul);
-        let end = bytes.and_then(|bytes| start.checked_add_signed(bytes));
+        // Of a single row: where there is none, the product over all of them says nothing.
+        let width =
+            shape.iter().try_fold(kind.elt_size_in_bytes() as i64, |n, d| n.checked_mul(*d));
+        let width = width.ok_or_else(too_large)?;
+        let (path, name) = (path.to_owned(), name.to_owned());
+        let array = Array { path, name, file, start, rows, shape, width: width as usize, kind };
+        let end = rows.checked_mul(width).and_then(|bytes| start.checked_add_signed(bytes));
         let found = array.file.metadata().map_err(|e| array.unreadable(&e))?.len();
         if end.is_none_or(|end| found < end) {
             return Err(array.wrong("is damaged: the file ends before it"));
@@ -118,7 +121,7 @@ impl DiskRows {
 
     /// Bytes of one row.
     pub fn width(&self) -> usize {
-        self.array.width()
+        self.array.width
     }
 
     /// The rows at `rows`, in that order, left where they are.
@@ -143,7 +146,11 @@ impl DiskRows {
             // All are fetched together, and none of them by itself while it is waited for.
             runs.iter().for_each(|run| array.announce(run));
         }
-        let mut bytes = vec![0; rows.len() * array.width()];
+        if rows.len().checked_mul(array.width).is_none_or(|bytes| bytes > SMALL) {
+            let what = format!("{} rows of array `{}`", rows.len(), array.name);
+            memory::check_count(&what, rows.len() as u64, array.width as u64)?;
+        }
+        let mut bytes = vec![0; rows.len() * array.width];
         let mut left = bytes.as_mut_slice();
         for run in runs {
             let (into, rest) = left.split_at_mut((run.end - run.start) as usize);
@@ -157,7 +164,7 @@ impl DiskRows {
 
     /// Where in the file the rows at `rows` lie, those that lie one behind the other as one.
     fn runs(&self, rows: &[i64]) -> Result<Vec<Range<u64>>> {
-        let (array, width) = (&self.array, self.array.width() as u64);
+        let (array, width) = (&self.array, self.array.width as u64);
         let mut runs: Vec<Range<u64>> = Vec::new();
         for row in rows {
             let place = self.place(*row);
@@ -193,10 +200,6 @@ impl DiskRows {
 }
 
 impl Array {
-    fn width(&self) -> usize {
-        self.shape.iter().product::<i64>() as usize * self.kind.elt_size_in_bytes()
-    }
-
     /// Tells the system what will be read.
     fn announce(&self, run: &Range<u64>) {
         let length = NonZero::new(run.end - run.start);

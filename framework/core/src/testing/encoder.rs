@@ -23,6 +23,11 @@ impl Conformance for dyn Encoder {
             about: "the log-variance, where there is one, stays within [-20, 10] whatever the target",
             run: log_variance,
         },
+        Check {
+            name: "identity",
+            about: "one that is the identity gives each target as its latent, to the bit",
+            run: identity,
+        },
     ];
     const STARTER: &'static str = include_str!("starters/encoder.rs");
 
@@ -75,5 +80,20 @@ fn log_variance(component: &Component<dyn Encoder>) -> Result<()> {
             })?;
         }
         Ok(())
+    })
+}
+
+fn identity(component: &Component<dyn Encoder>) -> Result<()> {
+    everywhere(component, DType::Float, |at| {
+        if !at.part.is_identity()? {
+            return Ok(());
+        }
+        let target = at.rows(5).main;
+        let law = at.part.encode(&target, Pass::EVAL)?;
+        let same = law.mean.size() == target.size() && law.mean.equal(&target);
+        ensure(same && law.log_variance.is_none(), || {
+            "the latents are not the targets, though the encoder says that it is the identity"
+                .into()
+        })
     })
 }

@@ -96,7 +96,7 @@ impl<'p> Header<'p> {
         (&file).take(8).read_to_end(&mut head).map_err(|e| unreadable(path, &e))?;
         let length: [u8; 8] = head[..].try_into().map_err(|_| damaged("it is too short"))?;
         let length = u64::from_le_bytes(length);
-        if length > total - 8 {
+        if total.checked_sub(8).is_none_or(|rest| length > rest) {
             return Err(damaged("its header is longer than the file"));
         }
         if length > LONGEST_HEADER {
@@ -435,6 +435,16 @@ mod tests {
             8,
         );
         assert!(read_safetensors(&path).is_err() && disk_rows(&path, "a").is_err());
+        // No value at all, of rows that no machine holds.
+        for shape in
+            ["[0,4611686018427387904,4]", "[0,2305843009213693952,3]", "[0,4294967296,4294967296]"]
+        {
+            let header =
+                format!(r#"{{"a":{{"dtype":"F32","shape":{shape},"data_offsets":[0,0]}}}}"#);
+            foreign(&path, &header, 0);
+            let told = disk_rows(&path, "a").unwrap_err().to_string();
+            assert!(told.ends_with("array `a` is damaged: its shape is too large"), "{told}");
+        }
     }
 
     #[test]

@@ -105,6 +105,10 @@ impl Encoder for Body {
         let bounded = if self.fault.is("log_variance") { wide } else { wide.clamp(-20.0, 10.0) };
         Ok(Posterior { mean, log_variance: Some(bounded) })
     }
+
+    fn is_identity(&self) -> Result<bool> {
+        Ok(self.fault.is("identity"))
+    }
 }
 
 triflow::component! {
