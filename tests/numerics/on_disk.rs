@@ -6,7 +6,7 @@ use std::path::Path;
 use triflow::io::{ArrayData, NamedArray, safetensors};
 use triflow::prelude::*;
 use triflow::train::Control;
-use triflow::{Experiment, Trainer};
+use triflow::Trainer;
 
 const ROWS: usize = 60;
 

@@ -5,7 +5,7 @@
 //! ([`plugin::FINGERPRINT`]). Nothing here knows files, configuration, training or results. Programs depend on
 //! `triflow`, which re-exports all of it.
 //!
-//! Layers: `error`, `kernels` `host` `derivative` `metrics` `disk` `sequence`, `memory` `registry` `point`, `rng`,
+//! Layers: `error`, `kernels` `host` `derivative` `metrics` `sequence`, `memory` `registry` `point`, `rng` `disk`,
 //! `component`, `path`, `testing`, `plugin`.
 
 // The macros speak of `triflow::…`, inside this crate too.
