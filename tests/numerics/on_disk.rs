@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use triflow::Trainer;
 use triflow::io::{ArrayData, NamedArray, safetensors};
 use triflow::prelude::*;
 use triflow::train::Control;
-use triflow::Trainer;
 
 const ROWS: usize = 60;
 
