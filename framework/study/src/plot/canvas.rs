@@ -1,5 +1,6 @@
-//! The sheet that pictures are drawn on: the few shapes they are made of, anti-aliased by `tiny-skia`, so that
-//! thin curves and thousands of half-transparent points stay crisp. Text comes from [`super::text`].
+//! The sheet that pictures are drawn on: the few shapes they are made of, anti-aliased by `tiny-skia`,
+//! so that thin curves and thousands of half-transparent points stay crisp. Text comes from
+//! [`super::text`].
 
 use std::io::Write;
 use std::path::Path;
@@ -14,7 +15,7 @@ use super::style::Color;
 use crate::io::write_atomically;
 use crate::{Error, Result};
 
-/// Pixels beyond this are not drawn to: no sheet is as large, and `tiny-skia` reckons in single precision.
+/// Places beyond this are not drawn to: no sheet is as large, and `tiny-skia` is in single precision.
 const FAR: f64 = 1e6;
 
 /// A sheet of pixels. Drawing outside the clipping box has no effect.
@@ -154,7 +155,7 @@ impl Canvas {
         self.fill_path(path, color);
     }
 
-    /// Colours `width` columns of pixels from `(x, y)` on, each by the share of it that `coverage` says, row by row:
+    /// Colours `width` columns of pixels from `(x, y)` on, each as much as `coverage` says, row by row:
     /// the letters of a text.
     pub fn stamp(&mut self, (x, y): (i32, i32), width: u32, coverage: &[f32], color: Color) {
         let height = coverage.len() as u32 / width.max(1);

@@ -92,8 +92,8 @@ pub(super) fn effects(results: &Results, summary: &Summary) -> Markup {
         @if let Some(metric) = metric {
             h3 { "What each axis does" }
             p.how {
-                "Each value's mean over the cells that have it, whatever else differs between them; ± is the \
-                 deviation over seeds."
+                "Each value's mean over the cells that have it, whatever else differs between them; \
+                 ± is the deviation over seeds."
             }
             div.effects { @for one in &summary.effects { (effect(one, metric)) } }
         }
@@ -162,9 +162,7 @@ impl Entry {
     fn text(text: &str, key: Option<f64>) -> Self {
         Entry { html: html! { (text) }, key }
     }
-}
 
-impl Entry {
     fn cell(&self) -> Markup {
         html! { td data-key=[self.key] { (self.html) } }
     }
@@ -282,7 +280,9 @@ pub(super) fn quality(results: &Results) -> Markup {
                 h3 { "In detail" }
                 label {
                     "Metric "
-                    select #metric { @for (m, metric) in metrics() { option value=(m) { (metric.title) } } }
+                    select #metric {
+                        @for (m, metric) in metrics() { option value=(m) { (metric.title) } }
+                    }
                 }
             }
             @for (m, metric) in metrics() {

@@ -111,8 +111,9 @@ fn tables(results: &Results) -> Markup {
         section #ranking {
             h2 { "Ranking by " (metric) }
             p.how {
-                "Mean of each cell, with its 95 % interval as a bar and every seed as a small dot. Filled marks are \
-                 the best cell and those not distinguishable from it. The dashed line is what real data score."
+                "Mean of each cell, with its 95 % interval as a bar and every seed as a small dot. \
+                 Filled marks are the best cell and those not distinguishable from it. The dashed line \
+                 is what real data score."
             }
             (picture("forest", &format!("Ranking of all cells by {metric}")))
         }
@@ -150,8 +151,8 @@ fn pictures(metric: &str) -> Markup {
                 label { "Solver " select #solver {} }
             }
             p.how {
-                "Mean over seeds for every cell and solver. An adaptive solver chooses its own steps and is one mark. \
-                 Choose a cell below to single it out."
+                "Mean over seeds for every cell and solver. An adaptive solver chooses its own steps and \
+                 is one mark. Choose a cell below to single it out."
             }
             (picture("curves", &format!("{metric} against network evaluations a sample")))
             (legend("curves"))
@@ -183,8 +184,8 @@ fn pictures(metric: &str) -> Markup {
                 label { "Rows " select #rows {} }
             }
             p.how {
-                "Total loss of the first seed. Objectives and weights set its scale: compare its course, not its \
-                 level, across cells that differ in them."
+                "Total loss of the first seed. Objectives and weights set its scale: compare its course, \
+                 not its level, across cells that differ in them."
             }
             (picture("loss", "Loss over epochs"))
             (legend("loss"))
@@ -192,8 +193,8 @@ fn pictures(metric: &str) -> Markup {
         section #schedules {
             h2 { "Noise schedules" }
             p.how {
-                "γ(t) is the log signal-to-noise ratio, ᾱ(t) = sigmoid(γ) the share of signal. Cells with the same \
-                 schedule share a line."
+                "γ(t) is the log signal-to-noise ratio, ᾱ(t) = sigmoid(γ) the share of signal. Cells \
+                 with the same schedule share a line."
             }
             div.pair {
                 (picture("gamma", "Log signal-to-noise ratio over time"))
@@ -217,14 +218,14 @@ fn footer() -> Markup {
         footer {
             h2 { "How to read this" }
             p {
-                "All cells were trained at an equal budget on the same seeds, and compared seed by seed. The interval \
-                 is Student’s t for the mean over seeds; p is the two-sided paired t test against the best cell, \
-                 Holm-corrected over all cells. A cell that is tied may still be better or worse by less than these \
-                 seeds can show."
+                "All cells were trained at an equal budget on the same seeds, and compared seed by seed. \
+                 The interval is Student’s t for the mean over seeds; p is the two-sided paired t test \
+                 against the best cell, Holm-corrected over all cells. A cell that is tied may still be \
+                 better or worse by less than these seeds can show."
             }
             p {
-                "The numbers are in " code { "results.json" } " and " code { "results.csv" } ", tables for papers in "
-                code { "results.md" } " and " code { "results.tex" } "."
+                "The numbers are in " code { "results.json" } " and " code { "results.csv" }
+                ", tables for papers in " code { "results.md" } " and " code { "results.tex" } "."
             }
         }
     }

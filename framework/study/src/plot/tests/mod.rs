@@ -87,8 +87,8 @@ fn folder() -> (PathBuf, Option<tempfile::TempDir>) {
     }
 }
 
-/// Draws, and checks that the file is a PNG as wide as all pictures, of a sensible height, and that no panel of it
-/// is empty.
+/// Draws, and checks that the file is a PNG as wide as all pictures and of a sensible height, and that
+/// no panel of it is empty.
 fn drawn(name: &str, draw: impl FnOnce(&Path) -> Result<()>) -> Picture {
     let (folder, _kept) = folder();
     let path = folder.join(name);

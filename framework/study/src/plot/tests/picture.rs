@@ -50,8 +50,8 @@ impl Picture {
         [p.red(), p.green(), p.blue()].map(f32::from)
     }
 
-    /// Where a run of the frame's colour that begins at 0 ends, of `length` pixels; 0 where none begins. Marks may
-    /// cross it, paper ends it.
+    /// Where a run of the frame's colour that begins at 0 ends, of `length` pixels; 0 where none begins.
+    /// Marks may cross it, paper ends it.
     fn run(&self, length: usize, at: impl Fn(usize) -> (usize, usize)) -> usize {
         let (frame, paper) = (bytes(FRAME), bytes(PAPER));
         let pixel = |i: usize| {
@@ -108,7 +108,7 @@ impl Picture {
         })
     }
 
-    /// Panics unless an area of panel `i` is of this colour on paper: more than lines have along their edges.
+    /// Panics unless an area of panel `i` is of this colour on paper: more than lines have at their edges.
     pub fn covers(&self, i: usize, color: Color) {
         let inside = self.panels[i];
         let on_paper = bytes(PAPER.mix(color, f64::from(color.alpha)));
