@@ -2,18 +2,15 @@
 //! path of tests and of dependent crates, and the fingerprint by which host and plugin recognise each
 //! other (`src/plugin/fingerprint.rs`).
 
-use std::collections::hash_map::DefaultHasher;
 use std::env;
 use std::fs;
-use std::hash::{Hash as _, Hasher as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-/// Types of these crates cross the boundary between host and plugin.
-const CROSSING: [&str; 4] = ["serde", "tch", "torch-sys", "typetag"];
+mod source;
 
 fn main() {
-    for watched in ["build.rs", "src", "Cargo.toml", "../../Cargo.toml"] {
+    for watched in ["build.rs", "source.rs", "src", "Cargo.toml", "../../Cargo.toml"] {
         println!("cargo:rerun-if-changed={watched}");
     }
     println!("cargo:rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
@@ -31,7 +28,7 @@ fn main() {
     }
     let rustc = rustc();
     let facts = [
-        ("TRIFLOW_SOURCE", source_hash()),
+        ("TRIFLOW_SOURCE", source::hash(Path::new("."))),
         ("TRIFLOW_RUSTC", format!("{} ({})", rustc("release: "), rustc("commit-hash: "))),
         ("TRIFLOW_TARGET", var("TARGET")),
         ("TRIFLOW_UNSTABLE_FLAGS", unstable_flags()),
@@ -114,39 +111,4 @@ fn unstable_flags() -> String {
         "triflow and its plugins cannot be built with -Z randomize-layout"
     );
     if unstable.is_empty() { "none".into() } else { unstable.join(" ") }
-}
-
-/// Of the framework's own source and of which versions of the crossing crates it asks for.
-fn source_hash() -> String {
-    let mut files = Vec::new();
-    sources(Path::new("src"), &mut files);
-    files.sort();
-    let mut hash = DefaultHasher::new();
-    for file in files {
-        file.to_string_lossy().hash(&mut hash);
-        fs::read(&file).unwrap_or_default().hash(&mut hash);
-    }
-    for manifest in ["Cargo.toml", "../../Cargo.toml"] {
-        for line in fs::read_to_string(manifest).unwrap_or_default().lines() {
-            let name = line.split([' ', '=', '.']).next().unwrap_or_default();
-            if CROSSING.contains(&name) {
-                line.hash(&mut hash);
-            }
-        }
-    }
-    format!("{:016x}", hash.finish())
-}
-
-fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            sources(&path, files);
-        } else if path
-            .extension()
-            .is_some_and(|ending| ["rs", "cpp", "h"].iter().any(|e| ending == *e))
-        {
-            files.push(path);
-        }
-    }
 }

@@ -54,6 +54,40 @@ fn with_log(folder: &Folder, args: &[&str]) -> Outcome {
     Outcome { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
 }
 
+#[path = "../../framework/core/source.rs"]
+mod source;
+
+#[test]
+fn a_change_of_the_core_alone_makes_another_fingerprint() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let copy = tempfile::tempdir().unwrap();
+    let from = root.join("framework");
+    let done = std::process::Command::new("cp")
+        .args(["-r", text(&from), text(copy.path())])
+        .status()
+        .unwrap();
+    assert!(done.success());
+    std::fs::copy(root.join("Cargo.toml"), copy.path().join("Cargo.toml")).unwrap();
+    let core = copy.path().join("framework/core");
+    let hash = || source::hash(&core);
+    // That of the framework that this test was built with.
+    assert!(triflow::plugin::FINGERPRINT.contains(&hash()), "{}", triflow::plugin::FINGERPRINT);
+    let change = |file: &str| {
+        let path = copy.path().join("framework").join(file);
+        let old = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{old}// changed\n")).unwrap();
+        let new = hash();
+        std::fs::write(&path, old).unwrap();
+        new
+    };
+    for file in ["study/src/plot/style.rs", "engine/src/train/trainer.rs", "src/lib.rs"] {
+        assert_eq!(change(file), hash(), "{file}");
+    }
+    for file in ["core/src/path.rs", "core/src/kernels/chain.cpp", "core/src/component/solver.rs"] {
+        assert_ne!(change(file), hash(), "{file}");
+    }
+}
+
 #[test]
 fn every_example_passes_its_own_tests() {
     let (mut command, _) = cargo(&examples(), "test");

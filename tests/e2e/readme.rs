@@ -197,6 +197,45 @@ fn every_command_that_a_document_shows_is_understood() {
     assert!(count > 20, "only {count} commands found");
 }
 
+/// Lines of a map as `name  what it is`, below `  head/` and further in.
+fn named_below<'t>(map: &'t str, head: &str) -> Vec<&'t str> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut lines = map.lines().skip_while(|line| !line.trim_start().starts_with(head));
+    let outer = indent(lines.next().unwrap_or_else(|| panic!("no {head}")));
+    let inside = lines.take_while(|line| indent(line) > outer);
+    inside.map(|line| line.split_whitespace().next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn the_map_of_the_house_names_every_folder_and_module() {
+    let guide = read("CONTRIBUTING.md");
+    let map = guide.split("```").find(|part| part.starts_with("\nframework/ ")).unwrap();
+    for part in ["core", "engine", "study"] {
+        let listed = std::fs::read_dir(root().join("framework").join(part).join("src")).unwrap();
+        let mut there: Vec<String> = listed
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let slash = if entry.file_type().unwrap().is_dir() { "/" } else { "" };
+                format!("{}{slash}", entry.file_name().to_string_lossy())
+            })
+            .filter(|name| name != "lib.rs")
+            .collect();
+        there.sort();
+        let mut named = named_below(map, &format!("{part}/"));
+        named.sort_unstable();
+        assert_eq!(named, there, "{part}");
+    }
+    let top: Vec<&str> = map
+        .lines()
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    for folder in top {
+        assert!(root().join(folder).is_dir(), "{folder}");
+    }
+    assert_eq!(named_below("a/\n  b/ x\n  c.rs y\nd/ z\n  e/", "a/"), ["b/", "c.rs"]);
+}
+
 #[test]
 fn every_make_target_that_a_document_shows_exists() {
     let makefile = read("Makefile");

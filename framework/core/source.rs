@@ -1,0 +1,45 @@
+//! The part of the fingerprint that is of the core's own source. It is a build script's, and a test's.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+
+/// Types of these crates cross the boundary between host and plugin.
+const CROSSING: [&str; 4] = ["serde", "tch", "torch-sys", "typetag"];
+
+/// Of the source of the core that lies in `core`, and of which versions of the crossing crates it asks for.
+pub fn hash(core: &Path) -> String {
+    let source = core.join("src");
+    let mut files = Vec::new();
+    sources(&source, &mut files);
+    files.sort();
+    let mut hash = DefaultHasher::new();
+    for file in files {
+        file.strip_prefix(&source).unwrap_or(&file).to_string_lossy().hash(&mut hash);
+        fs::read(&file).unwrap_or_default().hash(&mut hash);
+    }
+    for manifest in ["Cargo.toml", "../../Cargo.toml"] {
+        for line in fs::read_to_string(core.join(manifest)).unwrap_or_default().lines() {
+            let name = line.split([' ', '=', '.']).next().unwrap_or_default();
+            if CROSSING.contains(&name) {
+                line.hash(&mut hash);
+            }
+        }
+    }
+    format!("{:016x}", hash.finish())
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, files);
+        } else if path
+            .extension()
+            .is_some_and(|ending| ["rs", "cpp", "h"].iter().any(|e| ending == *e))
+        {
+            files.push(path);
+        }
+    }
+}
