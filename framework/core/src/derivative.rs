@@ -29,6 +29,7 @@ pub fn recording() -> bool {
 /// with respect to parameters and `at`, as that of any operation.
 ///
 /// ```
+/// # extern crate triflow_core as triflow;
 /// # use triflow::prelude::*;
 /// let z = Tensor::from_slice(&[1.0f32, -2.0]);
 /// let slope = triflow::tch::no_grad(|| differentiate(&z, |z| z.gradient(&z.value().square(), false)))?;

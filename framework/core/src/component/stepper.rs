@@ -11,6 +11,7 @@ use tch::Tensor;
 /// stepper is, it is driven over the grid, its evaluations are counted and its states shown to the observer.
 ///
 /// ```
+/// # extern crate triflow_core as triflow;
 /// use triflow::prelude::*;
 ///
 /// /// Steps along the field at their start.

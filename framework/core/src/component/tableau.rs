@@ -12,6 +12,7 @@ use tch::Tensor;
 /// is at the end of the step, it is the first of the next ("first same as last").
 ///
 /// ```
+/// # extern crate triflow_core as triflow;
 /// use triflow::prelude::*;
 ///
 /// const HEUN_EULER: Tableau = Tableau {
@@ -22,7 +23,7 @@ use tch::Tensor;
 ///     embedded: Some(&[1.0, 0.0]),
 /// };
 /// let solver: Box<dyn Solver> = HEUN_EULER.fixed()?;
-/// # triflow::Result::Ok(())
+/// # Ok::<(), triflow::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tableau {

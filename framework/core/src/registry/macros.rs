@@ -108,6 +108,7 @@ macro_rules! component_kind {
 /// unknown keys refused.
 ///
 /// ```
+/// # extern crate triflow_core as triflow;
 /// triflow::parameters! {
 ///     /// Where to stop.
 ///     pub struct Limits {
@@ -153,6 +154,7 @@ macro_rules! parameters {
 /// author implements [`Spec`](crate::registry::Spec), one function.
 ///
 /// ```
+/// # extern crate triflow_core as triflow;
 /// use triflow::prelude::*;
 ///
 /// triflow::component! {

@@ -124,6 +124,7 @@ pub fn descriptions<K: Conformance + ?Sized>() -> Vec<(&'static str, &'static st
 /// Panics with the list of failed checks, if any.
 ///
 /// ```
+/// # extern crate triflow_core as triflow;
 /// # use triflow::prelude::*;
 /// # triflow::component! {
 /// #     /// Log-SNR that rises in a straight line.

@@ -321,6 +321,7 @@ impl Experiment {
     /// An experiment from YAML over the defaults, for programs that have no file.
     ///
     /// ```no_run
+    /// # extern crate triflow_engine as triflow;
     /// # fn main() -> triflow::Result<()> {
     /// let experiment = triflow::Experiment::from_yaml("{ objective: ct, training: { epochs: 5 } }")?;
     /// # Ok(()) }
