@@ -233,6 +233,9 @@ fn read_one_hot(splits: &mut Splits) -> Option<i64> {
 }
 
 /// An error if a label is none of so many classes.
+///
+/// # Errors
+/// The label, and which there are.
 pub fn check_labels(labels: &Tensor, classes: i64) -> Result<()> {
     if labels.numel() > 0 {
         let (low, high) = (labels.min().int64_value(&[]), labels.max().int64_value(&[]));

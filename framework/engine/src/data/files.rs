@@ -11,6 +11,9 @@ use std::path::Path;
 use tch::{Kind, Tensor};
 
 /// The data source that reads `path`, by its ending.
+///
+/// # Errors
+/// A file that is missing, or of an ending that no data source reads.
 pub fn source_of(path: &Path) -> Result<&'static str> {
     check_input(path)?;
     Ok(registry().reader("data_source", path)?.info.name)
@@ -18,6 +21,9 @@ pub fn source_of(path: &Path) -> Result<&'static str> {
 
 /// Sides of a file, as in a [`Table`]. The experiment's own source reads it if it reads such files at all, so
 /// that its names of arrays or columns hold; else the source of the file's ending, by its defaults.
+///
+/// # Errors
+/// A file that cannot be read, or lacks a side.
 pub fn read_table(experiment: &Experiment, path: &Path, parts: &[Part]) -> Result<Table> {
     let table = reader(experiment, path).and_then(|source| source.read(path, parts));
     table.map_err(|e| e.under("data"))
@@ -37,6 +43,9 @@ fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
 /// labels are called, `x_columns` and `y_columns`; a `.safetensors` has texts as JSON in its metadata) or a `.csv`
 /// (columns by their names, or `x0`, `x1`, …, `y` or `label`), by the path's ending, whole or not at all. Where rows
 /// of a file were left out, `rows` (in a table `row`) has the numbers of those that are there.
+///
+/// # Errors
+/// Rows that the format cannot hold; a file that cannot be written.
 pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
     match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
         "npz" => npz::write_npz_with(path, &arrays(splits)?, &texts(&splits.train)),
@@ -92,6 +101,9 @@ fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
 }
 
 /// A tensor as an array of a file: float64, integers and bytes stay, everything else becomes float32.
+///
+/// # Errors
+/// A tensor that cannot be read from its device.
 pub fn array(name: &str, tensor: &Tensor) -> Result<NamedArray> {
     match tensor.kind() {
         Kind::Double | Kind::Int64 | Kind::Uint8 => to_array(name, tensor),

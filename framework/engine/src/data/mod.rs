@@ -82,6 +82,9 @@ impl HeldOut<'_> {
 impl Data {
     /// Loads an experiment's data. Relative paths are read from `base`. Which columns they are and how classes
     /// are called is written into the experiment, so that it reads later files in the same way.
+    ///
+    /// # Errors
+    /// Data that cannot be read, or that the task cannot use.
     pub fn load(
         experiment: &mut Experiment,
         base: &Path,
@@ -98,6 +101,9 @@ impl Data {
     }
 
     /// Loads the data of a trained model, in the units that it was trained in.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load); rows of other shapes or classes than the model's.
     pub fn load_in(experiment: &Experiment, base: &Path, units: &Units) -> Result<Self> {
         let options = (units.target.kind(), units.target.mean.device());
         Ok(Self::build(experiment, Self::read(experiment, base)?, options, Some(units))?.0)
@@ -115,6 +121,9 @@ impl Data {
 
     /// From tables: sets that are missing are split off, labels become one-hot rows, values are normalised
     /// by the training rows. The model's kind and device.
+    ///
+    /// # Errors
+    /// Tables whose sides do not fit each other, or that the task cannot use.
     pub fn from_splits(
         experiment: &Experiment,
         splits: Splits,

@@ -185,6 +185,9 @@ impl Units {
     }
 
     /// Its tensors by name, and the rest as text.
+    ///
+    /// # Errors
+    /// Names that cannot be written as text.
     pub fn to_parts(&self) -> Result<(Vec<(String, Tensor)>, String)> {
         let mut tensors = Vec::new();
         for (side, normaliser) in [("target", &self.target), ("condition", &self.condition)] {
@@ -203,6 +206,9 @@ impl Units {
 
     /// From what [`to_parts`](Self::to_parts) gave, for a model of this precision on this device; `find` gives a
     /// tensor by its name.
+    ///
+    /// # Errors
+    /// Tensors that are missing or not finite, a text that is damaged.
     pub fn from_parts(
         find: impl Fn(&str) -> Result<Tensor>,
         text: &str,

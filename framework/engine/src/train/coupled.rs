@@ -97,11 +97,12 @@ impl Pairs {
         }
         while self.current.as_ref().is_none_or(|(current, _)| *current != block) {
             let began = Instant::now();
-            let (of, z0, took) = self.blocks.take()?;
+            let done = self.blocks.take()?;
             self.cost.waited_seconds += began.elapsed().as_secs_f64();
-            self.cost.seconds += took.as_secs_f64();
+            self.cost.seconds += done.took.as_secs_f64();
             self.cost.blocks += 1;
-            self.current = Some((of, z0.to_device(model.vars.device())));
+            let z0 = done.z0.index_select(0, &done.pairs);
+            self.current = Some((done.block, z0.to_device(model.vars.device())));
         }
         let z0 = self.current.as_ref().map(|(_, z0)| z0.narrow(0, from, rows));
         z0.ok_or_else(|| Error::runtime("no block is paired"))
@@ -114,30 +115,69 @@ fn place(order: &Order, rows: i64, step: u64) -> (u64, i64) {
     (epoch * order.parts(rows) + (within.start / rows) as u64, within.start % rows)
 }
 
-/// z_0 `[n, …z_shape]` for all rows of `data` as they stand, paired block by block.
-pub(super) fn for_validation(
-    model: &Model,
-    coupling: &Component<dyn Coupling>,
-    data: &Rows,
-    (seed, batch): (u64, i64),
-) -> Result<Tensor> {
-    let rows = coupling.common().batch.unwrap_or(batch);
-    let sides = Sides::of(model, data)?;
-    // A small validation set says nothing about how often a condition occurs.
-    let context = sides.context(model);
-    let mut blocks = Blocks::start(coupling, context, sides, seed)?;
-    let mut all = Vec::new();
-    for (block, from) in (0..data.len()).step_by(rows as usize).enumerate() {
-        let index: Vec<i64> = (from..data.len().min(from + rows)).collect();
-        blocks.hand_over(model, VALIDATION | block as u64, &Tensor::from_slice(&index))?;
-        if blocks.waiting.len() as u64 > AHEAD {
-            all.push(blocks.take()?.1);
+/// How the validation rows are paired: kept is which of a block's z_0 each row has, and the z_0 are drawn again.
+#[derive(Debug)]
+pub(super) struct ValidationPairs {
+    seed: u64,
+    /// Rows of a block.
+    rows: i64,
+    /// Of each block, `[rows]` int64 on the CPU.
+    blocks: Vec<Tensor>,
+}
+
+impl ValidationPairs {
+    /// Of all rows of `data` as they stand, paired block by block.
+    pub fn of(
+        model: &Model,
+        coupling: &Component<dyn Coupling>,
+        data: &Rows,
+        (seed, batch): (u64, i64),
+    ) -> Result<Self> {
+        let rows = coupling.common().batch.unwrap_or(batch);
+        let sides = Sides::of(model, data)?;
+        // A small validation set says nothing about how often a condition occurs.
+        let context = sides.context(model);
+        let mut blocks = Blocks::start(coupling, context, sides, seed)?;
+        let mut pairs = Vec::new();
+        for (block, from) in (0..data.len()).step_by(rows as usize).enumerate() {
+            let index: Vec<i64> = (from..data.len().min(from + rows)).collect();
+            blocks.hand_over(model, VALIDATION | block as u64, &Tensor::from_slice(&index))?;
+            if blocks.waiting.len() as u64 > AHEAD {
+                pairs.push(blocks.take()?.pairs);
+            }
         }
+        while !blocks.waiting.is_empty() {
+            pairs.push(blocks.take()?.pairs);
+        }
+        Ok(Self { seed, rows, blocks: pairs })
     }
-    while !blocks.waiting.is_empty() {
-        all.push(blocks.take()?.1);
+
+    /// z_0 of `n` rows from `from` on, all of one block, on the device. `last` keeps the block for the next of them.
+    pub fn z0(
+        &self,
+        model: &Model,
+        last: &mut Option<(i64, Tensor)>,
+        (from, n): (i64, i64),
+    ) -> Result<Tensor> {
+        let block = from / self.rows;
+        let z0 = match last {
+            Some((of, z0)) if *of == block => z0,
+            _ => {
+                let pairs = &self.blocks[block as usize];
+                let at = (self.seed, VALIDATION | block as u64);
+                let z0 = draw(model, pairs.size()[0], at)?.index_select(0, pairs);
+                &last.insert((block, z0.to_device(model.vars.device()))).1
+            }
+        };
+        Ok(z0.narrow(0, from % self.rows, n))
     }
-    Ok(Tensor::cat(&all, 0).to_device(model.vars.device()))
+}
+
+/// z_0 of a block, on the CPU, where it is paired: nothing waits for the device.
+fn draw(model: &Model, n: i64, (seed, block): (u64, u64)) -> Result<Tensor> {
+    let shape = [&[n], model.latent_shape()].concat();
+    let _stream = seed_torch(seed, Purpose::Couple, block);
+    tch::no_grad(|| model.source().draw(&TorchDraws, &shape, (model.vars.kind(), Device::Cpu)))
 }
 
 /// Blocks in the hands of a worker.
@@ -159,6 +199,16 @@ struct Job {
 /// For each row of a block the z_0 that it is paired with, and how long that took.
 type Paired = (Vec<i64>, Duration);
 
+/// A block that is paired.
+struct Done {
+    block: u64,
+    /// As they were drawn.
+    z0: Tensor,
+    /// For each row its z_0, `[rows]` int64.
+    pairs: Tensor,
+    took: Duration,
+}
+
 impl Blocks {
     fn start(
         coupling: &Component<dyn Coupling>,
@@ -176,13 +226,7 @@ impl Blocks {
 
     /// Hands over the rows of `index` (`[k]`, on the CPU).
     fn hand_over(&mut self, model: &Model, block: u64, index: &Tensor) -> Result<()> {
-        // On the CPU, where it is paired: nothing waits for the device.
-        let options = (model.vars.kind(), Device::Cpu);
-        let shape = [&index.size(), model.latent_shape()].concat();
-        let z0 = {
-            let _stream = seed_torch(self.seed, Purpose::Couple, block);
-            tch::no_grad(|| model.source().draw(&TorchDraws, &shape, options))?
-        };
+        let z0 = draw(model, index.size()[0], (self.seed, block))?;
         self.worker.ask(Job {
             rows: index.copy(),
             source: Flat::of(&z0)?,
@@ -192,13 +236,13 @@ impl Blocks {
         Ok(())
     }
 
-    /// The oldest block that was not taken yet, its z_0 in the order of the rows, and how long pairing took.
-    fn take(&mut self) -> Result<(u64, Tensor, Duration)> {
+    /// The oldest block that was not taken yet.
+    fn take(&mut self) -> Result<Done> {
         let (pairs, took) = self.worker.answer()?;
         let waiting = self.waiting.pop_front();
         let none = || Error::runtime("pairs came that were not asked for");
         let (block, z0) = waiting.ok_or_else(none)?;
-        Ok((block, z0.index_select(0, &Tensor::from_slice(&pairs)), took))
+        Ok(Done { block, z0, pairs: Tensor::from_slice(&pairs), took })
     }
 }
 

@@ -8,6 +8,7 @@ mod history;
 mod latents;
 mod prefetch;
 mod rates;
+mod settle;
 mod start;
 mod step;
 mod trainer;

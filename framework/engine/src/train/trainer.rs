@@ -5,18 +5,18 @@
 
 use super::batches::Batches;
 use super::checkpoint::State;
-use super::coupled::{self, PairingCost};
+use super::coupled::{PairingCost, ValidationPairs};
 use super::graph::{self, Recorder, Steps};
 use super::rates::Schedule;
+use super::settle::{check_flip, settle_z0};
 use super::start::warn_of_shift;
 use super::step::{Inputs, Learning};
 use super::{Epoch, History};
-use crate::component::{Optimizer, OptimizerState, Pass, Splits, shape_text};
+use crate::component::{Optimizer, OptimizerState, Pass, Splits};
 use crate::config::{Experiment, Task};
 use crate::data::{Data, Units};
 use crate::error::{DIVERGED, Error, Result};
 use crate::loss::TERMS;
-use crate::model::Model;
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, seed_torch};
 use crate::start::Named;
@@ -64,8 +64,8 @@ pub struct Trainer {
     history: History,
     /// What pairing z_0 with the data cost, where they depend on each other.
     pairing: Option<PairingCost>,
-    /// z_0 of the validation rows, likewise.
-    paired_val: Option<Tensor>,
+    /// How the validation rows are paired, likewise.
+    paired_val: Option<ValidationPairs>,
 }
 
 impl Trainer {
@@ -123,10 +123,6 @@ impl Trainer {
             data.say(&experiment);
             let trained = Trained::untrained(experiment, units, data.train.len())?;
             let _threads = trained.threads();
-            if data.train.target.lengths.is_some() && !trained.model.independent() {
-                let message = "sequences of different lengths are not paired with z_0";
-                return Err(Error::config("coupling", message).help("take an independent coupling"));
-            }
             settle_z0(&trained.model, &mut data)?;
             warn_of_shift(&trained, &data.train)?;
             check_flip(&trained)?;
@@ -262,8 +258,8 @@ impl Trainer {
         }
         let coupling = &experiment.coupling;
         if self.paired_val.is_none() && !self.data.val.is_empty() {
-            let z0 = coupled::for_validation(model, coupling, &self.data.val, (seed, batch))?;
-            self.paired_val = Some(z0);
+            let of = ValidationPairs::of(model, coupling, &self.data.val, (seed, batch))?;
+            self.paired_val = Some(of);
         }
         batches.paired(model, coupling, rows, steps)
     }
@@ -337,20 +333,23 @@ impl Trainer {
 
     /// Sums of the loss terms over the validation rows, with the same draws in every epoch.
     fn validate(&self) -> Result<Tensor> {
-        let config = &self.experiment().training;
-        let mut sums = self.sums.zeros_like();
+        let (config, model) = (&self.experiment().training, &self.trained.model);
+        let (mut sums, mut block) = (self.sums.zeros_like(), None);
         tch::no_grad(|| -> Result<()> {
             let n = self.data.val.len();
             for (i, from) in (0..n).step_by(config.batch_size as usize).enumerate() {
-                let _stream = seed_torch(config.seed, Purpose::Validate, i as u64);
                 let rows = config.batch_size.min(n - from);
-                let set = self.data.val.take(from..from + rows)?;
-                let paired = self.paired_val.as_ref().map(|z0| z0.narrow(0, from, rows));
-                let terms = self.trained.model.losses_from(
-                    paired.or(set.z0.as_ref().map(Tensor::shallow_clone)),
-                    &set.target,
-                    set.condition().as_ref(),
-                    Pass::EVAL.masked(set.mask.as_ref()),
+                let batch = self.data.val.take(from..from + rows)?;
+                let z0 = match &self.paired_val {
+                    Some(pairs) => Some(pairs.z0(model, &mut block, (from, rows))?),
+                    None => batch.z0.as_ref().map(Tensor::shallow_clone),
+                };
+                let _stream = seed_torch(config.seed, Purpose::Validate, i as u64);
+                let terms = model.losses_from(
+                    z0,
+                    &batch.target,
+                    batch.condition().as_ref(),
+                    Pass::EVAL.masked(batch.mask.as_ref()),
                     config.time_sampling,
                     true,
                 )?;
@@ -435,61 +434,6 @@ impl Trainer {
     pub fn step(&self) -> u64 {
         self.step
     }
-}
-
-/// An error if images cannot be mirrored.
-fn check_flip(trained: &Trained) -> Result<()> {
-    if !trained.experiment().training.flip {
-        return Ok(());
-    }
-    let shapes = &trained.units().shapes;
-    let images = [Some(&shapes.target), shapes.condition.as_ref()];
-    if !images.into_iter().flatten().any(|shape| shape.len() == 3) {
-        let message =
-            "only images [channels, height, width] can be mirrored, and the data have none";
-        return Err(Error::config("training.flip", message));
-    }
-    if !trained.model.independent() || trained.model.given() {
-        let message = "z_0 is paired with the images as they are, not with mirrored ones";
-        return Err(Error::config("training.flip", message)
-            .help("leave it out, or set `coupling: independent`"));
-    }
-    Ok(())
-}
-
-/// Keeps the rows' own z_0 where the model takes them; an error where they are missing or do not fit.
-fn settle_z0(model: &Model, data: &mut Data) -> Result<()> {
-    let sets = [("training", &mut data.train), ("validation", &mut data.val)];
-    for (name, set) in sets {
-        if !model.given() {
-            if set.z0.take().is_some() {
-                log::warn!(
-                    "the {name} rows have a z_0 of their own, which the coupling does not use"
-                );
-            }
-            continue;
-        }
-        match &set.z0 {
-            _ if set.is_empty() => {}
-            None => {
-                let message = format!(
-                    "the coupling takes each row's z_0 from the data, but the {name} rows have none"
-                );
-                return Err(Error::config("coupling", message).help(
-                    "add an array `z0` (for validation rows of their own `z0_val`), or take another coupling",
-                ));
-            }
-            Some(z0) if z0.shape() != model.latent_shape() => {
-                let (found, wanted) = (shape_text(z0.shape()), shape_text(model.latent_shape()));
-                let message =
-                    format!("z0 has rows of shape {found}, but a latent has shape {wanted}");
-                return Err(Error::config("data", message));
-            }
-            Some(_) => {}
-        }
-    }
-    data.test.z0 = None;
-    Ok(())
 }
 
 /// Means from sums; `None` where NaN.
