@@ -6,9 +6,9 @@ triflow::component! {
     /// Heun's steps in the noise level σ = b/a, each after a little fresh noise if wanted.
     ///
     /// In x = z/a the path is straight for constant noise: dx/dσ = noise. Order 2, 2 evaluations a step, 1 in
-    /// a step that ends without noise. Churn raises σ by a share min(churn/steps,
-    /// √2 − 1) before a step that starts between `churn_from` and `churn_to`, but not above the noise of the start. Karras et al. use the grid
-    /// `karras`.
+    /// a step that ends without noise. Churn raises σ by a share min(churn/steps, √2 − 1) before a step that
+    /// starts between `churn_from` and `churn_to`, but not above the noise of the start. Karras et al. use the
+    /// grid `karras`.
     #[reference = "Karras et al. 2022, arXiv 2206.00364, algorithms 1 and 2"]
     pub struct HeunEdm: Solver, SolverSpec = "heun_edm" {
         /// S_churn, how much noise is renewed over the whole way, at least 0; 0: none.

@@ -198,7 +198,7 @@ impl<'p, N: Node> Paces<'p, N> {
         }
     }
 
-    /// Whether a step is taken that went from the first to the second of two states, by its `error`.
+    /// Whether a step from the first to the second of two states is taken, by its `error`.
     pub fn accept(
         &mut self,
         pace: &Pace<N>,
@@ -213,10 +213,6 @@ impl<'p, N: Node> Paces<'p, N> {
         Ok(accepted)
     }
 
-    pub fn accepted(&self) -> usize {
-        self.accepted
-    }
-
     pub fn rejected(&self) -> usize {
         self.rejected
     }
@@ -225,8 +221,7 @@ impl<'p, N: Node> Paces<'p, N> {
 impl<N: Node> Controlled<'_, N> {
     fn next(&self, field: &dyn Field, tried: usize) -> Result<Option<Pace<N>>> {
         let (s, end, max_steps) = (self.s, self.end, self.control.max_steps);
-        // Not `s >= end`: a clock that is not a number is at its end too.
-        if !(s < end) {
+        if s >= end {
             return Ok(None);
         }
         if tried >= max_steps {

@@ -55,8 +55,8 @@ pub trait Stepper: Sized {
         false
     }
 
-    /// How it chooses the lengths of its steps from the [errors](Stepped::with_error) that it estimates; without,
-    /// it steps from node to node of the grid.
+    /// How it chooses its steps by the [errors](Stepped::with_error) that it estimates. Without, its steps are
+    /// those of the grid.
     fn control(&self) -> Option<&StepControl> {
         None
     }
@@ -78,10 +78,8 @@ pub struct Step<'a, S: Stepper> {
     pub first: S::Node,
     /// What the step before has handed over; nothing on the first step.
     pub before: Option<&'a S::Memory>,
-    /// Length in the clock.
+    /// Length in the clock, of which `next` − `s` is the rounded value.
     pub h: f64,
-    /// Number of this step; the first is 0.
-    pub index: usize,
     /// Steps of the grid.
     pub steps: usize,
     /// Whether it ends at the grid's end.
@@ -106,7 +104,7 @@ impl Asked<'_> {
 
 impl<S: Stepper> std::fmt::Debug for Step<'_, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "step {} from {} to {}", self.index, self.s, self.next)
+        write!(f, "step from {} to {}", self.s, self.next)
     }
 }
 
@@ -260,7 +258,6 @@ impl<S: Stepper> Solver for S {
                 before: memory.as_ref(),
                 h: pace.h,
                 last: pace.last,
-                index: paces.accepted(),
                 steps,
                 asked: &asked,
                 slope: &slope,
