@@ -22,7 +22,8 @@ fn experiment(file: &str, set: &[&str]) -> Result<Experiment> {
 }
 
 fn refused(file: &str, set: &[&str]) -> String {
-    experiment(file, set).expect_err(&format!("{file} {set:?}")).to_string()
+    let told = experiment(file, set);
+    told.map_or_else(|e| e.to_string(), |_| panic!("{file} {set:?} is taken"))
 }
 
 #[test]
