@@ -87,7 +87,7 @@ impl Canvas {
     }
 
     fn fill_path(&mut self, path: PathBuilder, color: Color) {
-        if let Some(path) = path.finish() {
+        if let Some(path) = path.finish().filter(|path| is_area(path.bounds())) {
             let (sheet, mask) = self.parts();
             sheet.fill_path(&path, &color.into(), FillRule::Winding, Transform::identity(), mask);
         }
@@ -103,7 +103,7 @@ impl Canvas {
     pub fn fill(&mut self, rect: Rect, color: Color) {
         let sides = [rect.x0, rect.y0, rect.x1, rect.y1].map(|side| side.clamp(-FAR, FAR) as f32);
         let [x0, y0, x1, y1] = sides;
-        if let Some(rect) = tiny_skia::Rect::from_ltrb(x0, y0, x1, y1) {
+        if let Some(rect) = tiny_skia::Rect::from_ltrb(x0, y0, x1, y1).filter(|r| is_area(*r)) {
             let (sheet, mask) = self.parts();
             sheet.fill_rect(rect, &color.into(), Transform::identity(), mask);
         }
@@ -200,6 +200,12 @@ impl From<Color> for Paint<'_> {
 
 fn near(v: f64) -> bool {
     v.abs() < FAR
+}
+
+/// Whether a fill leaves ink; the library warns of one that does not.
+fn is_area(bounds: tiny_skia::Rect) -> bool {
+    const LEAST: f32 = 1.0 / 1024.0;
+    bounds.width() > LEAST && bounds.height() > LEAST
 }
 
 fn circle((x, y): (f64, f64), radius: f64) -> PathBuilder {
