@@ -32,6 +32,7 @@ fn main() {
         ("TRIFLOW_RUSTC", format!("{} ({})", rustc("release: "), rustc("commit-hash: "))),
         ("TRIFLOW_TARGET", var("TARGET")),
         ("TRIFLOW_UNSTABLE_FLAGS", unstable_flags()),
+        ("TRIFLOW_TCH_VERSION", tch_version()),
         ("TRIFLOW_LIBTORCH_VERSION", libtorch),
     ];
     for (name, value) in facts {
@@ -80,6 +81,14 @@ fn shim(lib: &Path) {
 
 fn var(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| "unknown".into())
+}
+
+/// The version at which the workspace pins tch, as "0.24.0".
+fn tch_version() -> String {
+    let manifest = fs::read_to_string("../../Cargo.toml").unwrap_or_default();
+    let line = manifest.lines().find_map(|line| line.strip_prefix("tch = "));
+    let pinned = line.and_then(|line| line.split('"').find_map(|part| part.strip_prefix('=')));
+    pinned.unwrap_or("unknown").to_owned()
 }
 
 /// What `rustc -vV` says behind a key.

@@ -20,6 +20,9 @@ macro_rules! panic_strategy {
 /// The LibTorch that it was built with, as "2.11.0".
 pub const LIBTORCH_VERSION: &str = env!("TRIFLOW_LIBTORCH_VERSION");
 
+/// The version of tch that it was built with, as "0.24.0".
+pub const TCH_VERSION: &str = env!("TRIFLOW_TCH_VERSION");
+
 /// How this copy of the framework was built, one `key: value` a line.
 pub const FINGERPRINT: &str = concat!(
     "triflow: ",
@@ -34,7 +37,9 @@ pub const FINGERPRINT: &str = concat!(
     panic_strategy!(),
     "\nunstable flags: ",
     env!("TRIFLOW_UNSTABLE_FLAGS"),
-    "\ntch: 0.24.0\nlibtorch: ",
+    "\ntch: ",
+    env!("TRIFLOW_TCH_VERSION"),
+    "\nlibtorch: ",
     env!("TRIFLOW_LIBTORCH_VERSION"),
     "\n",
 );

@@ -20,7 +20,7 @@ mod scaffold;
 
 pub use about::{About, joined, joined_len};
 pub use attach::{Attach, Host, attach};
-pub use fingerprint::{FINGERPRINT, LIBTORCH_VERSION, differences};
+pub use fingerprint::{FINGERPRINT, LIBTORCH_VERSION, TCH_VERSION, differences};
 pub use load::{SEARCH_PATH, load, load_or_moved, load_search_path, loaded};
 pub use scaffold::{Framework, Scaffold};
 

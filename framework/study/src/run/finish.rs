@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::io::tfevents::EventWriter;
 use crate::loss::TERMS;
 use crate::measure::{self, Ask};
+use crate::plugin;
 use crate::report;
 use crate::train::{Control, Epoch, Event, History, Trainer};
 use serde_json::json;
@@ -132,7 +133,7 @@ fn manifest(
         "triflow": env!("CARGO_PKG_VERSION"),
         "program": program,
         "plugins": trainer.experiment().libraries(),
-        "built_with": { "tch": "0.24.0", "libtorch": "2.11.0" },
+        "built_with": { "tch": plugin::TCH_VERSION, "libtorch": plugin::LIBTORCH_VERSION },
         "device": format!("{:?}", trainer.trained().device()),
         "threads": trainer.experiment().threads,
         "parameters": trainer.trained().parameter_count(),
