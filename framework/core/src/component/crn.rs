@@ -41,10 +41,10 @@ impl Condition {
             .with(self.present.as_ref().map(part), self.mask.as_ref().map(part))
     }
 
-    /// What `by` makes of this condition alone, in evaluation: along a path it is made once, however often the
-    /// path asks.
+    /// Memoises `make()`, a function of this condition and of `by` alone, while one path is sampled in evaluation. `by`
+    /// is known by its address and its type: a struct and its first field share the one, not the other.
     pub fn once<T>(&self, by: &T, make: impl FnOnce() -> Tensor) -> Tensor {
-        let key = std::ptr::from_ref(by).addr();
+        let key = (std::ptr::from_ref(by).addr(), std::any::type_name::<T>());
         let known =
             self.made.0.borrow().as_ref().and_then(|m| m.get(&key).map(Tensor::shallow_clone));
         known.unwrap_or_else(|| {
@@ -69,9 +69,9 @@ impl Condition {
     }
 }
 
-/// By the address of whoever made it; none where nothing is kept.
+/// By the address and the type of whoever made it; none where nothing is kept.
 #[derive(Debug, Default)]
-struct Made(RefCell<Option<BTreeMap<usize, Tensor>>>);
+struct Made(RefCell<Option<BTreeMap<(usize, &'static str), Tensor>>>);
 
 /// One evaluation of a CRN.
 #[derive(Debug)]
@@ -109,5 +109,27 @@ component_kind! {
         fn sense(&self) -> Result<Option<Sense>> {
             Ok(None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    #[test]
+    fn a_struct_and_its_first_field_keep_apart_what_they_make() {
+        struct Inner(u8);
+        struct Outer {
+            inner: Inner,
+        }
+        let outer = Outer { inner: Inner(1) };
+        assert_eq!(std::ptr::from_ref(&outer).addr(), std::ptr::from_ref(&outer.inner.0).addr());
+        let condition = Condition::new(Tensor::zeros([1], (Kind::Float, Device::Cpu)));
+        let number = |n: f64| move || Tensor::from(n);
+        let _kept = condition.keep_what_is_made();
+        assert_eq!(condition.once(&outer, number(1.0)).double_value(&[]), 1.0);
+        assert_eq!(condition.once(&outer.inner, number(2.0)).double_value(&[]), 2.0);
+        assert_eq!(condition.once(&outer, number(3.0)).double_value(&[]), 1.0);
     }
 }

@@ -149,9 +149,14 @@ Tensor or_undefined(const Tensor* t) { return t ? *t : Tensor(); }
 // Beyond this the angle itself is no longer known to a thousandth.
 constexpr float largest_angle = 8192.0f;
 
+// NaN where an entry is.
 float largest(const Tensor& t) {
+  const float* at = t.const_data_ptr<float>();
   float most = 0.0f;
-  for (int64_t i = 0; i < t.numel(); ++i) most = std::max(most, std::abs(t.const_data_ptr<float>()[i]));
+  for (int64_t i = 0; i < t.numel(); ++i) {
+    if (std::isnan(at[i])) return at[i];
+    most = std::max(most, std::abs(at[i]));
+  }
   return most;
 }
 

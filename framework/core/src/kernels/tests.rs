@@ -349,6 +349,13 @@ fn sinusoids_are_sines_and_cosines_to_rounding() {
     let far = Tensor::from_slice(&[20_000.0f32]);
     let angle = time.unsqueeze(-1) * &far;
     assert_eq!(sinusoids(&time, &far), Tensor::cat(&[angle.sin(), angle.cos()], -1));
+    // Beside a time that is not a number, no row goes the short way.
+    let time = Tensor::from_slice(&[0.25f32, f32::NAN]);
+    let near = Tensor::from_slice(&[3.0f32, 700.0]);
+    let angle = time.unsqueeze(-1) * &near;
+    let (found, plain) = (sinusoids(&time, &near), Tensor::cat(&[angle.sin(), angle.cos()], -1));
+    assert_eq!(found.get(0), plain.get(0));
+    assert!(found.get(1).isnan().all().int64_value(&[]) == 1);
     assert_eq!(
         sinusoids(&time.to_kind(Kind::Double), &far.to_kind(Kind::Double)).kind(),
         Kind::Double
