@@ -2,7 +2,7 @@
 
 use super::kind::{Common, Kind, Vtable};
 use super::read::{deserialize, told};
-use super::{Owner, none_linked, registry, yaml_text};
+use super::{Owner, registry, yaml_text};
 use crate::error::{Error, Result};
 use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap;
@@ -169,7 +169,7 @@ impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
             let known: Vec<_> =
                 registry().list(Some(K::NAME)).iter().map(|entry| entry.info.name).collect();
             if known.is_empty() {
-                return Err(told(none_linked(K::NAME)));
+                return Err(told(registry().nothing_of(K::NAME)));
             }
             let error = Error::config("", "`type` is missing");
             return Err(told(error.help(format!("known types: {}", known.join(", ")))));

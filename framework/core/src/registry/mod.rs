@@ -119,6 +119,8 @@ fn paragraph(docs: &[&str]) -> String {
 pub struct Registry {
     entries: RwLock<Vec<Entry>>,
     libraries: RwLock<Vec<&'static Library>>,
+    /// Why nothing that is linked is known: two crates have a component of one name.
+    clash: Option<String>,
     /// Held while a library is loaded.
     pub loading: Mutex<()>,
     defaults: Vec<&'static str>,
@@ -139,15 +141,14 @@ pub fn registry() -> &'static Registry {
         return of_host;
     }
     OWN.get_or_init(|| {
-        let registry = Registry {
+        let mut registry = Registry {
             entries: RwLock::default(),
+            clash: None,
             libraries: RwLock::default(),
             loading: Mutex::default(),
             defaults: inventory::iter::<Defaults>.into_iter().map(|d| d.0).collect(),
         };
-        if let Err(e) = registry.add_own(None) {
-            log::error!("{e}");
-        }
+        registry.clash = registry.add_own(None).err().map(|e| e.to_string());
         registry
     })
 }
@@ -198,12 +199,20 @@ impl Registry {
         entries.iter().filter(|e| kind.is_none_or(|k| e.info.kind == k)).cloned().collect()
     }
 
+    /// The error where no component of a kind is known.
+    pub fn nothing_of(&self, kind: &str) -> Error {
+        match &self.clash {
+            Some(clash) => Error::config("", format!("two crates of this program clash: {clash}")),
+            None => none_linked(kind),
+        }
+    }
+
     /// The component of `kind` called `name`; an unknown name answers with the nearest.
     pub fn find(&self, kind: &str, name: &str) -> Result<Entry> {
         let all = self.list(Some(kind));
         all.iter().find(|e| e.answers_to(name)).cloned().ok_or_else(|| {
             if all.is_empty() {
-                return none_linked(kind);
+                return self.nothing_of(kind);
             }
             let known: Vec<_> = all.iter().map(|e| e.info.name).collect();
             let mut help = suggestion(name, &plural(kind), known.iter().copied());
@@ -227,7 +236,7 @@ impl Registry {
         let found = all.iter().find(|e| e.info.extensions.iter().any(|known| ends(known)));
         found.cloned().ok_or_else(|| {
             if all.is_empty() {
-                return none_linked(kind);
+                return self.nothing_of(kind);
             }
             let known: Vec<_> = all
                 .iter()
@@ -283,7 +292,7 @@ pub fn with_article(noun: &str) -> String {
 }
 
 /// The error of a program into which no component of a kind is linked.
-pub fn none_linked(kind: &str) -> Error {
+fn none_linked(kind: &str) -> Error {
     Error::config("", format!("this program has no {}", plural(kind))).help(
         "call `triflow_plugins::link()` at the start of `main` for the built-in components; those of another \
          crate are there once the program names something of it",

@@ -9,9 +9,7 @@ use super::yaml::{self, parse_map, parse_value, shortened};
 use super::{Experiment, known};
 use crate::error::{ConfigError, Error, Result, reason};
 use crate::plugin;
-use crate::registry::{
-    default_layers, deserialize, experiment_schema, is_component_of, none_linked, registry,
-};
+use crate::registry::{default_layers, deserialize, experiment_schema, is_component_of, registry};
 use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
@@ -269,7 +267,7 @@ impl Layers {
     fn unlinked(&self) -> Option<Error> {
         let kinds = self.schema["properties"].as_object()?.values().filter_map(is_component_of);
         let missing = |kind: &&str| registry().list(Some(kind)).is_empty();
-        kinds.into_iter().find(missing).map(none_linked)
+        kinds.into_iter().find(missing).map(|kind| registry().nothing_of(kind))
     }
 
     /// Adds to a configuration error where its key was written, for what turned out to be wrong after
