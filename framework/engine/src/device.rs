@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use tch::Device;
 
 const HELP: &str = "help: set up the full LibTorch with `make libtorch-cuda`, put one on LD_LIBRARY_PATH, or use device `cpu`";
@@ -17,10 +17,14 @@ pub fn choose(name: &str) -> Result<Device> {
     let index = match name {
         "cpu" => return Ok(Device::Cpu),
         "auto" => {
-            return Ok(if load_cuda().is_ok() && tch::Cuda::is_available() {
-                Device::Cuda(0)
-            } else {
-                Device::Cpu
+            return Ok(match load_cuda() {
+                Ok(()) if tch::Cuda::is_available() => Device::Cuda(0),
+                Err(NoCuda::Broken(why)) => {
+                    static ONCE: Once = Once::new();
+                    ONCE.call_once(|| log::warn!("device `auto` is the CPU: {why}"));
+                    Device::Cpu
+                }
+                _ => Device::Cpu,
             });
         }
         "cuda" => 0,
@@ -47,34 +51,69 @@ pub fn choose(name: &str) -> Result<Device> {
     }
 }
 
+/// Why LibTorch's CUDA half is not there.
+#[derive(Clone, Debug)]
+enum NoCuda {
+    /// There is none.
+    Absent(String),
+    /// There is one that does not load.
+    Broken(String),
+}
+
+impl std::fmt::Display for NoCuda {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Absent(why) | Self::Broken(why)) = self;
+        f.write_str(why)
+    }
+}
+
 /// Loads libtorch_cuda.so from beside libtorch_cpu.so, once, before anything asks LibTorch about CUDA
 /// (it caches the answer).
-fn load_cuda() -> &'static Result<(), String> {
-    static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
+fn load_cuda() -> &'static Result<(), NoCuda> {
+    static LOADED: OnceLock<Result<(), NoCuda>> = OnceLock::new();
     LOADED.get_or_init(|| {
-        let folder =
-            libtorch_folder().ok_or("libtorch_cpu.so is not among the loaded libraries")?;
+        let folder = libtorch_folder().ok_or_else(|| {
+            NoCuda::Absent("libtorch_cpu.so is not among the loaded libraries".to_owned())
+        })?;
         let library = folder.join("libtorch_cuda.so");
         if !library.exists() {
-            return Err(format!(
+            return Err(NoCuda::Absent(format!(
                 "this LibTorch is for the CPU only\n  looked for {}, which is not there",
                 library.display()
-            ));
+            )));
         }
         use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
         // SAFETY: LibTorch's own library, of the folder that is already in use; its initialisers only register kernels.
         let loaded = unsafe { Library::open(Some(&library), RTLD_NOW | RTLD_GLOBAL) };
         // Never closed: its kernels stay registered.
-        loaded.map(std::mem::forget).map_err(|e| format!("cannot load {}: {e}", library.display()))
+        let broken = |e| NoCuda::Broken(format!("cannot load {}: {e}", library.display()));
+        loaded.map(std::mem::forget).map_err(broken)
     })
 }
 
 /// Where LibTorch was loaded from.
 pub(crate) fn libtorch_folder() -> Option<PathBuf> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let path = maps
-        .lines()
-        .filter_map(|l| l.split_whitespace().nth(5))
-        .find(|p| p.ends_with("/libtorch_cpu.so"))?;
-    PathBuf::from(path).parent().map(Into::into)
+    folder_in(&std::fs::read_to_string("/proc/self/maps").ok()?)
+}
+
+/// The folder of libtorch_cpu.so among the mapped files; its name may hold spaces.
+fn folder_in(maps: &str) -> Option<PathBuf> {
+    let paths = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+    let library = paths.map(PathBuf::from).find(|path| path.ends_with("libtorch_cpu.so"))?;
+    library.parent().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorch_is_found_whatever_its_folder_is_called() {
+        let maps = "7f00-7f01 r--p 00000000 fe:00 12   /usr/lib/libc.so.6\n\
+                    7f02-7f03 r-xp 00001000 fe:00 13   /home/my torch/lib/libtorch_cpu.so\n\
+                    7f04-7f05 rw-p 00000000 00:00 0    [heap]\n";
+        assert_eq!(folder_in(maps), Some("/home/my torch/lib".into()));
+        assert_eq!(folder_in("7f00-7f01 r--p 00000000 fe:00 12 /x/libtorch_cpu.so.1\n"), None);
+        assert!(libtorch_folder().is_some_and(|folder| folder.join("libtorch_cpu.so").exists()));
+    }
 }

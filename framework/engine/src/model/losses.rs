@@ -155,14 +155,15 @@ impl Model {
         if self.recon != Recon::Mse {
             return Ok(errors);
         }
-        let entries = match reduction {
-            Reduction::Mean => 1.0,
+        // A tensor: a number would wait for the device.
+        let half_entries = match reduction {
+            Reduction::Mean => Tensor::from(0.5),
             Reduction::Sum => {
-                let all = (target.numel() as i64 / target.size()[0]) as f64;
-                pass.mask.map_or(all, |mask| all * mask.mean(Kind::Double).double_value(&[]))
+                let half = 0.5 * (target.numel() as i64 / target.size()[0]) as f64;
+                pass.mask.map_or_else(|| Tensor::from(half), |mask| mask.mean(Kind::Double) * half)
             }
         };
-        let log_scale = (gamma.neg() + (2.0 * std::f64::consts::PI).ln()) * (0.5 * entries);
+        let log_scale = (gamma.neg() + (2.0 * std::f64::consts::PI).ln()) * half_entries;
         Ok((errors * gamma.exp() * 0.5 + log_scale).mean(None))
     }
 }
