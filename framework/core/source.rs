@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Types of these crates cross the boundary between host and plugin.
 const CROSSING: [&str; 4] = ["serde", "tch", "torch-sys", "typetag"];
 
-/// Of the source of the core that lies in `core`, and of which versions of the crossing crates it asks for.
+/// Hash of the source of the core that lies in `core`, and of the versions at which it pins the crossing crates.
 pub fn hash(core: &Path) -> String {
     let source = core.join("src");
     let mut files = Vec::new();

@@ -6,7 +6,7 @@ use crate::parameters;
 use crate::point::Grid;
 use tch::{Kind as DType, Tensor};
 
-/// What is held against the tolerance.
+/// The error that is held against the tolerance.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -86,14 +86,14 @@ pub struct StepControl {
     pub first_step: f64,
     /// Most steps, accepted and rejected; more are an error.
     pub max_steps: usize,
-    /// What is held against the tolerance.
+    /// The error that is held against the tolerance.
     pub error: ErrorNorm,
     /// How a length follows from an error.
     pub factor: StepFactor,
 }
 
 impl StepControl {
-    /// Whether every number is in its range.
+    /// Checks that every number is in its range.
     ///
     /// # Errors
     /// A configuration error at the key, for a number that is not.
@@ -198,7 +198,7 @@ impl<'p, N: Node> Paces<'p, N> {
         }
     }
 
-    /// Whether a step from the first to the second of two states is taken, by its `error`.
+    /// Says whether a step from the first to the second of two states is taken, by its `error`.
     pub fn accept(
         &mut self,
         pace: &Pace<N>,

@@ -34,11 +34,11 @@ use tch::Tensor;
 /// # let _ = solver;
 /// ```
 pub trait Stepper: Sized {
-    /// What is known of the path at both ends of a step: nothing (`()`), and the method integrates the
+    /// Knowledge of the path at both ends of a step: nothing (`()`), and the method integrates the
     /// derivative of any field; or its [`Level`], and the path must be Gaussian.
     type Node: Node;
 
-    /// What a step hands to the next: earlier slopes or predictions of a multistep method, else `()`.
+    /// State that a step hands to the next: earlier slopes or predictions of a multistep method, else `()`.
     type Memory;
 
     /// The state at the end of a step.
@@ -50,7 +50,7 @@ pub trait Stepper: Sized {
     /// Order of convergence on smooth fields; of the marginals' moments, for a stochastic method.
     fn order(&self) -> usize;
 
-    /// Whether it takes fresh [noise](Step::noise) along the way.
+    /// True where it takes fresh [noise](Step::noise) along the way.
     fn stochastic(&self) -> bool {
         false
     }
@@ -76,13 +76,13 @@ pub struct Step<'a, S: Stepper> {
     pub to: S::Node,
     /// The path where the first step began.
     pub first: S::Node,
-    /// What the step before has handed over; nothing on the first step.
+    /// State that the step before has handed over; nothing on the first step.
     pub before: Option<&'a S::Memory>,
     /// Length in the clock, of which `next` − `s` is the rounded value.
     pub h: f64,
     /// Steps of the grid.
     pub steps: usize,
-    /// Whether it ends at the grid's end.
+    /// True for the step that ends at the grid's end.
     pub last: bool,
     asked: &'a Asked<'a>,
     /// The derivative at the start, however often a step from there is tried.

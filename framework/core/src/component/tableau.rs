@@ -40,7 +40,7 @@ pub struct Tableau {
     pub embedded: Option<&'static [f64]>,
 }
 
-/// What a sum of coefficients may be off by rounding.
+/// Rounding error that a sum of coefficients may have.
 const ROUNDING: f64 = 1e-12;
 
 impl Tableau {
@@ -67,7 +67,7 @@ impl Tableau {
         Ok(Box::new(Pair { tableau: self, error, control }))
     }
 
-    /// Whether the tableau is that of an explicit method of its order: as many nodes, rows and weights as
+    /// Checks that the tableau is that of an explicit method of its order: as many nodes, rows and weights as
     /// stages, rows that sum to c, weights that sum to 1, and every order condition up to the order, that of
     /// the embedded method one less.
     ///
@@ -108,7 +108,7 @@ impl Tableau {
         Ok(())
     }
 
-    /// Whether the last stage is at the end of the step.
+    /// True where the last stage is at the end of the step.
     fn first_same_as_last(&self) -> bool {
         match (self.b.split_last(), self.a.last()) {
             (Some((last, b)), Some(row)) => *last == 0.0 && *row == b,

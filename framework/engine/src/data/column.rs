@@ -97,7 +97,7 @@ impl Column {
         }
     }
 
-    /// Whether there is no row.
+    /// True where there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -163,7 +163,7 @@ impl Column {
         self.with(values, self.options.1)
     }
 
-    /// The same column for work on `device`; rows of a file stay there.
+    /// This column for work on `device`; rows of a file stay there.
     pub(crate) fn to_device(&self, device: Device) -> Self {
         let values = match &self.values {
             Values::Held(values) => Values::Held(values.to_device(device)),
@@ -191,7 +191,7 @@ impl Column {
         self.finish(&rows, read.transpose()?)
     }
 
-    /// The same where the rows of a file have been `read`.
+    /// This column where the rows of a file have been `read`.
     pub(super) fn finish(&self, rows: &Pick<'_>, read: Option<Tensor>) -> Result<Tensor> {
         let (kind, _) = self.options;
         let raw = match (&self.values, read) {

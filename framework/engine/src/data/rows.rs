@@ -8,7 +8,7 @@ use crate::io::DiskRows;
 use crate::sequence;
 use tch::{Device, Kind, Tensor};
 
-/// What is learned of each row, or what it is learned from.
+/// One side of the rows: the targets, or the conditions that they are learned from.
 #[derive(Debug)]
 pub struct Side {
     /// `[n, …]`.
@@ -56,9 +56,9 @@ impl Side {
 /// file; images may be held as bytes, and labels as such.
 #[derive(Debug)]
 pub struct Rows {
-    /// What is learned.
+    /// The targets.
     pub target: Side,
-    /// What it is learned from.
+    /// The conditions; `None` without any.
     pub condition: Option<Side>,
     /// `[n, …z_shape]`: the z_0 of each row, where the data give it.
     pub z0: Option<Column>,
@@ -72,7 +72,7 @@ impl Rows {
         self.target.column.len()
     }
 
-    /// Whether there is no row.
+    /// True where there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -190,7 +190,7 @@ impl Batch {
         self.target.size()[0]
     }
 
-    /// Whether there is no row.
+    /// True where there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -7,14 +7,14 @@ mod atomic;
 mod convert;
 pub mod csv;
 mod digest;
-#[cfg(test)]
-mod disk_tests;
 mod input;
 pub mod npz;
 mod once;
 mod packed;
 pub mod safetensors;
 mod tensor;
+#[cfg(test)]
+mod tests;
 mod texts;
 pub mod tfevents;
 

@@ -1,4 +1,4 @@
-//! Rows that stay in the files of this module.
+//! Rows on disk, read from the formats of this module.
 
 use super::{ArrayData, NamedArray, npz, safetensors};
 use std::collections::BTreeMap;
