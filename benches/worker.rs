@@ -7,7 +7,7 @@
 
 use std::path::Path;
 use std::time::Instant;
-use triflow::component::{Splits, Table};
+use triflow::component::{Columns, Splits};
 use triflow::io::{safetensors, to_array};
 use triflow::path::rows;
 use triflow::prelude::*;
@@ -23,7 +23,7 @@ const ROWS: i64 = 8192;
 fn data(rows: i64, features: i64) -> Splits {
     let _stream = seed_torch(0, Purpose::Data, 0);
     let normal = |width| Tensor::randn([rows, width], (Kind::Float, Device::Cpu));
-    let train = Table { x: Some(normal(features)), y: Some(normal(2)), ..Table::default() };
+    let train = Columns { x: Some(normal(features)), y: Some(normal(2)), ..Columns::default() };
     Splits { train, ..Splits::default() }
 }
 

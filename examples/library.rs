@@ -3,7 +3,7 @@
 //!
 //!     cargo run --release --example library
 
-use triflow::component::{Splits, Table};
+use triflow::component::{Columns, Splits};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::sample::Trajectory;
@@ -14,10 +14,10 @@ use triflow::{Experiment, Trained, Trainer};
 const STEPS: usize = 20;
 
 /// x uniform on [−1, 1], y = x² with noise of deviation 0.1.
-fn parabola(n: i64) -> Table {
+fn parabola(n: i64) -> Columns {
     let x = Tensor::rand([n, 1], (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
     let y = x.square() + Tensor::randn_like(&x) * 0.1;
-    Table { x: Some(x), y: Some(y), ..Table::default() }
+    Columns { x: Some(x), y: Some(y), ..Columns::default() }
 }
 
 /// Trains an experiment on 4,000 rows of the parabola, with 1,000 for validation.

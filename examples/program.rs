@@ -1,7 +1,7 @@
 //! A model of points under a label: trained on tensors, saved, loaded and sampled.
 
 use std::path::Path;
-use triflow::component::{Splits, Table};
+use triflow::component::{Columns, Splits};
 use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::train::{Control, Event};
@@ -14,11 +14,11 @@ training: { epochs: 20, batch_size: 100, ema: 0.99, optimizer: { type: adam, lea
 ";
 
 /// Rows to learn from: points x `[n, 2]` around (−1, −1) and (1, 1), and y `[n]`, their labels 0 and 1.
-fn rows(n: i64) -> Table {
+fn rows(n: i64) -> Columns {
     let y = Tensor::arange(n, (Kind::Int64, Device::Cpu)).remainder(2);
     let noise = Tensor::randn([n, 2], (Kind::Float, Device::Cpu)) * 0.3;
     let x = noise + y.unsqueeze(1) * 2.0 - 1.0;
-    Table { x: Some(x), y: Some(y), ..Table::default() }
+    Columns { x: Some(x), y: Some(y), ..Columns::default() }
 }
 
 fn train() -> Result<Trained> {

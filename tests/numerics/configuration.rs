@@ -1,6 +1,6 @@
 //! Experiments from layers: nothing that is written is dropped, and what cannot be is refused where it stands.
 
-use triflow::component::{Splits, Table};
+use triflow::component::{Columns, Splits};
 use triflow::config::{Layers, LrSchedule};
 use triflow::path::StepGrid;
 use triflow::prelude::*;
@@ -131,8 +131,10 @@ fn a_map_without_keys_changes_nothing() {
 /// The error of building the model of an experiment on rows of two numbers.
 fn unbuilt(file: &str) -> String {
     let layers = layers(file, &["unconditional=true"]).unwrap();
-    let table =
-        Table { x: Some(Tensor::zeros([8, 2], (Kind::Float, Device::Cpu))), ..Table::default() };
+    let table = Columns {
+        x: Some(Tensor::zeros([8, 2], (Kind::Float, Device::Cpu))),
+        ..Columns::default()
+    };
     let splits = Splits { train: table, ..Splits::default() };
     let built = Trainer::with_tables(layers.finish().unwrap(), splits);
     layers.locate(built.map(|_| ()).unwrap_err()).to_string()

@@ -1,7 +1,7 @@
 //! Couplings pair as they say, and training is the same whatever the thread that pairs does.
 
 use std::path::Path;
-use triflow::component::{Coupling, CouplingContext, Pairing, Splits, Table};
+use triflow::component::{Columns, Coupling, CouplingContext, Pairing, Splits};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
 use triflow::run::{self, Watch};
@@ -199,10 +199,10 @@ fn a_row_that_is_alone_with_its_condition_keeps_its_own_z_0() {
 fn a_last_batch_without_equal_labels_does_not_end_training() {
     // 18 rows of 2 classes in batches of 16: the last has 2 rows, in some epoch one of each class.
     let _stream = seed_torch(5, Purpose::Data, 0);
-    let table = |n: i64| Table {
+    let table = |n: i64| Columns {
         x: Some(Tensor::randn([n, 2], (Kind::Float, Device::Cpu))),
         y: Some(Tensor::arange(n, (Kind::Int64, Device::Cpu)).remainder(2)),
-        ..Table::default()
+        ..Columns::default()
     };
     triflow_plugins::link();
     let yaml = "{ coupling: ot_conditional, device: cpu, training: { epochs: 8, batch_size: 16 } }";
@@ -256,7 +256,7 @@ fn points() -> Splits {
     let y = Tensor::arange(90, (Kind::Int64, Device::Cpu)).remainder(2);
     let side = Tensor::stack(&[&y * 4.0 - 2.0, y.zeros_like()], 1).to_kind(Kind::Float);
     let x = Tensor::randn([90, 2], (Kind::Float, Device::Cpu)) * 0.3 + side;
-    Splits { train: Table { x: Some(x), y: Some(y), ..Table::default() }, ..Splits::default() }
+    Splits { train: Columns { x: Some(x), y: Some(y), ..Columns::default() }, ..Splits::default() }
 }
 
 fn trainer(yaml: &str) -> Result<Trainer> {
@@ -312,7 +312,7 @@ fn training_ends_where_a_coupling_fails_with_what_it_says() {
     let _stream = seed_torch(5, Purpose::Data, 0);
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
     let y = x.narrow(1, 0, 1);
-    let table = Table { x: Some(x), y: Some(y), ..Table::default() };
+    let table = Columns { x: Some(x), y: Some(y), ..Columns::default() };
     triflow_plugins::link();
     let yaml = "{ coupling: ot_conditional, device: cpu, training: { epochs: 1, batch_size: 16 } }";
     let splits = Splits { train: table, ..Splits::default() };

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use tempfile::TempDir;
-use triflow::component::{DataContext, DataSource, Part, Splits, Table};
+use triflow::component::{Columns, DataContext, DataSource, Part, Splits};
 use triflow::config::Layers;
-use triflow::data::files::{read_table, source_of, write_rows};
+use triflow::data::files::{read_columns, source_of, write_rows};
 use triflow::io::{ArrayData, NamedArray, npz, safetensors};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Component, Error, Experiment, Result, Trainer};
@@ -48,7 +48,7 @@ fn said<T>(result: Result<T>) -> String {
 
 /// x or y of a file, as an experiment's own source reads it.
 fn read_part(experiment: &Experiment, path: &Path, part: Part) -> Result<Tensor> {
-    let table = read_table(experiment, path, &[part])?;
+    let table = read_columns(experiment, path, &[part])?;
     Ok(match part {
         Part::X => table.x.unwrap(),
         Part::Y => table.y.unwrap(),
@@ -77,10 +77,10 @@ fn values_survive_every_format_bit_by_bit() {
             } else {
                 Tensor::from_slice(&[0.5_f32, 0.25, -3.0]).view([3, 1])
             };
-            let train = Table {
+            let train = Columns {
                 x: Some(Tensor::from_slice(&X).view([3, 2])),
                 y: Some(y.shallow_clone()),
-                ..Table::default()
+                ..Columns::default()
             };
             write_rows(&path, &Splits { train, ..Splits::default() }).unwrap();
             let name = source_of(&path).unwrap();
@@ -104,7 +104,7 @@ fn values_survive_every_format_bit_by_bit() {
 fn every_set_of_a_source_is_written_but_a_table_holds_one() {
     let folder = folder();
     let table =
-        |v: f32| Table { x: Some(Tensor::from_slice(&[v, v])), y: None, ..Table::default() };
+        |v: f32| Columns { x: Some(Tensor::from_slice(&[v, v])), y: None, ..Columns::default() };
     let splits = Splits {
         train: table(1.0),
         val: Some(table(2.0)),
@@ -386,7 +386,8 @@ fn several_draws_have_the_mean_and_deviation_of_single_ones() {
         layers.set_text(set).unwrap();
     }
     let rows = Tensor::linspace(-1.0, 1.0, 40, (Kind::Float, Device::Cpu)).unsqueeze(1);
-    let train = Table { x: Some(rows.shallow_clone()), y: Some(rows.square()), ..Table::default() };
+    let train =
+        Columns { x: Some(rows.shallow_clone()), y: Some(rows.square()), ..Columns::default() };
     let splits = Splits { train, ..Splits::default() };
     let mut trainer =
         Trainer::with_tables(layers.finish().unwrap(), splits).unwrap().into_trained();
@@ -437,7 +438,7 @@ fn names_of_columns_and_classes_go_through_every_format() {
                 .unwrap()
             }
         };
-        let of = |table: &Table| {
+        let of = |table: &Columns| {
             let (x, y) = (table.x.as_ref().unwrap(), table.y.as_ref().unwrap());
             let names = (table.x_names.clone(), table.y_names.clone(), table.classes.clone());
             (floats(x), labels(y), names)
@@ -445,7 +446,8 @@ fn names_of_columns_and_classes_go_through_every_format() {
         assert_eq!(of(&read.train), of(&own.train), "{ending}");
         assert_eq!(read.train.x_names, ["height", "width"]);
         // A file that is read later carries them too.
-        let later = read_table(&Experiment::from_yaml("{ data: npz }").unwrap(), &path, &[Part::X]);
+        let later =
+            read_columns(&Experiment::from_yaml("{ data: npz }").unwrap(), &path, &[Part::X]);
         if ending != "csv" {
             assert_eq!(later.unwrap().x_names, ["height", "width"], "{ending}");
         }

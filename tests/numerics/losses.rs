@@ -7,7 +7,7 @@ use crate::common::{
     values,
 };
 use serde_json::{Value, json};
-use triflow::config::{Layers, Recon, Reduction, TimeSampling, Weighting};
+use triflow::config::{Layers, Reconstruction, Reduction, TimeSampling, Weighting};
 use triflow::data::Shapes;
 use triflow::loss::{Weights, kl, reconstruction, reduce, squared_error};
 use triflow::model::Model;
@@ -17,8 +17,11 @@ use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{self, Device, Kind};
 
 const REDUCTIONS: [(&str, Reduction); 2] = [("mean", Reduction::Mean), ("sum", Reduction::Sum)];
-const RECONS: [(&str, Recon); 3] =
-    [("mse", Recon::Mse), ("cross_entropy", Recon::CrossEntropy), ("none", Recon::None)];
+const RECONS: [(&str, Reconstruction); 3] = [
+    ("mse", Reconstruction::Mse),
+    ("cross_entropy", Reconstruction::CrossEntropy),
+    ("none", Reconstruction::None),
+];
 const KINDS: [(&str, Weighting); 3] =
     [("none", Weighting::None), ("seed", Weighting::Seed), ("elbo", Weighting::Elbo)];
 
@@ -90,7 +93,7 @@ impl<'g> Case<'g> {
         ];
         for (name, recon) in RECONS {
             let (y, y_pred, y_vae) = match recon {
-                Recon::CrossEntropy => ("onehot", "logits", "vae_logits"),
+                Reconstruction::CrossEntropy => ("onehot", "logits", "vae_logits"),
                 _ => ("y", "y_pred", "y_vae"),
             };
             for (term, from) in [("recon", y_pred), ("vae", y_vae)] {

@@ -2,8 +2,8 @@
 //! z_0 in the data's own units.
 
 use std::f64::consts::PI;
-use triflow::component::{Splits, Table};
-use triflow::measure::{Ask, Evaluation, Goal, Metric, evaluate, primary};
+use triflow::component::{Columns, Splits};
+use triflow::measure::{Evaluation, Goal, Metric, Options, evaluate, primary};
 use triflow::metrics::{self, Manifold};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
@@ -66,13 +66,13 @@ fn model(yaml: &str, x: Tensor, y: Option<Tensor>) -> Trainer {
            data: {{ type: two_moons, split: {{ train: 0.5, val: 0.0, test: 0.5 }} }},
            sampling: {{ solver: euler, steps: 2 }}, device: cpu, threads: 1 }}"
     ));
-    let train = Table { x: Some(x), y, ..Table::default() };
+    let train = Columns { x: Some(x), y, ..Columns::default() };
     Trainer::with_tables(experiment.unwrap(), Splits { train, ..Splits::default() }).unwrap()
 }
 
-fn measured(trainer: &mut Trainer, ask: &Ask) -> Evaluation {
+fn measured(trainer: &mut Trainer, options: &Options) -> Evaluation {
     let (model, data) = trainer.trained_mut();
-    evaluate(model, &data.held_out(1000).unwrap(), ask).unwrap()
+    evaluate(model, &data.held_out(1000).unwrap(), options).unwrap()
 }
 
 fn normal(shape: &[i64], seed: u64) -> Tensor {
@@ -111,7 +111,7 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
         let labelled = y.as_ref().is_some_and(|y| y.dim() == 1);
         let asked = yaml == "task: generation";
         let mut trainer = model(yaml, x, y);
-        let found = measured(&mut trainer, &Ask::default());
+        let found = measured(&mut trainer, &Options::default());
         assert_eq!(Goal::of(trainer.trained()), goal);
         let expected = goal.metrics().iter().copied().filter(|metric| match metric {
             Metric::ClassifierAgreement => labelled && asked,
@@ -128,7 +128,7 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
         let floor: Vec<_> = found.floor.iter().map(|(metric, _)| metric).collect();
         assert_eq!(floor, if goal == Goal::Generation { expected } else { vec![] }, "{yaml}");
         // The same model, the same bytes; and its work beside them.
-        assert_eq!(found.to_json(), measured(&mut trainer, &Ask::default()).to_json());
+        assert_eq!(found.to_json(), measured(&mut trainer, &Options::default()).to_json());
         let draws = match goal {
             Goal::Generation => 5,
             Goal::Classification => 1,
@@ -137,10 +137,10 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
             // Twenty draws of a quarter of the rows.
             Goal::Sequences => 6,
         };
-        let work = found.work;
-        assert_eq!((work.samples, work.steps, work.nfe), (draws * 1000, 2, 2), "{yaml}");
-        let each = work.seconds_per_1000_samples();
-        assert!(each > 0.0 && (each * draws as f64 / work.seconds - 1.0).abs() < 1e-9);
+        let cost = found.cost;
+        assert_eq!((cost.samples, cost.steps, cost.nfe), (draws * 1000, 2, 2), "{yaml}");
+        let each = cost.seconds_per_1000_samples();
+        assert!(each > 0.0 && (each * draws as f64 / cost.seconds - 1.0).abs() < 1e-9);
     }
 }
 
@@ -148,7 +148,7 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
 fn samples_of_the_datas_own_law_score_like_real_rows() {
     let yaml = "task: generation, unconditional: true";
     let mut trainer = model(yaml, normal(&[2 * N, 2], 3) * 3.0 + 1.0, None);
-    let found = measured(&mut trainer, &Ask::default());
+    let found = measured(&mut trainer, &Options::default());
     for (metric, slack) in [
         (Metric::W2, 0.1),
         (Metric::SlicedW2, 0.1),
@@ -176,7 +176,7 @@ fn shares_of_classes_are_off_by_what_the_law_of_the_samples_says() {
     let label = label.to_kind(Kind::Int64);
     let x = normal(&[N, 2], 1) * 0.01 + (&label * 2 - 1).unsqueeze(1).to_kind(Kind::Float);
     let mut trainer = model("task: generation, unconditional: true", x, Some(label));
-    let found = measured(&mut trainer, &Ask::default());
+    let found = measured(&mut trainer, &Options::default());
     let off = mean(&found, Metric::ClassShares);
     assert!((off - (0.1 - 0.0297)).abs() < 0.015, "{off}");
     assert!(floor(&found, Metric::ClassShares) < 0.03, "{:#}", found.to_json());
@@ -186,7 +186,7 @@ fn shares_of_classes_are_off_by_what_the_law_of_the_samples_says() {
 fn samples_that_know_no_label_and_lie_between_clusters_are_told_from_real_ones() {
     let (x, y) = clusters(0.02);
     let mut trainer = model("task: generation", x, Some(y));
-    let found = measured(&mut trainer, &Ask::default());
+    let found = measured(&mut trainer, &Options::default());
     // z_0 in the data's own units reaches far beyond two narrow clusters, which it covers nonetheless.
     assert!(mean(&found, Metric::Precision) < 0.1, "{:#}", found.to_json());
     assert!(mean(&found, Metric::Recall) > 0.9, "{:#}", found.to_json());
@@ -204,13 +204,13 @@ fn rows_without_others_are_their_own_referee() {
     let (model, data) = trainer.trained_mut();
     let mut held = data.held_out(1000).unwrap();
     held.train = None;
-    let found = evaluate(model, &held, &Ask::default()).unwrap();
+    let found = evaluate(model, &held, &Options::default()).unwrap();
     assert!((mean(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.05);
     assert!((floor(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.08);
     assert_eq!(found.floor.iter().count(), 1);
     // Few rows have no neighbours; what needs none is measured.
     held.rows = held.rows.first(3);
-    let found = evaluate(model, &held, &Ask::default()).unwrap();
+    let found = evaluate(model, &held, &Options::default()).unwrap();
     let metrics: Vec<_> = found.scores.iter().map(|(metric, _)| metric).collect();
     assert_eq!(metrics, [Metric::W2, Metric::SlicedW2, Metric::EnergyDistance, Metric::Mmd2]);
     assert!(found.floor.is_empty() && found.to_json()["floor"].is_null());
@@ -223,10 +223,10 @@ fn training_rows_are_no_floor_of_themselves() {
         "{ task: generation, unconditional: true, crn: { type: vanilla, network: still },
            data: { type: two_moons, split: { train: 1.0, val: 0.0, test: 0.0 } }, device: cpu }",
     );
-    let train = Table { x: Some(normal(&[200, 2], 8)), y: None, ..Table::default() };
+    let train = Columns { x: Some(normal(&[200, 2], 8)), y: None, ..Columns::default() };
     let splits = Splits { train, ..Splits::default() };
     let mut trainer = Trainer::with_tables(experiment.unwrap(), splits).unwrap();
-    let found = measured(&mut trainer, &Ask { draws: 1, ..Ask::default() });
+    let found = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
     assert_eq!(found.set, "training");
     assert!(found.floor.is_empty(), "{:#}", found.to_json());
 }
@@ -235,7 +235,7 @@ fn training_rows_are_no_floor_of_themselves() {
 fn the_arrays_of_an_evaluation_give_its_metrics_again() {
     let (x, y) = clusters(0.3);
     let mut trainer = model("task: generation", x, Some(y));
-    let found = measured(&mut trainer, &Ask { draws: 1, ..Ask::default() });
+    let found = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
     let array = |name: &str| -> Vec<f64> {
         let (_, array) = found.arrays.iter().find(|(n, _)| n == name).unwrap();
         Vec::try_from(array.to_kind(Kind::Double).reshape([-1])).unwrap()
@@ -276,7 +276,7 @@ fn a_standing_network_predicts_the_mean_and_its_draws_are_the_marginal_law() {
     let mut trainer = model("task: regression", normal(&[2 * N, 2], 5), Some(y));
     let (trained, data) = trainer.trained_mut();
     let held = data.held_out(N).unwrap();
-    let found = evaluate(trained, &held, &Ask::default()).unwrap();
+    let found = evaluate(trained, &held, &Options::default()).unwrap();
     assert!((mean(&found, Metric::Mse) / (s * s) - 1.0).abs() < 0.06, "{:#}", found.to_json());
     assert!((mean(&found, Metric::Mae) / (s * (2.0 / PI).sqrt()) - 1.0).abs() < 0.03);
     for metric in [Metric::VarianceExplained, Metric::VarianceExplainedPooled] {
@@ -303,12 +303,12 @@ fn a_standing_network_predicts_the_mean_and_its_draws_are_the_marginal_law() {
     }
     assert_eq!(json["intervals"]["overconfident"], false);
     // With a seed the same random draws are what the rest is measured on too.
-    let ask = Ask { seed: Some(trained.experiment().seed()), ..Ask::default() };
-    let drawn = evaluate(trained, &held, &ask).unwrap();
+    let options = Options { seed: Some(trained.experiment().seed()), ..Options::default() };
+    let drawn = evaluate(trained, &held, &options).unwrap();
     assert_eq!(drawn.scores.get(Metric::Crps), found.scores.get(Metric::Crps));
     assert!((mean(&drawn, Metric::Mse) / (2.0 * s * s) - 1.0).abs() < 0.06);
-    assert_eq!(drawn.work.samples, 5 * N + 40 * 1000);
-    let one = evaluate(trained, &held, &Ask { draws: 1, ..Ask::default() }).unwrap();
+    assert_eq!(drawn.cost.samples, 5 * N + 40 * 1000);
+    let one = evaluate(trained, &held, &Options { draws: 1, ..Options::default() }).unwrap();
     assert_eq!(one.scores.get(Metric::Crps), found.scores.get(Metric::Crps));
 }
 
@@ -320,7 +320,7 @@ fn intervals_that_are_too_narrow_for_the_truth_are_said() {
     let mut held = data.held_out(60).unwrap();
     // The truth varies twice as much as the draws: their central 90 % hold 59 % of it.
     held.rows.target = &held.rows.target * 2.0;
-    let found = evaluate(trained, &held, &Ask::default()).unwrap();
+    let found = evaluate(trained, &held, &Options::default()).unwrap();
     let json = found.to_json();
     assert!(mean(&found, Metric::BandCoverage) < 75.0, "{json:#}");
     assert_eq!(json["intervals"]["overconfident"], true);
@@ -342,12 +342,12 @@ fn moved(units: &str) -> (f64, String) {
     let mut trainer = model(&yaml, mixed(), None);
     let (trained, data) = trainer.trained_mut();
     let held = data.held_out(400).unwrap();
-    let ask = Ask { draws: 1, ..Ask::default() };
-    let before = evaluate(trained, &held, &ask).unwrap();
+    let options = Options { draws: 1, ..Options::default() };
+    let before = evaluate(trained, &held, &options).unwrap();
     let mut permuted = data.held_out(400).unwrap();
     let narrow = permuted.rows.target.narrow(1, 0, 1).flip([0]);
     permuted.rows.target = Tensor::cat(&[narrow, permuted.rows.target.narrow(1, 1, 1)], 1);
-    let after = evaluate(trained, &permuted, &ask).unwrap();
+    let after = evaluate(trained, &permuted, &options).unwrap();
     let least =
         [Metric::W2, Metric::EnergyDistance, Metric::Mmd2, Metric::SlicedW2].map(|metric| {
             let (a, b) = (mean(&before, metric), mean(&after, metric));
@@ -372,7 +372,7 @@ fn a_permuted_column_moves_the_metrics_however_narrow_it_is_beside_another() {
 #[test]
 fn each_draw_is_told_with_the_one_that_the_arrays_hold() {
     let (x, y) = clusters(0.5);
-    let found = measured(&mut model("task: generation", x, Some(y)), &Ask::default());
+    let found = measured(&mut model("task: generation", x, Some(y)), &Options::default());
     let json = found.to_json();
     assert_eq!(json["units"], "data (columns share one scale)");
     let each = json["values"]["w2"].as_array().unwrap();
@@ -408,7 +408,7 @@ fn a_classifier_that_says_the_same_of_all_scores_what_the_labels_shares_say() {
         let target = trainer.data().held_out(1000).unwrap().rows.target;
         let shares: Vec<f64> =
             Vec::try_from(target.mean_dim([0].as_slice(), false, Kind::Double)).unwrap();
-        let found = measured(&mut trainer, &Ask::default());
+        let found = measured(&mut trainer, &Options::default());
         let is = |metric: Metric, expected: f64| {
             let score = mean(&found, metric);
             assert!((score - expected).abs() < 1e-5, "{decoder}: {metric:?} {score} {expected}");
@@ -427,9 +427,9 @@ fn a_classifier_that_says_the_same_of_all_scores_what_the_labels_shares_say() {
 fn one_metric_alone_is_the_same_as_among_all() {
     let (x, y) = clusters(0.1);
     let mut trainer = model("task: generation", x, Some(y));
-    let all = measured(&mut trainer, &Ask::default());
+    let all = measured(&mut trainer, &Options::default());
     for (metric, score) in all.scores.iter() {
-        let one = measured(&mut trainer, &Ask { only: Some(metric), ..Ask::default() });
+        let one = measured(&mut trainer, &Options { only: Some(metric), ..Options::default() });
         assert_eq!(one.scores.iter().collect::<Vec<_>>(), [(metric, score)]);
         assert_eq!(one.floor.get(metric), all.floor.get(metric));
         assert_eq!(one.floor.iter().count(), 1);

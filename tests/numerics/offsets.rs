@@ -1,7 +1,7 @@
 //! Columns far from zero, and columns that do not vary: what float32 cannot hold is not lost.
 
 use std::collections::BTreeSet;
-use triflow::component::{Splits, Table};
+use triflow::component::{Columns, Splits};
 use triflow::io::{ArrayData, NamedArray, npz};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
@@ -17,7 +17,7 @@ fn rows() -> Vec<f64> {
 
 fn table(values: &[f64]) -> Splits {
     let x = Tensor::from_slice(values).view([-1, 3]);
-    Splits { train: Table { x: Some(x), ..Table::default() }, ..Splits::default() }
+    Splits { train: Columns { x: Some(x), ..Columns::default() }, ..Splits::default() }
 }
 
 fn trainer(splits: Splits, more: &str) -> Trainer {
@@ -104,7 +104,7 @@ fn integers_of_a_file_and_conditions_keep_their_digits_too() {
     );
     let experiment = Experiment::from_yaml(&yaml).unwrap();
     let trainer = Trainer::new(experiment, "".as_ref()).unwrap();
-    let asked = triflow::data::files::read_table(trainer.experiment(), &path, &[Part::X])
+    let asked = triflow::data::files::read_columns(trainer.experiment(), &path, &[Part::X])
         .unwrap()
         .x
         .unwrap();

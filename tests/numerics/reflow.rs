@@ -1,6 +1,6 @@
 //! Pairs that are given, parameters that are taken over, and the pairs of a trained model's ends.
 
-use triflow::component::{Splits, Table};
+use triflow::component::{Columns, Splits};
 use triflow::config::Layers;
 use triflow::data::Data;
 use triflow::prelude::*;
@@ -24,7 +24,7 @@ training: { epochs: 12, batch_size: 64, optimizer: { type: adam, learning_rate: 
 sampling: { solver: euler, steps: 1 }
 ";
 
-fn trainer(yaml: &str, train: Table) -> Result<Trainer> {
+fn trainer(yaml: &str, train: Columns) -> Result<Trainer> {
     triflow_plugins::link();
     let mut layers = Layers::new()?;
     layers.add_text(BASE, "base")?;
@@ -32,16 +32,20 @@ fn trainer(yaml: &str, train: Table) -> Result<Trainer> {
     Trainer::with_tables(layers.finish()?, Splits { train, ..Splits::default() })
 }
 
-fn fit(yaml: &str, train: Table) -> Trainer {
+fn fit(yaml: &str, train: Columns) -> Trainer {
     let mut trainer = trainer(yaml, train).unwrap();
     assert!(trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap());
     trainer
 }
 
 /// z_0 ~ N(0, I), and the same moved by (3, −1).
-fn moved() -> Table {
+fn moved() -> Columns {
     let z0 = normal(1, 2000);
-    Table { x: Some(&z0 + Tensor::from_slice(&[3.0_f32, -1.0])), z0: Some(z0), ..Table::default() }
+    Columns {
+        x: Some(&z0 + Tensor::from_slice(&[3.0_f32, -1.0])),
+        z0: Some(z0),
+        ..Columns::default()
+    }
 }
 
 #[test]
@@ -54,7 +58,7 @@ fn one_step_carries_each_z0_to_the_end_that_was_given_for_it() {
     assert!(off.double_value(&[]) < 0.1, "off by {off:?}");
 
     // Independent of z_0, one step from pure noise leads to the mean of the data.
-    let apart = Table { z0: None, ..moved() };
+    let apart = Columns { z0: None, ..moved() };
     let mut apart = fit("{ coupling: independent }", apart).into_trained();
     let end = apart.sample_latents(&z0, None, &plan, &mut ()).unwrap().z;
     let spread = end.std_dim([0].as_slice(), true, false).max().double_value(&[]);
@@ -63,17 +67,17 @@ fn one_step_carries_each_z0_to_the_end_that_was_given_for_it() {
 
 #[test]
 fn what_is_given_must_be_there_and_fit() {
-    let told = |table: Table| trainer("{ coupling: given }", table).unwrap_err().to_string();
-    let message = told(Table { z0: None, ..moved() });
+    let told = |table: Columns| trainer("{ coupling: given }", table).unwrap_err().to_string();
+    let message = told(Columns { z0: None, ..moved() });
     assert!(
         message.contains("the training rows have none") && message.contains("`z0`"),
         "{message}"
     );
-    let message = told(Table { z0: Some(normal(1, 2000).narrow(1, 0, 1)), ..moved() });
+    let message = told(Columns { z0: Some(normal(1, 2000).narrow(1, 0, 1)), ..moved() });
     assert!(message.contains("[1]") && message.contains("[2]"), "{message}");
-    let message = told(Table { z0: Some(normal(1, 1999)), ..moved() });
+    let message = told(Columns { z0: Some(normal(1, 1999)), ..moved() });
     assert!(message.contains("z0 has 1999 rows"), "{message}");
-    let message = told(Table { z0: Some(normal(1, 2000) / 0.0), ..moved() });
+    let message = told(Columns { z0: Some(normal(1, 2000) / 0.0), ..moved() });
     assert!(message.contains("z0 holds") && message.contains("infinite"), "{message}");
 }
 
@@ -82,7 +86,7 @@ fn rows_stay_with_their_z0_through_files_splits_and_shuffles() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pairs.npz");
     let splits =
-        Splits { train: moved(), test: Some(Table { z0: None, ..moved() }), ..Splits::default() };
+        Splits { train: moved(), test: Some(Columns { z0: None, ..moved() }), ..Splits::default() };
     triflow::data::files::write_rows(&file, &splits).unwrap();
     triflow_plugins::link();
     let yaml = format!(
@@ -112,10 +116,10 @@ fn a_table_of_text_has_no_place_for_z0() {
 }
 
 /// Points around (2, 0) or (−2, 0), and which.
-fn sides() -> Table {
+fn sides() -> Columns {
     let y = Tensor::arange(600, (Kind::Int64, Device::Cpu)).remainder(2);
     let side = Tensor::stack(&[&y * 4.0 - 2.0, y.zeros_like()], 1).to_kind(Kind::Float);
-    Table { x: Some(normal(3, 600) * 0.3 + side), y: Some(y), ..Table::default() }
+    Columns { x: Some(normal(3, 600) * 0.3 + side), y: Some(y), ..Columns::default() }
 }
 
 #[test]
@@ -131,7 +135,7 @@ fn the_pairs_of_a_model_are_the_ends_of_its_own_paths() {
     let x = |splits: &Splits| splits.train.x.as_ref().unwrap().copy();
     assert!(x(&first) == x(&again) && x(&first) != x(&other));
 
-    let Table { x, y, z0, .. } = &first.train;
+    let Columns { x, y, z0, .. } = &first.train;
     let (x, y, z0) = (x.as_ref().unwrap(), y.as_ref().unwrap(), z0.as_ref().unwrap());
     assert_eq!((x.size(), y.size(), y.kind()), (vec![300, 2], vec![300], Kind::Int64));
     let (condition, _) = model.condition(y).unwrap();
@@ -150,7 +154,7 @@ fn the_pairs_of_a_model_are_the_ends_of_its_own_paths() {
 #[test]
 fn no_pairs_are_drawn_where_an_end_does_not_follow_from_z0() {
     let noisy = "{ sampling: { solver: { type: ancestral }, steps: 4 } }";
-    let mut trainer = trainer(noisy, Table { z0: None, ..moved() }).unwrap();
+    let mut trainer = trainer(noisy, Columns { z0: None, ..moved() }).unwrap();
     let (model, data) = trainer.trained_mut();
     let told = reflow::pairs(model, data, (10, 0), &mut |_| Ok(())).unwrap_err().to_string();
     assert!(
@@ -171,7 +175,7 @@ fn a_run_may_start_from_the_parameters_of_another() {
     experiment.output_dir = folder.path().into();
     let run = run::train(experiment, folder.path(), &mut ()).unwrap();
     let run = run.path.display();
-    let begin = |extra: &str| trainer(extra, Table { z0: None, ..moved() });
+    let begin = |extra: &str| trainer(extra, Columns { z0: None, ..moved() });
 
     // It samples with its running means, so these are taken, by the new run's own mean too.
     let old = triflow::io::safetensors::read_safetensors(

@@ -1,7 +1,7 @@
 //! What a draw depends on: its z_0, its condition and the parameters of the moment; not what was drawn before, or
 //! beside it.
 
-use triflow::component::{Condition, Splits, Table};
+use triflow::component::{Columns, Condition, Splits};
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::train::Control;
@@ -13,7 +13,7 @@ fn learned() -> Trained {
     let _stream = seed_torch(5, Purpose::Data, 0);
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
     let y = x.sum_dim_intlist([1].as_slice(), true, Kind::Float);
-    let train = Table { x: Some(x), y: Some(y), ..Table::default() };
+    let train = Columns { x: Some(x), y: Some(y), ..Columns::default() };
     let mut layers = triflow::config::Layers::new().unwrap();
     let yaml = "{ device: cpu, task: regression, sampling: { steps: 5 }, training: { epochs: 2, batch_size: 16, \
                 ema: 0.9, optimizer: { type: adam, learning_rate: 0.02 } } }";
@@ -140,7 +140,7 @@ fn generator(yaml: &str) -> Trained {
     triflow_plugins::link();
     let _stream = seed_torch(7, Purpose::Data, 0);
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
-    let train = Table { x: Some(x), ..Table::default() };
+    let train = Columns { x: Some(x), ..Columns::default() };
     let mut layers = triflow::config::Layers::new().unwrap();
     let base = "{ device: cpu, task: generation, unconditional: true, data: { type: two_moons }, sampling: { steps: 6 }, \
                 crn: { network: { hidden_dims: [16] } }, training: { epochs: 1, batch_size: 32, seed: 3 } }";

@@ -7,19 +7,22 @@ use triflow::io::{ArrayData, NamedArray, npz};
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::tch::{Device, Kind, Tensor, nn};
 use triflow::{Component, Experiment, Lengths, Trainer, sequence};
-use triflow_plugins::networks::{Lie, TemporalConv, Transformer};
+use triflow_plugins::networks::{Placement, TemporalConv, Transformer};
 
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 
-fn conv(condition: Option<Lie>, causal: bool) -> TemporalConv {
+fn conv(condition: Option<Placement>, causal: bool) -> TemporalConv {
     TemporalConv { width: 8, blocks: 3, causal, condition, ..TemporalConv::default() }
 }
 
-fn attention(condition: Option<Lie>, causal: bool) -> Transformer {
+fn attention(condition: Option<Placement>, causal: bool) -> Transformer {
     Transformer { width: 8, heads: 2, blocks: 2, causal, condition, ..Transformer::default() }
 }
 
-fn networks(condition: Option<Lie>, causal: bool) -> [(&'static str, Component<dyn Network>); 2] {
+fn networks(
+    condition: Option<Placement>,
+    causal: bool,
+) -> [(&'static str, Component<dyn Network>); 2] {
     [
         ("temporal_conv", conv(condition, causal).into()),
         ("transformer", attention(condition, causal).into()),
@@ -59,7 +62,7 @@ fn far(a: &Tensor, b: &Tensor) -> f64 {
 
 #[test]
 fn a_sequence_gives_alone_what_it_gives_padded_in_a_batch() {
-    for lie in [Lie::Beside, Lie::Before] {
+    for lie in [Placement::Beside, Placement::Before] {
         for (name, network) in
             networks(Some(lie), false).into_iter().chain(networks(Some(lie), true))
         {
@@ -96,7 +99,7 @@ fn a_sequence_gives_alone_what_it_gives_padded_in_a_batch() {
 #[test]
 fn a_causal_network_does_not_see_what_comes_later() {
     for causal in [true, false] {
-        for (name, network) in networks(Some(Lie::Before), causal) {
+        for (name, network) in networks(Some(Placement::Before), causal) {
             let (_vars, network) = built(&network, 6, 5);
             let (z, x, time) = (normal(&[2, 6, 2], 1), normal(&[2, 5, 3], 2), normal(&[2, 4], 3));
             let condition = Condition::new(x);
@@ -115,8 +118,8 @@ fn a_causal_network_does_not_see_what_comes_later() {
 #[test]
 fn every_way_of_laying_the_condition_conforms() {
     for causal in [true, false] {
-        triflow::testing::conforms(conv(Some(Lie::Before), causal));
-        triflow::testing::conforms(attention(Some(Lie::Before), causal));
+        triflow::testing::conforms(conv(Some(Placement::Before), causal));
+        triflow::testing::conforms(attention(Some(Placement::Before), causal));
     }
 }
 
@@ -196,12 +199,12 @@ fn sequences_are_normalised_by_what_is_there_feature_by_feature() {
     let x = normal(&[400, 5, 2], 6) * Tensor::from_slice(&[3.0, 0.1])
         + Tensor::from_slice(&[7.0, -2.0]);
     let lengths = Tensor::randint_low(1, 6, [400], (Kind::Int64, Device::Cpu));
-    let table = Table {
+    let table = Columns {
         x: Some(x.shallow_clone()),
         y: Some(x),
         x_lengths: Some(lengths.copy()),
         y_lengths: Some(lengths),
-        ..Table::default()
+        ..Columns::default()
     };
     let splits = Splits { train: table, ..Splits::default() };
     let text = "{ task: sequence, data: { type: npz, split: { train: 1, val: 0, test: 0 } } }";

@@ -1,6 +1,6 @@
 //! Sources have the law that they say, and whatever needs another one is refused.
 
-use triflow::component::{Source, SourceContext, Splits, Table};
+use triflow::component::{Columns, Source, SourceContext, Splits};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, RowDraws, Streams, seed_torch};
 use triflow::tch::{Device, Kind};
@@ -102,7 +102,7 @@ fn a_source_that_does_not_fit_the_latent_is_told() {
 fn points() -> Splits {
     let _stream = seed_torch(5, Purpose::Data, 0);
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu)) * 0.1 + 3.0;
-    Splits { train: Table { x: Some(x), y: None, ..Table::default() }, ..Splits::default() }
+    Splits { train: Columns { x: Some(x), y: None, ..Columns::default() }, ..Splits::default() }
 }
 
 fn trainer(yaml: &str) -> Result<Trainer> {
@@ -146,10 +146,10 @@ fn what_needs_gaussian_noise_is_refused_with_another_source_or_coupling() {
 #[test]
 fn steps_in_log_snr_are_refused_where_they_are_asked_for_later() {
     use triflow::path::StepGrid;
-    use triflow::sample::Plan;
+    use triflow::sample::SamplingPlan;
     let mut model = trainer("{ source: uniform }").unwrap().into_trained();
     let z0 = model.z0(4, Some(&Streams::new(1, 0))).unwrap();
-    let plan = Plan { grid: StepGrid::Gamma, ..model.plan() };
+    let plan = SamplingPlan { grid: StepGrid::Gamma, ..model.plan() };
     let told = model.sample_latents(&z0, None, &plan, &mut ()).unwrap_err().to_string();
     assert!(told.contains("log-SNR"), "{told}");
     assert!(model.sample_latents(&z0, None, &model.plan(), &mut ()).is_ok());

@@ -2,10 +2,10 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use triflow::component::{DataContext, DataSource, Part, Splits, Table};
+use triflow::component::{Columns, DataContext, DataSource, Part, Splits};
 use triflow::config::Layers;
 use triflow::data::Data;
-use triflow::data::files::{read_table, source_of, write_rows};
+use triflow::data::files::{read_columns, source_of, write_rows};
 use triflow::io::{ArrayData, npz};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Component, Error, Experiment, Result};
@@ -108,7 +108,7 @@ fn a_later_file_is_read_by_the_names_that_training_used() {
         experiment(&["task=regression", "data.type=csv", &path_key(&shared("columns_a.csv"))]);
     let (_, units) = Data::load(&mut trained, Path::new(""), OPTIONS).unwrap();
     let rows = |file: &str| {
-        let table = read_table(&trained, &shared(file), &[Part::X, Part::Y]).unwrap();
+        let table = read_columns(&trained, &shared(file), &[Part::X, Part::Y]).unwrap();
         units.rows(table, &trained).unwrap()
     };
     let (a, b) = (rows("columns_a.csv"), rows("columns_b.csv"));
@@ -117,7 +117,7 @@ fn a_later_file_is_read_by_the_names_that_training_used() {
     let renamed = folder.path().join("renamed.csv");
     std::fs::write(&renamed, "x1,x9,y,more\n1,2,3,4\n").unwrap();
     assert_eq!(
-        said(read_table(&trained, &renamed, &[Part::X])),
+        said(read_columns(&trained, &renamed, &[Part::X])),
         "there is no column `x0`; did you mean `x1`? known columns: x1, x9, y, more"
     );
 }
@@ -128,11 +128,11 @@ fn columns_are_ordered_by_name_where_another_source_trained() {
         experiment(&["task=regression", "data.type=csv", &path_key(&shared("columns_a.csv"))]);
     let (_, units) = Data::load(&mut trained, Path::new(""), OPTIONS).unwrap();
     let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let table = |x_names: Vec<String>| Table {
+    let table = |x_names: Vec<String>| Columns {
         x: Some(Tensor::from_slice(&[1.0_f32, 2.0]).view([1, 2])),
         y: Some(Tensor::from_slice(&[3.0_f32]).view([1, 1])),
         x_names,
-        ..Table::default()
+        ..Columns::default()
     };
     let aligned = units.align(table(names(&["x1", "x0"])), &trained).unwrap();
     assert_eq!(
@@ -165,7 +165,7 @@ fn labels_of_any_type_are_classes_of_their_names() {
         assert!(floats(&rows).iter().all(|rows| *rows > 5.0), "{file}: {rows}");
         let text = std::fs::read_to_string(shared(file)).unwrap();
         let first = text.lines().nth(1).unwrap().rsplit(',').next().unwrap();
-        let table = read_table(&trained, &shared(file), &[Part::Y]).unwrap();
+        let table = read_columns(&trained, &shared(file), &[Part::Y]).unwrap();
         let first_label = labels(&units.align(table, &trained).unwrap().y.unwrap())[0];
         assert_eq!(units.label(first).unwrap(), first_label, "{file}");
     }
@@ -181,7 +181,7 @@ fn labels_of_a_later_file_are_those_of_training_however_few_it_has() {
     let file = folder.path().join("few.csv");
     let read = |text: &str| {
         std::fs::write(&file, text).unwrap();
-        units.align(read_table(&trained, &file, &[Part::Y])?, &trained)
+        units.align(read_columns(&trained, &file, &[Part::Y])?, &trained)
     };
     assert_eq!(labels(&read("label\nred\nblue\n").unwrap().y.unwrap()), [2, 0]);
     assert_eq!(
@@ -193,7 +193,7 @@ fn labels_of_a_later_file_are_those_of_training_however_few_it_has() {
     let mut trained = experiment(&["data.type=csv", &path_key(&shared("tab.tsv"))]);
     let (_, units) = Data::load(&mut trained, Path::new(""), OPTIONS).unwrap();
     std::fs::write(&file, "label\n1\n1\n").unwrap();
-    let table = read_table(&trained, &file, &[Part::Y]).unwrap();
+    let table = read_columns(&trained, &file, &[Part::Y]).unwrap();
     assert_eq!(labels(&units.align(table, &trained).unwrap().y.unwrap()), [1, 1]);
 }
 
@@ -390,7 +390,7 @@ fn wrong_tables_are_named() {
     let file = folder.path().join("y.csv");
     std::fs::write(&file, "y\n1\n").unwrap();
     assert_eq!(
-        said(read_table(&trained, &file, &[Part::X])),
+        said(read_columns(&trained, &file, &[Part::X])),
         "x cannot be told from the names; known columns: y"
     );
 }

@@ -1,7 +1,7 @@
 //! Every component trains: a step under each of them moves the parameters and keeps the loss finite.
 
 use crate::common::built_in;
-use triflow::component::{Splits, Table};
+use triflow::component::{Columns, Splits};
 use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::train::Control;
@@ -13,7 +13,7 @@ fn rows(labels: bool) -> Splits {
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
     let sum = x.sum_dim_intlist([1].as_slice(), true, Kind::Float);
     let y = if labels { sum.squeeze_dim(1).gt(0.0).to_kind(Kind::Int64) } else { sum };
-    let train = Table { x: Some(x), y: Some(y), ..Table::default() };
+    let train = Columns { x: Some(x), y: Some(y), ..Columns::default() };
     Splits { train, ..Splits::default() }
 }
 
@@ -45,9 +45,9 @@ fn train_on(yaml: &str, tables: Splits) -> Result<Trained> {
 /// Among the training rows it is the end.
 #[test]
 fn an_outlier_in_the_validation_rows_is_no_divergence() {
-    let with = |x: f32| Table {
+    let with = |x: f32| Columns {
         x: Some(Tensor::full([3, 2], f64::from(x), (Kind::Float, Device::Cpu))),
-        ..Table::default()
+        ..Columns::default()
     };
     let mut tables = rows(true);
     tables.train.y = None;
@@ -197,7 +197,8 @@ fn rows_that_are_not_finite_are_counted_and_refused() {
     let x = Tensor::zeros([40, 65_536], (Kind::Float, Device::Cpu));
     let _ = x.get(0).get(0).fill_(f64::NAN);
     let _ = x.get(39).get(65_535).fill_(f64::INFINITY);
-    let tables = Splits { train: Table { x: Some(x), ..Table::default() }, ..Splits::default() };
+    let tables =
+        Splits { train: Columns { x: Some(x), ..Columns::default() }, ..Splits::default() };
     let yaml = "{ task: generation, unconditional: true,
                   data: { split: { train: 1.0, val: 0.0, test: 0.0 } } }";
     let told = train_on(yaml, tables).unwrap_err().to_string();

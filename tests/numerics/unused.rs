@@ -1,6 +1,6 @@
 //! Settings that nothing reads are named, and those that have an effect are not; models without training.
 
-use triflow::component::{Splits, Table};
+use triflow::component::{Columns, Splits};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::tch::{Device, Kind};
@@ -17,7 +17,7 @@ fn trainer(yaml: &str) -> Trainer {
                 training: { epochs: 1, batch_size: 32 } }";
     layers.add_text(base, "base").unwrap();
     layers.add_text(yaml, "test").unwrap();
-    let train = Table { x: Some(x), y: Some(y), ..Table::default() };
+    let train = Columns { x: Some(x), y: Some(y), ..Columns::default() };
     Trainer::with_tables(layers.finish().unwrap(), Splits { train, ..Splits::default() }).unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use triflow::component::{DataContext, Splits, Table};
+use triflow::component::{Columns, DataContext, Splits};
 use triflow::config::Layers;
 use triflow::prelude::*;
 use triflow::registry::{experiment_schema, is_component_of, registry, variant, variants};
@@ -76,7 +76,7 @@ fn rows(images: bool) -> Splits {
     let shape: &[i64] = if images { &[12, 1, 8, 8] } else { &[12, 2] };
     let x = Tensor::arange(shape.iter().product::<i64>(), (Kind::Float, Device::Cpu)).sin();
     let y = Tensor::arange(12, (Kind::Int64, Device::Cpu)).remainder(2);
-    let train = Table { x: Some(x.reshape(shape)), y: Some(y), ..Table::default() };
+    let train = Columns { x: Some(x.reshape(shape)), y: Some(y), ..Columns::default() };
     Splits { train, ..Splits::default() }
 }
 

@@ -1,7 +1,7 @@
 //! Flags of `compare`.
 
 use super::ExperimentArgs;
-use super::experiment::Asked;
+use super::experiment::Request;
 use super::number::whole;
 use clap::Args;
 use std::path::PathBuf;
@@ -77,7 +77,7 @@ impl FromStr for Shard {
 
 impl CompareArgs {
     /// The experiment, its `comparison` as these flags say.
-    pub fn asked(&self) -> Result<Asked> {
+    pub fn asked(&self) -> Result<Request> {
         let mut asked = self.experiment.experiment(None, None)?;
         let layers = &mut asked.layers;
         if !self.over.is_empty() {

@@ -103,7 +103,7 @@ pub struct ExperimentArgs {
 
 /// What the command line asks for.
 #[derive(Debug)]
-pub struct Asked {
+pub struct Request {
     pub experiment: Experiment,
     /// Who wrote which key, for errors that come later.
     pub layers: Layers,
@@ -113,7 +113,7 @@ pub struct Asked {
 
 impl ExperimentArgs {
     /// The experiment of these arguments over `file`, or over the one of --config.
-    pub fn experiment(&self, file: Option<&Path>, task: Option<&str>) -> Result<Asked> {
+    pub fn experiment(&self, file: Option<&Path>, task: Option<&str>) -> Result<Request> {
         if self.config_class.is_some() {
             return Err(Error::config("", "--config_class: configuration is not code here")
                 .help("use `extends:` in YAML, or the library"));
@@ -126,7 +126,7 @@ impl ExperimentArgs {
 
     /// The experiment of these arguments over the one of --config, as one on sequences: that generates, or
     /// does what the file says, or else predicts.
-    pub fn sequences(&self, generate: bool) -> Result<Asked> {
+    pub fn sequences(&self, generate: bool) -> Result<Request> {
         self.over(None, |layers| {
             layers.set("task.type", "sequence".into(), "the command")?;
             match generate {
@@ -140,7 +140,7 @@ impl ExperimentArgs {
         &self,
         file: Option<&Path>,
         task: impl FnOnce(&mut Layers) -> Result<()>,
-    ) -> Result<Asked> {
+    ) -> Result<Request> {
         let mut layers = Layers::new()?;
         let file = file.or(self.config.as_deref());
         if let Some(file) = file {
@@ -152,7 +152,7 @@ impl ExperimentArgs {
         }
         self.flags(&mut layers)?;
         let base = file.and_then(Path::parent).map(Into::into).unwrap_or_default();
-        Ok(Asked { experiment: layers.finish()?, layers, base })
+        Ok(Request { experiment: layers.finish()?, layers, base })
     }
 
     fn flags(&self, layers: &mut Layers) -> Result<()> {

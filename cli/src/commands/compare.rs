@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use triflow::compare::{self, Better, Cell, FAILURE, Job, Left, Plan, Results, Spread, Verdict};
+use triflow::compare::{
+    self, Better, Cell, FAILURE, Job, Plan, Results, Spread, Unfinished, Verdict,
+};
 use triflow::run::{Run, Watch};
 use triflow::train::Event;
 use triflow::{Error, Result, Trainer};
@@ -170,7 +172,12 @@ fn jobs_at_once(plan: &Plan) -> usize {
 }
 
 /// Does the jobs, each in a process of its own.
-fn work_through(cli: &Cli, left: &[Left<'_>], at_once: usize, folder: &Path) -> Result<Failures> {
+fn work_through(
+    cli: &Cli,
+    left: &[Unfinished<'_>],
+    at_once: usize,
+    folder: &Path,
+) -> Result<Failures> {
     let cells = Cells::new(cli.quiet, left.len());
     let next = Mutex::new(left.iter());
     let failed = AtomicUsize::new(0);

@@ -52,7 +52,7 @@ fn summary(e: &Entry) -> serde_json::Value {
 pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     let entry = registry().find(registry().check_kind(kind)?, name)?;
     let properties = properties_of(entry.info);
-    // Asked for here, so that one that cannot say its keys is an error and not one without keys.
+    // Request for here, so that one that cannot say its keys is an error and not one without keys.
     (entry.info.schema)()?;
     let example = (entry.info.example)()?;
     if format == Format::Json {

@@ -25,29 +25,29 @@ struct Measured {
 }
 
 /// Measures runs and draws their curves, called by their folders.
-pub fn draw(runs: &[impl AsRef<Path>], ask: &CurveArgs, out: &Path) -> Result<()> {
+pub fn draw(runs: &[impl AsRef<Path>], options: &CurveArgs, out: &Path) -> Result<()> {
     let name = |run: &Path| -> String {
         let from = run.components().count().saturating_sub(2);
         run.components().skip(from).collect::<std::path::PathBuf>().display().to_string()
     };
     let named: Vec<_> = runs.iter().map(|run| (name(run.as_ref()), run.as_ref())).collect();
-    draw_named(&named, ask, out, true)
+    draw_named(&named, options, out, true)
 }
 
 /// The same under names of their own. The numbers go beside the picture, as JSON.
-fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path, say: bool) -> Result<()> {
+fn draw_named(runs: &[(String, &Path)], options: &CurveArgs, out: &Path, say: bool) -> Result<()> {
     crate::out::check(out, &["png"])?;
-    let solvers = ask.solver.iter().map(|name| Component::<dyn Solver>::named(name));
-    let wanted = curve::Ask {
+    let solvers = options.solver.iter().map(|name| Component::<dyn Solver>::named(name));
+    let wanted = curve::Options {
         solvers: solvers.collect::<Result<_>>()?,
         metric: None,
-        evaluations: ask.nfe.iter().map(|n| *n as usize).collect(),
-        draws: ask.draws,
-        seed: ask.seed,
+        evaluations: options.nfe.iter().map(|n| *n as usize).collect(),
+        draws: options.draws,
+        seed: options.seed,
     };
     let mut all = Vec::new();
     for (name, run) in runs {
-        all.push(measure(name.clone(), run, &wanted, (ask, say))?);
+        all.push(measure(name.clone(), run, &wanted, (options, say))?);
     }
     if let Some(other) = all.iter().find(|m| m.metric != all[0].metric) {
         let message = format!(
@@ -57,7 +57,7 @@ fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path, say: bool) 
         return Err(Error::config("--run", message).help("draw one curve for each"));
     }
     let json = json!(all.iter().map(|m| json!({
-        "run": m.run, "name": m.name, "metric": m.metric, "set": m.set, "n": m.n, "draws": ask.draws, "points": m.points,
+        "run": m.run, "name": m.name, "metric": m.metric, "set": m.set, "n": m.n, "draws": options.draws, "points": m.points,
     })).collect::<Vec<_>>());
     let text = serde_json::to_string_pretty(&json).map_err(|e| Error::runtime(e.to_string()))?;
     write_atomically(&out.with_extension("json"), |file| writeln!(file, "{text}"))?;
@@ -85,8 +85,8 @@ fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path, say: bool) 
                 first.metric,
                 first.n,
                 first.set,
-                ask.draws,
-                if ask.draws == 1 { "" } else { "s" }
+                options.draws,
+                if options.draws == 1 { "" } else { "s" }
             ),
             metric: first.metric.into(),
             curves,
@@ -102,7 +102,7 @@ fn draw_named(runs: &[(String, &Path)], ask: &CurveArgs, out: &Path, say: bool) 
 fn measure(
     name: String,
     path: &Path,
-    ask: &curve::Ask,
+    options: &curve::Options,
     (own, say): (&CurveArgs, bool),
 ) -> Result<Measured> {
     let (grid, data_path) = (own.grid.clone(), own.data_path.clone());
@@ -116,7 +116,7 @@ fn measure(
         println!("{name}: {metric} on {} {} rows", held.rows.len(), held.name);
         println!("  {:16} {:>6} {:>6}  {metric}", "solver", "steps", "nfe");
     }
-    let found = curve::measure(&mut model, &held, ask, &mut |p| {
+    let found = curve::measure(&mut model, &held, options, &mut |p| {
         let deviation = p.deviation.map_or_else(String::new, |d| format!(" ± {d:.4}"));
         if say {
             println!("  {:16} {:6} {:6}  {:.4}{deviation}", p.solver, p.steps, p.nfe, p.value);
@@ -134,7 +134,7 @@ fn measure(
 
 /// The default curve, into a run's folder.
 pub fn beside(runs: &[(String, &Path)], run: &Run, say: bool) -> Result<()> {
-    let ask = CurveArgs {
+    let options = CurveArgs {
         solver: vec!["euler".into(), "midpoint".into()],
         nfe: vec![1, 2, 4, 8, 16, 32, 64],
         grid: None,
@@ -143,5 +143,5 @@ pub fn beside(runs: &[(String, &Path)], run: &Run, say: bool) -> Result<()> {
         seed: None,
         data_path: None,
     };
-    draw_named(runs, &ask, &run.file("quality_by_evaluations.png"), say)
+    draw_named(runs, &options, &run.file("quality_by_evaluations.png"), say)
 }

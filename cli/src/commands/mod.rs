@@ -1,16 +1,16 @@
 //! What each command does, one function or file each.
 
-mod answers;
 mod compare;
 mod components;
 mod curve;
 mod data;
 mod new_crate;
+mod outputs;
 mod reflow;
 mod sampling;
 mod seeds;
 
-use crate::args::experiment::Asked;
+use crate::args::experiment::Request;
 use crate::args::{Cli, Command};
 use crate::progress::Progress;
 use clap::CommandFactory as _;
@@ -122,7 +122,7 @@ fn load_plugins(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-fn train(cli: &Cli, asked: Asked) -> Result<()> {
+fn train(cli: &Cli, asked: Request) -> Result<()> {
     let run = run::train(asked.experiment, &asked.base, &mut Progress::new(cli.quiet));
     show(cli, &run.map_err(|e| asked.layers.locate(e))?)
 }

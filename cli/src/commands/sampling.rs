@@ -1,16 +1,16 @@
 //! `generate`, `predict` and `evaluate`: a trained run at work.
 
-use super::answers::{Samples, check_out, check_z0_out, write_predictions, write_samples};
+use super::outputs::{Samples, check_out, check_z0_out, write_predictions, write_samples};
 use super::print_json;
-use super::seeds::{self, Wanted};
+use super::seeds::{self, SampleSeeds};
 use crate::args::SamplingArgs;
 use serde_json::json;
 use std::path::Path;
 use triflow::component::Part;
-use triflow::data::files::read_table;
+use triflow::data::files::read_columns;
 use triflow::data::{Batch, HeldOut, check_labels};
 use triflow::error::quoted;
-use triflow::measure::{self, Ask, likelihood};
+use triflow::measure::{self, Options, likelihood};
 use triflow::rng::Streams;
 use triflow::run::{Run, Weights};
 use triflow::tch::{Device, Kind, Tensor};
@@ -52,13 +52,13 @@ pub fn generate(
     let _threads = model.threads();
     let seed = sampling.seed.unwrap_or_else(|| model.experiment().seed());
     let wanted = match seeds {
-        Some(file) => Wanted::Seeds(seeds::read(file)?),
+        Some(file) => SampleSeeds::Seeds(seeds::read(file)?),
         None => {
             let n = n.unwrap_or(if file.is_some() { 1 } else { 100 });
             if n < 1 {
                 return Err(Error::config("", format!("--n {n}: needs at least 1")));
             }
-            Wanted::Samples { n, seed }
+            SampleSeeds::Samples { n, seed }
         }
     };
     let n = wanted.len();
@@ -78,7 +78,7 @@ pub fn generate(
                 Error::config("", "this run takes no condition").help("leave --condition out")
             );
         }
-        (Some(Asked { values: asked, mut lengths, kept }), _) => {
+        (Some(Inputs { values: asked, mut lengths, kept }), _) => {
             check_memory(&model, n, asked.size().first().copied().unwrap_or(1), save_z0)?;
             let streams = wanted.streams_of(&asked, file.is_some())?;
             let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
@@ -117,7 +117,7 @@ fn check_memory(model: &Trained, n: i64, conditions: i64, save_z0: bool) -> Resu
 
 /// The conditions asked for, labels `[n]` or values `[n, …]`, and lengths of sequences; none for a run that
 /// takes none.
-fn conditions(model: &Trained, labels: &[String], file: Option<&Path>) -> Result<Option<Asked>> {
+fn conditions(model: &Trained, labels: &[String], file: Option<&Path>) -> Result<Option<Inputs>> {
     let Some(shape) = model.units().shapes.condition.clone() else { return Ok(None) };
     let is_label = model.units().condition_is_label;
     let asked = match file {
@@ -138,11 +138,11 @@ fn conditions(model: &Trained, labels: &[String], file: Option<&Path>) -> Result
                 .help("give a file of conditions with --condition FILE"));
         }
     };
-    Ok(Some(Asked { values: asked, lengths: Lengths::default(), kept: Vec::new() }))
+    Ok(Some(Inputs { values: asked, lengths: Lengths::default(), kept: Vec::new() }))
 }
 
 /// What a model is asked about.
-struct Asked {
+struct Inputs {
     /// Labels `[n]` or values `[n, …]`.
     values: Tensor,
     /// Of sequences.
@@ -153,9 +153,9 @@ struct Asked {
 
 /// One side of a file, its columns and labels in the order of the training rows, and the lengths of
 /// its sequences.
-fn read(model: &Trained, file: &Path, part: Part) -> Result<Asked> {
+fn read(model: &Trained, file: &Path, part: Part) -> Result<Inputs> {
     let experiment = model.experiment();
-    let table = read_table(experiment, file, &[part])?;
+    let table = read_columns(experiment, file, &[part])?;
     let table = model.units().align(table, experiment);
     let table = table.map_err(|e| Error::data(file, e.to_string()))?;
     let values = match part {
@@ -167,7 +167,7 @@ fn read(model: &Trained, file: &Path, part: Part) -> Result<Asked> {
         true => Lengths { condition: table.x_lengths, target: table.y_lengths },
         false => Lengths::default(),
     };
-    Ok(Asked { values, lengths, kept: table.kept })
+    Ok(Inputs { values, lengths, kept: table.kept })
 }
 
 /// Conditions as the model takes them: labels stay numbers, of which the model makes one-hot rows a block at a
@@ -223,7 +223,7 @@ pub fn predict(
         let help = format!("triflow generate --run {} --out samples.npz", quoted(&run.path));
         return Err(Error::config("", "this run generates, it does not predict").help(help));
     }
-    let Asked { values, lengths, kept } = read(&model, data, Part::X)?;
+    let Inputs { values, lengths, kept } = read(&model, data, Part::X)?;
     let rows = rows_of(&model, &values)?;
     check_rows(&model, &rows, Some(data))?;
     let seed = match samples {
@@ -261,7 +261,7 @@ pub fn evaluate(
 ) -> Result<()> {
     let (run, mut model) = load_in(run, sampling, units)?;
     let _threads = model.threads();
-    let ask = Ask { seed: sampling.seed, draws, only: None };
+    let options = Options { seed: sampling.seed, draws, only: None };
     let data;
     let held = match file {
         Some(file) => read_rows(&model, file, points)?,
@@ -274,7 +274,7 @@ pub fn evaluate(
         Some(n) => Some(likelihood_of(&mut model, &held.rows.first(n), sampling)?),
         None => None,
     };
-    let mut metrics = measure::evaluate(&mut model, &held, &ask)?.to_json();
+    let mut metrics = measure::evaluate(&mut model, &held, &options)?.to_json();
     if let Some(likely) = likely {
         metrics["likelihood"] = likely.json;
     }
@@ -292,14 +292,14 @@ fn likelihood_of(
         None => serde_json::from_value(json!({ "type": "dopri5", "rtol": 1e-5, "atol": 1e-5 }))
             .map_err(|e| Error::runtime(e.to_string()))?,
     };
-    let ask = likelihood::Ask {
+    let options = likelihood::Options {
         solver: &solver,
         steps: model.experiment().sampling.steps,
         probes: likelihood::PROBES,
         draws: likelihood::DRAWS,
         seed: sampling.seed.unwrap_or_else(|| model.experiment().seed()),
     };
-    likelihood::measure(model, rows, &ask)
+    likelihood::measure(model, rows, &options)
 }
 
 /// The rows of a file, to measure a model on.
@@ -310,7 +310,7 @@ fn read_rows(model: &Trained, file: &Path, points: i64) -> Result<HeldOut<'stati
         true => vec![learned],
         false => vec![Part::X, Part::Y],
     };
-    let table = read_table(experiment, file, &parts)?;
+    let table = read_columns(experiment, file, &parts)?;
     let rows = model.units().rows(table, experiment);
     let rows = rows.map_err(|e| Error::data(file, e.to_string()))?;
     let rows = if experiment.task().predicts() { rows } else { rows.first(points) };

@@ -9,35 +9,35 @@ use triflow::{Error, Result};
 
 /// How many samples, and from which seeds.
 #[derive(Debug)]
-pub(super) enum Wanted {
+pub(super) enum SampleSeeds {
     /// So many of one seed.
     Samples { n: i64, seed: u64 },
     /// One of each seed.
     Seeds(Vec<u64>),
 }
 
-impl Wanted {
+impl SampleSeeds {
     /// Samples, of each condition if there are any.
     pub fn len(&self) -> i64 {
         match self {
-            Wanted::Samples { n, .. } => *n,
-            Wanted::Seeds(seeds) => seeds.len() as i64,
+            SampleSeeds::Samples { n, .. } => *n,
+            SampleSeeds::Seeds(seeds) => seeds.len() as i64,
         }
     }
 
     /// For a message.
     pub fn origin(&self) -> String {
         match self {
-            Wanted::Samples { seed, .. } => format!("seed {seed}"),
-            Wanted::Seeds(_) => "a seed each".to_owned(),
+            SampleSeeds::Samples { seed, .. } => format!("seed {seed}"),
+            SampleSeeds::Seeds(_) => "a seed each".to_owned(),
         }
     }
 
     /// Streams of samples without condition.
     pub fn streams(&self) -> Streams {
         match self {
-            Wanted::Samples { seed, .. } => Streams::new(*seed, 0),
-            Wanted::Seeds(seeds) => Streams::of_seeds(seeds),
+            SampleSeeds::Samples { seed, .. } => Streams::new(*seed, 0),
+            SampleSeeds::Seeds(seeds) => Streams::of_seeds(seeds),
         }
     }
 
@@ -55,13 +55,13 @@ impl Wanted {
         for condition in draws {
             let draw = condition as u64;
             match self {
-                Wanted::Samples { n, seed } => {
+                SampleSeeds::Samples { n, seed } => {
                     let from = drawn.entry(condition).or_default();
                     let rows = *from..*from + *n as u64;
                     *from = rows.end;
                     streams.extend(rows.map(|row| RowStream { seed: *seed, draw, row }));
                 }
-                Wanted::Seeds(seeds) => {
+                SampleSeeds::Seeds(seeds) => {
                     let one = |seed: &u64| RowStream { seed: *seed, draw, row: 0 };
                     streams.extend(seeds.iter().map(one));
                 }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn samples_of_a_label_do_not_depend_on_the_others_that_are_asked_for() {
-        let wanted = Wanted::Samples { n: 2, seed: 7 };
+        let wanted = SampleSeeds::Samples { n: 2, seed: 7 };
         let of = |labels: &[i64]| wanted.streams_of(&Tensor::from_slice(labels), false).unwrap();
         let (alone, both) = (of(&[3]), of(&[0, 3, 3]));
         for i in 0..2 {
@@ -156,9 +156,9 @@ mod tests {
 
     #[test]
     fn a_seed_alone_gives_what_it_gives_among_others() {
-        let (one, many) = (Wanted::Samples { n: 1, seed: 9 }, Wanted::Seeds(vec![4, 9]));
+        let (one, many) = (SampleSeeds::Samples { n: 1, seed: 9 }, SampleSeeds::Seeds(vec![4, 9]));
         let labels = Tensor::from_slice(&[1_i64]);
-        let of = |wanted: &Wanted| wanted.streams_of(&labels, false).unwrap();
+        let of = |wanted: &SampleSeeds| wanted.streams_of(&labels, false).unwrap();
         assert_eq!(of(&one).at(0).unwrap(), of(&many).at(1).unwrap());
         assert_eq!(one.streams().at(0).unwrap(), many.streams().at(1).unwrap());
     }

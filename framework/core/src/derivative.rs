@@ -58,19 +58,19 @@ impl Variable {
     }
 
     /// The gradient of the sum of `of`, in the shape of the value: row by row, where the rows of `of` depend
-    /// on their own rows alone. With `again` a further derivative can be taken of it.
-    pub fn gradient(&self, of: &Tensor, again: bool) -> Result<Tensor> {
-        gradient(of, &self.value, again || self.recorded)
+    /// on their own rows alone. With `create_graph` a further derivative can be taken of it.
+    pub fn gradient(&self, of: &Tensor, create_graph: bool) -> Result<Tensor> {
+        gradient(of, &self.value, create_graph || self.recorded)
     }
 }
 
 /// The gradient of the sum of `of` with respect to `input` (which requires gradients), in its shape; zero where
-/// `of` does not depend on it. With `again` it can be differentiated itself. The graph of `of` is kept.
-pub fn gradient(of: &Tensor, input: &Tensor, again: bool) -> Result<Tensor> {
+/// `of` does not depend on it. With `create_graph` it can be differentiated itself. The graph of `of` is kept.
+pub fn gradient(of: &Tensor, input: &Tensor, create_graph: bool) -> Result<Tensor> {
     let total = of.sum(of.kind());
     // LibTorch crashes where there is no graph.
     let found = if total.requires_grad() {
-        Tensor::f_run_backward(&[total], &[input], true, again)?.pop()
+        Tensor::f_run_backward(&[total], &[input], true, create_graph)?.pop()
     } else {
         None
     };

@@ -5,7 +5,7 @@
 //! This crate reads files and configuration, and trains and samples models of components, of which
 //! it knows none by name. Programs depend on `triflow`, which re-exports all of it.
 //!
-//! Layers: `device` `threads` `io`, `config`, `data` `joint` `loss`, `model`, `sample`, `trained`,
+//! Layers: `device` `threads` `io`, `config`, `data` `joint_distribution` `loss`, `model`, `sample`, `trained`,
 //! `inference` `start` `unused`, `train`.
 
 // The macros speak of `triflow::…`, inside this crate too.
@@ -16,7 +16,7 @@ pub mod data;
 pub mod device;
 pub mod inference;
 pub mod io;
-mod joint;
+mod joint_distribution;
 pub mod loss;
 pub mod model;
 pub mod sample;

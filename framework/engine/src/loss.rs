@@ -4,7 +4,7 @@
 //! one value a row, `[batch]`, with the entries of a row reduced by mean or sum.
 
 use crate::component::{Objective, Posterior};
-use crate::config::{Recon, Reduction, Weighting};
+use crate::config::{Reconstruction, Reduction, Weighting};
 use crate::error::Result;
 use crate::kernels;
 use crate::path::{Path, PathKind, PathPoint, Reading};
@@ -48,20 +48,22 @@ pub fn squared_error(
 /// The comparison of a reconstruction with its target: squared error, or cross-entropy of logits summed
 /// over the last axis (classes) and reduced over the others.
 pub fn reconstruction(
-    kind: Recon,
+    kind: Reconstruction,
     output: &Tensor,
     target: &Tensor,
     reduction: Reduction,
     mask: Option<&Tensor>,
 ) -> Tensor {
     match kind {
-        Recon::Mse => squared_error(output, target, reduction, mask),
-        Recon::CrossEntropy => {
+        Reconstruction::Mse => squared_error(output, target, reduction, mask),
+        Reconstruction::CrossEntropy => {
             let terms = target * output.log_softmax(-1, output.kind());
             let terms = terms.sum_dim_intlist([-1].as_slice(), false, output.kind()).neg();
             reduce(&terms, reduction, mask)
         }
-        Recon::None => output.new_zeros([output.size()[0]], (output.kind(), output.device())),
+        Reconstruction::None => {
+            output.new_zeros([output.size()[0]], (output.kind(), output.device()))
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::model::Parameters;
 use crate::path::StepGrid;
 use crate::registry::{deserialize, guard_engine};
 use crate::rng::{Purpose, Streams, seed_torch};
-use crate::sample::{ClassifierFree, Conditioned, Plan, Sampled, noise, sample};
+use crate::sample::{ClassifierFree, Conditioned, Sampled, SamplingPlan, noise, sample};
 use crate::sequence;
 use crate::threads::{self, Threads};
 use serde_yaml::{Mapping, Value};
@@ -223,11 +223,11 @@ impl Trained {
     }
 
     /// How the experiment samples.
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self) -> SamplingPlan {
         let sampling = &self.experiment.sampling;
         let grid = sampling.grid.unwrap_or(StepGrid::Time);
         let streams = Streams::new(self.experiment.seed(), 0);
-        Plan { steps: sampling.steps, grid, final_denoise: sampling.final_denoise, streams }
+        SamplingPlan { steps: sampling.steps, grid, final_denoise: sampling.final_denoise, streams }
     }
 
     /// Runs `f` with the parameters that sample: their running mean where the experiment says so.
@@ -262,7 +262,7 @@ impl Trained {
         &mut self,
         z0: &Tensor,
         condition: Option<&Condition>,
-        plan: &Plan,
+        plan: &SamplingPlan,
         seen: &mut dyn Observer,
     ) -> Result<Sampled> {
         self.sample_sequences(z0, None, condition, plan, seen)
@@ -275,7 +275,7 @@ impl Trained {
         z0: &Tensor,
         mask: Option<&Tensor>,
         condition: Option<&Condition>,
-        plan: &Plan,
+        plan: &SamplingPlan,
         seen: &mut dyn Observer,
     ) -> Result<Sampled> {
         let sampling = &self.experiment.sampling;

@@ -22,12 +22,12 @@ impl fmt::Display for Unused {
 }
 
 /// Collects settings that are given, by a value other than that without them or by a flag.
-struct Found<'e> {
+struct UnusedSettings<'e> {
     experiment: &'e Experiment,
     all: Vec<Unused>,
 }
 
-impl Found<'_> {
+impl UnusedSettings<'_> {
     /// `idle`: nothing reads the key; `other`: its value is not that without it.
     fn add(&mut self, key: &'static str, idle: bool, other: bool, why: impl Into<String>) {
         if idle && (other || self.experiment.flags.give(key)) {
@@ -40,7 +40,7 @@ impl Trained {
     /// The settings that are given and have no effect on training or sampling: their value is another than
     /// without them, or a flag gives it.
     pub fn unused(&self) -> Result<Vec<Unused>> {
-        let mut found = Found { experiment: &self.experiment, all: Vec::new() };
+        let mut found = UnusedSettings { experiment: &self.experiment, all: Vec::new() };
         self.unused_in_training(&mut found)?;
         self.unused_in_sampling(&mut found)?;
         Ok(found.all)
@@ -54,7 +54,7 @@ impl Trained {
         Ok(())
     }
 
-    fn unused_in_training(&self, found: &mut Found<'_>) -> Result<()> {
+    fn unused_in_training(&self, found: &mut UnusedSettings<'_>) -> Result<()> {
         let e = &self.experiment;
         let default = Experiment::from_yaml("{}").ok();
         let default = default.as_ref();
@@ -78,7 +78,7 @@ impl Trained {
         Ok(())
     }
 
-    fn unused_in_loss(&self, found: &mut Found<'_>, rectified: bool) {
+    fn unused_in_loss(&self, found: &mut UnusedSettings<'_>, rectified: bool) {
         let loss: LossConfig = self.experiment.loss;
         let unweighted = loss.use_snr_weight == Some(false);
         let none = unweighted || loss.weighting == Weighting::None;
@@ -99,7 +99,7 @@ impl Trained {
         found.add("loss.vae_weight", !learned, other, why);
     }
 
-    fn unused_in_sampling(&self, found: &mut Found<'_>) -> Result<()> {
+    fn unused_in_sampling(&self, found: &mut UnusedSettings<'_>) -> Result<()> {
         let default = Experiment::from_yaml("{}").ok();
         let Sampling { solver, steps, grid, guidance, guidance_interval, .. } =
             &self.experiment.sampling;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is measured.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct Options {
     /// The solvers.
     pub solvers: Vec<Component<dyn Solver>>,
     /// Network evaluations a sample that a fixed-step solver may use: it takes as many steps as they allow.
@@ -51,11 +51,11 @@ pub fn metric(model: &Trained) -> &'static MetricInfo {
 pub fn measure(
     model: &mut Trained,
     held: &HeldOut<'_>,
-    ask: &Ask,
+    options: &Options,
     seen: &mut dyn FnMut(&CurvePoint),
 ) -> Result<Vec<CurvePoint>> {
     let own = model.experiment().sampling.clone();
-    let found = all(model, held, ask, &own, seen);
+    let found = all(model, held, options, &own, seen);
     model.set_sampling(own)?;
     found
 }
@@ -63,22 +63,22 @@ pub fn measure(
 fn all(
     model: &mut Trained,
     held: &HeldOut<'_>,
-    ask: &Ask,
+    options: &Options,
     own: &Sampling,
     seen: &mut dyn FnMut(&CurvePoint),
 ) -> Result<Vec<CurvePoint>> {
     let mut found = Vec::new();
-    for solver in &ask.solvers {
-        let (all, adaptive) = steps_of(model, held, solver, own, &ask.evaluations)?;
+    for solver in &options.solvers {
+        let (all, adaptive) = steps_of(model, held, solver, own, &options.evaluations)?;
         for steps in all {
             model.set_sampling(Sampling { solver: solver.clone(), steps, ..own.clone() })?;
-            let point = point(model, held, ask, adaptive)?;
+            let point = point(model, held, options, adaptive)?;
             seen(&point);
             found.push(point);
         }
     }
     if found.is_empty() {
-        let message = format!("no solver can do with {:?} evaluations", ask.evaluations);
+        let message = format!("no solver can do with {:?} evaluations", options.evaluations);
         return Err(Error::config("", message).help("allow more of them"));
     }
     Ok(found)
@@ -116,13 +116,18 @@ fn steps_of(
     Ok((steps, false))
 }
 
-fn point(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask, adaptive: bool) -> Result<CurvePoint> {
-    let metric = ask.metric.unwrap_or(metric(model).metric);
+fn point(
+    model: &mut Trained,
+    held: &HeldOut<'_>,
+    options: &Options,
+    adaptive: bool,
+) -> Result<CurvePoint> {
+    let metric = options.metric.unwrap_or(metric(model).metric);
     let only = Some(metric);
-    let ask = match Goal::of(model) {
-        Goal::Generation => measure::Ask { seed: ask.seed, draws: ask.draws, only },
+    let options = match Goal::of(model) {
+        Goal::Generation => measure::Options { seed: options.seed, draws: options.draws, only },
         // Predictions start from z_0 = 0: one draw is all.
-        _ => measure::Ask { seed: None, draws: 1, only },
+        _ => measure::Options { seed: None, draws: 1, only },
     };
     // Its floor is no part of a curve.
     let whole = |rows: &Rows| rows.part(0, rows.len());
@@ -132,15 +137,15 @@ fn point(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask, adaptive: bool) -> 
         others: held.others.iter().map(whole).collect(),
         train: None,
     };
-    let found = measure::evaluate(model, &held, &ask)?;
+    let found = measure::evaluate(model, &held, &options)?;
     let score = found.scores.get(metric).ok_or_else(|| {
         Error::runtime(format!("{} could not be measured on these rows", metric.name()))
     })?;
     Ok(CurvePoint {
         solver: model.experiment().sampling.solver.name().to_owned(),
         adaptive,
-        steps: found.work.steps,
-        nfe: found.work.nfe,
+        steps: found.cost.steps,
+        nfe: found.cost.nfe,
         value: score.mean,
         deviation: score.deviation,
     })

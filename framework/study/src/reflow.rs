@@ -2,7 +2,7 @@
 //! model's own path from it. Paths between such ends need not cross, so that a model of them gets by with
 //! few steps.
 
-use crate::component::{Splits, Table};
+use crate::component::{Columns, Splits};
 use crate::config::Task;
 use crate::data::{Data, Rows, Units};
 use crate::error::{Error, Result};
@@ -67,29 +67,29 @@ pub fn pairs(
     let units = model.units();
     let y = joined(conditions).map(|c| own_condition(units, &c));
     let real = [&data.test, &data.val].into_iter().find(|set| !set.is_empty());
-    let train = Table {
+    let train = Columns {
         x: joined(x),
         y,
         z0: joined(z0s),
         x_names: units.names.target.clone(),
         classes: units.names.classes.clone(),
-        ..Table::default()
+        ..Columns::default()
     };
     Ok(Splits { train, test: real.map(|rows| own(units, rows)).transpose()?, ..Splits::default() })
 }
 
 /// Rows in the data's own units.
-fn own(units: &Units, rows: &Rows) -> Result<Table> {
+fn own(units: &Units, rows: &Rows) -> Result<Columns> {
     let rows = rows.all()?;
     let x = units.target.undo(&rows.target).to_device(Device::Cpu);
     let y = rows.condition.as_ref().map(|c| own_condition(units, c));
     let names = &units.names;
-    Ok(Table {
+    Ok(Columns {
         x: Some(x),
         y,
         x_names: names.target.clone(),
         classes: names.classes.clone(),
-        ..Table::default()
+        ..Columns::default()
     })
 }
 

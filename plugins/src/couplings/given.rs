@@ -23,7 +23,7 @@ impl Coupling for Given {
         Ok((0..rows.len()).collect())
     }
 
-    fn is_given(&self) -> Result<bool> {
+    fn z0_from_data(&self) -> Result<bool> {
         Ok(true)
     }
 

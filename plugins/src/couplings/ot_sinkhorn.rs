@@ -53,7 +53,7 @@ impl Coupling for Sinkhorn {
         }
         let scale = -1.0 / (self.spec.epsilon * mean);
         scores.iter_mut().for_each(|cost| *cost *= scale);
-        let Plan { of_source, ended } = self.spec.plan(&scores, n);
+        let Potentials { of_source, ended } = self.spec.plan(&scores, n);
         if let Some(why) = ended.filter(|_| !self.told.swap(true, Ordering::Relaxed)) {
             log::warn!("ot_sinkhorn: {why}; this is said once");
         }
@@ -78,7 +78,7 @@ impl Coupling for Sinkhorn {
 }
 
 /// The plan that the iteration came to.
-struct Plan {
+struct Potentials {
     /// The potential of the source over ε.
     of_source: Vec<f64>,
     /// Why it is not the one that was asked for, if it is not.
@@ -88,7 +88,7 @@ struct Plan {
 impl OtSinkhorn {
     /// For scores −cost/ε. ε falls to its value by halves, which takes far fewer iterations than to begin with
     /// it.
-    fn plan(&self, scores: &[f64], n: usize) -> Plan {
+    fn plan(&self, scores: &[f64], n: usize) -> Potentials {
         let (mut f, mut g) = (vec![0.0; n], vec![0.0; n]);
         let mut share = (self.epsilon).min(1.0);
         let (mut off, mut at) = (f64::INFINITY, share);
@@ -120,7 +120,7 @@ impl OtSinkhorn {
                 g.iter_mut().for_each(|g| *g *= next / share);
                 share = next;
             } else if worst < self.tolerance {
-                return Plan { of_source: g, ended: None };
+                return Potentials { of_source: g, ended: None };
             }
         }
         let ended = match at < 1.0 {
@@ -135,7 +135,10 @@ impl OtSinkhorn {
                 self.iterations, self.tolerance
             ),
         };
-        Plan { of_source: g, ended: Some(format!("{ended}: raise `iterations` or `epsilon`")) }
+        Potentials {
+            of_source: g,
+            ended: Some(format!("{ended}: raise `iterations` or `epsilon`")),
+        }
     }
 }
 

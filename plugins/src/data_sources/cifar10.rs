@@ -49,7 +49,7 @@ impl DataSource for Files {
 }
 
 /// Rows of one label byte and an image, red, green and blue in turn.
-fn read(folder: &FsPath, files: &[PathBuf]) -> Result<Table> {
+fn read(folder: &FsPath, files: &[PathBuf]) -> Result<Columns> {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for path in files {
         let bytes = triflow::io::read_to_end(path, unpacked(path)?)?;

@@ -161,7 +161,7 @@ impl DataSource for Source {
             labels: train.y.as_ref().map(|y| y.kind() == triflow::tch::Kind::Int64),
             ..self.spec.clone()
         };
-        let further = |path: &Option<FilePath>, set: &str| -> Result<Option<Table>> {
+        let further = |path: &Option<FilePath>, set: &str| -> Result<Option<Columns>> {
             let Some(path) = path else { return Ok(None) };
             let path = self.base.join(&**path);
             let sheet = self.open(&path)?;
@@ -183,7 +183,7 @@ impl DataSource for Source {
         Ok(Splits { train, val, test, decided: keys })
     }
 
-    fn read(&self, path: &FsPath, parts: &[Part]) -> Result<Table> {
+    fn read(&self, path: &FsPath, parts: &[Part]) -> Result<Columns> {
         let sheet = self.open(path)?;
         let rows = self.rows(path, &sheet, &self.spec, parts)?;
         for part in parts {

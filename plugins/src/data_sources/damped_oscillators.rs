@@ -53,7 +53,7 @@ impl Spec<dyn DataSource> for DampedOscillators {
 }
 
 impl DampedOscillators {
-    fn draw(&self, n: usize, cut: Cut, rng: &mut ChaCha8Rng) -> Table {
+    fn draw(&self, n: usize, cut: Cut, rng: &mut ChaCha8Rng) -> Columns {
         let mut halves = Halves::new(cut, 1, 1);
         for _ in 0..n {
             let mut within = |[from, to]: [f64; 2]| from + (to - from) * rng.random::<f64>();

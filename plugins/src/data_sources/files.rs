@@ -84,7 +84,7 @@ fn check_shape(path: &FsPath, what: &str, shape: &[usize]) -> Result<usize> {
 }
 
 /// Whether the sides of a table fit each other.
-pub(super) fn check_rows(path: &FsPath, table: &Table, names: [&str; 2]) -> Result<()> {
+pub(super) fn check_rows(path: &FsPath, table: &Columns, names: [&str; 2]) -> Result<()> {
     let rows = |part| table.layout(part).map(|(_, shape)| shape[0]);
     if let (Some(x), Some(y)) = (rows(Part::X), rows(Part::Y))
         && x != y
@@ -98,7 +98,12 @@ pub(super) fn check_rows(path: &FsPath, table: &Table, names: [&str; 2]) -> Resu
 }
 
 /// Whether a further set is made of the same things as the training rows. `set` names it, as `val`.
-pub(super) fn check_alike(path: &FsPath, train: &Table, other: &Table, set: &str) -> Result<()> {
+pub(super) fn check_alike(
+    path: &FsPath,
+    train: &Columns,
+    other: &Columns,
+    set: &str,
+) -> Result<()> {
     let kind = |(kind, shape): (Kind, Vec<i64>)| match kind {
         Kind::Int64 => "class labels".to_owned(),
         Kind::Uint8 => format!("bytes of shape {:?}", &shape[1..]),
@@ -248,7 +253,7 @@ impl Arrays {
             }
             _ => {}
         }
-        let set = |x: &Option<String>, y: &Option<String>, set: &str| -> Result<Option<Table>> {
+        let set = |x: &Option<String>, y: &Option<String>, set: &str| -> Result<Option<Columns>> {
             let (x_name, y_name) = (format!("x_{set}"), format!("y_{set}"));
             let z0 = own(&format!("z0_{set}"))?;
             let suffix = format!("_{set}");
@@ -281,14 +286,14 @@ impl DataSource for Arrays {
         self.splits(true)
     }
 
-    fn read(&self, path: &FsPath, parts: &[Part]) -> Result<Table> {
+    fn read(&self, path: &FsPath, parts: &[Part]) -> Result<Columns> {
         let file = self.open(path)?;
         let reader = Reader { path, file: &file, stay: false };
         let lengths = |part| get_lengths(path, &file, part, "");
-        let mut table = Table {
+        let mut table = Columns {
             x_lengths: lengths(Part::X)?,
             y_lengths: lengths(Part::Y)?,
-            ..Table::default()
+            ..Columns::default()
         };
         for part in parts {
             let (name, default, lengths, values) = match part {
@@ -327,8 +332,8 @@ fn advice(missing: &str, names: &[String]) -> String {
 }
 
 /// From x, y and z_0, and the lengths of x and y.
-fn table([x, y, z0]: [Side; 3], [x_lengths, y_lengths]: [Option<Tensor>; 2]) -> Table {
-    Table {
+fn table([x, y, z0]: [Side; 3], [x_lengths, y_lengths]: [Option<Tensor>; 2]) -> Columns {
+    Columns {
         x: x.held,
         y: y.held,
         z0: z0.held,
@@ -340,7 +345,7 @@ fn table([x, y, z0]: [Side; 3], [x_lengths, y_lengths]: [Option<Tensor>; 2]) -> 
         classes: y.classes,
         x_names: x.columns,
         y_names: y.columns,
-        ..Table::default()
+        ..Columns::default()
     }
 }
 

@@ -89,17 +89,17 @@ impl Halves {
     }
 
     /// x `[n, steps, features + beside]` and y `[n, steps, features]`.
-    pub fn table(self) -> Table {
+    pub fn table(self) -> Columns {
         let shaped = |values: &[f32], width: usize| {
             Tensor::from_slice(values).view([-1, self.cut.steps as i64, width as i64])
         };
         let lengths = || self.cut.shortest.map(|_| Tensor::from_slice(&self.lengths));
-        Table {
+        Columns {
             x: Some(shaped(&self.x, self.features + self.beside)),
             y: Some(shaped(&self.y, self.features)),
             x_lengths: lengths(),
             y_lengths: lengths(),
-            ..Table::default()
+            ..Columns::default()
         }
     }
 }

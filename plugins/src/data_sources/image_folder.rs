@@ -89,7 +89,7 @@ impl Folder {
         set: &Listed,
         classes: &[String],
         first: &mut Option<(u32, u32)>,
-    ) -> Result<Table> {
+    ) -> Result<Columns> {
         if set.files.is_empty() {
             let message = format!("there is no image ({}) in it", ENDINGS.join(", "));
             return Err(Error::data(&set.folder, message));
@@ -135,7 +135,7 @@ impl Folder {
         let y: Option<Vec<i64>> =
             set.files.iter().map(|(_, class)| Some(number(class.as_ref()?)? as i64)).collect();
         let y = y.map(|y| labels(&set.folder, "the labels", &y)).transpose()?;
-        Ok(Table { x: Some(x), y, classes: classes.to_vec(), ..Table::default() })
+        Ok(Columns { x: Some(x), y, classes: classes.to_vec(), ..Columns::default() })
     }
 
     /// Rows and columns, and pixels row by row.

@@ -35,7 +35,7 @@ pub(super) fn find(folder: &FsPath, names: &[&str]) -> Option<PathBuf> {
 }
 
 /// Images `[n, C, H, W]` with their labels.
-pub(super) fn table(path: &FsPath, bytes: &[u8], shape: [usize; 3], y: &[i64]) -> Result<Table> {
+pub(super) fn table(path: &FsPath, bytes: &[u8], shape: [usize; 3], y: &[i64]) -> Result<Columns> {
     let entries = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d)).unwrap_or(0);
     let rows = bytes.len().checked_div(entries).unwrap_or(0);
     if rows == 0 || rows * entries != bytes.len() || rows != y.len() {
@@ -44,5 +44,5 @@ pub(super) fn table(path: &FsPath, bytes: &[u8], shape: [usize; 3], y: &[i64]) -
     }
     let size: Vec<i64> = std::iter::once(rows).chain(shape).map(|n| n as i64).collect();
     let x = Tensor::from_slice(bytes).reshape(size);
-    Ok(Table { x: Some(x), y: Some(labels(path, "the labels", y)?), ..Table::default() })
+    Ok(Columns { x: Some(x), y: Some(labels(path, "the labels", y)?), ..Columns::default() })
 }

@@ -48,7 +48,7 @@ impl Spec<dyn DataSource> for Lorenz {
 }
 
 impl Lorenz {
-    fn draw(&self, n: usize, cut: Cut, rng: &mut ChaCha8Rng) -> Table {
+    fn draw(&self, n: usize, cut: Cut, rng: &mut ChaCha8Rng) -> Columns {
         let mut halves = Halves::new(cut, 3, 0);
         let mut at = [(); 3].map(|()| 2.0 * rng.random::<f64>() - 1.0);
         at = after(at, SETTLING);

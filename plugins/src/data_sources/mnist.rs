@@ -42,7 +42,7 @@ impl DataSource for Files {
 
 impl Files {
     /// Images and labels whose names begin with `set`, if they are there.
-    fn set(&self, set: &str) -> Result<Option<Table>> {
+    fn set(&self, set: &str) -> Result<Option<Columns>> {
         let file = |what: &str| {
             let names = [
                 format!("{set}-{what}-ubyte"),

@@ -25,7 +25,7 @@ pub(super) struct Drawn<F> {
     draw: F,
 }
 
-impl<F: Fn(usize, &mut ChaCha8Rng) -> Table + Send + Sync + 'static> Drawn<F> {
+impl<F: Fn(usize, &mut ChaCha8Rng) -> Columns + Send + Sync + 'static> Drawn<F> {
     /// # Errors
     /// Fewer than 2 points, or more than a machine holds.
     pub fn source(counts: Counts, seed: u64, draw: F) -> Result<Box<dyn DataSource>> {
@@ -73,7 +73,7 @@ macro_rules! drawn_source {
             fn drawn(
                 &self,
                 ctx: &DataContext,
-                draw: impl Fn(usize, &mut rand_chacha::ChaCha8Rng) -> Table + Send + Sync + 'static,
+                draw: impl Fn(usize, &mut rand_chacha::ChaCha8Rng) -> Columns + Send + Sync + 'static,
             ) -> Result<Box<dyn DataSource>> {
                 let counts = super::plane::Counts {
                     samples: self.samples,
@@ -87,7 +87,7 @@ macro_rules! drawn_source {
 }
 pub(super) use drawn_source;
 
-impl<F: Fn(usize, &mut ChaCha8Rng) -> Table> DataSource for Drawn<F> {
+impl<F: Fn(usize, &mut ChaCha8Rng) -> Columns> DataSource for Drawn<F> {
     fn load(&self) -> Result<Splits> {
         let Counts { samples, val_samples, test_samples } = self.counts;
         let all = [Some(samples), val_samples, test_samples];
@@ -104,12 +104,12 @@ impl<F: Fn(usize, &mut ChaCha8Rng) -> Table> DataSource for Drawn<F> {
 }
 
 /// Points of the plane and what belongs to each: class labels (`i64`) or numbers (`f32`).
-pub(super) fn table<Y: triflow::tch::kind::Element>(points: &[[f64; 2]], y: &[Y]) -> Table {
+pub(super) fn table<Y: triflow::tch::kind::Element>(points: &[[f64; 2]], y: &[Y]) -> Columns {
     let x: Vec<f32> = points.iter().flatten().map(|v| *v as f32).collect();
-    Table {
+    Columns {
         x: Some(Tensor::from_slice(&x).view([-1, 2])),
         y: Some(Tensor::from_slice(y)),
-        ..Table::default()
+        ..Columns::default()
     }
 }
 

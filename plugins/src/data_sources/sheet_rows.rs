@@ -216,7 +216,7 @@ struct Seen {
 }
 
 /// The rows of a sheet.
-pub(super) fn read(path: &FsPath, sheet: &Sheet, rows: &Rows) -> Result<Table> {
+pub(super) fn read(path: &FsPath, sheet: &Sheet, rows: &Rows) -> Result<Columns> {
     let columns = [&rows.x[..], &rows.y[..]].concat();
     let seen = look(path, sheet, rows, &columns)?;
     let left_out = seen.incomplete.iter().filter(|out| **out).count();
@@ -288,7 +288,7 @@ pub(super) fn read(path: &FsPath, sheet: &Sheet, rows: &Rows) -> Result<Table> {
         }
         None => (side(&rows.y, &values[rows.x.len()..])?, Vec::new()),
     };
-    Ok(Table {
+    Ok(Columns {
         x,
         y,
         x_names: names(&rows.x),
@@ -296,7 +296,7 @@ pub(super) fn read(path: &FsPath, sheet: &Sheet, rows: &Rows) -> Result<Table> {
         classes,
         kept,
         advice: rows.advice(sheet),
-        ..Table::default()
+        ..Columns::default()
     })
 }
 

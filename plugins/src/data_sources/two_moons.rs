@@ -62,7 +62,7 @@ impl Spec<dyn DataSource> for TwoMoons {
 
 impl TwoMoons {
     /// Half of the points on each moon, in random order.
-    fn draw(&self, samples: usize, rng: &mut ChaCha8Rng) -> Table {
+    fn draw(&self, samples: usize, rng: &mut ChaCha8Rng) -> Columns {
         let upper = samples / 2;
         let moon = |label: i64, n: usize| {
             (0..n).map(move |i| (label, PI * i as f64 / (n - 1).max(1) as f64))

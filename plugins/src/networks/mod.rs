@@ -17,6 +17,6 @@ pub use dit::Dit;
 pub use mlp::Mlp;
 pub use residual_mlp::ResidualMlp;
 pub use temporal_conv::TemporalConv;
-pub use tokens::Lie;
+pub use tokens::Placement;
 pub use transformer::Transformer;
 pub use unet::Unet;

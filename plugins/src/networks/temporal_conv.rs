@@ -1,6 +1,6 @@
 //! Convolutions over the positions of a sequence, further and further apart.
 
-use super::tokens::{Lie, Tokens};
+use super::tokens::{Placement, Tokens};
 use crate::layers::{Activation, Linear, Start, check_dropout, dropout};
 use triflow::prelude::*;
 use triflow::sequence::keep;
@@ -24,7 +24,7 @@ triflow::component! {
         /// a summary of the condition).
         pub causal: bool = false,
         /// How the condition lies to z; null: beside where it has as many positions or a single one, else before.
-        pub condition: Option<Lie> = None,
+        pub condition: Option<Placement> = None,
         /// Activation.
         pub activation: Activation = Activation::Swish,
         /// Dropout inside each block, in [0, 1).

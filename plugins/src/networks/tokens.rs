@@ -19,7 +19,7 @@ use triflow::tch::Kind;
 )]
 #[serde(crate = "triflow::serde", rename_all = "snake_case")]
 #[schemars(crate = "triflow::schemars")]
-pub enum Lie {
+pub enum Placement {
     /// Its positions are those of z, as many of them; or it has a single one, for all.
     Beside,
     /// It ends where z begins, as what was observed before.
@@ -48,14 +48,18 @@ struct Observed {
     tokens: Linear,
     features: Linear,
     summary: Linear,
-    lie: Lie,
+    placement: Placement,
     /// Positions and features of a condition.
     shape: [i64; 2],
 }
 
 impl Tokens {
-    /// Tokens of `width` features; and the features of an output. `lie`: none for what the shapes tell.
-    pub fn new(ctx: &NetworkContext, width: i64, lie: Option<Lie>) -> Result<(Self, i64)> {
+    /// Tokens of `width` features; and the features of an output. `placement`: none for what the shapes tell.
+    pub fn new(
+        ctx: &NetworkContext,
+        width: i64,
+        placement: Option<Placement>,
+    ) -> Result<(Self, i64)> {
         let (&[steps, features], &[outputs_at, outputs]) =
             (ctx.z_shape.as_slice(), ctx.output_shape.as_slice())
         else {
@@ -75,8 +79,9 @@ impl Tokens {
                     _ => [1, shape.iter().product()],
                 };
                 let fits = shape[0] == steps || shape[0] == 1;
-                let lie = lie.unwrap_or(if fits { Lie::Beside } else { Lie::Before });
-                if lie == Lie::Beside && !fits {
+                let placement =
+                    placement.unwrap_or(if fits { Placement::Beside } else { Placement::Before });
+                if placement == Placement::Beside && !fits {
                     let message = format!(
                         "a condition beside z needs as many positions as z, {steps}, not {}",
                         shape[0]
@@ -88,7 +93,7 @@ impl Tokens {
                     tokens: linear("condition", shape[1]),
                     features: linear("features", shape[1]),
                     summary: linear("summary", width),
-                    lie,
+                    placement,
                     shape,
                 })
             }
@@ -121,13 +126,13 @@ impl Tokens {
         };
         let said = Activation::Swish.apply(&(time + observed.said(&value, there.as_ref())));
         let tokens = keep(&observed.tokens.forward(&value), there.as_ref());
-        match observed.lie {
-            Lie::Beside => Row {
+        match observed.placement {
+            Placement::Beside => Row {
                 tokens: keep(&(z + tokens), pass.mask),
                 mask: pass.mask.map(Tensor::shallow_clone),
                 said,
             },
-            Lie::Before => {
+            Placement::Before => {
                 let (tokens, there) = match &condition.mask {
                     Some(mask) => aligned(&tokens, there.as_ref().unwrap_or(mask), mask),
                     None => (tokens, there),

@@ -1,7 +1,7 @@
 //! Attention between the positions of a sequence.
 
 use super::temporal_conv::norm;
-use super::tokens::{Lie, Tokens};
+use super::tokens::{Placement, Tokens};
 use crate::layers::{
     Activation, Linear, Start, check_dropout, check_features, check_layers, dropout,
 };
@@ -27,7 +27,7 @@ triflow::component! {
         /// Whether a position attends to those up to it alone.
         pub causal: bool = false,
         /// How the condition lies to z; null: beside where it has as many positions or a single one, else before.
-        pub condition: Option<Lie> = None,
+        pub condition: Option<Placement> = None,
         /// Dropout after attention and hidden layer, in [0, 1).
         pub dropout: f64 = 0.0,
     }

@@ -89,7 +89,7 @@ impl Trunk {
         let time = time.linear(&self.join.columns(of_z, of_time), self.join.affine().bias);
         let seen = input.condition.filter(|_| self.condition.is_some());
         let seen = seen.map(|condition| {
-            condition.once(self, || {
+            condition.memoised(self, || {
                 let weight = self.join.columns(of_z + of_time, self.features);
                 self.features_of(condition, pass).linear(&weight, None::<&Tensor>)
             })

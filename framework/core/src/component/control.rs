@@ -119,7 +119,7 @@ impl StepControl {
 
 /// Where a step starts and ends.
 #[derive(Clone, Copy)]
-pub(super) struct Pace<N> {
+pub(super) struct Interval<N> {
     pub s: f64,
     pub next: f64,
     /// Length, of which `next` − `s` is the rounded value.
@@ -130,7 +130,7 @@ pub(super) struct Pace<N> {
 }
 
 /// Chooses the steps of one solution.
-pub(super) struct Paces<'p, N> {
+pub(super) struct StepChooser<'p, N> {
     lengths: Lengths<'p, N>,
     accepted: usize,
     rejected: usize,
@@ -153,7 +153,7 @@ struct Controlled<'p, N> {
     after_rejection: bool,
 }
 
-impl<'p, N: Node> Paces<'p, N> {
+impl<'p, N: Node> StepChooser<'p, N> {
     pub fn new(
         field: &dyn Field,
         grid: &'p Grid,
@@ -178,13 +178,13 @@ impl<'p, N: Node> Paces<'p, N> {
     }
 
     /// The step to try; none at the end.
-    pub fn next(&self, field: &dyn Field) -> Result<Option<Pace<N>>> {
+    pub fn next(&self, field: &dyn Field) -> Result<Option<Interval<N>>> {
         match &self.lengths {
             Lengths::Grid { clock, nodes } => {
                 let (i, j) = (self.accepted, self.accepted + 1);
                 let Some(&next) = clock.get(j) else { return Ok(None) };
                 let (s, last) = (clock[i], j + 1 == clock.len());
-                Ok(Some(Pace { s, next, h: next - s, from: nodes[i], to: nodes[j], last }))
+                Ok(Some(Interval { s, next, h: next - s, from: nodes[i], to: nodes[j], last }))
             }
             Lengths::Control(own) => own.next(field, self.accepted + self.rejected),
         }
@@ -201,13 +201,13 @@ impl<'p, N: Node> Paces<'p, N> {
     /// Says whether a step from the first to the second of two states is taken, by its `error`.
     pub fn accept(
         &mut self,
-        pace: &Pace<N>,
+        interval: &Interval<N>,
         states: [&Tensor; 2],
         error: Option<&Tensor>,
     ) -> Result<bool> {
         let accepted = match &mut self.lengths {
             Lengths::Grid { .. } => true,
-            Lengths::Control(own) => own.accept(pace, states, error)?,
+            Lengths::Control(own) => own.accept(interval, states, error)?,
         };
         *(if accepted { &mut self.accepted } else { &mut self.rejected }) += 1;
         Ok(accepted)
@@ -219,7 +219,7 @@ impl<'p, N: Node> Paces<'p, N> {
 }
 
 impl<N: Node> Controlled<'_, N> {
-    fn next(&self, field: &dyn Field, tried: usize) -> Result<Option<Pace<N>>> {
+    fn next(&self, field: &dyn Field, tried: usize) -> Result<Option<Interval<N>>> {
         let (s, end, max_steps) = (self.s, self.end, self.control.max_steps);
         if s >= end {
             return Ok(None);
@@ -233,12 +233,12 @@ impl<N: Node> Controlled<'_, N> {
         let last = s + self.h >= end;
         let (h, next) = if last { (end - s, end) } else { (self.h, s + self.h) };
         let nodes = nodes(field, &[s, next])?;
-        Ok(Some(Pace { s, next, h, from: nodes[0], to: nodes[1], last }))
+        Ok(Some(Interval { s, next, h, from: nodes[0], to: nodes[1], last }))
     }
 
     fn accept(
         &mut self,
-        pace: &Pace<N>,
+        interval: &Interval<N>,
         [z, end]: [&Tensor; 2],
         error: Option<&Tensor>,
     ) -> Result<bool> {
@@ -249,10 +249,10 @@ impl<N: Node> Controlled<'_, N> {
         let scale = z.abs().maximum(&end.abs()) * *rtol + *atol;
         let error = norm.of(&(error / scale));
         if !error.is_finite() {
-            return Err(Error::runtime(format!("the field is not finite near {:.6}", pace.s)));
+            return Err(Error::runtime(format!("the field is not finite near {:.6}", interval.s)));
         }
         if error > 1.0 {
-            self.h = pace.h * factor.rejected(self.order, error);
+            self.h = interval.h * factor.rejected(self.order, error);
             self.after_rejection = true;
             return Ok(false);
         }
@@ -260,8 +260,8 @@ impl<N: Node> Controlled<'_, N> {
         if self.after_rejection {
             longer = longer.min(1.0);
         }
-        self.h = pace.h * longer;
-        self.s = pace.next;
+        self.h = interval.h * longer;
+        self.s = interval.next;
         self.before = error.max(LEAST_ERROR_BEFORE);
         self.after_rejection = false;
         Ok(true)

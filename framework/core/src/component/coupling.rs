@@ -78,9 +78,9 @@ component_kind! {
         fn is_independent(&self) -> Result<bool> {
             Ok(false)
         }
-        /// Whether each row has its z_0 from the data ([`Table::z0`](crate::component::Table)), so that
+        /// Whether each row has its z_0 from the data ([`Columns::z0`](crate::component::Columns)), so that
         /// nothing is left to pair.
-        fn is_given(&self) -> Result<bool> {
+        fn z0_from_data(&self) -> Result<bool> {
             Ok(false)
         }
         /// Whether z_0 stays independent of the condition. Sampling draws z_0 without looking at the

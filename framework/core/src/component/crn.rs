@@ -18,13 +18,13 @@ pub struct Condition {
     /// not padding, which holds zeros; `None` when all are there.
     pub mask: Option<Tensor>,
     /// What components have made of it.
-    made: Made,
+    memo: Memo,
 }
 
 impl Condition {
     /// Conditions `[batch, …condition_shape]` that are all present, without padding.
     pub fn new(value: Tensor) -> Self {
-        Self { value, present: None, mask: None, made: Made::default() }
+        Self { value, present: None, mask: None, memo: Memo::default() }
     }
 
     /// The same with the rows that have one, and the positions that are not padding.
@@ -43,13 +43,13 @@ impl Condition {
 
     /// Memoises `make()`, a function of this condition and of `by` alone, while one path is sampled in evaluation. `by`
     /// is known by its address and its type: a struct and its first field share the one, not the other.
-    pub fn once<T>(&self, by: &T, make: impl FnOnce() -> Tensor) -> Tensor {
+    pub fn memoised<T>(&self, by: &T, make: impl FnOnce() -> Tensor) -> Tensor {
         let key = (std::ptr::from_ref(by).addr(), std::any::type_name::<T>());
         let known =
-            self.made.0.borrow().as_ref().and_then(|m| m.get(&key).map(Tensor::shallow_clone));
+            self.memo.0.borrow().as_ref().and_then(|m| m.get(&key).map(Tensor::shallow_clone));
         known.unwrap_or_else(|| {
             let made = make();
-            if let Some(all) = self.made.0.borrow_mut().as_mut() {
+            if let Some(all) = self.memo.0.borrow_mut().as_mut() {
                 all.insert(key, made.shallow_clone());
             }
             made
@@ -58,20 +58,20 @@ impl Condition {
 
     /// Until the answer is dropped, what is made once is kept: the parameters must not change meanwhile.
     pub fn keep_what_is_made(&self) -> impl Drop + '_ {
-        struct Kept<'c>(&'c Made);
+        struct Kept<'c>(&'c Memo);
         impl Drop for Kept<'_> {
             fn drop(&mut self) {
                 self.0.0.replace(None);
             }
         }
-        self.made.0.replace(Some(BTreeMap::new()));
-        Kept(&self.made)
+        self.memo.0.replace(Some(BTreeMap::new()));
+        Kept(&self.memo)
     }
 }
 
 /// By the address and the type of whoever made it; none where nothing is kept.
 #[derive(Debug, Default)]
-struct Made(RefCell<Option<BTreeMap<(usize, &'static str), Tensor>>>);
+struct Memo(RefCell<Option<BTreeMap<(usize, &'static str), Tensor>>>);
 
 /// One evaluation of a CRN.
 #[derive(Debug)]
@@ -128,8 +128,8 @@ mod tests {
         let condition = Condition::new(Tensor::zeros([1], (Kind::Float, Device::Cpu)));
         let number = |n: f64| move || Tensor::from(n);
         let _kept = condition.keep_what_is_made();
-        assert_eq!(condition.once(&outer, number(1.0)).double_value(&[]), 1.0);
-        assert_eq!(condition.once(&outer.inner, number(2.0)).double_value(&[]), 2.0);
-        assert_eq!(condition.once(&outer, number(3.0)).double_value(&[]), 1.0);
+        assert_eq!(condition.memoised(&outer, number(1.0)).double_value(&[]), 1.0);
+        assert_eq!(condition.memoised(&outer.inner, number(2.0)).double_value(&[]), 2.0);
+        assert_eq!(condition.memoised(&outer, number(3.0)).double_value(&[]), 1.0);
     }
 }

@@ -10,7 +10,7 @@ use tch::{Kind, Tensor};
 
 /// Rows of x and y; the task says which is the condition and which the target.
 #[derive(Debug, Default)]
-pub struct Table {
+pub struct Columns {
     /// `[n, …x_shape]`, float32 or float64 on the CPU: float64 is kept until it is centred, so that what float32
     /// cannot hold beside a large mean is not lost; or images `[n, C, H, W]` of bytes (uint8), which stand for
     /// byte/255 and are kept as bytes on the device.
@@ -45,13 +45,13 @@ pub struct Table {
     pub advice: Option<String>,
 }
 
-impl Table {
+impl Columns {
     /// The rows at `rows`; those on disk stay there.
-    pub fn rows(&self, rows: &[i64]) -> Table {
+    pub fn rows(&self, rows: &[i64]) -> Columns {
         let index = Tensor::from_slice(rows);
         let of = |t: &Option<Tensor>| t.as_ref().map(|t| t.index_select(0, &index));
         let on_disk = |side: &Option<DiskRows>| side.as_ref().map(|side| side.select(rows));
-        Table {
+        Columns {
             x: of(&self.x),
             y: of(&self.y),
             z0: of(&self.z0),
@@ -132,11 +132,11 @@ impl std::fmt::Display for Part {
 #[derive(Debug, Default)]
 pub struct Splits {
     /// Rows to learn from.
-    pub train: Table,
+    pub train: Columns,
     /// Rows for validation while training.
-    pub val: Option<Table>,
+    pub val: Option<Columns>,
     /// Rows for the final evaluation.
-    pub test: Option<Table>,
+    pub test: Option<Columns>,
     /// Keys of the source that the data have decided, each with its value in YAML, such as
     /// `("x", "[height, width]")`. The run's `config.yaml` says them, so that later files are read in the same
     /// way.
@@ -250,8 +250,8 @@ component_kind! {
         }
 
         /// Sides of another file that is laid out as this source's own training rows: those in `parts` as in a
-        /// [`Table`], with their names and lengths.
-        fn read(&self, path: &Path, parts: &[Part]) -> Result<Table> {
+        /// [`Columns`], with their names and lengths.
+        fn read(&self, path: &Path, parts: &[Part]) -> Result<Columns> {
             let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
             let message = format!("this data source reads no {} from files", parts.join(" and "));
             Err(Error::data(path, message))

@@ -25,7 +25,7 @@ pub use control::{ErrorNorm, StepControl, StepFactor};
 pub use coupling::{Coupling, CouplingContext, CouplingOptions, CouplingSpec, Pairing};
 pub use crn::{Condition, Crn, CrnInput, CrnSpec, Sense};
 pub use data_source::{
-    DataContext, DataOptions, DataSource, DataSourceSpec, Keep, Part, Split, Splits, Table,
+    Columns, DataContext, DataOptions, DataSource, DataSourceSpec, Keep, Part, Split, Splits,
 };
 pub use decoder::{Decoder, DecoderSpec, Likelihood};
 pub use encoder::{Encoder, EncoderSpec, Posterior};

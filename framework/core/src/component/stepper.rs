@@ -1,6 +1,6 @@
 //! The harness of solvers: the loop from noise to data, once for every method that makes it in steps.
 
-use super::control::{Paces, StepControl};
+use super::control::{StepChooser, StepControl};
 use super::solver::{Field, Level, Node, Observer, Solution, Solver};
 use crate::error::{Error, Result};
 use crate::point::Grid;
@@ -84,19 +84,19 @@ pub struct Step<'a, S: Stepper> {
     pub steps: usize,
     /// True for the step that ends at the grid's end.
     pub last: bool,
-    asked: &'a Asked<'a>,
+    asked: &'a CountedField<'a>,
     /// The derivative at the start, however often a step from there is tried.
     slope: &'a OnceCell<Tensor>,
 }
 
 /// A field whose evaluations are counted.
-struct Asked<'a> {
+struct CountedField<'a> {
     field: &'a dyn Field,
     evaluations: Cell<usize>,
     stochastic: bool,
 }
 
-impl Asked<'_> {
+impl CountedField<'_> {
     fn count(&self) {
         self.evaluations.set(self.evaluations.get() + 1);
     }
@@ -241,37 +241,41 @@ impl<S: Stepper> Solver for S {
         grid: &Grid,
         seen: &mut dyn Observer,
     ) -> Result<Solution> {
-        let asked =
-            Asked { field, evaluations: Cell::new(0), stochastic: Stepper::stochastic(self) };
-        let mut paces = Paces::<S::Node>::new(field, grid, self.control(), Stepper::order(self))?;
+        let asked = CountedField {
+            field,
+            evaluations: Cell::new(0),
+            stochastic: Stepper::stochastic(self),
+        };
+        let mut chooser =
+            StepChooser::<S::Node>::new(field, grid, self.control(), Stepper::order(self))?;
         let steps = grid.nodes.len().saturating_sub(1);
         let (mut z, mut slope, mut memory) = (z0.shallow_clone(), OnceCell::new(), None);
         seen.see(grid.start(), &z)?;
-        while let Some((pace, first)) = paces.next(field)?.zip(paces.first()) {
+        while let Some((interval, first)) = chooser.next(field)?.zip(chooser.first()) {
             let step = Step {
                 z: &z,
-                s: pace.s,
-                next: pace.next,
-                from: pace.from,
-                to: pace.to,
+                s: interval.s,
+                next: interval.next,
+                from: interval.from,
+                to: interval.to,
                 first,
                 before: memory.as_ref(),
-                h: pace.h,
-                last: pace.last,
+                h: interval.h,
+                last: interval.last,
                 steps,
                 asked: &asked,
                 slope: &slope,
             };
             let end = self.step(&step)?;
-            if paces.accept(&pace, [&z, &end.z], end.error.as_ref())? {
+            if chooser.accept(&interval, [&z, &end.z], end.error.as_ref())? {
                 (z, slope, memory) = (end.z, OnceCell::new(), Some(end.memory));
-                seen.see(pace.next, &z)?;
+                seen.see(interval.next, &z)?;
             }
         }
         if z.isfinite().all().int64_value(&[]) == 0 {
             return Err(Error::runtime("the state at the end of the grid is not finite"));
         }
-        Ok(Solution { z, nfe: asked.evaluations.get(), rejected: paces.rejected() })
+        Ok(Solution { z, nfe: asked.evaluations.get(), rejected: chooser.rejected() })
     }
 
     fn order(&self) -> Result<usize> {

@@ -22,18 +22,18 @@ pub fn assign(costs: &[f64], n: usize) -> Result<Vec<usize>> {
     if costs.iter().any(|c| !c.is_finite()) {
         return Err(Error::runtime("no assignment was found: are all costs finite?"));
     }
-    let mut market = Market { costs, n, prices: vec![0.0; n], row_of: vec![NONE; n] };
+    let mut auction = Auction { costs, n, prices: vec![0.0; n], row_of: vec![NONE; n] };
     let spread = costs.iter().fold(0.0_f64, |a, c| a.max(c.abs()));
     let mut raise = spread / 8.0;
     while raise * n as f64 > spread / 8.0 {
-        market.auction(raise);
+        auction.auction(raise);
         raise /= FALL;
     }
-    for row in market.bid_exactly() {
-        market.augment(row)?;
+    for row in auction.bid_exactly() {
+        auction.augment(row)?;
     }
     let mut column_of = vec![NONE; n];
-    for (column, row) in market.row_of.into_iter().enumerate() {
+    for (column, row) in auction.row_of.into_iter().enumerate() {
         *column_of.get_mut(row).ok_or_else(lost)? = column;
     }
     if column_of.contains(&NONE) {
@@ -71,7 +71,7 @@ fn shorten(way: &mut [f64], closed: &[f64], costs: &[f64], prices: &[f64], throu
     low.into_iter().fold(f64::INFINITY, least)
 }
 
-struct Market<'c> {
+struct Auction<'c> {
     costs: &'c [f64],
     n: usize,
     /// What a column costs beside the entry itself.
@@ -98,7 +98,7 @@ struct Offers {
     next: f64,
 }
 
-impl Market<'_> {
+impl Auction<'_> {
     fn row(&self, row: usize) -> &[f64] {
         &self.costs[row * self.n..(row + 1) * self.n]
     }

@@ -1,7 +1,7 @@
 //! [`Component`]: what a configuration field holds, a spec found by name in the registry.
 
 use super::kind::{Common, Kind, Vtable};
-use super::read::{deserialize, told};
+use super::read::{deserialize, through_serde};
 use super::{Owner, registry, yaml_text};
 use crate::error::{Error, Result};
 use serde::de::{self, MapAccess, Visitor};
@@ -157,7 +157,7 @@ impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Component<K>, E> {
-        Component::read(name, Mapping::new()).map_err(told)
+        Component::read(name, Mapping::new()).map_err(through_serde)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Component<K>, A::Error> {
@@ -169,15 +169,15 @@ impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
             let known: Vec<_> =
                 registry().list(Some(K::NAME)).iter().map(|entry| entry.info.name).collect();
             if known.is_empty() {
-                return Err(told(registry().nothing_of(K::NAME)));
+                return Err(through_serde(registry().nothing_of(K::NAME)));
             }
             let error = Error::config("", "`type` is missing");
-            return Err(told(error.help(format!("known types: {}", known.join(", ")))));
+            return Err(through_serde(error.help(format!("known types: {}", known.join(", ")))));
         };
         let Some(name) = name.as_str() else {
-            return Err(told(Error::config("type", "needs the name of a component")));
+            return Err(through_serde(Error::config("type", "needs the name of a component")));
         };
-        Component::read(name, keys).map_err(told)
+        Component::read(name, keys).map_err(through_serde)
     }
 }
 

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     #[allow(clippy::unwrap_used, clippy::unnecessary_literal_unwrap, reason = "as tch does")]
     fn a_panic_says_what_its_error_said_and_not_how_it_was_unwrapped() {
-        let told = |error: tch::TchError| {
+        let through_serde = |error: tch::TchError| {
             guard::<()>(ME, || {
                 let failed: Result<(), _> = Err(error);
                 failed.unwrap();
@@ -165,7 +165,7 @@ mod tests {
             (tch::TchError::Shape("[2] is not [3]".into()), "[2] is not [3]"),
             (tch::TchError::UnknownKind(7), "UnknownKind(7)"),
         ] {
-            assert_eq!(told(error), format!("crn `broken`: {said}"));
+            assert_eq!(through_serde(error), format!("crn `broken`: {said}"));
         }
     }
 

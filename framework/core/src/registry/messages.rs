@@ -4,7 +4,7 @@ use crate::error::{ConfigError, Error, suggestion};
 
 /// A message, made plain.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Said {
+pub(super) struct PlainMessage {
     /// What is wrong.
     pub message: String,
     /// What would be right.
@@ -14,13 +14,13 @@ pub(super) struct Said {
 }
 
 /// Makes a message of a deserialiser plain; others pass, what follows "; " as help.
-pub(super) fn plain(message: &str) -> Said {
+pub(super) fn plain(message: &str) -> PlainMessage {
     for (start, what) in [("unknown field `", "key"), ("unknown variant `", "value")] {
         if let Some((_, rest)) = message.split_once(start) {
             let mut quoted = rest.split('`');
             let unknown = quoted.next().unwrap_or_default();
             let known = quoted.skip(1).step_by(2);
-            return Said {
+            return PlainMessage {
                 message: format!("unknown {what} `{unknown}`"),
                 help: Some(suggestion(unknown, &format!("{what}s"), known)),
                 unknown_key: (what == "key").then(|| unknown.to_owned()),
@@ -29,20 +29,22 @@ pub(super) fn plain(message: &str) -> Said {
     }
     if let Some((_, rest)) = message.split_once("missing field `") {
         let name = rest.split('`').next().unwrap_or_default();
-        return Said { message: format!("`{name}` is missing"), ..Said::default() };
+        return PlainMessage { message: format!("`{name}` is missing"), ..PlainMessage::default() };
     }
     let mismatch = ["invalid type: ", "invalid value: "]
         .iter()
         .find_map(|start| message.strip_prefix(start)?.split_once(", expected "));
     if let Some((got, expected)) = mismatch {
         let message = format!("needs {}, got {}", needed(expected), found(got));
-        return Said { message, ..Said::default() };
+        return PlainMessage { message, ..PlainMessage::default() };
     }
     match message.split_once("; ") {
-        Some((message, help)) => {
-            Said { message: message.into(), help: Some(help.into()), ..Said::default() }
-        }
-        None => Said { message: message.into(), ..Said::default() },
+        Some((message, help)) => PlainMessage {
+            message: message.into(),
+            help: Some(help.into()),
+            ..PlainMessage::default()
+        },
+        None => PlainMessage { message: message.into(), ..PlainMessage::default() },
     }
 }
 
@@ -118,7 +120,10 @@ mod tests {
             ("missing field `x`", "`x` is missing"),
             ("needs care", "needs care"),
         ] {
-            assert_eq!(plain(serde), Said { message: ours.into(), ..Said::default() });
+            assert_eq!(
+                plain(serde),
+                PlainMessage { message: ours.into(), ..PlainMessage::default() }
+            );
         }
     }
 

@@ -9,15 +9,15 @@ use serde_yaml::Value;
 use std::cell::RefCell;
 
 thread_local! {
-    /// What the last text that [`told`] gave to serde stands for.
-    static TOLD: RefCell<Option<(String, Error)>> = const { RefCell::new(None) };
+    /// What the last text that [`through_serde`] gave to serde stands for.
+    static CARRIED: RefCell<Option<(String, Error)>> = const { RefCell::new(None) };
 }
 
 /// `error` for serde, from where [`deserialize`] takes it back as it was.
-pub(super) fn told<E: de::Error>(error: Error) -> E {
+pub(super) fn through_serde<E: de::Error>(error: Error) -> E {
     let text = error.to_string();
     let for_serde = E::custom(&text);
-    TOLD.set(Some((text, error)));
+    CARRIED.set(Some((text, error)));
     for_serde
 }
 
@@ -28,12 +28,12 @@ pub fn deserialize<T: DeserializeOwned>(value: Value) -> Result<T> {
 
 /// The same where keys of the names `beside` would have been right as well.
 fn deserialize_beside<T: DeserializeOwned>(value: Value, beside: &[&str]) -> Result<T> {
-    TOLD.take();
+    CARRIED.take();
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let path = if path == "?" { "" } else { path.trim_start_matches('.') };
         let mut text = e.inner().to_string();
-        match TOLD.take().filter(|(told, _)| text.contains(told.as_str())) {
+        match CARRIED.take().filter(|(carried, _)| text.contains(carried.as_str())) {
             Some((_, Error::Config(e))) => {
                 let parts = [path, &e.key];
                 let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();

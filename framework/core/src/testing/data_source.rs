@@ -3,7 +3,7 @@
 use super::expect::{all_identical, ensure, finite};
 use super::seeds::{KIT, OTHER, seeded};
 use super::{Check, Conformance, Kit};
-use crate::component::{DataContext, DataSource, Splits, Table, shape_text};
+use crate::component::{Columns, DataContext, DataSource, Splits, shape_text};
 use crate::error::Result;
 use crate::registry::Component;
 use std::path::PathBuf;
@@ -37,13 +37,13 @@ fn load(component: &Component<dyn DataSource>) -> Result<Splits> {
     component.build(&DataContext { seed: KIT, base: PathBuf::from(".") })?.load()
 }
 
-fn sets(splits: &Splits) -> Vec<(&'static str, &Table)> {
+fn sets(splits: &Splits) -> Vec<(&'static str, &Columns)> {
     let further = [("the validation set", &splits.val), ("the test set", &splits.test)];
     let further = further.into_iter().filter_map(|(name, table)| Some((name, table.as_ref()?)));
     std::iter::once(("the training set", &splits.train)).chain(further).collect()
 }
 
-fn sides(table: &Table) -> Vec<(&'static str, &Tensor)> {
+fn sides(table: &Columns) -> Vec<(&'static str, &Tensor)> {
     [("x", &table.x), ("y", &table.y), ("z0", &table.z0)]
         .into_iter()
         .filter_map(|(name, side)| Some((name, side.as_ref()?)))

@@ -100,7 +100,7 @@ fn artifacts() -> PathBuf {
 /// How a reconstruction is compared with its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Recon {
+pub enum Reconstruction {
     /// Squared error.
     Mse,
     /// Cross-entropy of logits over the last axis.
@@ -143,7 +143,7 @@ pub enum Reduction {
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
     /// How reconstructions are compared; null: cross-entropy for logits, else squared error.
-    pub recon: Option<Recon>,
+    pub recon: Option<Reconstruction>,
     /// Weight of the reconstruction from z_t.
     pub recon_weight: f64,
     /// Weight of |dz/dt|².
@@ -356,7 +356,7 @@ pub enum LossTerm {
     /// The error of the network's output.
     Flow,
     /// The reconstruction from z_t.
-    Recon,
+    Reconstruction,
     /// |dz/dt|².
     Reg,
     /// The reconstruction from z_1.

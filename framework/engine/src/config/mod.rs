@@ -18,7 +18,7 @@ pub use comparison::{Budget, Comparison, CurveOfAll};
 pub use every::Every;
 pub use experiment::{
     Capture, Checkpointing, Experiment, LossConfig, LossTerm, LrSchedule, MetricUnits, Metrics,
-    Noise, Precision, Recon, Reduction, Sampling, TimeSampling, Training, Weighting,
+    Noise, Precision, Reconstruction, Reduction, Sampling, TimeSampling, Training, Weighting,
 };
 pub use file_path::FilePath;
 pub use layers::Layers;

@@ -5,7 +5,7 @@ use super::column::Column;
 use super::rows::{Rows, Side};
 use super::units::Names;
 use super::{bytes, disk};
-use crate::component::{Part, Table};
+use crate::component::{Columns, Part};
 use crate::config::{Experiment, Task};
 use crate::error::{Error, Result};
 use crate::io::DiskRows;
@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 /// Rows of a table in the data's own units, and the names of their columns and classes. Labels of `classes` are one-hot
 /// rows; what is held is on the device and finite, numbers of float64 as they are until they are centred.
 pub(super) fn bind(
-    table: &Table,
+    table: &Columns,
     experiment: &Experiment,
     classes: Option<i64>,
     options: (Kind, Device),
@@ -66,7 +66,7 @@ pub(super) fn bind(
 
 /// A table that is bound.
 struct Binding<'t> {
-    table: &'t Table,
+    table: &'t Columns,
     experiment: &'t Experiment,
     classes: Option<i64>,
     n: i64,
@@ -177,7 +177,7 @@ fn not_finite(t: &Tensor) -> i64 {
 }
 
 /// Number of rows of a table.
-pub(super) fn rows_of(table: &Table) -> Result<i64> {
+pub(super) fn rows_of(table: &Columns) -> Result<i64> {
     let count = |t: &Option<Tensor>| t.as_ref().map(|t| t.size().first().copied().unwrap_or(0));
     let side = |part| table.layout(part).map(|(_, shape)| shape.first().copied().unwrap_or(0));
     let n = match (side(Part::X), side(Part::Y)) {

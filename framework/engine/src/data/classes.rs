@@ -1,6 +1,6 @@
 //! Class labels by name: which classes there are, and the labels of every table put in their order.
 
-use crate::component::{Splits, Table};
+use crate::component::{Columns, Splits};
 use crate::error::{Error, Result};
 use crate::memory;
 use std::collections::HashMap;
@@ -103,7 +103,7 @@ impl Classes {
     ///
     /// # Errors
     /// A label that is none of these classes. `whose` begins the sentence about it, as "the test set has".
-    pub(super) fn align(&self, table: &mut Table, whose: &str) -> Result<()> {
+    pub(super) fn align(&self, table: &mut Columns, whose: &str) -> Result<()> {
         let Some(y) = table.y.as_ref().filter(|y| is_label(y)) else { return Ok(()) };
         let labels = Vec::<i64>::try_from(y.reshape([-1]))?;
         let places: HashMap<&str, i64> =
@@ -141,7 +141,7 @@ impl Classes {
     }
 
     /// Warns of classes that no training row has, and of labels that look like numbers where `predicted`.
-    pub(super) fn check(&self, train: &Table, predicted: bool) -> Result<()> {
+    pub(super) fn check(&self, train: &Columns, predicted: bool) -> Result<()> {
         let Some(y) = &train.y else { return Ok(()) };
         let mut there = vec![false; self.names.len()];
         for label in Vec::<i64>::try_from(y)? {
@@ -214,7 +214,7 @@ fn read_one_hot(splits: &mut Splits) -> Option<i64> {
             rest && single.all().int64_value(&[]) == 1
         }
     };
-    let mut tables: Vec<&mut Table> = std::iter::once(&mut splits.train)
+    let mut tables: Vec<&mut Columns> = std::iter::once(&mut splits.train)
         .chain(splits.val.as_mut())
         .chain(splits.test.as_mut())
         .collect();
@@ -280,19 +280,19 @@ pub(super) fn one_hot_rows(labels: &Tensor, classes: i64) -> Result<Tensor> {
 mod tests {
     use super::*;
 
-    fn table(y: &[i64], classes: &[&str]) -> Table {
+    fn table(y: &[i64], classes: &[&str]) -> Columns {
         let classes = classes.iter().map(|name| (*name).to_owned()).collect();
-        Table { y: Some(Tensor::from_slice(y)), classes, ..Table::default() }
+        Columns { y: Some(Tensor::from_slice(y)), classes, ..Columns::default() }
     }
 
-    fn settled(train: Table, val: Option<Table>, given: &[&str]) -> Result<(Splits, Classes)> {
+    fn settled(train: Columns, val: Option<Columns>, given: &[&str]) -> Result<(Splits, Classes)> {
         let given: Vec<String> = given.iter().map(|name| (*name).to_owned()).collect();
         let mut splits = Splits { train, val, ..Splits::default() };
         let classes = Classes::settle(&mut splits, &given)?.unwrap();
         Ok((splits, classes))
     }
 
-    fn labels(table: &Table) -> Vec<i64> {
+    fn labels(table: &Columns) -> Vec<i64> {
         Vec::try_from(table.y.as_ref().unwrap()).unwrap()
     }
 
@@ -351,7 +351,7 @@ mod tests {
         );
         assert!(settled(table(&[2], &[]), None, &["2", "2"]).is_err());
         let y = Some(Tensor::from_slice(&[0.5_f32, 1.0]));
-        let numbers = Table { y, ..Table::default() };
+        let numbers = Columns { y, ..Columns::default() };
         let mut splits = Splits { train: numbers, ..Splits::default() };
         assert!(Classes::settle(&mut splits, &["a".to_owned()]).is_err());
         assert!(Classes::settle(&mut splits, &[]).unwrap().is_none());

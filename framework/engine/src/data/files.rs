@@ -1,6 +1,6 @@
 //! Rows in files beside the experiment's own data: what a model is asked about, and what is handed out.
 
-use crate::component::{DataContext, DataSource, Part, Splits, Table};
+use crate::component::{Columns, DataContext, DataSource, Part, Splits};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::io::csv::{self, Cells};
@@ -19,12 +19,12 @@ pub fn source_of(path: &Path) -> Result<&'static str> {
     Ok(registry().reader("data_source", path)?.info.name)
 }
 
-/// Sides of a file, as in a [`Table`]. The experiment's own source reads it if it reads such files at all, so
+/// Sides of a file, as in a [`Columns`]. The experiment's own source reads it if it reads such files at all, so
 /// that its names of arrays or columns hold; else the source of the file's ending, by its defaults.
 ///
 /// # Errors
 /// A file that cannot be read, or lacks a side.
-pub fn read_table(experiment: &Experiment, path: &Path, parts: &[Part]) -> Result<Table> {
+pub fn read_columns(experiment: &Experiment, path: &Path, parts: &[Part]) -> Result<Columns> {
     let table = reader(experiment, path).and_then(|source| source.read(path, parts));
     table.map_err(|e| e.under("data"))
 }
@@ -64,13 +64,13 @@ pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
         "csv" if splits.train.x_lengths.is_some() || splits.train.y_lengths.is_some() => {
             Err(Error::data(path, "a table holds no sequences; write an .npz instead"))
         }
-        "csv" => write_table(path, &splits.train),
+        "csv" => write_columns(path, &splits.train),
         _ => Err(Error::data(path, "cannot be written; known endings: .npz, .csv, .safetensors")),
     }
 }
 
 /// The names that rows have, each list as it is called in a file.
-fn texts(table: &Table) -> Vec<(&'static str, &[String])> {
+fn texts(table: &Columns) -> Vec<(&'static str, &[String])> {
     let all =
         [("classes", &table.classes), ("x_columns", &table.x_names), ("y_columns", &table.y_names)];
     all.into_iter().filter(|(_, names)| !names.is_empty()).map(|(n, all)| (n, &all[..])).collect()
@@ -122,7 +122,7 @@ enum Column {
     Texts(Vec<String>),
 }
 
-fn write_table(path: &Path, table: &Table) -> Result<()> {
+fn write_columns(path: &Path, table: &Columns) -> Result<()> {
     let (mut names, mut columns) = (Vec::new(), Vec::new());
     if !table.kept.is_empty() {
         names.push("row".to_owned());

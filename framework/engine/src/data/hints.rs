@@ -1,9 +1,9 @@
 //! Shapes that are read as they are, and perhaps meant otherwise.
 
-use crate::component::{Part, Table};
+use crate::component::{Columns, Part};
 
 /// Warns of axes that look as if they stood in another order.
-pub(super) fn hint_at_axes(table: &Table, sequences: bool) {
+pub(super) fn hint_at_axes(table: &Columns, sequences: bool) {
     for part in [Part::X, Part::Y] {
         let Some((_, shape)) = table.layout(part) else { continue };
         if let Some(hint) = hint(&part.to_string(), &shape, sequences) {

@@ -1,6 +1,6 @@
 //! The rows of a run, told by their content: wherever they lie now, they are the same rows or they are not.
 
-use crate::component::{Splits, Table};
+use crate::component::{Columns, Splits};
 use crate::error::Result;
 use crate::io::DiskRows;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ impl Identity {
     /// Of what a source gives.
     pub(super) fn of(splits: &Splits, seed: u64) -> Result<Self> {
         let mut hash = Hash { sha256: Sha256::new(), sampled: false };
-        let rows = |table: &Table| super::bind::rows_of(table);
+        let rows = |table: &Columns| super::bind::rows_of(table);
         let further = [("val", &splits.val), ("test", &splits.test)];
         let sets = further.into_iter().filter_map(|(name, set)| Some((name, set.as_ref()?)));
         hash.table("train", &splits.train)?;
@@ -75,7 +75,7 @@ struct Hash {
 }
 
 impl Hash {
-    fn table(&mut self, set: &str, table: &Table) -> Result<()> {
+    fn table(&mut self, set: &str, table: &Columns) -> Result<()> {
         let held = [
             ("x", &table.x),
             ("y", &table.y),
@@ -149,7 +149,7 @@ mod tests {
 
     fn splits(values: &[f32]) -> Splits {
         let x = Tensor::from_slice(values).view([-1, 2]);
-        Splits { train: Table { x: Some(x), ..Table::default() }, ..Splits::default() }
+        Splits { train: Columns { x: Some(x), ..Columns::default() }, ..Splits::default() }
     }
 
     #[test]

@@ -6,13 +6,13 @@ mod classes;
 mod column;
 mod disk;
 pub mod files;
-mod found;
 mod hints;
 mod identity;
 mod moments;
 mod normaliser;
 mod rows;
 mod split;
+mod summary;
 mod units;
 
 pub(crate) use bytes::own_units;
@@ -20,14 +20,14 @@ pub use classes::{check_labels, one_hot};
 pub use column::{Column, Pick};
 #[cfg(test)]
 pub(crate) use disk::rows_of_file;
-pub use found::{Class, Found, SideSummary, Sizes, Spread};
 pub use identity::Identity;
 pub use normaliser::Normaliser;
 pub use rows::{Batch, Rows, Side};
 pub(crate) use rows::{Stored, mirror_some};
+pub use summary::{Class, DataSummary, SideSummary, Sizes, Spread};
 pub use units::{Names, Shapes, Units};
 
-use crate::component::{DataContext, DataOptions, Keep, Split, Splits, Table, shape_text};
+use crate::component::{Columns, DataContext, DataOptions, Keep, Split, Splits, shape_text};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use classes::Classes;
@@ -46,7 +46,7 @@ pub struct Data {
     /// What tells these rows from others.
     pub identity: Identity,
     /// What was found in them.
-    pub found: Found,
+    pub found: DataSummary,
     /// How rows were divided, each share spelled out.
     split: Split,
 }
@@ -152,9 +152,9 @@ impl Data {
             classes.check(&train, experiment.task().learns_y())?;
         }
         let classes = named.as_ref().map(Classes::len);
-        let mut found = Found::of([&train, &val, &test], classes, sequences);
+        let mut found = DataSummary::of([&train, &val, &test], classes, sequences);
         // A table is dropped as soon as its rows are bound.
-        let bind = |table: Table| bind::bind(&table, experiment, classes, (kind, device));
+        let bind = |table: Columns| bind::bind(&table, experiment, classes, (kind, device));
         let ((train, names), (val, _), (test, _)) = (bind(train)?, bind(val)?, bind(test)?);
         check_shapes(experiment, &train)?;
         let units = match fitted {
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn every_draw_has_held_out_rows_of_its_own_as_far_as_they_go() {
         let (train, val, test) = (numbered(0..5), numbered(5..6), numbered(10..21));
-        let (identity, found) = (Identity::default(), Found::default());
+        let (identity, found) = (Identity::default(), DataSummary::default());
         let data = Data { train, val, test, identity, found, split: Split::default() };
         let held = data.held_out(4).unwrap();
         let rows = |draw: u64| -> Vec<f32> {

@@ -1,7 +1,7 @@
 //! How rows are divided among training, validation and test.
 
 use super::bind::rows_of;
-use crate::component::{Split, Splits, Table};
+use crate::component::{Columns, Split, Splits};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, rust_rng};
 use rand::seq::SliceRandom as _;
@@ -61,7 +61,7 @@ impl Shares {
 }
 
 /// Splits what the source did not split itself.
-pub(super) fn divide(splits: Splits, split: &Split, seed: u64) -> Result<([Table; 3], Shares)> {
+pub(super) fn divide(splits: Splits, split: &Split, seed: u64) -> Result<([Columns; 3], Shares)> {
     let n = rows_of(&splits.train)?;
     let own = [splits.val.is_some(), splits.test.is_some()];
     let shares = Shares::of(split, own)?;
@@ -104,12 +104,12 @@ mod tests {
         Split { train, val, test }
     }
 
-    fn table(n: i64) -> Table {
+    fn table(n: i64) -> Columns {
         let x = Tensor::arange(n, (Kind::Float, tch::Device::Cpu)).view([n, 1]);
-        Table { x: Some(x), ..Table::default() }
+        Columns { x: Some(x), ..Columns::default() }
     }
 
-    fn rows(table: &Table) -> Vec<f64> {
+    fn rows(table: &Columns) -> Vec<f64> {
         Vec::try_from(table.x.as_ref().unwrap().view(-1).to_kind(Kind::Double)).unwrap()
     }
 
@@ -165,7 +165,7 @@ mod tests {
     fn lengths_for_another_number_of_rows_are_refused() {
         for n in [4, 6] {
             let lengths = Some(Tensor::ones([n], (Kind::Int64, tch::Device::Cpu)));
-            let train = Table { x_lengths: lengths, ..table(5) };
+            let train = Columns { x_lengths: lengths, ..table(5) };
             let splits = Splits { train, ..Splits::default() };
             let told = divide(splits, &split(None, None, None), 1).err().unwrap().to_string();
             assert!(told.starts_with(&format!("the lengths of x have shape [{n}], for 5 rows")));

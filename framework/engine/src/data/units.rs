@@ -4,12 +4,12 @@
 use super::bind::{bind, sides};
 use super::classes::Classes;
 use super::column::Values;
-use super::found::Found;
 use super::moments::columns;
 use super::normaliser::{Normaliser, features};
 use super::rows::{Batch, Rows, Side};
+use super::summary::DataSummary;
 use super::{bytes, disk};
-use crate::component::{Part, Table, shape_text};
+use crate::component::{Columns, Part, shape_text};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::sequence;
@@ -71,7 +71,7 @@ impl Units {
         names: Names,
         experiment: &Experiment,
         (kind, device): (Kind, Device),
-        found: &mut Found,
+        found: &mut DataSummary,
     ) -> Result<Self> {
         let (learned, from) = sides(experiment.task());
         let fit = Fit { experiment, kind, device };
@@ -119,7 +119,7 @@ impl Units {
     ///
     /// # Errors
     /// A column that is missing, a class that no training row had.
-    pub fn align(&self, mut table: Table, experiment: &Experiment) -> Result<Table> {
+    pub fn align(&self, mut table: Columns, experiment: &Experiment) -> Result<Columns> {
         match self.class_names() {
             Some(classes) => classes.align(&mut table, "the file has")?,
             None if !table.classes.is_empty() && !experiment.unconditional => {
@@ -140,7 +140,7 @@ impl Units {
     ///
     /// # Errors
     /// As for [`align`](Self::align); rows of other shapes.
-    pub fn rows(&self, table: Table, experiment: &Experiment) -> Result<Batch> {
+    pub fn rows(&self, table: Columns, experiment: &Experiment) -> Result<Batch> {
         let table = &self.align(table, experiment)?;
         let options = (self.target.kind(), self.target.mean.device());
         let (rows, _) = bind(table, experiment, self.classes(), options)?;
@@ -260,7 +260,7 @@ struct Fit<'e> {
 
 impl Fit<'_> {
     /// Of a side of the training rows; what was measured of it is written into `found`.
-    fn normaliser(&self, side: &Side, part: Part, found: &mut Found) -> Result<Normaliser> {
+    fn normaliser(&self, side: &Side, part: Part, found: &mut DataSummary) -> Result<Normaliser> {
         let Self { kind, device, .. } = *self;
         let standardise = self.experiment.data.common().standardise;
         let sequences = self.experiment.task().is_sequence();

@@ -4,7 +4,7 @@
 use crate::component::Condition;
 use crate::error::Result;
 use crate::rng::Streams;
-use crate::sample::{Plan, Sampled};
+use crate::sample::{Sampled, SamplingPlan};
 use crate::trained::Trained;
 use tch::Tensor;
 
@@ -49,7 +49,7 @@ impl Trained {
     pub fn sample_blocks(
         &mut self,
         rows: &Rows<'_>,
-        plan: &Plan,
+        plan: &SamplingPlan,
         each: &mut dyn FnMut(Block) -> Result<()>,
     ) -> Result<()> {
         let size = self.block();
@@ -62,7 +62,7 @@ impl Trained {
             let streams = rows.streams.map(|all| all.from(from));
             let z0 = self.z0(n, streams.as_ref())?;
             let streams = streams.unwrap_or_else(|| plan.streams.from(from));
-            let plan = Plan { streams, ..plan.clone() };
+            let plan = SamplingPlan { streams, ..plan.clone() };
             let (condition, mask) = (condition.as_ref(), mask.as_ref());
             let sampled = self.sample_sequences(&z0, mask, condition, &plan, &mut ())?;
             let values = self.present_sequences(&sampled.z, mask)?;

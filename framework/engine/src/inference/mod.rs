@@ -6,7 +6,7 @@ pub use blocks::{Block, Rows};
 
 use crate::error::{Error, Result};
 use crate::rng::Streams;
-use crate::sample::Plan;
+use crate::sample::SamplingPlan;
 use crate::sequence;
 use crate::trained::Trained;
 use tch::{Kind, Tensor};
@@ -94,7 +94,7 @@ impl Trained {
     /// All rows in the data's own units.
     fn values(&mut self, rows: &Rows<'_>, steps: Option<usize>) -> Result<Tensor> {
         let plan = self.plan();
-        let plan = Plan { steps: steps.unwrap_or(plan.steps), ..plan };
+        let plan = SamplingPlan { steps: steps.unwrap_or(plan.steps), ..plan };
         let mut all: Option<Tensor> = None;
         let mut from = 0;
         self.sample_blocks(rows, &plan, &mut |block| {

@@ -10,8 +10,8 @@ use npyz::npz::{NpzArchive, NpzWriter, array_name_from_file_name};
 use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 
 use super::array::{SUPPORTED, check_all, element_count, with_values};
+use super::first_failure::FirstFailure;
 use super::input::open_regular;
-use super::once::Once;
 use super::packed::check_unpacked;
 use super::texts::write_texts;
 use super::{ArrayData, NamedArray, write_atomically};
@@ -133,7 +133,7 @@ fn write_archive<W: std::io::Write + Seek>(
     arrays: &[NamedArray],
     texts: &[(&str, &[String])],
 ) -> std::io::Result<()> {
-    let mut file = Once::new(file);
+    let mut file = FirstFailure::new(file);
     let done = write_into(&mut file, arrays, texts);
     file.ended(done)
 }

@@ -2,7 +2,7 @@
 
 use super::Model;
 use crate::component::{Condition, Pass};
-use crate::config::{Recon, Reduction, TimeSampling};
+use crate::config::{Reconstruction, Reduction, TimeSampling};
 use crate::error::Result;
 use crate::kernels;
 use crate::loss::{self, Terms};
@@ -152,7 +152,7 @@ impl Model {
         let decoded = self.decode(&noised, pass)?;
         let errors = loss::reconstruction(self.recon, &decoded, target, reduction, pass.mask);
         let errors = errors.mean(None);
-        if self.recon != Recon::Mse {
+        if self.recon != Reconstruction::Mse {
             return Ok(errors);
         }
         // A tensor: a number would wait for the device.

@@ -13,10 +13,10 @@ use crate::component::{
     BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood,
     Objective, Pass, Posterior, Source, SourceContext, shape_text,
 };
-use crate::config::{Experiment, LossConfig, ModelPart, Precision, Recon, Weighting};
+use crate::config::{Experiment, LossConfig, ModelPart, Precision, Reconstruction, Weighting};
 use crate::data::Shapes;
 use crate::error::{Error, Result};
-use crate::joint::{JointLaw, predicts_velocity};
+use crate::joint_distribution::{JointDistribution, predicts_velocity};
 use crate::kernels::reduced::{Reduced, is_worth_it};
 use crate::loss::Weights;
 use crate::path::{Path, PathKind, PathPoint};
@@ -44,7 +44,7 @@ pub struct Model {
     along: bool,
     learnable_schedule: bool,
     loss: LossConfig,
-    recon: Recon,
+    recon: Reconstruction,
     weights: Weights,
     /// Whether the CRN multiplies in bfloat16.
     reduced: bool,
@@ -131,8 +131,8 @@ impl Model {
         if let Some(schedule) = &path.schedule {
             check_schedule(&**schedule, vars.kind(), device).map_err(at("noise_schedule"))?;
         }
-        let given = coupling.is_given()?;
-        let joint = JointLaw {
+        let given = coupling.z0_from_data()?;
+        let joint = JointDistribution {
             standard_normal: source.is_standard_normal()?,
             independent: coupling.is_independent()? && !given,
             keeps_condition: coupling.keeps_condition()?,
@@ -151,8 +151,8 @@ impl Model {
         experiment.sampling.grid.get_or_insert(path.natural_clock(&*objective)?.into());
         let loss = experiment.loss;
         let recon = loss.recon.unwrap_or(match likelihood {
-            Likelihood::Gaussian => Recon::Mse,
-            Likelihood::Categorical => Recon::CrossEntropy,
+            Likelihood::Gaussian => Reconstruction::Mse,
+            Likelihood::Categorical => Reconstruction::CrossEntropy,
         });
         experiment.loss.recon = Some(recon);
         let weighting =
@@ -214,7 +214,7 @@ impl Model {
         self.standard_normal && self.independent
     }
 
-    /// Whether the output is the velocity of the rectified path: what can be learned of any joint law of z_0
+    /// Whether the output is the velocity of the rectified path: what can be learned of any joint distribution of z_0
     /// and the data.
     pub fn predicts_velocity(&self) -> Result<bool> {
         Ok(self.path.kind == PathKind::Rectified && predicts_velocity(&*self.objective)?)

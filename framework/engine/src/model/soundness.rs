@@ -1,7 +1,7 @@
 //! What a model refuses because it could not be learned, and what the nulls of its loss turn out to be.
 
 use crate::component::{NoiseSchedule, Objective, Sense};
-use crate::config::{Experiment, LossConfig, Recon, Task, TimeSampling, Weighting};
+use crate::config::{Experiment, LossConfig, Reconstruction, Task, TimeSampling, Weighting};
 use crate::error::{Error, Result};
 use crate::path::{PathKind, PathPoint, Reading};
 use tch::{Device, Kind, Tensor};
@@ -107,7 +107,7 @@ pub(super) fn resolve(
             ("loss.vae_noised", loss.vae_noised == Some(false)),
             ("loss.vae_weight", loss.vae_weight == Some(0.0)),
             ("loss.kl_weight", loss.kl_weight == 0.0),
-            ("loss.recon", loss.recon == Some(Recon::None)),
+            ("loss.recon", loss.recon == Some(Reconstruction::None)),
         ];
         if let Some((key, _)) = wrong.iter().find(|(_, wrong)| *wrong) {
             return Err(Error::config(*key, "a learnable noise schedule is only sound under the full variational bound")
@@ -126,7 +126,7 @@ pub(super) fn resolve(
         || learned.schedule
         || (learned.decoder && loss.recon_weight == 0.0);
     loss.vae_weight.get_or_insert(if vae { 1.0 } else { 0.0 });
-    let unseen = loss.recon == Some(Recon::None)
+    let unseen = loss.recon == Some(Reconstruction::None)
         || (loss.recon_weight == 0.0 && loss.vae_weight == Some(0.0));
     if unseen && (learned.encoder || learned.decoder) {
         let what = if learned.encoder {

@@ -22,7 +22,7 @@ use tch::{Device, Tensor};
 
 /// How samples are drawn.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub struct SamplingPlan {
     /// Steps of a fixed-step solver.
     pub steps: usize,
     /// Where the steps are.
@@ -191,7 +191,7 @@ impl<P: Predictor> PredictorField<P> {
         }
     }
 
-    /// Carries `z0` (`[n, …z_shape]`) to the data over `steps` steps, as [`Plan`] says. No gradient
+    /// Carries `z0` (`[n, …z_shape]`) to the data over `steps` steps, as [`SamplingPlan`] says. No gradient
     /// is recorded.
     pub fn sample(
         &self,
@@ -279,7 +279,7 @@ impl<P: Predictor> Field for PredictorField<P> {
 pub fn sample(
     predictor: Conditioned<'_>,
     solver: &dyn Solver,
-    plan: &Plan,
+    plan: &SamplingPlan,
     z0: &Tensor,
     force: Option<&dyn Guidance>,
     seen: &mut dyn Observer,

@@ -3,10 +3,10 @@
 use super::folder::{file_of, seeded};
 use super::name::digest;
 use super::plan::{Job, Plan, Planned, Unit};
-use super::results::{Cell, Cost, Curve, Made, Metric as Described, Results, Spread};
-use super::seal::Found as Part;
+use super::results::{Cell, Cost, Curve, Metric as Described, Provenance, Results, Spread};
+use super::seal::Sealed as Part;
 use super::statistics::scores;
-use super::work::{self, Lying, Measured, Sampled};
+use super::work::{self, JobFolder, Measured, Sampled};
 use crate::error::{Error, Result};
 use crate::measure::Metric;
 use serde_json::Value;
@@ -123,7 +123,7 @@ fn found(plan: &Plan, (cell, unit): (&Planned, Option<&Unit>), folder: &Path) ->
             versions: Vec::new(),
         };
         if let Some(unit) = unit {
-            found.read(plan, cell, &Lying { folder: Job { unit, seed: *seed }.folder(folder) });
+            found.read(plan, cell, &JobFolder { folder: Job { unit, seed: *seed }.folder(folder) });
         }
         found
     };
@@ -149,10 +149,10 @@ fn versions(all: &[Vec<Found>]) -> Option<String> {
 }
 
 impl Found {
-    fn read(&mut self, plan: &Plan, cell: &Planned, lying: &Lying) {
-        self.sampled = self.part(lying.sampled(cell));
-        self.measured = self.part(lying.measured(plan));
-        let (path, trained) = lying.trained();
+    fn read(&mut self, plan: &Plan, cell: &Planned, here: &JobFolder) {
+        self.sampled = self.part(here.sampled(cell));
+        self.measured = self.part(here.measured(plan));
+        let (path, trained) = here.trained();
         match trained {
             Part::Whole(trained, _) => {
                 self.peak_memory = trained.peak_memory_bytes;
@@ -165,12 +165,12 @@ impl Found {
             Part::Missing => {}
         }
         if self.manifest.is_null() {
-            self.manifest = lying.manifest();
+            self.manifest = here.manifest();
         }
         if self.sampled.is_some() && self.measured.is_some() {
             return;
         }
-        self.errors.extend(lying.failure());
+        self.errors.extend(here.failure());
         self.waits = self.errors.is_empty();
     }
 
@@ -342,9 +342,9 @@ fn seconds(plan: &Plan, all: &[Vec<Found>]) -> f64 {
     first.flat_map(|(_, found)| found.iter().map(of)).sum()
 }
 
-fn made(seconds: f64) -> Made {
+fn made(seconds: f64) -> Provenance {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Made {
+    Provenance {
         at: chrono::Local::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, false),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: format!("{}, {cores} cores", processor()),

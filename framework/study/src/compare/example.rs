@@ -2,8 +2,8 @@
 //! two moons, five seeds, with a cell that failed.
 
 use super::results::{
-    Better, Cell, Cloud, Cost, Curve, CurveOver, Losses, Made, Metric, Paths, Results, Schedule,
-    Score, Spread, Verdict,
+    Better, Cell, Cloud, Cost, Curve, CurveOver, Losses, Metric, Paths, Provenance, Results,
+    Schedule, Score, Spread, Verdict,
 };
 use std::f64::consts::PI;
 
@@ -56,7 +56,7 @@ pub fn example() -> Results {
             "triflow compare configs/two_moons.yaml --grid objective=flow_matching,diffusion,ct \
                   --grid noise_schedule=cosine,linear,sigmoid --seeds 5"
                 .into(),
-        made: Made {
+        made: Provenance {
             at: "2026-11-24T13:37:00Z".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             machine: "Example CPU, 8 cores, cpu".into(),

@@ -2,7 +2,7 @@
 
 use super::name::slug;
 use super::plan::{Plan, Planned};
-use super::seal::{self, Found};
+use super::seal::{self, Sealed};
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
 use serde_yaml::Value;
@@ -19,12 +19,12 @@ impl Plan {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(PLAN);
         match seal::read(&path) {
-            Found::Whole(plan, _) => Ok(plan),
-            Found::Missing => {
+            Sealed::Whole(plan, _) => Ok(plan),
+            Sealed::Missing => {
                 let message = format!("{} is not the folder of a comparison", folder.display());
                 Err(Error::config("", message).help(format!("it has no {PLAN}")))
             }
-            Found::Damaged(why) => Err(Error::data(
+            Sealed::Damaged(why) => Err(Error::data(
                 &path,
                 format!(
                     "{why}; compare again into the same folder (`--out`) to write it anew: what \

@@ -27,9 +27,9 @@ pub use missing::missing;
 pub use outputs::write;
 pub use plan::{Job, Plan, Planned, Unit};
 pub use results::{
-    Better, Cell, Cloud, Cost, Curve, CurveOver, Losses, Made, Metric, Paths, Results, Schedule,
-    Score, Spread, Verdict,
+    Better, Cell, Cloud, Cost, Curve, CurveOver, Losses, Metric, Paths, Provenance, Results,
+    Schedule, Score, Spread, Verdict,
 };
 pub use summary::{Effect, Finding, Level, Summary, Word, Words, summary};
 pub use tables::{csv, latex, markdown};
-pub use work::{FAILURE, Left, check_data, left, work};
+pub use work::{FAILURE, Unfinished, check_data, left, work};

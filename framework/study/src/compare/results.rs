@@ -11,7 +11,7 @@ pub struct Results {
     /// The command that gives these results again.
     pub command: String,
     /// Where and when they were made.
-    pub made: Made,
+    pub made: Provenance,
     /// `reg`, `gen` or `uncond_gen`.
     pub task: String,
     /// The data source.
@@ -34,7 +34,7 @@ pub struct Results {
 
 /// Where and when results were made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Made {
+pub struct Provenance {
     /// RFC 3339.
     pub at: String,
     /// Version of triflow.

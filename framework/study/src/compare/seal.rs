@@ -20,7 +20,7 @@ const VERSION: &str = "triflow";
 
 /// What a file holds.
 #[derive(Debug, PartialEq)]
-pub(super) enum Found<T> {
+pub(super) enum Sealed<T> {
     Missing,
     /// With the version that wrote it; none for one from before files said so.
     Whole(T, Option<String>),
@@ -28,10 +28,10 @@ pub(super) enum Found<T> {
     Damaged(String),
 }
 
-impl<T> Found<T> {
+impl<T> Sealed<T> {
     pub fn whole(self) -> Option<T> {
         match self {
-            Found::Whole(value, _) => Some(value),
+            Sealed::Whole(value, _) => Some(value),
             _ => None,
         }
     }
@@ -48,32 +48,34 @@ pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<()> {
 }
 
 /// Reads a file that [`write`] wrote, or one from before there were seals.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Found<T> {
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Sealed<T> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Found::Missing,
-        Err(e) => return Found::Damaged(format!("cannot be read: {}", reason(&e))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Sealed::Missing,
+        Err(e) => return Sealed::Damaged(format!("cannot be read: {}", reason(&e))),
     };
     let Ok(text) = String::from_utf8(bytes) else {
-        return Found::Damaged("is damaged: it is not text".to_owned());
+        return Sealed::Damaged("is damaged: it is not text".to_owned());
     };
     let sealed = parts(&text);
     if let Some((seal, body)) = sealed
         && hex(&Sha256::digest(body.as_bytes())) != seal
     {
-        return Found::Damaged("is damaged: its SHA-256 is not the one it was written with".into());
+        return Sealed::Damaged(
+            "is damaged: its SHA-256 is not the one it was written with".into(),
+        );
     }
     let value = match serde_json::from_str::<Value>(&text) {
         Ok(value) => value,
-        Err(e) => return Found::Damaged(format!("is damaged: {e}")),
+        Err(e) => return Sealed::Damaged(format!("is damaged: {e}")),
     };
     let version = value.get(VERSION).and_then(Value::as_str).map(str::to_owned);
     if sealed.is_none() && version.is_some() {
-        return Found::Damaged("is damaged: the SHA-256 that it began with is gone".into());
+        return Sealed::Damaged("is damaged: the SHA-256 that it began with is gone".into());
     }
     match serde_json::from_value(value) {
-        Ok(value) => Found::Whole(value, version),
-        Err(e) => Found::Damaged(match version {
+        Ok(value) => Sealed::Whole(value, version),
+        Err(e) => Sealed::Damaged(match version {
             Some(version) if version != env!("CARGO_PKG_VERSION") => {
                 format!("was written by triflow {version}, which this one does not understand: {e}")
             }
@@ -110,7 +112,7 @@ mod tests {
         let path = folder.path().join("kept.json");
         write(&path, &kept()).unwrap();
         let version = Some(env!("CARGO_PKG_VERSION").to_owned());
-        assert_eq!(read(&path), Found::Whole(kept(), version));
+        assert_eq!(read(&path), Sealed::Whole(kept(), version));
         let whole = std::fs::read(&path).unwrap();
         let _: Value = serde_json::from_slice(&whole).unwrap();
         for bit in 0..(whole.len() - 1) * 8 {
@@ -118,11 +120,11 @@ mod tests {
             bytes[bit / 8] ^= 1 << (bit % 8);
             std::fs::write(&path, &bytes).unwrap();
             let found = read::<Kept>(&path);
-            assert!(matches!(found, Found::Damaged(_)), "bit {bit}: {found:?}");
+            assert!(matches!(found, Sealed::Damaged(_)), "bit {bit}: {found:?}");
         }
         for length in 0..whole.len() - 1 {
             std::fs::write(&path, &whole[..length]).unwrap();
-            assert!(matches!(read::<Kept>(&path), Found::Damaged(_)), "{length} bytes");
+            assert!(matches!(read::<Kept>(&path), Sealed::Damaged(_)), "{length} bytes");
         }
     }
 
@@ -130,11 +132,11 @@ mod tests {
     fn files_from_before_seals_are_read_and_those_of_another_shape_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kept.json");
-        assert_eq!(read::<Kept>(&path), Found::Missing);
+        assert_eq!(read::<Kept>(&path), Sealed::Missing);
         std::fs::write(&path, serde_json::to_string(&kept()).unwrap()).unwrap();
-        assert_eq!(read(&path), Found::Whole(kept(), None));
+        assert_eq!(read(&path), Sealed::Whole(kept(), None));
         std::fs::write(&path, "{\"value\": 1.0}").unwrap();
-        let Found::Damaged(why) = read::<Kept>(&path) else { panic!() };
+        let Sealed::Damaged(why) = read::<Kept>(&path) else { panic!() };
         assert_eq!(why, "is not what a comparison writes: missing field `name`");
     }
 }

@@ -3,7 +3,7 @@
 
 use super::plan::{Job, Plan, Planned, with_seed};
 use super::results::{Cloud, CurveOver, Losses, Paths, Schedule};
-use super::seal::{self, Found};
+use super::seal::{self, Sealed};
 use crate::component::{Condition, DataSource};
 use crate::config::Experiment;
 use crate::curve::{self, CurvePoint};
@@ -81,24 +81,24 @@ const TRAINED: &str = "trained.json";
 
 /// What lies in the folder of a job, each part with the name of its file.
 #[derive(Debug)]
-pub(super) struct Lying {
+pub(super) struct JobFolder {
     pub folder: PathBuf,
 }
 
-impl Lying {
-    pub fn sampled(&self, cell: &Planned) -> (PathBuf, Found<Sampled>) {
+impl JobFolder {
+    pub fn sampled(&self, cell: &Planned) -> (PathBuf, Sealed<Sampled>) {
         self.part(&format!("sampled_{}.json", cell.sampling))
     }
 
-    pub fn measured(&self, plan: &Plan) -> (PathBuf, Found<Measured>) {
+    pub fn measured(&self, plan: &Plan) -> (PathBuf, Sealed<Measured>) {
         self.part(&format!("measured_{}.json", plan.measuring))
     }
 
-    pub fn trained(&self) -> (PathBuf, Found<Footprint>) {
+    pub fn trained(&self) -> (PathBuf, Sealed<Footprint>) {
         self.part(TRAINED)
     }
 
-    fn part<T: serde::de::DeserializeOwned>(&self, name: &str) -> (PathBuf, Found<T>) {
+    fn part<T: serde::de::DeserializeOwned>(&self, name: &str) -> (PathBuf, Sealed<T>) {
         let path = self.folder.join(name);
         let found = seal::read(&path);
         (path, found)
@@ -127,7 +127,7 @@ impl Lying {
 
 /// A job of which something is left to do.
 #[derive(Clone, Debug)]
-pub struct Left<'p> {
+pub struct Unfinished<'p> {
     /// The job.
     pub job: Job<'p>,
     /// Files of an earlier try that cannot be used and are made again, each with the reason.
@@ -136,20 +136,24 @@ pub struct Left<'p> {
 
 /// The jobs of which something is left to do, of those whose place in [`Plan::jobs`] `mine` accepts. A
 /// finished one is no longer called failed.
-pub fn left<'p>(plan: &'p Plan, comparison: &Path, mine: &dyn Fn(usize) -> bool) -> Vec<Left<'p>> {
+pub fn left<'p>(
+    plan: &'p Plan,
+    comparison: &Path,
+    mine: &dyn Fn(usize) -> bool,
+) -> Vec<Unfinished<'p>> {
     let cells = plan.cells_by_unit();
     let jobs = plan.jobs().into_iter().enumerate().filter(|(i, _)| mine(*i));
     jobs.filter_map(|(_, job)| {
-        let lying = Lying { folder: job.folder(comparison) };
-        let mut parts = vec![state(lying.measured(plan))];
+        let here = JobFolder { folder: job.folder(comparison) };
+        let mut parts = vec![state(here.measured(plan))];
         let cells = cells.get(job.unit.id.as_str()).into_iter().flatten();
-        parts.extend(cells.map(|cell| state(lying.sampled(cell))));
-        if lying.is_trained() && parts.iter().all(Result::is_ok) {
-            let _ = std::fs::remove_file(lying.folder.join(FAILURE));
+        parts.extend(cells.map(|cell| state(here.sampled(cell))));
+        if here.is_trained() && parts.iter().all(Result::is_ok) {
+            let _ = std::fs::remove_file(here.folder.join(FAILURE));
             return None;
         }
         let damaged = parts.into_iter().filter_map(|part| part.err().flatten()).collect();
-        Some(Left { job, damaged })
+        Some(Unfinished { job, damaged })
     })
     .collect()
 }
@@ -160,12 +164,12 @@ pub fn check_data(plan: &Plan, comparison: &Path) -> Result<()> {
     let mut asked: Vec<Component<dyn DataSource>> = Vec::new();
     let mut units = std::collections::BTreeSet::new();
     for job in plan.jobs() {
-        let lying = Lying { folder: job.folder(comparison) };
-        if units.contains(job.unit.id.as_str()) || !lying.is_trained() {
+        let here = JobFolder { folder: job.folder(comparison) };
+        if units.contains(job.unit.id.as_str()) || !here.is_trained() {
             continue;
         }
         units.insert(job.unit.id.as_str());
-        let Ok(run) = Run::open(&lying.folder) else { continue };
+        let Ok(run) = Run::open(&here.folder) else { continue };
         let Ok(experiment) = run.experiment() else { continue };
         if asked.contains(&experiment.data) {
             continue;
@@ -183,11 +187,11 @@ pub fn check_data(plan: &Plan, comparison: &Path) -> Result<()> {
 }
 
 /// Nothing for a whole part; else why it is no use, where there is one.
-fn state<T>((path, found): (PathBuf, Found<T>)) -> Result<(), Option<String>> {
+fn state<T>((path, found): (PathBuf, Sealed<T>)) -> Result<(), Option<String>> {
     match found {
-        Found::Whole(..) => Ok(()),
-        Found::Missing => Err(None),
-        Found::Damaged(why) => Err(Some(format!("{} {why}", path.display()))),
+        Sealed::Whole(..) => Ok(()),
+        Sealed::Missing => Err(None),
+        Sealed::Damaged(why) => Err(Some(format!("{} {why}", path.display()))),
     }
 }
 
@@ -201,11 +205,11 @@ pub fn work(plan: &Plan, job: Job<'_>, comparison: &Path, watch: &mut dyn Watch)
     {
         experiment.training.steps = Some(steps_in(experiment.clone(), seconds)?);
     }
-    let lying = Lying { folder: folder.clone() };
-    let fresh = !lying.is_trained();
+    let here = JobFolder { folder: folder.clone() };
+    let fresh = !here.is_trained();
     let run = run::ensure_trained(experiment, &folder, watch)?;
     if fresh {
-        let footprint = Footprint { peak_memory_bytes: peak_memory(), manifest: lying.manifest() };
+        let footprint = Footprint { peak_memory_bytes: peak_memory(), manifest: here.manifest() };
         seal::write(&folder.join(TRAINED), &footprint)?;
     }
     watch.note("measuring");
@@ -214,14 +218,14 @@ pub fn work(plan: &Plan, job: Job<'_>, comparison: &Path, watch: &mut dyn Watch)
     let (own, began) = (model.experiment().sampling.clone(), Instant::now());
     let cells = plan.cells.iter().filter(|cell| cell.unit.as_deref() == Some(&*job.unit.id));
     for cell in cells {
-        let (path, found) = lying.sampled(cell);
+        let (path, found) = here.sampled(cell);
         if found.whole().is_none() {
             let sampling = with_seed(&cell.experiment, job.seed)?.sampling;
             model.set_sampling(sampling)?;
             seal::write(&path, &sample(&mut model, &data, plan)?)?;
         }
     }
-    let (path, found) = lying.measured(plan);
+    let (path, found) = here.measured(plan);
     if found.whole().is_none() {
         // Whatever was measured before: the curve is of the run's own sampling, but for solver and steps.
         model.set_sampling(own)?;
@@ -252,8 +256,8 @@ fn steps_in(experiment: Experiment, seconds: f64) -> Result<u64> {
 
 fn sample(model: &mut Trained, data: &Data, plan: &Plan) -> Result<Sampled> {
     let held = data.held_out(plan.points)?;
-    let ask = measure::Ask { draws: plan.draws, ..measure::Ask::default() };
-    let metrics = measure::evaluate(model, &held, &ask)?.to_json();
+    let options = measure::Options { draws: plan.draws, ..measure::Options::default() };
+    let metrics = measure::evaluate(model, &held, &options)?.to_json();
     let rows = held.rows.first(1000);
     let mut best = f64::INFINITY;
     for draw in 0..3 {
@@ -277,19 +281,19 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
         let metric = plan.metric.as_deref().map(Metric::named).transpose()?;
         let held = data.held_out(asked.points)?;
         for solver in &asked.solvers {
-            let ask = curve::Ask {
+            let options = curve::Options {
                 solvers: vec![solver.clone()],
                 evaluations: asked.nfe.clone(),
                 metric,
                 draws: asked.draws,
                 seed: None,
             };
-            let found = curve::measure(model, &held, &ask, &mut |_| {});
+            let found = curve::measure(model, &held, &options, &mut |_| {});
             curves.push((solver.name().to_owned(), found.map_err(reason)));
         }
     }
     let likelihood = plan.likelihood.as_ref().map(|solver| {
-        let ask = likelihood::Ask {
+        let options = likelihood::Options {
             solver,
             steps: model.experiment().sampling.steps,
             probes: likelihood::PROBES,
@@ -297,7 +301,7 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
             seed: model.experiment().seed(),
         };
         let held = data.held_out(LIKELY);
-        let found = held.and_then(|held| likelihood::measure(model, &held.rows, &ask));
+        let found = held.and_then(|held| likelihood::measure(model, &held.rows, &options));
         let nll = found.map(|m| Nll { exact: m.density.nats, bound: m.bound.map(|b| b.nats) });
         nll.map_err(reason)
     });

@@ -3,9 +3,9 @@
 use crate::data::Batch;
 use crate::error::{DIVERGED, Error, Result};
 use crate::inference::{Block, Rows};
-use crate::plot::Points;
+use crate::plot::Scatter;
 use crate::rng::Streams;
-use crate::sample::{Plan, Sampled, Trajectory};
+use crate::sample::{Sampled, SamplingPlan, Trajectory};
 use crate::trained::Trained;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -17,7 +17,7 @@ const ENTRIES: i64 = 1 << 26;
 
 /// The work that drawing samples took.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Work {
+pub struct Cost {
     /// Samples or predictions, of all draws.
     pub samples: i64,
     /// Seconds that they took, the first ones included.
@@ -28,7 +28,7 @@ pub struct Work {
     pub nfe: usize,
 }
 
-impl Work {
+impl Cost {
     /// Seconds for 1,000 samples.
     pub fn seconds_per_1000_samples(&self) -> f64 {
         1000.0 * self.seconds / self.samples.max(1) as f64
@@ -41,17 +41,17 @@ pub(super) fn draw(
     model: &mut Trained,
     rows: &Batch,
     seed: Option<(u64, u64)>,
-    work: &mut Work,
+    cost: &mut Cost,
 ) -> Result<(Sampled, Tensor)> {
     let began = Instant::now();
     let (sampled, drawn) = draw_rows(model, rows, seed)?;
     // It reads a number of the tensor, so that an accelerator has done its work by then.
     let drawn = finite(drawn)?;
-    if work.samples == 0 {
-        (work.steps, work.nfe) = (sampled.steps, sampled.nfe);
+    if cost.samples == 0 {
+        (cost.steps, cost.nfe) = (sampled.steps, sampled.nfe);
     }
-    work.samples += rows.len();
-    work.seconds += began.elapsed().as_secs_f64();
+    cost.samples += rows.len();
+    cost.seconds += began.elapsed().as_secs_f64();
     Ok((sampled, drawn))
 }
 
@@ -88,13 +88,13 @@ pub(crate) fn draw_paths(
     model: &mut Trained,
     rows: &Batch,
     seed: (u64, u64),
-    plan: Plan,
+    plan: SamplingPlan,
 ) -> Result<(Sampled, Trajectory)> {
     let streams = Streams::new(seed.0, seed.1);
     let z0 = model.z0(rows.len(), Some(&streams))?;
     let (condition, mask) = (rows.condition(), rows.mask.as_ref());
     let mut seen = Trajectory::of_at_most(STATES);
-    let plan = Plan { streams, ..plan };
+    let plan = SamplingPlan { streams, ..plan };
     let sampled = model.sample_sequences(&z0, mask, condition.as_ref(), &plan, &mut seen)?;
     Ok((sampled, seen))
 }
@@ -133,10 +133,10 @@ pub(crate) fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>)
 }
 
 /// Rows `[n, …]` as points.
-pub(crate) fn points(tensor: &Tensor) -> Result<Points> {
+pub(crate) fn points(tensor: &Tensor) -> Result<Scatter> {
     let dim = (tensor.numel() as i64 / tensor.size()[0].max(1)) as usize;
     let values = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Double).reshape([-1]);
-    Ok(Points::new(Vec::try_from(values)?, dim))
+    Ok(Scatter::new(Vec::try_from(values)?, dim))
 }
 
 /// The labels of one-hot rows `[n, classes]`.

@@ -3,7 +3,7 @@
 use super::draw::{draw, how, labels, points};
 use super::scale::Scale;
 use super::scores::Draws;
-use super::{Ask, Evaluation, Goal, Metric, PAIR_POINTS, Work, checked};
+use super::{Cost, Evaluation, Goal, Metric, Options, PAIR_POINTS, checked};
 use crate::data::{Batch, HeldOut, Rows, Units};
 use crate::error::Result;
 use crate::metrics::{
@@ -19,13 +19,17 @@ use tch::{Device, Tensor};
 /// Directions of the sliced distance.
 const DIRECTIONS: usize = 256;
 
-pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<Evaluation> {
-    let asked = ask.seed.unwrap_or_else(|| model.experiment().seed());
+pub(super) fn evaluate(
+    model: &mut Trained,
+    held: &HeldOut<'_>,
+    options: &Options,
+) -> Result<Evaluation> {
+    let asked = options.seed.unwrap_or_else(|| model.experiment().seed());
     let seed = stream_seed(asked, Purpose::Report, 0);
-    let draws = ask.draws.max(1);
-    let (mut found, mut floor) = (Draws::new(ask.only), Draws::new(ask.only));
+    let draws = options.draws.max(1);
+    let (mut found, mut floor) = (Draws::new(options.only), Draws::new(options.only));
     let mut arrays = Vec::new();
-    let (mut sampling, mut work) = (Value::Null, Work::default());
+    let (mut sampling, mut cost) = (Value::Null, Cost::default());
     let mut alike = held.train.map(Alike::new).transpose()?;
     let scale = Scale::of(model);
     let referee = Referee::new(model.units(), scale, held, &found)?;
@@ -33,7 +37,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         let rows = &held.rows_of(draw_number)?;
         let real = points(&scale.targets(model.units(), rows))?;
         let against = Against::new(checked(&real)?, seed, &found)?;
-        let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut work)?;
+        let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut cost)?;
         let mask = rows.mask.as_ref();
         let generated = points(&scale.values(model.units(), &drawn, mask))?;
         against.add(checked(&generated)?, &mut found)?;
@@ -76,7 +80,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         },
         arrays,
         details: Vec::new(),
-        work,
+        cost,
     })
 }
 
@@ -157,7 +161,7 @@ fn bandwidth(points: Points) -> Option<f64> {
 /// A classifier that is fitted on real points: for labels that were asked for, or for how often each class
 /// is drawn where none was.
 struct Referee {
-    real: plot::Points,
+    real: plot::Scatter,
     labels: Vec<usize>,
     /// The share of each class among all rows that it could be fitted on.
     shares: Vec<f64>,

@@ -3,7 +3,7 @@
 
 use super::draw::{draw, points};
 use super::scores::Draws;
-use super::{Metric, Work, checked};
+use super::{Cost, Metric, checked};
 use crate::data::Batch;
 use crate::error::Result;
 use crate::metrics;
@@ -22,7 +22,7 @@ const CLEARLY: f64 = 2.576;
 const METRICS: [Metric; 3] = [Metric::Crps, Metric::HalfCoverage, Metric::BandCoverage];
 
 /// What was drawn, and what it says of the intervals.
-pub(super) struct Found {
+pub(super) struct Intervals {
     pub how: Value,
     pub intervals: Value,
 }
@@ -34,15 +34,15 @@ pub(super) fn add(
     rows: &Batch,
     seed: u64,
     draws: u64,
-    work: &mut Work,
+    cost: &mut Cost,
     to: &mut Draws,
-) -> Result<Option<Found>> {
+) -> Result<Option<Intervals>> {
     if !to.wants_any(&METRICS) || rows.is_empty() {
         return Ok(None);
     }
     let rows = rows.first(rows.len().min(ROWS));
     let draws = draws.max(DRAWS).next_multiple_of(GROUPS);
-    let one = |number| Ok(draw(model, &rows, Some((seed, number)), work)?.1);
+    let one = |number| Ok(draw(model, &rows, Some((seed, number)), cost)?.1);
     let all = (0..draws).map(one).collect::<Result<Vec<_>>>()?;
     let truth = model.units().target.undo(&rows.target);
     let true_points = points(&truth)?;
@@ -67,7 +67,7 @@ pub(super) fn add(
             100.0 * least
         );
     }
-    Ok(Some(Found {
+    Ok(Some(Intervals {
         how: json!({ "draws": draws, "groups": GROUPS, "n": rows.len() }),
         intervals: json!({
             "overconfident": narrow,

@@ -20,7 +20,7 @@ pub const DRAWS: u64 = 100;
 
 /// What a likelihood is measured with.
 #[derive(Debug)]
-pub struct Ask<'s> {
+pub struct Options<'s> {
     /// Carries data to noise.
     pub solver: &'s Component<dyn Solver>,
     /// Steps of a fixed-step solver.
@@ -82,7 +82,7 @@ pub struct Measured {
 /// # Errors
 /// Where the model has no density of the data: its targets are labels, or an encoder or decoder stands
 /// between them and the latents.
-pub fn measure(model: &mut Trained, data: &Batch, ask: &Ask<'_>) -> Result<Measured> {
+pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Result<Measured> {
     if !model.model().source().is_standard_normal()? {
         let message = format!(
             "no likelihood: the density of the source `{}` is not known, only that of N(0, I)",
@@ -108,11 +108,11 @@ pub fn measure(model: &mut Trained, data: &Batch, ask: &Ask<'_>) -> Result<Measu
             );
         }
     }
-    let (solver, clock) = (ask.solver.build(&())?, model.plan().grid.clock());
+    let (solver, clock) = (options.solver.build(&())?, model.plan().grid.clock());
     if solver.needs_levels()? || solver.stochastic()? {
         let message = format!(
             "no likelihood along the solver `{}`: it goes from noise to data alone",
-            ask.solver.name()
+            options.solver.name()
         );
         return Err(Error::config("sampling.solver", message).help(
             "take one that follows the derivative of the ODE; `triflow list solver` names them all",
@@ -125,10 +125,10 @@ pub fn measure(model: &mut Trained, data: &Batch, ask: &Ask<'_>) -> Result<Measu
             // The model as it was trained.
             let predictor =
                 Conditioned { model, condition: condition.as_ref(), guidance: None, mask: None };
-            let along = along_ode(&predictor, clock, target, &*solver, ask)?;
+            let along = along_ode(&predictor, clock, target, &*solver, options)?;
             let bound = {
-                let _stream = seed_torch(ask.seed, Purpose::Report, 4);
-                match model.gaussian().then(|| bound(&predictor, target, ask.draws)) {
+                let _stream = seed_torch(options.seed, Purpose::Report, 4);
+                match model.gaussian().then(|| bound(&predictor, target, options.draws)) {
                     None => Err(COUPLED.to_owned()),
                     Some(Err(Error::Config(reason))) => Err(reason.message),
                     Some(found) => Ok(found?),
@@ -143,7 +143,10 @@ pub fn measure(model: &mut Trained, data: &Batch, ask: &Ask<'_>) -> Result<Measu
     let (bounded, bound_json) = match bound {
         Ok(bound) => {
             let estimate = Estimate::of(&(bound.total() + log_scale));
-            (Some(estimate), bound_json(&estimate, &bound, log_scale, along.dimensions, ask.draws))
+            (
+                Some(estimate),
+                bound_json(&estimate, &bound, log_scale, along.dimensions, options.draws),
+            )
         }
         Err(reason) => (None, json!({ "none": reason })),
     };
@@ -152,8 +155,8 @@ pub fn measure(model: &mut Trained, data: &Batch, ask: &Ask<'_>) -> Result<Measu
         "n": n,
         "dimensions": along.dimensions,
         "of": if data.condition.is_some() { "target given condition" } else { "target" },
-        "seed": ask.seed,
-        "change_of_variables": density_json(&density, &along, ask, clock),
+        "seed": options.seed,
+        "change_of_variables": density_json(&density, &along, options, clock),
         "variational_bound": bound_json,
     });
     Ok(Measured { density, bound: bounded, json })
@@ -228,18 +231,18 @@ fn along_ode(
     clock: Clock,
     target: &Tensor,
     solver: &dyn Solver,
-    ask: &Ask<'_>,
+    options: &Options<'_>,
 ) -> Result<Along> {
     let field = ModelField::of(*predictor, clock);
-    let grid = field.grid(ask.steps)?;
+    let grid = field.grid(options.steps)?;
     let end = predictor.model.path().at_clock(grid.end(), clock, target)?;
     let [a, b] = [&end.a, &end.b].map(|c| c.double_value(&[0]));
     let dimensions = target.numel() as i64 / target.size()[0];
-    let divergence = Divergence::of(dimensions, ask.probes);
-    let _stream = seed_torch(ask.seed, Purpose::Report, 3);
+    let divergence = Divergence::of(dimensions, options.probes);
+    let _stream = seed_torch(options.seed, Purpose::Report, 3);
     let scaled = |c: &Tensor, of: &Tensor| rows(&c.to_kind(of.kind()), of) * of;
     let z = scaled(&end.a, target) + scaled(&end.b, &target.randn_like());
-    let density = field.log_density(&z, solver, ask.steps, divergence)?;
+    let density = field.log_density(&z, solver, options.steps, divergence)?;
     let density = Density { log: density.log + dimensions as f64 * a.ln(), ..density };
     // An end that was found by bracketing is shown as 0 or 1.
     let time = |s: f64| Ok::<_, Error>((field.time(s)? * 1e9).round() / 1e9);
@@ -247,12 +250,12 @@ fn along_ode(
     Ok(Along { density, divergence, dimensions, noise: b / a, times })
 }
 
-fn density_json(estimate: &Estimate, along: &Along, ask: &Ask<'_>, clock: Clock) -> Value {
+fn density_json(estimate: &Estimate, along: &Along, options: &Options<'_>, clock: Clock) -> Value {
     let mut object = estimate.json(along.dimensions);
     object["of"] = json!(if along.noise == 0.0 { "data" } else { "data with noise, z/a" });
     object["noise_deviation"] = json!(along.noise);
     object["times"] = json!(along.times);
-    object["solver"] = json!(ask.solver);
+    object["solver"] = json!(options.solver);
     object["grid"] = json!(clock);
     object["nfe"] = json!(along.density.nfe);
     match along.divergence {

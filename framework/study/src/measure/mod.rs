@@ -13,7 +13,7 @@ mod scores;
 mod sequences;
 
 pub use catalogue::{Goal, Metric, MetricInfo, primary};
-pub use draw::Work;
+pub use draw::Cost;
 pub(crate) use draw::{draw_paths, draw_rows, finite, how, labels, points, rows_of_paths};
 pub(crate) use scale::Scale;
 pub use scores::{Score, Scores};
@@ -32,7 +32,7 @@ pub const PAIR_POINTS: usize = 5000;
 
 /// What an evaluation draws.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask {
+pub struct Options {
     /// Seed of z_0. Without one, generation takes the experiment's, and regression starts from z_0 = 0; its
     /// random draws, for the CRPS, then come from the experiment's.
     pub seed: Option<u64>,
@@ -43,7 +43,7 @@ pub struct Ask {
     pub only: Option<Metric>,
 }
 
-impl Default for Ask {
+impl Default for Options {
     fn default() -> Self {
         Self { seed: None, draws: 5, only: None }
     }
@@ -69,7 +69,7 @@ pub struct Evaluation {
     /// Further numbers by name, that are no metric by themselves.
     pub details: Vec<(&'static str, Value)>,
     /// The work of drawing.
-    pub work: Work,
+    pub cost: Cost,
 }
 
 impl Evaluation {
@@ -92,15 +92,15 @@ impl Evaluation {
 }
 
 /// The metrics of a trained model on held-out rows.
-pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<Evaluation> {
+pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, options: &Options) -> Result<Evaluation> {
     match Goal::of(model) {
-        Goal::Generation => generation::evaluate(model, held, ask),
-        Goal::Sequences => sequences::evaluate(model, held, ask),
-        goal => prediction::evaluate(model, goal, held, ask),
+        Goal::Generation => generation::evaluate(model, held, options),
+        Goal::Sequences => sequences::evaluate(model, held, options),
+        goal => prediction::evaluate(model, goal, held, options),
     }
 }
 
 /// Points as metrics take them.
-fn checked(points: &plot::Points) -> Result<crate::metrics::Points<'_>> {
+fn checked(points: &plot::Scatter) -> Result<crate::metrics::Points<'_>> {
     crate::metrics::Points::new(&points.values, points.dim)
 }

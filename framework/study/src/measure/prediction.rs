@@ -2,7 +2,7 @@
 
 use super::draw::{draw, how, labels, points};
 use super::scores::Draws;
-use super::{Ask, Evaluation, Goal, Metric, Scores, Work, checked, intervals};
+use super::{Cost, Evaluation, Goal, Metric, Options, Scores, checked, intervals};
 use crate::component::{Likelihood, Pass};
 use crate::data::HeldOut;
 use crate::error::Result;
@@ -20,19 +20,19 @@ pub(super) fn evaluate(
     model: &mut Trained,
     goal: Goal,
     held: &HeldOut<'_>,
-    ask: &Ask,
+    options: &Options,
 ) -> Result<Evaluation> {
-    let asked = ask.seed.unwrap_or_else(|| model.experiment().seed());
+    let asked = options.seed.unwrap_or_else(|| model.experiment().seed());
     let seed = stream_seed(asked, Purpose::Report, 0);
-    let from_zero = ask.seed.is_none();
-    let draws = if from_zero { 1 } else { ask.draws.max(1) };
+    let from_zero = options.seed.is_none();
+    let draws = if from_zero { 1 } else { options.draws.max(1) };
     let truth = model.units().target.undo(&held.rows.target);
     let true_points = points(&truth)?;
-    let mut found = Draws::new(ask.only);
-    let (mut sampling, mut work) = (Value::Null, Work::default());
+    let mut found = Draws::new(options.only);
+    let (mut sampling, mut cost) = (Value::Null, Cost::default());
     for draw_number in 0..draws {
         let at = (!from_zero).then_some((seed, draw_number));
-        let (sampled, drawn) = draw(model, &held.rows, at, &mut work)?;
+        let (sampled, drawn) = draw(model, &held.rows, at, &mut cost)?;
         let predicted = points(&drawn)?;
         match goal {
             Goal::Classification => {
@@ -51,7 +51,7 @@ pub(super) fn evaluate(
     let mut details = Vec::new();
     if goal == Goal::Regression
         && let Some(random) =
-            intervals::add(model, &held.rows, seed, ask.draws, &mut work, &mut found)?
+            intervals::add(model, &held.rows, seed, options.draws, &mut cost, &mut found)?
     {
         let noise = model.experiment().sampling.noise;
         sampling["crps"] = random.how;
@@ -68,7 +68,7 @@ pub(super) fn evaluate(
         floor_of: "",
         arrays: Vec::new(),
         details,
-        work,
+        cost,
     })
 }
 
@@ -88,8 +88,8 @@ pub(super) fn add_values(truth: Points, predicted: Points, to: &mut Draws) -> Re
 }
 
 pub(super) fn add_ensemble(
-    truth: &plot::Points,
-    draws: &[plot::Points],
+    truth: &plot::Scatter,
+    draws: &[plot::Scatter],
     to: &mut Draws,
 ) -> Result<()> {
     let draws = draws.iter().map(checked).collect::<Result<Vec<_>>>()?;

@@ -3,7 +3,7 @@
 use super::draw::{draw, how, points};
 use super::prediction::{add_ensemble, add_values};
 use super::scores::Draws;
-use super::{Ask, Evaluation, Goal, Metric, Scores, Work, checked};
+use super::{Cost, Evaluation, Goal, Metric, Options, Scores, checked};
 use crate::data::{Batch, HeldOut};
 use crate::error::Result;
 use crate::metrics;
@@ -25,9 +25,9 @@ pub(crate) fn ensemble(
     model: &mut Trained,
     rows: &Batch,
     seed: u64,
-    work: &mut Work,
+    cost: &mut Cost,
 ) -> Result<Tensor> {
-    let one = |number| Ok(draw(model, rows, Some((seed, number)), work)?.1);
+    let one = |number| Ok(draw(model, rows, Some((seed, number)), cost)?.1);
     Ok(Tensor::stack(&(0..ENSEMBLE).map(one).collect::<Result<Vec<_>>>()?, 0))
 }
 
@@ -44,19 +44,23 @@ pub(crate) fn band(draws: &Tensor) -> (Tensor, Tensor) {
     (at((1.0 - BAND) / 2.0), at((1.0 + BAND) / 2.0))
 }
 
-pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Result<Evaluation> {
-    let asked = ask.seed.unwrap_or_else(|| model.experiment().seed());
+pub(super) fn evaluate(
+    model: &mut Trained,
+    held: &HeldOut<'_>,
+    options: &Options,
+) -> Result<Evaluation> {
+    let asked = options.seed.unwrap_or_else(|| model.experiment().seed());
     let seed = stream_seed(asked, Purpose::Report, 0);
     let mask = held.rows.mask.as_ref();
     let there = |values: &Tensor| points(&sequence::positions(values, mask));
     let truth = model.units().target.undo(&held.rows.target);
     let true_points = there(&truth)?;
-    let (mut found, mut work) = (Draws::new(ask.only), Work::default());
-    let at = ask.seed.map(|_| (seed, 0));
-    let (sampled, predicted) = draw(model, &held.rows, at, &mut work)?;
+    let (mut found, mut cost) = (Draws::new(options.only), Cost::default());
+    let at = options.seed.map(|_| (seed, 0));
+    let (sampled, predicted) = draw(model, &held.rows, at, &mut cost)?;
     let predicted = there(&predicted)?;
     add_values(checked(&true_points)?, checked(&predicted)?, &mut found)?;
-    let mut sampling = how(model, &sampled, held.rows.len(), ask.seed);
+    let mut sampling = how(model, &sampled, held.rows.len(), options.seed);
     sampling["draws"] = json!(1);
     let mut details = Vec::new();
     if let Some(each) = per_feature(&true_points, &predicted)? {
@@ -68,7 +72,7 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         let there = |values: &Tensor| points(&sequence::positions(values, mask));
         let truth = truth.narrow(0, 0, rows.len());
         let true_points = there(&truth)?;
-        let draws = ensemble(model, &rows, seed, &mut work)?;
+        let draws = ensemble(model, &rows, seed, &mut cost)?;
         let noise = model.experiment().sampling.noise;
         sampling["crps"] =
             json!({ "draws": ENSEMBLE, "n": rows.len(), "noise": noise, "seed": asked });
@@ -96,14 +100,14 @@ pub(super) fn evaluate(model: &mut Trained, held: &HeldOut<'_>, ask: &Ask) -> Re
         floor_of: "",
         arrays: Vec::new(),
         details,
-        work,
+        cost,
     })
 }
 
 /// 100 R² of each feature.
 fn per_feature(
-    truth: &plot::Points,
-    predicted: &plot::Points,
+    truth: &plot::Scatter,
+    predicted: &plot::Scatter,
 ) -> Result<Option<serde_json::Value>> {
     if truth.len() < 2 {
         return Ok(None);

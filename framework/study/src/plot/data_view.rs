@@ -14,7 +14,7 @@ use super::rect::Rect;
 use super::regression;
 use super::stats::{bin_edges, density, padded, robust_range, sorted, thinned};
 use super::style::{self, BLUE, Color, count};
-use super::{Points, check_labels};
+use super::{Scatter, check_labels};
 use crate::{Error, Result};
 
 /// The most points that are drawn; more would only blacken the paper.
@@ -26,9 +26,9 @@ pub struct DataView {
     /// The picture's title.
     pub title: String,
     /// What the target depends on, where it depends on something: x of x → y.
-    pub condition: Option<Points>,
+    pub condition: Option<Scatter>,
     /// The data, or y of x → y.
-    pub target: Points,
+    pub target: Scatter,
     /// The label of each point.
     pub labels: Option<Vec<usize>>,
     /// The names of the labels; those without one are numbered.
@@ -53,7 +53,7 @@ pub fn data_visualization(path: &Path, view: &DataView) -> Result<()> {
     let target = view.target.select(&shown);
     let labels: Option<Vec<usize>> = labels.map(|l| shown.iter().map(|i| l[*i]).collect());
     let groups = Groups::of(labels.iter().flatten(), &view.label_names);
-    let cloud = |points: &Points, name: &str| {
+    let cloud = |points: &Scatter, name: &str| {
         Cloud { points, labels: labels.as_deref(), groups: &groups, name }
             .draw(path, view, &subtitle)
     };
@@ -75,7 +75,7 @@ pub fn data_visualization(path: &Path, view: &DataView) -> Result<()> {
 }
 
 /// Whether points of one label are all the same, so that they say no more than the label.
-fn follows_labels(points: &Points, labels: &[usize]) -> bool {
+fn follows_labels(points: &Scatter, labels: &[usize]) -> bool {
     let mut first: std::collections::BTreeMap<usize, &[f64]> = std::collections::BTreeMap::new();
     labels
         .iter()
@@ -85,7 +85,7 @@ fn follows_labels(points: &Points, labels: &[usize]) -> bool {
 
 /// Points, coloured by label.
 struct Cloud<'a> {
-    points: &'a Points,
+    points: &'a Scatter,
     labels: Option<&'a [usize]>,
     groups: &'a Groups<'a>,
     name: &'a str,

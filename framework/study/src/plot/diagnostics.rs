@@ -12,7 +12,7 @@ use super::rect::Rect;
 use super::stats::{Spread, bin_edges, density, padded, quantile, robust_range, sorted};
 use super::style::{BLUE, GREY, INK, VERMILION, counted, fixed};
 use super::trajectories::TrajectoryView;
-use super::{Points, stats};
+use super::{Scatter, stats};
 use crate::Result;
 
 /// A quantity of every sample at some times.
@@ -67,13 +67,13 @@ pub fn trajectory_diagnostics(path: &Path, view: &TrajectoryView) -> Result<()> 
 }
 
 /// The root of the mean square of each point's coordinates.
-fn rms(points: &Points) -> Vec<f64> {
+fn rms(points: &Scatter) -> Vec<f64> {
     (0..points.len())
         .map(|i| (points.row(i).iter().map(|v| v * v).sum::<f64>() / points.dim as f64).sqrt())
         .collect()
 }
 
-fn distances(a: &Points, b: &Points) -> Vec<f64> {
+fn distances(a: &Scatter, b: &Scatter) -> Vec<f64> {
     (0..a.len())
         .map(|i| a.row(i).iter().zip(b.row(i)).map(|(p, q)| (p - q).powi(2)).sum::<f64>().sqrt())
         .collect()
@@ -205,7 +205,7 @@ mod tests {
             times: vec![0.0, 0.5, 1.0],
             states: [0.0, 1.5, 3.0]
                 .iter()
-                .map(|x| Points::new(vec![*x, 0.0, 0.0, *x], 2))
+                .map(|x| Scatter::new(vec![*x, 0.0, 0.0, *x], 2))
                 .collect(),
             ..TrajectoryView::default()
         };

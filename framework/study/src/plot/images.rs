@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Points;
+use super::Scatter;
 use super::figure::{Figure, INNER};
 use super::rect::Rect;
 use super::style::{self, Color, FRAME, INK, SOFT_INK};
@@ -42,7 +42,7 @@ pub struct ImageBlock {
     /// Images a row.
     pub columns: usize,
     /// Images `[n, channels·rows·columns]`, row by row of the grid.
-    pub images: Points,
+    pub images: Scatter,
 }
 
 /// Draws grids of images to `path`.

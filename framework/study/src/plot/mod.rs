@@ -47,7 +47,7 @@ pub use trajectories::{TrajectoryView, trajectories};
 
 /// Points of any dimension, row by row.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Points {
+pub struct Scatter {
     /// The coordinates, `[n, dim]` in row-major order.
     pub values: Vec<f64>,
     /// The number of coordinates of each point.
@@ -56,17 +56,17 @@ pub struct Points {
     pub names: Vec<String>,
 }
 
-impl Points {
+impl Scatter {
     /// Points from their coordinates, `[n, dim]` in row-major order.
     pub fn new(values: Vec<f64>, dim: usize) -> Self {
-        Points { values, dim, names: Vec::new() }
+        Scatter { values, dim, names: Vec::new() }
     }
 
     /// The same points with the names of their coordinates, if there is one for each.
     #[must_use]
     pub fn named(self, names: &[String]) -> Self {
         let names = if names.len() == self.dim { names.to_vec() } else { Vec::new() };
-        Points { names, ..self }
+        Scatter { names, ..self }
     }
 
     /// What coordinate `j` is called; without names by `letter` and its number.
@@ -97,8 +97,8 @@ impl Points {
     }
 
     /// The points at `indices`.
-    fn select(&self, indices: &[usize]) -> Points {
-        Points {
+    fn select(&self, indices: &[usize]) -> Scatter {
+        Scatter {
             values: indices.iter().flat_map(|i| self.row(*i)).copied().collect(),
             dim: self.dim,
             names: self.names.clone(),
@@ -121,7 +121,7 @@ impl Points {
 }
 
 /// Whether there is one label a point.
-fn check_labels(labels: Option<&[usize]>, points: &Points, what: &str) -> Result<()> {
+fn check_labels(labels: Option<&[usize]>, points: &Scatter, what: &str) -> Result<()> {
     match labels {
         Some(labels) if labels.len() != points.len() => Err(Error::runtime(format!(
             "{what}: {} labels for {} points",

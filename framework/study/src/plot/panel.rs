@@ -1,6 +1,6 @@
 //! Panels: the marks drawn in one set of axes, and remarks on what does not show.
 
-use super::Points;
+use super::Scatter;
 use super::axis::Axis;
 use super::canvas::Canvas;
 use super::rect::Rect;
@@ -168,6 +168,6 @@ impl Panel {
 }
 
 /// The first coordinate of every point.
-pub(super) fn first_coordinate(points: &Points) -> Vec<f64> {
+pub(super) fn first_coordinate(points: &Scatter) -> Vec<f64> {
     (0..points.len()).map(|i| points.row(i).first().copied().unwrap_or(f64::NAN)).collect()
 }

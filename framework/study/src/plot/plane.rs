@@ -1,7 +1,7 @@
 //! The plane in which points of any dimension are shown: their coordinates where there are two, their
 //! first two principal components where there are more.
 
-use super::Points;
+use super::Scatter;
 use super::stats::{thinned, usable};
 use super::style::fixed;
 
@@ -17,7 +17,7 @@ pub(super) struct Plane {
 impl Plane {
     /// The coordinates themselves for two dimensions, the first two principal components for more.
     /// `name` is the letter of the coordinates.
-    pub fn of(reference: &Points, name: &str) -> Self {
+    pub fn of(reference: &Scatter, name: &str) -> Self {
         let d = reference.dim;
         if d <= 2 {
             return Plane {
@@ -72,7 +72,7 @@ impl Plane {
     }
 
     /// Where the points lie in the plane.
-    pub fn flatten(&self, points: &Points) -> Vec<(f64, f64)> {
+    pub fn flatten(&self, points: &Scatter) -> Vec<(f64, f64)> {
         (0..points.len()).map(|i| self.place(points.row(i))).collect()
     }
 
@@ -126,7 +126,7 @@ mod tests {
                 [a, 0.01 * b, a, b]
             })
             .collect();
-        let plane = Plane::of(&Points::new(values, 4), "x");
+        let plane = Plane::of(&Scatter::new(values, 4), "x");
         let axes = plane.axes.unwrap();
         assert!(
             (axes[0][0] - 0.5f64.sqrt()).abs() < 0.02 && (axes[1][3] - 1.0).abs() < 0.02,

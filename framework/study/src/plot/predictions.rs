@@ -8,7 +8,7 @@ use super::figure::{Entry, Figure, Key};
 use super::frame::Frame;
 use super::stats::{padded, robust_range, thinned, union};
 use super::style::{self, BLUE, INK, counted, fixed};
-use super::{Points, confusion};
+use super::{Scatter, confusion};
 use crate::{Error, Result};
 
 /// Predictions on data whose answers are known.
@@ -19,7 +19,7 @@ pub struct PredictionView {
     /// On what and how it was predicted.
     pub subtitle: String,
     /// What the predictions were made from; drawn for classes over two dimensions.
-    pub x: Option<Points>,
+    pub x: Option<Scatter>,
     /// The truth and the predictions.
     pub predicted: Predicted,
 }
@@ -39,9 +39,9 @@ pub enum Predicted {
     /// Regression.
     Values {
         /// The true outputs.
-        truth: Points,
+        truth: Scatter,
         /// The predicted outputs.
-        predicted: Points,
+        predicted: Scatter,
         /// The names of the outputs; those without one are numbered.
         names: Vec<String>,
     },
@@ -67,8 +67,8 @@ pub(super) fn with_remark(subtitle: &str, remark: String) -> String {
 fn values(
     path: &Path,
     view: &PredictionView,
-    truth: &Points,
-    predicted: &Points,
+    truth: &Scatter,
+    predicted: &Scatter,
     names: &[String],
 ) -> Result<()> {
     truth.check("predictions (truth)")?;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::Points;
+use super::Scatter;
 use super::axis::Axis;
 use super::data_view::{flat_ranges, plane_frame};
 use super::figure::{COLOR_SCALE_WIDTH, Figure, INNER, color_scale};
@@ -22,8 +22,8 @@ pub(super) fn pairs(
     path: &Path,
     title: &str,
     subtitle: &str,
-    x: &Points,
-    y: &Points,
+    x: &Scatter,
+    y: &Scatter,
 ) -> Result<()> {
     let outputs = y.dim.min(MOST_OUTPUTS);
     let mut subtitle = subtitle.to_owned();
@@ -39,7 +39,7 @@ pub(super) fn pairs(
 
 /// The name of coordinate `j`; without names the letter and its number, or the letter alone where there is only
 /// one.
-fn name_of(points: &Points, j: usize, letter: &str) -> String {
+fn name_of(points: &Scatter, j: usize, letter: &str) -> String {
     match points.dim == 1 && points.names.is_empty() {
         true => letter.to_owned(),
         false => points.name(j, letter),
@@ -50,8 +50,8 @@ fn against_one(
     path: &Path,
     title: &str,
     subtitle: &str,
-    x: &Points,
-    y: &Points,
+    x: &Scatter,
+    y: &Scatter,
     outputs: usize,
 ) -> Result<()> {
     let xs = first_coordinate(x);
@@ -97,8 +97,8 @@ fn over_plane(
     path: &Path,
     title: &str,
     subtitle: &str,
-    x: &Points,
-    y: &Points,
+    x: &Scatter,
+    y: &Scatter,
     outputs: usize,
 ) -> Result<()> {
     let plane = Plane::of(x, "x");

@@ -13,7 +13,7 @@ use super::stats::{
     bin_edges, density, padded, quantile, robust_range, sorted, thinned, union, within,
 };
 use super::style::{self, BLUE, Color, GREY, count};
-use super::{Points, check_labels};
+use super::{Scatter, check_labels};
 use crate::{Error, Result};
 
 /// Generated samples and the real data they should look like.
@@ -24,9 +24,9 @@ pub struct SampleView {
     /// How the samples were made: solver, steps, network evaluations, averaged weights or not, number.
     pub subtitle: String,
     /// The generated samples.
-    pub generated: Points,
+    pub generated: Scatter,
     /// Real data, held out from training where there are such.
-    pub real: Points,
+    pub real: Scatter,
     /// The labels of the generated and of the real points.
     pub labels: Option<(Vec<usize>, Vec<usize>)>,
     /// The names of the labels; those without one are numbered.
@@ -36,13 +36,13 @@ pub struct SampleView {
 /// Points with their labels, thinned to a number that can be drawn.
 struct Side {
     title: String,
-    points: Points,
+    points: Scatter,
     labels: Option<Vec<usize>>,
     color: Color,
 }
 
 impl Side {
-    fn new(name: &str, points: &Points, labels: Option<&[usize]>, color: Color) -> Self {
+    fn new(name: &str, points: &Scatter, labels: Option<&[usize]>, color: Color) -> Self {
         let shown = thinned(points.len(), MOST_POINTS);
         let mut title = format!("{name} (n = {})", count(points.len()));
         if shown.len() < points.len() {
@@ -174,7 +174,7 @@ fn histograms(
 
 /// The robust range of one coordinate of several sets of points.
 pub(super) fn coordinate_range<'a>(
-    sets: impl IntoIterator<Item = &'a Points>,
+    sets: impl IntoIterator<Item = &'a Scatter>,
     j: usize,
 ) -> (f64, f64) {
     let range = sets.into_iter().fold(None, |r, p| union(r, robust_range(p.column(j))));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::axis::Axis;
 use super::paths::Drawing;
-use super::{Points, check_labels};
+use super::{Scatter, check_labels};
 use crate::{Error, Result};
 
 /// The number of panels with the cloud.
@@ -20,9 +20,9 @@ pub struct TrajectoryView {
     /// The times of the states, in the order the solver visits them.
     pub times: Vec<f64>,
     /// The states at those times: the same samples each time.
-    pub states: Vec<Points>,
+    pub states: Vec<Scatter>,
     /// Real data in the same space.
-    pub real: Option<Points>,
+    pub real: Option<Scatter>,
     /// The label of each sample.
     pub labels: Option<Vec<usize>>,
     /// The names of the labels; those without one are numbered.
@@ -70,7 +70,7 @@ impl TrajectoryView {
 
     /// The number of samples.
     pub(super) fn samples(&self) -> usize {
-        self.states.first().map_or(0, Points::len)
+        self.states.first().map_or(0, Scatter::len)
     }
 
     pub(super) fn dim(&self) -> usize {
@@ -84,7 +84,7 @@ impl TrajectoryView {
     }
 
     /// Real data, if they live in the space of the states.
-    pub(super) fn real(&self) -> Option<&Points> {
+    pub(super) fn real(&self) -> Option<&Scatter> {
         self.real.as_ref().filter(|r| r.dim == self.dim() && r.check("real data").is_ok())
     }
 

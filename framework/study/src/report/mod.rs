@@ -14,7 +14,7 @@ use crate::plot::{
 };
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, stream_seed};
-use crate::sample::{ModelField, Plan};
+use crate::sample::{ModelField, SamplingPlan};
 use crate::train::History;
 use crate::trained::Trained;
 use serde_json::Value;
@@ -289,7 +289,7 @@ fn trajectories(model: &mut Trained, data: &Data) -> Result<TrajectoryView> {
     let rows = data.held_out(DRAWN)?.rows.first(rows_of_paths(model, DRAWN));
     let n = rows.len();
     // The way itself: its end as the solver leaves it.
-    let plan = Plan { final_denoise: Some(false), ..model.plan() };
+    let plan = SamplingPlan { final_denoise: Some(false), ..model.plan() };
     let grid = plan.grid;
     let (sampled, seen) = draw_paths(model, &rows, (seed, 0), plan)?;
     let (times, real) = model.sampling(|model, _| {

@@ -3,7 +3,7 @@
 use super::{Pictures, caption, write_npz};
 use crate::data::{Data, HeldOut};
 use crate::error::Result;
-use crate::measure::{BAND, Work, band, draw_rows, ensemble, finite, how};
+use crate::measure::{BAND, Cost, band, draw_rows, ensemble, finite, how};
 use crate::plot::{self, Series, SeriesExample, SeriesView};
 use crate::rng::{Purpose, stream_seed};
 use crate::sequence;
@@ -63,7 +63,7 @@ pub(super) fn draw_predictions(
     let (mask, predicted) = (rows.mask.as_ref(), finite(predicted)?);
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 3);
     let few = rows.first(EXAMPLES);
-    let draws = ensemble(model, &few, seed, &mut Work::default())?;
+    let draws = ensemble(model, &few, seed, &mut Cost::default())?;
     let (low, high) = band(&draws);
     let truth = sequence::keep(&model.units().target.undo(&rows.target), mask);
     let mut arrays = vec![

@@ -6,7 +6,7 @@ use crate::config::{Every, LossTerm};
 use crate::error::{Error, Result};
 use crate::io::tfevents::EventWriter;
 use crate::loss::TERMS;
-use crate::measure::{self, Ask};
+use crate::measure::{self, Options};
 use crate::plugin;
 use crate::report;
 use crate::train::{Control, Epoch, Event, History, Trainer};
@@ -86,7 +86,7 @@ fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn Watch) -> Result<Vec<St
     let history = trainer.history().clone();
     let (model, data) = trainer.trained_mut();
     let evaluation =
-        measure::evaluate(model, &data.held_out(measure::EXACT_POINTS)?, &Ask::default())?;
+        measure::evaluate(model, &data.held_out(measure::EXACT_POINTS)?, &Options::default())?;
     run.write_json("metrics.json", &evaluation.to_json())?;
     if !evaluation.arrays.is_empty() {
         report::write_npz(&run.path, "samples.npz", &evaluation.arrays, model.units())?;

@@ -43,7 +43,7 @@ impl DataSource for Rings {
         let noise = Tensor::randn([self.spec.samples, 2], options) * self.spec.noise;
         let x = circle * radius.unsqueeze(1) + noise;
         Ok(Splits {
-            train: Table { x: Some(x), y: Some(y), ..Table::default() },
+            train: Columns { x: Some(x), y: Some(y), ..Columns::default() },
             ..Splits::default()
         })
     }

@@ -36,8 +36,8 @@ impl DataSource for Points {
             x = x.randn_like();
         }
         let train = match fault.is("empty") {
-            true => Table { x: Some(x.narrow(0, 0, 0)), y: None, ..Table::default() },
-            false => Table { x: Some(x), y: Some(y), ..Table::default() },
+            true => Columns { x: Some(x.narrow(0, 0, 0)), y: None, ..Columns::default() },
+            false => Columns { x: Some(x), y: Some(y), ..Columns::default() },
         };
         Ok(Splits { train, ..Splits::default() })
     }

@@ -16,8 +16,8 @@ fn moon_colors() -> Vec<Color> {
     vec![category(0), category(1)]
 }
 
-fn column(points: &Points) -> Points {
-    Points::new(points.column(0).collect(), 1)
+fn column(points: &Scatter) -> Scatter {
+    Scatter::new(points.column(0).collect(), 1)
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn predictions_show_points_errors_and_the_diagonal() {
     let panels = [vec![BLUE.fade(0.5)], [moon_colors(), vec![INK]].concat()];
     shows("content_predictions_classes.png", &panels, |p| predictions(p, &view));
     let truth = noise(800, 2, 3);
-    let predicted = Points::new(truth.values.iter().map(|v| 0.8 * v).collect(), 2);
+    let predicted = Scatter::new(truth.values.iter().map(|v| 0.8 * v).collect(), 2);
     let predicted = Predicted::Values { truth, predicted, names: vec![] };
     let view = PredictionView { x: None, predicted, ..view };
     shows("content_predictions.png", &vec![vec![BLUE, INK]; 2], |p| predictions(p, &view));
@@ -192,7 +192,7 @@ fn images_show_their_pixels() {
         blocks: vec![ImageBlock {
             title: "generated".into(),
             columns: 1,
-            images: Points::new(values.clone(), 12),
+            images: Scatter::new(values.clone(), 12),
         }],
     };
     let picture = drawn("content_images.png", |p| images(p, &view));

@@ -27,7 +27,7 @@ impl Dice {
     }
 }
 
-fn moons(n: usize, noise: f64, seed: u64) -> (Points, Vec<usize>) {
+fn moons(n: usize, noise: f64, seed: u64) -> (Scatter, Vec<usize>) {
     let mut dice = Dice(seed);
     let mut values = Vec::new();
     let labels: Vec<usize> = (0..n).map(|i| i % 2).collect();
@@ -40,16 +40,16 @@ fn moons(n: usize, noise: f64, seed: u64) -> (Points, Vec<usize>) {
         };
         values.extend([x + noise * dice.normal(), y + noise * dice.normal()]);
     }
-    (Points::new(values, 2), labels)
+    (Scatter::new(values, 2), labels)
 }
 
-fn noise(n: usize, dim: usize, seed: u64) -> Points {
+fn noise(n: usize, dim: usize, seed: u64) -> Scatter {
     let mut dice = Dice(seed);
-    Points::new((0..n * dim).map(|_| dice.normal()).collect(), dim)
+    Scatter::new((0..n * dim).map(|_| dice.normal()).collect(), dim)
 }
 
 /// Samples on slightly bent ways from noise to `ends`.
-fn walk(ends: &Points, steps: usize) -> TrajectoryView {
+fn walk(ends: &Scatter, steps: usize) -> TrajectoryView {
     let starts = noise(ends.len(), ends.dim, 5);
     let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
     let state = |t: f64| {
@@ -58,7 +58,7 @@ fn walk(ends: &Points, steps: usize) -> TrajectoryView {
             a * (1.0 - t) + b * t.powf(1.4) * (1.0 - 0.3 * t * (1.0 - t)) + bend * t * (1.0 - t)
         };
         let pairs = starts.values.iter().zip(&ends.values).enumerate();
-        Points::new(pairs.map(mix).collect(), ends.dim)
+        Scatter::new(pairs.map(mix).collect(), ends.dim)
     };
     let states = times.iter().map(|t| state(*t)).collect();
     TrajectoryView {

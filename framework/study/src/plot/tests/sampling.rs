@@ -20,24 +20,24 @@ fn sample_pictures() {
     drawn("samples_conditional.png", |p| {
         samples(p, &SampleView { labels: labels.clone(), ..view.clone() })
     });
-    let column = |points: &Points| Points::new(points.column(0).collect(), 1);
+    let column = |points: &Scatter| Scatter::new(points.column(0).collect(), 1);
     let one =
         SampleView { generated: column(&view.generated), real: column(&view.real), ..view.clone() };
     drawn("samples_1d.png", |p| samples(p, &one));
     drawn("samples_1d_conditional.png", |p| samples(p, &SampleView { labels, ..one }));
-    let far = Points::new(noise(500, 2, 8).values.iter().map(|v| 30.0 * v).collect(), 2);
+    let far = Scatter::new(noise(500, 2, 8).values.iter().map(|v| 30.0 * v).collect(), 2);
     drawn("samples_far.png", |p| samples(p, &SampleView { generated: far, ..view.clone() }));
     let five = SampleView { generated: noise(500, 5, 2), real: noise(700, 5, 3), ..view.clone() };
     drawn("samples_5d.png", |p| samples(p, &five));
     let single = SampleView {
-        generated: Points::new(vec![0.0, 0.0], 2),
-        real: Points::new(vec![1.0, 1.0], 2),
+        generated: Scatter::new(vec![0.0, 0.0], 2),
+        real: Scatter::new(vec![1.0, 1.0], 2),
         ..view.clone()
     };
     drawn("samples_one_point.png", |p| samples(p, &single));
     let same = SampleView {
-        generated: Points::new(vec![0.5; 80], 1),
-        real: Points::new(vec![0.5; 90], 1),
+        generated: Scatter::new(vec![0.5; 80], 1),
+        real: Scatter::new(vec![0.5; 90], 1),
         ..view.clone()
     };
     drawn("samples_equal.png", |p| samples(p, &same));
@@ -50,9 +50,9 @@ fn trajectory_pictures() {
     let mut view = walk(&ends, 30);
     view.real = Some(moons(1500, 0.06, 7).0);
     let colored = TrajectoryView { labels: Some(labels), ..view.clone() };
-    let one = walk(&Points::new(ends.column(0).collect(), 1), 30);
+    let one = walk(&Scatter::new(ends.column(0).collect(), 1), 30);
     let one = TrajectoryView {
-        real: view.real.as_ref().map(|r| Points::new(r.column(0).collect(), 1)),
+        real: view.real.as_ref().map(|r| Scatter::new(r.column(0).collect(), 1)),
         ..one
     };
     let mut five = walk(&noise(400, 5, 11), 12);
@@ -61,9 +61,9 @@ fn trajectory_pictures() {
     torn.states[2].values[7] = f64::NAN;
     torn.states[5].values[9] = f64::INFINITY;
     torn.states[5].values[12] = 1e9;
-    let single = walk(&Points::new(vec![1.0, -1.0], 2), 1);
+    let single = walk(&Scatter::new(vec![1.0, -1.0], 2), 1);
     let still =
-        TrajectoryView { states: vec![Points::new(vec![1.0; 20], 2); 31], ..walk(&ends, 30) };
+        TrajectoryView { states: vec![Scatter::new(vec![1.0; 20], 2); 31], ..walk(&ends, 30) };
     let views = [
         ("", &view),
         ("_labels", &colored),
@@ -116,7 +116,7 @@ fn strange_numbers() {
         let mut points = |n: usize| {
             let pick =
                 |_| strange[(round + (dice.uniform() * few as f64) as usize) % strange.len()];
-            Points::new((0..n * dim).map(pick).collect(), dim)
+            Scatter::new((0..n * dim).map(pick).collect(), dim)
         };
         let (a, b) = (points(30), points(30));
         let states = vec![points(5), points(5), points(5)];
@@ -153,7 +153,7 @@ fn image_pictures() {
     let block = |title: &str, n: usize| ImageBlock {
         title: title.into(),
         columns: 4,
-        images: Points::new(ramp(n), 48),
+        images: Scatter::new(ramp(n), 48),
     };
     let view = ImageView {
         title: "Images".into(),

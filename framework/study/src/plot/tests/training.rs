@@ -69,7 +69,7 @@ fn data_pictures() {
     };
     drawn("data.png", |p| data_visualization(p, &view));
     drawn("data_plain.png", |p| data_visualization(p, &DataView { labels: None, ..view.clone() }));
-    let one = Points::new(target.column(0).collect(), 1);
+    let one = Scatter::new(target.column(0).collect(), 1);
     drawn("data_1d.png", |p| {
         data_visualization(p, &DataView { target: one.clone(), ..view.clone() })
     });
@@ -81,7 +81,7 @@ fn data_pictures() {
         })
         .collect();
     let five = DataView {
-        target: Points::new(five, 5),
+        target: Scatter::new(five, 5),
         labels: Some(labels[..2000].to_vec()),
         ..view.clone()
     };
@@ -89,7 +89,7 @@ fn data_pictures() {
     let y: Vec<f64> = target.column(0).map(|x| (3.0 * x).sin() + 0.1 * dice.normal()).collect();
     let pairs = DataView {
         condition: Some(one),
-        target: Points::new(y.clone(), 1),
+        target: Scatter::new(y.clone(), 1),
         labels: None,
         ..view.clone()
     };
@@ -100,12 +100,12 @@ fn data_pictures() {
     drawn("data_regression_2_to_1.png", |p| data_visualization(p, &plane));
     let one_hot = labels.iter().flat_map(|l| [1.0 - *l as f64, *l as f64]).collect();
     let classes =
-        DataView { condition: Some(target), target: Points::new(one_hot, 2), ..view.clone() };
+        DataView { condition: Some(target), target: Scatter::new(one_hot, 2), ..view.clone() };
     drawn("data_classes.png", |p| data_visualization(p, &classes));
 
-    let point = DataView { target: Points::new(vec![1.0, 2.0], 2), labels: None, ..view.clone() };
+    let point = DataView { target: Scatter::new(vec![1.0, 2.0], 2), labels: None, ..view.clone() };
     drawn("data_one_point.png", |p| data_visualization(p, &point));
-    let same = DataView { target: Points::new(vec![3.0; 40], 1), labels: None, ..view.clone() };
+    let same = DataView { target: Scatter::new(vec![3.0; 40], 1), labels: None, ..view.clone() };
     drawn("data_equal.png", |p| data_visualization(p, &same));
     let (mut torn, labels) = moons(300, 0.05, 2);
     torn.values[10] = f64::NAN;
@@ -121,17 +121,20 @@ fn data_pictures() {
     refused("nothing to draw", |p| {
         data_visualization(
             p,
-            &DataView { target: Points::new(vec![], 2), labels: None, ..view.clone() },
+            &DataView { target: Scatter::new(vec![], 2), labels: None, ..view.clone() },
         )
     });
     refused("nothing to draw", |p| {
         data_visualization(
             p,
-            &DataView { target: Points::new(vec![f64::NAN; 4], 2), labels: None, ..view.clone() },
+            &DataView { target: Scatter::new(vec![f64::NAN; 4], 2), labels: None, ..view.clone() },
         )
     });
     refused("not rows of 0", |p| {
-        data_visualization(p, &DataView { labels: None, target: Points::default(), ..view.clone() })
+        data_visualization(
+            p,
+            &DataView { labels: None, target: Scatter::default(), ..view.clone() },
+        )
     });
     refused("labels for", |p| {
         data_visualization(p, &DataView { labels: Some(vec![1]), ..view.clone() })
@@ -176,7 +179,7 @@ fn prediction_pictures() {
         let view = PredictionView { x: None, predicted, ..view.clone() };
         drawn(&format!("predictions_{dim}_outputs.png"), |p| predictions(p, &view));
     }
-    let same = Points::new(vec![2.0], 1);
+    let same = Scatter::new(vec![2.0], 1);
     let predicted =
         Predicted::Values { truth: same.clone(), predicted: same, names: vec!["y".into()] };
     drawn("predictions_one_point.png", |p| {

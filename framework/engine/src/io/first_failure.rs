@@ -5,13 +5,13 @@ use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 /// A file that fails once: an archive that cannot be written tries once more to end it when it is dropped, and
 /// prints that this failed too. After the failure all seems to be written, and places count on: the archive
 /// computes lengths from them.
-pub(super) struct Once<W> {
+pub(super) struct FirstFailure<W> {
     file: W,
     at: u64,
     failed: Option<io::Error>,
 }
 
-impl<W> Once<W> {
+impl<W> FirstFailure<W> {
     pub fn new(file: W) -> Self {
         Self { file, at: 0, failed: None }
     }
@@ -35,7 +35,7 @@ impl<W> Once<W> {
     }
 }
 
-impl<W: Write> Write for Once<W> {
+impl<W: Write> Write for FirstFailure<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.try_to(bytes.len(), |file| file.write(bytes))?;
         self.at += written as u64;
@@ -47,7 +47,7 @@ impl<W: Write> Write for Once<W> {
     }
 }
 
-impl<W: Seek> Seek for Once<W> {
+impl<W: Seek> Seek for FirstFailure<W> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let after = match to {
             SeekFrom::Start(to) => to,
@@ -79,7 +79,7 @@ mod tests {
                 Err(ErrorKind::StorageFull.into())
             }
         }
-        let mut file = Once::new(Full(0));
+        let mut file = FirstFailure::new(Full(0));
         assert!(file.write(b"ab").is_ok() && file.write(b"a").is_err());
         assert_eq!((file.write(b"abc").unwrap(), file.file.0), (3, 2));
         assert_eq!(file.stream_position().unwrap(), 5);

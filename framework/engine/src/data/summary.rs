@@ -1,6 +1,6 @@
 //! What was found in the data, said once: shapes, columns, classes, sizes, and what is odd about them.
 
-use crate::component::{Part, Table};
+use crate::component::{Columns, Part};
 use serde::Serialize;
 use std::fmt;
 use tch::{Kind, Tensor};
@@ -12,7 +12,7 @@ const SHOWN: usize = 8;
 
 /// What was found in the data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Found {
+pub struct DataSummary {
     /// Of x; none where the source has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub x: Option<SideSummary>,
@@ -76,10 +76,10 @@ pub struct Spread {
     pub deviation: f64,
 }
 
-impl Found {
+impl DataSummary {
     /// Shapes and classes of the three sets; `classes` is the number of labels, `sequences` whether the task takes
     /// rows as such.
-    pub(super) fn of(tables: [&Table; 3], classes: Option<i64>, sequences: bool) -> Self {
+    pub(super) fn of(tables: [&Columns; 3], classes: Option<i64>, sequences: bool) -> Self {
         let side = |part: Part| -> Option<SideSummary> {
             let (kind, shape) = tables[0].layout(part)?;
             let shape = shape[1..].to_vec();
@@ -104,7 +104,7 @@ impl Found {
                 ..SideSummary::default()
             })
         };
-        let of_each = |table: &Table| -> Vec<i64> {
+        let of_each = |table: &Columns| -> Vec<i64> {
             let y = table.y.as_ref().filter(|y| y.kind() == Kind::Int64 && y.dim() == 1);
             let counted = y.map(|y| y.bincount(None::<&Tensor>, classes.unwrap_or(0)));
             counted.and_then(|counted| Vec::try_from(counted).ok()).unwrap_or_default()
@@ -230,7 +230,7 @@ impl fmt::Display for SideSummary {
     }
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for DataSummary {
     /// One line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, side) in self.sides() {
@@ -259,13 +259,13 @@ impl fmt::Display for Found {
 mod tests {
     use super::*;
 
-    fn table(x: &[f32], width: i64, y: &[i64]) -> Table {
-        Table {
+    fn table(x: &[f32], width: i64, y: &[i64]) -> Columns {
+        Columns {
             x: Some(Tensor::from_slice(x).view([-1, width])),
             y: Some(Tensor::from_slice(y)),
             x_names: ["age", "one", "mass"].map(str::to_owned).to_vec(),
             classes: ["ada", "bel"].map(str::to_owned).to_vec(),
-            ..Table::default()
+            ..Columns::default()
         }
     }
 
@@ -273,7 +273,7 @@ mod tests {
     fn shapes_columns_classes_sizes_and_scales_are_said_in_a_line() {
         let train = table(&[0.0, 1.0, 5.0, 0.5, 1.0, 900.0], 3, &[0, 1]);
         let (val, test) = (table(&[0.0; 3], 3, &[1]), table(&[], 3, &[]));
-        let mut found = Found::of([&train, &val, &test], Some(2), false);
+        let mut found = DataSummary::of([&train, &val, &test], Some(2), false);
         found.measured(Part::X, &Tensor::from_slice(&[0.25, 0.0, 447.5]));
         assert_eq!(
             found.to_string(),
@@ -295,13 +295,13 @@ mod tests {
     #[test]
     fn axes_are_named_where_they_are_known_and_long_lists_are_cut() {
         let images = Tensor::zeros([2, 1, 4, 5], (Kind::Uint8, tch::Device::Cpu));
-        let train = Table {
+        let train = Columns {
             x: Some(images),
             y: Some(Tensor::arange(2, (Kind::Int64, tch::Device::Cpu))),
-            ..Table::default()
+            ..Columns::default()
         };
-        let none = Table::default();
-        let text = Found::of([&train, &none, &none], Some(12), false).to_string();
+        let none = Columns::default();
+        let text = DataSummary::of([&train, &none, &none], Some(12), false).to_string();
         assert!(
             text.starts_with(
                 "x: [1, 4, 5] (channels, height, width) of bytes; y: 12 classes (1 × 0, 1 × 1, "

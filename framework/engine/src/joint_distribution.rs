@@ -1,4 +1,4 @@
-//! The joint law of z_0 and z_1, and what it allows.
+//! The joint distribution of z_0 and z_1, and what it allows.
 //!
 //! Where z_0 is N(0, I) and independent of z_1, a state of the path is Gaussian given the data: velocity,
 //! noise, data and score follow from each other, and only log-SNR tells paths apart. With any other law the
@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::path::{Clock, PathKind, PathPoint};
 use tch::{Device, Kind, Tensor};
 
-/// What is known of the joint law.
-pub(crate) struct JointLaw {
+/// What is known of the joint distribution.
+pub(crate) struct JointDistribution {
     /// Whether z_0 is N(0, I).
     pub(crate) standard_normal: bool,
     /// Whether it is independent of z_1.
@@ -20,8 +20,8 @@ pub(crate) struct JointLaw {
     pub(crate) keeps_condition: bool,
 }
 
-impl JointLaw {
-    /// Refuses what this law does not allow.
+impl JointDistribution {
+    /// Refuses an experiment that this distribution does not allow.
     pub(crate) fn check(
         &self,
         experiment: &Experiment,

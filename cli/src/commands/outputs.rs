@@ -1,7 +1,7 @@
 //! Files of samples and predictions: arrays of an `.npz`, or columns of a `.csv` under the names that the data have.
 
 use std::path::Path;
-use triflow::component::{Splits, Table};
+use triflow::component::{Columns, Splits};
 use triflow::data::Units;
 use triflow::data::files::{array, write_rows};
 use triflow::io::csv::{Cells, write_csv};
@@ -48,7 +48,7 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result
             _ => t.to_device(Device::Cpu).to_kind(Kind::Float),
         };
         let names = &units.names;
-        let train = Table {
+        let train = Columns {
             x: Some(plain(samples)),
             y: conditions.map(plain),
             x_lengths: lengths,
@@ -56,7 +56,7 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result
             y_names: names.condition.clone(),
             classes: names.classes.clone(),
             kept,
-            ..Table::default()
+            ..Columns::default()
         };
         return write_rows(out, &Splits { train, ..Splits::default() });
     }
