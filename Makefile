@@ -12,7 +12,7 @@ OMP_NUM_THREADS ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch libtorch-cuda libtriflow-cuda build demo test lint fmt clippy doc quality table study bench scale readme clean
+.PHONY: help libtorch libtorch-cuda libtriflow-cuda build demo test lint fmt clippy rustdoc quality table study bench scale docs clean
 .PHONY: need-python need-cargo need-cxx need-lint
 
 help: ## List the targets
@@ -36,7 +36,7 @@ demo: build ## Train a generative flow on two moons; options in ARGS="..."
 test: need-cargo need-cxx libtorch ## Run every test
 	OMP_NUM_THREADS=$(OMP_NUM_THREADS) $(CARGO) test --release --workspace
 
-lint: fmt clippy doc ## Check formatting, clippy and the documentation; no warning passes
+lint: fmt clippy rustdoc ## Check formatting, clippy and the documentation; no warning passes
 
 fmt: need-cargo need-lint
 	$(CARGO) fmt --all --check
@@ -46,7 +46,7 @@ clippy: need-cargo need-cxx need-lint libtorch
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	cd examples/plugins && CARGO_TARGET_DIR=$(TARGET) $(CARGO) clippy --release --workspace -- -D warnings
 
-doc: need-cargo need-cxx libtorch
+rustdoc: need-cargo need-cxx libtorch
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
 
 quality: build ## Train at full length and check the results against their bounds
@@ -66,8 +66,8 @@ scale: build ## Measure the cost of a step against batch, width and rows, for do
 	$(CARGO) build --release --workspace --example bench_worker
 	benches/scale $(ARGS)
 
-readme: need-cargo need-cxx libtorch ## Rewrite what the documents show of the code: components, metrics, examples
-	TRIFLOW_BLESS=1 $(CARGO) test --release -p triflow-cli --test e2e readme::readme_shows
+docs: need-cargo need-cxx libtorch ## Rewrite what the documents show of the code: components, metrics, examples
+	TRIFLOW_BLESS=1 $(CARGO) test --release -p triflow-cli --test e2e readme::documents_show
 
 clean: need-cargo ## Delete what cargo built (keeps .libtorch and artifacts)
 	$(CARGO) clean

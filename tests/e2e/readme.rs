@@ -9,7 +9,7 @@ use triflow::measure::Goal;
 
 /// Every document for users and authors.
 fn documents() -> Vec<String> {
-    let mut all = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
+    let mut all = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned).to_vec();
     for folder in ["docs", "examples"] {
         markdown(folder, &mut all);
     }
@@ -95,11 +95,11 @@ fn example_component() -> String {
 }
 
 #[test]
-fn readme_shows_the_registry_and_the_example_as_they_are() {
+fn documents_show_the_registry_and_the_examples_as_they_are() {
     for (document, name, expected) in [
-        ("README.md", "components", component_table()),
+        ("docs/components.md", "components", component_table()),
+        ("docs/metrics.md", "metrics", metric_table()),
         ("README.md", "own_schedule", example_component()),
-        ("README.md", "metrics", metric_table()),
         ("docs/library.md", "program", format!("```rust\n{}```\n", read("examples/program.rs"))),
     ] {
         let mut text = read(document);
@@ -109,7 +109,7 @@ fn readme_shows_the_registry_and_the_example_as_they_are() {
         }
         assert!(
             std::env::var_os("TRIFLOW_BLESS").is_some(),
-            "{document}, section `{name}`, is not what the code says: run `make readme`"
+            "{document}, section `{name}`, is not what the code says: run `make docs`"
         );
         text.replace_range(place, &expected);
         std::fs::write(root().join(document), &text).unwrap();
@@ -252,7 +252,7 @@ fn every_make_target_that_a_document_shows_exists() {
 }
 
 #[test]
-fn every_file_that_a_document_names_exists() {
+fn every_experiment_that_a_document_names_exists() {
     for document in documents() {
         let text = read(&document);
         for (i, _) in text.match_indices("configs/") {
@@ -260,16 +260,108 @@ fn every_file_that_a_document_names_exists() {
             let name = text[i..].split(end).next().unwrap().trim_end_matches('.');
             assert!(root().join(name).exists(), "{document}: {name}");
         }
-        for (i, _) in text.match_indices("](") {
-            let target = text[i + 2..].split(')').next().unwrap();
-            let target = target.split('#').next().unwrap();
-            if target.is_empty() || target.contains("://") {
+    }
+}
+
+/// Text outside fenced blocks, a line each.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut fenced = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    })
+}
+
+/// Targets of a document's links within the repository: file, seen from the top, and anchor, either of them empty.
+fn links(document: &str) -> Vec<(String, String)> {
+    let text = read(document);
+    let folder = Path::new(document).parent().unwrap();
+    let mut all = Vec::new();
+    for line in prose(&text) {
+        for (i, _) in line.match_indices("](") {
+            let target = line[i + 2..].split(')').next().unwrap();
+            if target.contains("://") {
                 continue;
             }
-            let folder = root().join(&document);
-            assert!(folder.parent().unwrap().join(target).exists(), "{document}: {target}");
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { document.to_owned() } else { joined(folder, file) };
+            all.push((file, anchor.to_owned()));
         }
     }
+    all
+}
+
+/// `folder/file` without `..`.
+fn joined(folder: &Path, file: &str) -> String {
+    let mut path = folder.to_owned();
+    for part in file.split('/') {
+        match part {
+            ".." => assert!(path.pop(), "{file} leads out of the repository"),
+            _ => path.push(part),
+        }
+    }
+    path.to_str().unwrap().to_owned()
+}
+
+/// The anchors of a document's headings, as GitHub makes them.
+fn anchors(text: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for line in prose(text).filter(|line| line.starts_with('#')) {
+        let heading = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c));
+        let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+        let before = all.iter().filter(|other| **other == anchor).count();
+        all.push(if before == 0 { anchor } else { format!("{anchor}-{before}") });
+    }
+    all
+}
+
+#[test]
+fn every_link_within_the_documents_resolves() {
+    let mut count = 0;
+    for document in documents() {
+        for (file, anchor) in links(&document) {
+            assert!(root().join(&file).exists(), "{document} links to {file}, which is not there");
+            if !anchor.is_empty() {
+                let there = anchors(&read(&file));
+                assert!(
+                    there.contains(&anchor),
+                    "{document}: {file}#{anchor} is none of {there:?}"
+                );
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 100, "only {count} links found");
+    assert_eq!(
+        anchors("# A `b_c`, d-e: (f)\n```\n# no\n```\n## x\n# x"),
+        ["a-b_c-d-e-f", "x", "x-1"]
+    );
+}
+
+#[test]
+fn every_document_is_reached_from_the_readme() {
+    let mut reached = vec!["README.md".to_owned()];
+    let mut next = 0;
+    while let Some(document) = reached.get(next).cloned() {
+        next += 1;
+        for (file, _) in links(&document) {
+            let page = Path::new(&file).extension().is_some_and(|ending| ending == "md");
+            if page && !reached.contains(&file) {
+                reached.push(file);
+            }
+        }
+    }
+    for document in documents() {
+        assert!(reached.contains(&document), "no link leads to {document}");
+    }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= 250, "README.md has {lines} lines, more than 250");
 }
 
 /// The texts in backticks of a table's cell.
@@ -279,8 +371,8 @@ fn quoted(cell: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_option_of_the_map_is_taken_and_every_key_exists() {
-    let readme = read("README.md");
-    let (_, map) = section(&readme, "options");
+    let (page, readme) = (read("docs/original.md"), read("README.md"));
+    let (_, map) = section(&page, "options");
     let file = root().join("configs/two_moons.yaml");
     let experiment = Folder::new().succeeds(&["validate", file.to_str().unwrap()]);
     let experiment: serde_yaml::Value = serde_yaml::from_str(&experiment).unwrap();
@@ -288,6 +380,10 @@ fn every_option_of_the_map_is_taken_and_every_key_exists() {
     for row in map.lines().skip(2) {
         let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
         let [original, ours, key] = cells[..] else { panic!("not three cells: {row}") };
+        for flag in quoted(original).filter(|text| text.starts_with("--")) {
+            let name = format!("`{}`", flag.split(' ').next().unwrap());
+            assert!(readme.contains(&name), "README.md does not name {name}");
+        }
         let flags = [original, ours].into_iter().flat_map(quoted);
         for flag in flags.filter(|text| text.starts_with("--")) {
             let words = std::iter::once("train-gen").chain(flag.split(' '));
