@@ -1,4 +1,4 @@
-//! Quality against network evaluations: what a trained model gives for how much work.
+//! Sample quality of a trained model against the number of network evaluations (NFE) a sample.
 
 use crate::component::Solver;
 use crate::config::Sampling;
@@ -9,83 +9,90 @@ use crate::registry::Component;
 use crate::trained::Trained;
 use serde::{Deserialize, Serialize};
 
-/// What is measured.
+/// The solvers, budgets and metric of a curve.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The solvers.
     pub solvers: Vec<Component<dyn Solver>>,
-    /// Network evaluations a sample that a fixed-step solver may use: it takes as many steps as they allow.
+    /// Budgets in network evaluations a sample; a fixed-step solver takes as many steps as fit into
+    /// each.
     pub evaluations: Vec<usize>,
-    /// The metric; none: the one that decides.
+    /// The metric; `None` for the primary one of the model's task.
     pub metric: Option<Metric>,
-    /// Draws, over which quality is averaged.
+    /// Number of draws that the metric is averaged over.
     pub draws: u64,
-    /// Seed of z_0; none: the experiment's.
+    /// Seed of z_0; `None` for the experiment's.
     pub seed: Option<u64>,
 }
 
-/// One way to sample, measured.
+/// The metric of one solver at one number of steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurvePoint {
     /// The solver's name.
     pub solver: String,
-    /// Whether the solver chooses its own steps.
+    /// `true` if the solver chooses its own steps.
     pub adaptive: bool,
-    /// Steps taken, those that an adaptive solver chose included.
+    /// Steps taken; of an adaptive solver, those that it chose.
     pub steps: usize,
     /// Network evaluations a sample.
     pub nfe: usize,
-    /// The metric, mean over the draws.
+    /// Mean of the metric over the draws, in the metric's own unit.
     pub value: f64,
-    /// Standard deviation over the draws; none for a single one.
+    /// Standard deviation (n − 1) over the draws; `None` for a single one.
     pub deviation: Option<f64>,
 }
 
-/// The metric of a model's curve: the one that decides. Less is better.
+/// The primary metric of the model's task, which its curve shows. Less is better.
 pub fn metric(model: &Trained) -> &'static MetricInfo {
     measure::primary(model)
 }
 
-/// Measures a model on held-out rows, for each solver at every number of evaluations that it can hit; an
-/// adaptive solver once. The model's own sampling is unchanged afterwards.
+/// Measures a model on held-out rows: each fixed-step solver once a budget that it can keep to, an
+/// adaptive solver once. `observer` gets each point as soon as it is measured. The model's own
+/// sampling is restored afterwards, also after an error.
+///
+/// # Errors
+/// If a solver cannot be built or cannot sample this model, if a sample is not finite, if the
+/// metric cannot be measured on these rows, and if no budget admits a single step of any solver.
 pub fn measure(
     model: &mut Trained,
     held: &HeldOut<'_>,
     options: &Options,
-    seen: &mut dyn FnMut(&CurvePoint),
+    observer: &mut dyn FnMut(&CurvePoint),
 ) -> Result<Vec<CurvePoint>> {
     let own = model.experiment().sampling.clone();
-    let found = all(model, held, options, &own, seen);
+    let points = measure_all(model, held, options, &own, observer);
     model.set_sampling(own)?;
-    found
+    points
 }
 
-fn all(
+fn measure_all(
     model: &mut Trained,
     held: &HeldOut<'_>,
     options: &Options,
     own: &Sampling,
-    seen: &mut dyn FnMut(&CurvePoint),
+    observer: &mut dyn FnMut(&CurvePoint),
 ) -> Result<Vec<CurvePoint>> {
-    let mut found = Vec::new();
+    let mut points = Vec::new();
     for solver in &options.solvers {
         let (all, adaptive) = steps_of(model, held, solver, own, &options.evaluations)?;
         for steps in all {
             model.set_sampling(Sampling { solver: solver.clone(), steps, ..own.clone() })?;
             let point = point(model, held, options, adaptive)?;
-            seen(&point);
-            found.push(point);
+            observer(&point);
+            points.push(point);
         }
     }
-    if found.is_empty() {
-        let message = format!("no solver can do with {:?} evaluations", options.evaluations);
+    if points.is_empty() {
+        let budgets = &options.evaluations;
+        let message = format!("no solver can sample with {budgets:?} network evaluations");
         return Err(Error::config("", message).help("allow more of them"));
     }
-    Ok(found)
+    Ok(points)
 }
 
-/// The numbers of steps that use at most so many evaluations; one that says nothing for a solver that
-/// chooses its own.
+/// The largest number of steps for each budget, and `true` for an adaptive solver, whose single
+/// number of steps has no effect.
 fn steps_of(
     model: &mut Trained,
     held: &HeldOut<'_>,
@@ -129,23 +136,23 @@ fn point(
         // Predictions start from z_0 = 0: one draw is all.
         _ => measure::Options { seed: None, draws: 1, only },
     };
-    // Its floor is no part of a curve.
-    let whole = |rows: &Rows| rows.part(0, rows.len());
+    // Without training rows no floor is measured, which a curve does not show.
+    let copy = |rows: &Rows| rows.part(0, rows.len());
     let held = HeldOut {
         name: held.name.clone(),
         rows: held.rows.first(held.rows.len()),
-        others: held.others.iter().map(whole).collect(),
+        others: held.others.iter().map(copy).collect(),
         train: None,
     };
-    let found = measure::evaluate(model, &held, &options)?;
-    let score = found.scores.get(metric).ok_or_else(|| {
+    let evaluation = measure::evaluate(model, &held, &options)?;
+    let score = evaluation.scores.get(metric).ok_or_else(|| {
         Error::runtime(format!("{} could not be measured on these rows", metric.name()))
     })?;
     Ok(CurvePoint {
         solver: model.experiment().sampling.solver.name().to_owned(),
         adaptive,
-        steps: found.cost.steps,
-        nfe: found.cost.nfe,
+        steps: evaluation.cost.steps,
+        nfe: evaluation.cost.nfe,
         value: score.mean,
         deviation: score.deviation,
     })

@@ -1,9 +1,10 @@
-//! What comes of trained models: measurements, pictures, reports, the folder of a run, comparisons of runs, curves of
-//! quality against cost, and straighter models of their paths. Programs depend on `triflow`, which re-exports all of it.
+//! Measurements, pictures and reports of trained models, run folders, comparisons of runs, curves
+//! of quality against cost, and pairs for reflow. Programs depend on `triflow`, which re-exports
+//! all of it.
 //!
 //! Layers: `plot`, `measure`, `curve` `reflow` `report`, `run`, `compare`.
 
-// Tests declare components, whose macros speak of `triflow::…`.
+// The macros that tests declare components with expand to paths in `triflow::…`.
 extern crate self as triflow;
 
 pub mod compare;

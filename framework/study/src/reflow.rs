@@ -1,6 +1,6 @@
-//! Pairs for a second, straighter model (Liu et al. 2023, arXiv 2209.03003): z_0 with the end of the trained
-//! model's own path from it. Paths between such ends need not cross, so that a model of them gets by with
-//! few steps.
+//! Reflow (Liu et al. 2023, arXiv 2209.03003): pairs for a second, straighter model, which are z_0
+//! and the end of the trained model's own path from it. Paths between such ends need not cross, so
+//! that a model of them gets by with few steps.
 
 use crate::component::{Columns, Splits};
 use crate::config::Task;
@@ -12,35 +12,42 @@ use crate::trained::Trained;
 use rand::RngExt as _;
 use tch::{Device, Tensor};
 
-/// Rows that are drawn at once.
+/// Rows that are sampled at once.
 const BATCH: i64 = 4096;
 
-/// `n` rows of x, in the data's own units, each with the z_0 that it came from, under conditions that are
-/// drawn from the training rows; beside them the real held-out rows, to measure on. `seen` is told how
-/// many rows there are so far, and ends it with an error.
+/// Samples `n` rows x, each beside the z_0 that its path started from.
+///
+/// Both are in the train split: x in the data's own units, z_0 `[n, …z_shape]`, and y, the
+/// conditions that were drawn from the training rows, where the model has a condition. The test
+/// split holds the real held-out rows, to measure on. `seed` decides z_0 and the conditions.
+/// `progress` is called with the number of rows so far; an error that it returns ends the sampling.
 ///
 /// # Errors
-/// A model that predicts, a solver whose ends do not follow from z_0 alone, and what `seen` says.
+/// If the model predicts or its data are sequences, if its solver is stochastic (the end of a path
+/// then does not follow from z_0 alone), if a sample is not finite, and any error of `progress`, of
+/// sampling or of reading the rows.
 pub fn pairs(
     model: &mut Trained,
     data: &Data,
     (n, seed): (i64, u64),
-    seen: &mut dyn FnMut(i64) -> Result<()>,
+    progress: &mut dyn FnMut(i64) -> Result<()>,
 ) -> Result<Splits> {
     let experiment = model.experiment();
     if experiment.task() != Task::Generation {
         let message = match experiment.task().predicts() {
             true => "only the paths of a run that generates can be straightened; this one predicts",
-            false => "the paths of sequences are not straightened",
+            false => "paths of sequences cannot be straightened",
         };
         return Err(Error::config("task", message));
     }
     let solver = &experiment.sampling.solver;
     if solver.build(&()).map_err(|e| e.under("sampling.solver"))?.stochastic()? {
-        let message =
-            format!("`{}` draws noise on its way: its ends do not follow from z_0", solver.name());
+        let message = format!(
+            "`{}` draws noise at its steps: its ends do not follow from z_0",
+            solver.name()
+        );
         return Err(Error::config("sampling.solver", message)
-            .help("take one that does not, such as an adaptive one"));
+            .help("use a solver that draws none, such as an adaptive one"));
     }
     let mut rng = rust_rng(seed, Purpose::Reflow, 0);
     let noise = Streams::new(stream_seed(seed, Purpose::Reflow, 1), 0);
@@ -61,7 +68,7 @@ pub fn pairs(
         x.push(finite(model.present(&sampled.z)?)?.to_device(Device::Cpu));
         z0s.push(z0.to_device(Device::Cpu));
         conditions.extend(condition.map(|c| c.value));
-        seen(from + rows)?;
+        progress(from + rows)?;
     }
     let joined = |all: Vec<Tensor>| (!all.is_empty()).then(|| Tensor::cat(&all, 0));
     let units = model.units();
@@ -75,11 +82,12 @@ pub fn pairs(
         classes: units.names.classes.clone(),
         ..Columns::default()
     };
-    Ok(Splits { train, test: real.map(|rows| own(units, rows)).transpose()?, ..Splits::default() })
+    let test = real.map(|rows| in_own_units(units, rows)).transpose()?;
+    Ok(Splits { train, test, ..Splits::default() })
 }
 
 /// Rows in the data's own units.
-fn own(units: &Units, rows: &Rows) -> Result<Columns> {
+fn in_own_units(units: &Units, rows: &Rows) -> Result<Columns> {
     let rows = rows.all()?;
     let x = units.target.undo(&rows.target).to_device(Device::Cpu);
     let y = rows.condition.as_ref().map(|c| own_condition(units, c));
@@ -93,7 +101,7 @@ fn own(units: &Units, rows: &Rows) -> Result<Columns> {
     })
 }
 
-/// Conditions in the data's own units; labels as such.
+/// Conditions in the data's own units; one-hot rows as labels.
 fn own_condition(units: &Units, condition: &Tensor) -> Tensor {
     let condition = condition.to_device(Device::Cpu);
     match units.condition_is_label {

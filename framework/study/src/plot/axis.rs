@@ -1,16 +1,16 @@
-//! Axes: where a value falls between the ends, and which round values are marked on the way.
+//! Axes: the position of a value between the ends, and the round values that get ticks.
 
 use super::style::{fixed, power_of_ten, scientific};
 
-/// One axis, straight or logarithmic; `lo` may be the larger end, which then comes first.
+/// A linear or logarithmic axis from `lo` to `hi`; `lo` may be the larger of the two.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Axis {
     pub lo: f64,
     pub hi: f64,
     pub log: bool,
-    /// The distance of the marks, where it must not be chosen freely.
+    /// Distance of the ticks; `None` to choose it by the range.
     pub step: Option<f64>,
-    /// Only whole numbers are marked.
+    /// `true` if only whole numbers get ticks.
     pub whole: bool,
 }
 
@@ -19,7 +19,7 @@ impl Axis {
         Axis { lo, hi, log: false, step: None, whole: false }
     }
 
-    /// A logarithmic axis; both ends must be positive.
+    /// A logarithmic axis, whose ends must both be positive.
     pub fn log((lo, hi): (f64, f64)) -> Self {
         Axis { log: true, ..Axis::linear((lo, hi)) }
     }
@@ -29,7 +29,7 @@ impl Axis {
         Axis { whole: true, ..Axis::linear(range) }
     }
 
-    /// The part of the way from `lo` to `hi` at which `v` lies.
+    /// The position of `v`: 0 at `lo`, 1 at `hi`.
     pub fn share(&self, v: f64) -> f64 {
         if self.log {
             (v.ln() - self.lo.ln()) / (self.hi.ln() - self.lo.ln())
@@ -42,16 +42,16 @@ impl Axis {
         v >= self.lo.min(self.hi) && v <= self.lo.max(self.hi)
     }
 
-    /// About `wanted` round values within the axis, with how they are written.
-    pub fn ticks(&self, wanted: f64) -> Vec<(f64, String)> {
+    /// About `target` round values within the axis, with their labels.
+    pub fn ticks(&self, target: f64) -> Vec<(f64, String)> {
         let (lo, hi) = (self.lo.min(self.hi), self.lo.max(self.hi));
         if !(lo.is_finite() && hi.is_finite()) || hi <= lo {
             return Vec::new();
         }
         if self.log && hi / lo >= 4.0 {
-            return log_ticks(lo, hi, wanted);
+            return log_ticks(lo, hi, target);
         }
-        let mut step = self.step.unwrap_or_else(|| nice_step(hi - lo, wanted));
+        let mut step = self.step.unwrap_or_else(|| nice_step(hi - lo, target));
         if self.whole {
             step = step.max(1.0);
         }
@@ -73,9 +73,9 @@ impl Axis {
     }
 }
 
-/// 1, 2 or 5 times a power of ten, so that about `wanted` steps fit into `range`.
-pub(super) fn nice_step(range: f64, wanted: f64) -> f64 {
-    let rough = range / wanted.max(1.0);
+/// The step, 1, 2 or 5 times a power of ten, of which about `count` fit into `range`.
+pub(super) fn nice_step(range: f64, count: f64) -> f64 {
+    let rough = range / count.max(1.0);
     let unit = 10f64.powf(rough.log10().floor());
     match rough / unit {
         r if r <= 1.001 => unit,
@@ -85,7 +85,7 @@ pub(super) fn nice_step(range: f64, wanted: f64) -> f64 {
     }
 }
 
-fn log_ticks(lo: f64, hi: f64, wanted: f64) -> Vec<(f64, String)> {
+fn log_ticks(lo: f64, hi: f64, target: f64) -> Vec<(f64, String)> {
     let (first, last) = ((lo.log10() - 1e-9).floor() as i32, (hi.log10() + 1e-9).ceil() as i32);
     let decades = hi.log10() - lo.log10();
     let plain = lo >= 0.9e-3 && hi <= 2e4;
@@ -97,8 +97,8 @@ fn log_ticks(lo: f64, hi: f64, wanted: f64) -> Vec<(f64, String)> {
             (false, m) => format!("{m}·{}", power_of_ten(exponent)),
         }
     };
-    let every = (decades / wanted.max(1.0)).ceil().max(1.0) as i32;
-    let mantissas: &[i32] = if decades < 0.45 * wanted { &[1, 2, 5] } else { &[1] };
+    let every = (decades / target.max(1.0)).ceil().max(1.0) as i32;
+    let mantissas: &[i32] = if decades < 0.45 * target { &[1, 2, 5] } else { &[1] };
     (first..=last)
         .filter(|e| e.rem_euclid(every) == 0)
         .flat_map(|e| mantissas.iter().map(move |m| (*m, e)))
@@ -107,7 +107,7 @@ fn log_ticks(lo: f64, hi: f64, wanted: f64) -> Vec<(f64, String)> {
         .collect()
 }
 
-/// Widens one of two ranges so that a unit is as long along both, on a plot of this size in pixels.
+/// Widens one of two ranges to equal aspect on a plot of `width` x `height` pixels.
 pub(super) fn equal_aspect(
     x: (f64, f64),
     y: (f64, f64),

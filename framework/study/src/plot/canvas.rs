@@ -1,6 +1,5 @@
-//! The sheet that pictures are drawn on: the few shapes they are made of, anti-aliased by `tiny-skia`,
-//! so that thin curves and thousands of half-transparent points stay crisp. Text comes from
-//! [`super::text`].
+//! The few shapes that pictures are made of, anti-aliased by `tiny-skia`, so that thin curves and
+//! thousands of half-transparent points stay crisp. Text comes from [`super::text`].
 
 use std::io::Write;
 use std::path::Path;
@@ -15,19 +14,23 @@ use super::style::Color;
 use crate::io::write_atomically;
 use crate::{Error, Result};
 
-/// Places beyond this are not drawn to: no sheet is as large, and `tiny-skia` is in single precision.
+/// Coordinates beyond this are not drawn: no sheet is as large, and `tiny-skia` has single
+/// precision.
 const FAR: f64 = 1e6;
 
-/// A sheet of pixels. Drawing outside the clipping box has no effect.
+/// A sheet of pixels to draw on. Drawing outside the clipping box has no effect.
 pub(super) struct Canvas {
     sheet: Pixmap,
     clip: Option<Rect>,
-    /// The mask of the last clipping box: curve after curve is cut to the same one.
+    /// The mask of the last clipping box, kept because many curves are clipped to the same one.
     mask: Option<(Rect, Mask)>,
 }
 
 impl Canvas {
-    /// A sheet of this colour. Its sides must be positive.
+    /// An empty sheet of the colour `background`.
+    ///
+    /// # Errors
+    /// If a side is zero or too large.
     pub fn new(width: usize, height: usize, background: Color) -> Result<Self> {
         let size = u32::try_from(width).ok().zip(u32::try_from(height).ok());
         let mut sheet =
@@ -38,10 +41,10 @@ impl Canvas {
         Ok(Canvas { sheet, clip: None, mask: None })
     }
 
-    /// Writes the sheet as a PNG file to `path`, replacing what was there.
+    /// Writes the sheet as a PNG file to `path`, and replaces a file that is there.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let png = self
             .sheet
@@ -50,18 +53,18 @@ impl Canvas {
         write_atomically(path, |file| file.write_all(&png))
     }
 
-    /// Draws with everything outside `rect`, taken to whole pixels, cut off.
+    /// Calls `draw`, whose marks are clipped to `rect`, rounded to whole pixels.
     pub fn clipped<T>(&mut self, rect: Rect, draw: impl FnOnce(&mut Self) -> T) -> T {
-        let whole =
+        let sheet =
             Rect::new(0.0, 0.0, f64::from(self.sheet.width()), f64::from(self.sheet.height()));
         let outer = self.clip;
-        self.cut(Some(rect.round().within(outer.unwrap_or(whole))));
+        self.set_clip(Some(rect.round().within(outer.unwrap_or(sheet))));
         let out = draw(self);
-        self.cut(outer);
+        self.set_clip(outer);
         out
     }
 
-    fn cut(&mut self, clip: Option<Rect>) {
+    fn set_clip(&mut self, clip: Option<Rect>) {
         self.clip = clip;
         let Some(rect) =
             clip.filter(|rect| self.mask.as_ref().is_none_or(|(last, _)| last != rect))
@@ -80,7 +83,7 @@ impl Canvas {
         self.mask = Some((rect, mask));
     }
 
-    /// The sheet, and what may be drawn on.
+    /// The sheet, and the mask of the clipping box if there is one.
     fn parts(&mut self) -> (&mut Pixmap, Option<&Mask>) {
         let mask = self.mask.as_ref().map(|(_, mask)| mask).filter(|_| self.clip.is_some());
         (&mut self.sheet, mask)
@@ -109,7 +112,7 @@ impl Canvas {
         }
     }
 
-    /// The outline of a box, kept on whole pixels.
+    /// Draws the outline of a box, rounded to whole pixels.
     pub fn outline(&mut self, rect: Rect, color: Color) {
         let r = rect.round();
         self.fill(Rect::new(r.x0, r.y0, r.x1, r.y0 + 1.0), color);
@@ -126,19 +129,20 @@ impl Canvas {
         self.stroke_path(circle(centre, radius), &stroke(width), color);
     }
 
-    /// A line through `points` with round joins; a point that is not finite breaks it.
+    /// Draws a line through `points` with round joins; a point that is not finite breaks it.
     pub fn line(&mut self, points: &[(f64, f64)], width: f64, color: Color) {
-        // thinner than a pixel is paler than a pixel
+        // A line thinner than a pixel is drawn as a paler one of a pixel.
         self.stroke_path(polyline(points), &stroke(width.max(1.0)), color.fade(width.min(1.0)));
     }
 
-    /// Like [`Canvas::line`], in strokes of `on` pixels with gaps of `off` pixels.
+    /// Draws like [`Canvas::line`], in strokes of `on` pixels with gaps of `off` pixels.
     pub fn dashes(&mut self, points: &[(f64, f64)], width: f64, on: f64, off: f64, color: Color) {
         let dash = StrokeDash::new(vec![on as f32, off as f32], 0.0);
         self.stroke_path(polyline(points), &Stroke { dash, ..stroke(width) }, color);
     }
 
-    /// Fills between the curves `low` and `high` over increasing `xs`; values that are not finite leave a gap.
+    /// Fills between the curves `low` and `high` over increasing `xs`; a value that is not finite
+    /// leaves a gap.
     pub fn band(&mut self, xs: &[f64], low: &[f64], high: &[f64], color: Color) {
         let points: Vec<_> =
             xs.iter().zip(low).zip(high).map(|((x, low), high)| (*x, *low, *high)).collect();
@@ -155,8 +159,8 @@ impl Canvas {
         self.fill_path(path, color);
     }
 
-    /// Colours `width` columns of pixels from `(x, y)` on, each as much as `coverage` says, row by row:
-    /// the letters of a text.
+    /// Colours pixels from `(x, y)` on, in rows of `width`, each as opaque as its `coverage` in
+    /// 0..=1: the letters of a text.
     pub fn stamp(&mut self, (x, y): (i32, i32), width: u32, coverage: &[f32], color: Color) {
         let height = coverage.len() as u32 / width.max(1);
         let Some(mut stamp) = Pixmap::new(width, height) else { return };
@@ -202,7 +206,7 @@ fn near(v: f64) -> bool {
     v.abs() < FAR
 }
 
-/// Whether a fill leaves ink; the library warns of one that does not.
+/// `true` if a fill of this box leaves ink; `tiny-skia` logs a warning for one that does not.
 fn is_area(bounds: tiny_skia::Rect) -> bool {
     const LEAST: f32 = 1.0 / 1024.0;
     bounds.width() > LEAST && bounds.height() > LEAST

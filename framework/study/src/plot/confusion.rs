@@ -1,4 +1,4 @@
-//! Predicted classes against true ones: the confusion matrix, and the errors among the points.
+//! The confusion matrix, and the points with errors marked.
 
 use std::path::Path;
 
@@ -15,10 +15,10 @@ use super::style::{self, BLUE, Color, FRAME, INK, PAPER, SOFT_INK, count, fixed,
 use super::text::{Align, Font, write, write_up};
 use crate::{Error, Result};
 
-/// Classes of a confusion matrix: a pixel or two each.
+/// Number of classes of a confusion matrix at most, a pixel or two each.
 const MOST_CLASSES: usize = 1000;
 
-/// Draws the classes `predicted` for points of class `truth`.
+/// Draws the classes `predicted` of points of the classes `truth`.
 pub(super) fn classes(
     path: &Path,
     view: &PredictionView,
@@ -36,7 +36,8 @@ pub(super) fn classes(
     let k = highest.max(names.len());
     if k > MOST_CLASSES {
         return Err(Error::runtime(format!(
-            "predictions: a confusion matrix is drawn of {MOST_CLASSES} classes at most, and these are {k}"
+            "predictions: a confusion matrix is drawn of {MOST_CLASSES} classes at most, and there \
+             are {k}"
         )));
     }
     let mut table = vec![vec![0usize; k]; k];
@@ -93,7 +94,7 @@ pub(super) fn classes(
     figure.save(path)
 }
 
-/// Rows are true classes and add up to 100 %, columns predicted ones.
+/// Draws the confusion matrix. Rows are true classes and add up to 100 %, columns predicted ones.
 fn confusion(
     canvas: &mut Canvas,
     area: Rect,
@@ -110,7 +111,7 @@ fn confusion(
     }
     let room = widest.min(150.0);
     let (left, top) = (area.x0 + 28.0 + room + 10.0, area.y0 + 30.0);
-    // names under the columns stand upright where they do not fit
+    // Names below the columns are rotated if they do not fit.
     let side_if_flat = (area.x1 - left).min(area.y1 - top - 56.0) / k as f64;
     let upright = widest > side_if_flat - 8.0;
     let below = if upright { room + 44.0 } else { 56.0 };

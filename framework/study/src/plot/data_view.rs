@@ -1,5 +1,4 @@
-//! The data a run learns from: points in their plane, histograms in one dimension, and for pairs
-//! x → y the one against the other.
+//! Pictures of a data set, and the frames and histograms that other pictures share with them.
 
 use std::path::Path;
 
@@ -17,29 +16,33 @@ use super::style::{self, BLUE, Color, count};
 use super::{Scatter, check_labels};
 use crate::{Error, Result};
 
-/// The most points that are drawn; more would only blacken the paper.
+/// Number of points that are drawn at most; more would cover each other.
 pub(super) const MOST_POINTS: usize = 20_000;
 
-/// A data set, or one split of it.
+/// Contents of a picture of a data set, or of one split of it.
 #[derive(Debug, Clone, Default)]
 pub struct DataView {
     /// The picture's title.
     pub title: String,
-    /// What the target depends on, where it depends on something: x of x → y.
+    /// Conditions, x of x → y; `None` without a condition.
     pub condition: Option<Scatter>,
-    /// The data, or y of x → y.
+    /// Targets, y of x → y, or the data without a condition.
     pub target: Scatter,
-    /// The label of each point.
+    /// Label of each point; `None` without labels.
     pub labels: Option<Vec<usize>>,
-    /// The names of the labels; those without one are numbered.
+    /// Names of the labels; a label without one is numbered.
     pub label_names: Vec<String>,
-    /// What is shown, such as "training data, 6,554 points".
+    /// Name of the rows that are shown, such as "training data, 6,554 points".
     pub split_name: String,
 }
 
 /// Draws a data set to `path`. One dimension gives a histogram, two a scatter at equal aspect, more
-/// their first two principal components, coloured by label. With a condition: classes over x where
-/// the target is the label, the target by label where the condition is, and y against x otherwise.
+/// their first two principal components, coloured by label. With a condition: classes over x if the
+/// target is the label, the target by label if the condition is, and y against x otherwise.
+///
+/// # Errors
+/// If there is no finite value, there is not one label or condition a point, or the file cannot be
+/// written.
 pub fn data_visualization(path: &Path, view: &DataView) -> Result<()> {
     view.target.check("data")?;
     let labels = view.labels.as_deref();
@@ -74,7 +77,7 @@ pub fn data_visualization(path: &Path, view: &DataView) -> Result<()> {
     }
 }
 
-/// Whether points of one label are all the same, so that they say no more than the label.
+/// `true` if all points of a label are equal, so that the label says all about them.
 fn follows_labels(points: &Scatter, labels: &[usize]) -> bool {
     let mut first: std::collections::BTreeMap<usize, &[f64]> = std::collections::BTreeMap::new();
     labels
@@ -83,7 +86,7 @@ fn follows_labels(points: &Scatter, labels: &[usize]) -> bool {
         .all(|(i, label)| *first.entry(*label).or_insert(points.row(i)) == points.row(i))
 }
 
-/// Points, coloured by label.
+/// Drawing of points, coloured by label.
 struct Cloud<'a> {
     points: &'a Scatter,
     labels: Option<&'a [usize]>,
@@ -107,7 +110,7 @@ impl Cloud<'_> {
         let mut figure = Figure::new(&view.title, subtitle, &legend, height)?;
         let panel = frame.draw(&mut figure.canvas, figure.body)?;
         let (radius, alpha) = style::point(flat.len());
-        // a single large panel has room for larger points
+        // A single large panel has room for larger points.
         panel.dots(&mut figure.canvas, &flat, (radius * 1.25, alpha), |i| {
             self.groups.color_of(self.labels, i)
         });
@@ -149,7 +152,7 @@ impl Cloud<'_> {
     }
 }
 
-/// Histograms over each other: filled, each with its outline.
+/// Draws filled histograms over each other, with outlines if there are several.
 pub(super) fn draw_histograms(
     canvas: &mut Canvas,
     panel: &Panel,
@@ -166,7 +169,7 @@ pub(super) fn draw_histograms(
     }
 }
 
-/// Robust ranges of flattened points, with a margin.
+/// Robust ranges of projected points, with a margin.
 pub(super) fn flat_ranges(points: &[(f64, f64)]) -> [(f64, f64); 2] {
     [
         padded(robust_range(points.iter().map(|p| p.0)), 0.05),
@@ -174,7 +177,7 @@ pub(super) fn flat_ranges(points: &[(f64, f64)]) -> [(f64, f64); 2] {
     ]
 }
 
-/// A frame at equal aspect for points laid flat.
+/// A frame at equal aspect for projected points.
 pub(super) fn plane_frame(
     title: impl Into<String>,
     plane: &Plane,

@@ -1,6 +1,3 @@
-//! Numbers that tell whether sampling goes well: how large states are, how fast and how straight they
-//! move, and how soon they arrive.
-
 use std::path::Path;
 
 use super::axis::Axis;
@@ -15,15 +12,18 @@ use super::trajectories::TrajectoryView;
 use super::{Scatter, stats};
 use crate::Result;
 
-/// A quantity of every sample at some times.
+/// A quantity of every sample over time.
 struct Course {
     times: Vec<f64>,
-    /// One list a time, one value a sample.
+    /// Values of the samples at each of `times`.
     values: Vec<Vec<f64>>,
 }
 
 /// Draws four panels to `path`: the size of the state, its speed and its distance to the end point
-/// against time, and how straight the paths are.
+/// against time, and the straightness of the paths.
+///
+/// # Errors
+/// If the states do not fit together, none of them is finite, or the file cannot be written.
 pub fn trajectory_diagnostics(path: &Path, view: &TrajectoryView) -> Result<()> {
     view.check()?;
     let mut legend = vec![
@@ -57,7 +57,7 @@ pub fn trajectory_diagnostics(path: &Path, view: &TrajectoryView) -> Result<()> 
         canvas,
         cells[2],
         view,
-        &to_go(view),
+        &distance_to_end(view),
         "distance to the end point",
         "|z(t) − z(end)|",
         None,
@@ -66,7 +66,7 @@ pub fn trajectory_diagnostics(path: &Path, view: &TrajectoryView) -> Result<()> 
     figure.save(path)
 }
 
-/// The root of the mean square of each point's coordinates.
+/// Root mean square of each point's coordinates.
 fn rms(points: &Scatter) -> Vec<f64> {
     (0..points.len())
         .map(|i| (points.row(i).iter().map(|v| v * v).sum::<f64>() / points.dim as f64).sqrt())
@@ -79,7 +79,7 @@ fn distances(a: &Scatter, b: &Scatter) -> Vec<f64> {
         .collect()
 }
 
-/// Distances between successive states over the time between them, at the middle of that time.
+/// Distance between successive states over the time between them, at the middle of that time.
 fn speed(view: &TrajectoryView) -> Course {
     let mut course = Course { times: Vec::new(), values: Vec::new() };
     for (times, states) in view.times.windows(2).zip(view.states.windows(2)) {
@@ -94,7 +94,8 @@ fn speed(view: &TrajectoryView) -> Course {
     course
 }
 
-fn to_go(view: &TrajectoryView) -> Course {
+/// Distance of each state to the end of its path.
+fn distance_to_end(view: &TrajectoryView) -> Course {
     let end = &view.states[view.states.len() - 1];
     Course {
         times: view.times.clone(),
@@ -102,7 +103,7 @@ fn to_go(view: &TrajectoryView) -> Course {
     }
 }
 
-/// Each sample's path length over the distance between its ends; samples that do not move have none.
+/// Length of each path over the distance between its ends; NaN if these are equal.
 fn straightness(view: &TrajectoryView) -> Vec<f64> {
     let mut length = vec![0.0; view.samples()];
     for pair in view.states.windows(2) {
@@ -123,11 +124,12 @@ fn draw_course(
 ) -> Result<Panel> {
     let spreads: Vec<Spread> =
         course.values.iter().map(|v| Spread::of(v.iter().copied())).collect();
-    // a mean that a few samples carry off must not flatten where most samples are
+    // A mean far off because of a few samples must not flatten the band of most of them.
     let band = sorted(spreads.iter().flat_map(|s| [s.low, s.high]));
     let most = band.last().copied().unwrap_or(1.0);
-    let seen = spreads.iter().map(|s| s.mean).filter(|m| *m <= 2.0 * most).chain(band).chain(level);
-    let (_, hi) = padded(robust_range(seen).map(|(_, hi)| (0.0, hi)), 0.06);
+    let means = spreads.iter().map(|s| s.mean).filter(|m| *m <= 2.0 * most);
+    let (_, hi) =
+        padded(robust_range(means.chain(band).chain(level)).map(|(_, hi)| (0.0, hi)), 0.06);
     let y = Axis::linear((0.0, hi));
     let panel =
         Frame::new(title, view.time_axis(), y).labels("time t", y_label).draw(canvas, cell)?;
@@ -162,7 +164,7 @@ fn draw_course(
 fn draw_straightness(canvas: &mut Canvas, cell: Rect, view: &TrajectoryView) -> Result<()> {
     let values = straightness(view);
     let ascending = sorted(values.iter().copied());
-    // samples that start where they end have ratios without bound
+    // The ratio grows without bound for samples that end near their start.
     let hi = if ascending.is_empty() { 1.5 } else { quantile(&ascending, 0.98).max(1.02) };
     let range = (1.0 - 0.03 * (hi - 1.0), hi + 0.03 * (hi - 1.0));
     let edges = bin_edges(&ascending, (1.0, hi));
@@ -211,6 +213,6 @@ mod tests {
         };
         assert_eq!(straightness(&view), [1.0, 1.0]);
         assert_eq!(speed(&view).values, [[3.0, 3.0], [3.0, 3.0]]);
-        assert_eq!(to_go(&view).values[1], [1.5, 1.5]);
+        assert_eq!(distance_to_end(&view).values[1], [1.5, 1.5]);
     }
 }

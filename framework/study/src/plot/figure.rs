@@ -1,4 +1,4 @@
-//! The sheet around the panels: title, subtitle and legend at its head, and room for the rest.
+//! The parts of a picture around its panels: title, subtitle, legend and colour scale.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const MARGIN: f64 = 36.0;
 /// The width between the margins.
 pub(super) const INNER: f64 = WIDTH - 2.0 * MARGIN;
 
-/// The sample of a mark that a legend shows.
+/// The kind of mark that an entry of a legend shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Key {
     Dot,
@@ -25,7 +25,7 @@ pub(super) enum Key {
     Area,
 }
 
-/// What a mark means.
+/// An entry of a legend: a mark and its meaning.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub key: Key,
@@ -39,7 +39,7 @@ impl Entry {
     }
 }
 
-/// A picture in the making.
+/// A picture with its title and legend, and room for the panels.
 pub(super) struct Figure {
     pub canvas: Canvas,
     /// Where the panels go.
@@ -47,7 +47,7 @@ pub(super) struct Figure {
 }
 
 impl Figure {
-    /// A sheet with its head written and `height` pixels left for the panels.
+    /// A sheet with title, subtitle and legend, and `height` pixels below them for the panels.
     pub fn new(title: &str, subtitle: &str, legend: &[Entry], height: f64) -> Result<Self> {
         let title_font = Font::semi_bold(style::TITLE, INK);
         let subtitle_font = Font::regular(style::SUBTITLE, SOFT_INK);
@@ -90,7 +90,7 @@ fn legend_font() -> Font {
     Font::regular(style::LABEL, INK)
 }
 
-/// The entries with their left ends, in as many rows as they need.
+/// The rows of a legend, each entry with its left end in pixels.
 fn legend_rows(legend: &[Entry]) -> Result<Vec<Vec<(f64, Entry)>>> {
     let mut rows: Vec<Vec<(f64, Entry)>> = Vec::new();
     let mut x = MARGIN;
@@ -126,13 +126,13 @@ fn draw_legend_row(canvas: &mut Canvas, row: &[(f64, Entry)], y: f64) -> Result<
     Ok(())
 }
 
-/// A diagonal cross.
+/// Draws a diagonal cross.
 pub(super) fn cross(canvas: &mut Canvas, (x, y): (f64, f64), half: f64, width: f64, color: Color) {
     canvas.line(&[(x - half, y - half), (x + half, y + half)], width, color);
     canvas.line(&[(x - half, y + half), (x + half, y - half)], width, color);
 }
 
-/// A scale that says which colour of [`sequence`] stands for which value, along the right side of `plot`.
+/// Draws the scale of values to the colours of [`sequence`] along the right side of `plot`.
 pub(super) fn color_scale(
     canvas: &mut Canvas,
     plot: Rect,
@@ -160,5 +160,5 @@ pub(super) fn color_scale(
     write(canvas, &text, (bar.x0, bar.y0 - 11.0), Align::Start, font)
 }
 
-/// The room that [`color_scale`] takes beside a plot.
+/// Width in pixels that [`color_scale`] takes beside a plot.
 pub(super) const COLOR_SCALE_WIDTH: f64 = 92.0;

@@ -1,4 +1,4 @@
-//! Axes on paper: title, grid, marks and labels of a panel, fitted into the room that it is given.
+//! Title, grid, ticks and labels of a panel, fitted into the room that it is given.
 
 use super::axis::{Axis, equal_aspect, nice_step};
 use super::canvas::Canvas;
@@ -8,7 +8,7 @@ use super::style::{self, FRAME, GRID, INK, PAPER, SOFT_INK};
 use super::text::{Align, Font, write, write_up};
 use crate::Result;
 
-/// What a panel shows, before it has a place.
+/// A panel without its place on the sheet: title, labels and axes.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
     pub title: String,
@@ -16,9 +16,9 @@ pub(super) struct Frame {
     pub y_label: String,
     pub x: Axis,
     pub y: Axis,
-    /// A unit is as long along both axes.
+    /// `true` for equal aspect: a unit is as long along both axes.
     pub equal: bool,
-    /// The values of y mean nothing by themselves and are not written.
+    /// `true` if the values of y mean nothing by themselves and are not written.
     pub hide_y: bool,
 }
 
@@ -51,13 +51,14 @@ impl Frame {
         self
     }
 
-    /// The room above and below the plot.
+    /// The room above and below the plot, in pixels.
     pub fn margins(&self) -> (f64, f64) {
         let top = if self.title.is_empty() { 8.0 } else { 30.0 };
         (top, if self.x_label.is_empty() { 28.0 } else { 52.0 })
     }
 
-    /// The height at which a panel of this width shows both ranges at equal aspect, within limits.
+    /// The height in pixels at which a panel of this width shows both ranges at equal aspect. The
+    /// plot within it is between `least` and `most` high.
     pub fn height_for(&self, width: f64, least: f64, most: f64) -> f64 {
         let (top, bottom) = self.margins();
         let plot = width - 66.0;
@@ -65,15 +66,16 @@ impl Frame {
         ideal.clamp(least, most) + top + bottom
     }
 
-    /// Draws the axes into `outer`, labels included.
+    /// Draws the axes with title and labels into `outer`.
     pub fn draw(&self, canvas: &mut Canvas, outer: Rect) -> Result<Panel> {
         let (top, bottom) = self.margins();
         let tick_font = Font::regular(style::TICK, SOFT_INK);
         let (mut x, mut y) = (self.x.clone(), self.y.clone());
         let mut plot = Rect::new(outer.x0, outer.y0 + top, outer.x1 - 8.0, outer.y1 - bottom);
-        // how wide the labels of y are depends on its range, which may depend on the room left
+        // The width of the labels of y depends on its range, which at equal aspect depends on the
+        // width that they leave: two rounds settle both.
         let mut y_ticks = Vec::new();
-        // panels above each other line up unless a label is longer than most
+        // Panels above each other line up unless a label is longer than usual.
         let usual = if outer.width() > 400.0 { 40.0 } else { 0.0 };
         let mut widest = usual;
         for _ in 0..2 {
@@ -82,8 +84,8 @@ impl Frame {
             if self.equal {
                 let ranges = equal_aspect((x.lo, x.hi), (y.lo, y.hi), plot.width(), plot.height());
                 let per_pixel = (ranges[0].1 - ranges[0].0) / plot.width();
-                let apart = (plot.width().min(plot.height()) / 4.0).clamp(45.0, 110.0);
-                let step = nice_step(per_pixel * apart, 1.0);
+                let distance = (plot.width().min(plot.height()) / 4.0).clamp(45.0, 110.0);
+                let step = nice_step(per_pixel * distance, 1.0);
                 (x.lo, x.hi, x.step) = (ranges[0].0, ranges[0].1, Some(step));
                 (y.lo, y.hi, y.step) = (ranges[1].0, ranges[1].1, Some(step));
             }

@@ -1,9 +1,8 @@
-//! Colours by label: which label a point has, how it is drawn, and what the legend says.
-
 use super::figure::{Entry, Key};
 use super::style::{self, BLUE, Color, MAX_CATEGORIES, category, label_name, sequence};
 
-/// The colours of labelled points. Up to ten labels get colours of their own; more share a sequence.
+/// Colours of labels and their legend. Up to ten labels get colours of their own; more share a
+/// continuous scale.
 pub(super) struct Groups<'a> {
     names: &'a [String],
     /// The labels in use, ascending.
@@ -18,7 +17,7 @@ impl<'a> Groups<'a> {
         Groups { names, used }
     }
 
-    /// Whether every label has a colour of its own.
+    /// `true` if every label has a colour of its own.
     pub fn distinct(&self) -> bool {
         (1..=MAX_CATEGORIES).contains(&self.used.len())
     }
@@ -26,7 +25,7 @@ impl<'a> Groups<'a> {
     pub fn color(&self, label: usize) -> Color {
         let rank = self.used.binary_search(&label).unwrap_or(0);
         if self.distinct() {
-            // labels keep their colour from picture to picture, even where some are missing
+            // Labels keep their colour from picture to picture, even if some of them are missing.
             return category(if self.used.last().is_some_and(|l| *l < MAX_CATEGORIES) {
                 label
             } else {
@@ -41,7 +40,7 @@ impl<'a> Groups<'a> {
         labels.and_then(|l| l.get(i)).map_or(BLUE, |l| self.color(*l))
     }
 
-    /// What the colours mean: every label, or the first, middle and last of many.
+    /// The legend of the colours: every label, or the first, middle and last of many.
     pub fn legend(&self) -> Vec<Entry> {
         let entry = |label: &usize| {
             Entry::new(Key::Dot, self.color(*label), label_name(self.names, *label))

@@ -1,5 +1,3 @@
-//! Grids of images: generated beside real ones, with their labels.
-
 use std::path::Path;
 
 use super::Scatter;
@@ -9,15 +7,15 @@ use super::style::{self, Color, FRAME, INK, SOFT_INK};
 use super::text::{Align, Font, write};
 use crate::{Error, Result};
 
-/// The largest and the smallest side of one image, in pixels of the picture.
+/// Largest and smallest side of one image, in pixels of the picture.
 const SIDES: (f64, f64) = (96.0, 12.0);
 const GAP: f64 = 4.0;
-/// Between blocks.
+/// Gap between blocks, in pixels.
 const BETWEEN: f64 = 44.0;
-/// Room for the names of the rows.
+/// Room for the names of the rows, in pixels.
 const NAMES: f64 = 110.0;
 
-/// Blocks of images beside each other, row by row.
+/// Contents of a picture of images: blocks beside each other, whose rows have common names.
 #[derive(Debug, Clone, Default)]
 pub struct ImageView {
     /// The picture's title.
@@ -26,20 +24,20 @@ pub struct ImageView {
     pub subtitle: String,
     /// Channels (1: grey, 3: red, green, blue), rows and columns of each image.
     pub shape: [usize; 3],
-    /// The values of black and white.
+    /// Values of black and white.
     pub range: (f64, f64),
-    /// What stands left of each row; none for no names.
+    /// Name of each row, written left of it; empty for no names.
     pub rows: Vec<String>,
-    /// The blocks from left to right.
+    /// Blocks from left to right.
     pub blocks: Vec<ImageBlock>,
 }
 
 /// A grid of images.
 #[derive(Debug, Clone, Default)]
 pub struct ImageBlock {
-    /// What stands above it.
+    /// Title, written above the block.
     pub title: String,
-    /// Images a row.
+    /// Number of images in a row.
     pub columns: usize,
     /// Images `[n, channels·rows·columns]`, row by row of the grid.
     pub images: Scatter,
@@ -48,7 +46,8 @@ pub struct ImageBlock {
 /// Draws grids of images to `path`.
 ///
 /// # Errors
-/// Images of another size than `shape`, other channels than 1 or 3, no image.
+/// If the images are not of `shape`, do not have 1 or 3 channels, or there is none; if the file
+/// cannot be written.
 pub fn images(path: &Path, view: &ImageView) -> Result<()> {
     let [channels, height, width] = view.shape;
     if ![1, 3].contains(&channels) {
@@ -69,7 +68,7 @@ pub fn images(path: &Path, view: &ImageView) -> Result<()> {
     };
     let names = if view.rows.is_empty() { 0.0 } else { NAMES };
     let room = INNER - names - BETWEEN * (view.blocks.len() - 1) as f64;
-    // Whole pixels where they fit, so that all are of one size.
+    // A whole number of pixels for each value if it fits, so that all values are drawn as large.
     let side = (room / columns as f64 - GAP).clamp(SIDES.1, SIDES.0);
     let step = side / height.max(width) as f64;
     let step = if step >= 1.0 { step.floor() } else { step };

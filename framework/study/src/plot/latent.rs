@@ -1,5 +1,3 @@
-//! Latent coordinates against time: thin lines of some samples, their mean and where most of them are.
-
 use std::path::Path;
 
 use super::axis::Axis;
@@ -16,8 +14,12 @@ use crate::Result;
 const LINES: usize = 60;
 const MOST_COORDINATES: usize = 6;
 
-/// Draws each latent coordinate (up to six) against time to `path`: lines of about sixty samples, the
-/// mean and the band between the 5 % and 95 % quantiles of all, and real latent values at the end.
+/// Draws each latent coordinate (up to six) against time to `path`: lines of about sixty samples,
+/// the mean and the band between the 5 % and 95 % quantiles of all, and real latent values at the
+/// end.
+///
+/// # Errors
+/// If the states do not fit together, none of them is finite, or the file cannot be written.
 pub fn latent_trajectories(path: &Path, view: &TrajectoryView) -> Result<()> {
     view.check()?;
     let groups = Groups::of(view.labels.iter().flatten(), &view.label_names);
@@ -100,15 +102,15 @@ fn draw_coordinate(
         panel.path(canvas, &[(at, spread.low), (at, spread.high)], 3.0, VERMILION);
         canvas.dot(panel.at((at, spread.mean)), 5.0, VERMILION);
     }
-    let lost = panel.outside(&mean);
+    let mean_outside = panel.outside(&mean);
     let outside = lines.iter().filter(|line| panel.outside(line) > 0).count();
     let broken = view.states.iter().flat_map(|s| s.column(j)).filter(|z| !z.is_finite()).count();
     let mut notes = Vec::new();
     if outside > 0 {
         notes.push(format!("{} partly outside", counted(outside, "line")));
     }
-    if lost > 0 {
-        notes.push(format!("mean outside at {}", counted(lost, "time")));
+    if mean_outside > 0 {
+        notes.push(format!("mean outside at {}", counted(mean_outside, "time")));
     }
     if broken > 0 {
         notes.push(format!("{} not finite", counted(broken, "value")));

@@ -1,5 +1,3 @@
-//! Losses over the epochs, one panel a term.
-
 use std::path::Path;
 
 use super::axis::Axis;
@@ -12,27 +10,27 @@ use super::stats::{padded, robust_range, sorted};
 use super::style::{BLUE, Color, PAPER, VERMILION, counted, number};
 use crate::{Error, Result};
 
-/// The losses of a training run.
+/// Contents of a picture of the losses of a training run.
 #[derive(Debug, Clone, Default)]
 pub struct LossTrends {
     /// The picture's title.
     pub title: String,
-    /// The terms in the order of their panels, such as `total`, `flow` and `recon`.
+    /// Terms in the order of their panels, such as `total`, `flow` and `recon`.
     pub terms: Vec<Term>,
 }
 
-/// One term of the loss; element `i` belongs to epoch `i + 1`, `None` where it was not measured.
+/// A term of the loss; element `i` belongs to epoch `i + 1`, `None` if it was not measured.
 #[derive(Debug, Clone, Default)]
 pub struct Term {
-    /// The term's name.
+    /// Name of the term.
     pub name: String,
-    /// On the training data.
+    /// Means over the training rows.
     pub train: Vec<Option<f64>>,
-    /// On the validation data.
+    /// Means over the validation rows.
     pub val: Vec<Option<f64>>,
 }
 
-/// A curve: epochs and values, those measured.
+/// Points (epoch, value) of the epochs in which the term was measured.
 type Curve = Vec<(f64, f64)>;
 
 impl Term {
@@ -48,14 +46,18 @@ impl Term {
         self.values().any(f64::is_finite)
     }
 
-    /// Never measured, or nothing but zeros.
+    /// `true` if the term was never measured, or is always zero.
     fn is_idle(&self) -> bool {
         self.values().all(|v| v == 0.0)
     }
 }
 
-/// Draws the losses over the epochs to `path`: one panel a term, logarithmic where a term is positive
-/// and spans more than a factor of ten. Terms that stay zero or are never measured are named, not drawn.
+/// Draws the losses over the epochs to `path`: one panel a term, logarithmic if a term is positive
+/// and spans more than a factor of ten. Terms that stay zero or are never measured are named, not
+/// drawn.
+///
+/// # Errors
+/// If no term has a finite value other than zero, or the file cannot be written.
 pub fn loss_trends(path: &Path, view: &LossTrends) -> Result<()> {
     let (idle, busy): (Vec<&Term>, Vec<&Term>) = view.terms.iter().partition(|t| t.is_idle());
     if !busy.iter().any(|t| t.finite()) {
@@ -111,13 +113,13 @@ fn draw_term(
         let margin = if epochs == 1 { 0.4 } else { 0.06 };
         Axis::linear(with_headroom(padded(robust_range(all), margin)))
     };
-    // epochs start at 1, so that 0 stays out of the picture
+    // Epochs start at 1, so the axis leaves 0 out.
     let margin = (epochs as f64 - 1.0) * 0.02;
     let x = Axis::counting((1.0 - margin.clamp(0.3, 0.9), epochs as f64 + margin.max(0.3)));
     let y_label = if log { "loss (log scale)" } else { "loss" };
     let x_label = if last_row { "epoch" } else { "" };
     let mut frame = Frame::new(&term.name, x, y).labels(x_label, y_label);
-    // panels of a row above keep the plot as tall as those of the last row
+    // A blank label keeps the plots of upper rows as tall as those of the last row.
     frame.x_label = if x_label.is_empty() { " ".to_owned() } else { frame.x_label };
     let panel = frame.draw(canvas, cell)?;
 
@@ -146,12 +148,12 @@ fn draw_term(
     panel.notes(canvas, &notes)
 }
 
-/// Room above the curves for the notes.
+/// The range with room above the curves for the notes.
 fn with_headroom((lo, hi): (f64, f64)) -> (f64, f64) {
     (lo, hi + 0.18 * (hi - lo))
 }
 
-/// A line, broken where a value is not finite; with markers where epochs are few or stand alone.
+/// Draws a line, broken where a value is not finite, with markers if epochs are few or isolated.
 fn draw_curve(canvas: &mut Canvas, panel: &Panel, curve: &Curve, epochs: usize, color: Color) {
     panel.path(canvas, curve, 2.2, color);
     let finite = |i: Option<usize>| i.and_then(|i| curve.get(i)).is_some_and(|p| p.1.is_finite());

@@ -1,7 +1,7 @@
-//! Pictures of training and sampling, written as PNG files. Every function takes plain numbers and a
-//! title, never a tensor or a run, so that it serves the framework, its plugins and a notebook alike.
-//! Values that are not finite are left out and counted in the picture; data with nothing to show are
-//! an error, and a file appears whole or not at all.
+//! Pictures of training and sampling, written as PNG files. Every function takes plain numbers and
+//! a title, never a tensor or a run, so that it serves the framework, its plugins and a notebook
+//! alike. Values that are not finite are left out, and their number is noted in the picture; data
+//! without a value to draw are an error. A file is written whole or not at all.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -45,14 +45,14 @@ pub use samples::{SampleView, samples};
 pub use series::{Series, SeriesExample, SeriesView, series, series_samples};
 pub use trajectories::{TrajectoryView, trajectories};
 
-/// Points of any dimension, row by row.
+/// Points of any dimension.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scatter {
-    /// The coordinates, `[n, dim]` in row-major order.
+    /// Coordinates, `[n, dim]` in row-major order.
     pub values: Vec<f64>,
-    /// The number of coordinates of each point.
+    /// Number of coordinates of each point.
     pub dim: usize,
-    /// The names of the coordinates; empty where they have none.
+    /// Names of the coordinates; empty if they have none.
     pub names: Vec<String>,
 }
 
@@ -62,14 +62,14 @@ impl Scatter {
         Scatter { values, dim, names: Vec::new() }
     }
 
-    /// The same points with the names of their coordinates, if there is one for each.
+    /// Sets the names of the coordinates; none if there is not one for each.
     #[must_use]
     pub fn named(self, names: &[String]) -> Self {
         let names = if names.len() == self.dim { names.to_vec() } else { Vec::new() };
         Scatter { names, ..self }
     }
 
-    /// What coordinate `j` is called; without names by `letter` and its number.
+    /// The name of coordinate `j`, or `letter` with its number as a subscript.
     fn name(&self, j: usize, letter: &str) -> String {
         const DIGITS: [char; 10] = ['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉'];
         let numbered = || format!("{letter}{}", DIGITS[(j + 1) % 10]);
@@ -81,7 +81,7 @@ impl Scatter {
         self.values.len().checked_div(self.dim).unwrap_or(0)
     }
 
-    /// Whether there are no points.
+    /// `true` if there are no points.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -105,7 +105,7 @@ impl Scatter {
         }
     }
 
-    /// Whether there is something to draw: whole rows, and a finite value among them.
+    /// Checks that the values are complete rows and at least one of them is finite.
     fn check(&self, what: &str) -> Result<()> {
         if self.dim == 0 || !self.values.len().is_multiple_of(self.dim) {
             let (len, dim) = (self.values.len(), self.dim);
@@ -120,7 +120,7 @@ impl Scatter {
     }
 }
 
-/// Whether there is one label a point.
+/// Checks that there is one label a point.
 fn check_labels(labels: Option<&[usize]>, points: &Scatter, what: &str) -> Result<()> {
     match labels {
         Some(labels) if labels.len() != points.len() => Err(Error::runtime(format!(

@@ -1,4 +1,4 @@
-//! Panels: the marks drawn in one set of axes, and remarks on what does not show.
+//! Marks in one set of axes, and remarks on values that are not visible.
 
 use super::Scatter;
 use super::axis::Axis;
@@ -9,7 +9,7 @@ use super::style::{self, Color, INK, PAPER, counted};
 use super::text::{Align, Font, write};
 use crate::Result;
 
-/// A panel in its place: marks are given in the units of its axes.
+/// A panel in its place on the sheet; marks are given in the units of its axes.
 pub(super) struct Panel {
     pub plot: Rect,
     pub x: Axis,
@@ -17,7 +17,7 @@ pub(super) struct Panel {
 }
 
 impl Panel {
-    /// As many marks on x as can be written without touching.
+    /// The ticks of x, as many as can be labelled without overlap.
     pub fn x_ticks(&self, font: Font) -> Result<Vec<(f64, String)>> {
         let mut ticks = Vec::new();
         for wanted in [8.0, 6.0, 4.0, 3.0, 2.0, 1.0] {
@@ -33,7 +33,7 @@ impl Panel {
                 return Ok(ticks);
             }
         }
-        // the step is given and too fine for such long labels: every other mark stays
+        // The step is fixed and too fine for labels this long: every second tick is left out.
         let mut kept = false;
         ticks.retain(|_| {
             kept = !kept;
@@ -54,13 +54,13 @@ impl Panel {
         (self.px(x), self.py(y))
     }
 
-    /// How many of the points are finite and lie outside the axes.
+    /// Number of points that are finite and outside the axes.
     pub fn outside(&self, points: &[(f64, f64)]) -> usize {
         let finite = points.iter().filter(|p| p.0.is_finite() && p.1.is_finite());
         finite.filter(|p| !(self.x.contains(p.0) && self.y.contains(p.1))).count()
     }
 
-    /// Draws dots in a mixed order, so that no colour hides another.
+    /// Draws dots of `size` (radius, opacity) in a mixed order, so that no colour hides another.
     pub fn dots(
         &self,
         canvas: &mut Canvas,
@@ -91,7 +91,7 @@ impl Panel {
         canvas.clipped(self.plot, |canvas| canvas.band(&px, &map(low), &map(high), color));
     }
 
-    /// Bars from zero, one a bin, with thin gaps.
+    /// Draws bars from zero, one a bin, with thin gaps.
     pub fn bars(&self, canvas: &mut Canvas, edges: &[f64], heights: &[f64], color: Color) {
         canvas.clipped(self.plot, |canvas| {
             for (edge, height) in edges.windows(2).zip(heights) {
@@ -102,7 +102,7 @@ impl Panel {
         });
     }
 
-    /// The outline of bars.
+    /// Draws the outline of bars.
     pub fn steps(
         &self,
         canvas: &mut Canvas,
@@ -124,12 +124,13 @@ impl Panel {
         self.path(canvas, &path, width, color);
     }
 
-    /// Remarks in the panel's upper right corner, on a veil that keeps them readable.
+    /// Writes remarks in the panel's upper right corner, on a pale background that keeps them
+    /// readable.
     pub fn notes(&self, canvas: &mut Canvas, notes: &[String]) -> Result<()> {
         self.notes_from(canvas, notes, self.plot.y0 + 20.0)
     }
 
-    /// Remarks in the panel's lower right corner.
+    /// Writes remarks in the panel's lower right corner.
     pub fn notes_below(&self, canvas: &mut Canvas, notes: &[String]) -> Result<()> {
         self.notes_from(canvas, notes, self.plot.y1 + 9.0 - 19.0 * notes.len() as f64)
     }
@@ -139,15 +140,15 @@ impl Panel {
         for (i, note) in notes.iter().enumerate() {
             let text = font.fit(note, self.plot.width() - 20.0)?;
             let (base, right) = (first + 19.0 * i as f64, self.plot.x1 - 9.0);
-            let veil =
+            let background =
                 Rect::new(right - font.width(&text)? - 4.0, base - 13.5, right + 4.0, base + 4.5);
-            canvas.fill(veil, PAPER.fade(0.82));
+            canvas.fill(background, PAPER.fade(0.82));
             write(canvas, &text, (right, base), Align::End, font)?;
         }
         Ok(())
     }
 
-    /// Says how many points do not show, if any: outside the axes, or not finite.
+    /// Writes how many points are not visible: outside the axes, or not finite.
     pub fn note_missing(&self, canvas: &mut Canvas, points: &[(f64, f64)]) -> Result<()> {
         self.notes(canvas, &self.missing(points))
     }

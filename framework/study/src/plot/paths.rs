@@ -1,5 +1,3 @@
-//! The paths of samples over the real data, and their cloud at some moments.
-
 use super::axis::Axis;
 use super::canvas::Canvas;
 use super::data_view::{flat_ranges, plane_frame};
@@ -15,11 +13,12 @@ use super::style::{self, BLUE, Color, INK, PALE, PAPER, SOFT_INK, VERMILION, cou
 use super::trajectories::{MOMENTS, TrajectoryView};
 use crate::Result;
 
-/// The number of paths that are drawn, and of points in a panel.
+/// Number of paths that are drawn, and of points in a panel.
 const PATHS: usize = 100;
 const CLOUD: usize = 3000;
 
-/// A picture of trajectories in the making.
+/// Drawing of trajectories: the paths of some samples over the real data, and all samples at a few
+/// times.
 pub(super) struct Drawing<'a> {
     view: &'a TrajectoryView,
     groups: Groups<'a>,
@@ -73,7 +72,7 @@ impl<'a> Drawing<'a> {
         legend
     }
 
-    /// Paths with their ends marked, over what is drawn already.
+    /// Draws the chosen paths and marks their ends.
     fn paths(
         &self,
         canvas: &mut Canvas,
@@ -108,9 +107,9 @@ impl<'a> Drawing<'a> {
         let real = view.real().map(|r| plane.flatten(&r.select(&thinned(r.len(), CLOUD))));
         let states: Vec<Vec<(f64, f64)>> = view.states.iter().map(|s| plane.flatten(s)).collect();
 
-        let mut seen: Vec<(f64, f64)> = states.iter().flatten().copied().collect();
-        seen.extend(real.iter().flatten());
-        let ranges = flat_ranges(&seen);
+        let mut all: Vec<(f64, f64)> = states.iter().flatten().copied().collect();
+        all.extend(real.iter().flatten());
+        let ranges = flat_ranges(&all);
         let on_paths = states.iter().flat_map(|s| self.chosen.iter().map(|i| s[*i]));
         let near: Vec<(f64, f64)> = on_paths.chain(real.iter().flatten().copied()).collect();
         let left_width = 0.41 * INNER;
@@ -168,7 +167,7 @@ impl<'a> Drawing<'a> {
             &last.column(0).map(|z| (view.end_time(), z)).collect::<Vec<_>>(),
         )?;
 
-        // beside the end of the paths: where they arrive and where real data lie
+        // Beside the ends of the paths: histograms of the end states and of the real data.
         let reference = view.real().unwrap_or(last);
         let edges = bin_edges(&sorted(reference.column(0)), range);
         let real = view.real().map(|r| density(r.column(0), &edges));

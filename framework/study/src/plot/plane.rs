@@ -1,22 +1,19 @@
-//! The plane in which points of any dimension are shown: their coordinates where there are two, their
-//! first two principal components where there are more.
-
 use super::Scatter;
 use super::stats::{thinned, usable};
 use super::style::fixed;
 
-/// How points of two or more dimensions are laid flat.
+/// A projection of points to the plane that pictures show: their own coordinates up to two
+/// dimensions, their first two principal components of more.
 #[derive(Debug, Clone)]
 pub(super) struct Plane {
     mean: Vec<f64>,
     axes: Option<[Vec<f64>; 2]>,
-    /// What the horizontal and the vertical coordinate are.
+    /// Labels of the horizontal and the vertical axis.
     pub labels: [String; 2],
 }
 
 impl Plane {
-    /// The coordinates themselves for two dimensions, the first two principal components for more.
-    /// `name` is the letter of the coordinates.
+    /// The plane of the points `reference`; `name` is the letter of coordinates that have no name.
     pub fn of(reference: &Scatter, name: &str) -> Self {
         let d = reference.dim;
         if d <= 2 {
@@ -52,7 +49,7 @@ impl Plane {
         };
         let total: f64 =
             rows.iter().flat_map(|r| r.iter().zip(&centre)).map(|(v, m)| (v - m).powi(2) / n).sum();
-        // orthogonal iteration from a fixed start
+        // Orthogonal iteration from a fixed start.
         let mut axes =
             [0.7, 1.9].map(|f| (0..d).map(|i| (f * (i as f64 + 1.0)).sin()).collect::<Vec<f64>>());
         orthonormalise(&mut axes);
@@ -71,7 +68,7 @@ impl Plane {
         Plane { mean: centre, axes: Some(axes), labels }
     }
 
-    /// Where the points lie in the plane.
+    /// Projects points to the plane.
     pub fn flatten(&self, points: &Scatter) -> Vec<(f64, f64)> {
         (0..points.len()).map(|i| self.place(points.row(i))).collect()
     }
@@ -97,7 +94,7 @@ fn orthonormalise(axes: &mut [Vec<f64>; 2]) {
     let along: f64 = first.iter().zip(second.iter()).map(|(a, b)| a * b).sum();
     second.iter_mut().zip(first.iter()).for_each(|(b, a)| *b -= along * a);
     normalise(second);
-    // which way an axis points is arbitrary: its largest part is made positive
+    // The sign of an axis is arbitrary: its largest component is made positive.
     for axis in [first, second] {
         let largest =
             axis.iter().copied().fold(0.0, |m: f64, v| if v.abs() > m.abs() { v } else { m });

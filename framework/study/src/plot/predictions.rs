@@ -1,5 +1,3 @@
-//! What a model predicts against what is true: a confusion matrix for classes, a scatter for numbers.
-
 use std::path::Path;
 
 use super::axis::Axis;
@@ -11,14 +9,14 @@ use super::style::{self, BLUE, INK, counted, fixed};
 use super::{Scatter, confusion};
 use crate::{Error, Result};
 
-/// Predictions on data whose answers are known.
+/// Contents of a picture of predictions beside the truth.
 #[derive(Debug, Clone)]
 pub struct PredictionView {
     /// The picture's title.
     pub title: String,
-    /// On what and how it was predicted.
+    /// The rows that were predicted, and how.
     pub subtitle: String,
-    /// What the predictions were made from; drawn for classes over two dimensions.
+    /// Inputs of the predictions; drawn for classes if they have two dimensions.
     pub x: Option<Scatter>,
     /// The truth and the predictions.
     pub predicted: Predicted,
@@ -29,26 +27,31 @@ pub struct PredictionView {
 pub enum Predicted {
     /// Classification.
     Classes {
-        /// The true class of each point.
+        /// True class of each point.
         truth: Vec<usize>,
-        /// The predicted class of each point.
+        /// Predicted class of each point.
         predicted: Vec<usize>,
-        /// The names of the classes; those without one are numbered.
+        /// Names of the classes; a class without one is numbered.
         names: Vec<String>,
     },
     /// Regression.
     Values {
-        /// The true outputs.
+        /// True outputs.
         truth: Scatter,
-        /// The predicted outputs.
+        /// Predicted outputs.
         predicted: Scatter,
-        /// The names of the outputs; those without one are numbered.
+        /// Names of the outputs; an output without one is numbered.
         names: Vec<String>,
     },
 }
 
-/// Draws predictions against the truth to `path`: for classes a confusion matrix, and the points with
-/// the errors marked where x has two dimensions; for numbers predicted against true for up to four outputs.
+/// Draws predictions against the truth to `path`: for classes a confusion matrix, and the points
+/// with errors marked if x has two dimensions; for numbers predicted against true, for up to four
+/// outputs.
+///
+/// # Errors
+/// If there is no (finite) value, truth and predictions differ in shape, there are more than 1000
+/// classes, or the file cannot be written.
 pub fn predictions(path: &Path, view: &PredictionView) -> Result<()> {
     match &view.predicted {
         Predicted::Classes { truth, predicted, names } => {
@@ -103,7 +106,7 @@ fn values(
             Some(r2) => format!("{name}: R² = {}", style::number(r2, 3)),
             None => format!("{name}: R² undefined, the truth does not vary"),
         };
-        // square, so that the identity is the diagonal
+        // A square panel, so that the identity is the diagonal.
         let spare = (cell.width() - 66.0) - (cell.height() - 82.0);
         if spare > 0.0 {
             (cell.x0, cell.x1) = (cell.x0 + spare / 2.0, cell.x1 - spare / 2.0);
@@ -116,13 +119,13 @@ fn values(
         let drawn: Vec<(f64, f64)> = shown.iter().map(|i| pairs[*i]).collect();
         panel.dots(&mut figure.canvas, &drawn, style::point(drawn.len()), |_| BLUE);
         panel.dashed(&mut figure.canvas, &[(ends.0, ends.0), (ends.1, ends.1)], 1.6, INK);
-        // the upper right corner belongs to the identity
+        // The upper right corner holds the end of the identity.
         panel.notes_below(&mut figure.canvas, &panel.missing(&pairs))?;
     }
     figure.save(path)
 }
 
-/// The share of the truth's variance that is explained, over pairs (true, predicted) that are finite.
+/// R² of the pairs (true, predicted) that are finite; `None` if the truth does not vary.
 fn r_squared(pairs: &[(f64, f64)]) -> Option<f64> {
     let pairs: Vec<_> = pairs.iter().filter(|p| p.0.is_finite() && p.1.is_finite()).collect();
     let mean = pairs.iter().map(|p| p.0).sum::<f64>() / pairs.len() as f64;

@@ -1,5 +1,3 @@
-//! Quality against network evaluations.
-
 use std::path::Path;
 
 use super::axis::Axis;
@@ -9,32 +7,35 @@ use super::stats::{padded, sorted};
 use super::style::{GREY, PAPER, category, counted};
 use crate::{Error, Result};
 
-/// Quality against network evaluations, one curve a way to sample.
+/// Contents of a picture of quality against network evaluations, one curve a solver.
 #[derive(Debug, Clone, Default)]
 pub struct QualityView {
     /// The picture's title.
     pub title: String,
-    /// What was measured on what.
+    /// What was measured, and on which rows.
     pub subtitle: String,
     /// Name of the metric; less is better.
     pub metric: String,
-    /// The curves.
+    /// Curves in the order of the legend.
     pub curves: Vec<QualityCurve>,
-    /// What a perfect model would score.
+    /// The metric of real rows in place of generated ones: the best that a model can reach.
     pub floor: Option<f64>,
 }
 
-/// One curve.
+/// A curve of a [`QualityView`].
 #[derive(Debug, Clone, Default)]
 pub struct QualityCurve {
-    /// What the legend says.
+    /// Name in the legend.
     pub name: String,
-    /// Network evaluations and the metric, in the order in which they are joined.
+    /// Points (network evaluations a sample, metric), joined in this order.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Draws quality against network evaluations to `path`, both axes logarithmic where the values are
-/// positive; a curve of one point is a ring.
+/// Draws quality against network evaluations to `path`, on logarithmic axes; that of the metric is
+/// linear if a value is not positive. A curve of one point is a ring.
+///
+/// # Errors
+/// If no value is finite, or the file cannot be written.
 pub fn quality(path: &Path, view: &QualityView) -> Result<()> {
     let all: Vec<(f64, f64)> = view.curves.iter().flat_map(|c| c.points.iter().copied()).collect();
     let shown = |p: &&(f64, f64)| p.0.is_finite() && p.0 > 0.0 && p.1.is_finite();

@@ -1,5 +1,3 @@
-//! Boxes on the sheet.
-
 /// An axis-parallel box in pixels; `y` grows downwards.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Rect {
@@ -26,12 +24,12 @@ impl Rect {
         Rect::new(self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
     }
 
-    /// The box on whole pixels.
+    /// The box with its sides rounded to whole pixels.
     pub fn round(&self) -> Self {
         Rect::new(self.x0.round(), self.y0.round(), self.x1.round(), self.y1.round())
     }
 
-    /// The part of the box that lies in `other`; empty where they do not meet.
+    /// The part of the box within `other`; empty if they do not overlap.
     pub fn within(&self, other: Rect) -> Self {
         let Rect { x0, y0, x1, y1 } = other;
         Rect::new(
@@ -42,7 +40,7 @@ impl Rect {
         )
     }
 
-    /// Cuts the box into `columns` x `rows` cells with a gap between them, row by row.
+    /// Divides the box into `columns` x `rows` cells with gaps between them, row by row.
     pub fn cells(&self, columns: usize, rows: usize, gap_x: f64, gap_y: f64) -> Vec<Rect> {
         let (columns, rows) = (columns.max(1), rows.max(1));
         let w = (self.width() - gap_x * (columns - 1) as f64) / columns as f64;

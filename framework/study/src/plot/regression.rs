@@ -1,6 +1,3 @@
-//! Pairs x → y: each output against x where x has one dimension, and as colour over the plane of x
-//! where it has more.
-
 use std::path::Path;
 
 use super::Scatter;
@@ -14,10 +11,11 @@ use super::stats::{padded, robust_range};
 use super::style::{self, BLUE, GREY, sequence};
 use crate::Result;
 
-/// The most outputs that get a panel.
+/// Number of outputs that get a panel, at most.
 const MOST_OUTPUTS: usize = 4;
 
-/// Draws targets `y` against conditions `x`, as many of each.
+/// Draws targets `y` against conditions `x`, as many of each: every output against x if x has one
+/// dimension, else as a colour over the plane of x.
 pub(super) fn pairs(
     path: &Path,
     title: &str,
@@ -37,8 +35,8 @@ pub(super) fn pairs(
     }
 }
 
-/// The name of coordinate `j`; without names the letter and its number, or the letter alone where there is only
-/// one.
+/// The name of coordinate `j`; without names the letter and its number, or the letter alone for a
+/// single coordinate.
 fn name_of(points: &Scatter, j: usize, letter: &str) -> String {
     match points.dim == 1 && points.names.is_empty() {
         true => letter.to_owned(),
@@ -77,7 +75,7 @@ fn against_one(
         panel.note_missing(&mut figure.canvas, &flat)?;
     }
     if with_plane {
-        // two outputs are also a shape of their own, which x colours
+        // Two outputs are also drawn in their own plane, coloured by x.
         let plane = Plane::of(y, "y");
         let flat = plane.flatten(y);
         let mut cell = figure.body;
@@ -129,7 +127,7 @@ fn over_plane(
     figure.save(path)
 }
 
-/// The colour of a value in its range; grey where it is not finite.
+/// The colour of a value in its range; grey if it is not finite.
 fn value_color(v: f64, (lo, hi): (f64, f64)) -> style::Color {
     if v.is_finite() { sequence((v - lo) / (hi - lo)) } else { GREY }
 }

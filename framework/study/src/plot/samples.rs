@@ -1,5 +1,3 @@
-//! Generated samples beside real data, on the same axes.
-
 use std::path::Path;
 
 use super::axis::Axis;
@@ -16,24 +14,24 @@ use super::style::{self, BLUE, Color, GREY, count};
 use super::{Scatter, check_labels};
 use crate::{Error, Result};
 
-/// Generated samples and the real data they should look like.
+/// Generated samples and the real data to compare them with.
 #[derive(Debug, Clone, Default)]
 pub struct SampleView {
     /// The picture's title.
     pub title: String,
-    /// How the samples were made: solver, steps, network evaluations, averaged weights or not, number.
+    /// How the samples were made: solver, steps, network evaluations, EMA weights or not, number.
     pub subtitle: String,
     /// The generated samples.
     pub generated: Scatter,
-    /// Real data, held out from training where there are such.
+    /// Real data, held out from training if there are such rows.
     pub real: Scatter,
-    /// The labels of the generated and of the real points.
+    /// Labels of the generated and of the real points; `None` without labels.
     pub labels: Option<(Vec<usize>, Vec<usize>)>,
-    /// The names of the labels; those without one are numbered.
+    /// Names of the labels; a label without one is numbered.
     pub label_names: Vec<String>,
 }
 
-/// Points with their labels, thinned to a number that can be drawn.
+/// The points and labels of one panel, thinned to a number that can be drawn.
 struct Side {
     title: String,
     points: Scatter,
@@ -53,9 +51,13 @@ impl Side {
     }
 }
 
-/// Draws generated samples and real data side by side to `path`, on the same axes at equal aspect;
-/// coloured by label where there are at most ten. One dimension gives histograms, more than two the
+/// Draws generated samples and real data side by side to `path`, on the same axes at equal aspect,
+/// coloured by label if there are at most ten. One dimension gives histograms, more than two the
 /// principal components of the real data.
+///
+/// # Errors
+/// If one side has no finite value, their dimensions differ, there is not one label a point, or the
+/// file cannot be written.
 pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
     view.generated.check("generated samples")?;
     view.real.check("real data")?;
@@ -63,17 +65,18 @@ pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
         let (g, r) = (view.generated.dim, view.real.dim);
         return Err(Error::runtime(format!("samples have {g} dimensions, real data {r}")));
     }
-    let (of_generated, of_real) = match &view.labels {
+    let (generated_labels, real_labels) = match &view.labels {
         Some((g, r)) => (Some(g.as_slice()), Some(r.as_slice())),
         None => (None, None),
     };
-    check_labels(of_generated, &view.generated, "generated samples")?;
-    check_labels(of_real, &view.real, "real data")?;
-    let groups = Groups::of(of_generated.into_iter().chain(of_real).flatten(), &view.label_names);
+    check_labels(generated_labels, &view.generated, "generated samples")?;
+    check_labels(real_labels, &view.real, "real data")?;
+    let all_labels = generated_labels.into_iter().chain(real_labels).flatten();
+    let groups = Groups::of(all_labels, &view.label_names);
     let colored = view.labels.is_some() && groups.distinct();
     let sides = [
-        Side::new("generated", &view.generated, of_generated.filter(|_| colored), BLUE),
-        Side::new("real", &view.real, of_real.filter(|_| colored), GREY),
+        Side::new("generated", &view.generated, generated_labels.filter(|_| colored), BLUE),
+        Side::new("real", &view.real, real_labels.filter(|_| colored), GREY),
     ];
     let legend = if colored { groups.legend() } else { Vec::new() };
     if view.real.dim == 1 {
@@ -97,11 +100,11 @@ pub fn samples(path: &Path, view: &SampleView) -> Result<()> {
     figure.save(path)
 }
 
-/// One coordinate of a flattened point.
+/// Takes one coordinate of a projected point.
 type Coordinate = fn(&(f64, f64)) -> f64;
 
-/// Ranges that show the real data, and the generated as far as that leaves the real data readable;
-/// samples that are mostly elsewhere are shown where they are.
+/// Ranges that show the real data, and the generated points as far as the real data stay readable.
+/// If most generated points are far away, the ranges hold them as well.
 fn shared_ranges([generated, real]: &[Vec<(f64, f64)>; 2]) -> [(f64, f64); 2] {
     let axes: [Coordinate; 2] = [|p| p.0, |p| p.1];
     let robust = axes.map(|axis| padded(robust_range(real.iter().map(axis)), 0.0));
@@ -146,7 +149,7 @@ fn histograms(
     };
     let series = [series(&sides[0], &values[0]), series(&sides[1], &values[1])];
     let drawn = series.iter().flatten().flat_map(|s| &s.0).chain(&real_density).copied();
-    // one bin that holds everything (collapsed samples) must not flatten the real data
+    // A single bin that holds all samples (of a collapsed model) must not flatten the real data.
     let top =
         drawn.fold(0.0, f64::max).min(6.0 * real_density.iter().copied().fold(1e-12, f64::max));
     if legend.is_empty() {

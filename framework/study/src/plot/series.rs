@@ -1,4 +1,5 @@
-//! Series over their positions: true ones, predicted ones with bands of uncertainty, generated ones.
+//! Pictures of sequences over their positions: observed, predicted with bands of uncertainty,
+//! generated.
 
 use std::path::Path;
 
@@ -9,31 +10,31 @@ use super::stats::{padded, robust_range, union};
 use super::style::{BLUE, INK, VERMILION};
 use crate::{Error, Result};
 
-/// The most features and examples that get a panel.
+/// Numbers of features and examples that get a panel, at most.
 const MOST_FEATURES: usize = 4;
 const MOST_EXAMPLES: usize = 6;
 
 /// One series, `[positions, features]` in row-major order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Series {
-    /// The values.
+    /// Values in the units of the picture.
     pub values: Vec<f64>,
-    /// Features of a position.
+    /// Number of features of a position.
     pub features: usize,
 }
 
 impl Series {
-    /// A feature over the positions, from 1.
+    /// Points (position, value) of feature `j`; positions count from 1.
     fn feature(&self, j: usize) -> Vec<(f64, f64)> {
         let values = self.values.iter().skip(j).step_by(self.features.max(1));
         values.enumerate().map(|(i, v)| ((i + 1) as f64, *v)).collect()
     }
 }
 
-/// A true series beside its prediction.
+/// A true series and its prediction.
 #[derive(Debug, Clone, Default)]
 pub struct SeriesExample {
-    /// What was observed.
+    /// The observed series.
     pub truth: Series,
     /// The prediction, if there is one.
     pub predicted: Option<Series>,
@@ -41,20 +42,25 @@ pub struct SeriesExample {
     pub band: Option<(Series, Series)>,
 }
 
-/// Series to draw.
+/// Contents of a picture of series.
 #[derive(Debug, Clone)]
 pub struct SeriesView {
     /// The picture's title.
     pub title: String,
-    /// How they were made.
+    /// How the series were made.
     pub subtitle: String,
-    /// What the band is, for the legend.
+    /// Meaning of the band, for the legend.
     pub band_name: String,
-    /// The first six are drawn, a panel each and feature.
+    /// Examples, of which the first six are drawn, a panel an example and feature.
     pub examples: Vec<SeriesExample>,
 }
 
-/// Draws examples to `path`, a row each and a column a feature: the truth, over it the prediction in its band.
+/// Draws examples to `path`, a row an example and a column a feature: the truth, and over it the
+/// prediction in its band.
+///
+/// # Errors
+/// If there is no example, a series is empty, the series have different numbers of features, or the
+/// file cannot be written.
 pub fn series(path: &Path, view: &SeriesView) -> Result<()> {
     let examples = &view.examples[..view.examples.len().min(MOST_EXAMPLES)];
     let features = check(examples.iter().map(|e| &e.truth))?;
@@ -76,9 +82,8 @@ pub fn series(path: &Path, view: &SeriesView) -> Result<()> {
         for j in 0..shown {
             let cell = cells[i * shown + j];
             let truth = example.truth.feature(j);
-            let of = |s: &Series| s.feature(j);
-            let predicted = example.predicted.as_ref().map(of);
-            let band = example.band.as_ref().map(|(low, high)| (of(low), of(high)));
+            let predicted = example.predicted.as_ref().map(|s| s.feature(j));
+            let band = example.band.as_ref().map(|(low, high)| (low.feature(j), high.feature(j)));
             let mut all: Vec<f64> = truth.iter().map(|p| p.1).collect();
             all.extend(predicted.iter().flatten().map(|p| p.1));
             all.extend(band.iter().flat_map(|(low, high)| low.iter().chain(high)).map(|p| p.1));
@@ -90,8 +95,8 @@ pub fn series(path: &Path, view: &SeriesView) -> Result<()> {
                     );
             let panel = frame.draw(&mut figure.canvas, cell)?;
             if let Some((low, high)) = &band {
-                let column = |points: &[(f64, f64)], of: fn(&(f64, f64)) -> f64| {
-                    points.iter().map(of).collect::<Vec<_>>()
+                let column = |points: &[(f64, f64)], coordinate: fn(&(f64, f64)) -> f64| {
+                    points.iter().map(coordinate).collect::<Vec<_>>()
                 };
                 let (xs, low, high) =
                     (column(low, |p| p.0), column(low, |p| p.1), column(high, |p| p.1));
@@ -108,6 +113,10 @@ pub fn series(path: &Path, view: &SeriesView) -> Result<()> {
 }
 
 /// Draws generated series below real ones to `path`, a column a feature.
+///
+/// # Errors
+/// If there is no series, one is empty, they have different numbers of features, or the file cannot
+/// be written.
 pub fn series_samples(
     path: &Path,
     title: &str,
@@ -145,11 +154,11 @@ fn positions(points: &[(f64, f64)]) -> Axis {
     Axis::counting((1.0 - 0.015 * last, last * 1.015))
 }
 
-fn name(j: usize, of: usize) -> String {
-    if of == 1 { "value".to_owned() } else { format!("feature {}", j + 1) }
+fn name(j: usize, features: usize) -> String {
+    if features == 1 { "value".to_owned() } else { format!("feature {}", j + 1) }
 }
 
-/// The features that all of them have.
+/// Number of features, which must be one for all series.
 fn check<'s>(all: impl Iterator<Item = &'s Series>) -> Result<usize> {
     let mut features = None;
     for series in all {
@@ -160,7 +169,7 @@ fn check<'s>(all: impl Iterator<Item = &'s Series>) -> Result<usize> {
             return Err(Error::runtime("series: nothing to draw, a series has no positions"));
         }
         if features.is_some_and(|f| f != series.features) {
-            return Err(Error::runtime("series: they have different features"));
+            return Err(Error::runtime("series: the numbers of features differ"));
         }
         features = Some(series.features);
     }

@@ -1,7 +1,6 @@
-//! The little statistics that pictures need: quantiles, ranges that a few stray points do not blow up,
-//! and histograms.
+//! Statistics for pictures: quantiles, ranges that a few outliers do not widen, and histograms.
 
-/// Whether a value can be drawn and reckoned with: finite, and its square too.
+/// `true` if a value can be drawn and calculated with: it and its square are finite.
 pub(super) fn usable(v: f64) -> bool {
     v.abs() < 1e100
 }
@@ -13,7 +12,7 @@ pub(super) fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     kept
 }
 
-/// The `q` quantile of ascending values, with interpolation; not a number where there are none.
+/// The `q` quantile of ascending values, with linear interpolation; NaN of none.
 pub(super) fn quantile(ascending: &[f64], q: f64) -> f64 {
     let Some(last) = ascending.len().checked_sub(1) else {
         return f64::NAN;
@@ -23,12 +22,12 @@ pub(super) fn quantile(ascending: &[f64], q: f64) -> f64 {
     low + (high - low) * at.fract()
 }
 
-/// The mean of the values; not a number where there are none.
+/// The mean of the values; NaN of none.
 pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The mean, the median and the 5 % and 95 % quantiles of the finite values.
+/// Mean, median, and 5 % and 95 % quantiles of the finite values.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spread {
     pub mean: f64,
@@ -49,7 +48,8 @@ impl Spread {
     }
 }
 
-/// The range of the finite values, unless a few of them lie far outside the rest: those are left out.
+/// The range of the finite values without outliers. Outliers are values farther outside the central
+/// 98 % than these are wide; of fewer than 20 values, there are none.
 pub(super) fn robust_range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     let v = sorted(values);
     let (first, last) = (*v.first()?, *v.last()?);
@@ -64,13 +64,13 @@ pub(super) fn robust_range(values: impl IntoIterator<Item = f64>) -> Option<(f64
     within(&v, (a - (b - a), b + (b - a)))
 }
 
-/// The range of those values that lie within `limits`.
+/// The range of the values within `limits`; `None` if there are none.
 pub(super) fn within(values: &[f64], limits: (f64, f64)) -> Option<(f64, f64)> {
     let inside = values.iter().copied().filter(|v| *v >= limits.0 && *v <= limits.1);
     inside.fold(None, |range, v| union(range, Some((v, v))))
 }
 
-/// The smallest range around both.
+/// The smallest range that holds both.
 pub(super) fn union(a: Option<(f64, f64)>, b: Option<(f64, f64)>) -> Option<(f64, f64)> {
     match (a, b) {
         (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
@@ -78,7 +78,7 @@ pub(super) fn union(a: Option<(f64, f64)>, b: Option<(f64, f64)>) -> Option<(f64
     }
 }
 
-/// A little more than the range, and never an empty one.
+/// The range with a margin of `by` times its width on both sides; a range without width gets one.
 pub(super) fn padded(range: Option<(f64, f64)>, by: f64) -> (f64, f64) {
     let (lo, hi) = range.unwrap_or((0.0, 1.0));
     let width = hi - lo;
@@ -89,7 +89,7 @@ pub(super) fn padded(range: Option<(f64, f64)>, by: f64) -> (f64, f64) {
     (lo - by * width, hi + by * width)
 }
 
-/// At most `most` indices of `0..n`, ascending: a fixed sample without regard to their order.
+/// At most `most` indices of `0..n`, ascending: a fixed, evenly mixed sample.
 pub(super) fn thinned(n: usize, most: usize) -> Vec<usize> {
     let mut chosen = mixed(n);
     chosen.truncate(most);
@@ -97,24 +97,24 @@ pub(super) fn thinned(n: usize, most: usize) -> Vec<usize> {
     chosen
 }
 
-/// The indices `0..n` in an order that mixes them, always the same one.
+/// The indices `0..n` in a fixed mixed order.
 pub(super) fn mixed(n: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|i| (*i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29));
     order
 }
 
-/// Edges of equal bins over `range`, as many as suits `ascending` values: somewhat
-/// more than Freedman and Diaconis would take, so that modes stay apart.
+/// Edges of equal bins over `range`, by the rule of Freedman and Diaconis for the `ascending`
+/// values with narrower bins, so that modes stay separate.
 pub(super) fn bin_edges(ascending: &[f64], range: (f64, f64)) -> Vec<f64> {
     let iqr = quantile(ascending, 0.75) - quantile(ascending, 0.25);
     let width = 1.2 * iqr / (ascending.len().max(1) as f64).cbrt();
-    let wanted = if width > 0.0 { (range.1 - range.0) / width } else { 12.0 };
-    let bins = wanted.ceil().clamp(8.0, 64.0) as usize;
+    let bins = if width > 0.0 { (range.1 - range.0) / width } else { 12.0 };
+    let bins = bins.ceil().clamp(8.0, 64.0) as usize;
     (0..=bins).map(|i| range.0 + (range.1 - range.0) * i as f64 / bins as f64).collect()
 }
 
-/// The density of the values in each bin: shares of all finite values per unit.
+/// The density in each bin: the share of all finite values that it holds, per unit.
 pub(super) fn density(values: impl IntoIterator<Item = f64>, edges: &[f64]) -> Vec<f64> {
     let bins = edges.len().saturating_sub(1);
     let mut counts = vec![0.0; bins];

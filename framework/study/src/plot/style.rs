@@ -1,5 +1,5 @@
-//! One look for all pictures: colours that colour-blind readers can tell apart (Okabe and Ito's, with
-//! four more), sizes of text, and how numbers and names are written.
+//! The style of all pictures: colours that colour-blind readers can tell apart (Okabe and Ito's,
+//! with four more), sizes of text, and the formats of numbers and names.
 
 /// A colour with opacity, components in 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,7 +13,7 @@ impl Color {
         Color { rgb: [r as f32 / 255.0, g as f32 / 255.0, b as f32 / 255.0], alpha: 1.0 }
     }
 
-    /// The same colour, `by` times as opaque.
+    /// This colour, `by` times as opaque.
     pub fn fade(self, by: f64) -> Self {
         Color { alpha: self.alpha * by as f32, ..self }
     }
@@ -28,7 +28,7 @@ impl Color {
         Color { rgb, alpha: self.alpha }
     }
 
-    /// Whether white text reads better on it than black.
+    /// `true` if white text is more readable on it than black.
     pub fn is_dark(self) -> bool {
         0.299 * self.rgb[0] + 0.587 * self.rgb[1] + 0.114 * self.rgb[2] < 0.58
     }
@@ -43,7 +43,7 @@ pub(super) const BLUE: Color = Color::new(0, 114, 178);
 pub(super) const VERMILION: Color = Color::new(213, 94, 0);
 pub(super) const GREEN: Color = Color::new(0, 158, 115);
 pub(super) const GREY: Color = Color::new(107, 114, 124);
-/// What lies behind: real data under trajectories.
+/// The background of trajectories: real data.
 pub(super) const PALE: Color = Color::new(196, 202, 209);
 
 const CATEGORIES: [Color; 10] = [
@@ -59,7 +59,7 @@ const CATEGORIES: [Color; 10] = [
     Color::new(85, 85, 85),
 ];
 
-/// The most labels that are told apart by colour.
+/// Number of labels that have colours of their own.
 pub(super) const MAX_CATEGORIES: usize = CATEGORIES.len();
 
 /// The colour of label `i`.
@@ -67,7 +67,7 @@ pub(super) fn category(i: usize) -> Color {
     CATEGORIES[i % CATEGORIES.len()]
 }
 
-/// Viridis without its palest end, for a quantity in 0..=1.
+/// The colour of a quantity in 0..=1: viridis without its palest end.
 pub(super) fn sequence(t: f64) -> Color {
     const STOPS: [Color; 9] = [
         Color::new(68, 1, 84),
@@ -85,6 +85,7 @@ pub(super) fn sequence(t: f64) -> Color {
     STOPS[i].mix(STOPS[i + 1], at - i as f64)
 }
 
+// Sizes of text, in pixels.
 pub(super) const TITLE: f64 = 25.0;
 pub(super) const SUBTITLE: f64 = 16.5;
 pub(super) const PANEL_TITLE: f64 = 17.5;
@@ -92,7 +93,7 @@ pub(super) const LABEL: f64 = 15.5;
 pub(super) const TICK: f64 = 14.0;
 pub(super) const NOTE: f64 = 13.5;
 
-/// Radius and opacity of a point among `n`.
+/// Radius in pixels and opacity of a point among `n`.
 pub(super) fn point(n: usize) -> (f64, f64) {
     match n {
         0..=150 => (4.2, 0.85),
@@ -103,7 +104,7 @@ pub(super) fn point(n: usize) -> (f64, f64) {
     }
 }
 
-/// `12345` as `12,345`.
+/// A number with separators of thousands: `12345` is `12,345`.
 pub(crate) fn count(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();
@@ -116,12 +117,13 @@ pub(crate) fn count(n: usize) -> String {
     out
 }
 
-/// "1 point", "12,345 points".
+/// A number and its noun: "1 point", "12,345 points".
 pub(crate) fn counted(n: usize, what: &str) -> String {
     format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
-/// `v` to `digits` significant digits, with a true minus sign, and a power of ten where that is shorter.
+/// `v` to `digits` significant digits, with a true minus sign, and a power of ten where that is
+/// shorter.
 pub(crate) fn number(v: f64, digits: usize) -> String {
     if v == 0.0 {
         return "0".to_owned();
@@ -146,7 +148,7 @@ pub(super) fn scientific(v: f64, digits: usize) -> String {
     format!("{}·{}", fixed(mantissa, digits.saturating_sub(1)), power_of_ten(exponent))
 }
 
-/// Like [`number`] with three digits, without zeros that say nothing: times, ends of a scale.
+/// `v` to three significant digits without trailing zeros: times, ends of a scale.
 pub(super) fn short(v: f64) -> String {
     let text = number(v, 3);
     if text.contains('.') && !text.contains('·') {
@@ -165,7 +167,7 @@ pub(crate) fn fixed(v: f64, decimals: usize) -> String {
     }
 }
 
-/// `-3` as `10⁻³`.
+/// A power of ten: `-3` is `10⁻³`.
 pub(super) fn power_of_ten(exponent: i32) -> String {
     let raised = |c: char| match c {
         '-' => '⁻',
@@ -178,7 +180,7 @@ pub(super) fn power_of_ten(exponent: i32) -> String {
     format!("10{}", exponent.to_string().chars().map(raised).collect::<String>())
 }
 
-/// The name of label `i`, or its number.
+/// The name of label `i`, or `class i` without one.
 pub(super) fn label_name(names: &[String], i: usize) -> String {
     names.get(i).filter(|n| !n.trim().is_empty()).cloned().unwrap_or_else(|| format!("class {i}"))
 }

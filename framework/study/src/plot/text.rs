@@ -1,5 +1,6 @@
-//! Text in the embedded font (Inter, see `assets/font/OFL.txt`), which `plotters` rasterises. Letters
-//! are drawn four times as large and averaged, which places them to a quarter of a pixel.
+//! Text in the embedded font (Inter, see `assets/font/OFL.txt`), which `plotters` rasterises.
+//! Letters are drawn four times as large and averaged, which positions them to a quarter of a
+//! pixel.
 
 use std::convert::Infallible;
 use std::sync::OnceLock;
@@ -14,19 +15,21 @@ const FAMILY: &str = "triflow-inter";
 static REGULAR: &[u8] = include_bytes!("../../assets/font/Inter-Regular.otf");
 static SEMI_BOLD: &[u8] = include_bytes!("../../assets/font/Inter-SemiBold.otf");
 
-/// `plotters` sizes a font by ascent minus descent; this is Inter's, in units of its em.
+/// Ascent minus descent of Inter, in units of its em: `plotters` takes it as the size of a font.
 const LINE_PER_EM: f64 = (2728.0 + 680.0) / 2816.0;
+/// Height of a capital letter, in units of the em.
 const CAP_PER_EM: f64 = 2048.0 / 2816.0;
+/// Subpixels of a pixel, along each side.
 const FINE: i32 = 4;
 
-/// How heavy the letters are.
+/// Weight of the letters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Weight {
     Regular,
     SemiBold,
 }
 
-/// Which point of a text is placed, along its line.
+/// The point of a text that its position refers to, along its line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Align {
     Start,
@@ -34,7 +37,7 @@ pub(super) enum Align {
     End,
 }
 
-/// A size, a weight and a colour of letters.
+/// Size in pixels, weight and colour of text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Font {
     pub size: f64,
@@ -67,18 +70,18 @@ impl Font {
         }
         let style =
             if self.weight == Weight::SemiBold { FontStyle::Bold } else { FontStyle::Normal };
-        // an even size keeps the base line on a whole pixel of the fine grid
+        // An even size keeps the base line on a whole subpixel.
         let size = (self.size * LINE_PER_EM * f64::from(FINE) / 2.0).round() * 2.0;
         Ok(FontDesc::new(FontFamily::Name(FAMILY), size, style))
     }
 
-    /// How long the text is, in pixels.
+    /// Width of the text, in pixels.
     pub fn width(&self, text: &str) -> Result<f64> {
         let (_, (width, _)) = self.desc()?.layout_box(text).map_err(broken)?;
         Ok(f64::from(width) / f64::from(FINE))
     }
 
-    /// The text, shortened with an ellipsis until it is no longer than `room`.
+    /// The text, shortened with an ellipsis until it is no wider than `room` pixels.
     pub fn fit(&self, text: &str, room: f64) -> Result<String> {
         let mut kept: Vec<char> = text.chars().collect();
         let mut shown = text.to_owned();
@@ -89,7 +92,7 @@ impl Font {
         Ok(shown)
     }
 
-    /// The text in lines no longer than `room`, broken between words.
+    /// The text in lines no wider than `room` pixels, broken between words.
     pub fn wrap(&self, text: &str, room: f64) -> Result<Vec<String>> {
         let mut lines: Vec<String> = Vec::new();
         for word in text.split_whitespace() {
@@ -116,7 +119,7 @@ pub(super) fn write(
     draw(canvas, text, at, align, font, false)
 }
 
-/// Draws `text` upwards, its base line to the right of the letters, through `(x, y)`.
+/// Draws `text` rotated to run upwards, with its base line through `(x, y)`.
 pub(super) fn write_up(
     canvas: &mut Canvas,
     text: &str,
@@ -143,7 +146,7 @@ fn draw(
     };
     let fine = f64::from(FINE);
     let half = (desc.get_size() / 2.0) as i32;
-    // the base line sits on a whole pixel, which keeps stems and feet sharp
+    // The base line sits on a whole pixel, which keeps the letters sharp.
     let (along, across) = if up { (-y - back, x.round()) } else { (x - back, y.round()) };
     let (along, across) = ((along * fine).round() as i32, (across * fine) as i32);
     let mut letters = Vec::new();

@@ -1,5 +1,3 @@
-//! Sampling as motion: the paths of some samples from noise to data, and the cloud at times between.
-
 use std::path::Path;
 
 use super::axis::Axis;
@@ -7,30 +5,30 @@ use super::paths::Drawing;
 use super::{Scatter, check_labels};
 use crate::{Error, Result};
 
-/// The number of panels with the cloud.
+/// Number of panels that show all samples at one time.
 pub(super) const MOMENTS: usize = 6;
 
-/// The states of samples on their way through the solver.
+/// Contents of a picture of trajectories: the states of samples along the solver's steps.
 #[derive(Debug, Clone, Default)]
 pub struct TrajectoryView {
     /// The picture's title.
     pub title: String,
     /// How the samples were made: solver, steps, network evaluations, number.
     pub subtitle: String,
-    /// The times of the states, in the order the solver visits them.
+    /// Times of the states, in the order of the solver.
     pub times: Vec<f64>,
-    /// The states at those times: the same samples each time.
+    /// States at those times, each of the same samples in the same order.
     pub states: Vec<Scatter>,
-    /// Real data in the same space.
+    /// Real data in the space of the states; `None` if there are none in it.
     pub real: Option<Scatter>,
-    /// The label of each sample.
+    /// Label of each sample; `None` without labels.
     pub labels: Option<Vec<usize>>,
-    /// The names of the labels; those without one are numbered.
+    /// Names of the labels; a label without one is numbered.
     pub label_names: Vec<String>,
 }
 
 impl TrajectoryView {
-    /// Whether the states belong together, and there is motion to draw.
+    /// Checks that there are two states or more of the same samples, with a finite time each.
     pub(super) fn check(&self) -> Result<()> {
         let (Some(first), Some(last)) = (self.states.first(), self.states.last()) else {
             return Err(Error::runtime("trajectories: nothing to draw, there are no states"));
@@ -77,18 +75,18 @@ impl TrajectoryView {
         self.states.first().map_or(0, |s| s.dim)
     }
 
-    /// Time from left to right in the order of the solver.
+    /// The axis of time, from left to right in the order of the solver.
     pub(super) fn time_axis(&self) -> Axis {
         let (a, b) = (self.start_time(), self.end_time());
         Axis::linear((a - 0.015 * (b - a), b + 0.015 * (b - a)))
     }
 
-    /// Real data, if they live in the space of the states.
+    /// Real data, if they are of the states' dimension.
     pub(super) fn real(&self) -> Option<&Scatter> {
         self.real.as_ref().filter(|r| r.dim == self.dim() && r.check("real data").is_ok())
     }
 
-    /// The indices of about six states, evenly spread in time, first and last among them.
+    /// Indices of up to six states, evenly spaced in time, the first and the last among them.
     pub(super) fn moments(&self) -> Vec<usize> {
         let (a, b) = (self.start_time(), self.end_time());
         let nearest = |t: f64| {
@@ -102,9 +100,12 @@ impl TrajectoryView {
     }
 }
 
-/// Draws trajectories to `path`: about a hundred paths from start to end over the real data, and the
-/// cloud of states at six times. One dimension is drawn against time, more than two in the plane of the
-/// principal components of the real data (of the end states without them).
+/// Draws trajectories to `path`: about a hundred paths from start to end over the real data, and
+/// all states at six times. One dimension is drawn against time, more than two in the plane of the
+/// first principal components of the real data (of the end states without them).
+///
+/// # Errors
+/// If the states do not fit together, none of them is finite, or the file cannot be written.
 pub fn trajectories(path: &Path, view: &TrajectoryView) -> Result<()> {
     view.check()?;
     let drawing = Drawing::new(view);

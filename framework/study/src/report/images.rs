@@ -18,8 +18,8 @@ const NEAREST: i64 = 6;
 /// Training images that are compared at a time.
 const CHUNK: i64 = 4096;
 
-/// Draws generated images beside held-out ones of the same classes, and beside those of the training rows that
-/// are nearest to them, where the targets are images of 1 or 3 channels.
+/// Draws generated images beside held-out ones of the same classes, and beside the training images
+/// nearest to them. Draws nothing unless the targets are images of 1 or 3 channels.
 pub(super) fn draw(model: &mut Trained, data: &Data, folder: &Path) -> Result<()> {
     let [channels @ (1 | 3), height, width] = model.units().shapes.target[..] else {
         return Ok(());
@@ -53,9 +53,9 @@ pub(super) fn draw(model: &mut Trained, data: &Data, folder: &Path) -> Result<()
 
     let first: Vec<i64> = (0..held.len()).step_by(COLUMNS).collect();
     let first = Tensor::from_slice(&first).to_device(generated.device());
-    let asked = generated.index_select(0, &first);
-    let near = nearest(&model.units().target.apply(&asked), data)?;
-    let found = model.units().target.undo(&data.train.take(&near.reshape([-1]))?.target);
+    let queries = generated.index_select(0, &first);
+    let near = nearest(&model.units().target.apply(&queries), data)?;
+    let neighbours = model.units().target.undo(&data.train.take(&near.reshape([-1]))?.target);
     let columns = near.size()[1] as usize;
     let view = ImageView {
         title: title("generated images and the training images nearest to them"),
@@ -64,14 +64,15 @@ pub(super) fn draw(model: &mut Trained, data: &Data, folder: &Path) -> Result<()
         range,
         rows: names,
         blocks: vec![
-            block("generated", 1, &asked)?,
-            block("nearest in the training set, from the left", columns, &found)?,
+            block("generated", 1, &queries)?,
+            block("nearest in the training set, from the left", columns, &neighbours)?,
         ],
     };
     plot::images(&folder.join("nearest_neighbours.png"), &view)
 }
 
-/// Rows of the same class beside each other, and the names of the classes; the first rows without classes.
+/// Indices of rows to show, [`COLUMNS`] of each class after each other, and the names of the
+/// classes; the first rows and no names without classes.
 fn choose(classes: Option<&[usize]>, rows: usize) -> (Vec<i64>, Vec<String>) {
     let Some(classes) = classes else {
         return ((0..rows.min(ROWS * COLUMNS)).map(|i| i as i64).collect(), Vec::new());
@@ -79,10 +80,11 @@ fn choose(classes: Option<&[usize]>, rows: usize) -> (Vec<i64>, Vec<String>) {
     let (mut picked, mut names) = (Vec::new(), Vec::new());
     let highest = classes.iter().max().map_or(0, |c| c + 1);
     for class in 0..highest {
-        let of: Vec<i64> = (0..rows).filter(|i| classes[*i] == class).map(|i| i as i64).collect();
-        // Whole rows alone, so that each row is of one class.
-        if of.len() >= COLUMNS && names.len() < ROWS {
-            picked.extend(&of[..COLUMNS]);
+        let members: Vec<i64> =
+            (0..rows).filter(|i| classes[*i] == class).map(|i| i as i64).collect();
+        // A class that does not fill its row of the grid is left out.
+        if members.len() >= COLUMNS && names.len() < ROWS {
+            picked.extend(&members[..COLUMNS]);
             names.push(class.to_string());
         }
     }
@@ -92,14 +94,16 @@ fn choose(classes: Option<&[usize]>, rows: usize) -> (Vec<i64>, Vec<String>) {
     }
 }
 
-/// Black and white: 0 and 1 where all values lie there, else the lowest and the highest.
+/// The values of black and white: 0 and 1 if all values lie between, else the lowest and the
+/// highest.
 fn range(real: &Tensor) -> Result<(f64, f64)> {
     let (low, high) = (real.min().double_value(&[]), real.max().double_value(&[]));
     let within = low >= -1e-6 && high <= 1.0 + 1e-6;
     Ok(if within || high <= low { (0.0, 1.0) } else { (low, high) })
 }
 
-/// Places in the training rows of those nearest to each of `images` (normalised), the nearest first, `[n, k]`.
+/// Indices `[n, k]` of the training rows nearest to each of `images` (normalised), the nearest
+/// first.
 fn nearest(images: &Tensor, data: &Data) -> Result<Tensor> {
     let flat = |t: &Tensor| t.reshape([t.size()[0], -1]).to_kind(Kind::Float);
     let (images, train) = (flat(images), &data.train);

@@ -1,4 +1,4 @@
-//! The pictures of a run, and its arrays.
+//! The pictures of a run, and its arrays (`.npz`).
 
 mod images;
 mod sequences;
@@ -39,7 +39,11 @@ fn caption(how: &Value) -> String {
     )
 }
 
-/// Writes arrays into a run's .npz file in the precision that they have, and the names of columns and classes.
+/// Writes arrays to the file `name` (`.npz`) of a run's folder, each in its own precision, with the
+/// names of the columns and classes.
+///
+/// # Errors
+/// If a tensor is of a type that the format lacks, or the file cannot be written.
 pub fn write_npz(
     folder: &Path,
     name: &str,
@@ -51,8 +55,11 @@ pub fn write_npz(
     crate::io::npz::write_npz_with(&folder.join(name), &arrays, &units.texts())
 }
 
-/// Draws every picture of a run. One that cannot be drawn is said and passed over: which these are, and why, is
-/// what is returned.
+/// Draws every picture of a run into `folder`. Returns those that could not be drawn, each with the
+/// reason, which is logged as well.
+///
+/// # Errors
+/// If `predictions.npz` of a model that predicts cannot be made or written.
 pub fn draw(
     model: &mut Trained,
     data: &Data,
@@ -62,7 +69,7 @@ pub fn draw(
     draw_until(model, data, history, folder, &|| false)
 }
 
-/// The same, as long as `stop` does not ask for an end.
+/// Draws like [`draw`], and ends with [`Error::Interrupted`] once `stop` returns `true`.
 pub(crate) fn draw_until(
     model: &mut Trained,
     data: &Data,
@@ -95,7 +102,7 @@ pub(crate) fn draw_until(
     Ok(pictures.not_drawn)
 }
 
-/// The pictures of a run while they are drawn. None of them decides over the run.
+/// The pictures of a run while they are drawn. A picture that fails does not fail the run.
 struct Pictures<'a> {
     folder: &'a Path,
     stop: &'a dyn Fn() -> bool,
@@ -103,10 +110,11 @@ struct Pictures<'a> {
 }
 
 impl Pictures<'_> {
-    /// What `make` gives for the picture `name`; `None` where it fails, which is said.
+    /// Returns the result of `make` for the picture `name`, or `None` if it fails, which is logged
+    /// and noted in `not_drawn`.
     ///
     /// # Errors
-    /// A wish to stop.
+    /// [`Error::Interrupted`] if `stop` returns `true`.
     fn make<T>(&mut self, name: &str, make: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
         if (self.stop)() {
             return Err(Error::Interrupted { run: self.folder.to_owned() });
@@ -158,7 +166,7 @@ fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
             view_labels = Some(labels(&target)?);
             view_target = points(&units.condition.undo(&c))?.named(&names.condition);
         }
-        // y over x, whichever is learned.
+        // y is drawn over x, whichever of them is the target.
         Some(c) => {
             let condition = points(&units.condition.undo(&c))?.named(&names.condition);
             let regression = model.experiment().task().predicts();
@@ -183,8 +191,8 @@ fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
     )
 }
 
-/// The units of the principal components of targets, and a remark on them: as in the metrics. Up to two
-/// coordinates are shown as they are.
+/// The units in which targets are drawn, those of the metrics, and a remark on them. Targets of one
+/// or two coordinates are drawn in the data's own units, which are readable on the axes.
 fn for_components(model: &Trained) -> (&'static str, Scale) {
     let scale = Scale::of(model);
     match model.units().shapes.target.iter().product::<i64>() > 2 && scale.standardised {
@@ -288,15 +296,15 @@ fn trajectories(model: &mut Trained, data: &Data) -> Result<TrajectoryView> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
     let rows = data.held_out(DRAWN)?.rows.first(rows_of_paths(model, DRAWN));
     let n = rows.len();
-    // The way itself: its end as the solver leaves it.
+    // The path as the solver leaves it, without a denoised end.
     let plan = SamplingPlan { final_denoise: Some(false), ..model.plan() };
     let grid = plan.grid;
-    let (sampled, seen) = draw_paths(model, &rows, (seed, 0), plan)?;
+    let (sampled, trajectory) = draw_paths(model, &rows, (seed, 0), plan)?;
     let (times, real) = model.sampling(|model, _| {
         let field = ModelField::new(model, None, grid);
-        // An end that was found by bracketing is shown as 0 or 1.
+        // Rounded, as bracketing finds the ends 0 and 1 only to within its tolerance.
         let time = |s: &f64| Ok((field.time(*s)? * 1e9).round() / 1e9);
-        let times = seen.clock.iter().map(time).collect::<Result<Vec<_>>>()?;
+        let times = trajectory.clock.iter().map(time).collect::<Result<Vec<_>>>()?;
         let real = tch::no_grad(|| model.encode(&rows.target, Pass::EVAL))?.mean;
         Ok((times, real))
     })?;
@@ -312,14 +320,17 @@ fn trajectories(model: &mut Trained, data: &Data) -> Result<TrajectoryView> {
         subtitle: caption(&how(model, &sampled, n, Some(model.experiment().seed())))
             + ", latent units",
         times,
-        states: seen.states.iter().map(points).collect::<Result<Vec<_>>>()?,
+        states: trajectory.states.iter().map(points).collect::<Result<Vec<_>>>()?,
         real: if same_space { Some(points(&real)?) } else { None },
         labels: by_label,
         label_names: units.names.classes.clone(),
     })
 }
 
-/// Names of the pictures of a folder, with what each shows.
+/// File names of the pictures (`.png`) in a folder, sorted.
+///
+/// # Errors
+/// If the folder cannot be read.
 pub fn pictures(folder: &Path) -> Result<Vec<String>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io("read", folder))?;
     let mut names: Vec<String> = entries

@@ -17,7 +17,7 @@ const CURVES: i64 = 24;
 /// Rows in `predictions.npz`, at most.
 const ROWS: i64 = 1000;
 
-/// `[n, T, features]` as series, without padding.
+/// Series of `values` `[n, T, features]`, without their padding.
 fn all_series(values: &Tensor, mask: Option<&Tensor>) -> Result<Vec<Series>> {
     let lengths: Option<Vec<i64>> =
         mask.map(|m| Vec::try_from(sequence::lengths(m))).transpose()?;
@@ -33,7 +33,7 @@ fn all_series(values: &Tensor, mask: Option<&Tensor>) -> Result<Vec<Series>> {
     (0..values.size()[0]).map(one).collect()
 }
 
-/// Some of the training targets.
+/// Draws the first training targets.
 pub(super) fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
     let rows = data.train.first(EXAMPLES)?;
     let target = model.units().target.undo(&rows.target);
@@ -52,7 +52,8 @@ pub(super) fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<(
     )
 }
 
-/// Predictions from z_0 = 0 in the band of several draws.
+/// Draws predictions from z_0 = 0 in the band of several random draws, and writes
+/// `predictions.npz`.
 pub(super) fn draw_predictions(
     model: &mut Trained,
     data: &Data,
@@ -99,7 +100,7 @@ pub(super) fn draw_predictions(
     })
 }
 
-/// Generated series below real ones.
+/// Draws generated series below real ones.
 pub(super) fn draw_samples(model: &mut Trained, data: &Data, folder: &Path) -> Result<()> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
     let HeldOut { name: set, rows, .. } = data.held_out(CURVES)?;

@@ -1,10 +1,10 @@
-//! Every kind of picture, held to what it shows: each panel has marks of its series' colours and of no other.
+//! Contents of every kind of picture: each panel has marks of its series' colours and of no others.
 
 use super::training::losses;
 use super::*;
 use crate::plot::style::{BLUE, Color, GREY, INK, PALE, SOFT_INK, VERMILION, category, sequence};
 
-/// Draws, and checks that the panels show these colours.
+/// Draws a picture, and checks that its panels show these colours.
 fn shows(name: &str, panels: &[Vec<Color>], draw: impl FnOnce(&Path) -> Result<()>) -> Picture {
     let picture = drawn(name, draw);
     picture.shows(panels);
@@ -181,7 +181,7 @@ fn quality_shows_every_curve_and_the_floor() {
 
 #[test]
 fn images_show_their_pixels() {
-    // three images of 2 x 2 pixels, red, green and blue of different levels
+    // Three images of 2 x 2 pixels, in which red, green and blue have different levels.
     let values: Vec<f64> = (0..36).map(|i| i as f64 / 35.0).collect();
     let view = ImageView {
         title: "Images".into(),
@@ -202,9 +202,9 @@ fn images_show_their_pixels() {
         for (row, column) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let part = |(lo, hi): (usize, usize), i: usize| lo + (hi - lo) * (2 * i + 1) / 4;
             let at = |channel: usize| values[12 * image + 4 * channel + 2 * row + column];
-            let wanted = [0, 1, 2].map(|channel| (at(channel) * 255.0).round() as f32);
-            let found = picture.pixel(part(inside.x, column), part(inside.y, row));
-            assert_eq!(found, wanted, "image {image}, row {row}, column {column}");
+            let expected = [0, 1, 2].map(|channel| (at(channel) * 255.0).round() as f32);
+            let actual = picture.pixel(part(inside.x, column), part(inside.y, row));
+            assert_eq!(actual, expected, "image {image}, row {row}, column {column}");
         }
     }
 }

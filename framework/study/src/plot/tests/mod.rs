@@ -1,5 +1,5 @@
-//! Every picture on realistic data and at the edges of what it may be given. With `TRIFLOW_PLOTS` set
-//! to a folder the pictures stay there, to be looked at.
+//! Tests of every picture on realistic data and on extreme values. If `TRIFLOW_PLOTS` names a
+//! folder, the pictures are kept there, to be looked at.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ mod training;
 
 use picture::Picture;
 
-/// A small generator of the same numbers every time: uniform, and normal by twelve uniforms.
+/// A small deterministic generator of uniform numbers, and of normal ones as sums of twelve.
 struct Dice(u64);
 
 impl Dice {
@@ -48,7 +48,7 @@ fn noise(n: usize, dim: usize, seed: u64) -> Scatter {
     Scatter::new((0..n * dim).map(|_| dice.normal()).collect(), dim)
 }
 
-/// Samples on slightly bent ways from noise to `ends`.
+/// Samples on slightly bent paths from noise to `ends`.
 fn walk(ends: &Scatter, steps: usize) -> TrajectoryView {
     let starts = noise(ends.len(), ends.dim, 5);
     let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
@@ -76,7 +76,7 @@ fn walk(ends: &Scatter, steps: usize) -> TrajectoryView {
     }
 }
 
-/// Where pictures go, and whether they stay.
+/// The folder of the pictures, with a guard that removes it unless it is to be kept.
 fn folder() -> (PathBuf, Option<tempfile::TempDir>) {
     match std::env::var_os("TRIFLOW_PLOTS") {
         Some(kept) => (PathBuf::from(kept), None),
@@ -87,8 +87,8 @@ fn folder() -> (PathBuf, Option<tempfile::TempDir>) {
     }
 }
 
-/// Draws, and checks that the file is a PNG as wide as all pictures and of a sensible height, and that
-/// no panel of it is empty.
+/// Draws a picture, and checks that its file is a PNG as wide as all pictures and of a sensible
+/// height, and that no panel of it is empty.
 fn drawn(name: &str, draw: impl FnOnce(&Path) -> Result<()>) -> Picture {
     let (folder, _kept) = folder();
     let path = folder.join(name);
@@ -101,7 +101,7 @@ fn drawn(name: &str, draw: impl FnOnce(&Path) -> Result<()>) -> Picture {
     picture
 }
 
-/// Checks that nothing is drawn and the reason contains `reason`.
+/// Checks that `draw` fails with an error that contains `reason`, and writes nothing.
 fn refused(reason: &str, draw: impl FnOnce(&Path) -> Result<()>) {
     let folder = tempfile::tempdir().unwrap();
     let e = draw(&folder.path().join("x.png")).unwrap_err().to_string();

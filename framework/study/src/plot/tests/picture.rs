@@ -1,19 +1,19 @@
-//! A picture read back from its file: where its panels are, and which inks are in them.
-
 use std::path::Path;
 
 use tiny_skia::Pixmap;
 
 use crate::plot::style::{BLUE, Color, FRAME, GREEN, GRID, PAPER, VERMILION, category};
 
-/// Frames may be crossed by marks for so many pixels, and are at least as long along both sides.
+/// Number of pixels for which marks may interrupt a frame.
 const CROSSED: usize = 40;
+/// Length in pixels of a frame's sides, at least.
 const LEAST: usize = 60;
-/// The most by which a channel of a pixel may miss a colour.
+/// Largest difference of a pixel's channel from that of a colour.
 const MISS: f32 = 5.0;
-/// Pixels that make a mark: fewer come from edges where colours meet.
+/// Number of pixels of a mark, at least: fewer come from edges where colours meet.
 const MARK: usize = 20;
 
+/// A picture read from its file, with the panels in it.
 pub(super) struct Picture {
     name: String,
     pixels: Pixmap,
@@ -50,8 +50,8 @@ impl Picture {
         [p.red(), p.green(), p.blue()].map(f32::from)
     }
 
-    /// Where a run of the frame's colour that begins at 0 ends, of `length` pixels; 0 where none begins.
-    /// Marks may cross it, paper ends it.
+    /// End of the run of the frame's colour that begins at 0, within `length` pixels; 0 without
+    /// one. Marks may interrupt it, paper ends it.
     fn run(&self, length: usize, at: impl Fn(usize) -> (usize, usize)) -> usize {
         let (frame, paper) = (bytes(FRAME), bytes(PAPER));
         let pixel = |i: usize| {
@@ -88,14 +88,14 @@ impl Picture {
         panels
     }
 
-    /// Pixels of a panel that are so, counted up to `most`.
-    fn count(&self, inside: Inside, most: usize, is: impl Fn([f32; 3]) -> bool) -> usize {
+    /// Number of a panel's pixels that `test` accepts, counted up to `most`.
+    fn count(&self, inside: Inside, most: usize, test: impl Fn([f32; 3]) -> bool) -> usize {
         let all =
             (inside.y.0..inside.y.1).flat_map(|y| (inside.x.0..inside.x.1).map(move |x| (x, y)));
-        all.filter(|(x, y)| is(self.pixel(*x, *y))).take(most).count()
+        all.filter(|(x, y)| test(self.pixel(*x, *y))).take(most).count()
     }
 
-    /// Pixels of this colour on paper, at least half as opaque, counted up to those of a mark.
+    /// Number of pixels of this colour on paper, at least half as opaque, counted up to [`MARK`].
     pub fn ink(&self, inside: Inside, color: Color) -> usize {
         let (paper, full) = (bytes(PAPER), bytes(color));
         let way: Vec<f32> = paper.iter().zip(full).map(|(p, c)| c - p).collect();
@@ -108,7 +108,8 @@ impl Picture {
         })
     }
 
-    /// Panics unless an area of panel `i` is of this colour on paper: more than lines have at their edges.
+    /// Asserts that at least 1 % of panel `i` is of this colour on paper, more than the edges of
+    /// lines.
     pub fn covers(&self, i: usize, color: Color) {
         let inside = self.panels[i];
         let on_paper = bytes(PAPER.mix(color, f64::from(color.alpha)));
@@ -117,7 +118,7 @@ impl Picture {
         assert_eq!(found, least, "{}: panel {i} has no area of {color:?}", self.name);
     }
 
-    /// Panics unless there are panels and none is empty.
+    /// Asserts that there are panels and none is empty.
     pub fn is_not_empty(&self) {
         assert!(!self.panels.is_empty(), "{}: no panel", self.name);
         for (i, inside) in self.panels.iter().enumerate() {
@@ -128,7 +129,7 @@ impl Picture {
         }
     }
 
-    /// Panics unless there are as many panels and each has marks of its colours.
+    /// Asserts that there are as many panels, and each has marks of its colours.
     pub fn has(&self, panels: &[Vec<Color>]) {
         assert_eq!(self.panels.len(), panels.len(), "{}: {:?}", self.name, self.panels);
         for (i, (inside, colors)) in self.panels.iter().zip(panels).enumerate() {
@@ -139,7 +140,7 @@ impl Picture {
         }
     }
 
-    /// Like [`Picture::has`], and none of the colours of series that are not its own.
+    /// Asserts like [`Picture::has`], and that no panel has a colour of another series.
     pub fn shows(&self, panels: &[Vec<Color>]) {
         self.has(panels);
         for (i, (inside, own)) in self.panels.iter().zip(panels).enumerate() {
@@ -156,7 +157,7 @@ fn bytes(color: Color) -> [f32; 3] {
     color.rgb.map(|c| (c * 255.0).round())
 }
 
-/// The largest difference of a channel.
+/// Largest difference of a channel.
 fn distance(a: [f32; 3], b: [f32; 3]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }

@@ -1,4 +1,4 @@
-//! Samples and trajectories.
+//! Tests of pictures of samples, trajectories and images.
 
 use super::*;
 
@@ -90,7 +90,7 @@ fn trajectory_pictures() {
     }
 }
 
-/// Pictures of numbers at the ends of what a number can be: drawn or refused, never a panic.
+/// Draws extreme numbers: a picture or an error, never a panic.
 #[test]
 fn strange_numbers() {
     let strange = [

@@ -1,4 +1,4 @@
-//! Losses, data and predictions.
+//! Tests of pictures of losses, data and predictions.
 
 use super::*;
 
