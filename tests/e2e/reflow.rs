@@ -66,7 +66,7 @@ fn a_straightened_run_needs_one_step_where_its_teacher_needs_many() {
     assert_eq!(std::fs::read_dir(&pairs).unwrap().count(), 1);
     assert_eq!(runs(folder.path(), "flow_matching_gen").len(), 2);
     let error = folder.fails(&[&args[..], &["--solver", "ancestral"]].concat());
-    assert!(error.contains("draws noise on its way"), "{error}");
+    assert!(error.contains("draws noise at its steps"), "{error}");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_curve_has_the_steps_that_its_evaluations_allow() {
         "--out",
         text(&png),
     ]);
-    assert!(error.contains("no solver can do with [3] evaluations"), "{error}");
+    assert!(error.contains("no solver can sample with [3] network evaluations"), "{error}");
     let error =
         folder.fails(&["curve", "--run", text(&run), "--solver", "eulr", "--out", text(&png)]);
     assert!(error.contains("did you mean `euler`"), "{error}");

@@ -1,5 +1,5 @@
-//! Invented results for whatever shows results, and for its tests: three objectives by three schedules on
-//! two moons, five seeds, with a cell that failed.
+//! Invented results for tests of tables and reports: three objectives by three schedules on two
+//! moons, five seeds, and a cell that failed.
 
 use super::results::{
     Better, Cell, Cloud, Cost, Curve, CurveOver, Losses, Metric, Paths, Provenance, Results,
@@ -11,7 +11,7 @@ const SEEDS: usize = 5;
 const POINTS: usize = 240;
 const TIMES: usize = 21;
 
-/// A comparison as one might have come out. The numbers are made up, but agree with each other.
+/// Results of an invented comparison, whose numbers are consistent with each other.
 pub fn example() -> Results {
     let mut random = Random(7);
     let mut cells = Vec::new();
@@ -200,12 +200,12 @@ fn spread(values: Vec<Option<f64>>) -> Spread {
     let n = known.len() as f64;
     let mean = known.iter().sum::<f64>() / n;
     let sd = (known.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-    // Student's t at 97.5 % and 4 degrees of freedom
+    // Student's t at 97.5 % with 4 degrees of freedom.
     let half = 2.776 * sd / n.sqrt();
     Spread { values, mean, sd: Some(sd), interval: Some([mean - half, mean + half]) }
 }
 
-/// Ranks, differences and verdicts of every metric.
+/// Sets the ranks, differences and verdicts of every metric.
 fn judge(results: &mut Results) {
     for (m, metric) in results.metrics.iter().enumerate() {
         let sign = if metric.better == Better::More { -1.0 } else { 1.0 };
@@ -219,7 +219,7 @@ fn judge(results: &mut Results) {
             })
             .collect();
         let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
-        let Some((best, of_best)) =
+        let Some((best, best_values)) =
             scored.iter().min_by(|a, b| mean(&a.1).total_cmp(&mean(&b.1))).cloned()
         else {
             continue;
@@ -231,7 +231,8 @@ fn judge(results: &mut Results) {
             score.rank = (0..SEEDS).map(|s| 1.0 + below(s) as f64).sum::<f64>() / SEEDS as f64;
             score.verdict = Verdict::Best;
             if *i != best {
-                let gaps = own.iter().zip(&of_best).map(|(a, b)| Some((a - b) * sign)).collect();
+                let gaps =
+                    own.iter().zip(&best_values).map(|(a, b)| Some((a - b) * sign)).collect();
                 let gap = spread(gaps);
                 tests.push((two_sided(&gap), *i));
                 score.difference = Some(gap);
@@ -248,19 +249,20 @@ fn judge(results: &mut Results) {
     }
 }
 
-/// Student's t test of five differences against 0: 4 degrees of freedom have a closed form.
+/// Two-sided p of Student's t test of five differences against 0; 4 degrees of freedom have a
+/// closed form.
 fn two_sided(gap: &Spread) -> f64 {
     let t = gap.mean.abs() / (gap.sd.unwrap_or(0.0) / (SEEDS as f64).sqrt());
     let u = t * t / (1.0 + t * t / 4.0);
     1.0 - 0.75 * u.sqrt() * (1.0 - u / 12.0)
 }
 
-/// Numbers that look random, the same on every machine.
+/// A generator of pseudo-random numbers that are the same on every machine.
 struct Random(u64);
 
 impl Random {
     fn uniform(&mut self) -> f64 {
-        // splitmix64
+        // The splitmix64 algorithm.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

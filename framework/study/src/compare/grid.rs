@@ -1,18 +1,18 @@
-//! The grid: every combination of the values of some keys.
+//! The grid of a comparison: every combination of the values of its axes.
 
 use crate::config::{Comparison, Layers, Origin};
 use crate::error::{Error, Result};
 use serde_yaml::{Mapping, Value};
 use std::collections::HashSet;
 
-/// The key under which the axes stand.
+/// The key of the axes.
 pub(super) const OVER: &str = "comparison.over";
-/// Most combinations of a grid.
+/// Largest number of combinations.
 const MOST_CELLS: usize = 10_000;
-/// Most combinations times seeds.
+/// Largest number of combinations times seeds.
 const MOST_RUNS: u64 = 100_000;
 
-/// What varies, with its values.
+/// A key, or a named group of settings, and its values.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
     pub name: String,
@@ -22,13 +22,13 @@ pub(super) struct Axis {
 /// One value of an axis.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
-    /// As a cell is called by it.
+    /// Label in the names of cells.
     pub label: String,
-    /// What it sets, by dotted key.
+    /// Settings by dotted key.
     sets: Vec<(String, Value)>,
 }
 
-/// The axes of a comparison.
+/// The axes of a comparison, checked.
 pub(super) fn axes(comparison: &Comparison) -> Result<Vec<Axis>> {
     let bad = |key: &str, message: &str| {
         let key = format!("{OVER}.{key}");
@@ -37,7 +37,7 @@ pub(super) fn axes(comparison: &Comparison) -> Result<Vec<Axis>> {
     let mut axes = Vec::new();
     for (name, values) in &comparison.over {
         let Some(name) = name.as_str().filter(|n| !n.split('.').any(str::is_empty)) else {
-            return Err(bad("", "needs the names of keys"));
+            return Err(bad("", "needs names of keys"));
         };
         let choices: Vec<Choice> = match values {
             Value::Sequence(all) => {
@@ -77,7 +77,7 @@ pub(super) fn axes(comparison: &Comparison) -> Result<Vec<Axis>> {
     Ok(axes)
 }
 
-/// An error for a key that says how the comparison itself is done.
+/// Checks that a key may vary: not the seed, and no setting of the comparison itself.
 fn can_vary(key: &str) -> Result<()> {
     let first = key.split('.').next().unwrap_or(key);
     if key == "training.seed" {
@@ -93,7 +93,7 @@ fn can_vary(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// An error for more combinations or runs than a comparison takes on.
+/// Checks that there are not too many combinations or runs.
 pub(super) fn check_size(axes: &[Axis], seeds: u64) -> Result<()> {
     let cells = axes.iter().try_fold(1_usize, |n, axis| n.checked_mul(axis.values.len()));
     let Some(cells) = cells.filter(|n| *n <= MOST_CELLS) else {
@@ -110,12 +110,12 @@ pub(super) fn check_size(axes: &[Axis], seeds: u64) -> Result<()> {
     }
 }
 
-/// The keys of a map of settings, as they are written: `loss.weighting`.
+/// The settings of a map; keys are dotted already, such as `loss.weighting`.
 fn dotted(sets: &Mapping) -> Vec<(String, Value)> {
     sets.iter().filter_map(|(k, v)| Some((k.as_str()?.to_owned(), v.clone()))).collect()
 }
 
-/// A value as a cell is called by it: a component by its name, with what else is said of it.
+/// The label of a value: a component by its name, with its parameters.
 fn label(value: &Value) -> String {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
@@ -123,9 +123,9 @@ fn label(value: &Value) -> String {
     };
     match value {
         Value::Mapping(map) if map.contains_key("type") => {
-            let of = |(k, v): (&Value, &Value)| format!("{}={}", text(k), text(v));
+            let parameter = |(k, v): (&Value, &Value)| format!("{}={}", text(k), text(v));
             let rest: Vec<_> =
-                map.iter().filter(|(k, _)| k.as_str() != Some("type")).map(of).collect();
+                map.iter().filter(|(k, _)| k.as_str() != Some("type")).map(parameter).collect();
             let name = map.get("type").map(text).unwrap_or_default();
             if rest.is_empty() { name } else { format!("{name}({})", rest.join(",")) }
         }
@@ -133,10 +133,10 @@ fn label(value: &Value) -> String {
     }
 }
 
-/// One place of the grid: the choice on each axis.
+/// A place of the grid: a choice for each axis.
 pub(super) type Place<'a> = Vec<&'a Choice>;
 
-/// Every place, the last axis fastest.
+/// All places of the grid; the last axis varies fastest.
 pub(super) fn places(axes: &[Axis]) -> Vec<Place<'_>> {
     fn extended<'a>(place: &Place<'a>, choice: &'a Choice) -> Place<'a> {
         place.iter().copied().chain([choice]).collect()
@@ -147,7 +147,7 @@ pub(super) fn places(axes: &[Axis]) -> Vec<Place<'_>> {
     })
 }
 
-/// The layers of the experiment at a place. What it sets was written at `origin`.
+/// The layers of the experiment at a place, whose settings were written at `origin`.
 pub(super) fn layers_at(base: &Layers, origin: &Origin, place: &Place<'_>) -> Result<Layers> {
     let mut layers = base.clone();
     for (key, value) in place.iter().flat_map(|choice| &choice.sets) {
@@ -182,7 +182,7 @@ mod tests {
         let axes = axes_of(
             "{ n: [mlp, { type: mlp }, { type: mlp, hidden_dims: [64, 64] }, null, 0.5, [1, 2]] }",
         );
-        // `mlp` and `{ type: mlp }` are one.
+        // `mlp` and `{ type: mlp }` are the same value.
         assert!(axes.unwrap_err().to_string().contains("names `mlp` twice"));
         let axes = axes_of("{ n: [{ type: mlp, hidden_dims: [64, 64] }, null, 0.5, [1, 2]] }");
         let labels: Vec<_> = axes.unwrap()[0].values.iter().map(|c| c.label.clone()).collect();

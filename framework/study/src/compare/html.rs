@@ -1,8 +1,9 @@
-//! The report: one page that opens from disk, needs no network and runs no script but its own.
+//! The report: a single page that opens from disk, needs no network and runs no script but its own.
 //!
-//! Words and tables are written here, by the same functions that serve Markdown and LaTeX; the page's script
-//! sorts the tables and draws the pictures from data embedded in the page. The page's policy names the
-//! script by its hash, so that nothing else can run, whatever a cell is called.
+//! Sentences and tables are written here, by the same functions as for Markdown and LaTeX; the
+//! page's script sorts the tables and draws the pictures from data embedded in the page. The page's
+//! content security policy names the script by its hash, so that nothing else can run, whatever the
+//! names of cells contain.
 
 mod data;
 mod fragments;
@@ -14,11 +15,15 @@ use crate::{Error, Result};
 const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/script.js");
 
-/// The whole of `report.html`.
+/// The content of `report.html`.
+///
+/// # Errors
+/// If the results cannot be encoded as JSON.
 pub fn html(results: &Results) -> Result<String> {
     let data = serde_json::to_string(&data::Page::new(results))
         .map_err(|e| Error::runtime(format!("results for the report: {e}")))?;
-    // `<` stands in texts only, where it may be written so; without it no text ends the script element
+    // `<` occurs in strings only, where JSON allows this escape: no string can end the script
+    // element.
     Ok(page::page(results, &data.replace('<', "\\u003c")).into_string())
 }
 
@@ -46,7 +51,7 @@ mod tests {
         results.cells[0].config = name.to_owned();
         let page = html(&results).unwrap();
         assert!(!page.contains(name));
-        // The two scripts of the page, and no other.
+        // The page has two scripts and no other.
         assert_eq!(page.matches("</script>").count(), 2);
     }
 

@@ -1,12 +1,12 @@
-//! Comparison: a grid of experiments, each trained at an equal budget on paired seeds, and what may be
-//! said of the differences.
+//! Comparisons: a grid of experiments, each trained at an equal budget on the same seeds, with
+//! paired statistics of their differences.
 
-mod asked;
 mod collect;
 mod example;
 mod folder;
 mod grid;
 mod html;
+mod limits;
 mod missing;
 mod name;
 mod number;

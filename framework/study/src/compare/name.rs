@@ -1,4 +1,4 @@
-//! Names of a comparison's folders and files, the same for the same experiment.
+//! Names of a comparison's folders and files, which depend on the experiments alone.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -16,12 +16,12 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Digests by the few digits that tell them apart.
+/// Unique short forms of digests.
 #[derive(Debug, Default)]
 pub(super) struct Digests(HashMap<String, String>);
 
 impl Digests {
-    /// Eight digits, or more where those are another's already.
+    /// The first eight digits, or more if another digest begins with the same ones.
     pub fn short(&mut self, digest: &str) -> String {
         let lengths = [8, 16, 32].into_iter().filter(|n| *n < digest.len());
         for n in lengths {
@@ -34,15 +34,15 @@ impl Digests {
     }
 }
 
-/// Text as a part of a path that is safe for every file system and command line: letters, digits and `_.+`,
-/// at most 61 of them, beginning with neither a dot nor a dash.
+/// Text as part of a path that is safe on every file system and command line: at most 61 letters,
+/// digits and `_.+-`, beginning with neither a dot nor a dash.
 pub(super) fn slug(text: &str) -> String {
     let keep = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+');
     let text = text.trim_start_matches(|c| !keep(c) && c != '-');
     let slug: String = text.chars().map(|c| if keep(c) { c } else { '-' }).take(60).collect();
     match slug.chars().next() {
         None => "model".to_owned(),
-        // -1 is not to be called 1.
+        // The sign of -1 must stay in the name.
         Some('-' | '.') => format!("_{slug}"),
         Some(_) => slug,
     }

@@ -1,17 +1,17 @@
-//! Numbers as a reader wants them: rounded to what is known of them.
+//! Numbers for readers, rounded to the digits that their deviation lets one trust.
 
 use super::results::Spread;
 use crate::plot::style::{count, fixed, number};
 
-/// Significant digits where nothing says how far a number can be trusted.
+/// Significant digits of numbers without a deviation.
 const DIGITS: usize = 4;
 
-/// Whether a mean of anything stands behind it.
+/// `true` if the spread has a finite mean of at least one value.
 pub(super) fn is_known(spread: &Spread) -> bool {
     spread.mean.is_finite() && spread.values.iter().flatten().any(|v| v.is_finite())
 }
 
-/// The spread in another unit, `by` times as many.
+/// The spread in another unit: everything times `by`.
 pub(super) fn scaled(spread: &Spread, by: f64) -> Spread {
     Spread {
         values: spread.values.iter().map(|v| v.map(|v| v * by)).collect(),
@@ -21,7 +21,8 @@ pub(super) fn scaled(spread: &Spread, by: f64) -> Spread {
     }
 }
 
-/// `0.0683 ± 0.0031`: the deviation to two digits, the mean to the same place.
+/// Mean and deviation, such as `0.0683 ± 0.0031`: the deviation to two significant digits, the
+/// mean to as many decimals.
 pub(super) fn spread(spread: &Spread) -> String {
     match deviation(spread) {
         Some(sd) => format!("{} ± {}", mean(spread), at(sd, place(sd))),
@@ -29,7 +30,7 @@ pub(super) fn spread(spread: &Spread) -> String {
     }
 }
 
-/// The mean alone, to the second digit of its deviation.
+/// The mean, rounded to the second digit of its deviation.
 pub(super) fn mean(spread: &Spread) -> String {
     match deviation(spread) {
         Some(sd) => at(spread.mean, place(sd)),
@@ -37,25 +38,25 @@ pub(super) fn mean(spread: &Spread) -> String {
     }
 }
 
-/// The deviation alone.
+/// The standard deviation, to two digits; `None` if it is unknown or zero.
 pub(super) fn sd(spread: &Spread) -> Option<String> {
     deviation(spread).map(|sd| at(sd, place(sd)))
 }
 
-/// `0.0645 to 0.0721`.
+/// The interval, such as `0.0645 to 0.0721`.
 pub(super) fn interval(spread: &Spread) -> Option<String> {
     let [low, high] = spread.interval?;
     let places = place(deviation(spread)?);
     Some(format!("{} to {}", at(low, places), at(high, places)))
 }
 
-/// A difference, with its sign.
+/// The mean difference with its sign.
 pub(super) fn signed(difference: &Spread) -> String {
     let text = mean(difference);
     if difference.mean > 0.0 { format!("+{text}") } else { text }
 }
 
-/// A probability: two digits, and no more than a test can say.
+/// A p value to two or three decimals, or `< 0.001`.
 pub(super) fn p(p: f64) -> String {
     match p {
         p if p < 0.001 => "< 0.001".to_owned(),
@@ -64,7 +65,7 @@ pub(super) fn p(p: f64) -> String {
     }
 }
 
-/// A number of which no deviation is known, without zeros that say nothing.
+/// A number without a known deviation: four significant digits, no trailing zeros.
 pub(super) fn plain(value: f64) -> String {
     if value.abs() >= 1e5 && value.abs() < 1e12 {
         return at(value, place(value) + DIGITS as i32 - 2);
@@ -76,7 +77,7 @@ pub(super) fn plain(value: f64) -> String {
     if text.contains('·') { text } else { grouped(&text) }
 }
 
-/// `41 s`, `3 min 20 s`, `2 h 5 min`.
+/// A duration, such as `41 s`, `3 min 20 s` or `2 h 5 min`.
 pub(super) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "unknown".to_owned();
@@ -94,20 +95,20 @@ fn deviation(spread: &Spread) -> Option<f64> {
     spread.sd.filter(|sd| sd.is_finite() && *sd > 0.0 && !is_noise(*sd, spread.mean))
 }
 
-/// Whether a deviation is no more than what summing leaves.
+/// `true` if a deviation is no more than rounding errors of a sum.
 fn is_noise(sd: f64, mean: f64) -> bool {
     sd < mean.abs() * 1e-9
 }
 
-/// Decimals that show two digits of `value`; below 0 where they stand left of the point.
+/// Number of decimals that show two digits of `value`; negative for digits left of the point.
 fn place(value: f64) -> i32 {
-    // a deviation of 0.0996 is 0.10, not 0.100
+    // A deviation of 0.0996 is 0.10, not 0.100.
     let exponent = value.abs().log10().floor();
     let rounds_up = value.abs() / 10f64.powf(exponent) >= 9.95;
     1 - exponent as i32 - i32::from(rounds_up)
 }
 
-/// `value` to `places` decimals, digits left of the point in groups of three.
+/// `value` to `places` decimals, with separators of thousands.
 fn at(value: f64, places: i32) -> String {
     let (value, places) = match places {
         ..0 => {
@@ -139,26 +140,26 @@ fn grouped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn of(mean: f64, sd: Option<f64>) -> Spread {
+    fn spread_of(mean: f64, sd: Option<f64>) -> Spread {
         let interval = sd.map(|sd| [mean - 2.0 * sd, mean + 2.0 * sd]);
         Spread { values: vec![Some(mean)], mean, sd, interval }
     }
 
     #[test]
     fn a_mean_is_rounded_to_the_second_digit_of_its_deviation() {
-        let text = |mean, sd| spread(&of(mean, Some(sd)));
+        let text = |mean, sd| spread(&spread_of(mean, Some(sd)));
         assert_eq!(text(0.068_312, 0.003_07), "0.0683 ± 0.0031");
         assert_eq!(text(12.345, 0.4), "12.35 ± 0.40");
         assert_eq!(text(51_234.0, 1_234.0), "51,200 ± 1,200");
         assert_eq!(text(1.234, 0.0996), "1.23 ± 0.10");
         assert_eq!(text(-0.0312, 0.0041), "−0.0312 ± 0.0041");
-        assert_eq!(interval(&of(0.068_312, Some(0.003_07))).unwrap(), "0.0622 to 0.0745");
+        assert_eq!(interval(&spread_of(0.068_312, Some(0.003_07))).unwrap(), "0.0622 to 0.0745");
     }
 
     #[test]
     fn without_a_deviation_it_has_four_digits_at_most() {
-        assert_eq!(spread(&of(0.068_312_9, None)), "0.06831");
-        assert_eq!(spread(&of(40.0, Some(0.0))), "40");
+        assert_eq!(spread(&spread_of(0.068_312_9, None)), "0.06831");
+        assert_eq!(spread(&spread_of(40.0, Some(0.0))), "40");
         assert_eq!(plain(12_345.0), "12,345");
         assert_eq!(plain(1_234_567.0), "1,235,000");
         assert_eq!(plain(2.5e-9), "2.500·10⁻⁹");
@@ -179,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_difference_shows_its_sign() {
-        assert_eq!(signed(&of(0.012, Some(0.004))), "+0.0120");
-        assert_eq!(signed(&of(-0.012, Some(0.004))), "−0.0120");
+        assert_eq!(signed(&spread_of(0.012, Some(0.004))), "+0.0120");
+        assert_eq!(signed(&spread_of(-0.012, Some(0.004))), "−0.0120");
     }
 }

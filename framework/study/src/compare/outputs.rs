@@ -1,5 +1,3 @@
-//! The files that a comparison leaves.
-
 use super::results::Results;
 use super::{html, tables};
 use crate::io::write_atomically;
@@ -7,8 +5,11 @@ use crate::{Error, Result};
 use std::io::Write;
 use std::path::Path;
 
-/// Writes `results.json`, `results.csv`, `results.md`, `results.tex` and `report.html` into `folder`, which
-/// is made if it is missing. Each appears whole or not at all.
+/// Writes `results.json`, `results.csv`, `results.md`, `results.tex` and `report.html` into
+/// `folder`, which is made if it is missing. Each file is written whole or not at all.
+///
+/// # Errors
+/// If the folder cannot be made or a file cannot be written.
 pub fn write(results: &Results, folder: &Path) -> Result<()> {
     let mut json = serde_json::to_string_pretty(results)
         .map_err(|e| Error::runtime(format!("results as JSON: {e}")))?;

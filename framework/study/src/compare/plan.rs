@@ -1,7 +1,7 @@
-//! The plan of a comparison: which cells there are, and which models have to be trained for them.
+//! The plan of a comparison: its cells, and the models to train for them.
 
-use super::asked::check;
 use super::grid::{self, Axis, Place};
+use super::limits::check;
 use super::name::{Digests, digest, slug};
 use crate::component::Solver;
 use crate::config::{Comparison, CurveOfAll, Experiment, Layers, Origin, Task};
@@ -13,106 +13,109 @@ use serde_yaml::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// What is trained and measured. Everything that is needed to go on with it elsewhere.
+/// A comparison before it is trained and measured, with everything needed to continue it on another
+/// machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// As `two_moons: objective × noise_schedule`.
+    /// Title, such as `two_moons: objective × noise_schedule`.
     pub title: String,
-    /// The command that made it.
+    /// The command that made the plan.
     pub command: String,
-    /// The keys that vary.
+    /// Keys that vary.
     pub axes: Vec<String>,
-    /// As `50 epochs`.
+    /// Budget of each run for readers, such as `50 epochs`.
     pub budget: String,
-    /// Seconds that each run may train, where that is the budget.
+    /// Seconds that each run may train; `None` if the budget is not a time.
     pub seconds: Option<f64>,
-    /// Of every unit.
+    /// Seeds with which every unit is trained.
     pub seeds: Vec<u64>,
-    /// The name of the metric that decides; none for the task's own.
+    /// Name of the primary metric; `None` for that of the task.
     #[serde(default)]
     pub metric: Option<String>,
-    /// Held-out points, at most.
+    /// Number of held-out points, at most.
     pub points: i64,
-    /// Draws of each measurement.
+    /// Number of draws of each measurement.
     pub draws: u64,
-    /// Quality against network evaluations.
+    /// Settings of quality against network evaluations; `None` for no curves.
     pub curve: Option<CurveOfAll>,
-    /// The solver of the likelihood.
+    /// Solver of the likelihood; `None` to measure none.
     #[serde(default)]
     pub likelihood: Option<Component<dyn Solver>>,
-    /// Identifies what is measured of every model.
+    /// Short digest of the settings of the measurements of every model.
     pub measuring: String,
-    /// What a reader has to know.
+    /// Remarks for readers, such as on cells that were merged.
     pub notes: Vec<String>,
-    /// Models to train, with every seed.
+    /// Models to train, each with every seed.
     pub units: Vec<Unit>,
-    /// What is compared.
+    /// Cells to compare.
     pub cells: Vec<Planned>,
 }
 
-/// A model to train: what all cells share that only differ in sampling.
+/// A model to train, which all cells that differ only in sampling share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unit {
-    /// Name of its folder; the same for the same experiment, whatever else is compared.
+    /// Name of its folder, which depends on the experiment alone, whatever else is compared.
     pub id: String,
-    /// Its experiment but for the seed, as YAML.
+    /// Its experiment without the seed, as YAML.
     pub experiment: String,
 }
 
-/// A cell before it is measured.
+/// A cell of the grid before it is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Planned {
-    /// What sets it apart.
+    /// Name, which joins its settings.
     pub name: String,
-    /// The value of each axis; none where the axis has no meaning for this cell.
+    /// Value of each axis; `None` if the axis has no effect on this cell.
     pub settings: Vec<Option<String>>,
-    /// The model that it samples from; none where the experiment cannot be.
+    /// Id of the unit that it samples from; `None` if the experiment is not valid.
     pub unit: Option<String>,
-    /// Identifies how it samples.
+    /// Short digest of its sampling settings.
     pub sampling: String,
-    /// The experiment but for the seed, as YAML.
+    /// Experiment without the seed, as YAML.
     pub experiment: String,
-    /// Why it cannot be.
+    /// The reason why the experiment is not valid; `None` if it is.
     pub error: Option<String>,
 }
 
-/// A place of the grid, resolved.
+/// A place of the grid with its complete experiment.
 struct Resolved<'a> {
     place: Place<'a>,
-    /// But for the seed, as YAML.
+    /// The experiment without the seed, as YAML.
     experiment: String,
-    /// Of its data alone.
+    /// Digest of the data section.
     data: String,
-    /// Digests of what determines the trained model, and of how it samples.
+    /// Digests of what determines the trained model, and of what determines its samples.
     identity: (String, String),
     error: Option<String>,
 }
 
-/// Places that are the same experiment, of which the first stands for all.
+/// Places with the same experiment, which become one cell.
 struct Group<'a> {
     first: Resolved<'a>,
     others: Vec<Place<'a>>,
 }
 
 impl Plan {
-    /// The plan of the experiment's `comparison`. `command` is what asks for it.
+    /// Plans the `comparison` section of an experiment. `command` is the command line that results
+    /// name.
     ///
     /// # Errors
-    /// A key or value that does not exist; a grid of which no cell can be, or that is too large.
+    /// If a key or value does not exist, a setting is out of range, no cell of the grid is a valid
+    /// experiment, or the grid is too large.
     pub fn new(layers: &Layers, command: String) -> Result<Self> {
         let base = layers.finish()?;
-        let asked = base.comparison.clone();
-        check(&asked).map_err(|e| layers.locate(e))?;
-        let axes = grid::axes(&asked).map_err(|e| layers.locate(e))?;
-        grid::check_size(&axes, asked.seeds).map_err(|e| layers.locate(e))?;
+        let comparison = base.comparison.clone();
+        check(&comparison).map_err(|e| layers.locate(e))?;
+        let axes = grid::axes(&comparison).map_err(|e| layers.locate(e))?;
+        grid::check_size(&axes, comparison.seeds).map_err(|e| layers.locate(e))?;
         let origin = layers.origin(grid::OVER);
-        // What every cell would carry with it, and none uses.
-        let below = layers.without("comparison");
+        // A cell has no use for the section, which would be copied for each of them.
+        let cell_layers = layers.without("comparison");
         let mut groups: Vec<Group<'_>> = Vec::new();
         let mut known: HashMap<(String, String), usize> = HashMap::new();
         let (mut reason, mut data) = (None, HashMap::new());
         for place in grid::places(&axes) {
-            let one = resolve((&below, &origin), &base, place)?;
+            let one = resolve((&cell_layers, &origin), &base, place)?;
             match &one.error {
                 Some(error) => reason = reason.or(Some(error.clone())),
                 None => _ = data.insert(one.data.clone(), ()),
@@ -133,23 +136,28 @@ impl Plan {
             title: title(&base, &axes),
             command,
             axes: axes.iter().map(|a| a.name.clone()).collect(),
-            budget: budget(&base, &asked),
-            seconds: asked.budget.and_then(|b| b.seconds),
-            seeds: (0..asked.seeds).map(|i| base.seed().wrapping_add(i)).collect(),
-            metric: asked.metric.clone(),
-            points: asked.points,
-            draws: asked.draws,
-            measuring: measuring.short(&digest(&(&asked.curve, &asked.metric, &asked.likelihood))?),
-            curve: asked.curve.clone(),
-            likelihood: asked.likelihood.clone(),
+            budget: budget(&base, &comparison),
+            seconds: comparison.budget.and_then(|b| b.seconds),
+            seeds: (0..comparison.seeds).map(|i| base.seed().wrapping_add(i)).collect(),
+            metric: comparison.metric.clone(),
+            points: comparison.points,
+            draws: comparison.draws,
+            measuring: measuring.short(&digest(&(
+                &comparison.curve,
+                &comparison.metric,
+                &comparison.likelihood,
+            ))?),
+            curve: comparison.curve.clone(),
+            likelihood: comparison.likelihood.clone(),
             notes: Vec::new(),
             units: Vec::new(),
             cells: Vec::new(),
         };
         plan.add_cells(&axes, groups);
         if data.len() > 1 {
-            let note = "Cells differ in their data: what they score is not on one scale, and each is \
-                        judged among those of its own data. Real data are those of the first cell.";
+            let note = "Cells differ in their data: their scores are not on one scale, and each cell \
+                        is compared with those of its own data only. Real data are those of the first \
+                        cell.";
             plan.notes.push(note.to_owned());
         }
         Ok(plan)
@@ -189,14 +197,14 @@ impl Plan {
         }
     }
 
-    /// Every (unit, seed) that has to be trained, seeds slowest: a comparison that is cut short has whole
-    /// seeds.
+    /// Every (unit, seed) to train, all units of the first seed first: a comparison that is stopped
+    /// early has complete seeds.
     pub fn jobs(&self) -> Vec<Job<'_>> {
-        let of = |seed: u64| self.units.iter().map(move |unit| Job { unit, seed });
-        self.seeds.iter().flat_map(|seed| of(*seed)).collect()
+        let with = |seed: u64| self.units.iter().map(move |unit| Job { unit, seed });
+        self.seeds.iter().flat_map(|seed| with(*seed)).collect()
     }
 
-    /// The cells that sample from each unit, by its id.
+    /// Cells that sample from each unit, by its id.
     pub(super) fn cells_by_unit(&self) -> HashMap<&str, Vec<&Planned>> {
         let mut cells: HashMap<&str, Vec<&Planned>> = HashMap::new();
         for cell in &self.cells {
@@ -207,23 +215,23 @@ impl Plan {
         cells
     }
 
-    /// Cells whose experiment cannot be, each with the reason.
+    /// Cells whose experiment is not valid, each with the reason.
     pub fn impossible(&self) -> impl Iterator<Item = (&Planned, &str)> {
         self.cells.iter().filter_map(|cell| Some((cell, cell.error.as_deref()?)))
     }
 }
 
-/// A model to train, with one seed.
+/// A model to train with one seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'p> {
-    /// What is trained.
+    /// Model to train.
     pub unit: &'p Unit,
-    /// With which seed.
+    /// Seed of its training.
     pub seed: u64,
 }
 
 impl Job<'_> {
-    /// Its folder in the folder of the comparison: a run folder, and what was measured.
+    /// Its folder within that of the comparison: a run folder, with the measurements.
     pub fn folder(&self, comparison: &Path) -> PathBuf {
         comparison.join("runs").join(&self.unit.id).join(format!("seed_{}", self.seed))
     }
@@ -244,11 +252,11 @@ fn resolve<'a>(
     base: &Experiment,
     place: Place<'a>,
 ) -> Result<Resolved<'a>> {
-    let asked = &base.comparison;
+    let comparison = &base.comparison;
     let mut layers = grid::layers_at(layers, origin, &place)?;
     for (key, value) in [
-        ("training.epochs", asked.budget.and_then(|b| b.epochs)),
-        ("training.steps", asked.budget.and_then(|b| b.steps)),
+        ("training.epochs", comparison.budget.and_then(|b| b.epochs)),
+        ("training.steps", comparison.budget.and_then(|b| b.steps)),
     ] {
         if let Some(n) = value {
             layers.set("training.steps", Value::Null, "comparison.budget")?;
@@ -257,7 +265,7 @@ fn resolve<'a>(
     }
     let mut experiment = layers.finish()?;
     experiment.task.get_or_insert(Task::Generation);
-    // The same numbers whatever runs beside it.
+    // One thread, so that results do not depend on what runs at the same time.
     experiment.threads.get_or_insert(1);
     experiment.comparison = Comparison::default();
     let objective = experiment.objective.build(&()).map_err(|e| e.under("objective"))?;
@@ -266,20 +274,21 @@ fn resolve<'a>(
         None => objective.default_path()?,
     };
     if kind == PathKind::Rectified {
-        // It uses none, so that what varies in the schedule is left as it was.
+        // A rectified path uses no schedule: cells that vary it become one.
         experiment.noise_schedule = base.noise_schedule.clone();
     }
     let error = experiment.check().err().map(|e| layers.locate(e).to_string());
     Ok(Resolved {
         place,
-        identity: identity(&experiment, kind, (asked.points, asked.draws))?,
+        identity: identity(&experiment, kind, (comparison.points, comparison.draws))?,
         data: digest(&experiment.data)?,
         experiment: experiment.to_yaml()?,
         error,
     })
 }
 
-/// Digests of what determines the trained model, and of how it samples. What has no effect is left out.
+/// Digests of what determines the trained model, and of what determines its samples. Settings
+/// without effect on them are left out.
 fn identity(
     experiment: &Experiment,
     path: PathKind,
@@ -305,9 +314,9 @@ fn identity(
     Ok((digest(&Value::Mapping(map))?, digest(&(sampling, measured))?))
 }
 
-/// Its YAML as a value.
-fn as_value(of: &impl Serialize) -> Result<Value> {
-    serde_yaml::to_value(of).map_err(|e| Error::runtime(e.to_string()))
+/// An item as a YAML value.
+fn as_value(item: &impl Serialize) -> Result<Value> {
+    serde_yaml::to_value(item).map_err(|e| Error::runtime(e.to_string()))
 }
 
 impl Axis {
@@ -316,15 +325,16 @@ impl Axis {
     }
 }
 
-/// What equal places say of an axis: its value; none where every value is the same.
+/// The value of an axis at places with the same experiment; several values are joined by `/`.
+/// Returns `None` if the axis has no effect: all of its values are among them.
 fn setting(axis: &Axis, i: usize, places: &[&Place<'_>]) -> Option<String> {
-    let mut seen = HashMap::new();
+    let mut known = HashMap::new();
     let labels = places.iter().map(|place| place[i].label.as_str());
-    let labels: Vec<&str> = labels.filter(|label| seen.insert(*label, ()).is_none()).collect();
+    let labels: Vec<&str> = labels.filter(|label| known.insert(*label, ()).is_none()).collect();
     (labels.len() < axis.values.len() || axis.values.len() == 1).then(|| labels.join("/"))
 }
 
-/// What is said of combinations that are one cell.
+/// The note on combinations that are one cell.
 fn merged(name: &str, n: usize, axes: &[Axis], settings: &[Option<String>]) -> String {
     let idle = axes.iter().zip(settings).filter(|(_, s)| s.is_none());
     let idle: Vec<_> = idle.map(|(axis, _)| format!("`{}`", axis.name)).collect();

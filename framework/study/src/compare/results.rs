@@ -1,217 +1,216 @@
-//! What a comparison found, as `results.json` holds it and the report shows it.
-
 pub use crate::metrics::Better;
 use serde::{Deserialize, Serialize};
 
-/// Everything that a comparison found.
+/// The results of a comparison, as `results.json` holds them and the report shows them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Results {
-    /// What was compared, as `two_moons: objective × noise_schedule`.
+    /// Title, such as `two_moons: objective × noise_schedule`.
     pub title: String,
-    /// The command that gives these results again.
+    /// The command that reproduces these results.
     pub command: String,
-    /// Where and when they were made.
+    /// Origin of the results.
     pub made: Provenance,
-    /// `reg`, `gen` or `uncond_gen`.
+    /// Task, such as `reg`, `gen` or `uncond_gen`.
     pub task: String,
-    /// The data source.
+    /// Data source with its numbers of rows, for readers.
     pub data: String,
-    /// The keys that vary, in order.
+    /// Keys that vary, in order.
     pub axes: Vec<String>,
-    /// What each cell was trained for, as `50 epochs`.
+    /// Training budget of each run for readers, such as `50 epochs`.
     pub budget: String,
-    /// Every value of a [`Spread`] belongs to the seed at the same place.
+    /// Seeds; each value of a [`Spread`] belongs to the seed at its index.
     pub seeds: Vec<u64>,
-    /// In the order of the tables; the first decides.
+    /// Metrics in the order of the tables; the first is the primary one.
     pub metrics: Vec<Metric>,
-    /// What a reader has to know: cells that were merged, what failed, what the metrics leave out.
+    /// Remarks for readers: cells that were merged, failures, limits of the metrics.
     pub notes: Vec<String>,
-    /// One for each combination that differs.
+    /// Cells, one for each combination that is an experiment of its own.
     pub cells: Vec<Cell>,
-    /// Held-out points to see the cells' samples beside.
+    /// Held-out points to show beside the cells' samples; null unless they are in a plane.
     pub real: Option<Cloud>,
 }
 
-/// Where and when results were made.
+/// Time, machine and version of results.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// RFC 3339.
+    /// Time at which they were made, in RFC 3339.
     pub at: String,
     /// Version of triflow.
     pub version: String,
-    /// The processor, its cores and the device.
+    /// Processor, its number of cores, and device.
     pub machine: String,
-    /// Training and measuring, summed over all runs.
+    /// Seconds of training and measuring, summed over all runs.
     pub seconds: f64,
 }
 
-/// A measure of quality or cost.
+/// A metric of the comparison.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
-    /// As in `metrics.json`, such as `w2`.
+    /// Name in `metrics.json`, such as `w2`.
     pub name: String,
-    /// For a table's head, such as `W2`.
+    /// Title in tables, such as `W2`.
     pub title: String,
-    /// What it is, in one sentence.
+    /// Description in one sentence.
     pub what: String,
-    /// `less`, `more`, or `none` where neither is better.
+    /// Direction: `less`, `more`, or `none` if neither is better.
     pub better: Better,
-    /// What real data score in place of samples, each seed's mean; none where there is no such thing.
+    /// Score of real data in place of samples, a mean for each seed; null if there is no such
+    /// floor.
     pub floor: Option<Spread>,
 }
 
-/// One way of doing it.
+/// A cell of the grid: one experiment, trained with all seeds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// What sets it apart, as `diffusion, cosine`.
+    /// Name, which joins its settings, such as `diffusion, cosine`.
     pub name: String,
-    /// The value of each axis; none where the axis has no meaning for this cell.
+    /// Value of each axis; null if the axis has no effect on this cell.
     pub settings: Vec<Option<String>>,
-    /// The experiment of its first seed, as YAML.
+    /// Experiment with the first seed, as YAML.
     pub config: String,
-    /// Trains and samples this cell alone, with its first seed.
+    /// The command that trains and samples this cell alone, with the first seed.
     pub command: String,
-    /// What went wrong, with the seed it went wrong for.
+    /// Errors, each with its seed.
     pub errors: Vec<String>,
     /// Seeds that are not measured yet and have not failed.
     #[serde(default)]
     pub waiting: Vec<u64>,
-    /// Learned parameters.
+    /// Number of learned parameters.
     pub parameters: i64,
-    /// How samples were drawn: solver, steps, grid, EMA or not, draws.
+    /// Sampling settings for readers: solver, steps, grid, EMA or not, draws.
     pub sampling: String,
-    /// In the order of [`Results::metrics`].
+    /// Scores in the order of [`Results::metrics`]; null if a metric was not measured.
     pub metrics: Vec<Option<Score>>,
-    /// What it costs.
+    /// Cost of training and sampling.
     pub cost: Cost,
-    /// The deciding metric against network evaluations, one for each solver.
+    /// Primary metric against network evaluations, a curve for each solver.
     pub curves: Vec<Curve>,
-    /// Of the first seed.
+    /// Losses of the first seed.
     pub losses: Losses,
-    /// Over t in \[0, 1\]; none where the path uses no schedule.
+    /// Noise schedule over t in \[0, 1\]; null if the path uses none.
     pub schedule: Option<Schedule>,
-    /// Samples of the first seed on their way from noise to data, where they are points of a plane.
+    /// Paths of samples of the first seed from noise to data; null unless they are in a plane.
     pub paths: Option<Paths>,
 }
 
-/// A value for each seed; none where that seed failed.
+/// Values by seed, with their mean and deviation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// In the order of [`Results::seeds`].
+    /// Values in the order of [`Results::seeds`]; null for a seed that failed.
     pub values: Vec<Option<f64>>,
-    /// Their mean.
+    /// Mean of the values.
     pub mean: f64,
-    /// Their standard deviation (n − 1); none for fewer than two.
+    /// Standard deviation (n − 1) of the values; null for fewer than two.
     pub sd: Option<f64>,
-    /// 95 % interval of the mean, by Student's t; none for fewer than two.
+    /// 95 % interval of the mean, by Student's t; null for fewer than two values.
     pub interval: Option<[f64; 2]>,
 }
 
-/// A cell's score in one metric, and how it stands against the best cell of that metric.
+/// A cell's score in one metric, compared with the best cell of that metric.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Over seeds.
+    /// Values over seeds, in the metric's unit.
     pub spread: Spread,
     /// Mean over seeds of the rank among all cells, from 1.
     pub rank: f64,
-    /// This cell minus the best, paired by seed; none for the best itself.
+    /// Difference of this cell to the best, paired by seed; null for the best itself.
     pub difference: Option<Spread>,
-    /// Two-sided p of that difference (paired t test), Holm-corrected over all cells; none for fewer than two
-    /// seeds, and for the best itself.
+    /// Two-sided p of that difference (paired t test), Holm-corrected over all cells; null for
+    /// fewer than two seeds, and for the best itself.
     pub p: Option<f64>,
-    /// What may be said.
+    /// Verdict of the test at 5 %.
     pub verdict: Verdict,
 }
 
-/// What the statistics allow to say of a cell.
+/// The verdict of the statistics on a cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The best mean.
+    /// Has the best mean.
     Best,
-    /// Not distinguishable from the best at 5 %.
+    /// Is not distinguishable from the best at 5 %.
     Tied,
-    /// Worse than the best at 5 %.
+    /// Is worse than the best at 5 %.
     Worse,
-    /// One seed cannot say.
+    /// Cannot be judged: too few seeds, or a metric without a direction.
     #[default]
     Unknown,
 }
 
-/// What a cell costs; over seeds.
+/// Cost of a cell over seeds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Seconds of training.
+    /// Wall-clock time of training, in seconds.
     pub training_seconds: Spread,
-    /// Training rows a second.
+    /// Training throughput, in rows a second.
     pub examples_per_second: Spread,
     /// Largest resident memory of the process, in bytes.
     pub peak_memory_bytes: Spread,
     /// Network evaluations a sample.
     pub nfe: Spread,
-    /// Seconds for 1,000 samples.
+    /// Wall-clock time for 1,000 samples, in seconds.
     pub seconds_per_1000_samples: Spread,
 }
 
-/// Quality against network evaluations.
+/// Primary metric against network evaluations, for one solver.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// The solver's name.
     pub solver: String,
-    /// Whether it chooses its steps, so that the curve is one point.
+    /// `true` if the solver chooses its own steps, so that the curve is one point.
     pub adaptive: bool,
-    /// From few evaluations to many.
+    /// Points in the order of increasing evaluations.
     pub points: Vec<CurveOver>,
 }
 
-/// A place of a curve.
+/// A point of a [`Curve`] over seeds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CurveOver {
     /// Network evaluations a sample, mean over seeds.
     pub nfe: f64,
-    /// The deciding metric over seeds.
+    /// Primary metric over seeds, in its own unit.
     pub value: Spread,
 }
 
-/// The loss over the epochs.
+/// Losses over the epochs; null for an epoch without a value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Losses {
-    /// Total loss of each epoch on training rows.
+    /// Total loss on the training rows, by epoch.
     pub train: Vec<Option<f64>>,
-    /// On validation rows.
+    /// Total loss on the validation rows, by epoch.
     pub val: Vec<Option<f64>>,
 }
 
-/// A schedule's values.
+/// Values of a noise schedule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
-    /// Times.
+    /// Times in \[0, 1\].
     pub t: Vec<f64>,
-    /// log-SNR.
+    /// log-SNR at those times.
     pub gamma: Vec<f64>,
-    /// sigmoid(gamma).
+    /// Signal share sigmoid(gamma) at those times.
     pub alpha_bar: Vec<f64>,
 }
 
-/// Points of a plane, with labels if there are any.
+/// Points in a plane, with labels if there are any.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cloud {
-    /// In the data's own units.
+    /// Points in the data's own units.
     pub points: Vec<[f32; 2]>,
-    /// The class of each.
+    /// Class of each point; null without classes.
     pub labels: Option<Vec<usize>>,
-    /// Names of the classes; empty where they are called by their numbers.
+    /// Names of the classes; empty if they are numbered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
 }
 
-/// Points on their way.
+/// Paths of samples from noise to data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Paths {
-    /// From 0 (noise) to 1 (data).
+    /// Times from 0 (noise) to 1 (data).
     pub times: Vec<f64>,
-    /// The points at each time; the last are the samples.
+    /// Points at each time; the last are the samples.
     pub states: Vec<Vec<[f32; 2]>>,
-    /// The class of each point.
+    /// Class of each point; null without classes.
     pub labels: Option<Vec<usize>>,
 }

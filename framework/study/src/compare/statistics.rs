@@ -1,14 +1,14 @@
-//! What may be said of differences between cells: means and intervals over seeds, paired differences,
+//! Statistics of differences between cells: means and intervals over seeds, paired differences,
 //! Holm's correction, ranks.
 
 use super::results::{Better, Score, Spread, Verdict};
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
-/// The level at which a difference counts.
+/// Significance level of differences.
 const LEVEL: f64 = 0.05;
 
 impl Spread {
-    /// Of values by seed.
+    /// Mean, deviation and interval of values by seed; `None` for a seed that failed.
     pub fn of(values: Vec<Option<f64>>) -> Self {
         let given: Vec<f64> = values.iter().flatten().copied().collect();
         let n = given.len() as f64;
@@ -22,7 +22,7 @@ impl Spread {
         Self { values, mean, sd, interval }
     }
 
-    /// Two-sided p of a mean of 0 (one-sample t test); none for fewer than two values.
+    /// Two-sided p of a mean of 0 (one-sample t test); `None` for fewer than two values.
     fn p_of_zero(&self) -> Option<f64> {
         let n = self.values.iter().flatten().count() as f64;
         let sd = self.sd?;
@@ -50,19 +50,20 @@ fn holm(p: &[f64]) -> Vec<f64> {
     corrected
 }
 
-/// Scores of all cells in one metric, from each cell's values by seed; none for a cell without any value.
+/// Scores of all cells in one metric, from each cell's values by seed; `None` for a cell without
+/// values.
 pub fn scores(cells: &[Vec<Option<f64>>], better: Better) -> Vec<Option<Score>> {
     let spreads: Vec<_> = cells.iter().map(|values| Spread::of(values.clone())).collect();
     let has_any = |i: &usize| cells[*i].iter().any(Option::is_some);
     let sign = if better == Better::More { -1.0 } else { 1.0 };
-    let found: Vec<usize> = (0..cells.len()).filter(has_any).collect();
-    // A cell that failed for a seed is no best cell while there are whole ones.
-    let whole = |i: &usize| cells[*i].iter().all(Option::is_some);
-    let any_whole = found.iter().any(whole);
-    let best = found
+    let scored: Vec<usize> = (0..cells.len()).filter(has_any).collect();
+    // A cell that failed for a seed cannot be the best while others have values for all seeds.
+    let complete = |i: &usize| cells[*i].iter().all(Option::is_some);
+    let any_complete = scored.iter().any(complete);
+    let best = scored
         .iter()
         .copied()
-        .filter(|i| whole(i) || !any_whole)
+        .filter(|i| complete(i) || !any_complete)
         .min_by(|a, b| (sign * spreads[*a].mean).total_cmp(&(sign * spreads[*b].mean)));
     let ranks = mean_ranks(cells, sign);
     let difference = |i: usize| {
@@ -72,7 +73,7 @@ pub fn scores(cells: &[Vec<Option<f64>>], better: Better) -> Vec<Option<Score>> 
     };
     let differences: Vec<_> = (0..cells.len()).map(difference).collect();
     let tested: Vec<(usize, f64)> =
-        found.iter().filter_map(|i| Some((*i, differences[*i].as_ref()?.p_of_zero()?))).collect();
+        scored.iter().filter_map(|i| Some((*i, differences[*i].as_ref()?.p_of_zero()?))).collect();
     let corrected = holm(&tested.iter().map(|(_, p)| *p).collect::<Vec<_>>());
     let p_of = |i: usize| {
         let at = tested.iter().position(|(cell, _)| *cell == i)?;
@@ -99,7 +100,8 @@ pub fn scores(cells: &[Vec<Option<f64>>], better: Better) -> Vec<Option<Score>> 
     (0..cells.len()).map(|i| has_any(&i).then(|| score(i))).collect()
 }
 
-/// Each cell's rank among the cells, mean over the seeds that it has; equal values share their ranks.
+/// Mean rank of each cell over the seeds for which it has a value, from 1; equal values share their
+/// ranks.
 fn mean_ranks(cells: &[Vec<Option<f64>>], sign: f64) -> Vec<f64> {
     let rank = |value: f64, seed: usize| {
         let others = cells.iter().filter_map(|c| c.get(seed).copied().flatten());
@@ -138,7 +140,7 @@ mod tests {
         let s = Spread::of(some(&[5.1, 4.9, 5.6, 5.8, 5.3]));
         close(s.mean, 5.34);
         close(s.sd.unwrap(), 0.364_691_650_576_208_9);
-        // t(0.975; 4) = 2.776445105
+        // The 97.5 % quantile of Student's t with 4 degrees of freedom.
         let half = 2.776_445_105_198_054 * 0.364_691_650_576_208_9 / 5.0_f64.sqrt();
         close(s.interval.unwrap()[0], 5.34 - half);
         close(s.interval.unwrap()[1], 5.34 + half);
@@ -146,15 +148,16 @@ mod tests {
         assert_eq!((one.mean, one.sd, one.interval), (2.0, None, None));
     }
 
-    /// With one degree of freedom Student's t is Cauchy's law: p = 1 − (2/π) atan |t|.
+    /// With one degree of freedom Student's t is the Cauchy distribution: p = 1 − (2/π) atan
+    /// |t|.
     #[test]
     fn p_of_two_differences_is_cauchys() {
         let s = Spread::of(some(&[1.0, 3.0]));
-        let t: f64 = 2.0; // mean 2, standard error 1
+        let t: f64 = 2.0; // Mean 2 over standard error 1.
         close(s.p_of_zero().unwrap(), 1.0 - std::f64::consts::FRAC_2_PI * t.atan());
     }
 
-    /// Worked by hand: sorted 0.01, 0.02, 0.03, 0.5 times 4, 3, 2, 1, made monotone.
+    /// Calculated by hand: sorted 0.01, 0.02, 0.03, 0.5 times 4, 3, 2, 1, made monotone.
     #[test]
     fn holms_correction() {
         let corrected = holm(&[0.03, 0.01, 0.5, 0.02]);
@@ -165,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_common_shift_between_seeds_hides_no_paired_difference() {
-        // Seeds differ by far more than the cells do.
+        // Values differ by far more between seeds than between cells.
         let a = [1.0, 5.0, 9.0, 3.0];
         let b: Vec<f64> = a.iter().zip([0.10, 0.11, 0.09, 0.10]).map(|(v, d)| v + d).collect();
         let c: Vec<f64> = a.iter().zip([0.10, -0.08, 0.02, 0.01]).map(|(v, d)| v + d).collect();
@@ -200,9 +203,9 @@ mod tests {
         assert_eq!(mean_ranks(&cells, 1.0), [(2.5 + 1.0) / 2.0, (2.5 + 2.0) / 2.0, 2.0]);
     }
 
-    /// Under no difference, the best of several is called better than another at most at the level that
-    /// Holm's correction promises for the pairs (the best is picked from the same values, so a little more
-    /// than 5 % is expected; without the correction it is far more).
+    /// Without real differences, the best of several cells is rarely called better than another.
+    /// The rate is somewhat above the 5 % of Holm's correction, as the best is chosen from the same
+    /// values; without the correction it would be far higher.
     #[test]
     fn noise_has_no_winner() {
         use rand::{RngExt as _, SeedableRng as _};

@@ -1,4 +1,4 @@
-//! What a comparison found, in plain words: no more than its statistics allow.
+//! Findings of a comparison as sentences that claim no more than the statistics allow.
 
 use super::missing::missing;
 use super::number::{duration, interval, is_known, plain, signed, spread};
@@ -6,62 +6,62 @@ use super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
 use crate::plot::style::counted;
 use std::fmt;
 
-/// A number as it is said.
-type Shown = fn(f64) -> String;
+/// Formats a number for a sentence.
+type Format = fn(f64) -> String;
 
-/// At most so many names stand in one sentence.
+/// Number of names in one sentence, at most.
 pub(super) const NAMES: usize = 8;
-/// From so many seeds on, a difference that matters is likely to be seen.
+/// Number of seeds from which on a difference that matters is likely to be detected.
 const MANY_SEEDS: usize = 5;
 
-/// The findings, the first of them first.
+/// The findings of a comparison, the most important first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// The one sentence to remember.
+    /// The main finding, in a sentence or two.
     pub headline: Words,
-    /// What else may be said.
+    /// Further findings.
     pub findings: Vec<Finding>,
-    /// One for each axis with more than one value.
+    /// Effects of the axes with more than one value.
     pub effects: Vec<Effect>,
 }
 
-/// A finding and what it is about.
+/// A finding and its subject.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Finding {
-    /// A word or two, such as `Cheapest`.
+    /// Subject in a word or two, such as `Cost`.
     pub about: &'static str,
-    /// A sentence or more.
+    /// The finding in one or more sentences.
     pub words: Words,
 }
 
-/// What an axis does, whatever the others are.
+/// Main effect of an axis: means over the values of all others.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effect {
     /// The axis, as in [`Results::axes`].
     pub axis: String,
-    /// From the best to the worst.
+    /// Values of the axis from the best to the worst.
     pub values: Vec<Level>,
 }
 
-/// A value of an axis.
+/// The mean score of a value of an axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Level {
-    /// The value; none of the cells for which the axis has no meaning.
+    /// The value; `None` for the cells on which the axis has no effect.
     pub value: Option<String>,
-    /// The deciding metric: each seed's mean over the cells of this value.
+    /// Primary metric: each seed's mean over the cells with this value.
     pub mean: Spread,
-    /// Cells with this value that have a score.
+    /// Number of cells with this value that have a score.
     pub cells: usize,
 }
 
-/// Text in which the names of cells stand apart, for they may hold anything.
+/// Text in which names are separate, as they may hold any characters.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Words(pub Vec<Word>);
 
-/// A stretch of text or a name.
+/// A part of [`Words`]: text or a name.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Word {
-    /// Our own words and numbers.
+    /// Text of this program, and numbers.
     Text(String),
     /// The name of a cell, a metric or an axis.
     Name(String),
@@ -102,7 +102,7 @@ impl fmt::Display for Words {
     }
 }
 
-/// What may be said of `results`.
+/// Summarises `results` in sentences.
 pub fn summary(results: &Results) -> Summary {
     let Some(metric) = results.metrics.first() else {
         let headline = Words::default().say("Nothing was measured.");
@@ -125,7 +125,7 @@ pub fn summary(results: &Results) -> Summary {
     Summary { headline: view.headline(), findings, effects }
 }
 
-/// The results by their deciding metric.
+/// Results by their primary metric.
 struct View<'a> {
     results: &'a Results,
     metric: &'a Metric,
@@ -141,9 +141,10 @@ impl<'a> View<'a> {
         View { results, metric, sorted: sorted.collect(), judged }
     }
 
+    /// Names of the cells with a verdict.
     fn with(&self, verdict: Verdict) -> Vec<&'a str> {
-        let of = self.sorted.iter().filter(|(_, score)| score.verdict == verdict);
-        of.map(|(cell, _)| cell.name.as_str()).collect()
+        let cells = self.sorted.iter().filter(|(_, score)| score.verdict == verdict);
+        cells.map(|(cell, _)| cell.name.as_str()).collect()
     }
 
     fn headline(&self) -> Words {
@@ -154,9 +155,9 @@ impl<'a> View<'a> {
         if self.metric.better == Better::None {
             return words
                 .name(&self.metric.title)
-                .say(" describes, it does not judge: no cell is best.");
+                .say(" has no better or worse values: no cell is best.");
         }
-        // Of each data set by itself, where they differ.
+        // Cells with different data are ranked separately, and each data set has its best.
         let leaders: Vec<_> =
             self.sorted.iter().filter(|(_, score)| score.verdict == Verdict::Best).collect();
         if self.judged && leaders.len() > 1 {
@@ -166,7 +167,7 @@ impl<'a> View<'a> {
             });
             return listed(words.say(": "), each.collect()).say(".");
         }
-        let of = |words: Words| {
+        let has_the = |words: Words| {
             words.say(format!(
                 " has the {} ",
                 if self.metric.better == Better::More { "highest" } else { "lowest" }
@@ -174,7 +175,7 @@ impl<'a> View<'a> {
         };
         let value = spread(&score.spread);
         if !self.judged {
-            let words = of(words.name(&best.name)).name(&self.metric.title);
+            let words = has_the(words.name(&best.name)).name(&self.metric.title);
             let words = words.say(format!(": {value}."));
             return match self.sorted.len() {
                 1 => words,
@@ -182,7 +183,7 @@ impl<'a> View<'a> {
             };
         }
         let mut words =
-            of(words.name(&best.name)).name(&self.metric.title).say(format!(": {value}"));
+            has_the(words.name(&best.name)).name(&self.metric.title).say(format!(": {value}"));
         if let Some(range) = interval(&score.spread) {
             words = words.say(format!(" (95 % interval {range})"));
         }
@@ -298,7 +299,7 @@ impl<'a> View<'a> {
         (!words.0.is_empty()).then_some(Finding { about: "Other metrics", words })
     }
 
-    /// The cheapest of those that may be best.
+    /// The cheapest of the cells that are best or tied with it.
     fn cheapest(&self) -> Option<Finding> {
         if self.sorted.len() < 2 || self.metric.better == Better::None {
             return None;
@@ -316,7 +317,7 @@ impl<'a> View<'a> {
         let alone = cells.len() == 1;
         let mut said = Vec::new();
         type Costs = fn(&Cell) -> &Spread;
-        let costs: [(Costs, &str, Shown); 3] = [
+        let costs: [(Costs, &str, Format); 3] = [
             (|c| &c.cost.training_seconds, "trains", duration),
             (
                 |c| &c.cost.seconds_per_1000_samples,
@@ -401,7 +402,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// Cells with a score in metric `m`, by their place in [`Results::cells`], from the best mean to the worst.
+/// Cells with a score in metric `m`, by their index in [`Results::cells`], from the best mean to
+/// the worst.
 pub(super) fn sorted(results: &Results, m: usize) -> Vec<(usize, &Score)> {
     let Some(metric) = results.metrics.get(m) else { return Vec::new() };
     let scores = results.cells.iter().enumerate();
@@ -418,7 +420,8 @@ fn sign(metric: &Metric) -> f64 {
     if metric.better == Better::More { -1.0 } else { 1.0 }
 }
 
-/// Each seed's mean over cells, and its deviation over seeds; only seeds that every cell has.
+/// Mean over cells for each seed, and its deviation over seeds; only seeds for which every cell has
+/// a value.
 fn over_cells(scores: &[&Score]) -> Spread {
     let seeds = scores.iter().map(|score| score.spread.values.len()).max().unwrap_or(0);
     let value = |score: &&Score, seed: usize| {
@@ -438,7 +441,7 @@ fn over_cells(scores: &[&Score]) -> Spread {
     Spread { values, mean, sd, interval: None }
 }
 
-/// `a, b and c`.
+/// Joins parts as `a, b and c`.
 pub(super) fn listed(mut words: Words, parts: Vec<Words>) -> Words {
     let n = parts.len();
     for (i, part) in parts.into_iter().enumerate() {
@@ -452,7 +455,7 @@ pub(super) fn listed(mut words: Words, parts: Vec<Words>) -> Words {
     words
 }
 
-/// How a verdict is marked in tables.
+/// The mark of a verdict in tables.
 pub(super) fn mark(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Best => "best",
@@ -462,7 +465,7 @@ pub(super) fn mark(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Whether verdicts say anything: one seed cannot.
+/// `true` if there are verdicts, which need more than one seed.
 pub(super) fn has_verdicts(results: &Results) -> bool {
     results.seeds.len() > 1
 }

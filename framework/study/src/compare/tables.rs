@@ -1,7 +1,7 @@
-//! The same results for other programs (CSV) and for papers (Markdown, LaTeX).
+//! Results for other programs (CSV) and for papers (Markdown, LaTeX).
 //!
-//! The CSV holds every single value, unrounded; the tables hold means, each rounded to the second digit of
-//! its standard deviation.
+//! The CSV holds every single value, unrounded; the tables hold means, each rounded to the second
+//! digit of its standard deviation.
 
 use super::number::{self, is_known, plain};
 use super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
@@ -10,7 +10,8 @@ use crate::{Error, Result};
 
 type Costs = fn(&Cell) -> &Spread;
 
-/// Name in the CSV, title, factor of its unit, and place.
+/// Costs: name in the CSV, title in tables, factor from the unit of the CSV to that of the title,
+/// and value.
 const COSTS: [(&str, &str, f64, Costs); 5] = [
     ("training_seconds", "Training (s)", 1.0, |cell| &cell.cost.training_seconds),
     ("examples_per_second", "Examples/s", 1.0, |cell| &cell.cost.examples_per_second),
@@ -21,17 +22,20 @@ const COSTS: [(&str, &str, f64, Costs); 5] = [
     }),
 ];
 
-/// One row for each cell, seed and measure, under a row of names:
+/// Results as CSV: a row of column names, then one row for each cell, seed and measure.
 ///
-/// | column | what it holds |
+/// | column | content |
 /// | --- | --- |
-/// | `cell` | the cell's name; `real data` for what real points score in place of samples |
-/// | one for each axis | its value; empty where it has no meaning for the cell |
+/// | `cell` | name of the cell; `real data` for the score of real points in place of samples |
+/// | one for each axis | its value; empty if the axis has no effect on the cell |
 /// | `seed` | the seed |
-/// | `measure` | the metric's name, or a cost's, as in `results.json`; `parameters` too |
+/// | `measure` | name of the metric or cost, as in `results.json`, or `parameters` |
 /// | `kind` | `quality`, `cost`, or `floor` for real data |
 /// | `better` | `less`, `more` or `none` |
-/// | `value` | unrounded; empty where the seed failed |
+/// | `value` | unrounded, in the unit of `results.json`; empty if the seed failed |
+///
+/// # Errors
+/// If the CSV cannot be encoded.
 pub fn csv(results: &Results) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     write_csv(results, &mut writer).map_err(|e| Error::runtime(format!("results as CSV: {e}")))?;
@@ -93,8 +97,8 @@ fn word(better: Better) -> &'static str {
     }
 }
 
-/// The summary, the quality and the cost as Markdown. The best of a metric is bold; what cannot be told
-/// from it has an asterisk.
+/// Summary, quality and cost as Markdown. The best cell of a metric is bold; cells not
+/// distinguishable from it have an asterisk.
 pub fn markdown(results: &Results) -> String {
     let summary = summary(results);
     let mut out = format!("# {}\n\n", md(&results.title));
@@ -124,8 +128,8 @@ pub fn markdown(results: &Results) -> String {
     out
 }
 
-/// A `table` for the packages booktabs and graphicx. The best of a metric is bold; what cannot be told from
-/// it has a dagger.
+/// Quality and cost as a LaTeX `table` for the packages booktabs and graphicx. The best cell of a
+/// metric is bold; cells not distinguishable from it have a dagger.
 pub fn latex(results: &Results) -> String {
     let style = Style {
         bold: |t| format!("\\textbf{{{t}}}"),
@@ -134,7 +138,7 @@ pub fn latex(results: &Results) -> String {
     };
     let mut quality = quality(results, &style);
     let costs = cost(results, tex);
-    // beside the quality, what a paper asks for first: training, evaluations, sampling
+    // The costs that papers report: training time, network evaluations, sampling time.
     for column in [1, 4, 5] {
         for (row, cost) in quality.rows.iter_mut().zip(&costs.rows) {
             row.push(cost[column].clone());
@@ -163,14 +167,15 @@ pub fn latex(results: &Results) -> String {
     out + "    \\bottomrule\n  \\end{tabular}}\n\\end{table}\n"
 }
 
-/// What the marks of a table mean.
+/// The caption of a quality table, which explains its marks.
 fn caption(results: &Results, best: &str, tied: &str) -> String {
     let trained = format!("Trained for {} on {}", results.budget, results.data);
     match results.seeds.len() {
         ..=1 => format!("{trained}, one seed: differences may be chance, so nothing is marked."),
         n => format!(
-            "{trained}. Mean ± standard deviation over {n} seeds. The best mean is in {best}; {tied} marks \
-             what is not distinguishable from it at 5 % (paired t tests over seeds, Holm-corrected)."
+            "{trained}. Mean ± standard deviation over {n} seeds. The best mean is in {best}; {tied} \
+             marks cells not distinguishable from it at 5 % (paired t tests over seeds, \
+             Holm-corrected)."
         ),
     }
 }
@@ -188,11 +193,11 @@ struct Style {
 struct Table {
     head: Vec<String>,
     rows: Vec<Vec<String>>,
-    /// Whether the last row is that of real data.
+    /// `true` if the last row is that of real data.
     floor: bool,
 }
 
-/// Cells from the best to the worst by the deciding metric, those without a score last.
+/// Indices of cells from the best to the worst by the primary metric, those without a score last.
 pub(super) fn order(results: &Results) -> Vec<usize> {
     let mut order: Vec<usize> = sorted(results, 0).into_iter().map(|(i, _)| i).collect();
     let unknown: Vec<usize> = (0..results.cells.len()).filter(|i| !order.contains(i)).collect();
@@ -262,7 +267,7 @@ fn pipes(table: &Table) -> String {
     format!("{}{rule}{rows}", line(&table.head))
 }
 
-/// Text that Markdown shows as it is.
+/// Escapes text for Markdown.
 fn md(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -274,7 +279,7 @@ fn md(text: &str) -> String {
             _ => out.push(c),
         }
     }
-    // an underscore within a word, as in two_moons, marks nothing
+    // An underscore within a word, as in two_moons, needs no escape.
     let ends = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
     let all: Vec<char> = out.chars().collect();
     let mut out = String::with_capacity(out.len());
@@ -288,12 +293,12 @@ fn md(text: &str) -> String {
     out
 }
 
-/// Lines that cannot end the fence around them.
+/// Replaces what would end the fence around a block of code.
 fn fenced(text: &str) -> String {
     text.replace("```", "'''")
 }
 
-/// Text that LaTeX shows as it is.
+/// Escapes text for LaTeX.
 fn tex(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,40 +1,41 @@
-//! What is measured by task. A metric exists here or nowhere: its name in files, its title in tables, what
-//! it is, and which way is better.
+//! The catalogue of metrics, and the metrics of each task. A metric exists here or nowhere: its
+//! name in files, its title in tables, its description and its direction.
 
 use crate::config::Task;
 use crate::error::{Error, Result, suggestion};
 use crate::metrics::Better;
 use crate::trained::Trained;
 
-/// What a metric is.
+/// Name, title, description and direction of a metric.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MetricInfo {
-    /// Which one it is.
+    /// The metric itself.
     pub metric: Metric,
-    /// As in `metrics.json`.
+    /// Name in `metrics.json` and on the command line.
     pub name: &'static str,
-    /// For a table's head.
+    /// Title in tables, with the unit if there is one.
     pub title: &'static str,
-    /// What it is, in one sentence.
+    /// Description in one sentence.
     pub what: &'static str,
-    /// Its direction.
+    /// Direction in which values are better.
     pub better: Better,
 }
 
-/// Makes the metrics and their descriptions of one list, so that there is neither without the other.
+/// Makes the metrics and their descriptions from one list, so that neither exists without the
+/// other.
 macro_rules! metrics {
     ($($metric:ident, $name:literal, $title:literal, $better:ident, $what:literal;)*) => {
-        /// A metric.
+        /// A metric of the catalogue.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Metric {
             $(#[doc = $what] $metric,)*
         }
 
         impl Metric {
-            /// All of them.
+            /// All metrics, in the order of the catalogue.
             pub const ALL: &[Metric] = &[$(Metric::$metric),*];
 
-            /// What it is.
+            /// Name, title, description and direction.
             pub const fn info(self) -> &'static MetricInfo {
                 match self {
                     $(Metric::$metric => &MetricInfo {
@@ -52,25 +53,25 @@ macro_rules! metrics {
 
 metrics! {
     W2, "w2", "W2", Less,
-        "Exact 2-Wasserstein distance between as many generated as held-out points.";
+        "Exact 2-Wasserstein distance between equal numbers of generated and held-out points.";
     SlicedW2, "sliced_w2", "sliced W2", Less,
-        "2-Wasserstein distance of the projections onto 256 random directions, as the root of their mean square.";
+        "2-Wasserstein distance of projections onto 256 random directions, root mean square over them.";
     EnergyDistance, "energy_distance", "energy distance", Less,
-        "2E|X − Y| − E|X − X′| − E|Y − Y′| between generated and held-out points, without a root, over all pairs.";
+        "2E|X − Y| − E|X − X′| − E|Y − Y′| over all pairs of generated and held-out points, without a root.";
     Mmd2, "mmd2", "MMD²", Less,
-        "Squared maximum mean discrepancy over all pairs, with a Gaussian kernel as wide as the median distance of held-out points.";
+        "Squared maximum mean discrepancy over all pairs, with a Gaussian kernel whose bandwidth is the median distance of held-out points.";
     Precision, "precision", "precision", More,
-        "Share of generated points that a held-out one reaches, each reaching as far as its third neighbour.";
+        "Share of generated points that lie within the third-neighbour distance of a held-out point.";
     Recall, "recall", "recall", More,
-        "Share of held-out points that a generated one reaches, each reaching as far as its third neighbour.";
+        "Share of held-out points that lie within the third-neighbour distance of a generated point.";
     Density, "density", "density", None,
-        "How many held-out points reach a generated one, on average and over 5, each reaching as far as its fifth neighbour: 1 where both are distributed alike, more where samples crowd at the densest places.";
+        "Mean number of held-out points within whose fifth-neighbour distance a generated point lies, divided by 5: 1 for equal distributions, more if samples crowd where the data are densest.";
     Coverage, "coverage", "coverage", More,
-        "Share of held-out points that reach a generated one, each reaching as far as its fifth neighbour.";
+        "Share of held-out points with a generated point within their fifth-neighbour distance.";
     ClassifierAgreement, "classifier_agreement", "classifier agreement", More,
-        "Share of generated points that a vote of the five nearest real training points gives the label that was asked for; as floor, of held-out points.";
+        "Share of generated points whose label by a vote of the five nearest training points is the condition they were generated under; as floor, of held-out points.";
     ClassShares, "class_shares", "class shares", Less,
-        "Without a condition, half the sum of |share among generated points − share among training rows| over the classes, by a vote of the five nearest training points: how far the modes' weights are off.";
+        "Half the sum over the classes of |share of generated points − share of training rows|, for models without a condition, by a vote of the five nearest training points: the error of the modes' weights.";
     Nll, "nll", "NLL, nats", Less,
         "Negative log-likelihood of held-out rows by the change of variables along the ODE, in nats a row.";
     NllBound, "nll_bound", "NLL bound, nats", Less,
@@ -80,32 +81,35 @@ metrics! {
     Accuracy, "accuracy", "accuracy", More,
         "Share of rows whose predicted class is their label.";
     CrossEntropy, "cross_entropy", "cross-entropy", Less,
-        "Mean −ln of the probability of the right class, in nats.";
+        "Mean of −ln of the true class's probability, in nats.";
     Ece, "ece", "ECE", Less,
-        "Expected calibration error: by how much the highest probability and the share of right predictions differ, in 15 bins of that probability.";
+        "Expected calibration error: mean difference between the highest probability and the share of correct predictions, in 15 bins of that probability.";
     Mse, "mse", "MSE", Less,
-        "Mean squared error over all rows and features, for labels of one-hot rows.";
+        "Mean squared error over all rows and features; of labels, over one-hot rows.";
     Mae, "mae", "MAE", Less,
         "Mean absolute error over all rows and features.";
     VarianceExplained, "variance_explained_percent", "variance explained, %", More,
-        "100 R², the mean over the features.";
+        "100 R², mean over the features.";
     VarianceExplainedPooled, "variance_explained_pooled_percent", "variance explained, pooled, %", More,
         "100 R² of errors and variances summed over all features.";
     Crps, "crps", "CRPS", Less,
-        "Continuous ranked probability score of several random draws of each row, the fair estimate, mean over all rows and features.";
+        "Continuous ranked probability score of several random draws a row, fair estimate, mean over all rows and features.";
     HalfCoverage, "coverage_50", "within 50 % band, %", None,
-        "Percentage of true values in the central 50 % of random draws, between their quantiles.";
+        "Percentage of true values between the quantiles of the central 50 % of random draws.";
     BandCoverage, "coverage_90", "within 90 % band, %", None,
-        "Percentage of true values in the central 90 % of random draws, between their quantiles.";
+        "Percentage of true values between the quantiles of the central 90 % of random draws.";
 }
 
 impl Metric {
-    /// Its name in files.
+    /// Name in files and on the command line.
     pub const fn name(self) -> &'static str {
         self.info().name
     }
 
-    /// The metric of a name.
+    /// The metric called `name`.
+    ///
+    /// # Errors
+    /// If there is no such metric; the error suggests the nearest name and lists all.
     pub fn named(name: &str) -> Result<Metric> {
         let known = Self::ALL.iter().map(|metric| metric.name());
         let found = Self::ALL.iter().copied().find(|metric| metric.name() == name);
@@ -116,25 +120,25 @@ impl Metric {
     }
 }
 
-/// What a model is for, as far as that decides what is measured.
+/// The kind of task of a model, which decides the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal {
-    /// Samples like the data.
+    /// Generates samples like the data.
     Generation,
-    /// Labels.
+    /// Predicts labels.
     Classification,
-    /// Values.
+    /// Predicts values.
     Regression,
-    /// Values at positions of sequences.
+    /// Predicts values at the positions of sequences.
     Sequences,
 }
 
 impl Goal {
-    /// All of them.
+    /// All goals.
     pub const ALL: [Goal; 4] =
         [Goal::Generation, Goal::Classification, Goal::Regression, Goal::Sequences];
 
-    /// That of a model.
+    /// The goal of a model.
     pub fn of(model: &Trained) -> Goal {
         match model.experiment().task() {
             Task::Regression if model.units().target_is_label => Goal::Classification,
@@ -144,7 +148,7 @@ impl Goal {
         }
     }
 
-    /// For a heading.
+    /// Name for a heading.
     pub const fn name(self) -> &'static str {
         match self {
             Goal::Generation => "generation",
@@ -154,7 +158,7 @@ impl Goal {
         }
     }
 
-    /// What is measured, in the order of tables; the first decides.
+    /// Metrics of the goal in the order of tables; the first is the primary one.
     pub const fn metrics(self) -> &'static [Metric] {
         match self {
             Goal::Generation => &[
@@ -198,13 +202,13 @@ impl Goal {
         }
     }
 
-    /// The metric that decides; less of it is better.
+    /// The primary metric, which ranks models; less of it is better.
     pub const fn primary(self) -> Metric {
         self.metrics()[0]
     }
 }
 
-/// The metric that decides, of which less is better.
+/// The primary metric of a model's task, of which less is better.
 pub fn primary(model: &Trained) -> &'static MetricInfo {
     Goal::of(model).primary().info()
 }
@@ -227,9 +231,9 @@ mod tests {
     #[test]
     fn every_metric_is_measured_somewhere_and_none_twice() {
         for metric in Metric::ALL {
-            let of = |goal: &Goal| goal.metrics().iter().filter(|m| *m == metric).count();
-            assert!(Goal::ALL.iter().all(|goal| of(goal) < 2), "{metric:?}");
-            assert!(Goal::ALL.iter().any(|goal| of(goal) == 1), "{metric:?}");
+            let count = |goal: &Goal| goal.metrics().iter().filter(|m| *m == metric).count();
+            assert!(Goal::ALL.iter().all(|goal| count(goal) < 2), "{metric:?}");
+            assert!(Goal::ALL.iter().any(|goal| count(goal) == 1), "{metric:?}");
         }
     }
 

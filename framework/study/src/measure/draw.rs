@@ -1,4 +1,4 @@
-//! Samples to measure or to draw, and how they were made.
+//! Samples for metrics and pictures, and the description of how they were made.
 
 use crate::data::Batch;
 use crate::error::{DIVERGED, Error, Result};
@@ -11,32 +11,33 @@ use serde_json::{Value, json};
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
-/// States of a way that are kept at most, and numbers of all of them.
+/// Number of states of a path that are kept, at most.
 const STATES: usize = 257;
+/// Number of entries of all kept states of all paths, at most.
 const ENTRIES: i64 = 1 << 26;
 
-/// The work that drawing samples took.
+/// Cost of drawing samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
-    /// Samples or predictions, of all draws.
+    /// Number of samples or predictions of all draws.
     pub samples: i64,
-    /// Seconds that they took, the first ones included.
+    /// Wall-clock time of all draws, in seconds.
     pub seconds: f64,
-    /// Steps of the first draw.
+    /// Solver steps of the first draw.
     pub steps: usize,
-    /// Network evaluations a sample, of the first draw.
+    /// Network evaluations a sample of the first draw.
     pub nfe: usize,
 }
 
 impl Cost {
-    /// Seconds for 1,000 samples.
+    /// Wall-clock time in seconds for 1,000 samples.
     pub fn seconds_per_1000_samples(&self) -> f64 {
         1000.0 * self.seconds / self.samples.max(1) as f64
     }
 }
 
-/// Draws once for every row, in the data's own units (probabilities for logits); from z_0 = 0 without a
-/// seed and the number of the draw. The work is added.
+/// Draws a sample for every row, in the data's own units (probabilities for logits), and adds to
+/// `cost`. `seed` is the seed of z_0 and the number of the draw; z_0 = 0 with `None`.
 pub(super) fn draw(
     model: &mut Trained,
     rows: &Batch,
@@ -45,7 +46,8 @@ pub(super) fn draw(
 ) -> Result<(Sampled, Tensor)> {
     let began = Instant::now();
     let (sampled, drawn) = draw_rows(model, rows, seed)?;
-    // It reads a number of the tensor, so that an accelerator has done its work by then.
+    // The check reads a number of the tensor, so that an accelerator has finished when the time is
+    // taken.
     let drawn = finite(drawn)?;
     if cost.samples == 0 {
         (cost.steps, cost.nfe) = (sampled.steps, sampled.nfe);
@@ -55,8 +57,8 @@ pub(super) fn draw(
     Ok((sampled, drawn))
 }
 
-/// Draws latents for normalised rows, and their values in the data's own units. Steps and evaluations are the
-/// most of any block.
+/// Draws latents for normalised rows, and their values in the data's own units. `steps` and `nfe`
+/// are the largest of any block.
 pub(crate) fn draw_rows(
     model: &mut Trained,
     rows: &Batch,
@@ -64,7 +66,7 @@ pub(crate) fn draw_rows(
 ) -> Result<(Sampled, Tensor)> {
     let streams = seed.map(|(seed, draw)| Streams::new(seed, draw));
     let (condition, plan) = (rows.condition(), model.plan());
-    let wanted = Rows {
+    let request = Rows {
         n: rows.len(),
         streams: streams.as_ref(),
         condition: &|_, from, n| Ok(condition.as_ref().map(|all| all.narrow(from, n))),
@@ -72,7 +74,7 @@ pub(crate) fn draw_rows(
     };
     let (mut latents, mut values) = (Vec::new(), Vec::new());
     let (mut nfe, mut steps, mut denoised) = (0, 0, false);
-    model.sample_blocks(&wanted, &plan, &mut |Block { sampled, values: new }| {
+    model.sample_blocks(&request, &plan, &mut |Block { sampled, values: new }| {
         (nfe, steps) = (nfe.max(sampled.nfe), steps.max(sampled.steps));
         denoised = sampled.denoised;
         latents.push(sampled.z);
@@ -83,7 +85,7 @@ pub(crate) fn draw_rows(
     Ok((Sampled { z, nfe, steps, denoised }, Tensor::cat(&values, 0)))
 }
 
-/// Draws latents for some normalised rows, and keeps their way, of many states some.
+/// Draws latents for normalised rows, and keeps up to [`STATES`] states of their paths.
 pub(crate) fn draw_paths(
     model: &mut Trained,
     rows: &Batch,
@@ -93,19 +95,19 @@ pub(crate) fn draw_paths(
     let streams = Streams::new(seed.0, seed.1);
     let z0 = model.z0(rows.len(), Some(&streams))?;
     let (condition, mask) = (rows.condition(), rows.mask.as_ref());
-    let mut seen = Trajectory::of_at_most(STATES);
+    let mut trajectory = Trajectory::of_at_most(STATES);
     let plan = SamplingPlan { streams, ..plan };
-    let sampled = model.sample_sequences(&z0, mask, condition.as_ref(), &plan, &mut seen)?;
-    Ok((sampled, seen))
+    let sampled = model.sample_sequences(&z0, mask, condition.as_ref(), &plan, &mut trajectory)?;
+    Ok((sampled, trajectory))
 }
 
-/// As many of the first rows, at most `most`, as can be kept with all their states.
+/// Number of rows, at most `most`, whose paths fit into [`ENTRIES`]; at least 16 if `most` allows.
 pub(crate) fn rows_of_paths(model: &Trained, most: i64) -> i64 {
     let entries = model.model().latent_shape().iter().product::<i64>().max(1);
     most.min((ENTRIES / (STATES as i64 * entries)).max(16))
 }
 
-/// An error if something that was drawn is not finite.
+/// Checks that all of `drawn` is finite.
 pub(crate) fn finite(drawn: Tensor) -> Result<Tensor> {
     match drawn.isfinite().all().int64_value(&[]) {
         1 => Ok(drawn),
@@ -113,7 +115,8 @@ pub(crate) fn finite(drawn: Tensor) -> Result<Tensor> {
     }
 }
 
-/// How the samples of a metric or picture were made; from z_0 = 0 without a seed.
+/// The description in JSON of how samples of a metric or picture were made; `seed` is `None` for
+/// z_0 = 0.
 pub(crate) fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>) -> Value {
     let e = model.experiment();
     json!({
@@ -132,14 +135,14 @@ pub(crate) fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>)
     })
 }
 
-/// Rows `[n, …]` as points.
+/// Points from a tensor `[n, …]`, whose rows are flattened.
 pub(crate) fn points(tensor: &Tensor) -> Result<Scatter> {
     let dim = (tensor.numel() as i64 / tensor.size()[0].max(1)) as usize;
     let values = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Double).reshape([-1]);
     Ok(Scatter::new(Vec::try_from(values)?, dim))
 }
 
-/// The labels of one-hot rows `[n, classes]`.
+/// Labels of one-hot rows `[n, classes]`.
 pub(crate) fn labels(one_hot: &Tensor) -> Result<Vec<usize>> {
     let labels: Vec<i64> = Vec::try_from(one_hot.argmax(-1, false).to_device(Device::Cpu))?;
     Ok(labels.into_iter().map(|l| l as usize).collect())

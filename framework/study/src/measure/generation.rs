@@ -1,4 +1,4 @@
-//! Generated beside real points.
+//! Evaluation of models that generate: metrics between generated and real points.
 
 use super::draw::{draw, how, labels, points};
 use super::scale::Scale;
@@ -16,7 +16,7 @@ use crate::trained::Trained;
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
-/// Directions of the sliced distance.
+/// Number of directions of the sliced distance.
 const DIRECTIONS: usize = 256;
 
 pub(super) fn evaluate(
@@ -24,40 +24,40 @@ pub(super) fn evaluate(
     held: &HeldOut<'_>,
     options: &Options,
 ) -> Result<Evaluation> {
-    let asked = options.seed.unwrap_or_else(|| model.experiment().seed());
-    let seed = stream_seed(asked, Purpose::Report, 0);
+    let base_seed = options.seed.unwrap_or_else(|| model.experiment().seed());
+    let seed = stream_seed(base_seed, Purpose::Report, 0);
     let draws = options.draws.max(1);
-    let (mut found, mut floor) = (Draws::new(options.only), Draws::new(options.only));
+    let (mut scores, mut floor) = (Draws::new(options.only), Draws::new(options.only));
     let mut arrays = Vec::new();
     let (mut sampling, mut cost) = (Value::Null, Cost::default());
-    let mut alike = held.train.map(Alike::new).transpose()?;
+    let mut floor_rows = held.train.map(FloorRows::new).transpose()?;
     let scale = Scale::of(model);
-    let referee = Referee::new(model.units(), scale, held, &found)?;
+    let referee = Referee::new(model.units(), scale, held, &scores)?;
     for draw_number in 0..draws {
         let rows = &held.rows_of(draw_number)?;
         let real = points(&scale.targets(model.units(), rows))?;
-        let against = Against::new(checked(&real)?, seed, &found)?;
+        let reference = Reference::new(checked(&real)?, seed, &scores)?;
         let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut cost)?;
         let mask = rows.mask.as_ref();
         let generated = points(&scale.values(model.units(), &drawn, mask))?;
-        against.add(checked(&generated)?, &mut found)?;
+        reference.add(checked(&generated)?, &mut scores)?;
         if let Some(referee) = &referee {
-            let asked = rows.condition.as_ref().map(labels).transpose()?;
-            referee.add(checked(&generated)?, asked.as_deref(), &mut found)?;
+            let requested = rows.condition.as_ref().map(labels).transpose()?;
+            referee.add(checked(&generated)?, requested.as_deref(), &mut scores)?;
             if draw_number <= held.others.len() as u64 {
-                referee.add_floor(checked(&real)?, asked.as_deref(), &mut floor)?;
+                referee.add_floor(checked(&real)?, requested.as_deref(), &mut floor)?;
             }
         }
-        // What a perfect model would score: real rows in place of generated ones.
-        if let Some(other) = alike.as_mut().map(|alike| alike.next(rows)).transpose()?.flatten() {
+        // The score of a perfect model: real rows in place of generated ones.
+        if let Some(other) = floor_rows.as_mut().map(|all| all.next(rows)).transpose()?.flatten() {
             let other = points(&scale.targets(model.units(), &other))?;
-            against.add(checked(&other)?, &mut floor)?;
+            reference.add(checked(&other)?, &mut floor)?;
         }
         if draw_number == 0 {
-            sampling = how(model, &sampled, rows.len(), Some(asked));
+            sampling = how(model, &sampled, rows.len(), Some(base_seed));
             sampling["draws"] = json!(draws);
             sampling["draw_in_file"] = json!(draw_number);
-            if found.wants(Metric::SlicedW2) {
+            if scores.wants(Metric::SlicedW2) {
                 sampling["sliced_directions"] = json!({ "n": DIRECTIONS, "seed": seed });
             }
             arrays.push(("samples".to_owned(), drawn));
@@ -72,7 +72,7 @@ pub(super) fn evaluate(
         set: held.name.clone(),
         sampling,
         units: Some(scale.text),
-        scores: found.finish(Goal::Generation),
+        scores: scores.finish(Goal::Generation),
         floor: floor.finish(Goal::Generation),
         floor_of: match held.train {
             Some(_) => "training rows, with the same labels if any, against the same held-out rows",
@@ -89,34 +89,37 @@ fn own(units: &Units, rows: &Batch) -> Tensor {
     sequence::keep(&units.target.undo(&rows.target), rows.mask.as_ref())
 }
 
-/// Real points to compare with, and what is the same for all that is compared with them.
-struct Against<'a> {
+/// Real points to compare with, and what all comparisons with them share.
+struct Reference<'a> {
     real: Points<'a>,
     seed: u64,
-    /// Of the kernel; none where the points leave it open.
+    /// Bandwidth of the MMD's kernel; `None` if the MMD is not measured or has none for these
+    /// points.
     bandwidth: Option<f64>,
-    /// Of the first real points; none where there are too few.
+    /// Neighbours of the first real points for precision and recall; `None` if there are too few
+    /// points, or neither metric is measured.
     precision: Option<Manifold<'a>>,
+    /// Neighbours for density and coverage, under the conditions of `precision`.
     density: Option<Manifold<'a>>,
 }
 
-impl<'a> Against<'a> {
-    fn new(real: Points<'a>, seed: u64, wanted: &Draws) -> Result<Self> {
+impl<'a> Reference<'a> {
+    fn new(real: Points<'a>, seed: u64, scores: &Draws) -> Result<Self> {
         let some = real.first(PAIR_POINTS);
-        let manifold = |of: [Metric; 2], k: usize| {
-            let possible = some.len() > k && wanted.wants_any(&of);
+        let manifold = |metrics: [Metric; 2], k: usize| {
+            let possible = some.len() > k && scores.wants_any(&metrics);
             possible.then(|| Manifold::new(some, k)).transpose()
         };
         Ok(Self {
             real,
             seed,
-            bandwidth: if wanted.wants(Metric::Mmd2) { bandwidth(some) } else { None },
+            bandwidth: if scores.wants(Metric::Mmd2) { bandwidth(some) } else { None },
             precision: manifold([Metric::Precision, Metric::Recall], PRECISION_K)?,
             density: manifold([Metric::Density, Metric::Coverage], DENSITY_K)?,
         })
     }
 
-    /// Adds what as many points score.
+    /// Adds the scores of `points`, as many as there are real ones.
     fn add(&self, points: Points, to: &mut Draws) -> Result<()> {
         let (real, seed) = (self.real, self.seed);
         if to.wants(Metric::W2) {
@@ -149,7 +152,8 @@ impl<'a> Against<'a> {
     }
 }
 
-/// The median distance between two of the points, so that it depends on no model.
+/// Median distance between the real points, so that the kernel does not depend on the model; `None`
+/// if it is not defined.
 fn bandwidth(points: Points) -> Option<f64> {
     let (first, rest) = points.values().split_at(points.dim());
     let first = Points::new(first, points.dim()).ok()?;
@@ -158,32 +162,32 @@ fn bandwidth(points: Points) -> Option<f64> {
     found.inspect_err(|e| log::debug!("no MMD: {e}")).ok()
 }
 
-/// A classifier that is fitted on real points: for labels that were asked for, or for how often each class
-/// is drawn where none was.
+/// A nearest-neighbour classifier of real points. It measures the agreement with the labels that
+/// samples were generated under or, for a model without a condition, the shares of the classes.
 struct Referee {
     real: plot::Scatter,
     labels: Vec<usize>,
-    /// The share of each class among all rows that it could be fitted on.
+    /// Share of each class among all rows with known labels, of which `real` may be a part.
     shares: Vec<f64>,
-    /// Whether those are the held-out points themselves.
+    /// `true` if it is fitted on the held-out points themselves.
     themselves: bool,
 }
 
 impl Referee {
-    /// Fitted on training rows, or on the held-out rows where there are none; none where there are no labels
-    /// or too few rows.
+    /// Fits the classifier on training rows, or on the held-out rows without these. Returns `None`
+    /// if there are no labels, too few rows, or its metric is not measured.
     fn new(
         units: &Units,
         scale: Scale,
         held: &HeldOut<'_>,
-        wanted: &Draws,
+        scores: &Draws,
     ) -> Result<Option<Self>> {
-        let Some((known, metric)) = known(units, held)? else { return Ok(None) };
+        let Some((known, metric)) = known_labels(units, held)? else { return Ok(None) };
         let all = known.len() as i64;
-        if !wanted.wants(metric) || all <= REFEREE_K as i64 {
+        if !scores.wants(metric) || all <= REFEREE_K as i64 {
             return Ok(None);
         }
-        // Evenly from all rows, which may be sorted by label.
+        // Evenly spaced over all rows, which may be sorted by label.
         let most = all.min(PAIR_POINTS as i64);
         let themselves = held.train.is_none();
         let index: Vec<i64> = if themselves {
@@ -209,56 +213,58 @@ impl Referee {
         NearestNeighbours::new(checked(&self.real)?, &self.labels, REFEREE_K)
     }
 
-    /// Adds how often generated points are what was asked for, or how far the shares of the classes are off.
-    fn add(&self, generated: Points, asked: Option<&[usize]>, to: &mut Draws) -> Result<()> {
+    /// Adds the share of generated points with the `requested` labels, or the error of the classes'
+    /// shares without such labels.
+    fn add(&self, generated: Points, requested: Option<&[usize]>, to: &mut Draws) -> Result<()> {
         let classifier = self.classifier()?;
-        match asked {
-            Some(asked) => {
-                to.add(Metric::ClassifierAgreement, classifier.agreement(generated, asked)?);
+        match requested {
+            Some(requested) => {
+                to.add(Metric::ClassifierAgreement, classifier.agreement(generated, requested)?);
             }
             None => {
-                let found = shares(&classifier.classify(generated)?, self.shares.len());
-                let apart = found.iter().zip(&self.shares).map(|(a, b)| (a - b).abs());
-                to.add(Metric::ClassShares, apart.sum::<f64>() / 2.0);
+                let generated = shares(&classifier.classify(generated)?, self.shares.len());
+                let errors = generated.iter().zip(&self.shares).map(|(a, b)| (a - b).abs());
+                to.add(Metric::ClassShares, errors.sum::<f64>() / 2.0);
             }
         }
         Ok(())
     }
 
-    /// Adds the same of real points.
-    fn add_floor(&self, real: Points, asked: Option<&[usize]>, to: &mut Draws) -> Result<()> {
-        match asked {
+    /// Adds the score of real points, each classified without itself if it is fitted on them.
+    fn add_floor(&self, real: Points, requested: Option<&[usize]>, to: &mut Draws) -> Result<()> {
+        match requested {
             Some(_) if self.themselves => {
                 let agreement = self.classifier()?.agreement_without_self()?;
                 to.add(Metric::ClassifierAgreement, agreement);
                 Ok(())
             }
-            _ => self.add(real, asked, to),
+            _ => self.add(real, requested, to),
         }
     }
 }
 
-/// The labels of the rows that a classifier is fitted on, and what it measures.
-fn known(units: &Units, held: &HeldOut<'_>) -> Result<Option<(Vec<usize>, Metric)>> {
-    let (asked, unseen) = match held.train {
+/// Labels of the rows that a classifier is fitted on, and the metric that it measures: labels of
+/// the condition, or labels that the model never sees; `None` without labels.
+fn known_labels(units: &Units, held: &HeldOut<'_>) -> Result<Option<(Vec<usize>, Metric)>> {
+    let (condition, unseen) = match held.train {
         Some(Rows { condition, labels, .. }) => {
-            let asked = condition.as_ref().map(|side| side.column.as_labels().map(classes));
-            (asked.map(Option::transpose).transpose()?, labels)
+            let labelled = condition.as_ref().map(|side| side.column.as_labels().map(classes));
+            (labelled.map(Option::transpose).transpose()?, labels)
         }
         None => {
             let Batch { condition, labels: unseen, .. } = &held.rows;
-            let asked = condition.as_ref().map(|c| units.condition_is_label.then(|| labels(c)));
-            (asked.map(Option::transpose).transpose()?, unseen)
+            let labelled = condition.as_ref().map(|c| units.condition_is_label.then(|| labels(c)));
+            (labelled.map(Option::transpose).transpose()?, unseen)
         }
     };
-    Ok(match (asked, unseen) {
-        (Some(asked), _) => asked.map(|labels| (labels, Metric::ClassifierAgreement)),
+    Ok(match (condition, unseen) {
+        (Some(labels), _) => labels.map(|labels| (labels, Metric::ClassifierAgreement)),
         (None, Some(labels)) => Some((classes(labels)?, Metric::ClassShares)),
         (None, None) => None,
     })
 }
 
-/// The share of each of so many classes.
+/// Share of each of the `classes` among `labels`.
 fn shares(labels: &[usize], classes: usize) -> Vec<f64> {
     let mut counts = vec![0usize; classes];
     for label in labels {
@@ -267,22 +273,22 @@ fn shares(labels: &[usize], classes: usize) -> Vec<f64> {
     counts.into_iter().map(|n| n as f64 / labels.len() as f64).collect()
 }
 
-/// Classes `[n]` int64 as such.
+/// Labels from a tensor `[n]` of int64.
 fn classes(labels: &Tensor) -> Result<Vec<usize>> {
     let labels: Vec<i64> = Vec::try_from(labels.to_device(Device::Cpu))?;
     Ok(labels.into_iter().map(|label| label as usize).collect())
 }
 
-/// Training rows to put in place of generated ones, none of them twice.
-struct Alike<'a> {
+/// Training rows to put in place of generated ones, each at most once.
+struct FloorRows<'a> {
     train: &'a Rows,
-    /// The rows of each label, where the condition is one.
+    /// Unused rows of each label, if the condition is a label.
     unused: Option<Vec<Vec<i64>>>,
-    /// Rows that were used up, where it is none.
+    /// Number of rows used so far, if it is not.
     used: i64,
 }
 
-impl<'a> Alike<'a> {
+impl<'a> FloorRows<'a> {
     fn new(train: &'a Rows) -> Result<Self> {
         let condition = train.condition.as_ref().map(|side| &side.column);
         let labels = condition.and_then(|all| Some((all.as_labels()?, all.shape()[0])));
@@ -296,13 +302,14 @@ impl<'a> Alike<'a> {
         Ok(Self { train, unused: unused.transpose()?, used: 0 })
     }
 
-    /// As many further rows as `held` has, of its labels if there are any; none once they are used up.
+    /// Further rows, as many as `held` has and of its labels if there are any; `None` once there
+    /// are not enough.
     fn next(&mut self, held: &Batch) -> Result<Option<Batch>> {
         let (n, train) = (held.len(), self.train);
-        if let (Some(unused), Some(wanted)) = (&mut self.unused, &held.condition) {
-            let wanted = labels(wanted)?;
+        if let (Some(unused), Some(condition)) = (&mut self.unused, &held.condition) {
+            let labels = labels(condition)?;
             let index: Option<Vec<i64>> =
-                wanted.iter().map(|label| unused.get_mut(*label)?.pop()).collect();
+                labels.iter().map(|label| unused.get_mut(*label)?.pop()).collect();
             let device = train.device();
             let index = index.map(|index| Tensor::from_slice(&index).to_device(device));
             return index.map(|index| train.take(&index)).transpose();

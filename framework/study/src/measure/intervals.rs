@@ -1,6 +1,3 @@
-//! Random draws of predictions: how near they come to the truth, and whether their intervals hold it as often as
-//! they say.
-
 use super::draw::{draw, points};
 use super::scores::Draws;
 use super::{Cost, Metric, checked};
@@ -11,24 +8,28 @@ use crate::trained::Trained;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
-/// Draws of each row at least, in as many groups, each of which has a CRPS of its own; and rows at most.
+/// Number of draws of each row, at least.
 const DRAWS: u64 = 40;
+/// Number of groups of draws, each of which gives a value of the CRPS.
 const GROUPS: u64 = 5;
+/// Number of rows that are drawn, at most.
 const ROWS: i64 = 1000;
-/// Standard errors by which a share has to lie below its level to be told from it, one-sided at 0.5 %.
-const CLEARLY: f64 = 2.576;
+/// Standard errors by which a share must lie below its level to be called too small: one-sided 0.5
+/// %.
+const CRITICAL: f64 = 2.576;
 
-/// What is measured on random draws.
+/// The metrics of random draws.
 const METRICS: [Metric; 3] = [Metric::Crps, Metric::HalfCoverage, Metric::BandCoverage];
 
-/// What was drawn, and what it says of the intervals.
+/// JSON about random draws: their numbers, and the verdict on the intervals.
 pub(super) struct Intervals {
     pub how: Value,
     pub intervals: Value,
 }
 
-/// Measures at least 40 random draws of the first rows, and warns of intervals that are too narrow; none where
-/// nothing of it is wanted.
+/// Measures CRPS and coverage of at least 40 random draws of the first rows, and warns if the
+/// intervals are too narrow. Returns `None` if none of the metrics is measured, or there are no
+/// rows.
 pub(super) fn add(
     model: &mut Trained,
     rows: &Batch,
@@ -60,8 +61,9 @@ pub(super) fn add(
     let narrow = most < least;
     if narrow {
         log::warn!(
-            "intervals are too narrow: the central 90 % of {draws} draws hold {:.0} % of the true values of {} \
-             held-out rows, where chance alone would leave {:.0} % or more; the model is surer than it should be",
+            "intervals are too narrow: the central 90 % of {draws} draws hold {:.0} % of the true \
+             values of {} held-out rows, where chance alone would leave {:.0} % or more; the model is \
+             overconfident",
             100.0 * most,
             rows.len(),
             100.0 * least
@@ -76,8 +78,9 @@ pub(super) fn add(
     }))
 }
 
-/// The share of true values (`[n, …]`) in the central `level` of draws (`[k, n, …]`). The ends are order
-/// statistics between which one more draw of the same law falls with that probability.
+/// Share of true values `[n, …]` in the central `level` of draws `[k, n, …]`. The ends are
+/// order statistics between which one more draw of the same distribution falls with that
+/// probability.
 fn covered(draws: &Tensor, truth: &Tensor, level: f64) -> f64 {
     let (sorted, _) = draws.sort(0, false);
     let k = draws.size()[0];
@@ -91,10 +94,11 @@ fn covered(draws: &Tensor, truth: &Tensor, level: f64) -> f64 {
     inside.to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
 }
 
-/// The share below which `n` independent rows are clearly less often inside than `level`, by the normal
-/// approximation of the binomial law. Values of one row count once: they may go together.
+/// The share of `n` independent rows that is significantly below `level`, by the normal
+/// approximation of the binomial distribution. The values of a row count once, as they may be
+/// correlated.
 fn lowest(level: f64, n: i64) -> f64 {
-    (level - CLEARLY * (level * (1.0 - level) / n as f64).sqrt()).max(0.0)
+    (level - CRITICAL * (level * (1.0 - level) / n as f64).sqrt()).max(0.0)
 }
 
 #[cfg(test)]
@@ -104,7 +108,7 @@ mod tests {
     use tch::Device;
 
     #[test]
-    fn one_more_draw_of_the_same_law_falls_inside_as_often_as_the_level_says() {
+    fn one_more_draw_of_the_same_distribution_falls_inside_as_often_as_the_level_says() {
         let _stream = seed_torch(1, Purpose::Data, 0);
         let n = 20_000;
         let draws = Tensor::randn([40, n, 1], (Kind::Double, Device::Cpu));
@@ -112,7 +116,7 @@ mod tests {
         for level in [0.5, 0.9] {
             let share = covered(&draws, &truth, level);
             assert!((share - level).abs() < 0.01, "{share} for {level}");
-            // Draws of half the deviation hold 26 and 59 %.
+            // Intervals of draws with half the deviation hold 26 and 59 %.
             assert!(covered(&(&draws * 0.5), &truth, level) < level - 0.2);
         }
     }

@@ -1,4 +1,5 @@
-//! The likelihood of rows of data under a trained model, in the data's own units.
+//! Log-likelihoods of rows of data under a trained model, in the data's own units: by the change of
+//! variables along the ODE, and by the variational bound.
 
 use crate::component::{Likelihood, Pass, Solver};
 use crate::data::{Batch, Units};
@@ -13,32 +14,32 @@ use serde_json::{Value, json};
 use std::f64::consts::LN_2;
 use tch::{Kind, Tensor};
 
-/// Vectors of random signs, unless something else is asked for.
+/// Default number of probes (vectors of random signs) of the divergence.
 pub const PROBES: i64 = 16;
-/// Draws a row of the variational bound, likewise.
+/// Default number of draws a row of the variational bound.
 pub const DRAWS: u64 = 100;
 
-/// What a likelihood is measured with.
+/// Solver, numbers of draws and seed of a likelihood.
 #[derive(Debug)]
 pub struct Options<'s> {
-    /// Carries data to noise.
+    /// The solver of the ODE from data to noise.
     pub solver: &'s Component<dyn Solver>,
-    /// Steps of a fixed-step solver.
+    /// Number of steps of a fixed-step solver.
     pub steps: usize,
-    /// Vectors of random signs, where the divergence is not exact.
+    /// Number of probes (vectors of random signs) if the divergence is estimated.
     pub probes: i64,
-    /// Pairs (γ, ε) a row of the variational bound.
+    /// Number of pairs (γ, ε) a row of the variational bound; γ is the log-SNR.
     pub draws: u64,
-    /// Seed of whatever is drawn.
+    /// Seed of everything that is drawn.
     pub seed: u64,
 }
 
-/// A mean over rows.
+/// A mean over rows, with its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// Nats a row.
+    /// Mean in nats a row.
     pub nats: f64,
-    /// Its standard error over the rows and all that was drawn for them; `None` for a single row.
+    /// Standard error of the mean in nats, over the rows and all draws; `None` for a single row.
     pub error: Option<f64>,
 }
 
@@ -49,7 +50,7 @@ impl Estimate {
         Self { nats: values.mean(Kind::Double).double_value(&[]), error: (n > 1).then(error) }
     }
 
-    /// As JSON, in nats a row and bits a dimension.
+    /// The estimate in JSON, in nats a row and bits a dimension.
     fn json(&self, dimensions: i64) -> Value {
         let bits = |nats: f64| nats / (dimensions as f64 * LN_2);
         json!({
@@ -61,27 +62,28 @@ impl Estimate {
     }
 }
 
-/// What was measured.
+/// The likelihood of rows.
 #[derive(Debug)]
 pub struct Measured {
     /// −ln p by the change of variables.
     pub density: Estimate,
-    /// The variational bound on −ln p; `None` where it is infinite.
+    /// The variational bound on −ln p; `None` if there is none, for a reason that `json` gives.
     pub bound: Option<Estimate>,
-    /// The same, with all that they depend on.
+    /// Both estimates in JSON (nats a row, bits a dimension), with all that they depend on.
     pub json: Value,
 }
 
-/// −ln p of `data` (normalised rows and conditions) in the data's own units, given their conditions if there
-/// are any.
+/// Measures −ln p of `data` (normalised rows and conditions) under a trained model, in the data's
+/// own units, given their conditions if there are any.
 ///
-/// Where noise is left at the end of the path, b > 0, the density is that of the data with noise, z/a =
-/// data + (b/a)ε, with one ε a row. It is then as well a bound for the data themselves, under the model that
-/// draws z and from it N(z/a, (b/a)²I).
+/// If noise is left at the end of the path, b > 0, the density is that of the data with noise, z/a
+/// = data + (b/a)ε, with one ε a row. It is then also a bound for the data themselves, under the
+/// model that draws z and from it N(z/a, (b/a)²I).
 ///
 /// # Errors
-/// Where the model has no density of the data: its targets are labels, or an encoder or decoder stands
-/// between them and the latents.
+/// If the model has no known density of the data: its source is not N(0, I), its targets are
+/// labels, or its encoder or decoder changes them; if there is no row, or sequences differ in
+/// length; if the solver is stochastic or follows no ODE; and if the model's output is not finite.
 pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Result<Measured> {
     if !model.model().source().is_standard_normal()? {
         let message = format!(
@@ -95,7 +97,7 @@ pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Resu
     }
     if data.mask.is_some() {
         let message =
-            "no likelihood: these sequences have different lengths, and so different densities";
+            "no likelihood: the sequences differ in length, so that they have no common density";
         return Err(Error::config("data", message));
     }
     refuse_without_density(model, data)?;
@@ -111,18 +113,18 @@ pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Resu
     let (solver, clock) = (options.solver.build(&())?, model.plan().grid.clock());
     if solver.needs_levels()? || solver.stochastic()? {
         let message = format!(
-            "no likelihood along the solver `{}`: it goes from noise to data alone",
+            "no likelihood along the solver `{}`: it goes from noise to data only",
             options.solver.name()
         );
         return Err(Error::config("sampling.solver", message).help(
-            "take one that follows the derivative of the ODE; `triflow list solver` names them all",
+            "use one that follows the derivative of the ODE; `triflow list solver` lists them all",
         ));
     }
-    let found = model.sampling(|model, units| {
+    let measured = model.sampling(|model, units| {
         tch::no_grad(|| {
             let target = &data.target;
             let condition = data.condition();
-            // The model as it was trained.
+            // The model as it was trained, without guidance.
             let predictor =
                 Conditioned { model, condition: condition.as_ref(), guidance: None, mask: None };
             let along = along_ode(&predictor, clock, target, &*solver, options)?;
@@ -131,14 +133,15 @@ pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Resu
                 match model.gaussian().then(|| bound(&predictor, target, options.draws)) {
                     None => Err(COUPLED.to_owned()),
                     Some(Err(Error::Config(reason))) => Err(reason.message),
-                    Some(found) => Ok(found?),
+                    Some(bound) => Ok(bound?),
                 }
             };
             Ok((along, bound, log_scale(units)))
         })
     });
-    let (along, bound, log_scale) = found.map_err(diverged)?;
-    // Per row, −ln p of the data is that of what was normalised plus the logarithm of the volume of one unit.
+    let (along, bound, log_scale) = measured.map_err(diverged)?;
+    // For each row, −ln p of the data is −ln p of the normalised target plus the logarithm of
+    // the volume of a normalised unit.
     let density = Estimate::of(&(log_scale - &along.density.log));
     let (bounded, bound_json) = match bound {
         Ok(bound) => {
@@ -162,11 +165,11 @@ pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Resu
     Ok(Measured { density, bound: bounded, json })
 }
 
-/// Why there is no bound where z_0 depends on the data.
+/// The reason why there is no bound if z_0 depends on the data.
 const COUPLED: &str =
     "the bound needs noise that is independent of the data, but z_0 is coupled to them";
 
-/// An error that says what to do about a model that is not finite.
+/// Adds advice to an error about a model that is not finite.
 fn diverged(e: Error) -> Error {
     match e {
         Error::Runtime(message) if message.contains("not finite") => {
@@ -176,14 +179,14 @@ fn diverged(e: Error) -> Error {
     }
 }
 
-/// An error that gives the reason where the model has no density of its targets.
+/// Checks that the model has a density of its targets.
 fn refuse_without_density(model: &mut Trained, data: &Batch) -> Result<()> {
     if model.units().target_is_label || model.model().likelihood() == Likelihood::Categorical {
         return Err(Error::config(
             "",
-            "no likelihood: the targets are labels, and the model's density is one of real vectors",
+            "no likelihood: the targets are labels, and the model's density is of real vectors",
         )
-        .help("for labels the accuracy says how well they are met"));
+        .help("for labels `triflow evaluate` measures the accuracy"));
     }
     let (encoder, decoder) = (model.experiment().encoder.name(), model.experiment().decoder.name());
     let (encodes, decodes) = model.sampling(|model, _| {
@@ -201,28 +204,28 @@ fn refuse_without_density(model: &mut Trained, data: &Batch) -> Result<()> {
         _ => return Ok(()),
     };
     let message = format!(
-        "no likelihood: the {key} `{name}` {does}, so that the density of a latent is none of the data"
+        "no likelihood: the {key} `{name}` {does}, so that the density of latents is not that of the data"
     );
     Err(Error::config(key, message)
         .help("it needs an encoder and a decoder that leave the target as it is"))
 }
 
-/// ln of the volume that one unit of the normalised target has in the data's own units.
+/// ln of the volume of a normalised unit of the target, in the data's own units.
 fn log_scale(units: &Units) -> f64 {
     let deviation = units.target.scale().to_kind(Kind::Double);
-    let whole = deviation.log().expand(units.shapes.target.as_slice(), false);
-    whole.sum(Kind::Double).double_value(&[])
+    let all = deviation.log().expand(units.shapes.target.as_slice(), false);
+    all.sum(Kind::Double).double_value(&[])
 }
 
-/// What came out along the ODE, in normalised units.
+/// The density by the change of variables along the ODE, in normalised units.
 struct Along {
-    /// Of z/a.
+    /// Density of z/a.
     density: Density,
     divergence: Divergence,
     dimensions: i64,
-    /// b/a: the deviation of the noise on the data.
+    /// b/a, the standard deviation of the noise on the data.
     noise: f64,
-    /// Times of start and end.
+    /// Times of the ODE's start and end.
     times: (f64, f64),
 }
 
@@ -240,11 +243,11 @@ fn along_ode(
     let dimensions = target.numel() as i64 / target.size()[0];
     let divergence = Divergence::of(dimensions, options.probes);
     let _stream = seed_torch(options.seed, Purpose::Report, 3);
-    let scaled = |c: &Tensor, of: &Tensor| rows(&c.to_kind(of.kind()), of) * of;
+    let scaled = |c: &Tensor, x: &Tensor| rows(&c.to_kind(x.kind()), x) * x;
     let z = scaled(&end.a, target) + scaled(&end.b, &target.randn_like());
     let density = field.log_density(&z, solver, options.steps, divergence)?;
     let density = Density { log: density.log + dimensions as f64 * a.ln(), ..density };
-    // An end that was found by bracketing is shown as 0 or 1.
+    // Rounded, as bracketing finds the ends 0 and 1 only to within its tolerance.
     let time = |s: f64| Ok::<_, Error>((field.time(s)? * 1e9).round() / 1e9);
     let times = (time(grid.start())?, time(grid.end())?);
     Ok(Along { density, divergence, dimensions, noise: b / a, times })
@@ -292,7 +295,7 @@ fn bound_json(
     object
 }
 
-/// The standard error of a mean over rows, from the rows' own.
+/// Standard error of a mean over rows, from the standard errors of the rows.
 fn error_of_mean(errors: &Tensor) -> f64 {
     errors.square().sum(Kind::Double).double_value(&[]).sqrt() / errors.size()[0] as f64
 }

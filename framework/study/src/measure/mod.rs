@@ -1,6 +1,6 @@
-//! What a trained model scores on held-out rows, by task: the catalogue of metrics, and their evaluation.
-//! Errors are in the data's own units, distances in those of `metrics.units`. The mathematics is in [`crate::metrics`], the pictures in
-//! [`crate::report`].
+//! Evaluation of trained models on held-out rows, and the catalogue of metrics by task. Errors are
+//! in the data's own units, distances in those of `metrics.units`. The mathematics is in
+//! [`crate::metrics`], the pictures are in [`crate::report`].
 
 mod catalogue;
 mod draw;
@@ -27,19 +27,20 @@ use serde_json::{Value, json};
 use tch::Tensor;
 
 pub use crate::metrics::EXACT_POINTS;
-/// Points of metrics that look at all pairs and sort or keep them: the first ones count, on both sides.
+/// Number of points on either side, at most, of metrics that sort or keep all pairs: the first
+/// ones.
 pub const PAIR_POINTS: usize = 5000;
 
-/// What an evaluation draws.
+/// Seed, number of draws and choice of metrics of an evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Seed of z_0. Without one, generation takes the experiment's, and regression starts from z_0 = 0; its
-    /// random draws, for the CRPS, then come from the experiment's.
+    /// Seed of z_0. With `None`, generation uses the experiment's seed, and predictions start from
+    /// z_0 = 0, but for the random draws of CRPS and coverage, which use the experiment's seed.
     pub seed: Option<u64>,
-    /// How often everything is drawn anew: metrics are means over the draws, beside their deviations. From
-    /// z_0 = 0 there is one draw alone; CRPS and coverage of a regression are of 40 random ones at least.
+    /// Number of draws: metrics are means over them, beside their standard deviations. There is one
+    /// draw alone from z_0 = 0; CRPS and coverage of a regression are of at least 40 random ones.
     pub draws: u64,
-    /// The one metric that is measured, rather than all of the task.
+    /// The one metric to measure; `None` for all of the task.
     pub only: Option<Metric>,
 }
 
@@ -49,31 +50,34 @@ impl Default for Options {
     }
 }
 
-/// What a model scored, and what that depends on.
+/// The scores of a model, and what they depend on.
 #[derive(Debug)]
 pub struct Evaluation {
-    /// The name of the rows that it was measured on.
+    /// Name of the rows that it was measured on, such as `test`.
     pub set: String,
-    /// How samples were drawn: number of rows, solver, steps, evaluations, running mean or not, seed, draws.
+    /// Details of sampling: number of rows, solver, steps, NFE, EMA weights or not, seed, draws.
     pub sampling: Value,
-    /// The units of distances, neighbours and kernels, and why; none where there are none.
+    /// Units of distances, neighbours and kernels, with the reason; `None` for a model that
+    /// predicts.
     pub units: Option<&'static str>,
-    /// The metrics.
+    /// Metrics of the model.
     pub scores: Scores,
-    /// What real rows score in place of generated ones; empty where there is no such thing.
+    /// Metrics of real rows in place of generated ones; empty where there is no such floor.
     pub floor: Scores,
-    /// Which rows those are.
+    /// Description of the rows of the floor.
     pub floor_of: &'static str,
-    /// Name and values: the first draw, the real rows and their conditions, of a model that generates.
+    /// Arrays of a model that generates, by name: the first draw, the real rows and their
+    /// conditions.
     pub arrays: Vec<(String, Tensor)>,
-    /// Further numbers by name, that are no metric by themselves.
+    /// Further numbers by name, which are not in the catalogue.
     pub details: Vec<(&'static str, Value)>,
-    /// The work of drawing.
+    /// Cost of drawing the samples.
     pub cost: Cost,
 }
 
 impl Evaluation {
-    /// As `metrics.json`, in which no time is measured: the same model gives the same bytes.
+    /// The content of `metrics.json`. It holds no measured time: the same model gives the same
+    /// bytes.
     pub fn to_json(&self) -> Value {
         let mut object = json!({ "set": self.set, "sampling": self.sampling });
         if let Some(units) = self.units {
@@ -91,7 +95,11 @@ impl Evaluation {
     }
 }
 
-/// The metrics of a trained model on held-out rows.
+/// Measures a trained model on held-out rows, with the metrics of its task.
+///
+/// # Errors
+/// If the model cannot be sampled, if what it draws is not finite, if rows cannot be read, and if a
+/// metric is not defined on these rows.
 pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, options: &Options) -> Result<Evaluation> {
     match Goal::of(model) {
         Goal::Generation => generation::evaluate(model, held, options),
@@ -100,7 +108,7 @@ pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, options: &Options) -> R
     }
 }
 
-/// Points as metrics take them.
+/// Points as the metrics take them, checked to be finite.
 fn checked(points: &plot::Scatter) -> Result<crate::metrics::Points<'_>> {
     crate::metrics::Points::new(&points.values, points.dim)
 }

@@ -1,4 +1,4 @@
-//! Predictions beside the truth: of values, and of labels.
+//! Evaluation of predictions of values and of labels.
 
 use super::draw::{draw, how, labels, points};
 use super::scores::Draws;
@@ -13,7 +13,7 @@ use crate::trained::Trained;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
-/// The least probability of a class where the decoder gives values rather than logits.
+/// Smallest probability of a class if the decoder gives values rather than logits.
 const LEAST_PROBABILITY: f64 = 1e-7;
 
 pub(super) fn evaluate(
@@ -22,13 +22,13 @@ pub(super) fn evaluate(
     held: &HeldOut<'_>,
     options: &Options,
 ) -> Result<Evaluation> {
-    let asked = options.seed.unwrap_or_else(|| model.experiment().seed());
-    let seed = stream_seed(asked, Purpose::Report, 0);
+    let base_seed = options.seed.unwrap_or_else(|| model.experiment().seed());
+    let seed = stream_seed(base_seed, Purpose::Report, 0);
     let from_zero = options.seed.is_none();
     let draws = if from_zero { 1 } else { options.draws.max(1) };
     let truth = model.units().target.undo(&held.rows.target);
     let true_points = points(&truth)?;
-    let mut found = Draws::new(options.only);
+    let mut scores = Draws::new(options.only);
     let (mut sampling, mut cost) = (Value::Null, Cost::default());
     for draw_number in 0..draws {
         let at = (!from_zero).then_some((seed, draw_number));
@@ -38,32 +38,33 @@ pub(super) fn evaluate(
             Goal::Classification => {
                 let logits = points(&logits(model, &sampled.z, &drawn)?)?;
                 let truth = labels(&truth)?.into_iter().map(|l| l as i64).collect::<Vec<_>>();
-                add_classes(checked(&predicted)?, checked(&logits)?, &truth, &mut found)?;
-                found.add(Metric::Mse, metrics::mse(checked(&true_points)?, checked(&predicted)?)?);
+                add_classes(checked(&predicted)?, checked(&logits)?, &truth, &mut scores)?;
+                scores
+                    .add(Metric::Mse, metrics::mse(checked(&true_points)?, checked(&predicted)?)?);
             }
-            _ => add_values(checked(&true_points)?, checked(&predicted)?, &mut found)?,
+            _ => add_values(checked(&true_points)?, checked(&predicted)?, &mut scores)?,
         }
         if draw_number == 0 {
-            sampling = how(model, &sampled, held.rows.len(), (!from_zero).then_some(asked));
+            sampling = how(model, &sampled, held.rows.len(), (!from_zero).then_some(base_seed));
             sampling["draws"] = json!(draws);
         }
     }
     let mut details = Vec::new();
     if goal == Goal::Regression
         && let Some(random) =
-            intervals::add(model, &held.rows, seed, options.draws, &mut cost, &mut found)?
+            intervals::add(model, &held.rows, seed, options.draws, &mut cost, &mut scores)?
     {
         let noise = model.experiment().sampling.noise;
         sampling["crps"] = random.how;
         sampling["crps"]["noise"] = json!(noise);
-        sampling["crps"]["seed"] = json!(asked);
+        sampling["crps"]["seed"] = json!(base_seed);
         details.push(("intervals", random.intervals));
     }
     Ok(Evaluation {
         set: held.name.clone(),
         sampling,
         units: None,
-        scores: found.finish(goal),
+        scores: scores.finish(goal),
         floor: Scores::default(),
         floor_of: "",
         arrays: Vec::new(),
@@ -106,8 +107,8 @@ fn add_classes(predicted: Points, logits: Points, truth: &[i64], to: &mut Draws)
     Ok(())
 }
 
-/// Logits `[n, classes]`: those of the decoder, or of the values that it gives, cut off below and scaled to
-/// add up to 1.
+/// Logits `[n, classes]`: those of the decoder, or the logarithms of its values, which are clamped
+/// from below and scaled to add up to 1.
 fn logits(model: &mut Trained, z: &Tensor, values: &Tensor) -> Result<Tensor> {
     if model.model().likelihood() == Likelihood::Categorical {
         return model.sampling(|model, _| tch::no_grad(|| model.decode(z, Pass::EVAL)));

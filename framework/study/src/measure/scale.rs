@@ -1,5 +1,5 @@
-//! The units in which generated and real points are compared: distances, neighbours and kernels look at all
-//! columns together, and the widest would decide alone.
+//! Units for comparisons of generated and real points. Distances, neighbours and kernels use all
+//! columns together: in the data's own units the widest column could decide alone.
 
 use crate::config::MetricUnits;
 use crate::data::{Batch, Normaliser, Units};
@@ -7,34 +7,38 @@ use crate::sequence;
 use crate::trained::Trained;
 use tch::{Kind, Tensor};
 
-/// Columns share one scale where the largest deviation is at most so many times the smallest.
+/// Ratio of the largest to the smallest deviation, up to which columns share one scale.
 const ONE_SCALE: f64 = 2.0;
 
-/// The units of a comparison.
+/// The units in which generated and real points are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scale {
-    /// Whether they are those of the model's normaliser.
+    /// `true` for the units of the model's normaliser, `false` for the data's own.
     pub standardised: bool,
-    /// What they are, and why.
+    /// Name of the units and the reason for them, for `metrics.json`.
     pub text: &'static str,
 }
 
 impl Scale {
-    /// What the experiment asks for; without a wish the data's own units where all columns share one scale, so
-    /// that numbers mean something, and standardised ones elsewhere.
+    /// The units that the experiment sets. With null, they are the data's own if all columns share
+    /// one scale or the data are not standardised, so that numbers can be read, and standardised
+    /// ones otherwise.
     pub fn of(model: &Trained) -> Self {
         let experiment = model.experiment();
         let (standardised, text) = match experiment.metrics.units {
             Some(MetricUnits::Standardised) => (true, "standardised"),
             Some(MetricUnits::Data) => (false, "data"),
             None if !experiment.data.common().standardise => (false, "data (not standardised)"),
-            None if is_one(&model.units().target) => (false, "data (columns share one scale)"),
+            None if shares_one_scale(&model.units().target) => {
+                (false, "data (columns share one scale)")
+            }
             None => (true, "standardised (columns differ in scale)"),
         };
         Self { standardised, text }
     }
 
-    /// Values in the data's own units, `[n, …]`, of which the positions in `mask` are there.
+    /// Converts `values` `[n, …]` from the data's own units; the padding outside `mask` stays
+    /// zero.
     pub fn values(self, units: &Units, values: &Tensor, mask: Option<&Tensor>) -> Tensor {
         match self.standardised {
             true => sequence::keep(&units.target.apply(values), mask),
@@ -42,7 +46,7 @@ impl Scale {
         }
     }
 
-    /// Targets of normalised rows; zeros in the padding of sequences.
+    /// Targets of normalised rows in these units; zeros in the padding of sequences.
     pub fn targets(self, units: &Units, rows: &Batch) -> Tensor {
         let mask = rows.mask.as_ref();
         match self.standardised {
@@ -52,9 +56,9 @@ impl Scale {
     }
 }
 
-fn is_one(normaliser: &Normaliser) -> bool {
+fn shares_one_scale(normaliser: &Normaliser) -> bool {
     let deviation = normaliser.deviation.to_kind(Kind::Double).reshape([-1]);
-    // Columns that do not vary have none.
+    // Columns that do not vary have deviation 0 and no scale.
     let deviation = deviation.masked_select(&deviation.gt(0.0));
     if deviation.numel() == 0 {
         return true;
@@ -69,12 +73,12 @@ mod tests {
 
     #[test]
     fn columns_share_a_scale_where_no_deviation_is_more_than_twice_another() {
-        let of = |deviations: &[f64]| {
+        let shared = |deviations: &[f64]| {
             let deviation = Tensor::from_slice(deviations);
-            is_one(&Normaliser::new(deviation.zeros_like(), deviation, Kind::Double))
+            shares_one_scale(&Normaliser::new(deviation.zeros_like(), deviation, Kind::Double))
         };
-        assert!(of(&[0.87, 0.5]) && of(&[1.0]) && of(&[2.0, 1.0, 1.5]));
-        assert!(of(&[0.0, 1.0]) && of(&[0.0]));
-        assert!(!of(&[2.01, 1.0]) && !of(&[5.0, 800.0]));
+        assert!(shared(&[0.87, 0.5]) && shared(&[1.0]) && shared(&[2.0, 1.0, 1.5]));
+        assert!(shared(&[0.0, 1.0]) && shared(&[0.0]));
+        assert!(!shared(&[2.01, 1.0]) && !shared(&[5.0, 800.0]));
     }
 }

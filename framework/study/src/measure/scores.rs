@@ -1,21 +1,21 @@
-//! Values of metrics: those of each draw, and what they come to.
+//! Values of metrics in each draw, and their means and deviations.
 
 use super::{Goal, Metric};
 use serde_json::{Map, Value, json};
 
-/// A metric's value.
+/// Mean and deviation of a metric over the draws.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
-    /// The mean over the draws.
+    /// Mean over the draws, in the metric's unit.
     pub mean: f64,
-    /// The standard deviation (n − 1) over the draws; none for a single one.
+    /// Standard deviation (n − 1) over the draws; `None` for a single one.
     pub deviation: Option<f64>,
-    /// That of each draw, in order.
+    /// Value of each draw, in order.
     pub values: Vec<f64>,
 }
 
 impl Score {
-    /// Of the values of all draws, of which there is at least one.
+    /// The score from the values of all draws, of which there is at least one.
     fn of(values: &[f64]) -> Self {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
@@ -25,28 +25,28 @@ impl Score {
     }
 }
 
-/// Values of several metrics, in the order of the catalogue.
+/// Scores of several metrics, in the order of the goal's tables.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores(Vec<(Metric, Score)>);
 
 impl Scores {
-    /// That of one metric, if it was measured.
+    /// The score of `metric`; `None` if it was not measured.
     pub fn get(&self, metric: Metric) -> Option<&Score> {
         self.0.iter().find(|(m, _)| *m == metric).map(|(_, score)| score)
     }
 
-    /// All of them.
+    /// Iterates over all metrics that were measured.
     pub fn iter(&self) -> impl Iterator<Item = (Metric, &Score)> {
         self.0.iter().map(|(metric, score)| (*metric, score))
     }
 
-    /// Whether nothing was measured.
+    /// `true` if nothing was measured.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Writes each mean by its name, and `…_deviation` where there are several draws; those of each draw in
-    /// `values`.
+    /// Writes each mean under the metric's name and, if there are several draws, the deviation
+    /// under `NAME_deviation` and the values of the draws under `values`.
     pub(super) fn write(&self, object: &mut Value) {
         for (metric, score) in self.iter() {
             object[metric.name()] = json!(score.mean);
@@ -64,7 +64,7 @@ impl Scores {
     }
 }
 
-/// Metrics while they are being measured, a value a draw.
+/// Values of metrics while they are measured, one a draw.
 #[derive(Debug)]
 pub(super) struct Draws {
     only: Option<Metric>,
@@ -72,22 +72,22 @@ pub(super) struct Draws {
 }
 
 impl Draws {
-    /// Of all metrics, or of one.
+    /// Collects all metrics, or `only` one.
     pub fn new(only: Option<Metric>) -> Self {
         Self { only, values: Vec::new() }
     }
 
-    /// Whether a metric was asked for.
+    /// `true` if `metric` is to be measured.
     pub fn wants(&self, metric: Metric) -> bool {
         self.only.is_none_or(|only| only == metric)
     }
 
-    /// Whether any of several was.
+    /// `true` if any of `metrics` is to be measured.
     pub fn wants_any(&self, metrics: &[Metric]) -> bool {
         metrics.iter().any(|metric| self.wants(*metric))
     }
 
-    /// Adds the value of one draw, unless the metric was not asked for.
+    /// Adds the value of one draw if the metric is to be measured.
     pub fn add(&mut self, metric: Metric, value: f64) {
         if !self.wants(metric) {
             return;
@@ -98,13 +98,13 @@ impl Draws {
         }
     }
 
-    /// What they come to.
+    /// The scores of the metrics of `goal`.
     pub fn finish(self, goal: Goal) -> Scores {
-        let of = |metric: &Metric| {
+        let score = |metric: &Metric| {
             let (_, values) = self.values.iter().find(|(m, _)| m == metric)?;
             Some((*metric, Score::of(values)))
         };
-        Scores(goal.metrics().iter().filter_map(of).collect())
+        Scores(goal.metrics().iter().filter_map(score).collect())
     }
 }
 

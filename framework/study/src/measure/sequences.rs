@@ -1,4 +1,4 @@
-//! Predicted sequences beside the true ones. A row of the metrics is a position that is there.
+//! Evaluation of predicted sequences. A row of the metrics is a position that is not padding.
 
 use super::draw::{draw, how, points};
 use super::prediction::{add_ensemble, add_values};
@@ -14,13 +14,14 @@ use crate::trained::Trained;
 use serde_json::json;
 use tch::{Kind, Tensor};
 
-/// Random draws of each row that say how sure a prediction is, and how many rows at most are drawn so often.
+/// Number of random draws of each row, for CRPS and coverage.
 const ENSEMBLE: u64 = 20;
+/// Number of rows that are drawn so often, at most.
 const ENSEMBLE_ROWS: i64 = 250;
-/// Share of the draws in the band: the central ones.
+/// Share of the draws that the central band holds.
 pub(crate) const BAND: f64 = 0.9;
 
-/// Draws of each row, `[20, n, T, features]` in the data's own units.
+/// Random draws of each row, `[20, n, T, features]` in the data's own units.
 pub(crate) fn ensemble(
     model: &mut Trained,
     rows: &Batch,
@@ -31,9 +32,9 @@ pub(crate) fn ensemble(
     Ok(Tensor::stack(&(0..ENSEMBLE).map(one).collect::<Result<Vec<_>>>()?, 0))
 }
 
-/// The ends of the central band of draws `[k, …]`, quantiles with interpolation.
+/// The ends of the central band of draws `[k, …]`: quantiles with linear interpolation.
 pub(crate) fn band(draws: &Tensor) -> (Tensor, Tensor) {
-    // Sorted by hand: LibTorch's quantile takes no more than 2²⁴ values.
+    // Sorted here, as LibTorch's quantile takes at most 2²⁴ values.
     let (sorted, _) = draws.sort(0, false);
     let last = draws.size()[0] - 1;
     let at = |q: f64| {
@@ -49,24 +50,24 @@ pub(super) fn evaluate(
     held: &HeldOut<'_>,
     options: &Options,
 ) -> Result<Evaluation> {
-    let asked = options.seed.unwrap_or_else(|| model.experiment().seed());
-    let seed = stream_seed(asked, Purpose::Report, 0);
+    let base_seed = options.seed.unwrap_or_else(|| model.experiment().seed());
+    let seed = stream_seed(base_seed, Purpose::Report, 0);
     let mask = held.rows.mask.as_ref();
     let there = |values: &Tensor| points(&sequence::positions(values, mask));
     let truth = model.units().target.undo(&held.rows.target);
     let true_points = there(&truth)?;
-    let (mut found, mut cost) = (Draws::new(options.only), Cost::default());
+    let (mut scores, mut cost) = (Draws::new(options.only), Cost::default());
     let at = options.seed.map(|_| (seed, 0));
     let (sampled, predicted) = draw(model, &held.rows, at, &mut cost)?;
     let predicted = there(&predicted)?;
-    add_values(checked(&true_points)?, checked(&predicted)?, &mut found)?;
+    add_values(checked(&true_points)?, checked(&predicted)?, &mut scores)?;
     let mut sampling = how(model, &sampled, held.rows.len(), options.seed);
     sampling["draws"] = json!(1);
     let mut details = Vec::new();
     if let Some(each) = per_feature(&true_points, &predicted)? {
         details.push(("variance_explained_percent_per_feature", each));
     }
-    if found.wants_any(&[Metric::Crps, Metric::BandCoverage]) {
+    if scores.wants_any(&[Metric::Crps, Metric::BandCoverage]) {
         let rows = held.rows.first(ENSEMBLE_ROWS);
         let mask = rows.mask.as_ref();
         let there = |values: &Tensor| points(&sequence::positions(values, mask));
@@ -75,12 +76,12 @@ pub(super) fn evaluate(
         let draws = ensemble(model, &rows, seed, &mut cost)?;
         let noise = model.experiment().sampling.noise;
         sampling["crps"] =
-            json!({ "draws": ENSEMBLE, "n": rows.len(), "noise": noise, "seed": asked });
+            json!({ "draws": ENSEMBLE, "n": rows.len(), "noise": noise, "seed": base_seed });
         let (low, high) = band(&draws);
         let inside =
             truth.ge_tensor(&low).logical_and(&truth.le_tensor(&high)).to_kind(Kind::Double);
         let inside = sequence::positions(&inside, mask).mean(Kind::Double).double_value(&[]);
-        found.add(Metric::BandCoverage, 100.0 * inside);
+        scores.add(Metric::BandCoverage, 100.0 * inside);
         let mean = there(&draws.mean_dim([0].as_slice(), false, draws.kind()))?;
         let mut of_mean = Draws::new(None);
         add_values(checked(&true_points)?, checked(&mean)?, &mut of_mean)?;
@@ -89,13 +90,13 @@ pub(super) fn evaluate(
         details.push(("mean_of_draws", about_mean));
         let each: Vec<_> =
             (0..ENSEMBLE as i64).map(|i| there(&draws.get(i))).collect::<Result<_>>()?;
-        add_ensemble(&true_points, &each, &mut found)?;
+        add_ensemble(&true_points, &each, &mut scores)?;
     }
     Ok(Evaluation {
         set: held.name.clone(),
         sampling,
         units: None,
-        scores: found.finish(Goal::Sequences),
+        scores: scores.finish(Goal::Sequences),
         floor: Scores::default(),
         floor_of: "",
         arrays: Vec::new(),

@@ -1,5 +1,5 @@
-//! What the page's script draws: the results less what only tables show, thinned to what a screen can tell
-//! apart, so that the page stays small.
+//! Data for the page's script: results without what only tables show, thinned to what a screen can
+//! resolve, so that the page stays small.
 
 use super::super::number::{self, is_known};
 use super::super::results::{
@@ -8,17 +8,20 @@ use super::super::results::{
 use super::super::tables::order;
 use serde::Serialize;
 
-/// Epochs that a curve shows; more are averaged in groups.
+/// Number of epochs of a loss curve, at most; more are averaged in groups.
 const EPOCHS: usize = 300;
-/// Points that a picture of samples shows.
+/// Number of points in a picture of samples, at most.
 const SAMPLES: usize = 1500;
-/// Points on their way, at so many times, and so many coordinates on the whole page.
+/// Number of paths of a cell, at most.
 const MOVING: usize = 500;
+/// Number of times of a path, at most.
 const TIMES: usize = 41;
+/// Number of coordinates of all paths of the page, about.
 const COORDINATES: usize = 1_000_000;
-/// Coordinates are whole numbers of this part of the plane.
+/// Number of steps across the plane: coordinates are whole numbers of them.
 const STEPS: f64 = 4000.0;
 
+/// Everything that the script reads.
 #[derive(Serialize)]
 pub(super) struct Page<'a> {
     metric: Option<MetricView<'a>>,
@@ -26,7 +29,7 @@ pub(super) struct Page<'a> {
     seeds: usize,
     judged: bool,
     cells: Vec<CellView<'a>>,
-    /// Cells from the best to the worst.
+    /// Indices of cells from the best to the worst.
     order: Vec<usize>,
     plane: Option<Plane>,
 }
@@ -38,7 +41,7 @@ struct MetricView<'a> {
     floor: Option<Value>,
 }
 
-/// A spread, with the text that the tables show.
+/// A spread, with its text in the tables.
 #[derive(Serialize)]
 struct Value {
     mean: f64,
@@ -72,7 +75,7 @@ struct CurveView<'a> {
 
 #[derive(Serialize)]
 struct LossView {
-    /// Epochs that one value stands for.
+    /// Number of epochs that each value is the mean of.
     every: usize,
     train: Vec<Option<f64>>,
     val: Vec<Option<f64>>,
@@ -85,26 +88,27 @@ struct ScheduleView {
     alpha_bar: Vec<f64>,
 }
 
-/// Where the whole numbers lie: coordinate = origin + step · number.
+/// The plane of the points: coordinate = origin + step · whole number.
 #[derive(Serialize)]
 struct Plane {
     origin: [f64; 2],
     step: f64,
-    /// `[x0, x1, y0, y1]`, square, for samples and for points on their way.
+    /// The square `[x0, x1, y0, y1]` that pictures of samples show.
     samples: [f64; 4],
+    /// The square that pictures of paths show.
     moving: [f64; 4],
     real: Option<Points>,
-    /// Names of the classes, if they have some.
+    /// Names of the classes; empty if they are numbered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     names: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct Points {
-    /// x and y by turns; none where a coordinate is not finite.
+    /// x and y in alternation; null if a coordinate is not finite.
     xy: Vec<Option<i32>>,
     labels: Option<Vec<usize>>,
-    /// How many there are before thinning.
+    /// Number of points before thinning.
     of: usize,
 }
 
@@ -113,6 +117,7 @@ struct PathsView {
     times: Vec<f64>,
     states: Vec<Vec<Option<i32>>>,
     labels: Option<Vec<usize>>,
+    /// Number of paths before thinning.
     of: usize,
 }
 
@@ -208,15 +213,15 @@ fn loss_view(losses: &Losses) -> LossView {
 }
 
 fn schedule_view(schedule: &Schedule) -> ScheduleView {
-    let of = |values: &[f64]| values.iter().copied().map(digits).collect();
+    let rounded = |values: &[f64]| values.iter().copied().map(digits).collect();
     ScheduleView {
-        t: of(&schedule.t),
-        gamma: of(&schedule.gamma),
-        alpha_bar: of(&schedule.alpha_bar),
+        t: rounded(&schedule.t),
+        gamma: rounded(&schedule.gamma),
+        alpha_bar: rounded(&schedule.alpha_bar),
     }
 }
 
-/// The plane that holds the real points and nearly all others.
+/// The plane that holds all real points and nearly all others; `None` if there are no points.
 fn plane(results: &Results) -> Option<Plane> {
     let paths = || results.cells.iter().filter_map(|cell| cell.paths.as_ref());
     let real = results.real.iter().flat_map(|cloud| &cloud.points);
@@ -239,14 +244,14 @@ fn plane(results: &Results) -> Option<Plane> {
 }
 
 impl Plane {
-    fn points(&self, points: &[[f32; 2]], of: Option<&[usize]>, kept: &[usize]) -> Points {
-        Points { xy: self.numbers(points, kept), labels: labels(of, kept), of: points.len() }
+    fn points(&self, points: &[[f32; 2]], classes: Option<&[usize]>, kept: &[usize]) -> Points {
+        Points { xy: self.numbers(points, kept), labels: labels(classes, kept), of: points.len() }
     }
 
     fn numbers(&self, points: &[[f32; 2]], kept: &[usize]) -> Vec<Option<i32>> {
         let number = |value: f32, origin: f64| {
             let at = (f64::from(value) - origin) / self.step;
-            // far outside the picture, and still a small number
+            // A point far away stays outside the picture, with a small number.
             at.is_finite().then(|| at.round().clamp(-STEPS, 2.0 * STEPS) as i32)
         };
         let both =
@@ -260,7 +265,7 @@ fn labels(labels: Option<&[usize]>, kept: &[usize]) -> Option<Vec<usize>> {
     kept.iter().map(|&i| labels.get(i).copied()).collect()
 }
 
-/// Lowest and highest x and y, but for the share `outside` at each end.
+/// Lowest and highest x and y, without the share `outside` of the points at each end.
 fn extent<'a>(points: impl Iterator<Item = &'a [f32; 2]>, outside: f64) -> Option<[f64; 4]> {
     let mut values = [Vec::new(), Vec::new()];
     for point in points.filter(|point| point.iter().all(|v| v.is_finite())) {
@@ -286,7 +291,7 @@ fn union(a: Option<[f64; 4]>, b: Option<[f64; 4]>) -> Option<[f64; 4]> {
     }
 }
 
-/// The same centre, as wide as high, with a margin.
+/// A square around the extent, with a margin.
 fn square(extent: Option<[f64; 4]>) -> Option<[f64; 4]> {
     let [x0, x1, y0, y1] = extent?;
     let half = (x1 - x0).max(y1 - y0).max(1e-6) * 0.53;
@@ -294,18 +299,19 @@ fn square(extent: Option<[f64; 4]>) -> Option<[f64; 4]> {
     Some([x - half, x + half, y - half, y + half])
 }
 
-/// How many moving points a cell may show.
+/// Number of paths that a cell may show.
 fn moving(results: &Results) -> usize {
     let paths = results.cells.iter().filter_map(|cell| cell.paths.as_ref());
     let times: usize = paths.map(|paths| paths.times.len().min(TIMES)).sum();
     (COORDINATES / (2 * times.max(1))).min(MOVING)
 }
 
-/// `most` of `n` in their order, chosen without regard to it: labels may come by turns.
+/// At most `most` indices of `0..n`, ascending, chosen independently of their order, as labels may
+/// alternate.
 fn some_of(n: usize, most: usize) -> Vec<usize> {
     let mut all: Vec<usize> = (0..n).collect();
     if n > most {
-        // multiples of the golden ratio, modulo 1
+        // Multiples of the golden ratio, modulo 1.
         let key = |i: &usize| (*i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
         all.sort_by_key(key);
         all.truncate(most);
@@ -314,7 +320,7 @@ fn some_of(n: usize, most: usize) -> Vec<usize> {
     all
 }
 
-/// At most `most` of `n`, evenly, with the first and the last.
+/// At most `most` indices of `0..n`, evenly spaced, with the first and the last.
 fn spaced(n: usize, most: usize) -> Vec<usize> {
     if n <= most {
         return (0..n).collect();
@@ -322,7 +328,7 @@ fn spaced(n: usize, most: usize) -> Vec<usize> {
     (0..most).map(|i| i * (n - 1) / (most - 1)).collect()
 }
 
-/// Five digits, as many as a picture can use.
+/// A number rounded to five significant digits, as many as a picture can show.
 fn digits(value: f64) -> f64 {
     format!("{value:.4e}").parse().unwrap_or(value)
 }

@@ -1,4 +1,4 @@
-//! The parts of the page that need no script: facts, findings, tables and the cells in full.
+//! Parts of the page that need no script: facts, findings, tables and the details of cells.
 
 use super::super::number::{self, duration, is_known, plain};
 use super::super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
@@ -7,7 +7,7 @@ use super::super::tables::order;
 use crate::plot::style::counted;
 use maud::{Markup, Render, html};
 
-/// What was compared, and how.
+/// Facts about the comparison: data, task, grid, budget, seeds, machine.
 pub(super) fn facts(results: &Results) -> Markup {
     let made = &results.made;
     let seeds: Vec<String> = results.seeds.iter().map(u64::to_string).collect();
@@ -38,7 +38,7 @@ pub(super) fn facts(results: &Results) -> Markup {
     }
 }
 
-/// A name and what is said of it, in a list.
+/// A name and its value in a list.
 fn item(name: &str, value: impl Render) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
 }
@@ -52,7 +52,7 @@ fn task(task: &str) -> &str {
     }
 }
 
-/// `2026-11-24T13:37:00Z` as `2026-11-24 13:37`.
+/// A time in RFC 3339 for readers: `2026-11-24T13:37:00Z` is `2026-11-24 13:37 UTC`.
 fn date(at: &str) -> String {
     match (at.get(..10), at.get(10..11), at.get(11..16)) {
         (Some(day), Some("T"), Some(time)) => {
@@ -63,7 +63,7 @@ fn date(at: &str) -> String {
     }
 }
 
-/// Words with names set apart.
+/// Sentences with their names in bold.
 pub(super) fn words(words: &Words) -> Markup {
     html! {
         @for word in &words.0 {
@@ -75,25 +75,25 @@ pub(super) fn words(words: &Words) -> Markup {
     }
 }
 
-/// The findings under the headline, then notes.
+/// The findings below the headline, then the notes.
 pub(super) fn findings(results: &Results, summary: &Summary) -> Markup {
-    // the effects of axes are a table of their own
-    let found = summary.findings.iter().filter(|finding| finding.about != "Axis");
+    // The effects of axes have a table of their own.
+    let listed = summary.findings.iter().filter(|finding| finding.about != "Axis");
     html! {
-        @for finding in found { (item(finding.about, words(&finding.words))) }
+        @for finding in listed { (item(finding.about, words(&finding.words))) }
         @for note in &results.notes { (item("Note", note)) }
     }
 }
 
-/// What each axis does, as bars beside numbers.
+/// The effect of each axis, as bars beside numbers.
 pub(super) fn effects(results: &Results, summary: &Summary) -> Markup {
     let metric = results.metrics.first().filter(|_| !summary.effects.is_empty());
     html! {
         @if let Some(metric) = metric {
-            h3 { "What each axis does" }
+            h3 { "Effect of each axis" }
             p.how {
-                "Each value's mean over the cells that have it, whatever else differs between them; \
-                 ± is the deviation over seeds."
+                "Mean over all cells with a value, whatever their other settings; ± is the standard \
+                 deviation over seeds."
             }
             div.effects { @for one in &summary.effects { (effect(one, metric)) } }
         }
@@ -141,7 +141,7 @@ struct Table {
     foot: Vec<Entry>,
 }
 
-/// A table's entry and what it is sorted by.
+/// An entry of a table and the number that it is sorted by.
 struct Entry {
     html: Markup,
     key: Option<f64>,
@@ -152,9 +152,9 @@ impl Entry {
         Entry { html: html! { span.none { "–" } }, key: None }
     }
 
-    fn spread(of: &Spread) -> Self {
-        match is_known(of) {
-            true => Entry { html: spread(of), key: Some(of.mean) },
+    fn spread(value: &Spread) -> Self {
+        match is_known(value) {
+            true => Entry { html: spread(value), key: Some(value.mean) },
             false => Entry::none(),
         }
     }
@@ -202,15 +202,15 @@ impl Table {
     }
 }
 
-/// The head of a column, which sorts by it.
+/// The head of a column, a button that sorts by it.
 fn sorter(title: &str, what: &str) -> Markup {
     let what = Some(what).filter(|what| !what.is_empty());
     html! { th scope="col" aria-sort="none" { button type="button" title=[what] { (title) } } }
 }
 
-/// The head of a cell's row, which opens the cell in full.
+/// The head of a cell's row, a button that opens the cell's details.
 fn name(i: usize, cell: &Cell) -> Markup {
-    let lacks = match (cell.errors.is_empty(), cell.waiting.is_empty()) {
+    let state = match (cell.errors.is_empty(), cell.waiting.is_empty()) {
         (false, _) => Some("failed"),
         (true, false) => Some("unfinished"),
         (true, true) => None,
@@ -218,7 +218,7 @@ fn name(i: usize, cell: &Cell) -> Markup {
     html! {
         th scope="row" {
             button.cell type="button" data-open=(i) { span.swatch data-swatch=(i) {} (cell.name) }
-            @if let Some(lacks) = lacks { em.failed { (lacks) } }
+            @if let Some(state) = state { em.failed { (state) } }
         }
     }
 }
@@ -240,7 +240,7 @@ fn direction(metric: &Metric) -> &'static str {
     }
 }
 
-/// All metrics side by side, then one table for each with everything that is known.
+/// A table of all metrics, then one table for each metric with its statistics.
 pub(super) fn quality(results: &Results) -> Markup {
     let marked = has_verdicts(results);
     let order = order(results);
@@ -300,11 +300,11 @@ fn detail(results: &Results, m: usize, metric: &Metric, order: &[usize], judged:
     let title = format!("{}{}", metric.title, direction(metric));
     let titles: [(&str, &str); 6] = [
         (&title, "Mean ± standard deviation over seeds"),
-        ("95 % interval", "Of the mean, by Student's t; sorted by its lower end"),
+        ("95 % interval", "Interval of the mean, by Student's t; sorted by its lower end"),
         ("Mean rank", "Mean over seeds of the rank among all cells, from 1"),
-        ("To the best", "This cell less the best, paired by seed"),
+        ("To the best", "Difference of this cell to the best, paired by seed"),
         ("p", "Two-sided paired t test of that difference, Holm-corrected over all cells"),
-        ("Verdict", "At 5 %"),
+        ("Verdict", "Verdict of the test at 5 %"),
     ];
     let dash = || "–".to_owned();
     let row = |&i: &usize| {
@@ -354,15 +354,15 @@ fn detail(results: &Results, m: usize, metric: &Metric, order: &[usize], judged:
     }
 }
 
-/// What each cell costs.
+/// The table of costs.
 pub(super) fn cost(results: &Results) -> Markup {
     let titles = [
-        ("Training, s", "Wall time of training"),
+        ("Training, s", "Wall-clock time of training"),
         ("Examples/s", "Training rows a second"),
         ("Peak memory, MB", "Largest resident memory of the process"),
         ("NFE", "Network evaluations a sample"),
-        ("s per 1,000", "Seconds for 1,000 samples"),
-        ("Parameters", "Learned parameters"),
+        ("s per 1,000", "Wall-clock time for 1,000 samples"),
+        ("Parameters", "Number of learned parameters"),
     ];
     let row = |i: usize| {
         let (cell, cost) = (&results.cells[i], &results.cells[i].cost);
@@ -406,7 +406,7 @@ fn cell(results: &Results, i: usize) -> Markup {
                 }
                 dl.facts {
                     @for (axis, value) in settings {
-                        (item(axis, value.as_deref().unwrap_or("has no meaning here")))
+                        (item(axis, value.as_deref().unwrap_or("has no effect here")))
                     }
                     @for (metric, score) in scores {
                         (item(&metric.title, number::spread(&score.spread)))

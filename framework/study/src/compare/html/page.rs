@@ -1,4 +1,4 @@
-//! The page around the parts: head, sections in their order with the words above each, and scripts.
+//! The page: head, sections in their order with the text above each, and scripts.
 
 use super::super::results::Results;
 use super::super::summary::summary;
@@ -7,7 +7,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-/// The sections that the bar leads to, and what it calls them.
+/// Ids and titles of the sections in the navigation bar.
 const SECTIONS: [(&str, &str); 10] = [
     ("summary", "Summary"),
     ("ranking", "Ranking"),
@@ -21,7 +21,7 @@ const SECTIONS: [(&str, &str); 10] = [
     ("cells", "Cells"),
 ];
 
-/// The whole page; `data` is JSON that no script element ends in.
+/// The whole page; `data` is JSON without `<`, so that it cannot end its script element.
 pub(super) fn page(results: &Results, data: &str) -> Markup {
     html! {
         (DOCTYPE)
@@ -62,7 +62,7 @@ pub(super) fn page(results: &Results, data: &str) -> Markup {
     }
 }
 
-/// What the cells are ranked by.
+/// Title of the metric that cells are ranked by.
 fn metric(results: &Results) -> &str {
     results.metrics.first().map_or("quality", |metric| &metric.title)
 }
@@ -98,7 +98,7 @@ fn intro(results: &Results) -> Markup {
     }
 }
 
-/// The sections that hold words and tables.
+/// The sections with text and tables.
 fn tables(results: &Results) -> Markup {
     let (summary, metric) = (summary(results), metric(results));
     html! {
@@ -113,7 +113,7 @@ fn tables(results: &Results) -> Markup {
             p.how {
                 "Mean of each cell, with its 95 % interval as a bar and every seed as a small dot. \
                  Filled marks are the best cell and those not distinguishable from it. The dashed line \
-                 is what real data score."
+                 is the score of real data."
             }
             (picture("forest", &format!("Ranking of all cells by {metric}")))
         }
@@ -122,7 +122,8 @@ fn tables(results: &Results) -> Markup {
             p.how {
                 "Mean ± standard deviation over seeds. " span.mark.best { "best" } " has the best mean; "
                 span.mark.tied { "tied" }
-                " is not distinguishable from it at 5 %. A head sorts, a name opens the cell in full."
+                " is not distinguishable from it at 5 %. Click a column's head to sort by it, and a \
+                 cell's name for its details."
             }
             (fragments::quality(results))
         }
@@ -131,10 +132,10 @@ fn tables(results: &Results) -> Markup {
             (fragments::cost(results))
             div #trade {
                 div.chooser {
-                    h3 { "What quality costs" }
+                    h3 { "Quality against cost" }
                     label { "Cost " select #cost-kind {} }
                 }
-                p.how { "Cells on the stepped line are those that no other cell beats in both." }
+                p.how { "No other cell is better in both than a cell on the stepped line." }
                 (picture("pareto", &format!("{metric} against cost")))
                 (legend("pareto"))
             }
@@ -152,7 +153,7 @@ fn pictures(metric: &str) -> Markup {
             }
             p.how {
                 "Mean over seeds for every cell and solver. An adaptive solver chooses its own steps and \
-                 is one mark. Choose a cell below to single it out."
+                 is one mark. Click a cell below to highlight it."
             }
             (picture("curves", &format!("{metric} against network evaluations a sample")))
             (legend("curves"))
@@ -160,7 +161,8 @@ fn pictures(metric: &str) -> Markup {
         section #samples {
             h2 { "Samples" }
             p.how {
-                "Samples of the first seed on the same axes as held-out points, which are pale behind them."
+                "Samples of the first seed on the same axes as held-out points, which are pale in the \
+                 background."
             }
             div.labels data-labels {}
             div.many #sample-panels {}
@@ -168,7 +170,7 @@ fn pictures(metric: &str) -> Markup {
         section #motion {
             h2 { "From noise to data" }
             p.how {
-                "The same samples on their way, t = 0 is noise and t = 1 data. The first few leave a trace."
+                "Paths of these samples from noise at t = 0 to data at t = 1. The first few leave a trace."
             }
             div.player {
                 button #play type="button" aria-pressed="false" { "Play" }
@@ -184,8 +186,8 @@ fn pictures(metric: &str) -> Markup {
                 label { "Rows " select #rows {} }
             }
             p.how {
-                "Total loss of the first seed. Objectives and weights set its scale: compare its course, \
-                 not its level, across cells that differ in them."
+                "Total loss of the first seed. Its scale depends on objective and weights: compare its \
+                 course, not its level, between cells that differ in them."
             }
             (picture("loss", "Loss over epochs"))
             (legend("loss"))
@@ -193,8 +195,8 @@ fn pictures(metric: &str) -> Markup {
         section #schedules {
             h2 { "Noise schedules" }
             p.how {
-                "γ(t) is the log signal-to-noise ratio, ᾱ(t) = sigmoid(γ) the share of signal. Cells \
-                 with the same schedule share a line."
+                "γ(t) is the log signal-to-noise ratio (log-SNR), ᾱ(t) = sigmoid(γ) the share of signal. \
+                 Cells with the same schedule share a line."
             }
             div.pair {
                 (picture("gamma", "Log signal-to-noise ratio over time"))
@@ -209,8 +211,8 @@ fn picture(id: &str, label: &str) -> Markup {
     html! { figure.picture id=(id) data-label=(label) {} }
 }
 
-fn legend(of: &str) -> Markup {
-    html! { div.legend data-legend=(of) {} }
+fn legend(picture: &str) -> Markup {
+    html! { div.legend data-legend=(picture) {} }
 }
 
 fn footer() -> Markup {
@@ -220,8 +222,8 @@ fn footer() -> Markup {
             p {
                 "All cells were trained at an equal budget on the same seeds, and compared seed by seed. \
                  The interval is Student’s t for the mean over seeds; p is the two-sided paired t test \
-                 against the best cell, Holm-corrected over all cells. A cell that is tied may still be \
-                 better or worse by less than these seeds can show."
+                 against the best cell, Holm-corrected over all cells. A tied cell may still be better or \
+                 worse, by less than these seeds can show."
             }
             p {
                 "The numbers are in " code { "results.json" } " and " code { "results.csv" }

@@ -23,7 +23,7 @@ function element(name, attributes = {}, ...children) {
 
 const colour = (i) => `var(--c${i % COLOURS})`;
 
-// A cell has a colour, and where there are more cells than colours a shape of its own.
+// Each cell has a colour and, if there are more cells than colours, a shape of its own.
 const SHAPES = [
   (x, y, r) => node("circle", { cx: x, cy: y, r }),
   (x, y, r) => node("rect", { x: x - r, y: y - r, width: 2 * r, height: 2 * r }),
@@ -62,7 +62,7 @@ function powers(low, high) {
   return found.length > 1 ? found : [low, high];
 }
 
-// Room around lowest and highest.
+// The range with a margin on both sides.
 function padded(values, share = 0.05) {
   const known = values.filter(Number.isFinite);
   const low = Math.min(...known), high = Math.max(...known);
@@ -70,7 +70,7 @@ function padded(values, share = 0.05) {
   return [low - room, high + room];
 }
 
-// An empty picture with axes: { svg, x, y } with the two scales.
+// An empty picture with axes, as { svg, x, y }; x and y are its scales.
 function axes(figure, { xs, ys, xLabel, yLabel, log = false, height = 380 }) {
   const width = Math.max(300, Math.round(figure.clientWidth || 900));
   const left = 62, right = 14, top = 26, bottom = 46;
@@ -196,7 +196,7 @@ function curves() {
   for (const { i, curve } of shown) {
     const at = curve.points.map(([nfe, value]) => [view.x(nfe), view.y(value.mean)]);
     const key = JSON.stringify(at.map((p) => p.map(Math.round)));
-    if (seen.has(key)) continue; // cells that only differ in sampling share a model
+    if (seen.has(key)) continue; // Cells that differ only in sampling share a model.
     seen.add(key);
     const group = node("g", { "data-cell": i });
     if (!curve.adaptive) group.append(line(at, i, solvers.indexOf(curve.solver) % 2 === 1));
@@ -215,7 +215,7 @@ function losses() {
   }
   const lines = data.cells.map((c, i) => ({ i, at: c.losses[select.value].map((v, k) => [(k + 1) * c.losses.every, v]).filter((p) => p[1] !== null) })).filter((l) => l.at.length);
   const flat = lines.flatMap((l) => l.at);
-  // The first epochs of some would hide the course of all.
+  // High losses of the first epochs would flatten the rest.
   const sorted = flat.map((p) => p[1]).sort((a, b) => a - b);
   const high = sorted[Math.floor((sorted.length - 1) * 0.98)];
   const view = axes($("loss"), { xs: [Math.min(...flat.map((p) => p[0])), Math.max(...flat.map((p) => p[0]), 2)], ys: padded([sorted[0], high]), xLabel: "Epoch", yLabel: "Loss" });
@@ -241,7 +241,7 @@ function schedules() {
 
 const place = (whole, axis) => data.plane.origin[axis] + data.plane.step * whole;
 
-// A colour as the canvas takes it, in the theme that is shown.
+// A CSS variable's colour for the canvas, in the current theme.
 function inked(name) {
   const probe = element("i", { style: `color:var(${name})`, hidden: "" });
   document.body.append(probe);
@@ -250,7 +250,7 @@ function inked(name) {
   return found;
 }
 
-// The cells' colours and the pale one, looked up once a theme.
+// Colours of the cells and of the background points, looked up once for each theme.
 let inks = [], pale = "";
 
 function dip() {
@@ -309,7 +309,7 @@ function motion() {
 
 const TRACES = 48;
 
-// Where the first few points have been up to time number `upto`, and from there to where they are now.
+// Draws the traces of the first few points up to time number `upto`, and from there to their positions.
 function traces(canvas, box, states, upto, now, labels) {
   const pen = canvas.getContext("2d"), n = canvas.width;
   const at = (xy, j) => [
@@ -328,7 +328,7 @@ function traces(canvas, box, states, upto, now, labels) {
   pen.globalAlpha = 1;
 }
 
-// Draws every panel at the slider's time, between the times that are kept.
+// Draws every panel at the slider's time, interpolated between the times of the data.
 function still() {
   const t = Number($("time").value);
   $("time-value").textContent = `t = ${t.toFixed(2)}`;
@@ -370,7 +370,7 @@ function player() {
   slider.oninput = () => { stop(); still(); };
 }
 
-// ---- the page around them --------------------------------------------------------------------------
+// ---- page -------------------------------------------------------------------------------------------
 
 function legends() {
   for (const box of all("[data-legend]")) {
@@ -400,7 +400,7 @@ function pick(i) {
   for (const it of all(".legend [data-cell]")) it.setAttribute("aria-pressed", String(it.dataset.cell === String(i)));
 }
 
-// What the pointer is on stands out for as long as it is there.
+// Highlights the cell under the pointer.
 function hovering() {
   for (const box of all(".picture, .legend")) {
     box.onpointerover = (event) => {
@@ -411,7 +411,7 @@ function hovering() {
   }
 }
 
-// Marks the section that is being read in the bar, and keeps its name in sight there.
+// Marks the section on the screen in the navigation bar, and scrolls its link into view.
 function reading() {
   const links = new Map(all(".bar nav a").map((link) => [link.hash.slice(1), link]));
   for (const [id, link] of links) link.hidden = $(id).hidden;

@@ -1,49 +1,48 @@
-//! What a comparison may ask for, checked before anything is planned.
-
 use super::results::Better;
 use crate::config::Comparison;
 use crate::error::{Error, Result};
 use crate::measure::Metric;
 
-/// Most held-out points that are measured: distances between all pairs take 8·n² bytes.
+/// Largest number of held-out points: distances between all pairs take 8·n² bytes.
 const MOST_POINTS: i64 = 50_000;
-/// Most draws that a value is the mean of.
+/// Largest number of draws.
 const MOST_DRAWS: u64 = 10_000;
-/// Most network evaluations a sample.
+/// Largest number of network evaluations a sample.
 const MOST_EVALUATIONS: usize = 1_000_000;
 
-/// An error that names the key if something that is asked for cannot be.
-pub(super) fn check(asked: &Comparison) -> Result<()> {
-    if asked.over.is_empty() {
+/// Checks the settings of a comparison before it is planned; an error names the key.
+pub(super) fn check(comparison: &Comparison) -> Result<()> {
+    if comparison.over.is_empty() {
         return Err(Error::config("comparison.over", "nothing varies")
             .help("such as `--over objective=flow_matching,diffusion,ct`"));
     }
-    if asked.seeds < 1 {
+    if comparison.seeds < 1 {
         return Err(Error::config("comparison.seeds", "needs at least 1"));
     }
-    points("comparison.points", asked.points)?;
-    draws("comparison.draws", asked.draws)?;
-    if let Some(name) = &asked.metric {
+    points("comparison.points", comparison.points)?;
+    draws("comparison.draws", comparison.draws)?;
+    if let Some(name) = &comparison.metric {
         let metric = Metric::named(name).map_err(|e| e.under("comparison.metric"))?;
         if metric.info().better == Better::None {
-            let message = format!("`{name}` describes, it does not judge: it cannot decide");
+            let message =
+                format!("`{name}` describes, it does not judge: it cannot rank the cells");
             return Err(Error::config("comparison.metric", message));
         }
     }
-    if let Some(curve) = &asked.curve {
+    if let Some(curve) = &comparison.curve {
         if curve.solvers.is_empty() {
             return Err(Error::config("comparison.curve.solvers", "needs at least one solver")
                 .help("leave the curve out with `curve: null` or `--no-curve`"));
         }
-        let count = |n: &&usize| !(1..=MOST_EVALUATIONS).contains(*n);
-        if curve.nfe.is_empty() || curve.nfe.iter().any(|n| count(&n)) {
+        let out_of_range = |n: &usize| !(1..=MOST_EVALUATIONS).contains(n);
+        if curve.nfe.is_empty() || curve.nfe.iter().any(out_of_range) {
             let message = format!("needs numbers of evaluations from 1 to {MOST_EVALUATIONS}");
             return Err(Error::config("comparison.curve.nfe", message));
         }
         points("comparison.curve.points", curve.points)?;
         draws("comparison.curve.draws", curve.draws)?;
     }
-    asked.budget.map_or(Ok(()), |budget| budget.check())
+    comparison.budget.map_or(Ok(()), |budget| budget.check())
 }
 
 fn points(key: &str, n: i64) -> Result<()> {
@@ -66,9 +65,9 @@ mod tests {
     use super::*;
     use crate::config::CurveOfAll;
 
-    fn asked(yaml: &str) -> String {
-        let asked: Comparison = serde_yaml::from_str(yaml).unwrap();
-        check(&asked).unwrap_err().to_string()
+    fn error_of(yaml: &str) -> String {
+        let comparison: Comparison = serde_yaml::from_str(yaml).unwrap();
+        check(&comparison).unwrap_err().to_string()
     }
 
     #[test]
@@ -86,10 +85,10 @@ mod tests {
                 "needs at least one solver\n  at comparison.curve.solvers",
             ),
         ] {
-            let error = asked(yaml);
+            let error = error_of(yaml);
             assert!(error.contains(message), "{yaml}: {error}");
         }
-        // Solvers belong to another crate: the rest of a curve is looked at by itself.
+        // The solvers of a curve are in another crate, so its other limits are checked directly.
         assert!(points("k", CurveOfAll::default().points).is_ok());
         assert!(draws("k", CurveOfAll::default().draws).is_ok());
     }
