@@ -1,4 +1,4 @@
-//! Lets what is built here find LibTorch, and tells dependent crates where it lies.
+//! Sets the run path of LibTorch for what is built here, and passes its folder on to dependent crates.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

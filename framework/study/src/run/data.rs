@@ -1,4 +1,4 @@
-//! The data of a run: the rows that it began with, or an error that says what there is to do.
+//! The data of a run, checked to be the rows that it began with.
 
 use super::Run;
 use crate::config::Layers;
@@ -9,15 +9,15 @@ use crate::trained::Trained;
 use serde_json::json;
 use std::path::Path;
 
-/// What tells the rows of a run from others.
+/// The file with the identity of a run's rows.
 const DATA: &str = "data.json";
 
 impl Run {
-    /// The run's data, in the units of its model: rows are scaled as those that it was trained on, whatever they
-    /// hold now.
+    /// Loads the run's data in the units of its model: the scale is that of the rows it was trained on.
     ///
     /// # Errors
-    /// Rows that are not those of the run: what was held out cannot be told from what was learned.
+    /// If the data cannot be read or do not fit the model, and if they are not the rows that the run
+    /// began with: held-out rows could then be among those that it was trained on.
     pub fn data(&self, model: &Trained) -> Result<Data> {
         let data = Data::load_in(model.experiment(), &self.path, model.units());
         let data = data.map_err(|e| self.moved(e))?;
@@ -25,12 +25,13 @@ impl Run {
         Ok(data)
     }
 
-    /// Writes what tells the rows of a run that begins.
+    /// Writes the identity of the rows of a new run.
     pub(super) fn remember_data(&self, data: &Data) -> Result<()> {
         self.write_json(DATA, &json!(data.identity))
     }
 
-    /// An error if rows are not those that the run began with. Runs of earlier versions do not say.
+    /// Checks that rows are those that the run began with. Runs of earlier versions have no identity to
+    /// compare.
     pub(super) fn check_data(&self, data: &Data) -> Result<()> {
         let path = self.file(DATA);
         if !path.is_file() {
@@ -39,23 +40,23 @@ impl Run {
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let then: Identity = serde_json::from_str(&text)
             .map_err(|e| Error::data(&path, format!("is not what a run writes: {e}")))?;
-        let Some(how) = data.identity.differs_from(&then) else { return Ok(()) };
-        let message = format!("the data are not those that this run began with: {how}");
+        let Some(difference) = data.identity.differs_from(&then) else { return Ok(()) };
+        let message = format!("the data are not those that this run began with: {difference}");
         let run = quoted(&self.path);
         Err(Error::config("data", message).help(format!(
             "rows that it was trained on could be among those that are held out now; `triflow evaluate \
-             --run {run} --data FILE` measures on all rows of a file, and where the run's own file has \
-             moved --data-path FILE says where it is"
+             --run {run} --data FILE` measures on all rows of a file, and if the run's own file has \
+             moved, --data-path FILE says where it is"
         )))
     }
 
-    /// An error of reading the data, which may have moved.
+    /// Adds advice on moved data to an error of reading a file that does not exist.
     pub(super) fn moved(&self, error: Error) -> Error {
         match error {
             Error::Data { path, message } if !path.exists() => Error::data(
                 &path,
                 format!(
-                    "{message}; where the data of a run have moved, --data-path FILE says where they are"
+                    "{message}; if the data of a run have moved, --data-path FILE says where they are"
                 ),
             ),
             other => other,
@@ -63,7 +64,7 @@ impl Run {
     }
 }
 
-/// Sets where the data of a run lie now. Further files of their source that are no longer where they were are
+/// Sets the path of a run's data to `file`. Other files of the data source that no longer exist are
 /// looked for beside it.
 pub(super) fn set_path(layers: &mut Layers, file: &Path) -> Result<()> {
     const FLAG: &str = "--data-path";
@@ -71,10 +72,10 @@ pub(super) fn set_path(layers: &mut Layers, file: &Path) -> Result<()> {
     let source = layers.get("data.type").or(layers.get("data")).and_then(|name| name.as_str());
     let properties = match source {
         Some(name) => properties_of(registry().find("data_source", name)?.info),
-        None => return Err(Error::config("data", "names no source")),
+        None => return Err(Error::config("data", "names no data source")),
     };
     if !properties.contains_key("path") {
-        let message = "the run's data come from no file";
+        let message = "the run's data are not read from a file";
         return Err(Error::config("data", message).help("leave --data-path out"));
     }
     for key in properties.iter().filter(|(_, p)| p["format"] == "path").map(|(key, _)| key) {

@@ -1,5 +1,6 @@
-//! One process at a time in a run folder. The file `.lock` says which, and is locked with the system as long as
-//! that process lives, so that what a killed one left behind is known and taken over.
+//! The lock of a run folder, in which one process works at a time. The file `.lock` names the process
+//! and is locked with the system while it lives, so that the lock of a killed process is recognised and
+//! taken over.
 
 use crate::error::{Error, Result};
 use rustix::fs::{FlockOperation, flock};
@@ -12,33 +13,34 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = ".lock";
 
-/// Endings of the files that a run writes.
+/// Extensions of the files that a run writes.
 const ENDINGS: [&str; 6] = ["csv", "json", "npz", "png", "safetensors", "yaml"];
 
-/// A run folder that is this process's alone until this is dropped.
+/// Exclusive use of a run folder, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     path: PathBuf,
     file: File,
 }
 
-/// Who holds a lock.
+/// The process that holds a lock.
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     host: String,
     pid: u32,
-    /// When the process began, in the system's ticks since it was started.
+    /// Start of the process, in clock ticks since the system booted.
     started: Option<u64>,
-    /// Which start of the system that was.
+    /// Id of that boot of the system.
     boot: Option<String>,
+    /// Local time at which it took the lock.
     since: String,
 }
 
 impl Lock {
-    /// Takes the folder `run`, and removes what a killed process left half written in it.
+    /// Locks the folder `run`, and removes unfinished files of a killed process in it.
     ///
     /// # Errors
-    /// A folder in which another process is at work.
+    /// If another process works in the folder, or the file `.lock` cannot be opened, locked or written.
     pub(super) fn take(run: &Path) -> Result<Self> {
         let path = run.join(NAME);
         let mut lock = loop {
@@ -48,7 +50,7 @@ impl Lock {
             let supported = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => true,
                 Err(Errno::AGAIN) => return Err(in_use(run, Holder::of(&file))),
-                // A file system without locks: then the process is looked for by its number.
+                // On a file system without locks, the process is looked up by its id.
                 Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK) => false,
                 Err(e) => return Err(Error::io("lock", &path)(e.into())),
             };
@@ -56,7 +58,8 @@ impl Lock {
                 return Err(in_use(run, Some(holder)));
             }
             let lock = Self { path: path.clone(), file };
-            // Whoever held it may have removed the file between our opening and locking it.
+            // Another process may have removed the file after it was opened here and before it was
+            // locked.
             if lock.is_in_place() {
                 break lock;
             }
@@ -72,8 +75,9 @@ impl Lock {
         Ok(lock)
     }
 
+    /// `true` if the locked file is still the one at its path.
     fn is_in_place(&self) -> bool {
-        let id = |of: Metadata| (of.dev(), of.ino());
+        let id = |file: Metadata| (file.dev(), file.ino());
         let (own, there) = (self.file.metadata(), std::fs::metadata(&self.path));
         own.map(id).ok().is_some_and(|own| there.map(id).ok() == Some(own))
     }
@@ -82,7 +86,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if self.is_in_place() {
-            // What is left behind is seen to be stale.
+            // If this fails, the next process recognises the lock as stale.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -95,7 +99,8 @@ fn in_use(run: &Path, holder: Option<Holder>) -> Error {
         |h| format!("process {} on {} since {}", h.pid, h.host, h.since),
     );
     Error::runtime(format!(
-        "{path} is in use by {by}\n  help: wait for it or stop it; if it is gone for certain, remove {}",
+        "{path} is in use by {by}\n  help: wait for it or stop it; if it is certain that it has ended, \
+         remove {}",
         lock.display()
     ))
 }
@@ -107,7 +112,7 @@ impl Holder {
         Self { host: host(), pid, started: started(pid), boot: boot(), since }
     }
 
-    /// What a lock's file says, from its start; `None` where it says nothing yet.
+    /// The holder that a lock's file names; `None` if the file is still empty.
     fn of(mut file: &File) -> Option<Self> {
         let mut text = String::new();
         file.read_to_string(&mut text).ok()?;
@@ -115,13 +120,14 @@ impl Holder {
         serde_json::from_str(&text).ok()
     }
 
-    /// Whether it may still be at work, though the lock was had; `supported`: that lock counts on this file system.
+    /// `true` if the process may still be at work although its lock was obtained. `supported`: the file
+    /// system has locks.
     fn lives(&self, supported: bool) -> bool {
         let this_system = self.boot.is_some() && self.boot == boot();
         if this_system {
             return !supported && self.started.is_some() && started(self.pid) == self.started;
         }
-        // Of the same name and another start of it: nothing of then is left.
+        // No process survives a reboot of this host; one of another host may live.
         self.host != host()
     }
 }
@@ -138,11 +144,11 @@ fn boot() -> Option<String> {
 
 fn started(pid: u32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The 22nd field; the second, the name, stands in brackets and may hold anything.
+    // The 22nd field. The second is the name, in brackets, and may contain any characters.
     text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
-/// Removes temporary files of this program's own in a run folder that is locked.
+/// Removes temporary files of this program from a locked run folder.
 fn sweep(run: &Path) {
     for folder in [run.to_owned(), run.join("checkpoints")] {
         let Ok(entries) = std::fs::read_dir(folder) else { continue };
@@ -158,13 +164,13 @@ fn sweep(run: &Path) {
     }
 }
 
-/// Whether a name is one that [`crate::io::write_atomically`] gives a file of a run until it is whole.
+/// `true` if a name is that of a run's file while [`crate::io::write_atomically`] writes it.
 fn is_temporary(name: &str) -> bool {
     let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
-    let Some((file, drawn)) = inner.and_then(|inner| inner.rsplit_once('.')) else { return false };
+    let Some((file, random)) = inner.and_then(|inner| inner.rsplit_once('.')) else { return false };
     let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
-    drawn.len() == 6
-        && drawn.chars().all(|c| c.is_ascii_alphanumeric())
+    random.len() == 6
+        && random.chars().all(|c| c.is_ascii_alphanumeric())
         && ENDINGS.contains(&ending)
 }
 
@@ -176,9 +182,9 @@ mod tests {
     fn a_folder_is_taken_once_and_free_when_it_is_left() {
         let folder = tempfile::tempdir().unwrap();
         let lock = Lock::take(folder.path()).unwrap();
-        let told = Lock::take(folder.path()).unwrap_err().to_string();
+        let error = Lock::take(folder.path()).unwrap_err().to_string();
         let by = format!("is in use by process {} on {} since 2", std::process::id(), host());
-        assert!(told.contains(&by) && told.contains("help: wait for it or stop it"), "{told}");
+        assert!(error.contains(&by) && error.contains("help: wait for it or stop it"), "{error}");
         drop(lock);
         assert!(!folder.path().join(NAME).exists());
         assert!(Lock::take(folder.path()).is_ok());
@@ -196,7 +202,7 @@ mod tests {
         };
         assert_eq!(left(&|h| h.pid = 1), Ok(()));
         assert_eq!(left(&|h| h.boot = Some("before".into())), Ok(()));
-        // A container that was started again has another name on the same system.
+        // A restarted container has another host name on the same system.
         assert_eq!(left(&|h| h.host = "container".into()), Ok(()));
         let elsewhere = left(&|h| (h.host, h.boot) = ("other".into(), Some("other".into())));
         assert!(elsewhere.unwrap_err().contains("on other since"), "{path:?}");
