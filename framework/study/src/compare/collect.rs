@@ -37,7 +37,7 @@ struct Found {
 pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
     let units: HashMap<&str, &Unit> = plan.units.iter().map(|u| (u.id.as_str(), u)).collect();
     let unit = |cell: &Planned| units.get(cell.unit.as_deref()?).copied();
-    let all: Vec<Vec<Found>> =
+    let mut all: Vec<Vec<Found>> =
         plan.cells.iter().map(|cell| found(plan, (cell, unit(cell)), folder)).collect();
     let metrics = metrics(&all, plan.metric.as_deref());
     if metrics.is_empty() {
@@ -47,6 +47,9 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
             Some(why) => format!("{message}; the first failure:\n{why}"),
             None => message,
         }));
+    }
+    for found in all.iter_mut().flatten() {
+        found.judged_by(plan.metric.as_deref().unwrap_or(&metrics[0].name));
     }
     let mut results = Results {
         title: plan.title.clone(),
@@ -150,7 +153,7 @@ fn versions(all: &[Vec<Found>]) -> Option<String> {
 
 impl Found {
     fn read(&mut self, plan: &Plan, cell: &Planned, here: &JobFolder) {
-        self.sampled = self.part(here.sampled(cell));
+        self.sampled = self.part(here.sampled(plan, cell));
         self.measured = self.part(here.measured(plan));
         let (path, trained) = here.trained();
         match trained {
@@ -188,6 +191,27 @@ impl Found {
                 None
             }
         }
+    }
+
+    /// Says why there is no score in the metric that decides, where all was measured.
+    fn judged_by(&mut self, name: &str) {
+        let (Some(sampled), Some(measured)) = (&self.sampled, &self.measured) else { return };
+        if self.metric(name).is_some() {
+            return;
+        }
+        let likelihood = [Metric::Nll.name(), Metric::NllBound.name()].contains(&name);
+        let why = match &measured.likelihood {
+            Some(Err(why)) if likelihood => why.clone(),
+            _ => {
+                let is_there = |m: &&Metric| sampled.metrics[m.name()].is_number();
+                let there: Vec<_> = Metric::ALL.iter().filter(is_there).map(|m| m.name()).collect();
+                match there.is_empty() {
+                    true => "nothing that counts was measured".to_owned(),
+                    false => format!("measured are {}", there.join(", ")),
+                }
+            }
+        };
+        self.errors.push(format!("there is no `{name}`, by which cells are judged: {why}"));
     }
 
     fn metric(&self, name: &str) -> Option<f64> {
@@ -358,3 +382,6 @@ fn processor() -> String {
     let name = info.lines().find_map(|l| l.strip_prefix("model name")?.split_once(": "));
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests;

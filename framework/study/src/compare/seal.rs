@@ -29,6 +29,22 @@ pub(super) enum Sealed<T> {
 }
 
 impl<T> Sealed<T> {
+    /// Is damaged where another version wrote it without the thing that `lacks` names.
+    pub fn of_another_version_if(self, lacks: impl Fn(&T) -> Option<String>) -> Self {
+        let Sealed::Whole(value, version) = self else { return self };
+        if version.as_deref() == Some(env!("CARGO_PKG_VERSION")) {
+            return Sealed::Whole(value, version);
+        }
+        match lacks(&value) {
+            None => Sealed::Whole(value, version),
+            Some(what) => {
+                let version =
+                    version.map_or("an earlier triflow".into(), |v| format!("triflow {v}"));
+                Sealed::Damaged(format!("was written by {version} and holds no {what}"))
+            }
+        }
+    }
+
     pub fn whole(self) -> Option<T> {
         match self {
             Sealed::Whole(value, _) => Some(value),

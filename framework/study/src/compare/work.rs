@@ -10,7 +10,7 @@ use crate::curve::{self, CurvePoint};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::measure::likelihood;
-use crate::measure::{self, Metric, draw_paths, draw_rows, labels};
+use crate::measure::{self, Goal, Metric, draw_paths, draw_rows, labels};
 use crate::path::PathKind;
 use crate::registry::Component;
 use crate::rng::{Purpose, stream_seed};
@@ -86,12 +86,34 @@ pub(super) struct JobFolder {
 }
 
 impl JobFolder {
-    pub fn sampled(&self, cell: &Planned) -> (PathBuf, Sealed<Sampled>) {
-        self.part(&format!("sampled_{}.json", cell.sampling))
+    /// Results of another version that lack what decides are no use: this one measures it.
+    pub fn sampled(&self, plan: &Plan, cell: &Planned) -> (PathBuf, Sealed<Sampled>) {
+        let (path, found) = self.part(&format!("sampled_{}.json", cell.sampling));
+        let decide = match plan.metric.as_deref().map(Metric::named) {
+            None => {
+                let mut of_any = Goal::ALL.map(Goal::primary).to_vec();
+                of_any.dedup();
+                of_any
+            }
+            Some(Ok(Metric::Nll | Metric::NllBound) | Err(_)) => return (path, found),
+            Some(Ok(metric)) => vec![metric],
+        };
+        let lacks = |sampled: &Sampled| {
+            let is_there = |metric: &Metric| sampled.metrics[metric.name()].is_number();
+            let names: Vec<_> = decide.iter().map(|m| format!("`{}`", m.name())).collect();
+            (!decide.iter().any(is_there)).then(|| names.join(" or "))
+        };
+        (path, found.of_another_version_if(lacks))
     }
 
+    /// As for [`JobFolder::sampled`].
     pub fn measured(&self, plan: &Plan) -> (PathBuf, Sealed<Measured>) {
-        self.part(&format!("measured_{}.json", plan.measuring))
+        let (path, found) = self.part(&format!("measured_{}.json", plan.measuring));
+        let lacks = |measured: &Measured| {
+            let lacks = plan.likelihood.is_some() && measured.likelihood.is_none();
+            lacks.then(|| "likelihood".to_owned())
+        };
+        (path, found.of_another_version_if(lacks))
     }
 
     pub fn trained(&self) -> (PathBuf, Sealed<Footprint>) {
@@ -147,7 +169,7 @@ pub fn left<'p>(
         let here = JobFolder { folder: job.folder(comparison) };
         let mut parts = vec![state(here.measured(plan))];
         let cells = cells.get(job.unit.id.as_str()).into_iter().flatten();
-        parts.extend(cells.map(|cell| state(here.sampled(cell))));
+        parts.extend(cells.map(|cell| state(here.sampled(plan, cell))));
         if here.is_trained() && parts.iter().all(Result::is_ok) {
             let _ = std::fs::remove_file(here.folder.join(FAILURE));
             return None;
@@ -218,7 +240,7 @@ pub fn work(plan: &Plan, job: Job<'_>, comparison: &Path, watch: &mut dyn Watch)
     let (own, began) = (model.experiment().sampling.clone(), Instant::now());
     let cells = plan.cells.iter().filter(|cell| cell.unit.as_deref() == Some(&*job.unit.id));
     for cell in cells {
-        let (path, found) = here.sampled(cell);
+        let (path, found) = here.sampled(plan, cell);
         if found.whole().is_none() {
             let sampling = with_seed(&cell.experiment, job.seed)?.sampling;
             model.set_sampling(sampling)?;
