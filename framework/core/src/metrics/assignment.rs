@@ -42,9 +42,9 @@ pub fn assign(costs: &[f64], n: usize) -> Result<Vec<usize>> {
     Ok(column_of)
 }
 
-/// A way back that is lost is no assignment: better none than one that is not the cheapest.
+/// Not every row has a column: better no assignment than one that is not the cheapest.
 fn lost() -> Error {
-    Error::runtime("no assignment was found: a path of least cost could not be followed back")
+    Error::runtime("no assignment was found: are the costs too large for double precision?")
 }
 
 /// Shortens ways where one through a row is shorter, and returns the shortest that is not settled.
@@ -193,7 +193,7 @@ impl Auction<'_> {
         let mut cost = way.iter().copied().fold(f64::INFINITY, least);
         let (end, total) = loop {
             let open = |(way, closed): (&f64, &f64)| way + closed == cost;
-            let nearest = way.iter().zip(&closed).position(open).unwrap_or_default();
+            let nearest = way.iter().zip(&closed).position(open).ok_or_else(lost)?;
             let row = self.row_of[nearest];
             if row == NONE {
                 break (nearest, cost);
@@ -203,26 +203,28 @@ impl Auction<'_> {
             settled.push((nearest, through));
             cost = shorten(&mut way, &closed, self.row(row), &self.prices, through);
         };
-        // Back along the way. It is known by its cost, which the same sums in the same order give to the last bit.
+        // Back along the cheapest ways: each column's is the least of the one straight from the start and those over
+        // the columns settled before it. The first that is as cheap as the way itself ends the search.
         let (mut column, mut before) = (end, settled.len());
         let mut path = vec![];
         loop {
-            let at = |row: usize| self.costs[row * n + column] + self.prices[column];
-            let last = (0..before).find(|k| {
-                let (through, extra) = settled[*k];
-                at(self.row_of[through]) + extra + 0.0 == way[column]
-            });
-            match last {
-                _ if at(start) == way[column] => {
-                    path.push((column, start));
+            let entry = |row: usize| self.costs[row * n + column] + self.prices[column];
+            let (mut lowest, mut last) = (entry(start), None);
+            for (k, (through, extra)) in settled[..before].iter().enumerate() {
+                if lowest <= way[column] {
                     break;
                 }
-                Some(k) => {
-                    path.push((column, self.row_of[settled[k].0]));
-                    (column, before) = (settled[k].0, k);
+                let total = entry(self.row_of[*through]) + extra;
+                if total < lowest {
+                    (lowest, last) = (total, Some(k));
                 }
-                None => return Err(lost()),
             }
+            let Some(k) = last else {
+                path.push((column, start));
+                break;
+            };
+            path.push((column, self.row_of[settled[k].0]));
+            (column, before) = (settled[k].0, k);
         }
         for (column, _) in settled {
             self.prices[column] += total - way[column];
@@ -303,6 +305,23 @@ mod tests {
             let excess = total(&costs, n, &found) - best;
             let rounding = n as f64 * f64::EPSILON * costs.iter().copied().fold(0.0, f64::max);
             assert!(excess.abs() < rounding, "{seed}: {excess:e} of {best:e}");
+        }
+    }
+
+    /// Where prices overflow there is an assignment of least cost or an error, never another assignment.
+    #[test]
+    fn costs_near_the_largest_number_give_the_least_total_or_an_error() {
+        for (seed, size) in (0..20).flat_map(|seed| [1e290, 1e307, 1e308].map(|size| (seed, size)))
+        {
+            let n = 30;
+            let costs: Vec<f64> = cloud(n, n, 1.0, seed).iter().map(|c| c.sin() * size).collect();
+            let Ok(found) = assign(&costs, n) else {
+                assert!(size > 1e300, "{size:e}");
+                continue;
+            };
+            let small: Vec<f64> = costs.iter().map(|c| c / size).collect();
+            let excess = total(&small, n, &found) - total(&small, n, &reference(&small, n));
+            assert!(excess.abs() < 1e-9, "{seed} {size:e}: {excess:e}");
         }
     }
 
