@@ -1,47 +1,50 @@
-//! What networks over images share: convolutions, group norm, residual blocks, attention, and the features of
-//! time and condition that reach every block.
+//! Convolutions, group norm, residual blocks, attention, and features of time and condition, shared by
+//! the networks over images.
 
-use crate::layers::{Linear, Start, dropout, flat, flatten};
+use crate::layers::{Linear, WeightInit, dropout, flatten, numel};
 use triflow::prelude::*;
 
-/// An image's channels, height and width.
+/// Channels, height and width of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// Channels.
+    /// Number of channels.
     pub channels: i64,
-    /// Rows.
+    /// Rows of pixels.
     pub height: i64,
-    /// Columns.
+    /// Columns of pixels.
     pub width: i64,
 }
 
 impl Image {
-    /// Of a shape `[C, H, W]`.
-    pub fn of(shape: &[i64]) -> Option<Self> {
+    /// The image of a shape `[C, H, W]`; `None` for any other shape.
+    pub fn from_shape(shape: &[i64]) -> Option<Self> {
         match *shape {
             [channels, height, width] => Some(Self { channels, height, width }),
             _ => None,
         }
     }
 
-    /// The same, or an error that names what needs it.
-    pub fn needed(shape: &[i64], who: &str, what: &str) -> Result<Self> {
-        Self::of(shape).ok_or_else(|| {
+    /// The image of `shape`, the shape of `part` (such as "the target") in a `component` over images.
+    ///
+    /// # Errors
+    /// `shape` has not three axes.
+    pub fn require(shape: &[i64], component: &str, part: &str) -> Result<Self> {
+        Self::from_shape(shape).ok_or_else(|| {
             let message = format!(
-                "`{who}` needs images: {what} has shape {}, not [channels, height, width]",
+                "`{component}` needs images: {part} has shape {}, not [channels, height, width]",
                 shape_text(shape)
             );
             Error::config("", message).help("use `mlp` or `resnet` for vectors")
         })
     }
 
-    /// Whether both have the same height and width.
-    pub fn lies_on(self, other: Self) -> bool {
+    /// `true` where both have the same height and width.
+    pub fn same_size(self, other: Self) -> bool {
         (self.height, self.width) == (other.height, other.width)
     }
 }
 
-/// A convolution with a square kernel that keeps height and width, or halves them (rounded up).
+/// Convolution with a square kernel that keeps height and width, or halves them (rounded up).
 #[derive(Debug)]
 pub struct Conv {
     weight: Tensor,
@@ -50,37 +53,38 @@ pub struct Conv {
 }
 
 impl Conv {
-    /// `kernel` is odd; variables are `weight` `[outputs, inputs, kernel, kernel]` and `bias` `[outputs]`.
-    pub fn new(vars: &nn::Path, inputs: i64, outputs: i64, kernel: i64, start: Start) -> Self {
+    /// A convolution that keeps height and width. `kernel` is odd; the variables are `weight`
+    /// `[outputs, inputs, kernel, kernel]` and `bias` `[outputs]`.
+    pub fn new(vars: &nn::Path, inputs: i64, outputs: i64, kernel: i64, start: WeightInit) -> Self {
         let bound = match start {
-            Start::Usual => (3.0 / (inputs * kernel * kernel) as f64).sqrt(),
-            Start::Small => (1.0 / (inputs * kernel * kernel) as f64).sqrt(),
-            Start::Zero => 0.0,
+            WeightInit::LeCun => (3.0 / (inputs * kernel * kernel) as f64).sqrt(),
+            WeightInit::Small => (1.0 / (inputs * kernel * kernel) as f64).sqrt(),
+            WeightInit::Zero => 0.0,
         };
-        let law = match start {
-            Start::Zero => nn::Init::Const(0.0),
+        let init = match start {
+            WeightInit::Zero => nn::Init::Const(0.0),
             _ => nn::Init::Uniform { lo: -bound, up: bound },
         };
         Self {
-            weight: vars.var("weight", &[outputs, inputs, kernel, kernel], law),
+            weight: vars.var("weight", &[outputs, inputs, kernel, kernel], init),
             bias: vars.zeros("bias", &[outputs]),
             stride: 1,
         }
     }
 
-    /// One of kernel 3 that halves height and width.
+    /// A convolution of kernel 3 that halves height and width.
     pub fn halving(vars: &nn::Path, inputs: i64, outputs: i64) -> Self {
-        Self { stride: 2, ..Self::new(vars, inputs, outputs, 3, Start::Usual) }
+        Self { stride: 2, ..Self::new(vars, inputs, outputs, 3, WeightInit::LeCun) }
     }
 
-    /// `[batch, inputs, H, W]` → `[batch, outputs, H, W]`.
+    /// `[batch, inputs, H, W]` → `[batch, outputs, H, W]`, or half of H and W, rounded up.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (pad, stride) = (self.weight.size()[2] / 2, self.stride);
         x.conv2d(&self.weight, Some(&self.bias), [stride, stride], [pad, pad], [1, 1], 1)
     }
 }
 
-/// Group norm over groups of at least four channels, at most 32 groups.
+/// Group norm with at most 32 groups of at least four channels each.
 #[derive(Debug)]
 pub struct GroupNorm {
     groups: i64,
@@ -89,7 +93,7 @@ pub struct GroupNorm {
 }
 
 impl GroupNorm {
-    /// Variables are `weight` and `bias`, `[channels]`.
+    /// Group norm of `channels` channels; its variables are `weight` and `bias`, `[channels]`.
     pub fn new(vars: &nn::Path, channels: i64) -> Self {
         let groups = (1..=(channels / 4).clamp(1, 32)).rev().find(|g| channels % g == 0);
         Self {
@@ -99,27 +103,30 @@ impl GroupNorm {
         }
     }
 
-    /// `[batch, channels, H, W]`, same shape.
+    /// `[batch, channels, H, W]` → the same shape.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.group_norm(self.groups, Some(&self.weight), Some(&self.bias), 1e-5, false)
     }
 }
 
-/// x + conv(act(norm(conv(act(norm x))))): the second norm is scaled and shifted by features of time and
-/// condition, where there are any; the last convolution starts at zero.
+/// Residual block x + conv(act(norm(conv(act(norm x))))).
+///
+/// The second norm is scaled and shifted by features of time and condition, where there are any; the
+/// last convolution starts at zero.
 #[derive(Debug)]
 pub struct ResBlock {
     norms: [GroupNorm; 2],
     convs: [Conv; 2],
-    /// To scale and shift of the second norm.
+    /// Scale and shift of the second norm, from the features.
     adapt: Option<Linear>,
-    /// Where inputs and outputs differ in number.
+    /// 1 × 1 convolution of the input, where the numbers of channels differ.
     skip: Option<Conv>,
     dropout: f64,
 }
 
 impl ResBlock {
-    /// From `inputs` to `outputs` channels; `features` of time and condition, 0 for none.
+    /// A block from `inputs` to `outputs` channels, with `features` features of time and condition
+    /// (0: none).
     pub fn new(vars: &nn::Path, inputs: i64, outputs: i64, features: i64, dropout: f64) -> Self {
         let conv =
             |name: &str, a, b, kernel, start| Conv::new(&vars.sub(name), a, b, kernel, start);
@@ -129,17 +136,17 @@ impl ResBlock {
                 GroupNorm::new(&vars.sub("norm_1"), outputs),
             ],
             convs: [
-                conv("conv_0", inputs, outputs, 3, Start::Usual),
-                conv("conv_1", outputs, outputs, 3, Start::Zero),
+                conv("conv_0", inputs, outputs, 3, WeightInit::LeCun),
+                conv("conv_1", outputs, outputs, 3, WeightInit::Zero),
             ],
             adapt: (features > 0)
-                .then(|| Linear::new(&vars.sub("adapt"), features, 2 * outputs, Start::Small)),
-            skip: (inputs != outputs).then(|| conv("skip", inputs, outputs, 1, Start::Usual)),
+                .then(|| Linear::new(&vars.sub("adapt"), features, 2 * outputs, WeightInit::Small)),
+            skip: (inputs != outputs).then(|| conv("skip", inputs, outputs, 1, WeightInit::LeCun)),
             dropout,
         }
     }
 
-    /// `[batch, inputs, H, W]` → `[batch, outputs, H, W]`; `features` `[batch, features]`.
+    /// `[batch, inputs, H, W]` → `[batch, outputs, H, W]`; `features` are `[batch, features]`.
     pub fn forward(&self, x: &Tensor, features: Option<&Tensor>, pass: Pass) -> Tensor {
         let h = self.convs[0].forward(&self.norms[0].forward(x).silu());
         let mut h = self.norms[1].forward(&h);
@@ -155,7 +162,7 @@ impl ResBlock {
     }
 }
 
-/// Attention of every pixel to all others, added to what comes in; it starts at zero.
+/// Residual self-attention between the pixels of an image; it starts at zero.
 #[derive(Debug)]
 pub struct Attention {
     norm: GroupNorm,
@@ -165,27 +172,30 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// An error where the channels cannot be shared out among the heads.
+    /// Attention over `channels` channels with `heads` heads; its variables are `norm`, `qkv` and `out`.
+    ///
+    /// # Errors
+    /// `heads` is below 1 or does not divide `channels`.
     pub fn new(vars: &nn::Path, channels: i64, heads: i64) -> Result<Self> {
         if heads < 1 || channels % heads != 0 {
-            let message = format!("{channels} channels cannot be shared out among {heads} heads");
+            let message = format!("{channels} channels cannot be divided among {heads} heads");
             return Err(Error::config("heads", message));
         }
         let bound = (3.0 / channels as f64).sqrt();
         Ok(Self {
             norm: GroupNorm::new(&vars.sub("norm"), channels),
-            // Without a bias: that of the keys would change nothing.
+            // No bias: one of the keys would leave the attention as it is.
             qkv: vars.var(
                 "qkv",
                 &[3 * channels, channels, 1, 1],
                 nn::Init::Uniform { lo: -bound, up: bound },
             ),
-            out: Conv::new(&vars.sub("out"), channels, channels, 1, Start::Zero),
+            out: Conv::new(&vars.sub("out"), channels, channels, 1, WeightInit::Zero),
             heads,
         })
     }
 
-    /// `[batch, channels, H, W]`, same shape.
+    /// `[batch, channels, H, W]` → the same shape.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let size = x.size();
         let (batch, channels, pixels) = (size[0], size[1], size[2] * size[3]);
@@ -197,47 +207,52 @@ impl Attention {
     }
 }
 
-/// softmax(q·kᵀ/√d)·v over the last two axes, `[batch, heads, tokens, d]`.
+/// Scaled dot-product attention softmax(q·kᵀ/√d)·v; all are `[batch, heads, tokens, d]`.
 pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
     Tensor::scaled_dot_product_attention(q, k, v, None::<&Tensor>, 0.0, false, None::<f64>, false)
 }
 
-/// A condition that is an image over the same pixels as z joins it as further channels; any other one (a label,
-/// a vector) is embedded by a linear map, to which time is added: for one-hot labels, a learned vector a class.
+/// Inputs of a network over images: z with its condition, and features of time and condition.
+///
+/// A condition that is an image of the height and width of z is concatenated to z as further channels.
+/// Any other one (a label, a vector) is embedded by a linear map (for one-hot labels a learned vector a
+/// class) and added to the embedding of time.
 #[derive(Debug)]
 pub struct Inputs {
     time: Linear,
-    /// `[features, entries]`.
+    /// Embedding of a condition that is not such an image.
     embedding: Option<Linear>,
     out: Linear,
-    /// Channels that join z.
-    joined: i64,
+    /// Channels of the condition that are concatenated to z.
+    condition_channels: i64,
 }
 
 impl Inputs {
-    /// `features` numbers about time and condition; variables are `time`, `condition` and `features`.
+    /// Inputs with `features` features of time and condition; the variables are below `time`,
+    /// `condition` and `features`.
     pub fn new(ctx: &NetworkContext, z: Image, features: i64) -> Self {
-        let image = ctx.condition_shape.as_deref().and_then(Image::of).filter(|c| c.lies_on(z));
+        let image =
+            ctx.condition_shape.as_deref().and_then(Image::from_shape).filter(|c| c.same_size(z));
         let linear = |name: &str, inputs, outputs, start, biased| {
             Linear::with_bias(&ctx.vars.sub(name), inputs, outputs, start, biased)
         };
-        let vector = ctx.condition_shape.as_deref().filter(|_| image.is_none()).map(flat);
+        let vector = ctx.condition_shape.as_deref().filter(|_| image.is_none()).map(numel);
         Self {
-            time: linear("time", ctx.time_features, features, Start::Usual, true),
+            time: linear("time", ctx.time_features, features, WeightInit::LeCun, true),
             embedding: vector
-                .map(|entries| linear("condition", entries, features, Start::Usual, false)),
-            out: linear("features", features, features, Start::Usual, true),
-            joined: image.map_or(0, |image| image.channels),
+                .map(|entries| linear("condition", entries, features, WeightInit::LeCun, false)),
+            out: linear("features", features, features, WeightInit::LeCun, true),
+            condition_channels: image.map_or(0, |image| image.channels),
         }
     }
 
-    /// Channels of z and what joins it.
+    /// Number of channels of z and its condition.
     pub fn channels(&self, z: Image) -> i64 {
-        z.channels + self.joined
+        z.channels + self.condition_channels
     }
 
-    /// z and what joins it, `[batch, channels, H, W]`; features of time and condition, `[batch, features]`. Where
-    /// a row's condition is absent, zeros take its place.
+    /// z with its condition, `[batch, channels, H, W]`, and the features of time and condition,
+    /// `[batch, features]`. The condition of a row that has none is zero.
     pub fn forward(&self, input: &NetworkInput<'_>) -> (Tensor, Tensor) {
         let mut features = self.time.forward(input.time);
         let mut z = input.z.shallow_clone();
@@ -261,18 +276,21 @@ impl Inputs {
     }
 }
 
-/// Refuses a network of images where a derivative of it is used, or where it should give something else than z.
-pub fn check_image(ctx: &NetworkContext, who: &str) -> Result<Image> {
-    let z = Image::needed(&ctx.z_shape, who, "z")?;
+/// Checks that a `network` over images fits its context, and returns the image z.
+///
+/// # Errors
+/// z is not an image, a derivative of the network is used, or its output has not the shape of z.
+pub fn check_image(ctx: &NetworkContext, network: &str) -> Result<Image> {
+    let z = Image::require(&ctx.z_shape, network, "z")?;
     if *ctx.derivatives.end() > 0 || ctx.output_shape != ctx.z_shape {
         let message =
-            format!("`{who}` gives an image, not the scalar whose derivatives are used here");
+            format!("`{network}` gives an image, not the scalar whose derivatives are used here");
         return Err(Error::config("", message).help("use it under `crn: { type: vanilla }`"));
     }
     Ok(z)
 }
 
-/// Doubles height and width by repeating pixels, cut to those of `like`.
-pub fn enlarge(x: &Tensor, like: &[i64]) -> Tensor {
-    x.upsample_nearest2d(like, None, None)
+/// Nearest-neighbour upsampling of `[batch, C, h, w]` to `size`, `[H, W]`.
+pub fn upsample(x: &Tensor, size: &[i64]) -> Tensor {
+    x.upsample_nearest2d(size, None, None)
 }

@@ -1,15 +1,15 @@
-//! What several networks share: linear layers, activations, dropout, flattening.
+//! Linear layers, activations, dropout and flattening, shared by several networks.
 
 pub use triflow::kernels::Activation;
 use triflow::kernels::{Affine, End, chain};
 use triflow::prelude::*;
 
-/// How a layer's weights start.
+/// Initial distribution of a layer's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Uniform with variance 1/inputs, so that the output varies as the input does (LeCun et al. 1998).
-    Usual,
-    /// Uniform with variance 1/(3·inputs), the bias too.
+pub enum WeightInit {
+    /// Uniform with variance 1/inputs, which keeps the variance of the input (LeCun et al. 1998).
+    LeCun,
+    /// Uniform with variance 1/(3·inputs), biases of linear layers too.
     Small,
     /// All zero: the output starts at 0.
     Zero,
@@ -24,24 +24,24 @@ pub struct Linear {
 
 impl Linear {
     /// A layer whose variables are `weight` `[outputs, inputs]` and `bias` `[outputs]`.
-    pub fn new(vars: &nn::Path, inputs: i64, outputs: i64, start: Start) -> Self {
+    pub fn new(vars: &nn::Path, inputs: i64, outputs: i64, start: WeightInit) -> Self {
         Self::with_bias(vars, inputs, outputs, start, true)
     }
 
-    /// The same, without the bias where `biased` is false (b = 0).
+    /// Like [`Linear::new`], but without the bias (b = 0) where `biased` is false.
     pub fn with_bias(
         vars: &nn::Path,
         inputs: i64,
         outputs: i64,
-        start: Start,
+        start: WeightInit,
         biased: bool,
     ) -> Self {
-        let within = |bound: f64| nn::Init::Uniform { lo: -bound, up: bound };
+        let uniform = |bound: f64| nn::Init::Uniform { lo: -bound, up: bound };
         let inverse = 1.0 / inputs.max(1) as f64;
         let (weight, bias) = match start {
-            Start::Usual => (within((3.0 * inverse).sqrt()), nn::Init::Const(0.0)),
-            Start::Small => (within(inverse.sqrt()), within(inverse.sqrt())),
-            Start::Zero => (nn::Init::Const(0.0), nn::Init::Const(0.0)),
+            WeightInit::LeCun => (uniform((3.0 * inverse).sqrt()), nn::Init::Const(0.0)),
+            WeightInit::Small => (uniform(inverse.sqrt()), uniform(inverse.sqrt())),
+            WeightInit::Zero => (nn::Init::Const(0.0), nn::Init::Const(0.0)),
         };
         Self {
             weight: vars.var("weight", &[outputs, inputs], weight),
@@ -49,8 +49,8 @@ impl Linear {
         }
     }
 
-    /// A layer over several joined inputs, given by their widths. Each starts with an equal share in the
-    /// output's variance, so that a wide one (time features) does not drown a narrow one (z).
+    /// A layer over several concatenated inputs, given by their widths. Each starts with an equal share
+    /// of the output's variance, so that a wide one (time features) does not drown a narrow one (z).
     pub fn joined(vars: &nn::Path, widths: &[i64], outputs: i64) -> Self {
         let blocks: Vec<Tensor> = widths
             .iter()
@@ -64,9 +64,9 @@ impl Linear {
         Self { weight, bias: Some(vars.zeros("bias", &[outputs])) }
     }
 
-    /// A layer whose outputs start around 1: factors.
+    /// A layer of factors: its outputs start around 1.
     pub fn around_one(vars: &nn::Path, inputs: i64, outputs: i64) -> Self {
-        let layer = Self::new(vars, inputs, outputs, Start::Usual);
+        let layer = Self::new(vars, inputs, outputs, WeightInit::LeCun);
         if let Some(bias) = &layer.bias {
             let _ = triflow::tch::no_grad(|| bias.shallow_clone().fill_(1.0));
         }
@@ -78,12 +78,12 @@ impl Linear {
         x.linear(&self.weight, self.bias.as_ref())
     }
 
-    /// As a layer of a chain.
+    /// The layer as part of a [`chain`].
     pub fn affine(&self) -> Affine<'_> {
         Affine { weight: &self.weight, bias: self.bias.as_ref() }
     }
 
-    /// The weights of `count` inputs from `first` on, `[outputs, count]`.
+    /// Weights of the `count` inputs from `first` on, `[outputs, count]`.
     pub fn columns(&self, first: i64, count: i64) -> Tensor {
         self.weight.narrow(1, first, count)
     }
@@ -94,7 +94,10 @@ pub fn dropout(x: Tensor, rate: f64, pass: Pass) -> Tensor {
     if rate > 0.0 && pass.dropout { x.dropout(rate, true) } else { x }
 }
 
-/// Refuses a rate outside [0, 1).
+/// Checks that a dropout rate is in [0, 1).
+///
+/// # Errors
+/// The rate is outside that interval.
 pub fn check_dropout(rate: f64) -> Result<()> {
     if (0.0..1.0).contains(&rate) {
         Ok(())
@@ -103,8 +106,8 @@ pub fn check_dropout(rate: f64) -> Result<()> {
     }
 }
 
-/// Entries of one row of `shape`.
-pub fn flat(shape: &[i64]) -> i64 {
+/// Number of entries of one row of `shape`.
+pub fn numel(shape: &[i64]) -> i64 {
     shape.iter().product()
 }
 
@@ -123,44 +126,54 @@ pub fn unflatten(x: Tensor, shape: &[i64]) -> Tensor {
     x.view(size.as_slice())
 }
 
-/// Layers or blocks of a network; more are taken for a mistake.
-pub const MOST_LAYERS: i64 = 1000;
+/// Largest number of layers or blocks of a network; more are taken for a mistake.
+pub const MAX_LAYERS: i64 = 1000;
 
-/// Features of a layer, so that products of two can be counted. Memory sets a narrower bound.
-pub const MOST_FEATURES: i64 = 1 << 30;
+/// Largest number of features of a layer: a product of two still fits into an `i64`. Memory sets a
+/// narrower bound.
+pub const MAX_FEATURES: i64 = 1 << 30;
 
-/// An error if the parameter `key` is no number of layers or blocks.
+/// Checks that the parameter `key` can be a number of layers or blocks.
+///
+/// # Errors
+/// `n` is below 1 or above [`MAX_LAYERS`].
 pub fn check_layers(key: &str, n: i64) -> Result<()> {
-    within(key, n, MOST_LAYERS)
+    check_range(key, n, MAX_LAYERS)
 }
 
-/// An error if the parameter `key` is no number of features, heads or the like.
+/// Checks that the parameter `key` can be a number of features, heads or the like.
+///
+/// # Errors
+/// `n` is below 1 or above [`MAX_FEATURES`].
 pub fn check_features(key: &str, n: i64) -> Result<()> {
-    within(key, n, MOST_FEATURES)
+    check_range(key, n, MAX_FEATURES)
 }
 
-/// An error if these are no widths of layers one behind the other.
+/// Checks that `widths` can be the widths of successive layers.
+///
+/// # Errors
+/// There is no width, more than [`MAX_LAYERS`], or one below 1 or above [`MAX_FEATURES`].
 pub fn check_widths(widths: &[i64]) -> Result<()> {
     let key = "hidden_dims";
     if widths.is_empty() || widths.iter().any(|w| *w < 1) {
         return Err(Error::config(key, "needs at least one positive width"));
     }
-    if widths.len() as i64 > MOST_LAYERS {
-        let message = format!("needs at most {MOST_LAYERS} layers, got {}", widths.len());
+    if widths.len() as i64 > MAX_LAYERS {
+        let message = format!("needs at most {MAX_LAYERS} layers, got {}", widths.len());
         return Err(Error::config(key, message));
     }
     widths.iter().try_for_each(|width| check_features(key, *width))
 }
 
-fn within(key: &str, n: i64, most: i64) -> Result<()> {
+fn check_range(key: &str, n: i64, max: i64) -> Result<()> {
     match n {
         ..1 => Err(Error::config(key, format!("needs at least 1, got {n}"))),
-        _ if n > most => Err(Error::config(key, format!("needs at most {most}, got {n}"))),
+        _ if n > max => Err(Error::config(key, format!("needs at most {max}, got {n}"))),
         _ => Ok(()),
     }
 }
 
-/// Layers with an activation (and dropout) after each.
+/// Linear layers with an activation (and dropout) after each.
 #[derive(Debug)]
 pub struct Mlp {
     layers: Vec<Linear>,
@@ -169,7 +182,10 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// Layers `layer_0` … of the given widths.
+    /// Layers of the given widths; their variables are below `layer_0`, `layer_1`, ….
+    ///
+    /// # Errors
+    /// `widths` or `dropout` is out of range.
     pub fn new(
         vars: &nn::Path,
         inputs: i64,
@@ -179,16 +195,16 @@ impl Mlp {
     ) -> Result<Self> {
         check_dropout(dropout)?;
         check_widths(widths)?;
-        let mut from = inputs;
+        let mut previous = inputs;
         let layers = widths
             .iter()
             .enumerate()
-            .map(|(i, &to)| {
+            .map(|(i, &width)| {
                 Linear::new(
                     &vars.sub(format!("layer_{i}")),
-                    std::mem::replace(&mut from, to),
-                    to,
-                    Start::Usual,
+                    std::mem::replace(&mut previous, width),
+                    width,
+                    WeightInit::LeCun,
                 )
             })
             .collect();
@@ -208,7 +224,7 @@ impl Mlp {
         h
     }
 
-    /// Its layers, as those of a chain.
+    /// The layers as parts of a [`chain`].
     pub fn affine(&self) -> impl Iterator<Item = Affine<'_>> {
         self.layers.iter().map(Linear::affine)
     }
@@ -225,7 +241,10 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    /// `blocks` blocks of `width` over `inputs` features.
+    /// `blocks` blocks of `width` over `inputs` features; the variables are below `entry`, `block_0`, ….
+    ///
+    /// # Errors
+    /// `width`, `blocks` or `dropout` is out of range.
     pub fn new(
         vars: &nn::Path,
         inputs: i64,
@@ -237,13 +256,13 @@ impl ResNet {
         check_dropout(dropout)?;
         check_features("width", width)?;
         check_layers("blocks", blocks)?;
-        let entry = Linear::new(&vars.sub("entry"), inputs, width, Start::Usual);
+        let entry = Linear::new(&vars.sub("entry"), inputs, width, WeightInit::LeCun);
         let blocks = (0..blocks)
             .map(|i| {
                 let vars = vars.sub(format!("block_{i}"));
                 (
-                    Linear::new(&vars.sub("in"), width, width, Start::Usual),
-                    Linear::new(&vars.sub("out"), width, width, Start::Usual),
+                    Linear::new(&vars.sub("in"), width, width, WeightInit::LeCun),
+                    Linear::new(&vars.sub("out"), width, width, WeightInit::LeCun),
                 )
             })
             .collect();
@@ -257,7 +276,7 @@ impl ResNet {
             let normed = h.layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, false);
             let hidden =
                 dropout(self.activation.apply(&inner.forward(&normed)), self.dropout, pass);
-            // A new tensor: the norm has kept the old one for its gradient.
+            // Not in place: autograd needs the input of the norm.
             h = &h + outer.forward(&hidden);
         }
         h

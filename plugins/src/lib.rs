@@ -1,6 +1,7 @@
-//! The built-in components of triflow: one folder a kind, one file a component. Everything here uses
-//! only what an author outside could use; removing a file removes that component, and only what names it
-//! (its line in `mod.rs`, a default) goes with it.
+//! The built-in components of triflow: one folder a kind, one file a component.
+//!
+//! Everything here uses only what the author of a plugin can use. Removing a file removes that
+//! component; only its line in `mod.rs` and a default that names it go with it.
 
 pub mod couplings;
 pub mod crns;

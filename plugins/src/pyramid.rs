@@ -1,40 +1,44 @@
-//! Between images and latents: residual blocks and convolutions that halve an image, or double it.
+//! Convolutional bodies of encoders and decoders: residual blocks between halvings or doublings of an
+//! image.
 
-use crate::conv::{Conv, GroupNorm, Image, ResBlock, enlarge};
-use crate::layers::{Linear, Start, flatten};
+use crate::conv::{Conv, GroupNorm, Image, ResBlock, upsample};
+use crate::layers::{Linear, WeightInit, flatten};
 use triflow::prelude::*;
 
-/// How an image becomes a latent by halving it, and a latent an image.
+/// Sizes of an image and of the latent that halving it leads to.
 #[derive(Clone, Copy, Debug)]
 pub struct Pyramid {
     /// The image.
     pub image: Image,
-    /// The latent, or what is flattened into it.
+    /// The latent; or, of a latent that is a vector, the image that is flattened.
     pub low: Image,
-    /// How often height and width are halved.
+    /// Number of halvings of height and width.
     pub halvings: u32,
-    /// Whether the latent is a vector.
-    pub flat: bool,
+    /// `true` if the latent is a vector.
+    pub vector: bool,
 }
 
 impl Pyramid {
-    /// Between images of shape `target` and latents of shape `latent`; `who` asks. A latent that is a vector comes
-    /// from as few pixels as halving gives, at least 4 a side.
-    pub fn new(target: &[i64], latent: &[i64], width: i64, who: &str) -> Result<Self> {
-        let image = Image::needed(target, who, "the target")?;
-        let Some(low) = Image::of(latent) else {
+    /// The sizes for targets and latents of these shapes; `component` is named in errors. For a latent
+    /// that is a vector, the image is halved while its sides are even and above 4.
+    ///
+    /// # Errors
+    /// The target is not an image, or no number of halvings leads from it to the latent.
+    pub fn new(target: &[i64], latent: &[i64], width: i64, component: &str) -> Result<Self> {
+        let image = Image::require(target, component, "the target")?;
+        let Some(low) = Image::from_shape(latent) else {
             let mut halvings = 0;
             let mut side = (image.height, image.width);
             while side.0 % 2 == 0 && side.1 % 2 == 0 && side.0.min(side.1) > 4 {
                 (side, halvings) = ((side.0 / 2, side.1 / 2), halvings + 1);
             }
             let low = Image { channels: width, height: side.0, width: side.1 };
-            return Ok(Self { image, low, halvings, flat: true });
+            return Ok(Self { image, low, halvings, vector: true });
         };
         let fits = |k: &u32| (low.height << k, low.width << k) == (image.height, image.width);
         let halvings = (0..16).find(fits).ok_or_else(|| {
             let message = format!(
-                "{} is not what halving gives of images of {} rows and {} columns",
+                "no number of halvings leads to {} from images of {} rows and {} columns",
                 shape_text(latent),
                 image.height,
                 image.width
@@ -45,16 +49,19 @@ impl Pyramid {
                 "such as `latent_shape: [{channels}, {height}, {width}]`, or a vector `[{channels}]`"
             ))
         })?;
-        Ok(Self { image, low, halvings, flat: false })
+        Ok(Self { image, low, halvings, vector: false })
     }
 
-    /// Channels after `halvings`: twice as many each time, at most four times.
+    /// Number of channels after `halvings`: doubled by each of the first two.
     pub fn channels(width: i64, halvings: u32) -> i64 {
         width << halvings.min(2)
     }
 }
 
-/// What encoders and decoders that convolve have in common.
+/// Checks the parameters that convolutional encoders and decoders share.
+///
+/// # Errors
+/// `width` is not a positive multiple of 4, or a parameter is out of range.
 pub fn check_pyramid(width: i64, blocks: i64, dropout: f64) -> Result<()> {
     if width < 4 || width % 4 != 0 {
         return Err(Error::config("width", format!("needs a multiple of 4, got {width}")));
@@ -64,19 +71,19 @@ pub fn check_pyramid(width: i64, blocks: i64, dropout: f64) -> Result<()> {
     crate::layers::check_dropout(dropout)
 }
 
-/// From images down to features of latents.
+/// Body of an encoder: from images down to latents.
 #[derive(Debug)]
 pub struct Down {
     entry: Conv,
     levels: Vec<(Vec<ResBlock>, Option<Conv>)>,
     norm: GroupNorm,
     out: Conv,
-    /// For a vector.
+    /// Linear layer to a latent that is a vector.
     head: Option<Linear>,
 }
 
 impl Down {
-    /// `outputs`: channels, or entries of a vector.
+    /// A body with `outputs` channels, or entries where the latent is a vector.
     pub fn new(
         vars: &nn::Path,
         shape: Pyramid,
@@ -99,16 +106,16 @@ impl Down {
                 (stages, halve)
             })
             .collect();
-        let channels = if shape.flat { shape.low.channels } else { outputs };
+        let channels = if shape.vector { shape.low.channels } else { outputs };
         let entries = channels * shape.low.height * shape.low.width;
         Self {
-            entry: Conv::new(&vars.sub("entry"), shape.image.channels, width, 3, Start::Usual),
+            entry: Conv::new(&vars.sub("entry"), shape.image.channels, width, 3, WeightInit::LeCun),
             levels,
             norm: GroupNorm::new(&vars.sub("norm"), now),
-            out: Conv::new(&vars.sub("out"), now, channels, 3, Start::Usual),
+            out: Conv::new(&vars.sub("out"), now, channels, 3, WeightInit::LeCun),
             head: shape
-                .flat
-                .then(|| Linear::new(&vars.sub("head"), entries, outputs, Start::Usual)),
+                .vector
+                .then(|| Linear::new(&vars.sub("head"), entries, outputs, WeightInit::LeCun)),
         }
     }
 
@@ -131,10 +138,10 @@ impl Down {
     }
 }
 
-/// From latents up to images.
+/// Body of a decoder: from latents up to images.
 #[derive(Debug)]
 pub struct Up {
-    /// For a vector.
+    /// Linear layer from a latent that is a vector.
     head: Option<Linear>,
     low: Image,
     entry: Conv,
@@ -144,7 +151,7 @@ pub struct Up {
 }
 
 impl Up {
-    /// `inputs`: entries of a vector; the channels of an image are the shape's.
+    /// A body for latents of `shape`; `inputs` are the entries of a latent that is a vector.
     pub fn new(
         vars: &nn::Path,
         shape: Pyramid,
@@ -156,7 +163,7 @@ impl Up {
         let low = shape.low;
         let entries = low.channels * low.height * low.width;
         let mut now = Pyramid::channels(width, shape.halvings);
-        let entry = Conv::new(&vars.sub("entry"), low.channels, now, 3, Start::Usual);
+        let entry = Conv::new(&vars.sub("entry"), low.channels, now, 3, WeightInit::LeCun);
         let levels = (0..=shape.halvings)
             .rev()
             .map(|i| {
@@ -164,7 +171,7 @@ impl Up {
                 let smooth = (i < shape.halvings).then(|| {
                     let next = Pyramid::channels(width, i);
                     let from = std::mem::replace(&mut now, next);
-                    Conv::new(&vars.sub("double"), from, next, 3, Start::Usual)
+                    Conv::new(&vars.sub("double"), from, next, 3, WeightInit::LeCun)
                 });
                 let stages = (0..blocks)
                     .map(|k| ResBlock::new(&vars.sub(format!("block_{k}")), now, now, 0, dropout))
@@ -173,12 +180,14 @@ impl Up {
             })
             .collect();
         Self {
-            head: shape.flat.then(|| Linear::new(&vars.sub("head"), inputs, entries, Start::Usual)),
+            head: shape
+                .vector
+                .then(|| Linear::new(&vars.sub("head"), inputs, entries, WeightInit::LeCun)),
             low,
             entry,
             levels,
             norm: GroupNorm::new(&vars.sub("norm"), now),
-            out: Conv::new(&vars.sub("out"), now, shape.image.channels, 3, Start::Usual),
+            out: Conv::new(&vars.sub("out"), now, shape.image.channels, 3, WeightInit::LeCun),
         }
     }
 
@@ -193,7 +202,7 @@ impl Up {
         for (smooth, blocks) in &self.levels {
             if let Some(smooth) = smooth {
                 let size = h.size();
-                h = smooth.forward(&enlarge(&h, &[2 * size[2], 2 * size[3]]));
+                h = smooth.forward(&upsample(&h, &[2 * size[2], 2 * size[3]]));
             }
             for block in blocks {
                 h = block.forward(&h, None, pass);

@@ -1,7 +1,7 @@
 //! What every CRN here has: a network beside its features of time, and z times a learned function of time.
 
 use super::time_embedding::{TimeEmbedding, embed, same_in_all_rows};
-use crate::layers::{Linear, Start};
+use crate::layers::{Linear, WeightInit};
 use std::ops::RangeInclusive;
 use triflow::prelude::*;
 
@@ -62,7 +62,7 @@ pub struct Skip(Option<Linear>);
 impl Skip {
     /// It, where `wanted`; its variables are below `skip`.
     pub fn new(wanted: bool, time: &TimeEmbedding, ctx: &BuildContext) -> Self {
-        Self(wanted.then(|| Linear::new(&ctx.vars.sub("skip"), time.dim, 1, Start::Zero)))
+        Self(wanted.then(|| Linear::new(&ctx.vars.sub("skip"), time.dim, 1, WeightInit::Zero)))
     }
 
     /// `output` with it; `time` are the features.

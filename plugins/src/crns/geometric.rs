@@ -3,7 +3,7 @@
 use super::backbone::Skip;
 use super::scalar::Scalar;
 use super::time_embedding::TimeEmbedding;
-use crate::layers::{Linear, Start, flat, flatten};
+use crate::layers::{Linear, WeightInit, flatten, numel};
 use crate::networks::Mlp;
 use triflow::prelude::*;
 
@@ -33,14 +33,14 @@ impl Spec<dyn Crn> for Geometric {
             )
             .help("use `potential`, or train with a condition (not `unconditional: true`)"));
         };
-        let (from, to) = (flat(condition), flat(ctx.latent()?));
+        let (from, to) = (numel(condition), numel(ctx.latent()?));
         let vars = ctx.vars.sub("direction");
         Ok(Box::new(Bent {
             potential: Scalar::new(&self.network, &self.time_embedding, ctx, 2..=2)?,
             direction: if from == to {
                 Direction::Itself { beside: vars.zeros("bias", &[to]) }
             } else {
-                Direction::Mapped(Linear::new(&vars, from, to, Start::Usual))
+                Direction::Mapped(Linear::new(&vars, from, to, WeightInit::LeCun))
             },
             skip: Skip::new(self.skip, &self.time_embedding, ctx),
         }))

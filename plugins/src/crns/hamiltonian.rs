@@ -3,7 +3,7 @@
 use super::backbone::Skip;
 use super::scalar::Scalar;
 use super::time_embedding::TimeEmbedding;
-use crate::layers::{flat, flatten};
+use crate::layers::{flatten, numel};
 use crate::networks::Mlp;
 use triflow::prelude::*;
 
@@ -28,21 +28,21 @@ triflow::component! {
 impl Spec<dyn Crn> for Hamiltonian {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Crn>> {
         let shape = ctx.latent()?;
-        if flat(shape) % 2 != 0 {
+        if numel(shape) % 2 != 0 {
             return Err(Error::config(
                 "",
                 format!(
                     "`hamiltonian` splits z into positions and momenta, and needs an even number of entries; \
                      z of {} has {}",
                     shape_text(shape),
-                    flat(shape)
+                    numel(shape)
                 ),
             )
             .help("set a `latent_shape` with an even number of entries and an encoder, or use `vanilla`"));
         }
         Ok(Box::new(Phase {
             energy: Scalar::new(&self.network, &self.time_embedding, ctx, 1..=1)?,
-            half: flat(shape) / 2,
+            half: numel(shape) / 2,
             skip: Skip::new(self.skip, &self.time_embedding, ctx),
         }))
     }

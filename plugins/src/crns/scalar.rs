@@ -2,7 +2,7 @@
 
 use super::backbone::Backbone;
 use super::time_embedding::TimeEmbedding;
-use crate::layers::{Linear, Start, flat, flatten};
+use crate::layers::{Linear, WeightInit, flatten, numel};
 use std::ops::RangeInclusive;
 use triflow::prelude::*;
 
@@ -24,14 +24,14 @@ impl Scalar {
         ctx: &BuildContext,
         derivatives: RangeInclusive<u32>,
     ) -> Result<Self> {
-        let entries = flat(ctx.latent()?);
+        let entries = numel(ctx.latent()?);
         let tilt = derivatives.contains(&1);
         let network = Backbone::new(network, time, ctx, &[1], derivatives)?;
-        let inputs = time.dim + ctx.condition_shape.as_deref().map_or(0, flat);
+        let inputs = time.dim + ctx.condition_shape.as_deref().map_or(0, numel);
         Ok(Self {
             network,
             tilt: tilt.then(|| {
-                Linear::with_bias(&ctx.vars.sub("tilt"), inputs, entries, Start::Zero, false)
+                Linear::with_bias(&ctx.vars.sub("tilt"), inputs, entries, WeightInit::Zero, false)
             }),
         })
     }

@@ -1,7 +1,7 @@
 //! The target is the latent itself, or a linear reading of it.
 
 use super::{Head, headed};
-use crate::layers::flat;
+use crate::layers::numel;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -14,7 +14,7 @@ triflow::component! {
 
 impl Spec<dyn Decoder> for Identity {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
-        headed(ctx, "identity", flat(ctx.latent()?), self.head, |z: &Tensor, _: Pass| {
+        headed(ctx, "identity", numel(ctx.latent()?), self.head, |z: &Tensor, _: Pass| {
             z.shallow_clone()
         })
     }

@@ -1,7 +1,7 @@
 //! A multilayer perceptron.
 
 use super::{Head, headed};
-use crate::layers::{self, Activation, flat};
+use crate::layers::{self, Activation, numel};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -22,7 +22,7 @@ impl Spec<dyn Decoder> for Mlp {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
         let body = layers::Mlp::new(
             &ctx.vars,
-            flat(ctx.latent()?),
+            numel(ctx.latent()?),
             &self.hidden_dims,
             self.activation,
             self.dropout,

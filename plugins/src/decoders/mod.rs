@@ -10,7 +10,7 @@ pub use identity::Identity;
 pub use mlp::Mlp;
 pub use resnet::Resnet;
 
-use crate::layers::{Linear, Start, flat, flatten, unflatten};
+use crate::layers::{Linear, WeightInit, flatten, numel, unflatten};
 use triflow::prelude::*;
 
 /// What stands at the end of a decoder.
@@ -70,7 +70,7 @@ where
     F: Fn(&Tensor, Pass) -> Tensor + 'static,
 {
     let target = ctx.target_shape.clone();
-    let entries = flat(&target);
+    let entries = numel(&target);
     if head == Head::None && width != entries {
         return Err(Error::config(
             "head",
@@ -81,6 +81,6 @@ where
     let likelihood =
         if head == Head::Softmax { Likelihood::Categorical } else { Likelihood::Gaussian };
     let head = (head != Head::None)
-        .then(|| Linear::new(&ctx.vars.sub("head"), width, entries, Start::Usual));
+        .then(|| Linear::new(&ctx.vars.sub("head"), width, entries, WeightInit::LeCun));
     Ok(Box::new(Headed { body, head, likelihood, target }))
 }

@@ -1,7 +1,7 @@
 //! Residual blocks.
 
 use super::{Head, headed};
-use crate::layers::{self, Activation, flat};
+use crate::layers::{self, Activation, numel};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -25,7 +25,7 @@ impl Spec<dyn Decoder> for Resnet {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
         let body = layers::ResNet::new(
             &ctx.vars,
-            flat(ctx.latent()?),
+            numel(ctx.latent()?),
             self.width,
             self.blocks,
             self.activation,

@@ -1,7 +1,7 @@
 //! One linear layer.
 
 use super::{Learned, outputs};
-use crate::layers::{self, Start, flat};
+use crate::layers::{self, WeightInit, numel};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -14,9 +14,9 @@ impl Spec<dyn Encoder> for Linear {
         let latent = ctx.latent()?.to_vec();
         let layer = layers::Linear::new(
             &ctx.vars,
-            flat(&ctx.target_shape),
+            numel(&ctx.target_shape),
             outputs(&latent, false),
-            Start::Usual,
+            WeightInit::LeCun,
         );
         Ok(Box::new(Learned {
             latent,

@@ -1,7 +1,7 @@
 //! A multilayer perceptron.
 
 use super::{Learned, outputs};
-use crate::layers::{self, Activation, Start, flat};
+use crate::layers::{self, Activation, WeightInit, numel};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -23,7 +23,7 @@ impl Spec<dyn Encoder> for Mlp {
         let latent = ctx.latent()?.to_vec();
         let body = layers::Mlp::new(
             &ctx.vars,
-            flat(&ctx.target_shape),
+            numel(&ctx.target_shape),
             &self.hidden_dims,
             self.activation,
             self.dropout,
@@ -33,7 +33,7 @@ impl Spec<dyn Encoder> for Mlp {
             &ctx.vars.sub("head"),
             width,
             outputs(&latent, false),
-            Start::Usual,
+            WeightInit::LeCun,
         );
         let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
         Ok(Box::new(Learned { latent, normal: false, features }))

@@ -1,7 +1,7 @@
 //! A multilayer perceptron with a normal law.
 
 use super::{Learned, outputs};
-use crate::layers::{self, Activation, Start, flat};
+use crate::layers::{self, Activation, WeightInit, numel};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -23,14 +23,18 @@ impl Spec<dyn Encoder> for MlpNormal {
         let latent = ctx.latent()?.to_vec();
         let body = layers::Mlp::new(
             &ctx.vars,
-            flat(&ctx.target_shape),
+            numel(&ctx.target_shape),
             &self.hidden_dims,
             self.activation,
             self.dropout,
         )?;
         let width = self.hidden_dims.last().copied().unwrap_or(1);
-        let head =
-            layers::Linear::new(&ctx.vars.sub("head"), width, outputs(&latent, true), Start::Usual);
+        let head = layers::Linear::new(
+            &ctx.vars.sub("head"),
+            width,
+            outputs(&latent, true),
+            WeightInit::LeCun,
+        );
         let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
         Ok(Box::new(Learned { latent, normal: true, features }))
     }

@@ -18,7 +18,7 @@ pub use mlp_normal::MlpNormal;
 pub use resnet::Resnet;
 pub use resnet_normal::ResnetNormal;
 
-use crate::layers::{flat, flatten, unflatten};
+use crate::layers::{flatten, numel, unflatten};
 use crate::pyramid::{Down, Pyramid, check_pyramid};
 use triflow::prelude::*;
 
@@ -39,7 +39,7 @@ impl<F: Fn(&Tensor, Pass) -> Tensor> Encoder for Learned<F> {
         if !self.normal {
             return Ok(Posterior { mean: unflatten(out, &self.latent), log_variance: None });
         }
-        let d = flat(&self.latent);
+        let d = numel(&self.latent);
         let mean = out.narrow(1, 0, d).contiguous();
         let log_variance = out.narrow(1, d, d).contiguous().clamp(-20.0, 10.0);
         Ok(Posterior {
@@ -51,7 +51,7 @@ impl<F: Fn(&Tensor, Pass) -> Tensor> Encoder for Learned<F> {
 
 /// Output features of an encoder: twice the latent's entries for a normal one.
 fn outputs(latent: &[i64], normal: bool) -> i64 {
-    flat(latent) * if normal { 2 } else { 1 }
+    numel(latent) * if normal { 2 } else { 1 }
 }
 
 /// An encoder of images.

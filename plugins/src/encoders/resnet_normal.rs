@@ -1,7 +1,7 @@
 //! Residual blocks with a normal law.
 
 use super::{Learned, outputs};
-use crate::layers::{self, Activation, Start, flat};
+use crate::layers::{self, Activation, WeightInit, numel};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -26,7 +26,7 @@ impl Spec<dyn Encoder> for ResnetNormal {
         let latent = ctx.latent()?.to_vec();
         let body = layers::ResNet::new(
             &ctx.vars,
-            flat(&ctx.target_shape),
+            numel(&ctx.target_shape),
             self.width,
             self.blocks,
             self.activation,
@@ -36,7 +36,7 @@ impl Spec<dyn Encoder> for ResnetNormal {
             &ctx.vars.sub("head"),
             self.width,
             outputs(&latent, true),
-            Start::Usual,
+            WeightInit::LeCun,
         );
         let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
         Ok(Box::new(Learned { latent, normal: true, features }))

@@ -1,7 +1,7 @@
 //! Products of a linear map of z with features of z, condition and time.
 
 use super::trunk::Trunk;
-use crate::layers::{Activation, Linear, Start, dropout, flat, flatten, unflatten};
+use crate::layers::{Activation, Linear, WeightInit, dropout, flatten, numel, unflatten};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -24,12 +24,12 @@ impl Spec<dyn Network> for Bilinear {
         let features = Trunk::new(ctx, &self.hidden_dims, self.activation, self.dropout)?;
         let width = self.hidden_dims.last().copied().unwrap_or_default();
         let constant = *ctx.derivatives.start() == 0;
-        let (vars, outputs) = (ctx.vars.sub("out"), flat(&ctx.output_shape));
+        let (vars, outputs) = (ctx.vars.sub("out"), numel(&ctx.output_shape));
         Ok(Box::new(Products {
             features,
-            z: Linear::new(&ctx.vars.sub("z"), flat(&ctx.z_shape), width, Start::Usual),
+            z: Linear::new(&ctx.vars.sub("z"), numel(&ctx.z_shape), width, WeightInit::LeCun),
             factor: Linear::around_one(&ctx.vars.sub("factor"), width, width),
-            out: Linear::with_bias(&vars, width, outputs, Start::Zero, constant),
+            out: Linear::with_bias(&vars, width, outputs, WeightInit::Zero, constant),
             shape: ctx.output_shape.clone(),
             activation: self.activation,
             dropout: self.dropout,

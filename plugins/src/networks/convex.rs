@@ -1,6 +1,8 @@
 //! A function that is convex in z whatever its parameters: an input-convex network.
 
-use crate::layers::{self, Activation, Linear, Start, check_widths, flat, flatten, unflatten};
+use crate::layers::{
+    self, Activation, Linear, WeightInit, check_widths, flatten, numel, unflatten,
+};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -79,7 +81,7 @@ impl Context {
             layers::Mlp::new(&ctx.vars.sub(name), inputs, widths, OF_CONTEXT, 0.0)
         };
         let condition = match &ctx.condition_shape {
-            Some(shape) => Some(mlp("condition", flat(shape), widths)?),
+            Some(shape) => Some(mlp("condition", numel(shape), widths)?),
             None => None,
         };
         check_widths(widths)?;
@@ -126,12 +128,12 @@ struct Body {
 
 impl Body {
     fn new(ctx: &NetworkContext, widths: &[i64], activation: Activation, mu: f64) -> Self {
-        let (d, outputs) = (flat(&ctx.z_shape), flat(&ctx.output_shape));
+        let (d, outputs) = (numel(&ctx.z_shape), numel(&ctx.output_shape));
         let features = widths.last().copied().unwrap_or_default();
         let free = widths.iter().enumerate().map(|(l, &width)| {
             let linear = |name: &str, inputs, biased| {
                 let vars = ctx.vars.sub(format!("{name}_{l}"));
-                Linear::with_bias(&vars, inputs, width, Start::Usual, biased)
+                Linear::with_bias(&vars, inputs, width, WeightInit::LeCun, biased)
             };
             (linear("z", d, false), linear("context", features, true))
         });
@@ -146,7 +148,7 @@ impl Body {
         let line = orders.contains(&0) || orders.contains(&1);
         let line = line.then(|| {
             let vars = ctx.vars.sub("line");
-            Linear::with_bias(&vars, d, outputs, Start::Zero, orders.contains(&0))
+            Linear::with_bias(&vars, d, outputs, WeightInit::Zero, orders.contains(&0))
         });
         Self { free: free.collect(), raised: raised.collect(), line, activation, mu }
     }

@@ -1,7 +1,7 @@
 //! A transformer over the patches of images.
 
 use crate::conv::{Image, Inputs, attend, check_image};
-use crate::layers::{Linear, Start, check_dropout, check_features, check_layers, dropout};
+use crate::layers::{Linear, WeightInit, check_dropout, check_features, check_layers, dropout};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -55,11 +55,17 @@ impl Spec<dyn Network> for Dit {
             .map(|i| {
                 let vars = ctx.vars.sub(format!("block_{i}"));
                 Block {
-                    adapt: linear(&vars, "adapt", width, 6 * width, Start::Zero),
-                    qkv: Linear::with_bias(&vars.sub("qkv"), width, 3 * width, Start::Usual, false),
-                    out: linear(&vars, "out", width, width, Start::Usual),
-                    wide: linear(&vars, "wide", width, ratio * width, Start::Usual),
-                    narrow: linear(&vars, "narrow", ratio * width, width, Start::Usual),
+                    adapt: linear(&vars, "adapt", width, 6 * width, WeightInit::Zero),
+                    qkv: Linear::with_bias(
+                        &vars.sub("qkv"),
+                        width,
+                        3 * width,
+                        WeightInit::LeCun,
+                        false,
+                    ),
+                    out: linear(&vars, "out", width, width, WeightInit::LeCun),
+                    wide: linear(&vars, "wide", width, ratio * width, WeightInit::LeCun),
+                    narrow: linear(&vars, "narrow", ratio * width, width, WeightInit::LeCun),
                     heads,
                     width,
                     dropout,
@@ -68,12 +74,12 @@ impl Spec<dyn Network> for Dit {
             .collect();
         let (vars, area) = (&ctx.vars, patch * patch);
         Ok(Box::new(Built {
-            entry: linear(vars, "entry", inputs.channels(z) * area, width, Start::Usual),
+            entry: linear(vars, "entry", inputs.channels(z) * area, width, WeightInit::LeCun),
             inputs,
             positions: positions(z.height / patch, z.width / patch, width, vars),
             blocks,
-            adapt: linear(vars, "adapt", width, 2 * width, Start::Zero),
-            out: linear(vars, "out", width, z.channels * area, Start::Zero),
+            adapt: linear(vars, "adapt", width, 2 * width, WeightInit::Zero),
+            out: linear(vars, "out", width, z.channels * area, WeightInit::Zero),
             image: z,
             patch,
             width,

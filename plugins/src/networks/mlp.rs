@@ -1,7 +1,7 @@
 //! A multilayer perceptron over z, the condition's features and the time features.
 
 use super::trunk::Trunk;
-use crate::layers::{Activation, Linear, Start, flat, unflatten};
+use crate::layers::{Activation, Linear, WeightInit, numel, unflatten};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -26,10 +26,10 @@ impl Spec<dyn Network> for Mlp {
         let trunk = Trunk::new(ctx, &self.hidden_dims, self.activation, self.dropout)?;
         let last = self.hidden_dims.last().copied().unwrap_or_default();
         let constant = *ctx.derivatives.start() == 0;
-        let (vars, outputs) = (ctx.vars.sub("out"), flat(&ctx.output_shape));
+        let (vars, outputs) = (ctx.vars.sub("out"), numel(&ctx.output_shape));
         Ok(Box::new(Perceptron {
             trunk,
-            out: Linear::with_bias(&vars, last, outputs, Start::Zero, constant),
+            out: Linear::with_bias(&vars, last, outputs, WeightInit::Zero, constant),
             shape: ctx.output_shape.clone(),
         }))
     }

@@ -1,6 +1,6 @@
 //! Residual blocks over the sum of z, condition and time.
 
-use crate::layers::{Activation, Linear, Start, dropout, flat, flatten, unflatten};
+use crate::layers::{Activation, Linear, WeightInit, dropout, flatten, numel, unflatten};
 use crate::layers::{check_dropout, check_features, check_layers};
 use triflow::prelude::*;
 
@@ -31,7 +31,7 @@ impl Spec<dyn Network> for ResidualMlp {
         check_dropout(self.dropout)?;
         self.activation.check_derivatives(&ctx.derivatives)?;
         let with_bias = |name: &str, inputs, outputs, biased| {
-            Linear::with_bias(&ctx.vars.sub(name), inputs, outputs, Start::Small, biased)
+            Linear::with_bias(&ctx.vars.sub(name), inputs, outputs, WeightInit::Small, biased)
         };
         let linear = |name: &str, inputs, outputs| with_bias(name, inputs, outputs, true);
         // What is added after the last activation does not change a derivative.
@@ -44,14 +44,14 @@ impl Spec<dyn Network> for ResidualMlp {
             )
         });
         Ok(Box::new(Residual {
-            z: linear("z", flat(&ctx.z_shape), self.width),
+            z: linear("z", numel(&ctx.z_shape), self.width),
             time: linear("time", ctx.time_features, self.width),
             condition: ctx
                 .condition_shape
                 .as_ref()
-                .map(|shape| linear("condition", flat(shape), self.width)),
+                .map(|shape| linear("condition", numel(shape), self.width)),
             blocks: blocks.collect(),
-            out: with_bias("out", self.width, flat(&ctx.output_shape), constant),
+            out: with_bias("out", self.width, numel(&ctx.output_shape), constant),
             shape: ctx.output_shape.clone(),
             activation: self.activation,
             dropout: self.dropout,

@@ -1,7 +1,7 @@
 //! Convolutions over the positions of a sequence, further and further apart.
 
 use super::tokens::{Placement, Tokens};
-use crate::layers::{Activation, Linear, Start, check_dropout, dropout};
+use crate::layers::{Activation, Linear, WeightInit, check_dropout, dropout};
 use triflow::prelude::*;
 use triflow::sequence::keep;
 
@@ -51,21 +51,26 @@ impl Spec<dyn Network> for TemporalConv {
             let vars = ctx.vars.sub(format!("block_{i}"));
             let bound = (3.0 / (width * self.kernel) as f64).sqrt();
             Block {
-                modulation: Linear::new(&vars.sub("modulation"), width, 2 * width, Start::Zero),
+                modulation: Linear::new(
+                    &vars.sub("modulation"),
+                    width,
+                    2 * width,
+                    WeightInit::Zero,
+                ),
                 weight: vars.var(
                     "weight",
                     &[width, width, self.kernel],
                     nn::Init::Uniform { lo: -bound, up: bound },
                 ),
                 bias: vars.zeros("bias", &[width]),
-                out: Linear::new(&vars.sub("out"), width, width, Start::Usual),
+                out: Linear::new(&vars.sub("out"), width, width, WeightInit::LeCun),
                 dilation: 1 << i,
             }
         });
         Ok(Box::new(Stack {
             tokens,
             blocks: blocks.collect(),
-            out: Linear::new(&ctx.vars.sub("out"), width, outputs, Start::Zero),
+            out: Linear::new(&ctx.vars.sub("out"), width, outputs, WeightInit::Zero),
             spec: self.clone(),
         }))
     }

@@ -1,7 +1,7 @@
 //! What the networks over sequences share: z and the condition as one row of tokens, and what is said to all
 //! of them: time, and a summary of the condition.
 
-use crate::layers::{Activation, Linear, Start, check_features};
+use crate::layers::{Activation, Linear, WeightInit, check_features};
 use triflow::prelude::*;
 use triflow::sequence::{keep, spread};
 use triflow::tch::Kind;
@@ -70,7 +70,7 @@ impl Tokens {
         }
         check_features("width", width)?;
         let linear =
-            |name: &str, inputs| Linear::new(&ctx.vars.sub(name), inputs, width, Start::Usual);
+            |name: &str, inputs| Linear::new(&ctx.vars.sub(name), inputs, width, WeightInit::LeCun);
         let condition = match &ctx.condition_shape {
             None => None,
             Some(shape) => {

@@ -3,7 +3,7 @@
 use super::temporal_conv::norm;
 use super::tokens::{Placement, Tokens};
 use crate::layers::{
-    Activation, Linear, Start, check_dropout, check_features, check_layers, dropout,
+    Activation, Linear, WeightInit, check_dropout, check_features, check_layers, dropout,
 };
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
@@ -55,12 +55,17 @@ impl Spec<dyn Network> for Transformer {
         let blocks = (0..self.blocks).map(|i| {
             let vars = ctx.vars.sub(format!("block_{i}"));
             let linear =
-                |name: &str, from, to| Linear::new(&vars.sub(name), from, to, Start::Usual);
+                |name: &str, from, to| Linear::new(&vars.sub(name), from, to, WeightInit::LeCun);
             Block {
-                modulation: Linear::new(&vars.sub("modulation"), width, 6 * width, Start::Zero),
+                modulation: Linear::new(
+                    &vars.sub("modulation"),
+                    width,
+                    6 * width,
+                    WeightInit::Zero,
+                ),
                 // Shared shifts of all keys change no attention, so they have no bias.
                 queries: linear("queries", width, width),
-                keys: Linear::with_bias(&vars.sub("keys"), width, width, Start::Usual, false),
+                keys: Linear::with_bias(&vars.sub("keys"), width, width, WeightInit::LeCun, false),
                 values: linear("values", width, width),
                 joined: linear("joined", width, width),
                 inner: linear("inner", width, hidden),
@@ -72,8 +77,8 @@ impl Spec<dyn Network> for Transformer {
         Ok(Box::new(Attention {
             tokens,
             blocks: blocks.collect(),
-            last: Linear::new(&ctx.vars.sub("last"), width, 2 * width, Start::Zero),
-            out: Linear::new(&ctx.vars.sub("out"), width, outputs, Start::Zero),
+            last: Linear::new(&ctx.vars.sub("last"), width, 2 * width, WeightInit::Zero),
+            out: Linear::new(&ctx.vars.sub("out"), width, outputs, WeightInit::Zero),
             rates: Tensor::from_slice(&rates).to_device(ctx.vars.device()),
             spec: self.clone(),
         }))

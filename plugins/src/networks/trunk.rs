@@ -2,7 +2,7 @@
 
 use crate::crns::same_in_all_rows;
 use crate::layers::{
-    self, Activation, Linear, check_dropout, check_widths, dropout, flat, flatten,
+    self, Activation, Linear, check_dropout, check_widths, dropout, flatten, numel,
 };
 use triflow::derivative::recording;
 use triflow::kernels::{Affine, End, chain};
@@ -40,10 +40,10 @@ impl Trunk {
             layers::Mlp::new(&ctx.vars.sub(name), inputs, widths, activation, dropout)
         };
         let condition = match &ctx.condition_shape {
-            Some(shape) => Some(mlp("condition", flat(shape), widths)?),
+            Some(shape) => Some(mlp("condition", numel(shape), widths)?),
             None => None,
         };
-        let mut inputs = vec![flat(&ctx.z_shape), ctx.time_features];
+        let mut inputs = vec![numel(&ctx.z_shape), ctx.time_features];
         inputs.extend(condition.as_ref().map(|_| last));
         Ok(Self {
             condition,

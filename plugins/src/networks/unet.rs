@@ -1,7 +1,7 @@
 //! A U-Net over images.
 
-use crate::conv::{Attention, Conv, GroupNorm, Inputs, ResBlock, check_image, enlarge};
-use crate::layers::{Start, check_dropout, check_features, check_layers};
+use crate::conv::{Attention, Conv, GroupNorm, Inputs, ResBlock, check_image, upsample};
+use crate::layers::{WeightInit, check_dropout, check_features, check_layers};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -50,7 +50,7 @@ impl Spec<dyn Network> for Unet {
             })
         };
         let first = self.channels[0];
-        let entry = Conv::new(&vars.sub("entry"), inputs.channels(z), first, 3, Start::Usual);
+        let entry = Conv::new(&vars.sub("entry"), inputs.channels(z), first, 3, WeightInit::LeCun);
         let (mut now, mut height) = (first, z.height);
         let mut heights = Vec::new();
         let mut down = Vec::new();
@@ -78,8 +78,8 @@ impl Spec<dyn Network> for Unet {
                 stages.push(stage(format!("up_{i}_{k}"), now + channels, channels, height)?);
                 now = channels;
             }
-            let smooth =
-                (i > 0).then(|| Conv::new(&vars.sub(format!("up_{i}")), now, now, 3, Start::Usual));
+            let smooth = (i > 0)
+                .then(|| Conv::new(&vars.sub(format!("up_{i}")), now, now, 3, WeightInit::LeCun));
             up.push((stages, smooth));
         }
         Ok(Box::new(Built {
@@ -89,7 +89,7 @@ impl Spec<dyn Network> for Unet {
             middle,
             up,
             norm: GroupNorm::new(&vars.sub("norm"), now),
-            out: Conv::new(&vars.sub("out"), now, z.channels, 3, Start::Zero),
+            out: Conv::new(&vars.sub("out"), now, z.channels, 3, WeightInit::Zero),
         }))
     }
 }
@@ -145,7 +145,7 @@ impl Network for Built {
                 }
             }
             if let (Some(smooth), Some(next)) = (smooth, seen.last()) {
-                h = smooth.forward(&enlarge(&h, &next.size()[2..]));
+                h = smooth.forward(&upsample(&h, &next.size()[2..]));
             }
         }
         Ok(self.out.forward(&self.norm.forward(&h).silu()))
