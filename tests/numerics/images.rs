@@ -436,7 +436,7 @@ fn what_is_no_image_is_refused_with_what_would_be_right() {
     };
     refused("unet", &[6], "`unet` needs images: z has shape [6]");
     refused("{ type: unet, channels: [6] }", &[1, 4, 4], "multiples of 4");
-    refused("{ type: unet, heads: 3 }", &[1, 4, 4], "cannot be shared out among 3 heads");
+    refused("{ type: unet, heads: 3 }", &[1, 4, 4], "cannot be divided among 3 heads");
     refused("dit", &[1, 7, 8], "images of 7 rows and 8 columns cannot be cut into patches of 2");
     refused("{ type: dit, width: 10 }", &[1, 8, 8], "needs a multiple of 4 and of 4 heads, got 10");
     let encoder: Component<dyn Encoder> = serde_yaml::from_str("conv").unwrap();
@@ -448,7 +448,10 @@ fn what_is_no_image_is_refused_with_what_would_be_right() {
         latent_shape: Some(vec![4, 8, 8]),
     });
     let error = error.err().unwrap().to_string();
-    assert!(error.contains("[4, 8, 8] is not what halving gives of images of 28 rows"), "{error}");
+    assert!(
+        error.contains("no number of halvings leads to [4, 8, 8] from images of 28 rows"),
+        "{error}"
+    );
     assert!(error.contains("`latent_shape: [4, 14, 14]`"), "{error}");
     let crn: Component<dyn Crn> =
         serde_yaml::from_str("{ type: potential, network: { type: unet } }").unwrap();

@@ -483,7 +483,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
     let cases = [
         (
             "unconditional: true, crn: geometric",
-            "`geometric` multiplies a Hessian with the condition, and here is none\n  at crn\n  help: use \
+            "`geometric` multiplies a Hessian with the condition, but the model has none\n  at crn\n  help: use \
              `potential`, or train with a condition (not `unconditional: true`)",
         ),
         (
@@ -505,8 +505,8 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         ),
         (
             "crn: { type: natural, network: mlp }",
-            "`natural` divides by the Hessian of the network, which has to be positive definite; that of \
-             `mlp` need not be\n  at crn.network\n  help: use a network that is convex in z, as `convex`, or \
+            "`natural` inverts the Hessian of the network, which has to be positive definite; that of \
+             `mlp` need not be\n  at crn.network\n  help: use a network that is convex in z, such as `convex`, or \
              the CRN `potential`",
         ),
         (

@@ -1,13 +1,11 @@
-//! Pairs that the data give.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Each row's own z_0, which the data give: an array `z0` beside x and y, in the units of the model.
+    /// Pairs given by the data: each row's own z_0, the array `z0` beside x and y.
     ///
-    /// For pairs that are known: the ends of a trained model's paths (`triflow reflow`), or two data sets
-    /// whose rows belong together. Sampling still starts from the source, whatever the condition: the z_0
-    /// of the data are expected to have its law under every condition.
+    /// z_0 is in the units of the model. Use it for known pairs: the ends of a trained model's paths
+    /// (`triflow reflow`), or two data sets whose rows belong together. Sampling starts from the source
+    /// under any condition, so under each condition z_0 should have the distribution of the source.
     #[reference = "Liu et al. 2023, arXiv 2209.03003"]
     pub struct Given: Coupling, CouplingSpec = "given" {}
 }

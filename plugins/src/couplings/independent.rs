@@ -1,9 +1,7 @@
-//! z_0 and z_1 independent.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// z_0 and z_1 independent of each other: nothing is paired.
+    /// Independent pairs: z_0 is drawn from the source without regard to z_1.
     pub struct Independent: Coupling, CouplingSpec = "independent" {}
 }
 

@@ -1,23 +1,22 @@
-//! Optimal transport that leaves the condition alone.
-
 use super::squared_distances;
 use std::collections::HashMap;
 use triflow::metrics::{assign, optimal_matching};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Optimal transport within a batch that leaves the law of z_0 under each condition what it is.
+    /// Conditional optimal transport within a batch: z_0 keeps its distribution under each condition.
     ///
-    /// Row i of z_0 is taken as drawn under condition i. Without `ratio`, for classes, z_0 and z_1 are paired
-    /// at the least sum of |z_1 − z_0|² among rows of equal condition; a row that is alone in a batch with its
-    /// condition keeps its z_0. With it, for conditions that are
-    /// numbers, the cost is |z_1 − z_0|² + w·|c_1 − c_0|², where w is found in each batch: of all pairs, the share
-    /// `ratio` costs no more than the z_1's own row does. The law is then kept nearly, the less the larger `ratio`.
+    /// Row i of z_0 is taken as drawn under condition i. Without `ratio`, for classes, z_0 and z_1 are
+    /// matched at the least sum of |z_1 − z_0|² among rows of equal condition; a row whose condition
+    /// occurs once in the batch keeps its z_0. With `ratio`, for conditions that are numbers, the cost is
+    /// |z_1 − z_0|² + w·|c_1 − c_0|². The weight w is chosen in each batch so that the share `ratio` of
+    /// all pairs costs at most as much as the z_1's own pair. The distribution is then kept
+    /// approximately, less well for a larger `ratio`.
     #[reference = "Cheng and Schwing 2025, arXiv 2503.10636"]
     #[aliases("c2ot")]
     pub struct OtConditional: Coupling, CouplingSpec = "ot_conditional" {
-        /// Share of the pairs that stay open to transport, in (0, 1], for conditions that are numbers; null:
-        /// those of equal condition, for classes.
+        /// Share of the pairs that transport may choose, in (0, 1], for conditions that are numbers; null:
+        /// the pairs of equal condition, for classes.
         pub ratio: Option<f64> = None,
     }
 }
@@ -44,14 +43,14 @@ impl Coupling for OtConditional {
     fn pair(&self, rows: &Pairing<'_>) -> Result<Vec<usize>> {
         let condition = rows.condition.ok_or_else(|| Error::runtime("there is no condition"))?;
         match self.ratio {
-            None => within_equals(rows, condition),
+            None => match_equal_conditions(rows, condition),
             Some(ratio) => {
                 let n = rows.len();
                 let mut costs = squared_distances(rows.target, rows.source);
-                let apart = squared_distances(condition, condition);
-                let weight = weight(&costs, &apart, n, ratio);
-                for (cost, apart) in costs.iter_mut().zip(&apart) {
-                    *cost += weight * apart;
+                let distances = squared_distances(condition, condition);
+                let weight = condition_weight(&costs, &distances, n, ratio);
+                for (cost, distance) in costs.iter_mut().zip(&distances) {
+                    *cost += weight * distance;
                 }
                 assign(&costs, n)
             }
@@ -63,7 +62,8 @@ impl Coupling for OtConditional {
     }
 }
 
-fn within_equals(rows: &Pairing<'_>, condition: Points<'_>) -> Result<Vec<usize>> {
+/// Optimal matching within each group of rows with equal conditions.
+fn match_equal_conditions(rows: &Pairing<'_>, condition: Points<'_>) -> Result<Vec<usize>> {
     let mut groups: HashMap<Vec<u64>, Vec<usize>> = HashMap::new();
     for (i, row) in condition.rows().enumerate() {
         // −0 and 0 are one condition.
@@ -87,23 +87,25 @@ fn within_equals(rows: &Pairing<'_>, condition: Points<'_>) -> Result<Vec<usize>
     Ok(pairs)
 }
 
-/// The weight w under which the share `ratio` of all pairs (i, j) has cost_ij + w·apart_ij ≤ cost_ii: each
-/// pair stops doing so at a w of its own, so that w is one of those in order.
-fn weight(costs: &[f64], apart: &[f64], n: usize, ratio: f64) -> f64 {
-    let mut ends: Vec<f64> = (0..n * n)
+/// The weight w under which the share `ratio` of all pairs (i, j) has
+/// cost_ij + w·distance_ij ≤ cost_ii. Each pair has it up to a threshold of w, so that w is a quantile
+/// of the thresholds.
+fn condition_weight(costs: &[f64], distances: &[f64], n: usize, ratio: f64) -> f64 {
+    let mut thresholds: Vec<f64> = (0..n * n)
         .map(|at| {
             let own = costs[at / n * (n + 1)];
-            match (own - costs[at], apart[at]) {
+            match (own - costs[at], distances[at]) {
                 (gain, 0.0) if gain >= 0.0 => f64::INFINITY,
                 (_, 0.0) => f64::NEG_INFINITY,
-                (gain, apart) => gain / apart,
+                (gain, distance) => gain / distance,
             }
         })
         .collect();
     let kept = ((ratio * (n * n) as f64).ceil() as usize).clamp(1, n * n);
-    let (_, end, _) = ends.select_nth_unstable_by(kept - 1, |a, b| b.total_cmp(a));
-    // Where equal conditions alone are more than that, all others cost more than any transport.
+    let (_, weight, _) = thresholds.select_nth_unstable_by(kept - 1, |a, b| b.total_cmp(a));
+    // An infinite threshold (pairs of equal condition alone exceed the share) is replaced by a weight at
+    // which one pair of unequal conditions costs more than any matching of equal ones.
     let most = costs.iter().fold(0.0_f64, |a, b| a.max(*b)) * n as f64;
-    let least = apart.iter().filter(|a| **a > 0.0).fold(f64::INFINITY, |a, b| a.min(*b));
-    end.clamp(0.0, if least.is_finite() { most / least } else { 0.0 })
+    let least = distances.iter().filter(|d| **d > 0.0).fold(f64::INFINITY, |a, b| a.min(*b));
+    weight.clamp(0.0, if least.is_finite() { most / least } else { 0.0 })
 }

@@ -1,13 +1,11 @@
-//! Exact optimal transport within a batch.
-
 use triflow::metrics::optimal_matching;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// One to one within a batch, so that the sum of |z_1 − z_0|² is least: optimal transport between the
-    /// two samples.
+    /// Exact optimal transport within a batch: the matching with the least sum of |z_1 − z_0|².
     ///
-    /// Paths get straighter, so that few steps suffice. The cost is about n³ at worst for a batch of n.
+    /// Paths become straighter, so that fewer steps suffice. For a batch of n rows it takes about n³
+    /// operations at worst.
     #[reference = "Tong et al. 2023, arXiv 2302.00482; Pooladian et al. 2023, arXiv 2304.14772"]
     #[aliases("ot")]
     pub struct OtExact: Coupling, CouplingSpec = "ot_exact" {}

@@ -1,5 +1,3 @@
-//! Entropic optimal transport within a batch.
-
 use super::squared_distances;
 use rand::RngExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,18 +5,18 @@ use triflow::log;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Drawn from the entropic transport plan between the two samples of a batch: for each z_1 one z_0,
-    /// which may serve several.
+    /// Entropic optimal transport within a batch: z_0 is drawn from the Sinkhorn plan given z_1.
     ///
-    /// The plan P minimises Σ P·|z_1 − z_0|² − ε·(entropy of P) under uniform marginals, by Sinkhorn's iteration
-    /// in the log domain. ε → 0 gives `ot_exact`, ε → ∞ `independent`. An iteration costs n².
+    /// The plan P minimises Σ P·|z_1 − z_0|² − ε·(entropy of P) under uniform marginals, by Sinkhorn's
+    /// iteration in the log domain. ε → 0 gives `ot_exact`, ε → ∞ `independent`. One z_0 may be drawn for
+    /// several z_1. An iteration takes about n² operations for a batch of n rows.
     #[reference = "Cuturi 2013, arXiv 1306.0895; Tong et al. 2023, arXiv 2302.00482"]
     pub struct OtSinkhorn: Coupling, CouplingSpec = "ot_sinkhorn" {
         /// ε as a share of the mean cost of all pairs, above 0.
         pub epsilon: f64 = 0.05,
-        /// Most iterations.
+        /// Largest number of iterations, at least 1.
         pub iterations: usize = 500,
-        /// Stop where no marginal of the source is further off than this, relatively.
+        /// Largest relative error of the marginal of the source at which the iteration stops, above 0.
         pub tolerance: f64 = 1e-3,
     }
 }
@@ -33,14 +31,14 @@ impl Spec<dyn Coupling> for OtSinkhorn {
         if self.iterations == 0 {
             return Err(Error::config("iterations", "needs at least 1, got 0"));
         }
-        Ok(Box::new(Sinkhorn { spec: self.clone(), told: AtomicBool::new(false) }))
+        Ok(Box::new(Sinkhorn { spec: self.clone(), warned: AtomicBool::new(false) }))
     }
 }
 
 struct Sinkhorn {
     spec: OtSinkhorn,
-    /// Whether it was said that a plan is not what was asked for.
-    told: AtomicBool,
+    /// `true` once a warning about a plan that has not converged was logged.
+    warned: AtomicBool,
 }
 
 impl Coupling for Sinkhorn {
@@ -53,16 +51,16 @@ impl Coupling for Sinkhorn {
         }
         let scale = -1.0 / (self.spec.epsilon * mean);
         scores.iter_mut().for_each(|cost| *cost *= scale);
-        let Potentials { of_source, ended } = self.spec.plan(&scores, n);
-        if let Some(why) = ended.filter(|_| !self.told.swap(true, Ordering::Relaxed)) {
-            log::warn!("ot_sinkhorn: {why}; this is said once");
+        let Plan { source_potential, shortfall } = self.spec.plan(&scores, n);
+        if let Some(why) = shortfall.filter(|_| !self.warned.swap(true, Ordering::Relaxed)) {
+            log::warn!("ot_sinkhorn: {why} (further warnings are suppressed)");
         }
         let mut rng = rows.rng();
-        // A row of the plan is the law of z_0 given z_1.
+        // A row of the plan is the distribution of z_0 given z_1.
         Ok(scores
             .chunks_exact(n)
             .map(|row| {
-                let weights = row.iter().zip(&of_source).map(|(s, g)| s + g);
+                let weights = row.iter().zip(&source_potential).map(|(s, g)| s + g);
                 let largest = weights.clone().fold(f64::NEG_INFINITY, f64::max);
                 let sums: Vec<f64> = weights
                     .scan(0.0, |sum, w| {
@@ -77,21 +75,22 @@ impl Coupling for Sinkhorn {
     }
 }
 
-/// The plan that the iteration came to.
-struct Potentials {
-    /// The potential of the source over ε.
-    of_source: Vec<f64>,
-    /// Why it is not the one that was asked for, if it is not.
-    ended: Option<String>,
+/// Result of Sinkhorn's iteration.
+struct Plan {
+    /// Dual potential of the source, divided by ε.
+    source_potential: Vec<f64>,
+    /// The reason why the plan is not the requested one; `None` if it is.
+    shortfall: Option<String>,
 }
 
 impl OtSinkhorn {
-    /// For scores −cost/ε. ε falls to its value by halves, which takes far fewer iterations than to begin with
-    /// it.
-    fn plan(&self, scores: &[f64], n: usize) -> Potentials {
+    /// The plan for `scores` −cost/ε, `[n, n]`. ε is halved down to its value, which takes far fewer
+    /// iterations than starting with it.
+    fn plan(&self, scores: &[f64], n: usize) -> Plan {
         let (mut f, mut g) = (vec![0.0; n], vec![0.0; n]);
         let mut share = (self.epsilon).min(1.0);
-        let (mut off, mut at) = (f64::INFINITY, share);
+        // Marginal error and share of the last iteration.
+        let (mut error, mut reached) = (f64::INFINITY, share);
         for _ in 0..self.iterations {
             let mut used = vec![0.0; n];
             for (row, f) in scores.chunks_exact(n).zip(&mut f) {
@@ -114,30 +113,30 @@ impl OtSinkhorn {
                 worst = worst.max((*g - new).exp_m1().abs());
                 *g = new;
             }
-            (off, at) = (worst, share);
+            (error, reached) = (worst, share);
             if share < 1.0 {
                 let next = (share * 2.0).min(1.0);
                 g.iter_mut().for_each(|g| *g *= next / share);
                 share = next;
             } else if worst < self.tolerance {
-                return Potentials { of_source: g, ended: None };
+                return Plan { source_potential: g, shortfall: None };
             }
         }
-        let ended = match at < 1.0 {
+        let shortfall = match reached < 1.0 {
             true => format!(
                 "{} iterations end at ε = {:.3} of the mean cost rather than {}",
                 self.iterations,
-                self.epsilon / at,
+                self.epsilon / reached,
                 self.epsilon
             ),
             false => format!(
-                "after {} iterations a marginal is off by {off:.1e}, more than the tolerance of {:.1e}",
+                "after {} iterations a marginal is off by {error:.1e}, more than the tolerance of {:.1e}",
                 self.iterations, self.tolerance
             ),
         };
-        Potentials {
-            of_source: g,
-            ended: Some(format!("{ended}: raise `iterations` or `epsilon`")),
+        Plan {
+            source_potential: g,
+            shortfall: Some(format!("{shortfall}: raise `iterations` or `epsilon`")),
         }
     }
 }
@@ -152,20 +151,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_that_is_not_the_one_asked_for_is_told() {
+    fn a_plan_that_has_not_converged_is_reported() {
         let n = 20;
         let cost = |i: usize, j: usize| ((i * 7 % n) as f64 - (j * 3 % n) as f64).powi(2);
-        let told = |spec: OtSinkhorn| {
+        let shortfall = |spec: OtSinkhorn| {
             let mut scores: Vec<f64> = (0..n * n).map(|at| cost(at / n, at % n)).collect();
             let mean = scores.iter().sum::<f64>() / scores.len() as f64;
             scores.iter_mut().for_each(|c| *c /= -spec.epsilon * mean);
-            spec.plan(&scores, n).ended
+            spec.plan(&scores, n).shortfall
         };
-        assert_eq!(told(OtSinkhorn::default()), None);
-        let short = told(OtSinkhorn { iterations: 2, ..OtSinkhorn::default() }).unwrap();
+        assert_eq!(shortfall(OtSinkhorn::default()), None);
+        let short = shortfall(OtSinkhorn { iterations: 2, ..OtSinkhorn::default() }).unwrap();
         assert!(short.starts_with("2 iterations end at ε = 0.500 of the mean cost"), "{short}");
         let strict = OtSinkhorn { iterations: 10, tolerance: 1e-14, ..OtSinkhorn::default() };
-        let strict = told(strict).unwrap();
+        let strict = shortfall(strict).unwrap();
         assert!(strict.starts_with("after 10 iterations a marginal is off by "), "{strict}");
     }
 }

@@ -1,4 +1,5 @@
-//! What every CRN here has: a network beside its features of time, and z times a learned function of time.
+//! Parts of every conditional residual network (CRN) here: a network with features of time, and a skip
+//! connection from z.
 
 use super::time_embedding::{TimeEmbedding, embed, same_in_all_rows};
 use crate::layers::{Linear, WeightInit};
@@ -12,8 +13,12 @@ pub struct Backbone {
 }
 
 impl Backbone {
-    /// The network with outputs `[batch, …output]`, of which derivatives of the orders `derivatives` are used.
-    /// Its variables are below `network`.
+    /// The network with outputs `[batch, …output]`, of which derivatives of the orders `derivatives`
+    /// are used (0: the value itself). Its variables are below `network`.
+    ///
+    /// # Errors
+    /// The time embedding is out of range, the latent's shape is not known, or the network refuses its
+    /// parameters or shapes.
     pub fn new(
         network: &Component<dyn Network>,
         time: &TimeEmbedding,
@@ -21,7 +26,7 @@ impl Backbone {
         output: &[i64],
         derivatives: RangeInclusive<u32>,
     ) -> Result<Self> {
-        // First: networks take `dim` as it is.
+        // Before the network is built: this checks `dim`, which networks rely on.
         let frequencies = time.frequencies(&ctx.vars)?;
         let context = NetworkContext {
             vars: ctx.vars.sub("network"),
@@ -34,17 +39,24 @@ impl Backbone {
         Ok(Self { network: network.build(&context)?, frequencies })
     }
 
-    /// Whether the network is convex in z.
+    /// `true` if the network is convex in z.
+    ///
+    /// # Errors
+    /// Those of the network.
     pub fn is_convex(&self) -> Result<bool> {
         self.network.is_convex()
     }
 
-    /// Features of time, `[batch, features]`.
-    pub fn time(&self, input: &CrnInput<'_>) -> Tensor {
+    /// Features of the time of `input`, `[batch, features]`.
+    pub fn time_features(&self, input: &CrnInput<'_>) -> Tensor {
         embed(input.time, &self.frequencies)
     }
 
-    /// The network at `z`, with the features of `time` and the condition of `input`.
+    /// The network at `z` `[batch, …z_shape]`, with features of time `time` `[batch, features]` and the
+    /// condition of `input`.
+    ///
+    /// # Errors
+    /// Those of the network.
     pub fn forward(
         &self,
         z: &Tensor,
@@ -56,21 +68,21 @@ impl Backbone {
     }
 }
 
-/// z times a learned function of time, which starts at zero.
+/// Skip connection s(t)·z, where s is a learned function of time that starts at zero; or none.
 pub struct Skip(Option<Linear>);
 
 impl Skip {
-    /// It, where `wanted`; its variables are below `skip`.
-    pub fn new(wanted: bool, time: &TimeEmbedding, ctx: &BuildContext) -> Self {
-        Self(wanted.then(|| Linear::new(&ctx.vars.sub("skip"), time.dim, 1, WeightInit::Zero)))
+    /// The skip connection if `enabled`; its variables are below `skip`.
+    pub fn new(enabled: bool, time: &TimeEmbedding, ctx: &BuildContext) -> Self {
+        Self(enabled.then(|| Linear::new(&ctx.vars.sub("skip"), time.dim, 1, WeightInit::Zero)))
     }
 
-    /// `output` with it; `time` are the features.
+    /// `output` + s(t)·z, from the features of time `[batch, features]`.
     pub fn add(&self, output: Tensor, time: &Tensor, z: &Tensor) -> Tensor {
         let Some(gate) = &self.0 else { return output };
         let time =
             &if same_in_all_rows(time) { time.narrow(0, 0, 1) } else { time.shallow_clone() };
-        // Scaled, so that a step of the optimizer does not shake it: its features all move together.
+        // Scaled, since a step of the optimizer moves the weights of all features together.
         let gate = gate.forward(time).squeeze_dim(1) / (time.size()[1] as f64).sqrt();
         output + rows(&gate, z) * z
     }

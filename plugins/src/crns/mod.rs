@@ -1,4 +1,4 @@
-//! CRNs: what the network's output is read as, over any backbone.
+//! Conditional residual networks (CRNs): f(z, x, t) as a network, or as a derivative of one.
 
 mod backbone;
 mod geometric;

@@ -1,5 +1,3 @@
-//! The natural gradient of a convex potential.
-
 use super::backbone::Skip;
 use super::scalar::Scalar;
 use super::solve::solve;
@@ -10,18 +8,18 @@ use triflow::prelude::*;
 triflow::component! {
     /// The natural gradient of a convex potential: −(H + δ·I)⁻¹·∇V with H = Hess V(z).
     ///
-    /// It is Newton's step towards the lowest point of V, whatever its scale. The matrix has to be positive
-    /// definite, which a convex network sees to. Up to 64 entries of z it is made, and solved by Cholesky's
-    /// decomposition; above, by conjugate gradients from Hessian-vector products.
+    /// It is Newton's step towards the minimum of V, whatever the scale of V. A convex network makes the
+    /// matrix positive definite. For z of up to 64 entries the matrix is computed and the system solved by
+    /// Cholesky's decomposition, above by conjugate gradients over Hessian-vector products.
     #[reference = "Amari 1998, Natural gradient works efficiently in learning"]
     pub struct Natural: Crn, CrnSpec = "natural" {
         /// The potential V, a convex network with one output.
         pub network: Component<dyn Network> = Convex::default().into(),
         /// Features of time.
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
-        /// δ, above 0: what is added to the Hessian's diagonal.
+        /// Damping δ, added to the diagonal of the Hessian, above 0.
         pub delta: f64 = 0.01,
-        /// Whether s(t)·z is added, s(t) = (w·φ(t) + b)/√dim over the features φ of time, sines before cosines;
+        /// Add s(t)·z with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then cosines);
         /// w and b start at zero.
         pub skip: bool = false,
     }
@@ -41,13 +39,13 @@ impl Spec<dyn Crn> for Natural {
             return Err(Error::config(
                 "network",
                 format!(
-                    "`natural` divides by the Hessian of the network, which has to be positive definite; that \
-                     of `{name}` need not be"
+                    "`natural` inverts the Hessian of the network, which has to be positive \
+                     definite; that of `{name}` need not be"
                 ),
             )
-            .help("use a network that is convex in z, as `convex`, or the CRN `potential`"));
+            .help("use a network that is convex in z, such as `convex`, or the CRN `potential`"));
         }
-        Ok(Box::new(Newton {
+        Ok(Box::new(NaturalGradient {
             potential,
             delta: self.delta,
             skip: Skip::new(self.skip, &self.time_embedding, ctx),
@@ -55,18 +53,18 @@ impl Spec<dyn Crn> for Natural {
     }
 }
 
-struct Newton {
+struct NaturalGradient {
     potential: Scalar,
     delta: f64,
     skip: Skip,
 }
 
-impl Crn for Newton {
+impl Crn for NaturalGradient {
     fn forward(&self, input: &CrnInput<'_>, pass: Pass) -> Result<Tensor> {
-        let time = self.potential.time(input);
+        let time = self.potential.time_features(input);
         let step = differentiate(input.z, |z| {
-            let slope = z.gradient(&self.potential.at(z.value(), &time, input, pass)?, true)?;
-            solve(z, &slope, self.delta)
+            let value = self.potential.value(z.value(), &time, input, pass)?;
+            solve(z, &z.gradient(&value, true)?, self.delta)
         })?;
         Ok(self.skip.add(step.neg(), &time, input.z))
     }

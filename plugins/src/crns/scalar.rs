@@ -1,23 +1,26 @@
-//! A potential: a scalar function of z, of which CRNs use the derivatives.
-
 use super::backbone::Backbone;
 use super::time_embedding::TimeEmbedding;
 use crate::layers::{Linear, WeightInit, flatten, numel};
 use std::ops::RangeInclusive;
 use triflow::prelude::*;
 
-/// A network with one output, plus m·z where a gradient is used: m is linear in the features of time and in the
-/// condition, and starts at zero.
+/// Scalar function of z whose derivatives a conditional residual network (CRN) uses: a network with one
+/// output, plus m·z where its gradient is used.
 ///
-/// In a gradient m is a vector that depends on condition and time, but not on z. A network can only show it by
-/// products of z with them, which it has to learn to imitate. What is convex stays convex.
+/// m is linear in the features of time and in the condition, and starts at zero. It adds to the gradient
+/// a vector that depends on condition and time but not on z, which the network alone could express only
+/// by products of z with them. m·z is linear in z, so that a convex network stays convex.
 pub struct Scalar {
     network: Backbone,
     tilt: Option<Linear>,
 }
 
 impl Scalar {
-    /// Derivatives of the orders `derivatives` are going to be used. Variables are below `network` and `tilt`.
+    /// A scalar of which derivatives of the orders `derivatives` are used. Its variables are below
+    /// `network` and `tilt`.
+    ///
+    /// # Errors
+    /// Those of [`Backbone::new`].
     pub fn new(
         network: &Component<dyn Network>,
         time: &TimeEmbedding,
@@ -36,18 +39,25 @@ impl Scalar {
         })
     }
 
-    /// Whether it is convex in z.
+    /// `true` if the scalar is convex in z.
+    ///
+    /// # Errors
+    /// Those of the network.
     pub fn is_convex(&self) -> Result<bool> {
         self.network.is_convex()
     }
 
-    /// Features of time, `[batch, features]`.
-    pub fn time(&self, input: &CrnInput<'_>) -> Tensor {
-        self.network.time(input)
+    /// Features of the time of `input`, `[batch, features]`.
+    pub fn time_features(&self, input: &CrnInput<'_>) -> Tensor {
+        self.network.time_features(input)
     }
 
-    /// Its value at `z`, `[batch, 1]`, with the features of `time` and the condition of `input`.
-    pub fn at(
+    /// Value at `z` `[batch, …z_shape]`, with features of time `time` `[batch, features]` and the
+    /// condition of `input`; `[batch, 1]`.
+    ///
+    /// # Errors
+    /// Those of the network.
+    pub fn value(
         &self,
         z: &Tensor,
         time: &Tensor,
@@ -56,15 +66,15 @@ impl Scalar {
     ) -> Result<Tensor> {
         let value = self.network.forward(z, time, input, pass)?;
         let Some(tilt) = &self.tilt else { return Ok(value) };
-        let mut about = vec![time.shallow_clone()];
+        let mut context = vec![time.shallow_clone()];
         if let Some(condition) = input.condition {
             let value = flatten(&condition.value);
-            about.push(match &condition.present {
+            context.push(match &condition.present {
                 Some(present) => value * present.view([-1, 1]),
                 None => value,
             });
         }
-        let m = tilt.forward(&Tensor::cat(&about, 1)) / (time.size()[1] as f64).sqrt();
+        let m = tilt.forward(&Tensor::cat(&context, 1)) / (time.size()[1] as f64).sqrt();
         Ok(value + (m * flatten(z)).sum_dim_intlist([1].as_slice(), true, z.kind()))
     }
 }

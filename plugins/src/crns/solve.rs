@@ -1,19 +1,23 @@
-//! Solves (H + δ·I) u = g row by row, where g is the gradient of a convex function and H its Hessian.
+//! Solutions of (H + δ·I) u = g row by row, where g is the gradient of a convex function and H its
+//! Hessian.
 
 use crate::layers::flatten;
 use triflow::prelude::*;
 
-/// Up to so many entries a row the Hessian is made.
+/// Largest number of entries of a row for which the Hessian is computed.
 const DENSE: i64 = 64;
 
-/// u for the gradient `slope` of a convex function at `z`; `slope` can be differentiated again. Both, and u,
-/// `[batch, …]`.
+/// The solution u for `slope`, the gradient of a convex function at `z` that can be differentiated
+/// again. All three are `[batch, …]`.
+///
+/// # Errors
+/// The Hessian plus δ is not positive definite, or conjugate gradients do not converge.
 pub fn solve(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
     let d = slope.numel() as i64 / slope.size()[0].max(1);
     if d <= DENSE { cholesky(z, slope, delta) } else { conjugate_gradients(z, slope, delta) }
 }
 
-/// By the matrix itself: d derivatives, and Cholesky's decomposition.
+/// Solution from the matrix itself: d derivatives and Cholesky's decomposition.
 fn cholesky(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
     let flat = flatten(slope);
     let d = flat.size()[1];
@@ -31,10 +35,10 @@ fn cholesky(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
     Ok(flat.unsqueeze(2).cholesky_solve(&factor, false).view_as(slope))
 }
 
-/// By Hessian-vector products alone.
+/// Solution from Hessian-vector products alone.
 fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
-    // H·w as a function of w alone. Its derivative along v is H·v, and stays right where v depends on z, as the
-    // directions below do; the derivative of ∇V·v with respect to z would count that dependence too.
+    // H·w as a function of w alone. Its derivative along v is H·v even where v depends on z, as the
+    // directions below do; the derivative of ∇V·v with respect to z would include that dependence.
     let w = slope.detach().zeros_like().set_requires_grad(true);
     let along_w = z.gradient(&(slope * &w), true)?;
     let times = |v: &Tensor| -> Result<Tensor> {
@@ -53,8 +57,8 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
     let mut squared = dot(&residual, &residual);
     let goal = squared.detach() * (tolerance * tolerance);
     for _ in 0..2 * d {
-        // A row that has arrived stands still: there is nothing left to divide by. What is not a number never
-        // arrives.
+        // A row that has converged is kept as it is: its residual of 0 would be divided by. A row of NaN
+        // never converges.
         let open = squared.detach().le_tensor(&goal).logical_not();
         if open.any().int64_value(&[]) == 0 {
             return Ok(u);
@@ -71,14 +75,14 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
             ));
         }
         let length = rows(&ratio(&squared, &curvature), slope);
-        // New tensors each: the graph keeps the old ones.
+        // Not in place: autograd needs the old values.
         u = &length * &direction + u;
         residual = (length * ahead).neg() + residual;
         let next = dot(&residual, &residual);
         direction = &residual + rows(&ratio(&next, &squared), slope) * direction;
         squared = next;
     }
-    // In float32 the last digits of the residual are noise.
+    // The last digits of the residual are rounding errors in float32, so 1e4 times the goal will do.
     let near = squared.detach().le_tensor(&(goal * 1e4));
     if near.all().int64_value(&[]) == 0 {
         return Err(Error::runtime(format!(
@@ -95,7 +99,7 @@ mod tests {
     use super::*;
     use triflow::tch::{Device, Kind, no_grad};
 
-    /// ∇V at z of V = ln Σ exp(A z) + |z|²/20, and the solution by `by`.
+    /// The solution by the function `by` at z for V = ln Σ exp(A z) + |z|²/20.
     fn solution(
         z: &Tensor,
         a: &Tensor,

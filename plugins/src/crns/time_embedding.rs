@@ -1,38 +1,37 @@
-//! Sinusoidal features of time.
-
 use triflow::kernels::sinusoids;
 use triflow::prelude::*;
 
 triflow::parameters! {
-    /// Sinusoidal features of time: sin(S·w_i·t) and cos(S·w_i·t) with w_i from 1 down to 1/10000,
-    /// geometrically (Vaswani et al. 2017, arXiv 1706.03762).
+    /// Sinusoidal features of time: sin(S·w_i·t) and cos(S·w_i·t) with w_i in geometric progression from
+    /// 1 down to 1/10000 (Vaswani et al. 2017, arXiv 1706.03762).
     pub struct TimeEmbedding {
-        /// Number of features: even, at least 4; or 1, for t itself.
+        /// Number of features: even, at least 4; or 1 for t itself.
         pub dim: i64 = 64,
-        /// S: how fast the features turn over t in [0, 1]; 1000 is usual for images, lower is smoother.
+        /// Scale S of time, above 0: 1000 is usual for images, less is smoother in t.
         pub scale: f64 = 10.0,
     }
 }
 
-/// Features of an embedding.
-const MOST_FREQUENCIES: i64 = 1 << 16;
+/// Largest number of features.
+const MAX_FEATURES: i64 = 1 << 16;
 
-/// Longest period, as a ratio to the shortest.
+/// Ratio of the longest period to the shortest.
 const MAX_PERIOD: f64 = 1e4;
 
 impl TimeEmbedding {
-    /// The frequencies S·w_i, `[dim / 2]` (none for t itself), in the precision and on the device of `vars`.
+    /// The frequencies S·w_i, `[dim / 2]` (`[0]` for t itself), in the precision and on the device of
+    /// `vars`.
+    ///
+    /// # Errors
+    /// `dim` is neither 1 nor an even number from 4 to 65,536, or `scale` is not above 0 and finite.
     pub fn frequencies(&self, vars: &nn::Path) -> Result<Tensor> {
         if self.dim == 1 {
             return Ok(Tensor::zeros([0], (vars.kind(), vars.device())));
         }
-        if !(4..=MOST_FREQUENCIES).contains(&self.dim) || self.dim % 2 != 0 {
+        if !(4..=MAX_FEATURES).contains(&self.dim) || self.dim % 2 != 0 {
             return Err(Error::config(
                 "time_embedding.dim",
-                format!(
-                    "needs an even number from 4 to {MOST_FREQUENCIES}, or 1, got {}",
-                    self.dim
-                ),
+                format!("needs an even number from 4 to {MAX_FEATURES}, or 1, got {}", self.dim),
             ));
         }
         if !(self.scale.is_finite() && self.scale > 0.0) {
@@ -49,7 +48,7 @@ impl TimeEmbedding {
     }
 }
 
-/// `[batch]` → `[batch, dim]`: sines, then cosines; t itself where there is no frequency.
+/// Features of times `[batch]`, `[batch, dim]`: sines, then cosines; t itself without frequencies.
 pub fn embed(time: &Tensor, frequencies: &Tensor) -> Tensor {
     if frequencies.numel() == 0 {
         return time.to_kind(frequencies.kind()).unsqueeze(-1);
@@ -61,7 +60,7 @@ pub fn embed(time: &Tensor, frequencies: &Tensor) -> Tensor {
     sinusoids(&time.to_kind(frequencies.kind()), frequencies)
 }
 
-/// Whether all rows are one row in memory, as the time is along a path.
+/// `true` if all rows are one row in memory (stride 0), as the time is along a path.
 pub fn same_in_all_rows(x: &Tensor) -> bool {
     x.size()[0] > 1 && x.stride()[0] == 0
 }
