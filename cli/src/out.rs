@@ -23,7 +23,7 @@ pub fn check(out: &Path, endings: &[&str]) -> Result<()> {
     };
     if !folder.is_dir() {
         let message = format!("there is no folder {}", folder.display());
-        return Err(wrong(message).help("make it first, or name another"));
+        return Err(wrong(message).help("create it first, or name another"));
     }
     // As whoever writes there would: permissions alone do not tell.
     let trial = folder.join(format!(".triflow_{}.tmp", std::process::id()));

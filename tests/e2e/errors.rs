@@ -570,7 +570,7 @@ fn folders_that_cannot_be_written_are_named() {
     let done = folder.run(&["data", "two_moons", "--out", "file/moons.npz"]);
     assert_eq!(
         done.err,
-        "error: --out file/moons.npz: there is no folder file\n  help: make it first, or name another"
+        "error: --out file/moons.npz: there is no folder file\n  help: create it first, or name another"
     );
     assert_eq!(done.code, 2);
 }
@@ -595,8 +595,13 @@ fn the_command_line_itself_is_checked() {
             ),
             (
                 &["train", "--config_class", "my.Config"],
-                "--config_class: configuration is not code here\n  \
+                "--config_class: a configuration is a file, not code\n  \
                  help: use `extends:` in YAML, or the library",
+            ),
+            (
+                &["run", "mine.yaml", "--config", "other.yaml"],
+                "--config other.yaml: the experiment file is mine.yaml already\n  \
+                 help: leave --config out; a file builds on another by `extends:`",
             ),
         ],
     );

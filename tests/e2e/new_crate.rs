@@ -106,7 +106,7 @@ fn a_new_program_trains_saves_and_samples_as_it_is_told() {
     assert_eq!(
         next,
         [
-            "a program in ./my_model; next:",
+            "created a program in ./my_model; next:",
             "cd ./my_model",
             "cargo build --release",
             "target/release/my_model"
@@ -162,7 +162,7 @@ fn what_cannot_be_written_is_refused() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
     folder.succeeds(&["new-plugin", "solver", "fast", "--framework", &framework()]);
     let told = folder.succeeds(&["new-plugin", "objective", "sharp"]);
-    assert!(told.starts_with("an objective in ./sharp; next:"), "{told}");
+    assert!(told.starts_with("created an objective in ./sharp; next:"), "{told}");
     let manifest = std::fs::read_to_string(folder.join("sharp/Cargo.toml")).unwrap();
     assert!(manifest.contains("description = \"An objective of triflow\""), "{manifest}");
     for (name, part) in [

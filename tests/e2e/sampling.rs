@@ -84,7 +84,7 @@ fn the_z0_that_is_saved_leads_to_the_samples_beside_it() {
     assert!(off < 1e-6, "{off}");
     assert_eq!(
         folder.fails(&[&generate[..], &["s.csv"]].concat()),
-        "error: --save-z0: a table holds no z_0, and --out is s.csv\n  help: give --out a name that ends in .npz"
+        "error: --save-z0 needs an .npz file, and --out is s.csv\n  help: give --out a name that ends in .npz"
     );
 }
 
@@ -155,5 +155,5 @@ fn what_cannot_be_sampled_so_is_refused_before_the_training() {
     // Only the sampling of a trained run can be set.
     let run = folder.tiny(&["train-gen"]);
     let args = ["generate", "--run", text(&run), "--set", "training.epochs=3", "--out", "x.npz"];
-    assert!(folder.fails(&args).contains("of a trained run only `sampling` can be set"));
+    assert!(folder.fails(&args).contains("only keys of `sampling` can be set for a trained run"));
 }

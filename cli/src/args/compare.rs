@@ -9,47 +9,47 @@ use std::str::FromStr;
 use triflow::config::parse_value;
 use triflow::{Error, Result};
 
-/// What is compared, and how. What the experiment file says under `comparison`, flags overrule.
+/// What is compared, and how. Flags override `comparison` of the experiment file.
 #[derive(Args, Debug)]
 pub struct CompareArgs {
     #[command(flatten)]
     experiment: ExperimentArgs,
-    /// A key and its values, as objective=flow_matching,diffusion,ct (repeatable); every combination is a
-    /// cell. By default the three objectives with three schedules.
+    /// Vary a key over values, such as objective=flow_matching,diffusion,ct (repeatable); every combination is
+    /// compared [default: three objectives, three noise schedules].
     #[arg(long, value_name = "KEY=VALUE,VALUE")]
     over: Vec<String>,
-    /// Number of seeds per cell, from the experiment's seed on.
+    /// Number of seeds of each combination, counted up from --seed [default: 3].
     #[arg(long, value_name = "N", value_parser = whole::<u64>(1..))]
     seeds: Option<u64>,
-    /// Training budget of each run: `epochs=50`, `steps=2000` or `seconds=60`.
+    /// Training budget of each run: epochs=N, steps=N or seconds=N [default: the experiment's].
     #[arg(long, value_name = "UNIT=N")]
     budget: Option<String>,
-    /// Maximum number of held-out points.
+    /// Maximum number of held-out points, 2 to 50,000 [default: 2000].
     #[arg(long, value_name = "N", value_parser = whole::<i64>(2..=50_000))]
     points: Option<i64>,
-    /// Number of draws; each run's metrics are means over them.
-    #[arg(long, value_name = "K", value_parser = whole::<u64>(1..))]
+    /// Number of random draws; metrics are their means [default: 3].
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1..))]
     draws: Option<u64>,
-    /// Skip quality against network evaluations.
+    /// Skip measuring quality against network evaluations.
     #[arg(long)]
     no_curve: bool,
-    /// Folder of the comparison. An existing one is continued: what it has is not trained again.
+    /// Folder of the comparison; finished runs in an existing one are kept [default: a new folder in
+    /// artifacts/compare].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Number of runs at once; by default as many as cores and memory allow (one on a GPU).
+    /// Number of parallel runs, 1 to 1,024 [default: as cores and memory allow, one on a GPU].
     #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=1024))]
     pub jobs: Option<u64>,
-    /// Train only this machine's share, as `2/8`, into --out, which the machines share or which is copied
-    /// together later; `--collect` reports.
+    /// Train only part I of N, such as 2/8, into --out; --collect reports on all parts.
     #[arg(long, value_name = "I/N", requires = "out")]
     pub shard: Option<Shard>,
-    /// Continue the comparison in this folder.
+    /// Resume the comparison in this folder.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["collect", "out", "over", "seeds", "budget"])]
     pub resume: Option<PathBuf>,
-    /// Report on the comparison in this folder without training.
+    /// Write the report of the comparison in this folder without training.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "over", "seeds", "budget", "shard"])]
     pub collect: Option<PathBuf>,
-    /// Print what would be trained and measured, without doing it.
+    /// Print what would be trained, without training.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -70,7 +70,7 @@ impl FromStr for Shard {
             parts.and_then(|(i, n)| Some((i.parse::<usize>().ok()?, n.parse::<usize>().ok()?)));
         match parts {
             Some((i, of)) if 0 < i && i <= of => Ok(Self { index: i - 1, of }),
-            _ => Err("needs a part and how many there are, as 2/8".into()),
+            _ => Err("needs a part and the number of parts, such as 2/8".into()),
         }
     }
 }

@@ -6,97 +6,104 @@ use triflow::config::{Layers, parse_value};
 use triflow::registry::{properties_of, registry};
 use triflow::{Error, Experiment, Result};
 
-/// What determines an experiment, from the command line. A flag wins over --set, which wins over the file.
+/// Headings under which the help lists the flags.
+const MODEL: &str = "Model options";
+const TRAINING: &str = "Training options";
+const LOSS: &str = "Loss options";
+
+/// The flags that determine an experiment. A flag overrides --set, which overrides the file.
 ///
-/// Values are read as YAML by the experiment itself, so that a wrong one gets the same answer wherever it
-/// was written.
+/// Values are read as YAML by the experiment itself, so that a wrong one gives the same error wherever it was
+/// written.
 #[derive(Args, Debug)]
 pub struct ExperimentArgs {
-    /// Experiment file (optional).
+    /// Experiment file; without it the defaults are used, which `triflow init` prints.
     #[arg(long, alias = "config-file", value_name = "FILE")]
     config: Option<PathBuf>,
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
     config_class: Option<String>,
-    /// Set any key, as --set crn.network.hidden_dims=[64,64] (repeatable).
+    /// Set a key of the experiment, such as crn.network.hidden_dims=[64,64] (repeatable).
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Data with x and y: a .csv, .tsv (also .gz), .npz, .npy or .safetensors file, or the folder of a data source
-    /// that reads one.
+    /// Data file with x and y (.csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy or .safetensors), or a folder for a data
+    /// source that reads one [default: two moons].
     #[arg(long, value_name = "PATH")]
     data_path: Option<PathBuf>,
-    /// Objective: flow_matching, diffusion or ct.
-    #[arg(long, value_name = "NAME")]
+    /// Objective: flow_matching, diffusion, ct or that of a plugin [default: flow_matching].
+    #[arg(long, value_name = "NAME", help_heading = MODEL)]
     model_type: Option<String>,
-    /// Noise schedule, such as cosine.
-    #[arg(long, value_name = "NAME")]
+    /// Noise schedule for diffusion and ct, see `triflow list noise_schedule` [default: linear].
+    #[arg(long, value_name = "NAME", help_heading = MODEL)]
     noise_schedule: Option<String>,
-    /// Learn the noise schedule.
-    #[arg(long)]
+    /// Learn the noise schedule with the model.
+    #[arg(long, help_heading = MODEL)]
     noise_schedule_learnable: bool,
-    /// Encoder, such as linear.
-    #[arg(long, value_name = "NAME")]
+    /// Encoder, see `triflow list encoder` [default: identity].
+    #[arg(long, value_name = "NAME", help_heading = MODEL)]
     encoder_model_type: Option<String>,
-    /// Decoder, such as mlp.
-    #[arg(long, value_name = "NAME")]
+    /// Decoder, see `triflow list decoder` [default: identity].
+    #[arg(long, value_name = "NAME", help_heading = MODEL)]
     decoder_model_type: Option<String>,
-    /// Decoder head: linear, softmax or none.
-    #[arg(long, value_name = "HEAD")]
+    /// Head of the decoder: linear, softmax or none.
+    #[arg(long, value_name = "HEAD", help_heading = MODEL)]
     decoder_type: Option<String>,
-    /// CRN, such as vanilla.
-    #[arg(long, value_name = "NAME")]
+    /// Conditional residual network (CRN), see `triflow list crn` [default: vanilla].
+    #[arg(long, value_name = "NAME", help_heading = MODEL)]
     crn_type: Option<String>,
-    /// Backbone of the CRN, such as mlp.
-    #[arg(long, value_name = "NAME")]
+    /// Backbone network of the CRN, see `triflow list network` [default: mlp].
+    #[arg(long, value_name = "NAME", help_heading = MODEL)]
     network_type: Option<String>,
-    /// Widths of the backbone's hidden layers.
-    #[arg(long, num_args = 1.., value_name = "N")]
+    /// Widths of the hidden layers of the backbone, such as 64 64 [default: 64 64 64].
+    #[arg(long, num_args = 1.., value_name = "N", help_heading = MODEL)]
     hidden_dims: Option<Vec<String>>,
-    /// Shape of one latent.
-    #[arg(long, alias = "latent-dim", num_args = 1.., value_name = "N")]
+    /// Shape of one latent [default: the target's].
+    #[arg(long, alias = "latent-dim", num_args = 1.., value_name = "N", help_heading = MODEL)]
     latent_shape: Option<Vec<String>>,
-    /// Shape of one x.
-    #[arg(long, alias = "input-dim", num_args = 1.., value_name = "N")]
+    /// Shape of one x, checked against the data [default: the data's].
+    #[arg(long, alias = "input-dim", num_args = 1.., value_name = "N", help_heading = MODEL)]
     input_shape: Option<Vec<String>>,
-    /// Shape of one y.
-    #[arg(long, alias = "output-dim", num_args = 1.., value_name = "N")]
+    /// Shape of one y, checked against the data [default: the data's].
+    #[arg(long, alias = "output-dim", num_args = 1.., value_name = "N", help_heading = MODEL)]
     output_shape: Option<Vec<String>>,
-    /// Number of epochs.
-    #[arg(long, value_name = "N")]
+    /// Number of training epochs [default: 50].
+    #[arg(long, value_name = "N", help_heading = TRAINING)]
     num_epochs: Option<String>,
-    /// Batch size.
-    #[arg(long, value_name = "N")]
+    /// Rows of one training step, at least 1 [default: 256].
+    #[arg(long, value_name = "N", help_heading = TRAINING)]
     batch_size: Option<String>,
-    /// Learning rate of the optimizer.
-    #[arg(long, value_name = "RATE")]
+    /// Learning rate of the optimizer [default: 0.001].
+    #[arg(long, value_name = "RATE", help_heading = TRAINING)]
     learning_rate: Option<String>,
-    /// Optimizer, such as adamw.
-    #[arg(long, value_name = "NAME")]
+    /// Optimizer, see `triflow list optimizer` [default: adam].
+    #[arg(long, value_name = "NAME", help_heading = TRAINING)]
     optimizer: Option<String>,
-    /// Apply dropout only in the first N epochs.
-    #[arg(long, value_name = "N")]
+    /// Apply dropout only in the first N epochs [default: all].
+    #[arg(long, value_name = "N", help_heading = TRAINING)]
     dropout_epochs: Option<String>,
-    /// Weight of the reconstruction from z_t.
-    #[arg(long, value_name = "WEIGHT")]
+    /// Weight of the reconstruction loss from z_t, at least 0 [default: 0].
+    #[arg(long, value_name = "WEIGHT", help_heading = LOSS)]
     recon_weight: Option<String>,
-    /// Weight of |dz/dt|².
-    #[arg(long, value_name = "WEIGHT")]
+    /// Weight of the regularization loss |dz/dt|², at least 0 [default: 0].
+    #[arg(long, value_name = "WEIGHT", help_heading = LOSS)]
     reg_weight: Option<String>,
-    /// Weight of the reconstruction from z_1.
-    #[arg(long, value_name = "WEIGHT")]
+    /// Weight of the encoder-decoder reconstruction loss, at least 0 [default: 1 for generation, 0 for
+    /// regression].
+    #[arg(long, value_name = "WEIGHT", help_heading = LOSS)]
     vae_weight: Option<String>,
-    /// Weight errors over time by SNR.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    /// Weight the flow loss over time by the signal-to-noise ratio: true or false [default: true for diffusion
+    /// and ct, false for flow_matching].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = LOSS)]
     use_snr_weight: Option<String>,
-    /// Generate without condition.
-    #[arg(long)]
+    /// Train an unconditional generative model.
+    #[arg(long, help_heading = MODEL)]
     unconditional: bool,
-    /// Seed of all random draws.
+    /// Random seed, at least 0 [default: 42].
     #[arg(long, value_name = "N")]
     seed: Option<String>,
-    /// Device: auto, cpu, cuda or cuda:N.
+    /// Device to train on: auto, cpu, cuda or cuda:N [default: auto].
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Folder in which run folders are created.
+    /// Folder in which run folders are created [default: artifacts].
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
 }
@@ -115,7 +122,7 @@ impl ExperimentArgs {
     /// The experiment of these arguments over `file`, or over the one of --config.
     pub fn experiment(&self, file: Option<&Path>, task: Option<&str>) -> Result<Request> {
         if self.config_class.is_some() {
-            return Err(Error::config("", "--config_class: configuration is not code here")
+            return Err(Error::config("", "--config_class: a configuration is a file, not code")
                 .help("use `extends:` in YAML, or the library"));
         }
         self.over(file, |layers| match task {
@@ -124,8 +131,8 @@ impl ExperimentArgs {
         })
     }
 
-    /// The experiment of these arguments over the one of --config, as one on sequences: that generates, or
-    /// does what the file says, or else predicts.
+    /// The experiment of these arguments over the one of --config, as one on sequences: with `generate` one
+    /// that generates, otherwise as the file says, by default one that predicts.
     pub fn sequences(&self, generate: bool) -> Result<Request> {
         self.over(None, |layers| {
             layers.set("task.type", "sequence".into(), "the command")?;
@@ -142,6 +149,15 @@ impl ExperimentArgs {
         task: impl FnOnce(&mut Layers) -> Result<()>,
     ) -> Result<Request> {
         let mut layers = Layers::new()?;
+        if let (Some(file), Some(other)) = (file, &self.config) {
+            let message = format!(
+                "--config {}: the experiment file is {} already",
+                other.display(),
+                file.display()
+            );
+            return Err(Error::config("", message)
+                .help("leave --config out; a file builds on another by `extends:`"));
+        }
         let file = file.or(self.config.as_deref());
         if let Some(file) = file {
             layers.add_file(file)?;
@@ -234,7 +250,7 @@ fn set_folder(layers: &mut Layers, folder: &Path) -> Result<()> {
         None => Err(Error::data(
             folder,
             "is a folder, which the experiment's data source does not read; name one \
-                                         that does, as --set data.type=image_folder",
+                                         that does, such as --set data.type=image_folder",
         )),
     }
 }

@@ -28,7 +28,7 @@ pub struct Cli {
     /// Suppress all output but errors and results.
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
-    /// Load a plugin, or every plugin of a folder, beside those of TRIFLOW_PLUGIN_PATH (repeatable).
+    /// Load a plugin, or all plugins of a folder, in addition to TRIFLOW_PLUGIN_PATH (repeatable).
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "PATH")]
     pub plugin: Vec<PathBuf>,
     #[command(subcommand)]
@@ -37,46 +37,46 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train regression or classification, x → y.
+    /// Train a regression or classification model, x → y.
     #[command(
         after_help = "Examples:\n  triflow train --decoder-type softmax --num-epochs 20\n  triflow train --config configs/two_moons_classification.yaml"
     )]
     Train(ExperimentArgs),
-    /// Train generation, y → x; with --unconditional x alone.
+    /// Train a generative model, y → x, or x alone with --unconditional.
     #[command(
         after_help = "Examples:\n  triflow train-gen --model-type diffusion --noise-schedule cosine\n  triflow train-gen --config configs/two_moons.yaml"
     )]
     TrainGen(ExperimentArgs),
-    /// Train on sequences [T, features], x → y; with --generate to generate sequences like y.
+    /// Train a model of sequences, x → y, or a generative one with --generate.
     #[command(
         after_help = "Example:\n  triflow train-seq --config configs/damped_oscillators.yaml"
     )]
     TrainSeq {
-        /// Generate sequences like those of the data instead of predicting; with --unconditional without x.
+        /// Train a generative model of y given x, or of y alone with --unconditional.
         #[arg(long)]
         generate: bool,
         #[command(flatten)]
         experiment: ExperimentArgs,
     },
-    /// Run an experiment file, following its `task`.
+    /// Train the experiment of a file, with the task that it names.
     #[command(
         after_help = "Example:\n  triflow init > my.yaml\n  triflow run my.yaml --set training.epochs=10"
     )]
     Run {
-        /// The experiment file.
+        /// Experiment file.
         file: PathBuf,
         #[command(flatten)]
         experiment: ExperimentArgs,
     },
-    /// Continue an unfinished run from its last checkpoint.
+    /// Resume an interrupted run from its last checkpoint.
     #[command(
         after_help = "Example:\n  timeout -s INT 4 triflow train-gen --num-epochs 200 --output-dir cut\n  triflow resume --run cut/*/*"
     )]
     Resume {
-        /// The run folder.
+        /// Run folder.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
+        /// New location of the run's data: a file or folder with the same rows.
         #[arg(long, value_name = "PATH")]
         data_path: Option<PathBuf>,
     },
@@ -85,104 +85,103 @@ pub enum Command {
         after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow generate --run $run --labels 0,1 --out samples.npz"
     )]
     Generate {
-        /// The run folder.
+        /// Run folder.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Number of samples: 100, or 1 for each row of --condition; of each label or row where there are some.
+        /// Number of samples, of each label or condition if there are any [default: 100, or 1 with --condition].
         #[arg(long, value_name = "N", value_parser = whole::<i64>(..))]
         n: Option<i64>,
-        /// Classes to generate, by the names that they have in the data (or their numbers, where those are 0, 1,
-        /// 2, …).
+        /// Classes to generate, by their names in the data [default: all].
         #[arg(long, value_delimiter = ',', value_name = "CLASS,…", allow_hyphen_values = true)]
         labels: Vec<String>,
-        /// A file of conditions (its y, or the arrays or columns that the run's own data call so).
+        /// File of conditions, one a row, in the arrays or columns that held them in training.
         #[arg(long, value_name = "FILE", conflicts_with = "labels")]
         condition: Option<PathBuf>,
-        /// Also write the z_0 of each sample, as the array `z0`.
+        /// Also write the z_0 of each sample, as the array z0; needs an .npz.
         #[arg(long)]
         save_z0: bool,
-        /// A seed for each sample (of each label or row): whole numbers, one a line, or an .npy of them.
+        /// File of random seeds, one for each sample: whole numbers, one a line, or an .npy.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["n", "seed"])]
         seeds: Option<PathBuf>,
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Output file: an .npz, or a .csv with the columns' names.
+        /// Output file (.npz or .csv); an existing one is overwritten.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Predict y for the x of a file, from z_0 = 0, or with --seed from a drawn one.
+    /// Predict y for the x of a file with a trained run.
     #[command(
         after_help = "Example:\n  run=$(triflow -q train --num-epochs 5)\n  triflow data two_moons --set samples=100 --seed 1 --out new.csv\n  triflow predict --run $run --data new.csv --out predictions.npz"
     )]
     Predict {
-        /// The run folder.
+        /// Run folder.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Rows of x: a .csv, .tsv, .npz, .npy or .safetensors file.
+        /// File with x (.csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy or .safetensors).
         #[arg(long, value_name = "FILE")]
         data: PathBuf,
-        /// Number of draws for each row; their mean and standard deviation are written.
-        #[arg(long, value_name = "K", value_parser = whole::<u64>(1..))]
+        /// Number of random draws for each row; writes their mean and standard deviation. Without it, and without
+        /// a seed, one prediction from z_0 = 0.
+        #[arg(long, value_name = "N", value_parser = whole::<u64>(1..))]
         samples: Option<u64>,
-        /// A seed for each row: whole numbers, one a line, or an .npy of them.
+        /// File of random seeds, one for each row: whole numbers, one a line, or an .npy.
         #[arg(long, value_name = "FILE", conflicts_with = "seed")]
         seeds: Option<PathBuf>,
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Output file: an .npz, or a .csv with the columns' names.
+        /// Output file (.npz or .csv); an existing one is overwritten.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Write a data source's rows into a file: .npz, .csv or .safetensors.
+    /// Write the rows of a data source to a file.
     #[command(after_help = "Example:\n  triflow data two_moons --set samples=1000 --out moons.npz")]
     Data {
-        /// The data source, as `triflow list data_source` lists them.
+        /// Data source, see `triflow list data_source`.
         name: String,
-        /// A parameter of it, as `samples=1000`.
+        /// Set a parameter of the data source, such as samples=1000 (repeatable).
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
-        /// Seed of the random draws.
+        /// Random seed, at least 0 [default: 42].
         #[arg(long, value_name = "N", value_parser = whole::<u64>(0..))]
         seed: Option<u64>,
-        /// Output file.
+        /// Output file (.npz, .csv or .safetensors); an existing one is overwritten.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Evaluate a trained run on its held-out data and print the metrics as JSON.
+    /// Measure a trained run on held-out rows and print the metrics as JSON.
     #[command(
         after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow evaluate --run $run --solver heun --steps 10"
     )]
     Evaluate {
-        /// The run folder.
+        /// Run folder.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Evaluate on the rows of this file instead: a .csv, .tsv, .npz or .safetensors file.
+        /// File with x and y to measure on [default: the run's held-out rows].
         #[arg(long, value_name = "FILE")]
         data: Option<PathBuf>,
-        /// Number of draws; metrics are means over them, with standard deviations.
-        #[arg(long, value_name = "K", default_value_t = 5, value_parser = whole::<u64>(1..))]
+        /// Number of random draws; metrics are their means, with standard deviations.
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole::<u64>(1..))]
         draws: u64,
-        /// Maximum number of held-out points; the exact Wasserstein distance takes 8·N² bytes and, for
+        /// Maximum number of held-out points, 1 to 50,000; the Wasserstein distance needs 8·N² bytes and, for
         /// 10,000 points, about half a minute a draw.
         #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = whole::<i64>(1..=50_000))]
         points: i64,
-        /// How likely the rows are under the model, of at most ROWS of them: by the change of variables along
-        /// the ODE (with --solver, or else an adaptive one) and by the variational bound.
+        /// Also measure the negative log-likelihood of at most ROWS rows, along the ODE (by --solver, or dopri5)
+        /// and by the variational bound; 2000 if ROWS is left out.
         #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "2000", value_parser = whole::<i64>(1..))]
         likelihood: Option<i64>,
-        /// The units of distances and neighbours: standardised, or those of the data.
+        /// Units of distances: standardised or data [default: the run's].
         #[arg(long, value_name = "UNITS")]
         units: Option<String>,
         #[command(flatten)]
         sampling: SamplingArgs,
     },
-    /// Train and compare variants of an experiment (objectives, schedules, networks, solvers, …) on the same
-    /// seeds at the same budget, and write a report.
+    /// Train variants of an experiment with the same seeds and budget, and write a report.
     #[command(
         after_help = "Examples:\n  triflow compare --budget epochs=5\n  triflow compare --budget epochs=5 --over objective=flow_matching,ct --over sampling.solver.type=euler,midpoint --seeds 5"
     )]
     Compare(CompareArgs),
-    /// One run of a comparison.
+    /// Train and measure one run of a comparison.
     #[command(hide = true)]
     CompareOne {
         #[arg(long)]
@@ -192,38 +191,39 @@ pub enum Command {
         #[arg(long, value_parser = whole::<u64>(0..))]
         seed: u64,
     },
-    /// Plot quality against network evaluations for one or more trained runs.
+    /// Plot quality against network evaluations of trained runs.
     #[command(
         after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow curve --run $run --solver euler,midpoint,dpmpp --out curve.png"
     )]
     Curve {
-        /// The run folder (repeatable).
+        /// Run folder (repeatable).
         #[arg(long, required = true, value_name = "DIR")]
         run: Vec<PathBuf>,
         #[command(flatten)]
         ask: CurveArgs,
-        /// Output file, a .png; its numbers are written beside it, as .json.
+        /// Output file (.png); the values go to a .json file of the same name.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Train a straighter model, for sampling in few steps, on pairs (z_0, sample) of a trained run (rectified flow).
+    /// Train a model that samples in few steps from a trained run (rectified flow).
     #[command(
         after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow reflow --run $run --pairs 5000"
     )]
     Reflow {
-        /// The run whose paths are straightened.
+        /// Run folder of the model to start from.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Number of pairs; by default as many as the run had training rows.
+        /// Number of pairs (z_0, sample) to train on, drawn along dopri5 or --solver [default: the run's number
+        /// of training rows].
         #[arg(long, value_name = "N", value_parser = whole::<i64>(1..))]
         pairs: Option<i64>,
-        /// How the pairs are drawn: along `dopri5`, unless --solver says otherwise.
+        /// How the pairs are drawn: along `dopri5` unless --solver says otherwise.
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Set any key of the new run's experiment, as --train training.epochs=20 (repeatable).
+        /// Set a key of the new run's experiment, such as training.epochs=20 (repeatable).
         #[arg(long, value_name = "KEY=VALUE")]
         train: Vec<String>,
-        /// Folder in which run folders are created.
+        /// Folder in which run folders are created [default: the run's].
         #[arg(long, value_name = "DIR")]
         output_dir: Option<PathBuf>,
     },
@@ -232,103 +232,103 @@ pub enum Command {
         after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow plot --run $run"
     )]
     Plot {
-        /// The run folder.
+        /// Run folder.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
+        /// New location of the run's data: a file or folder with the same rows.
         #[arg(long, value_name = "PATH")]
         data_path: Option<PathBuf>,
     },
-    /// List the available components, all or of one kind.
+    /// List components.
     #[command(after_help = "Example:\n  triflow list noise_schedule")]
     List {
-        /// Such as `noise_schedule` or `solver`.
+        /// Kind of component, such as noise_schedule or solver [default: all].
         kind: Option<String>,
         /// Output format.
         #[arg(long, default_value = "table")]
         format: Format,
     },
-    /// Describe a component: documentation, parameters, example.
+    /// Print the documentation, the parameters and an example of a component.
     #[command(
         after_help = "Example:\n  triflow describe noise_schedule cosine --eval --set s=0.02"
     )]
     Describe {
-        /// Such as `noise_schedule`.
+        /// Kind of component, such as noise_schedule.
         kind: String,
-        /// Such as `cosine`.
+        /// Name of the component, such as cosine.
         name: String,
         /// Output format.
         #[arg(long, default_value = "table")]
         format: Format,
-        /// Print t, alpha_bar, gamma, gamma_prime, snr_prime of a noise schedule as CSV, in float64.
+        /// Print the values of a noise schedule as CSV: t, alpha_bar, gamma, gamma_prime, snr_prime.
         #[arg(long)]
         eval: bool,
-        /// Number of points for --eval.
+        /// Number of times t in [0, 1] for --eval, at least 2.
         #[arg(long, value_name = "N", default_value_t = 11, value_parser = whole::<u32>(2..))]
         points: u32,
-        /// A parameter, as `s=0.02`, for --eval.
+        /// Set a parameter for --eval, such as s=0.02 (repeatable).
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
     },
-    /// Run the conformance checks of a component, as its author's tests do.
+    /// Run the conformance checks of its kind on a component.
     #[command(after_help = "Example:\n  triflow check noise_schedule cosine --set s=0.02")]
     Check {
-        /// Such as `noise_schedule`.
+        /// Kind of component, such as noise_schedule.
         kind: String,
-        /// Such as `cosine`.
+        /// Name of the component, such as cosine.
         name: String,
-        /// A parameter, as `s=0.02`.
+        /// Set a parameter, such as s=0.02 (repeatable).
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
     },
-    /// Create the crate of a plugin to start from: it builds, and its test passes.
+    /// Create a crate for a plugin with one component.
     #[command(after_help = "Example:\n  triflow new-plugin noise_schedule my_schedule")]
     NewPlugin {
-        /// What the component is, such as `noise_schedule`, `objective`, `network` or `solver`.
+        /// Kind of component, such as noise_schedule.
         kind: String,
-        /// Name of the component and of its crate, such as `my_schedule`.
+        /// Name of the component and of the crate, such as my_schedule.
         name: String,
-        /// Folder in which to create the crate's folder.
+        /// Folder in which the crate's folder is created.
         #[arg(long, value_name = "DIR", default_value = ".")]
         into: PathBuf,
-        /// Folder with triflow's source; by default that from which this command was built.
+        /// Folder with the source of triflow [default: the one that this command was built from].
         #[arg(long, value_name = "DIR")]
         framework: Option<PathBuf>,
     },
-    /// Create the crate of a program that uses triflow as a library: it builds, trains and samples.
+    /// Create a crate for a program that uses triflow as a library.
     #[command(after_help = "Example:\n  triflow new-program my_model")]
     NewProgram {
-        /// Name of the crate and of the program, such as `my_model`.
+        /// Name of the crate and of the program, such as my_model.
         name: String,
-        /// Folder in which to create the crate's folder.
+        /// Folder in which the crate's folder is created.
         #[arg(long, value_name = "DIR", default_value = ".")]
         into: PathBuf,
-        /// Folder with triflow's source; by default that from which this command was built.
+        /// Folder with the source of triflow [default: the one that this command was built from].
         #[arg(long, value_name = "DIR")]
         framework: Option<PathBuf>,
     },
     /// Print the JSON schema of experiment files.
     #[command(after_help = "Example:\n  triflow schema > triflow.schema.json")]
     Schema,
-    /// Check an experiment file, its data and its model, and print it with all defaults.
+    /// Check an experiment file with its data and model, and print it with all defaults.
     #[command(after_help = "Example:\n  triflow init > my.yaml\n  triflow validate my.yaml")]
     Validate {
-        /// The experiment file.
+        /// Experiment file.
         file: PathBuf,
         #[command(flatten)]
         experiment: ExperimentArgs,
     },
-    /// Print an experiment file with all defaults, to start from.
+    /// Print an experiment file with all defaults.
     #[command(after_help = "Example:\n  triflow init --task regression > my.yaml")]
     Init {
-        /// regression, generation or sequence.
+        /// Task: regression, generation or sequence.
         #[arg(long, default_value = "generation")]
         task: String,
     },
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  triflow completions bash > triflow.bash")]
     Completions {
-        /// The shell.
+        /// Shell to complete in.
         shell: clap_complete::Shell,
     },
 }
@@ -351,13 +351,17 @@ impl Cli {
     }
 }
 
-/// The command line, where a number below 0 is a value of any flag that takes one: `--seed -1` is answered as
-/// what it is.
+/// The command line, in which a number below 0 is a value of any flag that takes one, so that `--seed -1` is
+/// refused as a wrong value and not as an unknown flag.
 fn command() -> clap::Command {
     Cli::command().mut_subcommands(|command| {
+        let has_file = command.get_positionals().any(|arg| arg.get_id() == "file");
         command.mut_args(|arg| {
             let takes_values = arg.get_action().takes_values();
-            arg.allow_negative_numbers(takes_values)
+            // A command that is given the file has no use for another.
+            let unused = has_file && arg.get_id() == "config";
+            let hidden = unused || arg.is_hide_set();
+            arg.allow_negative_numbers(takes_values).hide(hidden)
         })
     })
 }

@@ -1,4 +1,4 @@
-//! Flags of sampling: how a trained run is drawn from.
+//! Flags of sampling: how a trained run is sampled.
 
 use super::number::whole;
 use clap::Args;
@@ -7,60 +7,63 @@ use triflow::config::Layers;
 use triflow::measure::EXACT_POINTS;
 use triflow::{Error, Result};
 
-/// What a curve of quality against network evaluations is made of.
+/// Heading under which the help lists the flags of sampling.
+const SAMPLING: &str = "Sampling options";
+
+/// What a curve of quality against network evaluations consists of.
 #[derive(Args, Clone, Debug)]
 pub struct CurveArgs {
-    /// Solvers.
+    /// Solvers, see `triflow list solver`.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "euler,midpoint")]
     pub solver: Vec<String>,
-    /// Network evaluations per sample.
+    /// Network evaluations per sample, 1 to 100,000 each.
     #[arg(long, value_delimiter = ',', value_name = "N,…", default_value = "1,2,4,8,16,32,64", value_parser = whole::<u64>(1..=100_000))]
     pub nfe: Vec<u64>,
-    /// Step grid: time, gamma or karras; each run's own by default.
+    /// Step grid: time, gamma or karras [default: the run's].
     #[arg(long, value_name = "NAME")]
     pub grid: Option<String>,
-    /// Number of draws; the metric is the mean over them.
-    #[arg(long, value_name = "K", default_value_t = 3, value_parser = whole::<u64>(1..))]
+    /// Number of random draws; the metric is their mean.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole::<u64>(1..))]
     pub draws: u64,
-    /// Maximum number of held-out points.
+    /// Maximum number of held-out points, 1 to 50,000.
     #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = whole::<i64>(1..=50_000))]
     pub points: i64,
-    /// Seed of z_0.
+    /// Random seed of z_0, at least 0 [default: the run's].
     #[arg(long, value_name = "N", value_parser = whole::<u64>(0..))]
     pub seed: Option<u64>,
-    /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
+    /// New location of the run's data: a file or folder with the same rows.
     #[arg(long, value_name = "PATH")]
     pub data_path: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct SamplingArgs {
-    /// Number of steps of a fixed-step solver.
-    #[arg(long, value_name = "N", value_parser = whole::<usize>(0..))]
+    /// Number of steps of a fixed-step solver, at least 1 [default: the run's].
+    #[arg(long, value_name = "N", help_heading = SAMPLING, value_parser = whole::<usize>(0..))]
     pub steps: Option<usize>,
-    /// Solver, as `triflow list solver` lists them.
-    #[arg(long, value_name = "NAME")]
+    /// Solver, see `triflow list solver` [default: the run's].
+    #[arg(long, value_name = "NAME", help_heading = SAMPLING)]
     pub solver: Option<String>,
-    /// Step grid: time, gamma or karras.
-    #[arg(long, value_name = "NAME")]
+    /// Step grid: time, gamma or karras [default: the run's].
+    #[arg(long, value_name = "NAME", help_heading = SAMPLING)]
     pub grid: Option<String>,
-    /// Scale of classifier-free guidance; 1 is as trained.
-    #[arg(long, value_name = "W")]
+    /// Scale of classifier-free guidance; 1 means none [default: the run's].
+    #[arg(long, value_name = "W", help_heading = SAMPLING)]
     pub guidance: Option<f64>,
-    /// Set any key of `sampling`, as --set sampling.solver.eta=0.5 (repeatable).
-    #[arg(long, value_name = "KEY=VALUE")]
+    /// Set a key of `sampling`, such as sampling.solver.eta=0.5 (repeatable).
+    #[arg(long, value_name = "KEY=VALUE", help_heading = SAMPLING)]
     pub set: Vec<String>,
-    /// Seed of z_0.
-    #[arg(long, value_name = "N", value_parser = whole::<u64>(0..))]
+    /// Random seed of z_0, at least 0 [default: the run's].
+    #[arg(long, value_name = "N", help_heading = SAMPLING, value_parser = whole::<u64>(0..))]
     pub seed: Option<u64>,
-    /// How z_0 is drawn: independent or sobol.
-    #[arg(long, value_name = "NAME")]
+    /// Draws of z_0: independent, or sobol for a scrambled Sobol' set [default: the run's].
+    #[arg(long, value_name = "NAME", help_heading = SAMPLING)]
     pub noise: Option<String>,
-    /// Where the run's data lie now, if they have moved: the same rows, in a file or folder.
+    /// New location of the run's data: a file or folder with the same rows.
     #[arg(long, value_name = "PATH")]
     pub data_path: Option<PathBuf>,
-    /// Use the parameters of the lowest validation loss (`checkpoint.keep_best`).
-    #[arg(long)]
+    /// Use the parameters with the lowest validation loss; needs a run trained with `checkpoint.keep_best`.
+    #[arg(long, help_heading = SAMPLING)]
     pub best: bool,
 }
 
@@ -68,8 +71,9 @@ impl SamplingArgs {
     pub fn apply(&self, layers: &mut Layers) -> Result<()> {
         for assignment in &self.set {
             if !assignment.trim_start().starts_with("sampling.") {
-                let message =
-                    format!("--set {assignment}: of a trained run only `sampling` can be set");
+                let message = format!(
+                    "--set {assignment}: only keys of `sampling` can be set for a trained run"
+                );
                 return Err(Error::config("", message).help("write `--set sampling.steps=50`"));
             }
             layers.set_text(assignment)?;

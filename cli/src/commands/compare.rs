@@ -45,7 +45,7 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
     let at_once = args.jobs.map_or_else(|| jobs_at_once(&plan), |n| n as usize);
     let at_once = at_once.clamp(1, left.len().max(1));
     log::info!(
-        "{} cells from {} models x {} seeds, {}; {} of {} runs to do, {at_once} at once, into {}",
+        "{} cells, {} models x {} seeds, {}; {} of {} runs left, {at_once} in parallel, into {}",
         plan.cells.len(),
         plan.units.len(),
         plan.seeds.len(),
@@ -58,12 +58,12 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
         log::info!("{note}");
     }
     for why in left.iter().flat_map(|left| &left.damaged) {
-        log::warn!("{why}; it is measured again");
+        log::warn!("{why}; measuring it again");
     }
     let failures = work_through(cli, &left, at_once, &folder)?;
     if args.shard.is_some() {
         println!("{}", folder.display());
-        println!("report with\n  triflow compare --collect {}", quoted(&folder));
+        println!("write the report with\n  triflow compare --collect {}", quoted(&folder));
     } else {
         report(cli, &plan, &folder)?;
     }
@@ -77,17 +77,17 @@ struct Failures {
     of: usize,
 }
 
-/// An error that says how many cells cannot be and how many runs failed, if any.
+/// An error that says how many cells are impossible and how many runs failed, if any.
 fn judge(plan: &Plan, runs: &Failures, folder: &Path) -> Result<()> {
     let mut told = Vec::new();
     let mut help = Vec::new();
     let impossible = plan.impossible().count();
     for (cell, why) in plan.impossible() {
-        log::error!("{} cannot be: {why}", cell.name);
+        log::error!("{} is impossible: {why}", cell.name);
     }
     if impossible > 0 {
-        told.push(format!("{impossible} of {} cells cannot be", plan.cells.len()));
-        help.push("leave out their combinations, or correct what they set".to_owned());
+        told.push(format!("{impossible} of {} cells are impossible", plan.cells.len()));
+        help.push("leave these combinations out, or correct their values".to_owned());
     }
     if runs.failed > 0 {
         told.push(format!("{} of {} runs failed", runs.failed, runs.of));

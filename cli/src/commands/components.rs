@@ -24,7 +24,7 @@ pub fn list(kind: Option<&str>, format: Format) -> Result<()> {
     if format == Format::Json {
         return print_json(&entries.iter().map(summary).collect());
     }
-    let mut table = table(&["KIND", "NAME", "WHAT IT IS", "ORIGIN"]);
+    let mut table = table(&["KIND", "NAME", "DESCRIPTION", "ORIGIN"]);
     for e in &entries {
         let names = std::iter::once(e.info.name)
             .chain(e.info.aliases.iter().copied())
@@ -70,13 +70,13 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
         entry.description()
     );
     if !entry.info.aliases.is_empty() {
-        println!("\nAlso called: {}", entry.info.aliases.join(", "));
+        println!("\nAliases: {}", entry.info.aliases.join(", "));
     }
     if !entry.info.reference.is_empty() {
         println!("\nReference: {}", entry.info.reference);
     }
     if !properties.is_empty() {
-        let mut table = table(&["PARAMETER", "TYPE", "DEFAULT", "MEANING"]);
+        let mut table = table(&["PARAMETER", "TYPE", "DEFAULT", "DESCRIPTION"]);
         for (name, property) in &properties {
             add_parameter(&mut table, name, property);
         }
@@ -143,7 +143,7 @@ pub fn eval(kind: &str, name: &str, points: i64, set: &[String]) -> Result<()> {
         .map(|c| Ok(Vec::try_from(c.detach())?))
         .collect::<Result<Vec<Vec<f64>>>>()?;
     if columns.iter().flatten().any(|v| !v.is_finite()) {
-        let message = "with these parameters the schedule is not finite on all of [0, 1]";
+        let message = "the values are not finite everywhere on [0, 1] with these parameters";
         return Err(Error::config("noise_schedule", message));
     }
     println!("t,alpha_bar,gamma,gamma_prime,snr_prime");
@@ -165,7 +165,7 @@ pub fn check(kind: &str, name: &str, set: &[String]) -> Result<()> {
     }
     let kit = triflow::testing::kit(kind.name)?;
     let failures = (kit.check)(&spec.into())?;
-    let mut table = table(&["CHECK", "", "WHAT IT ASKS"]);
+    let mut table = table(&["CHECK", "RESULT", "DESCRIPTION"]);
     let verdicts = triflow::testing::verdicts(kit, &failures);
     for ((check, about), (_, verdict)) in (kit.checks)().into_iter().zip(verdicts) {
         table.add_row([check, &verdict.to_string(), about]);

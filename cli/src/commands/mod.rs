@@ -90,7 +90,7 @@ pub fn run(cli: &Cli) -> Result<()> {
             layers.set("task", task.as_str().into(), "--task")?;
             let experiment = layers.finish()?;
             println!(
-                "# An experiment. What a key may hold: `triflow schema`, `triflow describe KIND NAME`."
+                "# Experiment file. The keys are explained by `triflow schema` and `triflow describe KIND NAME`."
             );
             print_yaml(&experiment)
         }
@@ -160,7 +160,7 @@ fn show(cli: &Cli, run: &Run) -> Result<()> {
     }
     if !run.experiment()?.task().predicts() {
         println!(
-            "draw more with\n  triflow generate --run {} --out samples.npz",
+            "generate more samples with\n  triflow generate --run {} --out samples.npz",
             quoted(&run.path)
         );
     }

@@ -17,7 +17,7 @@ pub fn plugin(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> 
     let kind = registry().check_kind(kind)?;
     let scaffold = Scaffold::plugin(kind, name, source(framework)?)?;
     let (scaffold, folder) = write(scaffold, into)?;
-    println!("{} in {}; next:", with_article(&kind.replace('_', " ")), folder.display());
+    println!("created {} in {}; next:", with_article(&kind.replace('_', " ")), folder.display());
     println!("  cd {}", quoted(&folder));
     println!("  cargo test --release && cargo build --release");
     let (name, library) = (scaffold.name(), built(&scaffold));
@@ -29,7 +29,7 @@ pub fn plugin(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> 
 pub fn program(name: &str, into: &Path, framework: Option<&Path>) -> Result<()> {
     let scaffold = Scaffold::program(name, PROGRAM, source(framework)?)?;
     let (scaffold, folder) = write(scaffold, into)?;
-    println!("a program in {}; next:", folder.display());
+    println!("created a program in {}; next:", folder.display());
     println!("  cd {}", quoted(&folder));
     println!("  cargo build --release");
     println!("  {}", quoted(&built(&scaffold)));

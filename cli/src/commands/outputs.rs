@@ -19,7 +19,7 @@ pub(super) fn check_z0_out(out: &Path) -> Result<()> {
     if is(out, "npz") {
         return Ok(());
     }
-    let message = format!("--save-z0: a table holds no z_0, and --out is {}", out.display());
+    let message = format!("--save-z0 needs an .npz file, and --out is {}", out.display());
     Err(Error::config("", message).help("give --out a name that ends in .npz"))
 }
 
@@ -106,7 +106,7 @@ fn write_columns(
     units: &Units,
 ) -> Result<()> {
     let [_, width] = drawn.mean.size()[..] else {
-        return Err(Error::data(out, "a table holds vectors; write an .npz instead"));
+        return Err(Error::data(out, "a .csv holds one vector a row; write an .npz instead"));
     };
     let (names, width) = (&units.names, width as usize);
     // The columns of one-hot rows are classes.

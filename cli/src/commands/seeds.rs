@@ -29,7 +29,7 @@ impl SampleSeeds {
     pub fn origin(&self) -> String {
         match self {
             SampleSeeds::Samples { seed, .. } => format!("seed {seed}"),
-            SampleSeeds::Seeds(_) => "a seed each".to_owned(),
+            SampleSeeds::Seeds(_) => "one seed each".to_owned(),
         }
     }
 
@@ -85,7 +85,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u64>> {
     let seeds =
         if path.extension().is_some_and(|e| e == "npy") { array(path)? } else { lines(path)? };
     if seeds.is_empty() {
-        return Err(Error::data(path, "has no seed"));
+        return Err(Error::data(path, "holds no seeds"));
     }
     Ok(seeds)
 }
@@ -98,7 +98,7 @@ fn lines(path: &Path) -> Result<Vec<u64>> {
             let place = number + 1;
             Error::data(
                 path,
-                format!("line {place}: `{}` is no seed from 0 to 2^64 - 1", line.trim()),
+                format!("line {place}: `{}` is not a whole number from 0 to 2^64 - 1", line.trim()),
             )
         })?;
         seeds.push(seed);
@@ -109,7 +109,7 @@ fn lines(path: &Path) -> Result<Vec<u64>> {
 fn array(path: &Path) -> Result<Vec<u64>> {
     let arrays = npz::read_arrays(path)?;
     let [array] = &arrays[..] else {
-        return Err(Error::data(path, "is no .npy of seeds, one whole number each"));
+        return Err(Error::data(path, "is not an .npy file with one array of seeds"));
     };
     if array.shape.len() != 1 {
         let message = format!("holds an array of shape {:?}, but seeds are a list", array.shape);
@@ -117,7 +117,7 @@ fn array(path: &Path) -> Result<Vec<u64>> {
     }
     let signed = |values: &mut dyn Iterator<Item = i64>| -> Result<Vec<u64>> {
         let seed = |v: i64| {
-            let wrong = |_| Error::data(path, format!("{v} is no seed: it needs to be at least 0"));
+            let wrong = |_| Error::data(path, format!("{v} is not a seed: seeds are at least 0"));
             u64::try_from(v).map_err(wrong)
         };
         values.map(seed).collect()
@@ -173,8 +173,12 @@ mod tests {
         };
         assert_eq!(read(&file("a.txt", "1\n\n 18446744073709551615 \n")).unwrap(), [1, u64::MAX]);
         let told = |text: &str| read(&file("b.txt", text)).unwrap_err().to_string();
-        assert!(told("1\n-2\n").contains("line 2: `-2` is no seed"), "{}", told("1\n-2\n"));
-        assert!(told("\n").contains("has no seed"));
+        assert!(
+            told("1\n-2\n").contains("line 2: `-2` is not a whole number"),
+            "{}",
+            told("1\n-2\n")
+        );
+        assert!(told("\n").contains("holds no seeds"));
         assert!(
             for_rows(&file("c.txt", "1\n2\n"), 3)
                 .unwrap_err()
