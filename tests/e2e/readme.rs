@@ -206,32 +206,48 @@ fn named_below<'t>(map: &'t str, head: &str) -> Vec<&'t str> {
     inside.map(|line| line.split_whitespace().next().unwrap_or_default()).collect()
 }
 
+/// The block of the guide that starts with `head`.
+fn map<'t>(guide: &'t str, head: &str) -> &'t str {
+    let head = format!("\n{head}");
+    guide.split("```").find(|part| part.starts_with(&head)).unwrap_or_else(|| panic!("no {head}"))
+}
+
+/// What lies in a folder, folders with a slash.
+fn listed(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(root().join(folder)).unwrap().map(Result::unwrap);
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            let slash = if entry.file_type().unwrap().is_dir() { "/" } else { "" };
+            format!("{}{slash}", entry.file_name().to_string_lossy())
+        })
+        .collect();
+    names.sort();
+    names
+}
+
 #[test]
-fn the_map_of_the_house_names_every_folder_and_module() {
+fn the_maps_of_the_guide_name_every_folder_and_module() {
     let guide = read("CONTRIBUTING.md");
-    let map = guide.split("```").find(|part| part.starts_with("\nframework/ ")).unwrap();
+    let modules = map(&guide, "core/\n");
     for part in ["core", "engine", "study"] {
-        let listed = std::fs::read_dir(root().join("framework").join(part).join("src")).unwrap();
-        let mut there: Vec<String> = listed
-            .map(|entry| {
-                let entry = entry.unwrap();
-                let slash = if entry.file_type().unwrap().is_dir() { "/" } else { "" };
-                format!("{}{slash}", entry.file_name().to_string_lossy())
-            })
-            .filter(|name| name != "lib.rs")
-            .collect();
-        there.sort();
-        let mut named = named_below(map, &format!("{part}/"));
+        let mut there = listed(&format!("framework/{part}/src"));
+        there.retain(|name| name != "lib.rs");
+        let mut named = named_below(modules, &format!("{part}/"));
         named.sort_unstable();
         assert_eq!(named, there, "{part}");
     }
-    let top: Vec<&str> = map
-        .lines()
-        .filter(|line| !line.starts_with(' '))
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
-    for folder in top {
+    let folders = map(&guide, "framework/ ");
+    let named: Vec<&str> =
+        folders.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    for folder in &named {
         assert!(root().join(folder).is_dir(), "{folder}");
+    }
+    // Without git, as in an archive of the source, nobody knows which folders belong to it.
+    let git = std::process::Command::new("git").arg("ls-files").current_dir(root()).output();
+    let tracked = git.map(|done| String::from_utf8(done.stdout).unwrap()).unwrap_or_default();
+    for folder in tracked.lines().filter_map(|file| Some(file.split_once('/')?.0)) {
+        let known = folder.starts_with('.') || named.contains(&&*format!("{folder}/"));
+        assert!(known, "CONTRIBUTING.md has no folder {folder}");
     }
     assert_eq!(named_below("a/\n  b/ x\n  c.rs y\nd/ z\n  e/", "a/"), ["b/", "c.rs"]);
 }
