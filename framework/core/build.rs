@@ -1,6 +1,6 @@
-//! What every copy of the framework has to know of how it was built: where LibTorch lies, for the run
-//! path of tests and of dependent crates, and the fingerprint by which host and plugin recognise each
-//! other (`src/plugin/fingerprint.rs`).
+//! Build facts that every copy of the framework needs: the folder of LibTorch, for the run path of
+//! tests and of dependent crates, and the parts of the fingerprint by which host and plugin
+//! recognise each other (`src/plugin/fingerprint.rs`).
 
 use std::env;
 use std::fs;
@@ -24,7 +24,7 @@ fn main() {
         if let Ok(text) = fs::read_to_string(version) {
             libtorch = text.trim().split('+').next().unwrap_or_default().to_owned();
         }
-        shim(Path::new(&lib));
+        compile_kernels(Path::new(&lib));
     }
     let rustc = rustc();
     let facts = [
@@ -40,8 +40,8 @@ fn main() {
     }
 }
 
-/// Compiles `src/kernels` against the headers beside LibTorch's libraries.
-fn shim(lib: &Path) {
+/// Compiles `src/kernels` against the headers installed with LibTorch.
+fn compile_kernels(lib: &Path) {
     let compiler = || {
         let mut build = cc::Build::new();
         build.cpp(true).std("c++17").opt_level(3).warnings(false);
@@ -63,7 +63,7 @@ fn shim(lib: &Path) {
         .file("src/kernels/level.cpp")
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
-        // What LibTorch's own parallel loops are made of; the library is LibTorch's too.
+        // LibTorch's parallel loops use OpenMP, and its library is linked with LibTorch's.
         .flag("-fopenmp");
     let levels = var("CARGO_CFG_TARGET_ARCH") == "x86_64";
     if levels {
@@ -83,7 +83,7 @@ fn var(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| "unknown".into())
 }
 
-/// The version at which the workspace pins tch, as "0.24.0".
+/// Version of tch that the workspace pins, such as "0.24.0".
 fn tch_version() -> String {
     let manifest = fs::read_to_string("../../Cargo.toml").unwrap_or_default();
     let line = manifest.lines().find_map(|line| line.strip_prefix("tch = "));
@@ -91,30 +91,30 @@ fn tch_version() -> String {
     pinned.unwrap_or("unknown").to_owned()
 }
 
-/// What `rustc -vV` says behind a key.
+/// Values of `rustc -vV` by key, at most 12 characters each.
 fn rustc() -> impl Fn(&str) -> String {
-    let answer = Command::new(var("RUSTC")).arg("-vV").output().map(|done| done.stdout);
-    let text = String::from_utf8(answer.unwrap_or_default()).unwrap_or_default();
+    let output = Command::new(var("RUSTC")).arg("-vV").output().map(|done| done.stdout);
+    let text = String::from_utf8(output.unwrap_or_default()).unwrap_or_default();
     move |key| {
         let found = text.lines().find_map(|line| line.strip_prefix(key));
         found.unwrap_or("unknown").chars().take(12).collect()
     }
 }
 
-/// `-Z` flags may change how types are laid out.
+/// The `-Z` flags, which may change the layout of types.
 fn unstable_flags() -> String {
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let mut flags = flags.split('\u{1f}');
     let mut unstable = Vec::new();
     while let Some(flag) = flags.next() {
         match flag.strip_prefix("-Z") {
-            // In two words.
+            // Written as two words.
             Some("") => unstable.push(flags.next().unwrap_or_default()),
             Some(name) => unstable.push(name),
             None => {}
         }
     }
-    // Under it two crates lay one type out in two ways.
+    // With this flag, two crates give one type two layouts.
     assert!(
         !unstable.iter().any(|flag| flag.starts_with("randomize-layout")),
         "triflow and its plugins cannot be built with -Z randomize-layout"

@@ -1,14 +1,15 @@
-//! The part of the fingerprint that is of the core's own source. It is a build script's, and a test's.
+//! The source hash of the core, a part of the fingerprint. Shared by the build script and a test.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
-/// Types of these crates cross the boundary between host and plugin.
+/// Crates whose types cross the boundary between host and plugin.
 const CROSSING: [&str; 4] = ["serde", "tch", "torch-sys", "typetag"];
 
-/// Hash of the source of the core that lies in `core`, and of the versions at which it pins the crossing crates.
+/// Hash of the source files in the folder `core`, and of the manifest lines that pin the crates in
+/// [`CROSSING`].
 pub fn hash(core: &Path) -> String {
     let source = core.join("src");
     let mut files = Vec::new();

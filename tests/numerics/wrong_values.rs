@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use triflow::component::{Columns, DataContext, Splits};
 use triflow::config::Layers;
 use triflow::prelude::*;
-use triflow::registry::{experiment_schema, is_component_of, registry, variant, variants};
+use triflow::registry::{component_kind_of, experiment_schema, registry, variant, variants};
 use triflow::tch::{Device, Kind};
 use triflow::{Error, Experiment, Result, Trainer};
 
@@ -26,7 +26,7 @@ const WRONG: [&str; 11] = [
 
 /// The keys below a property that hold values: each with what stands beside it, as `(key, value)`.
 fn leaves(property: &Value, key: &str, beside: &[(String, String)]) -> Vec<Leaf> {
-    if is_component_of(property).is_some() {
+    if component_kind_of(property).is_some() {
         return Vec::new();
     }
     let names = variants(property);

@@ -7,7 +7,7 @@ use serde_json::json;
 use triflow::config::Layers;
 use triflow::path::Path;
 use triflow::prelude::BuildContext;
-use triflow::registry::{Entry, is_component_of, properties_of, registry};
+use triflow::registry::{Entry, component_kind_of, properties_of, registry};
 use triflow::tch::{Device, Kind, Tensor, nn};
 use triflow::{Error, Result};
 
@@ -91,10 +91,10 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
 
 /// A row for a parameter, and for a group of them one for each in it.
 fn add_parameter(table: &mut Table, name: &str, p: &serde_json::Value) {
-    let kind = is_component_of(p).map(str::to_owned).unwrap_or_else(|| type_text(p));
+    let kind = component_kind_of(p).map(str::to_owned).unwrap_or_else(|| type_text(p));
     let default = p.get("default").map(ToString::to_string).unwrap_or_default();
     table.add_row([name, &kind, &default, p["description"].as_str().unwrap_or_default()]);
-    if is_component_of(p).is_none() {
+    if component_kind_of(p).is_none() {
         for (own, property) in p["properties"].as_object().into_iter().flatten() {
             add_parameter(table, &format!("{name}.{own}"), property);
         }

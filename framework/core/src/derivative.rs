@@ -1,20 +1,20 @@
-//! Derivatives with respect to an input inside a forward pass, in training as in sampling: what a component
-//! needs whose output is a gradient. Not for the gradients of training, which are taken by the trainer.
+//! Derivatives with respect to an input of a forward pass, in training and in sampling: for
+//! components whose output is a gradient. Gradients with respect to parameters are the trainer's.
 
 use crate::error::Result;
 use tch::Tensor;
 
-/// A tensor with respect to which derivatives are taken.
+/// The tensor with respect to which derivatives are taken.
 #[derive(Debug)]
 pub struct Variable {
     value: Tensor,
     recorded: bool,
 }
 
-/// Whether operations are recorded, so that gradients can be taken of what they give: not inside
+/// True if LibTorch records operations for gradients on this thread, which it does not inside
 /// `tch::no_grad`, as in sampling.
 pub fn recording() -> bool {
-    // SAFETY: both calls set a flag of this thread and cannot fail; the second puts it back.
+    // SAFETY: both calls set a flag of this thread and cannot fail; the second restores it.
     unsafe {
         let recorded = torch_sys::at_grad_set_enabled(0) != 0;
         torch_sys::at_grad_set_enabled(i32::from(recorded));
@@ -22,25 +22,30 @@ pub fn recording() -> bool {
     }
 }
 
-/// Evaluates `f`, which takes derivatives with respect to a tensor equal to `at`.
+/// Evaluates `f` on a [`Variable`] equal to `at`, of which `f` can take derivatives.
 ///
-/// Inside `tch::no_grad` (sampling) operations are recorded for as long as `f` runs, from a detached copy of
-/// `at`, and the result carries no graph. Elsewhere (training, likelihoods) the result can be differentiated
-/// with respect to parameters and `at`, as that of any operation.
+/// Inside `tch::no_grad` (sampling) operations are recorded while `f` runs, on a detached copy of
+/// `at`, and the result has no graph. Elsewhere (training, likelihoods) the result can be
+/// differentiated with respect to parameters and `at`, like that of any operation.
 ///
 /// ```
 /// # extern crate triflow_core as triflow;
 /// # use triflow::prelude::*;
 /// let z = Tensor::from_slice(&[1.0f32, -2.0]);
-/// let slope = triflow::tch::no_grad(|| differentiate(&z, |z| z.gradient(&z.value().square(), false)))?;
+/// let square = |z: &Variable| z.gradient(&z.value().square(), false);
+/// let slope = triflow::tch::no_grad(|| differentiate(&z, square))?;
 /// assert_eq!(slope, Tensor::from_slice(&[2.0f32, -4.0]));
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// # Errors
+/// Errors of `f`.
 pub fn differentiate(at: &Tensor, f: impl FnOnce(&Variable) -> Result<Tensor>) -> Result<Tensor> {
     let leaf = at.detach().set_requires_grad(true);
-    // A view would answer for its base.
+    // A view would report the flag of its base.
     let recorded = (&leaf * 1.0).requires_grad();
-    // A node of its own: the derivative is with respect to this input alone, whatever else depends on `at`.
+    // A new node of the graph: the derivative is with respect to this input alone, even where
+    // parameters or other inputs depend on `at`.
     let value = if recorded && at.requires_grad() { at.view_as(at) } else { leaf };
     let result = tch::with_grad(|| f(&Variable { value, recorded }))?;
     Ok(if recorded { result } else { result.detach() })
@@ -52,23 +57,31 @@ impl Variable {
         &self.value
     }
 
-    /// Whether the result is going to be differentiated by whoever asked for it.
+    /// True if the caller can differentiate the result.
     pub fn is_recorded(&self) -> bool {
         self.recorded
     }
 
-    /// The gradient of the sum of `of`, in the shape of the value: row by row, where the rows of `of` depend
-    /// on their own rows alone. With `create_graph` a further derivative can be taken of it.
+    /// The gradient of the sum of `of` with respect to the value, in its shape; one gradient a row
+    /// where each row of `of` depends on its own row of the value only. With `create_graph` the
+    /// gradient can be differentiated.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`](crate::Error::Runtime) where LibTorch cannot differentiate `of`.
     pub fn gradient(&self, of: &Tensor, create_graph: bool) -> Result<Tensor> {
         gradient(of, &self.value, create_graph || self.recorded)
     }
 }
 
-/// The gradient of the sum of `of` with respect to `input` (which requires gradients), in its shape; zero where
-/// `of` does not depend on it. With `create_graph` it can be differentiated itself. The graph of `of` is kept.
+/// The gradient of the sum of `of` with respect to `input` (which requires gradients), in its
+/// shape; zero where `of` does not depend on it. With `create_graph` the gradient can be
+/// differentiated. The graph of `of` is kept.
+///
+/// # Errors
+/// [`Error::Runtime`](crate::Error::Runtime) where LibTorch cannot differentiate `of`.
 pub fn gradient(of: &Tensor, input: &Tensor, create_graph: bool) -> Result<Tensor> {
     let total = of.sum(of.kind());
-    // LibTorch crashes where there is no graph.
+    // LibTorch crashes where there is no graph to run.
     let found = if total.requires_grad() {
         Tensor::f_run_backward(&[total], &[input], true, create_graph)?.pop()
     } else {

@@ -1,5 +1,6 @@
-//! Rows that stay in their file until they are asked for. They are read, not mapped into memory: a file that
-//! was cut off since is an error then, and what is held is what was asked for.
+//! Rows are read from their file, not mapped into memory: a file that has been truncated since it
+//! was opened gives an error instead of ending the process, and only the rows asked for take
+//! memory.
 
 use crate::{Error, Result, memory};
 use rustix::fs::{Advice, fadvise};
@@ -11,57 +12,62 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tch::{Kind, Tensor};
 
-/// Some rows of an array of a file, in some order. A clone shares the file.
+/// Rows of an array in a file, in a chosen order, read when they are asked for. A clone shares the
+/// file.
 #[derive(Clone, Debug)]
 pub struct DiskRows {
     array: Arc<Array>,
-    /// Which rows of the array, where it is not all as they stand.
+    /// Numbers of the chosen rows in the array; `None`: all rows in the order of the file.
     index: Option<Arc<[i64]>>,
 }
 
-/// An array as it lies in its file: in C order, not compressed.
+/// An uncompressed array in C order in a file.
 #[derive(Debug)]
 struct Array {
     path: PathBuf,
     name: String,
     file: File,
-    /// Where the first row begins.
+    /// Offset of the first row in the file, in bytes.
     start: u64,
     rows: i64,
-    /// Of one row.
+    /// Shape of one row.
     shape: Vec<i64>,
-    /// Bytes of one row.
+    /// Size of one row, in bytes.
     width: usize,
     kind: Kind,
 }
 
-/// What is needed of an array whose rows stay on disk.
+/// Help for an array whose rows cannot stay on disk.
 const NEEDED: &str = "rows that stay on disk are float32, or bytes of shape [n, C, H, W], neither compressed nor in \
                       Fortran order, as numpy.savez and safetensors write them; or leave `keep` out";
 
-/// An error for an array whose rows cannot stay on disk, under the key of the data source that asked for it.
-pub fn refused(path: &Path, name: &str, why: &str) -> Error {
+/// Error for an array whose rows cannot stay on disk, at the key `keep` of the data source.
+pub fn unstorable(path: &Path, name: &str, why: &str) -> Error {
     let file = path.file_name().unwrap_or_default().display();
     let message = format!("array `{name}` of {file} cannot stay on disk: it {why}");
     Error::config("keep", message).help(NEEDED)
 }
 
-/// Bytes that are read without a question whether memory holds them.
+/// Largest read, in bytes, for which free memory is not checked first.
 const SMALL: usize = 64 << 20;
 
-/// How the values of an array lie in its file.
+/// Layout of an array's values in its file.
 pub struct Layout<'a> {
-    /// Of the whole array; rows lie along its first axis.
+    /// Shape of the whole array; its first axis counts the rows.
     pub shape: &'a [usize],
-    /// As numpy calls it.
+    /// Type of the values under numpy's name, such as `float32`.
     pub dtype: &'a str,
-    /// Where the values begin.
+    /// Offset of the first value in the file, in bytes.
     pub start: u64,
 }
 
 impl DiskRows {
-    /// The rows of an array that lies in `file` as it is; `None` where it is a list of integers, one a row,
-    /// such as labels, which are few enough to be read.
+    /// The rows of an uncompressed array in `file`. `None` where the array has one integer a row,
+    /// as labels do: those are few enough to be read into memory.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the array is neither float32 nor bytes of shape `[n, C, H, W]`;
+    /// [`Error::Data`] where the file ends before the array does or its size cannot be read.
     pub fn new(
         path: &Path,
         name: &str,
@@ -74,7 +80,7 @@ impl DiskRows {
             ("float32", 1..) => Kind::Float,
             ("uint8", 4) => Kind::Uint8,
             _ => {
-                return Err(refused(path, name, &format!("is {dtype} of shape {shape:?}")));
+                return Err(unstorable(path, name, &format!("is {dtype} of shape {shape:?}")));
             }
         };
         let too_large =
@@ -85,7 +91,7 @@ impl DiskRows {
         if shape.is_empty() {
             shape.push(1);
         }
-        // Of a single row: where there is none, the product over all of them says nothing.
+        // From one row: in an array without rows the product over all axes is 0 and checks nothing.
         let width =
             shape.iter().try_fold(kind.elt_size_in_bytes() as i64, |n, d| n.checked_mul(*d));
         let width = width.ok_or_else(too_large)?;
@@ -104,7 +110,7 @@ impl DiskRows {
         self.index.as_ref().map_or(self.array.rows, |index| index.len() as i64)
     }
 
-    /// Whether there is no row.
+    /// True if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -114,23 +120,24 @@ impl DiskRows {
         &self.array.shape
     }
 
-    /// Float, or Uint8.
+    /// Type of the values: `Float` or `Uint8`.
     pub fn kind(&self) -> Kind {
         self.array.kind
     }
 
-    /// Bytes of one row.
+    /// Size of one row, in bytes.
     pub fn width(&self) -> usize {
         self.array.width
     }
 
-    /// The rows at `rows`, in that order, left where they are.
+    /// The rows at `rows`, in that order, without reading them.
     pub fn select(&self, rows: &[i64]) -> Self {
         let index: Arc<[i64]> = rows.iter().map(|row| self.place(*row)).collect();
         Self { array: Arc::clone(&self.array), index: Some(index) }
     }
 
-    /// The numbers of the rows in the order of the file, which is the fastest to read; none where they stand so.
+    /// Row numbers in the order of the file, which is the fastest to read; `None` where the rows
+    /// are in that order.
     pub fn order_in_file(&self) -> Option<Vec<i64>> {
         let index = self.index.as_ref()?;
         let mut order: Vec<i64> = (0..index.len() as i64).collect();
@@ -138,12 +145,17 @@ impl DiskRows {
         Some(order)
     }
 
-    /// Reads the rows at `rows`: `[k, …shape]` on the CPU, as they are in the file.
+    /// Reads the rows at `rows`: `[rows, …shape]` on the CPU, in the type that the file has.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where a row is out of range or the file cannot be read; [`Error::Runtime`]
+    /// where memory is too small.
     pub fn read(&self, rows: &[i64]) -> Result<Tensor> {
         let array = &self.array;
         let runs = self.runs(rows)?;
         if runs.len() > 1 {
-            // All are fetched together, and none of them by itself while it is waited for.
+            // All reads are announced first, so that the system does not wait for them one after
+            // another.
             runs.iter().for_each(|run| array.announce(run));
         }
         if rows.len().checked_mul(array.width).is_none_or(|bytes| bytes > SMALL) {
@@ -162,7 +174,7 @@ impl DiskRows {
         Ok(Tensor::f_from_data_size(&bytes, &shape, array.kind)?)
     }
 
-    /// Where in the file the rows at `rows` lie, those that lie one behind the other as one.
+    /// Byte ranges of the rows at `rows` in the file; adjacent rows share one range.
     fn runs(&self, rows: &[i64]) -> Result<Vec<Range<u64>>> {
         let (array, width) = (&self.array, self.array.width as u64);
         let mut runs: Vec<Range<u64>> = Vec::new();
@@ -180,15 +192,16 @@ impl DiskRows {
         Ok(runs)
     }
 
-    /// An error that says that a row, counted among these, holds `value`.
-    pub fn holds(&self, row: i64, value: f64) -> Error {
+    /// Error for a `value` that is not finite in row `row` of these rows; it names the row of the
+    /// array.
+    pub fn bad_value(&self, row: i64, value: f64) -> Error {
         self.array.wrong(&format!(
             "holds {value:?} in row {} (counted from 0); remove or fill such rows first",
             self.place(row)
         ))
     }
 
-    /// Where in the array a row is.
+    /// Number in the array of row `row` of these rows; −1 where there is none.
     fn place(&self, row: i64) -> i64 {
         match &self.index {
             Some(index) => {
@@ -200,10 +213,10 @@ impl DiskRows {
 }
 
 impl Array {
-    /// Tells the system what will be read.
+    /// Tells the system that a range will be read.
     fn announce(&self, run: &Range<u64>) {
         let length = NonZero::new(run.end - run.start);
-        // A hint: where it is not taken, rows are read all the same.
+        // Only a hint: where it fails, rows are still read.
         let _ = fadvise(&self.file, run.start, length, Advice::WillNeed);
     }
 

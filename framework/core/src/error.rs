@@ -1,23 +1,23 @@
-//! The one error type of the framework. Every message says what was wrong, where, and what would be
-//! right; [`Error::exit_code`] tells a program how to leave.
+//! The error type of the framework. Every message says what was wrong, where, and what would be
+//! right; [`Error::exit_code`] is the exit status for a program.
 
 use std::fmt::{self, Debug, Display};
 use std::path::{Path, PathBuf};
 
-/// Advice where training has diverged.
+/// Advice for training that has diverged.
 pub const DIVERGED: &str =
     "help: try a lower training.optimizer.learning_rate, or set training.clip_grad_norm";
 
-/// The exit code of a program that its user stopped.
+/// Exit code of a program that its user interrupted.
 pub const INTERRUPTED: i32 = 130;
 
-/// A result of the framework.
+/// Result with the framework's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong, by who can put it right.
+/// Error of the framework, by who can correct it.
 #[derive(thiserror::Error)]
 pub enum Error {
-    /// The experiment (a file, a flag, a library call) asks for something that cannot be.
+    /// The experiment (a file, a flag, a library call) asks for something impossible.
     #[error("{0}")]
     Config(ConfigError),
     /// A data file is missing, unreadable or holds something unexpected.
@@ -25,66 +25,67 @@ pub enum Error {
     Data {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it and what would be right.
+        /// What is wrong with the file and what would be right.
         message: String,
     },
-    /// The device asked for is not there.
+    /// The requested device is missing.
     #[error("{0}")]
     Device(String),
     /// A component failed or panicked while it ran.
     #[error("{kind} `{name}`{}: {message}", plugin.as_ref().map(|p| format!(" of the plugin {p}")).unwrap_or_default())]
     Component {
-        /// The component's kind, such as `noise_schedule`.
+        /// Kind of the component, such as `noise_schedule`.
         kind: &'static str,
-        /// The component's registered name.
+        /// Registered name of the component.
         name: String,
-        /// The plugin that it came from, with its version; none for what is linked into the program.
+        /// Name and version of the component's plugin; `None` where it is linked into the program.
         plugin: Option<String>,
-        /// The first line of what it said.
+        /// First line of the component's message.
         message: String,
     },
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}: {}", path.display(), reason(source))]
     Io {
-        /// What was tried, such as `write`.
+        /// The action that failed, as a verb such as `write`.
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The user asked the run to stop; it can be resumed.
+    /// The user interrupted the run, which can be resumed.
     #[error("interrupted; continue with `triflow resume --run {}`", quoted(run))]
     Interrupted {
         /// The run folder, whose last checkpoint is complete.
         run: PathBuf,
     },
-    /// The user asked other work to stop.
+    /// The user interrupted other work.
     #[error("interrupted{}", go_on.as_ref().map(|c| format!("; continue with `{c}`")).unwrap_or_default())]
     Stopped {
-        /// The command that goes on with it, where there is one.
+        /// The command that continues it, if there is one.
         go_on: Option<String>,
     },
-    /// Anything else that fails at run time.
+    /// Any other failure at run time.
     #[error("{0}")]
     Runtime(String),
 }
 
-/// As [`Display`]: a `main` that returns a [`Result`] ends with this.
+/// Prints as [`Display`] does, because a `main` that returns a [`Result`] prints the error with
+/// `Debug`.
 impl Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Display::fmt(self, f)
     }
 }
 
-/// A wrong configuration, with its place and a way out.
+/// A wrong configuration: message, place and remedy.
 #[derive(Debug, Default)]
 pub struct ConfigError {
     /// What is wrong.
     pub message: String,
-    /// The key, as `crn.network.hidden_dims[0]`; empty where no single key is to blame.
+    /// The dotted key, such as `crn.network.hidden_dims[0]`; empty where no single key is wrong.
     pub key: String,
-    /// Where the key was written: a file with its line, or a flag.
+    /// File and line, or flag, that set the key.
     pub place: Option<String>,
     /// What would be right.
     pub help: Option<String>,
@@ -116,7 +117,7 @@ impl Error {
         })
     }
 
-    /// A data file that cannot be used.
+    /// An unusable data file.
     pub fn data(path: &Path, message: impl Into<String>) -> Self {
         Error::Data { path: path.to_owned(), message: message.into() }
     }
@@ -126,14 +127,15 @@ impl Error {
         Error::Runtime(message.into())
     }
 
-    /// For `map_err` on file operations: `read(path).map_err(Error::io("read", path))`.
+    /// Wraps an error of a file operation, for `map_err`: `read(path).map_err(Error::io("read",
+    /// path))`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Error::Io { action, path, source }
     }
 
-    /// Puts the key of a configuration error under `parent`, whatever it is; but for `latent_shape`, which
-    /// several parts read.
+    /// Prefixes the key of a configuration error with `parent`, always, except for `latent_shape`,
+    /// which is not under one part. Other errors are unchanged.
     pub fn within(self, parent: &str) -> Self {
         let Error::Config(mut e) = self else { return self };
         if e.key != "latent_shape" {
@@ -143,9 +145,10 @@ impl Error {
         Error::Config(e)
     }
 
-    /// Puts the key of a configuration error under `parent`, from whose part of the experiment it came: a
-    /// component says `dropout`, its user knows it as `crn.network.dropout`. Keys that are whole already, and
-    /// `latent_shape`, which several parts read, stay as they are.
+    /// Prefixes the key of a configuration error with `parent`, the part of the experiment that the
+    /// component has: a component reports `dropout`, its user knows the key as
+    /// `crn.network.dropout`. Keys that begin with `parent` already, and `latent_shape`, are
+    /// unchanged, and so are other errors.
     pub fn under(self, parent: &str) -> Self {
         let whole = |key: &str| {
             key.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -156,7 +159,8 @@ impl Error {
         }
     }
 
-    /// Says where a configuration error was written, unless that is known; other errors pass unchanged.
+    /// Sets the file or flag that set the key of a configuration error, unless it is known. Other
+    /// errors are unchanged.
     pub fn placed(self, place: &str) -> Self {
         match self {
             Error::Config(mut e) => {
@@ -167,7 +171,7 @@ impl Error {
         }
     }
 
-    /// Adds advice to a configuration error; other errors pass unchanged.
+    /// Sets the advice of a configuration error. Other errors are unchanged.
     pub fn help(self, help: impl Into<String>) -> Self {
         match self {
             Error::Config(e) => Error::Config(ConfigError { help: Some(help.into()), ..e }),
@@ -175,7 +179,8 @@ impl Error {
         }
     }
 
-    /// 2 for usage, configuration and input, 130 for an interruption, 1 for a failure at run time.
+    /// Exit code: 2 for usage, configuration and input, 130 for an interruption, 1 for a failure at
+    /// run time.
     pub fn exit_code(&self) -> i32 {
         match self {
             Error::Config(_) | Error::Data { .. } | Error::Device(_) => 2,
@@ -185,13 +190,13 @@ impl Error {
     }
 }
 
-/// A path as a shell takes it, for commands in messages: in quotes where it needs them.
+/// A path as a shell takes it, for commands in messages: quoted where necessary.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     shlex::try_quote(&text).map_or_else(|_| text.clone(), std::borrow::Cow::into_owned)
 }
 
-/// What the system answered, without its number and the temporary names that a caller does not know.
+/// Message of an I/O error in lower case, without the error number and temporary file names.
 pub fn reason(e: &std::io::Error) -> String {
     let text = e.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
@@ -205,8 +210,8 @@ impl From<tch::TchError> for Error {
     }
 }
 
-/// LibTorch's messages carry some thirty C++ frames, and some begin with a place in its source: what is said is
-/// shown, the rest is logged.
+/// First line of a message of LibTorch, without the place in its source. The rest, some thirty C++
+/// frames, is logged at debug level.
 pub fn first_line(text: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
     let after =
@@ -220,7 +225,7 @@ pub fn first_line(text: &str) -> String {
     said.to_owned()
 }
 
-/// The nearest of `known` to `word`, if one is near enough to be a slip of the pen.
+/// The candidate nearest to `word`, if it is close enough to be a typing error.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -233,7 +238,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, k)| k)
 }
 
-/// "did you mean `cosine`? known: cosine, linear, …" for an unknown name.
+/// Help text for an unknown name: "did you mean `cosine`? known schedules: cosine, linear, …".
+/// `what` names the candidates.
 pub fn suggestion<'a>(
     word: &str,
     what: &str,

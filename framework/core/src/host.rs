@@ -1,18 +1,18 @@
-//! The process that this copy of the core serves: its own, or that of the host which loaded it as part of a plugin.
+//! The host process that this copy of the core serves, and the services that it gives.
 
 use std::any::Any;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// A loaded library.
+/// A loaded library: the plugin that a component comes from.
 #[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Library {
-    /// Its crate's name.
+    /// Name of its crate.
     pub name: String,
-    /// Its crate's version.
+    /// Version of its crate.
     pub version: String,
-    /// Its file, links resolved.
+    /// Its file, with symbolic links resolved.
     pub path: PathBuf,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
@@ -24,28 +24,28 @@ impl fmt::Display for Library {
     }
 }
 
-/// Services of a host for a plugin. Nothing of them may depend on a type that exists twice, once a copy: no `TypeId`,
-/// no static of a library.
+/// Services that a host gives to a plugin. Host and plugin each have their own copy of the core, so
+/// nothing here may depend on a `TypeId` or on a static.
 #[derive(Clone, Copy, Debug)]
 pub struct Services {
-    /// What the host knows the plugin as.
+    /// The plugin, as the host lists it.
     pub plugin: &'static Library,
-    /// Takes a log record: level (1 is error, 5 is trace), target, text.
+    /// Writes a log record: level (1 is error, 5 is trace), target, text.
     pub log: fn(usize, &str, &str),
-    /// The highest level that the host listens to.
+    /// The most verbose level that the host writes.
     pub max_level: usize,
-    /// Holds LibTorch's generator until the box is dropped.
+    /// Locks LibTorch's generator until the returned box is dropped.
     pub hold_generator: fn() -> Box<dyn Any>,
 }
 
 static SERVICES: OnceLock<Services> = OnceLock::new();
 
-/// The services of this copy's host; none where this copy is the host's own.
+/// Services of the host that loaded this copy as part of a plugin; `None` in the host itself.
 pub fn attached() -> Option<&'static Services> {
     SERVICES.get()
 }
 
-/// Puts this copy under a host; the first one stays.
+/// Sets the host of this copy, once: later calls keep the first host. Returns the services in use.
 pub(crate) fn attach(services: Services) -> &'static Services {
     SERVICES.get_or_init(|| services)
 }

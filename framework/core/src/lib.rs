@@ -1,14 +1,16 @@
-//! What a component of triflow links: errors, the registry and its kinds, the arithmetic of paths, random streams,
-//! derivatives, kernels, metrics and the conformance kit.
+//! Dependencies of a triflow component: errors, the registry and the kinds of components, paths,
+//! random streams, derivatives, kernels, metrics and the conformance kit.
 //!
-//! A plugin carries its own copy of this crate, and a host loads it where both copies were built from the same source
-//! ([`plugin::FINGERPRINT`]). Nothing here knows files, configuration, training or results. Programs depend on
-//! `triflow`, which re-exports all of it.
+//! A plugin has its own copy of this crate. A host loads it only if both copies were built from the
+//! same source ([`plugin::FINGERPRINT`]). Nothing here depends on files, configuration, training or
+//! results. Programs depend on `triflow`, which re-exports this crate.
 //!
-//! Layers: `error`, `kernels` `host` `derivative` `metrics` `sequence`, `memory` `registry` `point`, `rng` `disk`,
-//! `component`, `path`, `testing`, `plugin`.
+//! Modules use those of lower layers only, which come first here; a space joins one layer's.
+//!
+//! Layers: `error`, `kernels` `host` `derivative` `metrics` `sequence`, `memory` `registry`
+//! `point`, `rng` `disk`, `component`, `path`, `testing`, `plugin`.
 
-// The macros speak of `triflow::…`, inside this crate too.
+// The macros expand to `triflow::…`, inside this crate too.
 extern crate self as triflow;
 
 pub mod component;
@@ -34,7 +36,7 @@ pub use {log, tch};
 pub use error::{Error, Result};
 pub use registry::{Component, Spec, registry};
 
-/// What a component author needs.
+/// Imports for component authors.
 pub mod prelude {
     pub use crate::component::*;
     pub use crate::derivative::{Variable, differentiate, gradient};

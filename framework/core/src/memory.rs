@@ -1,25 +1,26 @@
-//! Memory that is free, asked for before a large part of it is taken: a system that has too little ends the process
-//! without a word, rather than refusing.
+//! Free memory, checked before a large part of it is taken: a system that has too little ends the
+//! process instead of refusing an allocation.
 
 use crate::error::{Error, Result};
 use std::path::Path;
 use std::sync::Once;
 
-/// Bytes that are left to the rest of the process and of the system.
+/// Bytes left to the rest of the process and of the system.
 const RESERVE: u64 = 64 << 20;
 
-/// An error if `bytes` of memory cannot be had: it names both.
+/// Checks that `bytes` of memory are free. `what` names the user of the memory, such as "array
+/// `x`".
 ///
 /// # Errors
-/// [`Error::Runtime`]; `what` names what needs them, as "array `x`".
+/// [`Error::Runtime`] with both numbers where fewer are free.
 pub fn check(what: &str, bytes: u64) -> Result<()> {
-    lacking(bytes).map_or(Ok(()), |why| Err(Error::runtime(format!("{what} {why}"))))
+    shortage(bytes).map_or(Ok(()), |why| Err(Error::runtime(format!("{what} {why}"))))
 }
 
-/// The same for `count` things of `size` bytes, whose product may be larger than any number.
+/// Checks that memory for `count` items of `size` bytes is free; the product may overflow.
 ///
 /// # Errors
-/// As [`check`].
+/// [`Error::Runtime`] with both numbers where it is not.
 pub fn check_count(what: &str, count: u64, size: u64) -> Result<()> {
     match count.checked_mul(size) {
         Some(bytes) => check(what, bytes),
@@ -32,33 +33,35 @@ pub fn check_count(what: &str, count: u64, size: u64) -> Result<()> {
     }
 }
 
-/// The same for a data file, which the error names.
+/// Checks that `bytes` of memory are free for a data file.
 ///
 /// # Errors
-/// [`Error::Data`].
+/// [`Error::Data`] with the file and both numbers where they are not.
 pub fn check_file(path: &Path, what: &str, bytes: u64) -> Result<()> {
-    lacking(bytes).map_or(Ok(()), |why| Err(Error::data(path, format!("{what}{why}"))))
+    shortage(bytes).map_or(Ok(()), |why| Err(Error::data(path, format!("{what}{why}"))))
 }
 
-/// How many bytes of memory this process can still take: what the system and its control group leave; `u64::MAX`
-/// where that is not known.
+/// Bytes of memory that this process can still take: the minimum of what the system and the control
+/// groups leave; `u64::MAX` where neither is known.
 pub fn free() -> u64 {
     [system(), group()].into_iter().flatten().min().map_or(u64::MAX, |n| n.saturating_sub(RESERVE))
 }
 
-/// Why so many bytes cannot be had: `needs … bytes of memory …, and … are free`; `None` where they can.
-pub fn lacking(bytes: u64) -> Option<String> {
-    wanted(bytes, free())
+/// Reason why `bytes` of memory cannot be had, as "needs … bytes of memory (…), and … (…) are
+/// free"; `None` where they are free.
+pub fn shortage(bytes: u64) -> Option<String> {
+    shortage_of(bytes, free())
 }
 
-/// Makes the process keep memory that it frees: a step frees what the next one asks for, and pages handed back to the
-/// system come again filled with zeros, one by one, which takes longer than small products. It is for programs that
-/// do nothing else: what training took is not given back before they end.
+/// Makes the process keep memory that it frees. Training asks for the same sizes in every step, and
+/// pages that were returned to the system come back zeroed one by one, which costs more than small
+/// products. For programs that do nothing but train or sample: memory is not returned before they
+/// end.
 pub fn keep_freed() {
     crate::kernels::keep_memory();
 }
 
-fn wanted(bytes: u64, free: u64) -> Option<String> {
+fn shortage_of(bytes: u64, free: u64) -> Option<String> {
     (bytes > free).then(|| {
         format!(
             "needs {bytes} bytes of memory ({}), and {free} ({}) are free",
@@ -68,7 +71,7 @@ fn wanted(bytes: u64, free: u64) -> Option<String> {
     })
 }
 
-/// As "1.5 GiB".
+/// Size in the largest fitting unit, such as "1.5 GiB".
 fn readable(bytes: u64) -> String {
     let unit = |power: i32| bytes as f64 / 1024f64.powi(power);
     match bytes {
@@ -88,7 +91,8 @@ fn available(meminfo: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// What the control group of this process, and those above it, leave: the least of them.
+/// Memory that the control groups of this process leave, in bytes: the minimum over the group and
+/// its parents.
 fn group() -> Option<u64> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let number = |path: &Path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
@@ -98,10 +102,10 @@ fn group() -> Option<u64> {
             let (most, used) = (number(&folder.join(names[0]))?, number(&folder.join(names[1]))?);
             let stat = std::fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
             let cached = stat.lines().find_map(|l| l.strip_prefix(cache)?.trim().parse().ok());
-            // Files that are kept in memory are given up when it is needed.
+            // Cached files are dropped when memory is needed.
             Some(most.saturating_sub(used.saturating_sub(cached.unwrap_or(0))))
         };
-        // In a container the root is the group, whatever it is called outside.
+        // In a container the root is the group, whatever its path outside.
         group.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(left).min()
     };
     let lines = groups.lines().filter_map(|line| {
@@ -121,13 +125,13 @@ fn group() -> Option<u64> {
     lines.min()
 }
 
-/// From here on LibTorch asks for no memory of the CPU that is not free.
+/// Makes LibTorch fail with an error where a CPU allocation does not fit into free memory.
 pub fn guard() {
-    extern "C" fn found() -> u64 {
+    extern "C" fn free_bytes() -> u64 {
         free()
     }
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| crate::kernels::guard_memory(found));
+    ONCE.call_once(|| crate::kernels::guard_memory(free_bytes));
 }
 
 #[cfg(test)]
@@ -143,10 +147,10 @@ mod tests {
         let whole = "array `x` needs 18446744073709551615 times 8 bytes of memory, more than any machine has";
         assert_eq!(told, whole);
         assert_eq!(
-            wanted(3 << 29, 1000).unwrap(),
+            shortage_of(3 << 29, 1000).unwrap(),
             "needs 1610612736 bytes of memory (1.5 GiB), and 1000 (1.0 KiB) are free"
         );
-        assert_eq!(wanted(1000, 1000), None);
+        assert_eq!(shortage_of(1000, 1000), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The path from noise to data, z_t = a·data + b·noise, and what a prediction on it means.
+//! The path from noise to data, z_t = a·data + b·noise, and the meaning of a prediction on it.
 
 pub use crate::point::*;
 
@@ -8,13 +8,13 @@ use crate::kernels::blend;
 use std::cell::OnceCell;
 use tch::{Device, Tensor};
 
-/// The path of a model.
+/// The path of a model: its kind, and the noise schedule where the kind has one.
 pub struct Path {
-    /// Its kind.
+    /// The kind of path.
     pub kind: PathKind,
-    /// The schedule that shapes the variance-preserving path.
+    /// The schedule of the variance-preserving path; `None` on the rectified path.
     pub schedule: Option<Box<dyn NoiseSchedule>>,
-    /// Where the schedule's variables lie.
+    /// The device of the schedule's parameters.
     pub device: Device,
 }
 
@@ -30,12 +30,15 @@ impl Path {
         Self { kind: PathKind::Rectified, schedule: None, device: Device::Cpu }
     }
 
-    /// The variance-preserving path of a schedule whose variables lie on `device`.
+    /// The variance-preserving path of a schedule whose parameters are on `device`.
     pub fn variance_preserving(schedule: Box<dyn NoiseSchedule>, device: Device) -> Self {
         Self { kind: PathKind::VariancePreserving, schedule: Some(schedule), device }
     }
 
-    /// The path at times `t` (`[batch]`).
+    /// The path at times `t`, `[batch]` in [0, 1].
+    ///
+    /// # Errors
+    /// Errors of the noise schedule.
     pub fn at(&self, t: &Tensor) -> Result<PathPoint> {
         match &self.schedule {
             None => Ok(PathPoint::rectified(t)),
@@ -43,7 +46,10 @@ impl Path {
         }
     }
 
-    /// The times of log-SNR `gamma`.
+    /// Times at which the log-SNR is `gamma`, in its shape.
+    ///
+    /// # Errors
+    /// Errors of the noise schedule.
     pub fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
         match &self.schedule {
             None => Ok((gamma * 0.5).sigmoid()),
@@ -52,11 +58,17 @@ impl Path {
     }
 
     /// The path at the single clock value `s`, in float64 and on the device of `like`.
+    ///
+    /// # Errors
+    /// Errors of the noise schedule.
     pub fn at_clock(&self, s: f64, clock: Clock, like: &Tensor) -> Result<PathPoint> {
         self.at_clocks(like.new_full([1], s, (tch::Kind::Double, like.device())), clock)
     }
 
-    /// The path at clock values, `[n]` in float64.
+    /// The path at clock values `s`, `[n]` in float64.
+    ///
+    /// # Errors
+    /// Errors of the noise schedule.
     pub fn at_clocks(&self, s: Tensor, clock: Clock) -> Result<PathPoint> {
         match clock {
             Clock::Time => self.at(&s),
@@ -64,7 +76,7 @@ impl Path {
                 let t = self.time_of(&s)?;
                 match &self.schedule {
                     None => self.at(&t),
-                    // γ is given: only its derivative is asked of the schedule.
+                    // γ is given: the schedule is asked for its derivative only.
                     Some(schedule) => {
                         let rate = schedule.gamma_prime(&t)?;
                         Ok(PathPoint::variance_preserving(&t, s, rate))
@@ -74,10 +86,14 @@ impl Path {
         }
     }
 
-    /// The clock to step in unless told otherwise: γ on the variance-preserving path, t on the rectified,
-    /// whose log-SNR is infinite at both ends. But γ also there if the velocity read from the output is
-    /// infinite at t = 0 (from noise: v = (z − e)/t), where errors would be amplified from the start; at
-    /// t = 1 (from data: v = (h − z)/(1 − t)) they are damped.
+    /// The clock that solvers step in by default: γ on the variance-preserving path, t on the
+    /// rectified path, whose log-SNR is infinite at both ends. The exception is an objective whose
+    /// velocity is infinite at t = 0 (noise prediction: v = (z − e)/t): there γ is used, because
+    /// errors would be amplified from the start. At t = 1 (data prediction: v = (h − z)/(1 − t))
+    /// they are damped.
+    ///
+    /// # Errors
+    /// Errors of the objective.
     pub fn natural_clock(&self, objective: &dyn Objective) -> Result<Clock> {
         if self.kind == PathKind::VariancePreserving {
             return Ok(Clock::Gamma);
@@ -87,7 +103,11 @@ impl Path {
         Ok(if determinant == 0.0 { Clock::Gamma } else { Clock::Time })
     }
 
-    /// (γ(0), γ(1)); infinite ends of the rectified path are cut off at [`END_GAP`].
+    /// Log-SNR at both ends, (γ(0), γ(1)); the infinite ends of the rectified path are cut off at
+    /// [`END_GAP`].
+    ///
+    /// # Errors
+    /// Errors of the noise schedule.
     pub fn gamma_range(&self) -> Result<(f64, f64)> {
         match &self.schedule {
             None => {
@@ -102,52 +122,57 @@ impl Path {
     }
 }
 
-/// What a network's output means at one point: output = p·data + q·noise, together with
-/// z = a·data + b·noise, solved for data, noise and velocity.
+/// Meaning of a network's output at one point of the path: output = p·data + q·noise, solved
+/// together with z = a·data + b·noise for data, noise and velocity.
 #[derive(Debug)]
 pub struct Reading<'p> {
     point: &'p PathPoint,
     p: Tensor,
     q: Tensor,
-    /// D = a·q − b·p, once it is asked for.
+    /// D = a·q − b·p, computed at the first use.
     determinant: OnceCell<Tensor>,
 }
 
 impl<'p> Reading<'p> {
-    /// The reading of `objective` at `point`.
+    /// The meaning of `objective`'s output at `point`.
+    ///
+    /// # Errors
+    /// Errors of the objective.
     pub fn new(objective: &dyn Objective, point: &'p PathPoint) -> Result<Self> {
         let (p, q) = objective.mix(point)?;
         Ok(Self { point, p, q, determinant: OnceCell::new() })
     }
 
-    /// The point itself.
+    /// The point of the path.
     pub fn point(&self) -> &PathPoint {
         self.point
     }
 
-    /// D = a·q − b·p, `[batch]`: how an error of the output reaches the data, |∂data/∂output| = |b/D|.
+    /// D = a·q − b·p, `[batch]`. An error of the output reaches the data as |∂data/∂output| =
+    /// |b/D|.
     pub fn determinant(&self) -> &Tensor {
         self.determinant.get_or_init(|| &self.point.a * &self.q - &self.point.b * &self.p)
     }
 
-    /// What the network should say: p·data + q·noise.
+    /// Regression target of the network: p·data + q·noise, `[batch, …z_shape]`.
     pub fn target(&self, data: &Tensor, noise: &Tensor) -> Tensor {
         blend(&self.p, data, &self.q, noise)
     }
 
-    /// Data h = (q·z − b·output) / D.
+    /// Data h = (q·z − b·output) / D, `[batch, …z_shape]`.
     pub fn data(&self, z: &Tensor, output: &Tensor) -> Tensor {
         rows(&(&self.q / self.determinant()), z) * z
             - rows(&(&self.point.b / self.determinant()), z) * output
     }
 
-    /// Noise e = (a·output − p·z) / D.
+    /// Noise e = (a·output − p·z) / D, `[batch, …z_shape]`.
     pub fn noise(&self, z: &Tensor, output: &Tensor) -> Tensor {
         rows(&(&self.point.a / self.determinant()), z) * output
             - rows(&(&self.p / self.determinant()), z) * z
     }
 
-    /// dz/ds along the probability-flow ODE, as two coefficients (of z and of the output), `[batch]` each.
+    /// dz/ds along the probability-flow ODE in the given clock, as the coefficients of z and of the
+    /// output, `[batch]` each.
     pub fn derivative_coefficients(&self, clock: Clock) -> (Tensor, Tensor) {
         let (a_rate, b_rate) = self.point.rates(clock);
         let of_z = (&a_rate * &self.q - &b_rate * &self.p) / self.determinant();
@@ -155,19 +180,19 @@ impl<'p> Reading<'p> {
         (of_z, of_output)
     }
 
-    /// dz/ds along the probability-flow ODE in the given clock.
+    /// dz/ds along the probability-flow ODE in the given clock, `[batch, …z_shape]`.
     pub fn derivative(&self, z: &Tensor, output: &Tensor, clock: Clock) -> Tensor {
         let (of_z, of_output) = self.derivative_coefficients(clock);
         blend(&of_z, z, &of_output, output)
     }
 
-    /// Score ∇ log p_t(z) = −noise / b.
+    /// Score ∇ log p_t(z) = −noise / b, `[batch, …z_shape]`.
     pub fn score(&self, z: &Tensor, output: &Tensor) -> Tensor {
         self.noise(z, output) / rows(&self.point.b.neg(), z)
     }
 }
 
-/// Reshapes `[batch]` (or `[]`) to `[batch, 1, …]` so that it multiplies the rows of `like`.
+/// Reshapes `[batch]` (or `[]`) to `[batch, 1, …]`, so that it multiplies the rows of `like`.
 pub fn rows(scalar: &Tensor, like: &Tensor) -> Tensor {
     let mut shape = vec![1; like.dim()];
     if scalar.dim() == 1 {

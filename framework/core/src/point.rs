@@ -1,10 +1,11 @@
-//! One point of a path, z_t = a·data + b·noise, the clocks of solvers, and the nodes of their steps.
+//! Points of a path, z_t = a·data + b·noise, the clocks of solvers, and the nodes of their steps.
 //!
-//! All is computed from log-SNR: alpha_bar = σ(γ) and 1 − alpha_bar = σ(−γ), never by subtraction.
+//! Everything is computed from log-SNR: alpha_bar = σ(γ) and 1 − alpha_bar = σ(−γ), never by
+//! subtraction.
 
 use tch::Tensor;
 
-/// Which path the noise takes to the data.
+/// The kind of path from noise to data.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -12,7 +13,7 @@ use tch::Tensor;
 pub enum PathKind {
     /// a = t, b = 1 − t: straight lines, the path of flow matching.
     Rectified,
-    /// a² = alpha_bar, b² = 1 − alpha_bar, from the noise schedule.
+    /// a² = alpha_bar, b² = 1 − alpha_bar, with alpha_bar from the noise schedule.
     VariancePreserving,
 }
 
@@ -22,13 +23,13 @@ pub enum PathKind {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
-    /// Time t in \[0, 1\].
+    /// Time t in \[0, 1\]; t = 0 is noise, t = 1 is data.
     Time,
-    /// Log-SNR γ.
+    /// Log-SNR γ, increasing from noise to data.
     Gamma,
 }
 
-/// The nodes of a sampler's steps: N + 1 of them between the ends of the path, and the clock they are in.
+/// The grid of a sampler's steps: N + 1 nodes from noise to data, in the grid's clock.
 #[derive(
     Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -38,8 +39,8 @@ pub enum StepGrid {
     Time,
     /// Equal steps in log-SNR γ.
     Gamma,
-    /// In log-SNR, with σ^(1/ρ) in equal steps, σ = b/a = e^(−γ/2): the larger ρ, the more steps near the
-    /// data (Karras et al. 2022, arXiv 2206.00364, eq. 5).
+    /// Equal steps of σ^(1/ρ) with σ = b/a = e^(−γ/2), stepped in log-SNR: the larger ρ, the more
+    /// steps near the data (Karras et al. 2022, arXiv 2206.00364, eq. 5).
     Karras {
         /// ρ, above 0.
         #[serde(default = "seven")]
@@ -51,27 +52,27 @@ fn seven() -> f64 {
     7.0
 }
 
-/// The independent variable's nodes, from noise to data, in the field's clock (t, or γ).
+/// Nodes of a solver's steps, from noise to data, in the clock of the ODE (t or γ).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
-    /// N + 1 increasing nodes.
+    /// N + 1 nodes, increasing.
     pub nodes: Vec<f64>,
 }
 
 impl Grid {
-    /// `steps` equal steps from `from` to `to`; nodes are computed, not accumulated.
+    /// `steps` equal steps (at least one) from `from` to `to`. Nodes are computed, not accumulated.
     pub fn uniform(from: f64, to: f64, steps: usize) -> Self {
         let n = steps.max(1);
         let node = |i: usize| if i == n { to } else { from + (to - from) * i as f64 / n as f64 };
         Self { nodes: (0..=n).map(node).collect() }
     }
 
-    /// First node.
+    /// First node; 0 in an empty grid.
     pub fn start(&self) -> f64 {
         self.nodes.first().copied().unwrap_or(0.0)
     }
 
-    /// Last node.
+    /// Last node; 1 in an empty grid.
     pub fn end(&self) -> f64 {
         self.nodes.last().copied().unwrap_or(1.0)
     }
@@ -86,7 +87,7 @@ impl StepGrid {
         }
     }
 
-    /// The nodes from `start` to `end`, both in the grid's clock.
+    /// `steps + 1` nodes from `start` to `end`, both in the grid's clock.
     pub fn nodes(self, start: f64, end: f64, steps: usize) -> Grid {
         let mut grid = Grid::uniform(start, end, steps);
         if let Self::Karras { rho } = self {
@@ -120,19 +121,19 @@ impl From<Clock> for StepGrid {
     }
 }
 
-/// How close to t = 0 and t = 1 a clock goes where the end itself is singular.
+/// Distance from t = 0 and t = 1 at which a clock starts and ends where the path is singular there.
 pub const END_GAP: f64 = 1e-3;
 
-/// One time of the path; every field `[batch]`.
+/// The path at given times; every tensor has shape `[batch]`.
 #[derive(Debug)]
 pub struct PathPoint {
     /// The kind of path.
     pub kind: PathKind,
-    /// Time.
+    /// Time t in \[0, 1\].
     pub t: Tensor,
-    /// Coefficient of the data.
+    /// Coefficient a of the data.
     pub a: Tensor,
-    /// Coefficient of the noise.
+    /// Coefficient b of the noise.
     pub b: Tensor,
     gamma: Option<Tensor>,
     gamma_prime: Option<Tensor>,
@@ -163,7 +164,7 @@ impl PathPoint {
         }
     }
 
-    /// Log-SNR γ = 2 ln(a/b).
+    /// Log-SNR γ = 2 ln(a/b), `[batch]`.
     pub fn gamma(&self) -> Tensor {
         match &self.gamma {
             Some(g) => g.shallow_clone(),
@@ -171,7 +172,7 @@ impl PathPoint {
         }
     }
 
-    /// dγ/dt.
+    /// dγ/dt, `[batch]`.
     pub fn gamma_prime(&self) -> Tensor {
         match &self.gamma_prime {
             Some(g) => g.shallow_clone(),
@@ -179,7 +180,7 @@ impl PathPoint {
         }
     }
 
-    /// SNR = e^γ = (a/b)².
+    /// SNR = e^γ = (a/b)², `[batch]`.
     pub fn snr(&self) -> Tensor {
         match &self.gamma {
             Some(g) => g.exp(),
@@ -187,22 +188,22 @@ impl PathPoint {
         }
     }
 
-    /// dSNR/dt = γ'·SNR.
+    /// dSNR/dt = γ'·SNR, `[batch]`.
     pub fn snr_prime(&self) -> Tensor {
         self.gamma_prime() * self.snr()
     }
 
-    /// alpha_bar = σ(γ).
+    /// alpha_bar = σ(γ), `[batch]`.
     pub fn alpha_bar(&self) -> Tensor {
         self.gamma().sigmoid()
     }
 
-    /// 1 − alpha_bar = σ(−γ).
+    /// 1 − alpha_bar = σ(−γ), `[batch]`.
     pub fn one_minus_alpha_bar(&self) -> Tensor {
         self.gamma().neg().sigmoid()
     }
 
-    /// (da/ds, db/ds) in the given clock.
+    /// Derivatives (da/ds, db/ds) with respect to the given clock s, `[batch]` each.
     pub fn rates(&self, clock: Clock) -> (Tensor, Tensor) {
         match (self.kind, clock) {
             (PathKind::Rectified, Clock::Time) => (self.a.ones_like(), self.b.ones_like().neg()),

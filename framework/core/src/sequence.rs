@@ -1,18 +1,18 @@
-//! Sequences of different lengths: rows `[T, …]` in one tensor `[batch, T, …]`, padded at the end, and beside
-//! it a mask `[batch, T]` of 1 where a position is there and 0 where it is padding.
+//! Sequences of different lengths: rows `[T, …]` in one tensor `[batch, T, …]`, padded at the end,
+//! with a mask `[batch, T]` that is 1 at positions of the sequence and 0 in the padding.
 
 use crate::error::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
-/// `mask` `[batch, T]` with axes of length 1 behind it, so that it broadcasts over `like` `[batch, T, …]`; in
-/// the precision of `like`.
+/// Appends axes of length 1 to `mask` `[batch, T]`, so that it broadcasts over `like` `[batch, T,
+/// …]`; in the precision of `like`.
 pub fn spread(mask: &Tensor, like: &Tensor) -> Tensor {
     let mut shape = mask.size();
     shape.resize(like.dim().max(2), 1);
     mask.to_kind(like.kind()).view(shape.as_slice())
 }
 
-/// `x` `[batch, T, …]` with zeros in the padding, whatever stood there.
+/// `x` `[batch, T, …]` with zeros in the padding, even where it held NaN or infinity.
 pub fn keep(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
     match mask {
         Some(mask) => x.masked_fill(&spread(mask, x).eq(0.0), 0.0),
@@ -20,7 +20,7 @@ pub fn keep(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
     }
 }
 
-/// The positions of `x` `[batch, T, …]` that are there, one after the other: `[positions, …]`.
+/// Positions of `x` `[batch, T, …]` outside the padding, concatenated: `[positions, …]`.
 pub fn positions(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
     let flat = x.flatten(0, 1);
     match mask {
@@ -29,16 +29,16 @@ pub fn positions(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
     }
 }
 
-/// How many positions of each row are there, `[batch]` int64.
+/// Length of each row of `mask`, `[batch]` int64.
 pub fn lengths(mask: &Tensor) -> Tensor {
     mask.to_kind(Kind::Int64).sum_dim_intlist([1].as_slice(), false, Kind::Int64)
 }
 
-/// `lengths` (`[n]` integers) if each is from 1 to `steps`, as int64; `None` where all are full. `what` names the rows in
-/// errors.
+/// Checks `lengths` (`[n]` integers, each from 1 to `steps`) and returns them as int64; `None`
+/// where all rows are full. `what` names the rows in errors.
 ///
 /// # Errors
-/// Lengths of another shape or type, or out of range.
+/// [`Error::Config`] for lengths of another shape or type, or out of range.
 pub fn check(lengths: &Tensor, (n, steps): (i64, i64), what: &str) -> Result<Option<Tensor>> {
     if lengths.size() != [n] || !matches!(lengths.kind(), Kind::Int64 | Kind::Int) {
         let message = format!(
@@ -62,16 +62,17 @@ pub fn check(lengths: &Tensor, (n, steps): (i64, i64), what: &str) -> Result<Opt
     Ok((low < steps).then(|| lengths.to_kind(Kind::Int64)))
 }
 
-/// The mask `[n, steps]` of `lengths` `[n]`, on their device. Nothing waits for it.
+/// The mask `[n, steps]` of `lengths` `[n]`, on their device, without synchronising with it.
 pub fn mask_of(lengths: &Tensor, steps: i64, kind: Kind) -> Tensor {
     let steps = Tensor::arange(steps, (Kind::Int64, lengths.device()));
     steps.unsqueeze(0).lt_tensor(&lengths.unsqueeze(1)).to_kind(kind)
 }
 
-/// The mask of `lengths` for rows of `steps` positions, as [`check`] takes them; `None` where all are full.
+/// The mask `[n, steps]` of `lengths` for rows of `steps` positions; `None` where all rows are
+/// full.
 ///
 /// # Errors
-/// As there.
+/// [`Error::Config`] for lengths that [`check`] refuses.
 pub fn mask(
     lengths: &Tensor,
     (n, steps): (i64, i64),
@@ -82,10 +83,10 @@ pub fn mask(
     Ok(lengths.map(|lengths| mask_of(&lengths, steps, kind).to_device(device)))
 }
 
-/// Rows as sequences `[n, T, features]`: a single feature may come without its axis.
+/// Reshapes rows to sequences `[n, T, features]`; the axis of a single feature may be missing.
 ///
 /// # Errors
-/// Rows of more axes.
+/// [`Error::Config`] for rows of more than two axes.
 pub fn rows(values: Tensor, what: &str) -> Result<Tensor> {
     let shape = row_shape(&values.size()[1..], what)?;
     Ok(match values.dim() {
@@ -94,10 +95,10 @@ pub fn rows(values: Tensor, what: &str) -> Result<Tensor> {
     })
 }
 
-/// The shape `[T, features]` of one row as a sequence, for one as it is in a file.
+/// The shape `[T, features]` of one row as a sequence, from its shape in a file.
 ///
 /// # Errors
-/// A row of more axes.
+/// [`Error::Config`] for a row of more than two axes.
 pub fn row_shape(shape: &[i64], what: &str) -> Result<[i64; 2]> {
     match *shape {
         [steps, features] => Ok([steps, features]),

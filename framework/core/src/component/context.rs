@@ -1,24 +1,21 @@
-//! What a component is built from and what accompanies each forward pass.
-
 use crate::error::{Error, Result};
 use tch::{Tensor, nn};
 
-/// What a spec needs to build a part of the model: where its variables live, and the shapes
-/// (without the batch axis).
+/// Context in which a part of the model is built: its variables, and shapes without the batch axis.
 #[derive(Debug)]
 pub struct BuildContext<'a> {
-    /// Where the component's variables live; device and precision are the path's.
+    /// The component's place among the variables; device and precision are the path's.
     pub vars: nn::Path<'a>,
-    /// Shape of one target (what is learned), `[…target_shape]`.
+    /// Shape of one target, `[…target_shape]`.
     pub target_shape: Vec<i64>,
     /// Shape of one condition; `None` without condition.
     pub condition_shape: Option<Vec<i64>>,
-    /// Shape of one latent, if the experiment or the encoder has fixed it.
+    /// Shape of one latent; `None` unless the experiment or the encoder has set it.
     pub latent_shape: Option<Vec<i64>>,
 }
 
 impl<'a> BuildContext<'a> {
-    /// The same context with the variables below `name`, for a component inside another.
+    /// The context of a component inside this one, with its variables under `name`.
     pub fn sub(&self, name: &str) -> BuildContext<'a> {
         BuildContext {
             vars: self.vars.sub(name),
@@ -28,7 +25,10 @@ impl<'a> BuildContext<'a> {
         }
     }
 
-    /// The latent shape, for components that cannot choose one.
+    /// Latent shape, for components that need one to be set.
+    ///
+    /// # Errors
+    /// [`Error::Config`] at `latent_shape` where none is set.
     pub fn latent(&self) -> Result<&[i64]> {
         self.latent_shape.as_deref().ok_or_else(|| {
             Error::config("latent_shape", "a latent shape is needed")
@@ -37,17 +37,17 @@ impl<'a> BuildContext<'a> {
     }
 }
 
-/// Accompanies a forward pass. Random draws of a pass come from LibTorch's generator, which the engine
-/// has seeded for (seed, purpose, step).
+/// Settings of a forward pass. Its random numbers come from LibTorch's generator, which the engine
+/// seeds for (seed, purpose, step).
 #[derive(Clone, Copy, Debug)]
 pub struct Pass<'m> {
-    /// Whether parameters are being learned: gradients flow through everything.
+    /// True while parameters are learned: gradients flow through all operations.
     pub training: bool,
-    /// Whether dropout is active.
+    /// True if dropout is active.
     pub dropout: bool,
-    /// Which positions of sequences of different lengths are there: `[batch, T]` of 1 (there) and 0 (padding,
-    /// at the end), along the first axis of what is encoded, decoded or evaluated; `None`: all are. Padding
-    /// holds zeros, and what is returned for it does not matter.
+    /// Mask of sequences of different lengths, `[batch, T]` along the first axis of the input: 1 at
+    /// positions of a sequence, 0 in the padding at the end; `None`: no padding. Padding holds
+    /// zeros, and the output there is ignored.
     pub mask: Option<&'m Tensor>,
 }
 
@@ -57,13 +57,13 @@ impl Pass<'_> {
     /// A pass of training with dropout.
     pub const TRAIN: Pass<'static> = Pass { training: true, dropout: true, mask: None };
 
-    /// The same pass over sequences of which the positions in `mask` are there.
+    /// The same settings with another mask.
     pub fn masked<'n>(self, mask: Option<&'n Tensor>) -> Pass<'n> {
         Pass { training: self.training, dropout: self.dropout, mask }
     }
 }
 
-/// `[3, 32, 32]`, for messages.
+/// Shape as text for messages, such as "[3, 32, 32]".
 pub fn shape_text(shape: &[i64]) -> String {
     format!("{shape:?}")
 }

@@ -1,4 +1,4 @@
-//! Lengths of steps: from node to node of a grid, or from the error of each step.
+//! //! Step lengths: from the nodes of a grid, or from error estimates.
 
 use super::solver::{Field, Node};
 use crate::error::{Error, Result};
@@ -6,20 +6,21 @@ use crate::parameters;
 use crate::point::Grid;
 use tch::{Kind as DType, Tensor};
 
-/// The error that is held against the tolerance.
+/// Norm of the error that is compared with the tolerance.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorNorm {
-    /// The root mean square over all entries of the batch.
+    /// Root mean square over all entries of the batch.
     Batch,
-    /// The largest root mean square of a row: no sample pays for the others, at more steps.
+    /// Largest root mean square of a row: every sample meets the tolerance, at the cost of more
+    /// steps.
     WorstRow,
 }
 
 impl ErrorNorm {
-    fn of(self, scaled: &Tensor) -> f64 {
+    fn norm(self, scaled: &Tensor) -> f64 {
         let squares = scaled.square();
         let mean = match self {
             ErrorNorm::Batch => squares.mean(DType::Double),
@@ -33,32 +34,34 @@ impl ErrorNorm {
 }
 
 parameters! {
-    /// The factor from the length of a step to that of the next, by its error E as a share of the tolerance:
-    /// safety·E^(−alpha/k)·E_before^(beta/k) after a step that is accepted (E ≤ 1), safety·E^(−1/k) after one
-    /// that is rejected, between `min` and `max`, and at most 1 right after a rejection; k is the order.
+    /// Factor from the length of a step to that of the next. With the error E of the step relative
+    /// to the tolerance and the order k it is safety·E^(−alpha/k)·E_before^(beta/k) after an
+    /// accepted step (E ≤ 1) and safety·E^(−1/k) after a rejected one, limited to `min` and `max`,
+    /// and to 1 right after a rejection.
     ///
-    /// `safety`, `min` and `max` are those of the code DOPRI5 (Hairer, Nørsett & Wanner 1993, Solving Ordinary
-    /// Differential Equations I, II.4 and appendix), `alpha` and `beta` those of Gustafsson's
-    /// proportional-integral control (Hairer & Wanner 1996, II, IV.2). With 1 and 0 it is the elementary
-    /// control, I, II.4, eq. 4.13.
+    /// `safety`, `min` and `max` are those of the code DOPRI5 (Hairer, Nørsett & Wanner 1993,
+    /// Solving Ordinary Differential Equations I, II.4 and appendix), `alpha` and `beta` those of
+    /// Gustafsson's proportional-integral control (Hairer & Wanner 1996, II, IV.2). With alpha 1
+    /// and beta 0 it is the elementary control, I, II.4, eq. 4.13.
     pub struct StepFactor {
-        /// Share of the length at which the error would just meet the tolerance, in (0, 1].
+        /// Factor on the length at which the error would just meet the tolerance, in (0, 1].
         pub safety: f64 = 0.9,
-        /// Least factor, above 0 and below 1.
+        /// Minimum factor, above 0 and below 1.
         pub min: f64 = 0.2,
-        /// Greatest factor, at least 1.
+        /// Maximum factor, at least 1.
         pub max: f64 = 10.0,
         /// Exponent of the error of the step, above 0 and at most 1.
         pub alpha: f64 = 0.7,
-        /// Exponent of the error of the step before, from 0 to 1.
+        /// Exponent of the previous step's error, from 0 to 1.
         pub beta: f64 = 0.4,
     }
 }
 
-/// Errors below this count as this: their factor is `max`.
+/// Lower bound of an error in the factor, which is `max` there.
 const LEAST_ERROR: f64 = 1e-12;
 
-/// An error before counts as at least this, as in DOPRI5: one step that was lucky does not cut the next.
+/// Lower bound of the previous error, as in DOPRI5: one very accurate step must not shorten the
+/// next.
 const LEAST_ERROR_BEFORE: f64 = 1e-4;
 
 impl StepFactor {
@@ -75,20 +78,20 @@ impl StepFactor {
     }
 }
 
-/// How a method that estimates its errors chooses its steps.
+/// Step control of a method that estimates its errors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepControl {
     /// Relative tolerance, above 0.
     pub rtol: f64,
     /// Absolute tolerance, above 0.
     pub atol: f64,
-    /// First step, as a share of the whole interval, above 0.
+    /// First step as a share of the whole interval, above 0.
     pub first_step: f64,
-    /// Most steps, accepted and rejected; more are an error.
+    /// Maximum number of steps, accepted and rejected; more are an error.
     pub max_steps: usize,
-    /// The error that is held against the tolerance.
+    /// Norm of the error that is compared with the tolerance.
     pub error: ErrorNorm,
-    /// How a length follows from an error.
+    /// Factor from error to step length.
     pub factor: StepFactor,
 }
 
@@ -96,7 +99,7 @@ impl StepControl {
     /// Checks that every number is in its range.
     ///
     /// # Errors
-    /// A configuration error at the key, for a number that is not.
+    /// [`Error::Config`] at the key of a number that is not.
     pub fn check(&self) -> Result<()> {
         let positive = [("rtol", self.rtol), ("atol", self.atol), ("first_step", self.first_step)];
         if let Some((key, v)) = positive.iter().find(|(_, v)| v.is_nan() || *v <= 0.0) {
@@ -110,26 +113,26 @@ impl StepControl {
             ("factor.alpha", f.alpha, f.alpha > 0.0 && f.alpha <= 1.0, "0 < alpha <= 1"),
             ("factor.beta", f.beta, (0.0..=1.0).contains(&f.beta), "0 <= beta <= 1"),
         ];
-        match ranges.iter().find(|(_, _, right, _)| !right) {
+        match ranges.iter().find(|(_, _, valid, _)| !valid) {
             Some((key, v, _, range)) => Err(Error::config(*key, format!("needs {range}, got {v}"))),
             None => Ok(()),
         }
     }
 }
 
-/// Where a step starts and ends.
+/// Ends of a step.
 #[derive(Clone, Copy)]
 pub(super) struct Interval<N> {
     pub s: f64,
     pub next: f64,
-    /// Length, of which `next` − `s` is the rounded value.
+    /// Length; `next` − `s` is this length, rounded.
     pub h: f64,
     pub from: N,
     pub to: N,
     pub last: bool,
 }
 
-/// Chooses the steps of one solution.
+/// Chooser of the steps of one integration.
 pub(super) struct StepChooser<'p, N> {
     lengths: Lengths<'p, N>,
     accepted: usize,
@@ -148,7 +151,7 @@ struct Controlled<'p, N> {
     s: f64,
     end: f64,
     h: f64,
-    /// Error of the step before.
+    /// Error of the previous step.
     before: f64,
     after_rejection: bool,
 }
@@ -177,7 +180,7 @@ impl<'p, N: Node> StepChooser<'p, N> {
         Ok(Self { lengths, accepted: 0, rejected: 0 })
     }
 
-    /// The step to try; none at the end.
+    /// The next step to try; `None` at the end.
     pub fn next(&self, field: &dyn Field) -> Result<Option<Interval<N>>> {
         match &self.lengths {
             Lengths::Grid { clock, nodes } => {
@@ -198,7 +201,7 @@ impl<'p, N: Node> StepChooser<'p, N> {
         }
     }
 
-    /// Says whether a step from the first to the second of two states is taken, by its `error`.
+    /// Returns true if a step between two states is accepted, given its `error` estimate.
     pub fn accept(
         &mut self,
         interval: &Interval<N>,
@@ -245,9 +248,9 @@ impl<N: Node> Controlled<'_, N> {
         let Some(error) = error else {
             return Err(Error::runtime("chooses its own steps, but estimates no error"));
         };
-        let StepControl { rtol, atol, error: norm, factor, .. } = self.control;
+        let StepControl { rtol, atol, error: kind, factor, .. } = self.control;
         let scale = z.abs().maximum(&end.abs()) * *rtol + *atol;
-        let error = norm.of(&(error / scale));
+        let error = kind.norm(&(error / scale));
         if !error.is_finite() {
             return Err(Error::runtime(format!("the field is not finite near {:.6}", interval.s)));
         }
@@ -268,7 +271,7 @@ impl<N: Node> Controlled<'_, N> {
     }
 }
 
-/// As many nodes as clock values.
+/// Nodes at clock values, checked to be as many.
 fn nodes<N: Node>(field: &dyn Field, clock: &[f64]) -> Result<Vec<N>> {
     let nodes = N::at(field, clock)?;
     match nodes.len() == clock.len() {

@@ -1,4 +1,4 @@
-//! CRNs: the conditional network f(z, x, t).
+//! //! Conditional residual networks (CRNs) f(z, x, t) and the conditions that they receive.
 
 use super::{BuildContext, Pass};
 use crate::component_kind;
@@ -6,34 +6,34 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use tch::Tensor;
 
-/// A condition, possibly absent for some rows.
+/// Conditions x of a batch, which may be missing for some rows.
 #[derive(Debug)]
 pub struct Condition {
-    /// `[batch, …condition_shape]`.
+    /// Values, `[batch, …condition_shape]`.
     pub value: Tensor,
-    /// `[batch]` of 0 and 1, where rows without condition (dropped in training, or the unconditional
-    /// half of a guided evaluation) are 0; `None` when all are present.
+    /// `[batch]` of 1 and 0: 0 where a row has no condition (dropped in training, or the
+    /// unconditional half of a guided evaluation); `None`: all rows have one.
     pub present: Option<Tensor>,
-    /// `[batch, T]` of 1 and 0, where the conditions are sequences of different lengths: positions that are
-    /// not padding, which holds zeros; `None` when all are there.
+    /// `[batch, T]` of 1 and 0 for sequences of different lengths: 0 in the padding, which holds
+    /// zeros; `None`: no padding.
     pub mask: Option<Tensor>,
-    /// What components have made of it.
+    /// Memo of tensors that components compute from this condition.
     memo: Memo,
 }
 
 impl Condition {
-    /// Conditions `[batch, …condition_shape]` that are all present, without padding.
+    /// Conditions `[batch, …condition_shape]` of all rows, without padding.
     pub fn new(value: Tensor) -> Self {
         Self { value, present: None, mask: None, memo: Memo::default() }
     }
 
-    /// The same with the rows that have one, and the positions that are not padding.
+    /// Sets the rows that have a condition, `present`, and the mask of sequences.
     #[must_use]
     pub fn with(self, present: Option<Tensor>, mask: Option<Tensor>) -> Self {
         Self { present, mask, ..self }
     }
 
-    /// Those of `n` rows from row `from` on.
+    /// The conditions of `n` rows from row `from` on, with an empty memo.
     #[must_use]
     pub fn narrow(&self, from: i64, n: i64) -> Self {
         let part = |t: &Tensor| t.narrow(0, from, n);
@@ -41,8 +41,9 @@ impl Condition {
             .with(self.present.as_ref().map(part), self.mask.as_ref().map(part))
     }
 
-    /// Memoises `make()`, a function of this condition and of `by` alone, while one path is sampled in evaluation. `by`
-    /// is known by its address and its type: a struct and its first field share the one, not the other.
+    /// Memoises `make()` per caller while one path is sampled; it may depend on this condition and
+    /// on `by` alone. `by` is identified by address and type, because a struct and its first field
+    /// share an address.
     pub fn memoised<T>(&self, by: &T, make: impl FnOnce() -> Tensor) -> Tensor {
         let key = (std::ptr::from_ref(by).addr(), std::any::type_name::<T>());
         let known =
@@ -56,7 +57,7 @@ impl Condition {
         })
     }
 
-    /// Until the answer is dropped, what is made once is kept: the parameters must not change meanwhile.
+    /// Memoises from now until the returned guard is dropped. Parameters must not change meanwhile.
     pub fn keep_what_is_made(&self) -> impl Drop + '_ {
         struct Kept<'c>(&'c Memo);
         impl Drop for Kept<'_> {
@@ -69,43 +70,45 @@ impl Condition {
     }
 }
 
-/// By the address and the type of whoever made it; none where nothing is kept.
+/// Tensors by address and type of the caller; `None` while nothing is memoised.
 #[derive(Debug, Default)]
 struct Memo(RefCell<Option<BTreeMap<(usize, &'static str), Tensor>>>);
 
-/// One evaluation of a CRN.
+/// Input of one evaluation of a CRN.
 #[derive(Debug)]
 pub struct CrnInput<'a> {
-    /// `[batch, …z_shape]`.
+    /// State z, `[batch, …z_shape]`.
     pub z: &'a Tensor,
-    /// `[batch]`: t, or normalised log-SNR (γ − γ(0)) / (γ(1) − γ(0)) when the schedule is learnable.
+    /// Time, `[batch]`: t, or the normalised log-SNR (γ − γ(0)) / (γ(1) − γ(0)) where the schedule
+    /// is learnable.
     pub time: &'a Tensor,
     /// The condition, if the model has one.
     pub condition: Option<&'a Condition>,
 }
 
-/// Which way an output can turn with z: see [`Crn::sense`].
+/// Direction in which an output can vary with z; see [`Crn::sense`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sense {
-    /// Whether it is the gradient of a convex function of z, else minus the gradient of one.
+    /// True for the gradient of a convex function of z, false for minus such a gradient.
     pub rising: bool,
-    /// What to set for the other sense, such as "set `crn.sign: 1`".
+    /// Advice on how to get the other sense, such as "set `crn.sign: 1`".
     pub otherwise: String,
 }
 
 component_kind! {
-    /// The conditional network f(z, x, t): a backbone and a reading of it.
+    /// The conditional residual network f(z, x, t): a backbone and its reading.
     kind "crn", spec CrnSpec, context<'a> BuildContext<'a>;
 
-    /// Predicts what the objective says.
+    /// Predicts the objective's mix of data and noise.
     pub trait Crn {
-        /// `[batch, …z_shape]`.
+        /// The output, `[batch, …z_shape]`.
         fn forward(&self, input: &CrnInput<'_>, pass: Pass) -> Result<Tensor>;
     }
     provided {
-        /// Which way its output can turn with z, whatever the parameters and up to a multiple of z that
-        /// depends on time alone; `None` where it is free. The data given z are the gradient of a convex
-        /// function of z, so an objective that predicts them needs one that can rise.
+        /// Direction in which the output can vary with z, for all parameters and up to a multiple
+        /// of z that depends on time alone; `None` where it is free. The expected data given z are
+        /// the gradient of a convex function of z, so an objective that predicts data needs a CRN
+        /// that can rise.
         fn sense(&self) -> Result<Option<Sense>> {
             Ok(None)
         }

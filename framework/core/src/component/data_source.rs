@@ -1,5 +1,3 @@
-//! Data sources: where x and y come from.
-
 use crate::component_kind;
 use crate::disk::DiskRows;
 use crate::error::{Error, Result, suggestion};
@@ -8,45 +6,47 @@ use crate::registry::Common;
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
 
-/// Rows of x and y; the task says which is the condition and which the target.
+/// Rows of x and y, as a data source reads them; the task says which is the condition and which the
+/// target.
 #[derive(Debug, Default)]
 pub struct Columns {
-    /// `[n, …x_shape]`, float32 or float64 on the CPU: float64 is kept until it is centred, so that what float32
-    /// cannot hold beside a large mean is not lost; or images `[n, C, H, W]` of bytes (uint8), which stand for
-    /// byte/255 and are kept as bytes on the device.
+    /// `[n, …x_shape]`, float32 or float64 on the CPU, or images `[n, C, H, W]` of bytes (uint8),
+    /// which mean byte/255 and stay bytes on the device. float64 is kept until it is centred:
+    /// float32 would lose small differences beside a large mean.
     pub x: Option<Tensor>,
-    /// `[n, …y_shape]` likewise, or class labels, `[n]` or `[n, 1]` int64, which the engine turns into one-hot
-    /// rows. Any whole number is a label: without `classes` each number that occurs is a class, called so.
+    /// `[n, …y_shape]` as for x, or class labels, `[n]` or `[n, 1]` int64, which the engine encodes
+    /// one-hot. Any integer is a label; without `classes` each number that occurs is a class with
+    /// that name.
     pub y: Option<Tensor>,
-    /// `[n, …z_shape]`, float32 or float64: where each row's path begins, in the units of the model, for a coupling
-    /// that takes it from there; `None` where rows have no z_0 of their own.
+    /// `[n, …z_shape]`, float32 or float64: the z_0 of each row in the units of the model, for a
+    /// coupling that reads it; `None` where the data have none.
     pub z0: Option<Tensor>,
-    /// `[n]` int64: where x are sequences `[n, T, …]` of different lengths, how many positions of each are there,
-    /// the first ones; what lies behind them is not looked at. `None`: all.
+    /// `[n]` int64: lengths of x that are sequences `[n, T, …]`; positions behind the length are
+    /// ignored. `None`: all are full.
     pub x_lengths: Option<Tensor>,
-    /// Likewise of y.
+    /// Lengths of y, as for x.
     pub y_lengths: Option<Tensor>,
-    /// Instead of `x`: rows that stay on disk.
+    /// Rows of x that stay on disk, instead of `x`.
     pub x_on_disk: Option<DiskRows>,
-    /// Instead of `y`, likewise.
+    /// Rows of y that stay on disk, instead of `y`.
     pub y_on_disk: Option<DiskRows>,
-    /// Instead of `z0`, likewise.
+    /// Rows of z_0 that stay on disk, instead of `z0`.
     pub z0_on_disk: Option<DiskRows>,
-    /// Names of the columns of x `[n, columns]`; empty where they have none.
+    /// Names of the columns of x `[n, columns]`; empty without names.
     pub x_names: Vec<String>,
-    /// Names of the columns of y, likewise.
+    /// Names of the columns of y `[n, columns]`; empty without names.
     pub y_names: Vec<String>,
-    /// Names of the classes where y are class labels: label i is called `classes[i]`, and there are as many
-    /// classes as names. Empty: classes are called by their numbers.
+    /// Names of the classes where y are labels: label i is `classes[i]`, and there are as many
+    /// classes as names. Empty: the labels are the names.
     pub classes: Vec<String>,
-    /// Where rows of the file were left out: the numbers of those that are there, counted from 0. Empty: all are.
+    /// Numbers of the rows in the file, from 0, where rows were left out; empty where all are here.
     pub kept: Vec<i64>,
-    /// Where x or y is missing: how to say which columns or arrays of the file it is.
+    /// Advice on how to choose the columns or arrays, where x or y is missing.
     pub advice: Option<String>,
 }
 
 impl Columns {
-    /// The rows at `rows`; those on disk stay there.
+    /// The rows at `rows`; those on disk are not read.
     pub fn rows(&self, rows: &[i64]) -> Columns {
         let index = Tensor::from_slice(rows);
         let of = |t: &Option<Tensor>| t.as_ref().map(|t| t.index_select(0, &index));
@@ -71,10 +71,11 @@ impl Columns {
         }
     }
 
-    /// Puts the columns of a side into the order of `known`, by their names; nothing where either has none.
+    /// Puts the columns of `part` into the order of `known`, by name; does nothing where either has
+    /// no names.
     ///
     /// # Errors
-    /// A column of `known` that the table lacks, with those that it has.
+    /// [`Error::Config`] for a column of `known` that is missing, with the nearest name.
     pub fn order_columns(&mut self, part: Part, known: &[String]) -> Result<()> {
         let (values, names) = match part {
             Part::X => (&mut self.x, &mut self.x_names),
@@ -99,7 +100,7 @@ impl Columns {
         Ok(())
     }
 
-    /// Kind and shape of x or y `[n, …]`, wherever it is.
+    /// Type and shape `[n, …]` of x or y, in memory or on disk; `None` where it is missing.
     pub fn layout(&self, part: Part) -> Option<(Kind, Vec<i64>)> {
         let (held, on_disk) = match part {
             Part::X => (&self.x, &self.x_on_disk),
@@ -110,7 +111,7 @@ impl Columns {
     }
 }
 
-/// Which side of a table.
+/// Side of a table: x or y.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// x.
@@ -131,40 +132,42 @@ impl std::fmt::Display for Part {
 /// Rows of a data source. Sets that are `None` are split off `train`.
 #[derive(Debug, Default)]
 pub struct Splits {
-    /// Rows to learn from.
+    /// Training rows.
     pub train: Columns,
-    /// Rows for validation while training.
+    /// Validation rows, used during training.
     pub val: Option<Columns>,
-    /// Rows for the final evaluation.
+    /// Test rows, for the final evaluation.
     pub test: Option<Columns>,
-    /// Keys of the source that the data have decided, each with its value in YAML, such as
-    /// `("x", "[height, width]")`. The run's `config.yaml` says them, so that later files are read in the same
-    /// way.
+    /// Keys of the data source that were chosen from the data, each with its value in YAML, such as
+    /// `("x", "[height, width]")`. They are written to the run's `config.yaml`, so that later files
+    /// are read in the same way.
     pub decided: Vec<(String, String)>,
 }
 
-/// What a data source is built from.
+/// Context in which a data source is built.
 #[derive(Clone, Debug)]
 pub struct DataContext {
-    /// The experiment's seed.
+    /// Seed of the experiment.
     pub seed: u64,
-    /// Folder against which relative paths are read.
+    /// Folder that relative paths refer to.
     pub base: PathBuf,
 }
 
 parameters! {
-    /// Shares of the rows. A set that the source has takes none.
+    /// Shares of the rows in each set; a set that the source provides takes none.
     pub struct Split {
-        /// Share to learn from; null: what the others leave.
+        /// Share of training rows; null: the rest.
         pub train: Option<f64> = None,
-        /// Share for validation; null: 0.1, or 0 where the source has validation or test rows of its own.
+        /// Share of validation rows; null: 0.1, or 0 where the source has its own validation or
+        /// test rows.
         pub val: Option<f64> = None,
-        /// Share for the final evaluation; null: likewise.
+        /// Share of test rows; null: 0.1, or 0 where the source has its own validation or test
+        /// rows.
         pub test: Option<f64> = None,
     }
 }
 
-/// Where the rows of a data set are kept while they are used.
+/// Place of the rows of a data set while they are used.
 #[derive(
     Clone,
     Copy,
@@ -178,29 +181,30 @@ parameters! {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
-    /// All of them on the device.
+    /// All rows on the device.
     #[default]
     Device,
-    /// In their file, from which batches are read ahead of the steps that use them.
+    /// In the file; batches are read ahead of the steps that use them.
     Disk,
 }
 
 parameters! {
     /// Keys that every data source takes.
     pub struct DataOptions {
-        /// Scale every feature to mean 0 and deviation 1 (fitted on the training rows, undone on output;
-        /// one-hot labels are left alone).
+        /// Scale every feature to mean 0 and standard deviation 1, fitted on the training rows and
+        /// undone on output; one-hot labels are not scaled.
         pub standardise: bool = true,
-        /// How rows are divided where the source does not say.
+        /// Shares of the rows in each set, where the source does not provide them.
         pub split: Split = Split::default(),
-        /// Names of the classes, in the order of their labels; empty: those of the training rows, numbers by
-        /// size and texts by the alphabet. A run's `config.yaml` has them where they are not 0, 1, 2, …
+        /// Names of the classes, in the order of their labels; empty: those of the training rows,
+        /// numbers by size and texts in alphabetical order. A run's `config.yaml` lists them where
+        /// they are not 0, 1, 2, …
         #[serde(deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
         #[schemars(with = "Vec<Name>")]
         pub classes: Vec<String> = Vec::new(),
-        /// Where the rows are kept. `disk` is for a set larger than memory: rows stay in their file and
-        /// batches of them are read ahead of the steps. It needs float32, or bytes of shape \[n, C, H, W\],
-        /// in a safetensors file or an `.npz` that is not compressed.
+        /// Place of the rows. `disk` is for a set larger than memory: rows stay in their file, and
+        /// batches are read ahead of the steps. It needs float32, or bytes of shape \[n, C, H, W\],
+        /// in a safetensors file or an uncompressed `.npz`.
         pub keep: Keep = Keep::Device,
     }
 }
@@ -209,7 +213,7 @@ impl Common for DataOptions {
     const KEYS: &'static [&'static str] = &["standardise", "split", "classes", "keep"];
 }
 
-/// A class as it may be written: text, or a number or boolean that stands for the text of it.
+/// Name of a class as it may be written: text, or a number or boolean that stands for its text.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 #[serde(untagged, expecting = "a class needs its name")]
 enum Name {
@@ -231,7 +235,7 @@ fn names<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Vec<Stri
 }
 
 component_kind! {
-    /// Where x and y come from.
+    /// The source of x and y.
     kind "data_source", spec DataSourceSpec, context<'a> DataContext, common DataOptions;
 
     /// Yields rows of x and y.
@@ -241,7 +245,7 @@ component_kind! {
     }
 
     provided {
-        /// All rows, those of x, y and z_0 left in their file.
+        /// All rows; x, y and z_0 are left in their file.
         fn load_on_disk(&self) -> Result<Splits> {
             let message = "this data source cannot leave its rows on disk";
             Err(Error::config("keep", message).help(
@@ -249,8 +253,8 @@ component_kind! {
             ))
         }
 
-        /// Sides of another file that is laid out as this source's own training rows: those in `parts` as in a
-        /// [`Columns`], with their names and lengths.
+        /// Reads another file that is laid out like the source's training file: the sides in
+        /// `parts`, with their names and lengths.
         fn read(&self, path: &Path, parts: &[Part]) -> Result<Columns> {
             let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
             let message = format!("this data source reads no {} from files", parts.join(" and "));

@@ -1,27 +1,26 @@
-//! Decoders: from the latent back to the target.
-
 use super::{BuildContext, Pass};
 use crate::component_kind;
 use tch::Tensor;
 
-/// How a decoder's output is compared with the target and shown.
+/// Distribution of the target given a decoder's output: it determines the reconstruction loss and
+/// the form of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likelihood {
-    /// Values; compared by squared error.
+    /// Values, compared by squared error.
     Gaussian,
-    /// Logits over the last axis; compared by cross-entropy, shown through a softmax.
+    /// Logits over the last axis, compared by cross-entropy and shown through a softmax.
     Categorical,
 }
 
 component_kind! {
-    /// From the latent back to the target.
+    /// The map from latent to target.
     kind "decoder", spec DecoderSpec, context<'a> BuildContext<'a>;
 
     /// Maps latents `[batch, …z_shape]` to targets `[batch, …target_shape]`.
     pub trait Decoder {
-        /// Values, or logits (never probabilities).
+        /// Decoded values, or logits (never probabilities), `[batch, …target_shape]`.
         fn decode(&self, z: &Tensor, pass: Pass) -> Result<Tensor>;
-        /// What [`decode`](Decoder::decode) returns.
+        /// Meaning of the output of [`decode`](Decoder::decode).
         fn likelihood(&self) -> Result<Likelihood>;
     }
 }

@@ -1,15 +1,13 @@
-//! Guidance: a further force along the way, from outside the model.
-
 use super::Condition;
 use crate::component_kind;
 use tch::Tensor;
 
-/// A state on its way, and what the model makes of it.
+/// A state along the sampling path and the model's prediction there.
 #[derive(Debug)]
 pub struct GuidanceInput<'a> {
     /// The state, `[batch, …z_shape]`.
     pub z: &'a Tensor,
-    /// The predicted clean latents, `[batch, …z_shape]`.
+    /// Predicted clean latents, `[batch, …z_shape]`.
     pub data: &'a Tensor,
     /// Coefficient a of the data in z = a·data + b·noise, `[1]`.
     pub a: &'a Tensor,
@@ -22,13 +20,13 @@ pub struct GuidanceInput<'a> {
 }
 
 component_kind! {
-    /// A further force on samples along their way: the negative gradient of an energy.
+    /// An additional force on samples: the negative gradient of an energy.
     kind "guidance", spec GuidanceSpec, context<'a> ();
 
-    /// Bends the way to the data.
+    /// Bends the sampling path by a term that is added to the score.
     pub trait Guidance {
-        /// What is added to the score ∇ log p_t(z): for an energy E of the state −∇E(z), so that the samples
-        /// follow p·e^(−E). `[batch, …z_shape]`.
+        /// Term added to the score ∇ log p_t(z), `[batch, …z_shape]`. For an energy E of the state
+        /// it is −∇E(z), and samples follow p·e^(−E).
         fn force(&self, at: &GuidanceInput<'_>) -> Result<Tensor>;
     }
 }

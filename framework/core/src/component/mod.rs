@@ -1,5 +1,5 @@
-//! The kinds of component and their traits, one file each. A component author needs nothing else:
-//! what a kind promises stands in its trait, and the engine holds every component to it.
+//! Kinds of components: a trait for each, in a file of its own, with the types it uses. The trait
+//! documents what a component must do, and the engine checks it.
 
 mod context;
 mod control;

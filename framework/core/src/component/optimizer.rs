@@ -1,20 +1,21 @@
-//! Optimizers: one step over all parameters at once.
-
 use crate::component_kind;
 use crate::error::Result;
 use tch::Tensor;
 
-/// What an optimizer remembers between steps, over the flat vector of all parameters.
+/// Memory of an optimizer between steps, over the flat vector of all parameters.
 #[derive(Debug)]
 pub struct OptimizerState {
-    /// Steps taken with this one, `[]` in the parameters' precision: 1, 2, …
+    /// Number of this step, `[]` in the precision of the parameters: 1, 2, …
     pub step: Tensor,
-    /// Named moments, each `[parameters]`, in the order of [`Optimizer::moments`].
+    /// Moments, each `[parameters]`, in the order of [`Optimizer::moments`].
     pub moments: Vec<Tensor>,
 }
 
 impl OptimizerState {
-    /// That of `optimizer` before its first step over `parameters`.
+    /// State of `optimizer` before its first step over `parameters`, `[parameters]`.
+    ///
+    /// # Errors
+    /// Errors of [`Optimizer::moments`].
     pub fn start(optimizer: &dyn Optimizer, parameters: &Tensor) -> Result<Self> {
         let full = |(_, value): (&str, f64)| parameters.full_like(value);
         Ok(Self {
@@ -25,19 +26,20 @@ impl OptimizerState {
 }
 
 component_kind! {
-    /// How parameters follow their gradient.
+    /// The rule that updates the parameters from their gradient.
     kind "optimizer", spec OptimizerSpec, context<'a> ();
 
-    /// A rule over flat tensors: a handful of kernels a step, whatever the number of layers.
+    /// Update rule over flat tensors: a few kernels a step, whatever the number of layers.
     ///
-    /// The numbers of a step are tensors on the parameters' device: a rule that calculates with them, and reads none
-    /// back, is recorded with the step and played back (a CUDA graph).
+    /// The numbers of a step are tensors on the parameters' device. A rule that computes with them
+    /// and reads none back can be recorded with the step and replayed (a CUDA graph).
     pub trait Optimizer {
-        /// The base learning rate; the learning-rate schedule multiplies it.
+        /// Base learning rate, which the learning-rate schedule multiplies.
         fn learning_rate(&self) -> Result<f64>;
         /// Names and initial values of the moments.
         fn moments(&self) -> Result<Vec<(&'static str, f64)>>;
-        /// One step in place: `parameters` and `gradient` are `[parameters]`, the learning rate of this step is `[]`.
+        /// One step in place: `parameters` and `gradient` are `[parameters]`, `learning_rate` is
+        /// the rate of this step, `[]`.
         fn step(&self, parameters: &mut Tensor, gradient: &Tensor, state: &mut OptimizerState, learning_rate: &Tensor) -> Result<()>;
     }
 }

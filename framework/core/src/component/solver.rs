@@ -1,4 +1,4 @@
-//! Solvers: from noise to data along a field.
+//! //! Solvers and the field that they integrate from noise to data.
 
 use crate::component_kind;
 use crate::error::{Error, Result};
@@ -7,38 +7,49 @@ use crate::registry::guard_engine;
 use std::cell::RefCell;
 use tch::Tensor;
 
-/// Why a field has no levels.
+/// Error of a field without levels.
 pub const NO_LEVELS: &str =
     "noise and data are not Gaussian and independent here: only the derivative can be integrated";
 
-/// What a solver integrates. The clock is the grid's: t or γ.
+/// The field that a solver integrates, dz/ds. Its clock s is the grid's: t or γ.
 pub trait Field {
-    /// dz/ds at state `z` (`[batch, …z_shape]`) and clock `s`.
-    fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor>;
-
-    /// The predicted clean latent at (`z`, `s`). With the [levels](Self::levels) it says everything else.
-    fn data(&self, z: &Tensor, s: f64) -> Result<Tensor>;
-
-    /// The path at clock values: all at once, since each call may wait for the device.
+    /// dz/ds at state `z` (`[batch, …z_shape]`) and clock `s`, in the shape of `z`.
     ///
     /// # Errors
-    /// Where noise and data are not Gaussian and independent: there only the derivative has a meaning.
+    /// Errors of the network and of guidance.
+    fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor>;
+
+    /// Predicted clean latents at (`z`, `s`), `[batch, …z_shape]`. Together with the
+    /// [levels](Self::levels) they determine noise and velocity.
+    ///
+    /// # Errors
+    /// Errors of the network and of guidance.
+    fn data(&self, z: &Tensor, s: f64) -> Result<Tensor>;
+
+    /// The path at clock values, all in one call, because each call may wait for the device.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] where noise and data are not Gaussian and independent: only the
+    /// derivative is defined there.
     fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
         let _ = clock;
         Err(Error::runtime(NO_LEVELS))
     }
 
-    /// The clock values at which the path has the log-SNR values `gamma`.
+    /// Clock values at which the path has the log-SNR values `gamma`.
     ///
     /// # Errors
-    /// As [`levels`](Self::levels).
+    /// [`Error::Runtime`] where noise and data are not Gaussian and independent.
     fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
         let _ = gamma;
         Err(Error::runtime(NO_LEVELS))
     }
 
-    /// Fresh N(0, I) noise like `z`, for a solver that is stochastic: each row from its own stream, so that a
-    /// sample does not depend on the others.
+    /// Fresh N(0, I) noise in the shape of `z`, for stochastic solvers. Each row has its own
+    /// stream, so that a sample does not depend on the others.
+    ///
+    /// # Errors
+    /// Errors of the random streams.
     fn noise(&self, z: &Tensor) -> Result<Tensor> {
         Ok(z.randn_like())
     }
@@ -47,9 +58,9 @@ pub trait Field {
 /// The path z = a·data + b·noise at one clock value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Level {
-    /// Coefficient of the data.
+    /// Coefficient a of the data.
     pub a: f64,
-    /// Coefficient of the noise.
+    /// Coefficient b of the noise.
     pub b: f64,
     /// da/ds.
     pub a_rate: f64,
@@ -63,38 +74,40 @@ impl Level {
         2.0 * (self.a / self.b).ln()
     }
 
-    /// b/a, the noise level where the data are not scaled.
+    /// Noise level σ = b/a where the data are not scaled.
     pub fn sigma(&self) -> f64 {
         self.b / self.a
     }
 
-    /// The predicted noise (z − a·data)/b; b must not be 0.
+    /// Predicted noise (z − a·data)/b, `[batch, …z_shape]`; b must not be 0.
     pub fn noise(&self, z: &Tensor, data: &Tensor) -> Tensor {
         (z - data * self.a) / self.b
     }
 
-    /// The state at the level `to` for a state `z` here and data that stay the same:
-    /// (b_t/b_s)·z + (a_t − a_s·b_t/b_s)·data. No logarithm, so that it holds at a = 0 and at b = 0 too.
+    /// State at the level `to` for a state `z` here, if the predicted `data` are held constant:
+    /// (b_t/b_s)·z + (a_t − a_s·b_t/b_s)·data. Without logarithms, so that it is finite at a = 0
+    /// and b_t = 0.
     pub fn held(&self, to: Self, z: &Tensor, data: &Tensor) -> Tensor {
         let ratio = to.b / self.b;
         z * ratio + data * (to.a - self.a * ratio)
     }
 
-    /// b²·dγ/ds, the squared diffusion coefficient of the reverse SDE at η = 1 (Song et al. 2021).
+    /// Squared diffusion coefficient b²·dγ/ds of the reverse SDE at η = 1 (Song et al. 2021).
     pub fn diffusion(&self) -> f64 {
         2.0 * self.b * (self.b * self.a_rate / self.a - self.b_rate)
     }
 }
 
-/// What a [`Stepper`](super::Stepper) knows of the path at a node of the grid: nothing, or its [`Level`].
+/// Knowledge that a [`Stepper`](super::Stepper) needs of the path at a node of the grid: none
+/// (`()`) or its [`Level`].
 pub trait Node: Copy {
-    /// Whether it has to be asked of the field, which must then have levels.
+    /// True if the field must have levels.
     const LEVELS: bool;
 
-    /// The nodes at clock values.
+    /// Nodes at clock values.
     ///
     /// # Errors
-    /// As [`Field::levels`].
+    /// Errors of [`Field::levels`].
     fn at(field: &dyn Field, clock: &[f64]) -> Result<Vec<Self>>;
 }
 
@@ -114,9 +127,12 @@ impl Node for Level {
     }
 }
 
-/// Sees every accepted state, the first included.
+/// Observer of every accepted state, including the first.
 pub trait Observer {
-    /// State `z` at clock `s`.
+    /// Called with the state `z` (`[batch, …z_shape]`) at clock `s`.
+    ///
+    /// # Errors
+    /// Errors of the observer, which end the integration.
     fn see(&mut self, s: f64, z: &Tensor) -> Result<()>;
 }
 
@@ -126,67 +142,69 @@ impl Observer for () {
     }
 }
 
-/// Where a solver ended.
+/// Final state of an integration, and its cost.
 #[derive(Debug)]
 pub struct Solution {
     /// The final state, `[batch, …z_shape]`.
     pub z: Tensor,
-    /// Evaluations of the field.
+    /// Number of evaluations of the field (NFE).
     pub nfe: usize,
-    /// Steps that an adaptive solver tried and rejected.
+    /// Number of steps that an adaptive solver tried and rejected.
     pub rejected: usize,
 }
 
 component_kind! {
-    /// How samples are carried from noise to data.
+    /// The integrator that takes samples from noise to data.
     kind "solver", spec SolverSpec, context<'a> (), received guard_callbacks;
 
-    /// Integrates dz/ds = field over the grid.
+    /// Integrates dz/ds = field over a grid.
     pub trait Solver {
-        /// From `z0` at the grid's start to its end. Adaptive solvers choose their own nodes between.
-        fn integrate(&self, field: &dyn Field, z0: &Tensor, grid: &Grid, seen: &mut dyn Observer) -> Result<Solution>;
-        /// Order of convergence on smooth fields; of the marginals' moments, for a stochastic solver.
+        /// Integrates from `z0` (`[batch, …z_shape]`) at the start of the grid to its end. Adaptive
+        /// solvers choose their own nodes between them.
+        fn integrate(&self, field: &dyn Field, z0: &Tensor, grid: &Grid, observer: &mut dyn Observer) -> Result<Solution>;
+        /// Order of convergence on smooth fields; for stochastic solvers, of the moments of the
+        /// marginals.
         fn order(&self) -> Result<usize>;
     }
     provided {
-        /// Whether it draws noise along the way, which it takes from [`Field::noise`]. It then carries the
-        /// marginals, not the single states.
+        /// True if it draws noise along the path, from [`Field::noise`]. It then reproduces the
+        /// marginals, not single trajectories.
         fn stochastic(&self) -> Result<bool> {
             Ok(false)
         }
-        /// Whether it chooses its steps itself: of a grid, only the clock and the ends count.
+        /// True if it chooses its own steps: of a grid it uses only the clock and the ends.
         fn adaptive(&self) -> Result<bool> {
             Ok(false)
         }
-        /// Whether it needs the [levels](Field::levels) of a Gaussian path, not the derivative alone.
+        /// True if it needs the [levels](Field::levels) of a Gaussian path besides the derivative.
         fn needs_levels(&self) -> Result<bool> {
             Ok(false)
         }
     }
 }
 
-/// Guards what a solver calls back: a panic of the caller's must not unwind through a plugin's frames,
-/// and an error of the caller's comes out as it was, not as one of the solver.
+/// Guards the callbacks of a solver: a panic in a callback must not unwind through a plugin's
+/// frames, and an error in one is returned as it was, not as one of the solver.
 fn guard_callbacks(solver: Box<dyn Solver>) -> Box<dyn Solver> {
-    Box::new(CalledBack(solver))
+    Box::new(GuardedSolver(solver))
 }
 
-struct CalledBack(Box<dyn Solver>);
+struct GuardedSolver(Box<dyn Solver>);
 
-impl Solver for CalledBack {
+impl Solver for GuardedSolver {
     fn integrate(
         &self,
         field: &dyn Field,
         z0: &Tensor,
         grid: &Grid,
-        seen: &mut dyn Observer,
+        observer: &mut dyn Observer,
     ) -> Result<Solution> {
         let failed = RefCell::new(None);
         let solution = self.0.integrate(
             &GuardedField { field, shape: z0.size(), failed: &failed },
             z0,
             grid,
-            &mut GuardedObserver { seen, failed: &failed },
+            &mut GuardedObserver { observer, failed: &failed },
         );
         solution.map_err(|e| failed.into_inner().unwrap_or(e))
     }
@@ -208,8 +226,8 @@ impl Solver for CalledBack {
     }
 }
 
-/// Runs a callback; its error is kept in `failed`, and the solver is told what it says.
-fn called_back<T>(failed: &RefCell<Option<Error>>, f: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Runs a callback. Its error is kept in `failed`, and the solver gets an error with the same text.
+fn guard_callback<T>(failed: &RefCell<Option<Error>>, f: impl FnOnce() -> Result<T>) -> Result<T> {
     guard_engine(f).map_err(|e| {
         let text = e.to_string();
         failed.replace(Some(e));
@@ -219,20 +237,22 @@ fn called_back<T>(failed: &RefCell<Option<Error>>, f: impl FnOnce() -> Result<T>
 
 struct GuardedField<'a> {
     field: &'a dyn Field,
-    /// Of a state.
+    /// Shape of a state.
     shape: Vec<i64>,
     failed: &'a RefCell<Option<Error>>,
 }
 
 impl GuardedField<'_> {
-    /// What the solver itself does wrong is its own error.
+    /// Checks the shape of the solver's state, so that a wrong one is reported as an error of the
+    /// solver.
     fn check(&self, z: &Tensor) -> Result<()> {
-        let (asked, right) = (z.size(), &self.shape);
-        if asked == *right {
+        let shape = z.size();
+        if shape == self.shape {
             return Ok(());
         }
         Err(Error::runtime(format!(
-            "asks for the field at a state of shape {asked:?}, expected {right:?}"
+            "asks for the field at a state of shape {shape:?}, expected {:?}",
+            self.shape
         )))
     }
 }
@@ -240,35 +260,35 @@ impl GuardedField<'_> {
 impl Field for GuardedField<'_> {
     fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
         self.check(z)?;
-        called_back(self.failed, || self.field.derivative(z, s))
+        guard_callback(self.failed, || self.field.derivative(z, s))
     }
 
     fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
         self.check(z)?;
-        called_back(self.failed, || self.field.data(z, s))
+        guard_callback(self.failed, || self.field.data(z, s))
     }
 
     fn levels(&self, clock: &[f64]) -> Result<Vec<Level>> {
-        called_back(self.failed, || self.field.levels(clock))
+        guard_callback(self.failed, || self.field.levels(clock))
     }
 
     fn clock_at(&self, gamma: &[f64]) -> Result<Vec<f64>> {
-        called_back(self.failed, || self.field.clock_at(gamma))
+        guard_callback(self.failed, || self.field.clock_at(gamma))
     }
 
     fn noise(&self, z: &Tensor) -> Result<Tensor> {
         self.check(z)?;
-        called_back(self.failed, || self.field.noise(z))
+        guard_callback(self.failed, || self.field.noise(z))
     }
 }
 
 struct GuardedObserver<'a> {
-    seen: &'a mut dyn Observer,
+    observer: &'a mut dyn Observer,
     failed: &'a RefCell<Option<Error>>,
 }
 
 impl Observer for GuardedObserver<'_> {
     fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
-        called_back(self.failed, || self.seen.see(s, z))
+        guard_callback(self.failed, || self.observer.see(s, z))
     }
 }

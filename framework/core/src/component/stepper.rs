@@ -1,4 +1,4 @@
-//! The harness of solvers: the loop from noise to data, once for every method that makes it in steps.
+//! //! The harness of solvers: one loop from noise to data for every method that works in steps.
 
 use super::control::{StepChooser, StepControl};
 use super::solver::{Field, Level, Node, Observer, Solution, Solver};
@@ -7,14 +7,15 @@ use crate::point::Grid;
 use std::cell::{Cell, OnceCell};
 use tch::Tensor;
 
-/// A method that goes from noise to data step by step. It makes one step; as a [`Solver`], which every
-/// stepper is, it is driven over the grid, its evaluations are counted and its states shown to the observer.
+/// A method that goes from noise to data step by step. It implements one step; every stepper is a
+/// [`Solver`], which drives it over the grid, counts its evaluations and reports its states to the
+/// observer.
 ///
 /// ```
 /// # extern crate triflow_core as triflow;
 /// use triflow::prelude::*;
 ///
-/// /// Steps along the field at their start.
+/// Euler's method: a step along the slope at its start.
 /// struct Euler;
 ///
 /// impl Stepper for Euler {
@@ -34,35 +35,36 @@ use tch::Tensor;
 /// # let _ = solver;
 /// ```
 pub trait Stepper: Sized {
-    /// Knowledge of the path at both ends of a step: nothing (`()`), and the method integrates the
-    /// derivative of any field; or its [`Level`], and the path must be Gaussian.
+    /// Knowledge of the path at both ends of a step: `()` for a method that integrates the
+    /// derivative of any field, or [`Level`] for one that needs a Gaussian path.
     type Node: Node;
 
-    /// State that a step hands to the next: earlier slopes or predictions of a multistep method, else `()`.
+    /// Memory of a multistep method, such as earlier slopes or predictions; otherwise `()`.
     type Memory;
 
-    /// The state at the end of a step.
+    /// Computes the state at the end of a step.
     ///
     /// # Errors
-    /// Those of the field, and of what the method cannot do.
+    /// Errors of the field, and of a method that cannot make this step.
     fn step(&self, step: &Step<'_, Self>) -> Result<Stepped<Self::Memory>>;
 
-    /// Order of convergence on smooth fields; of the marginals' moments, for a stochastic method.
+    /// Order of convergence on smooth fields; for stochastic methods, of the moments of the
+    /// marginals.
     fn order(&self) -> usize;
 
-    /// True where it takes fresh [noise](Step::noise) along the way.
+    /// True if it draws fresh [noise](Step::noise).
     fn stochastic(&self) -> bool {
         false
     }
 
-    /// How it chooses its steps by the [errors](Stepped::with_error) that it estimates. Without, its steps are
-    /// those of the grid.
+    /// Step control for a method that [estimates its errors](Stepped::with_error). `None`: the
+    /// steps are those of the grid.
     fn control(&self) -> Option<&StepControl> {
         None
     }
 }
 
-/// One step of a [`Stepper`], and all that it may ask.
+/// One step of a [`Stepper`]: its ends, and the field.
 pub struct Step<'a, S: Stepper> {
     /// State at the start, `[batch, …z_shape]`.
     pub z: &'a Tensor,
@@ -74,24 +76,24 @@ pub struct Step<'a, S: Stepper> {
     pub from: S::Node,
     /// The path at the end.
     pub to: S::Node,
-    /// The path where the first step began.
+    /// The path at the start of the first step.
     pub first: S::Node,
-    /// State that the step before has handed over; nothing on the first step.
+    /// Memory of the step before; `None` in the first step.
     pub before: Option<&'a S::Memory>,
-    /// Length in the clock, of which `next` − `s` is the rounded value.
+    /// Length of the step in the clock; `next` − `s` is this length, rounded.
     pub h: f64,
-    /// Steps of the grid.
+    /// Number of steps of the grid.
     pub steps: usize,
-    /// True for the step that ends at the grid's end.
+    /// True for the last step, which ends at the end of the grid.
     pub last: bool,
-    asked: &'a CountedField<'a>,
-    /// The derivative at the start, however often a step from there is tried.
+    field: &'a CountedField<'a>,
+    /// The derivative at the start, evaluated once for all tries of a step from there.
     slope: &'a OnceCell<Tensor>,
 }
 
-/// A field whose evaluations are counted.
+/// A field with a counter of its evaluations.
 struct CountedField<'a> {
-    field: &'a dyn Field,
+    inner: &'a dyn Field,
     evaluations: Cell<usize>,
     stochastic: bool,
 }
@@ -109,10 +111,10 @@ impl<S: Stepper> std::fmt::Debug for Step<'_, S> {
 }
 
 impl<S: Stepper> Step<'_, S> {
-    /// dz/ds at the start; evaluated once, however often it is asked.
+    /// dz/ds at the start, `[batch, …z_shape]`; evaluated at most once a step.
     ///
     /// # Errors
-    /// Those of the field.
+    /// Errors of the field.
     pub fn slope(&self) -> Result<Tensor> {
         if let Some(slope) = self.slope.get() {
             return Ok(slope.shallow_clone());
@@ -124,63 +126,65 @@ impl<S: Stepper> Step<'_, S> {
     /// dz/ds at any state `z` (`[batch, …z_shape]`) and clock `s`.
     ///
     /// # Errors
-    /// Those of the field.
+    /// Errors of the field.
     pub fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
-        self.asked.count();
-        self.asked.field.derivative(z, s)
+        self.field.count();
+        self.field.inner.derivative(z, s)
     }
 
-    /// The predicted clean latent at any state and clock.
+    /// Predicted clean latents at any state `z` and clock `s`, `[batch, …z_shape]`.
     ///
     /// # Errors
-    /// Those of the field.
+    /// Errors of the field.
     pub fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
-        self.asked.count();
-        self.asked.field.data(z, s)
+        self.field.count();
+        self.field.inner.data(z, s)
     }
 
-    /// Fresh N(0, I) noise like the state, each row from its own stream.
+    /// Fresh N(0, I) noise in the shape of the state; each row has its own stream.
     ///
     /// # Errors
-    /// Where the method does not say that it is [stochastic](Stepper::stochastic).
+    /// [`Error::Runtime`] unless the method is [stochastic](Stepper::stochastic), and errors of the
+    /// field.
     pub fn noise(&self) -> Result<Tensor> {
-        match self.asked.stochastic {
-            true => self.asked.field.noise(self.z),
+        match self.field.stochastic {
+            true => self.field.inner.noise(self.z),
             false => Err(Error::runtime("draws noise, but says that it is not stochastic")),
         }
     }
 }
 
 impl<S: Stepper<Node = Level>> Step<'_, S> {
-    /// The predicted clean latent at the start.
+    /// Predicted clean latents at the start, `[batch, …z_shape]`.
     ///
     /// # Errors
-    /// Those of the field.
+    /// Errors of the field.
     pub fn predicted(&self) -> Result<Tensor> {
         self.data(self.z, self.s)
     }
 
-    /// e^(−H), H the step in half log-SNR ln(a/b): 0 where the data are pure at the end or absent at the
-    /// start.
+    /// e^(−H), where H is the step in half log-SNR ln(a/b): 0 where the end has no noise or the
+    /// start no data.
     pub fn decay(&self) -> f64 {
         (self.to.b / self.from.b) * (self.from.a / self.to.a)
     }
 
-    /// H, the step in half log-SNR; may be infinite.
+    /// H, the step in half log-SNR ln(a/b); may be infinite.
     pub fn half_log_snr(&self) -> f64 {
         -self.decay().ln()
     }
 
-    /// The state at the end for predicted data that stay the same, as [`Level::held`].
+    /// State at the end if the predicted `data` are held constant, as in [`Level::held`].
     pub fn held(&self, data: &Tensor) -> Tensor {
         self.from.held(self.to, self.z, data)
     }
 
-    /// As [`held`](Self::held), with a share η in [0, 1] of the noise that the step removes replaced by fresh
-    /// noise (Song et al. 2021, arXiv 2010.02502, eq. 12 and 16).
+    /// State at the end if the predicted `data` are held constant, as in [`held`](Self::held), with
+    /// a share η in [0, 1] of the noise that the step removes replaced by fresh noise (Song et al.
+    /// 2021, arXiv 2010.02502, eq. 12 and 16).
     ///
     /// # Errors
-    /// As [`noise`](Self::noise), for η above 0.
+    /// Errors of [`noise`](Self::noise), for η above 0.
     pub fn renoised(&self, data: &Tensor, eta: f64) -> Result<Tensor> {
         if eta == 0.0 {
             return Ok(self.held(data));
@@ -191,19 +195,19 @@ impl<S: Stepper<Node = Level>> Step<'_, S> {
         Ok(data * self.to.a + noise * kept + self.noise()? * fresh)
     }
 
-    /// Where the path has the log-SNR `gamma`: clock and level.
+    /// Clock and level at which the path has the log-SNR `gamma`.
     ///
     /// # Errors
-    /// Those of the field.
+    /// Errors of the field, and [`Error::Runtime`] if it returns no clock or level.
     pub fn at_gamma(&self, gamma: f64) -> Result<(f64, Level)> {
         let missing = || Error::runtime("the field names no clock for a log-SNR");
-        let s = *self.asked.field.clock_at(&[gamma])?.first().ok_or_else(missing)?;
-        let level = *self.asked.field.levels(&[s])?.first().ok_or_else(missing)?;
+        let s = *self.field.inner.clock_at(&[gamma])?.first().ok_or_else(missing)?;
+        let level = *self.field.inner.levels(&[s])?.first().ok_or_else(missing)?;
         Ok((s, level))
     }
 }
 
-/// Where a step ended.
+/// Result of a step: its state, memory and error estimate.
 #[derive(Debug)]
 pub struct Stepped<M = ()> {
     z: Tensor,
@@ -217,15 +221,15 @@ impl Stepped {
         Self { z, memory: (), error: None }
     }
 
-    /// With what the next step is to know.
+    /// Adds the memory for the next step.
     pub fn remember<M>(self, memory: M) -> Stepped<M> {
         Stepped { z: self.z, memory, error: self.error }
     }
 }
 
 impl<M> Stepped<M> {
-    /// With an estimate of the error that the step has added to each entry of the state. A method with a
-    /// [control](Stepper::control) needs one at every step.
+    /// Adds an estimate of the error that the step has made in each entry of the state, `[batch,
+    /// …z_shape]`. A method with [step control](Stepper::control) needs one at every step.
     #[must_use]
     pub fn with_error(self, error: Tensor) -> Self {
         Self { error: Some(error), ..self }
@@ -233,16 +237,17 @@ impl<M> Stepped<M> {
 }
 
 impl<S: Stepper> Solver for S {
-    /// A state that is not finite at the end is an error.
+    /// Integrates over the grid or by the stepper's control; a final state that is not finite is an
+    /// error.
     fn integrate(
         &self,
         field: &dyn Field,
         z0: &Tensor,
         grid: &Grid,
-        seen: &mut dyn Observer,
+        observer: &mut dyn Observer,
     ) -> Result<Solution> {
-        let asked = CountedField {
-            field,
+        let counted = CountedField {
+            inner: field,
             evaluations: Cell::new(0),
             stochastic: Stepper::stochastic(self),
         };
@@ -250,7 +255,7 @@ impl<S: Stepper> Solver for S {
             StepChooser::<S::Node>::new(field, grid, self.control(), Stepper::order(self))?;
         let steps = grid.nodes.len().saturating_sub(1);
         let (mut z, mut slope, mut memory) = (z0.shallow_clone(), OnceCell::new(), None);
-        seen.see(grid.start(), &z)?;
+        observer.see(grid.start(), &z)?;
         while let Some((interval, first)) = chooser.next(field)?.zip(chooser.first()) {
             let step = Step {
                 z: &z,
@@ -263,19 +268,19 @@ impl<S: Stepper> Solver for S {
                 h: interval.h,
                 last: interval.last,
                 steps,
-                asked: &asked,
+                field: &counted,
                 slope: &slope,
             };
             let end = self.step(&step)?;
             if chooser.accept(&interval, [&z, &end.z], end.error.as_ref())? {
                 (z, slope, memory) = (end.z, OnceCell::new(), Some(end.memory));
-                seen.see(interval.next, &z)?;
+                observer.see(interval.next, &z)?;
             }
         }
         if z.isfinite().all().int64_value(&[]) == 0 {
             return Err(Error::runtime("the state at the end of the grid is not finite"));
         }
-        Ok(Solution { z, nfe: asked.evaluations.get(), rejected: chooser.rejected() })
+        Ok(Solution { z, nfe: counted.evaluations.get(), rejected: chooser.rejected() })
     }
 
     fn order(&self) -> Result<usize> {
@@ -318,7 +323,7 @@ mod tests {
         }
     }
 
-    /// Counts its steps in what it hands over, and notes both ends of each.
+    /// Counts its steps in its memory, and records both ends of each.
     #[derive(Default)]
     struct Counting {
         errors: Vec<f64>,

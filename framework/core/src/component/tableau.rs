@@ -1,5 +1,3 @@
-//! Explicit Runge-Kutta methods by their tableaus.
-
 use super::control::StepControl;
 use super::solver::Solver;
 use super::stepper::{Step, Stepped, Stepper};
@@ -8,8 +6,9 @@ use tch::Tensor;
 
 /// The Butcher tableau of an explicit Runge-Kutta method, or of an embedded pair of two.
 ///
-/// Stage i is k_i = f(s + c_i·h, z + h·Σ_j a_ij·k_j), the step ends in z + h·Σ_i b_i·k_i. Where the last stage
-/// is at the end of the step, it is the first of the next ("first same as last").
+/// Stage i is k_i = f(s + c_i·h, z + h·Σ_j a_ij·k_j); the step ends at z + h·Σ_i b_i·k_i. Where the
+/// last stage is at the end of the step, it is used as the first stage of the next step ("first
+/// same as last").
 ///
 /// ```
 /// # extern crate triflow_core as triflow;
@@ -29,34 +28,36 @@ use tch::Tensor;
 pub struct Tableau {
     /// Order of convergence on smooth fields.
     pub order: usize,
-    /// Where in the step each stage looks, as a share of it.
+    /// Nodes: the position of each stage in the step, as a share of its length.
     pub c: &'static [f64],
-    /// Weights of the earlier stages in the state at which each stage looks: i of stage i, the first of which
-    /// has none.
+    /// Weights of the earlier stages in the state of each stage: i weights for stage i, none for
+    /// the first.
     pub a: &'static [&'static [f64]],
-    /// Weights of the stages in the step.
+    /// Weights of the stages in the final state.
     pub b: &'static [f64],
-    /// Weights of the embedded method of one order less, whose distance from the step estimates the error.
+    /// Weights of the embedded method, of one order less; its distance from the final state
+    /// estimates the error.
     pub embedded: Option<&'static [f64]>,
 }
 
-/// Rounding error that a sum of coefficients may have.
+/// Tolerance for the rounding error of a sum of coefficients.
 const ROUNDING: f64 = 1e-12;
 
 impl Tableau {
-    /// The method on the steps of the grid.
+    /// A solver with this method on the steps of the grid.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check).
+    /// Errors of [`check`](Self::check).
     pub fn fixed(self) -> Result<Box<dyn Solver>> {
         self.check()?;
         Ok(Box::new(self))
     }
 
-    /// The pair on steps of its own.
+    /// A solver with this pair that chooses its own steps.
     ///
     /// # Errors
-    /// Those of [`StepControl::check`] and of [`check`](Self::check), and that no method is embedded.
+    /// Errors of [`StepControl::check`] and of [`check`](Self::check), and [`Error::Runtime`] for a
+    /// tableau without embedded method.
     pub fn adaptive(self, control: StepControl) -> Result<Box<dyn Solver>> {
         control.check()?;
         self.check()?;
@@ -67,12 +68,12 @@ impl Tableau {
         Ok(Box::new(Pair { tableau: self, error, control }))
     }
 
-    /// Checks that the tableau is that of an explicit method of its order: as many nodes, rows and weights as
-    /// stages, rows that sum to c, weights that sum to 1, and every order condition up to the order, that of
-    /// the embedded method one less.
+    /// Checks that this is an explicit method of the given order: as many nodes, rows and weights
+    /// as stages, rows that sum to c, weights that sum to 1, and every order condition up to
+    /// `order` (one less for the embedded method).
     ///
     /// # Errors
-    /// Says what is not so.
+    /// [`Error::Runtime`] that names the first violated condition.
     pub fn check(&self) -> Result<()> {
         let stages = self.b.len();
         let wrong = |what: String| Err(Error::runtime(format!("the tableau is wrong: {what}")));
@@ -108,7 +109,7 @@ impl Tableau {
         Ok(())
     }
 
-    /// True where the last stage is at the end of the step.
+    /// True if the last stage is at the end of the step.
     fn first_same_as_last(&self) -> bool {
         match (self.b.split_last(), self.a.last()) {
             (Some((last, b)), Some(row)) => *last == 0.0 && *row == b,
@@ -116,7 +117,7 @@ impl Tableau {
         }
     }
 
-    /// The state at the end of a step and its stages, the first of which the step before may know.
+    /// Final state of a step and its stages; the first stage may be known from the step before.
     fn run<S>(&self, step: &Step<'_, S>) -> Result<(Tensor, Vec<Tensor>)>
     where
         S: Stepper<Memory = Option<Tensor>>,
@@ -137,12 +138,12 @@ impl Tableau {
         Ok((z, k))
     }
 
-    /// The first stage of the step after one of stages `k`, where it is known.
+    /// First stage of the step after one with stages `k`, where it is known.
     fn next_slope(&self, k: &mut Vec<Tensor>) -> Option<Tensor> {
         k.pop().filter(|_| self.first_same_as_last())
     }
 
-    /// The rooted trees up to an order: each stands for a condition Σ_i b_i·weights_i = 1/density
+    /// Rooted trees up to `order`; each stands for an order condition Σ_i b_i·weights_i = 1/density
     /// (Hairer, Nørsett & Wanner 1993, I, II.2, theorem 2.13).
     fn trees(&self, order: usize) -> Vec<Tree> {
         let mut all = Vec::new();
@@ -155,7 +156,8 @@ impl Tableau {
         all
     }
 
-    /// All ways to plant `left` more vertices on the root of `tree`, by branches out of `branches`.
+    /// Adds to `grown` all trees that have `left` more vertices on the root of `tree`, in branches
+    /// out of `branches`.
     fn grow(&self, tree: Tree, left: usize, branches: &[Tree], grown: &mut Vec<Tree>) {
         if left == 0 {
             grown.push(tree);
@@ -173,14 +175,14 @@ impl Tableau {
     }
 }
 
-/// A rooted tree: its vertices, its density γ and its elementary weight of every stage.
+/// A rooted tree: its number of vertices, density γ and elementary weight of each stage.
 struct Tree {
     order: usize,
     density: f64,
     weights: Vec<f64>,
 }
 
-/// Over the shorter of both.
+/// Dot product over the shorter length.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
@@ -189,7 +191,7 @@ fn near(a: f64, b: f64) -> bool {
     (a - b).abs() <= ROUNDING
 }
 
-/// Σ weights_i·k_i; nothing is multiplied by 0.
+/// Σ weights_i·k_i, without the terms of weight 0.
 fn combine(k: &[Tensor], weights: &[f64]) -> Tensor {
     let mut terms = k.iter().zip(weights).filter(|(_, w)| **w != 0.0).map(|(k, w)| k * *w);
     let Some(mut sum) = terms.next() else { return k[0].zeros_like() };
@@ -211,10 +213,10 @@ impl Stepper for Tableau {
     }
 }
 
-/// An embedded pair under control.
+/// An embedded pair with step control.
 struct Pair {
     tableau: Tableau,
-    /// Weights of the step less those of the embedded method.
+    /// Weights of the final state minus those of the embedded method.
     error: Vec<f64>,
     control: StepControl,
 }

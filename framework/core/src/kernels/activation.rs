@@ -1,10 +1,8 @@
-//! Activation functions.
-
 use crate::error::{Error, Result};
 use std::ops::RangeInclusive;
 use tch::Tensor;
 
-/// Activation functions.
+/// Activation function.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -25,7 +23,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Applies it.
+    /// Applies the function to each entry of `x`.
     pub fn apply(self, x: &Tensor) -> Tensor {
         match self {
             Activation::Swish => x.silu(),
@@ -36,14 +34,18 @@ impl Activation {
         }
     }
 
-    /// Whether it is convex and nowhere falls: what keeps a convex function convex.
+    /// True if the function is convex and non-decreasing, so that it preserves convexity.
     pub fn is_convex_and_rising(self) -> bool {
         matches!(self, Activation::Softplus | Activation::Relu)
     }
 
-    /// Refuses it in a network of which derivatives of these orders are used (see
-    /// [`NetworkContext::derivatives`](crate::component::NetworkContext::derivatives)) where its second derivative is zero: gradients would be constant piece
-    /// by piece.
+    /// Checks that the function has a second derivative, for a network whose output is
+    /// differentiated in these `orders` (see
+    /// [`NetworkContext::derivatives`](crate::component::NetworkContext::derivatives)). With one
+    /// that is zero, gradients are piecewise constant.
+    ///
+    /// # Errors
+    /// [`Error::Config`] at `activation` for `relu` where `orders` goes beyond 0.
     pub fn check_derivatives(self, orders: &RangeInclusive<u32>) -> Result<()> {
         if *orders.end() == 0 || self != Activation::Relu {
             return Ok(());

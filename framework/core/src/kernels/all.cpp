@@ -1,4 +1,5 @@
-// All that is made of LibTorch's parts, as one unit: its headers take longer to read than the rest to compile.
+// Everything that uses LibTorch, as one translation unit: its headers take longer to parse than the
+// rest to compile.
 
 #include "backward.cpp"
 #include "chain.cpp"

@@ -18,26 +18,28 @@ using torch::autograd::variable_list;
 
 namespace {
 
-// What has come to a node, and from how many others something is still to come.
-struct Arrived {
+// Gradients that have reached a node, and the number of edges that are still to deliver one.
+struct Pending {
   variable_list gradients;
   int outstanding = 0;
 };
 
-// A node that was made later is visited first, as LibTorch's engine does: what a step allocates last is freed first.
+// Orders nodes by creation, the latest first, as LibTorch's engine does: what a step allocates last
+// is freed first.
 struct Earlier {
   bool operator()(const Node* a, const Node* b) const { return a->sequence_nr() < b->sequence_nr(); }
 };
 
-// LibTorch's engine is made for many devices and threads: on one CPU its preparations for each node take as long as
-// small products. The nodes are the same, and called in the same order.
+// Backward pass on the calling thread. LibTorch's engine serves many devices and threads; on one
+// CPU its overhead for each node equals the time of a small product. The nodes are the same, called
+// in the same order.
 std::vector<Tensor> on_this_thread(const Tensor& loss, const std::vector<Tensor>& leaves) {
   const at::AutoGradMode not_recorded(false);
   std::unordered_map<const Node*, size_t> leaf;
   for (size_t i = 0; i < leaves.size(); ++i)
     leaf[torch::autograd::impl::gradient_edge(leaves[i]).function.get()] = i;
   Node* root = loss.grad_fn().get();
-  std::unordered_map<const Node*, Arrived> nodes{{root, {}}};
+  std::unordered_map<const Node*, Pending> nodes{{root, {}}};
   for (std::vector<Node*> found{root}; !found.empty();) {
     Node* node = found.back();
     found.pop_back();
@@ -55,7 +57,7 @@ std::vector<Tensor> on_this_thread(const Tensor& loss, const std::vector<Tensor>
     Node* node = ready.top();
     ready.pop();
     variable_list gradients = std::move(nodes[node].gradients);
-    // Where the graph ends there is a variable: nothing is added to its own gradient.
+    // A node without outputs belongs to a variable. Nothing is added to its `grad`.
     if (node->num_outputs() == 0) {
       const auto place = leaf.find(node);
       if (place != leaf.end() && !gradients.empty()) result[place->second] = gradients[0];
@@ -69,7 +71,7 @@ std::vector<Tensor> on_this_thread(const Tensor& loss, const std::vector<Tensor>
     for (size_t i = 0; i < further.size(); ++i) {
       const auto& edge = node->next_edge(i);
       if (!edge.is_valid()) continue;
-      Arrived& next = nodes[edge.function.get()];
+      Pending& next = nodes[edge.function.get()];
       if (further[i].defined()) {
         if (next.gradients.size() <= edge.input_nr) next.gradients.resize(edge.input_nr + 1);
         Tensor& sum = next.gradients[edge.input_nr];

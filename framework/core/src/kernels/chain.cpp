@@ -1,9 +1,9 @@
-// A chain of linear layers with an activation after each, as one operation: forward and backward pass once over
-// blocks of rows that stay in the cache, and the gradient's bookkeeping is one node however many layers there
-// are. What the fast routes do not cover goes through LibTorch's own operations, with the same result up to
+// A chain of linear layers with an activation after each, as one operation: forward and backward
+// pass once over blocks of rows that fit in the cache, and autograd records one node for any number
+// of layers. Cases without a fast route use LibTorch's own operations, with the same result up to
 // rounding.
 //
-// Nothing here has state: host and plugins each carry a copy.
+// No static state: host and plugins each have a copy.
 
 #include "destination.h"
 #include "rows.h"
@@ -33,10 +33,10 @@ struct Layer {
   Tensor bias;    // [outputs], or undefined
 };
 
-// A linear layer after the inputs side by side, and more after it.
+// Linear layers with an activation after each, over the concatenated inputs.
 struct Net {
-  std::vector<Tensor> inputs;  // [rows, …] each: the first layer's input is all of them
-  Tensor start;                // [rows, outputs of the first layer], added to its output; or undefined
+  std::vector<Tensor> inputs;  // [rows, …] each, concatenated as the first layer's input
+  Tensor start;                // [rows, outputs of layer 0], added to its output; or undefined
   std::vector<Layer> layers;
   int activation;
   bool linear_end;
@@ -45,7 +45,7 @@ struct Net {
   int64_t in(size_t i) const { return layers[i].weight.size(1); }
   int64_t out(size_t i) const { return layers[i].weight.size(0); }
   size_t count() const { return layers.size(); }
-  // Layers that the activation follows.
+  // Number of layers followed by the activation.
   size_t activated() const { return count() - (linear_end ? 1 : 0); }
   int64_t widest() const {
     int64_t n = 0;
@@ -69,7 +69,7 @@ struct Net {
   }
 };
 
-// ---- LibTorch's own operations ------------------------------------------------------------------------------
+// ---- LibTorch's own operations ------------------------------------------------------------------
 
 Tensor activated(const Tensor& x, int activation) {
   switch (activation) {
@@ -91,9 +91,9 @@ Tensor plain(const Net& net) {
   return h;
 }
 
-// ---- products -----------------------------------------------------------------------------------------------
+// ---- products -----------------------------------------------------------------------------------
 
-// A row-major matrix: a range of rows and columns of a tensor.
+// A row-major matrix: some rows and columns of a tensor.
 template <typename T>
 struct Matrix {
   T* at;
@@ -108,7 +108,7 @@ using Out = Matrix<float>;
 In reading(const Tensor& t) { return {t.const_data_ptr<float>(), t.stride(0)}; }
 In reading(const Out& m) { return {m.at, m.ld}; }
 
-// y[m,n] = x[m,k] · w[n,k]ᵀ, or that added
+// y[m,n] = x[m,k] · w[n,k]ᵀ; added to y with `add`
 void times_transposed(Out y, In x, In w, int64_t m, int64_t n, int64_t k, bool add) {
   rows_kernels().product(y.at, y.ld, {x.at, x.ld, 1}, {w.at, 1, w.ld}, m, n, k, add);
 }
@@ -123,18 +123,18 @@ void transposed_times(Out y, In g, In x, int64_t m, int64_t n, int64_t k) {
   rows_kernels().product(y.at, y.ld, {g.at, 1, g.ld}, {x.at, x.ld, 1}, n, k, m, false);
 }
 
-// ---- what is fast, and how it is shared out -----------------------------------------------------------------
+// ---- fast routes and their division over threads ------------------------------------------------
 
 bool dense_float(const Tensor& t) {
   return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && t.dim() == 2 &&
       t.stride(1) == 1 && t.stride(0) >= t.size(1);
 }
 
-// Small layers stay in a core's cache while rows pass through all of them; of large ones each core does a part,
-// for all rows.
+// Small layers fit in a core's cache while rows pass through all of them, so rows are divided over
+// cores; of large layers the outputs are divided, for all rows.
 bool by_rows(const Net& net) { return net.largest() <= 131'072; }
 
-// Whether the fast routes take it.
+// True if the fast routes cover the case.
 bool fast(const Net& net) {
   if (at::autocast::is_autocast_enabled(at::kCPU)) return false;
   if (!rows_kernels().large && !by_rows(net)) return false;
@@ -158,7 +158,7 @@ bool fast(const Net& net) {
 
 int64_t threads() { return at::in_parallel_region() ? 1 : at::get_num_threads(); }
 
-// 0 … n in equal parts, multiples of `unit` but for the last.
+// 0 … n in equal parts; sizes are multiples of `unit`, except the last.
 struct Parts {
   int64_t n, part;
 
@@ -166,8 +166,9 @@ struct Parts {
     part = std::max<int64_t>(1, (part + unit - 1) / unit) * unit;
   }
   int64_t count() const { return (n + part - 1) / part; }
-  // f(number, from, size). Each thread begins with its own part, whose rows its cache may still hold, and takes
-  // another one when it is done: cores are rarely equally fast.
+  // Calls f(number, from, size) for each part. Each thread begins with its own part, whose rows may
+  // still be in its cache, and takes further ones when it is done, since cores are rarely equally
+  // fast.
   template <typename F>
   void each(const F& f) const {
     const int64_t workers = std::min(count(), threads());
@@ -186,13 +187,14 @@ Parts shares_of_rows(const Net& net) {
   return Parts(net.rows(), little ? 1 : std::min(threads(), std::max<int64_t>(1, net.rows() / 16)), 1);
 }
 
-// Several for each thread: none waits long for the last, and what a part writes stays in the second-level cache.
+// Several parts for each thread, so that none waits long for the last; the output of a part fits in
+// the second-level cache.
 Parts shares_of_columns(int64_t n) { return Parts(n, 4 * threads(), 16); }
 
 using Scratch = std::unique_ptr<float[]>;
 Scratch scratch(int64_t n) { return Scratch(new float[n]); }
 
-// Biases; zeros for a layer without.
+// Biases of all layers; zeros for a layer without.
 class Biases {
   const Net& net;
   std::vector<float> zeros;
@@ -208,9 +210,10 @@ class Biases {
   }
 };
 
-// ---- forward ------------------------------------------------------------------------------------------------
+// ---- forward ------------------------------------------------------------------------------------
 
-// A part of layer i: rows from `row`, outputs from `column`; of the first layer's input `below` is not read.
+// A part of layer i: rows from `row`, outputs from `column`. The first layer reads the inputs, not
+// `below`.
 struct Piece {
   size_t i;
   int64_t row, rows, column, columns;
@@ -244,14 +247,14 @@ void pass(const Net& net, const Biases& biases, const Piece& p, In below, Out y,
         y.at, slope ? slope + p.column : nullptr, bias, p.rows, p.columns, y.ld);
 }
 
-// Without gradients: of each layer but the last, only what the next one reads is kept.
+// Evaluation without gradients: only the input of the next layer is kept.
 Tensor evaluate(const Net& net) {
   const size_t last = net.count() - 1;
   const int64_t widest = net.widest();
   const Tensor result = at::empty({net.rows(), net.out(last)}, net.inputs[0].options());
   const Out to{result.data_ptr<float>(), net.out(last)};
   const Biases biases(net);
-  // Through all layers, from `first` on, with `each` of a layer's pieces.
+  // Takes rows from `first` through all layers; `parts_of` divides the outputs of a layer.
   const auto block = [&](int64_t first, int64_t rows, float* one, float* two, const auto& parts_of) {
     In below{nullptr, 0};
     for (size_t i = 0; i <= last; ++i) {
@@ -269,7 +272,7 @@ Tensor evaluate(const Net& net) {
       block(r, std::min(most, net.rows() - r), one.get(), two.get(), shares_of_columns);
     return result;
   }
-  // Two states of a block and a layer's weights stay in the second-level cache.
+  // Two states of a block and the weights of a layer fit in the second-level cache.
   const int64_t most = std::clamp<int64_t>(65'536 / widest, 32, 512), shares = shares_of_rows(net).count();
   Parts(net.rows(), std::max(shares, (net.rows() + most - 1) / most), 1).each([&](int64_t, int64_t from, int64_t size) {
     const Scratch one = scratch(size * widest), two = scratch(size * widest);
@@ -278,13 +281,13 @@ Tensor evaluate(const Net& net) {
   return result;
 }
 
-// ---- with gradients -----------------------------------------------------------------------------------------
+// ---- with gradients -----------------------------------------------------------------------------
 
-// What autograd knows of a chain: one node.
+// The node of a chain in autograd's graph.
 struct Chain : torch::autograd::Node {
-  // The inputs, then weights and biases in turn.
+  // The inputs, then weight and bias of each layer in turn.
   std::vector<torch::autograd::SavedVariable> saved;
-  // Each layer's state and slope.
+  // State and slope of each layer, from forward.
   Tensor kept;
   int64_t inputs;
   int activation;
@@ -310,7 +313,7 @@ struct Chain : torch::autograd::Node {
     node->set_next_edges(torch::autograd::collect_next_edges(all));
     const Tensor result = at::empty({rows, net.out(last)}, options);
     const Biases biases(net);
-    // Of rows from `first` on.
+    // Takes rows from `first` through all layers.
     const auto block = [&](int64_t first, int64_t rows, const auto& parts_of) {
       In below{nullptr, 0};
       float* state = node->kept.data_ptr<float>();
@@ -351,7 +354,7 @@ struct Chain : torch::autograd::Node {
     torch::autograd::variable_list result(all.size());
     if (!gradients[0].defined()) return result;
     if (at::GradMode::is_enabled()) {
-      again(net, all, gradients[0], result);
+      differentiable_backward(net, all, gradients[0], result);
       return result;
     }
     const Tensor g = gradients[0].contiguous();
@@ -365,14 +368,14 @@ struct Chain : torch::autograd::Node {
     return result;
   }
 
-  // Where layer i's state begins in what forward kept; its slope follows.
+  // Offset of layer i's state in `kept`; its slope follows it.
   static int64_t place_of(const Net& net, size_t i) {
     int64_t before = 0;
     for (size_t j = 0; j < i; ++j) before += 2 * net.rows() * net.out(j);
     return before;
   }
 
-  // Weights' gradient of outputs from `column` on, of `rows` rows from `row` on: g begins at both.
+  // Gradient of the weights for outputs from `column` and rows from `row`; g begins at both.
   static void weights(const Net& net, const float* kept, const Piece& p, In g, float* to) {
     const Out y{to, net.in(p.i)};
     if (p.i > 0) {
@@ -387,7 +390,7 @@ struct Chain : torch::autograd::Node {
     }
   }
 
-  // Of what `result` holds, the inputs' gradients are filled and those of weights and biases, in turn, are put
+  // Fills the gradients of the inputs that `result` holds, and sets those of weights and biases
   // after them.
   static void backward_by_rows(
       const Net& net, const Tensor& saved, const Tensor& g, torch::autograd::variable_list& result) {
@@ -441,7 +444,7 @@ struct Chain : torch::autograd::Node {
     }
   }
 
-  // The gradient of a large layer lies where it is to end.
+  // Gradients of large layers are written to their final place.
   static Tensor place_for(const Tensor& variable) {
     const Tensor place = Destination::place_of(variable);
     return place.defined() ? place : at::empty(variable.sizes(), variable.options().requires_grad(false));
@@ -493,7 +496,7 @@ struct Chain : torch::autograd::Node {
   }
 
   // A gradient that can be differentiated: that of LibTorch's own operations at the same inputs.
-  void again(
+  void differentiable_backward(
       const Net& net, at::ArrayRef<Tensor> all, const Tensor& g, torch::autograd::variable_list& result) const {
     torch::autograd::variable_list inputs;
     std::vector<size_t> places;
@@ -509,8 +512,9 @@ struct Chain : torch::autograd::Node {
 
 }  // namespace
 
-// Linear layers over `inputs` [rows, …] side by side. `parameters`: weight and bias (or null) of each layer in turn.
-// `start` ([rows, outputs of the first layer], or null) is added to the first layer's output.
+// Linear layers over concatenated `inputs` [rows, …]. `parameters`: weight and bias (or null) of
+// each layer in turn. `start` ([rows, outputs of the first layer], or null) is added to the output
+// of the first layer.
 extern "C" Tensor* triflow_chain(
     const Tensor* const* inputs, int input_count, const Tensor* start, const Tensor* const* parameters, int count,
     int activation, int linear_end, char** error) {

@@ -5,7 +5,7 @@
 #include <cstring>
 
 namespace {
-// Of this thread, and of this copy: within a plugin's there is none, and its gradients are copied.
+// Of this thread and this copy: kernels in a plugin see none, and their gradients are copied.
 thread_local Destination* current = nullptr;
 }  // namespace
 
@@ -20,7 +20,7 @@ Destination::Destination(const at::Tensor* const* variables, int count) : before
   int64_t all = 0;
   for (int i = 0; i < count; ++i) {
     const at::Tensor& v = *variables[i];
-    // On another device, or not dense, nobody finds it.
+    // Variables on another device, or not contiguous, have no place to write to directly.
     const bool dense = v.device().is_cpu() && v.is_contiguous();
     entries_.push_back({dense ? v.const_data_ptr() : nullptr, v.numel(), all, false});
     all += v.numel();

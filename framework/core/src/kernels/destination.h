@@ -1,4 +1,4 @@
-// Where the gradients of a step are to lie: what writes one of them there saves a copy of it.
+// Places for the gradients of a step: a kernel that writes a gradient there saves a copy.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -6,21 +6,21 @@
 #include <cstdint>
 #include <vector>
 
-// Places in a flat tensor for the gradients of variables, one after another, while a gradient is taken on this
-// thread. Others may write elsewhere: what is not in its place is copied there afterwards.
+// Consecutive places in a flat tensor for the gradients of variables, while a gradient is computed
+// on this thread. Gradients that are elsewhere are copied into their places at the end.
 class Destination {
  public:
   Destination(const at::Tensor* const* variables, int count);
   ~Destination();
   Destination(const Destination&) = delete;
 
-  // [entries of all variables], on the device and in the precision of the first.
+  // [entries of all variables], on the device and in the precision of the first variable.
   const at::Tensor& flat() const { return flat_; }
-  // Fills variable i's place with its gradient; with 0 if that is undefined.
+  // Copies the gradient of variable i into its place; zeros if it is undefined.
   void put(int i, const at::Tensor& gradient) const;
 
-  // A place for the gradient of `variable`, in its shape; undefined if nobody asked for it, or it is taken: a
-  // variable that is used twice has two gradients to add.
+  // The place for the gradient of `variable`, in its shape; undefined if it has none, or if it was
+  // given out already: a variable that is used twice has two gradients to add.
   static at::Tensor place_of(const at::Tensor& variable);
 
  private:
@@ -34,5 +34,6 @@ class Destination {
   Destination* before_;
 };
 
-// Entries of `flat` from `from` on, as a tensor by itself: views made by operations cost more than small products.
+// Entries of `flat` from `from` on, as a tensor. Views made by LibTorch's operations cost more than
+// small products.
 at::Tensor cut(const at::Tensor& flat, int64_t from, at::IntArrayRef shape);

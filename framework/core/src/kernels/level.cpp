@@ -1,4 +1,4 @@
-// Which level of the processor to compute for.
+// Instruction set of the processor.
 
 #include "rows.h"
 

@@ -1,5 +1,5 @@
-// Allocations on the CPU that cannot be had are refused before the system is asked: it would grant them, and end the
-// process once they are used.
+// A CPU allocator that refuses what does not fit in free memory: the system would grant it and end
+// the process when it is used.
 
 #include <c10/core/CPUAllocator.h>
 
@@ -11,7 +11,8 @@
 
 namespace {
 
-// Bytes of one allocation, and of several together, after which it is looked how much is free.
+// Free memory is checked for allocations of LARGE bytes or more, and after every SEVERAL bytes in
+// total.
 constexpr uint64_t LARGE = uint64_t(128) << 20;
 constexpr uint64_t SEVERAL = uint64_t(1) << 30;
 
@@ -44,7 +45,7 @@ class Guarded final : public c10::Allocator {
   static void check(uint64_t n) {
     if (n <= bytes_free()) return;
 #ifdef __GLIBC__
-    // What was freed and kept for the next allocation is free too.
+    // Freed memory that the allocator keeps is free too: return it, and look again.
     malloc_trim(0);
 #endif
     uint64_t found = bytes_free();
@@ -57,7 +58,7 @@ class Guarded final : public c10::Allocator {
 
 }  // namespace
 
-// Once, before anything else allocates much. `found` says how many bytes are free.
+// Called once, before anything else allocates much. `found` returns the free bytes.
 extern "C" void triflow_guard_memory(uint64_t (*found)()) {
   bytes_free = found;
   c10::SetCPUAllocator(new Guarded(c10::GetCPUAllocator()), 1);

@@ -1,5 +1,6 @@
-//! Operations that LibTorch has in parts only, as one: what networks and optimizers spend their time in. Each
-//! has the result of the operations that it stands for, up to rounding, on any device and in any precision.
+//! Fused operations that networks, optimizers and training steps spend their time in. Each has the
+//! result of the LibTorch operations that it replaces, up to rounding, on all devices and in all
+//! precisions.
 
 mod activation;
 pub mod reduced;
@@ -68,7 +69,7 @@ unsafe extern "C" {
         weight: f64,
         error: *mut *mut c_char,
     ) -> *mut C_tensor;
-    fn triflow_guard_memory(found: extern "C" fn() -> u64);
+    fn triflow_guard_memory(free_bytes: extern "C" fn() -> u64);
     fn triflow_keep_memory();
     fn triflow_free(message: *mut c_char);
 }
@@ -77,13 +78,13 @@ fn or_null(tensor: Option<&Tensor>) -> *const C_tensor {
     tensor.map_or(std::ptr::null(), |t| t.as_ptr())
 }
 
-/// What a shim's call gave. Panics with its message if it failed, as tch's own operations do; the engine turns
-/// panics of components into errors.
-fn answer(call: impl FnOnce(*mut *mut c_char) -> *mut C_tensor) -> Tensor {
+/// Calls the C++ shim and takes the tensor that it returns. Panics with the shim's message if it
+/// fails, as tch's own operations do; the engine turns panics of components into errors.
+fn call(shim: impl FnOnce(*mut *mut c_char) -> *mut C_tensor) -> Tensor {
     let mut error = std::ptr::null_mut();
-    let made = call(&mut error);
-    if made.is_null() {
-        // SAFETY: without a tensor the shim leaves a message of its own, which is freed once.
+    let tensor = shim(&mut error);
+    if tensor.is_null() {
+        // SAFETY: without a tensor the shim returns a message, which is freed once.
         let message = unsafe {
             let text = CStr::from_ptr(error).to_string_lossy().into_owned();
             triflow_free(error);
@@ -91,34 +92,36 @@ fn answer(call: impl FnOnce(*mut *mut c_char) -> *mut C_tensor) -> Tensor {
         };
         std::panic::panic_any(TchError::Torch(message).to_string());
     }
-    // SAFETY: a new tensor that nobody else holds.
-    unsafe { Tensor::from_ptr(made) }
+    // SAFETY: a new tensor that nothing else owns.
+    unsafe { Tensor::from_ptr(tensor) }
 }
 
 /// A linear layer: `weight` `[outputs, inputs]`, `bias` `[outputs]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Affine<'a> {
-    /// `[outputs, inputs]`; may be a range of another's columns.
+    /// `[outputs, inputs]`; may be a view of some columns of a larger tensor.
     pub weight: &'a Tensor,
-    /// `[outputs]`; none: 0.
+    /// `[outputs]`; `None`: 0.
     pub bias: Option<&'a Tensor>,
 }
 
-/// What follows the last layer of a chain.
+/// Ending of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The activation, as after the others.
+    /// The activation follows the last layer too.
     Activated,
-    /// Nothing.
+    /// The last layer is linear.
     Linear,
 }
 
-/// Linear layers with an activation after each, over `inputs` side by side: `[rows, …]` each → `[rows, outputs]`.
-/// `start`, `[rows, outputs of the first layer]`, is added to the first layer's output.
+/// Linear layers with an activation after each, over the concatenated `inputs`: `[rows, …]` each →
+/// `[rows, outputs]`. `start`, `[rows, outputs of the first layer]`, is added to the output of the
+/// first layer.
 ///
-/// In float32 on a CPU, with swish or relu, rows pass through all layers block by block (large layers are cut
-/// into outputs instead), and a gradient is taken in one piece; elsewhere it is the chain of LibTorch's
-/// operations. Gradients of any order are right, and those of the second order cost a further evaluation.
+/// In float32 on a CPU, with swish or relu, rows pass through all layers block by block (large
+/// layers are divided by outputs instead), and the backward pass is one node. Otherwise it is the
+/// chain of LibTorch's operations. Gradients of any order are correct; those of second order cost a
+/// further evaluation.
 pub fn chain(
     inputs: &[&Tensor],
     start: Option<&Tensor>,
@@ -132,8 +135,8 @@ pub fn chain(
     let from: Vec<*const C_tensor> = inputs.iter().map(|x| or_null(Some(x))).collect();
     let pointers: Vec<*const C_tensor> =
         layers.iter().flat_map(|l| [or_null(Some(l.weight)), or_null(l.bias)]).collect();
-    // SAFETY: all pointers are of tensors that outlive the call, as many as it is told.
-    answer(|error| unsafe {
+    // SAFETY: all pointers are of tensors that outlive the call, and the counts are theirs.
+    call(|error| unsafe {
         triflow_chain(
             from.as_ptr(),
             from.len() as c_int,
@@ -147,21 +150,22 @@ pub fn chain(
     })
 }
 
-/// a·x + b·y: `x` and `y` `[rows, …]` alike, `a` and `b` `[rows]` or `[]`.
+/// a·x + b·y: `x` and `y` of one shape `[rows, …]`, `a` and `b` `[rows]` or `[]`.
 pub fn blend(a: &Tensor, x: &Tensor, b: &Tensor, y: &Tensor) -> Tensor {
     // SAFETY: all pointers are of tensors that outlive the call.
-    answer(|error| unsafe { triflow_blend(a.as_ptr(), x.as_ptr(), b.as_ptr(), y.as_ptr(), error) })
+    call(|error| unsafe { triflow_blend(a.as_ptr(), x.as_ptr(), b.as_ptr(), y.as_ptr(), error) })
 }
 
-/// Sines of each time's multiples, then cosines: `time` `[rows]`, `frequencies` `[n]`, both in one precision →
-/// `[rows, 2n]`.
+/// Sine and cosine features: `time` `[rows]` and `frequencies` `[n]`, both in one precision →
+/// `[rows, 2n]`, the sines of time·frequency first.
 pub fn sinusoids(time: &Tensor, frequencies: &Tensor) -> Tensor {
     // SAFETY: all pointers are of tensors that outlive the call.
-    answer(|error| unsafe { triflow_sinusoids(time.as_ptr(), frequencies.as_ptr(), error) })
+    call(|error| unsafe { triflow_sinusoids(time.as_ptr(), frequencies.as_ptr(), error) })
 }
 
-/// The mean over rows of weight·|output − target|², `[]`: `output` and `target` `[rows, …]` alike, the entries of a
-/// row averaged with `mean` and summed without; `weight` `[rows]` or `[]`, none: 1.
+/// Weighted squared error, `[]`: the mean over rows of weight·|output − target|². `output` and
+/// `target` have one shape `[rows, …]`; the entries of a row are averaged if `mean`, summed
+/// otherwise; `weight` is `[rows]` or `[]`, `None`: 1.
 pub fn squared_error(
     output: &Tensor,
     target: &Tensor,
@@ -169,80 +173,82 @@ pub fn squared_error(
     mean: bool,
 ) -> Tensor {
     // SAFETY: all pointers are of tensors that outlive the call.
-    answer(|error| unsafe {
+    call(|error| unsafe {
         triflow_error(output.as_ptr(), target.as_ptr(), or_null(weight), c_int::from(mean), error)
     })
 }
 
-/// The gradient of `loss` (`[]`) by `variables`, one after another in a flat tensor; 0 where it reaches none or
-/// one asks for none.
+/// Gradient of `loss` (`[]`) with respect to `variables`, concatenated in a flat tensor; 0 for
+/// variables that the loss does not depend on or that do not require gradients.
 pub fn gradient(loss: &Tensor, variables: &[Tensor]) -> Tensor {
     let pointers: Vec<*const C_tensor> = variables.iter().map(|v| or_null(Some(v))).collect();
-    // SAFETY: all pointers are of tensors that outlive the call, as many as it is told.
-    answer(|error| unsafe {
+    // SAFETY: all pointers are of tensors that outlive the call, and the count is theirs.
+    call(|error| unsafe {
         triflow_gradient(loss.as_ptr(), pointers.as_ptr(), pointers.len() as c_int, error)
     })
 }
 
-/// Adds weight·terms (each `[]`; none: NaN), and the weight after them, to `sums`, `[terms + 1]` in float64.
+/// Adds weight·term for each of `terms` (`[]`; `None`: NaN) and then the weight itself to `sums`,
+/// `[terms + 1]` in float64.
 pub fn accumulate(sums: &mut Tensor, terms: &[Option<&Tensor>], weight: f64) {
     let pointers: Vec<*const C_tensor> = terms.iter().map(|t| or_null(*t)).collect();
-    // SAFETY: all pointers are of tensors that outlive the call, as many as it is told.
-    let _ = answer(|error| unsafe {
+    // SAFETY: all pointers are of tensors that outlive the call, and the count is theirs.
+    let _ = call(|error| unsafe {
         triflow_accumulate(sums.as_ptr(), pointers.as_ptr(), pointers.len() as c_int, weight, error)
     });
 }
 
-/// From here on LibTorch asks `found` how much memory is free before it takes much of it.
-pub fn guard_memory(found: extern "C" fn() -> u64) {
-    // SAFETY: called once, and the function stays as long as the program.
-    unsafe { triflow_guard_memory(found) }
+/// Makes LibTorch's CPU allocator call `free_bytes` before it takes much memory, and fail where it
+/// does not fit.
+pub fn guard_memory(free_bytes: extern "C" fn() -> u64) {
+    // SAFETY: called once, and the function lives as long as the program.
+    unsafe { triflow_guard_memory(free_bytes) }
 }
 
-/// Makes the process keep memory that is freed.
+/// Makes the process keep memory that it frees.
 pub fn keep_memory() {
-    // SAFETY: it takes nothing, and sets numbers of the allocator's.
+    // SAFETY: no arguments; it sets parameters of the allocator.
     unsafe { triflow_keep_memory() }
 }
 
-/// Numbers of Adam's rule.
+/// Parameters of one step of Adam.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamStep<'a> {
-    /// Steps taken with this one, `[]`.
+    /// Number of steps including this one, `[]`.
     pub step: &'a Tensor,
     /// Learning rate of this step, `[]`.
     pub learning_rate: &'a Tensor,
-    /// Decay of the mean of gradients.
+    /// Decay of the mean of gradients, in [0, 1).
     pub beta1: f64,
-    /// Decay of the mean of squared gradients.
+    /// Decay of the mean of squared gradients, in [0, 1).
     pub beta2: f64,
     /// Added to the root of the second moment.
     pub eps: f64,
-    /// Decay of the parameters, decoupled (AdamW); 0: none.
+    /// Decoupled weight decay (AdamW); 0: none.
     pub weight_decay: f64,
 }
 
-/// One step of Adam in place, in one pass over memory: all tensors have one shape.
+/// One step of Adam in place, in one pass over memory; all tensors have one shape.
 pub fn adam(
     parameters: &mut Tensor,
     gradient: &Tensor,
     mean: &mut Tensor,
     square: &mut Tensor,
-    by: AdamStep<'_>,
+    rule: AdamStep<'_>,
 ) {
-    // SAFETY: all pointers are of tensors that outlive the call; those that it writes to are borrowed mutably.
-    let _ = answer(|error| unsafe {
+    // SAFETY: all pointers are of tensors that outlive the call; written ones are borrowed mutably.
+    let _ = call(|error| unsafe {
         triflow_adam(
             parameters.as_ptr(),
             gradient.as_ptr(),
             mean.as_ptr(),
             square.as_ptr(),
-            by.step.as_ptr(),
-            by.learning_rate.as_ptr(),
-            by.beta1,
-            by.beta2,
-            by.eps,
-            by.weight_decay,
+            rule.step.as_ptr(),
+            rule.learning_rate.as_ptr(),
+            rule.beta1,
+            rule.beta2,
+            rule.eps,
+            rule.weight_decay,
             error,
         )
     });

@@ -1,4 +1,4 @@
-// Arithmetic in bfloat16 for a while: LibTorch's own casting of what goes into products, on this thread.
+// Mixed precision on this thread by LibTorch's autocast: inputs of products are cast to bfloat16.
 
 #include <ATen/autocast_mode.h>
 
@@ -8,7 +8,7 @@ at::DeviceType device_of(int cuda) { return cuda ? at::kCUDA : at::kCPU; }
 
 }  // namespace
 
-// Returns whether it was so before.
+// Returns 1 if autocast was on before.
 extern "C" int triflow_reduced_begin(int cuda) {
   const at::DeviceType device = device_of(cuda);
   const bool before = at::autocast::is_autocast_enabled(device);
@@ -18,13 +18,13 @@ extern "C" int triflow_reduced_begin(int cuda) {
   return before;
 }
 
-// Cast weights are kept until the outermost ends.
+// Cast weights are cached until the outermost scope ends.
 extern "C" void triflow_reduced_end(int cuda, int before) {
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   at::autocast::set_autocast_enabled(device_of(cuda), before != 0);
 }
 
-// Whether the processor has instructions for it.
+// Returns 1 if the processor has instructions for bfloat16.
 extern "C" int triflow_has_bfloat16() {
 #ifdef TRIFLOW_LEVELS
   __builtin_cpu_init();

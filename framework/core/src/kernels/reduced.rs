@@ -1,4 +1,4 @@
-//! Products in bfloat16, everything else in float32.
+//! Mixed precision: products in bfloat16, everything else in float32.
 
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -10,21 +10,21 @@ unsafe extern "C" {
     fn triflow_has_bfloat16() -> c_int;
 }
 
-/// While it lives, what this thread multiplies (layers, convolutions, attention) is cast to bfloat16 first; the
-/// casts are differentiable, so that gradients arrive in the precision of the parameters.
+/// Guard under which this thread casts the inputs of products (layers, convolutions, attention) to
+/// bfloat16. The casts are differentiable, so gradients have the precision of the parameters.
 #[derive(Debug)]
 pub struct Reduced {
     cuda: c_int,
     before: c_int,
-    /// It belongs to its thread.
+    /// Not `Send`: the setting belongs to the thread.
     _thread: PhantomData<*const ()>,
 }
 
 impl Reduced {
-    /// Of the calling thread, until it is dropped.
+    /// Turns mixed precision on for the calling thread until the guard is dropped.
     pub fn on(device: Device) -> Self {
         let cuda = c_int::from(device.is_cuda());
-        // SAFETY: it takes a number, and sets what belongs to this thread.
+        // SAFETY: takes a number and sets a state of this thread.
         let before = unsafe { triflow_reduced_begin(cuda) };
         Self { cuda, before, _thread: PhantomData }
     }
@@ -32,14 +32,14 @@ impl Reduced {
 
 impl Drop for Reduced {
     fn drop(&mut self) {
-        // SAFETY: as above; begun by this value, on this thread.
+        // SAFETY: ends what `on` began, on the same thread.
         unsafe { triflow_reduced_end(self.cuda, self.before) }
     }
 }
 
-/// Whether products in bfloat16 are faster than in float32 on `device`: not on a processor without instructions
-/// for them.
+/// True if products in bfloat16 are faster than in float32 on `device`: on GPUs, and on CPUs with
+/// instructions for bfloat16.
 pub fn is_worth_it(device: Device) -> bool {
-    // SAFETY: it asks the processor.
+    // SAFETY: only queries the processor.
     device.is_cuda() || unsafe { triflow_has_bfloat16() } != 0
 }

@@ -1,5 +1,5 @@
-// See rows.h. Nothing of a library may be used here: of an inline function compiled for a newer processor the
-// linker might keep that copy for all.
+// See rows.h. No library functions may be used here: the linker might keep the copy of an inline
+// function that is compiled for a newer processor, and use it everywhere.
 
 #include "rows.h"
 
@@ -24,9 +24,9 @@ ALWAYS uint32_t as_bits(float x) {
   return bits;
 }
 
-// e^x to about one unit in the last place: x = n·ln 2 + r with |r| <= ln 2 / 2, and the series of e^r. Beyond
-// ±87 that of ±87, and of 87 for what is not a number. The bound is taken on bits, where a compiler sees a
-// minimum: of a comparison of floats it makes branches.
+// e^x to about one unit in the last place: x = n·ln 2 + r with |r| <= ln 2 / 2, and the series of
+// e^r. Beyond ±87 the value at ±87, and at 87 for NaN. The limit is applied to the bits, because
+// compilers make a minimum of that and branches of a comparison of floats.
 ALWAYS float exponential(float x) {
   const uint32_t bits = as_bits(x);
   const int32_t size = static_cast<int32_t>(bits & 0x7fffffffu), bound = 0x42ae0000;  // 87
@@ -45,8 +45,8 @@ ALWAYS float exponential(float x) {
   return p * as_float(static_cast<uint32_t>(static_cast<int32_t>(n) + 127) << 23);
 }
 
-// 1/(1 + e^-x). Division takes as long as all the rest: instead a guess from the bits, off by an eighth at most,
-// and three steps of Newton's.
+// 1/(1 + e^-x). A division would take as long as all the rest, so the reciprocal is a guess from
+// the bits, with an error of at most 1/8, and three steps of Newton's method.
 ALWAYS float sigmoid(float x) {
   const float d = 1.0f + exponential(-x);
   float r = as_float(0x7ef311c7u - as_bits(d));
@@ -77,7 +77,7 @@ void swish(float* h, float* slope, const float* bias, int64_t rows, int64_t n, i
   slope ? swish_and_slope(h, slope, bias, rows, n, ld) : swish_only(h, bias, rows, n, ld);
 }
 
-// What is not a number stays so.
+// NaN stays NaN.
 void relu_only(Out h, In bias, int64_t rows, int64_t n, int64_t ld) {
   for (int64_t i = 0; i < rows; ++i, h += ld)
     for (int64_t j = 0; j < n; ++j) {
@@ -136,8 +136,8 @@ void blend(float* out, float a, const float* x, float b, const float* y, int64_t
   blend_row(out, a, x, b, y, n);
 }
 
-// x to at most a quarter of π by whole quarters of the circle, π/2 in three parts, and the series of sine and cosine
-// there (Cephes, sinf.c).
+// Sine and cosine: x is reduced to at most π/4 by multiples of π/2, which is subtracted in three
+// parts, and the series are evaluated there (Cephes, sinf.c).
 void sinusoids_row(Out sines, Out cosines, float t, In w, int64_t n) {
   for (int64_t j = 0; j < n; ++j) {
     const float x = t * w[j];
@@ -158,7 +158,7 @@ void sinusoids_row(Out sines, Out cosines, float t, In w, int64_t n) {
 void sinusoids(float* out, float t, const float* w, int64_t n) { sinusoids_row(out, out + n, t, w, n); }
 
 float error_row(Out slope, In x, In y, float w, int64_t n) {
-  constexpr int lanes = 16;  // of sums that a vector holds
+  constexpr int lanes = 16;  // of a vector of sums
   float sums[lanes] = {};
   int64_t j = 0;
   for (; j + lanes <= n; j += lanes)
@@ -179,7 +179,7 @@ float error_row(Out slope, In x, In y, float w, int64_t n) {
 
 float error(float* slope, const float* x, const float* y, float w, int64_t n) { return error_row(slope, x, y, w, n); }
 
-// ---- products -----------------------------------------------------------------------------------------------
+// ---- products -----------------------------------------------------------------------------------
 
 #if defined(__AVX512F__)
 constexpr int width = 16, tall = 8;
@@ -189,12 +189,12 @@ constexpr int width = 8, tall = 6;
 constexpr int width = 4, tall = 4;
 #endif
 constexpr int wide = 2 * width;  // columns of a tile
-constexpr int deep = 256;        // rows of b at a time: those of a tile stay in the first-level cache
-// Rows of a at a time: packed, they stay in the second-level cache while all of b passes.
+constexpr int deep = 256;        // rows of b at a time; those of a tile fit in the first-level cache
+// Rows of a at a time: packed, they fit in the second-level cache while all of b is read.
 constexpr int high = 256 / tall * tall;
 
 typedef float Lanes __attribute__((vector_size(4 * width)));
-typedef float Loose __attribute__((vector_size(4 * width), aligned(4)));  // wherever a float may lie
+typedef float Loose __attribute__((vector_size(4 * width), aligned(4)));  // unaligned
 typedef float Four __attribute__((vector_size(16)));
 typedef float LooseFour __attribute__((vector_size(16), aligned(4)));
 typedef int32_t Places __attribute__((vector_size(16)));
@@ -204,7 +204,8 @@ ALWAYS void store(float* p, Lanes x) { *reinterpret_cast<Loose*>(p) = x; }
 ALWAYS Four load_four(const float* p) { return *reinterpret_cast<const LooseFour*>(p); }
 ALWAYS void store_four(float* p, Four x) { *reinterpret_cast<LooseFour*>(p) = x; }
 
-// A tile of y, [height, wide], in registers while it sums over k; `b` is [k, wide], dense.
+// A tile of y, [height, wide], held in registers while it is summed over k; `b` is [k, wide],
+// dense.
 template <int height>
 ALWAYS void tile(float* y, int64_t ld, Strided a, const float* b, int64_t k, bool add) {
   Lanes sums[height][2];
@@ -231,7 +232,7 @@ ALWAYS void tile(float* y, int64_t ld, Strided a, const float* b, int64_t k, boo
   }
 }
 
-// The same for a height known only when the program runs.
+// A tile whose height is known at run time only.
 template <int height>
 ALWAYS void tile_of(int64_t rows, float* y, int64_t ld, Strided a, const float* b, int64_t k, bool add) {
   if constexpr (height > 0) {
@@ -240,7 +241,8 @@ ALWAYS void tile_of(int64_t rows, float* y, int64_t ld, Strided a, const float* 
   }
 }
 
-// Four entries from each of four rows of `from`, `ld` apart, side by side in four rows of `to`.
+// Transposes a block of 4 by 4 entries: rows of `from` are `ld` apart, rows of `to` are `wide`
+// apart.
 ALWAYS void turn(float* to, const float* from, int64_t ld) {
   const Four a = load_four(from), b = load_four(from + ld), c = load_four(from + 2 * ld), d = load_four(from + 3 * ld);
   const Places lower{0, 4, 1, 5}, upper{2, 6, 3, 7}, first{0, 1, 4, 5}, second{2, 3, 6, 7};
@@ -260,14 +262,14 @@ ALWAYS void copy(float* to, const float* from) {
   for (int j = 0; j < size; ++j) to[j] = from[j];
 }
 
-// [k, n] in one piece, from row to row `size`, which n may not exceed; where it is less there are zeros.
+// Copies [k, n] into contiguous rows of `size` entries, n at most `size`; the rest of a row is 0.
 template <int size>
 ALWAYS void pack(float* to, Strided from, int64_t k, int64_t n) {
   int64_t l = 0;
   if (n == size && from.column == 1) {
     for (; l < k; ++l, to += size) copy<size>(to, from.at + l * from.row);
   } else if (n == size && from.row == 1 && size == wide) {
-    constexpr int line = 16;  // entries of a line of the cache
+    constexpr int line = 16;  // entries of a cache line
     for (; l + line <= k; l += line, to += line * size)
       for (int j = 0; j < size; j += 4) {
         const float* at = from.at + l + j * from.column;
@@ -281,7 +283,7 @@ ALWAYS void pack(float* to, Strided from, int64_t k, int64_t n) {
     for (int64_t j = 0; j < size; ++j) to[j] = j < n ? from.at[l * from.row + j * from.column] : 0.0f;
 }
 
-// Columns of b that are packed at once, each `wide` of them in a strip: memory likes neighbours.
+// Columns of b packed at once, in strips of `wide`, because neighbouring reads are fast.
 constexpr int at_once = 4 * wide;
 
 ALWAYS void pack_strips(float* to, Strided b, int64_t k, int64_t n) {
@@ -296,7 +298,7 @@ ALWAYS void pack_strips(float* to, Strided b, int64_t k, int64_t n) {
     pack<wide>(to + j * deep, {b.at + j * b.column, b.row, b.column}, k, rest(n, j, wide));
 }
 
-// y ← a·b, or that added, for at most `deep` columns of a. `of_row(i)`: a from row i on.
+// y ← a·b, or y + a·b with `add`, for at most `deep` columns of a. `of_row(i)` is a from row i on.
 template <typename A>
 ALWAYS void strips(float* y, int64_t ld, const A& of_row, Strided b, int64_t m, int64_t n, int64_t k, bool add) {
   alignas(64) float packed[deep * at_once];
@@ -320,12 +322,12 @@ ALWAYS void strips(float* y, int64_t ld, const A& of_row, Strided b, int64_t m, 
   }
 }
 
-// Tiles read a where it lies.
+// Product without packing of a.
 void in_place(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, int64_t k, bool add) {
   strips(y, ld, [&](int64_t i) { return Strided{a.at + i * a.row, a.row, a.column}; }, b, m, n, k, add);
 }
 
-// a's tiles in one piece each: of at most `high` rows.
+// Product with a packed tile by tile, for at most `high` rows.
 void packed(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, int64_t k, bool add) {
   alignas(64) float tiles[high * deep];
   for (int64_t i = 0; i < m; i += tall)
@@ -334,7 +336,8 @@ void packed(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, in
 }
 
 void product(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, int64_t k, bool add) {
-  // Rows of which each entry lies in another line of the cache are packed, unless they are used a few times only.
+  // Where each entry of a row of a is in another cache line, a is packed, unless it is used a few
+  // times only.
   const bool packs = a.column != 1 && n > 128;
   const int64_t rows = packs ? high : m;
   for (int64_t l = 0; l < k; l += deep, add = true)

@@ -1,4 +1,5 @@
-// How C++ answers Rust: a new tensor, or null and a message that the caller frees with triflow_free.
+// Convention of the shim: C++ returns a new tensor, or null and a message that the caller frees
+// with triflow_free.
 #pragma once
 
 #include <ATen/ATen.h>

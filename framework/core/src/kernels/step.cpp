@@ -1,7 +1,8 @@
-// What a training step does besides the network: a point of the path, the error and its gradient, the sums of the
-// loss, the optimizer. On a CPU in float32 each is one pass; elsewhere LibTorch's own operations.
+// Work of a training step besides the network: the point of the path, the error and its gradient,
+// the sums of the loss, the optimizer. Each is one pass in float32 on a CPU; elsewhere it is
+// LibTorch's own operations.
 //
-// Nothing here has state: host and plugins each carry a copy.
+// No static state: host and plugins each have a copy.
 
 #include "backward.h"
 #include "destination.h"
@@ -34,15 +35,15 @@ bool plain_float(const Tensor& t) {
 
 bool recorded(const Tensor& t) { return t.requires_grad() && at::GradMode::is_enabled(); }
 
-// A number for each row, [rows], or one for all.
+// A number for each row, [rows], or one for all rows.
 struct PerRow {
   const float* many = nullptr;
   float one = 0.0f;
 
-  // False if it is neither, or elsewhere.
+  // False if `t` has another shape, device or precision, or requires gradients.
   bool read(const Tensor& t, int64_t rows) {
     if (!t.device().is_cpu() || recorded(t)) return false;
-    // A [1] in another precision would change that of the result.
+    // A [1] in another precision would change the precision of the result.
     if (t.numel() == 1 && (t.dim() == 0 || t.scalar_type() == at::kFloat)) {
       one = t.item<float>();
       return true;
@@ -53,7 +54,7 @@ struct PerRow {
   float at(int64_t i) const { return many ? many[i] : one; }
 };
 
-// [rows] or [] as [rows, 1, …], to multiply rows of `like`.
+// Reshapes [rows] or [] to [rows, 1, …], to multiply rows of `like`.
 Tensor beside(const Tensor& t, const Tensor& like) {
   std::vector<int64_t> shape(like.dim(), 1);
   if (t.dim() == 1 && like.dim() > 0) shape[0] = t.size(0);
@@ -80,11 +81,11 @@ Tensor plain_error(const Tensor& output, const Tensor& target, const Tensor& wei
   return weight.defined() ? (squares * weight).mean() : squares.mean();
 }
 
-// Mean over rows of weight·|output − target|², the entries of a row averaged or summed; differentiable in the
-// output.
+// Mean over rows of weight·|output − target|², where the entries of a row are averaged or summed;
+// differentiable in the output.
 struct Error : torch::autograd::Node {
   torch::autograd::SavedVariable output, target, weight;
-  // Of the output's gradient, for a loss of 1.
+  // Gradient with respect to the output, for a gradient 1 of the loss.
   Tensor slope;
   bool mean;
 
@@ -146,10 +147,10 @@ Tensor error_of(const Tensor& output, const Tensor& target, const Tensor& weight
 
 Tensor or_undefined(const Tensor* t) { return t ? *t : Tensor(); }
 
-// Beyond this the angle itself is no longer known to a thousandth.
+// For larger angles float32 is less accurate than a thousandth.
 constexpr float largest_angle = 8192.0f;
 
-// NaN where an entry is.
+// Largest absolute value; NaN if an entry is NaN.
 float largest(const Tensor& t) {
   const float* at = t.const_data_ptr<float>();
   float most = 0.0f;
@@ -177,7 +178,7 @@ Tensor sinusoids(const Tensor& time, const Tensor& frequencies) {
 
 }  // namespace
 
-// Sines of time [rows] · frequencies [n], then cosines: [rows, 2n].
+// Sines of time [rows] · frequencies [n], then the cosines: [rows, 2n].
 extern "C" Tensor* triflow_sinusoids(const Tensor* time, const Tensor* frequencies, char** error) {
   return guarded(error, [&] { return sinusoids(*time, *frequencies); });
 }
@@ -187,13 +188,14 @@ extern "C" Tensor* triflow_blend(const Tensor* a, const Tensor* x, const Tensor*
   return guarded(error, [&] { return blended(*a, *x, *b, *y); });
 }
 
-// `weight` [rows] or null: 1.
+// Mean weighted squared error; `weight` is [rows], or null for 1.
 extern "C" Tensor* triflow_error(
     const Tensor* output, const Tensor* target, const Tensor* weight, int mean, char** error) {
   return guarded(error, [&] { return error_of(*output, *target, or_undefined(weight), mean != 0); });
 }
 
-// The gradient of `loss` by `count` variables, one after another in a flat tensor; 0 where it reaches none.
+// Gradient of `loss` with respect to `count` variables, concatenated; 0 for those it does not
+// depend on.
 extern "C" Tensor* triflow_gradient(
     const Tensor* loss, const Tensor* const* variables, int count, char** error) {
   return guarded(error, [&] {
@@ -209,8 +211,8 @@ extern "C" Tensor* triflow_gradient(
   });
 }
 
-// sums[i] += weight·terms[i], or NaN where it is null, and weight itself after the last; `sums` [count + 1] in
-// float64. Returns `sums`.
+// sums[i] += weight·terms[i], NaN for a null term, and sums[count] += weight; `sums` is [count + 1]
+// in float64. Returns `sums`.
 extern "C" Tensor* triflow_accumulate(
     const Tensor* sums, const Tensor* const* terms, int count, double weight, char** error) {
   return guarded(error, [&] {
@@ -231,13 +233,13 @@ extern "C" Tensor* triflow_accumulate(
   });
 }
 
-// A step of Adam in place; `step`, which counts from 1, and `rate` are []. Returns `parameters`.
+// One step of Adam in place; `step`, counted from 1, and `rate` are []. Returns `parameters`.
 extern "C" Tensor* triflow_adam(
     const Tensor* parameters, const Tensor* gradient, const Tensor* mean, const Tensor* square, const Tensor* step,
     const Tensor* rate, double beta1, double beta2, double eps, double decay, char** error) {
   return guarded(error, [&] {
     const std::vector<Tensor> p{*parameters}, g{*gradient}, m{*mean}, v{*square}, none;
-    // LibTorch wants both so; a CPU reads the rate in any precision.
+    // LibTorch needs both in float32; on a CPU it reads the rate in any precision.
     const std::vector<Tensor> steps{step->to(at::kFloat)};
     const Tensor by = rate->is_cpu() ? *rate : rate->to(at::kFloat);
     at::_fused_adamw_(p, g, m, v, none, steps, by, beta1, beta2, decay, eps, false, false);

@@ -1,4 +1,4 @@
-//! Each kernel against LibTorch's operations that it stands for.
+//! Tests of each kernel against the LibTorch operations that it replaces.
 
 use super::*;
 use tch::{Device, Kind, no_grad};
@@ -9,7 +9,7 @@ fn normal(shape: &[i64]) -> Tensor {
     Tensor::randn(shape, FLOAT)
 }
 
-/// The largest difference, as a ratio to the largest entry.
+/// Largest difference, relative to the largest entry.
 fn apart(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.size(), b.size());
     let scale = b.abs().max().double_value(&[]).max(1e-6);
@@ -22,13 +22,13 @@ fn close(a: &Tensor, b: &Tensor) {
     assert!(apart < 2e-5, "{apart}");
 }
 
-/// Inputs and layers of a chain, all of them learned but the first input.
-struct Made {
+/// Inputs and layers of a chain; all require gradients but the first input.
+struct ChainCase {
     inputs: Vec<Tensor>,
     layers: Vec<(Tensor, Option<Tensor>)>,
 }
 
-impl Made {
+impl ChainCase {
     fn new(rows: i64, inputs: &[i64], widths: &[i64], biased: bool) -> Self {
         tch::manual_seed(5);
         let inputs: Vec<Tensor> = inputs.iter().map(|n| normal(&[rows, *n])).collect();
@@ -76,8 +76,8 @@ impl Made {
 const ACTIVATIONS: [Activation; 5] =
     [Activation::Swish, Activation::Relu, Activation::Gelu, Activation::Tanh, Activation::Softplus];
 
-/// (rows, inputs, widths): of one row, odd, by rows on several threads, by columns, and more than what a product
-/// packs at once in each of its directions.
+/// (rows, inputs, widths): one row, odd numbers, divided by rows over several threads, divided by
+/// columns, and larger than the block that a product packs at once in each direction.
 fn shapes() -> Vec<(i64, Vec<i64>, Vec<i64>)> {
     vec![
         (1, vec![3], vec![4]),
@@ -94,12 +94,12 @@ fn a_chain_and_its_gradients_are_those_of_its_parts() {
         for (activation, end, biased) in ACTIVATIONS.into_iter().flat_map(|a| {
             [(a, End::Activated, true), (a, End::Linear, true), (a, End::Linear, false)]
         }) {
-            let made = Made::new(rows, &inputs, &widths, biased);
-            let (ours, theirs) = (made.fused(activation, end), made.plain(activation, end));
+            let case = ChainCase::new(rows, &inputs, &widths, biased);
+            let (ours, theirs) = (case.fused(activation, end), case.plain(activation, end));
             close(&ours, &theirs);
-            close(&no_grad(|| made.fused(activation, end)), &theirs);
+            close(&no_grad(|| case.fused(activation, end)), &theirs);
             let g = normal(&theirs.size());
-            let learned = made.learned();
+            let learned = case.learned();
             let gradients = |y: &Tensor| {
                 Tensor::run_backward(&[(y * &g).sum(Kind::Float)], &learned, false, false)
             };
@@ -113,40 +113,40 @@ fn a_chain_and_its_gradients_are_those_of_its_parts() {
 #[test]
 fn a_chain_may_be_differentiated_twice() {
     for (rows, inputs, widths) in shapes() {
-        let made = Made::new(rows, &inputs, &widths, true);
-        let _ = made.inputs[0].set_requires_grad(true);
+        let case = ChainCase::new(rows, &inputs, &widths, true);
+        let _ = case.inputs[0].set_requires_grad(true);
         let twice = |y: Tensor| {
-            let x = &made.inputs[0];
+            let x = &case.inputs[0];
             let slope = Tensor::run_backward(&[y.square().sum(Kind::Float)], &[x], true, true);
-            let learned = &made.layers[0].0;
+            let learned = &case.layers[0].0;
             Tensor::run_backward(&[slope[0].square().sum(Kind::Float)], &[learned], false, false)
                 .remove(0)
         };
-        let ours = twice(made.fused(Activation::Swish, End::Linear));
-        close(&ours, &twice(made.plain(Activation::Swish, End::Linear)));
+        let ours = twice(case.fused(Activation::Swish, End::Linear));
+        close(&ours, &twice(case.plain(Activation::Swish, End::Linear)));
     }
 }
 
 #[test]
 fn a_chain_takes_a_start_and_ranges_of_columns() {
     for (rows, inputs, widths) in shapes() {
-        let made = Made::new(rows, &inputs, &widths, true);
+        let case = ChainCase::new(rows, &inputs, &widths, true);
         no_grad(|| {
-            let expected = made.plain(Activation::Swish, End::Linear);
-            let (weight, bias) = &made.layers[0];
+            let expected = case.plain(Activation::Swish, End::Linear);
+            let (weight, bias) = &case.layers[0];
             let (all, first) = (weight.size()[1], inputs[0]);
             let start = (all > first).then(|| {
-                let rest = Tensor::cat(&made.inputs[1..], 1);
+                let rest = Tensor::cat(&case.inputs[1..], 1);
                 rest.linear(&weight.narrow(1, first, all - first), None::<&Tensor>)
             });
             let columns = weight.narrow(1, 0, first);
             let mut layers = vec![Affine { weight: &columns, bias: bias.as_ref() }];
             layers.extend(
-                made.layers[1..]
+                case.layers[1..]
                     .iter()
                     .map(|(weight, bias)| Affine { weight, bias: bias.as_ref() }),
             );
-            let inputs = [&made.inputs[0]];
+            let inputs = [&case.inputs[0]];
             close(
                 &chain(&inputs, start.as_ref(), &layers, Activation::Swish, End::Linear),
                 &expected,
@@ -156,13 +156,13 @@ fn a_chain_takes_a_start_and_ranges_of_columns() {
 }
 
 #[test]
-fn what_is_not_a_number_stays_so_and_large_numbers_do_not_become_it() {
+fn nan_stays_nan_and_large_numbers_stay_finite() {
     let weight = Tensor::eye(4, FLOAT);
     let x = Tensor::from_slice(&[f32::NAN, 3e4, -3e4, 0.0]).view([1, 4]);
     for activation in [Activation::Swish, Activation::Relu] {
         for recorded in [false, true] {
             let weight = weight.copy().set_requires_grad(recorded);
-            // A product would spread it: identity is taken entry by entry.
+            // A product would spread NaN over the row: the identity is compared entry by entry.
             let one = |i: i64| {
                 let layer = Affine { weight: &weight.narrow(0, i, 1).narrow(1, i, 1), bias: None };
                 chain(&[&x.narrow(1, i, 1)], None, &[layer], activation, End::Activated)
@@ -248,25 +248,25 @@ fn the_squared_error_and_its_gradients_are_those_of_its_formula() {
     }
 }
 
-/// Each variable's gradient has its place, whoever computes it: used once or twice, by a chain or otherwise, not
-/// at all, or asked for none.
+/// The gradient of each variable is in its place, whether it is used once or twice, by a chain or
+/// another operation, not at all, or requires no gradient.
 #[test]
 fn a_flat_gradient_is_that_of_each_variable() {
     for (rows, inputs, widths) in shapes() {
         for biased in [true, false] {
-            let made = Made::new(rows, &inputs, &widths, biased);
-            let other = Made::new(rows, &inputs, &widths, biased);
-            let frozen = &made.layers[made.layers.len() - 1].0;
+            let case = ChainCase::new(rows, &inputs, &widths, biased);
+            let other = ChainCase::new(rows, &inputs, &widths, biased);
+            let frozen = &case.layers[case.layers.len() - 1].0;
             let _ = frozen.set_requires_grad(false);
             let unreached = normal(&[3]).set_requires_grad(true);
             let mut variables: Vec<Tensor> =
-                made.learned().into_iter().map(Tensor::shallow_clone).collect();
+                case.learned().into_iter().map(Tensor::shallow_clone).collect();
             variables.reverse();
             variables.extend(other.learned().into_iter().map(Tensor::shallow_clone));
             variables.push(unreached);
-            let loss = |pass: &dyn Fn(&Made) -> Tensor| {
-                let twice = pass(&made).square().mean(Kind::Float) + pass(&made).mean(Kind::Float);
-                let aside = made.layers[0].0.square().sum(Kind::Float);
+            let loss = |pass: &dyn Fn(&ChainCase) -> Tensor| {
+                let twice = pass(&case).square().mean(Kind::Float) + pass(&case).mean(Kind::Float);
+                let aside = case.layers[0].0.square().sum(Kind::Float);
                 twice + pass(&other).square().mean(Kind::Float) + aside
             };
             let found = gradient(&loss(&|m| m.fused(Activation::Swish, End::Linear)), &variables);
@@ -338,18 +338,19 @@ fn sinusoids_are_sines_and_cosines_to_rounding() {
         let time = Tensor::rand([rows], FLOAT) * 2.0 - 1.0;
         let frequencies = Tensor::rand([n], FLOAT) * scale;
         let found = sinusoids(&time, &frequencies);
-        // The angle is rounded as the plain product rounds it; all after it is to the last places.
+        // The angle is rounded as in the plain product; everything after it is accurate to the last
+        // places.
         let angle = (time.unsqueeze(-1) * &frequencies).to_kind(Kind::Double);
         let wanted = Tensor::cat(&[angle.sin(), angle.cos()], -1);
         let off = (found.to_kind(Kind::Double) - wanted).abs().max().double_value(&[]);
         assert!(off < 3e-7, "{rows} {n} {scale}: {off}");
     }
-    // Too far for the short way, and in another precision.
+    // Beyond the range of the fast route, and in another precision.
     let time = Tensor::from_slice(&[1.0f32, 0.5]);
     let far = Tensor::from_slice(&[20_000.0f32]);
     let angle = time.unsqueeze(-1) * &far;
     assert_eq!(sinusoids(&time, &far), Tensor::cat(&[angle.sin(), angle.cos()], -1));
-    // Beside a time that is not a number, no row goes the short way.
+    // With a time that is not finite, no row takes the fast route.
     let time = Tensor::from_slice(&[0.25f32, f32::NAN]);
     let near = Tensor::from_slice(&[3.0f32, 700.0]);
     let angle = time.unsqueeze(-1) * &near;
@@ -362,7 +363,8 @@ fn sinusoids_are_sines_and_cosines_to_rounding() {
     );
 }
 
-/// A graph with a fork, a sum of broadcast shapes, one variable used twice, and one that is not reached.
+/// A graph with a fork, a sum of broadcast shapes, a variable used twice and one that is not
+/// reached.
 #[test]
 fn gradients_on_this_thread_are_those_of_the_engine() {
     tch::manual_seed(4);
@@ -380,7 +382,7 @@ fn gradients_on_this_thread_are_those_of_the_engine() {
         _ => v.detach().zeros_like().reshape([-1]),
     });
     close(&found, &Tensor::cat(&wanted.collect::<Vec<_>>(), 0));
-    // It adds nothing to a variable's own gradient.
+    // It adds nothing to the `grad` of a variable.
     let kept = variables[1].grad().copy();
     let _ = gradient(&loss(), &variables);
     assert_eq!(variables[1].grad(), kept);

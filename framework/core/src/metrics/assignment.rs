@@ -1,20 +1,26 @@
-//! The assignment problem: one column for each row of a square matrix of costs, each column once, so that
-//! the total is least.
+//! The assignment problem: one column for each row of a square matrix of costs, each column once,
+//! so that the total cost is minimal.
 //!
-//! Prices of the columns come from an auction whose least raise falls by and by (Bertsekas 1988); then rows
-//! bid without one, so that what they hold is the best they can have (Jonker and Volgenant 1987); the few
-//! rows that are left get their column along shortest augmenting paths, which makes the result exact. On
-//! points of the plane that is some ten times as fast as augmenting paths alone.
+//! An auction whose minimum raise is reduced from round to round finds prices of the columns
+//! (Bertsekas 1988). Rows then bid without a minimum raise, until each has its cheapest column at
+//! these prices (Jonker and Volgenant 1987). The few rows left over get a column along shortest
+//! augmenting paths, which makes the result exact. On points of the plane this is some ten times as
+//! fast as augmenting paths alone.
 
 use crate::error::{Error, Result};
 
 const NONE: usize = usize::MAX;
-/// By what the auction's least raise falls from round to round.
+/// Factor by which the auction's minimum raise is reduced from round to round.
 const FALL: f64 = 5.0;
-/// Most bids of a round, in rows: prices that take longer are left to the augmenting paths.
+/// Maximum number of bids in a round, per row; prices that need more are left to augmenting paths.
 const BIDS: usize = 12;
 
-/// For each row of an n x n matrix of costs its column in the assignment with the least total cost.
+/// Assignment of least total cost for an n × n matrix of `costs`, row by row: the column of each
+/// row.
+///
+/// # Errors
+/// [`Error::Runtime`] where there are not n² costs, a cost is not finite, or rounding breaks the
+/// search.
 pub fn assign(costs: &[f64], n: usize) -> Result<Vec<usize>> {
     if Some(costs.len()) != n.checked_mul(n) {
         return Err(Error::runtime(format!("{} costs are no matrix of {n} x {n}", costs.len())));
@@ -42,12 +48,14 @@ pub fn assign(costs: &[f64], n: usize) -> Result<Vec<usize>> {
     Ok(column_of)
 }
 
-/// Not every row has a column: better no assignment than one that is not the cheapest.
+/// Error where some row has no column: no assignment is returned rather than one that may not be
+/// optimal.
 fn lost() -> Error {
     Error::runtime("no assignment was found: are the costs too large for double precision?")
 }
 
-/// Shortens ways where one through a row is shorter, and returns the shortest that is not settled.
+/// Shortens paths to columns where the one through a row is shorter, and returns the length of the
+/// shortest to a column that is not settled.
 fn shorten(way: &mut [f64], closed: &[f64], costs: &[f64], prices: &[f64], through: f64) -> f64 {
     let mut low = [f64::INFINITY; LANES];
     let mut see = |lane: usize, way: &mut f64, closed: f64, entry: f64| {
@@ -74,13 +82,13 @@ fn shorten(way: &mut [f64], closed: &[f64], costs: &[f64], prices: &[f64], throu
 struct Auction<'c> {
     costs: &'c [f64],
     n: usize,
-    /// What a column costs beside the entry itself.
+    /// Price of each column, added to the cost of an entry.
     prices: Vec<f64>,
-    /// Who holds a column.
+    /// Row that holds each column, or [`NONE`].
     row_of: Vec<usize>,
 }
 
-/// Columns that are looked at side by side.
+/// Columns processed together, in one instruction where possible.
 const LANES: usize = 8;
 
 fn least(a: f64, b: f64) -> f64 {
@@ -91,7 +99,7 @@ fn most(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
 }
 
-/// A row's best column, and the costs of the best and the second.
+/// Best column of a row, and the totals of the best and second-best column.
 struct Offers {
     best: usize,
     lowest: f64,
@@ -104,7 +112,7 @@ impl Auction<'_> {
     }
 
     fn offers(&self, row: usize) -> Offers {
-        // Lane by lane, which the processor does several at a time.
+        // Each lane has its own minima, so that the processor handles several columns at a time.
         let (mut low, mut second) = ([f64::INFINITY; LANES], [f64::INFINITY; LANES]);
         let row = self.row(row);
         let mut see = |lane: usize, total: f64| {
@@ -134,13 +142,13 @@ impl Auction<'_> {
         Offers { best, lowest, next }
     }
 
-    /// The first column behind `after` that costs `row` exactly `total`.
+    /// The first column after `after` at which `row` has exactly the total `total`.
     fn column_at(&self, row: usize, total: f64, after: usize) -> Option<usize> {
         let mut totals = self.row(row).iter().zip(&self.prices).skip(after + 1);
         totals.position(|(cost, price)| cost + price == total).map(|at| after + 1 + at)
     }
 
-    /// All rows bid anew; a bid raises the price by `raise` more than is needed to be beaten.
+    /// Lets all rows bid anew; a bid raises the price by `raise` more than is needed to outbid.
     fn auction(&mut self, raise: f64) {
         self.row_of.fill(NONE);
         let mut waiting: Vec<usize> = (0..self.n).rev().collect();
@@ -155,8 +163,8 @@ impl Auction<'_> {
         }
     }
 
-    /// All rows bid anew, just as much as makes the best column as dear as the second: what a row holds is
-    /// then as cheap for it as anything. Returns the rows that are left without.
+    /// Lets all rows bid anew, just enough that the best column costs as much as the second, so
+    /// that no column is cheaper for a row than its own. Returns the rows without a column.
     fn bid_exactly(&mut self) -> Vec<usize> {
         self.row_of.fill(NONE);
         let mut waiting: Vec<usize> = (0..self.n).rev().collect();
@@ -172,7 +180,7 @@ impl Auction<'_> {
             }
             let beaten = std::mem::replace(&mut self.row_of[best], row);
             if beaten != NONE {
-                // Where no price rises they could go on forever.
+                // Where no price rises, rows could outbid each other for ever.
                 if rises { waiting.push(beaten) } else { left.push(beaten) }
             }
         }
@@ -180,15 +188,15 @@ impl Auction<'_> {
         left
     }
 
-    /// Gives `start` a column along the path that raises the total least.
+    /// Gives `start` a column along the path that adds least to the total cost.
     fn augment(&mut self, start: usize) -> Result<()> {
         let n = self.n;
-        // Cost of the way to each column.
+        // Length of the shortest path to each column.
         let mut way: Vec<f64> =
             self.row(start).iter().zip(&self.prices).map(|(c, p)| c + p).collect();
-        // Infinity where the way is settled, else 0.
+        // Infinity for settled columns, 0 for the others.
         let mut closed = vec![0.0; n];
-        // Settled columns in order, with what a way through their row costs beside its entries.
+        // Settled columns in order, with the length of a path through their row without its entry.
         let mut settled: Vec<(usize, f64)> = Vec::new();
         let mut cost = way.iter().copied().fold(f64::INFINITY, least);
         let (end, total) = loop {
@@ -203,8 +211,8 @@ impl Auction<'_> {
             settled.push((nearest, through));
             cost = shorten(&mut way, &closed, self.row(row), &self.prices, through);
         };
-        // Back along the cheapest ways: each column's is the least of the one straight from the start and those over
-        // the columns settled before it. The first that is as cheap as the way itself ends the search.
+        // Follows the path back: the cheapest way to a column is straight from the start or over a
+        // column settled before it. The search ends at the first that is no longer than the way.
         let (mut column, mut before) = (end, settled.len());
         let mut path = vec![];
         loop {
@@ -245,7 +253,7 @@ mod tests {
         columns.iter().enumerate().map(|(row, column)| costs[row * n + column]).sum()
     }
 
-    /// What the crate `lsap` finds, by augmenting paths alone.
+    /// Assignment by the crate `lsap`, which uses augmenting paths alone.
     fn reference(costs: &[f64], n: usize) -> Vec<usize> {
         let (rows, columns) = lsap::solve(n, n, &costs.to_vec(), false).unwrap();
         assert!(rows.into_iter().eq(0..n));
@@ -267,7 +275,7 @@ mod tests {
                 let whole = |v: &f64| (v * 3.0).round();
                 let (x, y) = (cloud(n, 2, 1.0, seed), cloud(n, 2, 4.0, seed + 10));
                 let ring: Vec<f64> = x.iter().map(|v| v.signum() * 3.0 + v * 0.1).collect();
-                // On a grid many assignments are equally good.
+                // On a grid many assignments are optimal.
                 let grid: Vec<f64> = x.iter().map(whole).collect();
                 let other: Vec<f64> = y.iter().map(whole).collect();
                 let negative: Vec<f64> = cloud(n, n, 2.0, seed).iter().map(|v| v - 1.0).collect();
@@ -292,8 +300,8 @@ mod tests {
         }
     }
 
-    /// Sums of numbers of very different sizes lose digits: the way back is found all the same, and the total is
-    /// the least up to what rounding leaves of the largest.
+    /// Sums of numbers of very different sizes lose digits. The path back is found nevertheless,
+    /// and the total cost is minimal up to rounding errors of the largest.
     #[test]
     fn costs_of_very_different_sizes_are_followed_back() {
         for seed in 0..20 {

@@ -1,29 +1,30 @@
-//! Whether a classifier is right as often as it says: the expected calibration error of Guo et al. 2017
-//! (arXiv 1706.04599).
-
-use super::{Points, classification::checked, predictions};
+use super::{Points, classification::class_indices, predictions};
 use crate::{Error, Result};
 
-/// The bins of the paper.
+/// Number of bins in Guo et al. 2017.
 pub const CALIBRATION_BINS: usize = 15;
 
-/// The expected calibration error, in \[0, 1\], from logits with one row per example and one column per
-/// class. Examples are put into `bins` equal intervals of the highest probability, the upper ends
-/// included; it is the mean, over the examples, of how far the share of right predictions in the bin of an
-/// example is from the mean probability there.
+/// Expected calibration error (Guo et al. 2017, arXiv 1706.04599), in \[0, 1\], from logits with
+/// one row per example and one column per class. Examples are sorted into `bins` equal intervals of
+/// their highest probability, each with its upper end. The error is the mean over the examples of
+/// the distance between the share of correct predictions and the mean probability in their bin.
+///
+/// # Errors
+/// [`Error::Runtime`] where `bins` is 0, and unless there is one label a row, each the index of a
+/// class.
 pub fn expected_calibration_error(logits: Points, labels: &[i64], bins: usize) -> Result<f64> {
-    let labels = checked(logits, labels)?;
+    let labels = class_indices(logits, labels)?;
     if bins == 0 {
         return Err(Error::runtime("the calibration error needs at least one bin"));
     }
-    // Right predictions less probabilities, by bin.
+    // Number of correct predictions minus the sum of probabilities, in each bin.
     let mut gaps = vec![0.0; bins];
     for ((row, predicted), label) in logits.rows().zip(predictions(logits)).zip(&labels) {
         let sum: f64 = row.iter().map(|v| (v - row[predicted]).exp()).sum();
         let confidence = 1.0 / sum;
         let bin = (confidence * bins as f64).ceil() as usize;
-        let right = f64::from(u8::from(predicted == *label));
-        gaps[bin.clamp(1, bins) - 1] += right - confidence;
+        let correct = f64::from(u8::from(predicted == *label));
+        gaps[bin.clamp(1, bins) - 1] += correct - confidence;
     }
     Ok(gaps.iter().map(|gap| gap.abs()).sum::<f64>() / labels.len() as f64)
 }
@@ -47,21 +48,22 @@ mod tests {
 
     #[test]
     fn it_agrees_with_a_count_by_hand() {
-        // Ten bins. 0.61 and 0.68 (as 1 - 0.32): one is right, mean 0.645. 0.83: right. 0.95, 0.98, 0.97: two.
+        // Ten bins. 0.61 and 0.68 (= 1 - 0.32): one is correct, mean 0.645. 0.83: correct. 0.95,
+        // 0.98, 0.97: two are correct.
         let second = [0.61, 0.32, 0.83, 0.95, 0.98, 0.97];
         let labels = [1, 1, 1, 1, 1, 0];
         let by_hand = (2.0 * (0.645_f64 - 0.5) + (1.0 - 0.83) + (2.9 - 2.0)) / 6.0;
         close(error(&second, &labels, 10), by_hand);
-        // A single bin: 4 are right of 6.
+        // One bin: 4 of 6 are correct.
         let sum: f64 = 0.61 + 0.68 + 0.83 + 0.95 + 0.98 + 0.97;
         close(error(&second, &labels, 1), (sum - 4.0) / 6.0);
     }
 
     #[test]
     fn an_upper_end_belongs_to_its_bin() {
-        // A probability of exactly 1/2 is in the first of two bins, beside nothing else.
+        // A probability of exactly 1/2 is in the first of two bins, alone.
         close(error(&[0.5, 0.75], &[0, 0], 2), (0.5 + 0.75) / 2.0);
-        // With one of above 1/2 in a common bin they would make up for one another.
+        // In one bin with a larger one, their deviations cancel in part.
         close(error(&[0.5, 0.75], &[0, 0], 1), (1.25 - 1.0) / 2.0);
     }
 
@@ -80,7 +82,7 @@ mod tests {
         let second: Vec<f64> = (0..200_000).map(|_| 0.02 + 0.96 * rng.random::<f64>()).collect();
         let labels: Vec<i64> = second.iter().map(|p| i64::from(rng.random::<f64>() < *p)).collect();
         assert!(error(&second, &labels, CALIBRATION_BINS) < 0.006);
-        // Odds squared are too sure: the closed form is the mean of |p²/(p²+q²) - p| over the upper half.
+        // Squared odds are overconfident: the expected error is the mean of |p²/(p²+q²) - p|.
         let sure: Vec<f64> = second.iter().map(|p| p * p / (p * p + (1.0 - p).powi(2))).collect();
         let expected =
             second.iter().zip(&sure).map(|(p, s)| (s - p).abs()).sum::<f64>() / 200_000.0;

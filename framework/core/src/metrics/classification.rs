@@ -1,10 +1,10 @@
-//! Measures of a classifier from its logits, one row per example and one column per class. A label
-//! is the index of a class. Where two classes share the highest logit, the first one is predicted.
+//! Metrics of a classifier from its logits, one row per example and one column per class. A label
+//! is the index of a class.
 
 use super::Points;
 use crate::{Error, Result};
 
-/// The predicted class of each row: the highest logit, the first one on ties.
+/// Predicted class of each row: the one with the highest logit, and the first of those on ties.
 pub fn predictions(logits: Points) -> Vec<usize> {
     logits
         .rows()
@@ -12,24 +12,33 @@ pub fn predictions(logits: Points) -> Vec<usize> {
         .collect()
 }
 
-/// The share of examples whose predicted class is the label, in [0, 1].
+/// Share of examples whose predicted class is the label, in \[0, 1\].
+///
+/// # Errors
+/// [`Error::Runtime`] unless there is one label a row, each the index of a class.
 pub fn accuracy(logits: Points, labels: &[i64]) -> Result<f64> {
-    Ok(right(logits, labels)? as f64 / labels.len() as f64)
+    Ok(correct(logits, labels)? as f64 / labels.len() as f64)
 }
 
-/// The share of examples whose predicted class is another than the label, in [0, 1].
+/// Share of examples whose predicted class is not the label, in \[0, 1\].
+///
+/// # Errors
+/// [`Error::Runtime`] unless there is one label a row, each the index of a class.
 pub fn error_rate(logits: Points, labels: &[i64]) -> Result<f64> {
-    Ok((labels.len() - right(logits, labels)?) as f64 / labels.len() as f64)
+    Ok((labels.len() - correct(logits, labels)?) as f64 / labels.len() as f64)
 }
 
-fn right(logits: Points, labels: &[i64]) -> Result<usize> {
-    let labels = checked(logits, labels)?;
+fn correct(logits: Points, labels: &[i64]) -> Result<usize> {
+    let labels = class_indices(logits, labels)?;
     Ok(predictions(logits).iter().zip(&labels).filter(|(p, l)| p == l).count())
 }
 
-/// The mean of -ln softmax(logits)\[label\], in nats.
+/// Mean of -ln softmax(logits)\[label\], in nats.
+///
+/// # Errors
+/// [`Error::Runtime`] unless there is one label a row, each the index of a class.
 pub fn cross_entropy(logits: Points, labels: &[i64]) -> Result<f64> {
-    let labels = checked(logits, labels)?;
+    let labels = class_indices(logits, labels)?;
     let total: f64 = logits
         .rows()
         .zip(&labels)
@@ -42,9 +51,13 @@ pub fn cross_entropy(logits: Points, labels: &[i64]) -> Result<f64> {
     Ok(total / labels.len() as f64)
 }
 
-/// How often each class (first index) was predicted as each class (second index).
+/// Confusion matrix: number of examples of each class (first index) that are predicted as each
+/// class (second index).
+///
+/// # Errors
+/// [`Error::Runtime`] unless there is one label a row, each the index of a class.
 pub fn confusion_counts(logits: Points, labels: &[i64]) -> Result<Vec<Vec<u64>>> {
-    let labels = checked(logits, labels)?;
+    let labels = class_indices(logits, labels)?;
     let mut counts = vec![vec![0; logits.dim()]; logits.dim()];
     for (predicted, label) in predictions(logits).into_iter().zip(labels) {
         counts[label][predicted] += 1;
@@ -52,7 +65,7 @@ pub fn confusion_counts(logits: Points, labels: &[i64]) -> Result<Vec<Vec<u64>>>
     Ok(counts)
 }
 
-pub(super) fn checked(logits: Points, labels: &[i64]) -> Result<Vec<usize>> {
+pub(super) fn class_indices(logits: Points, labels: &[i64]) -> Result<Vec<usize>> {
     if labels.len() != logits.len() {
         return Err(Error::runtime(format!(
             "{} labels for {} rows of logits; there must be one each",

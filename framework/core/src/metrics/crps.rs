@@ -1,25 +1,28 @@
-//! The continuous ranked probability score of an ensemble: how well K random draws foretell what came to be.
-//! It is the integral of (F(v) - 1{v ≥ y})² over v, F being the ensemble's distribution function, which is
-//! E|X - y| - E|X - X'| / 2 (Gneiting and Raftery 2007, eq. 21). It is in the units of y, 0 for draws that
-//! all hit, and the absolute error where all draws are alike.
-
 use super::Points;
 use super::regression::same_shape;
 use crate::{Error, Result};
 
-/// The two usual estimates from K draws.
+/// Continuous ranked probability score (CRPS) of an ensemble of K draws, by the two usual
+/// estimates. The score is the integral of (F(v) - 1{v ≥ y})² over v, where F is the distribution
+/// function of the ensemble and y the true value; it equals E|X - y| - E|X - X'| / 2 (Gneiting and
+/// Raftery 2007, eq. 21). It has the units of y, is 0 if all draws equal y, and the absolute error
+/// if all draws are equal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Crps {
-    /// Of the ensemble as it is: E|X - X'| over all K² pairs. Above that of the law it is drawn from by
-    /// E|X - X'| / (2 K). Never negative.
+    /// Score of the ensemble itself: E|X - X'| over all K² pairs. It exceeds the score of the
+    /// distribution of the draws by E|X - X'| / (2 K) on average. Never negative.
     pub plain: f64,
-    /// Fair to a small ensemble (Ferro 2014): over the K(K - 1) pairs of different draws, which on average
-    /// is the score of the law that is drawn from. It may be negative.
+    /// Score corrected for the size of the ensemble (Ferro 2014): E|X - X'| over the K(K - 1) pairs
+    /// of different draws, which on average gives the score of the distribution of the draws. May
+    /// be negative.
     pub fair: f64,
 }
 
-/// The mean score over all rows and features of at least two draws, each shaped as the truth: one row per
-/// example and one column per feature, each feature by itself.
+/// CRPS of at least two draws, averaged over all rows and features. Each draw has the shape of the
+/// truth: one row per example and one column per feature, scored separately.
+///
+/// # Errors
+/// [`Error::Runtime`] for fewer than two draws, or a draw of another shape.
 pub fn crps(truth: Points, draws: &[Points]) -> Result<Crps> {
     let count = draws.len();
     if count < 2 {
@@ -37,7 +40,8 @@ pub fn crps(truth: Points, draws: &[Points]) -> Result<Crps> {
             *member = draw.values()[i];
         }
         error += ensemble.iter().map(|x| (x - y).abs()).sum::<f64>() / k;
-        // In order, the i-th is above i others and below the rest: the sum over unordered pairs.
+        // In increasing order, draw i is above i others and below the rest: this is the sum over
+        // unordered pairs.
         ensemble.sort_unstable_by(f64::total_cmp);
         let sign = |i: usize| 2.0 * i as f64 - (k - 1.0);
         spread += ensemble.iter().enumerate().map(|(i, x)| sign(i) * x).sum::<f64>();
@@ -59,15 +63,16 @@ mod tests {
 
     #[test]
     fn small_ensembles_agree_with_a_count_by_hand() {
-        // |0 - 1| and |3 - 1|: mean 3/2; the pair is 3 apart: 6 / 4 / 2 of all pairs, 3 / 2 of different ones.
+        // |0 - 1| and |3 - 1| have mean 3/2. The draws are 3 apart: 6/4/2 over all pairs, 3/2 over
+        // different ones.
         let found = of(&[1.0], &[&[0.0], &[3.0]], 1);
         assert_eq!((found.plain, found.fair), (1.5 - 0.75, 1.5 - 1.5));
-        // Two rows: the second is hit by both.
+        // Two rows; both draws equal the second true value.
         let found = of(&[1.0, 5.0], &[&[0.0, 5.0], &[3.0, 5.0]], 1);
         assert_eq!((found.plain, found.fair), (0.375, 0.0));
     }
 
-    /// What the package `properscoring` says.
+    /// Reference values from the package `properscoring`.
     #[test]
     fn golden_values_hold() {
         let truth = [1.0, 0.267, -0.857, -0.726];
@@ -117,8 +122,8 @@ mod tests {
         assert!((found.plain - error).abs() < 1e-14 && (found.fair - error).abs() < 1e-14);
     }
 
-    /// Of N(m, s²) at m it is s (√2 - 1)/√π, and where the truth is drawn from it too, s/√π. The fair
-    /// estimate gives that with few draws; the plain one s/√π/K more.
+    /// The score of N(m, s²) at m is s (√2 - 1)/√π, and s/√π on average if the truth is drawn from
+    /// it. The fair estimate gives that with few draws, the plain one s/(√π K) more.
     #[test]
     fn a_gaussian_ensemble_has_its_closed_form() {
         let (s, root) = (0.7, std::f64::consts::PI.sqrt());

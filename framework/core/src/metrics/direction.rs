@@ -1,8 +1,8 @@
-//! Which of two values of a metric is better, and of how many rows a metric is measured.
+//! Direction of a metric, and the default number of points of the exact distance.
 
 use serde::{Deserialize, Serialize};
 
-/// Points of an exact Wasserstein distance, unless more are asked for.
+/// Default number of points of the exact Wasserstein distance.
 pub const EXACT_POINTS: i64 = 2000;
 
 /// The direction of a metric.
@@ -14,6 +14,6 @@ pub enum Better {
     Less,
     /// More is better.
     More,
-    /// It describes, it does not judge.
+    /// Descriptive: neither is better.
     None,
 }

@@ -1,11 +1,13 @@
-//! The energy distance 2 E|X-Y| - E|X-X'| - E|Y-Y'| between two samples, with Euclidean norms. It is
-//! zero only where the distributions agree. No root is taken: some texts call the root of this number
-//! the energy distance.
-
 use super::{Points, TwoSample, at_least_two, pairs, same_dim};
 use crate::Result;
 
-/// The energy distance (no root taken) as a V and a U statistic. The samples may differ in size.
+/// Energy distance 2 E|X-Y| - E|X-X'| - E|Y-Y'| with Euclidean norms, as V and U statistic. It is
+/// zero only where the distributions agree. Some texts give that name to its square root, which is
+/// not taken here. The samples may differ in size.
+///
+/// # Errors
+/// [`Error::Runtime`](crate::Error::Runtime) for points of different dimensions, or fewer than two
+/// on a side.
 pub fn energy_distance(x: Points, y: Points) -> Result<TwoSample> {
     same_dim(x, y)?;
     at_least_two(x, y, "the energy distance")?;
@@ -17,7 +19,7 @@ pub fn energy_distance(x: Points, y: Points) -> Result<TwoSample> {
 }
 
 fn distances(squared: &[f64]) -> f64 {
-    // four sums side by side, which is also more accurate than one
+    // Four partial sums: faster, and more accurate than one.
     let mut sums = [0.0; 4];
     let (fours, rest) = squared.as_chunks::<4>();
     for four in fours {

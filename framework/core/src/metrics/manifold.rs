@@ -1,7 +1,8 @@
-//! Precision and recall (Kynkäänniemi et al. 2019, arXiv 1904.06991), density and coverage (Naeem et al.
-//! 2020, arXiv 2002.09797): how much of one sample lies where another one does. Where a sample lies is its
-//! manifold: a closed ball about each of its points, as far as the point's k-th nearest other point of the
-//! sample. All four depend on the scale of the dimensions among each other.
+//! Precision and recall (Kynkäänniemi et al. 2019, arXiv 1904.06991), density and coverage (Naeem
+//! et al. 2020, arXiv 2002.09797): shares of one sample that lie within the manifold of another.
+//! The manifold of a sample is the union of closed balls about its points, each with the distance
+//! to the point's k-th nearest other point as radius. All four depend on the relative scale of the
+//! dimensions.
 
 use super::{Points, pairs, same_dim};
 use crate::{Error, Result};
@@ -11,17 +12,21 @@ pub const PRECISION_K: usize = 3;
 /// The k of density and coverage, as in the paper.
 pub const DENSITY_K: usize = 5;
 
-/// A sample with the ball about each of its points.
+/// A sample with a ball about each of its points.
 #[derive(Clone, Debug)]
 pub struct Manifold<'a> {
     points: Points<'a>,
     k: usize,
-    /// Of each ball, in the order of the points.
+    /// Squared radius of each ball, in the order of the points.
     squared_radii: Vec<f64>,
 }
 
 impl<'a> Manifold<'a> {
-    /// The manifold of more than `k` points, `k` at least 1. It takes n² time and n memory.
+    /// The manifold of `points` with balls that reach the `k`-th nearest other point. Takes n² time
+    /// and n memory.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] unless `k` is at least 1 and less than the number of points.
     pub fn new(points: Points<'a>, k: usize) -> Result<Self> {
         if k == 0 || points.len() <= k {
             return Err(Error::runtime(format!(
@@ -39,16 +44,19 @@ impl<'a> Manifold<'a> {
     }
 }
 
-/// How much of what was generated is real, and how much of what is real was generated.
+/// Precision and recall of generated points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PrecisionRecall {
-    /// The share of generated points within the manifold of the real ones, in \[0, 1\].
+    /// Share of generated points within the manifold of the real points, in \[0, 1\].
     pub precision: f64,
-    /// The share of real points within the manifold of the generated ones, in \[0, 1\].
+    /// Share of real points within the manifold of the generated points, in \[0, 1\].
     pub recall: f64,
 }
 
 /// Precision and recall of generated points. The samples may differ in size.
+///
+/// # Errors
+/// [`Error::Runtime`] for points of different dimensions.
 pub fn precision_recall(real: &Manifold, generated: &Manifold) -> Result<PrecisionRecall> {
     same_dim(real.points, generated.points)?;
     let mut reached = vec![false; real.points.len()];
@@ -67,18 +75,21 @@ pub fn precision_recall(real: &Manifold, generated: &Manifold) -> Result<Precisi
     })
 }
 
-/// How densely what was generated lies where the real points do, and how much of that it covers.
+/// Density and coverage of generated points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DensityCoverage {
-    /// How many balls of real points hold a generated point, on average and in units of k: about 1 where
-    /// the distributions agree, 0 where they share nothing, above 1 where generated points crowd at the
-    /// densest places.
+    /// Mean number of real points' balls that hold a generated point, in units of k: about 1 where
+    /// the distributions agree, 0 where they are disjoint, above 1 where generated points
+    /// concentrate in the densest regions.
     pub density: f64,
-    /// The share of real points whose ball holds a generated point, in \[0, 1\].
+    /// Share of real points whose ball holds a generated point, in \[0, 1\].
     pub coverage: f64,
 }
 
 /// Density and coverage of generated points. The samples may differ in size.
+///
+/// # Errors
+/// [`Error::Runtime`] for points of different dimensions.
 pub fn density_coverage(real: &Manifold, generated: Points) -> Result<DensityCoverage> {
     same_dim(real.points, generated)?;
     let mut covered = vec![false; real.points.len()];
@@ -96,8 +107,8 @@ pub fn density_coverage(real: &Manifold, generated: Points) -> Result<DensityCov
     })
 }
 
-fn share(of: &[bool]) -> f64 {
-    of.iter().filter(|yes| **yes).count() as f64 / of.len() as f64
+fn share(flags: &[bool]) -> f64 {
+    flags.iter().filter(|flag| **flag).count() as f64 / flags.len() as f64
 }
 
 #[cfg(test)]
@@ -120,18 +131,20 @@ mod tests {
         )
     }
 
-    /// On a line, with one neighbour. Balls of the real points 0, 1, 3, 7: \[-1, 1\], \[0, 2\], \[1, 5\],
-    /// \[3, 11\]; of the generated ones 2, 2.5, 12: \[1.5, 2.5\], \[2, 3\], \[2.5, 21.5\].
+    /// Points on a line, with one neighbour. The balls of the real points 0, 1, 3, 7 are \[-1, 1\],
+    /// \[0, 2\], \[1, 5\], \[3, 11\]; those of the generated points 2, 2.5, 12 are \[1.5, 2.5\],
+    /// \[2, 3\], \[2.5, 21.5\].
     #[test]
     fn points_on_a_line_agree_with_a_count_by_hand() {
         let (pr, dc) = both(&[0.0, 1.0, 3.0, 7.0], &[2.0, 2.5, 12.0], 1, 1);
         // 2 and 2.5 are inside, 12 is not; 3 and 7 are inside, 0 and 1 are not.
         close(pr.precision, 2.0 / 3.0);
         close(pr.recall, 2.0 / 4.0);
-        // 2 lies in two balls, 2.5 in one; of the balls, those of 1 and 3 hold something.
+        // 2 is in two balls and 2.5 in one; the balls of 1 and 3 hold a generated point.
         close(dc.density, 3.0 / 3.0);
         close(dc.coverage, 2.0 / 4.0);
-        // With two neighbours: [-3, 3], [-1, 3], [0, 6], [1, 13] hold 4, 4 and 1 of the points.
+        // With two neighbours, [-3, 3], [-1, 3], [0, 6] and [1, 13] hold 2, 2, 2 and 3 of the
+        // generated points.
         let (_, dc) = both(&[0.0, 1.0, 3.0, 7.0], &[2.0, 2.5, 12.0], 1, 2);
         close(dc.density, 9.0 / (2.0 * 3.0));
         close(dc.coverage, 1.0);
@@ -163,13 +176,14 @@ mod tests {
         let (pr, dc) = both(&x, &cloud(1000, 2, 0.2, 8), 2, 5);
         assert!(pr.precision == 1.0 && dc.density > 0.9, "{pr:?} {dc:?}");
         assert!(pr.recall < 0.1 && dc.coverage < 0.1, "{pr:?} {dc:?}");
-        // And the other way round, precision and recall change places.
+        // With the samples exchanged, so are precision and recall.
         let (turned, _) = both(&cloud(1000, 2, 0.2, 8), &x, 2, 5);
         assert_eq!((turned.precision, turned.recall), (pr.recall, pr.precision));
     }
 
-    /// Two samples of n of one distribution: density is 1 on average, and a real point is not covered where
-    /// the k nearest of all 2n - 1 others are real too, so coverage is near 1 - 2^-k.
+    /// For two samples of n points of one distribution, density is 1 on average. A real point is
+    /// not covered where the k nearest of all 2n - 1 other points are real, so coverage is near 1 -
+    /// 2^-k.
     #[test]
     fn samples_of_one_distribution_score_what_theory_says() {
         let n = 400;
@@ -186,7 +200,7 @@ mod tests {
         assert!((coverage - (1.0 - missed)).abs() < 0.005, "{coverage} {missed}");
     }
 
-    /// What the package `prdc` of Naeem et al. says of the golden points.
+    /// Reference values from the package `prdc` of Naeem et al. for the golden points.
     #[test]
     fn the_authors_own_code_finds_the_same() {
         let golden = golden();

@@ -1,12 +1,13 @@
-//! The squared maximum mean discrepancy between two samples, with Gaussian kernels
-//! exp(-r² / (2 s²)) averaged over the bandwidths s. The bandwidths are given, or one is taken from the
-//! data by the median heuristic.
-
 use super::{Points, TwoSample, at_least_two, pairs, same_dim};
 use crate::{Error, Result};
 
-/// MMD² as a V statistic (biased, never negative) and a U statistic (unbiased), with the kernel
-/// averaged over `bandwidths`. The samples may differ in size.
+/// Squared maximum mean discrepancy (MMD²) between two samples, as V statistic (biased, never
+/// negative) and U statistic (unbiased). The kernel is the mean over `bandwidths` s of the Gaussian
+/// kernels exp(-r² / (2 s²)). The samples may differ in size.
+///
+/// # Errors
+/// [`Error::Runtime`] for points of different dimensions, fewer than two points on a side, or
+/// bandwidths that are missing, not finite or not above 0.
 pub fn mmd2(x: Points, y: Points, bandwidths: &[f64]) -> Result<TwoSample> {
     same_dim(x, y)?;
     at_least_two(x, y, "the maximum mean discrepancy")?;
@@ -28,9 +29,13 @@ pub fn mmd2(x: Points, y: Points, bandwidths: &[f64]) -> Result<TwoSample> {
     Ok(TwoSample::new((within_x, x.len()), (within_y, y.len()), across, 1.0, 1.0))
 }
 
-/// The median heuristic: the median distance between two different points of the pooled samples
-/// (the mean of the middle two where their number is even). It holds the distances of all pairs, and
-/// refuses more than 16384 points.
+/// Bandwidth by the median heuristic: the median distance between two different points of the
+/// pooled samples (the mean of the middle two where their number is even). It holds the distances
+/// of all pairs in memory.
+///
+/// # Errors
+/// [`Error::Runtime`] for points of different dimensions, for more than 16384 points together, and
+/// where the median is 0.
 pub fn median_bandwidth(x: Points, y: Points) -> Result<f64> {
     same_dim(x, y)?;
     let pooled = [x.values(), y.values()].concat();

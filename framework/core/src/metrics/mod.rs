@@ -1,6 +1,6 @@
-//! Measures of how good predictions and samples are. Each is a pure function in double precision on
-//! the processor, without LibTorch, so that a number can be recomputed anywhere. Points are rows of
-//! a flat slice, checked once when [`Points`] is made.
+//! Metrics of predictions and samples. Each is a pure function in double precision on the CPU,
+//! without LibTorch, so that a number can be recomputed anywhere. Points are rows of a flat slice,
+//! checked once in [`Points::new`].
 
 mod assignment;
 mod calibration;
@@ -36,10 +36,10 @@ pub use wasserstein::{optimal_matching, wasserstein2};
 
 use crate::{Error, Result};
 
-/// Beyond this a square may overflow, and a value is as good as infinite.
+/// Largest absolute value accepted: the square of a larger one may overflow.
 const LARGEST: f64 = 1e150;
 
-/// Points in a space of `dim` dimensions, one after the other. Every value is finite.
+/// Points of `dim` dimensions in a flat slice, row by row. Every value is finite.
 #[derive(Clone, Copy, Debug)]
 pub struct Points<'a> {
     values: &'a [f64],
@@ -47,7 +47,11 @@ pub struct Points<'a> {
 }
 
 impl<'a> Points<'a> {
-    /// Rows of `dim` values each; at least one row, every value finite (and below 1e150 in size).
+    /// Wraps rows of `dim` values each.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] where `dim` is 0, there is no row, the number of values is not a multiple
+    /// of `dim`, or a value is not finite or above 1e150 in absolute value.
     pub fn new(values: &'a [f64], dim: usize) -> Result<Self> {
         if dim == 0 {
             return Err(Error::runtime("points need at least one dimension"));
@@ -72,13 +76,13 @@ impl<'a> Points<'a> {
         Ok(Points { values, dim })
     }
 
-    /// How many points there are.
+    /// Number of points, at least 1.
     #[allow(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
         self.values.len() / self.dim
     }
 
-    /// The number of dimensions.
+    /// Number of dimensions.
     pub fn dim(&self) -> usize {
         self.dim
     }
@@ -88,7 +92,7 @@ impl<'a> Points<'a> {
         self.values
     }
 
-    /// One point.
+    /// Point `i`.
     pub fn row(&self, i: usize) -> &'a [f64] {
         &self.values[i * self.dim..(i + 1) * self.dim]
     }
@@ -99,25 +103,25 @@ impl<'a> Points<'a> {
         Points { values: &self.values[..n * self.dim], dim: self.dim }
     }
 
-    /// The points in order.
+    /// Iterator over the points in order.
     pub fn rows(&self) -> std::slice::ChunksExact<'a, f64> {
         self.values.chunks_exact(self.dim)
     }
 }
 
-/// The two usual estimates of a two-sample statistic.
+/// V and U statistic, the two usual estimates of a two-sample statistic.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TwoSample {
-    /// The V statistic: means over all n² pairs of a sample. Biased upwards, never negative, zero for
+    /// V statistic: means over all n² pairs of a sample. Biased upwards, never negative, zero for
     /// identical samples.
     pub v: f64,
-    /// The U statistic: means over the n(n-1) pairs of different points. Unbiased, so it may be
+    /// U statistic: means over the n(n-1) pairs of different points. Unbiased, so it may be
     /// negative where the distributions agree.
     pub u: f64,
 }
 
 impl TwoSample {
-    /// `sign` times (mean within x + mean within y - 2 mean across), from sums over unordered pairs
+    /// `sign` · (mean within x + mean within y - 2 · mean across), from sums over unordered pairs
     /// of different points; `diagonal` is the statistic of a point with itself.
     fn new(x: (f64, usize), y: (f64, usize), across: f64, diagonal: f64, sign: f64) -> Self {
         let (n, m) = (x.1 as f64, y.1 as f64);
@@ -125,7 +129,7 @@ impl TwoSample {
         let biased = |sum: f64, n: f64| (2.0 * sum + n * diagonal) / (n * n);
         let unbiased = |sum: f64, n: f64| 2.0 * sum / (n * (n - 1.0));
         TwoSample {
-            // what rounding leaves below zero is zero
+            // A negative value can only be rounding error.
             v: (sign * (biased(x.0, n) + biased(y.0, m) - across)).max(0.0),
             u: sign * (unbiased(x.0, n) + unbiased(y.0, m) - across),
         }
@@ -181,13 +185,13 @@ mod testing {
         assert!((actual - expected).abs() <= tolerance, "{actual:e} is not {expected:e}");
     }
 
-    /// Uniform in [-1, 1)^dim times `scale`.
+    /// Values uniform in [-scale, scale).
     pub fn cloud(n: usize, dim: usize, scale: f64, seed: u64) -> Vec<f64> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         (0..n * dim).map(|_| scale * (2.0 * rng.random::<f64>() - 1.0)).collect()
     }
 
-    /// Normal numbers, by the method of Box and Muller.
+    /// Normal draws by the Box-Muller method.
     pub fn normal(n: usize, mean: f64, deviation: f64, seed: u64) -> Vec<f64> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut draw = || {

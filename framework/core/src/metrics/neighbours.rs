@@ -1,15 +1,13 @@
-//! The k-nearest-neighbour classifier (Cover and Hart 1967), as a referee of labelled samples: it is fitted
-//! on real points, so a generated point agrees with the label it was asked for where it lies among real
-//! points of that label. It is only as good as neighbours tell classes apart: what held-out real points
-//! reach is the level to compare with.
-
 use super::{Points, pairs, same_dim};
 use crate::{Error, Result};
 
-/// Neighbours of the referee.
+/// Number of neighbours of the classifier that judges labelled samples.
 pub const REFEREE_K: usize = 5;
 
-/// A classifier by the labels of the nearest points.
+/// The k-nearest-neighbour classifier (Cover and Hart 1967), as a judge of labelled samples: fitted
+/// on real points, it agrees with the label of a generated point if the point lies among real
+/// points of that label. It is only as accurate as neighbours separate the classes, so its
+/// agreement on held-out real points is the reference value.
 #[derive(Clone, Debug)]
 pub struct NearestNeighbours<'a> {
     points: Points<'a>,
@@ -18,8 +16,11 @@ pub struct NearestNeighbours<'a> {
 }
 
 impl<'a> NearestNeighbours<'a> {
-    /// From points, a label for each, and the number of neighbours that vote, at least 1 and at most as
-    /// many as there are points.
+    /// A classifier by `points`, a label for each, and the number `k` of neighbours that vote.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] unless there is one label a point and `k` is from 1 to the number of
+    /// points.
     pub fn new(points: Points<'a>, labels: &'a [usize], k: usize) -> Result<Self> {
         check_labels(points, labels)?;
         if k == 0 || k > points.len() {
@@ -31,19 +32,29 @@ impl<'a> NearestNeighbours<'a> {
         Ok(NearestNeighbours { points, labels, k })
     }
 
-    /// The label of most neighbours for each point; of labels with equally many, that of the nearest
-    /// neighbour among them. Of points equally far, the earlier ones count.
-    pub fn classify(&self, asked: Points) -> Result<Vec<usize>> {
-        self.vote(asked, false)
+    /// Predicts for each point the label of most neighbours, and on ties that of the nearest of
+    /// them. Of points at equal distance the earlier ones count.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] for points of another dimension.
+    pub fn classify(&self, queries: Points) -> Result<Vec<usize>> {
+        self.vote(queries, false)
     }
 
-    /// The share of points whose label the classifier finds too, in \[0, 1\].
-    pub fn agreement(&self, asked: Points, labels: &[usize]) -> Result<f64> {
-        check_labels(asked, labels)?;
-        Ok(shared(&self.classify(asked)?, labels))
+    /// Share of points whose given label is predicted, in \[0, 1\].
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] unless there is one label a point, of the classifier's dimension.
+    pub fn agreement(&self, queries: Points, labels: &[usize]) -> Result<f64> {
+        check_labels(queries, labels)?;
+        Ok(agreement_of(&self.classify(queries)?, labels))
     }
 
-    /// The share of its own points whose label it finds too when the point itself has no vote.
+    /// Share of the classifier's own points whose label is predicted from the other points, in \[0,
+    /// 1\].
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] where there are not more points than neighbours.
     pub fn agreement_without_self(&self) -> Result<f64> {
         if self.k >= self.points.len() {
             return Err(Error::runtime(format!(
@@ -52,15 +63,15 @@ impl<'a> NearestNeighbours<'a> {
                 self.points.len() - 1
             )));
         }
-        Ok(shared(&self.vote(self.points, true)?, self.labels))
+        Ok(agreement_of(&self.vote(self.points, true)?, self.labels))
     }
 
-    fn vote(&self, asked: Points, without_self: bool) -> Result<Vec<usize>> {
-        same_dim(self.points, asked)?;
-        let mut found = Vec::with_capacity(asked.len());
-        // The nearest so far, from near to far.
+    fn vote(&self, queries: Points, without_self: bool) -> Result<Vec<usize>> {
+        same_dim(self.points, queries)?;
+        let mut predicted = Vec::with_capacity(queries.len());
+        // The nearest points so far, by increasing distance.
         let mut nearest: Vec<(f64, usize)> = Vec::with_capacity(self.k + 1);
-        pairs::rows(asked, self.points, |i, distances| {
+        pairs::rows(queries, self.points, |i, distances| {
             if without_self {
                 distances[i] = f64::INFINITY;
             }
@@ -76,13 +87,13 @@ impl<'a> NearestNeighbours<'a> {
                     }
                 }
             }
-            found.push(winner(&nearest));
+            predicted.push(winner(&nearest));
         });
-        Ok(found)
+        Ok(predicted)
     }
 }
 
-/// The label that occurs most, the first of those that occur equally often.
+/// Label with most votes; the first of those on a tie.
 fn winner(nearest: &[(f64, usize)]) -> usize {
     let votes = |label: usize| nearest.iter().filter(|(_, other)| *other == label).count();
     let mut best = (0, 0);
@@ -95,8 +106,8 @@ fn winner(nearest: &[(f64, usize)]) -> usize {
     best.1
 }
 
-fn shared(found: &[usize], labels: &[usize]) -> f64 {
-    found.iter().zip(labels).filter(|(a, b)| a == b).count() as f64 / labels.len() as f64
+fn agreement_of(predicted: &[usize], labels: &[usize]) -> f64 {
+    predicted.iter().zip(labels).filter(|(a, b)| a == b).count() as f64 / labels.len() as f64
 }
 
 fn check_labels(points: Points, labels: &[usize]) -> Result<()> {
@@ -116,9 +127,9 @@ mod tests {
     #[test]
     fn votes_on_a_line_agree_with_a_count_by_hand() {
         let (real, labels) = ([0.0, 1.0, 2.0, 10.0, 11.0], [0, 0, 1, 1, 1]);
-        let of = |k, asked: &[f64]| {
+        let of = |k, queries: &[f64]| {
             let referee = NearestNeighbours::new(points(&real, 1), &labels, k).unwrap();
-            referee.classify(points(asked, 1)).unwrap()
+            referee.classify(points(queries, 1)).unwrap()
         };
         assert_eq!(of(1, &[0.4, 1.9, 5.9, 6.1, 12.0]), [0, 1, 1, 1, 1]);
         assert_eq!(of(3, &[0.4, 1.9, 6.1]), [0, 0, 1]);
@@ -132,7 +143,7 @@ mod tests {
     fn agreement_counts_the_labels_asked_for() {
         let (real, labels) = ([0.0, 1.0, 2.0, 10.0, 11.0], [0, 0, 1, 1, 1]);
         let referee = NearestNeighbours::new(points(&real, 1), &labels, 1).unwrap();
-        let of = |asked: &[usize]| referee.agreement(points(&[0.4, 1.9, 9.0], 1), asked).unwrap();
+        let of = |given: &[usize]| referee.agreement(points(&[0.4, 1.9, 9.0], 1), given).unwrap();
         assert_eq!((of(&[0, 1, 1]), of(&[1, 0, 0]), of(&[0, 0, 0])), (1.0, 0.0, 1.0 / 3.0));
         // Each point is its own neighbour, unless that is left out: 2 then has 1, of the other label.
         assert_eq!(referee.agreement(points(&real, 1), &labels).unwrap(), 1.0);
@@ -141,8 +152,8 @@ mod tests {
 
     #[test]
     fn it_finds_the_neighbours_that_sorting_finds() {
-        let (real, asked) = (cloud(300, 3, 1.0, 1), cloud(50, 3, 1.0, 2));
-        let (real, asked) = (points(&real, 3), points(&asked, 3));
+        let (real, queries) = (cloud(300, 3, 1.0, 1), cloud(50, 3, 1.0, 2));
+        let (real, queries) = (points(&real, 3), points(&queries, 3));
         let labels: Vec<usize> = (0..300).map(|i| i % 4).collect();
         let referee = NearestNeighbours::new(real, &labels, 7).unwrap();
         let distance =
@@ -157,8 +168,8 @@ mod tests {
             let most = votes.iter().map(|v| count(*v)).max().unwrap();
             *votes.iter().find(|v| count(**v) == most).unwrap()
         };
-        let expected: Vec<usize> = asked.rows().map(plain).collect();
-        assert_eq!(referee.classify(asked).unwrap(), expected);
+        let expected: Vec<usize> = queries.rows().map(plain).collect();
+        assert_eq!(referee.classify(queries).unwrap(), expected);
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Squared distances between all pairs of points, a tile at a time. The far side of a tile is laid
-//! out dimension by dimension, so that the compiler can take several pairs in one instruction and
-//! the tile stays in the cache.
+//! Squared distances between all pairs of points, a tile at a time. A tile of `y` is stored
+//! dimension by dimension, so that several pairs are computed in one instruction and the tile fits
+//! in the cache.
 
 use super::Points;
 
-/// Values in a tile: 128 KiB, well within a second-level cache.
+/// Number of values in a tile: 128 KiB, which fits in the second-level cache.
 const TILE: usize = 16 * 1024;
 
 /// Visits the squared distance of every point of `x` to every point of `y`, in runs.
@@ -17,8 +17,8 @@ pub fn within(x: Points, visit: impl FnMut(&[f64])) {
     tiles(x, x, true, visit);
 }
 
-/// Visits, for each point of `x` in order, its squared distances to all points of `y` in order. Bit by bit
-/// the distance of a to b is that of b to a.
+/// Visits, for each point of `x` in order, its squared distances to all points of `y` in order. The
+/// distances of a to b and of b to a are equal to the last bit.
 pub fn rows(x: Points, y: Points, mut visit: impl FnMut(usize, &mut [f64])) {
     let (n, dim) = (y.len(), x.dim());
     let mut columns = vec![0.0; n * dim];

@@ -1,35 +1,42 @@
-//! Measures of predicted against true values, one row per example and one column per feature. The
-//! variance explained is the percentage 100 (1 - SSE / SST), that is 100 R², with SST taken about the
-//! mean of each feature on its own.
+//! Metrics of predicted against true values, one row per example and one column per feature.
 
 use super::{Points, same_dim};
 use crate::{Error, Result};
 
-/// The mean squared error over all examples and features.
+/// Mean squared error over all examples and features.
+///
+/// # Errors
+/// [`Error::Runtime`] for predictions of another shape.
 pub fn mse(truth: Points, predicted: Points) -> Result<f64> {
     mean_over_values(truth, predicted, |d| d * d)
 }
 
-/// The mean absolute error over all examples and features.
+/// Mean absolute error over all examples and features.
+///
+/// # Errors
+/// [`Error::Runtime`] for predictions of another shape.
 pub fn mae(truth: Points, predicted: Points) -> Result<f64> {
     mean_over_values(truth, predicted, f64::abs)
 }
 
-/// The percentage of variance explained, 100 R². None where the truth is constant, since there is then
-/// no variance to explain.
+/// Percentage of variance explained, 100 R² = 100 (1 - SSE / SST), with SST about the mean of each
+/// feature: at most 100, and 0 for a prediction as good as these means. `None` where the truth is
+/// constant and there is no variance to explain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VarianceExplained {
-    /// Each feature on its own.
+    /// Percentage of each feature.
     pub per_feature: Vec<Option<f64>>,
-    /// The mean over the features that have a value.
+    /// Mean over the features that have a value.
     pub uniform_average: Option<f64>,
-    /// From the errors and variances summed over all features, so that features with more variance
-    /// count more.
+    /// Percentage from errors and variances summed over all features, so that features of more
+    /// variance count more.
     pub pooled: Option<f64>,
 }
 
-/// The percentage of variance explained: at most 100, and 0 for a prediction no better than each
-/// feature's mean.
+/// Percentage of variance explained, of each feature and of all.
+///
+/// # Errors
+/// [`Error::Runtime`] for predictions of another shape.
 pub fn variance_explained(truth: Points, predicted: Points) -> Result<VarianceExplained> {
     same_shape(truth, predicted)?;
     let (n, dim) = (truth.len() as f64, truth.dim());
@@ -46,7 +53,7 @@ pub fn variance_explained(truth: Points, predicted: Points) -> Result<VarianceEx
     }
     let first = truth.row(0);
     for k in 0..dim {
-        // exactly zero: the mean of equal values may be rounded away from them
+        // The mean of equal values may differ from them by rounding.
         if truth.rows().all(|row| row[k] == first[k]) {
             variances[k] = 0.0;
         }
@@ -116,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_constant_feature_has_nothing_to_explain() {
-        // six times a sixth of 0.1 is not 0.1 in double precision
+        // The sum of six times 0.1/6 is not 0.1 in double precision.
         assert_ne!((0..6).map(|_| 0.1 / 6.0).sum::<f64>(), 0.1);
         let truth: Vec<f64> = (0..6).flat_map(|i| [0.1, f64::from(i)]).collect();
         let predicted: Vec<f64> = (0..6).flat_map(|i| [0.2, f64::from(i)]).collect();

@@ -1,7 +1,7 @@
-//! The sliced 2-Wasserstein distance: both samples are projected onto unit directions, and the root of the
-//! mean squared distance between the projections is taken. In one dimension the best matching is that
-//! of the sorted values, so this scales to large samples and to samples of unequal size. It never
-//! exceeds the exact distance.
+//! The sliced 2-Wasserstein distance: the root of the mean, over unit directions, of the squared
+//! 2-Wasserstein distance between the projections of two samples. In one dimension the optimal
+//! matching is that of the sorted values, so it is cheap for large samples and defined for unequal
+//! sizes. It never exceeds the exact distance.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,8 +9,12 @@ use rand_chacha::ChaCha8Rng;
 use super::{Points, same_dim};
 use crate::{Error, Result};
 
-/// The sliced distance along given directions, which need not have unit length. The samples may differ
+/// Sliced distance along given directions, which need not have unit length. The samples may differ
 /// in size.
+///
+/// # Errors
+/// [`Error::Runtime`] for points or directions of different dimensions, and for a direction of
+/// length 0.
 pub fn sliced_wasserstein2(x: Points, y: Points, directions: Points) -> Result<f64> {
     same_dim(x, y)?;
     same_dim(x, directions)?;
@@ -30,16 +34,20 @@ pub fn sliced_wasserstein2(x: Points, y: Points, directions: Points) -> Result<f
     Ok((total / directions.len() as f64).sqrt())
 }
 
-/// The sliced distance along `count` directions drawn from `seed`.
+/// Sliced distance along `count` directions drawn with `seed`.
+///
+/// # Errors
+/// [`Error::Runtime`] for points of different dimensions, and where `count` is 0.
 pub fn sliced_wasserstein2_drawn(x: Points, y: Points, count: usize, seed: u64) -> Result<f64> {
     let directions = random_directions(x.dim(), count, seed);
     sliced_wasserstein2(x, y, Points::new(&directions, x.dim())?)
 }
 
-/// `count` unit vectors, uniform on the sphere and the same for a seed on every machine up to rounding.
+/// `count` unit vectors of `dim` dimensions, one after the other, uniform on the sphere; the same
+/// for a seed on every machine up to rounding.
 pub fn random_directions(dim: usize, count: usize, seed: u64) -> Vec<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    // a normal draw by the method of Box and Muller
+    // Normal draws by the Box-Muller method.
     let mut normal = || {
         let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
         radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
@@ -58,8 +66,11 @@ pub fn random_directions(dim: usize, count: usize, seed: u64) -> Vec<f64> {
     directions
 }
 
-/// The squared 2-Wasserstein distance between two samples of numbers, of any sizes: the integral over
-/// [0, 1] of the squared difference of their quantile functions.
+/// Squared 2-Wasserstein distance between two samples of numbers, which may differ in size: the
+/// integral over \[0, 1\] of the squared difference of their quantile functions.
+///
+/// # Errors
+/// [`Error::Runtime`] where a sample is empty.
 pub fn wasserstein2_1d_squared(mut x: Vec<f64>, mut y: Vec<f64>) -> Result<f64> {
     if x.is_empty() || y.is_empty() {
         return Err(Error::runtime("there are no points to measure"));
@@ -69,7 +80,8 @@ pub fn wasserstein2_1d_squared(mut x: Vec<f64>, mut y: Vec<f64>) -> Result<f64> 
     if x.len() == y.len() {
         return Ok(dot_of_differences(&x, &y) / x.len() as f64);
     }
-    // Both step functions, cut at every step of either: in units of 1 / (n m), so that the cuts are exact.
+    // The integral over both step functions, cut at every step of either; positions are in units of
+    // 1 / (n m), so that they are exact.
     let (n, m) = (x.len() as u128, y.len() as u128);
     let (mut i, mut j, mut at, mut total) = (0, 0, 0, 0.0);
     while i < x.len() && j < y.len() {

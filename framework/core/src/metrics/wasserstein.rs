@@ -1,19 +1,22 @@
-//! The exact 2-Wasserstein distance between two samples of equal size: the root of the mean squared
-//! distance under the best one-to-one matching. It takes n² numbers of memory: 10,000 points are the
-//! practical limit.
-
 use super::{Points, assign, same_dim};
 use crate::{Error, Result};
 
-/// The 2-Wasserstein distance between equally many points.
+/// Exact 2-Wasserstein distance between two samples of equal size: the root of the mean squared
+/// distance under the optimal matching. Takes n² numbers of memory, which limits it to some 10,000
+/// points.
+///
+/// # Errors
+/// [`Error::Runtime`] for samples of different sizes or dimensions.
 pub fn wasserstein2(x: Points, y: Points) -> Result<f64> {
     let matching = optimal_matching(x, y)?;
     let total: f64 = x.rows().zip(matching).map(|(row, j)| squared_distance(row, y.row(j))).sum();
     Ok((total / x.len() as f64).sqrt())
 }
 
-/// For each point of `x` the point of `y` it is matched with, so that the sum of squared distances is
-/// least.
+/// Matching with the least sum of squared distances: for each point of `x` its point of `y`.
+///
+/// # Errors
+/// [`Error::Runtime`] for samples of different sizes or dimensions.
 pub fn optimal_matching(x: Points, y: Points) -> Result<Vec<usize>> {
     same_dim(x, y)?;
     let n = x.len();
@@ -30,10 +33,10 @@ pub fn optimal_matching(x: Points, y: Points) -> Result<Vec<usize>> {
     assign(&costs, n)
 }
 
-/// Copies of both clouds that have the same best matching, which the solver finds up to twenty times as
-/// fast. Matchings differ only in their sum of products x·y. Moving a cloud adds the same to the sums
-/// of all of them, and stretching one cloud along a dimension by what the other one shrinks adds
-/// nothing. So both are centred and given equal spread.
+/// Copies of both samples that have the same optimal matching, which the solver finds up to twenty
+/// times as fast. Matchings differ only in their sum of products x·y. A shift of one sample adds
+/// the same to all of these sums, and scaling a dimension of one sample by a factor and of the
+/// other by its inverse changes none. So both are centred and given equal spread.
 fn aligned(x: Points, y: Points) -> (Vec<f64>, Vec<f64>) {
     let dim = x.dim();
     let (mut x, mut y) = (x.values().to_vec(), y.values().to_vec());
@@ -48,7 +51,7 @@ fn aligned(x: Points, y: Points) -> (Vec<f64>, Vec<f64>) {
     (x, y)
 }
 
-/// Takes the mean off dimension `k` and returns the sum of squares left.
+/// Centres dimension `k` and returns the sum of its squares.
 fn centre(values: &mut [f64], dim: usize, k: usize) -> f64 {
     let n = (values.len() / dim) as f64;
     let mean = values.iter().skip(k).step_by(dim).sum::<f64>() / n;

@@ -1,5 +1,3 @@
-//! [`Component`]: what a configuration field holds, a spec found by name in the registry.
-
 use super::kind::{Common, Kind, Vtable};
 use super::read::{deserialize, through_serde};
 use super::{Owner, registry, yaml_text};
@@ -11,60 +9,66 @@ use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
-/// A component of kind `K` as configured: its spec and its owner's functions.
+/// A configured component of kind `K`: the type of a configuration field.
 ///
-/// In YAML it is a map with `type: NAME` and the component's own keys, or the bare name. From Rust any
-/// spec converts: `Component::from(Cosine::default())`.
+/// It consists of a spec, found by name in the registry, and its owner's functions. In YAML it is a
+/// map with `type: NAME` and the component's own keys, or the bare name. In Rust any spec converts:
+/// `Component::from(Cosine::default())`.
 pub struct Component<K: Kind + ?Sized> {
     name: &'static str,
     spec: Arc<K::Spec>,
     common: K::Common,
     vtable: &'static Vtable<K>,
-    /// Where it stands in the component around it, once that is built.
+    /// Key in the component around it, set when that is built.
     key: OnceLock<Box<str>>,
 }
 
 impl<K: Kind + ?Sized> Component<K> {
-    /// A component from its parts; authors use `From<TheSpec>`, which [`component!`](crate::component!) writes.
+    /// Assembles a component. Authors use `From` of the spec, which
+    /// [`component!`](crate::component!) generates.
     pub fn from_parts(name: &'static str, spec: Box<K::Spec>, vtable: &'static Vtable<K>) -> Self {
         let common = K::Common::default();
         Self { name, spec: spec.into(), common, vtable, key: OnceLock::new() }
     }
 
-    /// The component `name` of the registry, with its defaults.
+    /// The registered component `name` with its defaults.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown name.
     pub fn named(name: &str) -> Result<Self> {
         Self::read(name, Mapping::new())
     }
 
-    /// The component `name` of the registry, with its defaults, as the default of a parameter:
-    /// `pub inner: Component<dyn NoiseSchedule> = Component::default_of("cosine")`.
+    /// The registered component `name` with its defaults, for the default of a parameter: `pub
+    /// inner: Component<dyn NoiseSchedule> = Component::default_of("cosine")`.
     ///
     /// # Panics
-    /// Where there is none. A default is asked for when a specification is read, under the guard of its
-    /// owner, so that it comes back as an error.
+    /// For an unknown name. Defaults are evaluated while a spec is read, under its owner's guard,
+    /// which makes an error of the panic.
     pub fn default_of(name: &str) -> Self {
         Self::named(name).unwrap_or_else(|e| panic!("{e}"))
     }
 
-    /// The registered name.
+    /// Registered name.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The keys that every component of the kind takes.
+    /// Values of the keys that all components of the kind take.
     pub fn common(&self) -> &K::Common {
         &self.common
     }
 
-    /// The same component with other shared keys.
+    /// Replaces the values of the keys that all components of the kind take.
     pub fn with_common(self, common: K::Common) -> Self {
         Self { common, ..self }
     }
 
-    /// The same component where `keys` of its own have other values, each in YAML.
+    /// The same component with other values for some of its own keys, each in YAML.
     ///
     /// # Errors
-    /// A key that it does not have, a value that it cannot have.
+    /// [`Error::Config`] for a key that the component does not have, or a value out of its range;
+    /// [`Error::Runtime`] for a value that is not YAML.
     pub fn with_keys(&self, keys: &[(String, String)]) -> Result<Self> {
         let wrong =
             |e: serde_yaml::Error| Error::runtime(format!("{} `{}`: {e}", K::NAME, self.name));
@@ -80,8 +84,8 @@ impl<K: Kind + ?Sized> Component<K> {
     /// Builds the thing that runs, in the owner's code.
     ///
     /// # Errors
-    /// What the parameters or the context make impossible. In a component that is a field of another, the
-    /// key of the error begins with that field's name.
+    /// Errors of the component for parameters or a context that it cannot work with. In a component
+    /// that is a field of another, the key of the error begins with that field's name.
     pub fn build(&self, ctx: &K::Context<'_>) -> Result<Box<K>> {
         let built = (self.vtable.build)(&self.spec, self.owner(), ctx).map(K::received);
         built.map_err(|e| match self.key.get() {
@@ -90,8 +94,8 @@ impl<K: Kind + ?Sized> Component<K> {
         })
     }
 
-    /// It is a field of another component, which calls it `key`.
-    pub(super) fn stands_at(&self, key: &str) {
+    /// Sets the key under which another component has this one.
+    pub(super) fn set_key(&self, key: &str) {
         self.key.get_or_init(|| key.into());
     }
 
@@ -126,7 +130,8 @@ impl<K: Kind + ?Sized> PartialEq for Component<K> {
 
 impl<K: Kind + ?Sized> serde::Serialize for Component<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // As text: no type of the owner's copy of a YAML library crosses the boundary.
+        // Written as text: no type of the owner's YAML library may cross the boundary between
+        // copies.
         let text = (self.vtable.write)(&self.spec, self.owner());
         let spec = text.map_err(serde::ser::Error::custom)?;
         let spec = serde_yaml::from_str::<Mapping>(&spec);
@@ -169,7 +174,7 @@ impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
             let known: Vec<_> =
                 registry().list(Some(K::NAME)).iter().map(|entry| entry.info.name).collect();
             if known.is_empty() {
-                return Err(through_serde(registry().nothing_of(K::NAME)));
+                return Err(through_serde(registry().none_registered(K::NAME)));
             }
             let error = Error::config("", "`type` is missing");
             return Err(through_serde(error.help(format!("known types: {}", known.join(", ")))));
@@ -182,7 +187,7 @@ impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
 }
 
 impl<K: Kind + ?Sized> Component<K> {
-    /// The component `name` with `keys`, its own read by its owner's code.
+    /// The component `name` with `keys`; its own keys are read by its owner's code.
     fn read(name: &str, keys: Mapping) -> Result<Self> {
         let entry = registry().find(K::NAME, name)?;
         // SAFETY: the entry was found under the kind `K::NAME`.
@@ -194,7 +199,7 @@ impl<K: Kind + ?Sized> Component<K> {
         let mut spec = Mapping::new();
         spec.insert("type".into(), name.into());
         spec.extend(own);
-        // As text, as it is written: no type of a library crosses the boundary.
+        // Passed as text: no type of a library may cross the boundary between copies.
         let text = yaml_text(&spec)?;
         let spec = (vtable.read)(&text, Owner { kind: K::NAME, name })?.into();
         let common = deserialize(Value::Mapping(common))?;

@@ -1,5 +1,5 @@
-//! Panics stay on the side where they start: whatever a component does runs under `catch_unwind`
-//! compiled into the component's own copy of the framework, and comes back as an [`Error`].
+//! Conversion of panics to errors in the copy of the framework where they start: all code of a
+//! component runs under a `catch_unwind` compiled into its own copy.
 
 use crate::error::{Error, Result, first_line};
 use crate::host::attached;
@@ -9,24 +9,27 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-/// Who is called, for the error message.
+/// The component whose code runs, for error messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner {
-    /// The component's kind.
+    /// Kind of the component.
     pub kind: &'static str,
-    /// The component's registered name.
+    /// Registered name of the component.
     pub name: &'static str,
 }
 
 impl Owner {
-    /// What went wrong in it. This is the owner's code: it knows the plugin that it belongs to.
+    /// Error of the component. It is made in the owner's copy, which knows its plugin.
     fn error(self, message: String) -> Error {
         let plugin = attached().map(|host| host.plugin.to_string());
         Error::Component { kind: self.kind, name: self.name.to_owned(), plugin, message }
     }
 }
 
-/// Runs `f`; a panic in it becomes an [`Error::Component`].
+/// Runs a component's code.
+///
+/// # Errors
+/// Errors of `f`; a panic or an [`Error::Runtime`] becomes an [`Error::Component`] of `owner`.
 pub fn guard<T>(owner: Owner, f: impl FnOnce() -> Result<T>) -> Result<T> {
     guard_engine(f).map_err(|e| match e {
         Error::Runtime(message) => owner.error(message),
@@ -34,25 +37,28 @@ pub fn guard<T>(owner: Owner, f: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Runs engine code; a panic in it (LibTorch's operators panic on errors) becomes an [`Error::Runtime`].
+/// Runs engine code; LibTorch's operators panic on errors.
+///
+/// # Errors
+/// Errors of `f`; a panic becomes an [`Error::Runtime`].
 pub fn guard_engine<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     let gradients = record_gradients(true);
     record_gradients(gradients);
     let _quiet = Quiet::begin();
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        // tch's `no_grad` does not undo itself when it is unwound.
+        // tch's `no_grad` does not restore the state on a panic.
         record_gradients(gradients);
         Err(Error::Runtime(panic_message(panic)))
     })
 }
 
 thread_local! {
-    /// Guards that this thread is within.
+    /// Number of guards that this thread is in.
     static GUARDS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// For as long as it is held, a panic of this thread is logged and not printed: it comes back as an error, and
-/// where in whose source it began is for debugging.
+/// Scope in which a panic of this thread is logged at debug level instead of printed: it becomes an
+/// error, and its place in the source matters for debugging only.
 struct Quiet;
 
 impl Quiet {
@@ -76,16 +82,16 @@ impl Drop for Quiet {
     }
 }
 
-/// Sets whether this thread records gradients, and returns whether it did.
+/// Sets whether this thread records gradients, and returns the previous setting.
 fn record_gradients(recorded: bool) -> bool {
     // SAFETY: the call sets a flag of this thread and cannot fail.
     unsafe { torch_sys::at_grad_set_enabled(i32::from(recorded)) != 0 }
 }
 
-/// Drops what was built; a panic in that is logged, since nobody can be told.
+/// Drops a built component. A panic in that is logged, because `drop` cannot return an error.
 #[doc(hidden)]
 pub fn drop_guarded<T: ?Sized>(owner: Owner, built: &mut ManuallyDrop<Box<T>>) {
-    // SAFETY: called once, by the `drop` of whatever holds it.
+    // SAFETY: called once, by the `drop` of the owner of `built`.
     let dropped = guard(owner, || unsafe {
         ManuallyDrop::drop(built);
         Ok(())
@@ -98,15 +104,15 @@ pub fn drop_guarded<T: ?Sized>(owner: Owner, built: &mut ManuallyDrop<Box<T>>) {
 fn panic_message(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast::<String>().map(|text| *text).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map_or("panicked", |text| *text).to_owned();
-        // Whatever else was thrown could panic once more when it is dropped.
+        // Another payload could panic when it is dropped.
         std::mem::forget(panic);
         text
     });
     first_line(&unwrapped(&text))
 }
 
-/// What the error behind `called `Result::unwrap()` on an `Err` value: Torch("…")` said, which is how tch panics;
-/// other texts as they are.
+/// Message of the error in a panic of tch, which reads `called `Result::unwrap()` on an `Err`
+/// value: Torch("…")`; other texts are returned unchanged.
 fn unwrapped(text: &str) -> String {
     let Some((_, error)) = text.split_once("on an `Err` value: ") else { return text.to_owned() };
     let quoted =
@@ -171,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_panic_under_a_guard_is_not_printed() {
-        // In a process of its own: the hook belongs to the whole of one.
+        // In its own process, because a process has one panic hook.
         let test = "registry::guard::tests::a_panic_names_its_component";
         let run = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture"])

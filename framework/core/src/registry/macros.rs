@@ -1,10 +1,10 @@
-//! The macros with which kinds, components and groups of parameters are declared.
+//! Macros that declare kinds, components and groups of parameters.
 
-/// Declares a kind of component: its registered name and the trait of what is built.
+/// Declares a kind of component: its registered name and the trait of the built thing.
 ///
-/// Every method takes `&self` and returns a `Result`, so that a panic inside can become an error.
-/// Required methods stand in the trait, those with a default body under `provided`. The macro also
-/// writes the spec trait, the guard around what is built, and the registration.
+/// Every method takes `&self` and returns a `Result`, so that a panic in it can become an error.
+/// Required methods are in the trait, those with a default body under `provided`. The macro also
+/// generates the spec trait, the guard around the built thing, and the registration.
 #[macro_export]
 macro_rules! component_kind {
     (
@@ -26,13 +26,14 @@ macro_rules! component_kind {
         })?
     ) => {
         $(#[doc = $doc])*
+        #[doc = ""]
         $(#[$tm])*
         pub trait $Built {
             $($(#[$rm])* fn $rf(&self $(, $ra: $rat)*) -> $crate::Result<$rr>;)*
             $($($(#[$pm])* fn $pf(&$pself $(, $pa: $pat)*) -> $crate::Result<$pr> $body)*)?
         }
 
-        /// The spec side of the kind; [`component!`](crate::component!) implements it.
+        /// Specs of the kind; [`component!`](crate::component!) implements it.
         #[doc(hidden)]
         #[typetag::serde(tag = "type")]
         pub trait $Spec: ::std::fmt::Debug + Send + Sync {
@@ -104,15 +105,15 @@ macro_rules! component_kind {
     (@common $Common:ty) => { $Common };
 }
 
-/// Declares a group of parameters: a public serde struct with its defaults beside its fields,
-/// unknown keys refused.
+/// Declares a group of parameters: a public serde struct with the default of each field beside it,
+/// which refuses unknown keys.
 ///
 /// ```
 /// # extern crate triflow_core as triflow;
 /// triflow::parameters! {
-///     /// Where to stop.
+/// Limits of a solver.
 ///     pub struct Limits {
-///         /// Most steps.
+/// Maximum number of steps.
 ///         pub steps: usize = 100,
 ///     }
 /// }
@@ -150,17 +151,17 @@ macro_rules! parameters {
     };
 }
 
-/// Declares and registers a component: a group of parameters with a kind and a name. Beside it the
-/// author implements [`Spec`](crate::registry::Spec), one function.
+/// Declares and registers a component: a group of parameters with a kind and a name. The author
+/// also implements [`Spec`](crate::registry::Spec), which has one function.
 ///
 /// ```
 /// # extern crate triflow_core as triflow;
 /// use triflow::prelude::*;
 ///
 /// triflow::component! {
-///     /// Log-SNR that rises in a straight line.
+/// Log-SNR that is linear in time.
 ///     pub struct Straight: NoiseSchedule, NoiseScheduleSpec = "straight" {
-///         /// log-SNR at t = 1; at t = 0 it is the negative.
+/// Log-SNR at t = 1; at t = 0 it is the negative.
 ///         pub end: f64 = 5.0,
 ///     }
 /// }

@@ -1,19 +1,19 @@
-//! What serde says, in words for someone who writes YAML.
+//! Messages of serde, rewritten for users who write YAML.
 
 use crate::error::{ConfigError, Error, suggestion};
 
-/// A message, made plain.
+/// A rewritten message.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct PlainMessage {
     /// What is wrong.
     pub message: String,
-    /// What would be right.
+    /// How to correct it.
     pub help: Option<String>,
-    /// The key that nobody knows, if that is what is wrong.
+    /// The unknown key, if that is the error.
     pub unknown_key: Option<String>,
 }
 
-/// Makes a message of a deserialiser plain; others pass, what follows "; " as help.
+/// Rewrites a message of a deserialiser; other messages are kept, with the part after "; " as help.
 pub(super) fn plain(message: &str) -> PlainMessage {
     for (start, what) in [("unknown field `", "key"), ("unknown variant `", "value")] {
         if let Some((_, rest)) = message.split_once(start) {
@@ -35,7 +35,7 @@ pub(super) fn plain(message: &str) -> PlainMessage {
         .iter()
         .find_map(|start| message.strip_prefix(start)?.split_once(", expected "));
     if let Some((got, expected)) = mismatch {
-        let message = format!("needs {}, got {}", needed(expected), found(got));
+        let message = format!("needs {}, got {}", expected_in_words(expected), given(got));
         return PlainMessage { message, ..PlainMessage::default() };
     }
     match message.split_once("; ") {
@@ -48,7 +48,7 @@ pub(super) fn plain(message: &str) -> PlainMessage {
     }
 }
 
-/// The error of a deserialiser at `path` (empty for the whole).
+/// Configuration error for a message of a deserialiser at `path` (empty: the whole value).
 pub fn explained(path: &str, message: &str) -> Error {
     let said = plain(message.trim_start_matches(&format!("{path}: ")));
     let mut key = path.to_owned();
@@ -60,7 +60,7 @@ pub fn explained(path: &str, message: &str) -> Error {
     Error::Config(ConfigError { message: said.message, key, help: said.help, place: None })
 }
 
-fn needed(expected: &str) -> &str {
+fn expected_in_words(expected: &str) -> &str {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of at least 0",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
@@ -79,7 +79,7 @@ fn needed(expected: &str) -> &str {
     }
 }
 
-fn found(got: &str) -> String {
+fn given(got: &str) -> String {
     match got {
         "unit value" | "Option value" => "nothing".into(),
         "sequence" => "a list".into(),

@@ -1,9 +1,10 @@
-//! The one mechanism behind every kind of component.
+//! The registration of components, one mechanism for all kinds.
 //!
-//! A component is two types: a small serde struct, the *spec* (what YAML says), and the *built thing*
-//! (what runs). [`component_kind!`](crate::component_kind) declares a kind, [`component!`](crate::component!)
-//! declares and registers a component, and [`Component`] is what a configuration field holds. Listing,
-//! look-up, suggestions, schema and examples all come from the same registration.
+//! A component is two types: a small serde struct, the *spec*, which is read from YAML, and the
+//! *built thing*, which runs. [`component_kind!`](crate::component_kind) declares a kind,
+//! [`component!`](crate::component!) declares and registers a component, and [`Component`] is the
+//! type of a configuration field. Lists, look-up, suggestions, schema and examples all come from
+//! one registration.
 
 mod component;
 mod guard;
@@ -22,8 +23,8 @@ pub use messages::explained;
 pub use named::{Field, Holds, HoldsNone, HoldsSome};
 pub use read::{deserialize, read_spec};
 pub use schema::{
-    experiment_schema, is_component_of, is_nullable, properties_of, schema_text, variant, variants,
-    yaml_text,
+    component_kind_of, experiment_schema, is_nullable, properties_of, schema_text, variant,
+    variants, yaml_text,
 };
 
 use crate::error::{Error, Result, nearest, suggestion};
@@ -32,46 +33,47 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
-/// What one component says of itself; made by [`component!`](crate::component!).
+/// Registration of a component; made by [`component!`](crate::component!).
 #[derive(Debug)]
 pub struct Registration {
-    /// The kind's name, such as `noise_schedule`.
+    /// Name of the kind, such as `noise_schedule`.
     pub kind: &'static str,
-    /// The name in YAML.
+    /// Name of the component in YAML.
     pub name: &'static str,
-    /// Further names that mean the same.
+    /// Other names of the same component.
     pub aliases: &'static [&'static str],
-    /// The doc comment, line by line.
+    /// Doc comment of the component, line by line.
     pub docs: &'static [&'static str],
-    /// The paper or text that it comes from; may be empty.
+    /// Paper or text that describes the method; may be empty.
     pub reference: &'static str,
-    /// Endings of the files that it reads, without the dot; such a component takes the file's path under
-    /// the key `path`.
+    /// Extensions of the files that it reads, without the dot. Such a component has the key `path`
+    /// for its file.
     pub extensions: &'static [&'static str],
     /// JSON schema of the spec, as text.
     pub schema: fn() -> Result<String>,
-    /// The spec with its defaults, as YAML.
+    /// Spec with all defaults, as YAML.
     pub example: fn() -> Result<String>,
-    /// Path of the module that defines it; it begins with the name of its crate.
+    /// Path of the module that defines it; its first part is the crate.
     pub module: &'static str,
-    /// The owner's functions, typed by the kind.
+    /// Functions of the component's copy of the framework; their types depend on the kind.
     pub vtable: kind::ErasedVtable,
 }
 inventory::collect!(Registration);
 
-/// What one kind says of itself; made by [`component_kind!`](crate::component_kind).
+/// Registration of a kind; made by [`component_kind!`](crate::component_kind).
 #[derive(Debug)]
 pub struct KindRegistration {
-    /// The kind's name, as in error messages and `triflow list KIND`.
+    /// Name of the kind, as in error messages and `triflow list KIND`.
     pub name: &'static str,
-    /// The doc comment, line by line.
+    /// Doc comment of the kind, line by line.
     pub docs: &'static [&'static str],
-    /// JSON schema of the keys that every component of the kind takes, as text; `{}` for none.
+    /// JSON schema of the keys that all components of the kind take, as text; `{}` for none.
     pub common_schema: fn() -> String,
 }
 inventory::collect!(KindRegistration);
 
-/// The lowest layer of every experiment, as YAML. A crate of components submits one.
+/// Default values of an experiment, in YAML, below every experiment file. A crate of components
+/// submits one.
 #[derive(Debug)]
 pub struct Defaults(pub &'static str);
 inventory::collect!(Defaults);
@@ -79,31 +81,31 @@ inventory::collect!(Defaults);
 /// A registered component, as the host sees it.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// What the component says of itself.
+    /// Registration of the component.
     pub info: &'static Registration,
-    /// The plugin that it came from; none for what is linked into the program.
+    /// The plugin of the component; `None` where it is linked into the program.
     pub plugin: Option<&'static Library>,
 }
 
 impl Entry {
-    /// `built-in`, or the plugin that it came from, with its version.
+    /// Origin for lists: `built-in`, or name and version of the plugin.
     pub fn origin(&self) -> String {
         self.plugin.map_or_else(|| "built-in".to_owned(), ToString::to_string)
     }
 
-    /// The first paragraph of the doc comment.
+    /// First paragraph of the doc comment.
     pub fn summary(&self) -> String {
         paragraph(self.info.docs)
     }
 
-    /// The whole doc comment.
+    /// Complete doc comment.
     pub fn description(&self) -> String {
         let lines: Vec<_> =
             self.info.docs.iter().map(|l| l.strip_prefix(' ').unwrap_or(l)).collect();
         lines.join("\n")
     }
 
-    /// Whether `name` is this component's name or one of its aliases.
+    /// True if `name` is the component's name or one of its aliases.
     pub fn answers_to(&self, name: &str) -> bool {
         self.info.name == name || self.info.aliases.contains(&name)
     }
@@ -114,27 +116,30 @@ fn paragraph(docs: &[&str]) -> String {
     lines.join(" ")
 }
 
-/// Every component that this process knows. One process has one registry, owned by the host.
+/// Registry of all components that this process knows. A process has one registry, owned by the
+/// host.
 #[derive(Debug)]
 pub struct Registry {
     entries: RwLock<Vec<Entry>>,
     libraries: RwLock<Vec<&'static Library>>,
-    /// Why nothing that is linked is known: two crates have a component of one name.
+    /// Message for two linked crates with a component of one name; no linked component is
+    /// registered then.
     clash: Option<String>,
-    /// Held while a library is loaded.
+    /// Lock held while a library is loaded.
     pub loading: Mutex<()>,
     defaults: Vec<&'static str>,
 }
 
-/// The host's registry, in a plugin's copy.
+/// The host's registry; set in a plugin's copy only.
 static OF_HOST: OnceLock<&'static Registry> = OnceLock::new();
 
-/// Makes the host's registry that of this copy; the first one stays.
+/// Makes the host's registry that of this copy, once: later calls keep the first. Returns the
+/// registry in use.
 pub(crate) fn attach(of_host: &'static Registry) -> &'static Registry {
     OF_HOST.get_or_init(|| of_host)
 }
 
-/// The process-wide registry: the host's, in a plugin's copy of the framework as well.
+/// The registry of the process; in a plugin's copy of the framework too it is the host's.
 pub fn registry() -> &'static Registry {
     static OWN: OnceLock<Registry> = OnceLock::new();
     if let Some(of_host) = OF_HOST.get() {
@@ -154,7 +159,10 @@ pub fn registry() -> &'static Registry {
 }
 
 impl Registry {
-    /// Adds every component linked into this copy of the framework; all or, where a name is taken, none.
+    /// Adds all components linked into this copy of the framework.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where a name or alias is taken; nothing is added then.
     pub fn add_own(&self, plugin: Option<&'static Library>) -> Result<()> {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let mut all = entries.clone();
@@ -177,42 +185,46 @@ impl Registry {
             }
             all.push(Entry { info, plugin });
         }
-        // inventory's order is the linker's.
+        // inventory lists in the order of the linker.
         all.sort_by_key(|e| (e.info.kind, e.info.name));
         *entries = all;
         Ok(())
     }
 
-    /// The loaded plugins, in the order of loading.
+    /// Loaded plugins, in the order of loading.
     pub fn libraries(&self) -> Vec<&'static Library> {
         self.libraries.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes a library that was loaded.
+    /// Adds a loaded library to the list of plugins.
     pub fn add_library(&self, library: &'static Library) {
         self.libraries.write().unwrap_or_else(PoisonError::into_inner).push(library);
     }
 
-    /// The components of `kind` (all for `None`), sorted by kind and name.
+    /// Components of `kind` (`None`: of all kinds), sorted by kind and name.
     pub fn list(&self, kind: Option<&str>) -> Vec<Entry> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         entries.iter().filter(|e| kind.is_none_or(|k| e.info.kind == k)).cloned().collect()
     }
 
-    /// The error where no component of a kind is known.
-    pub fn nothing_of(&self, kind: &str) -> Error {
+    /// Error where no component of a kind is registered.
+    pub fn none_registered(&self, kind: &str) -> Error {
         match &self.clash {
             Some(clash) => Error::config("", format!("two crates of this program clash: {clash}")),
             None => none_linked(kind),
         }
     }
 
-    /// The component of `kind` called `name`; an unknown name answers with the nearest.
+    /// The component of `kind` with the name or alias `name`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the nearest name for an unknown one, or where the kind has no
+    /// components.
     pub fn find(&self, kind: &str, name: &str) -> Result<Entry> {
         let all = self.list(Some(kind));
         all.iter().find(|e| e.answers_to(name)).cloned().ok_or_else(|| {
             if all.is_empty() {
-                return self.nothing_of(kind);
+                return self.none_registered(kind);
             }
             let known: Vec<_> = all.iter().map(|e| e.info.name).collect();
             let mut help = suggestion(name, &plural(kind), known.iter().copied());
@@ -223,20 +235,25 @@ impl Registry {
         })
     }
 
-    /// The component of `kind` that reads files with the ending of `path`, in whatever case.
+    /// The component of `kind` that reads files with the extension of `path`, in upper or lower
+    /// case.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the known extensions where there is none; [`Error::Config`] where the
+    /// kind has no components.
     pub fn reader(&self, kind: &str, path: &Path) -> Result<Entry> {
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
         let name = name.unwrap_or_default();
         let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
         let all = self.list(Some(kind));
-        // An ending may have parts, as `csv.gz` has.
+        // An extension may have several parts, such as `csv.gz`.
         let ends = |known: &str| {
             name.strip_suffix(known).is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'))
         };
         let found = all.iter().find(|e| e.info.extensions.iter().any(|known| ends(known)));
         found.cloned().ok_or_else(|| {
             if all.is_empty() {
-                return self.nothing_of(kind);
+                return self.none_registered(kind);
             }
             let known: Vec<_> = all
                 .iter()
@@ -252,7 +269,7 @@ impl Registry {
         })
     }
 
-    /// Every kind with its one-paragraph description, sorted.
+    /// All kinds with the first paragraph of their descriptions, sorted by name.
     pub fn kinds(&self) -> BTreeMap<&'static str, String> {
         inventory::iter::<KindRegistration>
             .into_iter()
@@ -260,7 +277,10 @@ impl Registry {
             .collect()
     }
 
-    /// A kind by its name; an unknown one answers with the nearest.
+    /// The kind called `kind`; hyphens count as underscores.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the nearest name for an unknown one.
     pub fn kind(&self, kind: &str) -> Result<&'static KindRegistration> {
         let name = kind.replace('-', "_");
         let found = inventory::iter::<KindRegistration>.into_iter().find(|k| k.name == name);
@@ -273,25 +293,28 @@ impl Registry {
         })
     }
 
-    /// Checks a kind's name; an unknown one answers with the nearest.
+    /// Name of the kind called `kind`; hyphens count as underscores.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the nearest name for an unknown one.
     pub fn check_kind(&self, kind: &str) -> Result<&'static str> {
         Ok(self.kind(kind)?.name)
     }
 }
 
-/// The lowest layer of every experiment.
+/// Default values of every experiment, in YAML, as the linked crates submit them.
 pub fn default_layers() -> &'static [&'static str] {
     &registry().defaults
 }
 
-/// A noun with its article, by sound: `an objective`, `a noise schedule`.
+/// Noun with its indefinite article, by sound: `an objective`, `a noise schedule`.
 pub fn with_article(noun: &str) -> String {
     let consonant = ["uni", "use", "eu", "one"].iter().any(|sound| noun.starts_with(sound));
     let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']) && !consonant;
     format!("{} {noun}", if vowel { "an" } else { "a" })
 }
 
-/// The error of a program into which no component of a kind is linked.
+/// Error for a program into which no component of a kind is linked.
 fn none_linked(kind: &str) -> Error {
     Error::config("", format!("this program has no {}", plural(kind))).help(
         "call `triflow_plugins::link()` at the start of `main` for the built-in components; those of another \
@@ -299,7 +322,7 @@ fn none_linked(kind: &str) -> Error {
     )
 }
 
-/// A kind as it is said: `noise schedule`.
+/// Name of a kind in prose: `noise schedule` for `noise_schedule`.
 pub fn spoken(kind: &str) -> String {
     kind.replace('_', " ")
 }

@@ -1,19 +1,21 @@
-//! Components inside others, which learn under which key they stand: an error while one is built names the
-//! key whole, as `crn.network.dropout`, whatever the outer component does with it.
+//! Keys of components inside other components: an error while one is built has the complete key,
+//! such as `crn.network.dropout`, whatever the outer component does with the error.
 
 use super::{Component, Kind};
 use std::collections::BTreeMap;
 
-/// Whatever holds components, or is one. Every group of parameters does, by [`parameters!`](crate::parameters!).
+/// A component, or a container of components. Every group of parameters is one, by
+/// [`parameters!`](crate::parameters!).
 #[doc(hidden)]
 pub trait Holds {
-    /// Tells the components in it that they stand at `key`, or below it; empty for the outermost.
+    /// Sets the key of the components in it to `key`, or one below it; `key` is empty for the
+    /// outermost.
     fn name(&self, key: &str);
 }
 
 impl<K: Kind + ?Sized> Holds for Component<K> {
     fn name(&self, key: &str) {
-        self.stands_at(key);
+        self.set_key(key);
     }
 }
 
@@ -35,8 +37,8 @@ impl<T: Holds> Holds for BTreeMap<String, T> {
     }
 }
 
-/// One field of a group, of whatever type. Its `name` is that of [`Holds`] where the type has it; else that of
-/// [`HoldsNone`], which a method call finds second.
+/// A field of a group, of any type. Its `name` is that of [`Holds`] for types that implement it,
+/// otherwise that of [`HoldsNone`], which method resolution finds second.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Field<'f, T>(pub &'f T);
@@ -44,7 +46,7 @@ pub struct Field<'f, T>(pub &'f T);
 /// A field that holds components.
 #[doc(hidden)]
 pub trait HoldsSome {
-    /// See [`Holds::name`]; `key` is the group's.
+    /// See [`Holds::name`]; `key` is that of the group.
     fn name(&self, key: &str, field: &str);
 }
 
@@ -59,7 +61,7 @@ impl<T: Holds> HoldsSome for Field<'_, T> {
 /// A field that holds no component.
 #[doc(hidden)]
 pub trait HoldsNone {
-    /// Nothing is there to be told.
+    /// Does nothing.
     fn name(&self, _key: &str, _field: &str) {}
 }
 

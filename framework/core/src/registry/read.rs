@@ -1,5 +1,5 @@
-//! From YAML to what it says, with errors that keep their place. serde carries no error but a text: the
-//! error behind the text is kept beside it, for whoever asked serde to read.
+//! Deserialisation of YAML with errors that keep their key. serde reduces an error to a text, so
+//! the original is kept beside it and put back at the end.
 
 use super::kind::{Common, Kind};
 use super::messages::explained;
@@ -9,31 +9,35 @@ use serde_yaml::Value;
 use std::cell::RefCell;
 
 thread_local! {
-    /// What the last text that [`through_serde`] gave to serde stands for.
-    static CARRIED: RefCell<Option<(String, Error)>> = const { RefCell::new(None) };
+    /// Text and error of the last call of [`through_serde`].
+    static ORIGINAL: RefCell<Option<(String, Error)>> = const { RefCell::new(None) };
 }
 
-/// `error` for serde, from where [`deserialize`] takes it back as it was.
+/// Converts `error` to one of serde's; [`deserialize`] restores the original.
 pub(super) fn through_serde<E: de::Error>(error: Error) -> E {
     let text = error.to_string();
     let for_serde = E::custom(&text);
-    CARRIED.set(Some((text, error)));
+    ORIGINAL.set(Some((text, error)));
     for_serde
 }
 
-/// Reads `value`, components at any depth included. The key of an error is its whole path within `value`.
+/// Deserialises `value`, including components at any depth.
+///
+/// # Errors
+/// [`Error::Config`] with the complete key within `value`, and errors of the components' own
+/// values.
 pub fn deserialize<T: DeserializeOwned>(value: Value) -> Result<T> {
-    deserialize_beside(value, &[])
+    deserialize_knowing(value, &[])
 }
 
-/// The same where keys of the names `beside` would have been right as well.
-fn deserialize_beside<T: DeserializeOwned>(value: Value, beside: &[&str]) -> Result<T> {
-    CARRIED.take();
+/// Deserialises `value`; an unknown key is reported with the keys of `other_keys` among the known ones.
+fn deserialize_knowing<T: DeserializeOwned>(value: Value, other_keys: &[&str]) -> Result<T> {
+    ORIGINAL.take();
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let path = if path == "?" { "" } else { path.trim_start_matches('.') };
         let mut text = e.inner().to_string();
-        match CARRIED.take().filter(|(carried, _)| text.contains(carried.as_str())) {
+        match ORIGINAL.take().filter(|(carried, _)| text.contains(carried.as_str())) {
             Some((_, Error::Config(e))) => {
                 let parts = [path, &e.key];
                 let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -42,7 +46,7 @@ fn deserialize_beside<T: DeserializeOwned>(value: Value, beside: &[&str]) -> Res
             Some((_, other)) => other,
             None => {
                 if text.contains("unknown field ") {
-                    text.extend(beside.iter().map(|key| format!(", `{key}`")));
+                    text.extend(other_keys.iter().map(|key| format!(", `{key}`")));
                 }
                 explained(path, &text)
             }
@@ -50,12 +54,15 @@ fn deserialize_beside<T: DeserializeOwned>(value: Value, beside: &[&str]) -> Res
     })
 }
 
-/// A spec from its YAML, which begins with `type`; called by the owner's copy.
+/// Reads a spec from YAML that begins with `type`; called in the owner's copy.
+///
+/// # Errors
+/// [`Error::Config`] for YAML that is not a spec of the kind.
 #[doc(hidden)]
 pub fn read_spec<K: Kind + ?Sized>(text: &str) -> Result<Box<K::Spec>>
 where
     Box<K::Spec>: DeserializeOwned,
 {
     let value = serde_yaml::from_str(text).map_err(|e| Error::config("", e.to_string()))?;
-    deserialize_beside(value, K::Common::KEYS)
+    deserialize_knowing(value, K::Common::KEYS)
 }

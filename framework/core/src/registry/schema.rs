@@ -1,15 +1,18 @@
-//! JSON schema of whole experiments, assembled from what each component says of itself.
+//! JSON schema of experiments, assembled from the registrations of components.
 
 use super::{Registration, registry};
 use serde_json::{Map, Value, json};
 
-/// The schema of a spec or a group of parameters, as text.
+/// JSON schema of a spec or a group of parameters, as text.
 #[doc(hidden)]
 pub fn schema_text<T: schemars::JsonSchema>() -> String {
     schema_of::<T>().to_string()
 }
 
-/// The YAML of a spec or a component; see [`Kind::write`](super::Kind::write).
+/// YAML of a spec or a component; see [`Kind::write`](super::Kind::write).
+///
+/// # Errors
+/// [`Error::Runtime`](crate::Error::Runtime) for a value that cannot be written as YAML.
 #[doc(hidden)]
 pub fn yaml_text<T: serde::Serialize + ?Sized>(spec: &T) -> crate::Result<String> {
     serde_yaml::to_string(spec).map_err(|e| crate::Error::runtime(e.to_string()))
@@ -26,8 +29,8 @@ fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }
 
-/// The schema of one component's own keys and the shared keys of its kind, as a JSON object with
-/// `properties`. A component that cannot say its keys, since its defaults panic, has none of its own.
+/// Schemas of a component's own keys and the shared keys of its kind, by key. Own keys are missing
+/// where the component's defaults panic.
 pub fn properties_of(info: &Registration) -> Map<String, Value> {
     let schema = (info.schema)().unwrap_or_else(|e| {
         log::debug!("{e}");
@@ -42,11 +45,12 @@ pub fn properties_of(info: &Registration) -> Map<String, Value> {
     properties
 }
 
-/// Whether a property's schema is a component or, as it may be null, none, and of which kind.
-pub fn is_component_of(property: &Value) -> Option<&str> {
+/// Kind of the component that a property's schema stands for; `None` for another property. The
+/// schema may allow null.
+pub fn component_kind_of(property: &Value) -> Option<&str> {
     match property["$ref"].as_str() {
         Some(reference) => reference.strip_prefix("#/$defs/"),
-        None => property["anyOf"].as_array()?.iter().find_map(is_component_of),
+        None => property["anyOf"].as_array()?.iter().find_map(component_kind_of),
     }
 }
 
@@ -57,12 +61,12 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// The names among which `type` chooses, for a property that is one of several maps with a `type`; else
-/// none.
+/// Names that `type` can have, for a property that is one of several maps with a `type`; otherwise
+/// empty.
 pub fn variants(property: &Value) -> Vec<&str> {
     let all = property["oneOf"].as_array().or(property["anyOf"].as_array());
     let all = all.map(Vec::as_slice).unwrap_or_default();
-    // An optional one has its choices inside.
+    // The choices of an optional property are one level down.
     fn of_one(one: &Value) -> Vec<&str> {
         let own = one["properties"]["type"]["const"].as_str();
         own.map_or_else(|| variants(one), |name| vec![name])
@@ -70,7 +74,7 @@ pub fn variants(property: &Value) -> Vec<&str> {
     all.iter().flat_map(of_one).collect()
 }
 
-/// The schema of the map that `type: NAME` chooses, where [`variants`] has `name`.
+/// Schema of the map with `type: NAME`, where [`variants`] has `name`.
 pub fn variant<'s>(property: &'s Value, name: &str) -> Option<&'s Value> {
     let all = property["oneOf"].as_array().or(property["anyOf"].as_array())?;
     all.iter().find_map(|one| match one["properties"]["type"]["const"].as_str() {
@@ -79,7 +83,7 @@ pub fn variant<'s>(property: &'s Value, name: &str) -> Option<&'s Value> {
     })
 }
 
-/// Whether null is a value of its own in a property's schema.
+/// True if the schema of a property allows null.
 pub fn is_nullable(property: &Value) -> bool {
     let own = &property["type"];
     own == "null"
@@ -91,9 +95,9 @@ pub fn is_nullable(property: &Value) -> bool {
             .any(is_nullable)
 }
 
-/// The schema of an experiment file, every registered component included. `root` is the schema of
-/// the experiment struct; every key is optional in a file, which lies over the defaults and over the file
-/// that it `extends`.
+/// JSON schema of an experiment file, with all registered components. `Root` is the struct of an
+/// experiment. Every key is optional, because a file only overrides the defaults and the file that
+/// it `extends`.
 pub fn experiment_schema<Root: schemars::JsonSchema>() -> Value {
     let mut root = schema_of::<Root>();
     as_in_a_file(&mut root);
@@ -110,8 +114,8 @@ pub fn experiment_schema<Root: schemars::JsonSchema>() -> Value {
     root
 }
 
-/// Loosens a schema of complete values to one of what a file may say: no key is required, and a bare name
-/// stands for a map with that `type`.
+/// Relaxes a schema of complete values to one of a file: no key is required, and a bare name stands
+/// for a map with that `type`.
 fn as_in_a_file(schema: &mut Value) {
     let names = json!(variants(schema));
     match schema {
@@ -136,8 +140,8 @@ fn kind_schema(kind: &str) -> Value {
         .iter()
         .flat_map(|e| std::iter::once(e.info.name).chain(e.info.aliases.iter().copied()))
         .collect();
-    // One `if` a component: an editor completes its keys, and an error is about the one component
-    // that was meant. Without `type` it is the one of the layer below.
+    // An `if` for each component: an editor completes its keys, and an error refers to the chosen
+    // component only. Without `type` the component is that of the file or defaults below.
     let mut any = Map::new();
     let mut cases: Vec<Value> = entries
         .iter()

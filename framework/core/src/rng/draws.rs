@@ -1,4 +1,4 @@
-//! Where components' random numbers come from.
+//! Sources of random numbers for components.
 
 use super::philox::Philox;
 use super::streams::Streams;
@@ -10,19 +10,33 @@ use rand_distr::{Distribution as _, StandardNormal};
 use std::cell::Cell;
 use tch::{Device, Kind, Tensor};
 
-/// Random numbers for rows. In training they come from LibTorch's generator, which the engine has seeded; in
-/// sampling each row has a stream of its own, so that a sample is told by the seed and the row's number,
-/// however many rows are drawn beside it. Every call goes on in the streams.
+/// Random numbers for rows. In training they come from LibTorch's generator, which the engine has
+/// seeded; in sampling each row has its own stream, so that a sample depends on the seed and the
+/// number of its row only, not on how many rows are drawn. Successive calls give successive parts
+/// of the streams.
 pub trait Draws {
     /// Independent draws from N(0, 1), `[n, …]` for n rows.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] for a shape without an axis of rows, or where LibTorch cannot make the
+    /// tensor.
     fn normal(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor>;
-    /// Independent draws from [0, 1), likewise.
+    /// Independent draws from the uniform distribution on [0, 1), `[n, …]` for n rows.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] for a shape without an axis of rows, or where LibTorch cannot make the
+    /// tensor.
     fn uniform(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor>;
-    /// Independent integers (int64) from 0 to `below` − 1, likewise.
+    /// Independent integers (int64) from 0 to `below` − 1 with equal probability, `[n, …]` for n
+    /// rows.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] for `below` less than 1, for a shape without an axis of rows, or where
+    /// LibTorch cannot make the tensor.
     fn integers(&self, below: i64, shape: &[i64], device: Device) -> Result<Tensor>;
 }
 
-/// Draws from LibTorch's generator, as in training.
+/// Draws from LibTorch's generator, used in training.
 #[derive(Clone, Copy, Debug)]
 pub struct TorchDraws;
 
@@ -40,23 +54,23 @@ impl Draws for TorchDraws {
     }
 }
 
-/// Draws of which each row has a stream of its own, as in sampling. They are made on the CPU in 64 bits, so
-/// that they agree on every device and, but for rounding, in every precision.
+/// Draws with a stream for each row, used in sampling. They are computed on the CPU from 64 bits
+/// each, so that they agree on all devices and, up to rounding, in all precisions.
 #[derive(Debug)]
 pub struct RowDraws {
     streams: Streams,
     purpose: Purpose,
-    /// How many draws were made.
+    /// Number of calls so far.
     calls: Cell<u32>,
 }
 
 impl RowDraws {
-    /// Row i draws from stream i, for this purpose.
+    /// Draws for row i from stream i of `streams`, for one purpose.
     pub fn new(streams: Streams, purpose: Purpose) -> Self {
         Self { streams, purpose, calls: Cell::new(0) }
     }
 
-    /// A number each of `[n, …]`, row by row.
+    /// A tensor of `shape` `[n, …]`, filled row by row by `draw`.
     fn fill<T: Copy + Default + tch::kind::Element>(
         &self,
         shape: &[i64],
@@ -95,7 +109,7 @@ impl Draws for RowDraws {
     }
 
     fn uniform(&self, shape: &[i64], (kind, device): (Kind, Device)) -> Result<Tensor> {
-        // The upper bits of one number: rounded, some would be 1.
+        // The upper bits only: rounding all 64 would give 1 in some cases.
         let drawn = match kind {
             Kind::Double => self.fill(shape, |g| (g.next_u64() >> 11) as f64 * 2f64.powi(-53))?,
             _ => self.fill(shape, |g| (g.next_u64() >> 40) as f32 * 2f32.powi(-24))?,
@@ -107,7 +121,8 @@ impl Draws for RowDraws {
         if below < 1 {
             return Err(Error::runtime(format!("there is no integer from 0 to {}", below - 1)));
         }
-        // A share of 2⁶⁴, whose rounding is below anything that could be counted.
+        // The integer part of below·x/2⁶⁴; its deviation from equal probability is too small to
+        // measure.
         let share = |x: u64| ((u128::from(x) * below as u128) >> 64) as i64;
         let drawn = self.fill(shape, |g| share(g.next_u64()))?;
         guard_engine(|| Ok(drawn.to_device(device)))
@@ -176,7 +191,7 @@ mod tests {
         within(mean(z.shallow_clone()), 0.0, 1.0);
         within(mean(z.square()), 1.0, 2f64.sqrt());
         within(mean(z.pow_tensor_scalar(4)), 3.0, 96f64.sqrt());
-        // Neighbours in a row, and one below the other.
+        // Neighbours in a row, then in a column.
         within(2.0 * mean(z.select(1, 0) * z.select(1, 1)) / 2.0, 0.0, 2f64.sqrt());
         let (above, below) = (z.narrow(0, 0, n / 2 - 1), z.narrow(0, 1, n / 2 - 1));
         within(mean(above * below), 0.0, 1.0);

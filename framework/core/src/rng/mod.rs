@@ -1,10 +1,10 @@
 //! Random streams: every draw comes from a generator seeded by (seed, purpose, step), so that a run
-//! can be stopped anywhere and continued as if it never had been.
+//! can be stopped anywhere and resumed without a difference.
 //!
-//! In sampling each row has a stream of its own ([`RowDraws`]): a sample does not depend on the others.
+//! In sampling each row has its own stream ([`RowDraws`]): a sample does not depend on the others.
 //!
-//! LibTorch draws from one generator for the whole process, so a stream holds it: what another thread
-//! trains or samples waits until the stream ends.
+//! LibTorch has one generator for the whole process, so a stream locks it: training or sampling in
+//! another thread waits until the stream ends.
 
 mod draws;
 mod philox;
@@ -19,7 +19,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::any::Any;
 
-/// What a stream is for. Two purposes never share a stream.
+/// Purpose of a stream. Streams of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 #[non_exhaustive]
@@ -28,29 +28,29 @@ pub enum Purpose {
     Init = 1,
     /// A data source's own draws.
     Data = 2,
-    /// The split into train, validation and test.
+    /// The split into training, validation and test rows.
     Split = 3,
-    /// The order of examples in an epoch (step = epoch).
+    /// The order of examples in an epoch (the step is the epoch).
     Shuffle = 4,
     /// Times, noise and dropout of a training step.
     Train = 5,
-    /// Times and noise of a validation batch (the same in every epoch).
+    /// Times and noise of a validation batch, the same in every epoch.
     Validate = 6,
-    /// z_0.
+    /// z_0 of samples.
     Sample = 7,
     /// Draws of pictures and metrics.
     Report = 8,
     /// The noise of stochastic solvers.
     Path = 9,
-    /// z_0 of a block of rows that are paired.
+    /// z_0 of a block of rows to be paired by a coupling.
     Couple = 20,
     /// A coupling's own draws.
     Pair = 21,
-    /// Pairs of a trained model's ends: their z_0, and the conditions.
+    /// z_0 and conditions of the pairs (z_0, z_1) that reflow generates with a trained model.
     Reflow = 22,
 }
 
-/// 64 well-mixed bits for (seed, purpose, step) (the finaliser of SplitMix64, chained).
+/// 64 well-mixed bits for (seed, purpose, step), by chaining the finaliser of SplitMix64.
 pub fn stream_seed(seed: u64, purpose: Purpose, step: u64) -> u64 {
     let mix = |x: u64| {
         let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -65,20 +65,22 @@ pub fn stream_seed(seed: u64, purpose: Purpose, step: u64) -> u64 {
 
 static GENERATOR: ReentrantMutex<()> = ReentrantMutex::new(());
 
-/// LibTorch's generators, seeded for a stream and held until this is dropped.
+/// LibTorch's generators, seeded for a stream and locked until this is dropped.
 #[must_use = "the stream ends where this is dropped"]
 #[derive(Debug)]
 pub struct TorchStream {
-    /// The guard of [`GENERATOR`], in whatever copy of the framework made it.
+    /// Guard of [`GENERATOR`] in the copy of the framework that owns it: the host's.
     _held: Box<dyn Any>,
 }
 
-/// Holds the generator of this copy of the framework. A plugin holds its host's: there is one LibTorch.
+/// Locks the generator of this copy of the framework. A plugin calls its host's function instead,
+/// since the process has one LibTorch.
 pub fn hold_generator() -> Box<dyn Any> {
     Box::new(GENERATOR.lock())
 }
 
-/// Seeds LibTorch's generators (of every device) for a stream.
+/// Seeds LibTorch's generators on all devices for a stream, and locks them until the returned value
+/// is dropped.
 pub fn seed_torch(seed: u64, purpose: Purpose, step: u64) -> TorchStream {
     let hold =
         attached().map_or(hold_generator as fn() -> Box<dyn Any>, |host| host.hold_generator);
@@ -87,7 +89,7 @@ pub fn seed_torch(seed: u64, purpose: Purpose, step: u64) -> TorchStream {
     stream
 }
 
-/// A Rust generator for a stream, for whatever is drawn off the device.
+/// Rust generator for a stream, for draws made without LibTorch.
 pub fn rust_rng(seed: u64, purpose: Purpose, step: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(stream_seed(seed, purpose, step))
 }

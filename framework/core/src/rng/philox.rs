@@ -1,10 +1,9 @@
-//! A generator without a state to carry along: any place of any stream is computed by itself.
-
 use rand::TryRng;
 use std::convert::Infallible;
 
-/// Philox4x32-10 (Salmon et al. 2011): 128 random bits from a key and a counter, by ten rounds of
-/// multiplication. The counter is (block, draw, row), so that each row of a draw has its own sequence.
+/// Philox4x32-10, a counter-based generator (Salmon et al. 2011): 128 random bits from a key and a
+/// counter, by ten rounds of multiplication. The counter is (block, draw, row): each row of a draw
+/// has its own sequence, and any place of it is computed without the earlier ones.
 #[derive(Clone, Debug)]
 pub(super) struct Philox {
     key: [u32; 2],
@@ -14,7 +13,7 @@ pub(super) struct Philox {
 }
 
 impl Philox {
-    /// The sequence of a row in the draw number `draw`.
+    /// The sequence of row `row` in draw number `draw`.
     pub fn new(key: u64, draw: u32, row: u64) -> Self {
         let [low, high] = halves(key);
         let [row_low, row_high] = halves(row);

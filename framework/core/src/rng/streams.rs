@@ -1,4 +1,4 @@
-//! Which random stream each row of a sample has.
+//! Random streams of the rows of a sample.
 
 use crate::error::{Error, Result};
 use std::sync::Arc;
@@ -6,19 +6,19 @@ use std::sync::Arc;
 /// The random stream of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowStream {
-    /// The seed.
+    /// Seed of the draw.
     pub seed: u64,
     /// Number of the draw.
     pub draw: u64,
-    /// Number of the row in that draw.
+    /// Number of the row in the draw.
     pub row: u64,
 }
 
-/// Streams of rows: those of a draw in order, or one that is given for each row.
+/// Streams of rows: consecutive rows of one draw, or one stream given for each row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Streams {
     kind: Kind,
-    /// The row of the first.
+    /// Number of the first row.
     from: u64,
 }
 
@@ -29,28 +29,28 @@ enum Kind {
 }
 
 impl Streams {
-    /// Rows 0, 1, … of a draw.
+    /// Streams of rows 0, 1, … of a draw.
     pub fn new(seed: u64, draw: u64) -> Self {
         Self { kind: Kind::Counted { seed, draw }, from: 0 }
     }
 
-    /// One given for each row.
+    /// One given stream for each row.
     pub fn given(rows: Vec<RowStream>) -> Self {
         Self { kind: Kind::Given(rows.into()), from: 0 }
     }
 
-    /// Row 0 of each seed: sample i is what seed i gives by itself.
+    /// Stream of row 0 for each seed: sample i is the first sample of seed i.
     pub fn of_seeds(seeds: &[u64]) -> Self {
         Self::given(seeds.iter().map(|seed| RowStream { seed: *seed, draw: 0, row: 0 }).collect())
     }
 
-    /// The streams of all rows but the first so many.
+    /// The streams without those of the first `row` rows.
     #[must_use]
     pub fn from(&self, row: i64) -> Self {
         Self { kind: self.kind.clone(), from: self.from + row as u64 }
     }
 
-    /// The same rows in the draw that comes so many draws later.
+    /// The streams of the same rows, `draws` draws later.
     #[must_use]
     pub fn later(&self, draws: u64) -> Self {
         let kind = match &self.kind {
@@ -62,10 +62,10 @@ impl Streams {
         Self { kind, from: self.from }
     }
 
-    /// That of row `i`.
+    /// Stream of row `i`.
     ///
     /// # Errors
-    /// A row for which none is given.
+    /// [`Error::Runtime`] for a row beyond those given.
     pub fn at(&self, i: usize) -> Result<RowStream> {
         let row = self.from + i as u64;
         match &self.kind {

@@ -3,7 +3,7 @@
 use super::expect::ensure;
 use super::{Check, Conformance};
 use crate::error::{Error, Result};
-use crate::registry::{Component, deserialize, is_component_of, properties_of, registry};
+use crate::registry::{Component, component_kind_of, deserialize, properties_of, registry};
 use serde_yaml::Value;
 use std::marker::PhantomData;
 
@@ -98,7 +98,7 @@ fn undescribed(
             missing.extend(undescribed(group, &format!("{key}.")));
         }
         // A component inside has a place of its own where it is explained.
-        let inner = is_component_of(property).is_some();
+        let inner = component_kind_of(property).is_some();
         if !inner && property["description"].as_str().is_none_or(|d| d.trim().is_empty()) {
             missing.push(key);
         }

@@ -3,7 +3,7 @@
 
 use super::merge::{Chosen, chooses};
 use crate::error::{Error, Result, suggestion};
-use crate::registry::is_component_of;
+use crate::registry::component_kind_of;
 use serde_json::{Map, Value as Json};
 use serde_yaml::{Mapping, Value};
 
@@ -16,7 +16,7 @@ pub(super) fn check(value: &Value, property: &Json, key: &str) -> Result<()> {
             let Some(chosen) = chosen.and_then(|name| Chosen::of(property, name)) else {
                 return Ok(());
             };
-            if is_component_of(property).is_none() {
+            if component_kind_of(property).is_none() {
                 refuse_unknown(map, &chosen.properties, key)?;
             }
             check_all(map, &chosen.properties, key)

@@ -9,7 +9,9 @@ use super::yaml::{self, parse_map, parse_value, shortened};
 use super::{Experiment, known};
 use crate::error::{ConfigError, Error, Result, reason};
 use crate::plugin;
-use crate::registry::{default_layers, deserialize, experiment_schema, is_component_of, registry};
+use crate::registry::{
+    component_kind_of, default_layers, deserialize, experiment_schema, registry,
+};
 use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
@@ -265,9 +267,9 @@ impl Layers {
 
     /// The error where a part that every experiment has can be nothing that this program knows.
     fn unlinked(&self) -> Option<Error> {
-        let kinds = self.schema["properties"].as_object()?.values().filter_map(is_component_of);
+        let kinds = self.schema["properties"].as_object()?.values().filter_map(component_kind_of);
         let missing = |kind: &&str| registry().list(Some(kind)).is_empty();
-        kinds.into_iter().find(missing).map(|kind| registry().nothing_of(kind))
+        kinds.into_iter().find(missing).map(|kind| registry().none_registered(kind))
     }
 
     /// Adds to a configuration error where its key was written, for what turned out to be wrong after

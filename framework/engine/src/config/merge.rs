@@ -1,7 +1,7 @@
 //! One layer over those below it, key by key.
 
 use crate::registry::{
-    Entry, is_component_of, is_nullable, properties_of, registry, variant, variants,
+    Entry, component_kind_of, is_nullable, properties_of, registry, variant, variants,
 };
 use serde_json::{Map, Value as Json};
 use serde_yaml::{Mapping, Value};
@@ -73,7 +73,7 @@ fn says_nothing(property: &Json) -> bool {
 
 /// Whether a `type` chooses among several maps here.
 pub(super) fn chooses(property: &Json) -> bool {
-    is_component_of(property).is_some() || !variants(property).is_empty()
+    component_kind_of(property).is_some() || !variants(property).is_empty()
 }
 
 /// What stands at a leaf whose schema is `property`: paths are made absolute, read from `folder`. An
@@ -111,7 +111,7 @@ pub(super) struct Chosen {
 impl Chosen {
     /// The choice `name` of the schema `property`, if there is one.
     pub(super) fn of(property: &Json, name: &str) -> Option<Self> {
-        let Some(kind) = is_component_of(property) else {
+        let Some(kind) = component_kind_of(property) else {
             let properties = variant(property, name)?["properties"].as_object()?.clone();
             return Some(Self { name: name.to_owned(), entry: None, properties });
         };

@@ -3,7 +3,7 @@
 use super::{Experiment, FilePath};
 use crate::error::{Error, Result};
 use crate::plugin::{self, Library};
-use crate::registry::{is_component_of, properties_of, registry};
+use crate::registry::{component_kind_of, properties_of, registry};
 use serde_json::Value as Json;
 use serde_yaml::Value;
 
@@ -58,7 +58,7 @@ fn visit(value: &Value, property: &Json, used: &mut Vec<&'static Library>) {
         }
         Value::Mapping(map) => {
             let name = map.get("type").and_then(Value::as_str);
-            let entry = is_component_of(property).zip(name);
+            let entry = component_kind_of(property).zip(name);
             let entry = entry.and_then(|(kind, name)| registry().find(kind, name).ok());
             used.extend(entry.as_ref().and_then(|entry| entry.plugin));
             let properties = match entry {

@@ -265,7 +265,7 @@ pub(super) fn one_hot_rows(labels: &Tensor, classes: i64) -> Result<Tensor> {
     let n = labels.numel() as u64;
     let bytes = n.saturating_mul(classes as u64).saturating_mul(5);
     // To ask the system takes longer than to make a few rows.
-    if let Some(why) = Some(bytes).filter(|bytes| *bytes > SMALL).and_then(memory::lacking) {
+    if let Some(why) = Some(bytes).filter(|bytes| *bytes > SMALL).and_then(memory::shortage) {
         let message = format!("a table of one-hot rows, {n} of {classes} classes, {why}");
         return Err(Error::config("", message)
             .help("ask for fewer at once; with as many classes, give numbers in place of labels"));

@@ -96,7 +96,7 @@ impl<'r> Stored<'r> {
                 let first = finite.reshape([-1]).to_kind(Kind::Int64).argmin(0, false);
                 let first = first.int64_value(&[]);
                 let row = first / (values.numel() as i64 / n);
-                return Err(rows.holds(from + row, values.reshape([-1]).double_value(&[first])));
+                return Err(rows.bad_value(from + row, values.reshape([-1]).double_value(&[first])));
             }
             f(&values, mask.as_ref());
         }

@@ -15,7 +15,7 @@ use super::input::open_regular;
 use super::packed::check_unpacked;
 use super::texts::write_texts;
 use super::{ArrayData, NamedArray, write_atomically};
-use crate::disk::{DiskRows, Layout, refused};
+use crate::disk::{DiskRows, Layout, unstorable};
 use crate::{Error, Result, memory};
 
 /// All arrays of an `.npz`, in the order of the file, or the one array of an `.npy`, which is named
@@ -75,9 +75,9 @@ pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
     match rows {
         // How a list of integers is packed does not matter, it is read.
         Ok(None) => Ok(None),
-        _ if compressed => Err(refused(path, name, "is compressed")),
+        _ if compressed => Err(unstorable(path, name, "is compressed")),
         _ if header.order() == Order::Fortran && !is_list => {
-            Err(refused(path, name, "lies in Fortran order"))
+            Err(unstorable(path, name, "lies in Fortran order"))
         }
         rows => rows,
     }
