@@ -1,4 +1,4 @@
-//! A program into which two components of one name are linked.
+//! A program with two linked components of the same name.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use triflow::prelude::*;
@@ -7,7 +7,7 @@ use triflow::{Experiment, registry};
 macro_rules! guidance {
     ($name:ident) => {
         triflow::component! {
-            /// No force.
+            /// A guidance without force.
             pub struct $name: Guidance, GuidanceSpec = "still" {}
         }
 
@@ -25,12 +25,12 @@ guidance!(Other);
 #[test]
 fn whatever_is_asked_of_them_says_that_they_clash() {
     let clash = "two crates of this program clash: the guidance `still` is there already";
-    let told = [
+    let error = [
         registry().find("guidance", "still").unwrap_err(),
         Component::<dyn Guidance>::named("still").unwrap_err(),
         Experiment::from_yaml("{}").unwrap_err(),
     ];
-    for told in told.map(|e| e.to_string()) {
-        assert!(told.starts_with(clash), "{told}");
+    for error in error.map(|e| e.to_string()) {
+        assert!(error.starts_with(clash), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! A program into which no component is linked.
+//! A program without linked components.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::path::Path;
@@ -12,24 +12,24 @@ const HELP: &str = "\n  help: call `triflow_plugins::link()` at the start of `ma
 #[test]
 fn an_experiment_says_how_components_are_linked() {
     for yaml in ["{}", "{ training: { epochs: 5 } }", "{ data: { type: mine } }"] {
-        let told = Experiment::from_yaml(yaml).unwrap_err().to_string();
-        assert_eq!(told, format!("this program has no data sources{HELP}"), "{yaml}");
+        let error = Experiment::from_yaml(yaml).unwrap_err().to_string();
+        assert_eq!(error, format!("this program has no data sources{HELP}"), "{yaml}");
     }
 }
 
 #[test]
 fn a_component_says_how_it_would_be_linked() {
-    let told = Component::<dyn Solver>::named("mine").unwrap_err().to_string();
-    assert_eq!(told, format!("this program has no solvers{HELP}"));
-    let told = registry().find("noise_schedule", "mine").unwrap_err().to_string();
-    assert_eq!(told, format!("this program has no noise schedules{HELP}"));
+    let error = Component::<dyn Solver>::named("mine").unwrap_err().to_string();
+    assert_eq!(error, format!("this program has no solvers{HELP}"));
+    let error = registry().find("noise_schedule", "mine").unwrap_err().to_string();
+    assert_eq!(error, format!("this program has no noise schedules{HELP}"));
     let map = serde_yaml::from_str("{ width: 8 }").unwrap();
-    let told = triflow::registry::deserialize::<Component<dyn Network>>(map).unwrap_err();
-    assert_eq!(told.to_string(), format!("this program has no networks{HELP}"));
+    let error = triflow::registry::deserialize::<Component<dyn Network>>(map).unwrap_err();
+    assert_eq!(error.to_string(), format!("this program has no networks{HELP}"));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("d.csv");
     std::fs::write(&file, "x,y\n1,2\n").unwrap();
-    let told = source_of(&file).unwrap_err().to_string();
-    assert_eq!(told, format!("this program has no data sources{HELP}"));
+    let error = source_of(&file).unwrap_err().to_string();
+    assert_eq!(error, format!("this program has no data sources{HELP}"));
     assert!(source_of(Path::new("nowhere.csv")).is_err());
 }

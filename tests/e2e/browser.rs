@@ -1,4 +1,4 @@
-//! A real Chromium without a window, driven over the DevTools protocol through a pair of pipes.
+//! A headless Chromium, driven over the DevTools protocol through a pair of pipes.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
@@ -7,19 +7,19 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
-/// One page in a browser of its own.
+/// A page in its own browser process.
 pub struct Browser {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
     session: Value,
     sent: u64,
-    /// What the page said of itself meanwhile: exceptions, console lines, refused or requested addresses.
+    /// Events of the page so far: exceptions, console messages, requests and refused content.
     events: Vec<Value>,
     _profile: TempDir,
 }
 
-/// The browser's program: `CHROMIUM`, or the first of the usual names that there is.
+/// The browser's program: `CHROMIUM`, or the first of the usual names that exists.
 fn program() -> Option<String> {
     let named = std::env::var("CHROMIUM").ok();
     let usual = ["chromium", "chromium-browser", "google-chrome"].map(str::to_owned);
@@ -30,18 +30,18 @@ fn program() -> Option<String> {
 }
 
 impl Browser {
-    /// Opens a file. `None`, and says so, where there is no browser and `TRIFLOW_BROWSER_TESTS` does not ask for
-    /// one.
+    /// Opens a file. Returns `None` with a message if there is no browser and
+    /// `TRIFLOW_BROWSER_TESTS` is not set.
     pub fn open(file: &Path) -> Option<Self> {
         let Some(program) = program() else {
-            let asked = std::env::var_os("TRIFLOW_BROWSER_TESTS").is_some();
-            assert!(!asked, "no Chromium: install it or name it in CHROMIUM");
+            let required = std::env::var_os("TRIFLOW_BROWSER_TESTS").is_some();
+            assert!(!required, "no Chromium: install it or name it in CHROMIUM");
             eprintln!("SKIPPED: no Chromium found (CHROMIUM=… names one)");
             return None;
         };
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new("sh")
-            // The protocol is spoken on descriptors 3 and 4.
+            // The protocol uses the file descriptors 3 and 4.
             .args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>/dev/null 2>&1"#])
             .arg(program)
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"])
@@ -85,7 +85,7 @@ impl Browser {
         serde_json::from_slice(&bytes).unwrap()
     }
 
-    /// A method of the protocol and what it gives back.
+    /// Calls a method of the protocol, and returns its result.
     pub fn call(&mut self, method: &str, params: Value) -> Value {
         self.sent += 1;
         let mut message = json!({ "id": self.sent, "method": method, "params": params });
@@ -105,22 +105,22 @@ impl Browser {
         }
     }
 
-    /// The value of an expression in the page; a promise is waited for.
+    /// Evaluates a JavaScript expression in the page; waits for a promise.
     pub fn eval(&mut self, expression: &str) -> Value {
         let how = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let found = self.call("Runtime.evaluate", how);
-        assert_eq!(found.get("exceptionDetails"), None, "{expression}");
-        found["result"]["value"].clone()
+        let result = self.call("Runtime.evaluate", how);
+        assert_eq!(result.get("exceptionDetails"), None, "{expression}");
+        result["result"]["value"].clone()
     }
 
-    /// Until the page has been painted twice.
+    /// Waits until the page has been painted twice.
     pub fn settle(&mut self) {
         self.eval(
             "new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(1))))",
         );
     }
 
-    /// A key, pressed and let go.
+    /// Presses and releases a key.
     pub fn press(&mut self, key: &str) {
         let (code, text) = match key {
             "Tab" => (9, ""),
@@ -130,13 +130,13 @@ impl Browser {
             "ArrowRight" => (39, ""),
             _ => panic!("the code of {key}?"),
         };
-        let of = |kind: &str| json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
-        self.call("Input.dispatchKeyEvent", of("keyDown"));
-        self.call("Input.dispatchKeyEvent", of("keyUp"));
+        let event = |kind: &str| json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
+        self.call("Input.dispatchKeyEvent", event("keyDown"));
+        self.call("Input.dispatchKeyEvent", event("keyUp"));
         self.settle();
     }
 
-    /// Puts the pointer on the middle of what a selector finds first.
+    /// Moves the pointer to the centre of the first element that matches a selector.
     pub fn point_at(&mut self, selector: &str) {
         let middle = format!(
             "(() => {{ const it = document.querySelector('{selector}'); it.scrollIntoView({{ block: 'center' }}); \
@@ -148,34 +148,34 @@ impl Browser {
         self.settle();
     }
 
-    /// The window's size in pixels.
+    /// Sets the size of the window in pixels.
     pub fn size(&mut self, width: u32, height: u32) {
         let size =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", size);
     }
 
-    /// The medium (`screen` or `print`) and the preferred colours (`light` or `dark`).
+    /// Sets the medium (`screen` or `print`) and the preferred colour scheme (`light` or `dark`).
     pub fn media(&mut self, medium: &str, scheme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         self.call("Emulation.setEmulatedMedia", json!({ "media": medium, "features": features }));
         self.settle();
     }
 
-    /// A picture of the whole page.
+    /// Writes a picture of the whole page to a file.
     pub fn screenshot(&mut self, file: &Path) {
         let how = json!({ "format": "png", "captureBeyondViewport": true });
         let shot = self.call("Page.captureScreenshot", how);
         std::fs::write(file, decoded(&shot)).unwrap();
     }
 
-    /// The page as printed.
+    /// The page printed as PDF.
     pub fn pdf(&mut self) -> Vec<u8> {
         let how = json!({ "printBackground": true });
         decoded(&self.call("Page.printToPDF", how))
     }
 
-    /// What a reader of the console would have to worry about: exceptions, errors, warnings, refused content.
+    /// Problems that the page reported: exceptions, errors, warnings, refused content.
     pub fn complaints(&mut self) -> Vec<Value> {
         self.settle();
         let complaint = |event: &&Value| match event["method"].as_str() {
@@ -187,10 +187,10 @@ impl Browser {
         self.events.iter().filter(complaint).cloned().collect()
     }
 
-    /// The addresses that the page asked for.
+    /// The addresses that the page requests for.
     pub fn requests(&self) -> Vec<&str> {
-        let asked = self.events.iter().filter(|e| e["method"] == "Network.requestWillBeSent");
-        asked.filter_map(|e| e["params"]["request"]["url"].as_str()).collect()
+        let requests = self.events.iter().filter(|e| e["method"] == "Network.requestWillBeSent");
+        requests.filter_map(|e| e["params"]["request"]["url"].as_str()).collect()
     }
 }
 

@@ -1,11 +1,11 @@
-//! Runs the command in a folder of its own.
+//! Helpers that run the command in a folder of its own.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A training of well under a second: 2 epochs of 4 steps.
+/// Arguments of a training of well under a second: 2 epochs of 4 steps.
 pub const TINY: [&str; 12] = [
     "--num-epochs",
     "2",
@@ -21,7 +21,7 @@ pub const TINY: [&str; 12] = [
     "data.samples=160",
 ];
 
-/// What the command did.
+/// Exit code and output of the command.
 #[derive(Debug)]
 pub struct Outcome {
     pub code: i32,
@@ -29,7 +29,7 @@ pub struct Outcome {
     pub err: String,
 }
 
-/// A fresh folder, in which the command runs.
+/// A temporary folder, in which the command runs.
 pub struct Folder(TempDir);
 
 impl Folder {
@@ -49,7 +49,7 @@ impl Folder {
         std::fs::write(self.join(name), text).unwrap();
     }
 
-    /// The command in this folder, as few lines as it can, not started.
+    /// The command in this folder with minimal logging, not started.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_triflow"));
         command.current_dir(self.path()).env("OMP_NUM_THREADS", "1");
@@ -73,36 +73,36 @@ impl Folder {
         outcome
     }
 
-    /// What it printed.
+    /// Runs the command, asserts success, and returns its standard output.
     pub fn succeeds(&self, args: &[&str]) -> String {
         let done = self.run(args);
         assert_eq!(done.code, 0, "{args:?}: {}", done.err);
         done.out
     }
 
-    /// What it complained about: bad input leaves with 2.
+    /// Runs the command, asserts exit code 2 (bad input), and returns its errors.
     pub fn fails(&self, args: &[&str]) -> String {
         let done = self.run(args);
         assert_eq!(done.code, 2, "{args:?}: {}", done.err);
         done.err
     }
 
-    /// The run folder of a training command.
+    /// Trains, and returns the run folder.
     pub fn train(&self, args: &[&str]) -> PathBuf {
         self.join(self.succeeds(args))
     }
 
-    /// Likewise of a tiny training.
+    /// Trains with the arguments [`TINY`], and returns the run folder.
     pub fn tiny(&self, args: &[&str]) -> PathBuf {
         self.train(&[&args[..1], &TINY, &args[1..]].concat())
     }
 }
 
-/// The schema that the command writes.
+/// The JSON schema that the command writes.
 pub struct Schema(jsonschema::Validator);
 
 impl Schema {
-    /// With the components that `args` make known.
+    /// The schema with the components that `args` load.
     pub fn of(folder: &Folder, args: &[&str]) -> Self {
         let schema = folder.succeeds(&[&["schema"], args].concat());
         Self(jsonschema::draft202012::new(&serde_json::from_str(&schema).unwrap()).unwrap())
@@ -119,7 +119,7 @@ impl Schema {
     }
 }
 
-/// A file's bytes.
+/// Content of a file.
 pub fn bytes(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
@@ -129,8 +129,8 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Cargo in `folder`, with the target folder and the profile of the command that is tested: what is built
-/// there is not built again.
+/// Cargo in `folder`, with the target folder and profile of the tested command, so that nothing is
+/// built twice; and the folder of its output.
 pub fn cargo(folder: &Path, task: &str) -> (Command, PathBuf) {
     let binary = Path::new(env!("CARGO_BIN_EXE_triflow"));
     let built = binary.parent().unwrap();
@@ -145,7 +145,7 @@ pub fn cargo(folder: &Path, task: &str) -> (Command, PathBuf) {
     (command, built.to_owned())
 }
 
-/// Runs it to a good end.
+/// Runs a program, asserts success, and returns its output.
 pub fn finishes(mut command: Command) -> String {
     let done = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

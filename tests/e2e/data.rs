@@ -1,4 +1,4 @@
-//! Data of the user's own.
+//! Users' own data: files, formats, moved and changed data.
 
 use crate::command::{Folder, text};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use triflow::registry::registry;
 
 const SMALL: [&str; 6] = ["--num-epochs", "2", "--device", "cpu", "--hidden-dims", "8"];
 
-/// Trains in `folder`; the run folder.
+/// Trains in `folder`, and returns the run folder.
 fn train(folder: &Folder, args: &[&str]) -> PathBuf {
     folder.train(&[args, &SMALL].concat())
 }
@@ -47,7 +47,7 @@ fn rows_that_stay_on_disk_train_the_same_model() {
     for file in ["moons.safetensors", "moons.npz"] {
         folder.succeeds(&[&data[..], &[file]].concat());
     }
-    // x is the condition of the first and the target of the others.
+    // x is the condition of the first task and the target of the others.
     for task in [&["train"][..], &["train-gen"], &["train-gen", "--unconditional"]] {
         let trained = |keep: &str| {
             let more = ["--data-path", "moons.safetensors", "--set", keep, "--batch-size", "32"];
@@ -59,18 +59,18 @@ fn rows_that_stay_on_disk_train_the_same_model() {
         assert_eq!(trained("data.keep=device"), trained("data.keep=disk"));
     }
     let disk = ["train", "--set", "data.keep=disk", "--data-path", "moons.npz"];
-    let told = folder.fails(&disk);
+    let error = folder.fails(&disk);
     assert!(
-        told.starts_with(
+        error.starts_with(
             "error: array `x` of moons.npz cannot stay on disk: it is compressed\n  at data.keep"
         ),
-        "{told}"
+        "{error}"
     );
-    assert!(told.contains("numpy.savez"), "{told}");
-    let told = folder.fails(&disk[..3]);
+    assert!(error.contains("numpy.savez"), "{error}");
+    let error = folder.fails(&disk[..3]);
     assert!(
-        told.starts_with("error: this data source cannot leave its rows on disk\n  at data.keep"),
-        "{told}"
+        error.starts_with("error: this data source cannot leave its rows on disk\n  at data.keep"),
+        "{error}"
     );
 }
 
@@ -132,7 +132,7 @@ fn conditions_that_are_no_labels_come_from_a_file() {
     assert!(folder.fails(&predict).starts_with("error: this run generates, it does not predict\n"));
 }
 
-/// Rows of three numbers, as a table; each is `scale` times what it was, and `shift` more.
+/// A table of rows of three numbers, scaled by `scale` and shifted by `shift`.
 fn table(scale: f64, shift: f64) -> String {
     let value = |i: usize, k: f64| scale * (k * i as f64).sin() + shift;
     let row = |i| format!("{},{},{}\n", value(i, 0.7), value(i, 1.9), i % 3);
@@ -166,31 +166,32 @@ fn data_that_changed_are_refused_and_data_that_moved_are_found() {
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     let rows = serde_json::json!({ "train": 80, "val": 10, "test": 10 });
     assert_eq!(manifest["data"]["rows"], rows);
-    // Moved.
+    // The file is moved.
     std::fs::create_dir(folder.join("else")).unwrap();
     std::fs::rename(folder.join("rows.csv"), folder.join("else/moved.csv")).unwrap();
-    let told = fails(&[]);
+    let error = fails(&[]);
     assert!(
-        told.contains("no such file") && told.contains("--data-path FILE says where"),
-        "{told}"
+        error.contains("no such file") && error.contains("--data-path FILE says where"),
+        "{error}"
     );
     assert_eq!(succeeds(&["--data-path", "else/moved.csv"]), before);
-    // Changed: the units are those of training, so that rows elsewhere are seen to be elsewhere.
+    // The file is changed. Units stay those of training, so that shifted rows are far from the
+    // samples.
     folder.write("rows.csv", &table(10.0, 100.0));
-    let told = fails(&[]);
+    let error = fails(&[]);
     assert!(
-        told.starts_with(
+        error.starts_with(
             "error: the data are not those that this run began with: their values have changed since\n"
-        ) && told.contains("--data FILE"),
-        "{told}"
+        ) && error.contains("--data FILE"),
+        "{error}"
     );
     assert!(fails(&["--data-path", "rows.csv"]).contains("their values have changed since"));
     let far = succeeds(&["--data", "rows.csv"]);
     assert!(far["w2"].as_f64().unwrap() > 100.0, "{far:#}");
     let fewer: Vec<String> = table(1.0, 0.0).lines().take(51).map(str::to_owned).collect();
     folder.write("rows.csv", &fewer.join("\n"));
-    let told = folder.fails(&["plot", "--run", text(&run)]);
-    assert!(told.contains("it had 100 rows, and there are 50 now"), "{told}");
+    let error = folder.fails(&["plot", "--run", text(&run)]);
+    assert!(error.contains("it had 100 rows, and there are 50 now"), "{error}");
 }
 
 #[test]
@@ -239,11 +240,11 @@ fn what_is_found_in_the_data_and_what_is_odd_about_them_is_said() {
     assert!(!err.contains("KL(z_0)"), "{err}");
     let (_, err) = validate(&[&raw[..], &["--set", "path=variance_preserving"]].concat());
     assert!(err.contains("KL(z_0) from N(0, I)"), "{err}");
-    // A folder is for the sources that read one.
+    // A folder is valid only for data sources that read one.
     std::fs::create_dir(folder.join("pics")).unwrap();
-    let told = folder.fails(&["validate", "e.yaml", "--data-path", "pics"]);
-    assert!(told.contains("pics: is a folder, which the experiment's data source"), "{told}");
+    let error = folder.fails(&["validate", "e.yaml", "--data-path", "pics"]);
+    assert!(error.contains("pics: is a folder, which the experiment's data source"), "{error}");
     let images = ["--set", "data.type=image_folder", "--data-path", "pics"];
-    let told = folder.fails(&[&["validate", "e.yaml"], &images[..]].concat());
-    assert!(told.contains("pics") && !told.contains("is a folder, which"), "{told}");
+    let error = folder.fails(&[&["validate", "e.yaml"], &images[..]].concat());
+    assert!(error.contains("pics") && !error.contains("is a folder, which"), "{error}");
 }

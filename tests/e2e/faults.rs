@@ -1,4 +1,4 @@
-//! Files as people have them, and files that are not what they say: read rightly, or refused with a way out.
+//! Unusual and damaged files: read correctly, or refused with advice.
 
 use crate::command::{Folder, text};
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ fn train(folder: &Folder, file: &str, args: &[&str]) -> PathBuf {
     folder.train(&[&["train-gen", "--data-path", &shared(file)], &SMALL[..], args].concat())
 }
 
-/// The samples of a run as a table, a row a line.
+/// Samples of a run as lines of a table.
 fn generate(folder: &Folder, run: &Path, n: &str) -> Vec<String> {
     folder.succeeds(&["generate", "--run", text(run), "--n", n, "--out", "s.csv"]);
     let written = std::fs::read_to_string(folder.join("s.csv")).unwrap();
@@ -46,14 +46,14 @@ fn labels_are_generated_by_the_names_of_the_file_alone_and_alike() {
 fn tables_of_other_programs_are_read_as_they_are() {
     let folder = Folder::new();
     let latin = ["--set", "data.encoding=latin1", "--set", "data.x=[größe,länge]"];
-    let asked = ["--set", "data.x=[x0]", "--set", "data.y=[label]"];
-    for (file, args, told) in [
+    let columns = ["--set", "data.x=[x0]", "--set", "data.y=[label]"];
+    for (file, args, expected) in [
         ("index_pandas.csv", &[][..], "x: 1 column (x0); y: 2 classes (30 × 0, 30 × 1)"),
         ("index_r.csv", &[], "x: 1 column (x0); y: 2 classes"),
         ("trailing_comma.csv", &[], "x: 1 column (x0); y: 2 classes"),
         ("tab.tsv", &[], "x: 2 columns (x0, x1); y: 2 classes"),
         ("semicolon_decimal_comma.csv", &[], "x: 2 columns (x0, x1); y: 2 classes"),
-        ("unasked_text.csv", &asked, "x: 1 column (x0); y: 2 classes"),
+        ("unasked_text.csv", &columns, "x: 1 column (x0); y: 2 classes"),
         ("latin1.csv", &latin, "x: 2 columns (größe, länge); y: 2 classes"),
         ("gap_in_used.csv", &["--set", "data.missing=drop"], "54 of 60 rows are used"),
     ] {
@@ -62,7 +62,10 @@ fn tables_of_other_programs_are_read_as_they_are() {
         let args = [&["validate", "e.yaml", "--data-path", &path][..], args].concat();
         let done = folder.command(&args).output().unwrap();
         let log = String::from_utf8(done.stderr).unwrap();
-        assert!(done.status.success() && log.contains(told), "{file}: no `{told}` in\n{log}");
+        assert!(
+            done.status.success() && log.contains(expected),
+            "{file}: no `{expected}` in\n{log}"
+        );
         let nameless = log.contains("column 0 (counted from 0) has no name and is passed over");
         assert_eq!(nameless, file.starts_with("index_"), "{log}");
     }
@@ -71,7 +74,7 @@ fn tables_of_other_programs_are_read_as_they_are() {
 #[test]
 fn what_a_table_leaves_open_is_an_error_with_the_choice() {
     let folder = Folder::new();
-    for (file, told) in [
+    for (file, expected) in [
         (
             "y_and_label.csv",
             "both `y` and `label` may be y; say which it is, with data.y=[y] or data.y=[label]",
@@ -89,8 +92,8 @@ fn what_a_table_leaves_open_is_an_error_with_the_choice() {
             "line 1 is not UTF-8; name the encoding of the text, as `data.encoding=latin1`",
         ),
     ] {
-        let told_ = folder.fails(&["train-gen", "--data-path", &shared(file)]);
-        assert!(told_.contains(told), "{file}: no `{told}` in\n{told_}");
+        let error = folder.fails(&["train-gen", "--data-path", &shared(file)]);
+        assert!(error.contains(expected), "{file}: no `{expected}` in\n{error}");
     }
 }
 
@@ -110,7 +113,7 @@ fn times_with_a_large_offset_keep_their_digits() {
     let (least, most) = (real[0], real[real.len() - 1]);
     let width = most - least;
     assert!(drawn.iter().all(|x| (least - width..most + width).contains(x)), "{drawn:?}");
-    // In float32 neighbours are 128 apart there.
+    // Neighbours in float32 differ by 128 there.
     let mut values: Vec<u64> = drawn.iter().map(|x| x.to_bits()).collect();
     values.sort_unstable();
     values.dedup();
@@ -134,25 +137,25 @@ fn scales_that_differ_are_said() {
 #[test]
 fn an_array_that_the_file_does_not_hold_is_refused() {
     let folder = Folder::new();
-    std::fs::write(folder.join("sparse.npz"), claiming("(3000000000, 2)")).unwrap();
-    std::fs::write(folder.join("huge.npz"), claiming("(4611686018427387904,)")).unwrap();
+    std::fs::write(folder.join("sparse.npz"), npy_header("(3000000000, 2)")).unwrap();
+    std::fs::write(folder.join("huge.npz"), npy_header("(4611686018427387904,)")).unwrap();
     for (file, keep) in [("sparse.npz", "device"), ("sparse.npz", "disk"), ("huge.npz", "device")] {
         let keep = format!("data.keep={keep}");
-        let told =
+        let error =
             folder.fails(&["train-gen", "--unconditional", "--data-path", file, "--set", &keep]);
-        assert!(told.contains(&format!("{file}: array `x` is damaged: ")), "{told}");
+        assert!(error.contains(&format!("{file}: array `x` is damaged: ")), "{error}");
     }
 }
 
-/// A NumPy archive with an array `x` of float32 that has a header alone.
-fn claiming(shape: &str) -> Vec<u8> {
+/// A NumPy archive with an array `x` of float32 that has a header and no values.
+fn npy_header(shape: &str) -> Vec<u8> {
     let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
     let header = format!("{header:<117}\n");
     let array = [b"\x93NUMPY\x01\x00v\x00".as_slice(), header.as_bytes()].concat();
     stored("x.npy", &array)
 }
 
-/// A zip archive of one entry, as it is.
+/// A zip archive of one uncompressed entry.
 fn stored(name: &str, data: &[u8]) -> Vec<u8> {
     let crc = data.iter().fold(!0_u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
@@ -161,7 +164,8 @@ fn stored(name: &str, data: &[u8]) -> Vec<u8> {
     });
     let size = u32::try_from(data.len()).unwrap().to_le_bytes();
     let length = u16::try_from(name.len()).unwrap().to_le_bytes();
-    // Version, flags, method, time and date; checksum; both sizes; length of the name, and of what follows it.
+    // Version, flags, method, time and date; checksum; both sizes; lengths of the name and of the
+    // extra field.
     let entry = [
         &[20, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         &(!crc).to_le_bytes()[..],

@@ -1,10 +1,10 @@
-//! The configurations of images, on small files of the layouts that they read.
+//! The configurations for images, on small files in the formats that they read.
 
 use crate::command::{Folder, bytes, text};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Every configuration as small and short as it can be.
+/// Arguments that make every configuration as small and short as possible.
 const SHORT: [&str; 14] = [
     "--num-epochs",
     "1",
@@ -28,7 +28,7 @@ fn config(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs").join(name)
 }
 
-/// Images of MNIST's layout: a bright square whose place tells the class.
+/// Images in the format of MNIST: a bright square whose position depends on the class.
 fn mnist(folder: &Folder) -> String {
     let header = |sizes: &[u32]| {
         let sizes = sizes.iter().flat_map(|n| n.to_be_bytes());
@@ -49,7 +49,7 @@ fn mnist(folder: &Folder) -> String {
     format!("data.path={}", folder.path().display())
 }
 
-/// Trains what a configuration says; the run, which has drawn its images.
+/// Trains a configuration, asserts that its images were drawn, and returns the run folder.
 fn train(folder: &Folder, name: &str, more: &[&str]) -> PathBuf {
     let config = config(name);
     let run = folder.train(&[&["train-gen", "--config", text(&config)], &SHORT[..], more].concat());

@@ -1,4 +1,4 @@
-//! `evaluate --likelihood` on real runs.
+//! Likelihoods of real runs by `evaluate --likelihood`.
 
 use crate::command::{Folder, text};
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn a_run_says_how_likely_its_rows_are_under_every_objective() {
         let mut metrics = evaluate(&folder, &run, &["--likelihood", "12"]);
         assert_eq!(evaluate(&folder, &run, &["--likelihood", "12"]), metrics);
         let found = metrics.as_object_mut().unwrap().remove("likelihood").unwrap();
-        // It takes nothing from the other metrics.
+        // The other metrics are unchanged.
         assert_eq!(evaluate(&folder, &run, &[]), metrics);
         assert_eq!((&found["n"], &found["dimensions"]), (&12.into(), &2.into()));
         assert_eq!(found["of"], "target given condition");
@@ -43,7 +43,7 @@ fn a_run_says_how_likely_its_rows_are_under_every_objective() {
         let moves = other["change_of_variables"]["nll_nats"] != along["nll_nats"];
         assert_eq!(moves, noise > 0.0);
         assert_ne!(other["variational_bound"]["nll_nats"], bound["nll_nats"]);
-        // The solver that is asked for, at its steps.
+        // The requested solver with its steps.
         let fixed = ["--likelihood", "12", "--solver", "heun", "--steps", "60"];
         let fixed = &evaluate(&folder, &run, &fixed)["likelihood"]["change_of_variables"];
         assert_eq!((&fixed["solver"]["type"], &fixed["nfe"]), (&"heun".into(), &120.into()));
@@ -52,7 +52,7 @@ fn a_run_says_how_likely_its_rows_are_under_every_objective() {
     }
 }
 
-/// 60 rows of `width` numbers each, all `scale` times as large.
+/// Writes 60 rows of `width` numbers, multiplied by `scale`.
 fn write_rows(path: &Path, width: usize, scale: f64) {
     let value = |i: usize| scale * f64::from(((i * 7919) % 1009) as f32 / 256.0);
     let rows: Vec<f64> = (0..60 * width).map(value).collect();
@@ -65,7 +65,7 @@ const SMALL: [&str; 8] =
 #[test]
 fn the_likelihood_is_one_of_the_datas_own_units() {
     let folder = Folder::new();
-    let of = |scale: f64| {
+    let at_scale = |scale: f64| {
         let file = format!("{scale}.npz");
         write_rows(&folder.join(&file), 3, scale);
         let args = ["train-gen", "--unconditional", "--data-path", &file];
@@ -76,8 +76,8 @@ fn the_likelihood_is_one_of_the_datas_own_units() {
         ["change_of_variables", "variational_bound"]
             .map(|which| found[which]["nll_nats"].as_f64().unwrap())
     };
-    // A power of 2 is exact: the normalised rows, and so the models, are the same.
-    let (one, four) = (of(1.0), of(4.0));
+    // Scaling by a power of 2 is exact, so that the normalised rows and the models are the same.
+    let (one, four) = (at_scale(1.0), at_scale(4.0));
     for (one, four) in one.iter().zip(four) {
         assert!((four - one - 3.0 * 4.0_f64.ln()).abs() < 1e-6, "{one} {four}");
     }
@@ -141,11 +141,11 @@ fn without_a_density_of_the_data_the_reason_is_given() {
         ),
     ];
     for (run, expected) in cases {
-        let said = folder.fails(&["evaluate", "--run", text(run), "--likelihood"]);
-        assert_eq!(said, format!("error: {expected}"));
+        let error = folder.fails(&["evaluate", "--run", text(run), "--likelihood"]);
+        assert_eq!(error, format!("error: {expected}"));
     }
-    let said = folder.fails(&["evaluate", "--run", text(&decoded), "--likelihood", "0"]);
-    assert!(said.contains("'0' for '--likelihood"), "{said}");
+    let error = folder.fails(&["evaluate", "--run", text(&decoded), "--likelihood", "0"]);
+    assert!(error.contains("'0' for '--likelihood"), "{error}");
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn a_solver_that_cannot_go_back_and_a_source_without_density_are_refused() {
     let run = folder.tiny(&["train-gen"]);
     for solver in ["dpmpp", "ancestral"] {
         let args = ["evaluate", "--run", text(&run), "--likelihood", "--solver", solver];
-        let said = folder.fails(&args);
+        let error = folder.fails(&args);
         let part = format!("no likelihood along the solver `{solver}`: it goes from noise to data");
-        assert!(said.contains(&part) && said.contains("at sampling.solver"), "{said}");
+        assert!(error.contains(&part) && error.contains("at sampling.solver"), "{error}");
     }
     let run = folder.tiny(&["train-gen", "--set", "source=uniform"]);
-    let said = folder.fails(&["evaluate", "--run", text(&run), "--likelihood"]);
-    assert!(said.contains("the density of the source `uniform` is not known"), "{said}");
+    let error = folder.fails(&["evaluate", "--run", text(&run), "--likelihood"]);
+    assert!(error.contains("the density of the source `uniform` is not known"), "{error}");
 }

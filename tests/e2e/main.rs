@@ -1,11 +1,11 @@
-//! The real command, end to end: one subject a module. `cargo test -p triflow-cli --test e2e errors::` runs
-//! one of them.
+//! The real command, end to end: one subject a module. `cargo test -p triflow-cli --test e2e
+//! errors::` runs one of them.
 //!
-//! They stand in the command's own package because cargo builds a binary anew for the tests of its own
-//! package only.
+//! They stand in the command's own package because cargo builds a binary anew for the tests of its
+//! own package only.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-/// The command's own parser, for what is read off its arguments before anything runs.
+/// The command's own parser of arguments, for tests that run nothing.
 #[allow(dead_code, reason = "the tests use parts of it")]
 #[path = "../../cli/src/args/mod.rs"]
 mod args;

@@ -1,4 +1,4 @@
-//! The report of a comparison in a real browser: as a reader uses it, by pointer, by keyboard, in the dark, on a
+//! The report of a comparison in a real browser, used by pointer, by keyboard, in dark mode, on a
 //! narrow screen and on paper.
 
 use crate::browser::Browser;
@@ -19,11 +19,11 @@ comparison:
   curve: { solvers: [euler, midpoint], nfe: [2, 4, 8], points: 100 }
 ";
 
-/// In the page: the first column of the first table, as it is sorted now.
+/// JavaScript for the first column of the first table, in its current order.
 const NAMES: &str = "[...document.querySelector('table.sortable').tBodies[0].rows].map(row => row.cells[0].textContent)";
-/// The keys by which the second column is sorted.
+/// JavaScript for the keys that the second column is sorted by.
 const KEYS: &str = "[...document.querySelector('table.sortable').tBodies[0].rows].map(row => Number(row.cells[1].dataset.key))";
-/// Shown pictures that hold no drawing: there are none.
+/// JavaScript for the visible pictures without a drawing.
 const EMPTY: &str = "[...document.querySelectorAll('.picture')].filter(p => p.checkVisibility() && p.querySelectorAll('svg *').length < 8).map(p => p.id)";
 const BACKGROUND: &str = "getComputedStyle(document.body).backgroundColor";
 const MOVING: &str =
@@ -48,7 +48,8 @@ fn the_report_works_as_it_is_used() {
     assert_eq!(page.eval(blank), 0);
     page.screenshot(&shots.join("report-light.png"));
 
-    // The keyboard alone: past the bar, through a table, along the slider, into a cell and back.
+    // With the keyboard alone: past the bar, through a table, along the slider, into a cell and
+    // back.
     page.press("Tab");
     assert_eq!(page.eval("document.activeElement.className"), "skip");
     page.press("Enter");
@@ -56,9 +57,9 @@ fn the_report_works_as_it_is_used() {
     page.eval("document.querySelector('table.sortable thead th:nth-child(2) button').focus(); 1");
     for way in ["ascending", "descending"] {
         page.press("Enter");
-        let said =
+        let direction =
             page.eval("document.querySelector('table.sortable thead th:nth-child(2)').ariaSort");
-        assert_eq!(said, way);
+        assert_eq!(direction, way);
         let keys: Vec<f64> = serde_json::from_value(page.eval(KEYS)).unwrap();
         assert_eq!(keys.len(), 3);
         let sorted = |a: &f64, b: &f64| if way == "ascending" { a <= b } else { a >= b };
@@ -88,20 +89,20 @@ fn the_report_works_as_it_is_used() {
         "focus is lost"
     );
 
-    // The pointer on a cell's mark fades the others; elsewhere all are back.
+    // The pointer on a cell's mark fades the others until it leaves.
     let faded = "document.querySelectorAll('#forest g[style*=\"0.12\"]').length";
     page.point_at("#forest g[data-cell] text");
     assert_eq!(page.eval(faded), 2);
     page.point_at("h1");
     assert_eq!(page.eval(faded), 0);
 
-    // The bar says where the reader is.
+    // The bar marks the current section.
     page.eval("document.getElementById('schedules').scrollIntoView(); 1");
     page.settle();
     let current = "[...document.querySelectorAll('nav [aria-current]')].map(a => a.textContent)";
     assert_eq!(page.eval(current), json!(["Schedules"]));
 
-    // Dark as the reader's machine is, and by the button.
+    // Dark mode by the system's setting, and by the button.
     let (light, drawn) = (page.eval(BACKGROUND), page.eval(MOVING));
     page.media("screen", "dark");
     let dark = page.eval(BACKGROUND);
@@ -113,7 +114,7 @@ fn the_report_works_as_it_is_used() {
     page.eval("document.getElementById('theme').click(); 1");
     assert_eq!(page.eval(BACKGROUND), dark);
 
-    // Paper is white, shows every cell in full and no buttons.
+    // On paper the background is white, every cell is shown in full, and there are no buttons.
     page.media("print", "dark");
     assert_eq!(page.eval(BACKGROUND), light);
     assert_eq!(page.eval("document.querySelector('.bar').checkVisibility()"), false);
@@ -121,7 +122,7 @@ fn the_report_works_as_it_is_used() {
     assert!(pdf.starts_with(b"%PDF"));
     std::fs::write(shots.join("report.pdf"), pdf).unwrap();
 
-    // A telephone: nothing runs off the screen.
+    // On a phone nothing extends beyond the screen.
     page.media("screen", "light");
     page.size(390, 800);
     page.settle();

@@ -1,4 +1,5 @@
-//! The plugins of `examples/plugins`, built as an author outside would, loaded, refused, panicking.
+//! The plugins of `examples/plugins`, built as an external author would build them: loaded,
+//! refused, panicking.
 
 use crate::command::{Folder, Outcome, Schema, TINY, bytes, cargo, finishes, text};
 use crate::resume::stopped;
@@ -11,7 +12,7 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/plugins")
 }
 
-/// The library of an example.
+/// The built library of an example.
 fn library(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
@@ -23,7 +24,7 @@ fn library(name: &str) -> PathBuf {
     folder.join(format!("lib{name}.so"))
 }
 
-/// A folder with copies of some libraries in `plugins`.
+/// A folder with copies of libraries in `plugins`.
 fn folder_with(names: &[&str]) -> Folder {
     let folder = Folder::new();
     std::fs::create_dir(folder.join("plugins")).unwrap();
@@ -37,7 +38,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
 }
 
-/// Names of the components that come from plugins.
+/// Names of the components of plugins.
 fn from_plugins(listed: &str) -> Vec<String> {
     let all = json(listed);
     let foreign = all.as_array().unwrap().iter().filter(|c| c["origin"] != "built-in");
@@ -70,7 +71,7 @@ fn a_change_of_the_core_alone_makes_another_fingerprint() {
     std::fs::copy(root.join("Cargo.toml"), copy.path().join("Cargo.toml")).unwrap();
     let core = copy.path().join("framework/core");
     let hash = || source::hash(&core);
-    // That of the framework that this test was built with.
+    // The hash is that of the framework that this test was built with.
     assert!(triflow::plugin::FINGERPRINT.contains(&hash()), "{}", triflow::plugin::FINGERPRINT);
     let change = |file: &str| {
         let path = copy.path().join("framework").join(file);
@@ -92,9 +93,10 @@ fn a_change_of_the_core_alone_makes_another_fingerprint() {
 fn every_example_passes_its_own_tests() {
     let (mut command, _) = cargo(&examples(), "test");
     command.arg("--locked");
-    let told = finishes(command);
-    // One test each but for the broken ones; warped, v_prediction, film_resnet, adams_bashforth.
-    assert_eq!(told.matches("test result: ok. 1 passed").count(), 4, "{told}");
+    let output = finishes(command);
+    // One test in each of warped, v_prediction, film_resnet and adams_bashforth, none in the broken
+    // ones.
+    assert_eq!(output.matches("test result: ok. 1 passed").count(), 4, "{output}");
 }
 
 #[test]
@@ -105,11 +107,11 @@ fn a_plugin_is_found_by_flag_folder_variable_and_file() {
     let one = folder.succeeds(&[&list[..], &["--plugin", "plugins/libwarped.so"]].concat());
     assert_eq!(from_plugins(&one), ["warped"]);
     let both = ["warped", "adams_bashforth"];
-    // A folder; other things in it are left alone.
+    // Other files in a folder of plugins are ignored.
     folder.write("plugins/notes.so", "not a library");
     let all = folder.succeeds(&[&list[..], &["--plugin", "plugins"]].concat());
     assert_eq!(from_plugins(&all), both);
-    // One library by several paths is one library.
+    // A library with several paths is loaded once.
     std::os::unix::fs::symlink(folder.join("plugins"), folder.join("link")).unwrap();
     let copies = folder.join("copies");
     std::fs::create_dir(&copies).unwrap();
@@ -121,7 +123,7 @@ fn a_plugin_is_found_by_flag_folder_variable_and_file() {
     let paths = "plugins/libwarped.so:plugins/libadams_bashforth.so";
     let listed = command.env("TRIFLOW_PLUGIN_PATH", paths).output().unwrap();
     assert_eq!(from_plugins(&String::from_utf8(listed.stdout).unwrap()), both);
-    // In a file, relative to the file, and known to the file itself.
+    // Paths in a file are relative to it, and its components may be used in the same file.
     std::fs::create_dir(folder.join("configs")).unwrap();
     folder.write("configs/base.yaml", "plugins: [../plugins/libwarped.so]\n");
     let over = "extends: base.yaml\nplugins: [../plugins/libadams_bashforth.so]\n\
@@ -145,7 +147,7 @@ fn a_component_of_a_plugin_is_shown_like_any_other() {
     let line = table.lines().find(|line| line.contains("warped")).unwrap();
     assert!(line.trim_end().ends_with("warped 0.1.0"), "{line}");
     let args = [&["describe", "noise-schedule", "warped"][..], &plugin].concat();
-    let told = folder.succeeds(&args);
+    let output = folder.succeeds(&args);
     for part in [
         "noise_schedule `warped` (warped 0.1.0, /",
         "plugins/libwarped.so)",
@@ -153,11 +155,11 @@ fn a_component_of_a_plugin_is_shown_like_any_other() {
         "w at the start of training.",
         "  type: warped\n  inner:\n    type: cosine\n",
     ] {
-        assert!(told.contains(part), "no `{part}` in\n{told}");
+        assert!(output.contains(part), "no `{part}` in\n{output}");
     }
-    let told = json(&folder.succeeds(&[&args[..], &["--format", "json"]].concat()));
-    assert_eq!(told["plugin"]["version"], "0.1.0");
-    assert_eq!(told["plugin"]["sha256"].as_str().unwrap().len(), 64);
+    let output = json(&folder.succeeds(&[&args[..], &["--format", "json"]].concat()));
+    assert_eq!(output["plugin"]["version"], "0.1.0");
+    assert_eq!(output["plugin"]["sha256"].as_str().unwrap().len(), 64);
     let schema = Schema::of(&folder, &plugin);
     let experiment = |inner: &str| {
         serde_yaml::from_str::<Value>(&format!(
@@ -172,7 +174,7 @@ fn a_component_of_a_plugin_is_shown_like_any_other() {
     let values = folder.succeeds(&values.concat());
     let cosine =
         folder.succeeds(&["describe", "noise_schedule", "cosine", "--eval", "--points", "3"]);
-    // At w = 0 it is the inner schedule.
+    // At w = 0 the schedule is the inner one.
     let gamma = |csv: &str| -> Vec<f64> {
         csv.lines().skip(1).map(|l| l.split(',').nth(2).unwrap().parse().unwrap()).collect()
     };
@@ -189,11 +191,11 @@ fn what_is_no_fitting_plugin_is_refused_with_the_way_out() {
     let libtorch = PathBuf::from(std::env::var_os("LIBTORCH").unwrap());
     let other = libtorch.join("lib/libc10.so");
     let says = |path: &str, parts: &[&str]| {
-        let told = folder.fails(&["list", "--plugin", path]);
+        let error = folder.fails(&["list", "--plugin", path]);
         for part in parts {
-            assert!(told.contains(part), "no `{part}` in\n{told}");
+            assert!(error.contains(part), "no `{part}` in\n{error}");
         }
-        assert!(told.contains("--plugin"), "{told}");
+        assert!(error.contains("--plugin"), "{error}");
     };
     says("nowhere.so", &["there is no plugin nowhere.so", "cargo build --release"]);
     says("plugins/text.so", &["text.so is no shared library: ", "cargo build --release"]);
@@ -207,7 +209,7 @@ fn what_is_no_fitting_plugin_is_refused_with_the_way_out() {
             "another name",
         ],
     );
-    // It would end the process if any of its code ran.
+    // The library would end the process if any of its code ran.
     says(
         "plugins/libfalse_fingerprint.so",
         &[
@@ -218,18 +220,18 @@ fn what_is_no_fitting_plugin_is_refused_with_the_way_out() {
             "build it again: `cargo +1.",
         ],
     );
-    // Another build of a loaded plugin; the first stays.
+    // Another build of a loaded plugin is refused; the first stays.
     let warped = bytes(&library("warped"));
     std::fs::write(folder.join("plugins/newer.so"), [&warped[..], &[0]].concat()).unwrap();
     let twice = ["list", "--plugin", "plugins/libwarped.so", "--plugin", "plugins/newer.so"];
-    let told = folder.fails(&twice);
+    let error = folder.fails(&twice);
     for part in [
         "newer.so: the noise schedule `warped` is there already: warped 0.1.0, /",
         "help: another build of warped is loaded, /",
     ] {
-        assert!(told.contains(part), "no `{part}` in\n{told}");
+        assert!(error.contains(part), "no `{part}` in\n{error}");
     }
-    // Libraries that the system cannot load, or that lack what a whole one has.
+    // Libraries that the system cannot load, and incomplete ones.
     std::fs::write(
         folder.join("plugins/lost.so"),
         replaced(&warped, b"libtorch_cpu.so", b"libtorch_cpx.so"),
@@ -248,10 +250,10 @@ fn what_is_no_fitting_plugin_is_refused_with_the_way_out() {
         ("[3]", "at plugins[0] (e.yaml:3)", "needs a path"),
     ] {
         folder.write("e.yaml", &format!("objective: ct\n\nplugins: {plugins}\n"));
-        let told = folder.fails(&["validate", "e.yaml"]);
-        assert!(told.contains(at) && told.contains(what), "{told}");
+        let error = folder.fails(&["validate", "e.yaml"]);
+        assert!(error.contains(at) && error.contains(what), "{error}");
     }
-    // A variable that is out of date stops only what needs components.
+    // An outdated environment variable stops only commands that need components.
     let with_variable = |args: &[&str]| {
         let mut command = folder.command(args);
         command.env("TRIFLOW_PLUGIN_PATH", "gone.so").output().unwrap()
@@ -290,7 +292,7 @@ fn plugins_nest_in_the_host_and_the_host_in_plugins() {
     let run = folder.train(
         &[
             &["train-gen"],
-            // --hidden-dims belongs to another backbone.
+            // The argument --hidden-dims is for another network.
             &TINY[..4],
             &TINY[6..],
             &["--plugin", "plugins", "--model-type", "v_prediction"],
@@ -308,14 +310,14 @@ fn plugins_nest_in_the_host_and_the_host_in_plugins() {
     assert!(
         named.iter().all(|p| p["version"] == "0.1.0" && p["sha256"].as_str().unwrap().len() == 64)
     );
-    // The plugins' parameters are the model's: outer and inner schedule, and the backbone's.
+    // The parameters of plugins are part of the model: outer and inner schedule, and network.
     let arrays = parameters(&run);
     let names: Vec<_> = arrays.iter().map(|array| array.name.as_str()).collect();
     for name in ["noise_schedule.shift", "noise_schedule.inner.shift", "crn.network.film_2.weight"]
     {
         assert!(names.contains(&name), "no {name} in {names:?}");
     }
-    // The run names its plugins: nothing has to be said again.
+    // The run names its plugins, so that later commands need not.
     folder.succeeds(&[
         "generate",
         "--run",
@@ -355,7 +357,7 @@ fn a_panic_inside_a_plugin_is_an_error_that_names_it() {
     }
     let done = train("nowhere");
     assert_eq!(done.code, 0, "{}", done.err);
-    // The broken defaults of a component that is not used are nobody's business; used, they are told.
+    // Broken defaults of a component are an error only if it is used.
     assert!(!done.err.contains("ERROR"), "{}", done.err);
     let in_default = &["--plugin", "plugins/libpanics.so"];
     for args in [
@@ -367,11 +369,11 @@ fn a_panic_inside_a_plugin_is_an_error_that_names_it() {
         let who = "error: noise_schedule `panics_in_default` of the plugin panics 0.1.0: ";
         assert!(done.err.contains(who) && done.err.contains("while it is read"), "{}", done.err);
     }
-    // Nobody can be told of a panic while something is dropped: it is logged, and the work goes on.
+    // A panic during a drop cannot be returned: it is logged, and the work continues.
     let done = train("drop");
     assert_eq!(done.code, 0, "{}", done.err);
     assert!(done.err.contains("asked to panic while it is dropped"), "{}", done.err);
-    // Lines of a plugin's log are lines of the host's.
+    // Messages that a plugin logs are in the log of the host.
     assert!(done.err.contains("[INFO ] panics at \"drop\""), "{}", done.err);
 }
 
@@ -392,7 +394,7 @@ fn a_panic_of_the_host_below_a_plugins_solver_is_an_error() {
         assert_eq!(done.code, 1, "{}", done.err);
         let last = done.err.lines().last().unwrap();
         assert!(last.starts_with("error: ") && last.contains(part), "{}", done.err);
-        // What the host's own code panics over is no error of the plugin.
+        // A panic of the host's own code is not reported as one of the plugin.
         assert_eq!(last.contains("of the plugin"), by == "shape", "{last}");
     }
 }
@@ -416,7 +418,7 @@ fn a_panic_in_training_leaves_the_last_checkpoint_whole() {
     assert!(!run.join("manifest.json").exists());
     let generate = ["generate", "--run", text(&run), "--labels", "0", "--out", "s.npz"];
     folder.succeeds(&generate);
-    // Resumed, it goes on from there and panics again.
+    // Resumed, the run continues from there and panics again.
     let done = with_log(&folder, &["resume", "--run", text(&run)]);
     assert_eq!(done.code, 1, "{}", done.err);
     assert!(done.err.contains("panic at step 7"), "{}", done.err);
@@ -433,21 +435,21 @@ fn a_run_with_a_plugin_resumes_as_if_it_had_never_stopped() {
          training: { epochs: 4, batch_size: 32, ema: 0.9 }\n\
          sampling: { solver: euler, steps: 4 }\ndevice: cpu\n",
     );
-    let whole = folder.train(&["run", "e.yaml", "--output-dir", "whole"]);
+    let complete = folder.train(&["run", "e.yaml", "--output-dir", "complete"]);
     let args = ["run", "e.yaml", "--output-dir", "halves"];
     let (status, half, log) = stopped(&folder, &args, "-INT");
     assert_eq!(status.code(), Some(130), "{log}");
-    // Without the library there is nothing to resume with.
+    // Without the library the run cannot be resumed.
     let library = folder.join("plugins/libwarped.so");
     std::fs::rename(&library, folder.join("plugins/elsewhere.so")).unwrap();
     let resume = ["resume", "--run", text(&half)];
-    let told = folder.fails(&resume);
+    let error = folder.fails(&resume);
     assert!(
-        told.contains("there is no plugin ") && told.contains("plugins/libwarped.so"),
-        "{told}"
+        error.contains("there is no plugin ") && error.contains("plugins/libwarped.so"),
+        "{error}"
     );
-    assert!(told.contains("at plugins[0] (") && told.contains("config.yaml:"), "{told}");
-    // Moved, it is named anew; changed, it is used with a warning.
+    assert!(error.contains("at plugins[0] (") && error.contains("config.yaml:"), "{error}");
+    // A moved library must be named; a changed one is used with a warning.
     std::fs::create_dir(folder.join("moved")).unwrap();
     let moved = folder.join("moved/libwarped.so");
     let mut changed = bytes(&folder.join("plugins/elsewhere.so"));
@@ -457,16 +459,16 @@ fn a_run_with_a_plugin_resumes_as_if_it_had_never_stopped() {
     assert_eq!(done.code, 0, "{}", done.err);
     assert!(done.err.contains("the run began with warped 0.1.0 (SHA-256 "), "{}", done.err);
     assert!(done.err.contains("/libwarped.so is not there: /"), "{}", done.err);
-    // Whatever reads the run says so, not resuming alone.
+    // Every command that reads the run warns, not only resume.
     let evaluate = ["evaluate", "--run", text(&half), "--plugin", text(&moved)];
-    let told = with_log(&folder, &evaluate);
-    assert!(told.err.contains("the run began with warped 0.1.0 (SHA-256 "), "{}", told.err);
+    let done = with_log(&folder, &evaluate);
+    assert!(done.err.contains("the run began with warped 0.1.0 (SHA-256 "), "{}", done.err);
     for name in ["history.csv", "metrics.json"] {
-        assert!(bytes(&whole.join(name)) == bytes(&half.join(name)), "{name} differs");
+        assert!(bytes(&complete.join(name)) == bytes(&half.join(name)), "{name} differs");
     }
     let learned = parameters(&half);
-    // The file itself names the library, which has moved.
-    assert_eq!(parameters(&whole), learned);
+    // The file names the old path of the library.
+    assert_eq!(parameters(&complete), learned);
     let shift = learned.iter().find(|array| array.name == "noise_schedule.shift").unwrap();
     assert_ne!(shift.data.to_f64(), [0.5], "the plugin's parameter is learned");
 }

@@ -1,4 +1,5 @@
-//! The documents say what is so: what they show of the code is the code, and what they name exists.
+//! The documents match the code: excerpts are current, and commands, files and keys that they name
+//! exist.
 
 use crate::args;
 use crate::command::Folder;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use triflow::compare::Better;
 use triflow::measure::Goal;
 
-/// Every document for users and authors.
+/// All documents for users and authors.
 fn documents() -> Vec<String> {
     let mut all = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned).to_vec();
     for folder in ["docs", "examples"] {
@@ -40,7 +41,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The place and text of what stands between the marks `begin` and `end`.
+/// Range and text between the marks `begin` and `end`.
 fn between<'t>(text: &'t str, begin: &str, end: &str) -> (std::ops::Range<usize>, &'t str) {
     let from = text.find(begin).unwrap_or_else(|| panic!("no `{begin}`")) + begin.len();
     let to = from + text[from..].find(end).unwrap_or_else(|| panic!("no `{end}`"));
@@ -51,7 +52,7 @@ fn section<'t>(text: &'t str, name: &str) -> (std::ops::Range<usize>, &'t str) {
     between(text, &format!("<!-- {name}: begin -->\n"), &format!("<!-- {name}: end -->"))
 }
 
-/// One row a component, from the registry.
+/// The table of components, from the registry.
 fn component_table() -> String {
     let list = Folder::new().succeeds(&["list", "--format", "json"]);
     let list: Vec<Value> = serde_json::from_str(&list).unwrap();
@@ -69,7 +70,7 @@ fn component_table() -> String {
     table
 }
 
-/// One row a metric of each task, from the catalogue.
+/// The table of metrics by task, from the catalogue.
 fn metric_table() -> String {
     let mut table =
         "| task | metric | better | what it is |\n| --- | --- | --- | --- |\n".to_owned();
@@ -128,8 +129,8 @@ fn the_guides_name_every_kind_of_component() {
     assert_eq!(named, kinds, "the table of CONTRIBUTING.md");
     let guide = read("docs/plugins.md");
     let (_, list) = between(&guide, "A component of your own (a ", ")");
-    let said = list.replace(" or ", ", ").to_lowercase();
-    let mut named: Vec<_> = said.split(", ").map(|kind| kind.replace(' ', "_")).collect();
+    let listed = list.replace(" or ", ", ").to_lowercase();
+    let mut named: Vec<_> = listed.split(", ").map(|kind| kind.replace(' ', "_")).collect();
     named.sort_unstable();
     assert_eq!(named, kinds, "the first sentence of docs/plugins.md");
 }
@@ -156,7 +157,7 @@ fn every_example_in_the_help_is_understood() {
     assert!(count > 20, "only {count} examples found");
 }
 
-/// Commands in the fenced blocks of `text` that start with `program`, a line each.
+/// Commands that start with `program` in the fenced blocks of `text`, one a line.
 fn commands(text: &str, program: &str) -> Vec<String> {
     let (mut fenced, mut all) = (false, Vec::new());
     for line in text.replace("\\\n", " ").lines() {
@@ -169,7 +170,7 @@ fn commands(text: &str, program: &str) -> Vec<String> {
     all
 }
 
-/// Whether the command line means something, without doing it.
+/// Parses a command line without running it.
 fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
     let words = std::iter::once("triflow").chain(words).map(std::ffi::OsString::from);
     let parsed = args::Cli::of(words);
@@ -179,7 +180,7 @@ fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
 #[test]
 fn every_command_that_a_document_shows_is_understood() {
     let folder = Folder::new();
-    // The shell reads quotes, comments and redirections.
+    // The shell handles quotes, comments and redirections.
     let words = "triflow() { printf '%s\\n' \"$@\" >&2; }\n";
     let mut count = 0;
     for document in documents() {
@@ -197,7 +198,7 @@ fn every_command_that_a_document_shows_is_understood() {
     assert!(count > 20, "only {count} commands found");
 }
 
-/// Lines of a map as `name  what it is`, below `  head/` and further in.
+/// Names in the lines `name  description` of a map below `  head/`, with deeper indentation.
 fn named_below<'t>(map: &'t str, head: &str) -> Vec<&'t str> {
     let indent = |line: &str| line.len() - line.trim_start().len();
     let mut lines = map.lines().skip_while(|line| !line.trim_start().starts_with(head));
@@ -279,7 +280,7 @@ fn every_experiment_that_a_document_names_exists() {
     }
 }
 
-/// Text outside fenced blocks, a line each.
+/// Lines outside fenced blocks.
 fn prose(text: &str) -> impl Iterator<Item = &str> {
     let mut fenced = false;
     text.lines().filter(move |line| {
@@ -289,7 +290,8 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Targets of a document's links within the repository: file, seen from the top, and anchor, either of them empty.
+/// Targets of a document's links within the repository: file, relative to its root, and anchor,
+/// either of which may be empty.
 fn links(document: &str) -> Vec<(String, String)> {
     let text = read(document);
     let folder = Path::new(document).parent().unwrap();
@@ -308,7 +310,7 @@ fn links(document: &str) -> Vec<(String, String)> {
     all
 }
 
-/// `folder/file` without `..`.
+/// The path `folder/file` without `..`.
 fn joined(folder: &Path, file: &str) -> String {
     let mut path = folder.to_owned();
     for part in file.split('/') {
@@ -320,7 +322,7 @@ fn joined(folder: &Path, file: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The anchors of a document's headings, as GitHub makes them.
+/// Anchors of a document's headings, as GitHub makes them.
 fn anchors(text: &str) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for line in prose(text).filter(|line| line.starts_with('#')) {
@@ -380,7 +382,7 @@ fn the_readme_is_short() {
     assert!(lines <= 250, "README.md has {lines} lines, more than 250");
 }
 
-/// The texts in backticks of a table's cell.
+/// Texts in backticks in a table's cell.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }

@@ -4,7 +4,7 @@ use crate::command::{Folder, bytes, text};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// The runs of an objective in a folder, by name.
+/// Runs of an objective and task in a folder, sorted by name.
 fn runs(folder: &Path, task: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder.join(task)).unwrap();
     let mut all: Vec<_> = entries.map(|e| e.unwrap().path()).collect();
@@ -16,9 +16,9 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&bytes(path)).unwrap()
 }
 
-/// (nfe, value) of a solver in one run's part of a curve's numbers.
-fn curve(of: &Value, solver: &str) -> Vec<(u64, f64)> {
-    let points = of["points"].as_array().unwrap().iter().filter(|p| p["solver"] == solver);
+/// Points (nfe, value) of a solver in a run's entry of a curve's JSON.
+fn curve(entry: &Value, solver: &str) -> Vec<(u64, f64)> {
+    let points = entry["points"].as_array().unwrap().iter().filter(|p| p["solver"] == solver);
     points.map(|p| (p["nfe"].as_u64().unwrap(), p["value"].as_f64().unwrap())).collect()
 }
 
@@ -52,14 +52,14 @@ fn a_straightened_run_needs_one_step_where_its_teacher_needs_many() {
     assert!(after[0].1 < 0.4 * before[0].1, "one step: {before:?}, then {after:?}");
     assert!(after[0].1 < 1.6 * before[6].1, "one step: {before:?}, then {after:?}");
 
-    // The pairs lie beside the runs, and are the new run's data: it can be measured again.
+    // The pairs are kept beside the runs as the data of the new run, which can be measured again.
     let pairs = folder.path().join("pairs");
     assert_eq!(std::fs::read_dir(&pairs).unwrap().count(), 1);
     let again = folder.succeeds(&["evaluate", "--run", text(student), "--draws", "1"]);
     let again: Value = serde_json::from_str(&again).unwrap();
     assert_eq!(again["set"], "test");
 
-    // A model that does not fit is told before the run begins, and leaves nothing.
+    // A model that does not fit is an error before the run begins, and leaves nothing.
     let args = ["reflow", "--run", text(&teacher), "--pairs", "50", "--output-dir", out];
     let error = folder.fails(&[&args[..], &["--train", "crn.network.hidden_dims=[8]"]].concat());
     assert!(error.contains("at start_from"), "{error}");
@@ -141,17 +141,17 @@ fn a_curve_has_the_steps_that_its_evaluations_allow() {
     let other = curve(&json(&folder.join("other.json"))[0], "euler")[0].1;
     assert!((other - curve(&found[0], "euler")[1].1).abs() > 1e-6, "another grid, another end");
 
-    // Predictions start from zero: one draw is all there is.
+    // Predictions start from zero, so that there is a single draw.
     let classifier = folder.tiny(&["train"]);
     let labels = folder.join("labels.png");
     let ask = ["--solver", "euler", "--nfe", "4", "--out", text(&labels)];
     folder.succeeds(&[&["curve", "--run", text(&classifier)], &ask[..]].concat());
-    let of = &json(&folder.join("labels.json"))[0];
-    let wrong = of["points"][0]["value"].as_f64().unwrap();
+    let entry = &json(&folder.join("labels.json"))[0];
+    let wrong = entry["points"][0]["value"].as_f64().unwrap();
     let args = ["evaluate", "--run", text(&classifier), "--solver", "euler", "--steps", "4"];
     let right: Value = serde_json::from_str(&folder.succeeds(&args)).unwrap();
-    assert_eq!(of["metric"], "error_rate");
-    assert!((wrong + right["accuracy"].as_f64().unwrap() - 1.0).abs() < 1e-12, "{of} {right}");
+    assert_eq!(entry["metric"], "error_rate");
+    assert!((wrong + right["accuracy"].as_f64().unwrap() - 1.0).abs() < 1e-12, "{entry} {right}");
 
     let error = folder.fails(&["curve", "--run", text(&run), "--out", "curve.svg"]);
     assert!(error.contains("must end in .png"), "{error}");

@@ -1,9 +1,9 @@
-//! A run folder holds all it takes to train the same again, from anywhere.
+//! A run folder holds all that is needed to repeat its training, from any folder.
 
 use crate::command::{Folder, TINY, bytes, text};
 use std::path::Path;
 
-/// The files that the same experiment gives again, byte for byte.
+/// Asserts that two runs have the same files, byte for byte.
 fn assert_same(one: &Path, other: &Path) {
     assert_ne!(one, other);
     for name in ["params.safetensors", "history.csv", "history.json"] {
@@ -19,7 +19,7 @@ fn a_saved_config_gives_the_same_bytes_from_another_folder() {
     let again = elsewhere.train(&["run", text(&first.join("config.yaml"))]);
     assert!(again.starts_with(elsewhere.path()));
     assert_same(&first, &again);
-    // What was saved is complete: nothing is left for the second run to resolve.
+    // The saved configuration is complete: the second run has nothing left to resolve.
     let config = |run: &Path| String::from_utf8(bytes(&run.join("config.yaml"))).unwrap();
     assert_eq!(config(&first), config(&again));
     let third = elsewhere.train(&["run", text(&first.join("config.yaml")), "--seed", "8"]);
@@ -57,7 +57,7 @@ fn a_run_folder_is_never_overwritten() {
     assert_eq!(runs.len(), 4);
 }
 
-/// `20260101_1200`, `20260101_120007` or `20260101_120007_2`.
+/// Asserts a name such as `20260101_1200`, `20260101_120007` or `20260101_120007_2`.
 fn assert_name_is_a_time(run: &Path) {
     let name = run.file_name().unwrap().to_str().unwrap();
     let parts: Vec<&str> = name.split('_').collect();

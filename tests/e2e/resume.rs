@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-/// 100 steps an epoch, with everything in the state that there can be.
+/// An experiment of 100 steps an epoch that uses every part of the training state.
 const EXPERIMENT: &str = "
 task: generation
 objective: diffusion
@@ -25,7 +25,7 @@ device: cpu
 const EPOCHS: u64 = 12;
 const STEPS_PER_EPOCH: u64 = 100;
 
-/// What equal trainings leave equal.
+/// Files that are equal after equal trainings.
 const SAME: [&str; 5] =
     ["params.safetensors", "history.csv", "history.json", "metrics.json", "config.yaml"];
 
@@ -35,8 +35,8 @@ fn folder() -> Folder {
     folder
 }
 
-/// Starts the command and sends `signal` as soon as a line of its log says that an epoch is over: status,
-/// the run folder, and the whole log.
+/// Starts the command, and sends `signal` as soon as its log reports the end of an epoch. Returns
+/// exit status, run folder and log.
 pub fn stopped(folder: &Folder, args: &[&str], signal: &str) -> (ExitStatus, PathBuf, String) {
     let mut child =
         folder.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -44,7 +44,7 @@ pub fn stopped(folder: &Folder, args: &[&str], signal: &str) -> (ExitStatus, Pat
     let (mut all, mut line) = (String::new(), String::new());
     while log.read_line(&mut line).unwrap() > 0 {
         all += &line;
-        // The first epoch after a start is always logged.
+        // The first epoch is always logged.
         if line.contains("epoch ") {
             let kill = Command::new("kill").args([signal, &child.id().to_string()]).status();
             assert!(kill.unwrap().success());
@@ -58,7 +58,7 @@ pub fn stopped(folder: &Folder, args: &[&str], signal: &str) -> (ExitStatus, Pat
     (child.wait().unwrap(), run, all)
 }
 
-/// Steps of the latest checkpoint.
+/// The step of the latest checkpoint.
 fn checkpoint(run: &Path) -> Option<u64> {
     let names = std::fs::read_dir(run.join("checkpoints")).ok()?.flatten();
     let steps = names.filter_map(|e| {
@@ -77,7 +77,7 @@ fn assert_same(one: &Path, other: &Path) {
 #[test]
 fn ctrl_c_and_resume_equal_never_having_stopped() {
     let folder = folder();
-    let whole = folder.train(&["run", "e.yaml"]);
+    let complete = folder.train(&["run", "e.yaml"]);
     let (status, run, log) = stopped(&folder, &["run", "e.yaml"], "-INT");
     assert_eq!(status.code(), Some(130), "{log}");
     let shown = run.strip_prefix(folder.path()).unwrap();
@@ -87,7 +87,7 @@ fn ctrl_c_and_resume_equal_never_having_stopped() {
     assert!((1..EPOCHS * STEPS_PER_EPOCH).contains(&step), "{step}");
     assert!(run.join("history.csv").is_file() && !run.join("params.safetensors").exists());
     assert_eq!(folder.train(&["resume", "--run", text(&run)]), run);
-    assert_same(&whole, &run);
+    assert_same(&complete, &run);
 
     let shown = run.display();
     assert_eq!(
@@ -101,22 +101,23 @@ fn ctrl_c_and_resume_equal_never_having_stopped() {
 #[test]
 fn a_kill_between_checkpoints_and_resume_equal_never_having_stopped() {
     let folder = folder();
-    let whole = folder.train(&["run", "e.yaml"]);
-    // The default, every 5 epochs: nothing is saved yet, so it starts again.
+    let complete = folder.train(&["run", "e.yaml"]);
+    // By default, a checkpoint is saved every 5 epochs: there is none yet, so that training starts
+    // again.
     let (status, run, log) = stopped(&folder, &["run", "e.yaml"], "-KILL");
     assert_eq!((status.code(), checkpoint(&run)), (None, None), "{log}");
     assert!(!run.join("manifest.json").exists());
     folder.train(&["resume", "--run", text(&run)]);
-    assert_same(&whole, &run);
+    assert_same(&complete, &run);
 
     let often = ["run", "e.yaml", "--set", "checkpoint.every=37 steps"];
-    let whole = folder.train(&often);
+    let complete = folder.train(&often);
     let (status, run, log) = stopped(&folder, &often, "-KILL");
     assert_eq!(status.code(), None, "{log}");
     let step = checkpoint(&run).unwrap();
     assert!(step.is_multiple_of(37), "{step}");
     folder.train(&["resume", "--run", text(&run)]);
-    assert_same(&whole, &run);
+    assert_same(&complete, &run);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! How a trained run is sampled: every solver and grid on one model, guidance, and what is refused.
+//! Sampling of a trained run: every solver and grid on one model, guidance, and refused settings.
 
 use crate::command::{Folder, TINY, bytes, text};
 use serde_json::Value;
@@ -20,7 +20,7 @@ fn one_model_of_each_objective_is_sampled_by_every_solver_and_grid() {
     let folder = Folder::new();
     for objective in ["flow_matching", "diffusion", "ct"] {
         let run = folder.tiny(&["train-gen", "--model-type", objective]);
-        // Evaluations of 6 steps, without the last that denoises.
+        // Network evaluations of 6 steps, without the final denoising.
         for (solver, nfe) in [
             ("euler", 6),
             ("ddim", 6),
@@ -31,14 +31,15 @@ fn one_model_of_each_objective_is_sampled_by_every_solver_and_grid() {
             ("heun", 12),
             ("heun_edm", 12),
         ] {
-            for (grid, told) in [("time", "time"), ("gamma", "gamma"), ("karras", "karras(7)")] {
+            for (grid, label) in [("time", "time"), ("gamma", "gamma"), ("karras", "karras(7)")] {
                 let args = ["--solver", solver, "--grid", grid];
                 let keep = ["--set", "sampling.final_denoise=false"];
                 let found = evaluate(&folder, &run, &[&args[..], &keep].concat());
                 let what = format!("{objective} {solver} {grid}");
                 assert_eq!(found["sampling"]["solver"], solver, "{what}");
-                assert_eq!(found["sampling"]["grid"], told, "{what}");
-                // On the straight path in time the last step of heun_edm ends without noise.
+                assert_eq!(found["sampling"]["grid"], label, "{what}");
+                // On the straight path with steps in time, the last step of heun_edm ends without
+                // noise.
                 let spared = objective == "flow_matching" && solver == "heun_edm" && grid == "time";
                 let nfe = nfe - i64::from(spared);
                 assert_eq!(found["sampling"]["nfe"], nfe, "{what}");
@@ -116,7 +117,7 @@ fn guidance_needs_a_model_that_knows_no_condition_too() {
     };
     assert_eq!(nfe("1", "[0, 1]"), 6);
     assert_eq!(nfe("2", "[0, 1]"), 12);
-    // Of the times 0, 1/6, … 5/6 the first three.
+    // The interval holds the first three of the times 0, 1/6, … 5/6.
     assert_eq!(nfe("2", "[0, 0.4]"), 9);
 }
 
@@ -124,9 +125,9 @@ fn guidance_needs_a_model_that_knows_no_condition_too() {
 fn what_cannot_be_sampled_so_is_refused_before_the_training() {
     let folder = Folder::new();
     let refused = |args: &[&str], parts: &[&str]| {
-        let told = folder.fails(&[&["train-gen"], &TINY[..], args].concat());
+        let error = folder.fails(&[&["train-gen"], &TINY[..], args].concat());
         for part in parts {
-            assert!(told.contains(part), "no `{part}` in\n{told}");
+            assert!(error.contains(part), "no `{part}` in\n{error}");
         }
     };
     for (key, value, part) in [
@@ -152,7 +153,7 @@ fn what_cannot_be_sampled_so_is_refused_before_the_training() {
             "at sampling.solver",
         ],
     );
-    // Only the sampling of a trained run can be set.
+    // Only the sampling settings of a trained run can be changed.
     let run = folder.tiny(&["train-gen"]);
     let args = ["generate", "--run", text(&run), "--set", "training.epochs=3", "--out", "x.npz"];
     assert!(folder.fails(&args).contains("only keys of `sampling` can be set for a trained run"));

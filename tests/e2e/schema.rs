@@ -1,4 +1,4 @@
-//! The schema for editors, the experiment files, and how the layers of an experiment lie over each other.
+//! The schema for editors, experiment files, and the order of an experiment's layers.
 
 use crate::args::{Cli, Command};
 use crate::command::{Folder, Schema, text};
@@ -23,8 +23,8 @@ fn yaml(text: &str) -> Value {
     serde_yaml::from_str(text).unwrap()
 }
 
-/// A component of a kind where an experiment has it.
-fn placed(kind: &str, component: Value) -> Value {
+/// An experiment with a component of a kind at its key.
+fn in_experiment(kind: &str, component: Value) -> Value {
     match kind {
         "data_source" => json!({ "data": component }),
         "optimizer" => json!({ "training": { "optimizer": component } }),
@@ -43,7 +43,7 @@ fn what_triflow_writes_fits_its_own_schema() {
     for config in configs() {
         let written = std::fs::read_to_string(&config).unwrap();
         schema.accepts(&yaml(&written));
-        // Those that need files of the user's own are tried in `images`.
+        // Configurations that need users' files are tested in `images`.
         if !written.contains("data.path=FOLDER") {
             schema.accepts(&yaml(&folder.succeeds(&["validate", text(&config)])));
         }
@@ -52,7 +52,7 @@ fn what_triflow_writes_fits_its_own_schema() {
         let experiment = folder.succeeds(&["init", "--task", task]);
         schema.accepts(&yaml(&experiment));
         folder.write("init.yaml", &experiment);
-        // What is validated has every null resolved, and stays as it is.
+        // The output of validate has every null resolved, and validates to itself.
         let resolved = folder.succeeds(&["validate", "init.yaml"]);
         schema.accepts(&yaml(&resolved));
         assert_eq!(yaml(&resolved)["task"], task);
@@ -65,19 +65,19 @@ fn what_triflow_writes_fits_its_own_schema() {
         let (kind, name) = (entry.info.kind, entry.info.name);
         let example = yaml(&(entry.info.example)().unwrap());
         assert_eq!(example["type"], name);
-        // The command shows the same; one of each kind stands for all.
+        // The command shows the same; one component of each kind is enough.
         if described.insert(kind) {
             let shown = folder.succeeds(&["describe", kind, name, "--format", "json"]);
             let shown: Value = serde_json::from_str(&shown).unwrap();
             assert_eq!(yaml(shown["example"].as_str().unwrap()), example);
         }
-        schema.accepts(&placed(kind, example.clone()));
+        schema.accepts(&in_experiment(kind, example.clone()));
         for name in entry.info.aliases.iter().chain([&name]) {
-            schema.accepts(&placed(kind, json!(name)));
+            schema.accepts(&in_experiment(kind, json!(name)));
         }
         let mut misspelt = example;
         misspelt["no_such_key"] = json!(1);
-        schema.refuses(&placed(kind, misspelt));
+        schema.refuses(&in_experiment(kind, misspelt));
     }
     assert_eq!(described.len(), registry().kinds().len());
 }
@@ -89,7 +89,7 @@ fn the_schema_and_the_command_agree_on_what_a_file_may_say() {
     let schema = Schema::of(&folder, &[]);
     let agree = |experiment: &str, right: bool| {
         folder.write("e.yaml", experiment);
-        // What `validate` does.
+        // The steps of `validate`.
         let mut layers = Layers::new().unwrap();
         layers.add_file(&folder.join("e.yaml")).unwrap();
         assert_eq!(layers.finish().is_ok(), right, "{experiment}");
@@ -131,7 +131,7 @@ fn the_schema_and_the_command_agree_on_what_a_file_may_say() {
     }
 }
 
-/// The experiment of a command line over `e.yaml`, as it is asked for.
+/// The experiment of a command line over `e.yaml`, with nulls unresolved.
 fn experiment(folder: &Folder, args: &[&str]) -> Value {
     triflow_plugins::link();
     let file = folder.join("e.yaml");
@@ -157,7 +157,7 @@ fn a_flag_wins_over_set_over_the_file_over_what_it_extends_over_the_defaults() {
     folder.write("e.yaml", "extends: base.yaml\ntraining: { epochs: 2 }\n");
     assert_eq!(epochs(&[]), 2);
     assert_eq!(epochs(&set), 3);
-    // Whichever comes first.
+    // The order of the arguments does not matter.
     for args in [[&["--num-epochs", "4"], &set[..]], [&set[..], &["--num-epochs", "4"]]] {
         assert_eq!(epochs(&args.concat()), 4);
     }
@@ -165,13 +165,13 @@ fn a_flag_wins_over_set_over_the_file_over_what_it_extends_over_the_defaults() {
     assert_eq!(all["training"]["batch_size"], 7);
     assert_eq!(all["sampling"]["solver"], json!({ "type": "rk4" }));
     assert_eq!(all["sampling"]["steps"], 9);
-    // A path in `extends` starts at its own file, from wherever the command is called.
+    // A path in `extends` is relative to its file, whatever the working folder.
     std::fs::create_dir(folder.join("deep")).unwrap();
     folder.write("deep/e.yaml", "extends: ../e.yaml\n");
     assert_eq!(yaml(&folder.succeeds(&["validate", "deep/e.yaml"]))["training"]["batch_size"], 7);
 }
 
-/// `--num_epochs` of `--num-epochs`.
+/// Arguments with underscores: `--num_epochs` for `--num-epochs`.
 fn snake(args: &[&str]) -> Vec<String> {
     let snake = |arg: &&str| match arg.strip_prefix("--") {
         Some(flag) => format!("--{}", flag.replace('-', "_")),
@@ -219,11 +219,11 @@ fn every_flag_means_its_key_in_either_spelling() {
     assert_eq!(experiment(&folder, &same.iter().map(String::as_str).collect::<Vec<_>>()), after);
     for (args, key, expected) in flags {
         assert_eq!(after.pointer(key), Some(expected), "{args:?}");
-        // These two kinds have no other component to change to.
+        // These two keys have no other component to change to.
         let proves = before.pointer(key) != Some(expected);
         assert!(proves || ["/crn/type", "/crn/network/type"].contains(key), "{args:?}");
     }
-    // Other names of the same, and `=`, whose right side keeps its underscores.
+    // Other names of the same arguments, and `=`, whose right side keeps its underscores.
     let dims = ["--latent_dim", "3", "--input-dim", "2", "--output_dim", "4"];
     let snr = ["--use_snr_weight", "false"];
     let more = ["--model_type=flow_matching", "--num_epochs=3", "--noise_schedule=learnable"];

@@ -1,4 +1,4 @@
-//! Tables of the user's own: columns and classes by name.
+//! Users' own tables: columns and classes by name.
 
 use crate::command::{Folder, text};
 use serde_json::Value;
@@ -77,7 +77,7 @@ fn classes_are_called_by_their_names_wherever_they_go() {
         folder.fails(&[&generate[..], &["t.npz", "--labels", "red,purple"]].concat()),
         "error: there is no class `purple`\n  in --labels\n  help: known classes: `blue`, `green`, `red`"
     );
-    // Pictures, evaluation and what is written can be had again.
+    // Pictures, evaluation and files can be made again.
     folder.succeeds(&["plot", "--run", run]);
     folder.succeeds(&["evaluate", "--run", run, "--data", "s.csv", "--draws", "1"]);
     let run = train(&folder, "train", "labels_from_1.csv");
@@ -90,8 +90,8 @@ fn classes_are_called_by_their_names_wherever_they_go() {
 #[test]
 fn predictions_of_rows_with_gaps_say_which_rows_they_are_of() {
     let folder = Folder::new();
-    let whole: String = (0..40).map(|i| format!("{},{},{}\n", i % 7, i % 5, i % 3)).collect();
-    folder.write("d.csv", &format!("x0,x1,y\n{whole}"));
+    let complete: String = (0..40).map(|i| format!("{},{},{}\n", i % 7, i % 5, i % 3)).collect();
+    folder.write("d.csv", &format!("x0,x1,y\n{complete}"));
     let more = ["--data-path", "d.csv", "--set", "data.missing=drop"];
     let run = folder.train(&[&["train"], &more[..], &SMALL].concat());
     folder.write("gaps.csv", "x0,x1\n1,2\n,3\n4,5\n");

@@ -1,4 +1,4 @@
-//! The plan of a comparison: what its cells keep of the file, and how many there are.
+//! Plans of comparisons: the settings that cells keep from the file, and the number of cells.
 
 use triflow::compare::Plan;
 use triflow::config::{Layers, LrSchedule};
@@ -51,11 +51,12 @@ fn a_grid_beyond_the_limits_is_refused_before_it_is_laid_out() {
         axis("training.batch_size"),
         axis("training.epochs")
     );
-    let told = plan(&over).unwrap_err().to_string();
-    assert!(told.contains("101 x 101 combinations are more than 10000"), "{told}");
-    let told = plan("comparison: { over: { objective: [ct] }, seeds: 1000000000000 }").unwrap_err();
+    let error = plan(&over).unwrap_err().to_string();
+    assert!(error.contains("101 x 101 combinations are more than 10000"), "{error}");
+    let error =
+        plan("comparison: { over: { objective: [ct] }, seeds: 1000000000000 }").unwrap_err();
     assert!(
-        told.to_string().contains("1 cells x 1000000000000 seeds are more than 100000 runs"),
-        "{told}"
+        error.to_string().contains("1 cells x 1000000000000 seeds are more than 100000 runs"),
+        "{error}"
     );
 }

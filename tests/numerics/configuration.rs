@@ -1,4 +1,5 @@
-//! Experiments from layers: nothing that is written is dropped, and what cannot be is refused where it stands.
+//! Experiments from layers: no setting is dropped, and a wrong one is an error that names its
+//! place.
 
 use triflow::component::{Columns, Splits};
 use triflow::config::{Layers, LrSchedule};
@@ -22,8 +23,8 @@ fn experiment(file: &str, set: &[&str]) -> Result<Experiment> {
 }
 
 fn refused(file: &str, set: &[&str]) -> String {
-    let told = experiment(file, set);
-    told.map_or_else(|e| e.to_string(), |_| panic!("{file} {set:?} is taken"))
+    let outcome = experiment(file, set);
+    outcome.map_or_else(|e| e.to_string(), |_| panic!("{file} {set:?} is taken"))
 }
 
 #[test]
@@ -38,16 +39,19 @@ fn a_key_and_the_name_of_its_map_come_in_any_order() {
     }
     let cosine = LrSchedule::Cosine { warmup: 30, floor: 0.1 };
     let file = "training: { lr_schedule: { type: cosine, warmup: 30, floor: 0.1 } }";
-    let of = |set: &[&str]| experiment(file, set).unwrap().training.lr_schedule;
-    assert_eq!(of(&["training.lr_schedule=cosine"]), cosine);
-    // Another type keeps the keys that it knows.
-    assert_eq!(of(&["training.lr_schedule=constant"]), LrSchedule::Constant { warmup: 30 });
-    assert_eq!(of(&["training.lr_schedule.type=constant"]), LrSchedule::Constant { warmup: 30 });
+    let schedule = |set: &[&str]| experiment(file, set).unwrap().training.lr_schedule;
+    assert_eq!(schedule(&["training.lr_schedule=cosine"]), cosine);
+    // A change of the type keeps the keys that the new type knows.
+    assert_eq!(schedule(&["training.lr_schedule=constant"]), LrSchedule::Constant { warmup: 30 });
+    assert_eq!(
+        schedule(&["training.lr_schedule.type=constant"]),
+        LrSchedule::Constant { warmup: 30 }
+    );
 }
 
 #[test]
 fn keys_that_nobody_knows_are_refused_in_every_map() {
-    for (set, told) in [
+    for (set, expected) in [
         (
             "sampling.grid={ type: time, rho: 2 }",
             "unknown key `rho`\n  at sampling.grid.rho (--set SET)\n  help: `time` has no keys of its own",
@@ -82,7 +86,7 @@ fn keys_that_nobody_knows_are_refused_in_every_map() {
             "unknown key `hidden`\n  at crn.network.hidden (--set SET)\n  help: known keys: hidden_dims, activation, dropout",
         ),
     ] {
-        assert_eq!(refused("{}", &[set]), told.replace("SET", set));
+        assert_eq!(refused("{}", &[set]), expected.replace("SET", set));
     }
 }
 
@@ -119,7 +123,7 @@ fn a_map_without_keys_changes_nothing() {
         assert_eq!(experiment(&text, &[]).expect(section), default, "{section}");
         assert_eq!(experiment(file, &[&format!("{section}=")]).expect(section), some, "{section}");
     }
-    // Where nothing is a value of its own, it is that.
+    // Where null is a value of its own, it stays null.
     let none = experiment(
         "sampling: { grid: karras, steering: toward }",
         &["sampling.grid=", "sampling.steering=null"],
@@ -128,8 +132,8 @@ fn a_map_without_keys_changes_nothing() {
     assert!(none.grid.is_none() && none.steering.is_none());
 }
 
-/// The error of building the model of an experiment on rows of two numbers.
-fn unbuilt(file: &str) -> String {
+/// The error of building an experiment's model on rows of two numbers.
+fn build_error(file: &str) -> String {
     let layers = layers(file, &["unconditional=true"]).unwrap();
     let table = Columns {
         x: Some(Tensor::zeros([8, 2], (Kind::Float, Device::Cpu))),
@@ -141,13 +145,13 @@ fn unbuilt(file: &str) -> String {
 }
 
 triflow::component! {
-    /// A schedule around one that is around another, as a plugin may have.
+    /// A schedule that holds other schedules, as a plugin may have.
     pub struct Around: NoiseSchedule, NoiseScheduleSpec = "around" {
-        /// The schedule in it.
+        /// An inner schedule.
         pub noise_schedule: Component<dyn NoiseSchedule> = Component::default_of("cosine"),
-        /// None, or one more.
+        /// An optional schedule.
         pub other: Option<Component<dyn NoiseSchedule>> = None,
-        /// Some more.
+        /// A list of schedules.
         pub several: Vec<Component<dyn NoiseSchedule>> = Vec::new(),
         /// A group of parameters with a component in it.
         pub group: Group = Group::default(),
@@ -155,9 +159,9 @@ triflow::component! {
 }
 
 triflow::parameters! {
-    /// A group.
+    /// A group of parameters.
     pub struct Group {
-        /// The schedule in it.
+        /// A schedule within the group.
         pub inner: Component<dyn NoiseSchedule> = Component::default_of("cosine"),
     }
 }
@@ -187,15 +191,15 @@ fn an_error_in_a_component_inside_others_names_the_whole_key() {
     ] {
         let file =
             format!("path: variance_preserving\nnoise_schedule:\n  type: around\n  {inner}\n");
-        let told = unbuilt(&file);
-        assert_eq!(told, format!("needs s > 0\n  at noise_schedule.{key}.s (e.yaml:4)"));
+        let error = build_error(&file);
+        assert_eq!(error, format!("needs s > 0\n  at noise_schedule.{key}.s (e.yaml:4)"));
     }
     assert_eq!(
-        unbuilt("crn: { network: { type: mlp, dropout: 7 } }"),
+        build_error("crn: { network: { type: mlp, dropout: 7 } }"),
         "needs 0 <= dropout < 1, got 7\n  at crn.network.dropout (e.yaml:1)"
     );
     assert_eq!(
-        unbuilt("source:\n  type: data\n  data: { type: pinwheel, arms: 0 }"),
+        build_error("source:\n  type: data\n  data: { type: pinwheel, arms: 0 }"),
         "needs at least 1, got 0\n  at source.data.arms (e.yaml:3)"
     );
 }

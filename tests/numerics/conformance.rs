@@ -1,11 +1,11 @@
-//! Every built-in is held to what its kind promises by the same kit as a component of one's own.
+//! Every built-in conforms to its kind, by the same checks as a component of a plugin.
 
 use crate::common::built_in;
 use std::path::Path;
 use triflow::io::{ArrayData, NamedArray, npz, safetensors};
 use triflow::testing::{check, report};
 
-/// Parameters beside the defaults: what changes how a component works.
+/// Parameters other than the defaults that change how a component works.
 const VARIANTS: &[(&str, &str, &str)] = &[
     ("noise_schedule", "cosine", "s: 0.1"),
     ("noise_schedule", "exponential", "beta: 8"),
@@ -87,14 +87,15 @@ const VARIANTS: &[(&str, &str, &str)] = &[
     ("coupling", "ot_conditional", "{ ratio: 0.05, batch: 64 }"),
 ];
 
-/// `{type: name}` with these keys.
+/// The YAML `{type: name}` with these keys.
 fn yaml(name: &str, keys: &str) -> serde_yaml::Value {
     let mut yaml: serde_yaml::Mapping = serde_yaml::from_str(keys).unwrap();
     yaml.insert("type".into(), name.into());
     yaml.into()
 }
 
-/// Checks components given by (kind, name, keys), and tells all that fail.
+/// Asserts that components, given by (kind, name, keys), conform; the message lists all that do
+/// not.
 fn assert_all_conform<S: AsRef<str>>(all: impl IntoIterator<Item = (S, S, S)>) {
     let mut reports = Vec::new();
     for (kind, name, keys) in all {
@@ -107,7 +108,7 @@ fn assert_all_conform<S: AsRef<str>>(all: impl IntoIterator<Item = (S, S, S)>) {
     assert!(reports.is_empty(), "{}", reports.join("\n"));
 }
 
-/// Writes a file that the source can read, and names it.
+/// Writes a file that the data source can read, and returns the key that names it.
 fn file_for(name: &str, folder: &Path) -> String {
     if let Some(path) = folder_for(name, folder) {
         return format!("path: '{}'", path.display());
@@ -139,7 +140,7 @@ fn file_for(name: &str, folder: &Path) -> String {
     format!("path: '{}'", path.display())
 }
 
-/// A folder that the source can read, of images of 32 × 32.
+/// Makes a folder of images that the data source can read; `None` if it reads no folder.
 fn folder_for(name: &str, folder: &Path) -> Option<std::path::PathBuf> {
     let path = folder.join(name);
     std::fs::create_dir_all(&path).unwrap();

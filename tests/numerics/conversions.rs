@@ -1,5 +1,5 @@
-//! Noise, velocity and score from a prediction, the change of path and the inverse of the schedule, against
-//! golden vectors.
+//! Noise, velocity and score from a prediction, the change of path and the inverse of the schedule,
+//! against golden vectors.
 
 use crate::common::{
     OBJECTIVES, assert_close, assert_within, golden, label, list, numbers, objective, path, tensor,
@@ -13,9 +13,9 @@ fn file() -> Value {
     golden(include_str!("../golden/conversions.json"))
 }
 
-/// All readings of an output at (`z`, t) against a golden case.
+/// Asserts that all readings of an output at (`z`, t) equal those of a golden case.
 fn check_readings(what: &str, case: &Value, reading: &Reading<'_>, z: &Tensor, output: &Tensor) {
-    // Where the determinant is small, the reading itself amplifies one rounding by its reciprocal.
+    // A reading amplifies rounding errors by the reciprocal of the determinant.
     let amplified = 1e-15 / reading.determinant().double_value(&[]).abs();
     let tolerance = amplified.max(1e-10);
     let check = |name: &str, ours: Tensor| {
@@ -31,7 +31,8 @@ fn check_readings(what: &str, case: &Value, reading: &Reading<'_>, z: &Tensor, o
     }
 }
 
-/// The readings of one golden case through `ct` (output = data) and through each objective's own output.
+/// Checks the readings of a golden case through `ct` (output = data) and through each objective's
+/// own output.
 fn check_case(case: &Value, path: &Path, what: &str, z: &Tensor, data: &Tensor) {
     let point = path.at(&Tensor::from_slice(&[case["t"].as_f64().unwrap()])).unwrap();
     let ct = objective("ct");
@@ -94,7 +95,7 @@ fn paths_of_equal_log_snr_differ_by_a_scale() {
         assert_close(&what, &velocity, &numbers(&case["velocity_vp"]), 1e-10);
         let velocity = of_rectified.derivative(&moved, &data, Clock::Time);
         assert_close(&what, &velocity, &numbers(&case["velocity_rectified"]), 1e-10);
-        // One and the same prediction: the data is the data, and so is the noise.
+        // Both paths have the same prediction of the data, and so of the noise.
         let noise = values(&of_vp.noise(&z, &data));
         assert_close(&what, &of_rectified.noise(&moved, &data), &noise, 1e-10);
     }
@@ -111,7 +112,7 @@ fn time_is_found_from_log_snr() {
             let found = ours.get(i as i64);
             let point = path.at_clock(*gamma, Clock::Gamma, &ours).unwrap();
             assert_close(&label(case), &point.t, &values(&found), 1e-15);
-            // Where γ' vanishes (cosine at t = 1), one rounding of γ is 1e-8 in t.
+            // Where γ' vanishes (cosine at t = 1), a rounding error of γ is 1e-8 in t.
             let slope = path.at(&Tensor::from_slice(&[t])).unwrap().gamma_prime();
             let tolerance = if slope.double_value(&[0]) < 1e-6 { 1e-8 } else { 1e-10 };
             assert_close(&label(case), &found, &[t], tolerance);

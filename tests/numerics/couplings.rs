@@ -1,4 +1,5 @@
-//! Couplings pair as they say, and training is the same whatever the thread that pairs does.
+//! Couplings pair rows as documented, and training does not depend on the timing of the pairing
+//! thread.
 
 use std::path::Path;
 use triflow::component::{Columns, Coupling, CouplingContext, Pairing, Splits};
@@ -26,7 +27,7 @@ fn normal(seed: u64, n: i64, dim: i64) -> Vec<f64> {
     Vec::try_from(drawn.reshape([-1])).unwrap()
 }
 
-/// n rows: z_0 around 0, z_1 around ±2 by a class that alternates, one-hot.
+/// Rows with z_0 around 0 and z_1 around ±2, by an alternating one-hot class.
 struct Batch {
     source: Vec<f64>,
     target: Vec<f64>,
@@ -53,7 +54,7 @@ impl Batch {
         self.source.len() / 2
     }
 
-    /// Mean squared distance of the pairs.
+    /// Mean squared distance of pairs.
     fn cost(&self, pairs: &[usize]) -> f64 {
         let squared = |(i, j): (usize, &usize)| -> f64 {
             (0..2).map(|k| (self.target[2 * i + k] - self.source[2 * j + k]).powi(2)).sum()
@@ -72,7 +73,7 @@ fn is_permutation(pairs: &[usize]) -> bool {
     sorted.into_iter().eq(0..pairs.len())
 }
 
-/// Every order of 0..n.
+/// All permutations of 0..n.
 fn orders(n: usize) -> Vec<Vec<usize>> {
     if n == 0 {
         return vec![vec![]];
@@ -114,7 +115,7 @@ fn the_entropic_plan_approaches_exact_transport_as_epsilon_falls() {
         let shifted = |by: usize| (0..60).map(|i| (i + by) % 60).collect::<Vec<_>>();
         (0..60).map(|by| batch.cost(&shifted(by))).sum::<f64>() / 60.0
     };
-    // Each cost is a mean over 40 draws of the pairs.
+    // Each cost is a mean over 40 draws of pairs.
     let cost = |epsilon: f64| {
         let sinkhorn = format!("{{ type: ot_sinkhorn, epsilon: {epsilon}, iterations: 5000 }}");
         let sinkhorn = coupling(&sinkhorn, None);
@@ -134,7 +135,7 @@ fn conditional_transport_pairs_within_a_class_and_as_well_as_can_be() {
     let pairs = batch.pair(&*coupling("ot_conditional", Some(2)), 0);
     assert!(is_permutation(&pairs));
     assert!(pairs.iter().enumerate().all(|(i, j)| class(i) == class(*j)), "{pairs:?}");
-    // Among the rows of even number, all of one class, no order is better.
+    // Among the rows with even indices, all of one class, no other order is better.
     let squared = |i: usize, j: usize| -> f64 {
         (0..2).map(|k| (batch.target[2 * i + k] - batch.source[2 * j + k]).powi(2)).sum()
     };
@@ -146,8 +147,8 @@ fn conditional_transport_pairs_within_a_class_and_as_well_as_can_be() {
     assert!((even - least).abs() < 1e-9, "{even} against {least}");
 }
 
-/// Conditions that are numbers: how far apart the conditions of pairs are, in mean square.
-fn apart(ratio: f64) -> f64 {
+/// Mean squared distance between the conditions of pairs, for conditions that are numbers.
+fn condition_distance(ratio: f64) -> f64 {
     let n = 120;
     let batch = Batch::new(5, n);
     let condition: Vec<f64> = batch.target.chunks(2).map(|row| row[0]).collect();
@@ -167,15 +168,16 @@ fn apart(ratio: f64) -> f64 {
 
 #[test]
 fn a_smaller_ratio_keeps_conditions_that_are_numbers_better() {
-    let [open, middle, strict] = [1.0, 0.05, 0.01].map(apart);
+    let [open, middle, strict] = [1.0, 0.05, 0.01].map(condition_distance);
     assert!(strict < middle && middle < open, "{strict} {middle} {open}");
     assert!(strict < 0.02 * open, "{strict} {open}");
-    assert_eq!(apart(1.0 / 14400.0), 0.0);
+    assert_eq!(condition_distance(1.0 / 14400.0), 0.0);
 }
 
 #[test]
 fn a_row_that_is_alone_with_its_condition_keeps_its_own_z_0() {
-    // Classes 0, 1, 2, 2: the last two are paired, whichever way; the first two with themselves.
+    // Of the classes 0, 1, 2, 2 the first two rows are paired with themselves, the last two either
+    // way.
     let batch = Batch::new(5, 4);
     let classes = [0, 1, 2, 2];
     let condition: Vec<f64> =
@@ -191,13 +193,14 @@ fn a_row_that_is_alone_with_its_condition_keeps_its_own_z_0() {
         coupling("ot_conditional", Some(3)).pair(&rows).unwrap()
     };
     assert_eq!(pairs(4)[..2], [0, 1]);
-    // No two labels of a small last batch are equal.
+    // All labels of a small last batch differ.
     assert_eq!(pairs(2), [0, 1]);
 }
 
 #[test]
 fn a_last_batch_without_equal_labels_does_not_end_training() {
-    // 18 rows of 2 classes in batches of 16: the last has 2 rows, in some epoch one of each class.
+    // 18 rows of 2 classes in batches of 16: the last batch has 2 rows, in some epoch one of each
+    // class.
     let _stream = seed_torch(5, Purpose::Data, 0);
     let table = |n: i64| Columns {
         x: Some(Tensor::randn([n, 2], (Kind::Float, Device::Cpu))),
@@ -206,7 +209,7 @@ fn a_last_batch_without_equal_labels_does_not_end_training() {
     };
     triflow_plugins::link();
     let yaml = "{ coupling: ot_conditional, device: cpu, training: { epochs: 8, batch_size: 16 } }";
-    // The two validation rows are of different classes as well.
+    // The two validation rows have different classes as well.
     let splits = Splits { train: table(18), val: Some(table(2)), ..Splits::default() };
     let mut trainer = Trainer::with_tables(Experiment::from_yaml(yaml).unwrap(), splits).unwrap();
     trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
@@ -214,7 +217,7 @@ fn a_last_batch_without_equal_labels_does_not_end_training() {
 
 #[test]
 fn two_rows_are_paired_as_the_entropic_plan_says() {
-    // Costs 0 on the diagonal and 4 beside it, their mean 2: P(own) = 1/(1 + exp(−4/(2ε))).
+    // The costs are 0 on the diagonal and 4 off it, with mean 2: P(own) = 1/(1 + exp(−4/(2ε))).
     let (source, target) = ([0.0, 2.0], [0.0, 2.0]);
     for epsilon in [0.5_f64, 1.0, 3.0] {
         let coupling = coupling(&format!("{{ type: ot_sinkhorn, epsilon: {epsilon} }}"), None);
@@ -234,8 +237,8 @@ fn two_rows_are_paired_as_the_entropic_plan_says() {
 
 #[test]
 fn the_weight_of_the_condition_is_that_which_leaves_the_share_of_cheaper_pairs() {
-    // On the line: to change places spares 0.9975 and 0.9025 at conditions that are 1 apart. With three
-    // quarters of the four pairs left the weight is 0.9975, with all of them 0.9025.
+    // Swapping the pairs saves costs of 0.9975 and 0.9025 at conditions with distance 1. If three
+    // quarters of the four pairs are kept, the weight is 0.9975; if all are, it is 0.9025.
     let (source, target, condition) = ([1.0, 0.05], [0.0, 1.0], [0.0, 1.0]);
     let points = |values| Points::new(values, 1).unwrap();
     let rows = Pairing {
@@ -250,7 +253,7 @@ fn the_weight_of_the_condition_is_that_which_leaves_the_share_of_cheaper_pairs()
     }
 }
 
-/// 90 points around (2, 0) or (−2, 0), and which.
+/// 90 points around (2, 0) or (−2, 0), with the side as their label.
 fn points() -> Splits {
     let _stream = seed_torch(5, Purpose::Data, 0);
     let y = Tensor::arange(90, (Kind::Int64, Device::Cpu)).remainder(2);
@@ -269,25 +272,25 @@ fn trainer(yaml: &str) -> Result<Trainer> {
     Trainer::with_tables(layers.finish()?, points())
 }
 
-fn told(yaml: &str) -> String {
+fn error_of(yaml: &str) -> String {
     trainer(yaml).err().unwrap_or_else(|| panic!("{yaml} is taken")).to_string()
 }
 
 #[test]
 fn a_coupling_that_would_bias_a_conditional_model_is_refused_unless_it_is_asked_for() {
     for biased in ["ot_exact", "ot_sinkhorn"] {
-        let message = told(&format!("{{ coupling: {biased} }}"));
+        let message = error_of(&format!("{{ coupling: {biased} }}"));
         assert!(message.contains("the samples would be biased"), "{message}");
         assert!(
             message.contains("keeps the condition") && message.contains("allow_biased"),
             "{message}"
         );
         assert!(trainer(&format!("{{ coupling: {biased}, unconditional: true }}")).is_ok());
-        let asked = format!("{{ coupling: {{ type: {biased}, allow_biased: true }} }}");
-        assert!(trainer(&asked).is_ok());
+        let allowed = format!("{{ coupling: {{ type: {biased}, allow_biased: true }} }}");
+        assert!(trainer(&allowed).is_ok());
     }
     assert!(trainer("{ coupling: ot_conditional }").is_ok());
-    let message = told("{ coupling: ot_conditional, unconditional: true }");
+    let message = error_of("{ coupling: ot_conditional, unconditional: true }");
     assert!(
         message.contains("no condition to keep") && message.contains("at coupling"),
         "{message}"
@@ -297,18 +300,18 @@ fn a_coupling_that_would_bias_a_conditional_model_is_refused_unless_it_is_asked_
 #[test]
 fn what_a_coupling_cannot_serve_is_refused() {
     let message =
-        told("{ coupling: ot_conditional, encoder: mlp, latent_shape: [2], decoder: mlp }");
+        error_of("{ coupling: ot_conditional, encoder: mlp, latent_shape: [2], decoder: mlp }");
     assert!(message.contains("an encoder with parameters"), "{message}");
-    let message = told("{ coupling: { type: ot_conditional, batch: 24 } }");
+    let message = error_of("{ coupling: { type: ot_conditional, batch: 24 } }");
     assert!(message.contains("a multiple of training.batch_size, 16, got 24"), "{message}");
     assert!(message.contains("at coupling.batch"), "{message}");
-    let message = told("{ coupling: { type: ot_sinkhorn, epsilon: 0, allow_biased: true } }");
+    let message = error_of("{ coupling: { type: ot_sinkhorn, epsilon: 0, allow_biased: true } }");
     assert!(message.contains("at coupling.epsilon"), "{message}");
 }
 
 #[test]
 fn training_ends_where_a_coupling_fails_with_what_it_says() {
-    // As numbers no two conditions are equal.
+    // As numbers, all conditions differ.
     let _stream = seed_torch(5, Purpose::Data, 0);
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
     let y = x.narrow(1, 0, 1);
@@ -317,12 +320,12 @@ fn training_ends_where_a_coupling_fails_with_what_it_says() {
     let yaml = "{ coupling: ot_conditional, device: cpu, training: { epochs: 1, batch_size: 16 } }";
     let splits = Splits { train: table, ..Splits::default() };
     let mut trainer = Trainer::with_tables(Experiment::from_yaml(yaml).unwrap(), splits).unwrap();
-    let told = trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap_err().to_string();
-    assert!(told.contains("no two rows have the same condition"), "{told}");
-    assert!(told.contains("ratio: 0.05"), "{told}");
+    let error = trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap_err().to_string();
+    assert!(error.contains("no two rows have the same condition"), "{error}");
+    assert!(error.contains("ratio: 0.05"), "{error}");
 }
 
-/// 72 rows to train on: blocks of 48 and 24 rows an epoch, in steps of 16 and 8.
+/// An experiment on 72 training rows: blocks of 48 and 24 rows an epoch, in batches of 16 and 8.
 const COUPLED: &str = "
 task: generation
 source: eight_gaussians
@@ -362,8 +365,9 @@ fn a_run_stopped_within_a_block_goes_on_as_if_it_never_had() {
         experiment
     };
     for coupling in ["ot_conditional", "ot_sinkhorn, allow_biased: true"] {
-        let whole = run::train(experiment(coupling), Path::new(""), &mut ()).unwrap();
-        // 5 steps an epoch: within the first block, at the second's begin, within it; in a later epoch.
+        let complete = run::train(experiment(coupling), Path::new(""), &mut ()).unwrap();
+        // Of 5 steps an epoch: within the first block, at the start of the second, within it, and
+        // in a later epoch.
         for at in [1, 3, 4, 12] {
             let mut watch = StopAt { step: 0, at };
             let stopped = run::train(experiment(coupling), Path::new(""), &mut watch);
@@ -372,12 +376,12 @@ fn a_run_stopped_within_a_block_goes_on_as_if_it_never_had() {
             for name in ["params.safetensors", "history.csv", "metrics.json"] {
                 let read = |run: &Path| std::fs::read(run.join(name)).unwrap();
                 assert!(
-                    read(&whole.path) == read(&resumed.path),
+                    read(&complete.path) == read(&resumed.path),
                     "{coupling}: {name}, stopped at {at}"
                 );
             }
         }
-        let manifest = std::fs::read_to_string(whole.path.join("manifest.json")).unwrap();
+        let manifest = std::fs::read_to_string(complete.path.join("manifest.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
         assert_eq!(manifest["pairing"]["blocks"], 8, "{manifest:#}");
         assert_eq!(manifest["pairing"]["rows"], 48);
@@ -403,7 +407,7 @@ fn a_longer_block_is_another_pairing_of_the_same_draws() {
     assert!(same(&short, &of_step));
 }
 
-/// Mean squared distance between one Euler step and the exact end of the flow that was learned.
+/// Mean squared distance between a single Euler step and the exact end of the learned flow.
 fn curvature(coupling: &str) -> f64 {
     let yaml = format!(
         "{{ unconditional: true, coupling: {coupling}, \

@@ -1,4 +1,4 @@
-//! Files of a run that are damaged: none is taken for what was written, and what can be had again is.
+//! Damaged files of a run: none is accepted as valid, and what can be restored is.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -8,7 +8,7 @@ use triflow::tch::Tensor;
 use triflow::train::{Event, State};
 use triflow::{Error, Experiment};
 
-/// 4 steps an epoch, 12 in all.
+/// An experiment of 4 steps an epoch, 12 in all.
 const EXPERIMENT: &str = "
 task: generation
 data: { type: two_moons, samples: 160 }
@@ -19,7 +19,7 @@ sampling: { solver: euler, steps: 2 }
 device: cpu
 ";
 
-/// Damages of each file; 1,000 were tried by hand.
+/// Number of damages of each file; 1,000 were tried by hand.
 const DAMAGES: u64 = 300;
 
 struct StopAt(u64, u64);
@@ -53,18 +53,18 @@ fn checkpoint(run: &Path, step: u64) -> PathBuf {
     run.join(format!("checkpoints/step_{step:09}.safetensors"))
 }
 
-/// A bit that flips, a block of other bytes, of zeros, or of bytes from elsewhere in the file, an end that is missing,
-/// a file of no bytes.
-fn damaged(whole: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
-    let mut bytes = whole.to_vec();
-    let at = rng.random_range(0..whole.len());
-    let end = (at + rng.random_range(1..64_usize)).min(whole.len());
+/// The bytes with random damage: a flipped bit, a block of other bytes, of zeros or of bytes from
+/// elsewhere in the file, a missing end, or no bytes at all.
+fn damaged(original: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut bytes = original.to_vec();
+    let at = rng.random_range(0..original.len());
+    let end = (at + rng.random_range(1..64_usize)).min(original.len());
     match rng.random_range(0..20_u32) {
         0..8 => bytes[at] ^= 1 << rng.random_range(0..8_u32),
         8..11 => bytes[at..end].iter_mut().for_each(|byte| *byte = rng.random()),
         11..14 => bytes[at..end].fill(0),
         14..16 => {
-            let from = rng.random_range(0..=whole.len() - (end - at));
+            let from = rng.random_range(0..=original.len() - (end - at));
             bytes.copy_within(from..from + end - at, at);
         }
         16..19 => bytes.truncate(at),
@@ -73,20 +73,20 @@ fn damaged(whole: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     bytes
 }
 
-/// How many damages of a file are accepted though what is read is not what was written.
+/// Number of damages of a file after which reading succeeds with wrong content.
 fn accepted<T: PartialEq>(path: &Path, seed: u64, read: impl Fn() -> Result<T, Error>) -> u64 {
-    let (whole, truth) = (std::fs::read(path).unwrap(), read().unwrap());
+    let (original, truth) = (std::fs::read(path).unwrap(), read().unwrap());
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut accepted = 0;
     for _ in 0..DAMAGES {
-        std::fs::write(path, damaged(&whole, &mut rng)).unwrap();
+        std::fs::write(path, damaged(&original, &mut rng)).unwrap();
         match read() {
             Ok(other) => accepted += u64::from(other != truth),
             Err(Error::Data { .. }) => {}
             Err(e) => panic!("{e:?}"),
         }
     }
-    std::fs::write(path, whole).unwrap();
+    std::fs::write(path, original).unwrap();
     accepted
 }
 
@@ -125,13 +125,13 @@ fn no_damage_to_a_checkpoint_or_to_parameters_is_accepted() {
 #[test]
 fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = run::train(experiment(folder.path()), Path::new(""), &mut ()).unwrap();
+    let complete = run::train(experiment(folder.path()), Path::new(""), &mut ()).unwrap();
     let stopped = stopped_at(folder.path(), 7);
     let newest = checkpoint(&stopped, 7);
     let mut bytes = std::fs::read(&newest).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&newest, bytes).unwrap();
-    // What is left of an unfinished run is that of the checkpoint before as well.
+    // The model of the unfinished run is that of the previous checkpoint as well.
     let left = Run::open(&stopped).unwrap().load().unwrap();
     let before = State::load(&checkpoint(&stopped, 6)).unwrap();
     let flat = |name: &str| &before.tensors.iter().find(|(n, _)| n == name).unwrap().1;
@@ -140,7 +140,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     let run = run::resume(&stopped, &mut ()).unwrap();
     for name in ["params.safetensors", "history.json", "metrics.json"] {
         let read = |run: &Run| std::fs::read(run.file(name)).unwrap();
-        assert!(read(&run) == read(&whole), "{name} differs");
+        assert!(read(&run) == read(&complete), "{name} differs");
     }
 }
 
@@ -151,12 +151,12 @@ fn a_run_whose_checkpoints_are_all_damaged_says_so_and_does_not_begin_anew() {
     for step in [2, 3] {
         std::fs::write(checkpoint(&stopped, step), "").unwrap();
     }
-    let told = run::resume(&stopped, &mut ()).unwrap_err().to_string();
+    let error = run::resume(&stopped, &mut ()).unwrap_err().to_string();
     assert!(
-        told.contains("checkpoints: holds no checkpoint that can be used; of the last one: ")
-            && told.contains("step_000000003.safetensors: ")
-            && told.contains("help: remove it, and `triflow resume --run "),
-        "{told}"
+        error.contains("checkpoints: holds no checkpoint that can be used; of the last one: ")
+            && error.contains("step_000000003.safetensors: ")
+            && error.contains("help: remove it, and `triflow resume --run "),
+        "{error}"
     );
     std::fs::remove_dir_all(stopped.join("checkpoints")).unwrap();
     assert!(run::resume(&stopped, &mut ()).is_ok());
@@ -172,15 +172,15 @@ fn a_checkpoint_of_another_step_than_its_history_is_refused() {
     ] {
         let mut state = State::load(&checkpoint(&stopped, 7)).unwrap();
         state.step = step;
-        // Written by itself, its digest is right.
+        // Saved again, the file has a valid digest.
         let path = checkpoint(&stopped, 9);
         state.save(&path).unwrap();
         let mut trainer = triflow::Trainer::new(experiment(folder.path()), Path::new("")).unwrap();
-        let told = trainer.restore(State::load(&path).unwrap()).unwrap_err().to_string();
-        assert_eq!(told, format!("does not fit this run: {why}"));
+        let error = trainer.restore(State::load(&path).unwrap()).unwrap_err().to_string();
+        assert_eq!(error, format!("does not fit this run: {why}"));
         assert_eq!(trainer.step(), 0);
     }
-    // A run goes on from the one before.
+    // The run continues from the previous checkpoint.
     assert!(run::resume(&stopped, &mut ()).is_ok());
 }
 
@@ -189,24 +189,24 @@ fn damaged_parameters_name_the_checkpoint_that_makes_them_again() {
     let folder = tempfile::tempdir().unwrap();
     let run = run::train(experiment(folder.path()), Path::new(""), &mut ()).unwrap();
     let params = run.file("params.safetensors");
-    let whole = std::fs::read(&params).unwrap();
-    let mut bytes = whole.clone();
+    let complete = std::fs::read(&params).unwrap();
+    let mut bytes = complete.clone();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&params, bytes).unwrap();
     std::fs::write(checkpoint(&run.path, 12), "").unwrap();
-    let told = run.load().unwrap_err().to_string();
+    let error = run.load().unwrap_err().to_string();
     let help = format!(
         "help: move it away, and `triflow resume --run {}` makes it again from {}",
         run.path.display(),
         checkpoint(&run.path, 10).display()
     );
-    assert!(told.ends_with(&help), "{told}\n{help}");
-    // As long as it is there the run is finished.
-    let told = run::resume(&run.path, &mut ()).unwrap_err().to_string();
-    assert!(told.contains("is finished"), "{told}");
+    assert!(error.ends_with(&help), "{error}\n{help}");
+    // While the file exists, the run is finished.
+    let error = run::resume(&run.path, &mut ()).unwrap_err().to_string();
+    assert!(error.contains("is finished"), "{error}");
     std::fs::rename(&params, run.file("damaged.safetensors")).unwrap();
     run::resume(&run.path, &mut ()).unwrap();
-    assert!(std::fs::read(&params).unwrap() == whole);
+    assert!(std::fs::read(&params).unwrap() == complete);
 }
 
 #[test]
@@ -226,13 +226,13 @@ fn units_that_are_not_finite_are_refused() {
         let ArrayData::F32(values) = &mut array.data else { panic!("{array:?}") };
         values[0] = value;
         safetensors::write_safetensors(&params, &file.arrays, &file.metadata).unwrap();
-        let told = run.load().unwrap_err().to_string();
+        let error = run.load().unwrap_err().to_string();
         let why = format!("the units of the data are damaged: `{name}` {why}");
-        assert!(told.contains("params.safetensors: ") && told.ends_with(&why), "{told}");
+        assert!(error.contains("params.safetensors: ") && error.ends_with(&why), "{error}");
     }
 }
 
-/// Ends once the training is done.
+/// Stops once the training is done, before measurements.
 #[derive(Default)]
 struct StopAfterTraining(bool);
 
@@ -250,22 +250,22 @@ impl Watch for StopAfterTraining {
 fn a_run_stopped_while_it_is_measured_is_measured_by_resume_without_training_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut experiment = experiment(folder.path());
-    // There is no checkpoint to go on from.
+    // No checkpoint is saved.
     experiment.checkpoint.every = triflow::config::Every::Steps(1000);
     experiment.checkpoint.keep_best = None;
-    let whole = run::train(experiment.clone(), Path::new(""), &mut ()).unwrap();
+    let complete = run::train(experiment.clone(), Path::new(""), &mut ()).unwrap();
     let done = run::train(experiment, Path::new(""), &mut StopAfterTraining::default());
     let Err(Error::Interrupted { run }) = done else { panic!("{done:?}") };
     assert!(run.join("params.safetensors").exists() && !run.join("manifest.json").exists());
     let run = run::resume(&run, &mut StopAt(1, 0)).unwrap();
     for name in ["params.safetensors", "history.json", "metrics.json", "samples.npz"] {
         let read = |run: &Run| std::fs::read(run.file(name)).unwrap();
-        assert!(read(&run) == read(&whole), "{name} differs");
+        assert!(read(&run) == read(&complete), "{name} differs");
     }
     assert!(run.file("trajectories.png").exists() && run.file("manifest.json").exists());
 }
 
-/// Removes the run's folder at a step.
+/// Removes the run's folder at a given step.
 struct Remove(PathBuf, u64);
 
 impl Watch for Remove {
@@ -285,14 +285,14 @@ fn a_run_folder_that_was_removed_is_not_made_again() {
     let folder = tempfile::tempdir().unwrap();
     for step in [3, 12] {
         let mut watch = Remove(PathBuf::new(), step);
-        let told = run::train(experiment(folder.path()), Path::new(""), &mut watch);
-        let told = told.unwrap_err().to_string();
-        assert!(told.contains("was removed or has lost its config.yaml"), "{told}");
+        let error = run::train(experiment(folder.path()), Path::new(""), &mut watch);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("was removed or has lost its config.yaml"), "{error}");
         assert!(!watch.0.exists());
     }
 }
 
-/// Tries to go on with the run that is at work.
+/// Tries to resume the run while it is at work.
 struct Twice(PathBuf, Vec<String>);
 
 impl Watch for Twice {

@@ -1,4 +1,4 @@
-//! Facts about the data sources that read files.
+//! Data sources that read files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn array(name: &str, shape: &[usize], data: impl Into<ArrayData>) -> NamedArray 
     NamedArray::new(name, shape.to_vec(), data).unwrap()
 }
 
-/// An .npz of these arrays, and how the source reads it.
+/// Writes arrays to an `.npz` file and loads it with the data source.
 fn load_npz(arrays: &[NamedArray], change: impl FnOnce(&mut Npz)) -> Result<Splits> {
     let folder = folder();
     npz::write_npz(&folder.path().join("d.npz"), arrays).unwrap();
@@ -35,8 +35,8 @@ fn load(spec: impl Into<Component<dyn DataSource>>, base: &Path) -> Result<Split
     spec.into().build(&DataContext { seed: 1, base: base.to_owned() })?.load()
 }
 
-/// The message of an error about a data file, without the file.
-fn said<T>(result: Result<T>) -> String {
+/// The message of an error about a data file, without the file's name.
+fn message_of<T>(result: Result<T>) -> String {
     match result.err().unwrap() {
         Error::Data { path, message } => {
             assert!(path.starts_with(std::env::temp_dir()), "{}", path.display());
@@ -46,7 +46,7 @@ fn said<T>(result: Result<T>) -> String {
     }
 }
 
-/// x or y of a file, as an experiment's own source reads it.
+/// Column x or y of a file, read by the experiment's own data source.
 fn read_part(experiment: &Experiment, path: &Path, part: Part) -> Result<Tensor> {
     let table = read_columns(experiment, path, &[part])?;
     Ok(match part {
@@ -55,7 +55,7 @@ fn read_part(experiment: &Experiment, path: &Path, part: Part) -> Result<Tensor>
     })
 }
 
-/// Numbers, which lie in a table as their file has them.
+/// Numbers of a table, which keep the precision of their file.
 fn floats(tensor: &Tensor) -> Vec<f32> {
     assert!(matches!(tensor.kind(), Kind::Float | Kind::Double));
     tensor.to_kind(Kind::Float).reshape([-1]).try_into().unwrap()
@@ -114,9 +114,9 @@ fn every_set_of_a_source_is_written_but_a_table_holds_one() {
     let path = folder.path().join("d.npz");
     write_rows(&path, &splits).unwrap();
     assert_eq!(npz::list_names(&path).unwrap(), ["x", "x_val", "x_test"]);
-    let message = said(write_rows(&folder.path().join("d.csv"), &splits));
+    let message = message_of(write_rows(&folder.path().join("d.csv"), &splits));
     assert_eq!(message, "a table holds one set of rows; write an .npz instead");
-    let message = said(write_rows(&folder.path().join("d.txt"), &splits));
+    let message = message_of(write_rows(&folder.path().join("d.txt"), &splits));
     assert_eq!(message, "cannot be written; known endings: .npz, .csv, .safetensors");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -183,14 +183,20 @@ fn a_missing_path_or_file_says_what_would_be_right() {
     let folder = folder();
     let missing = "no such file; a path in an experiment file is relative to that file, one in a flag to \
                    the current folder";
-    assert_eq!(said(load(Npz { path: "no.npz".into(), ..Npz::default() }, folder.path())), missing);
-    assert_eq!(said(load(Csv { path: "no.csv".into(), ..Csv::default() }, folder.path())), missing);
-    assert_eq!(said(source_of(&folder.path().join("no.npz"))), missing);
-    assert_eq!(said(source_of(folder.path())), "is a folder, not a file");
+    assert_eq!(
+        message_of(load(Npz { path: "no.npz".into(), ..Npz::default() }, folder.path())),
+        missing
+    );
+    assert_eq!(
+        message_of(load(Csv { path: "no.csv".into(), ..Csv::default() }, folder.path())),
+        missing
+    );
+    assert_eq!(message_of(source_of(&folder.path().join("no.npz"))), missing);
+    assert_eq!(message_of(source_of(folder.path())), "is a folder, not a file");
     let other = folder.path().join("d.txt");
     std::fs::write(&other, "").unwrap();
     assert_eq!(
-        said(source_of(&other)),
+        message_of(source_of(&other)),
         "no data source reads .txt files; known endings: .csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy, .safetensors"
     );
 }
@@ -198,7 +204,7 @@ fn a_missing_path_or_file_says_what_would_be_right() {
 #[test]
 fn a_format_that_is_not_read_is_answered_with_its_conversion() {
     let folder = folder();
-    for (ending, told) in [
+    for (ending, expected) in [
         (
             "pkl",
             "pickles are not read, because reading one runs what is in it; convert it once with\n  python3 -c \
@@ -212,14 +218,14 @@ fn a_format_that_is_not_read_is_answered_with_its_conversion() {
         ),
     ] {
         let path = folder.path().join(format!("d.{ending}"));
-        let told = told.replace("D.", &folder.path().join("d.").display().to_string());
-        assert_eq!(said(source_of(&path)), told);
+        let expected = expected.replace("D.", &folder.path().join("d.").display().to_string());
+        assert_eq!(message_of(source_of(&path)), expected);
         for name in ["npz", "csv", "safetensors", "sequences"] {
             let mut layers = Layers::new().unwrap();
             layers.set("data", name.into(), "test").unwrap();
             layers.set("data.path", path.to_str().unwrap().into(), "test").unwrap();
             let loaded = load(layers.finish().unwrap().data, Path::new(""));
-            assert_eq!(said(loaded), told, "{name}");
+            assert_eq!(message_of(loaded), expected, "{name}");
         }
     }
 }
@@ -272,15 +278,15 @@ fn wrong_arrays_are_named() {
         ),
     ];
     for (arrays, message) in cases {
-        assert_eq!(said(load_npz(&arrays, |_| ())), message);
+        assert_eq!(message_of(load_npz(&arrays, |_| ())), message);
     }
     let arrays = [x(), array("label", &[2], vec![0, 1])];
     assert_eq!(
-        said(load_npz(&arrays, |spec| spec.y = "lable".into())),
+        message_of(load_npz(&arrays, |spec| spec.y = "lable".into())),
         "there is no array `lable`; did you mean `label`? known arrays: x, label"
     );
     assert_eq!(
-        said(load_npz(&arrays, |spec| spec.x_val = Some("x_val".into()))),
+        message_of(load_npz(&arrays, |spec| spec.x_val = Some("x_val".into()))),
         "there is no array `x_val`; known arrays: x, label"
     );
 }
@@ -293,11 +299,11 @@ fn safetensors_are_checked_by_the_same_rules() {
     safetensors::write_safetensors(&path, &arrays, &BTreeMap::new()).unwrap();
     let experiment = with_data("{type: safetensors, path: d.safetensors, x: a, y: c}", &folder);
     assert_eq!(
-        said(read_part(&experiment, &path, Part::X)),
+        message_of(read_part(&experiment, &path, Part::X)),
         "array `a`: row 0 (counted from 0) holds NaN; remove or fill such rows first"
     );
     assert_eq!(
-        said(read_part(&experiment, &path, Part::Y)),
+        message_of(read_part(&experiment, &path, Part::Y)),
         "there is no array `c`; known arrays: a, b"
     );
 }
@@ -312,7 +318,7 @@ fn a_split_that_leaves_nothing_to_train_on_is_refused() {
     assert!(error.starts_with("no row to train on: of 1 rows"), "{error}");
 }
 
-/// An experiment file in `folder` with these data.
+/// An experiment read from a file in `folder`, with the data section `data`.
 fn with_data(data: &str, folder: &TempDir) -> Experiment {
     let file = folder.path().join("e.yaml");
     std::fs::write(&file, format!("data: {data}\n")).unwrap();
@@ -342,7 +348,7 @@ fn a_relative_path_starts_at_the_file_that_says_it() {
     assert!(at("val_path").is_absolute());
     assert_eq!(at("test_path"), folder.path().join("deep/c.csv"));
     assert_eq!(data["x"][0], "path", "a column's name is no path");
-    // What is saved has no relative path left, and moving it changes nothing.
+    // A saved experiment has no relative path, so that moving it changes nothing.
     let moved = experiment.with_paths_from(Path::new("/elsewhere")).unwrap();
     assert_eq!(data_of(&moved), data);
 }
@@ -374,8 +380,8 @@ fn another_file_is_read_by_the_runs_own_names_or_by_its_endings_usual_ones() {
     let read = |path: &Path, part| read_part(&experiment, path, part);
     assert_eq!(floats(&read(&own, Part::X).unwrap()), [1.0]);
     assert_eq!(floats(&read(&other, Part::X).unwrap()), [9.0]);
-    assert_eq!(said(read(&own, Part::Y)), "there is no column `b`; known columns: a, x");
-    assert_eq!(said(read(&other, Part::Y)), "there is no array `y`; known arrays: x");
+    assert_eq!(message_of(read(&own, Part::Y)), "there is no column `b`; known columns: a, x");
+    assert_eq!(message_of(read(&other, Part::Y)), "there is no array `y`; known arrays: x");
 }
 
 #[test]
@@ -399,7 +405,7 @@ fn several_draws_have_the_mean_and_deviation_of_single_ones() {
     assert!(trainer.predict(&rows, Some(5), 1).unwrap().mean.equal(&first.to_kind(Kind::Double)));
     let many = trainer.predict(&rows, Some(5), 50).unwrap();
     assert!(many.deviation.min().double_value(&[]) > 0.0);
-    // 50 draws: their mean lies within 5 standard errors of another 50's.
+    // The mean of 50 draws is within 5 standard errors of that of another 50.
     let others = trainer.predict(&rows, Some(6), 50).unwrap();
     let error = (&many.deviation.square() / 50.0 + &others.deviation.square() / 50.0).sqrt();
     let far = ((&many.mean - &others.mean) / error).abs().max().double_value(&[]);
@@ -438,14 +444,14 @@ fn names_of_columns_and_classes_go_through_every_format() {
                 .unwrap()
             }
         };
-        let of = |table: &Columns| {
+        let content = |table: &Columns| {
             let (x, y) = (table.x.as_ref().unwrap(), table.y.as_ref().unwrap());
             let names = (table.x_names.clone(), table.y_names.clone(), table.classes.clone());
             (floats(x), labels(y), names)
         };
-        assert_eq!(of(&read.train), of(&own.train), "{ending}");
+        assert_eq!(content(&read.train), content(&own.train), "{ending}");
         assert_eq!(read.train.x_names, ["height", "width"]);
-        // A file that is read later carries them too.
+        // A file that is read later gives the names too.
         let later =
             read_columns(&Experiment::from_yaml("{ data: npz }").unwrap(), &path, &[Part::X]);
         if ending != "csv" {

@@ -1,5 +1,5 @@
-//! Samplers and conversions against an exact world: data N(m, s²I), where the best prediction and the end of
-//! the probability-flow ODE are known in closed form. The prediction stands where the network stands;
+//! Samplers and conversions on Gaussian data N(m, s²I), for which the best prediction and the end
+//! of the probability-flow ODE are known in closed form. The exact prediction replaces the network;
 //! everything else is the code that samples models.
 
 use crate::common::gaussian::{Data, Exact, path};
@@ -68,8 +68,8 @@ fn every_objective_reads_the_exact_prediction_alike() {
     }
 }
 
-/// Carries the golden z0 along an objective and gives (end, exact end).
-fn carry(
+/// The numerical and the exact end of the golden z0 under an objective.
+fn end_of(
     golden: &Value,
     path: &Path,
     name: &str,
@@ -84,11 +84,12 @@ fn carry(
     let ours = field.sample(solver, steps, Some(false), &z0, &mut ()).unwrap();
     assert!(!ours.denoised);
     let ends = [grid.start(), grid.end()].map(|s| path.at_clock(s, clock, &z0).unwrap());
-    (ours.z, data.carried(&z0, &ends[0], &ends[1]))
+    (ours.z, data.exact_end(&z0, &ends[0], &ends[1]))
 }
 
-/// All objectives on the rectified path, and one a schedule, each in turn, on the variance-preserving one.
-fn chosen(path: &Path, i: usize) -> Vec<&'static str> {
+/// All objectives on the rectified path, and on variance-preserving ones a single objective, in
+/// turn.
+fn objectives_for(path: &Path, i: usize) -> Vec<&'static str> {
     match path.kind {
         PathKind::Rectified => OBJECTIVES.to_vec(),
         PathKind::VariancePreserving => vec![OBJECTIVES[i % 3]],
@@ -106,7 +107,7 @@ fn rk4_in_log_snr_reaches_the_exact_end_along_every_objective_and_schedule() {
     for case in list(&golden["cases"]) {
         let path = path(case);
         for name in OBJECTIVES {
-            let (ours, exact) = carry(&golden, &path, name, Clock::Gamma, &*rk4, 200);
+            let (ours, exact) = end_of(&golden, &path, name, Clock::Gamma, &*rk4, 200);
             let what = format!("{} {name}", label(case));
             let error = furthest(&ours, &exact);
             assert!(error < 1e-6, "{what}: {error}");
@@ -127,27 +128,28 @@ fn dopri5_reaches_the_exact_end_along_every_objective_and_schedule() {
     for case in list(&golden["cases"]) {
         let path = path(case);
         for name in OBJECTIVES {
-            let (ours, exact) = carry(&golden, &path, name, Clock::Gamma, &*dopri5, 1);
+            let (ours, exact) = end_of(&golden, &path, name, Clock::Gamma, &*dopri5, 1);
             let error = furthest(&ours, &exact);
             assert!(error < 1e-7, "{} {name}: {error}", label(case));
         }
     }
 }
 
-/// The golden cases know no law in log-SNR, but their exact end needs none.
+/// The golden cases have no schedules given by a distribution of log-SNR, but their exact end holds
+/// for any.
 #[test]
-fn every_solver_reaches_the_exact_end_under_laws_of_log_snr() {
+fn every_solver_reaches_the_exact_end_under_distributions_of_log_snr() {
     let golden = file();
-    for law in ["cauchy_logsnr", "laplace_logsnr"] {
-        let schedule = crate::common::schedule(law, &json!({}), false, Kind::Double).1;
+    for distribution in ["cauchy_logsnr", "laplace_logsnr"] {
+        let schedule = crate::common::schedule(distribution, &json!({}), false, Kind::Double).1;
         let path = Path::variance_preserving(schedule, Device::Cpu);
         let solvers = [("euler", 0.1), ("midpoint", 1e-3), ("heun", 1e-3), ("rk4", 1e-6)];
         for (name, bound) in solvers.into_iter().chain([("dopri5", 1e-3)]) {
             for objective in OBJECTIVES {
                 let solver = solver(json!({ "type": name }));
-                let (ours, exact) = carry(&golden, &path, objective, Clock::Gamma, &*solver, 200);
+                let (ours, exact) = end_of(&golden, &path, objective, Clock::Gamma, &*solver, 200);
                 let error = furthest(&ours, &exact);
-                assert!(error < bound, "{law} {objective} {name}: {error}");
+                assert!(error < bound, "{distribution} {objective} {name}: {error}");
             }
         }
     }
@@ -160,8 +162,8 @@ fn in_time_the_straight_path_reaches_its_end_and_the_golden_steps_are_met() {
     for (i, case) in list(&golden["cases"]).iter().enumerate() {
         let path = path(case);
         let rectified = path.kind == PathKind::Rectified;
-        for name in chosen(&path, i) {
-            let (ours, exact) = carry(&golden, &path, name, Clock::Time, &*rk4, 200);
+        for name in objectives_for(&path, i) {
+            let (ours, exact) = end_of(&golden, &path, name, Clock::Time, &*rk4, 200);
             let what = format!("{} {name}", label(case));
             let known = case["rk4_200_max_err"].as_f64().unwrap();
             let error = furthest(&ours, &exact);
@@ -207,7 +209,7 @@ fn the_grid_stops_short_only_where_a_reading_or_log_snr_is_singular() {
 #[test]
 fn every_solver_converges_at_its_order_in_log_snr() {
     let golden = file();
-    // In log-SNR the field depends on the schedule's ends alone: few schedules say all.
+    // In log-SNR the field depends on the schedule's ends alone: a few schedules suffice.
     for i in [0, 1, 3, 5, 20] {
         let case = &golden["cases"][i];
         let path = path(case);
@@ -217,7 +219,8 @@ fn every_solver_converges_at_its_order_in_log_snr() {
             for objective in OBJECTIVES {
                 let steps = [80, 160];
                 let [coarse, fine] = steps.map(|n| {
-                    let (ours, exact) = carry(&golden, &path, objective, Clock::Gamma, &*solver, n);
+                    let (ours, exact) =
+                        end_of(&golden, &path, objective, Clock::Gamma, &*solver, n);
                     (ours - exact).norm().double_value(&[])
                 });
                 let slope = (coarse / fine).ln() / 2.0_f64.ln();
@@ -251,7 +254,7 @@ fn final_denoise_returns_the_data_read_at_the_end() {
                 let (expected, _) = data.prediction(&plain.z, &point);
                 let what = format!("{} {name} {clock:?}", label(case));
                 assert_close(&what, &clean.z, &values(&expected), 1e-10);
-                // Left to itself, it denoises exactly where noise is left.
+                // By default, sampling denoises at the end if noise is left.
                 let default = field.sample(&*heun, 10, None, &z0, &mut ()).unwrap();
                 let noisy = point.b.double_value(&[0]) > 0.0;
                 assert_eq!(default.denoised, noisy, "{what}");
@@ -271,13 +274,13 @@ fn sampling_records_no_gradient_and_shows_every_state() {
     let field = Exact::field(&data, &path, "diffusion", Clock::Gamma);
     for name in ["euler", "midpoint", "heun", "rk4", "dopri5"] {
         let solver = solver(json!({ "type": name }));
-        let mut seen = Trajectory::default();
-        let sampled = field.sample(&*solver, 5, None, &z0, &mut seen).unwrap();
+        let mut trajectory = Trajectory::default();
+        let sampled = field.sample(&*solver, 5, None, &z0, &mut trajectory).unwrap();
         assert!(!sampled.z.requires_grad(), "{name}");
-        assert!(seen.states[1..].iter().all(|z| !z.requires_grad()), "{name}");
-        assert_eq!(values(&seen.states[0]), values(&z0));
+        assert!(trajectory.states[1..].iter().all(|z| !z.requires_grad()), "{name}");
+        assert_eq!(values(&trajectory.states[0]), values(&z0));
         if name != "dopri5" {
-            assert_eq!(seen.clock, field.grid(5).unwrap().nodes);
+            assert_eq!(trajectory.clock, field.grid(5).unwrap().nodes);
         }
     }
     assert!(!z0.grad().defined());

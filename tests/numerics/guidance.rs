@@ -1,4 +1,4 @@
-//! Guidance: what a scale, an interval and a force do to the way of samples.
+//! Guidance: effects of its scale, its interval and a force on samples.
 
 use crate::common::gaussian::{Data, Exact};
 use crate::common::{OBJECTIVES, assert_close, schedule, values};
@@ -12,8 +12,8 @@ use triflow::tch::{Device, Kind};
 use triflow::train::Control;
 use triflow::{Experiment, Trainer};
 
-/// Gaussian data under the pull of `toward` are Gaussian again: precision 1/s² + strength, mean between the
-/// data's and the place, weighed by the precisions.
+/// Gaussian data guided by `toward` are Gaussian again: with precision 1/s² + strength, and the
+/// mean of the data's mean and the target weighted by the precisions.
 #[test]
 fn a_pull_makes_of_gaussian_data_the_gaussian_that_bayes_says() {
     let (s, strength, to) = (0.8_f64, 3.0_f64, [1.5_f64, -1.0]);
@@ -93,7 +93,7 @@ fn guided_outputs_lie_on_the_line_through_the_unconditional_and_the_conditional(
             let line = &u + (&c - &u) * 2.5;
             assert_close(name, &predictor.output(&z, &at(0.5)).unwrap(), &values(&line), 1e-5);
             assert_eq!(predictor.further_evaluations(), 1);
-            // Outside the interval the model is as trained, at the price of one evaluation.
+            // Outside the interval the output is that of the model alone, for one evaluation.
             let outside = predictor.output(&z, &at(0.1)).unwrap();
             assert_eq!(values(&outside), values(&plain(0.1, &conditional)));
             assert_eq!(predictor.further_evaluations(), 1);
@@ -108,7 +108,7 @@ fn guidance_counts_its_evaluations_and_pulls_the_classes_apart() {
     let mut trained = trained("flow_matching");
     let labels = Tensor::from_slice(&[0_i64, 1]).repeat_interleave_self_int(200, 0, None::<i64>);
     let (condition, _) = trained.condition(&labels).unwrap();
-    // The same z_0 for both classes: what sets them apart is the condition.
+    // Both classes have the same z_0, so that only the condition separates them.
     let z0 = trained.z0(200, Some(&Streams::new(3, 0))).unwrap().repeat([2, 1]);
     let plan = trained.plan();
     let mut draw = |scale: f64| {
@@ -118,11 +118,16 @@ fn guidance_counts_its_evaluations_and_pulls_the_classes_apart() {
     };
     let (plain, guided) = (draw(1.0), draw(3.0));
     assert_eq!((plain.nfe, guided.nfe), (2 * plan.steps, 4 * plan.steps));
-    let apart = |z: &Tensor| {
+    let separation = |z: &Tensor| {
         let mean = |class: i64| {
             z.narrow(0, 200 * class, 200).mean_dim([0].as_slice(), false, Kind::Double)
         };
         (mean(0) - mean(1)).norm().double_value(&[])
     };
-    assert!(apart(&guided.z) > 1.2 * apart(&plain.z), "{} {}", apart(&guided.z), apart(&plain.z));
+    assert!(
+        separation(&guided.z) > 1.2 * separation(&plain.z),
+        "{} {}",
+        separation(&guided.z),
+        separation(&plain.z)
+    );
 }

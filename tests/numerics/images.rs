@@ -1,4 +1,5 @@
-//! Images: files of several formats, bytes on the device, mirrors, frozen parts, and networks that convolve.
+//! Images: files of several formats, bytes on the device, mirroring, frozen parts, and
+//! convolutional networks.
 
 use crate::common::values;
 use flate2::Compression;
@@ -78,27 +79,27 @@ fn a_packed_file_is_read_as_far_as_its_header_says() {
     let file = |name: &str, bytes: &[u8]| write(&folder.path().join(name), bytes, true);
     file("train-labels-idx1-ubyte", &idx(&[3], &[7, 0, 2]));
     let yaml = format!("{{ type: mnist, path: '{}' }}", folder.path().display());
-    let told = |shape: &[u32], values: usize| {
+    let error_of = |shape: &[u32], values: usize| {
         file("train-images-idx3-ubyte", &idx(shape, &vec![0; values]));
         load(&yaml).unwrap_err().to_string()
     };
-    // 16 MiB of zeros in 70 KiB.
-    let more = told(&[3, 1, 1], 1 << 24);
+    // A file of 70 KiB that decompresses to 16 MiB of zeros.
+    let more = error_of(&[3, 1, 1], 1 << 24);
     assert!(
         more.contains("says that its shape is [3, 1, 1], but holds 4 or more values"),
         "{more}"
     );
-    let fewer = told(&[u32::MAX, u32::MAX, 1], 3);
+    let fewer = error_of(&[u32::MAX, u32::MAX, 1], 3);
     assert!(
         fewer.contains("its shape is [4294967295, 4294967295, 1], but holds 3 values"),
         "{fewer}"
     );
-    let beyond = told(&[u32::MAX, u32::MAX, u32::MAX], 3);
+    let beyond = error_of(&[u32::MAX, u32::MAX, u32::MAX], 3);
     assert!(beyond.contains("but holds "), "{beyond}");
 }
 
-/// A PNG whose header claims a size, and which holds no pixel.
-fn claiming(width: u32, height: u32) -> Vec<u8> {
+/// A PNG whose header declares a size, without pixels.
+fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut header = b"IHDR".to_vec();
     header.extend(width.to_be_bytes().into_iter().chain(height.to_be_bytes()));
@@ -108,7 +109,7 @@ fn claiming(width: u32, height: u32) -> Vec<u8> {
     bytes.extend(13_u32.to_be_bytes());
     bytes.extend(header);
     bytes.extend(crc.sum().to_be_bytes());
-    // A chunk of pixels, or the header is not complete.
+    // Without a chunk of pixels the header would be incomplete.
     bytes.extend([0, 0, 0, 0]);
     bytes.extend(b"IDAT");
     bytes.extend([0x35, 0xaf, 0x06, 0x1e]);
@@ -118,11 +119,11 @@ fn claiming(width: u32, height: u32) -> Vec<u8> {
 #[test]
 fn an_image_that_claims_too_many_pixels_is_refused_before_it_is_unpacked() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.png"), claiming(30_000, 30_000)).unwrap();
+    std::fs::write(folder.path().join("a.png"), png_header(30_000, 30_000)).unwrap();
     let yaml = format!("{{ type: image_folder, path: '{}' }}", folder.path().display());
-    let told = load(&yaml).unwrap_err().to_string();
+    let error = load(&yaml).unwrap_err().to_string();
     let why = "a.png: is 30000 pixels wide and 30000 high; images have 100000000 pixels at most";
-    assert!(told.ends_with(why), "{told}");
+    assert!(error.ends_with(why), "{error}");
 }
 
 #[test]
@@ -172,7 +173,7 @@ fn each_folder_of_images_is_a_class() {
     assert_eq!(source(", size: 2, channels: 1").unwrap().train.x.unwrap().size(), [2, 1, 2, 2]);
 }
 
-/// A picture of one shade, in folders that are made for it.
+/// Writes an image of one shade, and makes its folder.
 fn picture(path: &Path, shade: u8) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     image::RgbImage::from_pixel(2, 2, image::Rgb([shade; 3])).save(path).unwrap();
@@ -211,7 +212,7 @@ fn images_of_every_usual_format_are_read_and_in_folders_below_a_class() {
     }
     let found = of_folder(folder.path()).unwrap().train;
     assert_eq!(ints(&found.y), [0, 0, 0, 0, 0, 1]);
-    // Of each picture one pixel, in the order of the names.
+    // One pixel of each image, in the order of the names.
     let shades: Vec<u8> = bytes(&found.x).chunks(4).map(|pixels| pixels[0]).collect();
     assert_eq!(shades, [0, 10, 20, 40, 30, 50]);
 }
@@ -222,7 +223,7 @@ fn folders_called_train_and_test_are_sets() {
     let at = |name: &str| folder.path().join(name);
     picture(&at("train/cats/1.png"), 1);
     picture(&at("train/dogs/2.png"), 2);
-    // Alone it is a class like any other.
+    // Without other splits, the folder `train` is a class.
     assert_eq!(of_folder(folder.path()).unwrap().train.classes, ["train"]);
     picture(&at("Validation/dogs/3.png"), 3);
     picture(&at("test/cats/4.png"), 4);
@@ -258,7 +259,7 @@ fn images_are_written_as_the_bytes_that_they_are() {
 
 const IMAGES: i64 = 12;
 
-/// Images of 2 × 4 × 4, and one-hot rows of three classes.
+/// Writes images of 2 × 4 × 4 and one-hot rows of three classes to a file.
 fn file(folder: &Path, name: &str, x: ArrayData, y: ArrayData) -> String {
     let n = IMAGES as usize;
     let y_shape = if y.len() == n { vec![n] } else { vec![n, 3] };
@@ -394,8 +395,7 @@ fn network(
     Ok((vars, network))
 }
 
-/// A shift of all pixels of a wrapped image is what a convolution cannot see, but positions can: what matters here
-/// is that far pixels reach each other through attention and the lower levels.
+/// Checks that distant pixels influence each other, through attention and the lower levels.
 #[test]
 fn every_pixel_reaches_every_other_and_odd_sizes_come_back() {
     for (yaml, size) in [
@@ -409,22 +409,25 @@ fn every_pixel_reaches_every_other_and_odd_sizes_come_back() {
         }
         let z = Tensor::randn([1, 1, size[0], size[1]], (Kind::Float, Device::Cpu));
         let time = Tensor::ones([1, 8], (Kind::Float, Device::Cpu));
-        let of = |z: &Tensor, class: i64| {
+        let output_of = |z: &Tensor, class: i64| {
             let value = Tensor::from_slice(&[class]).one_hot(3).to_kind(Kind::Float);
             let condition = Condition::new(value);
             let input = NetworkInput { z, condition: Some(&condition), time: &time };
             network.forward(&input, Pass::EVAL).unwrap()
         };
-        let output = of(&z, 0);
+        let output = output_of(&z, 0);
         assert_eq!(output.size(), z.size());
         let moved = z.copy();
         let _ = moved.narrow(2, 0, 1).narrow(3, 0, 1).fill_(5.0);
-        let corner = of(&moved, 0) - &output;
+        let corner = output_of(&moved, 0) - &output;
         assert!(
             values(&corner).last().unwrap().abs() > 0.0,
             "{yaml}: the far corner does not notice"
         );
-        assert!((of(&z, 1) - output).abs().min().double_value(&[]) > 0.0, "{yaml}: the class");
+        assert!(
+            (output_of(&z, 1) - output).abs().min().double_value(&[]) > 0.0,
+            "{yaml}: the class"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! The solvers of Gaussian paths against the exact world of data N(m, s²I): the deterministic ones meet the
-//! end of the ODE at their order, the stochastic ones keep mean and covariance.
+//! Solvers of Gaussian paths on data N(m, s²I): the deterministic ones reach the exact end of the
+//! ODE at their order, the stochastic ones keep mean and covariance.
 
 use crate::common::gaussian::{Data, Exact, path};
 use crate::common::{OBJECTIVES, assert_close, golden, label, list, solver, tensor, values};
@@ -16,7 +16,7 @@ fn file() -> Value {
 
 const GRIDS: [StepGrid; 3] = [StepGrid::Time, StepGrid::Gamma, StepGrid::Karras { rho: 7.0 }];
 
-/// Deterministic solvers with their orders.
+/// Deterministic solvers and their orders.
 fn deterministic() -> [(Value, f64); 6] {
     [
         (json!({ "type": "ddim" }), 1.0),
@@ -28,12 +28,12 @@ fn deterministic() -> [(Value, f64); 6] {
     ]
 }
 
-/// A churn of zero still draws: not from the stream of a test beside this one.
-fn apart() -> TorchStream {
+/// A stream for this thread: solvers draw even with zero churn, and must not disturb other tests.
+fn own_stream() -> TorchStream {
     seed_torch(13, Purpose::Sample, 0)
 }
 
-/// How far from the exact end `solver` ends.
+/// Largest distance between the numerical and the exact end.
 fn error(
     golden: &Value,
     path: &Path,
@@ -41,7 +41,7 @@ fn error(
     solver: &dyn Solver,
     steps: usize,
 ) -> f64 {
-    let _stream = apart();
+    let _stream = own_stream();
     let data = Data::of(golden);
     let z0 = tensor(&golden["z0"]);
     let field = Exact::field(&data, path, objective, grid);
@@ -49,7 +49,7 @@ fn error(
     let nodes = field.grid(steps).unwrap();
     let [from, to] =
         [nodes.start(), nodes.end()].map(|s| path.at_clock(s, grid.clock(), &z0).unwrap());
-    (ours - data.carried(&z0, &from, &to)).norm().double_value(&[])
+    (ours - data.exact_end(&z0, &from, &to)).norm().double_value(&[])
 }
 
 #[test]
@@ -64,13 +64,13 @@ fn deterministic_solvers_meet_the_exact_end_at_their_order_on_every_schedule_and
                 let solver = solver(spec.clone());
                 assert_eq!(solver.order().unwrap() as f64, order);
                 assert!(!solver.stochastic().unwrap() && solver.needs_levels().unwrap());
-                // Steps that are equal in time are far from equal in log-SNR where the ends are sharp.
+                // Equal steps in time are very unequal in log-SNR near sharp ends.
                 let (steps, small) =
                     if grid == StepGrid::Time { ([160, 320], 1e-6) } else { ([40, 80], 3e-5) };
                 let [coarse, fine] =
                     steps.map(|n| error(&golden, &path, (objective, grid), &*solver, n));
                 let slope = (coarse / fine).log2();
-                // Errors this small may have changed sign on the way.
+                // Errors this small may have changed their sign in between.
                 let slack = if grid == StepGrid::Time { 0.45 } else { 0.35 };
                 if coarse > small && slope < order - slack {
                     wrong.push(format!(
@@ -100,7 +100,7 @@ fn on_the_straight_path_ddim_is_euler() {
 /// The reverse SDE without churn is the ODE, and DPM-Solver++ without churn its deterministic form.
 #[test]
 fn without_churn_the_sde_is_the_ode() {
-    let _stream = apart();
+    let _stream = own_stream();
     let golden = file();
     for case in &list(&golden["cases"])[..4] {
         let (data, path) = (Data::of(&golden), path(case));
@@ -117,7 +117,7 @@ fn without_churn_the_sde_is_the_ode() {
     }
 }
 
-/// One step suffices where the data are N(0, sigma_data²), over whatever path, grid and objective.
+/// For data N(0, sigma_data²) a single step is exact, on any path, grid and objective.
 #[test]
 fn the_exponential_integrator_is_exact_in_one_step_for_its_gaussian() {
     let golden = file();
@@ -134,7 +134,7 @@ fn the_exponential_integrator_is_exact_in_one_step_for_its_gaussian() {
                 let nodes = field.grid(1).unwrap();
                 let [from, to] = [nodes.start(), nodes.end()]
                     .map(|s| path.at_clock(s, grid.clock(), &z0).unwrap());
-                let exact = data.carried(&z0, &from, &to);
+                let exact = data.exact_end(&z0, &from, &to);
                 let what = format!("{} {objective} {grid:?}", label(case));
                 assert_close(&what, &ours.z, &values(&exact), 1e-8);
             }
@@ -142,8 +142,8 @@ fn the_exponential_integrator_is_exact_in_one_step_for_its_gaussian() {
     }
 }
 
-/// What is known of the exponential family of equal log-SNR steps: for one evaluation a step the second order
-/// beats the first by far.
+/// With equal steps in log-SNR and one evaluation a step, exponential integrators of second order
+/// are far more accurate than those of first order.
 #[test]
 fn few_steps_of_second_order_beat_ddim() {
     let golden = file();
@@ -159,11 +159,12 @@ fn few_steps_of_second_order_beat_ddim() {
     }
 }
 
-/// Samples, and steps that keep the bias below the noise of so many samples.
+/// Number of samples; their noise is above the bias of the solvers' steps.
 const SAMPLES: i64 = 50_000;
 
-/// Mean and covariance at five places on the way, of 50,000 samples, within five standard errors and the bias
-/// of the solver's steps: a mean of n draws has error σ/√n, a variance σ²·√(2/n), a covariance σ²/√n.
+/// Asserts that mean and covariance of 50,000 samples are exact at five places of the path, within
+/// five standard errors and the bias of the solver's steps: the standard error is σ/√n for a
+/// mean of n draws, σ²·√(2/n) for a variance, σ²/√n for a covariance.
 fn keeps_the_marginals(spec: &Value, path: &Path, grid: StepGrid, steps: usize, what: &str) {
     let _stream = seed_torch(11, Purpose::Sample, 3);
     let options = (Kind::Float, Device::Cpu);
@@ -176,14 +177,14 @@ fn keeps_the_marginals(spec: &Value, path: &Path, grid: StepGrid, steps: usize, 
         Tensor::randn([SAMPLES, 2], options) * deviation + &data.m * start.a.to_kind(Kind::Float);
     let solver = solver(spec.clone());
     assert_eq!(solver.stochastic().unwrap(), spec["eta"] != 0.0);
-    let mut seen = Trajectory::default();
-    field.sample(&*solver, steps, Some(false), &z0, &mut seen).unwrap();
+    let mut trajectory = Trajectory::default();
+    field.sample(&*solver, steps, Some(false), &z0, &mut trajectory).unwrap();
     let n = (SAMPLES as f64).sqrt();
     for fifth in 1..=5 {
         let i = fifth * steps / 5;
-        let point = path.at_clock(seen.clock[i], grid.clock(), &data.m).unwrap();
+        let point = path.at_clock(trajectory.clock[i], grid.clock(), &data.m).unwrap();
         let variance = data.variance(&point).double_value(&[0]);
-        let z = seen.states[i].to_kind(Kind::Double);
+        let z = trajectory.states[i].to_kind(Kind::Double);
         let mean = z.mean_dim([0].as_slice(), false, Kind::Double);
         let off = (&mean - &data.m * &point.a).abs().max().double_value(&[]);
         let limit = (5.0 / n + 0.004) * variance.sqrt();
@@ -208,13 +209,14 @@ fn stochastic_solvers_keep_mean_and_covariance_all_along() {
         specs.push((with_eta("euler_maruyama", eta), 300));
     }
     specs.push((json!({ "type": "heun_edm", "churn": 20.0 }), 100));
-    // The linear schedule in log-SNR, and the straight path in time.
+    // The linear schedule with steps in log-SNR, and the straight path with steps in time.
     let cases = list(&golden["cases"]);
     let linear = cases.iter().find(|case| case["schedule"] == "linear").unwrap();
     for (spec, steps) in &specs {
         keeps_the_marginals(spec, &path(linear), StepGrid::Gamma, *steps, "linear");
         if spec["eta"] != 0.0 && spec["eta"] != 0.5 {
-            // Even steps in time are coarse in log-SNR at the ends: twice as many for the same bias.
+            // Even steps in time are coarse in log-SNR at the ends: twice as many for the same
+            // bias.
             keeps_the_marginals(spec, &Path::rectified(), StepGrid::Time, 2 * steps, "rectified");
         }
     }
@@ -228,23 +230,23 @@ fn a_step_of_ddim_draws_eta_times_the_noise_of_the_ddpm_posterior() {
     let path = path(cases.iter().find(|case| case["schedule"] == "linear").unwrap());
     let data = Data { m: Tensor::from_slice(&[1.0, -0.5]), s: 0.6 };
     let field = Exact::field(&data, &path, "diffusion", StepGrid::Time);
-    // The same state in every row: what differs after a step is the step's own noise.
+    // All rows start from the same state: they differ after a step only by its noise.
     let z0 = Tensor::from_slice(&[0.3, -0.8]).expand([SAMPLES, 2], false).contiguous();
     for (name, eta) in [("ancestral", 1.0), ("ddim", 1.0), ("ddim", 0.4)] {
         let spec = match name {
             "ddim" => json!({ "type": name, "eta": eta }),
             _ => json!({ "type": name }),
         };
-        let mut seen = Trajectory::default();
-        field.sample(&*solver(spec), 5, Some(false), &z0, &mut seen).unwrap();
+        let mut trajectory = Trajectory::default();
+        field.sample(&*solver(spec), 5, Some(false), &z0, &mut trajectory).unwrap();
         let alpha_bar = |i: usize| {
-            let point = path.at_clock(seen.clock[i], StepGrid::Time.clock(), &z0).unwrap();
+            let point = path.at_clock(trajectory.clock[i], StepGrid::Time.clock(), &z0).unwrap();
             point.a.square().double_value(&[0])
         };
         let (from, to) = (alpha_bar(0), alpha_bar(1));
-        // Song, Meng & Ermon 2021, eq. 16.
+        // Equation 16 of Song, Meng & Ermon 2021.
         let exact = eta * ((1.0 - to) / (1.0 - from) * (1.0 - from / to)).sqrt();
-        let drawn = seen.states[1].std_dim([0].as_slice(), true, false);
+        let drawn = trajectory.states[1].std_dim([0].as_slice(), true, false);
         for spread in values(&drawn) {
             let off = spread / exact - 1.0;
             assert!(off.abs() < 5.0 / (2.0 * SAMPLES as f64).sqrt(), "{name} {eta}: off by {off}");
@@ -259,7 +261,7 @@ fn karras_nodes_are_even_in_the_root_of_sigma() {
     let roots: Vec<f64> = grid.nodes.iter().map(|g| (-g / 2.0).exp().powf(1.0 / 3.0)).collect();
     let steps: Vec<f64> = roots.windows(2).map(|pair| pair[0] - pair[1]).collect();
     assert!(steps.iter().all(|step| (step / steps[0] - 1.0).abs() < 1e-12), "{steps:?}");
-    // The paper's own example: 18 levels between 80 and 0.002 at rho 7.
+    // The example of the paper: 18 levels between 80 and 0.002 at rho 7.
     let (high, low) = (80.0_f64, 0.002_f64);
     let grid = StepGrid::Karras { rho: 7.0 }.nodes(-2.0 * high.ln(), -2.0 * low.ln(), 17);
     let sigma = |i: usize| (-grid.nodes[i] / 2.0).exp();
@@ -293,7 +295,7 @@ fn bosh3_needs_fewer_evaluations_than_dopri5_at_a_loose_tolerance() {
     assert!(bosh3 < dopri5, "{bosh3} against {dopri5} evaluations in all");
 }
 
-/// Of two rows, one harder by far, the batch's error is smaller than the worst row's.
+/// If one of two rows is much harder, the error norm of the batch is below that of the worst row.
 #[test]
 fn the_worst_row_takes_no_fewer_steps_than_the_batch() {
     let golden = file();

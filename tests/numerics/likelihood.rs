@@ -1,5 +1,5 @@
-//! Likelihoods in an exact world: data whose law, best prediction and density along the path are known in
-//! closed form. The prediction stands where the network stands.
+//! Likelihoods of data whose distribution, best prediction and density along the path are known in
+//! closed form. The exact prediction replaces the network.
 
 use crate::common::{
     OBJECTIVES, assert_close, golden, label, list, numbers, objective, solver, tensor, values,
@@ -19,18 +19,18 @@ fn file() -> Value {
     golden(include_str!("../golden/gaussian.json"))
 }
 
-/// A mixture of Gaussians, all with their axes along the columns of `axes`.
-struct Law {
+/// A mixture of Gaussians with common axes.
+struct Mixture {
     shares: Vec<f64>,
     /// Means in the coordinates of the axes, `[k, d]`.
     means: Tensor,
     /// Deviations along the axes, `[k, d]`.
     deviations: Tensor,
-    /// Orthogonal, `[d, d]`.
+    /// Axes as the columns of an orthogonal matrix, `[d, d]`.
     axes: Tensor,
 }
 
-impl Law {
+impl Mixture {
     fn gaussian(mean: &Tensor, deviation: f64) -> Self {
         let d = mean.numel() as i64;
         let means = mean.view([1, d]);
@@ -38,7 +38,7 @@ impl Law {
         Self { shares: vec![1.0], means, deviations, axes: Tensor::eye(d, DOUBLE) }
     }
 
-    /// Three correlated dimensions: no Jacobian is diagonal.
+    /// A mixture in three correlated dimensions, for which no Jacobian is diagonal.
     fn correlated() -> Self {
         let axes = Tensor::from_slice(&[2.0, -2.0, 1.0, 1.0, 2.0, 2.0, 2.0, 1.0, -2.0]);
         Self {
@@ -56,7 +56,8 @@ impl Law {
         along.matmul(&self.axes.tr())
     }
 
-    /// ln p of a·data + b·noise at `z` (`[n, d]`), by component, `[n, k]`, with its residuals `[n, k, d]`.
+    /// ln p of a·data + b·noise at `z` `[n, d]` for each component, `[n, k]`, with residuals `[n,
+    /// k, d]`.
     fn components(&self, z: &Tensor, a: &Tensor, b: &Tensor) -> (Tensor, Tensor, Tensor) {
         let z = z.matmul(&self.axes.to_kind(z.kind())).unsqueeze(1);
         let (a, b) = (a.to_kind(z.kind()).view([-1, 1, 1]), b.to_kind(z.kind()).view([-1, 1, 1]));
@@ -73,7 +74,7 @@ impl Law {
         self.components(z, a, b).0.logsumexp(1, false)
     }
 
-    /// E[data | z] and E[noise | z].
+    /// The best predictions E[data | z] and E[noise | z].
     fn prediction(&self, z: &Tensor, point: &PathPoint) -> (Tensor, Tensor) {
         let (log, r, _) = self.components(z, &point.a, &point.b);
         let weights = log.softmax(1, log.kind()).unsqueeze(2);
@@ -85,24 +86,24 @@ impl Law {
         (mean(data), mean(scale(&point.b) * &r))
     }
 
-    /// −∫ p ln p of a Gaussian.
+    /// Entropy −∫ p ln p of a single Gaussian.
     fn entropy(&self) -> f64 {
         let d = self.means.size()[1] as f64;
         0.5 * d * (1.0 + (2.0 * PI).ln()) + values(&self.deviations.log()).iter().sum::<f64>()
     }
 }
 
-/// The exact output of an objective's network, all of whose data are off by `shift`.
-struct Exact<'l> {
-    law: &'l Law,
-    path: &'l Path,
+/// The exact output of an objective's network, with `shift` added to the predicted data.
+struct Exact<'m> {
+    mixture: &'m Mixture,
+    path: &'m Path,
     objective: Box<dyn Objective>,
     shift: f64,
 }
 
-impl<'l> Exact<'l> {
-    fn new(law: &'l Law, path: &'l Path, name: &str) -> Self {
-        Self { law, path, objective: objective(name), shift: 0.0 }
+impl<'m> Exact<'m> {
+    fn new(mixture: &'m Mixture, path: &'m Path, name: &str) -> Self {
+        Self { mixture, path, objective: objective(name), shift: 0.0 }
     }
 }
 
@@ -116,8 +117,8 @@ impl Predictor for Exact<'_> {
     }
 
     fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
-        let (data, noise) = self.law.prediction(z, point);
-        // z = a·data + b·noise stays true; without a shift also where b = 0.
+        let (data, noise) = self.mixture.prediction(z, point);
+        // The noise follows from z = a·data + b·noise; without a shift this also works for b = 0.
         let (data, noise) = if self.shift == 0.0 {
             (data, noise)
         } else {
@@ -138,8 +139,8 @@ fn linear() -> Path {
     Path::variance_preserving(schedule, Device::Cpu)
 }
 
-/// All objectives on the first two cases, and on the others one each, in turn.
-fn chosen(i: usize) -> &'static [&'static str] {
+/// All objectives for the first two cases, and a single one, in turn, for the others.
+fn objectives_for(i: usize) -> &'static [&'static str] {
     if i < 2 { &OBJECTIVES } else { &OBJECTIVES[i % 3..=i % 3] }
 }
 
@@ -148,21 +149,21 @@ fn the_density_is_that_of_gaussian_data_for_every_objective_path_and_clock() {
     let golden = file();
     let s = golden["s"].as_f64().unwrap();
     let m = tensor(&golden["m"]);
-    let law = Law::gaussian(&m, s);
+    let mixture = Mixture::gaussian(&m, s);
     for (i, case) in list(&golden["cases"]).iter().enumerate() {
         let path = crate::common::path(case);
         let known = &case["loglik"];
         let z = tensor(&known["z1"]).view([1, 3]);
-        for name in chosen(i) {
-            // Both clocks on the first two cases, then in turn.
+        for name in objectives_for(i) {
+            // Both clocks for the first two cases, then one of them in turn.
             let clocks = [Clock::Gamma, Clock::Time];
             for clock in if i < 2 { &clocks[..] } else { &clocks[i % 2..=i % 2] } {
                 let clock = *clock;
                 let what = format!("{} {name} {clock:?}", label(case));
-                let field = PredictorField::of(Exact::new(&law, &path, name), clock);
+                let field = PredictorField::of(Exact::new(&mixture, &path, name), clock);
                 let found = field.log_density(&z, &*tight(), 1, Divergence::Exact).unwrap();
                 assert!(found.error.is_none() && !found.log.requires_grad());
-                // The ODE carries N(0, I) to N(a·m − √(V/V_0)·a_0·m, V/V_0).
+                // The ODE maps N(0, I) to N(a·m − √(V/V_0)·a_0·m, V/V_0).
                 let grid = field.grid(1).unwrap();
                 let [from, to] =
                     [grid.start(), grid.end()].map(|s| path.at_clock(s, clock, &z).unwrap());
@@ -188,7 +189,7 @@ fn the_density_is_that_of_gaussian_data_for_every_objective_path_and_clock() {
 
 #[test]
 fn the_density_of_a_mixture_is_the_mixture_and_integrates_to_1() {
-    let law = Law {
+    let mixture = Mixture {
         shares: vec![0.3, 0.7],
         means: Tensor::from_slice(&[-1.2, 0.8]).view([2, 1]),
         deviations: Tensor::from_slice(&[0.3, 0.5]).view([2, 1]),
@@ -204,14 +205,15 @@ fn the_density_of_a_mixture_is_the_mixture_and_integrates_to_1() {
         (&linear, &OBJECTIVES[..], Clock::Gamma),
     ] {
         for name in names {
-            let field = PredictorField::of(Exact::new(&law, path, name), clock);
+            let field = PredictorField::of(Exact::new(&mixture, path, name), clock);
             let found = field.log_density(&z, &*tight(), 1, Divergence::Exact).unwrap();
             let total = found.log.exp().sum(Kind::Double).double_value(&[]) * step;
             assert!((total - 1.0).abs() < 1e-6, "{name} {clock:?}: {total}");
             if clock == Clock::Time {
                 let one = Tensor::from_slice(&[1.0]);
-                let exact = law.log_density(&z, &one, &one.zeros_like());
-                // Far out the path from z to z_0 is long; there is no data.
+                let exact = mixture.log_density(&z, &one, &one.zeros_like());
+                // Far from the data, where the path from z to z_0 is long, only p itself is
+                // compared.
                 let error = (found.log.exp() - exact.exp()).abs().max().double_value(&[]);
                 assert!(error < 1e-7, "{name}: {error}");
             }
@@ -222,13 +224,13 @@ fn the_density_of_a_mixture_is_the_mixture_and_integrates_to_1() {
 #[test]
 fn probes_give_the_density_without_bias_and_say_how_far_they_are_off() {
     let _stream = seed_torch(1, Purpose::Sample, 0);
-    let law = Law::correlated();
+    let mixture = Mixture::correlated();
     let path = linear();
     let rk4 = solver(json!({ "type": "rk4" }));
     let n = 400;
-    let z = law.sample(n);
+    let z = mixture.sample(n);
     for name in OBJECTIVES {
-        let field = PredictorField::of(Exact::new(&law, &path, name), Clock::Gamma);
+        let field = PredictorField::of(Exact::new(&mixture, &path, name), Clock::Gamma);
         let exact = field.log_density(&z, &*rk4, 60, Divergence::Exact).unwrap();
         let probes = Divergence::Hutchinson { probes: 30 };
         let found = field.log_density(&z, &*rk4, 60, probes).unwrap();
@@ -241,8 +243,8 @@ fn probes_give_the_density_without_bias_and_say_how_far_they_are_off() {
         assert!(mean.abs() < 4.0 / (n as f64).sqrt(), "{name}: off by {mean}");
         assert!((0.85..1.2).contains(&spread), "{name}: spread {spread}");
     }
-    // The same along a whole trajectory, one probe is as good as its square form: no error without a second.
-    let field = PredictorField::of(Exact::new(&law, &path, "ct"), Clock::Gamma);
+    // A single probe has no estimate of its error.
+    let field = PredictorField::of(Exact::new(&mixture, &path, "ct"), Clock::Gamma);
     let one = field.log_density(&z, &*rk4, 5, Divergence::Hutchinson { probes: 1 }).unwrap();
     assert!(one.error.is_none());
     let none = field.log_density(&z, &*rk4, 5, Divergence::Hutchinson { probes: 0 });
@@ -252,8 +254,8 @@ fn probes_give_the_density_without_bias_and_say_how_far_they_are_off() {
 #[test]
 fn shapes_of_any_rank_and_float32_have_the_same_density() {
     let _stream = seed_torch(2, Purpose::Sample, 0);
-    /// Rows of a matrix instead of a vector.
-    struct Folded<'l>(Exact<'l>);
+    /// A prediction for rows that are matrices instead of vectors.
+    struct Folded<'m>(Exact<'m>);
     impl Predictor for Folded<'_> {
         fn path(&self) -> &Path {
             self.0.path()
@@ -265,12 +267,12 @@ fn shapes_of_any_rank_and_float32_have_the_same_density() {
             Ok(self.0.output(&z.flatten(1, -1), point)?.view_as(z))
         }
     }
-    let law = Law::correlated();
+    let mixture = Mixture::correlated();
     let path = linear();
-    let z = law.sample(20);
-    let flat = PredictorField::of(Exact::new(&law, &path, "diffusion"), Clock::Gamma);
+    let z = mixture.sample(20);
+    let flat = PredictorField::of(Exact::new(&mixture, &path, "diffusion"), Clock::Gamma);
     let exact = flat.log_density(&z, &*tight(), 1, Divergence::Exact).unwrap().log;
-    let folded = PredictorField::of(Folded(Exact::new(&law, &path, "diffusion")), Clock::Gamma);
+    let folded = PredictorField::of(Folded(Exact::new(&mixture, &path, "diffusion")), Clock::Gamma);
     let found = folded.log_density(&z.view([20, 1, 3]), &*tight(), 1, Divergence::Exact).unwrap();
     assert_eq!(values(&found.log), values(&exact));
     let loose = solver(json!({ "type": "dopri5" }));
@@ -280,7 +282,7 @@ fn shapes_of_any_rank_and_float32_have_the_same_density() {
     assert!(error < 1e-3, "{error}");
 }
 
-/// Mean of a tensor and its standard error.
+/// Mean of a tensor, with its standard error.
 fn estimate(t: &Tensor) -> (f64, f64) {
     let n = t.numel() as f64;
     (t.mean(Kind::Double).double_value(&[]), t.std(true).double_value(&[]) / n.sqrt())
@@ -294,22 +296,22 @@ fn assert_mean(what: &str, t: &Tensor, expected: f64) {
     );
 }
 
-/// Mean of the terms over data N(m, s²I): KL(z_0) from its definition, the diffusion term d/2·ln((1 + s²·SNR_1)/
-/// (1 + s²·SNR_0)).
+/// Means of the terms over data N(m, s²I): KL(z_0) from its definition, the diffusion term
+/// d/2·ln((1 + s²·SNR_1)/(1 + s²·SNR_0)).
 #[test]
 fn the_bound_is_tight_for_the_exact_prediction_of_every_objective_on_every_path() {
     let _stream = seed_torch(3, Purpose::Sample, 0);
     let golden = file();
     let s = golden["s"].as_f64().unwrap();
     let m = tensor(&golden["m"]);
-    let law = Law::gaussian(&m, s);
-    let data = law.sample(2000);
+    let mixture = Mixture::gaussian(&m, s);
+    let data = mixture.sample(2000);
     for (i, case) in list(&golden["cases"]).iter().enumerate() {
         let path = crate::common::path(case);
         let (start, end) = path.gamma_range().unwrap();
-        for name in chosen(i) {
+        for name in objectives_for(i) {
             let what = format!("{} {name}", label(case));
-            let found = bound(&Exact::new(&law, &path, name), &data, 20).unwrap();
+            let found = bound(&Exact::new(&mixture, &path, name), &data, 20).unwrap();
             let ratio = (1.0 + s * s * end.exp()) / (1.0 + s * s * start.exp());
             let diffusion = 1.5 * ratio.ln();
             assert_mean(&what, &found.diffusion, diffusion);
@@ -326,9 +328,9 @@ fn the_bound_is_tight_for_the_exact_prediction_of_every_objective_on_every_path(
                 assert_close(&what, &Tensor::from(decoder), &[known("recon_nll")], 1e-9);
             }
             assert_mean(&what, &found.total(), prior + diffusion + decoder);
-            // A bound, whose gap is the noise that is left at the end (SNR·s² against 1 + SNR·s²) and at the
-            // start.
-            let gap = prior + diffusion + decoder - law.entropy();
+            // The gap of the bound comes from the noise left at the end (SNR·s² against 1 +
+            // SNR·s²) and from the start.
+            let gap = prior + diffusion + decoder - mixture.entropy();
             let left = 1.5 * (1.0 + 1.0 / (s * s * end.exp())).ln();
             let at_start = prior - 1.5 * (1.0 + s * s * start.exp()).ln();
             assert!(gap > 0.0 && (gap - left - at_start).abs() < 1e-9, "{what}: {gap}");
@@ -338,18 +340,19 @@ fn the_bound_is_tight_for_the_exact_prediction_of_every_objective_on_every_path(
 
 #[test]
 fn a_prediction_that_is_off_costs_half_of_its_squared_error_over_log_snr() {
-    let law = Law::correlated();
+    let mixture = Mixture::correlated();
     let shift = 0.3;
     for path in [linear(), Path::rectified()] {
         let (start, end) = path.gamma_range().unwrap();
         for name in OBJECTIVES {
-            let of = |shift: f64| {
+            let bound_of = |shift: f64| {
                 let _stream = seed_torch(4, Purpose::Sample, 0);
-                let predictor = Exact { shift, ..Exact::new(&law, &path, name) };
-                bound(&predictor, &law.sample(2000), 40).unwrap().diffusion
+                let predictor = Exact { shift, ..Exact::new(&mixture, &path, name) };
+                bound(&predictor, &mixture.sample(2000), 40).unwrap().diffusion
             };
-            // ½ ∫ SNR |shift|² dγ, and a cross term of mean 0. On the same draws.
-            let cost = of(shift) - of(0.0);
+            // The cost of a shift is ½ ∫ SNR |shift|² dγ, and a cross term with mean 0, on the
+            // same draws.
+            let cost = bound_of(shift) - bound_of(0.0);
             let exact = 0.5 * 3.0 * shift * shift * (end.exp() - start.exp());
             assert_mean(name, &cost, exact);
         }
@@ -359,35 +362,36 @@ fn a_prediction_that_is_off_costs_half_of_its_squared_error_over_log_snr() {
 #[test]
 fn the_bound_knows_how_far_its_draws_are_off() {
     let _stream = seed_torch(6, Purpose::Sample, 0);
-    let law = Law::correlated();
-    let data = law.sample(2000);
+    let mixture = Mixture::correlated();
+    let data = mixture.sample(2000);
     for path in [linear(), Path::rectified()] {
-        let of = || bound(&Exact::new(&law, &path, "flow_matching"), &data, 100).unwrap();
-        let (one, other) = (of(), of());
+        let draw = || bound(&Exact::new(&mixture, &path, "flow_matching"), &data, 100).unwrap();
+        let (one, other) = (draw(), draw());
         let variance = |found: &Bound| found.error.as_ref().unwrap().square().mean(Kind::Double);
         let expected = variance(&one) + variance(&other);
         let found = (&one.diffusion - &other.diffusion).square().mean(Kind::Double);
         let ratio = (found / expected).double_value(&[]);
         assert!((0.85..1.1).contains(&ratio), "{path:?}: {ratio}");
-        assert!(bound(&Exact::new(&law, &path, "ct"), &data, 1).unwrap().error.is_none());
+        assert!(bound(&Exact::new(&mixture, &path, "ct"), &data, 1).unwrap().error.is_none());
     }
 }
 
 #[test]
 fn where_the_prediction_says_nothing_of_the_noise_the_bound_is_infinite() {
-    /// The velocity of the path itself, which stands still where log-SNR does.
+    /// The velocity of the path, which is zero where log-SNR does not change.
     struct Velocity;
     impl Objective for Velocity {
         fn mix(&self, point: &PathPoint) -> Result<(Tensor, Tensor)> {
             Ok(point.rates(Clock::Time))
         }
     }
-    let law = Law::correlated();
+    let mixture = Mixture::correlated();
     let data = Tensor::zeros([2, 3], DOUBLE);
     for (schedule, infinite) in [("linear", false), ("quadratic", true), ("cosine", true)] {
         let schedule = crate::common::schedule(schedule, &json!({}), false, Kind::Double).1;
         let path = Path::variance_preserving(schedule, Device::Cpu);
-        let predictor = Exact { objective: Box::new(Velocity), ..Exact::new(&law, &path, "ct") };
+        let predictor =
+            Exact { objective: Box::new(Velocity), ..Exact::new(&mixture, &path, "ct") };
         match bound(&predictor, &data, 5) {
             Err(e) => {
                 assert!(infinite && e.to_string().starts_with("the bound is infinite"), "{e}")
@@ -400,26 +404,27 @@ fn where_the_prediction_says_nothing_of_the_noise_the_bound_is_infinite() {
 #[test]
 fn both_measures_agree_where_the_prediction_is_exact() {
     let _stream = seed_torch(5, Purpose::Sample, 0);
-    let law = Law::correlated();
+    let mixture = Mixture::correlated();
     let path = linear();
-    let data = law.sample(3000);
+    let data = mixture.sample(3000);
     let end = path.at(&Tensor::from_slice(&[1.0])).unwrap();
     let z = &end.a * &data + &end.b * data.randn_like();
     for name in OBJECTIVES {
-        let field = PredictorField::of(Exact::new(&law, &path, name), Clock::Gamma);
+        let field = PredictorField::of(Exact::new(&mixture, &path, name), Clock::Gamma);
         let along = field.log_density(&z, &*tight(), 1, Divergence::Exact).unwrap().log;
         let along = along + 3.0 * end.a.log();
-        let bounded = bound(&Exact::new(&law, &path, name), &data, 50).unwrap().total();
+        let bounded = bound(&Exact::new(&mixture, &path, name), &data, 50).unwrap().total();
         let (excess, error) = estimate(&(bounded + along));
-        // Both start from N(0, I) in the place of the path's own law at t = 0; that is all that parts them.
+        // Both start from N(0, I) instead of the path's own distribution at t = 0, their only
+        // difference.
         assert!(excess.abs() < 4.0 * error + 0.02, "{name}: {excess} ± {error}");
     }
 }
 
 #[test]
 fn what_has_no_derivative_has_no_density() {
-    /// As a network that detaches its input.
-    struct Detached<'l>(Exact<'l>);
+    /// A network that detaches its input.
+    struct Detached<'m>(Exact<'m>);
     impl Predictor for Detached<'_> {
         fn path(&self) -> &Path {
             self.0.path()
@@ -446,15 +451,15 @@ fn what_has_no_derivative_has_no_density() {
             Ok(1)
         }
     }
-    let law = Law::correlated();
+    let mixture = Mixture::correlated();
     let path = linear();
     let z = Tensor::zeros([2, 3], DOUBLE);
-    let detached = PredictorField::of(Detached(Exact::new(&law, &path, "ct")), Clock::Gamma);
+    let detached = PredictorField::of(Detached(Exact::new(&mixture, &path, "ct")), Clock::Gamma);
     for divergence in [Divergence::Exact, Divergence::Hutchinson { probes: 2 }] {
         let e = detached.log_density(&z, &*tight(), 1, divergence).unwrap_err();
         assert!(e.to_string().contains("no differentiable function of the state"), "{e}");
     }
-    let field = PredictorField::of(Exact::new(&law, &path, "ct"), Clock::Gamma);
+    let field = PredictorField::of(Exact::new(&mixture, &path, "ct"), Clock::Gamma);
     let e = field.log_density(&z, &AsksForData, 1, Divergence::Exact).unwrap_err();
     assert!(e.to_string().contains("a solver that steps along the derivative"), "{e}");
 }

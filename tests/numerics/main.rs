@@ -1,5 +1,5 @@
-//! Every component's numerics against golden vectors, closed forms and properties: one subject a module.
-//! `cargo test -p triflow-plugins --test numerics solvers::` runs one of them.
+//! Numerics of every component against golden vectors, closed forms and properties: one subject a
+//! module. `cargo test -p triflow-plugins --test numerics solvers::` runs one of them.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;

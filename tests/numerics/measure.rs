@@ -1,4 +1,4 @@
-//! What is measured, on models whose samples are known: a network that stands still, so that a sample is its
+//! Metrics of models whose samples are known: the network's output is zero, so that a sample is its
 //! z_0 in the data's own units.
 
 use std::f64::consts::PI;
@@ -11,7 +11,7 @@ use triflow::tch::{Device, Kind};
 use triflow::{Experiment, Trainer};
 
 triflow::component! {
-    /// Zero, whatever it is given.
+    /// A network with output zero.
     pub struct Still: Network, NetworkSpec = "still" {}
 }
 
@@ -35,7 +35,7 @@ impl Network for Zeros {
 const LOGITS: [f64; 3] = [1.0, 0.0, -1.5];
 
 triflow::component! {
-    /// The same logits, whatever it is given.
+    /// A decoder with constant logits.
     pub struct Constant: Decoder, DecoderSpec = "constant" {}
 }
 
@@ -58,7 +58,7 @@ impl Decoder for Constant {
 
 const N: i64 = 3000;
 
-/// An untrained model of rows, half of which are held out.
+/// An untrained model on rows of which half are held out.
 fn model(yaml: &str, x: Tensor, y: Option<Tensor>) -> Trainer {
     triflow_plugins::link();
     let experiment = Experiment::from_yaml(&format!(
@@ -80,19 +80,19 @@ fn normal(shape: &[i64], seed: u64) -> Tensor {
     Tensor::randn(shape, (Kind::Float, Device::Cpu))
 }
 
-/// Two far clusters of the given width, and their labels.
+/// Two distant clusters of the given width, and their labels.
 fn clusters(width: f64) -> (Tensor, Tensor) {
     let label = Tensor::arange(N, (Kind::Int64, Device::Cpu)).remainder(2);
     let x = normal(&[N, 2], 1) * width + (&label * 2 - 1).unsqueeze(1).to_kind(Kind::Float);
     (x, label)
 }
 
-fn mean(found: &Evaluation, metric: Metric) -> f64 {
-    found.scores.get(metric).unwrap_or_else(|| panic!("no {metric:?}")).mean
+fn mean(evaluation: &Evaluation, metric: Metric) -> f64 {
+    evaluation.scores.get(metric).unwrap_or_else(|| panic!("no {metric:?}")).mean
 }
 
-fn floor(found: &Evaluation, metric: Metric) -> f64 {
-    found.floor.get(metric).unwrap_or_else(|| panic!("no floor of {metric:?}")).mean
+fn floor(evaluation: &Evaluation, metric: Metric) -> f64 {
+    evaluation.floor.get(metric).unwrap_or_else(|| panic!("no floor of {metric:?}")).mean
 }
 
 #[test]
@@ -109,35 +109,35 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
         ("task: sequence", normal(&[N, 4], 5), Some(normal(&[N, 4, 2], 6)), Goal::Sequences),
     ] {
         let labelled = y.as_ref().is_some_and(|y| y.dim() == 1);
-        let asked = yaml == "task: generation";
+        let has_agreement = yaml == "task: generation";
         let mut trainer = model(yaml, x, y);
-        let found = measured(&mut trainer, &Options::default());
+        let evaluation = measured(&mut trainer, &Options::default());
         assert_eq!(Goal::of(trainer.trained()), goal);
         let expected = goal.metrics().iter().copied().filter(|metric| match metric {
-            Metric::ClassifierAgreement => labelled && asked,
-            Metric::ClassShares => labelled && !asked,
-            // Only where they are asked for.
+            Metric::ClassifierAgreement => labelled && has_agreement,
+            Metric::ClassShares => labelled && !has_agreement,
+            // Measured on request only.
             Metric::Nll | Metric::NllBound => false,
             _ => true,
         });
         let expected: Vec<_> = expected.collect();
-        let measured_: Vec<_> = found.scores.iter().map(|(metric, _)| metric).collect();
+        let measured_: Vec<_> = evaluation.scores.iter().map(|(metric, _)| metric).collect();
         assert_eq!(measured_, expected, "{yaml}");
         assert_eq!(primary(trainer.trained()).metric, expected[0]);
-        // Real rows score in all of them where samples are compared with samples.
-        let floor: Vec<_> = found.floor.iter().map(|(metric, _)| metric).collect();
+        // Metrics that compare samples with samples have a floor of real rows.
+        let floor: Vec<_> = evaluation.floor.iter().map(|(metric, _)| metric).collect();
         assert_eq!(floor, if goal == Goal::Generation { expected } else { vec![] }, "{yaml}");
-        // The same model, the same bytes; and its work beside them.
-        assert_eq!(found.to_json(), measured(&mut trainer, &Options::default()).to_json());
+        // The same model gives the same bytes, and the cost is kept apart from them.
+        assert_eq!(evaluation.to_json(), measured(&mut trainer, &Options::default()).to_json());
         let draws = match goal {
             Goal::Generation => 5,
             Goal::Classification => 1,
-            // Forty random draws beside the prediction.
+            // Forty random draws, and the prediction.
             Goal::Regression => 41,
-            // Twenty draws of a quarter of the rows.
+            // Twenty random draws of a quarter of the rows, and the prediction.
             Goal::Sequences => 6,
         };
-        let cost = found.cost;
+        let cost = evaluation.cost;
         assert_eq!((cost.samples, cost.steps, cost.nfe), (draws * 1000, 2, 2), "{yaml}");
         let each = cost.seconds_per_1000_samples();
         assert!(each > 0.0 && (each * draws as f64 / cost.seconds - 1.0).abs() < 1e-9);
@@ -148,7 +148,7 @@ fn all_that_the_catalogue_names_is_measured_in_its_order() {
 fn samples_of_the_datas_own_law_score_like_real_rows() {
     let yaml = "task: generation, unconditional: true";
     let mut trainer = model(yaml, normal(&[2 * N, 2], 3) * 3.0 + 1.0, None);
-    let found = measured(&mut trainer, &Options::default());
+    let evaluation = measured(&mut trainer, &Options::default());
     for (metric, slack) in [
         (Metric::W2, 0.1),
         (Metric::SlicedW2, 0.1),
@@ -159,61 +159,64 @@ fn samples_of_the_datas_own_law_score_like_real_rows() {
         (Metric::Density, 0.05),
         (Metric::Coverage, 0.02),
     ] {
-        let (score, floor) = (mean(&found, metric), floor(&found, metric));
+        let (score, floor) = (mean(&evaluation, metric), floor(&evaluation, metric));
         assert!((score - floor).abs() < slack, "{metric:?}: {score} against {floor}");
-        let deviation = found.scores.get(metric).unwrap().deviation.unwrap();
+        let deviation = evaluation.scores.get(metric).unwrap().deviation.unwrap();
         assert!(deviation > 0.0 && deviation < slack, "{metric:?}: {deviation}");
     }
-    assert!((mean(&found, Metric::Density) - 1.0).abs() < 0.05);
-    assert!((mean(&found, Metric::Coverage) - 31.0 / 32.0).abs() < 0.02);
+    assert!((mean(&evaluation, Metric::Density) - 1.0).abs() < 0.05);
+    assert!((mean(&evaluation, Metric::Coverage) - 31.0 / 32.0).abs() < 0.02);
 }
 
-/// A tenth of the rows lies at (1, 1), the others at (−1, −1). The samples are normal with the same mean and
-/// deviation of each coordinate: Φ(−1.6/√0.72) = 2.97 % of them are nearer to (1, 1).
+/// A tenth of the rows is at (1, 1), the others at (−1, −1). The samples are normal with the
+/// same mean and deviation of each coordinate: Φ(−1.6/√0.72) = 2.97 % of them are nearer to
+/// (1, 1).
 #[test]
-fn shares_of_classes_are_off_by_what_the_law_of_the_samples_says() {
+fn errors_of_class_shares_are_those_of_the_samples_distribution() {
     let label = Tensor::arange(N, (Kind::Int64, Device::Cpu)).remainder(10).eq(0);
     let label = label.to_kind(Kind::Int64);
     let x = normal(&[N, 2], 1) * 0.01 + (&label * 2 - 1).unsqueeze(1).to_kind(Kind::Float);
     let mut trainer = model("task: generation, unconditional: true", x, Some(label));
-    let found = measured(&mut trainer, &Options::default());
-    let off = mean(&found, Metric::ClassShares);
+    let evaluation = measured(&mut trainer, &Options::default());
+    let off = mean(&evaluation, Metric::ClassShares);
     assert!((off - (0.1 - 0.0297)).abs() < 0.015, "{off}");
-    assert!(floor(&found, Metric::ClassShares) < 0.03, "{:#}", found.to_json());
+    assert!(floor(&evaluation, Metric::ClassShares) < 0.03, "{:#}", evaluation.to_json());
 }
 
 #[test]
 fn samples_that_know_no_label_and_lie_between_clusters_are_told_from_real_ones() {
     let (x, y) = clusters(0.02);
     let mut trainer = model("task: generation", x, Some(y));
-    let found = measured(&mut trainer, &Options::default());
-    // z_0 in the data's own units reaches far beyond two narrow clusters, which it covers nonetheless.
-    assert!(mean(&found, Metric::Precision) < 0.1, "{:#}", found.to_json());
-    assert!(mean(&found, Metric::Recall) > 0.9, "{:#}", found.to_json());
-    assert!(mean(&found, Metric::Density) < 0.1 && mean(&found, Metric::Coverage) < 0.5);
-    assert!((mean(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.05);
-    assert_eq!(floor(&found, Metric::ClassifierAgreement), 1.0);
-    assert!(floor(&found, Metric::Precision) > 0.9 && floor(&found, Metric::Coverage) > 0.9);
+    let evaluation = measured(&mut trainer, &Options::default());
+    // z_0 in the data's own units spreads far beyond the two narrow clusters, but covers them.
+    assert!(mean(&evaluation, Metric::Precision) < 0.1, "{:#}", evaluation.to_json());
+    assert!(mean(&evaluation, Metric::Recall) > 0.9, "{:#}", evaluation.to_json());
+    assert!(mean(&evaluation, Metric::Density) < 0.1 && mean(&evaluation, Metric::Coverage) < 0.5);
+    assert!((mean(&evaluation, Metric::ClassifierAgreement) - 0.5).abs() < 0.05);
+    assert_eq!(floor(&evaluation, Metric::ClassifierAgreement), 1.0);
+    assert!(
+        floor(&evaluation, Metric::Precision) > 0.9 && floor(&evaluation, Metric::Coverage) > 0.9
+    );
 }
 
 #[test]
 fn rows_without_others_are_their_own_referee() {
-    // Labels that say nothing: a row that voted on itself would agree with itself too often.
+    // Labels are random: a row that voted on itself would agree with itself too often.
     let (_, y) = clusters(0.1);
     let mut trainer = model("task: generation", normal(&[N, 2], 7), Some(y));
     let (model, data) = trainer.trained_mut();
     let mut held = data.held_out(1000).unwrap();
     held.train = None;
-    let found = evaluate(model, &held, &Options::default()).unwrap();
-    assert!((mean(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.05);
-    assert!((floor(&found, Metric::ClassifierAgreement) - 0.5).abs() < 0.08);
-    assert_eq!(found.floor.iter().count(), 1);
-    // Few rows have no neighbours; what needs none is measured.
+    let evaluation = evaluate(model, &held, &Options::default()).unwrap();
+    assert!((mean(&evaluation, Metric::ClassifierAgreement) - 0.5).abs() < 0.05);
+    assert!((floor(&evaluation, Metric::ClassifierAgreement) - 0.5).abs() < 0.08);
+    assert_eq!(evaluation.floor.iter().count(), 1);
+    // Three rows are too few for neighbours; metrics that need none are measured.
     held.rows = held.rows.first(3);
-    let found = evaluate(model, &held, &Options::default()).unwrap();
-    let metrics: Vec<_> = found.scores.iter().map(|(metric, _)| metric).collect();
+    let evaluation = evaluate(model, &held, &Options::default()).unwrap();
+    let metrics: Vec<_> = evaluation.scores.iter().map(|(metric, _)| metric).collect();
     assert_eq!(metrics, [Metric::W2, Metric::SlicedW2, Metric::EnergyDistance, Metric::Mmd2]);
-    assert!(found.floor.is_empty() && found.to_json()["floor"].is_null());
+    assert!(evaluation.floor.is_empty() && evaluation.to_json()["floor"].is_null());
 }
 
 #[test]
@@ -226,18 +229,18 @@ fn training_rows_are_no_floor_of_themselves() {
     let train = Columns { x: Some(normal(&[200, 2], 8)), y: None, ..Columns::default() };
     let splits = Splits { train, ..Splits::default() };
     let mut trainer = Trainer::with_tables(experiment.unwrap(), splits).unwrap();
-    let found = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
-    assert_eq!(found.set, "training");
-    assert!(found.floor.is_empty(), "{:#}", found.to_json());
+    let evaluation = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
+    assert_eq!(evaluation.set, "training");
+    assert!(evaluation.floor.is_empty(), "{:#}", evaluation.to_json());
 }
 
 #[test]
 fn the_arrays_of_an_evaluation_give_its_metrics_again() {
     let (x, y) = clusters(0.3);
     let mut trainer = model("task: generation", x, Some(y));
-    let found = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
+    let evaluation = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
     let array = |name: &str| -> Vec<f64> {
-        let (_, array) = found.arrays.iter().find(|(n, _)| n == name).unwrap();
+        let (_, array) = evaluation.arrays.iter().find(|(n, _)| n == name).unwrap();
         Vec::try_from(array.to_kind(Kind::Double).reshape([-1])).unwrap()
     };
     let (samples, real) = (array("samples"), array("real"));
@@ -264,7 +267,7 @@ fn the_arrays_of_an_evaluation_give_its_metrics_again() {
         (Metric::Density, dc.density),
         (Metric::Coverage, dc.coverage),
     ] {
-        let score = mean(&found, metric);
+        let score = mean(&evaluation, metric);
         assert!((score / expected - 1.0).abs() < 1e-12, "{metric:?}: {score} {expected}");
     }
 }
@@ -276,16 +279,20 @@ fn a_standing_network_predicts_the_mean_and_its_draws_are_the_marginal_law() {
     let mut trainer = model("task: regression", normal(&[2 * N, 2], 5), Some(y));
     let (trained, data) = trainer.trained_mut();
     let held = data.held_out(N).unwrap();
-    let found = evaluate(trained, &held, &Options::default()).unwrap();
-    assert!((mean(&found, Metric::Mse) / (s * s) - 1.0).abs() < 0.06, "{:#}", found.to_json());
-    assert!((mean(&found, Metric::Mae) / (s * (2.0 / PI).sqrt()) - 1.0).abs() < 0.03);
+    let evaluation = evaluate(trained, &held, &Options::default()).unwrap();
+    assert!(
+        (mean(&evaluation, Metric::Mse) / (s * s) - 1.0).abs() < 0.06,
+        "{:#}",
+        evaluation.to_json()
+    );
+    assert!((mean(&evaluation, Metric::Mae) / (s * (2.0 / PI).sqrt()) - 1.0).abs() < 0.03);
     for metric in [Metric::VarianceExplained, Metric::VarianceExplainedPooled] {
-        assert!(mean(&found, metric).abs() < 0.5);
+        assert!(mean(&evaluation, metric).abs() < 0.5);
     }
-    // Truth and draws of one law: σ/√π.
-    let crps = mean(&found, Metric::Crps) / (s / PI.sqrt());
+    // Truth and draws have the same distribution, for which the CRPS is σ/√π.
+    let crps = mean(&evaluation, Metric::Crps) / (s / PI.sqrt());
     assert!((crps - 1.0).abs() < 0.04, "{crps}");
-    let json = found.to_json();
+    let json = evaluation.to_json();
     assert_eq!(
         (&json["sampling"]["noise"], &json["sampling"]["draws"]),
         (&"zero".into(), &1.into())
@@ -294,22 +301,22 @@ fn a_standing_network_predicts_the_mean_and_its_draws_are_the_marginal_law() {
         (&json["sampling"]["crps"]["draws"], &json["sampling"]["crps"]["n"]),
         (&40.into(), &1000.into())
     );
-    assert!(found.scores.get(Metric::Crps).unwrap().deviation.unwrap() > 0.0);
-    // Intervals of the law itself hold what they say, to four standard errors.
+    assert!(evaluation.scores.get(Metric::Crps).unwrap().deviation.unwrap() > 0.0);
+    // Intervals of the true distribution have their nominal coverage, to four standard errors.
     for (metric, level) in [(Metric::HalfCoverage, 0.5_f64), (Metric::BandCoverage, 0.9)] {
         let error = (level * (1.0 - level) / 1000.0).sqrt();
-        let off = (mean(&found, metric) / 100.0 - level).abs();
+        let off = (mean(&evaluation, metric) / 100.0 - level).abs();
         assert!(off < 4.0 * error, "{metric:?}: {off} off, its error is {error}");
     }
     assert_eq!(json["intervals"]["overconfident"], false);
-    // With a seed the same random draws are what the rest is measured on too.
+    // With a seed, the other metrics are measured on the same random draws.
     let options = Options { seed: Some(trained.experiment().seed()), ..Options::default() };
     let drawn = evaluate(trained, &held, &options).unwrap();
-    assert_eq!(drawn.scores.get(Metric::Crps), found.scores.get(Metric::Crps));
+    assert_eq!(drawn.scores.get(Metric::Crps), evaluation.scores.get(Metric::Crps));
     assert!((mean(&drawn, Metric::Mse) / (2.0 * s * s) - 1.0).abs() < 0.06);
     assert_eq!(drawn.cost.samples, 5 * N + 40 * 1000);
     let one = evaluate(trained, &held, &Options { draws: 1, ..Options::default() }).unwrap();
-    assert_eq!(one.scores.get(Metric::Crps), found.scores.get(Metric::Crps));
+    assert_eq!(one.scores.get(Metric::Crps), evaluation.scores.get(Metric::Crps));
 }
 
 #[test]
@@ -318,17 +325,18 @@ fn intervals_that_are_too_narrow_for_the_truth_are_said() {
     let mut trainer = model("task: regression", normal(&[2 * N, 2], 5), Some(y));
     let (trained, data) = trainer.trained_mut();
     let mut held = data.held_out(60).unwrap();
-    // The truth varies twice as much as the draws: their central 90 % hold 59 % of it.
+    // The deviation of the truth is twice that of the draws, whose central 90 % then hold 59 % of
+    // it.
     held.rows.target = &held.rows.target * 2.0;
-    let found = evaluate(trained, &held, &Options::default()).unwrap();
-    let json = found.to_json();
-    assert!(mean(&found, Metric::BandCoverage) < 75.0, "{json:#}");
+    let evaluation = evaluate(trained, &held, &Options::default()).unwrap();
+    let json = evaluation.to_json();
+    assert!(mean(&evaluation, Metric::BandCoverage) < 75.0, "{json:#}");
     assert_eq!(json["intervals"]["overconfident"], true);
     let least = json["intervals"]["coverage_90_at_least_by_chance"].as_f64().unwrap();
     assert!((least - 80.02).abs() < 0.1, "{least}");
 }
 
-/// 60 rows like those of a table: lengths in millimetres beside masses in grams, which go together.
+/// Rows like those of a table: two correlated columns with very different scales.
 fn mixed() -> Tensor {
     let both = normal(&[2 * 400, 2], 8);
     let beak = both.select(1, 0) * 5.0 + 44.0;
@@ -336,8 +344,9 @@ fn mixed() -> Tensor {
     Tensor::stack(&[beak, mass], 1)
 }
 
-/// The largest relative change of what samples score when the narrow column of the held-out rows is permuted.
-fn moved(units: &str) -> (f64, String) {
+/// Smallest relative change of the scores when the narrow column of the held-out rows is permuted,
+/// and the units.
+fn change_by_permutation(units: &str) -> (f64, String) {
     let yaml = format!("task: generation, unconditional: true, metrics: {{ units: {units} }}");
     let mut trainer = model(&yaml, mixed(), None);
     let (trained, data) = trainer.trained_mut();
@@ -353,18 +362,18 @@ fn moved(units: &str) -> (f64, String) {
             let (a, b) = (mean(&before, metric), mean(&after, metric));
             (b / a - 1.0).abs()
         });
-    let told = before.to_json()["units"].as_str().unwrap().to_owned();
-    (least.into_iter().fold(f64::INFINITY, f64::min), told)
+    let units = before.to_json()["units"].as_str().unwrap().to_owned();
+    (least.into_iter().fold(f64::INFINITY, f64::min), units)
 }
 
 #[test]
 fn a_permuted_column_moves_the_metrics_however_narrow_it_is_beside_another() {
-    let (change, units) = moved("null");
+    let (change, units) = change_by_permutation("null");
     assert!(change > 0.1, "{change}");
     assert_eq!(units, "standardised (columns differ in scale)");
-    assert_eq!(moved("standardised").1, "standardised");
-    // In the data's own units the wide column decides alone.
-    let (change, units) = moved("data");
+    assert_eq!(change_by_permutation("standardised").1, "standardised");
+    // In the data's own units the wide column alone decides.
+    let (change, units) = change_by_permutation("data");
     assert!(change < 0.01, "{change}");
     assert_eq!(units, "data");
 }
@@ -372,15 +381,15 @@ fn a_permuted_column_moves_the_metrics_however_narrow_it_is_beside_another() {
 #[test]
 fn each_draw_is_told_with_the_one_that_the_arrays_hold() {
     let (x, y) = clusters(0.5);
-    let found = measured(&mut model("task: generation", x, Some(y)), &Options::default());
-    let json = found.to_json();
+    let evaluation = measured(&mut model("task: generation", x, Some(y)), &Options::default());
+    let json = evaluation.to_json();
     assert_eq!(json["units"], "data (columns share one scale)");
     let each = json["values"]["w2"].as_array().unwrap();
     assert_eq!(each.len(), 5);
     let sum: f64 = each.iter().map(|v| v.as_f64().unwrap()).sum();
     assert!((sum / 5.0 - json["w2"].as_f64().unwrap()).abs() < 1e-12);
     let array = |name: &str| {
-        let tensor = &found.arrays.iter().find(|(n, _)| n == name).unwrap().1;
+        let tensor = &evaluation.arrays.iter().find(|(n, _)| n == name).unwrap().1;
         Vec::<f64>::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
     };
     let (samples, real) = (array("samples"), array("real"));
@@ -390,13 +399,13 @@ fn each_draw_is_told_with_the_one_that_the_arrays_hold() {
     assert!((own / each[kept].as_f64().unwrap() - 1.0).abs() < 1e-9);
     let seed = json["sampling"]["sliced_directions"]["seed"].as_u64().unwrap();
     let sliced = metrics::sliced_wasserstein2_drawn(points(&samples), points(&real), 256, seed);
-    let told = json["values"]["sliced_w2"][kept].as_f64().unwrap();
-    assert!((sliced.unwrap() / told - 1.0).abs() < 1e-9);
+    let reported = json["values"]["sliced_w2"][kept].as_f64().unwrap();
+    assert!((sliced.unwrap() / reported - 1.0).abs() < 1e-9);
 }
 
 #[test]
 fn a_classifier_that_says_the_same_of_all_scores_what_the_labels_shares_say() {
-    // Three classes: values of zero, and the same logits for all.
+    // Three classes with values of zero and constant logits.
     let label = Tensor::arange(N, (Kind::Int64, Device::Cpu)).remainder(3);
     let sum: f64 = LOGITS.iter().map(|l| l.exp()).sum();
     let soft = LOGITS.map(|l| l.exp() / sum);
@@ -408,9 +417,9 @@ fn a_classifier_that_says_the_same_of_all_scores_what_the_labels_shares_say() {
         let target = trainer.data().held_out(1000).unwrap().rows.target;
         let shares: Vec<f64> =
             Vec::try_from(target.mean_dim([0].as_slice(), false, Kind::Double)).unwrap();
-        let found = measured(&mut trainer, &Options::default());
+        let evaluation = measured(&mut trainer, &Options::default());
         let is = |metric: Metric, expected: f64| {
-            let score = mean(&found, metric);
+            let score = mean(&evaluation, metric);
             assert!((score - expected).abs() < 1e-5, "{decoder}: {metric:?} {score} {expected}");
         };
         let over = |f: &dyn Fn(usize) -> f64| (0..3).map(|c| shares[c] * f(c)).sum::<f64>();

@@ -1,4 +1,4 @@
-//! Columns far from zero, and columns that do not vary: what float32 cannot hold is not lost.
+//! Columns far from zero, and columns that do not vary: digits beyond float32 are not lost.
 
 use std::collections::BTreeSet;
 use triflow::component::{Columns, Splits};
@@ -10,7 +10,7 @@ use triflow::{Experiment, Trained, Trainer};
 
 const N: i64 = 200;
 
-/// Seconds since 1970, one of two places, and a column that does not vary.
+/// Rows of seconds since 1970, a column of zeros and ones, and a column that does not vary.
 fn rows() -> Vec<f64> {
     (0..N).flat_map(|i| [1.6e9 + i as f64, (i % 2) as f64, 1_234_567.1]).collect()
 }
@@ -35,7 +35,7 @@ fn column(t: &Tensor, i: i64) -> Vec<f64> {
     Vec::try_from(t.select(1, i).contiguous()).unwrap()
 }
 
-/// Rows of the data as the model sees them and back.
+/// Rows of the data, normalised and converted back.
 fn round_trip(trainer: &Trainer) -> Tensor {
     trainer.trained().units().target.undo(&trainer.data().train.all().unwrap().target)
 }
@@ -62,7 +62,7 @@ fn a_column_that_does_not_vary_comes_back_as_itself_whatever_the_model_says() {
     let anything = Tensor::randn([50, 3], (Kind::Float, Device::Cpu)) * 100.0;
     let back = trainer.trained().units().target.undo(&anything);
     assert!(column(&back, 2).iter().all(|v| *v == 1_234_567.1));
-    // One that float32 holds needs no other precision.
+    // Columns that float32 represents need no other precision.
     let near: Vec<f64> = (0..N).flat_map(|i| [(i % 7) as f64, (i % 2) as f64, 2.5]).collect();
     let trainer = self::trainer(table(&near), "");
     let back = trainer.trained().units().target.undo(&anything);
@@ -104,11 +104,11 @@ fn integers_of_a_file_and_conditions_keep_their_digits_too() {
     );
     let experiment = Experiment::from_yaml(&yaml).unwrap();
     let trainer = Trainer::new(experiment, "".as_ref()).unwrap();
-    let asked = triflow::data::files::read_columns(trainer.experiment(), &path, &[Part::X])
+    let x = triflow::data::files::read_columns(trainer.experiment(), &path, &[Part::X])
         .unwrap()
         .x
         .unwrap();
-    let (condition, _) = trainer.trained().condition(&asked).unwrap();
+    let (condition, _) = trainer.trained().condition(&x).unwrap();
     let values: Vec<f32> = condition.value.view(-1).try_into().unwrap();
     assert!(values.windows(2).all(|pair| pair[0] < pair[1]));
 }

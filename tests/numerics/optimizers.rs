@@ -1,4 +1,4 @@
-//! Every optimizer against its paper's formulas, written out here number by number.
+//! Every optimizer against its paper's formulas, written here for single numbers.
 
 use crate::common::{assert_close, values};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn optimizer(spec: Value) -> Box<dyn Optimizer> {
     serde_json::from_value::<Component<dyn Optimizer>>(spec).unwrap().build(&()).unwrap()
 }
 
-/// Follows the gradients and compares with `formula(parameter, gradients so far)` after each step.
+/// Applies the gradients, and compares with `formula(start, gradients so far)` after each step.
 fn check(spec: Value, formula: impl Fn(f64, &[f64]) -> f64) {
     let optimizer = optimizer(spec.clone());
     let mut parameters = Tensor::from_slice(&START);
@@ -27,16 +27,16 @@ fn check(spec: Value, formula: impl Fn(f64, &[f64]) -> f64) {
         assert_eq!(values(&gradient), GRADIENTS[n - 1], "the gradient is left alone");
         let expected: Vec<f64> = (0..START.len())
             .map(|i| {
-                let seen: Vec<f64> = GRADIENTS[..n].iter().map(|g| g[i]).collect();
-                formula(START[i], &seen)
+                let gradients: Vec<f64> = GRADIENTS[..n].iter().map(|g| g[i]).collect();
+                formula(START[i], &gradients)
             })
             .collect();
         assert_close(&format!("{spec} step {n}"), &parameters, &expected, 1e-12);
     }
 }
 
-/// Adam's parameters after all `gradients`: algorithm 1 of arXiv 1412.6980, with the decoupled decay of
-/// algorithm 2 of arXiv 1711.05101.
+/// Adam's parameter after all `gradients`: algorithm 1 of arXiv 1412.6980, with the decoupled
+/// weight decay of algorithm 2 of arXiv 1711.05101.
 fn adam(start: f64, gradients: &[f64], (b1, b2): (f64, f64), eps: f64, decay: f64) -> f64 {
     let (mut p, mut m, mut v) = (start, 0.0, 0.0);
     for (i, g) in gradients.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Pairs that are given, parameters that are taken over, and the pairs of a trained model's ends.
+//! Training on given pairs, starting from the parameters of another run, and the pairs of reflow.
 
 use triflow::component::{Columns, Splits};
 use triflow::config::Layers;
@@ -38,7 +38,7 @@ fn fit(yaml: &str, train: Columns) -> Trainer {
     trainer
 }
 
-/// z_0 ~ N(0, I), and the same moved by (3, −1).
+/// Pairs of z_0 ~ N(0, I) and z_0 + (3, −1).
 fn moved() -> Columns {
     let z0 = normal(1, 2000);
     Columns {
@@ -57,27 +57,27 @@ fn one_step_carries_each_z0_to_the_end_that_was_given_for_it() {
     let off = (end - &z0 - Tensor::from_slice(&[3.0_f32, -1.0])).square().mean(Kind::Float).sqrt();
     assert!(off.double_value(&[]) < 0.1, "off by {off:?}");
 
-    // Independent of z_0, one step from pure noise leads to the mean of the data.
-    let apart = Columns { z0: None, ..moved() };
-    let mut apart = fit("{ coupling: independent }", apart).into_trained();
-    let end = apart.sample_latents(&z0, None, &plan, &mut ()).unwrap().z;
+    // With independent pairs, one step from pure noise leads to the mean of the data.
+    let independent = Columns { z0: None, ..moved() };
+    let mut independent = fit("{ coupling: independent }", independent).into_trained();
+    let end = independent.sample_latents(&z0, None, &plan, &mut ()).unwrap().z;
     let spread = end.std_dim([0].as_slice(), true, false).max().double_value(&[]);
     assert!(spread < 0.3, "spread {spread}");
 }
 
 #[test]
 fn what_is_given_must_be_there_and_fit() {
-    let told = |table: Columns| trainer("{ coupling: given }", table).unwrap_err().to_string();
-    let message = told(Columns { z0: None, ..moved() });
+    let error_of = |table: Columns| trainer("{ coupling: given }", table).unwrap_err().to_string();
+    let message = error_of(Columns { z0: None, ..moved() });
     assert!(
         message.contains("the training rows have none") && message.contains("`z0`"),
         "{message}"
     );
-    let message = told(Columns { z0: Some(normal(1, 2000).narrow(1, 0, 1)), ..moved() });
+    let message = error_of(Columns { z0: Some(normal(1, 2000).narrow(1, 0, 1)), ..moved() });
     assert!(message.contains("[1]") && message.contains("[2]"), "{message}");
-    let message = told(Columns { z0: Some(normal(1, 1999)), ..moved() });
+    let message = error_of(Columns { z0: Some(normal(1, 1999)), ..moved() });
     assert!(message.contains("z0 has 1999 rows"), "{message}");
-    let message = told(Columns { z0: Some(normal(1, 2000) / 0.0), ..moved() });
+    let message = error_of(Columns { z0: Some(normal(1, 2000) / 0.0), ..moved() });
     assert!(message.contains("z0 holds") && message.contains("infinite"), "{message}");
 }
 
@@ -111,11 +111,11 @@ fn a_table_of_text_has_no_place_for_z0() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pairs.csv");
     let splits = Splits { train: moved(), ..Splits::default() };
-    let told = triflow::data::files::write_rows(&file, &splits).unwrap_err().to_string();
-    assert!(told.contains("holds no z_0") && !file.exists(), "{told}");
+    let error = triflow::data::files::write_rows(&file, &splits).unwrap_err().to_string();
+    assert!(error.contains("holds no z_0") && !file.exists(), "{error}");
 }
 
-/// Points around (2, 0) or (−2, 0), and which.
+/// Points around (2, 0) or (−2, 0), and the side as their label.
 fn sides() -> Columns {
     let y = Tensor::arange(600, (Kind::Int64, Device::Cpu)).remainder(2);
     let side = Tensor::stack(&[&y * 4.0 - 2.0, y.zeros_like()], 1).to_kind(Kind::Float);
@@ -141,10 +141,10 @@ fn the_pairs_of_a_model_are_the_ends_of_its_own_paths() {
     let (condition, _) = model.condition(y).unwrap();
     let z = model.sample_latents(z0, Some(&condition), &model.plan(), &mut ()).unwrap().z;
     assert!((model.present(&z).unwrap() - x).abs().max().double_value(&[]) < 1e-6);
-    // Each lies on the side of its own label.
+    // Each point is on the side of its label.
     let right = x.narrow(1, 0, 1).squeeze_dim(1).gt(0.0).eq_tensor(&y.eq(1));
     assert!(right.to_kind(Kind::Float).mean(Kind::Float).double_value(&[]) > 0.98);
-    // The held-out rows are the real ones, in their own units.
+    // The held-out rows are the real ones, in the data's own units.
     let test = first.test.unwrap();
     let real = model.units().target.undo(&data.test.all().unwrap().target);
     assert!((test.x.unwrap() - real).abs().max().double_value(&[]) < 1e-6);
@@ -156,10 +156,10 @@ fn no_pairs_are_drawn_where_an_end_does_not_follow_from_z0() {
     let noisy = "{ sampling: { solver: { type: ancestral }, steps: 4 } }";
     let mut trainer = trainer(noisy, Columns { z0: None, ..moved() }).unwrap();
     let (model, data) = trainer.trained_mut();
-    let told = reflow::pairs(model, data, (10, 0), &mut |_| Ok(())).unwrap_err().to_string();
+    let error = reflow::pairs(model, data, (10, 0), &mut |_| Ok(())).unwrap_err().to_string();
     assert!(
-        told.contains("`ancestral` draws noise") && told.contains("at sampling.solver"),
-        "{told}"
+        error.contains("`ancestral` draws noise") && error.contains("at sampling.solver"),
+        "{error}"
     );
 }
 
@@ -177,7 +177,7 @@ fn a_run_may_start_from_the_parameters_of_another() {
     let run = run.path.display();
     let begin = |extra: &str| trainer(extra, Columns { z0: None, ..moved() });
 
-    // It samples with its running means, so these are taken, by the new run's own mean too.
+    // The old run samples with its EMA weights, so the new run starts from these, its own EMA too.
     let old = triflow::io::safetensors::read_safetensors(
         &std::path::Path::new(&run.to_string()).join("params.safetensors"),
     )
@@ -191,20 +191,20 @@ fn a_run_may_start_from_the_parameters_of_another() {
         assert_eq!(off.abs().max().double_value(&[]), 0.0, "{name}");
     }
 
-    let told =
+    let error_of =
         |extra: &str| begin(&extra.replace("RUN", &run.to_string())).unwrap_err().to_string();
-    let message = told("{ start_from: { run: RUN }, crn: { network: { hidden_dims: [8] } } }");
+    let message = error_of("{ start_from: { run: RUN }, crn: { network: { hidden_dims: [8] } } }");
     assert!(message.contains("has shape") && message.contains("at start_from"), "{message}");
-    let message = told("{ start_from: { run: RUN, parts: [decoder] } }");
+    let message = error_of("{ start_from: { run: RUN, parts: [decoder] } }");
     assert!(message.contains("none of this model's parameters"), "{message}");
-    let message = told("{ start_from: { run: /nowhere } }");
+    let message = error_of("{ start_from: { run: /nowhere } }");
     assert!(
         message.contains("is not a run folder") && message.contains("at start_from.run"),
         "{message}"
     );
-    // The parts that are not named are drawn as ever.
+    // Parts that are not named are initialised as usual.
     let latent = "encoder: mlp, decoder: mlp, latent_shape: [2]";
-    let message = told(&format!("{{ start_from: {{ run: RUN }}, {latent} }}"));
+    let message = error_of(&format!("{{ start_from: {{ run: RUN }}, {latent} }}"));
     assert!(message.contains("that run has no `"), "{message}");
     let ask = format!("{{ start_from: {{ run: {run}, parts: [crn] }}, {latent} }}");
     assert!(begin(&ask).is_ok());
@@ -241,13 +241,13 @@ fn a_run_that_was_begun_goes_on_without_the_run_that_it_started_from() {
     let base = std::path::Path::new("");
     let first = run::train(experiment("{}"), base, &mut ()).unwrap().path;
     let from = format!("{{ start_from: {{ run: {} }} }}", first.display());
-    let whole = run::train(experiment(&from), base, &mut ()).unwrap();
+    let complete = run::train(experiment(&from), base, &mut ()).unwrap();
     let stopped = run::train(experiment(&from), base, &mut StopAt(0, 3));
     let Err(triflow::Error::Interrupted { run }) = stopped else { panic!("{stopped:?}") };
     std::fs::rename(&first, folder.path().join("elsewhere")).unwrap();
     let resumed = run::resume(&run, &mut ()).unwrap();
     for name in ["params.safetensors", "history.csv", "metrics.json"] {
         let read = |run: &std::path::Path| std::fs::read(run.join(name)).unwrap();
-        assert!(read(&whole.path) == read(&resumed.path), "{name}");
+        assert!(read(&complete.path) == read(&resumed.path), "{name}");
     }
 }

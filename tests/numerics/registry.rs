@@ -1,4 +1,4 @@
-//! Facts about every registered component, of every kind.
+//! Every registered component of every kind: defaults, descriptions and errors.
 
 use triflow::config::Layers;
 use triflow::registry::registry;
@@ -24,7 +24,7 @@ fn every_component_round_trips_through_yaml_by_each_of_its_names() {
             let first = serde_yaml::to_value(layers.finish().unwrap()).unwrap();
             let spec = key.split('.').fold(&first, |v, k| &v[k]);
             assert_eq!(spec["type"], entry.info.name, "{key} {name}");
-            // What was written out reads back as the same.
+            // A component that was written reads back as the same.
             let mut again = Layers::new().unwrap();
             again.set(&key, spec.clone(), "test").unwrap();
             assert_eq!(serde_yaml::to_value(again.finish().unwrap()).unwrap(), first);
@@ -43,12 +43,12 @@ fn error_of(set: &[&str]) -> String {
 
 #[test]
 fn a_wrong_configuration_says_what_where_and_what_would_be_right() {
-    let told = error_of(&["noise_schedule=cosin"]);
-    let known = told.strip_prefix(
+    let error = error_of(&["noise_schedule=cosin"]);
+    let known = error.strip_prefix(
         "unknown noise schedule `cosin`\n  at noise_schedule (--set noise_schedule=cosin)\n  help: did you mean \
          `cosine`? known noise schedules: ",
     );
-    let known: Vec<&str> = known.unwrap_or_else(|| panic!("{told}")).split(", ").collect();
+    let known: Vec<&str> = known.unwrap_or_else(|| panic!("{error}")).split(", ").collect();
     assert!(known.is_sorted() && known.len() == registry().list(Some("noise_schedule")).len());
     assert_eq!(
         error_of(&["crn.network.hiden_dims=[1]"]),

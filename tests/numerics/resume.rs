@@ -5,7 +5,7 @@ use triflow::run::{self, Watch};
 use triflow::train::Event;
 use triflow::{Error, Experiment};
 
-/// 20 steps an epoch, with everything in the state that there can be.
+/// An experiment of 20 steps an epoch that uses every part of the training state.
 const EXPERIMENT: &str = "
 task: generation
 objective: diffusion
@@ -24,7 +24,7 @@ sampling: { solver: euler, steps: 4 }
 device: cpu
 ";
 
-/// Asks for a stop once so many steps are taken.
+/// Asks for a stop after a number of steps.
 struct StopAt {
     step: u64,
     at: u64,
@@ -58,10 +58,10 @@ fn a_run_stopped_at_any_step_goes_on_as_if_it_never_had() {
         experiment.output_dir = folder.path().into();
         experiment
     };
-    let whole = run::train(experiment(), Path::new(""), &mut ()).unwrap();
+    let complete = run::train(experiment(), Path::new(""), &mut ()).unwrap();
     let files =
         ["params.safetensors", "history.csv", "history.json", "metrics.json", "config.yaml"];
-    // In an epoch, at its end, one step after it, and one before the end of all; or at several of them.
+    // Stops within an epoch, at its end, at several steps, and one step before the end of training.
     for stops in [&[7][..], &[40], &[41, 90, 119], &[159]] {
         let mut stopped: Option<std::path::PathBuf> = None;
         for at in stops {
@@ -76,8 +76,8 @@ fn a_run_stopped_at_any_step_goes_on_as_if_it_never_had() {
             stopped = Some(run);
         }
         let run = run::resume(&stopped.unwrap(), &mut ()).unwrap();
-        same(&whole.path, &run.path, &files);
-        same(&whole.path, &run.path, &["checkpoints/best.safetensors"]);
+        same(&complete.path, &run.path, &files);
+        same(&complete.path, &run.path, &["checkpoints/best.safetensors"]);
     }
 }
 
@@ -91,8 +91,8 @@ fn what_has_diverged_is_not_saved() {
     )
     .unwrap();
     experiment.output_dir = folder.path().into();
-    let said = run::train(experiment, Path::new(""), &mut ()).unwrap_err().to_string();
-    assert!(said.starts_with("the parameters are no longer finite at step "), "{said}");
+    let error = run::train(experiment, Path::new(""), &mut ()).unwrap_err().to_string();
+    assert!(error.starts_with("the parameters are no longer finite at step "), "{error}");
     let runs: Vec<_> =
         std::fs::read_dir(folder.path().join("flow_matching_gen")).unwrap().flatten().collect();
     let saved: Vec<_> =

@@ -1,5 +1,5 @@
-//! What a draw depends on: its z_0, its condition and the parameters of the moment; not what was drawn before, or
-//! beside it.
+//! Dependencies of a draw: its z_0, its condition and the current parameters, but no earlier draw
+//! and no other row.
 
 use triflow::component::{Columns, Condition, Splits};
 use triflow::rng::{Purpose, Streams, seed_torch};
@@ -7,7 +7,8 @@ use triflow::tch::{Device, Kind, Tensor};
 use triflow::train::Control;
 use triflow::{Trained, Trainer};
 
-/// A regression of one number on two, after a few large steps, far from the running mean of its parameters.
+/// A regression of one number on two after a few large steps, whose parameters are far from their
+/// EMA.
 fn learned() -> Trained {
     triflow_plugins::link();
     let _stream = seed_torch(5, Purpose::Data, 0);
@@ -56,7 +57,7 @@ fn one_condition_is_sampled_with_the_parameters_of_the_moment() {
 }
 
 #[test]
-fn rows_drawn_together_are_those_drawn_apart() {
+fn rows_drawn_together_are_those_drawn_separately() {
     let mut trained = learned();
     let (z0, condition) = rows(&trained, 700);
     let mut part = |from: i64, n: i64| {
@@ -66,19 +67,19 @@ fn rows_drawn_together_are_those_drawn_apart() {
     let together = part(0, 700);
     for parts in [vec![300, 400], vec![1, 699], vec![250, 250, 200]] {
         let mut from = 0;
-        let apart: Vec<Tensor> = parts
+        let separate: Vec<Tensor> = parts
             .iter()
             .map(|&n| {
                 from += n;
                 part(from - n, n)
             })
             .collect();
-        let off = (Tensor::cat(&apart, 0) - &together).abs().max().double_value(&[]);
+        let off = (Tensor::cat(&separate, 0) - &together).abs().max().double_value(&[]);
         assert!(off < 1e-5, "{parts:?}: {off}");
     }
 }
 
-/// Two moons under their label, after a few steps, sampled in a few.
+/// A model of two moons given their label, after a few training steps, sampled in a few steps.
 fn moons() -> Trained {
     triflow_plugins::link();
     let yaml = "{ device: cpu, task: generation, data: { samples: 160 }, sampling: { steps: 3, use_ema: false }, \
@@ -91,7 +92,7 @@ fn moons() -> Trained {
     trainer.into_trained()
 }
 
-/// The way of docs/sampling.md, "A sample followed elsewhere", from the named parameters alone.
+/// Follows docs/sampling.md, "A sample followed elsewhere", with the named parameters alone.
 #[test]
 fn a_sample_is_followed_from_its_z0_as_the_guide_says() {
     let mut trained = moons();
@@ -99,8 +100,8 @@ fn a_sample_is_followed_from_its_z0_as_the_guide_says() {
     let samples = trained.generate(&labels, None, Some(4)).unwrap();
     let parameters: std::collections::HashMap<_, _> = trained.parameters().into_iter().collect();
     let linear = |x: &Tensor, name: &str| {
-        let of = |what: &str| &parameters[&format!("{name}.{what}")];
-        x.matmul(&of("weight").transpose(0, 1)) + of("bias")
+        let parameter = |what: &str| &parameters[&format!("{name}.{what}")];
+        x.matmul(&parameter("weight").transpose(0, 1)) + parameter("bias")
     };
     let swish = |y: Tensor| &y * y.sigmoid();
     let layers = |x: &Tensor, name: &str| {
@@ -135,7 +136,7 @@ fn a_sample_is_followed_from_its_z0_as_the_guide_says() {
     assert!(moved.max().double_value(&[]) > 0.1, "{moved}");
 }
 
-/// A small generator of points in the plane, as `sampling` and what else `yaml` says.
+/// A small model of points in the plane, with the settings of `yaml`.
 fn generator(yaml: &str) -> Trained {
     triflow_plugins::link();
     let _stream = seed_torch(7, Purpose::Data, 0);
@@ -157,7 +158,7 @@ fn far(a: &Tensor, b: &Tensor) -> f64 {
     (a - b).abs().max().double_value(&[])
 }
 
-/// Every source, and every solver that draws noise.
+/// Settings with every source, and with every solver that draws noise.
 const DRAWING: [&str; 9] = [
     "{}",
     "{ source: uniform }",

@@ -73,7 +73,7 @@ fn gamma_prime_equals_the_slope_of_gamma_and_time_inverts_it() {
     }
 }
 
-/// Values in float32 at the golden times, less t = 1 − 1e-6, which float32 itself rounds.
+/// Values in float32 at the golden times, without t = 1 − 1e-6, which float32 rounds.
 #[test]
 fn in_float32_every_schedule_stays_within_its_rounding() {
     for file in
@@ -113,7 +113,7 @@ fn in_float32_every_schedule_stays_within_its_rounding() {
     }
 }
 
-/// The golden sets of both files.
+/// Golden sets of both files.
 fn every_set() -> Vec<Value> {
     [include_str!("../golden/schedules.json"), include_str!("../golden/schedules_logsnr.json")]
         .iter()
@@ -121,7 +121,7 @@ fn every_set() -> Vec<Value> {
         .collect()
 }
 
-/// Knows γ alone; the rest comes from the trait.
+/// A schedule that defines γ alone; the rest comes from the trait's defaults.
 struct GammaAlone<S>(S);
 
 impl<S: std::ops::Deref<Target = dyn NoiseSchedule>> NoiseSchedule for GammaAlone<S> {

@@ -1,5 +1,5 @@
-//! Sequences of different lengths: padding changes nothing, whatever stands in it; and what the networks and
-//! data sources over sequences promise.
+//! Sequences of different lengths: the content of padding has no effect; and properties of networks
+//! and data sources for sequences.
 
 use triflow::component::*;
 use triflow::data::Data;
@@ -29,7 +29,7 @@ fn networks(
     ]
 }
 
-/// A network over z `[t, 2]` and a condition `[s, 3]`, no weight zero.
+/// A network for z `[t, 2]` and a condition `[s, 3]`, without zero weights.
 fn built(network: &Component<dyn Network>, t: i64, s: i64) -> (nn::VarStore, Box<dyn Network>) {
     let _stream = seed_torch(3, Purpose::Init, 0);
     let mut vars = nn::VarStore::new(Device::Cpu);
@@ -89,7 +89,7 @@ fn a_sequence_gives_alone_what_it_gives_padded_in_a_batch() {
             let alone = run(&*short, &row(&z), row(&x), None, &time.narrow(0, 1, 1));
             let off = far(&row(&together), &alone);
             assert!(off < 1e-9, "{name} {lie:?}: {off}");
-            // It does look at what is there.
+            // The condition itself has an effect.
             let other = run(&*short, &row(&z), row(&x) + 1.0, None, &time.narrow(0, 1, 1));
             assert!(far(&other, &alone) > 1e-3, "{name} {lie:?}");
         }
@@ -123,7 +123,7 @@ fn every_way_of_laying_the_condition_conforms() {
     }
 }
 
-/// Oscillators of different lengths with `junk` in the padding, and an experiment that learns them.
+/// A trainer on oscillators of different lengths with `junk` in the padding.
 fn trainer(network: &str, junk: f32, extra: &str) -> Trainer {
     let text = format!(
         "{{ task: {{ type: sequence, mode: predict }}, \
@@ -163,13 +163,13 @@ fn what_stands_in_the_padding_changes_nothing() {
         };
         let (mut one, mut other) = (run(0.0), run(f32::NAN));
         assert_eq!(one.history(), other.history());
-        let told = |trainer: &mut Trainer| {
+        let error_of = |trainer: &mut Trainer| {
             let (model, data) = trainer.trained_mut();
             let held = data.held_out(100).unwrap();
             let found = triflow::measure::evaluate(model, &held, &Default::default()).unwrap();
             found.to_json().to_string()
         };
-        assert_eq!(told(&mut one), told(&mut other));
+        assert_eq!(error_of(&mut one), error_of(&mut other));
     }
 }
 
@@ -181,16 +181,18 @@ fn a_prediction_is_as_long_as_asked_and_zero_behind() {
     let x = normal(&[2, 6, 2], 4);
     let three = || Some(Tensor::from_slice(&[3_i64, 6]));
     let lengths = Lengths { condition: three(), target: three() };
-    let told = model.generate_sequences(&x, &lengths, Some(&Streams::new(1, 0))).unwrap();
-    assert_eq!(told.size(), [2, 6, 1]);
-    assert_eq!(told.get(0).narrow(0, 3, 3).abs().max().double_value(&[]), 0.0);
-    assert!(told.get(0).narrow(0, 0, 3).abs().min().double_value(&[]) > 0.0);
-    // What x holds behind its end is not looked at.
+    let error = model.generate_sequences(&x, &lengths, Some(&Streams::new(1, 0))).unwrap();
+    assert_eq!(error.size(), [2, 6, 1]);
+    assert_eq!(error.get(0).narrow(0, 3, 3).abs().max().double_value(&[]), 0.0);
+    assert!(error.get(0).narrow(0, 0, 3).abs().min().double_value(&[]) > 0.0);
+    // Values of x after its end have no effect.
     let other = x.copy();
     let _ = other.get(0).narrow(0, 3, 3).fill_(9.0);
     assert!(
-        far(&told, &model.generate_sequences(&other, &lengths, Some(&Streams::new(1, 0))).unwrap())
-            < 1e-12
+        far(
+            &error,
+            &model.generate_sequences(&other, &lengths, Some(&Streams::new(1, 0))).unwrap()
+        ) < 1e-12
     );
 }
 
@@ -234,16 +236,17 @@ fn oscillators_and_lorenz_are_what_they_say() {
             .unwrap()
             .train
     };
-    // The same series with and without noise: it has the deviation that was asked for, in units of A.
+    // The same series with and without noise: the noise has its deviation, in units of A.
     let noisy = load("{ type: damped_oscillators, samples: 2000 }");
     let clean = load("{ type: damped_oscillators, samples: 2000, target_noise: 0 }");
     assert!(noisy.x.as_ref().unwrap().equal(clean.x.as_ref().unwrap()));
     let (noisy, clean) = (noisy.y.unwrap(), clean.y.unwrap());
     assert_eq!(clean.size(), [2000, 32, 1]);
     let square = (noisy - &clean).square().mean(Kind::Double).double_value(&[]);
-    // E A² = 1 + 1/12.
+    // The mean of A² is 1 + 1/12.
     assert!((square / (0.0025 * 13.0 / 12.0) - 1.0).abs() < 0.05, "{square}");
-    // y'' + 2λy' + (λ² + ω²)y = 0 in steps: y(t+h) + e^(−2λh)·y(t−h) = 2e^(−λh)·cos(ωh)·y(t), for each series.
+    // The equation y'' + 2λy' + (λ² + ω²)y = 0 in steps of h, for each series:
+    // y(t+h) + e^(−2λh)·y(t−h) = 2e^(−λh)·cos(ωh)·y(t).
     let y = clean.to_kind(Kind::Double).squeeze_dim(2);
     let (before, at, after) = (y.narrow(1, 0, 30), y.narrow(1, 1, 30), y.narrow(1, 2, 30));
     let system = Tensor::stack(&[at, before.neg()], 2);
@@ -255,7 +258,7 @@ fn oscillators_and_lorenz_are_what_they_say() {
     let (x, y) = (lorenz.x.unwrap().to_kind(Kind::Double), lorenz.y.unwrap().to_kind(Kind::Double));
     let path = Tensor::cat(&[x, y], 1);
     assert_eq!(path.size(), [300, 64, 3]);
-    // Central differences agree with the field.
+    // Central differences agree with the vector field.
     let at = path.narrow(1, 1, 62);
     let slope = (path.narrow(1, 2, 62) - path.narrow(1, 0, 62)) / 0.04;
     let c = |i| at.select(2, i);
@@ -277,21 +280,21 @@ fn oscillators_and_lorenz_are_what_they_say() {
 
 #[test]
 fn what_is_no_sequence_is_refused() {
-    let told = |text: &str| {
+    let error_of = |text: &str| {
         let experiment = Experiment::from_yaml(text).unwrap();
         Trainer::new(experiment, ".".as_ref()).unwrap_err().to_string()
     };
-    let message = told("{ crn: { type: vanilla, network: temporal_conv } }");
+    let message = error_of("{ crn: { type: vanilla, network: temporal_conv } }");
     assert!(message.contains("maps sequences to sequences"), "{message}");
     let message =
-        told("{ task: sequence, unconditional: true, data: { type: lorenz, samples: 50 } }");
+        error_of("{ task: sequence, unconditional: true, data: { type: lorenz, samples: 50 } }");
     assert!(message.contains("a prediction has a condition"), "{message}");
-    let message = told(
+    let message = error_of(
         "{ task: { type: sequence, mode: generate }, unconditional: true, coupling: ot_exact, \
          data: { type: lorenz, samples: 50, shortest: 9 } }",
     );
     assert!(message.contains("of different lengths are not paired"), "{message}");
-    let message = told(
+    let message = error_of(
         "{ task: sequence, data: { type: lorenz, samples: 50 }, crn: { type: potential, network: transformer } }",
     );
     assert!(message.contains("maps sequences to sequences"), "{message}");
@@ -302,7 +305,7 @@ fn padding_without_lengths_says_which_lengths_are_missing() {
     triflow_plugins::link();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("d.npz");
-    let told = |source: &str, arrays: &[(&str, &[usize], ArrayData)]| {
+    let error_of = |source: &str, arrays: &[(&str, &[usize], ArrayData)]| {
         let arrays: Vec<_> = arrays
             .iter()
             .map(|(name, shape, data)| {
@@ -314,8 +317,8 @@ fn padding_without_lengths_says_which_lengths_are_missing() {
         let source: Component<dyn DataSource> =
             triflow::registry::deserialize(serde_yaml::from_str(&yaml).unwrap()).unwrap();
         let built = source.build(&DataContext { seed: 1, base: "".into() }).unwrap();
-        let told = built.load().unwrap_err().to_string();
-        told.strip_prefix(&format!("{}: array ", path.display())).unwrap().to_owned()
+        let error = built.load().unwrap_err().to_string();
+        error.strip_prefix(&format!("{}: array ", path.display())).unwrap().to_owned()
     };
     let nan = f32::NAN;
     let x = |name| (name, &[2, 3][..], ArrayData::from(vec![1.0_f32, nan, nan, 4.0, 5.0, 6.0]));
@@ -323,23 +326,23 @@ fn padding_without_lengths_says_which_lengths_are_missing() {
     let missing =
         "is NaN from position 1 to its end, as padding is; say how long each row is with an array";
     assert_eq!(
-        told("sequences", &[x("x"), y.clone()]),
+        error_of("sequences", &[x("x"), y.clone()]),
         format!(
             "`x`: row 0 (counted from 0) {missing} `x_lengths` of 2 integers, here 1 (or `lengths` for x and y alike)"
         )
     );
     assert_eq!(
-        told("sequences", &[y.clone(), ("x", &[2, 3], vec![1.0_f32; 6].into()), x("x_val")]),
+        error_of("sequences", &[y.clone(), ("x", &[2, 3], vec![1.0_f32; 6].into()), x("x_val")]),
         format!(
             "`x_val`: row 0 (counted from 0) {missing} `x_lengths_val` of 2 integers, here 1 (or `lengths_val` for x and y alike)"
         )
     );
     assert_eq!(
-        told("sequences", &[x("x"), y.clone(), ("lengths", &[2], vec![2_i64, 3].into())]),
+        error_of("sequences", &[x("x"), y.clone(), ("lengths", &[2], vec![2_i64, 3].into())]),
         "`x`: row 0 (counted from 0) is NaN from position 1 on, as padding is, but its length is 2; the integers \
          in `x_lengths` (or `lengths`) say how many positions of each row are there, here 1"
     );
-    // A table is no sequence: there a gap is a gap.
-    let told = told("npz", &[x("x"), y]);
-    assert!(told.starts_with("`x`: row 0 (counted from 0) holds NaN;"), "{told}");
+    // A gap in a table is an error, unlike the padding of a sequence.
+    let error = error_of("npz", &[x("x"), y]);
+    assert!(error.starts_with("`x`: row 0 (counted from 0) holds NaN;"), "{error}");
 }

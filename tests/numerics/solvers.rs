@@ -1,4 +1,5 @@
-//! Every solver against golden vectors: one step, many steps, and the steps an adaptive solver chooses.
+//! Solvers against golden vectors: one step, many steps, and the steps that an adaptive solver
+//! chooses.
 
 use crate::common::{assert_close, golden, list, numbers, solver, tensor, values};
 use serde_json::{Value, json};
@@ -6,10 +7,11 @@ use std::cell::{Cell, RefCell};
 use triflow::prelude::*;
 use triflow::sample::Trajectory;
 
-/// [sin(z2) + t − z1³/2, −z1·z2 + cos(3t)], which counts its evaluations and keeps where they were.
+/// The field [sin(z2) + t − z1³/2, −z1·z2 + cos(3t)], which records the times of its
+/// evaluations.
 #[derive(Default)]
 struct Golden {
-    seen: RefCell<Vec<f64>>,
+    times: RefCell<Vec<f64>>,
 }
 
 impl Golden {
@@ -23,7 +25,7 @@ impl Golden {
 
 impl Field for Golden {
     fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
-        self.seen.borrow_mut().push(s);
+        self.times.borrow_mut().push(s);
         Ok(Self::at(z, s))
     }
 
@@ -54,9 +56,9 @@ fn one_step_of_every_solver_meets_the_golden_step() {
             let solution = named(name).integrate(&field, &z0, &grid, &mut ()).unwrap();
             assert_close(&format!("{name} t={t}"), &solution.z, &numbers(&case[name]), 1e-10);
             assert_eq!(solution.nfe, evaluations);
-            assert_eq!(field.seen.borrow().len(), evaluations, "{name}");
+            assert_eq!(field.times.borrow().len(), evaluations, "{name}");
         }
-        // One accepted step of dopri5: the whole interval is its first step.
+        // One accepted step of dopri5, whose first step is the whole interval.
         let dopri5 = solver(json!({ "type": "dopri5", "first_step": 1.0 }));
         let field = Golden::default();
         let solution = dopri5.integrate(&field, &z0, &grid, &mut ()).unwrap();
@@ -67,8 +69,8 @@ fn one_step_of_every_solver_meets_the_golden_step() {
     }
 }
 
-/// The golden error norm is at rtol 1e-5 and atol 1e-6, and proportional to both together: a step is
-/// accepted exactly when the tolerances are not below it.
+/// The golden error norm is for rtol 1e-5 and atol 1e-6, and inversely proportional to both
+/// together: a step is accepted exactly if the tolerances are at least the norm times these.
 #[test]
 fn dopri5_accepts_a_step_exactly_when_the_golden_error_norm_says_so() {
     let golden = file();
@@ -98,19 +100,19 @@ fn fixed_steps_end_where_the_golden_steps_end() {
     for case in cases {
         let name = case["method"].as_str().unwrap();
         let steps = case["steps"].as_u64().unwrap() as usize;
-        let mut seen = Trajectory::default();
+        let mut trajectory = Trajectory::default();
         let solution = named(name)
-            .integrate(&Golden::default(), &z0, &Grid::uniform(0.0, 1.0, steps), &mut seen)
+            .integrate(&Golden::default(), &z0, &Grid::uniform(0.0, 1.0, steps), &mut trajectory)
             .unwrap();
         let what = format!("{name} {steps}");
         assert_close(&what, &solution.z, &numbers(&case["endpoint"]), 1e-10);
         let error = (&solution.z - tensor(&golden["reference_t1"])).abs().max();
         assert_close(&what, &error, &numbers(&case["max_err"]), 1e-5);
-        // The observer sees every state, the first and the last included.
+        // The observer gets every state, including the first and the last.
         let nodes: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
-        assert_eq!(seen.clock, nodes);
-        assert_eq!(values(&seen.states[0]), values(&z0));
-        assert_eq!(values(&seen.states[steps]), values(&solution.z));
+        assert_eq!(trajectory.clock, nodes);
+        assert_eq!(values(&trajectory.states[0]), values(&z0));
+        assert_eq!(values(&trajectory.states[steps]), values(&solution.z));
     }
 }
 
@@ -124,16 +126,16 @@ fn dopri5_takes_the_golden_steps() {
             "type": "dopri5", "rtol": case["rtol"], "atol": case["atol"], "first_step": case["h0"],
         }));
         let field = Golden::default();
-        let mut seen = Trajectory::default();
+        let mut trajectory = Trajectory::default();
         let solution =
-            dopri5.integrate(&field, &z0, &Grid::uniform(0.0, 1.0, 3), &mut seen).unwrap();
+            dopri5.integrate(&field, &z0, &Grid::uniform(0.0, 1.0, 3), &mut trajectory).unwrap();
         let accepted = numbers(&case["t_accepted"]);
-        assert_close(&what, &Tensor::from_slice(&seen.clock), &accepted, 1e-9);
+        assert_close(&what, &Tensor::from_slice(&trajectory.clock), &accepted, 1e-9);
         assert_eq!(solution.rejected as u64, case["rejected"].as_u64().unwrap(), "{what}");
         assert_eq!(solution.nfe as u64, case["nfe"].as_u64().unwrap(), "{what}");
-        assert_eq!(field.seen.borrow().len(), solution.nfe, "{what}");
+        assert_eq!(field.times.borrow().len(), solution.nfe, "{what}");
         assert_close(&what, &solution.z, &numbers(&case["endpoint"]), 1e-9);
-        assert_eq!(seen.clock.last(), Some(&1.0));
+        assert_eq!(trajectory.clock.last(), Some(&1.0));
     }
 }
 
@@ -166,13 +168,13 @@ fn too_many_steps_are_an_error_and_never_a_shorter_path() {
         }));
         dopri5.integrate(&Golden::default(), &z0, &Grid::uniform(0.0, 1.0, 1), &mut ())
     };
-    // 7 accepted and 2 rejected.
+    // The golden case has 7 accepted and 2 rejected steps.
     assert_eq!(run(9).unwrap().nfe as u64, case["nfe"].as_u64().unwrap());
     let message = run(8).unwrap_err().to_string();
     assert!(message.contains("8 steps") && message.contains("max_steps"), "{message}");
 }
 
-/// Finite until `turns`, then not.
+/// A field that is finite for `turns` evaluations, and then has the value `into`.
 struct Breaking {
     calls: Cell<usize>,
     turns: usize,
@@ -209,7 +211,8 @@ fn a_field_that_is_not_finite_is_an_error_for_every_solver() {
     }
 }
 
-/// Rough in the first attempt only: every second of its evaluations after the first is 1, then all are 0.
+/// A field that is rough in the first attempt only: every second of its first 7 evaluations is 1,
+/// all others are 0.
 struct RoughStart(Cell<usize>);
 
 impl Field for RoughStart {
@@ -227,25 +230,27 @@ impl Field for RoughStart {
 #[test]
 fn dopri5_does_not_lengthen_its_step_right_after_a_rejection() {
     let dopri5 = solver(json!({ "type": "dopri5", "first_step": 0.1 }));
-    let mut seen = Trajectory::default();
+    let mut trajectory = Trajectory::default();
     let z0 = Tensor::from_slice(&[0.0]).view([1, 1]);
     let field = RoughStart(Cell::new(0));
-    let solution = dopri5.integrate(&field, &z0, &Grid::uniform(0.0, 1.0, 1), &mut seen).unwrap();
-    // Cut to a fifth; the same again; then tenfold, as the error is nought; then the rest.
+    let solution =
+        dopri5.integrate(&field, &z0, &Grid::uniform(0.0, 1.0, 1), &mut trajectory).unwrap();
+    // The step is cut to a fifth, repeated, then ten times as long, as the error is zero; then the
+    // rest.
     assert_eq!((solution.rejected, solution.nfe), (1, 31));
     let nodes = [0.0, 0.02, 0.04, 0.24, 1.0];
-    assert_close("nodes", &Tensor::from_slice(&seen.clock), &nodes, 1e-12);
+    assert_close("nodes", &Tensor::from_slice(&trajectory.clock), &nodes, 1e-12);
 }
 
-/// On a field of which every error is nought, each step is longer by the greatest factor.
+/// On a field without errors, each step is longer by the largest factor.
 #[test]
 fn the_factors_of_a_step_are_parameters_within_their_ranges() {
     let nodes = |factor: Value| {
         let dopri5 = solver(json!({ "type": "dopri5", "first_step": 0.1, "factor": factor }));
-        let (field, mut seen) = (RoughStart(Cell::new(7)), Trajectory::default());
+        let (field, mut trajectory) = (RoughStart(Cell::new(7)), Trajectory::default());
         let z0 = Tensor::from_slice(&[0.0]).view([1, 1]);
-        dopri5.integrate(&field, &z0, &Grid::uniform(0.0, 1.0, 1), &mut seen).unwrap();
-        Tensor::from_slice(&seen.clock)
+        dopri5.integrate(&field, &z0, &Grid::uniform(0.0, 1.0, 1), &mut trajectory).unwrap();
+        Tensor::from_slice(&trajectory.clock)
     };
     assert_close("tenfold", &nodes(json!({})), &[0.0, 0.1, 1.0], 1e-12);
     assert_close("twofold", &nodes(json!({ "max": 2 })), &[0.0, 0.1, 0.3, 0.7, 1.0], 1e-12);
@@ -258,8 +263,8 @@ fn the_factors_of_a_step_are_parameters_within_their_ranges() {
     ] {
         let spec = json!({ "type": "bosh3", "factor": { key: value } });
         let spec: Component<dyn Solver> = serde_json::from_value(spec).unwrap();
-        let told = spec.build(&()).err().unwrap().to_string();
-        assert!(told.contains(&format!("factor.{key}")), "{told}");
-        assert!(told.contains(&format!("needs {range}, got {value}")), "{told}");
+        let error = spec.build(&()).err().unwrap().to_string();
+        assert!(error.contains(&format!("factor.{key}")), "{error}");
+        assert!(error.contains(&format!("needs {range}, got {value}")), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Sources have the law that they say, and whatever needs another one is refused.
+//! Sources have their documented distributions, and settings that need another one are errors.
 
 use triflow::component::{Columns, Source, SourceContext, Splits};
 use triflow::prelude::*;
@@ -21,7 +21,7 @@ fn draws(yaml: &str) -> Tensor {
     source.draw(&rows, &[N, 2], (Kind::Double, Device::Cpu)).unwrap()
 }
 
-/// Mean and covariance of two-dimensional draws are those, to six standard errors of the draws themselves.
+/// Asserts mean and covariance of two-dimensional draws, to six standard errors.
 fn has_moments(yaml: &str, mean: [f64; 2], covariance: [f64; 3]) {
     let z = draws(yaml);
     let (x, y) = (z.select(1, 0) - mean[0], z.select(1, 1) - mean[1]);
@@ -43,15 +43,15 @@ fn has_moments(yaml: &str, mean: [f64; 2], covariance: [f64; 3]) {
 fn every_source_has_its_mean_and_covariance() {
     has_moments("standard_normal", [0.0, 0.0], [1.0, 0.0, 1.0]);
     has_moments("{ type: uniform, low: -1, high: 2 }", [0.5, 0.5], [0.75, 0.0, 0.75]);
-    // A circle of radius r gives r²/2 in each coordinate.
+    // A circle of radius r has the variance r²/2 in each coordinate.
     let v = 12.5 + 0.1_f64.sqrt();
     has_moments("eight_gaussians", [0.0, 0.0], [v, 0.0, v]);
     has_moments("{ type: eight_gaussians, radius: 2, variance: 0.5 }", [0.0; 2], [2.5, 0.0, 2.5]);
-    // Both half circles, without noise: x and y by integration over the angle.
+    // Moments of both half circles without noise, by integration over the angle.
     let pi = std::f64::consts::PI;
     let (up, down) = (2.0 / pi, 0.5 - 2.0 / pi);
     let variance = 0.5 - 4.0 / (pi * pi) + ((up - down) / 2.0).powi(2);
-    // The moons' centres lie at (0, up) and (1, down).
+    // The moons' centres are at (0, up) and (1, down).
     let covariance = (0.0 - 0.5) * (up - down) / 2.0 / 2.0 + (1.0 - 0.5) * (down - up) / 2.0 / 2.0;
     has_moments(
         "{ type: data, data: { type: two_moons, samples: 20000, noise: 0 } }",
@@ -93,8 +93,8 @@ fn a_source_that_does_not_fit_the_latent_is_told() {
         component.build(&SourceContext { z_shape, seed: 1 }).err().unwrap().to_string()
     };
     assert!(build("eight_gaussians", vec![3]).contains("lie in the plane"));
-    let told = build("data", vec![3]);
-    assert!(told.contains("x have shape [2], but a latent has shape [3]"), "{told}");
+    let error = build("data", vec![3]);
+    assert!(error.contains("x have shape [2], but a latent has shape [3]"), "{error}");
     assert!(source("{ type: uniform, low: 1, high: 1 }").is_err());
     assert!(source("{ type: eight_gaussians, variance: -1 }").is_err());
 }
@@ -129,18 +129,18 @@ fn what_needs_gaussian_noise_is_refused_with_another_source_or_coupling() {
             ("sampling: { grid: gamma }", "sampling.grid"),
             ("sampling: { final_denoise: true }", "sampling.final_denoise"),
         ] {
-            let told = trainer(&format!("{{ {with}, {what} }}")).err().unwrap().to_string();
-            assert!(told.contains(why) && told.contains("help: "), "{with}, {what}: {told}");
-            assert!(told.contains(&format!("\n  at {key}")), "{with}, {what}: {told}");
+            let error = trainer(&format!("{{ {with}, {what} }}")).err().unwrap().to_string();
+            assert!(error.contains(why) && error.contains("help: "), "{with}, {what}: {error}");
+            assert!(error.contains(&format!("\n  at {key}")), "{with}, {what}: {error}");
         }
         assert!(!trainer(&format!("{{ {with} }}")).unwrap().trained().model().gaussian());
     }
     assert!(trainer("{}").unwrap().trained().model().gaussian());
-    // A Sobol' set is one of N(0, I), whatever that is paired with.
+    // Sobol' points need the source N(0, I), but no particular coupling.
     let sobol = "sampling: { noise: sobol }";
     assert!(trainer(&format!("{{ coupling: ot_exact, {sobol} }}")).is_ok());
-    let told = trainer(&format!("{{ source: uniform, {sobol} }}")).err().unwrap().to_string();
-    assert!(told.contains("at sampling.noise"), "{told}");
+    let error = trainer(&format!("{{ source: uniform, {sobol} }}")).err().unwrap().to_string();
+    assert!(error.contains("at sampling.noise"), "{error}");
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn steps_in_log_snr_are_refused_where_they_are_asked_for_later() {
     let mut model = trainer("{ source: uniform }").unwrap().into_trained();
     let z0 = model.z0(4, Some(&Streams::new(1, 0))).unwrap();
     let plan = SamplingPlan { grid: StepGrid::Gamma, ..model.plan() };
-    let told = model.sample_latents(&z0, None, &plan, &mut ()).unwrap_err().to_string();
-    assert!(told.contains("log-SNR"), "{told}");
+    let error = model.sample_latents(&z0, None, &plan, &mut ()).unwrap_err().to_string();
+    assert!(error.contains("log-SNR"), "{error}");
     assert!(model.sample_latents(&z0, None, &model.plan(), &mut ()).is_ok());
 }
 
@@ -161,7 +161,7 @@ fn samples_start_from_the_source() {
         trainer("{ source: { type: uniform, low: 7, high: 8 } }").unwrap().into_trained();
     let z0 = model.z0(500, Some(&Streams::new(1, 0))).unwrap();
     assert!(z0.min().double_value(&[]) >= 7.0 && z0.max().double_value(&[]) <= 8.0);
-    // The network's output starts at 0, so that nothing moves yet.
+    // The initial output of the network is 0, so that samples stay at z_0.
     let samples = model.sample(&[500], None, 1).unwrap();
     assert!(samples.min().double_value(&[]) >= 7.0 && samples.max().double_value(&[]) <= 8.0);
 }
@@ -170,9 +170,9 @@ fn samples_start_from_the_source() {
 fn a_regression_starts_from_the_centre_of_the_normal_source_alone() {
     triflow_plugins::link();
     let yaml = "{ task: regression, source: uniform, device: cpu, data: { samples: 100 } }";
-    let told = Trainer::new(Experiment::from_yaml(yaml).unwrap(), std::path::Path::new(""));
-    let told = told.err().unwrap().to_string();
-    assert!(told.contains("the centre of N(0, I)") && told.contains("at source"), "{told}");
+    let error = Trainer::new(Experiment::from_yaml(yaml).unwrap(), std::path::Path::new(""));
+    let error = error.err().unwrap().to_string();
+    assert!(error.contains("the centre of N(0, I)") && error.contains("at source"), "{error}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Facts about tables of text as data: which columns are read, and what labels are called.
+//! Tables of text as data: the columns that are read, and the names of labels.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ fn load(spec: impl Into<Component<dyn DataSource>>, base: &Path) -> Result<Split
     spec.into().build(&DataContext { seed: 1, base: base.to_owned() })?.load()
 }
 
-/// A table of the tests, as the source reads it.
+/// Loads a table of the tests with the data source.
 fn load_shared(file: &str, change: impl FnOnce(&mut Csv)) -> Result<Splits> {
     let path = shared(file);
     let mut spec = Csv { path: path.to_str().unwrap().into(), ..Csv::default() };
@@ -41,8 +41,8 @@ fn load_csv(text: &str, change: impl FnOnce(&mut Csv)) -> Result<Splits> {
     load(spec, folder.path())
 }
 
-/// The message of an error about a data file, without the file.
-fn said<T>(result: Result<T>) -> String {
+/// The message of an error about a data file, without the file's name.
+fn message_of<T>(result: Result<T>) -> String {
     match result.err().unwrap() {
         Error::Data { message, .. } => message,
         other => panic!("not about a file: {other}"),
@@ -77,12 +77,12 @@ const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 #[test]
 fn columns_go_by_name_or_by_number() {
     let text = "height,width,kind\n1,2,0\n3,4,1\n";
-    let by = |x: Vec<Column>, y: Vec<Column>| {
+    let load = |x: Vec<Column>, y: Vec<Column>| {
         load_csv(text, |spec| (spec.x, spec.y, spec.labels) = (x, y, Some(true))).unwrap()
     };
     for splits in [
-        by(name("width,height"), name("kind")),
-        by(vec![Column::Number(1), Column::Number(0)], vec![Column::Number(2)]),
+        load(name("width,height"), name("kind")),
+        load(vec![Column::Number(1), Column::Number(0)], vec![Column::Number(2)]),
     ] {
         let table = splits.train;
         let x = table.x.unwrap();
@@ -92,7 +92,7 @@ fn columns_go_by_name_or_by_number() {
             (table.x_names, table.y_names),
             (vec!["width".to_owned(), "height".to_owned()], vec!["kind".to_owned()])
         );
-        // Later files are read by the names, however the columns were said.
+        // Later files are read by the names of the columns, however these were given.
         let decided: Vec<(&str, &str)> =
             splits.decided.iter().map(|(key, value)| (key.as_str(), value.trim())).collect();
         assert_eq!(decided, [("x", "- width\n- height"), ("y", "- kind"), ("labels", "true")]);
@@ -117,7 +117,7 @@ fn a_later_file_is_read_by_the_names_that_training_used() {
     let renamed = folder.path().join("renamed.csv");
     std::fs::write(&renamed, "x1,x9,y,more\n1,2,3,4\n").unwrap();
     assert_eq!(
-        said(read_columns(&trained, &renamed, &[Part::X])),
+        message_of(read_columns(&trained, &renamed, &[Part::X])),
         "there is no column `x0`; did you mean `x1`? known columns: x1, x9, y, more"
     );
 }
@@ -189,7 +189,7 @@ fn labels_of_a_later_file_are_those_of_training_however_few_it_has() {
         "the file has the class `purple`, which no training row has\n  at data\n  help: known classes: `blue`, \
          `green`, `red`"
     );
-    // Labels without names are found by their numbers.
+    // Labels without names are numbers.
     let mut trained = experiment(&["data.type=csv", &path_key(&shared("tab.tsv"))]);
     let (_, units) = Data::load(&mut trained, Path::new(""), OPTIONS).unwrap();
     std::fs::write(&file, "label\n1\n1\n").unwrap();
@@ -224,7 +224,7 @@ fn ordinary_tables_are_read_as_they_are() {
     let latin1 =
         |spec: &mut Csv| (spec.x, spec.encoding) = (name("größe,länge"), Some("latin1".into()));
     assert_eq!(first(load_shared("latin1.csv", latin1).unwrap()), [-0.364, -0.278]);
-    assert!(said(load_shared("latin1.csv", |_| ())).starts_with(
+    assert!(message_of(load_shared("latin1.csv", |_| ())).starts_with(
         "line 1 is not UTF-8; name the encoding of the text, as `data.encoding=latin1`"
     ));
 }
@@ -247,14 +247,14 @@ fn a_packed_table_is_the_same_table() {
 #[test]
 fn a_missing_value_is_named_and_its_row_dropped_where_asked() {
     assert_eq!(
-        said(load_shared("gap_in_used.csv", |_| ())),
+        message_of(load_shared("gap_in_used.csv", |_| ())),
         "line 2: column `x0`: the cell holds `NA`; fill it, or leave such rows out with data.missing=drop"
     );
     let dropped =
         load_shared("gap_in_used.csv", |spec| spec.missing = MissingValue::Drop).unwrap().train;
     assert_eq!((dropped.x.unwrap().size(), dropped.y.unwrap().size()), (vec![54, 2], vec![54]));
     let only = |text: &str, missing| {
-        said(load_csv(text, |spec| (spec.x, spec.missing) = (name("x"), missing)))
+        message_of(load_csv(text, |spec| (spec.x, spec.missing) = (name("x"), missing)))
     };
     assert_eq!(
         only("x,y\n,1\n", MissingValue::Drop),
@@ -263,7 +263,7 @@ fn a_missing_value_is_named_and_its_row_dropped_where_asked() {
     assert!(
         only("x,y\n1,\n", MissingValue::Error).starts_with("line 2: column `y`: the cell is empty")
     );
-    // What is not used may be missing.
+    // Values may be missing in columns that are not used.
     assert!(load_csv("x,z\n1,\n", |_| ()).is_ok());
 }
 
@@ -276,29 +276,29 @@ fn decimal_signs_are_seen_or_said() {
     assert_eq!(x("x;y\n1.5;2\n", DecimalSign::Auto).unwrap(), [1.5]);
     assert_eq!(x("x,y\n\"1,5\",2\n", DecimalSign::Comma).unwrap(), [1.5]);
     assert_eq!(
-        said(x("x;y\n1,5;2\n3.5;4\n", DecimalSign::Auto)),
+        message_of(x("x;y\n1,5;2\n3.5;4\n", DecimalSign::Auto)),
         "line 2: column `x`: `1,5` is no number; where commas are decimal signs, say data.decimal=comma"
     );
     assert_eq!(
-        said(x("x;y\n1,5;2\n3.5;4\n", DecimalSign::Comma)),
+        message_of(x("x;y\n1,5;2\n3.5;4\n", DecimalSign::Comma)),
         "line 3: column `x`: `3.5` is no number; where points are decimal signs, say data.decimal=point"
     );
     let semicolons = load_csv("x;y\n1;2\n", |spec| spec.separator = Separator::Comma);
-    assert!(said(semicolons).contains("known columns: x;y"));
+    assert!(message_of(semicolons).contains("known columns: x;y"));
 }
 
 #[test]
 fn what_could_be_y_is_proposed() {
     assert_eq!(
-        said(load_shared("y_and_label.csv", |_| ())),
+        message_of(load_shared("y_and_label.csv", |_| ())),
         "both `y` and `label` may be y; say which it is, with data.y=[y] or data.y=[label]"
     );
-    let mut wanted = experiment(&[
+    let mut trained = experiment(&[
         "task=regression",
         "data.type=csv",
         &path_key(&shared("class_named_class.csv")),
     ]);
-    let error = Data::load(&mut wanted, Path::new(""), OPTIONS).unwrap_err().to_string();
+    let error = Data::load(&mut trained, Path::new(""), OPTIONS).unwrap_err().to_string();
     assert_eq!(
         error,
         "the data have no y, which the task needs\n  at data\n  help: say which it is, as data.y=[class]; the \
@@ -319,7 +319,7 @@ fn further_tables_hold_the_other_sets() {
     assert_eq!(floats(&splits.val.unwrap().x.unwrap()), [5.0]);
     assert!(splits.test.is_none());
     let spec = Csv { test_path: Some("test.csv".into()), ..spec };
-    assert_eq!(said(load(spec, folder.path())), "there is no column `y`; known columns: x");
+    assert_eq!(message_of(load(spec, folder.path())), "there is no column `y`; known columns: x");
 }
 
 #[test]
@@ -361,9 +361,9 @@ fn wrong_tables_are_named() {
              or texts; numbers are read with data.labels=false",
         ),
     ] {
-        assert_eq!(said(load_csv(text, |_| ())), message);
+        assert_eq!(message_of(load_csv(text, |_| ())), message);
     }
-    let wrong = |text: &str, change: &dyn Fn(&mut Csv)| said(load_csv(text, change));
+    let wrong = |text: &str, change: &dyn Fn(&mut Csv)| message_of(load_csv(text, change));
     assert_eq!(
         wrong("x,width\n1,2\n", &|spec| spec.y = name("widht")),
         "there is no column `widht`; did you mean `width`? known columns: x, width"
@@ -384,13 +384,13 @@ fn wrong_tables_are_named() {
     let many = |spec: &mut Csv| (spec.x, spec.labels) = (name("a"), Some(true));
     let error = load_csv("a,y0,y1\n1,2,3\n", many).err().unwrap().to_string();
     assert_eq!(error, "class labels need one column of y, got 2\n  at labels");
-    // Only x is asked for, and there is none.
+    // Only x is requested, and the file has none.
     let trained = experiment(&["data.type=csv", "data.path=gone.csv"]);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("y.csv");
     std::fs::write(&file, "y\n1\n").unwrap();
     assert_eq!(
-        said(read_columns(&trained, &file, &[Part::X])),
+        message_of(read_columns(&trained, &file, &[Part::X])),
         "x cannot be told from the names; known columns: y"
     );
 }
@@ -412,7 +412,8 @@ fn rows_that_are_left_out_leave_the_numbers_of_the_others() {
     assert_eq!(csv, "row,x0,x1,label\n0,1,2,a\n2,4,5,b\n4,7,8,a\n");
     let rows = npz::read_array(&written("d.npz"), "rows").unwrap();
     assert_eq!(rows.data, ArrayData::from(vec![0_i64, 2, 4]));
-    // Where all are there, nothing is said.
-    let whole = load_csv("x0,label\n1,a\n2,b\n", |spec| spec.missing = MissingValue::Drop).unwrap();
-    assert!(whole.train.kept.is_empty());
+    // Without missing values, no rows are listed as kept.
+    let complete =
+        load_csv("x0,label\n1,a\n2,b\n", |spec| spec.missing = MissingValue::Drop).unwrap();
+    assert!(complete.train.kept.is_empty());
 }

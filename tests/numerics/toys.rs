@@ -1,4 +1,4 @@
-//! Facts about the sources of drawn points.
+//! Data sources that draw points.
 
 use std::f64::consts::{PI, TAU};
 use triflow::component::{DataContext, DataSource, Splits};
@@ -13,7 +13,7 @@ fn load(yaml: &str) -> Splits {
     source.build(&DataContext { seed: 3, base: "".into() }).unwrap().load().unwrap()
 }
 
-/// The points of each label, of N in all.
+/// Points of each label, N in all.
 fn by_label(yaml: &str) -> Vec<Vec<[f64; 2]>> {
     let table = load(yaml).train;
     let x: Vec<f64> = Vec::try_from(table.x.unwrap().to_kind(Kind::Double).reshape([-1])).unwrap();
@@ -30,7 +30,7 @@ fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
     values.clone().sum::<f64>() / values.count() as f64
 }
 
-/// An error if a count is not that of N draws with this probability, within five deviations.
+/// Asserts that a count is that of N draws with this probability, within five standard deviations.
 fn assert_share(count: usize, share: f64) {
     let (mean, deviation) = (N as f64 * share, (N as f64 * share * (1.0 - share)).sqrt());
     assert!((count as f64 - mean).abs() < 5.0 * deviation, "{count} of {N}, expected {mean}");
@@ -64,7 +64,7 @@ fn a_checkerboard_fills_its_black_cells_and_no_other() {
         // The lower left cell is black, its neighbours are white.
         assert_eq!((first[0] + first[1]).rem_euclid(2), 0, "{first:?}");
         assert!(points.iter().all(|p| cell(p) == first && p.iter().all(|v| v.abs() <= 4.0)));
-        // Uniform within: each quarter has a quarter.
+        // Points are uniform within the cell: each quarter of it has a quarter of them.
         let quarter =
             points.iter().filter(|p| p.iter().all(|v| (v / 2.0).rem_euclid(1.0) < 0.5)).count();
         assert_share(quarter, 0.125 / 4.0);
@@ -78,7 +78,7 @@ fn the_arms_of_a_pinwheel_are_one_arm_turned() {
     let mut means = Vec::new();
     for (k, points) in groups.iter().enumerate() {
         assert_share(points.len(), 0.25);
-        // |x|² = 4((1 + 0.3ε)² + (0.1ε')²), turned or not.
+        // Rotated or not, |x|² = 4((1 + 0.3ε)² + (0.1ε')²).
         let squares = mean(points.iter().map(|p| p[0] * p[0] + p[1] * p[1]));
         assert!((squares / 4.4 - 1.0).abs() < 0.03, "{k}: {squares}");
         let (sin, cos) = (-TAU * k as f64 / 4.0).sin_cos();
@@ -90,7 +90,7 @@ fn the_arms_of_a_pinwheel_are_one_arm_turned() {
     for turned in &means {
         assert!((turned[0] - means[0][0]).hypot(turned[1] - means[0][1]) < 0.08, "{means:?}");
     }
-    // Without bend and width an arm is straight.
+    // An arm without twist and width is straight.
     let straight = by_label("{ type: pinwheel, samples: 40000, arms: 1, twist: 0, tangential: 0 }");
     assert!(straight[0].iter().all(|p| p[1].abs() < 1e-6));
     assert!((mean(straight[0].iter().map(|p| p[0])) - 2.0).abs() < 0.02);
@@ -108,7 +108,7 @@ fn a_point_of_a_swiss_roll_lies_where_its_angle_says() {
     assert!((low - 1.5 * PI).abs() < 0.01, "{low}");
     assert!((high - 4.5 * PI).abs() < 0.01, "{high}");
     assert!((y.mean(Kind::Double).double_value(&[]) - 3.0 * PI).abs() < 0.08);
-    // Noise of deviation 1 before the division by 5.
+    // The noise has deviation 1 before the division by 5.
     let table = load("{ type: swiss_roll, samples: 40000 }").train;
     let (x, y) = (table.x.unwrap() * 5.0, table.y.unwrap());
     let off = x - Tensor::stack(&[y.cos() * &y, y.sin() * &y], 1);
@@ -134,7 +134,7 @@ fn sets_of_their_own_are_drawn_by_themselves_and_a_seed_is_a_draw() {
 
 #[test]
 fn what_cannot_be_drawn_is_told() {
-    let told = |yaml: &str| {
+    let error_of = |yaml: &str| {
         triflow_plugins::link();
         let source: Component<dyn DataSource> = serde_yaml::from_str(yaml).unwrap();
         source.build(&DataContext { seed: 3, base: "".into() }).err().unwrap().to_string()
@@ -151,6 +151,6 @@ fn what_cannot_be_drawn_is_told() {
         ),
         ("{ type: two_moons, noise: .inf }", "at noise"),
     ] {
-        assert!(told(yaml).contains(message), "{yaml}: {}", told(yaml));
+        assert!(error_of(yaml).contains(message), "{yaml}: {}", error_of(yaml));
     }
 }

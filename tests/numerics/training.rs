@@ -1,4 +1,4 @@
-//! Every component trains: a step under each of them moves the parameters and keeps the loss finite.
+//! Every component trains: a step with it changes the parameters, and the loss stays finite.
 
 use crate::common::built_in;
 use triflow::component::{Columns, Splits};
@@ -7,7 +7,7 @@ use triflow::tch::{Device, Kind, Tensor};
 use triflow::train::Control;
 use triflow::{Error, Experiment, Result, Trained, Trainer};
 
-/// 64 rows of points, and their labels or numbers.
+/// 64 rows of points, with labels or numbers.
 fn rows(labels: bool) -> Splits {
     let _stream = seed_torch(5, Purpose::Data, 0);
     let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu));
@@ -17,7 +17,7 @@ fn rows(labels: bool) -> Splits {
     Splits { train, ..Splits::default() }
 }
 
-/// Two epochs of the experiment, over a small base, on rows of points.
+/// Trains two epochs of the experiment `yaml` over a small base, on rows of points.
 fn train(yaml: &str, labels: bool) -> Result<Trained> {
     train_on(yaml, rows(labels))
 }
@@ -41,8 +41,8 @@ fn train_on(yaml: &str, tables: Splits) -> Result<Trained> {
     Ok(trainer.into_trained())
 }
 
-/// An outlier among the validation rows takes the loss on them beyond float32: training is none the worse for it.
-/// Among the training rows it is the end.
+/// An outlier among the validation rows, whose loss overflows float32, does not stop training; one
+/// among the training rows does.
 #[test]
 fn an_outlier_in_the_validation_rows_is_no_divergence() {
     let with = |x: f32| Columns {
@@ -76,7 +76,7 @@ fn names(kind: &str) -> Vec<&'static str> {
     built_in(Some(kind)).iter().map(|e| e.info.name).collect()
 }
 
-/// Points for every pair but those that convolve, small images for all.
+/// Pairs are trained on points unless they convolve, and all on small images.
 #[test]
 fn every_encoder_and_decoder_learns_and_samples() {
     for (shape, latent) in [(vec![2], "[3]"), (vec![1, 4, 4], "[2, 2, 2]")] {
@@ -86,7 +86,8 @@ fn every_encoder_and_decoder_learns_and_samples() {
         };
         for encoder in learned(names("encoder")) {
             for decoder in learned(names("decoder")) {
-                // An identity has no latent of another shape, and only some decoders have a head.
+                // The identity encoder has no other latent shape, and only some decoders have a
+                // head.
                 let latent = match encoder {
                     "identity" => String::new(),
                     _ => format!("latent_shape: {latent}, "),
@@ -191,7 +192,7 @@ fn what_has_no_finite_loss_is_refused() {
     }
 }
 
-/// More numbers than are looked at together, the first and the last of them not finite.
+/// The table has more numbers than are checked at once; the first and the last are not finite.
 #[test]
 fn rows_that_are_not_finite_are_counted_and_refused() {
     let x = Tensor::zeros([40, 65_536], (Kind::Float, Device::Cpu));
@@ -201,8 +202,8 @@ fn rows_that_are_not_finite_are_counted_and_refused() {
         Splits { train: Columns { x: Some(x), ..Columns::default() }, ..Splits::default() };
     let yaml = "{ task: generation, unconditional: true,
                   data: { split: { train: 1.0, val: 0.0, test: 0.0 } } }";
-    let told = train_on(yaml, tables).unwrap_err().to_string();
-    assert!(told.starts_with("x holds 2 values that are NaN or infinite"), "{told}");
+    let error = train_on(yaml, tables).unwrap_err().to_string();
+    assert!(error.starts_with("x holds 2 values that are NaN or infinite"), "{error}");
 }
 
 #[test]
@@ -212,8 +213,8 @@ fn a_steep_exponential_schedule_stays_finite() {
     assert!(Experiment::from_yaml(yaml).is_ok());
 }
 
-/// Products in bfloat16 have 8 bits: near to, and not the same as, those in float32. Every CRN learns with them, also
-/// those that differentiate by z.
+/// Products in bfloat16 have 8 bits, so results are near those in float32 but not equal. Every
+/// conditional residual network (CRN) trains with them, also those that differentiate by z.
 #[test]
 fn in_bf16_the_crn_alone_is_rounded() {
     let losses = |crn: &str, precision: &str| -> Vec<f64> {

@@ -1,4 +1,4 @@
-//! Settings that nothing reads are named, and those that have an effect are not; models without training.
+//! Settings without effect are named, and settings with an effect are not; models without training.
 
 use triflow::component::{Columns, Splits};
 use triflow::prelude::*;
@@ -24,7 +24,7 @@ fn trainer(yaml: &str) -> Trainer {
 fn unused(yaml: &str) -> Vec<&'static str> {
     let mut all: Vec<_> =
         trainer(yaml).trained().unused().unwrap().into_iter().map(|u| u.key).collect();
-    // Every experiment here says how many epochs it has.
+    // Every experiment of these tests sets its number of epochs.
     all.retain(|key| *key != "training.epochs");
     all
 }
@@ -86,11 +86,13 @@ fn a_model_is_sampled_as_it_begins_where_there_is_nothing_to_train() {
 #[test]
 fn more_threads_than_four_a_core_are_refused_and_long_training_begins() {
     triflow_plugins::link();
-    let said = |yaml: &str| {
+    let error_of = |yaml: &str| {
         let experiment = Experiment::from_yaml(yaml).unwrap();
         Trainer::new(experiment, std::path::Path::new("")).err().unwrap().to_string()
     };
-    assert!(said("{ task: generation, threads: 100000 }").contains("four a core of this machine"));
+    assert!(
+        error_of("{ task: generation, threads: 100000 }").contains("four a core of this machine")
+    );
     let mut trainer = trainer("training: { steps: 1125899906842624 }");
     let mut steps = 0;
     let done = trainer.fit(&mut |_, _| {
@@ -101,7 +103,7 @@ fn more_threads_than_four_a_core_are_refused_and_long_training_begins() {
 }
 
 triflow::component! {
-    /// The exact velocity on the rectified path where data are N(0, I): nothing to learn.
+    /// The exact velocity on the rectified path for data N(0, I), without parameters.
     pub struct Analytic: Crn, CrnSpec = "analytic" {}
 }
 
@@ -137,7 +139,8 @@ fn a_model_without_parameters_is_sampled_measured_saved_and_loaded() {
     let streams = Streams::new(3, 0);
     let z0 = trained.z0(5, Some(&streams)).unwrap();
     let plan = trained.plan();
-    // From N(0, I) to N(0, I) along paths that scale by √(t² + (1 − t)²): each ends where it began.
+    // Paths from N(0, I) to N(0, I) scale with √(t² + (1 − t)²), so that each ends where it
+    // starts.
     let end = trained.sample_latents(&z0, None, &plan, &mut ()).unwrap().z;
     assert!((end - z0).abs().max().double_value(&[]) < 1e-3);
 }

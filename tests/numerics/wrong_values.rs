@@ -1,4 +1,5 @@
-//! Every documented key with values that it cannot have: an error that names it, or a model; never a panic.
+//! Every documented key with wrong values: an error that names the key, or a model, but never a
+//! panic.
 
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +10,7 @@ use triflow::registry::{component_kind_of, experiment_schema, registry, variant,
 use triflow::tch::{Device, Kind};
 use triflow::{Error, Experiment, Result, Trainer};
 
-/// Values, in YAML.
+/// Values in YAML that are wrong for most keys.
 const WRONG: [&str; 11] = [
     "a text",
     ".nan",
@@ -24,7 +25,7 @@ const WRONG: [&str; 11] = [
     "{ no: map }",
 ];
 
-/// The keys below a property that hold values: each with what stands beside it, as `(key, value)`.
+/// The keys of values below a property, each with the settings that it needs beside it.
 fn leaves(property: &Value, key: &str, beside: &[(String, String)]) -> Vec<Leaf> {
     if component_kind_of(property).is_some() {
         return Vec::new();
@@ -45,12 +46,12 @@ fn leaves(property: &Value, key: &str, beside: &[(String, String)]) -> Vec<Leaf>
 }
 
 fn leaves_of(map: &Value, key: &str, beside: &[(String, String)]) -> Vec<Leaf> {
-    let of = |(name, property): (&String, &Value)| {
+    let below = |(name, property): (&String, &Value)| {
         let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
         leaves(property, &key, beside)
     };
     let all = map["properties"].as_object().unwrap().iter();
-    all.filter(|(name, _)| *name != "type").flat_map(of).collect()
+    all.filter(|(name, _)| *name != "type").flat_map(below).collect()
 }
 
 #[derive(Clone)]
@@ -59,7 +60,7 @@ struct Leaf {
     beside: Vec<(String, String)>,
 }
 
-/// Where an experiment has a component of a kind.
+/// The key of an experiment that holds a component of a kind.
 fn place(kind: &str) -> &str {
     match kind {
         "data_source" => "data",
@@ -80,16 +81,16 @@ fn rows(images: bool) -> Splits {
     Splits { train, ..Splits::default() }
 }
 
-/// What is tried with an experiment that can be read.
+/// How far an experiment is tried once it is read.
 #[derive(Clone, Copy)]
 enum Try {
-    /// Its numbers are checked.
+    /// Checks its numbers.
     Check,
-    /// Its model is built for rows of numbers.
+    /// Builds its model for rows of numbers.
     Numbers,
-    /// Likewise for images.
+    /// Builds its model for images.
     Images,
-    /// Its data are loaded.
+    /// Loads its data.
     Load,
 }
 
@@ -107,31 +108,31 @@ fn attempt(layers: &Layers, what: Try) -> Result<()> {
     }
 }
 
-/// How a value is answered otherwise than by a model or by an error that names the key.
-fn answered(layers: &Layers, key: &str, value: &str, what: Try) -> Option<String> {
+/// The problem with the outcome of a value; `None` for a model or an error that names the key.
+fn problem_with(layers: &Layers, key: &str, value: &str, what: Try) -> Option<String> {
     let tried = catch_unwind(AssertUnwindSafe(|| {
         let mut layers = layers.clone();
         layers.set_text(&format!("{key}={value}"))?;
         attempt(&layers, what)
     }));
     let last = key.rsplit('.').next().unwrap_or(key);
-    let of = |told: &str| Some(format!("{key}={value}: {told}"));
+    let problem = |text: &str| Some(format!("{key}={value}: {text}"));
     match tried {
-        Err(_) => of("panics"),
+        Err(_) => problem("panics"),
         Ok(Ok(())) => None,
         Ok(Err(Error::Config(e))) => {
             let own = e.key.as_str();
             let related = key.starts_with(own) || own.starts_with(key) || key.ends_with(own);
             match !own.is_empty() && related || e.message.contains(last) {
                 true => None,
-                false => of(&format!("{} at `{own}`", e.message)),
+                false => problem(&format!("{} at `{own}`", e.message)),
             }
         }
-        // A file that is not there.
+        // The file does not exist.
         Ok(Err(Error::Data { .. })) => None,
-        // More than this machine has memory for.
+        // The value needs more memory than this machine has.
         Ok(Err(other)) if other.to_string().contains(key) => None,
-        Ok(Err(other)) => of(&other.to_string()),
+        Ok(Err(other)) => problem(&other.to_string()),
     }
 }
 
@@ -145,7 +146,7 @@ fn no_value_of_any_key_is_a_panic_and_every_error_names_its_key() {
     let schema = experiment_schema::<Experiment>();
     let mut all: Vec<(Layers, Leaf, Try)> = Vec::new();
     for leaf in leaves_of(&schema, "", &[]) {
-        // The next file; and libraries that would be opened.
+        // These keys would read another file or load libraries.
         if !["extends", "plugins"].contains(&leaf.key.as_str()) {
             all.push((base.clone(), leaf, Try::Numbers));
         }
@@ -159,7 +160,8 @@ fn no_value_of_any_key_is_a_panic_and_every_error_names_its_key() {
             "data_source" => vec![Try::Load],
             _ => vec![Try::Numbers, Try::Images],
         };
-        // Of what needs a file, or more than this experiment has, only keys are looked at.
+        // For components that need a file, or more than this experiment has, only numbers are
+        // checked.
         let works = |what: &Try| attempt(&layers, *what).is_ok();
         let what = tries.into_iter().find(works).unwrap_or(Try::Check);
         let properties = triflow::registry::properties_of(entry.info);
@@ -174,7 +176,8 @@ fn no_value_of_any_key_is_a_panic_and_every_error_names_its_key() {
         for (key, value) in &leaf.beside {
             layers.set_text(&format!("{key}={value}")).unwrap();
         }
-        wrong.extend(WRONG.iter().filter_map(|value| answered(&layers, &leaf.key, value, what)));
+        wrong
+            .extend(WRONG.iter().filter_map(|value| problem_with(&layers, &leaf.key, value, what)));
     }
     assert!(wrong.is_empty(), "{} answers:\n{}", wrong.len(), wrong.join("\n"));
 }

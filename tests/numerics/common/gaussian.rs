@@ -1,5 +1,5 @@
-//! An exact world: data N(m, s²I), where the best prediction and the end of the probability-flow ODE are known
-//! in closed form. The prediction stands where the network stands.
+//! Gaussian data N(m, s²I), for which the best prediction and the end of the probability-flow ODE
+//! are known in closed form. The exact prediction replaces the network.
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
 use super::{objective, tensor};
@@ -10,7 +10,7 @@ use triflow::path::{Path, Reading};
 use triflow::prelude::*;
 use triflow::sample::{Predictor, PredictorField};
 
-/// The law N(m, s²I) of the data.
+/// The distribution N(m, s²I) of the data.
 pub struct Data {
     pub m: Tensor,
     pub s: f64,
@@ -21,20 +21,22 @@ impl Data {
         Self { m: tensor(&golden["m"]), s: golden["s"].as_f64().unwrap() }
     }
 
-    /// V = a²s² + b².
+    /// Variance V = a²s² + b² of z at a point of the path.
     pub fn variance(&self, point: &PathPoint) -> Tensor {
         point.a.square() * self.s.powi(2) + point.b.square()
     }
 
-    /// E[data | z] = m + a·s²·r and E[noise | z] = b·r, with r = (z − a·m)/V.
+    /// The best predictions E[data | z] = m + a·s²·r and E[noise | z] = b·r, with r = (z −
+    /// a·m)/V.
     pub fn prediction(&self, z: &Tensor, point: &PathPoint) -> (Tensor, Tensor) {
         let r = (z - rows(&point.a, z) * &self.m) / rows(&self.variance(point), z);
         let data = rows(&point.a, z) * self.s.powi(2) * &r + &self.m;
         (data, rows(&point.b, z) * r)
     }
 
-    /// Where the ODE carries `z0` from one point of the path to another: a·m + √(V/V_0)·(z0 − a_0·m).
-    pub fn carried(&self, z0: &Tensor, from: &PathPoint, to: &PathPoint) -> Tensor {
+    /// The exact end a·m + √(V/V_0)·(z0 − a_0·m) of the ODE from `z0`, between two points of
+    /// the path.
+    pub fn exact_end(&self, z0: &Tensor, from: &PathPoint, to: &PathPoint) -> Tensor {
         let stretch = (self.variance(to) / self.variance(from)).sqrt();
         &to.a * &self.m + stretch * (z0 - &from.a * &self.m)
     }
@@ -73,7 +75,8 @@ impl Predictor for Exact<'_> {
     }
 }
 
-/// A schedule that remembers its times: one search serves all objectives and stages on the same grid.
+/// A schedule that memoises its times: one search serves all objectives and stages on the same
+/// grid.
 struct Remembering {
     schedule: Box<dyn NoiseSchedule>,
     times: RefCell<HashMap<u64, Tensor>>,
@@ -102,7 +105,7 @@ impl NoiseSchedule for Remembering {
     }
 }
 
-/// The path of a golden case, which remembers its times.
+/// The path of a golden case, with memoised times.
 pub fn path(case: &Value) -> Path {
     let Path { kind, schedule, device } = super::path(case);
     let schedule = schedule.map(|schedule| {

@@ -1,4 +1,4 @@
-//! What the tests of the numerics share: golden files, components by name, comparison.
+//! Helpers of the numerics tests: golden files, components by name, comparison.
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
 pub mod gaussian;
@@ -8,12 +8,12 @@ use triflow::path::Path;
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
-/// A golden file.
+/// Parses a golden file.
 pub fn golden(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// The built-in components of a kind, or of all; those that a test defines for itself are left out.
+/// Built-in components of one kind or of all, without those that tests define.
 pub fn built_in(kind: Option<&str>) -> Vec<triflow::registry::Entry> {
     triflow_plugins::link();
     let all = triflow::registry::registry().list(kind).into_iter();
@@ -49,7 +49,8 @@ pub fn values(t: &Tensor) -> Vec<f64> {
     Vec::try_from(t.detach().to_kind(Kind::Double).reshape([-1])).unwrap()
 }
 
-/// A schedule by name, with raw network weights where the golden parameters give them, and its variables.
+/// A schedule by name, with the network weights of the golden parameters if there are any, and its
+/// variables.
 pub fn schedule(
     name: &str,
     params: &Value,
@@ -114,7 +115,7 @@ pub fn label(case: &Value) -> String {
     format!("{} {}", case["schedule"].as_str().unwrap(), case["params"])
 }
 
-/// All objectives.
+/// Names of all objectives.
 pub const OBJECTIVES: [&str; 3] = ["flow_matching", "diffusion", "ct"];
 
 /// An objective by name.
@@ -123,13 +124,14 @@ pub fn objective(name: &str) -> Box<dyn Objective> {
     Component::<dyn Objective>::named(name).unwrap().build(&()).unwrap()
 }
 
-/// A solver by name, with parameters.
+/// Builds a solver from its name and parameters.
 pub fn solver(spec: Value) -> Box<dyn Solver> {
     triflow_plugins::link();
     serde_json::from_value::<Component<dyn Solver>>(spec).unwrap().build(&()).unwrap()
 }
 
-/// Every entry within `tolerance`, relative to itself and, below `floor`, to `floor`.
+/// Asserts that every entry is within `tolerance`, relative to the expected value or to `floor` if
+/// that is larger.
 pub fn assert_within(what: &str, ours: &Tensor, expected: &[f64], tolerance: f64, floor: f64) {
     let ours = values(ours);
     assert_eq!(ours.len(), expected.len(), "{what}: number of entries");
@@ -139,7 +141,7 @@ pub fn assert_within(what: &str, ours: &Tensor, expected: &[f64], tolerance: f64
     }
 }
 
-/// Every entry within `tolerance`, relative (to 0.001 where it is smaller).
+/// Asserts that every entry is within `tolerance`, relative to the expected value or 0.001.
 pub fn assert_close(what: &str, ours: &Tensor, expected: &[f64], tolerance: f64) {
     assert_within(what, ours, expected, tolerance, 1e-3);
 }
