@@ -13,7 +13,7 @@ use triflow::path::rows;
 use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::tch::{self, Device, Kind};
-use triflow::train::{Control, Event};
+use triflow::train::Control;
 use triflow::{Experiment, Trainer};
 
 /// Rows of the data, unless the file says `rows`.
@@ -82,12 +82,8 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         "train" => {
             let (mut serving, steps) = (Serving::start(), number("steps"));
             trainer.fit(&mut |_, event| {
-                Ok(match event {
-                    Event::Step { step, .. } if step.is_multiple_of(steps as u64) => {
-                        if serving.after(steps)? { Control::Continue } else { Control::Stop }
-                    }
-                    _ => Control::Continue,
-                })
+                let due = event.step.is_multiple_of(steps as u64);
+                Ok(if !due || serving.after(steps)? { Control::Continue } else { Control::Stop })
             })?;
             Ok(())
         }

@@ -8,7 +8,7 @@ use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::sample::Trajectory;
 use triflow::tch::{Device, Kind};
-use triflow::train::{Control, Event};
+use triflow::train::Control;
 use triflow::{Experiment, Trained, Trainer};
 
 const STEPS: usize = 20;
@@ -27,7 +27,7 @@ fn fit(yaml: &str) -> Result<Trained> {
     drop(stream);
     let mut trainer = Trainer::with_tables(Experiment::from_yaml(yaml)?, data)?;
     trainer.fit(&mut |_, event| {
-        if let Event::Epoch(epoch) = event
+        if let Some(epoch) = event.epoch
             && epoch.epoch % 10 == 0
             && let (Some(Some(train)), Some(Some(val))) = (epoch.train.first(), epoch.val.first())
         {

@@ -4,7 +4,7 @@ use std::path::Path;
 use triflow::component::{Columns, Splits};
 use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{Device, Kind, Tensor};
-use triflow::train::{Control, Event};
+use triflow::train::Control;
 use triflow::{Experiment, Result, Trained, Trainer};
 
 /// Any key of an experiment file. What is left out has a default: `triflow init` shows them all.
@@ -27,7 +27,7 @@ fn train() -> Result<Trained> {
     drop(stream);
     let mut trainer = Trainer::with_tables(Experiment::from_yaml(EXPERIMENT)?, data)?;
     trainer.fit(&mut |_, event| {
-        if let Event::Epoch(epoch) = event
+        if let Some(epoch) = event.epoch
             && let (Some(Some(train)), Some(Some(val))) = (epoch.train.first(), epoch.val.first())
         {
             println!("epoch {:2}: loss {train:.3}, validation {val:.3}", epoch.epoch);

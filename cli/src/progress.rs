@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use triflow::Trainer;
 use triflow::error::quoted;
-use triflow::run::{Run, Watch};
+use triflow::run::{Run, RunObserver};
 use triflow::train::{Epoch, Event};
 
 /// Shows a run on the terminal.
@@ -38,7 +38,7 @@ fn losses(epoch: &Epoch) -> String {
     format!("loss {} (validation {})", total(&epoch.train), total(&epoch.val))
 }
 
-impl Watch for Progress {
+impl RunObserver for Progress {
     fn start(&mut self, trainer: &Trainer, run: &Run) {
         let e = trainer.experiment();
         self.epochs = trainer.total_steps().div_ceil(trainer.steps_per_epoch());
@@ -68,34 +68,28 @@ impl Watch for Progress {
         }
     }
 
-    fn event(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Step { step, rows, .. } => {
-                self.rows += rows;
-                if let Some(bar) = &self.bar {
-                    bar.set_position(*step);
-                }
+    fn step(&mut self, event: &Event<'_>) {
+        self.rows += event.rows;
+        if let Some(bar) = &self.bar {
+            bar.set_position(event.step);
+        }
+        let Some(epoch) = event.epoch else { return };
+        let text = format!(
+            "epoch {}/{}  {}  {:.0} examples/s",
+            epoch.epoch,
+            self.epochs,
+            losses(epoch),
+            self.rate()
+        );
+        let due =
+            epoch.epoch == 1 || epoch.epoch == self.epochs || self.shown.elapsed().as_secs() >= 5;
+        match &self.bar {
+            Some(bar) => bar.set_message(text),
+            None if due => {
+                self.shown = Instant::now();
+                log::info!("{text}");
             }
-            Event::Epoch(epoch) => {
-                let text = format!(
-                    "epoch {}/{}  {}  {:.0} examples/s",
-                    epoch.epoch,
-                    self.epochs,
-                    losses(epoch),
-                    self.rate()
-                );
-                match &self.bar {
-                    Some(bar) => bar.set_message(text),
-                    None if epoch.epoch == 1
-                        || epoch.epoch == self.epochs
-                        || self.shown.elapsed().as_secs() >= 5 =>
-                    {
-                        self.shown = Instant::now();
-                        log::info!("{text}");
-                    }
-                    None => {}
-                }
-            }
+            None => {}
         }
     }
 

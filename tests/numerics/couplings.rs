@@ -5,7 +5,7 @@ use std::path::Path;
 use triflow::component::{Columns, Coupling, CouplingContext, Pairing, Splits};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
-use triflow::run::{self, Watch};
+use triflow::run::{self, RunObserver};
 use triflow::tch::{Device, Kind};
 use triflow::train::{Control, Event};
 use triflow::{Experiment, Trainer};
@@ -342,11 +342,9 @@ struct StopAt {
     at: u64,
 }
 
-impl Watch for StopAt {
-    fn event(&mut self, event: &Event<'_>) {
-        if let Event::Step { step, .. } = event {
-            self.step = *step;
-        }
+impl RunObserver for StopAt {
+    fn step(&mut self, event: &Event<'_>) {
+        self.step = event.step;
     }
 
     fn stop(&self) -> bool {

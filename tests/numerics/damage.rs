@@ -3,7 +3,7 @@
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use std::path::{Path, PathBuf};
-use triflow::run::{self, Run, Watch, Weights};
+use triflow::run::{self, Run, RunObserver, Weights};
 use triflow::tch::Tensor;
 use triflow::train::{Event, State};
 use triflow::{Error, Experiment};
@@ -24,11 +24,9 @@ const DAMAGES: u64 = 300;
 
 struct StopAt(u64, u64);
 
-impl Watch for StopAt {
-    fn event(&mut self, event: &Event<'_>) {
-        if let Event::Step { step, .. } = event {
-            self.1 = *step;
-        }
+impl RunObserver for StopAt {
+    fn step(&mut self, event: &Event<'_>) {
+        self.1 = event.step;
     }
 
     fn stop(&self) -> bool {
@@ -236,7 +234,7 @@ fn units_that_are_not_finite_are_refused() {
 #[derive(Default)]
 struct StopAfterTraining(bool);
 
-impl Watch for StopAfterTraining {
+impl RunObserver for StopAfterTraining {
     fn note(&mut self, _text: &str) {
         self.0 = true;
     }
@@ -268,13 +266,13 @@ fn a_run_stopped_while_it_is_measured_is_measured_by_resume_without_training_aga
 /// Removes the run's folder at a given step.
 struct Remove(PathBuf, u64);
 
-impl Watch for Remove {
+impl RunObserver for Remove {
     fn start(&mut self, _trainer: &triflow::Trainer, run: &Run) {
         self.0.clone_from(&run.path);
     }
 
-    fn event(&mut self, event: &Event<'_>) {
-        if matches!(event, Event::Step { step, .. } if *step == self.1) {
+    fn step(&mut self, event: &Event<'_>) {
+        if event.step == self.1 {
             std::fs::remove_dir_all(&self.0).unwrap();
         }
     }
@@ -295,7 +293,7 @@ fn a_run_folder_that_was_removed_is_not_made_again() {
 /// Tries to resume the run while it is at work.
 struct Twice(PathBuf, Vec<String>);
 
-impl Watch for Twice {
+impl RunObserver for Twice {
     fn start(&mut self, _trainer: &triflow::Trainer, run: &Run) {
         self.0.clone_from(&run.path);
         self.1.push(run::resume(&run.path, &mut ()).unwrap_err().to_string());

@@ -5,7 +5,7 @@ use triflow::config::Layers;
 use triflow::data::Data;
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
-use triflow::run::{self, Watch};
+use triflow::run::{self, RunObserver};
 use triflow::tch::{Device, Kind};
 use triflow::train::{Control, Event};
 use triflow::{Trainer, reflow};
@@ -212,11 +212,9 @@ fn a_run_may_start_from_the_parameters_of_another() {
 
 struct StopAt(u64, u64);
 
-impl Watch for StopAt {
-    fn event(&mut self, event: &Event<'_>) {
-        if let Event::Step { step, .. } = event {
-            self.0 = *step;
-        }
+impl RunObserver for StopAt {
+    fn step(&mut self, event: &Event<'_>) {
+        self.0 = event.step;
     }
 
     fn stop(&self) -> bool {

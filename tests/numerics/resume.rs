@@ -1,7 +1,7 @@
 //! A run that was stopped anywhere and resumed equals one that never stopped, byte for byte.
 
 use std::path::Path;
-use triflow::run::{self, Watch};
+use triflow::run::{self, RunObserver};
 use triflow::train::Event;
 use triflow::{Error, Experiment};
 
@@ -30,11 +30,9 @@ struct StopAt {
     at: u64,
 }
 
-impl Watch for StopAt {
-    fn event(&mut self, event: &Event<'_>) {
-        if let Event::Step { step, .. } = event {
-            self.step = *step;
-        }
+impl RunObserver for StopAt {
+    fn step(&mut self, event: &Event<'_>) {
+        self.step = event.step;
     }
 
     fn stop(&self) -> bool {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use triflow::compare::{
     self, Better, Cell, FAILURE, Job, Plan, Results, Spread, Unfinished, Verdict,
 };
-use triflow::run::{Run, Watch};
+use triflow::run::{Run, RunObserver};
 use triflow::train::Event;
 use triflow::{Error, Result, Trainer};
 
@@ -312,18 +312,17 @@ struct Told {
     total: u64,
 }
 
-impl Watch for Told {
+impl RunObserver for Told {
     fn start(&mut self, trainer: &Trainer, _: &Run) {
         self.total = trainer.total_steps();
         heed(true);
     }
 
-    fn event(&mut self, event: &Event<'_>) {
-        if let Event::Step { step, .. } = event
-            && (step * 50 / self.total.max(1) != self.step * 50 / self.total.max(1))
-        {
-            self.step = *step;
-            println!("{step}/{}", self.total);
+    fn step(&mut self, event: &Event<'_>) {
+        let fiftieth = |step: u64| step * 50 / self.total.max(1);
+        if fiftieth(event.step) != fiftieth(self.step) {
+            self.step = event.step;
+            println!("{}/{}", event.step, self.total);
         }
     }
 

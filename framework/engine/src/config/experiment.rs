@@ -1,7 +1,7 @@
 //! The typed form of an experiment: everything that determines a run.
 
 use super::layers::Flags;
-use super::{Comparison, Every, FilePath, ModelPart, StartFrom, Task};
+use super::{Comparison, Every, FilePath, LossTerm, ModelPart, StartFrom, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer,
     Solver, Source,
@@ -345,24 +345,6 @@ pub enum Noise {
     /// A scrambled Sobol' set, for the standard normal source: each sample N(0, I) still, but together they fill the space evenly, so that
     /// means over the samples, and the shares of modes, have less noise (randomised quasi-Monte Carlo).
     Sobol,
-}
-
-/// A term of the loss, or all of it; in the order of [`TERMS`](crate::loss::TERMS).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LossTerm {
-    /// The weighted sum.
-    Total,
-    /// The error of the network's output.
-    Flow,
-    /// The reconstruction from z_t.
-    Reconstruction,
-    /// |dz/dt|².
-    Reg,
-    /// The reconstruction from z_1.
-    Vae,
-    /// KL(z_0).
-    Kl,
 }
 
 /// When the state is saved.

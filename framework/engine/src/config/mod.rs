@@ -8,6 +8,7 @@ mod experiment;
 mod file_path;
 mod known;
 mod layers;
+mod loss_term;
 mod merge;
 mod plugins;
 mod start_from;
@@ -17,12 +18,13 @@ mod yaml;
 pub use comparison::{Budget, Comparison, CurveOfAll};
 pub use every::Every;
 pub use experiment::{
-    Capture, Checkpointing, Experiment, LossConfig, LossTerm, LrSchedule, MetricUnits, Metrics,
-    Noise, Precision, Reconstruction, Reduction, Sampling, TimeSampling, Training, Weighting,
+    Capture, Checkpointing, Experiment, LossConfig, LrSchedule, MetricUnits, Metrics, Noise,
+    Precision, Reconstruction, Reduction, Sampling, TimeSampling, Training, Weighting,
 };
 pub use file_path::FilePath;
 pub use layers::Layers;
 pub use layers::Origin;
+pub use loss_term::LossTerm;
 pub use start_from::{ModelPart, StartFrom};
 pub use task::{SequenceMode, Task};
 pub use yaml::parse_value;

@@ -2,7 +2,7 @@
 
 use super::Model;
 use crate::component::{Condition, Pass};
-use crate::config::{Reconstruction, Reduction, TimeSampling};
+use crate::config::{LossTerm, Reconstruction, Reduction, TimeSampling};
 use crate::error::Result;
 use crate::kernels;
 use crate::loss::{self, Terms};
@@ -94,40 +94,30 @@ impl Model {
         };
         // The bound takes half of the weighted error.
         let flow = if self.learnable_schedule { flow * 0.5 } else { flow };
-        let mut total = flow.shallow_clone();
-        let mut add =
-            |weight: f64, term: &mut dyn FnMut() -> Result<Tensor>| -> Result<Option<Tensor>> {
-                if weight == 0.0 && !everything {
-                    return Ok(None);
-                }
-                let value = term()?;
-                if weight != 0.0 {
-                    total = &total + &value * weight;
-                }
-                Ok(Some(value))
-            };
-        let recon = add(config.recon_weight, &mut || {
+        let mut terms = Terms::new(flow);
+        terms.add(LossTerm::Recon, config.recon_weight, everything, || {
             let decoded = self.decode(&reading.data(&z, &output), pass)?;
             Ok(weighted(
                 loss::reconstruction(self.recon, &decoded, target, reduction, mask),
                 &self.weights.data(&point),
             ))
         })?;
-        let reg = add(config.reg_weight, &mut || {
+        terms.add(LossTerm::Reg, config.reg_weight, everything, || {
             let velocity = reading.derivative(&z, &output, crate::path::Clock::Time);
             let squares = loss::reduce(&velocity.square(), reduction, latent_mask);
             Ok(weighted(squares, &self.weights.data(&point)))
         })?;
-        let vae = add(config.vae_weight.unwrap_or(0.0), &mut || self.vae(&data, target, pass))?;
-        let kl = match &self.path.schedule {
-            None => None,
-            Some(schedule) => add(config.kl_weight, &mut || {
+        terms.add(LossTerm::Vae, config.vae_weight.unwrap_or(0.0), everything, || {
+            self.vae(&data, target, pass)
+        })?;
+        if let Some(schedule) = &self.path.schedule {
+            terms.add(LossTerm::Kl, config.kl_weight, everything, || {
                 let zero = Tensor::zeros([1], (self.vars.kind(), self.vars.device()));
                 let alpha_bar = schedule.gamma(&zero)?.sigmoid();
                 Ok(loss::kl(&posterior, &alpha_bar, reduction, latent_mask).mean(None))
-            })?,
-        };
-        Ok(Terms { total, flow, recon, reg, vae, kl })
+            })?;
+        }
+        Ok(terms)
     }
 
     /// Reconstruction from z_1, or, for the bound, −ln p(target | z at t = 1).

@@ -1,7 +1,7 @@
 //! The loss terms of every epoch.
 
+use crate::config::LossTerm;
 use crate::error::{Error, Result};
-use crate::loss::TERMS;
 use serde::{Deserialize, Serialize};
 
 /// One epoch.
@@ -11,10 +11,22 @@ pub struct Epoch {
     pub epoch: u64,
     /// Steps taken by its end.
     pub step: u64,
-    /// Mean over the rows of each loss term, in the order of [`TERMS`]; null where not measured.
+    /// Mean over the rows of each loss term, in the order of [`LossTerm::ALL`]; null where not measured.
     pub train: Vec<Option<f64>>,
-    /// Likewise on the validation rows.
+    /// Mean over the validation rows of each loss term, in the same order.
     pub val: Vec<Option<f64>>,
+}
+
+impl Epoch {
+    /// A term's mean over the training rows; `None` where it was not measured or not finite.
+    pub fn train_term(&self, term: LossTerm) -> Option<f64> {
+        self.train.get(term as usize).copied().flatten()
+    }
+
+    /// A term's mean over the validation rows; `None` where it was not measured or not finite.
+    pub fn val_term(&self, term: LossTerm) -> Option<f64> {
+        self.val.get(term as usize).copied().flatten()
+    }
 }
 
 /// All epochs so far.
@@ -27,7 +39,7 @@ pub struct History {
 impl History {
     /// Header and one line an epoch: `epoch,step,train_total,…,val_kl`.
     pub fn to_csv(&self) -> String {
-        let names = |set: &str| TERMS.map(|t| format!("{set}_{t}")).join(",");
+        let names = |set: &str| LossTerm::ALL.map(|t| format!("{set}_{}", t.name())).join(",");
         let mut text = format!("epoch,step,{},{}\n", names("train"), names("val"));
         for e in &self.epochs {
             let cells =
@@ -68,7 +80,7 @@ impl History {
     pub fn from_json(json: &serde_json::Value) -> Option<Self> {
         let (epochs, steps) = (json["epoch"].as_array()?, json["step"].as_array()?);
         let row = |set: &str, i: usize| -> Vec<Option<f64>> {
-            TERMS.iter().map(|term| json[set][*term][i].as_f64()).collect()
+            LossTerm::ALL.iter().map(|term| json[set][term.name()][i].as_f64()).collect()
         };
         if epochs.len() != steps.len() {
             return None;
@@ -82,21 +94,16 @@ impl History {
 
     /// As JSON: one list a term and set.
     pub fn to_json(&self) -> serde_json::Value {
-        let list = |pick: &dyn Fn(&Epoch) -> &Vec<Option<f64>>, i: usize| {
-            self.epochs.iter().map(|e| pick(e).get(i).copied().flatten()).collect::<Vec<_>>()
-        };
-        let set = |pick: &dyn Fn(&Epoch) -> &Vec<Option<f64>>| {
-            TERMS
-                .iter()
-                .enumerate()
-                .map(|(i, t)| ((*t).to_owned(), serde_json::json!(list(pick, i))))
-                .collect::<serde_json::Map<_, _>>()
+        let set = |value: fn(&Epoch, LossTerm) -> Option<f64>| {
+            let list = |term| self.epochs.iter().map(|e| value(e, term)).collect::<Vec<_>>();
+            let lists = LossTerm::ALL.map(|t| (t.name().to_owned(), serde_json::json!(list(t))));
+            serde_json::Map::from_iter(lists)
         };
         serde_json::json!({
             "epoch": self.epochs.iter().map(|e| e.epoch).collect::<Vec<_>>(),
             "step": self.epochs.iter().map(|e| e.step).collect::<Vec<_>>(),
-            "train": set(&|e| &e.train),
-            "val": set(&|e| &e.val),
+            "train": set(Epoch::train_term),
+            "val": set(Epoch::val_term),
         })
     }
 }
@@ -104,6 +111,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loss::TERM_COUNT;
 
     #[test]
     fn a_history_fits_its_step() {
@@ -129,7 +137,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let row =
-            |x: f64| (0..TERMS.len()).map(|i| (i != 2).then(|| x / (i as f64 + 3.0))).collect();
+            |x: f64| (0..TERM_COUNT).map(|i| (i != 2).then(|| x / (i as f64 + 3.0))).collect();
         let epoch =
             |epoch| Epoch { epoch, step: 7 * epoch, train: row(epoch as f64), val: row(0.1) };
         let history = History { epochs: (1..40).map(epoch).collect() };

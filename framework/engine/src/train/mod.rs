@@ -3,6 +3,8 @@
 mod batches;
 mod checkpoint;
 mod coupled;
+mod epoch;
+mod event;
 mod graph;
 mod history;
 mod latents;
@@ -17,5 +19,6 @@ mod worker;
 pub use crate::model::Parameters;
 pub use checkpoint::State;
 pub use coupled::PairingCost;
+pub use event::{Control, Event};
 pub use history::{Epoch, History};
-pub use trainer::{Control, Event, Trainer};
+pub use trainer::Trainer;

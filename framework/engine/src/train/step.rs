@@ -125,7 +125,7 @@ fn loss_and_gradient(
     let pass = Pass { training: true, dropout, mask: batch.mask.as_ref() };
     let (z0, times) = (batch.z0.as_ref().map(same), config.time_sampling);
     let terms = model.losses_from(z0, &target, condition.as_ref(), pass, times, false)?;
-    let mut gradient = parameters.gradient(&terms.total)?;
+    let mut gradient = parameters.gradient(terms.total())?;
     if let Some(longest) = config.clip_grad_norm {
         tch::no_grad(|| {
             let scale = (gradient.norm().reciprocal() * longest).clamp_max(1.0);

@@ -14,9 +14,9 @@ use crate::measure::{self, Goal, Metric, draw_paths, draw_rows, labels};
 use crate::path::PathKind;
 use crate::registry::Component;
 use crate::rng::{Purpose, stream_seed};
-use crate::run::{self, Run, Watch};
+use crate::run::{self, Run, RunObserver};
 use crate::sample::ModelField;
-use crate::train::{Control, Event, Trainer};
+use crate::train::{Control, Trainer};
 use crate::trained::Trained;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -218,7 +218,12 @@ fn state<T>((path, found): (PathBuf, Sealed<T>)) -> Result<(), Option<String>> {
 }
 
 /// Does what is left to do for a job, in the comparison's folder.
-pub fn work(plan: &Plan, job: Job<'_>, comparison: &Path, watch: &mut dyn Watch) -> Result<()> {
+pub fn work(
+    plan: &Plan,
+    job: Job<'_>,
+    comparison: &Path,
+    watch: &mut dyn RunObserver,
+) -> Result<()> {
     let folder =
         std::path::absolute(job.folder(comparison)).map_err(Error::io("find", comparison))?;
     let mut experiment = with_seed(&job.unit.experiment, job.seed)?;
@@ -264,11 +269,9 @@ fn steps_in(experiment: Experiment, seconds: f64) -> Result<u64> {
     let least = (0.02 * seconds).clamp(0.2, 5.0);
     let (mut began, mut timed) = (None::<Instant>, (0, 1.0));
     trainer.fit(&mut |_, event| {
-        if let Event::Step { step, .. } = event
-            && *step >= WARM_UP
-        {
+        if event.step >= WARM_UP {
             let began = *began.get_or_insert_with(Instant::now);
-            timed = (step - WARM_UP, began.elapsed().as_secs_f64());
+            timed = (event.step - WARM_UP, began.elapsed().as_secs_f64());
         }
         let enough = timed.0 > 0 && timed.1 >= least;
         Ok(if enough { Control::Stop } else { Control::Continue })

@@ -4,10 +4,10 @@ mod images;
 mod sequences;
 
 use crate::component::Pass;
+use crate::config::LossTerm;
 use crate::data::files::array;
 use crate::data::{Data, HeldOut, Units};
 use crate::error::{Error, Result};
-use crate::loss::TERMS;
 use crate::measure::{Scale, draw_paths, draw_rows, how, labels, points, rows_of_paths};
 use crate::plot::{
     self, DataView, LossTrends, Predicted, PredictionView, SampleView, Term, TrajectoryView,
@@ -134,17 +134,13 @@ impl Pictures<'_> {
 
 fn draw_losses(model: &Trained, history: &History, folder: &Path) -> Result<()> {
     let epochs = &history.epochs;
-    let terms = TERMS
-        .iter()
-        .enumerate()
-        .map(|(i, name)| Term {
-            name: (*name).to_owned(),
-            train: epochs.iter().map(|e| e.train.get(i).copied().flatten()).collect(),
-            val: epochs.iter().map(|e| e.val.get(i).copied().flatten()).collect(),
-        })
-        .collect();
+    let terms = LossTerm::ALL.map(|term| Term {
+        name: term.name().to_owned(),
+        train: epochs.iter().map(|e| e.train_term(term)).collect(),
+        val: epochs.iter().map(|e| e.val_term(term)).collect(),
+    });
     let title = format!("Loss terms, {}", model.experiment().objective.name());
-    plot::loss_trends(&folder.join("loss_trends.png"), &LossTrends { title, terms })
+    plot::loss_trends(&folder.join("loss_trends.png"), &LossTrends { title, terms: terms.into() })
 }
 
 fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {

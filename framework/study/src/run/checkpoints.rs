@@ -64,7 +64,9 @@ impl Run {
         std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))
     }
 
-    pub(super) fn save_checkpoint(&self, trainer: &Trainer, keep: usize) -> Result<()> {
+    /// Saves the state of training, and removes the oldest beyond as many as the experiment keeps.
+    pub(super) fn save_checkpoint(&self, trainer: &Trainer) -> Result<()> {
+        let keep = trainer.experiment().checkpoint.keep;
         self.make_checkpoints()?;
         let state = trainer.state()?;
         state.save(&self.file("checkpoints").join(name_of(state.step)))?;

@@ -5,6 +5,8 @@ mod checkpoints;
 mod data;
 mod finish;
 mod lock;
+mod manifest;
+mod observers;
 
 use self::checkpoints::{BEST, LAST};
 use self::finish::finish;
@@ -19,28 +21,28 @@ use serde_json::json;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Watches a run; a program shows progress with it.
-pub trait Watch {
-    /// Before the first step.
+/// Observes a run from its start to its end; a program shows progress with it, and stops it.
+pub trait RunObserver {
+    /// Called before the first step.
     fn start(&mut self, _trainer: &Trainer, _run: &Run) {}
-    /// While training.
-    fn event(&mut self, _event: &Event<'_>) {}
-    /// Whether the user wants it to stop.
+    /// Called after each step.
+    fn step(&mut self, _event: &Event<'_>) {}
+    /// True if the run is to stop. Asked after each step, and between two pictures.
     fn stop(&self) -> bool {
         false
     }
-    /// What is being done after training. From here on the process may be ended at any moment: the parameters
-    /// are saved, and [`resume`] does the rest.
+    /// Called before what is done after training, with its name. From here on the process may be ended at any
+    /// moment: the parameters are saved, and [`resume`] does the rest.
     fn note(&mut self, _text: &str) {}
-    /// Before the last file, which says that the run is finished.
+    /// Called before the last file, which marks the run as finished.
     fn end(&mut self) {}
-    /// What the manifest says of the program that runs: its name, version, revision.
+    /// The program that runs, for the manifest: its name, version, revision.
     fn program(&self) -> serde_json::Value {
         serde_json::Value::Null
     }
 }
 
-impl Watch for () {}
+impl RunObserver for () {}
 
 /// The time as a folder's name, `YYYYMMDD_HHMM`.
 pub fn stamp() -> String {
@@ -233,7 +235,7 @@ const PLUGINS: &str = "plugins.json";
 
 /// Trains an experiment into a new run folder. Relative data paths are read from `base`; the run's own
 /// `config.yaml` has absolute ones, so that it runs again from any folder.
-pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Result<Run> {
+pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn RunObserver) -> Result<Run> {
     let mut experiment = experiment.with_paths_from(base)?;
     experiment.comparison = Comparison::default();
     let trainer = checkpoints::begin(experiment, base)?;
@@ -253,7 +255,7 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn Watch) -> Resu
 pub(crate) fn ensure_trained(
     experiment: Experiment,
     path: &Path,
-    watch: &mut dyn Watch,
+    watch: &mut dyn RunObserver,
 ) -> Result<Run> {
     let run = Run { path: path.to_owned(), data_path: None };
     if run.file("manifest.json").is_file() {
@@ -278,12 +280,12 @@ pub(crate) fn ensure_trained(
 /// Continues an unfinished run from its last checkpoint (or its start), as if it had never stopped. Where the
 /// training is done, it is measured and drawn; a finished run whose `params.safetensors` was moved away makes it
 /// again.
-pub fn resume(path: &Path, watch: &mut dyn Watch) -> Result<Run> {
+pub fn resume(path: &Path, watch: &mut dyn RunObserver) -> Result<Run> {
     go_on(Run::open(path)?, watch)
 }
 
 /// The same of an open run, whose data may have moved.
-pub fn go_on(run: Run, watch: &mut dyn Watch) -> Result<Run> {
+pub fn go_on(run: Run, watch: &mut dyn RunObserver) -> Result<Run> {
     let trained = run.file(LAST).is_file();
     if trained && run.file("manifest.json").is_file() {
         let help = format!("train anew with `triflow run {}`", quoted(&run.file("config.yaml")));

@@ -1,0 +1,82 @@
+//! The loss: flow, recon, reg, vae and kl, written once for all objectives.
+//!
+//! total = flow + recon_weight·recon + reg_weight·reg + vae_weight·vae + kl_weight·kl. Every function gives
+//! one value a row, `[batch]`, with the entries of a row reduced by mean or sum.
+
+mod terms;
+mod weights;
+
+pub use terms::{TERM_COUNT, Terms};
+pub use weights::{MIN_SNR_CAP, RECTIFIED_CAP, Weights};
+
+use crate::component::Posterior;
+use crate::config::{Reconstruction, Reduction};
+use crate::sequence;
+use tch::Tensor;
+
+/// Reduces every axis but the first. `mask`: of rows that are sequences `[batch, T, …]` the positions that count,
+/// `[batch, T]`; the mean of a row is one over these.
+pub fn reduce(x: &Tensor, reduction: Reduction, mask: Option<&Tensor>) -> Tensor {
+    if x.dim() == 1 {
+        return x.shallow_clone();
+    }
+    let axes: Vec<i64> = (1..x.dim() as i64).collect();
+    match (reduction, mask) {
+        (Reduction::Mean, None) => x.mean_dim(axes, false, x.kind()),
+        (Reduction::Sum, _) => sequence::keep(x, mask).sum_dim_intlist(axes, false, x.kind()),
+        (Reduction::Mean, Some(mask)) => {
+            let entries = x.size()[2..].iter().product::<i64>() as f64;
+            let counted = mask.sum_dim_intlist([1].as_slice(), false, x.kind()) * entries;
+            sequence::keep(x, Some(mask)).sum_dim_intlist(axes, false, x.kind()) / counted
+        }
+    }
+}
+
+/// |output − target|² of a row.
+pub fn squared_error(
+    output: &Tensor,
+    target: &Tensor,
+    reduction: Reduction,
+    mask: Option<&Tensor>,
+) -> Tensor {
+    reduce(&(output - target).square(), reduction, mask)
+}
+
+/// The comparison of a reconstruction with its target: squared error, or cross-entropy of logits summed
+/// over the last axis (classes) and reduced over the others.
+pub fn reconstruction(
+    kind: Reconstruction,
+    output: &Tensor,
+    target: &Tensor,
+    reduction: Reduction,
+    mask: Option<&Tensor>,
+) -> Tensor {
+    match kind {
+        Reconstruction::Mse => squared_error(output, target, reduction, mask),
+        Reconstruction::CrossEntropy => {
+            let terms = target * output.log_softmax(-1, output.kind());
+            let terms = terms.sum_dim_intlist([-1].as_slice(), false, output.kind()).neg();
+            reduce(&terms, reduction, mask)
+        }
+        Reconstruction::None => {
+            output.new_zeros([output.size()[0]], (output.kind(), output.device()))
+        }
+    }
+}
+
+/// KL of the law of z_0 given the target from N(0, I), where `alpha_bar_0` is alpha_bar at t = 0:
+/// ½ Σ (alpha_bar_0·μ² + u − log1p u), u = alpha_bar_0·expm1(log-variance); a deterministic encoder has
+/// log-variance −∞.
+pub fn kl(
+    posterior: &Posterior,
+    alpha_bar_0: &Tensor,
+    reduction: Reduction,
+    mask: Option<&Tensor>,
+) -> Tensor {
+    let u = match &posterior.log_variance {
+        Some(l) => l.expm1() * alpha_bar_0,
+        None => alpha_bar_0.neg(),
+    };
+    let terms = posterior.mean.square() * alpha_bar_0 + (&u - u.log1p());
+    reduce(&(terms * 0.5), reduction, mask)
+}

@@ -1,0 +1,84 @@
+//! The end of an epoch: its mean losses, on the training and the validation rows.
+
+use super::{Epoch, Trainer};
+use crate::component::Pass;
+use crate::error::{DIVERGED, Error, Result};
+use crate::loss::TERM_COUNT;
+use crate::rng::{Purpose, seed_torch};
+use tch::{Device, Kind, Tensor};
+
+impl Trainer {
+    /// Adds the epoch that ends with this step to the history.
+    pub(super) fn end_epoch(&mut self, epoch: u64) -> Result<Epoch> {
+        let val = self.validate()?;
+        let done = Epoch { epoch, step: self.step, train: means(&self.sums), val: means(&val) };
+        let _ = self.sums.zero_();
+        let lost = |losses: &[Option<f64>]| losses.first() == Some(&None);
+        let lost_val = !self.data.val.is_empty() && lost(&done.val);
+        if lost(&done.train) || (lost_val && !self.is_finite()) {
+            return Err(Error::runtime(format!(
+                "the loss is no longer finite in epoch {epoch}\n  {DIVERGED}"
+            )));
+        }
+        if lost_val && !self.history.epochs.last().is_some_and(|before| lost(&before.val)) {
+            log::warn!("{}", self.about_validation(epoch)?);
+        }
+        self.history.epochs.push(done.clone());
+        Ok(done)
+    }
+
+    /// What is said where only the loss on the validation rows is not finite: it is not the training that failed.
+    fn about_validation(&self, epoch: u64) -> Result<String> {
+        let (val, batch) = (&self.data.val, self.experiment().training.batch_size);
+        let size = |t: &Tensor| t.abs().max().to_kind(Kind::Double).double_value(&[]);
+        let mut largest: f64 = 0.0;
+        for from in (0..val.len()).step_by(batch as usize) {
+            let rows = val.take(from..val.len().min(from + batch))?;
+            let condition = rows.condition.as_ref().map_or(0.0, size);
+            largest = largest.max(size(&rows.target)).max(condition);
+        }
+        Ok(format!(
+            "the loss on the validation rows is not finite in epoch {epoch}, though that on the training rows \
+             and the parameters are: the largest value among the {} validation rows is {:.1e} in the units of \
+             the model; look for outliers. Training goes on without it",
+            val.len(),
+            largest
+        ))
+    }
+
+    /// Sums of the loss terms over the validation rows, with the same draws in every epoch.
+    fn validate(&self) -> Result<Tensor> {
+        let (config, model) = (&self.experiment().training, &self.trained.model);
+        let (mut sums, mut block) = (self.sums.zeros_like(), None);
+        tch::no_grad(|| -> Result<()> {
+            let n = self.data.val.len();
+            for (i, from) in (0..n).step_by(config.batch_size as usize).enumerate() {
+                let rows = config.batch_size.min(n - from);
+                let batch = self.data.val.take(from..from + rows)?;
+                let z0 = match &self.paired_val {
+                    Some(pairs) => Some(pairs.z0(model, &mut block, (from, rows))?),
+                    None => batch.z0.as_ref().map(Tensor::shallow_clone),
+                };
+                let _stream = seed_torch(config.seed, Purpose::Validate, i as u64);
+                let terms = model.losses_from(
+                    z0,
+                    &batch.target,
+                    batch.condition().as_ref(),
+                    Pass::EVAL.masked(batch.mask.as_ref()),
+                    config.time_sampling,
+                    true,
+                )?;
+                terms.add_to(&mut sums, rows);
+            }
+            Ok(())
+        })?;
+        Ok(sums)
+    }
+}
+
+/// Means from sums; `None` where NaN.
+fn means(sums: &Tensor) -> Vec<Option<f64>> {
+    let sums: Vec<f64> = Vec::try_from(sums.to_device(Device::Cpu)).unwrap_or_default();
+    let rows = sums.last().copied().unwrap_or(0.0);
+    sums.iter().take(TERM_COUNT).map(|s| Some(s / rows).filter(|m| m.is_finite())).collect()
+}

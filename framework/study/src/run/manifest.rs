@@ -1,0 +1,39 @@
+//! `manifest.json`: what made a run, and what that took.
+
+use crate::plugin;
+use crate::train::Trainer;
+use serde_json::{Value, json};
+
+/// The part of the training that this process did.
+pub(super) struct Pace {
+    pub steps: u64,
+    pub seconds: f64,
+}
+
+/// The manifest of a run that ends with `trainer`. Times are in seconds.
+pub(super) fn manifest(
+    trainer: &Trainer,
+    pace: &Pace,
+    program: Value,
+    not_drawn: Vec<String>,
+) -> Value {
+    let rows = trainer.data().train.len() as f64 / trainer.steps_per_epoch() as f64;
+    json!({
+        "triflow": env!("CARGO_PKG_VERSION"),
+        "program": program,
+        "plugins": trainer.experiment().libraries(),
+        "built_with": { "tch": plugin::TCH_VERSION, "libtorch": plugin::LIBTORCH_VERSION },
+        "device": format!("{:?}", trainer.trained().device()),
+        "threads": trainer.experiment().threads,
+        "parameters": trainer.trained().parameter_count(),
+        "data": trainer.data().found,
+        "finished": chrono::Local::now().to_rfc3339(),
+        "steps": trainer.step(),
+        "steps_before_resuming": trainer.step() - pace.steps,
+        "training_seconds": pace.seconds,
+        "pictures_not_drawn": not_drawn,
+        "pairing": trainer.pairing_cost(),
+        "examples_per_second": rows * pace.steps as f64 / pace.seconds,
+        "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
+    })
+}

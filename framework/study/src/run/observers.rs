@@ -1,0 +1,147 @@
+//! What a run does after the steps of its training, each thing by an observer of its own.
+
+use super::{Run, RunObserver};
+use crate::config::{Every, LossTerm};
+use crate::error::Result;
+use crate::io::tfevents::EventWriter;
+use crate::train::{Control, Epoch, Event, History, Trainer};
+
+/// Does one thing after the steps that concern it.
+trait Observer {
+    fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control>;
+}
+
+/// The observers of a run, in the order in which they see a step.
+pub(super) struct Observers<'r>(Vec<Box<dyn Observer + 'r>>);
+
+impl<'r> Observers<'r> {
+    /// Those that the experiment of `trainer` asks for. A run that goes on passes the first epoch that it
+    /// will end.
+    pub fn of(
+        run: &'r Run,
+        trainer: &Trainer,
+        watch: &'r mut dyn RunObserver,
+        resumed_at: Option<i64>,
+    ) -> Result<Self> {
+        let checkpoint = trainer.experiment().checkpoint;
+        let every = match checkpoint.every {
+            Every::Steps(n) => n,
+            Every::Epochs(n) => n.saturating_mul(trainer.steps_per_epoch()),
+        };
+        let mut all: Vec<Box<dyn Observer + 'r>> = vec![
+            Box::new(Shown(watch)),
+            Box::new(TensorBoard(EventWriter::create(&run.path, resumed_at)?)),
+        ];
+        if let Some(term) = checkpoint.keep_best {
+            all.push(Box::new(Best { run, term }));
+        }
+        all.push(Box::new(Checkpoints { run, every }));
+        Ok(Self(all))
+    }
+
+    /// Lets all of them see a step; any of them stops the training.
+    pub fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control> {
+        let mut control = Control::Continue;
+        for observer in &mut self.0 {
+            if observer.see(trainer, event)? == Control::Stop {
+                control = Control::Stop;
+            }
+        }
+        Ok(control)
+    }
+}
+
+/// Shows progress, and stops where the user wants it.
+struct Shown<'r>(&'r mut dyn RunObserver);
+
+impl Observer for Shown<'_> {
+    fn see(&mut self, _: &Trainer, event: &Event<'_>) -> Result<Control> {
+        self.0.step(event);
+        Ok(if self.0.stop() { Control::Stop } else { Control::Continue })
+    }
+}
+
+/// Writes the loss terms of each epoch for TensorBoard.
+struct TensorBoard(EventWriter);
+
+impl Observer for TensorBoard {
+    fn see(&mut self, _: &Trainer, event: &Event<'_>) -> Result<Control> {
+        let Some(epoch) = event.epoch else { return Ok(Control::Continue) };
+        type Set = (&'static str, fn(&Epoch, LossTerm) -> Option<f64>);
+        let sets: [Set; 2] = [("train", Epoch::train_term), ("val", Epoch::val_term)];
+        for (set, value) in sets {
+            for term in LossTerm::ALL {
+                if let Some(value) = value(epoch, term) {
+                    let tag = format!("{}/{set}", term.name());
+                    self.0.scalar(&tag, epoch.epoch as i64, value as f32)?;
+                }
+            }
+        }
+        self.0.flush()?;
+        Ok(Control::Continue)
+    }
+}
+
+/// Keeps the parameters of the epoch with the lowest value of a term.
+struct Best<'r> {
+    run: &'r Run,
+    term: LossTerm,
+}
+
+impl Observer for Best<'_> {
+    fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control> {
+        if event.epoch.is_some() && is_lowest(trainer.history(), self.term) {
+            self.run.save_best(trainer)?;
+        }
+        Ok(Control::Continue)
+    }
+}
+
+/// Saves the state of training every so many steps.
+struct Checkpoints<'r> {
+    run: &'r Run,
+    every: u64,
+}
+
+impl Observer for Checkpoints<'_> {
+    fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control> {
+        if event.step.is_multiple_of(self.every) {
+            self.run.save_checkpoint(trainer)?;
+        }
+        Ok(Control::Continue)
+    }
+}
+
+/// True if the last epoch has the lowest value of `term`, on the validation rows, or on the training rows
+/// where there is no validation.
+fn is_lowest(history: &History, term: LossTerm) -> bool {
+    let validated = history.epochs.iter().any(|e| e.val_term(term).is_some());
+    let value = |e: &Epoch| if validated { e.val_term(term) } else { e.train_term(term) };
+    let Some((last, before)) = history.epochs.split_last() else { return false };
+    value(last).is_some_and(|last| before.iter().filter_map(value).all(|v| last < v))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_are_ranked_by_the_same_rows() {
+        let history = |epochs: &[(f64, Option<f64>)]| History {
+            epochs: epochs
+                .iter()
+                .map(|(train, val)| Epoch {
+                    train: vec![Some(*train)],
+                    val: vec![*val],
+                    ..Epoch::default()
+                })
+                .collect(),
+        };
+        let term = LossTerm::Total;
+        assert!(is_lowest(&history(&[(2.0, None), (1.0, None)]), term));
+        assert!(is_lowest(&history(&[(2.0, Some(9.0)), (3.0, Some(8.0))]), term));
+        // A loss on the training rows beats none on the validation rows.
+        assert!(!is_lowest(&history(&[(2.0, Some(9.0)), (1.0, None)]), term));
+        assert!(is_lowest(&history(&[(2.0, None), (3.0, Some(8.0))]), term));
+    }
+}
