@@ -1,17 +1,17 @@
-//! What a library says of itself, read from its file: nothing of the library runs.
+//! Description of a plugin, read from its file without running any of its code.
 
 use crate::error::{Error, Result};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 
-/// The symbol of the text.
+/// Symbol of the description.
 const SYMBOL: &str = "TRIFLOW_PLUGIN_ABOUT";
 
-/// How the text begins.
+/// First line of the description.
 const BEGINNING: &str = "triflow plugin\n";
 
-/// Length of `parts` one behind the other.
+/// Length of the concatenated `parts`, in bytes.
 #[doc(hidden)]
 pub const fn joined_len(parts: &[&str]) -> usize {
     let (mut len, mut part) = (0, 0);
@@ -22,7 +22,8 @@ pub const fn joined_len(parts: &[&str]) -> usize {
     len
 }
 
-/// `parts` one behind the other, as a constant: one text without pointers, to be read from a file.
+/// Concatenates `parts` at compile time: one text without pointers, which can be read from the
+/// file.
 #[doc(hidden)]
 pub const fn joined<const N: usize>(parts: &[&str]) -> [u8; N] {
     let mut all = [0; N];
@@ -40,22 +41,26 @@ pub const fn joined<const N: usize>(parts: &[&str]) -> [u8; N] {
     all
 }
 
-/// What a plugin's file says.
+/// Description of a plugin, from its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// The crate's name.
+    /// Name of the crate.
     pub name: String,
-    /// The crate's version.
+    /// Version of the crate.
     pub version: String,
-    /// The [fingerprint](super::FINGERPRINT) of its copy of the framework.
+    /// [Fingerprint](super::FINGERPRINT) of the plugin's copy of the framework.
     pub fingerprint: String,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
 }
 
 impl About {
-    /// Reads `path`; `None` for a shared library that is no plugin of triflow. What is no shared library
-    /// at all is an error.
+    /// Reads the description in the file `path`; `None` for a shared library that is no triflow
+    /// plugin.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the file cannot be read; [`Error::Config`] where it is no shared
+    /// library.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
         let not_shared = |why: String| {
@@ -118,7 +123,8 @@ mod tests {
             assert!(message.contains(&format!("{name} is no shared library: ")), "{message}");
             assert!(message.contains("cargo build --release"), "{message}");
         }
-        // A position-independent program is laid out as a library, but exports no text.
+        // The test program is position-independent, laid out like a library, but has no
+        // description.
         assert_eq!(About::read(&std::env::current_exe().unwrap()).unwrap(), None);
     }
 }

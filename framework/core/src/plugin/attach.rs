@@ -1,31 +1,34 @@
-//! Where host and plugin meet: the host hands its services to the plugin's copy of the framework.
+//! Attachment of a plugin: its copy of the framework receives the host's registry and services.
 
 use crate::error::Result;
 use crate::host::{Library, Services, attached};
 use crate::registry::{Registry, guard_engine};
 use crate::rng;
 
-/// What a host gives to a plugin.
+/// The host's registry and services, for a plugin.
 #[derive(Clone, Copy, Debug)]
 pub struct Host {
-    /// The one registry of the process.
+    /// The registry of the process.
     pub registry: &'static Registry,
-    /// Everything else.
+    /// All other services.
     pub services: Services,
 }
 
-/// The function by which a host attaches a plugin.
+/// Type of the function by which a host attaches a plugin.
 pub type Attach = fn(Host) -> Result<()>;
 
-/// Points this copy of the framework at its host and adds its components to the host's registry.
+/// Attaches this copy of the framework to its host and adds its components to the host's registry.
 /// [`plugin!`](crate::plugin!) exports it.
+///
+/// # Errors
+/// [`Error::Config`](crate::Error::Config) where the name of a component is taken.
 pub fn attach(host: Host) -> Result<()> {
     guard_engine(|| {
         let services = crate::host::attach(host.services);
         let registry = crate::registry::attach(host.registry);
-        // The text of a panic comes back as an error; the place is for debugging.
+        // The message of a panic becomes an error; its place is for debugging.
         std::panic::set_hook(Box::new(|info| log::debug!("{info}")));
-        // A second attempt after a failed one finds the logger in place.
+        // After a failed attempt, the logger is set already.
         if log::set_logger(&HostLog).is_ok() {
             log::set_max_level(levels().nth(services.max_level).unwrap_or(log::LevelFilter::Trace));
         }
@@ -38,7 +41,7 @@ fn levels() -> impl Iterator<Item = log::LevelFilter> {
 }
 
 impl Host {
-    /// This process's services, for `plugin`.
+    /// Registry and services of this process, for `plugin`.
     pub(super) fn of(plugin: &'static Library) -> Self {
         let services = Services {
             plugin,
@@ -50,7 +53,7 @@ impl Host {
     }
 }
 
-/// The plugin's logger: the host's, of which no type is shared.
+/// Logger of the plugin, which passes records to the host without sharing a type.
 struct HostLog;
 
 impl log::Log for HostLog {
@@ -67,11 +70,11 @@ impl log::Log for HostLog {
     fn flush(&self) {}
 }
 
-/// The host's side of [`Services::log`]. The target stands below `triflow::plugin`, so that what is set for
-/// triflow's own lines holds for a plugin's.
+/// Writes a log record for a plugin, in the host. The target is under `triflow::plugin`, so that
+/// the level set for triflow applies to plugins.
 fn to_log(level: usize, target: &str, text: &str) {
     let level = log::Level::iter().nth(level.saturating_sub(1)).unwrap_or(log::Level::Trace);
-    // A logger of the host that panics must not unwind into the plugin's frames.
+    // A panic in the host's logger must not unwind into the plugin's frames.
     let _ = guard_engine(|| {
         log::log!(target: &format!("triflow::plugin::{target}"), level, "{text}");
         Ok(())

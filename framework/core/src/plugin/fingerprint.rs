@@ -1,9 +1,10 @@
-//! What host and plugin must have in common, since Rust has no stable ABI: compiler, target, the
-//! framework's own source, the crates whose types cross the boundary, and what changes their layout.
+//! Comparison of the builds of host and plugin. Rust has no stable ABI, so both need the same
+//! compiler, target, source of the framework, crates whose types cross the boundary, and flags that
+//! change layouts.
 
 use std::collections::BTreeMap;
 
-/// The strategy that this code was compiled with: a build script is not told what the profile says.
+/// Panic strategy of this build; a build script does not get it from the profile.
 #[cfg(panic = "unwind")]
 macro_rules! panic_strategy {
     () => {
@@ -17,13 +18,13 @@ macro_rules! panic_strategy {
     };
 }
 
-/// The LibTorch that it was built with, as "2.11.0".
+/// Version of LibTorch at build time, such as "2.11.0".
 pub const LIBTORCH_VERSION: &str = env!("TRIFLOW_LIBTORCH_VERSION");
 
-/// The version of tch that it was built with, as "0.24.0".
+/// Version of tch at build time, such as "0.24.0".
 pub const TCH_VERSION: &str = env!("TRIFLOW_TCH_VERSION");
 
-/// How this copy of the framework was built, one `key: value` a line.
+/// Build of this copy of the framework, as lines of `key: value`.
 pub const FINGERPRINT: &str = concat!(
     "triflow: ",
     env!("CARGO_PKG_VERSION"),
@@ -44,18 +45,18 @@ pub const FINGERPRINT: &str = concat!(
     "\n",
 );
 
-/// One fact on which host and plugin differ.
+/// A fact in which the builds of host and plugin differ.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Which, such as `rustc`.
+    /// Key of the fact, such as `rustc`.
     pub fact: String,
-    /// The plugin's.
+    /// Value of the plugin.
     pub plugin: String,
-    /// The host's.
+    /// Value of the host.
     pub host: String,
 }
 
-/// Where the fingerprints of a plugin and a host differ; empty where they fit.
+/// Differences between the fingerprints of a plugin and a host; empty if the plugin fits.
 pub fn differences(plugin: &str, host: &str) -> Vec<Difference> {
     let facts = |text: &str| -> BTreeMap<String, String> {
         text.lines()

@@ -1,4 +1,4 @@
-//! The host's side: from a path to components in the registry.
+//! Loading of plugins by the host, from a path to components in the registry.
 
 use super::fingerprint::{Difference, differences};
 use super::{About, Attach, FINGERPRINT, Host, Library};
@@ -9,23 +9,23 @@ use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
-/// The environment variable with further plugins: files or folders, separated as in `PATH`.
+/// Environment variable with the files or folders of further plugins, separated as in `PATH`.
 pub const SEARCH_PATH: &str = "TRIFLOW_PLUGIN_PATH";
 
-/// Every plugin that is loaded, in the order of loading.
+/// Loaded plugins, in the order of loading.
 pub fn loaded() -> Vec<&'static Library> {
     registry().libraries()
 }
 
-/// Loads the plugin `path`, or every plugin in the folder `path`; each once, whatever the path by which
-/// it is named.
+/// Loads the plugin in the file `path`, or all plugins in the folder `path`, and returns them. A
+/// file that is loaded already, by whatever path, is not loaded again.
 ///
-/// Its components are in the registry afterwards; a library that does not fit, or holds a component whose
-/// name is taken, adds none.
+/// Afterwards its components are in the registry. A library that does not fit, or has a component
+/// whose name is taken, adds none.
 ///
 /// # Errors
-/// A path where nothing is, a file that is no plugin, a plugin that was built with something else than
-/// this program, a name that is taken.
+/// [`Error::Config`] where nothing is at `path`, a file is no plugin, a plugin was not built for
+/// this program, or a component's name is taken; [`Error::Io`] where a folder cannot be read.
 pub fn load(path: &Path) -> Result<Vec<&'static Library>> {
     let canonical = path.canonicalize().map_err(|e| {
         if e.kind() == std::io::ErrorKind::NotFound {
@@ -38,8 +38,11 @@ pub fn load(path: &Path) -> Result<Vec<&'static Library>> {
     files.iter().map(|file| load_file(file)).collect()
 }
 
-/// [`load`] for what an experiment names: a file that is not there any more is taken to be the loaded
-/// plugin whose file has the same name, with a warning.
+/// Loads a plugin that an experiment names. If the file is missing and a loaded plugin has its file
+/// name, that one is used, with a warning.
+///
+/// # Errors
+/// Errors of [`load`].
 pub fn load_or_moved(path: &Path) -> Result<Vec<&'static Library>> {
     if !path.exists()
         && let Some(library) =
@@ -52,7 +55,10 @@ pub fn load_or_moved(path: &Path) -> Result<Vec<&'static Library>> {
     load(path)
 }
 
-/// Loads what [`SEARCH_PATH`] names.
+/// Loads all plugins in [`SEARCH_PATH`].
+///
+/// # Errors
+/// Errors of [`load`], with the name of the variable.
 pub fn load_search_path() -> Result<()> {
     let Some(paths) = std::env::var_os(SEARCH_PATH) else { return Ok(()) };
     for path in std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()) {
@@ -68,7 +74,7 @@ fn missing(path: &Path) -> Error {
     ))
 }
 
-/// The plugins among a folder's shared libraries, sorted. Other libraries may lie beside them.
+/// Paths of the plugins in a folder, sorted; other libraries are skipped.
 fn plugins_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io("read the folder", folder))?;
     let mut files: Vec<_> = entries
@@ -84,11 +90,11 @@ fn plugins_in(folder: &Path) -> Result<Vec<PathBuf>> {
             "`cargo build --release` in a plugin's crate leaves it in that crate's `target/release`",
         ));
     }
-    // Canonical, so that a link in the folder is the library that it points to.
+    // Canonical, so that a link is the same library as its target.
     files.iter().map(|file| file.canonicalize().map_err(Error::io("read", file))).collect()
 }
 
-/// `path` is canonical.
+/// Loads the file `path`, which must be canonical.
 fn load_file(path: &Path) -> Result<&'static Library> {
     let same_file = |library: &&&Library| library.path == path;
     if let Some(library) = loaded().iter().find(same_file) {
@@ -98,21 +104,22 @@ fn load_file(path: &Path) -> Result<&'static Library> {
         Error::config("", format!("{} is no triflow plugin: it has no entry point", path.display()))
             .help(ONE_LINE)
     })?;
-    // A copy, or a hard link.
+    // The same library in a copy or hard link.
     if let Some(library) = loaded().into_iter().find(|library| library.sha256 == about.sha256) {
         log::debug!("{} is {library}, from {}", path.display(), library.path.display());
         return Ok(library);
     }
     fits(path, &about)?;
-    // SAFETY: the library was built from this very source by this very compiler; what its own
-    // initialisers do is as trusted as the rest of it.
+    // SAFETY: the library was built from this source by this compiler; its initialisers are as
+    // trusted as the rest of it.
     let opened = unsafe { open(path) }.map_err(|e| {
         Error::config("", format!("cannot load {}: {}", path.display(), first_cause(&e)))
             .help("`ldd` shows which library it needs and does not find")
     })?;
-    // Never unloaded: its initialisers have run, and its components, texts and functions are referred to.
+    // Never unloaded: its initialisers have run, and components, texts and functions in it are
+    // referenced.
     let opened = ManuallyDrop::new(opened);
-    // SAFETY: `plugin!` gives the symbol this type.
+    // SAFETY: `plugin!` exports the symbol with this type.
     let attach = unsafe { opened.get::<*const Attach>(b"TRIFLOW_PLUGIN_ATTACH\0") }
         .map(|symbol| unsafe { **symbol });
     let attach = attach.map_err(|e| {
@@ -139,11 +146,11 @@ fn load_file(path: &Path) -> Result<&'static Library> {
     Ok(library)
 }
 
-/// What makes a crate a plugin.
+/// Help for a library that is no plugin.
 const ONE_LINE: &str =
     "the crate needs the line `triflow::plugin!();` and `crate-type = [\"cdylib\"]`";
 
-/// An error that says on what a plugin and this program differ.
+/// Checks that a plugin was built for this program; the error lists the differences.
 fn fits(path: &Path, about: &About) -> Result<()> {
     let differences = differences(&about.fingerprint, FINGERPRINT);
     if differences.is_empty() {
@@ -161,12 +168,12 @@ fn fits(path: &Path, about: &About) -> Result<()> {
     Err(Error::config("", message).help(way_out(&differences)))
 }
 
-/// How a plugin that differs is made to fit: one command, and what it needs.
+/// Help for a plugin that does not fit: a command to build it, and what that needs.
 fn way_out(differences: &[Difference]) -> String {
     let host = |fact: &str| {
         differences.iter().find(|d| d.fact == fact).map(|d| d.host.split(' ').next().unwrap_or(""))
     };
-    // A nightly is named by its day, which the version does not say.
+    // A nightly is named by its date, which its version does not contain.
     let (toolchain, nightly) = match host("rustc") {
         Some(version) if version.contains("nightly") => ("+nightly ".to_owned(), true),
         Some(version) => (format!("+{version} "), false),
@@ -193,21 +200,22 @@ fn way_out(differences: &[Difference]) -> String {
     help
 }
 
-/// Binds every symbol at once, so that a missing one is an error here and not an abort later.
+/// Opens a library and binds all symbols, so that a missing one is an error now and not an abort
+/// later.
 #[cfg(unix)]
 unsafe fn open(path: &Path) -> Result<libloading::Library, libloading::Error> {
     use libloading::os::unix;
-    // SAFETY: as the caller promises.
+    // SAFETY: by the caller's contract.
     unsafe { unix::Library::open(Some(path), unix::RTLD_NOW | unix::RTLD_LOCAL) }.map(Into::into)
 }
 
 #[cfg(not(unix))]
 unsafe fn open(path: &Path) -> Result<libloading::Library, libloading::Error> {
-    // SAFETY: as the caller promises.
+    // SAFETY: by the caller's contract.
     unsafe { libloading::Library::new(path) }
 }
 
-/// What the system's loader said, which libloading keeps as the source.
+/// Message of the system's loader, which libloading keeps as the source of its error.
 fn first_cause(e: &libloading::Error) -> String {
     use std::error::Error as _;
     e.source().map_or_else(|| e.to_string(), ToString::to_string)

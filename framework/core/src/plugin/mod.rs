@@ -1,16 +1,17 @@
-//! Plugins: components in shared libraries, loaded at run time.
+//! Plugins: components in shared libraries that are loaded at run time.
 //!
-//! A plugin is a `cdylib` that carries its own copy of this framework; one LibTorch serves both copies.
-//! The host owns the one [registry](crate::registry()): on loading, the plugin's copy is pointed at it
-//! and adds its own components, through the function by which the built-ins register. What runs
-//! belongs to its owner: a plugin's spec is read, built and guarded against panics by the plugin's copy.
+//! A plugin is a `cdylib` with its own copy of this framework; both copies use one LibTorch. The
+//! process has one [registry](crate::registry()), owned by the host. On loading, the plugin's copy
+//! gets a reference to it and registers its components there, by the function that registers the
+//! built-in ones. Specs of a plugin are read, built and guarded against panics by the plugin's
+//! copy.
 //!
-//! What a library says of itself ([`About`]) is read from its file before any of its code runs, and
-//! only a library built from the same framework by the same compiler is mapped at all
-//! ([`FINGERPRINT`]). A library is never unloaded.
+//! The description of a library ([`About`]) is read from its file before any of its code runs. Only
+//! a library built from the same framework by the same compiler ([`FINGERPRINT`]) is loaded. A
+//! library is never unloaded.
 //!
-//! - [`load`] and [`load_search_path`] for programs,
-//! - [`plugin!`](crate::plugin!) for authors, [`Scaffold`] for a crate to begin with.
+//! - [`load`] and [`load_search_path`] are for programs,
+//! - [`plugin!`](crate::plugin!) is for authors, and [`Scaffold`] writes a first crate.
 
 mod about;
 mod attach;
@@ -26,10 +27,10 @@ pub use scaffold::{Framework, Scaffold};
 
 pub use crate::host::Library;
 
-/// Makes a `cdylib` a triflow plugin: one line, anywhere in the crate.
+/// Makes a triflow plugin of a `cdylib`; one line, anywhere in the crate.
 ///
-/// It exports a text that says what the library is and was built with, and the function by which a host
-/// takes over the components that the crate declares with [`component!`](crate::component!).
+/// It exports a description of the library and its build, and the function by which a host
+/// registers the components that the crate declares with [`component!`](crate::component!).
 #[macro_export]
 macro_rules! plugin {
     () => {

@@ -1,26 +1,30 @@
-//! A new crate, of a plugin or of a program: everything that its author would have to know and set, written once.
+//! The crate of a new plugin or program, with all settings that an author would otherwise have to
+//! know.
 
 use crate::error::{Error, Result};
 use crate::registry::{registry, spoken, with_article};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Where a crate finds this framework.
+/// Place of the framework's source, as a dependency of a crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Framework {
     /// The folder of the crate `triflow` on this machine.
     Folder(PathBuf),
-    /// A repository at a revision.
+    /// A revision of a git repository.
     Git {
-        /// Where it is.
+        /// URL of the repository.
         url: String,
-        /// The whole hash.
+        /// Full hash of the commit.
         revision: String,
     },
 }
 
 impl Framework {
-    /// The crate in `folder`, or in the `framework` below it.
+    /// The crate `triflow` in `folder`, or in the folder `framework` in it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where it is in neither.
     pub fn in_folder(folder: &Path) -> Result<Self> {
         let holds_it = |folder: &PathBuf| {
             let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
@@ -34,7 +38,8 @@ impl Framework {
         })
     }
 
-    /// As a dependency of a manifest: `package`, which lies in `folder` beside this framework's.
+    /// Line of a manifest for the dependency `package`, which is in `folder`, next to the
+    /// framework's.
     fn dependency(&self, package: &str, folder: &str) -> String {
         let place = match self {
             Self::Folder(path) => {
@@ -49,12 +54,12 @@ impl Framework {
     }
 }
 
-/// What the crate is.
+/// Kind of crate.
 #[derive(Clone, Debug)]
 enum Purpose {
     /// A shared library with a component of this kind.
     Plugin(&'static str),
-    /// A program over the built-in components, with this source.
+    /// A program that uses the built-in components, with this source.
     Program(&'static str),
 }
 
@@ -63,11 +68,12 @@ enum Purpose {
 pub struct Scaffold {
     purpose: Purpose,
     name: String,
-    /// Where it finds this framework.
+    /// Place of the framework's source.
     pub framework: Framework,
-    /// The host's own `Cargo.lock`, so that every crate has the same version; empty for none.
+    /// Content of the host's `Cargo.lock`, so that all dependencies have the host's versions;
+    /// empty: none.
     pub lock: String,
-    /// Folder of the host's LibTorch; none where the author has set `LIBTORCH`.
+    /// Folder of the host's LibTorch; `None` where the author sets `LIBTORCH`.
     pub libtorch: Option<PathBuf>,
 }
 
@@ -75,7 +81,8 @@ impl Scaffold {
     /// The crate of a plugin `name` with a component `name` of `kind`.
     ///
     /// # Errors
-    /// An unknown kind; a name that is no name of a crate, or that a component of the kind has already.
+    /// [`Error::Config`] for an unknown kind, a name that no crate can have, or the name of an
+    /// existing component of the kind.
     pub fn plugin(kind: &str, name: &str, framework: Framework) -> Result<Self> {
         let kind = registry().check_kind(kind)?;
         let new = Self::new(Purpose::Plugin(kind), name, framework, "my_schedule")?;
@@ -87,16 +94,16 @@ impl Scaffold {
         Ok(new)
     }
 
-    /// The crate of a program `name` whose `src/main.rs` is `source`; it depends on the framework and on the
-    /// built-in components.
+    /// The crate of a program `name` with `source` as `src/main.rs`; it depends on the framework
+    /// and on the built-in components.
     ///
     /// # Errors
-    /// A name that is no name of a crate.
+    /// [`Error::Config`] for a name that no crate can have.
     pub fn program(name: &str, source: &'static str, framework: Framework) -> Result<Self> {
         Self::new(Purpose::Program(source), name, framework, "my_model")
     }
 
-    /// `example` is a name that would do.
+    /// `example` is a valid name for the error message.
     fn new(purpose: Purpose, name: &str, framework: Framework, example: &str) -> Result<Self> {
         let name = name.replace('-', "_");
         let letters =
@@ -113,12 +120,13 @@ impl Scaffold {
         Ok(Self { purpose, name, framework, lock: String::new(), libtorch: None })
     }
 
-    /// Name of the crate, and of a plugin's component.
+    /// Name of the crate; of a plugin also that of its component.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The library or program that `cargo build --release` leaves, relative to cargo's target folder.
+    /// The library or program that `cargo build --release` makes, relative to cargo's target
+    /// folder.
     pub fn artifact(&self) -> PathBuf {
         use std::env::consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX};
         let name = &self.name;
@@ -128,8 +136,11 @@ impl Scaffold {
         })
     }
 
-    /// Writes the crate into `parent`, in a folder of its name, and returns that folder: whole, or not at
-    /// all.
+    /// Writes the crate into `parent`, in a folder with its name, completely or not at all. Returns
+    /// that folder.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the folder exists; [`Error::Io`] where it cannot be written.
     pub fn write(&self, parent: &Path) -> Result<PathBuf> {
         let folder = parent.join(&self.name);
         if folder.exists() {
@@ -207,7 +218,7 @@ impl Scaffold {
         )
     }
 
-    /// The kind's starter under the new name.
+    /// Source of the kind's starter, with the component's name.
     fn component(&self, kind: &str) -> Result<String> {
         let starter = crate::testing::kit(kind)?.starter;
         let camel = struct_name(&self.name, starter);
@@ -223,8 +234,8 @@ impl Scaffold {
     }
 }
 
-/// The name of the component's type: `MySchedule` for `my_schedule`, unless `starter` means something else by
-/// that.
+/// Name of the component's type, such as `MySchedule` for `my_schedule`; another one where
+/// `starter` uses that name.
 fn struct_name(name: &str, starter: &str) -> String {
     let mut camel = String::new();
     for word in name.split('_') {
@@ -239,7 +250,7 @@ fn struct_name(name: &str, starter: &str) -> String {
     camel
 }
 
-/// Types of which the macros speak by their bare names.
+/// Types that the macros use by their bare names.
 const IN_MACROS: &[&str] =
     &["Box", "Built", "Clone", "Debug", "Default", "From", "PartialEq", "Self", "String", "Vec"];
 
@@ -252,7 +263,7 @@ fn main() {
 }
 "#;
 
-/// Names that cargo or Rust refuses, or that would hide a crate that the source speaks of.
+/// Names that cargo or Rust refuses, or that would hide a crate used in the source.
 const RESERVED: &[&str] = &[
     "abstract",
     "as",
@@ -317,7 +328,7 @@ const RESERVED: &[&str] = &[
     "yield",
 ];
 
-/// A string of TOML.
+/// A text as a TOML string.
 fn toml_text(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -1,5 +1,3 @@
-//! What every coupling promises.
-
 use super::expect::ensure;
 use super::seeds::KIT;
 use super::{Check, Conformance, Kit};
@@ -16,27 +14,27 @@ impl Conformance for dyn Coupling {
     const CHECKS: &'static [Check<Self>] = &[
         Check {
             name: "rows",
-            about: "each row of the target gets one row of the source that is there",
+            about: "each row of the target gets an existing row of the source",
             run: rows,
         },
         Check {
             name: "same_seed",
-            about: "the same rows and seed give the same pairs, built anew or not, whatever was paired before",
+            about: "the same rows and seed give the same pairs, also after other batches and when built again",
             run: same_seed,
         },
         Check {
             name: "marginals",
-            about: "over many batches every place of the source is used once on average",
+            about: "over many batches every row of the source is used once on average",
             run: marginals,
         },
         Check {
             name: "independent",
-            about: "a coupling that says it is independent does not look at the rows",
+            about: "pairs of a coupling that says it is independent do not depend on the rows",
             run: independent,
         },
         Check {
             name: "keeps_condition",
-            about: "where it says so, the mean of z_0 is the same under every condition",
+            about: "if it says so, the mean of z_0 is the same under every condition",
             run: keeps_condition,
         },
     ];
@@ -47,7 +45,7 @@ impl Conformance for dyn Coupling {
     }
 }
 
-/// One condition of two classes; or none.
+/// Context with a condition of two classes, or without condition.
 fn context(conditional: bool) -> CouplingContext {
     CouplingContext {
         z_shape: vec![2],
@@ -58,7 +56,7 @@ fn context(conditional: bool) -> CouplingContext {
 
 type Built = (bool, Box<dyn Coupling>);
 
-/// With and without condition, where it builds.
+/// The coupling with and without condition, where it builds.
 fn build(component: &Component<dyn Coupling>) -> Result<Vec<Built>> {
     let mut all = Vec::new();
     let mut refused = None;
@@ -69,13 +67,15 @@ fn build(component: &Component<dyn Coupling>) -> Result<Vec<Built>> {
         }
     }
     match (all.is_empty(), refused) {
-        (true, refused) => Err(refused.unwrap_or_else(|| Error::runtime("nothing is built"))),
+        (true, refused) => {
+            Err(refused.unwrap_or_else(|| Error::runtime("it builds with no shape")))
+        }
         (false, _) => Ok(all),
     }
 }
 
-/// A batch of `n` rows in the plane: z_0 around 0, z_1 to the left under one class, to the right under the
-/// other.
+/// A batch of `n` rows in the plane: z_0 around the origin, z_1 on the left for one class and on
+/// the right for the other.
 struct Batch {
     source: Vec<f64>,
     target: Vec<f64>,
@@ -141,13 +141,15 @@ fn marginals(component: &Component<dyn Coupling>) -> Result<()> {
     let n = 8;
     for built in build(component)? {
         let mut used = vec![0.0; n];
-        // z_0 itself, by its distance from the centre: whoever leaves out some rows shows here.
+        // Distance of z_0 from the origin: shows couplings that leave out some rows.
         let (mut outer, mut all_outer) = (0.0, 0.0);
         for number in 0..BATCHES {
             let batch = Batch::draw(n, number);
             let far = |row: usize| batch.source[2 * row].hypot(batch.source[2 * row + 1]);
             for (i, row) in batch.pair(&built)?.into_iter().enumerate() {
-                *used.get_mut(row).ok_or_else(|| Error::runtime("a row that is not there"))? += 1.0;
+                *used
+                    .get_mut(row)
+                    .ok_or_else(|| Error::runtime("it gives a row that does not exist"))? += 1.0;
                 outer += far(row);
                 all_outer += far(i);
             }
@@ -160,7 +162,9 @@ fn marginals(component: &Component<dyn Coupling>) -> Result<()> {
         }
         let ratio = outer / all_outer;
         ensure((ratio - 1.0).abs() < 0.03, || {
-            format!("paired z_0 lie {ratio:.3} times as far out as z_0 do, expected 1")
+            format!(
+                "the mean distance of paired z_0 from the origin is {ratio:.3} times that of all z_0, expected 1"
+            )
         })?;
     }
     Ok(())
@@ -195,7 +199,7 @@ fn keeps_condition(component: &Component<dyn Coupling>) -> Result<()> {
                 }
             }
         }
-        // A coordinate of z_0 is uniform on [−1, 1].
+        // Each coordinate of z_0 is uniform on [−1, 1].
         let off = (sum / count).abs() / (1.0 / (3.0_f64 * count)).sqrt();
         ensure(off < 6.0, || {
             format!(

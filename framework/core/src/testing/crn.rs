@@ -1,7 +1,5 @@
-//! What every CRN promises.
-
 use super::expect::close;
-use super::part::{self, Part, Place, Rows, places_of_latents};
+use super::part::{self, Part, Rows, Shapes, latent_shapes};
 use super::{Check, Conformance, Kit};
 use crate::component::{Crn, CrnInput, Pass};
 use crate::error::Result;
@@ -21,8 +19,8 @@ impl Conformance for dyn Crn {
         part::absent_condition(),
         Check {
             name: "sampling",
-            about: "inside `no_grad`, as in sampling, it gives what it gives in training without dropout: \
-                    derivatives of its own are taken by `differentiate`",
+            about: "inside `no_grad`, as in sampling, the output is that of training without dropout: take \
+                    derivatives with `differentiate`",
             run: sampling,
         },
     ];
@@ -34,20 +32,20 @@ impl Conformance for dyn Crn {
 }
 
 impl Part for dyn Crn {
-    fn places() -> Vec<Place> {
-        places_of_latents()
+    fn shapes() -> Vec<Shapes> {
+        latent_shapes()
     }
 
-    fn build_at(component: &Component<Self>, vars: nn::Path, place: &Place) -> Result<Box<Self>> {
-        component.build(&place.context(vars))
+    fn build_at(component: &Component<Self>, vars: nn::Path, shapes: &Shapes) -> Result<Box<Self>> {
+        component.build(&shapes.context(vars))
     }
 
-    fn input(place: &Place) -> Vec<i64> {
-        place.latent.clone()
+    fn input(shapes: &Shapes) -> Vec<i64> {
+        shapes.latent.clone()
     }
 
-    fn output(&self, place: &Place) -> Result<Vec<i64>> {
-        Ok(place.latent.clone())
+    fn output(&self, shapes: &Shapes) -> Result<Vec<i64>> {
+        Ok(shapes.latent.clone())
     }
 
     fn run(&self, rows: &Rows, pass: Pass) -> Result<Vec<Tensor>> {
@@ -58,7 +56,7 @@ impl Part for dyn Crn {
 }
 
 fn sampling(component: &Component<dyn Crn>) -> Result<()> {
-    part::everywhere(component, DType::Double, |at| {
+    part::with_all_shapes(component, DType::Double, |at| {
         let rows = at.rows(5);
         let pass = Pass { dropout: false, ..Pass::TRAIN };
         let trained = at.part.run(&rows, pass)?;

@@ -1,5 +1,3 @@
-//! What every data source promises. A source of files is given with its file, in the spec.
-
 use super::expect::{all_identical, ensure, finite};
 use super::seeds::{KIT, OTHER, seeded};
 use super::{Check, Conformance, Kit};
@@ -16,13 +14,13 @@ impl Conformance for dyn DataSource {
         Check {
             name: "rows",
             about: "x and y have equally many rows, at least one: float32 or float64 on the CPU, y perhaps int64 \
-                    labels, images perhaps bytes; every set is made as the training set",
+                    labels, images perhaps bytes; every set has the columns of the training set",
             run: rows,
         },
         Check { name: "finite", about: "every number is finite", run: numbers_finite },
         Check {
             name: "same_seed",
-            about: "built and loaded twice under one seed of the context, the rows are the same bit for bit",
+            about: "built and loaded twice with one seed in the context, the rows are the same bit for bit",
             run: same_seed,
         },
     ];
@@ -52,7 +50,7 @@ fn sides(table: &Columns) -> Vec<(&'static str, &Tensor)> {
 
 fn rows(component: &Component<dyn DataSource>) -> Result<()> {
     let splits = load(component)?;
-    let layout = |table| -> Vec<_> {
+    let columns = |table| -> Vec<_> {
         let row = |t: &Tensor| t.size().get(1..).map(<[i64]>::to_vec);
         sides(table).into_iter().map(|(name, t)| (name, t.kind(), row(t))).collect()
     };
@@ -65,9 +63,9 @@ fn rows(component: &Component<dyn DataSource>) -> Result<()> {
             let (x, y) = (x.size()[0], y.size()[0]);
             ensure(x == y, || format!("{set} has {x} rows of x, but {y} of y"))?;
         }
-        let (found, expected) = (layout(table), layout(&splits.train));
+        let (found, expected) = (columns(table), columns(&splits.train));
         ensure(found == expected, || {
-            format!("{set} is made of {found:?}, expected {expected:?} as the training set")
+            format!("{set} has the columns {found:?}, expected {expected:?} as in the training set")
         })?;
     }
     Ok(())
@@ -79,7 +77,7 @@ fn check_side(what: &str, side: &str, values: &Tensor) -> Result<()> {
         format!("{what} is {}, expected at least one row", shape_text(&size))
     })?;
     ensure(values.device() == Device::Cpu, || {
-        format!("{what} lies on {:?}, expected the CPU", values.device())
+        format!("{what} is on {:?}, expected the CPU", values.device())
     })?;
     match values.kind() {
         DType::Float | DType::Double => Ok(()),
@@ -89,7 +87,8 @@ fn check_side(what: &str, side: &str, values: &Tensor) -> Result<()> {
         }),
         other => ensure(false, || {
             format!(
-                "{what} is {other:?}, expected float32 or float64 (or int64 labels, for y, or images [n, C, H, W] of bytes)"
+                "{what} is {other:?}, expected float32 or float64 (or int64 labels, for y, \
+                 or images [n, C, H, W] of bytes)"
             )
         }),
     }
@@ -101,10 +100,10 @@ fn same_seed(component: &Component<dyn DataSource>) -> Result<()> {
         let all = sets(&splits).into_iter().flat_map(|(_, table)| sides(table));
         Ok(all.map(|(_, side)| side.shallow_clone()).collect())
     };
-    // Data are loaded before anything is seeded: only the context's seed is theirs.
+    // Data are loaded before LibTorch is seeded: only the seed of the context counts.
     let (first, second) = (seeded(KIT, all)?, seeded(OTHER, all)?);
     ensure(all_identical(&first, &second), || {
-        "loaded twice under one seed, the rows differ; draw from a generator seeded with the context's \
+        "loaded twice with one seed, the rows differ; draw from a generator seeded with the context's \
          `seed`"
             .to_owned()
     })

@@ -1,7 +1,5 @@
-//! What every decoder promises.
-
 use super::expect::ensure;
-use super::part::{self, Part, Place, Rows, everywhere};
+use super::part::{self, Part, Rows, Shapes, with_all_shapes};
 use super::{Check, Conformance, Kit};
 use crate::component::{Decoder, Likelihood, Pass};
 use crate::error::Result;
@@ -32,27 +30,27 @@ impl Conformance for dyn Decoder {
 }
 
 impl Part for dyn Decoder {
-    fn places() -> Vec<Place> {
+    fn shapes() -> Vec<Shapes> {
         [
-            Place::new(&[2], &[2], None),
-            Place::new(&[3], &[2], Some(&[4])),
-            Place::new(&[2, 4, 4], &[2, 4, 4], None),
-            Place::new(&[2, 4, 4], &[5], None),
-            Place::new(&[3, 8, 8], &[4, 4, 4], None),
+            Shapes::new(&[2], &[2], None),
+            Shapes::new(&[3], &[2], Some(&[4])),
+            Shapes::new(&[2, 4, 4], &[2, 4, 4], None),
+            Shapes::new(&[2, 4, 4], &[5], None),
+            Shapes::new(&[3, 8, 8], &[4, 4, 4], None),
         ]
         .into()
     }
 
-    fn build_at(component: &Component<Self>, vars: nn::Path, place: &Place) -> Result<Box<Self>> {
-        component.build(&place.context(vars))
+    fn build_at(component: &Component<Self>, vars: nn::Path, shapes: &Shapes) -> Result<Box<Self>> {
+        component.build(&shapes.context(vars))
     }
 
-    fn input(place: &Place) -> Vec<i64> {
-        place.latent.clone()
+    fn input(shapes: &Shapes) -> Vec<i64> {
+        shapes.latent.clone()
     }
 
-    fn output(&self, place: &Place) -> Result<Vec<i64>> {
-        Ok(place.target.clone())
+    fn output(&self, shapes: &Shapes) -> Result<Vec<i64>> {
+        Ok(shapes.target.clone())
     }
 
     fn run(&self, rows: &Rows, pass: Pass) -> Result<Vec<Tensor>> {
@@ -61,7 +59,7 @@ impl Part for dyn Decoder {
 }
 
 fn logits(component: &Component<dyn Decoder>) -> Result<()> {
-    everywhere(component, DType::Double, |at| {
+    with_all_shapes(component, DType::Double, |at| {
         if at.part.likelihood()? != Likelihood::Categorical {
             return Ok(());
         }

@@ -1,7 +1,5 @@
-//! What every encoder promises.
-
-use super::expect::{ensure, form};
-use super::part::{self, Part, Place, Rows, everywhere};
+use super::expect::{ensure, layout};
+use super::part::{self, Part, Rows, Shapes, with_all_shapes};
 use super::{Check, Conformance, Kit};
 use crate::component::{Encoder, Pass};
 use crate::error::Result;
@@ -20,12 +18,12 @@ impl Conformance for dyn Encoder {
         part::save_load(),
         Check {
             name: "log_variance",
-            about: "the log-variance, where there is one, stays within [-20, 10] whatever the target",
+            about: "the log-variance, if there is one, stays within [-20, 10] for any target",
             run: log_variance,
         },
         Check {
             name: "identity",
-            about: "one that is the identity gives each target as its latent, to the bit",
+            about: "if it says that it is the identity, each latent equals its target to the bit",
             run: identity,
         },
     ];
@@ -37,45 +35,45 @@ impl Conformance for dyn Encoder {
 }
 
 impl Part for dyn Encoder {
-    fn places() -> Vec<Place> {
+    fn shapes() -> Vec<Shapes> {
         [
-            Place::new(&[2], &[2], None),
-            Place::new(&[3], &[2], Some(&[4])),
-            Place::new(&[2, 4, 4], &[2, 4, 4], None),
-            Place::new(&[2, 4, 4], &[5], None),
-            Place::new(&[3, 8, 8], &[4, 4, 4], None),
+            Shapes::new(&[2], &[2], None),
+            Shapes::new(&[3], &[2], Some(&[4])),
+            Shapes::new(&[2, 4, 4], &[2, 4, 4], None),
+            Shapes::new(&[2, 4, 4], &[5], None),
+            Shapes::new(&[3, 8, 8], &[4, 4, 4], None),
         ]
         .into()
     }
 
-    fn build_at(component: &Component<Self>, vars: nn::Path, place: &Place) -> Result<Box<Self>> {
-        component.build(&place.context(vars))
+    fn build_at(component: &Component<Self>, vars: nn::Path, shapes: &Shapes) -> Result<Box<Self>> {
+        component.build(&shapes.context(vars))
     }
 
-    fn input(place: &Place) -> Vec<i64> {
-        place.target.clone()
+    fn input(shapes: &Shapes) -> Vec<i64> {
+        shapes.target.clone()
     }
 
-    fn output(&self, _: &Place) -> Result<Vec<i64>> {
+    fn output(&self, _: &Shapes) -> Result<Vec<i64>> {
         self.latent_shape()
     }
 
     fn run(&self, rows: &Rows, pass: Pass) -> Result<Vec<Tensor>> {
-        let law = self.encode(&rows.main, pass)?;
-        Ok(std::iter::once(law.mean).chain(law.log_variance).collect())
+        let posterior = self.encode(&rows.main, pass)?;
+        Ok(std::iter::once(posterior.mean).chain(posterior.log_variance).collect())
     }
 }
 
 fn log_variance(component: &Component<dyn Encoder>) -> Result<()> {
-    everywhere(component, DType::Double, |at| {
+    with_all_shapes(component, DType::Double, |at| {
         for scale in [1.0, 1e4] {
-            let law = at.part.encode(&(at.rows(5).main * scale), Pass::EVAL)?;
-            let Some(found) = law.log_variance else { continue };
-            form("the log-variance", &found, &law.mean.size(), &law.mean)?;
+            let posterior = at.part.encode(&(at.rows(5).main * scale), Pass::EVAL)?;
+            let Some(found) = posterior.log_variance else { continue };
+            layout("the log-variance", &found, &posterior.mean.size(), &posterior.mean)?;
             let (low, high) = (found.min().double_value(&[]), found.max().double_value(&[]));
             ensure(low >= -20.0 && high <= 10.0, || {
                 format!(
-                    "the log-variance goes from {low:.3} to {high:.3}, expected within [-20, 10]"
+                    "the log-variance ranges from {low:.3} to {high:.3}, expected within [-20, 10]"
                 )
             })?;
         }
@@ -84,14 +82,14 @@ fn log_variance(component: &Component<dyn Encoder>) -> Result<()> {
 }
 
 fn identity(component: &Component<dyn Encoder>) -> Result<()> {
-    everywhere(component, DType::Float, |at| {
+    with_all_shapes(component, DType::Float, |at| {
         if !at.part.is_identity()? {
             return Ok(());
         }
         let target = at.rows(5).main;
-        let law = at.part.encode(&target, Pass::EVAL)?;
-        let same = law.mean.size() == target.size() && law.mean.equal(&target);
-        ensure(same && law.log_variance.is_none(), || {
+        let posterior = at.part.encode(&target, Pass::EVAL)?;
+        let same = posterior.mean.size() == target.size() && posterior.mean.equal(&target);
+        ensure(same && posterior.log_variance.is_none(), || {
             "the latents are not the targets, though the encoder says that it is the identity"
                 .into()
         })

@@ -1,7 +1,5 @@
-//! What every guidance promises.
-
-use super::expect::{close, finite, form};
-use super::seeds::same_again;
+use super::expect::{close, finite, layout};
+use super::seeds::repeatable;
 use super::{Check, Conformance, Kit};
 use crate::component::{Guidance, GuidanceInput};
 use crate::error::Result;
@@ -14,7 +12,7 @@ impl Conformance for dyn Guidance {
     const CHECKS: &'static [Check<Self>] = &[
         Check {
             name: "shape",
-            about: "the force has the shape, precision and device of the state, and is finite all along the path",
+            about: "the force has the shape, precision and device of the state, and is finite on the whole path",
             run: shape,
         },
         Check {
@@ -24,9 +22,9 @@ impl Conformance for dyn Guidance {
         },
         Check {
             name: "same_seed",
-            about: "built and asked twice under one seed, it gives the same bit for bit",
+            about: "built and evaluated twice with one seed, it gives the same bit for bit",
             run: |component| {
-                same_again(|| Ok(vec![force(component, &states(DType::Double), 0.5)?]))
+                repeatable(|| Ok(vec![force(component, &states(DType::Double), 0.5)?]))
             },
         },
     ];
@@ -37,13 +35,13 @@ impl Conformance for dyn Guidance {
     }
 }
 
-/// Six states of two numbers.
+/// Six states of two entries.
 fn states(kind: DType) -> Tensor {
     let values = [1.0, -0.5, 0.25, -2.0, 1.5, 0.75, 0.0, 3.0, -1.0, 0.1, 2.0, -0.3];
     Tensor::from_slice(&values).view([6, 2]).to_kind(kind)
 }
 
-/// On the straight path at time `t`, with data predicted to lie half-way to the origin.
+/// Force on the rectified path at time `t`, with the predicted data half-way to the origin.
 fn force(component: &Component<dyn Guidance>, z: &Tensor, t: f64) -> Result<Tensor> {
     let at = |value: f64| Tensor::from_slice(&[value]).to_device(Device::Cpu);
     let (a, b, data) = (at(t), at(1.0 - t), z * 0.5);
@@ -56,7 +54,7 @@ fn shape(component: &Component<dyn Guidance>) -> Result<()> {
         let z = states(kind);
         for t in [0.0, 0.01, 0.5, 1.0] {
             let force = force(component, &z, t)?;
-            form("the force", &force, &z.size(), &z)?;
+            layout("the force", &force, &z.size(), &z)?;
             finite("the force", &force)?;
         }
     }

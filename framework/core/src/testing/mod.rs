@@ -1,8 +1,9 @@
-//! The conformance kit: holds a component to what its kind promises, in one line of a unit test.
+//! The conformance kit: checks that a component does what its kind promises, in one line of a unit
+//! test.
 //!
-//! Every kind has a list of checks, one sentence each; a component passes all of them or learns what was
-//! found and what was expected. The kit asks only what is true of every component of a kind: the golden
-//! values of one formula stay the business of its author's own tests.
+//! Each kind has a list of checks, described in one sentence each. A component passes, or each
+//! failure says what was found and what was expected. The checks hold for every component of a
+//! kind; the values of one formula are for the author's own tests.
 
 mod coupling;
 mod crn;
@@ -32,12 +33,12 @@ use crate::registry::{Component, Kind, Spec, guard_engine, registry};
 use crate::rng::{Purpose, seed_torch};
 use std::fmt::{self, Display};
 
-/// A check that a component has not passed.
+/// A check that a component fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Name of the check, such as `round_trip`.
     pub check: &'static str,
-    /// What was found, and what was expected.
+    /// The result, and what was expected.
     pub message: String,
 }
 
@@ -47,13 +48,13 @@ impl Display for Failure {
     }
 }
 
-/// One thing that every component of kind `K` promises.
+/// A check that every component of kind `K` must pass.
 pub struct Check<K: Kind + ?Sized> {
-    /// Its name, in snake_case.
+    /// Name of the check, in snake_case.
     pub name: &'static str,
-    /// The promise, in one sentence.
+    /// The property checked, in one sentence.
     pub about: &'static str,
-    /// Holds a component to it; the error says what was found and what was expected.
+    /// Checks a component; the error says what was found and what was expected.
     pub run: fn(&Component<K>) -> Result<()>,
 }
 
@@ -63,34 +64,37 @@ impl<K: Kind + ?Sized> fmt::Debug for Check<K> {
     }
 }
 
-/// What the kit knows of a kind.
+/// Checks and starter of a kind.
 pub trait Conformance: Kind {
-    /// The kind's own checks; [`checks`] adds those that all kinds share.
+    /// Checks of the kind; [`checks`] adds those that all kinds share.
     const CHECKS: &'static [Check<Self>];
-    /// Source of a small component of this kind from which to begin one's own: the type is called
-    /// `MyComponent`, and the component `my_component`.
+    /// Source of a small component of this kind, as a starting point for an author: the type is
+    /// called `MyComponent`, the component `my_component`.
     const STARTER: &'static str;
 
-    /// Builds the component in the kit's surroundings; an error if it builds in none of them.
+    /// Builds the component with the shapes that the kit tries.
+    ///
+    /// # Errors
+    /// Error of the last build if it builds with none of them.
     fn try_build(component: &Component<Self>) -> Result<()>;
 }
 
-/// The kit of one kind.
+/// Checks and starter of a kind, without its type.
 #[derive(Debug)]
 pub struct Kit {
-    /// The kind's name.
+    /// Name of the kind.
     pub kind: &'static str,
-    /// Names of the checks, and what each asks.
+    /// Names and descriptions of the checks.
     pub checks: fn() -> Vec<(&'static str, &'static str)>,
-    /// Source of a small component from which to begin one's own.
+    /// Source of a small component, as a starting point for an author.
     pub starter: &'static str,
-    /// Runs the checks on a component as YAML says it.
+    /// Runs the checks on a component given as YAML.
     pub check: fn(&serde_yaml::Value) -> Result<Vec<Failure>>,
 }
 inventory::collect!(Kit);
 
 impl Kit {
-    /// That of kind `K`.
+    /// The kit of kind `K`.
     pub const fn of<K: Conformance + ?Sized>() -> Self {
         Self {
             kind: K::NAME,
@@ -101,27 +105,27 @@ impl Kit {
     }
 }
 
-/// The kit of a kind.
+/// The kit of the kind called `kind`.
 ///
 /// # Errors
-/// An unknown kind.
+/// [`Error::Config`] for an unknown kind; [`Error::Runtime`] for a kind without checks.
 pub fn kit(kind: &str) -> Result<&'static Kit> {
     let kind = registry().kind(kind)?.name;
     let found = inventory::iter::<Kit>.into_iter().find(|kit| kit.kind == kind);
     found.ok_or_else(|| Error::runtime(format!("the kind {kind} has no conformance kit")))
 }
 
-/// Every check of kind `K`, those that all kinds share first.
+/// All checks of kind `K`; those that all kinds share come first.
 pub fn checks<K: Conformance + ?Sized>() -> impl Iterator<Item = &'static Check<K>> {
     spec::Shared::<K>::OF_SPECS.iter().chain([spec::Shared::<K>::BUILDS]).chain(K::CHECKS)
 }
 
-/// Names of all checks of kind `K`, and what each asks, in one sentence.
+/// Names and descriptions of all checks of kind `K`.
 pub fn descriptions<K: Conformance + ?Sized>() -> Vec<(&'static str, &'static str)> {
     checks::<K>().map(|check| (check.name, check.about)).collect()
 }
 
-/// Panics with the list of failed checks, if any.
+/// Checks that a component passes all checks of its kind; for use in a unit test.
 ///
 /// ```
 /// # extern crate triflow_core as triflow;
@@ -147,7 +151,7 @@ pub fn descriptions<K: Conformance + ?Sized>() -> Vec<(&'static str, &'static st
 /// ```
 ///
 /// # Panics
-/// If a check fails.
+/// With the list of failed checks, if there are any.
 #[track_caller]
 pub fn conforms<K: Conformance + ?Sized>(spec: impl Spec<K>) {
     let component: Component<K> = spec.into();
@@ -155,25 +159,25 @@ pub fn conforms<K: Conformance + ?Sized>(spec: impl Spec<K>) {
     assert!(found.is_empty(), "{}", report(K::NAME, component.name(), &found));
 }
 
-/// `noise_schedule `x` fails 2 checks`, and the failures below it, one a line.
+/// Report of the failed checks: `noise_schedule `x` fails 2 checks`, and a line for each.
 pub fn report(kind: &str, name: &str, failures: &[Failure]) -> String {
     let plural = if failures.len() == 1 { "" } else { "s" };
     let mut text = format!("{kind} `{name}` fails {} check{plural}", failures.len());
     text.extend(failures.iter().map(|failure| format!("\n- {failure}")));
     if unbuilt(failures) {
-        text += "\nthe other checks need what it builds: they were not run";
+        text += "\nthe other checks need a built component: they were not run";
     }
     text
 }
 
-/// What became of a check.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The component keeps what it promises.
+    /// The component has the property.
     Passed,
-    /// The component does not.
+    /// The component does not have the property.
     Failed,
-    /// The component did not build, so there was nothing to ask.
+    /// The check was not run, because the component could not be built.
     NotRun,
 }
 
@@ -187,7 +191,7 @@ impl Display for Verdict {
     }
 }
 
-/// What became of every check of a kind, by name, where `failures` are all that failed.
+/// Result of every check of a kind, by name, given all `failures`.
 pub fn verdicts(kit: &Kit, failures: &[Failure]) -> Vec<(&'static str, Verdict)> {
     let mut run = true;
     let verdict = |(name, _)| {
@@ -203,14 +207,15 @@ pub fn verdicts(kit: &Kit, failures: &[Failure]) -> Vec<(&'static str, Verdict)>
     (kit.checks)().into_iter().map(verdict).collect()
 }
 
-/// Whether nothing was built, so that the checks of what is built were not run.
+/// True if the component could not be built, so that the checks of the built thing were not run.
 fn unbuilt(failures: &[Failure]) -> bool {
     failures.iter().any(|failure| failure.check == spec::BUILDS)
 }
 
-/// Every check that the component fails; empty if it conforms. A panic inside the component is a failure.
+/// Runs all checks of a kind and returns those that the component fails; empty if it conforms. A
+/// panic in the component is a failure.
 pub fn failures<K: Conformance + ?Sized>(component: &Component<K>) -> Vec<Failure> {
-    // The kit's own draws are the same every time.
+    // Random numbers of the kit are the same in every run.
     let _stream = seed_torch(seeds::KIT, Purpose::Init, 0);
     let run = |check: &Check<K>| {
         let error = guard_engine(|| (check.run)(component)).err()?;
@@ -218,20 +223,26 @@ pub fn failures<K: Conformance + ?Sized>(component: &Component<K>) -> Vec<Failur
     };
     let mut found: Vec<Failure> = spec::Shared::OF_SPECS.iter().filter_map(run).collect();
     match run(spec::Shared::BUILDS) {
-        // Whatever else is asked would only say the same again.
+        // Without a built component the other checks would repeat the error.
         Some(unbuilt) => found.push(unbuilt),
         None => found.extend(K::CHECKS.iter().filter_map(run)),
     }
     found
 }
 
-/// The same for a component as YAML says it, such as `{type: cosine, s: 0.01}` or a bare name; an unknown
-/// kind or name, or a wrong key, is an error.
+/// Runs all checks on a component of `kind` given as YAML, such as `{type: cosine, s: 0.01}` or a
+/// bare name.
+///
+/// # Errors
+/// [`Error::Config`] for an unknown kind, name or key.
 pub fn check(kind: &str, yaml: &serde_yaml::Value) -> Result<Vec<Failure>> {
     (kit(kind)?.check)(yaml)
 }
 
-/// [`check`] for a kind that is known as a type.
+/// Runs all checks of kind `K` on a component given as YAML.
+///
+/// # Errors
+/// [`Error::Config`] for an unknown name or key.
 pub fn check_yaml<K: Conformance + ?Sized>(yaml: &serde_yaml::Value) -> Result<Vec<Failure>> {
     Ok(failures(&spec::parse::<K>(yaml)?))
 }

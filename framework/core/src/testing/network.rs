@@ -1,8 +1,6 @@
-//! What every network promises.
-
 use super::expect::{ensure, finite};
 use super::parameters;
-use super::part::{self, Part, Place, Rows, places_of_latents};
+use super::part::{self, Part, Rows, Shapes, latent_shapes};
 use super::{Check, Conformance, Kit};
 use crate::component::{Network, NetworkContext, NetworkInput, Pass};
 use crate::derivative::differentiate;
@@ -10,7 +8,7 @@ use crate::error::Result;
 use crate::registry::Component;
 use tch::{Device, Kind as DType, Tensor, nn};
 
-/// Features of time that the kit gives.
+/// Number of time features in the kit.
 const TIME_FEATURES: i64 = 4;
 
 inventory::submit!(Kit::of::<dyn Network>());
@@ -26,12 +24,12 @@ impl Conformance for dyn Network {
         part::absent_condition(),
         Check {
             name: "convex",
-            about: "if it says that it is convex in z, its values lie on or below their chords",
+            about: "if it says that it is convex in z, its values are on or below their chords",
             run: convex,
         },
         Check {
             name: "derivatives",
-            about: "built as a potential (one output, of which gradient and Hessian are used) it has a Hessian \
+            about: "built as a potential (one output, whose gradient and Hessian are used) it has a Hessian \
                     that is finite and not zero, or it refuses",
             run: derivatives,
         },
@@ -44,20 +42,20 @@ impl Conformance for dyn Network {
 }
 
 impl Part for dyn Network {
-    fn places() -> Vec<Place> {
-        places_of_latents()
+    fn shapes() -> Vec<Shapes> {
+        latent_shapes()
     }
 
-    fn build_at(component: &Component<Self>, vars: nn::Path, place: &Place) -> Result<Box<Self>> {
-        component.build(&context(vars, place))
+    fn build_at(component: &Component<Self>, vars: nn::Path, shapes: &Shapes) -> Result<Box<Self>> {
+        component.build(&context(vars, shapes))
     }
 
-    fn input(place: &Place) -> Vec<i64> {
-        place.latent.clone()
+    fn input(shapes: &Shapes) -> Vec<i64> {
+        shapes.latent.clone()
     }
 
-    fn output(&self, place: &Place) -> Result<Vec<i64>> {
-        Ok(place.latent.clone())
+    fn output(&self, shapes: &Shapes) -> Result<Vec<i64>> {
+        Ok(shapes.latent.clone())
     }
 
     fn run(&self, rows: &Rows, pass: Pass) -> Result<Vec<Tensor>> {
@@ -65,18 +63,18 @@ impl Part for dyn Network {
     }
 }
 
-fn context<'a>(vars: nn::Path<'a>, place: &Place) -> NetworkContext<'a> {
+fn context<'a>(vars: nn::Path<'a>, shapes: &Shapes) -> NetworkContext<'a> {
     NetworkContext {
         vars,
-        z_shape: place.latent.clone(),
-        condition_shape: place.condition.clone(),
+        z_shape: shapes.latent.clone(),
+        condition_shape: shapes.condition.clone(),
         time_features: TIME_FEATURES,
-        output_shape: place.latent.clone(),
+        output_shape: shapes.latent.clone(),
         derivatives: 0..=0,
     }
 }
 
-/// The output at `z`, with time and condition of `rows`.
+/// Output at `z`, with time and condition of `rows`.
 fn at(network: &dyn Network, z: &Tensor, rows: &Rows, pass: Pass) -> Result<Tensor> {
     // sin(t), sin(2t), …
     let rates = Tensor::arange_start(1, TIME_FEATURES + 1, (rows.time.kind(), rows.time.device()));
@@ -85,12 +83,12 @@ fn at(network: &dyn Network, z: &Tensor, rows: &Rows, pass: Pass) -> Result<Tens
 }
 
 fn convex(component: &Component<dyn Network>) -> Result<()> {
-    part::everywhere(component, DType::Double, |standing| {
-        if !standing.part.is_convex()? {
+    part::with_all_shapes(component, DType::Double, |built| {
+        if !built.part.is_convex()? {
             return Ok(());
         }
-        let rows = standing.rows(50);
-        let value = |z: &Tensor| at(&*standing.part, z, &rows, Pass::EVAL);
+        let rows = built.rows(50);
+        let value = |z: &Tensor| at(&*built.part, z, &rows, Pass::EVAL);
         for length in [0.1, 1.0, 10.0] {
             let other = &rows.main + rows.main.randn_like() * length;
             let chord = (value(&rows.main)? + value(&other)?) * 0.5;
@@ -98,7 +96,7 @@ fn convex(component: &Component<dyn Network>) -> Result<()> {
             let above = (above / chord.abs().clamp_min(1.0)).max().double_value(&[]);
             ensure(above <= 1e-9, || {
                 format!(
-                    "half-way between two points it is {above:.2e} above the chord, at most 0 expected"
+                    "half-way between two points it is {above:.2e} above the chord, expected at most 0"
                 )
             })?;
         }
@@ -107,18 +105,18 @@ fn convex(component: &Component<dyn Network>) -> Result<()> {
 }
 
 fn derivatives(component: &Component<dyn Network>) -> Result<()> {
-    for place in places_of_latents() {
+    for shapes in latent_shapes() {
         let mut vars = nn::VarStore::new(Device::Cpu);
         vars.set_kind(DType::Double);
         let orders = 1..=2;
         let context = NetworkContext {
             output_shape: vec![1],
             derivatives: orders,
-            ..context(vars.root(), &place)
+            ..context(vars.root(), &shapes)
         };
         let Ok(network) = component.build(&context) else { continue };
         parameters::perturb(&vars);
-        let rows = Rows::draw(&place.latent, place.condition.as_deref(), 6, DType::Double);
+        let rows = Rows::draw(&shapes.latent, shapes.condition.as_deref(), 6, DType::Double);
         let pass = Pass { dropout: false, ..Pass::TRAIN };
         let along = differentiate(&rows.main, |z| {
             let slope = z.gradient(&at(&*network, z.value(), &rows, pass)?, true)?;

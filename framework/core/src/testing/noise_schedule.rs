@@ -1,8 +1,6 @@
-//! What every noise schedule promises.
-
-use super::expect::{close, ensure, finite, form};
-use super::parameters::{Built, gradients, perturb, reaches, survive_saving, trainable};
-use super::seeds::{KIT, same_again, seeded};
+use super::expect::{close, ensure, finite, layout};
+use super::parameters::{Built, gradients, perturb, reaches, saved_and_loaded, trainable};
+use super::seeds::{KIT, repeatable, seeded};
 use super::{Check, Conformance, Kit};
 use crate::component::{BuildContext, NoiseSchedule};
 use crate::error::Result;
@@ -15,7 +13,7 @@ impl Conformance for dyn NoiseSchedule {
     const CHECKS: &'static [Check<Self>] = &[
         Check {
             name: "shape",
-            about: "gamma, gamma_prime and time_of keep shape, precision and device of what is asked",
+            about: "gamma, gamma_prime and time_of keep shape, precision and device of their argument",
             run: shape,
         },
         Check { name: "increasing", about: "log-SNR rises from t = 0 to t = 1", run: increasing },
@@ -29,29 +27,25 @@ impl Conformance for dyn NoiseSchedule {
             about: "gamma_prime is the slope of gamma, and nowhere below 0",
             run: derivative,
         },
-        Check {
-            name: "inverse",
-            about: "time_of gives the time back of which gamma gave the log-SNR",
-            run: inverse,
-        },
+        Check { name: "inverse", about: "time_of is the inverse of gamma", run: inverse },
         Check {
             name: "gradients",
-            about: "every trainable variable gets a gradient, and gamma and gamma_prime both give the \
-                    one that small changes of the variable show",
+            about: "every trainable variable gets a gradient, and those of gamma and gamma_prime agree \
+                    with finite differences",
             run: variables_learn,
         },
         Check {
             name: "save_load",
-            about: "its variables saved and loaded into another one, built under another seed, give the \
-                    same log-SNR bit for bit",
+            about: "its variables, saved and loaded into one built with another seed, give the same \
+                    log-SNR bit for bit",
             run: |component| {
-                survive_saving(|| build(component, DType::Double), |s| both(s, &times()))
+                saved_and_loaded(|| build(component, DType::Double), |s| both(s, &times()))
             },
         },
         Check {
             name: "same_seed",
-            about: "built twice under one seed, it is the same bit for bit",
-            run: |component| same_again(|| both(&build(component, DType::Float)?.1, &times())),
+            about: "built twice with one seed, it is the same bit for bit",
+            run: |component| repeatable(|| both(&build(component, DType::Float)?.1, &times())),
         },
     ];
     const STARTER: &'static str = include_str!("starters/noise_schedule.rs");
@@ -78,17 +72,17 @@ fn build(component: &Component<dyn NoiseSchedule>, kind: DType) -> Result<Built<
     Ok((vars, schedule))
 }
 
-/// In float64, from the kit's own seed.
+/// Builds the schedule in float64, with the kit's seed.
 fn precise(component: &Component<dyn NoiseSchedule>) -> Result<Built<Schedule>> {
     seeded(KIT, || build(component, DType::Double))
 }
 
-/// Times inside (0, 1), away from round ones, where a schedule may have a kink.
+/// Times inside (0, 1), away from round numbers, where a schedule may have a kink.
 fn times() -> Tensor {
     (Tensor::arange(37, (DType::Double, Device::Cpu)) + 0.37) / 37.0
 }
 
-/// The times at which a model looks before it is trained.
+/// Times at which the model checks a schedule before training.
 fn all_times() -> Tensor {
     Tensor::linspace(0.0, 1.0, 1001, (DType::Double, Device::Cpu))
 }
@@ -98,19 +92,19 @@ fn both(schedule: &Schedule, t: &Tensor) -> Result<Vec<Tensor>> {
 }
 
 fn shape(component: &Component<dyn NoiseSchedule>) -> Result<()> {
-    // Of the variables and of the times: samplers ask in float64 whatever the model's precision.
-    for (vars, asked) in [
+    // Precision of variables and of times: samplers ask in float64 for a model of any precision.
+    for (vars, times) in [
         (DType::Float, DType::Float),
         (DType::Float, DType::Double),
         (DType::Double, DType::Double),
     ] {
         let (_vars, schedule) = build(component, vars)?;
         for batch in [1, 7] {
-            let t = Tensor::linspace(0.1, 0.9, batch, (asked, Device::Cpu));
+            let t = Tensor::linspace(0.1, 0.9, batch, (times, Device::Cpu));
             let gamma = schedule.gamma(&t)?;
-            form("gamma", &gamma, &[batch], &t)?;
-            form("gamma_prime", &schedule.gamma_prime(&t)?, &[batch], &t)?;
-            form("time_of", &schedule.time_of(&gamma.detach())?, &[batch], &t)?;
+            layout("gamma", &gamma, &[batch], &t)?;
+            layout("gamma_prime", &schedule.gamma_prime(&t)?, &[batch], &t)?;
+            layout("time_of", &schedule.time_of(&gamma.detach())?, &[batch], &t)?;
         }
     }
     Ok(())
@@ -138,7 +132,7 @@ fn finite_ends(component: &Component<dyn NoiseSchedule>) -> Result<()> {
     finite("log-SNR on [0, 1]", &gamma)?;
     let (low, high) = (gamma.min().double_value(&[]), gamma.max().double_value(&[]));
     ensure(low >= -BOUND && high <= BOUND, || {
-        format!("log-SNR goes from {low:.3} to {high:.3}, expected within ±{BOUND}")
+        format!("log-SNR ranges from {low:.3} to {high:.3}, expected within ±{BOUND}")
     })?;
     finite("gamma_prime on [0, 1]", &schedule.gamma_prime(&t)?)
 }
@@ -156,7 +150,7 @@ fn derivative(component: &Component<dyn NoiseSchedule>) -> Result<()> {
 fn inverse(component: &Component<dyn NoiseSchedule>) -> Result<()> {
     let (_vars, schedule) = precise(component)?;
     let t = times();
-    // Where log-SNR stands still, no time can be told from it.
+    // Where log-SNR is constant, it does not determine the time.
     let rises = schedule.gamma_prime(&t)?.gt(1e-3);
     let t = t.masked_select(&rises);
     let back = schedule.time_of(&schedule.gamma(&t)?.detach())?;
@@ -176,9 +170,9 @@ fn variables_learn(component: &Component<dyn NoiseSchedule>) -> Result<()> {
         let tensors: Vec<&Tensor> = named.iter().map(|(_, v)| v).collect();
         let gradients = gradients(&loss(of)?, &tensors)?;
         for ((name, variable), gradient) in named.iter().zip(gradients) {
-            // Along one random direction.
+            // Compared along one random direction.
             let (direction, step) = (variable.randn_like().detach(), 1e-5);
-            let told =
+            let exact =
                 gradient.map_or(0.0, |g| (g * &direction).sum(DType::Double).double_value(&[]));
             let mut variable = variable.shallow_clone();
             let mut shift = |by: f64| tch::no_grad(|| variable.g_add_(&(&direction * by)));
@@ -187,11 +181,10 @@ fn variables_learn(component: &Component<dyn NoiseSchedule>) -> Result<()> {
             let _ = shift(-2.0 * step);
             let below = loss(of)?.double_value(&[]);
             let _ = shift(step);
-            let shown = (above - below) / (2.0 * step);
-            ensure((told - shown).abs() <= 1e-4 * shown.abs().max(1.0), || {
+            let difference = (above - below) / (2.0 * step);
+            ensure((exact - difference).abs() <= 1e-4 * difference.abs().max(1.0), || {
                 format!(
-                    "the gradient of {what} for `{name}` is {told:.5e}, but small changes of it show \
-                     {shown:.5e}"
+                    "the gradient of {what} for `{name}` is {exact:.5e}, but differences give {difference:.5e}"
                 )
             })?;
         }

@@ -1,7 +1,5 @@
-//! What every objective promises.
-
 use super::expect::{close, ensure, finite};
-use super::seeds::same_again;
+use super::seeds::repeatable;
 use super::{Check, Conformance, Kit};
 use crate::component::{Objective, shape_text};
 use crate::error::Result;
@@ -15,12 +13,12 @@ impl Conformance for dyn Objective {
     const CHECKS: &'static [Check<Self>] = &[
         Check {
             name: "shape",
-            about: "p and q are single numbers or `[batch]`, and leave the point's precision as it is",
+            about: "p and q are single numbers or `[batch]`, and keep the point's precision",
             run: shape,
         },
         Check {
             name: "finite",
-            about: "p and q are finite inside either path, and at the ends of the variance-preserving one",
+            about: "p and q are finite inside both paths, and at the ends of the variance-preserving one",
             run: numbers_finite,
         },
         Check {
@@ -30,15 +28,15 @@ impl Conformance for dyn Objective {
         },
         Check {
             name: "readings_agree",
-            about: "from the output p·data + q·noise, data, noise and velocity are read back",
+            about: "data, noise and velocity are recovered from the output p·data + q·noise",
             run: readings_agree,
         },
         Check {
             name: "same_seed",
-            about: "built twice under one seed, it is the same bit for bit",
+            about: "built twice with one seed, it is the same bit for bit",
             run: |component| {
                 let points = points(9, DType::Double);
-                same_again(|| {
+                repeatable(|| {
                     let objective = component.build(&())?;
                     let mut all = Vec::new();
                     for (_, point) in &points {
@@ -57,12 +55,12 @@ impl Conformance for dyn Objective {
     }
 }
 
-/// Log-SNR from −5 to 5 in a straight line.
+/// Log-SNR that is linear in time, from −5 to 5.
 fn variance_preserving(t: &Tensor) -> PathPoint {
     PathPoint::variance_preserving(t, t * 10.0 - 5.0, t.ones_like() * 10.0)
 }
 
-/// `batch` points inside each path, away from where a reading may be infinite.
+/// `batch` points inside each path, away from ends where a prediction may be infinite.
 fn points(batch: i64, kind: DType) -> [(&'static str, PathPoint); 2] {
     let t = (Tensor::arange(batch, (kind, Device::Cpu)) + 0.37) / batch as f64 * 0.9 + 0.05;
     [
@@ -111,8 +109,8 @@ fn numbers_finite(component: &Component<dyn Objective>) -> Result<()> {
 fn rows_independent(component: &Component<dyn Objective>) -> Result<()> {
     let objective = component.build(&())?;
     for (path, point) in &points(5, DType::Double) {
-        let whole = |(p, q): (Tensor, Tensor)| [p, q].map(|v| v + &point.a * 0.0);
-        let together = whole(objective.mix(point)?);
+        let per_point = |(p, q): (Tensor, Tensor)| [p, q].map(|v| v + &point.a * 0.0);
+        let together = per_point(objective.mix(point)?);
         for i in 0..5 {
             let t = point.t.narrow(0, i, 1);
             let alone = match *path {
@@ -139,13 +137,13 @@ fn readings_agree(component: &Component<dyn Objective>) -> Result<()> {
         let reading = Reading::new(&*objective, point)?;
         let output = reading.target(&data, &noise);
         let (a_rate, b_rate) = point.rates(Clock::Time);
-        let say = |what: &str| {
+        let text = |what: &str| {
             format!("the {what} read from p·data + q·noise on {path} (a·q − b·p must not be 0)")
         };
-        close(&say("data"), &reading.data(&z, &output), &data, 1e-6)?;
-        close(&say("noise"), &reading.noise(&z, &output), &noise, 1e-6)?;
+        close(&text("data"), &reading.data(&z, &output), &data, 1e-6)?;
+        close(&text("noise"), &reading.noise(&z, &output), &noise, 1e-6)?;
         let velocity = reading.derivative(&z, &output, Clock::Time);
-        close(&say("velocity"), &velocity, &mix(&a_rate, &b_rate), 1e-6)?;
+        close(&text("velocity"), &velocity, &mix(&a_rate, &b_rate), 1e-6)?;
     }
     Ok(())
 }

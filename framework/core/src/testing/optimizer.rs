@@ -1,7 +1,5 @@
-//! What every optimizer promises.
-
-use super::expect::{ensure, finite, form, identical};
-use super::seeds::same_again;
+use super::expect::{ensure, finite, identical, layout};
+use super::seeds::repeatable;
 use super::{Check, Conformance, Kit};
 use crate::component::{Optimizer, OptimizerState};
 use crate::error::Result;
@@ -14,17 +12,17 @@ impl Conformance for dyn Optimizer {
     const CHECKS: &'static [Check<Self>] = &[
         Check {
             name: "descends",
-            about: "100 steps at its own learning rate bring a quadratic loss down, in float32 and float64",
+            about: "100 steps at its own learning rate reduce a quadratic loss, in float32 and float64",
             run: descends,
         },
         Check {
             name: "in_place",
-            about: "a step changes the parameters where they lie, and leaves the gradient alone",
+            about: "a step changes the parameters in place, and does not change the gradient",
             run: in_place,
         },
         Check {
             name: "zero_rate",
-            about: "a learning rate of 0 leaves the parameters as they are",
+            about: "a learning rate of 0 does not change the parameters",
             run: zero_rate,
         },
         Check {
@@ -39,9 +37,9 @@ impl Conformance for dyn Optimizer {
         },
         Check {
             name: "same_seed",
-            about: "built and run twice under one seed, it ends at the same bit for bit",
+            about: "built and run twice with one seed, it gives the same result bit for bit",
             run: |component| {
-                same_again(|| {
+                repeatable(|| {
                     let mut descent = Descent::new(component, DType::Float)?;
                     descent.run(5, None)?;
                     Ok(vec![descent.parameters])
@@ -59,7 +57,7 @@ impl Conformance for dyn Optimizer {
     }
 }
 
-/// The loss ½·Σ k·x², of a bowl that is ten times as steep one way as the other.
+/// Descent on the loss ½·Σ k·x², which is ten times as steep in one direction as in another.
 struct Descent {
     optimizer: Box<dyn Optimizer>,
     steepness: Tensor,
@@ -88,7 +86,7 @@ impl Descent {
         (self.gradient() * &self.parameters).sum(DType::Double).double_value(&[]) / 2.0
     }
 
-    /// `steps` steps, at the optimizer's own learning rate unless told otherwise.
+    /// Takes `steps` steps, at `rate` or else the optimizer's own learning rate.
     fn run(&mut self, steps: usize, rate: Option<f64>) -> Result<()> {
         for _ in 0..steps {
             self.step(&self.gradient(), rate)?;
@@ -110,7 +108,7 @@ fn descends(component: &Component<dyn Optimizer>) -> Result<()> {
         let before = descent.loss();
         let like = descent.parameters.copy();
         descent.run(100, None)?;
-        form("the parameters after 100 steps", &descent.parameters, &like.size(), &like)?;
+        layout("the parameters after 100 steps", &descent.parameters, &like.size(), &like)?;
         finite("the parameters after 100 steps", &descent.parameters)?;
         let after = descent.loss();
         ensure(after < before, || {
@@ -122,18 +120,18 @@ fn descends(component: &Component<dyn Optimizer>) -> Result<()> {
 
 fn in_place(component: &Component<dyn Optimizer>) -> Result<()> {
     let mut descent = Descent::new(component, DType::Float)?;
-    // As the model's variables are views of the flat parameters.
+    // A view, as the variables of the model are of the flat parameters.
     let view = descent.parameters.shallow_clone();
     let before = view.copy();
     let gradient = descent.gradient();
     let given = gradient.copy();
     descent.step(&gradient, None)?;
     ensure(identical(&gradient, &given), || "the gradient was changed by the step".to_owned())?;
-    // A first step may be nought.
+    // The first step may be zero.
     descent.run(2, None)?;
     ensure(identical(&view, &descent.parameters) && !identical(&view, &before), || {
-        "the step does not change the parameters where they lie, so the model would not follow; use \
-         operations in place, as `*parameters += …`"
+        "the step does not change the parameters in place, so the model would not change; use \
+         operations in place, such as `*parameters += …`"
             .to_owned()
     })
 }
@@ -154,7 +152,7 @@ fn moments(component: &Component<dyn Optimizer>) -> Result<()> {
     names.sort_unstable();
     names.dedup();
     ensure(names.len() == named.len() && !names.contains(&""), || {
-        format!("the moments are called {named:?}, expected a name of its own for each")
+        format!("the moments are called {named:?}, expected different names")
     })?;
     descent.run(5, None)?;
     let kept = &descent.state.moments;
@@ -163,15 +161,15 @@ fn moments(component: &Component<dyn Optimizer>) -> Result<()> {
     })?;
     for ((name, _), moment) in named.iter().zip(kept) {
         let what = format!("the moment `{name}` after 5 steps");
-        form(&what, moment, &descent.parameters.size(), &descent.parameters)?;
+        layout(&what, moment, &descent.parameters.size(), &descent.parameters)?;
         finite(&what, moment)?;
     }
     Ok(())
 }
 
 fn resumes(component: &Component<dyn Optimizer>) -> Result<()> {
-    let mut whole = Descent::new(component, DType::Float)?;
-    whole.run(20, None)?;
+    let mut uninterrupted = Descent::new(component, DType::Float)?;
+    uninterrupted.run(20, None)?;
     let mut half = Descent::new(component, DType::Float)?;
     half.run(10, None)?;
     let mut rest = Descent::new(component, DType::Float)?;
@@ -181,9 +179,9 @@ fn resumes(component: &Component<dyn Optimizer>) -> Result<()> {
         moments: half.state.moments.iter().map(Tensor::copy).collect(),
     };
     rest.run(10, None)?;
-    ensure(identical(&whole.parameters, &rest.parameters), || {
-        "after a pause of saving and loading the state, the steps are others; whatever is remembered \
-         between steps belongs to the state"
+    ensure(identical(&uninterrupted.parameters, &rest.parameters), || {
+        "after saving and loading the state the steps differ; everything kept between steps belongs \
+         to the state"
             .to_owned()
     })
 }

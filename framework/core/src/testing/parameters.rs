@@ -1,11 +1,11 @@
-//! Checks of what is learned: gradients reach it, and it is saved and loaded.
+//! Checks of learned variables: gradients reach them, and they can be saved and loaded.
 
 use super::expect::{all_identical, ensure};
 use super::seeds::{KIT, OTHER, seeded};
 use crate::error::{Error, Result};
 use tch::{Tensor, nn};
 
-/// The trainable variables, sorted by name.
+/// Trainable variables, sorted by name.
 pub(super) fn trainable(vars: &nn::VarStore) -> Vec<(String, Tensor)> {
     let mut named: Vec<_> =
         vars.variables().into_iter().filter(|(_, v)| v.requires_grad()).collect();
@@ -13,7 +13,8 @@ pub(super) fn trainable(vars: &nn::VarStore) -> Vec<(String, Tensor)> {
     named
 }
 
-/// Moves every trainable variable a little, so that layers which start at zero block nothing.
+/// Changes every trainable variable a little, so that layers that start at zero do not block
+/// gradients.
 pub(super) fn perturb(vars: &nn::VarStore) {
     tch::no_grad(|| {
         for (_, mut variable) in trainable(vars) {
@@ -23,7 +24,7 @@ pub(super) fn perturb(vars: &nn::VarStore) {
     });
 }
 
-/// The gradient of `loss` with respect to each of `inputs`; `None` where it does not reach.
+/// Gradient of `loss` with respect to each of `inputs`; `None` where `loss` does not depend on it.
 pub(super) fn gradients(loss: &Tensor, inputs: &[&Tensor]) -> Result<Vec<Option<Tensor>>> {
     if !loss.requires_grad() || inputs.is_empty() {
         return Ok(inputs.iter().map(|_| None).collect());
@@ -33,7 +34,7 @@ pub(super) fn gradients(loss: &Tensor, inputs: &[&Tensor]) -> Result<Vec<Option<
     Ok(all.into_iter().map(|g| g.defined().then_some(g)).collect())
 }
 
-/// A gradient of `loss` reaches each of the named tensors, and is finite and not all zero.
+/// Checks that the gradient of `loss` with respect to each named tensor is finite and not all zero.
 pub(super) fn reaches(loss: &Tensor, named: &[(String, Tensor)]) -> Result<()> {
     let tensors: Vec<&Tensor> = named.iter().map(|(_, v)| v).collect();
     let found = gradients(loss, &tensors)?;
@@ -54,12 +55,12 @@ pub(super) fn reaches(loss: &Tensor, named: &[(String, Tensor)]) -> Result<()> {
     })
 }
 
-/// What was built, and where its variables live.
+/// A component with its variables.
 pub(super) type Built<T> = (nn::VarStore, T);
 
-/// Saved and loaded into a second one that was built under another seed, `build` gives what computes
-/// (by `run`) the same bit for bit.
-pub(super) fn survive_saving<T>(
+/// Checks that variables saved and loaded into a second component, built with another seed, give
+/// the same results of `run` bit for bit.
+pub(super) fn saved_and_loaded<T>(
     build: impl Fn() -> Result<Built<T>>,
     run: impl Fn(&T) -> Result<Vec<Tensor>>,
 ) -> Result<()> {
@@ -77,8 +78,8 @@ pub(super) fn survive_saving<T>(
     }
     let (saved, loaded) = (seeded(KIT, || run(&built))?, seeded(KIT, || run(&other))?);
     ensure(all_identical(&saved, &loaded), || {
-        "with saved and loaded variables the output is another; every random or learned number has to \
-         be a variable of the context's `vars`"
+        "with saved and loaded variables the output differs; every random or learned number must be a \
+         variable of the context's `vars`"
             .to_owned()
     })
 }

@@ -1,24 +1,24 @@
-//! Checks common to the parts of a model (encoder, decoder, CRN, network): functions of a batch of rows,
-//! with variables.
+//! Checks shared by the parts of a model (encoder, decoder, CRN, network): functions of a batch of
+//! rows, with variables.
 
-use super::expect::{all_identical, close, ensure, finite, form};
-use super::parameters::{self, reaches, survive_saving, trainable};
-use super::seeds::{KIT, same_again, seeded};
+use super::expect::{all_identical, close, ensure, finite, layout};
+use super::parameters::{self, reaches, saved_and_loaded, trainable};
+use super::seeds::{KIT, repeatable, seeded};
 use super::{Check, Conformance};
 use crate::component::{BuildContext, Condition, Pass, shape_text};
 use crate::error::{Error, Result};
 use crate::registry::Component;
 use tch::{Device, Kind as DType, Tensor, nn};
 
-/// Where a part may stand: shapes without the batch axis.
+/// Shapes with which a part may be built, without the batch axis.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct Shapes {
     pub(super) target: Vec<i64>,
     pub(super) latent: Vec<i64>,
     pub(super) condition: Option<Vec<i64>>,
 }
 
-impl Place {
+impl Shapes {
     pub(super) fn new(target: &[i64], latent: &[i64], condition: Option<&[i64]>) -> Self {
         Self {
             target: target.to_vec(),
@@ -36,7 +36,7 @@ impl Place {
         }
     }
 
-    fn say(&self) -> String {
+    fn text(&self) -> String {
         let condition = match &self.condition {
             Some(shape) => format!("condition {}", shape_text(shape)),
             None => "no condition".to_owned(),
@@ -49,34 +49,34 @@ impl Place {
     }
 }
 
-/// Places of a function from latents to latents, with and without condition.
-pub(super) fn places_of_latents() -> Vec<Place> {
-    let place = |latent: &[i64], condition| Place::new(latent, latent, condition);
+/// Shapes for a function from latents to latents, with and without condition.
+pub(super) fn latent_shapes() -> Vec<Shapes> {
+    let shapes = |latent: &[i64], condition| Shapes::new(latent, latent, condition);
     vec![
-        place(&[2], None),
-        place(&[2], Some(&[3])),
-        place(&[5], Some(&[2, 4, 4])),
-        place(&[2, 4, 4], None),
-        place(&[2, 4, 4], Some(&[3])),
-        place(&[2, 4, 4], Some(&[2, 4, 4])),
-        place(&[3, 8, 8], Some(&[3, 8, 8])),
-        place(&[6, 2], None),
-        place(&[6, 2], Some(&[6, 3])),
-        place(&[5, 1], Some(&[7, 2])),
+        shapes(&[2], None),
+        shapes(&[2], Some(&[3])),
+        shapes(&[5], Some(&[2, 4, 4])),
+        shapes(&[2, 4, 4], None),
+        shapes(&[2, 4, 4], Some(&[3])),
+        shapes(&[2, 4, 4], Some(&[2, 4, 4])),
+        shapes(&[3, 8, 8], Some(&[3, 8, 8])),
+        shapes(&[6, 2], None),
+        shapes(&[6, 2], Some(&[6, 3])),
+        shapes(&[5, 1], Some(&[7, 2])),
     ]
 }
 
 /// A batch of inputs.
 pub(super) struct Rows {
-    /// What the part is a function of, `[batch, …]`.
+    /// Main input of the part, `[batch, …]`.
     pub(super) main: Tensor,
-    /// `[batch]`.
+    /// Times, `[batch]`.
     pub(super) time: Tensor,
     pub(super) condition: Option<Condition>,
 }
 
 impl Rows {
-    /// Random rows; every third one has no condition.
+    /// Random rows; every third row has no condition.
     pub(super) fn draw(shape: &[i64], condition: Option<&[i64]>, batch: i64, kind: DType) -> Self {
         let options = (kind, Device::Cpu);
         let normal = |shape: &[i64]| Tensor::randn([&[batch], shape].concat(), options);
@@ -89,7 +89,7 @@ impl Rows {
         }
     }
 
-    /// Row `i` alone, a batch of 1.
+    /// Row `i`, as a batch of 1.
     fn row(&self, i: i64) -> Self {
         let cut = |t: &Tensor| t.narrow(0, i, 1);
         let condition = self.condition.as_ref().map(|c| {
@@ -110,74 +110,77 @@ impl Rows {
 
 /// A kind whose components are parts of a model.
 pub(super) trait Part: Conformance {
-    /// Where the kit tries to build it; it has to build in one place at least.
-    fn places() -> Vec<Place>;
-    /// Builds it there.
-    fn build_at(component: &Component<Self>, vars: nn::Path, place: &Place) -> Result<Box<Self>>;
-    /// Shape of one row of its main input.
-    fn input(place: &Place) -> Vec<i64>;
-    /// Shape of one row of each of its outputs.
-    fn output(&self, place: &Place) -> Result<Vec<i64>>;
-    /// Its outputs for these rows.
+    /// Shapes with which the kit tries to build the part; it must build with one of them at least.
+    fn shapes() -> Vec<Shapes>;
+    /// Builds the part for the given shapes.
+    fn build_at(component: &Component<Self>, vars: nn::Path, shapes: &Shapes) -> Result<Box<Self>>;
+    /// Shape of one row of the main input.
+    fn input(shapes: &Shapes) -> Vec<i64>;
+    /// Shape of one row of each output.
+    fn output(&self, shapes: &Shapes) -> Result<Vec<i64>>;
+    /// Outputs for the given rows.
     fn run(&self, rows: &Rows, pass: Pass) -> Result<Vec<Tensor>>;
 }
 
-/// A part that stands somewhere.
-pub(super) struct Standing<P: ?Sized> {
+/// A part built for given shapes.
+pub(super) struct BuiltPart<P: ?Sized> {
     pub(super) vars: nn::VarStore,
     pub(super) part: Box<P>,
-    pub(super) place: Place,
+    pub(super) shapes: Shapes,
     kind: DType,
 }
 
-impl<P: Part + ?Sized> Standing<P> {
-    fn build(component: &Component<P>, place: &Place, kind: DType) -> Result<Self> {
+impl<P: Part + ?Sized> BuiltPart<P> {
+    fn build(component: &Component<P>, shapes: &Shapes, kind: DType) -> Result<Self> {
         let mut vars = nn::VarStore::new(Device::Cpu);
         vars.set_kind(kind);
-        let part = P::build_at(component, vars.root(), place)?;
-        Ok(Self { vars, part, place: place.clone(), kind })
+        let part = P::build_at(component, vars.root(), shapes)?;
+        Ok(Self { vars, part, shapes: shapes.clone(), kind })
     }
 
     pub(super) fn rows(&self, batch: i64) -> Rows {
-        let condition = self.place.condition.as_deref();
-        Rows::draw(&P::input(&self.place), condition, batch, self.kind)
+        let condition = self.shapes.condition.as_deref();
+        Rows::draw(&P::input(&self.shapes), condition, batch, self.kind)
     }
 }
 
-/// Every place in which the component builds, in float64 (precise) and float32 (usual); the error of the
-/// last where there is none.
+/// Checks that the component builds with some shapes. The error is that of the last ones tried.
 pub(super) fn try_build<P: Part + ?Sized>(component: &Component<P>) -> Result<()> {
     let mut last = None;
-    for place in P::places() {
-        match Standing::build(component, &place, DType::Double) {
+    for shapes in P::shapes() {
+        match BuiltPart::build(component, &shapes, DType::Double) {
             Ok(_) => return Ok(()),
-            Err(e) => last = Some(e.help(format!("this is for {}", place.say()))),
+            Err(e) => last = Some(e.help(format!("this is for {}", shapes.text()))),
         }
     }
-    Err(last.unwrap_or_else(|| Error::runtime("there is no place to build it in")))
+    Err(last.unwrap_or_else(|| Error::runtime("there is no shape to build it with")))
 }
 
-/// Runs a check of the built part in every place where the component builds.
-pub(super) fn everywhere<P: Part + ?Sized>(
+/// Runs a check of the built part with all shapes for which the component builds.
+pub(super) fn with_all_shapes<P: Part + ?Sized>(
     component: &Component<P>,
     kind: DType,
-    check: impl Fn(&Standing<P>) -> Result<()>,
+    check: impl Fn(&BuiltPart<P>) -> Result<()>,
 ) -> Result<()> {
-    for place in P::places() {
-        let build = |kind| seeded(KIT, || Standing::build(component, &place, kind));
-        let standing = match build(kind) {
-            Ok(standing) => standing,
+    for shapes in P::shapes() {
+        let build = |kind| seeded(KIT, || BuiltPart::build(component, &shapes, kind));
+        let built = match build(kind) {
+            Ok(built) => built,
             Err(e) => {
                 let other = if kind == DType::Float { DType::Double } else { DType::Float };
                 ensure(build(other).is_err(), || {
-                    format!("builds in {other:?}, but not in {kind:?}: {e} (with {})", place.say())
+                    format!(
+                        "builds in {other:?}, but not in {kind:?}: {e} (with {})",
+                        shapes.text()
+                    )
                 })?;
-                // Where it does not build it need not work: `builds` sees to it that it builds somewhere.
+                // Not an error: the check `builds` makes sure that the component builds with some
+                // shapes.
                 continue;
             }
         };
-        parameters::perturb(&standing.vars);
-        check(&standing).map_err(|e| Error::runtime(format!("{e} (with {})", place.say())))?;
+        parameters::perturb(&built.vars);
+        check(&built).map_err(|e| Error::runtime(format!("{e} (with {})", shapes.text())))?;
     }
     Ok(())
 }
@@ -186,17 +189,17 @@ pub(super) fn everywhere<P: Part + ?Sized>(
 pub(super) const fn shape<P: Part + ?Sized>() -> Check<P> {
     Check {
         name: "shape",
-        about: "batches of 1 and of 5 give outputs of the promised shape and in the precision of the \
-                input, with and without condition, finite",
+        about: "batches of 1 and of 5 give finite outputs of the right shape, in the precision of the \
+                input, with and without condition",
         run: |component| {
             for kind in [DType::Float, DType::Double] {
-                everywhere(component, kind, |at| {
+                with_all_shapes(component, kind, |at| {
                     for batch in [1, 5] {
                         let rows = at.rows(batch);
-                        let shape = [&[batch], at.part.output(&at.place)?.as_slice()].concat();
+                        let shape = [&[batch], at.part.output(&at.shapes)?.as_slice()].concat();
                         for pass in [Pass::EVAL, Pass::TRAIN] {
                             for output in at.part.run(&rows, pass)? {
-                                form("the output", &output, &shape, &rows.main)?;
+                                layout("the output", &output, &shape, &rows.main)?;
                                 finite("the output", &output)?;
                             }
                         }
@@ -212,9 +215,9 @@ pub(super) const fn shape<P: Part + ?Sized>() -> Check<P> {
 pub(super) const fn rows_independent<P: Part + ?Sized>() -> Check<P> {
     Check {
         name: "rows_independent",
-        about: "in a pass of evaluation, a row of a batch gives what it gives alone",
+        about: "in evaluation, the output for a row does not depend on the other rows of the batch",
         run: |component| {
-            everywhere(component, DType::Double, |at| {
+            with_all_shapes(component, DType::Double, |at| {
                 let rows = at.rows(5);
                 let together = at.part.run(&rows, Pass::EVAL)?;
                 for i in 0..5 {
@@ -233,14 +236,14 @@ pub(super) const fn rows_independent<P: Part + ?Sized>() -> Check<P> {
 pub(super) const fn deterministic<P: Part + ?Sized>() -> Check<P> {
     Check {
         name: "deterministic",
-        about: "two passes of evaluation agree bit for bit: dropout and noise belong to `pass.dropout`",
+        about: "two evaluations agree bit for bit: dropout and noise depend on `pass.dropout`",
         run: |component| {
-            everywhere(component, DType::Float, |at| {
+            with_all_shapes(component, DType::Float, |at| {
                 let rows = at.rows(5);
                 let first = at.part.run(&rows, Pass::EVAL)?;
                 let second = at.part.run(&rows, Pass::EVAL)?;
                 ensure(all_identical(&first, &second), || {
-                    "two passes of evaluation over the same rows differ".to_owned()
+                    "two evaluations of the same rows differ".to_owned()
                 })
             })
         },
@@ -250,12 +253,12 @@ pub(super) const fn deterministic<P: Part + ?Sized>() -> Check<P> {
 pub(super) const fn same_seed<P: Part + ?Sized>() -> Check<P> {
     Check {
         name: "same_seed",
-        about: "built and run twice under one seed, in training with dropout, it gives the same bit for bit",
+        about: "built and run twice with one seed, in training with dropout, it gives the same bit for bit",
         run: |component| {
-            everywhere(component, DType::Float, |at| {
+            with_all_shapes(component, DType::Float, |at| {
                 let rows = at.rows(5);
-                same_again(|| {
-                    let built = Standing::build(component, &at.place, DType::Float)?;
+                repeatable(|| {
+                    let built = BuiltPart::build(component, &at.shapes, DType::Float)?;
                     built.part.run(&rows, Pass::TRAIN)
                 })
             })
@@ -268,7 +271,7 @@ pub(super) const fn gradients<P: Part + ?Sized>() -> Check<P> {
         name: "gradients",
         about: "a gradient of the output reaches every trainable variable and the input",
         run: |component| {
-            everywhere(component, DType::Double, |at| {
+            with_all_shapes(component, DType::Double, |at| {
                 let mut rows = at.rows(6);
                 rows.main = rows.main.set_requires_grad(true);
                 let outputs = at.part.run(&rows, Pass { dropout: false, ..Pass::TRAIN })?;
@@ -287,16 +290,16 @@ pub(super) const fn gradients<P: Part + ?Sized>() -> Check<P> {
 pub(super) const fn save_load<P: Part + ?Sized>() -> Check<P> {
     Check {
         name: "save_load",
-        about: "its variables saved and loaded into another one, built under another seed, give the \
-                same output bit for bit",
+        about: "its variables, saved and loaded into one built with another seed, give the same output \
+                bit for bit",
         run: |component| {
-            everywhere(component, DType::Float, |at| {
+            with_all_shapes(component, DType::Float, |at| {
                 let rows = at.rows(5);
                 let build = || {
-                    let built = Standing::build(component, &at.place, DType::Float)?;
+                    let built = BuiltPart::build(component, &at.shapes, DType::Float)?;
                     Ok((built.vars, built.part))
                 };
-                survive_saving(build, |part| part.run(&rows, Pass::EVAL))
+                saved_and_loaded(build, |part| part.run(&rows, Pass::EVAL))
             })
         },
     }
@@ -306,10 +309,10 @@ pub(super) const fn save_load<P: Part + ?Sized>() -> Check<P> {
 pub(super) const fn absent_condition<P: Part + ?Sized>() -> Check<P> {
     Check {
         name: "absent_condition",
-        about: "a row whose condition is absent (`present` is 0) gives the same whatever the condition \
-                says, and all rows present is the same as `present` left out",
+        about: "the output for a row without condition (`present` is 0) does not depend on the condition's \
+                value, and `present` of ones is the same as `None`",
         run: |component| {
-            everywhere(component, DType::Double, |at| {
+            with_all_shapes(component, DType::Double, |at| {
                 let rows = at.rows(5);
                 let Some(Condition { value, .. }) = &rows.condition else { return Ok(()) };
                 let run = |value: Tensor, present: Option<Tensor>| {

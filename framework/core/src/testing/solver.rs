@@ -1,7 +1,7 @@
-//! What every solver promises, on fields whose solutions have a closed form.
+//! Checks of solvers on fields whose solutions have a closed form.
 
-use super::expect::{distance, ensure, finite, form, identical};
-use super::seeds::{KIT, same_again, seeded};
+use super::expect::{distance, ensure, finite, identical, layout};
+use super::seeds::{KIT, repeatable, seeded};
 use super::{Check, Conformance, Kit};
 use crate::component::{Draws as _, Field, Grid, Level, Observer, Solution, Solver};
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ impl Conformance for dyn Solver {
     const CHECKS: &'static [Check<Self>] = &[
         Check {
             name: "shape",
-            about: "the end has the shape, precision and device of the start, and is finite",
+            about: "the final state has the shape, precision and device of the start, and is finite",
             run: shape,
         },
         Check {
@@ -29,15 +29,15 @@ impl Conformance for dyn Solver {
         },
         Check {
             name: "counts_nfe",
-            about: "`nfe` is the number of evaluations that the field saw",
+            about: "`nfe` is the number of evaluations of the field",
             run: counts_nfe,
         },
         Check {
             name: "observes",
-            about: "the observer sees the start first, the end last, and the clock only rise",
+            about: "the observer gets the start first and the end last, and the clock only rises",
             run: observes,
         },
-        Check { name: "keeps_start", about: "the start is left as it was", run: keeps_start },
+        Check { name: "keeps_start", about: "the start is not changed", run: keeps_start },
         Check {
             name: "reports",
             about: "an error of the field, and a state that is no longer finite, are errors of the solver",
@@ -45,17 +45,17 @@ impl Conformance for dyn Solver {
         },
         Check {
             name: "same_seed",
-            about: "built and run twice under one seed, it ends at the same bit for bit",
+            about: "built and run twice with one seed, it gives the same result bit for bit",
             run: |component| {
-                same_again(|| {
+                repeatable(|| {
                     Ok(vec![solve(component, &Gaussian::new(Clock::Time), &start(), 7)?.z])
                 })
             },
         },
         Check {
             name: "rows_alone",
-            about: "a stochastic solver takes its noise from the field, row by row: the first rows end where \
-                    they end without the others",
+            about: "a stochastic solver takes its noise from the field, row by row: the first rows end \
+                    where they end without the others",
             run: rows_alone,
         },
     ];
@@ -66,14 +66,14 @@ impl Conformance for dyn Solver {
     }
 }
 
-/// The probability-flow field of Gaussian data of deviations [`Gaussian::SPREAD`]. With
-/// S² = a²·spread² + b² on the path z = a·data + b·noise, the solution is z(s) = z(s0)·S(s)/S(s0).
+/// Probability-flow ODE of Gaussian data with standard deviations [`Gaussian::SPREAD`]. With S² =
+/// a²·spread² + b² on the path z = a·data + b·noise, the solution is z(s) = z(s0)·S(s)/S(s0).
 struct Gaussian {
     clock: Clock,
     evaluations: Cell<usize>,
 }
 
-/// Of every column, at one clock value.
+/// Terms of the ODE for every column, at one clock value.
 struct Parts {
     /// S².
     square: Tensor,
@@ -86,7 +86,7 @@ struct Parts {
 impl Gaussian {
     const SPREAD: [f64; 3] = [0.5, 1.5, 3.0];
 
-    /// On the rectified path in the clock t, or on the variance-preserving one in the clock γ.
+    /// On the rectified path for the clock t, on a variance-preserving path for the clock γ.
     fn new(clock: Clock) -> Self {
         Self { clock, evaluations: Cell::new(0) }
     }
@@ -110,7 +110,7 @@ impl Gaussian {
         }
     }
 
-    /// The path itself.
+    /// The path at clock value `s`.
     fn level(&self, s: f64) -> Level {
         match self.clock {
             Clock::Time => Level { a: s, b: 1.0 - s, a_rate: 1.0, b_rate: -1.0 },
@@ -157,7 +157,7 @@ impl Field for Gaussian {
     }
 }
 
-/// A field that fails: with an error, or (`None`) with a value that is not a number.
+/// A field that fails, with an error or (`None`) with NaN.
 struct Broken(Option<&'static str>);
 
 impl Field for Broken {
@@ -182,12 +182,12 @@ impl Field for Broken {
 }
 
 #[derive(Default)]
-struct Seen {
+struct Recorder {
     clock: Vec<f64>,
     states: Vec<Tensor>,
 }
 
-impl Observer for Seen {
+impl Observer for Recorder {
     fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
         self.clock.push(s);
         self.states.push(z.copy());
@@ -213,7 +213,7 @@ fn shape(component: &Component<dyn Solver>) -> Result<()> {
         for kind in [DType::Float, DType::Double] {
             let z0 = Tensor::ones(&shape, (kind, Device::Cpu));
             let end = solve(component, &Gaussian::new(Clock::Time), &z0, 5)?.z;
-            form("the end", &end, &shape, &z0)?;
+            layout("the end", &end, &shape, &z0)?;
             finite("the end", &end)?;
         }
     }
@@ -236,10 +236,10 @@ fn order_on(
 ) -> Result<()> {
     let (solver, field, z0) = (component.build(&())?, Gaussian::new(clock), start());
     let run = |steps| {
-        let (grid, mut seen) = (Grid::uniform(from, to, steps), Seen::default());
-        let end = solver.integrate(&field, &z0, &grid, &mut seen)?.z;
+        let (grid, mut recorder) = (Grid::uniform(from, to, steps), Recorder::default());
+        let end = solver.integrate(&field, &z0, &grid, &mut recorder)?.z;
         let error = distance(&end, &field.solution(&z0, &grid));
-        Ok::<_, Error>((error, seen.clock == grid.nodes))
+        Ok::<_, Error>((error, recorder.clock == grid.nodes))
     };
     let ((coarse, walks_the_grid), (fine, _)) = (run(steps)?, run(2 * steps)?);
     if !walks_the_grid {
@@ -250,7 +250,7 @@ fn order_on(
             )
         });
     }
-    // Below this, rounding hides the order.
+    // Below this, rounding errors hide the order.
     if fine < 1e-11 {
         return Ok(());
     }
@@ -264,7 +264,8 @@ fn order_on(
     })
 }
 
-/// On draws of the law at the start, over log-SNR from −4 to 4.
+/// Checks mean and standard deviation at the end for draws from the marginal at the start, over
+/// log-SNR from −4 to 4.
 fn keeps_the_marginals(component: &Component<dyn Solver>) -> Result<()> {
     let (field, grid) = (Gaussian::new(Clock::Gamma), Grid::uniform(-4.0, 4.0, 400));
     let deviation = |s, like: &Tensor| field.parts(s, like).square.sqrt();
@@ -288,34 +289,37 @@ fn keeps_the_marginals(component: &Component<dyn Solver>) -> Result<()> {
 fn counts_nfe(component: &Component<dyn Solver>) -> Result<()> {
     for steps in [1, 6] {
         let field = Gaussian::new(Clock::Time);
-        let told = solve(component, &field, &start(), steps)?.nfe;
-        let saw = field.evaluations.get();
-        ensure(told == saw, || format!("nfe is {told} on {steps} steps, but the field saw {saw}"))?;
+        let nfe = solve(component, &field, &start(), steps)?.nfe;
+        let counted = field.evaluations.get();
+        ensure(nfe == counted, || {
+            format!("nfe is {nfe} on {steps} steps, but the field was evaluated {counted} times")
+        })?;
     }
     Ok(())
 }
 
 fn observes(component: &Component<dyn Solver>) -> Result<()> {
     let (z0, grid) = (start(), Grid { nodes: vec![0.1, 0.2, 0.5, 0.9] });
-    let mut seen = Seen::default();
+    let mut recorder = Recorder::default();
     let end =
-        component.build(&())?.integrate(&Gaussian::new(Clock::Time), &z0, &grid, &mut seen)?.z;
-    let (Some((first, start)), Some((last, state))) =
-        (seen.clock.first().zip(seen.states.first()), seen.clock.last().zip(seen.states.last()))
-    else {
+        component.build(&())?.integrate(&Gaussian::new(Clock::Time), &z0, &grid, &mut recorder)?.z;
+    let (Some((first, start)), Some((last, state))) = (
+        recorder.clock.first().zip(recorder.states.first()),
+        recorder.clock.last().zip(recorder.states.last()),
+    ) else {
         return Err(Error::runtime(
-            "the observer saw nothing, expected the start and every accepted state",
+            "the observer got no state, expected the start and every accepted state",
         ));
     };
     let (from, to) = (grid.start(), grid.end());
     ensure(*first == from && identical(start, &z0), || {
-        format!("the first state seen is at {first}, expected the start itself at {from}")
+        format!("the first state observed is at {first}, expected the start itself at {from}")
     })?;
     ensure(*last == to && identical(state, &end), || {
-        format!("the last state seen is at {last}, expected the end itself at {to}")
+        format!("the last state observed is at {last}, expected the end itself at {to}")
     })?;
-    ensure(seen.clock.windows(2).all(|pair| pair[0] < pair[1]), || {
-        format!("the clock of the observer does not rise: {:?}", seen.clock)
+    ensure(recorder.clock.windows(2).all(|pair| pair[0] < pair[1]), || {
+        format!("the clock of the observer does not rise: {:?}", recorder.clock)
     })
 }
 
@@ -341,7 +345,7 @@ fn draws() -> RowDraws {
     RowDraws::new(Streams::new(KIT, 0), Purpose::Path)
 }
 
-/// A field whose rows have noise of their own.
+/// A field whose noise has a stream for each row.
 struct Noisy(Gaussian, RowDraws);
 
 impl Field for Noisy {
@@ -369,20 +373,18 @@ impl Field for Noisy {
 fn keeps_start(component: &Component<dyn Solver>) -> Result<()> {
     let z0 = start();
     solve(component, &Gaussian::new(Clock::Time), &z0, 5)?;
-    ensure(identical(&z0, &start()), || {
-        "the start was changed in place; work on a tensor of your own".to_owned()
-    })
+    ensure(identical(&z0, &start()), || "the start was changed in place; work on a copy".to_owned())
 }
 
 fn reports(component: &Component<dyn Solver>) -> Result<()> {
-    const SAID: &str = "the field fails on purpose";
-    match solve(component, &Broken(Some(SAID)), &start(), 3) {
-        Err(e) => ensure(e.to_string().contains(SAID), || {
-            format!("the field's error `{SAID}` is told as `{e}`")
+    const MESSAGE: &str = "the field fails on purpose";
+    match solve(component, &Broken(Some(MESSAGE)), &start(), 3) {
+        Err(e) => ensure(e.to_string().contains(MESSAGE), || {
+            format!("the field's error `{MESSAGE}` is reported as `{e}`")
         })?,
         Ok(_) => return Err(Error::runtime("an error of the field is not passed on")),
     }
     ensure(solve(component, &Broken(None), &start(), 3).is_err(), || {
-        "a field that is not a number ends in a solution, expected an error".to_owned()
+        "a field of NaN gives a solution, expected an error".to_owned()
     })
 }

@@ -1,7 +1,5 @@
-//! What every source promises.
-
-use super::expect::{ensure, finite, form, identical};
-use super::seeds::{KIT, OTHER, same_again, seeded};
+use super::expect::{ensure, finite, identical, layout};
+use super::seeds::{KIT, OTHER, repeatable, seeded};
 use super::{Check, Conformance, Kit};
 use crate::component::{Source, SourceContext, shape_text};
 use crate::error::{Error, Result};
@@ -13,16 +11,12 @@ inventory::submit!(Kit::of::<dyn Source>());
 
 impl Conformance for dyn Source {
     const CHECKS: &'static [Check<Self>] = &[
-        Check {
-            name: "shape",
-            about: "a draw has the shape and precision that are asked for",
-            run: shape,
-        },
+        Check { name: "shape", about: "a draw has the requested shape and precision", run: shape },
         Check { name: "finite", about: "every number is finite", run: numbers_finite },
         Check {
             name: "same_seed",
-            about: "built and drawn from twice under one seed, it gives the same bit for bit",
-            run: |component| same_again(|| Ok(vec![draw(component, 50, DType::Float)?])),
+            about: "built and drawn from twice with one seed, it gives the same bit for bit",
+            run: |component| repeatable(|| Ok(vec![draw(component, 50, DType::Float)?])),
         },
         Check {
             name: "own_draws",
@@ -31,17 +25,17 @@ impl Conformance for dyn Source {
         },
         Check {
             name: "rows_alone",
-            about: "where each row has a random stream of its own, a row is the same however many are drawn",
+            about: "with a random stream for each row, a row does not depend on the number of rows",
             run: rows_alone,
         },
         Check {
             name: "identically_distributed",
-            about: "the mean over the first rows is that over the last: rows are draws of one law",
+            about: "the means over the first and the last rows agree: all rows have one distribution",
             run: identically_distributed,
         },
         Check {
             name: "standard_normal",
-            about: "a source that says it is N(0, I) has mean 0, deviation 1, kurtosis 3 and no correlation",
+            about: "a source that says it is N(0, I) has mean 0, standard deviation 1, kurtosis 3 and no correlation",
             run: standard_normal,
         },
     ];
@@ -52,7 +46,7 @@ impl Conformance for dyn Source {
     }
 }
 
-/// Shapes of z_0 in which a source may work; it has to in one at least.
+/// Shapes of z_0 that are tried; a source must work with one of them at least.
 const SHAPES: [&[i64]; 4] = [&[2], &[3], &[1], &[2, 4, 4]];
 
 type Built = (Vec<i64>, Box<dyn Source>);
@@ -68,7 +62,9 @@ fn build(component: &Component<dyn Source>) -> Result<Vec<Built>> {
         }
     }
     match (all.is_empty(), refused) {
-        (true, refused) => Err(refused.unwrap_or_else(|| Error::runtime("nothing is built"))),
+        (true, refused) => {
+            Err(refused.unwrap_or_else(|| Error::runtime("it builds with no shape")))
+        }
         (false, _) => Ok(all),
     }
 }
@@ -77,7 +73,7 @@ fn rows(shape: &[i64], n: i64) -> Vec<i64> {
     [&[n], shape].concat()
 }
 
-/// `n` rows of the first shape that it works in.
+/// `n` rows of the first shape that the source accepts.
 fn draw(component: &Component<dyn Source>, n: i64, kind: DType) -> Result<Tensor> {
     let all = build(component)?;
     all[0].1.draw(&TorchDraws, &rows(&all[0].0, n), (kind, Device::Cpu))
@@ -87,9 +83,9 @@ fn shape(component: &Component<dyn Source>) -> Result<()> {
     for (z_shape, source) in build(component)? {
         for (n, kind) in [(1, DType::Float), (7, DType::Float), (7, DType::Double)] {
             let options = (kind, Device::Cpu);
-            let asked = rows(&z_shape, n);
-            let drawn = source.draw(&TorchDraws, &asked, options)?;
-            form("a draw", &drawn, &asked, &Tensor::zeros([1], options))?;
+            let shape = rows(&z_shape, n);
+            let drawn = source.draw(&TorchDraws, &shape, options)?;
+            layout("a draw", &drawn, &shape, &Tensor::zeros([1], options))?;
         }
     }
     Ok(())
@@ -107,7 +103,7 @@ fn own_draws(component: &Component<dyn Source>) -> Result<()> {
     let other = seeded(OTHER, draw)?;
     ensure(!identical(&first, &next), || "two draws in a row are the same".to_owned())?;
     ensure(!identical(&first, &other), || {
-        "another seed gives the same; take what is drawn from `draws`".to_owned()
+        "another seed gives the same; take all random numbers from `draws`".to_owned()
     })
 }
 
@@ -120,8 +116,8 @@ fn rows_alone(component: &Component<dyn Source>) -> Result<()> {
         };
         let (many, few) = (draw(37)?, draw(5)?);
         ensure(identical(&many.narrow(0, 0, 5), &few), || {
-            "the first 5 of 37 rows are not those of 5; take what is drawn from `draws`, as many numbers \
-             for each row"
+            "the first 5 of 37 rows are not those of 5; take all random numbers from `draws`, equally \
+             many for each row"
                 .to_owned()
         })?;
     }
@@ -138,8 +134,8 @@ fn identically_distributed(component: &Component<dyn Source>) -> Result<()> {
     let off = off.max().double_value(&[]);
     ensure(off < 6.0, || {
         format!(
-            "the mean over the first {n} rows and over the last differ by {off:.1} standard errors, \
-             at most 6 expected"
+            "the means over the first and the last {n} rows differ by {off:.1} standard errors, at \
+             most 6 expected"
         )
     })
 }

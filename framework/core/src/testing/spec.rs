@@ -1,4 +1,4 @@
-//! Checks of the spec, the same for every kind: YAML, documentation, example, and that it builds at all.
+//! Checks of the spec, the same for all kinds: YAML, documentation, example, and that it builds.
 
 use super::expect::ensure;
 use super::{Check, Conformance};
@@ -7,18 +7,18 @@ use crate::registry::{Component, component_kind_of, deserialize, properties_of, 
 use serde_yaml::Value;
 use std::marker::PhantomData;
 
-/// Name of the check that all those behind it rest on.
+/// Name of the check on which all later ones depend.
 pub(super) const BUILDS: &str = "builds";
 
-/// The checks that all kinds share.
+/// Checks that all kinds share.
 pub(super) struct Shared<K: ?Sized>(PhantomData<K>);
 
 impl<K: Conformance + ?Sized> Shared<K> {
-    /// Those that look at the spec alone.
+    /// Checks of the spec alone.
     pub(super) const OF_SPECS: &'static [Check<K>] = &[
         Check {
             name: "round_trip",
-            about: "the spec written as YAML reads back as the same, and the bare name reads as its defaults",
+            about: "the spec is unchanged after writing and reading YAML, and the bare name means its defaults",
             run: round_trip,
         },
         Check {
@@ -32,12 +32,12 @@ impl<K: Conformance + ?Sized> Shared<K> {
             run: example,
         },
     ];
-    /// The one that the rest rests on.
+    /// The check on which all later ones depend.
     pub(super) const BUILDS: &'static Check<K> =
         &Check { name: BUILDS, about: "the spec builds what it describes", run: K::try_build };
 }
 
-/// Reads a component from YAML.
+/// Reads a component of kind `K` from YAML.
 pub(super) fn parse<K: Conformance + ?Sized>(yaml: &Value) -> Result<Component<K>> {
     deserialize(yaml.clone())
 }
@@ -86,7 +86,7 @@ fn documented<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
     ensure(missing.is_empty(), || format!("missing: {}", missing.join(", ")))
 }
 
-/// Keys without a description, those of groups included.
+/// Keys without a description, including those of groups.
 fn undescribed(
     properties: &serde_json::Map<String, serde_json::Value>,
     within: &str,
@@ -97,7 +97,7 @@ fn undescribed(
         if let Some(group) = property["properties"].as_object() {
             missing.extend(undescribed(group, &format!("{key}.")));
         }
-        // A component inside has a place of its own where it is explained.
+        // A component is described where it is registered.
         let inner = component_kind_of(property).is_some();
         if !inner && property["description"].as_str().is_none_or(|d| d.trim().is_empty()) {
             missing.push(key);

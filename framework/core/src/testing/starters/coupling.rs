@@ -1,11 +1,11 @@
-//! A coupling: how z_0 and z_1 are paired in training.
+//! A coupling: the pairing of z_0 with z_1 in training.
 
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Pairs rows in their order along one direction: the best pairs as far as that direction sees.
+    /// Pairs rows in the order of their projections on one axis, which is optimal along that axis.
     pub struct MyComponent: Coupling, CouplingSpec = "my_component" {
-        /// Which entry of a row gives the order; counted from 0.
+        /// Entry of a row whose values give the order, counted from 0.
         pub entry: usize = 0,
     }
 }
@@ -22,7 +22,7 @@ impl Spec<dyn Coupling> for MyComponent {
 }
 
 impl MyComponent {
-    /// Rows from the least entry to the largest.
+    /// Row numbers by increasing value of the entry.
     fn order(&self, points: Points<'_>) -> Vec<usize> {
         let mut order: Vec<usize> = (0..points.len()).collect();
         order.sort_by(|a, b| points.row(*a)[self.entry].total_cmp(&points.row(*b)[self.entry]));
@@ -31,7 +31,7 @@ impl MyComponent {
 }
 
 impl Coupling for MyComponent {
-    /// The k-th of the target gets the k-th of the source.
+    /// Pairs the k-th row of the target with the k-th row of the source.
     fn pair(&self, rows: &Pairing<'_>) -> Result<Vec<usize>> {
         let mut pairs = vec![0; rows.len()];
         for (target, source) in self.order(rows.target).into_iter().zip(self.order(rows.source)) {

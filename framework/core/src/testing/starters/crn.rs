@@ -1,19 +1,19 @@
-//! A CRN: the conditional network f(z, x, t).
+//! A conditional residual network (CRN) f(z, x, t).
 
 use triflow::prelude::*;
 
 triflow::component! {
-    /// One hidden layer over z, waves of time and the condition.
+    /// One hidden layer over z, sines of time and the condition.
     pub struct MyComponent: Crn, CrnSpec = "my_component" {
         /// Width of the hidden layer, at least 1.
         pub width: i64 = 128,
-        /// Waves of time: sin(πkt) for k from 1 to this, at least 1.
+        /// Number of sines sin(πkt) of time, at least 1.
         pub waves: i64 = 8,
     }
 }
 
 impl Spec<dyn Crn> for MyComponent {
-    /// Makes the layers for the shapes of `ctx`; every variable lives in `ctx.vars`.
+    /// Creates the layers for the shapes of `ctx`; all variables are created in `ctx.vars`.
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Crn>> {
         if self.width < 1 || self.waves < 1 {
             return Err(Error::config("width", "needs width >= 1 and waves >= 1"));
@@ -34,7 +34,7 @@ struct Layers {
 }
 
 impl Crn for Layers {
-    /// `input.z` is `[batch, …z_shape]`, and so is what comes out.
+    /// Input `z` and output are `[batch, …z_shape]`.
     fn forward(&self, input: &CrnInput<'_>, _: Pass) -> Result<Tensor> {
         let (z, time) = (input.z, input.time.unsqueeze(1));
         let k = Tensor::arange_start(1, self.waves + 1, (z.kind(), z.device()));
@@ -42,7 +42,7 @@ impl Crn for Layers {
         if let Some(condition) = input.condition {
             let value = condition.value.flatten(1, -1);
             parts.push(match &condition.present {
-                // What an absent condition says must not matter.
+                // The value of an absent condition must not matter.
                 Some(present) => value * present.unsqueeze(1),
                 None => value,
             });

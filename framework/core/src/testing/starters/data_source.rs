@@ -1,17 +1,17 @@
-//! A data source: where x and y come from.
+//! A data source: rows of x and y.
 
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{Device, Kind};
 
 triflow::component! {
-    /// Two rings in the plane: x is the point, y its ring (0 inside, 1 outside).
+    /// Two rings in the plane: x is the point, y its ring (0 inner, 1 outer).
     pub struct MyComponent: DataSource, DataSourceSpec = "my_component" {
-        /// Points, at least 2; every other one lies on the outer ring.
+        /// Number of points, at least 2; every second one is on the outer ring.
         pub samples: i64 = 4000,
-        /// Radius of the inner ring, in [0, 1); the outer has radius 1.
+        /// Radius of the inner ring, in [0, 1); the outer ring has radius 1.
         pub inner: f64 = 0.5,
-        /// Deviation of the normal noise added to both coordinates.
+        /// Standard deviation of the normal noise added to both coordinates.
         pub noise: f64 = 0.05,
     }
 }
@@ -32,7 +32,7 @@ struct Rings {
 }
 
 impl DataSource for Rings {
-    /// x is `[samples, 2]`, y `[samples]`; validation and test are split off by the engine.
+    /// x is `[samples, 2]`, y `[samples]`; the engine splits off validation and test rows.
     fn load(&self) -> Result<Splits> {
         let _stream = seed_torch(self.seed, Purpose::Data, 0);
         let y = Tensor::arange(self.spec.samples, (Kind::Int64, Device::Cpu)).remainder(2);

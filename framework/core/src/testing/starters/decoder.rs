@@ -1,4 +1,4 @@
-//! A decoder: from the latent back to the target.
+//! A decoder: the map from latent to target.
 
 use triflow::prelude::*;
 
@@ -11,7 +11,7 @@ triflow::component! {
 }
 
 impl Spec<dyn Decoder> for MyComponent {
-    /// Makes the layers for the shapes of `ctx`; every variable lives in `ctx.vars`.
+    /// Creates the layers for the shapes of `ctx`; all variables are created in `ctx.vars`.
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
         if self.width < 1 {
             return Err(Error::config("width", "needs width >= 1"));

@@ -1,4 +1,4 @@
-//! An encoder: from the target to the latent.
+//! An encoder: the map from target to latent.
 
 use triflow::prelude::*;
 
@@ -11,7 +11,7 @@ triflow::component! {
 }
 
 impl Spec<dyn Encoder> for MyComponent {
-    /// Makes the layers for the shapes of `ctx`; every variable lives in `ctx.vars`.
+    /// Creates the layers for the shapes of `ctx`; all variables are created in `ctx.vars`.
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Encoder>> {
         if self.width < 1 {
             return Err(Error::config("width", "needs width >= 1"));

@@ -1,12 +1,12 @@
-//! Guidance: a further force on samples along their way.
+//! Guidance: an additional force on samples.
 
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Pulls the samples towards the origin: the energy is strength/2·|data|².
+    /// Pulls samples towards the origin, by the energy strength/2·|data|².
     #[reference = "Dhariwal & Nichol 2021, arXiv 2105.05233"]
     pub struct MyComponent: Guidance, GuidanceSpec = "my_component" {
-        /// How strong the pull is, at least 0.
+        /// Strength of the pull, at least 0.
         pub strength: f64 = 1.0,
     }
 }
@@ -22,7 +22,8 @@ impl Spec<dyn Guidance> for MyComponent {
 }
 
 impl Guidance for MyComponent {
-    /// The negative gradient of the energy by the state, which the data are taken to follow by the share a.
+    /// Negative gradient of the energy with respect to the state; the derivative of the data with
+    /// respect to the state is approximated by a.
     fn force(&self, at: &GuidanceInput<'_>) -> Result<Tensor> {
         Ok(at.data * rows(at.a, at.z).to_kind(at.z.kind()) * -self.strength)
     }

@@ -1,4 +1,4 @@
-//! The starters, compiled and tested as a crate of one's own would be.
+//! The starters, compiled and tested like an author's own crate.
 
 mod coupling;
 mod crn;

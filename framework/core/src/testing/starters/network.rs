@@ -1,4 +1,4 @@
-//! A network: the backbone of a CRN.
+//! A network: the backbone of a conditional residual network (CRN).
 
 use triflow::prelude::*;
 
@@ -11,7 +11,7 @@ triflow::component! {
 }
 
 impl Spec<dyn Network> for MyComponent {
-    /// Makes the layers for the shapes of `ctx`; every variable lives in `ctx.vars`.
+    /// Creates the layers for the shapes of `ctx`; all variables are created in `ctx.vars`.
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
         if self.width < 1 {
             return Err(Error::config("width", "needs width >= 1"));
@@ -40,7 +40,7 @@ impl Network for Layers {
         if let Some(condition) = input.condition {
             let value = condition.value.flatten(1, -1);
             parts.push(match &condition.present {
-                // What an absent condition says must not matter.
+                // The value of an absent condition must not matter.
                 Some(present) => value * present.unsqueeze(1),
                 None => value,
             });

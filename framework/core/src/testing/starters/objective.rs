@@ -1,14 +1,15 @@
-//! An objective: what the network's output means.
+//! An objective: the meaning of the network's output.
 
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The network predicts what of data and noise is left unsaid by z, scaled to variance 1.
+    /// The network predicts the part of data and noise that z does not determine, scaled to
+    /// variance 1.
     ///
     /// Output = (b·data - a·sigma_data²·noise) / (sigma_data·S) with S² = a²·sigma_data² + b².
     #[reference = "Karras et al. 2022, arXiv 2206.00364, table 1"]
     pub struct MyComponent: Objective, ObjectiveSpec = "my_component" {
-        /// Deviation of the data, above 0.
+        /// Standard deviation of the data, above 0.
         pub sigma_data: f64 = 1.0,
     }
 }
@@ -24,7 +25,7 @@ impl Spec<dyn Objective> for MyComponent {
 }
 
 impl Objective for MyComponent {
-    /// (p, q) of the output p·data + q·noise; the loss and the sampling follow from them.
+    /// (p, q) of the output p·data + q·noise; loss and sampling follow from them.
     fn mix(&self, point: &PathPoint) -> Result<(Tensor, Tensor)> {
         let spread = ((&point.a * self.sigma_data).square() + point.b.square()).sqrt();
         let p = &point.b / (&spread * self.sigma_data);

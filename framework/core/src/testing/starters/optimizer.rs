@@ -1,16 +1,16 @@
-//! An optimizer: how parameters follow their gradient.
+//! An optimizer: the rule that updates the parameters from their gradient.
 
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Lion: steps of one length, along the sign of a running mean of the gradient.
+    /// Lion: steps of constant size, along the sign of a running mean of the gradient.
     #[reference = "Chen et al. 2023, arXiv 2302.06675"]
     pub struct MyComponent: Optimizer, OptimizerSpec = "my_component" {
         /// Base learning rate, above 0.
         pub learning_rate: f64 = 1e-4,
-        /// Share of the mean in the direction of a step, in [0, 1).
+        /// Weight of the running mean in the direction of a step, in [0, 1).
         pub beta1: f64 = 0.9,
-        /// Decay of the mean, in [0, 1).
+        /// Decay of the running mean, in [0, 1).
         pub beta2: f64 = 0.99,
     }
 }
@@ -31,12 +31,13 @@ impl Optimizer for MyComponent {
         Ok(self.learning_rate)
     }
 
-    /// Whatever is remembered between steps stands here: a checkpoint saves it.
+    /// Everything kept between steps is named here and saved in checkpoints.
     fn moments(&self) -> Result<Vec<(&'static str, f64)>> {
         Ok(vec![("mean", 0.0)])
     }
 
-    /// Changes `parameters` in place; all tensors are `[parameters]`, the learning rate and `state.step` are `[]`.
+    /// Changes `parameters` in place; all tensors are `[parameters]`, `learning_rate` and
+    /// `state.step` are `[]`.
     fn step(
         &self,
         parameters: &mut Tensor,

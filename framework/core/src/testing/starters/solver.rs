@@ -1,14 +1,14 @@
-//! A solver: from noise to data along a field.
+//! A solver: the integrator from noise to data.
 
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Two looks at the field a step, of which the second is a share of the step ahead.
+    /// Runge-Kutta method of two stages, the second at a given share of the step.
     ///
-    /// Order 2 whatever the share: 1/2 is the midpoint rule, 2/3 Ralston's, 1 Heun's.
+    /// Order 2 for every share: 1/2 is the midpoint rule, 2/3 Ralston's method, 1 Heun's.
     #[reference = "Ralston 1962"]
     pub struct MyComponent: Solver, SolverSpec = "my_component" {
-        /// How far ahead the second look is, as a share of the step, in (0, 1].
+        /// Position of the second stage, as a share of the step, in (0, 1].
         pub share: f64 = 2.0 / 3.0,
     }
 }
@@ -24,12 +24,12 @@ impl Spec<dyn Solver> for MyComponent {
 }
 
 impl Stepper for MyComponent {
-    /// Known of the path at both ends of a step: nothing, or with `Level` its a, b and log-SNR.
+    /// Knowledge of the path at both ends of a step: none, or with `Level` its a, b and log-SNR.
     type Node = ();
-    /// Handed from step to step, as by a multistep method: nothing.
+    /// Memory for the next step, as in a multistep method: none.
     type Memory = ();
 
-    /// From the state `step.z` at the clock `step.s` over the length `step.h`.
+    /// Steps from the state `step.z` at the clock `step.s` over the length `step.h`.
     fn step(&self, step: &Step<'_, Self>) -> Result<Stepped> {
         let (first, ahead) = (step.slope()?, self.share * step.h);
         let second = step.derivative(&(step.z + &first * ahead), step.s + ahead)?;

@@ -1,12 +1,13 @@
-//! A source: the law of z_0.
+//! A source: the distribution of z_0.
 
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
 triflow::component! {
-    /// Independent entries from a Laplace law, whose tails are longer than those of a normal one.
+    /// Independent entries from a Laplace distribution, whose tails are longer than those of a
+    /// normal one.
     pub struct MyComponent: Source, SourceSpec = "my_component" {
-        /// Scale: the deviation is √2 times as large.
+        /// Scale; the standard deviation is √2 times as large.
         pub scale: f64 = 1.0,
     }
 }

@@ -1,13 +1,11 @@
-//! The twin of couplings.
-
 use super::Fault;
 use crate::prelude::*;
 use rand::RngExt as _;
 
 triflow::component! {
-    /// Pairs rows in random order, unless something is wrong.
+    /// Pairs rows in random order, unless it has a fault.
     pub struct Twin: Coupling, CouplingSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }

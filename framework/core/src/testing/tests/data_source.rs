@@ -1,13 +1,11 @@
-//! The twin of data sources.
-
 use super::Fault;
 use crate::prelude::*;
 use tch::{Device, Kind as DType};
 
 triflow::component! {
-    /// Six points in the plane of two classes, unless something is wrong.
+    /// Six points of two classes in the plane, unless it has a fault.
     pub struct Twin: DataSource, DataSourceSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }

@@ -1,8 +1,6 @@
-//! What is wrong with a twin.
-
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The name of the check that has to fail; empty for the healthy twin.
+/// Fault of a twin: the name of the check that must fail; empty in the correct twin.
 #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Fault(String);
@@ -12,12 +10,12 @@ impl Fault {
         self.0 == name
     }
 
-    /// `wrong` under this fault, else `right`.
+    /// Returns `wrong` with this fault, otherwise `right`.
     pub(super) fn choose<T>(&self, name: &str, wrong: T, right: T) -> T {
         if self.is(name) { wrong } else { right }
     }
 
-    /// Nothing, or, where twins of one seed have to differ, a number never given before.
+    /// Returns 0, or with the fault `same_seed` a new number at each call.
     pub(super) fn drift(&self) -> f64 {
         static CALLS: AtomicU64 = AtomicU64::new(1);
         let drift = || CALLS.fetch_add(1, Ordering::Relaxed) as f64 * 1e-3;
@@ -27,7 +25,7 @@ impl Fault {
 
 impl serde::Serialize for Fault {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // What is written is not what was read.
+        // Written YAML differs from what was read.
         let more = if self.0.starts_with("round_trip") { "!" } else { "" };
         serializer.serialize_str(&format!("{}{more}", self.0))
     }

@@ -1,13 +1,11 @@
-//! The twin of guidance.
-
 use super::Fault;
 use crate::prelude::*;
 use tch::Kind as DType;
 
 triflow::component! {
-    /// A pull towards the origin, unless something is wrong.
+    /// A pull towards the origin, unless it has a fault.
     pub struct Twin: Guidance, GuidanceSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }

@@ -1,5 +1,5 @@
-//! The kit itself is held to what it promises: every kind has a twin, a small component that passes, and
-//! under each of its faults fails the check of that name.
+//! Tests of the kit: every kind has a twin, a small component that passes all checks and, with each
+//! of its faults, fails the check of that name.
 
 mod coupling;
 mod data_source;
@@ -30,8 +30,8 @@ fn names(failures: &[Failure]) -> Vec<&str> {
     failures.iter().map(|f| f.check).collect()
 }
 
-/// Checks of what a component says of itself when it is declared, so a parameter cannot choose the fault:
-/// `spec.rs` has a component for each.
+/// Checks of a component's declaration, which a parameter cannot make fail: `spec.rs` has a
+/// component for each.
 const DECLARED: [&str; 2] = ["documented", "example"];
 
 #[test]
@@ -57,7 +57,7 @@ fn every_check_of_every_kind_fails_a_twin_that_is_made_to_fail_it() {
     assert!(undetected.is_empty(), "{}", undetected.join("\n"));
 }
 
-/// Faults beside the one that bears the check's name.
+/// Further faults of a check.
 #[test]
 fn subtler_faults_are_found_too() {
     let faults = [
@@ -90,7 +90,7 @@ fn a_panic_in_a_component_is_a_failure_with_its_message() {
     let found = twin("noise_schedule", "panics");
     let shape = found.iter().find(|f| f.check == "shape").unwrap();
     assert_eq!(shape.to_string(), "shape: noise_schedule `twin`: on purpose");
-    // Whatever asks for no log-SNR still passes.
+    // A check that does not use log-SNR still passes.
     assert!(!names(&found).contains(&"round_trip") && !names(&found).contains(&"builds"));
 }
 
@@ -113,7 +113,7 @@ fn a_check_that_needs_what_was_not_built_is_not_passed() {
     let all = (kit.checks)().len();
     let unbuilt = twin("noise_schedule", "builds");
     assert_eq!(count(&unbuilt, Verdict::Failed), 1);
-    // Of the spec alone: round_trip, documented, example.
+    // Checks of the spec alone: round_trip, documented, example.
     assert_eq!((count(&unbuilt, Verdict::Passed), count(&unbuilt, Verdict::NotRun)), (3, all - 4));
     let falling = twin("noise_schedule", "increasing");
     assert_eq!(count(&falling, Verdict::NotRun), 0);

@@ -1,13 +1,11 @@
-//! The twin of noise schedules.
-
 use super::Fault;
 use crate::prelude::*;
 use tch::Kind as DType;
 
 triflow::component! {
-    /// Log-SNR that rises in a straight line of learned slope, unless something is wrong.
+    /// Linear log-SNR with a learned slope, unless it has a fault.
     pub struct Twin: NoiseSchedule, NoiseScheduleSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }

@@ -1,12 +1,10 @@
-//! The twin of objectives.
-
 use super::Fault;
 use crate::prelude::*;
 
 triflow::component! {
-    /// The network predicts a·noise - b·data, unless something is wrong.
+    /// The network predicts a·noise - b·data, unless it has a fault.
     pub struct Twin: Objective, ObjectiveSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }
@@ -30,10 +28,10 @@ impl Objective for Mix {
         let (p, q) = (-&point.b, &point.a + self.drift);
         Ok(match () {
             () if self.fault.is("shape") => (p.unsqueeze(1), q),
-            // Infinite at the ends alone.
+            // Infinite only at the ends.
             () if self.fault.is("finite") => (p / (&point.t * (1.0 - &point.t)), q),
             () if self.fault.is("rows_independent") => (p, q + point.t.mean(None)),
-            // Then the output is z itself.
+            // The output is z itself.
             () if self.fault.is("readings_agree") => {
                 (point.a.shallow_clone(), point.b.shallow_clone())
             }

@@ -1,13 +1,11 @@
-//! The twin of optimizers.
-
 use super::Fault;
 use crate::prelude::*;
 use std::cell::Cell;
 
 triflow::component! {
-    /// Steps along a running mean of the gradient, unless something is wrong.
+    /// Steps along a running mean of the gradient, unless it has a fault.
     pub struct Twin: Optimizer, OptimizerSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }
@@ -49,7 +47,7 @@ impl Optimizer for Rule {
         let rate = match () {
             () if self.fault.is("descends") => -learning_rate,
             () if self.fault.is("zero_rate") => learning_rate.clamp_min(1e-3),
-            // Known to this optimizer alone.
+            // State that is not in the moments.
             () if self.fault.is("resumes") => learning_rate / self.steps.get(),
             () => learning_rate * (1.0 + self.drift),
         };

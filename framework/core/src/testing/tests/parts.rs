@@ -1,11 +1,11 @@
-//! The twins of encoders, decoders, CRNs and networks: one body, which has the faults.
+//! Twins of encoders, decoders, CRNs and networks, with one implementation of the faults.
 
 use super::Fault;
 use crate::prelude::*;
 use std::cell::Cell;
 use tch::Kind as DType;
 
-/// A linear map of the flattened input, unless something is wrong.
+/// A linear map of the flattened input, unless it has a fault.
 struct Body {
     fault: Fault,
     weight: Tensor,
@@ -61,7 +61,7 @@ impl Body {
         if self.fault.is("shape") { h.unsqueeze(0) } else { h }
     }
 
-    /// z, time and condition side by side.
+    /// Concatenates z, time and condition.
     fn join(&self, z: &Tensor, time: &Tensor, condition: Option<&Condition>) -> Tensor {
         let mut parts = vec![z.flatten(1, -1), time.shallow_clone()];
         if let Some(condition) = condition {
@@ -75,15 +75,15 @@ impl Body {
     }
 }
 
-/// Entries of z, condition and time.
+/// Number of entries of z, condition and time.
 fn inputs(z: &[i64], condition: Option<&Vec<i64>>, time: i64) -> i64 {
     flat(z) + condition.map_or(0, |shape| flat(shape)) + time
 }
 
 triflow::component! {
-    /// A linear encoder, unless something is wrong.
+    /// A linear encoder, unless it has a fault.
     pub struct EncoderTwin: Encoder, EncoderSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }
@@ -112,9 +112,9 @@ impl Encoder for Body {
 }
 
 triflow::component! {
-    /// A linear decoder, unless something is wrong.
+    /// A linear decoder, unless it has a fault.
     pub struct DecoderTwin: Decoder, DecoderSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }
@@ -137,9 +137,9 @@ impl Decoder for Body {
 }
 
 triflow::component! {
-    /// A linear CRN, unless something is wrong.
+    /// A linear CRN, unless it has a fault.
     pub struct CrnTwin: Crn, CrnSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }
@@ -155,16 +155,16 @@ impl Spec<dyn Crn> for CrnTwin {
 impl Crn for Body {
     fn forward(&self, input: &CrnInput<'_>, _: Pass) -> Result<Tensor> {
         let output = self.join(input.z, &input.time.unsqueeze(1), input.condition);
-        // As a gradient that `no_grad` has made zero.
+        // Like a gradient that `no_grad` has made zero.
         let lost = self.fault.is("sampling") && !output.requires_grad();
         Ok(if lost { output * 0.0 } else { output })
     }
 }
 
 triflow::component! {
-    /// A linear network, unless something is wrong.
+    /// A linear network, unless it has a fault.
     pub struct NetworkTwin: Network, NetworkSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }

@@ -1,13 +1,11 @@
-//! The twin of solvers.
-
 use super::Fault;
 use crate::prelude::*;
 use tch::Kind as DType;
 
 triflow::component! {
-    /// Euler steps, unless something is wrong.
+    /// Euler's method, unless it has a fault.
     pub struct Twin: Solver, SolverSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }

@@ -1,13 +1,11 @@
-//! The twin of sources.
-
 use super::Fault;
 use crate::prelude::*;
 use tch::{Device, Kind as DType};
 
 triflow::component! {
-    /// Standard normal draws, unless something is wrong.
+    /// Standard normal draws, unless it has a fault.
     pub struct Twin: Source, SourceSpec = "twin" {
-        /// What is wrong.
+        /// The fault.
         pub fault: Fault = Fault::default(),
     }
 }

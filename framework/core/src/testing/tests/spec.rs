@@ -1,9 +1,9 @@
-//! Components that say something wrong of themselves.
+//! Components with a faulty declaration.
 
 use super::{check, names, yaml};
 use crate::prelude::*;
 
-/// A schedule that works, so that nothing else fails.
+/// A correct schedule, so that no other check fails.
 struct Line;
 
 impl NoiseSchedule for Line {
@@ -24,12 +24,12 @@ triflow::parameters! {
 }
 
 triflow::component! {
-    /// One key has no doc comment, nor has one of a group.
+    /// A key without doc comment, and a group with another.
     pub struct NoDescription: NoiseSchedule, NoiseScheduleSpec = "no_description" {
         pub unsaid: f64 = 1.0,
-        /// This one has.
+        /// This key has a doc comment.
         pub said: f64 = 1.0,
-        /// The group has.
+        /// The group has a doc comment.
         pub group: Group = Group::default(),
     }
 }
@@ -41,13 +41,13 @@ triflow::component! {
 }
 
 triflow::component! {
-    /// The example has a key that is not there.
+    /// The example has an unknown key.
     #[example = "{ type: wrong_example, unknown: 1 }"]
     pub struct WrongExample: NoiseSchedule, NoiseScheduleSpec = "wrong_example" {}
 }
 
 triflow::component! {
-    /// What is written has another key than what is read.
+    /// Writes another key than it reads.
     pub struct TwoKeys: NoiseSchedule, NoiseScheduleSpec = "two_keys" {
         /// A number.
         #[serde(rename(serialize = "written", deserialize = "read"))]
@@ -85,7 +85,7 @@ fn what_a_component_says_of_itself_is_checked() {
         let found = check("noise_schedule", &yaml(name)).unwrap();
         assert!(found[0].to_string().starts_with(expected), "{name}: {}", found[0]);
         let check = found[0].check;
-        // A key under two names cannot be documented under both.
+        // A key with two names cannot be documented under both.
         assert!(
             names(&found).iter().all(|n| *n == check || name == "two_keys"),
             "{name}: {found:?}"
