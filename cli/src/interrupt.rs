@@ -1,29 +1,29 @@
-//! Ctrl-C, the same for every command: what looks for it ends in order, all else ends at once; either way with
-//! the exit code 130 and with the command that goes on, where there is one.
+//! Ctrl-C, for every command: work that checks [`stopped`] ends in order, all other work at once; in both cases with
+//! exit code 130 and the command that continues it, if there is one.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use triflow::Error;
 
 static STOP: AtomicBool = AtomicBool::new(false);
-/// Whether the work at hand looks at [`stopped`] often.
+/// Set while the current work checks [`stopped`] often.
 static HEEDED: AtomicBool = AtomicBool::new(false);
-/// The command that goes on with what was interrupted.
+/// The command that continues the interrupted work.
 static GO_ON: Mutex<Option<String>> = Mutex::new(None);
 
-/// Listens for Ctrl-C and for the wish of the system to end.
+/// Starts to handle Ctrl-C and the termination signal.
 pub fn listen() {
     let _ = ctrlc::set_handler(interrupt);
 }
 
-/// What Ctrl-C does. A second one does not wait for what the first has asked for.
+/// Handles Ctrl-C. The second one ends the process at once.
 fn interrupt() {
     if STOP.swap(true, Ordering::SeqCst) || !HEEDED.load(Ordering::SeqCst) {
         end();
     }
 }
 
-/// Asks for the end where it was not asked for yet.
+/// Stops the work as Ctrl-C does, unless it was stopped before.
 pub fn stop() {
     if !STOP.load(Ordering::SeqCst) {
         interrupt();
@@ -37,18 +37,18 @@ fn end() -> ! {
     leave(error.exit_code())
 }
 
-/// Ends the process as it is: destructors would take from LibTorch's threads what they are working with.
+/// Ends the process without destructors, which would free memory that LibTorch's threads still use.
 fn leave(code: i32) -> ! {
     // SAFETY: it does not return, and nothing of this process is used after it.
     unsafe { libc::_exit(code) }
 }
 
-/// Whether the user wants it to stop.
+/// True after Ctrl-C.
 pub fn stopped() -> bool {
     STOP.load(Ordering::SeqCst)
 }
 
-/// From now on the work looks at [`stopped`] often, or no longer.
+/// Declares that the current work checks [`stopped`] often, or no longer does.
 pub fn heed(often: bool) {
     HEEDED.store(often, Ordering::SeqCst);
     if !often && stopped() {
@@ -56,7 +56,7 @@ pub fn heed(often: bool) {
     }
 }
 
-/// What a user whom nobody heeds is told to go on with.
+/// Sets the command that continues the work, for the message after Ctrl-C.
 pub fn go_on_with(command: Option<String>) {
     if let Ok(mut go_on) = GO_ON.lock() {
         *go_on = command;

@@ -1,9 +1,9 @@
-//! The file that a command writes, looked at before any work is done.
+//! Checks of the output file, before any work is done.
 
 use std::path::Path;
 use triflow::{Error, Result};
 
-/// An error unless `out` has one of the endings and can be made where it is to lie.
+/// An error unless `out` has one of the endings and can be created in its folder.
 pub fn check(out: &Path, endings: &[&str]) -> Result<()> {
     let wrong = |message: String| Error::config("", format!("--out {}: {message}", out.display()));
     let has = |ending: &&str| out.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));
@@ -25,7 +25,7 @@ pub fn check(out: &Path, endings: &[&str]) -> Result<()> {
         let message = format!("there is no folder {}", folder.display());
         return Err(wrong(message).help("create it first, or name another"));
     }
-    // As whoever writes there would: permissions alone do not tell.
+    // A trial, since permissions alone do not decide.
     let trial = folder.join(format!(".triflow_{}.tmp", std::process::id()));
     match std::fs::File::create_new(&trial) {
         Ok(_) => {

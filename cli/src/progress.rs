@@ -175,7 +175,7 @@ impl Cells {
 }
 
 impl Shown<'_> {
-    /// What a run says: `steps/all`, or what it is doing.
+    /// Shows a line from a run: `steps/all`, or a description of its current work.
     pub fn say(&self, line: &str) {
         let Some(bar) = &self.bar else { return };
         let steps =

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use triflow::config::parse_value;
 use triflow::{Error, Result};
 
-/// What is compared, and how. Flags override `comparison` of the experiment file.
+/// Flags of a comparison, which override `comparison` of the experiment file.
 #[derive(Args, Debug)]
 pub struct CompareArgs {
     #[command(flatten)]

@@ -108,11 +108,11 @@ pub struct ExperimentArgs {
     output_dir: Option<PathBuf>,
 }
 
-/// What the command line asks for.
+/// The experiment of a command line.
 #[derive(Debug)]
 pub struct Request {
     pub experiment: Experiment,
-    /// Who wrote which key, for errors that come later.
+    /// The origin of each key, for later errors.
     pub layers: Layers,
     /// The folder against which data paths are read.
     pub base: PathBuf,

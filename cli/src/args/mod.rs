@@ -217,7 +217,7 @@ pub enum Command {
         /// of training rows].
         #[arg(long, value_name = "N", value_parser = whole::<i64>(1..))]
         pairs: Option<i64>,
-        /// How the pairs are drawn: along `dopri5` unless --solver says otherwise.
+        /// Sampling of the pairs, along `dopri5` unless --solver says otherwise.
         #[command(flatten)]
         sampling: SamplingArgs,
         /// Set a key of the new run's experiment, such as training.epochs=20 (repeatable).
@@ -340,10 +340,10 @@ pub enum Format {
 }
 
 impl Cli {
-    /// What a command line asks for.
+    /// Parses a command line.
     ///
     /// # Errors
-    /// What is wrong with it, or the help that it asks for.
+    /// A wrong command line, or the help that it asks for.
     pub fn of(args: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut command = command();
         let matches = command.try_get_matches_from_mut(normalise(args))?;

@@ -10,7 +10,7 @@ use triflow::{Error, Result};
 /// Heading under which the help lists the flags of sampling.
 const SAMPLING: &str = "Sampling options";
 
-/// What a curve of quality against network evaluations consists of.
+/// Flags of a curve of quality against network evaluations.
 #[derive(Args, Clone, Debug)]
 pub struct CurveArgs {
     /// Solvers, see `triflow list solver`.

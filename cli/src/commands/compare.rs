@@ -70,7 +70,7 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
     judge(&plan, &failures, &folder)
 }
 
-/// How many runs failed, of how many that were to do.
+/// The number of runs that failed, and of all that were started.
 #[derive(Clone, Copy, Debug, Default)]
 struct Failures {
     failed: usize,
@@ -99,7 +99,7 @@ fn judge(plan: &Plan, runs: &Failures, folder: &Path) -> Result<()> {
     }
 }
 
-/// A folder of its own for a comparison that names none.
+/// A new folder for a comparison without --out.
 fn fresh(parent: &Path, dry_run: bool) -> Result<PathBuf> {
     let name = triflow::run::stamp();
     let names = std::iter::once(name.clone()).chain((2..1000).map(|i| format!("{name}_{i}")));
@@ -118,13 +118,13 @@ fn fresh(parent: &Path, dry_run: bool) -> Result<PathBuf> {
     Err(Error::runtime(format!("no free name in {}", parent.display())))
 }
 
-/// What was typed, as a shell takes it.
+/// The command line, quoted for a shell.
 fn command_line() -> String {
     let words = std::env::args_os().skip(1).map(|word| quoted(Path::new(&word)));
     std::iter::once("triflow".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell if needed.
 fn quoted(word: &Path) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
@@ -155,9 +155,9 @@ fn describe(plan: &Plan) {
     );
 }
 
-/// One thread each, as many as there are cores and memory for; a GPU takes one after the other.
+/// The number of parallel runs: one thread each, as many as cores and memory allow; one on a GPU.
 fn jobs_at_once(plan: &Plan) -> usize {
-    /// What a small run needs: LibTorch and its own data.
+    /// Memory of a small run: LibTorch and its data.
     const LEAST: u64 = 400 << 20;
     let on_gpu = plan.units.first().is_some_and(|unit| {
         let experiment = triflow::Experiment::from_yaml(&unit.experiment);
@@ -205,7 +205,7 @@ fn work_through(
                 })
             })
             .collect();
-        // Children work as long as the other end is open.
+        // Child processes work until this end is closed.
         scope.spawn(|| {
             while !stopped() && !done.load(Ordering::SeqCst) {
                 std::thread::sleep(std::time::Duration::from_millis(30));
@@ -226,17 +226,17 @@ fn resume_command(folder: &Path) -> String {
     format!("triflow compare --resume {}", quoted(folder))
 }
 
-/// What the children have in common.
+/// Settings that all child processes share.
 struct Family<'c> {
     cli: &'c Cli,
     folder: &'c Path,
     cells: &'c Cells,
-    /// A child's standard input: it ends when the parent wants it to stop, or is gone.
+    /// The standard input of the child processes. It is closed to stop them, and when this process ends.
     leash: PipeReader,
 }
 
 impl Family<'_> {
-    /// One job in a process of its own, so that its memory can be told and its end is only its own.
+    /// Does one job in a process of its own, so that its memory is measured alone and its failure is contained.
     fn do_one(&self, job: &Job<'_>) -> Result<(), String> {
         let own = job.folder(self.folder);
         let failure = own.join(FAILURE);
@@ -248,7 +248,7 @@ impl Family<'_> {
             if stopped() {
                 return;
             }
-            // What was there to be said of the failure is in `why`; the file is for later reports.
+            // `why` reports the failure now, the file in later reports.
             let _ = std::fs::create_dir_all(&own);
             let _ = std::fs::write(&failure, why);
         })
@@ -263,14 +263,14 @@ impl Family<'_> {
         }
         command.arg("compare-one").arg("--folder").arg(self.folder);
         command.arg(format!("--unit={}", job.unit.id)).arg(format!("--seed={}", job.seed));
-        // Threads that wait for each other cost more than they bring where every core has a run.
+        // Several threads a run are slower where every core has a run.
         command.env("OMP_NUM_THREADS", "1").env("RUST_LOG", "error");
         command.stdin(leash).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().map_err(|e| format!("cannot start a process: {e}"))
     }
 }
 
-/// Shows what a child says of its progress until it ends.
+/// Shows the progress of a child process until it ends.
 fn watch(mut child: Child, shown: &crate::progress::Shown) -> Result<(), String> {
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let said = std::thread::spawn(move || {
@@ -292,7 +292,7 @@ fn watch(mut child: Child, shown: &crate::progress::Shown) -> Result<(), String>
     Err(if said.is_empty() { format!("ended with {status}") } else { said.to_owned() })
 }
 
-/// A child's side: one job of the plan in `folder`, as long as the parent holds its end of the standard input.
+/// Does one job of the plan in `folder`, in a child process, until the parent closes its standard input.
 pub fn one(folder: &Path, unit: &str, seed: u64) -> Result<()> {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -306,7 +306,7 @@ pub fn one(folder: &Path, unit: &str, seed: u64) -> Result<()> {
     compare::work(&plan, *job, folder, &mut Told { step: 0, total: 1 })
 }
 
-/// Tells the parent, a line each: steps so far of steps in all, or what is being done.
+/// Reports progress to the parent, one line each: `steps/all`, or the current work.
 struct Told {
     step: u64,
     total: u64,
@@ -336,7 +336,7 @@ impl RunObserver for Told {
     }
 }
 
-/// Collects what is there, writes the report, and says the end of it.
+/// Collects the results, writes the report and prints its summary.
 fn report(cli: &Cli, plan: &Plan, folder: &Path) -> Result<()> {
     let results = compare::collect(plan, folder)?;
     compare::write(&results, folder)?;

@@ -34,7 +34,7 @@ pub fn draw(runs: &[impl AsRef<Path>], options: &CurveArgs, out: &Path) -> Resul
     draw_named(&named, options, out, true)
 }
 
-/// The same under names of their own. The numbers go beside the picture, as JSON.
+/// Measures runs and draws their curves under given names. The values are written beside the plot, as JSON.
 fn draw_named(runs: &[(String, &Path)], options: &CurveArgs, out: &Path, say: bool) -> Result<()> {
     crate::out::check(out, &["png"])?;
     let solvers = options.solver.iter().map(|name| Component::<dyn Solver>::named(name));

@@ -1,4 +1,4 @@
-//! What each command does, one function or file each.
+//! The commands, one function or file each.
 
 mod compare;
 mod components;
@@ -145,7 +145,7 @@ fn assignment<'t>(text: &'t str, example: &str) -> Result<(&'t str, serde_yaml::
     Ok((key.trim(), parse_value(value)?))
 }
 
-/// Says what came out and where it lies.
+/// Prints the results of a run and their folder.
 fn show(cli: &Cli, run: &Run) -> Result<()> {
     if cli.quiet {
         println!("{}", run.path.display());

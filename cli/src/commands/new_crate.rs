@@ -45,7 +45,7 @@ fn write(mut scaffold: Scaffold, into: &Path) -> Result<(Scaffold, PathBuf)> {
     Ok((scaffold, folder))
 }
 
-/// Where cargo leaves what it builds, seen from the crate.
+/// The path of the built artifact, relative to the crate.
 fn built(scaffold: &Scaffold) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
     Path::new(target.as_deref().unwrap_or("target".as_ref())).join(scaffold.artifact())

@@ -1,4 +1,4 @@
-//! `reflow`: a straighter model from the ends of a trained one's paths.
+//! `reflow`: a model with straighter paths, trained on pairs (z_0, sample) of a trained one.
 
 use super::{curve, sampling, show};
 use crate::args::{Cli, SamplingArgs};
@@ -36,7 +36,7 @@ pub fn reflow(
     for assignment in train {
         layers.set_text(assignment)?;
     }
-    // What is wrong with the keys is said before the pairs are drawn.
+    // Wrong keys are reported before the pairs are drawn.
     layers.finish()?.check().map_err(|e| layers.locate(e))?;
     log::info!("drawing {n} pairs along `{}`", model.experiment().sampling.solver.name());
     heed(true);
@@ -51,7 +51,7 @@ pub fn reflow(
     let base = PathBuf::new();
     let new = run::train(layers.finish()?, &base, &mut Progress::new(cli.quiet));
     let new = new.map_err(|e| {
-        // Nothing began, so nothing needs its data.
+        // No run has begun, so none needs the data.
         if e.exit_code() == 2 {
             file.remove();
         }
@@ -63,11 +63,11 @@ pub fn reflow(
     show(cli, &new)
 }
 
-/// The new run's experiment: the old one's on the rectified path, between the ends that are given.
+/// The new run's experiment: the old one's on the rectified path, trained on the given pairs.
 fn student(teacher: &Path, model: &Trained, pairs: &Path) -> Result<Layers> {
     let mut layers = Layers::new()?;
     layers.add_file(&teacher.join("config.yaml"))?;
-    // As it was trained: `model` samples as the pairs are drawn.
+    // As it was trained: the sampling of `model` is that of the pairs.
     let old = layers.finish()?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let standardise = old.data.common().standardise;
@@ -96,7 +96,7 @@ fn student(teacher: &Path, model: &Trained, pairs: &Path) -> Result<Layers> {
     layers.set("coupling", "given".into(), place)?;
     let mut start = serde_yaml::Mapping::new();
     if model.model().predicts_velocity()? {
-        // The same function in the same place: training goes on from it.
+        // The new model starts as the same function.
         start.insert("run".into(), text(teacher).into());
         layers.set("start_from", start.into(), place)?;
     } else {
@@ -124,11 +124,11 @@ fn student(teacher: &Path, model: &Trained, pairs: &Path) -> Result<Layers> {
     Ok(layers)
 }
 
-/// The file of the pairs, which is the new run's data: it stays unless nothing came of it.
+/// The file of the pairs, which are the new run's data. It is removed if no run begins.
 struct PairsFile(PathBuf);
 
 impl PairsFile {
-    /// A name in `{output_dir}/pairs` that is still free, made so that nobody else takes it.
+    /// A free name in `{output_dir}/pairs`, reserved by an empty file.
     fn reserve(output_dir: &Path, teacher: &Path) -> Result<Self> {
         let folder =
             std::path::absolute(output_dir.join("pairs")).map_err(Error::io("find", output_dir))?;
@@ -160,7 +160,7 @@ impl PairsFile {
 
 impl Drop for PairsFile {
     fn drop(&mut self) {
-        // An interrupted run goes on with its pairs: only an empty file goes.
+        // An interrupted run needs its pairs to resume: only an empty file is removed.
         if std::fs::metadata(&self.0).is_ok_and(|m| m.len() == 0) {
             self.remove();
         }

@@ -1,4 +1,4 @@
-//! `generate`, `predict` and `evaluate`: a trained run at work.
+//! `generate`, `predict` and `evaluate`.
 
 use super::outputs::{Samples, check_out, check_z0_out, write_predictions, write_samples};
 use super::print_json;
@@ -21,7 +21,7 @@ pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)
     load_in(run, sampling, None)
 }
 
-/// The same, measured in these units.
+/// The trained run, sampled as the flags say and measured in `units`.
 fn load_in(run: &Path, sampling: &SamplingArgs, units: Option<&str>) -> Result<(Run, Trained)> {
     let run = Run::open(run)?.with_data_at(sampling.data_path.as_deref());
     let mut layers = run.layers()?;
@@ -35,7 +35,7 @@ fn load_in(run: &Path, sampling: &SamplingArgs, units: Option<&str>) -> Result<(
     Ok((run, model))
 }
 
-/// Draws samples into a file; beside them, if asked, the z_0 from which each began.
+/// Writes samples to a file, with `save_z0` also the z_0 of each.
 pub fn generate(
     run: &Path,
     n: Option<i64>,
@@ -141,7 +141,7 @@ fn conditions(model: &Trained, labels: &[String], file: Option<&Path>) -> Result
     Ok(Some(Inputs { values: asked, lengths: Lengths::default(), kept: Vec::new() }))
 }
 
-/// What a model is asked about.
+/// Conditions of samples or predictions.
 struct Inputs {
     /// Labels `[n]` or values `[n, …]`.
     values: Tensor,

@@ -7,7 +7,7 @@ use triflow::rng::{RowStream, Streams};
 use triflow::tch::{Kind, Tensor};
 use triflow::{Error, Result};
 
-/// How many samples, and from which seeds.
+/// The number of samples and their seeds.
 #[derive(Debug)]
 pub(super) enum SampleSeeds {
     /// So many of one seed.
