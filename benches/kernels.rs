@@ -1,5 +1,5 @@
-//! Each kernel beside LibTorch's operations that it stands for: `cargo bench -p triflow-plugins`. Threads as
-//! `OMP_NUM_THREADS` says.
+//! Benchmarks of each kernel against the LibTorch operations that it replaces: `cargo bench -p
+//! triflow-plugins`. `OMP_NUM_THREADS` sets the number of threads.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -7,17 +7,17 @@ use triflow::kernels::{self, Activation, AdamStep, Affine, End};
 use triflow::tch::{self, Device, Kind, Tensor};
 
 fn main() {
-    // As the engine does, so that memory is kept.
+    // Freed memory is kept, as in the engine.
     triflow::memory::keep_freed();
     divan::main();
 }
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
-/// (rows, width) of `make bench`'s problems: S, M, L.
+/// Rows and width of the problems S, M and L of `make bench`.
 const SIZES: [(i64, i64); 3] = [(256, 64), (512, 512), (256, 2048)];
 
-/// Three layers of one width.
+/// Three layers of equal width.
 struct Layers {
     x: Tensor,
     parameters: Vec<(Tensor, Tensor)>,
@@ -53,7 +53,7 @@ impl Layers {
     }
 }
 
-/// Measured in multiply-adds a second, of `passes` products a layer.
+/// Measures in multiply-adds a second, with `passes` products a layer.
 fn layers(bencher: Bencher<'_, '_>, size: (i64, i64), passes: i64, run: impl Fn(&Layers)) {
     tch::manual_seed(0);
     let layers = Layers::new(size);
@@ -71,7 +71,7 @@ fn forward_libtorch(bencher: Bencher<'_, '_>, size: (i64, i64)) {
     layers(bencher, size, 1, |l| drop(black_box(tch::no_grad(|| l.libtorch()))));
 }
 
-// The first layer's input has no gradient: eight products of nine.
+// Counted as nine products, but the first layer's input has no gradient, so there are eight.
 #[divan::bench(args = SIZES)]
 fn gradient_kernel(bencher: Bencher<'_, '_>, size: (i64, i64)) {
     layers(bencher, size, 3, |l| drop(black_box(l.gradients(&l.kernel()))));
@@ -82,7 +82,7 @@ fn gradient_libtorch(bencher: Bencher<'_, '_>, size: (i64, i64)) {
     layers(bencher, size, 3, |l| drop(black_box(l.gradients(&l.libtorch()))));
 }
 
-/// Measured in entries of the result.
+/// Measures in entries of the result a second.
 fn entries(bencher: Bencher<'_, '_>, count: i64, run: impl Fn() -> Tensor) {
     bencher.counter(ItemsCount::new(count as u64)).bench_local(|| drop(black_box(run())));
 }
@@ -140,7 +140,7 @@ fn state() -> [Tensor; 4] {
 fn adam_kernel(bencher: Bencher<'_, '_>) {
     let [mut p, g, mut m, mut v] = state();
     let [step, learning_rate] = [10.0, 1e-3].map(Tensor::from);
-    let by = AdamStep {
+    let adam = AdamStep {
         step: &step,
         learning_rate: &learning_rate,
         beta1: 0.9,
@@ -150,7 +150,7 @@ fn adam_kernel(bencher: Bencher<'_, '_>) {
     };
     bencher
         .counter(ItemsCount::new(1u64 << 20))
-        .bench_local(|| kernels::adam(&mut p, &g, &mut m, &mut v, by));
+        .bench_local(|| kernels::adam(&mut p, &g, &mut m, &mut v, adam));
 }
 
 #[divan::bench]

@@ -1,11 +1,11 @@
-"""The peers' side of `make bench`: the problem of S, M and L (see the YAML files beside) in JAX and in PyTorch, each
-as its own users would write it for speed.
+"""The peers' side of `make bench`: the problems S, M and L (see the YAML files beside) in JAX and in PyTorch, written
+for speed as users of each would.
 
     peers.py jax   CONFIG scan|step|euler|midpoint|check [FILE]
     peers.py torch CONFIG train|euler|midpoint|gemm|check [FILE] [--how eager|fused|compile|autotune]
 
-It speaks as benches/worker.rs does: a line of seconds is answered by units a second and CPU seconds a unit. `check`
-prints the loss at the parameters and inputs of the file that worker.rs wrote."""
+It has the protocol of benches/worker.rs: a line of seconds is answered by units a second and CPU seconds a unit.
+`check` prints the loss at the parameters and inputs of the file that worker.rs wrote."""
 
 import argparse
 import math
@@ -56,12 +56,12 @@ def frequencies(scale):
     return [scale * 1e4 ** (-i / (half - 1)) for i in range(half)]
 
 
-# The layers under triflow's names, in order.
+# The layers by triflow's names, in order.
 NAMES = ["condition.layer_0", "condition.layer_1", "condition.layer_2", "join", "body.layer_0", "body.layer_1", "out"]
 
 
 def loaded(path):
-    """Arrays of worker.rs's file: layers as (weight, bias), inputs, loss."""
+    """Arrays of the file that worker.rs wrote: layers as (weight, bias), inputs, loss."""
     from safetensors.numpy import load_file
 
     arrays = load_file(path)
@@ -119,9 +119,9 @@ def jax_side(p, what, file):
 
     def one(carry, _):
         layers, state, key = carry
-        key, of_rows, of_z, of_t = jr.split(key, 4)
-        i = jr.randint(of_rows, (p["batch"],), 0, ROWS)
-        z0, t = jr.normal(of_z, (p["batch"], features)), jr.uniform(of_t, (p["batch"],))
+        key, row_key, z_key, t_key = jr.split(key, 4)
+        i = jr.randint(row_key, (p["batch"],), 0, ROWS)
+        z0, t = jr.normal(z_key, (p["batch"], features)), jr.uniform(t_key, (p["batch"],))
         loss, gradient = jax.value_and_grad(loss_of)(layers, z0, x[i], y[i], t)
         update, state = optimizer.update(gradient, state, layers)
         return (optax.apply_updates(layers, update), state, key), loss

@@ -1,9 +1,10 @@
-//! triflow's side of `make bench`: the ordinary engine and the ordinary components, for as long as it is told.
+//! The triflow side of `make bench`: training and sampling with the ordinary engine and components.
 //!
-//!     bench_worker CONFIG train|euler|midpoint     each line of standard input, a number of seconds, is
-//!                                                  answered by a line: units a second, CPU seconds a unit
-//!     bench_worker CONFIG check OUT                one loss on fixed inputs, and those, for the other sides
-//!     bench_worker CONFIG start                    seconds from here to the end of the first training step
+//!     bench_worker CONFIG train|euler|midpoint   works for the seconds that each line of standard
+//!                                                input gives, and answers with a line: units a
+//!                                                second, CPU seconds a unit
+//!     bench_worker CONFIG check OUT              writes a loss and its inputs for the other sides
+//!     bench_worker CONFIG start                  prints seconds to the end of the first step
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,10 +17,10 @@ use triflow::tch::{self, Device, Kind};
 use triflow::train::Control;
 use triflow::{Experiment, Trainer};
 
-/// Rows of the data, unless the file says `rows`.
+/// Number of rows of the data, unless the file sets `rows`.
 const ROWS: i64 = 8192;
 
-/// Row-major floats of both sides of the problem: y [2], x [features].
+/// Random rows of the problem: conditions y `[rows, 2]`, targets x `[rows, features]`.
 fn data(rows: i64, features: i64) -> Splits {
     let _stream = seed_torch(0, Purpose::Data, 0);
     let normal = |width| Tensor::randn([rows, width], (Kind::Float, Device::Cpu));
@@ -27,7 +28,7 @@ fn data(rows: i64, features: i64) -> Splits {
     Splits { train, ..Splits::default() }
 }
 
-/// User and system seconds of this process.
+/// CPU time of this process (user and system), in seconds.
 fn cpu_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = text.rsplit(") ").next().unwrap_or_default().split(' ');
@@ -35,7 +36,7 @@ fn cpu_seconds() -> f64 {
     ticks / 100.0
 }
 
-/// The most memory that this process has held, in MiB.
+/// Peak resident memory of this process, in MiB.
 fn peak_memory() -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -47,7 +48,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let began = Instant::now();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [config, what, rest @ ..] = arguments.as_slice() else {
-        return Err("CONFIG, then train, euler, midpoint, start or check OUT".into());
+        return Err("usage: bench_worker CONFIG train|euler|midpoint|start|check OUT".into());
     };
     triflow_plugins::link();
     triflow::memory::keep_freed();
@@ -69,11 +70,11 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         serde_yaml::Value::Null => {
             Trainer::with_tables(experiment, data(rows, number("features")))?
         }
-        // Rows of a file's own.
+        // The configuration names a file of rows.
         _ => Trainer::new(experiment, Path::new(""))?,
     };
     match what.as_str() {
-        "check" => check(&trainer, Path::new(rest.first().ok_or("check OUT")?)),
+        "check" => check(&trainer, Path::new(rest.first().ok_or("check needs a file OUT")?)),
         "start" => {
             trainer.fit(&mut |_, _| Ok(Control::Stop))?;
             println!("{}", began.elapsed().as_secs_f64());
@@ -98,7 +99,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
                 let (condition, _) = trained.condition(&y)?;
                 let plan = trained.plan();
                 let sampled = trained.sample_latents(&z0, Some(&condition), &plan, &mut ())?;
-                // What is still on its way to the device's end is waited for.
+                // Reading a number waits for the device.
                 let _ = sampled.z.sum(Kind::Float).double_value(&[]);
                 if !serving.after(n)? {
                     return Ok(());
@@ -110,33 +111,33 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 
 type Answer = std::result::Result<(), Box<dyn std::error::Error>>;
 
-/// Says how fast work gets done, for as long as each line of standard input asks.
+/// Measures the rate of work over the seconds that each line of standard input requests.
 struct Serving {
     began: Instant,
     cpu: f64,
-    /// Seconds asked for; none before the first line.
-    asked: Option<f64>,
+    /// Requested seconds; `None` before the first line.
+    requested: Option<f64>,
     units: i64,
-    /// Seconds of the first work.
+    /// Seconds of the first work, with its warm-up.
     first: Option<f64>,
 }
 
 impl Serving {
     fn start() -> Self {
-        Self { began: Instant::now(), cpu: 0.0, asked: None, units: 0, first: None }
+        Self { began: Instant::now(), cpu: 0.0, requested: None, units: 0, first: None }
     }
 
-    /// After work of so many units. Whether more is to be done.
+    /// Records `units` of work, and answers when the time is up. Returns `true` if work goes on.
     fn after(&mut self, units: i64) -> Result<bool> {
         self.units += units;
         let took = self.began.elapsed().as_secs_f64();
-        match (self.asked, self.first) {
+        match (self.requested, self.first) {
             (None, None) => {
                 self.first = Some(took);
                 return Ok(true);
             }
             (None, Some(first)) => println!("ready {first:.2} {}", peak_memory()),
-            (Some(asked), _) if took < asked => return Ok(true),
+            (Some(requested), _) if took < requested => return Ok(true),
             (Some(_), _) => {
                 let units = self.units as f64;
                 println!("{} {}", units / took, (cpu_seconds() - self.cpu) / units);
@@ -147,13 +148,13 @@ impl Serving {
         if std::io::stdin().read_line(&mut line).map_err(|e| bad(&e))? == 0 {
             return Ok(false);
         }
-        self.asked = Some(line.trim().parse().map_err(|e| bad(&e))?);
+        self.requested = Some(line.trim().parse().map_err(|e| bad(&e))?);
         (self.began, self.cpu, self.units) = (Instant::now(), cpu_seconds(), 0);
         Ok(true)
     }
 }
 
-/// Parameters, inputs and the loss at them, as arrays of one safetensors file.
+/// Writes parameters, inputs and their loss to a safetensors file.
 fn check(trainer: &Trainer, out: &Path) -> Answer {
     let trained = trainer.trained();
     let (model, n) = (trained.model(), 256);
@@ -165,7 +166,7 @@ fn check(trainer: &Trainer, out: &Path) -> Answer {
     let mut all = vec![("z0", z0), ("z1", z1), ("y", y), ("t", t)];
     let mut parameters = trained.parameters();
     for (_, value) in &mut parameters {
-        // The last layer starts at zero, where nothing could be wrong.
+        // The last layer starts at zero, which would hide errors of all others.
         let noise = normal(&value.size())
             * (0.3 / (value.size().last().copied().unwrap_or(1) as f64).sqrt());
         *value = &*value + noise;

@@ -187,7 +187,7 @@ impl Browser {
         self.events.iter().filter(complaint).cloned().collect()
     }
 
-    /// The addresses that the page requests for.
+    /// Addresses that the page requested.
     pub fn requests(&self) -> Vec<&str> {
         let requests = self.events.iter().filter(|e| e["method"] == "Network.requestWillBeSent");
         requests.filter_map(|e| e["params"]["request"]["url"].as_str()).collect()

@@ -1,8 +1,8 @@
 //! The real command, end to end: one subject a module. `cargo test -p triflow-cli --test e2e
 //! errors::` runs one of them.
 //!
-//! They stand in the command's own package because cargo builds a binary anew for the tests of its
-//! own package only.
+//! They belong to the command's package because cargo builds the binary only for tests of its own
+//! package.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 /// The command's own parser of arguments, for tests that run nothing.

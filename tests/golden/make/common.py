@@ -48,7 +48,7 @@ def exact(values: Any) -> np.ndarray:
 
 
 def worst_relative(pairs: Iterable[tuple[Any, Any]]) -> Any:
-    """max |x - y| / |y| over `pairs`, where y = 0 asks for the absolute difference."""
+    """max |x - y| / |y| over `pairs`, or the absolute difference where y = 0."""
     return max(abs(x - y) / (abs(y) if y else 1) for x, y in pairs)
 
 

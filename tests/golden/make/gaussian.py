@@ -54,7 +54,7 @@ class Point:
 
     @property
     def variance(self) -> Any:
-        """V = a^2 s^2 + b^2."""
+        """The variance V = a^2 s^2 + b^2."""
         return self.a**2 * self.s**2 + self.b**2
 
     def velocity(self, z: np.ndarray, m: np.ndarray) -> np.ndarray:
@@ -154,7 +154,7 @@ def log_normal(z: np.ndarray, mean: Any, variance: Any) -> Any:
 
 
 def likelihood(start: Point, end: Point) -> dict[str, Any]:
-    """Of Z1 under the flow from N(0, I), and under the marginal at t = 1."""
+    """ln p of Z1 under the flow from N(0, I), and under the marginal at t = 1."""
     z0 = flow(Z1, end, start)
     divergence = mp.mpf(D) / 2 * mp.log(end.variance / start.variance)
     log_p = log_normal(z0, 0, 1) - divergence
@@ -175,7 +175,7 @@ def quadrature(f: Callable[[Any], Any], kinks: list[float]) -> Any:
 
 
 def loss_floors(at: Callable[[Any], Point], kinks: list[float], snr: tuple[Any, Any]) -> dict[str, Any]:
-    """What the losses of the best predictions integrate to."""
+    """The integrals of the losses of the best predictions."""
     s2 = mp.mpf(S) ** 2
     return {
         "int_snrprime_target_err": D * mp.log((1 + s2 * snr[1]) / (1 + s2 * snr[0])),

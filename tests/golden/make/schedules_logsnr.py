@@ -77,10 +77,10 @@ def density(params: paths.Params) -> Laplace | Cauchy:
 
 def level(params: paths.Params, t: Any) -> paths.Level:
     """The level at the time `t`."""
-    law = density(params)
-    start, end = law.cdf(mp.mpf(params["gamma_min"])), law.cdf(mp.mpf(params["gamma_max"]))
-    gamma = law.quantile(start + (end - start) * mp.mpf(t))
-    return paths.from_log_snr(gamma, (end - start) / law.pdf(gamma))
+    p = density(params)
+    start, end = p.cdf(mp.mpf(params["gamma_min"])), p.cdf(mp.mpf(params["gamma_max"]))
+    gamma = p.quantile(start + (end - start) * mp.mpf(t))
+    return paths.from_log_snr(gamma, (end - start) / p.pdf(gamma))
 
 
 def slope_pair(params: paths.Params, t: float) -> tuple[Any, Any]:

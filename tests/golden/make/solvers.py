@@ -307,7 +307,7 @@ def euler_maruyama(levels: list[paths.Level], times: list[float], eta: float) ->
 
 
 def exact_end(first: paths.Level, last: paths.Level) -> np.ndarray:
-    """Where the probability flow takes DIFFUSION_Z0."""
+    """The end of the probability flow from DIFFUSION_Z0."""
     m, s2 = common.exact(gaussian.M), mp.mpf(gaussian.S) ** 2
     start, end = (x.alpha_bar * s2 + x.one_minus_alpha_bar for x in (first, last))
     return last.a * m + mp.sqrt(end / start) * (common.exact(DIFFUSION_Z0) - first.a * m)
