@@ -1,11 +1,12 @@
-"""The peers' side of `make bench`: the problems S, M and L (see the YAML files beside) in JAX and in PyTorch, written
-for speed as users of each would.
+"""The peers' side of `make bench`: the problems S, M and L (see the YAML files beside) in JAX and
+in PyTorch, written for speed as users of each would.
 
     peers.py jax   CONFIG scan|step|euler|midpoint|check [FILE]
     peers.py torch CONFIG train|euler|midpoint|gemm|check [FILE] [--how eager|fused|compile|autotune]
 
-It has the protocol of benches/worker.rs: a line of seconds is answered by units a second and CPU seconds a unit.
-`check` prints the loss at the parameters and inputs of the file that worker.rs wrote."""
+It has the protocol of benches/worker.rs: a line of seconds is answered by units a second and CPU
+seconds a unit. `check` prints the loss at the parameters and inputs of the file that worker.rs
+wrote."""
 
 import argparse
 import math

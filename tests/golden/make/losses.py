@@ -305,7 +305,7 @@ def encoder_case(name: str) -> dict[str, Any]:
 
 
 def encoders() -> dict[str, Any]:
-    """z_1 = mu + e^(l/2) xi, and its losses on every default schedule."""
+    """z_1 = mu + e^(l/2) xi, and its KL divergences on every default schedule."""
     z1 = common.exact(MU) + exp(common.exact(LOGVAR) / 2) * common.exact(XI)
     cases = [encoder_case(name) for name in paths.DEFAULTS]
     return {"mu": MU, "logvar": LOGVAR, "xi": XI, "z_1": z1, "cases": cases}
