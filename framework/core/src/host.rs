@@ -12,7 +12,7 @@ pub struct Library {
     pub name: String,
     /// Version of its crate.
     pub version: String,
-    /// Its file, with symbolic links resolved.
+    /// Path of its file, with symbolic links resolved.
     pub path: PathBuf,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,

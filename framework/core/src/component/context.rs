@@ -57,7 +57,7 @@ impl Pass<'_> {
     /// A pass of training with dropout.
     pub const TRAIN: Pass<'static> = Pass { training: true, dropout: true, mask: None };
 
-    /// The same settings with another mask.
+    /// Replaces the mask of sequences.
     pub fn masked<'n>(self, mask: Option<&'n Tensor>) -> Pass<'n> {
         Pass { training: self.training, dropout: self.dropout, mask }
     }

@@ -184,7 +184,7 @@ pub enum Keep {
     /// All rows on the device.
     #[default]
     Device,
-    /// In the file; batches are read ahead of the steps that use them.
+    /// Rows stay in the file; batches are read ahead of the steps that use them.
     Disk,
 }
 

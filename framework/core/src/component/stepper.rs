@@ -15,7 +15,7 @@ use tch::Tensor;
 /// # extern crate triflow_core as triflow;
 /// use triflow::prelude::*;
 ///
-/// Euler's method: a step along the slope at its start.
+/// /// Euler's method: a step along the slope at its start.
 /// struct Euler;
 ///
 /// impl Stepper for Euler {

@@ -5,7 +5,7 @@
 #include <cstring>
 
 namespace {
-// Of this thread and this copy: kernels in a plugin see none, and their gradients are copied.
+// One for each thread and copy: kernels in a plugin see none, and their gradients are copied.
 thread_local Destination* current = nullptr;
 }  // namespace
 

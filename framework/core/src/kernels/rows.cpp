@@ -189,7 +189,7 @@ constexpr int width = 8, tall = 6;
 constexpr int width = 4, tall = 4;
 #endif
 constexpr int wide = 2 * width;  // columns of a tile
-constexpr int deep = 256;        // rows of b at a time; those of a tile fit in the first-level cache
+constexpr int deep = 256;        // rows of b at a time; a tile's fit in the first-level cache
 // Rows of a at a time: packed, they fit in the second-level cache while all of b is read.
 constexpr int high = 256 / tall * tall;
 

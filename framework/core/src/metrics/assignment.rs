@@ -316,7 +316,8 @@ mod tests {
         }
     }
 
-    /// Where prices overflow there is an assignment of least cost or an error, never another assignment.
+    /// Where prices overflow the result is an assignment of least cost or an error, never another
+    /// assignment.
     #[test]
     fn costs_near_the_largest_number_give_the_least_total_or_an_error() {
         for (seed, size) in (0..20).flat_map(|seed| [1e290, 1e307, 1e308].map(|size| (seed, size)))

@@ -181,7 +181,7 @@ mod tests {
         assert_eq!((turned.precision, turned.recall), (pr.recall, pr.precision));
     }
 
-    /// For two samples of n points of one distribution, density is 1 on average. A real point is
+    /// With two samples of n points of one distribution, density is 1 on average. A real point is
     /// not covered where the k nearest of all 2n - 1 other points are real, so coverage is near 1 -
     /// 2^-k.
     #[test]

@@ -201,7 +201,7 @@ mod testing {
         (0..n).map(|_| draw()).collect()
     }
 
-    /// The same points in another order.
+    /// Shuffles the points.
     pub fn shuffled(values: &[f64], dim: usize, seed: u64) -> Vec<f64> {
         use rand::seq::SliceRandom;
         let mut rows: Vec<&[f64]> = values.chunks(dim).collect();

@@ -145,7 +145,7 @@ mod tests {
         let referee = NearestNeighbours::new(points(&real, 1), &labels, 1).unwrap();
         let of = |given: &[usize]| referee.agreement(points(&[0.4, 1.9, 9.0], 1), given).unwrap();
         assert_eq!((of(&[0, 1, 1]), of(&[1, 0, 0]), of(&[0, 0, 0])), (1.0, 0.0, 1.0 / 3.0));
-        // Each point is its own neighbour, unless that is left out: 2 then has 1, of the other label.
+        // Each point is its own neighbour. Without itself, 2 has the neighbour 1, of another label.
         assert_eq!(referee.agreement(points(&real, 1), &labels).unwrap(), 1.0);
         assert_eq!(referee.agreement_without_self().unwrap(), 4.0 / 5.0);
     }

@@ -43,7 +43,7 @@ impl<K: Kind + ?Sized> Component<K> {
     /// inner: Component<dyn NoiseSchedule> = Component::default_of("cosine")`.
     ///
     /// # Panics
-    /// For an unknown name. Defaults are evaluated while a spec is read, under its owner's guard,
+    /// With an unknown name. Defaults are evaluated while a spec is read, under its owner's guard,
     /// which makes an error of the panic.
     pub fn default_of(name: &str) -> Self {
         Self::named(name).unwrap_or_else(|e| panic!("{e}"))
@@ -64,7 +64,7 @@ impl<K: Kind + ?Sized> Component<K> {
         Self { common, ..self }
     }
 
-    /// The same component with other values for some of its own keys, each in YAML.
+    /// Copies the component with other values for some of its own keys, each in YAML.
     ///
     /// # Errors
     /// [`Error::Config`] for a key that the component does not have, or a value out of its range;

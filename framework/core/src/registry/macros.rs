@@ -29,8 +29,20 @@ macro_rules! component_kind {
         #[doc = ""]
         $(#[$tm])*
         pub trait $Built {
-            $($(#[$rm])* fn $rf(&self $(, $ra: $rat)*) -> $crate::Result<$rr>;)*
-            $($($(#[$pm])* fn $pf(&$pself $(, $pa: $pat)*) -> $crate::Result<$pr> $body)*)?
+            $(
+                $(#[$rm])*
+                ///
+                /// # Errors
+                /// Errors of the component; a panic in it is an `Error::Component`.
+                fn $rf(&self $(, $ra: $rat)*) -> $crate::Result<$rr>;
+            )*
+            $($(
+                $(#[$pm])*
+                ///
+                /// # Errors
+                /// Errors of the component; a panic in it is an `Error::Component`.
+                fn $pf(&$pself $(, $pa: $pat)*) -> $crate::Result<$pr> $body
+            )*)?
         }
 
         /// Specs of the kind; [`component!`](crate::component!) implements it.
@@ -111,9 +123,9 @@ macro_rules! component_kind {
 /// ```
 /// # extern crate triflow_core as triflow;
 /// triflow::parameters! {
-/// Limits of a solver.
+///     /// Limits of a solver.
 ///     pub struct Limits {
-/// Maximum number of steps.
+///         /// Maximum number of steps.
 ///         pub steps: usize = 100,
 ///     }
 /// }
@@ -159,9 +171,9 @@ macro_rules! parameters {
 /// use triflow::prelude::*;
 ///
 /// triflow::component! {
-/// Log-SNR that is linear in time.
+///     /// Log-SNR that is linear in time.
 ///     pub struct Straight: NoiseSchedule, NoiseScheduleSpec = "straight" {
-/// Log-SNR at t = 1; at t = 0 it is the negative.
+///         /// Log-SNR at t = 1; at t = 0 it is the negative.
 ///         pub end: f64 = 5.0,
 ///     }
 /// }

@@ -30,7 +30,7 @@ pub fn deserialize<T: DeserializeOwned>(value: Value) -> Result<T> {
     deserialize_knowing(value, &[])
 }
 
-/// Deserialises `value`; an unknown key is reported with the keys of `other_keys` among the known ones.
+/// Deserialises `value`; an unknown key is reported with `other_keys` among the known ones.
 fn deserialize_knowing<T: DeserializeOwned>(value: Value, other_keys: &[&str]) -> Result<T> {
     ORIGINAL.take();
     serde_path_to_error::deserialize(value).map_err(|e| {

@@ -305,7 +305,7 @@ pub(super) const fn save_load<P: Part + ?Sized>() -> Check<P> {
     }
 }
 
-/// For parts with a condition.
+/// The check of parts with a condition.
 pub(super) const fn absent_condition<P: Part + ?Sized>() -> Check<P> {
     Check {
         name: "absent_condition",
