@@ -1,4 +1,5 @@
-//! Lets what is built here find LibTorch, and tells dependent crates where it lies.
+//! Sets the run path to LibTorch for this crate's tests, and passes LibTorch's folder on to
+//! dependent crates.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

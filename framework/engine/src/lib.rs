@@ -1,14 +1,16 @@
 //! triflow trains, samples and compares three ways to learn one continuous-time generative problem:
-//! flow matching (the network predicts the velocity), diffusion (the noise) and continuous-time (the
-//! clean target).
+//! flow matching (the network predicts the velocity), diffusion (the noise) and continuous-time
+//! (the clean target).
 //!
-//! This crate reads files and configuration, and trains and samples models of components, of which
-//! it knows none by name. Programs depend on `triflow`, which re-exports all of it.
+//! This crate reads data files and configuration, and trains and samples models that are composed
+//! of components, none of which it knows by name. Programs depend on `triflow`, which re-exports
+//! all of it.
 //!
-//! Layers: `device` `threads` `io`, `config`, `data` `joint_distribution` `loss`, `model`, `sample`, `trained`,
-//! `inference` `start` `unused`, `train`.
+//! Layers, each of which uses only those before it: `device` `threads` `io`, `config`, `data`
+//! `joint_distribution` `loss`, `model`, `sample`, `trained`, `inference` `start` `unused`,
+//! `train`.
 
-// The macros speak of `triflow::…`, inside this crate too.
+// The macros expand to paths that begin with `triflow::`, inside this crate too.
 extern crate self as triflow;
 
 pub mod config;
@@ -26,7 +28,7 @@ pub mod train;
 pub mod trained;
 mod unused;
 
-/// Components to train with.
+/// Small components that the tests train with.
 #[cfg(test)]
 #[path = "../../core/src/testing/starters/mod.rs"]
 mod starters;

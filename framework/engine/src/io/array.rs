@@ -1,21 +1,24 @@
-//! Named arrays as they lie in files: a shape and values of one type, in C order (the last index moves
-//! fastest). They stand between file formats and tensors and depend on neither.
+//! Named arrays as files hold them: a shape and values of one type, in C order (the last index
+//! moves fastest). They stand between file formats and tensors and depend on neither.
 
 use crate::{Error, Result};
 
-/// An array with a name.
+/// An array of a file: its name, its shape and its values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedArray {
-    /// Its name in the file.
+    /// Name in the file.
     pub name: String,
-    /// The length of each dimension; none for a single number.
+    /// Length of each dimension; empty for a single number.
     pub shape: Vec<usize>,
     /// The values in C order, as many as the product of the shape.
     pub data: ArrayData,
 }
 
 impl NamedArray {
-    /// An array whose shape holds as many values as there are.
+    /// An array of `data`, which must have as many values as `shape` holds.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`]: the number of values is not the product of the shape.
     pub fn new(
         name: impl Into<String>,
         shape: Vec<usize>,
@@ -26,7 +29,7 @@ impl NamedArray {
         Ok(array)
     }
 
-    /// The fields are public, so a writer checks them again.
+    /// Checks that shape and values agree; writers do so again because the fields are public.
     pub(super) fn check(&self) -> Result<()> {
         if element_count(&self.shape) == Some(self.data.len()) {
             return Ok(());
@@ -40,12 +43,12 @@ impl NamedArray {
     }
 }
 
-/// The product of a shape, if it can be counted.
+/// Product of a shape; `None` if it overflows.
 pub(super) fn element_count(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d))
 }
 
-/// An error if two arrays to be written share a name, or a shape does not fit.
+/// Checks that the arrays of one file have different names and that each shape fits its values.
 pub(super) fn check_all(arrays: &[NamedArray]) -> Result<()> {
     let mut names = std::collections::HashSet::new();
     for array in arrays {
@@ -59,23 +62,23 @@ pub(super) fn check_all(arrays: &[NamedArray]) -> Result<()> {
 
 macro_rules! array_data {
     ($($variant:ident $type:ty, $name:literal;)*) => {
-        /// The values of an array.
+        /// The values of an array, in C order.
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum ArrayData {
             $(
-                #[doc = concat!("Of type `", $name, "`.")]
+                #[doc = concat!("Values of type `", $name, "`.")]
                 $variant(Vec<$type>),
             )*
         }
 
         impl ArrayData {
-            /// The number of values.
+            /// Number of values.
             pub fn len(&self) -> usize {
                 match self { $(ArrayData::$variant(v) => v.len(),)* }
             }
 
-            /// The name of the type, as numpy has it.
+            /// Name of the type in numpy, such as `float32`.
             pub fn dtype(&self) -> &'static str {
                 match self { $(ArrayData::$variant(_) => $name,)* }
             }
@@ -110,17 +113,17 @@ impl From<Vec<half::f16>> for ArrayData {
 }
 
 impl ArrayData {
-    /// From numbers of half precision, each as it is.
+    /// Float32 values of numbers in half precision; the conversion is exact.
     pub(super) fn widened<T: Into<f32>>(values: impl IntoIterator<Item = T>) -> Self {
         ArrayData::F32(values.into_iter().map(Into::into).collect())
     }
 }
 
-/// The types that can be read, for messages; those of half precision become float32.
+/// The types that can be read, for messages; half precision becomes float32.
 pub(super) const SUPPORTED: &str =
     "float64, float32, float16, signed and unsigned integers of 8 to 64 bits and bool";
 
-/// Runs the same code on the vector inside, whatever its type.
+/// Evaluates an expression on the vector inside an `ArrayData`, whatever its type.
 macro_rules! with_values {
     ($data:expr, $values:ident => $body:expr) => {
         match $data {
@@ -140,15 +143,16 @@ macro_rules! with_values {
 }
 pub(super) use with_values;
 
-/// A number as it lies in a file.
+/// A number or truth value as files store it.
 pub(super) trait Value: Copy {
-    /// As a double; integers beyond 2⁵³ are rounded.
+    /// The value as a double; integers beyond 2⁵³ are rounded.
     fn to_f64(self) -> f64;
-    /// As an integer, if it is one by type and fits.
+    /// The value as an integer; `None` for a floating-point type, or if it does not fit.
     fn to_i64(self) -> Option<i64>;
-    /// Appends the little-endian bytes.
+    /// Appends the value's little-endian bytes.
     fn put(self, bytes: &mut Vec<u8>);
-    /// From exactly as many little-endian bytes as the type has.
+    /// Parses exactly as many little-endian bytes as the type has; `None` if they are no value of
+    /// it.
     fn get(bytes: &[u8]) -> Option<Self>;
 }
 
@@ -206,7 +210,7 @@ impl Value for bool {
 }
 
 impl ArrayData {
-    /// Whether there are no values.
+    /// True if there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -216,7 +220,7 @@ impl ArrayData {
         with_values!(self, v => v.iter().map(|v| v.to_f64()).collect())
     }
 
-    /// The values as doubles, those that are so already as they are.
+    /// The values as doubles, without a copy where they are doubles already.
     pub fn into_f64(self) -> Vec<f64> {
         match self {
             ArrayData::F64(values) => values,
@@ -224,7 +228,7 @@ impl ArrayData {
         }
     }
 
-    /// The values as floats, rounded to the nearest.
+    /// The values as float32, rounded to the nearest.
     pub fn into_f32(self) -> Vec<f32> {
         match self {
             ArrayData::F32(values) => values,
@@ -232,7 +236,8 @@ impl ArrayData {
         }
     }
 
-    /// The values as integers, such as labels; None for a floating-point type or where one is too large.
+    /// The values as integers, such as labels; `None` for a floating-point type, or if one is too
+    /// large.
     pub fn to_i64(&self) -> Option<Vec<i64>> {
         with_values!(self, v => v.iter().map(|v| v.to_i64()).collect())
     }

@@ -1,6 +1,6 @@
-//! Writing a file whole or not at all. The new content goes to a temporary file in the same folder,
-//! reaches the disk, and only then takes the name, so that a reader or a crash at any moment finds the
-//! old file or the new one.
+//! Files that are written whole or not at all. The new content goes to a temporary file in the same
+//! folder, is synchronised to disk, and only then takes the name, so that after a crash at any
+//! moment there is the old file or the new one.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -8,8 +8,11 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Calls `write` with a temporary file and puts it in place of `path`, which keeps its old content if
-/// anything fails. The folder must exist; a symbolic link is replaced, not followed.
+/// Calls `write` with a temporary file and puts it in place of `path`, which keeps its old content
+/// if anything fails. The folder must exist; a symbolic link is replaced, not followed.
+///
+/// # Errors
+/// [`Error::Io`]: `write` fails, or the file cannot be made, synchronised to disk or renamed.
 pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
@@ -35,11 +38,11 @@ fn replace(
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // what any new file gets, less the user's mask; the default would shut out everyone else
+        // Permissions of any new file; by default a temporary file is its owner's alone.
         let mode = std::fs::metadata(path).map_or(0o666, |old| old.permissions().mode() & 0o777);
         builder.permissions(std::fs::Permissions::from_mode(mode));
     }
-    // removed when dropped, so also where anything below fails
+    // Removed when dropped, so also if anything below fails.
     let temporary = builder.tempfile_in(folder)?;
     let mut file = BufWriter::with_capacity(1 << 16, temporary.as_file());
     write(&mut file)?;
@@ -50,7 +53,8 @@ fn replace(
     sync_folder(folder)
 }
 
-/// Makes the new name last; file systems that cannot do it for folders are let off.
+/// Synchronises a folder to disk, so that the new name survives a crash. File systems that cannot
+/// do this for folders are no error.
 fn sync_folder(folder: &Path) -> std::io::Result<()> {
     if !cfg!(unix) {
         return Ok(());

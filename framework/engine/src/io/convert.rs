@@ -1,4 +1,4 @@
-//! Formats that are not read, each with the line of Python that makes a file of one that is.
+//! Formats that are not read, each with a line of Python that converts its files to one that is.
 
 use std::path::Path;
 
@@ -6,20 +6,21 @@ use std::path::Path;
 struct Format {
     /// Endings of its files, in lower case.
     endings: &'static [&'static str],
-    /// Its name, and where it helps the reason why it is not read.
-    what: &'static str,
-    /// Ending of the file that is made.
-    made: &'static str,
-    /// Statements of Python, where `OLD` and `NEW` stand for the two files.
+    /// Message that it is not read, with the reason if that helps.
+    message: &'static str,
+    /// Ending of the converted file.
+    target: &'static str,
+    /// Statements of Python; `OLD` and `NEW` stand for the two files.
     python: [&'static str; 2],
 }
 
-/// Tables become text, so that names of columns and of classes survive; named arrays become an archive of them.
+/// Formats with advice. Tables become CSV, which keeps the names of columns and classes; named
+/// arrays become an `.npz`.
 const FORMATS: [Format; 9] = [
     Format {
         endings: &["pkl", "pickle"],
-        what: "pickles are not read, because reading one runs what is in it",
-        made: "npz",
+        message: "pickles are not read, because reading one runs what is in it",
+        target: "npz",
         python: [
             "import pickle, numpy as np; d = pickle.load(open(OLD, 'rb'))",
             "np.savez(NEW, x=d['x'], y=d['y'])",
@@ -27,38 +28,38 @@ const FORMATS: [Format; 9] = [
     },
     Format {
         endings: &["parquet"],
-        what: "Parquet is not read",
-        made: "csv",
+        message: "Parquet is not read",
+        target: "csv",
         python: ["import pandas as pd", "pd.read_parquet(OLD).to_csv(NEW, index=False)"],
     },
     Format {
         endings: &["feather", "arrow"],
-        what: "Arrow's files are not read",
-        made: "csv",
+        message: "Arrow's files are not read",
+        target: "csv",
         python: ["import pandas as pd", "pd.read_feather(OLD).to_csv(NEW, index=False)"],
     },
     Format {
         endings: &["xlsx", "xls", "ods"],
-        what: "spreadsheets are not read",
-        made: "csv",
+        message: "spreadsheets are not read",
+        target: "csv",
         python: ["import pandas as pd", "pd.read_excel(OLD).to_csv(NEW, index=False)"],
     },
     Format {
         endings: &["json"],
-        what: "JSON is not read",
-        made: "csv",
+        message: "JSON is not read",
+        target: "csv",
         python: ["import pandas as pd", "pd.read_json(OLD).to_csv(NEW, index=False)"],
     },
     Format {
         endings: &["jsonl", "ndjson"],
-        what: "JSON is not read",
-        made: "csv",
+        message: "JSON is not read",
+        target: "csv",
         python: ["import pandas as pd", "pd.read_json(OLD, lines=True).to_csv(NEW, index=False)"],
     },
     Format {
         endings: &["h5", "hdf5", "hdf"],
-        what: "HDF5 is not read",
-        made: "npz",
+        message: "HDF5 is not read",
+        target: "npz",
         python: [
             "import h5py, numpy as np; d = h5py.File(OLD)",
             "np.savez(NEW, x=d['x'], y=d['y'])",
@@ -66,8 +67,8 @@ const FORMATS: [Format; 9] = [
     },
     Format {
         endings: &["mat"],
-        what: "MATLAB's files are not read",
-        made: "npz",
+        message: "MATLAB's files are not read",
+        target: "npz",
         python: [
             "import scipy.io, numpy as np; d = scipy.io.loadmat(OLD)",
             "np.savez(NEW, x=d['x'], y=d['y'])",
@@ -75,8 +76,8 @@ const FORMATS: [Format; 9] = [
     },
     Format {
         endings: &["pt", "pth"],
-        what: "PyTorch's files are not read, because they are pickles",
-        made: "npz",
+        message: "PyTorch's files are not read, because they are pickles",
+        target: "npz",
         python: [
             "import torch, numpy as np; d = torch.load(OLD, weights_only=True)",
             "np.savez(NEW, x=d['x'].numpy(), y=d['y'].numpy())",
@@ -84,8 +85,8 @@ const FORMATS: [Format; 9] = [
     },
 ];
 
-/// Why a file of this ending is not read, and the line of Python that converts it; none for an ending that
-/// nobody knows.
+/// Message that the format of `path`, by its ending, is not read, with a line of Python that
+/// converts the file; `None` for an ending that is not in the list.
 pub(super) fn advice(path: &Path) -> Option<String> {
     let ending = path.extension()?.to_string_lossy().to_lowercase();
     let format = FORMATS.iter().find(|format| format.endings.contains(&ending.as_str()))?;
@@ -93,8 +94,8 @@ pub(super) fn advice(path: &Path) -> Option<String> {
     let python = format.python.join("; ");
     let python = python
         .replace("OLD", &quoted(path))
-        .replace("NEW", &quoted(&path.with_extension(format.made)));
-    Some(format!("{}; convert it once with\n  python3 -c \"{python}\"", format.what))
+        .replace("NEW", &quoted(&path.with_extension(format.target)));
+    Some(format!("{}; convert it once with\n  python3 -c \"{python}\"", format.message))
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-//! An archive's file where the disk is full.
-
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 
-/// A file that fails once: an archive that cannot be written tries once more to end it when it is dropped, and
-/// prints that this failed too. After the failure all seems to be written, and places count on: the archive
-/// computes lengths from them.
+/// A file that reports only its first failure, for archives on a full disk: an archive writer whose
+/// file failed tries again to finish it when dropped, and prints that this failed too. After the
+/// failure every write seems to succeed and positions advance, because the writer computes lengths
+/// from them.
 pub(super) struct FirstFailure<W> {
     file: W,
     at: u64,
@@ -28,8 +27,8 @@ impl<W> FirstFailure<W> {
         })
     }
 
-    /// What became of an archive that ended as `done`: the file's own error comes first, which the archive wraps into
-    /// one of another kind or, where it was dropping an entry, passes over.
+    /// Result of writing an archive whose writer returned `done`. The file's own error comes first:
+    /// the writer wraps it into one of another kind, or drops it with an unfinished entry.
     pub fn ended(self, done: io::Result<()>) -> io::Result<()> {
         self.failed.map_or(done, Err)
     }

@@ -1,4 +1,4 @@
-//! What can be said of a data file before it is opened.
+//! Checks of a data file before its content is parsed, and reading within memory.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,7 +6,12 @@ use std::path::Path;
 
 use crate::{Error, Result, memory, registry};
 
-/// An error if there is no such file, or if no data source reads its format and a line of Python converts it.
+/// Checks that `path` is a regular file in a format that some data source reads.
+///
+/// # Errors
+/// [`Error::Data`]: there is no such file, it cannot be read, it is a folder, a pipe or a device,
+/// or no data source reads its format; where a line of Python converts it, the message shows that
+/// line.
 pub fn check_input(path: &Path) -> Result<()> {
     if let Some(advice) = super::convert::advice(path)
         && registry().reader("data_source", path).is_err()
@@ -14,48 +19,49 @@ pub fn check_input(path: &Path) -> Result<()> {
         return Err(Error::data(path, advice));
     }
     match std::fs::metadata(path) {
-        Ok(found) => regular(path, &found),
+        Ok(metadata) => check_regular(path, &metadata),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::data(
             path,
-            "no such file; a path in an experiment file is relative to that file, one in a flag to the \
-             current folder",
+            "no such file; a path in an experiment file is relative to that file, \
+             one in a flag to the current folder",
         )),
         Err(e) => Err(Error::data(path, format!("cannot be read: {e}"))),
     }
 }
 
-/// Opens a file to read it, and says how long it is. A pipe or a device, which could be waited for or read for
-/// ever, is refused before it is opened.
+/// Opens a file for reading and returns it with its length in bytes. A pipe or a device, which
+/// might block or never end, is refused before it is opened.
 ///
 /// # Errors
-/// What is no regular file after links are followed.
+/// [`Error::Data`]: the path, after links are followed, is no regular file, or it cannot be opened.
 pub fn open_regular(path: &Path) -> Result<(File, u64)> {
     let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
-    regular(path, &std::fs::metadata(path).map_err(unreadable)?)?;
+    check_regular(path, &std::fs::metadata(path).map_err(unreadable)?)?;
     let file = File::open(path).map_err(unreadable)?;
-    let found = file.metadata().map_err(unreadable)?;
-    regular(path, &found)?;
-    Ok((file, found.len()))
+    let metadata = file.metadata().map_err(unreadable)?;
+    check_regular(path, &metadata)?;
+    Ok((file, metadata.len()))
 }
 
-/// All bytes of a regular file.
+/// Returns all bytes of a regular file.
 ///
 /// # Errors
-/// As [`open_regular`], and a file that does not fit into memory.
+/// [`Error::Data`]: those of [`open_regular`], or the file does not fit into memory.
 pub fn read_file(path: &Path) -> Result<Vec<u8>> {
     let (file, length) = open_regular(path)?;
     memory::check_file(path, "", length)?;
     read_to_end(path, file)
 }
 
-/// Bytes of a file that come from `reader` as it unpacks them, as many as there are.
+/// Returns all bytes that `reader` yields, for a file whose unpacked length is not known
+/// beforehand. `path` is for messages.
 ///
 /// # Errors
-/// More than fit into memory.
+/// [`Error::Data`]: `reader` fails, or yields more bytes than fit into memory.
 pub fn read_to_end(path: &Path, mut reader: impl Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
-        // A vector that grows is copied into one of twice the length.
+        // A growing vector is copied into one of twice its length.
         memory::check_file(path, "", 2 * bytes.len() as u64)?;
         let some = reader.by_ref().take(PIECE).read_to_end(&mut bytes);
         let some = some.map_err(|e| Error::data(path, format!("cannot be read: {e}")))?;
@@ -65,16 +71,17 @@ pub fn read_to_end(path: &Path, mut reader: impl Read) -> Result<Vec<u8>> {
     }
 }
 
-/// Bytes that are read before it is looked whether there is memory for more.
+/// Bytes that are read between two checks of the free memory.
 const PIECE: u64 = 64 << 20;
 
-fn regular(path: &Path, found: &std::fs::Metadata) -> Result<()> {
-    match found {
-        found if found.is_file() => Ok(()),
-        found if found.is_dir() => Err(Error::data(path, "is a folder, not a file")),
+fn check_regular(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
+    match metadata {
+        metadata if metadata.is_file() => Ok(()),
+        metadata if metadata.is_dir() => Err(Error::data(path, "is a folder, not a file")),
         _ => Err(Error::data(
             path,
-            "is no regular file but a pipe, a socket or a device; write its content into a file first",
+            "is no regular file but a pipe, a socket or a device; \
+             write its content into a file first",
         )),
     }
 }
@@ -97,9 +104,9 @@ mod tests {
             (zero, "is no regular file"),
             (folder.path(), "is a folder"),
         ] {
-            for told in [open_regular(path).map(|_| ()), check_input(path)] {
-                let told = told.unwrap_err().to_string();
-                assert!(told.contains(why), "{told}");
+            for result in [open_regular(path).map(|_| ()), check_input(path)] {
+                let message = result.unwrap_err().to_string();
+                assert!(message.contains(why), "{message}");
             }
         }
         let file = folder.path().join("a.csv");

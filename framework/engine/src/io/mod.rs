@@ -1,6 +1,6 @@
-//! Files of arrays, tables and event logs. What is read is checked before anything is
-//! made of it, and an error names the file and the array, line or column. Every file but an event log,
-//! which grows, is written whole or not at all.
+//! Files of arrays, tables and event logs. Input is checked before it is used, and an error names
+//! the file and the array, line or column. Every file but an event log, which grows, is written
+//! whole or not at all.
 
 mod array;
 mod atomic;

@@ -1,5 +1,5 @@
-//! Packed data: how long they may become. A file of a few bytes can be made that unpacks to more than any machine
-//! holds; data do not do that.
+//! Limits on what compressed data may unpack to: a file of a few bytes can be made that unpacks to
+//! more than any machine holds, and real data never do.
 
 use std::io::{Error as IoError, ErrorKind, Read};
 use std::path::Path;
@@ -8,42 +8,45 @@ use flate2::read::MultiGzDecoder;
 
 use crate::{Error, Result};
 
-/// How many times longer than their packed form data may be: tables are some 3 to 20 times, images and floats less.
-const LONGER: u64 = 200;
-/// Bytes that any packed data may have.
-const ALWAYS: u64 = 64 << 20;
+/// Largest ratio of unpacked to packed bytes: tables reach some 3 to 20, images and floats less.
+const MAX_RATIO: u64 = 200;
+/// Unpacked bytes that are allowed whatever the ratio.
+const ALWAYS_ALLOWED: u64 = 64 << 20;
 
-/// An error if `packed` bytes say that they unpack to more than data do. `what` begins the message, as "array `x` ".
+/// Checks that `unpacked`, the number of bytes that a header claims for `packed` bytes, is one that
+/// real data can have. `what` begins the message, such as "array `x` ".
 ///
 /// # Errors
 /// [`Error::Data`], which names both numbers.
 pub(super) fn check_unpacked(path: &Path, what: &str, packed: u64, unpacked: u64) -> Result<()> {
-    if unpacked <= most(packed) {
+    if unpacked <= max_unpacked(packed) {
         return Ok(());
     }
-    let message = format!("{what}unpacks from {packed} to {unpacked} bytes, {}", too_many());
+    let message = format!("{what}unpacks from {packed} to {unpacked} bytes, {}", excess());
     Err(Error::data(path, message))
 }
 
-/// Unpacks gzip's `length` bytes as they are read.
-///
-/// # Errors
-/// Damage, and more bytes than data have, while it is read.
+/// Reader of the content of a gzip file of `length` bytes, of one member or several. Reading fails
+/// on damage, and on more bytes than real data could unpack to.
 pub fn gunzip(packed: impl Read, length: u64) -> impl Read {
-    Limited { reader: MultiGzDecoder::new(packed), left: most(length), length }
+    Limited { reader: MultiGzDecoder::new(packed), left: max_unpacked(length), length }
 }
 
-fn most(packed: u64) -> u64 {
-    packed.saturating_mul(LONGER).max(ALWAYS)
+fn max_unpacked(packed: u64) -> u64 {
+    packed.saturating_mul(MAX_RATIO).max(ALWAYS_ALLOWED)
 }
 
-fn too_many() -> String {
-    format!("more than {LONGER} times as many, which no data do; leave yours unpacked if they do")
+/// End of the message about data that unpack to too many bytes.
+fn excess() -> String {
+    format!("more than {MAX_RATIO} times as many, which no real data do; if yours do, unpack them")
 }
 
+/// A reader that fails when its limit of bytes is passed.
 struct Limited<R> {
     reader: R,
+    /// Bytes that may still come.
     left: u64,
+    /// Bytes of the packed file, for the message.
     length: u64,
 }
 
@@ -53,9 +56,9 @@ impl<R: Read> Read for Limited<R> {
         match self.left.checked_sub(read as u64) {
             Some(left) => self.left = left,
             None => {
-                let (packed, most) = (self.length, most(self.length));
+                let (packed, most) = (self.length, max_unpacked(self.length));
                 let message =
-                    format!("unpacks from {packed} to more than {most} bytes, {}", too_many());
+                    format!("unpacks from {packed} to more than {most} bytes, {}", excess());
                 return Err(IoError::new(ErrorKind::InvalidData, message));
             }
         }
@@ -78,21 +81,22 @@ mod tests {
 
     #[test]
     fn what_unpacks_without_end_is_left_before_its_end() {
-        for (bytes, fits) in [(ALWAYS, true), (ALWAYS + 1, false)] {
+        for (bytes, fits) in [(ALWAYS_ALLOWED, true), (ALWAYS_ALLOWED + 1, false)] {
             let packed = zeros(bytes);
             let length = packed.len() as u64;
             assert!(length < 1 << 17);
-            let told = copy(&mut gunzip(&packed[..], length), &mut sink());
-            let said = check_unpacked(Path::new("a.npz"), "array `x` ", length, bytes);
+            let read = copy(&mut gunzip(&packed[..], length), &mut sink());
+            let checked = check_unpacked(Path::new("a.npz"), "array `x` ", length, bytes);
             match fits {
-                true => assert!(told.unwrap() == bytes && said.is_ok()),
+                true => assert!(read.unwrap() == bytes && checked.is_ok()),
                 false => {
-                    let start = format!("unpacks from {length} to more than {ALWAYS} bytes, more");
-                    let (told, said) =
-                        (told.unwrap_err().to_string(), said.unwrap_err().to_string());
-                    assert!(told.starts_with(&start), "{told}");
+                    let start =
+                        format!("unpacks from {length} to more than {ALWAYS_ALLOWED} bytes, more");
+                    let message = read.unwrap_err().to_string();
+                    assert!(message.starts_with(&start), "{message}");
                     let start = format!("array `x` unpacks from {length} to {bytes} bytes, more");
-                    assert!(said.contains(&start), "{said}");
+                    let message = checked.unwrap_err().to_string();
+                    assert!(message.contains(&start), "{message}");
                 }
             }
         }

@@ -1,10 +1,13 @@
-//! Tensors as named arrays and back, each value as it is.
+//! Exact conversion between tensors and named arrays.
 
 use super::{ArrayData, NamedArray};
 use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
-/// A float64, float32, int64 or uint8 tensor as an array of a file.
+/// Copies a float64, float32, int64 or uint8 tensor into an array of a file.
+///
+/// # Errors
+/// [`Error::Runtime`]: the tensor is of another kind.
 pub fn to_array(name: impl Into<String>, tensor: &Tensor) -> Result<NamedArray> {
     let shape = tensor.size().iter().map(|s| *s as usize).collect();
     let flat = tensor.detach().to_device(Device::Cpu).reshape([-1]);
@@ -13,11 +16,14 @@ pub fn to_array(name: impl Into<String>, tensor: &Tensor) -> Result<NamedArray> 
         Kind::Int64 => NamedArray::new(name, shape, Vec::<i64>::try_from(flat)?),
         Kind::Float => NamedArray::new(name, shape, Vec::<f32>::try_from(flat)?),
         Kind::Uint8 => NamedArray::new(name, shape, Vec::<u8>::try_from(flat)?),
-        other => Err(Error::runtime(format!("a tensor of {other:?} cannot be written"))),
+        other => Err(Error::runtime(format!("a tensor of kind {other:?} cannot be written"))),
     }
 }
 
-/// A float64, float32 or int64 array as a tensor on the CPU.
+/// Copies a float64, float32 or int64 array into a tensor on the CPU.
+///
+/// # Errors
+/// [`Error::Runtime`]: the array is of another type, or its shape does not fit its values.
 pub fn to_tensor(array: &NamedArray) -> Result<Tensor> {
     let flat = match &array.data {
         ArrayData::F64(values) => Tensor::from_slice(values),

@@ -1,4 +1,4 @@
-//! Rows on disk, read from the formats of this module.
+//! Tests of rows that stay on disk, in each format that allows it.
 
 use super::{ArrayData, NamedArray, npz, safetensors};
 use std::collections::BTreeMap;
@@ -83,7 +83,7 @@ fn an_array_that_an_archive_stores_as_it_is_is_found_wherever_it_lies() {
     let stored =
         zip::write::FileOptions::default().compression_method(zip::CompressionMethod::Stored);
     let values: Vec<f32> = (0..30).map(|i| i as f32 / 7.0).collect();
-    // A name of odd length moves what follows off every alignment.
+    // A name of odd length puts the following entries out of alignment.
     for (name, order) in
         [("odd", npyz::Order::C), ("x", npyz::Order::C), ("f", npyz::Order::Fortran)]
     {

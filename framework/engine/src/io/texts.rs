@@ -1,4 +1,4 @@
-//! Arrays of texts in an `.npz`, as numpy has them: names of classes, or labels in words.
+//! Arrays of texts in an `.npz`, as numpy stores them: names of classes, or labels in words.
 
 use std::path::Path;
 
@@ -9,10 +9,11 @@ use super::npz::{Opened, entry_options, open, position, read_file};
 use super::packed::check_unpacked;
 use crate::{Error, Result};
 
-/// The texts `[n]` of the array called `name` of an `.npy` or `.npz`; `None` where it holds anything else.
+/// Reads the texts `[n]` of the array called `name` of an `.npy` or `.npz`; `None` if it holds
+/// anything else.
 ///
 /// # Errors
-/// No such array, damage.
+/// [`Error::Data`]: the file cannot be read or is damaged, or it has no such array.
 pub fn read_texts(path: &Path, name: &str) -> Result<Option<Vec<String>>> {
     let place = position(path, name)?;
     match open(path)? {
@@ -29,7 +30,7 @@ pub fn read_texts(path: &Path, name: &str) -> Result<Option<Vec<String>>> {
     }
 }
 
-/// `size`: bytes of the whole array, its header included.
+/// Reads the texts of one array; `size` counts its bytes, header included.
 fn texts(
     path: &Path,
     name: &str,
@@ -47,12 +48,12 @@ fn texts(
     };
     let [rows] = file.shape()[..] else { return Ok(None) };
     if width.and_then(|width| width.checked_mul(rows)).is_none_or(|bytes| bytes > size) {
-        return Err(wrong(format!("{rows} texts are more than it holds")));
+        return Err(wrong(format!("its header claims {rows} texts, more than it has bytes for")));
     }
     file.into_vec::<String>().map(Some).map_err(|e| wrong(e.to_string()))
 }
 
-/// Adds texts `[n]` to an archive, as numpy's `<U`.
+/// Adds texts `[n]` to an archive, in numpy's type `<U`.
 pub(super) fn write_texts<W: std::io::Write + std::io::Seek>(
     archive: &mut NpzWriter<W>,
     name: &str,

@@ -1,6 +1,6 @@
-//! Scalars in TensorBoard's event files. Each record is a protocol buffer of TensorFlow's `Event`
-//! message, framed by its length and by checksums (masked CRC-32C); the few fields that scalars need are
-//! encoded here. A log grows record by record, and a reader passes over a last one cut short.
+//! TensorBoard's event files. Each record is TensorFlow's protocol buffer message `Event`, framed
+//! by its length and by checksums (masked CRC-32C); the few fields that scalars need are encoded
+//! here. A log grows record by record, and readers ignore a last one that was cut short.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -17,9 +17,12 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// Starts a new file in `folder`, which is made if it is not there. A run that goes on where an
-    /// earlier one stopped gives the first step it will write: TensorBoard then hides what the earlier
-    /// files hold from that step on.
+    /// Starts a new file in `folder`, which is made if it is not there. A resumed run passes the
+    /// first step that it will write, as `resumed_at`: TensorBoard then hides what earlier files
+    /// hold from that step on.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: the folder or the file cannot be made or written.
     pub fn create(folder: &Path, resumed_at: Option<i64>) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let now = wall_time();
@@ -34,18 +37,27 @@ impl EventWriter {
         Ok(writer)
     }
 
-    /// Appends a value under a tag such as `train/loss`, with the time of now.
+    /// Appends a value under a tag such as `train/loss`, at the current time.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: the file cannot be written.
     pub fn scalar(&mut self, tag: &str, step: i64, value: f32) -> Result<()> {
         self.scalar_at(tag, step, value, wall_time())
     }
 
-    /// Appends a value with a given time, in seconds since 1970.
+    /// Appends a value at `wall_time`, in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: the file cannot be written.
     pub fn scalar_at(&mut self, tag: &str, step: i64, value: f32, wall_time: f64) -> Result<()> {
         self.record(&event(wall_time, step, SUMMARY, &summary(tag, value)))
     }
 
-    /// Hands everything to the system, so that TensorBoard sees it. Dropping the writer does so too, but
-    /// keeps errors to itself.
+    /// Writes buffered records to the file, so that TensorBoard sees them. Dropping the writer does
+    /// so too, but ignores errors.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: the file cannot be written.
     pub fn flush(&mut self) -> Result<()> {
         self.file.flush().map_err(Error::io("write", &self.path))
     }
@@ -60,7 +72,8 @@ impl EventWriter {
     }
 }
 
-/// TensorBoard takes any file with `tfevents` in its name and reads them in the order of their names.
+/// Creates an event file under a new name. TensorBoard reads all files with `tfevents` in their
+/// names, in the order of the names.
 fn new_file(folder: &Path, seconds: u64) -> Result<(PathBuf, File)> {
     let mut number = 0;
     loop {
@@ -78,12 +91,12 @@ fn wall_time() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
 }
 
-// Keys of the fields of `Event` whose content has a length: field number times 8, plus 2.
+// Keys of the length-delimited fields of `Event`: field number times 8, plus 2.
 const FILE_VERSION: u8 = 3 << 3 | 2;
 const SUMMARY: u8 = 5 << 3 | 2;
 const SESSION_LOG: u8 = 7 << 3 | 2;
 
-/// Event { double wall_time = 1; int64 step = 2; and one more field }.
+/// Encodes `Event { double wall_time = 1; int64 step = 2; … }` with one more field.
 fn event(wall_time: f64, step: i64, key: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![1 << 3 | 1];
     out.extend(wall_time.to_le_bytes());
@@ -95,7 +108,8 @@ fn event(wall_time: f64, step: i64, key: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Summary { repeated Value value = 1 } with Value { string tag = 1; float simple_value = 2 }.
+/// Encodes `Summary { repeated Value value = 1 }` with one
+/// `Value { string tag = 1; float simple_value = 2 }`.
 fn summary(tag: &str, number: f32) -> Vec<u8> {
     let mut value = Vec::new();
     field(&mut value, 1 << 3 | 2, tag.as_bytes());
@@ -112,7 +126,8 @@ fn field(out: &mut Vec<u8>, key: u8, content: &[u8]) {
     out.extend(content);
 }
 
-/// Seven bits a byte, lowest first; the top bit says that more follow.
+/// Appends an integer as a varint: seven bits a byte, lowest first; a set top bit means that more
+/// bytes follow.
 fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -121,7 +136,7 @@ fn varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// Length, its checksum, the content, its checksum.
+/// Frames a record: length, its checksum, content, its checksum.
 fn frame(content: &[u8]) -> Vec<u8> {
     let length = (content.len() as u64).to_le_bytes();
     let mut out = Vec::with_capacity(content.len() + 16);
@@ -159,7 +174,7 @@ mod tests {
 
     #[test]
     fn frames_are_those_of_the_format() {
-        // the published check value of CRC-32C, masked by hand
+        // The published check value of CRC-32C, masked by hand.
         assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
         let masked = (0x0001_c60d_u32 + 0x2506_0000).wrapping_add(0xa282_ead8);
         assert_eq!(masked_crc(b"123456789"), masked);
@@ -170,7 +185,7 @@ mod tests {
         assert_eq!(framed[21..], masked.to_le_bytes());
     }
 
-    /// Splits a file into its records and checks every checksum.
+    /// Splits a file into its records, checking every checksum.
     fn records(path: &Path) -> Vec<Vec<u8>> {
         let bytes = std::fs::read(path).unwrap();
         let mut rest = &bytes[..];

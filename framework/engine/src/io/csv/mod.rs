@@ -1,6 +1,6 @@
-//! Tables as comma-separated text, or with other separators: read cell by cell as they are asked for, so that a
-//! column that nobody asks for may hold anything, and written with as many digits as it takes to read the same
-//! numbers back.
+//! Tables as text, separated by commas or otherwise. Cells are parsed on demand, so that a column
+//! that is not used may hold anything; numbers are written with enough digits to read the same ones
+//! back.
 
 mod sheet;
 #[cfg(test)]
@@ -19,7 +19,7 @@ use crate::{Error, Result};
 pub enum Cells<'a> {
     /// Numbers.
     Numbers(&'a [f64]),
-    /// Texts, quoted where they need it.
+    /// Texts, quoted where necessary.
     Texts(&'a [String]),
 }
 
@@ -33,19 +33,24 @@ impl Cells<'_> {
 
     fn text(self, i: usize) -> String {
         match self {
-            Cells::Numbers(all) => written(all[i]),
+            Cells::Numbers(all) => format_number(all[i]),
             Cells::Texts(all) => all[i].clone(),
         }
     }
 }
 
-/// Writes equally long columns under their names, if there are any, whole or not at all. Every number is
-/// written with as many digits as it takes to read the same number back.
+/// Writes a table of equally long columns, whole or not at all, with a first line of their names if
+/// there are any. Numbers have enough digits to read the same ones back.
+///
+/// # Errors
+/// [`Error::Runtime`]: the columns differ in length, or the number of names is not that of the
+/// columns. [`Error::Io`]: the file cannot be written.
 pub fn write_csv(path: &Path, names: Option<&[&str]>, columns: &[Cells<'_>]) -> Result<()> {
     let rows = columns.first().map_or(0, |c| c.len());
     if let Some(column) = columns.iter().position(|c| c.len() != rows) {
         return Err(Error::runtime(format!(
-            "the columns of a table must be equally long, but the first has {rows} rows and number {} has {}",
+            "the columns of a table must be equally long, \
+             but the first has {rows} rows and number {} has {}",
             column + 1,
             columns[column].len()
         )));
@@ -67,8 +72,8 @@ pub fn write_csv(path: &Path, names: Option<&[&str]>, columns: &[Cells<'_>]) -> 
     })
 }
 
-/// Whole numbers as such; the exponent form for very large and very small numbers.
-fn written(value: f64) -> String {
+/// Formats a number: whole ones without a point, very large and very small ones with an exponent.
+fn format_number(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
         format!("{value:.0}")
     } else {

@@ -1,58 +1,62 @@
-//! A table of text as it lies in a file: cells are parsed when they are asked for, and no others.
-
 use std::path::{Path, PathBuf};
 
 use super::text::read_text;
 use crate::{Error, Result};
 
-/// Whether the first line of a table holds the names of the columns.
+/// Presence of a header, a first line that holds the names of the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Header {
-    /// It does if none of its cells is a number; if only some are, that is an error.
+    /// The first line is a header if none of its cells is a number; if only some are, that is an
+    /// error.
     #[default]
     Detect,
-    /// It does.
+    /// The first line is a header.
     Present,
-    /// It does not.
+    /// The first line is a row.
     Absent,
 }
 
-/// How the text of a table is to be read.
+/// Options for reading a table.
 #[derive(Clone, Debug, Default)]
 pub struct Format {
-    /// Whether the first line holds names.
+    /// Presence of a line of names.
     pub header: Header,
-    /// What stands between cells; `None`: a tab, a semicolon, a comma or a bar, by the first lines.
+    /// Separator between cells, in ASCII; `None`: a tab, a semicolon, a comma or a bar, detected
+    /// from the first lines.
     pub separator: Option<u8>,
-    /// The encoding's name, as browsers know it; `None`: UTF-8, or UTF-16 by its mark.
+    /// Name of the encoding in the WHATWG's list, such as `latin1`; `None`: UTF-8, or UTF-16 if the
+    /// text begins with a byte order mark of that.
     pub encoding: Option<String>,
 }
 
-/// A table of text, one row an example. Blank lines and spaces around cells are passed over, and so is an empty
-/// last cell of every line.
+/// A table of text, one example a row, whose cells are parsed on demand. Blank lines and spaces
+/// around cells are ignored, and so is a last cell that is empty in every line.
 #[derive(Debug)]
 pub struct Sheet {
     path: PathBuf,
     text: String,
     separator: u8,
-    /// Empty where a column has none.
+    /// One for each column, empty for a column without one; `None` without a header.
     names: Option<Vec<String>>,
-    /// Columns, of which an empty last cell of every line is none.
+    /// Number of columns, without a last one that is empty in every line.
     width: usize,
     rows: usize,
 }
 
-/// Lines by which a separator is recognised.
-const SEEN_LINES: usize = 20;
+/// Number of first lines from which a separator is detected.
+const DETECTION_LINES: usize = 20;
 
-/// Of one row; an error is about one of the columns asked for, by its number among them.
+/// Result of visiting one row; an error is the position of a cell among those of the visit, and
+/// what is wrong with it.
 pub type Visited = std::result::Result<(), (usize, String)>;
 
 impl Sheet {
-    /// Reads the text and looks at the number of cells of each line.
+    /// Reads the text and checks that all rows have equally many cells.
     ///
     /// # Errors
-    /// Text in another encoding, lines of different lengths, names that occur twice, no row.
+    /// [`Error::Data`]: the file cannot be read, its text is in another encoding, lines have
+    /// different numbers of cells, a name occurs twice, the first line may be a header or a row, or
+    /// there is no row. [`Error::Config`]: there is no such encoding.
     pub fn open(path: &Path, format: &Format) -> Result<Self> {
         let text = read_text(path, format.encoding.as_deref())?;
         let separator = format.separator.unwrap_or_else(|| separator_of(&text));
@@ -62,7 +66,7 @@ impl Sheet {
         Ok(sheet)
     }
 
-    /// The names of the columns, where the file has a line of them; empty for a column without one.
+    /// The names of the columns, empty for a column without one; `None` if the file has no header.
     pub fn names(&self) -> Option<&[String]> {
         self.names.as_deref()
     }
@@ -77,12 +81,12 @@ impl Sheet {
         self.rows
     }
 
-    /// What stands between cells.
+    /// Separator between cells, in ASCII.
     pub fn separator(&self) -> u8 {
         self.separator
     }
 
-    /// A column for a message, as "column `age`".
+    /// Name of a column for a message, such as "column `age`"; `column` counts from 0.
     pub fn called(&self, column: usize) -> String {
         match self.names.as_ref().and_then(|names| names.get(column)).map(String::as_str) {
             None | Some("") => format!("column {column} (counted from 0)"),
@@ -90,8 +94,10 @@ impl Sheet {
         }
     }
 
-    /// Hands the cells of some columns of each row to `f`. An error of it is about one of those columns, which is
-    /// named with the line.
+    /// Calls `f` with the cells of each row in the given columns, which count from 0.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: the first error of `f`, with the line and the name of the column.
     pub fn visit(&self, columns: &[usize], f: &mut dyn FnMut(&[&str]) -> Visited) -> Result<()> {
         let mut reader = self.reader();
         let mut record = csv::StringRecord::new();
@@ -118,7 +124,7 @@ impl Sheet {
             .from_reader(self.text.as_bytes())
     }
 
-    /// The next line that is not blank.
+    /// Reads the next line that is not blank; `false` at the end.
     fn next(
         &self,
         reader: &mut csv::Reader<&[u8]>,
@@ -136,7 +142,7 @@ impl Sheet {
         }
     }
 
-    /// Whether the first cell of a line is written in quotes: such an empty one is a cell, not a blank line.
+    /// True if the first cell of a line is in quotes: an empty one is a cell, and no blank line.
     fn is_quoted(&self, record: &csv::StringRecord) -> bool {
         let start = record.position().map_or(0, |p| p.byte() as usize);
         self.text[start..].trim_start().starts_with('"')
@@ -148,7 +154,7 @@ impl Sheet {
         Error::data(&self.path, format!("line {}: {what}", line_of(self.text.as_bytes(), start)))
     }
 
-    /// Finds the names, the number of columns and of rows.
+    /// Finds the names and the numbers of columns and rows.
     fn measure(&mut self, header: Header) -> Result<()> {
         let mut reader = self.reader();
         let mut record = csv::StringRecord::new();
@@ -157,17 +163,18 @@ impl Sheet {
         }
         let first = record.clone();
         let has_names = has_names(&first, header).map_err(|what| self.wrong(&first, &what))?;
-        // With what lines are compared, the number of its cells, and whether all rows end in an empty cell.
-        let (mut like, mut cells, mut ends_empty, mut rows) = (first.clone(), first.len(), true, 0);
+        // All lines must have as many cells as `reference` does.
+        let (mut reference, mut cells) = (first.clone(), first.len());
+        let (mut ends_empty, mut rows) = (true, 0);
         let mut more = !has_names || self.next(&mut reader, &mut record)?;
         while more {
             let n = record.len();
-            let other_than_names = has_names && rows == 0 && n != cells;
-            if other_than_names && (n == cells + 1 || n + 1 == cells && first[n].is_empty()) {
-                (like, cells) = (record.clone(), n);
+            let differs_from_names = has_names && rows == 0 && n != cells;
+            if differs_from_names && (n == cells + 1 || n + 1 == cells && first[n].is_empty()) {
+                (reference, cells) = (record.clone(), n);
             }
             if n != cells {
-                let start = like.position().map_or(0, |p| p.byte() as usize);
+                let start = reference.position().map_or(0, |p| p.byte() as usize);
                 let line = line_of(self.text.as_bytes(), start);
                 let what = format!("{n} cells, but line {line} has {cells}");
                 return Err(self.wrong(&record, &what));
@@ -179,7 +186,7 @@ impl Sheet {
         if rows == 0 {
             return Err(Error::data(&self.path, "has no rows"));
         }
-        // A separator behind the last cell of every line ends no column.
+        // A separator at the end of every line begins no further column.
         let names = has_names.then(|| first.iter().map(str::to_owned).collect::<Vec<_>>());
         let nameless_end = match &names {
             Some(names) if names.len() == cells => names[cells - 1].is_empty(),
@@ -189,7 +196,7 @@ impl Sheet {
         let width = if cells > 1 && ends_empty && nameless_end { cells - 1 } else { cells };
         let names = names.map(|mut names| {
             if names.len() + 1 == width {
-                // Names of rows, which have none themselves.
+                // R writes names of rows in a first column that has no name itself.
                 names.insert(0, String::new());
             }
             names.truncate(width);
@@ -202,7 +209,7 @@ impl Sheet {
         Ok(())
     }
 
-    /// An error if two columns have one name; nameless ones are said.
+    /// Checks that no two columns have the same name, and logs those that have none.
     fn check_names(&self, names: &[String]) -> std::result::Result<(), String> {
         let mut seen = std::collections::HashMap::new();
         for (i, name) in names.iter().enumerate() {
@@ -221,7 +228,7 @@ impl Sheet {
     }
 }
 
-/// The line of the record that starts at a byte, after the blank lines there.
+/// Number, from 1, of the line of the record at byte `start`; blank lines may precede it there.
 fn line_of(text: &[u8], start: usize) -> usize {
     let blank = text[start..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     1 + text[..start + blank].iter().filter(|b| **b == b'\n').count()
@@ -242,16 +249,16 @@ fn has_names(record: &csv::StringRecord, header: Header) -> std::result::Result<
     }
     let example = full().find(|cell| !is_number(cell)).unwrap_or_default();
     Err(format!(
-        "some cells are numbers and some are not (`{example}`), so it may be names or a row: say which \
-         with data.header=present or absent"
+        "some cells are numbers and some are not (`{example}`), so it may be names or a row: \
+         say which with data.header=present or absent"
     ))
 }
 
-/// What separates the cells of a text: the first of tab, semicolon, comma and bar that divides its first lines
-/// into equally many cells, the names perhaps into one fewer.
+/// Detects the separator of a text: the first of tab, semicolon, comma and bar that divides its
+/// first lines into equally many cells; the first line may have one more or fewer.
 fn separator_of(text: &str) -> u8 {
     let lines: Vec<&str> =
-        text.lines().filter(|line| !line.trim().is_empty()).take(SEEN_LINES).collect();
+        text.lines().filter(|line| !line.trim().is_empty()).take(DETECTION_LINES).collect();
     let head = lines.join("\n");
     let counts = |separator: u8| -> Vec<usize> {
         let mut reader = csv::ReaderBuilder::new();
@@ -267,14 +274,14 @@ fn separator_of(text: &str) -> u8 {
         *first > 1 && *row > 1 && first.abs_diff(*row) < 2 && rest.iter().all(|n| n == row)
     };
     let most = |separator: &u8| counts(*separator).first().copied().unwrap_or_default();
-    let found = known.into_iter().find(|separator| divides(separator));
-    found.unwrap_or_else(|| {
+    let detected = known.into_iter().find(|separator| divides(separator));
+    detected.unwrap_or_else(|| {
         let most = known.into_iter().max_by_key(most).filter(|separator| most(separator) > 1);
         most.unwrap_or(b',')
     })
 }
 
-/// Whether a cell says that a value is not known, as pandas and R write it.
+/// True if a cell is empty or says that the value is missing, as pandas and R write it.
 pub fn is_missing(cell: &str) -> bool {
     matches!(
         cell,
@@ -292,7 +299,8 @@ pub fn is_missing(cell: &str) -> bool {
     )
 }
 
-/// The number in a cell, perhaps not finite; with a decimal comma rather than a point where so asked.
+/// Parses the number in a cell, which may be infinite or NaN; with a decimal comma in place of a
+/// point if `decimal_comma`. `None` if it is no number.
 pub fn number(cell: &str, decimal_comma: bool) -> Option<f64> {
     if !decimal_comma {
         return cell.parse().ok();

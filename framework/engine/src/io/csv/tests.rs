@@ -1,5 +1,3 @@
-//! Facts about tables of text.
-
 use super::*;
 
 fn open(text: &str, format: &Format) -> Result<Sheet> {
@@ -9,7 +7,7 @@ fn open(text: &str, format: &Format) -> Result<Sheet> {
     Sheet::open(&path, format)
 }
 
-/// All cells, by row.
+/// All cells of a sheet, row by row.
 fn cells(sheet: &Sheet) -> Vec<Vec<String>> {
     let (mut rows, columns) = (Vec::new(), (0..sheet.width()).collect::<Vec<_>>());
     let mut keep = |cells: &[&str]| {

@@ -1,5 +1,3 @@
-//! The text of a table: unpacked, and decoded to UTF-8.
-
 use std::io::Read as _;
 use std::path::Path;
 
@@ -8,8 +6,8 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use crate::io::{gunzip, read_file};
 use crate::{Error, Result};
 
-/// Reads a text file, packed by gzip or not. Without an encoding it is UTF-8, or UTF-16 where it begins with the
-/// mark of that.
+/// Reads a text file, compressed by gzip or not, and decodes it to UTF-8. Without `encoding` the
+/// text is UTF-8, or UTF-16 if it begins with a byte order mark of that.
 pub(super) fn read_text(path: &Path, encoding: Option<&str>) -> Result<String> {
     let bytes = read_file(path)?;
     let bytes = match &bytes[..] {
@@ -22,29 +20,30 @@ pub(super) fn read_text(path: &Path, encoding: Option<&str>) -> Result<String> {
         _ => bytes,
     };
     match encoding {
-        Some(label) => decoded_as(path, &bytes, label),
-        None => decoded(path, bytes),
+        Some(label) => decode_as(path, &bytes, label),
+        None => decode(path, bytes),
     }
 }
 
-fn decoded_as(path: &Path, bytes: &[u8], label: &str) -> Result<String> {
+fn decode_as(path: &Path, bytes: &[u8], label: &str) -> Result<String> {
     let encoding = Encoding::for_label_no_replacement(label.as_bytes()).ok_or_else(|| {
         Error::config("encoding", format!("there is no encoding `{label}`")).help(
-            "known are those of the WHATWG, such as utf-8, latin1, windows-1250, utf-16le, shift_jis, gbk",
+            "known are those of the WHATWG, such as \
+             utf-8, latin1, windows-1250, utf-16le, shift_jis, gbk",
         )
     })?;
     let (text, used, wrong) = encoding.decode(bytes);
     if wrong {
-        return Err(Error::data(path, format!("is no text of the encoding {}", used.name())));
+        return Err(Error::data(path, format!("is no text in the encoding {}", used.name())));
     }
     Ok(text.into_owned())
 }
 
-fn decoded(path: &Path, bytes: Vec<u8>) -> Result<String> {
+fn decode(path: &Path, bytes: Vec<u8>) -> Result<String> {
     if let Some((encoding, _)) = Encoding::for_bom(&bytes)
         && (encoding == UTF_16LE || encoding == UTF_16BE)
     {
-        return decoded_as(path, &bytes, encoding.name());
+        return decode_as(path, &bytes, encoding.name());
     }
     let mark = if Encoding::for_bom(&bytes).is_some_and(|(e, _)| e == UTF_8) { 3 } else { 0 };
     match String::from_utf8(bytes) {
@@ -63,8 +62,9 @@ fn decoded(path: &Path, bytes: Vec<u8>) -> Result<String> {
             Err(Error::data(
                 path,
                 format!(
-                    "line {line} is not UTF-8; name the encoding of the text, as `data.encoding=latin1` \
-                     (Western European, Windows-1252), or utf-16le, windows-1250, shift_jis, …"
+                    "line {line} is not UTF-8; name the encoding of the text, as \
+                     `data.encoding=latin1` (Western European, Windows-1252), or utf-16le, \
+                     windows-1250, shift_jis, …"
                 ),
             ))
         }
@@ -109,7 +109,7 @@ mod tests {
         let wide: Vec<u8> = "a,b\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert!(told(&wide, None).contains("data.encoding=utf-16le"));
         let error = told(b"\xff", Some("utf-8"));
-        assert!(error.ends_with("is no text of the encoding UTF-8"), "{error}");
+        assert!(error.ends_with("is no text in the encoding UTF-8"), "{error}");
         assert!(
             told(b"a", Some("lattin")).starts_with("there is no encoding `lattin`\n  at encoding")
         );
