@@ -1,13 +1,20 @@
-//! Which device to use. One binary serves CPU and CUDA: LibTorch's CUDA half is loaded at run time.
+//! Choice of the device. One binary serves CPU and CUDA: LibTorch's CUDA library is loaded at run
+//! time.
 
 use crate::error::{Error, Result};
 use std::path::PathBuf;
 use std::sync::{Once, OnceLock};
 use tch::Device;
 
-const HELP: &str = "help: set up the full LibTorch with `make libtorch-cuda`, put one on LD_LIBRARY_PATH, or use device `cpu`";
+const HELP: &str = "help: set up the full LibTorch with `make libtorch-cuda`, \
+                    put one on LD_LIBRARY_PATH, or use device `cpu`";
 
-/// `auto`, `cpu`, `cuda` or `cuda:N`. From the first choice on, tensors that do not fit into memory are refused.
+/// Returns the device called `auto`, `cpu`, `cuda` or `cuda:N`. From the first call on, LibTorch's
+/// allocations that do not fit into memory are errors.
+///
+/// # Errors
+/// [`Error::Config`]: there is no such name. [`Error::Device`]: LibTorch has no CUDA library, it
+/// does not load, or the driver has no such device.
 pub fn choose(name: &str) -> Result<Device> {
     crate::memory::guard();
     let bad = || {
@@ -51,12 +58,12 @@ pub fn choose(name: &str) -> Result<Device> {
     }
 }
 
-/// Why LibTorch's CUDA half is not there.
+/// Reason why LibTorch's CUDA library is not loaded.
 #[derive(Clone, Debug)]
 enum NoCuda {
-    /// There is none.
+    /// There is no such library.
     Absent(String),
-    /// There is one that does not load.
+    /// There is one, but it does not load.
     Broken(String),
 }
 
@@ -67,8 +74,8 @@ impl std::fmt::Display for NoCuda {
     }
 }
 
-/// Loads libtorch_cuda.so from beside libtorch_cpu.so, once, before anything asks LibTorch about CUDA
-/// (it caches the answer).
+/// Loads libtorch_cuda.so from the folder of libtorch_cpu.so, once, before the first query of
+/// LibTorch about CUDA, whose answer it caches.
 fn load_cuda() -> &'static Result<(), NoCuda> {
     static LOADED: OnceLock<Result<(), NoCuda>> = OnceLock::new();
     LOADED.get_or_init(|| {
@@ -83,20 +90,21 @@ fn load_cuda() -> &'static Result<(), NoCuda> {
             )));
         }
         use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-        // SAFETY: LibTorch's own library, of the folder that is already in use; its initialisers only register kernels.
+        // SAFETY: this is LibTorch's own library, in the folder that is already in use; its
+        // initialisers only register kernels.
         let loaded = unsafe { Library::open(Some(&library), RTLD_NOW | RTLD_GLOBAL) };
-        // Never closed: its kernels stay registered.
+        // It is never closed, because its kernels stay registered.
         let broken = |e| NoCuda::Broken(format!("cannot load {}: {e}", library.display()));
         loaded.map(std::mem::forget).map_err(broken)
     })
 }
 
-/// Where LibTorch was loaded from.
+/// Folder that LibTorch was loaded from.
 pub(crate) fn libtorch_folder() -> Option<PathBuf> {
     folder_in(&std::fs::read_to_string("/proc/self/maps").ok()?)
 }
 
-/// The folder of libtorch_cpu.so among the mapped files; its name may hold spaces.
+/// Folder of libtorch_cpu.so among the mapped files; its name may contain spaces.
 fn folder_in(maps: &str) -> Option<PathBuf> {
     let paths = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
     let library = paths.map(PathBuf::from).find(|path| path.ends_with("libtorch_cpu.so"))?;

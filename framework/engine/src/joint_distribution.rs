@@ -1,8 +1,8 @@
-//! The joint distribution of z_0 and z_1, and what it allows.
+//! The joint distribution of z_0 and z_1, and the experiments that it allows.
 //!
-//! Where z_0 is N(0, I) and independent of z_1, a state of the path is Gaussian given the data: velocity,
-//! noise, data and score follow from each other, and only log-SNR tells paths apart. With any other law the
-//! velocity of the rectified path alone is what was learned.
+//! If z_0 is N(0, I) and independent of z_1, a state of the path is Gaussian given the data:
+//! velocity, noise, data and score follow from each other, and paths differ only in their log-SNR.
+//! With any other distribution, only the velocity of the rectified path can be learned.
 
 use crate::component::Objective;
 use crate::config::{Experiment, Noise};
@@ -10,18 +10,18 @@ use crate::error::{Error, Result};
 use crate::path::{Clock, PathKind, PathPoint};
 use tch::{Device, Kind, Tensor};
 
-/// What is known of the joint distribution.
+/// Properties of the joint distribution of z_0 and z_1.
 pub(crate) struct JointDistribution {
-    /// Whether z_0 is N(0, I).
+    /// True if z_0 is N(0, I).
     pub(crate) standard_normal: bool,
-    /// Whether it is independent of z_1.
+    /// True if z_0 is independent of z_1.
     pub(crate) independent: bool,
-    /// Whether it is independent of the condition.
+    /// True if the coupling leaves the distribution of z_0 given the condition as it is.
     pub(crate) keeps_condition: bool,
 }
 
 impl JointDistribution {
-    /// Refuses an experiment that this distribution does not allow.
+    /// Checks that this distribution allows the experiment.
     pub(crate) fn check(
         &self,
         experiment: &Experiment,
@@ -33,24 +33,25 @@ impl JointDistribution {
         if !self.independent {
             if learned_encoder {
                 let message = format!(
-                    "`{coupling}` pairs z_0 with z_1 before the step, and an encoder with parameters makes \
-                     z_1 anew in it"
+                    "`{coupling}` pairs z_0 with z_1 before the step, but an encoder with parameters \
+                     computes a new z_1 in it"
                 );
                 return Err(Error::config("coupling", message)
-                    .help("take an independent coupling, or an encoder without parameters"));
+                    .help("use an independent coupling, or an encoder without parameters"));
             }
             let conditional = !experiment.unconditional;
             if conditional && !self.keeps_condition && !experiment.coupling.common().allow_biased {
                 let message = format!(
-                    "`{coupling}` does not look at the condition: training would see a law of z_0 for each \
-                     condition, sampling starts from that of all, and the samples would be biased"
+                    "`{coupling}` ignores the condition: training would see another distribution of z_0 \
+                     for each condition, but sampling starts from the overall one, so samples would be \
+                     biased"
                 );
                 return Err(Error::config("coupling", message).help(
-                    "take a coupling that keeps the condition (`triflow list coupling` names them all), or set \
-                     `coupling.allow_biased: true` to see the bias",
+                    "use a coupling that keeps the condition (`triflow list coupling` shows all), or set \
+                     `coupling.allow_biased: true` to accept the bias",
                 ));
             }
-            batch_fits(experiment)?;
+            check_coupling_batch(experiment)?;
         }
         if self.standard_normal && self.independent {
             return Ok(());
@@ -78,7 +79,7 @@ impl JointDistribution {
             return refuse(
                 "objective",
                 &what,
-                "take an objective that predicts the velocity, data − noise",
+                "use an objective that predicts the velocity, data − noise",
             );
         }
         if experiment.sampling.grid.is_some_and(|grid| grid.clock() == Clock::Gamma) {
@@ -89,20 +90,20 @@ impl JointDistribution {
             return refuse("sampling.final_denoise", what, "set `sampling.final_denoise: false`");
         }
         if experiment.sampling.steering.is_some() {
-            return refuse("sampling.steering", "a force, which adds to a score,", "leave it out");
+            return refuse("sampling.steering", "a force, which is added to a score,", "remove it");
         }
         let solver =
             experiment.sampling.solver.build(&()).map_err(|e| e.under("sampling.solver"))?;
         if solver.needs_levels()? {
             let what = format!("the solver `{}`", experiment.sampling.solver.name());
-            let help = "take one that follows the velocity alone, as `--solver midpoint`";
+            let help = "use one that needs only the velocity, such as `--solver midpoint`";
             return refuse("sampling.solver", &what, help);
         }
         if self.standard_normal {
             return Ok(());
         }
         if experiment.sampling.noise == Noise::Sobol {
-            let message = format!("`sobol` is a set of N(0, I), but {why}");
+            let message = format!("`sobol` draws from N(0, I), but {why}");
             return Err(
                 Error::config("sampling.noise", message).help("set `sampling.noise: independent`")
             );
@@ -110,21 +111,21 @@ impl JointDistribution {
         if experiment.task().predicts() {
             let message =
                 format!("a prediction starts from z_0 = 0, the centre of N(0, I), but {why}");
-            return Err(Error::config("source", message).help("take a source that is N(0, I)"));
+            return Err(Error::config("source", message).help("use a source that is N(0, I)"));
         }
         Ok(())
     }
 }
 
-/// Whether the output is data − noise everywhere on the path: the velocity of the rectified one.
+/// True if the output is data − noise everywhere on the path, the velocity of the rectified one.
 pub(crate) fn predicts_velocity(objective: &dyn Objective) -> Result<bool> {
     let point = PathPoint::rectified(&Tensor::linspace(0.0, 1.0, 5, (Kind::Double, Device::Cpu)));
     let (p, q) = objective.mix(&point)?;
     Ok(p.eq(1.0).all().int64_value(&[]) == 1 && q.eq(-1.0).all().int64_value(&[]) == 1)
 }
 
-/// An error unless a pairing serves whole training steps.
-fn batch_fits(experiment: &Experiment) -> Result<()> {
+/// Checks that the batch of a coupling consists of whole training batches.
+fn check_coupling_batch(experiment: &Experiment) -> Result<()> {
     let step = experiment.training.batch_size;
     match experiment.coupling.common().batch {
         Some(rows) if rows < 1 || rows % step != 0 => {

@@ -1,4 +1,4 @@
-//! The parameters that a model begins with, where they are those of another run.
+//! Initial parameters that come from another run.
 
 use crate::component::shape_text;
 use crate::config::{ModelPart, StartFrom, parse_value};
@@ -9,17 +9,19 @@ use serde_yaml::Value;
 use std::collections::HashMap;
 use tch::Tensor;
 
-/// The weights of a finished run's folder.
+/// Name of the weights file in a finished run's folder.
 pub const WEIGHTS: &str = "params.safetensors";
 
 /// Tensors by name.
 pub type Named = HashMap<String, Tensor>;
 
 impl StartFrom {
-    /// The parameters with which a finished run samples, by name: a file of numbers, from which nothing is built.
+    /// Reads the parameters with which a finished run samples, by name. Only numbers are read; no
+    /// component or plugin of that run is loaded.
     ///
     /// # Errors
-    /// No run folder, no weights in it, damage.
+    /// [`Error::Config`]: the folder is no run folder, or has no weights yet. [`Error::Data`]: the
+    /// weights file cannot be read or is damaged.
     pub fn parameters(&self) -> Result<Named> {
         let folder = &*self.run;
         if !folder.join("config.yaml").is_file() {
@@ -29,48 +31,49 @@ impl StartFrom {
         }
         let path = folder.join(WEIGHTS);
         if !path.is_file() {
-            let message = format!("{} has no {WEIGHTS}: it has not ended", folder.display());
+            let message = format!("{} has no {WEIGHTS}: it is not finished", folder.display());
             return Err(Error::config("", message).help("continue it with `triflow resume`"));
         }
         let file = safetensors::read_safetensors(&path)?;
         let config = file.metadata.get("config").map(|text| parse_value(text)).transpose()?;
         let use_ema = config.and_then(|c| c.get("sampling")?.get("use_ema")?.as_bool());
-        let mut named = Named::new();
-        let mut means = Named::new();
+        let mut parameters = Named::new();
+        let mut ema = Named::new();
         for array in &file.arrays {
             match array.name.strip_prefix("ema.") {
-                Some(name) => means.insert(name.to_owned(), to_tensor(array)?),
-                None => named.insert(array.name.clone(), to_tensor(array)?),
+                Some(name) => ema.insert(name.to_owned(), to_tensor(array)?),
+                None => parameters.insert(array.name.clone(), to_tensor(array)?),
             };
         }
         if use_ema != Some(false) {
-            named.extend(means);
+            parameters.extend(ema);
         }
-        Ok(named)
+        Ok(parameters)
     }
 }
 
 impl Trained {
-    /// Takes over the parameters that the experiment begins with, if it names some: these, or those of the run itself.
-    pub(crate) fn start(&mut self, theirs: Option<&Named>) -> Result<()> {
+    /// Copies the parameters of the run in `start_from`, if there is one: those given, or else
+    /// those in its folder.
+    pub(crate) fn start(&mut self, initial: Option<&Named>) -> Result<()> {
         let Some(from) = &self.experiment.start_from else { return Ok(()) };
         let read;
-        let theirs = match theirs {
-            Some(theirs) => theirs,
+        let initial = match initial {
+            Some(initial) => initial,
             None => {
                 read = from.parameters().map_err(|e| e.under("start_from.run"))?;
                 &read
             }
         };
         let bad = |message: String| Err(Error::config("start_from", message));
-        let mut taken = 0;
+        let mut copied = 0;
         for (name, mut own) in self.parameters.named(&self.parameters.flat) {
             let part = name.split('.').next().unwrap_or_default().into();
             let part = serde_yaml::from_value::<ModelPart>(Value::String(part)).ok();
             if from.parts.as_ref().is_some_and(|all| part.is_none_or(|part| !all.contains(&part))) {
                 continue;
             }
-            match theirs.get(&name) {
+            match initial.get(&name) {
                 Some(value) if value.size() == own.size() => tch::no_grad(|| own.copy_(value)),
                 Some(value) => {
                     let (has, wants) = (shape_text(&value.size()), shape_text(&own.size()));
@@ -78,9 +81,9 @@ impl Trained {
                 }
                 None => return bad(format!("that run has no `{name}`, which this model needs")),
             }
-            taken += 1;
+            copied += 1;
         }
-        if taken == 0 {
+        if copied == 0 {
             return bad("none of this model's parameters belongs to these parts".into());
         }
         if let Some(ema) = &mut self.ema {
@@ -89,9 +92,9 @@ impl Trained {
         Ok(())
     }
 
-    /// The parameters with which it samples, by name: their running mean where the experiment says so.
+    /// The parameters with which the model samples, by name: the EMA weights if `sampling.use_ema`.
     pub fn sampling_parameters(&self) -> Named {
-        let mean = self.ema.as_ref().filter(|_| self.experiment.sampling.use_ema);
-        self.parameters.named(mean.unwrap_or(&self.parameters.flat)).into_iter().collect()
+        let ema = self.ema.as_ref().filter(|_| self.experiment.sampling.use_ema);
+        self.parameters.named(ema.unwrap_or(&self.parameters.flat)).into_iter().collect()
     }
 }

@@ -1,25 +1,26 @@
-//! How many threads LibTorch works on.
+//! Number of threads that LibTorch uses.
 
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-/// The threads of an experiment, or of this machine where it names none: one for small models, where more only wait
-/// for each other. A run may come from a larger machine: no more than are of any use.
-pub(crate) fn choose(asked: Option<usize>, parameters: i64, batch: i64) -> usize {
-    // Multiply-adds of a forward pass are about parameters × batch.
+/// Number of threads of an experiment: the requested one, else 1 for a small model, whose threads
+/// would only wait for each other, and LibTorch's own for others. It is limited to [`max_threads`],
+/// because the experiment may come from a larger machine.
+pub(crate) fn choose(requested: Option<usize>, parameters: i64, batch: i64) -> usize {
+    // A forward pass has about parameters × batch multiply-adds.
     const SMALL: i64 = 50_000_000;
-    let own = || if parameters.saturating_mul(batch) < SMALL { 1 } else { at_start() };
-    asked.unwrap_or_else(own).clamp(1, most())
+    let default = || if parameters.saturating_mul(batch) < SMALL { 1 } else { at_start() };
+    requested.unwrap_or_else(default).clamp(1, max_threads())
 }
 
-/// Most threads that are of any use: four a core.
-pub(crate) fn most() -> usize {
+/// Largest useful number of threads: 4 for each core.
+pub(crate) fn max_threads() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     let count = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     CORES.get_or_init(count).saturating_mul(4)
 }
 
-/// LibTorch's threads before anything sets them: what OMP_NUM_THREADS says, else the cores.
+/// LibTorch's number of threads before anything sets it: OMP_NUM_THREADS, else the number of cores.
 fn at_start() -> usize {
     static START: OnceLock<usize> = OnceLock::new();
     *START.get_or_init(current)
@@ -29,25 +30,25 @@ fn current() -> usize {
     tch::get_num_threads().max(1) as usize
 }
 
-/// Sets the threads that LibTorch works on for the calling thread until it is dropped, when they are again what they
-/// were: a program that trains a small model goes on with all of its cores.
+/// Guard that sets the number of LibTorch's threads for the calling thread and restores the former
+/// number when dropped, so that a program that trains a small model continues on all of its cores.
 #[derive(Debug)]
-#[must_use = "the threads are those of before once this is dropped"]
+#[must_use = "dropping this restores the former number of threads"]
 pub struct Threads {
     before: usize,
-    /// Stays on the thread that made it.
-    here: PhantomData<*const ()>,
+    /// Makes it stay on the thread that made it.
+    not_send: PhantomData<*const ()>,
 }
 
 impl Threads {
-    /// From 1 on.
+    /// Sets the number of threads, at least 1.
     pub fn set(threads: usize) -> Self {
         at_start();
         let before = current();
         if threads != before {
             tch::set_num_threads(threads.max(1) as i32);
         }
-        Self { before, here: PhantomData }
+        Self { before, not_send: PhantomData }
     }
 }
 
@@ -72,8 +73,8 @@ mod tests {
             {
                 let _one = Threads::set(1);
                 assert_eq!(current(), 1);
-                // Another model's choice is that of the machine, whatever this one set.
-                assert_eq!(choose(None, 1 << 40, 1), before.min(most()));
+                // The choice for another model depends on the machine, not on what this one set.
+                assert_eq!(choose(None, 1 << 40, 1), before.min(max_threads()));
             }
             assert_eq!(current(), 3);
         }
@@ -84,6 +85,6 @@ mod tests {
     fn small_models_work_on_one_thread_and_no_model_on_more_than_are_of_use() {
         assert_eq!(choose(None, 1000, 1000), 1);
         assert_eq!(choose(Some(2), 1000, 1000), 2);
-        assert_eq!(choose(Some(usize::MAX), 1, 1), most());
+        assert_eq!(choose(Some(usize::MAX), 1, 1), max_threads());
     }
 }

@@ -1,5 +1,4 @@
-//! A trained model in the data's own units: everything that predicting and generating need, and nothing
-//! of the training data.
+//! Trained models, which sample, predict, and are saved and loaded.
 
 use crate::component::{Condition, Guidance, Likelihood, Observer, Pass, shape_text};
 use crate::config::{Experiment, Precision, Sampling, parse_value};
@@ -21,7 +20,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
-/// A model with its parameters, their running mean, and the units of the data.
+/// A model with its parameters, their exponential moving average (EMA) and the units of the data:
+/// everything that prediction and generation need, without the training data.
 #[derive(Debug)]
 pub struct Trained {
     pub(crate) experiment: Experiment,
@@ -31,7 +31,7 @@ pub struct Trained {
     pub(crate) ema: Option<Tensor>,
 }
 
-/// Kind and device of an experiment's tensors.
+/// Element type and device of an experiment's tensors.
 pub(crate) fn options(experiment: &Experiment) -> Result<(Kind, Device)> {
     let kind = match experiment.training.precision {
         Precision::Float32 | Precision::Bf16 => Kind::Float,
@@ -41,7 +41,7 @@ pub(crate) fn options(experiment: &Experiment) -> Result<(Kind, Device)> {
 }
 
 impl Trained {
-    /// The experiment's model with its initial parameters; `rows` to train on.
+    /// Builds the experiment's model with its initial parameters, for training on `rows` rows.
     pub(crate) fn untrained(mut experiment: Experiment, units: Units, rows: i64) -> Result<Self> {
         experiment.check()?;
         let (_, device) = options(&experiment)?;
@@ -50,7 +50,8 @@ impl Trained {
         if model.likelihood() == Likelihood::Categorical && !units.target_is_label {
             let message = "this decoder gives the logits of classes, but the targets are no labels";
             return Err(Error::config("decoder", message).help(
-                "labels are integers of shape [n]; for numbers choose a decoder, or a head of it, that gives values",
+                "labels are integers of shape [n]; for numbers choose a decoder, or a head of it, \
+                 that gives values",
             ));
         }
         let (x, y) = match experiment.task().learns_y() {
@@ -68,18 +69,28 @@ impl Trained {
             parameters.count(),
             experiment.training.batch_size.min(rows),
         ));
-        // What cannot sample is said before the training, not after it.
+        // Invalid options of sampling are an error before the training, not after it.
         check_sampling(&experiment, &units)?;
         let ema = experiment.training.ema.map(|_| parameters.flat.copy());
         Ok(Self { experiment, units, model, parameters, ema })
     }
 
-    /// The experiment's model with the parameters of a weights file.
+    /// Builds the experiment's model with the parameters of a weights file.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: the file cannot be read, is damaged, is no weights file, or holds another
+    /// model. [`Error::Config`]: the experiment is not valid. [`Error::Device`]: its device is not
+    /// there.
     pub fn load(experiment: Experiment, path: &Path) -> Result<Self> {
         Self::from_saved(experiment, path, &safetensors::read_safetensors(path)?)
     }
 
-    /// The same from what was read from it.
+    /// Builds the experiment's model with the parameters of a weights file that was read before;
+    /// `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: `file` is no weights file, or holds another model. [`Error::Config`]: the
+    /// experiment is not valid. [`Error::Device`]: its device is not there.
     pub fn from_saved(experiment: Experiment, path: &Path, file: &SafetensorsFile) -> Result<Self> {
         let tensors = file.arrays.iter().map(|a| Ok((a.name.as_str(), to_tensor(a)?)));
         let tensors: HashMap<&str, Tensor> = tensors.collect::<Result<_>>()?;
@@ -127,7 +138,7 @@ impl Trained {
         })
     }
 
-    /// The key that makes the model another one than that of a saved experiment.
+    /// The first key that makes the model another one than that of a saved experiment.
     fn differs_from(&self, saved: &Mapping) -> Result<Option<&'static str>> {
         const MODEL: [&str; 13] = [
             "task",
@@ -144,17 +155,21 @@ impl Trained {
             "source",
             "coupling",
         ];
-        // As values: an experiment would load its plugins, and a file of numbers must not name code that
-        // runs.
+        // Compared as YAML values: parsing an experiment loads its plugins, and a weights file must
+        // not decide which code runs.
         let own =
             serde_yaml::to_value(&self.experiment).map_err(|e| Error::runtime(e.to_string()))?;
         Ok(MODEL.into_iter().find(|key| {
-            saved.get(key).zip(own.get(key)).is_some_and(|(saved, own)| !agrees(saved, own))
+            saved.get(key).zip(own.get(key)).is_some_and(|(saved, own)| !same_model(saved, own))
         }))
     }
 
-    /// Saves parameters and running mean (`ema.` in front) by name, the units of the data, and the
-    /// experiment as text, whole or not at all.
+    /// Writes a weights file, whole or not at all: the parameters by name, the EMA weights with the
+    /// prefix `ema.`, the units of the data, and the experiment as YAML in the metadata.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: the file cannot be written. [`Error::Runtime`]: the experiment or the units
+    /// cannot be expressed as text.
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut tensors = self.parameters.named(&self.parameters.flat);
         if let Some(ema) = &self.ema {
@@ -171,10 +186,11 @@ impl Trained {
         safetensors::write_safetensors(path, &arrays.collect::<Result<Vec<_>>>()?, &metadata)
     }
 
-    /// Samples otherwise from now on.
+    /// Replaces the options of sampling.
     ///
     /// # Errors
-    /// What is out of its range, or not possible with this model; nothing is changed then.
+    /// [`Error::Config`]: a value is out of its range or not possible with this model. The options
+    /// stay as they were then.
     pub fn set_sampling(&mut self, sampling: Sampling) -> Result<()> {
         let mut experiment = Experiment { sampling, ..self.experiment.clone() };
         let path = self.model.path();
@@ -186,7 +202,7 @@ impl Trained {
         Ok(())
     }
 
-    /// The experiment with every null resolved.
+    /// The experiment, with the nulls that the data and the model decide resolved.
     pub fn experiment(&self) -> &Experiment {
         &self.experiment
     }
@@ -201,28 +217,28 @@ impl Trained {
         &self.model
     }
 
-    /// Copies of the learned parameters by name.
+    /// Copies of the parameters by name.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
         self.parameters.named(&self.parameters.flat.copy())
     }
 
-    /// Makes LibTorch work on the experiment's threads until what it returns is dropped. Training and sampling do so by
-    /// themselves.
+    /// Makes LibTorch use the experiment's number of threads until the returned guard is dropped.
+    /// Training and sampling do so by themselves.
     pub fn threads(&self) -> Threads {
         Threads::set(self.experiment.threads.unwrap_or(1))
     }
 
-    /// Number of learned parameters.
+    /// Number of parameters.
     pub fn parameter_count(&self) -> i64 {
         self.parameters.count()
     }
 
-    /// Where it runs.
+    /// Device of the model.
     pub fn device(&self) -> Device {
         self.model.vars.device()
     }
 
-    /// How the experiment samples.
+    /// Steps, grid and random streams with which the experiment samples.
     pub fn plan(&self) -> SamplingPlan {
         let sampling = &self.experiment.sampling;
         let grid = sampling.grid.unwrap_or(StepGrid::Time);
@@ -230,7 +246,11 @@ impl Trained {
         SamplingPlan { steps: sampling.steps, grid, final_denoise: sampling.final_denoise, streams }
     }
 
-    /// Runs `f` with the parameters that sample: their running mean where the experiment says so.
+    /// Runs `f` with the parameters that the model samples with: the EMA weights if
+    /// `sampling.use_ema`.
+    ///
+    /// # Errors
+    /// Those of `f`, and [`Error::Runtime`] where LibTorch fails in it.
     pub fn sampling<T>(&mut self, f: impl FnOnce(&Model, &Units) -> Result<T>) -> Result<T> {
         let _threads = self.threads();
         let (model, units) = (&self.model, &self.units);
@@ -240,7 +260,11 @@ impl Trained {
         }
     }
 
-    /// z_0 `[n, …z_shape]`: drawn from the streams of the rows as the experiment says, or zeros without any.
+    /// Draws z_0 `[n, …z_shape]` from the random streams of the rows; zeros without streams.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the source fails. [`Error::Config`]: the source does not allow
+    /// `sampling.noise`.
     pub fn z0(&self, n: i64, streams: Option<&Streams>) -> Result<Tensor> {
         let shape = self.model.latent_shape();
         let options = (self.model.vars.kind(), self.device());
@@ -256,48 +280,62 @@ impl Trained {
         }
     }
 
-    /// Latents drawn from z_0 `[n, …z_shape]` under normalised conditions. `seen` sees every state of the
-    /// way there: give a [`Trajectory`](crate::sample::Trajectory) to keep them.
+    /// Samples latents from z_0 `[n, …z_shape]` under normalised conditions. `observer` gets
+    /// every state on the path: pass a [`Trajectory`](crate::sample::Trajectory) to keep them.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the CRN, the solver or the force fails. [`Error::Config`]: the solver
+    /// or the force cannot be built.
     pub fn sample_latents(
         &mut self,
         z0: &Tensor,
         condition: Option<&Condition>,
         plan: &SamplingPlan,
-        seen: &mut dyn Observer,
+        observer: &mut dyn Observer,
     ) -> Result<Sampled> {
-        self.sample_sequences(z0, None, condition, plan, seen)
+        self.sample_sequences(z0, None, condition, plan, observer)
     }
 
-    /// The same where targets are sequences, of which the positions in `mask` (`[n, T]`) are there; the others
-    /// of z stay zero.
+    /// Samples latents of sequences, as [`sample_latents`](Self::sample_latents) does. `mask`
+    /// `[n, T]` is 1 at positions of a sequence and 0 at padding, where z stays zero.
+    ///
+    /// # Errors
+    /// Those of [`sample_latents`](Self::sample_latents).
     pub fn sample_sequences(
         &mut self,
         z0: &Tensor,
         mask: Option<&Tensor>,
         condition: Option<&Condition>,
         plan: &SamplingPlan,
-        seen: &mut dyn Observer,
+        observer: &mut dyn Observer,
     ) -> Result<Sampled> {
         let sampling = &self.experiment.sampling;
         let (solver, force) = (sampling.solver.build(&())?, steering(sampling)?);
         let guidance = ClassifierFree::new(sampling);
         self.sampling(|model, _| {
             let z0 = sequence::keep(z0, model.latent_mask(mask));
-            let along = Conditioned { model, condition, guidance: guidance.as_ref(), mask };
-            let mut sampled = sample(along, &*solver, plan, &z0, force.as_deref(), seen)?;
-            // A solver that draws noise leaves some in the padding.
+            let conditioned = Conditioned { model, condition, guidance: guidance.as_ref(), mask };
+            let mut sampled = sample(conditioned, &*solver, plan, &z0, force.as_deref(), observer)?;
+            // A stochastic solver leaves noise in the padding.
             sampled.z = sequence::keep(&sampled.z, model.latent_mask(mask));
             Ok(sampled)
         })
     }
 
-    /// Targets in the data's own units (probabilities for logits), `[n, …target_shape]`, for latents.
+    /// Decodes latents to targets `[n, …target_shape]` in the data's own units; logits become
+    /// probabilities.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the decoder fails.
     pub fn present(&mut self, z: &Tensor) -> Result<Tensor> {
         self.present_sequences(z, None)
     }
 
-    /// The same where targets are sequences, of which the positions in `mask` (`[n, T]`) are there; the others
-    /// are zero.
+    /// Decodes latents of sequences, as [`present`](Self::present) does. `mask` `[n, T]` is 1 at
+    /// positions of a sequence and 0 at padding, where the result is zero.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the decoder fails.
     pub fn present_sequences(&mut self, z: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
         self.sampling(|model, units| {
             tch::no_grad(|| {
@@ -307,8 +345,13 @@ impl Trained {
         })
     }
 
-    /// Conditions as the model takes them, for rows in the data's own units (labels also as int64 `[n]` or
-    /// `[]`) or one without the batch axis; and whether it was one.
+    /// Normalises conditions `[n, …condition_shape]` in the data's own units, or one without the
+    /// batch axis. Labels may also be int64 `[n]` or `[]`. Returns `true` beside the condition if
+    /// it was a single one.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the model takes no condition, or one of another shape, or a label is no
+    /// class of it.
     pub fn condition(&self, rows: &Tensor) -> Result<(Condition, bool)> {
         let shape = self.units.shapes.condition.as_ref();
         let shape =
@@ -319,17 +362,17 @@ impl Trained {
         let single = rows.size() == *shape;
         let rows = if single { rows.unsqueeze(0) } else { rows };
         if rows.size().get(1..) != Some(shape.as_slice()) {
-            let (wanted, given) =
+            let (expected, given) =
                 (shape_text(shape), shape_text(rows.size().get(1..).unwrap_or_default()));
             let message =
-                format!("a condition of this model has shape {wanted}, but these have {given}");
+                format!("a condition of this model has shape {expected}, but these have {given}");
             return Err(Error::config("", message));
         }
         Ok((Condition::new(self.units.condition.apply(&rows)), single))
     }
 }
 
-/// An error if the model could not be sampled as the experiment says.
+/// Checks that the model can be sampled with the experiment's options.
 fn check_sampling(experiment: &Experiment, units: &Units) -> Result<()> {
     let sampling = &experiment.sampling;
     sampling.solver.build(&()).map_err(|e| e.under("sampling.solver"))?;
@@ -341,18 +384,18 @@ fn check_sampling(experiment: &Experiment, units: &Units) -> Result<()> {
     Ok(())
 }
 
-/// The further force that an experiment asks for.
+/// Builds the force of an experiment's `steering`.
 fn steering(sampling: &Sampling) -> Result<Option<Box<dyn Guidance>>> {
     let built = sampling.steering.as_ref().map(|steering| steering.build(&())).transpose();
     built.map_err(|e| e.under("sampling.steering"))
 }
 
-/// Whether two configurations of one part mean the same model. A key that one of them does not know, as
-/// it was written by another version, says nothing.
-fn agrees(saved: &Value, own: &Value) -> bool {
+/// True if two configurations of a part describe the same model. A key that only one of them has is
+/// ignored: another version may have written it.
+fn same_model(saved: &Value, own: &Value) -> bool {
     match (saved, own) {
         (Value::Mapping(saved), Value::Mapping(own)) => {
-            saved.iter().all(|(key, value)| own.get(key).is_none_or(|own| agrees(value, own)))
+            saved.iter().all(|(key, value)| own.get(key).is_none_or(|own| same_model(value, own)))
         }
         _ => saved == own,
     }
@@ -367,9 +410,9 @@ mod tests {
         let value = |text: &str| serde_yaml::from_str::<Value>(text).unwrap();
         let saved = value("{ type: vanilla, network: { type: mlp, hidden_dims: [8] } }");
         let with = |network: &str| value(&format!("{{ type: vanilla, network: {network} }}"));
-        assert!(agrees(&saved, &with("{ type: mlp, hidden_dims: [8], dropout: 0.0 }")));
-        assert!(agrees(&saved, &with("{ type: mlp }")));
-        assert!(!agrees(&saved, &with("{ type: mlp, hidden_dims: [9] }")));
-        assert!(!agrees(&saved, &with("{ type: film, hidden_dims: [8] }")));
+        assert!(same_model(&saved, &with("{ type: mlp, hidden_dims: [8], dropout: 0.0 }")));
+        assert!(same_model(&saved, &with("{ type: mlp }")));
+        assert!(!same_model(&saved, &with("{ type: mlp, hidden_dims: [9] }")));
+        assert!(!same_model(&saved, &with("{ type: film, hidden_dims: [8] }")));
     }
 }

@@ -1,4 +1,4 @@
-//! Settings that an experiment gives and that nothing reads, as the experiment and its data turn out.
+//! Settings that an experiment gives and that have no effect with its other settings and its data.
 
 use crate::config::{Experiment, LossConfig, Sampling, Weighting};
 use crate::error::Result;
@@ -9,9 +9,9 @@ use std::fmt;
 /// A setting without effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unused {
-    /// Its key, as `sampling.steps`.
+    /// Its key, such as `sampling.steps`.
     pub key: &'static str,
-    /// The reason.
+    /// The reason, as the end of a sentence.
     pub why: String,
 }
 
@@ -21,24 +21,28 @@ impl fmt::Display for Unused {
     }
 }
 
-/// Collects settings that are given, by a value other than that without them or by a flag.
+/// Collects settings that are given, by a value other than the default or by a flag.
 struct UnusedSettings<'e> {
     experiment: &'e Experiment,
     all: Vec<Unused>,
 }
 
 impl UnusedSettings<'_> {
-    /// `idle`: nothing reads the key; `other`: its value is not that without it.
-    fn add(&mut self, key: &'static str, idle: bool, other: bool, why: impl Into<String>) {
-        if idle && (other || self.experiment.flags.give(key)) {
+    /// Adds a setting if nothing reads its key (`unread`) and it is given: its value is not the
+    /// default (`changed`), or a flag gives it.
+    fn add(&mut self, key: &'static str, unread: bool, changed: bool, why: impl Into<String>) {
+        if unread && (changed || self.experiment.flags.give(key)) {
             self.all.push(Unused { key, why: why.into() });
         }
     }
 }
 
 impl Trained {
-    /// The settings that are given and have no effect on training or sampling: their value is another than
-    /// without them, or a flag gives it.
+    /// The settings that are given, by a value other than the default or by a flag, and have no
+    /// effect on training or sampling.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config): the solver cannot be built.
     pub fn unused(&self) -> Result<Vec<Unused>> {
         let mut found = UnusedSettings { experiment: &self.experiment, all: Vec::new() };
         self.unused_in_training(&mut found)?;
@@ -46,7 +50,10 @@ impl Trained {
         Ok(found.all)
     }
 
-    /// Says which they are, of those whose key begins with `prefix`.
+    /// Logs a warning for each setting without effect whose key begins with `prefix`.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config): the solver cannot be built.
     pub fn say_unused(&self, prefix: &str) -> Result<()> {
         for unused in self.unused()?.iter().filter(|unused| unused.key.starts_with(prefix)) {
             log::warn!("{unused}");
@@ -61,19 +68,19 @@ impl Trained {
         let (training, model) = (&e.training, self.model());
         let condition = self.units().shapes.condition.is_some();
         let rectified = model.path().kind == PathKind::Rectified;
-        let of_path = "the rectified path has no noise schedule";
-        let other = default.is_some_and(|d| d.noise_schedule != e.noise_schedule);
-        found.add("noise_schedule", rectified, other, of_path);
+        let why = "the rectified path has no noise schedule";
+        let changed = default.is_some_and(|d| d.noise_schedule != e.noise_schedule);
+        found.add("noise_schedule", rectified, changed, why);
 
         let steps = training.steps.is_some();
-        let other = default.is_some_and(|d| d.training.epochs != training.epochs);
-        found.add("training.epochs", steps, other, "`training.steps` stands in its place");
+        let changed = default.is_some_and(|d| d.training.epochs != training.epochs);
+        found.add("training.epochs", steps, changed, "`training.steps` replaces it");
         let dropped = training.condition_dropout != 0.0;
         let why = "the model has no condition";
         found.add("training.condition_dropout", !condition, dropped, why);
         let paired = !model.independent() && !model.given();
-        let other = e.coupling.common().batch.is_some();
-        found.add("coupling.batch", !paired, other, "this coupling pairs no rows");
+        let changed = e.coupling.common().batch.is_some();
+        found.add("coupling.batch", !paired, changed, "this coupling pairs no rows");
         self.unused_in_loss(found, rectified);
         Ok(())
     }
@@ -86,17 +93,17 @@ impl Trained {
         found.add("loss.weighting", unweighted, loss.weighting != Weighting::Elbo, why);
         let why = "errors have no weight over time";
         found.add("loss.normalise", none, loss.normalise == Some(false), why);
-        let of_path = "the rectified path has no noise at its end, and no KL of its beginning";
-        found.add("loss.kl_weight", rectified, loss.kl_weight != 1.0, of_path);
-        found.add("loss.vae_noised", rectified, loss.vae_noised == Some(true), of_path);
+        let why = "the rectified path has no noise at t = 1, and no KL at t = 0";
+        found.add("loss.kl_weight", rectified, loss.kl_weight != 1.0, why);
+        found.add("loss.vae_noised", rectified, loss.vae_noised == Some(true), why);
         let learned = ["encoder.", "decoder.", "noise_schedule."].into_iter().any(|part| {
             let frozen = self.experiment.training.freeze.iter().any(|f| f.prefix() == part);
             let named = self.parameters.named(&self.parameters.flat);
             !frozen && named.iter().any(|(name, _)| name.starts_with(part))
         });
-        let other = loss.vae_weight.is_some_and(|weight| weight != 0.0);
-        let why = "neither encoder nor decoder learns";
-        found.add("loss.vae_weight", !learned, other, why);
+        let changed = loss.vae_weight.is_some_and(|weight| weight != 0.0);
+        let why = "neither encoder nor decoder is trained";
+        found.add("loss.vae_weight", !learned, changed, why);
     }
 
     fn unused_in_sampling(&self, found: &mut UnusedSettings<'_>) -> Result<()> {
@@ -105,17 +112,17 @@ impl Trained {
             &self.experiment.sampling;
         let adaptive = solver.build(&()).and_then(|solver| solver.adaptive());
         let adaptive = adaptive.map_err(|e| e.under("sampling.solver"))?;
-        let chosen = format!("the solver `{}` chooses its steps", solver.name());
-        let other = default.as_ref().is_some_and(|d| d.sampling.steps != *steps);
-        found.add("sampling.steps", adaptive, other, &*chosen);
+        let own_steps = format!("the solver `{}` chooses its own steps", solver.name());
+        let changed = default.as_ref().is_some_and(|d| d.sampling.steps != *steps);
+        found.add("sampling.steps", adaptive, changed, &*own_steps);
         let karras = matches!(grid, Some(StepGrid::Karras { .. }));
-        let why = format!("{chosen}, in log-SNR as under `gamma`");
+        let why = format!("{own_steps}, in log-SNR as with `gamma`");
         found.add("sampling.grid", adaptive && karras, true, why);
         let why = "`sampling.guidance` is 1";
-        let other = *guidance_interval != [0.0, 1.0];
-        found.add("sampling.guidance_interval", *guidance == 1.0, other, why);
+        let changed = *guidance_interval != [0.0, 1.0];
+        found.add("sampling.guidance_interval", *guidance == 1.0, changed, why);
         let none = self.experiment.training.ema.is_none();
-        let why = "there is no running mean: `training.ema` is null";
+        let why = "there are no EMA weights: `training.ema` is null";
         found.add("sampling.use_ema", none, false, why);
         Ok(())
     }

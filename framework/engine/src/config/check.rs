@@ -1,4 +1,4 @@
-//! What an experiment's numbers have to satisfy.
+//! Ranges of an experiment's numbers, and dependences between its keys.
 
 use super::{Experiment, LrSchedule, Sampling};
 use crate::component::shape_text;
@@ -7,19 +7,22 @@ use crate::path::StepGrid;
 use crate::threads;
 
 impl Experiment {
-    /// An error if more threads are asked for than this machine could use.
+    /// Checks that `threads` is a number that this machine can use.
     pub(crate) fn check_threads(&self) -> Result<()> {
-        let most = threads::most();
+        let most = threads::max_threads();
         match self.threads {
             Some(n) if n > most => {
-                let message = format!("needs at most {most}, four a core of this machine, got {n}");
+                let message = format!("needs at most {most}, 4 for each core, got {n}");
                 Err(Error::config("threads", message))
             }
             _ => Ok(()),
         }
     }
 
-    /// An error if a number lies outside its range, or a key asks for what is not there.
+    /// Checks that every number lies in its range, and that guidance has a model trained for it.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the key of the first value that is not allowed, with its range.
     pub fn check(&self) -> Result<()> {
         let t = &self.training;
         let at_most = |key: &str, n: u64, high: u64| match n {
@@ -35,7 +38,7 @@ impl Experiment {
             return Err(Error::config("training.batch_size", message));
         }
         between("training.batch_size", t.batch_size.unsigned_abs(), 1 << 31)?;
-        // 0: a model is sampled and measured as it begins.
+        // 0 is allowed: the model is sampled and measured with its initial parameters.
         at_most("training.epochs", t.epochs, 1 << 40)?;
         at_most("training.steps", t.steps.unwrap_or(1), 1 << 50)?;
         between("sampling.steps", self.sampling.steps as u64, 1_000_000)?;

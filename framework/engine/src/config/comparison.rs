@@ -1,5 +1,3 @@
-//! What `triflow compare` varies, and what it measures.
-
 use crate::component::Solver;
 use crate::error::{Error, Result};
 use crate::metrics::EXACT_POINTS;
@@ -8,36 +6,36 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_yaml::Mapping;
 
-/// A comparison of what the experiment becomes under other values of some keys. Training takes no notice
-/// of it.
+/// Keys that `triflow compare` varies, and measurements of each run. Training ignores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Comparison {
-    /// The keys that vary, each with its values, as `{ objective: [flow_matching, ct] }`; every combination
-    /// is a cell. Where several keys belong together, a name of its own has a map of named settings in
-    /// place of the list, as `{ recipe: { fm: { objective: flow_matching }, ct: { objective: ct,
-    /// loss.weighting: field } } }`. A file's `over` takes the place of that of the layers below.
+    /// The keys that vary, each with a list of values, such as
+    /// `{ objective: [flow_matching, ct] }`; every combination is a cell. To vary several keys
+    /// together, give a name of your own a map of named settings instead, such as
+    /// `{ recipe: { fm: { objective: flow_matching }, ct: { objective: ct, threads: 1 } } }`.
+    /// A file's `over` replaces that of the layers below it.
     #[schemars(
         with = "serde_json::Map<String, serde_json::Value>",
         extend("x-whole" = true)
     )]
     pub over: Mapping,
-    /// Seeds of each cell: so many, from `training.seed` on. With one seed, nothing can be said of
+    /// Number of seeds of each cell, from `training.seed` on. One seed allows no statement about
     /// differences.
     pub seeds: u64,
-    /// What each run may use; null: what the experiment says.
+    /// Training budget of each run; null: that of the experiment.
     #[schemars(extend("x-whole" = true))]
     pub budget: Option<Budget>,
-    /// The metric that decides, by its name in `metrics.json`; null: the first that the task has.
+    /// The metric that decides, by its name in `metrics.json`; null: the first of the task.
     pub metric: Option<String>,
-    /// Held-out points that samples are measured against, at most.
+    /// Largest number of held-out points that samples are measured against.
     pub points: i64,
-    /// Draws that each run's metrics are means of.
+    /// Number of draws over which each run's metrics are averaged.
     pub draws: u64,
     /// Quality against network evaluations; null: not measured.
     pub curve: Option<CurveOfAll>,
-    /// A solver along which the negative log-likelihood of held-out rows is measured as well, such as
-    /// `dopri5`; null: it is not measured.
+    /// Solver for the negative log-likelihood of held-out rows, such as `dopri5`; null: it is not
+    /// measured.
     pub likelihood: Option<Component<dyn Solver>>,
 }
 
@@ -62,23 +60,27 @@ impl Comparison {
     }
 }
 
-/// What each run may use: one of the three.
+/// Training budget of each run: exactly one of the three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
     /// Passes over the training rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u64>,
-    /// Steps.
+    /// Training steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
-    /// Seconds of training: each run takes as many steps as it is found to take in that time when it begins.
+    /// Seconds of training; the speed measured at the beginning of a run turns them into steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
 }
 
 impl Budget {
-    /// An error unless it is exactly one, above 0.
+    /// Checks that exactly one of the three is given, and that it is above 0.
+    ///
+    /// # Errors
+    /// [`Error::Config`] at `comparison.budget`: none or several are given, or a number is not
+    /// above 0.
     pub fn check(&self) -> Result<()> {
         let given = [self.epochs.map(|n| n as f64), self.steps.map(|n| n as f64), self.seconds];
         let mut given = given.into_iter().flatten();
@@ -89,28 +91,28 @@ impl Budget {
         }
     }
 
-    /// As `50 epochs`.
+    /// Text for messages and titles, such as `50 epochs`.
     pub fn text(&self) -> String {
-        let said = [
+        let parts = [
             self.epochs.map(|n| format!("{n} epochs")),
             self.steps.map(|n| format!("{n} steps")),
             self.seconds.map(|n| format!("{n} seconds of training")),
         ];
-        said.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Quality against network evaluations, of every trained model.
+/// Measurement of quality against network evaluations, for every trained model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CurveOfAll {
-    /// The solvers, those with steps of their own choice included.
+    /// The solvers, with fixed or adaptive steps.
     pub solvers: Vec<Component<dyn Solver>>,
-    /// Network evaluations a sample that a fixed-step solver may use.
+    /// Largest numbers of network evaluations a sample (NFE) for solvers with fixed steps.
     pub nfe: Vec<usize>,
-    /// Held-out points, at most.
+    /// Largest number of held-out points.
     pub points: i64,
-    /// Draws that each value is the mean of.
+    /// Number of draws over which each value is averaged.
     pub draws: u64,
 }
 
@@ -121,7 +123,7 @@ impl Default for CurveOfAll {
 }
 
 impl CurveOfAll {
-    /// The solvers' names.
+    /// Names of the solvers.
     pub fn names(&self) -> Vec<&'static str> {
         self.solvers.iter().map(Component::<dyn Solver>::name).collect()
     }

@@ -1,14 +1,12 @@
-//! Intervals of training.
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An interval: `5 epochs`, `1000 steps`, or a number of epochs.
+/// An interval of training: `5 epochs`, `1000 steps`, or a number of epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Every {
-    /// So many epochs.
+    /// A number of epochs, at least 1.
     Epochs(u64),
-    /// So many steps.
+    /// A number of steps, at least 1.
     Steps(u64),
 }
 

@@ -1,4 +1,4 @@
-//! The typed form of an experiment: everything that determines a run.
+//! The typed form of an experiment file.
 
 use super::layers::Flags;
 use super::{Comparison, Every, FilePath, LossTerm, ModelPart, StartFrom, Task};
@@ -13,77 +13,78 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// One experiment. `null` means "decided by the task, the objective or the data".
+/// An experiment: everything that determines a run. `null` means "decided by the task, the
+/// objective or the data".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
-    /// What is learned from what; the command decides when null.
+    /// The task: which of x and y is the condition and which the target; null: the command's.
     #[serde(default)]
     pub task: Option<Task>,
     /// Generation without condition.
     #[serde(default)]
     pub unconditional: bool,
-    /// Shape of one x; null: from the data. Given and different: an error.
+    /// Shape of one x; null: that of the data, from which another is an error.
     #[serde(default)]
     pub input_shape: Option<Vec<i64>>,
-    /// Shape of one y; null: from the data. Given and different: an error.
+    /// Shape of one y; null: that of the data, from which another is an error.
     #[serde(default)]
     pub output_shape: Option<Vec<i64>>,
-    /// Shape of one latent; null: the target's shape.
+    /// Shape of one latent z; null: the target's shape.
     #[serde(default)]
     pub latent_shape: Option<Vec<i64>>,
-    /// Where x and y come from.
+    /// Source of the rows x and y.
     pub data: Component<dyn DataSource>,
-    /// What the network predicts.
+    /// The network's prediction target.
     pub objective: Component<dyn Objective>,
     /// The path from noise to data; null: the objective's own.
     #[serde(default)]
     pub path: Option<PathKind>,
-    /// Shapes the variance-preserving path; not used by the rectified one.
+    /// Log-SNR over time on the variance-preserving path; the rectified path has none.
     pub noise_schedule: Component<dyn NoiseSchedule>,
-    /// From the target to the latent.
+    /// Map from the target to the latent.
     pub encoder: Component<dyn Encoder>,
-    /// From the latent to the target.
+    /// Map from the latent to the target.
     pub decoder: Component<dyn Decoder>,
-    /// The conditional network.
+    /// The conditional residual network (CRN).
     pub crn: Component<dyn Crn>,
-    /// The law of z_0.
+    /// The distribution of z_0.
     pub source: Component<dyn Source>,
-    /// How z_0 and z_1 are paired in training.
+    /// Pairing of z_0 and z_1 in training.
     pub coupling: Component<dyn Coupling>,
-    /// What is minimised.
+    /// The loss.
     #[serde(default)]
     pub loss: LossConfig,
-    /// How it is minimised.
+    /// Options of training.
     pub training: Training,
-    /// When the state is saved.
+    /// Intervals and number of checkpoints.
     #[serde(default)]
     pub checkpoint: Checkpointing,
-    /// The trained run whose parameters are those to begin with; null: drawn anew.
+    /// The trained run that the initial parameters come from; null: they are drawn.
     #[serde(default)]
     pub start_from: Option<StartFrom>,
-    /// How samples are drawn.
+    /// Options of sampling.
     pub sampling: Sampling,
-    /// How samples are measured.
+    /// Options of measuring samples.
     #[serde(default)]
     pub metrics: Metrics,
-    /// What `triflow compare` varies.
+    /// Options of `triflow compare`.
     #[serde(default, skip_serializing_if = "Comparison::is_default")]
     pub comparison: Comparison,
-    /// `auto`, `cpu`, `cuda` or `cuda:N`.
+    /// Device: `auto`, `cpu`, `cuda` or `cuda:N`.
     #[serde(default = "auto")]
     pub device: String,
-    /// CPU threads; null: by model size.
+    /// CPU threads; null: chosen by the size of the model.
     #[serde(default)]
     pub threads: Option<usize>,
-    /// Where run folders are made.
+    /// Folder in which run folders are made.
     #[serde(default = "artifacts")]
     pub output_dir: PathBuf,
-    /// Shared libraries with further components, or folders of them. Those of every layer count; what is
-    /// loaded otherwise and used here is added.
+    /// Shared libraries with further components, or folders of them. Layers add to each other's
+    /// list, and a plugin that was loaded otherwise and is used here is added.
     #[serde(default)]
     pub plugins: Vec<FilePath>,
-    /// What flags gave, of all this.
+    /// The keys that command-line flags gave.
     #[doc(hidden)]
     #[serde(skip)]
     pub flags: Flags,
@@ -97,7 +98,7 @@ fn artifacts() -> PathBuf {
     "artifacts".into()
 }
 
-/// How a reconstruction is compared with its target.
+/// Comparison of a reconstruction with its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reconstruction {
@@ -105,29 +106,31 @@ pub enum Reconstruction {
     Mse,
     /// Cross-entropy of logits over the last axis.
     CrossEntropy,
-    /// Not at all.
+    /// No reconstruction term.
     None,
 }
 
-/// How an error is weighted over time.
+/// Weight of the error over time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Weighting {
-    /// SNR' on the error in target space, expressed in the space of the output: the variational bound, one
-    /// and the same loss for every objective. On the rectified path min(2t/(1 − t), 10) on the velocity.
+    /// SNR' on the error in target space, expressed in the space of the output: the variational
+    /// bound (ELBO), the same loss for every objective. On the rectified path min(2t/(1 − t), 10)
+    /// on the velocity.
     #[default]
     Elbo,
-    /// The error of dz/dγ, integrated over γ: bounded, weighs an error by how far it moves the sample.
+    /// The error of dz/dγ, integrated over γ: bounded, and proportional to how far an error moves
+    /// the sample.
     Field,
     /// `elbo` with SNR capped at 5 (Hang et al. 2023, arXiv 2303.09556).
     MinSnr,
-    /// SNR' on the raw output error, whatever the output is (1 on the rectified path).
+    /// SNR' on the error of the output as it is, whatever the objective (1 on the rectified path).
     Seed,
-    /// 1.
+    /// The constant 1.
     None,
 }
 
-/// How the entries of one sample are summed up.
+/// Reduction over the entries of one sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
@@ -138,11 +141,12 @@ pub enum Reduction {
     Sum,
 }
 
-/// What is minimised: flow + recon_weight·recon + reg_weight·reg + vae_weight·vae + kl_weight·kl.
+/// The loss: flow + recon_weight·recon + reg_weight·reg + vae_weight·vae + kl_weight·kl.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
-    /// How reconstructions are compared; null: cross-entropy for logits, else squared error.
+    /// Comparison of reconstructions with targets; null: cross-entropy for logits, else squared
+    /// error.
     pub recon: Option<Reconstruction>,
     /// Weight of the reconstruction from z_t.
     pub recon_weight: f64,
@@ -152,15 +156,18 @@ pub struct LossConfig {
     pub vae_weight: Option<f64>,
     /// Weight of KL(z_0).
     pub kl_weight: f64,
-    /// Whether `weighting` is used; null: true on the variance-preserving path, false on the rectified.
+    /// True to apply `weighting`; null: true on the variance-preserving path, false on the
+    /// rectified.
     pub use_snr_weight: Option<bool>,
-    /// The weight over time.
+    /// Weight of the error over time.
     pub weighting: Weighting,
-    /// Divide the weight by its exact mean; null: true unless the schedule is learned.
+    /// True to divide the weight by its exact mean over time; null: true unless the schedule is
+    /// learned.
     pub normalise: Option<bool>,
-    /// Reconstruct from the noisy z at t = 1 rather than from z_1; null: only when the schedule is learned.
+    /// True to reconstruct from the noisy z at t = 1 instead of z_1; null: true if the schedule is
+    /// learned.
     pub vae_noised: Option<bool>,
-    /// Over the entries of one sample.
+    /// Reduction over the entries of one sample.
     pub reduction: Reduction,
 }
 
@@ -181,16 +188,17 @@ impl Default for LossConfig {
     }
 }
 
-/// How times are drawn in training.
+/// Distribution of the times t in training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeSampling {
-    /// One in each of `batch` equal intervals of \[0, 1\]: lower variance.
+    /// One in each of `batch` equal intervals of \[0, 1\], which has less variance.
     #[default]
     Stratified,
-    /// Independently uniform.
+    /// Independent and uniform on \[0, 1\].
     Uniform,
-    /// Log-SNR uniform (stratified), the weight divided accordingly; variance-preserving path only.
+    /// Stratified and uniform in log-SNR, with the weight divided by that density;
+    /// variance-preserving path only.
     Importance,
 }
 
@@ -203,35 +211,35 @@ pub enum Precision {
     Float32,
     /// 64 bits.
     Float64,
-    /// The CRN multiplies in bfloat16; parameters, their gradients and all else have 32 bits. Faster on a GPU and on
-    /// processors with AVX-512 BF16 or AMX.
+    /// Matrix products of the CRN in bfloat16; parameters, their gradients and everything else in
+    /// 32 bits. Faster on a GPU and on processors with AVX-512 BF16 or AMX.
     #[serde(rename = "bf16", alias = "bfloat16")]
     Bf16,
 }
 
-/// The learning rate over training, as a factor of the optimizer's own.
+/// Learning rate over training, as a factor on the optimizer's own.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LrSchedule {
-    /// The same throughout, after `warmup` steps of linear rise.
+    /// Constant after `warmup` steps of linear rise.
     Constant {
         /// Steps of linear rise from 0.
         #[serde(default)]
         warmup: u64,
     },
-    /// Falls along half a cosine to `floor`, after `warmup` steps of linear rise.
+    /// Decay along half a cosine to `floor`, after `warmup` steps of linear rise.
     Cosine {
         /// Steps of linear rise from 0.
         #[serde(default)]
         warmup: u64,
-        /// Factor at the end.
+        /// Factor at the end, in \[0, 1\].
         #[serde(default)]
         floor: f64,
     },
 }
 
 impl LrSchedule {
-    /// The factor at `step` (from 0) of `total`.
+    /// Factor at `step`, which counts from 0, of `total` steps.
     pub fn factor(self, step: u64, total: u64) -> f64 {
         let (Self::Constant { warmup } | Self::Cosine { warmup, .. }) = self;
         let rise = if step < warmup { (step + 1) as f64 / warmup as f64 } else { 1.0 };
@@ -246,11 +254,11 @@ impl LrSchedule {
     }
 }
 
-/// Whether a device captures steps: launches them as one.
+/// Capture of training steps as CUDA graphs, each of which is launched as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Capture {
-    /// On CUDA, with `libtriflow_cuda.so`, as long as nothing in a step forbids it.
+    /// On CUDA, if `libtriflow_cuda.so` is there and nothing in a step forbids it.
     #[default]
     Auto,
     /// Never.
@@ -258,63 +266,67 @@ pub enum Capture {
 }
 
 impl Capture {
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde needs this signature")]
     fn is_auto(&self) -> bool {
         *self == Self::Auto
     }
 }
 
-/// How the loss is minimised.
+/// Options of training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
     /// Passes over the training rows.
     #[serde(default = "epochs")]
     pub epochs: u64,
-    /// Steps in all, in place of `epochs`; null: as many as the epochs have.
+    /// Total number of steps, instead of `epochs`; null: those of the epochs.
     #[serde(default)]
     pub steps: Option<u64>,
-    /// Rows a step.
+    /// Rows in each step.
     #[serde(default = "batch_size")]
     pub batch_size: i64,
-    /// The rule of each step.
+    /// Update rule of the parameters.
     pub optimizer: Component<dyn Optimizer>,
-    /// The learning rate over training.
+    /// Learning rate over training.
     #[serde(default = "constant")]
     pub lr_schedule: LrSchedule,
-    /// Longest gradient (Euclidean norm over all parameters); null: any.
+    /// Largest Euclidean norm of the gradient over all parameters, to which longer ones are scaled;
+    /// null: no limit.
     #[serde(default)]
     pub clip_grad_norm: Option<f64>,
-    /// Dropout is active in the first so many epochs; null: in all.
+    /// Number of first epochs with dropout; null: all epochs.
     #[serde(default)]
     pub dropout_epochs: Option<u64>,
-    /// Decay of the running mean of the parameters; null: none.
+    /// Decay of the exponential moving average (EMA) of the parameters, in \[0, 1); null: no
+    /// average.
     #[serde(default = "ema")]
     pub ema: Option<f64>,
-    /// Share of the rows that are trained without their condition, in \[0, 1): what `sampling.guidance` needs.
+    /// Probability in \[0, 1) that a row is trained without its condition; `sampling.guidance`
+    /// needs it above 0.
     #[serde(default)]
     pub condition_dropout: f64,
-    /// Parts whose parameters stay as they begin, such as an encoder and a decoder from `start_from`.
+    /// Parts that keep their initial parameters, such as an encoder and a decoder from
+    /// `start_from`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<ModelPart>,
-    /// Whether images are mirrored left to right with probability 1/2 each time they are learned from.
+    /// True to mirror each training image left to right with probability 1/2 each time it is used.
     #[serde(default, skip_serializing_if = "is_false")]
     pub flip: bool,
-    /// Whether steps are captured and replayed, where the device can.
+    /// Capture of training steps as CUDA graphs.
     #[serde(default, skip_serializing_if = "Capture::is_auto")]
     pub capture: Capture,
-    /// How times are drawn.
+    /// Distribution of the times t.
     #[serde(default)]
     pub time_sampling: TimeSampling,
     /// Precision of parameters and arithmetic.
     #[serde(default)]
     pub precision: Precision,
-    /// Seed of everything that is drawn.
+    /// Seed of all random numbers.
     #[serde(default = "seed")]
     pub seed: u64,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde needs this signature")]
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -335,28 +347,29 @@ fn seed() -> u64 {
     42
 }
 
-/// How z_0 is drawn.
+/// Random numbers behind z_0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Noise {
-    /// Every sample by itself, from `source`.
+    /// Independent samples of `source`.
     #[default]
     Independent,
-    /// A scrambled Sobol' set, for the standard normal source: each sample N(0, I) still, but together they fill the space evenly, so that
-    /// means over the samples, and the shares of modes, have less noise (randomised quasi-Monte Carlo).
+    /// A scrambled Sobol' set (randomised quasi-Monte Carlo), for the standard normal source: each
+    /// sample is N(0, I), but together they fill the space evenly, so that means over samples have
+    /// less noise.
     Sobol,
 }
 
-/// When the state is saved.
+/// Options of checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Checkpointing {
-    /// How often.
+    /// Interval between checkpoints.
     pub every: Every,
-    /// How many of the latest are kept.
+    /// Number of latest checkpoints that are kept.
     pub keep: usize,
-    /// The loss term, such as `total` or `flow`, whose lowest value on the validation rows is kept in
-    /// `checkpoints/best.safetensors`; null: none is.
+    /// Loss term, such as `total` or `flow`; the weights at its lowest value on the validation rows
+    /// are kept in `checkpoints/best.safetensors`. Null: none are.
     pub keep_best: Option<LossTerm>,
 }
 
@@ -366,43 +379,44 @@ impl Default for Checkpointing {
     }
 }
 
-/// How samples are drawn.
+/// Options of sampling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sampling {
-    /// How samples are carried from noise to data.
+    /// Solver that integrates from noise to data.
     pub solver: Component<dyn Solver>,
-    /// Steps of a fixed-step solver.
+    /// Number of steps of a solver with fixed steps.
     #[serde(default = "steps")]
     pub steps: usize,
-    /// Where the steps are: equal in time or in log-SNR, or closer to the data; null: equal in γ on the variance-preserving path, t on the rectified (γ there
-    /// too for an objective that predicts noise).
+    /// Spacing of the steps: equal in time or in log-SNR (γ), or closer to the data; null: equal
+    /// in γ on the variance-preserving path, in t on the rectified (in γ there too for an
+    /// objective that predicts noise).
     #[serde(default)]
     pub grid: Option<StepGrid>,
-    /// Return the predicted clean latent at the end rather than the state, which still holds noise; null:
-    /// true where it does.
+    /// True to return the predicted clean latent at the end instead of the state, which may still
+    /// hold noise; null: true if it does.
     #[serde(default)]
     pub final_denoise: Option<bool>,
-    /// How z_0 is drawn.
+    /// Random numbers behind z_0.
     #[serde(default)]
     pub noise: Noise,
-    /// Scale w of classifier-free guidance: the output is unconditional + w·(conditional − unconditional); 1:
-    /// as trained; above, the condition counts for more. Needs `training.condition_dropout`
-    /// (Ho & Salimans 2022, arXiv 2207.12598).
+    /// Scale w of classifier-free guidance: the output is unconditional + w·(conditional −
+    /// unconditional). 1: as trained; above 1 the condition has more weight. Needs
+    /// `training.condition_dropout` (Ho & Salimans 2022, arXiv 2207.12598).
     #[serde(default = "one")]
     pub guidance: f64,
-    /// The times t between which `guidance` acts; outside it is 1 (Kynkäänniemi et al. 2024,
-    /// arXiv 2404.07724).
+    /// Interval of times t in which `guidance` applies; outside the scale is 1 (Kynkäänniemi et
+    /// al. 2024, arXiv 2404.07724).
     #[serde(default = "always")]
     pub guidance_interval: [f64; 2],
-    /// A further force along the way; null: none.
+    /// A further force that is added while sampling; null: none.
     #[serde(default)]
     pub steering: Option<Component<dyn Guidance>>,
-    /// Whether the running mean of the parameters is used.
+    /// True to sample with the EMA weights.
     #[serde(default = "yes")]
     pub use_ema: bool,
-    /// Rows that are sampled at once, which memory follows; null: as many as have some 10⁶ numbers, at most
-    /// 16,384.
+    /// Rows that are sampled at once, on which the memory depends; null: rows with some 10⁶
+    /// numbers together, at most 16,384.
     #[serde(default)]
     pub block: Option<i64>,
 }
@@ -420,13 +434,13 @@ fn one() -> f64 {
     1.0
 }
 
-/// How samples are measured.
+/// Options of measuring samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
-    /// The units of distances, neighbours and kernels between generated and held-out points, and of principal
-    /// components in pictures; null: the data's own where their columns share one scale (no deviation is more
-    /// than twice another), else standardised.
+    /// Units of distances, neighbours and kernels between generated and held-out points, and of
+    /// principal components in pictures; null: the data's own if the columns share one scale (no
+    /// standard deviation is more than twice another), else standardised.
     pub units: Option<MetricUnits>,
 }
 
@@ -434,19 +448,23 @@ pub struct Metrics {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricUnits {
-    /// Those of the model's normaliser: each column has deviation 1 in training.
+    /// Those of the model's normaliser: each column has standard deviation 1 over the training
+    /// rows.
     Standardised,
     /// Those of the data.
     Data,
 }
 
 impl Experiment {
-    /// As an experiment file.
+    /// Text of an experiment file with this content.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`]: a value cannot be expressed in YAML.
     pub fn to_yaml(&self) -> Result<String> {
         serde_yaml::to_string(self).map_err(|e| Error::runtime(e.to_string()))
     }
 
-    /// The seed of everything that is drawn.
+    /// Seed of all random numbers.
     pub fn seed(&self) -> u64 {
         self.training.seed
     }

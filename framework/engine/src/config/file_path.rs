@@ -1,16 +1,14 @@
-//! [`FilePath`]: a path as a parameter.
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-/// A path in an experiment.
+/// Path of a file or folder as a parameter of an experiment.
 ///
-/// Written in a file, it is relative to that file's folder; given by a flag, to the current folder. It
-/// becomes absolute as soon as [`Layers`](super::Layers) take it in, wherever it stands: its schema says
-/// `format: path`, and that is what they look for. `~` is not expanded.
+/// In an experiment file it is relative to that file's folder, in a flag to the current folder.
+/// [`Layers`](super::Layers) make it absolute when they add it, at any key: they recognise it by
+/// `format: path` in its schema. `~` is not expanded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FilePath(pub PathBuf);

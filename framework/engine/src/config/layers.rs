@@ -1,8 +1,8 @@
-//! Layers of YAML: defaults, files (`extends`), `--set` and flags become one experiment.
+//! Layers of YAML (defaults, files with `extends`, `--set` and flags) that become one experiment.
 //!
-//! A later layer wins key by key. Where it changes a `type`, of a component or of another map that has one,
-//! the keys that the new one knows are kept and the others dropped. A map without keys, as an empty
-//! `training:`, changes nothing.
+//! A later layer wins key by key. If it changes a `type`, of a component or of another map that has
+//! one, the keys that the new type knows are kept and the others dropped. A map without keys, such
+//! as an empty `training:`, changes nothing.
 
 use super::merge::merge;
 use super::yaml::{self, parse_map, parse_value, shortened};
@@ -17,29 +17,30 @@ use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The place of what nobody wrote.
+/// Place of the default layers, which no user wrote.
 const DEFAULTS: &str = "defaults";
 
-/// One layer.
+/// One layer as it was added, before the merge.
 #[derive(Clone, Debug)]
-struct Written {
+struct Layer {
     /// The file or flag.
     place: String,
-    layer: Value,
+    value: Value,
     /// The file's text.
     text: Option<String>,
-    /// Where its relative paths start.
+    /// Folder to which its relative paths refer.
     folder: PathBuf,
 }
 
-/// The keys that flags of a command line gave, beside their values: they are no part of what an experiment is.
+/// The keys that command-line flags gave. They do not belong to the content of an experiment: all
+/// `Flags` are equal.
 #[derive(Clone, Debug, Default)]
 pub struct Flags(Arc<[Value]>);
 
 impl Flags {
-    /// Whether one gave `key`, or a key below it.
+    /// True if a flag gave `key` or a key below it.
     pub fn give(&self, key: &str) -> bool {
-        self.0.iter().any(|layer| dig(layer, key).is_some())
+        self.0.iter().any(|layer| value_at(layer, key).is_some())
     }
 }
 
@@ -49,16 +50,16 @@ impl PartialEq for Flags {
     }
 }
 
-/// Layers, lowest first.
+/// Layers that are merged as they are added, lowest first.
 #[derive(Clone, Debug)]
 pub struct Layers {
     merged: Value,
     schema: Arc<Json>,
-    /// To say where a key was written.
-    written: Vec<Arc<Written>>,
+    /// The layers before the merge, for messages that say where a key was written.
+    layers: Vec<Arc<Layer>>,
 }
 
-/// Where something was written: a file's line or a flag, and the folder of its relative paths.
+/// Origin of a key: a file's line or a flag, and the folder to which relative paths there refer.
 #[derive(Clone, Debug)]
 pub struct Origin {
     place: String,
@@ -66,12 +67,16 @@ pub struct Origin {
 }
 
 impl Layers {
-    /// The defaults alone.
+    /// The default layers alone.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: a default layer is no map in YAML, which a program that registers its own
+    /// could cause.
     pub fn new() -> Result<Self> {
         let mut layers = Self {
             merged: Value::Mapping(Mapping::new()),
             schema: Arc::new(experiment_schema::<Experiment>()),
-            written: Vec::new(),
+            layers: Vec::new(),
         };
         for text in default_layers() {
             layers.add(DEFAULTS, parse_map(text, DEFAULTS)?, None, Path::new(""))?;
@@ -79,8 +84,14 @@ impl Layers {
         Ok(layers)
     }
 
-    /// Adds a file, below it the file that it `extends`. A relative [`FilePath`](super::FilePath) in it is
-    /// read from its folder; a relative `output_dir` stays as written.
+    /// Adds a file, and below it the file that it `extends`. A relative
+    /// [`FilePath`](super::FilePath) in it refers to its folder; a relative `output_dir` stays as
+    /// written.
+    ///
+    /// # Errors
+    /// [`Error::Config`], with the file and where possible the line: there is no such file, it
+    /// cannot be read, is no map in YAML, exceeds a limit of size, or extends itself; or a plugin
+    /// that it names cannot be loaded.
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
         let mut chain: Vec<(PathBuf, Value, String)> = Vec::new();
         let mut next = Some(path.to_owned());
@@ -140,39 +151,53 @@ impl Layers {
         Ok(())
     }
 
-    /// Adds YAML. A relative [`FilePath`](super::FilePath) in it is read from the current folder.
+    /// Adds a layer of YAML; `place` names its origin in messages. A relative
+    /// [`FilePath`](super::FilePath) in it refers to the current folder.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the text is no map in YAML or exceeds a limit of size, or a plugin that
+    /// it names cannot be loaded.
     pub fn add_text(&mut self, text: &str, place: &str) -> Result<()> {
         let layer = parse_map(text, place)?;
         self.add(place, layer, Some(text.to_owned()), Path::new(""))
     }
 
-    /// Sets one key, `crn.network.hidden_dims`, as a layer of its own. `place` says who did, as `--set`.
-    /// A relative [`FilePath`](super::FilePath) in it is read from the current folder.
+    /// Sets one dotted key, such as `crn.network.hidden_dims`, as a layer of its own. `place` names
+    /// the origin in messages, such as `--set`. A relative [`FilePath`](super::FilePath) in it
+    /// refers to the current folder.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: `key` is empty or has an empty part or more than 64, or a plugin that
+    /// `value` names cannot be loaded.
     pub fn set(&mut self, key: &str, value: Value, place: &str) -> Result<()> {
         if key.is_empty() || key.split('.').any(str::is_empty) {
             return Err(Error::config("", format!("`{place}` does not name a key"))
                 .help("write `--set training.epochs=10`"));
         }
-        if key.split('.').count() > yaml::DEPTH {
-            let message = format!("a key has at most {} parts", yaml::DEPTH);
+        if key.split('.').count() > yaml::MAX_DEPTH {
+            let message = format!("a key has at most {} parts", yaml::MAX_DEPTH);
             return Err(Error::config("", message).placed(&shortened(place)));
         }
         self.add(place, nested(key, value), None, Path::new(""))
     }
 
-    /// Where what stands at `key` was written.
+    /// Origin of the value at a dotted key.
     pub fn origin(&self, key: &str) -> Origin {
-        let by = self.written.iter().rev().find(|w| dig(&w.layer, key).is_some());
-        let folder = by.map(|w| w.folder.clone()).unwrap_or_default();
+        let layer = self.layers.iter().rev().find(|layer| value_at(&layer.value, key).is_some());
+        let folder = layer.map(|layer| layer.folder.clone()).unwrap_or_default();
         Origin { place: self.place(key).unwrap_or(key.to_owned()), folder }
     }
 
-    /// Sets one key as it was written elsewhere: relative paths in `value` start where those there do.
+    /// Sets one dotted key as if `value` stood at `from`: its relative paths refer to the same
+    /// folder.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: a plugin that `value` names cannot be loaded.
     pub fn set_from(&mut self, key: &str, value: Value, from: &Origin) -> Result<()> {
         self.add(&from.place, nested(key, value), None, &from.folder)
     }
 
-    /// The same layers without what they say under a top-level key.
+    /// These layers without the merged value of a top-level key.
     pub fn without(&self, key: &str) -> Self {
         let mut layers = self.clone();
         if let Value::Mapping(map) = &mut layers.merged {
@@ -181,7 +206,11 @@ impl Layers {
         layers
     }
 
-    /// Sets `KEY=VALUE`, the value in YAML.
+    /// Sets a key from the argument of `--set`, `KEY=VALUE` with the value in YAML.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: there is no `=`, the value is not YAML, or one of those of
+    /// [`set`](Self::set).
     pub fn set_text(&mut self, assignment: &str) -> Result<()> {
         let (key, value) = assignment.split_once('=').ok_or_else(|| {
             Error::config("", format!("`--set {assignment}` has no `=`"))
@@ -192,13 +221,13 @@ impl Layers {
         self.set(key.trim(), value, &format!("--set {assignment}"))
     }
 
-    /// The raw value at a dotted key.
+    /// The merged value at a dotted key, before it is parsed.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        dig(&self.merged, key)
+        value_at(&self.merged, key)
     }
 
-    /// `folder`: from where the layer's relative paths are read. What the layer's `plugins` bring is known
-    /// in the layer itself.
+    /// Adds a layer whose relative paths refer to `folder`. Its own `plugins` are loaded first, so
+    /// that it can use their components.
     fn add(
         &mut self,
         place: &str,
@@ -207,9 +236,9 @@ impl Layers {
         folder: &Path,
     ) -> Result<()> {
         let plugins = self.merged.get("plugins").cloned();
-        self.written.push(Arc::new(Written {
+        self.layers.push(Arc::new(Layer {
             place: place.to_owned(),
-            layer: layer.clone(),
+            value: layer.clone(),
             text,
             folder: folder.to_owned(),
         }));
@@ -222,11 +251,13 @@ impl Layers {
         Ok(())
     }
 
-    /// Loads a layer's `plugins`.
+    /// Loads a layer's `plugins` and extends the schema by their components.
     fn load_plugins(&mut self, named: &Value, folder: &Path) -> Result<()> {
         let wrong = |key: String, message: &str| {
             let error = Error::config(key, message);
-            self.locate(error.help("a list of files or folders, as `plugins: [../my_schedule.so]`"))
+            self.locate(
+                error.help("a list of files or folders, such as `plugins: [../my_schedule.so]`"),
+            )
         };
         let all = named.as_sequence();
         let all = all.ok_or_else(|| wrong("plugins".to_owned(), "needs a list of paths"))?;
@@ -239,8 +270,8 @@ impl Layers {
         Ok(())
     }
 
-    /// Puts the plugins of the layers below in front of those of the layer on top: their components may
-    /// still be named.
+    /// Puts the plugins of the layers below in front of those of the layer on top, which may still
+    /// use their components.
     fn keep_plugins(&mut self, below: Option<Value>) {
         let Some(Value::Sequence(mut all)) = below else { return };
         if let Some(Value::Sequence(above)) = self.merged.get_mut("plugins") {
@@ -253,27 +284,32 @@ impl Layers {
         }
     }
 
-    /// The experiment, with every error's key and place.
+    /// Parses the merged layers into an experiment.
+    ///
+    /// # Errors
+    /// [`Error::Config`], with the key and where it was written: a key or component is unknown, a
+    /// value has the wrong type or lies outside its range, or a plugin cannot be loaded.
     pub fn finish(&self) -> Result<Experiment> {
         known::check(&self.merged, &self.schema, "")
-            .map_err(|e| self.unlinked().unwrap_or_else(|| self.locate(e)))?;
+            .map_err(|e| self.empty_kind().unwrap_or_else(|| self.locate(e)))?;
         let mut experiment: Experiment = deserialize(self.merged.clone())
-            .map_err(|e| self.unlinked().unwrap_or_else(|| self.locate(e)))?;
+            .map_err(|e| self.empty_kind().unwrap_or_else(|| self.locate(e)))?;
         experiment.name_plugins(&self.schema)?;
-        let flags = self.written.iter().filter(|by| by.place.starts_with("--"));
-        experiment.flags = Flags(flags.map(|by| by.layer.clone()).collect());
+        let flags = self.layers.iter().filter(|layer| layer.place.starts_with("--"));
+        experiment.flags = Flags(flags.map(|layer| layer.value.clone()).collect());
         Ok(experiment)
     }
 
-    /// The error where a part that every experiment has can be nothing that this program knows.
-    fn unlinked(&self) -> Option<Error> {
+    /// Error about a kind that every experiment needs and of which the program has no component, as
+    /// if the crate with the built-in ones is not linked.
+    fn empty_kind(&self) -> Option<Error> {
         let kinds = self.schema["properties"].as_object()?.values().filter_map(component_kind_of);
         let missing = |kind: &&str| registry().list(Some(kind)).is_empty();
         kinds.into_iter().find(missing).map(|kind| registry().none_registered(kind))
     }
 
-    /// Adds to a configuration error where its key was written, for what turned out to be wrong after
-    /// [`finish`](Self::finish). Other errors pass unchanged.
+    /// Adds to a configuration error where its key was written, for errors that arise after
+    /// [`finish`](Self::finish). Returns other errors unchanged.
     pub fn locate(&self, error: Error) -> Error {
         let Error::Config(mut e) = error else { return error };
         if e.place.is_none() && !e.key.is_empty() {
@@ -282,17 +318,17 @@ impl Layers {
         Error::Config(e)
     }
 
-    /// Which layer wrote `key`, and in which line; none for the defaults.
+    /// Place and line at which the uppermost layer with `key` has it; `None` for the defaults.
     fn place(&self, key: &str) -> Option<String> {
-        let of_key = |written: &&Arc<Written>| dig(&written.layer, key).is_some();
-        let written = self.written.iter().rev().find(of_key)?;
-        let line = written.text.as_ref().and_then(|text| yaml::line_of(text, key));
-        let place = &written.place;
+        let has_key = |layer: &&Arc<Layer>| value_at(&layer.value, key).is_some();
+        let layer = self.layers.iter().rev().find(has_key)?;
+        let line = layer.text.as_ref().and_then(|text| yaml::line_of(text, key));
+        let place = &layer.place;
         (place != DEFAULTS).then(|| line.map_or(place.clone(), |line| format!("{place}:{line}")))
     }
 }
 
-/// A layer that says one thing, at a dotted key.
+/// A layer with one value, at a dotted key.
 fn nested(key: &str, value: Value) -> Value {
     key.rsplit('.').fold(value, |inner, part| {
         let mut map = Mapping::new();
@@ -301,11 +337,12 @@ fn nested(key: &str, value: Value) -> Value {
     })
 }
 
-fn dig<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
+/// The value at a dotted key, whose parts may have indices such as `plugins[0]`.
+fn value_at<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
     key.split('.').filter(|k| !k.is_empty()).try_fold(value, |v, part| {
         let mut names = part.split('[');
         let v = match names.next().unwrap_or(part) {
-            // A bare name is a type.
+            // A component or choice may be given by its name alone.
             "type" if v.is_string() => v,
             name => v.as_mapping()?.get(name)?,
         };
@@ -318,7 +355,10 @@ fn dig<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
 }
 
 impl Experiment {
-    /// An experiment from YAML over the defaults, for programs that have no file.
+    /// Parses an experiment from YAML over the defaults, for programs that have no file.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: those of [`Layers::add_text`] and [`Layers::finish`].
     ///
     /// ```no_run
     /// # extern crate triflow_engine as triflow;
@@ -332,14 +372,18 @@ impl Experiment {
         layers.finish()
     }
 
-    /// The same experiment with every relative [`FilePath`](super::FilePath) made absolute, read from
-    /// `folder`. What comes from [`Layers`] has none.
+    /// This experiment with every relative [`FilePath`](super::FilePath) made absolute from
+    /// `folder`. An experiment from [`Layers`] has no relative ones.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: those of [`Layers::finish`]. [`Error::Runtime`]: a value cannot be
+    /// expressed in YAML.
     pub fn with_paths_from(&self, folder: &Path) -> Result<Self> {
         let value = serde_yaml::to_value(self).map_err(|e| Error::runtime(e.to_string()))?;
         let mut layers = Layers {
             merged: Value::Mapping(Mapping::new()),
             schema: Arc::new(experiment_schema::<Experiment>()),
-            written: Vec::new(),
+            layers: Vec::new(),
         };
         layers.add("the experiment", value, None, folder)?;
         Ok(Self { flags: self.flags.clone(), ..layers.finish()? })

@@ -1,4 +1,4 @@
-//! One layer over those below it, key by key.
+//! Merge of a layer into those below it, key by key.
 
 use crate::registry::{
     Entry, component_kind_of, is_nullable, properties_of, registry, variant, variants,
@@ -7,25 +7,25 @@ use serde_json::{Map, Value as Json};
 use serde_yaml::{Mapping, Value};
 use std::path::Path;
 
-/// Merges `over` into `base`; `property` is the schema at this place, `folder` where the paths of `over`
-/// start.
+/// Merges `over` into `base`, both of which stand at `key` and have the schema `property`. Relative
+/// paths in `over` refer to `folder`.
 pub(super) fn merge(base: &mut Value, over: Value, property: &Json, key: &str, folder: &Path) {
-    if over.is_null() && says_nothing(property) {
+    if over.is_null() && ignores_null(property) {
         return;
     }
     if property["x-whole"] == true {
         *base = over;
         return;
     }
-    let has_type = chooses(property);
+    let has_type = has_variants(property);
     if let (true, Value::String(name)) = (has_type, &over) {
-        return merge(base, named(name), property, key, folder);
+        return merge(base, map_with_type(name), property, key, folder);
     }
     if let (true, Value::String(name)) = (has_type, &*base) {
-        *base = named(name);
+        *base = map_with_type(name);
     }
     let (Value::Mapping(below), Value::Mapping(above)) = (&mut *base, over.clone()) else {
-        *base = anchored(over, property, folder);
+        *base = with_absolute_paths(over, property, folder);
         return;
     };
     if has_type
@@ -36,19 +36,19 @@ pub(super) fn merge(base: &mut Value, over: Value, property: &Json, key: &str, f
         below.insert("type".into(), name.into());
     }
     let name = above.get("type").or_else(|| below.get("type")).and_then(Value::as_str);
-    let chosen = name.and_then(|name| Chosen::of(property, name));
-    let properties = match &chosen {
-        Some(chosen) => chosen.properties.clone(),
+    let choice = name.and_then(|name| Choice::find(property, name));
+    let properties = match &choice {
+        Some(choice) => choice.properties.clone(),
         None => property["properties"].as_object().cloned().unwrap_or_default(),
     };
-    if let Some(chosen) = &chosen {
-        chosen.forget_unknown(below, key);
+    if let Some(choice) = &choice {
+        choice.drop_unknown_keys(below, key);
     }
     for (name, value) in above {
         let text = name.as_str().unwrap_or_default().to_owned();
         let inner = if key.is_empty() { text.clone() } else { format!("{key}.{text}") };
         let property = properties.get(&text).cloned().unwrap_or(Json::Null);
-        if value.is_null() && says_nothing(&property) {
+        if value.is_null() && ignores_null(&property) {
             continue;
         }
         match below.get_mut(&name) {
@@ -66,51 +66,52 @@ pub(super) fn merge(base: &mut Value, over: Value, property: &Json, key: &str, f
     put_type_first(below);
 }
 
-/// Whether nothing, as an empty `training:`, is a map without keys here: it leaves what is below as it is.
-fn says_nothing(property: &Json) -> bool {
-    (chooses(property) || property["type"] == "object") && !is_nullable(property)
+/// True if null, such as an empty `training:`, stands for a map without keys, which changes
+/// nothing.
+fn ignores_null(property: &Json) -> bool {
+    (has_variants(property) || property["type"] == "object") && !is_nullable(property)
 }
 
-/// Whether a `type` chooses among several maps here.
-pub(super) fn chooses(property: &Json) -> bool {
+/// True if the schema is of maps whose `type` selects one of several, such as components.
+pub(super) fn has_variants(property: &Json) -> bool {
     component_kind_of(property).is_some() || !variants(property).is_empty()
 }
 
-/// What stands at a leaf whose schema is `property`: paths are made absolute, read from `folder`. An
-/// empty one is no path.
-fn anchored(value: Value, property: &Json, folder: &Path) -> Value {
+/// The value of a leaf with the schema `property`, its relative paths made absolute from `folder`.
+/// An empty text is no path.
+fn with_absolute_paths(value: Value, property: &Json, folder: &Path) -> Value {
     match value {
         Value::String(text) if property["format"] == "path" && !text.is_empty() => {
             let absolute = std::path::absolute(folder.join(&text));
             absolute.ok().and_then(|p| Some(p.to_str()?.into())).unwrap_or(Value::String(text))
         }
         Value::Sequence(all) => {
-            let one = |v| anchored(v, &property["items"], folder);
-            Value::Sequence(all.into_iter().map(one).collect())
+            let item = |v| with_absolute_paths(v, &property["items"], folder);
+            Value::Sequence(all.into_iter().map(item).collect())
         }
         other => other,
     }
 }
 
-/// A bare name means a component or choice with nothing else said.
-fn named(name: &str) -> Value {
+/// The map that a component's or variant's name alone stands for.
+fn map_with_type(name: &str) -> Value {
     let mut map = Mapping::new();
     map.insert("type".into(), name.into());
     Value::Mapping(map)
 }
 
-/// What a map's `type` chooses.
-pub(super) struct Chosen {
+/// The component or variant that a map's `type` selects.
+pub(super) struct Choice {
     name: String,
-    /// A registered component; else one of the choices of the schema.
+    /// The registered component; `None` for a variant of the schema.
     entry: Option<Entry>,
     /// The schemas of its keys.
     pub(super) properties: Map<String, Json>,
 }
 
-impl Chosen {
-    /// The choice `name` of the schema `property`, if there is one.
-    pub(super) fn of(property: &Json, name: &str) -> Option<Self> {
+impl Choice {
+    /// Finds the choice `name` of the schema `property`.
+    pub(super) fn find(property: &Json, name: &str) -> Option<Self> {
         let Some(kind) = component_kind_of(property) else {
             let properties = variant(property, name)?["properties"].as_object()?.clone();
             return Some(Self { name: name.to_owned(), entry: None, properties });
@@ -120,8 +121,9 @@ impl Chosen {
         Some(Self { name, properties, entry: Some(entry) })
     }
 
-    /// Drops the keys that stand below under another `type` and that this one does not know.
-    fn forget_unknown(&self, below: &mut Mapping, key: &str) {
+    /// Drops keys of the layers below that belong to another `type` and that this one does not
+    /// know.
+    fn drop_unknown_keys(&self, below: &mut Mapping, key: &str) {
         let same = |old: &str| match &self.entry {
             Some(entry) => entry.answers_to(old),
             None => self.name == old,
@@ -136,14 +138,15 @@ impl Chosen {
             if !keep {
                 let kind = self.entry.as_ref().map(|e| format!("{} ", e.info.kind));
                 let (kind, own) = (kind.unwrap_or_default(), &self.name);
-                log::info!("{key}.{name} is dropped: {kind}`{own}` does not know it");
+                log::info!("{key}.{name} is dropped: {kind}`{own}` has no such key");
             }
             keep
         });
     }
 }
 
-/// Whether a value of another choice means the same here: a list is no single value of the same name.
+/// True if a value that was given for another choice suits the key of the same name here: a list
+/// does not suit a single value, nor the other way round.
 fn fits(property: &Json, value: &Value) -> bool {
     match property["type"].as_str() {
         Some("array") => value.is_sequence(),
@@ -152,7 +155,7 @@ fn fits(property: &Json, value: &Value) -> bool {
     }
 }
 
-/// Component maps stream when `type` comes first.
+/// Moves `type` to the front, which lets components be deserialised without buffering.
 fn put_type_first(map: &mut Mapping) {
     if let Some(tag) = map.get("type").cloned() {
         let rest: Vec<_> = map

@@ -1,5 +1,5 @@
-//! Experiments: the typed form of an experiment file, how layers of YAML become one, and errors that
-//! name file and key.
+//! Experiments: the typed form of an experiment file, the layers of YAML that make one, and errors
+//! that name file and key.
 
 mod check;
 mod comparison;

@@ -1,4 +1,5 @@
-//! Which plugins an experiment uses: it names them all, so that it runs again from its file alone.
+//! Plugins of an experiment, which names all that it uses so that it runs again from its file
+//! alone.
 
 use super::{Experiment, FilePath};
 use crate::error::{Error, Result};
@@ -8,7 +9,8 @@ use serde_json::Value as Json;
 use serde_yaml::Value;
 
 impl Experiment {
-    /// The plugins whose components the experiment names, sorted by name. `schema` is that of experiments.
+    /// The plugins whose components the experiment uses, sorted by name. `schema` is that of
+    /// experiments.
     fn used_plugins(&self, schema: &Json) -> Result<Vec<&'static Library>> {
         let all = serde_yaml::to_value(self).map_err(|e| Error::runtime(e.to_string()))?;
         let mut used = Vec::new();
@@ -18,7 +20,8 @@ impl Experiment {
         Ok(used)
     }
 
-    /// Makes `plugins` files, each once, and adds those that are used and not named.
+    /// Replaces folders in `plugins` by their files, each once, and adds plugins that are used and
+    /// not listed.
     pub(super) fn name_plugins(&mut self, schema: &Json) -> Result<()> {
         let mut files = Vec::new();
         for path in &self.plugins {
@@ -36,7 +39,7 @@ impl Experiment {
         Ok(())
     }
 
-    /// The plugins that the experiment names, each with its version and its file's hash.
+    /// The plugins that the experiment lists, each with its version and its file's hash.
     pub fn libraries(&self) -> Vec<&'static Library> {
         let named = |library: &&Library| self.plugins.iter().any(|path| path.0 == library.path);
         plugin::loaded().into_iter().filter(named).collect()
@@ -46,14 +49,14 @@ impl Experiment {
 /// Collects the plugins of the components in `value`, whose schema is `property`.
 fn visit(value: &Value, property: &Json, used: &mut Vec<&'static Library>) {
     for choice in
-        ["anyOf", "oneOf", "allOf"].iter().filter_map(|of| property[of].as_array()).flatten()
+        ["anyOf", "oneOf", "allOf"].iter().filter_map(|key| property[key].as_array()).flatten()
     {
         visit(value, choice, used);
     }
     match value {
         Value::Sequence(all) => {
-            for one in all {
-                visit(one, &property["items"], used);
+            for item in all {
+                visit(item, &property["items"], used);
             }
         }
         Value::Mapping(map) => {
@@ -65,11 +68,11 @@ fn visit(value: &Value, property: &Json, used: &mut Vec<&'static Library>) {
                 Some(entry) => properties_of(entry.info),
                 None => property["properties"].as_object().cloned().unwrap_or_default(),
             };
-            // A map whose keys are the user's own.
-            let of_others = &property["additionalProperties"];
+            // Schema of the values of a map whose keys the user chooses.
+            let additional = &property["additionalProperties"];
             for (key, value) in map {
                 let property = key.as_str().and_then(|key| properties.get(key));
-                visit(value, property.unwrap_or(of_others), used);
+                visit(value, property.unwrap_or(additional), used);
             }
         }
         _ => {}

@@ -1,5 +1,3 @@
-//! Parameters of a trained run to begin with.
-
 use super::FilePath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,18 +6,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelPart {
-    /// From the target to the latent.
+    /// The map from the target to the latent.
     Encoder,
-    /// From the latent to the target.
+    /// The map from the latent to the target.
     Decoder,
-    /// The conditional network.
+    /// The conditional residual network (CRN).
     Crn,
-    /// What shapes the path.
+    /// The noise schedule, if it is learned.
     NoiseSchedule,
 }
 
 impl ModelPart {
-    /// What the names of its parameters begin with.
+    /// Beginning of the names of its parameters.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Encoder => "encoder.",
@@ -30,13 +28,13 @@ impl ModelPart {
     }
 }
 
-/// Parameters to begin with.
+/// A trained run that initial parameters come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartFrom {
-    /// The run's folder. Its running means are taken where it samples with them.
+    /// The run's folder. Its EMA weights are taken if it samples with them.
     pub run: FilePath,
-    /// The parts that are taken from it; null: every part that has parameters.
+    /// The parts that are taken from it; null: every part with parameters.
     #[serde(default)]
     pub parts: Option<Vec<ModelPart>>,
 }

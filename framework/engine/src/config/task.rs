@@ -1,45 +1,45 @@
-//! What is learned from what.
-
 use super::Experiment;
 use schemars::JsonSchema;
 use serde::de::{IntoDeserializer as _, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What is learned from what: a name, or `{ type: sequence, mode: predict }`.
+/// The roles of x and y: which is the condition and which the target. In YAML a name, or
+/// `{ type: sequence, mode: predict }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// Regression and classification: condition = x, target = y.
     Regression,
-    /// Generation: condition = y, target = x; or x alone when `unconditional`.
+    /// Generation: condition = y, target = x; or target = x alone if `unconditional`.
     Generation,
-    /// Sequences `[T, features]`: condition = x, target = y; or y alone when it generates and `unconditional`.
+    /// Sequences `[T, features]`: condition = x, target = y; or target = y alone if it generates
+    /// and is `unconditional`.
     Sequence(SequenceMode),
 }
 
-/// What is asked of a model of sequences.
+/// Use of a model of sequences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SequenceMode {
-    /// The sequence that belongs to a condition, and how sure that is.
+    /// Prediction of the sequence that belongs to a condition, with its uncertainty.
     #[default]
     Predict,
-    /// Sequences like those of the data.
+    /// Generation of sequences like those of the data.
     Generate,
 }
 
 impl Task {
-    /// Whether one answer is looked for, rather than samples of a law.
+    /// True if the result is one prediction for each condition, and not samples of a distribution.
     pub fn predicts(self) -> bool {
         matches!(self, Task::Regression | Task::Sequence(SequenceMode::Predict))
     }
 
-    /// Whether y is learned (from x), rather than x (from y).
+    /// True if y is the target (and x the condition), and not the other way round.
     pub fn learns_y(self) -> bool {
         self != Task::Generation
     }
 
-    /// Whether rows are sequences.
+    /// True if rows are sequences.
     pub fn is_sequence(self) -> bool {
         matches!(self, Task::Sequence(_))
     }
@@ -54,12 +54,12 @@ impl Task {
 }
 
 impl Experiment {
-    /// The task, generation where none is named.
+    /// The task; generation if `task` is null.
     pub fn task(&self) -> Task {
         self.task.unwrap_or(Task::Generation)
     }
 
-    /// `reg`, `gen`, `uncond_gen`, `seq` or `seq_gen`.
+    /// Short name of the task for names of runs: `reg`, `gen`, `uncond_gen`, `seq` or `seq_gen`.
     pub fn task_name(&self) -> &'static str {
         match (self.task(), self.unconditional) {
             (Task::Regression, _) => "reg",
@@ -77,7 +77,7 @@ impl Experiment {
 enum Name {
     /// Regression and classification: condition = x, target = y.
     Regression,
-    /// Generation: condition = y, target = x; or x alone when `unconditional`.
+    /// Generation: condition = y, target = x; or target = x alone if `unconditional`.
     Generation,
     /// Sequences `[T, features]`, predicted: condition = x, target = y.
     Sequence,
@@ -89,7 +89,7 @@ enum Name {
 struct Form {
     /// The task.
     r#type: Name,
-    /// Of sequences: predict y from x, or generate sequences like y.
+    /// Use of a model of sequences: predict y from x, or generate sequences like y.
     #[serde(default)]
     mode: Option<SequenceMode>,
 }
@@ -110,20 +110,20 @@ impl<'de> Deserialize<'de> for Task {
         impl<'de> Visitor<'de> for V {
             type Value = Task;
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("a task, as `regression` or `{ type: sequence, mode: predict }`")
+                f.write_str("a task, such as `regression` or `{ type: sequence, mode: predict }`")
             }
             fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Task, E> {
-                of(Name::deserialize(name.into_deserializer())?, None)
+                task(Name::deserialize(name.into_deserializer())?, None)
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Task, A::Error> {
                 let form = Form::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                of(form.r#type, form.mode)
+                task(form.r#type, form.mode)
             }
         }
-        fn of<E: serde::de::Error>(name: Name, mode: Option<SequenceMode>) -> Result<Task, E> {
+        fn task<E: serde::de::Error>(name: Name, mode: Option<SequenceMode>) -> Result<Task, E> {
             match (name, mode) {
                 (Name::Sequence, mode) => Ok(Task::Sequence(mode.unwrap_or_default())),
-                (_, Some(_)) => Err(E::custom("`mode` belongs to the task `sequence` alone")),
+                (_, Some(_)) => Err(E::custom("only the task `sequence` has a `mode`")),
                 (Name::Regression, None) => Ok(Task::Regression),
                 (Name::Generation, None) => Ok(Task::Generation),
             }
@@ -166,12 +166,14 @@ mod tests {
 
     #[test]
     fn what_is_no_task_is_refused_by_name() {
-        let told = |text: &str| read(text).unwrap_err().to_string();
-        assert!(told("sequences").contains("unknown variant `sequences`"), "{}", told("sequences"));
-        assert!(told("{ type: sequence, mode: guess }").contains("unknown variant `guess`"));
-        assert!(
-            told("{ type: regression, mode: predict }").contains("belongs to the task `sequence`")
-        );
-        assert!(told("{ type: sequence, kind: x }").contains("unknown field `kind`"));
+        for (text, message) in [
+            ("sequences", "unknown variant `sequences`"),
+            ("{ type: sequence, mode: guess }", "unknown variant `guess`"),
+            ("{ type: regression, mode: predict }", "only the task `sequence` has a `mode`"),
+            ("{ type: sequence, kind: x }", "unknown field `kind`"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
     }
 }

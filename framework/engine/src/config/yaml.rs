@@ -1,4 +1,4 @@
-//! YAML as it is read: within limits, so that no text takes the stack or the memory.
+//! Parsing of YAML within limits, so that no text exhausts the stack or the memory.
 
 use crate::error::{ConfigError, Error, Result};
 use saphyr::{LoadableYamlNode as _, MarkedYaml, YamlData};
@@ -8,35 +8,36 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::Path;
 
-/// Most maps and lists within each other.
-pub(super) const DEPTH: usize = 64;
-/// Most values, those that an alias stands for counted each time.
-const VALUES: usize = 100_000;
-/// Most bytes of a file.
-const BYTES: u64 = 4 << 20;
+/// Largest depth of nested maps and lists.
+pub(super) const MAX_DEPTH: usize = 64;
+/// Largest number of values; those behind an alias count each time.
+const MAX_VALUES: usize = 100_000;
+/// Largest size of an experiment file in bytes.
+const MAX_BYTES: u64 = 4 << 20;
 
-/// Reads an experiment file's text; the system's answer where it cannot be read.
+/// Reads an experiment file's text. The outer error is the system's, the inner one about its size.
 pub(super) fn read_file(path: &Path) -> std::io::Result<Result<String>> {
     let mut text = String::new();
-    std::fs::File::open(path)?.take(BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > BYTES {
-        let message = format!("an experiment file has at most {BYTES} bytes");
+    std::fs::File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        let message = format!("an experiment file has at most {MAX_BYTES} bytes");
         return Ok(Err(Error::config("", message).placed(&path.display().to_string())));
     }
     Ok(Ok(text))
 }
 
-/// Parses one YAML value, as `[64, 64]`.
+/// Parses one YAML value, such as `[64, 64]`.
 ///
 /// # Errors
-/// What is not YAML, nested deeper than 64 maps and lists, or longer than 100,000 values.
+/// [`Error::Config`]: the text is not YAML, nests maps and lists more than 64 deep, or has more
+/// than 100,000 values.
 pub fn parse_value(text: &str) -> Result<Value> {
     check_limits(text).map_err(|(message, _)| Error::config("", message))?;
     serde_yaml::from_str(text)
         .map_err(|e| Error::config("", format!("`{}` is not YAML: {e}", shortened(text))))
 }
 
-/// Parses the map of an experiment, which `place` names.
+/// Parses a layer, which is a map; `place` names it in messages.
 pub(super) fn parse_map(text: &str, place: &str) -> Result<Value> {
     let wrong = |message: String, line: Option<usize>| {
         let place = line.map_or_else(|| place.to_owned(), |line| format!("{place}:{line}"));
@@ -52,7 +53,7 @@ pub(super) fn parse_map(text: &str, place: &str) -> Result<Value> {
     }
 }
 
-/// The line, from 1, on which a dotted key stands, or the last of its parts that does.
+/// Number, from 1, of the line with a dotted key, or with the last of its parts that the text has.
 pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
     let documents = MarkedYaml::load_from_str(text).ok()?;
     let (mut node, mut line) = (documents.first()?, None);
@@ -68,48 +69,51 @@ pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
     line
 }
 
-/// A text that is too long to be shown ends in an ellipsis.
+/// The text, cut to 60 characters and an ellipsis if it is longer.
 pub(super) fn shortened(text: &str) -> String {
-    const SHOWN: usize = 60;
-    match text.char_indices().nth(SHOWN) {
+    const LENGTH: usize = 60;
+    match text.char_indices().nth(LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
 }
 
-/// How much a value holds, aliases written out.
+/// Size of a value with its aliases expanded.
 #[derive(Clone, Copy, Default)]
 struct Extent {
     values: usize,
-    /// Maps and lists within each other.
+    /// Depth of nested maps and lists.
     depth: usize,
 }
 
-/// A map or list that is not at its end yet.
-struct Open {
+/// A map or list whose end is not reached yet.
+struct OpenCollection {
     anchor: usize,
     extent: Extent,
 }
 
-/// What exceeds a limit, and in which line. What else is wrong with a short text the parser says.
+/// Checks that a text stays within the limits; the error is a message and a line. Other errors in a
+/// short text are left to the parser, whose messages are better.
 fn check_limits(text: &str) -> std::result::Result<(), (String, usize)> {
-    // The parser's time grows with the square of the depth.
+    // A long text that is not YAML must not reach the parser: its time grows with the square of the
+    // depth.
     const SHORT: usize = 10_000;
-    let deep =
-        |line| (format!("maps and lists stand within each other at most {DEPTH} deep"), line);
+    let too_deep = |line| (format!("maps and lists are nested at most {MAX_DEPTH} deep"), line);
     let mut anchors: HashMap<usize, Extent> = HashMap::new();
-    let mut open: Vec<Open> = Vec::new();
+    let mut open: Vec<OpenCollection> = Vec::new();
     let mut total = 0usize;
     for event in Parser::new_from_str(text) {
         let (event, line) = match event {
             Ok((event, span)) => (event, span.start.line()),
-            Err(e) if e.info().contains("recursion limit") => return Err(deep(e.marker().line())),
+            Err(e) if e.info().contains("recursion limit") => {
+                return Err(too_deep(e.marker().line()));
+            }
             Err(_) if text.len() <= SHORT => break,
             Err(e) => return Err((format!("not YAML: {}", e.info()), e.marker().line())),
         };
         let done = match event {
             Event::MappingStart(anchor, _) | Event::SequenceStart(anchor, _) => {
-                open.push(Open { anchor, extent: Extent { values: 1, depth: 1 } });
+                open.push(OpenCollection { anchor, extent: Extent { values: 1, depth: 1 } });
                 total += 1;
                 None
             }
@@ -136,12 +140,12 @@ fn check_limits(text: &str) -> std::result::Result<(), (String, usize)> {
                 anchors.insert(anchor, extent);
             }
         }
-        if depth > DEPTH {
-            return Err(deep(line));
+        if depth > MAX_DEPTH {
+            return Err(too_deep(line));
         }
-        if total > VALUES {
+        if total > MAX_VALUES {
             let message =
-                format!("there are at most {VALUES} values, written out where aliases stand");
+                format!("an experiment has at most {MAX_VALUES} values, with aliases expanded");
             return Err((message, line));
         }
     }
@@ -152,27 +156,27 @@ fn check_limits(text: &str) -> std::result::Result<(), (String, usize)> {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> String {
+    fn message(text: &str) -> String {
         parse_map(text, "e.yaml").map(|_| ()).unwrap_err().to_string()
     }
 
     #[test]
     fn what_is_nested_too_deep_is_refused_whatever_it_is_nested_by() {
-        const DEEP: &str = "maps and lists stand within each other at most 64 deep\n  in e.yaml";
+        const DEEP: &str = "maps and lists are nested at most 64 deep\n  in e.yaml";
         let within = |n: usize| format!("a: {}1{}", "[".repeat(n), "]".repeat(n));
-        assert!(parse_map(&within(DEPTH - 1), "e.yaml").is_ok());
-        assert_eq!(said(&within(DEPTH)), format!("{DEEP}:1"));
-        assert_eq!(said(&within(100_000)), format!("{DEEP}:1"));
-        assert_eq!(said(&"[".repeat(100_000)), format!("{DEEP}:1"));
+        assert!(parse_map(&within(MAX_DEPTH - 1), "e.yaml").is_ok());
+        assert_eq!(message(&within(MAX_DEPTH)), format!("{DEEP}:1"));
+        assert_eq!(message(&within(100_000)), format!("{DEEP}:1"));
+        assert_eq!(message(&"[".repeat(100_000)), format!("{DEEP}:1"));
         let maps: String = (0..2000).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
-        assert_eq!(said(&maps), format!("{DEEP}:65"));
+        assert_eq!(message(&maps), format!("{DEEP}:65"));
         let lists = format!("a: {}1", "- ".repeat(2000));
-        assert!(said(&lists).contains("e.yaml"));
+        assert!(message(&lists).contains("e.yaml"));
         let aliases: String = (1..2000).map(|i| format!("a{i}: &a{i} [*a{}]\n", i - 1)).collect();
-        assert_eq!(said(&format!("a0: &a0 1\n{aliases}")), format!("{DEEP}:65"));
+        assert_eq!(message(&format!("a0: &a0 1\n{aliases}")), format!("{DEEP}:65"));
         assert_eq!(
             parse_value(&"[".repeat(100_000)).unwrap_err().to_string(),
-            "maps and lists stand within each other at most 64 deep"
+            "maps and lists are nested at most 64 deep"
         );
     }
 
@@ -184,8 +188,8 @@ mod tests {
             text += &format!("a{i}: &a{i} [{all}]\n");
         }
         assert_eq!(
-            said(&text),
-            "there are at most 100000 values, written out where aliases stand\n  in e.yaml:5"
+            message(&text),
+            "an experiment has at most 100000 values, with aliases expanded\n  in e.yaml:5"
         );
         let twice = parse_map("a: &a { b: [1, 2] }\nc: *a\n", "e.yaml").unwrap();
         assert_eq!(twice["c"], twice["a"]);
@@ -193,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_long_file_is_refused_before_it_is_read_to_its_end() {
-        let told = read_file(Path::new("/dev/zero")).unwrap().unwrap_err().to_string();
-        assert_eq!(told, "an experiment file has at most 4194304 bytes\n  in /dev/zero");
+        let message = read_file(Path::new("/dev/zero")).unwrap().unwrap_err().to_string();
+        assert_eq!(message, "an experiment file has at most 4194304 bytes\n  in /dev/zero");
     }
 }

@@ -1,5 +1,5 @@
-//! Samples in blocks, so that the memory of a path follows the block and not the number of samples. A row has
-//! its random stream whatever block it is in.
+//! Sampling in blocks, so that memory depends on the size of a block and not on the number of
+//! samples. A row has its own random stream, whatever block it is in.
 
 use crate::component::Condition;
 use crate::error::Result;
@@ -8,32 +8,34 @@ use crate::sample::{Sampled, SamplingPlan};
 use crate::trained::Trained;
 use tch::Tensor;
 
-/// Entries of the latents of a block, and rows of it, unless `sampling.block` says otherwise.
+/// Entries of the latents of a block, unless `sampling.block` gives its rows.
 const ENTRIES: i64 = 1 << 20;
+/// Smallest and largest number of rows of such a block.
 const ROWS: (i64, i64) = (16, 1 << 14);
 
-/// Conditions by the first row and the number of rows.
-type ConditionOf<'a> = dyn Fn(&Trained, i64, i64) -> Result<Option<Condition>> + 'a;
+/// Conditions as a function of the first row and the number of rows.
+type ConditionFn<'a> = dyn Fn(&Trained, i64, i64) -> Result<Option<Condition>> + 'a;
 
 /// Rows to be sampled.
 pub struct Rows<'a> {
-    /// How many rows.
+    /// Number of rows.
     pub n: i64,
-    /// Their random streams; none: z_0 = 0.
+    /// Random streams of the rows; `None`: z_0 = 0.
     pub streams: Option<&'a Streams>,
-    /// The normalised conditions of so many rows from a row on, if the model takes any: those of all rows
-    /// would be many numbers where they are labels.
-    pub condition: &'a ConditionOf<'a>,
-    /// Which positions of their sequences are there, `[n, T]`.
+    /// Returns the normalised conditions of a block, given its first row and its number of rows;
+    /// `None` if the model takes no condition. They are made by block because labels become long
+    /// one-hot rows.
+    pub condition: &'a ConditionFn<'a>,
+    /// `[n, T]`, 1 at positions of a sequence and 0 at padding; `None` without padding.
     pub mask: Option<&'a Tensor>,
 }
 
 /// A block of samples.
 #[derive(Debug)]
 pub struct Block {
-    /// Its latents, and how they were found.
+    /// Latents, with the number of network evaluations.
     pub sampled: Sampled,
-    /// Its rows in the data's own units.
+    /// Targets `[rows, …target_shape]` in the data's own units.
     pub values: Tensor,
 }
 
@@ -41,11 +43,16 @@ impl Trained {
     /// Rows of a block.
     fn block(&self) -> i64 {
         let entries = self.model.latent_shape().iter().product::<i64>().max(1);
-        let own = || (ENTRIES / entries).clamp(ROWS.0, ROWS.1);
-        self.experiment.sampling.block.unwrap_or_else(own)
+        let default = || (ENTRIES / entries).clamp(ROWS.0, ROWS.1);
+        self.experiment.sampling.block.unwrap_or_else(default)
     }
 
-    /// Samples block by block, in order, by a plan whose own streams count where z_0 = 0.
+    /// Samples block by block and calls `each` on them in order. If z_0 = 0, a stochastic solver
+    /// draws from the streams of `plan`.
+    ///
+    /// # Errors
+    /// Those of [`sample_latents`](Self::sample_latents), [`present`](Self::present),
+    /// `rows.condition` and `each`.
     pub fn sample_blocks(
         &mut self,
         rows: &Rows<'_>,
@@ -54,7 +61,7 @@ impl Trained {
     ) -> Result<()> {
         let size = self.block();
         let mut from = 0;
-        // Without rows there is one block all the same, and so a result of the right shape.
+        // Without rows there is still one block, which gives a result of the right shape.
         while from == 0 || from < rows.n {
             let n = size.min(rows.n - from);
             let narrow = |t: &Tensor| t.narrow(0, from, n);

@@ -1,4 +1,4 @@
-//! Answers of a trained model in the data's own units: predictions and samples.
+//! Predictions and samples of a trained model, in the data's own units.
 
 mod blocks;
 
@@ -11,27 +11,34 @@ use crate::sequence;
 use crate::trained::Trained;
 use tch::{Kind, Tensor};
 
-/// How long the sequences of some rows are, `[n]` integers; `None`: as long as those of training.
+/// Lengths of the sequences of some rows, integers `[n]`; `None`: the length in training.
 #[derive(Debug, Default)]
 pub struct Lengths {
-    /// Of the conditions.
+    /// Lengths of the conditions.
     pub condition: Option<Tensor>,
-    /// Of the targets.
+    /// Lengths of the targets.
     pub target: Option<Tensor>,
 }
 
-/// What several draws of one prediction say, in the data's own units (probabilities for labels).
+/// Mean and standard deviation of a prediction over several draws, in the data's own units
+/// (probabilities for labels).
 #[derive(Debug)]
 pub struct Prediction {
-    /// `[n, …target_shape]`, float64.
+    /// Mean over the draws, `[n, …target_shape]`, float64.
     pub mean: Tensor,
-    /// Likewise; 0 for a single draw.
+    /// Standard deviation over the draws, `[n, …target_shape]`, float64; 0 for a single draw.
     pub deviation: Tensor,
 }
 
 impl Trained {
-    /// Predictions or samples under `conditions` (`[n, …condition_shape]` in the data's own units, labels also
-    /// as int64 `[n]`, or one without the batch axis): from z_0 = 0 without a seed, from the source with one.
+    /// Predicts or samples targets `[n, …target_shape]` under `conditions`:
+    /// `[n, …condition_shape]` in the data's own units, labels also as int64 `[n]`, or one
+    /// condition without the batch axis, which gives one target without it. z_0 is 0 without a seed
+    /// and drawn from the source with one. `steps`: `None` for those of the experiment.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the model takes no condition, or `conditions` have another shape.
+    /// [`Error::Component`]: a component fails.
     pub fn generate(
         &mut self,
         conditions: &Tensor,
@@ -42,8 +49,11 @@ impl Trained {
         self.generate_from(conditions, &Lengths::default(), steps, streams.as_ref())
     }
 
-    /// [`generate`](Self::generate) where rows are sequences of these lengths, with zeros behind them, and have
-    /// random streams of their own.
+    /// Predicts or samples sequences of the given lengths, as [`generate`](Self::generate) does,
+    /// with zeros behind their ends. `streams`: random streams of the rows; `None`: z_0 = 0.
+    ///
+    /// # Errors
+    /// Those of [`generate`](Self::generate), and [`Error::Config`] for lengths outside \[1, T\].
     pub fn generate_sequences(
         &mut self,
         conditions: &Tensor,
@@ -68,7 +78,7 @@ impl Trained {
         };
         let conditions = if single { conditions.unsqueeze(0) } else { conditions.shallow_clone() };
         let Some(n) = conditions.size().first().copied() else {
-            // Says what is wrong with it.
+            // Its error describes what is wrong.
             self.condition(&conditions)?;
             return Err(Error::config("", "there are no rows of conditions"));
         };
@@ -91,7 +101,7 @@ impl Trained {
         Ok(if single { out.squeeze_dim(0) } else { out })
     }
 
-    /// All rows in the data's own units.
+    /// Samples all rows, in the data's own units.
     fn values(&mut self, rows: &Rows<'_>, steps: Option<usize>) -> Result<Tensor> {
         let plan = self.plan();
         let plan = SamplingPlan { steps: steps.unwrap_or(plan.steps), ..plan };
@@ -114,7 +124,7 @@ impl Trained {
         all.ok_or_else(|| Error::runtime("nothing was sampled"))
     }
 
-    /// The mask of `n` rows of `shape` with these lengths.
+    /// Mask of `n` rows of `shape` with the given lengths.
     fn mask(
         &self,
         lengths: &Option<Tensor>,
@@ -126,9 +136,12 @@ impl Trained {
         sequence::mask(lengths, (n, *steps), "the rows", options)
     }
 
-    /// Mean and standard deviation of `draws` predictions under `conditions`, as [`generate`](Self::generate)
-    /// makes them: each from its own z_0, the first that of `seed`; all from z_0 = 0 without one. Draw k of
-    /// row i comes from (seed, k, i), whatever the other rows are.
+    /// Computes mean and standard deviation of `draws` predictions of [`generate`](Self::generate)
+    /// under `conditions`, each from its own z_0; without a seed there is one, from z_0 = 0. Draw k
+    /// of row i depends on (seed, k, i) only, not on the other rows.
+    ///
+    /// # Errors
+    /// Those of [`generate`](Self::generate).
     pub fn predict(
         &mut self,
         conditions: &Tensor,
@@ -139,8 +152,12 @@ impl Trained {
         self.predict_sequences(conditions, &Lengths::default(), streams.as_ref(), draws)
     }
 
-    /// [`predict`](Self::predict) where rows are sequences of these lengths, with zeros behind them, and have
-    /// random streams of their own.
+    /// Computes mean and standard deviation of predicted sequences of the given lengths, as
+    /// [`predict`](Self::predict) does, with zeros behind their ends. `streams`: random streams of
+    /// the rows; `None`: one draw, from z_0 = 0.
+    ///
+    /// # Errors
+    /// Those of [`generate_sequences`](Self::generate_sequences).
     pub fn predict_sequences(
         &mut self,
         conditions: &Tensor,
@@ -155,7 +172,7 @@ impl Trained {
         for draw in 1..draws {
             let streams = streams.map(|streams| streams.later(draw));
             let new = self.generate_sequences(conditions, lengths, streams.as_ref())?;
-            // Welford's update: no difference of large sums.
+            // Welford's update, which avoids the difference of large sums.
             let new = new.to_kind(Kind::Double);
             let step = &new - &mean;
             mean += &step / (draw + 1) as f64;
@@ -165,7 +182,12 @@ impl Trained {
         Ok(Prediction { mean, deviation })
     }
 
-    /// Unconditional samples `[…batch_shape, …target_shape]`.
+    /// Draws unconditional samples `[…batch_shape, …target_shape]` in the data's own units.
+    /// `steps`: `None` for those of the experiment.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the model needs a condition, or `batch_shape` has a negative size or too
+    /// many entries. [`Error::Component`]: a component fails.
     pub fn sample(
         &mut self,
         batch_shape: &[i64],
@@ -181,7 +203,10 @@ impl Trained {
         Ok(out.view(shape.as_slice()))
     }
 
-    /// `n` unconditional samples `[n, …target_shape]`, each from its own random stream.
+    /// Draws `n` unconditional samples `[n, …target_shape]`, each from its own random stream.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the model needs a condition. [`Error::Component`]: a component fails.
     pub fn sample_from(
         &mut self,
         n: i64,
