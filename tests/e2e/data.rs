@@ -233,10 +233,10 @@ fn what_is_found_in_the_data_and_what_is_odd_about_them_is_said() {
     let found =
         "# data: x: 2 columns (x0, x1); 80 rows for training, 10 for validation, 10 for test";
     assert!(out.starts_with(found), "{out}{err}");
-    assert!(!err.contains("float32 holds") && !err.contains("KL(z_0)"), "{err}");
+    assert!(!err.contains("float32 rounds") && !err.contains("KL(z_0)"), "{err}");
     let raw = ["--data-path", "far.csv", "--set", "data.standardise=false"];
     let (_, err) = validate(&raw);
-    assert!(err.contains("float32 holds x less exactly than a thousandth"), "{err}");
+    assert!(err.contains("float32 rounds x by more than a thousandth"), "{err}");
     assert!(!err.contains("KL(z_0)"), "{err}");
     let (_, err) = validate(&[&raw[..], &["--set", "path=variance_preserving"]].concat());
     assert!(err.contains("KL(z_0) from N(0, I)"), "{err}");

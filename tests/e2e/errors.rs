@@ -169,11 +169,11 @@ fn what_would_be_biased_or_mean_nothing_is_refused_with_the_reason() {
         &[
             (
                 &["train-gen", "--set", "coupling=ot_exact"],
-                "`ot_exact` does not look at the condition: training would see a law of z_0 for each \
-                 condition, sampling starts from that of all, and the samples would be biased\n  \
+                "`ot_exact` ignores the condition: training would see another distribution of z_0 for \
+                 each condition, but sampling starts from the overall one, so samples would be biased\n  \
                  at coupling (--set coupling=ot_exact)\n  \
-                 help: take a coupling that keeps the condition (`triflow list coupling` names them all), or \
-                 set `coupling.allow_biased: true` to see the bias",
+                 help: use a coupling that keeps the condition (`triflow list coupling` shows all), or \
+                 set `coupling.allow_biased: true` to accept the bias",
             ),
             (
                 &["train-gen", "--model-type", "diffusion", "--set", "source=uniform"],
@@ -441,12 +441,12 @@ fn shapes_that_disagree_name_both() {
             (
                 &["train-gen", "--input-shape", "3"],
                 "input_shape is [3], but x of the data has shape [2]\n  at input_shape (--input-shape)\n  \
-                 help: leave it out: shapes come from the data",
+                 help: remove it: shapes come from the data",
             ),
             (
                 &["train", "--output-dim", "3"],
                 "output_shape is [3], but y of the data has shape [2]\n  at output_shape (--output-shape)\n  \
-                 help: leave it out: shapes come from the data",
+                 help: remove it: shapes come from the data",
             ),
             (
                 &["train-gen", "--latent-shape", "3"],

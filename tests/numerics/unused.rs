@@ -91,7 +91,7 @@ fn more_threads_than_four_a_core_are_refused_and_long_training_begins() {
         Trainer::new(experiment, std::path::Path::new("")).err().unwrap().to_string()
     };
     assert!(
-        error_of("{ task: generation, threads: 100000 }").contains("four a core of this machine")
+        error_of("{ task: generation, threads: 100000 }").contains(", 4 for each core, got 100000")
     );
     let mut trainer = trainer("training: { steps: 1125899906842624 }");
     let mut steps = 0;

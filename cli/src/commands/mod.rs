@@ -82,7 +82,7 @@ pub fn run(cli: &Cli) -> Result<()> {
             let trainer = Trainer::new(asked.experiment, &asked.base);
             let trainer = trainer.map_err(|e| asked.layers.locate(e))?;
             // As a comment: what follows is an experiment file.
-            println!("# data: {}", trainer.data().found);
+            println!("# data: {}", trainer.data().summary);
             print_yaml(trainer.experiment())
         }
         Command::Init { task } => {

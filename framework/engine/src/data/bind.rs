@@ -1,4 +1,5 @@
-//! A table's rows as the task binds them: which side is learned, labels, sequences; all of them checked.
+//! Binding of a table's x and y to targets and conditions by the task, with all checks of their
+//! values.
 
 use super::classes::{check_labels, is_label};
 use super::column::Column;
@@ -12,8 +13,9 @@ use crate::io::DiskRows;
 use crate::sequence;
 use tch::{Device, Kind, Tensor};
 
-/// Rows of a table in the data's own units, and the names of their columns and classes. Labels of `classes` are one-hot
-/// rows; what is held is on the device and finite, numbers of float64 as they are until they are centred.
+/// Binds a table: returns its rows in the data's own units, and the names of their columns and
+/// classes. Labels of `classes` become one-hot rows. Values in memory are moved to the device and
+/// checked to be finite; float64 stays float64 until it is centred.
 pub(super) fn bind(
     table: &Columns,
     experiment: &Experiment,
@@ -23,7 +25,7 @@ pub(super) fn bind(
     let n = rows_of(table)?;
     let task = experiment.task();
     if !task.is_sequence() && (table.x_lengths.is_some() || table.y_lengths.is_some()) {
-        log::warn!("the data have lengths of sequences, which the task `sequence` alone looks at");
+        log::warn!("the data have lengths of sequences, which only the task `sequence` uses");
     }
     if task.predicts() && experiment.unconditional {
         let what = if task.is_sequence() { "a prediction" } else { "regression" };
@@ -47,11 +49,12 @@ pub(super) fn bind(
         }
         (None, None) => None,
     };
-    let unseen = table.y.as_ref().filter(|y| {
+    // Classes that the model does not see, for metrics by class.
+    let labels = table.y.as_ref().filter(|y| {
         let generates = task == Task::Generation && experiment.unconditional;
         generates && is_label(y)
     });
-    let labels = unseen.map(|y| y.to_device(options.1));
+    let labels = labels.map(|y| y.to_device(options.1));
     let columns = |part: Part| match part {
         Part::X => table.x_names.clone(),
         Part::Y => table.y_names.clone(),
@@ -64,7 +67,7 @@ pub(super) fn bind(
     Ok((Rows { target, condition, z0, labels }, names))
 }
 
-/// A table that is bound.
+/// A table and the options with which it is bound.
 struct Binding<'t> {
     table: &'t Columns,
     experiment: &'t Experiment,
@@ -104,7 +107,7 @@ impl Binding<'_> {
         Ok(Side { column, lengths: None })
     }
 
-    /// Rows that stay in their file.
+    /// A side whose rows stay in their file.
     fn stored(&self, rows: &DiskRows, name: &str, lengths: Option<&Tensor>) -> Result<Side> {
         let shape = match self.experiment.task().is_sequence() {
             true => sequence::row_shape(rows.shape(), name)?.to_vec(),
@@ -115,7 +118,7 @@ impl Binding<'_> {
         Ok(Side { column: Column::stored(rows.clone(), shape, self.options), lengths })
     }
 
-    /// Lengths, checked; none where all positions are there.
+    /// Checks lengths of sequences; `None` if none has padding.
     fn lengths(&self, lengths: Option<&Tensor>, steps: i64, name: &str) -> Result<Option<Tensor>> {
         let checked = lengths.map(|lengths| sequence::check(lengths, (self.n, steps), name));
         Ok(checked.transpose()?.flatten())
@@ -126,25 +129,26 @@ impl Binding<'_> {
         let missing = format!("the data have no {part}, which the task needs");
         let without = Error::config("data", missing);
         let is_condition = part == if task.learns_y() { Part::X } else { Part::Y };
-        let go_without = (is_condition && !task.predicts())
+        let unconditional = (is_condition && !task.predicts())
             .then_some("generate without it: `unconditional: true`, or --unconditional");
         let advice = self.table.advice.as_deref();
-        let ways: Vec<&str> = advice.into_iter().chain(go_without).collect();
-        if ways.is_empty() { without } else { without.help(ways.join("; or ")) }
+        let options: Vec<&str> = advice.into_iter().chain(unconditional).collect();
+        if options.is_empty() { without } else { without.help(options.join("; or ")) }
     }
 }
 
-/// Values on the device, at least `[n, 1]`, in the model's precision or in float64; bytes of images as they are.
+/// Moves values to the device, at least `[n, 1]`, in the model's precision or in float64; images in
+/// bytes stay as they are.
 ///
 /// # Errors
-/// NaN or infinity, but in the padding.
+/// [`Error::Config`]: values outside the padding are NaN or infinite.
 fn numbers(
     values: &Tensor,
     name: &str,
     mask: Option<&Tensor>,
     (kind, device): (Kind, Device),
 ) -> Result<Tensor> {
-    if bytes::kept(values) {
+    if bytes::is_image(values) {
         return Ok(values.to_device(device));
     }
     let own = if values.kind() == Kind::Double { Kind::Double } else { kind };
@@ -162,7 +166,7 @@ fn numbers(
     Ok(values)
 }
 
-/// What a task learns, and from what.
+/// The parts of the data that a task takes as target and as condition.
 pub(super) fn sides(task: Task) -> (Part, Part) {
     match task.learns_y() {
         true => (Part::Y, Part::X),
@@ -170,7 +174,8 @@ pub(super) fn sides(task: Task) -> (Part, Part) {
     }
 }
 
-/// How many values are NaN or infinite, some at a time: what is made of them on the way is wider than they are.
+/// Counts values that are NaN or infinite, in chunks, because intermediate results are wider than
+/// the values.
 fn not_finite(t: &Tensor) -> i64 {
     let parts = t.reshape([-1]).split(disk::CHUNK as i64 / 8, 0);
     parts.iter().map(|p| p.isfinite().logical_not().sum(Kind::Int64).int64_value(&[])).sum()

@@ -1,4 +1,5 @@
-//! Class labels by name: which classes there are, and the labels of every table put in their order.
+//! Classes and their labels: the classes of an experiment, and every table's labels renumbered by
+//! them.
 
 use crate::component::{Columns, Splits};
 use crate::error::{Error, Result};
@@ -6,31 +7,33 @@ use crate::memory;
 use std::collections::HashMap;
 use tch::{Kind, Tensor};
 
-/// More classes than this are taken for a mistake: the numbers are none.
-const MOST_CLASSES: usize = 65_536;
+/// Largest number of classes; more are taken for numbers in an integer type.
+const MAX_CLASSES: usize = 65_536;
 
-/// Bytes of one-hot rows that are made without a question.
+/// Bytes of one-hot rows up to which the free memory is not checked.
 const SMALL: u64 = 64 << 20;
 
 /// The classes of an experiment, in the order of their labels.
 #[derive(Debug)]
 pub(super) struct Classes {
     names: Vec<String>,
-    /// Whether the user named them.
+    /// True if the user listed them in `data.classes`.
     given: bool,
 }
 
 impl Classes {
-    /// The classes of the training rows, by which all labels of `splits` are numbered anew. `given` are names in
-    /// the order that is wanted, or none. `None` where y are no labels.
+    /// Finds the classes of the training rows and renumbers all labels of `splits` by them. `given`
+    /// lists names in the order of their labels, and may be empty. `None` if y are no labels.
     ///
     /// # Errors
-    /// A class that only a further set has, or that is not among those given.
-    pub(super) fn settle(splits: &mut Splits, given: &[String]) -> Result<Option<Self>> {
+    /// [`Error::Config`]: a class occurs only in validation or test rows, or is not among those
+    /// given; y holds numbers but classes are given; there are too many classes; or a name occurs
+    /// twice.
+    pub(super) fn determine(splits: &mut Splits, given: &[String]) -> Result<Option<Self>> {
         let one_hot = read_one_hot(splits);
         let Some(y) = splits.train.y.as_ref().filter(|y| is_label(y)) else {
             if splits.train.y.is_some() && !given.is_empty() {
-                let message = "classes are named, but y holds numbers";
+                let message = "classes are listed, but y holds numbers";
                 return Err(Error::config("data.classes", message)
                     .help("labels are whole numbers of an integer type, or texts"));
             }
@@ -41,15 +44,16 @@ impl Classes {
             (None, []) => numbers(y)?,
             (None, named) => named.to_vec(),
         };
-        if names.len() > MOST_CLASSES {
+        if names.len() > MAX_CLASSES {
             let message = format!(
-                "y holds {} different labels, too many for classes: numbers need a floating-point type",
+                "y holds {} different labels, too many for classes: \
+                 numbers need a floating-point type",
                 names.len()
             );
             return Err(Error::config("data", message));
         }
         if let Some(twice) = given.iter().enumerate().find(|(i, name)| given[..*i].contains(name)) {
-            let message = format!("the class `{}` is named twice", twice.1);
+            let message = format!("the class `{}` is listed twice", twice.1);
             return Err(Error::config("data.classes", message));
         }
         let classes = match (one_hot, given) {
@@ -72,37 +76,38 @@ impl Classes {
         Ok(Some(classes))
     }
 
-    /// Classes of a trained model: `count` of them, numbered where they have no names.
+    /// The `count` classes of a trained model; without names they are numbered.
     pub(super) fn of_model(names: &[String], count: i64) -> Self {
         let numbered = || (0..count).map(|label| label.to_string()).collect();
         let names = if names.is_empty() { numbered() } else { names.to_vec() };
         Self { names, given: false }
     }
 
-    /// Their names, numbers included.
+    /// Names by label; numbers for classes without names.
     pub(super) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// How many there are.
+    /// Number of classes.
     pub(super) fn len(&self) -> i64 {
         self.names.len() as i64
     }
 
-    /// The class called `name`.
+    /// Label of the class called `name`.
     pub(super) fn label(&self, name: &str) -> Result<i64> {
         let place = self.names.iter().position(|known| known == name);
         place.map(|label| label as i64).ok_or_else(|| {
             let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
             Error::config("", format!("there is no class `{name}`"))
-                .help(format!("known classes: {}", listed(&names)))
+                .help(format!("known classes: {}", list(&names)))
         })
     }
 
-    /// The labels of a table, if y are such, numbered by these classes; and the names that they then have.
+    /// Renumbers the labels of a table by these classes, if y are labels. `whose` begins the
+    /// message about a label, such as "the test set has".
     ///
     /// # Errors
-    /// A label that is none of these classes. `whose` begins the sentence about it, as "the test set has".
+    /// [`Error::Config`]: a label is none of these classes.
     pub(super) fn align(&self, table: &mut Columns, whose: &str) -> Result<()> {
         let Some(y) = table.y.as_ref().filter(|y| is_label(y)) else { return Ok(()) };
         let labels = Vec::<i64>::try_from(y.reshape([-1]))?;
@@ -130,38 +135,40 @@ impl Classes {
         };
         let placed = labels.into_iter().map(&mut place).collect::<Result<Vec<_>>>()?;
         table.y = Some(Tensor::from_slice(&placed));
-        table.classes = self.named();
+        table.classes = self.custom_names();
         Ok(())
     }
 
-    /// Their names; none where they are called 0, 1, 2, …
-    pub(super) fn named(&self) -> Vec<String> {
+    /// Names by label; empty if the classes are called 0, 1, 2, …
+    pub(super) fn custom_names(&self) -> Vec<String> {
         let plain = self.names.iter().enumerate().all(|(i, name)| *name == i.to_string());
         if plain { Vec::new() } else { self.names.clone() }
     }
 
-    /// Warns of classes that no training row has, and of labels that look like numbers where `predicted`.
+    /// Warns of classes that no training row has, and, if y is `predicted`, of labels that look
+    /// like numbers.
     pub(super) fn check(&self, train: &Columns, predicted: bool) -> Result<()> {
         let Some(y) = &train.y else { return Ok(()) };
-        let mut there = vec![false; self.names.len()];
+        let mut present = vec![false; self.names.len()];
         for label in Vec::<i64>::try_from(y)? {
-            there[label as usize] = true;
+            present[label as usize] = true;
         }
         let absent: Vec<&str> = self
             .names
             .iter()
-            .zip(&there)
-            .filter(|(_, there)| !**there)
+            .zip(&present)
+            .filter(|(_, present)| !**present)
             .map(|(n, _)| n.as_str())
             .collect();
         if !absent.is_empty() {
-            log::warn!("no training row has class {}", listed(&absent));
+            log::warn!("no training row has class {}", list(&absent));
         }
-        let (rows, found) = (y.numel(), self.names.len() - absent.len());
-        if predicted && found > 2 && found * 5 > rows {
+        let (rows, classes) = (y.numel(), self.names.len() - absent.len());
+        if predicted && classes > 2 && classes * 5 > rows {
             log::warn!(
-                "y holds integers, so its {found} different values in {rows} training rows are taken for classes; \
-                 numbers to be predicted need a floating-point type (in a table `data.labels: false`)"
+                "y holds integers, so its {classes} different values in {rows} training rows are \
+                 taken for classes; numbers to be predicted need a floating-point type (in a table \
+                 `data.labels: false`)"
             );
         }
         Ok(())
@@ -174,27 +181,27 @@ impl Classes {
             false => ("which no training row has", "data"),
         };
         let message = format!("{whose} the class `{name}`, {what}");
-        Error::config(key, message).help(format!("known classes: {}", listed(&names)))
+        Error::config(key, message).help(format!("known classes: {}", list(&names)))
     }
 }
 
-/// Some names for a message; not all of very many.
-fn listed(names: &[&str]) -> String {
-    const MOST: usize = 20;
+/// List of names for a message, at most 20 and the total.
+fn list(names: &[&str]) -> String {
+    const MAX: usize = 20;
     let mut text =
-        names.iter().take(MOST).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if names.len() > MOST {
+        names.iter().take(MAX).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if names.len() > MAX {
         text += &format!(", … ({} in all)", names.len());
     }
     text
 }
 
-/// Whether y are class labels: integers, one a row.
+/// True if y are class labels: integers, one for each row.
 pub(super) fn is_label(y: &Tensor) -> bool {
     y.kind() == Kind::Int64 && matches!(y.size()[..], [_] | [_, 1])
 }
 
-/// The numbers that occur, by size, as names.
+/// The different labels in y, in ascending order, as names.
 fn numbers(y: &Tensor) -> Result<Vec<String>> {
     let mut all = Vec::<i64>::try_from(y.reshape([-1]))?;
     all.sort_unstable();
@@ -202,8 +209,8 @@ fn numbers(y: &Tensor) -> Result<Vec<String>> {
     Ok(all.into_iter().map(|label| label.to_string()).collect())
 }
 
-/// Makes labels of y where every row of it is one-hot (one 1, else 0, at least two columns); gives the number of
-/// classes.
+/// Turns y into labels if every row of it is one-hot (one 1, zeros, at least two columns); returns
+/// the number of classes.
 fn read_one_hot(splits: &mut Splits) -> Option<i64> {
     let is_one_hot = |y: &Tensor| {
         let plain = y.dim() == 2 && y.size()[1] > 1 && y.kind() != Kind::Int64;
@@ -226,16 +233,16 @@ fn read_one_hot(splits: &mut Splits) -> Option<i64> {
     log::info!("the rows of y are one-hot: taken as labels of {classes} classes");
     for table in &mut tables {
         table.y = table.y.take().map(|y| y.argmax(1, false));
-        // Columns are classes now.
+        // The columns were the classes.
         table.y_names = Vec::new();
     }
     Some(classes)
 }
 
-/// An error if a label is none of so many classes.
+/// Checks that every label lies in \[0, `classes`).
 ///
 /// # Errors
-/// The label, and which there are.
+/// [`Error::Config`]: the first that does not, and the range.
 pub fn check_labels(labels: &Tensor, classes: i64) -> Result<()> {
     if labels.numel() > 0 {
         let (low, high) = (labels.min().int64_value(&[]), labels.max().int64_value(&[]));
@@ -248,27 +255,29 @@ pub fn check_labels(labels: &Tensor, classes: i64) -> Result<()> {
     Ok(())
 }
 
-/// Labels `[n]`, or one `[]`, as rows `[n, classes]` or `[classes]`, uint8.
+/// Converts labels `[n]`, or one `[]`, to one-hot rows `[n, classes]` or `[classes]`, uint8.
 ///
 /// # Errors
-/// A label that is none of so many classes; rows that do not fit into memory as the numbers that are made of them.
+/// [`Error::Config`]: a label lies outside \[0, `classes`), or the rows, later converted to
+/// float32, do not fit into memory.
 pub fn one_hot(labels: &Tensor, classes: i64) -> Result<Tensor> {
     check_labels(labels, classes)?;
     one_hot_rows(labels, classes)
 }
 
-/// The same of labels that were checked, for which nothing waits for the device.
+/// Converts labels that were checked before to one-hot rows, as [`one_hot`] does, without waiting
+/// for the device.
 ///
 /// # Errors
-/// Rows that do not fit into memory.
+/// [`Error::Config`]: the rows do not fit into memory.
 pub(super) fn one_hot_rows(labels: &Tensor, classes: i64) -> Result<Tensor> {
     let n = labels.numel() as u64;
     let bytes = n.saturating_mul(classes as u64).saturating_mul(5);
-    // To ask the system takes longer than to make a few rows.
+    // Asking the system for its free memory takes longer than making a few rows.
     if let Some(why) = Some(bytes).filter(|bytes| *bytes > SMALL).and_then(memory::shortage) {
         let message = format!("a table of one-hot rows, {n} of {classes} classes, {why}");
         return Err(Error::config("", message)
-            .help("ask for fewer at once; with as many classes, give numbers in place of labels"));
+            .help("request fewer rows at once; for that many classes, use numbers, not labels"));
     }
     let index = labels.to_kind(Kind::Int64).unsqueeze(-1);
     let shape = [labels.size(), vec![classes]].concat();
@@ -288,7 +297,7 @@ mod tests {
     fn settled(train: Columns, val: Option<Columns>, given: &[&str]) -> Result<(Splits, Classes)> {
         let given: Vec<String> = given.iter().map(|name| (*name).to_owned()).collect();
         let mut splits = Splits { train, val, ..Splits::default() };
-        let classes = Classes::settle(&mut splits, &given)?.unwrap();
+        let classes = Classes::determine(&mut splits, &given)?.unwrap();
         Ok((splits, classes))
     }
 
@@ -300,7 +309,7 @@ mod tests {
     fn labels_without_gaps_stay_as_they_are_and_have_no_names() {
         let (splits, classes) = settled(table(&[2, 0, 1, 0], &[]), None, &[]).unwrap();
         assert_eq!((labels(&splits.train), classes.len()), (vec![2, 0, 1, 0], 3));
-        assert!(classes.named().is_empty() && splits.train.classes.is_empty());
+        assert!(classes.custom_names().is_empty() && splits.train.classes.is_empty());
     }
 
     #[test]
@@ -313,7 +322,7 @@ mod tests {
         ] {
             let (splits, classes) = settled(table(y, &[]), None, &[]).unwrap();
             assert_eq!(
-                (labels(&splits.train), classes.named()),
+                (labels(&splits.train), classes.custom_names()),
                 (expected.to_vec(), names.iter().map(|n| (*n).to_owned()).collect())
             );
             assert_eq!(splits.train.classes, names);
@@ -329,7 +338,7 @@ mod tests {
         let val = table(&[0, 1], &["red", "blue"]);
         let (splits, _) = settled(train, Some(val), &[]).unwrap();
         assert_eq!(labels(splits.val.as_ref().unwrap()), [2, 0]);
-        // By number, even where the further set has gaps of its own.
+        // By number, even if the validation labels have gaps.
         let (splits, _) = settled(table(&[0, 1, 2], &[]), Some(table(&[2, 0], &[])), &[]).unwrap();
         assert_eq!(labels(splits.val.as_ref().unwrap()), [2, 0]);
         let error = settled(table(&[1, 2], &[]), Some(table(&[1, 3], &[])), &[]).unwrap_err();
@@ -353,8 +362,8 @@ mod tests {
         let y = Some(Tensor::from_slice(&[0.5_f32, 1.0]));
         let numbers = Columns { y, ..Columns::default() };
         let mut splits = Splits { train: numbers, ..Splits::default() };
-        assert!(Classes::settle(&mut splits, &["a".to_owned()]).is_err());
-        assert!(Classes::settle(&mut splits, &[]).unwrap().is_none());
+        assert!(Classes::determine(&mut splits, &["a".to_owned()]).is_err());
+        assert!(Classes::determine(&mut splits, &[]).unwrap().is_none());
     }
 
     #[test]

@@ -1,5 +1,3 @@
-//! A column: the values of one side of the rows, held in memory or stored in their file.
-
 use super::classes::one_hot_rows;
 use super::{Normaliser, bytes};
 use crate::error::{Error, Result};
@@ -8,12 +6,12 @@ use crate::sequence;
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
-/// The rows that are to be taken.
+/// A selection of rows.
 #[derive(Debug)]
 pub enum Pick<'a> {
-    /// Those that lie one behind the other: they are not copied.
+    /// Consecutive rows, which are not copied.
     Range(Range<i64>),
-    /// Those of these numbers, `[k]` int64 on the device of the rows.
+    /// Rows by number, `[k]` int64 on the device of the rows.
     At(&'a Tensor),
 }
 
@@ -30,15 +28,15 @@ impl<'a> From<&'a Tensor> for Pick<'a> {
 }
 
 impl Pick<'_> {
-    /// These rows of `values` `[n, …]`.
-    pub(super) fn of(&self, values: &Tensor) -> Result<Tensor> {
+    /// The selected rows of `values` `[n, …]`.
+    pub(super) fn select(&self, values: &Tensor) -> Result<Tensor> {
         Ok(match self {
             Self::Range(rows) => values.f_narrow(0, rows.start, rows.end - rows.start)?,
             Self::At(index) => values.f_index_select(0, index)?,
         })
     }
 
-    /// Their numbers. On a device that waits for it.
+    /// Numbers of the selected rows; waits for the device if they are there.
     pub(super) fn numbers(&self) -> Result<Vec<i64>> {
         match self {
             Self::Range(rows) => Ok(rows.clone().collect()),
@@ -47,44 +45,45 @@ impl Pick<'_> {
     }
 }
 
-/// Values `[n, …shape]`, wherever they lie. They are scaled when they are taken, unless they are held as the model
-/// takes them.
+/// Values `[n, …shape]` of one side of the rows, in memory or in their file. They are scaled when
+/// they are taken, unless they are normalised numbers already.
 #[derive(Debug)]
 pub struct Column {
     pub(super) values: Values,
-    /// Of one row, as it is taken.
+    /// Shape of one row, as it is taken.
     shape: Vec<i64>,
-    /// From values as they lie to those that are taken; none where they differ in precision at most.
+    /// Normaliser that is applied when rows are taken; `None` if only the precision may have to
+    /// change.
     scale: Option<Normaliser>,
-    /// Precision and place of what is taken.
+    /// Precision and device of rows that are taken.
     options: (Kind, Device),
 }
 
-/// Values as they lie.
+/// Values as they are kept.
 #[derive(Debug)]
 pub(super) enum Values {
     /// `[n, …shape]`, numbers or bytes.
     Held(Tensor),
-    /// `[n]` int64, of which one-hot rows are made.
+    /// Labels `[n]` int64, which become one-hot rows when they are taken.
     Labels(Tensor),
     /// Rows of a file, numbers or bytes.
     Stored(DiskRows),
 }
 
 impl Column {
-    /// Numbers, or bytes of images, `[n, …]`, whose rows are taken in `kind`.
+    /// Column of numbers, or bytes of images, `[n, …]`, whose rows are taken in `kind`.
     pub(crate) fn held(values: Tensor, kind: Kind) -> Self {
         let (shape, device) = (values.size()[1..].to_vec(), values.device());
         Self { values: Values::Held(values), shape, scale: None, options: (kind, device) }
     }
 
-    /// Labels of so many classes, `[n]` int64, whose rows are one-hot.
+    /// Column of labels `[n]` int64, whose rows are one-hot of length `classes`.
     pub(super) fn labels(labels: Tensor, classes: i64, kind: Kind) -> Self {
         let options = (kind, labels.device());
         Self { values: Values::Labels(labels), shape: vec![classes], scale: None, options }
     }
 
-    /// Rows that stay in their file, each of which is taken as one of `shape`.
+    /// Column of rows that stay in their file, each of which is taken in `shape`.
     pub(super) fn stored(rows: DiskRows, shape: Vec<i64>, options: (Kind, Device)) -> Self {
         Self { values: Values::Stored(rows), shape, scale: None, options }
     }
@@ -97,7 +96,7 @@ impl Column {
         }
     }
 
-    /// True where there is no row.
+    /// True if there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -107,12 +106,13 @@ impl Column {
         &self.shape
     }
 
-    /// Where the rows are that are taken.
+    /// Device of rows that are taken.
     pub fn device(&self) -> Device {
         self.options.1
     }
 
-    /// Type of the values as they lie: bytes and labels are made numbers only when they are taken.
+    /// Type of the values as they are kept: bytes and labels become numbers only when they are
+    /// taken.
     pub fn kind(&self) -> Kind {
         match &self.values {
             Values::Held(values) | Values::Labels(values) => values.kind(),
@@ -120,7 +120,7 @@ impl Column {
         }
     }
 
-    /// The labels `[n]` int64, where the rows are one-hot rows of such.
+    /// The labels `[n]` int64 of a column whose rows are one-hot; `None` for other columns.
     pub fn as_labels(&self) -> Option<&Tensor> {
         match &self.values {
             Values::Labels(labels) => Some(labels),
@@ -128,7 +128,7 @@ impl Column {
         }
     }
 
-    /// The rows that stay in a file, if these do.
+    /// The rows of a column that stays in its file; `None` for one in memory.
     pub(super) fn on_disk(&self) -> Option<&DiskRows> {
         match &self.values {
             Values::Stored(rows) => Some(rows),
@@ -136,13 +136,13 @@ impl Column {
         }
     }
 
-    /// The column as the model takes it, its values scaled: held numbers at once, bytes and rows of a file when they are
-    /// taken. `mask` `[n, T]`: the positions of sequences that are there.
+    /// This column, normalised: numbers in memory at once, bytes and rows of a file when they are
+    /// taken. `mask` `[n, T]` is 1 at positions of a sequence and 0 at padding.
     pub(super) fn scaled(self, scale: &Normaliser, mask: Option<&Tensor>) -> Self {
         match self.values {
-            // One-hot rows are left alone.
+            // One-hot rows are not normalised.
             Values::Labels(_) => self,
-            Values::Held(values) if !bytes::kept(&values) => {
+            Values::Held(values) if !bytes::is_image(&values) => {
                 let values = sequence::keep(&scale.apply(&values), mask).contiguous();
                 Self { values: Values::Held(values), ..self }
             }
@@ -150,7 +150,7 @@ impl Column {
         }
     }
 
-    /// `n` rows from `start`, left where they are.
+    /// `n` rows from `start`, without a copy.
     pub(super) fn part(&self, start: i64, n: i64) -> Self {
         let values = match &self.values {
             Values::Held(values) => Values::Held(values.narrow(0, start, n)),
@@ -163,7 +163,7 @@ impl Column {
         self.with(values, self.options.1)
     }
 
-    /// This column for work on `device`; rows of a file stay there.
+    /// This column for use on `device`; rows of a file stay in the file.
     pub(crate) fn to_device(&self, device: Device) -> Self {
         let values = match &self.values {
             Values::Held(values) => Values::Held(values.to_device(device)),
@@ -181,23 +181,24 @@ impl Column {
         Self { values, shape: self.shape.clone(), scale, options: (self.options.0, device) }
     }
 
-    /// Rows as the model takes them, `[k, …shape]` on the device.
+    /// Takes rows `[k, …shape]`, normalised and on the device.
     ///
     /// # Errors
-    /// A file that cannot be read; rows that are not there.
+    /// [`Error::Data`]: the file cannot be read. [`Error::Runtime`]: there are no such rows, or
+    /// one-hot rows do not fit into memory.
     pub fn take<'a>(&self, rows: impl Into<Pick<'a>>) -> Result<Tensor> {
         let rows = rows.into();
-        let read = self.on_disk().map(|stored| read(stored, &rows.numbers()?, self.options.1));
+        let read = self.on_disk().map(|stored| read_rows(stored, &rows.numbers()?, self.options.1));
         self.finish(&rows, read.transpose()?)
     }
 
-    /// This column where the rows of a file have been `read`.
+    /// Takes rows, of which those that stay in a file were `read` before.
     pub(super) fn finish(&self, rows: &Pick<'_>, read: Option<Tensor>) -> Result<Tensor> {
         let (kind, _) = self.options;
         let raw = match (&self.values, read) {
-            (Values::Held(values), _) => rows.of(values)?,
+            (Values::Held(values), _) => rows.select(values)?,
             (Values::Labels(labels), _) => {
-                return Ok(one_hot_rows(&rows.of(labels)?, self.shape[0])?.to_kind(kind));
+                return Ok(one_hot_rows(&rows.select(labels)?, self.shape[0])?.to_kind(kind));
             }
             (Values::Stored(_), Some(read)) => {
                 let shape: Vec<i64> =
@@ -209,13 +210,13 @@ impl Column {
             }
         };
         Ok(match &self.scale {
-            Some(scale) => scale.raw(&raw),
+            Some(scale) => scale.apply_to_raw(&raw),
             None => raw.to_kind(kind),
         })
     }
 }
 
-/// Rows of a file, as they are there, on `device`.
-pub(super) fn read(stored: &DiskRows, rows: &[i64], device: Device) -> Result<Tensor> {
+/// Reads rows of a file, in the file's type, to `device`.
+pub(super) fn read_rows(stored: &DiskRows, rows: &[i64], device: Device) -> Result<Tensor> {
     Ok(stored.read(rows)?.to_device(device))
 }

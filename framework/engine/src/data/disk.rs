@@ -1,4 +1,4 @@
-//! Columns that stay in their file: the one pass that checks them and fits the normaliser.
+//! Columns that stay in their file: a single pass checks them and fits the normaliser.
 
 use super::moments::Moments;
 use super::rows::Rows;
@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 /// Bytes that the pass over all rows holds at once.
 pub(super) const CHUNK: usize = 16 << 20;
 
-/// An error if a number of a file is NaN or infinite, but in the padding of sequences.
+/// Checks that all numbers of columns on disk are finite, except in the padding of sequences.
 pub(super) fn check(rows: &Rows) -> Result<()> {
     for side in std::iter::once(&rows.target).chain(&rows.condition) {
         if let Some(rows) = side.column.on_disk() {
@@ -26,13 +26,13 @@ pub(super) fn check(rows: &Rows) -> Result<()> {
     }
 }
 
-/// The normaliser of bytes in a file.
+/// Fits a normaliser to bytes in a file.
 pub(super) fn fit_bytes(rows: &DiskRows, kind: Kind) -> Result<Normaliser> {
     Stored::new(rows, None).fit_bytes(kind)
 }
 
-/// Mean and deviation of numbers in a file: of the rows, or of the positions of `sequences`; an error if one is NaN or
-/// infinite.
+/// Computes mean and standard deviation of numbers in a file, over rows or over the positions of
+/// `sequences`, and checks that they are finite.
 pub(super) fn moments(
     rows: &DiskRows,
     lengths: Option<&Tensor>,
@@ -41,12 +41,12 @@ pub(super) fn moments(
     Stored::new(rows, lengths).moments(sequences)
 }
 
-/// A column in a file, to be passed over some rows at a time.
+/// A column in a file, which is read in chunks of rows.
 struct Stored<'r> {
     rows: &'r DiskRows,
-    /// See [`Side::lengths`].
+    /// Lengths of the sequences; see [`Side::lengths`].
     lengths: Option<&'r Tensor>,
-    /// Rows that are read at once.
+    /// Rows of a chunk.
     chunk: i64,
 }
 
@@ -57,9 +57,9 @@ impl<'r> Stored<'r> {
     }
 
     fn fit_bytes(&self, kind: Kind) -> Result<Normaliser> {
-        let mut often = Tensor::zeros([256], (Kind::Int64, Device::Cpu));
-        self.pass(&mut |values, _| often += bytes::count(values))?;
-        Ok(Normaliser::of_bytes(&often, kind))
+        let mut counts = Tensor::zeros([256], (Kind::Int64, Device::Cpu));
+        self.pass(&mut |values, _| counts += bytes::histogram(values))?;
+        Ok(Normaliser::fit_histogram(&counts, kind))
     }
 
     fn moments(&self, sequences: bool) -> Result<Moments> {
@@ -71,8 +71,8 @@ impl<'r> Stored<'r> {
         Ok(moments)
     }
 
-    /// Hands all rows to `f`, some at once, in the order of the file, with the positions of sequences that are there;
-    /// each checked to be finite.
+    /// Calls `f` on chunks of all rows in the order of the file, with the masks of sequences, after
+    /// a check that they are finite.
     fn pass(&self, f: &mut dyn FnMut(&Tensor, Option<&Tensor>)) -> Result<()> {
         let order = self.rows.order_in_file();
         let rows =
@@ -104,7 +104,7 @@ impl<'r> Stored<'r> {
     }
 }
 
-/// Rows whose targets lie in a file, scaled as they are with `target`.
+/// Rows whose targets are in a file and normalised by `target`.
 #[cfg(test)]
 pub(crate) fn rows_of_file(rows: DiskRows, target: &Normaliser, labels: Option<Tensor>) -> Rows {
     let shape = rows.shape().to_vec();
@@ -131,7 +131,7 @@ mod tests {
         safetensors::disk_rows(&path, "x").unwrap().unwrap()
     }
 
-    /// The same with some rows at a time.
+    /// The same column, read in chunks of some rows.
     fn by(rows: &DiskRows, chunk: i64) -> Stored<'_> {
         Stored { chunk, ..Stored::new(rows, None) }
     }
@@ -141,7 +141,8 @@ mod tests {
     }
 
     fn same(a: &Normaliser, b: &Normaliser) {
-        // Sums of parts are rounded otherwise than one sum, in float64, by far less than float32 shows.
+        // Sums over chunks round differently from one sum, in float64, by far less than float32
+        // resolves.
         assert!(a.mean.allclose(&b.mean, 1e-7, 0.0, false), "{:?} {:?}", a.mean, b.mean);
         assert!(a.deviation.allclose(&b.deviation, 1e-7, 0.0, false));
     }
@@ -205,7 +206,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (nan, inf) = (f32::NAN, f32::INFINITY);
         let values = vec![1.0_f32, 2.0, nan, 4.0, inf, nan, 7.0, 8.0, 12.0];
-        // Of the rows that are selected 3, 2 and 1 positions are there.
+        // The selected rows have lengths 3, 2 and 1.
         let rows = on_disk(&folder, &[3, 3], values).select(&[2, 0, 1]);
         let lengths = Tensor::from_slice(&[3_i64, 2, 1]);
         let there = Tensor::from_slice(&[7.0_f32, 8.0, 12.0, 1.0, 2.0, 4.0]).view([-1, 1]);

@@ -1,4 +1,5 @@
-//! Rows in files beside the experiment's own data: what a model is asked about, and what is handed out.
+//! Files of rows beside the experiment's own data: rows that a model is applied to, and rows that
+//! are written.
 
 use crate::component::{Columns, DataContext, DataSource, Part, Splits};
 use crate::config::Experiment;
@@ -10,20 +11,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Kind, Tensor};
 
-/// The data source that reads `path`, by its ending.
+/// Name of the data source that reads `path`, by its ending.
 ///
 /// # Errors
-/// A file that is missing, or of an ending that no data source reads.
+/// [`Error::Data`]: there is no such file, or no data source reads its format.
 pub fn source_of(path: &Path) -> Result<&'static str> {
     check_input(path)?;
     Ok(registry().reader("data_source", path)?.info.name)
 }
 
-/// Sides of a file, as in a [`Columns`]. The experiment's own source reads it if it reads such files at all, so
-/// that its names of arrays or columns hold; else the source of the file's ending, by its defaults.
+/// Reads parts of a file. The experiment's own data source reads it if it is for such files, so
+/// that its names of arrays or columns apply; otherwise the source for the file's ending does, with
+/// its defaults.
 ///
 /// # Errors
-/// A file that cannot be read, or lacks a side.
+/// [`Error::Data`]: the file cannot be read or has unexpected content. [`Error::Config`]: it lacks
+/// a part, or an array or column that `data` names.
 pub fn read_columns(experiment: &Experiment, path: &Path, parts: &[Part]) -> Result<Columns> {
     let table = reader(experiment, path).and_then(|source| source.read(path, parts));
     table.map_err(|e| e.under("data"))
@@ -39,13 +42,16 @@ fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
     source.build(&context)
 }
 
-/// Writes rows into an `.npz` or `.safetensors` (arrays `x`, `y`, `x_val`, …, and the texts `classes`, by which
-/// labels are called, `x_columns` and `y_columns`; a `.safetensors` has texts as JSON in its metadata) or a `.csv`
-/// (columns by their names, or `x0`, `x1`, …, `y` or `label`), by the path's ending, whole or not at all. Where rows
-/// of a file were left out, `rows` (in a table `row`) has the numbers of those that are there.
+/// Writes rows in the format of the path's ending, whole or not at all.
+///
+/// An `.npz` or `.safetensors` has arrays `x`, `y`, `x_val`, … and lists of texts: `classes` by
+/// label, `x_columns` and `y_columns` (in a `.safetensors` as JSON in its metadata). A `.csv` has
+/// columns under their names, or `x0`, `x1`, …, `y` or `label`. If rows of a file were left out,
+/// `rows` (in a table `row`) has the numbers, from 0, of those that were kept.
 ///
 /// # Errors
-/// Rows that the format cannot hold; a file that cannot be written.
+/// [`Error::Data`]: the ending is unknown, or its format cannot hold these rows. [`Error::Io`]: the
+/// file cannot be written.
 pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
     match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
         "npz" => npz::write_npz_with(path, &arrays(splits)?, &texts(&splits.train)),
@@ -69,7 +75,7 @@ pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
     }
 }
 
-/// The names that rows have, each list as it is called in a file.
+/// The lists of names of a table, each under its name in a file.
 fn texts(table: &Columns) -> Vec<(&'static str, &[String])> {
     let all =
         [("classes", &table.classes), ("x_columns", &table.x_names), ("y_columns", &table.y_names)];
@@ -100,10 +106,11 @@ fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
     Ok(all)
 }
 
-/// A tensor as an array of a file: float64, integers and bytes stay, everything else becomes float32.
+/// Copies a tensor into an array of a file: float64, int64 and uint8 stay, every other type becomes
+/// float32.
 ///
 /// # Errors
-/// A tensor that cannot be read from its device.
+/// [`Error::Runtime`]: the tensor cannot be copied from its device.
 pub fn array(name: &str, tensor: &Tensor) -> Result<NamedArray> {
     match tensor.kind() {
         Kind::Double | Kind::Int64 | Kind::Uint8 => to_array(name, tensor),
@@ -111,12 +118,12 @@ pub fn array(name: &str, tensor: &Tensor) -> Result<NamedArray> {
     }
 }
 
-/// The float64 of fewest digits that is read back as the same float32.
+/// The float64 with the fewest digits that is read back as the same float32.
 fn shortest(value: f32) -> f64 {
     format!("{value:?}").parse().unwrap_or(value.into())
 }
 
-/// A column of a table to be written.
+/// A column of a table that is written.
 enum Column {
     Numbers(Vec<f64>),
     Texts(Vec<String>),
@@ -161,7 +168,7 @@ fn write_columns(path: &Path, table: &Columns) -> Result<()> {
     csv::write_csv(path, Some(&names), &cells.collect::<Vec<_>>())
 }
 
-/// `values` `[n]`, in words where they are labels of named `classes`.
+/// Converts `values` `[n]` to a column, of texts if they are labels of named `classes`.
 fn column(values: &Tensor, classes: Option<&[String]>) -> Result<Column> {
     if let Some(classes) = classes.filter(|classes| !classes.is_empty()) {
         let labels = Vec::<i64>::try_from(values)?;

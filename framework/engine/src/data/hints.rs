@@ -1,8 +1,8 @@
-//! Shapes that are read as they are, and perhaps meant otherwise.
+//! Warnings about shapes whose axes may be in another order than they are read in.
 
 use crate::component::{Columns, Part};
 
-/// Warns of axes that look as if they stood in another order.
+/// Warns of shapes that look as if their axes were in another order.
 pub(super) fn hint_at_axes(table: &Columns, sequences: bool) {
     for part in [Part::X, Part::Y] {
         let Some((_, shape)) = table.layout(part) else { continue };
@@ -16,12 +16,13 @@ fn hint(name: &str, shape: &[i64], sequences: bool) -> Option<String> {
     const CHANNELS: [i64; 3] = [1, 3, 4];
     match *shape {
         [_, c, h, w] if CHANNELS.contains(&w) && !CHANNELS.contains(&c) => Some(format!(
-            "{name} has shape {shape:?}: read as images of {c} channels, {h} by {w}; images [n, height, width, \
-             channels] are turned into [n, channels, height, width] by numpy.moveaxis({name}, -1, 1)"
+            "{name} has shape {shape:?}: read as images of {c} channels, {h} by {w}; \
+             numpy.moveaxis({name}, -1, 1) turns images [n, height, width, channels] into \
+             [n, channels, height, width]"
         )),
         [_, steps, features] if sequences && features >= 4 * steps => Some(format!(
-            "{name} has shape {shape:?}: read as sequences of {steps} positions with {features} features each; \
-             [n, channels, T] is turned into [n, T, channels] by numpy.swapaxes({name}, 1, 2)"
+            "{name} has shape {shape:?}: read as sequences of {steps} positions with {features} \
+             features each; numpy.swapaxes({name}, 1, 2) turns [n, channels, T] into [n, T, channels]"
         )),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! The rows of a run, told by their content: wherever they lie now, they are the same rows or they are not.
+//! Identification of a run's rows by their content, wherever the files are.
 
 use crate::component::{Columns, Splits};
 use crate::error::Result;
@@ -9,28 +9,28 @@ use tch::{Device, Kind, Tensor};
 
 /// Values of a block.
 const BLOCK: i64 = 1 << 16;
-/// Blocks of an array that are looked at: of one that has more, as many at equal distances, first and last among
-/// them.
+/// Largest number of blocks of an array that are hashed; in a larger array they have equal
+/// distances and include the first and the last.
 const BLOCKS: i64 = 256;
 
-/// What tells rows from others, as a source gives them, before they are divided.
+/// Fingerprint of the rows of a data source before they are split.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Rows of the training set, before validation and test rows are split off.
     pub rows: i64,
-    /// Rows of sets of their own.
+    /// Rows of validation and test sets that the source has itself, in this order.
     pub further_rows: Vec<i64>,
-    /// The seed by which rows are divided.
+    /// Seed of the split.
     pub seed: u64,
-    /// SHA-256 of shapes and values, in hexadecimal.
+    /// SHA-256 of shapes and values, in hexadecimal digits.
     pub sha256: String,
-    /// What of the values is in it.
+    /// Part of the values that is hashed, in words.
     pub hashed: String,
 }
 
 impl Identity {
-    /// Of what a source gives.
-    pub(super) fn of(splits: &Splits, seed: u64) -> Result<Self> {
+    /// Computes the identity of what a source yields.
+    pub(super) fn compute(splits: &Splits, seed: u64) -> Result<Self> {
         let mut hash = Hash { sha256: Sha256::new(), sampled: false };
         let rows = |table: &Columns| super::bind::rows_of(table);
         let further = [("val", &splits.val), ("test", &splits.test)];
@@ -52,20 +52,23 @@ impl Identity {
         })
     }
 
-    /// How these rows, or their division, differ from those of `then`.
+    /// Describes how these rows, or their split, differ from those of `then`; `None` if they are
+    /// the same.
     pub fn differs_from(&self, then: &Self) -> Option<String> {
-        let all = |of: &Self| -> Vec<String> {
-            std::iter::once(&of.rows).chain(&of.further_rows).map(i64::to_string).collect()
+        let sizes = |identity: &Self| -> Vec<String> {
+            let sets = std::iter::once(&identity.rows).chain(&identity.further_rows);
+            sets.map(i64::to_string).collect()
         };
-        if all(self) != all(then) {
-            let (now, then) = (all(self).join(" + "), all(then).join(" + "));
+        if sizes(self) != sizes(then) {
+            let (now, then) = (sizes(self).join(" + "), sizes(then).join(" + "));
             return Some(format!("it had {then} rows, and there are {now} now"));
         }
         if self.sha256 != then.sha256 {
             return Some("their values have changed since".to_owned());
         }
         let (now, then) = (self.seed, then.seed);
-        (now != then).then(|| format!("they were divided by the seed {then}, which is {now} now"))
+        (now != then)
+            .then(|| format!("they were split with seed {then}, but the seed is {now} now"))
     }
 }
 
@@ -97,8 +100,8 @@ impl Hash {
             self.head(set, name, &[&[rows.len()], rows.shape()].concat());
             let order = rows.order_in_file();
             let in_order = order.map_or_else(|| rows.clone(), |order| rows.select(&order));
-            let (rows, of_row) = (in_order, numbers_of(rows));
-            for (from, n) in self.blocks(rows.len(), (BLOCK / of_row).max(1)) {
+            let (rows, width) = (in_order, row_width(rows));
+            for (from, n) in self.blocks(rows.len(), (BLOCK / width).max(1)) {
                 let some: Vec<i64> = (from..from + n).collect();
                 self.values(&rows.read(&some)?)?;
             }
@@ -110,16 +113,16 @@ impl Hash {
         self.sha256.update(format!("{set} {name} {shape:?}\n"));
     }
 
-    /// Beginnings and lengths of the blocks that are looked at.
+    /// Starts and lengths of the blocks that are hashed.
     fn blocks(&mut self, n: i64, block: i64) -> Vec<(i64, i64)> {
         let all = (n + block - 1) / block;
-        let seen = all.min(BLOCKS);
-        self.sampled |= seen < all;
-        let nth = |i: i64| if seen < all { i * (all - 1) / (seen - 1) } else { i };
-        (0..seen).map(|i| (nth(i) * block, block.min(n - nth(i) * block))).collect()
+        let hashed = all.min(BLOCKS);
+        self.sampled |= hashed < all;
+        let nth = |i: i64| if hashed < all { i * (all - 1) / (hashed - 1) } else { i };
+        (0..hashed).map(|i| (nth(i) * block, block.min(n - nth(i) * block))).collect()
     }
 
-    /// A number counts the same whether it lies in a file as float32 or float64.
+    /// Hashes values. A number gives the same hash in float32 and in float64.
     fn values(&mut self, values: &Tensor) -> Result<()> {
         let flat = values.to_device(Device::Cpu).reshape([-1]);
         match flat.kind() {
@@ -139,7 +142,8 @@ impl Hash {
     }
 }
 
-fn numbers_of(rows: &DiskRows) -> i64 {
+/// Values of one row.
+fn row_width(rows: &DiskRows) -> i64 {
     rows.shape().iter().product::<i64>().max(1)
 }
 
@@ -155,12 +159,12 @@ mod tests {
     #[test]
     fn rows_are_the_same_wherever_they_lie_and_others_once_a_value_or_an_order_differs() {
         let values: Vec<f32> = (0..40).map(|i| i as f32 / 7.0).collect();
-        let of = |values: &[f32]| Identity::of(&splits(values), 3).unwrap();
+        let of = |values: &[f32]| Identity::compute(&splits(values), 3).unwrap();
         let own = of(&values);
         assert_eq!(own.hashed, "all values");
         let mut wide = splits(&values);
         wide.train.x = wide.train.x.map(|x| x.to_kind(Kind::Double));
-        assert_eq!(Identity::of(&wide, 3).unwrap(), own);
+        assert_eq!(Identity::compute(&wide, 3).unwrap(), own);
         assert_eq!(own.differs_from(&own), None);
         let fewer = of(&values[2..]).differs_from(&own).unwrap();
         assert_eq!(fewer, "it had 20 rows, and there are 19 now");
@@ -169,7 +173,7 @@ mod tests {
         swapped.swap(1, 3);
         let changed = of(&swapped).differs_from(&own).unwrap();
         assert_eq!(changed, "their values have changed since");
-        let other = Identity::of(&splits(&values), 4).unwrap();
+        let other = Identity::compute(&splits(&values), 4).unwrap();
         assert!(other.differs_from(&own).unwrap().contains("by the seed 3, which is 4 now"));
     }
 

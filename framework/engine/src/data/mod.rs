@@ -1,4 +1,5 @@
-//! Data on the device: splits, one-hot labels, normalisation, and the task's binding of x and y.
+//! An experiment's data on the device: splits, one-hot labels, normalisation, and the binding of x
+//! and y by the task.
 
 mod bind;
 mod bytes;
@@ -34,42 +35,44 @@ use classes::Classes;
 use std::path::Path;
 use tch::{Device, Kind};
 
-/// All sets of an experiment.
+/// The training, validation and test rows of an experiment.
 #[derive(Debug)]
 pub struct Data {
-    /// Rows to learn from.
+    /// Rows for training.
     pub train: Rows,
     /// Rows for validation while training.
     pub val: Rows,
     /// Rows for the final evaluation.
     pub test: Rows,
-    /// What tells these rows from others.
+    /// Fingerprint of the rows.
     pub identity: Identity,
-    /// What was found in them.
-    pub found: DataSummary,
-    /// How rows were divided, each share spelled out.
+    /// Shapes, columns, classes and sizes.
+    pub summary: DataSummary,
+    /// Shares of the split, none of them null.
     split: Split,
 }
 
 /// Rows that a model is measured on.
 #[derive(Debug)]
 pub struct HeldOut<'d> {
-    /// Their name.
+    /// Name of their set: `test`, `validation` or `training`.
     pub name: String,
-    /// The rows.
+    /// The first set of rows.
     pub rows: Batch,
-    /// Further sets of as many held-out rows, as far as there are any: another draw is compared with another set,
-    /// so that the mean over draws hangs on no single one. Rows on disk are still there.
+    /// Further sets of equally many held-out rows, as many as there are. Each draw is compared with
+    /// another set, so that a mean over draws does not depend on a single one. Rows on disk stay
+    /// there.
     pub others: Vec<Rows>,
-    /// Further rows to which a perfect model's samples would be alike, if there are any.
+    /// Training rows, which have the same distribution; `None` if the held-out rows are training
+    /// rows.
     pub train: Option<&'d Rows>,
 }
 
 impl HeldOut<'_> {
-    /// The rows for a draw: another set for each, from the first again when all have been used.
+    /// The rows for a draw: another set for each, and the first again after the last.
     ///
     /// # Errors
-    /// Rows on disk that cannot be read.
+    /// [`Error::Data`]: rows on disk cannot be read.
     pub fn rows_of(&self, draw: u64) -> Result<Batch> {
         let sets = 1 + self.others.len() as u64;
         match draw % sets {
@@ -80,11 +83,13 @@ impl HeldOut<'_> {
 }
 
 impl Data {
-    /// Loads an experiment's data. Relative paths are read from `base`. Which columns they are and how classes
-    /// are called is written into the experiment, so that it reads later files in the same way.
+    /// Loads an experiment's data. Relative paths refer to `base`; `options` are the model's
+    /// precision and device. The columns that were used and the names of classes are written into
+    /// the experiment, so that it reads later files in the same way.
     ///
     /// # Errors
-    /// Data that cannot be read, or that the task cannot use.
+    /// [`Error::Data`]: a file cannot be read or has unexpected content. [`Error::Config`]: the
+    /// data source cannot be built, or its data do not suit the task.
     pub fn load(
         experiment: &mut Experiment,
         base: &Path,
@@ -100,10 +105,11 @@ impl Data {
         Ok((data, units))
     }
 
-    /// Loads the data of a trained model, in the units that it was trained in.
+    /// Loads data for a trained model, normalised in the units that it was trained in.
     ///
     /// # Errors
-    /// As for [`load`](Self::load); rows of other shapes or classes than the model's.
+    /// Those of [`load`](Self::load), and [`Error::Config`] for rows of other shapes or classes
+    /// than the model's.
     pub fn load_in(experiment: &Experiment, base: &Path, units: &Units) -> Result<Self> {
         let options = (units.target.kind(), units.target.mean.device());
         Ok(Self::build(experiment, Self::read(experiment, base)?, options, Some(units))?.0)
@@ -119,11 +125,13 @@ impl Data {
         splits.map_err(|e| e.under("data"))
     }
 
-    /// From tables: sets that are missing are split off, labels become one-hot rows, values are normalised
-    /// by the training rows. The model's kind and device.
+    /// Makes data of tables: splits off missing sets, turns labels into one-hot rows, and
+    /// normalises values by the training rows. `options` are the model's precision and device.
     ///
     /// # Errors
-    /// Tables whose sides do not fit each other, or that the task cannot use.
+    /// [`Error::Config`]: x and y have different numbers of rows, the tables do not suit the task,
+    /// a value is NaN or infinite, or there is no training row. [`Error::Data`]: rows on disk
+    /// cannot be read.
     pub fn from_splits(
         experiment: &Experiment,
         splits: Splits,
@@ -132,28 +140,28 @@ impl Data {
         Self::build(experiment, splits, options, None)
     }
 
-    /// The same in units that are fitted already, if there are some.
+    /// Makes data of tables, in units that were `fitted` before or are fitted to the training rows.
     fn build(
         experiment: &Experiment,
         mut splits: Splits,
         (kind, device): (Kind, Device),
         fitted: Option<&Units>,
     ) -> Result<(Self, Units)> {
-        let identity = Identity::of(&splits, experiment.seed())?;
+        let identity = Identity::compute(&splits, experiment.seed())?;
         let common = experiment.data.common();
         let trained = fitted.and_then(Units::class_names);
         let given = trained.as_ref().map_or(&common.classes[..], Classes::names);
-        let named = Classes::settle(&mut splits, given)?;
+        let classes = Classes::determine(&mut splits, given)?;
         let (tables, shares) = split::divide(splits, &common.split, experiment.seed())?;
         let [train, val, test] = tables;
         let sequences = experiment.task().is_sequence();
         hints::hint_at_axes(&train, sequences);
-        if let Some(classes) = &named {
+        if let Some(classes) = &classes {
             classes.check(&train, experiment.task().learns_y())?;
         }
-        let classes = named.as_ref().map(Classes::len);
-        let mut found = DataSummary::of([&train, &val, &test], classes, sequences);
-        // A table is dropped as soon as its rows are bound.
+        let classes = classes.as_ref().map(Classes::len);
+        let mut summary = DataSummary::new([&train, &val, &test], classes, sequences);
+        // Binding consumes a table, so that no two copies of all rows are in memory.
         let bind = |table: Columns| bind::bind(&table, experiment, classes, (kind, device));
         let ((train, names), (val, _), (test, _)) = (bind(train)?, bind(val)?, bind(test)?);
         check_shapes(experiment, &train)?;
@@ -162,7 +170,7 @@ impl Data {
                 disk::check(&train)?;
                 units.clone()
             }
-            None => Units::fit(&train, names, experiment, (kind, device), &mut found)?,
+            None => Units::fit(&train, names, experiment, (kind, device), &mut summary)?,
         };
         for set in [&train, &val, &test] {
             units.check(set)?;
@@ -170,36 +178,37 @@ impl Data {
         disk::check(&val)?;
         disk::check(&test)?;
         let [train, val, test] = [units.apply(train)?, units.apply(val)?, units.apply(test)?];
-        let split = shares.written();
-        Ok((Self { train, val, test, identity, found, split }, units))
+        let split = shares.to_split();
+        Ok((Self { train, val, test, identity, summary, split }, units))
     }
 
-    /// Writes into an experiment how its rows were divided.
+    /// Writes the shares of the split into an experiment.
     pub(crate) fn settle(&self, experiment: &mut Experiment) {
         let common = DataOptions { split: self.split.clone(), ..experiment.data.common().clone() };
         experiment.data = experiment.data.clone().with_common(common);
     }
 
-    /// Says what was found, and what an experiment makes of it that is odd.
+    /// Logs the summary, with a warning about different scales if the data are not standardised.
     pub(crate) fn say(&self, experiment: &Experiment) {
-        log::info!("data: {}", self.found);
+        log::info!("data: {}", self.summary);
         if !experiment.data.common().standardise {
-            for uneven in self.found.uneven() {
+            for uneven in self.summary.uneven() {
                 log::warn!("{uneven}, and the data are not standardised");
             }
         }
     }
 
-    /// Held-out rows, `n` at once: test rows, else validation, else training.
+    /// Returns held-out rows in sets of `n`: test rows; validation rows if there are none;
+    /// otherwise training rows.
     ///
     /// # Errors
-    /// Rows on disk that cannot be read.
+    /// [`Error::Data`]: rows on disk cannot be read.
     pub fn held_out(&self, n: i64) -> Result<HeldOut<'_>> {
         let (name, set) = [("test", &self.test), ("validation", &self.val)]
             .into_iter()
             .find(|(_, s)| !s.is_empty())
             .unwrap_or(("training", &self.train));
-        // Training rows are no measure of themselves.
+        // Training rows are not compared with themselves.
         let train = Some(&self.train).filter(|train| !std::ptr::eq(*train, set));
         let others = (1..set.len() / n.max(1)).map(|i| set.part(i * n, n)).collect();
         Ok(HeldOut { name: name.to_owned(), rows: set.first(n)?, others, train })
@@ -229,7 +238,7 @@ fn check_shapes(experiment: &Experiment, train: &Rows) -> Result<()> {
                     shape_text(&found)
                 ),
             )
-            .help("leave it out: shapes come from the data"));
+            .help("remove it: shapes come from the data"));
         }
     }
     Ok(())
@@ -243,7 +252,7 @@ mod tests {
     use super::*;
     use tch::Tensor;
 
-    /// Rows of one number, that of the row.
+    /// Rows of one value, the number of the row.
     pub(crate) fn numbered(rows: std::ops::Range<i64>) -> Rows {
         let target = Tensor::arange_start(rows.start, rows.end, (Kind::Float, Device::Cpu));
         let column = Column::held(target.view([-1, 1]), Kind::Float);
@@ -254,15 +263,15 @@ mod tests {
     #[test]
     fn every_draw_has_held_out_rows_of_its_own_as_far_as_they_go() {
         let (train, val, test) = (numbered(0..5), numbered(5..6), numbered(10..21));
-        let (identity, found) = (Identity::default(), DataSummary::default());
-        let data = Data { train, val, test, identity, found, split: Split::default() };
+        let (identity, summary) = (Identity::default(), DataSummary::default());
+        let data = Data { train, val, test, identity, summary, split: Split::default() };
         let held = data.held_out(4).unwrap();
         let rows = |draw: u64| -> Vec<f32> {
             Vec::try_from(held.rows_of(draw).unwrap().target.view(-1)).unwrap()
         };
         assert_eq!(rows(0), [10.0, 11.0, 12.0, 13.0]);
         assert_eq!(rows(1), [14.0, 15.0, 16.0, 17.0]);
-        // The last three are too few.
+        // The last three rows make no further set.
         assert_eq!(rows(2), rows(0));
         assert_eq!(data.held_out(100).unwrap().rows_of(7).unwrap().len(), 11);
     }

@@ -1,21 +1,20 @@
-//! Mean and deviation by which values are scaled, and back.
-
 use super::moments::columns;
 use tch::{Device, Kind, Tensor};
 
-/// Scales values to mean 0 and deviation 1, and back.
+/// Scales values to mean 0 and standard deviation 1, and back.
 ///
-/// It works in the model's precision, or in float64 where float32 would not hold the digits of a feature beside its
-/// mean; the data's own units are float64 then.
+/// It works in the model's precision, or in float64 if float32 would lose digits of a feature
+/// because of its large mean; values in the data's own units are float64 then.
 #[derive(Debug)]
 pub struct Normaliser {
-    /// `[…]`, broadcastable to a row; in the precision of the data's own units.
+    /// Mean, broadcastable to a row, in the precision of the data's own units.
     pub mean: Tensor,
-    /// Likewise; 0 for a feature that does not vary, which comes back as its mean.
+    /// Standard deviation, of the mean's shape and precision; 0 for a feature that does not vary,
+    /// which [`undo`](Self::undo) gives its mean.
     pub deviation: Tensor,
-    /// What values are divided by: the deviation, or 1.
+    /// The deviation, or 1 where it is 0.
     divisor: Tensor,
-    /// The precision of normalised values.
+    /// Precision of normalised values.
     kind: Kind,
 }
 
@@ -30,26 +29,27 @@ impl Clone for Normaliser {
     }
 }
 
-/// `[n, …]` as columns that are scaled each by itself: of a larger shape there is one.
+/// Reshapes `[n, …]` to the columns that are scaled separately; larger shapes have a single one.
 pub(super) fn features(values: &Tensor) -> Tensor {
     if values.dim() == 2 { values.shallow_clone() } else { values.reshape([-1, 1]) }
 }
 
 impl Normaliser {
-    /// From mean and deviation of one precision; normalised values are of `kind`.
+    /// Normaliser with a mean and a deviation of the same precision; normalised values are of
+    /// `kind`.
     pub fn new(mean: Tensor, deviation: Tensor, kind: Kind) -> Self {
         let divisor = deviation.where_self(&deviation.ne(0.0), &deviation.ones_like());
         Self { mean, deviation, divisor, kind }
     }
 
-    /// Leaves values alone.
+    /// Normaliser that leaves values as they are.
     pub fn identity(kind: Kind, device: Device) -> Self {
         let options = (kind, device);
         Self::new(Tensor::zeros([1], options), Tensor::ones([1], options), kind)
     }
 
-    /// Fitted on `[n, …]`, for a model of precision `kind`: each feature of a vector by itself, all entries of a
-    /// larger shape together.
+    /// Fits a normaliser to `values` `[n, …]`, for a model of precision `kind`: each feature of
+    /// vectors separately, all entries of larger shapes together.
     pub fn fit(values: &Tensor, kind: Kind) -> Self {
         let fitted =
             columns(values, kind).map(|(mean, deviation)| Self::fitted(mean, deviation, kind));
@@ -60,28 +60,28 @@ impl Normaliser {
     }
 
     pub(super) fn to_device(&self, device: Device) -> Self {
-        let of = |t: &Tensor| t.to_device(device);
-        Self::new(of(&self.mean), of(&self.deviation), self.kind)
+        Self::new(self.mean.to_device(device), self.deviation.to_device(device), self.kind)
     }
 
-    /// The precision of normalised values.
+    /// Precision of normalised values.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// What a unit of normalised values is in the data's own units, `[…]`; 1 for a feature that does not vary.
+    /// Size of a unit of normalised values in the data's own units, of the mean's shape; 1 for a
+    /// feature that does not vary.
     pub fn scale(&self) -> &Tensor {
         &self.divisor
     }
 
-    /// To mean 0 and deviation 1.
+    /// Normalises values.
     pub fn apply(&self, values: &Tensor) -> Tensor {
         let mut centred = values.to_kind(self.mean.kind()) - &self.mean;
         centred /= &self.divisor;
         centred.to_kind(self.kind)
     }
 
-    /// Back to the data's own units.
+    /// Converts normalised values back to the data's own units.
     pub fn undo(&self, values: &Tensor) -> Tensor {
         values.to_kind(self.mean.kind()) * &self.deviation + &self.mean
     }

@@ -1,40 +1,41 @@
-//! The rows of a set, and those that are taken from it.
+//! The rows of a set, and batches that are taken from it.
 
 use super::Normaliser;
-use super::column::{Column, Pick, read};
+use super::column::{Column, Pick, read_rows};
 use crate::component::Condition;
 use crate::error::Result;
 use crate::io::DiskRows;
 use crate::sequence;
 use tch::{Device, Kind, Tensor};
 
-/// One side of the rows: the targets, or the conditions that they are learned from.
+/// One side of the rows: the targets or the conditions.
 #[derive(Debug)]
 pub struct Side {
-    /// `[n, …]`.
+    /// Values `[n, …]`.
     pub column: Column,
-    /// `[n]` int64 on the device, where the rows are sequences `[T, …]` of different lengths: how many positions of
-    /// each are there. The others hold zeros.
+    /// Lengths `[n]` int64 on the device, if the rows are sequences `[T, …]` of different
+    /// lengths; positions behind the end hold zeros.
     pub lengths: Option<Tensor>,
 }
 
 impl Side {
-    /// 1 and 0 for the positions of these rows that are there and that are not, `[k, T]`; none where all are.
+    /// Mask `[k, T]` of rows, 1 at positions of a sequence and 0 at padding; `None` without
+    /// padding.
     pub(super) fn mask(&self, rows: &Pick<'_>, kind: Kind) -> Result<Option<Tensor>> {
         let Some(lengths) = &self.lengths else { return Ok(None) };
-        Ok(Some(sequence::mask_of(&rows.of(lengths)?, self.column.shape()[0], kind)))
+        Ok(Some(sequence::mask_of(&rows.select(lengths)?, self.column.shape()[0], kind)))
     }
 
-    /// Values and mask of some rows, of which those in a file were `read`.
+    /// Takes values and mask of rows, of which those that stay in a file were `read` before.
     fn finish(&self, rows: &Pick<'_>, read: Option<Tensor>) -> Result<(Tensor, Option<Tensor>)> {
         let stored = read.is_some();
         let values = self.column.finish(rows, read)?;
         let mask = self.mask(rows, values.kind())?;
-        // What lies behind the end of a sequence may be anything in a file.
+        // A file may hold anything behind the end of a sequence.
         Ok((if stored { sequence::keep(&values, mask.as_ref()) } else { values }, mask))
     }
 
-    /// The side as the model takes it.
+    /// This side, normalised.
     pub(super) fn scaled(self, scale: &Normaliser) -> Result<Self> {
         let mask = self.mask(&(0..self.column.len()).into(), scale.kind())?;
         Ok(Self { column: self.column.scaled(scale, mask.as_ref()), lengths: self.lengths })
@@ -45,24 +46,24 @@ impl Side {
         Self { column: self.column.part(start, n), lengths }
     }
 
-    /// Numbers of a row and its mask.
+    /// Number of values of a row and its mask.
     fn numbers(&self) -> i64 {
         let positions = if self.lengths.is_some() { self.column.shape()[0] } else { 0 };
         self.column.shape().iter().product::<i64>() + positions
     }
 }
 
-/// Rows of one set, as the task binds them and in the model's units. Each column is held on the device or stays in its
-/// file; images may be held as bytes, and labels as such.
+/// Rows of one set, as the task binds them. Each column is on the device or stays in its file.
+/// Images may be kept as bytes and labels as integers; rows that are taken are normalised numbers.
 #[derive(Debug)]
 pub struct Rows {
     /// The targets.
     pub target: Side,
-    /// The conditions; `None` without any.
+    /// The conditions; `None` for generation without condition.
     pub condition: Option<Side>,
-    /// `[n, …z_shape]`: the z_0 of each row, where the data give it.
+    /// z_0 of each row, `[n, …z_shape]`, if the data have it.
     pub z0: Option<Column>,
-    /// `[n]` int64: classes that the data give and the model does not see, for generation without condition.
+    /// Class labels `[n]` int64 that the model does not see, for generation without condition.
     pub labels: Option<Tensor>,
 }
 
@@ -72,17 +73,17 @@ impl Rows {
         self.target.column.len()
     }
 
-    /// True where there is no row.
+    /// True if there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Where the rows are that are taken.
+    /// Device of rows that are taken.
     pub fn device(&self) -> Device {
         self.target.column.device()
     }
 
-    /// Numbers in a row, of all columns.
+    /// Number of values of a row in all columns.
     pub(crate) fn numbers_of_row(&self) -> i64 {
         let z0 = self.z0.as_ref().map_or(0, |z0| z0.shape().iter().product());
         self.target.numbers() + self.condition.as_ref().map_or(0, Side::numbers) + z0
@@ -93,16 +94,17 @@ impl Rows {
         std::iter::once(&self.target.column).chain(condition).chain(&self.z0)
     }
 
-    /// The columns that stay in a file; none where all are held.
+    /// The columns that stay in a file; `None` if all are in memory.
     pub(crate) fn stored(&self) -> Option<Stored> {
         let columns: Vec<_> = self.columns().filter_map(Column::on_disk).cloned().collect();
         (!columns.is_empty()).then(|| Stored { columns, device: self.device() })
     }
 
-    /// Rows as the model takes them, on the device.
+    /// Takes rows, normalised and on the device.
     ///
     /// # Errors
-    /// A file that cannot be read; rows that are not there.
+    /// [`Error::Data`](crate::Error::Data): a file cannot be read.
+    /// [`Error::Runtime`](crate::Error::Runtime): there are no such rows.
     pub fn take<'a>(&self, rows: impl Into<Pick<'a>>) -> Result<Batch> {
         let rows = rows.into();
         let read = match self.stored() {
@@ -112,36 +114,38 @@ impl Rows {
         self.finish(&rows, read)
     }
 
-    /// All rows, as [`take`](Self::take) gives them.
+    /// Takes all rows.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`take`](Self::take).
     pub fn all(&self) -> Result<Batch> {
         self.take(0..self.len())
     }
 
-    /// The first `n` rows, or all where there are fewer.
+    /// Takes the first `n` rows, or all if there are fewer.
     ///
     /// # Errors
-    /// As for [`take`](Self::take).
+    /// Those of [`take`](Self::take).
     pub fn first(&self, n: i64) -> Result<Batch> {
         self.take(0..n.min(self.len()))
     }
 
-    /// The same as [`take`](Self::take) where those that stay in a file were [`read`](Stored::read).
+    /// Takes rows as [`take`](Self::take) does, of which those that stay in a file were
+    /// [`read`](Stored::read) before.
     pub(crate) fn finish(&self, rows: &Pick<'_>, read: Vec<Tensor>) -> Result<Batch> {
         let mut read = read.into_iter();
-        let mut of = |column: &Column| column.on_disk().and_then(|_| read.next());
-        let (target, mask) = self.target.finish(rows, of(&self.target.column))?;
-        let condition = self.condition.as_ref().map(|side| side.finish(rows, of(&side.column)));
+        let mut next_read = |column: &Column| column.on_disk().and_then(|_| read.next());
+        let (target, mask) = self.target.finish(rows, next_read(&self.target.column))?;
+        let condition =
+            self.condition.as_ref().map(|side| side.finish(rows, next_read(&side.column)));
         let (condition, condition_mask) = condition.transpose()?.unzip();
-        let z0 = self.z0.as_ref().map(|z0| z0.finish(rows, of(z0))).transpose()?;
-        let labels = self.labels.as_ref().map(|labels| rows.of(labels)).transpose()?;
+        let z0 = self.z0.as_ref().map(|z0| z0.finish(rows, next_read(z0))).transpose()?;
+        let labels = self.labels.as_ref().map(|labels| rows.select(labels)).transpose()?;
         let condition_mask = condition_mask.flatten();
         Ok(Batch { target, condition, z0, mask, condition_mask, labels })
     }
 
-    /// `n` rows from `start`; those in a file stay there.
+    /// `n` rows from `start`, without a copy; rows in a file stay there.
     pub fn part(&self, start: i64, n: i64) -> Self {
         Self {
             target: self.target.part(start, n),
@@ -152,7 +156,7 @@ impl Rows {
     }
 }
 
-/// The columns of some rows that stay in a file. They are read on whatever thread.
+/// The columns of a set that stay in a file; they can be read on any thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     columns: Vec<DiskRows>,
@@ -160,27 +164,27 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// The rows of these numbers, of each column as it is in its file, on the device.
+    /// Reads the rows of the given numbers from each column, in the file's type, to the device.
     pub fn read(&self, rows: &[i64]) -> Result<Vec<Tensor>> {
-        self.columns.iter().map(|column| read(column, rows, self.device)).collect()
+        self.columns.iter().map(|column| read_rows(column, rows, self.device)).collect()
     }
 }
 
-/// Rows as the model takes them, on the device.
+/// Rows that were taken from a set, normalised and on the device.
 #[derive(Debug)]
 pub struct Batch {
-    /// `[k, …target_shape]`.
+    /// Targets `[k, …target_shape]`.
     pub target: Tensor,
-    /// `[k, …condition_shape]`.
+    /// Conditions `[k, …condition_shape]`; `None` for generation without condition.
     pub condition: Option<Tensor>,
-    /// `[k, …z_shape]`: the z_0 of each row, where the data give it.
+    /// z_0 of each row, `[k, …z_shape]`, if the data have it.
     pub z0: Option<Tensor>,
-    /// `[k, T]` of 1 and 0, where the targets are sequences of different lengths: positions that are there. The
-    /// others hold zeros.
+    /// Mask `[k, T]` of targets that are sequences of different lengths: 1 at positions of a
+    /// sequence, 0 at padding, where the target is zero.
     pub mask: Option<Tensor>,
-    /// Likewise of the conditions.
+    /// Mask `[k, T]` of conditions that are sequences of different lengths.
     pub condition_mask: Option<Tensor>,
-    /// `[k]` int64: classes that the model does not see.
+    /// Class labels `[k]` int64 that the model does not see.
     pub labels: Option<Tensor>,
 }
 
@@ -190,46 +194,47 @@ impl Batch {
         self.target.size()[0]
     }
 
-    /// True where there is no row.
+    /// True if there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The conditions, if there are some, all present.
+    /// The conditions, none of them dropped; `None` for generation without condition.
     pub fn condition(&self) -> Option<Condition> {
         let mask = self.condition_mask.as_ref().map(Tensor::shallow_clone);
         self.condition.as_ref().map(|value| Condition::new(value.shallow_clone()).with(None, mask))
     }
 
-    /// `n` rows from `start`: views of these.
+    /// Views of `n` rows from `start`.
     pub fn narrow(&self, start: i64, n: i64) -> Self {
         self.map(|t| t.narrow(0, start, n))
     }
 
-    /// The first `n` rows, or all where there are fewer.
+    /// Views of the first `n` rows, or of all if there are fewer.
     pub fn first(&self, n: i64) -> Self {
         self.narrow(0, n.min(self.len()))
     }
 
-    /// The rows at `index` (`[k]` int64).
+    /// Copies of the rows at `index`, `[k]` int64.
     pub fn rows(&self, index: &Tensor) -> Self {
         self.map(|t| t.index_select(0, index))
     }
 
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
-        let of = |t: &Option<Tensor>| t.as_ref().map(&f);
+        let map = |t: &Option<Tensor>| t.as_ref().map(&f);
         Self {
             target: f(&self.target),
-            condition: of(&self.condition),
-            z0: of(&self.z0),
-            mask: of(&self.mask),
-            condition_mask: of(&self.condition_mask),
-            labels: of(&self.labels),
+            condition: map(&self.condition),
+            z0: map(&self.z0),
+            mask: map(&self.mask),
+            condition_mask: map(&self.condition_mask),
+            labels: map(&self.labels),
         }
     }
 }
 
-/// Images mirrored left to right with probability 1/2, each row by itself, target and condition alike.
+/// Mirrors images left to right with probability 1/2, independently for each row and alike for
+/// target and condition.
 pub(crate) fn mirror_some(target: &Tensor, condition: Option<&Tensor>) -> (Tensor, Option<Tensor>) {
     let options = (Kind::Float, target.device());
     let which = Tensor::rand([target.size()[0], 1, 1, 1], options).lt(0.5);

@@ -1,4 +1,4 @@
-//! How rows are divided among training, validation and test.
+//! Split of rows into training, validation and test.
 
 use super::bind::rows_of;
 use crate::component::{Columns, Split, Splits};
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::rng::{Purpose, rust_rng};
 use rand::seq::SliceRandom as _;
 
-/// Share of validation and of test where nobody says.
+/// Default share of validation and of test.
 const HELD_OUT: f64 = 0.1;
 
 /// Shares of training, validation and test.
@@ -14,13 +14,14 @@ const HELD_OUT: f64 = 0.1;
 pub(super) struct Shares([f64; 3]);
 
 impl Shares {
-    /// Those that are written, and for the others what the sets that the source has leave to them.
-    fn of(split: &Split, own: [bool; 2]) -> Result<Self> {
-        let written = [split.train, split.val, split.test];
-        let used = [written[0], written[1].filter(|_| !own[0]), written[2].filter(|_| !own[1])];
+    /// Shares of `split`, with defaults for the nulls. `own` tells which of validation and test the
+    /// source has itself; no rows are split off for them.
+    fn new(split: &Split, own: [bool; 2]) -> Result<Self> {
+        let given = [split.train, split.val, split.test];
+        let used = [given[0], given[1].filter(|_| !own[0]), given[2].filter(|_| !own[1])];
         let sum: f64 = used.iter().flatten().sum();
-        if written.iter().flatten().any(|s| !(0.0..=1.0).contains(s)) || sum > 1.0 + 1e-9 {
-            let all: Vec<f64> = written.into_iter().flatten().collect();
+        if given.iter().flatten().any(|s| !(0.0..=1.0).contains(s)) || sum > 1.0 + 1e-9 {
+            let all: Vec<f64> = given.into_iter().flatten().collect();
             return Err(Error::config(
                 "data.split",
                 format!("shares must lie in [0, 1] and add up to at most 1, got {all:?}"),
@@ -28,43 +29,43 @@ impl Shares {
         }
         let open = used[1..].iter().zip(own).filter(|(s, own)| s.is_none() && !own).count();
         let left = ((1.0 - sum) / open.max(1) as f64).max(0.0);
-        let usual = if own.contains(&true) { 0.0 } else { HELD_OUT.min(left) };
-        let of = |i: usize| if own[i - 1] { 0.0 } else { written[i].unwrap_or(usual) };
-        let (val, test) = (of(1), of(2));
+        let default = if own.contains(&true) { 0.0 } else { HELD_OUT.min(left) };
+        let share = |i: usize| if own[i - 1] { 0.0 } else { given[i].unwrap_or(default) };
+        let (val, test) = (share(1), share(2));
         // Rounded, so that 1 − 0.1 − 0.1 is written as 0.8.
         let rest = ((1.0 - val - test).max(0.0) * 1e9).round() / 1e9;
-        Ok(Self([written[0].unwrap_or(rest), val, test]))
+        Ok(Self([given[0].unwrap_or(rest), val, test]))
     }
 
-    /// Rows of each set, of `n`: of shares that add up to 1 none is lost to rounding, and each set that is asked
-    /// for has a row as long as there are enough.
+    /// Numbers of rows of each set, out of `n`. Shares that add up to 1 lose no row to rounding,
+    /// and a set with a share above 0 has a row if there are enough.
     fn sizes(self, n: i64) -> [i64; 3] {
         let Self([train, val, test]) = self;
         let rounded = |share: f64| (share * n as f64).round() as i64;
-        let held_out = |share: f64, most: i64| match share > 0.0 {
-            true => rounded(share).max(1).min(most.max(0)),
+        let held_out = |share: f64, max: i64| match share > 0.0 {
+            true => rounded(share).max(1).min(max.max(0)),
             false => 0,
         };
         let least = i64::from(train > 0.0);
         let test_rows = held_out(test, n - least);
         let val_rows = held_out(val, n - least - test_rows);
         let left = n - val_rows - test_rows;
-        let whole = train > 0.0 && train + val + test > 1.0 - 1e-9;
-        [if whole { left } else { rounded(train).min(left) }, val_rows, test_rows]
+        let complete = train > 0.0 && train + val + test > 1.0 - 1e-9;
+        [if complete { left } else { rounded(train).min(left) }, val_rows, test_rows]
     }
 
-    /// As they are written.
-    pub(super) fn written(self) -> Split {
+    /// The `data.split` with these shares.
+    pub(super) fn to_split(self) -> Split {
         let [train, val, test] = self.0.map(Some);
         Split { train, val, test }
     }
 }
 
-/// Splits what the source did not split itself.
+/// Splits off the validation and test rows that the source does not have itself.
 pub(super) fn divide(splits: Splits, split: &Split, seed: u64) -> Result<([Columns; 3], Shares)> {
     let n = rows_of(&splits.train)?;
     let own = [splits.val.is_some(), splits.test.is_some()];
-    let shares = Shares::of(split, own)?;
+    let shares = Shares::new(split, own)?;
     let [mut train, val, test] = shares.sizes(n);
     if own == [true, true] && train < n {
         log::warn!(
@@ -73,19 +74,21 @@ pub(super) fn divide(splits: Splits, split: &Split, seed: u64) -> Result<([Colum
         train = n;
     }
     if train < 1 {
-        let [asked, ..] = shares.0;
+        let [share, ..] = shares.0;
         return Err(Error::config(
             "data.split",
             format!(
-                "no row to train on: of {n} rows {} for training, {val} for validation, {test} for test",
-                (asked * n as f64).round()
+                "no row to train on: \
+                 of {n} rows {} for training, {val} for validation, {test} for test",
+                (share * n as f64).round()
             ),
         )
         .help("shares are such as { train: 0.8, val: 0.1, test: 0.1 }"));
     }
     let mut order: Vec<i64> = (0..n).collect();
     order.shuffle(&mut rust_rng(seed, Purpose::Split, 0));
-    // What rounding leaves over is taken from the end, so that held-out rows are those of runs that lost it.
+    // Rows that rounding left over are taken from the end, so that runs of versions that dropped
+    // them keep their held-out rows.
     let first = train.min((shares.0[0] * n as f64).round() as i64).max(1);
     let held = order.split_off(first as usize);
     let (val_rows, rest) = held.split_at(val as usize);
@@ -116,12 +119,12 @@ mod tests {
     #[test]
     fn shares_that_nobody_wrote_go_to_training_where_a_set_is_given() {
         let none = split(None, None, None);
-        let of = |split: &Split, own| Shares::of(split, own).unwrap().0;
+        let of = |split: &Split, own| Shares::new(split, own).unwrap().0;
         assert_eq!(of(&none, [false, false]), [0.8, 0.1, 0.1]);
         for own in [[true, false], [false, true], [true, true]] {
             assert_eq!(of(&none, own), [1.0, 0.0, 0.0]);
         }
-        // What is written holds, and what is not fits to it.
+        // Given shares are kept, and the others fill up to 1.
         let test_given = [false, true];
         assert_eq!(of(&split(None, Some(0.2), None), test_given), [0.8, 0.2, 0.0]);
         assert_eq!(of(&split(Some(0.8), Some(0.1), Some(0.1)), test_given), [0.8, 0.1, 0.0]);
@@ -129,8 +132,8 @@ mod tests {
         assert_eq!(of(&split(Some(0.9), None, None), [false, false])[0], 0.9);
         assert!((of(&split(Some(0.9), None, None), [false, false])[1] - 0.05).abs() < 1e-12);
         assert_eq!(of(&split(Some(0.6), None, None), [false, false]), [0.6, 0.1, 0.1]);
-        assert!(Shares::of(&split(Some(0.8), Some(0.3), None), [false, false]).is_err());
-        assert!(Shares::of(&split(Some(0.8), Some(0.3), None), [true, false]).is_ok());
+        assert!(Shares::new(&split(Some(0.8), Some(0.3), None), [false, false]).is_err());
+        assert!(Shares::new(&split(Some(0.8), Some(0.3), None), [true, false]).is_ok());
     }
 
     #[test]
@@ -177,12 +180,12 @@ mod tests {
         let splits = || Splits { train: table(120), test: Some(table(58)), ..Splits::default() };
         let sizes = |split: &Split| {
             let (sets, shares) = divide(splits(), split, 7).unwrap();
-            (sets.map(|set| rows(&set).len()), shares.written())
+            (sets.map(|set| rows(&set).len()), shares.to_split())
         };
         let (sizes_of, written) = sizes(&split(None, None, None));
         assert_eq!(sizes_of, [120, 0, 58]);
         assert_eq!(written, split(Some(1.0), Some(0.0), Some(0.0)));
-        // As it is written in the run, it is the same again.
+        // The shares in the run's configuration give the same split again.
         assert_eq!(sizes(&written), (sizes_of, written.clone()));
         assert_eq!(sizes(&split(None, Some(0.1), None)).0, [108, 12, 58]);
         assert_eq!(sizes(&split(Some(0.8), Some(0.1), Some(0.1))).0, [96, 12, 58]);

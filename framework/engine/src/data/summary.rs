@@ -1,59 +1,60 @@
-//! What was found in the data, said once: shapes, columns, classes, sizes, and what is odd about them.
+//! Summary of the data for the log and for `manifest.json`: shapes, columns, classes, sizes and
+//! peculiarities.
 
 use crate::component::{Columns, Part};
 use serde::Serialize;
 use std::fmt;
 use tch::{Kind, Tensor};
 
-/// Scales of columns that differ by more than this are said.
-const APART: f64 = 10.0;
-/// Names and classes in a line.
+/// Ratio of column scales above which they are reported.
+const UNEVEN: f64 = 10.0;
+/// Largest number of names or classes in a line.
 const SHOWN: usize = 8;
 
-/// What was found in the data.
+/// Summary of the data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct DataSummary {
-    /// Of x; none where the source has none.
+    /// Summary of x; `None` if the source has no x.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub x: Option<SideSummary>,
-    /// Of y, likewise.
+    /// Summary of y; `None` if the source has no y.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub y: Option<SideSummary>,
-    /// The classes of y, where it holds labels.
+    /// The classes of y by label, if it holds labels.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<Class>,
-    /// Rows of training, validation and test.
+    /// Numbers of rows.
     pub rows: Sizes,
 }
 
-/// Rows of each set.
+/// Numbers of rows of each set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sizes {
-    /// To learn from.
+    /// Training rows.
     pub train: i64,
-    /// For validation.
+    /// Validation rows.
     pub val: i64,
-    /// For the final evaluation.
+    /// Test rows.
     pub test: i64,
 }
 
-/// A class, and how many rows of each set are of it.
+/// A class and its numbers of rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Class {
     /// Its name, or its number.
     pub name: String,
-    /// Its rows.
+    /// Its numbers of rows.
     pub rows: Sizes,
 }
 
-/// One side of the data.
+/// Summary of one side of the data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SideSummary {
-    /// `numbers`, `bytes` or `labels`.
+    /// Type of the values: `numbers`, `bytes` or `labels`.
     pub values: &'static str,
     /// Shape of one row.
     pub shape: Vec<i64>,
-    /// What the axes of a row are, as far as that is known.
+    /// Meaning of the axes of a row, such as `channels`; empty if it is not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub axes: Vec<&'static str>,
     /// Names of the columns.
@@ -62,24 +63,24 @@ pub struct SideSummary {
     /// Columns that do not vary in the training rows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub constant: Vec<String>,
-    /// The least and the greatest deviation of a column, where they are more than tenfold apart.
+    /// Smallest and largest standard deviation of a column, if they differ more than tenfold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scales: Option<[Spread; 2]>,
 }
 
-/// The deviation of a column.
+/// The standard deviation of a column.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// The column.
     pub column: String,
-    /// Its standard deviation in the training rows.
+    /// Its standard deviation over the training rows, in the data's own units.
     pub deviation: f64,
 }
 
 impl DataSummary {
-    /// Shapes and classes of the three sets; `classes` is the number of labels, `sequences` whether the task takes
-    /// rows as such.
-    pub(super) fn of(tables: [&Columns; 3], classes: Option<i64>, sequences: bool) -> Self {
+    /// Summary of training, validation and test; `classes` is the number of labels, and `sequences`
+    /// is true if the task takes rows as sequences. It has no scales yet.
+    pub(super) fn new(tables: [&Columns; 3], classes: Option<i64>, sequences: bool) -> Self {
         let side = |part: Part| -> Option<SideSummary> {
             let (kind, shape) = tables[0].layout(part)?;
             let shape = shape[1..].to_vec();
@@ -104,20 +105,20 @@ impl DataSummary {
                 ..SideSummary::default()
             })
         };
-        let of_each = |table: &Columns| -> Vec<i64> {
+        let class_counts = |table: &Columns| -> Vec<i64> {
             let y = table.y.as_ref().filter(|y| y.kind() == Kind::Int64 && y.dim() == 1);
-            let counted = y.map(|y| y.bincount(None::<&Tensor>, classes.unwrap_or(0)));
-            counted.and_then(|counted| Vec::try_from(counted).ok()).unwrap_or_default()
+            let counts = y.map(|y| y.bincount(None::<&Tensor>, classes.unwrap_or(0)));
+            counts.and_then(|counts| Vec::try_from(counts).ok()).unwrap_or_default()
         };
-        let counts = tables.map(of_each);
+        let counts = tables.map(class_counts);
         let count = |set: usize, class: usize| counts[set].get(class).copied().unwrap_or(0);
         let class = |i: usize| Class {
             name: tables[0].classes.get(i).cloned().unwrap_or_else(|| i.to_string()),
             rows: Sizes { train: count(0, i), val: count(1, i), test: count(2, i) },
         };
         let rows = tables.map(|table| {
-            let of = |part| table.layout(part).and_then(|(_, shape)| shape.first().copied());
-            of(Part::X).or(of(Part::Y)).unwrap_or(0)
+            let rows = |part| table.layout(part).and_then(|(_, shape)| shape.first().copied());
+            rows(Part::X).or(rows(Part::Y)).unwrap_or(0)
         });
         Self {
             x: side(Part::X),
@@ -127,8 +128,8 @@ impl DataSummary {
         }
     }
 
-    /// With the deviations of the columns of a side.
-    pub(super) fn measured(&mut self, part: Part, deviation: &Tensor) {
+    /// Adds the standard deviations of the columns of a side.
+    pub(super) fn set_deviations(&mut self, part: Part, deviation: &Tensor) {
         let side = match part {
             Part::X => &mut self.x,
             Part::Y => &mut self.y,
@@ -136,10 +137,10 @@ impl DataSummary {
         let (Some(side), Ok(all)) = (side, Vec::<f64>::try_from(deviation.reshape([-1]))) else {
             return;
         };
-        let of_one = all.len() == 1;
+        let single = all.len() == 1;
         let name = |i: usize| match side.columns.get(i) {
             Some(name) => name.clone(),
-            None if of_one => part.to_string(),
+            None if single => part.to_string(),
             None => format!("{part}[{i}]"),
         };
         side.constant = (0..all.len()).filter(|i| all[*i] == 0.0).map(name).collect();
@@ -147,20 +148,20 @@ impl DataSummary {
         varying.sort_by(|a, b| all[*a].total_cmp(&all[*b]));
         let scale = |i: &usize| Spread { column: name(*i), deviation: all[*i] };
         side.scales = match (varying.first(), varying.last()) {
-            (Some(least), Some(most)) if all[*most] > APART * all[*least] => {
+            (Some(least), Some(most)) if all[*most] > UNEVEN * all[*least] => {
                 Some([scale(least), scale(most)])
             }
             _ => None,
         };
     }
 
-    /// Each side that the data have, with its name.
+    /// The sides that the data have, with their names.
     fn sides(&self) -> impl Iterator<Item = (&'static str, &SideSummary)> {
         let all = [("x", &self.x), ("y", &self.y)];
         all.into_iter().filter_map(|(name, side)| Some((name, side.as_ref()?)))
     }
 
-    /// The sides whose columns have scales that differ, in words.
+    /// A sentence for each side whose columns have different scales.
     pub(super) fn uneven(&self) -> Vec<String> {
         let text = |(name, side): (&str, &SideSummary)| {
             let [least, most] = side.scales.as_ref()?;
@@ -177,7 +178,7 @@ impl DataSummary {
     }
 }
 
-/// A number that is printed with few digits whatever its size.
+/// A number that is displayed with three significant digits whatever its size.
 struct Number(f64);
 
 fn number(value: f64) -> Number {
@@ -197,8 +198,8 @@ impl fmt::Display for Number {
     }
 }
 
-/// The first of a list, and how many more there are.
-fn some(all: impl ExactSizeIterator<Item = String>) -> String {
+/// Joins the first texts of a list, and adds the number of the others.
+fn abbreviated(all: impl ExactSizeIterator<Item = String>) -> String {
     let n = all.len();
     let mut shown: Vec<String> = all.take(SHOWN).collect();
     if n > SHOWN {
@@ -210,7 +211,7 @@ fn some(all: impl ExactSizeIterator<Item = String>) -> String {
 impl fmt::Display for SideSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.shape[..], self.axes.is_empty()) {
-            ([], true) => write!(f, "a number a row")?,
+            ([], true) => write!(f, "one number for each row")?,
             ([1], true) => write!(f, "1 column")?,
             ([n], true) => write!(f, "{n} columns")?,
             (shape, _) => {
@@ -224,21 +225,22 @@ impl fmt::Display for SideSummary {
             }
         }
         if !self.columns.is_empty() {
-            write!(f, " ({})", some(self.columns.iter().cloned()))?;
+            write!(f, " ({})", abbreviated(self.columns.iter().cloned()))?;
         }
         Ok(())
     }
 }
 
 impl fmt::Display for DataSummary {
-    /// One line.
+    /// Writes the summary in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, side) in self.sides() {
             if side.values == "labels" {
                 let classes = self.classes.iter();
-                let of =
+                let text =
                     |c: &Class| format!("{} × {}", c.rows.train + c.rows.val + c.rows.test, c.name);
-                write!(f, "{name}: {} classes ({}); ", classes.len(), some(classes.map(of)))?;
+                let (n, list) = (classes.len(), abbreviated(classes.map(text)));
+                write!(f, "{name}: {n} classes ({list}); ")?;
             } else {
                 write!(f, "{name}: {side}; ")?;
             }
@@ -246,7 +248,7 @@ impl fmt::Display for DataSummary {
         let Sizes { train, val, test } = self.rows;
         write!(f, "{train} rows for training, {val} for validation, {test} for test")?;
         for (_, side) in self.sides().filter(|(_, side)| !side.constant.is_empty()) {
-            write!(f, "; without variation: {}", some(side.constant.iter().cloned()))?;
+            write!(f, "; constant: {}", abbreviated(side.constant.iter().cloned()))?;
         }
         for uneven in self.uneven() {
             write!(f, "; {uneven}")?;
@@ -273,22 +275,22 @@ mod tests {
     fn shapes_columns_classes_sizes_and_scales_are_said_in_a_line() {
         let train = table(&[0.0, 1.0, 5.0, 0.5, 1.0, 900.0], 3, &[0, 1]);
         let (val, test) = (table(&[0.0; 3], 3, &[1]), table(&[], 3, &[]));
-        let mut found = DataSummary::of([&train, &val, &test], Some(2), false);
-        found.measured(Part::X, &Tensor::from_slice(&[0.25, 0.0, 447.5]));
+        let mut summary = DataSummary::new([&train, &val, &test], Some(2), false);
+        summary.set_deviations(Part::X, &Tensor::from_slice(&[0.25, 0.0, 447.5]));
         assert_eq!(
-            found.to_string(),
+            summary.to_string(),
             "x: 3 columns (age, one, mass); y: 2 classes (1 × ada, 2 × bel); 2 rows for training, \
-             1 for validation, 0 for test; without variation: one; the scales of x differ 1790-fold \
+             1 for validation, 0 for test; constant: one; the scales of x differ 1790-fold \
              (deviation 0.250 of `age`, 448 of `mass`)"
         );
-        let json = serde_json::to_value(&found).unwrap();
+        let json = serde_json::to_value(&summary).unwrap();
         assert_eq!(json["x"]["constant"], serde_json::json!(["one"]));
         assert_eq!(
             json["classes"][1]["rows"],
             serde_json::json!({ "train": 1, "val": 1, "test": 0 })
         );
-        found.measured(Part::X, &Tensor::from_slice(&[1.0, 2.0, 9.9]));
-        let x = found.x.unwrap();
+        summary.set_deviations(Part::X, &Tensor::from_slice(&[1.0, 2.0, 9.9]));
+        let x = summary.x.unwrap();
         assert!(x.constant.is_empty() && x.scales.is_none());
     }
 
@@ -301,7 +303,7 @@ mod tests {
             ..Columns::default()
         };
         let none = Columns::default();
-        let text = DataSummary::of([&train, &none, &none], Some(12), false).to_string();
+        let text = DataSummary::new([&train, &none, &none], Some(12), false).to_string();
         assert!(
             text.starts_with(
                 "x: [1, 4, 5] (channels, height, width) of bytes; y: 12 classes (1 × 0, 1 × 1, "

@@ -1,5 +1,5 @@
-//! The data's own units and the model's: which side is learned, one-hot labels, normalisation. What a
-//! model needs of its training data once it is trained.
+//! Conversion between the data's own units and the model's, which a model keeps when it is trained:
+//! shapes, one-hot labels, normalisation and names.
 
 use super::bind::{bind, sides};
 use super::classes::Classes;
@@ -19,42 +19,42 @@ use tch::{Device, Kind, Tensor};
 /// Shapes of one row of the data, as the task binds them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shapes {
-    /// What is learned.
+    /// Shape of one target.
     pub target: Vec<i64>,
-    /// What it is learned from; `None` without condition.
+    /// Shape of one condition; `None` for generation without condition.
     pub condition: Option<Vec<i64>>,
 }
 
-/// The way from rows of the data to what the model works on, and back.
+/// Conversion of rows from the data's own units to the model's and back.
 #[derive(Clone, Debug)]
 pub struct Units {
     /// Shapes of one row.
     pub shapes: Shapes,
-    /// Scales the target.
+    /// Normaliser of targets.
     pub target: Normaliser,
-    /// Scales the condition.
+    /// Normaliser of conditions.
     pub condition: Normaliser,
-    /// Whether targets are one-hot labels.
+    /// True if targets are one-hot labels.
     pub target_is_label: bool,
-    /// Whether conditions are one-hot labels.
+    /// True if conditions are one-hot labels.
     pub condition_is_label: bool,
     /// Names of columns and classes.
     pub names: Names,
 }
 
-/// Names that the data have for their columns and classes; each list is empty where there are none.
+/// Names of columns and classes in the data; a list is empty if there are none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Names {
-    /// Of the target's columns.
+    /// Names of the target's columns.
     pub target: Vec<String>,
-    /// Of the condition's columns.
+    /// Names of the condition's columns.
     pub condition: Vec<String>,
-    /// Of the classes, by label.
+    /// Names of the classes, by label.
     pub classes: Vec<String>,
 }
 
-/// The part of [`Units`] that is no tensor, as it is saved.
+/// Saved form of the parts of [`Units`] that are no tensors.
 #[derive(Serialize, Deserialize)]
 struct Header {
     shapes: Shapes,
@@ -65,24 +65,25 @@ struct Header {
 }
 
 impl Units {
-    /// Fitted on the training rows, in the data's own units.
+    /// Fits units to the training rows, which are in the data's own units, and adds their
+    /// deviations to `summary`.
     pub(super) fn fit(
         train: &Rows,
         names: Names,
         experiment: &Experiment,
         (kind, device): (Kind, Device),
-        found: &mut DataSummary,
+        summary: &mut DataSummary,
     ) -> Result<Self> {
         let (learned, from) = sides(experiment.task());
-        let fit = Fit { experiment, kind, device };
+        let fit = NormaliserFit { experiment, kind, device };
         let is_label = |side: &Side| side.column.as_labels().is_some();
         let row = |side: &Side| side.column.shape().to_vec();
         let condition = train.condition.as_ref();
         Ok(Self {
             shapes: Shapes { target: row(&train.target), condition: condition.map(row) },
-            target: fit.normaliser(&train.target, learned, found)?,
+            target: fit.normaliser(&train.target, learned, summary)?,
             condition: match condition {
-                Some(side) => fit.normaliser(side, from, found)?,
+                Some(side) => fit.normaliser(side, from, summary)?,
                 None => Normaliser::identity(kind, device),
             },
             target_is_label: is_label(&train.target),
@@ -91,7 +92,7 @@ impl Units {
         })
     }
 
-    /// Rows in the data's own units, normalised.
+    /// Normalises rows that are in the data's own units.
     pub(super) fn apply(&self, rows: Rows) -> Result<Rows> {
         Ok(Rows {
             target: rows.target.scaled(&self.target)?,
@@ -100,30 +101,32 @@ impl Units {
         })
     }
 
-    /// The classes, where targets or conditions are labels.
+    /// The classes; `None` if neither targets nor conditions are labels.
     pub(super) fn class_names(&self) -> Option<Classes> {
         self.classes().map(|count| Classes::of_model(&self.names.classes, count))
     }
 
-    /// The label of the class called `name`.
+    /// Label of the class called `name`.
     ///
     /// # Errors
-    /// A name that no class has, with those that there are; a model without labels.
+    /// [`Error::Config`]: the model has no classes, or none of that name; the message lists them.
     pub fn label(&self, name: &str) -> Result<i64> {
         let classes = self.class_names();
-        let none = || Error::config("", "this model knows no classes");
+        let none = || Error::config("", "this model has no classes");
         classes.ok_or_else(none)?.label(name)
     }
 
-    /// A further table whose columns and labels are put into the order of the training rows, by their names.
+    /// Puts the columns and labels of a further table into the order of the training rows, by their
+    /// names.
     ///
     /// # Errors
-    /// A column that is missing, a class that no training row had.
+    /// [`Error::Config`]: a column is missing, y are labels but the model's are numbers, or a class
+    /// is none of the model's.
     pub fn align(&self, mut table: Columns, experiment: &Experiment) -> Result<Columns> {
         match self.class_names() {
             Some(classes) => classes.align(&mut table, "the file has")?,
             None if !table.classes.is_empty() && !experiment.unconditional => {
-                let message = "y of the file are class labels, but the model's are numbers";
+                let message = "y of the file holds class labels, but the model's y are numbers";
                 return Err(Error::config("data", message));
             }
             None => {}
@@ -136,10 +139,11 @@ impl Units {
         Ok(table)
     }
 
-    /// Rows of a further table, normalised, on the model's device.
+    /// Converts a further table to normalised rows on the model's device.
     ///
     /// # Errors
-    /// As for [`align`](Self::align); rows of other shapes.
+    /// [`Error::Config`]: those of [`align`](Self::align), rows have other shapes than the model's,
+    /// or values are NaN or infinite. [`Error::Data`]: rows on disk cannot be read.
     pub fn rows(&self, table: Columns, experiment: &Experiment) -> Result<Batch> {
         let table = &self.align(table, experiment)?;
         let options = (self.target.kind(), self.target.mean.device());
@@ -148,7 +152,7 @@ impl Units {
         self.apply(rows)?.all()
     }
 
-    /// Number of labels, where one side is one-hot.
+    /// Number of classes; `None` if neither side holds labels.
     pub(super) fn classes(&self) -> Option<i64> {
         let label = match self.target_is_label {
             true => Some(&self.shapes.target),
@@ -157,9 +161,10 @@ impl Units {
         label.and_then(|shape| shape.first().copied())
     }
 
-    /// An error if rows have other shapes.
+    /// Checks that rows have the model's shapes.
     pub(super) fn check(&self, rows: &Rows) -> Result<()> {
-        let same = |what: &str, side: Option<&Side>, shape: Option<&Vec<i64>>| match (side, shape) {
+        let check = |what: &str, side: Option<&Side>, shape: Option<&Vec<i64>>| match (side, shape)
+        {
             (Some(side), Some(shape)) if side.column.shape() != shape => {
                 let (found, shape) = (shape_text(side.column.shape()), shape_text(shape));
                 let message = format!("the {what}s have shape {found}, the model's have {shape}");
@@ -167,12 +172,12 @@ impl Units {
             }
             _ => Ok(()),
         };
-        same("target", Some(&rows.target), Some(&self.shapes.target))?;
-        same("condition", rows.condition.as_ref(), self.shapes.condition.as_ref())
+        check("target", Some(&rows.target), Some(&self.shapes.target))?;
+        check("condition", rows.condition.as_ref(), self.shapes.condition.as_ref())
     }
 
-    /// Names as texts beside arrays in a file: `columns` of samples or predictions, `condition_columns`, and
-    /// `classes` by label.
+    /// Lists of names that files of samples or predictions have beside their arrays: `columns`,
+    /// `condition_columns`, and `classes` by label. Empty lists are left out.
     pub fn texts(&self) -> Vec<(&'static str, &[String])> {
         let names = &self.names;
         let all = [
@@ -180,14 +185,14 @@ impl Units {
             ("condition_columns", &names.condition, !self.condition_is_label),
             ("classes", &names.classes, true),
         ];
-        let there = all.into_iter().filter(|(_, names, fit)| *fit && !names.is_empty());
-        there.map(|(name, names, _)| (name, &names[..])).collect()
+        let used = all.into_iter().filter(|(_, names, used)| *used && !names.is_empty());
+        used.map(|(name, names, _)| (name, &names[..])).collect()
     }
 
-    /// Its tensors by name, and the rest as text.
+    /// Saved form: tensors by name, and the rest as JSON.
     ///
     /// # Errors
-    /// Names that cannot be written as text.
+    /// [`Error::Runtime`]: the rest cannot be expressed in JSON.
     pub fn to_parts(&self) -> Result<(Vec<(String, Tensor)>, String)> {
         let mut tensors = Vec::new();
         for (side, normaliser) in [("target", &self.target), ("condition", &self.condition)] {
@@ -204,11 +209,12 @@ impl Units {
         Ok((tensors, text))
     }
 
-    /// From what [`to_parts`](Self::to_parts) gave, for a model of this precision on this device; `find` gives a
-    /// tensor by its name.
+    /// Restores units from the result of [`to_parts`](Self::to_parts), for a model of the given
+    /// precision and device; `find` returns a tensor by its name.
     ///
     /// # Errors
-    /// Tensors that are missing or not finite, a text that is damaged.
+    /// Those of `find`, and [`Error::Runtime`]: a tensor is not finite, a deviation is negative, or
+    /// the text is damaged.
     pub fn from_parts(
         find: impl Fn(&str) -> Result<Tensor>,
         text: &str,
@@ -217,8 +223,8 @@ impl Units {
         let header: Header = serde_json::from_str(text)
             .map_err(|e| Error::runtime(format!("the units of the data cannot be read: {e}")))?;
         let usable = |values: &Tensor, side: &str, what: &str| {
-            let (good, wanted) = match what {
-                // That of a column that does not vary is 0.
+            let (good, range) = match what {
+                // A column that does not vary has deviation 0.
                 "deviation" => {
                     (values.ge(0.0).logical_and(&values.isfinite()), "finite and at least 0")
                 }
@@ -228,7 +234,7 @@ impl Units {
                 return Ok(());
             }
             let name = format!("units.{side}.{what}");
-            let message = format!("the units of the data are damaged: `{name}` is not {wanted}");
+            let message = format!("the units of the data are damaged: `{name}` is not {range}");
             Err(Error::runtime(message))
         };
         let normaliser = |side: &str| -> Result<Normaliser> {
@@ -251,32 +257,32 @@ impl Units {
     }
 }
 
-/// How normalisers are fitted.
-struct Fit<'e> {
+/// Options with which normalisers are fitted.
+struct NormaliserFit<'e> {
     experiment: &'e Experiment,
     kind: Kind,
     device: Device,
 }
 
-impl Fit<'_> {
-    /// Of a side of the training rows; what was measured of it is written into `found`.
-    fn normaliser(&self, side: &Side, part: Part, found: &mut DataSummary) -> Result<Normaliser> {
+impl NormaliserFit<'_> {
+    /// Fits the normaliser of a side of the training rows, and adds its deviations to `summary`.
+    fn normaliser(&self, side: &Side, part: Part, summary: &mut DataSummary) -> Result<Normaliser> {
         let Self { kind, device, .. } = *self;
         let standardise = self.experiment.data.common().standardise;
         let sequences = self.experiment.task().is_sequence();
         let identity = || Normaliser::identity(kind, device);
-        let of_bytes = |fitted: Normaliser| match standardise {
+        let if_standardised = |fitted: Normaliser| match standardise {
             true => fitted.to_device(device),
             false => identity(),
         };
         let measured = match &side.column.values {
             Values::Labels(_) => return Ok(identity()),
             Values::Stored(rows) if rows.kind() == Kind::Uint8 => {
-                return Ok(of_bytes(disk::fit_bytes(rows, kind)?));
+                return Ok(if_standardised(disk::fit_bytes(rows, kind)?));
             }
             Values::Stored(rows) => disk::moments(rows, side.lengths.as_ref(), sequences)?.finish(),
-            Values::Held(values) if bytes::kept(values) => {
-                return Ok(of_bytes(Normaliser::fit_bytes(values, kind)));
+            Values::Held(values) if bytes::is_image(values) => {
+                return Ok(if_standardised(Normaliser::fit_bytes(values, kind)));
             }
             Values::Held(values) if sequences => {
                 let mask = side.mask(&(0..values.size()[0]).into(), kind)?;
@@ -285,13 +291,13 @@ impl Fit<'_> {
             Values::Held(values) => columns(values, kind),
         };
         let Some((mean, deviation)) = measured else { return Ok(identity()) };
-        found.measured(part, &deviation);
+        summary.set_deviations(part, &deviation);
         if standardise {
             return Ok(Normaliser::fitted(mean, deviation, kind).to_device(device));
         }
         if matches!(&side.column.values, Values::Held(v) if loses_digits(v, &deviation, kind)) {
             log::warn!(
-                "float32 holds {part} less exactly than a thousandth of its deviation: leave \
+                "float32 rounds {part} by more than a thousandth of its deviation: leave \
                  `data.standardise` true, or set `training.precision: float64`"
             );
         }
@@ -299,7 +305,8 @@ impl Fit<'_> {
     }
 }
 
-/// Whether some column of `values` changes by more than a thousandth of its deviation in the precision `kind`.
+/// True if rounding to the precision `kind` changes some column of `values` by more than a
+/// thousandth of its deviation.
 fn loses_digits(values: &Tensor, deviation: &Tensor, kind: Kind) -> bool {
     if values.kind() != Kind::Double || kind == Kind::Double {
         return false;

@@ -26,7 +26,7 @@ pub(super) fn manifest(
         "device": format!("{:?}", trainer.trained().device()),
         "threads": trainer.experiment().threads,
         "parameters": trainer.trained().parameter_count(),
-        "data": trainer.data().found,
+        "data": trainer.data().summary,
         "finished": chrono::Local::now().to_rfc3339(),
         "steps": trainer.step(),
         "steps_before_resuming": trainer.step() - pace.steps,
