@@ -6,9 +6,8 @@
 //! of components, none of which it knows by name. Programs depend on `triflow`, which re-exports
 //! all of it.
 //!
-//! Layers, each of which uses only those before it: `device` `threads` `io`, `config`, `data`
-//! `joint_distribution` `loss`, `model`, `sample`, `trained`, `inference` `start` `unused`,
-//! `train`.
+//! Layers: `device` `threads` `io`, `config`, `data` `joint_distribution` `loss`, `model`,
+//! `sample`, `trained`, `inference` `start` `unused`, `train`.
 
 // The macros expand to paths that begin with `triflow::`, inside this crate too.
 extern crate self as triflow;
