@@ -1,5 +1,5 @@
-//! Convolutions, group norm, residual blocks, attention, and features of time and condition, shared by
-//! the networks over images.
+//! Convolutions, group norm, residual blocks, attention, and features of time and condition, shared
+//! by the networks over images.
 
 use crate::layers::{Linear, WeightInit, dropout, flatten, numel};
 use triflow::prelude::*;
@@ -24,7 +24,8 @@ impl Image {
         }
     }
 
-    /// The image of `shape`, the shape of `part` (such as "the target") in a `component` over images.
+    /// The image of `shape`, the shape of `part` (such as "the target") in a `component` over
+    /// images.
     ///
     /// # Errors
     /// `shape` has not three axes.
@@ -111,8 +112,8 @@ impl GroupNorm {
 
 /// Residual block x + conv(act(norm(conv(act(norm x))))).
 ///
-/// The second norm is scaled and shifted by features of time and condition, where there are any; the
-/// last convolution starts at zero.
+/// The second norm is scaled and shifted by features of time and condition, where there are any;
+/// the last convolution starts at zero.
 #[derive(Debug)]
 pub struct ResBlock {
     norms: [GroupNorm; 2],
@@ -172,7 +173,8 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// Attention over `channels` channels with `heads` heads; its variables are `norm`, `qkv` and `out`.
+    /// Attention over `channels` channels with `heads` heads; its variables are `norm`, `qkv` and
+    /// `out`.
     ///
     /// # Errors
     /// `heads` is below 1 or does not divide `channels`.
@@ -214,9 +216,9 @@ pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
 
 /// Inputs of a network over images: z with its condition, and features of time and condition.
 ///
-/// A condition that is an image of the height and width of z is concatenated to z as further channels.
-/// Any other one (a label, a vector) is embedded by a linear map (for one-hot labels a learned vector a
-/// class) and added to the embedding of time.
+/// A condition that is an image of the height and width of z is concatenated to z as further
+/// channels. Any other one (a label, a vector) is embedded by a linear map (for one-hot labels a
+/// learned vector a class) and added to the embedding of time.
 #[derive(Debug)]
 pub struct Inputs {
     time: Linear,

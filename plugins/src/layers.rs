@@ -49,8 +49,9 @@ impl Linear {
         }
     }
 
-    /// A layer over several concatenated inputs, given by their widths. Each starts with an equal share
-    /// of the output's variance, so that a wide one (time features) does not drown a narrow one (z).
+    /// A layer over several concatenated inputs, given by their widths. Each starts with an equal
+    /// share of the output's variance, so that a wide one (time features) does not drown a narrow
+    /// one (z).
     pub fn joined(vars: &nn::Path, widths: &[i64], outputs: i64) -> Self {
         let blocks: Vec<Tensor> = widths
             .iter()
@@ -241,7 +242,8 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    /// `blocks` blocks of `width` over `inputs` features; the variables are below `entry`, `block_0`, ….
+    /// `blocks` blocks of `width` over `inputs` features; the variables are below `entry`,
+    /// `block_0`, ….
     ///
     /// # Errors
     /// `width`, `blocks` or `dropout` is out of range.

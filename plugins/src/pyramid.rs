@@ -1,5 +1,5 @@
-//! Convolutional bodies of encoders and decoders: residual blocks between halvings or doublings of an
-//! image.
+//! Convolutional bodies of encoders and decoders: residual blocks between halvings or doublings of
+//! an image.
 
 use crate::conv::{Conv, GroupNorm, Image, ResBlock, upsample};
 use crate::layers::{Linear, WeightInit, flatten};
@@ -19,8 +19,8 @@ pub struct Pyramid {
 }
 
 impl Pyramid {
-    /// The sizes for targets and latents of these shapes; `component` is named in errors. For a latent
-    /// that is a vector, the image is halved while its sides are even and above 4.
+    /// The sizes for targets and latents of these shapes; `component` is named in errors. For a
+    /// latent that is a vector, the image is halved while its sides are even and above 4.
     ///
     /// # Errors
     /// The target is not an image, or no number of halvings leads from it to the latent.

@@ -3,9 +3,10 @@ use triflow::prelude::*;
 triflow::component! {
     /// Pairs given by the data: each row's own z_0, the array `z0` beside x and y.
     ///
-    /// z_0 is in the units of the model. Use it for known pairs: the ends of a trained model's paths
-    /// (`triflow reflow`), or two data sets whose rows belong together. Sampling starts from the source
-    /// under any condition, so under each condition z_0 should have the distribution of the source.
+    /// z_0 is in the units of the model. Use it for known pairs: the ends of a trained model's
+    /// paths (`triflow reflow`), or two data sets whose rows belong together. Sampling starts from
+    /// the source under any condition, so under each condition z_0 should have the distribution of
+    /// the source.
     #[reference = "Liu et al. 2023, arXiv 2209.03003"]
     pub struct Given: Coupling, CouplingSpec = "given" {}
 }

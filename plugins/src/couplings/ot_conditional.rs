@@ -4,19 +4,19 @@ use triflow::metrics::{assign, optimal_matching};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Conditional optimal transport within a batch: z_0 keeps its distribution under each condition.
+    /// Optimal transport within a batch that keeps the distribution of z_0 under each condition.
     ///
-    /// Row i of z_0 is taken as drawn under condition i. Without `ratio`, for classes, z_0 and z_1 are
-    /// matched at the least sum of |z_1 − z_0|² among rows of equal condition; a row whose condition
-    /// occurs once in the batch keeps its z_0. With `ratio`, for conditions that are numbers, the cost is
-    /// |z_1 − z_0|² + w·|c_1 − c_0|². The weight w is chosen in each batch so that the share `ratio` of
-    /// all pairs costs at most as much as the z_1's own pair. The distribution is then kept
-    /// approximately, less well for a larger `ratio`.
+    /// Row i of z_0 is taken as drawn under condition i. Without `ratio`, for classes, z_0 and z_1
+    /// are matched at the least sum of |z_1 − z_0|² among rows of equal condition; a row whose
+    /// condition occurs once in the batch keeps its z_0. With `ratio`, for conditions that are
+    /// numbers, the cost is |z_1 − z_0|² + w·|c_1 − c_0|². The weight w is chosen in each batch so
+    /// that the share `ratio` of all pairs costs at most as much as the z_1's own pair. The
+    /// distribution is then kept approximately, less well for a larger `ratio`.
     #[reference = "Cheng and Schwing 2025, arXiv 2503.10636"]
     #[aliases("c2ot")]
     pub struct OtConditional: Coupling, CouplingSpec = "ot_conditional" {
-        /// Share of the pairs that transport may choose, in (0, 1], for conditions that are numbers; null:
-        /// the pairs of equal condition, for classes.
+        /// Share of the pairs that transport may choose, in (0, 1], for conditions that are
+        /// numbers; null: the pairs of equal condition, for classes.
         pub ratio: Option<f64> = None,
     }
 }
@@ -87,9 +87,8 @@ fn match_equal_conditions(rows: &Pairing<'_>, condition: Points<'_>) -> Result<V
     Ok(pairs)
 }
 
-/// The weight w under which the share `ratio` of all pairs (i, j) has
-/// cost_ij + w·distance_ij ≤ cost_ii. Each pair has it up to a threshold of w, so that w is a quantile
-/// of the thresholds.
+/// The weight w under which the share `ratio` of all pairs (i, j) has cost_ij + w·distance_ij ≤
+/// cost_ii. Each pair has it up to a threshold of w, so that w is a quantile of the thresholds.
 fn condition_weight(costs: &[f64], distances: &[f64], n: usize, ratio: f64) -> f64 {
     let mut thresholds: Vec<f64> = (0..n * n)
         .map(|at| {
@@ -103,8 +102,8 @@ fn condition_weight(costs: &[f64], distances: &[f64], n: usize, ratio: f64) -> f
         .collect();
     let kept = ((ratio * (n * n) as f64).ceil() as usize).clamp(1, n * n);
     let (_, weight, _) = thresholds.select_nth_unstable_by(kept - 1, |a, b| b.total_cmp(a));
-    // An infinite threshold (pairs of equal condition alone exceed the share) is replaced by a weight at
-    // which one pair of unequal conditions costs more than any matching of equal ones.
+    // An infinite threshold (pairs of equal condition alone exceed the share) is replaced by a
+    // weight at which one pair of unequal conditions costs more than any matching of equal ones.
     let most = costs.iter().fold(0.0_f64, |a, b| a.max(*b)) * n as f64;
     let least = distances.iter().filter(|d| **d > 0.0).fold(f64::INFINITY, |a, b| a.min(*b));
     weight.clamp(0.0, if least.is_finite() { most / least } else { 0.0 })

@@ -7,16 +7,17 @@ use triflow::prelude::*;
 triflow::component! {
     /// Entropic optimal transport within a batch: z_0 is drawn from the Sinkhorn plan given z_1.
     ///
-    /// The plan P minimises Σ P·|z_1 − z_0|² − ε·(entropy of P) under uniform marginals, by Sinkhorn's
-    /// iteration in the log domain. ε → 0 gives `ot_exact`, ε → ∞ `independent`. One z_0 may be drawn for
-    /// several z_1. An iteration takes about n² operations for a batch of n rows.
+    /// The plan P minimises Σ P·|z_1 − z_0|² − ε·(entropy of P) under uniform marginals, by
+    /// Sinkhorn's iteration in the log domain. ε → 0 gives `ot_exact`, ε → ∞ `independent`. One z_0
+    /// may be drawn for several z_1. An iteration takes about n² operations for a batch of n rows.
     #[reference = "Cuturi 2013, arXiv 1306.0895; Tong et al. 2023, arXiv 2302.00482"]
     pub struct OtSinkhorn: Coupling, CouplingSpec = "ot_sinkhorn" {
         /// ε as a share of the mean cost of all pairs, above 0.
         pub epsilon: f64 = 0.05,
         /// Largest number of iterations, at least 1.
         pub iterations: usize = 500,
-        /// Largest relative error of the marginal of the source at which the iteration stops, above 0.
+        /// Largest relative error of the marginal of the source at which the iteration stops, above
+        /// 0.
         pub tolerance: f64 = 1e-3,
     }
 }
@@ -84,8 +85,8 @@ struct Plan {
 }
 
 impl OtSinkhorn {
-    /// The plan for `scores` −cost/ε, `[n, n]`. ε is halved down to its value, which takes far fewer
-    /// iterations than starting with it.
+    /// The plan for `scores` −cost/ε, `[n, n]`. ε is halved down to its value, which takes far
+    /// fewer iterations than starting with it.
     fn plan(&self, scores: &[f64], n: usize) -> Plan {
         let (mut f, mut g) = (vec![0.0; n], vec![0.0; n]);
         let mut share = (self.epsilon).min(1.0);

@@ -1,5 +1,5 @@
-//! Parts of every conditional residual network (CRN) here: a network with features of time, and a skip
-//! connection from z.
+//! Parts of every conditional residual network (CRN) here: a network with features of time, and a
+//! skip connection from z.
 
 use super::time_embedding::{TimeEmbedding, embed, same_in_all_rows};
 use crate::layers::{Linear, WeightInit};
@@ -13,12 +13,12 @@ pub struct Backbone {
 }
 
 impl Backbone {
-    /// The network with outputs `[batch, …output]`, of which derivatives of the orders `derivatives`
-    /// are used (0: the value itself). Its variables are below `network`.
+    /// The network with outputs `[batch, …output]`, of which derivatives of the orders
+    /// `derivatives` are used (0: the value itself). Its variables are below `network`.
     ///
     /// # Errors
-    /// The time embedding is out of range, the latent's shape is not known, or the network refuses its
-    /// parameters or shapes.
+    /// The time embedding is out of range, the latent's shape is not known, or the network refuses
+    /// its parameters or shapes.
     pub fn new(
         network: &Component<dyn Network>,
         time: &TimeEmbedding,
@@ -52,8 +52,8 @@ impl Backbone {
         embed(input.time, &self.frequencies)
     }
 
-    /// The network at `z` `[batch, …z_shape]`, with features of time `time` `[batch, features]` and the
-    /// condition of `input`.
+    /// The network at `z` `[batch, …z_shape]`, with features of time `time` `[batch, features]` and
+    /// the condition of `input`.
     ///
     /// # Errors
     /// Those of the network.

@@ -8,16 +8,16 @@ use triflow::prelude::*;
 triflow::component! {
     /// The Hessian of a scalar potential times the condition: Hess V(z)·(P x).
     ///
-    /// P x is the condition x itself where it has as many entries as z, else a learned linear map of it,
-    /// plus a learned vector. Where the condition of a row is absent, the learned vector stands alone. It
-    /// takes one Hessian-vector product; the Hessian itself is never computed.
+    /// P x is the condition x itself where it has as many entries as z, else a learned linear map
+    /// of it, plus a learned vector. Where the condition of a row is absent, the learned vector
+    /// stands alone. It takes one Hessian-vector product; the Hessian itself is never computed.
     pub struct Geometric: Crn, CrnSpec = "geometric" {
         /// The potential V, a network with one output.
         pub network: Component<dyn Network> = Mlp::default().into(),
         /// Features of time.
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
-        /// Add s(t)·z with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then cosines);
-        /// w and b start at zero.
+        /// Add s(t)·z with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then
+        /// cosines); w and b start at zero.
         pub skip: bool = false,
     }
 }

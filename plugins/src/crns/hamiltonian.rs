@@ -8,16 +8,16 @@ use triflow::prelude::*;
 triflow::component! {
     /// The Hamiltonian field of a scalar H: (∂H/∂p, −∂H/∂q) for z = (q, p).
     ///
-    /// Its divergence is zero: as a velocity it preserves volumes, and H too where H does not depend on
-    /// time. A flow that preserves volumes preserves the values of densities, so that it cannot contract
-    /// broad noise to narrow data; with `skip`, all volumes change at one rate.
+    /// Its divergence is zero: as a velocity it preserves volumes, and H too where H does not
+    /// depend on time. A flow that preserves volumes preserves the values of densities, so that it
+    /// cannot contract broad noise to narrow data; with `skip`, all volumes change at one rate.
     pub struct Hamiltonian: Crn, CrnSpec = "hamiltonian" {
         /// The Hamiltonian H, a network with one output.
         pub network: Component<dyn Network> = Mlp::default().into(),
         /// Features of time.
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
-        /// Add s(t)·z (friction) with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then
-        /// cosines); w and b start at zero. Volumes are then no longer preserved.
+        /// Add s(t)·z (friction) with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines,
+        /// then cosines); w and b start at zero. Volumes are then no longer preserved.
         pub skip: bool = false,
     }
 }

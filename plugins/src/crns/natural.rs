@@ -8,9 +8,10 @@ use triflow::prelude::*;
 triflow::component! {
     /// The natural gradient of a convex potential: −(H + δ·I)⁻¹·∇V with H = Hess V(z).
     ///
-    /// It is Newton's step towards the minimum of V, whatever the scale of V. A convex network makes the
-    /// matrix positive definite. For z of up to 64 entries the matrix is computed and the system solved by
-    /// Cholesky's decomposition, above by conjugate gradients over Hessian-vector products.
+    /// It is Newton's step towards the minimum of V, whatever the scale of V. A convex network
+    /// makes the matrix positive definite. For z of up to 64 entries the matrix is computed and the
+    /// system solved by Cholesky's decomposition, above by conjugate gradients over Hessian-vector
+    /// products.
     #[reference = "Amari 1998, Natural gradient works efficiently in learning"]
     pub struct Natural: Crn, CrnSpec = "natural" {
         /// The potential V, a convex network with one output.
@@ -19,8 +20,8 @@ triflow::component! {
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
         /// Damping δ, added to the diagonal of the Hessian, above 0.
         pub delta: f64 = 0.01,
-        /// Add s(t)·z with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then cosines);
-        /// w and b start at zero.
+        /// Add s(t)·z with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then
+        /// cosines); w and b start at zero.
         pub skip: bool = false,
     }
 }

@@ -7,9 +7,9 @@ use triflow::prelude::*;
 triflow::component! {
     /// The gradient of a scalar potential, times a sign: sign·∇V(z).
     ///
-    /// Its Jacobian in z is symmetric, so that it has no curl; neither has the best prediction of any
-    /// objective, since the mean of the data given z is a gradient. Over a convex network the field
-    /// expands (sign 1) or contracts (sign -1).
+    /// Its Jacobian in z is symmetric, so that it has no curl; neither has the best prediction of
+    /// any objective, since the mean of the data given z is a gradient. Over a convex network the
+    /// field expands (sign 1) or contracts (sign -1).
     pub struct Potential: Crn, CrnSpec = "potential" {
         /// The potential V, a network with one output.
         pub network: Component<dyn Network> = Mlp::default().into(),
@@ -17,8 +17,8 @@ triflow::component! {
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
         /// Sign of the gradient, 1 or -1; it matters over convex networks only.
         pub sign: i64 = -1,
-        /// Add s(t)·z with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then cosines);
-        /// w and b start at zero.
+        /// Add s(t)·z with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then
+        /// cosines); w and b start at zero.
         pub skip: bool = false,
     }
 }

@@ -4,12 +4,13 @@ use crate::layers::{Linear, WeightInit, flatten, numel};
 use std::ops::RangeInclusive;
 use triflow::prelude::*;
 
-/// Scalar function of z whose derivatives a conditional residual network (CRN) uses: a network with one
-/// output, plus m·z where its gradient is used.
+/// Scalar function of z whose derivatives a conditional residual network (CRN) uses: a network with
+/// one output, plus m·z where its gradient is used.
 ///
-/// m is linear in the features of time and in the condition, and starts at zero. It adds to the gradient
-/// a vector that depends on condition and time but not on z, which the network alone could express only
-/// by products of z with them. m·z is linear in z, so that a convex network stays convex.
+/// m is linear in the features of time and in the condition, and starts at zero. It adds to the
+/// gradient a vector that depends on condition and time but not on z, which the network alone could
+/// express only by products of z with them. m·z is linear in z, so that a convex network stays
+/// convex.
 pub struct Scalar {
     network: Backbone,
     tilt: Option<Linear>,

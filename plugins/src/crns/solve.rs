@@ -57,8 +57,8 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
     let mut squared = dot(&residual, &residual);
     let goal = squared.detach() * (tolerance * tolerance);
     for _ in 0..2 * d {
-        // A row that has converged is kept as it is: its residual of 0 would be divided by. A row of NaN
-        // never converges.
+        // A row that has converged is kept as it is: its residual of 0 would be divided by. A row
+        // of NaN never converges.
         let open = squared.detach().le_tensor(&goal).logical_not();
         if open.any().int64_value(&[]) == 0 {
             return Ok(u);
@@ -82,7 +82,8 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
         direction = &residual + rows(&ratio(&next, &squared), slope) * direction;
         squared = next;
     }
-    // The last digits of the residual are rounding errors in float32, so 1e4 times the goal will do.
+    // The last digits of the residual are rounding errors in float32, so 1e4 times the goal will
+    // do.
     let near = squared.detach().le_tensor(&(goal * 1e4));
     if near.all().int64_value(&[]) == 0 {
         return Err(Error::runtime(format!(

@@ -2,8 +2,8 @@ use triflow::kernels::sinusoids;
 use triflow::prelude::*;
 
 triflow::parameters! {
-    /// Sinusoidal features of time: sin(S·w_i·t) and cos(S·w_i·t) with w_i in geometric progression from
-    /// 1 down to 1/10000 (Vaswani et al. 2017, arXiv 1706.03762).
+    /// Sinusoidal features of time: sin(S·w_i·t) and cos(S·w_i·t) with w_i in geometric progression
+    /// from 1 down to 1/10000 (Vaswani et al. 2017, arXiv 1706.03762).
     pub struct TimeEmbedding {
         /// Number of features: even, at least 4; or 1 for t itself.
         pub dim: i64 = 64,
@@ -19,11 +19,12 @@ const MAX_FEATURES: i64 = 1 << 16;
 const MAX_PERIOD: f64 = 1e4;
 
 impl TimeEmbedding {
-    /// The frequencies S·w_i, `[dim / 2]` (`[0]` for t itself), in the precision and on the device of
-    /// `vars`.
+    /// The frequencies S·w_i, `[dim / 2]` (`[0]` for t itself), in the precision and on the device
+    /// of `vars`.
     ///
     /// # Errors
-    /// `dim` is neither 1 nor an even number from 4 to 65,536, or `scale` is not above 0 and finite.
+    /// `dim` is neither 1 nor an even number from 4 to 65,536, or `scale` is not above 0 and
+    /// finite.
     pub fn frequencies(&self, vars: &nn::Path) -> Result<Tensor> {
         if self.dim == 1 {
             return Ok(Tensor::zeros([0], (vars.kind(), vars.device())));

@@ -6,16 +6,17 @@ use triflow::prelude::*;
 triflow::component! {
     /// The output of the network plus z times a learned function of time: net(z, x, t) + s(t)·z.
     ///
-    /// s(t)·z is the best linear prediction of Gaussian data, which a network of z alone learns slowly:
-    /// near t = 0 the noise is almost z itself. s(t) is a linear layer over the `dim` features of time,
-    /// divided by √dim: in `params.safetensors`, `crn.skip.weight` `[1, dim]` and `crn.skip.bias` `[1]`.
+    /// s(t)·z is the best linear prediction of Gaussian data, which a network of z alone learns
+    /// slowly: near t = 0 the noise is almost z itself. s(t) is a linear layer over the `dim`
+    /// features of time, divided by √dim: in `params.safetensors`, `crn.skip.weight` `[1, dim]` and
+    /// `crn.skip.bias` `[1]`.
     pub struct Vanilla: Crn, CrnSpec = "vanilla" {
         /// The network.
         pub network: Component<dyn Network> = Mlp::default().into(),
         /// Features of time.
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
-        /// Add s(t)·z with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then cosines);
-        /// w and b start at zero.
+        /// Add s(t)·z with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then
+        /// cosines); w and b start at zero.
         pub skip: bool = true,
     }
 }
