@@ -500,7 +500,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         ),
         (
             "crn: { type: vanilla, network: { type: convex, activation: swish } }",
-            "a convex network needs an activation that is convex and nowhere falls\n  at \
+            "a convex network needs an activation that is convex and non-decreasing\n  at \
              crn.network.activation\n  help: use `softplus`, or leave it out",
         ),
         (

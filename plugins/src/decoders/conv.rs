@@ -1,20 +1,19 @@
-//! Convolutions.
-
 use crate::pyramid::{Pyramid, Up, check_pyramid};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Convolutions from the latent to images.
+    /// Convolutional residual blocks from the latent to images.
     ///
-    /// Residual blocks, between which height and width of a latent `[c, h, w]` are doubled until they are those of
-    /// the image; a latent that is a vector becomes a small image by a linear layer first.
+    /// Between the blocks, height and width of a latent `[c, h, w]` are doubled until they are
+    /// those of the image. A linear layer first turns a latent that is a vector into a small image.
     #[reference = "Rombach et al. 2022, arXiv 2112.10752"]
     pub struct Conv: Decoder, DecoderSpec = "conv" {
-        /// Channels at the full resolution, a multiple of 4; twice as many before a doubling, up to four times.
+        /// Number of channels at full resolution, a multiple of 4; twice as many at half, four
+        /// times as many at lower resolutions.
         pub width: i64 = 32,
-        /// Residual blocks at each resolution.
+        /// Number of residual blocks at each resolution.
         pub blocks: i64 = 1,
-        /// Dropout inside blocks, in [0, 1).
+        /// Dropout inside each block, in [0, 1).
         pub dropout: f64 = 0.0,
     }
 }
@@ -24,7 +23,7 @@ impl Spec<dyn Decoder> for Conv {
         check_pyramid(self.width, self.blocks, self.dropout)?;
         let latent = ctx.latent()?;
         let shape = Pyramid::new(&ctx.target_shape, latent, self.width, "conv")?;
-        Ok(Box::new(Convolving(Up::new(
+        Ok(Box::new(ConvDecoder(Up::new(
             &ctx.vars,
             shape,
             self.width,
@@ -35,9 +34,9 @@ impl Spec<dyn Decoder> for Conv {
     }
 }
 
-struct Convolving(Up);
+struct ConvDecoder(Up);
 
-impl Decoder for Convolving {
+impl Decoder for ConvDecoder {
     fn decode(&self, z: &Tensor, pass: Pass) -> Result<Tensor> {
         Ok(self.0.forward(z, pass))
     }

@@ -1,20 +1,18 @@
-//! The target is the latent itself, or a linear reading of it.
-
-use super::{Head, headed};
+use super::{Head, with_head};
 use crate::layers::numel;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The target is the latent itself, or a linear reading of it.
+    /// The latent itself as the target, or a linear layer from the flattened latent.
     pub struct Identity: Decoder, DecoderSpec = "identity" {
-        /// What stands at the end.
+        /// Last layer.
         pub head: Head = Head::None,
     }
 }
 
 impl Spec<dyn Decoder> for Identity {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
-        headed(ctx, "identity", numel(ctx.latent()?), self.head, |z: &Tensor, _: Pass| {
+        with_head(ctx, "identity", numel(ctx.latent()?), self.head, |z: &Tensor, _: Pass| {
             z.shallow_clone()
         })
     }

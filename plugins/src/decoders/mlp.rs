@@ -1,11 +1,9 @@
-//! A multilayer perceptron.
-
-use super::{Head, headed};
+use super::{Head, with_head};
 use crate::layers::{self, Activation, numel};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// A multilayer perceptron over the flattened latent.
+    /// A multilayer perceptron from the flattened latent to the target.
     pub struct Mlp: Decoder, DecoderSpec = "mlp" {
         /// Widths of the hidden layers.
         pub hidden_dims: Vec<i64> = vec![64, 64],
@@ -13,7 +11,7 @@ triflow::component! {
         pub activation: Activation = Activation::Swish,
         /// Dropout after each hidden layer, in [0, 1).
         pub dropout: f64 = 0.0,
-        /// What stands at the end.
+        /// Last layer.
         pub head: Head = Head::Linear,
     }
 }
@@ -28,6 +26,6 @@ impl Spec<dyn Decoder> for Mlp {
             self.dropout,
         )?;
         let width = self.hidden_dims.last().copied().unwrap_or(1);
-        headed(ctx, "mlp", width, self.head, move |z: &Tensor, pass: Pass| body.forward(z, pass))
+        with_head(ctx, "mlp", width, self.head, move |z: &Tensor, pass: Pass| body.forward(z, pass))
     }
 }

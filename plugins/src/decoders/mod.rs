@@ -1,4 +1,4 @@
-//! Decoders: from the latent back to the target. A decoder is a body and a head.
+//! Decoders: maps from the latent z_1 to the target, each a body and a head.
 
 mod conv;
 mod identity;
@@ -13,7 +13,7 @@ pub use resnet::Resnet;
 use crate::layers::{Linear, WeightInit, flatten, numel, unflatten};
 use triflow::prelude::*;
 
-/// What stands at the end of a decoder.
+/// Last layer of a decoder.
 #[derive(
     Clone,
     Copy,
@@ -29,21 +29,21 @@ use triflow::prelude::*;
 pub enum Head {
     /// A linear layer to the target's shape.
     Linear,
-    /// A linear layer to logits; shown through a softmax, compared by cross-entropy.
+    /// A linear layer to logits: the output is their softmax, the loss the cross-entropy.
     Softmax,
-    /// Nothing: the body's output is the target.
+    /// None: the output of the body is the target.
     None,
 }
 
-/// Body and head of any decoder here.
-struct Headed<F> {
+/// Decoder of a body over the flattened latent and a head.
+struct WithHead<F> {
     body: F,
     head: Option<Linear>,
     likelihood: Likelihood,
     target: Vec<i64>,
 }
 
-impl<F: Fn(&Tensor, Pass) -> Tensor> Decoder for Headed<F> {
+impl<F: Fn(&Tensor, Pass) -> Tensor> Decoder for WithHead<F> {
     fn decode(&self, z: &Tensor, pass: Pass) -> Result<Tensor> {
         let h = (self.body)(&flatten(z), pass);
         let out = match &self.head {
@@ -58,8 +58,11 @@ impl<F: Fn(&Tensor, Pass) -> Tensor> Decoder for Headed<F> {
     }
 }
 
-/// Puts `head` behind a body of `width` features.
-fn headed<F>(
+/// The decoder `name` of a `body` of `width` output features and a head.
+///
+/// # Errors
+/// There is no head, and `width` is not the number of entries of the target.
+fn with_head<F>(
     ctx: &BuildContext,
     name: &str,
     width: i64,
@@ -72,15 +75,17 @@ where
     let target = ctx.target_shape.clone();
     let entries = numel(&target);
     if head == Head::None && width != entries {
-        return Err(Error::config(
-            "head",
-            format!("decoder `{name}` with head `none` gives {width} values, but the target {} has {entries}", shape_text(&target)),
-        )
-        .help("use head `linear` or `softmax`, or make the shapes agree"));
+        let message = format!(
+            "decoder `{name}` with head `none` gives {width} values, but the target {} has \
+             {entries}",
+            shape_text(&target)
+        );
+        return Err(Error::config("head", message)
+            .help("use head `linear` or `softmax`, or make the shapes agree"));
     }
     let likelihood =
         if head == Head::Softmax { Likelihood::Categorical } else { Likelihood::Gaussian };
     let head = (head != Head::None)
         .then(|| Linear::new(&ctx.vars.sub("head"), width, entries, WeightInit::LeCun));
-    Ok(Box::new(Headed { body, head, likelihood, target }))
+    Ok(Box::new(WithHead { body, head, likelihood, target }))
 }

@@ -1,11 +1,11 @@
-//! Residual blocks.
-
-use super::{Head, headed};
+use super::{Head, with_head};
 use crate::layers::{self, Activation, numel};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Residual blocks h + W2·act(W1·norm(h)) over the flattened latent.
+    /// Residual blocks from the flattened latent to the target.
+    ///
+    /// A linear layer, then blocks h + W2·act(W1·norm(h)).
     #[reference = "He et al. 2016, arXiv 1603.05027"]
     pub struct Resnet: Decoder, DecoderSpec = "resnet" {
         /// Width of every block.
@@ -16,7 +16,7 @@ triflow::component! {
         pub activation: Activation = Activation::Swish,
         /// Dropout inside each block, in [0, 1).
         pub dropout: f64 = 0.0,
-        /// What stands at the end.
+        /// Last layer.
         pub head: Head = Head::Linear,
     }
 }
@@ -31,7 +31,7 @@ impl Spec<dyn Decoder> for Resnet {
             self.activation,
             self.dropout,
         )?;
-        headed(ctx, "resnet", self.width, self.head, move |z: &Tensor, pass: Pass| {
+        with_head(ctx, "resnet", self.width, self.head, move |z: &Tensor, pass: Pass| {
             body.forward(z, pass)
         })
     }

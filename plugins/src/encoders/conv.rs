@@ -1,20 +1,20 @@
-//! Convolutions.
-
 use super::ConvEncoder;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Convolutions from images to the latent.
+    /// Convolutional residual blocks from images to the latent; deterministic.
     ///
-    /// Residual blocks, between which height and width are halved until they are those of a latent
-    /// `[c, h, w]`; a latent that is a vector comes from a linear layer over what is left. Deterministic.
+    /// Between the blocks, height and width are halved until they are those of a latent
+    /// `[c, h, w]`. For a latent that is a vector, they are halved while they are even and above 4,
+    /// and a linear layer follows.
     #[reference = "Rombach et al. 2022, arXiv 2112.10752"]
     pub struct Conv: Encoder, EncoderSpec = "conv" {
-        /// Channels at the full resolution, a multiple of 4; twice as many after a halving, up to four times.
+        /// Number of channels at full resolution, a multiple of 4; twice as many at half, four
+        /// times as many at lower resolutions.
         pub width: i64 = 32,
-        /// Residual blocks at each resolution.
+        /// Number of residual blocks at each resolution.
         pub blocks: i64 = 1,
-        /// Dropout inside blocks, in [0, 1).
+        /// Dropout inside each block, in [0, 1).
         pub dropout: f64 = 0.0,
     }
 }

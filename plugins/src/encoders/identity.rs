@@ -1,9 +1,7 @@
-//! The latent is the target itself.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The latent is the target itself.
+    /// The target itself as the latent.
     pub struct Identity: Encoder, EncoderSpec = "identity" {}
 }
 
@@ -20,16 +18,18 @@ impl Spec<dyn Encoder> for Identity {
                 ),
             )
             .help("leave latent_shape out, or choose another encoder, such as `linear`")),
-            _ => Ok(Box::new(Same(shape))),
+            _ => Ok(Box::new(IdentityEncoder { latent: shape })),
         }
     }
 }
 
-struct Same(Vec<i64>);
+struct IdentityEncoder {
+    latent: Vec<i64>,
+}
 
-impl Encoder for Same {
+impl Encoder for IdentityEncoder {
     fn latent_shape(&self) -> Result<Vec<i64>> {
-        Ok(self.0.clone())
+        Ok(self.latent.clone())
     }
 
     fn encode(&self, target: &Tensor, _: Pass) -> Result<Posterior> {

@@ -1,11 +1,9 @@
-//! One linear layer.
-
-use super::{Learned, outputs};
+use super::{FeatureEncoder, outputs};
 use crate::layers::{self, WeightInit, numel};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// One linear layer from the flattened target to the latent.
+    /// A linear layer from the flattened target to the latent; deterministic.
     pub struct Linear: Encoder, EncoderSpec = "linear" {}
 }
 
@@ -18,7 +16,7 @@ impl Spec<dyn Encoder> for Linear {
             outputs(&latent, false),
             WeightInit::LeCun,
         );
-        Ok(Box::new(Learned {
+        Ok(Box::new(FeatureEncoder {
             latent,
             normal: false,
             features: move |x: &Tensor, _: Pass| layer.forward(x),

@@ -1,13 +1,9 @@
-//! A multilayer perceptron.
-
-use super::{Learned, outputs};
+use super::{FeatureEncoder, outputs};
 use crate::layers::{self, Activation, WeightInit, numel};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// A multilayer perceptron from the flattened target to the latent.
-    ///
-    /// Deterministic.
+    /// A multilayer perceptron from the flattened target to the latent; deterministic.
     pub struct Mlp: Encoder, EncoderSpec = "mlp" {
         /// Widths of the hidden layers.
         pub hidden_dims: Vec<i64> = vec![64, 64],
@@ -36,6 +32,6 @@ impl Spec<dyn Encoder> for Mlp {
             WeightInit::LeCun,
         );
         let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
-        Ok(Box::new(Learned { latent, normal: false, features }))
+        Ok(Box::new(FeatureEncoder { latent, normal: false, features }))
     }
 }

@@ -1,13 +1,11 @@
-//! A multilayer perceptron with a normal law.
-
-use super::{Learned, outputs};
+use super::{FeatureEncoder, outputs};
 use crate::layers::{self, Activation, WeightInit, numel};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// A multilayer perceptron from the flattened target to a normal law of the latent.
+    /// A multilayer perceptron from the flattened target to a normal distribution of the latent.
     ///
-    /// The law of z_1 given the target is a normal with learned mean and log-variance (clamped to [−20, 10]).
+    /// Mean and log-variance (clamped to [−20, 10]) of z_1 given the target are learned.
     pub struct MlpNormal: Encoder, EncoderSpec = "mlp_normal" {
         /// Widths of the hidden layers.
         pub hidden_dims: Vec<i64> = vec![64, 64],
@@ -36,6 +34,6 @@ impl Spec<dyn Encoder> for MlpNormal {
             WeightInit::LeCun,
         );
         let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
-        Ok(Box::new(Learned { latent, normal: true, features }))
+        Ok(Box::new(FeatureEncoder { latent, normal: true, features }))
     }
 }

@@ -1,4 +1,4 @@
-//! Encoders: from the target to the latent.
+//! Encoders: maps from the target to the latent z_1, or to a normal distribution of it.
 
 mod conv;
 mod conv_normal;
@@ -22,14 +22,14 @@ use crate::layers::{flatten, numel, unflatten};
 use crate::pyramid::{Down, Pyramid, check_pyramid};
 use triflow::prelude::*;
 
-/// An encoder from its features: mean, and log-variance for a normal one.
-struct Learned<F> {
+/// Encoder of the features of a network: the latent; or mean and log-variance of a normal one.
+struct FeatureEncoder<F> {
     latent: Vec<i64>,
     normal: bool,
     features: F,
 }
 
-impl<F: Fn(&Tensor, Pass) -> Tensor> Encoder for Learned<F> {
+impl<F: Fn(&Tensor, Pass) -> Tensor> Encoder for FeatureEncoder<F> {
     fn latent_shape(&self) -> Result<Vec<i64>> {
         Ok(self.latent.clone())
     }
@@ -49,12 +49,12 @@ impl<F: Fn(&Tensor, Pass) -> Tensor> Encoder for Learned<F> {
     }
 }
 
-/// Output features of an encoder: twice the latent's entries for a normal one.
+/// Number of output features: the entries of the latent, twice as many for a normal encoder.
 fn outputs(latent: &[i64], normal: bool) -> i64 {
     numel(latent) * if normal { 2 } else { 1 }
 }
 
-/// An encoder of images.
+/// Convolutional encoder of images.
 struct ConvEncoder {
     latent: Vec<i64>,
     normal: bool,
@@ -62,7 +62,11 @@ struct ConvEncoder {
 }
 
 impl ConvEncoder {
-    /// Of (width, blocks, dropout).
+    /// The encoder `name` of the parameters (width, blocks, dropout).
+    ///
+    /// # Errors
+    /// A parameter is out of range, the target is not an image, or no number of halvings leads to
+    /// the latent's shape.
     fn build(
         ctx: &BuildContext,
         name: &str,

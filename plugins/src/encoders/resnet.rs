@@ -1,13 +1,11 @@
-//! Residual blocks.
-
-use super::{Learned, outputs};
+use super::{FeatureEncoder, outputs};
 use crate::layers::{self, Activation, WeightInit, numel};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Residual blocks h + W2·act(W1·norm(h)) over the flattened target.
+    /// Residual blocks from the flattened target to the latent; deterministic.
     ///
-    /// Deterministic.
+    /// A linear layer, then blocks h + W2·act(W1·norm(h)), then a linear layer.
     #[reference = "He et al. 2016, arXiv 1603.05027"]
     pub struct Resnet: Encoder, EncoderSpec = "resnet" {
         /// Width of every block.
@@ -39,6 +37,6 @@ impl Spec<dyn Encoder> for Resnet {
             WeightInit::LeCun,
         );
         let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
-        Ok(Box::new(Learned { latent, normal: false, features }))
+        Ok(Box::new(FeatureEncoder { latent, normal: false, features }))
     }
 }

@@ -1,13 +1,12 @@
-//! Residual blocks with a normal law.
-
-use super::{Learned, outputs};
+use super::{FeatureEncoder, outputs};
 use crate::layers::{self, Activation, WeightInit, numel};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Residual blocks h + W2·act(W1·norm(h)) over the flattened target, with a normal law of the latent.
+    /// Residual blocks from the flattened target to a normal distribution of the latent.
     ///
-    /// The law of z_1 given the target is a normal with learned mean and log-variance (clamped to [−20, 10]).
+    /// A linear layer, then blocks h + W2·act(W1·norm(h)), then a linear layer to mean and
+    /// log-variance (clamped to [−20, 10]) of z_1 given the target.
     #[reference = "He et al. 2016, arXiv 1603.05027"]
     pub struct ResnetNormal: Encoder, EncoderSpec = "resnet_normal" {
         /// Width of every block.
@@ -39,6 +38,6 @@ impl Spec<dyn Encoder> for ResnetNormal {
             WeightInit::LeCun,
         );
         let features = move |x: &Tensor, pass: Pass| head.forward(&body.forward(x, pass));
-        Ok(Box::new(Learned { latent, normal: true, features }))
+        Ok(Box::new(FeatureEncoder { latent, normal: true, features }))
     }
 }

@@ -1,4 +1,4 @@
-//! Guidance: further forces on samples along their way.
+//! Guidance: forces that steer samples along their path.
 
 mod toward;
 

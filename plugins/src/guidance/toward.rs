@@ -1,20 +1,19 @@
-//! A pull towards one place.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Pulls the samples towards one place: they follow p(data)·exp(−strength/2·|data − to|²).
+    /// A pull towards a point: samples follow p(data)·exp(−strength/2·|data − to|²).
     ///
-    /// Exact for data that are N(mean, spread²I): the density of `to` given the state is then Gaussian about
-    /// the predicted data, of variance v + 1/strength with v = b²·spread²/V and V = a²·spread² + b². For other
-    /// data it is an approximation, the better the less noise there is.
+    /// It is exact for data from N(mean, spread²I): the density of `to` given the state is then
+    /// Gaussian about the predicted data, of variance v + 1/strength with v = b²·spread²/V and
+    /// V = a²·spread² + b². For other data it is an approximation, which improves as the noise
+    /// decreases.
     #[reference = "Song et al. 2023, Pseudoinverse-Guided Diffusion Models for Inverse Problems"]
     pub struct Toward: Guidance, GuidanceSpec = "toward" {
-        /// The place, in latent units: one number an entry of the latent, or one for all.
+        /// The point, in latent units: one number for each entry of the latent, or one for all.
         pub to: Vec<f64> = vec![0.0],
-        /// How strong the pull is, at least 0: the inverse square of how far from `to` samples may stay.
+        /// Strength of the pull, at least 0: the inverse variance of samples about `to`.
         pub strength: f64 = 1.0,
-        /// Deviation of the latents, above 0; 1 where the data are normalised.
+        /// Standard deviation of the latents, above 0; 1 for standardised data.
         pub spread: f64 = 1.0,
     }
 }
@@ -47,9 +46,9 @@ impl Guidance for Toward {
         let to = if self.to.len() == 1 { to } else { to.view(shape) };
         let variance = self.spread * self.spread;
         let total = at.a.square() * variance + at.b.square();
-        let open = at.b.square() * variance / &total;
-        // d(data)/dz, over the variance of `to` about the data.
-        let gain = at.a * variance / total / (open * self.strength + 1.0) * self.strength;
+        // v, then d(data)/dz over the variance of `to` about the data.
+        let posterior = at.b.square() * variance / &total;
+        let gain = at.a * variance / total / (posterior * self.strength + 1.0) * self.strength;
         Ok((to - at.data) * rows(&gain, at.z).to_kind(at.z.kind()))
     }
 }

@@ -1,14 +1,13 @@
-//! Products of a linear map of z with features of z, condition and time.
-
 use super::trunk::Trunk;
 use crate::layers::{Activation, Linear, WeightInit, dropout, flatten, numel, unflatten};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Products of a linear map of z with features of z, condition and time: W·act((U z + p)·(V c + q)).
+    /// Products of linear maps of z and of features c of its context: W·act((U z + p)·(V c + q)).
     ///
-    /// The features c are a linear layer (`join`) over z, the features of time and those of the condition, in
-    /// this order, followed by the activation, and by the other hidden layers. q starts at 1, so that z passes unchanged at first; W starts at zero.
+    /// The features c are a linear layer (`join`) over z, the features of time and those of the
+    /// condition, in this order, the activation, and the other hidden layers. V c + q starts around
+    /// 1, so that the products start near U z + p; W starts at zero.
     pub struct Bilinear: Network, NetworkSpec = "bilinear" {
         /// Widths of the hidden layers that give c; the last is also the number of products.
         pub hidden_dims: Vec<i64> = vec![64, 64],
@@ -25,7 +24,7 @@ impl Spec<dyn Network> for Bilinear {
         let width = self.hidden_dims.last().copied().unwrap_or_default();
         let constant = *ctx.derivatives.start() == 0;
         let (vars, outputs) = (ctx.vars.sub("out"), numel(&ctx.output_shape));
-        Ok(Box::new(Products {
+        Ok(Box::new(BilinearNetwork {
             features,
             z: Linear::new(&ctx.vars.sub("z"), numel(&ctx.z_shape), width, WeightInit::LeCun),
             factor: Linear::around_one(&ctx.vars.sub("factor"), width, width),
@@ -37,7 +36,7 @@ impl Spec<dyn Network> for Bilinear {
     }
 }
 
-struct Products {
+struct BilinearNetwork {
     features: Trunk,
     z: Linear,
     factor: Linear,
@@ -47,7 +46,7 @@ struct Products {
     dropout: f64,
 }
 
-impl Network for Products {
+impl Network for BilinearNetwork {
     fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
         let factors = self.factor.forward(&self.features.forward(input, pass));
         let products = self.z.forward(&flatten(input.z)) * factors;

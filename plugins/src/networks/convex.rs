@@ -1,38 +1,37 @@
-//! A function that is convex in z whatever its parameters: an input-convex network.
-
 use crate::layers::{
     self, Activation, Linear, WeightInit, check_widths, flatten, numel, unflatten,
 };
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Convex in z whatever its parameters: V(z | condition, time), for potentials.
+    /// An input-convex network: V(z | condition, time) is convex in z for all parameters.
     ///
     /// h_1 = act(A_0 z + B_0 c), h_(l+1) = act(softplus(W_l) h_l + A_l z + B_l c), and
-    /// V = softplus(w)·h_L + q·z + μ/2·|z|², where c are features of time and condition, free in every way: a
-    /// linear layer (`join`) over the features of time and those of the condition, in this order, and more.
-    /// Each entry of an output with several is such a V, over the same hidden layers.
+    /// V = softplus(w)·h_L + q·z + μ/2·|z|². The features c of time and condition are
+    /// unconstrained: a linear layer (`join`) over the features of time and those of the condition,
+    /// in this order, the activation swish, and the other hidden layers. An output of several
+    /// entries has one V for each, over the same hidden layers.
     #[reference = "Amos, Xu and Kolter 2017, arXiv 1609.07152"]
     #[aliases("icnn")]
     pub struct Convex: Network, NetworkSpec = "convex" {
         /// Widths of the hidden layers, and of the layers that give c.
         pub hidden_dims: Vec<i64> = vec![64, 64, 64],
-        /// Activation after each hidden layer: convex and nowhere falling, softplus or relu.
+        /// Activation after each hidden layer: convex and non-decreasing, softplus or relu.
         pub activation: Activation = Activation::Softplus,
-        /// μ, at least 0: how much the second derivative is everywhere at least.
+        /// Strong convexity μ, at least 0: a lower bound of the second derivative in any direction.
         pub mu: f64 = 0.05,
     }
 }
 
-/// Activation in the features of condition and time, which need not be convex in them.
-const OF_CONTEXT: Activation = Activation::Swish;
+/// Activation in the features of condition and time, in which V need not be convex.
+const CONTEXT_ACTIVATION: Activation = Activation::Swish;
 
 impl Spec<dyn Network> for Convex {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
         if !self.activation.is_convex_and_rising() {
             return Err(Error::config(
                 "activation",
-                "a convex network needs an activation that is convex and nowhere falls",
+                "a convex network needs an activation that is convex and non-decreasing",
             )
             .help("use `softplus`, or leave it out"));
         }
@@ -43,7 +42,7 @@ impl Spec<dyn Network> for Convex {
                 format!("needs a number of at least 0, got {}", self.mu),
             ));
         }
-        Ok(Box::new(Hull {
+        Ok(Box::new(ConvexNetwork {
             context: Context::new(ctx, &self.hidden_dims)?,
             body: Body::new(ctx, &self.hidden_dims, self.activation, self.mu),
             shape: ctx.output_shape.clone(),
@@ -51,13 +50,13 @@ impl Spec<dyn Network> for Convex {
     }
 }
 
-struct Hull {
+struct ConvexNetwork {
     context: Context,
     body: Body,
     shape: Vec<i64>,
 }
 
-impl Network for Hull {
+impl Network for ConvexNetwork {
     fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
         let context = self.context.forward(input, pass);
         Ok(unflatten(self.body.forward(&flatten(input.z), &context), &self.shape))
@@ -68,7 +67,7 @@ impl Network for Hull {
     }
 }
 
-/// c: features of condition and time, `[batch, last width]`.
+/// Network of the features c of condition and time, `[batch, last width]`.
 struct Context {
     condition: Option<layers::Mlp>,
     join: Linear,
@@ -78,7 +77,7 @@ struct Context {
 impl Context {
     fn new(ctx: &NetworkContext, widths: &[i64]) -> Result<Self> {
         let mlp = |name: &str, inputs, widths: &[i64]| {
-            layers::Mlp::new(&ctx.vars.sub(name), inputs, widths, OF_CONTEXT, 0.0)
+            layers::Mlp::new(&ctx.vars.sub(name), inputs, widths, CONTEXT_ACTIVATION, 0.0)
         };
         let condition = match &ctx.condition_shape {
             Some(shape) => Some(mlp("condition", numel(shape), widths)?),
@@ -106,7 +105,7 @@ impl Context {
                 None => features,
             });
         }
-        let h = OF_CONTEXT.apply(&self.join.forward(&Tensor::cat(&parts, 1)));
+        let h = CONTEXT_ACTIVATION.apply(&self.join.forward(&Tensor::cat(&parts, 1)));
         match &self.body {
             Some(body) => body.forward(&h, pass),
             None => h,
@@ -114,13 +113,14 @@ impl Context {
     }
 }
 
-/// V of z `[batch, d]` and c `[batch, features]`.
+/// Network V of z `[batch, d]` and c `[batch, features]`.
 struct Body {
-    /// A_l, over the raw z, and B_l with a bias, over c.
+    /// A_l, over z, and B_l with a bias, over c.
     free: Vec<(Linear, Linear)>,
-    /// W_1 … and w, used by their softplus.
+    /// W_1, … and w before their softplus.
     raised: Vec<Tensor>,
-    /// q, where it is seen: a Hessian alone does not see it; with a bias where a constant is seen.
+    /// q, where a value or gradient of V is used (a Hessian does not depend on it); with a bias
+    /// where the value is used.
     line: Option<Linear>,
     activation: Activation,
     mu: f64,
@@ -139,7 +139,8 @@ impl Body {
         });
         let raised = widths.iter().enumerate().map(|(l, &from)| {
             let to = widths.get(l + 1).copied().unwrap_or(outputs);
-            // The mean of the layer before: softplus(raw) = 1/from, give or take.
+            // softplus(raw) is about 1/from, so that a unit starts with the mean of the layer
+            // before.
             let raw = (1.0 / from as f64).exp_m1().ln();
             let init = nn::Init::Uniform { lo: raw - 0.5, up: raw + 0.5 };
             ctx.vars.sub(format!("raised_{l}")).var("weight", &[to, from], init)
@@ -155,8 +156,8 @@ impl Body {
 
     fn forward(&self, z: &Tensor, context: &Tensor) -> Tensor {
         let mut h: Option<Tensor> = None;
-        for ((of_z, of_context), raised) in self.free.iter().zip(&self.raised) {
-            let mut sum = of_z.forward(z) + of_context.forward(context);
+        for ((z_layer, context_layer), raised) in self.free.iter().zip(&self.raised) {
+            let mut sum = z_layer.forward(z) + context_layer.forward(context);
             if let Some(before) = h {
                 sum += before;
             }
@@ -223,9 +224,9 @@ mod tests {
         set("line.weight", &vector(&g["a"]));
         let z = tensor(&g["z"]);
         let c = vector(&g["u"]).unsqueeze(0).expand([z.size()[0], 3], false);
-        let close = |found: &Tensor, expected: &Tensor| {
-            let off = (found.view_as(expected) - expected).abs().max().double_value(&[]);
-            assert!(off < 1e-10, "{found} {expected}");
+        let close = |actual: &Tensor, expected: &Tensor| {
+            let off = (actual.view_as(expected) - expected).abs().max().double_value(&[]);
+            assert!(off < 1e-10, "{actual} {expected}");
         };
         close(&no_grad(|| body.forward(&z, &c)), &vector(&g["V"]));
         let slope = differentiate(&z, |z| z.gradient(&body.forward(z.value(), &c), false));

@@ -1,29 +1,27 @@
-//! A transformer over the patches of images.
-
 use crate::conv::{Image, Inputs, attend, check_image};
 use crate::layers::{Linear, WeightInit, check_dropout, check_features, check_layers, dropout};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// A transformer over the patches of images, its layer norms scaled, shifted and gated by features of time and
-    /// condition (adaLN-zero).
+    /// A transformer over patches of images, modulated by time and condition (adaLN-zero).
     ///
-    /// Positions are sines and cosines of row and column. A condition that is an image over the same pixels joins z
-    /// as further channels; labels and vectors are embedded. Every block starts as the identity, the last layer at
-    /// zero.
+    /// Features of time and condition scale and shift the layer norms and gate the branches of each
+    /// block. Positions are sines and cosines of row and column. A condition that is an image of
+    /// the height and width of z is concatenated to z as further channels; labels and vectors are
+    /// embedded. Every block starts as the identity, the last layer at zero.
     #[reference = "Peebles and Xie 2023, arXiv 2212.09748"]
     pub struct Dit: Network, NetworkSpec = "dit" {
-        /// Rows and columns of a patch; height and width are multiples of it.
+        /// Side of a patch in pixels; it divides height and width.
         pub patch: i64 = 2,
-        /// Numbers a token: a multiple of 4 and of `heads`.
+        /// Features of a token: a multiple of 4 and of `heads`.
         pub width: i64 = 128,
         /// Number of blocks.
         pub blocks: i64 = 4,
-        /// Heads of attention.
+        /// Number of attention heads.
         pub heads: i64 = 4,
-        /// Width inside a block's layers, as a multiple of `width`.
+        /// Width of each block's hidden layer, as a multiple of `width`.
         pub ratio: i64 = 4,
-        /// Dropout inside a block's layers, in [0, 1).
+        /// Dropout after each block's hidden layer, in [0, 1).
         pub dropout: f64 = 0.0,
     }
 }
@@ -73,7 +71,7 @@ impl Spec<dyn Network> for Dit {
             })
             .collect();
         let (vars, area) = (&ctx.vars, patch * patch);
-        Ok(Box::new(Built {
+        Ok(Box::new(DitNetwork {
             entry: linear(vars, "entry", inputs.channels(z) * area, width, WeightInit::LeCun),
             inputs,
             positions: positions(z.height / patch, z.width / patch, width, vars),
@@ -87,19 +85,20 @@ impl Spec<dyn Network> for Dit {
     }
 }
 
-/// `[rows·columns, width]`: half of the features for the row, half for the column.
+/// Position embedding of the patches, `[rows·columns, width]`: half of the features for the row,
+/// half for the column.
 fn positions(rows: i64, columns: i64, width: i64, vars: &nn::Path) -> Tensor {
     let quarter = width / 4;
-    let axis = |n: i64, of_row: bool| -> Vec<f64> {
+    let axis = |is_row: bool| -> Vec<f64> {
         (0..rows * columns)
             .flat_map(|token| {
-                let at = if of_row { token / columns } else { token % n };
+                let at = if is_row { token / columns } else { token % columns };
                 (0..quarter).map(move |i| at as f64 * 1e4_f64.powf(-(i as f64) / quarter as f64))
             })
             .collect()
     };
-    let angle = |n, of_row| Tensor::from_slice(&axis(n, of_row)).view([-1, quarter]);
-    let (row, column) = (angle(rows, true), angle(columns, false));
+    let angle = |is_row| Tensor::from_slice(&axis(is_row)).view([-1, quarter]);
+    let (row, column) = (angle(true), angle(false));
     Tensor::cat(&[row.sin(), row.cos(), column.sin(), column.cos()], 1)
         .to_kind(vars.kind())
         .to_device(vars.device())
@@ -116,28 +115,29 @@ struct Block {
     dropout: f64,
 }
 
-/// The layer norm of tokens `[batch, tokens, width]`, scaled and shifted.
+/// Layer norm of tokens `[batch, tokens, width]`, scaled and shifted.
 fn norm(x: &Tensor, width: i64, scale: &Tensor, shift: &Tensor) -> Tensor {
     x.layer_norm([width], None::<&Tensor>, None::<&Tensor>, 1e-6, false) * (scale + 1.0) + shift
 }
 
 impl Block {
     fn forward(&self, x: &Tensor, features: &Tensor, pass: Pass) -> Tensor {
-        let by = self.adapt.forward(features).unsqueeze(1).chunk(6, 2);
+        let modulation = self.adapt.forward(features).unsqueeze(1).chunk(6, 2);
         let (batch, tokens) = (x.size()[0], x.size()[1]);
-        let qkv = self.qkv.forward(&norm(x, self.width, &by[0], &by[1]));
+        let qkv = self.qkv.forward(&norm(x, self.width, &modulation[0], &modulation[1]));
         let qkv = qkv
             .view([batch, tokens, 3, self.heads, self.width / self.heads])
             .permute([2, 0, 3, 1, 4]);
         let h = attend(&qkv.get(0), &qkv.get(1), &qkv.get(2));
         let h = h.transpose(1, 2).reshape([batch, tokens, self.width]);
-        let x = x + self.out.forward(&h) * &by[2];
-        let h = self.wide.forward(&norm(&x, self.width, &by[3], &by[4])).gelu("tanh");
-        &x + self.narrow.forward(&dropout(h, self.dropout, pass)) * &by[5]
+        let x = x + self.out.forward(&h) * &modulation[2];
+        let normed = norm(&x, self.width, &modulation[3], &modulation[4]);
+        let h = self.wide.forward(&normed).gelu("tanh");
+        &x + self.narrow.forward(&dropout(h, self.dropout, pass)) * &modulation[5]
     }
 }
 
-struct Built {
+struct DitNetwork {
     inputs: Inputs,
     entry: Linear,
     positions: Tensor,
@@ -149,7 +149,7 @@ struct Built {
     width: i64,
 }
 
-impl Network for Built {
+impl Network for DitNetwork {
     fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
         let (z, features) = self.inputs.forward(input);
         let (p, Image { channels, height, width }) = (self.patch, self.image);
@@ -160,8 +160,8 @@ impl Network for Built {
         for block in &self.blocks {
             h = block.forward(&h, &features, pass);
         }
-        let by = self.adapt.forward(&features).unsqueeze(1).chunk(2, 2);
-        let out = self.out.forward(&norm(&h, self.width, &by[0], &by[1]));
+        let modulation = self.adapt.forward(&features).unsqueeze(1).chunk(2, 2);
+        let out = self.out.forward(&norm(&h, self.width, &modulation[0], &modulation[1]));
         let out = out.view([batch, rows, columns, channels, p, p]).permute([0, 3, 1, 4, 2, 5]);
         Ok(out.reshape([batch, channels, height, width]))
     }

@@ -1,16 +1,14 @@
-//! A multilayer perceptron over z, the condition's features and the time features.
-
 use super::trunk::Trunk;
 use crate::layers::{Activation, Linear, WeightInit, numel, unflatten};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// A multilayer perceptron over z, the condition's features and the time features.
+    /// A multilayer perceptron over z, features of time and features of the condition.
     ///
-    /// The condition passes through its own layers (`condition`) of the same widths, an activation after each;
-    /// then z, the features of time and those of the condition, in this order, are the inputs of one linear layer
-    /// (`join`), followed by the other hidden layers (`body`). The last layer (`out`) starts at zero. Where a
-    /// condition is absent, its features are 0.
+    /// The condition passes through layers of its own (`condition`) of the same widths, an
+    /// activation after each. Then z, the features of time and those of the condition, in this
+    /// order, are the inputs of one linear layer (`join`), followed by the other hidden layers
+    /// (`body`). The last layer (`out`) starts at zero. The features of an absent condition are 0.
     pub struct Mlp: Network, NetworkSpec = "mlp" {
         /// Widths of the hidden layers.
         pub hidden_dims: Vec<i64> = vec![64, 64, 64],
@@ -43,6 +41,6 @@ struct Perceptron {
 
 impl Network for Perceptron {
     fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
-        Ok(unflatten(self.trunk.through(input, pass, Some(&self.out)), &self.shape))
+        Ok(unflatten(self.trunk.forward_with(input, pass, Some(&self.out)), &self.shape))
     }
 }

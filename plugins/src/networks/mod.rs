@@ -1,4 +1,4 @@
-//! Networks: the backbones inside a CRN.
+//! Networks: the backbones inside a conditional residual network (CRN).
 
 mod bilinear;
 mod convex;

@@ -1,24 +1,23 @@
-//! Residual blocks over the sum of z, condition and time.
-
 use crate::layers::{Activation, Linear, WeightInit, dropout, flatten, numel, unflatten};
 use crate::layers::{check_dropout, check_features, check_layers};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Residual blocks h + W2·act(W1·h) over the sum of linear maps of z, condition and time, without norms.
+    /// Residual blocks h + W2·act(W1·h) over a sum of linear maps of z, time and condition.
     ///
-    /// Weights and biases start uniform with variance 1/(3·inputs), the output layer's too.
+    /// There is no norm. Weights and biases start uniform with variance 1/(3·inputs), also those of
+    /// the output layer.
     #[reference = "Cheng and Schwing 2025, arXiv 2503.10636"]
     pub struct ResidualMlp: Network, NetworkSpec = "residual_mlp" {
-        /// Width of the sum.
+        /// Width of the sum and of each block's output.
         pub width: i64 = 128,
-        /// Width inside a block.
+        /// Width of each block's hidden layer.
         pub hidden: i64 = 512,
         /// Number of blocks.
         pub blocks: i64 = 3,
-        /// Activation inside a block.
+        /// Activation inside each block.
         pub activation: Activation = Activation::Gelu,
-        /// Dropout after the activation, in [0, 1).
+        /// Dropout after each activation, in [0, 1).
         pub dropout: f64 = 0.0,
     }
 }
@@ -34,7 +33,7 @@ impl Spec<dyn Network> for ResidualMlp {
             Linear::with_bias(&ctx.vars.sub(name), inputs, outputs, WeightInit::Small, biased)
         };
         let linear = |name: &str, inputs, outputs| with_bias(name, inputs, outputs, true);
-        // What is added after the last activation does not change a derivative.
+        // A bias after the last activation does not change a derivative.
         let constant = *ctx.derivatives.start() == 0;
         let blocks = (0..self.blocks).map(|i| {
             let biased = constant || i + 1 < self.blocks;

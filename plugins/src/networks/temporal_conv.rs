@@ -1,16 +1,15 @@
-//! Convolutions over the positions of a sequence, further and further apart.
-
 use super::tokens::{Placement, Tokens};
 use crate::layers::{Activation, Linear, WeightInit, check_dropout, dropout};
 use triflow::prelude::*;
 use triflow::sequence::keep;
 
 triflow::component! {
-    /// Residual convolutions over the positions of a sequence, from block to block twice as far apart.
+    /// Dilated residual convolutions over the positions of a sequence (TCN).
     ///
-    /// h + W·act(conv(act(norm(h)·(1 + scale) + shift))) at each position, where scale and shift are linear in
-    /// features of time and a summary of the condition. After b blocks a position has seen
-    /// (kernel − 1)·(2^b − 1)/2 others on each side, or twice as many before it where `causal`.
+    /// Each block is h + W·act(conv(act(norm(h)·(1 + scale) + shift))) at each position, where
+    /// scale and shift are linear in features of time and a summary of the condition. The dilation
+    /// doubles from block to block: the receptive field of b blocks is (kernel − 1)·(2^b − 1)/2
+    /// positions on each side, or twice as many before a position if `causal`.
     #[reference = "Bai, Kolter and Koltun 2018, arXiv 1803.01271"]
     #[aliases("tcn")]
     pub struct TemporalConv: Network, NetworkSpec = "temporal_conv" {
@@ -18,14 +17,16 @@ triflow::component! {
         pub width: i64 = 64,
         /// Number of blocks.
         pub blocks: i64 = 6,
-        /// Positions that one convolution joins: odd, at least 3 (any number from 2 where `causal`).
+        /// Positions under the kernel of a convolution: odd, at least 3 (any number from 2 if
+        /// `causal`).
         pub kernel: i64 = 3,
-        /// Whether the output at a position depends on z and a condition beside it up to there alone (and on
-        /// a summary of the condition).
+        /// Let the output at a position depend only on positions up to it, of z and of a condition
+        /// beside it (and on a summary of the condition).
         pub causal: bool = false,
-        /// How the condition lies to z; null: beside where it has as many positions or a single one, else before.
+        /// Place of the condition; null: beside z if it has as many positions or a single one, else
+        /// before.
         pub condition: Option<Placement> = None,
-        /// Activation.
+        /// Activation inside each block.
         pub activation: Activation = Activation::Swish,
         /// Dropout inside each block, in [0, 1).
         pub dropout: f64 = 0.0,
@@ -97,24 +98,24 @@ impl Network for Stack {
         let act = self.spec.activation;
         let mut h = row.tokens;
         for block in &self.blocks {
-            let modulation = block.modulation.forward(&row.said).unsqueeze(1).chunk(2, -1);
+            let modulation = block.modulation.forward(&row.context).unsqueeze(1).chunk(2, -1);
             let normed = norm(&h, self.spec.width) * (&modulation[0] + 1.0) + &modulation[1];
-            // Padding is zero for a convolution, as what lies outside is.
-            let seen = keep(&act.apply(&normed), row.mask.as_ref()).transpose(1, 2);
+            // Positions in the padding are zero, like those outside the sequence.
+            let inner = keep(&act.apply(&normed), row.mask.as_ref()).transpose(1, 2);
             let reach = block.dilation * (self.spec.kernel - 1);
             let before = if self.spec.causal { reach } else { reach / 2 };
-            let seen = seen.constant_pad_nd([before, reach - before]);
+            let inner = inner.constant_pad_nd([before, reach - before]);
             let bias = Some(&block.bias);
-            let seen = seen.conv1d(&block.weight, bias, [1], [0], [block.dilation], 1);
-            let seen = dropout(act.apply(&seen.transpose(1, 2)), self.spec.dropout, pass);
-            h = &h + block.out.forward(&seen);
+            let inner = inner.conv1d(&block.weight, bias, [1], [0], [block.dilation], 1);
+            let inner = dropout(act.apply(&inner.transpose(1, 2)), self.spec.dropout, pass);
+            h = &h + block.out.forward(&inner);
         }
-        let h = norm(&self.tokens.of_z(&h), self.spec.width);
+        let h = norm(&self.tokens.z_tokens(&h), self.spec.width);
         Ok(self.out.forward(&h))
     }
 }
 
-/// Mean 0 and deviation 1 over the features of each position.
+/// Layer norm over the features of each position: mean 0 and deviation 1.
 pub(super) fn norm(h: &Tensor, width: i64) -> Tensor {
     h.layer_norm([width], None::<&Tensor>, None::<&Tensor>, 1e-5, false)
 }

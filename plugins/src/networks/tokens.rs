@@ -1,12 +1,12 @@
-//! What the networks over sequences share: z and the condition as one row of tokens, and what is said to all
-//! of them: time, and a summary of the condition.
+//! Tokens of the networks over sequences: z and the condition as a row of tokens, and a context
+//! vector of time and a summary of the condition.
 
 use crate::layers::{Activation, Linear, WeightInit, check_features};
 use triflow::prelude::*;
 use triflow::sequence::{keep, spread};
 use triflow::tch::Kind;
 
-/// How a condition that is a sequence lies to z.
+/// Place of a condition that is a sequence, relative to z.
 #[derive(
     Clone,
     Copy,
@@ -20,31 +20,33 @@ use triflow::tch::Kind;
 #[serde(crate = "triflow::serde", rename_all = "snake_case")]
 #[schemars(crate = "triflow::schemars")]
 pub enum Placement {
-    /// Its positions are those of z, as many of them; or it has a single one, for all.
+    /// At the positions of z: it has as many, or a single one for all of them.
     Beside,
-    /// It ends where z begins, as what was observed before.
+    /// Before z: it ends where z begins, such as earlier observations.
     Before,
 }
 
-/// Rows of tokens.
+/// Tokens of a batch and their context.
 pub struct Row {
     /// `[batch, tokens, width]`.
     pub tokens: Tensor,
-    /// `[batch, tokens]` of 1 and 0: tokens that are there; `None`: all.
+    /// `[batch, tokens]`: 1 for a token, 0 for padding; `None`: no padding.
     pub mask: Option<Tensor>,
-    /// What is said to all tokens of a row, `[batch, width]`.
-    pub said: Tensor,
+    /// Vector that modulates all tokens of a row, of time and condition, `[batch, width]`.
+    pub context: Tensor,
 }
 
-/// Makes rows of tokens.
+/// Embedding of z, time and condition as tokens.
 pub struct Tokens {
     z: Linear,
     time: Linear,
-    condition: Option<Observed>,
+    condition: Option<ConditionTokens>,
+    /// Positions of z.
     steps: i64,
 }
 
-struct Observed {
+/// Embedding of the condition.
+struct ConditionTokens {
     tokens: Linear,
     features: Linear,
     summary: Linear,
@@ -54,19 +56,24 @@ struct Observed {
 }
 
 impl Tokens {
-    /// Tokens of `width` features; and the features of an output. `placement`: none for what the shapes tell.
+    /// Tokens of `width` features, and the number of output features at a position. `placement` of
+    /// the condition; `None`: as the shapes allow.
+    ///
+    /// # Errors
+    /// z and the output are not sequences `[T, features]` of the same length, `width` is out of
+    /// range, or a condition beside z has another number of positions.
     pub fn new(
         ctx: &NetworkContext,
         width: i64,
         placement: Option<Placement>,
     ) -> Result<(Self, i64)> {
-        let (&[steps, features], &[outputs_at, outputs]) =
+        let (&[steps, features], &[output_steps, outputs]) =
             (ctx.z_shape.as_slice(), ctx.output_shape.as_slice())
         else {
-            return Err(refused(ctx));
+            return Err(not_sequences(ctx));
         };
-        if outputs_at != steps {
-            return Err(refused(ctx));
+        if output_steps != steps {
+            return Err(not_sequences(ctx));
         }
         check_features("width", width)?;
         let linear =
@@ -87,9 +94,9 @@ impl Tokens {
                         shape[0]
                     );
                     return Err(Error::config("condition", message)
-                        .help("use `condition: before` where it was observed before"));
+                        .help("use `condition: before` for a condition that precedes z"));
                 }
-                Some(Observed {
+                Some(ConditionTokens {
                     tokens: linear("condition", shape[1]),
                     features: linear("features", shape[1]),
                     summary: linear("summary", width),
@@ -102,74 +109,77 @@ impl Tokens {
         Ok((Self { z, time, condition, steps }, outputs))
     }
 
-    /// The tokens; those of z are the last ones.
+    /// Tokens and context of an input; the tokens of z are the last ones.
     pub fn row(&self, input: &NetworkInput<'_>, pass: Pass) -> Row {
         let z = keep(&self.z.forward(input.z), pass.mask);
         let time = self.time.forward(input.time);
-        let (Some(observed), Some(condition)) = (&self.condition, input.condition) else {
+        let (Some(embedding), Some(condition)) = (&self.condition, input.condition) else {
             return Row {
                 tokens: z,
                 mask: pass.mask.map(Tensor::shallow_clone),
-                said: Activation::Swish.apply(&time),
+                context: Activation::Swish.apply(&time),
             };
         };
         let batch = input.z.size()[0];
-        let value = condition.value.reshape([batch, observed.shape[0], observed.shape[1]]);
-        // Positions that are there: none of an absent condition.
-        let there = match (&condition.present, &condition.mask) {
+        let value = condition.value.reshape([batch, embedding.shape[0], embedding.shape[1]]);
+        // 1 for a position of the condition, 0 for padding and in rows without a condition.
+        let valid = match (&condition.present, &condition.mask) {
             (None, None) => None,
             (Some(present), None) => {
-                Some(present.unsqueeze(1).expand([batch, observed.shape[0]], false))
+                Some(present.unsqueeze(1).expand([batch, embedding.shape[0]], false))
             }
             (None, Some(mask)) => Some(mask.shallow_clone()),
             (Some(present), Some(mask)) => Some(mask * present.unsqueeze(1)),
         };
-        let said = Activation::Swish.apply(&(time + observed.said(&value, there.as_ref())));
-        let tokens = keep(&observed.tokens.forward(&value), there.as_ref());
-        match observed.placement {
+        let context =
+            Activation::Swish.apply(&(time + embedding.summarise(&value, valid.as_ref())));
+        let tokens = keep(&embedding.tokens.forward(&value), valid.as_ref());
+        match embedding.placement {
             Placement::Beside => Row {
                 tokens: keep(&(z + tokens), pass.mask),
                 mask: pass.mask.map(Tensor::shallow_clone),
-                said,
+                context,
             },
             Placement::Before => {
-                let (tokens, there) = match &condition.mask {
-                    Some(mask) => aligned(&tokens, there.as_ref().unwrap_or(mask), mask),
-                    None => (tokens, there),
+                let (tokens, valid) = match &condition.mask {
+                    Some(mask) => align_right(&tokens, valid.as_ref().unwrap_or(mask), mask),
+                    None => (tokens, valid),
                 };
-                let mask = match (there, pass.mask) {
+                let mask = match (valid, pass.mask) {
                     (None, None) => None,
-                    (there, mask) => {
+                    (valid, mask) => {
                         let all = |n| Tensor::ones([batch, n], (z.kind(), z.device()));
-                        let there = there.unwrap_or_else(|| all(observed.shape[0]));
+                        let valid = valid.unwrap_or_else(|| all(embedding.shape[0]));
                         let mask = mask.map_or_else(|| all(self.steps), Tensor::shallow_clone);
-                        Some(Tensor::cat(&[there, mask.to_kind(z.kind())], 1))
+                        Some(Tensor::cat(&[valid, mask.to_kind(z.kind())], 1))
                     }
                 };
-                Row { tokens: Tensor::cat(&[tokens, z], 1), mask, said }
+                Row { tokens: Tensor::cat(&[tokens, z], 1), mask, context }
             }
         }
     }
 
-    /// The tokens of z among those of a row.
-    pub fn of_z(&self, tokens: &Tensor) -> Tensor {
+    /// The tokens of z among `tokens` `[batch, tokens, width]`, `[batch, T, width]`.
+    pub fn z_tokens(&self, tokens: &Tensor) -> Tensor {
         tokens.narrow(1, tokens.size()[1] - self.steps, self.steps)
     }
 }
 
-impl Observed {
-    /// A summary: linear in the mean of features over the positions that are there; zero where there are none.
-    fn said(&self, value: &Tensor, there: Option<&Tensor>) -> Tensor {
+impl ConditionTokens {
+    /// Summary of a condition `[batch, positions, features]`, `[batch, width]`: linear in the mean
+    /// of features over the `valid` positions (`[batch, positions]` of 1 and 0), zero where there
+    /// are none.
+    fn summarise(&self, value: &Tensor, valid: Option<&Tensor>) -> Tensor {
         let features = Activation::Swish.apply(&self.features.forward(value));
-        let mean = match there {
+        let mean = match valid {
             None => features.mean_dim([1].as_slice(), false, features.kind()),
-            Some(there) => {
-                let n = there.sum_dim_intlist([1].as_slice(), true, there.kind()).clamp_min(1.0);
-                keep(&features, Some(there)).sum_dim_intlist([1].as_slice(), false, features.kind())
+            Some(valid) => {
+                let n = valid.sum_dim_intlist([1].as_slice(), true, valid.kind()).clamp_min(1.0);
+                keep(&features, Some(valid)).sum_dim_intlist([1].as_slice(), false, features.kind())
                     / n
             }
         };
-        let any = there.map(|there| there.amax([1].as_slice(), true));
+        let any = valid.map(|valid| valid.amax([1].as_slice(), true));
         let summary = self.summary.forward(&mean);
         match any {
             Some(any) => summary * any,
@@ -178,18 +188,19 @@ impl Observed {
     }
 }
 
-/// Moves what `mask` says is there to the end of each row, with `there` beside it.
-fn aligned(tokens: &Tensor, there: &Tensor, mask: &Tensor) -> (Tensor, Option<Tensor>) {
+/// `tokens` and their `valid` with each row's padding (0 in `mask`) moved from its end to its
+/// start.
+fn align_right(tokens: &Tensor, valid: &Tensor, mask: &Tensor) -> (Tensor, Option<Tensor>) {
     let steps = mask.size()[1];
     let lengths = mask.sum_dim_intlist([1].as_slice(), true, Kind::Int64);
     let at = Tensor::arange(steps, (Kind::Int64, mask.device())).unsqueeze(0);
     let from = (at + lengths).remainder(steps);
     let tokens = tokens.gather(1, &from.unsqueeze(-1).expand_as(tokens), false);
-    let there = there.gather(1, &from, false);
-    (&tokens * spread(&there, &tokens), Some(there))
+    let valid = valid.gather(1, &from, false);
+    (&tokens * spread(&valid, &tokens), Some(valid))
 }
 
-fn refused(ctx: &NetworkContext) -> Error {
+fn not_sequences(ctx: &NetworkContext) -> Error {
     let message = format!(
         "maps sequences to sequences, [T, features] to [T, features], not z of {} to {}",
         shape_text(&ctx.z_shape),

@@ -1,5 +1,3 @@
-//! Attention between the positions of a sequence.
-
 use super::temporal_conv::norm;
 use super::tokens::{Placement, Tokens};
 use crate::layers::{
@@ -9,31 +7,32 @@ use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
 triflow::component! {
-    /// Attention between the positions of a sequence, told apart by rotations.
+    /// A transformer over the positions of a sequence, with rotary position embeddings.
     ///
-    /// Each block is h + gate·attention(norm(h)·(1 + scale) + shift), then the same of a network of one hidden layer
-    /// at each position; gates, scales and shifts are linear in features of time and a summary of the condition, and
-    /// start at zero.
+    /// Each block is h + gate·attention(norm(h)·(1 + scale) + shift), followed by a network of one
+    /// hidden layer at each position in place of the attention. Gates, scales and shifts are linear
+    /// in features of time and a summary of the condition, and start at zero.
     #[reference = "Peebles and Xie 2023, arXiv 2212.09748; Su et al. 2021, arXiv 2104.09864"]
     pub struct Transformer: Network, NetworkSpec = "transformer" {
-        /// Features at each position: a multiple of twice the heads.
+        /// Features at each position: a multiple of twice `heads`.
         pub width: i64 = 64,
         /// Number of blocks.
         pub blocks: i64 = 4,
-        /// Heads of the attention.
+        /// Number of attention heads.
         pub heads: i64 = 4,
-        /// Width of the hidden layer at each position, as a multiple of `width`.
+        /// Width of each block's hidden layer, as a multiple of `width`.
         pub expansion: i64 = 4,
-        /// Whether a position attends to those up to it alone.
+        /// Let a position attend only to positions up to it.
         pub causal: bool = false,
-        /// How the condition lies to z; null: beside where it has as many positions or a single one, else before.
+        /// Place of the condition; null: beside z if it has as many positions or a single one, else
+        /// before.
         pub condition: Option<Placement> = None,
-        /// Dropout after attention and hidden layer, in [0, 1).
+        /// Dropout after each block's attention and network, in [0, 1).
         pub dropout: f64 = 0.0,
     }
 }
 
-/// The slowest rotation turns by this part of a radian a position.
+/// Limit of the rotation rates, in radians a position; the fastest is 1.
 const SLOWEST: f64 = 1e-4;
 
 impl Spec<dyn Network> for Transformer {
@@ -63,7 +62,7 @@ impl Spec<dyn Network> for Transformer {
                     6 * width,
                     WeightInit::Zero,
                 ),
-                // Shared shifts of all keys change no attention, so they have no bias.
+                // No bias: a shift of all keys would leave the attention as it is.
                 queries: linear("queries", width, width),
                 keys: Linear::with_bias(&vars.sub("keys"), width, width, WeightInit::LeCun, false),
                 values: linear("values", width, width),
@@ -74,7 +73,7 @@ impl Spec<dyn Network> for Transformer {
         });
         let half = width / self.heads / 2;
         let rates: Vec<f64> = (0..half).map(|i| SLOWEST.powf(i as f64 / half as f64)).collect();
-        Ok(Box::new(Attention {
+        Ok(Box::new(SequenceTransformer {
             tokens,
             blocks: blocks.collect(),
             last: Linear::new(&ctx.vars.sub("last"), width, 2 * width, WeightInit::Zero),
@@ -95,7 +94,7 @@ struct Block {
     outer: Linear,
 }
 
-struct Attention {
+struct SequenceTransformer {
     tokens: Tokens,
     blocks: Vec<Block>,
     last: Linear,
@@ -104,57 +103,63 @@ struct Attention {
     spec: Transformer,
 }
 
-impl Network for Attention {
+impl Network for SequenceTransformer {
     fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
         let row = self.tokens.row(input, pass);
         let (mut h, width) = (row.tokens, self.spec.width);
         let n = h.size()[1];
-        let turns = self.turns(n, (h.kind(), h.device()));
-        let hidden = self.hidden(row.mask.as_ref(), n, (h.kind(), h.device()));
+        let rotations = self.rotations(n, (h.kind(), h.device()));
+        let bias = self.attention_bias(row.mask.as_ref(), n, (h.kind(), h.device()));
         for block in &self.blocks {
-            let m = block.modulation.forward(&row.said).unsqueeze(1).chunk(6, -1);
-            let seen = norm(&h, width) * (&m[0] + 1.0) + &m[1];
-            let attended = self.attend(block, &seen, &turns, hidden.as_ref());
+            let m = block.modulation.forward(&row.context).unsqueeze(1).chunk(6, -1);
+            let normed = norm(&h, width) * (&m[0] + 1.0) + &m[1];
+            let attended = self.attend(block, &normed, &rotations, bias.as_ref());
             h = &h + dropout(attended, self.spec.dropout, pass) * &m[2];
-            let seen = norm(&h, width) * (&m[3] + 1.0) + &m[4];
-            let inner = Activation::Gelu.apply(&block.inner.forward(&seen));
+            let normed = norm(&h, width) * (&m[3] + 1.0) + &m[4];
+            let inner = Activation::Gelu.apply(&block.inner.forward(&normed));
             h = &h + dropout(block.outer.forward(&inner), self.spec.dropout, pass) * &m[5];
         }
-        let m = self.last.forward(&row.said).unsqueeze(1).chunk(2, -1);
-        let h = norm(&self.tokens.of_z(&h), width) * (&m[0] + 1.0) + &m[1];
+        let m = self.last.forward(&row.context).unsqueeze(1).chunk(2, -1);
+        let h = norm(&self.tokens.z_tokens(&h), width) * (&m[0] + 1.0) + &m[1];
         Ok(self.out.forward(&h))
     }
 }
 
-impl Attention {
+impl SequenceTransformer {
+    /// Multi-head attention of a block over `h` `[batch, n, width]`.
     fn attend(
         &self,
         block: &Block,
         h: &Tensor,
-        turns: &[Tensor; 2],
-        hidden: Option<&Tensor>,
+        rotations: &[Tensor; 2],
+        bias: Option<&Tensor>,
     ) -> Tensor {
         let size = h.size();
         let heads = |t: Tensor| t.view([size[0], size[1], self.spec.heads, -1]).transpose(1, 2);
-        let turned = |layer: &Linear| turn(&heads(layer.forward(h)), turns);
-        let (queries, keys) = (turned(&block.queries), turned(&block.keys));
+        let rotated = |layer: &Linear| rotate(&heads(layer.forward(h)), rotations);
+        let (queries, keys) = (rotated(&block.queries), rotated(&block.keys));
         let values = heads(block.values.forward(h));
         let attended = Tensor::scaled_dot_product_attention(
-            &queries, &keys, &values, hidden, 0.0, false, None, false,
+            &queries, &keys, &values, bias, 0.0, false, None, false,
         );
         block.joined.forward(&attended.transpose(1, 2).reshape(size.as_slice()))
     }
 
-    /// Cosines and sines of the angles at each position, `[n, features of a head / 2]`.
-    fn turns(&self, n: i64, (kind, device): (Kind, Device)) -> [Tensor; 2] {
+    /// Cosines and sines of the rotation angles at each position, `[n, features of a head / 2]`.
+    fn rotations(&self, n: i64, (kind, device): (Kind, Device)) -> [Tensor; 2] {
         let angles = Tensor::arange(n, (Kind::Double, device)).unsqueeze(1) * &self.rates;
         [angles.cos().to_kind(kind), angles.sin().to_kind(kind)]
     }
 
-    /// What is added to the attention so that padding and, where `causal`, what comes later is not attended to:
-    /// `[batch or 1, 1, n or 1, n]`.
-    fn hidden(&self, mask: Option<&Tensor>, n: i64, options: (Kind, Device)) -> Option<Tensor> {
-        // Finite: a row of nothing but padding must not become NaN.
+    /// Bias of the attention's logits that excludes padding and, if `causal`, later positions:
+    /// `[batch or 1, 1, n or 1, n]`; `None` where nothing is excluded.
+    fn attention_bias(
+        &self,
+        mask: Option<&Tensor>,
+        n: i64,
+        options: (Kind, Device),
+    ) -> Option<Tensor> {
+        // Finite, so that a row of nothing but padding does not become NaN.
         const NEVER: f64 = -1e9;
         let padding = mask.map(|mask| (mask.to_kind(options.0) - 1.0) * -NEVER);
         let padding = padding.map(|p| p.unsqueeze(1).unsqueeze(1));
@@ -170,7 +175,7 @@ impl Attention {
 }
 
 /// Rotates pairs of features by the angles of their positions.
-fn turn(x: &Tensor, [cos, sin]: &[Tensor; 2]) -> Tensor {
+fn rotate(x: &Tensor, [cos, sin]: &[Tensor; 2]) -> Tensor {
     let halves = x.chunk(2, -1);
     let (a, b) = (&halves[0], &halves[1]);
     Tensor::cat(&[a * cos - b * sin, a * sin + b * cos], -1)

@@ -1,5 +1,3 @@
-//! The layers that several networks share: z, the features of time and those of the condition, joined.
-
 use crate::crns::same_in_all_rows;
 use crate::layers::{
     self, Activation, Linear, check_dropout, check_widths, dropout, flatten, numel,
@@ -8,22 +6,27 @@ use triflow::derivative::recording;
 use triflow::kernels::{Affine, End, chain};
 use triflow::prelude::*;
 
-/// The condition through its own layers; then z, time and condition, in this order, joined in one linear layer,
-/// followed by the other hidden layers.
+/// Hidden layers of a network over z, the features of time and the condition.
+///
+/// The condition passes through layers of its own; then z, time and condition, in this order, are
+/// the inputs of one linear layer, followed by the other hidden layers.
 pub struct Trunk {
     condition: Option<layers::Mlp>,
     join: Linear,
     body: Option<layers::Mlp>,
     activation: Activation,
     dropout: f64,
-    /// Number of the condition's features.
+    /// Number of features of the condition.
     features: i64,
-    /// Whether derivatives with respect to z are used.
-    derived: bool,
+    /// `true` if derivatives with respect to z are used.
+    differentiated: bool,
 }
 
 impl Trunk {
-    /// A trunk of the given widths; its variables are `condition`, `join` and `body`.
+    /// A trunk of the given widths; its variables are below `condition`, `join` and `body`.
+    ///
+    /// # Errors
+    /// `widths` or `dropout` is out of range, or the activation lacks a derivative that is used.
     pub fn new(
         ctx: &NetworkContext,
         widths: &[i64],
@@ -52,19 +55,24 @@ impl Trunk {
             activation,
             dropout,
             features: last,
-            derived: *ctx.derivatives.end() > 0,
+            differentiated: *ctx.derivatives.end() > 0,
         })
     }
 
-    /// `[batch, last width]`.
+    /// Features of the last hidden layer, `[batch, last width]`.
     pub fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Tensor {
-        self.through(input, pass, None)
+        self.forward_with(input, pass, None)
     }
 
-    /// The trunk, and `end` after it.
-    pub fn through(&self, input: &NetworkInput<'_>, pass: Pass, end: Option<&Linear>) -> Tensor {
+    /// Output of the layer `end` after the trunk, `[batch, outputs]`; without it, of the trunk.
+    pub fn forward_with(
+        &self,
+        input: &NetworkInput<'_>,
+        pass: Pass,
+        end: Option<&Linear>,
+    ) -> Tensor {
         let dropped = self.dropout > 0.0 && pass.dropout;
-        if dropped || self.derived {
+        if dropped || self.differentiated {
             let joined = self.join.forward(&Tensor::cat(&self.parts(input, pass), 1));
             let h = dropout(self.activation.apply(&joined), self.dropout, pass);
             let h = match &self.body {
@@ -82,34 +90,36 @@ impl Trunk {
             let parts = self.parts(input, pass);
             return chain(&parts.iter().collect::<Vec<_>>(), None, &layers, activation, after);
         }
-        // Along a path, what the condition and the time add to the first layer is known before z is.
+        // While a path is sampled, all rows share their time and the condition stays: the term of
+        // time in the first layer is computed for one row, that of the condition once.
         let z = flatten(input.z);
-        let (of_z, of_time) = (z.size()[1], input.time.size()[1]);
+        let (z_width, time_width) = (z.size()[1], input.time.size()[1]);
         let time = input.time.narrow(0, 0, 1);
-        let time = time.linear(&self.join.columns(of_z, of_time), self.join.affine().bias);
-        let seen = input.condition.filter(|_| self.condition.is_some());
-        let seen = seen.map(|condition| {
+        let time = time.linear(&self.join.columns(z_width, time_width), self.join.affine().bias);
+        let condition = input.condition.filter(|_| self.condition.is_some());
+        let condition = condition.map(|condition| {
             condition.memoised(self, || {
-                let weight = self.join.columns(of_z + of_time, self.features);
-                self.features_of(condition, pass).linear(&weight, None::<&Tensor>)
+                let weight = self.join.columns(z_width + time_width, self.features);
+                self.condition_features(condition, pass).linear(&weight, None::<&Tensor>)
             })
         });
-        let (weight, bias) = (self.join.columns(0, of_z), time.reshape([-1]));
+        let (weight, bias) = (self.join.columns(0, z_width), time.reshape([-1]));
         let first = Affine { weight: &weight, bias: Some(&bias) };
-        chain(&[&z], seen.as_ref(), &[&[first], rest.as_slice()].concat(), activation, after)
+        let layers = [&[first], rest.as_slice()].concat();
+        chain(&[&z], condition.as_ref(), &layers, activation, after)
     }
 
-    /// z, the features of time, and those of the condition.
+    /// Inputs of the first layer: z, the features of time, and those of the condition.
     fn parts(&self, input: &NetworkInput<'_>, pass: Pass) -> Vec<Tensor> {
         let mut parts = vec![flatten(input.z), input.time.shallow_clone()];
         if let (true, Some(condition)) = (self.condition.is_some(), input.condition) {
-            parts.push(self.features_of(condition, pass));
+            parts.push(self.condition_features(condition, pass));
         }
         parts
     }
 
-    /// Features of the condition, 0 where it is absent.
-    fn features_of(&self, condition: &Condition, pass: Pass) -> Tensor {
+    /// Features of the condition, `[batch, features]`, 0 where it is absent.
+    fn condition_features(&self, condition: &Condition, pass: Pass) -> Tensor {
         let value = flatten(&condition.value);
         let features =
             self.condition.as_ref().map_or(value.shallow_clone(), |n| n.forward(&value, pass));

@@ -1,28 +1,28 @@
-//! A U-Net over images.
-
 use crate::conv::{Attention, Conv, GroupNorm, Inputs, ResBlock, check_image, upsample};
 use crate::layers::{WeightInit, check_dropout, check_features, check_layers};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// A U-Net over images: residual blocks down to lower resolutions and up again, joined level by level.
+    /// A U-Net over images: residual blocks down to lower resolutions and up again.
     ///
-    /// Features of time and condition scale and shift the group norm of every block. A condition that is an image
-    /// over the same pixels joins z as further channels; labels and vectors are embedded. The last layer starts
-    /// at zero. Heights and widths are halved, rounded up.
+    /// Each level's outputs on the way down are inputs of the same level on the way up. Features of
+    /// time and condition scale and shift the second group norm of every block. A condition that is
+    /// an image of the height and width of z is concatenated to z as further channels; labels and
+    /// vectors are embedded. The last layer starts at zero. Heights and widths are halved, rounded
+    /// up.
     #[reference = "Ronneberger et al. 2015, arXiv 1505.04597; Dhariwal and Nichol 2021, arXiv 2105.05233"]
     pub struct Unet: Network, NetworkSpec = "unet" {
-        /// Channels of each level, from the full resolution down: a multiple of 4.
+        /// Number of channels of each level, from full resolution down: multiples of 4.
         pub channels: Vec<i64> = vec![32, 64, 64],
-        /// Residual blocks a level, on the way down and on the way up.
+        /// Number of residual blocks a level, on the way down and on the way up.
         pub blocks: i64 = 1,
-        /// Heights (rows of pixels) of the levels at which every pixel attends to all others.
+        /// Heights (rows of pixels) of the levels with self-attention between pixels.
         pub attention: Vec<i64> = vec![4, 7, 8],
-        /// Heads of attention.
+        /// Number of attention heads.
         pub heads: i64 = 4,
-        /// Features of time and condition.
+        /// Number of features of time and condition.
         pub features: i64 = 128,
-        /// Dropout inside blocks, in [0, 1).
+        /// Dropout inside each block, in [0, 1).
         pub dropout: f64 = 0.0,
     }
 }
@@ -32,7 +32,8 @@ impl Spec<dyn Network> for Unet {
         let z = check_image(ctx, "unet")?;
         check_dropout(self.dropout)?;
         if self.channels.is_empty() || self.channels.iter().any(|c| *c < 4 || c % 4 != 0) {
-            return Err(Error::config("channels", "needs at least one level, multiples of 4"));
+            let message = "needs at least one level; the channels of each are a multiple of 4";
+            return Err(Error::config("channels", message));
         }
         check_layers("blocks", self.blocks)?;
         check_features("features", self.features)?;
@@ -82,7 +83,7 @@ impl Spec<dyn Network> for Unet {
                 .then(|| Conv::new(&vars.sub(format!("up_{i}")), now, now, 3, WeightInit::LeCun));
             up.push((stages, smooth));
         }
-        Ok(Box::new(Built {
+        Ok(Box::new(UnetNetwork {
             inputs,
             entry,
             down,
@@ -94,6 +95,7 @@ impl Spec<dyn Network> for Unet {
     }
 }
 
+/// A residual block, and the attention after it.
 struct Stage {
     block: ResBlock,
     attention: Option<Attention>,
@@ -109,30 +111,30 @@ impl Stage {
     }
 }
 
-struct Built {
+struct UnetNetwork {
     inputs: Inputs,
     entry: Conv,
     /// Halving, then the blocks of a level.
     down: Vec<(Option<Conv>, Vec<Stage>)>,
     middle: [Stage; 2],
-    /// The blocks of a level, then what smooths the doubling; from the lowest level up.
+    /// The blocks of a level, then the convolution after the doubling; from the lowest level up.
     up: Vec<(Vec<Stage>, Option<Conv>)>,
     norm: GroupNorm,
     out: Conv,
 }
 
-impl Network for Built {
+impl Network for UnetNetwork {
     fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
         let (z, features) = self.inputs.forward(input);
         let mut h = self.entry.forward(&z);
-        let mut seen = Vec::new();
+        let mut skips = Vec::new();
         for (halve, stages) in &self.down {
             if let Some(halve) = halve {
                 h = halve.forward(&h);
             }
             for stage in stages {
                 h = stage.forward(&h, &features, pass);
-                seen.push(h.shallow_clone());
+                skips.push(h.shallow_clone());
             }
         }
         for stage in &self.middle {
@@ -140,11 +142,11 @@ impl Network for Built {
         }
         for (stages, smooth) in &self.up {
             for stage in stages {
-                if let Some(beside) = seen.pop() {
-                    h = stage.forward(&Tensor::cat(&[h, beside], 1), &features, pass);
+                if let Some(skip) = skips.pop() {
+                    h = stage.forward(&Tensor::cat(&[h, skip], 1), &features, pass);
                 }
             }
-            if let (Some(smooth), Some(next)) = (smooth, seen.last()) {
+            if let (Some(smooth), Some(next)) = (smooth, skips.last()) {
                 h = smooth.forward(&upsample(&h, &next.size()[2..]));
             }
         }
