@@ -1,24 +1,24 @@
-//! alpha_bar follows the distribution function of a Cauchy law over time.
-
 use super::curve::{AlphaBar, Distribution, Normalised};
 use super::parameter::{Parameter, Transform, require};
 use std::f64::consts::FRAC_1_PI;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// alpha_bar follows the distribution function of a Cauchy law over time.
+    /// alpha_bar as the distribution function of a Cauchy distribution over time.
     ///
-    /// F is (1/π)·atan((t − loc)/scale), normalised on [0, 1]. Not to be mixed up with `cauchy_logsnr`.
+    /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·F(t) with
+    /// F(t) = (G(t) − G(0))/(G(1) − G(0)) and G(t) = ½ + (1/π)·atan((t − loc)/scale).
+    /// (`cauchy_logsnr` has the distribution over log-SNR.)
     pub struct Cauchy: NoiseSchedule, NoiseScheduleSpec = "cauchy" {
-        /// Time at which it rises fastest.
+        /// Time at which alpha_bar rises fastest.
         pub loc: f64 = 0.5,
-        /// Width of the rise in time, above 0.
+        /// Width of the rise, in time, above 0.
         pub scale: f64 = 0.1,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
         pub alpha_bar_max: f64 = 0.99,
-        /// Whether the parameters are learned with the model.
+        /// Learn the parameters with the model.
         pub learnable: bool = false,
     }
 }
@@ -34,18 +34,18 @@ impl Spec<dyn NoiseSchedule> for Cauchy {
             self.alpha_bar_min,
             self.alpha_bar_max,
             self.learnable,
-            Normalised(Law { loc, scale }),
+            Normalised(CauchyCdf { loc, scale }),
         )
     }
 }
 
 #[derive(Debug)]
-struct Law {
+struct CauchyCdf {
     loc: Parameter,
     scale: Parameter,
 }
 
-impl Distribution for Law {
+impl Distribution for CauchyCdf {
     fn tails(&self, t: &Tensor) -> (Tensor, Tensor) {
         let u = (t - self.loc.value()) / self.scale.value();
         let one = u.ones_like();

@@ -1,22 +1,21 @@
-//! alpha_bar follows a squared cosine: slow at both ends.
-
 use super::curve::{AlphaBar, Curve, CurvePoint};
 use super::parameter::{Parameter, Transform, require};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// alpha_bar follows a squared cosine: slow at both ends.
+    /// alpha_bar as a squared cosine of time, slow at both ends.
     ///
-    /// F(t) = sin(wt)·sin(w(t + 2s)) / cos²(ws) with w = (π/2)/(1 + s).
+    /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·F(t) with
+    /// F(t) = sin(wt)·sin(w(t + 2s)) / cos²(ws) and w = (π/2)/(1 + s).
     #[reference = "Nichol and Dhariwal 2021, arXiv 2102.09672, eq. 17 (normalised)"]
     pub struct Cosine: NoiseSchedule, NoiseScheduleSpec = "cosine" {
-        /// Offset that keeps the first steps from being too small, above 0.
+        /// Offset s, above 0, which keeps the slope of alpha_bar at t = 0 from vanishing.
         pub s: f64 = 0.008,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.001,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
         pub alpha_bar_max: f64 = 0.999,
-        /// Whether the parameters are learned with the model.
+        /// Learn the parameters with the model.
         pub learnable: bool = false,
     }
 }

@@ -1,30 +1,31 @@
-//! Schedules that shape alpha_bar: alpha_bar(t) = lo + (hi − lo)·F(t), with F(0) = 0 and F(1) = 1 exactly.
+//! Schedules of alpha_bar as a curve: alpha_bar(t) = lo + (hi − lo)·F(t), where F(0) = 0 and
+//! F(1) = 1 exactly.
 //!
-//! 1 − alpha_bar is computed from its own formula, so γ, γ' and SNR' are finite and exact on the closed
-//! interval. Nothing is clipped.
+//! 1 − alpha_bar is computed from a formula of its own, so that γ, γ' and SNR' are finite and exact
+//! on the closed interval without clipping.
 
 use super::parameter::{ALPHA_BAR_MARGIN, Parameter, Transform, require};
 use triflow::prelude::*;
 use triflow::tch::Kind;
 
-/// F at some times.
+/// A curve and its slope at some times.
 #[derive(Debug)]
 pub struct CurvePoint {
-    /// F(t).
+    /// F(t), `[batch]`.
     pub value: Tensor,
-    /// 1 − F(t), accurate near t = 1.
+    /// 1 − F(t), `[batch]`, accurate near t = 1.
     pub complement: Tensor,
-    /// dF/dt.
+    /// dF/dt, `[batch]`.
     pub slope: Tensor,
 }
 
-/// A curve from (0, 0) to (1, 1).
+/// A curve F from (0, 0) to (1, 1).
 pub trait Curve {
-    /// At `t`, `[batch]`.
+    /// The curve at times `t`, `[batch]`.
     fn at(&self, t: &Tensor) -> CurvePoint;
 }
 
-/// The schedule of a curve between two ends of alpha_bar.
+/// Noise schedule of a curve between two ends of alpha_bar.
 #[derive(Debug)]
 pub struct AlphaBar<C> {
     lo: Parameter,
@@ -37,14 +38,19 @@ enum Span {
     Fixed {
         hi: f64,
     },
-    /// hi = lo + (1 − margin − lo)·sigmoid(raw): always above lo.
+    /// hi = lo + (1 − margin − lo)·sigmoid(raw), which is always above lo.
     Learnable {
         share: Parameter,
     },
 }
 
 impl<C: Curve + 'static> AlphaBar<C> {
-    /// From the ends and the curve; refuses ends out of order.
+    /// The schedule of a curve from `lo` at t = 0 to `hi` at t = 1; the ends are learned if
+    /// `learnable`.
+    ///
+    /// # Errors
+    /// The ends do not satisfy 0 < lo < hi < 1, or learnable ones start within [`ALPHA_BAR_MARGIN`]
+    /// of 0 or 1.
     pub fn build(
         ctx: &BuildContext,
         lo: f64,
@@ -82,7 +88,7 @@ impl<C: Curve + 'static> AlphaBar<C> {
         Ok(Box::new(Self { lo, span, curve }))
     }
 
-    /// (lo, hi − lo, 1 − hi).
+    /// (lo, hi − lo, 1 − hi), each `[]`.
     fn ends(&self) -> (Tensor, Tensor, Tensor) {
         let lo = self.lo.value();
         match &self.span {
@@ -113,25 +119,26 @@ impl<C: Curve + 'static> NoiseSchedule for AlphaBar<C> {
     }
 }
 
-/// F = (G(t) − G(0)) / (G(1) − G(0)) for a distribution function G over time.
+/// The curve F(t) = (G(t) − G(0)) / (G(1) − G(0)) of a distribution function G over time.
 #[derive(Debug)]
 pub struct Normalised<D>(pub D);
 
-/// A distribution function over time.
+/// A distribution function G over time.
 pub trait Distribution {
-    /// G(t) and 1 − G(t), each to a relative precision where it is small.
+    /// G(t) and 1 − G(t), `[batch]` each; the smaller one to full relative precision.
     fn tails(&self, t: &Tensor) -> (Tensor, Tensor);
-    /// dG/dt.
+    /// dG/dt, `[batch]`.
     fn density(&self, t: &Tensor) -> Tensor;
 }
 
 impl<D: Distribution> Curve for Normalised<D> {
     fn at(&self, t: &Tensor) -> CurvePoint {
-        // In float64: differences of G cancel.
+        // In float64, since differences of G lose digits.
         let (kind, wide) = (t.kind(), t.to_kind(Kind::Double));
         let end = |t: f64| self.0.tails(&wide.new_full([], t, (Kind::Double, wide.device())));
         let (start, end, now) = (end(0.0), end(1.0), self.0.tails(&wide));
-        // Where all times lie above the centre, G has lost the digits of its differences, 1 − G has not.
+        // Where all times lie above the centre, differences of 1 − G keep the digits that those of
+        // G lose.
         let above = start.0.gt(0.5);
         let between = |from: &(Tensor, Tensor), to: &(Tensor, Tensor)| {
             (&from.1 - &to.1).where_self(&above, &(&to.0 - &from.0))

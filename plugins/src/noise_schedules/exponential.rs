@@ -1,21 +1,20 @@
-//! alpha_bar rises fast, then ever slower.
-
 use super::curve::{AlphaBar, Curve, CurvePoint};
 use super::parameter::{Parameter, Transform, require};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// alpha_bar rises fast, then ever slower.
+    /// alpha_bar as a saturating exponential of time: it rises fast, then ever slower.
     ///
+    /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·F(t) with
     /// F(t) = (1 − e^(−βt)) / (1 − e^(−β)).
     pub struct Exponential: NoiseSchedule, NoiseScheduleSpec = "exponential" {
-        /// Rate β, above 0; towards 0 it becomes `linear`.
+        /// Rate β, above 0; the limit at 0 is `linear`.
         pub beta: f64 = 2.0,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
         pub alpha_bar_max: f64 = 0.99,
-        /// Whether the parameters are learned with the model.
+        /// Learn the parameters with the model.
         pub learnable: bool = false,
     }
 }
@@ -34,13 +33,13 @@ struct Decay(Parameter);
 impl Curve for Decay {
     fn at(&self, t: &Tensor) -> CurvePoint {
         let beta = self.0.value();
-        let whole = beta.neg().expm1();
-        let fall = t * beta.neg();
+        let total = beta.neg().expm1();
+        let exponent = t * beta.neg();
         CurvePoint {
-            value: fall.expm1() / &whole,
+            value: exponent.expm1() / &total,
             // e^(−βt)·(1 − e^(−β(1 − t))): no term overflows.
-            complement: fall.exp() * ((t - 1.0) * &beta).expm1() / &whole,
-            slope: fall.exp() * beta / whole.neg(),
+            complement: exponent.exp() * ((t - 1.0) * &beta).expm1() / &total,
+            slope: exponent.exp() * beta / total.neg(),
         }
     }
 }

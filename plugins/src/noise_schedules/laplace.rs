@@ -1,23 +1,24 @@
-//! alpha_bar follows the distribution function of a Laplace law over time.
-
 use super::curve::{AlphaBar, Distribution, Normalised};
 use super::parameter::{Parameter, Transform, require};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// alpha_bar follows the distribution function of a Laplace law over time.
+    /// alpha_bar as the distribution function of a Laplace distribution over time.
     ///
-    /// F is normalised on [0, 1]. Not to be mixed up with `laplace_logsnr`.
+    /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·F(t) with
+    /// F(t) = (G(t) − G(0))/(G(1) − G(0)) and the distribution function G of the
+    /// Laplace distribution: for u = (t − loc)/scale, ½·e^u below 0 and 1 − ½·e^(−u) above.
+    /// (`laplace_logsnr` has the distribution over log-SNR.)
     pub struct Laplace: NoiseSchedule, NoiseScheduleSpec = "laplace" {
-        /// Time at which it rises fastest.
+        /// Time at which alpha_bar rises fastest.
         pub loc: f64 = 0.5,
-        /// Width of the rise in time, above 0.
+        /// Width of the rise, in time, above 0.
         pub scale: f64 = 0.1,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
         pub alpha_bar_max: f64 = 0.99,
-        /// Whether the parameters are learned with the model.
+        /// Learn the parameters with the model.
         pub learnable: bool = false,
     }
 }
@@ -33,24 +34,25 @@ impl Spec<dyn NoiseSchedule> for Laplace {
             self.alpha_bar_min,
             self.alpha_bar_max,
             self.learnable,
-            Normalised(Law { loc, scale }),
+            Normalised(LaplaceCdf { loc, scale }),
         )
     }
 }
 
 #[derive(Debug)]
-struct Law {
+struct LaplaceCdf {
     loc: Parameter,
     scale: Parameter,
 }
 
-impl Distribution for Law {
+impl Distribution for LaplaceCdf {
     fn tails(&self, t: &Tensor) -> (Tensor, Tensor) {
         let u = (t - self.loc.value()) / self.scale.value();
-        // ½e^u below the centre, 1 − ½e^(−u) above; at the centre each half has half of the slope.
+        // ½e^u below the centre, 1 − ½e^(−u) above; at the centre each contributes half of the
+        // gradient.
         let zero = u.zeros_like();
-        let of = |u: &Tensor| (u.minimum(&zero).exp() - u.maximum(&zero).neg().expm1()) * 0.5;
-        (of(&u), of(&u.neg()))
+        let cdf = |u: &Tensor| (u.minimum(&zero).exp() - u.maximum(&zero).neg().expm1()) * 0.5;
+        (cdf(&u), cdf(&u.neg()))
     }
 
     fn density(&self, t: &Tensor) -> Tensor {

@@ -1,19 +1,17 @@
-//! alpha_bar rises in a straight line over time.
-
 use super::curve::{AlphaBar, Curve, CurvePoint};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// alpha_bar rises in a straight line over time.
+    /// alpha_bar as a linear function of time.
     ///
-    /// F(t) = t.
+    /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·t.
     #[reference = "Ho et al. 2020, arXiv 2006.11239 (a linear schedule, here of alpha_bar)"]
     pub struct Linear: NoiseSchedule, NoiseScheduleSpec = "linear" {
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
         pub alpha_bar_max: f64 = 0.99,
-        /// Whether the parameters are learned with the model.
+        /// Learn the parameters with the model.
         pub learnable: bool = false,
     }
 }

@@ -1,23 +1,23 @@
-//! alpha_bar follows a logistic curve over time, normalised to reach its ends.
-
 use super::curve::{AlphaBar, Distribution, Normalised};
 use super::parameter::{Parameter, Transform, require};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// alpha_bar follows a logistic curve over time, normalised to reach its ends.
+    /// alpha_bar as the distribution function of a logistic distribution over time.
     ///
-    /// F is sigmoid(k(t − t_mid)), normalised on [0, 1].
+    /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·F(t) with
+    /// F(t) = (G(t) − G(0))/(G(1) − G(0)) and G(t) = sigmoid(k(t − t_mid)). (`sigmoid`
+    /// makes log-SNR linear.)
     pub struct Logistic: NoiseSchedule, NoiseScheduleSpec = "logistic" {
-        /// Steepness, above 0.
+        /// Steepness k of the rise, above 0.
         pub k: f64 = 10.0,
-        /// Time of the steepest rise.
+        /// Time at which alpha_bar rises fastest.
         pub t_mid: f64 = 0.5,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
         pub alpha_bar_max: f64 = 0.99,
-        /// Whether the parameters are learned with the model.
+        /// Learn the parameters with the model.
         pub learnable: bool = false,
     }
 }
@@ -32,18 +32,18 @@ impl Spec<dyn NoiseSchedule> for Logistic {
             self.alpha_bar_min,
             self.alpha_bar_max,
             self.learnable,
-            Normalised(Law { k, t_mid }),
+            Normalised(LogisticCdf { k, t_mid }),
         )
     }
 }
 
 #[derive(Debug)]
-struct Law {
+struct LogisticCdf {
     k: Parameter,
     t_mid: Parameter,
 }
 
-impl Distribution for Law {
+impl Distribution for LogisticCdf {
     fn tails(&self, t: &Tensor) -> (Tensor, Tensor) {
         let x = (t - self.t_mid.value()) * self.k.value();
         (x.sigmoid(), x.neg().sigmoid())

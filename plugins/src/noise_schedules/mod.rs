@@ -1,8 +1,9 @@
-//! Noise schedules: log-SNR γ over time. Two families: those that shape alpha_bar by a curve from 0 to 1
-//! (see [`curve`]) and those that give γ directly ([`logsnr_law`] and the rest).
+//! Noise schedules: log-SNR γ as a function of time. There are two families: schedules of alpha_bar
+//! as a curve between two ends (see [`curve`]), and schedules of γ itself ([`logsnr_distribution`]
+//! and others).
 
 pub mod curve;
-pub mod logsnr_law;
+pub mod logsnr_distribution;
 pub mod parameter;
 
 mod cauchy;

@@ -1,14 +1,13 @@
-//! Log-SNR is a monotone network of time.
-
 use super::parameter::{Parameter, Transform, require, softplus_inverse};
 use triflow::prelude::*;
 use triflow::tch::Kind;
 
 triflow::component! {
-    /// Log-SNR is a monotone network of time; its shape is learned.
+    /// Log-SNR as a monotone network of time, whose shape can be learned.
     ///
-    /// γ(t) = gamma_min + (gamma_max − gamma_min)·(N(t) − N(0)) / (N(1) − N(0)), where N has positive weights,
-    /// sigmoid layers and a straight skip, so that N' > 0 always. γ' comes from the same pass.
+    /// γ(t) = gamma_min + (gamma_max − gamma_min)·(N(t) − N(0)) / (N(1) − N(0)), where N has
+    /// positive weights, sigmoid layers and a linear skip connection, so that N' > 0 everywhere. γ'
+    /// comes from the same pass.
     #[reference = "Kingma et al. 2021, arXiv 2107.00630, appendix H (deepened)"]
     #[aliases("learnable", "network")]
     pub struct MonotonicNn: NoiseSchedule, NoiseScheduleSpec = "monotonic_nn" {
@@ -18,7 +17,7 @@ triflow::component! {
         pub gamma_max: f64 = 4.0,
         /// Widths of the hidden layers.
         pub hidden_dims: Vec<i64> = vec![64, 64],
-        /// Whether the parameters are learned with the model; otherwise the curve stays as it starts.
+        /// Learn the network with the model; otherwise γ stays at its initial curve.
         pub learnable: bool = false,
     }
 }
@@ -31,13 +30,13 @@ impl Spec<dyn NoiseSchedule> for MonotonicNn {
         let mut width = 1;
         for (i, &units) in self.hidden_dims.iter().enumerate() {
             let vars = ctx.vars.sub(format!("layer_{i}"));
-            // Steepness 8 and spread centres: the hidden units start as steps spread over time.
+            // Steepness 8 and spread centres: the hidden units start as steps spread over [0, 1].
             let weight = softplus_inverse(8.0);
             let bias = Tensor::linspace(0.0, -8.0, units, (vars.kind(), vars.device()));
             let raw =
                 vars.var("weight", &[units, width], nn::Init::Randn { mean: weight, stdev: 0.1 });
             let bias = vars.var_copy("bias", &bias);
-            layers.push((self.held(raw), self.held(bias)));
+            layers.push((self.trainable(raw), self.trainable(bias)));
             width = units;
         }
         let out = ctx.vars.var("out", &[width], nn::Init::Const(softplus_inverse(0.5)));
@@ -58,15 +57,15 @@ impl Spec<dyn NoiseSchedule> for MonotonicNn {
                 self.learnable,
             )?,
             layers,
-            out: self.held(out),
-            skip: self.held(skip),
+            out: self.trainable(out),
+            skip: self.trainable(skip),
         }))
     }
 }
 
 impl MonotonicNn {
-    /// A variable as it is, or without gradient when the schedule is fixed.
-    fn held(&self, variable: Tensor) -> Tensor {
+    /// The variable as it is, or without gradient if the schedule is fixed.
+    fn trainable(&self, variable: Tensor) -> Tensor {
         if self.learnable { variable } else { variable.set_requires_grad(false) }
     }
 }
@@ -75,7 +74,7 @@ impl MonotonicNn {
 struct Monotone {
     start: Parameter,
     range: Parameter,
-    /// (raw weight `[out, in]`, bias `[out]`) a layer.
+    /// Weight before its softplus `[out, in]` and bias `[out]` of each layer.
     layers: Vec<(Tensor, Tensor)>,
     out: Tensor,
     skip: Tensor,
@@ -98,8 +97,8 @@ impl Monotone {
         (t * &skip + h.matmul(&out), slope.matmul(&out) + skip)
     }
 
-    /// (γ, γ') at `t`.
-    fn both(&self, t: &Tensor) -> (Tensor, Tensor) {
+    /// (γ, γ') at `t` `[batch]`.
+    fn gamma_and_slope(&self, t: &Tensor) -> (Tensor, Tensor) {
         let kind = if t.kind() == Kind::Double { Kind::Double } else { self.out.kind() };
         let t = t.to_kind(kind);
         let ends = t.new_zeros([2], (kind, t.device()));
@@ -113,10 +112,10 @@ impl Monotone {
 
 impl NoiseSchedule for Monotone {
     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
-        Ok(self.both(t).0)
+        Ok(self.gamma_and_slope(t).0)
     }
 
     fn gamma_prime(&self, t: &Tensor) -> Result<Tensor> {
-        Ok(self.both(t).1)
+        Ok(self.gamma_and_slope(t).1)
     }
 }

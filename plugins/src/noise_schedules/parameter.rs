@@ -1,19 +1,19 @@
-//! A schedule's scalar: a constant, or learnable behind a transform that keeps it in its range.
+//! Scalar parameters of noise schedules: constant, or learnable within their range.
 
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
-/// Learnable alpha_bar ends stay this far from 0 and 1.
+/// Least distance of learnable ends of alpha_bar from 0 and 1.
 pub const ALPHA_BAR_MARGIN: f64 = 1e-4;
 
-/// How a raw variable becomes the parameter.
+/// Map from an unconstrained variable to a parameter in its range.
 #[derive(Clone, Copy, Debug)]
 pub enum Transform {
     /// Any real number.
     Free,
-    /// floor + softplus(raw): above the floor.
+    /// floor + softplus(raw), above the floor.
     Above(f64),
-    /// low + (high − low)·sigmoid(raw).
+    /// low + (high − low)·sigmoid(raw), between the two.
     Between(f64, f64),
 }
 
@@ -38,12 +38,12 @@ impl Transform {
     }
 }
 
-/// y + ln(−expm1(−y)): no overflow, exact for tiny y.
+/// Inverse of the softplus, ln(e^y − 1) for y above 0, without overflow and accurate for small y.
 pub fn softplus_inverse(y: f64) -> f64 {
     y + (-(-y).exp_m1()).ln()
 }
 
-/// A scalar of a schedule.
+/// A scalar parameter: a constant, or a variable behind a transform.
 #[derive(Debug)]
 pub struct Parameter {
     raw: Tensor,
@@ -51,7 +51,10 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    /// The constant `value`, or, when `learnable`, the variable `name` that starts there.
+    /// The constant `value` or, if `learnable`, a variable `name` that starts there.
+    ///
+    /// # Errors
+    /// A learnable parameter starts at the edge of its range or outside it.
     pub fn new(
         ctx: &BuildContext,
         name: &str,
@@ -60,7 +63,8 @@ impl Parameter {
         learnable: bool,
     ) -> Result<Self> {
         if !learnable {
-            // A 0-dim double joins tensors of any precision and device as a plain number.
+            // A tensor without axes on the CPU combines with any precision and device, as a number
+            // does.
             return Ok(Self {
                 raw: Tensor::from(value).to_kind(Kind::Double).to_device(Device::Cpu),
                 transform: None,
@@ -85,7 +89,10 @@ impl Parameter {
     }
 }
 
-/// Checks one parameter's range.
+/// Checks that a condition on the parameter `key` holds.
+///
+/// # Errors
+/// `holds` is false; the error has the text `message`.
 pub fn require(holds: bool, key: &str, message: &str) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::config(key, message)) }
 }

@@ -1,21 +1,20 @@
-//! alpha_bar rises with a power of time.
-
 use super::curve::{AlphaBar, Curve, CurvePoint};
 use super::parameter::{Parameter, Transform, require};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// alpha_bar rises with a power of time.
+    /// alpha_bar as a power of time.
     ///
-    /// F(t) = t^p; p = 1 is `linear`.
+    /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·t^p; p = 1 is
+    /// `linear`, p = 2 `quadratic`.
     pub struct Polynomial: NoiseSchedule, NoiseScheduleSpec = "polynomial" {
-        /// The power p, at least 1 (above 1 when learnable).
+        /// Power p, at least 1 (above 1 if learnable).
         pub power: f64 = 2.0,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
         pub alpha_bar_max: f64 = 0.99,
-        /// Whether the parameters are learned with the model.
+        /// Learn the parameters with the model.
         pub learnable: bool = false,
     }
 }
@@ -35,7 +34,7 @@ struct Power(Parameter);
 impl Curve for Power {
     fn at(&self, t: &Tensor) -> CurvePoint {
         let p = self.0.value();
-        // 1 − t^p = −expm1(p ln t); the floor keeps 0·ln 0 away and is below one rounding.
+        // 1 − t^p = −expm1(p ln t). The floor avoids ln 0 and is less than one rounding error.
         let log_t = t.clamp_min(1e-30).log();
         let exponent = &log_t * &p;
         CurvePoint {

@@ -1,18 +1,16 @@
-//! alpha_bar rises with the square of time: noisy for longer.
-
 use super::curve::{AlphaBar, Curve, CurvePoint};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// alpha_bar rises with the square of time: noisy for longer.
+    /// alpha_bar as the square of time: noisy for longer than `linear`.
     ///
-    /// F(t) = t²; γ'(0) = 0.
+    /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·t², so that γ'(0) = 0.
     pub struct Quadratic: NoiseSchedule, NoiseScheduleSpec = "quadratic" {
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
         pub alpha_bar_max: f64 = 0.99,
-        /// Whether the parameters are learned with the model.
+        /// Learn the parameters with the model.
         pub learnable: bool = false,
     }
 }

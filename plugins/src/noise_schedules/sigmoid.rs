@@ -1,19 +1,17 @@
-//! Log-SNR rises in a straight line over time: alpha_bar is a sigmoid.
-
 use super::parameter::{Parameter, Transform, require};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Log-SNR rises in a straight line over time: alpha_bar is a sigmoid.
+    /// Log-SNR as a linear function of time, so that alpha_bar is a sigmoid.
     ///
     /// γ(t) = k(t − t_mid).
     #[reference = "Jabri et al. 2022, arXiv 2212.11972, appendix B"]
     pub struct Sigmoid: NoiseSchedule, NoiseScheduleSpec = "sigmoid" {
-        /// Slope of log-SNR, above 0.
+        /// Slope k of log-SNR over time, above 0.
         pub k: f64 = 10.0,
-        /// Time at which signal and noise are equal.
+        /// Time at which signal and noise are equal (log-SNR 0).
         pub t_mid: f64 = 0.5,
-        /// Whether the parameters are learned with the model.
+        /// Learn the parameters with the model.
         pub learnable: bool = false,
     }
 }

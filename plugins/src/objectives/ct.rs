@@ -1,11 +1,10 @@
-//! Continuous-time: the network predicts the clean target.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Continuous-time: the network predicts the clean target.
+    /// Continuous-time target prediction: the network predicts the data, the clean target.
     ///
-    /// Output = data, on the variance-preserving path, weighted by SNR'.
+    /// Output = data, on the variance-preserving path; under the bound the error is weighted by
+    /// SNR'.
     #[reference = "Li, Teh and Pascanu 2025, arXiv 2503.24322; Kingma et al. 2021, arXiv 2107.00630"]
     pub struct Ct: Objective, ObjectiveSpec = "ct" {}
 }

@@ -1,9 +1,7 @@
-//! The network predicts the noise in z_t.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The network predicts the noise in z_t.
+    /// Diffusion: the network predicts the noise in z_t.
     ///
     /// Output = noise, on the variance-preserving path.
     #[reference = "Ho et al. 2020, arXiv 2006.11239"]

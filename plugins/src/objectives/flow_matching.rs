@@ -1,9 +1,7 @@
-//! The network predicts the velocity dz/dt of straight lines from noise to data.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The network predicts the velocity dz/dt of straight lines from noise to data.
+    /// Flow matching: the network predicts the velocity dz/dt of straight lines from noise to data.
     ///
     /// Output = data − noise, on the rectified path.
     #[reference = "Lipman et al. 2022, arXiv 2210.02747; Liu et al. 2022, arXiv 2209.03003"]

@@ -1,4 +1,4 @@
-//! Objectives: what the network predicts.
+//! Objectives: the prediction target of the network.
 
 mod ct;
 mod diffusion;

@@ -1,17 +1,15 @@
-//! Adagrad.
-
 use super::require;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Adagrad: steps scaled by the root of all squared gradients so far.
+    /// Adagrad: steps of the gradient divided by the root of the sum of squared gradients.
     #[reference = "Duchi, Hazan and Singer 2011"]
     pub struct Adagrad: Optimizer, OptimizerSpec = "adagrad" {
         /// Base learning rate, above 0.
         pub learning_rate: f64 = 1e-3,
-        /// The sum of squares at the start.
+        /// Initial sum of squared gradients, from 0 to 3.4e38.
         pub initial_accumulator: f64 = 0.1,
-        /// Added to the root.
+        /// Constant added to the root, above 0.
         pub eps: f64 = 1e-7,
     }
 }

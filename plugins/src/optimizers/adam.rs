@@ -1,19 +1,17 @@
-//! Adam: steps scaled by running moments of the gradient.
-
 use super::adam_rule::AdamRule;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Adam: steps scaled by running moments of the gradient.
+    /// Adam: steps of the mean gradient divided by the root of the mean squared gradient.
     #[reference = "Kingma and Ba 2014, arXiv 1412.6980"]
     pub struct Adam: Optimizer, OptimizerSpec = "adam" {
         /// Base learning rate, above 0.
         pub learning_rate: f64 = 1e-3,
-        /// Decay of the mean of gradients, in [0, 1).
+        /// Decay of the running mean of gradients, in [0, 1).
         pub beta1: f64 = 0.9,
-        /// Decay of the mean of squared gradients, in [0, 1).
+        /// Decay of the running mean of squared gradients, in [0, 1).
         pub beta2: f64 = 0.999,
-        /// Added to the root of the second moment.
+        /// Constant added to the root, at least 0.
         pub eps: f64 = 1e-8,
     }
 }

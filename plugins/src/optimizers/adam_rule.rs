@@ -1,10 +1,8 @@
-//! Adam's step with decoupled weight decay.
-
 use super::require;
 use triflow::kernels::{AdamStep, adam};
 use triflow::prelude::*;
 
-/// What Adam and AdamW share.
+/// Adam's update with decoupled weight decay, which Adam and AdamW share.
 #[derive(Debug)]
 pub struct AdamRule {
     pub learning_rate: f64,
@@ -15,7 +13,10 @@ pub struct AdamRule {
 }
 
 impl AdamRule {
-    /// The optimizer, if its numbers are in their ranges.
+    /// The optimizer with these parameters.
+    ///
+    /// # Errors
+    /// A parameter is out of range.
     pub fn checked(self) -> Result<Box<dyn Optimizer>> {
         require((0.0..1.0).contains(&self.beta1), "beta1", "0 <= beta1 < 1")?;
         require((0.0..1.0).contains(&self.beta2), "beta2", "0 <= beta2 < 1")?;
@@ -45,7 +46,7 @@ impl Optimizer for AdamRule {
         let [mean, square] = state.moments.as_mut_slice() else {
             return Err(Error::runtime("the optimizer's state does not fit: it has other moments"));
         };
-        let by = AdamStep {
+        let options = AdamStep {
             step: &state.step,
             learning_rate,
             beta1: self.beta1,
@@ -53,7 +54,7 @@ impl Optimizer for AdamRule {
             eps: self.eps,
             weight_decay: self.weight_decay,
         };
-        adam(parameters, gradient, mean, square, by);
+        adam(parameters, gradient, mean, square, options);
         Ok(())
     }
 }

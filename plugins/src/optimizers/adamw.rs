@@ -1,21 +1,19 @@
-//! Adam with decoupled weight decay.
-
 use super::adam_rule::AdamRule;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Adam with decoupled weight decay.
+    /// AdamW: Adam with decoupled weight decay.
     #[reference = "Loshchilov and Hutter 2017, arXiv 1711.05101"]
     pub struct Adamw: Optimizer, OptimizerSpec = "adamw" {
         /// Base learning rate, above 0.
         pub learning_rate: f64 = 1e-3,
-        /// Decay of the mean of gradients, in [0, 1).
+        /// Decay of the running mean of gradients, in [0, 1).
         pub beta1: f64 = 0.9,
-        /// Decay of the mean of squared gradients, in [0, 1).
+        /// Decay of the running mean of squared gradients, in [0, 1).
         pub beta2: f64 = 0.999,
-        /// Added to the root of the second moment.
+        /// Constant added to the root, at least 0.
         pub eps: f64 = 1e-8,
-        /// Share of each parameter lost a step, times the learning rate.
+        /// Weight decay, at least 0: each step subtracts learning rate · weight decay · parameter.
         pub weight_decay: f64 = 0.01,
     }
 }

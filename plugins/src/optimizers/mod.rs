@@ -1,4 +1,4 @@
-//! Optimizers: one step over all parameters at once.
+//! Optimizers: update rules over all parameters as one flat tensor.
 
 mod adagrad;
 mod adam;
@@ -13,7 +13,11 @@ pub use sgd::Sgd;
 
 use triflow::prelude::*;
 
-/// Checks one number's range, as `needs 0 <= beta1 < 1`.
+/// Checks that a condition on the parameter `key` holds; `range` describes it, such as
+/// `0 <= beta1 < 1`.
+///
+/// # Errors
+/// `holds` is false.
 fn require(holds: bool, key: &str, range: &str) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::config(key, format!("needs {range}"))) }
 }

@@ -1,14 +1,12 @@
-//! Stochastic gradient descent.
-
 use super::require;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Stochastic gradient descent, with momentum if asked for.
+    /// SGD: stochastic gradient descent, optionally with momentum.
     pub struct Sgd: Optimizer, OptimizerSpec = "sgd" {
         /// Base learning rate, above 0.
         pub learning_rate: f64 = 1e-3,
-        /// Share of the last step that is kept, in [0, 1).
+        /// Momentum: decay of the running sum of gradients, in [0, 1).
         pub momentum: f64 = 0.0,
     }
 }

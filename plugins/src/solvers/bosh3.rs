@@ -1,26 +1,25 @@
-//! Bogacki and Shampine's embedded pair of orders 3 and 2, with its own steps.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Bogacki and Shampine's embedded pair of orders 3 and 2: chooses its own steps to meet a tolerance.
+    /// Bogacki and Shampine's adaptive Runge-Kutta method, order 3(2).
     ///
-    /// Order 3, three evaluations a step: at loose tolerances (above some 1e-3) it reaches them with fewer
-    /// evaluations than `dopri5`. The rows of a batch share their steps. `sampling.steps` is not used.
+    /// Its steps are chosen to meet a tolerance, and shared by the rows of a batch;
+    /// `sampling.steps` is not used. 3 evaluations a step: at loose tolerances (above some 1e-3) it
+    /// needs fewer evaluations than `dopri5`.
     #[reference = "Bogacki & Shampine 1989, Applied Mathematics Letters 2(4)"]
     pub struct Bosh3: Solver, SolverSpec = "bosh3" {
         /// Relative tolerance, above 0.
         pub rtol: f64 = 1e-3,
         /// Absolute tolerance, above 0.
         pub atol: f64 = 1e-4,
-        /// First step, as a share of the whole interval, above 0.
+        /// First step, as a share of the interval of integration, above 0.
         pub first_step: f64 = 0.05,
-        /// Most steps, accepted and rejected; more are an error.
+        /// Largest number of steps, accepted and rejected; more are an error.
         pub max_steps: usize = 10_000,
-        /// What is held against the tolerance: the error of the batch, or of its worst row.
+        /// Error that has to meet the tolerance: that of the batch, or of its worst row.
         pub error: ErrorNorm = ErrorNorm::Batch,
-        /// The next step's length in this one's: safety·E^(−alpha/k)·E_before^(beta/k), between `min` and `max`,
-        /// E the error as a share of the tolerance, k the order.
+        /// Factor from a step's length to the next: safety·E^(−alpha/k)·E_before^(beta/k), between
+        /// `min` and `max`, for an error of E tolerances and a method of order k.
         pub factor: StepFactor = StepFactor::default(),
     }
 }

@@ -1,13 +1,12 @@
-//! Steps between the levels of a Gaussian path, through the predicted data and noise.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Steps that hold the predicted data and noise, with as much fresh noise as wanted.
+    /// DDIM, order 1: steps with the predicted data and noise held constant.
     ///
-    /// z_t = a_t·data + √(b_t² − σ²)·noise + σ·ξ with σ = η·b_t·√(1 − e^(γ_s − γ_t)). At η = 0 it is
-    /// deterministic, of order 1, exact where the prediction does not change, and one and the same on every
-    /// path; on the rectified path it is Euler's. At η = 1 it is `ancestral`. 1 evaluation a step.
+    /// A step from s to t is z_t = a_t·data + √(b_t² − σ²)·noise + σ·ξ with fresh noise ξ and
+    /// σ = η·b_t·√(1 − e^(γ_s − γ_t)). At η = 0 it is deterministic, exact where the prediction
+    /// does not change, and the same on every path; on the rectified path it is Euler's method. At
+    /// η = 1 it is `ancestral`. 1 evaluation a step.
     #[reference = "Song, Meng & Ermon 2021, arXiv 2010.02502, eq. 12"]
     pub struct Ddim: Solver, SolverSpec = "ddim" {
         /// Share of fresh noise η, in [0, 1].
@@ -25,10 +24,10 @@ impl Spec<dyn Solver> for Ddim {
 }
 
 triflow::component! {
-    /// Steps drawn from the posterior of the state given its predecessor and the predicted data.
+    /// Ancestral sampling (DDPM): steps drawn from the posterior given the predicted data.
     ///
-    /// The sampler of the discrete-time diffusion model, with the smaller of its two variances; `ddim` at
-    /// η = 1. 1 evaluation a step.
+    /// It is the sampler of the discrete-time diffusion model with the smaller of its two
+    /// variances, equal to `ddim` at η = 1. 1 evaluation a step.
     #[reference = "Ho, Jain & Abbeel 2020, arXiv 2006.11239, eq. 7"]
     pub struct Ancestral: Solver, SolverSpec = "ancestral" {}
 }

@@ -1,11 +1,10 @@
-//! Dormand and Prince's embedded pair of orders 5 and 4, with its own steps.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Dormand and Prince's embedded pair of orders 5 and 4: chooses its own steps to meet a tolerance.
+    /// Dormand and Prince's adaptive Runge-Kutta method, order 5(4).
     ///
-    /// Order 5, six evaluations a step. The rows of a batch share their steps. `sampling.steps` is not used.
+    /// Its steps are chosen to meet a tolerance, and shared by the rows of a batch;
+    /// `sampling.steps` is not used. 6 evaluations a step.
     #[reference = "Dormand and Prince 1980; Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I"]
     #[aliases("adaptive")]
     pub struct Dopri5: Solver, SolverSpec = "dopri5" {
@@ -13,14 +12,14 @@ triflow::component! {
         pub rtol: f64 = 1e-5,
         /// Absolute tolerance, above 0.
         pub atol: f64 = 1e-6,
-        /// First step, as a share of the whole interval, above 0.
+        /// First step, as a share of the interval of integration, above 0.
         pub first_step: f64 = 0.05,
-        /// Most steps, accepted and rejected; more are an error.
+        /// Largest number of steps, accepted and rejected; more are an error.
         pub max_steps: usize = 10_000,
-        /// What is held against the tolerance: the error of the batch, or of its worst row.
+        /// Error that has to meet the tolerance: that of the batch, or of its worst row.
         pub error: ErrorNorm = ErrorNorm::Batch,
-        /// The next step's length in this one's: safety·E^(−alpha/k)·E_before^(beta/k), between `min` and `max`,
-        /// E the error as a share of the tolerance, k the order.
+        /// Factor from a step's length to the next: safety·E^(−alpha/k)·E_before^(beta/k), between
+        /// `min` and `max`, for an error of E tolerances and a method of order k.
         pub factor: StepFactor = StepFactor::default(),
     }
 }

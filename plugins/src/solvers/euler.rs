@@ -1,11 +1,9 @@
-//! Euler steps along the field at the start of each step.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Euler steps along the field at the start of each step.
+    /// Euler's method, order 1: steps along the velocity at their start.
     ///
-    /// Order 1, 1 evaluation a step.
+    /// 1 evaluation a step.
     pub struct Euler: Solver, SolverSpec = "euler" {}
 }
 

@@ -1,15 +1,13 @@
-//! Euler's steps along the reverse SDE.
-
 use super::check_churn;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Euler's steps along the reverse SDE, of whatever churn.
+    /// The Euler–Maruyama method, weak order 1: Euler's steps along the reverse SDE.
     ///
-    /// dz = (v − (η²/2)·b·γ'·noise) ds + η·√(b²·γ')·dW has the same marginals for every η: at 0 it is the
-    /// probability-flow ODE and its solver `euler`, at 1 the reverse of the diffusion. Weak order 1,
-    /// 1 evaluation a step. Where log-SNR is −∞ at the start (the rectified path at t = 0) the diffusion is
-    /// infinite; the first step is then that of `ddim`.
+    /// dz = (v − (η²/2)·b·γ'·noise) ds + η·√(b²·γ')·dW has the same marginals for every η: at 0 it
+    /// is the probability-flow ODE and its solver `euler`, at 1 the reverse of the diffusion. Where
+    /// log-SNR is −∞ at the start (the rectified path at t = 0) the diffusion coefficient is
+    /// infinite; the first step is then that of `ddim`. 1 evaluation a step.
     #[reference = "Song et al. 2021, arXiv 2011.13456, eq. 6; Karras et al. 2022, arXiv 2206.00364, eq. 6"]
     pub struct EulerMaruyama: Solver, SolverSpec = "euler_maruyama" {
         /// Churn η, at least 0.

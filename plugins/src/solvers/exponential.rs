@@ -1,19 +1,17 @@
-//! An exponential integrator about Gaussian data.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Steps that are exact for Gaussian data of a given deviation, and follow what the prediction adds to it.
+    /// An exponential integrator, order 1 or 2: exact for Gaussian data of deviation σ_data.
     ///
-    /// Let V = a²·σ_data² + b² and θ = arctan(a·σ_data/b). With the data predicted as those of N(0, σ_data²)
-    /// plus (b·σ_data/√V)·F, the ODE is d(z/√V)/dθ = F, without stiffness, on every path: a step takes F from
-    /// the line through its last two values (order 2) or the last (order 1). 1 evaluation a step. For data of
-    /// mean 0 and deviation σ_data in each direction one step is exact.
-    #[reference = "The splitting of Karras et al. 2022, arXiv 2206.00364, section 5, integrated as in Lu & Song 2024, arXiv 2410.11081, section 4.1"]
+    /// Let V = a²·σ_data² + b² and θ = arctan(a·σ_data/b). With the predicted data written as those
+    /// for N(0, σ_data²) plus (b·σ_data/√V)·F, the ODE is d(z/√V)/dθ = F on every path, which is
+    /// not stiff. A step takes F from the line through its last two values (order 2) or from the
+    /// last (order 1). For data from N(0, σ_data²·I) one step is exact. 1 evaluation a step.
+    #[reference = "Karras et al. 2022, arXiv 2206.00364, section 5; Lu & Song 2024, arXiv 2410.11081, section 4.1"]
     pub struct Exponential: Solver, SolverSpec = "exponential" {
-        /// Deviation σ_data of the latents, above 0; 1 where the data are normalised.
+        /// Standard deviation σ_data of the latents, above 0; 1 for standardised data.
         pub sigma_data: f64 = 1.0,
-        /// Order, 1 or 2.
+        /// Order of the method, 1 or 2.
         pub order: usize = 2,
     }
 }
@@ -52,21 +50,21 @@ impl Exponential {
 
 impl Stepper for Exponential {
     type Node = Level;
-    /// F and the step in θ.
+    /// F, and the step in θ.
     type Memory = (Tensor, f64);
 
     fn step(&self, step: &Step<'_, Self>) -> Result<Stepped<Self::Memory>> {
         let residual = self.residual(step)?;
-        let turn = self.angle(step.to) - self.angle(step.from);
-        let line = match step.before {
-            Some((earlier, gone)) if self.order == 2 => {
-                &residual + (&residual - earlier) * (0.5 * turn / gone)
+        let angle = self.angle(step.to) - self.angle(step.from);
+        let extrapolated = match step.before {
+            Some((earlier, last_angle)) if self.order == 2 => {
+                &residual + (&residual - earlier) * (0.5 * angle / last_angle)
             }
             _ => residual.shallow_clone(),
         };
         let scale = self.scale(step.to);
-        let z = step.z * (scale / self.scale(step.from)) + line * (scale * turn);
-        Ok(Stepped::to(z).remember((residual, turn)))
+        let z = step.z * (scale / self.scale(step.from)) + extrapolated * (scale * angle);
+        Ok(Stepped::to(z).remember((residual, angle)))
     }
 
     fn order(&self) -> usize {

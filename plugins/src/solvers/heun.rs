@@ -1,11 +1,9 @@
-//! Heun's steps along the mean field of start and end.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Heun's steps along the mean field of start and end.
+    /// Heun's method, order 2: steps along the mean velocity of their start and end.
     ///
-    /// Order 2, 2 evaluations a step.
+    /// 2 evaluations a step.
     pub struct Heun: Solver, SolverSpec = "heun" {}
 }
 

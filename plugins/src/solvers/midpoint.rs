@@ -1,11 +1,9 @@
-//! Midpoint steps along the field half a step ahead.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Midpoint steps along the field half a step ahead.
+    /// The midpoint method, order 2: steps along the velocity at their middle.
     ///
-    /// Order 2, 2 evaluations a step.
+    /// 2 evaluations a step.
     pub struct Midpoint: Solver, SolverSpec = "midpoint" {}
 }
 

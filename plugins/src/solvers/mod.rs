@@ -1,4 +1,4 @@
-//! Solvers: from noise to data along a field.
+//! Solvers: integration of the sampling ODE or SDE from noise to data.
 
 use triflow::prelude::*;
 
@@ -26,7 +26,10 @@ pub use heun_edm::HeunEdm;
 pub use midpoint::Midpoint;
 pub use rk4::Rk4;
 
-/// An error unless η is a churn.
+/// Checks that `eta` can be a churn.
+///
+/// # Errors
+/// `eta` is negative or not finite.
 fn check_churn(eta: f64) -> Result<()> {
     if eta.is_finite() && eta >= 0.0 {
         return Ok(());

@@ -1,11 +1,9 @@
-//! The classical Runge-Kutta steps.
-
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The classical Runge-Kutta steps.
+    /// The classical Runge-Kutta method, order 4.
     ///
-    /// Order 4, 4 evaluations a step.
+    /// 4 evaluations a step.
     pub struct Rk4: Solver, SolverSpec = "rk4" {}
 }
 

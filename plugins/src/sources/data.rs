@@ -1,16 +1,14 @@
-//! Rows of a data source.
-
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
 triflow::component! {
-    /// Rows of a data source, drawn with replacement: from one data set to another.
+    /// The empirical distribution of a data source: rows of x, drawn with replacement.
     ///
-    /// Its x are taken as they are, in the units of the model: neither `standardise` nor `split` touches
-    /// them. All sets count.
+    /// It gives paths from one data set to another. All sets of the source are used. Their x are in
+    /// the units of the model: neither `standardise` nor `split` applies to them.
     #[example = "type: data\ndata: { type: two_moons, samples: 2000 }\n"]
     pub struct Data: Source, SourceSpec = "data" {
-        /// Where the rows come from.
+        /// Data source of the rows.
         pub data: Component<dyn DataSource> = Component::default_of("two_moons"),
     }
 }
@@ -52,7 +50,7 @@ impl Source for Rows {
         shape: &[i64],
         (kind, device): (Kind, Device),
     ) -> Result<Tensor> {
-        // On the CPU, where the rows are: they may be many.
+        // The rows stay on the CPU, since there may be many; only those drawn move.
         let index = draws.integers(self.0.size()[0], &shape[..1], Device::Cpu)?;
         Ok(self.0.index_select(0, &index).to_kind(kind).to_device(device))
     }

@@ -1,14 +1,12 @@
-//! Eight Gaussians on a circle.
-
 use std::f64::consts::TAU;
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
 triflow::component! {
-    /// Eight equal Gaussians in the plane, evenly spaced on a circle, the first at (radius, 0).
+    /// Eight equally likely Gaussians in the plane, evenly spaced on a circle.
     ///
-    /// The usual source of the benchmark 8gaussians → moons; its public code passes √0.1 as the covariance, so
-    /// that the variance is 0.316.
+    /// The first is centred at (radius, 0). It is the source of the benchmark 8gaussians → moons,
+    /// whose public code passes √0.1 as the covariance, so that the variance is 0.316.
     #[reference = "Tong et al. 2023, arXiv 2302.00482"]
     #[aliases("8gaussians")]
     pub struct EightGaussians: Source, SourceSpec = "eight_gaussians" {

@@ -1,4 +1,4 @@
-//! Sources: the law of z_0.
+//! Sources: distributions of z_0, where paths start.
 
 mod data;
 mod eight_gaussians;

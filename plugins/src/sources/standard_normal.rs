@@ -1,10 +1,10 @@
-//! N(0, I).
-
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
 triflow::component! {
-    /// N(0, I), the source of diffusion, and of every model that has a score.
+    /// The standard normal distribution N(0, I).
+    ///
+    /// It is the source of diffusion; scores and likelihoods need it.
     #[aliases("normal", "gaussian")]
     pub struct StandardNormal: Source, SourceSpec = "standard_normal" {}
 }

@@ -1,10 +1,8 @@
-//! Uniform on a box.
-
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
 triflow::component! {
-    /// Uniform on a box, the same interval for every entry.
+    /// The uniform distribution on a box, with one interval for all entries.
     pub struct Uniform: Source, SourceSpec = "uniform" {
         /// Lower end.
         pub low: f64 = -1.0,
@@ -19,7 +17,7 @@ impl Spec<dyn Source> for Uniform {
         if width.is_finite() && width > 0.0 {
             return Ok(Box::new(self.clone()));
         }
-        let message = format!("needs a number above low, {}, got {}", self.low, self.high);
+        let message = format!("needs a number above `low`, {}, got {}", self.low, self.high);
         Err(Error::config("high", message))
     }
 }
