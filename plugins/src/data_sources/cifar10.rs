@@ -1,21 +1,19 @@
-//! CIFAR-10's binary files.
-
-use super::images::{find, folder, table, unpacked};
+use super::images::{find, folder, image_columns, open_unpacked};
 use std::path::{Path as FsPath, PathBuf};
 use triflow::prelude::*;
 
-/// Bytes of an image.
+/// Number of bytes of an image.
 const PIXELS: usize = 3 * 32 * 32;
 
 triflow::component! {
-    /// CIFAR-10's binary files: x is the image \[3, 32, 32\], y its class.
+    /// CIFAR-10 in its binary files: x is the image `[3, 32, 32]`, y its class (0 to 9).
     ///
-    /// `data_batch_1.bin` to `data_batch_5.bin` (those that are there) and, as test rows, `test_batch.bin`, in the
-    /// folder or in `cifar-10-batches-bin` below it; each may be gzipped. Pixels are kept as bytes and stand for
-    /// numbers from 0 to 1.
+    /// The files are `data_batch_1.bin` to `data_batch_5.bin` (those that exist) and, as test rows,
+    /// `test_batch.bin`, in the folder or in `cifar-10-batches-bin` below it; each may be gzipped. Pixels
+    /// are kept as bytes and read as numbers from 0 to 1.
     #[reference = "Krizhevsky 2009"]
     pub struct Cifar10: DataSource, DataSourceSpec = "cifar10" {
-        /// The folder of the files.
+        /// Folder of the files.
         pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
     }
 }
@@ -38,8 +36,8 @@ impl DataSource for Files {
         let train: Vec<PathBuf> =
             (1..=5).filter_map(|i| named(format!("data_batch_{i}.bin"))).collect();
         if train.is_empty() {
-            let message = "there is no data_batch_1.bin (or .gz) in this folder; the archive has to be \
-                           unpacked, as by `tar xf`";
+            let message = "there is no data_batch_1.bin (or .gz) in this folder; unpack the archive \
+                           first, for example with `tar xf`";
             return Err(Error::data(folder, message));
         }
         let test = named("test_batch.bin".to_owned());
@@ -48,11 +46,11 @@ impl DataSource for Files {
     }
 }
 
-/// Rows of one label byte and an image, red, green and blue in turn.
+/// Columns of the rows in `files`: a byte of the label, then the red, green and blue pixels.
 fn read(folder: &FsPath, files: &[PathBuf]) -> Result<Columns> {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for path in files {
-        let bytes = triflow::io::read_to_end(path, unpacked(path)?)?;
+        let bytes = triflow::io::read_to_end(path, open_unpacked(path)?)?;
         let rows = bytes.chunks_exact(1 + PIXELS);
         if !rows.remainder().is_empty() || bytes.is_empty() {
             let message = format!("{} bytes are not rows of {}", bytes.len(), 1 + PIXELS);
@@ -67,5 +65,5 @@ fn read(folder: &FsPath, files: &[PathBuf]) -> Result<Columns> {
             pixels.extend_from_slice(&row[1..]);
         }
     }
-    table(folder, &pixels, [3, 32, 32], &labels)
+    image_columns(folder, &pixels, [3, 32, 32], &labels)
 }

@@ -1,5 +1,3 @@
-//! Damped oscillations, observed with noise.
-
 use super::halves::{Cut, Halves};
 use super::plane::{at_least_0, drawn_source};
 use rand::RngExt as _;
@@ -8,26 +6,28 @@ use std::f64::consts::TAU;
 use triflow::prelude::*;
 
 drawn_source! {
-    /// Damped oscillations, observed with noise: x is the first half of a series, values and times, y its second
-    /// half, values alone.
+    /// Noisy damped oscillations: x is the first half of a series, y its second half.
     ///
-    /// The value at time t is A·exp(−λt)·cos(ωt + φ), with normal noise of deviation noise·A on top. For each series
-    /// A is uniform on \[0.5, 1.5), φ on \[0, 2π), λ and ω on the intervals `damping` and `frequency`.
+    /// x has two features, values and times; y has the values. The value at time t is
+    /// A·exp(−λt)·cos(ωt + φ) plus normal noise of deviation noise·A. For each series A is uniform on
+    /// [0.5, 1.5), φ on [0, 2π), λ and ω on the intervals `damping` and `frequency`.
     #[reference = "y'' + 2λy' + (λ² + ω²)y = 0"]
     pub struct DampedOscillators = "damped_oscillators" {
-        /// Positions of each half.
+        /// Number of positions of each half, 2 to 100,000.
         pub steps: usize = 32,
         /// Time between two positions, above 0.
         pub step: f64 = 0.2,
-        /// Deviation of the noise, as a share of A; at least 0.
+        /// Standard deviation of the noise, as a share of A; at least 0.
         pub noise: f64 = 0.05,
-        /// The same for y alone; null: as `noise`. 0 gives the true second half, to measure against.
+        /// Noise of y, at least 0; null: `noise`. With 0, predictions are measured against the true
+        /// second half.
         pub target_noise: Option<f64> = None,
-        /// The interval of λ.
+        /// Interval of the damping λ, not below 0.
         pub damping: [f64; 2] = [0.0, 0.2],
-        /// The interval of ω.
+        /// Interval of the angular frequency ω, not below 0.
         pub frequency: [f64; 2] = [1.0, 3.0],
-        /// Positions of each half of the shortest series: those of each are drawn; null: all have `steps`.
+        /// Least number of positions of a half: that of each series is drawn up to `steps`; null: all have
+        /// `steps`.
         pub shortest: Option<usize> = None,
     }
 }
@@ -47,7 +47,7 @@ impl Spec<dyn DataSource> for DampedOscillators {
             return Err(Error::config("step", message));
         }
         let cut = Cut { steps: self.steps, shortest: self.shortest }.check()?;
-        let (spec, cut) = (self.clone(), cut.fits(self.samples, 3)?);
+        let (spec, cut) = (self.clone(), cut.check_memory(self.samples, 3)?);
         self.drawn(ctx, move |n, rng| spec.draw(n, cut, rng))
     }
 }
@@ -67,6 +67,6 @@ impl DampedOscillators {
                 ([value], [t])
             });
         }
-        halves.table()
+        halves.into_columns()
     }
 }

@@ -1,17 +1,14 @@
-//! Eight Gaussians on a circle.
-
-use super::plane::{at_least_0, drawn_source, table};
+use super::plane::{at_least_0, columns, drawn_source};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use std::f64::consts::TAU;
 use triflow::prelude::*;
 
 drawn_source! {
-    /// Eight Gaussians on a circle, equally likely: x is the point, y its Gaussian (0 to 7, counter-clockwise
-    /// from the right).
+    /// Eight equally likely Gaussians on a circle: x is the point, y its Gaussian (0 to 7).
     ///
-    /// Distances between samples are mostly noise of the modes' counts here: an energy distance says more
-    /// than W2.
+    /// They are numbered counter-clockwise from (radius, 0). W2 between two samples is mostly chance in
+    /// their counts of each Gaussian; an energy distance says more.
     #[reference = "Tong et al. 2023, arXiv 2302.00482"]
     pub struct EightGaussians = "eight_gaussians" {
         /// Radius of the circle, at least 0.
@@ -36,7 +33,7 @@ impl Spec<dyn DataSource> for EightGaussians {
                     [radius * cos + noise(), radius * sin + noise()]
                 })
                 .collect();
-            table(&points, &labels)
+            columns(&points, &labels)
         })
     }
 }

@@ -1,5 +1,3 @@
-//! The Lorenz system.
-
 use super::halves::{Cut, Halves};
 use super::plane::{at_least_0, drawn_source};
 use rand::RngExt as _;
@@ -7,30 +5,32 @@ use rand_chacha::ChaCha8Rng;
 use triflow::prelude::*;
 
 drawn_source! {
-    /// Pieces of the Lorenz system, whose ways part: x is the first half of a piece, y its second half, all three
-    /// coordinates each.
+    /// The chaotic Lorenz system: x is the first half of a piece of a trajectory, y its second half.
     ///
-    /// The pieces are cut from one long way on the attractor, one unit of time apart, integrated by Runge-Kutta
-    /// steps of at most 0.01; σ = 10, ρ = 28, β = 8/3.
+    /// Each position has all three coordinates. The pieces are cut from one long trajectory on the
+    /// attractor, one unit of time apart, integrated by Runge-Kutta steps of at most 0.01; σ = 10,
+    /// ρ = 28, β = 8/3.
     #[reference = "Lorenz 1963, doi 10.1175/1520-0469(1963)020<0130:DNF>2.0.CO;2"]
     pub struct Lorenz = "lorenz" {
-        /// Positions of each half.
+        /// Number of positions of each half, 2 to 100,000.
         pub steps: usize = 32,
-        /// Time between two positions, above 0.
+        /// Time between two positions, above 0 and at most 10.
         pub step: f64 = 0.02,
-        /// Deviation of normal noise on each coordinate, at least 0.
+        /// Standard deviation of normal noise on each coordinate, at least 0.
         pub noise: f64 = 0.0,
-        /// The same for y alone; null: as `noise`.
+        /// Noise of y, at least 0; null: `noise`.
         pub target_noise: Option<f64> = None,
-        /// Positions of each half of the shortest piece: those of each are drawn; null: all have `steps`.
+        /// Least number of positions of a half: that of each piece is drawn up to `steps`; null: all have
+        /// `steps`.
         pub shortest: Option<usize> = None,
     }
 }
 
-/// Longest step of the integration.
-const LONGEST: f64 = 0.01;
-/// Time between two pieces, and on the way to the attractor.
-const BETWEEN: f64 = 1.0;
+/// Longest step of the integration, in time.
+const MAX_STEP: f64 = 0.01;
+/// Time between two pieces.
+const GAP: f64 = 1.0;
+/// Time from the random start to the attractor.
 const SETTLING: f64 = 20.0;
 
 impl Spec<dyn DataSource> for Lorenz {
@@ -42,7 +42,7 @@ impl Spec<dyn DataSource> for Lorenz {
             return Err(Error::config("step", message));
         }
         let cut = Cut { steps: self.steps, shortest: self.shortest }.check()?;
-        let (spec, cut) = (self.clone(), cut.fits(self.samples, 6)?);
+        let (spec, cut) = (self.clone(), cut.check_memory(self.samples, 6)?);
         self.drawn(ctx, move |n, rng| spec.draw(n, cut, rng))
     }
 }
@@ -51,25 +51,25 @@ impl Lorenz {
     fn draw(&self, n: usize, cut: Cut, rng: &mut ChaCha8Rng) -> Columns {
         let mut halves = Halves::new(cut, 3, 0);
         let mut at = [(); 3].map(|()| 2.0 * rng.random::<f64>() - 1.0);
-        at = after(at, SETTLING);
+        at = advance(at, SETTLING);
         for _ in 0..n {
             let length = cut.draw(rng);
             let mut piece = Vec::with_capacity(2 * length);
             for _ in 0..2 * length {
                 piece.push(at);
-                at = after(at, self.step);
+                at = advance(at, self.step);
             }
             let noise = [self.noise, self.target_noise.unwrap_or(self.noise)];
             halves.push(length, noise, rng, |i| (&piece[i][..], &[][..]));
-            at = after(at, BETWEEN);
+            at = advance(at, GAP);
         }
-        halves.table()
+        halves.into_columns()
     }
 }
 
-/// Where the way from `at` leads within `time`.
-fn after(mut at: [f64; 3], time: f64) -> [f64; 3] {
-    let steps = (time / LONGEST).ceil();
+/// The state reached from `at` after `time`.
+fn advance(mut at: [f64; 3], time: f64) -> [f64; 3] {
+    let steps = (time / MAX_STEP).ceil();
     let h = time / steps;
     let field = |[x, y, z]: [f64; 3]| [10.0 * (y - x), x * (28.0 - z) - y, x * y - z * 8.0 / 3.0];
     let along =

@@ -1,20 +1,18 @@
-//! MNIST's IDX files.
-
-use super::images::{find, folder, table, unpacked};
+use super::images::{find, folder, image_columns, open_unpacked};
 use std::io::Read as _;
 use std::path::{Path as FsPath, PathBuf};
 use triflow::io::read_to_end;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// MNIST's IDX files, and those of sets that are laid out alike (Fashion-MNIST, KMNIST): x is the image
-    /// \[1, 28, 28\], y its class.
+    /// MNIST, or a set of its layout, in IDX files: x is the image `[1, 28, 28]`, y its class.
     ///
-    /// `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and, as test rows, the two of `t10k`; each may be
-    /// gzipped. Pixels are kept as bytes and stand for numbers from 0 to 1.
+    /// Fashion-MNIST and KMNIST have this layout. The files are `train-images-idx3-ubyte`,
+    /// `train-labels-idx1-ubyte` and, as test rows, the two that begin with `t10k`; each may be gzipped.
+    /// Pixels are kept as bytes and read as numbers from 0 to 1.
     #[reference = "LeCun et al. 1998"]
     pub struct Mnist: DataSource, DataSourceSpec = "mnist" {
-        /// The folder of the files.
+        /// Folder of the files.
         pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
     }
 }
@@ -41,7 +39,7 @@ impl DataSource for Files {
 }
 
 impl Files {
-    /// Images and labels whose names begin with `set`, if they are there.
+    /// Images and labels of the files that begin with `set`; `None` if one of the two is missing.
     fn set(&self, set: &str) -> Result<Option<Columns>> {
         let file = |what: &str| {
             let names = [
@@ -64,23 +62,23 @@ impl Files {
             return Err(Error::data(&images, message));
         }
         let y: Vec<i64> = y.into_iter().map(i64::from).collect();
-        table(&images, &pixels, [1, height, width], &y).map(Some)
+        image_columns(&images, &pixels, [1, height, width], &y).map(Some)
     }
 }
 
-/// Shape and bytes of an IDX file: 0, 0, the type (8: bytes), the number of axes, their lengths as big-endian
-/// 32-bit numbers, the values.
+/// Shape and bytes of an IDX file: 0, 0, the type of values (8: bytes), the number of axes, their lengths
+/// as big-endian 32-bit numbers, the values.
 fn read_idx(path: &FsPath) -> Result<(Vec<usize>, Vec<u8>)> {
-    let mut file = unpacked(path)?;
+    let mut file = open_unpacked(path)?;
     let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));
     let bad = |message: &str| Err(Error::data(path, message.to_owned()));
     let mut head = Vec::new();
     file.by_ref().take(4).read_to_end(&mut head).map_err(unreadable)?;
     let [0, 0, kind, axes] = head[..] else {
-        return bad("is no IDX file: it does not begin with two zero bytes");
+        return bad("is not an IDX file: it does not begin with two zero bytes");
     };
     if kind != 8 {
-        return bad("is an IDX file of other values than bytes");
+        return bad("is an IDX file of values other than bytes");
     }
     let mut lengths = Vec::new();
     file.by_ref().take(4 * u64::from(axes)).read_to_end(&mut lengths).map_err(unreadable)?;
@@ -90,12 +88,12 @@ fn read_idx(path: &FsPath) -> Result<(Vec<usize>, Vec<u8>)> {
     let length = |four: &[u8]| four.iter().fold(0, |n, byte| n << 8 | usize::from(*byte));
     let shape: Vec<usize> = lengths.chunks(4).map(length).collect();
     let expected = shape.iter().try_fold(1_u64, |n, d| n.checked_mul(*d as u64));
-    // One more than there should be shows that there are too many.
+    // Reading one byte more than expected detects a file that is too long.
     let values = read_to_end(path, file.take(expected.unwrap_or(0).saturating_add(1)))?;
     if expected != Some(values.len() as u64) {
         let more = if expected.is_some_and(|n| n < values.len() as u64) { " or more" } else { "" };
-        let found = values.len();
-        let message = format!("says that its shape is {shape:?}, but holds {found}{more} values");
+        let count = values.len();
+        let message = format!("says that its shape is {shape:?}, but holds {count}{more} values");
         return bad(&message);
     }
     Ok((shape, values))

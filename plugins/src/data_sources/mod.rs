@@ -1,4 +1,4 @@
-//! Data sources: where x and y come from.
+//! Data sources: rows of x and y, read from files or drawn.
 
 mod checkerboard;
 mod cifar10;
@@ -35,4 +35,4 @@ pub use pinwheel::Pinwheel;
 pub use safetensors::Safetensors;
 pub use sequences::Sequences;
 pub use swiss_roll::SwissRoll;
-pub use two_moons::{NoiseLaw, TwoMoons};
+pub use two_moons::{NoiseDistribution, TwoMoons};

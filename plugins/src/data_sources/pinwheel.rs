@@ -1,25 +1,23 @@
-//! A pinwheel.
-
-use super::plane::{at_least_0, drawn_source, table};
+use super::plane::{at_least_0, columns, drawn_source};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use std::f64::consts::TAU;
 use triflow::prelude::*;
 
 drawn_source! {
-    /// Bent arms around the origin, equally likely: x is the point, y its arm.
+    /// A pinwheel of equally likely bent arms: x is the point, y its arm (0 to arms − 1).
     ///
-    /// A point of an arm is (1 + radial·ε₁, tangential·ε₂), turned by the arm's angle and further by
-    /// twist·exp(1 + radial·ε₁), all times 2.
+    /// A point is 2·(1 + radial·ε₁, tangential·ε₂) with normal ε, rotated by the angle of its arm plus
+    /// twist·exp(1 + radial·ε₁).
     #[reference = "Johnson et al. 2016, arXiv 1603.06277"]
     pub struct Pinwheel = "pinwheel" {
-        /// Arms, at least 1.
+        /// Number of arms, at least 1.
         pub arms: i64 = 5,
-        /// Deviation along an arm, at least 0.
+        /// Standard deviation along an arm, at least 0.
         pub radial: f64 = 0.3,
-        /// Deviation across an arm, at least 0.
+        /// Standard deviation across an arm, at least 0.
         pub tangential: f64 = 0.1,
-        /// How far an arm bends, at least 0.
+        /// Bend of an arm, at least 0.
         pub twist: f64 = 0.25,
     }
 }
@@ -45,7 +43,7 @@ impl Spec<dyn DataSource> for Pinwheel {
                     [2.0 * (along * cos - across * sin), 2.0 * (along * sin + across * cos)]
                 })
                 .collect();
-            table(&points, &labels)
+            columns(&points, &labels)
         })
     }
 }

@@ -1,24 +1,24 @@
-//! What the sources of drawn points in the plane share: their keys, how many points each set has, and
-//! where the draws come from.
+//! Parts of the data sources that draw their rows: shared parameters, the number of rows of each set, and
+//! random streams.
 
 use rand_chacha::ChaCha8Rng;
 use triflow::prelude::*;
 use triflow::rng::{Purpose, rust_rng};
 
-/// What fits into the memory of a large machine.
-const MOST_POINTS: usize = 1_000_000_000;
+/// Largest number of points: what fits into the memory of a large machine.
+const MAX_POINTS: usize = 1_000_000_000;
 
-/// Bytes of a point while it is drawn: its place in float64 and float32, its label, and both as tensors.
+/// Bytes of a point while it is drawn: coordinates in float64 and float32, label, and both as tensors.
 const BYTES: u64 = 48;
 
-/// How many points each set has; those of none are split off.
+/// Number of points of each set; `None`: the set is split off.
 pub(super) struct Counts {
     pub samples: usize,
     pub val_samples: Option<usize>,
     pub test_samples: Option<usize>,
 }
 
-/// `draw` gives so many points; each set has a generator of its own.
+/// Data source of drawn rows: `draw` draws a number of them, from a random stream for each set.
 pub(super) struct Drawn<F> {
     counts: Counts,
     seed: u64,
@@ -26,8 +26,10 @@ pub(super) struct Drawn<F> {
 }
 
 impl<F: Fn(usize, &mut ChaCha8Rng) -> Columns + Send + Sync + 'static> Drawn<F> {
+    /// The data source of the function `draw`.
+    ///
     /// # Errors
-    /// Fewer than 2 points, or more than a machine holds.
+    /// A set has fewer than 2 points or more than [`MAX_POINTS`].
     pub fn source(counts: Counts, seed: u64, draw: F) -> Result<Box<dyn DataSource>> {
         let sets = [
             ("samples", Some(counts.samples)),
@@ -35,18 +37,18 @@ impl<F: Fn(usize, &mut ChaCha8Rng) -> Columns + Send + Sync + 'static> Drawn<F> 
             ("test_samples", counts.test_samples),
         ];
         for (key, n) in sets.into_iter().filter_map(|(key, n)| Some((key, n?))) {
-            let asked = match n {
+            let needed = match n {
                 0..2 => "needs at least 2 points".to_owned(),
-                _ if n > MOST_POINTS => format!("needs at most {MOST_POINTS} points"),
+                _ if n > MAX_POINTS => format!("needs at most {MAX_POINTS} points"),
                 _ => continue,
             };
-            return Err(Error::config(key, format!("{asked}, got {n}")));
+            return Err(Error::config(key, format!("{needed}, got {n}")));
         }
         Ok(Box::new(Self { counts, seed, draw }))
     }
 }
 
-/// Declares a source of drawn points: the keys that all of them have, and its own.
+/// Declares a data source of drawn rows, with the parameters that all of these share and its own.
 macro_rules! drawn_source {
     (
         $(#[doc = $doc:literal])*
@@ -57,13 +59,13 @@ macro_rules! drawn_source {
             $(#[doc = $doc])*
             #[reference = $reference]
             pub struct $S: DataSource, DataSourceSpec = $name {
-                /// Points; split as `split` says where no sets of their own are asked for.
+                /// Number of rows, from which sets without rows of their own are split off (see `split`).
                 pub samples: usize = 20_000,
-                /// Points of a validation set of its own; null: split off.
+                /// Number of rows drawn for validation; null: they are split off.
                 pub val_samples: Option<usize> = None,
-                /// Points of a test set of its own; null: split off.
+                /// Number of rows drawn for the final evaluation; null: they are split off.
                 pub test_samples: Option<usize> = None,
-                /// Seed of the points; null: the experiment's own.
+                /// Seed of the rows; null: the experiment's.
                 pub seed: Option<u64> = None,
                 $($own)*
             }
@@ -103,8 +105,8 @@ impl<F: Fn(usize, &mut ChaCha8Rng) -> Columns> DataSource for Drawn<F> {
     }
 }
 
-/// Points of the plane and what belongs to each: class labels (`i64`) or numbers (`f32`).
-pub(super) fn table<Y: triflow::tch::kind::Element>(points: &[[f64; 2]], y: &[Y]) -> Columns {
+/// Columns of points x `[n, 2]` and y `[n]`: class labels (`i64`) or numbers (`f32`).
+pub(super) fn columns<Y: triflow::tch::kind::Element>(points: &[[f64; 2]], y: &[Y]) -> Columns {
     let x: Vec<f32> = points.iter().flatten().map(|v| *v as f32).collect();
     Columns {
         x: Some(Tensor::from_slice(&x).view([-1, 2])),
@@ -113,7 +115,10 @@ pub(super) fn table<Y: triflow::tch::kind::Element>(points: &[[f64; 2]], y: &[Y]
     }
 }
 
-/// An error unless the parameter is a finite number of at least 0.
+/// Checks that the parameter `key` is a finite number of at least 0.
+///
+/// # Errors
+/// `value` is negative or not finite.
 pub(super) fn at_least_0(key: &str, value: f64) -> Result<()> {
     match value.is_finite() && value >= 0.0 {
         true => Ok(()),

@@ -1,18 +1,16 @@
-//! A rolled-up line.
-
-use super::plane::{at_least_0, drawn_source, table};
+use super::plane::{at_least_0, columns, drawn_source};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use std::f64::consts::PI;
 use triflow::prelude::*;
 
 drawn_source! {
-    /// The section of a Swiss roll: x is the point, y the angle θ at which it lies on the roll.
+    /// The cross-section of a Swiss roll: x is the point, y its angle θ along the roll.
     ///
-    /// θ is uniform on \[3π/2, 9π/2), the point θ·(cos θ, sin θ) with normal noise on top, all over 5.
+    /// θ is uniform on [3π/2, 9π/2), the point (θ·(cos θ, sin θ) + normal noise)/5.
     #[reference = "scikit-learn's make_swiss_roll"]
     pub struct SwissRoll = "swiss_roll" {
-        /// Deviation of the noise, before the division by 5; at least 0.
+        /// Standard deviation of the noise, before the division by 5; at least 0.
         pub noise: f64 = 1.0,
     }
 }
@@ -33,7 +31,7 @@ impl Spec<dyn DataSource> for SwissRoll {
                 })
                 .collect();
             let y: Vec<f32> = angles.iter().map(|angle| *angle as f32).collect();
-            table(&points, &y)
+            columns(&points, &y)
         })
     }
 }

@@ -1,6 +1,4 @@
-//! Two interleaved half circles in the plane.
-
-use super::plane::{at_least_0, drawn_source, table};
+use super::plane::{at_least_0, columns, drawn_source};
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
@@ -9,24 +7,24 @@ use std::f64::consts::PI;
 use triflow::prelude::*;
 
 drawn_source! {
-    /// Two interleaved half circles in the plane: x is the point, y its moon (0 or 1).
+    /// Two interleaved half circles: x is the point, y its moon (0 or 1).
     ///
-    /// The upper moon is (cos θ, sin θ), the lower (1 − cos θ, ½ − sin θ), θ evenly spaced over [0, π], and
-    /// noise on top. Half of the points lie on each moon, in random order.
+    /// The upper moon (0) is (cos θ, sin θ), the lower (1) is (1 − cos θ, ½ − sin θ), with θ evenly spaced
+    /// over [0, π], plus noise. Half of the points lie on each moon, in random order.
     #[reference = "scikit-learn's make_moons"]
     pub struct TwoMoons = "two_moons" {
-        /// Size of the noise, as `noise_law` says.
+        /// Size of the noise, at least 0; its meaning depends on `noise_law`.
         pub noise: f64 = 0.1,
-        /// The law of the noise.
-        pub noise_law: NoiseLaw = NoiseLaw::Normal,
+        /// Distribution of the noise.
+        pub noise_law: NoiseDistribution = NoiseDistribution::Normal,
         /// Factor of both coordinates, after the noise.
         pub scale: f64 = 1.0,
-        /// Added to both coordinates, after `scale`.
+        /// Number added to both coordinates, after `scale`.
         pub shift: f64 = 0.0,
     }
 }
 
-/// The law of the noise on a point.
+/// Distribution of the noise of a point.
 #[derive(
     Clone,
     Copy,
@@ -39,10 +37,10 @@ drawn_source! {
 )]
 #[serde(crate = "triflow::serde", rename_all = "snake_case")]
 #[schemars(crate = "triflow::schemars")]
-pub enum NoiseLaw {
-    /// Normal in each coordinate, with deviation `noise`.
+pub enum NoiseDistribution {
+    /// Normal in each coordinate, with standard deviation `noise`.
     Normal,
-    /// One number a point, uniform on [0, noise), added to both coordinates, as torchdyn's moons have it.
+    /// One number for each point, uniform on [0, noise), added to both coordinates, as in torchdyn.
     Diagonal,
 }
 
@@ -76,14 +74,14 @@ impl TwoMoons {
                 let point = if label == 0 { [cos, sin] } else { [1.0 - cos, 0.5 - sin] };
                 let mut normal = || self.noise * rng.sample::<f64, _>(StandardNormal);
                 let noise = match self.noise_law {
-                    NoiseLaw::Normal => [normal(), normal()],
-                    NoiseLaw::Diagonal => [self.noise * rng.random::<f64>(); 2],
+                    NoiseDistribution::Normal => [normal(), normal()],
+                    NoiseDistribution::Diagonal => [self.noise * rng.random::<f64>(); 2],
                 };
                 let place = |v: f64| v * self.scale + self.shift;
                 [place(point[0] + noise[0]), place(point[1] + noise[1])]
             })
             .collect();
         let labels: Vec<i64> = rows.iter().map(|(label, _)| *label).collect();
-        table(&points, &labels)
+        columns(&points, &labels)
     }
 }
