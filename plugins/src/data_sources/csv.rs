@@ -1,14 +1,12 @@
-//! Columns of a table of text.
-
 use super::files::{check_alike, check_rows, required};
-use super::sheet_rows::{Decimal, Missing, Rows, columns_of, decided, read};
+use super::sheet_rows::{Decimal, Missing, Selection, column_keys, columns_of, read};
 use std::path::{Path as FsPath, PathBuf};
 use triflow::config::FilePath;
 use triflow::io::csv::{Format, Sheet};
 use triflow::prelude::*;
 use triflow::registry::yaml_text;
 
-/// A column of a table.
+/// Column of a table, by number or by name.
 #[derive(
     Clone,
     Debug,
@@ -25,13 +23,13 @@ use triflow::registry::yaml_text;
 )]
 #[schemars(crate = "triflow::schemars")]
 pub enum Column {
-    /// Its number, counted from 0.
+    /// Number of the column, counted from 0.
     Number(usize),
-    /// Its name.
+    /// Name of the column.
     Name(String),
 }
 
-/// Declares a choice among names.
+/// Declares an enum whose variants are the values of a parameter, in snake case.
 macro_rules! choice {
     ($(#[doc = $doc:literal])* pub enum $E:ident { $(#[doc = $about:literal] $V:ident),* $(,)? }) => {
         $(#[doc = $doc])*
@@ -54,21 +52,21 @@ macro_rules! choice {
 }
 
 choice! {
-    /// Whether the first line of a table holds the names of the columns.
+    /// Presence of a first line with the names of the columns.
     pub enum Header {
-        /// It does if none of its cells is a number.
+        /// Present if no cell of the first line is a number.
         Detect,
-        /// It does.
+        /// The first line holds the names.
         Present,
-        /// It does not.
+        /// The first line is a row.
         Absent,
     }
 }
 
 choice! {
-    /// What stands between the cells of a table.
+    /// Separator between the cells of a table.
     pub enum Separator {
-        /// A tab in a `.tsv`; else a tab, a semicolon, a comma or a bar, as the first lines have it.
+        /// A tab in a `.tsv`; else a tab, semicolon, comma or bar, detected from the first lines.
         Auto,
         /// `,`
         Comma,
@@ -82,56 +80,57 @@ choice! {
 }
 
 choice! {
-    /// How a number's whole part is separated from its fraction.
+    /// Decimal sign of numbers.
     pub enum DecimalSign {
-        /// By a comma, where cells are not separated by one and numbers have commas and no points; else by a point.
+        /// A comma if numbers have commas but no points, and commas do not separate cells; else a point.
         Auto,
-        /// By a point.
+        /// `.`
         Point,
-        /// By a comma.
+        /// `,`
         Comma,
     }
 }
 
 choice! {
-    /// What becomes of a row that misses a value in a column of x or y: an empty cell, or NA, NaN, null, None.
+    /// Treatment of rows with a missing value (an empty cell, or NA, NaN, null, None) in a column of x or y.
     pub enum MissingValue {
-        /// An error that names line and column.
+        /// Stop with an error that names line and column.
         Error,
-        /// It is left out, and how many are is said.
+        /// Leave the row out; a warning gives the number of such rows.
         Drop,
     }
 }
 
 triflow::component! {
-    /// Columns x and y of a table of text (`.csv`, `.tsv`, packed as `.csv.gz` or not), one row an example.
+    /// A table of text (`.csv`, `.tsv`, gzipped or not): x and y are columns, each row an example.
     ///
-    /// Columns are named, or numbered from 0; those of neither x nor y may hold anything. A later file is read by
-    /// the names that training used, in whatever order its columns stand. Class labels may be numbers, texts or
-    /// booleans: each that occurs is a class of its name.
+    /// Columns are chosen by name, or by number from 0; the others may hold anything. A later file is read
+    /// by the names that training used, whatever the order of its columns. Class labels may be numbers,
+    /// texts or booleans: each distinct value is a class of that name.
     #[extensions("csv", "tsv", "csv.gz", "tsv.gz")]
     pub struct Csv: DataSource, DataSourceSpec = "csv" {
-        /// The file.
+        /// File of the table.
         pub path: FilePath = FilePath::default(),
-        /// Columns of x; empty: those called `x`, `x0`, `x1`, …, by their numbers.
+        /// Columns of x; empty: those named `x`, `x0`, `x1`, …, in the order of their numbers.
         pub x: Vec<Column> = Vec::new(),
-        /// Columns of y; empty: those called `y`, `y0`, `y1`, …, or `label`.
+        /// Columns of y; empty: those named `y`, `y0`, `y1`, …, or `label`.
         pub y: Vec<Column> = Vec::new(),
-        /// Whether the one column of y holds class labels; null: if it is called `label` or holds no number.
+        /// Read the single column of y as class labels; null: if it is named `label` or holds no number.
         pub labels: Option<bool> = None,
-        /// Whether the first line holds names.
+        /// Presence of a first line with the names of the columns.
         pub header: Header = Header::Detect,
-        /// What stands between cells.
+        /// Separator between cells.
         pub separator: Separator = Separator::Auto,
-        /// What stands before the fraction of a number.
+        /// Decimal sign of numbers.
         pub decimal: DecimalSign = DecimalSign::Auto,
-        /// The encoding of the text, such as `latin1` or `utf-16le`; null: UTF-8, or UTF-16 by its mark.
+        /// Encoding of the text, such as `latin1` or `utf-16le`; null: UTF-8, or UTF-16 with a byte order
+        /// mark.
         pub encoding: Option<String> = None,
-        /// What becomes of a row with an empty cell (or NA, NaN, null, None) in a column of x or y.
+        /// Treatment of rows with an empty cell (or NA, NaN, null, None) in a column of x or y.
         pub missing: MissingValue = MissingValue::Error,
-        /// Another table, of rows for validation; null: they are split off.
+        /// File of the rows for validation; null: they are split off.
         pub val_path: Option<FilePath> = None,
-        /// Another table, of rows for the final evaluation; null: they are split off.
+        /// File of the rows for the final evaluation; null: they are split off.
         pub test_path: Option<FilePath> = None,
     }
 }
@@ -151,13 +150,13 @@ impl DataSource for Source {
     fn load(&self) -> Result<Splits> {
         let path = required(&self.spec.path, &self.base)?;
         let sheet = self.open(&path)?;
-        let rows = self.rows(&path, &sheet, &self.spec, &[Part::X, Part::Y])?;
-        let train = read(&path, &sheet, &rows)?;
+        let selection = self.select(&path, &sheet, &self.spec, &[Part::X, Part::Y])?;
+        let train = read(&path, &sheet, &selection)?;
         check_rows(&path, &train, ["x", "y"])?;
-        // Further tables are read as this one turned out to be.
+        // The other tables are read by the columns and types that were decided here.
         let spec = Csv {
-            x: decided(&sheet, &rows.x),
-            y: decided(&sheet, &rows.y),
+            x: column_keys(&sheet, &selection.x),
+            y: column_keys(&sheet, &selection.y),
             labels: train.y.as_ref().map(|y| y.kind() == triflow::tch::Kind::Int64),
             ..self.spec.clone()
         };
@@ -169,9 +168,9 @@ impl DataSource for Source {
                 .into_iter()
                 .filter_map(|(part, columns)| (!columns.is_empty()).then_some(part))
                 .collect();
-            let table = read(&path, &sheet, &self.rows(&path, &sheet, &spec, &parts)?)?;
-            check_alike(&path, &train, &table, set)?;
-            Ok(Some(table))
+            let columns = read(&path, &sheet, &self.select(&path, &sheet, &spec, &parts)?)?;
+            check_alike(&path, &train, &columns, set)?;
+            Ok(Some(columns))
         };
         let val = further(&self.spec.val_path, "val")?;
         let test = further(&self.spec.test_path, "test")?;
@@ -185,13 +184,13 @@ impl DataSource for Source {
 
     fn read(&self, path: &FsPath, parts: &[Part]) -> Result<Columns> {
         let sheet = self.open(path)?;
-        let rows = self.rows(path, &sheet, &self.spec, parts)?;
+        let selection = self.select(path, &sheet, &self.spec, parts)?;
         for part in parts {
-            if rows.of(*part).is_empty() {
-                return Err(rows.not_told(path, &sheet, &[*part]));
+            if selection.columns(*part).is_empty() {
+                return Err(selection.undecided(path, &sheet, &[*part]));
             }
         }
-        read(path, &sheet, &rows)
+        read(path, &sheet, &selection)
     }
 }
 
@@ -214,37 +213,46 @@ impl Source {
         Sheet::open(path, &Format { header, separator, encoding: self.spec.encoding.clone() })
     }
 
-    /// What is to be read of a sheet, the columns of `parts` found.
-    fn rows(&self, path: &FsPath, sheet: &Sheet, spec: &Csv, parts: &[Part]) -> Result<Rows> {
+    /// The columns of `parts` in a sheet, and how they are read.
+    ///
+    /// # Errors
+    /// A column does not exist, none is found, or one is both x and y.
+    fn select(
+        &self,
+        path: &FsPath,
+        sheet: &Sheet,
+        spec: &Csv,
+        parts: &[Part],
+    ) -> Result<Selection> {
         let columns = |part: Part, given: &[Column]| match parts.contains(&part) {
             true => columns_of(path, sheet, given, part),
             false => Ok(Vec::new()),
         };
-        let rows = Rows {
+        let selection = Selection {
             x: columns(Part::X, &spec.x)?,
             y: columns(Part::Y, &spec.y)?,
             labels: spec.labels,
             decimal: match spec.decimal {
-                DecimalSign::Auto => Decimal::Seen,
+                DecimalSign::Auto => Decimal::Detect,
                 DecimalSign::Point => Decimal::Point,
                 DecimalSign::Comma => Decimal::Comma,
             },
             missing: match spec.missing {
-                MissingValue::Error => Missing::Refused,
-                MissingValue::Drop => Missing::Dropped,
+                MissingValue::Error => Missing::Error,
+                MissingValue::Drop => Missing::Drop,
             },
         };
-        if rows.x.is_empty() && rows.y.is_empty() {
-            return Err(rows.not_told(path, sheet, parts));
+        if selection.x.is_empty() && selection.y.is_empty() {
+            return Err(selection.undecided(path, sheet, parts));
         }
-        if let Some(both) = rows.x.iter().find(|i| rows.y.contains(i)) {
+        if let Some(both) = selection.x.iter().find(|i| selection.y.contains(i)) {
             return Err(Error::data(path, format!("{} is both x and y", sheet.called(*both))));
         }
-        Ok(rows)
+        Ok(selection)
     }
 }
 
-/// Whether a name ends in `.tsv` or `.tsv.gz`.
+/// `true` if the name of the file ends in `.tsv` or `.tsv.gz`.
 fn is_tsv(path: &FsPath) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
     name.is_some_and(|name| name.trim_end_matches(".gz").ends_with(".tsv"))

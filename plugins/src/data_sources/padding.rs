@@ -1,50 +1,50 @@
-//! Padding of sequences that their lengths do not tell of.
+//! Detection of padding by NaN that the lengths of sequences do not cover.
 
 use std::ops::ControlFlow;
 use std::path::Path as FsPath;
 use triflow::prelude::*;
 
-/// Rows of sequences as a file holds them.
+/// Rows of sequences in a file.
 struct Padded<'a> {
     /// `[rows, T, …]`.
     shape: &'a [usize],
-    /// All entries, those behind the ends as zeros where `lengths` are known.
+    /// All entries; those beyond the `lengths` are zero.
     values: &'a [f32],
-    /// How long each row is, `[rows]`, where the file says.
+    /// Length of each row, `[rows]`, where the file gives them.
     lengths: Option<&'a [i64]>,
 }
 
-/// NaN that stands where padding would.
+/// NaN at the end of a row, as padding.
 struct Tail {
     row: usize,
-    /// The first position that holds NaN.
+    /// First position that holds NaN.
     from: usize,
-    /// How many positions are there, by the lengths.
-    told: usize,
+    /// Length of the row by the file.
+    length: usize,
 }
 
 impl Padded<'_> {
-    /// What to say where every NaN is one of positions that are NaN as a whole, up to the end of what is
-    /// there of their row; none where there is no NaN, or another one. `names` are those of the arrays of
-    /// lengths that would be looked at, the first of them the rows' own.
+    /// Advice how to give the lengths, if every NaN is in the tail of a row whose positions are NaN in all
+    /// features. `names` are the possible arrays of lengths: that of the part, and that of x and y.
     fn advice(&self, names: [&str; 2]) -> Option<String> {
-        let Tail { row, from, told } = self.tail()?;
+        let Tail { row, from, length } = self.tail()?;
         Some(match self.lengths {
             None => format!(
-                "row {row} (counted from 0) is NaN from position {from} to its end, as padding is; say how \
-                 long each row is with an array `{}` of {} integers, here {from} (or `{}` for x and y alike)",
+                "row {row} (counted from 0) is NaN from position {from} to its end, as padding is; \
+                 give the length of each row in an array `{}` of {} integers, here {from} (or \
+                 `{}` for both x and y)",
                 names[0], self.shape[0], names[1]
             ),
             Some(_) => format!(
-                "row {row} (counted from 0) is NaN from position {from} on, as padding is, but its length is \
-                 {told}; the integers in `{}` (or `{}`) say how many positions of each row are there, here \
-                 {from}",
+                "row {row} (counted from 0) is NaN from position {from} on, as padding is, but its \
+                 length is {length}; the integers in `{}` (or `{}`) give the length of each row, \
+                 here {from}",
                 names[0], names[1]
             ),
         })
     }
 
-    /// The first row that ends in NaN, if no NaN stands elsewhere.
+    /// The first row that ends in NaN; `None` if there is none, or a NaN anywhere else.
     fn tail(&self) -> Option<Tail> {
         let [rows, steps, rest @ ..] = self.shape else { return None };
         let width = rest.iter().product::<usize>();
@@ -54,18 +54,19 @@ impl Padded<'_> {
         let mut first = None;
         let done = self.values.chunks(steps * width).take(*rows).enumerate().try_for_each(
             |(row, values)| {
-                let told = self.lengths.and_then(|all| all.get(row).copied());
-                let told = told.and_then(|n| usize::try_from(n).ok()).unwrap_or(*steps).min(*steps);
-                let there = &values[..told * width];
-                let Some(at) = there.iter().position(|v| v.is_nan()) else {
+                let length = self.lengths.and_then(|all| all.get(row).copied());
+                let length = length.and_then(|n| usize::try_from(n).ok());
+                let length = length.unwrap_or(*steps).min(*steps);
+                let values = &values[..length * width];
+                let Some(at) = values.iter().position(|v| v.is_nan()) else {
                     return ControlFlow::Continue(());
                 };
                 let from = at / width;
-                // A row of padding alone is none.
-                if from == 0 || !there[from * width..].iter().all(|v| v.is_nan()) {
+                // A row of nothing but NaN is not a padded sequence.
+                if from == 0 || !values[from * width..].iter().all(|v| v.is_nan()) {
                     return ControlFlow::Break(());
                 }
-                first.get_or_insert(Tail { row, from, told });
+                first.get_or_insert(Tail { row, from, length });
                 ControlFlow::Continue(())
             },
         );
@@ -73,8 +74,11 @@ impl Padded<'_> {
     }
 }
 
-/// An error where the NaN of an array are padding. `part` is the usual name of the array, as `x_val`; `what` names
-/// it in the error.
+/// Checks that the NaN of an array are not padding. `part` is the usual name of the array, such as `x_val`;
+/// `what` names it in the error.
+///
+/// # Errors
+/// All NaN are at the ends of rows, as padding is.
 pub(super) fn check(
     path: &FsPath,
     what: &str,
@@ -100,7 +104,7 @@ mod tests {
     const NAN: f32 = f32::NAN;
     const NAMES: [&str; 2] = ["x_lengths", "lengths"];
 
-    fn told(values: &[f32], lengths: Option<&[i64]>) -> Option<String> {
+    fn advice(values: &[f32], lengths: Option<&[i64]>) -> Option<String> {
         // Two rows of three positions of two features.
         Padded { shape: &[2, 3, 2], values, lengths }.advice(NAMES)
     }
@@ -109,32 +113,33 @@ mod tests {
     fn nan_up_to_the_ends_is_padding() {
         let values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 1.0, 2.0, NAN, NAN, NAN, NAN];
         assert_eq!(
-            told(&values, None).unwrap(),
-            "row 1 (counted from 0) is NaN from position 1 to its end, as padding is; say how long each row \
-             is with an array `x_lengths` of 2 integers, here 1 (or `lengths` for x and y alike)"
+            advice(&values, None).unwrap(),
+            "row 1 (counted from 0) is NaN from position 1 to its end, as padding is; give the \
+             length of each row in an array `x_lengths` of 2 integers, here 1 (or `lengths` for \
+             both x and y)"
         );
         let values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 1.0, 2.0, NAN, NAN, 0.0, 0.0];
         assert_eq!(
-            told(&values, Some(&[3, 2])).unwrap(),
-            "row 1 (counted from 0) is NaN from position 1 on, as padding is, but its length is 2; the \
-             integers in `x_lengths` (or `lengths`) say how many positions of each row are there, here 1"
+            advice(&values, Some(&[3, 2])).unwrap(),
+            "row 1 (counted from 0) is NaN from position 1 on, as padding is, but its length is 2; \
+             the integers in `x_lengths` (or `lengths`) give the length of each row, here 1"
         );
     }
 
     #[test]
-    fn a_nan_among_numbers_is_none() {
-        let whole = [1.0; 12];
-        assert_eq!(told(&whole, None), None);
+    fn a_nan_among_numbers_is_not_padding() {
+        let complete = [1.0; 12];
+        assert_eq!(advice(&complete, None), None);
         for at in [0, 2, 5] {
-            let mut values = whole;
+            let mut values = complete;
             values[at] = NAN;
-            assert_eq!(told(&values, None), None, "{at}");
+            assert_eq!(advice(&values, None), None, "{at}");
         }
         // Padding in one row does not excuse a gap in another.
         let mut values = [1.0, 2.0, 3.0, 4.0, NAN, NAN, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-        assert!(told(&values, None).is_some());
+        assert!(advice(&values, None).is_some());
         values[8] = NAN;
-        assert_eq!(told(&values, None), None);
-        assert_eq!(told(&[NAN; 12], None), None);
+        assert_eq!(advice(&values, None), None);
+        assert_eq!(advice(&[NAN; 12], None), None);
     }
 }

@@ -1,21 +1,19 @@
-//! Sequences of different lengths, from a file.
-
 use super::files::{ArrayNames, Arrays, open_sequences};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Sequences x and y of a NumPy archive (`.npz`) or safetensors file, with their lengths.
+    /// Sequences in a NumPy archive or safetensors file: x and y are arrays, padded to one length.
     ///
-    /// x is `[n, T, features]` and y likewise (with a T of its own), padded at the end; a single feature may come
-    /// as `[n, T]`. How long each is stands in integers `[n]`: `x_lengths` and `y_lengths`, or `lengths` for both;
-    /// without them all are full. Rows for validation and evaluation are `x_val`, `y_val`, `lengths_val`, and with
-    /// `_test`, or are split off. What lies in the padding is not looked at.
+    /// x and y are `[n, T, features]` with a T each, padded at the end; `[n, T]` is a single feature.
+    /// Integers `[n]` give the length of each row: `x_lengths` and `y_lengths`, or `lengths` for both;
+    /// without them all rows have length T. Rows for validation and evaluation are `x_val`, `y_val`,
+    /// `lengths_val`, and the same with `_test`, or are split off. Values in the padding are ignored.
     pub struct Sequences: DataSource, DataSourceSpec = "sequences" {
-        /// The file.
+        /// File of the arrays, `.npz` or `.safetensors`.
         pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
-        /// Name of the array of x. `x` itself may be missing where the task does without.
+        /// Name of the array of x; the default may be missing if the task needs no x.
         pub x: String = "x".into(),
-        /// Name of the array of y.
+        /// Name of the array of y; the default may be missing if the task needs no y.
         pub y: String = "y".into(),
     }
 }

@@ -1,4 +1,4 @@
-//! From a table of text to rows: which columns are x and y, and what their cells hold.
+//! Conversion of a table of text to columns x and y: their selection, and the values of their cells.
 
 use super::csv::Column;
 use super::files::numbers;
@@ -9,51 +9,52 @@ use triflow::io::csv::{Sheet, is_missing, number};
 use triflow::log;
 use triflow::prelude::*;
 
-/// What stands before the fraction of a number.
+/// Decimal sign of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decimal {
-    /// As the cells have it.
-    Seen,
+    /// Detected from the cells.
+    Detect,
     Point,
     Comma,
 }
 
-/// What becomes of rows that miss a value.
+/// Treatment of rows with a missing value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
-    Refused,
-    Dropped,
+    Error,
+    Drop,
 }
 
-/// What is read of a sheet.
+/// Columns of a sheet that are read, and how.
 #[derive(Debug)]
-pub(super) struct Rows {
-    /// Columns of x.
+pub(super) struct Selection {
+    /// Columns of x, counted from 0.
     pub x: Vec<usize>,
-    /// Columns of y.
+    /// Columns of y, counted from 0.
     pub y: Vec<usize>,
-    /// Whether y is class labels, if that is said.
+    /// Read y as class labels; `None`: detected from its name and cells.
     pub labels: Option<bool>,
     pub decimal: Decimal,
     pub missing: Missing,
 }
 
-impl Rows {
-    pub(super) fn of(&self, part: Part) -> &[usize] {
+impl Selection {
+    /// Columns of `part`.
+    pub(super) fn columns(&self, part: Part) -> &[usize] {
         match part {
             Part::X => &self.x,
             Part::Y => &self.y,
         }
     }
 
-    /// An error that says how to name the columns of `parts`.
-    pub(super) fn not_told(&self, path: &FsPath, sheet: &Sheet, parts: &[Part]) -> Error {
-        let text = |i: usize| written(sheet, i);
-        let known: Vec<usize> = (0..sheet.width()).filter(|i| has_name_if_any(sheet, *i)).collect();
+    /// The error that the columns of `parts` are undecided, with advice how to name them.
+    pub(super) fn undecided(&self, path: &FsPath, sheet: &Sheet, parts: &[Part]) -> Error {
+        let text = |i: usize| column_text(sheet, i);
+        let known: Vec<usize> = (0..sheet.width()).filter(|i| is_selectable(sheet, *i)).collect();
         let list = |columns: &[usize]| columns.iter().map(|i| text(*i)).collect::<Vec<_>>();
         let free: Vec<usize> =
             known.iter().copied().filter(|i| !self.x.contains(i) && !self.y.contains(i)).collect();
-        // Of one side alone, what is called as the other side is not proposed.
+        // A column with a usual name of the other part is not proposed.
         let free: Vec<usize> = match parts {
             [Part::X] => free.into_iter().filter(|i| !is_usual(name(sheet, *i), Part::Y)).collect(),
             [Part::Y] => free.into_iter().filter(|i| !is_usual(name(sheet, *i), Part::X)).collect(),
@@ -85,15 +86,15 @@ impl Rows {
         Error::data(path, message)
     }
 
-    /// How to say which column x or y is, where one of them is missing.
+    /// Advice how to name the column of x or y, where one of them is missing.
     fn advice(&self, sheet: &Sheet) -> Option<String> {
         if self.x.is_empty() == self.y.is_empty() {
             return None;
         }
-        let known: Vec<usize> = (0..sheet.width()).filter(|i| has_name_if_any(sheet, *i)).collect();
+        let known: Vec<usize> = (0..sheet.width()).filter(|i| is_selectable(sheet, *i)).collect();
         let used = |i: &usize| self.x.contains(i) || self.y.contains(i);
         let list = |columns: &mut dyn Iterator<Item = &usize>| {
-            columns.map(|i| written(sheet, *i)).collect::<Vec<_>>()
+            columns.map(|i| column_text(sheet, *i)).collect::<Vec<_>>()
         };
         let (free, all) = (list(&mut known.iter().filter(|i| !used(i))), list(&mut known.iter()));
         let known = format!("the file has the columns {}", all.join(", "));
@@ -105,8 +106,8 @@ impl Rows {
     }
 }
 
-/// A column as it is asked for: by name, or by number where it has none.
-fn written(sheet: &Sheet, column: usize) -> String {
+/// The key of a column, as a user would write it: its name, or its number where it has none.
+fn column_text(sheet: &Sheet, column: usize) -> String {
     match name(sheet, column) {
         "" => column.to_string(),
         name => name.to_owned(),
@@ -117,13 +118,13 @@ fn name(sheet: &Sheet, column: usize) -> &str {
     sheet.names().and_then(|names| names.get(column)).map_or("", String::as_str)
 }
 
-/// Not so of the names of rows.
-fn has_name_if_any(sheet: &Sheet, column: usize) -> bool {
+/// `true` unless the column lacks a name where others have one, as a column of row names does.
+fn is_selectable(sheet: &Sheet, column: usize) -> bool {
     sheet.names().is_none() || !name(sheet, column).is_empty()
 }
 
-/// Columns as a later file is asked for them: by name, where there are names.
-pub(super) fn decided(sheet: &Sheet, columns: &[usize]) -> Vec<Column> {
+/// The keys under which later files are read: names where there are any, else numbers.
+pub(super) fn column_keys(sheet: &Sheet, columns: &[usize]) -> Vec<Column> {
     let column = |i: &usize| match name(sheet, *i) {
         "" => Column::Number(*i),
         name => Column::Name(name.to_owned()),
@@ -131,7 +132,10 @@ pub(super) fn decided(sheet: &Sheet, columns: &[usize]) -> Vec<Column> {
     columns.iter().map(column).collect()
 }
 
-/// The numbers of the columns of one side; of those with the usual names where none is given.
+/// Numbers of the columns of `part`: the `given` ones, or those with usual names.
+///
+/// # Errors
+/// A column does not exist or is given twice, or two usual names compete.
 pub(super) fn columns_of(
     path: &FsPath,
     sheet: &Sheet,
@@ -170,7 +174,7 @@ fn is_usual(name: &str, part: Part) -> bool {
     usual_number(name, part).is_some() || part == Part::Y && name == "label"
 }
 
-/// 0 for `x`, 1 + n for `xn` and `x_n`.
+/// Rank of a usual name: 0 for `x`, 1 + n for `xn` and `x_n`; `None` for any other name.
 fn usual_number(name: &str, part: Part) -> Option<u64> {
     let digits = name.strip_prefix(if part == Part::X { 'x' } else { 'y' })?;
     let digits = digits.strip_prefix('_').unwrap_or(digits);
@@ -205,63 +209,66 @@ fn number_of(path: &FsPath, sheet: &Sheet, column: &Column) -> Result<usize> {
     }
 }
 
-/// What a first look at the used cells finds.
-struct Seen {
-    /// Whether each row misses a value.
+/// Facts about the selected cells, from a first pass over them.
+struct Scan {
+    /// `true` for each row with a missing value.
     incomplete: Vec<bool>,
-    /// Whether numbers have a decimal comma.
+    /// `true` if numbers have a decimal comma.
     comma: bool,
-    /// Whether the one column of y holds no number.
+    /// `true` if the single column of y holds no number.
     y_is_text: bool,
 }
 
-/// The rows of a sheet.
-pub(super) fn read(path: &FsPath, sheet: &Sheet, rows: &Rows) -> Result<Columns> {
-    let columns = [&rows.x[..], &rows.y[..]].concat();
-    let seen = look(path, sheet, rows, &columns)?;
-    let left_out = seen.incomplete.iter().filter(|out| **out).count();
+/// Columns x and y of the selection.
+///
+/// # Errors
+/// A cell is missing or not a finite number, no row is left, or class labels have several columns.
+pub(super) fn read(path: &FsPath, sheet: &Sheet, selection: &Selection) -> Result<Columns> {
+    let columns = [&selection.x[..], &selection.y[..]].concat();
+    let scan = scan(path, sheet, selection, &columns)?;
+    let left_out = scan.incomplete.iter().filter(|out| **out).count();
     let all = sheet.row_count();
     if left_out == all {
-        let message = "no row is left: each misses a value in a column of x or y";
+        let message = "no row is left: each lacks a value in a column of x or y";
         return Err(Error::data(path, message));
     }
     if left_out > 0 {
         log::warn!(
-            "{}: {} of {all} rows are used: {left_out} miss a value (data.missing: drop)",
+            "{}: {} of {all} rows are used: {left_out} lack a value (data.missing: drop)",
             path.display(),
             all - left_out
         );
     }
     let kept = match left_out {
         0 => Vec::new(),
-        _ => (0..all).filter(|row| !seen.incomplete[*row]).map(|row| row as i64).collect(),
+        _ => (0..all).filter(|row| !scan.incomplete[*row]).map(|row| row as i64).collect(),
     };
-    let one_y = match rows.y[..] {
+    let single_y = match selection.y[..] {
         [y] => Some(y),
         _ => None,
     };
-    let is_label = rows
+    let is_label = selection
         .labels
-        .unwrap_or_else(|| one_y.is_some_and(|y| name(sheet, y) == "label" || seen.y_is_text))
-        && !rows.y.is_empty();
-    if is_label && one_y.is_none() {
+        .unwrap_or_else(|| single_y.is_some_and(|y| name(sheet, y) == "label" || scan.y_is_text))
+        && !selection.y.is_empty();
+    if is_label && single_y.is_none() {
         return Err(Error::config(
             "labels",
-            format!("class labels need one column of y, got {}", rows.y.len()),
+            format!("class labels need one column of y, got {}", selection.y.len()),
         ));
     }
-    let numeric = if is_label { rows.x.len() } else { columns.len() };
+    let numeric = if is_label { selection.x.len() } else { columns.len() };
     let mut values = vec![Vec::with_capacity(all - left_out); numeric];
     let mut words = Words::default();
     let mut row = 0;
     sheet.visit(&columns, &mut |cells| {
         row += 1;
-        if seen.incomplete[row - 1] {
+        if scan.incomplete[row - 1] {
             return Ok(());
         }
         for (i, (cell, values)) in cells.iter().zip(&mut values).enumerate() {
-            let is_y = i >= rows.x.len();
-            values.push(finite(cell, seen.comma, is_y).map_err(|what| (i, what))?);
+            let is_y = i >= selection.x.len();
+            values.push(finite(cell, scan.comma, is_y).map_err(|what| (i, what))?);
         }
         if is_label {
             words.add(cells[numeric]);
@@ -272,44 +279,51 @@ pub(super) fn read(path: &FsPath, sheet: &Sheet, rows: &Rows) -> Result<Columns>
         Some(_) => columns.iter().map(|i| name(sheet, *i).to_owned()).collect(),
         None => Vec::new(),
     };
-    let side = |columns: &[usize], values: &[Vec<f64>]| -> Result<Option<Tensor>> {
-        let mut sides = Vec::with_capacity(columns.len());
-        for (i, exact) in columns.iter().zip(values) {
+    let stacked = |columns: &[usize], values: &[Vec<f64>]| -> Result<Option<Tensor>> {
+        let mut tensors = Vec::with_capacity(columns.len());
+        for (i, column) in columns.iter().zip(values) {
             let called = sheet.called(*i);
-            sides.push(numbers(path, &called, &[exact.len()], exact.clone().into())?);
+            tensors.push(numbers(path, &called, &[column.len()], column.clone().into())?);
         }
-        Ok((!sides.is_empty()).then(|| Tensor::stack(&sides, 1)))
+        Ok((!tensors.is_empty()).then(|| Tensor::stack(&tensors, 1)))
     };
-    let x = side(&rows.x, &values[..rows.x.len()])?;
-    let (y, classes) = match one_y.filter(|_| is_label) {
+    let (x_values, y_values) = values.split_at(selection.x.len());
+    let x = stacked(&selection.x, x_values)?;
+    let (y, classes) = match single_y.filter(|_| is_label) {
         Some(y) => {
-            let (labels, classes) = words.labels(path, &sheet.called(y), seen.comma)?;
+            let (labels, classes) = words.labels(path, &sheet.called(y), scan.comma)?;
             (Some(labels), classes)
         }
-        None => (side(&rows.y, &values[rows.x.len()..])?, Vec::new()),
+        None => (stacked(&selection.y, y_values)?, Vec::new()),
     };
     Ok(Columns {
         x,
         y,
-        x_names: names(&rows.x),
-        y_names: names(&rows.y),
+        x_names: names(&selection.x),
+        y_names: names(&selection.y),
         classes,
         kept,
-        advice: rows.advice(sheet),
+        advice: selection.advice(sheet),
         ..Columns::default()
     })
 }
 
-fn look(path: &FsPath, sheet: &Sheet, rows: &Rows, columns: &[usize]) -> Result<Seen> {
+/// First pass over the cells of `columns`.
+///
+/// # Errors
+/// A cell is missing and the selection does not drop such rows.
+fn scan(path: &FsPath, sheet: &Sheet, selection: &Selection, columns: &[usize]) -> Result<Scan> {
     let mut incomplete = vec![false; sheet.row_count()];
     let (mut commas, mut points, mut y_numbers) = (false, false, false);
     let mut row = 0;
     sheet.visit(columns, &mut |cells| {
         for (i, cell) in cells.iter().enumerate() {
             if is_missing(cell) {
-                if rows.missing == Missing::Refused {
-                    let what = if cell.is_empty() { "is empty".to_owned() } else { format!("holds `{cell}`") };
-                    return Err((i, format!("the cell {what}; fill it, or leave such rows out with data.missing=drop")));
+                if selection.missing == Missing::Error {
+                    let what =
+                        if cell.is_empty() { "is empty".into() } else { format!("holds `{cell}`") };
+                    let help = "fill it, or leave such rows out with data.missing=drop";
+                    return Err((i, format!("the cell {what}; {help}")));
                 }
                 incomplete[row] = true;
                 continue;
@@ -317,32 +331,33 @@ fn look(path: &FsPath, sheet: &Sheet, rows: &Rows, columns: &[usize]) -> Result<
             let (point, comma) = (number(cell, false).is_some(), number(cell, true).is_some());
             points |= point && !comma;
             commas |= comma && !point;
-            y_numbers |= i >= rows.x.len() && (point || comma);
+            y_numbers |= i >= selection.x.len() && (point || comma);
         }
         row += 1;
         Ok(())
     })?;
-    let comma = match rows.decimal {
+    let comma = match selection.decimal {
         Decimal::Point => false,
         Decimal::Comma => true,
-        Decimal::Seen => sheet.separator() != b',' && commas && !points,
+        Decimal::Detect => sheet.separator() != b',' && commas && !points,
     };
-    if comma && rows.decimal == Decimal::Seen {
+    if comma && selection.decimal == Decimal::Detect {
         log::info!("{}: commas are read as decimal signs, as in 1,5", path.display());
     }
-    Ok(Seen { incomplete, comma, y_is_text: rows.y.len() == 1 && !y_numbers })
+    Ok(Scan { incomplete, comma, y_is_text: selection.y.len() == 1 && !y_numbers })
 }
 
+/// The finite number in a cell; else a message with advice.
 fn finite(cell: &str, decimal_comma: bool, is_y: bool) -> Result<f64, String> {
     match number(cell, decimal_comma) {
         Some(value) if value.is_finite() => Ok(value),
         Some(_) => Err(format!("`{cell}` is not finite")),
         None => Err(format!(
-            "`{cell}` is no number{}",
+            "`{cell}` is not a number{}",
             match (number(cell, !decimal_comma).is_some(), decimal_comma, is_y) {
-                (true, false, _) => "; where commas are decimal signs, say data.decimal=comma",
-                (true, true, _) => "; where points are decimal signs, say data.decimal=point",
-                (false, _, true) => "; where y holds class labels, say data.labels=true",
+                (true, false, _) => "; for decimal commas, set data.decimal=comma",
+                (true, true, _) => "; for decimal points, set data.decimal=point",
+                (false, _, true) => "; if y holds class labels, set data.labels=true",
                 (false, _, false) => "; leave the column out, or write its categories as numbers",
             }
         )),

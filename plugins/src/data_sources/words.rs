@@ -1,4 +1,4 @@
-//! Class labels as they are written: numbers, booleans or other texts.
+//! Class labels from their texts: numbers, booleans or other words.
 
 use super::files::labels;
 use std::collections::HashMap;
@@ -6,11 +6,11 @@ use std::path::Path as FsPath;
 use triflow::io::csv::number;
 use triflow::prelude::*;
 
-/// Larger numbers are not told apart as floating-point ones.
-const LARGEST: f64 = 9e15;
+/// Largest class label: whole numbers above it are not exact in float64.
+const MAX_LABEL: f64 = 9e15;
 
-/// Names that y often has, to propose one.
-const OFTEN_Y: [&str; 13] = [
+/// Usual names of y, to propose one in advice.
+const USUAL_Y: [&str; 13] = [
     "label",
     "labels",
     "class",
@@ -26,20 +26,23 @@ const OFTEN_Y: [&str; 13] = [
     "diagnosis",
 ];
 
-/// The name that is most likely that of y: a usual one, else the last.
+/// The most likely name of y: a usual one, else the last.
 pub(super) fn likely_y(names: &[String]) -> Option<&str> {
-    let often = |name: &&String| OFTEN_Y.contains(&name.to_lowercase().as_str());
-    names.iter().find(often).or(names.last()).map(String::as_str)
+    let is_usual = |name: &&String| USUAL_Y.contains(&name.to_lowercase().as_str());
+    names.iter().find(is_usual).or(names.last()).map(String::as_str)
 }
 
-/// Labels row by row, each text held once.
+/// Class labels as texts, row by row; each distinct text is held once.
 #[derive(Default)]
 pub(super) struct Words {
+    /// Number of each text, in the order of occurrence.
     number: HashMap<String, usize>,
+    /// Number of the text of each row.
     rows: Vec<usize>,
 }
 
 impl Words {
+    /// Appends the label of the next row.
     pub(super) fn add(&mut self, word: &str) {
         let next = self.number.len();
         let number = match self.number.get(word) {
@@ -49,8 +52,11 @@ impl Words {
         self.rows.push(number);
     }
 
-    /// Labels `[n]` and the names of their classes, by the alphabet; whole numbers are labels without names.
-    /// `what` names them in errors, as "column `kind`".
+    /// Labels `[n]` int64 and the names of their classes in alphabetical order; whole numbers are labels
+    /// without names. `what` describes them in errors, such as "column `kind`".
+    ///
+    /// # Errors
+    /// All are numbers, and one of them is not whole or too large.
     pub(super) fn labels(
         self,
         path: &FsPath,
@@ -73,13 +79,14 @@ impl Words {
             return Ok((labels(path, what, &rows)?, names));
         };
         for ((word, i), value) in words.iter().zip(values) {
-            if value.fract() != 0.0 || value.abs() > LARGEST {
+            if value.fract() != 0.0 || value.abs() > MAX_LABEL {
                 let row = self.rows.iter().position(|row| row == i).unwrap_or_default();
                 return Err(Error::data(
                     path,
                     format!(
-                        "{what}: row {row} (counted from 0) holds {word}, which is no class label: those are \
-                         whole numbers or texts; numbers are read with data.labels=false"
+                        "{what}: row {row} (counted from 0) holds {word}, which is not a class \
+                         label: class labels are whole numbers or texts; set data.labels=false \
+                         to read numbers"
                     ),
                 ));
             }
