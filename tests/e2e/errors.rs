@@ -377,7 +377,7 @@ fn data_that_cannot_be_used_say_which_row() {
             ),
             (
                 &["train", "--data-path", "words.csv"],
-                "[…]/words.csv: line 3: column `y`: `four` is no number; where y holds class labels, say data.labels=true",
+                "[…]/words.csv: line 3: column `y`: `four` is not a number; if y holds class labels, set data.labels=true",
             ),
             (
                 &["train", "--data-path", "named.csv"],

@@ -324,23 +324,23 @@ fn padding_without_lengths_says_which_lengths_are_missing() {
     let x = |name| (name, &[2, 3][..], ArrayData::from(vec![1.0_f32, nan, nan, 4.0, 5.0, 6.0]));
     let y = ("y", &[2, 3][..], ArrayData::from(vec![1.0_f32; 6]));
     let missing =
-        "is NaN from position 1 to its end, as padding is; say how long each row is with an array";
+        "is NaN from position 1 to its end, as padding is; give the length of each row in an array";
     assert_eq!(
         error_of("sequences", &[x("x"), y.clone()]),
         format!(
-            "`x`: row 0 (counted from 0) {missing} `x_lengths` of 2 integers, here 1 (or `lengths` for x and y alike)"
+            "`x`: row 0 (counted from 0) {missing} `x_lengths` of 2 integers, here 1 (or `lengths` for both x and y)"
         )
     );
     assert_eq!(
         error_of("sequences", &[y.clone(), ("x", &[2, 3], vec![1.0_f32; 6].into()), x("x_val")]),
         format!(
-            "`x_val`: row 0 (counted from 0) {missing} `x_lengths_val` of 2 integers, here 1 (or `lengths_val` for x and y alike)"
+            "`x_val`: row 0 (counted from 0) {missing} `x_lengths_val` of 2 integers, here 1 (or `lengths_val` for both x and y)"
         )
     );
     assert_eq!(
         error_of("sequences", &[x("x"), y.clone(), ("lengths", &[2], vec![2_i64, 3].into())]),
         "`x`: row 0 (counted from 0) is NaN from position 1 on, as padding is, but its length is 2; the integers \
-         in `x_lengths` (or `lengths`) say how many positions of each row are there, here 1"
+         in `x_lengths` (or `lengths`) give the length of each row, here 1"
     );
     // A gap in a table is an error, unlike the padding of a sequence.
     let error = error_of("npz", &[x("x"), y]);

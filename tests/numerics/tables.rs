@@ -258,7 +258,7 @@ fn a_missing_value_is_named_and_its_row_dropped_where_asked() {
     };
     assert_eq!(
         only("x,y\n,1\n", MissingValue::Drop),
-        "no row is left: each misses a value in a column of x or y"
+        "no row is left: each lacks a value in a column of x or y"
     );
     assert!(
         only("x,y\n1,\n", MissingValue::Error).starts_with("line 2: column `y`: the cell is empty")
@@ -277,11 +277,11 @@ fn decimal_signs_are_seen_or_said() {
     assert_eq!(x("x,y\n\"1,5\",2\n", DecimalSign::Comma).unwrap(), [1.5]);
     assert_eq!(
         message_of(x("x;y\n1,5;2\n3.5;4\n", DecimalSign::Auto)),
-        "line 2: column `x`: `1,5` is no number; where commas are decimal signs, say data.decimal=comma"
+        "line 2: column `x`: `1,5` is not a number; for decimal commas, set data.decimal=comma"
     );
     assert_eq!(
         message_of(x("x;y\n1,5;2\n3.5;4\n", DecimalSign::Comma)),
-        "line 3: column `x`: `3.5` is no number; where points are decimal signs, say data.decimal=point"
+        "line 3: column `x`: `3.5` is not a number; for decimal points, set data.decimal=point"
     );
     let semicolons = load_csv("x;y\n1;2\n", |spec| spec.separator = Separator::Comma);
     assert!(message_of(semicolons).contains("known columns: x;y"));
@@ -329,11 +329,11 @@ fn wrong_tables_are_named() {
         ("x,y\n1,inf\n", "line 2: column `y`: `inf` is not finite"),
         (
             "x,y\n1,2\n3,a\n",
-            "line 3: column `y`: `a` is no number; where y holds class labels, say data.labels=true",
+            "line 3: column `y`: `a` is not a number; if y holds class labels, set data.labels=true",
         ),
         (
             "x,y\na,2\n",
-            "line 2: column `x`: `a` is no number; leave the column out, or write its categories as numbers",
+            "line 2: column `x`: `a` is not a number; leave the column out, or write its categories as numbers",
         ),
         ("x,y\n", "has no rows"),
         (
@@ -357,8 +357,8 @@ fn wrong_tables_are_named() {
         ),
         (
             "x,label\n1,0.5\n",
-            "column `label`: row 0 (counted from 0) holds 0.5, which is no class label: those are whole numbers \
-             or texts; numbers are read with data.labels=false",
+            "column `label`: row 0 (counted from 0) holds 0.5, which is not a class label: class labels are whole numbers \
+             or texts; set data.labels=false to read numbers",
         ),
     ] {
         assert_eq!(message_of(load_csv(text, |_| ())), message);
