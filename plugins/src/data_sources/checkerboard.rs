@@ -5,8 +5,8 @@ use triflow::prelude::*;
 drawn_source! {
     /// The black cells of a 4 × 4 checkerboard: x is the point, y its cell (0 to 7).
     ///
-    /// Points are uniform on the black cells of the board on [−4, 4)². The cells are numbered column by
-    /// column, the lower one first.
+    /// Points are uniform on the black cells of the board on [−4, 4)². The cells are numbered
+    /// column by column, the lower one first.
     #[reference = "Grathwohl et al. 2018, arXiv 1810.01367"]
     pub struct Checkerboard = "checkerboard" {}
 }

@@ -9,8 +9,8 @@ triflow::component! {
     /// CIFAR-10 in its binary files: x is the image `[3, 32, 32]`, y its class (0 to 9).
     ///
     /// The files are `data_batch_1.bin` to `data_batch_5.bin` (those that exist) and, as test rows,
-    /// `test_batch.bin`, in the folder or in `cifar-10-batches-bin` below it; each may be gzipped. Pixels
-    /// are kept as bytes and read as numbers from 0 to 1.
+    /// `test_batch.bin`, in the folder or in `cifar-10-batches-bin` below it; each may be gzipped.
+    /// Pixels are kept as bytes and read as numbers from 0 to 1.
     #[reference = "Krizhevsky 2009"]
     pub struct Cifar10: DataSource, DataSourceSpec = "cifar10" {
         /// Folder of the files.

@@ -31,7 +31,10 @@ pub enum Column {
 
 /// Declares an enum whose variants are the values of a parameter, in snake case.
 macro_rules! choice {
-    ($(#[doc = $doc:literal])* pub enum $E:ident { $(#[doc = $about:literal] $V:ident),* $(,)? }) => {
+    (
+        $(#[doc = $doc:literal])*
+        pub enum $E:ident { $($(#[doc = $about:literal])+ $V:ident),* $(,)? }
+    ) => {
         $(#[doc = $doc])*
         #[derive(
             Clone,
@@ -46,7 +49,7 @@ macro_rules! choice {
         #[serde(crate = "triflow::serde", rename_all = "snake_case")]
         #[schemars(crate = "triflow::schemars")]
         pub enum $E {
-            $(#[doc = $about] $V),*
+            $($(#[doc = $about])+ $V),*
         }
     };
 }
@@ -82,7 +85,8 @@ choice! {
 choice! {
     /// Decimal sign of numbers.
     pub enum DecimalSign {
-        /// A comma if numbers have commas but no points, and commas do not separate cells; else a point.
+        /// A comma if numbers have commas but no points, and commas do not separate cells; else a
+        /// point.
         Auto,
         /// `.`
         Point,
@@ -92,7 +96,8 @@ choice! {
 }
 
 choice! {
-    /// Treatment of rows with a missing value (an empty cell, or NA, NaN, null, None) in a column of x or y.
+    /// Treatment of rows with a missing value (an empty cell, or NA, NaN, null, None) in a column
+    /// of x or y.
     pub enum MissingValue {
         /// Stop with an error that names line and column.
         Error,
@@ -104,9 +109,9 @@ choice! {
 triflow::component! {
     /// A table of text (`.csv`, `.tsv`, gzipped or not): x and y are columns, each row an example.
     ///
-    /// Columns are chosen by name, or by number from 0; the others may hold anything. A later file is read
-    /// by the names that training used, whatever the order of its columns. Class labels may be numbers,
-    /// texts or booleans: each distinct value is a class of that name.
+    /// Columns are chosen by name, or by number from 0; the others may hold anything. A later file
+    /// is read by the names that training used, whatever the order of its columns. Class labels may
+    /// be numbers, texts or booleans: each distinct value is a class of that name.
     #[extensions("csv", "tsv", "csv.gz", "tsv.gz")]
     pub struct Csv: DataSource, DataSourceSpec = "csv" {
         /// File of the table.
@@ -115,7 +120,8 @@ triflow::component! {
         pub x: Vec<Column> = Vec::new(),
         /// Columns of y; empty: those named `y`, `y0`, `y1`, …, or `label`.
         pub y: Vec<Column> = Vec::new(),
-        /// Read the single column of y as class labels; null: if it is named `label` or holds no number.
+        /// Read the single column of y as class labels; null: if it is named `label` or holds no
+        /// number.
         pub labels: Option<bool> = None,
         /// Presence of a first line with the names of the columns.
         pub header: Header = Header::Detect,
@@ -123,8 +129,8 @@ triflow::component! {
         pub separator: Separator = Separator::Auto,
         /// Decimal sign of numbers.
         pub decimal: DecimalSign = DecimalSign::Auto,
-        /// Encoding of the text, such as `latin1` or `utf-16le`; null: UTF-8, or UTF-16 with a byte order
-        /// mark.
+        /// Encoding of the text, such as `latin1` or `utf-16le`; null: UTF-8, or UTF-16 with a byte
+        /// order mark.
         pub encoding: Option<String> = None,
         /// Treatment of rows with an empty cell (or NA, NaN, null, None) in a column of x or y.
         pub missing: MissingValue = MissingValue::Error,

@@ -9,8 +9,8 @@ drawn_source! {
     /// Noisy damped oscillations: x is the first half of a series, y its second half.
     ///
     /// x has two features, values and times; y has the values. The value at time t is
-    /// A·exp(−λt)·cos(ωt + φ) plus normal noise of deviation noise·A. For each series A is uniform on
-    /// [0.5, 1.5), φ on [0, 2π), λ and ω on the intervals `damping` and `frequency`.
+    /// A·exp(−λt)·cos(ωt + φ) plus normal noise of deviation noise·A. For each series A is uniform
+    /// on [0.5, 1.5), φ on [0, 2π), λ and ω on the intervals `damping` and `frequency`.
     #[reference = "y'' + 2λy' + (λ² + ω²)y = 0"]
     pub struct DampedOscillators = "damped_oscillators" {
         /// Number of positions of each half, 2 to 100,000.
@@ -26,8 +26,8 @@ drawn_source! {
         pub damping: [f64; 2] = [0.0, 0.2],
         /// Interval of the angular frequency ω, not below 0.
         pub frequency: [f64; 2] = [1.0, 3.0],
-        /// Least number of positions of a half: that of each series is drawn up to `steps`; null: all have
-        /// `steps`.
+        /// Least number of positions of a half: that of each series is drawn up to `steps`; null:
+        /// all have `steps`.
         pub shortest: Option<usize> = None,
     }
 }

@@ -7,8 +7,8 @@ use triflow::prelude::*;
 drawn_source! {
     /// Eight equally likely Gaussians on a circle: x is the point, y its Gaussian (0 to 7).
     ///
-    /// They are numbered counter-clockwise from (radius, 0). W2 between two samples is mostly chance in
-    /// their counts of each Gaussian; an energy distance says more.
+    /// They are numbered counter-clockwise from (radius, 0). W2 between two samples is mostly
+    /// chance in their counts of each Gaussian; an energy distance says more.
     #[reference = "Tong et al. 2023, arXiv 2302.00482"]
     pub struct EightGaussians = "eight_gaussians" {
         /// Radius of the circle, at least 0.

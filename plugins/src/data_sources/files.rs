@@ -1,5 +1,5 @@
-//! What the sources that read files share: the checks between what lies in a file and the engine's
-//! tensors, and the one source behind every file of named arrays.
+//! Conversion and checks of the contents of files, and the data source behind every file of named
+//! arrays.
 
 use super::padding;
 use super::words::{Words, likely_y};
@@ -12,7 +12,7 @@ use triflow::tch::Kind;
 
 use std::path::{Path as FsPath, PathBuf};
 
-/// The file of a source, read from `base`.
+/// The file `path` of a data source, relative to `base`.
 pub(super) fn required(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(Error::config("path", "`data.path` is missing")
@@ -21,8 +21,9 @@ pub(super) fn required(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
     Ok(base.join(&**path))
 }
 
-/// Finite numbers of shape `[n, …]`: float32 of a file that has them so, or small integers; else float64, since the
-/// engine rounds only what it has centred. `what` names them in errors, as "array `x`".
+/// Finite numbers of shape `[n, …]`: float32 for float32 and small integers in the file, else
+/// float64, since the engine rounds numbers only once they are centred. `what` describes them in
+/// errors, such as "array `x`".
 pub(super) fn numbers(
     path: &FsPath,
     what: &str,
@@ -60,13 +61,13 @@ pub(super) fn numbers(
     Ok(flat.reshape(shape))
 }
 
-/// Class labels, `[n]` int64: any whole numbers.
+/// Class labels, `[n]` int64, any whole numbers.
 pub(super) fn labels(path: &FsPath, what: &str, labels: &[i64]) -> Result<Tensor> {
     check_shape(path, what, &[labels.len()])?;
     Ok(Tensor::from_slice(labels))
 }
 
-/// The number of rows.
+/// Number of rows of an array of this shape.
 fn check_shape(path: &FsPath, what: &str, shape: &[usize]) -> Result<usize> {
     match shape {
         [] => Err(Error::data(
@@ -83,7 +84,7 @@ fn check_shape(path: &FsPath, what: &str, shape: &[usize]) -> Result<usize> {
     }
 }
 
-/// Whether the sides of a table fit each other.
+/// Checks that x and y have the same number of rows. `names` describe them in errors.
 pub(super) fn check_rows(path: &FsPath, table: &Columns, names: [&str; 2]) -> Result<()> {
     let rows = |part| table.layout(part).map(|(_, shape)| shape[0]);
     if let (Some(x), Some(y)) = (rows(Part::X), rows(Part::Y))
@@ -97,7 +98,8 @@ pub(super) fn check_rows(path: &FsPath, table: &Columns, names: [&str; 2]) -> Re
     Ok(())
 }
 
-/// Whether a further set is made of the same things as the training rows. `set` names it, as `val`.
+/// Checks that another set has the types and shapes of the training rows. `set` is its name, such
+/// as `val`.
 pub(super) fn check_alike(
     path: &FsPath,
     train: &Columns,
@@ -126,49 +128,49 @@ pub(super) fn check_alike(
     Ok(())
 }
 
-/// Reads an array by name.
+/// Function that reads an array by name.
 pub(super) type Get = Box<dyn Fn(&str) -> Result<NamedArray>>;
 
-/// Reads a list of texts by name; `None` where there is none or it holds anything else.
+/// Function that reads a list of texts by name; `None` where there is none.
 pub(super) type GetTexts = Box<dyn Fn(&str) -> Result<Option<Vec<String>>>>;
 
-/// Finds the rows of an array by name.
+/// Function that locates the rows of an array in the file by name.
 pub(super) type Find = Box<dyn Fn(&str) -> Result<Option<DiskRows>>>;
 
-/// The arrays of one file.
+/// The named arrays of a file.
 pub(super) struct ArrayFile {
-    /// Their names.
+    /// Names of the arrays.
     pub names: Vec<String>,
-    /// Reads one that is there.
+    /// Reads one of these arrays.
     pub get: Get,
-    /// Reads texts.
+    /// Reads a list of texts.
     pub texts: GetTexts,
-    /// Finds the rows of one that is there; `None` where it is a list of integers.
+    /// Locates the rows of one of these arrays; `None` for a list of integers.
     pub on_disk: Find,
-    /// Whether rows of two axes are sequences too, `[n, T]`.
+    /// `true` if arrays `[n, T]` are sequences too.
     pub sequences: bool,
 }
 
-/// An array of a table: in memory, or where it is.
+/// One of x, y and z_0: in memory, or on disk.
 #[derive(Default)]
 struct Side {
     held: Option<Tensor>,
     on_disk: Option<DiskRows>,
-    /// Names of the classes, of labels that have them.
+    /// Names of the classes of class labels; empty where they have none.
     classes: Vec<String>,
-    /// Names of the columns.
+    /// Names of the columns; empty where they have none.
     columns: Vec<String>,
 }
 
-/// The array of the names of classes, by label.
+/// Name of the list of the names of classes.
 const CLASSES: &str = "classes";
 
-/// How arrays are looked up.
+/// Reader of the arrays of a file.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     path: &'a FsPath,
     file: &'a ArrayFile,
-    /// Whether rows stay in the file.
+    /// `true` if rows stay on disk.
     stay: bool,
 }
 
@@ -195,7 +197,7 @@ pub(super) struct ArrayNames {
     pub y_test: Option<String>,
 }
 
-/// A source of named arrays, whatever the format.
+/// Data source of named arrays, for any format.
 pub(super) struct Arrays {
     pub path: FilePath,
     pub base: PathBuf,
@@ -316,7 +318,7 @@ impl DataSource for Arrays {
     }
 }
 
-/// How to say which array the missing side is.
+/// Advice how to name the array of the missing part x or y.
 fn advice(missing: &str, names: &[String]) -> String {
     let used = |name: &str| {
         ["x", "y", "z0", "rows", CLASSES].contains(&name)
@@ -331,7 +333,7 @@ fn advice(missing: &str, names: &[String]) -> String {
     }
 }
 
-/// From x, y and z_0, and the lengths of x and y.
+/// Columns of x, y and z_0, and the lengths of x and y.
 fn table([x, y, z0]: [Side; 3], [x_lengths, y_lengths]: [Option<Tensor>; 2]) -> Columns {
     Columns {
         x: x.held,
@@ -349,8 +351,8 @@ fn table([x, y, z0]: [Side; 3], [x_lengths, y_lengths]: [Option<Tensor>; 2]) -> 
     }
 }
 
-/// Lengths of the sequences of a part: the array `x_lengths` (or `y_lengths`), or `lengths` for both; with the
-/// suffix of a set, as `_val`.
+/// Lengths of the sequences of a part, from the array `x_lengths` (or `y_lengths`), or `lengths`
+/// for both; `suffix` is that of a set, such as `_val`.
 fn get_lengths(
     path: &FsPath,
     file: &ArrayFile,
@@ -367,7 +369,7 @@ fn get_lengths(
     Ok(Some(Tensor::from_slice(&values)))
 }
 
-/// Writes zeros behind the end of each sequence: what is not there may be anything in a file.
+/// Writes zeros into the padding of each sequence, which may hold any values in a file.
 fn clear_padding<T: Clone + Default>(
     values: &mut [T],
     shape: &[usize],
@@ -384,8 +386,9 @@ fn clear_padding<T: Clone + Default>(
 }
 
 impl Reader<'_> {
-    /// The array called `name`, checked. `default` says which side it is on: labels stand on the y side.
-    /// `lengths` of its rows, where they are sequences.
+    /// The checked array `name`; without it an error if it `must` exist, else an empty side.
+    /// `default` is its usual name (only those of y may hold class labels), `lengths` those of its
+    /// rows if they are sequences.
     fn side(self, name: &str, default: &str, must: bool, lengths: Option<&Tensor>) -> Result<Side> {
         let Self { path, file, stay } = self;
         if !file.names.iter().any(|n| n == name) {
@@ -425,8 +428,8 @@ impl Reader<'_> {
         Ok(Side { held: Some(held), classes, columns, on_disk: None })
     }
 
-    /// The names of the columns of the usual array `default`, of this shape; none where they are as many as something
-    /// else.
+    /// Names of the columns of the array with the usual name `default` and this shape; empty where
+    /// there are none, or another number of them.
     fn columns(self, default: &str, shape: &[i64]) -> Result<Vec<String>> {
         let list = format!("{default}_columns");
         let width = match shape {
@@ -439,7 +442,7 @@ impl Reader<'_> {
     }
 }
 
-/// The array called `name`, read.
+/// Values of the array `name`; see [`Reader::side`].
 fn get(
     path: &FsPath,
     file: &ArrayFile,
@@ -480,7 +483,7 @@ fn get(
     numbers(path, &what, &shape, data)
 }
 
-/// Declares a source of named arrays: its keys are the same whatever the format.
+/// Declares a data source of named arrays; its parameters are the same for every format.
 macro_rules! array_source {
     (
         $(#[doc = $doc:literal])*
@@ -491,19 +494,19 @@ macro_rules! array_source {
             $(#[doc = $doc])*
             #[extensions($($extension),*)]
             pub struct $S: DataSource, DataSourceSpec = $name {
-                /// The file.
+                /// File of the arrays.
                 pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
-                /// Name of the array of x. `x` itself may be missing where the task does without.
+                /// Name of the array of x; the default may be missing if the task needs no x.
                 pub x: String = "x".into(),
-                /// Name of the array of y. `y` itself may be missing where the task does without.
+                /// Name of the array of y; the default may be missing if the task needs no y.
                 pub y: String = "y".into(),
-                /// Name of the array of x for validation; null: `x_val` if there is one.
+                /// Name of the array of x for validation; null: `x_val` if it exists.
                 pub x_val: Option<String> = None,
-                /// Name of the array of y for validation; null: `y_val` if there is one.
+                /// Name of the array of y for validation; null: `y_val` if it exists.
                 pub y_val: Option<String> = None,
-                /// Name of the array of x for the final evaluation; null: `x_test` if there is one.
+                /// Name of the array of x for the final evaluation; null: `x_test` if it exists.
                 pub x_test: Option<String> = None,
-                /// Name of the array of y for the final evaluation; null: `y_test` if there is one.
+                /// Name of the array of y for the final evaluation; null: `y_test` if it exists.
                 pub y_test: Option<String> = None,
             }
         }

@@ -1,5 +1,5 @@
-//! Halves of drawn series, shared by several data sources: the first half is observed (x), the second
-//! is to be predicted (y).
+//! Halves of drawn series, shared by several data sources: the first half is observed (x), the
+//! second is to be predicted (y).
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
@@ -33,7 +33,8 @@ impl Cut {
         }
     }
 
-    /// Checks that `samples` series fit into memory; `features` counts those of a position in x and y.
+    /// Checks that `samples` series fit into memory; `features` counts those of a position in x and
+    /// y.
     ///
     /// # Errors
     /// They do not fit.
@@ -67,8 +68,9 @@ impl Halves {
         Self { cut, extra, features, x: Vec::new(), y: Vec::new(), lengths: Vec::new() }
     }
 
-    /// Adds a series with halves of `length` positions. `at` returns the values of a position and its extra
-    /// features in x; `noise` holds the standard deviations of the noise on the values of x and y.
+    /// Adds a series with halves of `length` positions. `at` returns the values of a position and
+    /// its extra features in x; `noise` holds the standard deviations of the noise on the values of
+    /// x and y.
     pub fn push<V: AsRef<[f64]>>(
         &mut self,
         length: usize,
@@ -95,8 +97,8 @@ impl Halves {
         self.lengths.push(length as i64);
     }
 
-    /// Columns x `[n, steps, features + extra]` and y `[n, steps, features]`, with their lengths where
-    /// these differ.
+    /// Columns x `[n, steps, features + extra]` and y `[n, steps, features]`, with their lengths
+    /// where these differ.
     pub fn into_columns(self) -> Columns {
         let shaped = |values: &[f32], width: usize| {
             Tensor::from_slice(values).view([-1, self.cut.steps as i64, width as i64])

@@ -1,5 +1,3 @@
-//! A folder of images.
-
 use super::files::labels;
 use super::images::folder;
 use image::imageops::FilterType;
@@ -9,29 +7,31 @@ use std::path::{Path as FsPath, PathBuf};
 use triflow::log;
 use triflow::prelude::*;
 
-/// The endings that are taken for images.
-const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff"];
+/// File extensions of images.
+const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff"];
 
-/// What folders of sets are called.
+/// Names of the folders of each set.
 const SETS: [(&str, &[&str]); 3] =
     [("train", &["train"]), ("val", &["val", "valid", "validation"]), ("test", &["test"])];
 
-/// Pixels of an image before it is scaled: 10,000 rows and columns.
-const MOST_PIXELS: u64 = 100_000_000;
+/// Largest number of pixels of an image file, as of 10,000 rows and columns.
+const MAX_PIXELS: u64 = 100_000_000;
 
 triflow::component! {
-    /// A folder of images (PNG, JPEG, GIF, WebP, BMP, TIFF): x is the image, y its class, the folder that it lies in.
+    /// A folder of images: x is the image, y its class, given by its folder.
     ///
-    /// Each folder inside is a class, numbered by name in alphabetical order, with all images in it and in folders
-    /// below; without one, there is no y. Folders `train` and `val` (or `valid`, `validation`) or `test` are sets, each
-    /// with the folders of the classes. Hidden files and folders and `__MACOSX` are passed over. Of an animation the
-    /// first picture counts. Pixels are kept as bytes and stand for numbers from 0 to 1.
+    /// The images are PNG, JPEG, GIF (its first frame), WebP, BMP or TIFF. Each folder inside is a
+    /// class, numbered in alphabetical order, of all images in it and below; without such folders
+    /// there is no y. Folders `train` and `val` (or `valid`, `validation`) or `test` are sets, each
+    /// with the folders of the classes. Hidden files and folders and `__MACOSX` are skipped. Pixels
+    /// are kept as bytes and read as numbers from 0 to 1.
     pub struct ImageFolder: DataSource, DataSourceSpec = "image_folder" {
-        /// The folder.
+        /// Folder of the images.
         pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
-        /// Rows and columns: the middle square of each image is scaled to it; null: as the images are, all alike.
+        /// Side in pixels to which the central square of each image is scaled, at least 1; null:
+        /// images are kept, and have to be of one size.
         pub size: Option<u32> = None,
-        /// 3, for colours, or 1, for grey.
+        /// Number of channels: 3 (red, green, blue) or 1 (grey).
         pub channels: i64 = 3,
     }
 }
@@ -57,41 +57,46 @@ struct Folder {
 
 impl DataSource for Folder {
     fn load(&self) -> Result<Splits> {
-        let mut seen = Seen::default();
-        let inside = seen.entries(&self.folder)?;
-        let folders = inside.into_iter().filter(|path| path.is_dir()).collect::<Vec<_>>();
-        let [train, val, test] = match sets(&folders, &mut seen) {
+        let mut walk = Walk::default();
+        let entries = walk.entries(&self.folder)?;
+        let folders = entries.into_iter().filter(|path| path.is_dir()).collect::<Vec<_>>();
+        let [train, val, test] = match sets(&folders, &mut walk) {
             Some(sets) => {
-                seen.files_in(&self.folder, "beside the folders of the sets")?;
+                walk.skip_files(&self.folder, "beside the folders of the sets")?;
                 sets
             }
             None => [Some(self.folder.clone()), None, None],
         };
-        let train = seen.set(&train.unwrap_or_default())?;
-        let further = |folder: Option<PathBuf>, seen: &mut Seen| -> Result<Option<Listed>> {
-            folder.map(|folder| seen.set(&folder)).transpose()
+        let train = walk.set(&train.unwrap_or_default())?;
+        let further = |folder: Option<PathBuf>, walk: &mut Walk| -> Result<Option<ImageSet>> {
+            folder.map(|folder| walk.set(&folder)).transpose()
         };
-        let (val, test) = (further(val, &mut seen)?, further(test, &mut seen)?);
-        seen.tell(&self.folder);
-        let mut first = None;
-        let mut table = |set: &Listed| self.table(set, &train.classes, &mut first);
-        let train_rows = table(&train)?;
-        let val = val.as_ref().map(&mut table).transpose()?;
-        let test = test.as_ref().map(&mut table).transpose()?;
+        let (val, test) = (further(val, &mut walk)?, further(test, &mut walk)?);
+        walk.log_skipped(&self.folder);
+        let mut first_size = None;
+        let mut columns = |set: &ImageSet| self.columns(set, &train.classes, &mut first_size);
+        let train_rows = columns(&train)?;
+        let val = val.as_ref().map(&mut columns).transpose()?;
+        let test = test.as_ref().map(&mut columns).transpose()?;
         Ok(Splits { train: train_rows, val, test, ..Splits::default() })
     }
 }
 
 impl Folder {
-    /// The images of a set, which are all of the size of the `first`, with labels of `classes`.
-    fn table(
+    /// Columns of the images of a set, with labels by their place in `classes`. All images have the
+    /// `first_size` (rows, columns), which the first image of all sets decides.
+    ///
+    /// # Errors
+    /// The set has no image, a class that is not known, or classes where others have none; or an
+    /// image cannot be read or has another size.
+    fn columns(
         &self,
-        set: &Listed,
+        set: &ImageSet,
         classes: &[String],
-        first: &mut Option<(u32, u32)>,
+        first_size: &mut Option<(u32, u32)>,
     ) -> Result<Columns> {
         if set.files.is_empty() {
-            let message = format!("there is no image ({}) in it", ENDINGS.join(", "));
+            let message = format!("there is no image ({}) in it", EXTENSIONS.join(", "));
             return Err(Error::data(&set.folder, message));
         }
         let unknown = set.classes.iter().find(|class| !classes.contains(class));
@@ -105,28 +110,28 @@ impl Folder {
         if set.classes.is_empty() != classes.is_empty() {
             return Err(Error::data(
                 &set.folder,
-                "some sets have folders of classes, and some have not",
+                "some sets have folders of classes, and others do not",
             ));
         }
         let mut pixels = Vec::new();
         for (path, _) in &set.files {
             let (size, bytes) = self.read(path)?;
             if pixels.is_empty() {
-                // As read, as a tensor, and with its axes in their order.
+                // Held three times: as read, as a tensor, and with its axes permuted.
                 let all = (bytes.len() as u64).saturating_mul(3 * set.files.len() as u64);
                 triflow::memory::check_file(&set.folder, "", all)?;
             }
-            let wanted = *first.get_or_insert(size);
-            if wanted != size {
+            let expected = *first_size.get_or_insert(size);
+            if expected != size {
                 let message = format!(
                     "has {} rows and {} columns, the images before it {} and {}; set `data.size`",
-                    size.0, size.1, wanted.0, wanted.1
+                    size.0, size.1, expected.0, expected.1
                 );
                 return Err(Error::data(path, message));
             }
             pixels.extend(bytes);
         }
-        let (height, width) = first.unwrap_or_default();
+        let (height, width) = first_size.unwrap_or_default();
         let x = Tensor::from_slice(&pixels)
             .reshape([set.files.len() as i64, i64::from(height), i64::from(width), self.channels])
             .permute([0, 3, 1, 2])
@@ -138,7 +143,10 @@ impl Folder {
         Ok(Columns { x: Some(x), y, classes: classes.to_vec(), ..Columns::default() })
     }
 
-    /// Rows and columns, and pixels row by row.
+    /// Size (rows, columns) and pixels of an image, row by row.
+    ///
+    /// # Errors
+    /// The file cannot be read or decoded, or has more than [`MAX_PIXELS`] pixels.
     fn read(&self, path: &FsPath) -> Result<((u32, u32), Vec<u8>)> {
         let bad = |e: image::ImageError| Error::data(path, format!("cannot be read: {e}"));
         let open = || {
@@ -146,11 +154,11 @@ impl Folder {
             let reader = image::io::Reader::new(BufReader::new(file)).with_guessed_format();
             reader.map_err(|e| bad(e.into()))
         };
-        // The header alone, before a pixel is unpacked.
+        // The header is read first, so that a huge image is refused before it is decoded.
         let (width, height) = open()?.into_dimensions().map_err(bad)?;
-        if u64::from(width) * u64::from(height) > MOST_PIXELS {
+        if u64::from(width) * u64::from(height) > MAX_PIXELS {
             let message = format!(
-                "is {width} pixels wide and {height} high; images have {MOST_PIXELS} pixels at most"
+                "is {width} pixels wide and {height} high; images have {MAX_PIXELS} pixels at most"
             );
             return Err(Error::data(path, message));
         }
@@ -173,78 +181,82 @@ impl Folder {
     }
 }
 
-/// The folders of sets, where there is one for training and another; other folders are passed over then.
-fn sets(folders: &[PathBuf], seen: &mut Seen) -> Option<[Option<PathBuf>; 3]> {
+/// The folders of the sets train, val and test, if there is one for training and another; all other
+/// folders are then skipped.
+fn sets(folders: &[PathBuf], walk: &mut Walk) -> Option<[Option<PathBuf>; 3]> {
     let name = |path: &PathBuf| path.file_name().map(|n| n.to_string_lossy().to_lowercase());
-    let of = |path: &PathBuf| {
+    let set_of = |path: &PathBuf| {
         let name = name(path)?;
         SETS.iter().position(|(_, names)| names.contains(&name.as_str()))
     };
-    let mut found = [None, None, None];
+    let mut sets = [None, None, None];
     for folder in folders {
-        if let Some(set) = of(folder) {
-            found[set].get_or_insert(folder.clone());
+        if let Some(set) = set_of(folder) {
+            sets[set].get_or_insert(folder.clone());
         }
     }
-    let [Some(_), val, test] = &found else { return None };
+    let [Some(_), val, test] = &sets else { return None };
     if val.is_none() && test.is_none() {
         return None;
     }
-    let used = |folder: &&PathBuf| found.iter().flatten().any(|set| set == *folder);
+    let used = |folder: &&PathBuf| sets.iter().flatten().any(|set| set == *folder);
     for other in folders.iter().filter(|folder| !used(folder)) {
-        seen.other(format!("the folder `{}`, which is no set", name(other).unwrap_or_default()));
+        walk.skip(format!("the folder `{}`, which is not a set", name(other).unwrap_or_default()));
     }
-    Some(found)
+    Some(sets)
 }
 
 /// The images of a set.
-struct Listed {
+struct ImageSet {
     folder: PathBuf,
-    /// Names of the folders in it, by name; none where the images lie in it.
+    /// Names of the folders with images in it, sorted; empty where there are no folders.
     classes: Vec<String>,
-    /// The images, each with its class.
+    /// Path and class of each image.
     files: Vec<(PathBuf, Option<String>)>,
 }
 
-/// What is passed over on the way, each kind with how often.
+/// Walk through folders that records what is skipped.
 #[derive(Default)]
-struct Seen {
+struct Walk {
+    /// Hidden files and folders.
     hidden: BTreeSet<PathBuf>,
-    others: BTreeMap<String, usize>,
+    /// Description and number of other files and folders.
+    skipped: BTreeMap<String, usize>,
 }
 
-impl Seen {
-    /// What is in a folder, by name, but for what systems and editors leave there.
+impl Walk {
+    /// The files and folders in a folder, sorted, without hidden ones and `__MACOSX`.
     fn entries(&mut self, folder: &FsPath) -> Result<Vec<PathBuf>> {
         let unreadable = |e: std::io::Error| Error::data(folder, format!("cannot be read: {e}"));
-        let found = std::fs::read_dir(folder).map_err(unreadable)?;
-        let found = found.map(|entry| entry.map(|e| e.path())).collect::<std::io::Result<Vec<_>>>();
-        let mut found = found.map_err(unreadable)?;
-        found.sort();
-        let (hidden, found) = found.into_iter().partition(|path| {
+        let paths = std::fs::read_dir(folder).map_err(unreadable)?;
+        let paths = paths.map(|entry| entry.map(|e| e.path())).collect::<std::io::Result<Vec<_>>>();
+        let mut paths = paths.map_err(unreadable)?;
+        paths.sort();
+        let (hidden, visible) = paths.into_iter().partition(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             name.starts_with('.') || name == "__MACOSX"
         });
         self.hidden.extend::<Vec<_>>(hidden);
-        Ok(found)
+        Ok(visible)
     }
 
-    fn other(&mut self, what: String) {
-        *self.others.entry(what).or_default() += 1;
+    /// Records a file or folder that is skipped.
+    fn skip(&mut self, description: String) {
+        *self.skipped.entry(description).or_default() += 1;
     }
 
-    /// Counts the files that lie right in a folder.
-    fn files_in(&mut self, folder: &FsPath, place: &str) -> Result<()> {
+    /// Records the files in a folder itself, whose images are described by their `place`.
+    fn skip_files(&mut self, folder: &FsPath, place: &str) -> Result<()> {
         for path in self.entries(folder)?.iter().filter(|path| path.is_file()) {
             match is_image(path) {
-                true => self.other(format!("images {place}")),
-                false => self.other(unread(path)),
+                true => self.skip(format!("images {place}")),
+                false => self.skip(describe_file(path)),
             }
         }
         Ok(())
     }
 
-    /// The images in a folder and below, in order.
+    /// Appends the images in a folder and below, in order.
     fn images(&mut self, folder: &FsPath, into: &mut Vec<PathBuf>) -> Result<()> {
         for path in self.entries(folder)? {
             if path.is_dir() {
@@ -252,44 +264,44 @@ impl Seen {
             } else if is_image(&path) {
                 into.push(path);
             } else {
-                self.other(unread(&path));
+                self.skip(describe_file(&path));
             }
         }
         Ok(())
     }
 
-    /// The images of a set: each folder in it is a class.
-    fn set(&mut self, folder: &FsPath) -> Result<Listed> {
+    /// The images of the set in a folder, each folder in it a class.
+    fn set(&mut self, folder: &FsPath) -> Result<ImageSet> {
         let folders: Vec<PathBuf> =
             self.entries(folder)?.into_iter().filter(|path| path.is_dir()).collect();
         let (mut classes, mut files) = (Vec::new(), Vec::new());
-        let mut add = |seen: &mut Self, from: &FsPath, class: Option<&String>| -> Result<usize> {
+        let mut add = |walk: &mut Self, from: &FsPath, class: Option<&String>| -> Result<usize> {
             let (mut images, before) = (Vec::new(), files.len());
-            seen.images(from, &mut images)?;
+            walk.images(from, &mut images)?;
             files.extend(images.into_iter().map(|image| (image, class.cloned())));
             Ok(files.len() - before)
         };
         if folders.is_empty() {
             add(self, folder, None)?;
         } else {
-            self.files_in(folder, "beside the folders of the classes, which belong to none")?;
+            self.skip_files(folder, "beside the folders of the classes, which belong to none")?;
         }
         for class in &folders {
             let name = class.file_name().unwrap_or_default().to_string_lossy().into_owned();
             match add(self, class, Some(&name))? {
-                0 => self.other(format!("the folder `{name}`, which has no images")),
+                0 => self.skip(format!("the folder `{name}`, which has no images")),
                 _ => classes.push(name),
             }
         }
-        Ok(Listed { folder: folder.to_owned(), classes, files })
+        Ok(ImageSet { folder: folder.to_owned(), classes, files })
     }
 
-    /// Says once what was passed over.
-    fn tell(&self, folder: &FsPath) {
+    /// Logs what was skipped.
+    fn log_skipped(&self, folder: &FsPath) {
         let text = |all: &BTreeMap<String, usize>| {
-            let each = all.iter().map(|(what, n)| match n {
-                1 => what.clone(),
-                n => format!("{n} × {what}"),
+            let each = all.iter().map(|(description, n)| match n {
+                1 => description.clone(),
+                n => format!("{n} × {description}"),
             });
             each.collect::<Vec<_>>().join(", ")
         };
@@ -301,26 +313,27 @@ impl Seen {
             *hidden.entry(what).or_default() += 1;
         }
         if !hidden.is_empty() {
-            log::info!("{}: passed over: {}", folder.display(), text(&hidden));
+            log::info!("{}: skipped: {}", folder.display(), text(&hidden));
         }
-        if !self.others.is_empty() {
-            log::warn!("{}: not read: {}", folder.display(), text(&self.others));
+        if !self.skipped.is_empty() {
+            log::warn!("{}: not read: {}", folder.display(), text(&self.skipped));
         }
     }
 }
 
-fn ending(path: &FsPath) -> String {
+/// Extension of a file in lower case; empty where it has none.
+fn extension(path: &FsPath) -> String {
     path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
 fn is_image(path: &FsPath) -> bool {
-    ENDINGS.contains(&&*ending(path)) && path.is_file()
+    EXTENSIONS.contains(&&*extension(path)) && path.is_file()
 }
 
-/// A file that is no image, for a message.
-fn unread(path: &FsPath) -> String {
-    match ending(path) {
-        none if none.is_empty() => "files without an ending".to_owned(),
-        ending => format!("files .{ending}"),
+/// Description of a file that is not an image, for a message.
+fn describe_file(path: &FsPath) -> String {
+    match extension(path) {
+        none if none.is_empty() => "files without an extension".to_owned(),
+        extension => format!("files .{extension}"),
     }
 }

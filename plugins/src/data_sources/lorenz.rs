@@ -5,7 +5,8 @@ use rand_chacha::ChaCha8Rng;
 use triflow::prelude::*;
 
 drawn_source! {
-    /// The chaotic Lorenz system: x is the first half of a piece of a trajectory, y its second half.
+    /// The chaotic Lorenz system: x is the first half of a piece of a trajectory, y its second
+    /// half.
     ///
     /// Each position has all three coordinates. The pieces are cut from one long trajectory on the
     /// attractor, one unit of time apart, integrated by Runge-Kutta steps of at most 0.01; σ = 10,
@@ -20,8 +21,8 @@ drawn_source! {
         pub noise: f64 = 0.0,
         /// Noise of y, at least 0; null: `noise`.
         pub target_noise: Option<f64> = None,
-        /// Least number of positions of a half: that of each piece is drawn up to `steps`; null: all have
-        /// `steps`.
+        /// Least number of positions of a half: that of each piece is drawn up to `steps`; null:
+        /// all have `steps`.
         pub shortest: Option<usize> = None,
     }
 }

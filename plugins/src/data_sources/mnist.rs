@@ -8,8 +8,8 @@ triflow::component! {
     /// MNIST, or a set of its layout, in IDX files: x is the image `[1, 28, 28]`, y its class.
     ///
     /// Fashion-MNIST and KMNIST have this layout. The files are `train-images-idx3-ubyte`,
-    /// `train-labels-idx1-ubyte` and, as test rows, the two that begin with `t10k`; each may be gzipped.
-    /// Pixels are kept as bytes and read as numbers from 0 to 1.
+    /// `train-labels-idx1-ubyte` and, as test rows, the two that begin with `t10k`; each may be
+    /// gzipped. Pixels are kept as bytes and read as numbers from 0 to 1.
     #[reference = "LeCun et al. 1998"]
     pub struct Mnist: DataSource, DataSourceSpec = "mnist" {
         /// Folder of the files.
@@ -66,8 +66,8 @@ impl Files {
     }
 }
 
-/// Shape and bytes of an IDX file: 0, 0, the type of values (8: bytes), the number of axes, their lengths
-/// as big-endian 32-bit numbers, the values.
+/// Shape and bytes of an IDX file: 0, 0, the type of values (8: bytes), the number of axes, their
+/// lengths as big-endian 32-bit numbers, the values.
 fn read_idx(path: &FsPath) -> Result<(Vec<usize>, Vec<u8>)> {
     let mut file = open_unpacked(path)?;
     let unreadable = |e: std::io::Error| Error::data(path, format!("cannot be read: {e}"));

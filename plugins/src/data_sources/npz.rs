@@ -6,12 +6,12 @@ use triflow::prelude::*;
 array_source! {
     /// A NumPy archive (`.npz`) or array (`.npy`): x and y are arrays, each row an example.
     ///
-    /// The array of an `.npy` is x. y of integers, booleans or texts and shape `[n]` or `[n, 1]` are class
-    /// labels: each distinct value is a class of that name, or label i has the i-th name of an array of
-    /// texts `classes`. Arrays of texts `x_columns` and `y_columns` name the columns. Bytes (uint8) of
-    /// shape `[n, C, H, W]` are images, kept as bytes and read as numbers from 0 to 1. Other arrays, also
-    /// of float16, are numbers. Rows for validation and evaluation are arrays of their own, or are split
-    /// off.
+    /// The array of an `.npy` is x. y of integers, booleans or texts and shape `[n]` or `[n, 1]`
+    /// are class labels: each distinct value is a class of that name, or label i has the i-th name
+    /// of an array of texts `classes`. Arrays of texts `x_columns` and `y_columns` name the
+    /// columns. Bytes (uint8) of shape `[n, C, H, W]` are images, kept as bytes and read as numbers
+    /// from 0 to 1. Other arrays, also of float16, are numbers. Rows for validation and evaluation
+    /// are arrays of their own, or are split off.
     #[extensions("npz", "npy")]
     pub struct Npz = "npz", open
 }

@@ -24,8 +24,9 @@ struct Tail {
 }
 
 impl Padded<'_> {
-    /// Advice how to give the lengths, if every NaN is in the tail of a row whose positions are NaN in all
-    /// features. `names` are the possible arrays of lengths: that of the part, and that of x and y.
+    /// Advice how to give the lengths, if every NaN is in the tail of a row whose positions are NaN
+    /// in all features. `names` are the possible arrays of lengths: that of the part, and that of x
+    /// and y.
     fn advice(&self, names: [&str; 2]) -> Option<String> {
         let Tail { row, from, length } = self.tail()?;
         Some(match self.lengths {
@@ -74,8 +75,8 @@ impl Padded<'_> {
     }
 }
 
-/// Checks that the NaN of an array are not padding. `part` is the usual name of the array, such as `x_val`;
-/// `what` names it in the error.
+/// Checks that the NaN of an array are not padding. `part` is the usual name of the array, such as
+/// `x_val`; `what` names it in the error.
 ///
 /// # Errors
 /// All NaN are at the ends of rows, as padding is.

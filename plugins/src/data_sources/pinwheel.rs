@@ -7,8 +7,8 @@ use triflow::prelude::*;
 drawn_source! {
     /// A pinwheel of equally likely bent arms: x is the point, y its arm (0 to arms − 1).
     ///
-    /// A point is 2·(1 + radial·ε₁, tangential·ε₂) with normal ε, rotated by the angle of its arm plus
-    /// twist·exp(1 + radial·ε₁).
+    /// A point is 2·(1 + radial·ε₁, tangential·ε₂) with normal ε, rotated by the angle of its arm
+    /// plus twist·exp(1 + radial·ε₁).
     #[reference = "Johnson et al. 2016, arXiv 1603.06277"]
     pub struct Pinwheel = "pinwheel" {
         /// Number of arms, at least 1.

@@ -1,5 +1,5 @@
-//! Parts of the data sources that draw their rows: shared parameters, the number of rows of each set, and
-//! random streams.
+//! Parts of the data sources that draw their rows: shared parameters, the number of rows of each
+//! set, and random streams.
 
 use rand_chacha::ChaCha8Rng;
 use triflow::prelude::*;
@@ -8,7 +8,8 @@ use triflow::rng::{Purpose, rust_rng};
 /// Largest number of points: what fits into the memory of a large machine.
 const MAX_POINTS: usize = 1_000_000_000;
 
-/// Bytes of a point while it is drawn: coordinates in float64 and float32, label, and both as tensors.
+/// Bytes of a point while it is drawn: coordinates in float64 and float32, label, and both as
+/// tensors.
 const BYTES: u64 = 48;
 
 /// Number of points of each set; `None`: the set is split off.
@@ -59,7 +60,8 @@ macro_rules! drawn_source {
             $(#[doc = $doc])*
             #[reference = $reference]
             pub struct $S: DataSource, DataSourceSpec = $name {
-                /// Number of rows, from which sets without rows of their own are split off (see `split`).
+                /// Number of rows, from which sets without rows of their own are split off (see
+                /// `split`).
                 pub samples: usize = 20_000,
                 /// Number of rows drawn for validation; null: they are split off.
                 pub val_samples: Option<usize> = None,

@@ -6,11 +6,11 @@ use triflow::prelude::*;
 array_source! {
     /// A safetensors file: x and y are arrays, each row an example.
     ///
-    /// y of integers or booleans and shape `[n]` or `[n, 1]` are class labels: each distinct value is a
-    /// class of that name. JSON lists `classes`, `x_columns` and `y_columns` in the metadata name classes
-    /// and columns. Bytes (uint8) of shape `[n, C, H, W]` are images, kept as bytes and read as numbers
-    /// from 0 to 1. Other arrays, also of float16 and bfloat16, are numbers. Rows for validation and
-    /// evaluation are arrays of their own, or are split off.
+    /// y of integers or booleans and shape `[n]` or `[n, 1]` are class labels: each distinct value
+    /// is a class of that name. JSON lists `classes`, `x_columns` and `y_columns` in the metadata
+    /// name classes and columns. Bytes (uint8) of shape `[n, C, H, W]` are images, kept as bytes
+    /// and read as numbers from 0 to 1. Other arrays, also of float16 and bfloat16, are numbers.
+    /// Rows for validation and evaluation are arrays of their own, or are split off.
     #[extensions("safetensors")]
     pub struct Safetensors = "safetensors", open
 }

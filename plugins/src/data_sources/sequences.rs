@@ -4,10 +4,11 @@ use triflow::prelude::*;
 triflow::component! {
     /// Sequences in a NumPy archive or safetensors file: x and y are arrays, padded to one length.
     ///
-    /// x and y are `[n, T, features]` with a T each, padded at the end; `[n, T]` is a single feature.
-    /// Integers `[n]` give the length of each row: `x_lengths` and `y_lengths`, or `lengths` for both;
-    /// without them all rows have length T. Rows for validation and evaluation are `x_val`, `y_val`,
-    /// `lengths_val`, and the same with `_test`, or are split off. Values in the padding are ignored.
+    /// x and y are `[n, T, features]` with a T each, padded at the end; `[n, T]` is a single
+    /// feature. Integers `[n]` give the length of each row: `x_lengths` and `y_lengths`, or
+    /// `lengths` for both; without them all rows have length T. Rows for validation and evaluation
+    /// are `x_val`, `y_val`, `lengths_val`, and the same with `_test`, or are split off. Values in
+    /// the padding are ignored.
     pub struct Sequences: DataSource, DataSourceSpec = "sequences" {
         /// File of the arrays, `.npz` or `.safetensors`.
         pub path: triflow::config::FilePath = triflow::config::FilePath::default(),

@@ -1,4 +1,5 @@
-//! Conversion of a table of text to columns x and y: their selection, and the values of their cells.
+//! Conversion of a table of text to columns x and y: their selection, and the values of their
+//! cells.
 
 use super::csv::Column;
 use super::files::numbers;

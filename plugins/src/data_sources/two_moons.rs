@@ -9,8 +9,8 @@ use triflow::prelude::*;
 drawn_source! {
     /// Two interleaved half circles: x is the point, y its moon (0 or 1).
     ///
-    /// The upper moon (0) is (cos θ, sin θ), the lower (1) is (1 − cos θ, ½ − sin θ), with θ evenly spaced
-    /// over [0, π], plus noise. Half of the points lie on each moon, in random order.
+    /// The upper moon (0) is (cos θ, sin θ), the lower (1) is (1 − cos θ, ½ − sin θ), with θ evenly
+    /// spaced over [0, π], plus noise. Half of the points lie on each moon, in random order.
     #[reference = "scikit-learn's make_moons"]
     pub struct TwoMoons = "two_moons" {
         /// Size of the noise, at least 0; its meaning depends on `noise_law`.

@@ -52,8 +52,8 @@ impl Words {
         self.rows.push(number);
     }
 
-    /// Labels `[n]` int64 and the names of their classes in alphabetical order; whole numbers are labels
-    /// without names. `what` describes them in errors, such as "column `kind`".
+    /// Labels `[n]` int64 and the names of their classes in alphabetical order; whole numbers are
+    /// labels without names. `what` describes them in errors, such as "column `kind`".
     ///
     /// # Errors
     /// All are numbers, and one of them is not whole or too large.
