@@ -2,10 +2,11 @@
 
     python tests/golden/make/check.py [--golden FOLDER] [NAME ...]
 
-Keys, their order, lengths, kinds and texts must agree; numbers must to 1e-12 (relative above 1, else
-absolute). Prints a line a file, with the largest difference and its place; exit code 1 if a file differs by
-more. The few values of LOOSE are errors of float64 solvers that rounding moves, and need to agree to 1e-10
-and 1e-9 only; they are left out of the largest difference and printed on lines of their own.
+Keys, their order, lengths, kinds and texts must agree; numbers must to 1e-12 (relative above 1,
+else absolute). Prints a line a file, with the largest difference and its place; exit code 1 if a
+file differs by more. The few values of LOOSE are errors of float64 solvers that rounding moves, and
+need to agree to 1e-10 and 1e-9 only; they are left out of the largest difference and printed on
+lines of their own.
 """
 
 import argparse

@@ -15,7 +15,7 @@ Json = dict[str, Any] | list[Any] | str | float | int | bool | None
 
 
 class Normals:
-    """Standard normal numbers from numpy's default generator, rounded as the golden files store them."""
+    """Standard normal numbers from numpy's default generator, rounded as in the golden files."""
 
     def __init__(self, seed: int, digits: int) -> None:
         """The stream of `seed`, rounded to `digits` decimals."""
@@ -53,5 +53,5 @@ def worst_relative(pairs: Iterable[tuple[Any, Any]]) -> Any:
 
 
 def write(golden: dict[str, Json]) -> None:
-    """Prints `golden` as the files in this folder's parent are formatted: JSON, one space a level."""
+    """Prints `golden` in the format of the golden files: JSON, indented by one space a level."""
     sys.stdout.write(json.dumps(golden, indent=1))

@@ -1,11 +1,12 @@
-"""Makes conversions.json: one state and one predicted target, seen as noise, velocity and score, in 50
-digits.
+"""Makes conversions.json: one state and one predicted target, seen as noise, velocity and score, in
+50 digits.
 
-For any Gaussian path z = a h + b e: noise e = (z - a h) / b, score s = -e / b. Variance-preserving: v =
-dz/dt = (g'/2)(a h - ab z), dz/dg = (a h - ab z)/2, squared diffusion g2 = (1 - ab) g'. Rectified (a = t, b
-= 1 - t): v = (h - z) / (1 - t), g2 = 2 (1 - t) / t. Reverse SDE drift with churn eta: v + (eta^2 / 2) g2 s
-(Song et al., arXiv 2011.13456; Karras et al., 2206.00364). Two paths with one log-SNR differ by a scale: t
-= sigmoid(g / 2), z_rectified = z_vp / (a + b). Inverse: the time of a log-SNR, by bisection.
+For any Gaussian path z = a h + b e: noise e = (z - a h) / b, score s = -e / b. Variance-preserving:
+v = dz/dt = (g'/2)(a h - ab z), dz/dg = (a h - ab z)/2, squared diffusion g2 = (1 - ab) g'.
+Rectified (a = t, b = 1 - t): v = (h - z) / (1 - t), g2 = 2 (1 - t) / t. Reverse SDE drift with
+churn eta: v + (eta^2 / 2) g2 s (Song et al., arXiv 2011.13456; Karras et al., 2206.00364). Two
+paths with one log-SNR differ by a scale: t = sigmoid(g / 2), z_rectified = z_vp / (a + b). Inverse:
+the time of a log-SNR, by bisection.
 
 State and target: numpy's default_rng(7), standard normals rounded to four digits.
 """

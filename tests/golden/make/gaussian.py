@@ -1,23 +1,25 @@
-"""Makes gaussian.json: everything that is known in closed form for data N(m, s^2 I), on the rectified path
-and on 20 variance-preserving schedules.
+"""Makes gaussian.json: everything that is known in closed form for data N(m, s^2 I), on the
+rectified path and on 20 variance-preserving schedules.
 
-With V = a^2 s^2 + b^2 and r = (z - a m) / V the best predictions at z are: target m + a s^2 r, noise b r,
-score -r, velocity a' m + (V' / 2) r. The probability flow from z_0 ends at a_1 m + sqrt(V_1 / V_0) (z_0 -
-a_0 m); along it the integral of div v is (d / 2) ln(V_1 / V_0), which gives the likelihood of the flow
-started from N(0, I).
+With V = a^2 s^2 + b^2 and r = (z - a m) / V the best predictions at z are: target m + a s^2 r,
+noise b r, score -r, velocity a' m + (V' / 2) r. The probability flow from z_0 ends at a_1 m +
+sqrt(V_1 / V_0) (z_0 - a_0 m); along it the integral of div v is (d / 2) ln(V_1 / V_0), which gives
+the likelihood of the flow started from N(0, I).
 
-Loss floors (sums over d): integral of SNR' E|h - z_1|^2 = d ln((1 + s^2 SNR_1) / (1 + s^2 SNR_0)); of E|h -
-z_1|^2 = d s^2 (1 - ab) / V and E|e - eps|^2 = d s^2 ab / V by quadrature; FM's d s pi / 2. Bound of
-variational diffusion models (Kingma et al., arXiv 2107.00630): KL(z_0) + half the first floor - E ln p(y |
-z_{t=1}), where the last decodes with variance (1 - hi) / hi. `gap` is its distance from the entropy.
-`upstream_drift`: the reverse SDE's drift v + (g2 / 2) s without its noise, g2 = (1 - ab) g', shrinks the
-spread by sqrt(SNR_0 (1 + s^2 SNR_1) / (SNR_1 (1 + s^2 SNR_0))).
+Loss floors (sums over d): integral of SNR' E|h - z_1|^2 = d ln((1 + s^2 SNR_1) / (1 + s^2 SNR_0));
+of E|h - z_1|^2 = d s^2 (1 - ab) / V and E|e - eps|^2 = d s^2 ab / V by quadrature; FM's d s pi / 2.
+Bound of variational diffusion models (Kingma et al., arXiv 2107.00630): KL(z_0) + half the first
+floor - E ln p(y | z_{t=1}), where the last decodes with variance (1 - hi) / hi. `gap` is its
+distance from the entropy. `upstream_drift`: the reverse SDE's drift v + (g2 / 2) s without its
+noise, g2 = (1 - ab) g', shrinks the spread by sqrt(SNR_0 (1 + s^2 SNR_1) / (SNR_1 (1 + s^2
+SNR_0))).
 
-Closed forms and quadratures are in 50 digits. `rk4_*` and `ivp_max_err` are what float64 solvers reach: the
-classical Runge-Kutta method in t or in g (dz/dg = v / g'), and scipy's DOP853 (rtol 1e-10, atol 1e-12,
-steps of at most 0.02, one row of z_0 at a time, v = g' (a h - ab z) / 2 on the schedules). Their errors
-carry rounding of about 1e-15, but for `ivp_max_err` of laplace's second set, 2.6e-10: there the error comes
-from steps over a kink off the grid, and rounding decides where they fall.
+Closed forms and quadratures are in 50 digits. `rk4_*` and `ivp_max_err` are what float64 solvers
+reach: the classical Runge-Kutta method in t or in g (dz/dg = v / g'), and scipy's DOP853 (rtol
+1e-10, atol 1e-12, steps of at most 0.02, one row of z_0 at a time, v = g' (a h - ab z) / 2 on the
+schedules). Their errors carry rounding of about 1e-15, but for `ivp_max_err` of laplace's second
+set, 2.6e-10: there the error comes from steps over a kink off the grid, and rounding decides where
+they fall.
 """
 
 from collections.abc import Callable

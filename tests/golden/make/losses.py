@@ -1,34 +1,34 @@
-"""Makes losses.json: every term of the training loss on one batch, for three objectives on one rectified
-path and four schedules.
+"""Makes losses.json: every term of the training loss on one batch, for three objectives on one
+rectified path and four schedules.
 
-Paths z_t = a z_1 + b eps: rectified for FM, variance-preserving for DF and CT; g' = 2 (a'/a - b'/b), SNR =
-(a/b)^2. The network's output is the velocity v (FM), the noise e (DF) or the target h (CT). From it, with z
-= a h + b e:
+Paths z_t = a z_1 + b eps: rectified for FM, variance-preserving for DF and CT; g' = 2 (a'/a -
+b'/b), SNR = (a/b)^2. The network's output is the velocity v (FM), the noise e (DF) or the target h
+(CT). From it, with z = a h + b e:
 
     FM  h = z + (1 - t) v,  e = z - t v,     dz/dt = v
     DF  h = (z - b e) / a,                   dz/dt = (g'/2) ((1 - ab) z - b e)
     CT  e = (z - a h) / b,                   dz/dt = (g'/2) (a h - ab z)
 
-Per sample, R being the mean or the sum over the axes that are not the batch's: flow R|output - truth|^2,
-reg R|dz/dt|^2, recon R|y_pred - y|^2 or the cross-entropy of logits (summed over classes), vae the same of
-the encoder's own decoding. KL of z_0 from N(0, I), ab0 = ab(0): 1/2 sum_j [ab0 z_1j^2 - ab0 - ln(1 - ab0)],
-divided by d under the mean; 0 for FM. total = flow + recon_weight recon + reg_weight reg + vae_weight vae +
-kl_weight KL, batch means.
+Per sample, R being the mean or the sum over the axes that are not the batch's: flow R|output -
+truth|^2, reg R|dz/dt|^2, recon R|y_pred - y|^2 or the cross-entropy of logits (summed over
+classes), vae the same of the encoder's own decoding. KL of z_0 from N(0, I), ab0 = ab(0): 1/2 sum_j
+[ab0 z_1j^2 - ab0 - ln(1 - ab0)], divided by d under the mean; 0 for FM. total = flow + recon_weight
+recon + reg_weight reg + vae_weight vae + kl_weight KL, batch means.
 
-Weights in time of (flow; recon and reg): none 1; seed SNR' (FM 1); elbo SNR' (CT), g' on flow and SNR' on
-the rest (DF), min(2t/(1-t), 10) (FM); upstream SNR' (CT), 1/((1-ab) g') (DF), t (FM). `normalized` divides
-each by its mean over t, where that is known: SNR(1) - SNR(0), g(1) - g(0), 1/2 for t, and for FM's elbo
-with t* = c/(2+c), c = 10: -2 t* - 2 ln(1 - t*) + c (1 - t*). `elbo_integrand_all_spaces` is SNR' |h -
-z_1|^2 (sum) = g' |e - eps|^2 = 4 / (b^2 g') |v - dz/dt|^2 (Kingma et al., Variational Diffusion Models,
-arXiv 2107.00630).
+Weights in time of (flow; recon and reg): none 1; seed SNR' (FM 1); elbo SNR' (CT), g' on flow and
+SNR' on the rest (DF), min(2t/(1-t), 10) (FM); upstream SNR' (CT), 1/((1-ab) g') (DF), t (FM).
+`normalized` divides each by its mean over t, where that is known: SNR(1) - SNR(0), g(1) - g(0), 1/2
+for t, and for FM's elbo with t* = c/(2+c), c = 10: -2 t* - 2 ln(1 - t*) + c (1 - t*).
+`elbo_integrand_all_spaces` is SNR' |h - z_1|^2 (sum) = g' |e - eps|^2 = 4 / (b^2 g') |v - dz/dt|^2
+(Kingma et al., Variational Diffusion Models, arXiv 2107.00630).
 
-A normal encoder N(mu, e^l): z_t given y has mean a mu and log-variance ln(1 + ab (e^l - 1)); its KL with
-z_1 integrated out is 1/2 sum_j [ab0 mu_j^2 + u_j - ln(1 + u_j)], u = ab0 (e^l - 1). `kl_upstream_wrong_z1`
-is 1/2 [ab0/(1-ab0) |z_1|^2 + d (ln(1 - ab0) - 1)], which is no divergence: it is negative. A masked
-sequence averages over the valid positions of each sample.
+A normal encoder N(mu, e^l): z_t given y has mean a mu and log-variance ln(1 + ab (e^l - 1)); its KL
+with z_1 integrated out is 1/2 sum_j [ab0 mu_j^2 + u_j - ln(1 + u_j)], u = ab0 (e^l - 1).
+`kl_upstream_wrong_z1` is 1/2 [ab0/(1-ab0) |z_1|^2 + d (ln(1 - ab0) - 1)], which is no divergence:
+it is negative. A masked sequence averages over the valid positions of each sample.
 
-Batch: numpy's default_rng(20250331), standard normals rounded to four digits, in the order of the code
-below.
+Batch: numpy's default_rng(20250331), standard normals rounded to four digits, in the order of the
+code below.
 """
 
 from dataclasses import dataclass
@@ -138,7 +138,7 @@ def see(model: str, at: Batch, z: np.ndarray, z1: np.ndarray, eps: np.ndarray) -
 
 
 def true_velocity(model: str, at: Batch, z1: np.ndarray, eps: np.ndarray) -> np.ndarray:
-    """a' z_1 + b' eps, with a' = a (1 - ab) g'/2 and b' = -b ab g'/2 on variance-preserving paths."""
+    """a' z_1 + b' eps; on variance-preserving paths a' = a (1 - ab) g'/2, b' = -b ab g'/2."""
     if model == "FM":
         return z1 - eps
     return at.gamma_prime / 2 * (at.a * at.b**2 * z1 - at.b * at.a**2 * eps)
@@ -200,7 +200,7 @@ def rectified_weights(at: Batch) -> dict[str, tuple[Any, Any, Any, Any]]:
 
 
 def vp_weights(model: str, at: Batch) -> dict[str, tuple[Any, Any, Any, Any]]:
-    """(flow, recon and reg, mean, mean) of each kind, for DF and CT; no mean of `upstream` is used."""
+    """(flow, recon and reg, mean, mean) of each kind, for DF and CT; `upstream` has no means."""
     one, snr_prime, mean = at.t**0, at.snr_prime, at.mean_snr_prime
     noise = model == "DF"
     upstream = 1 / (at.b**2 * at.gamma_prime) if noise else snr_prime
@@ -238,7 +238,7 @@ def losses(terms: dict[str, np.ndarray], flow: np.ndarray, rest: np.ndarray) -> 
 
 
 def all_losses(terms: dict[str, np.ndarray], weights: dict[str, tuple[Any, Any, Any, Any]]) -> dict[str, Any]:
-    """The losses of each kind of weight, and divided by the weights' means where these are known."""
+    """The losses with each kind of weight, also divided by the weights' means if known."""
     out = {}
     for kind, (flow, rest, mean_flow, mean_rest) in weights.items():
         out[kind] = losses(terms, flow, rest)

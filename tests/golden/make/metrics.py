@@ -1,19 +1,20 @@
 """Makes metrics.json: distances between small point sets, regression and classification scores,
 log-likelihoods.
 
-Energy distance (Szekely and Rizzo, 2013): 2 E|X - Y| - E|X - X'| - E|Y - Y'|, `v` with means over all n^2
-pairs, `u` over the n (n - 1) pairs of different points. W1, W2: exact optimal assignment of equally many
-points, W2 the root of the mean squared distance. Sliced: W2^2 of sorted projections. MMD^2 (Gretton et al.,
-2012): kernels exp(-r^2 / (2 s^2)) averaged over bandwidths s, or with s the median distance of the pooled
-points. PVE = 100 (1 - SSE / SST), SST about each feature's mean.
+Energy distance (Szekely and Rizzo, 2013): 2 E|X - Y| - E|X - X'| - E|Y - Y'|, `v` with means over
+all n^2 pairs, `u` over the n (n - 1) pairs of different points. W1, W2: exact optimal assignment of
+equally many points, W2 the root of the mean squared distance. Sliced: W2^2 of sorted projections.
+MMD^2 (Gretton et al., 2012): kernels exp(-r^2 / (2 s^2)) averaged over bandwidths s, or with s the
+median distance of the pooled points. PVE = 100 (1 - SSE / SST), SST about each feature's mean.
 
-Continuous normalising flows (Chen et al., arXiv 1806.07366; FFJORD, 1810.01367): z from t = 1 down to 0
-along dz/dt = v, ln p(z_1) = ln N(z_0; 0, I) - integral of div v dt. `linear`: v = M z + c t, z_0 by the
-matrix exponential, div v = tr M. `nonlinear`: v = W2 tanh(W1 z + b1 + u t), integrated in 25 digits by a
-Taylor method. bits per dim = -ln p / (d ln 2). Hutchinson: q^T (dv/dz) q for a probe q.
+Continuous normalising flows (Chen et al., arXiv 1806.07366; FFJORD, 1810.01367): z from t = 1 down
+to 0 along dz/dt = v, ln p(z_1) = ln N(z_0; 0, I) - integral of div v dt. `linear`: v = M z + c t,
+z_0 by the matrix exponential, div v = tr M. `nonlinear`: v = W2 tanh(W1 z + b1 + u t), integrated
+in 25 digits by a Taylor method. bits per dim = -ln p / (d ln 2). Hutchinson: q^T (dv/dz) q for a
+probe q.
 
-Points: numpy's default_rng(11), standard normals shifted and scaled as below, rounded to three digits. The
-flows' parameters are given.
+Points: numpy's default_rng(11), standard normals shifted and scaled as below, rounded to three
+digits. The flows' parameters are given.
 """
 
 from typing import Any
@@ -92,7 +93,7 @@ def pair(directions: np.ndarray) -> dict[str, Any]:
 
 
 def regression() -> dict[str, Any]:
-    """Scores of Y_PRED; the last one takes SST about one mean of all features, which flatters."""
+    """Scores of Y_PRED; the last has SST about a single mean of all features, so it is too good."""
     errors = Y_PRED - Y_TRUE
     sse = (errors**2).sum(axis=0)
     sst = ((Y_TRUE - Y_TRUE.mean(axis=0)) ** 2).sum(axis=0)

@@ -1,21 +1,23 @@
 """Makes networks.json: parts of networks on given weights.
 
-Time embedding: w_i = P^(-i / (n/2 - 1)), P = 10^4, value [sin(S w_i t), cos(S w_i t)]; `upstream_value` has
-S = pi / 2. `min_relative_step_per_0_01`: |f(t + 0.01) - f(t)| / |f(t)| of an embedding with n = 64, which
-is the same at every t: the root of sum_i (2 sin(S w_i / 200))^2 / (n/2).
+Time embedding: w_i = P^(-i / (n/2 - 1)), P = 10^4, value [sin(S w_i t), cos(S w_i t)];
+`upstream_value` has S = pi / 2. `min_relative_step_per_0_01`: |f(t + 0.01) - f(t)| / |f(t)| of an
+embedding with n = 64, which is the same at every t: the root of sum_i (2 sin(S w_i / 200))^2 /
+(n/2).
 
-Concat-squash: additive z Wz + x Wx + t_embed Wt + bias; gated (FFJORD, arXiv 1810.01367) (z Wz + bias) *
-sigmoid(c Wg + bg) + c Wb, c = [x, t_embed].
+Concat-squash: additive z Wz + x Wx + t_embed Wt + bias; gated (FFJORD, arXiv 1810.01367) (z Wz +
+bias) * sigmoid(c Wg + bg) + c Wb, c = [x, t_embed].
 
 Potential fields of V(z, x, t) = ln sum_k e^(u_k) + (delta / 2) |z|^2, u = A z + B x + t c. With p =
-softmax(u): grad = A^T p + delta z, Hessian = A^T (diag p - p p^T) A + delta I; potential -grad, geometric
-Hessian x, natural -(Hessian + 0.01 I)^-1 grad, Hamiltonian (dV/dp, -dV/dq) with z = (q, p).
+softmax(u): grad = A^T p + delta z, Hessian = A^T (diag p - p p^T) A + delta I; potential -grad,
+geometric Hessian x, natural -(Hessian + 0.01 I)^-1 grad, Hamiltonian (dV/dp, -dV/dq) with z = (q,
+p).
 
-Input-convex network (Amos et al., arXiv 1609.07152) on features u: h_1 = softplus(A0 z + C0 u), h_2 =
-softplus(softplus(W1_raw) h_1 + A1 z + C1 u), V = softplus(w_raw) . h_2 + a . z + (mu / 2) |z|^2.
+Input-convex network (Amos et al., arXiv 1609.07152) on features u: h_1 = softplus(A0 z + C0 u), h_2
+= softplus(softplus(W1_raw) h_1 + A1 z + C1 u), V = softplus(w_raw) . h_2 + a . z + (mu / 2) |z|^2.
 
-All numbers that are not literals below: numpy's default_rng(5), standard normals rounded to three digits,
-in the file's order.
+All numbers that are not literals below: numpy's default_rng(5), standard normals rounded to three
+digits, in the file's order.
 """
 
 from typing import Any

@@ -1,12 +1,13 @@
-"""The noise schedules of variance-preserving paths, z_t = a z_1 + b eps, a = sqrt(ab), b = sqrt(1 - ab).
+"""The noise schedules of variance-preserving paths, z_t = a z_1 + b eps, a = sqrt(ab), b = sqrt(1 -
+ab).
 
-Every formula takes a context `c`: `mpmath.mp` (50 digits) for golden values, `mpmath.fp` (float64) to see
-how much a careful float64 evaluation loses. ab is `alpha_bar`, g is the log signal-to-noise ratio ln(ab /
-(1 - ab)).
+Every formula takes a context `c`: `mpmath.mp` (50 digits) for golden values, `mpmath.fp` (float64)
+to see how much a careful float64 evaluation loses. ab is `alpha_bar`, g is the log signal-to-noise
+ratio ln(ab / (1 - ab)).
 
-Two families. A share of time: ab = lo + (hi - lo) F(t) with F(0) = 0 and F(1) = 1, where 1 - ab is summed
-from Fc = 1 - F to spare the cancellation near t = 1; then g' = (hi - lo) F' / (ab (1 - ab)). A log-SNR: g
-given, ab = sigmoid(g). In both SNR' = g' ab / (1 - ab).
+Two families. A share of time: ab = lo + (hi - lo) F(t) with F(0) = 0 and F(1) = 1, where 1 - ab is
+summed from Fc = 1 - F to spare the cancellation near t = 1; then g' = (hi - lo) F' / (ab (1 - ab)).
+A log-SNR: g given, ab = sigmoid(g). In both SNR' = g' ab / (1 - ab).
 """
 
 from collections.abc import Callable
@@ -133,7 +134,10 @@ def _power(c: Any, t: Any, p: Any) -> Share:
 
 
 def _cosine(c: Any, t: Any, s: Any) -> Share:
-    """F = sin(w t) sin(w (t+2s)) / cos^2(w s), Fc = sin^2(w (1-t)) / cos^2(w s), w = (pi/2) / (1+s)."""
+    """F = sin(w t) sin(w (t+2s)) / cos^2(w s), Fc = sin^2(w (1-t)) / cos^2(w s).
+
+    Here w = (pi/2) / (1+s).
+    """
     w = c.pi / 2 / (1 + s)
     norm = c.cos(w * s) ** 2
     f = c.sin(w * t) * c.sin(w * (t + 2 * s)) / norm

@@ -1,12 +1,14 @@
-"""Makes schedules.json: ten noise schedules with two parameter sets each, on 19 times, in 50 digits.
+"""Makes schedules.json: ten noise schedules with two parameter sets each, on 19 times, in 50
+digits.
 
-The formulas are those of `paths.py`. Beside the values stand the closed integrals over [0, 1] (the integral
-of SNR' is SNR(1) - SNR(0), that of g' is g(1) - g(0)), the raw parameters from which a learnable schedule
-starts, and two checks of the formulas: g' against numerical differentiation of g, and a float64 evaluation
-against 50 digits.
+The formulas are those of `paths.py`. Beside the values stand the closed integrals over [0, 1] (the
+integral of SNR' is SNR(1) - SNR(0), that of g' is g(1) - g(0)), the raw parameters from which a
+learnable schedule starts, and two checks of the formulas: g' against numerical differentiation of
+g, and a float64 evaluation against 50 digits.
 
-Raw parameters, with E = 1e-4: lo = E + (1 - 2E) sigmoid(u); hi = lo + (1 - E - lo) sigmoid(u); k, beta,
-scale, s = softplus(u); power = 1 + softplus(u); t_mid, loc = u; g0 = u, g1 = g0 + softplus(u).
+Raw parameters, with E = 1e-4: lo = E + (1 - 2E) sigmoid(u); hi = lo + (1 - E - lo) sigmoid(u); k,
+beta, scale, s = softplus(u); power = 1 + softplus(u); t_mid, loc = u; g0 = u, g1 = g0 +
+softplus(u).
 """
 
 from typing import Any
@@ -57,7 +59,7 @@ def raw_bounds(params: paths.Params) -> dict[str, Any]:
 
 
 def raw_params(params: paths.Params) -> dict[str, Any]:
-    """u of every learnable parameter, apart from the monotone network's weights, which are stored raw."""
+    """u of every learnable parameter but the monotone network's weights, which are stored raw."""
     raw = raw_bounds(params) if "alpha_bar_min" in params else {}
     for name in ["s", "k", "beta", "scale"]:
         if name in params:
@@ -93,7 +95,7 @@ def case(name: str, index: int, params: paths.Params) -> dict[str, Any]:
 
 
 def softplus_inverse() -> dict[str, Any]:
-    """x with softplus(x) = y, beside log1p(expm1 y) = y, which is no inverse, and what that leads to."""
+    """x with softplus(x) = y, and log1p(expm1 y) = y, which is no inverse, with its result."""
     return {
         "y": SOFTPLUS_ARGUMENTS,
         "x": [paths.softplus_inverse(mp, mp.mpf(y)) for y in SOFTPLUS_ARGUMENTS],
@@ -103,7 +105,7 @@ def softplus_inverse() -> dict[str, Any]:
 
 
 def slope_pair(name: str, params: paths.Params, t: float) -> tuple[Any, Any]:
-    """g' by numerical differentiation (one-sided at the ends and at Laplace's kink) and by formula."""
+    """g' by formula and by numerical differentiation (one-sided at ends and at Laplace's kink)."""
     direction = {0.0: 1, 1.0: -1}.get(t, 1 if t == params.get("loc") else 0)
     numerical = mp.diff(lambda u: paths.level(name, params, u).gamma, mp.mpf(t), direction=direction)
     return numerical, paths.level(name, params, t).gamma_prime

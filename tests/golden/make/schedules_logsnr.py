@@ -1,9 +1,10 @@
-"""Makes schedules_logsnr.json: schedules that are quantile functions of a density over the log-SNR, in 50
-digits.
+"""Makes schedules_logsnr.json: schedules that are quantile functions of a density over the log-SNR,
+in 50 digits.
 
-Hang et al., "Improved Noise Schedule for Diffusion Training" (arXiv 2407.03297) draw the log-SNR from a
-density; as a schedule g(t) = Q(u_0 + (u_1 - u_0) t) with u_i = CDF(g_i), so g' = (u_1 - u_0) / pdf(g).
-Laplace: Q(u) = mu - b sgn(u - 1/2) ln(1 - 2|u - 1/2|). Cauchy: Q(u) = mu + c tan(pi (u - 1/2)).
+Hang et al., "Improved Noise Schedule for Diffusion Training" (arXiv 2407.03297) draw the log-SNR
+from a density; as a schedule g(t) = Q(u_0 + (u_1 - u_0) t) with u_i = CDF(g_i), so g' = (u_1 - u_0)
+/ pdf(g). Laplace: Q(u) = mu - b sgn(u - 1/2) ln(1 - 2|u - 1/2|). Cauchy: Q(u) = mu + c tan(pi (u -
+1/2)).
 """
 
 from dataclasses import dataclass

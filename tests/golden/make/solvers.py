@@ -1,18 +1,18 @@
-"""Makes solvers.json: single steps, end points and adaptive runs of ODE solvers, and samplers of diffusion
-models.
+"""Makes solvers.json: single steps, end points and adaptive runs of ODE solvers, and samplers of
+diffusion models.
 
-Field f(t, z) = [sin z2 + t - z1^3/2, -z1 z2 + cos 3t], from t = 0 to 1. Fixed steps, t_i = i h: Euler,
-midpoint, Heun, classical Runge-Kutta. Adaptive: Dormand and Prince's 5(4) pair (1980), whose last stage is
-the next step's first; err = h sum_i (b5 - b4)_i k_i, E = rms(err / (atol + rtol max(|z|, |z_new|))) over
-the batch; a step with E <= 1 is taken and h *= clip(0.9 E^(-0.7/5) E_prev^(0.4/5), 0.2, 10), at most 1
-after a rejection, E_prev = max(E, 1e-4), at first 1; otherwise h *= max(0.2, 0.9 E^-0.2); the last step is
-cut to end at 1. All in float64, each sum from left to right: step sizes feel rounding at 1e-11 where E is
-small. `reference_t1` is scipy's DOP853 (rtol 1e-12, atol 1e-13), right to 1e-13.
-`upstream_midpoint_observed_order`: log2 of the error of 40 over that of 80 steps z += h f(t + h/2, z),
-which lacks the half step of z.
+Field f(t, z) = [sin z2 + t - z1^3/2, -z1 z2 + cos 3t], from t = 0 to 1. Fixed steps, t_i = i h:
+Euler, midpoint, Heun, classical Runge-Kutta. Adaptive: Dormand and Prince's 5(4) pair (1980), whose
+last stage is the next step's first; err = h sum_i (b5 - b4)_i k_i, E = rms(err / (atol + rtol
+max(|z|, |z_new|))) over the batch; a step with E <= 1 is taken and h *= clip(0.9 E^(-0.7/5)
+E_prev^(0.4/5), 0.2, 10), at most 1 after a rejection, E_prev = max(E, 1e-4), at first 1; otherwise
+h *= max(0.2, 0.9 E^-0.2); the last step is cut to end at 1. All in float64, each sum from left to
+right: step sizes feel rounding at 1e-11 where E is small. `reference_t1` is scipy's DOP853 (rtol
+1e-12, atol 1e-13), right to 1e-13. `upstream_midpoint_observed_order`: log2 of the error of 40 over
+that of 80 steps z += h f(t + h/2, z), which lacks the half step of z.
 
-`diffusion`: data N(m, s^2 I) as in gaussian.py, best predictions h and e, z = a h + b e, 8 steps, 50
-digits. With l = g/2 = ln(a/b) and H = l_t - l_s > 0 from the level s to the level t:
+`diffusion`: data N(m, s^2 I) as in gaussian.py, best predictions h and e, z = a h + b e, 8 steps,
+50 digits. With l = g/2 = ln(a/b) and H = l_t - l_s > 0 from the level s to the level t:
 
     ddim      z_t = a_t h + sqrt(b_t^2 - sig^2) e + sig xi, sig = eta b_t sqrt(1 - e^-2H);
               eta = 0, 1/2, and 1, which is ancestral sampling (Song et al., arXiv 2010.02502)
@@ -20,11 +20,11 @@ digits. With l = g/2 = ln(a/b) and H = l_t - l_s > 0 from the level s to the lev
               r = H_previous / H; first D = h (Lu et al., arXiv 2211.01095)
     em        z += (v + (eta^2/2) g2 score) dt + eta sqrt(g2 dt) xi, g2 = (1 - ab) g' (Euler-Maruyama)
 
-`convergence`: errors against the exact flow on grids uniform in g; order from the last two, which the file
-has from float64 states: that of dpmpp_2m carries their rounding and agrees to 1e-10.
-`sde_marginal_variance_check`: the variance along em's equation, 2 c var + eta^2 g2 with c = (V'/2 - eta^2
-g2 / 2) / V, must end at V(1) for every eta; by scipy's LSODA (rtol 1e-10, atol 1e-13, steps of at most
-0.01).
+`convergence`: errors against the exact flow on grids uniform in g; order from the last two, which
+the file has from float64 states: that of dpmpp_2m carries their rounding and agrees to 1e-10.
+`sde_marginal_variance_check`: the variance along em's equation, 2 c var + eta^2 g2 with c = (V'/2 -
+eta^2 g2 / 2) / V, must end at V(1) for every eta; by scipy's LSODA (rtol 1e-10, atol 1e-13, steps
+of at most 0.01).
 
 xi: numpy's default_rng(3), standard normals rounded to four digits.
 """

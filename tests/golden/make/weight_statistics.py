@@ -1,14 +1,16 @@
-"""Makes weight_statistics.json: how unevenly loss weights spread over time, for the ten default schedules.
+"""Makes weight_statistics.json: how unevenly loss weights spread over time, for the ten default
+schedules.
 
-For f(t) with t uniform on [0, 1], the effective share of samples is ESS / N = (E f)^2 / E f^2. Weights:
-SNR', g', and integrands of losses on data N(m, s^2 I), s = 0.6, under the best prediction, V = ab s^2 + 1 -
-ab:
+For f(t) with t uniform on [0, 1], the effective share of samples is ESS / N = (E f)^2 / E f^2.
+Weights: SNR', g', and integrands of losses on data N(m, s^2 I), s = 0.6, under the best prediction,
+V = ab s^2 + 1 - ab:
 
     elbo integrand     SNR' E|h - z_1|^2 = SNR' (1 - ab) / V   (factors that do not depend on t dropped)
     seed_literal_df    SNR' E|e - eps|^2 = SNR' ab / V
 
-`share_t_gt_0.9` is the share of the integral of SNR' over t > 0.9. All by the midpoint rule with 40,000
-points: the file holds that rule's values, which differ from the integrals' by up to 8e-6, relatively.
+`share_t_gt_0.9` is the share of the integral of SNR' over t > 0.9. All by the midpoint rule with
+40,000 points: the file holds that rule's values, which differ from the integrals' by up to 8e-6,
+relatively.
 """
 
 from math import fsum
