@@ -1,4 +1,5 @@
-//! Sets the run path of LibTorch for what is built here, and passes its folder on to dependent crates.
+//! Sets the run path of LibTorch for what is built here, and passes its folder on to dependent
+//! crates.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

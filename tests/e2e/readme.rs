@@ -213,7 +213,7 @@ fn map<'t>(guide: &'t str, head: &str) -> &'t str {
     guide.split("```").find(|part| part.starts_with(&head)).unwrap_or_else(|| panic!("no {head}"))
 }
 
-/// What lies in a folder, folders with a slash.
+/// Entries of a folder, those of folders with a slash.
 fn listed(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir(root().join(folder)).unwrap().map(Result::unwrap);
     let mut names: Vec<String> = entries

@@ -117,7 +117,7 @@ fn without_churn_the_sde_is_the_ode() {
     }
 }
 
-/// For data N(0, sigma_data²) a single step is exact, on any path, grid and objective.
+/// A single step is exact for data N(0, sigma_data²), on any path, grid and objective.
 #[test]
 fn the_exponential_integrator_is_exact_in_one_step_for_its_gaussian() {
     let golden = file();
@@ -142,8 +142,8 @@ fn the_exponential_integrator_is_exact_in_one_step_for_its_gaussian() {
     }
 }
 
-/// With equal steps in log-SNR and one evaluation a step, exponential integrators of second order
-/// are far more accurate than those of first order.
+/// Exponential integrators of second order are far more accurate than those of first order, with
+/// equal steps in log-SNR and one evaluation a step.
 #[test]
 fn few_steps_of_second_order_beat_ddim() {
     let golden = file();

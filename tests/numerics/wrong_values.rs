@@ -81,7 +81,7 @@ fn rows(images: bool) -> Splits {
     Splits { train, ..Splits::default() }
 }
 
-/// How far an experiment is tried once it is read.
+/// The last stage that an experiment is tried to once it is read.
 #[derive(Clone, Copy)]
 enum Try {
     /// Checks its numbers.

@@ -19,7 +19,7 @@ pub(super) struct Axis {
     pub values: Vec<Choice>,
 }
 
-/// One value of an axis.
+/// A value of an axis.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
     /// Label in the names of cells.

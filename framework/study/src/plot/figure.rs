@@ -42,7 +42,7 @@ impl Entry {
 /// A picture with its title and legend, and room for the panels.
 pub(super) struct Figure {
     pub canvas: Canvas,
-    /// Where the panels go.
+    /// Room for the panels.
     pub body: Rect,
 }
 

@@ -20,7 +20,7 @@ const NAMES: f64 = 110.0;
 pub struct ImageView {
     /// The picture's title.
     pub title: String,
-    /// How the images were made.
+    /// Description of how the images were made.
     pub subtitle: String,
     /// Channels (1: grey, 3: red, green, blue), rows and columns of each image.
     pub shape: [usize; 3],

@@ -12,7 +12,7 @@ use crate::{Error, Result};
 pub struct QualityView {
     /// The picture's title.
     pub title: String,
-    /// What was measured, and on which rows.
+    /// Description of the measurement and its rows.
     pub subtitle: String,
     /// Name of the metric; less is better.
     pub metric: String,

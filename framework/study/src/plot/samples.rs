@@ -19,7 +19,7 @@ use crate::{Error, Result};
 pub struct SampleView {
     /// The picture's title.
     pub title: String,
-    /// How the samples were made: solver, steps, network evaluations, EMA weights or not, number.
+    /// Description of sampling: solver, steps, network evaluations, EMA weights or not, number.
     pub subtitle: String,
     /// The generated samples.
     pub generated: Scatter,

@@ -47,7 +47,7 @@ pub struct SeriesExample {
 pub struct SeriesView {
     /// The picture's title.
     pub title: String,
-    /// How the series were made.
+    /// Description of how the series were made.
     pub subtitle: String,
     /// Meaning of the band, for the legend.
     pub band_name: String,

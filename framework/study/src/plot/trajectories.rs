@@ -13,7 +13,7 @@ pub(super) const MOMENTS: usize = 6;
 pub struct TrajectoryView {
     /// The picture's title.
     pub title: String,
-    /// How the samples were made: solver, steps, network evaluations, number.
+    /// Description of sampling: solver, steps, network evaluations, number.
     pub subtitle: String,
     /// Times of the states, in the order of the solver.
     pub times: Vec<f64>,

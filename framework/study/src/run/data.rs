@@ -13,11 +13,12 @@ use std::path::Path;
 const DATA: &str = "data.json";
 
 impl Run {
-    /// Loads the run's data in the units of its model: the scale is that of the rows it was trained on.
+    /// Loads the run's data in the units of its model: the scale is that of the rows it was trained
+    /// on.
     ///
     /// # Errors
-    /// If the data cannot be read or do not fit the model, and if they are not the rows that the run
-    /// began with: held-out rows could then be among those that it was trained on.
+    /// If the data cannot be read or do not fit the model, and if they are not the rows that the
+    /// run began with: held-out rows could then be among those that it was trained on.
     pub fn data(&self, model: &Trained) -> Result<Data> {
         let data = Data::load_in(model.experiment(), &self.path, model.units());
         let data = data.map_err(|e| self.moved(e))?;
@@ -30,8 +31,8 @@ impl Run {
         self.write_json(DATA, &json!(data.identity))
     }
 
-    /// Checks that rows are those that the run began with. Runs of earlier versions have no identity to
-    /// compare.
+    /// Checks that rows are those that the run began with. Runs of earlier versions have no
+    /// identity to compare.
     pub(super) fn check_data(&self, data: &Data) -> Result<()> {
         let path = self.file(DATA);
         if !path.is_file() {

@@ -1,6 +1,6 @@
-//! The lock of a run folder, in which one process works at a time. The file `.lock` names the process
-//! and is locked with the system while it lives, so that the lock of a killed process is recognised and
-//! taken over.
+//! The lock of a run folder, in which one process works at a time. The file `.lock` names the
+//! process and is locked with the system while it lives, so that the lock of a killed process is
+//! recognised and taken over.
 
 use crate::error::{Error, Result};
 use rustix::fs::{FlockOperation, flock};
@@ -40,7 +40,8 @@ impl Lock {
     /// Locks the folder `run`, and removes unfinished files of a killed process in it.
     ///
     /// # Errors
-    /// If another process works in the folder, or the file `.lock` cannot be opened, locked or written.
+    /// If another process works in the folder, or the file `.lock` cannot be opened, locked or
+    /// written.
     pub(super) fn take(run: &Path) -> Result<Self> {
         let path = run.join(NAME);
         let mut lock = loop {
@@ -120,8 +121,8 @@ impl Holder {
         serde_json::from_str(&text).ok()
     }
 
-    /// `true` if the process may still be at work although its lock was obtained. `supported`: the file
-    /// system has locks.
+    /// `true` if the process may still be at work although its lock was obtained. `supported`: the
+    /// file system has locks.
     fn lives(&self, supported: bool) -> bool {
         let this_system = self.boot.is_some() && self.boot == boot();
         if this_system {
