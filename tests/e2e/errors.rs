@@ -499,7 +499,7 @@ fn what_cannot_be_learned_soundly_is_refused() {
             ),
             (
                 &["train-gen", "--set", "training.time_sampling=importance"],
-                "`importance` needs a bounded log-SNR, which the rectified path has not\n  \
+                "`importance` needs a bounded log-SNR, which the rectified path does not have\n  \
                  at training.time_sampling (--set training.time_sampling=importance)\n  \
                  help: use `stratified` or `uniform`",
             ),

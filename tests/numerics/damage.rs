@@ -165,8 +165,8 @@ fn a_checkpoint_of_another_step_than_its_history_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let stopped = stopped_at(folder.path(), 7);
     for (step, why) in [
-        (u64::MAX, "it stands at step 18446744073709551615, and the run ends at 12"),
-        (9, "its history has 1 epochs, and at step 9 there are 2 of 4 steps"),
+        (u64::MAX, "it is at step 18446744073709551615, but the run ends at step 12"),
+        (9, "its history has 1 epochs, but at step 9 there are 2 of 4 steps"),
     ] {
         let mut state = State::load(&checkpoint(&stopped, 7)).unwrap();
         state.step = step;

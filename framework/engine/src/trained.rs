@@ -60,7 +60,7 @@ impl Trained {
         };
         experiment.input_shape = x.cloned();
         experiment.output_shape = y.cloned();
-        let mut parameters = Parameters::new(&model.vars)?;
+        let mut parameters = Parameters::new(&model.vars);
         for part in &experiment.training.freeze {
             parameters.freeze(part.prefix())?;
         }

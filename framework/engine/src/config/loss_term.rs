@@ -20,11 +20,11 @@ pub enum LossTerm {
 }
 
 impl LossTerm {
-    /// All of them, in the order in which histories and files list them.
+    /// All terms, in the order in which histories and files list them.
     pub const ALL: [Self; 6] =
         [Self::Total, Self::Flow, Self::Recon, Self::Reg, Self::Vae, Self::Kl];
 
-    /// Its name in experiments, histories and pictures.
+    /// Name in experiments, histories and pictures.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Total => "total",

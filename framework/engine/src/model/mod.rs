@@ -1,4 +1,4 @@
-//! A model: objective, path, encoder, decoder and CRN over one set of variables.
+//! Models of components, with their losses and parameters.
 
 mod losses;
 mod parameters;
@@ -23,9 +23,10 @@ use crate::path::{Path, PathKind, PathPoint};
 use crate::sequence;
 use tch::{Device, Kind, Tensor, nn};
 
-/// A model, ready to be trained or sampled.
+/// A model, ready to be trained or sampled: objective, path, encoder, decoder, source and
+/// conditional residual network (CRN) over one set of variables.
 pub struct Model {
-    /// All variables, by component.
+    /// All variables; the names of each part's begin with its key and a point, such as `crn.`.
     pub vars: nn::VarStore,
     objective: Box<dyn Objective>,
     path: Path,
@@ -33,20 +34,23 @@ pub struct Model {
     decoder: Box<dyn Decoder>,
     crn: Box<dyn Crn>,
     source: Box<dyn Source>,
+    /// True if z_0 is N(0, I).
     standard_normal: bool,
+    /// True if z_0 is independent of z_1 in training.
     independent: bool,
-    /// Whether the latents are the targets.
+    /// True if the encoder is the identity.
     latent_is_target: bool,
-    given: bool,
+    /// True if the data give the z_0 of each row.
+    z0_from_data: bool,
     likelihood: Likelihood,
     latent_shape: Vec<i64>,
-    /// Whether a latent has a position for each of the target's.
-    along: bool,
+    /// True if a latent is a sequence with the positions of the target.
+    latent_is_sequence: bool,
     learnable_schedule: bool,
     loss: LossConfig,
     recon: Reconstruction,
     weights: Weights,
-    /// Whether the CRN multiplies in bfloat16.
+    /// True if the CRN multiplies in bfloat16.
     reduced: bool,
 }
 
@@ -60,14 +64,18 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// Builds the model of an experiment and writes into it what its nulls turned out to be. The caller has
-    /// seeded LibTorch for the initial values.
+    /// Builds the model of an experiment, and replaces the nulls that it decides in the experiment.
+    /// Initial values come from LibTorch's generator, which the caller has seeded.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: a part cannot be built, or the parts do not suit each other, so that the
+    /// model could not be trained or sampled. [`Error::Component`]: a part fails.
     pub fn build(experiment: &mut Experiment, shapes: &Shapes, device: Device) -> Result<Self> {
         let mut vars = nn::VarStore::new(device);
         if experiment.training.precision == Precision::Float64 {
             vars.set_kind(Kind::Double);
         }
-        let objective = experiment.objective.build(&()).map_err(at("objective"))?;
+        let objective = experiment.objective.build(&()).map_err(within("objective"))?;
         let path_kind = match experiment.path {
             Some(kind) => kind,
             None => objective.default_path()?,
@@ -78,15 +86,15 @@ impl Model {
             condition_shape: shapes.condition.clone(),
             latent_shape: latent,
         };
-        let wanted = experiment.latent_shape.clone().or_else(|| Some(shapes.target.clone()));
+        let requested = experiment.latent_shape.clone().or_else(|| Some(shapes.target.clone()));
         let encoder =
-            experiment.encoder.build(&context("encoder", wanted)).map_err(at("encoder"))?;
+            experiment.encoder.build(&context("encoder", requested)).map_err(within("encoder"))?;
         let latent_shape = encoder.latent_shape()?;
         let latent = || Some(latent_shape.clone());
         let schedule = experiment
             .noise_schedule
             .build(&context("noise_schedule", latent()))
-            .map_err(at("noise_schedule"))?;
+            .map_err(within("noise_schedule"))?;
         let learnable_schedule = has_parameters(&vars, "noise_schedule.");
         let path = match path_kind {
             PathKind::Rectified if learnable_schedule => {
@@ -100,41 +108,42 @@ impl Model {
             PathKind::VariancePreserving => Path::variance_preserving(schedule, device),
         };
         let decoder =
-            experiment.decoder.build(&context("decoder", latent())).map_err(at("decoder"))?;
-        let crn = experiment.crn.build(&context("crn", latent())).map_err(at("crn"))?;
+            experiment.decoder.build(&context("decoder", latent())).map_err(within("decoder"))?;
+        let crn = experiment.crn.build(&context("crn", latent())).map_err(within("crn"))?;
         let likelihood = decoder.likelihood()?;
         let reduced = experiment.training.precision == Precision::Bf16;
         if reduced && !is_worth_it(device) {
             log::warn!(
-                "this processor has no instructions for bfloat16: `training.precision: bf16` is slow here"
+                "this processor has no instructions for bfloat16: \
+                 `training.precision: bf16` is slow here"
             );
         }
 
         let source = SourceContext { z_shape: latent_shape.clone(), seed: experiment.seed() };
-        let source = experiment.source.build(&source).map_err(at("source"))?;
+        let source = experiment.source.build(&source).map_err(within("source"))?;
         let coupling = CouplingContext {
             z_shape: latent_shape.clone(),
             condition_shape: shapes.condition.clone(),
             conditions_repeat: None,
         };
-        let coupling = experiment.coupling.build(&coupling).map_err(at("coupling"))?;
+        let coupling = experiment.coupling.build(&coupling).map_err(within("coupling"))?;
 
         let frozen = &experiment.training.freeze;
-        let (coded, decoded) =
+        let (encoder_has, decoder_has) =
             (has_parameters(&vars, "encoder."), has_parameters(&vars, "decoder."));
         let learned = Learned {
             schedule: learnable_schedule,
-            encoder: coded && !frozen.contains(&ModelPart::Encoder),
-            decoder: decoded && !frozen.contains(&ModelPart::Decoder),
-            settled: coded || decoded,
+            encoder: encoder_has && !frozen.contains(&ModelPart::Encoder),
+            decoder: decoder_has && !frozen.contains(&ModelPart::Decoder),
+            autoencoder: encoder_has || decoder_has,
         };
         if let Some(schedule) = &path.schedule {
-            check_schedule(&**schedule, vars.kind(), device).map_err(at("noise_schedule"))?;
+            check_schedule(&**schedule, vars.kind(), device).map_err(within("noise_schedule"))?;
         }
-        let given = coupling.z0_from_data()?;
+        let z0_from_data = coupling.z0_from_data()?;
         let joint = JointDistribution {
             standard_normal: source.is_standard_normal()?,
-            independent: coupling.is_independent()? && !given,
+            independent: coupling.is_independent()? && !z0_from_data,
             keeps_condition: coupling.keeps_condition()?,
         };
         joint.check(experiment, path_kind, &*objective, learned.encoder)?;
@@ -170,9 +179,10 @@ impl Model {
             source,
             standard_normal: joint.standard_normal,
             independent: joint.independent,
-            given,
+            z0_from_data,
             likelihood,
-            along: latent_shape.len() == 2 && latent_shape.first() == shapes.target.first(),
+            latent_is_sequence: latent_shape.len() == 2
+                && latent_shape.first() == shapes.target.first(),
             latent_shape,
             learnable_schedule,
             loss,
@@ -182,7 +192,7 @@ impl Model {
         })
     }
 
-    /// What the decoder's output means.
+    /// Meaning of the decoder's output.
     pub fn likelihood(&self) -> Likelihood {
         self.likelihood
     }
@@ -197,46 +207,53 @@ impl Model {
         &self.path
     }
 
-    /// What the network predicts.
+    /// Prediction target of the network.
     pub fn objective(&self) -> &dyn Objective {
         &*self.objective
     }
 
-    /// The law of z_0.
+    /// The distribution of z_0.
     pub fn source(&self) -> &dyn Source {
         &*self.source
     }
 
-    /// Whether z_0 is N(0, I) and independent of the data. Only then is a state of the path Gaussian given
-    /// the data, with a log-SNR, and only then do the velocity, the noise and the score follow from each
-    /// other; else the velocity alone is what it was learned to be.
+    /// True if z_0 is N(0, I) and independent of the data. Only then is a state of the path
+    /// Gaussian given the data, with a log-SNR, and only then do velocity, noise and score follow
+    /// from each other; otherwise the velocity is the only one that the model knows.
     pub fn gaussian(&self) -> bool {
         self.standard_normal && self.independent
     }
 
-    /// Whether the output is the velocity of the rectified path: what can be learned of any joint distribution of z_0
-    /// and the data.
+    /// True if the output is the velocity of the rectified path, which can be learned from any
+    /// joint distribution of z_0 and the data.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the objective fails.
     pub fn predicts_velocity(&self) -> Result<bool> {
         Ok(self.path.kind == PathKind::Rectified && predicts_velocity(&*self.objective)?)
     }
 
-    /// Whether z_0 is independent of the data in training, so that nothing has to be paired.
+    /// True if z_0 is independent of the data in training, so that no pairing is needed.
     pub(crate) fn independent(&self) -> bool {
         self.independent
     }
 
-    /// Whether the data give the z_0 of each row in training.
+    /// True if the data give the z_0 of each row in training.
     pub(crate) fn given(&self) -> bool {
-        self.given
+        self.z0_from_data
     }
 
-    /// The mask of latents, for targets of which the positions in `mask` are there: the same where a latent is
-    /// a sequence as the target is, none where it is not.
+    /// Mask of latents, given the mask `[batch, T]` of targets: the same if latents are sequences
+    /// like the targets, otherwise `None`.
     pub fn latent_mask<'m>(&self, mask: Option<&'m Tensor>) -> Option<&'m Tensor> {
-        mask.filter(|_| self.along)
+        mask.filter(|_| self.latent_is_sequence)
     }
 
-    /// The law of z_1 given targets `[batch, …target_shape]`.
+    /// Encodes targets `[batch, …target_shape]` to the distribution of z_1 given each.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the encoder fails. [`Error::Config`]: its result has another shape
+    /// than a latent.
     pub fn encode(&self, target: &Tensor, pass: Pass) -> Result<Posterior> {
         let posterior = self.encoder.encode(target, pass)?;
         expect_shape("encoder", &posterior.mean, &self.latent_shape)?;
@@ -248,17 +265,20 @@ impl Model {
         })
     }
 
-    /// Whether the latents are the targets.
+    /// True if the latents are the targets.
     pub(crate) fn latent_is_target(&self) -> bool {
         self.latent_is_target
     }
 
-    /// Values or logits of latents `[batch, …z_shape]`.
+    /// Decodes latents `[batch, …z_shape]` to values or logits `[batch, …target_shape]`.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the decoder fails.
     pub fn decode(&self, z: &Tensor, pass: Pass) -> Result<Tensor> {
         self.decoder.decode(z, pass)
     }
 
-    /// What a user is shown: values, or probabilities.
+    /// Converts the decoder's output to values for the user: logits become probabilities.
     pub fn present(&self, decoded: &Tensor) -> Tensor {
         match self.likelihood {
             Likelihood::Gaussian => decoded.shallow_clone(),
@@ -266,7 +286,11 @@ impl Model {
         }
     }
 
-    /// The network's output at a point of the path.
+    /// Evaluates the network at states `z` `[batch, …z_shape]` and a point of the path, with one
+    /// time for all or one for each; the output has the shape of `z`.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the network fails. [`Error::Config`]: its output has another shape.
     pub fn output(
         &self,
         z: &Tensor,
@@ -291,8 +315,8 @@ impl Model {
         Ok(output)
     }
 
-    /// Products in bfloat16 for as long as this is held, if the model is one of these. Held around a path, each weight
-    /// is cast once.
+    /// Guard during whose life matrix products are in bfloat16; `None` if the model does not use
+    /// it. While one is held around a whole path, each weight is cast only once.
     pub(crate) fn reduced(&self) -> Option<Reduced> {
         self.reduced.then(|| Reduced::on(self.vars.device()))
     }
@@ -307,7 +331,7 @@ impl Model {
         }
     }
 
-    /// The times 0 and 1, made on the device: a copy to it would wait.
+    /// The times 0 and 1, made on the device because a copy to it would wait.
     fn ends(&self) -> Tensor {
         Tensor::arange(2, (self.vars.kind(), self.vars.device()))
     }
@@ -317,8 +341,8 @@ fn has_parameters(vars: &nn::VarStore, prefix: &str) -> bool {
     vars.variables().iter().any(|(name, v)| name.starts_with(prefix) && v.requires_grad())
 }
 
-/// What a component says is below its key.
-fn at(key: &'static str) -> impl FnOnce(Error) -> Error {
+/// Puts the key of a component's error below the component's own.
+fn within(key: &'static str) -> impl FnOnce(Error) -> Error {
     move |e| e.within(key)
 }
 

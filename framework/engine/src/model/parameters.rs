@@ -1,25 +1,23 @@
-//! All parameters in one flat tensor: an optimizer step, the running mean and a checkpoint are each a few
-//! operations, whatever the number of layers.
-
 use crate::error::{Error, Result};
 use crate::kernels;
 use tch::{Tensor, nn};
 
-/// The learned variables of a model, as views of one flat tensor.
+/// The learned variables of a model as views of one flat tensor, so that an optimizer step, the EMA
+/// and a checkpoint take a few operations each, whatever the number of layers.
 #[derive(Debug)]
 pub struct Parameters {
-    /// (name, shape, offset), sorted by name.
+    /// Name, shape and offset of each variable, sorted by name.
     layout: Vec<(String, Vec<i64>, i64)>,
     variables: Vec<Tensor>,
-    /// (offset, count) of those that stay as they are.
+    /// Offset and count of variables that are not trained.
     frozen: Vec<(i64, i64)>,
-    /// `[parameters]`; writing to it changes the model.
+    /// All values, `[parameters]`; writing to it changes the model.
     pub flat: Tensor,
 }
 
 impl Parameters {
-    /// Moves the learned variables of `vars` into one tensor, which is empty where there are none.
-    pub fn new(vars: &nn::VarStore) -> Result<Self> {
+    /// Moves the learned variables of `vars` into one tensor, which is empty if there are none.
+    pub fn new(vars: &nn::VarStore) -> Self {
         let mut named: Vec<(String, Tensor)> =
             vars.variables().into_iter().filter(|(_, v)| v.requires_grad()).collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
@@ -38,10 +36,15 @@ impl Parameters {
             variables.push(variable);
             offset += count;
         }
-        Ok(Self { layout, variables, frozen: Vec::new(), flat })
+        Self { layout, variables, frozen: Vec::new(), flat }
     }
 
-    /// Keeps those whose name begins with `prefix` as they are: no gradient is taken, no step moves them.
+    /// Excludes the variables whose names begin with `prefix` from training: they get no gradient,
+    /// and no step changes them.
+    ///
+    /// # Errors
+    /// [`Error::Config`] at `training.freeze`: there are no such variables, or no others would be
+    /// left.
     pub fn freeze(&mut self, prefix: &str) -> Result<()> {
         let part = prefix.trim_end_matches('.');
         let mut found = false;
@@ -62,13 +65,14 @@ impl Parameters {
         Ok(())
     }
 
-    /// Puts back what is frozen after `step` has changed the flat tensor (as a decay of weights would).
+    /// Calls `step` on the flat tensor and restores frozen variables, which weight decay, for
+    /// example, would change.
     pub fn step<T>(&mut self, step: impl FnOnce(&mut Tensor) -> T) -> T {
         let cut = |flat: &Tensor, &(offset, count): &(i64, i64)| flat.narrow(0, offset, count);
-        let kept: Vec<Tensor> = self.frozen.iter().map(|at| cut(&self.flat, at).copy()).collect();
+        let saved: Vec<Tensor> = self.frozen.iter().map(|at| cut(&self.flat, at).copy()).collect();
         let result = step(&mut self.flat);
-        for (at, kept) in self.frozen.iter().zip(kept) {
-            cut(&self.flat, at).copy_(&kept);
+        for (at, saved) in self.frozen.iter().zip(saved) {
+            cut(&self.flat, at).copy_(&saved);
         }
         result
     }
@@ -78,19 +82,23 @@ impl Parameters {
         self.flat.numel() as i64
     }
 
-    /// The gradient of `loss`, `[parameters]`; zero where it does not reach. An error where it reaches none.
+    /// Computes the gradient of `loss`, `[parameters]`; it is zero for parameters that `loss` does
+    /// not depend on.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`]: `loss` depends on no parameter.
     pub fn gradient(&self, loss: &Tensor) -> Result<Tensor> {
-        // LibTorch would crash.
+        // LibTorch would abort the process.
         if !loss.requires_grad() {
             return Err(Error::runtime(
-                "the loss does not depend on any parameter: a part of the model cuts the graph (`detach`, \
-                 `no_grad`, or a derivative taken without `differentiate`)",
+                "the loss does not depend on any parameter: a part of the model cuts the graph \
+                 (`detach`, `no_grad`, or a derivative taken without `differentiate`)",
             ));
         }
         Ok(kernels::gradient(loss, &self.variables))
     }
 
-    /// A flat tensor cut into named pieces.
+    /// Cuts a flat tensor `[parameters]` into views of the variables' shapes, with their names.
     pub fn named(&self, flat: &Tensor) -> Vec<(String, Tensor)> {
         let piece = |(name, shape, offset): &(String, Vec<i64>, i64)| {
             let count: i64 = shape.iter().product();
@@ -99,12 +107,12 @@ impl Parameters {
         self.layout.iter().map(piece).collect()
     }
 
-    /// Runs `f` with the model's parameters replaced by `other`, and puts them back.
+    /// Runs `f` with the model's parameters replaced by `other` `[parameters]`, and restores them.
     pub fn with<T>(&mut self, other: &Tensor, f: impl FnOnce() -> T) -> T {
-        let kept = self.flat.copy();
+        let saved = self.flat.copy();
         tch::no_grad(|| self.flat.copy_(other));
         let result = f();
-        tch::no_grad(|| self.flat.copy_(&kept));
+        tch::no_grad(|| self.flat.copy_(&saved));
         result
     }
 }
@@ -118,7 +126,7 @@ mod tests {
     fn a_loss_without_a_graph_is_an_error() {
         let vs = nn::VarStore::new(Device::Cpu);
         let a = vs.root().var("a", &[1], nn::Init::Const(2.0));
-        let p = Parameters::new(&vs).unwrap();
+        let p = Parameters::new(&vs);
         let loss = |a: &Tensor| (a * a).sum(Kind::Float);
         assert!(p.gradient(&loss(&a)).is_ok());
         for cut in [loss(&a.detach()), tch::no_grad(|| loss(&a))] {
@@ -133,7 +141,7 @@ mod tests {
         let b = vs.root().var("b", &[2], nn::Init::Const(3.0));
         let a = vs.root().var("a", &[1], nn::Init::Const(2.0));
         let _unused = vs.root().var("c", &[1], nn::Init::Const(0.0));
-        let mut p = Parameters::new(&vs).unwrap();
+        let mut p = Parameters::new(&vs);
         let loss = || (&a * &a).sum(Kind::Float) + (&b * 5.0).sum(Kind::Float);
         let g: Vec<f32> = Vec::try_from(p.gradient(&loss()).unwrap()).unwrap();
         assert_eq!(g, [4.0, 5.0, 5.0, 0.0]);

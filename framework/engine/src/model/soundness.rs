@@ -1,4 +1,4 @@
-//! What a model refuses because it could not be learned, and what the nulls of its loss turn out to be.
+//! Checks that a model can be learned, and the defaults of its loss.
 
 use crate::component::{NoiseSchedule, Objective, Sense};
 use crate::config::{Experiment, LossConfig, Reconstruction, Task, TimeSampling, Weighting};
@@ -6,10 +6,10 @@ use crate::error::{Error, Result};
 use crate::path::{PathKind, PathPoint, Reading};
 use tch::{Device, Kind, Tensor};
 
-/// Largest |γ|: beyond it SNR = e^γ leaves float32.
+/// Largest |γ|, beyond which SNR = e^γ leaves the range of float32.
 const GAMMA_BOUND: f64 = 80.0;
 
-/// An error unless log-SNR is finite and rising at 1,001 times.
+/// Checks that log-SNR is finite, bounded and rising, at 1,001 times.
 pub(super) fn check_schedule(
     schedule: &dyn NoiseSchedule,
     kind: Kind,
@@ -39,8 +39,9 @@ pub(super) fn check_schedule(
     })
 }
 
-/// On the rectified path the data read from the noise are infinite at t = 0, and the velocity read from the
-/// noise there or from the data at t = 1: errors of those readings have no finite mean.
+/// Checks that all terms of the loss are finite on the rectified path. Data that are computed from
+/// the noise are infinite at t = 0, and so is the velocity computed from the noise there or from
+/// the data at t = 1: their errors have no finite mean.
 pub(super) fn refuse_infinite_terms(loss: &LossConfig, objective: &dyn Objective) -> Result<()> {
     let ends = PathPoint::rectified(&Tensor::from_slice(&[0.0, 1.0]));
     let reading = Reading::new(objective, &ends)?;
@@ -52,15 +53,16 @@ pub(super) fn refuse_infinite_terms(loss: &LossConfig, objective: &dyn Objective
     match terms.iter().find(|(_, infinite)| *infinite) {
         Some((key, _)) => {
             let message = "on the rectified path this objective makes the term infinite";
-            Err(Error::config(*key, message).help("leave it 0, or set `path: variance_preserving`"))
+            Err(Error::config(*key, message).help("set it to 0, or `path: variance_preserving`"))
         }
         None => Ok(()),
     }
 }
 
-/// The mean of the data given a state of a Gaussian path is the gradient of a convex function of the state
-/// (its Jacobian is the covariance of the data there times a/b²): an objective that predicts the data alone is
-/// not met by what can only fall.
+/// Checks that a network whose output is plus or minus the gradient of a convex function can
+/// represent the prediction. The mean of the data given a state of a Gaussian path is such a
+/// gradient (its Jacobian is the covariance of the data given the state, times a/b²), so a falling
+/// output cannot predict the data.
 pub(super) fn refuse_wrong_sense(
     sense: Option<Sense>,
     objective: &dyn Objective,
@@ -75,22 +77,22 @@ pub(super) fn refuse_wrong_sense(
     }
     let (minus, other) = if sense.rising { ("", "minus ") } else { ("minus ", "") };
     let message = format!(
-        "the output is {minus}the gradient of a convex function of z, but what this objective predicts is \
-         {other}the gradient of one"
+        "the output is {minus}the gradient of a convex function of z, \
+         but what this objective predicts is {other}the gradient of one"
     );
     Err(Error::config("crn", message).help(sense.otherwise))
 }
 
-/// Which parts have parameters.
+/// The parts that are learned.
 pub(super) struct Learned {
     pub schedule: bool,
     pub encoder: bool,
     pub decoder: bool,
-    /// Whether encoder or decoder have parameters, learned or frozen.
-    pub settled: bool,
+    /// True if encoder or decoder have parameters, learned or frozen.
+    pub autoencoder: bool,
 }
 
-/// Fills the nulls of the loss and the sampling, and refuses what cannot be sound.
+/// Replaces the nulls of the loss, and checks that the loss suits the learned parts.
 pub(super) fn resolve(
     experiment: &mut Experiment,
     path: PathKind,
@@ -110,25 +112,30 @@ pub(super) fn resolve(
             ("loss.recon", loss.recon == Some(Reconstruction::None)),
         ];
         if let Some((key, _)) = wrong.iter().find(|(_, wrong)| *wrong) {
-            return Err(Error::config(*key, "a learnable noise schedule is only sound under the full variational bound")
-                .help("leave weighting, use_snr_weight, normalise, recon, vae_noised, vae_weight and kl_weight to their defaults"));
+            let message =
+                "a learnable noise schedule is only sound under the full variational bound";
+            return Err(Error::config(*key, message).help(
+                "leave weighting, use_snr_weight, normalise, recon, vae_noised, vae_weight and \
+                 kl_weight to their defaults",
+            ));
         }
         log::info!(
-            "learnable noise schedule: minimising the variational bound (weighting elbo, kl, noised vae)"
+            "learnable noise schedule: minimising the variational bound \
+             (weighting elbo, kl, noised vae)"
         );
     }
     loss.use_snr_weight.get_or_insert(vp);
     loss.normalise.get_or_insert(!learned.schedule);
     loss.vae_noised.get_or_insert(learned.schedule);
-    // What decodes has to be learned from a reconstruction.
-    let frozen = learned.settled && !learned.encoder && !learned.decoder;
-    let vae = (generation && learned.settled && !frozen)
+    // A decoder is learned from a reconstruction only.
+    let frozen = learned.autoencoder && !learned.encoder && !learned.decoder;
+    let vae = (generation && learned.autoencoder && !frozen)
         || learned.schedule
         || (learned.decoder && loss.recon_weight == 0.0);
     loss.vae_weight.get_or_insert(if vae { 1.0 } else { 0.0 });
-    let unseen = loss.recon == Some(Reconstruction::None)
+    let no_reconstruction = loss.recon == Some(Reconstruction::None)
         || (loss.recon_weight == 0.0 && loss.vae_weight == Some(0.0));
-    if unseen && (learned.encoder || learned.decoder) {
+    if no_reconstruction && (learned.encoder || learned.decoder) {
         let what = if learned.encoder {
             "an encoder with parameters collapses"
         } else {
@@ -141,7 +148,7 @@ pub(super) fn resolve(
     if !vp && experiment.training.time_sampling == TimeSampling::Importance {
         return Err(Error::config(
             "training.time_sampling",
-            "`importance` needs a bounded log-SNR, which the rectified path has not",
+            "`importance` needs a bounded log-SNR, which the rectified path does not have",
         )
         .help("use `stratified` or `uniform`"));
     }

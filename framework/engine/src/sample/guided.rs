@@ -1,5 +1,3 @@
-//! Classifier-free guidance: the condition counts for more than it was trained to.
-
 use crate::component::{Condition, Pass};
 use crate::config::Sampling;
 use crate::error::Result;
@@ -8,29 +6,34 @@ use crate::path::PathPoint;
 use std::cell::Cell;
 use tch::Tensor;
 
-/// unconditional + w·(conditional − unconditional), which means the same for every output, since all that is
-/// read from an output is affine in it (Ho & Salimans 2022, arXiv 2207.12598).
+/// Classifier-free guidance: the output unconditional + w·(conditional − unconditional) (Ho &
+/// Salimans 2022, arXiv 2207.12598). It has the same effect for every objective, because velocity,
+/// noise and data are affine in the output.
 #[derive(Debug)]
 pub struct ClassifierFree {
     scale: f64,
     interval: [f64; 2],
+    /// Evaluations beyond one for each output.
     further: Cell<usize>,
 }
 
 impl ClassifierFree {
-    /// What an experiment asks for; none for scale 1.
+    /// Guidance with an experiment's scale and interval; `None` for scale 1.
     pub fn new(sampling: &Sampling) -> Option<Self> {
         let Sampling { guidance: scale, guidance_interval: interval, .. } = *sampling;
         (scale != 1.0).then(|| Self { scale, interval, further: Cell::new(0) })
     }
 
-    /// Evaluations of the network so far beyond one an output.
+    /// Number of network evaluations so far, beyond one for each output.
     pub fn further_evaluations(&self) -> usize {
         self.further.get()
     }
 
-    /// The model's output at `z` (`[batch, …z_shape]`) and one point of the path, with and without the
-    /// condition in one batch.
+    /// Evaluates the model at `z` `[batch, …z_shape]` and one point of the path, with and without
+    /// the condition in one batch, and returns the guided output, of the shape of `z`.
+    ///
+    /// # Errors
+    /// Those of [`Model::output`].
     pub fn output(
         &self,
         model: &Model,
@@ -60,7 +63,7 @@ impl ClassifierFree {
 
     fn acts_at(&self, point: &PathPoint) -> bool {
         let [from, to] = self.interval;
-        // The time is read from the device only where it matters.
+        // Reading the time waits for the device, so it is read only if it matters.
         (from <= 0.0 && to >= 1.0) || (from..=to).contains(&point.t.double_value(&[0]))
     }
 }

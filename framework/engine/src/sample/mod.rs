@@ -1,4 +1,4 @@
-//! Sampling: any model along any solver, in time or in log-SNR.
+//! Sampling of any model with any solver, in time or in log-SNR.
 
 mod guided;
 pub mod likelihood;
@@ -20,50 +20,55 @@ use crate::path::{Clock, END_GAP, Path, PathKind, PathPoint, Reading, StepGrid, 
 use crate::rng::{Purpose, RowDraws, Streams, seed_torch};
 use tch::{Device, Tensor};
 
-/// How samples are drawn.
+/// Options of one sampling run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplingPlan {
-    /// Steps of a fixed-step solver.
+    /// Number of steps of a solver with fixed steps.
     pub steps: usize,
-    /// Where the steps are.
+    /// Spacing of the steps.
     pub grid: StepGrid,
-    /// Return the predicted clean latent rather than the last state; `None`: where that still holds noise.
+    /// True to return the predicted clean latent instead of the last state; `None`: true if that
+    /// still holds noise.
     pub final_denoise: Option<bool>,
-    /// From which a stochastic solver draws, for each row.
+    /// Random streams of the rows, for a stochastic solver.
     pub streams: Streams,
 }
 
-/// What sampling gave.
+/// Result of sampling.
 #[derive(Debug)]
 pub struct Sampled {
     /// Latents at the end, `[n, …z_shape]`.
     pub z: Tensor,
-    /// Network evaluations a sample.
+    /// Network evaluations a sample (NFE).
     pub nfe: usize,
-    /// Steps taken: those of the plan, or those that an adaptive solver chose.
+    /// Number of steps: those of the plan, or those that an adaptive solver chose.
     pub steps: usize,
-    /// Whether `z` is the predicted clean latent.
+    /// True if `z` is the predicted clean latent.
     pub denoised: bool,
 }
 
-/// What is asked along a path: a model under a condition, or a closed form.
+/// A prediction along a path, of a model under a condition or in closed form.
 pub trait Predictor {
     /// The path from noise to data.
     fn path(&self) -> &Path;
-    /// What the output means.
+    /// Meaning of the output.
     fn objective(&self) -> &dyn Objective;
-    /// The output at `z` (`[batch, …z_shape]`) and one point of the path, same shape as `z`.
+    /// Evaluates the prediction at `z` `[batch, …z_shape]` and one point of the path; the output
+    /// has the shape of `z`.
+    ///
+    /// # Errors
+    /// Those of the model's components.
     fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor>;
-    /// Evaluations of the network so far beyond one an output.
+    /// Number of network evaluations so far, beyond one for each output.
     fn further_evaluations(&self) -> usize {
         0
     }
-    /// Whether z_0 is N(0, I) and independent of the data, as [`Model::gaussian`] says; log-SNR means nothing
-    /// else.
+    /// True if z_0 is N(0, I) and independent of the data, as in [`Model::gaussian`]; otherwise
+    /// log-SNR has no meaning.
     fn gaussian(&self) -> bool {
         true
     }
-    /// Where the path is evaluated.
+    /// Device on which the path is evaluated.
     fn device(&self) -> Device {
         Device::Cpu
     }
@@ -76,9 +81,10 @@ pub struct Conditioned<'m> {
     pub model: &'m Model,
     /// The condition, if the model has one.
     pub condition: Option<&'m Condition>,
-    /// How much more the condition counts; none: as trained.
+    /// Classifier-free guidance; `None` for the condition as trained.
     pub guidance: Option<&'m ClassifierFree>,
-    /// Which positions of the targets are there, `[n, T]`; none: all, or they are no sequences.
+    /// Mask of targets that are sequences, `[n, T]`, 1 at positions of a sequence and 0 at padding;
+    /// `None` without padding.
     pub mask: Option<&'m Tensor>,
 }
 
@@ -120,7 +126,7 @@ pub struct PredictorField<P> {
     predictor: P,
     grid: StepGrid,
     clock: Clock,
-    /// What a stochastic solver draws from; none: LibTorch's generator.
+    /// Random numbers for a stochastic solver; `None`: LibTorch's generator.
     draws: Option<RowDraws>,
 }
 
@@ -128,7 +134,7 @@ pub struct PredictorField<P> {
 pub type ModelField<'m> = PredictorField<Conditioned<'m>>;
 
 impl<'m> ModelField<'m> {
-    /// The field of `model` under `condition`, on `grid`, as trained.
+    /// The field of `model` under `condition` without guidance, on `grid`.
     pub fn new(
         model: &'m Model,
         condition: Option<&'m Condition>,
@@ -139,13 +145,13 @@ impl<'m> ModelField<'m> {
 }
 
 impl<P: Predictor> PredictorField<P> {
-    /// The field of `predictor`, in the clock of `grid`.
+    /// The field of `predictor` in the clock of `grid`, time or log-SNR.
     pub fn of(predictor: P, grid: impl Into<StepGrid>) -> Self {
         let grid = grid.into();
         Self { predictor, grid, clock: grid.clock(), draws: None }
     }
 
-    /// The same with noise for a stochastic solver from these streams.
+    /// This field with noise for a stochastic solver from the rows' random streams.
     #[must_use]
     pub fn with_streams(self, streams: Streams) -> Self {
         Self { draws: Some(RowDraws::new(streams, Purpose::Path)), ..self }
@@ -155,8 +161,12 @@ impl<P: Predictor> PredictorField<P> {
         self.predictor.path().at_clock(s, self.clock, z)
     }
 
-    /// The grid of `steps` steps. Ends where the objective's reading is singular, or log-SNR
-    /// infinite, are approached to within [`END_GAP`].
+    /// Grid of `steps` steps. An end at which the velocity cannot be computed from the output, or
+    /// log-SNR is infinite, is replaced by a point at distance [`END_GAP`].
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the grid is in log-SNR, but z_0 is not N(0, I) or depends on the data.
+    /// [`Error::Component`]: the schedule or the objective fails.
     pub fn grid(&self, steps: usize) -> Result<Grid> {
         let path = self.predictor.path();
         if self.clock == Clock::Gamma && !self.predictor.gaussian() {
@@ -180,7 +190,10 @@ impl<P: Predictor> PredictorField<P> {
         Ok(self.grid.nodes(start, end, steps))
     }
 
-    /// Time t of the clock's `s`.
+    /// Time t at which the clock shows `s`.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the schedule fails.
     pub fn time(&self, s: f64) -> Result<f64> {
         match self.clock {
             Clock::Time => Ok(s),
@@ -191,30 +204,33 @@ impl<P: Predictor> PredictorField<P> {
         }
     }
 
-    /// Carries `z0` (`[n, …z_shape]`) to the data over `steps` steps, as [`SamplingPlan`] says. No gradient
-    /// is recorded.
+    /// Integrates from `z0` `[n, …z_shape]` to the data in `steps` steps, without recording
+    /// gradients. `final_denoise` is that of [`SamplingPlan`]; `observer` gets every state.
+    ///
+    /// # Errors
+    /// Those of [`grid`](Self::grid), the predictor, the solver and `observer`.
     pub fn sample(
         &self,
         solver: &dyn Solver,
         steps: usize,
         final_denoise: Option<bool>,
         z0: &Tensor,
-        seen: &mut dyn Observer,
+        observer: &mut dyn Observer,
     ) -> Result<Sampled> {
         tch::no_grad(|| {
             let grid = self.grid(steps)?;
-            let mut counted = Counted { seen, states: 0 };
-            let solution = solver.integrate(self, z0, &grid, &mut counted)?;
-            let steps = counted.states.saturating_sub(1);
+            let mut counter = Counter { observer, states: 0 };
+            let solution = solver.integrate(self, z0, &grid, &mut counter)?;
+            let steps = counter.states.saturating_sub(1);
             let denoise = match final_denoise {
                 Some(denoise) => denoise,
                 None => self.point(z0, grid.end())?.b.double_value(&[0]) > 0.0,
             };
-            let (z, own) = match denoise {
+            let (z, outputs) = match denoise {
                 true => (self.data(&solution.z, grid.end())?, solution.nfe + 1),
                 false => (solution.z, solution.nfe),
             };
-            let nfe = own + self.predictor.further_evaluations();
+            let nfe = outputs + self.predictor.further_evaluations();
             Ok(Sampled { z, nfe, steps, denoised: denoise })
         })
     }
@@ -274,45 +290,48 @@ impl<P: Predictor> Field for PredictorField<P> {
     }
 }
 
-/// Carries `z0` (`[n, …z_shape]`) along a model to the data, under a further `force` if there is one. No
-/// gradient is recorded.
+/// Samples a model from `z0` `[n, …z_shape]`, with an additional `force` if there is one, without
+/// recording gradients. `observer` gets every state.
+///
+/// # Errors
+/// Those of [`PredictorField::sample`] and of `force`.
 pub fn sample(
     predictor: Conditioned<'_>,
     solver: &dyn Solver,
     plan: &SamplingPlan,
     z0: &Tensor,
     force: Option<&dyn Guidance>,
-    seen: &mut dyn Observer,
+    observer: &mut dyn Observer,
 ) -> Result<Sampled> {
     let (first, streams) = (plan.streams.at(0)?, plan.streams.clone());
-    // For a solver that draws from LibTorch's generator all the same.
+    // For solvers that draw from LibTorch's generator nevertheless.
     let _stream = seed_torch(first.seed, Purpose::Path, first.draw);
     let _reduced = predictor.model.reduced();
     let condition = predictor.condition;
-    let _kept = condition.map(Condition::keep_what_is_made);
+    let _memo = condition.map(Condition::keep_what_is_made);
     match force {
         Some(force) => PredictorField::of(Steered { predictor, force, condition }, plan.grid)
             .with_streams(streams)
-            .sample(solver, plan.steps, plan.final_denoise, z0, seen),
+            .sample(solver, plan.steps, plan.final_denoise, z0, observer),
         None => PredictorField::of(predictor, plan.grid).with_streams(streams).sample(
             solver,
             plan.steps,
             plan.final_denoise,
             z0,
-            seen,
+            observer,
         ),
     }
 }
 
-/// Counts the states that pass by.
-struct Counted<'o> {
-    seen: &'o mut dyn Observer,
+/// Counts states and passes them on.
+struct Counter<'o> {
+    observer: &'o mut dyn Observer,
     states: usize,
 }
 
-impl Observer for Counted<'_> {
+impl Observer for Counter<'_> {
     fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
         self.states += 1;
-        self.seen.see(s, z)
+        self.observer.see(s, z)
     }
 }

@@ -1,5 +1,4 @@
-//! z_0: independent draws from the source, or a scrambled Sobol' set of N(0, I). A row comes from its own
-//! stream, or is the point of its number in the set of its seed and draw.
+//! Draws of z_0: independent samples of the source, or a scrambled Sobol' set of N(0, I).
 
 use crate::component::Source;
 use crate::config::Noise;
@@ -8,7 +7,13 @@ use crate::rng::{Purpose, RowDraws, Streams, rust_rng, seed_torch};
 use rand::RngExt as _;
 use tch::{Device, Kind, Tensor};
 
-/// z_0 `[n, …shape]` for the streams of the rows: from `source`, or of N(0, I) as a Sobol' set.
+/// Draws z_0 `[n, …shape]` from the random streams of the rows: samples of `source`, each from
+/// its row's stream, or points of a Sobol' set of N(0, I), each by its row's number in the set of
+/// its seed and draw.
+///
+/// # Errors
+/// [`Error::Component`](crate::Error::Component): the source fails.
+/// [`Error::Runtime`](crate::Error::Runtime): there are fewer streams than rows.
 pub fn draw(
     noise: Noise,
     source: &dyn Source,
@@ -21,7 +26,7 @@ pub fn draw(
     match noise {
         Noise::Independent => {
             let first = streams.at(0)?;
-            // For a source that draws from LibTorch's generator all the same.
+            // For sources that draw from LibTorch's generator nevertheless.
             let _stream = seed_torch(first.seed, Purpose::Sample, first.draw);
             source.draw(&RowDraws::new(streams.clone(), Purpose::Sample), &full, options)
         }
@@ -33,32 +38,32 @@ pub fn draw(
     }
 }
 
-/// Points of one scrambling.
+/// Number of points with the same scrambling.
 const POINTS: u64 = 1 << 16;
-/// Coordinates of one sequence.
+/// Number of coordinates of a Sobol' sequence.
 const DIMENSIONS: usize = sobol_burley::NUM_DIMENSIONS as usize;
 
-/// `n` points of `dimensions` coordinates in (0, 1), each that of the row's number in an Owen-scrambled Sobol'
-/// set (Burley 2020, JCGT 9(4)) of its seed and draw. Further points and coordinates than a sequence has come
-/// from further scramblings.
+/// Computes `n` points of `dimensions` coordinates in (0, 1). Each is the point of its row's number
+/// in an Owen-scrambled Sobol' set (Burley 2020, JCGT 9(4)) of the row's seed and draw. Points and
+/// coordinates beyond those of a sequence come from further scramblings.
 fn sobol(n: usize, dimensions: usize, streams: &Streams) -> Result<Vec<f64>> {
     let groups = dimensions.div_ceil(DIMENSIONS);
     let mut points = Vec::with_capacity(n * dimensions);
-    let (mut known, mut seeds) = (None, Vec::<u32>::new());
+    let (mut current, mut seeds) = (None, Vec::<u32>::new());
     for i in 0..n {
         let row = streams.at(i)?;
         let set = (row.seed, row.draw, row.row / POINTS);
-        if known != Some(set) {
+        if current != Some(set) {
             let mut rng = rust_rng(row.seed, Purpose::Sample, row.draw);
             for _ in 0..=set.2 {
                 seeds = (0..groups).map(|_| rng.random()).collect();
             }
-            known = Some(set);
+            current = Some(set);
         }
         points.extend((0..dimensions).map(|d| {
             let seed = seeds[d / DIMENSIONS];
             let u = sobol_burley::sample((row.row % POINTS) as u32, (d % DIMENSIONS) as u32, seed);
-            // The middle of the cell of 2⁻²⁴: neither 0 nor 1.
+            // The middle of the cell of width 2⁻²⁴, which is neither 0 nor 1.
             f64::from(u) + 2f64.powi(-25)
         }));
     }
@@ -89,7 +94,7 @@ mod tests {
         draw(noise, &Normal, n, &[2], &Streams::new(seed, at), CPU).unwrap()
     }
 
-    /// Mean of f over the points, for the seeds 0 to 19: its largest error.
+    /// Largest error, for the seeds 0 to 19, of the mean of f over the points.
     fn error(noise: Noise, f: impl Fn(&Tensor) -> Tensor, exact: f64) -> f64 {
         let of = |seed| (f(&z0(noise, 1024, seed, 0)).mean(Kind::Double) - exact).abs();
         (0..20).map(|seed| of(seed).double_value(&[])).fold(0.0, f64::max)
@@ -152,7 +157,7 @@ mod tests {
         let many = sobol(n + 10, 1, &Streams::new(3, 0)).unwrap();
         assert!(many.iter().all(|u| 0.0 < *u && *u < 1.0));
         assert!(many[..10] != many[n..]);
-        // From the middle of a set on as well as from its start.
+        // The same points whether a draw begins in the middle of a set or at its start.
         let late = sobol(20, 1, &Streams::new(3, 0).from(n as i64 - 10)).unwrap();
         assert_eq!(late, many[n - 10..]);
     }

@@ -1,20 +1,18 @@
-//! A predictor under a further force.
-
 use super::Predictor;
 use crate::component::{Condition, Guidance, GuidanceInput, Objective};
 use crate::error::Result;
 use crate::path::{Path, PathPoint, Reading, rows};
 use tch::{Device, Tensor};
 
-/// A predictor whose score ∇ log p_t(z) is larger by the force g of a [`Guidance`]: the noise changes by −b·g,
-/// the data by b²/a·g, and so the output p·data + q·noise by −(b·D/a)·g. Where the state holds no data
-/// (a = 0) nothing changes.
+/// A predictor with the force g of a [`Guidance`] added to its score ∇ log p_t(z): the noise
+/// changes by −b·g, the data by b²/a·g, and so the output p·data + q·noise by
+/// −(b·D/a)·g. Where the state holds no data (a = 0), nothing changes.
 pub struct Steered<'g, P> {
-    /// The predictor as it is.
+    /// The predictor without the force.
     pub predictor: P,
     /// The force.
     pub force: &'g dyn Guidance,
-    /// The condition, which the force may look at.
+    /// The condition, which the force may depend on.
     pub condition: Option<&'g Condition>,
 }
 

@@ -1,22 +1,21 @@
-//! The states that a path passes.
-
 use crate::component::Observer;
 use crate::error::Result;
 use tch::Tensor;
 
-/// Keeps states with their times: all of them, or evenly chosen ones, the first and the last among them.
+/// An observer that keeps the states of a path: all of them, or evenly chosen ones, with the first
+/// and the last.
 #[derive(Debug)]
 pub struct Trajectory {
-    /// Clock values.
+    /// Times or log-SNRs of the states, as the grid's clock has them.
     pub clock: Vec<f64>,
-    /// States, `[n, …z_shape]` each.
+    /// States, each `[n, …z_shape]`.
     pub states: Vec<Tensor>,
-    /// How many are kept at most.
-    most: usize,
-    /// Of so many states one is kept.
+    /// Largest number of states that are kept.
+    capacity: usize,
+    /// One state in this many is kept.
     stride: usize,
-    /// States that passed so far.
-    passed: usize,
+    /// Number of states observed so far.
+    observed: usize,
 }
 
 impl Default for Trajectory {
@@ -26,21 +25,22 @@ impl Default for Trajectory {
 }
 
 impl Trajectory {
-    /// Keeps at most so many states, 3 at least: memory does not grow with the number of steps.
+    /// A trajectory of at most `states` states, 3 or more, so that memory does not grow with the
+    /// number of steps.
     pub fn of_at_most(states: usize) -> Self {
-        let most = states.max(3);
-        Self { clock: Vec::new(), states: Vec::new(), most, stride: 1, passed: 0 }
+        let capacity = states.max(3);
+        Self { clock: Vec::new(), states: Vec::new(), capacity, stride: 1, observed: 0 }
     }
 }
 
 impl Observer for Trajectory {
     fn see(&mut self, s: f64, z: &Tensor) -> Result<()> {
-        // The last one was only kept in case that it is the end.
-        if self.passed > 0 && !(self.passed - 1).is_multiple_of(self.stride) {
+        // The latest state is always kept because it may be the last one.
+        if self.observed > 0 && !(self.observed - 1).is_multiple_of(self.stride) {
             self.clock.pop();
             self.states.pop();
         }
-        if self.states.len() == self.most {
+        if self.states.len() == self.capacity {
             let mut number = 0..;
             self.clock.retain(|_| number.next().is_none_or(|k: usize| k.is_multiple_of(2)));
             let mut number = 0..;
@@ -49,7 +49,7 @@ impl Observer for Trajectory {
         }
         self.clock.push(s);
         self.states.push(z.shallow_clone());
-        self.passed += 1;
+        self.observed += 1;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
-//! z_0 of the training steps where it is paired with the data. A block of rows is paired at once, on a
-//! thread of its own, while the steps before it are taken; what is paired is told by seed and block
-//! alone, so neither the thread's pace nor a stop in the middle of a block changes anything.
+//! z_0 of training steps if it is paired with the data. A block of rows is paired on a thread of
+//! its own while earlier steps are taken. The pairs depend on the seed and the block only, so
+//! neither the speed of the thread nor a stop in the middle of a block changes the result.
 
 use super::batches::Order;
 use super::latents::{Flat, Sides};
@@ -15,21 +15,21 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tch::{Device, Tensor};
 
-/// Blocks that are handed over before they are needed.
+/// Number of blocks that are submitted before they are needed.
 const AHEAD: u64 = 2;
-/// Streams of validation blocks: apart from those of training.
+/// Offset of the random streams of validation blocks from those of training blocks.
 const VALIDATION: u64 = 1 << 63;
 
-/// What pairing cost so far.
+/// Cost of pairing z_0 with the data so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct PairingCost {
-    /// Blocks that were paired.
+    /// Number of blocks that were paired.
     pub blocks: u64,
     /// Rows of a block.
     pub rows: i64,
-    /// Seconds that pairing took, beside training.
+    /// Time of pairing in seconds, on its own thread.
     pub seconds: f64,
-    /// Seconds that training waited for it.
+    /// Time in seconds that training waited for pairs.
     pub waited_seconds: f64,
 }
 
@@ -39,8 +39,9 @@ pub(super) struct Pairs {
     blocks: Blocks,
     /// Rows of a block.
     rows: i64,
-    /// The first block that is not handed over yet, and the last of the training.
+    /// The first block that is not submitted yet.
     next: u64,
+    /// The last block of the training.
     last: u64,
     /// The block in use: z_0 in the order of its rows, on the device.
     current: Option<(u64, Tensor)>,
@@ -48,7 +49,8 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    /// For the steps from the first of these to before the second, which take `data` in this order.
+    /// Starts pairing for the steps from `step` up to `total`, which take `data` in the order
+    /// `order`.
     pub fn start(
         model: &Model,
         coupling: &Component<dyn Coupling>,
@@ -56,7 +58,7 @@ impl Pairs {
         order: &Order,
         (step, total): (u64, u64),
     ) -> Result<Self> {
-        let sides = Sides::of(model, data)?;
+        let sides = Sides::new(model, data)?;
         let context = CouplingContext {
             conditions_repeat: sides.conditions_repeat()?,
             ..sides.context(model)
@@ -72,12 +74,13 @@ impl Pairs {
         })
     }
 
-    /// What it cost so far.
+    /// Cost of pairing so far.
     pub fn cost(&self) -> PairingCost {
         self.cost
     }
 
-    /// z_0 `[rows, …z_shape]` of a step, in the order of its rows; steps are taken in turn.
+    /// Returns z_0 `[rows, …z_shape]` of a step, in the order of its rows. Steps must be taken
+    /// one after the other.
     pub fn take(
         &mut self,
         model: &Model,
@@ -92,14 +95,14 @@ impl Pairs {
             let from = within as i64 * self.rows;
             let rows = self.rows.min(order.rows() - from);
             let index = order.epoch(epoch).narrow(0, from, rows);
-            self.blocks.hand_over(model, self.next, &index)?;
+            self.blocks.submit(model, self.next, &index)?;
             self.next += 1;
         }
         while self.current.as_ref().is_none_or(|(current, _)| *current != block) {
             let began = Instant::now();
             let done = self.blocks.take()?;
             self.cost.waited_seconds += began.elapsed().as_secs_f64();
-            self.cost.seconds += done.took.as_secs_f64();
+            self.cost.seconds += done.duration.as_secs_f64();
             self.cost.blocks += 1;
             let z0 = done.z0.index_select(0, &done.pairs);
             self.current = Some((done.block, z0.to_device(model.vars.device())));
@@ -109,24 +112,26 @@ impl Pairs {
     }
 }
 
-/// The block of a step, where blocks have so many rows, and where in it the step's rows begin.
+/// Number of the block of `rows` rows that contains a step's rows, and the position in it where
+/// they begin.
 fn place(order: &Order, rows: i64, step: u64) -> (u64, i64) {
     let (epoch, within) = order.place(step);
     (epoch * order.parts(rows) + (within.start / rows) as u64, within.start % rows)
 }
 
-/// How the validation rows are paired: kept is which of a block's z_0 each row has, and the z_0 are drawn again.
+/// Pairs of the validation rows. Only the indices of z_0 within each block are kept; the z_0 are
+/// drawn again.
 #[derive(Debug)]
 pub(super) struct ValidationPairs {
     seed: u64,
     /// Rows of a block.
     rows: i64,
-    /// Of each block, `[rows]` int64 on the CPU.
+    /// For each block, the index of each row's z_0, `[rows]` int64 on the CPU.
     blocks: Vec<Tensor>,
 }
 
 impl ValidationPairs {
-    /// Of all rows of `data` as they stand, paired block by block.
+    /// Pairs all rows of `data` in their order, block by block.
     pub fn of(
         model: &Model,
         coupling: &Component<dyn Coupling>,
@@ -134,14 +139,14 @@ impl ValidationPairs {
         (seed, batch): (u64, i64),
     ) -> Result<Self> {
         let rows = coupling.common().batch.unwrap_or(batch);
-        let sides = Sides::of(model, data)?;
-        // A small validation set says nothing about how often a condition occurs.
+        let sides = Sides::new(model, data)?;
+        // A small validation set does not show how often conditions repeat.
         let context = sides.context(model);
         let mut blocks = Blocks::start(coupling, context, sides, seed)?;
         let mut pairs = Vec::new();
         for (block, from) in (0..data.len()).step_by(rows as usize).enumerate() {
             let index: Vec<i64> = (from..data.len().min(from + rows)).collect();
-            blocks.hand_over(model, VALIDATION | block as u64, &Tensor::from_slice(&index))?;
+            blocks.submit(model, VALIDATION | block as u64, &Tensor::from_slice(&index))?;
             if blocks.waiting.len() as u64 > AHEAD {
                 pairs.push(blocks.take()?.pairs);
             }
@@ -152,7 +157,8 @@ impl ValidationPairs {
         Ok(Self { seed, rows, blocks: pairs })
     }
 
-    /// z_0 of `n` rows from `from` on, all of one block, on the device. `last` keeps the block for the next of them.
+    /// Returns z_0 of `n` rows from row `from`, all of one block, on the device. `last` memoises
+    /// the block for the next call.
     pub fn z0(
         &self,
         model: &Model,
@@ -161,7 +167,7 @@ impl ValidationPairs {
     ) -> Result<Tensor> {
         let block = from / self.rows;
         let z0 = match last {
-            Some((of, z0)) if *of == block => z0,
+            Some((last, z0)) if *last == block => z0,
             _ => {
                 let pairs = &self.blocks[block as usize];
                 let at = (self.seed, VALIDATION | block as u64);
@@ -173,40 +179,41 @@ impl ValidationPairs {
     }
 }
 
-/// z_0 of a block, on the CPU, where it is paired: nothing waits for the device.
+/// Draws z_0 of a block on the CPU, where it is paired, so that nothing waits for the device.
 fn draw(model: &Model, n: i64, (seed, block): (u64, u64)) -> Result<Tensor> {
     let shape = [&[n], model.latent_shape()].concat();
     let _stream = seed_torch(seed, Purpose::Couple, block);
     tch::no_grad(|| model.source().draw(&TorchDraws, &shape, (model.vars.kind(), Device::Cpu)))
 }
 
-/// Blocks in the hands of a worker.
+/// Blocks that a worker thread pairs.
 #[derive(Debug)]
 struct Blocks {
     seed: u64,
     worker: Worker<Job, Paired>,
-    /// The blocks that were handed over, with their z_0.
+    /// The blocks that were submitted and not taken yet, with their z_0.
     waiting: VecDeque<(u64, Tensor)>,
 }
 
-/// A block of rows, by their numbers, to be paired with as many z_0.
+/// A block of rows that is to be paired with equally many z_0.
 struct Job {
+    /// Numbers of the rows.
     rows: Tensor,
     source: Flat,
     seed: u64,
 }
 
-/// For each row of a block the z_0 that it is paired with, and how long that took.
+/// For each row of a block, the index of its z_0; and the time that pairing took.
 type Paired = (Vec<i64>, Duration);
 
 /// A block that is paired.
-struct Done {
+struct PairedBlock {
     block: u64,
-    /// As they were drawn.
+    /// z_0 in the order in which they were drawn.
     z0: Tensor,
-    /// For each row its z_0, `[rows]` int64.
+    /// For each row, the index of its z_0, `[rows]` int64.
     pairs: Tensor,
-    took: Duration,
+    duration: Duration,
 }
 
 impl Blocks {
@@ -224,25 +231,25 @@ impl Blocks {
         Ok(Self { seed, worker: Worker::start("coupling", build)?, waiting: VecDeque::new() })
     }
 
-    /// Hands over the rows of `index` (`[k]`, on the CPU).
-    fn hand_over(&mut self, model: &Model, block: u64, index: &Tensor) -> Result<()> {
+    /// Submits the block of the rows at `index`, `[k]` on the CPU.
+    fn submit(&mut self, model: &Model, block: u64, index: &Tensor) -> Result<()> {
         let z0 = draw(model, index.size()[0], (self.seed, block))?;
-        self.worker.ask(Job {
+        self.worker.submit(Job {
             rows: index.copy(),
-            source: Flat::of(&z0)?,
+            source: Flat::new(&z0)?,
             seed: stream_seed(self.seed, Purpose::Pair, block),
         })?;
         self.waiting.push_back((block, z0));
         Ok(())
     }
 
-    /// The oldest block that was not taken yet.
-    fn take(&mut self) -> Result<Done> {
-        let (pairs, took) = self.worker.answer()?;
+    /// Takes the oldest block that was not taken yet, and waits until it is paired.
+    fn take(&mut self) -> Result<PairedBlock> {
+        let (pairs, duration) = self.worker.receive()?;
         let waiting = self.waiting.pop_front();
-        let none = || Error::runtime("pairs came that were not asked for");
+        let none = || Error::runtime("there are pairs for which no block was submitted");
         let (block, z0) = waiting.ok_or_else(none)?;
-        Ok(Done { block, z0, pairs: Tensor::from_slice(&pairs), took })
+        Ok(PairedBlock { block, z0, pairs: Tensor::from_slice(&pairs), duration })
     }
 }
 

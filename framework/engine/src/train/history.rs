@@ -1,43 +1,43 @@
-//! The loss terms of every epoch.
-
 use crate::config::LossTerm;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// One epoch.
+/// Losses of one epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Counted from 1.
+    /// Number of the epoch, from 1.
     pub epoch: u64,
-    /// Steps taken by its end.
+    /// Number of steps taken by its end.
     pub step: u64,
-    /// Mean over the rows of each loss term, in the order of [`LossTerm::ALL`]; null where not measured.
+    /// Mean of each loss term over the training rows, in the order of [`LossTerm::ALL`]; null if it
+    /// was not measured or not finite.
     pub train: Vec<Option<f64>>,
-    /// Mean over the validation rows of each loss term, in the same order.
+    /// Mean of each loss term over the validation rows, in the same order; null likewise.
     pub val: Vec<Option<f64>>,
 }
 
 impl Epoch {
-    /// A term's mean over the training rows; `None` where it was not measured or not finite.
+    /// Mean of a term over the training rows; `None` if it was not measured or not finite.
     pub fn train_term(&self, term: LossTerm) -> Option<f64> {
         self.train.get(term as usize).copied().flatten()
     }
 
-    /// A term's mean over the validation rows; `None` where it was not measured or not finite.
+    /// Mean of a term over the validation rows; `None` if it was not measured or not finite.
     pub fn val_term(&self, term: LossTerm) -> Option<f64> {
         self.val.get(term as usize).copied().flatten()
     }
 }
 
-/// All epochs so far.
+/// Losses of all epochs so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    /// In order.
+    /// The epochs in order.
     pub epochs: Vec<Epoch>,
 }
 
 impl History {
-    /// Header and one line an epoch: `epoch,step,train_total,…,val_kl`.
+    /// CSV text with the header `epoch,step,train_total,…,val_kl` and one line for each epoch; a
+    /// cell is empty if its term was not measured.
     pub fn to_csv(&self) -> String {
         let names = |set: &str| LossTerm::ALL.map(|t| format!("{set}_{}", t.name())).join(",");
         let mut text = format!("epoch,step,{},{}\n", names("train"), names("val"));
@@ -49,18 +49,18 @@ impl History {
         text
     }
 
-    /// An error if a training of `total` steps, `per_epoch` of them in an epoch, cannot have this history at
-    /// `step`.
+    /// Checks that a training of `total` steps, `per_epoch` of them in each epoch, can have this
+    /// history at `step`.
     pub(crate) fn check(&self, step: u64, per_epoch: u64, total: u64) -> Result<()> {
         let wrong = |what: String| Err(Error::runtime(format!("does not fit this run: {what}")));
         if step > total {
-            return wrong(format!("it stands at step {step}, and the run ends at {total}"));
+            return wrong(format!("it is at step {step}, but the run ends at step {total}"));
         }
         let ended = step == total && !step.is_multiple_of(per_epoch);
         let epochs = step / per_epoch + u64::from(ended);
         if self.epochs.len() as u64 != epochs {
             return wrong(format!(
-                "its history has {} epochs, and at step {step} there are {epochs} of {per_epoch} steps",
+                "its history has {} epochs, but at step {step} there are {epochs} of {per_epoch} steps",
                 self.epochs.len()
             ));
         }
@@ -68,7 +68,7 @@ impl History {
             let end = total.min(per_epoch.saturating_mul(number));
             if (e.epoch, e.step) != (number, end) {
                 return wrong(format!(
-                    "its history has epoch {} at step {} where epoch {number} ends at {end}",
+                    "its history has epoch {} at step {}, but epoch {number} ends at step {end}",
                     e.epoch, e.step
                 ));
             }
@@ -76,7 +76,7 @@ impl History {
         Ok(())
     }
 
-    /// What [`to_json`](Self::to_json) wrote; `None` for anything else.
+    /// Parses the JSON of [`to_json`](Self::to_json); `None` if it is anything else.
     pub fn from_json(json: &serde_json::Value) -> Option<Self> {
         let (epochs, steps) = (json["epoch"].as_array()?, json["step"].as_array()?);
         let row = |set: &str, i: usize| -> Vec<Option<f64>> {
@@ -92,7 +92,8 @@ impl History {
         Some(Self { epochs: epochs.collect::<Option<_>>()? })
     }
 
-    /// As JSON: one list a term and set.
+    /// JSON object of lists over the epochs: `epoch`, `step`, and each loss term under `train` and
+    /// `val`, null where it was not measured.
     pub fn to_json(&self) -> serde_json::Value {
         let set = |value: fn(&Epoch, LossTerm) -> Option<f64>| {
             let list = |term| self.epochs.iter().map(|e| value(e, term)).collect::<Vec<_>>();
@@ -121,7 +122,7 @@ mod tests {
                 .map(|(epoch, step)| Epoch { epoch, step: *step, ..Epoch::default() })
                 .collect(),
         };
-        // 10 steps an epoch, 25 in all.
+        // 25 steps, 10 in each epoch.
         let fits = |steps: &[u64], step| of(steps).check(step, 10, 25).is_ok();
         assert!(fits(&[], 0) && fits(&[], 9) && fits(&[10], 10) && fits(&[10, 20], 24));
         assert!(fits(&[10, 20, 25], 25));

@@ -1,4 +1,4 @@
-//! Training: flat parameters, the step, checkpoints, history.
+//! Training: batches, steps, checkpoints and history.
 
 mod batches;
 mod checkpoint;

@@ -1,29 +1,29 @@
-//! Batches of rows that stay in a file, read on threads of their own ahead of the steps that use them.
-
 use super::batches::Order;
 use super::worker::Worker;
 use crate::data::Stored;
 use crate::error::Result;
 use tch::Tensor;
 
-/// Threads that read: a disk answers several better than one.
+/// Number of reading threads: a disk serves several requests at once better than one after the
+/// other.
 const READERS: u64 = 4;
-/// Batches that are asked for before they are needed, and so the most that are held.
+/// Number of batches that are requested before they are needed, and so the most that are in memory.
 const AHEAD: u64 = 8;
 
-/// Reads the batches of the steps of a training.
+/// Reads batches of rows that stay in a file, on threads of their own, ahead of the steps that use
+/// them.
 #[derive(Debug)]
 pub(super) struct Prefetch {
-    /// Each reads the rows of the numbers that it is asked for.
+    /// Workers that read the rows of given numbers.
     readers: Vec<Worker<Vec<i64>, Vec<Tensor>>>,
-    /// The first step that is not asked for yet.
+    /// The first step that is not requested yet.
     next: u64,
-    /// Steps in all.
+    /// Number of steps of the training.
     total: u64,
 }
 
 impl Prefetch {
-    /// For the steps from the first of these to before the second.
+    /// Starts reading for the steps from `step` up to `total`.
     pub fn start(stored: &Stored, (step, total): (u64, u64)) -> Result<Self> {
         let reader = |_| {
             let stored = stored.clone();
@@ -33,15 +33,16 @@ impl Prefetch {
         Ok(Self { readers, next: step, total })
     }
 
-    /// What is read for `step`, the steps one after the other.
+    /// Takes the rows of `step`, of each column in its file's type. Steps must be taken one after
+    /// the other.
     pub fn take(&mut self, step: u64, order: &mut Order) -> Result<Vec<Tensor>> {
         while self.next < self.total.min(step + AHEAD) {
             let (epoch, within) = order.place(self.next);
             let rows = order.epoch(epoch).narrow(0, within.start, within.end - within.start);
-            self.reader(self.next).ask(Vec::try_from(rows)?)?;
+            self.reader(self.next).submit(Vec::try_from(rows)?)?;
             self.next += 1;
         }
-        self.reader(step).answer()
+        self.reader(step).receive()
     }
 
     fn reader(&self, step: u64) -> &Worker<Vec<i64>, Vec<Tensor>> {
@@ -58,7 +59,7 @@ mod tests {
     use std::path::Path;
     use tch::{Device, Kind};
 
-    /// 50 rows of which the i-th is (i, i + 0.5).
+    /// 50 rows, of which number i is (i, i + 0.5).
     fn numbered(path: &Path) -> Rows {
         let values: Vec<f32> = (0..100).map(|i| i as f32 / 2.0).collect();
         let array = NamedArray::new("x", vec![50, 2], values).unwrap();

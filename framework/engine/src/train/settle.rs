@@ -1,4 +1,4 @@
-//! What the rows and the model have to agree on before training.
+//! Checks before training that the rows suit the model.
 
 use crate::component::shape_text;
 use crate::data::Data;
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::trained::Trained;
 
-/// An error if images cannot be mirrored.
+/// Checks that images can be mirrored if `training.flip` is set.
 pub(super) fn check_flip(trained: &Trained) -> Result<()> {
     if !trained.experiment().training.flip {
         return Ok(());
@@ -21,24 +21,25 @@ pub(super) fn check_flip(trained: &Trained) -> Result<()> {
     if !trained.model.independent() || trained.model.given() {
         let message = "z_0 is paired with the images as they are, not with mirrored ones";
         return Err(Error::config("training.flip", message)
-            .help("leave it out, or set `coupling: independent`"));
+            .help("remove it, or set `coupling: independent`"));
     }
     Ok(())
 }
 
-/// Keeps the rows' own z_0 where the model takes them; an error where they are missing or do not fit, and where rows
-/// cannot be paired.
+/// Checks the z_0 that the data give if the coupling takes them, drops them otherwise, and checks
+/// that rows can be paired.
 pub(super) fn settle_z0(model: &Model, data: &mut Data) -> Result<()> {
     if data.train.target.lengths.is_some() && !model.independent() {
-        let message = "sequences of different lengths are not paired with z_0: no distance between them is defined";
-        return Err(Error::config("coupling", message).help("take an independent coupling"));
+        let message = "sequences of different lengths cannot be paired with z_0: \
+                       no distance between them is defined";
+        return Err(Error::config("coupling", message).help("use an independent coupling"));
     }
     let sets = [("training", &mut data.train), ("validation", &mut data.val)];
     for (name, set) in sets {
         if !model.given() {
             if set.z0.take().is_some() {
                 log::warn!(
-                    "the {name} rows have a z_0 of their own, which the coupling does not use"
+                    "the {name} rows have z_0 of their own, which the coupling does not use"
                 );
             }
             continue;
@@ -50,13 +51,13 @@ pub(super) fn settle_z0(model: &Model, data: &mut Data) -> Result<()> {
                     "the coupling takes each row's z_0 from the data, but the {name} rows have none"
                 );
                 return Err(Error::config("coupling", message).help(
-                    "add an array `z0` (for validation rows of their own `z0_val`), or take another coupling",
+                    "add an array `z0` (`z0_val` for validation rows), or use another coupling",
                 ));
             }
             Some(z0) if z0.shape() != model.latent_shape() => {
-                let (found, wanted) = (shape_text(z0.shape()), shape_text(model.latent_shape()));
+                let (found, expected) = (shape_text(z0.shape()), shape_text(model.latent_shape()));
                 let message =
-                    format!("z0 has rows of shape {found}, but a latent has shape {wanted}");
+                    format!("z0 has rows of shape {found}, but a latent has shape {expected}");
                 return Err(Error::config("data", message));
             }
             Some(_) => {}

@@ -1,4 +1,4 @@
-//! Where sampling starts beside where training's paths do.
+//! Comparison of the start of training's paths with the start of sampling.
 
 use crate::component::Pass;
 use crate::data::Rows;
@@ -7,15 +7,16 @@ use crate::path::PathKind;
 use crate::trained::Trained;
 use tch::{Kind, Tensor};
 
-/// Rows that are looked at.
+/// Largest number of rows that are compared.
 const ROWS: i64 = 4096;
-/// KL from N(0, 1) of an entry of z at t = 0, in nats, above which samples are seen to be shifted: a mean of a
-/// tenth of the deviation.
+/// KL from N(0, 1) of an entry of z at t = 0, in nats, above which samples are visibly shifted:
+/// that of a mean of a tenth of the deviation.
 const SMALL: f64 = 0.005;
 
-/// KL of the law of z at t = 0 from N(0, I), in nats an entry, each entry taken as Gaussian: on the
-/// variance-preserving path some of the data is left there, of which sampling knows nothing. None where they are
-/// standardised, or become latents by what is learned.
+/// KL of the distribution of z at t = 0 from N(0, I), in nats for each entry, each entry taken as
+/// Gaussian. On the variance-preserving path, z holds some of the data there, but sampling starts
+/// without it. `None` if the data are standardised, the encoder is learned, or z at t = 0 holds no
+/// data.
 pub(super) fn shift(trained: &Trained, train: &Rows) -> Result<Option<f64>> {
     let model = trained.model();
     let learned = trained.parameters().iter().any(|(name, _)| name.starts_with("encoder."));
@@ -36,13 +37,13 @@ pub(super) fn shift(trained: &Trained, train: &Rows) -> Result<Option<f64>> {
     })
 }
 
-/// Warns where samples will be shifted.
+/// Warns if samples will be shifted.
 pub(super) fn warn_of_shift(trained: &Trained, train: &Rows) -> Result<()> {
     if let Some(kl) = shift(trained, train)?.filter(|kl| *kl > SMALL) {
         log::warn!(
-            "the data are not standardised, and at t = 0 the path still holds some of them: KL(z_0) from N(0, I) is \
-             {kl:.3} nats an entry, so that samples will be shifted; leave `data.standardise` true, or choose a noise \
-             schedule that begins with less signal"
+            "the data are not standardised, and the path still holds some of them at t = 0: \
+             KL(z_0) from N(0, I) is {kl:.3} nats for each entry, so samples will be shifted; leave \
+             `data.standardise` true, or choose a noise schedule that begins with less signal"
         );
     }
     Ok(())

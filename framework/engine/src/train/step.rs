@@ -1,5 +1,5 @@
-//! A step, from the rows to the running mean of the parameters. Nothing in it waits for the device or takes a
-//! number of the host that changes, so that a device may record it and play it back.
+//! A training step, from the rows to the EMA of the parameters. Nothing in it waits for the device
+//! or uses a number of the host that changes, so that a device can record and replay it.
 
 use super::Parameters;
 use super::rates::Rates;
@@ -11,7 +11,7 @@ use crate::loss::Terms;
 use crate::model::Model;
 use tch::Tensor;
 
-/// What a step starts from.
+/// Inputs of a step.
 #[derive(Debug)]
 pub(crate) struct Inputs {
     pub target: Tensor,
@@ -19,18 +19,18 @@ pub(crate) struct Inputs {
     pub z0: Option<Tensor>,
     pub mask: Option<Tensor>,
     pub condition_mask: Option<Tensor>,
-    /// [`Rates`], `[3]`.
+    /// The [`Rates`] as a row `[3]`.
     pub rates: Tensor,
 }
 
 impl Inputs {
-    /// The rows of `batch`.
+    /// Inputs with the rows of `batch`.
     pub fn new(batch: Batch, rates: Tensor) -> Self {
         let Batch { target, condition, z0, mask, condition_mask, .. } = batch;
         Self { target, condition, z0, mask, condition_mask, rates }
     }
 
-    /// Its tensors, in one order.
+    /// The tensors, always in the same order.
     pub fn tensors(&self) -> [Option<&Tensor>; 6] {
         let Self { target, condition, z0, mask, condition_mask, rates } = self;
         let [condition, z0, mask, condition_mask] =
@@ -38,7 +38,7 @@ impl Inputs {
         [Some(target), condition, z0, mask, condition_mask, Some(rates)]
     }
 
-    /// Copies of all of them.
+    /// Copies all tensors.
     pub fn copy(&self) -> Self {
         let copy = |t: &Option<Tensor>| t.as_ref().map(Tensor::copy);
         Self {
@@ -52,19 +52,19 @@ impl Inputs {
     }
 }
 
-/// What a step changes, each where it lies: one that is played back finds it there.
+/// State that a step changes in place, so that a replayed step finds it at the same addresses.
 pub(crate) struct Learning<'t> {
     pub parameters: &'t mut Parameters,
-    /// The running mean of the parameters.
+    /// EMA of the parameters, `[parameters]`.
     pub ema: Option<&'t mut Tensor>,
     pub optimizer: &'t dyn Optimizer,
     pub state: &'t mut OptimizerState,
-    /// See [`Terms::add_to`].
+    /// Sums of the loss terms over the epoch; see [`Terms::add_to`].
     pub sums: &'t mut Tensor,
 }
 
 impl Learning<'_> {
-    /// Takes the step of `batch`.
+    /// Takes a step on `batch`.
     pub fn step(
         &mut self,
         model: &Model,
@@ -73,17 +73,17 @@ impl Learning<'_> {
         dropout: bool,
     ) -> Result<()> {
         let (terms, gradient) = loss_and_gradient(model, self.parameters, config, batch, dropout)?;
-        tch::no_grad(|| self.follow(&gradient, Rates::from(&batch.rates)))?;
+        tch::no_grad(|| self.apply(&gradient, Rates::from(&batch.rates)))?;
         terms.add_to(self.sums, batch.target.size()[0]);
         Ok(())
     }
 
-    fn follow(&mut self, gradient: &Tensor, rates: Rates) -> Result<()> {
+    fn apply(&mut self, gradient: &Tensor, rates: Rates) -> Result<()> {
         let Self { parameters, ema, optimizer, state, .. } = self;
         state.step = rates.step;
         let places: Vec<Tensor> = state.moments.iter().map(Tensor::shallow_clone).collect();
         parameters.step(|flat| optimizer.step(flat, gradient, state, &rates.learning_rate))?;
-        settle(&mut state.moments, places);
+        keep_places(&mut state.moments, places);
         if let Some(ema) = ema {
             let _ = ema.lerp_tensor_(&parameters.flat, &rates.share);
         }
@@ -91,8 +91,8 @@ impl Learning<'_> {
     }
 }
 
-/// Moves moments that were replaced to where they were.
-fn settle(moments: &mut [Tensor], places: Vec<Tensor>) {
+/// Copies moments that the optimizer replaced by new tensors back to their former places.
+fn keep_places(moments: &mut [Tensor], places: Vec<Tensor>) {
     for (moment, mut place) in moments.iter_mut().zip(places) {
         if moment.data_ptr() != place.data_ptr() {
             place.copy_(moment);
@@ -101,7 +101,8 @@ fn settle(moments: &mut [Tensor], places: Vec<Tensor>) {
     }
 }
 
-/// The loss of a batch and its gradient, `[parameters]` and clipped. Whatever a step draws, it draws here.
+/// Computes the loss of a batch and its gradient `[parameters]`, which is clipped. All random
+/// numbers of a step are drawn here.
 fn loss_and_gradient(
     model: &Model,
     parameters: &Parameters,
@@ -126,9 +127,9 @@ fn loss_and_gradient(
     let (z0, times) = (batch.z0.as_ref().map(same), config.time_sampling);
     let terms = model.losses_from(z0, &target, condition.as_ref(), pass, times, false)?;
     let mut gradient = parameters.gradient(terms.total())?;
-    if let Some(longest) = config.clip_grad_norm {
+    if let Some(max_norm) = config.clip_grad_norm {
         tch::no_grad(|| {
-            let scale = (gradient.norm().reciprocal() * longest).clamp_max(1.0);
+            let scale = (gradient.norm().reciprocal() * max_norm).clamp_max(1.0);
             gradient *= scale;
         });
     }

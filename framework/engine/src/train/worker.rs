@@ -1,81 +1,82 @@
-//! A thread that works ahead of the training: it reads rows of a file, or pairs rows. What it is to do is decided on
-//! the training thread, so its pace changes nothing.
+//! A thread that works ahead of the training: it reads rows of a file, or pairs rows. Its jobs are
+//! chosen on the training thread, so its speed does not change the result.
 
 use crate::error::{Error, Result};
 use crate::registry::guard_engine;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-/// Answers questions one after the other. Dropped, it finishes the one that it is at, and its thread has ended then.
-pub(super) struct Worker<Q, A> {
+/// A thread that does jobs of type `J` one after the other, with results of type `R`. Dropping it
+/// waits for the job in progress and ends the thread.
+pub(super) struct Worker<J, R> {
     name: &'static str,
-    /// None once it is to end.
-    ends: Option<(Sender<Q>, Receiver<Result<A>>)>,
+    /// `None` when the thread is to end.
+    channels: Option<(Sender<J>, Receiver<Result<R>>)>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<Q, A> std::fmt::Debug for Worker<Q, A> {
+impl<J, R> std::fmt::Debug for Worker<J, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Worker").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
-    /// Starts a thread on which `build` makes what answers, from what need not cross threads. Where it fails, every
-    /// answer is its error.
+impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
+    /// Starts a thread on which `build` makes the function that does the jobs, which need not be
+    /// `Send`. If `build` fails, every result is its error.
     ///
     /// # Errors
-    /// No thread can be started.
-    pub fn start<W: FnMut(Q) -> Result<A>>(
+    /// [`Error::Runtime`]: no thread can be started.
+    pub fn start<W: FnMut(J) -> Result<R>>(
         name: &'static str,
         build: impl FnOnce() -> Result<W> + Send + 'static,
     ) -> Result<Self> {
-        let (ask, asked) = channel::<Q>();
-        let (give, answers) = channel();
+        let (jobs, waiting) = channel::<J>();
+        let (send, results) = channel();
         let work = move || {
             let mut built = guard_engine(build);
-            for question in asked {
-                let answer = match &mut built {
-                    Ok(work) => guard_engine(|| work(question)),
+            for job in waiting {
+                let result = match &mut built {
+                    Ok(work) => guard_engine(|| work(job)),
                     Err(e) => Err(Error::runtime(e.to_string())),
                 };
-                if give.send(answer).is_err() {
+                if send.send(result).is_err() {
                     break;
                 }
             }
         };
         let thread = std::thread::Builder::new().name(name.into()).spawn(work);
         let thread = thread.map_err(|e| Error::runtime(format!("no thread for a {name}: {e}")))?;
-        Ok(Self { name, ends: Some((ask, answers)), thread: Some(thread) })
+        Ok(Self { name, channels: Some((jobs, results)), thread: Some(thread) })
     }
 
-    /// Asks for one thing more.
+    /// Submits a job.
     ///
     /// # Errors
-    /// The thread has ended.
-    pub fn ask(&self, question: Q) -> Result<()> {
-        let asked = self.ends.as_ref().map(|(ask, _)| ask.send(question));
-        asked.and_then(Result::ok).ok_or_else(|| self.ended())
+    /// [`Error::Runtime`]: the thread has ended.
+    pub fn submit(&self, job: J) -> Result<()> {
+        let sent = self.channels.as_ref().map(|(jobs, _)| jobs.send(job));
+        sent.and_then(Result::ok).ok_or_else(|| self.ended())
     }
 
-    /// The oldest answer that was not taken yet; waits for it.
+    /// Takes the result of the oldest job whose result was not taken yet, and waits for it.
     ///
     /// # Errors
-    /// That of the work; the thread has ended.
-    pub fn answer(&self) -> Result<A> {
-        let answer = self.ends.as_ref().map(|(_, answers)| answers.recv());
-        answer.and_then(Result::ok).unwrap_or_else(|| Err(self.ended()))
+    /// That of the job, or [`Error::Runtime`]: the thread has ended.
+    pub fn receive(&self) -> Result<R> {
+        let result = self.channels.as_ref().map(|(_, results)| results.recv());
+        result.and_then(Result::ok).unwrap_or_else(|| Err(self.ended()))
     }
 
     fn ended(&self) -> Error {
-        Error::runtime(format!("the thread of a {} has ended", self.name))
+        Error::runtime(format!("the {} thread has ended", self.name))
     }
 }
 
-impl<Q, A> Drop for Worker<Q, A> {
+impl<J, R> Drop for Worker<J, R> {
     fn drop(&mut self) {
-        // With nobody to answer, it leaves out what else was asked.
-        self.ends = None;
+        // Without a receiver, the thread skips the jobs that are left.
+        self.channels = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -95,11 +96,11 @@ mod tests {
             n => Ok(10 * n),
         };
         let worker = Worker::start("reader", move || Ok(work)).unwrap();
-        (1..5).for_each(|n| worker.ask(n).unwrap());
-        assert_eq!(worker.answer().unwrap(), 10);
-        assert_eq!(worker.answer().unwrap_err().to_string(), "two");
-        assert!(worker.answer().unwrap_err().to_string().contains("three"));
-        assert_eq!(worker.answer().unwrap(), 40);
+        (1..5).for_each(|n| worker.submit(n).unwrap());
+        assert_eq!(worker.receive().unwrap(), 10);
+        assert_eq!(worker.receive().unwrap_err().to_string(), "two");
+        assert!(worker.receive().unwrap_err().to_string().contains("three"));
+        assert_eq!(worker.receive().unwrap(), 40);
     }
 
     #[test]
@@ -107,8 +108,8 @@ mod tests {
         let build = || Err::<fn(i32) -> Result<i32>, _>(Error::runtime("not built"));
         let worker = Worker::start("reader", build).unwrap();
         for n in 0..2 {
-            worker.ask(n).unwrap();
-            assert_eq!(worker.answer().unwrap_err().to_string(), "not built");
+            worker.submit(n).unwrap();
+            assert_eq!(worker.receive().unwrap_err().to_string(), "not built");
         }
     }
 
@@ -122,10 +123,10 @@ mod tests {
             Ok(Arc::strong_count(&kept) as i32 + n)
         };
         let worker = Worker::start("reader", move || Ok(work)).unwrap();
-        (0..5).for_each(|n| worker.ask(n).unwrap());
+        (0..5).for_each(|n| worker.submit(n).unwrap());
         begin.recv().unwrap();
         drop(worker);
-        // What the thread worked with has gone with it.
+        // The thread dropped everything that it worked with.
         assert_eq!(Arc::strong_count(&held), 1);
     }
 }

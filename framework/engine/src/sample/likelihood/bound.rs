@@ -1,5 +1,4 @@
-//! The variational bound on −ln p (Kingma et al. 2021): what it takes to send the data along the reverse
-//! diffusion.
+//! The variational bound on −ln p of a diffusion (Kingma et al. 2021).
 
 use crate::component::Posterior;
 use crate::config::Reduction;
@@ -10,40 +9,44 @@ use crate::sample::Predictor;
 use std::f64::consts::PI;
 use tch::{Kind, Tensor};
 
-/// The bound on −ln p of a set of rows, in nats and by its terms. All float64.
+/// Terms of the bound on −ln p of a set of rows, in nats, float64.
 #[derive(Debug)]
 pub struct Bound {
     /// KL(q(z_0 | data) ‖ N(0, I)), exact, `[n]`.
     pub prior: Tensor,
     /// ½ ∫ |noise − ε|² dγ, the mean over the draws, `[n]`.
     pub diffusion: Tensor,
-    /// Its standard error over the draws, `[n]`, from how draws in neighbouring parts of γ differ, which
-    /// says rather too much than too little; `None` for a single draw.
+    /// Standard error of `diffusion`, `[n]`, computed from the differences between draws in
+    /// neighbouring intervals of γ, which overestimates rather than underestimates it; `None` for
+    /// a single draw.
     pub error: Option<Tensor>,
-    /// −E ln N(data; z/a, (b/a)²I) at the end, exact and the same for every row.
+    /// −E ln N(data; z/a, (b/a)²I) at the end of the path, exact and the same for every row.
     pub decoder: f64,
-    /// Log-SNR at the start and at the end.
+    /// Log-SNR at the start and at the end of the path.
     pub gamma: (f64, f64),
 }
 
 impl Bound {
-    /// The whole bound, `[n]`.
+    /// The bound, the sum of its terms, `[n]`.
     pub fn total(&self) -> Tensor {
         &self.prior + &self.diffusion + self.decoder
     }
 }
 
-/// Bounds −ln p of `data` (`[n, …z_shape]`) from `draws` pairs (γ, ε) a row: γ uniform between the path's
-/// ends with one draw in each of `draws` equal parts, ε ~ N(0, I), both from LibTorch's generator (seed a
-/// [stream](crate::rng::seed_torch) first). The prediction is evaluated in the precision of `data`.
+/// Bounds −ln p of `data` `[n, …z_shape]` from `draws` pairs (γ, ε) for each row: γ uniform
+/// between the path's ends with one draw in each of `draws` equal intervals, ε ~ N(0, I), both
+/// from LibTorch's generator (seed a [stream](crate::rng::seed_torch) first). The prediction is
+/// evaluated in the precision of `data`.
 ///
-/// The bound is that of the variance-preserving diffusion between the path's log-SNR ends, of which any
-/// other Gaussian path is a rescaling: it is as sound for the rectified path between the ends of
-/// [`gamma_range`](crate::path::Path::gamma_range), outside of which nothing is asked of the prediction.
+/// The bound is that of the variance-preserving diffusion between the log-SNRs of the path's ends.
+/// Every other Gaussian path is a rescaling of it, so the bound also holds for the rectified path
+/// between the ends of [`gamma_range`](crate::path::Path::gamma_range), outside of which the
+/// prediction is not evaluated.
 ///
 /// # Errors
-/// Where the noise cannot be read from the prediction at an end of the path (there the bound is infinite),
-/// or the result is not finite.
+/// [`Error::Config`]: the noise cannot be computed from the prediction at an end of the path, where
+/// the bound is infinite. [`Error::Runtime`]: the result is not finite. [`Error::Component`]: a
+/// component fails.
 pub fn bound(predictor: &impl Predictor, data: &Tensor, draws: u64) -> Result<Bound> {
     tch::no_grad(|| {
         let path = predictor.path();
@@ -88,8 +91,9 @@ pub fn bound(predictor: &impl Predictor, data: &Tensor, draws: u64) -> Result<Bo
     })
 }
 
-/// Where the prediction says nothing of the noise, as the velocity where γ′ = 0, the error of the noise is
-/// without bound. Between the ends that happens nowhere: there γ rises, and the rectified path is cut off.
+/// Checks that the noise can be computed from the prediction at the ends of the path. Otherwise,
+/// such as from the velocity where γ′ = 0, its error is unbounded. Between the ends it can
+/// always be computed: γ rises there, and the rectified path is cut off.
 fn refuse_infinite(predictor: &impl Predictor) -> Result<()> {
     let path = predictor.path();
     if path.schedule.is_none() {
@@ -102,13 +106,14 @@ fn refuse_infinite(predictor: &impl Predictor) -> Result<()> {
         return Ok(());
     }
     let message =
-        "the bound is infinite: at an end of this path the prediction says nothing of the noise";
+        "the bound is infinite: at an end of this path the prediction does not determine the noise";
     Err(Error::config("noise_schedule", message)
-        .help("take a schedule whose log-SNR rises at both ends, or another objective"))
+        .help("use a schedule whose log-SNR rises at both ends, or another objective"))
 }
 
-/// |noise read from the prediction − ε|² of each row, less alpha_bar²·(|ε|² − d): of mean 0, it takes away
-/// most of the noise where the prediction cannot know ε.
+/// Squared error |predicted noise − ε|² of each row, less the control variate
+/// alpha_bar²·(|ε|² − d), whose mean is 0: it removes most of the variance where the prediction
+/// cannot know ε.
 fn error(
     predictor: &impl Predictor,
     point: &PathPoint,

@@ -1,6 +1,6 @@
-//! The density of what the probability-flow ODE draws, by the instantaneous change of variables:
-//! ln p(z) = ln N(z_0; 0, I) − ∫ div f ds along the way between z_0 and z (Chen et al. 2018, Grathwohl et
-//! al. 2019, Song et al. 2021).
+//! Density of the samples of the probability-flow ODE, by the instantaneous change of variables: ln
+//! p(z) = ln N(z_0; 0, I) − ∫ div f ds along the trajectory from z_0 to z (Chen et al. 2018,
+//! Grathwohl et al. 2019, Song et al. 2021).
 
 use crate::component::{Field, Grid, Solver};
 use crate::error::{Error, Result};
@@ -9,24 +9,24 @@ use crate::sample::{Predictor, PredictorField};
 use std::f64::consts::PI;
 use tch::{Kind, Tensor};
 
-/// Most dimensions whose divergence is computed exactly unless told otherwise.
+/// Largest dimension for which [`Divergence::of`] computes the divergence exactly.
 pub const EXACT_DIMENSIONS: i64 = 32;
 
-/// How the divergence of the field is computed.
+/// Method by which the divergence of the field is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Divergence {
-    /// The trace of the Jacobian, from one vector-Jacobian product a dimension.
+    /// The trace of the Jacobian, from one vector-Jacobian product for each dimension.
     Exact,
-    /// Hutchinson's unbiased estimate: the mean of q·Jq over `probes` vectors q of random signs, which stay
-    /// the same along a trajectory. One vector-Jacobian product a probe.
+    /// Hutchinson's unbiased estimate: the mean of q·Jq over `probes` vectors q of random signs,
+    /// which stay the same along a trajectory. It takes one vector-Jacobian product for each.
     Hutchinson {
-        /// At least 1; a standard error needs 2.
+        /// Number of vectors, at least 1; a standard error needs 2.
         probes: i64,
     },
 }
 
 impl Divergence {
-    /// Exact up to [`EXACT_DIMENSIONS`], beyond it with `probes`.
+    /// Exact up to [`EXACT_DIMENSIONS`] dimensions, and Hutchinson's estimate with `probes` beyond.
     pub fn of(dimensions: i64, probes: i64) -> Self {
         if dimensions <= EXACT_DIMENSIONS { Self::Exact } else { Self::Hutchinson { probes } }
     }
@@ -37,22 +37,28 @@ impl Divergence {
 pub struct Density {
     /// ln p in nats, `[n]`, float64.
     pub log: Tensor,
-    /// Its standard error over the probes, `[n]`; `None` for an exact divergence or a single probe.
+    /// Standard error of `log` over the probes, `[n]`; `None` for an exact divergence or a single
+    /// probe.
     pub error: Option<Tensor>,
-    /// Evaluations of the prediction a state, each with the vector-Jacobian products of its divergence.
+    /// Evaluations of the prediction a state (NFE), each with the vector-Jacobian products of its
+    /// divergence.
     pub nfe: usize,
 }
 
 impl<P: Predictor> PredictorField<P> {
-    /// The log-density of `z` (`[n, …z_shape]`) at the end of the [grid](Self::grid) of `steps` steps, for z_0 ~
-    /// N(0, I) at its start: the density of the states that the solver would reach exactly. The prediction is
-    /// evaluated in the precision of `z`, the integral kept in float64. Signs of probes come from LibTorch's
-    /// generator: seed a [stream](crate::rng::seed_torch) first.
+    /// Computes the log-density of `z` `[n, …z_shape]` at the end of the [grid](Self::grid) of
+    /// `steps` steps, for z_0 ~ N(0, I) at its start: the density of states that an exact solver
+    /// would reach. The prediction is evaluated in the precision of `z`, and the integral is in
+    /// float64. The signs of probes come from LibTorch's generator: seed a
+    /// [stream](crate::rng::seed_torch) first.
     ///
-    /// An adaptive solver chooses its steps for all rows together, and for the integral as for the state.
+    /// An adaptive solver chooses its steps for all rows together, and for the state and the
+    /// integral alike.
     ///
     /// # Errors
-    /// Where the prediction is no differentiable function of the state, or the result is not finite.
+    /// [`Error::Config`]: `probes` is below 1, or the solver needs more than the derivative.
+    /// [`Error::Runtime`]: the prediction is no differentiable function of the state, or the result
+    /// is not finite. Those of [`grid`](Self::grid), the predictor and the solver.
     pub fn log_density(
         &self,
         z: &Tensor,
@@ -98,19 +104,19 @@ fn standard_normal(z: &Tensor) -> Tensor {
     z.square().sum_dim_intlist(1, false, Kind::Double) * -0.5 - 0.5 * d * (2.0 * PI).ln()
 }
 
-/// From data to noise: the state beside the integral of the divergence (one for each probe), `[n, d + k]`,
-/// over the clock with its sign turned, since solvers go forward.
+/// The field from data to noise, for the state beside the integral of the divergence (one for each
+/// probe), `[n, d + k]`. Its clock is the negative of the path's, because solvers go forward.
 struct Backward<'a, P> {
     field: &'a PredictorField<P>,
-    /// A state in the prediction's shape and precision.
+    /// A state of the prediction's shape and precision.
     like: &'a Tensor,
     dimensions: i64,
-    /// `[k, n, d]`.
+    /// Probes `[k, n, d]`; `None` for an exact divergence.
     probes: Option<Tensor>,
 }
 
 impl<P: Predictor> Backward<'_, P> {
-    /// The output at `z` (`[n, …z_shape]`) and the divergence of the output, `[n, k]`.
+    /// The output at `z` `[n, …z_shape]` and its divergence `[n, k]`.
     fn output(&self, z: &Tensor, point: &PathPoint) -> Result<(Tensor, Tensor)> {
         let leaf = z.detach().set_requires_grad(true);
         let (output, flat) = tch::with_grad(|| -> Result<_> {
@@ -118,17 +124,20 @@ impl<P: Predictor> Backward<'_, P> {
             let flat = output.flatten(1, -1);
             Ok((output, flat))
         })?;
-        let gradient = |of: &Tensor| -> Result<Tensor> {
-            let of = tch::with_grad(|| of.sum(of.kind()));
-            let found = if of.requires_grad() {
-                Tensor::f_run_backward(&[of], &[&leaf], true, false)?.pop()
+        let gradient = |values: &Tensor| -> Result<Tensor> {
+            let sum = tch::with_grad(|| values.sum(values.kind()));
+            let gradient = if sum.requires_grad() {
+                Tensor::f_run_backward(&[sum], &[&leaf], true, false)?.pop()
             } else {
                 None
             };
-            let found = found.filter(Tensor::defined).ok_or_else(|| {
-                Error::runtime("the prediction is no differentiable function of the state: its divergence is unknown")
+            let gradient = gradient.filter(Tensor::defined).ok_or_else(|| {
+                Error::runtime(
+                    "the prediction is no differentiable function of the state: \
+                     its divergence is unknown",
+                )
             })?;
-            Ok(found.flatten(1, -1))
+            Ok(gradient.flatten(1, -1))
         };
         let divergence = match &self.probes {
             None => {
@@ -140,12 +149,12 @@ impl<P: Predictor> Backward<'_, P> {
                 trace.unsqueeze(1)
             }
             Some(probes) => {
-                let along = |k| {
+                let estimate = |k| {
                     let q = probes.get(k);
-                    let along = gradient(&tch::with_grad(|| &flat * &q))? * q;
-                    Ok(along.sum_dim_intlist(1, false, Kind::Double))
+                    let product = gradient(&tch::with_grad(|| &flat * &q))? * q;
+                    Ok(product.sum_dim_intlist(1, false, Kind::Double))
                 };
-                let all = (0..probes.size()[0]).map(along).collect::<Result<Vec<_>>>()?;
+                let all = (0..probes.size()[0]).map(estimate).collect::<Result<Vec<_>>>()?;
                 Tensor::stack(&all, 1)
             }
         };
@@ -171,8 +180,9 @@ impl<P: Predictor> Field for Backward<'_, P> {
     fn data(&self, _: &Tensor, _: f64) -> Result<Tensor> {
         Err(Error::config(
             "sampling.solver",
-            "a likelihood integrates the divergence beside the state, and there only the derivative has a meaning",
+            "a likelihood integrates the divergence beside the state, \
+             for which only the derivative has a meaning",
         )
-        .help("take a solver that steps along the derivative"))
+        .help("use a solver that needs only the derivative"))
     }
 }

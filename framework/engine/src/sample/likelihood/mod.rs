@@ -1,6 +1,6 @@
-//! How likely data are under a model: the density along the probability-flow ODE
-//! ([`log_density`](super::PredictorField::log_density)) and the variational [`bound`] of the diffusion. Both
-//! work on latents of any [`Predictor`](super::Predictor).
+//! Likelihood of data under a model: the density of the probability-flow ODE
+//! ([`log_density`](super::PredictorField::log_density)) and the variational [`bound`] of the
+//! diffusion. Both are for latents of any [`Predictor`](super::Predictor).
 
 mod bound;
 mod density;

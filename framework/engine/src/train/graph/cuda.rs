@@ -1,4 +1,5 @@
-//! Graphs of CUDA, by `libtriflow_cuda.so` (`cuda.cpp`), which is loaded when there is a GPU to train on.
+//! CUDA graphs, through `libtriflow_cuda.so` (`cuda.cpp`), which is loaded if there is a GPU to
+//! train on.
 
 use super::{Recorder, Work};
 use crate::device::libtorch_folder;
@@ -32,22 +33,23 @@ impl Shim {
         LOADED.get_or_init(|| Self::load(&find()?)).as_ref().map_err(Error::runtime)
     }
 
-    /// Loads it after LibTorch's CUDA half, whose symbols it uses.
+    /// Loads the library after LibTorch's CUDA library, whose symbols it uses.
     fn load(path: &Path) -> Result<Self, String> {
         let cannot = |e: libloading::Error| {
             let rebuild = "help: build it again with `make libtriflow-cuda`";
             format!("cannot load {}: {e}\n  {rebuild}", path.display())
         };
-        // SAFETY: our own library, which runs nothing when it is loaded; the types are those of cuda.cpp.
+        // SAFETY: this is our own library, which runs nothing when it is loaded; the types are
+        // those of cuda.cpp.
         unsafe {
             let library = Library::open(Some(path), RTLD_NOW | RTLD_LOCAL).map_err(cannot)?;
             let version = library.get::<Version>(b"triflow_cuda_libtorch").map_err(cannot)?;
             let built_for = CStr::from_ptr(version()).to_string_lossy().into_owned();
             let ours = crate::plugin::LIBTORCH_VERSION;
-            if !fits(&built_for, ours) {
+            if !is_compatible(&built_for, ours) {
                 return Err(format!(
-                    "{} is for LibTorch {built_for}, and this is {ours}\n  help: build it again with `make \
-                     libtriflow-cuda`",
+                    "{} is for LibTorch {built_for}, but this is {ours}\n  \
+                     help: build it again with `make libtriflow-cuda`",
                     path.display()
                 ));
             }
@@ -59,7 +61,7 @@ impl Shim {
                 leave: *library.get(b"triflow_cuda_leave").map_err(cannot)?,
                 free: *library.get(b"triflow_cuda_free").map_err(cannot)?,
             };
-            // Never closed: its functions are kept.
+            // It is never closed, because its functions are kept.
             std::mem::forget(library);
             Ok(shim)
         }
@@ -70,7 +72,7 @@ impl Shim {
         if f(&mut message) == 0 {
             return Ok(());
         }
-        // SAFETY: with an answer other than 0 the shim leaves a message of its own, which is freed once.
+        // SAFETY: if the result is not 0, the shim has allocated a message, which is freed once.
         let text = unsafe {
             let text = CStr::from_ptr(message).to_string_lossy().into_owned();
             (self.free)(message);
@@ -80,37 +82,39 @@ impl Shim {
     }
 }
 
-/// Headers and library are of one version, whatever they were built for (`2.11.0+cu130`).
-fn fits(built_for: &str, ours: &str) -> bool {
+/// True if the library was built for this version of LibTorch; the suffix (`2.11.0+cu130`) does not
+/// matter.
+fn is_compatible(built_for: &str, ours: &str) -> bool {
     ours == "unknown" || built_for.split('+').next() == Some(ours)
 }
 
-/// Beside the program, or beside LibTorch.
+/// Finds the library beside the program or beside LibTorch.
 fn find() -> Result<PathBuf, String> {
     let program = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
-    first_of(&[program, libtorch_folder()])
+    find_in(&[program, libtorch_folder()])
 }
 
-fn first_of(folders: &[Option<PathBuf>]) -> Result<PathBuf, String> {
+fn find_in(folders: &[Option<PathBuf>]) -> Result<PathBuf, String> {
     let places: Vec<PathBuf> = folders.iter().flatten().map(|folder| folder.join(NAME)).collect();
     places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
-        let looked: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
+        let searched: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
         format!(
-            "there is no {}\n  help: `make libtriflow-cuda` builds it, and steps of small models get faster with \
-             it; `training.capture: off` does without",
-            looked.join(" and no ")
+            "there is no {}\n  help: `make libtriflow-cuda` builds it, and makes steps of small \
+             models faster; `training.capture: off` works without it",
+            searched.join(" and no ")
         )
     })
 }
 
-/// A CUDA device whose steps go to a stream of their own, where they can be captured, until this is dropped.
+/// A session on a CUDA device, during which steps run on a stream of their own, where they can be
+/// captured.
 pub(super) struct Cuda {
     shim: &'static Shim,
     session: *mut c_void,
 }
 
 impl Cuda {
-    /// On the device of this number, for this thread.
+    /// Starts a session on device number `index`, for the calling thread.
     pub fn start(index: usize) -> Result<Self> {
         let shim = Shim::get()?;
         let mut session = std::ptr::null_mut();
@@ -123,7 +127,7 @@ impl Cuda {
 impl Recorder for Cuda {
     fn record(&mut self, work: &mut Work<'_>) -> Result<()> {
         let (shim, session) = (self.shim, self.session);
-        // SAFETY: the session lives until `drop`; every begin has its end.
+        // SAFETY: the session lives until `drop`, and every `begin` is followed by an `end`.
         shim.call(|message| unsafe { (shim.begin)(session, message) })?;
         let done = work();
         let keep = c_int::from(done.is_ok());
@@ -143,7 +147,7 @@ impl Drop for Cuda {
         // SAFETY: the session is left once, here.
         let left = self.shim.call(|message| unsafe { (self.shim.leave)(self.session, message) });
         if let Err(e) = left {
-            log::error!("while the captured steps were dropped: {e}");
+            log::error!("cannot release the captured steps: {e}");
         }
     }
 }
@@ -158,7 +162,7 @@ mod tests {
         let (empty, full) = (folder.path().join("a"), folder.path().join("b"));
         std::fs::create_dir_all(&full).unwrap();
         let folders = [Some(empty.clone()), Some(full.clone())];
-        let told = first_of(&folders).unwrap_err();
+        let told = find_in(&folders).unwrap_err();
         let expected = format!(
             "there is no {} and no {}\n  help: `make libtriflow-cuda` builds it",
             empty.join(NAME).display(),
@@ -166,14 +170,15 @@ mod tests {
         );
         assert!(told.starts_with(&expected), "{told}");
         std::fs::write(full.join(NAME), "not a library").unwrap();
-        assert_eq!(first_of(&folders).unwrap(), full.join(NAME));
+        assert_eq!(find_in(&folders).unwrap(), full.join(NAME));
         let told = Shim::load(&full.join(NAME)).err().unwrap();
         assert!(told.starts_with(&format!("cannot load {}", full.display())), "{told}");
     }
 
     #[test]
     fn a_library_for_another_libtorch_is_refused() {
-        assert!(fits("2.11.0", "2.11.0") && fits("2.11.0+cu130", "2.11.0"));
-        assert!(!fits("2.10.0", "2.11.0") && fits("2.10.0", "unknown"));
+        let ours = "2.11.0";
+        assert!(is_compatible("2.11.0", ours) && is_compatible("2.11.0+cu130", ours));
+        assert!(!is_compatible("2.10.0", ours) && is_compatible("2.10.0", "unknown"));
     }
 }

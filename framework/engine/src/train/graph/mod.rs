@@ -1,7 +1,7 @@
-//! Steps that a device records once and plays back: one launch in place of some hundred.
+//! Training steps that a device records once and replays: one launch instead of some hundred.
 //!
-//! Recorded is all of [`Learning::step`](super::step::Learning::step): forward and backward pass, clipping,
-//! optimizer, running mean and the sums of the history.
+//! A record holds all of [`Learning::step`](super::step::Learning::step): forward and backward
+//! pass, clipping, optimizer, EMA and the sums of the history.
 
 mod cuda;
 #[cfg(test)]
@@ -16,29 +16,30 @@ use crate::registry::guard_engine;
 use crate::rng::TorchStream;
 use tch::{Device, Kind, Tensor};
 
-/// Steps of one kind that are taken as usual before one is recorded: libraries set themselves up in the first.
+/// Steps with the same signature that run eagerly before one is recorded, because libraries
+/// initialise themselves in the first ones.
 const WARM_UP: u32 = 3;
 
-/// Something to be done on a device.
+/// Operations on a device.
 pub(crate) type Work<'a> = dyn FnMut() -> Result<()> + 'a;
 
-/// A device that remembers what it was told to do. It holds one record; the tensors that occur in it stay where
-/// they are.
+/// A device that records operations and replays them. It holds one record, whose tensors must keep
+/// their addresses.
 pub(crate) trait Recorder {
-    /// Records `work` in place of what was recorded before, without carrying it out. After an error there is no
-    /// record, and the device works as before.
+    /// Records `work` without executing it, in place of the former record. After an error there is
+    /// no record, and the device works as before.
     fn record(&mut self, work: &mut Work<'_>) -> Result<()>;
-    /// Does what was recorded. `work` does the same, for what cannot play back.
+    /// Executes the record. `work` has the same effect, for implementations that cannot replay.
     fn replay(&mut self, work: &mut Work<'_>) -> Result<()>;
 }
 
-/// The recorder for training on `device`, where there is one.
+/// Returns the recorder for training on `device`; `None` if steps cannot or shall not be captured.
 pub(crate) fn recorder(device: Device, capture: Capture) -> Option<Box<dyn Recorder>> {
     match (device, capture) {
         (Device::Cuda(index), Capture::Auto) => match cuda::Cuda::start(index) {
             Ok(cuda) => Some(Box::new(cuda)),
             Err(why) => {
-                not_captured(&why);
+                log_not_captured(&why);
                 None
             }
         },
@@ -46,11 +47,11 @@ pub(crate) fn recorder(device: Device, capture: Capture) -> Option<Box<dyn Recor
     }
 }
 
-fn not_captured(why: &Error) {
+fn log_not_captured(why: &Error) {
     log::info!("steps are not captured: {why}");
 }
 
-/// What a record has burnt in. A step with another cannot be played back from it.
+/// The constants of a record: a step with another signature cannot be replayed from it.
 #[derive(Clone, Debug, PartialEq)]
 struct Signature {
     tensors: [Option<(Vec<i64>, Kind)>; 6],
@@ -68,19 +69,20 @@ struct Recorded {
     inputs: Inputs,
 }
 
+/// Way in which a step is taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum How {
+enum Mode {
     Eager,
     Record,
     Replay,
 }
 
-/// Takes steps: as usual, or recorded and played back where the device can.
+/// Takes steps, eagerly or by recording and replaying them.
 #[derive(Default)]
 pub(crate) struct Steps {
     recorded: Option<Recorded>,
     recorder: Option<Box<dyn Recorder>>,
-    /// The kind of step that prevails among those without a record, and its lead over the others.
+    /// The signature that prevails among steps without a record, and its lead over the others.
     prevailing: Option<(Signature, u32)>,
 }
 
@@ -89,8 +91,9 @@ impl Steps {
         Self { recorder, ..Self::default() }
     }
 
-    /// Does `work` with `batch`. `seed` is called before whatever may draw: a record that plays draws from where the
-    /// seed has put the generator, as the step itself would. Whatever `work` changes has to stay where it lies.
+    /// Takes the step `work` on `batch`. `seed` is called before anything that may draw random
+    /// numbers: a replay draws from the seeded generator, as the eager step does. Tensors that
+    /// `work` changes must keep their addresses.
     pub fn take(
         &mut self,
         batch: &Inputs,
@@ -98,10 +101,10 @@ impl Steps {
         seed: &dyn Fn() -> TorchStream,
         work: &mut dyn FnMut(&Inputs) -> Result<()>,
     ) -> Result<()> {
-        match self.play(batch, dropout, seed, work) {
+        match self.replay(batch, dropout, seed, work) {
             Some(Ok(())) => return Ok(()),
             Some(Err(why)) => {
-                not_captured(&why);
+                log_not_captured(&why);
                 *self = Self::default();
             }
             None => {}
@@ -110,8 +113,8 @@ impl Steps {
         work(batch)
     }
 
-    /// The step played back, recorded before where that is due; none if it is to be taken as usual.
-    fn play(
+    /// Replays the step, after recording it if that is due; `None` if it is to be taken eagerly.
+    fn replay(
         &mut self,
         batch: &Inputs,
         dropout: bool,
@@ -121,23 +124,23 @@ impl Steps {
         let recorder = &mut **self.recorder.as_mut()?;
         let signature = Signature::of(batch, dropout);
         match choose(self.recorded.as_ref(), &mut self.prevailing, &signature) {
-            How::Eager => return None,
-            // Its memory is free for the next.
-            How::Record => self.recorded = None,
-            How::Replay => {}
+            Mode::Eager => return None,
+            // Frees its memory for the next record.
+            Mode::Record => self.recorded = None,
+            Mode::Replay => {}
         }
         Some(guard_engine(|| {
-            let kept = match self.recorded.take() {
-                Some(kept) => kept,
+            let recorded = match self.recorded.take() {
+                Some(recorded) => recorded,
                 None => {
                     let inputs = batch.copy();
                     let _stream = seed();
-                    // A panic has to leave the recording before it goes on.
+                    // The inner guard turns a panic into an error, so that the recording is ended.
                     recorder.record(&mut || guard_engine(|| work(&inputs)))?;
                     Recorded { signature, inputs }
                 }
             };
-            let Recorded { inputs, .. } = self.recorded.insert(kept);
+            let Recorded { inputs, .. } = self.recorded.insert(recorded);
             fill(&inputs.tensors(), &batch.tensors());
             let _stream = seed();
             recorder.replay(&mut || guard_engine(|| work(inputs)))
@@ -145,13 +148,13 @@ impl Steps {
     }
 }
 
-/// How a step is taken. The last batch of an epoch, which is smaller, neither is recorded nor replaces a record; a
-/// lasting change does.
+/// Chooses the way in which a step is taken. The last batch of an epoch, which is smaller, is not
+/// recorded and does not replace a record; a lasting change of the signature does.
 fn choose(
     recorded: Option<&Recorded>,
     prevailing: &mut Option<(Signature, u32)>,
     signature: &Signature,
-) -> How {
+) -> Mode {
     let replay = recorded.is_some_and(|r| r.signature == *signature);
     match prevailing {
         Some((kind, lead)) if kind == signature => *lead += 1,
@@ -159,12 +162,12 @@ fn choose(
         _ => *prevailing = (!replay).then(|| (signature.clone(), 1)),
     }
     match prevailing {
-        _ if replay => How::Replay,
+        _ if replay => Mode::Replay,
         Some((kind, lead)) if kind == signature && *lead > WARM_UP => {
             *prevailing = None;
-            How::Record
+            Mode::Record
         }
-        _ => How::Eager,
+        _ => Mode::Eager,
     }
 }
 

@@ -1,10 +1,10 @@
-//! Parts that tests of training need beside those that components start from.
+//! Components for the tests of training, beside those in `starters`.
 
 use crate::prelude::*;
 use tch::{Device, Kind};
 
 crate::component! {
-    /// N(0, I).
+    /// The standard normal distribution N(0, I).
     pub struct Normal: Source, SourceSpec = "normal_here" {}
 }
 
@@ -25,7 +25,7 @@ impl Source for Normal {
 }
 
 crate::component! {
-    /// Nothing is paired.
+    /// z_0 independent of the data.
     pub struct Apart: Coupling, CouplingSpec = "apart_here" {}
 }
 
@@ -50,7 +50,7 @@ impl Coupling for Apart {
 }
 
 crate::component! {
-    /// Momentum that makes its moment anew in each step.
+    /// Momentum that replaces its moment by a new tensor in each step.
     pub struct Replaces: Optimizer, OptimizerSpec = "replaces_here" {}
 }
 
