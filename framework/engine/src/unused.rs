@@ -9,7 +9,7 @@ use std::fmt;
 /// A setting without effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unused {
-    /// Its key, such as `sampling.steps`.
+    /// Key of the setting, such as `sampling.steps`.
     pub key: &'static str,
     /// The reason, as the end of a sentence.
     pub why: String,

@@ -134,10 +134,10 @@ pub enum Weighting {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
-    /// Their mean; KL divided by the latent's dimension to match.
+    /// The mean; KL is divided by the latent's dimension to match.
     #[default]
     Mean,
-    /// Their sum.
+    /// The sum.
     Sum,
 }
 
@@ -448,10 +448,10 @@ pub struct Metrics {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricUnits {
-    /// Those of the model's normaliser: each column has standard deviation 1 over the training
+    /// Units of the model's normaliser: each column has standard deviation 1 over the training
     /// rows.
     Standardised,
-    /// Those of the data.
+    /// The data's own units.
     Data,
 }
 

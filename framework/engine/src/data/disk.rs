@@ -131,7 +131,7 @@ mod tests {
         safetensors::disk_rows(&path, "x").unwrap().unwrap()
     }
 
-    /// The same column, read in chunks of some rows.
+    /// This column, read in chunks of some rows.
     fn by(rows: &DiskRows, chunk: i64) -> Stored<'_> {
         Stored { chunk, ..Stored::new(rows, None) }
     }

@@ -3,7 +3,7 @@ use tch::{Device, Kind, Tensor};
 
 /// Scales values to mean 0 and standard deviation 1, and back.
 ///
-/// It works in the model's precision, or in float64 if float32 would lose digits of a feature
+/// The scaling is in the model's precision, or in float64 if float32 would lose digits of a feature
 /// because of its large mean; values in the data's own units are float64 then.
 #[derive(Debug)]
 pub struct Normaliser {

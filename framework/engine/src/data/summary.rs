@@ -41,9 +41,9 @@ pub struct Sizes {
 /// A class and its numbers of rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Class {
-    /// Its name, or its number.
+    /// Name of the class, or its number.
     pub name: String,
-    /// Its numbers of rows.
+    /// Numbers of rows of the class.
     pub rows: Sizes,
 }
 
@@ -73,7 +73,7 @@ pub struct SideSummary {
 pub struct Spread {
     /// The column.
     pub column: String,
-    /// Its standard deviation over the training rows, in the data's own units.
+    /// Standard deviation of the column over the training rows, in the data's own units.
     pub deviation: f64,
 }
 

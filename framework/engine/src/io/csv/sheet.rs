@@ -148,7 +148,7 @@ impl Sheet {
         self.text[start..].trim_start().starts_with('"')
     }
 
-    /// An error about a line.
+    /// Error about the line of a record.
     fn wrong(&self, record: &csv::StringRecord, what: &str) -> Error {
         let start = record.position().map_or(0, |p| p.byte() as usize);
         Error::data(&self.path, format!("line {}: {what}", line_of(self.text.as_bytes(), start)))
