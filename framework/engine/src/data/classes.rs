@@ -381,9 +381,9 @@ mod tests {
         let values: Vec<u8> = Vec::try_from(rows.reshape([-1])).unwrap();
         assert_eq!(values, [0, 0, 1, 1, 0, 0]);
         let many = Tensor::zeros([1], (Kind::Int64, tch::Device::Cpu)).expand([600_010_000], false);
-        let told = one_hot(&many, 60_001).unwrap_err().to_string();
+        let error = one_hot(&many, 60_001).unwrap_err().to_string();
         let bytes = "a table of one-hot rows, 600010000 of 60001 classes, needs 180006000050000 bytes of memory";
-        assert!(told.starts_with(bytes) && told.contains("help: ask for fewer"), "{told}");
+        assert!(error.starts_with(bytes) && error.contains("help: request fewer"), "{error}");
         assert!(one_hot(&Tensor::from_slice(&[3_i64]), 3).is_err());
     }
 }

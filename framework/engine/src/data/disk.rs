@@ -261,8 +261,8 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() - 8]).unwrap();
         let index = Tensor::from_slice(&[0_i64, 7]);
         for taken in [set.take(6..8), set.first(8), set.all(), set.take(&index)] {
-            let told = taken.unwrap_err().to_string();
-            assert!(told.contains("a.safetensors: array `x` cannot be read"), "{told}");
+            let error = taken.unwrap_err().to_string();
+            assert!(error.contains("a.safetensors: array `x` cannot be read"), "{error}");
         }
         assert_eq!(set.take(0..7).unwrap().len(), 7);
     }

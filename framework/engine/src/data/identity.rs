@@ -159,22 +159,22 @@ mod tests {
     #[test]
     fn rows_are_the_same_wherever_they_lie_and_others_once_a_value_or_an_order_differs() {
         let values: Vec<f32> = (0..40).map(|i| i as f32 / 7.0).collect();
-        let of = |values: &[f32]| Identity::compute(&splits(values), 3).unwrap();
-        let own = of(&values);
+        let identity = |values: &[f32]| Identity::compute(&splits(values), 3).unwrap();
+        let own = identity(&values);
         assert_eq!(own.hashed, "all values");
         let mut wide = splits(&values);
         wide.train.x = wide.train.x.map(|x| x.to_kind(Kind::Double));
         assert_eq!(Identity::compute(&wide, 3).unwrap(), own);
         assert_eq!(own.differs_from(&own), None);
-        let fewer = of(&values[2..]).differs_from(&own).unwrap();
+        let fewer = identity(&values[2..]).differs_from(&own).unwrap();
         assert_eq!(fewer, "it had 20 rows, and there are 19 now");
         let mut swapped = values.clone();
         swapped.swap(0, 2);
         swapped.swap(1, 3);
-        let changed = of(&swapped).differs_from(&own).unwrap();
+        let changed = identity(&swapped).differs_from(&own).unwrap();
         assert_eq!(changed, "their values have changed since");
         let other = Identity::compute(&splits(&values), 4).unwrap();
-        assert!(other.differs_from(&own).unwrap().contains("by the seed 3, which is 4 now"));
+        assert!(other.differs_from(&own).unwrap().contains("seed 3, but the seed is 4 now"));
     }
 
     #[test]

@@ -258,9 +258,9 @@ mod tests {
         let column = Column::labels(labels, 3, Kind::Float);
         assert_eq!((column.len(), column.shape(), column.kind()), (4, &[3][..], Kind::Int64));
         let index = Tensor::from_slice(&[3_i64, 1]);
-        let wanted = Tensor::from_slice(&[0.0_f32, 0.0, 1.0, 1.0, 0.0, 0.0]).view([2, 3]);
-        assert_eq!(column.take(&index).unwrap(), wanted);
-        assert_eq!(column.part(2, 2).take(1..2).unwrap(), wanted.narrow(0, 0, 1));
+        let expected = Tensor::from_slice(&[0.0_f32, 0.0, 1.0, 1.0, 0.0, 0.0]).view([2, 3]);
+        assert_eq!(column.take(&index).unwrap(), expected);
+        assert_eq!(column.part(2, 2).take(1..2).unwrap(), expected.narrow(0, 0, 1));
         assert_eq!(column.take(0..2).unwrap().size(), [2, 3]);
     }
 

@@ -119,19 +119,19 @@ mod tests {
     #[test]
     fn shares_that_nobody_wrote_go_to_training_where_a_set_is_given() {
         let none = split(None, None, None);
-        let of = |split: &Split, own| Shares::new(split, own).unwrap().0;
-        assert_eq!(of(&none, [false, false]), [0.8, 0.1, 0.1]);
+        let shares = |split: &Split, own| Shares::new(split, own).unwrap().0;
+        assert_eq!(shares(&none, [false, false]), [0.8, 0.1, 0.1]);
         for own in [[true, false], [false, true], [true, true]] {
-            assert_eq!(of(&none, own), [1.0, 0.0, 0.0]);
+            assert_eq!(shares(&none, own), [1.0, 0.0, 0.0]);
         }
         // Given shares are kept, and the others fill up to 1.
         let test_given = [false, true];
-        assert_eq!(of(&split(None, Some(0.2), None), test_given), [0.8, 0.2, 0.0]);
-        assert_eq!(of(&split(Some(0.8), Some(0.1), Some(0.1)), test_given), [0.8, 0.1, 0.0]);
-        assert_eq!(of(&split(None, None, Some(0.2)), [false, false]), [0.7, 0.1, 0.2]);
-        assert_eq!(of(&split(Some(0.9), None, None), [false, false])[0], 0.9);
-        assert!((of(&split(Some(0.9), None, None), [false, false])[1] - 0.05).abs() < 1e-12);
-        assert_eq!(of(&split(Some(0.6), None, None), [false, false]), [0.6, 0.1, 0.1]);
+        assert_eq!(shares(&split(None, Some(0.2), None), test_given), [0.8, 0.2, 0.0]);
+        assert_eq!(shares(&split(Some(0.8), Some(0.1), Some(0.1)), test_given), [0.8, 0.1, 0.0]);
+        assert_eq!(shares(&split(None, None, Some(0.2)), [false, false]), [0.7, 0.1, 0.2]);
+        assert_eq!(shares(&split(Some(0.9), None, None), [false, false])[0], 0.9);
+        assert!((shares(&split(Some(0.9), None, None), [false, false])[1] - 0.05).abs() < 1e-12);
+        assert_eq!(shares(&split(Some(0.6), None, None), [false, false]), [0.6, 0.1, 0.1]);
         assert!(Shares::new(&split(Some(0.8), Some(0.3), None), [false, false]).is_err());
         assert!(Shares::new(&split(Some(0.8), Some(0.3), None), [true, false]).is_ok());
     }
@@ -170,8 +170,8 @@ mod tests {
             let lengths = Some(Tensor::ones([n], (Kind::Int64, tch::Device::Cpu)));
             let train = Columns { x_lengths: lengths, ..table(5) };
             let splits = Splits { train, ..Splits::default() };
-            let told = divide(splits, &split(None, None, None), 1).err().unwrap().to_string();
-            assert!(told.starts_with(&format!("the lengths of x have shape [{n}], for 5 rows")));
+            let error = divide(splits, &split(None, None, None), 1).err().unwrap().to_string();
+            assert!(error.starts_with(&format!("the lengths of x have shape [{n}], for 5 rows")));
         }
     }
 

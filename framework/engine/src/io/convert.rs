@@ -102,24 +102,24 @@ pub(super) fn advice(path: &Path) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn told(name: &str) -> String {
+    fn advice_for(name: &str) -> String {
         advice(Path::new(name)).unwrap()
     }
 
     #[test]
     fn a_table_becomes_a_csv_and_arrays_become_an_npz() {
         assert_eq!(
-            told("d/a.parquet"),
+            advice_for("d/a.parquet"),
             "Parquet is not read; convert it once with\n  python3 -c \"import pandas as pd; \
              pd.read_parquet('d/a.parquet').to_csv('d/a.csv', index=False)\""
         );
         assert_eq!(
-            told("a.H5"),
+            advice_for("a.H5"),
             "HDF5 is not read; convert it once with\n  python3 -c \"import h5py, numpy as np; \
              d = h5py.File('a.H5'); np.savez('a.npz', x=d['x'], y=d['y'])\""
         );
         assert_eq!(
-            told("a.pth"),
+            advice_for("a.pth"),
             "PyTorch's files are not read, because they are pickles; convert it once with\n  \
              python3 -c \"import torch, numpy as np; d = torch.load('a.pth', weights_only=True); \
              np.savez('a.npz', x=d['x'].numpy(), y=d['y'].numpy())\""
@@ -135,11 +135,11 @@ mod tests {
         assert_eq!(endings.len(), count);
         for ending in ["pkl", "pickle", "parquet", "h5", "hdf5", "mat", "xlsx", "xls", "pt", "pth"]
         {
-            assert!(told(&format!("a.{ending}")).contains("python3 -c"), "{ending}");
+            assert!(advice_for(&format!("a.{ending}")).contains("python3 -c"), "{ending}");
         }
         for ending in ["feather", "arrow", "json"] {
             assert!(
-                told(&format!("a.{ending}")).contains("to_csv('a.csv', index=False)"),
+                advice_for(&format!("a.{ending}")).contains("to_csv('a.csv', index=False)"),
                 "{ending}"
             );
         }

@@ -96,8 +96,8 @@ mod tests {
 
     /// Largest error, for the seeds 0 to 19, of the mean of f over the points.
     fn error(noise: Noise, f: impl Fn(&Tensor) -> Tensor, exact: f64) -> f64 {
-        let of = |seed| (f(&z0(noise, 1024, seed, 0)).mean(Kind::Double) - exact).abs();
-        (0..20).map(|seed| of(seed).double_value(&[])).fold(0.0, f64::max)
+        let error = |seed| (f(&z0(noise, 1024, seed, 0)).mean(Kind::Double) - exact).abs();
+        (0..20).map(|seed| error(seed).double_value(&[])).fold(0.0, f64::max)
     }
 
     #[test]

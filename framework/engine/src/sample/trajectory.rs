@@ -61,13 +61,13 @@ mod tests {
     #[test]
     fn few_states_are_kept_evenly_with_both_ends() {
         for (most, steps) in [(usize::MAX, 100), (33, 1000), (33, 32), (33, 33), (4, 17), (3, 1)] {
-            let mut seen = Trajectory::of_at_most(most);
+            let mut trajectory = Trajectory::of_at_most(most);
             for i in 0..=steps {
-                seen.see(f64::from(i), &Tensor::from(f64::from(i))).unwrap();
-                assert!(seen.states.len() <= most);
+                trajectory.see(f64::from(i), &Tensor::from(f64::from(i))).unwrap();
+                assert!(trajectory.states.len() <= most);
             }
-            let states: Vec<f64> = seen.states.iter().map(|z| z.double_value(&[])).collect();
-            assert_eq!(seen.clock, states);
+            let states: Vec<f64> = trajectory.states.iter().map(|z| z.double_value(&[])).collect();
+            assert_eq!(trajectory.clock, states);
             assert_eq!((states[0], states[states.len() - 1]), (0.0, f64::from(steps)));
             let inner = &states[..states.len() - 1];
             let gap = inner.get(1).map_or(0.0, |s| s - inner[0]);

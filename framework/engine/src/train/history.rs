@@ -116,22 +116,22 @@ mod tests {
 
     #[test]
     fn a_history_fits_its_step() {
-        let of = |steps: &[u64]| History {
+        let history = |steps: &[u64]| History {
             epochs: (1..)
                 .zip(steps)
                 .map(|(epoch, step)| Epoch { epoch, step: *step, ..Epoch::default() })
                 .collect(),
         };
         // 25 steps, 10 in each epoch.
-        let fits = |steps: &[u64], step| of(steps).check(step, 10, 25).is_ok();
+        let fits = |steps: &[u64], step| history(steps).check(step, 10, 25).is_ok();
         assert!(fits(&[], 0) && fits(&[], 9) && fits(&[10], 10) && fits(&[10, 20], 24));
         assert!(fits(&[10, 20, 25], 25));
         assert!(!fits(&[], 10) && !fits(&[10], 9) && !fits(&[10, 20], 25) && !fits(&[11], 12));
-        let far = of(&[10, 20, 25]).check(u64::MAX, 10, 25).unwrap_err().to_string();
+        let far = history(&[10, 20, 25]).check(u64::MAX, 10, 25).unwrap_err().to_string();
         let step = "18446744073709551615";
         assert_eq!(
             far,
-            format!("does not fit this run: it stands at step {step}, and the run ends at 25")
+            format!("does not fit this run: it is at step {step}, but the run ends at step 25")
         );
     }
 

@@ -106,8 +106,8 @@ mod tests {
         let rows = numbered(&path);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-        let told = start(&rows, (0, 9)).take(0, &mut Order::new(50, 50, 6));
-        let told = told.unwrap_err().to_string();
-        assert!(told.contains("a.safetensors: array `x` cannot be read"), "{told}");
+        let error = start(&rows, (0, 9)).take(0, &mut Order::new(50, 50, 6));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("a.safetensors: array `x` cannot be read"), "{error}");
     }
 }

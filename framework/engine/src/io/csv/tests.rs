@@ -44,13 +44,13 @@ fn tables_with_and_without_names_are_read() {
 
 #[test]
 fn the_header_can_be_said() {
-    let said = |header| Format { header, ..Format::default() };
-    let sheet = open("0,1\n5,6\n", &said(Header::Present)).unwrap();
+    let with_header = |header| Format { header, ..Format::default() };
+    let sheet = open("0,1\n5,6\n", &with_header(Header::Present)).unwrap();
     assert_eq!(sheet.names().unwrap(), ["0", "1"]);
-    assert_eq!(open("a,b\n5,6\n", &said(Header::Absent)).unwrap().row_count(), 2);
+    assert_eq!(open("a,b\n5,6\n", &with_header(Header::Absent)).unwrap().row_count(), 2);
     let error = message("t,0,1\n1,2,3\n");
     assert!(error.contains("line 1: some cells are numbers and some are not (`t`)"), "{error}");
-    assert_eq!(open("t,0,1\n1,2,3\n", &said(Header::Present)).unwrap().row_count(), 1);
+    assert_eq!(open("t,0,1\n1,2,3\n", &with_header(Header::Present)).unwrap().row_count(), 1);
 }
 
 #[test]
@@ -110,8 +110,8 @@ fn errors_name_line_and_column() {
         assert!(message.contains(part) && message.contains("t.csv"), "{text:?}: {message}");
     }
     let sheet = open("\r\na,b\r\n\r\n\r\n3,x\r\n", &Format::default()).unwrap();
-    let told = sheet.visit(&[1], &mut |cells| Err((0, format!("`{}`!", cells[0])))).unwrap_err();
-    assert!(told.to_string().ends_with("line 5: column `b`: `x`!"), "{told}");
+    let error = sheet.visit(&[1], &mut |cells| Err((0, format!("`{}`!", cells[0])))).unwrap_err();
+    assert!(error.to_string().ends_with("line 5: column `b`: `x`!"), "{error}");
     assert!(Sheet::open(Path::new("/no/such.csv"), &Format::default()).is_err());
 }
 

@@ -100,18 +100,19 @@ mod tests {
 
     #[test]
     fn text_of_another_encoding_names_line_and_key() {
-        let told = |bytes: &[u8], encoding| read(bytes, encoding).unwrap_err().to_string();
-        let error = told(b"a,b\n1,2\ngr\xf6\xdfe,1\n", None);
+        let error_of = |bytes: &[u8], encoding| read(bytes, encoding).unwrap_err().to_string();
+        let error = error_of(b"a,b\n1,2\ngr\xf6\xdfe,1\n", None);
         assert!(
             error.contains("t.csv: line 3 is not UTF-8") && error.contains("data.encoding=latin1"),
             "{error}"
         );
         let wide: Vec<u8> = "a,b\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert!(told(&wide, None).contains("data.encoding=utf-16le"));
-        let error = told(b"\xff", Some("utf-8"));
+        assert!(error_of(&wide, None).contains("data.encoding=utf-16le"));
+        let error = error_of(b"\xff", Some("utf-8"));
         assert!(error.ends_with("is no text in the encoding UTF-8"), "{error}");
         assert!(
-            told(b"a", Some("lattin")).starts_with("there is no encoding `lattin`\n  at encoding")
+            error_of(b"a", Some("lattin"))
+                .starts_with("there is no encoding `lattin`\n  at encoding")
         );
     }
 

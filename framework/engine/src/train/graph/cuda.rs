@@ -162,17 +162,17 @@ mod tests {
         let (empty, full) = (folder.path().join("a"), folder.path().join("b"));
         std::fs::create_dir_all(&full).unwrap();
         let folders = [Some(empty.clone()), Some(full.clone())];
-        let told = find_in(&folders).unwrap_err();
+        let error = find_in(&folders).unwrap_err();
         let expected = format!(
             "there is no {} and no {}\n  help: `make libtriflow-cuda` builds it",
             empty.join(NAME).display(),
             full.join(NAME).display()
         );
-        assert!(told.starts_with(&expected), "{told}");
+        assert!(error.starts_with(&expected), "{error}");
         std::fs::write(full.join(NAME), "not a library").unwrap();
         assert_eq!(find_in(&folders).unwrap(), full.join(NAME));
-        let told = Shim::load(&full.join(NAME)).err().unwrap();
-        assert!(told.starts_with(&format!("cannot load {}", full.display())), "{told}");
+        let error = Shim::load(&full.join(NAME)).err().unwrap();
+        assert!(error.starts_with(&format!("cannot load {}", full.display())), "{error}");
     }
 
     #[test]
