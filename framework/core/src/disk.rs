@@ -98,9 +98,9 @@ impl DiskRows {
         let (path, name) = (path.to_owned(), name.to_owned());
         let array = Array { path, name, file, start, rows, shape, width: width as usize, kind };
         let end = rows.checked_mul(width).and_then(|bytes| start.checked_add_signed(bytes));
-        let found = array.file.metadata().map_err(|e| array.unreadable(&e))?.len();
-        if end.is_none_or(|end| found < end) {
-            return Err(array.wrong("is damaged: the file ends before it"));
+        let length = array.file.metadata().map_err(|e| array.unreadable(&e))?.len();
+        if end.is_none_or(|end| length < end) {
+            return Err(array.wrong("is damaged: the file ends before the array does"));
         }
         Ok(Some(Self { array: Arc::new(array), index: None }))
     }
@@ -181,7 +181,7 @@ impl DiskRows {
         for row in rows {
             let place = self.place(*row);
             if !(0..array.rows).contains(&place) {
-                return Err(array.wrong(&format!("has {} rows, none at {place}", array.rows)));
+                return Err(array.wrong(&format!("has {} rows and no row {place}", array.rows)));
             }
             let start = array.start + place as u64 * width;
             match runs.last_mut() {

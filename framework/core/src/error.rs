@@ -150,11 +150,11 @@ impl Error {
     /// `crn.network.dropout`. Keys that begin with `parent` already, and `latent_shape`, are
     /// unchanged, and so are other errors.
     pub fn under(self, parent: &str) -> Self {
-        let whole = |key: &str| {
+        let is_under = |key: &str| {
             key.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         match self {
-            Error::Config(e) if whole(&e.key) => Error::Config(e),
+            Error::Config(e) if is_under(&e.key) => Error::Config(e),
             other => other.within(parent),
         }
     }
@@ -214,15 +214,16 @@ impl From<tch::TchError> for Error {
 /// frames, is logged at debug level.
 pub fn first_line(text: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
-    let after =
-        |start: &str, end: &str| first.split_once(start)?.1.split_once(end).map(|(_, said)| said);
-    let said = after("INTERNAL ASSERT FAILED at", "please report a bug to PyTorch. ")
-        .or_else(|| after("[enforce fail at ", "] ")?.split_once(". ").map(|(_, said)| said))
+    let after = |start: &str, end: &str| {
+        first.split_once(start)?.1.split_once(end).map(|(_, message)| message)
+    };
+    let message = after("INTERNAL ASSERT FAILED at", "please report a bug to PyTorch. ")
+        .or_else(|| after("[enforce fail at ", "] ")?.split_once(". ").map(|(_, message)| message))
         .unwrap_or(first);
-    if said != text {
+    if message != text {
         log::debug!("{text}");
     }
-    said.to_owned()
+    message.to_owned()
 }
 
 /// The candidate nearest to `word`, if it is close enough to be a typing error.
@@ -281,8 +282,8 @@ mod tests {
     #[test]
     fn a_command_that_is_advised_can_be_copied() {
         let run = PathBuf::from("my runs/a");
-        let told = Error::Interrupted { run }.to_string();
-        assert_eq!(told, "interrupted; continue with `triflow resume --run 'my runs/a'`");
+        let message = Error::Interrupted { run }.to_string();
+        assert_eq!(message, "interrupted; continue with `triflow resume --run 'my runs/a'`");
         assert_eq!(quoted(Path::new("artifacts/flow_matching_gen/20260101_1200")).find('\''), None);
     }
 

@@ -96,9 +96,9 @@ fn available(meminfo: &str) -> Option<u64> {
 fn group() -> Option<u64> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let number = |path: &Path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let of = |root: &str, group: &str, names: [&str; 2], cache: &str| -> Option<u64> {
+    let left = |root: &str, group: &str, names: [&str; 2], cache: &str| -> Option<u64> {
         let group = Path::new(root).join(group.trim_start_matches('/'));
-        let left = |folder: &Path| {
+        let left_in = |folder: &Path| {
             let (most, used) = (number(&folder.join(names[0]))?, number(&folder.join(names[1]))?);
             let stat = std::fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
             let cached = stat.lines().find_map(|l| l.strip_prefix(cache)?.trim().parse().ok());
@@ -106,7 +106,7 @@ fn group() -> Option<u64> {
             Some(most.saturating_sub(used.saturating_sub(cached.unwrap_or(0))))
         };
         // In a container the root is the group, whatever its path outside.
-        group.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(left).min()
+        group.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(left_in).min()
     };
     let lines = groups.lines().filter_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
@@ -114,10 +114,10 @@ fn group() -> Option<u64> {
         match controllers.split(',').any(|name| name == "memory") {
             true => {
                 let names = ["memory.limit_in_bytes", "memory.usage_in_bytes"];
-                of("/sys/fs/cgroup/memory", group, names, "total_inactive_file ")
+                left("/sys/fs/cgroup/memory", group, names, "total_inactive_file ")
             }
             false if controllers.is_empty() => {
-                of("/sys/fs/cgroup", group, ["memory.max", "memory.current"], "inactive_file ")
+                left("/sys/fs/cgroup", group, ["memory.max", "memory.current"], "inactive_file ")
             }
             false => None,
         }
@@ -143,9 +143,10 @@ mod tests {
     #[test]
     fn what_cannot_be_had_is_refused_with_both_numbers() {
         assert!(check("a list", 1000).is_ok());
-        let told = check_count("array `x`", u64::MAX, 8).unwrap_err().to_string();
-        let whole = "array `x` needs 18446744073709551615 times 8 bytes of memory, more than any machine has";
-        assert_eq!(told, whole);
+        let message = check_count("array `x`", u64::MAX, 8).unwrap_err().to_string();
+        let expected = "array `x` needs 18446744073709551615 times 8 bytes of memory, more than any \
+                        machine has";
+        assert_eq!(message, expected);
         assert_eq!(
             shortage_of(3 << 29, 1000).unwrap(),
             "needs 1610612736 bytes of memory (1.5 GiB), and 1000 (1.0 KiB) are free"
@@ -171,9 +172,9 @@ mod tests {
             &(|n| Tensor::zeros([n], (Kind::Float, Device::Cpu))) as &dyn Fn(i64) -> Tensor,
             &|n| Tensor::zeros([1], (Kind::Float, Device::Cpu)).expand([n], false).contiguous(),
         ] {
-            let told = guard_engine(|| Ok(make(too_many))).unwrap_err().to_string();
+            let message = guard_engine(|| Ok(make(too_many))).unwrap_err().to_string();
             let start = format!("needs {} bytes of memory at once, and ", 4 * too_many);
-            assert!(told.starts_with(&start) && told.ends_with(" are free"), "{told}");
+            assert!(message.starts_with(&start) && message.ends_with(" are free"), "{message}");
             assert_eq!(guard_engine(|| Ok(make(1000).size())).unwrap(), [1000]);
         }
     }

@@ -142,16 +142,16 @@ mod tests {
 
     #[test]
     fn lengths_that_are_none_are_refused() {
-        let told = |lengths: Tensor| mask(&lengths, (2, 3), "x", CPU).unwrap_err().to_string();
+        let message = |lengths: Tensor| mask(&lengths, (2, 3), "x", CPU).unwrap_err().to_string();
         assert!(
-            told(Tensor::from_slice(&[1_i64, 4]))
+            message(Tensor::from_slice(&[1_i64, 4]))
                 .contains("a length of x is 4, but its rows have 3 positions")
         );
-        assert!(told(Tensor::from_slice(&[0_i64, 3])).contains("is 0"));
+        assert!(message(Tensor::from_slice(&[0_i64, 3])).contains("is 0"));
         assert!(
-            told(Tensor::from_slice(&[1.0, 2.0])).contains("one integer for each of its 2 rows")
+            message(Tensor::from_slice(&[1.0, 2.0])).contains("one integer for each of its 2 rows")
         );
-        assert!(told(Tensor::from_slice(&[1_i64])).contains("one integer"));
+        assert!(message(Tensor::from_slice(&[1_i64])).contains("one integer"));
         assert!(rows(Tensor::zeros([2, 3, 4, 5], CPU), "y").is_err());
     }
 }

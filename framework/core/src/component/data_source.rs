@@ -49,14 +49,14 @@ impl Columns {
     /// The rows at `rows`; those on disk are not read.
     pub fn rows(&self, rows: &[i64]) -> Columns {
         let index = Tensor::from_slice(rows);
-        let of = |t: &Option<Tensor>| t.as_ref().map(|t| t.index_select(0, &index));
+        let select = |t: &Option<Tensor>| t.as_ref().map(|t| t.index_select(0, &index));
         let on_disk = |side: &Option<DiskRows>| side.as_ref().map(|side| side.select(rows));
         Columns {
-            x: of(&self.x),
-            y: of(&self.y),
-            z0: of(&self.z0),
-            x_lengths: of(&self.x_lengths),
-            y_lengths: of(&self.y_lengths),
+            x: select(&self.x),
+            y: select(&self.y),
+            z0: select(&self.z0),
+            x_lengths: select(&self.x_lengths),
+            y_lengths: select(&self.y_lengths),
             x_on_disk: on_disk(&self.x_on_disk),
             y_on_disk: on_disk(&self.y_on_disk),
             z0_on_disk: on_disk(&self.z0_on_disk),
@@ -215,7 +215,7 @@ impl Common for DataOptions {
 
 /// Name of a class as it may be written: text, or a number or boolean that stands for its text.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
-#[serde(untagged, expecting = "a class needs its name")]
+#[serde(untagged, expecting = "a class needs a name")]
 enum Name {
     Text(String),
     Whole(i64),

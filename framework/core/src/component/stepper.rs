@@ -200,7 +200,7 @@ impl<S: Stepper<Node = Level>> Step<'_, S> {
     /// # Errors
     /// Errors of the field, and [`Error::Runtime`] if it returns no clock or level.
     pub fn at_gamma(&self, gamma: f64) -> Result<(f64, Level)> {
-        let missing = || Error::runtime("the field names no clock for a log-SNR");
+        let missing = || Error::runtime("the field returns no clock value for a log-SNR");
         let s = *self.field.inner.clock_at(&[gamma])?.first().ok_or_else(missing)?;
         let level = *self.field.inner.levels(&[s])?.first().ok_or_else(missing)?;
         Ok((s, level))
@@ -402,17 +402,17 @@ mod tests {
     #[test]
     fn a_stepper_is_held_to_what_it_says_of_itself() {
         let grid = Grid::uniform(0.0, 1.0, 2);
-        let told = |stepper| solve(&stepper, &grid).unwrap_err().to_string();
-        let noisy = told(Counting { noisy: true, ..Counting::default() });
+        let message = |stepper| solve(&stepper, &grid).unwrap_err().to_string();
+        let noisy = message(Counting { noisy: true, ..Counting::default() });
         assert!(noisy.contains("says that it is not stochastic"), "{noisy}");
-        let blind = told(Counting { control: control(), ..Counting::default() });
+        let blind = message(Counting { control: control(), ..Counting::default() });
         assert!(blind.contains("estimates no error"), "{blind}");
     }
 
     #[test]
     fn a_field_that_gives_too_few_levels_is_refused() {
         let grid = Grid::uniform(-1.0, 1.0, 2);
-        let told = solve(&Counting::default(), &grid).unwrap_err().to_string();
-        assert_eq!(told, "the field gives 2 levels for 3 clock values");
+        let message = solve(&Counting::default(), &grid).unwrap_err().to_string();
+        assert_eq!(message, "the field gives 2 levels for 3 clock values");
     }
 }

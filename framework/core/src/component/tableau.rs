@@ -82,7 +82,7 @@ impl Tableau {
             return wrong("it has no stage or no order".into());
         }
         if [self.c.len(), self.a.len(), embedded.len()] != [stages; 3] {
-            return wrong(format!("c, a, b and embedded are not {stages} each"));
+            return wrong(format!("c, a, b and embedded do not have {stages} entries each"));
         }
         for (i, (row, c)) in self.a.iter().zip(self.c).enumerate() {
             if row.len() != i {
@@ -269,8 +269,8 @@ mod tests {
         for order in 1..=4 {
             Tableau { order, ..CLASSICAL }.check().unwrap();
         }
-        let told = wrong(Tableau { order: 5, ..CLASSICAL });
-        assert!(told.contains("a condition of order 5 on `b`"), "{told}");
+        let message = wrong(Tableau { order: 5, ..CLASSICAL });
+        assert!(message.contains("a condition of order 5 on `b`"), "{message}");
     }
 
     #[test]
@@ -282,7 +282,7 @@ mod tests {
         let heavy = Tableau { b: &[0.25, 0.25, 0.25, 0.5], ..CLASSICAL };
         assert_eq!(wrong(heavy), "the tableau is wrong: `b` sums to 1.25, not 1");
         let short = Tableau { c: &[0.0, 0.5, 0.5], ..CLASSICAL };
-        assert!(wrong(short).contains("c, a, b and embedded are not 4 each"));
+        assert!(wrong(short).contains("c, a, b and embedded do not have 4 entries each"));
         let none = Tableau { order: 0, ..CLASSICAL };
         assert!(wrong(none).contains("no order"));
     }
@@ -297,8 +297,8 @@ mod tests {
             embedded: Some(embedded),
         };
         pair(&[1.0, 0.0]).check().unwrap();
-        let told = wrong(pair(&[0.5, 0.25]));
-        assert_eq!(told, "the tableau is wrong: `embedded` sums to 0.75, not 1");
+        let message = wrong(pair(&[0.5, 0.25]));
+        assert_eq!(message, "the tableau is wrong: `embedded` sums to 0.75, not 1");
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
             error: crate::component::ErrorNorm::Batch,
             factor: crate::component::StepFactor::default(),
         };
-        let told = CLASSICAL.adaptive(control).err().unwrap().to_string();
-        assert!(told.contains("no embedded method"), "{told}");
+        let message = CLASSICAL.adaptive(control).err().unwrap().to_string();
+        assert!(message.contains("no embedded method"), "{message}");
     }
 }

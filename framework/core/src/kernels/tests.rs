@@ -10,7 +10,7 @@ fn normal(shape: &[i64]) -> Tensor {
 }
 
 /// Largest difference, relative to the largest entry.
-fn apart(a: &Tensor, b: &Tensor) -> f64 {
+fn relative_difference(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.size(), b.size());
     let scale = b.abs().max().double_value(&[]).max(1e-6);
     (a - b).abs().max().double_value(&[]) / scale
@@ -18,8 +18,8 @@ fn apart(a: &Tensor, b: &Tensor) -> f64 {
 
 #[track_caller]
 fn close(a: &Tensor, b: &Tensor) {
-    let apart = apart(a, b);
-    assert!(apart < 2e-5, "{apart}");
+    let difference = relative_difference(a, b);
+    assert!(difference < 2e-5, "{difference}");
 }
 
 /// Inputs and layers of a chain; all require gradients but the first input.
@@ -182,20 +182,20 @@ fn a_blend_is_its_formula_in_any_precision_and_with_learned_coefficients() {
         for shape in [&[5, 3][..], &[4, 2, 3], &[6]] {
             let (x, y) = (normal(shape).to_kind(kind), normal(shape).to_kind(kind));
             let (a, b) = (normal(&shape[..1]).to_kind(kind), Tensor::from(0.25).to_kind(kind));
-            let beside: Vec<i64> =
+            let broadcast: Vec<i64> =
                 std::iter::once(shape[0]).chain(shape[1..].iter().map(|_| 1)).collect();
-            let expected = a.view(beside.as_slice()) * &x + &y * 0.25;
+            let expected = a.view(broadcast.as_slice()) * &x + &y * 0.25;
             let found = blend(&a, &x, &b, &y);
             assert_eq!(found.kind(), kind);
             close(&found, &expected);
             let a = a.set_requires_grad(true);
-            let by = Tensor::run_backward(
+            let gradients = Tensor::run_backward(
                 &[blend(&a, &x, &b, &y).sum(Kind::Double)],
                 &[&a],
                 false,
                 false,
             );
-            close(&by[0], &x.view([shape[0], -1]).sum_dim_intlist(1, false, kind));
+            close(&gradients[0], &x.view([shape[0], -1]).sum_dim_intlist(1, false, kind));
         }
     }
 }
@@ -273,13 +273,14 @@ fn a_flat_gradient_is_that_of_each_variable() {
             let expected = loss(&|m| m.plain(Activation::Swish, End::Linear));
             let reached: Vec<&Tensor> =
                 variables[..variables.len() - 1].iter().filter(|v| v.requires_grad()).collect();
-            let mut by = Tensor::run_backward(&[expected], &reached, false, false).into_iter();
+            let mut gradients =
+                Tensor::run_backward(&[expected], &reached, false, false).into_iter();
             let pieces: Vec<Tensor> = variables
                 .iter()
                 .enumerate()
                 .map(|(i, v)| {
                     let is_reached = v.requires_grad() && i + 1 < variables.len();
-                    is_reached.then(|| by.next()).flatten().unwrap_or_else(|| v.zeros_like())
+                    is_reached.then(|| gradients.next()).flatten().unwrap_or_else(|| v.zeros_like())
                 })
                 .map(|g| g.reshape([-1]))
                 .collect();
@@ -308,7 +309,7 @@ fn adam_takes_the_steps_of_its_paper() {
     let (mut expected, mut m, mut v) = ([1.0f64, -2.0], [0f64; 2], [0f64; 2]);
     for step in 1..=5i32 {
         let g = [0.3 * f64::from(step), -0.1];
-        let by = AdamStep {
+        let rule = AdamStep {
             step: &Tensor::from(step),
             learning_rate: &Tensor::from(rate),
             beta1,
@@ -317,7 +318,7 @@ fn adam_takes_the_steps_of_its_paper() {
             weight_decay: decay,
         };
         let gradient = Tensor::from_slice(&g).to_kind(Kind::Float);
-        adam(&mut p, &gradient, &mut mean, &mut square, by);
+        adam(&mut p, &gradient, &mut mean, &mut square, rule);
         for i in 0..2 {
             m[i] = beta1 * m[i] + (1.0 - beta1) * g[i];
             v[i] = beta2 * v[i] + (1.0 - beta2) * g[i] * g[i];
@@ -341,8 +342,8 @@ fn sinusoids_are_sines_and_cosines_to_rounding() {
         // The angle is rounded as in the plain product; everything after it is accurate to the last
         // places.
         let angle = (time.unsqueeze(-1) * &frequencies).to_kind(Kind::Double);
-        let wanted = Tensor::cat(&[angle.sin(), angle.cos()], -1);
-        let off = (found.to_kind(Kind::Double) - wanted).abs().max().double_value(&[]);
+        let expected = Tensor::cat(&[angle.sin(), angle.cos()], -1);
+        let off = (found.to_kind(Kind::Double) - expected).abs().max().double_value(&[]);
         assert!(off < 3e-7, "{rows} {n} {scale}: {off}");
     }
     // Beyond the range of the fast route, and in another precision.
@@ -377,11 +378,11 @@ fn gradients_on_this_thread_are_those_of_the_engine() {
     };
     let found = gradient(&loss(), &variables);
     loss().backward();
-    let wanted = variables.iter().map(|v| match v.grad() {
+    let expected = variables.iter().map(|v| match v.grad() {
         g if g.defined() => g.reshape([-1]),
         _ => v.detach().zeros_like().reshape([-1]),
     });
-    close(&found, &Tensor::cat(&wanted.collect::<Vec<_>>(), 0));
+    close(&found, &Tensor::cat(&expected.collect::<Vec<_>>(), 0));
     // It adds nothing to the `grad` of a variable.
     let kept = variables[1].grad().copy();
     let _ = gradient(&loss(), &variables);

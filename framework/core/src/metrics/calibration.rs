@@ -70,10 +70,10 @@ mod tests {
     #[test]
     fn certain_and_right_is_no_error_certain_and_wrong_is_one() {
         let logits = [1000.0, 0.0, -1000.0, 1000.0];
-        let of = |labels: &[i64]| {
+        let error_of = |labels: &[i64]| {
             expected_calibration_error(points(&logits, 2), labels, CALIBRATION_BINS).unwrap()
         };
-        assert_eq!((of(&[0, 1]), of(&[1, 0]), of(&[0, 0])), (0.0, 1.0, 0.5));
+        assert_eq!((error_of(&[0, 1]), error_of(&[1, 0]), error_of(&[0, 0])), (0.0, 1.0, 0.5));
     }
 
     #[test]

@@ -56,7 +56,7 @@ mod tests {
     use super::super::testing::{close, cloud, normal, points};
     use super::*;
 
-    fn of(truth: &[f64], draws: &[&[f64]], dim: usize) -> Crps {
+    fn score(truth: &[f64], draws: &[&[f64]], dim: usize) -> Crps {
         let draws: Vec<Points> = draws.iter().map(|d| points(d, dim)).collect();
         crps(points(truth, dim), &draws).unwrap()
     }
@@ -65,10 +65,10 @@ mod tests {
     fn small_ensembles_agree_with_a_count_by_hand() {
         // |0 - 1| and |3 - 1| have mean 3/2. The draws are 3 apart: 6/4/2 over all pairs, 3/2 over
         // different ones.
-        let found = of(&[1.0], &[&[0.0], &[3.0]], 1);
+        let found = score(&[1.0], &[&[0.0], &[3.0]], 1);
         assert_eq!((found.plain, found.fair), (1.5 - 0.75, 1.5 - 1.5));
         // Two rows; both draws equal the second true value.
-        let found = of(&[1.0, 5.0], &[&[0.0, 5.0], &[3.0, 5.0]], 1);
+        let found = score(&[1.0, 5.0], &[&[0.0, 5.0], &[3.0, 5.0]], 1);
         assert_eq!((found.plain, found.fair), (0.375, 0.0));
     }
 
@@ -84,7 +84,7 @@ mod tests {
             [0.988, -1.923, 1.759, -0.589],
             [1.597, -0.298, -1.171, 1.971],
         ];
-        close(of(&truth, &draws.each_ref().map(|d| &d[..]), 1).plain, 0.5882152777777777);
+        close(score(&truth, &draws.each_ref().map(|d| &d[..]), 1).plain, 0.5882152777777777);
     }
 
     #[test]
@@ -97,7 +97,7 @@ mod tests {
             let from = |a: &Vec<f64>| draws.iter().map(|b| (a[i] - b[i]).abs()).sum::<f64>();
             pairs += draws.iter().map(from).sum::<f64>() / 36.0;
         }
-        let found = of(&truth, &draws.iter().map(|d| &d[..]).collect::<Vec<_>>(), 3);
+        let found = score(&truth, &draws.iter().map(|d| &d[..]).collect::<Vec<_>>(), 3);
         close(found.plain, error - pairs / 98.0);
         close(found.fair, error - pairs / 84.0);
     }
@@ -111,13 +111,13 @@ mod tests {
         let part = |v: f64| (below(v) - if v >= y { 1.0 } else { 0.0 }).powi(2);
         let integral: f64 = (0..600_000).map(|i| part(at(i)) * step).sum();
         let members: Vec<&[f64]> = draws.iter().map(std::slice::from_ref).collect();
-        assert!((of(&[y], &members, 1).plain - integral).abs() < 1e-4, "{integral}");
+        assert!((score(&[y], &members, 1).plain - integral).abs() < 1e-4, "{integral}");
     }
 
     #[test]
     fn draws_that_are_all_alike_have_the_absolute_error() {
         let (truth, guess) = (cloud(20, 2, 1.0, 3), cloud(20, 2, 1.0, 4));
-        let found = of(&truth, &[&guess, &guess, &guess], 2);
+        let found = score(&truth, &[&guess, &guess, &guess], 2);
         let error = mae(points(&truth, 2), points(&guess, 2)).unwrap();
         assert!((found.plain - error).abs() < 1e-14 && (found.fair - error).abs() < 1e-14);
     }
@@ -131,23 +131,23 @@ mod tests {
         let draw = |seed| normal(n, 3.0, s, seed);
         let draws: Vec<Vec<f64>> = (0..k).map(draw).collect();
         let draws: Vec<&[f64]> = draws.iter().map(|d| &d[..]).collect();
-        let own = of(&draw(100), &draws, 1);
+        let own = score(&draw(100), &draws, 1);
         assert!((own.fair - s / root).abs() < 0.006, "{own:?}");
         assert!((own.plain - s / root * (1.0 + 1.0 / k as f64)).abs() < 0.006, "{own:?}");
-        let centre = of(&vec![3.0; n], &draws, 1);
+        let centre = score(&vec![3.0; n], &draws, 1);
         assert!((centre.fair - s * (2f64.sqrt() - 1.0) / root).abs() < 0.004, "{centre:?}");
     }
 
     #[test]
     fn the_law_itself_scores_best() {
         let truth = normal(4000, 0.0, 1.0, 100);
-        let of_law = |mean, s| {
+        let score_of = |mean, s| {
             let draws: Vec<Vec<f64>> = (0..5).map(|seed| normal(4000, mean, s, seed)).collect();
-            of(&truth, &draws.iter().map(|d| &d[..]).collect::<Vec<_>>(), 1).fair
+            score(&truth, &draws.iter().map(|d| &d[..]).collect::<Vec<_>>(), 1).fair
         };
-        let right = of_law(0.0, 1.0);
+        let right = score_of(0.0, 1.0);
         for (mean, s) in [(0.5, 1.0), (0.0, 0.4), (0.0, 2.0)] {
-            assert!(of_law(mean, s) > right + 0.02, "{mean} {s}");
+            assert!(score_of(mean, s) > right + 0.02, "{mean} {s}");
         }
     }
 

@@ -82,8 +82,8 @@ mod tests {
         assert!((mixed.u - energy.u).abs() < 1e-12);
         let swapped = energy_distance(points(&y, 2), points(&x, 2)).unwrap();
         assert!((swapped.v - energy.v).abs() < 1e-12);
-        let apart = energy_distance(points(&shift(&x), 2), points(&y, 2)).unwrap();
-        assert!(apart.v > 1.0 && apart.u > 1.0);
+        let shifted = energy_distance(points(&shift(&x), 2), points(&y, 2)).unwrap();
+        assert!(shifted.v > 1.0 && shifted.u > 1.0);
     }
 
     #[test]

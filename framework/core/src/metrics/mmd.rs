@@ -113,8 +113,8 @@ mod tests {
         assert!((both.v - mmd.v).abs() < 1e-12);
         let mixed = mmd2(points(&shuffled(&x, 2, 7), 2), points(&y, 2), &[1.0]).unwrap();
         assert!((mixed.u - mmd.u).abs() < 1e-12);
-        let apart = mmd2(points(&shift(&x), 2), points(&y, 2), &[1.0]).unwrap();
-        assert!(apart.v > 0.5 && apart.u > 0.5);
+        let shifted = mmd2(points(&shift(&x), 2), points(&y, 2), &[1.0]).unwrap();
+        assert!(shifted.v > 0.5 && shifted.u > 0.5);
     }
 
     #[test]

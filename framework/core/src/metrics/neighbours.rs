@@ -127,24 +127,28 @@ mod tests {
     #[test]
     fn votes_on_a_line_agree_with_a_count_by_hand() {
         let (real, labels) = ([0.0, 1.0, 2.0, 10.0, 11.0], [0, 0, 1, 1, 1]);
-        let of = |k, queries: &[f64]| {
+        let classes = |k, queries: &[f64]| {
             let referee = NearestNeighbours::new(points(&real, 1), &labels, k).unwrap();
             referee.classify(points(queries, 1)).unwrap()
         };
-        assert_eq!(of(1, &[0.4, 1.9, 5.9, 6.1, 12.0]), [0, 1, 1, 1, 1]);
-        assert_eq!(of(3, &[0.4, 1.9, 6.1]), [0, 0, 1]);
+        assert_eq!(classes(1, &[0.4, 1.9, 5.9, 6.1, 12.0]), [0, 1, 1, 1, 1]);
+        assert_eq!(classes(3, &[0.4, 1.9, 6.1]), [0, 0, 1]);
         // A tie of two goes to the nearer one, at equal distance to the earlier.
-        assert_eq!(of(2, &[1.4, 1.6, 1.5]), [0, 1, 0]);
+        assert_eq!(classes(2, &[1.4, 1.6, 1.5]), [0, 1, 0]);
         // All five vote.
-        assert_eq!(of(5, &[0.0]), [1]);
+        assert_eq!(classes(5, &[0.0]), [1]);
     }
 
     #[test]
     fn agreement_counts_the_labels_asked_for() {
         let (real, labels) = ([0.0, 1.0, 2.0, 10.0, 11.0], [0, 0, 1, 1, 1]);
         let referee = NearestNeighbours::new(points(&real, 1), &labels, 1).unwrap();
-        let of = |given: &[usize]| referee.agreement(points(&[0.4, 1.9, 9.0], 1), given).unwrap();
-        assert_eq!((of(&[0, 1, 1]), of(&[1, 0, 0]), of(&[0, 0, 0])), (1.0, 0.0, 1.0 / 3.0));
+        let agreement =
+            |given: &[usize]| referee.agreement(points(&[0.4, 1.9, 9.0], 1), given).unwrap();
+        assert_eq!(
+            (agreement(&[0, 1, 1]), agreement(&[1, 0, 0]), agreement(&[0, 0, 0])),
+            (1.0, 0.0, 1.0 / 3.0)
+        );
         // Each point is its own neighbour. Without itself, 2 has the neighbour 1, of another label.
         assert_eq!(referee.agreement(points(&real, 1), &labels).unwrap(), 1.0);
         assert_eq!(referee.agreement_without_self().unwrap(), 4.0 / 5.0);

@@ -89,15 +89,15 @@ mod tests {
                 v.sort_by(f64::total_cmp);
                 v
             };
-            let mut seen = Vec::new();
-            across(x, y, |run| seen.extend_from_slice(run));
+            let mut visited = Vec::new();
+            across(x, y, |run| visited.extend_from_slice(run));
             let plain = x.rows().flat_map(|a| y.rows().map(move |b| squared(a, b))).collect();
-            assert_eq!(sorted(seen), sorted(plain));
+            assert_eq!(sorted(visited), sorted(plain));
 
-            let mut seen = Vec::new();
-            within(x, |run| seen.extend_from_slice(run));
+            let mut visited = Vec::new();
+            within(x, |run| visited.extend_from_slice(run));
             let later = |i: usize| (i + 1..n).map(move |j| squared(x.row(i), x.row(j)));
-            assert_eq!(sorted(seen), sorted((0..n).flat_map(later).collect()));
+            assert_eq!(sorted(visited), sorted((0..n).flat_map(later).collect()));
 
             let mut count = 0;
             rows(x, y, |i, run| {

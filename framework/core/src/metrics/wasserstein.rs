@@ -156,10 +156,10 @@ mod tests {
     #[test]
     fn a_moved_cloud_is_as_far_as_it_was_moved() {
         let x = cloud(200, 3, 1.0, 5);
-        let by = [0.3, -4.0, 12.0];
-        let moved: Vec<f64> = x.iter().enumerate().map(|(i, v)| v + by[i % 3]).collect();
+        let shift = [0.3, -4.0, 12.0];
+        let moved: Vec<f64> = x.iter().enumerate().map(|(i, v)| v + shift[i % 3]).collect();
         let moved = shuffled(&moved, 3, 6);
-        let norm = by.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let norm = shift.iter().map(|v| v * v).sum::<f64>().sqrt();
         close(wasserstein2(points(&x, 3), points(&moved, 3)).unwrap(), norm);
     }
 

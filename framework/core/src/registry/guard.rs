@@ -183,8 +183,8 @@ mod tests {
             .args(["--exact", test, "--nocapture"])
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&run.stderr).into_owned();
-        assert!(run.status.success() && !said.contains("panicked at"), "{said}");
+        let stderr = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert!(run.status.success() && !stderr.contains("panicked at"), "{stderr}");
         assert!(String::from_utf8_lossy(&run.stdout).contains("1 passed"));
     }
 

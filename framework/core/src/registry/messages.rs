@@ -50,14 +50,19 @@ pub(super) fn plain(message: &str) -> PlainMessage {
 
 /// Configuration error for a message of a deserialiser at `path` (empty: the whole value).
 pub fn explained(path: &str, message: &str) -> Error {
-    let said = plain(message.trim_start_matches(&format!("{path}: ")));
+    let rewritten = plain(message.trim_start_matches(&format!("{path}: ")));
     let mut key = path.to_owned();
-    if let Some(unknown) = said.unknown_key
+    if let Some(unknown) = rewritten.unknown_key
         && path.rsplit('.').next() != Some(&unknown)
     {
         key = if key.is_empty() { unknown } else { format!("{key}.{unknown}") };
     }
-    Error::Config(ConfigError { message: said.message, key, help: said.help, place: None })
+    Error::Config(ConfigError {
+        message: rewritten.message,
+        key,
+        help: rewritten.help,
+        place: None,
+    })
 }
 
 fn expected_in_words(expected: &str) -> &str {
@@ -129,12 +134,15 @@ mod tests {
 
     #[test]
     fn unknown_words_answer_with_the_nearest() {
-        let said = plain("unknown variant `tim`, expected `time` or `gamma`");
-        assert_eq!(said.message, "unknown value `tim`");
-        assert_eq!(said.help.as_deref(), Some("did you mean `time`? known values: time, gamma"));
-        let said = plain("unknown field `a`, expected one of `b`, `c`, `d`");
-        assert_eq!(said.unknown_key.as_deref(), Some("a"));
-        assert_eq!(said.help.as_deref(), Some("known keys: b, c, d"));
+        let rewritten = plain("unknown variant `tim`, expected `time` or `gamma`");
+        assert_eq!(rewritten.message, "unknown value `tim`");
+        assert_eq!(
+            rewritten.help.as_deref(),
+            Some("did you mean `time`? known values: time, gamma")
+        );
+        let rewritten = plain("unknown field `a`, expected one of `b`, `c`, `d`");
+        assert_eq!(rewritten.unknown_key.as_deref(), Some("a"));
+        assert_eq!(rewritten.help.as_deref(), Some("known keys: b, c, d"));
         assert_eq!(plain("unknown x `a`; known: b").help.as_deref(), Some("known: b"));
     }
 }

@@ -263,7 +263,7 @@ impl Registry {
             let known = known.join(", ");
             let what = match ending {
                 Some(ending) => format!("no {} reads .{ending} files", spoken(kind)),
-                None => "the name has no ending that says what the file is".to_owned(),
+                None => "the file name has no ending".to_owned(),
             };
             Error::data(path, format!("{what}; known endings: {known}"))
         })

@@ -83,15 +83,15 @@ impl RowDraws {
         };
         let (n, width) = (*n as usize, rest.iter().product::<i64>() as usize);
         let mut values = vec![T::default(); n * width];
-        let mut known = None;
+        let mut last = None;
         for (i, row) in values.chunks_exact_mut(width.max(1)).enumerate() {
-            let of = self.streams.at(i)?;
-            let key = match known {
-                Some((seed, draw, key)) if (seed, draw) == (of.seed, of.draw) => key,
-                _ => stream_seed(of.seed, self.purpose, of.draw),
+            let stream = self.streams.at(i)?;
+            let key = match last {
+                Some((seed, draw, key)) if (seed, draw) == (stream.seed, stream.draw) => key,
+                _ => stream_seed(stream.seed, self.purpose, stream.draw),
             };
-            known = Some((of.seed, of.draw, key));
-            let mut generator = Philox::new(key, call, of.row);
+            last = Some((stream.seed, stream.draw, key));
+            let mut generator = Philox::new(key, call, stream.row);
             row.fill_with(|| draw(&mut generator));
         }
         guard_engine(|| Ok(Tensor::from_slice(&values).view(shape)))
@@ -154,9 +154,9 @@ mod tests {
                 let rows = draw(&many, 100);
                 assert!(rows.narrow(0, 0, 9).equal(&draw(&few, 9)));
             }
-            let whole = draw(&draws(7, 0), 100);
-            assert!(whole.narrow(0, 40, 60).equal(&draw(&draws(7, 40), 60)));
-            assert!(!whole.equal(&draw(&draws(8, 0), 100)));
+            let all = draw(&draws(7, 0), 100);
+            assert!(all.narrow(0, 40, 60).equal(&draw(&draws(7, 40), 60)));
+            assert!(!all.equal(&draw(&draws(8, 0), 100)));
         }
     }
 
@@ -211,8 +211,8 @@ mod tests {
             let draw = |kind| draws(5, 0).normal(&[50, 4], (kind, Device::Cpu)).unwrap();
             let (wide, narrow) = (draw(Kind::Double), draw(kind));
             assert_eq!(narrow.kind(), kind);
-            let apart = (wide - narrow.to_kind(Kind::Double)).abs().max().double_value(&[]);
-            assert!(apart < if kind == Kind::Float { 1e-6 } else { 0.02 }, "{apart}");
+            let difference = (wide - narrow.to_kind(Kind::Double)).abs().max().double_value(&[]);
+            assert!(difference < if kind == Kind::Float { 1e-6 } else { 0.02 }, "{difference}");
         }
     }
 }

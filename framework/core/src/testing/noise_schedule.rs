@@ -164,27 +164,28 @@ fn variables_learn(component: &Component<dyn NoiseSchedule>) -> Result<()> {
     let weights = t.randn_like();
     let weighted = |values: Tensor| (values * &weights).sum(DType::Double);
     let named = trainable(&vars);
-    let loss = |of: usize| both(&schedule, &t).map(|mut v| weighted(v.swap_remove(of)));
+    let loss = |index: usize| both(&schedule, &t).map(|mut v| weighted(v.swap_remove(index)));
     reaches(&(loss(0)? + loss(1)?), &named)?;
-    for (of, what) in ["gamma", "gamma_prime"].iter().enumerate() {
+    for (index, what) in ["gamma", "gamma_prime"].iter().enumerate() {
         let tensors: Vec<&Tensor> = named.iter().map(|(_, v)| v).collect();
-        let gradients = gradients(&loss(of)?, &tensors)?;
+        let gradients = gradients(&loss(index)?, &tensors)?;
         for ((name, variable), gradient) in named.iter().zip(gradients) {
             // Compared along one random direction.
             let (direction, step) = (variable.randn_like().detach(), 1e-5);
             let exact =
                 gradient.map_or(0.0, |g| (g * &direction).sum(DType::Double).double_value(&[]));
             let mut variable = variable.shallow_clone();
-            let mut shift = |by: f64| tch::no_grad(|| variable.g_add_(&(&direction * by)));
+            let mut shift = |length: f64| tch::no_grad(|| variable.g_add_(&(&direction * length)));
             let _ = shift(step);
-            let above = loss(of)?.double_value(&[]);
+            let above = loss(index)?.double_value(&[]);
             let _ = shift(-2.0 * step);
-            let below = loss(of)?.double_value(&[]);
+            let below = loss(index)?.double_value(&[]);
             let _ = shift(step);
             let difference = (above - below) / (2.0 * step);
             ensure((exact - difference).abs() <= 1e-4 * difference.abs().max(1.0), || {
                 format!(
-                    "the gradient of {what} for `{name}` is {exact:.5e}, but differences give {difference:.5e}"
+                    "the gradient of {what} for `{name}` is {exact:.5e}, but differences give \
+                     {difference:.5e}"
                 )
             })?;
         }

@@ -272,9 +272,9 @@ fn keeps_the_marginals(component: &Component<dyn Solver>) -> Result<()> {
     let z0 = Tensor::randn([20_000, 3], (DType::Double, Device::Cpu));
     let z0 = &z0 * deviation(grid.start(), &z0);
     let end = component.build(&())?.integrate(&field, &z0, &grid, &mut ())?.z;
-    let right = deviation(grid.end(), &z0);
-    let mean = end.mean_dim([0].as_slice(), false, DType::Double) / &right;
-    let ratio = end.std_dim([0].as_slice(), true, false) / right;
+    let expected = deviation(grid.end(), &z0);
+    let mean = end.mean_dim([0].as_slice(), false, DType::Double) / &expected;
+    let ratio = end.std_dim([0].as_slice(), true, false) / expected;
     let off = |what: &str, error: Tensor| {
         let error = error.abs().max().double_value(&[]);
         ensure(error <= 0.03, || {

@@ -26,7 +26,7 @@ fn rows_are_read_in_the_order_that_is_asked_for() {
     assert!(rows.order_in_file().is_none());
     assert_eq!(rows.read(&[]).unwrap().size(), [0, 3]);
     let message = some.read(&[3]).unwrap_err().to_string();
-    assert!(message.ends_with("array `x` has 10 rows, none at -1"), "{message}");
+    assert!(message.ends_with("array `x` has 10 rows and no row -1"), "{message}");
 }
 
 #[test]
