@@ -2,7 +2,7 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    if let Ok(lib) = std::env::var("DEP_TRIFLOW_LIBTORCH_LIB") {
+    if let Ok(lib) = std::env::var("DEP_TRIFLOW_ENGINE_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
     }
 }

@@ -92,7 +92,10 @@ fn a_schedules_crate_is_short_and_complete() {
     let manifest = read("Cargo.toml");
     let path = std::fs::canonicalize(framework()).unwrap();
     assert!(
-        manifest.contains(&format!("triflow = {{ path = \"{}\" }}", text(&path))),
+        manifest.contains(&format!(
+            "triflow = {{ package = \"triflow-core\", path = \"{}/core\" }}",
+            text(&path)
+        )),
         "{manifest}"
     );
     assert!(read("Cargo.lock").contains("name = \"torch-sys\"\nversion = \"0.24.0\""));

@@ -38,19 +38,22 @@ impl Framework {
         })
     }
 
-    /// Line of a manifest for the dependency `package`, which is in `folder`, next to the
-    /// framework's.
-    fn dependency(&self, package: &str, folder: &str) -> String {
+    /// Line of a manifest for the dependency `package`, which the code knows as `name`. `folder` is the
+    /// package's, from the root of the repository.
+    fn dependency(&self, name: &str, package: &str, folder: &str) -> String {
         let place = match self {
             Self::Folder(path) => {
-                let path = path.with_file_name(folder);
+                let path = path.with_file_name("").join(folder);
                 format!("path = {}", toml_text(&path.to_string_lossy()))
             }
             Self::Git { url, revision } => {
                 format!("git = {}, rev = {}", toml_text(url), toml_text(revision))
             }
         };
-        format!("{package} = {{ {place} }}\n")
+        match name == package {
+            true => format!("{name} = {{ {place} }}\n"),
+            false => format!("{name} = {{ package = \"{package}\", {place} }}\n"),
+        }
     }
 }
 
@@ -168,7 +171,7 @@ impl Scaffold {
         };
         let mut files = vec![
             ("Cargo.toml", self.manifest()),
-            ("build.rs", BUILD.to_owned()),
+            ("build.rs", self.build_script()),
             source,
             (".gitignore", "/target\n".to_owned()),
         ];
@@ -187,20 +190,23 @@ impl Scaffold {
     }
 
     fn manifest(&self) -> String {
-        let framework = self.framework.dependency("triflow", "framework");
+        let of = |name, package, folder| self.framework.dependency(name, package, folder);
         let (what, rest) = match self.purpose {
             Purpose::Plugin(kind) => {
                 let mut kind = with_article(&spoken(kind));
                 kind[..1].make_ascii_uppercase();
+                let core = of("triflow", "triflow-core", "framework/core");
                 let text = format!(
                     "[lib]\ncrate-type = [\"cdylib\"]\n\n\
-                     # The very source that the triflow which loads the plugin was built from.\n\
-                     [dependencies]\n{framework}"
+                     # The very source that the triflow which loads the plugin was built from; of it\n\
+                     # the core, which is all that a component needs.\n\
+                     [dependencies]\n{core}"
                 );
                 (format!("{kind} of triflow"), text)
             }
             Purpose::Program(_) => {
-                let components = self.framework.dependency("triflow-plugins", "plugins");
+                let framework = of("triflow", "triflow", "framework");
+                let components = of("triflow-plugins", "triflow-plugins", "plugins");
                 let text = format!(
                     "# The framework, and the built-in components.\n[dependencies]\n{framework}{components}"
                 );
@@ -216,6 +222,14 @@ impl Scaffold {
              # As triflow's own, so that a shared target folder builds LibTorch's C++ layer once.\n\
              [profile.release]\ndebug = false\noverflow-checks = true\ncodegen-units = 16\nlto = \"off\"\n"
         )
+    }
+
+    fn build_script(&self) -> String {
+        let links = match self.purpose {
+            Purpose::Plugin(_) => "TRIFLOW_CORE",
+            Purpose::Program(_) => "TRIFLOW",
+        };
+        BUILD.replace("LINKS", links)
     }
 
     /// Source of the kind's starter, with the component's name.
@@ -257,7 +271,7 @@ const IN_MACROS: &[&str] =
 const BUILD: &str = r#"//! Lets what is built here find LibTorch.
 
 fn main() {
-    if let Ok(lib) = std::env::var("DEP_TRIFLOW_LIBTORCH_LIB") {
+    if let Ok(lib) = std::env::var("DEP_LINKS_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
     }
 }
