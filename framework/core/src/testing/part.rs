@@ -1,5 +1,5 @@
-//! Checks shared by the parts of a model (encoder, decoder, CRN, network): functions of a batch of
-//! rows, with variables.
+//! Checks shared by the parts of a model (encoder, decoder, conditional residual network (CRN),
+//! network): functions of a batch of rows, with variables.
 
 use super::expect::{all_identical, close, ensure, finite, layout};
 use super::parameters::{self, reaches, saved_and_loaded, trainable};
@@ -185,7 +185,8 @@ pub(super) fn with_all_shapes<P: Part + ?Sized>(
     Ok(())
 }
 
-/// The checks that all parts share.
+// The checks that all parts share.
+
 pub(super) const fn shape<P: Part + ?Sized>() -> Check<P> {
     Check {
         name: "shape",
@@ -305,7 +306,7 @@ pub(super) const fn save_load<P: Part + ?Sized>() -> Check<P> {
     }
 }
 
-/// The check of parts with a condition.
+/// A further check, for parts with a condition.
 pub(super) const fn absent_condition<P: Part + ?Sized>() -> Check<P> {
     Check {
         name: "absent_condition",

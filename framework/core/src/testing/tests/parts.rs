@@ -1,4 +1,5 @@
-//! Twins of encoders, decoders, CRNs and networks, with one implementation of the faults.
+//! Twins of encoders, decoders, conditional residual networks (CRNs) and networks, with one
+//! implementation of the faults.
 
 use super::Fault;
 use crate::prelude::*;
