@@ -1,5 +1,5 @@
-//! triflow as a library, on tensors in memory: train, predict with error bars, generate under
-//! conditions, sample without, and follow samples on their way from noise to data.
+//! triflow as a library, on tensors in memory: training, prediction with error bars, conditional
+//! and unconditional generation, and trajectories of samples from noise to data.
 //!
 //!     cargo run --release --example library
 
@@ -13,7 +13,7 @@ use triflow::{Experiment, Trained, Trainer};
 
 const STEPS: usize = 20;
 
-/// x uniform on [−1, 1], y = x² with noise of deviation 0.1.
+/// `n` rows of x `[n, 1]`, uniform on [−1, 1], and y = x² plus noise of standard deviation 0.1.
 fn parabola(n: i64) -> Columns {
     let x = Tensor::rand([n, 1], (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
     let y = x.square() + Tensor::randn_like(&x) * 0.1;
@@ -38,7 +38,7 @@ fn fit(yaml: &str) -> Result<Trained> {
     Ok(trainer.into_trained())
 }
 
-/// Mean and deviation of all values.
+/// Mean and standard deviation of all values.
 fn moments(values: &Tensor) -> (f64, f64) {
     let mean = values.mean(Kind::Double).double_value(&[]);
     (mean, values.to_kind(Kind::Double).std(true).double_value(&[]))
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
     println!("regression, x → y");
     let mut model = fit(&format!("{{ task: regression, {training} }}"))?;
     let x = Tensor::from_slice(&[-1.0f32, -0.5, 0.0, 0.5, 1.0]).view([5, 1]);
-    // From z_0 = 0: one answer a row. With a seed: what 200 draws say.
+    // Without a seed from z_0 = 0, one prediction a row; with a seed the mean of 200 draws.
     let point = model.predict(&x, None, 1)?.mean;
     let drawn = model.predict(&x, Some(7), 200)?;
     for i in 0..5 {
@@ -68,9 +68,10 @@ fn main() -> Result<()> {
 
     println!("conditional generation, y → x, by target prediction");
     let mut model = fit(&format!(
-        "{{ task: generation, objective: ct, noise_schedule: cosine, loss: {{ weighting: field }}, {training} }}"
+        "{{ task: generation, objective: ct, noise_schedule: cosine, \
+            loss: {{ weighting: field }}, {training} }}"
     ))?;
-    // One condition, without the batch axis, and a batch of the same.
+    // A single condition without the batch axis, and a batch of 1,000 equal ones.
     let single = model.generate(&Tensor::from_slice(&[0.25f32]), Some(STEPS), Some(1))?;
     let many = model.generate(
         &Tensor::full([1000, 1], 0.25, (Kind::Float, Device::Cpu)),
@@ -79,7 +80,8 @@ fn main() -> Result<()> {
     )?;
     let left = many.lt(0.0).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
     println!(
-        "  x for y = 0.25: one is {:.2}; of 1,000 {:.0} % are negative, |x| = {:.2} ± {:.2}, truly 50 %, 0.46 ± 0.13",
+        "  x for y = 0.25: one is {:.2}; of 1,000 {:.0} % are negative, |x| = {:.2} ± {:.2}, \
+         truly 50 %, 0.46 ± 0.13",
         single.double_value(&[0]),
         100.0 * left,
         moments(&many.abs()).0,
@@ -88,7 +90,8 @@ fn main() -> Result<()> {
 
     println!("unconditional generation of x, by noise prediction");
     let mut model = fit(&format!(
-        "{{ task: generation, unconditional: true, objective: diffusion, noise_schedule: cosine, {training} }}"
+        "{{ task: generation, unconditional: true, objective: diffusion, \
+            noise_schedule: cosine, {training} }}"
     ))?;
     let samples = model.sample(&[10, 100], Some(STEPS), 3)?;
     let (mean, deviation) = moments(&samples);
@@ -98,11 +101,11 @@ fn main() -> Result<()> {
         1.0 / 3f64.sqrt()
     );
 
-    println!("their way from noise to data, in latent units");
+    println!("their trajectory from noise to data, in latent units");
     let z0 = model.z0(1000, Some(&Streams::new(3, 0)))?;
-    let (plan, mut seen) = (model.plan(), Trajectory::default());
-    let end = model.sample_latents(&z0, None, &plan, &mut seen)?;
-    for state in seen.states.iter().step_by(5) {
+    let (plan, mut trajectory) = (model.plan(), Trajectory::default());
+    let end = model.sample_latents(&z0, None, &plan, &mut trajectory)?;
+    for state in trajectory.states.iter().step_by(5) {
         println!("  deviation {:.3}", moments(state).1);
     }
     println!("  {} network evaluations a sample", end.nfe);

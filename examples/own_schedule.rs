@@ -1,21 +1,21 @@
-//! A noise schedule of one's own, in a program of one's own: declared, named in an experiment, trained.
+//! A custom noise schedule in a program: declared as a component, named in an experiment, trained.
 //!
-//! `cargo run --release --example own_schedule` leaves a run folder in `artifacts`.
+//! `cargo run --release --example own_schedule` writes a run folder into `artifacts`.
 
 // readme: begin
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The ρ-th root of the noise level σ = b/a falls in a straight line.
+    /// Noise level σ = b/a whose ρ-th root is linear in time.
     ///
     /// γ(t) = −2 ln σ(t) with σ(t)^(1/ρ) = (1 − t)·sigma_max^(1/ρ) + t·sigma_min^(1/ρ).
     #[reference = "Karras et al. 2022, arXiv 2206.00364, eq. 5"]
     pub struct Karras: NoiseSchedule, NoiseScheduleSpec = "karras" {
-        /// Noise level at t = 0.
+        /// Noise level at t = 0, above `sigma_min`.
         pub sigma_max: f64 = 80.0,
         /// Noise level at t = 1, in (0, sigma_max).
         pub sigma_min: f64 = 0.002,
-        /// ρ, above 0: the larger, the more time is spent at low noise.
+        /// Exponent ρ, above 0: a larger one spends more time at low noise.
         pub rho: f64 = 7.0,
     }
 }
@@ -45,7 +45,7 @@ use std::path::Path;
 use triflow::Experiment;
 use triflow::run::{self, Run};
 
-/// A short diffusion training on the schedule.
+/// Experiment of a short diffusion training with the schedule.
 const EXPERIMENT: &str = "
 objective: diffusion
 noise_schedule: { type: karras, rho: 5 }

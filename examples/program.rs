@@ -1,4 +1,4 @@
-//! A model of points under a label: trained on tensors, saved, loaded and sampled.
+//! A generative model of labelled points: trained on tensors, saved, loaded and sampled.
 
 use std::path::Path;
 use triflow::component::{Columns, Splits};
@@ -7,13 +7,17 @@ use triflow::tch::{Device, Kind, Tensor};
 use triflow::train::Control;
 use triflow::{Experiment, Result, Trained, Trainer};
 
-/// Any key of an experiment file. What is left out has a default: `triflow init` shows them all.
+/// Keys of an experiment file. Those left out have defaults, which `triflow init` prints.
 const EXPERIMENT: &str = "
 task: generation
-training: { epochs: 20, batch_size: 100, ema: 0.99, optimizer: { type: adam, learning_rate: 0.005 } }
+training:
+  epochs: 20
+  batch_size: 100
+  ema: 0.99
+  optimizer: { type: adam, learning_rate: 0.005 }
 ";
 
-/// Rows to learn from: points x `[n, 2]` around (−1, −1) and (1, 1), and y `[n]`, their labels 0 and 1.
+/// Training rows: points x `[n, 2]` around (−1, −1) and (1, 1), and their labels y `[n]`, 0 and 1.
 fn rows(n: i64) -> Columns {
     let y = Tensor::arange(n, (Kind::Int64, Device::Cpu)).remainder(2);
     let noise = Tensor::randn([n, 2], (Kind::Float, Device::Cpu)) * 0.3;
@@ -38,7 +42,7 @@ fn train() -> Result<Trained> {
 }
 
 fn main() -> Result<()> {
-    // Without it the program has no components.
+    // Links the built-in components into the program.
     triflow_plugins::link();
     let file = Path::new("model.safetensors");
     train()?.save(file)?;

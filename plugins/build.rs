@@ -1,4 +1,4 @@
-//! Lets every binary and test of this crate find LibTorch without `LD_LIBRARY_PATH`.
+//! Adds LibTorch to the library search path (RUNPATH) of every binary and test of this crate.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -1,4 +1,5 @@
-"""How often generated digits are what was asked for, by a support vector machine that is trained on real ones.
+"""Accuracy on generated digits of a support vector machine that is trained on real ones: the share of
+samples that it recognises as their labels.
 
     triflow generate --run RUN --n 200 --out samples.npz
     .venv/bin/python judge.py samples.npz
@@ -12,8 +13,8 @@ from sklearn.svm import SVC
 
 here = os.path.dirname(os.path.abspath(__file__))
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("samples", nargs="+", help="files of `triflow generate`")
-parser.add_argument("--data", default=os.path.join(here, "digits.npz"))
+parser.add_argument("samples", nargs="+", help="files written by `triflow generate`")
+parser.add_argument("--data", default=os.path.join(here, "digits.npz"), help="real digits")
 args = parser.parse_args()
 
 
@@ -26,5 +27,5 @@ judge = SVC(C=10).fit(rows(data["x"]), data["y"])
 print(f"real held-out digits: {100 * judge.score(rows(data['x_test']), data['y_test']):.2f} %")
 for path in args.samples:
     file = np.load(path)
-    found = judge.score(rows(file["samples"]), file["labels"])
-    print(f"{path}: {100 * found:.2f} % of {len(file['labels'])}")
+    accuracy = judge.score(rows(file["samples"]), file["labels"])
+    print(f"{path}: {100 * accuracy:.2f} % of {len(file['labels'])}")

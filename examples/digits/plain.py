@@ -1,5 +1,6 @@
-"""A plain classifier to compare with: the network of digits_classification.yaml without z and time, trained on the
-cross-entropy, with the same optimizer, learning rates, batches, steps and running mean of the parameters.
+"""A plain classifier as a baseline: the network of digits_classification.yaml without z and time,
+trained on the cross-entropy with the same optimizer, learning rates, batches, steps and EMA of the
+parameters.
 
     .venv/bin/pip install numpy jax optax
     .venv/bin/python plain.py
@@ -29,12 +30,12 @@ x_test, y_test = (data["x_test"].reshape(len(data["x_test"]), -1), data["y_test"
 mean, deviation = x.mean(), x.std()
 x, x_test = (x - mean) / deviation, (x_test - mean) / deviation
 
-# Three layers over the image, the one that would join z and time, and the two behind it.
+# Three layers over the image, the layer that would also take z and time, and the two after it.
 WIDTHS = [x.shape[1]] + [args.width] * 6 + [10]
 
 
-def start(key):
-    """LeCun's uniform law for hidden layers, zero for the last."""
+def init(key):
+    """Initial parameters: LeCun's uniform distribution for hidden layers, zero for the last."""
     keys = jax.random.split(key, len(WIDTHS))
     layers = []
     for key, a, b in zip(keys, WIDTHS, WIDTHS[1:]):
@@ -69,9 +70,9 @@ def step(layers, average, state, n, x, y, key):
     return layers, average, state
 
 
-found = []
+accuracies = []
 for seed in args.seeds:
-    layers = average = start(jax.random.key(seed))
+    layers = average = init(jax.random.key(seed))
     state, rng, order = optimizer.init(layers), np.random.default_rng(seed), np.array([], int)
     for n in range(args.steps):
         if len(order) == 0:
@@ -79,7 +80,7 @@ for seed in args.seeds:
         rows, order = order[: args.batch_size], order[args.batch_size :]
         key = jax.random.key(seed * 1_000_003 + n)
         layers, average, state = step(layers, average, state, n + 1.0, x[rows], y[rows], key)
-    right = np.asarray(logits(average, x_test)).argmax(1) == y_test
-    found.append(right.mean())
-    print(f"seed {seed}: accuracy {100 * right.mean():.2f} %", flush=True)
-print(f"mean {100 * np.mean(found):.2f} %, deviation {100 * np.std(found, ddof=1):.2f}")
+    correct = np.asarray(logits(average, x_test)).argmax(1) == y_test
+    accuracies.append(correct.mean())
+    print(f"seed {seed}: accuracy {100 * correct.mean():.2f} %", flush=True)
+print(f"mean {100 * np.mean(accuracies):.2f} %, deviation {100 * np.std(accuracies, ddof=1):.2f}")

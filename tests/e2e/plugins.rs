@@ -152,7 +152,7 @@ fn a_component_of_a_plugin_is_shown_like_any_other() {
         "noise_schedule `warped` (warped 0.1.0, /",
         "plugins/libwarped.so)",
         "inner      noise_schedule",
-        "w at the start of training.",
+        "Initial value of w.",
         "  type: warped\n  inner:\n    type: cosine\n",
     ] {
         assert!(output.contains(part), "no `{part}` in\n{output}");

@@ -1,4 +1,4 @@
-//! Lets the tests find LibTorch.
+//! Adds LibTorch to the library search path of the tests.
 
 fn main() {
     if let Ok(lib) = std::env::var("DEP_TRIFLOW_CORE_LIBTORCH_LIB") {

@@ -1,15 +1,15 @@
-//! A solver: order 2 at one evaluation a step.
+//! A plugin with one component, a solver.
 
 use triflow::prelude::*;
 
 triflow::plugin!();
 
 triflow::component! {
-    /// The two-step Adams–Bashforth method: order 2 at one evaluation a step.
+    /// The two-step Adams–Bashforth method, order 2.
     ///
-    /// Each step follows the line through the last two derivatives; the first step is Euler's. Steps may
-    /// differ in length.
-    #[reference = "Hairer, Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, III.1 and III.5"]
+    /// Each step follows the line through the last two velocities; the first step is Euler's. Steps
+    /// may differ in length. 1 evaluation a step.
+    #[reference = "Hairer, Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, III.1, III.5"]
     pub struct AdamsBashforth: Solver, SolverSpec = "adams_bashforth" {}
 }
 
@@ -21,13 +21,13 @@ impl Spec<dyn Solver> for AdamsBashforth {
 
 impl Stepper for AdamsBashforth {
     type Node = ();
-    /// The slope and the length of the step.
+    /// Velocity at the start of the last step, and the length of that step.
     type Memory = (Tensor, f64);
 
     fn step(&self, step: &Step<'_, Self>) -> Result<Stepped<Self::Memory>> {
         let now = step.slope()?;
         let mean = match step.before {
-            Some((earlier, h)) => &now + (&now - earlier) * (step.h / h / 2.0),
+            Some((earlier, last_h)) => &now + (&now - earlier) * (step.h / last_h / 2.0),
             None => now.shallow_clone(),
         };
         Ok(Stepped::to(step.z + mean * step.h).remember((now, step.h)))

@@ -1,4 +1,4 @@
-//! A backbone: residual blocks that time and condition scale and shift.
+//! A plugin with one component, a network.
 
 use triflow::prelude::*;
 use triflow::tch::nn::Module as _;
@@ -6,10 +6,11 @@ use triflow::tch::nn::Module as _;
 triflow::plugin!();
 
 triflow::component! {
-    /// Residual blocks whose normalised features are scaled and shifted by time and condition (FiLM).
+    /// Residual blocks with features scaled and shifted by time and condition (FiLM).
     ///
-    /// Each block adds to its input and starts as the identity; the last layer starts at zero.
-    #[reference = "Perez et al. 2018, arXiv 1709.07871; Peebles & Xie 2023, arXiv 2212.09748 (zero start)"]
+    /// Each block is h + W2·act(W1·(norm(h)·(1 + scale) + shift)) and starts as the identity; the
+    /// last layer starts at zero.
+    #[reference = "Perez et al. 2018, arXiv 1709.07871; Peebles & Xie 2023, arXiv 2212.09748"]
     pub struct FilmResnet: Network, NetworkSpec = "film_resnet" {
         /// Width of the residual stream.
         pub width: i64 = 128,
@@ -30,22 +31,22 @@ impl Spec<dyn Network> for FilmResnet {
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Error::config("dropout", "needs 0 <= dropout < 1"));
         }
-        let size = |shape: &[i64]| shape.iter().product::<i64>();
+        let numel = |shape: &[i64]| shape.iter().product::<i64>();
         let zero = nn::LinearConfig { ws_init: nn::Init::Const(0.0), ..Default::default() };
         let linear = |name: String, inputs, outputs, config| {
             nn::linear(&ctx.vars / name, inputs, outputs, config)
         };
-        let context = ctx.time_features + ctx.condition_shape.as_deref().map_or(0, size);
+        let context = ctx.time_features + ctx.condition_shape.as_deref().map_or(0, numel);
         let block = |i| Block {
             film: linear(format!("film_{i}"), self.width, 2 * self.width, zero),
             inner: linear(format!("inner_{i}"), self.width, self.width, Default::default()),
             outer: linear(format!("outer_{i}"), self.width, self.width, zero),
         };
         Ok(Box::new(Net {
-            enter: linear("enter".into(), size(&ctx.z_shape), self.width, Default::default()),
+            enter: linear("enter".into(), numel(&ctx.z_shape), self.width, Default::default()),
             context: linear("context".into(), context, self.width, Default::default()),
             blocks: (0..self.blocks).map(block).collect(),
-            leave: linear("leave".into(), self.width, size(&ctx.output_shape), zero),
+            leave: linear("leave".into(), self.width, numel(&ctx.output_shape), zero),
             conditional: ctx.condition_shape.is_some(),
             output_shape: ctx.output_shape.clone(),
             dropout: self.dropout,
@@ -71,24 +72,24 @@ struct Net {
 
 impl Network for Net {
     fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
-        let mut about = vec![input.time.shallow_clone()];
+        let mut context = vec![input.time.shallow_clone()];
         if let (true, Some(condition)) = (self.conditional, input.condition) {
             let value = condition.value.flatten(1, -1);
-            about.push(match &condition.present {
+            context.push(match &condition.present {
                 Some(present) => value * present.view([-1, 1]),
                 None => value,
             });
         }
-        let context = self.context.forward(&Tensor::cat(&about, 1)).silu();
+        let context = self.context.forward(&Tensor::cat(&context, 1)).silu();
         let mut h = self.enter.forward(&input.z.flatten(1, -1));
         for block in &self.blocks {
             let film = block.film.forward(&context).chunk(2, 1);
-            let normal = h.layer_norm(&h.size()[1..], None::<Tensor>, None::<Tensor>, 1e-5, false);
+            let normal = h.layer_norm(&h.numel()[1..], None::<Tensor>, None::<Tensor>, 1e-5, false);
             let inner = block.inner.forward(&(normal * (&film[0] + 1.0) + &film[1])).silu();
             h = &h + block.outer.forward(&inner.dropout(self.dropout, pass.dropout));
         }
         let out = self.leave.forward(&h);
-        Ok(out.view([&[input.z.size()[0]], &self.output_shape[..]].concat().as_slice()))
+        Ok(out.view([&[input.z.numel()[0]], &self.output_shape[..]].concat().as_slice()))
     }
 }
 

@@ -1,14 +1,15 @@
-//! An objective: the network predicts v.
+//! A plugin with one component, an objective.
 
 use triflow::prelude::*;
 
 triflow::plugin!();
 
 triflow::component! {
-    /// The network predicts v = a·noise − b·data, the velocity along the angle between data and noise.
+    /// v-prediction: the network predicts v = a·noise − b·data.
     ///
-    /// On the variance-preserving path v has the same size at every time, so that neither end is
-    /// singular: the data is read off without dividing by the noise level.
+    /// On the variance-preserving path v is the derivative of z by the angle between data and
+    /// noise. It has the same variance at every time, and the data follow from it without dividing
+    /// by the noise level, so that neither end is singular.
     #[reference = "Salimans & Ho 2022, arXiv 2202.00512, appendix D"]
     pub struct VPrediction: Objective, ObjectiveSpec = "v_prediction" {}
 }

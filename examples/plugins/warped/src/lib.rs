@@ -1,20 +1,20 @@
-//! A noise schedule around another one, its time bent by one learned parameter.
+//! A plugin with one component, a noise schedule that wraps another one.
 
 use triflow::prelude::*;
 
 triflow::plugin!();
 
 triflow::component! {
-    /// Another schedule whose time is bent by one parameter w, learned with the network.
+    /// Another schedule with its time warped by a learnable parameter w.
     ///
-    /// γ(t) = inner.γ(u(t)) with logit u = logit t + w: u(0) = 0 and u(1) = 1 whatever w is, so that the
-    /// ends of the inner schedule stay. Above 0 it passes the noisy part faster.
+    /// γ(t) = inner.γ(u(t)) with logit u = logit t + w. For every w, u(0) = 0 and u(1) = 1, so that
+    /// the ends of the inner schedule stay. With w above 0 the noisy part takes less time.
     pub struct Warped: NoiseSchedule, NoiseScheduleSpec = "warped" {
-        /// The schedule that is bent.
+        /// Schedule that is warped.
         pub inner: Component<dyn NoiseSchedule> = Component::default_of("cosine"),
-        /// w at the start of training.
+        /// Initial value of w.
         pub shift: f64 = 0.0,
-        /// Learn w.
+        /// Learn w with the model.
         pub learnable: bool = true,
     }
 }
@@ -25,16 +25,16 @@ impl Spec<dyn NoiseSchedule> for Warped {
             true => ctx.vars.var("shift", &[], nn::Init::Const(self.shift)),
             false => Tensor::from(self.shift),
         };
-        Ok(Box::new(Bent { inner: self.inner.build(&ctx.sub("inner"))?, shift }))
+        Ok(Box::new(WarpedSchedule { inner: self.inner.build(&ctx.sub("inner"))?, shift }))
     }
 }
 
-struct Bent {
+struct WarpedSchedule {
     inner: Box<dyn NoiseSchedule>,
     shift: Tensor,
 }
 
-impl NoiseSchedule for Bent {
+impl NoiseSchedule for WarpedSchedule {
     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
         let rest = (1.0 - t) * (-&self.shift.to_kind(t.kind())).exp();
         self.inner.gamma(&(t / (t + rest)))

@@ -1,11 +1,11 @@
-//! A schedule under the name of a built-in one, and one under a name of its own that is not added either.
+//! A plugin that is refused: one of its two schedules has the name of a built-in one.
 
 use triflow::prelude::*;
 
 triflow::plugin!();
 
 triflow::component! {
-    /// Not the cosine schedule that everybody knows.
+    /// A linear log-SNR under the name of the built-in cosine schedule.
     pub struct Cosine: NoiseSchedule, NoiseScheduleSpec = "cosine" {}
 }
 
@@ -22,7 +22,7 @@ impl NoiseSchedule for Cosine {
 }
 
 triflow::component! {
-    /// The same under a name of its own.
+    /// A linear log-SNR under a new name, which is not registered either.
     pub struct ConstantSlope: NoiseSchedule, NoiseScheduleSpec = "constant_slope" {}
 }
 

@@ -1,5 +1,5 @@
-//! A library that says that another compiler built it. Mapping it ends the process: whoever only reads its
-//! file lives to tell.
+//! A library with the fingerprint of another compiler. Loading it aborts the process, so that a
+//! test sees whether its fingerprint is read from the file first.
 
 const ABOUT: [u8; 141] = *b"triflow plugin
 name: false_fingerprint

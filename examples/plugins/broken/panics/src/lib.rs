@@ -1,14 +1,15 @@
-//! Components that panic where they are told to: what becomes of it is shown by the tests of the command.
+//! Components that panic on request, for the tests of the command.
 
 use triflow::prelude::*;
 
 triflow::plugin!();
 
 triflow::component! {
-    /// A straight log-SNR that panics.
+    /// A linear log-SNR that panics on request.
     pub struct Panics: NoiseSchedule, NoiseScheduleSpec = "panics" {
-        /// Where: `build`, `gamma`, `libtorch` (an operator on shapes that do not fit), `bomb` (what it panics
-        /// with panics again when it is dropped), `drop`, or nowhere.
+        /// Place of the panic: `build`, `gamma`, `libtorch` (an operator on mismatched shapes),
+        /// `bomb` (with a payload that panics again when it is dropped) or `drop`; anything else:
+        /// none.
         pub at: String = String::new(),
     }
 }
@@ -34,6 +35,7 @@ impl NoiseSchedule for Schedule {
     }
 }
 
+/// Panic payload that panics when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -51,7 +53,7 @@ impl Drop for Schedule {
 triflow::component! {
     /// Gradient descent that panics at a step.
     pub struct PanicsAtStep: Optimizer, OptimizerSpec = "panics_at_step" {
-        /// The step, counted from 1.
+        /// Step of the panic, counted from 1.
         pub step: i64 = 10,
         /// Learning rate.
         pub learning_rate: f64 = 0.01,
@@ -93,7 +95,7 @@ fn no_default() -> f64 {
 triflow::component! {
     /// A schedule whose defaults panic.
     pub struct PanicsInDefault: NoiseSchedule, NoiseScheduleSpec = "panics_in_default" {
-        /// Whatever.
+        /// Any number.
         pub range: f64 = no_default(),
     }
 }
@@ -105,9 +107,10 @@ impl Spec<dyn NoiseSchedule> for PanicsInDefault {
 }
 
 triflow::component! {
-    /// A solver that asks its field what cannot be answered.
+    /// A solver that evaluates its field at invalid states.
     pub struct AsksWrongly: Solver, SolverSpec = "asks_wrongly" {
-        /// By what: `shape`, or `kind` (a state of whole numbers, over which the host's own code panics).
+        /// Fault of the state: `shape`, or `kind` (integers, over which the host's own code
+        /// panics).
         pub by: String = "shape".into(),
     }
 }
@@ -126,11 +129,11 @@ impl Solver for AsksWrongly {
         grid: &Grid,
         _: &mut dyn Observer,
     ) -> Result<Solution> {
-        let asked = match self.by.as_str() {
+        let state = match self.by.as_str() {
             "shape" => z0.unsqueeze(-1),
             _ => z0.to_kind(triflow::tch::Kind::Int64),
         };
-        let slope = field.derivative(&asked, grid.start())?;
+        let slope = field.derivative(&state, grid.start())?;
         Ok(Solution { z: slope, nfe: 1, rejected: 0 })
     }
 
