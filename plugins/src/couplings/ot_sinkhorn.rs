@@ -131,7 +131,8 @@ impl OtSinkhorn {
                 self.epsilon
             ),
             false => format!(
-                "after {} iterations a marginal is off by {error:.1e}, more than the tolerance of {:.1e}",
+                "after {} iterations a marginal is off by {error:.1e}, more than the tolerance of \
+                 {:.1e}",
                 self.iterations, self.tolerance
             ),
         };

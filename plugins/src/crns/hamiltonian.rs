@@ -29,8 +29,8 @@ impl Spec<dyn Crn> for Hamiltonian {
             return Err(Error::config(
                 "",
                 format!(
-                    "`hamiltonian` splits z into positions and momenta, and needs an even number of \
-                     entries; z of {} has {}",
+                    "`hamiltonian` splits z into positions and momenta, and needs an even number \
+                     of entries; z of {} has {}",
                     shape_text(shape),
                     numel(shape)
                 ),

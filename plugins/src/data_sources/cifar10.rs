@@ -36,8 +36,8 @@ impl DataSource for Files {
         let train: Vec<PathBuf> =
             (1..=5).filter_map(|i| named(format!("data_batch_{i}.bin"))).collect();
         if train.is_empty() {
-            let message = "there is no data_batch_1.bin (or .gz) in this folder; unpack the archive \
-                           first, for example with `tar xf`";
+            let message = "there is no data_batch_1.bin (or .gz) in this folder; unpack the \
+                           archive first, for example with `tar xf`";
             return Err(Error::data(folder, message));
         }
         let test = named("test_batch.bin".to_owned());

@@ -162,7 +162,8 @@ pub(super) fn columns_of(
         (Some(_), Some((_, y))) => {
             let y = name(sheet, *y);
             let message = format!(
-                "both `{y}` and `label` may be y; say which it is, with data.y=[{y}] or data.y=[label]"
+                "both `{y}` and `label` may be y; say which it is, with data.y=[{y}] or \
+                 data.y=[label]"
             );
             Err(Error::data(path, message))
         }
@@ -203,8 +204,8 @@ fn number_of(path: &FsPath, sheet: &Sheet, column: &Column) -> Result<usize> {
         (Column::Name(name), None) => Err(Error::data(
             path,
             format!(
-                "there is no column `{name}`: the file has no line of names, so number its {n} columns \
-                 from 0"
+                "there is no column `{name}`: the file has no line of names, so number its {n} \
+                 columns from 0"
             ),
         )),
     }

@@ -10,7 +10,8 @@ triflow::component! {
     /// an image of the height and width of z is concatenated to z as further channels; labels and
     /// vectors are embedded. The last layer starts at zero. Heights and widths are halved, rounded
     /// up.
-    #[reference = "Ronneberger et al. 2015, arXiv 1505.04597; Dhariwal and Nichol 2021, arXiv 2105.05233"]
+    #[reference = "Ronneberger et al. 2015, arXiv 1505.04597; \
+                   Dhariwal and Nichol 2021, arXiv 2105.05233"]
     pub struct Unet: Network, NetworkSpec = "unet" {
         /// Number of channels of each level, from full resolution down: multiples of 4.
         pub channels: Vec<i64> = vec![32, 64, 64],

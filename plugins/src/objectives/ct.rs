@@ -5,7 +5,8 @@ triflow::component! {
     ///
     /// Output = data, on the variance-preserving path; under the bound the error is weighted by
     /// SNR'.
-    #[reference = "Li, Teh and Pascanu 2025, arXiv 2503.24322; Kingma et al. 2021, arXiv 2107.00630"]
+    #[reference = "Li, Teh and Pascanu 2025, arXiv 2503.24322; \
+                   Kingma et al. 2021, arXiv 2107.00630"]
     pub struct Ct: Objective, ObjectiveSpec = "ct" {}
 }
 

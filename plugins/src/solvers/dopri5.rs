@@ -5,7 +5,8 @@ triflow::component! {
     ///
     /// Its steps are chosen to meet a tolerance, and shared by the rows of a batch;
     /// `sampling.steps` is not used. 6 evaluations a step.
-    #[reference = "Dormand and Prince 1980; Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I"]
+    #[reference = "Dormand and Prince 1980, doi 10.1016/0771-050X(80)90013-3; \
+                   Hairer, Nørsett and Wanner 1993, Solving Ordinary Differential Equations I"]
     #[aliases("adaptive")]
     pub struct Dopri5: Solver, SolverSpec = "dopri5" {
         /// Relative tolerance, above 0.

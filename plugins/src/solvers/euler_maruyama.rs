@@ -8,7 +8,8 @@ triflow::component! {
     /// is the probability-flow ODE and its solver `euler`, at 1 the reverse of the diffusion. Where
     /// log-SNR is −∞ at the start (the rectified path at t = 0) the diffusion coefficient is
     /// infinite; the first step is then that of `ddim`. 1 evaluation a step.
-    #[reference = "Song et al. 2021, arXiv 2011.13456, eq. 6; Karras et al. 2022, arXiv 2206.00364, eq. 6"]
+    #[reference = "Song et al. 2021, arXiv 2011.13456, eq. 6; \
+                   Karras et al. 2022, arXiv 2206.00364, eq. 6"]
     pub struct EulerMaruyama: Solver, SolverSpec = "euler_maruyama" {
         /// Churn η, at least 0.
         pub eta: f64 = 1.0,

@@ -7,7 +7,8 @@ triflow::component! {
     /// for N(0, σ_data²) plus (b·σ_data/√V)·F, the ODE is d(z/√V)/dθ = F on every path, which is
     /// not stiff. A step takes F from the line through its last two values (order 2) or from the
     /// last (order 1). For data from N(0, σ_data²·I) one step is exact. 1 evaluation a step.
-    #[reference = "Karras et al. 2022, arXiv 2206.00364, section 5; Lu & Song 2024, arXiv 2410.11081, section 4.1"]
+    #[reference = "Karras et al. 2022, arXiv 2206.00364, section 5; \
+                   Lu and Song 2024, arXiv 2410.11081, section 4.1"]
     pub struct Exponential: Solver, SolverSpec = "exponential" {
         /// Standard deviation σ_data of the latents, above 0; 1 for standardised data.
         pub sigma_data: f64 = 1.0,
