@@ -381,7 +381,7 @@ fn data_that_cannot_be_used_say_which_row() {
             ),
             (
                 &["train", "--data-path", "named.csv"],
-                "[…]/named.csv: x and y cannot be told from the names; say which columns are which, such as \
+                "[…]/named.csv: x and y cannot be identified by name; say which columns are which, such as \
                  data.x=[height] and data.y=[kind]; known columns: height, kind",
             ),
             (

@@ -338,17 +338,17 @@ fn wrong_tables_are_named() {
         ("x,y\n", "has no rows"),
         (
             "a,b,c\n1,2,3\n",
-            "x and y cannot be told from the names; say which columns are which, such as data.x=[a,b] and \
+            "x and y cannot be identified by name; say which columns are which, such as data.x=[a,b] and \
              data.y=[c]; known columns: a, b, c",
         ),
         (
             "1,2,3\n",
-            "x and y cannot be told from the names; say which columns are which, such as data.x=[0,1] and \
+            "x and y cannot be identified by name; say which columns are which, such as data.x=[0,1] and \
              data.y=[2]; known columns: 0, 1, 2",
         ),
         (
             "a\n1\n",
-            "x and y cannot be told from the names; say which it is, with data.x=[a]; known columns: a",
+            "x and y cannot be identified by name; say which it is, with data.x=[a]; known columns: a",
         ),
         (
             "x,y\n1,1e300\n",
@@ -391,7 +391,7 @@ fn wrong_tables_are_named() {
     std::fs::write(&file, "y\n1\n").unwrap();
     assert_eq!(
         message_of(read_columns(&trained, &file, &[Part::X])),
-        "x cannot be told from the names; known columns: y"
+        "x cannot be identified by name; known columns: y"
     );
 }
 

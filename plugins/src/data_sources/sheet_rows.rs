@@ -80,7 +80,7 @@ impl Selection {
         };
         let what: Vec<String> = parts.iter().map(ToString::to_string).collect();
         let message = format!(
-            "{} cannot be told from the names; {which}known columns: {}",
+            "{} cannot be identified by name; {which}known columns: {}",
             what.join(" and "),
             list(&known).join(", ")
         );
