@@ -5,8 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use triflow::prelude::*;
 
 drawn_source! {
-    /// The chaotic Lorenz system: x is the first half of a piece of a trajectory, y its second
-    /// half.
+    /// Pieces of a Lorenz trajectory: x is the first half of a piece, y its second half.
     ///
     /// Each position has all three coordinates. The pieces are cut from one long trajectory on the
     /// attractor, one unit of time apart, integrated by Runge-Kutta steps of at most 0.01; σ = 10,

@@ -3,7 +3,7 @@ use crate::layers::{Activation, Linear, WeightInit, dropout, flatten, numel, unf
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Products of linear maps of z and of features c of its context: W·act((U z + p)·(V c + q)).
+    /// Products of linear maps of z and of joint features c: W·act((U z + p)·(V c + q)).
     ///
     /// The features c are a linear layer (`join`) over z, the features of time and those of the
     /// condition, in this order, the activation, and the other hidden layers. V c + q starts around
