@@ -461,5 +461,5 @@ fn what_has_no_derivative_has_no_density() {
     }
     let field = PredictorField::of(Exact::new(&mixture, &path, "ct"), Clock::Gamma);
     let e = field.log_density(&z, &AsksForData, 1, Divergence::Exact).unwrap_err();
-    assert!(e.to_string().contains("a solver that steps along the derivative"), "{e}");
+    assert!(e.to_string().contains("a solver that needs only the derivative"), "{e}");
 }

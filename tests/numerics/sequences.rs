@@ -293,7 +293,7 @@ fn what_is_no_sequence_is_refused() {
         "{ task: { type: sequence, mode: generate }, unconditional: true, coupling: ot_exact, \
          data: { type: lorenz, samples: 50, shortest: 9 } }",
     );
-    assert!(message.contains("of different lengths are not paired"), "{message}");
+    assert!(message.contains("of different lengths cannot be paired"), "{message}");
     let message = error_of(
         "{ task: sequence, data: { type: lorenz, samples: 50 }, crn: { type: potential, network: transformer } }",
     );
