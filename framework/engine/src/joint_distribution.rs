@@ -33,8 +33,8 @@ impl JointDistribution {
         if !self.independent {
             if learned_encoder {
                 let message = format!(
-                    "`{coupling}` pairs z_0 with z_1 before the step, but an encoder with parameters \
-                     computes a new z_1 in it"
+                    "`{coupling}` pairs z_0 with z_1 before the step, \
+                     but an encoder with parameters computes a new z_1 in it"
                 );
                 return Err(Error::config("coupling", message)
                     .help("use an independent coupling, or an encoder without parameters"));
@@ -42,13 +42,13 @@ impl JointDistribution {
             let conditional = !experiment.unconditional;
             if conditional && !self.keeps_condition && !experiment.coupling.common().allow_biased {
                 let message = format!(
-                    "`{coupling}` ignores the condition: training would see another distribution of z_0 \
-                     for each condition, but sampling starts from the overall one, so samples would be \
-                     biased"
+                    "`{coupling}` ignores the condition: training would see another distribution \
+                     of z_0 for each condition, but sampling starts from the overall one, \
+                     so samples would be biased"
                 );
                 return Err(Error::config("coupling", message).help(
-                    "use a coupling that keeps the condition (`triflow list coupling` shows all), or set \
-                     `coupling.allow_biased: true` to accept the bias",
+                    "use a coupling that keeps the condition (`triflow list coupling` shows all), \
+                     or set `coupling.allow_biased: true` to accept the bias",
                 ));
             }
             check_coupling_batch(experiment)?;

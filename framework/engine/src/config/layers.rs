@@ -363,7 +363,8 @@ impl Experiment {
     /// ```no_run
     /// # extern crate triflow_engine as triflow;
     /// # fn main() -> triflow::Result<()> {
-    /// let experiment = triflow::Experiment::from_yaml("{ objective: ct, training: { epochs: 5 } }")?;
+    /// let text = "{ objective: ct, training: { epochs: 5 } }";
+    /// let experiment = triflow::Experiment::from_yaml(text)?;
     /// # Ok(()) }
     /// ```
     pub fn from_yaml(text: &str) -> Result<Self> {

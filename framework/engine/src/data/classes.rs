@@ -344,7 +344,8 @@ mod tests {
         let error = settled(table(&[1, 2], &[]), Some(table(&[1, 3], &[])), &[]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the validation set has the class `3`, which no training row has\n  at data\n  help: known classes: `1`, `2`"
+            "the validation set has the class `3`, which no training row has\n  at data\n  \
+             help: known classes: `1`, `2`"
         );
     }
 
@@ -356,7 +357,8 @@ mod tests {
         let error = settled(table(&[4, 2], &[]), None, &["2", "3"]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "the data have the class `4`, which is not one of `data.classes`\n  at data.classes\n  help: known classes: `2`, `3`"
+            "the data have the class `4`, which is not one of `data.classes`\n  at data.classes\n  \
+             help: known classes: `2`, `3`"
         );
         assert!(settled(table(&[2], &[]), None, &["2", "2"]).is_err());
         let y = Some(Tensor::from_slice(&[0.5_f32, 1.0]));
@@ -382,7 +384,8 @@ mod tests {
         assert_eq!(values, [0, 0, 1, 1, 0, 0]);
         let many = Tensor::zeros([1], (Kind::Int64, tch::Device::Cpu)).expand([600_010_000], false);
         let error = one_hot(&many, 60_001).unwrap_err().to_string();
-        let bytes = "a table of one-hot rows, 600010000 of 60001 classes, needs 180006000050000 bytes of memory";
+        let bytes = "a table of one-hot rows, 600010000 of 60001 classes, \
+                     needs 180006000050000 bytes of memory";
         assert!(error.starts_with(bytes) && error.contains("help: request fewer"), "{error}");
         assert!(one_hot(&Tensor::from_slice(&[3_i64]), 3).is_err());
     }

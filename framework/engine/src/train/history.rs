@@ -12,7 +12,8 @@ pub struct Epoch {
     /// Mean of each loss term over the training rows, in the order of [`LossTerm::ALL`]; null if it
     /// was not measured or not finite.
     pub train: Vec<Option<f64>>,
-    /// Mean of each loss term over the validation rows, in the same order; null likewise.
+    /// Mean of each loss term over the validation rows, in the same order; null if it was not
+    /// measured or not finite.
     pub val: Vec<Option<f64>>,
 }
 
@@ -60,7 +61,8 @@ impl History {
         let epochs = step / per_epoch + u64::from(ended);
         if self.epochs.len() as u64 != epochs {
             return wrong(format!(
-                "its history has {} epochs, but at step {step} there are {epochs} of {per_epoch} steps",
+                "its history has {} epochs, but at step {step} there are {epochs} \
+                 of {per_epoch} steps",
                 self.epochs.len()
             ));
         }
