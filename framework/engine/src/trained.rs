@@ -250,7 +250,7 @@ impl Trained {
     /// `sampling.use_ema`.
     ///
     /// # Errors
-    /// Those of `f`, and [`Error::Runtime`] where LibTorch fails in it.
+    /// Those of `f`, and [`Error::Runtime`] if LibTorch fails in it.
     pub fn sampling<T>(&mut self, f: impl FnOnce(&Model, &Units) -> Result<T>) -> Result<T> {
         let _threads = self.threads();
         let (model, units) = (&self.model, &self.units);
@@ -263,8 +263,8 @@ impl Trained {
     /// Draws z_0 `[n, …z_shape]` from the random streams of the rows; zeros without streams.
     ///
     /// # Errors
-    /// [`Error::Component`]: the source fails. [`Error::Config`]: the source does not allow
-    /// `sampling.noise`.
+    /// [`Error::Component`]: the source fails. [`Error::Runtime`]: there are fewer streams than
+    /// rows.
     pub fn z0(&self, n: i64, streams: Option<&Streams>) -> Result<Tensor> {
         let shape = self.model.latent_shape();
         let options = (self.model.vars.kind(), self.device());
