@@ -1,7 +1,8 @@
-//! The loss: flow, recon, reg, vae and kl, written once for all objectives.
+//! The loss, the same for all objectives:
+//! total = flow + recon_weight·recon + reg_weight·reg + vae_weight·vae + kl_weight·kl.
 //!
-//! total = flow + recon_weight·recon + reg_weight·reg + vae_weight·vae + kl_weight·kl. Every function gives
-//! one value a row, `[batch]`, with the entries of a row reduced by mean or sum.
+//! Every function returns one value for each row, `[batch]`; the entries of a row are reduced by
+//! mean or sum.
 
 mod terms;
 mod weights;
@@ -14,8 +15,9 @@ use crate::config::{Reconstruction, Reduction};
 use crate::sequence;
 use tch::Tensor;
 
-/// Reduces every axis but the first. `mask`: of rows that are sequences `[batch, T, …]` the positions that count,
-/// `[batch, T]`; the mean of a row is one over these.
+/// Reduces every axis but the first. For rows that are sequences `[batch, T, …]`, `mask`
+/// `[batch, T]` is 1 at positions that count and 0 at padding; the mean of a row is taken over the
+/// former.
 pub fn reduce(x: &Tensor, reduction: Reduction, mask: Option<&Tensor>) -> Tensor {
     if x.dim() == 1 {
         return x.shallow_clone();
@@ -32,7 +34,7 @@ pub fn reduce(x: &Tensor, reduction: Reduction, mask: Option<&Tensor>) -> Tensor
     }
 }
 
-/// |output − target|² of a row.
+/// Squared error |output − target|² of each row.
 pub fn squared_error(
     output: &Tensor,
     target: &Tensor,
@@ -42,7 +44,7 @@ pub fn squared_error(
     reduce(&(output - target).square(), reduction, mask)
 }
 
-/// The comparison of a reconstruction with its target: squared error, or cross-entropy of logits summed
+/// Reconstruction error of each row: squared error, or cross-entropy of logits, which is summed
 /// over the last axis (classes) and reduced over the others.
 pub fn reconstruction(
     kind: Reconstruction,
@@ -64,9 +66,9 @@ pub fn reconstruction(
     }
 }
 
-/// KL of the law of z_0 given the target from N(0, I), where `alpha_bar_0` is alpha_bar at t = 0:
-/// ½ Σ (alpha_bar_0·μ² + u − log1p u), u = alpha_bar_0·expm1(log-variance); a deterministic encoder has
-/// log-variance −∞.
+/// KL of the distribution of z_0 given the target from N(0, I), in nats, where `alpha_bar_0` is
+/// alpha_bar at t = 0: ½ Σ (alpha_bar_0·μ² + u − log1p u), u =
+/// alpha_bar_0·expm1(log-variance). A deterministic encoder has log-variance −∞.
 pub fn kl(
     posterior: &Posterior,
     alpha_bar_0: &Tensor,

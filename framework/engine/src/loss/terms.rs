@@ -3,19 +3,19 @@ use crate::error::Result;
 use crate::kernels;
 use tch::Tensor;
 
-/// Number of loss terms, their sum among them.
+/// Number of loss terms, including the total.
 pub const TERM_COUNT: usize = LossTerm::ALL.len();
 
 /// The loss terms of a batch, each a mean over its rows, `[]`.
 #[derive(Debug)]
 pub struct Terms {
     total: Tensor,
-    /// The others in the order of [`LossTerm::ALL`]; `None` where not measured.
+    /// The other terms in the order of [`LossTerm::ALL`]; `None` if a term was not measured.
     parts: [Option<Tensor>; TERM_COUNT - 1],
 }
 
 impl Terms {
-    /// The error of the output alone, which the sum counts with weight 1.
+    /// Terms with the error of the output alone, which has weight 1 in the total.
     pub(crate) fn new(flow: Tensor) -> Self {
         let total = flow.shallow_clone();
         let mut new = Self { total, parts: Default::default() };
@@ -23,8 +23,8 @@ impl Terms {
         new
     }
 
-    /// Measures a term, and adds `weight` times its value to the sum. A term of weight 0 is measured only
-    /// where `everything` is.
+    /// Measures a term and adds `weight` times its value to the total. A term of weight 0 is
+    /// measured only if `everything` is.
     pub(crate) fn add(
         &mut self,
         term: LossTerm,
@@ -49,12 +49,12 @@ impl Terms {
         }
     }
 
-    /// The weighted sum, which is minimised, `[]`.
+    /// The weighted sum of the terms, which is minimised, `[]`.
     pub fn total(&self) -> &Tensor {
         &self.total
     }
 
-    /// A term, `[]`; `None` where it was not measured.
+    /// Value of a term, `[]`; `None` if it was not measured.
     pub fn get(&self, term: LossTerm) -> Option<&Tensor> {
         match (term as usize).checked_sub(1) {
             Some(place) => self.parts[place].as_ref(),
@@ -62,8 +62,8 @@ impl Terms {
         }
     }
 
-    /// Adds the terms times `rows` to the sums of an epoch, `[terms + 1]` in float64: NaN where a term was
-    /// not measured, and the rows last.
+    /// Adds the terms times `rows` to the sums of an epoch, `[terms + 1]` in float64, whose last
+    /// entry is the number of rows. The sum of a term that was not measured becomes NaN.
     pub(crate) fn add_to(&self, sums: &mut Tensor, rows: i64) {
         let terms = LossTerm::ALL.map(|term| self.get(term));
         kernels::accumulate(sums, &terms, rows as f64);

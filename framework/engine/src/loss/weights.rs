@@ -4,13 +4,13 @@ use crate::error::Result;
 use crate::path::{Path, PathKind, PathPoint, Reading};
 use tch::Tensor;
 
-/// Largest weight of an error of the output on the rectified path, where no weight that is fair to every
-/// objective is bounded.
+/// Largest weight of the output's error on the rectified path, where no weight that is the same
+/// loss for every objective is bounded.
 pub const RECTIFIED_CAP: f64 = 10.0;
-/// Largest SNR under `min_snr`.
+/// Largest SNR with `min_snr`.
 pub const MIN_SNR_CAP: f64 = 5.0;
 
-/// The weight over time, of a kind, for one objective on one path.
+/// Weight of errors over time, for one objective on one path.
 #[derive(Clone, Copy, Debug)]
 pub struct Weights {
     kind: Weighting,
@@ -19,7 +19,10 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// With `normalise`, each weight is divided by its mean over t.
+    /// The weights of a kind. With `normalise`, each is divided by its mean over t.
+    ///
+    /// # Errors
+    /// [`Error::Component`](crate::Error::Component): the schedule or the objective fails.
     pub fn new(
         kind: Weighting,
         normalise: bool,
@@ -61,12 +64,12 @@ impl Weights {
         Ok(Self { kind, mean_flow, mean_data })
     }
 
-    /// What the weights of (flow; recon and reg) are divided by: their exact means over t, or 1.
+    /// Divisors of the weights of flow, and of recon and reg: their exact means over t, or 1.
     pub fn means(&self) -> (f64, f64) {
         (self.mean_flow, self.mean_data)
     }
 
-    /// Whether the weight of the output's error is 1 at all times.
+    /// True if the weight of the output's error is 1 at all times.
     pub fn flow_is_one(&self, path: PathKind) -> bool {
         let one = match self.kind {
             Weighting::None => true,
@@ -99,7 +102,8 @@ impl Weights {
         self.raw(point) / self.mean_data
     }
 
-    /// Weight of the data error on the variance-preserving path, of the velocity error on the rectified.
+    /// Weight of the data error on the variance-preserving path, and of the velocity error on the
+    /// rectified one.
     fn raw(&self, point: &PathPoint) -> Tensor {
         let rectified = point.kind == PathKind::Rectified;
         match self.kind {
@@ -109,7 +113,7 @@ impl Weights {
             Weighting::Field => point.gamma_prime() * point.a.square() * 0.25,
             Weighting::Elbo if rectified => (&point.a / &point.b * 2.0).clamp_max(RECTIFIED_CAP),
             Weighting::Elbo => point.snr_prime(),
-            // γ'·min(SNR, κ) on the data error, times b² for the velocity's.
+            // γ'·min(SNR, κ) for the data error, times b² for the velocity error.
             Weighting::MinSnr if rectified => {
                 let ratio = &point.a / &point.b;
                 (&ratio * 2.0).minimum(&(ratio.reciprocal() * (2.0 * MIN_SNR_CAP)))

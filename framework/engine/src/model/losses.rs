@@ -1,5 +1,3 @@
-//! The loss of a batch.
-
 use super::Model;
 use crate::component::{Condition, Pass};
 use crate::config::{LossTerm, Reconstruction, Reduction, TimeSampling};
@@ -12,7 +10,8 @@ use crate::sequence;
 use tch::{Kind, Tensor};
 
 impl Model {
-    /// Times for a batch and the factor of the flow weight that goes with them.
+    /// Draws times for a batch, with the factor by which their density changes the weight; `None`
+    /// for 1.
     fn times(&self, batch: i64, sampling: TimeSampling) -> Result<(PathPoint, Option<Tensor>)> {
         let options = (self.vars.kind(), self.vars.device());
         let u = Tensor::rand([batch], options);
@@ -35,8 +34,13 @@ impl Model {
         }
     }
 
-    /// The loss of a batch: `target` `[batch, …target_shape]`. With `everything`, terms of weight 0 are
-    /// measured too. Padding, as the mask of the pass says, does not count.
+    /// Computes the loss terms of a batch with targets `[batch, …target_shape]`; with
+    /// `everything`, terms of weight 0 too. Padding, by the mask of the pass, does not count.
+    /// Random numbers come from LibTorch's generator.
+    ///
+    /// # Errors
+    /// [`Error::Component`](crate::Error::Component): a part of the model fails.
+    /// [`Error::Config`](crate::Error::Config): its result has the wrong shape.
     pub fn losses(
         &self,
         target: &Tensor,
@@ -48,7 +52,7 @@ impl Model {
         self.losses_from(None, target, condition, pass, sampling, everything)
     }
 
-    /// [`losses`](Self::losses) with z_0 `[batch, …z_shape]` where it is drawn already.
+    /// Computes [`losses`](Self::losses) with a given z_0 `[batch, …z_shape]`; `None` to draw it.
     pub(crate) fn losses_from(
         &self,
         z0: Option<Tensor>,
@@ -92,7 +96,7 @@ impl Model {
             let mean = reduction == Reduction::Mean;
             kernels::squared_error(&output, &aim, weight.as_ref(), mean)
         };
-        // The bound takes half of the weighted error.
+        // The variational bound contains half of the weighted error.
         let flow = if self.learnable_schedule { flow * 0.5 } else { flow };
         let mut terms = Terms::new(flow);
         terms.add(LossTerm::Recon, config.recon_weight, everything, || {
@@ -120,7 +124,7 @@ impl Model {
         Ok(terms)
     }
 
-    /// Reconstruction from z_1, or, for the bound, −ln p(target | z at t = 1).
+    /// Reconstruction error from z_1; for the variational bound, −ln p(target | z at t = 1).
     fn vae(&self, data: &Tensor, target: &Tensor, pass: Pass) -> Result<Tensor> {
         let reduction = self.loss.reduction;
         let Some(schedule) =
@@ -145,7 +149,7 @@ impl Model {
         if self.recon != Reconstruction::Mse {
             return Ok(errors);
         }
-        // A tensor: a number would wait for the device.
+        // A tensor, because reading a number would wait for the device.
         let half_entries = match reduction {
             Reduction::Mean => Tensor::from(0.5),
             Reduction::Sum => {

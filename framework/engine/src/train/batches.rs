@@ -1,5 +1,5 @@
-//! The batches of a training, in the order of its steps: rows are gathered where they are held and read ahead where
-//! they stay in a file, and each has its z_0 where that is paired with the data.
+//! The batches of a training, in the order of its steps. Rows in memory are gathered and rows in a
+//! file are read ahead; each row has its z_0 if that is paired with the data.
 
 use super::coupled::{PairingCost, Pairs};
 use super::prefetch::Prefetch;
@@ -13,17 +13,18 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
-/// Numbers in the rows that are gathered at once: steps that are smaller share the work of taking them.
+/// Number of values in the rows that are gathered at once: the rows of several smaller steps are
+/// taken together.
 const NUMBERS: i64 = 1 << 18;
 
-/// Which rows each step takes: all of them in an order that is drawn anew for each epoch.
+/// Order in which steps take the rows, drawn anew for each epoch.
 #[derive(Debug)]
 pub(super) struct Order {
     rows: i64,
     /// Rows of a step; the last of an epoch may have fewer.
     batch: i64,
     seed: u64,
-    /// The order in some epochs, on the CPU: in that of the step that is taken, and those that are prepared.
+    /// Orders on the CPU, of the epoch of the current step and of those that are prepared.
     epochs: BTreeMap<u64, Tensor>,
 }
 
@@ -32,32 +33,32 @@ impl Order {
         Self { rows, batch, seed, epochs: BTreeMap::new() }
     }
 
-    /// Rows of an epoch.
+    /// Number of rows in an epoch.
     pub fn rows(&self) -> i64 {
         self.rows
     }
 
-    /// The seed by which they are ordered.
+    /// Seed of the order.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Rows of a step.
+    /// Number of rows in a step.
     pub fn batch(&self) -> i64 {
         self.batch
     }
 
-    /// Steps of an epoch.
+    /// Number of steps in an epoch.
     pub fn steps(&self) -> u64 {
         self.parts(self.batch)
     }
 
-    /// Parts of an epoch, where each but the last has so many rows.
+    /// Number of parts in an epoch if each but the last has `rows` rows.
     pub fn parts(&self, rows: i64) -> u64 {
         ((self.rows + rows - 1) / rows).max(1) as u64
     }
 
-    /// The epoch of a step, and its rows within the order of the epoch.
+    /// The epoch of a step, and the range of its rows in the order of that epoch.
     pub fn place(&self, step: u64) -> (u64, Range<i64>) {
         let (epoch, within) = (step / self.steps(), step % self.steps());
         let from = within as i64 * self.batch;
@@ -73,7 +74,7 @@ impl Order {
         })
     }
 
-    /// Forgets the order in the epochs before this one.
+    /// Drops the orders of earlier epochs.
     fn forget_before(&mut self, epoch: u64) {
         self.epochs = self.epochs.split_off(&epoch);
     }
@@ -83,27 +84,26 @@ impl Order {
 #[derive(Debug)]
 pub(super) struct Batches {
     order: Order,
-    /// The order in the epoch of the last step, on the device.
+    /// Number and order of the epoch of the last step, on the device.
     here: Option<(u64, Tensor)>,
     gathered: Gathered,
-    /// Where some columns stay in a file.
+    /// Readers of columns that stay in a file; `None` if all are in memory.
     ahead: Option<Prefetch>,
-    /// Where z_0 is paired with the data.
+    /// Pairs of z_0 with the data; `None` if they are independent.
     pairs: Option<Pairs>,
 }
 
-/// Rows that are held, of several small steps at once.
+/// Rows in memory that are taken for several small steps at once.
 #[derive(Debug)]
 struct Gathered {
-    /// Steps whose rows are gathered at once.
+    /// Number of steps whose rows are gathered at once.
     several: u64,
-    /// Rows of the steps from this one on.
+    /// The first of these steps, and their rows.
     near: Option<(u64, Batch)>,
 }
 
 impl Batches {
-    /// Those of `rows` for the steps from the first of `steps` to before the second, in the order of `seed`, `batch`
-    /// rows each.
+    /// Batches of `batch` rows for the steps from `step` up to `total`, in the order of `seed`.
     pub fn start(
         rows: &Rows,
         (batch, seed): (i64, u64),
@@ -117,7 +117,7 @@ impl Batches {
         Ok(Self { order, here: None, gathered, ahead, pairs: None })
     }
 
-    /// The same, each row with a z_0 that `coupling` pairs with it.
+    /// These batches, each row with the z_0 that `coupling` pairs with it.
     pub fn paired(
         mut self,
         model: &Model,
@@ -129,12 +129,13 @@ impl Batches {
         Ok(self)
     }
 
-    /// What pairing cost so far.
+    /// Cost of pairing so far; `None` without pairing.
     pub fn pairing_cost(&self) -> Option<PairingCost> {
         self.pairs.as_ref().map(Pairs::cost)
     }
 
-    /// The rows of a step of `rows`, and their z_0 where it is paired; steps are taken in turn.
+    /// Takes the rows of a step, with their z_0 if it is paired. Steps must be taken one after the
+    /// other.
     pub fn take(&mut self, rows: &Rows, model: &Model, step: u64) -> Result<Batch> {
         let batch = self.rows_of(rows, step)?;
         let Some(pairs) = &mut self.pairs else { return Ok(batch) };
@@ -165,8 +166,8 @@ impl Batches {
 impl Gathered {
     fn take(&mut self, rows: &Rows, here: &Tensor, order: &Order, step: u64) -> Result<Batch> {
         let (_, within) = order.place(step);
-        // Always the same steps together, wherever training went on: what a product rounds may depend on where
-        // its rows lie.
+        // The same steps are always gathered together, even after resuming, because the rounding of
+        // a product can depend on the place of its rows in memory.
         let first = step - step % order.steps() % self.several;
         let (_, begin) = order.place(first);
         let near = match &self.near {
@@ -189,7 +190,8 @@ mod tests {
     #[test]
     fn each_step_has_its_rows_of_the_epochs_order_from_any_step_on() {
         let rows = numbered_rows(0..50);
-        // Seven batches of 8 an epoch, the last of 2, all gathered at once; and batches that are taken one by one.
+        // Seven batches of 8 an epoch, the last of 2, all gathered at once; and batches that are
+        // taken one by one.
         for (batch, several) in [(8, 64), (30, 1)] {
             for begin in [0, 3, 9] {
                 let mut batches = Batches::start(&rows, (batch, 6), (begin, 25)).unwrap();

@@ -1,4 +1,5 @@
-//! The whole state of training as one safetensors file, so that resuming equals never having stopped.
+//! The complete state of training in one safetensors file, so that a resumed training gives the
+//! same result as one that never stopped.
 
 use super::{History, Trainer};
 use crate::error::{DIVERGED, Error, Result};
@@ -8,19 +9,24 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tch::Tensor;
 
-/// Everything that training remembers between two steps.
+/// State of training between two steps.
 #[derive(Debug)]
 pub struct State {
-    /// Steps taken.
+    /// Number of steps taken.
     pub step: u64,
-    /// Flat tensors by name: parameters, running mean, moments, and the loss sums of the epoch so far.
+    /// Flat tensors by name: parameters, EMA, moments of the optimizer, and sums of the epoch's
+    /// losses so far.
     pub tensors: Vec<(String, Tensor)>,
-    /// The loss terms of the epochs so far.
+    /// Losses of the epochs so far.
     pub history: History,
 }
 
 impl State {
-    /// Saves it, whole or not at all.
+    /// Writes a checkpoint, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: the file cannot be written. [`Error::Runtime`]: the history cannot be
+    /// expressed in JSON.
     pub fn save(&self, path: &Path) -> Result<()> {
         let history =
             serde_json::to_string(&self.history).map_err(|e| Error::runtime(e.to_string()))?;
@@ -32,7 +38,10 @@ impl State {
         safetensors::write_safetensors(path, &arrays.collect::<Result<Vec<_>>>()?, &metadata)
     }
 
-    /// Loads it.
+    /// Reads a checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: the file cannot be read, is damaged, or is no checkpoint.
     pub fn load(path: &Path) -> Result<Self> {
         let file = safetensors::read_safetensors(path)?;
         let missing = |what: &str| Error::data(path, format!("not a checkpoint: it has no {what}"));
@@ -45,7 +54,11 @@ impl State {
 }
 
 impl Trainer {
-    /// The state of training, to be saved. One that has diverged is an error: nothing good is replaced by it.
+    /// Copies the state of training, to be saved.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`]: the parameters are no longer finite, so that they should not replace a
+    /// checkpoint.
     pub fn state(&self) -> Result<State> {
         if !self.is_finite() {
             let message =
@@ -57,7 +70,7 @@ impl Trainer {
         Ok(State { step: self.step, tensors, history: self.history.clone() })
     }
 
-    /// What steps change, by name.
+    /// The tensors that steps change, by name.
     pub(super) fn tensors(&self) -> Result<Vec<(String, &Tensor)>> {
         let Trained { parameters, ema, .. } = &self.trained;
         let mut tensors =
@@ -68,10 +81,11 @@ impl Trainer {
         Ok(tensors)
     }
 
-    /// Continues from a saved state of the same experiment.
+    /// Restores a saved state of the same experiment.
     ///
     /// # Errors
-    /// A state that this experiment cannot have come to; nothing is changed then.
+    /// [`Error::Runtime`]: the experiment cannot have such a state; the trainer stays as it was
+    /// then.
     pub fn restore(&mut self, state: State) -> Result<()> {
         state.history.check(state.step, self.steps_per_epoch(), self.total_steps())?;
         let find = |name: &str, like: &Tensor| -> Result<Tensor> {
@@ -105,7 +119,10 @@ impl Trainer {
         Ok(())
     }
 
-    /// Takes over what a training of the same experiment came to.
+    /// Replaces the state by the result of a complete training of the same experiment.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`]: `history` is not that of a complete training.
     pub fn take_over(&mut self, trained: Trained, history: History) -> Result<()> {
         let total = self.total_steps();
         history.check(total, self.steps_per_epoch(), total)?;
@@ -115,7 +132,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Whether every parameter is.
+    /// True if every parameter is finite.
     pub(super) fn is_finite(&self) -> bool {
         self.trained.parameters.flat.isfinite().all().int64_value(&[]) != 0
     }

@@ -1,4 +1,4 @@
-//! The end of an epoch: its mean losses, on the training and the validation rows.
+//! The end of an epoch: mean losses on the training and the validation rows.
 
 use super::{Epoch, Trainer};
 use crate::component::Pass;
@@ -27,7 +27,8 @@ impl Trainer {
         Ok(done)
     }
 
-    /// What is said where only the loss on the validation rows is not finite: it is not the training that failed.
+    /// Warning that only the loss on the validation rows is not finite, which is no failure of the
+    /// training.
     fn about_validation(&self, epoch: u64) -> Result<String> {
         let (val, batch) = (&self.data.val, self.experiment().training.batch_size);
         let size = |t: &Tensor| t.abs().max().to_kind(Kind::Double).double_value(&[]);
@@ -38,9 +39,9 @@ impl Trainer {
             largest = largest.max(size(&rows.target)).max(condition);
         }
         Ok(format!(
-            "the loss on the validation rows is not finite in epoch {epoch}, though that on the training rows \
-             and the parameters are: the largest value among the {} validation rows is {:.1e} in the units of \
-             the model; look for outliers. Training goes on without it",
+            "the loss on the validation rows is not finite in epoch {epoch}, although the parameters \
+             and the loss on the training rows are: the largest value among the {} validation rows \
+             is {:.1e} in the units of the model; look for outliers. Training continues without it",
             val.len(),
             largest
         ))
@@ -76,7 +77,7 @@ impl Trainer {
     }
 }
 
-/// Means from sums; `None` where NaN.
+/// Converts sums of the loss terms to means over the rows; `None` for a term that is not finite.
 fn means(sums: &Tensor) -> Vec<Option<f64>> {
     let sums: Vec<f64> = Vec::try_from(sums.to_device(Device::Cpu)).unwrap_or_default();
     let rows = sums.last().copied().unwrap_or(0.0);

@@ -1,24 +1,24 @@
 use super::Epoch;
 
-/// A step of training that was taken. The trainer is between two steps: it may be saved, sampled from and
-/// measured.
+/// A training step that was taken. The trainer is between two steps and can be saved, sampled from
+/// and measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    /// Steps so far.
+    /// Number of steps so far.
     pub step: u64,
-    /// Steps in all.
+    /// Number of steps of the training.
     pub total: u64,
-    /// Rows of this step.
+    /// Number of rows of this step.
     pub rows: i64,
-    /// The epoch that ended with this step.
+    /// The epoch that ended with this step; `None` if none did.
     pub epoch: Option<&'a Epoch>,
 }
 
-/// How training goes on after an [`Event`].
+/// Decision of an observer after an [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// With the next step.
+    /// Training continues with the next step.
     Continue,
-    /// It stops. The trainer keeps its state: it can be saved, and trained further.
+    /// Training stops. The trainer keeps its state, so that it can be saved or trained further.
     Stop,
 }

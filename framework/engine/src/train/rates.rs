@@ -1,24 +1,24 @@
-//! The numbers that change from step to step, handed to the device some steps ahead: a step waits for none of them,
-//! and one that is played back reads those of its own turn.
+//! Numbers that change from step to step, copied to the device many steps ahead, so that no step
+//! waits for them and a replayed step reads its own.
 
 use crate::config::{LrSchedule, Training};
 use tch::{Device, Kind, Tensor};
 
-/// Steps whose numbers are handed over at once.
+/// Number of steps whose numbers are copied at once.
 const AHEAD: u64 = 1024;
 
 /// The numbers of one step, each `[]` in the parameters' precision.
 #[derive(Debug)]
 pub(super) struct Rates {
-    /// Steps taken with this one.
+    /// Number of steps, including this one.
     pub step: Tensor,
     pub learning_rate: Tensor,
-    /// Of the parameters in their running mean.
+    /// Weight of the new parameters in the EMA.
     pub share: Tensor,
 }
 
 impl From<&Tensor> for Rates {
-    /// From a row of [`Schedule`].
+    /// Splits a row `[3]` of [`Schedule`].
     fn from(row: &Tensor) -> Self {
         let [step, learning_rate, share] = [0, 1, 2].map(|i| row.get(i));
         Self { step, learning_rate, share }
@@ -28,25 +28,26 @@ impl From<&Tensor> for Rates {
 /// The numbers of all steps.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    /// The learning rate that the schedule multiplies.
+    /// The optimizer's learning rate, which the schedule multiplies.
     base: f64,
     factor: LrSchedule,
     decay: Option<f64>,
     total: u64,
     options: (Kind, Device),
-    /// The first step that is handed over, and the rows from it on, `[steps, 3]`.
+    /// The first step whose numbers are on the device, and the rows from it on, `[steps, 3]`.
     ahead: Option<(u64, Tensor)>,
 }
 
 impl Schedule {
-    /// Of `total` steps at a learning rate of `base`, for parameters like `like`.
+    /// Numbers of `total` steps with the optimizer's learning rate `base`, of the precision and on
+    /// the device of `like`.
     pub(super) fn new(config: &Training, base: f64, total: u64, like: &Tensor) -> Self {
         let options = (like.kind(), like.device());
         let (factor, decay) = (config.lr_schedule, config.ema);
         Self { base, factor, decay, total, options, ahead: None }
     }
 
-    /// [`Rates`] of `step`, counted from 0: `[3]`.
+    /// The [`Rates`] of `step`, which counts from 0, as a row `[3]`.
     pub(super) fn row(&mut self, step: u64) -> Tensor {
         let first = step - step % AHEAD;
         let rows = match &self.ahead {
@@ -63,7 +64,7 @@ impl Schedule {
 
     fn numbers(&self, step: u64) -> [f64; 3] {
         let n = (step + 1) as f64;
-        // Early on the mean reaches no further back than training does.
+        // At the beginning, the average covers only the steps taken so far.
         let share = self.decay.map_or(0.0, |decay| 1.0 - decay.min((1.0 + n) / (10.0 + n)));
         [n, self.base * self.factor.factor(step, self.total), share]
     }

@@ -1,7 +1,7 @@
-//! The trainer: one loop for every objective.
+//! The training loop, the same for every objective.
 //!
-//! Nothing inside a step waits for the device: batches are index-selected from resident data or read ahead
-//! from disk, loss sums accumulate there and are read once an epoch.
+//! No step waits for the device: batches are selected from rows on the device or read ahead from
+//! disk, and sums of losses accumulate on the device and are read once an epoch.
 
 use super::batches::Batches;
 use super::coupled::{PairingCost, ValidationPairs};
@@ -23,7 +23,7 @@ use crate::trained::{Trained, options};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
-/// An experiment in memory: data, model, and the state of training.
+/// A training: data, model, and the state of the optimizer.
 #[derive(Debug)]
 pub struct Trainer {
     pub(super) trained: Trained,
@@ -31,17 +31,22 @@ pub struct Trainer {
     pub(super) optimizer: Box<dyn Optimizer>,
     pub(super) state: OptimizerState,
     pub(super) step: u64,
-    /// Row-weighted sums of the epoch's loss terms, and the rows, `[7]`.
+    /// Sums of the epoch's loss terms over the rows, and the number of rows, `[7]`.
     pub(super) sums: Tensor,
     pub(super) history: History,
-    /// What pairing z_0 with the data cost, where they depend on each other.
+    /// Cost of pairing z_0 with the data; `None` if they are independent.
     pub(super) pairing: Option<PairingCost>,
-    /// How the validation rows are paired, likewise.
+    /// Pairs of the validation rows; `None` if z_0 is independent of the data.
     pub(super) paired_val: Option<ValidationPairs>,
 }
 
 impl Trainer {
-    /// Loads the experiment's data and builds its model. Relative data paths are read from `base`.
+    /// Loads the experiment's data and builds its model. Relative paths of data refer to `base`.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the experiment is not valid, or its parts or data do not suit each other.
+    /// [`Error::Data`]: the data, or the run in `start_from`, cannot be read. [`Error::Device`]:
+    /// the device is not there. [`Error::Component`]: a component fails.
     pub fn new(experiment: Experiment, base: &Path) -> Result<Self> {
         experiment.check_threads()?;
         let mut new = Self::to_restore(experiment, base)?;
@@ -49,7 +54,11 @@ impl Trainer {
         Ok(new)
     }
 
-    /// The same, beginning with these parameters in place of those of the run that `start_from` names.
+    /// Makes a trainer as [`new`](Self::new) does, but takes initial parameters from `parameters`
+    /// instead of the folder in `start_from`.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
     pub fn starting_with(experiment: Experiment, base: &Path, parameters: &Named) -> Result<Self> {
         experiment.check_threads()?;
         let mut new = Self::to_restore(experiment, base)?;
@@ -57,12 +66,20 @@ impl Trainer {
         Ok(new)
     }
 
-    /// The same for a state that is restored into it: what it would have started from is not needed.
+    /// Makes a trainer as [`new`](Self::new) does, into which a state is [restored](Self::restore):
+    /// the run in `start_from` is not read.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
     pub fn to_restore(experiment: Experiment, base: &Path) -> Result<Self> {
         Self::build(experiment, |experiment, options| Data::load(experiment, base, options))
     }
 
-    /// The same on tables in memory; sets that are missing are split off the training rows.
+    /// Makes a trainer as [`new`](Self::new) does, for tables in memory; missing sets are split off
+    /// the training rows.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
     pub fn with_tables(experiment: Experiment, splits: Splits) -> Result<Self> {
         experiment.check_threads()?;
         let mut new = Self::build(experiment, |experiment, options| {
@@ -72,7 +89,7 @@ impl Trainer {
         Ok(new)
     }
 
-    /// Takes over what it starts from, and says what nothing reads.
+    /// Copies the initial parameters of `start_from`, and warns of settings without effect.
     fn begin(&mut self, parameters: Option<&Named>) -> Result<()> {
         guard_engine(|| self.trained.start(parameters))?;
         self.trained.say_unused("")?;
@@ -125,7 +142,7 @@ impl Trainer {
         })
     }
 
-    /// The experiment with every null resolved.
+    /// The experiment, with the nulls that the data and the model decide resolved.
     pub fn experiment(&self) -> &Experiment {
         self.trained.experiment()
     }
@@ -135,38 +152,38 @@ impl Trainer {
         &self.data
     }
 
-    /// The model so far.
+    /// The model as trained so far.
     pub fn trained(&self) -> &Trained {
         &self.trained
     }
 
-    /// The model so far, to sample from, and the data.
+    /// The model as trained so far, mutable for sampling, and the data.
     pub fn trained_mut(&mut self) -> (&mut Trained, &Data) {
         (&mut self.trained, &self.data)
     }
 
-    /// The model, without data and state of training.
+    /// The model as trained so far, without data and the state of the optimizer.
     pub fn into_trained(self) -> Trained {
         self.trained
     }
 
-    /// The loss terms so far.
+    /// Losses of the epochs so far.
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// Steps in an epoch; the last may be smaller.
+    /// Number of steps in an epoch, the last of which may have fewer rows.
     pub fn steps_per_epoch(&self) -> u64 {
         let batch = self.experiment().training.batch_size;
         ((self.data.train.len() + batch - 1) / batch) as u64
     }
 
-    /// Trains to the end, or until `on`, which is called after each step, stops it. Returns true if the end
-    /// was reached.
+    /// Trains to the end, or until `on`, which is called after each step, stops it. Returns `true`
+    /// if the end was reached.
     ///
     /// # Errors
-    /// A step fails, such as by rows that can no longer be read or a loss that is no longer finite, or `on`
-    /// does.
+    /// [`Error::Data`]: rows of a file can no longer be read. [`Error::Runtime`]: the loss is no
+    /// longer finite. [`Error::Component`]: a component fails. Those of `on`.
     pub fn fit(
         &mut self,
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
@@ -176,7 +193,7 @@ impl Trainer {
         self.fit_with(graph::recorder(device, capture), on)
     }
 
-    /// The same with what records steps, if anything does.
+    /// Trains as [`fit`](Self::fit) does, with a recorder of steps if there is one.
     pub(super) fn fit_with(
         &mut self,
         recorder: Option<Box<dyn Recorder>>,
@@ -185,7 +202,7 @@ impl Trainer {
         guard_engine(|| self.run(Steps::new(recorder), on))
     }
 
-    /// Steps in all; none for a model without parameters.
+    /// Number of steps of the training; 0 for a model without parameters.
     pub fn total_steps(&self) -> u64 {
         let training = &self.experiment().training;
         match self.trained.parameter_count() {
@@ -221,7 +238,7 @@ impl Trainer {
         Ok(true)
     }
 
-    /// The batches from this step on, paired with z_0 where they depend on each other.
+    /// The batches from this step on, paired with z_0 if the coupling pairs them.
     fn batches(&mut self, total: u64) -> Result<Batches> {
         let (model, experiment) = (&self.trained.model, &self.trained.experiment);
         let (rows, steps) = (&self.data.train, (self.step, total));
@@ -238,7 +255,7 @@ impl Trainer {
         batches.paired(model, coupling, rows, steps)
     }
 
-    /// What pairing z_0 with the data cost since training began or went on; none where they are
+    /// Cost of pairing z_0 with the data since training began or was resumed; `None` if they are
     /// independent.
     pub fn pairing_cost(&self) -> Option<PairingCost> {
         self.pairing
@@ -263,7 +280,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Steps taken.
+    /// Number of steps taken.
     pub fn step(&self) -> u64 {
         self.step
     }

@@ -1,4 +1,4 @@
-//! Steps with a recorder that plays back by doing the work again.
+//! Tests of recorded steps, with a recorder that replays by doing the work again.
 
 use super::*;
 use crate::config::Experiment;
@@ -10,11 +10,11 @@ use std::rc::Rc;
 
 type Log = Rc<RefCell<Vec<&'static str>>>;
 
-/// Remembers what it was asked; cannot record where `fails`.
+/// A recorder that logs its calls; recording fails if `fails`.
 struct Fake {
     log: Log,
     fails: bool,
-    /// What the work changes, where it lies.
+    /// The tensors that the work changes in place.
     state: Vec<Tensor>,
 }
 
@@ -54,12 +54,12 @@ fn rows(n: i64, value: f64) -> Inputs {
     Inputs { target, condition: None, z0: None, mask: None, condition_mask: None, rates }
 }
 
-/// Steps over toy batches, with what was done in each.
+/// Steps over toy batches, with a log of the calls in each.
 struct Toy {
     steps: Steps,
     log: Log,
     step: u64,
-    /// What the steps change, and what they should have made of it.
+    /// The tensor that the steps change, and its expected value.
     found: Tensor,
     wanted: Tensor,
 }
@@ -71,7 +71,7 @@ impl Toy {
         Self { steps: Steps::new(recorder), log, step: 0, found, wanted }
     }
 
-    /// Takes a step, checks what it makes, and says how it was taken.
+    /// Takes a step, checks its result, and returns the calls.
     fn step(&mut self, n: i64, dropout: bool) -> String {
         self.step += 1;
         let (step, log) = (self.step, self.log.clone());
@@ -190,8 +190,8 @@ fn an_error_of_the_step_itself_is_told() {
     assert_eq!(*log.borrow(), ["record", "drop"]);
 }
 
-/// Trains as `tests.yaml` says with this much changed, and returns the state and how often steps were recorded and
-/// played back.
+/// Trains the experiment of `tests.yaml` with some texts in it replaced, and returns the state and
+/// how many times steps were recorded and replayed.
 fn train(changes: &[(&str, &str)], recorded: bool) -> (State, usize, usize) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/train/graph/tests.yaml");
     let yaml = std::fs::read_to_string(file).unwrap();
