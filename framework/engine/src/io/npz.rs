@@ -1,6 +1,6 @@
-//! NumPy's files: one array in an `.npy`, several with names in an `.npz`. Arrays are read into C order
-//! whatever order and byte order they were saved in. Archives are written with deflate and without
-//! times, so that the same arrays give the same bytes.
+//! NumPy's files: one array in an `.npy`, several with names in an `.npz`. Arrays are read into C
+//! order from any order and byte order. Archives are written with deflate and without times, so
+//! that the same arrays give the same bytes.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek};
@@ -18,8 +18,12 @@ use super::{ArrayData, NamedArray, write_atomically};
 use crate::disk::{DiskRows, Layout, unstorable};
 use crate::{Error, Result, memory};
 
-/// All arrays of an `.npz`, in the order of the file, or the one array of an `.npy`, which is named
-/// after the file. What the file is, is seen from its first bytes.
+/// Reads all arrays of an `.npz`, in the order of the file, or the one array of an `.npy`, which is
+/// named after the file. The format is recognised by the first bytes.
+///
+/// # Errors
+/// [`Error::Data`]: the file cannot be read, is damaged or in another format, has an array of a
+/// type that is not supported, or does not fit into memory.
 pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
     match open(path)? {
         Opened::Npy(file, length) => Ok(vec![read_npy(path, &stem(path), file, length)?]),
@@ -30,7 +34,11 @@ pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
     }
 }
 
-/// The array called `name`; an error that lists the others where there is none.
+/// Reads the array called `name`.
+///
+/// # Errors
+/// [`Error::Data`]: there is no such array (the message lists the others), or one of those of
+/// [`read_arrays`].
 pub fn read_array(path: &Path, name: &str) -> Result<NamedArray> {
     let position = position(path, name)?;
     let array = match open(path)? {
@@ -40,11 +48,12 @@ pub fn read_array(path: &Path, name: &str) -> Result<NamedArray> {
     array.ok_or_else(|| Error::data(path, format!("there is no array `{name}`")))
 }
 
-/// The rows of the array called `name`, left in the file; `None` where it is a list of integers, one a row,
-/// which is small and read whole.
+/// Opens the rows of the array called `name`, which stay in the file; `None` for a list of
+/// integers, one for each row, which is small enough to be read.
 ///
 /// # Errors
-/// An array that would have to be unpacked or converted.
+/// [`Error::Config`]: the array would have to be unpacked or converted. [`Error::Data`]: the file
+/// cannot be read or is damaged, or it has no such array.
 pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
     let wrong = |what: String| Error::data(path, format!("array `{name}` {what}"));
     let damaged = |e: std::io::Error| wrong(format!("is damaged: {e}"));
@@ -73,7 +82,7 @@ pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
     let (file, _) = open_regular(path)?;
     let rows = DiskRows::new(path, name, file, Layout { shape: &shape, dtype: &dtype, start });
     match rows {
-        // How a list of integers is packed does not matter, it is read.
+        // A list of integers is read, so it may be packed.
         Ok(None) => Ok(None),
         _ if compressed => Err(unstorable(path, name, "is compressed")),
         _ if header.order() == Order::Fortran && !is_list => {
@@ -83,7 +92,8 @@ pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
     }
 }
 
-/// As numpy calls it; what is not little-endian, or no plain number, as its description has it.
+/// Name of a type in numpy, such as `float32`; the description in the file for types that are not
+/// little-endian or no plain numbers.
 fn dtype_name(dtype: &DType) -> String {
     let DType::Plain(plain) = dtype else { return dtype.descr() };
     let kind = match plain.type_char() {
@@ -99,7 +109,8 @@ fn dtype_name(dtype: &DType) -> String {
     }
 }
 
-/// Which entry of the file is the array called `name`; an error that lists the others where none is.
+/// Position of the array called `name` among the entries of the file. The error lists the known
+/// names.
 pub(super) fn position(path: &Path, name: &str) -> Result<usize> {
     let names = array_names(path)?;
     names.iter().position(|n| n.as_deref() == Some(name)).ok_or_else(|| {
@@ -108,17 +119,27 @@ pub(super) fn position(path: &Path, name: &str) -> Result<usize> {
     })
 }
 
-/// The names of the arrays, in the order of the file.
+/// Lists the names of the arrays, in the order of the file.
+///
+/// # Errors
+/// [`Error::Data`]: the file cannot be read, is damaged or in another format.
 pub fn list_names(path: &Path) -> Result<Vec<String>> {
     Ok(array_names(path)?.into_iter().flatten().collect())
 }
 
 /// Writes an `.npz` of arrays with different names, whole or not at all.
+///
+/// # Errors
+/// [`Error::Runtime`]: two arrays have the same name, or a shape does not fit its values.
+/// [`Error::Io`]: the file cannot be written.
 pub fn write_npz(path: &Path, arrays: &[NamedArray]) -> Result<()> {
     write_npz_with(path, arrays, &[])
 }
 
-/// The same with lists of texts behind them, by name.
+/// Writes an `.npz` of arrays, followed by lists of texts under their names, whole or not at all.
+///
+/// # Errors
+/// Those of [`write_npz`].
 pub fn write_npz_with(
     path: &Path,
     arrays: &[NamedArray],
@@ -158,7 +179,7 @@ fn write_into<W: std::io::Write + Seek>(
     Ok(())
 }
 
-/// How an entry of `size` bytes is packed.
+/// Options of a zip entry of `size` bytes.
 pub(super) fn entry_options(size: u64) -> zip::write::FileOptions {
     zip::write::FileOptions::default()
         .last_modified_time(zip::DateTime::default())
@@ -183,7 +204,7 @@ where
 }
 
 pub(super) enum Opened {
-    /// With its length.
+    /// An `.npy`, with its length in bytes.
     Npy(BufReader<File>, u64),
     Npz(NpzArchive<BufReader<File>>),
 }
@@ -204,7 +225,7 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
     }
 }
 
-/// The name of each entry of the file, or None where it is no array.
+/// Name of each entry of the file; `None` for an entry that is no array.
 fn array_names(path: &Path) -> Result<Vec<Option<String>>> {
     match open(path)? {
         Opened::Npy(..) => Ok(vec![Some(stem(path))]),
@@ -224,7 +245,7 @@ fn stem(path: &Path) -> String {
     path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// The array at a position, or None where the entry is no array.
+/// Reads the array at a position; `None` if the entry is no array.
 fn read_entry(
     path: &Path,
     archive: &mut NpzArchive<BufReader<File>>,
@@ -242,7 +263,7 @@ fn read_entry(
     read_npy(path, &name, BufReader::with_capacity(1 << 16, entry), length).map(Some)
 }
 
-/// The array that `reader` gives, which says that it has `length` bytes.
+/// Reads an array from `reader`, which claims to have `length` bytes.
 fn read_npy(path: &Path, name: &str, mut reader: impl Read, length: u64) -> Result<NamedArray> {
     let wrong = |what: String| Error::data(path, format!("array `{name}` {what}"));
     let damaged = |e: std::io::Error| wrong(format!("is damaged: {e}"));
@@ -274,7 +295,7 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read, length: u64) -> Resu
                 "is damaged: its shape is of {bytes} bytes, and {found} are there"
             )));
         }
-        // Fortran order is turned into a second copy.
+        // Conversion from Fortran order makes a second copy.
         let copies = if order == Order::Fortran { 2 } else { 1 };
         memory::check_file(path, &format!("array `{name}` "), bytes.saturating_mul(copies))
     };
@@ -309,17 +330,17 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read, length: u64) -> Resu
             )));
         }
     };
-    // an archive's checksum is looked at only where its entry ends
+    // The checksum of an archive's entry is verified only at its end.
     if reader.read(&mut [0]).map_err(damaged)? > 0 {
         return Err(wrong("is damaged: values follow that are not of its shape".to_owned()));
     }
     NamedArray::new(name, shape, data).map_err(|e| wrong(e.to_string()))
 }
 
-/// An array whose head was read and put in front again.
+/// An array whose header was read and is put in front again.
 type Array<R> = NpyFile<std::io::Chain<Cursor<Vec<u8>>, R>>;
 
-/// An array before its values are read; the error says what is wrong with it.
+/// Reads the header of an array; the error describes the damage.
 pub(super) fn read_file<R: Read>(mut reader: R) -> std::result::Result<Array<R>, String> {
     let head = read_head(&mut reader).map_err(|e| e.to_string())?;
     if !shape_is_countable(&head) {
@@ -328,11 +349,11 @@ pub(super) fn read_file<R: Read>(mut reader: R) -> std::result::Result<Array<R>,
     NpyFile::new(Cursor::new(head).chain(reader)).map_err(|e| e.to_string())
 }
 
-/// Bytes of a description, of which numpy itself reads 10,000.
+/// Largest size of a description in bytes; numpy itself accepts 10,000.
 const LONGEST_HEAD: u64 = 1 << 16;
 const MOST_BRACKETS: usize = 100;
 
-/// Everything before the values: magic, version, the length of the description, the description.
+/// Reads everything before the values: magic, version, length of the description, description.
 fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut head = vec![0; 10];
     reader.read_exact(&mut head)?;
@@ -352,7 +373,7 @@ fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
     if (head.len() as u64) < end {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
-    // The reading library follows brackets into each other.
+    // The reading library recurses into brackets.
     if head.iter().filter(|byte| b"([{".contains(byte)).count() > MOST_BRACKETS {
         let message = "its header is no description of an array";
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));
@@ -360,8 +381,8 @@ fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Whether the product of the shape stays countable even without its zeros. The reading library
-/// multiplies without looking, so this comes first; what is no shape at all is left to it to refuse.
+/// True if the product of the shape, without its zeros, does not overflow. The reading library
+/// multiplies unchecked, so this is checked first; texts that are no shape are left to it.
 fn shape_is_countable(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);
     let Some((_, shape)) = text.split_once("'shape'").and_then(|(_, rest)| rest.split_once('('))
@@ -374,7 +395,7 @@ fn shape_is_countable(head: &[u8]) -> bool {
     lengths.try_fold(1_u64, |all, n| all.checked_mul(n.ok()?)).is_some()
 }
 
-/// Values in Fortran order (the first index moves fastest) put into C order.
+/// Reorders values from Fortran order (the first index moves fastest) to C order.
 fn to_c_order<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
     let mut index = vec![0; shape.len()];
     let mut strides = Vec::with_capacity(shape.len());

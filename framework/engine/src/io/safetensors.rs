@@ -1,6 +1,6 @@
-//! Safetensors files: named arrays with a map of texts beside them. The header is written with sorted
-//! keys, so that the same content gives the same bytes, and the values are aligned to eight bytes as the
-//! format asks. Numbers of half precision are read as float32.
+//! Safetensors files: named arrays with a map of texts, the metadata. The header is written with
+//! sorted keys, so that the same content gives the same bytes, and values are aligned to eight
+//! bytes, as the format requires. Half precision is read as float32.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,13 +20,17 @@ use crate::{Error, Result, memory};
 /// The content of a safetensors file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SafetensorsFile {
-    /// The arrays, in the order of their names.
+    /// The arrays, sorted by name.
     pub arrays: Vec<NamedArray>,
-    /// The texts beside them.
+    /// The metadata, without digests.
     pub metadata: BTreeMap<String, String>,
 }
 
 /// Reads a whole file.
+///
+/// # Errors
+/// [`Error::Data`]: the file cannot be read, is damaged or in another format, has an array of a
+/// type that is not supported, or does not fit into memory.
 pub fn read_safetensors(path: &Path) -> Result<SafetensorsFile> {
     let header = Header::read(path)?;
     let names = header.names();
@@ -34,31 +38,39 @@ pub fn read_safetensors(path: &Path) -> Result<SafetensorsFile> {
     Ok(SafetensorsFile { arrays, metadata: header.texts() })
 }
 
-/// Reads only the texts, from the start of the file.
+/// Reads only the metadata, from the start of the file.
+///
+/// # Errors
+/// [`Error::Data`]: the file cannot be read, its header is damaged, or it is in another format.
 pub fn read_safetensors_metadata(path: &Path) -> Result<BTreeMap<String, String>> {
     Ok(Header::read(path)?.texts())
 }
 
-/// A list of texts as it stands in the metadata, in JSON; `None` where it is anything else.
+/// Parses a list of texts from a value of the metadata, in JSON; `None` if it is anything else.
 pub fn texts_of(metadata: &str) -> Option<Vec<String>> {
     serde_json::from_str(metadata).ok()
 }
 
-/// The metadata that stands for a list of texts.
+/// Value of the metadata for a list of texts, in JSON.
 pub fn text_of(texts: &[String]) -> String {
     serde_json::json!(texts).to_string()
 }
 
-/// The names of the arrays, sorted.
+/// Lists the names of the arrays, sorted.
+///
+/// # Errors
+/// [`Error::Data`]: the file cannot be read, its header is damaged, or it is in another format.
 pub fn list_names(path: &Path) -> Result<Vec<String>> {
     Ok(Header::read(path)?.names())
 }
 
-/// The rows of the array called `name`, left in the file; `None` where it is a list of integers, one a row,
-/// which is small and read whole. Where the file has a digest of the array, all of it is read once.
+/// Opens the rows of the array called `name`, which stay in the file; `None` for a list of
+/// integers, one for each row, which is small enough to be read. If the file has a digest of the
+/// array, all of it is read once and checked.
 ///
 /// # Errors
-/// An array that would have to be converted.
+/// [`Error::Config`]: the array would have to be converted. [`Error::Data`]: the file cannot be
+/// read or is damaged, or it has no such array.
 pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
     let header = Header::read(path)?;
     let info = header.find(name)?;
@@ -72,19 +84,23 @@ pub fn disk_rows(path: &Path, name: &str) -> Result<Option<DiskRows>> {
 }
 
 /// Reads the array called `name` and no other.
+///
+/// # Errors
+/// [`Error::Data`]: there is no such array (the message lists the others), or one of those of
+/// [`read_safetensors`].
 pub fn read_array(path: &Path, name: &str) -> Result<NamedArray> {
     Header::read(path)?.array(name)
 }
 
-/// What stands before the arrays of a file, checked: the arrays lie one behind the other to the end of it.
+/// Header of a file after the check that its arrays follow one another up to the end of the file.
 struct Header<'p> {
     path: &'p Path,
     file: File,
-    /// Where in the file the first array begins.
+    /// Position in the file where the first array begins.
     start: u64,
     arrays: Metadata,
     texts: BTreeMap<String, String>,
-    /// Whether the file has digests.
+    /// True if the file has digests.
     sealed: bool,
 }
 
@@ -115,14 +131,14 @@ impl<'p> Header<'p> {
         Ok(Self { path, file, start, arrays, texts, sealed })
     }
 
-    /// The names of the arrays, sorted.
+    /// Names of the arrays, sorted.
     fn names(&self) -> Vec<String> {
         let mut names = self.arrays.offset_keys();
         names.sort();
         names
     }
 
-    /// The texts without the digests.
+    /// The metadata without the digests.
     fn texts(&self) -> BTreeMap<String, String> {
         let texts = self.texts.iter().filter(|(key, _)| !digest::is_ours(key));
         texts.map(|(key, text)| (key.clone(), text.clone())).collect()
@@ -135,13 +151,13 @@ impl<'p> Header<'p> {
         })
     }
 
-    /// Where in the file an array begins and ends.
+    /// Positions in the file where an array begins and ends.
     fn place(&self, info: &TensorInfo) -> (u64, u64) {
         let (from, to) = info.data_offsets;
         (self.start + from as u64, self.start + to as u64)
     }
 
-    /// An error if the digest of an array is not the one that was written.
+    /// Checks that the digest of an array is the one that was written.
     fn check(&self, name: &str, found: &str) -> Result<()> {
         if self.texts.get(&digest::key_of(name)).is_some_and(|written| written == found) {
             return Ok(());
@@ -153,7 +169,7 @@ impl<'p> Header<'p> {
         let wrong = |what: String| Error::data(self.path, format!("array `{name}` {what}"));
         let info = self.find(name)?;
         let (start, end) = self.place(info);
-        // Twice: as they lie in the file, and as values.
+        // They are needed twice: as bytes of the file, and as values.
         let what = format!("array `{name}` ");
         memory::check_file(self.path, &what, 2 * (end - start))?;
         let mut bytes = vec![0; (end - start) as usize];
@@ -166,7 +182,7 @@ impl<'p> Header<'p> {
     }
 }
 
-/// Bytes that a header may have.
+/// Largest size of a header in bytes.
 const LONGEST_HEADER: u64 = 100_000_000;
 
 fn damaged(path: &Path, what: &str) -> Error {
@@ -177,7 +193,8 @@ fn unreadable(path: &Path, e: &std::io::Error) -> Error {
     Error::data(path, format!("cannot be read: {e}"))
 }
 
-/// A type as numpy calls it; as the format does where numpy has none of it.
+/// Name of a type in numpy, such as `float32`, or in lower case that of the format for types that
+/// numpy does not have.
 fn numpy_name(dtype: Dtype) -> String {
     let name = format!("{dtype:?}");
     match name.split_at(1) {
@@ -188,8 +205,12 @@ fn numpy_name(dtype: Dtype) -> String {
     }
 }
 
-/// Writes arrays with different names and a map of texts, whole or not at all, with digests by which damage is
-/// noticed when it is read.
+/// Writes arrays with different names and metadata, whole or not at all, with digests that let a
+/// reader detect damage.
+///
+/// # Errors
+/// [`Error::Runtime`]: two arrays have the same name, a shape does not fit its values, or a name or
+/// key is reserved. [`Error::Io`]: the file cannot be written.
 pub fn write_safetensors(
     path: &Path,
     arrays: &[NamedArray],
@@ -204,7 +225,7 @@ pub fn write_safetensors(
     if let Some(key) = metadata.keys().find(|key| digest::is_ours(key)) {
         return Err(Error::runtime(format!("a text beside arrays cannot be called `{key}`")));
     }
-    // wider types first, so that every array starts at a multiple of its width
+    // Wider types come first, so that every array starts at a multiple of its width.
     let mut sorted: Vec<&NamedArray> = arrays.iter().collect();
     sorted.sort_by(|a, b| {
         dtype_of(&b.data).cmp(&dtype_of(&a.data)).then_with(|| a.name.cmp(&b.name))
