@@ -84,12 +84,12 @@ impl Network for Net {
         let mut h = self.enter.forward(&input.z.flatten(1, -1));
         for block in &self.blocks {
             let film = block.film.forward(&context).chunk(2, 1);
-            let normal = h.layer_norm(&h.numel()[1..], None::<Tensor>, None::<Tensor>, 1e-5, false);
+            let normal = h.layer_norm(&h.size()[1..], None::<Tensor>, None::<Tensor>, 1e-5, false);
             let inner = block.inner.forward(&(normal * (&film[0] + 1.0) + &film[1])).silu();
             h = &h + block.outer.forward(&inner.dropout(self.dropout, pass.dropout));
         }
         let out = self.leave.forward(&h);
-        Ok(out.view([&[input.z.numel()[0]], &self.output_shape[..]].concat().as_slice()))
+        Ok(out.view([&[input.z.size()[0]], &self.output_shape[..]].concat().as_slice()))
     }
 }
 
