@@ -6,6 +6,10 @@ use triflow::prelude::*;
 
 /// Largest number of entries of a row for which the Hessian is computed.
 const DENSE: i64 = 64;
+/// Iterations of conjugate gradients between two checks of convergence on a GPU. Each check waits for the device. A fixed
+/// number of iterations would need none, but the number needed depends on the Hessian, and 2 d of them, each a second
+/// derivative, would cost far more. On the CPU nothing waits, and every iteration is checked.
+const CHECK_INTERVAL: i64 = 4;
 
 /// The solution u for `slope`, the gradient of a convex function at `z` that can be differentiated
 /// again. All three are `[batch, …]`.
@@ -14,10 +18,16 @@ const DENSE: i64 = 64;
 /// The Hessian plus δ is not positive definite, or conjugate gradients do not converge.
 pub fn solve(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
     let d = slope.numel() as i64 / slope.size()[0].max(1);
-    if d <= DENSE { cholesky(z, slope, delta) } else { conjugate_gradients(z, slope, delta) }
+    if d <= DENSE {
+        cholesky(z, slope, delta)
+    } else {
+        let interval = if slope.device().is_cuda() { CHECK_INTERVAL } else { 1 };
+        conjugate_gradients(z, slope, delta, interval)
+    }
 }
 
-/// Solution from the matrix itself: d derivatives and Cholesky's decomposition.
+/// Solution from the matrix itself: d derivatives and Cholesky's decomposition, which waits for the device once,
+/// to tell whether the matrix is positive definite.
 fn cholesky(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
     let flat = flatten(slope);
     let d = flat.size()[1];
@@ -35,8 +45,9 @@ fn cholesky(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
     Ok(flat.unsqueeze(2).cholesky_solve(&factor, false).view_as(slope))
 }
 
-/// Solution from Hessian-vector products alone.
-fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
+/// Solution from Hessian-vector products alone. Convergence is checked every `interval` iterations and at the end;
+/// iterations after all rows have converged change nothing.
+fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64, interval: i64) -> Result<Tensor> {
     // H·w as a function of w alone. Its derivative along v is H·v even where v depends on z, as the
     // directions below do; the derivative of ∇V·v with respect to z would include that dependence.
     let w = slope.detach().zeros_like().set_requires_grad(true);
@@ -56,12 +67,21 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
     let (mut residual, mut direction) = (slope.shallow_clone(), slope.shallow_clone());
     let mut squared = dot(&residual, &residual);
     let goal = squared.detach() * (tolerance * tolerance);
-    for _ in 0..2 * d {
+    // Rows for which the matrix is not positive along a direction, found before they converged.
+    let mut concave = Tensor::zeros_like(&squared).to_kind(triflow::tch::Kind::Bool);
+    let refused = || Error::runtime("the Hessian of the potential plus δ is not positive definite");
+    for i in 0..2 * d {
         // A row that has converged is kept as it is: its residual of 0 would be divided by. A row
         // of NaN never converges.
         let open = squared.detach().le_tensor(&goal).logical_not();
-        if open.any().int64_value(&[]) == 0 {
-            return Ok(u);
+        if i % interval == 0 {
+            let [open, concave] = any([&open, &concave])?;
+            if concave {
+                return Err(refused());
+            }
+            if !open {
+                return Ok(u);
+            }
         }
         let ahead = times(&direction)?;
         let ratio = |above: &Tensor, below: &Tensor| {
@@ -69,11 +89,7 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
             (above / below).where_self(&open, &above.zeros_like())
         };
         let curvature = dot(&direction, &ahead);
-        if curvature.detach().le(0.0).logical_and(&open).any().int64_value(&[]) == 1 {
-            return Err(Error::runtime(
-                "the Hessian of the potential plus δ is not positive definite",
-            ));
-        }
+        concave = concave.logical_or(&curvature.detach().le(0.0).logical_and(&open));
         let length = rows(&ratio(&squared, &curvature), slope);
         // Not in place: autograd needs the old values.
         u = &length * &direction + u;
@@ -85,7 +101,11 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
     // The last digits of the residual are rounding errors in float32, so 1e4 times the goal will
     // do.
     let near = squared.detach().le_tensor(&(goal * 1e4));
-    if near.all().int64_value(&[]) == 0 {
+    let [far, concave] = any([&near.logical_not(), &concave])?;
+    if concave {
+        return Err(refused());
+    }
+    if far {
         return Err(Error::runtime(format!(
             "conjugate gradients have not solved for the natural gradient in {} steps: the Hessian of the \
              potential is too unlike δ; a larger `crn.delta` helps",
@@ -95,10 +115,21 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tenso
     Ok(u)
 }
 
+/// Whether any entry of each tensor is set. Waits for the device once.
+fn any<const N: usize>(of: [&Tensor; N]) -> Result<[bool; N]> {
+    let found = Tensor::stack(&of.map(|t| t.any()), 0).to_device(triflow::tch::Device::Cpu);
+    let found: Vec<bool> = Vec::try_from(found)?;
+    Ok(std::array::from_fn(|i| found[i]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use triflow::tch::{Device, Kind, no_grad};
+
+    fn gradients<const INTERVAL: i64>(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
+        conjugate_gradients(z, slope, delta, INTERVAL)
+    }
 
     /// The solution by the function `by` at z for V = ln Σ exp(A z) + |z|²/20.
     fn solution(
@@ -129,20 +160,26 @@ mod tests {
             let loss = &u * &way;
             (u.detach(), gradient(&loss, &z, false).unwrap(), gradient(&loss, &a, false).unwrap())
         };
-        let (one, other) = (run(cholesky), run(conjugate_gradients));
+        let (one, other) = (run(cholesky), run(gradients::<1>));
         close(&one.0, &other.0);
         close(&one.1, &other.1);
         close(&one.2, &other.2);
-        close(&no_grad(|| solution(&z, &a, conjugate_gradients)), &one.0);
+        close(&no_grad(|| solution(&z, &a, gradients::<1>)), &one.0);
+        // Fewer checks change no bit.
+        for by in [gradients::<2>, gradients::<5>, gradients::<100>] {
+            let rare = run(by);
+            assert!(rare.0.equal(&other.0) && rare.1.equal(&other.1) && rare.2.equal(&other.2));
+        }
     }
 
     #[test]
     fn what_cannot_be_solved_is_an_error() {
         let z = Tensor::ones([2, 3], (Kind::Double, Device::Cpu));
-        for by in [cholesky, conjugate_gradients] {
+        for by in [cholesky, gradients::<1>, gradients::<4>, gradients::<100>] {
             let concave =
                 differentiate(&z, |z| by(z, &z.gradient(&z.value().square().neg(), true)?, 2.0));
-            assert!(concave.is_err());
+            let told = concave.err().unwrap().to_string();
+            assert!(told.contains("δ is not positive definite"), "{told}");
         }
     }
 }
