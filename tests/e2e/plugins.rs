@@ -185,7 +185,7 @@ fn a_component_of_a_plugin_is_shown_like_any_other() {
 
 #[test]
 fn what_is_no_fitting_plugin_is_refused_with_the_way_out() {
-    let folder = folder_with(&["warped", "duplicate", "false_fingerprint"]);
+    let folder = folder_with(&["warped", "duplicate", "false_fingerprint", "own_memory"]);
     folder.write("plugins/text.so", "not a library");
     std::fs::write(folder.join("plugins/empty.so"), "").unwrap();
     let libtorch = PathBuf::from(std::env::var_os("LIBTORCH").unwrap());
@@ -218,6 +218,13 @@ fn what_is_no_fitting_plugin_is_refused_with_the_way_out() {
             "target: the plugin has pdp11-dec-unix, this triflow ",
             "panic: the plugin has abort, this triflow unwind",
             "build it again: `cargo +1.",
+        ],
+    );
+    says(
+        "plugins/libown_memory.so",
+        &[
+            "libown_memory.so: it has a global allocator of its own, and one side frees what the other allocates",
+            "remove `#[global_allocator]`",
         ],
     );
     // Another build of a loaded plugin is refused; the first stays.

@@ -1,6 +1,7 @@
 //! Loading of plugins by the host, from a path to components in the registry.
 
 use super::fingerprint::{Difference, differences};
+use super::memory::{Memory, fit, memory};
 use super::{About, Attach, FINGERPRINT, Host, Library};
 use crate::error::{Error, Result, reason};
 use crate::registry::registry;
@@ -119,13 +120,18 @@ fn load_file(path: &Path) -> Result<&'static Library> {
     // Never unloaded: its initialisers have run, and components, texts and functions in it are
     // referenced.
     let opened = ManuallyDrop::new(opened);
-    // SAFETY: `plugin!` exports the symbol with this type.
-    let attach = unsafe { opened.get::<*const Attach>(b"TRIFLOW_PLUGIN_ATTACH\0") }
-        .map(|symbol| unsafe { **symbol });
-    let attach = attach.map_err(|e| {
+    let half = |e: libloading::Error| {
         let message = format!("{} is half a triflow plugin: {}", path.display(), first_cause(&e));
         Error::config("", message).help(ONE_LINE)
-    })?;
+    };
+    // SAFETY: `plugin!` gives the symbol this type.
+    let memory_there = unsafe { opened.get::<*const fn() -> Memory>(b"TRIFLOW_PLUGIN_MEMORY\0") }
+        .map(|symbol| unsafe { **symbol });
+    shares_memory(path, memory_there.map_err(half)?())?;
+    // SAFETY: as before.
+    let attach = unsafe { opened.get::<*const Attach>(b"TRIFLOW_PLUGIN_ATTACH\0") }
+        .map(|symbol| unsafe { **symbol });
+    let attach = attach.map_err(half)?;
     let About { name, version, sha256, .. } = about;
     let library: &'static Library =
         Box::leak(Box::new(Library { name, version, path: path.to_owned(), sha256 }));
@@ -166,6 +172,23 @@ fn fits(path: &Path, about: &About) -> Result<()> {
         message += &format!("\n  {}: the plugin has {}, this triflow {}", d.fact, d.plugin, d.host);
     }
     Err(Error::config("", message).help(way_out(&differences)))
+}
+
+/// Checks that neither side has an allocator whose memory the other cannot free.
+fn shares_memory(path: &Path, plugin: Memory) -> Result<()> {
+    let host = memory();
+    if fit(plugin, host) {
+        return Ok(());
+    }
+    let who = if host == Memory::Own { "this program has" } else { "it has" };
+    let message = format!(
+        "cannot load {}: {who} a global allocator of its own, and one side frees what the other allocates",
+        path.display()
+    );
+    Err(Error::config("", message).help(
+        "remove `#[global_allocator]` from the program and from its plugins; an allocator that counts and passes \
+         on to the system is fine",
+    ))
 }
 
 /// Help for a plugin that does not fit: a command to build it, and what that needs.

@@ -17,20 +17,23 @@ mod about;
 mod attach;
 mod fingerprint;
 mod load;
+mod memory;
 mod scaffold;
 
 pub use about::{About, joined, joined_len};
 pub use attach::{Attach, Host, attach};
 pub use fingerprint::{FINGERPRINT, LIBTORCH_VERSION, TCH_VERSION, differences};
 pub use load::{SEARCH_PATH, load, load_or_moved, load_search_path, loaded};
+pub use memory::{Memory, memory};
 pub use scaffold::{Framework, Scaffold};
 
 pub use crate::host::Library;
 
 /// Makes a triflow plugin of a `cdylib`; one line, anywhere in the crate.
 ///
-/// It exports a description of the library and its build, and the function by which a host
-/// registers the components that the crate declares with [`component!`](crate::component!).
+/// It exports a description of the library and its build, the function by which a host registers the
+/// components that the crate declares with [`component!`](crate::component!), and a function that tells
+/// where its memory comes from: a library with an allocator of its own is refused.
 #[macro_export]
 macro_rules! plugin {
     () => {
@@ -50,6 +53,9 @@ macro_rules! plugin {
 
             #[unsafe(no_mangle)]
             static TRIFLOW_PLUGIN_ATTACH: $crate::plugin::Attach = $crate::plugin::attach;
+
+            #[unsafe(no_mangle)]
+            static TRIFLOW_PLUGIN_MEMORY: fn() -> $crate::plugin::Memory = $crate::plugin::memory;
         };
     };
 }

@@ -1,0 +1,137 @@
+//! The allocator of a copy of the framework. One side frees what the other allocates, such as the text of an error, so
+//! both have to allocate from the system: a `#[global_allocator]` with memory of its own would get pointers that it
+//! did not hand out.
+
+use std::alloc::{GlobalAlloc, Layout, System, alloc, dealloc};
+use std::hint::black_box;
+
+/// Where a copy of the framework allocates its memory, as far as that can be observed.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// From the system, perhaps through an allocator that counts.
+    System,
+    /// From an allocator of its own.
+    Own,
+    /// The system's allocator does not reuse blocks in a way that tells.
+    Unknown,
+}
+
+/// Where this copy allocates its memory. [`plugin!`](crate::plugin!) exports this function, which leaves nothing
+/// allocated and cannot fail.
+pub fn memory() -> Memory {
+    memory_of(&Global)
+}
+
+/// Whether each side may free what the other allocates.
+pub(super) fn fit(plugin: Memory, host: Memory) -> bool {
+    let own = |memory| memory == Memory::Own;
+    !own(plugin) && !own(host)
+}
+
+/// The global allocator of this copy, which boxes, vectors and strings use.
+struct Global;
+
+// SAFETY: both are the functions of the one global allocator.
+unsafe impl GlobalAlloc for Global {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { dealloc(block, layout) }
+    }
+}
+
+/// A size that few others use, and small enough that allocators reuse the block that was freed last.
+const BLOCK: Layout = Layout::new::<[u64; 113]>();
+/// More free blocks than a thread caches.
+const CACHED: usize = 128;
+
+/// Frees a block of `allocator` and checks whether the system hands it out next, which it does only with blocks of its
+/// own. Each block is freed by the allocator that it came from.
+fn memory_of(allocator: &impl GlobalAlloc) -> Memory {
+    // SAFETY: the size is not zero, blocks are not read, and each is freed once with its layout.
+    unsafe {
+        // With an empty cache, the next block to be freed is the next to be reused.
+        let held: [*mut u8; CACHED] = std::array::from_fn(|_| System.alloc(BLOCK));
+        let memory = if !is_reused_by_the_system(&System) {
+            Memory::Unknown
+        } else if is_reused_by_the_system(allocator) {
+            Memory::System
+        } else {
+            Memory::Own
+        };
+        for block in held.into_iter().filter(|block| !block.is_null()) {
+            System.dealloc(block, BLOCK);
+        }
+        memory
+    }
+}
+
+unsafe fn is_reused_by_the_system(allocator: &impl GlobalAlloc) -> bool {
+    // SAFETY: as above.
+    unsafe {
+        let block = black_box(allocator.alloc(BLOCK));
+        if block.is_null() {
+            return false;
+        }
+        let address = block.addr();
+        allocator.dealloc(block, BLOCK);
+        let next = black_box(System.alloc(BLOCK));
+        let is_the_same = next.addr() == address;
+        if !next.is_null() {
+            System.dealloc(next, BLOCK);
+        }
+        is_the_same
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Passes on to the system; a block begins `SHIFT` bytes after that of the system.
+    struct Shifted<const SHIFT: usize>;
+
+    // SAFETY: blocks are longer by the shift, which is taken back when they are freed.
+    unsafe impl<const SHIFT: usize> GlobalAlloc for Shifted<SHIFT> {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            let layout = Layout::from_size_align(layout.size() + SHIFT, layout.align()).unwrap();
+            unsafe { System.alloc(layout).add(SHIFT) }
+        }
+
+        unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+            let layout = Layout::from_size_align(layout.size() + SHIFT, layout.align()).unwrap();
+            unsafe { System.dealloc(block.sub(SHIFT), layout) }
+        }
+    }
+
+    #[test]
+    fn memory_of_the_system_is_told_from_that_of_another_allocator_on_any_thread() {
+        let check = || {
+            for _ in 0..100 {
+                assert_eq!(memory(), Memory::System);
+                assert_eq!(memory_of(&Shifted::<0>), Memory::System);
+                assert_eq!(memory_of(&Shifted::<16>), Memory::Own);
+            }
+        };
+        check();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(check);
+            }
+        });
+    }
+
+    #[test]
+    fn only_an_allocator_of_ones_own_does_not_fit() {
+        use Memory::{Own, System, Unknown};
+        let fits = [(System, System), (Unknown, Unknown), (System, Unknown)];
+        assert!(fits.into_iter().all(|(plugin, host)| fit(plugin, host)));
+        let unfit = [(Own, System), (System, Own), (Own, Own), (Own, Unknown)];
+        assert!(!unfit.into_iter().any(|(plugin, host)| fit(plugin, host)));
+    }
+}
