@@ -15,6 +15,7 @@ mod compare;
 mod data;
 mod errors;
 mod faults;
+mod features;
 mod images;
 mod likelihood;
 mod new_crate;

@@ -1,7 +1,7 @@
 //! Lets the tests find LibTorch.
 
 fn main() {
-    if let Ok(lib) = std::env::var("DEP_TRIFLOW_LIBTORCH_LIB") {
+    if let Ok(lib) = std::env::var("DEP_TRIFLOW_CORE_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
     }
 }
