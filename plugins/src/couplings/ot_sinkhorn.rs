@@ -2,6 +2,7 @@ use super::squared_distances;
 use rand::RngExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use triflow::log;
+use triflow::metrics;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -46,7 +47,7 @@ impl Coupling for Sinkhorn {
     fn pair(&self, rows: &Pairing<'_>) -> Result<Vec<usize>> {
         let n = rows.len();
         let mut scores = squared_distances(rows.target, rows.source);
-        let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+        let mean = metrics::mean(&scores);
         if mean == 0.0 {
             return Ok((0..n).collect());
         }
@@ -158,7 +159,7 @@ mod tests {
         let cost = |i: usize, j: usize| ((i * 7 % n) as f64 - (j * 3 % n) as f64).powi(2);
         let shortfall = |spec: OtSinkhorn| {
             let mut scores: Vec<f64> = (0..n * n).map(|at| cost(at / n, at % n)).collect();
-            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+            let mean = metrics::mean(&scores);
             scores.iter_mut().for_each(|c| *c /= -spec.epsilon * mean);
             spec.plan(&scores, n).shortfall
         };

@@ -10,6 +10,7 @@ mod direction;
 mod energy;
 mod manifold;
 mod mmd;
+mod moments;
 mod neighbours;
 mod pairs;
 mod regression;
@@ -27,6 +28,7 @@ pub use manifold::{
     precision_recall,
 };
 pub use mmd::{median_bandwidth, mmd2};
+pub use moments::{mean, mean_and_deviation};
 pub use neighbours::{NearestNeighbours, REFEREE_K};
 pub use regression::{VarianceExplained, mae, mse, variance_explained};
 pub use sliced::{

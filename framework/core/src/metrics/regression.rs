@@ -1,6 +1,6 @@
 //! Metrics of predicted against true values, one row per example and one column per feature.
 
-use super::{Points, same_dim};
+use super::{Points, mean, same_dim};
 use crate::{Error, Result};
 
 /// Mean squared error over all examples and features.
@@ -62,8 +62,7 @@ pub fn variance_explained(truth: Points, predicted: Points) -> Result<VarianceEx
     let per_feature: Vec<_> = errors.iter().zip(&variances).map(|(e, v)| percent(*e, *v)).collect();
     let known: Vec<f64> = per_feature.iter().flatten().copied().collect();
     Ok(VarianceExplained {
-        uniform_average: (!known.is_empty())
-            .then(|| known.iter().sum::<f64>() / known.len() as f64),
+        uniform_average: (!known.is_empty()).then(|| mean(&known)),
         pooled: percent(errors.iter().sum(), variances.iter().sum()),
         per_feature,
     })

@@ -9,6 +9,7 @@ use super::statistics::scores;
 use super::work::{self, JobFolder, Measured, Sampled};
 use crate::error::{Error, Result};
 use crate::measure::Metric;
+use crate::metrics::mean;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -348,8 +349,7 @@ fn curve(solver: &str, found: &[Found]) -> Option<Curve> {
         let at = |f: &Option<Vec<crate::curve::CurvePoint>>| f.as_ref().map(|all| all[i].clone());
         let points: Vec<_> = by_seed.iter().map(at).collect();
         let nfe: Vec<f64> = points.iter().flatten().map(|p| p.nfe as f64).collect();
-        let nfe = nfe.iter().sum::<f64>() / nfe.len() as f64;
-        work::over_seeds(nfe, points.iter().map(|p| p.as_ref().map(|p| p.value)).collect())
+        work::over_seeds(mean(&nfe), points.iter().map(|p| p.as_ref().map(|p| p.value)).collect())
     });
     Some(Curve { solver: solver.to_owned(), adaptive, points: points.collect() })
 }

@@ -5,6 +5,7 @@ use super::results::{
     Better, Cell, Cloud, Cost, Curve, CurveOver, Losses, Metric, Paths, Provenance, Results,
     Schedule, Score, Spread, Verdict,
 };
+use crate::metrics::mean_and_deviation;
 use std::f64::consts::PI;
 
 const SEEDS: usize = 5;
@@ -198,8 +199,8 @@ fn paths(shift: f64, random: &mut Random) -> Paths {
 fn spread(values: Vec<Option<f64>>) -> Spread {
     let known: Vec<f64> = values.iter().flatten().copied().collect();
     let n = known.len() as f64;
-    let mean = known.iter().sum::<f64>() / n;
-    let sd = (known.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+    let (mean, sd) = mean_and_deviation(&known);
+    let sd = sd.unwrap_or_default();
     // Student's t at 97.5 % with 4 degrees of freedom.
     let half = 2.776 * sd / n.sqrt();
     Spread { values, mean, sd: Some(sd), interval: Some([mean - half, mean + half]) }

@@ -2,6 +2,7 @@
 //! Holm's correction, ranks.
 
 use super::results::{Better, Score, Spread, Verdict};
+use crate::metrics::mean_and_deviation;
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 /// Significance level of differences.
@@ -12,9 +13,7 @@ impl Spread {
     pub fn of(values: Vec<Option<f64>>) -> Self {
         let given: Vec<f64> = values.iter().flatten().copied().collect();
         let n = given.len() as f64;
-        let mean = given.iter().sum::<f64>() / n;
-        let squares = given.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-        let sd = (given.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
+        let (mean, sd) = mean_and_deviation(&given);
         let interval = sd.and_then(|sd| {
             let half = student(n - 1.0)?.inverse_cdf(1.0 - LEVEL / 2.0) * sd / n.sqrt();
             Some([mean - half, mean + half])

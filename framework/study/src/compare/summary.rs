@@ -3,6 +3,7 @@
 use super::missing::missing;
 use super::number::{duration, interval, is_known, plain, signed, spread};
 use super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
+use crate::metrics::{mean, mean_and_deviation};
 use crate::plot::style::counted;
 use std::fmt;
 
@@ -430,14 +431,11 @@ fn over_cells(scores: &[&Score]) -> Spread {
     let values: Vec<Option<f64>> = (0..seeds)
         .map(|seed| {
             let all: Option<Vec<f64>> = scores.iter().map(|score| value(score, seed)).collect();
-            all.map(|all| all.iter().sum::<f64>() / all.len() as f64)
+            all.map(|all| mean(&all))
         })
         .collect();
     let known: Vec<f64> = values.iter().flatten().copied().collect();
-    let n = known.len() as f64;
-    let mean = known.iter().sum::<f64>() / n;
-    let squares = known.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-    let sd = (known.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
+    let (mean, sd) = mean_and_deviation(&known);
     Spread { values, mean, sd, interval: None }
 }
 

@@ -1,6 +1,7 @@
 //! Values of metrics in each draw, and their means and deviations.
 
 use super::{Goal, Metric};
+use crate::metrics::mean_and_deviation;
 use serde_json::{Map, Value, json};
 
 /// Mean and deviation of a metric over the draws.
@@ -17,10 +18,7 @@ pub struct Score {
 impl Score {
     /// The score from the values of all draws, of which there is at least one.
     fn of(values: &[f64]) -> Self {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-        let deviation = (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
+        let (mean, deviation) = mean_and_deviation(values);
         Score { mean, deviation, values: values.to_vec() }
     }
 }

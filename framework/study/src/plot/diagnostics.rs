@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use super::Scatter;
 use super::axis::Axis;
 use super::canvas::Canvas;
 use super::figure::{Entry, Figure, Key};
@@ -9,8 +10,8 @@ use super::rect::Rect;
 use super::stats::{Spread, bin_edges, density, padded, quantile, robust_range, sorted};
 use super::style::{BLUE, GREY, INK, VERMILION, counted, fixed};
 use super::trajectories::TrajectoryView;
-use super::{Scatter, stats};
 use crate::Result;
+use crate::metrics::mean;
 
 /// A quantity of every sample over time.
 struct Course {
@@ -38,7 +39,7 @@ pub fn trajectory_diagnostics(path: &Path, view: &TrajectoryView) -> Result<()> 
     let cells = figure.body.cells(2, 2, 34.0, 22.0);
     let canvas = &mut figure.canvas;
 
-    let real = view.real().map(|r| stats::mean(&sorted(rms(r))));
+    let real = view.real().map(|r| mean(&sorted(rms(r))));
     let size = Course { times: view.times.clone(), values: view.states.iter().map(rms).collect() };
     let panel = draw_course(
         canvas,

@@ -1,5 +1,7 @@
 //! Statistics for pictures: quantiles, ranges that a few outliers do not widen, and histograms.
 
+use crate::metrics::mean;
+
 /// `true` if a value can be drawn and calculated with: it and its square are finite.
 pub(super) fn usable(v: f64) -> bool {
     v.abs() < 1e100
@@ -20,11 +22,6 @@ pub(super) fn quantile(ascending: &[f64], q: f64) -> f64 {
     let at = q.clamp(0.0, 1.0) * last as f64;
     let (low, high) = (ascending[at.floor() as usize], ascending[at.ceil() as usize]);
     low + (high - low) * at.fract()
-}
-
-/// The mean of the values; NaN of none.
-pub(super) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// Mean, median, and 5 % and 95 % quantiles of the finite values.

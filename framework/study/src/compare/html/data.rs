@@ -6,6 +6,7 @@ use super::super::results::{
     Better, Cell, Curve, Losses, Metric, Results, Schedule, Spread, Verdict,
 };
 use super::super::tables::order;
+use crate::metrics::mean;
 use serde::Serialize;
 
 /// Number of epochs of a loss curve, at most; more are averaged in groups.
@@ -204,11 +205,11 @@ fn curve_view(curve: &Curve) -> CurveView<'_> {
 
 fn loss_view(losses: &Losses) -> LossView {
     let every = losses.train.len().max(losses.val.len()).div_ceil(EPOCHS).max(1);
-    let mean = |group: &[Option<f64>]| {
+    let of = |group: &[Option<f64>]| {
         let known: Vec<f64> = group.iter().flatten().copied().filter(|v| v.is_finite()).collect();
-        (!known.is_empty()).then(|| digits(known.iter().sum::<f64>() / known.len() as f64))
+        (!known.is_empty()).then(|| digits(mean(&known)))
     };
-    let thin = |values: &[Option<f64>]| values.chunks(every).map(mean).collect();
+    let thin = |values: &[Option<f64>]| values.chunks(every).map(of).collect();
     LossView { every, train: thin(&losses.train), val: thin(&losses.val) }
 }
 
