@@ -60,8 +60,30 @@ pub(super) fn check_all(arrays: &[NamedArray]) -> Result<()> {
     Ok(())
 }
 
+/// The table of element types, passed to a macro behind the arguments in `before`: variant, Rust type, numpy's name, the
+/// type's letter in an `.npy` file, its name in a safetensors file.
+macro_rules! dtypes {
+    ($callback:ident $(, $before:tt)*) => {
+        $callback! {
+            $($before),*;
+            F64 f64, "float64", Float, F64;
+            F32 f32, "float32", Float, F32;
+            I64 i64, "int64", Int, I64;
+            I32 i32, "int32", Int, I32;
+            I16 i16, "int16", Int, I16;
+            I8 i8, "int8", Int, I8;
+            U64 u64, "uint64", Uint, U64;
+            U32 u32, "uint32", Uint, U32;
+            U16 u16, "uint16", Uint, U16;
+            U8 u8, "uint8", Uint, U8;
+            Bool bool, "bool", Bool, BOOL;
+        }
+    };
+}
+pub(super) use dtypes;
+
 macro_rules! array_data {
-    ($($variant:ident $type:ty, $name:literal;)*) => {
+    (; $($variant:ident $type:ty, $name:literal, $letter:ident, $format:ident;)*) => {
         /// The values of an array, in C order.
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
@@ -92,19 +114,7 @@ macro_rules! array_data {
     };
 }
 
-array_data! {
-    F64 f64, "float64";
-    F32 f32, "float32";
-    I64 i64, "int64";
-    I32 i32, "int32";
-    I16 i16, "int16";
-    I8 i8, "int8";
-    U64 u64, "uint64";
-    U32 u32, "uint32";
-    U16 u16, "uint16";
-    U8 u8, "uint8";
-    Bool bool, "bool";
-}
+dtypes!(array_data);
 
 impl From<Vec<half::f16>> for ArrayData {
     fn from(values: Vec<half::f16>) -> Self {
@@ -126,22 +136,22 @@ pub(super) const SUPPORTED: &str =
 /// Evaluates an expression on the vector inside an `ArrayData`, whatever its type.
 macro_rules! with_values {
     ($data:expr, $values:ident => $body:expr) => {
-        match $data {
-            $crate::io::ArrayData::F64($values) => $body,
-            $crate::io::ArrayData::F32($values) => $body,
-            $crate::io::ArrayData::I64($values) => $body,
-            $crate::io::ArrayData::I32($values) => $body,
-            $crate::io::ArrayData::I16($values) => $body,
-            $crate::io::ArrayData::I8($values) => $body,
-            $crate::io::ArrayData::U64($values) => $body,
-            $crate::io::ArrayData::U32($values) => $body,
-            $crate::io::ArrayData::U16($values) => $body,
-            $crate::io::ArrayData::U8($values) => $body,
-            $crate::io::ArrayData::Bool($values) => $body,
-        }
+        $crate::io::array::dtypes!(match_values, $data, $values, $body)
     };
 }
 pub(super) use with_values;
+
+macro_rules! match_values {
+    (
+        $data:expr, $values:ident, $body:expr;
+        $($variant:ident $type:ty, $name:literal, $letter:ident, $format:ident;)*
+    ) => {
+        match $data {
+            $($crate::io::ArrayData::$variant($values) => $body,)*
+        }
+    };
+}
+pub(super) use match_values;
 
 /// A number or truth value as files store it.
 pub(super) trait Value: Copy {

@@ -9,7 +9,7 @@ use std::path::Path;
 use npyz::npz::{NpzArchive, NpzWriter, array_name_from_file_name};
 use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 
-use super::array::{SUPPORTED, check_all, element_count, with_values};
+use super::array::{SUPPORTED, check_all, dtypes, element_count, match_values, with_values};
 use super::first_failure::FirstFailure;
 use super::input::open_regular;
 use super::packed::check_unpacked;
@@ -310,26 +310,21 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read, length: u64) -> Resu
             })
         }};
     }
-    let data = match (kind, size) {
-        (Some(TypeChar::Float), 8) => values!(f64),
-        (Some(TypeChar::Float), 4) => values!(f32),
-        (Some(TypeChar::Float), 2) => values!(half::f16),
-        (Some(TypeChar::Int), 8) => values!(i64),
-        (Some(TypeChar::Int), 4) => values!(i32),
-        (Some(TypeChar::Int), 2) => values!(i16),
-        (Some(TypeChar::Int), 1) => values!(i8),
-        (Some(TypeChar::Uint), 8) => values!(u64),
-        (Some(TypeChar::Uint), 4) => values!(u32),
-        (Some(TypeChar::Uint), 2) => values!(u16),
-        (Some(TypeChar::Uint), 1) => values!(u8),
-        (Some(TypeChar::Bool), _) => values!(bool),
-        _ => {
-            return Err(wrong(format!(
-                "has dtype {}, which is not supported: save it as one of {SUPPORTED}",
-                dtype.descr()
-            )));
-        }
-    };
+    macro_rules! by_letter {
+        (; $($variant:ident $type:ty, $name:literal, $letter:ident, $format:ident;)*) => {
+            match (kind, size) {
+                $((Some(TypeChar::$letter), n) if n == size_of::<$type>() as u64 => values!($type),)*
+                (Some(TypeChar::Float), 2) => values!(half::f16),
+                _ => {
+                    return Err(wrong(format!(
+                        "has dtype {}, which is not supported: save it as one of {SUPPORTED}",
+                        dtype.descr()
+                    )));
+                }
+            }
+        };
+    }
+    let data = dtypes!(by_letter);
     // The checksum of an archive's entry is verified only at its end.
     if reader.read(&mut [0]).map_err(damaged)? > 0 {
         return Err(wrong("is damaged: values follow that are not of its shape".to_owned()));

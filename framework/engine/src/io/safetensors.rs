@@ -10,7 +10,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
-use super::array::{SUPPORTED, Value, check_all, with_values};
+use super::array::{SUPPORTED, Value, check_all, dtypes, match_values, with_values};
 use super::digest::{self, Digest};
 use super::input::open_regular;
 use super::{ArrayData, NamedArray, write_atomically};
@@ -196,13 +196,15 @@ fn unreadable(path: &Path, e: &std::io::Error) -> Error {
 /// Name of a type in numpy, such as `float32`, or in lower case that of the format for types that
 /// numpy does not have.
 fn numpy_name(dtype: Dtype) -> String {
-    let name = format!("{dtype:?}");
-    match name.split_at(1) {
-        ("F", bits @ ("32" | "64")) => format!("float{bits}"),
-        ("I", bits) => format!("int{bits}"),
-        ("U", bits) => format!("uint{bits}"),
-        _ => name.to_lowercase(),
+    macro_rules! by_format {
+        (; $($variant:ident $type:ty, $name:literal, $letter:ident, $format:ident;)*) => {
+            match dtype {
+                $(Dtype::$format => $name.to_owned(),)*
+                other => format!("{other:?}").to_lowercase(),
+            }
+        };
     }
+    dtypes!(by_format)
 }
 
 /// Writes arrays with different names and metadata, whole or not at all, with digests that let a
@@ -280,19 +282,14 @@ fn put<T: Value>(file: &mut impl Write, values: &[T]) -> std::io::Result<()> {
 }
 
 fn dtype_of(data: &ArrayData) -> Dtype {
-    match data {
-        ArrayData::F64(_) => Dtype::F64,
-        ArrayData::F32(_) => Dtype::F32,
-        ArrayData::I64(_) => Dtype::I64,
-        ArrayData::I32(_) => Dtype::I32,
-        ArrayData::I16(_) => Dtype::I16,
-        ArrayData::I8(_) => Dtype::I8,
-        ArrayData::U64(_) => Dtype::U64,
-        ArrayData::U32(_) => Dtype::U32,
-        ArrayData::U16(_) => Dtype::U16,
-        ArrayData::U8(_) => Dtype::U8,
-        ArrayData::Bool(_) => Dtype::BOOL,
+    macro_rules! by_variant {
+        (; $($variant:ident $type:ty, $name:literal, $letter:ident, $format:ident;)*) => {
+            match data {
+                $(ArrayData::$variant(_) => Dtype::$format,)*
+            }
+        };
     }
+    dtypes!(by_variant)
 }
 
 fn pairs(bytes: &[u8]) -> impl Iterator<Item = [u8; 2]> {
@@ -309,24 +306,19 @@ fn decode(dtype: Dtype, bytes: &[u8]) -> Result<ArrayData, String> {
             .map(ArrayData::from)
             .ok_or_else(|| "is damaged: a truth value is neither 0 nor 1".to_owned())
     }
-    match dtype {
-        Dtype::F64 => get::<f64>(bytes),
-        Dtype::F32 => get::<f32>(bytes),
-        Dtype::F16 => Ok(ArrayData::widened(pairs(bytes).map(half::f16::from_le_bytes))),
-        Dtype::BF16 => Ok(ArrayData::widened(pairs(bytes).map(half::bf16::from_le_bytes))),
-        Dtype::I64 => get::<i64>(bytes),
-        Dtype::I32 => get::<i32>(bytes),
-        Dtype::I16 => get::<i16>(bytes),
-        Dtype::I8 => get::<i8>(bytes),
-        Dtype::U64 => get::<u64>(bytes),
-        Dtype::U32 => get::<u32>(bytes),
-        Dtype::U16 => get::<u16>(bytes),
-        Dtype::U8 => get::<u8>(bytes),
-        Dtype::BOOL => get::<bool>(bytes),
-        other => {
-            Err(format!("has dtype {other}, which is not supported: save it as one of {SUPPORTED}"))
-        }
+    macro_rules! by_format {
+        (; $($variant:ident $type:ty, $name:literal, $letter:ident, $format:ident;)*) => {
+            match dtype {
+                $(Dtype::$format => get::<$type>(bytes),)*
+                Dtype::F16 => Ok(ArrayData::widened(pairs(bytes).map(half::f16::from_le_bytes))),
+                Dtype::BF16 => Ok(ArrayData::widened(pairs(bytes).map(half::bf16::from_le_bytes))),
+                other => Err(format!(
+                    "has dtype {other}, which is not supported: save it as one of {SUPPORTED}"
+                )),
+            }
+        };
     }
+    dtypes!(by_format)
 }
 
 #[cfg(test)]
