@@ -4,11 +4,14 @@ use crate::interrupt::{go_on_with, heed, stopped};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use triflow::Trainer;
 use triflow::error::quoted;
 use triflow::run::{Run, RunObserver};
 use triflow::train::{Epoch, Event};
+
+/// Time between two log lines of progress where there is no terminal.
+const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Shows a run on the terminal.
 #[derive(Debug)]
@@ -82,7 +85,7 @@ impl RunObserver for Progress {
             self.rate()
         );
         let due =
-            epoch.epoch == 1 || epoch.epoch == self.epochs || self.shown.elapsed().as_secs() >= 5;
+            epoch.epoch == 1 || epoch.epoch == self.epochs || self.shown.elapsed() >= INTERVAL;
         match &self.bar {
             Some(bar) => bar.set_message(text),
             None if due => {
@@ -115,6 +118,44 @@ impl RunObserver for Progress {
 
     fn end(&mut self) {
         go_on_with(None);
+    }
+}
+
+/// Progress of sampling: a bar on a terminal, log lines elsewhere.
+#[derive(Debug)]
+pub struct Sampling {
+    bar: Option<ProgressBar>,
+    what: &'static str,
+    all: u64,
+    done: u64,
+    shown: Instant,
+}
+
+impl Sampling {
+    /// Starts at none of `all` rows, which are called `what`.
+    pub fn new(quiet: bool, all: i64, what: &'static str) -> Self {
+        let all = u64::try_from(all).unwrap_or_default();
+        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
+            styled(
+                ProgressBar::new(all),
+                &format!("{{bar:30}} {{pos}}/{{len}} {what}  ETA {{eta}}"),
+            )
+        });
+        Self { bar, what, all, done: 0, shown: Instant::now() }
+    }
+
+    /// Counts further rows.
+    pub fn add(&mut self, rows: i64) {
+        self.done += u64::try_from(rows).unwrap_or_default();
+        match &self.bar {
+            Some(bar) if self.done < self.all => bar.set_position(self.done),
+            Some(bar) => bar.finish_and_clear(),
+            None if self.done < self.all && self.shown.elapsed() >= INTERVAL => {
+                self.shown = Instant::now();
+                log::info!("{} of {} {}", self.done, self.all, self.what);
+            }
+            None => {}
+        }
     }
 }
 
@@ -151,7 +192,7 @@ impl Cells {
                 ProgressBar::new(total as u64),
                 "{bar:30.green} {pos}/{len} runs  {elapsed_precise}  ETA {eta}",
             ));
-            bar.enable_steady_tick(std::time::Duration::from_millis(500));
+            bar.enable_steady_tick(Duration::from_millis(500));
             (all, bar)
         });
         Self { bars, total, done: 0.into() }

@@ -1,6 +1,7 @@
 //! Dependencies of a draw: its z_0, its condition and the current parameters, but no earlier draw
 //! and no other row.
 
+use std::sync::{Arc, Mutex};
 use triflow::component::{Columns, Condition, Splits};
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::tch::{Device, Kind, Tensor};
@@ -189,6 +190,17 @@ fn fewer_samples_of_a_seed_are_the_first_of_more_whatever_the_block() {
         }
         assert!(far(&model.sample(&[100], None, 8).unwrap(), &all) > 0.1, "{yaml}");
     }
+}
+
+#[test]
+fn an_observer_learns_of_every_block_of_rows_and_changes_none() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let mut model = generator("{ sampling: { block: 4 } }");
+    let alone = model.sample(&[10], None, 7).unwrap();
+    let to = told.clone();
+    model.observe_rows(move |rows| to.lock().unwrap().push(rows));
+    assert!(model.sample(&[10], None, 7).unwrap().equal(&alone));
+    assert_eq!(*told.lock().unwrap(), [4, 4, 2]);
 }
 
 #[test]

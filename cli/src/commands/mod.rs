@@ -37,9 +37,11 @@ pub fn run(cli: &Cli) -> Result<()> {
         }
         Command::Generate { run, n, labels, condition, save_z0, seeds, sampling, out } => {
             let (condition, seeds) = (condition.as_deref(), seeds.as_deref());
-            sampling::generate(run, *n, seeds, (labels, condition), sampling, (out, *save_z0))
+            let out = (&**out, *save_z0, cli.quiet);
+            sampling::generate(run, *n, seeds, (labels, condition), sampling, out)
         }
         Command::Predict { run, data, samples, seeds, sampling, out } => {
+            let out = (&**out, cli.quiet);
             sampling::predict(run, data, (*samples, seeds.as_deref()), sampling, out)
         }
         Command::Data { name, set, seed, out } => data::write(name, set, *seed, out),

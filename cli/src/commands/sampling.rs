@@ -16,13 +16,24 @@ use triflow::run::{Run, Weights};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Lengths, Result, Trained, memory};
 
-/// The trained run, sampled as the flags say.
+/// The trained run, sampled as the flags say; what has no effect on that is said.
 pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)> {
     load_in(run, sampling, None)
 }
 
 /// The trained run, sampled as the flags say and measured in `units`.
 fn load_in(run: &Path, sampling: &SamplingArgs, units: Option<&str>) -> Result<(Run, Trained)> {
+    let (run, model) = open(run, sampling, units)?;
+    model.say_unused("sampling.")?;
+    Ok((run, model))
+}
+
+/// The same without a word.
+pub(super) fn open(
+    run: &Path,
+    sampling: &SamplingArgs,
+    units: Option<&str>,
+) -> Result<(Run, Trained)> {
     let run = Run::open(run)?.with_data_at(sampling.data_path.as_deref());
     let mut layers = run.layers()?;
     sampling.apply(&mut layers)?;
@@ -31,7 +42,6 @@ fn load_in(run: &Path, sampling: &SamplingArgs, units: Option<&str>) -> Result<(
     }
     let weights = if sampling.best { Weights::Best } else { Weights::Last };
     let model = run.load_as(layers.finish()?, weights).map_err(|e| layers.locate(e))?;
-    model.say_unused("sampling.")?;
     Ok((run, model))
 }
 
@@ -42,7 +52,7 @@ pub fn generate(
     seeds: Option<&Path>,
     (labels, file): (&[String], Option<&Path>),
     sampling: &SamplingArgs,
-    (out, save_z0): (&Path, bool),
+    (out, save_z0, quiet): (&Path, bool, bool),
 ) -> Result<()> {
     check_out(out)?;
     if save_z0 {
@@ -69,6 +79,7 @@ pub fn generate(
         (None, None) => {
             check_memory(&model, n, 1, save_z0)?;
             let streams = wanted.streams();
+            show_progress(&mut model, quiet, n, "samples");
             let samples = model.sample_from(n, None, &streams)?;
             let z0 = save_z0.then(|| model.z0(n, Some(&streams))).transpose()?;
             Samples { samples, conditions: None, lengths: None, z0, kept: Vec::new() }
@@ -88,6 +99,7 @@ pub fn generate(
             for side in [&mut lengths.condition, &mut lengths.target] {
                 *side = side.as_ref().map(each);
             }
+            show_progress(&mut model, quiet, asked.size()[0], "samples");
             let samples = model.generate_sequences(&rows, &lengths, Some(&streams))?;
             let z0 = save_z0.then(|| model.z0(asked.size()[0], Some(&streams))).transpose()?;
             let kept = kept.into_iter().flat_map(|row| vec![row; n as usize]).collect();
@@ -98,6 +110,12 @@ pub fn generate(
     write_samples(out, drawn, model.units())?;
     println!("{n} samples, {}, in {}", wanted.origin(), out.display());
     Ok(())
+}
+
+/// Shows the progress of sampling `all` rows, which are called `what`.
+fn show_progress(model: &mut Trained, quiet: bool, all: i64, what: &'static str) {
+    let mut shown = crate::progress::Sampling::new(quiet, all, what);
+    model.observe_rows(move |rows| shown.add(rows));
 }
 
 /// An error if memory does not hold `n` samples of each of so many conditions, and what is written of them.
@@ -214,7 +232,7 @@ pub fn predict(
     data: &Path,
     (samples, seeds): (Option<u64>, Option<&Path>),
     sampling: &SamplingArgs,
-    out: &Path,
+    (out, quiet): (&Path, bool),
 ) -> Result<()> {
     check_out(out)?;
     let (run, mut model) = load(run, sampling)?;
@@ -239,6 +257,8 @@ pub fn predict(
         None => seed.map(|seed| Streams::new(seed, 0)),
     };
     let draws = samples.unwrap_or(1);
+    let all = rows.size()[0].saturating_mul(i64::try_from(draws).unwrap_or(i64::MAX));
+    show_progress(&mut model, quiet, all, if draws > 1 { "draws" } else { "predictions" });
     let drawn = model.predict_sequences(&rows, &lengths, streams.as_ref(), draws)?;
     let beside = (lengths.target, &kept[..]);
     write_predictions(out, &drawn, samples.is_some(), beside, model.units())?;

@@ -29,6 +29,25 @@ pub struct Trained {
     pub(crate) model: Model,
     pub(crate) parameters: Parameters,
     pub(crate) ema: Option<Tensor>,
+    pub(crate) row_observer: RowObserver,
+}
+
+/// A function that is called with the number of rows of each sampled block.
+#[derive(Default)]
+pub(crate) struct RowObserver(Option<Box<dyn FnMut(i64) + Send>>);
+
+impl RowObserver {
+    pub fn sampled(&mut self, rows: i64) {
+        if let Some(observer) = &mut self.0 {
+            observer(rows);
+        }
+    }
+}
+
+impl std::fmt::Debug for RowObserver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("RowObserver").field(&self.0.is_some()).finish()
+    }
 }
 
 /// Element type and device of an experiment's tensors.
@@ -41,6 +60,11 @@ pub(crate) fn options(experiment: &Experiment) -> Result<(Kind, Device)> {
 }
 
 impl Trained {
+    /// Calls `observer` with the number of rows of each block that any method samples from now on.
+    pub fn observe_rows(&mut self, observer: impl FnMut(i64) + Send + 'static) {
+        self.row_observer.0 = Some(Box::new(observer));
+    }
+
     /// Builds the experiment's model with its initial parameters, for training on `rows` rows.
     pub(crate) fn untrained(mut experiment: Experiment, units: Units, rows: i64) -> Result<Self> {
         experiment.check()?;
@@ -72,7 +96,7 @@ impl Trained {
         // Invalid options of sampling are an error before the training, not after it.
         check_sampling(&experiment, &units)?;
         let ema = experiment.training.ema.map(|_| parameters.flat.copy());
-        Ok(Self { experiment, units, model, parameters, ema })
+        Ok(Self { experiment, units, model, parameters, ema, row_observer: RowObserver::default() })
     }
 
     /// Builds the experiment's model with the parameters of a weights file.

@@ -74,6 +74,7 @@ impl Trained {
             let sampled = self.sample_sequences(&z0, mask, condition, &plan, &mut ())?;
             let values = self.present_sequences(&sampled.z, mask)?;
             each(Block { sampled, values })?;
+            self.row_observer.sampled(n);
             from += size;
         }
         Ok(())
