@@ -82,8 +82,32 @@ fn whatever_a_model_predicts_on_whatever_path_can_be_straightened() {
     ] {
         let run = folder.tiny(&[&["train-gen"], teacher].concat());
         let args = ["reflow", "--run", text(&run), "--pairs", "60", "--output-dir", out];
-        folder.succeeds(&[&args[..], &["--train", "training.epochs=1"]].concat());
+        let done = folder.run(&[&args[..], &["--train", "training.epochs=1"]].concat());
+        assert_eq!(done.code, 0, "{}", done.err);
+        // Nobody chose the solver of the pairs, which chooses its steps.
+        assert!(!done.err.contains("no effect"), "{}", done.err);
     }
+}
+
+#[test]
+fn a_run_whose_paths_cannot_be_straightened_is_refused_before_anything_begins() {
+    let folder = Folder::new();
+    let teacher = folder.tiny(&["train"]);
+    let reflow = ["reflow", "--run", text(&teacher), "--output-dir", "new"];
+    for args in [&reflow[..], &[&reflow[..], &["--train", "task=generation"]].concat()] {
+        let told = folder.fails(args);
+        let why =
+            "error: only the paths of a run that generates can be straightened; this one predicts";
+        assert!(told.starts_with(why), "{told}");
+    }
+    assert!(!folder.join("new").exists());
+
+    // Steps that were asked for, and that the solver does not take, are told.
+    let teacher = folder.tiny(&["train-gen"]);
+    let reflow = ["reflow", "--run", text(&teacher), "--output-dir", "new", "--steps", "9"];
+    let more = ["--pairs", "10", "--train", "training.epochs=0"];
+    let told = folder.run(&[&reflow[..], &more].concat()).err;
+    assert!(told.contains("`sampling.steps` has no effect: the solver `dopri5` chooses"), "{told}");
 }
 
 #[test]

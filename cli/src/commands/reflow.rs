@@ -3,7 +3,7 @@
 use super::{curve, sampling, show};
 use crate::args::{Cli, SamplingArgs};
 use crate::interrupt::{go_on_with, heed, stopped};
-use crate::progress::Progress;
+use crate::progress::{Progress, Sampling};
 use std::path::{Path, PathBuf};
 use triflow::config::{Layers, TimeSampling};
 use triflow::data::files::write_rows;
@@ -21,9 +21,17 @@ pub fn reflow(
     output_dir: Option<&Path>,
 ) -> Result<()> {
     let teacher = std::path::absolute(run).map_err(Error::io("find", run))?;
+    let is_own = how.solver.is_some();
     let how =
         SamplingArgs { solver: Some(how.solver.clone().unwrap_or("dopri5".into())), ..how.clone() };
-    let (old, mut model) = sampling::load(&teacher, &how)?;
+    let (old, mut model) = sampling::open(&teacher, &how, None)?;
+    triflow::reflow::check(model.experiment())?;
+    // Steps and grid of the run are not meant for a solver that nobody asked for.
+    let unused = model.unused()?;
+    let of_sampling = unused.iter().filter(|unused| unused.key.starts_with("sampling."));
+    for unused in of_sampling.filter(|u| is_own || model.experiment().flags.give(u.key)) {
+        log::warn!("{unused}");
+    }
     let _threads = model.threads();
     let data = old.data(&model)?;
     let n = pairs.unwrap_or(data.train.len());
@@ -40,8 +48,10 @@ pub fn reflow(
     layers.finish()?.check().map_err(|e| layers.locate(e))?;
     log::info!("drawing {n} pairs along `{}`", model.experiment().sampling.solver.name());
     heed(true);
+    let (mut shown, mut before) = (Sampling::new(cli.quiet, n, "pairs"), 0);
     let drawn = triflow::reflow::pairs(&mut model, &data, (n, seed), &mut |so_far| {
-        log::debug!("{so_far} of {n} pairs");
+        shown.add(so_far - before);
+        before = so_far;
         if stopped() { Err(Error::Stopped { go_on: None }) } else { Ok(()) }
     })?;
     heed(false);

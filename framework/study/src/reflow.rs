@@ -3,7 +3,7 @@
 //! that a model of them gets by with few steps.
 
 use crate::component::{Columns, Splits};
-use crate::config::Task;
+use crate::config::{Experiment, Task};
 use crate::data::{Data, Rows, Units};
 use crate::error::{Error, Result};
 use crate::measure::finite;
@@ -15,24 +15,12 @@ use tch::{Device, Tensor};
 /// Rows that are sampled at once.
 const BATCH: i64 = 4096;
 
-/// Samples `n` rows x, each beside the z_0 that its path started from.
-///
-/// Both are in the train split: x in the data's own units, z_0 `[n, …z_shape]`, and y, the
-/// conditions that were drawn from the training rows, where the model has a condition. The test
-/// split holds the real held-out rows, to measure on. `seed` decides z_0 and the conditions.
-/// `progress` is called with the number of rows so far; an error that it returns ends the sampling.
+/// Checks that the paths of a run can be straightened.
 ///
 /// # Errors
-/// If the model predicts or its data are sequences, if its solver is stochastic (the end of a path
-/// then does not follow from z_0 alone), if a sample is not finite, and any error of `progress`, of
-/// sampling or of reading the rows.
-pub fn pairs(
-    model: &mut Trained,
-    data: &Data,
-    (n, seed): (i64, u64),
-    progress: &mut dyn FnMut(i64) -> Result<()>,
-) -> Result<Splits> {
-    let experiment = model.experiment();
+/// A run that predicts or whose data are sequences; a stochastic solver: the end of a path then does not follow from
+/// z_0 alone.
+pub fn check(experiment: &Experiment) -> Result<()> {
     if experiment.task() != Task::Generation {
         let message = match experiment.task().predicts() {
             true => "only the paths of a run that generates can be straightened; this one predicts",
@@ -49,6 +37,25 @@ pub fn pairs(
         return Err(Error::config("sampling.solver", message)
             .help("use a solver that draws none, such as an adaptive one"));
     }
+    Ok(())
+}
+
+/// Samples `n` rows x, each beside the z_0 that its path started from.
+///
+/// Both are in the train split: x in the data's own units, z_0 `[n, …z_shape]`, and y, the
+/// conditions that were drawn from the training rows, where the model has a condition. The test
+/// split holds the real held-out rows, to measure on. `seed` decides z_0 and the conditions.
+/// `progress` is called with the number of rows so far; an error that it returns ends the sampling.
+///
+/// # Errors
+/// Those of [`check`]; a sample that is not finite; any error of `progress`, of sampling or of reading the rows.
+pub fn pairs(
+    model: &mut Trained,
+    data: &Data,
+    (n, seed): (i64, u64),
+    progress: &mut dyn FnMut(i64) -> Result<()>,
+) -> Result<Splits> {
+    check(model.experiment())?;
     let mut rng = rust_rng(seed, Purpose::Reflow, 0);
     let noise = Streams::new(stream_seed(seed, Purpose::Reflow, 1), 0);
     let (mut x, mut z0s, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
