@@ -88,6 +88,40 @@ fn classes_are_called_by_their_names_wherever_they_go() {
 }
 
 #[test]
+fn fifteen_hundred_classes_are_learned_predicted_and_generated_by_name() {
+    const CLASSES: usize = 1500;
+    let folder = Folder::new();
+    let name = |i: usize| format!("class {i:04}");
+    let row = |i: usize| format!("{},{},{}\n", i % 7, i % 11, name(i % CLASSES));
+    folder
+        .write("d.csv", &format!("x0,x1,name\n{}", (0..2 * CLASSES).map(row).collect::<String>()));
+    let less = ["--num-epochs", "1", "--hidden-dims", "4", "--set", "sampling.steps=1"];
+    let more = ["--set", "data.split={ train: 1.0, val: 0.0, test: 0.0 }", "--device", "cpu"];
+    let train = |command: &str| {
+        folder.train(&[&[command, "--data-path", "d.csv"], &less[..], &more].concat())
+    };
+    let predictor = train("train");
+    folder.write("asked.csv", "x0,x1\n1,2\n3,4\n");
+    let predict = ["predict", "--run", text(&predictor), "--data", "asked.csv", "--out", "p.csv"];
+    folder.succeeds(&predict);
+    let written = std::fs::read_to_string(folder.join("p.csv")).unwrap();
+    let head: Vec<&str> = written.lines().next().unwrap().split(',').collect();
+    assert_eq!(head.len(), CLASSES + 1);
+    assert_eq!((head[0], head[1], head[CLASSES]), ("name", "p_class 0000", "p_class 1499"));
+    let total: f64 =
+        written.lines().nth(1).unwrap().split(',').skip(1).map(|p| p.parse::<f64>().unwrap()).sum();
+    assert!((total - 1.0).abs() < 1e-4, "{total}");
+
+    let generator = train("train-gen");
+    let wanted = ["--labels", "class 1499,class 0000", "--n", "1"];
+    let generate = ["generate", "--run", text(&generator), "--out", "s.csv"];
+    folder.succeeds(&[&generate[..], &wanted].concat());
+    let written = std::fs::read_to_string(folder.join("s.csv")).unwrap();
+    let column: Vec<&str> = written.lines().map(|line| line.rsplit(',').next().unwrap()).collect();
+    assert_eq!(column, ["name", "class 1499", "class 0000"]);
+}
+
+#[test]
 fn predictions_of_rows_with_gaps_say_which_rows_they_are_of() {
     let folder = Folder::new();
     let complete: String = (0..40).map(|i| format!("{},{},{}\n", i % 7, i % 5, i % 3)).collect();
