@@ -185,27 +185,56 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::numbered_rows;
+    use crate::data::{Column, numbered_rows};
+
+    /// The rows, by number, of each step from `begin` to before `end`, of 50 rows of `width` values.
+    fn steps(width: i64, batch: i64, (begin, end): (u64, u64)) -> Vec<Vec<i64>> {
+        let mut rows = numbered_rows(0..50);
+        let wide = rows.take(0..50).unwrap().target.expand([50, width], false).contiguous();
+        rows.target.column = Column::held(wide, Kind::Float);
+        let mut batches = Batches::start(&rows, (batch, 6), (begin, end)).unwrap();
+        let of = |step| {
+            let taken = batches.rows_of(&rows, step).unwrap().target;
+            assert_eq!(taken.size()[1], width);
+            let first = taken.select(1, 0).to_kind(Kind::Int64);
+            assert!(taken.eq_tensor(&taken.narrow(1, 0, 1)).all().int64_value(&[]) == 1);
+            Vec::try_from(first).unwrap()
+        };
+        (begin..end).map(of).collect()
+    }
 
     #[test]
-    fn each_step_has_its_rows_of_the_epochs_order_from_any_step_on() {
-        let rows = numbered_rows(0..50);
-        // Seven batches of 8 an epoch, the last of 2, all gathered at once; and batches that are
-        // taken one by one.
-        for (batch, several) in [(8, 64), (30, 1)] {
-            for begin in [0, 3, 9] {
-                let mut batches = Batches::start(&rows, (batch, 6), (begin, 25)).unwrap();
-                batches.gathered.several = several;
-                let mut order = Order::new(50, batch, 6);
-                for step in begin..25 {
-                    let (epoch, within) = order.place(step);
-                    let index =
-                        order.epoch(epoch).narrow(0, within.start, within.end - within.start);
-                    let found = batches.rows_of(&rows, step).unwrap();
-                    assert_eq!(found.target, rows.take(&index).unwrap().target);
-                }
-                assert!(batches.order.epochs.len() == 1);
+    fn each_epoch_takes_every_row_once_in_an_order_of_its_own_from_any_step_on() {
+        // An epoch of small rows is gathered at once; large rows are gathered step by step.
+        for (width, batch, of_epoch) in [(1, 8, &[8, 8, 8, 8, 8, 8, 2][..]), (8192, 30, &[30, 20])]
+        {
+            let n = of_epoch.len();
+            let all = steps(width, batch, (0, 4 * n as u64));
+            let mut orders = Vec::new();
+            for epoch in all.chunks(n) {
+                assert!(epoch.iter().map(Vec::len).eq(of_epoch.iter().copied()), "{epoch:?}");
+                let order = epoch.concat();
+                let mut sorted = order.clone();
+                sorted.sort_unstable();
+                assert!(sorted.into_iter().eq(0..50), "{order:?}");
+                assert!(!orders.contains(&order), "{order:?}");
+                orders.push(order);
             }
+            for begin in [1, n - 1, n, 2 * n + 1] {
+                let rest = steps(width, batch, (begin as u64, 4 * n as u64));
+                assert_eq!(rest, all[begin..], "from {begin}");
+            }
+        }
+        assert_eq!(steps(1, 8, (0, 20)), steps(8192, 8, (0, 20)), "gathered at once or not");
+    }
+
+    #[test]
+    fn orders_of_epochs_that_are_over_are_forgotten() {
+        let rows = numbered_rows(0..50);
+        let mut batches = Batches::start(&rows, (8, 6), (0, 700)).unwrap();
+        for step in 0..700 {
+            batches.rows_of(&rows, step).unwrap();
+            assert!(batches.order.epochs.len() < 3, "{step}");
         }
     }
 }

@@ -74,28 +74,46 @@ impl Schedule {
 mod tests {
     use super::*;
 
+    /// 3,010 steps at 0.5, of which ten warm up; the rest fall along half a cosine to a tenth.
+    fn schedule() -> Schedule {
+        let yaml = include_str!("graph/tests.yaml");
+        let mut config = crate::config::Experiment::from_yaml(yaml).unwrap().training;
+        config.ema = Some(0.99);
+        config.lr_schedule = LrSchedule::Cosine { warmup: 10, floor: 0.1 };
+        let like = Tensor::zeros([1], (Kind::Double, Device::Cpu));
+        Schedule::new(&config, 0.5, 3010, &like)
+    }
+
+    #[test]
+    fn the_rate_rises_falls_along_a_cosine_and_the_mean_grows_longer() {
+        let mut schedule = schedule();
+        for (step, learning_rate, share) in [
+            (0, 0.05, 9.0 / 11.0),
+            (3, 0.2, 9.0 / 14.0),
+            (9, 0.5, 0.45),
+            (10, 0.5, 9.0 / 21.0),
+            // A third of the way down the cosine is a half, half of it 0, two thirds −½.
+            (1010, 0.3875, 0.01),
+            (1510, 0.275, 0.01),
+            (2010, 0.1625, 0.01),
+            (888, 0.411_409_858, 9.0 / 899.0),
+            (3009, 0.05, 0.01),
+        ] {
+            let found = Vec::<f64>::try_from(schedule.row(step)).unwrap();
+            assert_eq!(found[0], step as f64 + 1.0);
+            assert!((found[1] - learning_rate).abs() < 1e-6, "{step}: {found:?}");
+            assert!((found[2] - share).abs() < 1e-12, "{step}: {found:?}");
+        }
+    }
+
     #[test]
     fn numbers_are_those_of_the_step_wherever_training_goes_on() {
-        let factor = LrSchedule::Cosine { warmup: 10, floor: 0.1 };
-        let like = Tensor::zeros([1], (Kind::Double, Device::Cpu));
-        let new = || Schedule {
-            base: 0.5,
-            factor,
-            decay: Some(0.99),
-            total: 3000,
-            options: (like.kind(), like.device()),
-            ahead: None,
-        };
-        let mut whole = new();
-        for step in 0..3000u64 {
-            let row = whole.row(step);
-            if step % 500 == 3 || step % AHEAD < 2 || step == 2999 {
-                assert_eq!(row, new().row(step), "{step}");
-                let n = step as f64 + 1.0;
-                let mean = 1.0 - f64::min(0.99, (1.0 + n) / (10.0 + n));
-                let wanted = [n, 0.5 * factor.factor(step, 3000), mean];
-                assert_eq!(Vec::<f64>::try_from(row).unwrap(), wanted, "{step}");
-            }
+        let mut whole = schedule();
+        let rows: Vec<Tensor> = (0..3010).map(|step| whole.row(step)).collect();
+        for step in [0, 1, 500, 1023, 1024, 1025, 2047, 2048, 3009] {
+            assert_eq!(schedule().row(step), rows[step as usize], "{step}");
+            // Back to an earlier one.
+            assert_eq!(whole.row(step), rows[step as usize], "{step}");
         }
     }
 }

@@ -4,23 +4,40 @@ use super::*;
 use crate::config::Experiment;
 use crate::rng::{Purpose, seed_torch};
 use crate::train::{Control, State, Trainer};
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
 
-type Log = Rc<RefCell<Vec<&'static str>>>;
+/// Calls of a recorder so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Counts {
+    /// Recordings that were started.
+    records: usize,
+    /// Steps that were replayed.
+    played: usize,
+    /// `true` once the recorder was dropped.
+    dropped: bool,
+}
 
-/// A recorder that logs its calls; recording fails if `fails`.
+/// A recorder that replays by doing the work again; recording fails if `fails`.
 struct Fake {
-    log: Log,
+    counts: Rc<Cell<Counts>>,
     fails: bool,
     /// The tensors that the work changes in place.
     state: Vec<Tensor>,
 }
 
+impl Fake {
+    fn count(&self, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.counts.get();
+        change(&mut counts);
+        self.counts.set(counts);
+    }
+}
+
 impl Recorder for Fake {
     fn record(&mut self, work: &mut Work<'_>) -> Result<()> {
-        self.log.borrow_mut().push("record");
+        self.count(|counts| counts.records += 1);
         let before: Vec<Tensor> = self.state.iter().map(Tensor::copy).collect();
         let done = work();
         for (now, before) in self.state.iter_mut().zip(&before) {
@@ -31,21 +48,21 @@ impl Recorder for Fake {
     }
 
     fn replay(&mut self, work: &mut Work<'_>) -> Result<()> {
-        self.log.borrow_mut().push("replay");
+        self.count(|counts| counts.played += 1);
         work()
     }
 }
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        self.log.borrow_mut().push("drop");
+        self.count(|counts| counts.dropped = true);
     }
 }
 
-fn fake(fails: bool, state: &[&Tensor]) -> (Option<Box<dyn Recorder>>, Log) {
-    let log = Log::default();
+fn fake(fails: bool, state: &[&Tensor]) -> (Option<Box<dyn Recorder>>, Rc<Cell<Counts>>) {
+    let counts = Rc::<Cell<Counts>>::default();
     let state = state.iter().map(|t| t.shallow_clone()).collect();
-    (Some(Box::new(Fake { log: log.clone(), fails, state })), log)
+    (Some(Box::new(Fake { counts: counts.clone(), fails, state })), counts)
 }
 
 fn rows(n: i64, value: f64) -> Inputs {
@@ -54,10 +71,10 @@ fn rows(n: i64, value: f64) -> Inputs {
     Inputs { target, condition: None, z0: None, mask: None, condition_mask: None, rates }
 }
 
-/// Steps over toy batches, with a log of the calls in each.
+/// Steps over toy batches.
 struct Toy {
     steps: Steps,
-    log: Log,
+    counts: Rc<Cell<Counts>>,
     step: u64,
     /// The tensor that the steps change, and its expected value.
     found: Tensor,
@@ -67,127 +84,138 @@ struct Toy {
 impl Toy {
     fn new(fails: bool) -> Self {
         let [found, wanted] = [0; 2].map(|_| Tensor::zeros([1], tch::kind::FLOAT_CPU));
-        let (recorder, log) = fake(fails, &[&found]);
-        Self { steps: Steps::new(recorder), log, step: 0, found, wanted }
+        let (recorder, counts) = fake(fails, &[&found]);
+        Self { steps: Steps::new(recorder), counts, step: 0, found, wanted }
     }
 
-    /// Takes a step, checks its result, and returns the calls.
-    fn step(&mut self, n: i64, dropout: bool) -> String {
+    /// Takes a step, checks its result, and returns whether it was replayed.
+    fn is_replayed(&mut self, kind: (i64, bool)) -> bool {
         self.step += 1;
-        let (step, log) = (self.step, self.log.clone());
-        let batch = rows(n, step as f64);
-        let seed = || {
-            log.borrow_mut().push("seed");
-            seed_torch(7, Purpose::Train, step)
-        };
+        let batch = rows(kind.0, self.step as f64);
+        self.is_replayed_of(&batch, kind.1)
+    }
+
+    fn is_replayed_of(&mut self, batch: &Inputs, dropout: bool) -> bool {
+        let step = self.step;
+        let seed = || seed_torch(7, Purpose::Train, step);
         let change = |of: &mut Tensor, batch: &Inputs| {
-            let drawn = Tensor::rand([n], tch::kind::FLOAT_CPU);
+            let drawn = batch.target.rand_like();
             let sum = (&batch.target * (if dropout { 2.0 } else { 1.0 }) + drawn).sum(Kind::Float);
             *of *= 0.5;
-            *of += sum * batch.rates.get(1);
+            *of += sum * batch.rates.get(1).to_kind(Kind::Float);
         };
-        let found = &mut self.found;
+        let (before, found) = (self.counts.get(), &mut self.found);
         let mut work = |batch: &Inputs| {
-            log.borrow_mut().push("work");
             change(found, batch);
             Ok(())
         };
-        self.steps.take(&batch, dropout, &seed, &mut work).unwrap();
+        self.steps.take(batch, dropout, &seed, &mut work).unwrap();
         {
             let _stream = seed_torch(7, Purpose::Train, step);
-            change(&mut self.wanted, &batch);
+            change(&mut self.wanted, batch);
         }
         assert_eq!(self.found, self.wanted, "step {step}");
-        self.log.take().join(" ")
+        self.counts.get().played > before.played
     }
 
-    fn steps(&mut self, n: i64, dropout: bool, count: usize) -> Vec<String> {
-        (0..count).map(|_| self.step(n, dropout)).collect()
+    /// Number of steps, of `count`, that are replayed.
+    fn replayed(&mut self, kind: (i64, bool), count: usize) -> usize {
+        (0..count).filter(|_| self.is_replayed(kind)).count()
+    }
+
+    fn records(&self) -> usize {
+        self.counts.get().records
     }
 }
 
-const EAGER: &str = "seed work";
-const RECORD: &str = "seed record work seed replay work";
-const REPLAY: &str = "seed replay work";
+/// A full batch of eight rows, with dropout.
+const FULL: (i64, bool) = (8, true);
+/// The last batch of an epoch.
+const LAST: (i64, bool) = (3, true);
 
 #[test]
-fn steps_are_taken_then_recorded_then_replayed_and_a_smaller_last_batch_is_taken() {
+fn all_but_the_first_few_steps_of_one_kind_are_replayed_from_one_recording() {
     let mut toy = Toy::new(false);
-    assert_eq!(toy.steps(8, true, 4), [EAGER, EAGER, EAGER, RECORD]);
-    assert_eq!(toy.step(3, true), EAGER);
-    for _ in 0..6 {
-        assert_eq!(toy.steps(8, true, 2), [REPLAY, REPLAY]);
-        assert_eq!(toy.step(3, true), EAGER);
+    assert_eq!(toy.replayed(FULL, 1), 0, "the first step initialises libraries");
+    assert!(toy.replayed(FULL, 9) >= 5);
+    assert_eq!((toy.replayed(FULL, 90), toy.records()), (90, 1));
+}
+
+#[test]
+fn a_smaller_last_batch_is_never_replayed_and_does_not_displace_the_recording() {
+    for full in [2, 4, 9] {
+        let mut toy = Toy::new(false);
+        let epoch = |toy: &mut Toy| (toy.replayed(FULL, full), toy.replayed(LAST, 1));
+        let first: usize = (0..6).map(|_| epoch(&mut toy).0).sum();
+        assert!(first >= 6 * full - 8, "{first} of {}", 6 * full);
+        for _ in 0..20 {
+            assert_eq!(epoch(&mut toy), (full, 0));
+        }
+        assert_eq!(toy.records(), 1);
     }
 }
 
 #[test]
-fn epochs_shorter_than_the_warm_up_are_recorded_too() {
+fn a_lasting_change_is_recorded_once_more_and_kinds_that_alternate_are_not() {
     let mut toy = Toy::new(false);
-    let mut taken = Vec::new();
-    for _ in 0..5 {
-        taken.extend(toy.steps(8, true, 2));
-        assert_eq!(toy.step(3, true), EAGER);
+    for (i, kind) in [FULL, (8, false), (6, false), FULL].into_iter().enumerate() {
+        assert!(toy.replayed(kind, 10) >= 5, "{kind:?}");
+        assert_eq!((toy.replayed(kind, 10), toy.records()), (10, i + 1));
     }
-    assert_eq!(taken[..6], [EAGER, EAGER, EAGER, EAGER, EAGER, RECORD]);
-    assert!(taken[6..].iter().all(|how| how == REPLAY), "{taken:?}");
-}
-
-#[test]
-fn a_lasting_change_is_recorded_anew() {
     let mut toy = Toy::new(false);
-    toy.steps(8, true, 6);
-    assert_eq!(toy.steps(8, false, 5), [EAGER, EAGER, EAGER, RECORD, REPLAY]);
-    assert_eq!(toy.steps(6, false, 5), [EAGER, EAGER, EAGER, RECORD, REPLAY]);
+    for _ in 0..20 {
+        toy.replayed((8, false), 1);
+        toy.replayed((8, true), 1);
+    }
+    assert!(toy.records() <= 1, "{}", toy.records());
 }
 
 #[test]
-fn a_signature_is_all_that_is_burnt_in() {
-    let plain = Signature::of(&rows(4, 0.0), true);
-    assert_eq!(plain, Signature::of(&rows(4, 1.0), true));
+fn no_step_is_replayed_from_the_recording_of_one_with_other_tensors() {
     let ones = |shape: &[i64]| Some(Tensor::ones(shape, tch::kind::FLOAT_CPU));
-    let others = [
-        Signature::of(&rows(4, 0.0), false),
-        Signature::of(&rows(3, 0.0), true),
-        Signature::of(&Inputs { z0: ones(&[4]), ..rows(4, 0.0) }, true),
-        Signature::of(&Inputs { mask: ones(&[4, 5]), ..rows(4, 0.0) }, true),
-        Signature::of(&Inputs { mask: ones(&[4, 6]), ..rows(4, 0.0) }, true),
-        Signature::of(&Inputs { condition: ones(&[4, 5]), ..rows(4, 0.0) }, true),
-        Signature::of(&Inputs { condition_mask: ones(&[4, 5]), ..rows(4, 0.0) }, true),
-        Signature::of(
-            &Inputs { rates: rows(4, 0.0).rates.to_kind(Kind::Double), ..rows(4, 0.0) },
-            true,
-        ),
-        Signature::of(
-            &Inputs { target: rows(4, 0.0).target.to_kind(Kind::Double), ..rows(4, 0.0) },
-            true,
-        ),
+    let double = |t: &Tensor| t.to_kind(Kind::Double);
+    let plain = || rows(4, 1.0);
+    let kinds = [
+        (plain(), true),
+        (plain(), false),
+        (rows(3, 1.0), true),
+        (Inputs { z0: ones(&[4]), ..plain() }, true),
+        (Inputs { mask: ones(&[4, 5]), ..plain() }, true),
+        (Inputs { mask: ones(&[4, 6]), ..plain() }, true),
+        (Inputs { condition: ones(&[4, 5]), ..plain() }, true),
+        (Inputs { condition_mask: ones(&[4, 5]), ..plain() }, true),
+        (Inputs { rates: double(&plain().rates), ..plain() }, true),
+        (Inputs { target: double(&plain().target), ..plain() }, true),
     ];
-    for (i, one) in others.iter().enumerate() {
-        assert_ne!(*one, plain, "{i}");
-        assert!(others[..i].iter().all(|other| other != one), "{i}");
+    for (i, (recorded, dropout)) in kinds.iter().enumerate() {
+        let mut toy = Toy::new(false);
+        for _ in 0..10 {
+            toy.is_replayed_of(recorded, *dropout);
+        }
+        for (j, (batch, dropout)) in kinds.iter().enumerate() {
+            assert_eq!(toy.is_replayed_of(batch, *dropout), i == j, "{i} {j}");
+        }
     }
 }
 
 #[test]
-fn what_cannot_be_recorded_is_taken_as_usual_for_good() {
+fn after_a_recording_has_failed_all_steps_run_eagerly() {
     let mut toy = Toy::new(true);
-    toy.steps(8, true, 3);
-    assert_eq!(toy.step(8, true), "seed record work drop seed work");
-    assert_eq!(toy.steps(8, true, 9), [EAGER; 9]);
+    assert_eq!(toy.replayed(FULL, 50), 0);
+    assert_eq!(toy.counts.get(), Counts { records: 1, played: 0, dropped: true });
 }
 
 #[test]
-fn an_error_of_the_step_itself_is_told() {
-    let (recorder, log) = fake(false, &[]);
+fn an_error_of_the_step_itself_is_told_and_ends_recording() {
+    let (recorder, counts) = fake(false, &[]);
     let mut steps = Steps::new(recorder);
     let seed = || seed_torch(7, Purpose::Train, 0);
-    for _ in 0..6 {
+    for _ in 0..12 {
         let mut work = |_: &Inputs| Err(Error::runtime("broken"));
         let told = steps.take(&rows(2, 1.0), true, &seed, &mut work).unwrap_err();
         assert_eq!(told.to_string(), "broken");
     }
-    assert_eq!(*log.borrow(), ["record", "drop"]);
+    assert_eq!(counts.get(), Counts { records: 1, played: 0, dropped: true });
 }
 
 /// Trains the experiment of `tests.yaml` with some texts in it replaced, and returns the state and
@@ -201,11 +229,10 @@ fn train(changes: &[(&str, &str)], recorded: bool) -> (State, usize, usize) {
     });
     let mut trainer = Trainer::new(Experiment::from_yaml(&yaml).unwrap(), Path::new("")).unwrap();
     let state: Vec<&Tensor> = trainer.tensors().unwrap().into_iter().map(|(_, t)| t).collect();
-    let (recorder, log) = fake(false, &state);
+    let (recorder, counts) = fake(false, &state);
     let recorder = recorder.filter(|_| recorded);
     assert!(trainer.fit_with(recorder, &mut |_, _| Ok(Control::Continue)).unwrap());
-    let count = |what: &str| log.borrow().iter().filter(|said| **said == what).count();
-    (trainer.state().unwrap(), count("record"), count("replay"))
+    (trainer.state().unwrap(), counts.get().records, counts.get().played)
 }
 
 fn same(played: &State, plain: &State) {
