@@ -1,5 +1,6 @@
 //! Data sources: rows of x and y, read from files or drawn.
 
+mod arrays;
 mod checkerboard;
 mod cifar10;
 mod csv;

@@ -1,4 +1,4 @@
-use super::files::{ArrayFile, array_source};
+use super::arrays::{ArrayFile, array_source};
 use std::path::Path as FsPath;
 use triflow::io::safetensors;
 use triflow::prelude::*;

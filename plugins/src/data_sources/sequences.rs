@@ -1,4 +1,4 @@
-use super::files::{ArrayNames, Arrays, open_sequences};
+use super::arrays::{ArrayNames, Arrays, open_sequences};
 use triflow::prelude::*;
 
 triflow::component! {
