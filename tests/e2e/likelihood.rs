@@ -121,22 +121,22 @@ fn without_a_density_of_the_data_the_reason_is_given() {
     let cases = [
         (
             &labels,
-            "no likelihood: the targets are labels, and the model's density is one of real vectors\n  \
-             help: for labels the accuracy says how well they are met"
+            "no likelihood: the targets are labels, and the model's density is of real vectors\n  \
+             help: for labels `triflow evaluate` measures the accuracy"
                 .to_owned(),
         ),
         (
             &latent,
             format!(
-                "no likelihood: the encoder `mlp_normal` changes the targets, so that the density of a \
-                 latent is none of the data\n  at encoder\n  {remedy}"
+                "no likelihood: the encoder `mlp_normal` changes the targets, so that the density of \
+                 latents is not that of the data\n  at encoder\n  {remedy}"
             ),
         ),
         (
             &decoded,
             format!(
-                "no likelihood: the decoder `identity` changes the latents, so that the density of a \
-                 latent is none of the data\n  at decoder\n  {remedy}"
+                "no likelihood: the decoder `identity` changes the latents, so that the density of \
+                 latents is not that of the data\n  at decoder\n  {remedy}"
             ),
         ),
     ];
