@@ -1,4 +1,4 @@
-//! From what lies in a comparison's folder to its results.
+//! Collects the results of a comparison from the files in its folder.
 
 use super::folder::{file_of, seeded};
 use super::name::digest;
@@ -14,27 +14,27 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-/// What was found for a cell with one seed.
+/// Files found for a cell with one seed.
 struct Found {
     seed: u64,
     sampled: Option<Sampled>,
     measured: Option<Measured>,
     manifest: Value,
     peak_memory: Option<f64>,
-    /// Why it failed, or why what is there is no use.
+    /// Reasons why the run failed, or why its files cannot be used.
     errors: Vec<String>,
-    /// Whether it failed nowhere and is not there yet.
+    /// `true` if it is not complete yet and has not failed.
     waits: bool,
-    /// What cannot be had again without training.
+    /// A note on information that is lost unless the run is trained again.
     lost: Option<String>,
-    /// Versions of triflow that measured it.
+    /// Versions of triflow that measured it; `None` for files that do not say.
     versions: Vec<Option<String>>,
 }
 
-/// The results so far of the comparison in `folder`.
+/// Collects the results so far of the comparison in `folder`.
 ///
 /// # Errors
-/// None of it is there.
+/// If no run is finished, and if a plan's experiment cannot be parsed.
 pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
     let units: HashMap<&str, &Unit> = plan.units.iter().map(|u| (u.id.as_str(), u)).collect();
     let unit = |cell: &Planned| units.get(cell.unit.as_deref()?).copied();
@@ -89,7 +89,7 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
     Ok(results)
 }
 
-/// The units in which samples were compared with held-out points.
+/// A note on the units in which samples were compared with held-out points.
 fn units_of_distances(all: &[Vec<Found>]) -> Option<String> {
     let of = |f: &Found| f.sampled.as_ref()?.metrics["units"].as_str().map(str::to_owned);
     let found: BTreeSet<String> = all.iter().flatten().filter_map(of).collect();
@@ -97,7 +97,7 @@ fn units_of_distances(all: &[Vec<Found>]) -> Option<String> {
     (!names.is_empty()).then(|| format!("Units of distances, neighbours and kernels: {names}."))
 }
 
-/// The places of cells that have their data in common: only those can be better or worse than one another.
+/// Indices of cells, grouped by their data: only cells with the same data are compared.
 fn same_data(plan: &Plan) -> Result<Vec<Vec<usize>>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut known = HashMap::new();
@@ -134,7 +134,7 @@ fn found(plan: &Plan, (cell, unit): (&Planned, Option<&Unit>), folder: &Path) ->
     plan.seeds.iter().map(of).collect()
 }
 
-/// A line if not all was measured by one version.
+/// A note if not all files were measured by the same version.
 fn versions(all: &[Vec<Found>]) -> Option<String> {
     let mut counts: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     for version in all.iter().flatten().flat_map(|f| &f.versions) {
@@ -178,7 +178,7 @@ impl Found {
         self.waits = self.errors.is_empty();
     }
 
-    /// A part that is whole; why it is not is kept.
+    /// The content of a complete file; the reason is noted if it is damaged.
     fn part<T>(&mut self, (path, found): (PathBuf, Part<T>)) -> Option<T> {
         match found {
             Part::Whole(value, version) => {
@@ -194,7 +194,7 @@ impl Found {
         }
     }
 
-    /// Says why there is no score in the metric that decides, where all was measured.
+    /// Notes the reason if everything was measured but the primary metric is missing.
     fn judged_by(&mut self, name: &str) {
         let (Some(sampled), Some(measured)) = (&self.sampled, &self.measured) else { return };
         if self.metric(name).is_some() {
@@ -232,14 +232,14 @@ impl Found {
         self.manifest[name].as_f64()
     }
 
-    /// Of all of it, where a part of it was done before a stop.
+    /// Seconds of the whole training, extrapolated from its last part if the run was resumed.
     fn training_seconds(&self) -> Option<f64> {
         let (steps, before) = (self.manifest("steps")?, self.manifest("steps_before_resuming")?);
         Some(self.manifest("training_seconds")? * steps / (steps - before).max(1.0))
     }
 }
 
-/// Curves that could not be measured, each with its reason.
+/// Notes on likelihoods and curves that could not be measured, each with its reason.
 fn unmeasured(cells: &[Cell], all: &[Vec<Found>]) -> Vec<String> {
     let mut notes = Vec::new();
     for (cell, found) in cells.iter().zip(all) {
@@ -256,7 +256,7 @@ fn unmeasured(cells: &[Cell], all: &[Vec<Found>]) -> Vec<String> {
     notes
 }
 
-/// The metrics that were measured, in the order of a table: what decides comes first.
+/// Metrics that were measured, in the order of the tables: the primary one comes first.
 fn metrics(all: &[Vec<Found>], decides: Option<&str>) -> Vec<Described> {
     let is_there = |name: &str| all.iter().flatten().any(|f| f.metric(name).is_some());
     let known = Metric::ALL.iter().map(|metric| metric.info());
@@ -265,7 +265,7 @@ fn metrics(all: &[Vec<Found>], decides: Option<&str>) -> Vec<Described> {
     found
         .into_iter()
         .map(|info| {
-            // Seeds have their own data, cells share them: any cell's floor is that of the seed.
+            // The floor depends on the seed's data, which all cells share: any cell gives it.
             let seeds = all.first().map_or(0, Vec::len);
             let of = |seed: usize| all.iter().find_map(|cell| cell[seed].floor(info.name));
             let values: Vec<_> = (0..seeds).map(of).collect();
@@ -317,7 +317,8 @@ fn describe(plan: &Plan, i: usize, found: &[Found], folder: &Path) -> Result<Cel
     })
 }
 
-/// As `midpoint, 20 steps in time, 40 evaluations, EMA, 3 draws`.
+/// Sampling settings for readers, such as `midpoint, 20 steps in time, EMA weights, 1,000 points, 3
+/// draws`.
 fn sampling(how: &Value) -> String {
     let text = |key: &str| match &how[key] {
         Value::String(text) => text.clone(),
@@ -335,7 +336,7 @@ fn sampling(how: &Value) -> String {
     )
 }
 
-/// A solver's curve over the seeds, place by place.
+/// A solver's curve over the seeds, point by point.
 fn curve(solver: &str, found: &[Found]) -> Option<Curve> {
     let of = |f: &Found| {
         let measured = f.measured.as_ref()?;
@@ -354,7 +355,8 @@ fn curve(solver: &str, found: &[Found]) -> Option<Curve> {
     Some(Curve { solver: solver.to_owned(), adaptive, points: points.collect() })
 }
 
-/// Training and measuring of all runs, each once however many cells it serves.
+/// Seconds of training and measuring, summed over all runs; a run that several cells share counts
+/// once.
 fn seconds(plan: &Plan, all: &[Vec<Found>]) -> f64 {
     let mut seen = HashMap::new();
     let cells = plan.cells.iter().zip(all);
@@ -376,7 +378,7 @@ fn made(seconds: f64) -> Provenance {
     }
 }
 
-/// What the system calls the processor.
+/// Name of the processor as the system reports it, or its architecture.
 fn processor() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|l| l.strip_prefix("model name")?.split_once(": "));

@@ -1,4 +1,4 @@
-//! The folder of a comparison: its plan, and beside it each cell's experiment as a file of its own.
+//! The folder of a comparison: its plan, and the experiment of each cell.
 
 use super::name::slug;
 use super::plan::{Plan, Planned};
@@ -15,7 +15,7 @@ impl Plan {
     /// Reads the plan of a comparison's folder.
     ///
     /// # Errors
-    /// No plan is there, or it is damaged.
+    /// If the folder has no plan, or a damaged one.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(PLAN);
         match seal::read(&path) {
@@ -34,7 +34,10 @@ impl Plan {
         }
     }
 
-    /// Writes the plan into a comparison's folder, and beside it every cell's experiment.
+    /// Writes the plan and every cell's experiment into a comparison's folder.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let cells = folder.join("cells");
         std::fs::create_dir_all(&cells).map_err(Error::io("make the folder", &cells))?;
@@ -47,12 +50,12 @@ impl Plan {
     }
 }
 
-/// The experiment of the cell at place `i` with the first seed, in the comparison's folder.
+/// Path within the comparison's folder of the experiment of cell `i` with the first seed.
 pub(super) fn file_of(i: usize, cell: &Planned) -> PathBuf {
     PathBuf::from("cells").join(format!("{:02}_{}.yaml", i + 1, slug(&cell.name)))
 }
 
-/// An experiment's YAML, with another seed.
+/// An experiment's YAML with another seed.
 pub(super) fn seeded(yaml: &str, seed: u64) -> Result<String> {
     let bad = |e: serde_yaml::Error| Error::runtime(format!("an experiment of the plan: {e}"));
     let mut value: Value = serde_yaml::from_str(yaml).map_err(bad)?;

@@ -1,14 +1,15 @@
-//! What of a comparison is not there: cells that failed, and those that wait.
+//! Findings on missing results: cells that failed, and cells that are not measured yet.
 
 use super::results::{Cell, Results};
 use super::summary::{Finding, NAMES, Words, listed};
 use crate::plot::style::counted;
 
-/// The title of what failed.
+/// Subject of the finding on failed cells.
 const FAILED: &str = "Failed";
 const UNFINISHED: &str = "Unfinished";
 
-/// Cells that are not measured with every seed yet, and those that failed, with the reasons.
+/// Findings on cells that are not measured with every seed yet, and on cells that failed, with
+/// reasons.
 pub fn missing(results: &Results) -> [Option<Finding>; 2] {
     let waiting = told(results, UNFINISHED, "not measured with every seed yet", &|cell| {
         let seeds: Vec<_> = cell.waiting.iter().map(u64::to_string).collect();

@@ -1,5 +1,5 @@
-//! Files of a comparison that are read again later: JSON that begins with the SHA-256 of the rest and says which
-//! version wrote it, so that a damaged one is never taken for whole.
+//! Sealed files of a comparison: JSON that begins with the SHA-256 of the rest and names the
+//! version that wrote it, so that a damaged file is never accepted.
 
 use super::name::hex;
 use crate::error::{Error, Result, reason};
@@ -11,25 +11,25 @@ use sha2::{Digest as _, Sha256};
 use std::io::Write as _;
 use std::path::Path;
 
-/// How a sealed file begins; the digest and [`CLOSE`] follow.
+/// The start of a sealed file, which the digest and [`CLOSE`] follow.
 const OPEN: &str = "{\"sha256\":\"";
 const CLOSE: &str = "\",";
 const DIGITS: usize = 64;
-/// The key of the version that wrote a file.
+/// The key of the version that wrote the file.
 const VERSION: &str = "triflow";
 
-/// What a file holds.
+/// State and content of a sealed file.
 #[derive(Debug, PartialEq)]
 pub(super) enum Sealed<T> {
     Missing,
-    /// With the version that wrote it; none for one from before files said so.
+    /// The content, and the version that wrote it; `None` for a file that does not say.
     Whole(T, Option<String>),
-    /// Why it cannot be used.
+    /// The reason why the file cannot be used.
     Damaged(String),
 }
 
 impl<T> Sealed<T> {
-    /// Is damaged where another version wrote it without the thing that `lacks` names.
+    /// Counts as damaged if another version wrote it without the content that `lacks` names.
     pub fn of_another_version_if(self, lacks: impl Fn(&T) -> Option<String>) -> Self {
         let Sealed::Whole(value, version) = self else { return self };
         if version.as_deref() == Some(env!("CARGO_PKG_VERSION")) {
@@ -53,7 +53,7 @@ impl<T> Sealed<T> {
     }
 }
 
-/// Writes a map under its seal.
+/// Writes a map with its seal.
 pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<()> {
     let bad = |e: serde_json::Error| Error::runtime(format!("{}: {e}", path.display()));
     let text = serde_json::to_string(value).map_err(bad)?;
@@ -63,7 +63,7 @@ pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<()> {
     write_atomically(path, |file| writeln!(file, "{OPEN}{seal}{CLOSE}{body}"))
 }
 
-/// Reads a file that [`write`] wrote, or one from before there were seals.
+/// Reads a file that [`write`] wrote, or an older one without a seal.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Sealed<T> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -100,7 +100,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Sealed<T> {
     }
 }
 
-/// The seal of a file and what it was made of.
+/// The seal of a file, and the text that it is the digest of.
 fn parts(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix(OPEN)?;
     let (seal, rest) = rest.split_at_checked(DIGITS)?;

@@ -1,5 +1,5 @@
-//! One model of a comparison, with one seed: trained, then measured under every way of sampling it. What is
-//! there already is not done again.
+//! Jobs of a comparison: a model is trained with one seed, and measured with the sampling of each
+//! of its cells. Finished parts are not repeated.
 
 use super::plan::{Job, Plan, Planned, with_seed};
 use super::results::{Cloud, CurveOver, Losses, Paths, Schedule};
@@ -24,69 +24,70 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tch::{Kind, Tensor};
 
-/// Rows of a likelihood, at most.
+/// Number of rows of a likelihood, at most.
 const LIKELY: i64 = 1000;
-/// Points of a picture.
+/// Number of points in a picture, at most.
 const SHOWN: i64 = 400;
-/// Steps of a calibration that are not timed.
+/// Number of steps of a calibration that are not timed.
 const WARM_UP: u64 = 20;
 
-/// What one way of sampling a model gives.
+/// Measurements of a model with the sampling of one cell.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Sampled {
-    /// As `metrics.json`.
+    /// Content of `metrics.json`.
     pub metrics: Value,
     pub seconds_per_1000_samples: f64,
     pub paths: Option<Paths>,
 }
 
-/// What is measured of a model whichever way it is sampled.
+/// Measurements of a model that do not depend on a cell's sampling.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Measured {
     pub losses: Losses,
     pub schedule: Option<Schedule>,
     pub real: Option<Cloud>,
-    /// Solver by solver; what could not be measured, with the reason.
+    /// Curve of each solver, or the reason why it could not be measured.
     pub curves: Vec<(String, Result<Vec<CurvePoint>, String>)>,
-    /// Of the likelihood, if it was asked for, with the reason if there is none.
+    /// Likelihood, or the reason why there is none; `None` if it was not requested.
     #[serde(default)]
     pub likelihood: Option<Result<Nll, String>>,
-    /// Of all measuring, if it was done in one go.
+    /// Wall-clock seconds of all measurements of the job, if none was made earlier.
     pub seconds: f64,
 }
 
-/// Negative log-likelihood of held-out rows in nats, mean over the rows.
+/// Negative log-likelihood of held-out rows: mean in nats a row.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Nll {
     pub exact: f64,
-    /// The variational bound; none where it is infinite.
+    /// Variational bound in nats a row; `None` if there is none.
     pub bound: Option<f64>,
 }
 
-/// What training took.
+/// Memory and manifest of a trained run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Footprint {
-    /// Of this process. None where the system does not say.
+    /// Peak resident memory of the process in bytes; `None` if the system does not report it.
     pub peak_memory_bytes: Option<f64>,
-    /// As the run's `manifest.json` says.
+    /// Content of the run's `manifest.json`.
     #[serde(default)]
     pub manifest: Value,
 }
 
-/// Says why a run failed, beside it.
+/// The file in a run's folder with the error of its last failure.
 pub const FAILURE: &str = "error.txt";
-/// Its presence says that a run is trained.
+/// The file whose presence marks a run as trained.
 const MANIFEST: &str = "manifest.json";
 const TRAINED: &str = "trained.json";
 
-/// What lies in the folder of a job, each part with the name of its file.
+/// The folder of a job. Its files are returned with their paths.
 #[derive(Debug)]
 pub(super) struct JobFolder {
     pub folder: PathBuf,
 }
 
 impl JobFolder {
-    /// Results of another version that lack what decides are no use: this one measures it.
+    /// Measurements of a cell. A file of another version without the primary metric counts as
+    /// damaged, as this version measures it.
     pub fn sampled(&self, plan: &Plan, cell: &Planned) -> (PathBuf, Sealed<Sampled>) {
         let (path, found) = self.part(&format!("sampled_{}.json", cell.sampling));
         let decide = match plan.metric.as_deref().map(Metric::named) {
@@ -106,7 +107,8 @@ impl JobFolder {
         (path, found.of_another_version_if(lacks))
     }
 
-    /// As for [`JobFolder::sampled`].
+    /// Measurements of the model. A file of another version without a requested likelihood counts
+    /// as damaged.
     pub fn measured(&self, plan: &Plan) -> (PathBuf, Sealed<Measured>) {
         let (path, found) = self.part(&format!("measured_{}.json", plan.measuring));
         let lacks = |measured: &Measured| {
@@ -130,13 +132,13 @@ impl JobFolder {
         self.folder.join(MANIFEST).is_file()
     }
 
-    /// The run's manifest as it stands; null where it cannot be read.
+    /// The run's manifest; null if it cannot be read.
     pub fn manifest(&self) -> Value {
         let bytes = std::fs::read(self.folder.join(MANIFEST)).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
-    /// Why it failed when it was last tried; none where it did not.
+    /// The error of the last attempt; `None` if it did not fail.
     pub fn failure(&self) -> Option<String> {
         let path = self.folder.join(FAILURE);
         match std::fs::read(&path) {
@@ -147,17 +149,17 @@ impl JobFolder {
     }
 }
 
-/// A job of which something is left to do.
+/// A job that is not complete.
 #[derive(Clone, Debug)]
 pub struct Unfinished<'p> {
-    /// The job.
+    /// The job itself.
     pub job: Job<'p>,
-    /// Files of an earlier try that cannot be used and are made again, each with the reason.
+    /// Unusable files of an earlier attempt, which are made again, each with the reason.
     pub damaged: Vec<String>,
 }
 
-/// The jobs of which something is left to do, of those whose place in [`Plan::jobs`] `mine` accepts. A
-/// finished one is no longer called failed.
+/// Jobs that are not complete, among those whose index in [`Plan::jobs`] `mine` accepts. The error
+/// file of a complete job is removed.
 pub fn left<'p>(
     plan: &'p Plan,
     comparison: &Path,
@@ -180,8 +182,12 @@ pub fn left<'p>(
     .collect()
 }
 
-/// An error if the data have changed since runs of the comparison were trained, one of each model: seeds are compared
-/// with each other, so further ones need the same rows. Runs that cannot be read are not asked.
+/// Checks that the data have not changed since runs of the comparison were trained, with one run of
+/// each model: seeds are compared with each other, so that all need the same rows. Runs that cannot
+/// be read are skipped.
+///
+/// # Errors
+/// If the data are not those of a trained run.
 pub fn check_data(plan: &Plan, comparison: &Path) -> Result<()> {
     let mut asked: Vec<Component<dyn DataSource>> = Vec::new();
     let mut units = std::collections::BTreeSet::new();
@@ -208,7 +214,7 @@ pub fn check_data(plan: &Plan, comparison: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Nothing for a whole part; else why it is no use, where there is one.
+/// `Ok` for a complete file; an error with the reason for a damaged one, without for a missing one.
 fn state<T>((path, found): (PathBuf, Sealed<T>)) -> Result<(), Option<String>> {
     match found {
         Sealed::Whole(..) => Ok(()),
@@ -217,7 +223,12 @@ fn state<T>((path, found): (PathBuf, Sealed<T>)) -> Result<(), Option<String>> {
     }
 }
 
-/// Does what is left to do for a job, in the comparison's folder.
+/// Completes a job in the comparison's folder: trains the model if needed, and measures what is
+/// missing.
+///
+/// # Errors
+/// If the experiment cannot be trained or measured, its files cannot be read or written, or `watch`
+/// stops the run.
 pub fn work(
     plan: &Plan,
     job: Job<'_>,
@@ -254,7 +265,8 @@ pub fn work(
     }
     let (path, found) = here.measured(plan);
     if found.whole().is_none() {
-        // Whatever was measured before: the curve is of the run's own sampling, but for solver and steps.
+        // Cells may have changed the sampling: the curve uses the run's own, but for solver and
+        // steps.
         model.set_sampling(own)?;
         let mut found = measure(&mut model, &data, &run, plan)?;
         found.seconds = began.elapsed().as_secs_f64();
@@ -263,7 +275,7 @@ pub fn work(
     Ok(())
 }
 
-/// Steps that the experiment takes in so many seconds.
+/// Number of training steps that the experiment takes in `seconds`, at least 1.
 fn steps_in(experiment: Experiment, seconds: f64) -> Result<u64> {
     let mut trainer = Trainer::new(experiment, &PathBuf::new())?;
     let least = (0.02 * seconds).clamp(0.2, 5.0);
@@ -288,7 +300,7 @@ fn sample(model: &mut Trained, data: &Data, plan: &Plan) -> Result<Sampled> {
     for draw in 0..3 {
         let began = Instant::now();
         let (_, drawn) = draw_rows(model, &rows, Some((0, draw)))?;
-        // Waits for the device.
+        // Reading a number waits for the device.
         let _ = drawn.sum(Kind::Float).double_value(&[]);
         best = best.min(began.elapsed().as_secs_f64());
     }
@@ -349,7 +361,7 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
     Ok(Measured { losses, schedule: schedule(model)?, real, curves, likelihood, seconds: 0.0 })
 }
 
-/// Whether targets and latents are points of a plane.
+/// `true` if targets and latents are points in a plane.
 fn plane(model: &Trained) -> bool {
     let target = &model.units().shapes.target;
     target == &[2] && model.model().latent_shape() == [2] && !model.units().target_is_label
@@ -368,7 +380,7 @@ fn labels_of(model: &Trained, condition: Option<&Tensor>) -> Result<Option<Vec<u
     }
 }
 
-/// Samples on their way, of which at most a few dozen times are kept.
+/// Paths of samples at up to a few dozen times; `None` unless they are in a plane.
 fn paths(model: &mut Trained, data: &Data) -> Result<Option<Paths>> {
     if !plane(model) {
         return Ok(None);
@@ -384,7 +396,7 @@ fn paths(model: &mut Trained, data: &Data) -> Result<Option<Paths>> {
         seen.clock.iter().map(|s| Ok(field.time(*s)?.clamp(0.0, 1.0))).collect::<Result<Vec<_>>>()
     })?;
     let mut states: Vec<Tensor> = seen.states;
-    // The last step of denoising comes after the path.
+    // The final denoising follows the last state of the path.
     if sampled.denoised {
         times.push(1.0);
         states.push(sampled.z);
@@ -421,7 +433,7 @@ fn schedule(model: &mut Trained) -> Result<Option<Schedule>> {
     })
 }
 
-/// The largest resident memory of this process so far, in bytes.
+/// Peak resident memory of this process, in bytes.
 fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
@@ -429,12 +441,12 @@ fn peak_memory() -> Option<f64> {
     Some(kilobytes * 1024.0)
 }
 
-/// The mean over seeds of a place of a curve.
+/// A point of a curve over the seeds.
 pub(super) fn over_seeds(nfe: f64, values: Vec<Option<f64>>) -> CurveOver {
     CurveOver { nfe, value: super::Spread::of(values) }
 }
 
-/// The experiment of a cell, with the first seed.
+/// The experiment of a cell with the first seed.
 pub(super) fn experiment_of(cell: &Planned, plan: &Plan) -> Result<Experiment> {
     with_seed(&cell.experiment, plan.seeds.first().copied().unwrap_or_default())
 }

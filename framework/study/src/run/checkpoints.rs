@@ -1,4 +1,4 @@
-//! The saved states of a run, in its folder `checkpoints`.
+//! Saved states of a run's training, in its folder `checkpoints`.
 
 use super::Run;
 use crate::config::Experiment;
@@ -8,23 +8,24 @@ use crate::train::{State, Trainer};
 use crate::trained::Trained;
 use std::path::{Path, PathBuf};
 
-/// The parameters at the end of training.
+/// The file of the parameters at the end of training.
 pub(super) const LAST: &str = crate::start::WEIGHTS;
 
-/// The parameters of the lowest validation loss.
+/// The file of the parameters with the lowest validation loss.
 pub(super) const BEST: &str = "checkpoints/best.safetensors";
 
 fn name_of(step: u64) -> String {
     format!("step_{step:09}.safetensors")
 }
 
-/// The step of a saved state, by the name that a run gives it.
+/// The step of a saved state by its file's name; `None` for any other name.
 fn step_of(name: &str) -> Option<u64> {
     let step = name.strip_prefix("step_")?.strip_suffix(".safetensors")?.parse().ok()?;
     (name_of(step) == name).then_some(step)
 }
 
-/// A trainer at its start; from a run that has not ended it takes what its last checkpoint holds.
+/// A trainer at its start. If `start_from` names an unfinished run, it starts with the parameters
+/// of that run's last checkpoint.
 pub(super) fn begin(experiment: Experiment, base: &Path) -> Result<Trainer> {
     let unended = |run: &Path| !run.join(LAST).is_file() && run.join("checkpoints").is_dir();
     match &experiment.start_from {
@@ -38,8 +39,8 @@ pub(super) fn begin(experiment: Experiment, base: &Path) -> Result<Trainer> {
 }
 
 impl Run {
-    /// The saved states by their steps, oldest first. Only files under the names that a run gives count:
-    /// everything else, links among it, is the user's.
+    /// Saved states by their steps, oldest first. Only regular files with a run's own names count:
+    /// everything else, such as links, is the user's.
     pub(super) fn checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
         let folder = self.file("checkpoints");
         let entries = match std::fs::read_dir(&folder) {
@@ -64,14 +65,14 @@ impl Run {
         std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))
     }
 
-    /// Saves the state of training, and removes the oldest beyond as many as the experiment keeps.
+    /// Saves the state of training, and removes the oldest states beyond the number to keep.
     pub(super) fn save_checkpoint(&self, trainer: &Trainer) -> Result<()> {
         let keep = trainer.experiment().checkpoint.keep;
         self.make_checkpoints()?;
         let state = trainer.state()?;
         state.save(&self.file("checkpoints").join(name_of(state.step)))?;
         let mut all = self.checkpoints()?;
-        // Later ones could not be read, or this would have gone on from them.
+        // Later states could not be read, or the run would have continued from them.
         all.retain(|(step, _)| *step <= state.step);
         for (_, old) in all.iter().take(all.len().saturating_sub(keep.max(1))) {
             std::fs::remove_file(old).map_err(Error::io("remove", old))?;
@@ -79,7 +80,7 @@ impl Run {
         Ok(())
     }
 
-    /// The state of training: of the last checkpoint, or the start where there is none.
+    /// The trainer at the last checkpoint, or at its start without one.
     pub(super) fn trainer(&self, experiment: Experiment) -> Result<Trainer> {
         if self.checkpoints()?.is_empty() {
             return begin(experiment, &self.path).map_err(|e| self.moved(e));
@@ -90,7 +91,7 @@ impl Run {
         Ok(trainer)
     }
 
-    /// Continues from the last checkpoint that can be used; each that cannot is said.
+    /// Restores the last usable checkpoint; logs a warning for each that is not.
     fn restore(&self, trainer: &mut Trainer) -> Result<()> {
         let mut passed_over = None;
         for (_, path) in self.checkpoints()?.into_iter().rev() {
@@ -116,7 +117,8 @@ impl Run {
         Err(Error::data(&self.file("checkpoints"), message))
     }
 
-    /// The parameters of a file of the run. Where it is damaged, the error says how they can be had again.
+    /// Loads the model from a file of the run. If it is damaged, the error says how to make it
+    /// again.
     pub(super) fn load_file(&self, experiment: Experiment, name: &str) -> Result<Trained> {
         let path = self.file(name);
         let saved = safetensors::read_safetensors(&path).map_err(|e| self.recoverable(e, name))?;
@@ -145,7 +147,7 @@ impl Run {
     }
 }
 
-/// An error of a file, which it names.
+/// Adds the file's path to an error.
 fn in_file(e: Error, path: &Path) -> Error {
     match e {
         Error::Runtime(message) => Error::data(path, message),

@@ -1,4 +1,4 @@
-//! The way from a trainer to a finished run: training with its checkpoints, and what is written at the end.
+//! The course of a run from its trainer to `manifest.json`.
 
 use super::checkpoints::LAST;
 use super::manifest::{Pace, manifest};
@@ -10,7 +10,7 @@ use crate::report;
 use crate::train::Trainer;
 use std::time::Instant;
 
-/// Trains to the end; `report`: measures and draws too.
+/// Trains to the end and writes the run's files; `report` adds metrics and pictures.
 pub(super) fn finish(
     run: Run,
     mut trainer: Trainer,
@@ -54,12 +54,13 @@ pub(super) fn finish(
     }
     watch.end();
     run.must_be_there()?;
-    // Last: its presence says that the run is finished.
+    // Written last, as its presence marks the run as finished.
     run.write_json("manifest.json", &manifest(&trainer, &pace, watch.program(), not_drawn))?;
     Ok(run)
 }
 
-/// Measures and draws; which pictures could not be drawn, and why. Where it is stopped, `resume` does it again.
+/// Measures and draws. Returns the pictures that could not be drawn, with the reasons. If it is
+/// stopped, [`super::resume`] repeats it.
 fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn RunObserver) -> Result<Vec<String>> {
     let history = trainer.history().clone();
     let (model, data) = trainer.trained_mut();

@@ -1,16 +1,17 @@
-//! `manifest.json`: what made a run, and what that took.
+//! The file `manifest.json`: versions, machine and cost of a finished run.
 
 use crate::plugin;
 use crate::train::Trainer;
 use serde_json::{Value, json};
 
-/// The part of the training that this process did.
+/// Steps and wall-clock seconds of training in this process.
 pub(super) struct Pace {
     pub steps: u64,
     pub seconds: f64,
 }
 
-/// The manifest of a run that ends with `trainer`. Times are in seconds.
+/// The manifest of a finished run. Times are in seconds, `examples_per_second` in training rows a
+/// second.
 pub(super) fn manifest(
     trainer: &Trainer,
     pace: &Pace,

@@ -1,5 +1,5 @@
-//! The run folder: one folder of results of one experiment, never overwritten. Every file is written
-//! whole or not at all.
+//! The run folder: one folder of results of one experiment, never overwritten. Every file is
+//! written whole or not at all.
 
 mod checkpoints;
 mod data;
@@ -27,16 +27,16 @@ pub trait RunObserver {
     fn start(&mut self, _trainer: &Trainer, _run: &Run) {}
     /// Called after each step.
     fn step(&mut self, _event: &Event<'_>) {}
-    /// True if the run is to stop. Asked after each step, and between two pictures.
+    /// `true` if the run is to stop. Called after each step, and between two pictures.
     fn stop(&self) -> bool {
         false
     }
-    /// Called before what is done after training, with its name. From here on the process may be ended at any
-    /// moment: the parameters are saved, and [`resume`] does the rest.
+    /// Called before the work after training, with its name. From here on the process may end at
+    /// any moment: the parameters are saved, and [`resume`] does the rest.
     fn note(&mut self, _text: &str) {}
     /// Called before the last file, which marks the run as finished.
     fn end(&mut self) {}
-    /// The program that runs, for the manifest: its name, version, revision.
+    /// Name, version and revision of the program, for the manifest.
     fn program(&self) -> serde_json::Value {
         serde_json::Value::Null
     }
@@ -44,23 +44,23 @@ pub trait RunObserver {
 
 impl RunObserver for () {}
 
-/// The time as a folder's name, `YYYYMMDD_HHMM`.
+/// The local time as a folder's name, `YYYYMMDD_HHMM`.
 pub fn stamp() -> String {
     chrono::Local::now().format("%Y%m%d_%H%M").to_string()
 }
 
-/// A run folder.
+/// A run folder, and the place of its data if they have moved.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// Where it is.
+    /// Path of the folder.
     pub path: PathBuf,
-    /// Where its data lie now, if they have moved.
+    /// Path of the data if they have moved.
     data_path: Option<PathBuf>,
 }
 
 impl Run {
-    /// Makes `{output_dir}/{objective}_{task}/{YYYYMMDD_HHMM}`, with seconds or a number behind where that
-    /// is taken.
+    /// Makes the folder `{output_dir}/{objective}_{task}/{YYYYMMDD_HHMM}`, with seconds or a number
+    /// added if that exists.
     fn create(experiment: &Experiment) -> Result<Self> {
         let parent = experiment.output_dir.join(format!(
             "{}_{}",
@@ -85,7 +85,10 @@ impl Run {
         Err(Error::runtime(format!("no free name in {}", parent.display())))
     }
 
-    /// An existing run folder.
+    /// Opens an existing run folder.
+    ///
+    /// # Errors
+    /// If the folder has no `config.yaml`.
     pub fn open(path: &Path) -> Result<Self> {
         if path.join("config.yaml").is_file() {
             Ok(Self { path: path.to_owned(), data_path: None })
@@ -97,18 +100,22 @@ impl Run {
         }
     }
 
-    /// The same run, whose data have moved: their file, or folder, is `path` now.
+    /// This run with its data at `path`, a file or folder, if they have moved.
     #[must_use]
     pub fn with_data_at(self, path: Option<&Path>) -> Self {
         Self { data_path: path.map(Path::to_owned), ..self }
     }
 
-    /// A file of the run.
+    /// Path of a file of the run.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// The run's `config.yaml` over the defaults, with its data where they lie now.
+    /// The run's `config.yaml` over the defaults, with the current path of its data.
+    ///
+    /// # Errors
+    /// If the file cannot be read or has wrong settings, or moved data are given to a run whose
+    /// data are not read from a file.
     pub fn layers(&self) -> Result<Layers> {
         let mut layers = Layers::new()?;
         layers.add_file(&self.file("config.yaml"))?;
@@ -118,13 +125,19 @@ impl Run {
         Ok(layers)
     }
 
-    /// The run's experiment, every null resolved.
+    /// The run's experiment with every null resolved.
+    ///
+    /// # Errors
+    /// The errors of [`Run::layers`], and settings that do not fit together.
     pub fn experiment(&self) -> Result<Experiment> {
-        // A run is one cell: what the defaults would compare is not its own.
+        // A run is a single cell: the comparison of the defaults does not apply.
         Ok(Experiment { comparison: Comparison::default(), ..self.layers()?.finish()? })
     }
 
-    /// The loss terms of the run's epochs.
+    /// Loss terms of the run's epochs.
+    ///
+    /// # Errors
+    /// If `history.json` cannot be read or is damaged.
     pub fn history(&self) -> Result<History> {
         let path = self.file("history.json");
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
@@ -134,7 +147,8 @@ impl Run {
         History::from_json(&json).ok_or_else(|| wrong(String::new()))
     }
 
-    /// An error if the folder was removed while it is worked on: it is not made again without what it began with.
+    /// Checks that the folder was not removed since the run began: it must not be made again
+    /// without its first files.
     fn must_be_there(&self) -> Result<()> {
         match self.file("config.yaml").is_file() {
             true => Ok(()),
@@ -145,7 +159,7 @@ impl Run {
         }
     }
 
-    /// The state of a run whose parameters are there, as at the end of its training.
+    /// The trainer of a run at the end of its training, from the saved parameters and history.
     fn trained_to_the_end(&self, experiment: Experiment) -> Result<Trainer> {
         let trainer = Trainer::to_restore(experiment.clone(), &self.path);
         let mut trainer = trainer.map_err(|e| self.moved(e))?;
@@ -164,13 +178,20 @@ impl Run {
         self.write(name, &text)
     }
 
-    /// The trained model.
+    /// Loads the trained model; of an unfinished run, that of its last checkpoint.
+    ///
+    /// # Errors
+    /// The errors of [`Run::experiment`] and [`Run::load_as`].
     pub fn load(&self) -> Result<Trained> {
         self.load_as(self.experiment()?, Weights::Last)
     }
 
-    /// The same under a changed experiment, such as other sampling. An unfinished run gives what its last
-    /// checkpoint holds.
+    /// Loads the model under a changed experiment, such as other sampling. An unfinished run gives
+    /// the model of its last checkpoint.
+    ///
+    /// # Errors
+    /// If a file of parameters is missing, damaged or does not fit the experiment, or if the data
+    /// have changed that an unfinished run needs.
     pub fn load_as(&self, experiment: Experiment, weights: Weights) -> Result<Trained> {
         self.compare_plugins(&experiment)?;
         let name = match weights {
@@ -190,12 +211,12 @@ impl Run {
             return Err(Error::config("", message));
         }
         let trainer = self.trainer(experiment)?;
-        // Their units are fitted again.
+        // The units are fitted to the data again, so these must be unchanged.
         self.check_data(trainer.data())?;
         Ok(trainer.into_trained())
     }
 
-    /// Warns of plugins that are other files than those with which the run began.
+    /// Warns of plugins that are not the same files as when the run began.
     fn compare_plugins(&self, experiment: &Experiment) -> Result<()> {
         let path = self.file(PLUGINS);
         if !path.is_file() {
@@ -220,21 +241,25 @@ impl Run {
     }
 }
 
-/// Which parameters of a run.
+/// A choice of a run's saved parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Weights {
-    /// Those at the end of training.
+    /// Parameters at the end of training.
     #[default]
     Last,
-    /// Those of the lowest validation loss, where `checkpoint.keep_best` asks for them.
+    /// Parameters of the lowest validation loss, which `checkpoint.keep_best` saves.
     Best,
 }
 
-/// The plugins with which a run began.
+/// The file with the plugins that a run began with.
 const PLUGINS: &str = "plugins.json";
 
-/// Trains an experiment into a new run folder. Relative data paths are read from `base`; the run's own
-/// `config.yaml` has absolute ones, so that it runs again from any folder.
+/// Trains an experiment into a new run folder. Relative data paths are relative to `base`; those in
+/// the run's `config.yaml` are absolute, so that it runs again from any folder.
+///
+/// # Errors
+/// If the experiment cannot be built, its data cannot be read, training diverges, a file cannot be
+/// written, or `watch` stops the run ([`Error::Interrupted`]).
 pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn RunObserver) -> Result<Run> {
     let mut experiment = experiment.with_paths_from(base)?;
     experiment.comparison = Comparison::default();
@@ -250,8 +275,8 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn RunObserver) -
     finish(run, trainer, watch, true)
 }
 
-/// The finished run in `path`: trained now, gone on with if it was stopped, or as it is. It is neither
-/// measured nor drawn.
+/// Makes sure that the run in `path` is trained: trains it, continues it, or leaves a finished one
+/// unchanged. It is neither measured nor drawn.
 pub(crate) fn ensure_trained(
     experiment: Experiment,
     path: &Path,
@@ -277,14 +302,21 @@ pub(crate) fn ensure_trained(
     finish(run, trainer, watch, false)
 }
 
-/// Continues an unfinished run from its last checkpoint (or its start), as if it had never stopped. Where the
-/// training is done, it is measured and drawn; a finished run whose `params.safetensors` was moved away makes it
-/// again.
+/// Continues an unfinished run from its last checkpoint (or its start), as if it had never stopped.
+/// If its training is complete, the run is measured and drawn; a finished run whose
+/// `params.safetensors` was moved away makes that file again.
+///
+/// # Errors
+/// If `path` is not a run folder, and the errors of [`go_on`].
 pub fn resume(path: &Path, watch: &mut dyn RunObserver) -> Result<Run> {
     go_on(Run::open(path)?, watch)
 }
 
-/// The same of an open run, whose data may have moved.
+/// Continues an open run like [`resume`]; its data may have moved.
+///
+/// # Errors
+/// If the run is finished or another process works on it, its data have changed, no checkpoint can
+/// be used, and the errors of [`train`].
 pub fn go_on(run: Run, watch: &mut dyn RunObserver) -> Result<Run> {
     let trained = run.file(LAST).is_file();
     if trained && run.file("manifest.json").is_file() {

@@ -1,4 +1,4 @@
-//! What a run does after the steps of its training, each thing by an observer of its own.
+//! Observers of a run's training: progress, TensorBoard, best parameters and checkpoints.
 
 use super::{Run, RunObserver};
 use crate::config::{Every, LossTerm};
@@ -6,17 +6,17 @@ use crate::error::Result;
 use crate::io::tfevents::EventWriter;
 use crate::train::{Control, Epoch, Event, History, Trainer};
 
-/// Does one thing after the steps that concern it.
+/// An observer of the steps of training.
 trait Observer {
     fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control>;
 }
 
-/// The observers of a run, in the order in which they see a step.
+/// Observers of a run, in the order in which they are called.
 pub(super) struct Observers<'r>(Vec<Box<dyn Observer + 'r>>);
 
 impl<'r> Observers<'r> {
-    /// Those that the experiment of `trainer` asks for. A run that goes on passes the first epoch that it
-    /// will end.
+    /// The observers that the experiment of `trainer` configures. `resumed_at` is the first epoch
+    /// that a resumed run will end; `None` for a new run.
     pub fn of(
         run: &'r Run,
         trainer: &Trainer,
@@ -39,7 +39,7 @@ impl<'r> Observers<'r> {
         Ok(Self(all))
     }
 
-    /// Lets all of them see a step; any of them stops the training.
+    /// Calls all observers after a step; any of them can stop the training.
     pub fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control> {
         let mut control = Control::Continue;
         for observer in &mut self.0 {
@@ -51,7 +51,7 @@ impl<'r> Observers<'r> {
     }
 }
 
-/// Shows progress, and stops where the user wants it.
+/// Shows progress, and stops on the user's request.
 struct Shown<'r>(&'r mut dyn RunObserver);
 
 impl Observer for Shown<'_> {
@@ -82,7 +82,7 @@ impl Observer for TensorBoard {
     }
 }
 
-/// Keeps the parameters of the epoch with the lowest value of a term.
+/// Saves the parameters of the epoch with the lowest value of a loss term.
 struct Best<'r> {
     run: &'r Run,
     term: LossTerm,
@@ -97,7 +97,7 @@ impl Observer for Best<'_> {
     }
 }
 
-/// Saves the state of training every so many steps.
+/// Saves the state of training every `every` steps.
 struct Checkpoints<'r> {
     run: &'r Run,
     every: u64,
@@ -112,8 +112,8 @@ impl Observer for Checkpoints<'_> {
     }
 }
 
-/// True if the last epoch has the lowest value of `term`, on the validation rows, or on the training rows
-/// where there is no validation.
+/// `true` if the last epoch has the lowest value of `term`: on the validation rows or, without any,
+/// on the training rows.
 fn is_lowest(history: &History, term: LossTerm) -> bool {
     let validated = history.epochs.iter().any(|e| e.val_term(term).is_some());
     let value = |e: &Epoch| if validated { e.val_term(term) } else { e.train_term(term) };

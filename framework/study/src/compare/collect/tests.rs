@@ -2,7 +2,7 @@ use super::*;
 use crate::compare::{left, seal};
 use serde_json::json;
 
-/// Two cells of one seed, of which every file is there.
+/// A plan of two cells with one seed, all of whose files exist.
 fn compared(folder: &Path) -> Plan {
     let cell = |name: &str| Planned {
         name: name.to_owned(),
@@ -49,13 +49,13 @@ fn sampled(metrics: Value) -> Value {
     json!({ "metrics": metrics, "seconds_per_1000_samples": 1.0, "paths": null })
 }
 
-/// What the report says of cell `b`, and what is made again.
+/// Errors that the report has for cell `b`, and files that are made again.
 fn said(plan: &Plan, folder: &Path) -> (Vec<String>, Vec<String>) {
     let results = collect(plan, folder).unwrap();
     assert_eq!(results.metrics[0].name, "w2");
     let [a, b] = &results.cells[..] else { panic!("two cells") };
     assert!(a.metrics[0].is_some() && a.errors.is_empty() && a.waiting.is_empty());
-    // Nothing is without a score and without a word.
+    // A cell without a score has an error or waits.
     assert_eq!(b.metrics[0].is_some(), b.errors.is_empty() && b.waiting.is_empty(), "{b:?}");
     let missing = crate::compare::missing(&results);
     assert_eq!(missing.iter().flatten().count(), usize::from(b.metrics[0].is_none()));
@@ -72,7 +72,7 @@ fn results_that_lack_what_decides_are_told_and_measured_again_where_that_helps()
     assert_eq!(said(&plan, folder), (vec![], vec![]));
     let path = folder.join("runs/b/seed_7/sampled_s.json");
 
-    // From before files said who wrote them, whole and not.
+    // A file of an early version, without the version in it: complete, then not.
     std::fs::write(&path, sampled(json!({ "w2": 0.7 })).to_string()).unwrap();
     assert_eq!(said(&plan, folder), (vec![], vec![]));
     for metrics in [json!({ "wasserstein": 0.7 }), json!({ "w2": null }), json!({}), Value::Null] {
@@ -86,7 +86,7 @@ fn results_that_lack_what_decides_are_told_and_measured_again_where_that_helps()
         assert_eq!(again, [why]);
     }
 
-    // This version measured what there is: once more would give no more.
+    // This version wrote the file: measuring again would give the same.
     seal::write(&path, &sampled(json!({ "mse": 0.7, "mae": null }))).unwrap();
     let (errors, again) = said(&plan, folder);
     let why = "there is no `w2`, by which cells are judged: measured are mse";
