@@ -157,6 +157,29 @@ fn every_example_in_the_help_is_understood() {
     assert!(count > 20, "only {count} examples found");
 }
 
+#[test]
+fn every_command_and_flag_has_a_short_help() {
+    let plain = |place: &str, help: Option<String>| {
+        let help = help.unwrap_or_else(|| panic!("{place} has no help"));
+        assert!(help.starts_with(char::is_uppercase), "{place}: {help}");
+        assert!(!help.ends_with('.'), "{place}: {help}");
+        for article in ["A ", "An ", "The "] {
+            assert!(!help.starts_with(article), "{place}: {help}");
+        }
+        help
+    };
+    let command = <args::Cli as clap::CommandFactory>::command();
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        let name = sub.get_name();
+        let about = plain(name, sub.get_about().map(ToString::to_string));
+        // One line of `triflow --help` on a terminal of 100 columns.
+        assert!(about.chars().count() <= 85, "{name}: {about}");
+        for arg in sub.get_arguments().filter(|arg| !arg.is_hide_set()) {
+            plain(&format!("{name}, {}", arg.get_id()), arg.get_help().map(ToString::to_string));
+        }
+    }
+}
+
 /// Commands that start with `program` in the fenced blocks of `text`, one a line.
 fn commands(text: &str, program: &str) -> Vec<String> {
     let (mut fenced, mut all) = (false, Vec::new());
