@@ -24,7 +24,7 @@ pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)
 /// The trained run, sampled as the flags say and measured in `units`.
 fn load_in(run: &Path, sampling: &SamplingArgs, units: Option<&str>) -> Result<(Run, Trained)> {
     let (run, model) = open(run, sampling, units)?;
-    model.say_unused("sampling.")?;
+    model.warn_unused("sampling.")?;
     Ok((run, model))
 }
 

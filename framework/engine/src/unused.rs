@@ -31,7 +31,7 @@ impl UnusedSettings<'_> {
     /// Adds a setting if nothing reads its key (`unread`) and it is given: its value is not the
     /// default (`changed`), or a flag gives it.
     fn add(&mut self, key: &'static str, unread: bool, changed: bool, why: impl Into<String>) {
-        if unread && (changed || self.experiment.flags.give(key)) {
+        if unread && (changed || self.experiment.flags.has(key)) {
             self.all.push(Unused { key, why: why.into() });
         }
     }
@@ -54,7 +54,7 @@ impl Trained {
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config): the solver cannot be built.
-    pub fn say_unused(&self, prefix: &str) -> Result<()> {
+    pub fn warn_unused(&self, prefix: &str) -> Result<()> {
         for unused in self.unused()?.iter().filter(|unused| unused.key.starts_with(prefix)) {
             log::warn!("{unused}");
         }
@@ -78,7 +78,7 @@ impl Trained {
         let dropped = training.condition_dropout != 0.0;
         let why = "the model has no condition";
         found.add("training.condition_dropout", !condition, dropped, why);
-        let paired = !model.independent() && !model.given();
+        let paired = !model.independent() && !model.z0_from_data();
         let changed = e.coupling.common().batch.is_some();
         found.add("coupling.batch", !paired, changed, "this coupling pairs no rows");
         self.unused_in_loss(found, rectified);

@@ -39,7 +39,7 @@ pub struct Flags(Arc<[Value]>);
 
 impl Flags {
     /// True if a flag gave `key` or a key below it.
-    pub fn give(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.0.iter().any(|layer| value_at(layer, key).is_some())
     }
 }

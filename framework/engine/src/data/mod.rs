@@ -183,13 +183,13 @@ impl Data {
     }
 
     /// Writes the shares of the split into an experiment.
-    pub(crate) fn settle(&self, experiment: &mut Experiment) {
+    pub(crate) fn record_split(&self, experiment: &mut Experiment) {
         let common = DataOptions { split: self.split.clone(), ..experiment.data.common().clone() };
         experiment.data = experiment.data.clone().with_common(common);
     }
 
     /// Logs the summary, with a warning about different scales if the data are not standardised.
-    pub(crate) fn say(&self, experiment: &Experiment) {
+    pub(crate) fn log_summary(&self, experiment: &Experiment) {
         log::info!("data: {}", self.summary);
         if !experiment.data.common().standardise {
             for uneven in self.summary.uneven() {

@@ -239,7 +239,7 @@ impl Model {
     }
 
     /// True if the data give the z_0 of each row in training.
-    pub(crate) fn given(&self) -> bool {
+    pub(crate) fn z0_from_data(&self) -> bool {
         self.z0_from_data
     }
 

@@ -132,7 +132,7 @@ pub(super) struct ValidationPairs {
 
 impl ValidationPairs {
     /// Pairs all rows of `data` in their order, block by block.
-    pub fn of(
+    pub fn new(
         model: &Model,
         coupling: &Component<dyn Coupling>,
         data: &Rows,

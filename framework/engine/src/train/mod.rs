@@ -2,6 +2,7 @@
 
 mod batches;
 mod checkpoint;
+mod checks;
 mod coupled;
 mod epoch;
 mod event;
@@ -10,7 +11,6 @@ mod history;
 mod latents;
 mod prefetch;
 mod rates;
-mod settle;
 mod start;
 mod step;
 mod trainer;

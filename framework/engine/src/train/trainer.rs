@@ -4,10 +4,10 @@
 //! disk, and sums of losses accumulate on the device and are read once an epoch.
 
 use super::batches::Batches;
+use super::checks::{check_flip, prepare_z0};
 use super::coupled::{PairingCost, ValidationPairs};
 use super::graph::{self, Recorder, Steps};
 use super::rates::Schedule;
-use super::settle::{check_flip, settle_z0};
 use super::start::warn_of_shift;
 use super::step::{Inputs, Learning};
 use super::{Control, Event, History};
@@ -92,7 +92,7 @@ impl Trainer {
     /// Copies the initial parameters of `start_from`, and warns of settings without effect.
     fn begin(&mut self, parameters: Option<&Named>) -> Result<()> {
         guard_engine(|| self.trained.start(parameters))?;
-        self.trained.say_unused("")?;
+        self.trained.warn_unused("")?;
         if self.trained.parameter_count() == 0 {
             log::info!("the model has no parameters: there is nothing to train");
         }
@@ -108,11 +108,11 @@ impl Trainer {
         let (kind, device) = options(&experiment)?;
         guard_engine(move || {
             let (mut data, units) = load(&mut experiment, (kind, device))?;
-            data.settle(&mut experiment);
-            data.say(&experiment);
+            data.record_split(&mut experiment);
+            data.log_summary(&experiment);
             let trained = Trained::untrained(experiment, units, data.train.len())?;
             let _threads = trained.threads();
-            settle_z0(&trained.model, &mut data)?;
+            prepare_z0(&trained.model, &mut data)?;
             warn_of_shift(&trained, &data.train)?;
             check_flip(&trained)?;
             let optimizer = trained.experiment().training.optimizer.build(&());
@@ -244,13 +244,13 @@ impl Trainer {
         let (rows, steps) = (&self.data.train, (self.step, total));
         let (batch, seed) = (experiment.training.batch_size, experiment.training.seed);
         let batches = Batches::start(rows, (batch, seed), steps)?;
-        if model.independent() || model.given() || self.step >= total {
+        if model.independent() || model.z0_from_data() || self.step >= total {
             return Ok(batches);
         }
         let coupling = &experiment.coupling;
         if self.paired_val.is_none() && !self.data.val.is_empty() {
-            let of = ValidationPairs::of(model, coupling, &self.data.val, (seed, batch))?;
-            self.paired_val = Some(of);
+            let pairs = ValidationPairs::new(model, coupling, &self.data.val, (seed, batch))?;
+            self.paired_val = Some(pairs);
         }
         batches.paired(model, coupling, rows, steps)
     }

@@ -18,7 +18,7 @@ pub(super) fn check_flip(trained: &Trained) -> Result<()> {
             "only images [channels, height, width] can be mirrored, and the data have none";
         return Err(Error::config("training.flip", message));
     }
-    if !trained.model.independent() || trained.model.given() {
+    if !trained.model.independent() || trained.model.z0_from_data() {
         let message = "z_0 is paired with the images as they are, not with mirrored ones";
         return Err(Error::config("training.flip", message)
             .help("remove it, or set `coupling: independent`"));
@@ -28,7 +28,7 @@ pub(super) fn check_flip(trained: &Trained) -> Result<()> {
 
 /// Checks the z_0 that the data give if the coupling takes them, drops them otherwise, and checks
 /// that rows can be paired.
-pub(super) fn settle_z0(model: &Model, data: &mut Data) -> Result<()> {
+pub(super) fn prepare_z0(model: &Model, data: &mut Data) -> Result<()> {
     if data.train.target.lengths.is_some() && !model.independent() {
         let message = "sequences of different lengths cannot be paired with z_0: \
                        no distance between them is defined";
@@ -36,7 +36,7 @@ pub(super) fn settle_z0(model: &Model, data: &mut Data) -> Result<()> {
     }
     let sets = [("training", &mut data.train), ("validation", &mut data.val)];
     for (name, set) in sets {
-        if !model.given() {
+        if !model.z0_from_data() {
             if set.z0.take().is_some() {
                 log::warn!(
                     "the {name} rows have z_0 of their own, which the coupling does not use"
