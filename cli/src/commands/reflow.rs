@@ -29,7 +29,7 @@ pub fn reflow(
     // Steps and grid of the run are not meant for a solver that nobody asked for.
     let unused = model.unused()?;
     let of_sampling = unused.iter().filter(|unused| unused.key.starts_with("sampling."));
-    for unused in of_sampling.filter(|u| is_own || model.experiment().flags.give(u.key)) {
+    for unused in of_sampling.filter(|u| is_own || model.experiment().flags.has(u.key)) {
         log::warn!("{unused}");
     }
     let _threads = model.threads();
