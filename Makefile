@@ -38,9 +38,10 @@ test: need-cargo need-cxx libtorch ## Run every test
 
 lint: fmt clippy rustdoc ## Check formatting, clippy and the documentation; no warning passes
 
-fmt: need-cargo need-lint
+fmt: need-cargo need-lint need-python
 	$(CARGO) fmt --all --check
 	cd examples/plugins && $(CARGO) fmt --all --check
+	@scripts/comment_width
 
 clippy: need-cargo need-cxx need-lint libtorch
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
@@ -73,7 +74,7 @@ clean: need-cargo ## Delete what cargo built (keeps .libtorch and artifacts)
 	$(CARGO) clean
 
 need-python:
-	@command -v python3 >/dev/null || { echo "python3 is needed to set up LibTorch: apt-get install python3 python3-pip" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "python3 is needed: apt-get install python3 python3-pip" >&2; exit 1; }
 
 need-cargo:
 	@command -v $(firstword $(CARGO)) >/dev/null || { echo "cargo is missing: install Rust as https://rustup.rs shows" >&2; exit 1; }
