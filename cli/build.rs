@@ -1,5 +1,5 @@
-//! Lets every binary and test of this crate find LibTorch without `LD_LIBRARY_PATH`, and tells the command
-//! from which revision and with which LibTorch it was built.
+//! Lets the binary and tests find LibTorch without `LD_LIBRARY_PATH`, and passes the revision and
+//! the folder of LibTorch to the command.
 
 use std::path::Path;
 use std::process::Command;
@@ -22,7 +22,7 @@ fn main() {
     }
 }
 
-/// What git answers; none where there is no git or no repository.
+/// Output of a git command; `None` without git or a repository.
 fn git(args: &[&str]) -> Option<String> {
     let done = Command::new("git").args(args).output().ok().filter(|done| done.status.success())?;
     Some(String::from_utf8(done.stdout).ok()?.trim().to_owned())

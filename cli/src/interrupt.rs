@@ -1,5 +1,5 @@
-//! Ctrl-C, for every command: work that checks [`stopped`] ends in order, all other work at once; in both cases with
-//! exit code 130 and the command that continues it, if there is one.
+//! Ctrl-C, for every command: work that checks [`stopped`] ends in order, all other work at once;
+//! in both cases with exit code 130 and the command that continues it, if there is one.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! The `triflow` command: a thin face over the library. It parses arguments, shows progress and tables,
-//! and knows the exit codes; it does no mathematics.
+//! The `triflow` command, a thin layer over the library: arguments, progress, tables and exit
+//! codes, but no mathematics.
 
 mod args;
 mod commands;
@@ -8,14 +8,14 @@ mod out;
 mod progress;
 
 fn main() {
-    // A reader that has seen enough (`| head`) ends the command quietly.
+    // A closed pipe (`| head`) ends the command quietly.
     sigpipe::reset();
     triflow_plugins::link();
     triflow::memory::keep_freed();
     let cli = args::Cli::of(std::env::args_os()).unwrap_or_else(|e| e.exit());
     start_log(&cli);
     interrupt::listen();
-    // Panics come back as errors; their own text is for debugging, in threads that nobody guards as well.
+    // Panics become errors; their own text is for debugging.
     std::panic::set_hook(Box::new(|info| log::debug!("{info}")));
     let code = match triflow::registry::guard_engine(|| commands::run(&cli)) {
         Ok(()) => 0,

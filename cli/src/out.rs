@@ -3,7 +3,7 @@
 use std::path::Path;
 use triflow::{Error, Result};
 
-/// An error unless `out` has one of the endings and can be created in its folder.
+/// Checks that `out` has one of the endings and can be created in its folder.
 pub fn check(out: &Path, endings: &[&str]) -> Result<()> {
     let wrong = |message: String| Error::config("", format!("--out {}: {message}", out.display()));
     let has = |ending: &&str| out.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));

@@ -167,7 +167,7 @@ pub struct Cells {
     done: std::sync::atomic::AtomicUsize,
 }
 
-/// One run of them.
+/// Progress of one run of a comparison.
 #[derive(Debug)]
 pub struct Shown<'c> {
     cells: &'c Cells,
@@ -230,7 +230,7 @@ impl Shown<'_> {
         }
     }
 
-    /// It has ended.
+    /// Ends the run; `well` if it did not fail.
     pub fn end(&self, well: bool) {
         let done = self.cells.done.fetch_add(1, Ordering::SeqCst) + 1;
         match (&self.cells.bars, &self.bar) {

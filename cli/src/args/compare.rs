@@ -14,8 +14,8 @@ use triflow::{Error, Result};
 pub struct CompareArgs {
     #[command(flatten)]
     experiment: ExperimentArgs,
-    /// Vary a key over values, such as objective=flow_matching,diffusion,ct (repeatable); every combination is
-    /// compared [default: three objectives, three noise schedules].
+    /// Vary a key over values, such as objective=flow_matching,diffusion,ct (repeatable); every
+    /// combination is compared [default: three objectives, three noise schedules].
     #[arg(long, value_name = "KEY=VALUE,VALUE")]
     over: Vec<String>,
     /// Number of seeds of each combination, counted up from --seed [default: 3].
@@ -33,8 +33,8 @@ pub struct CompareArgs {
     /// Skip measuring quality against network evaluations.
     #[arg(long)]
     no_curve: bool,
-    /// Folder of the comparison; finished runs in an existing one are kept [default: a new folder in
-    /// artifacts/compare].
+    /// Folder of the comparison; finished runs in an existing one are kept [default: a new folder
+    /// in artifacts/compare].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Number of parallel runs, 1 to 1,024 [default: as cores and memory allow, one on a GPU].

@@ -13,8 +13,8 @@ const LOSS: &str = "Loss options";
 
 /// The flags that determine an experiment. A flag overrides --set, which overrides the file.
 ///
-/// Values are read as YAML by the experiment itself, so that a wrong one gives the same error wherever it was
-/// written.
+/// Values are read as YAML by the experiment itself, so that a wrong one gives the same error
+/// wherever it was written.
 #[derive(Args, Debug)]
 pub struct ExperimentArgs {
     /// Experiment file; without it the defaults are used, which `triflow init` prints.
@@ -25,8 +25,8 @@ pub struct ExperimentArgs {
     /// Set a key of the experiment, such as crn.network.hidden_dims=[64,64] (repeatable).
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Data file with x and y (.csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy or .safetensors), or a folder for a data
-    /// source that reads one [default: two moons].
+    /// Data file with x and y (.csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy or .safetensors), or a
+    /// folder for a data source that reads one [default: two moons].
     #[arg(long, value_name = "PATH")]
     data_path: Option<PathBuf>,
     /// Objective: flow_matching, diffusion, ct or that of a plugin [default: flow_matching].
@@ -86,12 +86,12 @@ pub struct ExperimentArgs {
     /// Weight of the regularization loss |dz/dt|², at least 0 [default: 0].
     #[arg(long, value_name = "WEIGHT", help_heading = LOSS)]
     reg_weight: Option<String>,
-    /// Weight of the encoder-decoder reconstruction loss, at least 0 [default: 1 for generation, 0 for
-    /// regression].
+    /// Weight of the encoder-decoder reconstruction loss, at least 0 [default: 1 for generation, 0
+    /// for regression].
     #[arg(long, value_name = "WEIGHT", help_heading = LOSS)]
     vae_weight: Option<String>,
-    /// Weight the flow loss over time by the signal-to-noise ratio: true or false [default: true for diffusion
-    /// and ct, false for flow_matching].
+    /// Weight the flow loss over time by the signal-to-noise ratio: true or false [default: true
+    /// for diffusion and ct, false for flow_matching].
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = LOSS)]
     use_snr_weight: Option<String>,
     /// Train an unconditional generative model.
@@ -131,8 +131,8 @@ impl ExperimentArgs {
         })
     }
 
-    /// The experiment of these arguments over the one of --config, as one on sequences: with `generate` one
-    /// that generates, otherwise as the file says, by default one that predicts.
+    /// The experiment of these arguments over the one of --config, as one on sequences: with
+    /// `generate` one that generates, otherwise as the file says, by default one that predicts.
     pub fn sequences(&self, generate: bool) -> Result<Request> {
         self.over(None, |layers| {
             layers.set("task.type", "sequence".into(), "the command")?;

@@ -88,7 +88,8 @@ pub enum Command {
         /// Run folder.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Number of samples, of each label or condition if there are any [default: 100, or 1 with --condition].
+        /// Number of samples, of each label or condition if there are any [default: 100, or 1 with
+        /// --condition].
         #[arg(long, value_name = "N", value_parser = whole::<i64>(..))]
         n: Option<i64>,
         /// Classes to generate, by their names in the data [default: all].
@@ -120,8 +121,8 @@ pub enum Command {
         /// File with x (.csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy or .safetensors).
         #[arg(long, value_name = "FILE")]
         data: PathBuf,
-        /// Number of random draws for each row; writes their mean and standard deviation. Without it, and without
-        /// a seed, one prediction from z_0 = 0.
+        /// Number of random draws for each row; writes their mean and standard deviation. Without
+        /// it, and without a seed, one prediction from z_0 = 0.
         #[arg(long, value_name = "N", value_parser = whole::<u64>(1..))]
         samples: Option<u64>,
         /// File of random seeds, one for each row: whole numbers, one a line, or an .npy.
@@ -162,12 +163,12 @@ pub enum Command {
         /// Number of random draws; metrics are their means, with standard deviations.
         #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole::<u64>(1..))]
         draws: u64,
-        /// Maximum number of held-out points, 1 to 50,000; the Wasserstein distance needs 8·N² bytes and, for
-        /// 10,000 points, about half a minute a draw.
+        /// Maximum number of held-out points, 1 to 50,000; the Wasserstein distance needs 8·N²
+        /// bytes and, for 10,000 points, about half a minute a draw.
         #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = whole::<i64>(1..=50_000))]
         points: i64,
-        /// Also measure the negative log-likelihood of at most ROWS rows, along the ODE (by --solver, or dopri5)
-        /// and by the variational bound; 2000 if ROWS is left out.
+        /// Also measure the negative log-likelihood of at most ROWS rows, along the ODE (by
+        /// --solver, or dopri5) and by the variational bound; 2000 if ROWS is left out.
         #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "2000", value_parser = whole::<i64>(1..))]
         likelihood: Option<i64>,
         /// Units of distances: standardised or data [default: the run's].
@@ -213,8 +214,8 @@ pub enum Command {
         /// Run folder of the model to start from.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Number of pairs (z_0, sample) to train on, drawn along dopri5 or --solver [default: the run's number
-        /// of training rows].
+        /// Number of pairs (z_0, sample) to train on, drawn along dopri5 or --solver [default: the
+        /// run's number of training rows].
         #[arg(long, value_name = "N", value_parser = whole::<i64>(1..))]
         pairs: Option<i64>,
         /// Sampling of the pairs, along `dopri5` unless --solver says otherwise.
@@ -260,7 +261,8 @@ pub enum Command {
         /// Output format.
         #[arg(long, default_value = "table")]
         format: Format,
-        /// Print the values of a noise schedule as CSV: t, alpha_bar, gamma, gamma_prime, snr_prime.
+        /// Print the values of a noise schedule as CSV: t, alpha_bar, gamma, gamma_prime,
+        /// snr_prime.
         #[arg(long)]
         eval: bool,
         /// Number of times t in [0, 1] for --eval, at least 2.
@@ -351,8 +353,8 @@ impl Cli {
     }
 }
 
-/// The command line, in which a number below 0 is a value of any flag that takes one, so that `--seed -1` is
-/// refused as a wrong value and not as an unknown flag.
+/// The command line, in which a number below 0 is a value of any flag that takes one, so that
+/// `--seed -1` is refused as a wrong value and not as an unknown flag.
 fn command() -> clap::Command {
     Cli::command().mut_subcommands(|command| {
         let has_file = command.get_positionals().any(|arg| arg.get_id() == "file");

@@ -62,7 +62,8 @@ pub struct SamplingArgs {
     /// New location of the run's data: a file or folder with the same rows.
     #[arg(long, value_name = "PATH")]
     pub data_path: Option<PathBuf>,
-    /// Use the parameters with the lowest validation loss; needs a run trained with `checkpoint.keep_best`.
+    /// Use the parameters with the lowest validation loss; needs a run trained with
+    /// `checkpoint.keep_best`.
     #[arg(long, help_heading = SAMPLING)]
     pub best: bool,
 }

@@ -15,7 +15,7 @@ use triflow::run::{Run, RunObserver};
 use triflow::train::Event;
 use triflow::{Error, Result, Trainer};
 
-/// The command.
+/// Runs `compare`: trains what is left of the plan, and reports.
 pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
     if let Some(folder) = &args.collect {
         return report(cli, &Plan::read(folder)?, folder);
@@ -77,7 +77,7 @@ struct Failures {
     of: usize,
 }
 
-/// An error that says how many cells are impossible and how many runs failed, if any.
+/// Checks that every cell is possible and no run failed; the error counts those that are not.
 fn judge(plan: &Plan, runs: &Failures, folder: &Path) -> Result<()> {
     let mut told = Vec::new();
     let mut help = Vec::new();
@@ -231,12 +231,14 @@ struct Family<'c> {
     cli: &'c Cli,
     folder: &'c Path,
     cells: &'c Cells,
-    /// The standard input of the child processes. It is closed to stop them, and when this process ends.
+    /// The standard input of the child processes. It is closed to stop them, and when this
+    /// process ends.
     leash: PipeReader,
 }
 
 impl Family<'_> {
-    /// Does one job in a process of its own, so that its memory is measured alone and its failure is contained.
+    /// Does one job in a process of its own, so that its memory is measured alone and its failure
+    /// is contained.
     fn do_one(&self, job: &Job<'_>) -> Result<(), String> {
         let own = job.folder(self.folder);
         let failure = own.join(FAILURE);
@@ -292,7 +294,8 @@ fn watch(mut child: Child, shown: &crate::progress::Shown) -> Result<(), String>
     Err(if said.is_empty() { format!("ended with {status}") } else { said.to_owned() })
 }
 
-/// Does one job of the plan in `folder`, in a child process, until the parent closes its standard input.
+/// Does one job of the plan in `folder`, in a child process, until the parent closes its standard
+/// input.
 pub fn one(folder: &Path, unit: &str, seed: u64) -> Result<()> {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

@@ -1,4 +1,4 @@
-//! `list` and `describe`: what the registry knows.
+//! `list`, `describe` and `check`: the components of the registry.
 
 use super::print_json;
 use crate::args::Format;
@@ -52,7 +52,7 @@ fn summary(e: &Entry) -> serde_json::Value {
 pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     let entry = registry().find(registry().check_kind(kind)?, name)?;
     let properties = properties_of(entry.info);
-    // Request for here, so that one that cannot say its keys is an error and not one without keys.
+    // Before the table: keys that cannot be read are an error, not an empty list.
     (entry.info.schema)()?;
     let example = (entry.info.example)()?;
     if format == Format::Json {
@@ -89,7 +89,7 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     Ok(())
 }
 
-/// A row for a parameter, and for a group of them one for each in it.
+/// Adds a row for a parameter, or for a group a row for each of its parameters.
 fn add_parameter(table: &mut Table, name: &str, p: &serde_json::Value) {
     let kind = component_kind_of(p).map(str::to_owned).unwrap_or_else(|| type_text(p));
     let default = p.get("default").map(ToString::to_string).unwrap_or_default();

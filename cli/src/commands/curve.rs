@@ -13,7 +13,7 @@ use triflow::plot::{self, QualityCurve, QualityView};
 use triflow::run::Run;
 use triflow::{Component, Error, Result};
 
-/// The curve of one run.
+/// Quality of one run at several numbers of network evaluations.
 #[derive(Debug)]
 struct Measured {
     run: String,
@@ -34,7 +34,8 @@ pub fn draw(runs: &[impl AsRef<Path>], options: &CurveArgs, out: &Path) -> Resul
     draw_named(&named, options, out, true)
 }
 
-/// Measures runs and draws their curves under given names. The values are written beside the plot, as JSON.
+/// Measures runs and draws their curves under given names. The values are written beside the plot,
+/// as JSON.
 fn draw_named(runs: &[(String, &Path)], options: &CurveArgs, out: &Path, say: bool) -> Result<()> {
     crate::out::check(out, &["png"])?;
     let solvers = options.solver.iter().map(|name| Component::<dyn Solver>::named(name));
@@ -132,7 +133,7 @@ fn measure(
     })
 }
 
-/// The default curve, into a run's folder.
+/// Draws the default curve of `runs` into the folder of `run`.
 pub fn beside(runs: &[(String, &Path)], run: &Run, say: bool) -> Result<()> {
     let options = CurveArgs {
         solver: vec!["euler".into(), "midpoint".into()],

@@ -103,8 +103,8 @@ pub fn run(cli: &Cli) -> Result<()> {
     }
 }
 
-/// Loads what the environment and `--plugin` name. A command that needs no component works without what
-/// the environment names.
+/// Loads the plugins of the environment and of `--plugin`. A command that needs no component works
+/// without those of the environment.
 fn load_plugins(cli: &Cli) -> Result<()> {
     let found = triflow::plugin::load_search_path();
     let needed = !matches!(
@@ -129,7 +129,7 @@ fn train(cli: &Cli, asked: Request) -> Result<()> {
     show(cli, &run.map_err(|e| asked.layers.locate(e))?)
 }
 
-/// Sets `KEY=VALUE` below `parent`; `example` is one that would do.
+/// Sets each `KEY=VALUE` below `parent`; `example` is shown with an error.
 fn set_under(layers: &mut Layers, parent: &str, set: &[String], example: &str) -> Result<()> {
     for text in set {
         let (key, value) = assignment(text, example)?;
@@ -138,7 +138,7 @@ fn set_under(layers: &mut Layers, parent: &str, set: &[String], example: &str) -
     Ok(())
 }
 
-/// The parts of `KEY=VALUE`; `example` is one that would do.
+/// Splits `KEY=VALUE`; `example` is shown with an error.
 fn assignment<'t>(text: &'t str, example: &str) -> Result<(&'t str, serde_yaml::Value)> {
     let (key, value) = text.split_once('=').ok_or_else(|| {
         Error::config("", format!("`--set {text}` has no `=`"))

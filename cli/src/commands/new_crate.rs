@@ -51,8 +51,8 @@ fn built(scaffold: &Scaffold) -> PathBuf {
     Path::new(target.as_deref().unwrap_or("target".as_ref())).join(scaffold.artifact())
 }
 
-/// The source in `folder`; without one that from which this command was built: its folder, where that is still
-/// there, or its revision.
+/// The source in `folder`; if none is given, the source of this command: its folder, if it still
+/// exists, or its revision.
 fn source(folder: Option<&Path>) -> Result<Framework> {
     if let Some(folder) = folder {
         return Framework::in_folder(folder);

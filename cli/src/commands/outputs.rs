@@ -1,4 +1,5 @@
-//! Files of samples and predictions: arrays of an `.npz`, or columns of a `.csv` under the names that the data have.
+//! Files of samples and predictions: arrays of an `.npz`, or columns of a `.csv` with the names of
+//! the data.
 
 use std::path::Path;
 use triflow::component::{Columns, Splits};
@@ -9,12 +10,12 @@ use triflow::io::{NamedArray, npz};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Prediction, Result};
 
-/// An error if `out` is no name for what is written, before any work is done.
+/// Checks that samples or predictions can be written to `out`, before any work is done.
 pub(super) fn check_out(out: &Path) -> Result<()> {
     crate::out::check(out, &["npz", "csv"])
 }
 
-/// An error if z_0 has no place in `out`.
+/// Checks that `out` can hold z_0.
 pub(super) fn check_z0_out(out: &Path) -> Result<()> {
     if is(out, "npz") {
         return Ok(());
@@ -27,19 +28,19 @@ fn is(out: &Path, ending: &str) -> bool {
     out.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
 }
 
-/// Samples, what they were drawn under, and how long they are.
+/// Samples with their conditions and lengths.
 pub(super) struct Samples {
     pub samples: Tensor,
-    /// Labels or values.
+    /// Labels or values of the conditions; `None` for unconditional samples.
     pub conditions: Option<Tensor>,
     pub lengths: Option<Tensor>,
-    /// The z_0 from which each began, where it is to be written.
+    /// The z_0 of each sample, if it is to be written.
     pub z0: Option<Tensor>,
-    /// Numbers of the file's rows that they were drawn under, where some were left out; else empty.
+    /// Numbers of the condition file's rows that are used; empty if all are.
     pub kept: Vec<i64>,
 }
 
-/// Writes samples.
+/// Writes samples to `out`.
 pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result<()> {
     let Samples { samples, conditions, lengths, z0, kept } = drawn;
     if is(out, "csv") {
@@ -69,12 +70,13 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result
     npz::write_npz_with(out, &arrays, &units.texts())
 }
 
-/// The numbers of the rows that are there, where some were left out.
+/// The array `rows` of the rows that are used; `None` if all are.
 fn rows(kept: &[i64]) -> Result<Option<NamedArray>> {
     (!kept.is_empty()).then(|| array("rows", &Tensor::from_slice(kept))).transpose()
 }
 
-/// Writes predictions, their deviations over draws if `spread`, and the likeliest classes.
+/// Writes predictions, with `spread` also their standard deviations over the draws, and for classes
+/// the most likely one.
 pub(super) fn write_predictions(
     out: &Path,
     drawn: &Prediction,
@@ -86,7 +88,7 @@ pub(super) fn write_predictions(
     if is(out, "csv") {
         return write_columns(out, drawn, spread, (labels.as_ref(), kept), units);
     }
-    // Means are float64; the file has the precision of what was predicted.
+    // Means are float64; the file has the precision of the model.
     let own = |values: &Tensor| values.to_kind(units.target.mean.kind());
     let mut arrays = vec![array("predictions", &own(&drawn.mean))?];
     if spread {

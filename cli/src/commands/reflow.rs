@@ -10,7 +10,7 @@ use triflow::data::files::write_rows;
 use triflow::run;
 use triflow::{Error, Result, Trained};
 
-/// Draws pairs from a run, trains the new one on them, and draws the quality of both against network
+/// Draws pairs from a run, trains a new run on them, and plots the quality of both against network
 /// evaluations.
 pub fn reflow(
     cli: &Cli,
@@ -77,7 +77,7 @@ pub fn reflow(
 fn student(teacher: &Path, model: &Trained, pairs: &Path) -> Result<Layers> {
     let mut layers = Layers::new()?;
     layers.add_file(&teacher.join("config.yaml"))?;
-    // As it was trained: the sampling of `model` is that of the pairs.
+    // From the run: the sampling of `model` is that of the pairs.
     let old = layers.finish()?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let standardise = old.data.common().standardise;

@@ -16,19 +16,20 @@ use triflow::run::{Run, Weights};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Lengths, Result, Trained, memory};
 
-/// The trained run, sampled as the flags say; what has no effect on that is said.
+/// Loads a trained run with the sampling of the flags, and warns of settings without effect.
 pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)> {
     load_in(run, sampling, None)
 }
 
-/// The trained run, sampled as the flags say and measured in `units`.
+/// Loads a trained run with the sampling of the flags, measured in `units`, and warns of settings
+/// without effect.
 fn load_in(run: &Path, sampling: &SamplingArgs, units: Option<&str>) -> Result<(Run, Trained)> {
     let (run, model) = open(run, sampling, units)?;
     model.warn_unused("sampling.")?;
     Ok((run, model))
 }
 
-/// The same without a word.
+/// Loads a trained run with the sampling of the flags, measured in `units`, without warnings.
 pub(super) fn open(
     run: &Path,
     sampling: &SamplingArgs,
@@ -118,7 +119,7 @@ fn show_progress(model: &mut Trained, quiet: bool, all: i64, what: &'static str)
     model.observe_rows(move |rows| shown.add(rows));
 }
 
-/// An error if memory does not hold `n` samples of each of so many conditions, and what is written of them.
+/// Checks that memory holds `n` samples of each condition, and the arrays that are written of them.
 fn check_memory(model: &Trained, n: i64, conditions: i64, save_z0: bool) -> Result<()> {
     let entries = |shape: &[i64]| shape.iter().product::<i64>().max(1) as u64;
     let units = model.units();
@@ -127,14 +128,13 @@ fn check_memory(model: &Trained, n: i64, conditions: i64, save_z0: bool) -> Resu
         _ => 1,
     };
     let latent = if save_z0 { entries(model.model().latent_shape()) } else { 0 };
-    // Each number as it is sampled and as it is written, 8 bytes at most; and the row's random stream.
+    // Each number as sampled and as written, 8 bytes at most; and the row's random stream.
     let row = 16 * (entries(&units.shapes.target) + condition + latent) + 48;
     let rows = (n as u64).saturating_mul(conditions as u64);
     memory::check_count(&format!("a file of {rows} samples"), rows, row)
 }
 
-/// The conditions asked for, labels `[n]` or values `[n, …]`, and lengths of sequences; none for a run that
-/// takes none.
+/// The requested conditions; `None` for an unconditional run.
 fn conditions(model: &Trained, labels: &[String], file: Option<&Path>) -> Result<Option<Inputs>> {
     let Some(shape) = model.units().shapes.condition.clone() else { return Ok(None) };
     let is_label = model.units().condition_is_label;
@@ -163,14 +163,13 @@ fn conditions(model: &Trained, labels: &[String], file: Option<&Path>) -> Result
 struct Inputs {
     /// Labels `[n]` or values `[n, …]`.
     values: Tensor,
-    /// Of sequences.
+    /// Lengths of sequences.
     lengths: Lengths,
-    /// Numbers of the file's rows that are there, where some were left out; else empty.
+    /// Numbers of the file's rows that are used; empty if all are.
     kept: Vec<i64>,
 }
 
-/// One side of a file, its columns and labels in the order of the training rows, and the lengths of
-/// its sequences.
+/// Reads one side of a file, with columns and labels in the order of the training rows.
 fn read(model: &Trained, file: &Path, part: Part) -> Result<Inputs> {
     let experiment = model.experiment();
     let table = read_columns(experiment, file, &[part])?;
@@ -188,8 +187,8 @@ fn read(model: &Trained, file: &Path, part: Part) -> Result<Inputs> {
     Ok(Inputs { values, lengths, kept: table.kept })
 }
 
-/// Conditions as the model takes them: labels stay numbers, of which the model makes one-hot rows a block at a
-/// time; single numbers become rows of one.
+/// Conditions in the form that the model takes: labels `[n]`, which the model makes one-hot a block
+/// at a time, or rows `[n, …]`; single numbers become rows of one.
 fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
     let units = model.units();
     if model.experiment().task().is_sequence() {
@@ -209,7 +208,7 @@ fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
     Ok(asked.shallow_clone())
 }
 
-/// An error if the rows of a file are not like those that the model was trained on.
+/// Checks that the rows of a file have the shape of the training rows.
 fn check_rows(model: &Trained, rows: &Tensor, file: Option<&Path>) -> Result<()> {
     if rows.dim() == 1 {
         return Ok(());
@@ -301,7 +300,8 @@ pub fn evaluate(
     print_json(&metrics)
 }
 
-/// The likelihood of rows, along the solver that was asked for, or a more exact one than samples need.
+/// Computes the likelihood of rows with the requested solver, or with a more exact one than samples
+/// need.
 fn likelihood_of(
     model: &mut Trained,
     rows: &Batch,
@@ -322,7 +322,7 @@ fn likelihood_of(
     likelihood::measure(model, rows, &options)
 }
 
-/// The rows of a file, to measure a model on.
+/// Reads the rows of a file, to measure a model on.
 fn read_rows(model: &Trained, file: &Path, points: i64) -> Result<HeldOut<'static>> {
     let experiment = model.experiment();
     let learned = if experiment.task().learns_y() { Part::Y } else { Part::X };

@@ -1,4 +1,4 @@
-//! The random streams of samples that are asked for: of one seed, or of a file of seeds.
+//! Random streams of the requested samples: of one seed, or of a file of seeds.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,14 +10,14 @@ use triflow::{Error, Result};
 /// The number of samples and their seeds.
 #[derive(Debug)]
 pub(super) enum SampleSeeds {
-    /// So many of one seed.
+    /// `n` samples of one seed.
     Samples { n: i64, seed: u64 },
-    /// One of each seed.
+    /// One sample of each seed.
     Seeds(Vec<u64>),
 }
 
 impl SampleSeeds {
-    /// Samples, of each condition if there are any.
+    /// Number of samples of each condition.
     pub fn len(&self) -> i64 {
         match self {
             SampleSeeds::Samples { n, .. } => *n,
@@ -25,7 +25,7 @@ impl SampleSeeds {
         }
     }
 
-    /// For a message.
+    /// Description for messages.
     pub fn origin(&self) -> String {
         match self {
             SampleSeeds::Samples { seed, .. } => format!("seed {seed}"),
@@ -33,7 +33,7 @@ impl SampleSeeds {
         }
     }
 
-    /// Streams of samples without condition.
+    /// Streams of unconditional samples.
     pub fn streams(&self) -> Streams {
         match self {
             SampleSeeds::Samples { seed, .. } => Streams::new(*seed, 0),
@@ -41,15 +41,16 @@ impl SampleSeeds {
         }
     }
 
-    /// Streams of samples under conditions, all those of one after another. The draw's number is the label, so
-    /// that it does not matter which others are asked for; or the place in a file of conditions.
+    /// Streams of conditional samples, grouped by condition. The number of the draw is the label,
+    /// so that samples do not depend on which other labels are requested; for a file of conditions
+    /// it is the row.
     pub fn streams_of(&self, conditions: &Tensor, from_file: bool) -> Result<Streams> {
         let count = conditions.size().first().copied().unwrap_or(1);
         let draws: Vec<i64> = match conditions.kind() {
             Kind::Int64 if conditions.dim() == 1 && !from_file => Vec::try_from(conditions)?,
             _ => (0..count).collect(),
         };
-        // A label that is asked for twice goes on in its own draw.
+        // The second request of a label continues its draw.
         let mut drawn: HashMap<i64, u64> = HashMap::new();
         let mut streams = Vec::with_capacity(draws.len() * self.len() as usize);
         for condition in draws {
@@ -71,7 +72,7 @@ impl SampleSeeds {
     }
 }
 
-/// A seed for each of so many rows.
+/// Reads the seeds of a file, one for each row.
 pub(super) fn for_rows(path: &Path, rows: i64) -> Result<Vec<u64>> {
     let seeds = read(path)?;
     if seeds.len() as i64 == rows {
@@ -80,7 +81,7 @@ pub(super) fn for_rows(path: &Path, rows: i64) -> Result<Vec<u64>> {
     Err(Error::data(path, format!("has {} seeds for {rows} rows", seeds.len())))
 }
 
-/// The seeds of a file: whole numbers, one a line, or an .npy of them.
+/// Reads seeds: whole numbers, one a line, or an `.npy` of them.
 pub(super) fn read(path: &Path) -> Result<Vec<u64>> {
     let seeds =
         if path.extension().is_some_and(|e| e == "npy") { array(path)? } else { lines(path)? };
