@@ -338,7 +338,7 @@ mod tests {
         let val = table(&[0, 1], &["red", "blue"]);
         let (splits, _) = settled(train, Some(val), &[]).unwrap();
         assert_eq!(labels(splits.val.as_ref().unwrap()), [2, 0]);
-        // By number, even if the validation labels have gaps.
+        // Labels are matched by number, even if the validation labels have gaps.
         let (splits, _) = settled(table(&[0, 1, 2], &[]), Some(table(&[2, 0], &[])), &[]).unwrap();
         assert_eq!(labels(splits.val.as_ref().unwrap()), [2, 0]);
         let error = settled(table(&[1, 2], &[]), Some(table(&[1, 3], &[])), &[]).unwrap_err();

@@ -60,8 +60,8 @@ pub(super) fn check_all(arrays: &[NamedArray]) -> Result<()> {
     Ok(())
 }
 
-/// The table of element types, passed to a macro behind the arguments in `before`: variant, Rust type, numpy's name, the
-/// type's letter in an `.npy` file, its name in a safetensors file.
+/// Passes the table of element types to the macro `$callback`, after the arguments `$before`. Its
+/// columns: variant, Rust type, name in numpy, kind in an `.npy` file, type in a safetensors file.
 macro_rules! dtypes {
     ($callback:ident $(, $before:tt)*) => {
         $callback! {

@@ -304,7 +304,7 @@ pub fn sample(
     observer: &mut dyn Observer,
 ) -> Result<Sampled> {
     let (first, streams) = (plan.streams.at(0)?, plan.streams.clone());
-    // For solvers that draw from LibTorch's generator nevertheless.
+    // Some solvers draw from LibTorch's generator and not from the streams.
     let _stream = seed_torch(first.seed, Purpose::Path, first.draw);
     let _reduced = predictor.model.reduced();
     let condition = predictor.condition;

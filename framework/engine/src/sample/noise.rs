@@ -26,7 +26,7 @@ pub fn draw(
     match noise {
         Noise::Independent => {
             let first = streams.at(0)?;
-            // For sources that draw from LibTorch's generator nevertheless.
+            // Some sources draw from LibTorch's generator and not from the streams.
             let _stream = seed_torch(first.seed, Purpose::Sample, first.draw);
             source.draw(&RowDraws::new(streams.clone(), Purpose::Sample), &full, options)
         }
@@ -157,7 +157,7 @@ mod tests {
         let many = sobol(n + 10, 1, &Streams::new(3, 0)).unwrap();
         assert!(many.iter().all(|u| 0.0 < *u && *u < 1.0));
         assert!(many[..10] != many[n..]);
-        // The same points whether a draw begins in the middle of a set or at its start.
+        // A draw that begins in the middle of a set yields the same points as one from its start.
         let late = sobol(20, 1, &Streams::new(3, 0).from(n as i64 - 10)).unwrap();
         assert_eq!(late, many[n - 10..]);
     }

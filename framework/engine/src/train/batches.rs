@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::data::{Column, numbered_rows};
 
-    /// The rows, by number, of each step from `begin` to before `end`, of 50 rows of `width` values.
+    /// Numbers of the rows of each step from `begin` up to `end`, for 50 rows of `width` values.
     fn steps(width: i64, batch: i64, (begin, end): (u64, u64)) -> Vec<Vec<i64>> {
         let mut rows = numbered_rows(0..50);
         let wide = rows.take(0..50).unwrap().target.expand([50, width], false).contiguous();

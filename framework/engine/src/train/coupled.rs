@@ -126,7 +126,7 @@ pub(super) struct ValidationPairs {
     seed: u64,
     /// Rows of a block.
     rows: i64,
-    /// For each block, the index of each row's z_0, `[rows]` int64 on the CPU.
+    /// Index of each row's z_0, `[rows]` int64 on the CPU, for each block.
     blocks: Vec<Tensor>,
 }
 
@@ -203,7 +203,7 @@ struct Job {
     seed: u64,
 }
 
-/// For each row of a block, the index of its z_0; and the time that pairing took.
+/// Index of the z_0 of each row of a block, and the time that pairing took.
 type Paired = (Vec<i64>, Duration);
 
 /// A block that is paired.
@@ -211,7 +211,7 @@ struct PairedBlock {
     block: u64,
     /// z_0 in the order in which they were drawn.
     z0: Tensor,
-    /// For each row, the index of its z_0, `[rows]` int64.
+    /// Index of each row's z_0, `[rows]` int64.
     pairs: Tensor,
     duration: Duration,
 }

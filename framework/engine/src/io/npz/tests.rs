@@ -23,7 +23,7 @@ fn samples() -> Vec<NamedArray> {
     ]
 }
 
-/// An .npy as numpy writes it.
+/// The bytes of an `.npy` as numpy writes it.
 fn npy(descr: &str, fortran: bool, shape: &str, values: &[u8]) -> Vec<u8> {
     let fortran = if fortran { "True" } else { "False" };
     let text = format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
@@ -45,7 +45,7 @@ fn message(bytes: &[u8]) -> String {
     read_bytes(bytes).unwrap_err().to_string()
 }
 
-/// An archive of one array whose header claims `shape`, of `values` zeros.
+/// Writes an archive of one array with `values` zeros, whose header claims `shape`.
 fn claiming(path: &Path, shape: &str, values: usize) {
     let mut archive = zip::ZipWriter::new(File::create(path).unwrap());
     archive.start_file("x.npy", zip::write::FileOptions::default()).unwrap();
@@ -68,12 +68,12 @@ fn a_shape_that_the_file_does_not_hold_is_refused_before_anything_is_allocated()
     let told = read_array(&path, "x").unwrap_err().to_string();
     let why = "is damaged: its shape is of 24000000000 bytes, and 8 are there";
     assert!(told.ends_with(why), "{told}");
-    // 32 MiB that fill 32 KiB, of which two are asked for.
+    // 32 MiB that are packed into 32 KiB; the header claims two values.
     claiming(&path, "(2,)", 1 << 23);
     assert!(std::fs::metadata(&path).unwrap().len() < 1 << 16);
     let told = read_array(&path, "x").unwrap_err().to_string();
     assert!(told.ends_with("its shape is of 8 bytes, and 33554432 are there"), "{told}");
-    // More than any array may unpack to from so few bytes, though its shape says the same.
+    // More than so few bytes may unpack to, although the shape claims as much.
     claiming(&path, "(16777216,)", 1 << 24);
     for told in [read_array(&path, "x").map(|_| ()), read_texts(&path, "x").map(|_| ())] {
         let told = told.unwrap_err().to_string();
@@ -88,7 +88,7 @@ fn an_array_larger_than_memory_is_refused_though_its_file_holds_it() {
     let rows = memory::free() / 8 + (1 << 27);
     let head = npy("'<f4'", false, &format!("({rows}, 2)"), &[]);
     std::fs::write(&path, &head).unwrap();
-    // Sparse: nothing is written.
+    // A sparse file, which takes no space on disk.
     let file = File::options().write(true).open(&path).unwrap();
     file.set_len(head.len() as u64 + 8 * rows).unwrap();
     let told = read_arrays(&path).unwrap_err().to_string();
@@ -106,7 +106,7 @@ fn a_header_that_would_take_long_to_read_is_refused() {
     assert!(message(&long).contains("its header claims 4294967295 bytes"));
 }
 
-/// A disk of so many bytes.
+/// A disk on which that many bytes are free.
 struct Disk(Cursor<Vec<u8>>, usize);
 
 impl Write for Disk {

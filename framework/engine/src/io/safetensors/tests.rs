@@ -55,7 +55,7 @@ fn no_damage_to_a_file_is_accepted() {
         assert!(read.is_err(), "bit {bit} of byte {}: {:?}", bit / 8, bytes[bit / 8] as char);
         assert!(arrays.iter().any(|a| read_array(&path, &a.name).is_err()), "bit {bit}");
     }
-    // One array that is damaged does not stand in the way of the others.
+    // Damage to one array does not prevent reading the others.
     let mut bytes = whole;
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&path, &bytes).unwrap();
@@ -78,7 +78,7 @@ fn rows_on_disk_that_are_not_what_was_written_are_refused() {
     assert!(message.ends_with("array `x` is not what was written"), "{message}");
 }
 
-/// A file as others write them.
+/// Writes a file without digests, as other programs do.
 fn foreign(path: &Path, header: &str, values: usize) {
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header.as_bytes());
@@ -120,7 +120,7 @@ fn arrays_lie_one_behind_the_other() {
         8,
     );
     assert!(read_safetensors(&path).is_err() && disk_rows(&path, "a").is_err());
-    // No value at all, of rows that no machine holds.
+    // Arrays without values whose rows are larger than any memory.
     for shape in
         ["[0,4611686018427387904,4]", "[0,2305843009213693952,3]", "[0,4294967296,4294967296]"]
     {

@@ -1,5 +1,6 @@
-// Graphs of CUDA for `cuda.rs`, as a library of its own: it needs CUDA's headers, which LibTorch does not bring, and
-// symbols of libtorch_cuda, which a machine without a GPU lacks. `make libtriflow-cuda` builds it.
+// CUDA graphs for `cuda.rs`. This is a separate library because it needs CUDA's headers, which
+// LibTorch does not include, and symbols of libtorch_cuda, which a machine without a GPU lacks.
+// `make libtriflow-cuda` builds it.
 
 #include <ATen/cuda/CUDAGeneratorImpl.h>
 #include <ATen/cuda/CUDAGraph.h>
@@ -16,14 +17,14 @@
 
 namespace {
 
-// Work on the default stream cannot be captured: all steps of a training go to a stream beside it.
+// Work on the default stream cannot be captured, so all steps of a training run on another stream.
 struct Session {
   explicit Session(c10::DeviceIndex index)
       : device(index),
         before(c10::cuda::getCurrentCUDAStream(index)),
         beside(c10::cuda::getStreamFromPool(false, index)) {
     const c10::cuda::CUDAGuard guard(device);
-    // What was launched so far is done before anything on the other stream begins.
+    // Work that was launched before must be finished before the other stream begins.
     c10::cuda::device_synchronize();
     c10::cuda::setCurrentCUDAStream(beside);
   }
@@ -32,14 +33,14 @@ struct Session {
     const c10::cuda::CUDAGuard guard(device);
     graph.reset();
     c10::cuda::device_synchronize();
-    // A capture that fails leaves the generator's state unusable: it gets one of its own.
+    // A failed capture leaves the generator's state unusable, so the capture uses a copy.
     at::Generator generator = at::cuda::detail::getDefaultCUDAGenerator(device);
     generator_state = generator.graphsafe_get_state();
     generator.graphsafe_set_state(generator_state.clone());
     pool = at::cuda::graph_pool_handle();
     graph = std::make_unique<at::cuda::CUDAGraph>();
     try {
-      // Other threads of the program may use the device meanwhile.
+      // This mode allows other threads to use the device during the capture.
       graph->capture_begin(pool, cudaStreamCaptureModeThreadLocal);
     } catch (...) {
       give_up();
@@ -81,10 +82,10 @@ struct Session {
     generator_state = at::Generator();
     if (!ended) {
       try {
-        // Else the allocator goes on asking the graph which streams are its own.
+        // Otherwise the allocator would continue to query the graph for its streams.
         c10::cuda::CUDACachingAllocator::endAllocateToPool(device, pool);
       } catch (const std::exception&) {
-        // It has ended already.
+        // The allocation has ended already.
       }
     }
     graph.reset();
@@ -97,7 +98,8 @@ struct Session {
   at::Generator generator_state;
 };
 
-// 0, or 1 and a message that the caller frees with triflow_cuda_free.
+// Runs f and returns 0; if f throws, returns 1 and a message, which the caller frees with
+// triflow_cuda_free.
 template <typename F>
 int guarded(char** error, F f) {
   try {
@@ -106,7 +108,7 @@ int guarded(char** error, F f) {
   } catch (const std::exception& e) {
     *error = strdup(e.what());
   } catch (...) {
-    *error = strdup("an exception that says nothing");
+    *error = strdup("unknown exception");
   }
   return 1;
 }
