@@ -292,7 +292,7 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read, length: u64) -> Resu
         let found = length.saturating_sub(before);
         if bytes != found {
             return Err(wrong(format!(
-                "is damaged: its shape is of {bytes} bytes, and {found} are there"
+                "is damaged: its shape needs {bytes} bytes, but {found} are there"
             )));
         }
         // Conversion from Fortran order makes a second copy.
@@ -327,7 +327,7 @@ fn read_npy(path: &Path, name: &str, mut reader: impl Read, length: u64) -> Resu
     let data = dtypes!(by_letter);
     // The checksum of an archive's entry is verified only at its end.
     if reader.read(&mut [0]).map_err(damaged)? > 0 {
-        return Err(wrong("is damaged: values follow that are not of its shape".to_owned()));
+        return Err(wrong("is damaged: more values follow than its shape holds".to_owned()));
     }
     NamedArray::new(name, shape, data).map_err(|e| wrong(e.to_string()))
 }

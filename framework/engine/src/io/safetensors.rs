@@ -123,7 +123,7 @@ impl<'p> Header<'p> {
             serde_json::from_slice(&head[8..]).map_err(|e| damaged(&e.to_string()))?;
         let start = 8 + length;
         if total - start != arrays.data_len() as u64 {
-            return Err(damaged("its arrays do not end where it ends"));
+            return Err(damaged("its arrays do not end at its end"));
         }
         let texts = arrays.metadata().iter().flatten();
         let texts: BTreeMap<_, _> = texts.map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -186,7 +186,7 @@ impl<'p> Header<'p> {
 const LONGEST_HEADER: u64 = 100_000_000;
 
 fn damaged(path: &Path, what: &str) -> Error {
-    Error::data(path, format!("is no safetensors file or a damaged one: {what}"))
+    Error::data(path, format!("is no safetensors file, or damaged: {what}"))
 }
 
 fn unreadable(path: &Path, e: &std::io::Error) -> Error {

@@ -59,25 +59,25 @@ fn a_shape_that_the_file_does_not_hold_is_refused_before_anything_is_allocated()
     let path = folder.path().join("x.npz");
     for shape in ["(4611686018427387904,)", "(4611686018427387904, 4)", "(3000000000, 2)", "(1,)"] {
         claiming(&path, shape, 2);
-        for told in [read_array(&path, "x").map(|_| ()), disk_rows(&path, "x").map(|_| ())] {
-            let told = told.unwrap_err().to_string();
-            assert!(told.contains("x.npz") && told.contains("array `x`"), "{shape}: {told}");
+        for error in [read_array(&path, "x").map(|_| ()), disk_rows(&path, "x").map(|_| ())] {
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("x.npz") && error.contains("array `x`"), "{shape}: {error}");
         }
     }
     claiming(&path, "(3000000000, 2)", 2);
-    let told = read_array(&path, "x").unwrap_err().to_string();
-    let why = "is damaged: its shape is of 24000000000 bytes, and 8 are there";
-    assert!(told.ends_with(why), "{told}");
+    let error = read_array(&path, "x").unwrap_err().to_string();
+    let why = "is damaged: its shape needs 24000000000 bytes, but 8 are there";
+    assert!(error.ends_with(why), "{error}");
     // 32 MiB that are packed into 32 KiB; the header claims two values.
     claiming(&path, "(2,)", 1 << 23);
     assert!(std::fs::metadata(&path).unwrap().len() < 1 << 16);
-    let told = read_array(&path, "x").unwrap_err().to_string();
-    assert!(told.ends_with("its shape is of 8 bytes, and 33554432 are there"), "{told}");
+    let error = read_array(&path, "x").unwrap_err().to_string();
+    assert!(error.ends_with("its shape needs 8 bytes, but 33554432 are there"), "{error}");
     // More than so few bytes may unpack to, although the shape claims as much.
     claiming(&path, "(16777216,)", 1 << 24);
-    for told in [read_array(&path, "x").map(|_| ()), read_texts(&path, "x").map(|_| ())] {
-        let told = told.unwrap_err().to_string();
-        assert!(told.contains("array `x` unpacks from ") && told.contains(" 67108"), "{told}");
+    for error in [read_array(&path, "x").map(|_| ()), read_texts(&path, "x").map(|_| ())] {
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("array `x` unpacks from ") && error.contains(" 67108"), "{error}");
     }
 }
 
@@ -91,9 +91,9 @@ fn an_array_larger_than_memory_is_refused_though_its_file_holds_it() {
     // A sparse file, which takes no space on disk.
     let file = File::options().write(true).open(&path).unwrap();
     file.set_len(head.len() as u64 + 8 * rows).unwrap();
-    let told = read_arrays(&path).unwrap_err().to_string();
+    let error = read_arrays(&path).unwrap_err().to_string();
     let needs = format!("array `x` needs {} bytes of memory (", 8 * rows);
-    assert!(told.contains(&needs) && told.ends_with(" are free"), "{told}");
+    assert!(error.contains(&needs) && error.ends_with(" are free"), "{error}");
     assert_eq!(disk_rows(&path, "x").unwrap().unwrap().len() as u64, rows);
 }
 

@@ -61,7 +61,7 @@ fn no_damage_to_a_file_is_accepted() {
     std::fs::write(&path, &bytes).unwrap();
     assert!(read_array(&path, "b").is_ok());
     let message = read_array(&path, "flag").unwrap_err().to_string();
-    assert!(message.ends_with("a damaged one: array `flag` is not what was written"), "{message}");
+    assert!(message.ends_with("or damaged: array `flag` is not what was written"), "{message}");
 }
 
 #[test]
@@ -126,8 +126,8 @@ fn arrays_lie_one_behind_the_other() {
     {
         let header = format!(r#"{{"a":{{"dtype":"F32","shape":{shape},"data_offsets":[0,0]}}}}"#);
         foreign(&path, &header, 0);
-        let told = disk_rows(&path, "a").unwrap_err().to_string();
-        assert!(told.ends_with("array `a` is damaged: its shape is too large"), "{told}");
+        let error = disk_rows(&path, "a").unwrap_err().to_string();
+        assert!(error.ends_with("array `a` is damaged: its shape is too large"), "{error}");
     }
 }
 
