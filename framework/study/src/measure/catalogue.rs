@@ -55,25 +55,36 @@ metrics! {
     W2, "w2", "W2", Less,
         "Exact 2-Wasserstein distance between equal numbers of generated and held-out points.";
     SlicedW2, "sliced_w2", "sliced W2", Less,
-        "2-Wasserstein distance of projections onto 256 random directions, root mean square over them.";
+        "2-Wasserstein distance of projections onto 256 random directions, root mean square over \
+         them.";
     EnergyDistance, "energy_distance", "energy distance", Less,
-        "2E|X − Y| − E|X − X′| − E|Y − Y′| over all pairs of generated and held-out points, without a root.";
+        "2E|X − Y| − E|X − X′| − E|Y − Y′| over all pairs of generated and held-out points, \
+         without a root.";
     Mmd2, "mmd2", "MMD²", Less,
-        "Squared maximum mean discrepancy over all pairs, with a Gaussian kernel whose bandwidth is the median distance of held-out points.";
+        "Squared maximum mean discrepancy over all pairs, with a Gaussian kernel whose bandwidth \
+         is the median distance of held-out points.";
     Precision, "precision", "precision", More,
-        "Share of generated points that lie within the third-neighbour distance of a held-out point.";
+        "Share of generated points that lie within the third-neighbour distance of a held-out \
+         point.";
     Recall, "recall", "recall", More,
-        "Share of held-out points that lie within the third-neighbour distance of a generated point.";
+        "Share of held-out points that lie within the third-neighbour distance of a generated \
+         point.";
     Density, "density", "density", None,
-        "Mean number of held-out points within whose fifth-neighbour distance a generated point lies, divided by 5: 1 for equal distributions, more if samples crowd where the data are densest.";
+        "Mean number of held-out points within whose fifth-neighbour distance a generated point \
+         lies, divided by 5: 1 for equal distributions, more if samples crowd where the data are \
+         densest.";
     Coverage, "coverage", "coverage", More,
         "Share of held-out points with a generated point within their fifth-neighbour distance.";
     ClassifierAgreement, "classifier_agreement", "classifier agreement", More,
-        "Share of generated points whose label by a vote of the five nearest training points is the condition they were generated under; as floor, of held-out points.";
+        "Share of generated points whose label by a vote of the five nearest training points is \
+         the condition they were generated under; as floor, of held-out points.";
     ClassShares, "class_shares", "class shares", Less,
-        "Half the sum over the classes of |share of generated points − share of training rows|, for models without a condition, by a vote of the five nearest training points: the error of the modes' weights.";
+        "Half the sum over the classes of |share of generated points − share of training rows|, \
+         for models without a condition, by a vote of the five nearest training points: the error \
+         of the modes' weights.";
     Nll, "nll", "NLL, nats", Less,
-        "Negative log-likelihood of held-out rows by the change of variables along the ODE, in nats a row.";
+        "Negative log-likelihood of held-out rows by the change of variables along the ODE, in \
+         nats a row.";
     NllBound, "nll_bound", "NLL bound, nats", Less,
         "Variational bound on the negative log-likelihood of held-out rows, in nats a row.";
     ErrorRate, "error_rate", "error rate", Less,
@@ -83,7 +94,8 @@ metrics! {
     CrossEntropy, "cross_entropy", "cross-entropy", Less,
         "Mean of −ln of the true class's probability, in nats.";
     Ece, "ece", "ECE", Less,
-        "Expected calibration error: mean difference between the highest probability and the share of correct predictions, in 15 bins of that probability.";
+        "Expected calibration error: mean difference between the highest probability and the \
+         share of correct predictions, in 15 bins of that probability.";
     Mse, "mse", "MSE", Less,
         "Mean squared error over all rows and features; of labels, over one-hot rows.";
     Mae, "mae", "MAE", Less,
@@ -93,7 +105,8 @@ metrics! {
     VarianceExplainedPooled, "variance_explained_pooled_percent", "variance explained, pooled, %", More,
         "100 R² of errors and variances summed over all features.";
     Crps, "crps", "CRPS", Less,
-        "Continuous ranked probability score of several random draws a row, fair estimate, mean over all rows and features.";
+        "Continuous ranked probability score of several random draws a row, fair estimate, mean \
+         over all rows and features.";
     HalfCoverage, "coverage_50", "within 50 % band, %", None,
         "Percentage of true values between the quantiles of the central 50 % of random draws.";
     BandCoverage, "coverage_90", "within 90 % band, %", None,

@@ -204,7 +204,8 @@ fn refuse_without_density(model: &mut Trained, data: &Batch) -> Result<()> {
         _ => return Ok(()),
     };
     let message = format!(
-        "no likelihood: the {key} `{name}` {does}, so that the density of latents is not that of the data"
+        "no likelihood: the {key} `{name}` {does}, so that the density of latents is not that of \
+         the data"
     );
     Err(Error::config(key, message)
         .help("it needs an encoder and a decoder that leave the target as it is"))

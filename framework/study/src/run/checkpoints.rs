@@ -111,7 +111,8 @@ impl Run {
         }
         let why = passed_over.map_or_else(String::new, |e| format!("; of the last one: {e}"));
         let message = format!(
-            "holds no checkpoint that can be used{why}\n  help: remove it, and `triflow resume --run {}` begins anew",
+            "holds no checkpoint that can be used{why}\n  help: remove it, and `triflow resume \
+             --run {}` begins anew",
             quoted(&self.path)
         );
         Err(Error::data(&self.file("checkpoints"), message))

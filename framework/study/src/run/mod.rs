@@ -153,7 +153,8 @@ impl Run {
         match self.file("config.yaml").is_file() {
             true => Ok(()),
             false => Err(Error::runtime(format!(
-                "{} was removed or has lost its config.yaml while the run was at work; nothing more is written there",
+                "{} was removed or has lost its config.yaml while the run was at work; nothing more \
+                 is written there",
                 self.path.display()
             ))),
         }

@@ -170,7 +170,8 @@ fn pictures(metric: &str) -> Markup {
         section #motion {
             h2 { "From noise to data" }
             p.how {
-                "Paths of these samples from noise at t = 0 to data at t = 1. The first few leave a trace."
+                "Paths of these samples from noise at t = 0 to data at t = 1. The first few leave a \
+                 trace."
             }
             div.player {
                 button #play type="button" aria-pressed="false" { "Play" }
