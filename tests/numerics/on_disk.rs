@@ -1,5 +1,5 @@
-//! Rows that stay in their file train what rows in memory train, to the bit: paired with z_0, of different lengths,
-//! mirrored.
+//! Training with rows on disk equals training with rows in memory, to the bit: paired with z_0, of
+//! different lengths, mirrored.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use triflow::train::Control;
 
 const ROWS: usize = 60;
 
-/// Numbers that are not regular.
+/// Irregular numbers.
 fn numbers(n: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * i % 97) as f32).sin() * (1 + i % 3) as f32 + 2.0).collect()
 }
@@ -29,7 +29,7 @@ fn write(path: &Path, arrays: Vec<(&str, Vec<usize>, ArrayData)>) {
     safetensors::write_safetensors(path, &arrays, &BTreeMap::new()).unwrap();
 }
 
-/// A trainer of `yaml` on the file, with `keep` and two epochs.
+/// A trainer of the experiment `yaml` on the file for two epochs, with `data.keep` set to `keep`.
 fn trainer(path: &Path, keep: &str, yaml: &str) -> Result<Trainer> {
     triflow_plugins::link();
     let mut layers = triflow::config::Layers::new()?;
@@ -41,7 +41,7 @@ fn trainer(path: &Path, keep: &str, yaml: &str) -> Result<Trainer> {
     Trainer::new(layers.finish()?, Path::new(""))
 }
 
-/// History and parameters.
+/// History and parameters after training.
 fn trained(path: &Path, keep: &str, yaml: &str) -> (String, Vec<(String, Vec<f64>)>) {
     let mut trainer = trainer(path, keep, yaml).unwrap_or_else(|e| panic!("{keep} {yaml}: {e}"));
     trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
@@ -62,7 +62,7 @@ fn vectors_are_paired_with_z_0_from_their_file() {
     let labels: Vec<i64> = (0..ROWS as i64).map(|i| i % 3).collect();
     write(&path, vec![("x", vec![2], numbers(2 * ROWS).into()), ("y", vec![], labels.into())]);
     same(&path, "{ unconditional: true, coupling: ot_exact }");
-    // Blocks of three and a half steps an epoch; y are labels, and then x is the condition.
+    // The blocks of 32 rows do not divide an epoch; y (labels) is the condition first, then x.
     same(&path, "{ coupling: { type: ot_conditional, batch: 32 } }");
     same(&path, "{ task: regression, coupling: { type: ot_exact, allow_biased: true } }");
 }
@@ -116,8 +116,8 @@ fn what_cannot_be_paired_is_said_wherever_the_rows_are() {
     write(&path, vec![("x", vec![1, 4, 4], bytes(16 * ROWS).into())]);
     for keep in ["device", "disk"] {
         let yaml = "{ unconditional: true, coupling: ot_exact, training: { flip: true } }";
-        let told = trainer(&path, keep, yaml).unwrap_err().to_string();
+        let error = trainer(&path, keep, yaml).unwrap_err().to_string();
         let why = "z_0 is paired with the images as they are, not with mirrored ones";
-        assert!(told.starts_with(why), "{told}");
+        assert!(error.starts_with(why), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! `compare`: the grid, paired seeds, what is trained once, what is gone on with, and what fails alone.
+//! Comparisons: the grid, paired seeds, shared models, resuming, and cells that fail alone.
 
 mod stopped;
 
@@ -6,7 +6,7 @@ use crate::command::{Folder, bytes, text};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// An experiment so small that a cell takes a second.
+/// An experiment of which a cell takes a second.
 const BASE: &str = "
 data: { type: two_moons, samples: 600, val_samples: 50, test_samples: 200 }
 crn: { network: { hidden_dims: [16] } }
@@ -29,7 +29,7 @@ fn cell<'r>(results: &'r Value, name: &str) -> &'r Value {
     cells.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("no {name} in {results}"))
 }
 
-/// When each file below a folder was last written.
+/// Files below a folder, with the times of their last change.
 fn written(folder: &Path) -> Vec<(PathBuf, std::time::SystemTime)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -65,7 +65,7 @@ fn a_grid_is_trained_once_a_model_and_paired_by_seed() {
     ];
     folder.succeeds(&grid);
     let found = results(&out);
-    // Flow matching uses no schedule: 2 x 2 + 2 cells, from three models with two seeds.
+    // Flow matching uses no schedule: there are 2 x 2 + 2 cells, from three models with two seeds.
     assert_eq!(found["cells"].as_array().unwrap().len(), 6);
     let runs: Vec<_> = written(&out.join("runs"))
         .into_iter()
@@ -78,7 +78,7 @@ fn a_grid_is_trained_once_a_model_and_paired_by_seed() {
     assert!(note.starts_with("flow_matching, euler: 2 combinations are the same"), "{note}");
     assert!(note.contains("which does not use `noise_schedule`"), "{note}");
 
-    // Euler with 20 steps evaluates 20 times, midpoint 40; ct once more, at the end.
+    // Euler needs 20 evaluations for 20 steps, midpoint 40; ct needs one more at the end.
     for (name, nfe) in [("flow_matching, euler", 20.0), ("ct, cosine, midpoint", 41.0)] {
         assert_eq!(cell(&found, name)["cost"]["nfe"]["mean"], nfe, "{name}");
     }
@@ -96,7 +96,7 @@ fn a_grid_is_trained_once_a_model_and_paired_by_seed() {
     let gamma: Vec<f64> = gamma.iter().map(|g| g.as_f64().unwrap()).collect();
     assert!(gamma.windows(2).all(|g| g[0] < g[1]), "{gamma:?}");
 
-    // Same seed, same rows: what real data score is one and the same for all cells of a seed.
+    // All cells of a seed have the same rows, and so the same floor.
     let floors = |seed: u64| {
         let of = |path: &Path| -> Value { serde_json::from_slice(&bytes(path)).unwrap() };
         let all = written(&out.join("runs")).into_iter().map(|(path, _)| path);
@@ -111,21 +111,21 @@ fn a_grid_is_trained_once_a_model_and_paired_by_seed() {
     }
     assert_ne!(floors(42)[0], floors(43)[0]);
 
-    // A cell is the run that its own configuration makes.
+    // A cell equals the run of its own configuration.
     let own = runs[0].0.with_file_name("config.yaml");
     let again = folder.succeeds(&["run", text(&own), "-q", "--output-dir", "again"]);
     let again = folder.path().join(again.trim());
     let history = |run: &Path| bytes(&run.join("history.json"));
     assert!(history(&again) == history(own.parent().unwrap()), "{}", again.display());
 
-    // What a cell says to run alone samples as that cell does.
+    // The command of a cell samples like the cell.
     let euler = cell(&found, "ct, linear, euler")["command"].as_str().unwrap();
     let alone: Vec<_> = euler.split(' ').skip(1).collect();
     let alone = folder.train(&[&alone[..], &["--output-dir", "alone"]].concat());
     let config = std::fs::read_to_string(alone.join("config.yaml")).unwrap();
     assert!(config.contains("type: euler") && config.contains("type: linear"), "{config}");
 
-    // Asked again, with a seed and a solver more: what is there stays as it is.
+    // With another seed and another solver, existing files are unchanged.
     let before = written(&out.join("runs"));
     let mut more = grid.to_vec();
     more[8] = "sampling.solver.type=euler,midpoint,heun";
@@ -142,7 +142,7 @@ fn a_grid_is_trained_once_a_model_and_paired_by_seed() {
 #[test]
 fn shards_together_are_the_whole_and_a_cell_fails_alone() {
     let folder = base();
-    // A learning rate at which nothing stays finite.
+    // A learning rate at which training diverges.
     let grid = |out: &'static str| {
         [
             "compare",
@@ -160,8 +160,8 @@ fn shards_together_are_the_whole_and_a_cell_fails_alone() {
         ]
     };
     for shard in ["1/2", "2/2"] {
-        let said = folder.run(&[&grid("parts")[..], &["--shard", shard]].concat());
-        assert_eq!(said.code, 1, "{}", said.err);
+        let done = folder.run(&[&grid("parts")[..], &["--shard", shard]].concat());
+        assert_eq!(done.code, 1, "{}", done.err);
         assert!(!folder.join("parts/results.json").exists());
     }
     folder.succeeds(&["compare", "--collect", "parts"]);
@@ -178,7 +178,7 @@ fn shards_together_are_the_whole_and_a_cell_fails_alone() {
     assert_eq!(failed["metrics"][0], Value::Null);
     let why = failed["errors"][0].as_str().unwrap();
     assert!(why.starts_with("seed 42: ") && why.contains("learning_rate"), "{why}");
-    // Tried again, and only that.
+    // Only the failed cell is tried again.
     let again = folder.run(&["compare", "--resume", "whole"]);
     assert_eq!(again.code, 1);
     assert!(again.err.contains("4 of 4 runs failed"), "{}", again.err);
@@ -203,26 +203,26 @@ comparison:
   curve: null
 ",
     );
-    let said = folder.succeeds(&["compare", "--config", "own/study.yaml", "--dry-run"]);
-    assert!(said.contains("4 models x 1 seeds = 4 runs of 3 steps"), "{said}");
-    assert!(said.contains("not on one scale"), "{said}");
+    let output = folder.succeeds(&["compare", "--config", "own/study.yaml", "--dry-run"]);
+    assert!(output.contains("4 models x 1 seeds = 4 runs of 3 steps"), "{output}");
+    assert!(output.contains("not on one scale"), "{output}");
     folder.succeeds(&["compare", "--config", "own/study.yaml", "--out", "out"]);
     let found = results(&folder.join("out"));
     let config = cell(&found, "target, npz(path=moons.npz)")["config"].as_str().unwrap();
     assert!(config.contains("weighting: field") && config.contains("type: cosine"), "{config}");
     assert!(config.contains("steps: 3"));
-    // One seed cannot say which is better.
+    // With a single seed there is no verdict.
     for cell in found["cells"].as_array().unwrap() {
         assert_eq!(cell["metrics"][0]["verdict"], "unknown");
     }
-    // A run of the file alone takes no notice, and does not keep it.
+    // A run of the file ignores its comparison, and does not save it.
     let run = folder.succeeds(&["run", "own/study.yaml", "-q", "--num-epochs", "1"]);
     let config = std::fs::read_to_string(folder.path().join(run.trim()).join("config.yaml"));
     assert!(!config.unwrap().contains("comparison"));
 }
 
-/// What decides comes first, the likelihood is one a model whichever way it is sampled, and each cell is judged
-/// among those of its own data.
+/// The primary metric comes first, the likelihood is measured once a model, and each cell is
+/// compared with those of its own data.
 #[test]
 fn a_comparison_decides_by_the_metric_that_was_asked_for_within_each_data_set() {
     let folder = base();
@@ -262,7 +262,7 @@ fn a_comparison_decides_by_the_metric_that_was_asked_for_within_each_data_set() 
     };
     assert_eq!((best("two_moons"), best("eight_gaussians")), (1, 1));
     let report = String::from_utf8(bytes(&folder.join("out/report.html"))).unwrap();
-    assert!(report.contains("Each on data of its own, the best by"));
+    assert!(report.contains("Best on each of the data sets by"));
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn what_cannot_be_compared_is_told_before_anything_is_trained() {
         (&["--over", "objective=flow_mtching"], "did you mean `flow_matching`?"),
         (&["--over", "objective"], "names no key"),
         (&["--over", "objective=ct,ct"], "names `ct` twice"),
-        (&["--over", ".=1"], "needs the names of keys"),
+        (&["--over", ".=1"], "needs names of keys"),
         (&["--over", "objective="], "needs at least one value"),
         (&["--over", "objective=,ct"], "in `--over objective=,ct`"),
         (&["--over", "objective=ct", "--over", "objective=ct"], "is given twice"),
@@ -291,9 +291,9 @@ fn what_cannot_be_compared_is_told_before_anything_is_trained() {
         (&["--budget", "weeks=3"], "known keys: epochs, steps, seconds"),
         (&["--budget", "steps=0"], "needs one number above 0"),
         (&["--set", "comparison.metric=recal"], "did you mean `recall`?"),
-        (&["--set", "comparison.metric=density"], "describes, it does not judge"),
+        (&["--set", "comparison.metric=density"], "has no better or worse values"),
         (&["--set", "comparison.seeds=0"], "comparison.seeds"),
-        (&["--over", "training.ema=1,2"], "no cell can be"),
+        (&["--over", "training.ema=1,2"], "no cell is a valid experiment"),
         (&["--shard", "3/2"], "as 2/8"),
         (&["--jobs", "0"], "needs a whole number from 1 to 1024"),
     ] {

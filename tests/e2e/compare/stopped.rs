@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Killed without warning: finished runs stay, the others are made, and the answer is that of a comparison that
-/// nobody stopped.
+/// The comparison is killed: finished runs are kept, the others are made, and the results are those
+/// of a comparison that was never stopped.
 #[cfg(unix)]
 #[test]
 fn a_killed_comparison_goes_on_with_what_is_missing() {
@@ -41,7 +41,7 @@ fn a_killed_comparison_goes_on_with_what_is_missing() {
         );
         std::thread::sleep(Duration::from_millis(5));
     }
-    // `kill` of the library is SIGKILL.
+    // The method `kill` sends SIGKILL.
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!folder.join("killed/results.json").exists());
@@ -61,8 +61,8 @@ fn a_killed_comparison_goes_on_with_what_is_missing() {
     assert_eq!(values("killed"), values("whole"));
 }
 
-/// Names that look like flags or markup, a cell that cannot be, and files that were damaged since: nothing
-/// vanishes from the table, and what is made again comes out as it was.
+/// The comparison has names that look like flags or markup, an invalid cell, and damaged files:
+/// nothing is missing from the table, and what is made again is the same.
 #[test]
 fn nothing_of_a_comparison_goes_missing_without_a_word() {
     let folder = base();
@@ -79,14 +79,14 @@ comparison:
   curve: null
 ",
     );
-    let said = folder.run(&["compare", "--config", "odd.yaml", "--out", "out"]);
-    assert_eq!(said.code, 1, "{}", said.err);
+    let done = folder.run(&["compare", "--config", "odd.yaml", "--out", "out"]);
+    assert_eq!(done.code, 1, "{}", done.err);
     assert!(
-        said.err.contains("impossible is impossible: needs 0 <= ema < 1, got 1"),
+        done.err.contains("impossible is impossible: needs 0 <= ema < 1, got 1"),
         "{}",
-        said.err
+        done.err
     );
-    assert!(said.err.contains("1 of 3 cells are impossible"), "{}", said.err);
+    assert!(done.err.contains("1 of 3 cells are impossible"), "{}", done.err);
     let first = results(&folder.join("out"));
     let value = |of: &Value, name: &str| cell(of, name)["metrics"][0]["spread"]["values"].clone();
     let errors = |of: &Value, name: &str| cell(of, name)["errors"].to_string();
@@ -104,7 +104,7 @@ comparison:
         std::fs::write(&path, damaged).unwrap();
     }
     std::fs::write(&file("/measured_")[1], "{}").unwrap();
-    // It was tried in vain before it was finished elsewhere.
+    // The run had failed before it was finished elsewhere.
     std::fs::write(file("/manifest.json")[1].with_file_name("error.txt"), b"\xff boom").unwrap();
     folder.succeeds(&["compare", "--collect", "out"]);
     let found = results(&folder.join("out"));
@@ -131,7 +131,8 @@ comparison:
     assert!(error.contains("plan.json: is damaged: its SHA-256"), "{error}");
 }
 
-/// Children end with their parent, whoever of them was told, and what they trained is kept.
+/// Child processes end with their parent, whichever of them gets the signal, and finished training
+/// is kept.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_comparison_ends_with_130_and_says_how_to_go_on() {
@@ -164,11 +165,11 @@ fn an_interrupted_comparison_ends_with_130_and_says_how_to_go_on() {
     let id = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let done = child.wait_with_output().unwrap();
-    let said = String::from_utf8(done.stderr).unwrap();
-    assert_eq!(done.status.code(), Some(130), "{said}");
+    let error = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(130), "{error}");
     assert!(
-        said.ends_with("interrupted; continue with `triflow compare --resume 'an out'`\n"),
-        "{said}"
+        error.ends_with("interrupted; continue with `triflow compare --resume 'an out'`\n"),
+        "{error}"
     );
     let mut kept: Vec<PathBuf> = written(&folder.join("an out/runs"))
         .into_iter()
@@ -208,12 +209,12 @@ fn further_seeds_of_a_comparison_need_the_data_of_the_first() {
     };
     folder.succeeds(&compare("1"));
     folder.write("d.csv", &rows(10.0));
-    // Nothing is left to do.
+    // Every job is complete.
     folder.succeeds(&compare("1"));
-    let told = folder.fails(&compare("2"));
+    let error = folder.fails(&compare("2"));
     assert!(
-        told.contains("their values have changed since") && told.contains("--out DIR"),
-        "{told}"
+        error.contains("their values have changed since") && error.contains("--out DIR"),
+        "{error}"
     );
     folder.write("d.csv", &rows(1.0));
     folder.succeeds(&compare("2"));

@@ -188,7 +188,7 @@ fn shapes_that_disagree_name_both() {
 #[test]
 fn folders_that_cannot_be_written_are_named() {
     let folder = Folder::new();
-    // Nobody, not even root, makes a folder below a file.
+    // Not even root can make a folder below a file.
     folder.write("file", "");
     let train = [&["train-gen", "--output-dir", "file/runs"], &TINY[..]].concat();
     answers(

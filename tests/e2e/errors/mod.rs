@@ -1,5 +1,5 @@
-//! What bad input is answered: the exact text, and exit code 2. It says what is wrong, where it was written
-//! and what would be right, in the words of the one who wrote it.
+//! Errors for bad input: the exact text, and exit code 2. Each says what is wrong, where it was
+//! written and what would be right, in the user's words.
 
 mod files;
 mod names;
@@ -7,16 +7,16 @@ mod names;
 use crate::command::{Folder, TINY};
 use triflow::registry::registry;
 
-/// Checks each command line's answer; `[…]` in the text stands for the folder.
+/// Asserts the error of each command line; `[…]` in the text stands for the folder.
 fn answers(folder: &Folder, cases: &[(&[&str], &str)]) {
     let wrong: Vec<String> = cases
         .iter()
         .filter_map(|(args, expected)| {
             let done = folder.run(args);
-            let said = done.err.replace(folder.path().to_str().unwrap(), "[…]");
+            let error = done.err.replace(folder.path().to_str().unwrap(), "[…]");
             let expected = format!("error: {expected}");
-            (done.code != 2 || said != expected).then(|| {
-                format!("{args:?} left with {}\n{said}\nrather than\n{expected}\n", done.code)
+            (done.code != 2 || error != expected).then(|| {
+                format!("{args:?} left with {}\n{error}\nrather than\n{expected}\n", done.code)
             })
         })
         .collect();
@@ -29,7 +29,7 @@ const KEYS: &str = "task, unconditional, input_shape, output_shape, latent_shape
                     noise_schedule, encoder, decoder, crn, source, coupling, loss, training, checkpoint, start_from, \
                     sampling, metrics, comparison, device, threads, output_dir, plugins";
 
-/// Names of the built-in components of a kind, as they are listed.
+/// Names of the built-in components of a kind, as errors list them.
 fn known(kind: &str) -> String {
     triflow_plugins::link();
     let all: Vec<_> = registry().list(Some(kind)).iter().map(|entry| entry.info.name).collect();
@@ -114,7 +114,7 @@ fn a_device_that_is_not_there_says_what_was_looked_for_and_where() {
             "unknown device `gpu`\n  at device (--device)\n  help: use auto, cpu, cuda or cuda:N",
         )],
     );
-    // However many there are, there are fewer.
+    // No machine has this many devices.
     for device in ["cuda", "cuda:99"] {
         let done = folder.run(&[&["train", "--device", device], &TINY[..6]].concat());
         if done.code == 0 {

@@ -81,7 +81,7 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
                      help: did you mean `training`? known keys: {KEYS}"
                 ),
             ),
-            // The file in which it stands, not the one that extends it.
+            // The error names the file with the key, not the one that extends it.
             (
                 &["validate", "over.yaml"],
                 "unknown key `epoch`\n  at training.epoch (e.yaml:1)\n  \
@@ -262,7 +262,7 @@ fn the_command_line_itself_is_checked() {
             ),
         ],
     );
-    // The rest is clap's; only that it is a refusal with advice is ours.
+    // The text is clap's: only the exit code and the advice are tested.
     let done = folder.run(&["train", "--num_epoch", "3"]);
     assert_eq!(done.code, 2);
     assert!(done.err.contains("a similar argument exists: '--num-epochs'"), "{}", done.err);

@@ -10,7 +10,7 @@ fn the_commands_work_on_a_finished_run() {
     let folder = Folder::new();
     let run = folder.tiny(&["train-gen", "--model-type", "diffusion"]);
     let path = text(&run);
-    // generate: by label, by seed, by another solver.
+    // The command generate with a label, a seed, and another solver.
     let generate = |out: &str, more: &[&str]| {
         folder.succeeds(&[&["generate", "--run", path, "--out", out, "--n", "3"], more].concat());
         bytes(&folder.join(out))
@@ -35,11 +35,11 @@ fn the_commands_work_on_a_finished_run() {
     let done = folder.run(&["generate", "--run", path, "--out", "e.npz", "--n", "4000000000000"]);
     let why = "error: a file of 8000000000000 samples needs 768000000000000 bytes of memory (";
     assert!(done.code == 1 && done.err.starts_with(why), "{}", done.err);
-    // evaluate: what the run says of itself, until something is changed.
+    // The command evaluate gives the run's own metrics unless something is changed.
     let metrics = json(&run.join("metrics.json"));
     let evaluate = |more: &[&str]| -> Value {
-        let said = folder.succeeds(&[&["evaluate", "--run", path], more].concat());
-        serde_json::from_str(&said).unwrap()
+        let output = folder.succeeds(&[&["evaluate", "--run", path], more].concat());
+        serde_json::from_str(&output).unwrap()
     };
     assert_eq!(evaluate(&[]), metrics);
     has_all(&metrics, Goal::Generation);
@@ -49,7 +49,7 @@ fn the_commands_work_on_a_finished_run() {
     assert_eq!(other["sampling"]["steps"], 7);
     assert_ne!(other["w2"], metrics["w2"]);
     assert_ne!(evaluate(&["--seed", "8"])["w2"], metrics["w2"]);
-    // plot: the same pictures.
+    // The command plot draws the same pictures.
     let picture = run.join("trajectories.png");
     let losses = bytes(&run.join("loss_trends.png"));
     let drawn = bytes(&picture);
@@ -73,8 +73,8 @@ fn a_finished_run_needs_its_training_data_no_more() {
         folder.succeeds(&["predict", "--run", text(&kinds), "--data", "new.csv", "--out", &p]);
         folder.succeeds(&["generate", "--run", text(&points), "--out", &s]);
         let evaluate = |run| {
-            let said = folder.succeeds(&["evaluate", "--run", text(run), "--data", "new.csv"]);
-            serde_json::from_str::<Value>(&said).unwrap()
+            let output = folder.succeeds(&["evaluate", "--run", text(run), "--data", "new.csv"]);
+            serde_json::from_str::<Value>(&output).unwrap()
         };
         let files = (bytes(&folder.join(p)), bytes(&folder.join(s)));
         (files, evaluate(&kinds), evaluate(&points))
@@ -85,14 +85,14 @@ fn a_finished_run_needs_its_training_data_no_more() {
     assert!(accuracy["accuracy"].is_number() && distance["w2"].is_number(), "{distance:#}");
     std::fs::remove_file(folder.join("moons.csv")).unwrap();
     assert!(before == ask("after"), "the data are still needed");
-    // What needs them says so.
-    let said = folder.fails(&["evaluate", "--run", text(&kinds)]);
-    assert!(said.contains("moons.csv"), "{said}");
-    // Rows that are not the model's are refused.
+    // Commands that need the rows say so.
+    let error = folder.fails(&["evaluate", "--run", text(&kinds)]);
+    assert!(error.contains("moons.csv"), "{error}");
+    // Rows with other classes than the model's are refused.
     folder.write("other.csv", "x0,x1,label\n1,2,0\n3,4,2\n");
-    let said = folder.fails(&["evaluate", "--run", text(&kinds), "--data", "other.csv"]);
+    let error = folder.fails(&["evaluate", "--run", text(&kinds), "--data", "other.csv"]);
     assert_eq!(
-        said,
+        error,
         "error: other.csv: the file has the class `2`, which no training row has\n  at data\n  help: known classes: `0`, `1`"
     );
 }
@@ -103,9 +103,9 @@ fn weights_of_another_model_are_refused() {
     let tiny = |objective: &str| folder.tiny(&["train-gen", "--model-type", objective]);
     let (own, other) = (tiny("flow_matching"), tiny("diffusion"));
     std::fs::copy(other.join("params.safetensors"), own.join("params.safetensors")).unwrap();
-    let said = folder.fails(&["generate", "--run", text(&own), "--out", "s.npz"]);
+    let error = folder.fails(&["generate", "--run", text(&own), "--out", "s.npz"]);
     let expected = "holds another model than the experiment's: `objective` differs";
-    assert!(said.contains(expected), "{said}");
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]
@@ -122,18 +122,18 @@ fn metrics_are_means_over_draws_beside_their_deviations() {
     let many = evaluate("20", &[]);
     let far = (number(&many["w2"]) - number(&one["w2"])).abs() / number(&many["w2_deviation"]);
     assert!(far > 0.0 && far < 5.0, "{many:#}");
-    // A Sobol' set is the same law with less noise.
+    // Sobol' points have the same distribution with less variance.
     let even = evaluate("20", &["--noise", "sobol"]);
     assert_eq!(even["sampling"]["noise"], "sobol");
     assert!(number(&even["w2"]) < number(&many["w2"]), "{even:#}");
-    // The floor is drawn as often as the training rows suffice.
+    // The floor has as many draws as the training rows suffice for.
     assert!(many["floor"]["w2_deviation"].is_number(), "{many:#}");
 }
 
 #[test]
 fn the_best_parameters_are_kept_where_asked_for() {
     let folder = Folder::new();
-    // A rate that spoils the second epoch.
+    // A learning rate that makes the second epoch worse.
     let spoil = ["--learning-rate", "3", "--set", "checkpoint.keep_best=total"];
     let run = folder.tiny(&[&["train-gen"], &spoil[..]].concat());
     let losses = json(&run.join("history.json"));
@@ -146,6 +146,6 @@ fn the_best_parameters_are_kept_where_asked_for() {
     let drawn = |name: &str| bytes(&folder.join(name));
     assert_eq!(drawn("best.npz") == drawn("last.npz"), last == best);
     let other = folder.tiny(&["train-gen"]);
-    let said = folder.fails(&["generate", "--run", text(&other), "--best", "--out", "x.npz"]);
-    assert!(said.contains("has no checkpoints/best.safetensors"), "{said}");
+    let error = folder.fails(&["generate", "--run", text(&other), "--best", "--out", "x.npz"]);
+    assert!(error.contains("has no checkpoints/best.safetensors"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Every task under every objective, from training to pictures, and the commands on what it leaves.
+//! Every task with every objective, from training to pictures, and the commands on its run.
 
 mod finished;
 
@@ -20,7 +20,7 @@ fn all_finite(array: &NamedArray) -> bool {
     array.data.to_f64().iter().all(|v| v.is_finite())
 }
 
-/// Checks what every run leaves behind, and what is special to its task.
+/// Asserts that a run has the files of every run, and those of its task.
 fn check(run: &Path, special: &[&str]) {
     let mut files: Vec<String> = std::fs::read_dir(run)
         .unwrap()
@@ -70,7 +70,7 @@ fn check(run: &Path, special: &[&str]) {
     assert!(!json(&run.join("manifest.json"))["parameters"].is_null());
 }
 
-/// Every metric of the task has a value, but for those that only some models or flags have.
+/// Asserts that every metric of the task has a value, but for those of some models or flags only.
 #[track_caller]
 fn has_all(metrics: &Value, goal: Goal) {
     let elsewhere = [Metric::ClassShares, Metric::Nll, Metric::NllBound];
@@ -99,7 +99,7 @@ fn every_task(objective: &str) {
         assert_eq!(metrics["sampling"]["solver"], "midpoint");
         assert_eq!(metrics["sampling"]["seed"], 42);
         assert_eq!(metrics["sampling"]["ema"], true);
-        // Two evaluations a step, and one more where the end is denoised.
+        // Two evaluations a step, and one more for final denoising.
         let denoised = u64::from(metrics["sampling"]["final_denoise"] == true);
         assert_eq!(metrics["sampling"]["nfe"], 8 + denoised);
         let metric = if task == "reg" { "accuracy" } else { "w2" };
@@ -306,7 +306,7 @@ fn sequences_are_predicted_and_generated() {
     let lengths = array(&run.join("predictions.npz"), "lengths").data.to_i64().unwrap();
     assert!(lengths.iter().all(|n| (3..=8).contains(n)) && lengths.iter().any(|n| *n < 8));
 
-    // On a file of other series, with their lengths.
+    // Evaluation on a file of other series, with their lengths.
     folder.succeeds(&[
         "data",
         "damped_oscillators",
@@ -329,17 +329,17 @@ fn sequences_are_predicted_and_generated() {
         "--samples",
         "3",
         "--out",
-        "told.npz",
+        "predicted.npz",
     ]);
-    let told = array(&folder.join("told.npz"), "predictions");
-    assert_eq!(told.shape, [5, 8, 1]);
-    let lengths = array(&folder.join("told.npz"), "lengths").data.to_i64().unwrap();
+    let predicted = array(&folder.join("predicted.npz"), "predictions");
+    assert_eq!(predicted.shape, [5, 8, 1]);
+    let lengths = array(&folder.join("predicted.npz"), "lengths").data.to_i64().unwrap();
     assert_eq!(
         lengths,
         array(&folder.join("new.npz"), "y_lengths").data.to_i64().unwrap(),
         "as long as asked"
     );
-    for (row, length) in told.data.to_f64().chunks(8).zip(lengths) {
+    for (row, length) in predicted.data.to_f64().chunks(8).zip(lengths) {
         let (there, behind) = row.split_at(length as usize);
         assert!(there.iter().all(|v| *v != 0.0) && behind.iter().all(|v| *v == 0.0), "{row:?}");
     }

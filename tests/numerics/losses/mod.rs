@@ -28,7 +28,7 @@ fn file() -> Value {
     golden(include_str!("../../golden/losses.json"))
 }
 
-/// One golden case with the file's inputs.
+/// A golden case with the file's inputs.
 struct Case<'g> {
     golden: &'g Value,
     inputs: &'g Value,
@@ -76,7 +76,7 @@ impl<'g> Case<'g> {
         rows(&point.a, &data) * data + rows(&point.b, &noise) * noise
     }
 
-    /// The unweighted terms, one value a row each.
+    /// Unweighted terms, a value for each row.
     fn terms(&self, reduction: Reduction) -> Vec<(String, Tensor)> {
         let point = self.point();
         let reading = Reading::new(&*self.objective, &point).unwrap();
@@ -235,7 +235,7 @@ fn elbo_field_and_min_snr_weigh_an_error_alike_in_every_space() {
                 error * weights.flow(&reading)
             });
             for (loss, name) in losses.iter().zip(OBJECTIVES) {
-                // On the straight path the weight is capped, in the space of each output.
+                // On the straight path the weight is capped, separately for each kind of output.
                 if case.path.kind == PathKind::Rectified && name != "flow_matching" {
                     let excess = (loss - &losses[0]).max().double_value(&[]);
                     assert!(excess < 1e-9, "{} {name}: {excess}", case.what);
@@ -247,7 +247,8 @@ fn elbo_field_and_min_snr_weigh_an_error_alike_in_every_space() {
                 case.close("elbo", &losses[0], &case.golden["elbo_integrand_all_spaces"]);
             }
             if kind == Weighting::Field {
-                // |dz/ds error|² in log-SNR, times γ'; in time on the straight path.
+                // The error of dz/ds in log-SNR, squared and times γ'; on the straight path in
+                // time.
                 let (clock, rate) = match case.path.kind {
                     PathKind::Rectified => (Clock::Time, point.t.ones_like()),
                     PathKind::VariancePreserving => (Clock::Gamma, point.gamma_prime()),
@@ -308,7 +309,7 @@ fn kl_of_normal_and_deterministic_encoders_meets_the_golden_vectors() {
             let what = format!("{} {name}", label(case));
             let expected = numbers(&case[name]);
             assert!(expected.iter().all(|v| *v > 0.0));
-            // The file sums; the mean divides by the dimension.
+            // The file has sums; the mean divides them by the dimension.
             assert_close(
                 &what,
                 &kl(posterior, &alpha_bar_0, Reduction::Sum, None),

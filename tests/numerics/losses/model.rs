@@ -30,7 +30,7 @@ fn model(settings: &[(&str, Value)]) -> Model {
     Model::build(&mut layers.finish().unwrap(), &shapes, Device::Cpu).unwrap()
 }
 
-/// The loss of a model, drawn again and written out from the formulas of the three objectives.
+/// Checks the loss of a model against the formulas of the three objectives, with the same draws.
 fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, learnable: bool) {
     let what = format!("{name} {weighting} {reduction} {encoder} learnable={learnable}");
     let _stream = seed_torch(11, Purpose::Data, 0);
@@ -45,7 +45,7 @@ fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, lear
         settings.push(("loss.use_snr_weight", json!(true)));
     }
     let model = model(&settings);
-    // An output of nought would hide most mistakes.
+    // An output of zero would hide most errors.
     tch::no_grad(|| {
         for (_, mut variable) in model.vars.variables() {
             if variable.dim() > 0 {
@@ -72,7 +72,7 @@ fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, lear
         _ => x.sum_dim_intlist([1].as_slice(), false, Kind::Double),
     };
 
-    // The path and the reading, without the framework's own.
+    // Path and reading, without the framework's code.
     let k = 8.0;
     let gamma = (&t - 0.5) * k;
     let (alpha_bar, rest) = (gamma.sigmoid(), gamma.neg().sigmoid());
@@ -113,7 +113,8 @@ fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, lear
     let recon = (reduced((decoded - &target).square()) * &w_data).mean(None);
     let reg = (reduced(velocity.square()) * &w_data).mean(None);
     let vae = if learnable {
-        // −ln N(target | z / a_1, (1 − alpha_bar_1)/alpha_bar_1) with z at t = 1.
+        // The decoder term −ln N(target | z / a_1, (1 − alpha_bar_1)/alpha_bar_1) with z at t =
+        // 1.
         let variance = (-k / 2.0).exp();
         let noised = &data + data.randn_like() * variance.sqrt();
         let decoded = model.decode(&noised, pass).unwrap();
@@ -172,7 +173,7 @@ fn the_padding_of_sequences_does_not_count() {
     let found = |reduction| squared_error(&of("pred"), &of("target"), reduction, Some(&of("mask")));
     let mean = crate::common::numbers(&mask["per_sample_mean"]);
     assert_close("mean", &found(Reduction::Mean), &mean, 1e-10);
-    // Two features at three and two positions.
+    // The samples have two features at three and at two positions.
     let sum = [mean[0] * 6.0, mean[1] * 4.0];
     assert_close("sum", &found(Reduction::Sum), &sum, 1e-10);
     let loss = found(Reduction::Mean).mean(None).double_value(&[]);

@@ -7,7 +7,8 @@ use triflow::prelude::*;
 use triflow::tch::{Device, Kind, no_grad};
 
 triflow::component! {
-    /// ln Σ exp(A z + B x + c t) + δ/2·|z|², from the golden file; the features of time are t alone.
+    /// The potential ln Σ exp(A z + B x + c t) + δ/2·|z|² of the golden file, whose time
+    /// feature is t.
     pub struct Golden: Network, NetworkSpec = "golden_potential" {}
 }
 
@@ -61,7 +62,7 @@ fn rows_of(value: &Value) -> Tensor {
     Tensor::from_slice2(&serde_json::from_value::<Vec<Vec<f64>>>(value.clone()).unwrap())
 }
 
-/// A CRN over the golden potential, and the golden rows as one batch.
+/// A CRN with the golden potential, and the golden rows as one batch.
 fn golden_crn(name: &str, keys: &str) -> (Standing, Rows) {
     let yaml = format!(
         "{{ type: {name}, network: golden_potential, time_embedding: {{ dim: 1 }}, skip: false{keys} }}"
@@ -95,7 +96,7 @@ fn golden_crn(name: &str, keys: &str) -> (Standing, Rows) {
     (Standing { vars, crn, latent, condition }, rows)
 }
 
-/// Origin of the vectors: an independent numpy script, see `tests/golden`.
+/// The vectors come from an independent numpy script, see `tests/golden`.
 #[test]
 fn the_fields_of_a_known_potential_equal_the_golden_vectors() {
     let g = file();
@@ -128,7 +129,7 @@ fn the_fields_of_a_known_potential_equal_the_golden_vectors() {
     }
 }
 
-/// At a frozen time: H of a moving potential changes.
+/// The time is fixed, as the energy of a time-dependent potential changes.
 #[test]
 fn a_hamiltonian_flow_conserves_its_energy_and_volumes() {
     let (at, rows) = golden_crn("hamiltonian", "");
@@ -143,7 +144,7 @@ fn a_hamiltonian_flow_conserves_its_energy_and_volumes() {
         energy.value(z, &rows.condition.as_ref().unwrap().value, &rows.time.unsqueeze(1))
     };
     let step = 0.05;
-    // Kutta's step of order 4.
+    // The classical Runge-Kutta step of order 4.
     let flow = |z: &Tensor| {
         let mut z = z.shallow_clone();
         for _ in 0..40 {
@@ -176,7 +177,7 @@ fn hamiltonian_fields_have_no_divergence() {
     }
 }
 
-/// d = 6 is solved by Cholesky's decomposition, d = 66 by conjugate gradients.
+/// The system is solved by a Cholesky decomposition for d = 6, by conjugate gradients for d = 66.
 #[test]
 fn the_natural_gradient_solves_the_dense_system() {
     for d in [6, 66] {
@@ -185,7 +186,8 @@ fn the_natural_gradient_solves_the_dense_system() {
             let yaml = format!("{{ type: {name}, skip: false, network: {network}{keys} }}");
             build(&yaml, &[d], Some(&[3])).unwrap()
         };
-        // The same variables, of which the other CRN shows the gradient, and in its Jacobian the Hessian.
+        // With the same variables, the other CRN gives the gradient, and the Hessian as its
+        // Jacobian.
         let (natural, gradient) =
             (with("natural", ", delta: 0.02"), with("potential", ", sign: 1"));
         let variables = gradient.vars.variables();

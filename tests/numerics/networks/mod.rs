@@ -1,4 +1,5 @@
-//! CRNs and their backbones held to the mathematics of what they say they are.
+//! Conditional residual networks (CRNs) and their networks have the mathematical properties that
+//! they document.
 
 mod known;
 
@@ -12,7 +13,7 @@ use triflow::{Experiment, Trainer};
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 const BACKBONES: [&str; 4] = ["mlp", "residual_mlp", "bilinear", "convex"];
 
-/// A small backbone.
+/// The YAML of a small network.
 fn network(name: &str) -> String {
     match name {
         "residual_mlp" => "{ type: residual_mlp, width: 6, hidden: 7, blocks: 2 }".to_owned(),
@@ -20,7 +21,7 @@ fn network(name: &str) -> String {
     }
 }
 
-/// A CRN that stands somewhere, in float64, its variables moved so that no layer is zero.
+/// A CRN in float64, with random variables so that no layer is zero.
 struct Standing {
     vars: nn::VarStore,
     crn: Box<dyn Crn>,
@@ -55,7 +56,7 @@ fn move_by(vars: &nn::VarStore, deviation: f64) {
     });
 }
 
-/// z, time and condition of a batch.
+/// A batch of z, time and condition.
 struct Rows {
     z: Tensor,
     time: Tensor,
@@ -81,7 +82,7 @@ impl Standing {
         self.crn.forward(&input, Pass { dropout: false, ..Pass::TRAIN }).unwrap()
     }
 
-    /// Output `[batch, d]` and its Jacobian `[batch, d, d]`, of which row i is the gradient of entry i.
+    /// Output `[batch, d]` and Jacobian `[batch, d, d]`, whose row i is the gradient of entry i.
     fn jacobian(&self, rows: &Rows) -> (Tensor, Tensor) {
         jacobian(&rows.z, |z| self.at(z, rows))
     }
@@ -95,7 +96,7 @@ fn jacobian(z: &Tensor, f: impl Fn(&Tensor) -> Tensor) -> (Tensor, Tensor) {
     (output.detach(), Tensor::stack(&rows, 1))
 }
 
-/// Every entry within `tolerance`, relative to entries above 1.
+/// Asserts that every entry is within `tolerance`, relative for entries above 1.
 fn assert_same(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
     let off = largest(&((found - expected) / expected.abs().clamp_min(1.0)));
     assert!(off <= tolerance, "{what}: off by {off}");
@@ -105,7 +106,7 @@ fn largest(x: &Tensor) -> f64 {
     x.abs().max().double_value(&[])
 }
 
-/// Every CRN over every small backbone.
+/// Every CRN with every small network.
 fn combinations() -> Vec<(&'static str, &'static str, String)> {
     let crns = built_in(Some("crn"));
     let crns = crns.iter().map(|entry| entry.info.name);
@@ -116,7 +117,8 @@ fn combinations() -> Vec<(&'static str, &'static str, String)> {
     .collect()
 }
 
-/// The natural gradient divides by a Hessian that a convex network alone keeps positive definite.
+/// `true` for valid pairs: the natural gradient divides by a Hessian that is positive definite only
+/// for a convex network.
 fn makes_sense(crn: &str, backbone: &str) -> bool {
     crn != "natural" || backbone == "convex"
 }
@@ -144,7 +146,7 @@ fn every_combination_gives_gradients_to_every_parameter_and_none_while_sampling(
     }
 }
 
-/// Derivatives with respect to parameters against differences, where up to three are stacked.
+/// Derivatives by parameters against finite differences, for up to three nested derivatives.
 #[test]
 fn stacked_derivatives_equal_differences() {
     for (crn, backbone, yaml) in combinations() {
@@ -190,7 +192,7 @@ fn potential_fields_have_symmetric_jacobians_and_no_curl() {
             }
         }
     }
-    // What is measured is there to be seen.
+    // The measure detects an asymmetric Jacobian.
     assert!(asymmetry(&format!("{{ type: vanilla, network: {} }}", network("mlp")), &[2]) > 1e-2);
 }
 
@@ -257,7 +259,7 @@ fn convex_networks_are_convex_along_random_segments_before_and_after_training() 
             });
         };
         check("at first");
-        // Towards what is not convex at all.
+        // The target is not convex.
         let mut optimizer = nn::Adam::default().build(&vars, 0.05).unwrap();
         for _ in 0..60 {
             let z = normal([n, 3], 2.0);
@@ -271,7 +273,7 @@ fn convex_networks_are_convex_along_random_segments_before_and_after_training() 
     }
 }
 
-/// The error of an experiment that cannot be built.
+/// The error of building an experiment.
 fn refusal(yaml: &str) -> String {
     triflow_plugins::link();
     let full = format!(

@@ -37,7 +37,7 @@ pub(super) fn axes(comparison: &Comparison) -> Result<Vec<Axis>> {
     let mut axes = Vec::new();
     for (name, values) in &comparison.over {
         let Some(name) = name.as_str().filter(|n| !n.split('.').any(str::is_empty)) else {
-            return Err(bad("", "needs the names of keys"));
+            return Err(bad("", "needs names of keys"));
         };
         let choices: Vec<Choice> = match values {
             Value::Sequence(all) => {

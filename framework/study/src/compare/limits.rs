@@ -25,7 +25,7 @@ pub(super) fn check(comparison: &Comparison) -> Result<()> {
         let metric = Metric::named(name).map_err(|e| e.under("comparison.metric"))?;
         if metric.info().better == Better::None {
             let message =
-                format!("`{name}` describes, it does not judge: it cannot rank the cells");
+                format!("`{name}` has no better or worse values, so it cannot rank the cells");
             return Err(Error::config("comparison.metric", message));
         }
     }

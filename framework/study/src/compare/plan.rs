@@ -129,7 +129,10 @@ impl Plan {
             }
         }
         if let Some(first) = reason.filter(|_| data.is_empty()) {
-            return Err(Error::config(grid::OVER, format!("no cell can be: {first}")));
+            return Err(Error::config(
+                grid::OVER,
+                format!("no cell is a valid experiment: {first}"),
+            ));
         }
         let mut measuring = Digests::default();
         let mut plan = Self {

@@ -162,7 +162,7 @@ impl<'a> View<'a> {
         let leaders: Vec<_> =
             self.sorted.iter().filter(|(_, score)| score.verdict == Verdict::Best).collect();
         if self.judged && leaders.len() > 1 {
-            let words = words.say("Each on data of its own, the best by ").name(&self.metric.title);
+            let words = words.say("Best on each of the data sets by ").name(&self.metric.title);
             let each = leaders.iter().map(|(cell, score)| {
                 Words::default().name(&cell.name).say(format!(" ({})", spread(&score.spread)))
             });
