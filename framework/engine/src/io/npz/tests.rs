@@ -219,7 +219,7 @@ fn damage_is_an_error_and_no_panic() {
     assert!(message(&npy("'<f8'", false, "(1099511627776,)", &[0; 16])).contains("damaged"));
     assert!(message(&npy("'<f8'", false, "7", &[0; 16])).contains("damaged"));
     assert!(
-        message(&npy("'<f8'", false, "(1,)", &[0; 16])).contains("of 8 bytes, and 16 are there")
+        message(&npy("'<f8'", false, "(1,)", &[0; 16])).contains("needs 8 bytes, but 16 are there")
     );
     assert!(message(&npy("'|b1'", false, "(1,)", &[2])).contains("damaged"));
     assert!(message(b"").contains("neither"));
