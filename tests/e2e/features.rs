@@ -1,12 +1,12 @@
-//! Features of third crates, which cargo turns on for the whole of a build: command, tests and plugins are different
-//! builds, and have to agree, so that types that cross between program and plugin are the same, and a shared target
-//! folder holds each crate once, LibTorch's C++ layer among them.
+//! Features of third-party crates, which cargo enables for a whole build. Command, tests and plugins
+//! are different builds and must have the same, so that types shared between program and plugin are
+//! equal, and a common target folder holds each crate once, such as LibTorch's C++ layer.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// The features of each crate from a registry, in each way in which a build has it.
+/// Features of each crate from a registry, one entry for each set of them in a build.
 fn features(args: &[&str]) -> BTreeMap<String, Vec<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -16,7 +16,7 @@ fn features(args: &[&str]) -> BTreeMap<String, Vec<String>> {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in String::from_utf8(done.stdout).unwrap().lines() {
         let (package, features) = line.trim_end_matches(" (*)").split_once('|').unwrap();
-        // Packages of this repository say in brackets where they lie.
+        // Packages of this repository have their path in brackets.
         if !package.contains("(/") {
             found.entry(package.to_owned()).or_default().push(features.to_owned());
         }

@@ -18,8 +18,8 @@ const BATCH: i64 = 4096;
 /// Checks that the paths of a run can be straightened.
 ///
 /// # Errors
-/// A run that predicts or whose data are sequences; a stochastic solver: the end of a path then does not follow from
-/// z_0 alone.
+/// If the run predicts or its data are sequences, and if its solver is stochastic: the end of a path
+/// then does not follow from z_0 alone.
 pub fn check(experiment: &Experiment) -> Result<()> {
     if experiment.task() != Task::Generation {
         let message = match experiment.task().predicts() {
@@ -48,7 +48,8 @@ pub fn check(experiment: &Experiment) -> Result<()> {
 /// `progress` is called with the number of rows so far; an error that it returns ends the sampling.
 ///
 /// # Errors
-/// Those of [`check`]; a sample that is not finite; any error of `progress`, of sampling or of reading the rows.
+/// The errors of [`check`], of `progress`, of sampling and of reading the rows, and samples that are
+/// not finite.
 pub fn pairs(
     model: &mut Trained,
     data: &Data,

@@ -1,4 +1,4 @@
-//! What can be done with a finished run.
+//! Commands on a finished run.
 
 use super::{CONDITIONAL, array, check, has_all, json};
 use crate::command::{Folder, TINY, bytes, text};
