@@ -6,9 +6,10 @@ use triflow::prelude::*;
 
 /// Largest number of entries of a row for which the Hessian is computed.
 const DENSE: i64 = 64;
-/// Iterations of conjugate gradients between two checks of convergence on a GPU. Each check waits for the device. A fixed
-/// number of iterations would need none, but the number needed depends on the Hessian, and 2 d of them, each a second
-/// derivative, would cost far more. On the CPU nothing waits, and every iteration is checked.
+/// Number of iterations of conjugate gradients between two checks of convergence on a GPU. A check
+/// waits for the device. A fixed number of iterations would need none, but the number needed
+/// depends on the Hessian, and 2 d of them, each a second derivative, would cost far more. On the
+/// CPU nothing waits, and every iteration is checked.
 const CHECK_INTERVAL: i64 = 4;
 
 /// The solution u for `slope`, the gradient of a convex function at `z` that can be differentiated
@@ -26,8 +27,8 @@ pub fn solve(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
     }
 }
 
-/// Solution from the matrix itself: d derivatives and Cholesky's decomposition, which waits for the device once,
-/// to tell whether the matrix is positive definite.
+/// Solution from the matrix itself: d derivatives and Cholesky's decomposition, which waits for the
+/// device once, to find out whether the matrix is positive definite.
 fn cholesky(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
     let flat = flatten(slope);
     let d = flat.size()[1];
@@ -45,8 +46,8 @@ fn cholesky(z: &Variable, slope: &Tensor, delta: f64) -> Result<Tensor> {
     Ok(flat.unsqueeze(2).cholesky_solve(&factor, false).view_as(slope))
 }
 
-/// Solution from Hessian-vector products alone. Convergence is checked every `interval` iterations and at the end;
-/// iterations after all rows have converged change nothing.
+/// Solution from Hessian-vector products alone. Convergence is checked every `interval` iterations
+/// and at the end; iterations after all rows have converged change nothing.
 fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64, interval: i64) -> Result<Tensor> {
     // H·w as a function of w alone. Its derivative along v is H·v even where v depends on z, as the
     // directions below do; the derivative of ∇V·v with respect to z would include that dependence.
@@ -98,8 +99,7 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64, interval: i64) 
         direction = &residual + rows(&ratio(&next, &squared), slope) * direction;
         squared = next;
     }
-    // The last digits of the residual are rounding errors in float32, so 1e4 times the goal will
-    // do.
+    // The last digits of the residual are rounding errors in float32: 1e4 times the goal suffices.
     let near = squared.detach().le_tensor(&(goal * 1e4));
     let [far, concave] = any([&near.logical_not(), &concave])?;
     if concave {
@@ -115,7 +115,7 @@ fn conjugate_gradients(z: &Variable, slope: &Tensor, delta: f64, interval: i64) 
     Ok(u)
 }
 
-/// Whether any entry of each tensor is set. Waits for the device once.
+/// `true` for each tensor with an entry that is set; waits for the device once.
 fn any<const N: usize>(of: [&Tensor; N]) -> Result<[bool; N]> {
     let found = Tensor::stack(&of.map(|t| t.any()), 0).to_device(triflow::tch::Device::Cpu);
     let found: Vec<bool> = Vec::try_from(found)?;

@@ -8,6 +8,9 @@ use triflow::tch::Kind;
 use std::path::{Path as FsPath, PathBuf};
 
 /// The file `path` of a data source, relative to `base`.
+///
+/// # Errors
+/// `path` is empty.
 pub(super) fn required(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(Error::config("path", "`data.path` is missing")
@@ -19,6 +22,9 @@ pub(super) fn required(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
 /// Finite numbers of shape `[n, …]`: float32 for float32 and small integers in the file, else
 /// float64, since the engine rounds numbers only once they are centred. `what` describes them in
 /// errors, such as "array `x`".
+///
+/// # Errors
+/// There are no rows or values, or one is not finite in float32.
 pub(super) fn numbers(
     path: &FsPath,
     what: &str,
@@ -57,6 +63,9 @@ pub(super) fn numbers(
 }
 
 /// Class labels, `[n]` int64, any whole numbers.
+///
+/// # Errors
+/// There are no rows.
 pub(super) fn labels(path: &FsPath, what: &str, labels: &[i64]) -> Result<Tensor> {
     check_shape(path, what, &[labels.len()])?;
     Ok(Tensor::from_slice(labels))
@@ -80,6 +89,9 @@ pub(super) fn check_shape(path: &FsPath, what: &str, shape: &[usize]) -> Result<
 }
 
 /// Checks that x and y have the same number of rows. `names` describe them in errors.
+///
+/// # Errors
+/// The numbers of rows differ.
 pub(super) fn check_rows(path: &FsPath, table: &Columns, names: [&str; 2]) -> Result<()> {
     let rows = |part| table.layout(part).map(|(_, shape)| shape[0]);
     if let (Some(x), Some(y)) = (rows(Part::X), rows(Part::Y))
@@ -95,6 +107,9 @@ pub(super) fn check_rows(path: &FsPath, table: &Columns, names: [&str; 2]) -> Re
 
 /// Checks that another set has the types and shapes of the training rows. `set` is its name, such
 /// as `val`.
+///
+/// # Errors
+/// x or y has another type or shape, or only one of the two sets has it.
 pub(super) fn check_alike(
     path: &FsPath,
     train: &Columns,
