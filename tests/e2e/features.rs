@@ -1,6 +1,7 @@
-//! Features of third-party crates, which cargo enables for a whole build. Command, tests and plugins
-//! are different builds and must have the same, so that types shared between program and plugin are
-//! equal, and a common target folder holds each crate once, such as LibTorch's C++ layer.
+//! Features of third-party crates, which cargo enables for a whole build. Command, tests and
+//! plugins are different builds and must have the same, so that types shared between program and
+//! plugin are equal, and a common target folder holds each crate once, such as LibTorch's C++
+//! layer.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -18,8 +18,8 @@ const BATCH: i64 = 4096;
 /// Checks that the paths of a run can be straightened.
 ///
 /// # Errors
-/// If the run predicts or its data are sequences, and if its solver is stochastic: the end of a path
-/// then does not follow from z_0 alone.
+/// If the run predicts or its data are sequences, and if its solver is stochastic: the end of a
+/// path then does not follow from z_0 alone.
 pub fn check(experiment: &Experiment) -> Result<()> {
     if experiment.task() != Task::Generation {
         let message = match experiment.task().predicts() {
@@ -48,8 +48,8 @@ pub fn check(experiment: &Experiment) -> Result<()> {
 /// `progress` is called with the number of rows so far; an error that it returns ends the sampling.
 ///
 /// # Errors
-/// The errors of [`check`], of `progress`, of sampling and of reading the rows, and samples that are
-/// not finite.
+/// The errors of [`check`], of `progress`, of sampling and of reading the rows, and samples that
+/// are not finite.
 pub fn pairs(
     model: &mut Trained,
     data: &Data,

@@ -1,29 +1,29 @@
-//! The allocator of a copy of the framework. One side frees what the other allocates, such as the text of an error, so
-//! both have to allocate from the system: a `#[global_allocator]` with memory of its own would get pointers that it
-//! did not hand out.
+//! The global allocator of a copy of the framework. Each side frees memory that the other
+//! allocates, such as the text of an error, so both have to allocate from the system: a
+//! `#[global_allocator]` with memory of its own would receive foreign pointers.
 
 use std::alloc::{GlobalAlloc, Layout, System, alloc, dealloc};
 use std::hint::black_box;
 
-/// Where a copy of the framework allocates its memory, as far as that can be observed.
+/// Allocator of a copy of the framework, as far as it can be observed.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
-    /// From the system, perhaps through an allocator that counts.
+    /// The system's, perhaps behind one that counts.
     System,
-    /// From an allocator of its own.
+    /// One of its own.
     Own,
-    /// The system's allocator does not reuse blocks in a way that tells.
+    /// Not observable: the system's allocator does not reuse the block that was freed last.
     Unknown,
 }
 
-/// Where this copy allocates its memory. [`plugin!`](crate::plugin!) exports this function, which leaves nothing
-/// allocated and cannot fail.
+/// Observes the allocator of this copy. [`plugin!`](crate::plugin!) exports this function, which
+/// leaves nothing allocated and cannot fail.
 pub fn memory() -> Memory {
     memory_of(&Global)
 }
 
-/// Whether each side may free what the other allocates.
+/// True if each side may free what the other allocates.
 pub(super) fn fit(plugin: Memory, host: Memory) -> bool {
     let own = |memory| memory == Memory::Own;
     !own(plugin) && !own(host)
@@ -45,13 +45,13 @@ unsafe impl GlobalAlloc for Global {
     }
 }
 
-/// A size that few others use, and small enough that allocators reuse the block that was freed last.
+/// An unusual size, small enough that allocators reuse the block that was freed last.
 const BLOCK: Layout = Layout::new::<[u64; 113]>();
 /// More free blocks than a thread caches.
 const CACHED: usize = 128;
 
-/// Frees a block of `allocator` and checks whether the system hands it out next, which it does only with blocks of its
-/// own. Each block is freed by the allocator that it came from.
+/// Frees a block of `allocator` and checks whether the system hands it out next, as it does only
+/// with blocks of its own. Each block is freed by the allocator that it came from.
 fn memory_of(allocator: &impl GlobalAlloc) -> Memory {
     // SAFETY: the size is not zero, blocks are not read, and each is freed once with its layout.
     unsafe {

@@ -31,9 +31,9 @@ pub use crate::host::Library;
 
 /// Makes a triflow plugin of a `cdylib`; one line, anywhere in the crate.
 ///
-/// It exports a description of the library and its build, the function by which a host registers the
-/// components that the crate declares with [`component!`](crate::component!), and a function that tells
-/// where its memory comes from: a library with an allocator of its own is refused.
+/// It exports a description of the library and its build, the function by which a host registers
+/// the components that the crate declares with [`component!`](crate::component!), and a function
+/// that tells where its memory comes from: a library with an allocator of its own is refused.
 #[macro_export]
 macro_rules! plugin {
     () => {

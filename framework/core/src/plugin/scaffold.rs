@@ -38,8 +38,8 @@ impl Framework {
         })
     }
 
-    /// Line of a manifest for the dependency `package`, which the code knows as `name`. `folder` is the
-    /// package's, from the root of the repository.
+    /// Line of a manifest for the dependency `package`, which the code knows as `name`. `folder` is
+    /// the package's, from the root of the repository.
     fn dependency(&self, name: &str, package: &str, folder: &str) -> String {
         let place = match self {
             Self::Folder(path) => {
