@@ -15,7 +15,8 @@ fn features(args: &[&str]) -> BTreeMap<String, Vec<String>> {
     let done = command.args(["-f", "{p}|{f}"]).args(args).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for line in String::from_utf8(done.stdout).unwrap().lines() {
+    let tree = String::from_utf8(done.stdout).unwrap();
+    for line in tree.lines().filter(|line| !line.is_empty()) {
         let (package, features) = line.trim_end_matches(" (*)").split_once('|').unwrap();
         // Packages of this repository have their path in brackets.
         if !package.contains("(/") {

@@ -94,7 +94,7 @@ fn fifteen_hundred_classes_are_learned_predicted_and_generated_by_name() {
     let name = |i: usize| format!("class {i:04}");
     let row = |i: usize| format!("{},{},{}\n", i % 7, i % 11, name(i % CLASSES));
     folder
-        .write("d.csv", &format!("x0,x1,name\n{}", (0..2 * CLASSES).map(row).collect::<String>()));
+        .write("d.csv", &format!("x0,x1,label\n{}", (0..2 * CLASSES).map(row).collect::<String>()));
     let less = ["--num-epochs", "1", "--hidden-dims", "4", "--set", "sampling.steps=1"];
     let more = ["--set", "data.split={ train: 1.0, val: 0.0, test: 0.0 }", "--device", "cpu"];
     let train = |command: &str| {
@@ -107,7 +107,7 @@ fn fifteen_hundred_classes_are_learned_predicted_and_generated_by_name() {
     let written = std::fs::read_to_string(folder.join("p.csv")).unwrap();
     let head: Vec<&str> = written.lines().next().unwrap().split(',').collect();
     assert_eq!(head.len(), CLASSES + 1);
-    assert_eq!((head[0], head[1], head[CLASSES]), ("name", "p_class 0000", "p_class 1499"));
+    assert_eq!((head[0], head[1], head[CLASSES]), ("label", "p_class 0000", "p_class 1499"));
     let total: f64 =
         written.lines().nth(1).unwrap().split(',').skip(1).map(|p| p.parse::<f64>().unwrap()).sum();
     assert!((total - 1.0).abs() < 1e-4, "{total}");
@@ -118,7 +118,7 @@ fn fifteen_hundred_classes_are_learned_predicted_and_generated_by_name() {
     folder.succeeds(&[&generate[..], &wanted].concat());
     let written = std::fs::read_to_string(folder.join("s.csv")).unwrap();
     let column: Vec<&str> = written.lines().map(|line| line.rsplit(',').next().unwrap()).collect();
-    assert_eq!(column, ["name", "class 1499", "class 0000"]);
+    assert_eq!(column, ["label", "class 1499", "class 0000"]);
 }
 
 #[test]

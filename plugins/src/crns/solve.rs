@@ -172,6 +172,17 @@ mod tests {
         }
     }
 
+    /// The solution for H = 1 and δ = 1 is exact after one iteration: what follows divides 0 by 0.
+    #[test]
+    fn iterations_after_all_rows_have_converged_change_nothing() {
+        let z = Tensor::arange(6, (Kind::Double, Device::Cpu)).view([2, 3]);
+        for by in [gradients::<1>, gradients::<2>, gradients::<100>] {
+            let u =
+                differentiate(&z, |z| by(z, &z.gradient(&(z.value().square() * 0.5), true)?, 1.0));
+            assert_eq!(u.unwrap(), &z * 0.5);
+        }
+    }
+
     #[test]
     fn what_cannot_be_solved_is_an_error() {
         let z = Tensor::ones([2, 3], (Kind::Double, Device::Cpu));
