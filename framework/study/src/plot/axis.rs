@@ -107,6 +107,15 @@ fn log_ticks(lo: f64, hi: f64, target: f64) -> Vec<(f64, String)> {
         .collect()
 }
 
+/// Ratio of two lengths up to which coordinates are taken to share a unit.
+const ONE_UNIT: f64 = 5.0;
+
+/// True if two ranges of these lengths can share a unit. Coordinates of very different extent, such
+/// as millimetres and grams, would leave a line of points at equal aspect.
+pub(crate) fn share_a_unit(x: f64, y: f64) -> bool {
+    x.max(y) <= ONE_UNIT * x.min(y)
+}
+
 /// Widens one of two ranges to equal aspect on a plot of `width` x `height` pixels.
 pub(super) fn equal_aspect(
     x: (f64, f64),
@@ -141,6 +150,12 @@ mod tests {
         assert_eq!(names(Axis::log((0.03, 0.4)), 5.0), ["0.05", "0.1", "0.2"]);
         assert_eq!(names(Axis::counting((0.5, 1.5)), 5.0), ["1"]);
         assert!(Axis::linear((f64::NAN, 1.0)).ticks(5.0).is_empty());
+    }
+
+    #[test]
+    fn ranges_share_a_unit_up_to_five_times_the_length() {
+        assert!(share_a_unit(1.0, 5.0) && share_a_unit(5.0, 1.0) && share_a_unit(2.0, 2.0));
+        assert!(!share_a_unit(1.0, 5.1) && !share_a_unit(0.0, 1.0));
     }
 
     #[test]

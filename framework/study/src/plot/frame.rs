@@ -1,6 +1,6 @@
 //! Title, grid, ticks and labels of a panel, fitted into the room that it is given.
 
-use super::axis::{Axis, equal_aspect, nice_step};
+use super::axis::{Axis, equal_aspect, nice_step, share_a_unit};
 use super::canvas::Canvas;
 use super::panel::Panel;
 use super::rect::Rect;
@@ -16,7 +16,8 @@ pub(super) struct Frame {
     pub y_label: String,
     pub x: Axis,
     pub y: Axis,
-    /// `true` for equal aspect: a unit is as long along both axes.
+    /// `true` for equal aspect, if both coordinates share a unit: it is then as long along both
+    /// axes.
     pub equal: bool,
     /// `true` if the values of y mean nothing by themselves and are not written.
     pub hide_y: bool,
@@ -62,8 +63,15 @@ impl Frame {
     pub fn height_for(&self, width: f64, least: f64, most: f64) -> f64 {
         let (top, bottom) = self.margins();
         let plot = width - 66.0;
-        let ideal = plot * (self.y.hi - self.y.lo).abs() / (self.x.hi - self.x.lo).abs();
+        let ideal = match self.shares_a_unit() {
+            true => plot * (self.y.hi - self.y.lo).abs() / (self.x.hi - self.x.lo).abs(),
+            false => plot,
+        };
         ideal.clamp(least, most) + top + bottom
+    }
+
+    fn shares_a_unit(&self) -> bool {
+        share_a_unit((self.x.hi - self.x.lo).abs(), (self.y.hi - self.y.lo).abs())
     }
 
     /// Draws the axes with title and labels into `outer`.
@@ -81,7 +89,7 @@ impl Frame {
         for _ in 0..2 {
             let label = if self.y_label.is_empty() { 4.0 } else { style::LABEL + 12.0 };
             plot.x0 = (outer.x0 + label + if self.hide_y { 0.0 } else { widest + 9.0 }).round();
-            if self.equal {
+            if self.equal && self.shares_a_unit() {
                 let ranges = equal_aspect((x.lo, x.hi), (y.lo, y.hi), plot.width(), plot.height());
                 let per_pixel = (ranges[0].1 - ranges[0].0) / plot.width();
                 let distance = (plot.width().min(plot.height()) / 4.0).clamp(45.0, 110.0);
@@ -183,5 +191,16 @@ mod tests {
                 && panel.y.contains(1.0)
         );
         assert_eq!(panel.outside(&[(0.0, 0.0), (99.0, 0.0), (f64::NAN, 0.0)]), 1);
+    }
+
+    #[test]
+    fn coordinates_of_different_units_fill_a_panel_each() {
+        let mut canvas = Canvas::new(500, 400, PAPER).unwrap();
+        // Millimetres and grams.
+        let frame = Frame::new("t", Axis::linear((30.0, 60.0)), Axis::linear((2500.0, 6000.0)));
+        let panel = frame.equal().draw(&mut canvas, Rect::new(10.0, 10.0, 490.0, 390.0)).unwrap();
+        let (width, height) =
+            (panel.px(60.0) - panel.px(30.0), panel.py(2500.0) - panel.py(6000.0));
+        assert!(width > 0.9 * panel.plot.width() && height > 0.9 * panel.plot.height());
     }
 }

@@ -34,6 +34,7 @@ mod tests;
 mod text;
 mod trajectories;
 
+pub(crate) use axis::share_a_unit;
 pub use data_view::{DataView, data_visualization};
 pub use diagnostics::trajectory_diagnostics;
 pub use images::{ImageBlock, ImageView, images};

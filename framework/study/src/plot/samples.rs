@@ -51,9 +51,9 @@ impl Side {
     }
 }
 
-/// Draws generated samples and real data side by side to `path`, on the same axes at equal aspect,
-/// coloured by label if there are at most ten. One dimension gives histograms, more than two the
-/// principal components of the real data.
+/// Draws generated samples and real data side by side to `path`, on the same axes, at equal aspect
+/// if both share a unit, coloured by label if there are at most ten. One dimension gives
+/// histograms, more than two the principal components of the real data.
 ///
 /// # Errors
 /// If one side has no finite value, their dimensions differ, there is not one label a point, or the

@@ -7,6 +7,7 @@ use super::super::results::{
 };
 use super::super::tables::order;
 use crate::metrics::mean;
+use crate::plot::share_a_unit;
 use serde::Serialize;
 
 /// Number of epochs of a loss curve, at most; more are averaged in groups.
@@ -89,14 +90,15 @@ struct ScheduleView {
     alpha_bar: Vec<f64>,
 }
 
-/// The plane of the points: coordinate = origin + step · whole number.
+/// The plane of the points: coordinate = origin + step · whole number, each axis by itself.
 #[derive(Serialize)]
 struct Plane {
     origin: [f64; 2],
-    step: f64,
-    /// The square `[x0, x1, y0, y1]` that pictures of samples show.
+    step: [f64; 2],
+    /// The ranges `[x0, x1, y0, y1]` that pictures of samples show; a square if x and y share a
+    /// unit.
     samples: [f64; 4],
-    /// The square that pictures of paths show.
+    /// The ranges that pictures of paths show.
     moving: [f64; 4],
     real: Option<Points>,
     /// Names of the classes; empty if they are numbered.
@@ -227,12 +229,14 @@ fn plane(results: &Results) -> Option<Plane> {
     let paths = || results.cells.iter().filter_map(|cell| cell.paths.as_ref());
     let real = results.real.iter().flat_map(|cloud| &cloud.points);
     let ends = paths().filter_map(|paths| paths.states.last()).flatten();
-    let samples = square(union(extent(real, 0.0), extent(ends, 0.005)))?;
+    let samples = union(extent(real, 0.0), extent(ends, 0.005))?;
+    let square = share_a_unit(samples[1] - samples[0], samples[3] - samples[2]);
+    let samples = with_margin(samples, square);
     let all = paths().flat_map(|paths| &paths.states).flatten();
-    let moving = square(union(Some(samples), extent(all, 0.005)))?;
+    let moving = with_margin(union(Some(samples), extent(all, 0.005))?, square);
     let mut plane = Plane {
         origin: [moving[0], moving[2]],
-        step: (moving[1] - moving[0]) / STEPS,
+        step: [(moving[1] - moving[0]) / STEPS, (moving[3] - moving[2]) / STEPS],
         samples,
         moving,
         real: None,
@@ -250,13 +254,12 @@ impl Plane {
     }
 
     fn numbers(&self, points: &[[f32; 2]], kept: &[usize]) -> Vec<Option<i32>> {
-        let number = |value: f32, origin: f64| {
-            let at = (f64::from(value) - origin) / self.step;
+        let number = |value: f32, axis: usize| {
+            let at = (f64::from(value) - self.origin[axis]) / self.step[axis];
             // A point far away stays outside the picture, with a small number.
             at.is_finite().then(|| at.round().clamp(-STEPS, 2.0 * STEPS) as i32)
         };
-        let both =
-            |&i: &usize| [0, 1].map(|d| points.get(i).and_then(|p| number(p[d], self.origin[d])));
+        let both = |&i: &usize| [0, 1].map(|d| points.get(i).and_then(|p| number(p[d], d)));
         kept.iter().flat_map(both).collect()
     }
 }
@@ -292,12 +295,15 @@ fn union(a: Option<[f64; 4]>, b: Option<[f64; 4]>) -> Option<[f64; 4]> {
     }
 }
 
-/// A square around the extent, with a margin.
-fn square(extent: Option<[f64; 4]>) -> Option<[f64; 4]> {
-    let [x0, x1, y0, y1] = extent?;
-    let half = (x1 - x0).max(y1 - y0).max(1e-6) * 0.53;
+/// The extent with a margin; `square`: both ranges as long as the longer one.
+fn with_margin([x0, x1, y0, y1]: [f64; 4], square: bool) -> [f64; 4] {
+    let mut lengths = [x1 - x0, y1 - y0];
+    if square {
+        lengths = [lengths[0].max(lengths[1]); 2];
+    }
+    let [across, up] = lengths.map(|length| length.max(1e-6) * 0.53);
     let (x, y) = (f64::midpoint(x0, x1), f64::midpoint(y0, y1));
-    Some([x - half, x + half, y - half, y + half])
+    [x - across, x + across, y - up, y + up]
 }
 
 /// Number of paths that a cell may show.
@@ -353,9 +359,29 @@ mod tests {
     fn an_outlier_does_not_shrink_the_picture() {
         let mut points = vec![[0.5_f32, 0.5]; 998];
         points.extend([[0.0, 0.0], [1.0, 1.0], [1e9, 0.0], [f32::NAN, 0.0]]);
-        let plane = square(extent(points.iter(), 0.005)).unwrap();
+        let plane = with_margin(extent(points.iter(), 0.005).unwrap(), true);
         assert!(plane[1] - plane[0] < 2.0, "{plane:?}");
-        assert_eq!(square(extent([].iter(), 0.0)), None);
+        assert_eq!(extent([].iter(), 0.0), None);
+    }
+
+    #[test]
+    fn columns_of_different_units_fill_the_picture_each() {
+        let mut results = super::super::super::example::example();
+        let stretch = |point: &mut [f32; 2]| *point = [40.0 + point[0], 4000.0 + 500.0 * point[1]];
+        let real = results.real.as_mut().unwrap();
+        real.points.iter_mut().for_each(stretch);
+        let paths = results.cells.iter_mut().filter_map(|cell| cell.paths.as_mut());
+        paths.flat_map(|paths| &mut paths.states).flatten().for_each(stretch);
+        let plane = plane(&results).unwrap();
+        let [x0, x1, y0, y1] = plane.samples;
+        assert!(x1 - x0 < 10.0 && y1 - y0 > 500.0, "{:?}", plane.samples);
+        let xy = plane.real.unwrap().xy;
+        let range = |axis: usize| {
+            let all = xy.iter().skip(axis).step_by(2).flatten();
+            f64::from(all.clone().max().unwrap() - all.min().unwrap()) / STEPS
+        };
+        // Noise takes more room than the points.
+        assert!(range(0) > 0.2 && range(1) > 0.2, "{} {}", range(0), range(1));
     }
 
     #[test]

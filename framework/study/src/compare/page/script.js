@@ -239,7 +239,7 @@ function schedules() {
 
 // ---- points in the plane ---------------------------------------------------------------------------
 
-const place = (whole, axis) => data.plane.origin[axis] + data.plane.step * whole;
+const place = (whole, axis) => data.plane.origin[axis] + data.plane.step[axis] * whole;
 
 // A CSS variable's colour for the canvas, in the current theme.
 function inked(name) {
