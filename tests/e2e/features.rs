@@ -3,24 +3,24 @@
 //! plugin are equal, and a common target folder holds each crate once, such as LibTorch's C++
 //! layer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
 /// Features of each crate from a registry, one entry for each set of them in a build.
-fn features(args: &[&str]) -> BTreeMap<String, Vec<String>> {
+fn features(args: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root).args(["tree", "--offline", "--locked", "--prefix", "none"]);
     let done = command.args(["-f", "{p}|{f}"]).args(args).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let tree = String::from_utf8(done.stdout).unwrap();
     for line in tree.lines().filter(|line| !line.is_empty()) {
         let (package, features) = line.trim_end_matches(" (*)").split_once('|').unwrap();
         // Packages of this repository have their path in brackets.
         if !package.contains("(/") {
-            found.entry(package.to_owned()).or_default().push(features.to_owned());
+            found.entry(package.to_owned()).or_default().insert(features.to_owned());
         }
     }
     found
@@ -44,8 +44,8 @@ fn every_build_turns_on_the_same_features_of_each_crate() {
         let found = features(&[build, &["-e", "normal,build"]].concat());
         assert!(found.keys().any(|package| package.starts_with("tch v")), "{found:?}");
         for (package, ways) in &found {
-            let known = all.get(package).map_or(&[][..], Vec::as_slice);
-            for features in ways.iter().filter(|features| !known.contains(features)) {
+            let known = all.get(package).cloned().unwrap_or_default();
+            for features in ways.difference(&known) {
                 told += &format!(
                     "{package}: {} has the features `{features}`, the workspace with its tests {}\n",
                     build.join(" "),
