@@ -38,7 +38,8 @@ fn written(folder: &Path) -> Vec<(PathBuf, std::time::SystemTime)> {
             let path = entry.path();
             match path.is_dir() {
                 true => folders.push(path),
-                false => found.push((path, entry.metadata().unwrap().modified().unwrap())),
+                // A temporary file of a running process may be gone already.
+                false => found.extend(entry.metadata().ok().map(|m| (path, m.modified().unwrap()))),
             }
         }
     }
