@@ -6,37 +6,39 @@
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Noise level σ = b/a whose ρ-th root is linear in time.
+    /// alpha_bar of a diffusion whose root of the noise rate β is a linear function of time.
     ///
-    /// γ(t) = −2 ln σ(t) with σ(t)^(1/ρ) = (1 − t)·sigma_max^(1/ρ) + t·sigma_min^(1/ρ).
-    #[reference = "Karras et al. 2022, arXiv 2206.00364, eq. 5"]
-    pub struct Karras: NoiseSchedule, NoiseScheduleSpec = "karras" {
-        /// Noise level at t = 0, above `sigma_min`.
-        pub sigma_max: f64 = 80.0,
-        /// Noise level at t = 1, in (0, sigma_max).
-        pub sigma_min: f64 = 0.002,
-        /// Exponent ρ, above 0: a larger one spends more time at low noise.
-        pub rho: f64 = 7.0,
+    /// γ(t) = −ln(e^B − 1), where B is the integral of β from 0 to s = (1 − t) + t·s_min.
+    #[reference = "Rombach et al. 2022, arXiv 2112.10752"]
+    pub struct ScaledLinear: NoiseSchedule, NoiseScheduleSpec = "scaled_linear" {
+        /// Noise rate at s = 0, above 0.
+        pub beta_min: f64 = 0.85,
+        /// Noise rate at s = 1, above beta_min.
+        pub beta_max: f64 = 12.0,
+        /// s at t = 1, in (0, 1): at s = 0 there is no noise, and γ is infinite.
+        pub s_min: f64 = 0.001,
     }
 }
 
-impl Spec<dyn NoiseSchedule> for Karras {
+impl Spec<dyn NoiseSchedule> for ScaledLinear {
     fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        if !(0.0 < self.sigma_min && self.sigma_min < self.sigma_max) {
-            return Err(Error::config("sigma_min", "needs 0 < sigma_min < sigma_max"));
+        if !(0.0 < self.beta_min && self.beta_min < self.beta_max) {
+            return Err(Error::config("beta_min", "needs 0 < beta_min < beta_max"));
         }
-        if self.rho.is_nan() || self.rho <= 0.0 {
-            return Err(Error::config("rho", "needs rho > 0"));
+        if !(0.0 < self.s_min && self.s_min < 1.0) {
+            return Err(Error::config("s_min", "needs 0 < s_min < 1"));
         }
         Ok(Box::new(self.clone()))
     }
 }
 
-impl NoiseSchedule for Karras {
+impl NoiseSchedule for ScaledLinear {
     fn gamma(&self, t: &Tensor) -> Result<Tensor> {
-        let root = |sigma: f64| sigma.powf(1.0 / self.rho);
-        let (start, end) = (root(self.sigma_max), root(self.sigma_min));
-        Ok((t * (end - start) + start).log() * (-2.0 * self.rho))
+        let (start, end) = (self.beta_min.sqrt(), self.beta_max.sqrt());
+        let s: Tensor = 1.0 - t + t * self.s_min;
+        let root: Tensor = &s * (end - start) + start;
+        let integral = s * (root.square() + &root * start + start * start) / 3.0;
+        Ok(-integral.expm1().log())
     }
 }
 // readme: end
@@ -48,7 +50,7 @@ use triflow::run::{self, Run};
 /// Experiment of a short diffusion training with the schedule.
 const EXPERIMENT: &str = "
 objective: diffusion
-noise_schedule: { type: karras, rho: 5 }
+noise_schedule: { type: scaled_linear, beta_max: 10 }
 data: { samples: 1000 }
 training: { epochs: 2 }
 ";
@@ -71,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_schedule_of_ones_own_conforms() {
-        triflow::testing::conforms(Karras::default());
+        triflow::testing::conforms(ScaledLinear::default());
     }
 
     #[test]
@@ -79,7 +81,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = train(folder.path()).unwrap();
         let config = std::fs::read_to_string(run.file("config.yaml")).unwrap();
-        for line in ["type: karras", "sigma_max: 80.0", "rho: 5.0"] {
+        for line in ["type: scaled_linear", "beta_min: 0.85", "beta_max: 10.0"] {
             assert!(config.contains(line), "{config}");
         }
         assert!(run.file("manifest.json").is_file());

@@ -6,6 +6,12 @@ use triflow::path::{Path, PathPoint};
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
+const FILES: [&str; 3] = [
+    include_str!("../golden/schedules.json"),
+    include_str!("../golden/schedules_logsnr.json"),
+    include_str!("../golden/schedules_published.json"),
+];
+
 fn check(set: &Value, t: &[f64], learnable: bool, kind: Kind, tolerances: [f64; 4]) {
     let name = set["schedule"].as_str().unwrap();
     let label = format!("{name} {} learnable={learnable} {kind:?}", set["params"]);
@@ -43,10 +49,7 @@ fn check(set: &Value, t: &[f64], learnable: bool, kind: Kind, tolerances: [f64; 
 
 #[test]
 fn every_schedule_meets_the_golden_vectors_fixed_and_learnable() {
-    for file in
-        [include_str!("../golden/schedules.json"), include_str!("../golden/schedules_logsnr.json")]
-    {
-        let golden = golden(file);
+    for golden in FILES.map(golden) {
         let t = numbers(&golden["t"]);
         for set in golden["schedules"].as_array().unwrap() {
             for learnable in [false, true] {
@@ -58,8 +61,7 @@ fn every_schedule_meets_the_golden_vectors_fixed_and_learnable() {
 
 #[test]
 fn gamma_prime_equals_the_slope_of_gamma_and_time_inverts_it() {
-    let golden = golden(include_str!("../golden/schedules.json"));
-    for set in golden["schedules"].as_array().unwrap() {
+    for set in every_set() {
         let name = set["schedule"].as_str().unwrap();
         let (_vs, schedule) = schedule(name, &set["params"], false, Kind::Double);
         let t = Tensor::from_slice(&[0.07, 0.31, 0.5001, 0.77, 0.93]);
@@ -76,10 +78,7 @@ fn gamma_prime_equals_the_slope_of_gamma_and_time_inverts_it() {
 /// Values in float32 at the golden times, without t = 1 − 1e-6, which float32 rounds.
 #[test]
 fn in_float32_every_schedule_stays_within_its_rounding() {
-    for file in
-        [include_str!("../golden/schedules.json"), include_str!("../golden/schedules_logsnr.json")]
-    {
-        let golden = golden(file);
+    for golden in FILES.map(golden) {
         let all = numbers(&golden["t"]);
         let kept: Vec<usize> = (0..all.len()).filter(|i| all[*i] != 1.0 - 1e-6).collect();
         assert_eq!(kept.len(), all.len() - 1);
@@ -113,12 +112,9 @@ fn in_float32_every_schedule_stays_within_its_rounding() {
     }
 }
 
-/// Golden sets of both files.
+/// Golden sets of all files.
 fn every_set() -> Vec<Value> {
-    [include_str!("../golden/schedules.json"), include_str!("../golden/schedules_logsnr.json")]
-        .iter()
-        .flat_map(|file| golden(file)["schedules"].as_array().unwrap().clone())
-        .collect()
+    FILES.iter().flat_map(|file| golden(file)["schedules"].as_array().unwrap().clone()).collect()
 }
 
 /// A schedule that defines γ alone; the rest comes from the trait's defaults.
@@ -185,4 +181,32 @@ fn a_gradient_reaches_learnable_parameters_through_the_default_gamma_prime() {
             assert_within(&what, &Tensor::from_slice(ours), expected, 1e-7, 1.0);
         }
     }
+}
+
+#[test]
+fn a_shift_moves_the_log_snr_of_another_schedule_and_nothing_else() {
+    triflow_plugins::link();
+    let build = |yaml: &str| {
+        let vs = nn::VarStore::new(Device::Cpu);
+        let component: Component<dyn NoiseSchedule> = serde_yaml::from_str(yaml).unwrap();
+        let ctx = BuildContext {
+            vars: vs.root(),
+            target_shape: vec![2],
+            condition_shape: None,
+            latent_shape: Some(vec![2]),
+        };
+        component.build(&ctx).unwrap()
+    };
+    let inner = build("{ type: sigmoid, k: 6.0 }");
+    let shifted = build("{ type: shifted, inner: { type: sigmoid, k: 6.0 }, shift: -1.5 }");
+    let t = Tensor::linspace(0.0, 1.0, 7, (Kind::Double, Device::Cpu));
+    let expected = values(&(inner.gamma(&t).unwrap() - 1.5));
+    assert_close("gamma", &shifted.gamma(&t).unwrap(), &expected, 1e-15);
+    let slope = values(&inner.gamma_prime(&t).unwrap());
+    assert_close("gamma'", &shifted.gamma_prime(&t).unwrap(), &slope, 1e-15);
+    let back = shifted.time_of(&shifted.gamma(&t).unwrap()).unwrap();
+    assert_close("time", &back, &values(&t), 1e-9);
+    // From 64 x 64 to 128 x 128 pixels, as Hoogeboom et al. 2023 say: 2 ln(64/128).
+    let usual = build("shifted").gamma(&t).unwrap() - build("cosine").gamma(&t).unwrap();
+    assert_close("default", &usual, &[2.0 * 0.5_f64.ln(); 7], 1e-12);
 }

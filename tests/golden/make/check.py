@@ -27,6 +27,7 @@ LOOSE = {
 NAMES = [
     "schedules",
     "schedules_logsnr",
+    "schedules_published",
     "weight_statistics",
     "conversions",
     "losses",
