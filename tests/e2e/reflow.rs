@@ -12,7 +12,7 @@ fn runs(folder: &Path, task: &str) -> Vec<PathBuf> {
     all
 }
 
-/// What a command that succeeds logs.
+/// Log of a command that succeeds.
 fn log(folder: &Folder, args: &[&str]) -> String {
     let done = folder.command(args).output().unwrap();
     let log = String::from_utf8(done.stderr).unwrap();

@@ -25,7 +25,7 @@ pub enum Error {
     Data {
         /// The file.
         path: PathBuf,
-        /// What is wrong with the file and what would be right.
+        /// The problem in the file, and how to correct it.
         message: String,
     },
     /// The requested device is missing.
@@ -81,13 +81,13 @@ impl Debug for Error {
 /// A wrong configuration: message, place and remedy.
 #[derive(Debug, Default)]
 pub struct ConfigError {
-    /// What is wrong.
+    /// The problem.
     pub message: String,
     /// The dotted key, such as `crn.network.hidden_dims[0]`; empty where no single key is wrong.
     pub key: String,
     /// File and line, or flag, that set the key.
     pub place: Option<String>,
-    /// What would be right.
+    /// Advice on how to correct it.
     pub help: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use crate::error::{ConfigError, Error, suggestion};
 /// A rewritten message.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct PlainMessage {
-    /// What is wrong.
+    /// The problem.
     pub message: String,
     /// How to correct it.
     pub help: Option<String>,
