@@ -1,4 +1,4 @@
-//! //! Step lengths: from the nodes of a grid, or from error estimates.
+//! Step lengths: from the nodes of a grid, or from error estimates.
 
 use super::solver::{Field, Node};
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! //! Conditional residual networks (CRNs) f(z, x, t) and the conditions that they receive.
+//! Conditional residual networks (CRNs) f(z, x, t) and the conditions that they receive.
 
 use super::{BuildContext, Pass};
 use crate::component_kind;

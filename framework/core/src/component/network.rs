@@ -1,4 +1,4 @@
-//! //! Networks: the backbones of conditional residual networks (CRNs).
+//! Networks: the backbones of conditional residual networks (CRNs).
 
 use super::{Condition, Pass};
 use crate::component_kind;

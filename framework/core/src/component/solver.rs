@@ -1,4 +1,4 @@
-//! //! Solvers and the field that they integrate from noise to data.
+//! Solvers and the field that they integrate from noise to data.
 
 use crate::component_kind;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! //! The harness of solvers: one loop from noise to data for every method that works in steps.
+//! The harness of solvers: one loop from noise to data for every method that works in steps.
 
 use super::control::{StepChooser, StepControl};
 use super::solver::{Field, Level, Node, Observer, Solution, Solver};
