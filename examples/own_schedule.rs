@@ -10,7 +10,7 @@ triflow::component! {
     ///
     /// γ(t) = −ln(e^B − 1), where B is the integral of β from 0 to s = (1 − t) + t·s_min.
     #[reference = "Rombach et al. 2022, arXiv 2112.10752"]
-    pub struct ScaledLinear: NoiseSchedule, NoiseScheduleSpec = "scaled_linear" {
+    pub struct ScaledLinear: NoiseSchedule = "scaled_linear" {
         /// Noise rate at s = 0, above 0.
         pub beta_min: f64 = 0.85,
         /// Noise rate at s = 1, above beta_min.

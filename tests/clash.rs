@@ -8,7 +8,7 @@ macro_rules! guidance {
     ($name:ident) => {
         triflow::component! {
             /// A guidance without force.
-            pub struct $name: Guidance, GuidanceSpec = "still" {}
+            pub struct $name: Guidance = "still" {}
         }
 
         impl Spec<dyn Guidance> for $name {

@@ -6,7 +6,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 /// Crates whose types cross the boundary between host and plugin.
-const CROSSING: [&str; 4] = ["serde", "tch", "torch-sys", "typetag"];
+const CROSSING: [&str; 2] = ["tch", "torch-sys"];
 
 /// Hash of the source files in the folder `core`, and of the manifest lines that pin the crates in
 /// [`CROSSING`].

@@ -63,7 +63,7 @@ fn what_triflow_writes_fits_its_own_schema() {
     let mut described = BTreeSet::new();
     for entry in registry().list(None) {
         let (kind, name) = (entry.info.kind, entry.info.name);
-        let example = yaml(&(entry.info.example)().unwrap());
+        let example = yaml(&entry.info.example().unwrap());
         assert_eq!(example["type"], name);
         // The command shows the same; one component of each kind is enough.
         if described.insert(kind) {

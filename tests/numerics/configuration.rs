@@ -146,7 +146,7 @@ fn build_error(file: &str) -> String {
 
 triflow::component! {
     /// A schedule that holds other schedules, as a plugin may have.
-    pub struct Around: NoiseSchedule, NoiseScheduleSpec = "around" {
+    pub struct Around: NoiseSchedule = "around" {
         /// An inner schedule.
         pub noise_schedule: Component<dyn NoiseSchedule> = Component::default_of("cosine"),
         /// An optional schedule.

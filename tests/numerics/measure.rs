@@ -12,7 +12,7 @@ use triflow::{Experiment, Trainer};
 
 triflow::component! {
     /// A network with output zero.
-    pub struct Still: Network, NetworkSpec = "still" {}
+    pub struct Still: Network = "still" {}
 }
 
 struct Zeros {
@@ -36,7 +36,7 @@ const LOGITS: [f64; 3] = [1.0, 0.0, -1.5];
 
 triflow::component! {
     /// A decoder with constant logits.
-    pub struct Constant: Decoder, DecoderSpec = "constant" {}
+    pub struct Constant: Decoder = "constant" {}
 }
 
 impl Spec<dyn Decoder> for Constant {

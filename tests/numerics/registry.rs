@@ -1,6 +1,7 @@
 //! Every registered component of every kind: defaults, descriptions and errors.
 
 use triflow::config::Layers;
+use triflow::prelude::*;
 use triflow::registry::registry;
 
 #[test]
@@ -74,4 +75,36 @@ fn changing_a_type_keeps_the_keys_that_the_new_component_knows() {
     assert_eq!(e["noise_schedule"]["type"], "linear");
     assert_eq!(e["noise_schedule"]["alpha_bar_min"], 0.05);
     assert_eq!(e["noise_schedule"]["alpha_bar_max"], 0.99);
+}
+
+triflow::component! {
+    #[example = "{ type: any_order, level: 2 }"]
+    /// Attributes before
+    #[aliases("in_any_order", "mixed")]
+    /// and after lines of the doc comment.
+    ///
+    /// More about it.
+    #[reference = "Nobody 2026"]
+    pub struct AnyOrder: NoiseSchedule = "any_order" {
+        /// Log-SNR at t = 1.
+        pub level: f64 = 1.0,
+    }
+}
+
+impl Spec<dyn NoiseSchedule> for AnyOrder {
+    fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
+        Err(Error::runtime("is never built"))
+    }
+}
+
+#[test]
+fn attributes_of_a_component_come_in_any_order() {
+    let entry = registry().find("noise_schedule", "mixed").unwrap();
+    assert_eq!(entry.summary(), "Attributes before and after lines of the doc comment.");
+    assert_eq!(entry.info.name, "any_order");
+    assert_eq!(entry.info.aliases, ["in_any_order", "mixed"]);
+    assert_eq!(entry.info.reference, "Nobody 2026");
+    assert_eq!(entry.info.example().unwrap(), "{ type: any_order, level: 2 }");
+    let read = Component::<dyn NoiseSchedule>::named("in_any_order").unwrap();
+    assert_eq!(read, AnyOrder { level: 1.0 }.into());
 }

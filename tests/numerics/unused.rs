@@ -104,7 +104,7 @@ fn more_threads_than_four_a_core_are_refused_and_long_training_begins() {
 
 triflow::component! {
     /// The exact velocity on the rectified path for data N(0, I), without parameters.
-    pub struct Analytic: Crn, CrnSpec = "analytic" {}
+    pub struct Analytic: Crn = "analytic" {}
 }
 
 impl Spec<dyn Crn> for Analytic {

@@ -54,7 +54,7 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     let properties = properties_of(entry.info);
     // Before the table: keys that cannot be read are an error, not an empty list.
     (entry.info.schema)()?;
-    let example = (entry.info.example)()?;
+    let example = entry.info.example()?;
     if format == Format::Json {
         let mut all = summary(&entry);
         all["description"] = json!(entry.description());

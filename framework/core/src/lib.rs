@@ -30,7 +30,7 @@ pub mod sequence;
 pub mod testing;
 
 #[doc(hidden)]
-pub use {inventory, schemars, serde, typetag};
+pub use {inventory, schemars, serde};
 pub use {log, tch};
 
 pub use error::{Error, Result};

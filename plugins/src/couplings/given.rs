@@ -8,7 +8,7 @@ triflow::component! {
     /// the source under any condition, so under each condition z_0 should have the distribution of
     /// the source.
     #[reference = "Liu et al. 2023, arXiv 2209.03003"]
-    pub struct Given: Coupling, CouplingSpec = "given" {}
+    pub struct Given: Coupling = "given" {}
 }
 
 impl Spec<dyn Coupling> for Given {

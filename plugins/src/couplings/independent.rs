@@ -2,7 +2,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Independent pairs: z_0 is drawn from the source without regard to z_1.
-    pub struct Independent: Coupling, CouplingSpec = "independent" {}
+    pub struct Independent: Coupling = "independent" {}
 }
 
 impl Spec<dyn Coupling> for Independent {

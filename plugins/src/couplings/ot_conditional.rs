@@ -14,7 +14,7 @@ triflow::component! {
     /// distribution is then kept approximately, less well for a larger `ratio`.
     #[reference = "Cheng and Schwing 2025, arXiv 2503.10636"]
     #[aliases("c2ot")]
-    pub struct OtConditional: Coupling, CouplingSpec = "ot_conditional" {
+    pub struct OtConditional: Coupling = "ot_conditional" {
         /// Share of the pairs that transport may choose, in (0, 1], for conditions that are
         /// numbers; null: the pairs of equal condition, for classes.
         pub ratio: Option<f64> = None,

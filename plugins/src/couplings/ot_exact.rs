@@ -8,7 +8,7 @@ triflow::component! {
     /// n³ operations at worst.
     #[reference = "Tong et al. 2023, arXiv 2302.00482; Pooladian et al. 2023, arXiv 2304.14772"]
     #[aliases("ot")]
-    pub struct OtExact: Coupling, CouplingSpec = "ot_exact" {}
+    pub struct OtExact: Coupling = "ot_exact" {}
 }
 
 impl Spec<dyn Coupling> for OtExact {

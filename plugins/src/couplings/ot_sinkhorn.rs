@@ -12,7 +12,7 @@ triflow::component! {
     /// Sinkhorn's iteration in the log domain. ε → 0 gives `ot_exact`, ε → ∞ `independent`. One z_0
     /// may be drawn for several z_1. An iteration takes about n² operations for a batch of n rows.
     #[reference = "Cuturi 2013, arXiv 1306.0895; Tong et al. 2023, arXiv 2302.00482"]
-    pub struct OtSinkhorn: Coupling, CouplingSpec = "ot_sinkhorn" {
+    pub struct OtSinkhorn: Coupling = "ot_sinkhorn" {
         /// ε as a share of the mean cost of all pairs, above 0.
         pub epsilon: f64 = 0.05,
         /// Largest number of iterations, at least 1.

@@ -11,7 +11,7 @@ triflow::component! {
     /// P x is the condition x itself where it has as many entries as z, else a learned linear map
     /// of it, plus a learned vector. Where the condition of a row is absent, the learned vector
     /// stands alone. It takes one Hessian-vector product; the Hessian itself is never computed.
-    pub struct Geometric: Crn, CrnSpec = "geometric" {
+    pub struct Geometric: Crn = "geometric" {
         /// The potential V, a network with one output.
         pub network: Component<dyn Network> = Mlp::default().into(),
         /// Features of time.

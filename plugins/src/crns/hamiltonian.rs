@@ -11,7 +11,7 @@ triflow::component! {
     /// Its divergence is zero: as a velocity it preserves volumes, and H too where H does not
     /// depend on time. A flow that preserves volumes preserves the values of densities, so that it
     /// cannot contract broad noise to narrow data; with `skip`, all volumes change at one rate.
-    pub struct Hamiltonian: Crn, CrnSpec = "hamiltonian" {
+    pub struct Hamiltonian: Crn = "hamiltonian" {
         /// The Hamiltonian H, a network with one output.
         pub network: Component<dyn Network> = Mlp::default().into(),
         /// Features of time.

@@ -13,7 +13,7 @@ triflow::component! {
     /// system solved by Cholesky's decomposition, above by conjugate gradients over Hessian-vector
     /// products.
     #[reference = "Amari 1998, Natural gradient works efficiently in learning"]
-    pub struct Natural: Crn, CrnSpec = "natural" {
+    pub struct Natural: Crn = "natural" {
         /// The potential V, a convex network with one output.
         pub network: Component<dyn Network> = Convex::default().into(),
         /// Features of time.

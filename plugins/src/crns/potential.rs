@@ -10,7 +10,7 @@ triflow::component! {
     /// Its Jacobian in z is symmetric, so that it has no curl; neither has the best prediction of
     /// any objective, since the mean of the data given z is a gradient. Over a convex network the
     /// field expands (sign 1) or contracts (sign -1).
-    pub struct Potential: Crn, CrnSpec = "potential" {
+    pub struct Potential: Crn = "potential" {
         /// The potential V, a network with one output.
         pub network: Component<dyn Network> = Mlp::default().into(),
         /// Features of time.

@@ -10,7 +10,7 @@ triflow::component! {
     /// slowly: near t = 0 the noise is almost z itself. s(t) is a linear layer over the `dim`
     /// features of time, divided by √dim: in `params.safetensors`, `crn.skip.weight` `[1, dim]` and
     /// `crn.skip.bias` `[1]`.
-    pub struct Vanilla: Crn, CrnSpec = "vanilla" {
+    pub struct Vanilla: Crn = "vanilla" {
         /// The network.
         pub network: Component<dyn Network> = Mlp::default().into(),
         /// Features of time.

@@ -376,7 +376,7 @@ macro_rules! array_source {
         triflow::component! {
             $(#[doc = $doc])*
             #[extensions($($extension),*)]
-            pub struct $S: DataSource, DataSourceSpec = $name {
+            pub struct $S: DataSource = $name {
                 /// File of the arrays.
                 pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
                 /// Name of the array of x; the default may be missing if the task needs no x.

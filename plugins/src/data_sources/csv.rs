@@ -113,7 +113,7 @@ triflow::component! {
     /// is read by the names that training used, whatever the order of its columns. Class labels may
     /// be numbers, texts or booleans: each distinct value is a class of that name.
     #[extensions("csv", "tsv", "csv.gz", "tsv.gz")]
-    pub struct Csv: DataSource, DataSourceSpec = "csv" {
+    pub struct Csv: DataSource = "csv" {
         /// File of the table.
         pub path: FilePath = FilePath::default(),
         /// Columns of x; empty: those named `x`, `x0`, `x1`, …, in the order of their numbers.

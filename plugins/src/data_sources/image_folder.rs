@@ -25,7 +25,7 @@ triflow::component! {
     /// there is no y. Folders `train` and `val` (or `valid`, `validation`) or `test` are sets, each
     /// with the folders of the classes. Hidden files and folders and `__MACOSX` are skipped. Pixels
     /// are kept as bytes and read as numbers from 0 to 1.
-    pub struct ImageFolder: DataSource, DataSourceSpec = "image_folder" {
+    pub struct ImageFolder: DataSource = "image_folder" {
         /// Folder of the images.
         pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
         /// Side in pixels to which the central square of each image is scaled, at least 1; null:

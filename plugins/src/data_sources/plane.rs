@@ -59,7 +59,7 @@ macro_rules! drawn_source {
         triflow::component! {
             $(#[doc = $doc])*
             #[reference = $reference]
-            pub struct $S: DataSource, DataSourceSpec = $name {
+            pub struct $S: DataSource = $name {
                 /// Number of rows, from which sets without rows of their own are split off (see
                 /// `split`).
                 pub samples: usize = 20_000,

@@ -9,7 +9,7 @@ triflow::component! {
     /// `lengths` for both; without them all rows have length T. Rows for validation and evaluation
     /// are `x_val`, `y_val`, `lengths_val`, and the same with `_test`, or are split off. Values in
     /// the padding are ignored.
-    pub struct Sequences: DataSource, DataSourceSpec = "sequences" {
+    pub struct Sequences: DataSource = "sequences" {
         /// File of the arrays, `.npz` or `.safetensors`.
         pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
         /// Name of the array of x; the default may be missing if the task needs no x.

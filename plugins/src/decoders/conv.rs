@@ -7,7 +7,7 @@ triflow::component! {
     /// Between the blocks, height and width of a latent `[c, h, w]` are doubled until they are
     /// those of the image. A linear layer first turns a latent that is a vector into a small image.
     #[reference = "Rombach et al. 2022, arXiv 2112.10752"]
-    pub struct Conv: Decoder, DecoderSpec = "conv" {
+    pub struct Conv: Decoder = "conv" {
         /// Number of channels at full resolution, a multiple of 4; twice as many at half, four
         /// times as many at lower resolutions.
         pub width: i64 = 32,

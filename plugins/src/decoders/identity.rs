@@ -4,7 +4,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// The latent itself as the target, or a linear layer from the flattened latent.
-    pub struct Identity: Decoder, DecoderSpec = "identity" {
+    pub struct Identity: Decoder = "identity" {
         /// Last layer.
         pub head: Head = Head::None,
     }

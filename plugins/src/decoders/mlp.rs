@@ -4,7 +4,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// A multilayer perceptron from the flattened latent to the target.
-    pub struct Mlp: Decoder, DecoderSpec = "mlp" {
+    pub struct Mlp: Decoder = "mlp" {
         /// Widths of the hidden layers.
         pub hidden_dims: Vec<i64> = vec![64, 64],
         /// Activation after each hidden layer.

@@ -7,7 +7,7 @@ triflow::component! {
     ///
     /// A linear layer, then blocks h + W2·act(W1·norm(h)).
     #[reference = "He et al. 2016, arXiv 1603.05027"]
-    pub struct Resnet: Decoder, DecoderSpec = "resnet" {
+    pub struct Resnet: Decoder = "resnet" {
         /// Width of every block.
         pub width: i64 = 64,
         /// Number of blocks.

@@ -8,7 +8,7 @@ triflow::component! {
     /// `[c, h, w]`. For a latent that is a vector, they are halved while they are even and above 4,
     /// and a linear layer follows.
     #[reference = "Rombach et al. 2022, arXiv 2112.10752"]
-    pub struct Conv: Encoder, EncoderSpec = "conv" {
+    pub struct Conv: Encoder = "conv" {
         /// Number of channels at full resolution, a multiple of 4; twice as many at half, four
         /// times as many at lower resolutions.
         pub width: i64 = 32,

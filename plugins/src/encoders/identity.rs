@@ -2,7 +2,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// The target itself as the latent.
-    pub struct Identity: Encoder, EncoderSpec = "identity" {}
+    pub struct Identity: Encoder = "identity" {}
 }
 
 impl Spec<dyn Encoder> for Identity {

@@ -4,7 +4,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// A linear layer from the flattened target to the latent; deterministic.
-    pub struct Linear: Encoder, EncoderSpec = "linear" {}
+    pub struct Linear: Encoder = "linear" {}
 }
 
 impl Spec<dyn Encoder> for Linear {

@@ -4,7 +4,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// A multilayer perceptron from the flattened target to the latent; deterministic.
-    pub struct Mlp: Encoder, EncoderSpec = "mlp" {
+    pub struct Mlp: Encoder = "mlp" {
         /// Widths of the hidden layers.
         pub hidden_dims: Vec<i64> = vec![64, 64],
         /// Activation after each hidden layer.

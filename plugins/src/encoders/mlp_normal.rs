@@ -6,7 +6,7 @@ triflow::component! {
     /// A multilayer perceptron from the flattened target to a normal distribution of the latent.
     ///
     /// Mean and log-variance (clamped to [−20, 10]) of z_1 given the target are learned.
-    pub struct MlpNormal: Encoder, EncoderSpec = "mlp_normal" {
+    pub struct MlpNormal: Encoder = "mlp_normal" {
         /// Widths of the hidden layers.
         pub hidden_dims: Vec<i64> = vec![64, 64],
         /// Activation after each hidden layer.

@@ -7,7 +7,7 @@ triflow::component! {
     ///
     /// A linear layer, then blocks h + W2·act(W1·norm(h)), then a linear layer.
     #[reference = "He et al. 2016, arXiv 1603.05027"]
-    pub struct Resnet: Encoder, EncoderSpec = "resnet" {
+    pub struct Resnet: Encoder = "resnet" {
         /// Width of every block.
         pub width: i64 = 64,
         /// Number of blocks.

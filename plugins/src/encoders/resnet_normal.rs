@@ -8,7 +8,7 @@ triflow::component! {
     /// A linear layer, then blocks h + W2·act(W1·norm(h)), then a linear layer to mean and
     /// log-variance (clamped to [−20, 10]) of z_1 given the target.
     #[reference = "He et al. 2016, arXiv 1603.05027"]
-    pub struct ResnetNormal: Encoder, EncoderSpec = "resnet_normal" {
+    pub struct ResnetNormal: Encoder = "resnet_normal" {
         /// Width of every block.
         pub width: i64 = 64,
         /// Number of blocks.

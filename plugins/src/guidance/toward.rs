@@ -8,7 +8,7 @@ triflow::component! {
     /// V = a²·spread² + b². For other data it is an approximation, which improves as the noise
     /// decreases.
     #[reference = "Song et al. 2023, Pseudoinverse-Guided Diffusion Models for Inverse Problems"]
-    pub struct Toward: Guidance, GuidanceSpec = "toward" {
+    pub struct Toward: Guidance = "toward" {
         /// The point, in latent units: one number for each entry of the latent, or one for all.
         pub to: Vec<f64> = vec![0.0],
         /// Strength of the pull, at least 0: the inverse variance of samples about `to`.

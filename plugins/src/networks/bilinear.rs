@@ -8,7 +8,7 @@ triflow::component! {
     /// The features c are a linear layer (`join`) over z, the features of time and those of the
     /// condition, in this order, the activation, and the other hidden layers. V c + q starts around
     /// 1, so that the products start near U z + p; W starts at zero.
-    pub struct Bilinear: Network, NetworkSpec = "bilinear" {
+    pub struct Bilinear: Network = "bilinear" {
         /// Widths of the hidden layers that give c; the last is also the number of products.
         pub hidden_dims: Vec<i64> = vec![64, 64],
         /// Activation after each hidden layer and after the products.

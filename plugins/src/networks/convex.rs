@@ -13,7 +13,7 @@ triflow::component! {
     /// entries has one V for each, over the same hidden layers.
     #[reference = "Amos, Xu and Kolter 2017, arXiv 1609.07152"]
     #[aliases("icnn")]
-    pub struct Convex: Network, NetworkSpec = "convex" {
+    pub struct Convex: Network = "convex" {
         /// Widths of the hidden layers, and of the layers that give c.
         pub hidden_dims: Vec<i64> = vec![64, 64, 64],
         /// Activation after each hidden layer: convex and non-decreasing, softplus or relu.

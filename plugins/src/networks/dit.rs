@@ -10,7 +10,7 @@ triflow::component! {
     /// the height and width of z is concatenated to z as further channels; labels and vectors are
     /// embedded. Every block starts as the identity, the last layer at zero.
     #[reference = "Peebles and Xie 2023, arXiv 2212.09748"]
-    pub struct Dit: Network, NetworkSpec = "dit" {
+    pub struct Dit: Network = "dit" {
         /// Side of a patch in pixels; it divides height and width.
         pub patch: i64 = 2,
         /// Features of a token: a multiple of 4 and of `heads`.

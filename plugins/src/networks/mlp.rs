@@ -9,7 +9,7 @@ triflow::component! {
     /// activation after each. Then z, the features of time and those of the condition, in this
     /// order, are the inputs of one linear layer (`join`), followed by the other hidden layers
     /// (`body`). The last layer (`out`) starts at zero. The features of an absent condition are 0.
-    pub struct Mlp: Network, NetworkSpec = "mlp" {
+    pub struct Mlp: Network = "mlp" {
         /// Widths of the hidden layers.
         pub hidden_dims: Vec<i64> = vec![64, 64, 64],
         /// Activation after each hidden layer.

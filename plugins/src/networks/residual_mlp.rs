@@ -8,7 +8,7 @@ triflow::component! {
     /// There is no norm. Weights and biases start uniform with variance 1/(3·inputs), also those of
     /// the output layer.
     #[reference = "Cheng and Schwing 2025, arXiv 2503.10636"]
-    pub struct ResidualMlp: Network, NetworkSpec = "residual_mlp" {
+    pub struct ResidualMlp: Network = "residual_mlp" {
         /// Width of the sum and of each block's output.
         pub width: i64 = 128,
         /// Width of each block's hidden layer.

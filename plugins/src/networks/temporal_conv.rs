@@ -12,7 +12,7 @@ triflow::component! {
     /// positions on each side, or twice as many before a position if `causal`.
     #[reference = "Bai, Kolter and Koltun 2018, arXiv 1803.01271"]
     #[aliases("tcn")]
-    pub struct TemporalConv: Network, NetworkSpec = "temporal_conv" {
+    pub struct TemporalConv: Network = "temporal_conv" {
         /// Features at each position.
         pub width: i64 = 64,
         /// Number of blocks.

@@ -13,7 +13,7 @@ triflow::component! {
     /// hidden layer at each position in place of the attention. Gates, scales and shifts are linear
     /// in features of time and a summary of the condition, and start at zero.
     #[reference = "Peebles and Xie 2023, arXiv 2212.09748; Su et al. 2021, arXiv 2104.09864"]
-    pub struct Transformer: Network, NetworkSpec = "transformer" {
+    pub struct Transformer: Network = "transformer" {
         /// Features at each position: a multiple of twice `heads`.
         pub width: i64 = 64,
         /// Number of blocks.

@@ -12,7 +12,7 @@ triflow::component! {
     /// up.
     #[reference = "Ronneberger et al. 2015, arXiv 1505.04597; \
                    Dhariwal and Nichol 2021, arXiv 2105.05233"]
-    pub struct Unet: Network, NetworkSpec = "unet" {
+    pub struct Unet: Network = "unet" {
         /// Number of channels of each level, from full resolution down: multiples of 4.
         pub channels: Vec<i64> = vec![32, 64, 64],
         /// Number of residual blocks a level, on the way down and on the way up.

@@ -9,7 +9,7 @@ triflow::component! {
     /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·F(t) with
     /// F(t) = (G(t) − G(0))/(G(1) − G(0)) and G(t) = ½ + (1/π)·atan((t − loc)/scale).
     /// (`cauchy_logsnr` has the distribution over log-SNR.)
-    pub struct Cauchy: NoiseSchedule, NoiseScheduleSpec = "cauchy" {
+    pub struct Cauchy: NoiseSchedule = "cauchy" {
         /// Time at which alpha_bar rises fastest.
         pub loc: f64 = 0.5,
         /// Width of the rise, in time, above 0.

@@ -8,7 +8,7 @@ triflow::component! {
     /// γ(t) = Q(u0 + (u1 − u0)t) with the quantile function Q(u) = mu + c·tan(π(u − ½));
     /// Q(u0) = gamma_min and Q(u1) = gamma_max.
     #[reference = "Hang et al. 2024, arXiv 2407.03297"]
-    pub struct CauchyLogsnr: NoiseSchedule, NoiseScheduleSpec = "cauchy_logsnr" {
+    pub struct CauchyLogsnr: NoiseSchedule = "cauchy_logsnr" {
         /// Centre of the distribution, in log-SNR.
         pub mu: f64 = 0.0,
         /// Half-width of the distribution, in log-SNR, above 0.

@@ -8,7 +8,7 @@ triflow::component! {
     /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·F(t) with
     /// F(t) = sin(wt)·sin(w(t + 2s)) / cos²(ws) and w = (π/2)/(1 + s).
     #[reference = "Nichol and Dhariwal 2021, arXiv 2102.09672, eq. 17 (normalised)"]
-    pub struct Cosine: NoiseSchedule, NoiseScheduleSpec = "cosine" {
+    pub struct Cosine: NoiseSchedule = "cosine" {
         /// Offset s, above 0, which keeps the slope of alpha_bar at t = 0 from vanishing.
         pub s: f64 = 0.008,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).

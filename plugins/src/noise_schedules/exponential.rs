@@ -7,7 +7,7 @@ triflow::component! {
     ///
     /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·F(t) with
     /// F(t) = (1 − e^(−βt)) / (1 − e^(−β)).
-    pub struct Exponential: NoiseSchedule, NoiseScheduleSpec = "exponential" {
+    pub struct Exponential: NoiseSchedule = "exponential" {
         /// Rate β, above 0; the limit at 0 is `linear`.
         pub beta: f64 = 2.0,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).

@@ -6,7 +6,7 @@ triflow::component! {
     ///
     /// γ(t) = −2 ln σ(t) with σ(t)^(1/ρ) = (1 − t)·sigma_max^(1/ρ) + t·sigma_min^(1/ρ).
     #[reference = "Karras et al. 2022, arXiv 2206.00364, eq. 5"]
-    pub struct Karras: NoiseSchedule, NoiseScheduleSpec = "karras" {
+    pub struct Karras: NoiseSchedule = "karras" {
         /// Noise level at t = 0, above sigma_min.
         pub sigma_max: f64 = 80.0,
         /// Noise level at t = 1, in (0, sigma_max).

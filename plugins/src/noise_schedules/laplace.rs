@@ -9,7 +9,7 @@ triflow::component! {
     /// F(t) = (G(t) − G(0))/(G(1) − G(0)) and the distribution function G of the
     /// Laplace distribution: for u = (t − loc)/scale, ½·e^u below 0 and 1 − ½·e^(−u) above.
     /// (`laplace_logsnr` has the distribution over log-SNR.)
-    pub struct Laplace: NoiseSchedule, NoiseScheduleSpec = "laplace" {
+    pub struct Laplace: NoiseSchedule = "laplace" {
         /// Time at which alpha_bar rises fastest.
         pub loc: f64 = 0.5,
         /// Width of the rise, in time, above 0.

@@ -7,7 +7,7 @@ triflow::component! {
     /// γ(t) = Q(u0 + (u1 − u0)t) with the quantile function
     /// Q(u) = mu − b·sgn(u − ½)·ln(1 − 2|u − ½|); Q(u0) = gamma_min and Q(u1) = gamma_max.
     #[reference = "Hang et al. 2024, arXiv 2407.03297"]
-    pub struct LaplaceLogsnr: NoiseSchedule, NoiseScheduleSpec = "laplace_logsnr" {
+    pub struct LaplaceLogsnr: NoiseSchedule = "laplace_logsnr" {
         /// Centre of the distribution, in log-SNR.
         pub mu: f64 = 0.0,
         /// Width of the distribution, in log-SNR, above 0.

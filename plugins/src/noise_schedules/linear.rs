@@ -6,7 +6,7 @@ triflow::component! {
     ///
     /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·t.
     #[reference = "Ho et al. 2020, arXiv 2006.11239 (a linear schedule, here of alpha_bar)"]
-    pub struct Linear: NoiseSchedule, NoiseScheduleSpec = "linear" {
+    pub struct Linear: NoiseSchedule = "linear" {
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).

@@ -7,7 +7,7 @@ triflow::component! {
     /// alpha_bar = exp(−B(s)) with B(s) = beta_min·s + ½(beta_max − beta_min)·s² at
     /// s = (1 − t) + t·s_min, so that γ(t) = −ln(e^B − 1).
     #[reference = "Song et al. 2021, arXiv 2011.13456, eq. 33"]
-    pub struct LinearBeta: NoiseSchedule, NoiseScheduleSpec = "linear_beta" {
+    pub struct LinearBeta: NoiseSchedule = "linear_beta" {
         /// Rate β at s = 0, above 0.
         pub beta_min: f64 = 0.1,
         /// Rate β at s = 1, above 0.

@@ -8,7 +8,7 @@ triflow::component! {
     /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·F(t) with
     /// F(t) = (G(t) − G(0))/(G(1) − G(0)) and G(t) = sigmoid(k(t − t_mid)). (`sigmoid`
     /// makes log-SNR linear.)
-    pub struct Logistic: NoiseSchedule, NoiseScheduleSpec = "logistic" {
+    pub struct Logistic: NoiseSchedule = "logistic" {
         /// Steepness k of the rise, above 0.
         pub k: f64 = 10.0,
         /// Time at which alpha_bar rises fastest.

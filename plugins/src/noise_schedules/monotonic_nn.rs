@@ -10,7 +10,7 @@ triflow::component! {
     /// comes from the same pass.
     #[reference = "Kingma et al. 2021, arXiv 2107.00630, appendix H (deepened)"]
     #[aliases("learnable", "network")]
-    pub struct MonotonicNn: NoiseSchedule, NoiseScheduleSpec = "monotonic_nn" {
+    pub struct MonotonicNn: NoiseSchedule = "monotonic_nn" {
         /// Log-SNR at t = 0.
         pub gamma_min: f64 = -4.0,
         /// Log-SNR at t = 1, above gamma_min.

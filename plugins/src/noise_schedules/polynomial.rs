@@ -7,7 +7,7 @@ triflow::component! {
     ///
     /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·t^p; p = 1 is
     /// `linear`, p = 2 `quadratic`.
-    pub struct Polynomial: NoiseSchedule, NoiseScheduleSpec = "polynomial" {
+    pub struct Polynomial: NoiseSchedule = "polynomial" {
         /// Power p, at least 1 (above 1 if learnable).
         pub power: f64 = 2.0,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).

@@ -5,7 +5,7 @@ triflow::component! {
     /// alpha_bar as the square of time: noisy for longer than `linear`.
     ///
     /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·t², so that γ'(0) = 0.
-    pub struct Quadratic: NoiseSchedule, NoiseScheduleSpec = "quadratic" {
+    pub struct Quadratic: NoiseSchedule = "quadratic" {
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).

@@ -7,7 +7,7 @@ triflow::component! {
     /// γ(t) = inner.γ(t) + shift. Images of d × d pixels average noise away: a schedule that was
     /// chosen at 64 × 64 is shifted by 2·ln(64/d).
     #[reference = "Hoogeboom et al. 2023, arXiv 2301.11093, section 3.1"]
-    pub struct Shifted: NoiseSchedule, NoiseScheduleSpec = "shifted" {
+    pub struct Shifted: NoiseSchedule = "shifted" {
         /// Schedule that is shifted.
         pub inner: Component<dyn NoiseSchedule> = Component::default_of("cosine"),
         /// Constant that is added to the log-SNR: below 0 more noise, above 0 less.

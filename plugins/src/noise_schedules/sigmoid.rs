@@ -6,7 +6,7 @@ triflow::component! {
     ///
     /// γ(t) = k(t − t_mid).
     #[reference = "Jabri et al. 2022, arXiv 2212.11972, appendix B"]
-    pub struct Sigmoid: NoiseSchedule, NoiseScheduleSpec = "sigmoid" {
+    pub struct Sigmoid: NoiseSchedule = "sigmoid" {
         /// Slope k of log-SNR over time, above 0.
         pub k: f64 = 10.0,
         /// Time at which signal and noise are equal (log-SNR 0).

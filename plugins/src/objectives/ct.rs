@@ -7,7 +7,7 @@ triflow::component! {
     /// SNR'.
     #[reference = "Li, Teh and Pascanu 2025, arXiv 2503.24322; \
                    Kingma et al. 2021, arXiv 2107.00630"]
-    pub struct Ct: Objective, ObjectiveSpec = "ct" {}
+    pub struct Ct: Objective = "ct" {}
 }
 
 impl Spec<dyn Objective> for Ct {

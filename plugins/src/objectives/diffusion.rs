@@ -5,7 +5,7 @@ triflow::component! {
     ///
     /// Output = noise, on the variance-preserving path.
     #[reference = "Ho et al. 2020, arXiv 2006.11239"]
-    pub struct Diffusion: Objective, ObjectiveSpec = "diffusion" {}
+    pub struct Diffusion: Objective = "diffusion" {}
 }
 
 impl Spec<dyn Objective> for Diffusion {

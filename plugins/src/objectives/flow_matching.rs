@@ -5,7 +5,7 @@ triflow::component! {
     ///
     /// Output = data − noise, on the rectified path.
     #[reference = "Lipman et al. 2022, arXiv 2210.02747; Liu et al. 2022, arXiv 2209.03003"]
-    pub struct FlowMatching: Objective, ObjectiveSpec = "flow_matching" {}
+    pub struct FlowMatching: Objective = "flow_matching" {}
 }
 
 impl Spec<dyn Objective> for FlowMatching {

@@ -4,7 +4,7 @@ use triflow::prelude::*;
 triflow::component! {
     /// Adagrad: steps of the gradient divided by the root of the sum of squared gradients.
     #[reference = "Duchi, Hazan and Singer 2011"]
-    pub struct Adagrad: Optimizer, OptimizerSpec = "adagrad" {
+    pub struct Adagrad: Optimizer = "adagrad" {
         /// Base learning rate, above 0.
         pub learning_rate: f64 = 1e-3,
         /// Initial sum of squared gradients, from 0 to 3.4e38.

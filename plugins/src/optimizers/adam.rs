@@ -4,7 +4,7 @@ use triflow::prelude::*;
 triflow::component! {
     /// Adam: steps of the mean gradient divided by the root of the mean squared gradient.
     #[reference = "Kingma and Ba 2014, arXiv 1412.6980"]
-    pub struct Adam: Optimizer, OptimizerSpec = "adam" {
+    pub struct Adam: Optimizer = "adam" {
         /// Base learning rate, above 0.
         pub learning_rate: f64 = 1e-3,
         /// Decay of the running mean of gradients, in [0, 1).

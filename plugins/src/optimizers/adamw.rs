@@ -4,7 +4,7 @@ use triflow::prelude::*;
 triflow::component! {
     /// AdamW: Adam with decoupled weight decay.
     #[reference = "Loshchilov and Hutter 2017, arXiv 1711.05101"]
-    pub struct Adamw: Optimizer, OptimizerSpec = "adamw" {
+    pub struct Adamw: Optimizer = "adamw" {
         /// Base learning rate, above 0.
         pub learning_rate: f64 = 1e-3,
         /// Decay of the running mean of gradients, in [0, 1).

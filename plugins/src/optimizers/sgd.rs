@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// SGD: stochastic gradient descent, optionally with momentum.
-    pub struct Sgd: Optimizer, OptimizerSpec = "sgd" {
+    pub struct Sgd: Optimizer = "sgd" {
         /// Base learning rate, above 0.
         pub learning_rate: f64 = 1e-3,
         /// Momentum: decay of the running sum of gradients, in [0, 1).

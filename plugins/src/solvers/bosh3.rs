@@ -7,7 +7,7 @@ triflow::component! {
     /// `sampling.steps` is not used. 3 evaluations a step: at loose tolerances (above some 1e-3) it
     /// needs fewer evaluations than `dopri5`.
     #[reference = "Bogacki and Shampine 1989, doi 10.1016/0893-9659(89)90079-7"]
-    pub struct Bosh3: Solver, SolverSpec = "bosh3" {
+    pub struct Bosh3: Solver = "bosh3" {
         /// Relative tolerance, above 0.
         pub rtol: f64 = 1e-3,
         /// Absolute tolerance, above 0.

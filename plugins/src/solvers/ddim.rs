@@ -8,7 +8,7 @@ triflow::component! {
     /// does not change, and the same on every path; on the rectified path it is Euler's method. At
     /// η = 1 it is `ancestral`. 1 evaluation a step.
     #[reference = "Song, Meng and Ermon 2021, arXiv 2010.02502, eq. 12"]
-    pub struct Ddim: Solver, SolverSpec = "ddim" {
+    pub struct Ddim: Solver = "ddim" {
         /// Share of fresh noise η, in [0, 1].
         pub eta: f64 = 0.0,
     }
@@ -29,7 +29,7 @@ triflow::component! {
     /// It is the sampler of the discrete-time diffusion model with the smaller of its two
     /// variances, equal to `ddim` at η = 1. 1 evaluation a step.
     #[reference = "Ho, Jain and Abbeel 2020, arXiv 2006.11239, eq. 7"]
-    pub struct Ancestral: Solver, SolverSpec = "ancestral" {}
+    pub struct Ancestral: Solver = "ancestral" {}
 }
 
 impl Spec<dyn Solver> for Ancestral {

@@ -8,7 +8,7 @@ triflow::component! {
     #[reference = "Dormand and Prince 1980, doi 10.1016/0771-050X(80)90013-3; \
                    Hairer, Nørsett and Wanner 1993, Solving Ordinary Differential Equations I"]
     #[aliases("adaptive")]
-    pub struct Dopri5: Solver, SolverSpec = "dopri5" {
+    pub struct Dopri5: Solver = "dopri5" {
         /// Relative tolerance, above 0.
         pub rtol: f64 = 1e-5,
         /// Absolute tolerance, above 0.

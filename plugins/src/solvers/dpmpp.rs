@@ -10,7 +10,7 @@ triflow::component! {
     /// steps to or from infinite log-SNR. 1 evaluation a step.
     #[reference = "Lu et al. 2022, arXiv 2211.01095, algorithm 2 and appendix on SDEs"]
     #[aliases("dpm_solver_pp")]
-    pub struct Dpmpp: Solver, SolverSpec = "dpmpp" {
+    pub struct Dpmpp: Solver = "dpmpp" {
         /// Churn η of the reverse SDE, at least 0; 0: the ODE.
         pub eta: f64 = 0.0,
     }

@@ -4,7 +4,7 @@ triflow::component! {
     /// Euler's method, order 1: steps along the velocity at their start.
     ///
     /// 1 evaluation a step.
-    pub struct Euler: Solver, SolverSpec = "euler" {}
+    pub struct Euler: Solver = "euler" {}
 }
 
 impl Spec<dyn Solver> for Euler {

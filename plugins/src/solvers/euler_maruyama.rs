@@ -10,7 +10,7 @@ triflow::component! {
     /// infinite; the first step is then that of `ddim`. 1 evaluation a step.
     #[reference = "Song et al. 2021, arXiv 2011.13456, eq. 6; \
                    Karras et al. 2022, arXiv 2206.00364, eq. 6"]
-    pub struct EulerMaruyama: Solver, SolverSpec = "euler_maruyama" {
+    pub struct EulerMaruyama: Solver = "euler_maruyama" {
         /// Churn η, at least 0.
         pub eta: f64 = 1.0,
     }

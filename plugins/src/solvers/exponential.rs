@@ -9,7 +9,7 @@ triflow::component! {
     /// last (order 1). For data from N(0, σ_data²·I) one step is exact. 1 evaluation a step.
     #[reference = "Karras et al. 2022, arXiv 2206.00364, section 5; \
                    Lu and Song 2024, arXiv 2410.11081, section 4.1"]
-    pub struct Exponential: Solver, SolverSpec = "exponential" {
+    pub struct Exponential: Solver = "exponential" {
         /// Standard deviation σ_data of the latents, above 0; 1 for standardised data.
         pub sigma_data: f64 = 1.0,
         /// Order of the method, 1 or 2.

@@ -4,7 +4,7 @@ triflow::component! {
     /// Heun's method, order 2: steps along the mean velocity of their start and end.
     ///
     /// 2 evaluations a step.
-    pub struct Heun: Solver, SolverSpec = "heun" {}
+    pub struct Heun: Solver = "heun" {}
 }
 
 impl Spec<dyn Solver> for Heun {

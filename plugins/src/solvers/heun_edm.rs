@@ -8,7 +8,7 @@ triflow::component! {
     /// `churn_to`, but not above the σ at which sampling starts. Karras et al. use the grid
     /// `karras`. 2 evaluations a step, 1 in a step that ends at σ = 0.
     #[reference = "Karras et al. 2022, arXiv 2206.00364, algorithms 1 and 2"]
-    pub struct HeunEdm: Solver, SolverSpec = "heun_edm" {
+    pub struct HeunEdm: Solver = "heun_edm" {
         /// Amount of churn over all steps (S_churn), at least 0; 0: none.
         pub churn: f64 = 0.0,
         /// Lowest σ with churn (S_tmin).

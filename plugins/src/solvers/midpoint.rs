@@ -4,7 +4,7 @@ triflow::component! {
     /// The midpoint method, order 2: steps along the velocity at their middle.
     ///
     /// 2 evaluations a step.
-    pub struct Midpoint: Solver, SolverSpec = "midpoint" {}
+    pub struct Midpoint: Solver = "midpoint" {}
 }
 
 impl Spec<dyn Solver> for Midpoint {

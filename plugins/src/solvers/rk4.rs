@@ -4,7 +4,7 @@ triflow::component! {
     /// The classical Runge-Kutta method, order 4.
     ///
     /// 4 evaluations a step.
-    pub struct Rk4: Solver, SolverSpec = "rk4" {}
+    pub struct Rk4: Solver = "rk4" {}
 }
 
 impl Spec<dyn Solver> for Rk4 {

@@ -7,7 +7,7 @@ triflow::component! {
     /// It gives paths from one data set to another. All sets of the source are used. Their x are in
     /// the units of the model: neither `standardise` nor `split` applies to them.
     #[example = "type: data\ndata: { type: two_moons, samples: 2000 }\n"]
-    pub struct Data: Source, SourceSpec = "data" {
+    pub struct Data: Source = "data" {
         /// Data source of the rows.
         pub data: Component<dyn DataSource> = Component::default_of("two_moons"),
     }

@@ -9,7 +9,7 @@ triflow::component! {
     /// whose public code passes √0.1 as the covariance, so that the variance is 0.316.
     #[reference = "Tong et al. 2023, arXiv 2302.00482"]
     #[aliases("8gaussians")]
-    pub struct EightGaussians: Source, SourceSpec = "eight_gaussians" {
+    pub struct EightGaussians: Source = "eight_gaussians" {
         /// Radius of the circle, at least 0.
         pub radius: f64 = 5.0,
         /// Variance of each Gaussian in each coordinate, at least 0.

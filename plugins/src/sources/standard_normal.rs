@@ -6,7 +6,7 @@ triflow::component! {
     ///
     /// It is the source of diffusion; scores and likelihoods need it.
     #[aliases("normal", "gaussian")]
-    pub struct StandardNormal: Source, SourceSpec = "standard_normal" {}
+    pub struct StandardNormal: Source = "standard_normal" {}
 }
 
 impl Spec<dyn Source> for StandardNormal {

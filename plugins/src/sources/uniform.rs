@@ -3,7 +3,7 @@ use triflow::tch::{Device, Kind};
 
 triflow::component! {
     /// The uniform distribution on a box, with one interval for all entries.
-    pub struct Uniform: Source, SourceSpec = "uniform" {
+    pub struct Uniform: Source = "uniform" {
         /// Lower end.
         pub low: f64 = -1.0,
         /// Upper end, above the lower.

@@ -9,7 +9,7 @@ use triflow::tch::{Device, Kind, no_grad};
 triflow::component! {
     /// The potential ln Σ exp(A z + B x + c t) + δ/2·|z|² of the golden file, whose time
     /// feature is t.
-    pub struct Golden: Network, NetworkSpec = "golden_potential" {}
+    pub struct Golden: Network = "golden_potential" {}
 }
 
 impl Spec<dyn Network> for Golden {

@@ -10,7 +10,7 @@ triflow::component! {
     /// Each step follows the line through the last two velocities; the first step is Euler's. Steps
     /// may differ in length. 1 evaluation a step.
     #[reference = "Hairer, Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, III.1, III.5"]
-    pub struct AdamsBashforth: Solver, SolverSpec = "adams_bashforth" {}
+    pub struct AdamsBashforth: Solver = "adams_bashforth" {}
 }
 
 impl Spec<dyn Solver> for AdamsBashforth {

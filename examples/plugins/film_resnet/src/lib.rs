@@ -11,7 +11,7 @@ triflow::component! {
     /// Each block is h + W2·act(W1·(norm(h)·(1 + scale) + shift)) and starts as the identity; the
     /// last layer starts at zero.
     #[reference = "Perez et al. 2018, arXiv 1709.07871; Peebles & Xie 2023, arXiv 2212.09748"]
-    pub struct FilmResnet: Network, NetworkSpec = "film_resnet" {
+    pub struct FilmResnet: Network = "film_resnet" {
         /// Width of the residual stream.
         pub width: i64 = 128,
         /// Number of blocks.

@@ -11,7 +11,7 @@ triflow::component! {
     /// noise. It has the same variance at every time, and the data follow from it without dividing
     /// by the noise level, so that neither end is singular.
     #[reference = "Salimans & Ho 2022, arXiv 2202.00512, appendix D"]
-    pub struct VPrediction: Objective, ObjectiveSpec = "v_prediction" {}
+    pub struct VPrediction: Objective = "v_prediction" {}
 }
 
 impl Spec<dyn Objective> for VPrediction {

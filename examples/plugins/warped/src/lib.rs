@@ -9,7 +9,7 @@ triflow::component! {
     ///
     /// γ(t) = inner.γ(u(t)) with logit u = logit t + w. For every w, u(0) = 0 and u(1) = 1, so that
     /// the ends of the inner schedule stay. With w above 0 the noisy part takes less time.
-    pub struct Warped: NoiseSchedule, NoiseScheduleSpec = "warped" {
+    pub struct Warped: NoiseSchedule = "warped" {
         /// Schedule that is warped.
         pub inner: Component<dyn NoiseSchedule> = Component::default_of("cosine"),
         /// Initial value of w.

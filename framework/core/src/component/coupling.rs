@@ -61,7 +61,7 @@ impl Common for CouplingOptions {
 
 component_kind! {
     /// The pairing of z_0 with z_1 in training.
-    kind "coupling", spec CouplingSpec, context<'a> CouplingContext, common CouplingOptions;
+    kind "coupling", context<'a> CouplingContext, common CouplingOptions;
 
     /// Pairs rows of z_0 with rows of z_1. Over many batches each z_0 must be used once on
     /// average, so that both distributions are kept.

@@ -97,7 +97,7 @@ pub struct Sense {
 
 component_kind! {
     /// The conditional residual network f(z, x, t): a backbone and its reading.
-    kind "crn", spec CrnSpec, context<'a> BuildContext<'a>;
+    kind "crn", context<'a> BuildContext<'a>;
 
     /// Predicts the objective's mix of data and noise.
     pub trait Crn {

@@ -236,7 +236,7 @@ fn names<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Vec<Stri
 
 component_kind! {
     /// The source of x and y.
-    kind "data_source", spec DataSourceSpec, context<'a> DataContext, common DataOptions;
+    kind "data_source", context<'a> DataContext, common DataOptions;
 
     /// Yields rows of x and y.
     pub trait DataSource {

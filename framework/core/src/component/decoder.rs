@@ -14,7 +14,7 @@ pub enum Likelihood {
 
 component_kind! {
     /// The map from latent to target.
-    kind "decoder", spec DecoderSpec, context<'a> BuildContext<'a>;
+    kind "decoder", context<'a> BuildContext<'a>;
 
     /// Maps latents `[batch, …z_shape]` to targets `[batch, …target_shape]`.
     pub trait Decoder {

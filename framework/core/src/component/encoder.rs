@@ -24,7 +24,7 @@ impl Posterior {
 
 component_kind! {
     /// The map from target to latent.
-    kind "encoder", spec EncoderSpec, context<'a> BuildContext<'a>;
+    kind "encoder", context<'a> BuildContext<'a>;
 
     /// Maps targets `[batch, …target_shape]` to latents `[batch, …z_shape]`.
     pub trait Encoder {

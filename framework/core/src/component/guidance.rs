@@ -21,7 +21,7 @@ pub struct GuidanceInput<'a> {
 
 component_kind! {
     /// An additional force on samples: the negative gradient of an energy.
-    kind "guidance", spec GuidanceSpec, context<'a> ();
+    kind "guidance", context<'a> ();
 
     /// Bends the sampling path by a term that is added to the score.
     pub trait Guidance {

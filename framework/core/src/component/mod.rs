@@ -22,20 +22,20 @@ pub use crate::point::Grid;
 pub use crate::rng::Draws;
 pub use context::{BuildContext, Pass, shape_text};
 pub use control::{ErrorNorm, StepControl, StepFactor};
-pub use coupling::{Coupling, CouplingContext, CouplingOptions, CouplingSpec, Pairing};
-pub use crn::{Condition, Crn, CrnInput, CrnSpec, Sense};
+pub use coupling::{Coupling, CouplingContext, CouplingOptions, Pairing};
+pub use crn::{Condition, Crn, CrnInput, Sense};
 pub use data_source::{
-    Columns, DataContext, DataOptions, DataSource, DataSourceSpec, Keep, Part, Split, Splits,
+    Columns, DataContext, DataOptions, DataSource, Keep, Part, Split, Splits,
 };
-pub use decoder::{Decoder, DecoderSpec, Likelihood};
-pub use encoder::{Encoder, EncoderSpec, Posterior};
-pub use guidance::{Guidance, GuidanceInput, GuidanceSpec};
-pub use network::{Network, NetworkContext, NetworkInput, NetworkSpec};
-pub use noise_schedule::{NoiseSchedule, NoiseScheduleSpec};
-pub use objective::{Objective, ObjectiveSpec};
-pub use optimizer::{Optimizer, OptimizerSpec, OptimizerState};
+pub use decoder::{Decoder, Likelihood};
+pub use encoder::{Encoder, Posterior};
+pub use guidance::{Guidance, GuidanceInput};
+pub use network::{Network, NetworkContext, NetworkInput};
+pub use noise_schedule::{NoiseSchedule};
+pub use objective::{Objective};
+pub use optimizer::{Optimizer, OptimizerState};
 pub use solver::NO_LEVELS;
-pub use solver::{Field, Level, Node, Observer, Solution, Solver, SolverSpec};
-pub use source::{Source, SourceContext, SourceSpec};
+pub use solver::{Field, Level, Node, Observer, Solution, Solver};
+pub use source::{Source, SourceContext};
 pub use stepper::{Step, Stepped, Stepper};
 pub use tableau::Tableau;

@@ -38,7 +38,7 @@ pub struct NetworkInput<'a> {
 
 component_kind! {
     /// The backbone of a conditional residual network (CRN).
-    kind "network", spec NetworkSpec, context<'a> NetworkContext<'a>;
+    kind "network", context<'a> NetworkContext<'a>;
 
     /// A function of z, the condition and time features.
     pub trait Network {

@@ -5,7 +5,7 @@ use tch::{Kind as DType, Tensor};
 
 component_kind! {
     /// The log-SNR over time, which mixes signal and noise on the variance-preserving path.
-    kind "noise_schedule", spec NoiseScheduleSpec, context<'a> BuildContext<'a>;
+    kind "noise_schedule", context<'a> BuildContext<'a>;
 
     /// Log-SNR γ(t), increasing on \[0, 1\] from noise (t = 0) to data (t = 1); alpha_bar =
     /// sigmoid(γ).

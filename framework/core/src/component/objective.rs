@@ -4,7 +4,7 @@ use tch::Tensor;
 
 component_kind! {
     /// The network's prediction: a mix of data and noise.
-    kind "objective", spec ObjectiveSpec, context<'a> ();
+    kind "objective", context<'a> ();
 
     /// Prediction of the network, given by two numbers at each time: its output is p·data +
     /// q·noise. The regression target, the data, noise and velocity read from the output, and the

@@ -27,7 +27,7 @@ impl OptimizerState {
 
 component_kind! {
     /// The rule that updates the parameters from their gradient.
-    kind "optimizer", spec OptimizerSpec, context<'a> ();
+    kind "optimizer", context<'a> ();
 
     /// Update rule over flat tensors: a few kernels a step, whatever the number of layers.
     ///

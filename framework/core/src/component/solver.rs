@@ -155,7 +155,7 @@ pub struct Solution {
 
 component_kind! {
     /// The integrator that takes samples from noise to data.
-    kind "solver", spec SolverSpec, context<'a> (), received guard_callbacks;
+    kind "solver", context<'a> (), received guard_callbacks;
 
     /// Integrates dz/ds = field over a grid.
     pub trait Solver {

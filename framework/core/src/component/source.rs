@@ -14,7 +14,7 @@ pub struct SourceContext {
 
 component_kind! {
     /// The distribution of z_0: the noise of training and the start of sampling.
-    kind "source", spec SourceSpec, context<'a> SourceContext;
+    kind "source", context<'a> SourceContext;
 
     /// Draws z_0.
     pub trait Source {

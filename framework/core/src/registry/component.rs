@@ -1,4 +1,4 @@
-use super::kind::{Common, Kind, Vtable};
+use super::kind::{AnySpec, Common, Kind};
 use super::read::{deserialize, through_serde};
 use super::{Owner, registry, yaml_text};
 use crate::error::{Error, Result};
@@ -11,24 +11,27 @@ use std::sync::{Arc, OnceLock};
 
 /// A configured component of kind `K`: the type of a configuration field.
 ///
-/// It consists of a spec, found by name in the registry, and its owner's functions. In YAML it is a
-/// map with `type: NAME` and the component's own keys, or the bare name. In Rust any spec converts:
+/// It is a spec of its kind, found by name in the registry. In YAML it is a map with `type: NAME`
+/// and the component's own keys, or the bare name. In Rust any spec converts:
 /// `Component::from(Cosine::default())`.
 pub struct Component<K: Kind + ?Sized> {
     name: &'static str,
-    spec: Arc<K::Spec>,
+    spec: Arc<dyn AnySpec<K>>,
     common: K::Common,
-    vtable: &'static Vtable<K>,
     /// Key in the component around it, set when that is built.
     key: OnceLock<Box<str>>,
 }
 
 impl<K: Kind + ?Sized> Component<K> {
-    /// Assembles a component. Authors use `From` of the spec, which
+    /// The component `name` of a spec. Authors use `From` of the spec, which
     /// [`component!`](crate::component!) generates.
-    pub fn from_parts(name: &'static str, spec: Box<K::Spec>, vtable: &'static Vtable<K>) -> Self {
-        let common = K::Common::default();
-        Self { name, spec: spec.into(), common, vtable, key: OnceLock::new() }
+    #[doc(hidden)]
+    pub fn of_spec(name: &'static str, spec: impl AnySpec<K> + 'static) -> Self {
+        Self::assembled(name, Arc::new(spec), K::Common::default())
+    }
+
+    fn assembled(name: &'static str, spec: Arc<dyn AnySpec<K>>, common: K::Common) -> Self {
+        Self { name, spec, common, key: OnceLock::new() }
     }
 
     /// The registered component `name` with its defaults.
@@ -73,8 +76,7 @@ impl<K: Kind + ?Sized> Component<K> {
         let wrong =
             |e: serde_yaml::Error| Error::runtime(format!("{} `{}`: {e}", K::NAME, self.name));
         let mut own: Mapping =
-            serde_yaml::from_str(&(self.vtable.write)(&self.spec, self.owner())?).map_err(wrong)?;
-        own.remove("type");
+            serde_yaml::from_str(&self.spec.write(self.owner())?).map_err(wrong)?;
         for (key, value) in keys {
             own.insert(key.as_str().into(), serde_yaml::from_str(value).map_err(wrong)?);
         }
@@ -87,7 +89,7 @@ impl<K: Kind + ?Sized> Component<K> {
     /// Errors of the component for parameters or a context that it cannot work with. In a component
     /// that is a field of another, the key of the error begins with that field's name.
     pub fn build(&self, ctx: &K::Context<'_>) -> Result<Box<K>> {
-        let built = (self.vtable.build)(&self.spec, self.owner(), ctx).map(K::received);
+        let built = self.spec.build_guarded(self.owner(), ctx).map(K::received);
         built.map_err(|e| match self.key.get() {
             Some(key) => e.within(key),
             None => e,
@@ -110,7 +112,6 @@ impl<K: Kind + ?Sized> Clone for Component<K> {
             name: self.name,
             spec: Arc::clone(&self.spec),
             common: self.common.clone(),
-            vtable: self.vtable,
             key: self.key.clone(),
         }
     }
@@ -132,13 +133,14 @@ impl<K: Kind + ?Sized> serde::Serialize for Component<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Written as text: no type of the owner's YAML library may cross the boundary between
         // copies.
-        let text = (self.vtable.write)(&self.spec, self.owner());
+        let text = self.spec.write(self.owner());
         let spec = text.map_err(serde::ser::Error::custom)?;
         let spec = serde_yaml::from_str::<Mapping>(&spec);
         let spec = spec.map_err(serde::ser::Error::custom)?;
         let common = serde_yaml::to_value(&self.common).map_err(serde::ser::Error::custom)?;
         let common = common.as_mapping().cloned().unwrap_or_default();
-        let mut map = serializer.serialize_map(Some(spec.len() + common.len()))?;
+        let mut map = serializer.serialize_map(Some(1 + spec.len() + common.len()))?;
+        map.serialize_entry("type", self.name)?;
         for (key, value) in spec.iter().chain(&common) {
             map.serialize_entry(key, value)?;
         }
@@ -191,19 +193,14 @@ impl<K: Kind + ?Sized> Component<K> {
     fn read(name: &str, keys: Mapping) -> Result<Self> {
         let entry = registry().find(K::NAME, name)?;
         // SAFETY: the entry was found under the kind `K::NAME`.
-        let vtable = unsafe { entry.info.vtable.typed::<K>() };
+        let read = unsafe { entry.info.reader.typed::<K>() };
         let name = entry.info.name;
         let is_common = |key: &Value| key.as_str().is_some_and(|k| K::Common::KEYS.contains(&k));
         let (common, own): (Mapping, Mapping) =
             keys.into_iter().partition(|(key, _)| is_common(key));
-        let mut spec = Mapping::new();
-        spec.insert("type".into(), name.into());
-        spec.extend(own);
         // Passed as text: no type of a library may cross the boundary between copies.
-        let text = yaml_text(&spec)?;
-        let spec = (vtable.read)(&text, Owner { kind: K::NAME, name })?.into();
-        let common = deserialize(Value::Mapping(common))?;
-        Ok(Self { name, spec, common, vtable, key: OnceLock::new() })
+        let spec = read(&yaml_text(&own)?, Owner { kind: K::NAME, name })?;
+        Ok(Self::assembled(name, spec.into(), deserialize(Value::Mapping(common))?))
     }
 }
 

@@ -4,12 +4,12 @@
 ///
 /// Every method takes `&self` and returns a `Result`, so that a panic in it can become an error.
 /// Required methods are in the trait, those with a default body under `provided`. The macro also
-/// generates the spec trait, the guard around the built thing, and the registration.
+/// generates the guard around the built thing, and the registration.
 #[macro_export]
 macro_rules! component_kind {
     (
         $(#[doc = $doc:literal])*
-        kind $kind:literal, spec $Spec:ident, context<$lt:lifetime> $Ctx:ty
+        kind $kind:literal, $(spec $Spec:ident,)? context<$lt:lifetime> $Ctx:ty
             $(, common $Common:ty)? $(, received $received:path)?;
         $(#[$tm:meta])*
         pub trait $Built:ident {
@@ -45,35 +45,15 @@ macro_rules! component_kind {
             )*)?
         }
 
-        /// Specs of the kind; [`component!`](crate::component!) implements it.
-        #[doc(hidden)]
-        #[typetag::serde(tag = "type")]
-        pub trait $Spec: ::std::fmt::Debug + Send + Sync {
-            fn build_unguarded(
-                &self,
-                ctx: &<dyn $Built + 'static as $crate::registry::Kind>::Context<'_>,
-            ) -> $crate::Result<Box<dyn $Built>>;
-        }
+        $(#[doc(hidden)]
+        pub trait $Spec {})?
 
         impl $crate::registry::Kind for dyn $Built {
             const NAME: &'static str = $kind;
-            type Spec = dyn $Spec;
             type Context<$lt> = $Ctx;
             type Common = $crate::component_kind!(@common $($Common)?);
 
-            fn read(text: &str, owner: $crate::registry::Owner) -> $crate::Result<Box<dyn $Spec>> {
-                $crate::registry::guard(owner, || $crate::registry::read_spec::<Self>(text))
-            }
-
-            fn write(spec: &dyn $Spec, owner: $crate::registry::Owner) -> $crate::Result<String> {
-                $crate::registry::guard(owner, || $crate::registry::yaml_text(spec))
-            }
-
-            fn build(
-                spec: &dyn $Spec,
-                owner: $crate::registry::Owner,
-                ctx: &Self::Context<'_>,
-            ) -> $crate::Result<Box<dyn $Built>> {
+            fn guarded(built: Box<Self>, owner: $crate::registry::Owner) -> Box<Self> {
                 struct Guarded {
                     inner: ::std::mem::ManuallyDrop<Box<dyn $Built>>,
                     owner: $crate::registry::Owner,
@@ -91,18 +71,12 @@ macro_rules! component_kind {
                         $crate::registry::guard(self.owner, || self.inner.$pf($($pa),*))
                     })*)?
                 }
-                $crate::registry::guard(owner, || spec.build_unguarded(ctx))
-                    .map(::std::mem::ManuallyDrop::new)
-                    .map(|inner| Box::new(Guarded { inner, owner }) as Box<dyn $Built>)
+                Box::new(Guarded { inner: ::std::mem::ManuallyDrop::new(built), owner })
             }
 
             $(fn received(built: Box<Self>) -> Box<Self> {
                 $received(built)
             })?
-
-            fn vtable() -> &'static $crate::registry::Vtable<Self> {
-                $crate::registry::Vtable::<Self>::OWN
-            }
         }
 
         inventory::submit! {
@@ -172,7 +146,7 @@ macro_rules! parameters {
 ///
 /// triflow::component! {
 ///     /// Log-SNR that is linear in time.
-///     pub struct Straight: NoiseSchedule, NoiseScheduleSpec = "straight" {
+///     pub struct Straight: NoiseSchedule = "straight" {
 ///         /// Log-SNR at t = 1; at t = 0 it is the negative.
 ///         pub end: f64 = 5.0,
 ///     }
@@ -190,80 +164,88 @@ macro_rules! parameters {
 ///     }
 /// }
 /// ```
+///
+/// Above the struct, in any order: the doc comment, and
+/// - `#[reference = "…"]`: the paper or text that describes the method;
+/// - `#[aliases("…", …)]`: other names in YAML;
+/// - `#[extensions("csv", …)]`: extensions of the files that it reads, with the key `path`;
+/// - `#[example = "…"]`: YAML that shows it, where its defaults alone do not work.
 #[macro_export]
 macro_rules! component {
     (
-        $(#[doc = $doc:literal])*
-        $(#[reference = $reference:literal])?
-        $(#[aliases($($alias:literal),*)])?
-        $(#[extensions($($extension:literal),*)])?
-        $(#[example = $example:literal])?
-        pub struct $S:ident : $Built:ident, $SpecTrait:ident = $name:tt {
+        $(#[$($attribute:tt)*])*
+        pub struct $S:ident : $Built:ident $(, $SpecTrait:ident)? = $name:tt {
             $($(#[$fm:meta])* pub $f:ident : $t:ty = $d:expr),* $(,)?
         }
     ) => {
         $crate::parameters! {
-            $(#[doc = $doc])*
+            $(#[doc = $crate::component_attribute!(text; $($attribute)*)])*
             pub struct $S { $($(#[$fm])* pub $f: $t = $d),* }
         }
 
         const _: () = {
-            use $crate::{component::$SpecTrait, inventory, typetag};
-
-            #[typetag::serde(name = $name)]
-            impl $SpecTrait for $S {
-                fn build_unguarded(
-                    &self,
-                    ctx: &<dyn $crate::component::$Built + 'static as $crate::registry::Kind>::Context<'_>,
-                ) -> $crate::Result<Box<dyn $crate::component::$Built>> {
-                    $crate::registry::Holds::name(self, "");
-                    $crate::registry::Spec::build(self, ctx)
-                }
-            }
-
-            impl From<$S> for $crate::registry::Component<dyn $crate::component::$Built> {
-                fn from(spec: $S) -> Self {
-                    Self::from_parts(
-                        $name,
-                        Box::new(spec),
-                        <dyn $crate::component::$Built as $crate::registry::Kind>::vtable(),
-                    )
-                }
-            }
-
             type Built = dyn $crate::component::$Built;
             const OWNER: $crate::registry::Owner = $crate::registry::Owner {
                 kind: <Built as $crate::registry::Kind>::NAME,
                 name: $name,
             };
+            impl From<$S> for $crate::registry::Component<Built> {
+                fn from(spec: $S) -> Self {
+                    Self::of_spec($name, spec)
+                }
+            }
 
-            inventory::submit! {
-                $crate::registry::Registration {
+            #[allow(unused_mut, reason = "a component may have no attribute")]
+            const REGISTRATION: $crate::registry::Registration = {
+                let mut all = $crate::registry::Registration {
                     kind: OWNER.kind,
                     name: OWNER.name,
-                    aliases: &[$($($alias),*)?],
-                    docs: &[$($doc),*],
-                    reference: concat!($($reference)?),
-                    extensions: &[$($($extension),*)?],
+                    aliases: &[],
+                    docs: &[$($crate::component_attribute!(line; $($attribute)*)),*],
+                    reference: "",
+                    extensions: &[],
                     schema: || {
                         $crate::registry::guard(OWNER, || Ok($crate::registry::schema_text::<$S>()))
                     },
-                    example: || {
+                    defaults: || {
                         $crate::registry::guard(OWNER, || {
-                            let example = concat!($($example)?);
-                            if example.is_empty() {
-                                let spec = <$S>::default();
-                                let spec = $crate::registry::Component::<Built>::from(spec);
-                                $crate::registry::yaml_text(&spec)
-                            } else {
-                                Ok(String::from(example))
-                            }
+                            let spec = $crate::registry::Component::<Built>::from(<$S>::default());
+                            $crate::registry::yaml_text(&spec)
                         })
                     },
+                    example: None,
                     module: ::std::module_path!(),
-                    vtable: $crate::registry::Vtable::<Built>::erased(),
-                }
-            }
+                    reader: $crate::registry::Reader::of::<Built, $S>(),
+                };
+                $($crate::component_attribute!(all; $($attribute)*);)*
+                all
+            };
+            $crate::inventory::submit! { REGISTRATION }
         };
+    };
+}
+
+/// One attribute above the struct of a [`component!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! component_attribute {
+    // Text of the doc comment's line.
+    (text; doc = $doc:literal) => { $doc };
+    (text; $($other:tt)*) => { "" };
+    (line; doc = $doc:literal) => { Some($doc) };
+    (line; $($other:tt)*) => { None };
+    ($all:ident; doc = $doc:literal) => {};
+    ($all:ident; reference = $reference:expr) => { $all.reference = $reference };
+    ($all:ident; example = $example:expr) => { $all.example = Some($example) };
+    ($all:ident; aliases($($alias:literal),* $(,)?)) => { $all.aliases = &[$($alias),*] };
+    ($all:ident; extensions($($extension:literal),* $(,)?)) => {
+        $all.extensions = &[$($extension),*]
+    };
+    ($all:ident; $($other:tt)*) => {
+        ::std::compile_error!(::std::concat!(
+            "a component has no attribute `",
+            ::std::stringify!($($other)*),
+            "`; known: a doc comment, reference = \"…\", aliases(\"…\"), extensions(\"…\"), example = \"…\""
+        ))
     };
 }

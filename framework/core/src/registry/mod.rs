@@ -17,11 +17,14 @@ mod schema;
 
 pub use component::Component;
 pub use guard::{Owner, drop_guarded, guard, guard_engine};
-pub use kind::{Common, Kind, NoCommon, Spec, Vtable};
+#[doc(hidden)]
+pub use kind::{AnySpec, Reader};
+pub use kind::{Common, Kind, NoCommon, Spec};
 pub use messages::explained;
 #[doc(hidden)]
 pub use named::{Field, Holds, HoldsNone, HoldsSome};
-pub use read::{deserialize, read_spec};
+pub use read::deserialize;
+use read::read_spec;
 pub use schema::{
     component_kind_of, experiment_schema, is_nullable, properties_of, schema_text, variant,
     variants, yaml_text,
@@ -42,8 +45,8 @@ pub struct Registration {
     pub name: &'static str,
     /// Other names of the same component.
     pub aliases: &'static [&'static str],
-    /// Doc comment of the component, line by line.
-    pub docs: &'static [&'static str],
+    /// Doc comment of the component, line by line; `None` at the places of other attributes.
+    pub docs: &'static [Option<&'static str>],
     /// Paper or text that describes the method; may be empty.
     pub reference: &'static str,
     /// Extensions of the files that it reads, without the dot. Such a component has the key `path`
@@ -52,13 +55,25 @@ pub struct Registration {
     /// JSON schema of the spec, as text.
     pub schema: fn() -> Result<String>,
     /// Spec with all defaults, as YAML.
-    pub example: fn() -> Result<String>,
+    pub defaults: fn() -> Result<String>,
+    /// YAML that shows the component, where its defaults alone do not work.
+    pub example: Option<&'static str>,
     /// Path of the module that defines it; its first part is the crate.
     pub module: &'static str,
-    /// Functions of the component's copy of the framework; their types depend on the kind.
-    pub vtable: kind::ErasedVtable,
+    /// Function of the component's copy of the framework; its type depends on the kind.
+    pub reader: kind::Reader,
 }
 inventory::collect!(Registration);
+
+impl Registration {
+    /// YAML of the component as an example: its defaults, unless the author wrote another.
+    ///
+    /// # Errors
+    /// [`Error::Component`] for a panic in a default.
+    pub fn example(&self) -> Result<String> {
+        self.example.map_or_else(self.defaults, |text| Ok(text.to_owned()))
+    }
+}
 
 /// Registration of a kind; made by [`component_kind!`](crate::component_kind).
 #[derive(Debug)]
@@ -95,14 +110,17 @@ impl Entry {
 
     /// First paragraph of the doc comment.
     pub fn summary(&self) -> String {
-        paragraph(self.info.docs)
+        paragraph(self.lines())
     }
 
     /// Complete doc comment.
     pub fn description(&self) -> String {
-        let lines: Vec<_> =
-            self.info.docs.iter().map(|l| l.strip_prefix(' ').unwrap_or(l)).collect();
+        let lines: Vec<_> = self.lines().map(|l| l.strip_prefix(' ').unwrap_or(l)).collect();
         lines.join("\n")
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &'static str> {
+        self.info.docs.iter().copied().flatten()
     }
 
     /// True if `name` is the component's name or one of its aliases.
@@ -111,8 +129,8 @@ impl Entry {
     }
 }
 
-fn paragraph(docs: &[&str]) -> String {
-    let lines: Vec<_> = docs.iter().map(|l| l.trim()).take_while(|l| !l.is_empty()).collect();
+fn paragraph<'l>(docs: impl Iterator<Item = &'l str>) -> String {
+    let lines: Vec<_> = docs.map(str::trim).take_while(|l| !l.is_empty()).collect();
     lines.join(" ")
 }
 
@@ -273,7 +291,7 @@ impl Registry {
     pub fn kinds(&self) -> BTreeMap<&'static str, String> {
         inventory::iter::<KindRegistration>
             .into_iter()
-            .map(|k| (k.name, paragraph(k.docs)))
+            .map(|k| (k.name, paragraph(k.docs.iter().copied())))
             .collect()
     }
 

@@ -54,15 +54,11 @@ fn deserialize_knowing<T: DeserializeOwned>(value: Value, other_keys: &[&str]) -
     })
 }
 
-/// Reads a spec from YAML that begins with `type`; called in the owner's copy.
+/// Reads a spec from the YAML of its own keys; called in the owner's copy.
 ///
 /// # Errors
-/// [`Error::Config`] for YAML that is not a spec of the kind.
-#[doc(hidden)]
-pub fn read_spec<K: Kind + ?Sized>(text: &str) -> Result<Box<K::Spec>>
-where
-    Box<K::Spec>: DeserializeOwned,
-{
+/// [`Error::Config`] for YAML that is not such a spec.
+pub(super) fn read_spec<K: Kind + ?Sized, S: DeserializeOwned>(text: &str) -> Result<S> {
     let value = serde_yaml::from_str(text).map_err(|e| Error::config("", e.to_string()))?;
     deserialize_knowing(value, K::Common::KEYS)
 }

@@ -132,7 +132,7 @@ pub fn descriptions<K: Conformance + ?Sized>() -> Vec<(&'static str, &'static st
 /// # use triflow::prelude::*;
 /// # triflow::component! {
 /// #     /// Log-SNR that rises in a straight line.
-/// #     pub struct Steady: NoiseSchedule, NoiseScheduleSpec = "steady" {
+/// #     pub struct Steady: NoiseSchedule = "steady" {
 /// #         /// log-SNR at t = 1; at t = 0 it is the negative.
 /// #         pub end: f64 = 5.0,
 /// #     }

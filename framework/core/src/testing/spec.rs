@@ -108,7 +108,7 @@ fn undescribed(
 
 fn example<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
     let name = component.name();
-    let example = (registry().find(K::NAME, name)?.info.example)()?;
+    let example = registry().find(K::NAME, name)?.info.example()?;
     let read = serde_yaml::from_str(&example)
         .map_err(|e| Error::runtime(format!("is not YAML: {e}")))
         .and_then(|yaml| parse::<K>(&yaml))

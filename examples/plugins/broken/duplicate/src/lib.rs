@@ -6,7 +6,7 @@ triflow::plugin!();
 
 triflow::component! {
     /// A linear log-SNR under the name of the built-in cosine schedule.
-    pub struct Cosine: NoiseSchedule, NoiseScheduleSpec = "cosine" {}
+    pub struct Cosine: NoiseSchedule = "cosine" {}
 }
 
 impl Spec<dyn NoiseSchedule> for Cosine {
@@ -23,7 +23,7 @@ impl NoiseSchedule for Cosine {
 
 triflow::component! {
     /// A linear log-SNR under a new name, which is not registered either.
-    pub struct ConstantSlope: NoiseSchedule, NoiseScheduleSpec = "constant_slope" {}
+    pub struct ConstantSlope: NoiseSchedule = "constant_slope" {}
 }
 
 impl Spec<dyn NoiseSchedule> for ConstantSlope {

@@ -6,7 +6,7 @@ triflow::plugin!();
 
 triflow::component! {
     /// A linear log-SNR that panics on request.
-    pub struct Panics: NoiseSchedule, NoiseScheduleSpec = "panics" {
+    pub struct Panics: NoiseSchedule = "panics" {
         /// Place of the panic: `build`, `gamma`, `libtorch` (an operator on mismatched shapes),
         /// `bomb` (with a payload that panics again when it is dropped) or `drop`; anything else:
         /// none.
@@ -52,7 +52,7 @@ impl Drop for Schedule {
 
 triflow::component! {
     /// Gradient descent that panics at a step.
-    pub struct PanicsAtStep: Optimizer, OptimizerSpec = "panics_at_step" {
+    pub struct PanicsAtStep: Optimizer = "panics_at_step" {
         /// Step of the panic, counted from 1.
         pub step: i64 = 10,
         /// Learning rate.
@@ -94,7 +94,7 @@ fn no_default() -> f64 {
 
 triflow::component! {
     /// A schedule whose defaults panic.
-    pub struct PanicsInDefault: NoiseSchedule, NoiseScheduleSpec = "panics_in_default" {
+    pub struct PanicsInDefault: NoiseSchedule = "panics_in_default" {
         /// Any number.
         pub range: f64 = no_default(),
     }
@@ -108,7 +108,7 @@ impl Spec<dyn NoiseSchedule> for PanicsInDefault {
 
 triflow::component! {
     /// A solver that evaluates its field at invalid states.
-    pub struct AsksWrongly: Solver, SolverSpec = "asks_wrongly" {
+    pub struct AsksWrongly: Solver = "asks_wrongly" {
         /// Fault of the state: `shape`, or `kind` (integers, over which the host's own code
         /// panics).
         pub by: String = "shape".into(),

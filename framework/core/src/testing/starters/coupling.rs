@@ -4,7 +4,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Pairs rows in the order of their projections on one axis, which is optimal along that axis.
-    pub struct MyComponent: Coupling, CouplingSpec = "my_component" {
+    pub struct MyComponent: Coupling = "my_component" {
         /// Entry of a row whose values give the order, counted from 0.
         pub entry: usize = 0,
     }

@@ -4,7 +4,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// One hidden layer over z, sines of time and the condition.
-    pub struct MyComponent: Crn, CrnSpec = "my_component" {
+    pub struct MyComponent: Crn = "my_component" {
         /// Width of the hidden layer, at least 1.
         pub width: i64 = 128,
         /// Number of sines sin(πkt) of time, at least 1.

@@ -6,7 +6,7 @@ use triflow::tch::{Device, Kind};
 
 triflow::component! {
     /// Two rings in the plane: x is the point, y its ring (0 inner, 1 outer).
-    pub struct MyComponent: DataSource, DataSourceSpec = "my_component" {
+    pub struct MyComponent: DataSource = "my_component" {
         /// Number of points, at least 2; every second one is on the outer ring.
         pub samples: i64 = 4000,
         /// Radius of the inner ring, in [0, 1); the outer ring has radius 1.

@@ -4,7 +4,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// One hidden layer from the flattened latent to the target.
-    pub struct MyComponent: Decoder, DecoderSpec = "my_component" {
+    pub struct MyComponent: Decoder = "my_component" {
         /// Width of the hidden layer, at least 1.
         pub width: i64 = 32,
     }

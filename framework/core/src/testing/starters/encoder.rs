@@ -4,7 +4,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// One hidden layer from the flattened target to the latent.
-    pub struct MyComponent: Encoder, EncoderSpec = "my_component" {
+    pub struct MyComponent: Encoder = "my_component" {
         /// Width of the hidden layer, at least 1.
         pub width: i64 = 32,
     }

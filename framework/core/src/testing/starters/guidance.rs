@@ -5,7 +5,7 @@ use triflow::prelude::*;
 triflow::component! {
     /// Pulls samples towards the origin, by the energy strength/2·|data|².
     #[reference = "Dhariwal & Nichol 2021, arXiv 2105.05233"]
-    pub struct MyComponent: Guidance, GuidanceSpec = "my_component" {
+    pub struct MyComponent: Guidance = "my_component" {
         /// Strength of the pull, at least 0.
         pub strength: f64 = 1.0,
     }

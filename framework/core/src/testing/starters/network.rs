@@ -4,7 +4,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// One hidden layer over z, the condition and the time features.
-    pub struct MyComponent: Network, NetworkSpec = "my_component" {
+    pub struct MyComponent: Network = "my_component" {
         /// Width of the hidden layer, at least 1.
         pub width: i64 = 128,
     }

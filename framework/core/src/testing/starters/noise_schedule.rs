@@ -6,7 +6,7 @@ triflow::component! {
     /// Log-SNR that rises from -range to range along a parabola.
     ///
     /// γ(t) = range·(2u - 1) with u = t + bend·t·(t - 1).
-    pub struct MyComponent: NoiseSchedule, NoiseScheduleSpec = "my_component" {
+    pub struct MyComponent: NoiseSchedule = "my_component" {
         /// Log-SNR at t = 1, in (0, 80]; at t = 0 it is the negative.
         pub range: f64 = 6.0,
         /// Curvature, in (-1, 1): above 0 more time is spent at high noise, at 0 the rise is

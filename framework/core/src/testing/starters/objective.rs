@@ -8,7 +8,7 @@ triflow::component! {
     ///
     /// Output = (b·data - a·sigma_data²·noise) / (sigma_data·S) with S² = a²·sigma_data² + b².
     #[reference = "Karras et al. 2022, arXiv 2206.00364, table 1"]
-    pub struct MyComponent: Objective, ObjectiveSpec = "my_component" {
+    pub struct MyComponent: Objective = "my_component" {
         /// Standard deviation of the data, above 0.
         pub sigma_data: f64 = 1.0,
     }

@@ -5,7 +5,7 @@ use triflow::prelude::*;
 triflow::component! {
     /// Lion: steps of constant size, along the sign of a running mean of the gradient.
     #[reference = "Chen et al. 2023, arXiv 2302.06675"]
-    pub struct MyComponent: Optimizer, OptimizerSpec = "my_component" {
+    pub struct MyComponent: Optimizer = "my_component" {
         /// Base learning rate, above 0.
         pub learning_rate: f64 = 1e-4,
         /// Weight of the running mean in the direction of a step, in [0, 1).

@@ -7,7 +7,7 @@ triflow::component! {
     ///
     /// Order 2 for every share: 1/2 is the midpoint rule, 2/3 Ralston's method, 1 Heun's.
     #[reference = "Ralston 1962"]
-    pub struct MyComponent: Solver, SolverSpec = "my_component" {
+    pub struct MyComponent: Solver = "my_component" {
         /// Position of the second stage, as a share of the step, in (0, 1].
         pub share: f64 = 2.0 / 3.0,
     }

@@ -6,7 +6,7 @@ use triflow::tch::{Device, Kind};
 triflow::component! {
     /// Independent entries from a Laplace distribution, whose tails are longer than those of a
     /// normal one.
-    pub struct MyComponent: Source, SourceSpec = "my_component" {
+    pub struct MyComponent: Source = "my_component" {
         /// Scale; the standard deviation is √2 times as large.
         pub scale: f64 = 1.0,
     }

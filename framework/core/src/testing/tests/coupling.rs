@@ -4,7 +4,7 @@ use rand::RngExt as _;
 
 triflow::component! {
     /// Pairs rows in random order, unless it has a fault.
-    pub struct Twin: Coupling, CouplingSpec = "twin" {
+    pub struct Twin: Coupling = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }

@@ -4,7 +4,7 @@ use tch::{Device, Kind as DType};
 
 triflow::component! {
     /// Six points of two classes in the plane, unless it has a fault.
-    pub struct Twin: DataSource, DataSourceSpec = "twin" {
+    pub struct Twin: DataSource = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }

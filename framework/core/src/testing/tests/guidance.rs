@@ -4,7 +4,7 @@ use tch::Kind as DType;
 
 triflow::component! {
     /// A pull towards the origin, unless it has a fault.
-    pub struct Twin: Guidance, GuidanceSpec = "twin" {
+    pub struct Twin: Guidance = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }

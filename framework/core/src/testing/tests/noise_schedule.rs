@@ -4,7 +4,7 @@ use tch::Kind as DType;
 
 triflow::component! {
     /// Linear log-SNR with a learned slope, unless it has a fault.
-    pub struct Twin: NoiseSchedule, NoiseScheduleSpec = "twin" {
+    pub struct Twin: NoiseSchedule = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }

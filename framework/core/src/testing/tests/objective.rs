@@ -3,7 +3,7 @@ use crate::prelude::*;
 
 triflow::component! {
     /// The network predicts a·noise - b·data, unless it has a fault.
-    pub struct Twin: Objective, ObjectiveSpec = "twin" {
+    pub struct Twin: Objective = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 triflow::component! {
     /// Steps along a running mean of the gradient, unless it has a fault.
-    pub struct Twin: Optimizer, OptimizerSpec = "twin" {
+    pub struct Twin: Optimizer = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }

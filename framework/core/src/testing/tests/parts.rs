@@ -83,7 +83,7 @@ fn inputs(z: &[i64], condition: Option<&Vec<i64>>, time: i64) -> i64 {
 
 triflow::component! {
     /// A linear encoder, unless it has a fault.
-    pub struct EncoderTwin: Encoder, EncoderSpec = "twin" {
+    pub struct EncoderTwin: Encoder = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }
@@ -114,7 +114,7 @@ impl Encoder for Body {
 
 triflow::component! {
     /// A linear decoder, unless it has a fault.
-    pub struct DecoderTwin: Decoder, DecoderSpec = "twin" {
+    pub struct DecoderTwin: Decoder = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }
@@ -139,7 +139,7 @@ impl Decoder for Body {
 
 triflow::component! {
     /// A linear CRN, unless it has a fault.
-    pub struct CrnTwin: Crn, CrnSpec = "twin" {
+    pub struct CrnTwin: Crn = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }
@@ -164,7 +164,7 @@ impl Crn for Body {
 
 triflow::component! {
     /// A linear network, unless it has a fault.
-    pub struct NetworkTwin: Network, NetworkSpec = "twin" {
+    pub struct NetworkTwin: Network = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }

@@ -4,7 +4,7 @@ use tch::Kind as DType;
 
 triflow::component! {
     /// Euler's method, unless it has a fault.
-    pub struct Twin: Solver, SolverSpec = "twin" {
+    pub struct Twin: Solver = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }

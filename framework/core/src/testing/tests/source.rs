@@ -4,7 +4,7 @@ use tch::{Device, Kind as DType};
 
 triflow::component! {
     /// Standard normal draws, unless it has a fault.
-    pub struct Twin: Source, SourceSpec = "twin" {
+    pub struct Twin: Source = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }

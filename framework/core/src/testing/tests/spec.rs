@@ -13,7 +13,7 @@ impl NoiseSchedule for Line {
 }
 
 triflow::component! {
-    pub struct NoSummary: NoiseSchedule, NoiseScheduleSpec = "no_summary" {}
+    pub struct NoSummary: NoiseSchedule = "no_summary" {}
 }
 
 triflow::parameters! {
@@ -25,7 +25,7 @@ triflow::parameters! {
 
 triflow::component! {
     /// A key without doc comment, and a group with another.
-    pub struct NoDescription: NoiseSchedule, NoiseScheduleSpec = "no_description" {
+    pub struct NoDescription: NoiseSchedule = "no_description" {
         pub unsaid: f64 = 1.0,
         /// This key has a doc comment.
         pub said: f64 = 1.0,
@@ -37,18 +37,18 @@ triflow::component! {
 triflow::component! {
     /// The example is of another component.
     #[example = "type: no_summary"]
-    pub struct ForeignExample: NoiseSchedule, NoiseScheduleSpec = "foreign_example" {}
+    pub struct ForeignExample: NoiseSchedule = "foreign_example" {}
 }
 
 triflow::component! {
     /// The example has an unknown key.
     #[example = "{ type: wrong_example, unknown: 1 }"]
-    pub struct WrongExample: NoiseSchedule, NoiseScheduleSpec = "wrong_example" {}
+    pub struct WrongExample: NoiseSchedule = "wrong_example" {}
 }
 
 triflow::component! {
     /// Writes another key than it reads.
-    pub struct TwoKeys: NoiseSchedule, NoiseScheduleSpec = "two_keys" {
+    pub struct TwoKeys: NoiseSchedule = "two_keys" {
         /// A number.
         #[serde(rename(serialize = "written", deserialize = "read"))]
         pub number: f64 = 1.0,

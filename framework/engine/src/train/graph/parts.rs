@@ -5,7 +5,7 @@ use tch::{Device, Kind};
 
 crate::component! {
     /// The standard normal distribution N(0, I).
-    pub struct Normal: Source, SourceSpec = "normal_here" {}
+    pub struct Normal: Source = "normal_here" {}
 }
 
 impl Spec<dyn Source> for Normal {
@@ -26,7 +26,7 @@ impl Source for Normal {
 
 crate::component! {
     /// z_0 independent of the data.
-    pub struct Apart: Coupling, CouplingSpec = "apart_here" {}
+    pub struct Apart: Coupling = "apart_here" {}
 }
 
 impl Spec<dyn Coupling> for Apart {
@@ -51,7 +51,7 @@ impl Coupling for Apart {
 
 crate::component! {
     /// Momentum that replaces its moment by a new tensor in each step.
-    pub struct Replaces: Optimizer, OptimizerSpec = "replaces_here" {}
+    pub struct Replaces: Optimizer = "replaces_here" {}
 }
 
 impl Spec<dyn Optimizer> for Replaces {
