@@ -24,15 +24,13 @@ pub use context::{BuildContext, Pass, shape_text};
 pub use control::{ErrorNorm, StepControl, StepFactor};
 pub use coupling::{Coupling, CouplingContext, CouplingOptions, Pairing};
 pub use crn::{Condition, Crn, CrnInput, Sense};
-pub use data_source::{
-    Columns, DataContext, DataOptions, DataSource, Keep, Part, Split, Splits,
-};
+pub use data_source::{Columns, DataContext, DataOptions, DataSource, Keep, Part, Split, Splits};
 pub use decoder::{Decoder, Likelihood};
 pub use encoder::{Encoder, Posterior};
 pub use guidance::{Guidance, GuidanceInput};
 pub use network::{Network, NetworkContext, NetworkInput};
-pub use noise_schedule::{NoiseSchedule};
-pub use objective::{Objective};
+pub use noise_schedule::NoiseSchedule;
+pub use objective::Objective;
 pub use optimizer::{Optimizer, OptimizerState};
 pub use solver::NO_LEVELS;
 pub use solver::{Field, Level, Node, Observer, Solution, Solver};
