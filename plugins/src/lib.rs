@@ -19,6 +19,7 @@ pub mod objectives;
 pub mod optimizers;
 pub mod solvers;
 pub mod sources;
+pub mod time_samplers;
 
 mod conv;
 mod layers;

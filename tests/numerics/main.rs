@@ -30,6 +30,7 @@ mod sequences;
 mod solvers;
 mod sources;
 mod tables;
+mod times;
 mod toys;
 mod training;
 mod unused;

@@ -5,7 +5,7 @@ use crate::args::{Cli, SamplingArgs};
 use crate::interrupt::{go_on_with, heed, stopped};
 use crate::progress::{Progress, Sampling};
 use std::path::{Path, PathBuf};
-use triflow::config::{Layers, TimeSampling};
+use triflow::config::Layers;
 use triflow::data::files::write_rows;
 use triflow::run;
 use triflow::{Error, Result, Trained};
@@ -118,7 +118,7 @@ fn student(teacher: &Path, model: &Trained, pairs: &Path) -> Result<Layers> {
         layers.set("loss.use_snr_weight", false.into(), place)?;
         layers.set("loss.normalise", serde_yaml::Value::Null, place)?;
         layers.set("loss.vae_noised", serde_yaml::Value::Null, place)?;
-        if old.training.time_sampling == TimeSampling::Importance {
+        if old.training.time_sampling.build(&())?.needs_finite_ends()? {
             layers.set("training.time_sampling", "stratified".into(), place)?;
         }
     }

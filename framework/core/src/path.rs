@@ -35,6 +35,11 @@ impl Path {
         Self { kind: PathKind::VariancePreserving, schedule: Some(schedule), device }
     }
 
+    /// True if the log-SNR is finite at both ends.
+    pub fn bounded(&self) -> bool {
+        self.kind == PathKind::VariancePreserving
+    }
+
     /// The path at times `t`, `[batch]` in [0, 1].
     ///
     /// # Errors

@@ -164,6 +164,11 @@ impl PathPoint {
         }
     }
 
+    /// True if the log-SNR of the path is finite at both ends.
+    pub fn bounded(&self) -> bool {
+        self.kind == PathKind::VariancePreserving
+    }
+
     /// Log-SNR γ = 2 ln(a/b), `[batch]`.
     pub fn gamma(&self) -> Tensor {
         match &self.gamma {

@@ -82,7 +82,7 @@ fn what_cannot_be_learned_soundly_is_refused() {
                 &[&learnable[..], &["--set", "loss.weighting=none"]].concat(),
                 "a learnable noise schedule is only sound under the full variational bound\n  \
                  at loss.weighting (--set loss.weighting=none)\n  help: leave weighting, use_snr_weight, \
-                 normalise, recon, vae_noised, vae_weight and kl_weight to their defaults",
+                 normalise, recon, vae_noised, vae_weight, kl_weight and time_sampling to their defaults",
             ),
             (
                 &["train", "--encoder-model-type", "linear"],
@@ -91,9 +91,16 @@ fn what_cannot_be_learned_soundly_is_refused() {
             ),
             (
                 &["train-gen", "--set", "training.time_sampling=importance"],
-                "`importance` needs a bounded log-SNR, which the rectified path does not have\n  \
+                "`importance` needs a log-SNR that is finite at both ends of the path, which it is not here\n  \
                  at training.time_sampling (--set training.time_sampling=importance)\n  \
-                 help: use `stratified` or `uniform`",
+                 help: use another time sampler (`triflow list time_sampler`), or another path",
+            ),
+            (
+                &[&learnable[..], &["--set", "training.time_sampling=logit_normal"]].concat(),
+                "a learnable noise schedule is only sound under the full variational bound\n  \
+                 at training.time_sampling (--set training.time_sampling=logit_normal)\n  help: leave \
+                 weighting, use_snr_weight, normalise, recon, vae_noised, vae_weight, kl_weight and \
+                 time_sampling to their defaults",
             ),
             (
                 &["train", "--unconditional"],

@@ -130,6 +130,17 @@ pub fn solver(spec: Value) -> Box<dyn Solver> {
     serde_json::from_value::<Component<dyn Solver>>(spec).unwrap().build(&()).unwrap()
 }
 
+/// Nodes and weights of the 5-point Gauss-Legendre rule on each of `panels` equal panels.
+pub fn gauss_legendre(from: f64, to: f64, panels: u32) -> (Vec<f64>, Vec<f64>) {
+    let outer = 2.0 * (10.0_f64 / 7.0).sqrt();
+    let x = [(5.0 - outer).sqrt() / 3.0, (5.0 + outer).sqrt() / 3.0];
+    let w = [(322.0 + 13.0 * 70f64.sqrt()) / 900.0, (322.0 - 13.0 * 70f64.sqrt()) / 900.0];
+    let rule = [(-x[1], w[1]), (-x[0], w[0]), (0.0, 128.0 / 225.0), (x[0], w[0]), (x[1], w[1])];
+    let half = (to - from) / f64::from(2 * panels);
+    let of = |i: u32| rule.map(|(x, w)| (from + half * (f64::from(2 * i + 1) + x), half * w));
+    (0..panels).flat_map(of).unzip()
+}
+
 /// Asserts that every entry is within `tolerance`, relative to the expected value or to `floor` if
 /// that is larger.
 pub fn assert_within(what: &str, ours: &Tensor, expected: &[f64], tolerance: f64, floor: f64) {

@@ -2,7 +2,7 @@
 
 use crate::common::{OBJECTIVES, assert_close, values};
 use serde_json::{Value, json};
-use triflow::config::{Layers, LossTerm, Reduction, TimeSampling};
+use triflow::config::{Layers, LossTerm, Reduction};
 use triflow::data::Shapes;
 use triflow::loss::squared_error;
 use triflow::model::Model;
@@ -57,7 +57,7 @@ fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, lear
     let target = Tensor::randn([batch, 3], (Kind::Double, Device::Cpu));
     let pass = Pass { dropout: false, ..Pass::TRAIN };
     tch::manual_seed(5);
-    let terms = model.losses(&target, None, pass, TimeSampling::Stratified, true).unwrap();
+    let terms = model.losses(&target, None, pass, true).unwrap();
 
     tch::manual_seed(5);
     let posterior = model.encode(&target, pass).unwrap();

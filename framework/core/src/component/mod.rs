@@ -17,6 +17,7 @@ mod solver;
 mod source;
 mod stepper;
 mod tableau;
+mod time_sampler;
 
 pub use crate::point::Grid;
 pub use crate::rng::Draws;
@@ -37,3 +38,4 @@ pub use solver::{Field, Level, Node, Observer, Solution, Solver};
 pub use source::{Source, SourceContext};
 pub use stepper::{Step, Stepped, Stepper};
 pub use tableau::Tableau;
+pub use time_sampler::{Quantiles, TimeSampler, TimeSamplerSpec};

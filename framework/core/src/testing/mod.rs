@@ -22,6 +22,7 @@ mod seeds;
 mod solver;
 mod source;
 mod spec;
+mod time_sampler;
 
 #[cfg(test)]
 mod starters;

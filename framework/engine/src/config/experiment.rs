@@ -4,7 +4,7 @@ use super::layers::Flags;
 use super::{Comparison, Every, FilePath, LossTerm, ModelPart, StartFrom, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer,
-    Solver, Source,
+    Solver, Source, TimeSampler,
 };
 use crate::error::{Error, Result};
 use crate::path::{PathKind, StepGrid};
@@ -188,20 +188,6 @@ impl Default for LossConfig {
     }
 }
 
-/// Distribution of the times t in training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeSampling {
-    /// One in each of `batch` equal intervals of \[0, 1\], which has less variance.
-    #[default]
-    Stratified,
-    /// Independent and uniform on \[0, 1\].
-    Uniform,
-    /// Stratified and uniform in log-SNR, with the weight divided by that density;
-    /// variance-preserving path only.
-    Importance,
-}
-
 /// Precision of parameters and arithmetic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -316,8 +302,7 @@ pub struct Training {
     #[serde(default, skip_serializing_if = "Capture::is_auto")]
     pub capture: Capture,
     /// Distribution of the times t.
-    #[serde(default)]
-    pub time_sampling: TimeSampling,
+    pub time_sampling: Component<dyn TimeSampler>,
     /// Precision of parameters and arithmetic.
     #[serde(default)]
     pub precision: Precision,

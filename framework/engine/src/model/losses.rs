@@ -1,39 +1,15 @@
 use super::Model;
 use crate::component::{Condition, Pass};
-use crate::config::{LossTerm, Reconstruction, Reduction, TimeSampling};
+use crate::config::{LossTerm, Reconstruction, Reduction};
 use crate::error::Result;
 use crate::kernels;
 use crate::loss::{self, Terms};
-use crate::path::{PathPoint, Reading, rows};
+use crate::path::{Reading, rows};
 use crate::rng::TorchDraws;
 use crate::sequence;
 use tch::{Kind, Tensor};
 
 impl Model {
-    /// Draws times for a batch, with the factor by which their density changes the weight; `None`
-    /// for 1.
-    fn times(&self, batch: i64, sampling: TimeSampling) -> Result<(PathPoint, Option<Tensor>)> {
-        let options = (self.vars.kind(), self.vars.device());
-        let u = Tensor::rand([batch], options);
-        let u = match sampling {
-            TimeSampling::Uniform => u,
-            TimeSampling::Stratified | TimeSampling::Importance => {
-                (Tensor::arange(batch, options) + u) / batch as f64
-            }
-        };
-        match (&self.path.schedule, sampling) {
-            (Some(schedule), TimeSampling::Importance) => {
-                let ends = tch::no_grad(|| schedule.gamma(&self.ends()))?;
-                let range = ends.get(1) - ends.get(0);
-                let t = schedule.time_of(&(u * &range + ends.get(0)))?.detach();
-                let point = self.path.at(&t)?;
-                let factor = range / point.gamma_prime().detach();
-                Ok((point, Some(factor)))
-            }
-            _ => Ok((self.path.at(&u)?, None)),
-        }
-    }
-
     /// Computes the loss terms of a batch with targets `[batch, …target_shape]`; with
     /// `everything`, terms of weight 0 too. Padding, by the mask of the pass, does not count.
     /// Random numbers come from LibTorch's generator.
@@ -46,10 +22,9 @@ impl Model {
         target: &Tensor,
         condition: Option<&Condition>,
         pass: Pass,
-        sampling: TimeSampling,
         everything: bool,
     ) -> Result<Terms> {
-        self.losses_from(None, target, condition, pass, sampling, everything)
+        self.losses_from(None, target, condition, pass, everything)
     }
 
     /// Computes [`losses`](Self::losses) with a given z_0 `[batch, …z_shape]`; `None` to draw it.
@@ -59,7 +34,6 @@ impl Model {
         target: &Tensor,
         condition: Option<&Condition>,
         pass: Pass,
-        sampling: TimeSampling,
         everything: bool,
     ) -> Result<Terms> {
         let (config, reduction) = (&self.loss, self.loss.reduction);
@@ -71,7 +45,7 @@ impl Model {
             None => self.source.draw(&TorchDraws, &data.size(), (data.kind(), data.device()))?,
         };
         let noise = sequence::keep(&noise, latent_mask);
-        let (point, factor) = self.times(target.size()[0], sampling)?;
+        let (point, factor) = self.times.draw(target.size()[0], &self.path)?;
         let z = kernels::blend(&point.a, &data, &point.b, &noise);
         let output = self.output(&z, &point, condition, pass)?;
         let reading = Reading::new(&*self.objective, &point)?;

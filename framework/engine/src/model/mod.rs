@@ -3,12 +3,14 @@
 mod losses;
 mod parameters;
 mod soundness;
+mod times;
 
 pub use parameters::Parameters;
 
 use self::soundness::{
     Learned, check_schedule, refuse_infinite_terms, refuse_wrong_sense, resolve,
 };
+use self::times::Times;
 use crate::component::{
     BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood,
     Objective, Pass, Posterior, Source, SourceContext, shape_text,
@@ -50,6 +52,7 @@ pub struct Model {
     loss: LossConfig,
     recon: Reconstruction,
     weights: Weights,
+    times: Times,
     /// True if the CRN multiplies in bfloat16.
     reduced: bool,
 }
@@ -152,7 +155,9 @@ impl Model {
                 Tensor::from_slice(&[0.25, 0.5, 0.75]).to_kind(vars.kind()).to_device(device);
             refuse_wrong_sense(crn.sense()?, &*objective, &path.at(&times)?)?;
         }
-        resolve(experiment, path_kind, &learned)?;
+        let times = Times::new(&experiment.training.time_sampling, &path, (vars.kind(), device));
+        let times = times.map_err(|e| e.under("training.time_sampling"))?;
+        resolve(experiment, path_kind, &learned, &times)?;
         if path_kind == PathKind::Rectified {
             refuse_infinite_terms(&experiment.loss, &*objective)?;
         }
@@ -188,6 +193,7 @@ impl Model {
             loss,
             recon,
             weights,
+            times,
             reduced,
         })
     }
@@ -205,6 +211,15 @@ impl Model {
     /// The path from noise to data.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The path at the training times of quantiles `u` (`[batch]` in \[0, 1\]), with the factor by
+    /// which the time sampler multiplies their errors; `None` for 1.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the time sampler or the path fails.
+    pub fn times_at(&self, u: &Tensor) -> Result<(PathPoint, Option<Tensor>)> {
+        self.times.at(u, &self.path)
     }
 
     /// Prediction target of the network.

@@ -1,7 +1,8 @@
 //! Checks that a model can be learned, and the defaults of its loss.
 
+use super::times::Times;
 use crate::component::{NoiseSchedule, Objective, Sense};
-use crate::config::{Experiment, LossConfig, Reconstruction, Task, TimeSampling, Weighting};
+use crate::config::{Experiment, LossConfig, Reconstruction, Task, Weighting};
 use crate::error::{Error, Result};
 use crate::path::{PathKind, PathPoint, Reading};
 use tch::{Device, Kind, Tensor};
@@ -97,6 +98,7 @@ pub(super) fn resolve(
     experiment: &mut Experiment,
     path: PathKind,
     learned: &Learned,
+    times: &Times,
 ) -> Result<()> {
     let generation = experiment.task() != Task::Regression;
     let loss = &mut experiment.loss;
@@ -110,13 +112,14 @@ pub(super) fn resolve(
             ("loss.vae_weight", loss.vae_weight == Some(0.0)),
             ("loss.kl_weight", loss.kl_weight == 0.0),
             ("loss.recon", loss.recon == Some(Reconstruction::None)),
+            ("training.time_sampling", !times.keep_the_loss()),
         ];
         if let Some((key, _)) = wrong.iter().find(|(_, wrong)| *wrong) {
             let message =
                 "a learnable noise schedule is only sound under the full variational bound";
             return Err(Error::config(*key, message).help(
-                "leave weighting, use_snr_weight, normalise, recon, vae_noised, vae_weight and \
-                 kl_weight to their defaults",
+                "leave weighting, use_snr_weight, normalise, recon, vae_noised, vae_weight, \
+                 kl_weight and time_sampling to their defaults",
             ));
         }
         log::info!(
@@ -144,13 +147,6 @@ pub(super) fn resolve(
         let message = format!("{what} when nothing is reconstructed");
         return Err(Error::config("loss.vae_weight", message)
             .help("set `loss.vae_weight: 1.0`, or use one without parameters"));
-    }
-    if !vp && experiment.training.time_sampling == TimeSampling::Importance {
-        return Err(Error::config(
-            "training.time_sampling",
-            "`importance` needs a bounded log-SNR, which the rectified path does not have",
-        )
-        .help("use `stratified` or `uniform`"));
     }
     experiment.path = Some(path);
     Ok(())

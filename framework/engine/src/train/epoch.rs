@@ -66,7 +66,6 @@ impl Trainer {
                     &batch.target,
                     batch.condition().as_ref(),
                     Pass::EVAL.masked(batch.mask.as_ref()),
-                    config.time_sampling,
                     true,
                 )?;
                 terms.add_to(&mut sums, rows);

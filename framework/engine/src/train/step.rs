@@ -124,8 +124,8 @@ fn loss_and_gradient(
         Condition::new(value).with(present, batch.condition_mask.as_ref().map(same))
     });
     let pass = Pass { training: true, dropout, mask: batch.mask.as_ref() };
-    let (z0, times) = (batch.z0.as_ref().map(same), config.time_sampling);
-    let terms = model.losses_from(z0, &target, condition.as_ref(), pass, times, false)?;
+    let z0 = batch.z0.as_ref().map(same);
+    let terms = model.losses_from(z0, &target, condition.as_ref(), pass, false)?;
     let mut gradient = parameters.gradient(terms.total())?;
     if let Some(max_norm) = config.clip_grad_norm {
         tch::no_grad(|| {

@@ -12,3 +12,4 @@ mod objective;
 mod optimizer;
 mod solver;
 mod source;
+mod time_sampler;

@@ -12,6 +12,7 @@ mod parts;
 mod solver;
 mod source;
 mod spec;
+mod time_sampler;
 
 use super::{Failure, Kit, Verdict, check, conforms, kit, report, verdicts};
 use crate::component::NoiseSchedule;
@@ -77,6 +78,12 @@ fn subtler_faults_are_found_too() {
         ("source", "float64_alone", "shape"),
         ("source", "uniform", "standard_normal"),
         ("coupling", "beyond", "rows"),
+        ("time_sampler", "slope_of_two", "shape"),
+        ("time_sampler", "infinite", "between_ends"),
+        ("time_sampler", "beyond_log_snr", "between_ends"),
+        ("time_sampler", "constant", "increasing"),
+        ("time_sampler", "falling_slope", "slope"),
+        ("time_sampler", "half_the_clock", "slope"),
         ("coupling", "nearest_to_zero", "marginals"),
     ];
     for (kind, fault, check) in faults {
