@@ -11,22 +11,22 @@ triflow::component! {
     /// γ(t) = −ln(e^B − 1), where B is the integral of β from 0 to s = (1 − t) + t·s_min.
     #[reference = "Rombach et al. 2022, arXiv 2112.10752"]
     pub struct ScaledLinear: NoiseSchedule = "scaled_linear" {
-        /// Noise rate at s = 0, above 0.
+        /// Noise rate at s = 0, below beta_max.
+        #[range(above = 0)]
         pub beta_min: f64 = 0.85,
-        /// Noise rate at s = 1, above beta_min.
+        /// Noise rate at s = 1.
+        #[range(above = 0)]
         pub beta_max: f64 = 12.0,
-        /// s at t = 1, in (0, 1): at s = 0 there is no noise, and γ is infinite.
+        /// s at t = 1: at s = 0 there is no noise, and γ is infinite.
+        #[range(above = 0, below = 1)]
         pub s_min: f64 = 0.001,
     }
 }
 
 impl Spec<dyn NoiseSchedule> for ScaledLinear {
     fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        if !(0.0 < self.beta_min && self.beta_min < self.beta_max) {
-            return Err(Error::config("beta_min", "needs 0 < beta_min < beta_max"));
-        }
-        if !(0.0 < self.s_min && self.s_min < 1.0) {
-            return Err(Error::config("s_min", "needs 0 < s_min < 1"));
+        if self.beta_min >= self.beta_max {
+            return Err(Error::config("beta_min", "needs beta_min < beta_max"));
         }
         Ok(Box::new(self.clone()))
     }

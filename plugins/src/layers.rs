@@ -95,18 +95,6 @@ pub fn dropout(x: Tensor, rate: f64, pass: Pass) -> Tensor {
     if rate > 0.0 && pass.dropout { x.dropout(rate, true) } else { x }
 }
 
-/// Checks that a dropout rate is in [0, 1).
-///
-/// # Errors
-/// The rate is outside that interval.
-pub fn check_dropout(rate: f64) -> Result<()> {
-    if (0.0..1.0).contains(&rate) {
-        Ok(())
-    } else {
-        Err(Error::config("dropout", format!("needs 0 <= dropout < 1, got {rate}")))
-    }
-}
-
 /// Number of entries of one row of `shape`.
 pub fn numel(shape: &[i64]) -> i64 {
     shape.iter().product()
@@ -134,46 +122,6 @@ pub const MAX_LAYERS: i64 = 1000;
 /// narrower bound.
 pub const MAX_FEATURES: i64 = 1 << 30;
 
-/// Checks that the parameter `key` can be a number of layers or blocks.
-///
-/// # Errors
-/// `n` is below 1 or above [`MAX_LAYERS`].
-pub fn check_layers(key: &str, n: i64) -> Result<()> {
-    check_range(key, n, MAX_LAYERS)
-}
-
-/// Checks that the parameter `key` can be a number of features, heads or the like.
-///
-/// # Errors
-/// `n` is below 1 or above [`MAX_FEATURES`].
-pub fn check_features(key: &str, n: i64) -> Result<()> {
-    check_range(key, n, MAX_FEATURES)
-}
-
-/// Checks that `widths` can be the widths of successive layers.
-///
-/// # Errors
-/// There is no width, more than [`MAX_LAYERS`], or one below 1 or above [`MAX_FEATURES`].
-pub fn check_widths(widths: &[i64]) -> Result<()> {
-    let key = "hidden_dims";
-    if widths.is_empty() || widths.iter().any(|w| *w < 1) {
-        return Err(Error::config(key, "needs at least one positive width"));
-    }
-    if widths.len() as i64 > MAX_LAYERS {
-        let message = format!("needs at most {MAX_LAYERS} layers, got {}", widths.len());
-        return Err(Error::config(key, message));
-    }
-    widths.iter().try_for_each(|width| check_features(key, *width))
-}
-
-fn check_range(key: &str, n: i64, max: i64) -> Result<()> {
-    match n {
-        ..1 => Err(Error::config(key, format!("needs at least 1, got {n}"))),
-        _ if n > max => Err(Error::config(key, format!("needs at most {max}, got {n}"))),
-        _ => Ok(()),
-    }
-}
-
 /// Linear layers with an activation (and dropout) after each.
 #[derive(Debug)]
 pub struct Mlp {
@@ -194,8 +142,6 @@ impl Mlp {
         activation: Activation,
         dropout: f64,
     ) -> Result<Self> {
-        check_dropout(dropout)?;
-        check_widths(widths)?;
         let mut previous = inputs;
         let layers = widths
             .iter()
@@ -255,9 +201,6 @@ impl ResNet {
         activation: Activation,
         dropout: f64,
     ) -> Result<Self> {
-        check_dropout(dropout)?;
-        check_features("width", width)?;
-        check_layers("blocks", blocks)?;
         let entry = Linear::new(&vars.sub("entry"), inputs, width, WeightInit::LeCun);
         let blocks = (0..blocks)
             .map(|i| {

@@ -58,17 +58,15 @@ impl Pyramid {
     }
 }
 
-/// Checks the parameters that convolutional encoders and decoders share.
+/// Checks the width of a convolutional encoder or decoder.
 ///
 /// # Errors
-/// `width` is not a positive multiple of 4, or a parameter is out of range.
-pub fn check_pyramid(width: i64, blocks: i64, dropout: f64) -> Result<()> {
-    if width < 4 || width % 4 != 0 {
-        return Err(Error::config("width", format!("needs a multiple of 4, got {width}")));
+/// It is not a multiple of 4.
+pub fn check_width(width: i64) -> Result<()> {
+    match width % 4 {
+        0 => Ok(()),
+        _ => Err(Error::config("width", format!("needs a multiple of 4, got {width}"))),
     }
-    crate::layers::check_features("width", width)?;
-    crate::layers::check_layers("blocks", blocks)?;
-    crate::layers::check_dropout(dropout)
 }
 
 /// Body of an encoder: from images down to latents.

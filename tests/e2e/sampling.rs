@@ -132,7 +132,7 @@ fn what_cannot_be_sampled_so_is_refused_before_the_training() {
     };
     for (key, value, part) in [
         ("sampling.solver", "{type: ddim, eta: 2}", "needs 0 <= eta <= 1, got 2"),
-        ("sampling.solver", "{type: exponential, order: 3}", "needs 1 or 2, got 3"),
+        ("sampling.solver", "{type: exponential, order: 3}", "needs at most 2, got 3"),
         (
             "sampling.solver",
             "{type: heun_edm, churn_from: 2, churn_to: 1}",

@@ -192,7 +192,10 @@ fn an_error_in_a_component_inside_others_names_the_whole_key() {
         let file =
             format!("path: variance_preserving\nnoise_schedule:\n  type: around\n  {inner}\n");
         let error = build_error(&file);
-        assert_eq!(error, format!("needs s > 0\n  at noise_schedule.{key}.s (e.yaml:4)"));
+        assert_eq!(
+            error,
+            format!("needs a number above 0, got -1\n  at noise_schedule.{key}.s (e.yaml:4)")
+        );
     }
     assert_eq!(
         build_error("crn: { network: { type: mlp, dropout: 7 } }"),

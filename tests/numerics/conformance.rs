@@ -203,7 +203,6 @@ fn built_ins_conform_with_other_parameters_too() {
 #[test]
 fn a_source_without_its_file_is_told_what_is_missing() {
     triflow_plugins::link();
-    let found = check("data_source", &"csv".into()).unwrap();
-    assert_eq!(found.len(), 1);
-    assert!(found[0].to_string().starts_with("builds: `data.path` is missing"), "{}", found[0]);
+    let error = check("data_source", &"csv".into()).unwrap_err().to_string();
+    assert_eq!(error, "`path` is missing\n  help: `path`: File of the table.");
 }

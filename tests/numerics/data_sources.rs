@@ -26,7 +26,7 @@ fn array(name: &str, shape: &[usize], data: impl Into<ArrayData>) -> NamedArray 
 fn load_npz(arrays: &[NamedArray], change: impl FnOnce(&mut Npz)) -> Result<Splits> {
     let folder = folder();
     npz::write_npz(&folder.path().join("d.npz"), arrays).unwrap();
-    let mut spec = Npz { path: "d.npz".into(), ..Npz::default() };
+    let mut spec = Npz::new("d.npz");
     change(&mut spec);
     load(spec, folder.path())
 }
@@ -173,24 +173,14 @@ fn generation_needs_no_y_and_regression_says_what_is_missing() {
 
 #[test]
 fn a_missing_path_or_file_says_what_would_be_right() {
-    let error = load(Npz::default(), Path::new("/")).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "`data.path` is missing\n  at path\n  help: name the file, with `path:` under `data:` or with \
-         --data-path FILE"
-    );
+    let error = Component::<dyn DataSource>::named("npz").unwrap_err();
+    assert_eq!(error.to_string(), "`path` is missing\n  help: `path`: File of the arrays.");
     assert_eq!(error.exit_code(), 2);
     let folder = folder();
     let missing = "no such file; a path in an experiment file is relative to that file, one in a flag to \
                    the current folder";
-    assert_eq!(
-        message_of(load(Npz { path: "no.npz".into(), ..Npz::default() }, folder.path())),
-        missing
-    );
-    assert_eq!(
-        message_of(load(Csv { path: "no.csv".into(), ..Csv::default() }, folder.path())),
-        missing
-    );
+    assert_eq!(message_of(load(Npz::new("no.npz"), folder.path())), missing);
+    assert_eq!(message_of(load(Csv::new("no.csv"), folder.path())), missing);
     assert_eq!(message_of(source_of(&folder.path().join("no.npz"))), missing);
     assert_eq!(message_of(source_of(folder.path())), "is a folder, not a file");
     let other = folder.path().join("d.txt");
@@ -362,12 +352,9 @@ fn a_flags_path_starts_at_the_current_folder_and_a_librarys_at_its_base() {
     let experiment = layers.finish().unwrap();
     let here = std::env::current_dir().unwrap().join("a.npz");
     assert_eq!(data_of(&experiment)["path"], here.to_str().unwrap());
-    let experiment =
-        Experiment { data: Npz { path: "a.npz".into(), ..Npz::default() }.into(), ..experiment };
+    let experiment = Experiment { data: Npz::new("a.npz").into(), ..experiment };
     let moved = experiment.with_paths_from(Path::new("/base")).unwrap();
     assert_eq!(data_of(&moved)["path"], "/base/a.npz");
-    let empty = Experiment { data: Npz::default().into(), ..experiment };
-    assert_eq!(empty.with_paths_from(Path::new("/base")).unwrap(), empty);
 }
 
 #[test]
@@ -421,12 +408,7 @@ fn names_of_columns_and_classes_go_through_every_format() {
         let name = |names: &[&str]| {
             names.iter().map(|n| triflow_plugins::data_sources::Column::Name((*n).into())).collect()
         };
-        let spec = Csv {
-            path: file.into(),
-            x: name(&["height", "width"]),
-            y: name(&["kind"]),
-            ..Csv::default()
-        };
+        let spec = Csv { x: name(&["height", "width"]), y: name(&["kind"]), ..Csv::new(file) };
         load(spec, folder.path()).unwrap()
     };
     let own = csv("d.csv");

@@ -22,6 +22,9 @@ fn every_component_round_trips_through_yaml_by_each_of_its_names() {
             let key = place(entry.info.kind);
             let mut layers = Layers::new().unwrap();
             layers.set(&key, name.into(), "test").unwrap();
+            for field in entry.info.fields().iter().filter(|field| field.default.is_none()) {
+                layers.set(&format!("{key}.{}", field.key.name()), "given".into(), "test").unwrap();
+            }
             let first = serde_yaml::to_value(layers.finish().unwrap()).unwrap();
             let spec = key.split('.').fold(&first, |v, k| &v[k]);
             assert_eq!(spec["type"], entry.info.name, "{key} {name}");

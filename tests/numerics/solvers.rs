@@ -262,8 +262,8 @@ fn the_factors_of_a_step_are_parameters_within_their_ranges() {
         ("beta", -0.1, "0 <= beta <= 1"),
     ] {
         let spec = json!({ "type": "bosh3", "factor": { key: value } });
-        let spec: Component<dyn Solver> = serde_json::from_value(spec).unwrap();
-        let error = spec.build(&()).err().unwrap().to_string();
+        let spec: Result<Component<dyn Solver>, _> = serde_json::from_value(spec);
+        let error = spec.unwrap_err().to_string();
         assert!(error.contains(&format!("factor.{key}")), "{error}");
         assert!(error.contains(&format!("needs {range}, got {value}")), "{error}");
     }

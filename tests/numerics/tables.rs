@@ -27,7 +27,7 @@ fn load(spec: impl Into<Component<dyn DataSource>>, base: &Path) -> Result<Split
 /// Loads a table of the tests with the data source.
 fn load_shared(file: &str, change: impl FnOnce(&mut Csv)) -> Result<Splits> {
     let path = shared(file);
-    let mut spec = Csv { path: path.to_str().unwrap().into(), ..Csv::default() };
+    let mut spec = Csv::new(path.to_str().unwrap());
     change(&mut spec);
     load(spec, Path::new(""))
 }
@@ -36,7 +36,7 @@ fn load_csv(text: &str, change: impl FnOnce(&mut Csv)) -> Result<Splits> {
     triflow_plugins::link();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("d.csv"), text).unwrap();
-    let mut spec = Csv { path: "d.csv".into(), ..Csv::default() };
+    let mut spec = Csv::new("d.csv");
     change(&mut spec);
     load(spec, folder.path())
 }
@@ -156,7 +156,7 @@ fn labels_of_any_type_are_classes_of_their_names() {
         let (data, units) = Data::load(&mut trained, Path::new(""), OPTIONS).unwrap();
         assert_eq!(units.names.classes, classes, "{file}");
         assert_eq!(units.shapes.condition, Some(vec![classes.len() as i64]), "{file}");
-        assert_eq!(trained.data.common().classes, classes, "{file}");
+        assert_eq!(trained.data.common().classes.0, classes, "{file}");
         let rows = data.train.all().unwrap().condition.unwrap().sum_dim_intlist(
             [0].as_slice(),
             false,
@@ -239,7 +239,7 @@ fn a_packed_table_is_the_same_table() {
     packed.write_all(&plain).unwrap();
     packed.finish().unwrap();
     assert_eq!(source_of(&path).unwrap(), "csv");
-    let spec = Csv { path: path.to_str().unwrap().into(), ..Csv::default() };
+    let spec = Csv::new(path.to_str().unwrap());
     let (a, b) = (load(spec, Path::new("")).unwrap(), load_shared("tab.tsv", |_| ()).unwrap());
     assert!(a.train.x.unwrap().equal(&b.train.x.unwrap()));
 }
@@ -314,7 +314,7 @@ fn further_tables_hold_the_other_sets() {
     write("train.csv", "x,y\n1,2\n3,4\n");
     write("val.csv", "y,x\n6,5\n");
     write("test.csv", "x\n5\n");
-    let spec = Csv { path: "train.csv".into(), val_path: Some("val.csv".into()), ..Csv::default() };
+    let spec = Csv { val_path: Some("val.csv".into()), ..Csv::new("train.csv") };
     let splits = load(spec.clone(), folder.path()).unwrap();
     assert_eq!(floats(&splits.val.unwrap().x.unwrap()), [5.0]);
     assert!(splits.test.is_none());

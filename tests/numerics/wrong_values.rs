@@ -156,6 +156,9 @@ fn no_value_of_any_key_is_a_panic_and_every_error_names_its_key() {
         let place = place(kind);
         let mut layers = base.clone();
         layers.set_text(&format!("{place}.type={name}")).unwrap();
+        for field in entry.info.fields().iter().filter(|field| field.default.is_none()) {
+            layers.set_text(&format!("{place}.{}=given", field.key.name())).unwrap();
+        }
         let tries = match kind {
             "data_source" => vec![Try::Load],
             _ => vec![Try::Numbers, Try::Images],

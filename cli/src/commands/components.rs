@@ -7,7 +7,7 @@ use serde_json::json;
 use triflow::config::Layers;
 use triflow::path::Path;
 use triflow::prelude::BuildContext;
-use triflow::registry::{Entry, component_kind_of, properties_of, registry};
+use triflow::registry::{Entry, Field, Shape, properties_of, registry};
 use triflow::tch::{Device, Kind, Tensor, nn};
 use triflow::{Error, Result};
 
@@ -51,14 +51,13 @@ fn summary(e: &Entry) -> serde_json::Value {
 /// Describes one component.
 pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     let entry = registry().find(registry().check_kind(kind)?, name)?;
-    let properties = properties_of(entry.info);
-    // Before the table: keys that cannot be read are an error, not an empty list.
-    (entry.info.schema)()?;
+    // Keys that cannot be read are an error, not an empty list.
+    (entry.info.table)()?;
     let example = entry.info.example()?;
     if format == Format::Json {
         let mut all = summary(&entry);
         all["description"] = json!(entry.description());
-        all["parameters"] = json!(properties);
+        all["parameters"] = json!(properties_of(entry.info));
         all["example"] = json!(example);
         return print_json(&all);
     }
@@ -75,11 +74,10 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     if !entry.info.reference.is_empty() {
         println!("\nReference: {}", entry.info.reference);
     }
-    if !properties.is_empty() {
-        let mut table = table(&["PARAMETER", "TYPE", "DEFAULT", "DESCRIPTION"]);
-        for (name, property) in &properties {
-            add_parameter(&mut table, name, property);
-        }
+    let fields = entry.info.fields();
+    if !fields.is_empty() {
+        let mut table = table(&["PARAMETER", "TYPE", "RANGE", "DEFAULT", "DESCRIPTION"]);
+        add_parameters(&mut table, "", &fields);
         println!("\n{table}");
     }
     println!(
@@ -89,29 +87,20 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     Ok(())
 }
 
-/// Adds a row for a parameter, or for a group a row for each of its parameters.
-fn add_parameter(table: &mut Table, name: &str, p: &serde_json::Value) {
-    let kind = component_kind_of(p).map(str::to_owned).unwrap_or_else(|| type_text(p));
-    let default = p.get("default").map(ToString::to_string).unwrap_or_default();
-    table.add_row([name, &kind, &default, p["description"].as_str().unwrap_or_default()]);
-    if component_kind_of(p).is_none() {
-        for (own, property) in p["properties"].as_object().into_iter().flatten() {
-            add_parameter(table, &format!("{name}.{own}"), property);
+/// Adds a row for each parameter, and for those of the groups among them.
+fn add_parameters(table: &mut Table, within: &str, fields: &[Field]) {
+    for field in fields {
+        let name = format!("{within}{}", field.key.name());
+        table.add_row([
+            name.as_str(),
+            &field.shape.text(),
+            &field.key.range.to_string(),
+            field.default.as_deref().unwrap_or("(required)"),
+            &field.key.description(),
+        ]);
+        if let Shape::Group(inner) = field.shape.required() {
+            add_parameters(table, &format!("{name}."), inner);
         }
-    }
-}
-
-fn type_text(p: &serde_json::Value) -> String {
-    let choices = p["oneOf"]
-        .as_array()
-        .map(|all| all.iter().filter_map(|c| c["const"].as_str()).collect::<Vec<_>>().join(" | "));
-    match (&p["type"], choices) {
-        (serde_json::Value::String(t), _) => t.clone(),
-        (serde_json::Value::Array(all), _) => {
-            all.iter().filter_map(|t| t.as_str()).collect::<Vec<_>>().join(" | ")
-        }
-        (_, Some(choices)) => choices,
-        _ => String::new(),
     }
 }
 

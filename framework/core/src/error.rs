@@ -139,7 +139,7 @@ impl Error {
     pub fn within(self, parent: &str) -> Self {
         let Error::Config(mut e) = self else { return self };
         if e.key != "latent_shape" {
-            let dot = if e.key.is_empty() { "" } else { "." };
+            let dot = if e.key.is_empty() || e.key.starts_with('[') { "" } else { "." };
             e.key = format!("{parent}{dot}{}", e.key);
         }
         Error::Config(e)

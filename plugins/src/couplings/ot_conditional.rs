@@ -15,17 +15,15 @@ triflow::component! {
     #[reference = "Cheng and Schwing 2025, arXiv 2503.10636"]
     #[aliases("c2ot")]
     pub struct OtConditional: Coupling = "ot_conditional" {
-        /// Share of the pairs that transport may choose, in (0, 1], for conditions that are
+        /// Share of the pairs that transport may choose, for conditions that are
         /// numbers; null: the pairs of equal condition, for classes.
+        #[range(above = 0, max = 1)]
         pub ratio: Option<f64> = None,
     }
 }
 
 impl Spec<dyn Coupling> for OtConditional {
     fn build(&self, ctx: &CouplingContext) -> Result<Box<dyn Coupling>> {
-        if let Some(ratio) = self.ratio.filter(|r| !(*r > 0.0 && *r <= 1.0)) {
-            return Err(Error::config("ratio", format!("needs 0 < ratio <= 1, got {ratio}")));
-        }
         if ctx.condition_shape.is_none() {
             let message = "this model has no condition to keep";
             return Err(Error::config("", message).help("take `ot_exact`"));

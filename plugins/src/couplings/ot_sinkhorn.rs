@@ -13,26 +13,21 @@ triflow::component! {
     /// may be drawn for several z_1. An iteration takes about n² operations for a batch of n rows.
     #[reference = "Cuturi 2013, arXiv 1306.0895; Tong et al. 2023, arXiv 2302.00482"]
     pub struct OtSinkhorn: Coupling = "ot_sinkhorn" {
-        /// ε as a share of the mean cost of all pairs, above 0.
+        /// ε as a share of the mean cost of all pairs.
+        #[range(above = 0)]
         pub epsilon: f64 = 0.05,
-        /// Largest number of iterations, at least 1.
+        /// Largest number of iterations.
+        #[range(min = 1)]
         pub iterations: usize = 500,
         /// Largest relative error of the marginal of the source at which the iteration stops, above
         /// 0.
+        #[range(above = 0)]
         pub tolerance: f64 = 1e-3,
     }
 }
 
 impl Spec<dyn Coupling> for OtSinkhorn {
     fn build(&self, _: &CouplingContext) -> Result<Box<dyn Coupling>> {
-        for (key, value) in [("epsilon", self.epsilon), ("tolerance", self.tolerance)] {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(Error::config(key, format!("needs a number above 0, got {value}")));
-            }
-        }
-        if self.iterations == 0 {
-            return Err(Error::config("iterations", "needs at least 1, got 0"));
-        }
         Ok(Box::new(Sinkhorn { spec: self.clone(), warned: AtomicBool::new(false) }))
     }
 }

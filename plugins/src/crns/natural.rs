@@ -18,7 +18,8 @@ triflow::component! {
         pub network: Component<dyn Network> = Convex::default().into(),
         /// Features of time.
         pub time_embedding: TimeEmbedding = TimeEmbedding::default(),
-        /// Damping δ, added to the diagonal of the Hessian, above 0.
+        /// Damping δ, added to the diagonal of the Hessian.
+        #[range(above = 0)]
         pub delta: f64 = 0.01,
         /// Add s(t)·z with s(t) = (w·φ(t) + b)/√dim over the features φ of time (sines, then
         /// cosines); w and b start at zero.
@@ -28,12 +29,6 @@ triflow::component! {
 
 impl Spec<dyn Crn> for Natural {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Crn>> {
-        if !(self.delta.is_finite() && self.delta > 0.0) {
-            return Err(Error::config(
-                "delta",
-                format!("needs a number above 0, got {}", self.delta),
-            ));
-        }
         let potential = Scalar::new(&self.network, &self.time_embedding, ctx, 1..=2)?;
         if !potential.is_convex()? {
             let name = self.network.name();

@@ -6,8 +6,10 @@ triflow::parameters! {
     /// from 1 down to 1/10000 (Vaswani et al. 2017, arXiv 1706.03762).
     pub struct TimeEmbedding {
         /// Number of features: even, at least 4; or 1 for t itself.
+        #[range(min = 1, max = MAX_FEATURES)]
         pub dim: i64 = 64,
-        /// Scale S of time, above 0: 1000 is usual for images, less is smoother in t.
+        /// Scale S of time: 1000 is usual for images, less is smoother in t.
+        #[range(above = 0)]
         pub scale: f64 = 10.0,
     }
 }
@@ -29,16 +31,10 @@ impl TimeEmbedding {
         if self.dim == 1 {
             return Ok(Tensor::zeros([0], (vars.kind(), vars.device())));
         }
-        if !(4..=MAX_FEATURES).contains(&self.dim) || self.dim % 2 != 0 {
+        if self.dim < 4 || self.dim % 2 != 0 {
             return Err(Error::config(
                 "time_embedding.dim",
-                format!("needs an even number from 4 to {MAX_FEATURES}, or 1, got {}", self.dim),
-            ));
-        }
-        if !(self.scale.is_finite() && self.scale > 0.0) {
-            return Err(Error::config(
-                "time_embedding.scale",
-                format!("needs a number above 0, got {}", self.scale),
+                format!("needs an even number of at least 4, or 1, got {}", self.dim),
             ));
         }
         let half = self.dim / 2;

@@ -1,6 +1,6 @@
 //! Data source of files of named arrays, such as `.npz` and safetensors.
 
-use super::files::{check_alike, check_rows, check_shape, labels, numbers, required};
+use super::files::{check_alike, check_rows, check_shape, labels, numbers};
 use super::padding;
 use super::words::{Words, likely_y};
 use std::path::{Path as FsPath, PathBuf};
@@ -97,7 +97,7 @@ impl Arrays {
 
 impl Arrays {
     fn splits(&self, stay: bool) -> Result<Splits> {
-        let (path, names) = (&*required(&self.path, &self.base)?, &self.names);
+        let (path, names) = (&*self.base.join(&*self.path), &self.names);
         let file = self.open(path)?;
         let reader = Reader { path, file: &file, stay };
         // The usual names may be missing: generation can do without y.
@@ -376,9 +376,10 @@ macro_rules! array_source {
         triflow::component! {
             $(#[doc = $doc])*
             #[extensions($($extension),*)]
+            #[example = concat!("{ type: ", $name, ", path: rows.", $name, " }")]
             pub struct $S: DataSource = $name {
                 /// File of the arrays.
-                pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
+                pub path: triflow::config::FilePath,
                 /// Name of the array of x; the default may be missing if the task needs no x.
                 pub x: String = "x".into(),
                 /// Name of the array of y; the default may be missing if the task needs no y.

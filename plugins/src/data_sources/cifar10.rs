@@ -12,9 +12,10 @@ triflow::component! {
     /// `test_batch.bin`, in the folder or in `cifar-10-batches-bin` below it; each may be gzipped.
     /// Pixels are kept as bytes and read as numbers from 0 to 1.
     #[reference = "Krizhevsky 2009"]
+    #[example = "{ type: cifar10, path: cifar-10-batches-bin }"]
     pub struct Cifar10: DataSource = "cifar10" {
         /// Folder of the files.
-        pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
+        pub path: triflow::config::FilePath,
     }
 }
 

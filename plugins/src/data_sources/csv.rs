@@ -1,27 +1,13 @@
-use super::files::{check_alike, check_rows, required};
+use super::files::{check_alike, check_rows};
 use super::sheet_rows::{Decimal, Missing, Selection, column_keys, columns_of, read};
 use std::path::{Path as FsPath, PathBuf};
 use triflow::config::FilePath;
 use triflow::io::csv::{Format, Sheet};
 use triflow::prelude::*;
-use triflow::registry::yaml_text;
+use triflow::registry::{Parameter, Setting, Shape, Yaml, needs, yaml_text};
 
 /// Column of a table, by number or by name.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    Eq,
-    triflow::serde::Serialize,
-    triflow::serde::Deserialize,
-    triflow::schemars::JsonSchema,
-)]
-#[serde(
-    crate = "triflow::serde",
-    untagged,
-    expecting = "a column needs its name, or its number, counted from 0"
-)]
-#[schemars(crate = "triflow::schemars")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
     /// Number of the column, counted from 0.
     Number(usize),
@@ -29,80 +15,78 @@ pub enum Column {
     Name(String),
 }
 
-/// Declares an enum whose variants are the values of a parameter, in snake case.
-macro_rules! choice {
-    (
-        $(#[doc = $doc:literal])*
-        pub enum $E:ident { $($(#[doc = $about:literal])+ $V:ident),* $(,)? }
-    ) => {
-        $(#[doc = $doc])*
-        #[derive(
-            Clone,
-            Copy,
-            Debug,
-            PartialEq,
-            Eq,
-            triflow::serde::Serialize,
-            triflow::serde::Deserialize,
-            triflow::schemars::JsonSchema,
-        )]
-        #[serde(crate = "triflow::serde", rename_all = "snake_case")]
-        #[schemars(crate = "triflow::schemars")]
-        pub enum $E {
-            $($(#[doc = $about])+ $V),*
-        }
-    };
+impl Parameter for Column {
+    fn shape() -> Shape {
+        Shape::Other(r#"{ "type": ["integer", "string"], "minimum": 0 }"#)
+    }
+
+    fn read(yaml: &Yaml) -> Result<Self> {
+        let number = || usize::try_from(yaml.as_u64()?).ok().map(Self::Number);
+        let name = || yaml.as_str().map(|name| Self::Name(name.to_owned()));
+        name()
+            .or_else(number)
+            .ok_or_else(|| needs("the name of a column, or its number, counted from 0", yaml))
+    }
 }
 
-choice! {
+impl Setting for Column {
+    fn write(&self) -> Result<Yaml> {
+        match self {
+            Self::Number(number) => number.write(),
+            Self::Name(name) => name.write(),
+        }
+    }
+}
+
+triflow::choices! {
     /// Presence of a first line with the names of the columns.
     pub enum Header {
         /// Present if no cell of the first line is a number.
-        Detect,
+        Detect = "detect",
         /// The first line holds the names.
-        Present,
+        Present = "present",
         /// The first line is a row.
-        Absent,
+        Absent = "absent",
     }
 }
 
-choice! {
+triflow::choices! {
     /// Separator between the cells of a table.
     pub enum Separator {
         /// A tab in a `.tsv`; else a tab, semicolon, comma or bar, detected from the first lines.
-        Auto,
+        Auto = "auto",
         /// `,`
-        Comma,
+        Comma = "comma",
         /// `;`
-        Semicolon,
+        Semicolon = "semicolon",
         /// A tab.
-        Tab,
+        Tab = "tab",
         /// `|`
-        Bar,
+        Bar = "bar",
     }
 }
 
-choice! {
+triflow::choices! {
     /// Decimal sign of numbers.
     pub enum DecimalSign {
         /// A comma if numbers have commas but no points, and commas do not separate cells; else a
         /// point.
-        Auto,
+        Auto = "auto",
         /// `.`
-        Point,
+        Point = "point",
         /// `,`
-        Comma,
+        Comma = "comma",
     }
 }
 
-choice! {
+triflow::choices! {
     /// Treatment of rows with a missing value (an empty cell, or NA, NaN, null, None) in a column
     /// of x or y.
     pub enum MissingValue {
         /// Stop with an error that names line and column.
-        Error,
+        Error = "error",
         /// Leave the row out; a warning gives the number of such rows.
-        Drop,
+        Drop = "drop",
     }
 }
 
@@ -113,9 +97,10 @@ triflow::component! {
     /// is read by the names that training used, whatever the order of its columns. Class labels may
     /// be numbers, texts or booleans: each distinct value is a class of that name.
     #[extensions("csv", "tsv", "csv.gz", "tsv.gz")]
+    #[example = "{ type: csv, path: rows.csv }"]
     pub struct Csv: DataSource = "csv" {
         /// File of the table.
-        pub path: FilePath = FilePath::default(),
+        pub path: FilePath,
         /// Columns of x; empty: those named `x`, `x0`, `x1`, …, in the order of their numbers.
         pub x: Vec<Column> = Vec::new(),
         /// Columns of y; empty: those named `y`, `y0`, `y1`, …, or `label`.
@@ -154,7 +139,7 @@ struct Source {
 
 impl DataSource for Source {
     fn load(&self) -> Result<Splits> {
-        let path = required(&self.spec.path, &self.base)?;
+        let path = self.base.join(&*self.spec.path);
         let sheet = self.open(&path)?;
         let selection = self.select(&path, &sheet, &self.spec, &[Part::X, Part::Y])?;
         let train = read(&path, &sheet, &selection)?;
@@ -180,10 +165,10 @@ impl DataSource for Source {
         };
         let val = further(&self.spec.val_path, "val")?;
         let test = further(&self.spec.test_path, "test")?;
-        let mut keys = vec![("x".to_owned(), yaml_text(&spec.x)?)];
+        let mut keys = vec![("x".to_owned(), yaml_text(&spec.x.write()?)?)];
         if train.y.is_some() {
-            keys.push(("y".to_owned(), yaml_text(&spec.y)?));
-            keys.push(("labels".to_owned(), yaml_text(&spec.labels)?));
+            keys.push(("y".to_owned(), yaml_text(&spec.y.write()?)?));
+            keys.push(("labels".to_owned(), yaml_text(&spec.labels.write()?)?));
         }
         Ok(Splits { train, val, test, decided: keys })
     }

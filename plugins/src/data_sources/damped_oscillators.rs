@@ -1,5 +1,5 @@
 use super::halves::{Cut, Halves};
-use super::plane::{at_least_0, drawn_source};
+use super::plane::drawn_source;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use std::f64::consts::TAU;
@@ -13,38 +13,39 @@ drawn_source! {
     /// on [0.5, 1.5), φ on [0, 2π), λ and ω on the intervals `damping` and `frequency`.
     #[reference = "y'' + 2λy' + (λ² + ω²)y = 0"]
     pub struct DampedOscillators = "damped_oscillators" {
-        /// Number of positions of each half, 2 to 100,000.
+        /// Number of positions of each half.
+        #[range(min = 2, max = 100_000)]
         pub steps: usize = 32,
-        /// Time between two positions, above 0.
+        /// Time between two positions.
+        #[range(above = 0)]
         pub step: f64 = 0.2,
-        /// Standard deviation of the noise, as a share of A; at least 0.
+        /// Standard deviation of the noise, as a share of A.
+        #[range(min = 0)]
         pub noise: f64 = 0.05,
-        /// Noise of y, at least 0; null: `noise`. With 0, predictions are measured against the true
+        /// Noise of y; null: `noise`. With 0, predictions are measured against the true
         /// second half.
+        #[range(min = 0)]
         pub target_noise: Option<f64> = None,
-        /// Interval of the damping λ, not below 0.
+        /// Interval of the damping λ.
+        #[range(min = 0)]
         pub damping: [f64; 2] = [0.0, 0.2],
-        /// Interval of the angular frequency ω, not below 0.
+        /// Interval of the angular frequency ω.
+        #[range(min = 0)]
         pub frequency: [f64; 2] = [1.0, 3.0],
         /// Least number of positions of a half: that of each series is drawn up to `steps`; null:
         /// all have `steps`.
+        #[range(min = 1)]
         pub shortest: Option<usize> = None,
     }
 }
 
 impl Spec<dyn DataSource> for DampedOscillators {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
-        at_least_0("noise", self.noise)?;
-        at_least_0("target_noise", self.target_noise.unwrap_or(0.0))?;
         for (key, [from, to]) in [("damping", self.damping), ("frequency", self.frequency)] {
-            if !(0.0 <= from && from < to && to.is_finite()) {
-                let message = format!("needs 0 <= from < to, got [{from}, {to}]");
+            if from >= to {
+                let message = format!("needs from < to, got [{from}, {to}]");
                 return Err(Error::config(format!("data.{key}"), message));
             }
-        }
-        if !(self.step.is_finite() && self.step > 0.0) {
-            let message = format!("needs a number above 0, got {}", self.step);
-            return Err(Error::config("step", message));
         }
         let cut = Cut { steps: self.steps, shortest: self.shortest }.check()?;
         let (spec, cut) = (self.clone(), cut.check_memory(self.samples, 3)?);

@@ -1,4 +1,4 @@
-use super::plane::{at_least_0, columns, drawn_source};
+use super::plane::{columns, drawn_source};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use std::f64::consts::TAU;
@@ -11,17 +11,19 @@ drawn_source! {
     /// chance in their counts of each Gaussian; an energy distance says more.
     #[reference = "Tong et al. 2023, arXiv 2302.00482"]
     pub struct EightGaussians = "eight_gaussians" {
-        /// Radius of the circle, at least 0.
+        /// Radius of the circle.
+        #[range(min = 0)]
+        #[range(min = 0)]
         pub radius: f64 = 5.0,
-        /// Variance of each Gaussian in each coordinate, at least 0.
+        /// Variance of each Gaussian in each coordinate.
+        #[range(min = 0)]
+        #[range(min = 0)]
         pub variance: f64 = 0.1,
     }
 }
 
 impl Spec<dyn DataSource> for EightGaussians {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
-        at_least_0("radius", self.radius)?;
-        at_least_0("variance", self.variance)?;
         let (radius, deviation) = (self.radius, self.variance.sqrt());
         self.drawn(ctx, move |n, rng| {
             let labels: Vec<i64> = (0..n).map(|_| rng.random_range(0..8)).collect();

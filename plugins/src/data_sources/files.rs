@@ -1,23 +1,10 @@
 //! Conversion and checks of the contents of files.
 
-use triflow::config::FilePath;
 use triflow::io::ArrayData;
 use triflow::prelude::*;
 use triflow::tch::Kind;
 
-use std::path::{Path as FsPath, PathBuf};
-
-/// The file `path` of a data source, relative to `base`.
-///
-/// # Errors
-/// `path` is empty.
-pub(super) fn required(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
-    if path.as_os_str().is_empty() {
-        return Err(Error::config("path", "`data.path` is missing")
-            .help("name the file, with `path:` under `data:` or with --data-path FILE"));
-    }
-    Ok(base.join(&**path))
-}
+use std::path::Path as FsPath;
 
 /// Finite numbers of shape `[n, …]`: float32 for float32 and small integers in the file, else
 /// float64, since the engine rounds numbers only once they are centred. `what` describes them in

@@ -25,11 +25,13 @@ triflow::component! {
     /// there is no y. Folders `train` and `val` (or `valid`, `validation`) or `test` are sets, each
     /// with the folders of the classes. Hidden files and folders and `__MACOSX` are skipped. Pixels
     /// are kept as bytes and read as numbers from 0 to 1.
+    #[example = "{ type: image_folder, path: pictures, size: 32 }"]
     pub struct ImageFolder: DataSource = "image_folder" {
         /// Folder of the images.
-        pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
-        /// Side in pixels to which the central square of each image is scaled, at least 1; null:
+        pub path: triflow::config::FilePath,
+        /// Side in pixels to which the central square of each image is scaled; null:
         /// images are kept, and have to be of one size.
+        #[range(min = 1)]
         pub size: Option<u32> = None,
         /// Number of channels: 3 (red, green, blue) or 1 (grey).
         pub channels: i64 = 3,
@@ -40,9 +42,6 @@ impl Spec<dyn DataSource> for ImageFolder {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
         if ![1, 3].contains(&self.channels) {
             return Err(Error::config("channels", format!("needs 1 or 3, got {}", self.channels)));
-        }
-        if self.size == Some(0) {
-            return Err(Error::config("size", "needs at least 1, got 0"));
         }
         let folder = folder(&self.path, &ctx.base)?;
         Ok(Box::new(Folder { folder, size: self.size, channels: self.channels }))

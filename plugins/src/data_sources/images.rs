@@ -9,9 +9,9 @@ use triflow::prelude::*;
 /// The folder `path` of a data source, relative to `base`.
 ///
 /// # Errors
-/// `path` is empty, does not exist, or is no folder.
+/// `path` does not exist, or is no folder.
 pub(super) fn folder(path: &FilePath, base: &FsPath) -> Result<PathBuf> {
-    let path = super::files::required(path, base)?;
+    let path = base.join(&**path);
     if path.is_dir() {
         return Ok(path);
     }

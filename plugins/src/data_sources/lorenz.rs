@@ -1,5 +1,5 @@
 use super::halves::{Cut, Halves};
-use super::plane::{at_least_0, drawn_source};
+use super::plane::drawn_source;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use triflow::prelude::*;
@@ -12,16 +12,21 @@ drawn_source! {
     /// ρ = 28, β = 8/3.
     #[reference = "Lorenz 1963, doi 10.1175/1520-0469(1963)020<0130:DNF>2.0.CO;2"]
     pub struct Lorenz = "lorenz" {
-        /// Number of positions of each half, 2 to 100,000.
+        /// Number of positions of each half.
+        #[range(min = 2, max = 100_000)]
         pub steps: usize = 32,
-        /// Time between two positions, above 0 and at most 10.
+        /// Time between two positions.
+        #[range(above = 0, max = 10)]
         pub step: f64 = 0.02,
-        /// Standard deviation of normal noise on each coordinate, at least 0.
+        /// Standard deviation of normal noise on each coordinate.
+        #[range(min = 0)]
         pub noise: f64 = 0.0,
-        /// Noise of y, at least 0; null: `noise`.
+        /// Noise of y; null: `noise`.
+        #[range(min = 0)]
         pub target_noise: Option<f64> = None,
         /// Least number of positions of a half: that of each piece is drawn up to `steps`; null:
         /// all have `steps`.
+        #[range(min = 1)]
         pub shortest: Option<usize> = None,
     }
 }
@@ -35,12 +40,6 @@ const SETTLING: f64 = 20.0;
 
 impl Spec<dyn DataSource> for Lorenz {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
-        at_least_0("noise", self.noise)?;
-        at_least_0("target_noise", self.target_noise.unwrap_or(0.0))?;
-        if !(self.step > 0.0 && self.step <= 10.0) {
-            let message = format!("needs a number above 0 and at most 10, got {}", self.step);
-            return Err(Error::config("step", message));
-        }
         let cut = Cut { steps: self.steps, shortest: self.shortest }.check()?;
         let (spec, cut) = (self.clone(), cut.check_memory(self.samples, 6)?);
         self.drawn(ctx, move |n, rng| spec.draw(n, cut, rng))

@@ -11,9 +11,10 @@ triflow::component! {
     /// `train-labels-idx1-ubyte` and, as test rows, the two that begin with `t10k`; each may be
     /// gzipped. Pixels are kept as bytes and read as numbers from 0 to 1.
     #[reference = "LeCun et al. 1998"]
+    #[example = "{ type: mnist, path: mnist }"]
     pub struct Mnist: DataSource = "mnist" {
         /// Folder of the files.
-        pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
+        pub path: triflow::config::FilePath,
     }
 }
 

@@ -1,4 +1,4 @@
-use super::plane::{at_least_0, columns, drawn_source};
+use super::plane::{columns, drawn_source};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use std::f64::consts::TAU;
@@ -11,13 +11,17 @@ drawn_source! {
     /// plus twist·exp(1 + radial·ε₁).
     #[reference = "Johnson et al. 2016, arXiv 1603.06277"]
     pub struct Pinwheel = "pinwheel" {
-        /// Number of arms, at least 1.
+        /// Number of arms.
+        #[range(min = 1)]
         pub arms: i64 = 5,
-        /// Standard deviation along an arm, at least 0.
+        /// Standard deviation along an arm.
+        #[range(min = 0)]
         pub radial: f64 = 0.3,
-        /// Standard deviation across an arm, at least 0.
+        /// Standard deviation across an arm.
+        #[range(min = 0)]
         pub tangential: f64 = 0.1,
-        /// Bend of an arm, at least 0.
+        /// Bend of an arm.
+        #[range(min = 0)]
         pub twist: f64 = 0.25,
     }
 }
@@ -25,12 +29,6 @@ drawn_source! {
 impl Spec<dyn DataSource> for Pinwheel {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
         let Pinwheel { arms, radial, tangential, twist, .. } = *self;
-        if arms < 1 {
-            return Err(Error::config("arms", format!("needs at least 1, got {arms}")));
-        }
-        at_least_0("radial", radial)?;
-        at_least_0("tangential", tangential)?;
-        at_least_0("twist", twist)?;
         self.drawn(ctx, move |n, rng| {
             let labels: Vec<i64> = (0..n).map(|_| rng.random_range(0..arms)).collect();
             let mut normal = || -> f64 { rng.sample(StandardNormal) };

@@ -6,7 +6,7 @@ use triflow::prelude::*;
 use triflow::rng::{Purpose, rust_rng};
 
 /// Largest number of points: what fits into the memory of a large machine.
-const MAX_POINTS: usize = 1_000_000_000;
+pub(super) const MAX_POINTS: usize = 1_000_000_000;
 
 /// Bytes of a point while it is drawn: coordinates in float64 and float32, label, and both as
 /// tensors.
@@ -28,24 +28,8 @@ pub(super) struct Drawn<F> {
 
 impl<F: Fn(usize, &mut ChaCha8Rng) -> Columns + Send + Sync + 'static> Drawn<F> {
     /// The data source of the function `draw`.
-    ///
-    /// # Errors
-    /// A set has fewer than 2 points or more than [`MAX_POINTS`].
-    pub fn source(counts: Counts, seed: u64, draw: F) -> Result<Box<dyn DataSource>> {
-        let sets = [
-            ("samples", Some(counts.samples)),
-            ("val_samples", counts.val_samples),
-            ("test_samples", counts.test_samples),
-        ];
-        for (key, n) in sets.into_iter().filter_map(|(key, n)| Some((key, n?))) {
-            let needed = match n {
-                0..2 => "needs at least 2 points".to_owned(),
-                _ if n > MAX_POINTS => format!("needs at most {MAX_POINTS} points"),
-                _ => continue,
-            };
-            return Err(Error::config(key, format!("{needed}, got {n}")));
-        }
-        Ok(Box::new(Self { counts, seed, draw }))
+    pub fn source(counts: Counts, seed: u64, draw: F) -> Box<dyn DataSource> {
+        Box::new(Self { counts, seed, draw })
     }
 }
 
@@ -62,10 +46,13 @@ macro_rules! drawn_source {
             pub struct $S: DataSource = $name {
                 /// Number of rows, from which sets without rows of their own are split off (see
                 /// `split`).
+                #[range(min = 2, max = crate::data_sources::plane::MAX_POINTS)]
                 pub samples: usize = 20_000,
                 /// Number of rows drawn for validation; null: they are split off.
+                #[range(min = 2, max = crate::data_sources::plane::MAX_POINTS)]
                 pub val_samples: Option<usize> = None,
                 /// Number of rows drawn for the final evaluation; null: they are split off.
+                #[range(min = 2, max = crate::data_sources::plane::MAX_POINTS)]
                 pub test_samples: Option<usize> = None,
                 /// Seed of the rows; null: the experiment's.
                 pub seed: Option<u64> = None,
@@ -84,7 +71,7 @@ macro_rules! drawn_source {
                     val_samples: self.val_samples,
                     test_samples: self.test_samples,
                 };
-                super::plane::Drawn::source(counts, self.seed.unwrap_or(ctx.seed), draw)
+                Ok(super::plane::Drawn::source(counts, self.seed.unwrap_or(ctx.seed), draw))
             }
         }
     };
@@ -114,16 +101,5 @@ pub(super) fn columns<Y: triflow::tch::kind::Element>(points: &[[f64; 2]], y: &[
         x: Some(Tensor::from_slice(&x).view([-1, 2])),
         y: Some(Tensor::from_slice(y)),
         ..Columns::default()
-    }
-}
-
-/// Checks that the parameter `key` is a finite number of at least 0.
-///
-/// # Errors
-/// `value` is negative or not finite.
-pub(super) fn at_least_0(key: &str, value: f64) -> Result<()> {
-    match value.is_finite() && value >= 0.0 {
-        true => Ok(()),
-        false => Err(Error::config(key, format!("needs a number of at least 0, got {value}"))),
     }
 }

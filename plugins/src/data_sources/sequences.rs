@@ -9,9 +9,10 @@ triflow::component! {
     /// `lengths` for both; without them all rows have length T. Rows for validation and evaluation
     /// are `x_val`, `y_val`, `lengths_val`, and the same with `_test`, or are split off. Values in
     /// the padding are ignored.
+    #[example = "{ type: sequences, path: series.npz }"]
     pub struct Sequences: DataSource = "sequences" {
         /// File of the arrays, `.npz` or `.safetensors`.
-        pub path: triflow::config::FilePath = triflow::config::FilePath::default(),
+        pub path: triflow::config::FilePath,
         /// Name of the array of x; the default may be missing if the task needs no x.
         pub x: String = "x".into(),
         /// Name of the array of y; the default may be missing if the task needs no y.

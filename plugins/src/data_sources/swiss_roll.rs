@@ -1,4 +1,4 @@
-use super::plane::{at_least_0, columns, drawn_source};
+use super::plane::{columns, drawn_source};
 use rand::RngExt as _;
 use rand_distr::StandardNormal;
 use std::f64::consts::PI;
@@ -10,14 +10,14 @@ drawn_source! {
     /// θ is uniform on [3π/2, 9π/2), the point (θ·(cos θ, sin θ) + normal noise)/5.
     #[reference = "scikit-learn's make_swiss_roll"]
     pub struct SwissRoll = "swiss_roll" {
-        /// Standard deviation of the noise, before the division by 5; at least 0.
+        /// Standard deviation of the noise, before the division by 5.
+        #[range(min = 0)]
         pub noise: f64 = 1.0,
     }
 }
 
 impl Spec<dyn DataSource> for SwissRoll {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
-        at_least_0("noise", self.noise)?;
         let noise = self.noise;
         self.drawn(ctx, move |n, rng| {
             let angles: Vec<f64> =

@@ -1,4 +1,4 @@
-use super::plane::{at_least_0, columns, drawn_source};
+use super::plane::{columns, drawn_source};
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
@@ -13,7 +13,8 @@ drawn_source! {
     /// spaced over [0, π], plus noise. Half of the points lie on each moon, in random order.
     #[reference = "scikit-learn's make_moons"]
     pub struct TwoMoons = "two_moons" {
-        /// Size of the noise, at least 0; its meaning depends on `noise_law`.
+        /// Size of the noise; its meaning depends on `noise_law`.
+        #[range(min = 0)]
         pub noise: f64 = 0.1,
         /// Distribution of the noise.
         pub noise_law: NoiseDistribution = NoiseDistribution::Normal,
@@ -24,35 +25,19 @@ drawn_source! {
     }
 }
 
-/// Distribution of the noise of a point.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    triflow::serde::Serialize,
-    triflow::serde::Deserialize,
-    triflow::schemars::JsonSchema,
-)]
-#[serde(crate = "triflow::serde", rename_all = "snake_case")]
-#[schemars(crate = "triflow::schemars")]
-pub enum NoiseDistribution {
-    /// Normal in each coordinate, with standard deviation `noise`.
-    Normal,
-    /// One number for each point, uniform on [0, noise), added to both coordinates, as in torchdyn.
-    Diagonal,
+triflow::choices! {
+    /// Distribution of the noise of a point.
+    pub enum NoiseDistribution {
+        /// Normal in each coordinate, with standard deviation `noise`.
+        Normal = "normal",
+        /// One number for each point, uniform on [0, noise), added to both coordinates, as in
+        /// torchdyn.
+        Diagonal = "diagonal",
+    }
 }
 
 impl Spec<dyn DataSource> for TwoMoons {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
-        at_least_0("noise", self.noise)?;
-        for (key, value) in [("scale", self.scale), ("shift", self.shift)] {
-            if !value.is_finite() {
-                let message = format!("needs a finite number, got {value}");
-                return Err(Error::config(format!("data.{key}"), message));
-            }
-        }
         let spec = self.clone();
         self.drawn(ctx, move |n, rng| spec.draw(n, rng))
     }

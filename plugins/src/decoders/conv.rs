@@ -1,4 +1,4 @@
-use crate::pyramid::{Pyramid, Up, check_pyramid};
+use crate::pyramid::{Pyramid, Up, check_width};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -10,17 +10,20 @@ triflow::component! {
     pub struct Conv: Decoder = "conv" {
         /// Number of channels at full resolution, a multiple of 4; twice as many at half, four
         /// times as many at lower resolutions.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub width: i64 = 32,
         /// Number of residual blocks at each resolution.
+        #[range(min = 1, max = crate::layers::MAX_LAYERS)]
         pub blocks: i64 = 1,
-        /// Dropout inside each block, in [0, 1).
+        /// Dropout inside each block.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
     }
 }
 
 impl Spec<dyn Decoder> for Conv {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
-        check_pyramid(self.width, self.blocks, self.dropout)?;
+        check_width(self.width)?;
         let latent = ctx.latent()?;
         let shape = Pyramid::new(&ctx.target_shape, latent, self.width, "conv")?;
         Ok(Box::new(ConvDecoder(Up::new(

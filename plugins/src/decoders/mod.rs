@@ -13,26 +13,16 @@ pub use resnet::Resnet;
 use crate::layers::{Linear, WeightInit, flatten, numel, unflatten};
 use triflow::prelude::*;
 
-/// Last layer of a decoder.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    triflow::serde::Serialize,
-    triflow::serde::Deserialize,
-    triflow::schemars::JsonSchema,
-)]
-#[serde(crate = "triflow::serde", rename_all = "snake_case")]
-#[schemars(crate = "triflow::schemars")]
-pub enum Head {
-    /// A linear layer to the target's shape.
-    Linear,
-    /// A linear layer to logits: the output is their softmax, the loss the cross-entropy.
-    Softmax,
-    /// None: the output of the body is the target.
-    None,
+triflow::choices! {
+    /// Last layer of a decoder.
+    pub enum Head {
+        /// A linear layer to the target's shape.
+        Linear = "linear",
+        /// A linear layer to logits: the output is their softmax, the loss the cross-entropy.
+        Softmax = "softmax",
+        /// None: the output of the body is the target.
+        None = "none",
+    }
 }
 
 /// Decoder of a body over the flattened latent and a head.

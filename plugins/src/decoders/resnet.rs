@@ -9,12 +9,15 @@ triflow::component! {
     #[reference = "He et al. 2016, arXiv 1603.05027"]
     pub struct Resnet: Decoder = "resnet" {
         /// Width of every block.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub width: i64 = 64,
         /// Number of blocks.
+        #[range(min = 1, max = crate::layers::MAX_LAYERS)]
         pub blocks: i64 = 2,
         /// Activation inside each block.
         pub activation: Activation = Activation::Swish,
-        /// Dropout inside each block, in [0, 1).
+        /// Dropout inside each block.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
         /// Last layer.
         pub head: Head = Head::Linear,

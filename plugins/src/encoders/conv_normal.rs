@@ -12,10 +12,13 @@ triflow::component! {
     pub struct ConvNormal: Encoder = "conv_normal" {
         /// Number of channels at full resolution, a multiple of 4; twice as many at half, four
         /// times as many at lower resolutions.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub width: i64 = 32,
         /// Number of residual blocks at each resolution.
+        #[range(min = 1, max = crate::layers::MAX_LAYERS)]
         pub blocks: i64 = 1,
-        /// Dropout inside each block, in [0, 1).
+        /// Dropout inside each block.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
     }
 }

@@ -6,10 +6,13 @@ triflow::component! {
     /// A multilayer perceptron from the flattened target to the latent; deterministic.
     pub struct Mlp: Encoder = "mlp" {
         /// Widths of the hidden layers.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
+        #[length(min = 1, max = crate::layers::MAX_LAYERS)]
         pub hidden_dims: Vec<i64> = vec![64, 64],
         /// Activation after each hidden layer.
         pub activation: Activation = Activation::Swish,
-        /// Dropout after each hidden layer, in [0, 1).
+        /// Dropout after each hidden layer.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
     }
 }

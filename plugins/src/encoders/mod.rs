@@ -19,7 +19,7 @@ pub use resnet::Resnet;
 pub use resnet_normal::ResnetNormal;
 
 use crate::layers::{flatten, numel, unflatten};
-use crate::pyramid::{Down, Pyramid, check_pyramid};
+use crate::pyramid::{Down, Pyramid, check_width};
 use triflow::prelude::*;
 
 /// Encoder of the features of a network: the latent; or mean and log-variance of a normal one.
@@ -73,7 +73,7 @@ impl ConvEncoder {
         (width, blocks, dropout): (i64, i64, f64),
         normal: bool,
     ) -> Result<Box<dyn Encoder>> {
-        check_pyramid(width, blocks, dropout)?;
+        check_width(width)?;
         let latent = ctx.latent()?.to_vec();
         let shape = Pyramid::new(&ctx.target_shape, &latent, width, name)?;
         let outputs = latent[0] * if normal { 2 } else { 1 };

@@ -10,27 +10,19 @@ triflow::component! {
     #[reference = "Song et al. 2023, Pseudoinverse-Guided Diffusion Models for Inverse Problems"]
     pub struct Toward: Guidance = "toward" {
         /// The point, in latent units: one number for each entry of the latent, or one for all.
+        #[length(min = 1)]
         pub to: Vec<f64> = vec![0.0],
-        /// Strength of the pull, at least 0: the inverse variance of samples about `to`.
+        /// Strength of the pull: the inverse variance of samples about `to`.
+        #[range(min = 0)]
         pub strength: f64 = 1.0,
-        /// Standard deviation of the latents, above 0; 1 for standardised data.
+        /// Standard deviation of the latents; 1 for standardised data.
+        #[range(above = 0)]
         pub spread: f64 = 1.0,
     }
 }
 
 impl Spec<dyn Guidance> for Toward {
     fn build(&self, (): &()) -> Result<Box<dyn Guidance>> {
-        if !(self.strength.is_finite() && self.strength >= 0.0) {
-            let message = format!("needs a number of at least 0, got {}", self.strength);
-            return Err(Error::config("strength", message));
-        }
-        if !(self.spread.is_finite() && self.spread > 0.0) {
-            let message = format!("needs a number above 0, got {}", self.spread);
-            return Err(Error::config("spread", message));
-        }
-        if self.to.is_empty() || self.to.iter().any(|v| !v.is_finite()) {
-            return Err(Error::config("to", "needs at least one number"));
-        }
         Ok(Box::new(self.clone()))
     }
 }

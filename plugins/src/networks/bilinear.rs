@@ -10,10 +10,13 @@ triflow::component! {
     /// 1, so that the products start near U z + p; W starts at zero.
     pub struct Bilinear: Network = "bilinear" {
         /// Widths of the hidden layers that give c; the last is also the number of products.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
+        #[length(min = 1, max = crate::layers::MAX_LAYERS)]
         pub hidden_dims: Vec<i64> = vec![64, 64],
         /// Activation after each hidden layer and after the products.
         pub activation: Activation = Activation::Swish,
-        /// Dropout after each activation, in [0, 1).
+        /// Dropout after each activation.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
     }
 }

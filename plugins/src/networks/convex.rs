@@ -1,6 +1,4 @@
-use crate::layers::{
-    self, Activation, Linear, WeightInit, check_widths, flatten, numel, unflatten,
-};
+use crate::layers::{self, Activation, Linear, WeightInit, flatten, numel, unflatten};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -15,10 +13,13 @@ triflow::component! {
     #[aliases("icnn")]
     pub struct Convex: Network = "convex" {
         /// Widths of the hidden layers, and of the layers that give c.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
+        #[length(min = 1, max = crate::layers::MAX_LAYERS)]
         pub hidden_dims: Vec<i64> = vec![64, 64, 64],
         /// Activation after each hidden layer: convex and non-decreasing, softplus or relu.
         pub activation: Activation = Activation::Softplus,
-        /// Strong convexity μ, at least 0: a lower bound of the second derivative in any direction.
+        /// Strong convexity μ: a lower bound of the second derivative in any direction.
+        #[range(min = 0)]
         pub mu: f64 = 0.05,
     }
 }
@@ -36,12 +37,6 @@ impl Spec<dyn Network> for Convex {
             .help("use `softplus`, or leave it out"));
         }
         self.activation.check_derivatives(&ctx.derivatives)?;
-        if !(self.mu.is_finite() && self.mu >= 0.0) {
-            return Err(Error::config(
-                "mu",
-                format!("needs a number of at least 0, got {}", self.mu),
-            ));
-        }
         Ok(Box::new(ConvexNetwork {
             context: Context::new(ctx, &self.hidden_dims)?,
             body: Body::new(ctx, &self.hidden_dims, self.activation, self.mu),
@@ -83,7 +78,6 @@ impl Context {
             Some(shape) => Some(mlp("condition", numel(shape), widths)?),
             None => None,
         };
-        check_widths(widths)?;
         let (Some(&first), Some(&last)) = (widths.first(), widths.last()) else {
             return Err(Error::config("hidden_dims", "needs at least one positive width"));
         };

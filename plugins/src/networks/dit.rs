@@ -1,5 +1,5 @@
 use crate::conv::{Image, Inputs, attend, check_image};
-use crate::layers::{Linear, WeightInit, check_dropout, check_features, check_layers, dropout};
+use crate::layers::{Linear, WeightInit, dropout};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -12,16 +12,22 @@ triflow::component! {
     #[reference = "Peebles and Xie 2023, arXiv 2212.09748"]
     pub struct Dit: Network = "dit" {
         /// Side of a patch in pixels; it divides height and width.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub patch: i64 = 2,
         /// Features of a token: a multiple of 4 and of `heads`.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub width: i64 = 128,
         /// Number of blocks.
+        #[range(min = 1, max = crate::layers::MAX_LAYERS)]
         pub blocks: i64 = 4,
         /// Number of attention heads.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub heads: i64 = 4,
         /// Width of each block's hidden layer, as a multiple of `width`.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub ratio: i64 = 4,
-        /// Dropout after each block's hidden layer, in [0, 1).
+        /// Dropout after each block's hidden layer.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
     }
 }
@@ -29,12 +35,7 @@ triflow::component! {
 impl Spec<dyn Network> for Dit {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
         let z = check_image(ctx, "dit")?;
-        check_dropout(self.dropout)?;
         let Self { patch, width, blocks, heads, ratio, dropout } = *self;
-        check_layers("blocks", blocks)?;
-        for (key, n) in [("patch", patch), ("heads", heads), ("ratio", ratio)] {
-            check_features(key, n)?;
-        }
         if z.height % patch != 0 || z.width % patch != 0 {
             let message = format!(
                 "images of {} rows and {} columns cannot be cut into patches of {patch}",
@@ -42,7 +43,7 @@ impl Spec<dyn Network> for Dit {
             );
             return Err(Error::config("patch", message));
         }
-        if width < 4 || width % 4 != 0 || width % heads != 0 {
+        if width % 4 != 0 || width % heads != 0 {
             let message = format!("needs a multiple of 4 and of {heads} heads, got {width}");
             return Err(Error::config("width", message));
         }

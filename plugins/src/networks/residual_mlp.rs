@@ -1,5 +1,4 @@
 use crate::layers::{Activation, Linear, WeightInit, dropout, flatten, numel, unflatten};
-use crate::layers::{check_dropout, check_features, check_layers};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -10,24 +9,24 @@ triflow::component! {
     #[reference = "Cheng and Schwing 2025, arXiv 2503.10636"]
     pub struct ResidualMlp: Network = "residual_mlp" {
         /// Width of the sum and of each block's output.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub width: i64 = 128,
         /// Width of each block's hidden layer.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub hidden: i64 = 512,
         /// Number of blocks.
+        #[range(min = 1, max = crate::layers::MAX_LAYERS)]
         pub blocks: i64 = 3,
         /// Activation inside each block.
         pub activation: Activation = Activation::Gelu,
-        /// Dropout after each activation, in [0, 1).
+        /// Dropout after each activation.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
     }
 }
 
 impl Spec<dyn Network> for ResidualMlp {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
-        check_features("width", self.width)?;
-        check_features("hidden", self.hidden)?;
-        check_layers("blocks", self.blocks)?;
-        check_dropout(self.dropout)?;
         self.activation.check_derivatives(&ctx.derivatives)?;
         let with_bias = |name: &str, inputs, outputs, biased| {
             Linear::with_bias(&ctx.vars.sub(name), inputs, outputs, WeightInit::Small, biased)

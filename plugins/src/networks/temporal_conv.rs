@@ -1,5 +1,5 @@
 use super::tokens::{Placement, Tokens};
-use crate::layers::{Activation, Linear, WeightInit, check_dropout, dropout};
+use crate::layers::{Activation, Linear, WeightInit, dropout};
 use triflow::prelude::*;
 use triflow::sequence::keep;
 
@@ -14,11 +14,14 @@ triflow::component! {
     #[aliases("tcn")]
     pub struct TemporalConv: Network = "temporal_conv" {
         /// Features at each position.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub width: i64 = 64,
         /// Number of blocks.
+        #[range(min = 1, max = 20)]
         pub blocks: i64 = 6,
         /// Positions under the kernel of a convolution: odd, at least 3 (any number from 2 if
         /// `causal`).
+        #[range(min = 2)]
         pub kernel: i64 = 3,
         /// Let the output at a position depend only on positions up to it, of z and of a condition
         /// beside it (and on a summary of the condition).
@@ -28,7 +31,8 @@ triflow::component! {
         pub condition: Option<Placement> = None,
         /// Activation inside each block.
         pub activation: Activation = Activation::Swish,
-        /// Dropout inside each block, in [0, 1).
+        /// Dropout inside each block.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
     }
 }
@@ -36,16 +40,9 @@ triflow::component! {
 impl Spec<dyn Network> for TemporalConv {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
         let (tokens, outputs) = Tokens::new(ctx, self.width, self.condition)?;
-        check_dropout(self.dropout)?;
-        if !(1..=20).contains(&self.blocks) {
-            let message = format!("needs 1 to 20 blocks, got {}", self.blocks);
-            return Err(Error::config("blocks", message));
-        }
-        let fits =
-            if self.causal { self.kernel >= 2 } else { self.kernel >= 3 && self.kernel % 2 == 1 };
-        if !fits {
-            let needed = if self.causal { "at least 2" } else { "an odd number of at least 3" };
-            return Err(Error::config("kernel", format!("needs {needed}, got {}", self.kernel)));
+        if !self.causal && self.kernel % 2 == 0 {
+            let message = format!("needs an odd number, got {}", self.kernel);
+            return Err(Error::config("kernel", message).help("or `causal: true`"));
         }
         let width = self.width;
         let blocks = (0..self.blocks).map(|i| {

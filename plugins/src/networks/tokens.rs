@@ -1,29 +1,19 @@
 //! Tokens of the networks over sequences: z and the condition as a row of tokens, and a context
 //! vector of time and a summary of the condition.
 
-use crate::layers::{Activation, Linear, WeightInit, check_features};
+use crate::layers::{Activation, Linear, WeightInit};
 use triflow::prelude::*;
 use triflow::sequence::{keep, spread};
 use triflow::tch::Kind;
 
-/// Place of a condition that is a sequence, relative to z.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    triflow::serde::Serialize,
-    triflow::serde::Deserialize,
-    triflow::schemars::JsonSchema,
-)]
-#[serde(crate = "triflow::serde", rename_all = "snake_case")]
-#[schemars(crate = "triflow::schemars")]
-pub enum Placement {
-    /// At the positions of z: it has as many, or a single one for all of them.
-    Beside,
-    /// Before z: it ends where z begins, such as earlier observations.
-    Before,
+triflow::choices! {
+    /// Place of a condition that is a sequence, relative to z.
+    pub enum Placement {
+        /// At the positions of z: it has as many, or a single one for all of them.
+        Beside = "beside",
+        /// Before z: it ends where z begins, such as earlier observations.
+        Before = "before",
+    }
 }
 
 /// Tokens of a batch and their context.
@@ -75,7 +65,6 @@ impl Tokens {
         if output_steps != steps {
             return Err(not_sequences(ctx));
         }
-        check_features("width", width)?;
         let linear =
             |name: &str, inputs| Linear::new(&ctx.vars.sub(name), inputs, width, WeightInit::LeCun);
         let condition = match &ctx.condition_shape {

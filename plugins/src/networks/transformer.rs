@@ -1,8 +1,6 @@
 use super::temporal_conv::norm;
 use super::tokens::{Placement, Tokens};
-use crate::layers::{
-    Activation, Linear, WeightInit, check_dropout, check_features, check_layers, dropout,
-};
+use crate::layers::{Activation, Linear, WeightInit, dropout};
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
@@ -15,19 +13,24 @@ triflow::component! {
     #[reference = "Peebles and Xie 2023, arXiv 2212.09748; Su et al. 2021, arXiv 2104.09864"]
     pub struct Transformer: Network = "transformer" {
         /// Features at each position: a multiple of twice `heads`.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub width: i64 = 64,
         /// Number of blocks.
+        #[range(min = 1, max = crate::layers::MAX_LAYERS)]
         pub blocks: i64 = 4,
         /// Number of attention heads.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub heads: i64 = 4,
         /// Width of each block's hidden layer, as a multiple of `width`.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub expansion: i64 = 4,
         /// Let a position attend only to positions up to it.
         pub causal: bool = false,
         /// Place of the condition; null: beside z if it has as many positions or a single one, else
         /// before.
         pub condition: Option<Placement> = None,
-        /// Dropout after each block's attention and network, in [0, 1).
+        /// Dropout after each block's attention and network.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
     }
 }
@@ -37,11 +40,7 @@ const SLOWEST: f64 = 1e-4;
 
 impl Spec<dyn Network> for Transformer {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
-        check_layers("blocks", self.blocks)?;
-        check_features("heads", self.heads)?;
-        check_features("expansion", self.expansion)?;
         let (tokens, outputs) = Tokens::new(ctx, self.width, self.condition)?;
-        check_dropout(self.dropout)?;
         if self.width % (2 * self.heads) != 0 {
             let message = format!(
                 "needs a multiple of twice the heads, {}, got {}",

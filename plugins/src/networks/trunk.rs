@@ -1,7 +1,5 @@
 use crate::crns::same_in_all_rows;
-use crate::layers::{
-    self, Activation, Linear, check_dropout, check_widths, dropout, flatten, numel,
-};
+use crate::layers::{self, Activation, Linear, dropout, flatten, numel};
 use triflow::derivative::recording;
 use triflow::kernels::{Affine, End, chain};
 use triflow::prelude::*;
@@ -36,8 +34,6 @@ impl Trunk {
         let (Some(&first), Some(&last)) = (widths.first(), widths.last()) else {
             return Err(Error::config("hidden_dims", "needs at least one positive width"));
         };
-        check_widths(widths)?;
-        check_dropout(dropout)?;
         activation.check_derivatives(&ctx.derivatives)?;
         let mlp = |name: &str, inputs, widths: &[i64]| {
             layers::Mlp::new(&ctx.vars.sub(name), inputs, widths, activation, dropout)

@@ -1,5 +1,5 @@
 use crate::conv::{Attention, Conv, GroupNorm, Inputs, ResBlock, check_image, upsample};
-use crate::layers::{WeightInit, check_dropout, check_features, check_layers};
+use crate::layers::WeightInit;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -14,16 +14,22 @@ triflow::component! {
                    Dhariwal and Nichol 2021, arXiv 2105.05233"]
     pub struct Unet: Network = "unet" {
         /// Number of channels of each level, from full resolution down: multiples of 4.
+        #[range(min = 4, max = crate::layers::MAX_FEATURES)]
+        #[length(min = 1)]
         pub channels: Vec<i64> = vec![32, 64, 64],
         /// Number of residual blocks a level, on the way down and on the way up.
+        #[range(min = 1, max = crate::layers::MAX_LAYERS)]
         pub blocks: i64 = 1,
         /// Heights (rows of pixels) of the levels with self-attention between pixels.
         pub attention: Vec<i64> = vec![4, 7, 8],
         /// Number of attention heads.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub heads: i64 = 4,
         /// Number of features of time and condition.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
         pub features: i64 = 128,
-        /// Dropout inside each block, in [0, 1).
+        /// Dropout inside each block.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
     }
 }
@@ -31,14 +37,10 @@ triflow::component! {
 impl Spec<dyn Network> for Unet {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
         let z = check_image(ctx, "unet")?;
-        check_dropout(self.dropout)?;
-        if self.channels.is_empty() || self.channels.iter().any(|c| *c < 4 || c % 4 != 0) {
-            let message = "needs at least one level; the channels of each are a multiple of 4";
+        if let Some(channels) = self.channels.iter().find(|channels| **channels % 4 != 0) {
+            let message = format!("needs multiples of 4, got {channels}");
             return Err(Error::config("channels", message));
         }
-        check_layers("blocks", self.blocks)?;
-        check_features("features", self.features)?;
-        self.channels.iter().try_for_each(|channels| check_features("channels", *channels))?;
         let inputs = Inputs::new(ctx, z, self.features);
         let vars = &ctx.vars;
         let stage = |name: String, from, to, height: i64| -> Result<Stage> {

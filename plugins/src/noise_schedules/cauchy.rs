@@ -1,5 +1,5 @@
 use super::curve::{AlphaBar, Distribution, Normalised};
-use super::parameter::{Parameter, Transform, require};
+use super::parameter::{Parameter, Transform};
 use std::f64::consts::FRAC_1_PI;
 use triflow::prelude::*;
 
@@ -12,11 +12,14 @@ triflow::component! {
     pub struct Cauchy: NoiseSchedule = "cauchy" {
         /// Time at which alpha_bar rises fastest.
         pub loc: f64 = 0.5,
-        /// Width of the rise, in time, above 0.
+        /// Width of the rise, in time.
+        #[range(above = 0)]
         pub scale: f64 = 0.1,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_max: f64 = 0.99,
         /// Learn the parameters with the model.
         pub learnable: bool = false,
@@ -25,7 +28,6 @@ triflow::component! {
 
 impl Spec<dyn NoiseSchedule> for Cauchy {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        require(self.scale > 0.0, "scale", "needs scale > 0")?;
         let loc = Parameter::new(ctx, "loc", self.loc, Transform::Free, self.learnable)?;
         let scale =
             Parameter::new(ctx, "scale", self.scale, Transform::Above(0.0), self.learnable)?;

@@ -11,7 +11,8 @@ triflow::component! {
     pub struct CauchyLogsnr: NoiseSchedule = "cauchy_logsnr" {
         /// Centre of the distribution, in log-SNR.
         pub mu: f64 = 0.0,
-        /// Half-width of the distribution, in log-SNR, above 0.
+        /// Half-width of the distribution, in log-SNR.
+        #[range(above = 0)]
         pub c: f64 = 1.0,
         /// Log-SNR at t = 0.
         pub gamma_min: f64 = -5.0,

@@ -1,5 +1,5 @@
 use super::curve::{AlphaBar, Curve, CurvePoint};
-use super::parameter::{Parameter, Transform, require};
+use super::parameter::{Parameter, Transform};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -9,11 +9,14 @@ triflow::component! {
     /// F(t) = sin(wt)·sin(w(t + 2s)) / cos²(ws) and w = (π/2)/(1 + s).
     #[reference = "Nichol and Dhariwal 2021, arXiv 2102.09672, eq. 17 (normalised)"]
     pub struct Cosine: NoiseSchedule = "cosine" {
-        /// Offset s, above 0, which keeps the slope of alpha_bar at t = 0 from vanishing.
+        /// Offset s, which keeps the slope of alpha_bar at t = 0 from vanishing.
+        #[range(above = 0)]
         pub s: f64 = 0.008,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_min: f64 = 0.001,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_max: f64 = 0.999,
         /// Learn the parameters with the model.
         pub learnable: bool = false,
@@ -22,7 +25,6 @@ triflow::component! {
 
 impl Spec<dyn NoiseSchedule> for Cosine {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        require(self.s > 0.0, "s", "needs s > 0")?;
         let s = Parameter::new(ctx, "s", self.s, Transform::Above(0.0), self.learnable)?;
         AlphaBar::build(
             ctx,

@@ -8,10 +8,13 @@ triflow::component! {
     #[reference = "Karras et al. 2022, arXiv 2206.00364, eq. 5"]
     pub struct Karras: NoiseSchedule = "karras" {
         /// Noise level at t = 0, above sigma_min.
+        #[range(above = 0)]
         pub sigma_max: f64 = 80.0,
         /// Noise level at t = 1, in (0, sigma_max).
+        #[range(above = 0)]
         pub sigma_min: f64 = 0.002,
-        /// Exponent ρ, above 0: a larger one spends more time at low noise.
+        /// Exponent ρ: a larger one spends more time at low noise.
+        #[range(above = 0)]
         pub rho: f64 = 7.0,
         /// Learn the parameters with the model.
         pub learnable: bool = false,
@@ -20,12 +23,7 @@ triflow::component! {
 
 impl Spec<dyn NoiseSchedule> for Karras {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        require(
-            0.0 < self.sigma_min && self.sigma_min < self.sigma_max,
-            "sigma_min",
-            "needs 0 < sigma_min < sigma_max",
-        )?;
-        require(self.rho > 0.0, "rho", "needs rho > 0")?;
+        require(self.sigma_min < self.sigma_max, "sigma_min", "needs sigma_min < sigma_max")?;
         let new = |name: &str, value, transform| {
             Parameter::new(ctx, name, value, transform, self.learnable)
         };

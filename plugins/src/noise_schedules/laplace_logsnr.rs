@@ -10,7 +10,8 @@ triflow::component! {
     pub struct LaplaceLogsnr: NoiseSchedule = "laplace_logsnr" {
         /// Centre of the distribution, in log-SNR.
         pub mu: f64 = 0.0,
-        /// Width of the distribution, in log-SNR, above 0.
+        /// Width of the distribution, in log-SNR.
+        #[range(above = 0)]
         pub b: f64 = 0.5,
         /// Log-SNR at t = 0.
         pub gamma_min: f64 = -5.0,

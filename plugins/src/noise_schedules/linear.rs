@@ -8,8 +8,10 @@ triflow::component! {
     #[reference = "Ho et al. 2020, arXiv 2006.11239 (a linear schedule, here of alpha_bar)"]
     pub struct Linear: NoiseSchedule = "linear" {
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_max: f64 = 0.99,
         /// Learn the parameters with the model.
         pub learnable: bool = false,

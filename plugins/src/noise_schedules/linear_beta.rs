@@ -1,4 +1,4 @@
-use super::parameter::{Parameter, Transform, require};
+use super::parameter::{Parameter, Transform};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -8,11 +8,14 @@ triflow::component! {
     /// s = (1 − t) + t·s_min, so that γ(t) = −ln(e^B − 1).
     #[reference = "Song et al. 2021, arXiv 2011.13456, eq. 33"]
     pub struct LinearBeta: NoiseSchedule = "linear_beta" {
-        /// Rate β at s = 0, above 0.
+        /// Rate β at s = 0.
+        #[range(above = 0)]
         pub beta_min: f64 = 0.1,
-        /// Rate β at s = 1, above 0.
+        /// Rate β at s = 1.
+        #[range(above = 0)]
         pub beta_max: f64 = 20.0,
         /// Time s of the SDE at t = 1, in (0, 1): at s = 0 there is no noise, and γ is infinite.
+        #[range(above = 0, below = 1)]
         pub s_min: f64 = 0.001,
         /// Learn both rates with the model.
         pub learnable: bool = false,
@@ -21,9 +24,6 @@ triflow::component! {
 
 impl Spec<dyn NoiseSchedule> for LinearBeta {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        require(self.beta_min > 0.0, "beta_min", "needs beta_min > 0")?;
-        require(self.beta_max > 0.0, "beta_max", "needs beta_max > 0")?;
-        require(0.0 < self.s_min && self.s_min < 1.0, "s_min", "needs 0 < s_min < 1")?;
         let rate = |name: &str, value| {
             Parameter::new(ctx, name, value, Transform::Above(0.0), self.learnable)
         };

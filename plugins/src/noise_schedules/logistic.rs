@@ -1,5 +1,5 @@
 use super::curve::{AlphaBar, Distribution, Normalised};
-use super::parameter::{Parameter, Transform, require};
+use super::parameter::{Parameter, Transform};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -9,13 +9,16 @@ triflow::component! {
     /// F(t) = (G(t) − G(0))/(G(1) − G(0)) and G(t) = sigmoid(k(t − t_mid)). (`sigmoid`
     /// makes log-SNR linear.)
     pub struct Logistic: NoiseSchedule = "logistic" {
-        /// Steepness k of the rise, above 0.
+        /// Steepness k of the rise.
+        #[range(above = 0)]
         pub k: f64 = 10.0,
         /// Time at which alpha_bar rises fastest.
         pub t_mid: f64 = 0.5,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_max: f64 = 0.99,
         /// Learn the parameters with the model.
         pub learnable: bool = false,
@@ -24,7 +27,6 @@ triflow::component! {
 
 impl Spec<dyn NoiseSchedule> for Logistic {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        require(self.k > 0.0, "k", "needs k > 0")?;
         let k = Parameter::new(ctx, "k", self.k, Transform::Above(0.0), self.learnable)?;
         let t_mid = Parameter::new(ctx, "t_mid", self.t_mid, Transform::Free, self.learnable)?;
         AlphaBar::build(

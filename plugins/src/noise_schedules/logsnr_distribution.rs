@@ -46,7 +46,7 @@ impl<D: Standard + 'static> LogSnrDistribution<D> {
     /// The schedule of a distribution with these parameters.
     ///
     /// # Errors
-    /// The width is not above 0, the ends are out of order, or a learnable parameter starts outside
+    /// The ends are out of order, or a learnable parameter starts outside
     /// its range.
     pub fn build(
         ctx: &BuildContext,
@@ -55,7 +55,6 @@ impl<D: Standard + 'static> LogSnrDistribution<D> {
     ) -> Result<Box<dyn NoiseSchedule>> {
         let (start, end) = parameters.ends;
         let (key, width) = parameters.width;
-        require(width > 0.0, key, &format!("needs {key} > 0"))?;
         require(start < end, "gamma_min", "needs gamma_min < gamma_max")?;
         let parameter = |name, value, transform| {
             Parameter::new(ctx, name, value, transform, parameters.learnable)

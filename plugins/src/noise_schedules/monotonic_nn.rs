@@ -16,6 +16,8 @@ triflow::component! {
         /// Log-SNR at t = 1, above gamma_min.
         pub gamma_max: f64 = 4.0,
         /// Widths of the hidden layers.
+        #[range(min = 1, max = crate::layers::MAX_FEATURES)]
+        #[length(min = 1, max = crate::layers::MAX_LAYERS)]
         pub hidden_dims: Vec<i64> = vec![64, 64],
         /// Learn the network with the model; otherwise γ stays at its initial curve.
         pub learnable: bool = false,
@@ -25,7 +27,6 @@ triflow::component! {
 impl Spec<dyn NoiseSchedule> for MonotonicNn {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
         require(self.gamma_min < self.gamma_max, "gamma_min", "needs gamma_min < gamma_max")?;
-        crate::layers::check_widths(&self.hidden_dims)?;
         let mut layers = Vec::new();
         let mut width = 1;
         for (i, &units) in self.hidden_dims.iter().enumerate() {

@@ -1,5 +1,5 @@
 use super::curve::{AlphaBar, Curve, CurvePoint};
-use super::parameter::{Parameter, Transform, require};
+use super::parameter::{Parameter, Transform};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -8,11 +8,14 @@ triflow::component! {
     /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·t^p; p = 1 is
     /// `linear`, p = 2 `quadratic`.
     pub struct Polynomial: NoiseSchedule = "polynomial" {
-        /// Power p, at least 1 (above 1 if learnable).
+        /// Power p (above 1 if learnable): below 1, γ' is infinite at t = 0.
+        #[range(min = 1)]
         pub power: f64 = 2.0,
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_max: f64 = 0.99,
         /// Learn the parameters with the model.
         pub learnable: bool = false,
@@ -21,7 +24,6 @@ triflow::component! {
 
 impl Spec<dyn NoiseSchedule> for Polynomial {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        require(self.power >= 1.0, "power", "needs power >= 1: below, γ' is infinite at t = 0")?;
         let power =
             Parameter::new(ctx, "power", self.power, Transform::Above(1.0), self.learnable)?;
         AlphaBar::build(ctx, self.alpha_bar_min, self.alpha_bar_max, self.learnable, Power(power))

@@ -7,8 +7,10 @@ triflow::component! {
     /// alpha_bar(t) = alpha_bar_min + (alpha_bar_max − alpha_bar_min)·t², so that γ'(0) = 0.
     pub struct Quadratic: NoiseSchedule = "quadratic" {
         /// alpha_bar at t = 0, in (0, alpha_bar_max).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_min: f64 = 0.01,
         /// alpha_bar at t = 1, in (alpha_bar_min, 1).
+        #[range(above = 0, below = 1)]
         pub alpha_bar_max: f64 = 0.99,
         /// Learn the parameters with the model.
         pub learnable: bool = false,

@@ -1,4 +1,4 @@
-use super::parameter::{Parameter, Transform, require};
+use super::parameter::{Parameter, Transform};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -19,7 +19,6 @@ triflow::component! {
 
 impl Spec<dyn NoiseSchedule> for Shifted {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        require(self.shift.is_finite(), "shift", "needs a finite number")?;
         let shift = Parameter::new(ctx, "shift", self.shift, Transform::Free, self.learnable)?;
         Ok(Box::new(Shift { inner: self.inner.build(&ctx.sub("inner"))?, shift }))
     }

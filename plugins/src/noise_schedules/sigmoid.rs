@@ -1,4 +1,4 @@
-use super::parameter::{Parameter, Transform, require};
+use super::parameter::{Parameter, Transform};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -7,7 +7,8 @@ triflow::component! {
     /// γ(t) = k(t − t_mid).
     #[reference = "Jabri et al. 2022, arXiv 2212.11972, appendix B"]
     pub struct Sigmoid: NoiseSchedule = "sigmoid" {
-        /// Slope k of log-SNR over time, above 0.
+        /// Slope k of log-SNR over time.
+        #[range(above = 0)]
         pub k: f64 = 10.0,
         /// Time at which signal and noise are equal (log-SNR 0).
         pub t_mid: f64 = 0.5,
@@ -18,7 +19,6 @@ triflow::component! {
 
 impl Spec<dyn NoiseSchedule> for Sigmoid {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        require(self.k > 0.0, "k", "needs k > 0")?;
         Ok(Box::new(Line {
             k: Parameter::new(ctx, "k", self.k, Transform::Above(0.0), self.learnable)?,
             t_mid: Parameter::new(ctx, "t_mid", self.t_mid, Transform::Free, self.learnable)?,

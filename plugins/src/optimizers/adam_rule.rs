@@ -1,4 +1,3 @@
-use super::require;
 use triflow::kernels::{AdamStep, adam};
 use triflow::prelude::*;
 
@@ -10,21 +9,6 @@ pub struct AdamRule {
     pub beta2: f64,
     pub eps: f64,
     pub weight_decay: f64,
-}
-
-impl AdamRule {
-    /// The optimizer with these parameters.
-    ///
-    /// # Errors
-    /// A parameter is out of range.
-    pub fn checked(self) -> Result<Box<dyn Optimizer>> {
-        require((0.0..1.0).contains(&self.beta1), "beta1", "0 <= beta1 < 1")?;
-        require((0.0..1.0).contains(&self.beta2), "beta2", "0 <= beta2 < 1")?;
-        require(self.eps.is_finite() && self.eps >= 0.0, "eps", "eps >= 0")?;
-        let decay = self.weight_decay;
-        require(decay.is_finite() && decay >= 0.0, "weight_decay", "weight_decay >= 0")?;
-        Ok(Box::new(self))
-    }
 }
 
 impl Optimizer for AdamRule {

@@ -1,19 +1,19 @@
-use super::require;
 use triflow::prelude::*;
 
 triflow::component! {
     /// SGD: stochastic gradient descent, optionally with momentum.
     pub struct Sgd: Optimizer = "sgd" {
-        /// Base learning rate, above 0.
+        /// Base learning rate.
+        #[range(above = 0)]
         pub learning_rate: f64 = 1e-3,
-        /// Momentum: decay of the running sum of gradients, in [0, 1).
+        /// Momentum: decay of the running sum of gradients.
+        #[range(min = 0, below = 1)]
         pub momentum: f64 = 0.0,
     }
 }
 
 impl Spec<dyn Optimizer> for Sgd {
     fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
-        require((0.0..1.0).contains(&self.momentum), "momentum", "0 <= momentum < 1")?;
         Ok(Box::new(self.clone()))
     }
 }

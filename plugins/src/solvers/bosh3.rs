@@ -8,11 +8,14 @@ triflow::component! {
     /// needs fewer evaluations than `dopri5`.
     #[reference = "Bogacki and Shampine 1989, doi 10.1016/0893-9659(89)90079-7"]
     pub struct Bosh3: Solver = "bosh3" {
-        /// Relative tolerance, above 0.
+        /// Relative tolerance.
+        #[range(above = 0)]
         pub rtol: f64 = 1e-3,
-        /// Absolute tolerance, above 0.
+        /// Absolute tolerance.
+        #[range(above = 0)]
         pub atol: f64 = 1e-4,
-        /// First step, as a share of the interval of integration, above 0.
+        /// First step, as a share of the interval of integration.
+        #[range(above = 0)]
         pub first_step: f64 = 0.05,
         /// Largest number of steps, accepted and rejected; more are an error.
         pub max_steps: usize = 10_000,

@@ -9,16 +9,14 @@ triflow::component! {
     /// η = 1 it is `ancestral`. 1 evaluation a step.
     #[reference = "Song, Meng and Ermon 2021, arXiv 2010.02502, eq. 12"]
     pub struct Ddim: Solver = "ddim" {
-        /// Share of fresh noise η, in [0, 1].
+        /// Share of fresh noise η.
+        #[range(min = 0, max = 1)]
         pub eta: f64 = 0.0,
     }
 }
 
 impl Spec<dyn Solver> for Ddim {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        if !(0.0..=1.0).contains(&self.eta) {
-            return Err(Error::config("eta", format!("needs 0 <= eta <= 1, got {}", self.eta)));
-        }
         Ok(Box::new(self.clone()))
     }
 }

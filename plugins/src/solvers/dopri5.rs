@@ -9,11 +9,14 @@ triflow::component! {
                    Hairer, Nørsett and Wanner 1993, Solving Ordinary Differential Equations I"]
     #[aliases("adaptive")]
     pub struct Dopri5: Solver = "dopri5" {
-        /// Relative tolerance, above 0.
+        /// Relative tolerance.
+        #[range(above = 0)]
         pub rtol: f64 = 1e-5,
-        /// Absolute tolerance, above 0.
+        /// Absolute tolerance.
+        #[range(above = 0)]
         pub atol: f64 = 1e-6,
-        /// First step, as a share of the interval of integration, above 0.
+        /// First step, as a share of the interval of integration.
+        #[range(above = 0)]
         pub first_step: f64 = 0.05,
         /// Largest number of steps, accepted and rejected; more are an error.
         pub max_steps: usize = 10_000,

@@ -11,7 +11,8 @@ triflow::component! {
     #[reference = "Lu et al. 2022, arXiv 2211.01095, algorithm 2 and appendix on SDEs"]
     #[aliases("dpm_solver_pp")]
     pub struct Dpmpp: Solver = "dpmpp" {
-        /// Churn η of the reverse SDE, at least 0; 0: the ODE.
+        /// Churn η of the reverse SDE; 0: the ODE.
+        #[range(min = 0)]
         pub eta: f64 = 0.0,
     }
 }
@@ -21,7 +22,6 @@ const FEW_STEPS: usize = 15;
 
 impl Spec<dyn Solver> for Dpmpp {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        super::check_churn(self.eta)?;
         Ok(Box::new(self.clone()))
     }
 }

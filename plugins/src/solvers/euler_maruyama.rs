@@ -1,4 +1,3 @@
-use super::check_churn;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -11,14 +10,14 @@ triflow::component! {
     #[reference = "Song et al. 2021, arXiv 2011.13456, eq. 6; \
                    Karras et al. 2022, arXiv 2206.00364, eq. 6"]
     pub struct EulerMaruyama: Solver = "euler_maruyama" {
-        /// Churn η, at least 0.
+        /// Churn η.
+        #[range(min = 0)]
         pub eta: f64 = 1.0,
     }
 }
 
 impl Spec<dyn Solver> for EulerMaruyama {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        check_churn(self.eta)?;
         Ok(Box::new(self.clone()))
     }
 }

@@ -10,22 +10,17 @@ triflow::component! {
     #[reference = "Karras et al. 2022, arXiv 2206.00364, section 5; \
                    Lu and Song 2024, arXiv 2410.11081, section 4.1"]
     pub struct Exponential: Solver = "exponential" {
-        /// Standard deviation σ_data of the latents, above 0; 1 for standardised data.
+        /// Standard deviation σ_data of the latents; 1 for standardised data.
+        #[range(above = 0)]
         pub sigma_data: f64 = 1.0,
         /// Order of the method, 1 or 2.
+        #[range(min = 1, max = 2)]
         pub order: usize = 2,
     }
 }
 
 impl Spec<dyn Solver> for Exponential {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        if !(self.sigma_data.is_finite() && self.sigma_data > 0.0) {
-            let message = format!("needs a number above 0, got {}", self.sigma_data);
-            return Err(Error::config("sigma_data", message));
-        }
-        if !(1..=2).contains(&self.order) {
-            return Err(Error::config("order", format!("needs 1 or 2, got {}", self.order)));
-        }
         Ok(Box::new(self.clone()))
     }
 }

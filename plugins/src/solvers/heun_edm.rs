@@ -9,31 +9,25 @@ triflow::component! {
     /// `karras`. 2 evaluations a step, 1 in a step that ends at σ = 0.
     #[reference = "Karras et al. 2022, arXiv 2206.00364, algorithms 1 and 2"]
     pub struct HeunEdm: Solver = "heun_edm" {
-        /// Amount of churn over all steps (S_churn), at least 0; 0: none.
+        /// Amount of churn over all steps (S_churn); 0: none.
+        #[range(min = 0)]
         pub churn: f64 = 0.0,
         /// Lowest σ with churn (S_tmin).
         pub churn_from: f64 = 0.0,
         /// Highest σ with churn (S_tmax); null: no bound.
         pub churn_to: Option<f64> = None,
-        /// Standard deviation of the added noise (S_noise), above 0; slightly above 1 compensates
+        /// Standard deviation of the added noise (S_noise); slightly above 1 compensates
         /// for detail that the network smooths away.
+        #[range(above = 0)]
         pub noise: f64 = 1.0,
     }
 }
 
 impl Spec<dyn Solver> for HeunEdm {
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        let needs = |key: &str, what: &str| Err(Error::config(key, format!("needs {what}")));
-        if !(self.churn.is_finite() && self.churn >= 0.0) {
-            return needs("churn", "a number of at least 0");
-        }
-        if !(self.noise.is_finite() && self.noise > 0.0) {
-            return needs("noise", "a number above 0");
-        }
-        if self.churn_from.is_nan()
-            || self.churn_to.is_some_and(|to| to.is_nan() || to < self.churn_from)
-        {
-            return needs("churn_to", "a number that is not below `churn_from`");
+        if self.churn_to.is_some_and(|to| to < self.churn_from) {
+            let message = "needs a number that is not below `churn_from`";
+            return Err(Error::config("churn_to", message));
         }
         Ok(Box::new(self.clone()))
     }

@@ -10,21 +10,17 @@ triflow::component! {
     #[reference = "Tong et al. 2023, arXiv 2302.00482"]
     #[aliases("8gaussians")]
     pub struct EightGaussians: Source = "eight_gaussians" {
-        /// Radius of the circle, at least 0.
+        /// Radius of the circle.
+        #[range(min = 0)]
         pub radius: f64 = 5.0,
-        /// Variance of each Gaussian in each coordinate, at least 0.
+        /// Variance of each Gaussian in each coordinate.
+        #[range(min = 0)]
         pub variance: f64 = 0.1_f64.sqrt(),
     }
 }
 
 impl Spec<dyn Source> for EightGaussians {
     fn build(&self, ctx: &SourceContext) -> Result<Box<dyn Source>> {
-        for (key, value) in [("radius", self.radius), ("variance", self.variance)] {
-            if !(value.is_finite() && value >= 0.0) {
-                let message = format!("needs a number of at least 0, got {value}");
-                return Err(Error::config(key, message));
-            }
-        }
         if ctx.z_shape != [2] {
             let message = format!(
                 "eight Gaussians lie in the plane, but a latent has shape {}",

@@ -138,7 +138,7 @@ fn splits_that_leave_nothing_are_refused() {
             ),
             (
                 &["train", "--set", "data.samples=0"],
-                "needs at least 2 points, got 0\n  at data.samples (--set data.samples=0)",
+                "needs at least 2, got 0\n  at data.samples (--set data.samples=0)",
             ),
         ],
     );

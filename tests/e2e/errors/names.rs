@@ -212,7 +212,7 @@ fn numbers_out_of_range_are_refused_before_anything_runs() {
             ),
             (
                 &["train", "--hidden-dims", "0"],
-                "needs at least one positive width\n  at crn.network.hidden_dims (--hidden-dims)",
+                "needs at least 1, got 0\n  at crn.network.hidden_dims[0] (--hidden-dims)",
             ),
             (
                 &["train", "--set", "sampling.solver={type: dopri5, rtol: 0}"],
@@ -221,7 +221,7 @@ fn numbers_out_of_range_are_refused_before_anything_runs() {
             ),
             (
                 &["train-gen", "--set", "noise_schedule.alpha_bar_min=2"],
-                "needs 0 < alpha_bar_min < alpha_bar_max < 1\n  \
+                "needs 0 < alpha_bar_min < 1, got 2\n  \
                  at noise_schedule.alpha_bar_min (--set noise_schedule.alpha_bar_min=2)",
             ),
             (

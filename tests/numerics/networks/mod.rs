@@ -330,7 +330,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         ),
         (
             "crn: { type: potential, network: { type: bilinear, hidden_dims: [4, 0] } }",
-            "needs at least one positive width\n  at crn.network.hidden_dims",
+            "needs at least 1, got 0\n  at crn.network.hidden_dims[1]",
         ),
     ];
     for (yaml, expected) in cases {

@@ -13,24 +13,19 @@ triflow::component! {
     #[reference = "Perez et al. 2018, arXiv 1709.07871; Peebles & Xie 2023, arXiv 2212.09748"]
     pub struct FilmResnet: Network = "film_resnet" {
         /// Width of the residual stream.
+        #[range(min = 1)]
         pub width: i64 = 128,
         /// Number of blocks.
+        #[range(min = 1)]
         pub blocks: i64 = 3,
-        /// Dropout inside each block, in [0, 1).
+        /// Dropout inside each block.
+        #[range(min = 0, below = 1)]
         pub dropout: f64 = 0.0,
     }
 }
 
 impl Spec<dyn Network> for FilmResnet {
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
-        for (key, number) in [("width", self.width), ("blocks", self.blocks)] {
-            if number < 1 {
-                return Err(Error::config(key, format!("needs at least 1, got {number}")));
-            }
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::config("dropout", "needs 0 <= dropout < 1"));
-        }
         let numel = |shape: &[i64]| shape.iter().product::<i64>();
         let zero = nn::LinearConfig { ws_init: nn::Init::Const(0.0), ..Default::default() };
         let linear = |name: String, inputs, outputs, config| {

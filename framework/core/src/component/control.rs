@@ -2,21 +2,20 @@
 
 use super::solver::{Field, Node};
 use crate::error::{Error, Result};
-use crate::parameters;
 use crate::point::Grid;
+use crate::registry::check_group;
+use crate::{choices, parameters};
 use tch::{Kind as DType, Tensor};
 
-/// Norm of the error that is compared with the tolerance.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorNorm {
-    /// Root mean square over all entries of the batch.
-    Batch,
-    /// Largest root mean square of a row: every sample meets the tolerance, at the cost of more
-    /// steps.
-    WorstRow,
+choices! {
+    /// Norm of the error that is compared with the tolerance.
+    pub enum ErrorNorm {
+        /// Root mean square over all entries of the batch.
+        Batch = "batch",
+        /// Largest root mean square of a row: every sample meets the tolerance, at the cost of more
+        /// steps.
+        WorstRow = "worst_row",
+    }
 }
 
 impl ErrorNorm {
@@ -44,15 +43,20 @@ parameters! {
     /// Gustafsson's proportional-integral control (Hairer & Wanner 1996, II, IV.2). With alpha 1
     /// and beta 0 it is the elementary control, I, II.4, eq. 4.13.
     pub struct StepFactor {
-        /// Factor on the length at which the error would just meet the tolerance, in (0, 1].
+        /// Factor on the length at which the error would just meet the tolerance.
+        #[range(above = 0, max = 1)]
         pub safety: f64 = 0.9,
-        /// Minimum factor, above 0 and below 1.
+        /// Minimum factor.
+        #[range(above = 0, below = 1)]
         pub min: f64 = 0.2,
-        /// Maximum factor, at least 1.
+        /// Maximum factor.
+        #[range(min = 1)]
         pub max: f64 = 10.0,
-        /// Exponent of the error of the step, above 0 and at most 1.
+        /// Exponent of the error of the step.
+        #[range(above = 0, max = 1)]
         pub alpha: f64 = 0.7,
-        /// Exponent of the previous step's error, from 0 to 1.
+        /// Exponent of the previous step's error.
+        #[range(min = 0, max = 1)]
         pub beta: f64 = 0.4,
     }
 }
@@ -105,18 +109,7 @@ impl StepControl {
         if let Some((key, v)) = positive.iter().find(|(_, v)| v.is_nan() || *v <= 0.0) {
             return Err(Error::config(*key, format!("needs a number above 0, got {v}")));
         }
-        let f = &self.factor;
-        let ranges = [
-            ("factor.safety", f.safety, f.safety > 0.0 && f.safety <= 1.0, "0 < safety <= 1"),
-            ("factor.min", f.min, f.min > 0.0 && f.min < 1.0, "0 < min < 1"),
-            ("factor.max", f.max, f.max >= 1.0 && f.max.is_finite(), "a number of at least 1"),
-            ("factor.alpha", f.alpha, f.alpha > 0.0 && f.alpha <= 1.0, "0 < alpha <= 1"),
-            ("factor.beta", f.beta, (0.0..=1.0).contains(&f.beta), "0 <= beta <= 1"),
-        ];
-        match ranges.iter().find(|(_, _, valid, _)| !valid) {
-            Some((key, v, _, range)) => Err(Error::config(*key, format!("needs {range}, got {v}"))),
-            None => Ok(()),
-        }
+        check_group(&self.factor).map_err(|e| e.within("factor"))
     }
 }
 

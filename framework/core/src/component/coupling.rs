@@ -1,7 +1,6 @@
 use crate::component_kind;
 use crate::metrics::Points;
 use crate::parameters;
-use crate::registry::Common;
 use crate::rng::{Purpose, rust_rng};
 use rand_chacha::ChaCha8Rng;
 
@@ -48,15 +47,12 @@ parameters! {
     pub struct CouplingOptions {
         /// Rows paired at once, a multiple of `training.batch_size`; null: those of a training
         /// step. More rows bring the pairs nearer to those of the full distributions.
+        #[range(min = 1)]
         pub batch: Option<i64> = None,
         /// Accept a coupling that ignores the condition for a conditional model: its samples are
         /// biased.
         pub allow_biased: bool = false,
     }
-}
-
-impl Common for CouplingOptions {
-    const KEYS: &'static [&'static str] = &["batch", "allow_biased"];
 }
 
 component_kind! {

@@ -1,8 +1,7 @@
-use crate::component_kind;
 use crate::disk::DiskRows;
 use crate::error::{Error, Result, suggestion};
-use crate::parameters;
-use crate::registry::Common;
+use crate::registry::{Parameter, Setting, Shape, Yaml, needs};
+use crate::{choices, component_kind, parameters};
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
 
@@ -157,35 +156,27 @@ parameters! {
     /// Shares of the rows in each set; a set that the source provides takes none.
     pub struct Split {
         /// Share of training rows; null: the rest.
+        #[range(min = 0, max = 1)]
         pub train: Option<f64> = None,
         /// Share of validation rows; null: 0.1, or 0 where the source has its own validation or
         /// test rows.
+        #[range(min = 0, max = 1)]
         pub val: Option<f64> = None,
         /// Share of test rows; null: 0.1, or 0 where the source has its own validation or test
         /// rows.
+        #[range(min = 0, max = 1)]
         pub test: Option<f64> = None,
     }
 }
 
-/// Place of the rows of a data set while they are used.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Keep {
-    /// All rows on the device.
-    #[default]
-    Device,
-    /// Rows stay in the file; batches are read ahead of the steps that use them.
-    Disk,
+choices! {
+    /// Place of the rows of a data set while they are used.
+    pub enum Keep {
+        /// All rows on the device.
+        Device = "device",
+        /// Rows stay in the file; batches are read ahead of the steps that use them.
+        Disk = "disk",
+    }
 }
 
 parameters! {
@@ -199,9 +190,8 @@ parameters! {
         /// Names of the classes, in the order of their labels; empty: those of the training rows,
         /// numbers by size and texts in alphabetical order. A run's `config.yaml` lists them where
         /// they are not 0, 1, 2, …
-        #[serde(deserialize_with = "names", skip_serializing_if = "Vec::is_empty")]
-        #[schemars(with = "Vec<Name>")]
-        pub classes: Vec<String> = Vec::new(),
+        #[unwritten]
+        pub classes: ClassNames = ClassNames::default(),
         /// Place of the rows. `disk` is for a set larger than memory: rows stay in their file, and
         /// batches are read ahead of the steps. It needs float32, or bytes of shape \[n, C, H, W\],
         /// in a safetensors file or an uncompressed `.npz`.
@@ -209,29 +199,42 @@ parameters! {
     }
 }
 
-impl Common for DataOptions {
-    const KEYS: &'static [&'static str] = &["standardise", "split", "classes", "keep"];
+/// Names of classes. A number or boolean in YAML stands for its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassNames(pub Vec<String>);
+
+impl std::ops::Deref for ClassNames {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
 }
 
-/// Name of a class as it may be written: text, or a number or boolean that stands for its text.
-#[derive(serde::Deserialize, schemars::JsonSchema)]
-#[serde(untagged, expecting = "a class needs a name")]
-enum Name {
-    Text(String),
-    Whole(i64),
-    Number(f64),
-    Boolean(bool),
+impl Parameter for ClassNames {
+    fn shape() -> Shape {
+        Shape::Other(r#"{ "type": "array", "items": { "type": ["string", "number", "boolean"] } }"#)
+    }
+
+    fn read(yaml: &Yaml) -> Result<Self> {
+        let Yaml::Sequence(all) = yaml else { return Err(needs("a list of names", yaml)) };
+        let name = |(i, name): (usize, &Yaml)| match name {
+            Yaml::String(text) => Ok(text.clone()),
+            Yaml::Bool(value) => Ok(value.to_string()),
+            Yaml::Number(number) => Ok(match number.as_f64().filter(|_| number.is_f64()) {
+                Some(number) => number.to_string(),
+                None => number.to_string(),
+            }),
+            other => Err(needs("the name of a class", other).within(&format!("[{i}]"))),
+        };
+        Ok(Self(all.iter().enumerate().map(name).collect::<Result<_>>()?))
+    }
 }
 
-fn names<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Vec<String>, D::Error> {
-    use serde::Deserialize as _;
-    let text = |name| match name {
-        Name::Text(text) => text,
-        Name::Whole(number) => number.to_string(),
-        Name::Number(number) => number.to_string(),
-        Name::Boolean(value) => value.to_string(),
-    };
-    Ok(Vec::<Name>::deserialize(d)?.into_iter().map(text).collect())
+impl Setting for ClassNames {
+    fn write(&self) -> Result<Yaml> {
+        self.0.write()
+    }
 }
 
 component_kind! {

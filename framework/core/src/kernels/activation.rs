@@ -2,24 +2,21 @@ use crate::error::{Error, Result};
 use std::ops::RangeInclusive;
 use tch::Tensor;
 
-/// Activation function.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[repr(i32)]
-pub enum Activation {
-    /// x·sigmoid(x), also known as SiLU.
-    #[serde(alias = "silu")]
-    Swish,
-    /// Gaussian error linear unit.
-    Gelu,
-    /// Hyperbolic tangent.
-    Tanh,
-    /// ln(1 + e^x).
-    Softplus,
-    /// max(x, 0).
-    Relu,
+crate::choices! {
+    /// Activation function.
+    #[repr(i32)]
+    pub enum Activation {
+        /// x·sigmoid(x), also known as SiLU.
+        Swish = "swish" | "silu",
+        /// Gaussian error linear unit.
+        Gelu = "gelu",
+        /// Hyperbolic tangent.
+        Tanh = "tanh",
+        /// ln(1 + e^x).
+        Softplus = "softplus",
+        /// max(x, 0).
+        Relu = "relu",
+    }
 }
 
 impl Activation {

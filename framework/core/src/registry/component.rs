@@ -1,12 +1,10 @@
-use super::kind::{AnySpec, Common, Kind};
-use super::read::{deserialize, through_serde};
-use super::{Owner, registry, yaml_text};
+use super::group::{read_group, write_group};
+use super::kind::{AnySpec, Kind};
+use super::parameter::needs;
+use super::read::{parsed, through_serde};
+use super::{Group as _, Mapping, Owner, Parameter, Setting, Shape, Yaml, registry, yaml_text};
 use crate::error::{Error, Result};
-use serde::de::{self, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde_yaml::{Mapping, Value};
 use std::fmt::{self, Debug};
-use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 /// A configured component of kind `K`: the type of a configuration field.
@@ -39,7 +37,7 @@ impl<K: Kind + ?Sized> Component<K> {
     /// # Errors
     /// [`Error::Config`] for an unknown name.
     pub fn named(name: &str) -> Result<Self> {
-        Self::read(name, Mapping::new())
+        Self::configured(name, &Mapping::new())
     }
 
     /// The registered component `name` with its defaults, for the default of a parameter: `pub
@@ -73,14 +71,21 @@ impl<K: Kind + ?Sized> Component<K> {
     /// [`Error::Config`] for a key that the component does not have, or a value out of its range;
     /// [`Error::Runtime`] for a value that is not YAML.
     pub fn with_keys(&self, keys: &[(String, String)]) -> Result<Self> {
-        let wrong =
-            |e: serde_yaml::Error| Error::runtime(format!("{} `{}`: {e}", K::NAME, self.name));
-        let mut own: Mapping =
-            serde_yaml::from_str(&self.spec.write(self.owner())?).map_err(wrong)?;
+        let mut own = self.own_keys()?;
         for (key, value) in keys {
-            own.insert(key.as_str().into(), serde_yaml::from_str(value).map_err(wrong)?);
+            own.insert(key.as_str().into(), parsed(value)?);
         }
-        Ok(Self::read(self.name, own)?.with_common(self.common.clone()))
+        Ok(Self::configured(self.name, &own)?.with_common(self.common.clone()))
+    }
+
+    /// The component's own keys, written by its owner's code.
+    fn own_keys(&self) -> Result<Mapping> {
+        match parsed(&self.spec.write(self.owner())?)? {
+            Yaml::Mapping(keys) => Ok(keys),
+            _ => {
+                Err(Error::runtime(format!("{} `{}` is not written as a map", K::NAME, self.name)))
+            }
+        }
     }
 
     /// Builds the thing that runs, in the owner's code.
@@ -94,11 +99,6 @@ impl<K: Kind + ?Sized> Component<K> {
             Some(key) => e.within(key),
             None => e,
         })
-    }
-
-    /// Sets the key under which another component has this one.
-    pub(super) fn set_key(&self, key: &str) {
-        self.key.get_or_init(|| key.into());
     }
 
     fn owner(&self) -> Owner {
@@ -125,82 +125,82 @@ impl<K: Kind + ?Sized> Debug for Component<K> {
 
 impl<K: Kind + ?Sized> PartialEq for Component<K> {
     fn eq(&self, other: &Self) -> bool {
-        serde_yaml::to_value(self).ok() == serde_yaml::to_value(other).ok()
+        self.write().ok() == other.write().ok()
+    }
+}
+
+impl<K: Kind + ?Sized> Setting for Component<K> {
+    fn write(&self) -> Result<Yaml> {
+        let mut map = Mapping::new();
+        map.insert("type".into(), self.name.into());
+        map.extend(self.own_keys()?);
+        map.extend(write_group(&self.common)?);
+        Ok(Yaml::Mapping(map))
+    }
+
+    fn set_key(&self, key: &str) {
+        self.key.get_or_init(|| key.into());
+    }
+}
+
+impl<K: Kind + ?Sized> Parameter for Component<K> {
+    fn shape() -> Shape {
+        Shape::Component(K::NAME)
+    }
+
+    fn read(yaml: &Yaml) -> Result<Self> {
+        match yaml {
+            Yaml::String(name) => Self::configured(name, &Mapping::new()),
+            Yaml::Mapping(keys) => match keys.get("type") {
+                Some(Yaml::String(name)) => {
+                    let mut others = keys.clone();
+                    others.remove("type");
+                    Self::configured(name, &others)
+                }
+                Some(_) => Err(Error::config("type", "needs the name of a component")),
+                None => Err(without_type(K::NAME)),
+            },
+            other => Err(needs("a name, or a map with `type: NAME`", other)),
+        }
+    }
+}
+
+/// Error for a map that names no component.
+fn without_type(kind: &str) -> Error {
+    let known: Vec<_> = registry().list(Some(kind)).iter().map(|entry| entry.info.name).collect();
+    if known.is_empty() {
+        return registry().none_registered(kind);
+    }
+    let error = Error::config("", "`type` is missing");
+    error.help(format!("known types: {}", known.join(", ")))
+}
+
+impl<K: Kind + ?Sized> Component<K> {
+    /// The component `name` with `keys`; its own keys are read by its owner's code.
+    fn configured(name: &str, keys: &Mapping) -> Result<Self> {
+        let entry = registry().find(K::NAME, name)?;
+        // SAFETY: the entry was found under the kind `K::NAME`.
+        let read = unsafe { entry.info.reader.typed::<K>() };
+        let name = entry.info.name;
+        let is_common = |key: &Yaml| K::Common::KEYS.iter().any(|k| key.as_str() == Some(k.name()));
+        let (common, own): (Mapping, Mapping) =
+            keys.clone().into_iter().partition(|(key, _)| is_common(key));
+        // Passed as text: no type of a library may cross the boundary between copies.
+        let spec = read(&yaml_text(&own)?, Owner { kind: K::NAME, name })?;
+        let common = read_group(&Yaml::Mapping(common), &[])?;
+        Ok(Self::assembled(name, spec.into(), common))
     }
 }
 
 impl<K: Kind + ?Sized> serde::Serialize for Component<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Written as text: no type of the owner's YAML library may cross the boundary between
-        // copies.
-        let text = self.spec.write(self.owner());
-        let spec = text.map_err(serde::ser::Error::custom)?;
-        let spec = serde_yaml::from_str::<Mapping>(&spec);
-        let spec = spec.map_err(serde::ser::Error::custom)?;
-        let common = serde_yaml::to_value(&self.common).map_err(serde::ser::Error::custom)?;
-        let common = common.as_mapping().cloned().unwrap_or_default();
-        let mut map = serializer.serialize_map(Some(1 + spec.len() + common.len()))?;
-        map.serialize_entry("type", self.name)?;
-        for (key, value) in spec.iter().chain(&common) {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
+        self.write().map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }
 
 impl<'de, K: Kind + ?Sized> serde::Deserialize<'de> for Component<K> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ComponentVisitor(PhantomData))
-    }
-}
-
-struct ComponentVisitor<K: ?Sized>(PhantomData<fn() -> Box<K>>);
-
-impl<'de, K: Kind + ?Sized> Visitor<'de> for ComponentVisitor<K> {
-    type Value = Component<K>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name, or a map with `type: NAME`")
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<Component<K>, E> {
-        Component::read(name, Mapping::new()).map_err(through_serde)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Component<K>, A::Error> {
-        let mut keys = Mapping::new();
-        while let Some((key, value)) = map.next_entry::<Value, Value>()? {
-            keys.insert(key, value);
-        }
-        let Some(name) = keys.remove("type") else {
-            let known: Vec<_> =
-                registry().list(Some(K::NAME)).iter().map(|entry| entry.info.name).collect();
-            if known.is_empty() {
-                return Err(through_serde(registry().none_registered(K::NAME)));
-            }
-            let error = Error::config("", "`type` is missing");
-            return Err(through_serde(error.help(format!("known types: {}", known.join(", ")))));
-        };
-        let Some(name) = name.as_str() else {
-            return Err(through_serde(Error::config("type", "needs the name of a component")));
-        };
-        Component::read(name, keys).map_err(through_serde)
-    }
-}
-
-impl<K: Kind + ?Sized> Component<K> {
-    /// The component `name` with `keys`; its own keys are read by its owner's code.
-    fn read(name: &str, keys: Mapping) -> Result<Self> {
-        let entry = registry().find(K::NAME, name)?;
-        // SAFETY: the entry was found under the kind `K::NAME`.
-        let read = unsafe { entry.info.reader.typed::<K>() };
-        let name = entry.info.name;
-        let is_common = |key: &Value| key.as_str().is_some_and(|k| K::Common::KEYS.contains(&k));
-        let (common, own): (Mapping, Mapping) =
-            keys.into_iter().partition(|(key, _)| is_common(key));
-        // Passed as text: no type of a library may cross the boundary between copies.
-        let spec = read(&yaml_text(&own)?, Owner { kind: K::NAME, name })?;
-        Ok(Self::assembled(name, spec.into(), deserialize(Value::Mapping(common))?))
+        Self::read(&Yaml::deserialize(deserializer)?).map_err(through_serde)
     }
 }
 

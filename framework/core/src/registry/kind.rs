@@ -1,6 +1,8 @@
 //! Traits of a kind of component: name, spec, built thing, context and shared keys.
 
-use super::{Component, Holds, Owner, guard, read_spec, yaml_text};
+use super::group::{check_group, read_group, write_group};
+use super::read::parsed;
+use super::{Component, Group, Key, Owner, Setting as _, guard, yaml_text};
 use crate::error::Result;
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -55,53 +57,30 @@ pub trait AnySpec<K: Kind + ?Sized>: Debug + Send + Sync {
 impl<K, S> AnySpec<K> for S
 where
     K: Kind + ?Sized,
-    S: Spec<K> + Holds + serde::Serialize + Debug + Send + Sync,
+    S: Spec<K> + Group + Debug + Send + Sync,
 {
     fn write(&self, owner: Owner) -> Result<String> {
-        guard(owner, || yaml_text(self))
+        guard(owner, || yaml_text(&write_group(self)?))
     }
 
     fn build_guarded(&self, owner: Owner, ctx: &K::Context<'_>) -> Result<Box<K>> {
         let built = guard(owner, || {
-            self.name("");
+            check_group(self)?;
+            self.set_key("");
             Spec::build(self, ctx)
         });
         built.map(|built| K::guarded(built, owner))
     }
 }
 
-/// Keys that all components of a kind take.
-pub trait Common:
-    Clone
-    + Debug
-    + Default
-    + PartialEq
-    + serde::Serialize
-    + serde::de::DeserializeOwned
-    + schemars::JsonSchema
-    + Send
-    + Sync
-{
-    /// Names of the keys.
-    const KEYS: &'static [&'static str];
-}
+/// Keys that all components of a kind take: any group of parameters with defaults.
+pub trait Common: Group + Clone + Debug + Default + PartialEq + Send + Sync {}
 
-/// No shared keys.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-pub struct NoCommon {}
+impl<G: Group + Clone + Debug + Default + PartialEq + Send + Sync> Common for G {}
 
-impl Common for NoCommon {
-    const KEYS: &'static [&'static str] = &[];
+crate::parameters! {
+    /// No shared keys.
+    pub struct NoCommon {}
 }
 
 /// Reads a spec from the YAML of its own keys, in the owner's copy.
@@ -122,20 +101,22 @@ impl Reader {
     pub const fn of<K, S>() -> Self
     where
         K: Kind + ?Sized,
-        S: Spec<K> + Holds + serde::Serialize + serde::de::DeserializeOwned,
-        S: Debug + Send + Sync + 'static,
+        S: Spec<K> + Group + Debug + Send + Sync + 'static,
     {
         struct Of<K: ?Sized, S>(PhantomData<fn() -> (Box<K>, S)>);
         impl<K, S> Of<K, S>
         where
             K: Kind + ?Sized,
-            S: Spec<K> + Holds + serde::Serialize + serde::de::DeserializeOwned,
-            S: Debug + Send + Sync + 'static,
+            S: Spec<K> + Group + Debug + Send + Sync + 'static,
         {
             const READ: &'static Read<K> = &(Self::read as Read<K>);
 
             fn read(text: &str, owner: Owner) -> Result<Box<dyn AnySpec<K>>> {
-                guard(owner, || Ok(Box::new(read_spec::<K, S>(text)?) as Box<dyn AnySpec<K>>))
+                guard(owner, || {
+                    let yaml = parsed(text)?;
+                    let others: Vec<_> = K::Common::KEYS.iter().map(Key::name).collect();
+                    Ok(Box::new(read_group::<S>(&yaml, &others)?) as Box<dyn AnySpec<K>>)
+                })
             }
         }
         Self(std::ptr::from_ref(Of::<K, S>::READ).cast())

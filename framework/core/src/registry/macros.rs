@@ -83,7 +83,9 @@ macro_rules! component_kind {
             $crate::registry::KindRegistration {
                 name: $kind,
                 docs: &[$($doc),*],
-                common_schema: || $crate::registry::schema_text::<$crate::component_kind!(@common $($Common)?)>(),
+                common: || {
+                    <$crate::component_kind!(@common $($Common)?) as $crate::registry::Group>::fields()
+                },
             }
         }
     };
@@ -91,8 +93,20 @@ macro_rules! component_kind {
     (@common $Common:ty) => { $Common };
 }
 
-/// Declares a group of parameters: a public serde struct with the default of each field beside it,
-/// which refuses unknown keys.
+/// Declares a group of parameters: a public struct with the default of each field beside it. A
+/// field without a default is required; `new` takes the required ones, and a group without any has
+/// a `Default`.
+///
+/// From it come the struct, its reading from YAML and writing, merging of layers, help, the JSON
+/// schema and `triflow describe`. Unknown keys and values out of range are errors with the key. The
+/// types of fields are [`Parameter`](crate::registry::Parameter)s.
+///
+/// Above a field, in any order: the doc comment, and
+/// - `#[range(min = 0, below = 1)]`: range of the number, or of every number in an option or list,
+///   with the ends `min` or `above` (which it excludes) and `max` or `below`; numbers are finite;
+/// - `#[length(min = 1)]`: range of the number of entries of a list;
+/// - `#[whole]`: a layer's value replaces that of the layers below, and is not merged with it;
+/// - `#[unwritten]`: the key is not written where it has its default.
 ///
 /// ```
 /// # extern crate triflow_core as triflow;
@@ -100,7 +114,11 @@ macro_rules! component_kind {
 ///     /// Limits of a solver.
 ///     pub struct Limits {
 ///         /// Maximum number of steps.
+///         #[range(min = 1)]
 ///         pub steps: usize = 100,
+///         /// Tolerance of errors.
+///         #[range(above = 0, below = 1)]
+///         pub tolerance: f64 = 1e-3,
 ///     }
 /// }
 /// assert_eq!(Limits::default().steps, 100);
@@ -108,17 +126,14 @@ macro_rules! component_kind {
 #[macro_export]
 macro_rules! parameters {
     (
-        $(#[$m:meta])*
+        $(#[$($m:tt)*])*
         pub struct $S:ident {
-            $($(#[$fm:meta])* pub $f:ident : $t:ty = $d:expr),* $(,)?
+            $($(#[$($a:tt)*])* pub $f:ident : $t:ty = $d:expr),* $(,)?
         }
     ) => {
-        $(#[$m])*
-        #[derive(Clone, Debug, PartialEq, $crate::serde::Serialize, $crate::serde::Deserialize, $crate::schemars::JsonSchema)]
-        #[serde(crate = "triflow::serde", default, deny_unknown_fields)]
-        #[schemars(crate = "triflow::schemars")]
-        pub struct $S {
-            $($(#[$fm])* pub $f: $t,)*
+        $crate::parameters! {
+            @group $(#[$($m)*])*
+            pub struct $S { $($(#[$($a)*])* pub $f: $t = $d),* }
         }
 
         impl Default for $S {
@@ -126,12 +141,191 @@ macro_rules! parameters {
                 Self { $($f: $d,)* }
             }
         }
+    };
+    (
+        @group $(#[$($m:tt)*])*
+        pub struct $S:ident {
+            $($(#[$($a:tt)*])* pub $f:ident : $t:ty $(= $d:expr)?),* $(,)?
+        }
+    ) => {
+        $(#[$($m)*])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $S {
+            $($(#[doc = $crate::field_attribute!(text; $($a)*)])* pub $f: $t,)*
+        }
 
-        impl $crate::registry::Holds for $S {
-            #[allow(unused_variables, unused_imports)]
-            fn name(&self, key: &str) {
-                use $crate::registry::{HoldsNone as _, HoldsSome as _};
-                $((&$crate::registry::Field(&self.$f)).name(key, stringify!($f));)*
+        impl $crate::registry::Group for $S {
+            const KEYS: &'static [$crate::registry::Key] = &[$({
+                #[allow(unused_mut, reason = "a key may have no rule")]
+                let mut key = $crate::registry::Key::new(
+                    stringify!($f),
+                    &[$($crate::field_attribute!(line; $($a)*)),*],
+                );
+                $($crate::field_attribute!(key; $($a)*);)*
+                key
+            }),*];
+
+            fn types() -> Vec<(
+                $crate::registry::Shape,
+                Option<Box<dyn $crate::registry::Setting>>,
+            )> {
+                vec![$((
+                    <$t as $crate::registry::Parameter>::shape(),
+                    $crate::field_default!(boxed $t; $($d)?),
+                )),*]
+            }
+
+            #[allow(unused_variables, reason = "a group may have no keys")]
+            fn read_keys(keys: &mut $crate::registry::Keys<'_>) -> $crate::Result<Self> {
+                Ok(Self { $($f: keys.next($crate::field_default!(maker $t; $($d)?))?),* })
+            }
+
+            #[allow(unused_variables, unused_mut, reason = "a group may have no keys")]
+            fn visit(&self, visit: &mut $crate::registry::Visitor<'_>) -> $crate::Result<()> {
+                let mut keys = <Self as $crate::registry::Group>::KEYS.iter();
+                $(if let Some(key) = keys.next() {
+                    visit(key, &self.$f)?;
+                })*
+                Ok(())
+            }
+        }
+    };
+    (
+        $(#[$($m:tt)*])*
+        pub struct $S:ident {
+            $($(#[$($a:tt)*])* pub $f:ident : $t:ty $(= $d:expr)?),* $(,)?
+        }
+    ) => {
+        $crate::parameters! {
+            @group $(#[$($m)*])*
+            pub struct $S { $($(#[$($a)*])* pub $f: $t $(= $d)?),* }
+        }
+
+        $crate::parameters! { @new $S [] [] $(($f; $t; $($d)?))* }
+    };
+    (@new $S:ident [$($known:tt)*] [$($other:tt)*] ($f:ident; $t:ty;) $($rest:tt)*) => {
+        $crate::parameters! { @new $S [$($known)* ($f; $t)] [$($other)*] $($rest)* }
+    };
+    (@new $S:ident [$($known:tt)*] [$($other:tt)*] ($f:ident; $t:ty; $d:expr) $($rest:tt)*) => {
+        $crate::parameters! { @new $S [$($known)*] [$($other)* ($f; $d)] $($rest)* }
+    };
+    (@new $S:ident [$(($f:ident; $t:ty))*] [$(($other:ident; $d:expr))*]) => {
+        impl $S {
+            /// The parameters with the required ones given and the defaults of the others.
+            pub fn new($($f: impl Into<$t>),*) -> Self {
+                Self { $($f: $f.into(),)* $($other: $d,)* }
+            }
+        }
+    };
+}
+
+/// One attribute above a field of [`parameters!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! field_attribute {
+    // Text of the doc comment's line.
+    (text; doc = $doc:literal) => { $doc };
+    (text; $($other:tt)*) => { "" };
+    (line; doc = $doc:literal) => { Some($doc) };
+    (line; $($other:tt)*) => { None };
+    ($key:ident; doc = $doc:literal) => {};
+    ($key:ident; range($($end:ident = $at:expr),+ $(,)?)) => {
+        #[allow(clippy::cast_precision_loss, clippy::cast_lossless, clippy::unnecessary_cast)]
+        { $key.range = $crate::registry::Range::ALL$(.$end($at as f64))+; }
+    };
+    ($key:ident; length($($end:ident = $at:expr),+ $(,)?)) => {
+        #[allow(clippy::cast_precision_loss, clippy::cast_lossless, clippy::unnecessary_cast)]
+        { $key.length = $crate::registry::Range::ALL$(.$end($at as f64))+; }
+    };
+    ($key:ident; whole) => { $key.whole = true };
+    ($key:ident; unwritten) => { $key.unwritten = true };
+    ($key:ident; $($other:tt)*) => {
+        ::std::compile_error!(::std::concat!(
+            "a parameter has no attribute `",
+            ::std::stringify!($($other)*),
+            "`; known: a doc comment, range(min = 0, below = 1), length(min = 1), whole, unwritten"
+        ))
+    };
+}
+
+/// Default of a field: as a function, or boxed.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! field_default {
+    (maker $t:ty;) => {
+        None
+    };
+    (maker $t:ty; $d:expr) => {
+        Some(|| -> $t { $d })
+    };
+    (boxed $t:ty;) => {
+        None
+    };
+    (boxed $t:ty; $d:expr) => {{
+        let default: $t = $d;
+        Some(Box::new(default))
+    }};
+}
+
+/// Declares an enum that is the value of a parameter: each variant with its word in YAML and
+/// further words for the same.
+///
+/// ```
+/// # extern crate triflow_core as triflow;
+/// triflow::choices! {
+///     /// Direction of a sweep.
+///     pub enum Sweep {
+///         /// From the first to the last.
+///         Forward = "forward",
+///         /// From the last to the first.
+///         Backward = "backward" | "reverse",
+///     }
+/// }
+/// assert_eq!(Sweep::Backward.name(), "backward");
+/// ```
+#[macro_export]
+macro_rules! choices {
+    (
+        $(#[$m:meta])*
+        pub enum $E:ident {
+            $($(#[doc = $doc:literal])* $V:ident = $name:literal $(| $alias:literal)*),* $(,)?
+        }
+    ) => {
+        $(#[$m])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $E {
+            $($(#[doc = $doc])* $V),*
+        }
+
+        impl $E {
+            /// The word in YAML.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$V => $name),*
+                }
+            }
+        }
+
+        impl $crate::registry::Parameter for $E {
+            fn shape() -> $crate::registry::Shape {
+                $crate::registry::Shape::Choice(vec![$($crate::registry::Word {
+                    name: $name,
+                    aliases: &[$($alias),*],
+                    description: $crate::registry::paragraphs(&[$(Some($doc)),*]),
+                }),*])
+            }
+
+            fn read(yaml: &$crate::registry::Yaml) -> $crate::Result<Self> {
+                match $crate::registry::word(yaml)? {
+                    $($name $(| $alias)* => Ok(Self::$V),)*
+                    other => Err($crate::registry::unknown_word(other, &[$($name),*])),
+                }
+            }
+        }
+
+        impl $crate::registry::Setting for $E {
+            fn write(&self) -> $crate::Result<$crate::registry::Yaml> {
+                Ok(self.name().into())
             }
         }
     };
@@ -174,13 +368,11 @@ macro_rules! parameters {
 macro_rules! component {
     (
         $(#[$($attribute:tt)*])*
-        pub struct $S:ident : $Built:ident $(, $SpecTrait:ident)? = $name:tt {
-            $($(#[$fm:meta])* pub $f:ident : $t:ty = $d:expr),* $(,)?
-        }
+        pub struct $S:ident : $Built:ident $(, $SpecTrait:ident)? = $name:tt { $($fields:tt)* }
     ) => {
         $crate::parameters! {
             $(#[doc = $crate::component_attribute!(text; $($attribute)*)])*
-            pub struct $S { $($(#[$fm])* pub $f: $t = $d),* }
+            pub struct $S { $($fields)* }
         }
 
         const _: () = {
@@ -204,13 +396,9 @@ macro_rules! component {
                     docs: &[$($crate::component_attribute!(line; $($attribute)*)),*],
                     reference: "",
                     extensions: &[],
-                    schema: || {
-                        $crate::registry::guard(OWNER, || Ok($crate::registry::schema_text::<$S>()))
-                    },
-                    defaults: || {
+                    table: || {
                         $crate::registry::guard(OWNER, || {
-                            let spec = $crate::registry::Component::<Built>::from(<$S>::default());
-                            $crate::registry::yaml_text(&spec)
+                            Ok(<$S as $crate::registry::Group>::fields())
                         })
                     },
                     example: None,

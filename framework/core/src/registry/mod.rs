@@ -7,28 +7,39 @@
 //! one registration.
 
 mod component;
+mod group;
 mod guard;
 mod kind;
 mod macros;
 mod messages;
-mod named;
+mod parameter;
+mod range;
 mod read;
 mod schema;
+mod table;
 
 pub use component::Component;
+pub use group::{Group, check_group};
+#[doc(hidden)]
+pub use group::{Keys, Visitor};
 pub use guard::{Owner, drop_guarded, guard, guard_engine};
 #[doc(hidden)]
 pub use kind::{AnySpec, Reader};
 pub use kind::{Common, Kind, NoCommon, Spec};
 pub use messages::explained;
-#[doc(hidden)]
-pub use named::{Field, Holds, HoldsNone, HoldsSome};
+pub use parameter::{Parameter, Setting, needs};
+pub use range::Range;
 pub use read::deserialize;
-use read::read_spec;
+#[doc(hidden)]
+pub use read::{unknown_word, word};
 pub use schema::{
-    component_kind_of, experiment_schema, is_nullable, properties_of, schema_text, variant,
-    variants, yaml_text,
+    component_kind_of, experiment_schema, is_nullable, properties_of, variant, variants, yaml_text,
 };
+/// YAML, as read and written within one copy of the framework.
+pub use serde_yaml::{Mapping, Value as Yaml};
+#[doc(hidden)]
+pub use table::paragraphs;
+pub use table::{Field, Key, Shape, Variant, Word};
 
 use crate::error::{Error, Result, nearest, suggestion};
 use crate::host::Library;
@@ -52,10 +63,8 @@ pub struct Registration {
     /// Extensions of the files that it reads, without the dot. Such a component has the key `path`
     /// for its file.
     pub extensions: &'static [&'static str],
-    /// JSON schema of the spec, as text.
-    pub schema: fn() -> Result<String>,
-    /// Spec with all defaults, as YAML.
-    pub defaults: fn() -> Result<String>,
+    /// Table of the spec's own keys.
+    pub table: fn() -> Result<Vec<Field>>,
     /// YAML that shows the component, where its defaults alone do not work.
     pub example: Option<&'static str>,
     /// Path of the module that defines it; its first part is the crate.
@@ -66,12 +75,35 @@ pub struct Registration {
 inventory::collect!(Registration);
 
 impl Registration {
-    /// YAML of the component as an example: its defaults, unless the author wrote another.
+    /// Table of the component's own keys and the shared keys of its kind. Own keys are missing
+    /// where the component's defaults panic.
+    pub fn fields(&self) -> Vec<Field> {
+        let mut fields = (self.table)().unwrap_or_else(|e| {
+            log::debug!("{e}");
+            Vec::new()
+        });
+        let kinds = inventory::iter::<KindRegistration>.into_iter();
+        fields.extend(kinds.filter(|kind| kind.name == self.kind).flat_map(|kind| (kind.common)()));
+        fields
+    }
+
+    /// YAML of the component as an example: the author's, or its name with all defaults.
     ///
     /// # Errors
     /// [`Error::Component`] for a panic in a default.
     pub fn example(&self) -> Result<String> {
-        self.example.map_or_else(self.defaults, |text| Ok(text.to_owned()))
+        if let Some(text) = self.example {
+            return Ok(text.to_owned());
+        }
+        (self.table)()?;
+        let mut example = Mapping::new();
+        example.insert("type".into(), self.name.into());
+        for field in self.fields().into_iter().filter(|field| !field.key.unwritten) {
+            let name = field.key.name();
+            let default = field.default.unwrap_or_else(|| name.to_uppercase());
+            example.insert(name.into(), read::parsed(&default)?);
+        }
+        yaml_text(&example)
     }
 }
 
@@ -82,8 +114,8 @@ pub struct KindRegistration {
     pub name: &'static str,
     /// Doc comment of the kind, line by line.
     pub docs: &'static [&'static str],
-    /// JSON schema of the keys that all components of the kind take, as text; `{}` for none.
-    pub common_schema: fn() -> String,
+    /// Table of the keys that all components of the kind take.
+    pub common: fn() -> Vec<Field>,
 }
 inventory::collect!(KindRegistration);
 

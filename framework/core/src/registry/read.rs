@@ -1,9 +1,9 @@
 //! Deserialisation of YAML with errors that keep their key. serde reduces an error to a text, so
 //! the original is kept beside it and put back at the end.
 
-use super::kind::{Common, Kind};
 use super::messages::explained;
-use crate::error::{ConfigError, Error, Result};
+use super::parameter::needs;
+use crate::error::{ConfigError, Error, Result, suggestion};
 use serde::de::{self, DeserializeOwned};
 use serde_yaml::Value;
 use std::cell::RefCell;
@@ -27,16 +27,11 @@ pub(super) fn through_serde<E: de::Error>(error: Error) -> E {
 /// [`Error::Config`] with the complete key within `value`, and errors of the components' own
 /// values.
 pub fn deserialize<T: DeserializeOwned>(value: Value) -> Result<T> {
-    deserialize_knowing(value, &[])
-}
-
-/// Deserialises `value`; an unknown key is reported with `other_keys` among the known ones.
-fn deserialize_knowing<T: DeserializeOwned>(value: Value, other_keys: &[&str]) -> Result<T> {
     ORIGINAL.take();
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let path = if path == "?" { "" } else { path.trim_start_matches('.') };
-        let mut text = e.inner().to_string();
+        let text = e.inner().to_string();
         match ORIGINAL.take().filter(|(carried, _)| text.contains(carried.as_str())) {
             Some((_, Error::Config(e))) => {
                 let parts = [path, &e.key];
@@ -44,21 +39,28 @@ fn deserialize_knowing<T: DeserializeOwned>(value: Value, other_keys: &[&str]) -
                 Error::Config(ConfigError { key: parts.join("."), ..e })
             }
             Some((_, other)) => other,
-            None => {
-                if text.contains("unknown field ") {
-                    text.extend(other_keys.iter().map(|key| format!(", `{key}`")));
-                }
-                explained(path, &text)
-            }
+            None => explained(path, &text),
         }
     })
 }
 
-/// Reads a spec from the YAML of its own keys; called in the owner's copy.
+/// A text of YAML as a value.
+pub(super) fn parsed(text: &str) -> Result<Value> {
+    serde_yaml::from_str(text).map_err(|e| Error::config("", e.to_string()))
+}
+
+/// The word of a choice.
 ///
 /// # Errors
-/// [`Error::Config`] for YAML that is not such a spec.
-pub(super) fn read_spec<K: Kind + ?Sized, S: DeserializeOwned>(text: &str) -> Result<S> {
-    let value = serde_yaml::from_str(text).map_err(|e| Error::config("", e.to_string()))?;
-    deserialize_knowing(value, K::Common::KEYS)
+/// [`Error::Config`] for a value that is no text.
+#[doc(hidden)]
+pub fn word(yaml: &Value) -> Result<&str> {
+    yaml.as_str().ok_or_else(|| needs("a word", yaml))
+}
+
+/// Error for an unknown word of a choice.
+#[doc(hidden)]
+pub fn unknown_word(word: &str, known: &[&str]) -> Error {
+    let help = suggestion(word, "values", known.iter().copied());
+    Error::config("", format!("unknown value `{word}`")).help(help)
 }

@@ -1,13 +1,7 @@
 //! JSON schema of experiments, assembled from the registrations of components.
 
-use super::{Registration, registry};
+use super::{Field, Key, Range, Registration, Shape, Variant, Word, registry};
 use serde_json::{Map, Value, json};
-
-/// JSON schema of a spec or a group of parameters, as text.
-#[doc(hidden)]
-pub fn schema_text<T: schemars::JsonSchema>() -> String {
-    schema_of::<T>().to_string()
-}
 
 /// YAML of a spec or a component; see [`Kind::write`](super::Kind::write).
 ///
@@ -25,24 +19,113 @@ fn schema_of<T: schemars::JsonSchema>() -> Value {
     settings.into_generator().into_root_schema_for::<T>().into()
 }
 
-fn parse(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or(Value::Null)
-}
-
 /// Schemas of a component's own keys and the shared keys of its kind, by key. Own keys are missing
 /// where the component's defaults panic.
 pub fn properties_of(info: &Registration) -> Map<String, Value> {
-    let schema = (info.schema)().unwrap_or_else(|e| {
-        log::debug!("{e}");
-        "{}".to_owned()
-    });
-    let mut properties = object(parse(&schema)["properties"].take());
-    for kind in inventory::iter::<super::KindRegistration> {
-        if kind.name == info.kind {
-            properties.extend(object(parse(&(kind.common_schema)())["properties"].take()));
-        }
+    properties(&info.fields())
+}
+
+/// Schemas of the keys of a table.
+fn properties(fields: &[Field]) -> Map<String, Value> {
+    fields.iter().map(|field| (field.key.name().to_owned(), property(field))).collect()
+}
+
+/// Schema of a key.
+fn property(field: &Field) -> Value {
+    let mut schema = of_shape(&field.shape, &field.key);
+    let Value::Object(map) = &mut schema else { return schema };
+    let description = field.key.description();
+    if !description.is_empty() {
+        map.insert("description".into(), description.into());
     }
-    properties
+    if field.key.whole {
+        map.insert("x-whole".into(), true.into());
+    }
+    if let Some(default) = field.default.as_ref().and_then(|text| serde_json::from_str(text).ok()) {
+        map.insert("default".into(), default);
+    }
+    schema
+}
+
+/// Schema of a type, with the ranges of its key.
+fn of_shape(shape: &Shape, key: &Key) -> Value {
+    match shape {
+        Shape::Boolean => json!({ "type": "boolean" }),
+        Shape::Whole { unsigned } => {
+            let mut schema = ranged("integer", key.range);
+            if *unsigned && key.range.low.is_none() {
+                schema["minimum"] = json!(0);
+            }
+            schema
+        }
+        Shape::Number => ranged("number", key.range),
+        Shape::Text => json!({ "type": "string" }),
+        Shape::Path => json!({ "type": "string", "format": "path" }),
+        Shape::Choice(words) => {
+            let word = |w: &Word| {
+                let all = std::iter::once(&w.name).chain(w.aliases);
+                let of_one = |name| json!({ "const": name, "description": w.description });
+                all.map(of_one).collect::<Vec<_>>()
+            };
+            json!({ "oneOf": words.iter().flat_map(word).collect::<Vec<_>>() })
+        }
+        Shape::Component(kind) => json!({ "$ref": format!("#/$defs/{kind}") }),
+        Shape::Group(fields) => json!({
+            "type": "object",
+            "properties": properties(fields),
+            "additionalProperties": false,
+        }),
+        Shape::Variants(all) => {
+            let variant = |v: &Variant| {
+                let mut own = Map::new();
+                own.insert("type".into(), json!({ "const": v.name }));
+                own.extend(properties(&v.fields));
+                json!({
+                    "type": "object",
+                    "description": v.description,
+                    "properties": own,
+                    "additionalProperties": false,
+                })
+            };
+            json!({ "oneOf": all.iter().map(variant).collect::<Vec<_>>() })
+        }
+        Shape::Optional(inner) => {
+            let mut schema = of_shape(inner, key);
+            match &schema["type"] {
+                Value::String(own) if own != "object" => schema["type"] = json!([own, "null"]),
+                _ => schema = json!({ "anyOf": [schema, { "type": "null" }] }),
+            }
+            schema
+        }
+        Shape::List(inner) => {
+            let mut schema = json!({ "type": "array", "items": of_shape(inner, key) });
+            let ends = [("minItems", key.length.low), ("maxItems", key.length.high)];
+            for (name, end) in ends.iter().filter_map(|(name, end)| Some((name, (*end)?))) {
+                schema[*name] = whole(end.at);
+            }
+            schema
+        }
+        Shape::Map(inner) => {
+            json!({ "type": "object", "additionalProperties": of_shape(inner, key) })
+        }
+        Shape::Other(schema) => serde_json::from_str(schema).unwrap_or_else(|_| json!({})),
+    }
+}
+
+/// Schema of a number in a range.
+fn ranged(name: &str, range: Range) -> Value {
+    let mut schema = json!({ "type": name });
+    let ends =
+        [("minimum", "exclusiveMinimum", range.low), ("maximum", "exclusiveMaximum", range.high)];
+    for (closed, open, end) in ends.iter().filter_map(|(c, o, end)| Some((c, o, (*end)?))) {
+        schema[if end.open { *open } else { *closed }] = whole(end.at);
+    }
+    schema
+}
+
+/// A number, without a decimal point if it is whole.
+fn whole(n: f64) -> Value {
+    if n.fract() == 0.0 && n.abs() < 2f64.powi(53) { json!(n as i64) } else { json!(n) }
 }
 
 /// Kind of the component that a property's schema stands for; `None` for another property. The
@@ -51,13 +134,6 @@ pub fn component_kind_of(property: &Value) -> Option<&str> {
     match property["$ref"].as_str() {
         Some(reference) => reference.strip_prefix("#/$defs/"),
         None => property["anyOf"].as_array()?.iter().find_map(component_kind_of),
-    }
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::expect::ensure;
 use super::{Check, Conformance};
 use crate::error::{Error, Result};
-use crate::registry::{Component, component_kind_of, deserialize, properties_of, registry};
+use crate::registry::{Component, Field, Parameter as _, Shape, registry};
 use serde_yaml::Value;
 use std::marker::PhantomData;
 
@@ -39,7 +39,7 @@ impl<K: Conformance + ?Sized> Shared<K> {
 
 /// Reads a component of kind `K` from YAML.
 pub(super) fn parse<K: Conformance + ?Sized>(yaml: &Value) -> Result<Component<K>> {
-    deserialize(yaml.clone())
+    Component::read(yaml)
 }
 
 fn write<K: Conformance + ?Sized>(component: &Component<K>) -> Result<Value> {
@@ -64,9 +64,12 @@ fn round_trip<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
     ensure(twice == written, || {
         format!("written as `{}`, but read back it is `{}`", text(&written), text(&twice))
     })?;
-    parse::<K>(&Value::from(name)).map_err(|e| {
-        Error::runtime(format!("the bare name `{name}` does not read as the defaults: {e}"))
-    })?;
+    let fields = registry().find(K::NAME, name)?.info.fields();
+    if fields.iter().all(|field| field.default.is_some()) {
+        parse::<K>(&Value::from(name)).map_err(|e| {
+            Error::runtime(format!("the bare name `{name}` does not read as the defaults: {e}"))
+        })?;
+    }
     Ok(())
 }
 
@@ -76,30 +79,23 @@ fn documented<K: Conformance + ?Sized>(component: &Component<K>) -> Result<()> {
     if entry.summary().is_empty() {
         missing.push("a doc comment above the struct".to_owned());
     }
-    let properties = properties_of(entry.info);
-    let written = write(component)?;
-    let written = written.as_mapping().into_iter().flat_map(|m| m.keys()).filter_map(Value::as_str);
-    let unknown = written.filter(|key| *key != "type" && !properties.contains_key(*key));
-    missing.extend(unknown.map(|key| format!("`{key}` in the schema")));
-    missing
-        .extend(undescribed(&properties, "").iter().map(|key| format!("a description of `{key}`")));
+    let undescribed = undescribed(&entry.info.fields(), "");
+    missing.extend(undescribed.iter().map(|key| format!("a description of `{key}`")));
     ensure(missing.is_empty(), || format!("missing: {}", missing.join(", ")))
 }
 
 /// Keys without a description, including those of groups.
-fn undescribed(
-    properties: &serde_json::Map<String, serde_json::Value>,
-    within: &str,
-) -> Vec<String> {
+fn undescribed(fields: &[Field], within: &str) -> Vec<String> {
     let mut missing = Vec::new();
-    for (key, property) in properties {
-        let key = format!("{within}{key}");
-        if let Some(group) = property["properties"].as_object() {
-            missing.extend(undescribed(group, &format!("{key}.")));
+    for field in fields {
+        let key = format!("{within}{}", field.key.name());
+        match field.shape.required() {
+            Shape::Group(inner) => missing.extend(undescribed(inner, &format!("{key}."))),
+            // A component is described where it is registered.
+            Shape::Component(_) => continue,
+            _ => {}
         }
-        // A component is described where it is registered.
-        let inner = component_kind_of(property).is_some();
-        if !inner && property["description"].as_str().is_none_or(|d| d.trim().is_empty()) {
+        if field.key.description().is_empty() {
             missing.push(key);
         }
     }

@@ -1,3 +1,5 @@
+use crate::error::Result;
+use crate::registry::{Parameter, Setting, Shape, Yaml, needs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -24,6 +26,25 @@ impl Deref for FilePath {
 impl<P: Into<PathBuf>> From<P> for FilePath {
     fn from(path: P) -> Self {
         Self(path.into())
+    }
+}
+
+impl Parameter for FilePath {
+    fn shape() -> Shape {
+        Shape::Path
+    }
+
+    fn read(yaml: &Yaml) -> Result<Self> {
+        match PathBuf::read(yaml)? {
+            path if path.as_os_str().is_empty() => Err(needs("a path", yaml)),
+            path => Ok(Self(path)),
+        }
+    }
+}
+
+impl Setting for FilePath {
+    fn write(&self) -> Result<Yaml> {
+        self.0.write()
     }
 }
 

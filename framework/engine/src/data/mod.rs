@@ -28,7 +28,9 @@ pub(crate) use rows::{Stored, mirror_some};
 pub use summary::{Class, DataSummary, SideSummary, Sizes, Spread};
 pub use units::{Names, Shapes, Units};
 
-use crate::component::{Columns, DataContext, DataOptions, Keep, Split, Splits, shape_text};
+use crate::component::{
+    ClassNames, Columns, DataContext, DataOptions, Keep, Split, Splits, shape_text,
+};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use classes::Classes;
@@ -100,7 +102,7 @@ impl Data {
         let (data, units) = Self::from_splits(experiment, splits, options)?;
         let source = experiment.data.with_keys(&decided).map_err(|e| e.under("data"))?;
         let classes = units.names.classes.clone();
-        let common = DataOptions { classes, ..source.common().clone() };
+        let common = DataOptions { classes: ClassNames(classes), ..source.common().clone() };
         experiment.data = source.with_common(common);
         Ok((data, units))
     }

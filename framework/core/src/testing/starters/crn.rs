@@ -5,9 +5,11 @@ use triflow::prelude::*;
 triflow::component! {
     /// One hidden layer over z, sines of time and the condition.
     pub struct MyComponent: Crn = "my_component" {
-        /// Width of the hidden layer, at least 1.
+        /// Width of the hidden layer.
+        #[range(min = 1)]
         pub width: i64 = 128,
-        /// Number of sines sin(πkt) of time, at least 1.
+        /// Number of sines sin(πkt) of time.
+        #[range(min = 1)]
         pub waves: i64 = 8,
     }
 }
@@ -15,9 +17,6 @@ triflow::component! {
 impl Spec<dyn Crn> for MyComponent {
     /// Creates the layers for the shapes of `ctx`; all variables are created in `ctx.vars`.
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Crn>> {
-        if self.width < 1 || self.waves < 1 {
-            return Err(Error::config("width", "needs width >= 1 and waves >= 1"));
-        }
         let entries: i64 = ctx.latent()?.iter().product();
         let condition = ctx.condition_shape.as_ref().map_or(0, |shape| shape.iter().product());
         let inputs = entries + self.waves + condition;

@@ -7,9 +7,11 @@ use triflow::tch::{Device, Kind};
 triflow::component! {
     /// Two rings in the plane: x is the point, y its ring (0 inner, 1 outer).
     pub struct MyComponent: DataSource = "my_component" {
-        /// Number of points, at least 2; every second one is on the outer ring.
+        /// Number of points; every second one is on the outer ring.
+        #[range(min = 2)]
         pub samples: i64 = 4000,
-        /// Radius of the inner ring, in [0, 1); the outer ring has radius 1.
+        /// Radius of the inner ring; the outer ring has radius 1.
+        #[range(min = 0, below = 1)]
         pub inner: f64 = 0.5,
         /// Standard deviation of the normal noise added to both coordinates.
         pub noise: f64 = 0.05,
@@ -19,9 +21,6 @@ triflow::component! {
 impl Spec<dyn DataSource> for MyComponent {
     /// Checks the parameters and keeps the seed.
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
-        if self.samples < 2 || !(0.0..1.0).contains(&self.inner) {
-            return Err(Error::config("", "needs samples >= 2 and 0 <= inner < 1"));
-        }
         Ok(Box::new(Rings { spec: self.clone(), seed: ctx.seed }))
     }
 }

@@ -5,7 +5,8 @@ use triflow::prelude::*;
 triflow::component! {
     /// One hidden layer from the flattened latent to the target.
     pub struct MyComponent: Decoder = "my_component" {
-        /// Width of the hidden layer, at least 1.
+        /// Width of the hidden layer.
+        #[range(min = 1)]
         pub width: i64 = 32,
     }
 }
@@ -13,9 +14,6 @@ triflow::component! {
 impl Spec<dyn Decoder> for MyComponent {
     /// Creates the layers for the shapes of `ctx`; all variables are created in `ctx.vars`.
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
-        if self.width < 1 {
-            return Err(Error::config("width", "needs width >= 1"));
-        }
         let target = ctx.target_shape.clone();
         let (inputs, outputs) = (ctx.latent()?.iter().product(), target.iter().product());
         let hidden = nn::linear(&ctx.vars / "hidden", inputs, self.width, Default::default());

@@ -6,18 +6,16 @@ triflow::component! {
     /// Pulls samples towards the origin, by the energy strength/2·|data|².
     #[reference = "Dhariwal & Nichol 2021, arXiv 2105.05233"]
     pub struct MyComponent: Guidance = "my_component" {
-        /// Strength of the pull, at least 0.
+        /// Strength of the pull.
+        #[range(min = 0)]
         pub strength: f64 = 1.0,
     }
 }
 
 impl Spec<dyn Guidance> for MyComponent {
-    /// Checks the parameters.
+    /// Builds what runs: here the spec itself.
     fn build(&self, (): &()) -> Result<Box<dyn Guidance>> {
-        if self.strength >= 0.0 {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(Error::config("strength", "needs a number of at least 0"))
+        Ok(Box::new(self.clone()))
     }
 }
 

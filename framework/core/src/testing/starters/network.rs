@@ -5,7 +5,8 @@ use triflow::prelude::*;
 triflow::component! {
     /// One hidden layer over z, the condition and the time features.
     pub struct MyComponent: Network = "my_component" {
-        /// Width of the hidden layer, at least 1.
+        /// Width of the hidden layer.
+        #[range(min = 1)]
         pub width: i64 = 128,
     }
 }
@@ -13,9 +14,6 @@ triflow::component! {
 impl Spec<dyn Network> for MyComponent {
     /// Creates the layers for the shapes of `ctx`; all variables are created in `ctx.vars`.
     fn build(&self, ctx: &NetworkContext) -> Result<Box<dyn Network>> {
-        if self.width < 1 {
-            return Err(Error::config("width", "needs width >= 1"));
-        }
         let z: i64 = ctx.z_shape.iter().product();
         let condition = ctx.condition_shape.as_ref().map_or(0, |shape| shape.iter().product());
         let inputs = z + condition + ctx.time_features;

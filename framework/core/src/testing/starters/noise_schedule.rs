@@ -7,21 +7,19 @@ triflow::component! {
     ///
     /// γ(t) = range·(2u - 1) with u = t + bend·t·(t - 1).
     pub struct MyComponent: NoiseSchedule = "my_component" {
-        /// Log-SNR at t = 1, in (0, 80]; at t = 0 it is the negative.
+        /// Log-SNR at t = 1; at t = 0 it is the negative.
+        #[range(above = 0, max = 80)]
         pub range: f64 = 6.0,
-        /// Curvature, in (-1, 1): above 0 more time is spent at high noise, at 0 the rise is
-        /// linear.
+        /// Curvature: above 0 more time is spent at high noise, at 0 the rise is linear.
+        #[range(above = -1, below = 1)]
         pub bend: f64 = 0.3,
     }
 }
 
 impl Spec<dyn NoiseSchedule> for MyComponent {
-    /// Checks the parameters.
+    /// Builds what runs: here the spec itself.
     fn build(&self, _: &BuildContext) -> Result<Box<dyn NoiseSchedule>> {
-        if self.range > 0.0 && self.bend.abs() < 1.0 {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(Error::config("", "needs range > 0 and -1 < bend < 1"))
+        Ok(Box::new(self.clone()))
     }
 }
 

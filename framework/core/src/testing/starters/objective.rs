@@ -9,18 +9,16 @@ triflow::component! {
     /// Output = (b·data - a·sigma_data²·noise) / (sigma_data·S) with S² = a²·sigma_data² + b².
     #[reference = "Karras et al. 2022, arXiv 2206.00364, table 1"]
     pub struct MyComponent: Objective = "my_component" {
-        /// Standard deviation of the data, above 0.
+        /// Standard deviation of the data.
+        #[range(above = 0)]
         pub sigma_data: f64 = 1.0,
     }
 }
 
 impl Spec<dyn Objective> for MyComponent {
-    /// Checks the parameters.
+    /// Builds what runs: here the spec itself.
     fn build(&self, (): &()) -> Result<Box<dyn Objective>> {
-        if self.sigma_data > 0.0 && self.sigma_data.is_finite() {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(Error::config("sigma_data", "needs sigma_data > 0"))
+        Ok(Box::new(self.clone()))
     }
 }
 

@@ -6,23 +6,22 @@ triflow::component! {
     /// Lion: steps of constant size, along the sign of a running mean of the gradient.
     #[reference = "Chen et al. 2023, arXiv 2302.06675"]
     pub struct MyComponent: Optimizer = "my_component" {
-        /// Base learning rate, above 0.
+        /// Base learning rate.
+        #[range(above = 0)]
         pub learning_rate: f64 = 1e-4,
-        /// Weight of the running mean in the direction of a step, in [0, 1).
+        /// Weight of the running mean in the direction of a step.
+        #[range(min = 0, below = 1)]
         pub beta1: f64 = 0.9,
-        /// Decay of the running mean, in [0, 1).
+        /// Decay of the running mean.
+        #[range(min = 0, below = 1)]
         pub beta2: f64 = 0.99,
     }
 }
 
 impl Spec<dyn Optimizer> for MyComponent {
-    /// Checks the parameters.
+    /// Builds what runs: here the spec itself.
     fn build(&self, (): &()) -> Result<Box<dyn Optimizer>> {
-        let shares = [self.beta1, self.beta2];
-        if shares.iter().all(|share| (0.0..1.0).contains(share)) {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(Error::config("", "needs beta1 and beta2 in [0, 1)"))
+        Ok(Box::new(self.clone()))
     }
 }
 

@@ -8,18 +8,16 @@ triflow::component! {
     /// Order 2 for every share: 1/2 is the midpoint rule, 2/3 Ralston's method, 1 Heun's.
     #[reference = "Ralston 1962"]
     pub struct MyComponent: Solver = "my_component" {
-        /// Position of the second stage, as a share of the step, in (0, 1].
+        /// Position of the second stage, as a share of the step.
+        #[range(above = 0, max = 1)]
         pub share: f64 = 2.0 / 3.0,
     }
 }
 
 impl Spec<dyn Solver> for MyComponent {
-    /// Checks the parameters.
+    /// Builds what runs: here the spec itself.
     fn build(&self, (): &()) -> Result<Box<dyn Solver>> {
-        if self.share > 0.0 && self.share <= 1.0 {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(Error::config("share", "needs 0 < share <= 1"))
+        Ok(Box::new(self.clone()))
     }
 }
 

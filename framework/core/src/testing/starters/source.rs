@@ -8,6 +8,7 @@ triflow::component! {
     /// normal one.
     pub struct MyComponent: Source = "my_component" {
         /// Scale; the standard deviation is √2 times as large.
+        #[range(above = 0)]
         pub scale: f64 = 1.0,
     }
 }
@@ -15,10 +16,7 @@ triflow::component! {
 impl Spec<dyn Source> for MyComponent {
     /// Checks the parameters; `ctx.z_shape` is the shape of one z_0.
     fn build(&self, _: &SourceContext) -> Result<Box<dyn Source>> {
-        if self.scale > 0.0 && self.scale.is_finite() {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(Error::config("scale", format!("needs a number above 0, got {}", self.scale)))
+        Ok(Box::new(self.clone()))
     }
 }
 

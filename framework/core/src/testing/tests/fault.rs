@@ -1,8 +1,9 @@
+use crate::error::Result;
+use crate::registry::{Parameter, Setting, Shape, Yaml};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Fault of a twin: the name of the check that must fail; empty in the correct twin.
-#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, schemars::JsonSchema)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fault(String);
 
 impl Fault {
@@ -23,10 +24,20 @@ impl Fault {
     }
 }
 
-impl serde::Serialize for Fault {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Parameter for Fault {
+    fn shape() -> Shape {
+        Shape::Text
+    }
+
+    fn read(yaml: &Yaml) -> Result<Self> {
+        String::read(yaml).map(Self)
+    }
+}
+
+impl Setting for Fault {
+    fn write(&self) -> Result<Yaml> {
         // Written YAML differs from what was read.
         let more = if self.0.starts_with("round_trip") { "!" } else { "" };
-        serializer.serialize_str(&format!("{}{more}", self.0))
+        Ok(format!("{}{more}", self.0).into())
     }
 }

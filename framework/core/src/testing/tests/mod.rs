@@ -139,7 +139,7 @@ fn the_message_lists_every_failed_check_with_found_and_expected() {
 }
 
 fn yaml_fault(name: &str) -> Fault {
-    serde_yaml::from_value(name.into()).unwrap()
+    crate::registry::Parameter::read(&name.into()).unwrap()
 }
 
 #[test]
