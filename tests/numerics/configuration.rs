@@ -140,7 +140,7 @@ fn build_error(file: &str) -> String {
         ..Columns::default()
     };
     let splits = Splits { train: table, ..Splits::default() };
-    let built = Trainer::with_tables(layers.finish().unwrap(), splits);
+    let built = layers.finish().and_then(|experiment| Trainer::with_tables(experiment, splits));
     layers.locate(built.map(|_| ()).unwrap_err()).to_string()
 }
 
@@ -178,24 +178,30 @@ impl Spec<dyn NoiseSchedule> for Around {
 
 #[test]
 fn an_error_in_a_component_inside_others_names_the_whole_key() {
-    let wrong = "{ type: cosine, s: -1 }";
-    for (inner, key) in [
-        (format!("noise_schedule: {wrong}"), "noise_schedule"),
+    // The first is refused when it is read, the second when it is built.
+    for (wrong, own, message) in [
+        ("{ type: cosine, s: -1 }", "s", "needs a number above 0, got -1"),
         (
-            format!("noise_schedule: {{ type: around, noise_schedule: {wrong} }}"),
-            "noise_schedule.noise_schedule",
+            "{ type: cosine, alpha_bar_min: 0.9999 }",
+            "alpha_bar_min",
+            "needs alpha_bar_min < alpha_bar_max",
         ),
-        (format!("other: {wrong}"), "other"),
-        (format!("several: [cosine, {wrong}]"), "several[1]"),
-        (format!("group: {{ inner: {wrong} }}"), "group.inner"),
     ] {
-        let file =
-            format!("path: variance_preserving\nnoise_schedule:\n  type: around\n  {inner}\n");
-        let error = build_error(&file);
-        assert_eq!(
-            error,
-            format!("needs a number above 0, got -1\n  at noise_schedule.{key}.s (e.yaml:4)")
-        );
+        for (inner, key) in [
+            (format!("noise_schedule: {wrong}"), "noise_schedule"),
+            (
+                format!("noise_schedule: {{ type: around, noise_schedule: {wrong} }}"),
+                "noise_schedule.noise_schedule",
+            ),
+            (format!("other: {wrong}"), "other"),
+            (format!("several: [cosine, {wrong}]"), "several[1]"),
+            (format!("group: {{ inner: {wrong} }}"), "group.inner"),
+        ] {
+            let file =
+                format!("path: variance_preserving\nnoise_schedule:\n  type: around\n  {inner}\n");
+            let expected = format!("{message}\n  at noise_schedule.{key}.{own} (e.yaml:4)");
+            assert_eq!(build_error(&file), expected);
+        }
     }
     assert_eq!(
         build_error("crn: { network: { type: mlp, dropout: 7 } }"),

@@ -434,8 +434,11 @@ fn names_of_columns_and_classes_go_through_every_format() {
         assert_eq!(content(&read.train), content(&own.train), "{ending}");
         assert_eq!(read.train.x_names, ["height", "width"]);
         // A file that is read later gives the names too.
-        let later =
-            read_columns(&Experiment::from_yaml("{ data: npz }").unwrap(), &path, &[Part::X]);
+        let later = read_columns(
+            &Experiment::from_yaml("data: { type: npz, path: then.npz }").unwrap(),
+            &path,
+            &[Part::X],
+        );
         if ending != "csv" {
             assert_eq!(later.unwrap().x_names, ["height", "width"], "{ending}");
         }

@@ -438,7 +438,7 @@ fn what_is_no_image_is_refused_with_what_would_be_right() {
         assert!(error.contains(text), "{error}");
     };
     refused("unet", &[6], "`unet` needs images: z has shape [6]");
-    refused("{ type: unet, channels: [6] }", &[1, 4, 4], "a multiple of 4");
+    refused("{ type: unet, channels: [6] }", &[1, 4, 4], "needs multiples of 4, got 6");
     refused("{ type: unet, heads: 3 }", &[1, 4, 4], "cannot be divided among 3 heads");
     refused("dit", &[1, 7, 8], "images of 7 rows and 8 columns cannot be cut into patches of 2");
     refused("{ type: dit, width: 10 }", &[1, 8, 8], "needs a multiple of 4 and of 4 heads, got 10");

@@ -12,6 +12,7 @@ fn every_component_round_trips_through_yaml_by_each_of_its_names() {
         "solver" => "sampling.solver".to_owned(),
         "network" => "crn.network".to_owned(),
         "data_source" => "data".to_owned(),
+        "time_sampler" => "training.time_sampling".to_owned(),
         "guidance" => "sampling.steering".to_owned(),
         other => other.to_owned(),
     };

@@ -64,6 +64,7 @@ struct Leaf {
 fn place(kind: &str) -> &str {
     match kind {
         "data_source" => "data",
+        "time_sampler" => "training.time_sampling",
         "optimizer" => "training.optimizer",
         "solver" => "sampling.solver",
         "guidance" => "sampling.steering",

@@ -323,14 +323,17 @@ fn what_makes_no_sense_is_refused_with_what_would() {
              the gradient of one\n  at crn\n  help: set `crn.sign: 1`",
         ),
         ("crn: { type: potential, sign: 0 }", "needs 1 or -1, got 0\n  at crn.sign"),
-        ("crn: { type: natural, delta: 0 }", "needs a number above 0, got 0\n  at crn.delta"),
+        (
+            "crn: { type: natural, delta: 0 }",
+            "needs a number above 0, got 0\n  at crn.delta (YAML:1)",
+        ),
         (
             "crn: { type: potential, network: { type: convex, mu: -1 } }",
-            "needs a number of at least 0, got -1\n  at crn.network.mu",
+            "needs a number of at least 0, got -1\n  at crn.network.mu (YAML:1)",
         ),
         (
             "crn: { type: potential, network: { type: bilinear, hidden_dims: [4, 0] } }",
-            "needs at least 1, got 0\n  at crn.network.hidden_dims[1]",
+            "needs at least 1, got 0\n  at crn.network.hidden_dims[1] (YAML:1)",
         ),
     ];
     for (yaml, expected) in cases {

@@ -189,6 +189,18 @@ macro_rules! parameters {
                 Ok(())
             }
         }
+
+        impl $crate::serde::Serialize for $S {
+            fn serialize<W: $crate::serde::Serializer>(&self, to: W) -> Result<W::Ok, W::Error> {
+                $crate::registry::serialize(self, to)
+            }
+        }
+
+        impl<'de> $crate::serde::Deserialize<'de> for $S {
+            fn deserialize<R: $crate::serde::Deserializer<'de>>(from: R) -> Result<Self, R::Error> {
+                $crate::registry::read_by_serde(from)
+            }
+        }
     };
     (
         $(#[$($m:tt)*])*
@@ -323,9 +335,35 @@ macro_rules! choices {
             }
         }
 
+        impl $crate::schemars::JsonSchema for $E {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                stringify!($E).into()
+            }
+
+            fn json_schema(_: &mut $crate::schemars::SchemaGenerator) -> $crate::schemars::Schema {
+                $crate::registry::shape_schema::<Self>()
+            }
+        }
+
         impl $crate::registry::Setting for $E {
             fn write(&self) -> $crate::Result<$crate::registry::Yaml> {
                 Ok(self.name().into())
+            }
+        }
+
+        impl $crate::serde::Serialize for $E {
+            fn serialize<W: $crate::serde::Serializer>(&self, to: W) -> Result<W::Ok, W::Error> {
+                $crate::registry::serialize(self, to)
+            }
+        }
+
+        impl<'de> $crate::serde::Deserialize<'de> for $E {
+            fn deserialize<R: $crate::serde::Deserializer<'de>>(from: R) -> Result<Self, R::Error> {
+                $crate::registry::read_by_serde(from)
             }
         }
     };

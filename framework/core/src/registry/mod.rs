@@ -28,10 +28,14 @@ pub use kind::{AnySpec, Reader};
 pub use kind::{Common, Kind, NoCommon, Spec};
 pub use messages::explained;
 pub use parameter::{Parameter, Setting, needs};
+#[doc(hidden)]
+pub use parameter::{read_by_serde, serialize};
 pub use range::Range;
 pub use read::deserialize;
 #[doc(hidden)]
 pub use read::{unknown_word, word};
+#[doc(hidden)]
+pub use schema::shape_schema;
 pub use schema::{
     component_kind_of, experiment_schema, is_nullable, properties_of, variant, variants, yaml_text,
 };

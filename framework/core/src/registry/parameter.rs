@@ -3,6 +3,7 @@
 use super::range::shown;
 use super::{Key, Shape, Yaml};
 use crate::error::{Error, Result};
+use serde::{Deserialize as _, Serialize as _};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -313,4 +314,18 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
     fn set_key(&self, key: &str) {
         self.iter().for_each(|(name, inner)| inner.set_key(&format!("{key}.{name}")));
     }
+}
+
+/// Writes a value through serde.
+#[doc(hidden)]
+pub fn serialize<T: Setting, S: serde::Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    value.write().map_err(serde::ser::Error::custom)?.serialize(to)
+}
+
+/// Reads a value through serde, which keeps the text of an error.
+#[doc(hidden)]
+pub fn read_by_serde<'de, T: Parameter, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
+    T::read(&Yaml::deserialize(from)?).map_err(serde::de::Error::custom)
 }

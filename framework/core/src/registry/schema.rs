@@ -47,6 +47,12 @@ fn property(field: &Field) -> Value {
     schema
 }
 
+/// Schema of a type.
+#[doc(hidden)]
+pub fn shape_schema<T: super::Parameter>() -> schemars::Schema {
+    schemars::Schema::try_from(of_shape(&T::shape(), &Key::new("", &[]))).unwrap_or_default()
+}
+
 /// Schema of a type, with the ranges of its key.
 fn of_shape(shape: &Shape, key: &Key) -> Value {
     match shape {

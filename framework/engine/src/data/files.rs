@@ -6,7 +6,7 @@ use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::io::csv::{self, Cells};
 use crate::io::{NamedArray, check_input, npz, safetensors, to_array};
-use crate::registry::{Component, registry};
+use crate::registry::{Component, Mapping, Parameter as _, registry};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Kind, Tensor};
@@ -36,7 +36,12 @@ fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
     let name = source_of(path)?;
     let source = match &experiment.data {
         own if own.name() == name => own.clone(),
-        _ => Component::<dyn DataSource>::named(name)?,
+        _ => {
+            let mut other = Mapping::new();
+            other.insert("type".into(), name.into());
+            other.insert("path".into(), path.to_string_lossy().as_ref().into());
+            Component::<dyn DataSource>::read(&other.into())?
+        }
     };
     let context = DataContext { seed: experiment.seed(), base: "".into() };
     source.build(&context)
