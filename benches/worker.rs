@@ -180,7 +180,9 @@ fn check(trainer: &Trainer, out: &Path) -> Answer {
         let [z0, z1, y, t] = [0, 1, 2, 3].map(|i: usize| &all[i].1);
         let z = z0 + rows(t, z0) * (z1 - z0);
         let condition = Condition::new(y.shallow_clone());
-        let output = model.output(&z, &model.path().at(t)?, Some(&condition), Pass::EVAL)?;
+        let point = model.path().at(t)?;
+        let reading = Reading::new(model.objective(), &point)?;
+        let output = model.output(&z, &reading, Some(&condition), Pass::EVAL)?;
         Ok((output - (z1 - z0)).square().mean(Kind::Float))
     })?;
     all.push(("loss", loss.reshape([1])));

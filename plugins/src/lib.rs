@@ -17,6 +17,7 @@ pub mod networks;
 pub mod noise_schedules;
 pub mod objectives;
 pub mod optimizers;
+pub mod paths;
 pub mod solvers;
 pub mod sources;
 pub mod time_samplers;

@@ -1,10 +1,9 @@
 //! Guidance: effects of its scale, its interval and a force on samples.
 
 use crate::common::gaussian::{Data, Exact};
-use crate::common::{OBJECTIVES, assert_close, schedule, values};
+use crate::common::{OBJECTIVES, assert_close, rectified, schedule, values, variance_preserving};
 use serde_json::json;
 use triflow::config::Sampling;
-use triflow::path::Path;
 use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::sample::{ClassifierFree, Conditioned, Predictor as _, PredictorField, Steered};
@@ -24,7 +23,7 @@ fn a_pull_makes_of_gaussian_data_the_gaussian_that_bayes_says() {
     let pull = pull.build(&()).unwrap();
     let options = json!({ "alpha_bar_min": 1e-4, "alpha_bar_max": 0.9999 });
     let linear = schedule("linear", &options, false, Kind::Double).1;
-    let paths = [Path::rectified(), Path::variance_preserving(linear, Device::Cpu)];
+    let paths = [rectified(), variance_preserving(linear)];
     let heun = crate::common::solver(json!({ "type": "heun" }));
     for path in &paths {
         for name in OBJECTIVES {
@@ -37,7 +36,7 @@ fn a_pull_makes_of_gaussian_data_the_gaussian_that_bayes_says() {
             let precision = s.powi(-2) + strength;
             let mean = (&data.m * s.powi(-2) + Tensor::from_slice(&to) * strength) / precision;
             let found = z.mean_dim([0].as_slice(), false, Kind::Double);
-            let what = format!("{:?} {name}", path.kind);
+            let what = format!("{path:?} {name}");
             let off = (found - mean).abs().max().double_value(&[]);
             assert!(off < 0.03, "{what}: mean off by {off}");
             let ratio = z.std_dim([0].as_slice(), true, false) * precision.sqrt() - 1.0;
@@ -70,7 +69,9 @@ fn guided_outputs_lie_on_the_line_through_the_unconditional_and_the_conditional(
             |present: Option<Tensor>| Condition::new(value.shallow_clone()).with(present, None);
         let at = |t: f64| model.path().at(&Tensor::from_slice(&[t])).unwrap();
         let plain = |t: f64, condition: &Condition| {
-            model.output(&z, &at(t), Some(condition), Pass::EVAL).unwrap()
+            let point = at(t);
+            let reading = Reading::new(model.objective(), &point).unwrap();
+            model.output(&z, &reading, Some(condition), Pass::EVAL).unwrap()
         };
         let (conditional, absent) =
             (with(None), with(Some(Tensor::zeros([2], (Kind::Float, Device::Cpu)))));
@@ -84,6 +85,10 @@ fn guided_outputs_lie_on_the_line_through_the_unconditional_and_the_conditional(
             guidance: Some(&guidance),
             mask: None,
         };
+        let guided = |t: f64| {
+            let point = at(t);
+            predictor.output(&z, &Reading::new(model.objective(), &point).unwrap()).unwrap()
+        };
         triflow::tch::no_grad(|| {
             let (c, u) = (plain(0.5, &conditional), plain(0.5, &absent));
             assert!(
@@ -91,10 +96,10 @@ fn guided_outputs_lie_on_the_line_through_the_unconditional_and_the_conditional(
                 "{name}: the condition is heard"
             );
             let line = &u + (&c - &u) * 2.5;
-            assert_close(name, &predictor.output(&z, &at(0.5)).unwrap(), &values(&line), 1e-5);
+            assert_close(name, &guided(0.5), &values(&line), 1e-5);
             assert_eq!(predictor.further_evaluations(), 1);
             // Outside the interval the output is that of the model alone, for one evaluation.
-            let outside = predictor.output(&z, &at(0.1)).unwrap();
+            let outside = guided(0.1);
             assert_eq!(values(&outside), values(&plain(0.1, &conditional)));
             assert_eq!(predictor.further_evaluations(), 1);
         });

@@ -2,7 +2,9 @@
 //! ODE at their order, the stochastic ones keep mean and covariance.
 
 use crate::common::gaussian::{Data, Exact, path};
-use crate::common::{OBJECTIVES, assert_close, golden, label, list, solver, tensor, values};
+use crate::common::{
+    OBJECTIVES, assert_close, golden, label, list, rectified, solver, tensor, values,
+};
 use serde_json::{Value, json};
 use triflow::path::Path;
 use triflow::prelude::*;
@@ -87,7 +89,7 @@ fn deterministic_solvers_meet_the_exact_end_at_their_order_on_every_schedule_and
 #[test]
 fn on_the_straight_path_ddim_is_euler() {
     let golden = file();
-    let (data, path) = (Data::of(&golden), Path::rectified());
+    let (data, path) = (Data::of(&golden), rectified());
     let z0 = tensor(&golden["z0"]);
     let field = Exact::field(&data, &path, "flow_matching", StepGrid::Time);
     let [ddim, euler] = ["ddim", "euler"].map(|name| {
@@ -217,7 +219,7 @@ fn stochastic_solvers_keep_mean_and_covariance_all_along() {
         if spec["eta"] != 0.0 && spec["eta"] != 0.5 {
             // Even steps in time are coarse in log-SNR at the ends: twice as many for the same
             // bias.
-            keeps_the_marginals(spec, &Path::rectified(), StepGrid::Time, 2 * steps, "rectified");
+            keeps_the_marginals(spec, &rectified(), StepGrid::Time, 2 * steps, "rectified");
         }
     }
 }
@@ -299,7 +301,7 @@ fn bosh3_needs_fewer_evaluations_than_dopri5_at_a_loose_tolerance() {
 #[test]
 fn the_worst_row_takes_no_fewer_steps_than_the_batch() {
     let golden = file();
-    let (data, path) = (Data::of(&golden), Path::rectified());
+    let (data, path) = (Data::of(&golden), rectified());
     let easy = Tensor::zeros([63, 3], (Kind::Double, Device::Cpu));
     let z0 = Tensor::cat(&[easy, tensor(&golden["z0"]).view([-1, 3]) * 30.0], 0);
     let field = Exact::field(&data, &path, "flow_matching", StepGrid::Time);

@@ -2,7 +2,8 @@
 //! closed form. The exact prediction replaces the network.
 
 use crate::common::{
-    OBJECTIVES, assert_close, golden, label, list, numbers, objective, solver, tensor, values,
+    OBJECTIVES, assert_close, golden, label, list, numbers, objective, rectified, solver, tensor,
+    values, variance_preserving,
 };
 use serde_json::{Value, json};
 use std::f64::consts::PI;
@@ -75,7 +76,7 @@ impl Mixture {
     }
 
     /// The best predictions E[data | z] and E[noise | z].
-    fn prediction(&self, z: &Tensor, point: &PathPoint) -> (Tensor, Tensor) {
+    fn prediction(&self, z: &Tensor, point: &PathPoint<'_>) -> (Tensor, Tensor) {
         let (log, r, _) = self.components(z, &point.a, &point.b);
         let weights = log.softmax(1, log.kind()).unsqueeze(2);
         let (means, deviations) = (self.means.to_kind(r.kind()), self.deviations.to_kind(r.kind()));
@@ -116,7 +117,8 @@ impl Predictor for Exact<'_> {
         &*self.objective
     }
 
-    fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
+    fn output(&self, z: &Tensor, reading: &Reading<'_>) -> Result<Tensor> {
+        let point = reading.point();
         let (data, noise) = self.mixture.prediction(z, point);
         // The noise follows from z = a·data + b·noise; without a shift this also works for b = 0.
         let (data, noise) = if self.shift == 0.0 {
@@ -125,7 +127,7 @@ impl Predictor for Exact<'_> {
             let ratio = rows(&(&point.a / &point.b), z);
             (data + self.shift, noise - ratio * self.shift)
         };
-        let output = Reading::new(&*self.objective, point)?.target(&data, &noise);
+        let output = reading.target(&data, &noise);
         Ok(output.to_kind(z.kind()))
     }
 }
@@ -136,7 +138,7 @@ fn tight() -> Box<dyn Solver> {
 
 fn linear() -> Path {
     let schedule = crate::common::schedule("linear", &json!({}), false, Kind::Double).1;
-    Path::variance_preserving(schedule, Device::Cpu)
+    variance_preserving(schedule)
 }
 
 /// All objectives for the first two cases, and a single one, in turn, for the others.
@@ -174,8 +176,8 @@ fn the_density_is_that_of_gaussian_data_for_every_objective_path_and_clock() {
                 let exact = r.square().sum(Kind::Double) * -0.5
                     - (stretch.log() + 0.5 * (2.0 * PI).ln()) * 3.0;
                 assert_close(&what, &found.log, &values(&exact), 1e-6);
-                let whole = path.kind == PathKind::VariancePreserving || *name == "flow_matching";
-                if whole && (path.kind, clock) != (PathKind::Rectified, Clock::Gamma) {
+                let whole = path.bounded() || *name == "flow_matching";
+                if whole && (path.bounded() || clock == Clock::Time) {
                     let expected = known["log_p_model"].as_f64().unwrap();
                     assert_close(&what, &found.log, &[expected], 1e-6);
                     let z0 = tensor(&known["z0"]);
@@ -198,7 +200,7 @@ fn the_density_of_a_mixture_is_the_mixture_and_integrates_to_1() {
     let (n, width) = (401, 9.0);
     let z = Tensor::linspace(-width, width, n, DOUBLE).view([n, 1]);
     let step = 2.0 * width / (n - 1) as f64;
-    let (rectified, linear) = (Path::rectified(), linear());
+    let (rectified, linear) = (rectified(), linear());
     for (path, names, clock) in [
         (&rectified, &OBJECTIVES[..1], Clock::Time),
         (&rectified, &OBJECTIVES[2..], Clock::Gamma),
@@ -263,8 +265,8 @@ fn shapes_of_any_rank_and_float32_have_the_same_density() {
         fn objective(&self) -> &dyn Objective {
             self.0.objective()
         }
-        fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
-            Ok(self.0.output(&z.flatten(1, -1), point)?.view_as(z))
+        fn output(&self, z: &Tensor, reading: &Reading<'_>) -> Result<Tensor> {
+            Ok(self.0.output(&z.flatten(1, -1), reading)?.view_as(z))
         }
     }
     let mixture = Mixture::correlated();
@@ -342,7 +344,7 @@ fn the_bound_is_tight_for_the_exact_prediction_of_every_objective_on_every_path(
 fn a_prediction_that_is_off_costs_half_of_its_squared_error_over_log_snr() {
     let mixture = Mixture::correlated();
     let shift = 0.3;
-    for path in [linear(), Path::rectified()] {
+    for path in [linear(), rectified()] {
         let (start, end) = path.gamma_range().unwrap();
         for name in OBJECTIVES {
             let bound_of = |shift: f64| {
@@ -364,7 +366,7 @@ fn the_bound_knows_how_far_its_draws_are_off() {
     let _stream = seed_torch(6, Purpose::Sample, 0);
     let mixture = Mixture::correlated();
     let data = mixture.sample(2000);
-    for path in [linear(), Path::rectified()] {
+    for path in [linear(), rectified()] {
         let draw = || bound(&Exact::new(&mixture, &path, "flow_matching"), &data, 100).unwrap();
         let (one, other) = (draw(), draw());
         let variance = |found: &Bound| found.error.as_ref().unwrap().square().mean(Kind::Double);
@@ -381,15 +383,19 @@ fn where_the_prediction_says_nothing_of_the_noise_the_bound_is_infinite() {
     /// The velocity of the path, which is zero where log-SNR does not change.
     struct Velocity;
     impl Objective for Velocity {
-        fn mix(&self, point: &PathPoint) -> Result<(Tensor, Tensor)> {
-            Ok(point.rates(Clock::Time))
+        fn mix(&self, point: &PathPoint<'_>) -> Result<(Tensor, Tensor)> {
+            point.rates(Clock::Time)
+        }
+
+        fn default_path(&self) -> Result<&'static str> {
+            Ok("variance_preserving")
         }
     }
     let mixture = Mixture::correlated();
     let data = Tensor::zeros([2, 3], DOUBLE);
     for (schedule, infinite) in [("linear", false), ("quadratic", true), ("cosine", true)] {
         let schedule = crate::common::schedule(schedule, &json!({}), false, Kind::Double).1;
-        let path = Path::variance_preserving(schedule, Device::Cpu);
+        let path = variance_preserving(schedule);
         let predictor =
             Exact { objective: Box::new(Velocity), ..Exact::new(&mixture, &path, "ct") };
         match bound(&predictor, &data, 5) {
@@ -432,8 +438,8 @@ fn what_has_no_derivative_has_no_density() {
         fn objective(&self) -> &dyn Objective {
             self.0.objective()
         }
-        fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
-            self.0.output(&z.detach(), point)
+        fn output(&self, z: &Tensor, reading: &Reading<'_>) -> Result<Tensor> {
+            self.0.output(&z.detach(), reading)
         }
     }
     struct AsksForData;

@@ -21,6 +21,7 @@ mod networks;
 mod offsets;
 mod on_disk;
 mod optimizers;
+mod paths;
 mod reflow;
 mod registry;
 mod resume;

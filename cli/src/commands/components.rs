@@ -5,7 +5,6 @@ use crate::args::Format;
 use comfy_table::{Table, presets};
 use serde_json::json;
 use triflow::config::Layers;
-use triflow::path::Path;
 use triflow::prelude::BuildContext;
 use triflow::registry::{Entry, Field, Shape, properties_of, registry};
 use triflow::tch::{Device, Kind, Tensor, nn};
@@ -125,8 +124,9 @@ pub fn eval(kind: &str, name: &str, points: i64, set: &[String]) -> Result<()> {
     let schedule = layers.finish()?.noise_schedule.build(&context);
     let schedule = schedule.map_err(|e| layers.locate(e.under("noise_schedule")))?;
     let t = Tensor::linspace(0.0, 1.0, points, (Kind::Double, Device::Cpu));
-    let point = Path::variance_preserving(schedule, Device::Cpu).at(&t)?;
-    let columns = [t, point.alpha_bar(), point.gamma(), point.gamma_prime(), point.snr_prime()];
+    let (gamma, gamma_prime) = (schedule.gamma(&t)?, schedule.gamma_prime(&t)?);
+    let snr_prime = gamma.exp() * &gamma_prime;
+    let columns = [t, gamma.sigmoid(), gamma, gamma_prime, snr_prime];
     let columns = columns
         .iter()
         .map(|c| Ok(Vec::try_from(c.detach())?))

@@ -2,13 +2,14 @@
 //!
 //! If z_0 is N(0, I) and independent of z_1, a state of the path is Gaussian given the data:
 //! velocity, noise, data and score follow from each other, and paths differ only in their log-SNR.
-//! With any other distribution, only the velocity of the rectified path can be learned.
+//! With any other distribution, only the velocity can be learned, of a path from z_0 itself to z_1
+//! itself.
 
 use crate::component::Objective;
 use crate::config::{Experiment, Noise};
 use crate::error::{Error, Result};
-use crate::path::{Clock, PathKind, PathPoint};
-use tch::{Device, Kind, Tensor};
+use crate::path::{Clock, Path};
+use crate::registry::Component;
 
 /// Properties of the joint distribution of z_0 and z_1.
 pub(crate) struct JointDistribution {
@@ -25,7 +26,7 @@ impl JointDistribution {
     pub(crate) fn check(
         &self,
         experiment: &Experiment,
-        path: PathKind,
+        path: &Path,
         objective: &dyn Objective,
         learned_encoder: bool,
     ) -> Result<()> {
@@ -65,22 +66,16 @@ impl JointDistribution {
                 format!("{what} needs Gaussian noise that is independent of the data, but {why}");
             Err(Error::config(key, message).help(help))
         };
-        if path != PathKind::Rectified {
-            let what = "the variance-preserving path";
-            return refuse(
-                "path",
-                what,
-                "set `path: rectified`, with an objective that predicts the velocity",
-            );
+        if !path.interpolates()? {
+            let name = experiment.path.as_ref().map_or("of this kind", Component::name);
+            let help = "use a path from z_0 itself to the data, such as straight lines, with an \
+                        objective that predicts the velocity";
+            return refuse("path", &format!("the path `{name}`"), help);
         }
-        if !predicts_velocity(objective)? {
+        if !path.is_velocity(objective)? {
             let what =
                 format!("reading a velocity from what `{}` predicts", experiment.objective.name());
-            return refuse(
-                "objective",
-                &what,
-                "use an objective that predicts the velocity, data − noise",
-            );
+            return refuse("objective", &what, "use an objective that predicts the velocity");
         }
         if experiment.sampling.grid.is_some_and(|grid| grid.clock() == Clock::Gamma) {
             return refuse("sampling.grid", "a step in log-SNR", "set `sampling.grid: time`");
@@ -115,13 +110,6 @@ impl JointDistribution {
         }
         Ok(())
     }
-}
-
-/// True if the output is data − noise everywhere on the path, the velocity of the rectified one.
-pub(crate) fn predicts_velocity(objective: &dyn Objective) -> Result<bool> {
-    let point = PathPoint::rectified(&Tensor::linspace(0.0, 1.0, 5, (Kind::Double, Device::Cpu)));
-    let (p, q) = objective.mix(&point)?;
-    Ok(p.eq(1.0).all().int64_value(&[]) == 1 && q.eq(-1.0).all().int64_value(&[]) == 1)
 }
 
 /// Checks that the batch of a coupling consists of whole training batches.

@@ -421,6 +421,8 @@ fn same_model(saved: &Value, own: &Value) -> bool {
         (Value::Mapping(saved), Value::Mapping(own)) => {
             saved.iter().all(|(key, value)| own.get(key).is_none_or(|own| same_model(value, own)))
         }
+        // The bare name of a component, as another version wrote it.
+        (Value::String(_), Value::Mapping(own)) => own.get("type") == Some(saved),
         _ => saved == own,
     }
 }
@@ -438,5 +440,7 @@ mod tests {
         assert!(same_model(&saved, &with("{ type: mlp }")));
         assert!(!same_model(&saved, &with("{ type: mlp, hidden_dims: [9] }")));
         assert!(!same_model(&saved, &with("{ type: film, hidden_dims: [8] }")));
+        assert!(same_model(&value("straight"), &value("{ type: straight, power: 1 }")));
+        assert!(!same_model(&value("straight"), &value("{ type: curved }")));
     }
 }

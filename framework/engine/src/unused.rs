@@ -2,7 +2,7 @@
 
 use crate::config::{Experiment, LossConfig, Sampling, Weighting};
 use crate::error::Result;
-use crate::path::{PathKind, StepGrid};
+use crate::path::StepGrid;
 use crate::trained::Trained;
 use std::fmt;
 
@@ -67,10 +67,9 @@ impl Trained {
         let default = default.as_ref();
         let (training, model) = (&e.training, self.model());
         let condition = self.units().shapes.condition.is_some();
-        let rectified = model.path().kind == PathKind::Rectified;
-        let why = "the rectified path has no noise schedule";
+        let why = "the path does not follow it";
         let changed = default.is_some_and(|d| d.noise_schedule != e.noise_schedule);
-        found.add("noise_schedule", rectified, changed, why);
+        found.add("noise_schedule", !model.path().scheduled(), changed, why);
 
         let steps = training.steps.is_some();
         let changed = default.is_some_and(|d| d.training.epochs != training.epochs);
@@ -81,11 +80,11 @@ impl Trained {
         let paired = !model.independent() && !model.z0_from_data();
         let changed = e.coupling.common().batch.is_some();
         found.add("coupling.batch", !paired, changed, "this coupling pairs no rows");
-        self.unused_in_loss(found, rectified);
+        self.unused_in_loss(found, !model.path().bounded());
         Ok(())
     }
 
-    fn unused_in_loss(&self, found: &mut UnusedSettings<'_>, rectified: bool) {
+    fn unused_in_loss(&self, found: &mut UnusedSettings<'_>, unbounded: bool) {
         let loss: LossConfig = self.experiment.loss;
         let unweighted = loss.use_snr_weight == Some(false);
         let none = unweighted || loss.weighting == Weighting::None;
@@ -93,9 +92,9 @@ impl Trained {
         found.add("loss.weighting", unweighted, loss.weighting != Weighting::Elbo, why);
         let why = "errors have no weight over time";
         found.add("loss.normalise", none, loss.normalise == Some(false), why);
-        let why = "the rectified path has no noise at t = 1, and no KL at t = 0";
-        found.add("loss.kl_weight", rectified, loss.kl_weight != 1.0, why);
-        found.add("loss.vae_noised", rectified, loss.vae_noised == Some(true), why);
+        let why = "the path has no noise at t = 1, and no data at t = 0";
+        found.add("loss.kl_weight", unbounded, loss.kl_weight != 1.0, why);
+        found.add("loss.vae_noised", unbounded, loss.vae_noised == Some(true), why);
         let learned = ["encoder.", "decoder.", "noise_schedule."].into_iter().any(|part| {
             let frozen = self.experiment.training.freeze.iter().any(|f| f.prefix() == part);
             let named = self.parameters.named(&self.parameters.flat);

@@ -17,7 +17,11 @@ impl Spec<dyn Objective> for Ct {
 }
 
 impl Objective for Ct {
-    fn mix(&self, _: &PathPoint) -> Result<(Tensor, Tensor)> {
+    fn mix(&self, _: &PathPoint<'_>) -> Result<(Tensor, Tensor)> {
         Ok((Tensor::from(1.0), Tensor::from(0.0)))
+    }
+
+    fn default_path(&self) -> Result<&'static str> {
+        Ok("variance_preserving")
     }
 }

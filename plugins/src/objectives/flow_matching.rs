@@ -15,11 +15,11 @@ impl Spec<dyn Objective> for FlowMatching {
 }
 
 impl Objective for FlowMatching {
-    fn mix(&self, _: &PathPoint) -> Result<(Tensor, Tensor)> {
+    fn mix(&self, _: &PathPoint<'_>) -> Result<(Tensor, Tensor)> {
         Ok((Tensor::from(1.0), Tensor::from(-1.0)))
     }
 
-    fn default_path(&self) -> Result<PathKind> {
-        Ok(PathKind::Rectified)
+    fn default_path(&self) -> Result<&'static str> {
+        Ok("rectified")
     }
 }

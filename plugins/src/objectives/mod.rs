@@ -2,8 +2,14 @@
 
 mod ct;
 mod diffusion;
+mod edm;
 mod flow_matching;
+mod score;
+mod v;
 
 pub use ct::Ct;
 pub use diffusion::Diffusion;
+pub use edm::Edm;
 pub use flow_matching::FlowMatching;
+pub use score::Score;
+pub use v::V;

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use triflow::path::{Path, Reading};
 use triflow::prelude::*;
 use triflow::sample::{Predictor, PredictorField};
+use triflow::tch::Kind;
 
 /// The distribution N(m, s²I) of the data.
 pub struct Data {
@@ -22,13 +23,13 @@ impl Data {
     }
 
     /// Variance V = a²s² + b² of z at a point of the path.
-    pub fn variance(&self, point: &PathPoint) -> Tensor {
+    pub fn variance(&self, point: &PathPoint<'_>) -> Tensor {
         point.a.square() * self.s.powi(2) + point.b.square()
     }
 
     /// The best predictions E[data | z] = m + a·s²·r and E[noise | z] = b·r, with r = (z −
     /// a·m)/V.
-    pub fn prediction(&self, z: &Tensor, point: &PathPoint) -> (Tensor, Tensor) {
+    pub fn prediction(&self, z: &Tensor, point: &PathPoint<'_>) -> (Tensor, Tensor) {
         let r = (z - rows(&point.a, z) * &self.m) / rows(&self.variance(point), z);
         let data = rows(&point.a, z) * self.s.powi(2) * &r + &self.m;
         (data, rows(&point.b, z) * r)
@@ -36,7 +37,7 @@ impl Data {
 
     /// The exact end a·m + √(V/V_0)·(z0 − a_0·m) of the ODE from `z0`, between two points of
     /// the path.
-    pub fn exact_end(&self, z0: &Tensor, from: &PathPoint, to: &PathPoint) -> Tensor {
+    pub fn exact_end(&self, z0: &Tensor, from: &PathPoint<'_>, to: &PathPoint<'_>) -> Tensor {
         let stretch = (self.variance(to) / self.variance(from)).sqrt();
         &to.a * &self.m + stretch * (z0 - &from.a * &self.m)
     }
@@ -69,9 +70,9 @@ impl Predictor for Exact<'_> {
         &*self.objective
     }
 
-    fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
-        let (data, noise) = self.data.prediction(z, point);
-        Ok(Reading::new(&*self.objective, point)?.target(&data, &noise))
+    fn output(&self, z: &Tensor, reading: &Reading<'_>) -> Result<Tensor> {
+        let (data, noise) = self.data.prediction(z, reading.point());
+        Ok(reading.target(&data, &noise))
     }
 }
 
@@ -107,10 +108,10 @@ impl NoiseSchedule for Remembering {
 
 /// The path of a golden case, with memoised times.
 pub fn path(case: &Value) -> Path {
-    let Path { kind, schedule, device } = super::path(case);
-    let schedule = schedule.map(|schedule| {
-        let times = RefCell::default();
-        Box::new(Remembering { schedule, times }) as Box<dyn NoiseSchedule>
-    });
-    Path { kind, schedule, device }
+    let name = case["schedule"].as_str().unwrap();
+    if name == "rectified" {
+        return super::rectified();
+    }
+    let schedule = super::schedule(name, &case["params"], false, Kind::Double).1;
+    super::variance_preserving(Box::new(Remembering { schedule, times: RefCell::default() }))
 }

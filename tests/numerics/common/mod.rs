@@ -99,14 +99,28 @@ pub fn schedule(
     (vs, schedule)
 }
 
+/// Builds a path from its name and parameters, with a schedule if it follows one.
+pub fn path_of(spec: Value, schedule: Option<Box<dyn NoiseSchedule>>) -> Path {
+    triflow_plugins::link();
+    let component: Component<dyn GaussianPath> = serde_json::from_value(spec).unwrap();
+    Path::build(&component, schedule, Device::Cpu).unwrap()
+}
+
+/// The rectified path.
+pub fn rectified() -> Path {
+    path_of("rectified".into(), None)
+}
+
+/// The variance-preserving path of a schedule.
+pub fn variance_preserving(schedule: Box<dyn NoiseSchedule>) -> Path {
+    path_of("variance_preserving".into(), Some(schedule))
+}
+
 /// The path of a golden case: its `schedule` and `params`, or the rectified path.
 pub fn path(case: &Value) -> Path {
     match case["schedule"].as_str().unwrap() {
-        "rectified" => Path::rectified(),
-        name => Path::variance_preserving(
-            schedule(name, &case["params"], false, Kind::Double).1,
-            Device::Cpu,
-        ),
+        "rectified" => rectified(),
+        name => variance_preserving(schedule(name, &case["params"], false, Kind::Double).1),
     }
 }
 

@@ -4,8 +4,8 @@
 mod model;
 
 use crate::common::{
-    OBJECTIVES, assert_close, assert_within, golden, label, list, numbers, objective, path, tensor,
-    values,
+    OBJECTIVES, assert_close, assert_within, golden, label, list, numbers, objective, path,
+    rectified, tensor, values,
 };
 use serde_json::Value;
 use triflow::config::{Reconstruction, Reduction, Weighting};
@@ -63,7 +63,7 @@ impl<'g> Case<'g> {
         tensor(&self.inputs[name])
     }
 
-    fn point(&self) -> PathPoint {
+    fn point(&self) -> PathPoint<'_> {
         self.path.at(&self.input("t")).unwrap()
     }
 
@@ -71,7 +71,7 @@ impl<'g> Case<'g> {
         assert_close(&format!("{} {name}", self.what), ours, &numbers(expected), 1e-10);
     }
 
-    fn z(&self, point: &PathPoint) -> Tensor {
+    fn z(&self, point: &PathPoint<'_>) -> Tensor {
         let (data, noise) = (self.input("z_1"), self.input("eps"));
         rows(&point.a, &data) * data + rows(&point.b, &noise) * noise
     }
@@ -82,7 +82,7 @@ impl<'g> Case<'g> {
         let reading = Reading::new(&*self.objective, &point).unwrap();
         let (z, output) = (self.z(&point), self.input("model_output"));
         let target = reading.target(&self.input("z_1"), &self.input("eps"));
-        let velocity = reading.derivative(&z, &output, Clock::Time);
+        let velocity = reading.derivative(&z, &output, Clock::Time).unwrap();
         let posterior = Posterior { mean: self.input("z_1"), log_variance: None };
         let alpha_bar_0 = self.path.at(&Tensor::from_slice(&[0.0])).unwrap().a.square();
         let mut terms = vec![
@@ -113,13 +113,13 @@ fn states_and_readings_meet_the_golden_vectors() {
         let reading = Reading::new(&*case.objective, &point).unwrap();
         let (z, output) = (case.z(&point), case.input("model_output"));
         let ideal = reading.target(&case.input("z_1"), &case.input("eps"));
-        let velocity = |output| reading.derivative(&z, output, Clock::Time);
+        let velocity = |output| reading.derivative(&z, output, Clock::Time).unwrap();
         let ours = [
             ("a", point.a.shallow_clone()),
             ("b", point.b.shallow_clone()),
-            ("gamma_prime", point.gamma_prime()),
+            ("gamma_prime", point.gamma_prime().unwrap()),
             ("snr", point.snr()),
-            ("snr_prime", point.snr_prime()),
+            ("snr_prime", point.snr_prime().unwrap()),
             ("z_t", z.shallow_clone()),
             ("v_true", velocity(&ideal)),
             ("target_hat", reading.data(&z, &output)),
@@ -157,16 +157,16 @@ fn every_weight_and_its_mean_meet_the_golden_vectors() {
             let golden = &case.golden["snr_weights"][name];
             let plain = Weights::new(kind, false, &case.path, &*case.objective).unwrap();
             assert_eq!(plain.means(), (1.0, 1.0));
-            case.close(&format!("{name} flow"), &plain.flow(&reading), &golden["flow"]);
-            case.close(&format!("{name} data"), &plain.data(&point), &golden["recon_reg"]);
+            case.close(&format!("{name} flow"), &plain.flow(&reading).unwrap(), &golden["flow"]);
+            case.close(&format!("{name} data"), &plain.data(&point).unwrap(), &golden["recon_reg"]);
             let normal = Weights::new(kind, true, &case.path, &*case.objective).unwrap();
             let (flow, data) = normal.means();
             case.close(&format!("{name} mean"), &Tensor::from(flow), &golden["mean_flow"]);
             case.close(&format!("{name} mean"), &Tensor::from(data), &golden["mean_recon_reg"]);
-            let expected = values(&(plain.flow(&reading) / flow));
-            assert_close(&case.what, &normal.flow(&reading), &expected, 1e-12);
-            let expected = values(&(plain.data(&point) / data));
-            assert_close(&case.what, &normal.data(&point), &expected, 1e-12);
+            let expected = values(&(plain.flow(&reading).unwrap() / flow));
+            assert_close(&case.what, &normal.flow(&reading).unwrap(), &expected, 1e-12);
+            let expected = values(&(plain.data(&point).unwrap() / data));
+            assert_close(&case.what, &normal.data(&point).unwrap(), &expected, 1e-12);
         }
     }
 }
@@ -191,15 +191,16 @@ fn batch_losses_and_totals_meet_the_golden_numbers() {
                         let what = format!("{reduction_name} {kind_name}{suffix} {name}");
                         case.close(&what, ours, &golden[name]);
                     };
-                    let flow = (term("flow") * weights.flow(&reading)).mean(None);
-                    let reg = (term("reg") * weights.data(&point)).mean(None);
+                    let flow = (term("flow") * weights.flow(&reading).unwrap()).mean(None);
+                    let reg = (term("reg") * weights.data(&point).unwrap()).mean(None);
                     let kl = term("kl").mean(None);
                     check("flow_loss".into(), &flow);
                     check("reg_loss".into(), &reg);
                     check("kl_loss".into(), &kl);
                     for (name, _) in RECONS {
-                        let recon =
-                            (term(&format!("recon_{name}")) * weights.data(&point)).mean(None);
+                        let recon = (term(&format!("recon_{name}"))
+                            * weights.data(&point).unwrap())
+                        .mean(None);
                         let vae = term(&format!("vae_{name}")).mean(None);
                         check(format!("recon_loss_{name}"), &recon);
                         check(format!("vae_loss_{name}"), &vae);
@@ -232,29 +233,30 @@ fn elbo_field_and_min_snr_weigh_an_error_alike_in_every_space() {
                 let target = reading.target(&case.input("z_1"), &case.input("eps"));
                 let error =
                     squared_error(&reading.target(&data, &noise), &target, Reduction::Sum, None);
-                error * weights.flow(&reading)
+                error * weights.flow(&reading).unwrap()
             });
             for (loss, name) in losses.iter().zip(OBJECTIVES) {
                 // On the straight path the weight is capped, separately for each kind of output.
-                if case.path.kind == PathKind::Rectified && name != "flow_matching" {
+                if !case.path.bounded() && name != "flow_matching" {
                     let excess = (loss - &losses[0]).max().double_value(&[]);
                     assert!(excess < 1e-9, "{} {name}: {excess}", case.what);
                 } else {
                     assert_close(&case.what, loss, &values(&losses[0]), 1e-9);
                 }
             }
-            if kind == Weighting::Elbo && case.path.kind == PathKind::VariancePreserving {
+            if kind == Weighting::Elbo && case.path.bounded() {
                 case.close("elbo", &losses[0], &case.golden["elbo_integrand_all_spaces"]);
             }
             if kind == Weighting::Field {
                 // The error of dz/ds in log-SNR, squared and times γ'; on the straight path in
                 // time.
-                let (clock, rate) = match case.path.kind {
-                    PathKind::Rectified => (Clock::Time, point.t.ones_like()),
-                    PathKind::VariancePreserving => (Clock::Gamma, point.gamma_prime()),
+                let (clock, rate) = match case.path.bounded() {
+                    false => (Clock::Time, point.t.ones_like()),
+                    true => (Clock::Gamma, point.gamma_prime().unwrap()),
                 };
                 let ideal = own.target(&case.input("z_1"), &case.input("eps"));
-                let error = own.derivative(&z, &output, clock) - own.derivative(&z, &ideal, clock);
+                let error = own.derivative(&z, &output, clock).unwrap()
+                    - own.derivative(&z, &ideal, clock).unwrap();
                 let expected = values(&(reduce(&error.square(), Reduction::Sum, None) * rate));
                 assert_close(&case.what, &losses[0], &expected, 1e-9);
             }
@@ -268,7 +270,7 @@ fn a_normalised_weight_has_mean_one_over_time() {
     let t = (Tensor::arange(n, (Kind::Double, Device::Cpu)) + 0.5) / n as f64;
     let file = file();
     let paths = list(&file["encoders"]["cases"]).iter().map(|case| (label(case), path(case)));
-    for (what, path) in paths.chain([("rectified".into(), Path::rectified())]) {
+    for (what, path) in paths.chain([("rectified".into(), rectified())]) {
         let point = path.at(&t).unwrap();
         for name in OBJECTIVES {
             let objective = objective(name);
@@ -282,8 +284,8 @@ fn a_normalised_weight_has_mean_one_over_time() {
             ] {
                 let weights = Weights::new(kind, true, &path, &*objective).unwrap();
                 let what = format!("{what} {name} {kind:?}");
-                assert_close(&what, &weights.data(&point).mean(None), &[1.0], 1e-5);
-                assert_close(&what, &weights.flow(&reading).mean(None), &[1.0], 1e-4);
+                assert_close(&what, &weights.data(&point).unwrap().mean(None), &[1.0], 1e-5);
+                assert_close(&what, &weights.flow(&reading).unwrap().mean(None), &[1.0], 1e-4);
             }
         }
     }

@@ -82,7 +82,8 @@ fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, lear
         false => (column(&alpha_bar.sqrt()), column(&rest.sqrt())),
     };
     let z = &a * &data + &b * &noise;
-    let output = model.output(&z, &point, None, pass).unwrap();
+    let reading = Reading::new(model.objective(), &point).unwrap();
+    let output = model.output(&z, &reading, None, pass).unwrap();
     let (wanted, clean, velocity) = match name {
         "flow_matching" => (&data - &noise, &z + &b * &output, output.shallow_clone()),
         "diffusion" => {

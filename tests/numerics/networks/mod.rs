@@ -3,7 +3,7 @@
 
 mod known;
 
-use crate::common::built_in;
+use crate::common::{built_in, objective, rectified};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{Device, Kind, nn::OptimizerConfig as _, no_grad};
@@ -78,7 +78,15 @@ impl Standing {
     }
 
     fn at(&self, z: &Tensor, rows: &Rows) -> Tensor {
-        let input = CrnInput { z, time: &rows.time, condition: rows.condition.as_ref() };
+        let path = rectified();
+        let point = path.at(&rows.time).unwrap();
+        let input = CrnInput {
+            z,
+            state: z,
+            time: &rows.time,
+            condition: rows.condition.as_ref(),
+            reading: &Reading::new(&*objective("flow_matching"), &point).unwrap(),
+        };
         self.crn.forward(&input, Pass { dropout: false, ..Pass::TRAIN }).unwrap()
     }
 

@@ -21,8 +21,12 @@ impl Spec<dyn Objective> for VPrediction {
 }
 
 impl Objective for VPrediction {
-    fn mix(&self, point: &PathPoint) -> Result<(Tensor, Tensor)> {
+    fn mix(&self, point: &PathPoint<'_>) -> Result<(Tensor, Tensor)> {
         Ok((-&point.b, point.a.shallow_clone()))
+    }
+
+    fn default_path(&self) -> Result<&'static str> {
+        Ok("variance_preserving")
     }
 }
 

@@ -1,6 +1,6 @@
 //! Conditional residual networks (CRNs) f(z, x, t) and the conditions that they receive.
 
-use super::{BuildContext, Pass};
+use super::{BuildContext, Pass, Reading};
 use crate::component_kind;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -77,13 +77,18 @@ struct Memo(RefCell<Option<BTreeMap<(usize, &'static str), Tensor>>>);
 /// Input of one evaluation of a CRN.
 #[derive(Debug)]
 pub struct CrnInput<'a> {
-    /// State z, `[batch, …z_shape]`.
+    /// State z, `[batch, …z_shape]`, in the scale in which the path hands it to networks
+    /// ([`GaussianPath::input_scale`](super::GaussianPath::input_scale)).
     pub z: &'a Tensor,
+    /// State z on the path, `[batch, …z_shape]`, for a prediction in closed form.
+    pub state: &'a Tensor,
     /// Time, `[batch]`: t, or the normalised log-SNR (γ − γ(0)) / (γ(1) − γ(0)) where the schedule
     /// is learnable.
     pub time: &'a Tensor,
     /// The condition, if the model has one.
     pub condition: Option<&'a Condition>,
+    /// Point of the path and meaning (p, q) of the output there, one for all rows or one for each.
+    pub reading: &'a Reading<'a>,
 }
 
 /// Direction in which an output can vary with z; see [`Crn::sense`].

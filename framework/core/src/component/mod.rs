@@ -1,6 +1,7 @@
 //! Kinds of components: a trait for each, in a file of its own, with the types it uses. The trait
 //! documents what a component must do, and the engine checks it.
 
+mod bisection;
 mod context;
 mod control;
 mod coupling;
@@ -13,6 +14,8 @@ mod network;
 mod noise_schedule;
 mod objective;
 mod optimizer;
+mod path;
+mod reading;
 mod solver;
 mod source;
 mod stepper;
@@ -35,6 +38,8 @@ pub use network::{Network, NetworkContext, NetworkInput};
 pub use noise_schedule::NoiseSchedule;
 pub use objective::Objective;
 pub use optimizer::{Optimizer, OptimizerState};
+pub use path::{Coefficients, GaussianPath, PathContext, PathPoint};
+pub use reading::{Reading, rows};
 pub use solver::NO_LEVELS;
 pub use solver::{Field, Level, Node, Observer, Solution, Solver};
 pub use source::{Source, SourceContext};

@@ -1,7 +1,8 @@
 use super::BuildContext;
+use super::bisection::time_of;
 use crate::component_kind;
 use crate::error::Result;
-use tch::{Kind as DType, Tensor};
+use tch::Tensor;
 
 component_kind! {
     /// The log-SNR over time, which mixes signal and noise on the variance-preserving path.
@@ -33,22 +34,7 @@ component_kind! {
         /// Time at which the log-SNR is `gamma` (`[batch]`, between γ(0) and γ(1)), without
         /// gradient; by bisection unless overridden.
         fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
-            tch::no_grad(|| {
-                // A few values are bracketed among many parts at once, many values by halving: to
-                // 60 (30) bits either way.
-                let parts = (64 / (gamma.numel().max(1) as u64).next_power_of_two()).max(2);
-                let bits = if gamma.kind() == DType::Double { 60 } else { 30 };
-                let shares = Tensor::arange_start(1, parts as i64, (gamma.kind(), gamma.device())) / parts as f64;
-                let sought = gamma.unsqueeze(-1);
-                let (mut low, mut width) = (gamma.zeros_like(), 1.0);
-                for _ in 0..u32::div_ceil(bits, parts.ilog2()) {
-                    let nodes = low.unsqueeze(-1) + &shares * width;
-                    let below = self.gamma(&nodes.view(-1))?.view_as(&nodes).lt_tensor(&sought);
-                    width /= parts as f64;
-                    low += below.sum_dim_intlist([-1].as_slice(), false, gamma.kind()) * width;
-                }
-                Ok(low + width * 0.5)
-            })
+            time_of(gamma, |t| self.gamma(t))
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::expect::close;
 use super::part::{self, Part, Rows, Shapes, latent_shapes};
-use super::{Check, Conformance, Kit};
-use crate::component::{Crn, CrnInput, Pass};
+use super::{Check, Conformance, Kit, paths};
+use crate::component::{Crn, CrnInput, Pass, Reading};
 use crate::error::Result;
 use crate::registry::Component;
 use tch::{Kind as DType, Tensor, nn};
@@ -49,8 +49,15 @@ impl Part for dyn Crn {
     }
 
     fn run(&self, rows: &Rows, pass: Pass) -> Result<Vec<Tensor>> {
-        let input =
-            CrnInput { z: &rows.main, time: &rows.time, condition: rows.condition.as_ref() };
+        let path = paths::straight()?;
+        let point = path.at(&rows.time)?;
+        let input = CrnInput {
+            z: &rows.main,
+            state: &rows.main,
+            time: &rows.time,
+            condition: rows.condition.as_ref(),
+            reading: &Reading::new(&paths::Difference, &point)?,
+        };
         Ok(vec![self.forward(&input, pass)?])
     }
 }

@@ -18,6 +18,8 @@ mod objective;
 mod optimizer;
 mod parameters;
 mod part;
+mod path;
+mod paths;
 mod seeds;
 mod solver;
 mod source;

@@ -1,9 +1,10 @@
 use super::expect::{close, ensure, finite};
+use super::paths::{straight, unit_variance};
 use super::seeds::repeatable;
 use super::{Check, Conformance, Kit};
 use crate::component::{Objective, shape_text};
 use crate::error::Result;
-use crate::path::{Clock, PathPoint, Reading, rows};
+use crate::path::{Clock, Path, Reading, rows};
 use crate::registry::Component;
 use tch::{Device, Kind as DType, Tensor};
 
@@ -18,7 +19,7 @@ impl Conformance for dyn Objective {
         },
         Check {
             name: "finite",
-            about: "p and q are finite inside both paths, and at the ends of the variance-preserving one",
+            about: "p and q are finite inside a path, and at ends with finite log-SNR",
             run: numbers_finite,
         },
         Check {
@@ -35,12 +36,12 @@ impl Conformance for dyn Objective {
             name: "same_seed",
             about: "built twice with one seed, it is the same bit for bit",
             run: |component| {
-                let points = points(9, DType::Double);
+                let (paths, t) = (paths()?, times(9, DType::Double));
                 repeatable(|| {
                     let objective = component.build(&())?;
                     let mut all = Vec::new();
-                    for (_, point) in &points {
-                        let (p, q) = objective.mix(point)?;
+                    for (_, path) in &paths {
+                        let (p, q) = objective.mix(&path.at(&t)?)?;
                         all.extend([p, q]);
                     }
                     Ok(all)
@@ -55,36 +56,34 @@ impl Conformance for dyn Objective {
     }
 }
 
-/// Log-SNR that is linear in time, from −5 to 5.
-fn variance_preserving(t: &Tensor) -> PathPoint {
-    PathPoint::variance_preserving(t, t * 10.0 - 5.0, t.ones_like() * 10.0)
+/// A path with finite and one with infinite log-SNR at the ends, by name.
+fn paths() -> Result<[(&'static str, Path); 2]> {
+    Ok([("the path of unit variance", unit_variance()?), ("the straight path", straight()?)])
 }
 
-/// `batch` points inside each path, away from ends where a prediction may be infinite.
-fn points(batch: i64, kind: DType) -> [(&'static str, PathPoint); 2] {
-    let t = (Tensor::arange(batch, (kind, Device::Cpu)) + 0.37) / batch as f64 * 0.9 + 0.05;
-    [
-        ("the variance-preserving path", variance_preserving(&t)),
-        ("the rectified path", PathPoint::rectified(&t)),
-    ]
+/// `batch` times away from ends where a prediction may be infinite.
+fn times(batch: i64, kind: DType) -> Tensor {
+    (Tensor::arange(batch, (kind, Device::Cpu)) + 0.37) / batch as f64 * 0.9 + 0.05
 }
 
 fn shape(component: &Component<dyn Objective>) -> Result<()> {
     let objective = component.build(&())?;
     for kind in [DType::Float, DType::Double] {
         for batch in [1, 5] {
-            for (path, point) in &points(batch, kind) {
-                let (p, q) = objective.mix(point)?;
-                for (name, number) in [("p", p), ("q", q)] {
+            for (name, path) in &paths()? {
+                let point = path.at(&times(batch, kind))?;
+                let (p, q) = objective.mix(&point)?;
+                for (number_name, number) in [("p", p), ("q", q)] {
                     let size = number.size();
                     ensure(matches!(size.as_slice(), [] | [1]) || size == [batch], || {
                         let size = shape_text(&size);
-                        format!("{name} is {size} on {path}, expected [], [1] or [{batch}]")
+                        format!("{number_name} is {size} on {name}, expected [], [1] or [{batch}]")
                     })?;
                     let joined = (&point.a * number).kind();
                     ensure(joined == kind, || {
                         format!(
-                            "with {name} on {path} {kind:?} becomes {joined:?}, expected {kind:?}"
+                            "with {number_name} on {name} {kind:?} becomes {joined:?}, \
+                             expected {kind:?}"
                         )
                     })?;
                 }
@@ -96,30 +95,31 @@ fn shape(component: &Component<dyn Objective>) -> Result<()> {
 
 fn numbers_finite(component: &Component<dyn Objective>) -> Result<()> {
     let objective = component.build(&())?;
-    let ends = variance_preserving(&Tensor::from_slice(&[0.0, 1.0]));
-    let ends = ("the ends of the variance-preserving path", ends);
-    for (path, point) in points(9, DType::Double).iter().chain([&ends]) {
+    let (ends, inside) = (Tensor::from_slice(&[0.0, 1.0]), times(9, DType::Double));
+    let [(unit, unit_path), (straight, straight_path)] = paths()?;
+    let points = [
+        (unit.to_owned(), unit_path.at(&inside)?),
+        (straight.to_owned(), straight_path.at(&inside)?),
+        (format!("the ends of {unit}"), unit_path.at(&ends)?),
+    ];
+    for (name, point) in &points {
         let (p, q) = objective.mix(point)?;
-        finite(&format!("p on {path}"), &p)?;
-        finite(&format!("q on {path}"), &q)?;
+        finite(&format!("p on {name}"), &p)?;
+        finite(&format!("q on {name}"), &q)?;
     }
     Ok(())
 }
 
 fn rows_independent(component: &Component<dyn Objective>) -> Result<()> {
     let objective = component.build(&())?;
-    for (path, point) in &points(5, DType::Double) {
+    for (name, path) in &paths()? {
+        let point = path.at(&times(5, DType::Double))?;
         let per_point = |(p, q): (Tensor, Tensor)| [p, q].map(|v| v + &point.a * 0.0);
-        let together = per_point(objective.mix(point)?);
+        let together = per_point(objective.mix(&point)?);
         for i in 0..5 {
-            let t = point.t.narrow(0, i, 1);
-            let alone = match *path {
-                "the rectified path" => PathPoint::rectified(&t),
-                _ => variance_preserving(&t),
-            };
-            let (p, q) = objective.mix(&alone)?;
-            for (name, together, alone) in [("p", &together[0], p), ("q", &together[1], q)] {
-                let what = format!("{name} of point {i} on {path}, against the point alone,");
+            let (p, q) = objective.mix(&path.at(&point.t.narrow(0, i, 1))?)?;
+            for (number, together, alone) in [("p", &together[0], p), ("q", &together[1], q)] {
+                let what = format!("{number} of point {i} on {name}, against the point alone,");
                 close(&what, &together.narrow(0, i, 1), &alone.reshape([-1]), 1e-9)?;
             }
         }
@@ -129,20 +129,21 @@ fn rows_independent(component: &Component<dyn Objective>) -> Result<()> {
 
 fn readings_agree(component: &Component<dyn Objective>) -> Result<()> {
     let objective = component.build(&())?;
-    for (path, point) in &points(9, DType::Double) {
+    for (name, path) in &paths()? {
+        let point = &path.at(&times(9, DType::Double))?;
         let data = Tensor::randn([9, 3], (DType::Double, Device::Cpu));
         let noise = data.randn_like();
         let mix = |a: &Tensor, b: &Tensor| rows(a, &data) * &data + rows(b, &data) * &noise;
         let z = mix(&point.a, &point.b);
         let reading = Reading::new(&*objective, point)?;
         let output = reading.target(&data, &noise);
-        let (a_rate, b_rate) = point.rates(Clock::Time);
+        let (a_rate, b_rate) = point.rates(Clock::Time)?;
         let text = |what: &str| {
-            format!("the {what} read from p·data + q·noise on {path} (a·q − b·p must not be 0)")
+            format!("the {what} read from p·data + q·noise on {name} (a·q − b·p must not be 0)")
         };
         close(&text("data"), &reading.data(&z, &output), &data, 1e-6)?;
         close(&text("noise"), &reading.noise(&z, &output), &noise, 1e-6)?;
-        let velocity = reading.derivative(&z, &output, Clock::Time);
+        let velocity = reading.derivative(&z, &output, Clock::Time)?;
         close(&text("velocity"), &velocity, &mix(&a_rate, &b_rate), 1e-6)?;
     }
     Ok(())

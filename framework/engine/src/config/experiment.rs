@@ -3,11 +3,11 @@
 use super::layers::Flags;
 use super::{Comparison, Every, FilePath, LossTerm, ModelPart, StartFrom, Task};
 use crate::component::{
-    Coupling, Crn, DataSource, Decoder, Encoder, Guidance, NoiseSchedule, Objective, Optimizer,
-    Solver, Source, TimeSampler,
+    Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, NoiseSchedule, Objective,
+    Optimizer, Solver, Source, TimeSampler,
 };
 use crate::error::{Error, Result};
-use crate::path::{PathKind, StepGrid};
+use crate::path::StepGrid;
 use crate::registry::Component;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,8 +39,8 @@ pub struct Experiment {
     pub objective: Component<dyn Objective>,
     /// The path from noise to data; null: the objective's own.
     #[serde(default)]
-    pub path: Option<PathKind>,
-    /// Log-SNR over time on the variance-preserving path; the rectified path has none.
+    pub path: Option<Component<dyn GaussianPath>>,
+    /// Log-SNR over time, on a path that follows one.
     pub noise_schedule: Component<dyn NoiseSchedule>,
     /// Map from the target to the latent.
     pub encoder: Component<dyn Encoder>,
@@ -156,8 +156,8 @@ pub struct LossConfig {
     pub vae_weight: Option<f64>,
     /// Weight of KL(z_0).
     pub kl_weight: f64,
-    /// True to apply `weighting`; null: true on the variance-preserving path, false on the
-    /// rectified.
+    /// True to apply `weighting`; null: true on a path whose log-SNR is finite at both ends,
+    /// otherwise false.
     pub use_snr_weight: Option<bool>,
     /// Weight of the error over time.
     pub weighting: Weighting,
@@ -447,6 +447,18 @@ impl Experiment {
     /// [`Error::Runtime`]: a value cannot be expressed in YAML.
     pub fn to_yaml(&self) -> Result<String> {
         serde_yaml::to_string(self).map_err(|e| Error::runtime(e.to_string()))
+    }
+
+    /// The path, set or the objective's own.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the objective cannot be built, or its path is not registered.
+    pub fn path(&self) -> Result<Component<dyn GaussianPath>> {
+        if let Some(path) = &self.path {
+            return Ok(path.clone());
+        }
+        let objective = self.objective.build(&()).map_err(|e| e.under("objective"))?;
+        Component::named(objective.default_path()?).map_err(|e| e.under("path"))
     }
 
     /// Seed of all random numbers.

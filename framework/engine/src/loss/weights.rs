@@ -1,7 +1,7 @@
 use crate::component::Objective;
 use crate::config::Weighting;
 use crate::error::Result;
-use crate::path::{Path, PathKind, PathPoint, Reading};
+use crate::path::{Clock, Path, PathPoint, Reading};
 use tch::Tensor;
 
 /// Largest weight of the output's error on the rectified path, where no weight that is the same
@@ -33,16 +33,19 @@ impl Weights {
         if !normalise || kind == Weighting::None {
             return Ok(plain);
         }
-        if path.kind == PathKind::Rectified {
+        if !path.bounded() {
             let mean_data = rectified_mean(kind);
             let (nodes, weights) = gauss_legendre(0.0, 1.0);
-            let point = PathPoint::rectified(&Tensor::from_slice(&nodes));
+            let point = path.at(&Tensor::from_slice(&nodes).to_device(path.device()))?;
             let reading = Reading::new(objective, &point)?;
             let velocity = reading.determinant().abs().eq(1.0).all().int64_value(&[]) == 1;
             let mean_flow = if velocity || kind == Weighting::Seed {
                 mean_data
             } else {
-                plain.flow(&reading).dot(&Tensor::from_slice(&weights)).double_value(&[])
+                plain
+                    .flow(&reading)?
+                    .dot(&Tensor::from_slice(&weights).to_device(path.device()))
+                    .double_value(&[])
             };
             return Ok(Self { kind, mean_flow, mean_data });
         }
@@ -52,14 +55,12 @@ impl Weights {
         let (mut mean_flow, mut mean_data) = (0.0, 0.0);
         for (from, to) in [(start, kink), (kink, end)] {
             let (nodes, weights) = gauss_legendre(from, to);
-            let gamma = Tensor::from_slice(&nodes).to_device(path.device);
-            let t = path.time_of(&gamma)?;
-            let point =
-                PathPoint::variance_preserving(&t, gamma.shallow_clone(), gamma.ones_like());
+            let gamma = Tensor::from_slice(&nodes).to_device(path.device());
+            let point = path.at_clocks(gamma, Clock::Gamma)?.per_log_snr();
             let reading = Reading::new(objective, &point)?;
-            let weights = Tensor::from_slice(&weights).to_device(path.device);
-            mean_flow += plain.flow(&reading).dot(&weights).double_value(&[]);
-            mean_data += plain.data(&point).dot(&weights).double_value(&[]);
+            let weights = Tensor::from_slice(&weights).to_device(path.device());
+            mean_flow += plain.flow(&reading)?.dot(&weights).double_value(&[]);
+            mean_data += plain.data(&point)?.dot(&weights).double_value(&[]);
         }
         Ok(Self { kind, mean_flow, mean_data })
     }
@@ -70,56 +71,57 @@ impl Weights {
     }
 
     /// True if the weight of the output's error is 1 at all times.
-    pub fn flow_is_one(&self, path: PathKind) -> bool {
+    pub fn flow_is_one(&self, path: &Path) -> bool {
         let one = match self.kind {
             Weighting::None => true,
-            Weighting::Seed => path == PathKind::Rectified,
+            Weighting::Seed => !path.bounded(),
             _ => false,
         };
         one && self.mean_flow == 1.0
     }
 
     /// Weight of the squared error of the output, `[batch]`.
-    pub fn flow(&self, reading: &Reading<'_>) -> Tensor {
+    ///
+    /// # Errors
+    /// [`Error::Component`](crate::Error::Component): the path fails.
+    pub fn flow(&self, reading: &Reading<'_>) -> Result<Tensor> {
         let point = reading.point();
-        let weight = self.raw(point);
+        let weight = self.raw(point)?;
         let in_output_space = match self.kind {
             Weighting::None | Weighting::Seed => weight,
-            _ => match point.kind {
-                PathKind::Rectified => {
-                    (weight / reading.determinant().square()).clamp_max(RECTIFIED_CAP)
-                }
-                PathKind::VariancePreserving => {
-                    weight * (&point.b / reading.determinant()).square()
-                }
-            },
+            _ if point.bounded() => weight * (&point.b / reading.determinant()).square(),
+            _ => (weight / reading.determinant().square()).clamp_max(RECTIFIED_CAP),
         };
-        if self.mean_flow == 1.0 { in_output_space } else { in_output_space / self.mean_flow }
+        let mean = self.mean_flow;
+        Ok(if mean == 1.0 { in_output_space } else { in_output_space / mean })
     }
 
     /// Weight of recon and reg, `[batch]`.
-    pub fn data(&self, point: &PathPoint) -> Tensor {
-        self.raw(point) / self.mean_data
+    ///
+    /// # Errors
+    /// [`Error::Component`](crate::Error::Component): the path fails.
+    pub fn data(&self, point: &PathPoint<'_>) -> Result<Tensor> {
+        Ok(self.raw(point)? / self.mean_data)
     }
 
     /// Weight of the data error on the variance-preserving path, and of the velocity error on the
     /// rectified one.
-    fn raw(&self, point: &PathPoint) -> Tensor {
-        let rectified = point.kind == PathKind::Rectified;
-        match self.kind {
+    fn raw(&self, point: &PathPoint<'_>) -> Result<Tensor> {
+        let rectified = !point.bounded();
+        Ok(match self.kind {
             Weighting::None => point.t.ones_like(),
             Weighting::Seed | Weighting::Field if rectified => point.t.ones_like(),
-            Weighting::Seed => point.snr_prime(),
-            Weighting::Field => point.gamma_prime() * point.a.square() * 0.25,
+            Weighting::Seed => point.snr_prime()?,
+            Weighting::Field => point.gamma_prime()? * point.a.square() * 0.25,
             Weighting::Elbo if rectified => (&point.a / &point.b * 2.0).clamp_max(RECTIFIED_CAP),
-            Weighting::Elbo => point.snr_prime(),
+            Weighting::Elbo => point.snr_prime()?,
             // γ'·min(SNR, κ) for the data error, times b² for the velocity error.
             Weighting::MinSnr if rectified => {
                 let ratio = &point.a / &point.b;
                 (&ratio * 2.0).minimum(&(ratio.reciprocal() * (2.0 * MIN_SNR_CAP)))
             }
-            Weighting::MinSnr => point.gamma_prime() * point.snr().clamp_max(MIN_SNR_CAP),
-        }
+            Weighting::MinSnr => point.gamma_prime()? * point.snr().clamp_max(MIN_SNR_CAP),
+        })
     }
 }
 

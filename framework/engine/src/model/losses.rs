@@ -47,8 +47,8 @@ impl Model {
         let noise = sequence::keep(&noise, latent_mask);
         let (point, factor) = self.times.draw(target.size()[0], &self.path)?;
         let z = kernels::blend(&point.a, &data, &point.b, &noise);
-        let output = self.output(&z, &point, condition, pass)?;
         let reading = Reading::new(&*self.objective, &point)?;
+        let output = self.output(&z, &reading, condition, pass)?;
         let weighted = |errors: Tensor, weight: &Tensor| {
             let errors = errors * weight;
             match &factor {
@@ -58,7 +58,10 @@ impl Model {
             .mean(None)
         };
         let aim = reading.target(&data, &noise);
-        let weight = (!self.weights.flow_is_one(point.kind)).then(|| self.weights.flow(&reading));
+        let weight = match self.weights.flow_is_one(&self.path) {
+            true => None,
+            false => Some(self.weights.flow(&reading)?),
+        };
         let flow = if latent_mask.is_some() || output.dim() < 2 {
             let errors = loss::squared_error(&output, &aim, reduction, latent_mask);
             weighted(errors, &weight.unwrap_or_else(|| point.t.ones_like()))
@@ -77,21 +80,21 @@ impl Model {
             let decoded = self.decode(&reading.data(&z, &output), pass)?;
             Ok(weighted(
                 loss::reconstruction(self.recon, &decoded, target, reduction, mask),
-                &self.weights.data(&point),
+                &self.weights.data(&point)?,
             ))
         })?;
         terms.add(LossTerm::Reg, config.reg_weight, everything, || {
-            let velocity = reading.derivative(&z, &output, crate::path::Clock::Time);
+            let velocity = reading.derivative(&z, &output, crate::path::Clock::Time)?;
             let squares = loss::reduce(&velocity.square(), reduction, latent_mask);
-            Ok(weighted(squares, &self.weights.data(&point)))
+            Ok(weighted(squares, &self.weights.data(&point)?))
         })?;
         terms.add(LossTerm::Vae, config.vae_weight.unwrap_or(0.0), everything, || {
             self.vae(&data, target, pass)
         })?;
-        if let Some(schedule) = &self.path.schedule {
+        if self.path.bounded() {
             terms.add(LossTerm::Kl, config.kl_weight, everything, || {
                 let zero = Tensor::zeros([1], (self.vars.kind(), self.vars.device()));
-                let alpha_bar = schedule.gamma(&zero)?.sigmoid();
+                let alpha_bar = self.path.at(&zero)?.alpha_bar();
                 Ok(loss::kl(&posterior, &alpha_bar, reduction, latent_mask).mean(None))
             })?;
         }
@@ -101,9 +104,7 @@ impl Model {
     /// Reconstruction error from z_1; for the variational bound, −ln p(target | z at t = 1).
     fn vae(&self, data: &Tensor, target: &Tensor, pass: Pass) -> Result<Tensor> {
         let reduction = self.loss.reduction;
-        let Some(schedule) =
-            self.path.schedule.as_ref().filter(|_| self.loss.vae_noised == Some(true))
-        else {
+        if !self.path.bounded() || self.loss.vae_noised != Some(true) {
             return Ok(loss::reconstruction(
                 self.recon,
                 &self.decode(data, pass)?,
@@ -112,8 +113,9 @@ impl Model {
                 pass.mask,
             )
             .mean(None));
-        };
-        let gamma = schedule.gamma(&Tensor::ones([1], (self.vars.kind(), self.vars.device())))?;
+        }
+        let end = Tensor::ones([1], (self.vars.kind(), self.vars.device()));
+        let gamma = self.path.at(&end)?.gamma();
         // z / a_1 = z_1 + ε·e^(−γ/2)
         let noised = data + data.randn_like() * rows(&(&gamma * -0.5).exp(), data);
         let noised = sequence::keep(&noised, self.latent_mask(pass.mask));

@@ -7,9 +7,7 @@ mod times;
 
 pub use parameters::Parameters;
 
-use self::soundness::{
-    Learned, check_schedule, refuse_infinite_terms, refuse_wrong_sense, resolve,
-};
+use self::soundness::{Learned, check_log_snr, refuse_infinite_terms, refuse_wrong_sense, resolve};
 use self::times::Times;
 use crate::component::{
     BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood,
@@ -18,10 +16,10 @@ use crate::component::{
 use crate::config::{Experiment, LossConfig, ModelPart, Precision, Reconstruction, Weighting};
 use crate::data::Shapes;
 use crate::error::{Error, Result};
-use crate::joint_distribution::{JointDistribution, predicts_velocity};
+use crate::joint_distribution::JointDistribution;
 use crate::kernels::reduced::{Reduced, is_worth_it};
 use crate::loss::Weights;
-use crate::path::{Path, PathKind, PathPoint};
+use crate::path::{Path, PathPoint, Reading, rows};
 use crate::sequence;
 use tch::{Device, Kind, Tensor, nn};
 
@@ -79,10 +77,7 @@ impl Model {
             vars.set_kind(Kind::Double);
         }
         let objective = experiment.objective.build(&()).map_err(within("objective"))?;
-        let path_kind = match experiment.path {
-            Some(kind) => kind,
-            None => objective.default_path()?,
-        };
+        let path = experiment.path()?;
         let context = |name: &str, latent: Option<Vec<i64>>| BuildContext {
             vars: vars.root().sub(name),
             target_shape: shapes.target.clone(),
@@ -99,17 +94,13 @@ impl Model {
             .build(&context("noise_schedule", latent()))
             .map_err(within("noise_schedule"))?;
         let learnable_schedule = has_parameters(&vars, "noise_schedule.");
-        let path = match path_kind {
-            PathKind::Rectified if learnable_schedule => {
-                return Err(Error::config(
-                    "noise_schedule.learnable",
-                    "the rectified path has no noise schedule to learn",
-                )
-                .help("set `path: variance_preserving`, or leave the schedule fixed"));
-            }
-            PathKind::Rectified => Path::rectified(),
-            PathKind::VariancePreserving => Path::variance_preserving(schedule, device),
-        };
+        let component = experiment.path.insert(path);
+        let path = Path::build(component, Some(schedule), device).map_err(within("path"))?;
+        if learnable_schedule && !path.scheduled() {
+            let message = format!("the path `{}` has no noise schedule to learn", component.name());
+            return Err(Error::config("noise_schedule.learnable", message)
+                .help("use a path that follows one, or leave the schedule fixed"));
+        }
         let decoder =
             experiment.decoder.build(&context("decoder", latent())).map_err(within("decoder"))?;
         let crn = experiment.crn.build(&context("crn", latent())).map_err(within("crn"))?;
@@ -140,8 +131,9 @@ impl Model {
             decoder: decoder_has && !frozen.contains(&ModelPart::Decoder),
             autoencoder: encoder_has || decoder_has,
         };
-        if let Some(schedule) = &path.schedule {
-            check_schedule(&**schedule, vars.kind(), device).map_err(within("noise_schedule"))?;
+        if path.bounded() {
+            let key = if path.scheduled() { "noise_schedule" } else { "path" };
+            check_log_snr(&path, vars.kind()).map_err(within(key))?;
         }
         let z0_from_data = coupling.z0_from_data()?;
         let joint = JointDistribution {
@@ -149,7 +141,7 @@ impl Model {
             independent: coupling.is_independent()? && !z0_from_data,
             keeps_condition: coupling.keeps_condition()?,
         };
-        joint.check(experiment, path_kind, &*objective, learned.encoder)?;
+        joint.check(experiment, &path, &*objective, learned.encoder)?;
         if joint.standard_normal && joint.independent {
             let times =
                 Tensor::from_slice(&[0.25, 0.5, 0.75]).to_kind(vars.kind()).to_device(device);
@@ -157,9 +149,9 @@ impl Model {
         }
         let times = Times::new(&experiment.training.time_sampling, &path, (vars.kind(), device));
         let times = times.map_err(|e| e.under("training.time_sampling"))?;
-        resolve(experiment, path_kind, &learned, &times)?;
-        if path_kind == PathKind::Rectified {
-            refuse_infinite_terms(&experiment.loss, &*objective)?;
+        resolve(experiment, &path, &learned, &times)?;
+        if !path.bounded() {
+            refuse_infinite_terms(&experiment.loss, &path, &*objective)?;
         }
         experiment.latent_shape = Some(latent_shape.clone());
         experiment.sampling.grid.get_or_insert(path.natural_clock(&*objective)?.into());
@@ -239,13 +231,13 @@ impl Model {
         self.standard_normal && self.independent
     }
 
-    /// True if the output is the velocity of the rectified path, which can be learned from any
-    /// joint distribution of z_0 and the data.
+    /// True if the output is dz/dt of a path from z_0 itself to z_1 itself, which can be learned
+    /// from any joint distribution of the two.
     ///
     /// # Errors
-    /// [`Error::Component`]: the objective fails.
+    /// [`Error::Component`]: the objective or the path fails.
     pub fn predicts_velocity(&self) -> Result<bool> {
-        Ok(self.path.kind == PathKind::Rectified && predicts_velocity(&*self.objective)?)
+        Ok(self.path.interpolates()? && self.path.is_velocity(&*self.objective)?)
     }
 
     /// True if z_0 is independent of the data in training, so that no pairing is needed.
@@ -301,7 +293,7 @@ impl Model {
         }
     }
 
-    /// Evaluates the network at states `z` `[batch, …z_shape]` and a point of the path, with one
+    /// Evaluates the network at states `z` `[batch, …z_shape]` and the point of a reading, with one
     /// time for all or one for each; the output has the shape of `z`.
     ///
     /// # Errors
@@ -309,14 +301,17 @@ impl Model {
     pub fn output(
         &self,
         z: &Tensor,
-        point: &PathPoint,
+        reading: &Reading<'_>,
         condition: Option<&Condition>,
         pass: Pass,
     ) -> Result<Tensor> {
+        let point = reading.point();
         let time = self.time_input(point)?.to_kind(z.kind()).expand([z.size()[0]], false);
         let mask = self.latent_mask(pass.mask);
         let z = &sequence::keep(z, mask);
-        let input = CrnInput { z, time: &time, condition };
+        let scaled = point.input_scale()?.map(|scale| rows(&scale.to_kind(z.kind()), z) * z);
+        let input =
+            CrnInput { z: scaled.as_ref().unwrap_or(z), state: z, time: &time, condition, reading };
         let reduced = self.reduced();
         let output = self.crn.forward(&input, pass.masked(mask))?.to_kind(z.kind());
         drop(reduced);
@@ -336,14 +331,12 @@ impl Model {
         self.reduced.then(|| Reduced::on(self.vars.device()))
     }
 
-    fn time_input(&self, point: &PathPoint) -> Result<Tensor> {
-        match &self.path.schedule {
-            Some(schedule) if self.learnable_schedule => {
-                let ends = schedule.gamma(&self.ends())?;
-                Ok((point.gamma() - ends.get(0)) / (ends.get(1) - ends.get(0)))
-            }
-            _ => Ok(point.t.shallow_clone()),
+    fn time_input(&self, point: &PathPoint<'_>) -> Result<Tensor> {
+        if !self.learnable_schedule {
+            return Ok(point.t.shallow_clone());
         }
+        let ends = self.path.at(&self.ends())?.gamma();
+        Ok((point.gamma() - ends.get(0)) / (ends.get(1) - ends.get(0)))
     }
 
     /// The times 0 and 1, made on the device because a copy to it would wait.

@@ -1,24 +1,20 @@
 //! Checks that a model can be learned, and the defaults of its loss.
 
 use super::times::Times;
-use crate::component::{NoiseSchedule, Objective, Sense};
+use crate::component::{Objective, Sense};
 use crate::config::{Experiment, LossConfig, Reconstruction, Task, Weighting};
 use crate::error::{Error, Result};
-use crate::path::{PathKind, PathPoint, Reading};
-use tch::{Device, Kind, Tensor};
+use crate::path::{Path, PathPoint};
+use tch::{Kind, Tensor};
 
 /// Largest |γ|, beyond which SNR = e^γ leaves the range of float32.
 const GAMMA_BOUND: f64 = 80.0;
 
 /// Checks that log-SNR is finite, bounded and rising, at 1,001 times.
-pub(super) fn check_schedule(
-    schedule: &dyn NoiseSchedule,
-    kind: Kind,
-    device: Device,
-) -> Result<()> {
+pub(super) fn check_log_snr(path: &Path, kind: Kind) -> Result<()> {
     tch::no_grad(|| {
-        let t = Tensor::linspace(0.0, 1.0, 1001, (kind, device));
-        let gamma = schedule.gamma(&t)?.to_kind(Kind::Double);
+        let t = Tensor::linspace(0.0, 1.0, 1001, (kind, path.device()));
+        let gamma = path.at(&t)?.gamma().to_kind(Kind::Double);
         let bad = |message: String| {
             Err(Error::config("", message).help("choose other parameters of the schedule"))
         };
@@ -40,21 +36,34 @@ pub(super) fn check_schedule(
     })
 }
 
-/// Checks that all terms of the loss are finite on the rectified path. Data that are computed from
-/// the noise are infinite at t = 0, and so is the velocity computed from the noise there or from
-/// the data at t = 1: their errors have no finite mean.
-pub(super) fn refuse_infinite_terms(loss: &LossConfig, objective: &dyn Objective) -> Result<()> {
-    let ends = PathPoint::rectified(&Tensor::from_slice(&[0.0, 1.0]));
-    let reading = Reading::new(objective, &ends)?;
-    let singular = |end| reading.determinant().double_value(&[end]) == 0.0;
+/// Checks that all terms of the loss are finite on a path with infinite log-SNR. On straight lines,
+/// data that are computed from the noise are infinite at t = 0, and so is the velocity computed
+/// from the noise there or from the data at t = 1: their errors have no finite mean. Nor has the
+/// error of an output that is itself infinite at an end, without a weight that vanishes there.
+pub(super) fn refuse_infinite_terms(
+    loss: &LossConfig,
+    path: &Path,
+    objective: &dyn Objective,
+) -> Result<()> {
+    let [start, end] = path.readable_ends(objective)?;
+    let ends = path.at(&Tensor::from_slice(&[0.0, 1.0]).to_device(path.device()))?;
+    let (p, q) = objective.mix(&ends)?;
+    let infinite = (p + q).isfinite().all().int64_value(&[]) == 0;
+    if infinite && loss.use_snr_weight != Some(true) {
+        let message = "on this path the objective's target is infinite at an end, \
+                       and so is its unweighted error";
+        return Err(Error::config("loss.use_snr_weight", message)
+            .help("set it to true, or use a path whose log-SNR is finite at both ends"));
+    }
     let terms = [
-        ("loss.recon_weight", loss.recon_weight != 0.0 && singular(0)),
-        ("loss.reg_weight", loss.reg_weight != 0.0 && (singular(0) || singular(1))),
+        ("loss.recon_weight", loss.recon_weight != 0.0 && !start),
+        ("loss.reg_weight", loss.reg_weight != 0.0 && !(start && end)),
     ];
     match terms.iter().find(|(_, infinite)| *infinite) {
         Some((key, _)) => {
-            let message = "on the rectified path this objective makes the term infinite";
-            Err(Error::config(*key, message).help("set it to 0, or `path: variance_preserving`"))
+            let message = "on this path the objective makes the term infinite";
+            Err(Error::config(*key, message)
+                .help("set it to 0, or use a path whose log-SNR is finite at both ends"))
         }
         None => Ok(()),
     }
@@ -67,7 +76,7 @@ pub(super) fn refuse_infinite_terms(loss: &LossConfig, objective: &dyn Objective
 pub(super) fn refuse_wrong_sense(
     sense: Option<Sense>,
     objective: &dyn Objective,
-    point: &PathPoint,
+    point: &PathPoint<'_>,
 ) -> Result<()> {
     let Some(sense) = sense else { return Ok(()) };
     let (data, noise) = objective.mix(point)?;
@@ -96,13 +105,12 @@ pub(super) struct Learned {
 /// Replaces the nulls of the loss, and checks that the loss suits the learned parts.
 pub(super) fn resolve(
     experiment: &mut Experiment,
-    path: PathKind,
+    path: &Path,
     learned: &Learned,
     times: &Times,
 ) -> Result<()> {
     let generation = experiment.task() != Task::Regression;
     let loss = &mut experiment.loss;
-    let vp = path == PathKind::VariancePreserving;
     if learned.schedule {
         let wrong = [
             ("loss.weighting", loss.weighting != Weighting::Elbo),
@@ -127,7 +135,7 @@ pub(super) fn resolve(
              (weighting elbo, kl, noised vae)"
         );
     }
-    loss.use_snr_weight.get_or_insert(vp);
+    loss.use_snr_weight.get_or_insert(path.bounded());
     loss.normalise.get_or_insert(!learned.schedule);
     loss.vae_noised.get_or_insert(learned.schedule);
     // A decoder is learned from a reconstruction only.
@@ -148,6 +156,5 @@ pub(super) fn resolve(
         return Err(Error::config("loss.vae_weight", message)
             .help("set `loss.vae_weight: 1.0`, or use one without parameters"));
     }
-    experiment.path = Some(path);
     Ok(())
 }

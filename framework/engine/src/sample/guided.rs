@@ -2,7 +2,7 @@ use crate::component::{Condition, Pass};
 use crate::config::Sampling;
 use crate::error::Result;
 use crate::model::Model;
-use crate::path::PathPoint;
+use crate::path::{PathPoint, Reading};
 use std::cell::Cell;
 use tch::Tensor;
 
@@ -38,12 +38,12 @@ impl ClassifierFree {
         &self,
         model: &Model,
         z: &Tensor,
-        point: &PathPoint,
+        reading: &Reading<'_>,
         condition: &Condition,
         pass: Pass,
     ) -> Result<Tensor> {
-        if !self.acts_at(point) {
-            return model.output(z, point, Some(condition), pass);
+        if !self.acts_at(reading.point()) {
+            return model.output(z, reading, Some(condition), pass);
         }
         self.further.set(self.further.get() + 1);
         let present = match &condition.present {
@@ -56,12 +56,12 @@ impl ClassifierFree {
             .with(Some(present), condition.mask.as_ref().map(twice));
         let mask = pass.mask.map(twice);
         let pass = pass.masked(mask.as_ref());
-        let output = model.output(&twice(z), point, Some(&both), pass)?;
+        let output = model.output(&twice(z), reading, Some(&both), pass)?;
         let halves = output.chunk(2, 0);
         Ok(halves[1].lerp(&halves[0], self.scale))
     }
 
-    fn acts_at(&self, point: &PathPoint) -> bool {
+    fn acts_at(&self, point: &PathPoint<'_>) -> bool {
         let [from, to] = self.interval;
         // Reading the time waits for the device, so it is read only if it matters.
         (from <= 0.0 && to >= 1.0) || (from..=to).contains(&point.t.double_value(&[0]))

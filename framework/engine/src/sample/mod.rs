@@ -16,7 +16,7 @@ use crate::component::{
 };
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::path::{Clock, END_GAP, Path, PathKind, PathPoint, Reading, StepGrid, rows};
+use crate::path::{Clock, END_GAP, Path, PathPoint, Reading, StepGrid, rows};
 use crate::rng::{Purpose, RowDraws, Streams, seed_torch};
 use tch::{Device, Tensor};
 
@@ -53,12 +53,12 @@ pub trait Predictor {
     fn path(&self) -> &Path;
     /// Meaning of the output.
     fn objective(&self) -> &dyn Objective;
-    /// Evaluates the prediction at `z` `[batch, …z_shape]` and one point of the path; the output
-    /// has the shape of `z`.
+    /// Evaluates the prediction at `z` `[batch, …z_shape]` and the point of a reading, one for all
+    /// rows; the output has the shape of `z`.
     ///
     /// # Errors
     /// Those of the model's components.
-    fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor>;
+    fn output(&self, z: &Tensor, reading: &Reading<'_>) -> Result<Tensor>;
     /// Number of network evaluations so far, beyond one for each output.
     fn further_evaluations(&self) -> usize {
         0
@@ -97,13 +97,13 @@ impl Predictor for Conditioned<'_> {
         self.model.objective()
     }
 
-    fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
+    fn output(&self, z: &Tensor, reading: &Reading<'_>) -> Result<Tensor> {
         let pass = Pass::EVAL.masked(self.mask);
         match (self.guidance, self.condition) {
             (Some(guidance), Some(condition)) => {
-                guidance.output(self.model, z, point, condition, pass)
+                guidance.output(self.model, z, reading, condition, pass)
             }
-            _ => self.model.output(z, point, self.condition, pass),
+            _ => self.model.output(z, reading, self.condition, pass),
         }
     }
 
@@ -157,7 +157,7 @@ impl<P: Predictor> PredictorField<P> {
         Self { draws: Some(RowDraws::new(streams, Purpose::Path)), ..self }
     }
 
-    fn point(&self, z: &Tensor, s: f64) -> Result<PathPoint> {
+    fn point(&self, z: &Tensor, s: f64) -> Result<PathPoint<'_>> {
         self.predictor.path().at_clock(s, self.clock, z)
     }
 
@@ -175,16 +175,9 @@ impl<P: Predictor> PredictorField<P> {
         }
         let (start, end) = match self.clock {
             Clock::Gamma => path.gamma_range()?,
-            Clock::Time if path.kind == PathKind::VariancePreserving => (0.0, 1.0),
             Clock::Time => {
-                let ends = Tensor::from_slice(&[0.0, 1.0]);
-                let point = PathPoint::rectified(&ends);
-                let reading = Reading::new(self.predictor.objective(), &point)?;
-                let d = reading.determinant();
-                (
-                    if d.double_value(&[0]) == 0.0 { END_GAP } else { 0.0 },
-                    if d.double_value(&[1]) == 0.0 { 1.0 - END_GAP } else { 1.0 },
-                )
+                let [start, end] = path.readable_ends(self.predictor.objective())?;
+                (if start { 0.0 } else { END_GAP }, if end { 1.0 } else { 1.0 - END_GAP })
             }
         };
         Ok(self.grid.nodes(start, end, steps))
@@ -204,8 +197,8 @@ impl<P: Predictor> PredictorField<P> {
         }
     }
 
-    /// Integrates from `z0` `[n, …z_shape]` to the data in `steps` steps, without recording
-    /// gradients. `final_denoise` is that of [`SamplingPlan`]; `observer` gets every state.
+    /// Integrates from `z0` `[n, …z_shape]`, in the path's [scale](Path::start_scale), to the data
+    /// in `steps` steps, without recording gradients. `final_denoise` is that of [`SamplingPlan`]; `observer` gets every state.
     ///
     /// # Errors
     /// Those of [`grid`](Self::grid), the predictor, the solver and `observer`.
@@ -220,7 +213,9 @@ impl<P: Predictor> PredictorField<P> {
         tch::no_grad(|| {
             let grid = self.grid(steps)?;
             let mut counter = Counter { observer, states: 0 };
-            let solution = solver.integrate(self, z0, &grid, &mut counter)?;
+            let scale = self.predictor.path().start_scale()?;
+            let start = if scale == 1.0 { z0.shallow_clone() } else { z0 * scale };
+            let solution = solver.integrate(self, &start, &grid, &mut counter)?;
             let steps = counter.states.saturating_sub(1);
             let denoise = match final_denoise {
                 Some(denoise) => denoise,
@@ -239,17 +234,17 @@ impl<P: Predictor> PredictorField<P> {
 impl<P: Predictor> Field for PredictorField<P> {
     fn derivative(&self, z: &Tensor, s: f64) -> Result<Tensor> {
         let point = self.point(z, s)?;
-        let output = self.predictor.output(z, &point)?;
         let reading = Reading::new(self.predictor.objective(), &point)?;
-        let (of_z, of_output) = reading.derivative_coefficients(self.clock);
+        let output = self.predictor.output(z, &reading)?;
+        let (of_z, of_output) = reading.derivative_coefficients(self.clock)?;
         let cast = |c: Tensor| rows(&c.to_kind(z.kind()), z);
         Ok(cast(of_z) * z + cast(of_output) * output)
     }
 
     fn data(&self, z: &Tensor, s: f64) -> Result<Tensor> {
         let point = self.point(z, s)?;
-        let output = self.predictor.output(z, &point)?;
         let reading = Reading::new(self.predictor.objective(), &point)?;
+        let output = self.predictor.output(z, &reading)?;
         Ok(reading.data(z, &output).to_kind(z.kind()))
     }
 
@@ -266,7 +261,7 @@ impl<P: Predictor> Field for PredictorField<P> {
         }
         let s = Tensor::from_slice(clock).to_device(self.predictor.device());
         let point = self.predictor.path().at_clocks(s, self.clock)?;
-        let (a_rate, b_rate) = point.rates(self.clock);
+        let (a_rate, b_rate) = point.rates(self.clock)?;
         let columns = [&point.a, &point.b, &a_rate, &b_rate];
         let columns: Vec<Vec<f64>> =
             columns.into_iter().map(|c| Ok(Vec::try_from(c)?)).collect::<Result<_>>()?;

@@ -1,7 +1,7 @@
 use super::Predictor;
 use crate::component::{Condition, Guidance, GuidanceInput, Objective};
 use crate::error::Result;
-use crate::path::{Path, PathPoint, Reading, rows};
+use crate::path::{Path, Reading, rows};
 use tch::{Device, Tensor};
 
 /// A predictor with the force g of a [`Guidance`] added to its score ∇ log p_t(z): the noise
@@ -25,9 +25,9 @@ impl<P: Predictor> Predictor for Steered<'_, P> {
         self.predictor.objective()
     }
 
-    fn output(&self, z: &Tensor, point: &PathPoint) -> Result<Tensor> {
-        let output = self.predictor.output(z, point)?;
-        let reading = Reading::new(self.objective(), point)?;
+    fn output(&self, z: &Tensor, reading: &Reading<'_>) -> Result<Tensor> {
+        let output = self.predictor.output(z, reading)?;
+        let point = reading.point();
         let data = reading.data(z, &output).to_kind(z.kind());
         let force = self.force.force(&GuidanceInput {
             z,

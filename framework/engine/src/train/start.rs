@@ -3,7 +3,6 @@
 use crate::component::Pass;
 use crate::data::Rows;
 use crate::error::Result;
-use crate::path::PathKind;
 use crate::trained::Trained;
 use tch::{Kind, Tensor};
 
@@ -21,7 +20,7 @@ pub(super) fn shift(trained: &Trained, train: &Rows) -> Result<Option<f64>> {
     let model = trained.model();
     let learned = trained.parameters().iter().any(|(name, _)| name.starts_with("encoder."));
     let standardised = trained.experiment().data.common().standardise;
-    if standardised || learned || model.path().kind == PathKind::Rectified || !model.gaussian() {
+    if standardised || learned || !model.path().bounded() || !model.gaussian() {
         return Ok(None);
     }
     tch::no_grad(|| {

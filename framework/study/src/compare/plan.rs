@@ -3,10 +3,10 @@
 use super::grid::{self, Axis, Place};
 use super::limits::check;
 use super::name::{Digests, digest, slug};
-use crate::component::Solver;
+use crate::component::{GaussianPath, Solver};
 use crate::config::{Comparison, CurveOfAll, Experiment, Layers, Origin, Task};
 use crate::error::{Error, Result};
-use crate::path::PathKind;
+use crate::path::Path as ModelPath;
 use crate::registry::Component;
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
@@ -271,19 +271,16 @@ fn resolve<'a>(
     // One thread, so that results do not depend on what runs at the same time.
     experiment.threads.get_or_insert(1);
     experiment.comparison = Comparison::default();
-    let objective = experiment.objective.build(&()).map_err(|e| e.under("objective"))?;
-    let kind = match experiment.path {
-        Some(kind) => kind,
-        None => objective.default_path()?,
-    };
-    if kind == PathKind::Rectified {
-        // A rectified path uses no schedule: cells that vary it become one.
+    let path = experiment.path()?;
+    let scheduled = ModelPath::follows_schedule(&path).map_err(|e| e.under("path"))?;
+    if !scheduled {
+        // Cells that vary a schedule which the path does not follow become one.
         experiment.noise_schedule = base.noise_schedule.clone();
     }
     let error = experiment.check().err().map(|e| layers.locate(e).to_string());
     Ok(Resolved {
         place,
-        identity: identity(&experiment, kind, (comparison.points, comparison.draws))?,
+        identity: identity(&experiment, (&path, scheduled), (comparison.points, comparison.draws))?,
         data: digest(&experiment.data)?,
         experiment: experiment.to_yaml()?,
         error,
@@ -294,7 +291,7 @@ fn resolve<'a>(
 /// without effect on them are left out.
 fn identity(
     experiment: &Experiment,
-    path: PathKind,
+    (path, scheduled): (&Component<dyn GaussianPath>, bool),
     measured: (i64, u64),
 ) -> Result<(String, String)> {
     let Value::Mapping(mut map) = as_value(experiment)? else {
@@ -304,10 +301,15 @@ fn identity(
     for key in ["output_dir", "device", "threads", "checkpoint", "plugins"] {
         map.remove(key);
     }
-    if path == PathKind::Rectified {
+    if !scheduled {
         map.remove("noise_schedule");
     }
-    map.insert("path".into(), as_value(&path)?);
+    // A path without parameters is its name, as it was before paths had any.
+    let path = match as_value(path)? {
+        Value::Mapping(keys) if keys.len() == 1 => path.name().into(),
+        other => other,
+    };
+    map.insert("path".into(), path);
     if let Some(training) = map.get_mut("training").and_then(Value::as_mapping_mut) {
         training.remove("seed");
         if training.get("steps").is_some_and(|s| !s.is_null()) {

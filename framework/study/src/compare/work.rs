@@ -11,7 +11,6 @@ use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::measure::likelihood;
 use crate::measure::{self, Goal, Metric, draw_paths, draw_rows, labels};
-use crate::path::PathKind;
 use crate::registry::Component;
 use crate::rng::{Purpose, stream_seed};
 use crate::run::{self, Run, RunObserver};
@@ -415,7 +414,7 @@ fn paths(model: &mut Trained, data: &Data) -> Result<Option<Paths>> {
 fn schedule(model: &mut Trained) -> Result<Option<Schedule>> {
     const TIMES: i64 = 101;
     model.sampling(|model, _| {
-        if model.path().kind == PathKind::Rectified {
+        if !model.path().scheduled() {
             return Ok(None);
         }
         let device = model.vars.device();

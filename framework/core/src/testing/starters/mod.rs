@@ -10,6 +10,7 @@ mod network;
 mod noise_schedule;
 mod objective;
 mod optimizer;
+mod path;
 mod solver;
 mod source;
 mod time_sampler;

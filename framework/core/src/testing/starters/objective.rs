@@ -24,11 +24,15 @@ impl Spec<dyn Objective> for MyComponent {
 
 impl Objective for MyComponent {
     /// (p, q) of the output p·data + q·noise; loss and sampling follow from them.
-    fn mix(&self, point: &PathPoint) -> Result<(Tensor, Tensor)> {
+    fn mix(&self, point: &PathPoint<'_>) -> Result<(Tensor, Tensor)> {
         let spread = ((&point.a * self.sigma_data).square() + point.b.square()).sqrt();
         let p = &point.b / (&spread * self.sigma_data);
         let q = &point.a * -self.sigma_data / spread;
         Ok((p, q))
+    }
+
+    fn default_path(&self) -> Result<&'static str> {
+        Ok("variance_preserving")
     }
 }
 

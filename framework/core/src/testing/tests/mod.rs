@@ -9,6 +9,7 @@ mod noise_schedule;
 mod objective;
 mod optimizer;
 mod parts;
+mod path;
 mod solver;
 mod source;
 mod spec;

@@ -24,7 +24,7 @@ impl Spec<dyn Objective> for Twin {
 }
 
 impl Objective for Mix {
-    fn mix(&self, point: &PathPoint) -> Result<(Tensor, Tensor)> {
+    fn mix(&self, point: &PathPoint<'_>) -> Result<(Tensor, Tensor)> {
         let (p, q) = (-&point.b, &point.a + self.drift);
         Ok(match () {
             () if self.fault.is("shape") => (p.unsqueeze(1), q),
@@ -37,5 +37,9 @@ impl Objective for Mix {
             }
             () => (p, q),
         })
+    }
+
+    fn default_path(&self) -> Result<&'static str> {
+        Ok("variance_preserving")
     }
 }

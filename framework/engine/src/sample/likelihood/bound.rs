@@ -39,8 +39,8 @@ impl Bound {
 /// evaluated in the precision of `data`.
 ///
 /// The bound is that of the variance-preserving diffusion between the log-SNRs of the path's ends.
-/// Every other Gaussian path is a rescaling of it, so the bound also holds for the rectified path
-/// between the ends of [`gamma_range`](crate::path::Path::gamma_range), outside of which the
+/// Every other Gaussian path is a rescaling of it, so the bound also holds for a path with
+/// infinite log-SNR between the ends of [`gamma_range`](crate::path::Path::gamma_range), outside of which the
 /// prediction is not evaluated.
 ///
 /// # Errors
@@ -93,10 +93,10 @@ pub fn bound(predictor: &impl Predictor, data: &Tensor, draws: u64) -> Result<Bo
 
 /// Checks that the noise can be computed from the prediction at the ends of the path. Otherwise,
 /// such as from the velocity where γ′ = 0, its error is unbounded. Between the ends it can
-/// always be computed: γ rises there, and the rectified path is cut off.
+/// always be computed: γ rises there, and infinite ends are cut off.
 fn refuse_infinite(predictor: &impl Predictor) -> Result<()> {
     let path = predictor.path();
-    if path.schedule.is_none() {
+    if !path.bounded() {
         return Ok(());
     }
     let ends = path.at(&Tensor::from_slice(&[0.0, 1.0]).to_device(predictor.device()))?;
@@ -116,14 +116,15 @@ fn refuse_infinite(predictor: &impl Predictor) -> Result<()> {
 /// cannot know ε.
 fn error(
     predictor: &impl Predictor,
-    point: &PathPoint,
+    point: &PathPoint<'_>,
     data: &Tensor,
     noise: &Tensor,
     kind: Kind,
 ) -> Result<Tensor> {
     let z = rows(&point.a, data) * data + rows(&point.b, data) * noise;
-    let output = predictor.output(&z.to_kind(kind), point)?.to_kind(Kind::Double);
-    let read = Reading::new(predictor.objective(), point)?.noise(&z, &output);
+    let reading = Reading::new(predictor.objective(), point)?;
+    let output = predictor.output(&z.to_kind(kind), &reading)?.to_kind(Kind::Double);
+    let read = reading.noise(&z, &output);
     let surplus = loss::reduce(&(noise.square() - 1.0), Reduction::Sum, None);
     let errors = loss::squared_error(&read, noise, Reduction::Sum, None);
     Ok(errors - surplus * point.alpha_bar().square())

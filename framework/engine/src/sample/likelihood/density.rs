@@ -4,7 +4,7 @@
 
 use crate::component::{Field, Grid, Solver};
 use crate::error::{Error, Result};
-use crate::path::{PathPoint, Reading, rows};
+use crate::path::{Reading, rows};
 use crate::sample::{Predictor, PredictorField};
 use std::f64::consts::PI;
 use tch::{Kind, Tensor};
@@ -47,7 +47,8 @@ pub struct Density {
 
 impl<P: Predictor> PredictorField<P> {
     /// Computes the log-density of `z` `[n, …z_shape]` at the end of the [grid](Self::grid) of
-    /// `steps` steps, for z_0 ~ N(0, I) at its start: the density of states that an exact solver
+    /// `steps` steps, for z_0 ~ N(0, I) times the path's scale at its start: the density of
+    /// states that an exact solver
     /// would reach. The prediction is evaluated in the precision of `z`, and the integral is in
     /// float64. The signs of probes come from LibTorch's generator: seed a
     /// [stream](crate::rng::seed_torch) first.
@@ -87,7 +88,8 @@ impl<P: Predictor> PredictorField<P> {
             let end = solver.integrate(&flow, &start, &Grid { nodes }, &mut ())?;
             let z0 = end.z.narrow(1, 0, dimensions);
             let integrals = end.z.narrow(1, dimensions, columns);
-            let log = standard_normal(&z0) - integrals.mean_dim(1, false, Kind::Double);
+            let scale = self.predictor.path().start_scale()?;
+            let log = normal(&z0, scale) - integrals.mean_dim(1, false, Kind::Double);
             if log.isfinite().all().int64_value(&[]) == 0 {
                 return Err(Error::runtime("a log-density is not finite"));
             }
@@ -98,10 +100,11 @@ impl<P: Predictor> PredictorField<P> {
     }
 }
 
-/// ln N(z; 0, I) of rows `[n, d]`.
-fn standard_normal(z: &Tensor) -> Tensor {
+/// ln N(z; 0, scale²·I) of rows `[n, d]`.
+fn normal(z: &Tensor, scale: f64) -> Tensor {
     let d = z.size()[1] as f64;
-    z.square().sum_dim_intlist(1, false, Kind::Double) * -0.5 - 0.5 * d * (2.0 * PI).ln()
+    let squares = (z / scale).square().sum_dim_intlist(1, false, Kind::Double);
+    squares * -0.5 - d * (0.5 * (2.0 * PI).ln() + scale.ln())
 }
 
 /// The field from data to noise, for the state beside the integral of the divergence (one for each
@@ -117,10 +120,10 @@ struct Backward<'a, P> {
 
 impl<P: Predictor> Backward<'_, P> {
     /// The output at `z` `[n, …z_shape]` and its divergence `[n, k]`.
-    fn output(&self, z: &Tensor, point: &PathPoint) -> Result<(Tensor, Tensor)> {
+    fn output(&self, z: &Tensor, reading: &Reading<'_>) -> Result<(Tensor, Tensor)> {
         let leaf = z.detach().set_requires_grad(true);
         let (output, flat) = tch::with_grad(|| -> Result<_> {
-            let output = self.field.predictor.output(&leaf, point)?;
+            let output = self.field.predictor.output(&leaf, reading)?;
             let flat = output.flatten(1, -1);
             Ok((output, flat))
         })?;
@@ -168,10 +171,10 @@ impl<P: Predictor> Field for Backward<'_, P> {
         let z = state.narrow(1, 0, self.dimensions);
         let shaped = z.to_kind(self.like.kind()).reshape(self.like.size());
         let point = self.field.point(&shaped, s)?;
-        let (output, of_output) = self.output(&shaped, &point)?;
         let reading = Reading::new(self.field.predictor.objective(), &point)?;
+        let (output, of_output) = self.output(&shaped, &reading)?;
         // f = p·z + q·output, so div f = p·d + q·div output.
-        let (p, q) = reading.derivative_coefficients(self.field.clock);
+        let (p, q) = reading.derivative_coefficients(self.field.clock)?;
         let f = rows(&p, &z) * &z + rows(&q, &z) * output.flatten(1, -1).to_kind(Kind::Double);
         let divergence = rows(&q, &z) * of_output + rows(&p, &z) * self.dimensions as f64;
         Ok(Tensor::cat(&[f.neg(), divergence], 1))
