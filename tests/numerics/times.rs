@@ -84,7 +84,8 @@ fn expected_loss(model: &Model) -> Vec<f64> {
     let w = Tensor::from(0.4).set_requires_grad(true);
     let second_moment = point.a.square() * (s * s + m * m) + point.b.square();
     let error = w.square() * second_moment - &w * &point.b * 2.0 + 1.0;
-    let weighted = error * point.gamma_prime() * factor.unwrap_or_else(|| Tensor::from(1.0));
+    let weighted =
+        error * point.gamma_prime().unwrap() * factor.unwrap_or_else(|| Tensor::from(1.0));
     let loss = weighted.dot(&Tensor::from_slice(&weights));
     let named = model.vars.variables();
     let mut of: Vec<_> = named.iter().filter(|(n, _)| n.starts_with("noise_schedule.")).collect();

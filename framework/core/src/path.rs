@@ -81,11 +81,6 @@ impl Path {
         self.device
     }
 
-    /// True if the log-SNR is finite at both ends.
-    pub fn bounded(&self) -> bool {
-        self.kind == PathKind::VariancePreserving
-    }
-
     /// The path at times `t`, `[batch]` in [0, 1].
     ///
     /// # Errors

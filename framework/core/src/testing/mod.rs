@@ -19,7 +19,7 @@ mod optimizer;
 mod parameters;
 mod part;
 mod path;
-mod paths;
+pub mod paths;
 mod seeds;
 mod solver;
 mod source;

@@ -23,13 +23,19 @@ impl GaussianPath for UnitVariance {
     }
 }
 
-/// Path of straight lines, whose log-SNR is infinite at both ends.
-pub(super) fn straight() -> Result<Path> {
+/// Path of straight lines, a = t and b = 1 − t, whose log-SNR is infinite at both ends; for tests.
+///
+/// # Errors
+/// None: the result is that of any path.
+pub fn straight() -> Result<Path> {
     Path::of(Box::new(Straight), Device::Cpu)
 }
 
-/// Path of unit variance, whose log-SNR is finite at both ends.
-pub(super) fn unit_variance() -> Result<Path> {
+/// Path of unit variance a² + b² = 1, whose log-SNR goes from −5 to 5 in a straight line; for tests.
+///
+/// # Errors
+/// None: the result is that of any path.
+pub fn unit_variance() -> Result<Path> {
     Path::of(Box::new(UnitVariance), Device::Cpu)
 }
 

@@ -210,7 +210,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Component`]: the time sampler or the path fails.
-    pub fn times_at(&self, u: &Tensor) -> Result<(PathPoint, Option<Tensor>)> {
+    pub fn times_at(&self, u: &Tensor) -> Result<(PathPoint<'_>, Option<Tensor>)> {
         self.times.at(u, &self.path)
     }
 

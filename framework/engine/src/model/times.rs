@@ -77,7 +77,7 @@ impl Times {
 
     /// Draws times for a batch, with the factor of their errors; `None` for 1. The quantiles come
     /// from LibTorch's generator.
-    pub fn draw(&self, batch: i64, path: &Path) -> Result<(PathPoint, Option<Tensor>)> {
+    pub fn draw<'p>(&self, batch: i64, path: &'p Path) -> Result<(PathPoint<'p>, Option<Tensor>)> {
         let u = Tensor::rand([batch], self.options);
         let u = match self.stratified {
             true => (Tensor::arange(batch, self.options) + u) / batch as f64,
@@ -88,7 +88,7 @@ impl Times {
 
     /// The path at the times of quantiles `u`, `[batch]`, with the factor of their errors; `None`
     /// for 1.
-    pub fn at(&self, u: &Tensor, path: &Path) -> Result<(PathPoint, Option<Tensor>)> {
+    pub fn at<'p>(&self, u: &Tensor, path: &'p Path) -> Result<(PathPoint<'p>, Option<Tensor>)> {
         let quantiles = tch::no_grad(|| self.quantiles(u, path))?;
         self.on(path, quantiles)
     }
@@ -102,14 +102,21 @@ impl Times {
         }
     }
 
-    fn on(&self, path: &Path, quantiles: Quantiles) -> Result<(PathPoint, Option<Tensor>)> {
+    fn on<'p>(
+        &self,
+        path: &'p Path,
+        quantiles: Quantiles,
+    ) -> Result<(PathPoint<'p>, Option<Tensor>)> {
         let Quantiles { at, slope } = quantiles;
         match self.clock {
             Clock::Time => Ok((path.at(&at)?, slope)),
             Clock::Gamma => {
                 let point = path.at(&path.time_of(&at)?.detach())?;
                 // dt/du = (dγ/du)/γ'
-                let factor = slope.map(|slope| slope / point.gamma_prime().detach());
+                let factor = match slope {
+                    Some(slope) => Some(slope / point.gamma_prime()?.detach()),
+                    None => None,
+                };
                 Ok((point, factor))
             }
         }
@@ -121,6 +128,7 @@ mod tests {
     use super::*;
     use crate::prelude::*;
     use crate::rng::{Purpose, seed_torch};
+    use crate::testing::paths::straight;
 
     crate::component! {
         /// Independent squares of uniform times, or what a test makes of them.
@@ -157,7 +165,7 @@ mod tests {
     const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 
     fn times(spec: Squares) -> Result<Times> {
-        Times::new(&spec.into(), &Path::rectified(), OPTIONS)
+        Times::new(&spec.into(), &straight().unwrap(), OPTIONS)
     }
 
     #[test]
@@ -165,7 +173,8 @@ mod tests {
         for independent in [true, false] {
             let times = times(Squares { independent, ..Squares::default() }).unwrap();
             let _stream = seed_torch(3, Purpose::Train, 0);
-            let (point, factor) = times.draw(64, &Path::rectified()).unwrap();
+            let path = straight().unwrap();
+            let (point, factor) = times.draw(64, &path).unwrap();
             assert!(factor.is_none());
             drop(_stream);
             let _stream = seed_torch(3, Purpose::Train, 0);
