@@ -14,7 +14,6 @@ fn every_component_round_trips_through_yaml_by_each_of_its_names() {
         "data_source" => "data".to_owned(),
         "time_sampler" => "training.time_sampling".to_owned(),
         "guidance" => "sampling.steering".to_owned(),
-        "time_sampler" => "training.time_sampling".to_owned(),
         other => other.to_owned(),
     };
     let all = crate::common::built_in(None);

@@ -22,7 +22,9 @@ impl Spec<dyn Crn> for ExactMixture {
         if k == 0 || self.centres.iter().any(|centre| centre.len() as i64 != d) {
             return Err(Error::config("centres", format!("needs centres of {d} numbers each")));
         }
-        if !self.weights.is_empty() && (self.weights.len() != k || self.weights.iter().any(|w| *w <= 0.0)) {
+        if !self.weights.is_empty()
+            && (self.weights.len() != k || self.weights.iter().any(|w| *w <= 0.0))
+        {
             return Err(Error::config("weights", format!("needs {k} numbers above 0")));
         }
         let weights = if self.weights.is_empty() { vec![1.0; k] } else { self.weights.clone() };
