@@ -4,6 +4,7 @@
 use std::path::Path;
 use triflow::component::{Network, Solver};
 use triflow::data::files::source_of;
+use triflow::registry::Parameter as _;
 use triflow::{Component, Experiment, registry};
 
 const HELP: &str = "\n  help: call `triflow_plugins::link()` at the start of `main` for the built-in components; \
@@ -24,7 +25,7 @@ fn a_component_says_how_it_would_be_linked() {
     let error = registry().find("noise_schedule", "mine").unwrap_err().to_string();
     assert_eq!(error, format!("this program has no noise schedules{HELP}"));
     let map = serde_yaml::from_str("{ width: 8 }").unwrap();
-    let error = triflow::registry::deserialize::<Component<dyn Network>>(map).unwrap_err();
+    let error = Component::<dyn Network>::read(&map).unwrap_err();
     assert_eq!(error.to_string(), format!("this program has no networks{HELP}"));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("d.csv");

@@ -140,7 +140,7 @@ fn what_cannot_be_sampled_so_is_refused_before_the_training() {
         ),
         ("sampling.grid", "{type: karras, rho: 0}", "needs a number above 0, got 0"),
         ("sampling.steering", "{type: toward, strength: -1}", "needs a number of at least 0"),
-        ("sampling.guidance_interval", "[0.5, 0.2]", "needs 0 <= from <= to <= 1"),
+        ("sampling.guidance_interval", "[0.5, 0.2]", "needs from <= to"),
     ] {
         let assignment = format!("{key}={value}");
         refused(&["--set", &assignment], &[part, key]);

@@ -314,8 +314,7 @@ fn padding_without_lengths_says_which_lengths_are_missing() {
             .collect();
         npz::write_npz(&path, &arrays).unwrap();
         let yaml = format!("{{ type: {source}, path: '{}' }}", path.display());
-        let source: Component<dyn DataSource> =
-            triflow::registry::deserialize(serde_yaml::from_str(&yaml).unwrap()).unwrap();
+        let source: Component<dyn DataSource> = serde_yaml::from_str(&yaml).unwrap();
         let built = source.build(&DataContext { seed: 1, base: "".into() }).unwrap();
         let error = built.load().unwrap_err().to_string();
         error.strip_prefix(&format!("{}: array ", path.display())).unwrap().to_owned()

@@ -1,12 +1,11 @@
 //! Every documented key with wrong values: an error that names the key, or a model, but never a
 //! panic.
 
-use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use triflow::component::{Columns, DataContext, Splits};
 use triflow::config::Layers;
 use triflow::prelude::*;
-use triflow::registry::{component_kind_of, experiment_schema, registry, variant, variants};
+use triflow::registry::{Field, Group as _, Shape, Variant, registry};
 use triflow::tch::{Device, Kind};
 use triflow::{Error, Experiment, Result, Trainer};
 
@@ -25,33 +24,30 @@ const WRONG: [&str; 11] = [
     "{ no: map }",
 ];
 
-/// The keys of values below a property, each with the settings that it needs beside it.
-fn leaves(property: &Value, key: &str, beside: &[(String, String)]) -> Vec<Leaf> {
-    if component_kind_of(property).is_some() {
-        return Vec::new();
+/// The keys of values below a field, each with the settings that it needs beside it.
+fn leaves(shape: &Shape, key: &str, beside: &[(String, String)]) -> Vec<Leaf> {
+    match shape.required() {
+        Shape::Component(_) => Vec::new(),
+        Shape::Variants(all) => {
+            let of_one = |one: &Variant| {
+                let mut beside = beside.to_vec();
+                beside.push((format!("{key}.type"), one.name.to_owned()));
+                leaves_of(&one.fields, key, &beside)
+            };
+            all.iter().flat_map(of_one).collect()
+        }
+        Shape::Group(fields) => leaves_of(fields, key, beside),
+        _ => vec![Leaf { key: key.to_owned(), beside: beside.to_vec() }],
     }
-    let names = variants(property);
-    if !names.is_empty() {
-        let of_one = |name: &&str| {
-            let mut beside = beside.to_vec();
-            beside.push((format!("{key}.type"), (*name).to_owned()));
-            leaves_of(variant(property, name).unwrap(), key, &beside)
-        };
-        return names.iter().flat_map(of_one).collect();
-    }
-    if property["properties"].is_object() {
-        return leaves_of(property, key, beside);
-    }
-    vec![Leaf { key: key.to_owned(), beside: beside.to_vec() }]
 }
 
-fn leaves_of(map: &Value, key: &str, beside: &[(String, String)]) -> Vec<Leaf> {
-    let below = |(name, property): (&String, &Value)| {
-        let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-        leaves(property, &key, beside)
+fn leaves_of(fields: &[Field], key: &str, beside: &[(String, String)]) -> Vec<Leaf> {
+    let below = |field: &Field| {
+        let name = field.key.name();
+        let key = if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+        leaves(&field.shape, &key, beside)
     };
-    let all = map["properties"].as_object().unwrap().iter();
-    all.filter(|(name, _)| *name != "type").flat_map(below).collect()
+    fields.iter().flat_map(below).collect()
 }
 
 #[derive(Clone)]
@@ -144,11 +140,10 @@ fn no_value_of_any_key_is_a_panic_and_every_error_names_its_key() {
     let small = "{ device: cpu, task: generation, threads: 1, crn: { network: { hidden_dims: [4] } }, \
                  data: { samples: 20 } }";
     base.add_text(small, "base").unwrap();
-    let schema = experiment_schema::<Experiment>();
     let mut all: Vec<(Layers, Leaf, Try)> = Vec::new();
-    for leaf in leaves_of(&schema, "", &[]) {
-        // These keys would read another file or load libraries.
-        if !["extends", "plugins"].contains(&leaf.key.as_str()) {
+    for leaf in leaves_of(&Experiment::fields(), "", &[]) {
+        // This key would load libraries.
+        if leaf.key != "plugins" {
             all.push((base.clone(), leaf, Try::Numbers));
         }
     }
@@ -168,9 +163,7 @@ fn no_value_of_any_key_is_a_panic_and_every_error_names_its_key() {
         // checked.
         let works = |what: &Try| attempt(&layers, *what).is_ok();
         let what = tries.into_iter().find(works).unwrap_or(Try::Check);
-        let properties = triflow::registry::properties_of(entry.info);
-        let own = serde_json::json!({ "properties": properties });
-        for leaf in leaves_of(&own, place, &[]) {
+        for leaf in leaves_of(&entry.info.fields(), place, &[]) {
             all.push((layers.clone(), leaf, what));
         }
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use std::path::{Path, PathBuf};
 use triflow::config::{Layers, parse_value};
-use triflow::registry::{properties_of, registry};
+use triflow::registry::registry;
 use triflow::{Error, Experiment, Result};
 
 /// Headings under which the help lists the flags.
@@ -245,7 +245,9 @@ impl ExperimentArgs {
 fn set_folder(layers: &mut Layers, folder: &Path) -> Result<()> {
     let source = layers.get("data.type").or(layers.get("data")).and_then(|name| name.as_str());
     let source = source.map(|name| registry().find("data_source", name)).transpose()?;
-    match source.filter(|source| properties_of(source.info).contains_key("path")) {
+    match source
+        .filter(|source| source.info.fields().iter().any(|field| field.key.name() == "path"))
+    {
         Some(_) => layers.set("data.path", folder.to_string_lossy().as_ref().into(), "--data-path"),
         None => Err(Error::data(
             folder,

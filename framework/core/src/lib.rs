@@ -7,7 +7,7 @@
 //!
 //! Modules use those of lower layers only, which come first here; a space joins one layer's.
 //!
-//! Layers: `error`, `kernels` `host` `derivative` `metrics` `sequence`, `memory` `registry`
+//! Layers: `error`, `host`, `registry`, `kernels` `derivative` `metrics` `sequence` `memory`
 //! `point`, `rng` `disk`, `component`, `path`, `testing`, `plugin`.
 
 // The macros expand to `triflow::…`, inside this crate too.
@@ -30,7 +30,7 @@ pub mod sequence;
 pub mod testing;
 
 #[doc(hidden)]
-pub use {inventory, schemars, serde};
+pub use {inventory, serde};
 pub use {log, tch};
 
 pub use error::{Error, Result};

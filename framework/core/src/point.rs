@@ -1,9 +1,13 @@
 //! The clocks of solvers, and the nodes of their steps.
 
+use crate::error::{Error, Result};
+use crate::registry::{
+    Group as _, Mapping, NoCommon, Parameter, Setting, Shape, Variant, Yaml, needs, read_variant,
+    tagged, unknown_word,
+};
+
 /// The variable that a solver steps in.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
     /// Time t in \[0, 1\]; t = 0 is noise, t = 1 is data.
@@ -13,10 +17,7 @@ pub enum Clock {
 }
 
 /// The grid of a sampler's steps: N + 1 nodes from noise to data, in the grid's clock.
-#[derive(
-    Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StepGrid {
     /// Equal steps in time t.
     Time,
@@ -26,13 +27,58 @@ pub enum StepGrid {
     /// steps near the data (Karras et al. 2022, arXiv 2206.00364, eq. 5).
     Karras {
         /// ρ, above 0.
-        #[serde(default = "seven")]
         rho: f64,
     },
 }
 
-fn seven() -> f64 {
-    7.0
+crate::parameters! {
+    /// Keys of the grid `karras`.
+    pub struct KarrasKeys {
+        /// ρ: the larger, the more steps near the data.
+        #[range(above = 0)]
+        pub rho: f64 = 7.0,
+    }
+}
+
+impl Parameter for StepGrid {
+    fn shape() -> Shape {
+        let variant = |name, fields| Variant { name, description: String::new(), fields };
+        Shape::Variants(vec![
+            variant("time", Vec::new()),
+            variant("gamma", Vec::new()),
+            variant("karras", KarrasKeys::fields()),
+        ])
+    }
+
+    fn read(yaml: &Yaml) -> Result<Self> {
+        match tagged(yaml) {
+            Some(("time", keys)) => read_variant::<NoCommon>("time", keys).map(|_| Self::Time),
+            Some(("gamma", keys)) => read_variant::<NoCommon>("gamma", keys).map(|_| Self::Gamma),
+            Some(("karras", keys)) => {
+                let KarrasKeys { rho } = read_variant("karras", keys)?;
+                Ok(Self::Karras { rho })
+            }
+            Some((other, _)) => Err(unknown_word(other, &["time", "gamma", "karras"])),
+            None if yaml.is_mapping() => Err(Error::config("", "`type` is missing")),
+            None => Err(needs("a name, or a map with `type: NAME`", yaml)),
+        }
+    }
+}
+
+impl Setting for StepGrid {
+    fn write(&self) -> Result<Yaml> {
+        let mut map = Mapping::new();
+        let name = match self {
+            Self::Time => "time",
+            Self::Gamma => "gamma",
+            Self::Karras { .. } => "karras",
+        };
+        map.insert("type".into(), name.into());
+        if let Self::Karras { rho } = self {
+            map.insert("rho".into(), (*rho).into());
+        }
+        Ok(Yaml::Mapping(map))
+    }
 }
 
 /// Nodes of a solver's steps, from noise to data, in the clock of the ODE (t or γ).

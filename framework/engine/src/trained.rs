@@ -10,7 +10,7 @@ use crate::io::{to_array, to_tensor};
 use crate::model::Model;
 use crate::model::Parameters;
 use crate::path::StepGrid;
-use crate::registry::{deserialize, guard_engine};
+use crate::registry::{Parameter as _, guard_engine};
 use crate::rng::{Purpose, Streams, seed_torch};
 use crate::sample::{ClassifierFree, Conditioned, Sampled, SamplingPlan, noise, sample};
 use crate::sequence;
@@ -146,7 +146,7 @@ impl Trained {
             };
             if let Some(config) = file.metadata.get("config") {
                 let saved = parse_value(config)
-                    .and_then(deserialize)
+                    .and_then(|saved| Mapping::read(&saved))
                     .map_err(|e| Error::data(path, format!("holds no experiment: {e}")))?;
                 if let Some(key) = trained.differs_from(&saved)? {
                     let message =

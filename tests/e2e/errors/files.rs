@@ -168,7 +168,7 @@ fn shapes_that_disagree_name_both() {
             ),
             (
                 &["train-gen", "--latent-shape", "0", "--encoder-model-type", "linear"],
-                "needs sizes of at least 1, got [0]\n  at latent_shape (--latent-shape)",
+                "needs at least 1, got 0\n  at latent_shape[0] (--latent-shape)",
             ),
             (
                 &["train-gen", "--decoder-model-type", "mlp", "--decoder-type", "none"],

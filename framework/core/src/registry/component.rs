@@ -1,7 +1,7 @@
-use super::group::{read_group, write_group};
+use super::group::{read_group, tagged, write_group};
 use super::kind::{AnySpec, Kind};
-use super::parameter::needs;
-use super::read::{parsed, through_serde};
+use super::parameter::{deserialize, needs, serialize};
+use super::read::parsed;
 use super::{Group as _, Mapping, Owner, Parameter, Setting, Shape, Yaml, registry, yaml_text};
 use crate::error::{Error, Result};
 use std::fmt::{self, Debug};
@@ -37,7 +37,7 @@ impl<K: Kind + ?Sized> Component<K> {
     /// # Errors
     /// [`Error::Config`] for an unknown name.
     pub fn named(name: &str) -> Result<Self> {
-        Self::configured(name, &Mapping::new())
+        Self::configured(name, Mapping::new())
     }
 
     /// The registered component `name` with its defaults, for the default of a parameter: `pub
@@ -75,7 +75,7 @@ impl<K: Kind + ?Sized> Component<K> {
         for (key, value) in keys {
             own.insert(key.as_str().into(), parsed(value)?);
         }
-        Ok(Self::configured(self.name, &own)?.with_common(self.common.clone()))
+        Ok(Self::configured(self.name, own)?.with_common(self.common.clone()))
     }
 
     /// The component's own keys, written by its owner's code.
@@ -149,18 +149,13 @@ impl<K: Kind + ?Sized> Parameter for Component<K> {
     }
 
     fn read(yaml: &Yaml) -> Result<Self> {
-        match yaml {
-            Yaml::String(name) => Self::configured(name, &Mapping::new()),
-            Yaml::Mapping(keys) => match keys.get("type") {
-                Some(Yaml::String(name)) => {
-                    let mut others = keys.clone();
-                    others.remove("type");
-                    Self::configured(name, &others)
-                }
-                Some(_) => Err(Error::config("type", "needs the name of a component")),
-                None => Err(without_type(K::NAME)),
-            },
-            other => Err(needs("a name, or a map with `type: NAME`", other)),
+        match (tagged(yaml), yaml) {
+            (Some((name, keys)), _) => Self::configured(name, keys),
+            (None, Yaml::Mapping(keys)) if keys.contains_key("type") => {
+                Err(Error::config("type", "needs the name of a component"))
+            }
+            (None, Yaml::Mapping(_)) => Err(without_type(K::NAME)),
+            _ => Err(needs("a name, or a map with `type: NAME`", yaml)),
         }
     }
 }
@@ -177,14 +172,14 @@ fn without_type(kind: &str) -> Error {
 
 impl<K: Kind + ?Sized> Component<K> {
     /// The component `name` with `keys`; its own keys are read by its owner's code.
-    fn configured(name: &str, keys: &Mapping) -> Result<Self> {
+    fn configured(name: &str, keys: Mapping) -> Result<Self> {
         let entry = registry().find(K::NAME, name)?;
         // SAFETY: the entry was found under the kind `K::NAME`.
         let read = unsafe { entry.info.reader.typed::<K>() };
         let name = entry.info.name;
         let is_common = |key: &Yaml| K::Common::KEYS.iter().any(|k| key.as_str() == Some(k.name()));
         let (common, own): (Mapping, Mapping) =
-            keys.clone().into_iter().partition(|(key, _)| is_common(key));
+            keys.into_iter().partition(|(key, _)| is_common(key));
         // Passed as text: no type of a library may cross the boundary between copies.
         let spec = read(&yaml_text(&own)?, Owner { kind: K::NAME, name })?;
         let common = read_group(&Yaml::Mapping(common), &[])?;
@@ -193,27 +188,13 @@ impl<K: Kind + ?Sized> Component<K> {
 }
 
 impl<K: Kind + ?Sized> serde::Serialize for Component<K> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.write().map_err(serde::ser::Error::custom)?.serialize(serializer)
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        serialize(self, to)
     }
 }
 
 impl<'de, K: Kind + ?Sized> serde::Deserialize<'de> for Component<K> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::read(&Yaml::deserialize(deserializer)?).map_err(through_serde)
-    }
-}
-
-impl<K: Kind + ?Sized> schemars::JsonSchema for Component<K> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        K::NAME.into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "$ref": format!("#/$defs/{}", K::NAME) })
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        deserialize(from)
     }
 }

@@ -30,7 +30,7 @@ pub trait Group: Sized {
             let default = default.and_then(|value| serde_json::to_string(&value).ok());
             Field { key: *key, shape, default }
         };
-        Self::KEYS.iter().zip(types).map(field).collect()
+        Self::KEYS.iter().zip(types).filter(|(key, _)| !key.hidden).map(field).collect()
     }
 }
 
@@ -54,7 +54,8 @@ impl Keys<'_> {
     pub fn next<T: Parameter>(&mut self, default: Option<fn() -> T>) -> Result<T> {
         let key = self.keys.next().ok_or_else(|| Error::runtime("a field has no key"))?;
         let name = key.name();
-        match (self.values.get(name), default) {
+        let given = self.values.get(name).filter(|_| !key.hidden);
+        match (given, default) {
             (Some(yaml), _) => {
                 let value = T::read(yaml).and_then(|value| value.check(key).map(|()| value));
                 value.map_err(|e| e.within(name))
@@ -80,24 +81,43 @@ impl Keys<'_> {
 /// the wrong type or is out of range.
 pub(super) fn read_group<G: Group>(yaml: &Yaml, others: &[&'static str]) -> Result<G> {
     let values = yaml.as_mapping().ok_or_else(|| needs("a map of keys", yaml))?;
-    let own = G::KEYS.iter().map(Key::name);
+    let own = G::KEYS.iter().filter(|key| !key.hidden).map(Key::name);
     let known: Vec<&str> = own.chain(others.iter().copied()).collect();
     for key in values.keys() {
         let name = key.as_str().ok_or_else(|| needs("a word as a key", key))?;
         if !known.contains(&name) {
-            return Err(unknown(name, &known));
+            let help = match known[..] {
+                [] => "there are no keys here".to_owned(),
+                _ => suggestion(name, "keys", known.iter().copied()),
+            };
+            return Err(Error::config(name, format!("unknown key `{name}`")).help(help));
         }
     }
     G::read_keys(&mut Keys { values, keys: G::KEYS.iter() })
 }
 
-/// Error at an unknown key.
-pub(super) fn unknown(name: &str, known: &[&str]) -> Error {
-    let help = match known {
-        [] => "there are no keys here".to_owned(),
-        known => suggestion(name, "keys", known.iter().copied()),
-    };
-    Error::config(name, format!("unknown key `{name}`")).help(help)
+/// The `type` of a map, or of a name alone, and the other keys; `None` for another value.
+pub fn tagged(yaml: &Yaml) -> Option<(&str, Mapping)> {
+    match yaml {
+        Yaml::String(name) => Some((name, Mapping::new())),
+        Yaml::Mapping(keys) => {
+            let name = keys.get("type")?.as_str()?;
+            let mut others = keys.clone();
+            others.remove("type");
+            Some((name, others))
+        }
+        _ => None,
+    }
+}
+
+/// Reads the keys beside the `type` of a variant.
+///
+/// # Errors
+/// [`Error::Config`], as for any group.
+pub fn read_variant<G: Group>(name: &str, keys: Mapping) -> Result<G> {
+    read_group(&Yaml::Mapping(keys), &[]).map_err(|e| {
+        if G::KEYS.is_empty() { e.help(format!("`{name}` has no keys of its own")) } else { e }
+    })
 }
 
 /// The keys of a group with their values, but for those that are not written.
@@ -107,11 +127,12 @@ pub(super) fn write_group<G: Group>(group: &G) -> Result<Mapping> {
     let mut place = 0;
     group.visit(&mut |key, value| {
         let yaml = value.write()?;
-        let omitted = key.unwritten && {
-            let types = defaults.get_or_insert_with(G::types);
-            let default = types.get(place).and_then(|(_, default)| default.as_ref());
-            default.map(|default| default.write()).transpose()? == Some(yaml.clone())
-        };
+        let omitted = key.hidden
+            || key.unwritten && {
+                let types = defaults.get_or_insert_with(G::types);
+                let default = types.get(place).and_then(|(_, default)| default.as_ref());
+                default.map(|default| default.write()).transpose()? == Some(yaml.clone())
+            };
         place += 1;
         if !omitted {
             written.insert(key.name().into(), yaml);

@@ -106,7 +106,8 @@ macro_rules! component_kind {
 ///   with the ends `min` or `above` (which it excludes) and `max` or `below`; numbers are finite;
 /// - `#[length(min = 1)]`: range of the number of entries of a list;
 /// - `#[whole]`: a layer's value replaces that of the layers below, and is not merged with it;
-/// - `#[unwritten]`: the key is not written where it has its default.
+/// - `#[unwritten]`: the key is not written where it has its default;
+/// - `#[hidden]`: the field is no key: when it is read, it has its default.
 ///
 /// ```
 /// # extern crate triflow_core as triflow;
@@ -198,7 +199,7 @@ macro_rules! parameters {
 
         impl<'de> $crate::serde::Deserialize<'de> for $S {
             fn deserialize<R: $crate::serde::Deserializer<'de>>(from: R) -> Result<Self, R::Error> {
-                $crate::registry::read_by_serde(from)
+                $crate::registry::deserialize(from)
             }
         }
     };
@@ -224,6 +225,7 @@ macro_rules! parameters {
     (@new $S:ident [$(($f:ident; $t:ty))*] [$(($other:ident; $d:expr))*]) => {
         impl $S {
             /// The parameters with the required ones given and the defaults of the others.
+            #[allow(clippy::too_many_arguments, reason = "as many as there are required fields")]
             pub fn new($($f: impl Into<$t>),*) -> Self {
                 Self { $($f: $f.into(),)* $($other: $d,)* }
             }
@@ -251,11 +253,12 @@ macro_rules! field_attribute {
     };
     ($key:ident; whole) => { $key.whole = true };
     ($key:ident; unwritten) => { $key.unwritten = true };
+    ($key:ident; hidden) => { $key.hidden = true };
     ($key:ident; $($other:tt)*) => {
         ::std::compile_error!(::std::concat!(
             "a parameter has no attribute `",
             ::std::stringify!($($other)*),
-            "`; known: a doc comment, range(min = 0, below = 1), length(min = 1), whole, unwritten"
+            "`; known: a doc comment, range(min = 0, below = 1), length(min = 1), whole, unwritten, hidden"
         ))
     };
 }
@@ -335,20 +338,6 @@ macro_rules! choices {
             }
         }
 
-        impl $crate::schemars::JsonSchema for $E {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> ::std::borrow::Cow<'static, str> {
-                stringify!($E).into()
-            }
-
-            fn json_schema(_: &mut $crate::schemars::SchemaGenerator) -> $crate::schemars::Schema {
-                $crate::registry::shape_schema::<Self>()
-            }
-        }
-
         impl $crate::registry::Setting for $E {
             fn write(&self) -> $crate::Result<$crate::registry::Yaml> {
                 Ok(self.name().into())
@@ -363,7 +352,7 @@ macro_rules! choices {
 
         impl<'de> $crate::serde::Deserialize<'de> for $E {
             fn deserialize<R: $crate::serde::Deserializer<'de>>(from: R) -> Result<Self, R::Error> {
-                $crate::registry::read_by_serde(from)
+                $crate::registry::deserialize(from)
             }
         }
     };

@@ -11,7 +11,6 @@ mod group;
 mod guard;
 mod kind;
 mod macros;
-mod messages;
 mod parameter;
 mod range;
 mod read;
@@ -19,26 +18,20 @@ mod schema;
 mod table;
 
 pub use component::Component;
-pub use group::{Group, check_group};
+pub use group::{Group, check_group, read_variant, tagged};
 #[doc(hidden)]
 pub use group::{Keys, Visitor};
 pub use guard::{Owner, drop_guarded, guard, guard_engine};
 #[doc(hidden)]
 pub use kind::{AnySpec, Reader};
 pub use kind::{Common, Kind, NoCommon, Spec};
-pub use messages::explained;
 pub use parameter::{Parameter, Setting, needs};
 #[doc(hidden)]
-pub use parameter::{read_by_serde, serialize};
+pub use parameter::{deserialize, serialize};
 pub use range::Range;
-pub use read::deserialize;
 #[doc(hidden)]
-pub use read::{unknown_word, word};
-#[doc(hidden)]
-pub use schema::shape_schema;
-pub use schema::{
-    component_kind_of, experiment_schema, is_nullable, properties_of, variant, variants, yaml_text,
-};
+pub use read::{unknown_word, word, yaml_text};
+pub use schema::{experiment_schema, properties_of};
 /// YAML, as read and written within one copy of the framework.
 pub use serde_yaml::{Mapping, Value as Yaml};
 #[doc(hidden)]

@@ -1,7 +1,7 @@
 //! Types of values: reading from YAML, writing, and checking of ranges.
 
 use super::range::shown;
-use super::{Key, Shape, Yaml};
+use super::{Key, Mapping, Shape, Yaml};
 use crate::error::{Error, Result};
 use serde::{Deserialize as _, Serialize as _};
 use std::collections::BTreeMap;
@@ -324,8 +324,22 @@ pub fn serialize<T: Setting, S: serde::Serializer>(value: &T, to: S) -> Result<S
 
 /// Reads a value through serde, which keeps the text of an error.
 #[doc(hidden)]
-pub fn read_by_serde<'de, T: Parameter, D: serde::Deserializer<'de>>(
-    from: D,
-) -> Result<T, D::Error> {
+pub fn deserialize<'de, T: Parameter, D: serde::Deserializer<'de>>(from: D) -> Result<T, D::Error> {
     T::read(&Yaml::deserialize(from)?).map_err(serde::de::Error::custom)
+}
+
+impl Parameter for Mapping {
+    fn shape() -> Shape {
+        Shape::Map(Box::new(Shape::Other("{}")))
+    }
+
+    fn read(yaml: &Yaml) -> Result<Self> {
+        yaml.as_mapping().cloned().ok_or_else(|| needs("a map of keys", yaml))
+    }
+}
+
+impl Setting for Mapping {
+    fn write(&self) -> Result<Yaml> {
+        Ok(Yaml::Mapping(self.clone()))
+    }
 }

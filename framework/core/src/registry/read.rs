@@ -1,51 +1,20 @@
-//! Deserialisation of YAML with errors that keep their key. serde reduces an error to a text, so
-//! the original is kept beside it and put back at the end.
+//! YAML texts, and the words of choices.
 
-use super::messages::explained;
+use super::Yaml;
 use super::parameter::needs;
-use crate::error::{ConfigError, Error, Result, suggestion};
-use serde::de::{self, DeserializeOwned};
-use serde_yaml::Value;
-use std::cell::RefCell;
+use crate::error::{Error, Result, suggestion};
 
-thread_local! {
-    /// Text and error of the last call of [`through_serde`].
-    static ORIGINAL: RefCell<Option<(String, Error)>> = const { RefCell::new(None) };
-}
-
-/// Converts `error` to one of serde's; [`deserialize`] restores the original.
-pub(super) fn through_serde<E: de::Error>(error: Error) -> E {
-    let text = error.to_string();
-    let for_serde = E::custom(&text);
-    ORIGINAL.set(Some((text, error)));
-    for_serde
-}
-
-/// Deserialises `value`, including components at any depth.
+/// YAML of a value.
 ///
 /// # Errors
-/// [`Error::Config`] with the complete key within `value`, and errors of the components' own
-/// values.
-pub fn deserialize<T: DeserializeOwned>(value: Value) -> Result<T> {
-    ORIGINAL.take();
-    serde_path_to_error::deserialize(value).map_err(|e| {
-        let path = e.path().to_string();
-        let path = if path == "?" { "" } else { path.trim_start_matches('.') };
-        let text = e.inner().to_string();
-        match ORIGINAL.take().filter(|(carried, _)| text.contains(carried.as_str())) {
-            Some((_, Error::Config(e))) => {
-                let parts = [path, &e.key];
-                let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-                Error::Config(ConfigError { key: parts.join("."), ..e })
-            }
-            Some((_, other)) => other,
-            None => explained(path, &text),
-        }
-    })
+/// [`Error::Runtime`] for a value that cannot be written as YAML.
+#[doc(hidden)]
+pub fn yaml_text<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
+    serde_yaml::to_string(value).map_err(|e| Error::runtime(e.to_string()))
 }
 
 /// A text of YAML as a value.
-pub(super) fn parsed(text: &str) -> Result<Value> {
+pub(super) fn parsed(text: &str) -> Result<Yaml> {
     serde_yaml::from_str(text).map_err(|e| Error::config("", e.to_string()))
 }
 
@@ -54,7 +23,7 @@ pub(super) fn parsed(text: &str) -> Result<Value> {
 /// # Errors
 /// [`Error::Config`] for a value that is no text.
 #[doc(hidden)]
-pub fn word(yaml: &Value) -> Result<&str> {
+pub fn word(yaml: &Yaml) -> Result<&str> {
     yaml.as_str().ok_or_else(|| needs("a word", yaml))
 }
 

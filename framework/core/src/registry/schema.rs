@@ -1,23 +1,7 @@
 //! JSON schema of experiments, assembled from the registrations of components.
 
-use super::{Field, Key, Range, Registration, Shape, Variant, Word, registry};
+use super::{Field, Group, Key, Range, Registration, Shape, Variant, Word, registry};
 use serde_json::{Map, Value, json};
-
-/// YAML of a spec or a component; see [`Kind::write`](super::Kind::write).
-///
-/// # Errors
-/// [`Error::Runtime`](crate::Error::Runtime) for a value that cannot be written as YAML.
-#[doc(hidden)]
-pub fn yaml_text<T: serde::Serialize + ?Sized>(spec: &T) -> crate::Result<String> {
-    serde_yaml::to_string(spec).map_err(|e| crate::Error::runtime(e.to_string()))
-}
-
-fn schema_of<T: schemars::JsonSchema>() -> Value {
-    let mut settings = schemars::generate::SchemaSettings::draft2020_12();
-    settings.inline_subschemas = true;
-    settings.meta_schema = None;
-    settings.into_generator().into_root_schema_for::<T>().into()
-}
 
 /// Schemas of a component's own keys and the shared keys of its kind, by key. Own keys are missing
 /// where the component's defaults panic.
@@ -38,19 +22,10 @@ fn property(field: &Field) -> Value {
     if !description.is_empty() {
         map.insert("description".into(), description.into());
     }
-    if field.key.whole {
-        map.insert("x-whole".into(), true.into());
-    }
     if let Some(default) = field.default.as_ref().and_then(|text| serde_json::from_str(text).ok()) {
         map.insert("default".into(), default);
     }
     schema
-}
-
-/// Schema of a type.
-#[doc(hidden)]
-pub fn shape_schema<T: super::Parameter>() -> schemars::Schema {
-    schemars::Schema::try_from(of_shape(&T::shape(), &Key::new("", &[]))).unwrap_or_default()
 }
 
 /// Schema of a type, with the ranges of its key.
@@ -93,7 +68,9 @@ fn of_shape(shape: &Shape, key: &Key) -> Value {
                     "additionalProperties": false,
                 })
             };
-            json!({ "oneOf": all.iter().map(variant).collect::<Vec<_>>() })
+            let names = json!({ "enum": all.iter().map(|v| v.name).collect::<Vec<_>>() });
+            let all = all.iter().map(variant).chain([names]);
+            json!({ "anyOf": all.collect::<Vec<_>>() })
         }
         Shape::Optional(inner) => {
             let mut schema = of_shape(inner, key);
@@ -134,86 +111,27 @@ fn whole(n: f64) -> Value {
     if n.fract() == 0.0 && n.abs() < 2f64.powi(53) { json!(n as i64) } else { json!(n) }
 }
 
-/// Kind of the component that a property's schema stands for; `None` for another property. The
-/// schema may allow null.
-pub fn component_kind_of(property: &Value) -> Option<&str> {
-    match property["$ref"].as_str() {
-        Some(reference) => reference.strip_prefix("#/$defs/"),
-        None => property["anyOf"].as_array()?.iter().find_map(component_kind_of),
-    }
-}
-
-/// Names that `type` can have, for a property that is one of several maps with a `type`; otherwise
-/// empty.
-pub fn variants(property: &Value) -> Vec<&str> {
-    let all = property["oneOf"].as_array().or(property["anyOf"].as_array());
-    let all = all.map(Vec::as_slice).unwrap_or_default();
-    // The choices of an optional property are one level down.
-    fn of_one(one: &Value) -> Vec<&str> {
-        let own = one["properties"]["type"]["const"].as_str();
-        own.map_or_else(|| variants(one), |name| vec![name])
-    }
-    all.iter().flat_map(of_one).collect()
-}
-
-/// Schema of the map with `type: NAME`, where [`variants`] has `name`.
-pub fn variant<'s>(property: &'s Value, name: &str) -> Option<&'s Value> {
-    let all = property["oneOf"].as_array().or(property["anyOf"].as_array())?;
-    all.iter().find_map(|one| match one["properties"]["type"]["const"].as_str() {
-        Some(own) => (own == name).then_some(one),
-        None => variant(one, name),
+/// JSON schema of an experiment file, with all registered components. `G` is the group of an
+/// experiment's keys. Every key is optional, because a file only overrides the defaults and the
+/// file that it `extends`.
+pub fn experiment_schema<G: Group>() -> Value {
+    let mut own = properties(&G::fields());
+    own.insert(
+        "extends".into(),
+        json!({
+            "type": "string",
+            "description": "Another experiment file, over which this one lies; relative to this one.",
+        }),
+    );
+    let defs: Map<String, Value> =
+        registry().kinds().keys().map(|kind| ((*kind).to_owned(), kind_schema(kind))).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": own,
+        "additionalProperties": false,
+        "$defs": defs,
     })
-}
-
-/// True if the schema of a property allows null.
-pub fn is_nullable(property: &Value) -> bool {
-    let own = &property["type"];
-    own == "null"
-        || own.as_array().is_some_and(|all| all.iter().any(|one| one == "null"))
-        || ["anyOf", "oneOf"]
-            .iter()
-            .filter_map(|of| property[of].as_array())
-            .flatten()
-            .any(is_nullable)
-}
-
-/// JSON schema of an experiment file, with all registered components. `Root` is the struct of an
-/// experiment. Every key is optional, because a file only overrides the defaults and the file that
-/// it `extends`.
-pub fn experiment_schema<Root: schemars::JsonSchema>() -> Value {
-    let mut root = schema_of::<Root>();
-    as_in_a_file(&mut root);
-    if let Some(map) = root.as_object_mut() {
-        map.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
-        let defs: Map<String, Value> =
-            registry().kinds().keys().map(|kind| ((*kind).to_owned(), kind_schema(kind))).collect();
-        map.insert("$defs".into(), Value::Object(defs));
-    }
-    root["properties"]["extends"] = json!({
-        "type": "string",
-        "description": "Another experiment file, over which this one lies; relative to this one.",
-    });
-    root
-}
-
-/// Relaxes a schema of complete values to one of a file: no key is required, and a bare name stands
-/// for a map with that `type`.
-fn as_in_a_file(schema: &mut Value) {
-    let names = json!(variants(schema));
-    match schema {
-        Value::Object(map) => {
-            map.remove("required");
-            map.values_mut().for_each(as_in_a_file);
-            if names != json!([])
-                && let Some(Value::Array(mut all)) = map.remove("oneOf")
-            {
-                all.push(json!({ "type": "string", "enum": names }));
-                map.insert("anyOf".into(), all.into());
-            }
-        }
-        Value::Array(all) => all.iter_mut().for_each(as_in_a_file),
-        _ => {}
-    }
 }
 
 fn kind_schema(kind: &str) -> Value {
@@ -233,9 +151,6 @@ fn kind_schema(kind: &str) -> Value {
                 std::iter::once(e.info.name).chain(e.info.aliases.iter().copied()).collect();
             properties.insert("type".into(), json!({ "enum": own }));
             properties.extend(properties_of(e.info));
-            for property in properties.values_mut() {
-                as_in_a_file(property);
-            }
             for (key, property) in &properties {
                 let meanings = any.entry(key.clone()).or_insert_with(|| json!({ "anyOf": [] }));
                 if let Some(all) = meanings["anyOf"].as_array_mut()

@@ -17,13 +17,23 @@ pub struct Key {
     pub whole: bool,
     /// True if the key is not written where it has its default.
     pub unwritten: bool,
+    /// True for a field that is no key in YAML.
+    pub hidden: bool,
 }
 
 impl Key {
     /// The key of a field, without rules.
     #[doc(hidden)]
     pub const fn new(name: &'static str, docs: &'static [Option<&'static str>]) -> Self {
-        Self { name, docs, range: Range::ALL, length: Range::ALL, whole: false, unwritten: false }
+        Self {
+            name,
+            docs,
+            range: Range::ALL,
+            length: Range::ALL,
+            whole: false,
+            unwritten: false,
+            hidden: false,
+        }
     }
 
     /// The key as it is written.

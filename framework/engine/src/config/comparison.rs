@@ -1,79 +1,57 @@
 use crate::component::Solver;
 use crate::error::{Error, Result};
 use crate::metrics::EXACT_POINTS;
+use crate::parameters;
 use crate::registry::Component;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_yaml::Mapping;
 
-/// Keys that `triflow compare` varies, and measurements of each run. Training ignores it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Comparison {
-    /// The keys that vary, each with a list of values, such as
-    /// `{ objective: [flow_matching, ct] }`; every combination is a cell. To vary several keys
-    /// together, give a name of your own a map of named settings instead, such as
-    /// `{ recipe: { fm: { objective: flow_matching }, ct: { objective: ct, threads: 1 } } }`.
-    /// A file's `over` replaces that of the layers below it.
-    #[schemars(
-        with = "serde_json::Map<String, serde_json::Value>",
-        extend("x-whole" = true)
-    )]
-    pub over: Mapping,
-    /// Number of seeds of each cell, from `training.seed` on. One seed allows no statement about
-    /// differences.
-    pub seeds: u64,
-    /// Training budget of each run; null: that of the experiment.
-    #[schemars(extend("x-whole" = true))]
-    pub budget: Option<Budget>,
-    /// The metric that decides, by its name in `metrics.json`; null: the first of the task.
-    pub metric: Option<String>,
-    /// Largest number of held-out points that samples are measured against.
-    pub points: i64,
-    /// Number of draws over which each run's metrics are averaged.
-    pub draws: u64,
-    /// Quality against network evaluations; null: not measured.
-    pub curve: Option<CurveOfAll>,
-    /// Solver for the negative log-likelihood of held-out rows, such as `dopri5`; null: it is not
-    /// measured.
-    pub likelihood: Option<Component<dyn Solver>>,
-}
-
-impl Default for Comparison {
-    fn default() -> Self {
-        Self {
-            over: Mapping::new(),
-            seeds: 3,
-            budget: None,
-            metric: None,
-            points: EXACT_POINTS,
-            draws: 3,
-            curve: None,
-            likelihood: None,
-        }
+parameters! {
+    /// Keys that `triflow compare` varies, and measurements of each run. Training ignores it.
+    pub struct Comparison {
+        /// The keys that vary, each with a list of values, such as
+        /// `{ objective: [flow_matching, ct] }`; every combination is a cell. To vary several keys
+        /// together, give a name of your own a map of named settings instead, such as
+        /// `{ recipe: { fm: { objective: flow_matching }, ct: { objective: ct, threads: 1 } } }`.
+        /// A file's `over` replaces that of the layers below it.
+        #[whole]
+        pub over: Mapping = Mapping::new(),
+        /// Number of seeds of each cell, from `training.seed` on. One seed allows no statement
+        /// about differences.
+        #[range(min = 1)]
+        pub seeds: u64 = 3,
+        /// Training budget of each run; null: that of the experiment.
+        #[whole]
+        pub budget: Option<Budget> = None,
+        /// The metric that decides, by its name in `metrics.json`; null: the first of the task.
+        pub metric: Option<String> = None,
+        /// Largest number of held-out points that samples are measured against.
+        pub points: i64 = EXACT_POINTS,
+        /// Number of draws over which each run's metrics are averaged.
+        pub draws: u64 = 3,
+        /// Quality against network evaluations; null: not measured.
+        pub curve: Option<CurveOfAll> = None,
+        /// Solver for the negative log-likelihood of held-out rows, such as `dopri5`; null: it is
+        /// not measured.
+        pub likelihood: Option<Component<dyn Solver>> = None,
     }
 }
 
-impl Comparison {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
+parameters! {
+    /// Training budget of each run: exactly one of the three.
+    pub struct Budget {
+        /// Passes over the training rows.
+        #[unwritten]
+        pub epochs: Option<u64> = None,
+        /// Training steps.
+        #[unwritten]
+        pub steps: Option<u64> = None,
+        /// Seconds of training; the speed measured at the beginning of a run turns them into steps.
+        #[unwritten]
+        pub seconds: Option<f64> = None,
     }
 }
 
-/// Training budget of each run: exactly one of the three.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Budget {
-    /// Passes over the training rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<u64>,
-    /// Training steps.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub steps: Option<u64>,
-    /// Seconds of training; the speed measured at the beginning of a run turns them into steps.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seconds: Option<f64>,
-}
+impl Copy for Budget {}
 
 impl Budget {
     /// Checks that exactly one of the three is given, and that it is above 0.
@@ -102,23 +80,17 @@ impl Budget {
     }
 }
 
-/// Measurement of quality against network evaluations, for every trained model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct CurveOfAll {
-    /// The solvers, with fixed or adaptive steps.
-    pub solvers: Vec<Component<dyn Solver>>,
-    /// Largest numbers of network evaluations a sample (NFE) for solvers with fixed steps.
-    pub nfe: Vec<usize>,
-    /// Largest number of held-out points.
-    pub points: i64,
-    /// Number of draws over which each value is averaged.
-    pub draws: u64,
-}
-
-impl Default for CurveOfAll {
-    fn default() -> Self {
-        Self { solvers: Vec::new(), nfe: vec![1, 2, 4, 8, 16, 32, 64], points: 1000, draws: 1 }
+parameters! {
+    /// Measurement of quality against network evaluations, for every trained model.
+    pub struct CurveOfAll {
+        /// The solvers, with fixed or adaptive steps.
+        pub solvers: Vec<Component<dyn Solver>> = Vec::new(),
+        /// Largest numbers of network evaluations a sample (NFE) for solvers with fixed steps.
+        pub nfe: Vec<usize> = vec![1, 2, 4, 8, 16, 32, 64],
+        /// Largest number of held-out points.
+        pub points: i64 = 1000,
+        /// Number of draws over which each value is averaged.
+        pub draws: u64 = 1,
     }
 }
 

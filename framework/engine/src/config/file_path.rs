@@ -1,8 +1,5 @@
 use crate::error::Result;
 use crate::registry::{Parameter, Setting, Shape, Yaml, needs};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -10,9 +7,8 @@ use std::path::{Path, PathBuf};
 ///
 /// In an experiment file it is relative to that file's folder, in a flag to the current folder.
 /// [`Layers`](super::Layers) make it absolute when they add it, at any key: they recognise it by
-/// `format: path` in its schema. `~` is not expanded.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+/// its [`Shape::Path`]. `~` is not expanded.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePath(pub PathBuf);
 
 impl Deref for FilePath {
@@ -45,19 +41,5 @@ impl Parameter for FilePath {
 impl Setting for FilePath {
     fn write(&self) -> Result<Yaml> {
         self.0.write()
-    }
-}
-
-impl JsonSchema for FilePath {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "FilePath".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "format": "path" })
     }
 }

@@ -4,15 +4,12 @@
 //! one, the keys that the new type knows are kept and the others dropped. A map without keys, such
 //! as an empty `training:`, changes nothing.
 
-use super::merge::merge;
+use super::Experiment;
+use super::merge::{Place, merge};
 use super::yaml::{self, parse_map, parse_value, shortened};
-use super::{Experiment, known};
 use crate::error::{ConfigError, Error, Result, reason};
 use crate::plugin;
-use crate::registry::{
-    component_kind_of, default_layers, deserialize, experiment_schema, registry,
-};
-use serde_json::Value as Json;
+use crate::registry::{Group as _, Parameter, Setting, Shape, Yaml, default_layers, registry};
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,11 +47,29 @@ impl PartialEq for Flags {
     }
 }
 
+/// Nothing in YAML.
+impl Parameter for Flags {
+    fn shape() -> Shape {
+        Shape::Other("{}")
+    }
+
+    fn read(_: &Yaml) -> Result<Self> {
+        Ok(Self::default())
+    }
+}
+
+impl Setting for Flags {
+    fn write(&self) -> Result<Yaml> {
+        Ok(Yaml::Null)
+    }
+}
+
 /// Layers that are merged as they are added, lowest first.
 #[derive(Clone, Debug)]
 pub struct Layers {
     merged: Value,
-    schema: Arc<Json>,
+    /// Table of an experiment's keys.
+    table: Arc<Shape>,
     /// The layers before the merge, for messages that say where a key was written.
     layers: Vec<Arc<Layer>>,
 }
@@ -75,7 +90,7 @@ impl Layers {
     pub fn new() -> Result<Self> {
         let mut layers = Self {
             merged: Value::Mapping(Mapping::new()),
-            schema: Arc::new(experiment_schema::<Experiment>()),
+            table: Arc::new(Experiment::shape()),
             layers: Vec::new(),
         };
         for text in default_layers() {
@@ -245,14 +260,15 @@ impl Layers {
         if let Some(named) = layer.get("plugins") {
             self.load_plugins(named, folder)?;
         }
-        let property = self.schema.clone();
-        merge(&mut self.merged, layer, &property, "", folder);
+        let table = Arc::clone(&self.table);
+        let whole = Place { key: "", shape: &table, field: None };
+        merge(&mut self.merged, layer, whole, folder);
         self.keep_plugins(plugins);
         Ok(())
     }
 
-    /// Loads a layer's `plugins` and extends the schema by their components.
-    fn load_plugins(&mut self, named: &Value, folder: &Path) -> Result<()> {
+    /// Loads a layer's `plugins`.
+    fn load_plugins(&self, named: &Value, folder: &Path) -> Result<()> {
         let wrong = |key: String, message: &str| {
             let error = Error::config(key, message);
             self.locate(
@@ -266,7 +282,6 @@ impl Layers {
             let Some(path) = path.as_str() else { return Err(wrong(key, "needs a path")) };
             plugin::load_or_moved(&folder.join(path)).map_err(|e| self.locate(e.under(&key)))?;
         }
-        self.schema = Arc::new(experiment_schema::<Experiment>());
         Ok(())
     }
 
@@ -290,22 +305,12 @@ impl Layers {
     /// [`Error::Config`], with the key and where it was written: a key or component is unknown, a
     /// value has the wrong type or lies outside its range, or a plugin cannot be loaded.
     pub fn finish(&self) -> Result<Experiment> {
-        known::check(&self.merged, &self.schema, "")
-            .map_err(|e| self.empty_kind().unwrap_or_else(|| self.locate(e)))?;
-        let mut experiment: Experiment = deserialize(self.merged.clone())
-            .map_err(|e| self.empty_kind().unwrap_or_else(|| self.locate(e)))?;
-        experiment.name_plugins(&self.schema)?;
+        let mut experiment = Experiment::read(&self.merged)
+            .map_err(|e| empty_kind().unwrap_or_else(|| self.locate(e)))?;
+        experiment.name_plugins()?;
         let flags = self.layers.iter().filter(|layer| layer.place.starts_with("--"));
         experiment.flags = Flags(flags.map(|layer| layer.value.clone()).collect());
         Ok(experiment)
-    }
-
-    /// Error about a kind that every experiment needs and of which the program has no component, as
-    /// if the crate with the built-in ones is not linked.
-    fn empty_kind(&self) -> Option<Error> {
-        let kinds = self.schema["properties"].as_object()?.values().filter_map(component_kind_of);
-        let missing = |kind: &&str| registry().list(Some(kind)).is_empty();
-        kinds.into_iter().find(missing).map(|kind| registry().none_registered(kind))
     }
 
     /// Adds to a configuration error where its key was written, for errors that arise after
@@ -326,6 +331,17 @@ impl Layers {
         let place = &layer.place;
         (place != DEFAULTS).then(|| line.map_or(place.clone(), |line| format!("{place}:{line}")))
     }
+}
+
+/// Error about a kind that every experiment needs and of which the program has no component, as if
+/// the crate with the built-in ones is not linked.
+fn empty_kind() -> Option<Error> {
+    let kinds = Experiment::fields().into_iter().filter_map(|field| match field.shape {
+        Shape::Component(kind) => Some(kind),
+        _ => None,
+    });
+    let missing = |kind: &&str| registry().list(Some(kind)).is_empty();
+    kinds.into_iter().find(missing).map(|kind| registry().none_registered(kind))
 }
 
 /// A layer with one value, at a dotted key.
@@ -380,10 +396,10 @@ impl Experiment {
     /// [`Error::Config`]: those of [`Layers::finish`]. [`Error::Runtime`]: a value cannot be
     /// expressed in YAML.
     pub fn with_paths_from(&self, folder: &Path) -> Result<Self> {
-        let value = serde_yaml::to_value(self).map_err(|e| Error::runtime(e.to_string()))?;
+        let value = self.write()?;
         let mut layers = Layers {
             merged: Value::Mapping(Mapping::new()),
-            schema: Arc::new(experiment_schema::<Experiment>()),
+            table: Arc::new(Experiment::shape()),
             layers: Vec::new(),
         };
         layers.add("the experiment", value, None, folder)?;

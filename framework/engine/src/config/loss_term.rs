@@ -1,40 +1,25 @@
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-/// A term of the loss, or their weighted sum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LossTerm {
-    /// The weighted sum of the others, which is minimised.
-    Total,
-    /// The error of the network's output against the objective's target.
-    Flow,
-    /// The reconstruction from z_t.
-    Recon,
-    /// The regulariser |dz/dt|².
-    Reg,
-    /// The reconstruction from z_1.
-    Vae,
-    /// KL of z_0 from N(0, I).
-    Kl,
+crate::choices! {
+    /// A term of the loss, or their weighted sum.
+    pub enum LossTerm {
+        /// The weighted sum of the others, which is minimised.
+        Total = "total",
+        /// The error of the network's output against the objective's target.
+        Flow = "flow",
+        /// The reconstruction from z_t.
+        Recon = "recon",
+        /// The regulariser |dz/dt|².
+        Reg = "reg",
+        /// The reconstruction from z_1.
+        Vae = "vae",
+        /// KL of z_0 from N(0, I).
+        Kl = "kl",
+    }
 }
 
 impl LossTerm {
     /// All terms, in the order in which histories and files list them.
     pub const ALL: [Self; 6] =
         [Self::Total, Self::Flow, Self::Recon, Self::Reg, Self::Vae, Self::Kl];
-
-    /// Name in experiments, histories and pictures.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Total => "total",
-            Self::Flow => "flow",
-            Self::Recon => "recon",
-            Self::Reg => "reg",
-            Self::Vae => "vae",
-            Self::Kl => "kl",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,129 +1,156 @@
-//! Merge of a layer into those below it, key by key.
+//! Merge of a layer into those below it, key by key, by the table of fields.
 
-use crate::registry::{
-    Entry, component_kind_of, is_nullable, properties_of, registry, variant, variants,
-};
-use serde_json::{Map, Value as Json};
+use crate::registry::{Entry, Field, Shape, registry};
 use serde_yaml::{Mapping, Value};
 use std::path::Path;
 
-/// Merges `over` into `base`, both of which stand at `key` and have the schema `property`. Relative
-/// paths in `over` refer to `folder`.
-pub(super) fn merge(base: &mut Value, over: Value, property: &Json, key: &str, folder: &Path) {
-    if over.is_null() && ignores_null(property) {
+/// The place of a value in an experiment.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'p> {
+    /// Dotted key; empty for the whole experiment.
+    pub key: &'p str,
+    /// Type of the value.
+    pub shape: &'p Shape,
+    /// The field with this value; `None` for the whole experiment and for unknown keys.
+    pub field: Option<&'p Field>,
+}
+
+/// Merges `over` into `base`, both of which stand at `place`. Relative paths in `over` refer to
+/// `folder`.
+pub(super) fn merge(base: &mut Value, over: Value, place: Place<'_>, folder: &Path) {
+    if over.is_null() && ignores_null(place.shape) {
         return;
     }
-    if property["x-whole"] == true {
-        *base = over;
+    if place.field.is_some_and(|field| field.key.whole) {
+        *base = anchored(over, place.shape, folder);
         return;
     }
-    let has_type = has_variants(property);
-    if let (true, Value::String(name)) = (has_type, &over) {
-        return merge(base, map_with_type(name), property, key, folder);
+    let (mut over, shape) = (over, place.shape.required());
+    let has_type = matches!(shape, Shape::Component(_) | Shape::Variants(_));
+    if has_type {
+        name_to_map(&mut over);
+        name_to_map(base);
     }
-    if let (true, Value::String(name)) = (has_type, &*base) {
-        *base = map_with_type(name);
-    }
-    let (Value::Mapping(below), Value::Mapping(above)) = (&mut *base, over.clone()) else {
-        *base = with_absolute_paths(over, property, folder);
+    let (Value::Mapping(below), Value::Mapping(above)) = (&mut *base, &over) else {
+        *base = anchored(over, place.shape, folder);
         return;
     };
-    if has_type
-        && !below.contains_key("type")
-        && !above.contains_key("type")
-        && let Some(name) = property["default"]["type"].as_str()
-    {
-        below.insert("type".into(), name.into());
+    if has_type && !below.contains_key("type") && !above.contains_key("type") {
+        below.extend(default_type(place.field));
     }
     let name = above.get("type").or_else(|| below.get("type")).and_then(Value::as_str);
-    let choice = name.and_then(|name| Choice::find(property, name));
-    let properties = match &choice {
-        Some(choice) => choice.properties.clone(),
-        None => property["properties"].as_object().cloned().unwrap_or_default(),
-    };
-    if let Some(choice) = &choice {
-        choice.drop_unknown_keys(below, key);
+    let known = Keys::of(shape, name);
+    if has_type && let Some(known) = &known {
+        known.drop_others(below, place.key);
     }
+    let Value::Mapping(above) = over else { return };
     for (name, value) in above {
         let text = name.as_str().unwrap_or_default().to_owned();
-        let inner = if key.is_empty() { text.clone() } else { format!("{key}.{text}") };
-        let property = properties.get(&text).cloned().unwrap_or(Json::Null);
-        if value.is_null() && ignores_null(&property) {
+        let dot = if place.key.is_empty() { "" } else { "." };
+        let key = format!("{}{dot}{text}", place.key);
+        let field = known.as_ref().and_then(|known| known.field(&text));
+        let shape = field.map_or(&Shape::Other("{}"), |field| &field.shape);
+        if value.is_null() && ignores_null(shape) {
             continue;
         }
-        match below.get_mut(&name) {
-            Some(slot) => merge(slot, value, &property, &inner, folder),
-            None => {
-                let mut slot = match &value {
-                    Value::Mapping(_) => Value::Mapping(Mapping::new()),
-                    _ => Value::Null,
-                };
-                merge(&mut slot, value, &property, &inner, folder);
-                below.insert(name, slot);
-            }
-        }
+        let slot = below.entry(name).or_insert_with(|| match &value {
+            Value::Mapping(_) => Value::Mapping(Mapping::new()),
+            _ => Value::Null,
+        });
+        merge(slot, value, Place { key: &key, shape, field }, folder);
     }
     put_type_first(below);
 }
 
 /// True if null, such as an empty `training:`, stands for a map without keys, which changes
 /// nothing.
-fn ignores_null(property: &Json) -> bool {
-    (has_variants(property) || property["type"] == "object") && !is_nullable(property)
+fn ignores_null(shape: &Shape) -> bool {
+    matches!(shape, Shape::Group(_) | Shape::Map(_) | Shape::Component(_) | Shape::Variants(_))
 }
 
-/// True if the schema is of maps whose `type` selects one of several, such as components.
-pub(super) fn has_variants(property: &Json) -> bool {
-    component_kind_of(property).is_some() || !variants(property).is_empty()
-}
-
-/// The value of a leaf with the schema `property`, its relative paths made absolute from `folder`.
-/// An empty text is no path.
-fn with_absolute_paths(value: Value, property: &Json, folder: &Path) -> Value {
-    match value {
-        Value::String(text) if property["format"] == "path" && !text.is_empty() => {
-            let absolute = std::path::absolute(folder.join(&text));
-            absolute.ok().and_then(|p| Some(p.to_str()?.into())).unwrap_or(Value::String(text))
-        }
-        Value::Sequence(all) => {
-            let item = |v| with_absolute_paths(v, &property["items"], folder);
-            Value::Sequence(all.into_iter().map(item).collect())
-        }
-        other => other,
+/// Makes the map of a component's or variant's name alone.
+fn name_to_map(value: &mut Value) {
+    if let Value::String(name) = value {
+        let mut map = Mapping::new();
+        map.insert("type".into(), name.as_str().into());
+        *value = Value::Mapping(map);
     }
 }
 
-/// The map that a component's or variant's name alone stands for.
-fn map_with_type(name: &str) -> Value {
-    let mut map = Mapping::new();
-    map.insert("type".into(), name.into());
-    Value::Mapping(map)
+/// The `type` of a field's default.
+fn default_type(field: Option<&Field>) -> Option<(Value, Value)> {
+    let default: Value = serde_yaml::from_str(field?.default.as_ref()?).ok()?;
+    Some(("type".into(), default.get("type")?.clone()))
 }
 
-/// The component or variant that a map's `type` selects.
-pub(super) struct Choice {
+/// The value with the relative paths in it made absolute from `folder`.
+fn anchored(value: Value, shape: &Shape, folder: &Path) -> Value {
+    match (value, shape.required()) {
+        (Value::String(text), Shape::Path) if !text.is_empty() => {
+            let absolute = std::path::absolute(folder.join(&text));
+            absolute.ok().and_then(|p| Some(p.to_str()?.into())).unwrap_or(Value::String(text))
+        }
+        (Value::Sequence(all), Shape::List(inner)) => {
+            Value::Sequence(all.into_iter().map(|item| anchored(item, inner, folder)).collect())
+        }
+        (Value::Mapping(map), Shape::Map(inner)) => {
+            let each = |(name, value)| (name, anchored(value, inner, folder));
+            Value::Mapping(map.into_iter().map(each).collect())
+        }
+        (Value::Mapping(map), shape) => {
+            let Some(known) = Keys::of(shape, map.get("type").and_then(Value::as_str)) else {
+                return Value::Mapping(map);
+            };
+            let each = |(name, value): (Value, Value)| {
+                let field = name.as_str().and_then(|name| known.field(name));
+                let value = match field {
+                    Some(field) => anchored(value, &field.shape, folder),
+                    None => value,
+                };
+                (name, value)
+            };
+            Value::Mapping(map.into_iter().map(each).collect())
+        }
+        (other, _) => other,
+    }
+}
+
+/// The keys that a map can have.
+pub(super) struct Keys {
+    /// Name of the component or variant; empty for a group.
     name: String,
-    /// The registered component; `None` for a variant of the schema.
-    entry: Option<Entry>,
-    /// The schemas of its keys.
-    pub(super) properties: Map<String, Json>,
+    /// The registered component; `None` for a variant or group.
+    pub(super) entry: Option<Entry>,
+    fields: Vec<Field>,
 }
 
-impl Choice {
-    /// Finds the choice `name` of the schema `property`.
-    pub(super) fn find(property: &Json, name: &str) -> Option<Self> {
-        let Some(kind) = component_kind_of(property) else {
-            let properties = variant(property, name)?["properties"].as_object()?.clone();
-            return Some(Self { name: name.to_owned(), entry: None, properties });
+impl Keys {
+    /// The keys of a map with the type `shape` whose `type` is `name`; `None` if the map has no
+    /// table of keys, or `name` is unknown.
+    pub(super) fn of(shape: &Shape, name: Option<&str>) -> Option<Self> {
+        let (name, entry, fields) = match shape {
+            Shape::Group(fields) => (String::new(), None, fields.clone()),
+            Shape::Component(kind) => {
+                let entry = registry().find(kind, name?).ok()?;
+                (entry.info.name.to_owned(), Some(entry.clone()), entry.info.fields())
+            }
+            Shape::Variants(all) => {
+                let one = all.iter().find(|one| Some(one.name) == name)?;
+                (one.name.to_owned(), None, one.fields.clone())
+            }
+            _ => return None,
         };
-        let entry = registry().find(kind, name).ok()?;
-        let (name, properties) = (entry.info.name.to_owned(), properties_of(entry.info));
-        Some(Self { name, properties, entry: Some(entry) })
+        Some(Self { name, entry, fields })
+    }
+
+    /// The field `name`.
+    pub(super) fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.key.name() == name)
     }
 
     /// Drops keys of the layers below that belong to another `type` and that this one does not
     /// know.
-    fn drop_unknown_keys(&self, below: &mut Mapping, key: &str) {
+    fn drop_others(&self, below: &mut Mapping, key: &str) {
         let same = |old: &str| match &self.entry {
             Some(entry) => entry.answers_to(old),
             None => self.name == old,
@@ -133,8 +160,7 @@ impl Choice {
         }
         below.retain(|name, value| {
             let name = name.as_str().unwrap_or_default();
-            let fits = |property: &Json| fits(property, value);
-            let keep = name == "type" || self.properties.get(name).is_some_and(fits);
+            let keep = name == "type" || self.field(name).is_some_and(|f| fits(&f.shape, value));
             if !keep {
                 let kind = self.entry.as_ref().map(|e| format!("{} ", e.info.kind));
                 let (kind, own) = (kind.unwrap_or_default(), &self.name);
@@ -147,24 +173,19 @@ impl Choice {
 
 /// True if a value that was given for another choice suits the key of the same name here: a list
 /// does not suit a single value, nor the other way round.
-fn fits(property: &Json, value: &Value) -> bool {
-    match property["type"].as_str() {
-        Some("array") => value.is_sequence(),
-        Some(_) => !value.is_sequence(),
-        None => true,
+fn fits(shape: &Shape, value: &Value) -> bool {
+    match shape.required() {
+        Shape::List(_) => value.is_sequence(),
+        Shape::Other(_) => true,
+        _ => !value.is_sequence(),
     }
 }
 
-/// Moves `type` to the front, which lets components be deserialised without buffering.
+/// Moves `type` to the front.
 fn put_type_first(map: &mut Mapping) {
     if let Some(tag) = map.get("type").cloned() {
-        let rest: Vec<_> = map
-            .iter()
-            .filter(|(k, _)| k.as_str() != Some("type"))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
-        map.clear();
+        let rest: Vec<_> = std::mem::take(map).into_iter().collect();
         map.insert("type".into(), tag);
-        map.extend(rest);
+        map.extend(rest.into_iter().filter(|(name, _)| name.as_str() != Some("type")));
     }
 }

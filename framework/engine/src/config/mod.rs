@@ -1,12 +1,12 @@
 //! Experiments: the typed form of an experiment file, the layers of YAML that make one, and errors
 //! that name file and key.
 
+mod builder;
 mod check;
 mod comparison;
 mod every;
 mod experiment;
 mod file_path;
-mod known;
 mod layers;
 mod loss_term;
 mod merge;
@@ -15,6 +15,7 @@ mod start_from;
 mod task;
 mod yaml;
 
+pub use builder::ExperimentBuilder;
 pub use comparison::{Budget, Comparison, CurveOfAll};
 pub use every::Every;
 pub use experiment::{

@@ -1,19 +1,18 @@
 use super::FilePath;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use crate::{choices, parameters};
 
-/// A part of a model that has parameters of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ModelPart {
-    /// The map from the target to the latent.
-    Encoder,
-    /// The map from the latent to the target.
-    Decoder,
-    /// The conditional residual network (CRN).
-    Crn,
-    /// The noise schedule, if it is learned.
-    NoiseSchedule,
+choices! {
+    /// A part of a model that has parameters of its own.
+    pub enum ModelPart {
+        /// The map from the target to the latent.
+        Encoder = "encoder",
+        /// The map from the latent to the target.
+        Decoder = "decoder",
+        /// The conditional residual network (CRN).
+        Crn = "crn",
+        /// The noise schedule, if it is learned.
+        NoiseSchedule = "noise_schedule",
+    }
 }
 
 impl ModelPart {
@@ -28,13 +27,12 @@ impl ModelPart {
     }
 }
 
-/// A trained run that initial parameters come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StartFrom {
-    /// The run's folder. Its EMA weights are taken if it samples with them.
-    pub run: FilePath,
-    /// The parts that are taken from it; null: every part with parameters.
-    #[serde(default)]
-    pub parts: Option<Vec<ModelPart>>,
+parameters! {
+    /// A trained run that initial parameters come from.
+    pub struct StartFrom {
+        /// The run's folder. Its EMA weights are taken if it samples with them.
+        pub run: FilePath,
+        /// The parts that are taken from it; null: every part with parameters.
+        pub parts: Option<Vec<ModelPart>> = None,
+    }
 }

@@ -1,8 +1,10 @@
 use super::Experiment;
-use schemars::JsonSchema;
-use serde::de::{IntoDeserializer as _, MapAccess, Visitor};
-use serde::ser::SerializeMap as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::error::Result;
+use crate::registry::{
+    Group as _, Mapping, NoCommon, Parameter, Setting, Shape, Variant, Yaml, needs, read_variant,
+    tagged, unknown_word,
+};
+use crate::{choices, parameters};
 
 /// The roles of x and y: which is the condition and which the target. In YAML a name, or
 /// `{ type: sequence, mode: predict }`.
@@ -17,18 +19,33 @@ pub enum Task {
     Sequence(SequenceMode),
 }
 
-/// Use of a model of sequences.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SequenceMode {
-    /// Prediction of the sequence that belongs to a condition, with its uncertainty.
-    #[default]
-    Predict,
-    /// Generation of sequences like those of the data.
-    Generate,
+choices! {
+    /// Use of a model of sequences.
+    pub enum SequenceMode {
+        /// Prediction of the sequence that belongs to a condition, with its uncertainty.
+        Predict = "predict",
+        /// Generation of sequences like those of the data.
+        Generate = "generate",
+    }
+}
+
+parameters! {
+    /// Keys of the task `sequence`.
+    pub struct SequenceKeys {
+        /// Use of a model of sequences: predict y from x, or generate sequences like y.
+        pub mode: SequenceMode = SequenceMode::Predict,
+    }
 }
 
 impl Task {
+    fn name(self) -> &'static str {
+        match self {
+            Task::Regression => "regression",
+            Task::Generation => "generation",
+            Task::Sequence(_) => "sequence",
+        }
+    }
+
     /// True if the result is one prediction for each condition, and not samples of a distribution.
     pub fn predicts(self) -> bool {
         matches!(self, Task::Regression | Task::Sequence(SequenceMode::Predict))
@@ -42,14 +59,6 @@ impl Task {
     /// True if rows are sequences.
     pub fn is_sequence(self) -> bool {
         matches!(self, Task::Sequence(_))
-    }
-
-    fn name(self) -> Name {
-        match self {
-            Task::Regression => Name::Regression,
-            Task::Generation => Name::Generation,
-            Task::Sequence(_) => Name::Sequence,
-        }
     }
 }
 
@@ -71,74 +80,56 @@ impl Experiment {
     }
 }
 
-/// The name of a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Name {
-    /// Regression and classification: condition = x, target = y.
-    Regression,
-    /// Generation: condition = y, target = x; or target = x alone if `unconditional`.
-    Generation,
-    /// Sequences `[T, features]`, predicted: condition = x, target = y.
-    Sequence,
-}
-
-/// A task with its parameters.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Form {
-    /// The task.
-    r#type: Name,
-    /// Use of a model of sequences: predict y from x, or generate sequences like y.
-    #[serde(default)]
-    mode: Option<SequenceMode>,
-}
-
-impl Serialize for Task {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let Task::Sequence(mode) = self else { return self.name().serialize(s) };
-        let mut map = s.serialize_map(Some(2))?;
-        map.serialize_entry("type", &self.name())?;
-        map.serialize_entry("mode", mode)?;
-        map.end()
+impl Setting for Task {
+    fn write(&self) -> Result<Yaml> {
+        let Task::Sequence(mode) = self else { return Ok(self.name().into()) };
+        let mut map = Mapping::new();
+        map.insert("type".into(), self.name().into());
+        map.insert("mode".into(), mode.write()?);
+        Ok(Yaml::Mapping(map))
     }
 }
 
-impl<'de> Deserialize<'de> for Task {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct V;
-        impl<'de> Visitor<'de> for V {
-            type Value = Task;
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("a task, such as `regression` or `{ type: sequence, mode: predict }`")
-            }
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Task, E> {
-                task(Name::deserialize(name.into_deserializer())?, None)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Task, A::Error> {
-                let form = Form::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                task(form.r#type, form.mode)
-            }
-        }
-        fn task<E: serde::de::Error>(name: Name, mode: Option<SequenceMode>) -> Result<Task, E> {
-            match (name, mode) {
-                (Name::Sequence, mode) => Ok(Task::Sequence(mode.unwrap_or_default())),
-                (_, Some(_)) => Err(E::custom("only the task `sequence` has a `mode`")),
-                (Name::Regression, None) => Ok(Task::Regression),
-                (Name::Generation, None) => Ok(Task::Generation),
-            }
-        }
-        d.deserialize_any(V)
+impl Parameter for Task {
+    fn shape() -> Shape {
+        let variant = |name, description: &str, fields| Variant {
+            name,
+            description: description.to_owned(),
+            fields,
+        };
+        Shape::Variants(vec![
+            variant(
+                "regression",
+                "Regression and classification: condition = x, target = y.",
+                Vec::new(),
+            ),
+            variant(
+                "generation",
+                "Generation: condition = y, target = x; or target = x alone if `unconditional`.",
+                Vec::new(),
+            ),
+            variant(
+                "sequence",
+                "Sequences `[T, features]`, predicted: condition = x, target = y.",
+                SequenceKeys::fields(),
+            ),
+        ])
     }
-}
 
-impl JsonSchema for Task {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Task".into()
-    }
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let (name, form) = (generator.subschema_for::<Name>(), generator.subschema_for::<Form>());
-        schemars::json_schema!({ "anyOf": [name, form] })
+    fn read(yaml: &Yaml) -> Result<Self> {
+        let Some((name, keys)) = tagged(yaml) else {
+            let what = "a task, such as `regression` or `{ type: sequence, mode: predict }`";
+            return Err(needs(what, yaml));
+        };
+        let task = match name {
+            "sequence" => {
+                return Ok(Self::Sequence(read_variant::<SequenceKeys>(name, keys)?.mode));
+            }
+            "regression" => Self::Regression,
+            "generation" => Self::Generation,
+            other => return Err(unknown_word(other, &["regression", "generation", "sequence"])),
+        };
+        read_variant::<NoCommon>(name, keys).map(|_| task)
     }
 }
 
@@ -146,8 +137,8 @@ impl JsonSchema for Task {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Task, serde_yaml::Error> {
-        serde_yaml::from_str(text)
+    fn read(text: &str) -> Result<Task> {
+        Task::read(&serde_yaml::from_str(text).unwrap())
     }
 
     #[test]
@@ -158,7 +149,7 @@ mod tests {
             Task::Sequence(SequenceMode::Predict),
             Task::Sequence(SequenceMode::Generate),
         ] {
-            assert_eq!(read(&serde_yaml::to_string(&task).unwrap()).unwrap(), task);
+            assert_eq!(Task::read(&task.write().unwrap()).unwrap(), task);
         }
         assert_eq!(read("sequence").unwrap(), Task::Sequence(SequenceMode::Predict));
         assert_eq!(read("{ type: regression }").unwrap(), Task::Regression);
@@ -167,10 +158,10 @@ mod tests {
     #[test]
     fn what_is_no_task_is_refused_by_name() {
         for (text, message) in [
-            ("sequences", "unknown variant `sequences`"),
-            ("{ type: sequence, mode: guess }", "unknown variant `guess`"),
-            ("{ type: regression, mode: predict }", "only the task `sequence` has a `mode`"),
-            ("{ type: sequence, kind: x }", "unknown field `kind`"),
+            ("sequences", "unknown value `sequences`"),
+            ("{ type: sequence, mode: guess }", "unknown value `guess`"),
+            ("{ type: regression, mode: predict }", "`regression` has no keys of its own"),
+            ("{ type: sequence, kind: x }", "unknown key `kind`"),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");

@@ -4,7 +4,7 @@ use super::Run;
 use crate::config::Layers;
 use crate::data::{Data, Identity};
 use crate::error::{Error, Result, quoted};
-use crate::registry::{properties_of, registry};
+use crate::registry::{Shape, registry};
 use crate::trained::Trained;
 use serde_json::json;
 use std::path::Path;
@@ -71,15 +71,16 @@ pub(super) fn set_path(layers: &mut Layers, file: &Path) -> Result<()> {
     const FLAG: &str = "--data-path";
     let text = |path: &Path| path.to_string_lossy().into_owned().into();
     let source = layers.get("data.type").or(layers.get("data")).and_then(|name| name.as_str());
-    let properties = match source {
-        Some(name) => properties_of(registry().find("data_source", name)?.info),
+    let fields = match source {
+        Some(name) => registry().find("data_source", name)?.info.fields(),
         None => return Err(Error::config("data", "names no data source")),
     };
-    if !properties.contains_key("path") {
+    if fields.iter().all(|field| field.key.name() != "path") {
         let message = "the run's data are not read from a file";
         return Err(Error::config("data", message).help("leave --data-path out"));
     }
-    for key in properties.iter().filter(|(_, p)| p["format"] == "path").map(|(key, _)| key) {
+    for field in fields.iter().filter(|field| *field.shape.required() == Shape::Path) {
+        let key = field.key.name();
         let place = format!("data.{key}");
         let old = layers.get(&place).and_then(|value| value.as_str()).map(Path::new);
         let beside = old.filter(|old| !old.as_os_str().is_empty() && !old.exists());
