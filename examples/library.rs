@@ -4,12 +4,16 @@
 //!     cargo run --release --example library
 
 use triflow::component::{Columns, Splits};
+use triflow::config::{ExperimentBuilder, Task, Weighting};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::sample::Trajectory;
 use triflow::tch::{Device, Kind};
 use triflow::train::Control;
 use triflow::{Experiment, Trained, Trainer};
+use triflow_plugins::noise_schedules::Cosine;
+use triflow_plugins::objectives::{Ct, Diffusion};
+use triflow_plugins::optimizers::Adam;
 
 const STEPS: usize = 20;
 
@@ -20,12 +24,14 @@ fn parabola(n: i64) -> Columns {
     Columns { x: Some(x), y: Some(y), ..Columns::default() }
 }
 
-/// Trains an experiment on 4,000 rows of the parabola, with 1,000 for validation.
-fn fit(yaml: &str) -> Result<Trained> {
+/// Trains an experiment for 30 epochs on 4,000 rows of the parabola, with 1,000 for validation.
+fn fit(experiment: ExperimentBuilder) -> Result<Trained> {
     let stream = seed_torch(1, Purpose::Data, 0);
     let data = Splits { train: parabola(4000), val: Some(parabola(1000)), ..Splits::default() };
     drop(stream);
-    let mut trainer = Trainer::with_tables(Experiment::from_yaml(yaml)?, data)?;
+    let optimizer = Adam { learning_rate: 0.005, ..Adam::default() };
+    let experiment = experiment.epochs(30).ema(0.99).optimizer(optimizer).build()?;
+    let mut trainer = Trainer::with_tables(experiment, data)?;
     trainer.fit(&mut |_, event| {
         if let Some(epoch) = event.epoch
             && epoch.epoch % 10 == 0
@@ -46,11 +52,8 @@ fn moments(values: &Tensor) -> (f64, f64) {
 
 fn main() -> Result<()> {
     triflow_plugins::link();
-    let training =
-        "training: { epochs: 30, ema: 0.99, optimizer: { type: adam, learning_rate: 0.005 } }";
-
     println!("regression, x → y");
-    let mut model = fit(&format!("{{ task: regression, {training} }}"))?;
+    let mut model = fit(Experiment::builder().task(Task::Regression))?;
     let x = Tensor::from_slice(&[-1.0f32, -0.5, 0.0, 0.5, 1.0]).view([5, 1]);
     // Without a seed from z_0 = 0, one prediction a row; with a seed the mean of 200 draws.
     let point = model.predict(&x, None, 1)?.mean;
@@ -67,10 +70,11 @@ fn main() -> Result<()> {
     }
 
     println!("conditional generation, y → x, by target prediction");
-    let mut model = fit(&format!(
-        "{{ task: generation, objective: ct, noise_schedule: cosine, \
-            loss: {{ weighting: field }}, {training} }}"
-    ))?;
+    let mut model = fit(Experiment::builder()
+        .task(Task::Generation)
+        .objective(Ct::default())
+        .noise_schedule(Cosine::default())
+        .with(|e| e.loss.weighting = Weighting::Field))?;
     // A single condition without the batch axis, and a batch of 1,000 equal ones.
     let single = model.generate(&Tensor::from_slice(&[0.25f32]), Some(STEPS), Some(1))?;
     let many = model.generate(
@@ -89,10 +93,11 @@ fn main() -> Result<()> {
     );
 
     println!("unconditional generation of x, by noise prediction");
-    let mut model = fit(&format!(
-        "{{ task: generation, unconditional: true, objective: diffusion, \
-            noise_schedule: cosine, {training} }}"
-    ))?;
+    let mut model = fit(Experiment::builder()
+        .task(Task::Generation)
+        .unconditional(true)
+        .objective(Diffusion::default())
+        .noise_schedule(Cosine::default()))?;
     let samples = model.sample(&[10, 100], Some(STEPS), 3)?;
     let (mean, deviation) = moments(&samples);
     println!(

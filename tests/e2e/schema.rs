@@ -126,6 +126,11 @@ fn the_schema_and_the_command_agree_on_what_a_file_may_say() {
         "path: straight",
         "checkpoint: { every: often }",
         "checkpoint: { every: 0 steps }",
+        "training: { ema: 1 }",
+        "training: { batch_size: 0 }",
+        "sampling: { guidance_interval: [0, 1.5] }",
+        "noise_schedule: { type: cosine, s: 0 }",
+        "crn: { network: { type: mlp, hidden_dims: [] } }",
     ] {
         agree(wrong, false);
     }

@@ -7,6 +7,7 @@ use triflow::path::StepGrid;
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 use triflow::{Experiment, Trainer};
+use triflow_plugins::data_sources::TwoMoons;
 
 fn layers(file: &str, set: &[&str]) -> Result<Layers> {
     triflow_plugins::link();
@@ -211,4 +212,28 @@ fn an_error_in_a_component_inside_others_names_the_whole_key() {
         build_error("source:\n  type: data\n  data: { type: pinwheel, arms: 0 }"),
         "needs at least 1, got 0\n  at source.data.arms (e.yaml:3)"
     );
+}
+
+#[test]
+fn an_experiment_in_rust_is_the_one_in_yaml_and_has_the_same_ranges() {
+    let written = experiment(
+        "{ objective: ct, data: { samples: 300 }, training: { epochs: 2, ema: null }, \
+         loss: { reg_weight: 0.1 } }",
+        &[],
+    );
+    let builder = || {
+        Experiment::builder()
+            .objective(triflow_plugins::objectives::Ct::default())
+            .data(TwoMoons { samples: 300, ..TwoMoons::default() })
+            .epochs(2)
+            .ema(None)
+            .with(|e| e.loss.reg_weight = 0.1)
+    };
+    assert_eq!(builder().build().unwrap(), written.unwrap());
+    let error = builder().batch_size(0).build().unwrap_err().to_string();
+    assert_eq!(error, "needs at least 1, got 0\n  at training.batch_size");
+    // Components check theirs when they are built.
+    let wrong = Component::<dyn DataSource>::from(TwoMoons { noise: -1.0, ..TwoMoons::default() });
+    let error = wrong.build(&DataContext { seed: 1, base: "".into() }).err().unwrap();
+    assert_eq!(error.to_string(), "needs a number of at least 0, got -1\n  at noise");
 }

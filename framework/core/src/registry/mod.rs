@@ -16,6 +16,8 @@ mod range;
 mod read;
 mod schema;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use component::Component;
 pub use group::{Group, check_group, read_variant, tagged};
