@@ -120,7 +120,8 @@ component_kind! {
             Ok(log_snr(&ends).isfinite().all().int64_value(&[]) == 1)
         }
         /// Log-SNR at both ends, (γ(0), γ(1)); where one is infinite, at the distance
-        /// [`END_GAP`](crate::point::END_GAP) from both ends. Parameters of the path are on `device`.
+        /// [`END_GAP`](crate::point::END_GAP) from both ends. Parameters of the path are on
+        /// `device`.
         fn gamma_range(&self, device: Device) -> Result<(f64, f64)> {
             for ends in [[0.0, 1.0], [END_GAP, 1.0 - END_GAP]] {
                 let ends = Tensor::from_slice(&ends).to_device(device);

@@ -31,7 +31,8 @@ pub fn straight() -> Result<Path> {
     Path::of(Box::new(Straight), Device::Cpu)
 }
 
-/// Path of unit variance a² + b² = 1, whose log-SNR goes from −5 to 5 in a straight line; for tests.
+/// Path of unit variance a² + b² = 1, whose log-SNR goes from −5 to 5 in a straight line; for
+/// tests.
 ///
 /// # Errors
 /// None: the result is that of any path.

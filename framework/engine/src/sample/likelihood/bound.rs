@@ -40,8 +40,8 @@ impl Bound {
 ///
 /// The bound is that of the variance-preserving diffusion between the log-SNRs of the path's ends.
 /// Every other Gaussian path is a rescaling of it, so the bound also holds for a path with
-/// infinite log-SNR between the ends of [`gamma_range`](crate::path::Path::gamma_range), outside of which the
-/// prediction is not evaluated.
+/// infinite log-SNR between the ends of [`gamma_range`](crate::path::Path::gamma_range), outside of
+/// which the prediction is not evaluated.
 ///
 /// # Errors
 /// [`Error::Config`]: the noise cannot be computed from the prediction at an end of the path, where
