@@ -7,7 +7,7 @@
 //!
 //! Modules use those of lower layers only, which come first here; a space joins one layer's.
 //!
-//! Layers: `error`, `host`, `registry`, `kernels` `derivative` `metrics` `sequence` `memory`
+//! Layers: `error`, `host`, `registry`, `kernels` `derivative` `metrics` `sequence`, `memory`
 //! `point`, `rng` `disk`, `component`, `path`, `testing`, `plugin`.
 
 // The macros expand to `triflow::…`, inside this crate too.
