@@ -6,7 +6,7 @@ use crate::command::Folder;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use triflow::compare::Better;
-use triflow::measure::Goal;
+use triflow::measure::{Catalogue, Goal};
 
 /// All documents for users and authors.
 fn documents() -> Vec<String> {
@@ -70,19 +70,22 @@ fn component_table() -> String {
     table
 }
 
-/// The table of metrics by task, from the catalogue.
+/// The table of metrics by task, from the registry.
 fn metric_table() -> String {
     let mut table =
         "| task | metric | better | what it is |\n| --- | --- | --- | --- |\n".to_owned();
+    triflow_plugins::link();
+    let catalogue = Catalogue::of(&triflow::Experiment::from_yaml("{}").unwrap()).unwrap();
     for goal in Goal::ALL {
-        for info in goal.metrics().iter().map(|metric| metric.info()) {
-            let better = match info.better {
+        for metric in catalogue.iter().filter(|metric| metric.info().goals.contains(&goal)) {
+            let better = match metric.info().better {
                 Better::Less => "less",
                 Better::More => "more",
                 Better::None => "",
             };
-            let what = info.what.replace('|', "\\|");
-            table += &format!("| {} | `{}` | {better} | {what} |\n", goal.name(), info.name);
+            let (goal, name, what) =
+                (goal.name(), metric.name(), metric.what().replace('|', "\\|"));
+            table += &format!("| {goal} | `{name}` | {better} | {what} |\n");
         }
     }
     table

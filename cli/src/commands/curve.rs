@@ -18,7 +18,7 @@ use triflow::{Component, Error, Result};
 struct Measured {
     run: String,
     name: String,
-    metric: &'static str,
+    metric: String,
     set: String,
     n: i64,
     points: Vec<CurvePoint>,
@@ -89,7 +89,7 @@ fn draw_named(runs: &[(String, &Path)], options: &CurveArgs, out: &Path, say: bo
                 options.draws,
                 if options.draws == 1 { "" } else { "s" }
             ),
-            metric: first.metric.into(),
+            metric: first.metric.clone(),
             curves,
             floor: None,
         },
@@ -112,7 +112,7 @@ fn measure(
     let _threads = model.threads();
     let data = run.data(&model)?;
     let held = data.held_out(own.points)?;
-    let metric = curve::metric(&model).name;
+    let metric = curve::metric(&model)?;
     if say {
         println!("{name}: {metric} on {} {} rows", held.rows.len(), held.name);
         println!("  {:16} {:>6} {:>6}  {metric}", "solver", "steps", "nfe");

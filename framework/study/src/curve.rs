@@ -4,7 +4,7 @@ use crate::component::Solver;
 use crate::config::Sampling;
 use crate::data::{HeldOut, Rows};
 use crate::error::{Error, Result};
-use crate::measure::{self, Goal, Metric, MetricInfo, draw_rows};
+use crate::measure::{self, Goal, draw_rows};
 use crate::registry::Component;
 use crate::trained::Trained;
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,8 @@ pub struct Options {
     /// Budgets in network evaluations a sample; a fixed-step solver takes as many steps as fit into
     /// each.
     pub evaluations: Vec<usize>,
-    /// The metric; `None` for the primary one of the model's task.
-    pub metric: Option<Metric>,
+    /// Name of the metric; `None` for the primary one of the model's task.
+    pub metric: Option<String>,
     /// Number of draws that the metric is averaged over.
     pub draws: u64,
     /// Seed of z_0; `None` for the experiment's.
@@ -42,8 +42,11 @@ pub struct CurvePoint {
     pub deviation: Option<f64>,
 }
 
-/// The primary metric of the model's task, which its curve shows. Less is better.
-pub fn metric(model: &Trained) -> &'static MetricInfo {
+/// Name of the primary metric of the model's task, which its curve shows. Less is better.
+///
+/// # Errors
+/// Those of [`measure::primary`].
+pub fn metric(model: &Trained) -> Result<String> {
     measure::primary(model)
 }
 
@@ -129,9 +132,9 @@ fn point(
     options: &Options,
     adaptive: bool,
 ) -> Result<CurvePoint> {
-    let metric = options.metric.unwrap_or(metric(model).metric);
-    let only = Some(metric);
-    let options = match Goal::of(model) {
+    let metric = options.metric.clone().map_or_else(|| metric(model), Ok)?;
+    let only = Some(metric.clone());
+    let options = match measure::goal(model) {
         Goal::Generation => measure::Options { seed: options.seed, draws: options.draws, only },
         // Predictions start from z_0 = 0: one draw is all.
         _ => measure::Options { seed: None, draws: 1, only },
@@ -145,8 +148,10 @@ fn point(
         train: None,
     };
     let evaluation = measure::evaluate(model, &held, &options)?;
-    let score = evaluation.scores.get(metric).ok_or_else(|| {
-        Error::runtime(format!("{} could not be measured on these rows", metric.name()))
+    let score = evaluation.scores.get(&metric).ok_or_else(|| {
+        let why = evaluation.failed.iter().find(|(name, _)| *name == metric);
+        let why = why.map_or_else(String::new, |(_, why)| format!(": {why}"));
+        Error::runtime(format!("{metric} could not be measured on these rows{why}"))
     })?;
     Ok(CurvePoint {
         solver: model.experiment().sampling.solver.name().to_owned(),

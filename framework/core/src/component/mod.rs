@@ -10,6 +10,7 @@ mod data_source;
 mod decoder;
 mod encoder;
 mod guidance;
+mod metric;
 mod network;
 mod noise_schedule;
 mod objective;
@@ -34,6 +35,10 @@ pub use data_source::{
 pub use decoder::{Decoder, Likelihood};
 pub use encoder::{Encoder, Posterior};
 pub use guidance::{Guidance, GuidanceInput};
+pub use metric::{
+    Classes, Goal, Labelled, Metric, MetricContext, MetricInfo, MetricInput, MetricOptions, Need,
+    OwnUnits, Predictions, RandomDraws, Samples, check_metric_name,
+};
 pub use network::{Network, NetworkContext, NetworkInput};
 pub use noise_schedule::NoiseSchedule;
 pub use objective::Objective;

@@ -6,6 +6,7 @@
 
 use super::{Points, pairs, same_dim};
 use crate::{Error, Result};
+use std::sync::Arc;
 
 /// The k of precision and recall, as in the paper.
 pub const PRECISION_K: usize = 3;
@@ -18,7 +19,7 @@ pub struct Manifold<'a> {
     points: Points<'a>,
     k: usize,
     /// Squared radius of each ball, in the order of the points.
-    squared_radii: Vec<f64>,
+    squared_radii: Arc<[f64]>,
 }
 
 impl<'a> Manifold<'a> {
@@ -40,7 +41,17 @@ impl<'a> Manifold<'a> {
             distances[i] = f64::INFINITY;
             squared_radii.push(*distances.select_nth_unstable_by(k - 1, f64::total_cmp).1);
         });
-        Ok(Manifold { points, k, squared_radii })
+        Ok(Manifold { points, k, squared_radii: squared_radii.into() })
+    }
+
+    /// The manifold of `points` with the radii that another had.
+    pub(super) fn with_radii(points: Points<'a>, k: usize, squared_radii: Arc<[f64]>) -> Self {
+        Manifold { points, k, squared_radii }
+    }
+
+    /// Squared radius of each ball, in the order of the points.
+    pub(super) fn squared_radii(&self) -> &Arc<[f64]> {
+        &self.squared_radii
     }
 }
 
@@ -63,7 +74,7 @@ pub fn precision_recall(real: &Manifold, generated: &Manifold) -> Result<Precisi
     let mut precise = 0;
     pairs::rows(generated.points, real.points, |j, distances| {
         let mut inside = false;
-        for ((d, radius), reached) in distances.iter().zip(&real.squared_radii).zip(&mut reached) {
+        for ((d, radius), reached) in distances.iter().zip(&*real.squared_radii).zip(&mut reached) {
             inside |= d <= radius;
             *reached |= *d <= generated.squared_radii[j];
         }
@@ -95,7 +106,7 @@ pub fn density_coverage(real: &Manifold, generated: Points) -> Result<DensityCov
     let mut covered = vec![false; real.points.len()];
     let mut held: u64 = 0;
     pairs::rows(generated, real.points, |_, distances| {
-        for ((d, radius), covered) in distances.iter().zip(&real.squared_radii).zip(&mut covered) {
+        for ((d, radius), covered) in distances.iter().zip(&*real.squared_radii).zip(&mut covered) {
             let inside = d <= radius;
             *covered |= inside;
             held += u64::from(inside);

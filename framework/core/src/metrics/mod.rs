@@ -8,11 +8,13 @@ mod classification;
 mod crps;
 mod direction;
 mod energy;
+mod intervals;
 mod manifold;
 mod mmd;
 mod moments;
 mod neighbours;
 mod pairs;
+mod point_set;
 mod regression;
 mod sliced;
 mod wasserstein;
@@ -23,13 +25,16 @@ pub use classification::{accuracy, confusion_counts, cross_entropy, error_rate, 
 pub use crps::{Crps, crps};
 pub use direction::{Better, EXACT_POINTS};
 pub use energy::energy_distance;
+pub use intervals::{Quantiles, interval_coverage};
 pub use manifold::{
     DENSITY_K, DensityCoverage, Manifold, PRECISION_K, PrecisionRecall, density_coverage,
     precision_recall,
 };
 pub use mmd::{median_bandwidth, mmd2};
 pub use moments::{mean, mean_and_deviation};
-pub use neighbours::{NearestNeighbours, REFEREE_K};
+pub use neighbours::{NearestNeighbours, REFEREE_K, class_shares};
+pub(crate) use point_set::Memo;
+pub use point_set::{PAIR_POINTS, PointSet};
 pub use regression::{VarianceExplained, mae, mse, variance_explained};
 pub use sliced::{
     random_directions, sliced_wasserstein2, sliced_wasserstein2_drawn, wasserstein2_1d_squared,

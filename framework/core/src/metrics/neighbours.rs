@@ -4,6 +4,15 @@ use crate::{Error, Result};
 /// Number of neighbours of the classifier that judges labelled samples.
 pub const REFEREE_K: usize = 5;
 
+/// Share of each of the `classes` among `labels`, all below `classes`.
+pub fn class_shares(labels: &[usize], classes: usize) -> Vec<f64> {
+    let mut counts = vec![0usize; classes];
+    for label in labels {
+        counts[*label] += 1;
+    }
+    counts.into_iter().map(|n| n as f64 / labels.len() as f64).collect()
+}
+
 /// The k-nearest-neighbour classifier (Cover and Hart 1967), as a judge of labelled samples: fitted
 /// on real points, it agrees with the label of a generated point if the point lies among real
 /// points of that label. It is only as accurate as neighbours separate the classes, so its

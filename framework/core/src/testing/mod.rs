@@ -12,6 +12,7 @@ mod decoder;
 mod encoder;
 mod expect;
 mod guidance;
+mod metric;
 mod network;
 mod noise_schedule;
 mod objective;

@@ -3,8 +3,8 @@
 use super::layers::Flags;
 use super::{Comparison, Every, FilePath, LossTerm, ModelPart, StartFrom, Task};
 use crate::component::{
-    Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, NoiseSchedule, Objective,
-    Optimizer, Solver, Source, TimeSampler,
+    Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, Metric, NoiseSchedule,
+    Objective, Optimizer, Solver, Source, TimeSampler,
 };
 use crate::error::{Error, Result};
 use crate::path::StepGrid;
@@ -391,10 +391,12 @@ parameters! {
         /// principal components in pictures; null: the data's own if the columns share one scale
         /// (no standard deviation is more than twice another), else standardised.
         pub units: Option<MetricUnits> = None,
+        /// Metrics that are measured besides those of the task, or in place of those of the same
+        /// name: with other parameters, or only on request.
+        #[unwritten]
+        pub extra: Vec<Component<dyn Metric>> = Vec::new(),
     }
 }
-
-impl Copy for Metrics {}
 
 choices! {
     /// Units in which points are compared.

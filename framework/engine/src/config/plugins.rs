@@ -3,16 +3,20 @@
 
 use super::merge::Keys;
 use super::{Experiment, FilePath};
+use crate::component::Metric;
 use crate::error::Result;
 use crate::plugin::{self, Library};
-use crate::registry::{Parameter as _, Setting as _, Shape};
+use crate::registry::{Kind, Parameter as _, Setting as _, Shape, registry};
 use serde_yaml::Value;
 
 impl Experiment {
-    /// The plugins whose components the experiment uses, sorted by name.
+    /// The plugins whose components the experiment uses, sorted by name; a metric is measured
+    /// without being named.
     fn used_plugins(&self) -> Result<Vec<&'static Library>> {
         let mut used = Vec::new();
         visit(&self.write()?, &Self::shape(), &mut used);
+        let metrics = registry().list(Some(<dyn Metric as Kind>::NAME));
+        used.extend(metrics.into_iter().filter_map(|entry| entry.plugin));
         used.sort_by_key(|library| &library.name);
         used.dedup();
         Ok(used)

@@ -8,7 +8,7 @@ use super::seal::Sealed as Part;
 use super::statistics::scores;
 use super::work::{self, JobFolder, Measured, Sampled};
 use crate::error::{Error, Result};
-use crate::measure::Metric;
+use crate::measure::{Catalogue, Goal};
 use crate::metrics::mean;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,6 +19,8 @@ struct Found {
     seed: u64,
     sampled: Option<Sampled>,
     measured: Option<Measured>,
+    /// Metrics of likelihoods, by name.
+    likelihoods: BTreeMap<String, f64>,
     manifest: Value,
     peak_memory: Option<f64>,
     /// Reasons why the run failed, or why its files cannot be used.
@@ -40,7 +42,11 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
     let unit = |cell: &Planned| units.get(cell.unit.as_deref()?).copied();
     let mut all: Vec<Vec<Found>> =
         plan.cells.iter().map(|cell| found(plan, (cell, unit(cell)), folder)).collect();
-    let metrics = metrics(&all, plan.metric.as_deref());
+    let catalogue = work::catalogue(plan);
+    for found in all.iter_mut().flatten() {
+        found.find_likelihoods(&catalogue);
+    }
+    let metrics = metrics(&all, &catalogue, plan.metric.as_deref());
     if metrics.is_empty() {
         let why = all.iter().flatten().find_map(|f| f.errors.first().cloned());
         let message = format!("{} holds no finished run", folder.display());
@@ -50,7 +56,7 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
         }));
     }
     for found in all.iter_mut().flatten() {
-        found.judged_by(plan.metric.as_deref().unwrap_or(&metrics[0].name));
+        found.judged_by(plan.metric.as_deref().unwrap_or(&metrics[0].name), &catalogue);
     }
     let mut results = Results {
         title: plan.title.clone(),
@@ -119,6 +125,7 @@ fn found(plan: &Plan, (cell, unit): (&Planned, Option<&Unit>), folder: &Path) ->
             seed: *seed,
             sampled: None,
             measured: None,
+            likelihoods: BTreeMap::new(),
             manifest: Value::Null,
             peak_memory: None,
             errors: Vec::new(),
@@ -195,20 +202,21 @@ impl Found {
     }
 
     /// Notes the reason if everything was measured but the primary metric is missing.
-    fn judged_by(&mut self, name: &str) {
+    fn judged_by(&mut self, name: &str, catalogue: &Catalogue) {
         let (Some(sampled), Some(measured)) = (&self.sampled, &self.measured) else { return };
         if self.metric(name).is_some() {
             return;
         }
-        let likelihood = [Metric::Nll.name(), Metric::NllBound.name()].contains(&name);
+        let likelihood = catalogue.named(name).is_ok_and(|metric| metric.is_of_likelihood());
         let why = match &measured.likelihood {
             Some(Err(why)) if likelihood => why.clone(),
             _ => {
-                let is_there = |m: &&Metric| sampled.metrics[m.name()].is_number();
-                let there: Vec<_> = Metric::ALL.iter().filter(is_there).map(|m| m.name()).collect();
-                match there.is_empty() {
-                    true => "nothing that counts was measured".to_owned(),
-                    false => format!("measured are {}", there.join(", ")),
+                let is_there = |name: &&str| sampled.metrics[*name].is_number();
+                let there: Vec<_> = catalogue.iter().map(|m| m.name()).filter(is_there).collect();
+                match (sampled.metrics["failed"][name].as_str(), there.is_empty()) {
+                    (Some(why), _) => why.to_owned(),
+                    (None, true) => "nothing that counts was measured".to_owned(),
+                    (None, false) => format!("measured are {}", there.join(", ")),
                 }
             }
         };
@@ -216,12 +224,25 @@ impl Found {
     }
 
     fn metric(&self, name: &str) -> Option<f64> {
+        let of_samples = || self.sampled.as_ref()?.metrics[name].as_f64();
+        self.likelihoods.get(name).copied().or_else(of_samples)
+    }
+
+    /// Takes the metrics of likelihoods from the measurements. Files of earlier versions have the
+    /// means alone, which are the values of the built-in ones.
+    fn find_likelihoods(&mut self, catalogue: &Catalogue) {
         let likelihood = || self.measured.as_ref()?.likelihood.as_ref()?.as_ref().ok();
-        match name {
-            _ if name == Metric::Nll.name() => Some(likelihood()?.exact),
-            _ if name == Metric::NllBound.name() => likelihood()?.bound,
-            name => self.sampled.as_ref()?.metrics[name].as_f64(),
-        }
+        let Some(nll) = likelihood() else { return };
+        self.likelihoods = match &nll.metrics {
+            Some(metrics) => metrics.clone(),
+            None => {
+                let bound = nll.bound.as_slice();
+                let rows = (&[nll.exact][..], (!bound.is_empty()).then_some(bound));
+                let mut found = work::of_likelihoods(catalogue, Goal::Generation, rows);
+                found.retain(|name, _| catalogue.named(name).is_ok_and(|m| m.is_built_in()));
+                found
+            }
+        };
     }
 
     fn floor(&self, name: &str) -> Option<f64> {
@@ -257,24 +278,23 @@ fn unmeasured(cells: &[Cell], all: &[Vec<Found>]) -> Vec<String> {
 }
 
 /// Metrics that were measured, in the order of the tables: the primary one comes first.
-fn metrics(all: &[Vec<Found>], decides: Option<&str>) -> Vec<Described> {
+fn metrics(all: &[Vec<Found>], catalogue: &Catalogue, decides: Option<&str>) -> Vec<Described> {
     let is_there = |name: &str| all.iter().flatten().any(|f| f.metric(name).is_some());
-    let known = Metric::ALL.iter().map(|metric| metric.info());
-    let mut found: Vec<_> = known.filter(|info| is_there(info.name)).collect();
-    found.sort_by_key(|info| Some(info.name) != decides);
+    let mut found: Vec<_> = catalogue.iter().filter(|m| is_there(m.name())).collect();
+    found.sort_by_key(|m| Some(m.name()) != decides);
     found
         .into_iter()
-        .map(|info| {
+        .map(|metric| {
             // The floor depends on the seed's data, which all cells share: any cell gives it.
             let seeds = all.first().map_or(0, Vec::len);
-            let of = |seed: usize| all.iter().find_map(|cell| cell[seed].floor(info.name));
+            let of = |seed: usize| all.iter().find_map(|cell| cell[seed].floor(metric.name()));
             let values: Vec<_> = (0..seeds).map(of).collect();
             let floor = values.iter().any(Option::is_some).then(|| Spread::of(values));
             Described {
-                name: info.name.to_owned(),
-                title: info.title.to_owned(),
-                what: info.what.to_owned(),
-                better: info.better,
+                name: metric.name().to_owned(),
+                title: metric.info().title.clone(),
+                what: metric.what().to_owned(),
+                better: metric.info().better,
                 floor,
             }
         })

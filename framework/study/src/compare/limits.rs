@@ -1,7 +1,7 @@
 use super::results::Better;
 use crate::config::Comparison;
 use crate::error::{Error, Result};
-use crate::measure::Metric;
+use crate::measure::Catalogue;
 
 /// Largest number of held-out points: distances between all pairs take 8·n² bytes.
 const MOST_POINTS: i64 = 50_000;
@@ -10,8 +10,9 @@ const MOST_DRAWS: u64 = 10_000;
 /// Largest number of network evaluations a sample.
 const MOST_EVALUATIONS: usize = 1_000_000;
 
-/// Checks the settings of a comparison before it is planned; an error names the key.
-pub(super) fn check(comparison: &Comparison) -> Result<()> {
+/// Checks the settings of a comparison with the metrics of `catalogue` before it is planned; an
+/// error names the key.
+pub(super) fn check(comparison: &Comparison, catalogue: &Catalogue) -> Result<()> {
     if comparison.over.is_empty() {
         return Err(Error::config("comparison.over", "nothing varies")
             .help("such as `--over objective=flow_matching,diffusion,ct`"));
@@ -22,7 +23,7 @@ pub(super) fn check(comparison: &Comparison) -> Result<()> {
     points("comparison.points", comparison.points)?;
     draws("comparison.draws", comparison.draws)?;
     if let Some(name) = &comparison.metric {
-        let metric = Metric::named(name).map_err(|e| e.under("comparison.metric"))?;
+        let metric = catalogue.named(name).map_err(|e| e.under("comparison.metric"))?;
         if metric.info().better == Better::None {
             let message =
                 format!("`{name}` has no better or worse values, so it cannot rank the cells");
@@ -67,7 +68,7 @@ mod tests {
 
     fn error_of(yaml: &str) -> String {
         let comparison: Comparison = serde_yaml::from_str(yaml).unwrap();
-        check(&comparison).unwrap_err().to_string()
+        check(&comparison, &Catalogue::lenient(&[])).unwrap_err().to_string()
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::name::{Digests, digest, slug};
 use crate::component::{GaussianPath, Solver};
 use crate::config::{Comparison, CurveOfAll, Experiment, Layers, Origin, Task};
 use crate::error::{Error, Result};
+use crate::measure::Catalogue;
 use crate::path::Path as ModelPath;
 use crate::registry::Component;
 use serde::{Deserialize, Serialize};
@@ -105,7 +106,8 @@ impl Plan {
     pub fn new(layers: &Layers, command: String) -> Result<Self> {
         let base = layers.finish()?;
         let comparison = base.comparison.clone();
-        check(&comparison).map_err(|e| layers.locate(e))?;
+        let catalogue = Catalogue::of(&base).map_err(|e| layers.locate(e))?;
+        check(&comparison, &catalogue).map_err(|e| layers.locate(e))?;
         let axes = grid::axes(&comparison).map_err(|e| layers.locate(e))?;
         grid::check_size(&axes, comparison.seeds).map_err(|e| layers.locate(e))?;
         let origin = layers.origin(grid::OVER);
@@ -316,7 +318,14 @@ fn identity(
             training.remove("epochs");
         }
     }
-    Ok((digest(&Value::Mapping(map))?, digest(&(sampling, measured))?))
+    // Metrics that are listed decide what is measured, not what is trained.
+    let listed = map.get_mut("metrics").and_then(Value::as_mapping_mut);
+    let listed = listed.and_then(|metrics| metrics.remove("extra"));
+    let model = digest(&Value::Mapping(map))?;
+    Ok(match listed {
+        None => (model, digest(&(sampling, measured))?),
+        Some(listed) => (model, digest(&(sampling, measured, listed))?),
+    })
 }
 
 /// An item as a YAML value.

@@ -4,13 +4,14 @@
 use super::plan::{Job, Plan, Planned, with_seed};
 use super::results::{Cloud, CurveOver, Losses, Paths, Schedule};
 use super::seal::{self, Sealed};
+use crate::component::MetricInput;
 use crate::component::{Condition, DataSource};
 use crate::config::Experiment;
 use crate::curve::{self, CurvePoint};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::measure::likelihood;
-use crate::measure::{self, Goal, Metric, draw_paths, draw_rows, labels};
+use crate::measure::{self, Catalogue, Goal, Measure, draw_paths, draw_rows, labels};
 use crate::registry::Component;
 use crate::rng::{Purpose, stream_seed};
 use crate::run::{self, Run, RunObserver};
@@ -19,6 +20,7 @@ use crate::train::{Control, Trainer};
 use crate::trained::Trained;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tch::{Kind, Tensor};
@@ -55,11 +57,32 @@ pub(super) struct Measured {
 }
 
 /// Negative log-likelihood of held-out rows: mean in nats a row.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Nll {
     pub exact: f64,
     /// Variational bound in nats a row; `None` if there is none.
     pub bound: Option<f64>,
+    /// Metrics of the likelihoods of the rows, by name; missing in files of earlier versions.
+    #[serde(default)]
+    pub metrics: Option<BTreeMap<String, f64>>,
+}
+
+/// Values of the metrics that need likelihoods, given −ln p of each row and its bound, in nats.
+pub(super) fn of_likelihoods(
+    catalogue: &Catalogue,
+    goal: Goal,
+    (exact, bound): (&[f64], Option<&[f64]>),
+) -> BTreeMap<String, f64> {
+    let likelihood = Some(exact);
+    let input = MetricInput { likelihood, bound, ..MetricInput::new(goal, &[], 0) };
+    let mut found = BTreeMap::new();
+    for metric in catalogue.iter().filter(|metric| metric.is_of_likelihood()) {
+        match metric.value(&input) {
+            Ok(value) => found.extend(value.map(|value| (metric.name().to_owned(), value))),
+            Err(e) => log::warn!("the metric `{}` could not be measured: {e}", metric.name()),
+        }
+    }
+    found
 }
 
 /// Memory and manifest of a trained run.
@@ -89,18 +112,10 @@ impl JobFolder {
     /// damaged, as this version measures it.
     pub fn sampled(&self, plan: &Plan, cell: &Planned) -> (PathBuf, Sealed<Sampled>) {
         let (path, found) = self.part(&format!("sampled_{}.json", cell.sampling));
-        let decide = match plan.metric.as_deref().map(Metric::named) {
-            None => {
-                let mut of_any = Goal::ALL.map(Goal::primary).to_vec();
-                of_any.dedup();
-                of_any
-            }
-            Some(Ok(Metric::Nll | Metric::NllBound) | Err(_)) => return (path, found),
-            Some(Ok(metric)) => vec![metric],
-        };
         let lacks = |sampled: &Sampled| {
-            let is_there = |metric: &Metric| sampled.metrics[metric.name()].is_number();
-            let names: Vec<_> = decide.iter().map(|m| format!("`{}`", m.name())).collect();
+            let decide = deciding(plan)?;
+            let is_there = |name: &String| sampled.metrics[name.as_str()].is_number();
+            let names: Vec<_> = decide.iter().map(|name| format!("`{name}`")).collect();
             (!decide.iter().any(is_there)).then(|| names.join(" or "))
         };
         (path, found.of_another_version_if(lacks))
@@ -146,6 +161,31 @@ impl JobFolder {
             Err(e) => Some(Error::io("read", &path)(e).to_string()),
         }
     }
+}
+
+/// Names of the metrics of samples of which one decides; `None` if a likelihood does, or a metric
+/// that is not known.
+fn deciding(plan: &Plan) -> Option<Vec<String>> {
+    let catalogue = catalogue(plan);
+    let name = |metric: &Measure| metric.name().to_owned();
+    let Some(own) = plan.metric.as_deref() else {
+        let mut of_any: Vec<_> =
+            Goal::ALL.iter().filter_map(|goal| catalogue.primary(*goal)).map(name).collect();
+        of_any.dedup();
+        return Some(of_any);
+    };
+    let metric = catalogue.named(own).ok()?;
+    (!metric.is_of_likelihood()).then(|| vec![name(metric)])
+}
+
+/// The metrics of all cells that can be built here.
+pub(super) fn catalogue(plan: &Plan) -> Catalogue {
+    let mut listed = Vec::new();
+    for cell in &plan.cells {
+        let experiment = with_seed(&cell.experiment, 0);
+        listed.extend(experiment.map(|e| e.metrics.extra).unwrap_or_default());
+    }
+    Catalogue::lenient(&listed)
 }
 
 /// A job that is not complete.
@@ -314,13 +354,13 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
     let reason = |e: Error| e.to_string().lines().next().unwrap_or("").to_owned();
     let mut curves = Vec::new();
     if let Some(asked) = &plan.curve {
-        let metric = plan.metric.as_deref().map(Metric::named).transpose()?;
+        let metric = plan.metric.clone();
         let held = data.held_out(asked.points)?;
         for solver in &asked.solvers {
             let options = curve::Options {
                 solvers: vec![solver.clone()],
                 evaluations: asked.nfe.clone(),
-                metric,
+                metric: metric.clone(),
                 draws: asked.draws,
                 seed: None,
             };
@@ -338,7 +378,15 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
         };
         let held = data.held_out(LIKELY);
         let found = held.and_then(|held| likelihood::measure(model, &held.rows, &options));
-        let nll = found.map(|m| Nll { exact: m.density.nats, bound: m.bound.map(|b| b.nats) });
+        let nll = found.and_then(|found| {
+            let rows = (&found.rows.0[..], found.rows.1.as_deref());
+            let catalogue = Catalogue::of_model(model)?;
+            Ok(Nll {
+                exact: found.density.nats,
+                bound: found.bound.map(|b| b.nats),
+                metrics: Some(of_likelihoods(&catalogue, measure::goal(model), rows)),
+            })
+        });
         nll.map_err(reason)
     });
     let history = run.history()?;

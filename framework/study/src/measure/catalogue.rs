@@ -1,261 +1,226 @@
-//! The catalogue of metrics, and the metrics of each task. A metric exists here or nowhere: its
-//! name in files, its title in tables, its description and its direction.
+//! The metrics of an experiment: the registered ones, and those that it lists.
 
-use crate::config::Task;
+use crate::component::{
+    Goal, Metric, MetricContext, MetricInfo, MetricInput, Need, check_metric_name,
+};
+use crate::config::{Experiment, Task};
 use crate::error::{Error, Result, suggestion};
 use crate::metrics::Better;
+use crate::registry::{Component, Kind, registry};
 use crate::trained::Trained;
+use tch::Device;
 
-/// Name, title, description and direction of a metric.
-#[derive(Debug, PartialEq, Eq)]
-pub struct MetricInfo {
-    /// The metric itself.
-    pub metric: Metric,
-    /// Name in `metrics.json` and on the command line.
-    pub name: &'static str,
-    /// Title in tables, with the unit if there is one.
-    pub title: &'static str,
-    /// Description in one sentence.
-    pub what: &'static str,
-    /// Direction in which values are better.
-    pub better: Better,
+/// A metric that can be measured.
+pub struct Measure {
+    name: String,
+    what: String,
+    info: MetricInfo,
+    metric: Box<dyn Metric>,
+    listed: bool,
+    built_in: bool,
 }
 
-/// Makes the metrics and their descriptions from one list, so that neither exists without the
-/// other.
-macro_rules! metrics {
-    ($($metric:ident, $name:literal, $title:literal, $better:ident, $what:literal;)*) => {
-        /// A metric of the catalogue.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Metric {
-            $(#[doc = $what] $metric,)*
+impl std::fmt::Debug for Measure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {:?}", self.name, self.info)
+    }
+}
+
+impl Measure {
+    fn new(component: &Component<dyn Metric>, context: &MetricContext) -> Result<Self> {
+        let name = component.common().name.as_deref().unwrap_or(component.name());
+        check_metric_name(name)?;
+        let metric = component.build(context)?;
+        let entry = registry().find(<dyn Metric as Kind>::NAME, component.name())?;
+        Ok(Self {
+            name: name.to_owned(),
+            what: entry.summary(),
+            info: metric.info()?,
+            metric,
+            listed: false,
+            built_in: entry.plugin.is_none(),
+        })
+    }
+
+    /// Name in `metrics.json` and on the command line.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Description in one sentence.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// Title, direction, goals and needs.
+    pub fn info(&self) -> &MetricInfo {
+        &self.info
+    }
+
+    /// True if the component is not a plugin's.
+    pub(crate) fn is_built_in(&self) -> bool {
+        self.built_in
+    }
+
+    /// True if it is measured where the likelihood is.
+    pub fn is_of_likelihood(&self) -> bool {
+        self.info.needs_any(&[Need::Likelihood, Need::Bound])
+    }
+
+    /// The value from the inputs that the metric needs; `None` if one of them is not given or the
+    /// value is not defined.
+    ///
+    /// # Errors
+    /// Errors of the metric, and a value that is not finite.
+    pub fn value(&self, input: &MetricInput<'_>) -> Result<Option<f64>> {
+        let Some(input) = input.only(&self.info.needs) else { return Ok(None) };
+        match self.metric.measure(&input)? {
+            Some(value) if !value.is_finite() => {
+                Err(Error::runtime(format!("the value is {value}")))
+            }
+            value => Ok(value),
         }
+    }
 
-        impl Metric {
-            /// All metrics, in the order of the catalogue.
-            pub const ALL: &[Metric] = &[$(Metric::$metric),*];
+    /// See [`Metric::record`].
+    pub(super) fn record(&self, seed: u64) -> Result<Option<(String, String)>> {
+        self.metric.record(seed)
+    }
+}
 
-            /// Name, title, description and direction.
-            pub const fn info(self) -> &'static MetricInfo {
-                match self {
-                    $(Metric::$metric => &MetricInfo {
-                        metric: Metric::$metric,
-                        name: $name,
-                        title: $title,
-                        what: $what,
-                        better: Better::$better,
-                    },)*
-                }
+/// Metrics in the order of tables.
+#[derive(Debug)]
+pub struct Catalogue(Vec<Measure>);
+
+impl Catalogue {
+    /// All registered metrics with their defaults and the `listed` ones, which replace others of
+    /// their names. Registered ones that need parameters are left out.
+    ///
+    /// # Errors
+    /// If a listed metric cannot be built, or two of them have one name; the key is below
+    /// `metrics.extra`.
+    pub fn new(listed: &[Component<dyn Metric>], context: &MetricContext) -> Result<Self> {
+        let mut all = Vec::new();
+        for (i, component) in listed.iter().enumerate() {
+            let at = |e: Error| e.under(&format!("metrics.extra[{i}]"));
+            let mut measure = Measure::new(component, context).map_err(at)?;
+            measure.listed = true;
+            if all.iter().any(|other: &Measure| other.name == measure.name) {
+                let message = format!("two metrics are called `{}`", measure.name);
+                return Err(at(
+                    Error::config("name", message).help("give one of them another `name`")
+                ));
+            }
+            all.push(measure);
+        }
+        Ok(Self::over_defaults(all, context))
+    }
+
+    /// As [`new`](Self::new), without the listed metrics that cannot be built here, such as those
+    /// whose files are elsewhere.
+    pub(crate) fn lenient(listed: &[Component<dyn Metric>]) -> Self {
+        let context = MetricContext { device: Device::Cpu, shape: None };
+        let mut all: Vec<Measure> = Vec::new();
+        for component in listed {
+            match Measure::new(component, &context) {
+                Ok(measure) if all.iter().any(|other| other.name == measure.name) => {}
+                Ok(measure) => all.push(Measure { listed: true, ..measure }),
+                Err(e) => log::warn!("the metric `{}` is left out: {e}", component.name()),
             }
         }
-    };
-}
+        Self::over_defaults(all, &context)
+    }
 
-metrics! {
-    W2, "w2", "W2", Less,
-        "Exact 2-Wasserstein distance between equal numbers of generated and held-out points.";
-    SlicedW2, "sliced_w2", "sliced W2", Less,
-        "2-Wasserstein distance of projections onto 256 random directions, root mean square over \
-         them.";
-    EnergyDistance, "energy_distance", "energy distance", Less,
-        "2E|X − Y| − E|X − X′| − E|Y − Y′| over all pairs of generated and held-out points, \
-         without a root.";
-    Mmd2, "mmd2", "MMD²", Less,
-        "Squared maximum mean discrepancy over all pairs, with a Gaussian kernel whose bandwidth \
-         is the median distance of held-out points.";
-    Precision, "precision", "precision", More,
-        "Share of generated points that lie within the third-neighbour distance of a held-out \
-         point.";
-    Recall, "recall", "recall", More,
-        "Share of held-out points that lie within the third-neighbour distance of a generated \
-         point.";
-    Density, "density", "density", None,
-        "Mean number of held-out points within whose fifth-neighbour distance a generated point \
-         lies, divided by 5: 1 for equal distributions, more if samples crowd where the data are \
-         densest.";
-    Coverage, "coverage", "coverage", More,
-        "Share of held-out points with a generated point within their fifth-neighbour distance.";
-    ClassifierAgreement, "classifier_agreement", "classifier agreement", More,
-        "Share of generated points whose label by a vote of the five nearest training points is \
-         the condition they were generated under; as floor, of held-out points.";
-    ClassShares, "class_shares", "class shares", Less,
-        "Half the sum over the classes of |share of generated points − share of training rows|, \
-         for models without a condition, by a vote of the five nearest training points: the error \
-         of the modes' weights.";
-    Nll, "nll", "NLL, nats", Less,
-        "Negative log-likelihood of held-out rows by the change of variables along the ODE, in \
-         nats a row.";
-    NllBound, "nll_bound", "NLL bound, nats", Less,
-        "Variational bound on the negative log-likelihood of held-out rows, in nats a row.";
-    ErrorRate, "error_rate", "error rate", Less,
-        "Share of rows whose predicted class is not their label.";
-    Accuracy, "accuracy", "accuracy", More,
-        "Share of rows whose predicted class is their label.";
-    CrossEntropy, "cross_entropy", "cross-entropy", Less,
-        "Mean of −ln of the true class's probability, in nats.";
-    Ece, "ece", "ECE", Less,
-        "Expected calibration error: mean difference between the highest probability and the \
-         share of correct predictions, in 15 bins of that probability.";
-    Mse, "mse", "MSE", Less,
-        "Mean squared error over all rows and features; of labels, over one-hot rows.";
-    Mae, "mae", "MAE", Less,
-        "Mean absolute error over all rows and features.";
-    VarianceExplained, "variance_explained_percent", "variance explained, %", More,
-        "100 R², mean over the features.";
-    VarianceExplainedPooled, "variance_explained_pooled_percent", "variance explained, pooled, %", More,
-        "100 R² of errors and variances summed over all features.";
-    Crps, "crps", "CRPS", Less,
-        "Continuous ranked probability score of several random draws a row, fair estimate, mean \
-         over all rows and features.";
-    HalfCoverage, "coverage_50", "within 50 % band, %", None,
-        "Percentage of true values between the quantiles of the central 50 % of random draws.";
-    BandCoverage, "coverage_90", "within 90 % band, %", None,
-        "Percentage of true values between the quantiles of the central 90 % of random draws.";
-}
+    fn over_defaults(mut all: Vec<Measure>, context: &MetricContext) -> Self {
+        for entry in registry().list(Some(<dyn Metric as Kind>::NAME)) {
+            let name = entry.info.name;
+            if all.iter().any(|other| other.name == name) {
+                continue;
+            }
+            let default = Component::named(name).and_then(|c| Measure::new(&c, context));
+            all.extend(default.inspect_err(|e| log::debug!("{e}")).ok());
+        }
+        all.sort_by(|a, b| (a.info.rank, &a.name).cmp(&(b.info.rank, &b.name)));
+        Self(all)
+    }
 
-impl Metric {
-    /// Name in files and on the command line.
-    pub const fn name(self) -> &'static str {
-        self.info().name
+    /// The metrics of an experiment, before its data are known.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn of(experiment: &Experiment) -> Result<Self> {
+        let context = MetricContext { device: Device::Cpu, shape: None };
+        Self::new(&experiment.metrics.extra, &context)
+    }
+
+    /// The metrics of a model.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn of_model(model: &Trained) -> Result<Self> {
+        let shape = Some(model.units().shapes.target.clone());
+        let context = MetricContext { device: model.device(), shape };
+        Self::new(&model.experiment().metrics.extra, &context)
+    }
+
+    /// All metrics, also those that are measured on request only.
+    pub fn iter(&self) -> impl Iterator<Item = &Measure> {
+        self.0.iter()
+    }
+
+    /// Metrics of models of `goal` that are measured without being asked for.
+    pub fn of_goal(&self, goal: Goal) -> impl Iterator<Item = &Measure> {
+        let applies =
+            move |m: &&Measure| m.info.goals.contains(&goal) && (m.listed || !m.info.on_request);
+        self.0.iter().filter(applies)
+    }
+
+    /// The metric of `goal` that ranks models, of which less is better: the first in tables.
+    pub fn primary(&self, goal: Goal) -> Option<&Measure> {
+        self.of_goal(goal).find(|m| m.info.better == Better::Less && !m.is_of_likelihood())
     }
 
     /// The metric called `name`.
     ///
     /// # Errors
     /// If there is no such metric; the error suggests the nearest name and lists all.
-    pub fn named(name: &str) -> Result<Metric> {
-        let known = Self::ALL.iter().map(|metric| metric.name());
-        let found = Self::ALL.iter().copied().find(|metric| metric.name() == name);
-        found.ok_or_else(|| {
+    pub fn named(&self, name: &str) -> Result<&Measure> {
+        self.0.iter().find(|m| m.name == name).ok_or_else(|| {
+            let known = self.0.iter().map(Measure::name);
             let unknown = Error::config("", format!("unknown metric `{name}`"));
             unknown.help(suggestion(name, "metrics", known))
         })
     }
-}
 
-/// The kind of task of a model, which decides the metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goal {
-    /// Generates samples like the data.
-    Generation,
-    /// Predicts labels.
-    Classification,
-    /// Predicts values.
-    Regression,
-    /// Predicts values at the positions of sequences.
-    Sequences,
-}
-
-impl Goal {
-    /// All goals.
-    pub const ALL: [Goal; 4] =
-        [Goal::Generation, Goal::Classification, Goal::Regression, Goal::Sequences];
-
-    /// The goal of a model.
-    pub fn of(model: &Trained) -> Goal {
-        match model.experiment().task() {
-            Task::Regression if model.units().target_is_label => Goal::Classification,
-            Task::Regression => Goal::Regression,
-            Task::Sequence(_) if model.experiment().task().predicts() => Goal::Sequences,
-            _ => Goal::Generation,
+    /// The metrics of `goal`, or the `only` one.
+    pub(super) fn measured(self, goal: Goal, only: Option<&str>) -> Result<Self> {
+        if let Some(name) = only {
+            self.named(name)?;
         }
-    }
-
-    /// Name for a heading.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Goal::Generation => "generation",
-            Goal::Classification => "classification",
-            Goal::Regression => "regression",
-            Goal::Sequences => "prediction of sequences",
-        }
-    }
-
-    /// Metrics of the goal in the order of tables; the first is the primary one.
-    pub const fn metrics(self) -> &'static [Metric] {
-        match self {
-            Goal::Generation => &[
-                Metric::W2,
-                Metric::SlicedW2,
-                Metric::EnergyDistance,
-                Metric::Mmd2,
-                Metric::Precision,
-                Metric::Recall,
-                Metric::Density,
-                Metric::Coverage,
-                Metric::ClassifierAgreement,
-                Metric::ClassShares,
-                Metric::Nll,
-                Metric::NllBound,
-            ],
-            Goal::Classification => &[
-                Metric::ErrorRate,
-                Metric::Accuracy,
-                Metric::CrossEntropy,
-                Metric::Ece,
-                Metric::Mse,
-            ],
-            Goal::Regression => &[
-                Metric::Mse,
-                Metric::Mae,
-                Metric::VarianceExplained,
-                Metric::VarianceExplainedPooled,
-                Metric::Crps,
-                Metric::HalfCoverage,
-                Metric::BandCoverage,
-            ],
-            Goal::Sequences => &[
-                Metric::Mse,
-                Metric::Mae,
-                Metric::VarianceExplained,
-                Metric::VarianceExplainedPooled,
-                Metric::Crps,
-                Metric::BandCoverage,
-            ],
-        }
-    }
-
-    /// The primary metric, which ranks models; less of it is better.
-    pub const fn primary(self) -> Metric {
-        self.metrics()[0]
+        let wanted = |m: &Measure| match only {
+            Some(name) => m.name == name,
+            None => m.info.goals.contains(&goal) && (m.listed || !m.info.on_request),
+        };
+        Ok(Self(self.0.into_iter().filter(wanted).collect()))
     }
 }
 
-/// The primary metric of a model's task, of which less is better.
-pub fn primary(model: &Trained) -> &'static MetricInfo {
-    Goal::of(model).primary().info()
+/// The goal of a model.
+pub fn goal(model: &Trained) -> Goal {
+    match model.experiment().task() {
+        Task::Regression if model.units().target_is_label => Goal::Classification,
+        Task::Regression => Goal::Regression,
+        Task::Sequence(_) if model.experiment().task().predicts() => Goal::Sequences,
+        _ => Goal::Generation,
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_metric_has_a_name_of_its_own_by_which_it_is_found() {
-        for metric in Metric::ALL {
-            assert_eq!(metric.info().metric, *metric);
-            assert_eq!(Metric::named(metric.name()).unwrap(), *metric);
-        }
-        let error = Metric::named("recal").unwrap_err().to_string();
-        assert!(error.starts_with("unknown metric `recal`"), "{error}");
-        assert!(error.contains("did you mean `recall`? known metrics: w2, sliced_w2"), "{error}");
-    }
-
-    #[test]
-    fn every_metric_is_measured_somewhere_and_none_twice() {
-        for metric in Metric::ALL {
-            let count = |goal: &Goal| goal.metrics().iter().filter(|m| *m == metric).count();
-            assert!(Goal::ALL.iter().all(|goal| count(goal) < 2), "{metric:?}");
-            assert!(Goal::ALL.iter().any(|goal| count(goal) == 1), "{metric:?}");
-        }
-    }
-
-    #[test]
-    fn descriptions_are_one_sentence_and_less_of_what_decides_is_better() {
-        for info in Metric::ALL.iter().map(|metric| metric.info()) {
-            assert!(info.what.ends_with('.') && !info.what.contains(". "), "{}", info.what);
-            assert!(!info.title.is_empty() && !info.what.contains('\n'));
-        }
-        assert!(Goal::ALL.iter().all(|goal| goal.primary().info().better == Better::Less));
-    }
+/// Name of the primary metric of a model's task, of which less is better.
+///
+/// # Errors
+/// If a metric that the experiment lists cannot be built, or no metric ranks models of the task.
+pub fn primary(model: &Trained) -> Result<String> {
+    let (catalogue, goal) = (Catalogue::of_model(model)?, goal(model));
+    let none = || Error::runtime(format!("no registered metric ranks models for {}", goal.name()));
+    catalogue.primary(goal).map(|m| m.name.clone()).ok_or_else(none)
 }

@@ -3,21 +3,17 @@
 use super::draw::{draw, how, labels, points};
 use super::scale::Scale;
 use super::scores::Draws;
-use super::{Cost, Evaluation, Goal, Metric, Options, PAIR_POINTS, checked};
+use super::{Catalogue, Cost, Evaluation, Measure, Options, checked, record};
+use crate::component::{Goal, Labelled, MetricInput, Need, OwnUnits, Samples};
 use crate::data::{Batch, HeldOut, Rows, Units};
 use crate::error::Result;
-use crate::metrics::{
-    self, DENSITY_K, Manifold, NearestNeighbours, PRECISION_K, Points, REFEREE_K,
-};
+use crate::metrics::{PAIR_POINTS, PointSet, class_shares};
 use crate::plot;
 use crate::rng::{Purpose, stream_seed};
 use crate::sequence;
 use crate::trained::Trained;
 use serde_json::{Value, json};
-use tch::{Device, Tensor};
-
-/// Number of directions of the sliced distance.
-const DIRECTIONS: usize = 256;
+use tch::{Device, Kind, Tensor};
 
 pub(super) fn evaluate(
     model: &mut Trained,
@@ -27,39 +23,68 @@ pub(super) fn evaluate(
     let base_seed = options.seed.unwrap_or_else(|| model.experiment().seed());
     let seed = stream_seed(base_seed, Purpose::Report, 0);
     let draws = options.draws.max(1);
-    let (mut scores, mut floor) = (Draws::new(options.only), Draws::new(options.only));
+    let catalogue =
+        Catalogue::of_model(model)?.measured(Goal::Generation, options.only.as_deref())?;
+    let (mut scores, mut floor) = (Draws::new(&catalogue), Draws::new(&catalogue));
     let mut arrays = Vec::new();
     let (mut sampling, mut cost) = (Value::Null, Cost::default());
     let mut floor_rows = held.train.map(FloorRows::new).transpose()?;
     let scale = Scale::of(model);
-    let referee = Referee::new(model.units(), scale, held, &scores)?;
+    let units = Entries::of(model.units(), scale)?;
+    let shape = model.units().shapes.target.clone();
+    let referee = match scores.want(&[Need::Labels]) {
+        true => Referee::new(model.units(), scale, held)?,
+        false => None,
+    };
+    let train = match held.train {
+        Some(all) if scores.want(&[Need::Train]) => Some(spread(model.units(), scale, all)?),
+        _ => None,
+    };
     for draw_number in 0..draws {
         let rows = &held.rows_of(draw_number)?;
         let real = points(&scale.targets(model.units(), rows))?;
-        let reference = Reference::new(checked(&real)?, seed, &scores)?;
+        let real = PointSet::new(checked(&real)?);
         let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut cost)?;
         let mask = rows.mask.as_ref();
+        let lengths = mask.map(lengths).transpose()?;
         let generated = points(&scale.values(model.units(), &drawn, mask))?;
-        reference.add(checked(&generated)?, &mut scores)?;
-        if let Some(referee) = &referee {
-            let requested = rows.condition.as_ref().map(labels).transpose()?;
-            referee.add(checked(&generated)?, requested.as_deref(), &mut scores)?;
-            if draw_number <= held.others.len() as u64 {
-                referee.add_floor(checked(&real)?, requested.as_deref(), &mut floor)?;
-            }
+        let requested = match &referee {
+            Some(_) => rows.condition.as_ref().map(labels).transpose()?,
+            None => None,
+        };
+        let labelled = |of_floor| match &referee {
+            Some(referee) => referee.labelled(requested.as_deref(), of_floor).map(Some),
+            None => Ok(None),
+        };
+        let own_units = units.as_ref().map(Entries::own_units);
+        let with = |made| Samples::new(made, &real).with(lengths.as_deref(), own_units);
+        let empty = MetricInput {
+            train: train.as_ref().map(checked).transpose()?,
+            ..MetricInput::new(Goal::Generation, &shape, seed)
+        };
+        let samples = with(checked(&generated)?);
+        let labels = labelled(false)?;
+        scores.add(&MetricInput { samples: Some(&samples), labels, ..empty });
+        // The score of a perfect model: real rows in place of generated ones, which are none of
+        // those that they are compared with.
+        let of_training = |metric: &Measure| metric.info().needs_any(&[Need::Labels, Need::Train]);
+        if draw_number <= held.others.len() as u64 {
+            let samples = with(real.points());
+            let labels = labelled(true)?;
+            let input = MetricInput { samples: Some(&samples), labels, ..empty };
+            floor.add_if(&input, &of_training);
         }
-        // The score of a perfect model: real rows in place of generated ones.
         if let Some(other) = floor_rows.as_mut().map(|all| all.next(rows)).transpose()?.flatten() {
             let other = points(&scale.targets(model.units(), &other))?;
-            reference.add(checked(&other)?, &mut floor)?;
+            let samples = with(checked(&other)?);
+            let input = MetricInput { samples: Some(&samples), ..empty };
+            floor.add_if(&input, &|metric| !of_training(metric));
         }
         if draw_number == 0 {
             sampling = how(model, &sampled, rows.len(), Some(base_seed));
             sampling["draws"] = json!(draws);
             sampling["draw_in_file"] = json!(draw_number);
-            if scores.wants(Metric::SlicedW2) {
-                sampling["sliced_directions"] = json!({ "n": DIRECTIONS, "seed": seed });
-            }
+            record(&catalogue, seed, &mut sampling);
             arrays.push(("samples".to_owned(), drawn));
         }
     }
@@ -68,12 +93,17 @@ pub(super) fn evaluate(
     arrays.push(("real".to_owned(), real));
     let condition = held.rows.condition.as_ref();
     arrays.extend(condition.map(|c| ("condition".to_owned(), units.condition.undo(c))));
+    let (scores, mut failed) = scores.finish();
+    let (floor, of_floor) = floor.finish();
+    let further = of_floor.into_iter().filter(|(name, _)| scores.get(name).is_some());
+    failed.extend(further.map(|(name, why)| (format!("floor of {name}"), why)));
     Ok(Evaluation {
         set: held.name.clone(),
         sampling,
         units: Some(scale.text),
-        scores: scores.finish(Goal::Generation),
-        floor: floor.finish(Goal::Generation),
+        scores,
+        failed,
+        floor,
         floor_of: match held.train {
             Some(_) => "training rows, with the same labels if any, against the same held-out rows",
             None => "the same rows, each among the others",
@@ -89,112 +119,71 @@ fn own(units: &Units, rows: &Batch) -> Tensor {
     sequence::keep(&units.target.undo(&rows.target), rows.mask.as_ref())
 }
 
-/// Real points to compare with, and what all comparisons with them share.
-struct Reference<'a> {
-    real: Points<'a>,
-    seed: u64,
-    /// Bandwidth of the MMD's kernel; `None` if the MMD is not measured or has none for these
-    /// points.
-    bandwidth: Option<f64>,
-    /// Neighbours of the first real points for precision and recall; `None` if there are too few
-    /// points, or neither metric is measured.
-    precision: Option<Manifold<'a>>,
-    /// Neighbours for density and coverage, under the conditions of `precision`.
-    density: Option<Manifold<'a>>,
+/// Entry-wise conversion of flat rows to the data's own units.
+struct Entries {
+    mean: Vec<f64>,
+    deviation: Vec<f64>,
 }
 
-impl<'a> Reference<'a> {
-    fn new(real: Points<'a>, seed: u64, scores: &Draws) -> Result<Self> {
-        let some = real.first(PAIR_POINTS);
-        let manifold = |metrics: [Metric; 2], k: usize| {
-            let possible = some.len() > k && scores.wants_any(&metrics);
-            possible.then(|| Manifold::new(some, k)).transpose()
+impl Entries {
+    /// The conversion from the units of `scale`; `None` if they are the data's own.
+    fn of(units: &Units, scale: Scale) -> Result<Option<Self>> {
+        if !scale.standardised {
+            return Ok(None);
+        }
+        let flat = |values: &Tensor| -> Result<Vec<f64>> {
+            let row = values.to_device(Device::Cpu).to_kind(Kind::Double);
+            let row = row.expand(units.shapes.target.as_slice(), false);
+            Ok(Vec::try_from(row.contiguous().view([-1]))?)
         };
-        Ok(Self {
-            real,
-            seed,
-            bandwidth: if scores.wants(Metric::Mmd2) { bandwidth(some) } else { None },
-            precision: manifold([Metric::Precision, Metric::Recall], PRECISION_K)?,
-            density: manifold([Metric::Density, Metric::Coverage], DENSITY_K)?,
-        })
+        let (mean, deviation) = (flat(&units.target.mean)?, flat(&units.target.deviation)?);
+        Ok(Some(Self { mean, deviation }))
     }
 
-    /// Adds the scores of `points`, as many as there are real ones.
-    fn add(&self, points: Points, to: &mut Draws) -> Result<()> {
-        let (real, seed) = (self.real, self.seed);
-        if to.wants(Metric::W2) {
-            to.add(Metric::W2, metrics::wasserstein2(points, real)?);
-        }
-        if to.wants(Metric::SlicedW2) {
-            let sliced = metrics::sliced_wasserstein2_drawn(points, real, DIRECTIONS, seed)?;
-            to.add(Metric::SlicedW2, sliced);
-        }
-        if to.wants(Metric::EnergyDistance) && points.len() > 1 && real.len() > 1 {
-            to.add(Metric::EnergyDistance, metrics::energy_distance(points, real)?.v);
-        }
-        let some = points.first(PAIR_POINTS);
-        if let Some(bandwidth) = self.bandwidth {
-            let mmd2 = metrics::mmd2(some, real.first(PAIR_POINTS), &[bandwidth])?;
-            to.add(Metric::Mmd2, mmd2.v);
-        }
-        if let Some(manifold) = &self.precision {
-            let other = Manifold::new(some, PRECISION_K)?;
-            let found = metrics::precision_recall(manifold, &other)?;
-            to.add(Metric::Precision, found.precision);
-            to.add(Metric::Recall, found.recall);
-        }
-        if let Some(manifold) = &self.density {
-            let found = metrics::density_coverage(manifold, some)?;
-            to.add(Metric::Density, found.density);
-            to.add(Metric::Coverage, found.coverage);
-        }
-        Ok(())
+    fn own_units(&self) -> OwnUnits<'_> {
+        OwnUnits { mean: &self.mean, deviation: &self.deviation }
     }
 }
 
-/// Median distance between the real points, so that the kernel does not depend on the model; `None`
-/// if it is not defined.
-fn bandwidth(points: Points) -> Option<f64> {
-    let (first, rest) = points.values().split_at(points.dim());
-    let first = Points::new(first, points.dim()).ok()?;
-    let rest = Points::new(rest, points.dim()).ok()?;
-    let found = metrics::median_bandwidth(first, rest);
-    found.inspect_err(|e| log::debug!("no MMD: {e}")).ok()
+/// Numbers of positions from a mask `[n, T]`.
+fn lengths(mask: &Tensor) -> Result<Vec<i64>> {
+    let lengths = mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64);
+    Ok(Vec::try_from(lengths.to_device(Device::Cpu))?)
 }
 
-/// A nearest-neighbour classifier of real points. It measures the agreement with the labels that
-/// samples were generated under or, for a model without a condition, the shares of the classes.
+/// Indices of at most [`PAIR_POINTS`] of `all` rows, evenly spaced, as rows may be sorted by label.
+fn spaced(all: i64) -> Vec<i64> {
+    let most = all.min(PAIR_POINTS as i64);
+    (0..most).map(|i| i * all / most).collect()
+}
+
+/// Training points, evenly spaced over all rows.
+fn spread(units: &Units, scale: Scale, train: &Rows) -> Result<plot::Scatter> {
+    let index = Tensor::from_slice(&spaced(train.len())).to_device(train.device());
+    points(&scale.targets(units, &train.take(&index)?))
+}
+
+/// Real points with known labels, by which generated points are classified: those of the condition
+/// or, for a model without one, labels that it never sees.
 struct Referee {
     real: plot::Scatter,
     labels: Vec<usize>,
     /// Share of each class among all rows with known labels, of which `real` may be a part.
     shares: Vec<f64>,
-    /// `true` if it is fitted on the held-out points themselves.
+    /// `true` if they are the held-out points themselves.
     themselves: bool,
 }
 
 impl Referee {
-    /// Fits the classifier on training rows, or on the held-out rows without these. Returns `None`
-    /// if there are no labels, too few rows, or its metric is not measured.
-    fn new(
-        units: &Units,
-        scale: Scale,
-        held: &HeldOut<'_>,
-        scores: &Draws,
-    ) -> Result<Option<Self>> {
-        let Some((known, metric)) = known_labels(units, held)? else { return Ok(None) };
-        let all = known.len() as i64;
-        if !scores.wants(metric) || all <= REFEREE_K as i64 {
+    /// Takes training rows, or the held-out rows without these. Returns `None` without labels.
+    fn new(units: &Units, scale: Scale, held: &HeldOut<'_>) -> Result<Option<Self>> {
+        let Some(known) = known_labels(units, held)?.filter(|known| !known.is_empty()) else {
             return Ok(None);
-        }
-        // Evenly spaced over all rows, which may be sorted by label.
-        let most = all.min(PAIR_POINTS as i64);
-        let themselves = held.train.is_none();
-        let index: Vec<i64> = if themselves {
-            (0..most).collect()
-        } else {
-            (0..most).map(|i| i * all / most).collect()
         };
+        let all = known.len() as i64;
+        let themselves = held.train.is_none();
+        let index: Vec<i64> =
+            if themselves { (0..all.min(PAIR_POINTS as i64)).collect() } else { spaced(all) };
         let kept = index.iter().map(|i| known[*i as usize]).collect();
         let index = Tensor::from_slice(&index).to_device(held.rows.target.device());
         let rows = match held.train {
@@ -204,48 +193,30 @@ impl Referee {
         Ok(Some(Self {
             real: points(&scale.targets(units, &rows))?,
             labels: kept,
-            shares: shares(&known, known.iter().max().map_or(0, |most| most + 1)),
+            shares: class_shares(&known, known.iter().max().map_or(0, |most| most + 1)),
             themselves,
         }))
     }
 
-    fn classifier(&self) -> Result<NearestNeighbours<'_>> {
-        NearestNeighbours::new(checked(&self.real)?, &self.labels, REFEREE_K)
-    }
-
-    /// Adds the share of generated points with the `requested` labels, or the error of the classes'
-    /// shares without such labels.
-    fn add(&self, generated: Points, requested: Option<&[usize]>, to: &mut Draws) -> Result<()> {
-        let classifier = self.classifier()?;
-        match requested {
-            Some(requested) => {
-                to.add(Metric::ClassifierAgreement, classifier.agreement(generated, requested)?);
-            }
-            None => {
-                let generated = shares(&classifier.classify(generated)?, self.shares.len());
-                let errors = generated.iter().zip(&self.shares).map(|(a, b)| (a - b).abs());
-                to.add(Metric::ClassShares, errors.sum::<f64>() / 2.0);
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds the score of real points, each classified without itself if it is fitted on them.
-    fn add_floor(&self, real: Points, requested: Option<&[usize]>, to: &mut Draws) -> Result<()> {
-        match requested {
-            Some(_) if self.themselves => {
-                let agreement = self.classifier()?.agreement_without_self()?;
-                to.add(Metric::ClassifierAgreement, agreement);
-                Ok(())
-            }
-            _ => self.add(real, requested, to),
-        }
+    /// The input of metrics, for generated points or for held-out points in their place.
+    fn labelled<'a>(
+        &'a self,
+        requested: Option<&'a [usize]>,
+        of_floor: bool,
+    ) -> Result<Labelled<'a>> {
+        Ok(Labelled {
+            requested,
+            points: checked(&self.real)?,
+            labels: &self.labels,
+            shares: &self.shares,
+            themselves: of_floor && self.themselves,
+        })
     }
 }
 
-/// Labels of the rows that a classifier is fitted on, and the metric that it measures: labels of
-/// the condition, or labels that the model never sees; `None` without labels.
-fn known_labels(units: &Units, held: &HeldOut<'_>) -> Result<Option<(Vec<usize>, Metric)>> {
+/// Labels of the rows that a classifier is fitted on: those of the condition, or labels that the
+/// model never sees; `None` without labels.
+fn known_labels(units: &Units, held: &HeldOut<'_>) -> Result<Option<Vec<usize>>> {
     let (condition, unseen) = match held.train {
         Some(Rows { condition, labels, .. }) => {
             let labelled = condition.as_ref().map(|side| side.column.as_labels().map(classes));
@@ -257,20 +228,11 @@ fn known_labels(units: &Units, held: &HeldOut<'_>) -> Result<Option<(Vec<usize>,
             (labelled.map(Option::transpose).transpose()?, unseen)
         }
     };
-    Ok(match (condition, unseen) {
-        (Some(labels), _) => labels.map(|labels| (labels, Metric::ClassifierAgreement)),
-        (None, Some(labels)) => Some((classes(labels)?, Metric::ClassShares)),
-        (None, None) => None,
-    })
-}
-
-/// Share of each of the `classes` among `labels`.
-fn shares(labels: &[usize], classes: usize) -> Vec<f64> {
-    let mut counts = vec![0usize; classes];
-    for label in labels {
-        counts[*label] += 1;
+    match (condition, unseen) {
+        (Some(labels), _) => Ok(labels),
+        (None, Some(labels)) => classes(labels).map(Some),
+        (None, None) => Ok(None),
     }
-    counts.into_iter().map(|n| n as f64 / labels.len() as f64).collect()
 }
 
 /// Labels from a tensor `[n]` of int64.

@@ -1,12 +1,12 @@
 use super::draw::{draw, points};
 use super::scores::Draws;
-use super::{Cost, Metric, checked};
+use super::{Cost, checked};
+use crate::component::{Goal, MetricInput, Need, RandomDraws};
 use crate::data::Batch;
 use crate::error::Result;
-use crate::metrics;
+use crate::metrics::{Quantiles, interval_coverage};
 use crate::trained::Trained;
 use serde_json::{Value, json};
-use tch::{Kind, Tensor};
 
 /// Number of draws of each row, at least.
 const DRAWS: u64 = 40;
@@ -17,9 +17,6 @@ const ROWS: i64 = 1000;
 /// Standard errors by which a share must lie below its level to be called too small: one-sided 0.5
 /// %.
 const CRITICAL: f64 = 2.576;
-
-/// The metrics of random draws.
-const METRICS: [Metric; 3] = [Metric::Crps, Metric::HalfCoverage, Metric::BandCoverage];
 
 /// JSON about random draws: their numbers, and the verdict on the intervals.
 pub(super) struct Intervals {
@@ -36,9 +33,9 @@ pub(super) fn add(
     seed: u64,
     draws: u64,
     cost: &mut Cost,
-    to: &mut Draws,
+    to: &mut Draws<'_>,
 ) -> Result<Option<Intervals>> {
-    if !to.wants_any(&METRICS) || rows.is_empty() {
+    if !to.want(&[Need::Draws, Need::Ensemble]) || rows.is_empty() {
         return Ok(None);
     }
     let rows = rows.first(rows.len().min(ROWS));
@@ -47,16 +44,17 @@ pub(super) fn add(
     let all = (0..draws).map(one).collect::<Result<Vec<_>>>()?;
     let truth = model.units().target.undo(&rows.target);
     let true_points = points(&truth)?;
+    let all = all.iter().map(points).collect::<Result<Vec<_>>>()?;
+    let all = all.iter().map(checked).collect::<Result<Vec<_>>>()?;
+    let truth = checked(&true_points)?;
+    let shape = model.units().shapes.target.clone();
+    let input = || MetricInput::new(Goal::Regression, &shape, seed);
     for group in all.chunks((draws / GROUPS) as usize) {
-        let group = group.iter().map(points).collect::<Result<Vec<_>>>()?;
-        let group = group.iter().map(checked).collect::<Result<Vec<_>>>()?;
-        to.add(Metric::Crps, metrics::crps(checked(&true_points)?, &group)?.fair);
+        to.add(&MetricInput { draws: Some(RandomDraws { truth, draws: group }), ..input() });
     }
-    let all = Tensor::stack(&all, 0);
-    let inside = |level| covered(&all, &truth, level);
-    let (half, most) = (inside(0.5), inside(0.9));
-    to.add(Metric::HalfCoverage, 100.0 * half);
-    to.add(Metric::BandCoverage, 100.0 * most);
+    let ensemble = RandomDraws { truth, draws: &all };
+    to.add(&MetricInput { ensemble: Some(ensemble), ..input() });
+    let most = interval_coverage(truth, &all, 0.9, Quantiles::Exchangeable)?;
     let least = lowest(0.9, rows.len());
     let narrow = most < least;
     if narrow {
@@ -78,22 +76,6 @@ pub(super) fn add(
     }))
 }
 
-/// Share of true values `[n, …]` in the central `level` of draws `[k, n, …]`. The ends are
-/// order statistics between which one more draw of the same distribution falls with that
-/// probability.
-fn covered(draws: &Tensor, truth: &Tensor, level: f64) -> f64 {
-    let (sorted, _) = draws.sort(0, false);
-    let k = draws.size()[0];
-    let at = |q: f64| {
-        let place = (q * (k + 1) as f64 - 1.0).clamp(0.0, (k - 1) as f64);
-        let (low, high) = (sorted.get(place.floor() as i64), sorted.get(place.ceil() as i64));
-        low.lerp(&high, place.fract())
-    };
-    let (low, high) = (at((1.0 - level) / 2.0), at((1.0 + level) / 2.0));
-    let inside = truth.ge_tensor(&low).logical_and(&truth.le_tensor(&high));
-    inside.to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
-}
-
 /// The share of `n` independent rows that is significantly below `level`, by the normal
 /// approximation of the binomial distribution. The values of a row count once, as they may be
 /// correlated.
@@ -104,22 +86,6 @@ fn lowest(level: f64, n: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::{Purpose, seed_torch};
-    use tch::Device;
-
-    #[test]
-    fn one_more_draw_of_the_same_distribution_falls_inside_as_often_as_the_level_says() {
-        let _stream = seed_torch(1, Purpose::Data, 0);
-        let n = 20_000;
-        let draws = Tensor::randn([40, n, 1], (Kind::Double, Device::Cpu));
-        let truth = Tensor::randn([n, 1], (Kind::Double, Device::Cpu));
-        for level in [0.5, 0.9] {
-            let share = covered(&draws, &truth, level);
-            assert!((share - level).abs() < 0.01, "{share} for {level}");
-            // Intervals of draws with half the deviation hold 26 and 59 %.
-            assert!(covered(&(&draws * 0.5), &truth, level) < level - 0.2);
-        }
-    }
 
     #[test]
     fn a_share_is_clearly_less_only_where_chance_would_not_have_it() {

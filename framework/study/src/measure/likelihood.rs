@@ -12,7 +12,7 @@ use crate::sample::{Conditioned, ModelField};
 use crate::trained::Trained;
 use serde_json::{Value, json};
 use std::f64::consts::LN_2;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Default number of probes (vectors of random signs) of the divergence.
 pub const PROBES: i64 = 16;
@@ -69,6 +69,8 @@ pub struct Measured {
     pub density: Estimate,
     /// The variational bound on −ln p; `None` if there is none, for a reason that `json` gives.
     pub bound: Option<Estimate>,
+    /// −ln p of each row by the change of variables, in nats, and its bound if there is one.
+    pub rows: (Vec<f64>, Option<Vec<f64>>),
     /// Both estimates in JSON (nats a row, bits a dimension), with all that they depend on.
     pub json: Value,
 }
@@ -142,10 +144,14 @@ pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Resu
     let (along, bound, log_scale) = measured.map_err(diverged)?;
     // For each row, −ln p of the data is −ln p of the normalised target plus the logarithm of
     // the volume of a normalised unit.
-    let density = Estimate::of(&(log_scale - &along.density.log));
+    let nats = log_scale - &along.density.log;
+    let density = Estimate::of(&nats);
+    let mut of_rows = (numbers(&nats)?, None);
     let (bounded, bound_json) = match bound {
         Ok(bound) => {
-            let estimate = Estimate::of(&(bound.total() + log_scale));
+            let nats = bound.total() + log_scale;
+            let estimate = Estimate::of(&nats);
+            of_rows.1 = Some(numbers(&nats)?);
             (
                 Some(estimate),
                 bound_json(&estimate, &bound, log_scale, along.dimensions, options.draws),
@@ -162,7 +168,12 @@ pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Resu
         "change_of_variables": density_json(&density, &along, options, clock),
         "variational_bound": bound_json,
     });
-    Ok(Measured { density, bound: bounded, json })
+    Ok(Measured { density, bound: bounded, rows: of_rows, json })
+}
+
+/// Numbers of a tensor `[n]`.
+fn numbers(values: &Tensor) -> Result<Vec<f64>> {
+    Ok(Vec::try_from(values.to_kind(Kind::Double).to_device(Device::Cpu).contiguous())?)
 }
 
 /// The reason why there is no bound if z_0 depends on the data.

@@ -1,4 +1,4 @@
-//! Evaluation of trained models on held-out rows, and the catalogue of metrics by task. Errors are
+//! Evaluation of trained models on held-out rows by the metrics of their task, which are components. Errors are
 //! in the data's own units, distances in those of `metrics.units`. The mathematics is in
 //! [`crate::metrics`], the pictures are in [`crate::report`].
 
@@ -12,7 +12,8 @@ mod scale;
 mod scores;
 mod sequences;
 
-pub use catalogue::{Goal, Metric, MetricInfo, primary};
+pub use crate::component::Goal;
+pub use catalogue::{Catalogue, Measure, goal, primary};
 pub use draw::Cost;
 pub(crate) use draw::{draw_paths, draw_rows, finite, how, labels, points, rows_of_paths};
 pub(crate) use scale::Scale;
@@ -26,13 +27,10 @@ use crate::trained::Trained;
 use serde_json::{Value, json};
 use tch::Tensor;
 
-pub use crate::metrics::EXACT_POINTS;
-/// Number of points on either side, at most, of metrics that sort or keep all pairs: the first
-/// ones.
-pub const PAIR_POINTS: usize = 5000;
+pub use crate::metrics::{EXACT_POINTS, PAIR_POINTS};
 
 /// Seed, number of draws and choice of metrics of an evaluation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Seed of z_0. With `None`, generation uses the experiment's seed, and predictions start from
     /// z_0 = 0, but for the random draws of CRPS and coverage, which use the experiment's seed.
@@ -40,8 +38,8 @@ pub struct Options {
     /// Number of draws: metrics are means over them, beside their standard deviations. There is one
     /// draw alone from z_0 = 0; CRPS and coverage of a regression are of at least 40 random ones.
     pub draws: u64,
-    /// The one metric to measure; `None` for all of the task.
-    pub only: Option<Metric>,
+    /// Name of the one metric to measure; `None` for all of the task.
+    pub only: Option<String>,
 }
 
 impl Default for Options {
@@ -62,6 +60,8 @@ pub struct Evaluation {
     pub units: Option<&'static str>,
     /// Metrics of the model.
     pub scores: Scores,
+    /// Metrics that failed, each with the reason.
+    pub failed: Vec<(String, String)>,
     /// Metrics of real rows in place of generated ones; empty where there is no such floor.
     pub floor: Scores,
     /// Description of the rows of the floor.
@@ -91,6 +91,9 @@ impl Evaluation {
             object["floor"] = json!({ "of": self.floor_of });
             self.floor.write(&mut object["floor"]);
         }
+        for (name, why) in &self.failed {
+            object["failed"][name] = json!(why);
+        }
         object
     }
 }
@@ -99,9 +102,10 @@ impl Evaluation {
 ///
 /// # Errors
 /// If the model cannot be sampled, if what it draws is not finite, if rows cannot be read, and if a
-/// metric is not defined on these rows.
+/// metric that the experiment lists cannot be built. A metric that fails while it is measured is
+/// reported in [`Evaluation::failed`].
 pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, options: &Options) -> Result<Evaluation> {
-    match Goal::of(model) {
+    match goal(model) {
         Goal::Generation => generation::evaluate(model, held, options),
         Goal::Sequences => sequences::evaluate(model, held, options),
         goal => prediction::evaluate(model, goal, held, options),
@@ -111,4 +115,17 @@ pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, options: &Options) -> R
 /// Points as the metrics take them, checked to be finite.
 fn checked(points: &plot::Scatter) -> Result<crate::metrics::Points<'_>> {
     crate::metrics::Points::new(&points.values, points.dim)
+}
+
+/// Adds to `sampling` what the metrics need to be measured again.
+fn record(catalogue: &Catalogue, seed: u64, sampling: &mut Value) {
+    for metric in catalogue.iter() {
+        match metric.record(seed) {
+            Ok(None) => {}
+            Ok(Some((name, json))) => {
+                sampling[name] = serde_json::from_str(&json).unwrap_or(Value::String(json));
+            }
+            Err(e) => log::warn!("the metric `{}` records nothing: {e}", metric.name()),
+        }
+    }
 }

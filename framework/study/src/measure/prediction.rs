@@ -2,12 +2,10 @@
 
 use super::draw::{draw, how, labels, points};
 use super::scores::Draws;
-use super::{Cost, Evaluation, Goal, Metric, Options, Scores, checked, intervals};
-use crate::component::{Likelihood, Pass};
+use super::{Catalogue, Cost, Evaluation, Options, Scores, checked, intervals, record};
+use crate::component::{Classes, Goal, Likelihood, MetricInput, Pass, Predictions};
 use crate::data::HeldOut;
 use crate::error::Result;
-use crate::metrics::{self, CALIBRATION_BINS, Points};
-use crate::plot;
 use crate::rng::{Purpose, stream_seed};
 use crate::trained::Trained;
 use serde_json::{Value, json};
@@ -26,29 +24,34 @@ pub(super) fn evaluate(
     let seed = stream_seed(base_seed, Purpose::Report, 0);
     let from_zero = options.seed.is_none();
     let draws = if from_zero { 1 } else { options.draws.max(1) };
+    let shape = model.units().shapes.target.clone();
     let truth = model.units().target.undo(&held.rows.target);
     let true_points = points(&truth)?;
-    let mut scores = Draws::new(options.only);
+    let catalogue = Catalogue::of_model(model)?.measured(goal, options.only.as_deref())?;
+    let mut scores = Draws::new(&catalogue);
     let (mut sampling, mut cost) = (Value::Null, Cost::default());
     for draw_number in 0..draws {
         let at = (!from_zero).then_some((seed, draw_number));
         let (sampled, drawn) = draw(model, &held.rows, at, &mut cost)?;
         let predicted = points(&drawn)?;
+        let predictions =
+            Some(Predictions { truth: checked(&true_points)?, predicted: checked(&predicted)? });
+        let input = MetricInput { predictions, ..MetricInput::new(goal, &shape, seed) };
         match goal {
             Goal::Classification => {
                 let logits = points(&logits(model, &sampled.z, &drawn)?)?;
-                let truth = labels(&truth)?.into_iter().map(|l| l as i64).collect::<Vec<_>>();
-                add_classes(checked(&predicted)?, checked(&logits)?, &truth, &mut scores)?;
-                scores
-                    .add(Metric::Mse, metrics::mse(checked(&true_points)?, checked(&predicted)?)?);
+                let labels: Vec<_> = labels(&truth)?.into_iter().map(|l| l as i64).collect();
+                let classes = Some(Classes { logits: checked(&logits)?, labels: &labels });
+                scores.add(&MetricInput { classes, ..input });
             }
-            _ => add_values(checked(&true_points)?, checked(&predicted)?, &mut scores)?,
+            _ => scores.add(&input),
         }
         if draw_number == 0 {
             sampling = how(model, &sampled, held.rows.len(), (!from_zero).then_some(base_seed));
             sampling["draws"] = json!(draws);
         }
     }
+    record(&catalogue, seed, &mut sampling);
     let mut details = Vec::new();
     if goal == Goal::Regression
         && let Some(random) =
@@ -60,51 +63,19 @@ pub(super) fn evaluate(
         sampling["crps"]["seed"] = json!(base_seed);
         details.push(("intervals", random.intervals));
     }
+    let (scores, failed) = scores.finish();
     Ok(Evaluation {
         set: held.name.clone(),
         sampling,
         units: None,
-        scores: scores.finish(goal),
+        scores,
+        failed,
         floor: Scores::default(),
         floor_of: "",
         arrays: Vec::new(),
         details,
         cost,
     })
-}
-
-pub(super) fn add_values(truth: Points, predicted: Points, to: &mut Draws) -> Result<()> {
-    to.add(Metric::Mse, metrics::mse(truth, predicted)?);
-    to.add(Metric::Mae, metrics::mae(truth, predicted)?);
-    if truth.len() > 1 {
-        let explained = metrics::variance_explained(truth, predicted)?;
-        if let Some(percent) = explained.uniform_average {
-            to.add(Metric::VarianceExplained, percent);
-        }
-        if let Some(percent) = explained.pooled {
-            to.add(Metric::VarianceExplainedPooled, percent);
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn add_ensemble(
-    truth: &plot::Scatter,
-    draws: &[plot::Scatter],
-    to: &mut Draws,
-) -> Result<()> {
-    let draws = draws.iter().map(checked).collect::<Result<Vec<_>>>()?;
-    to.add(Metric::Crps, metrics::crps(checked(truth)?, &draws)?.fair);
-    Ok(())
-}
-
-fn add_classes(predicted: Points, logits: Points, truth: &[i64], to: &mut Draws) -> Result<()> {
-    to.add(Metric::ErrorRate, metrics::error_rate(predicted, truth)?);
-    to.add(Metric::Accuracy, metrics::accuracy(predicted, truth)?);
-    to.add(Metric::CrossEntropy, metrics::cross_entropy(logits, truth)?);
-    let ece = metrics::expected_calibration_error(logits, truth, CALIBRATION_BINS)?;
-    to.add(Metric::Ece, ece);
-    Ok(())
 }
 
 /// Logits `[n, classes]`: those of the decoder, or the logarithms of its values, which are clamped

@@ -1,6 +1,7 @@
 //! Values of metrics in each draw, and their means and deviations.
 
-use super::{Goal, Metric};
+use super::{Catalogue, Measure};
+use crate::component::{MetricInput, Need};
 use crate::metrics::mean_and_deviation;
 use serde_json::{Map, Value, json};
 
@@ -23,19 +24,19 @@ impl Score {
     }
 }
 
-/// Scores of several metrics, in the order of the goal's tables.
+/// Scores of several metrics, in the order of tables.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Scores(Vec<(Metric, Score)>);
+pub struct Scores(Vec<(String, Score)>);
 
 impl Scores {
-    /// The score of `metric`; `None` if it was not measured.
-    pub fn get(&self, metric: Metric) -> Option<&Score> {
-        self.0.iter().find(|(m, _)| *m == metric).map(|(_, score)| score)
+    /// The score of the metric called `name`; `None` if it was not measured.
+    pub fn get(&self, name: &str) -> Option<&Score> {
+        self.0.iter().find(|(own, _)| own == name).map(|(_, score)| score)
     }
 
-    /// Iterates over all metrics that were measured.
-    pub fn iter(&self) -> impl Iterator<Item = (Metric, &Score)> {
-        self.0.iter().map(|(metric, score)| (*metric, score))
+    /// Iterates over the names and scores of all metrics that were measured.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Score)> {
+        self.0.iter().map(|(name, score)| (name.as_str(), score))
     }
 
     /// `true` if nothing was measured.
@@ -46,16 +47,15 @@ impl Scores {
     /// Writes each mean under the metric's name and, if there are several draws, the deviation
     /// under `NAME_deviation` and the values of the draws under `values`.
     pub(super) fn write(&self, object: &mut Value) {
-        for (metric, score) in self.iter() {
-            object[metric.name()] = json!(score.mean);
+        for (name, score) in self.iter() {
+            object[name] = json!(score.mean);
             if let Some(deviation) = score.deviation {
-                object[format!("{}_deviation", metric.name())] = json!(deviation);
+                object[format!("{name}_deviation")] = json!(deviation);
             }
         }
         let several = self.iter().filter(|(_, score)| score.values.len() > 1);
-        let values: Map<_, _> = several
-            .map(|(metric, score)| (metric.name().to_owned(), json!(score.values)))
-            .collect();
+        let values: Map<_, _> =
+            several.map(|(name, score)| (name.to_owned(), json!(score.values))).collect();
         if !values.is_empty() {
             object["values"] = Value::Object(values);
         }
@@ -64,45 +64,58 @@ impl Scores {
 
 /// Values of metrics while they are measured, one a draw.
 #[derive(Debug)]
-pub(super) struct Draws {
-    only: Option<Metric>,
-    values: Vec<(Metric, Vec<f64>)>,
+pub(super) struct Draws<'m> {
+    catalogue: &'m Catalogue,
+    /// Values of each metric of the catalogue, or the reason why it failed.
+    values: Vec<Result<Vec<f64>, String>>,
 }
 
-impl Draws {
-    /// Collects all metrics, or `only` one.
-    pub fn new(only: Option<Metric>) -> Self {
-        Self { only, values: Vec::new() }
+impl<'m> Draws<'m> {
+    /// No values of the metrics of `catalogue` yet.
+    pub fn new(catalogue: &'m Catalogue) -> Self {
+        Self { catalogue, values: catalogue.iter().map(|_| Ok(Vec::new())).collect() }
     }
 
-    /// `true` if `metric` is to be measured.
-    pub fn wants(&self, metric: Metric) -> bool {
-        self.only.is_none_or(|only| only == metric)
+    /// `true` if a metric that has not failed needs one of `needs`.
+    pub fn want(&self, needs: &[Need]) -> bool {
+        let mut all = self.catalogue.iter().zip(&self.values);
+        all.any(|(metric, values)| values.is_ok() && metric.info().needs_any(needs))
     }
 
-    /// `true` if any of `metrics` is to be measured.
-    pub fn wants_any(&self, metrics: &[Metric]) -> bool {
-        metrics.iter().any(|metric| self.wants(*metric))
+    /// Measures all metrics whose needs `input` has, but for those that failed before.
+    pub fn add(&mut self, input: &MetricInput<'_>) {
+        self.add_if(input, &|_| true);
     }
 
-    /// Adds the value of one draw if the metric is to be measured.
-    pub fn add(&mut self, metric: Metric, value: f64) {
-        if !self.wants(metric) {
-            return;
+    /// As [`add`](Self::add), of the metrics that `which` accepts.
+    pub fn add_if(&mut self, input: &MetricInput<'_>, which: &dyn Fn(&Measure) -> bool) {
+        for (metric, values) in self.catalogue.iter().zip(&mut self.values) {
+            let Ok(measured) = values else { continue };
+            if !which(metric) {
+                continue;
+            }
+            match metric.value(input) {
+                Ok(value) => measured.extend(value),
+                Err(e) => {
+                    log::warn!("the metric `{}` could not be measured: {e}", metric.name());
+                    *values = Err(e.to_string());
+                }
+            }
         }
-        match self.values.iter_mut().find(|(m, _)| *m == metric) {
-            Some((_, values)) => values.push(value),
-            None => self.values.push((metric, vec![value])),
-        }
     }
 
-    /// The scores of the metrics of `goal`.
-    pub fn finish(self, goal: Goal) -> Scores {
-        let score = |metric: &Metric| {
-            let (_, values) = self.values.iter().find(|(m, _)| m == metric)?;
-            Some((*metric, Score::of(values)))
-        };
-        Scores(goal.metrics().iter().filter_map(score).collect())
+    /// The scores, and the metrics that failed with their reasons.
+    pub fn finish(self) -> (Scores, Vec<(String, String)>) {
+        let (mut scores, mut failed) = (Vec::new(), Vec::new());
+        for (metric, values) in self.catalogue.iter().zip(self.values) {
+            let name = metric.name().to_owned();
+            match values {
+                Ok(values) if values.is_empty() => {}
+                Ok(values) => scores.push((name, Score::of(&values))),
+                Err(why) => failed.push((name, why)),
+            }
+        }
+        (Scores(scores), failed)
     }
 }
 
@@ -111,20 +124,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scores_are_means_beside_deviations_in_the_order_of_the_catalogue() {
-        let mut draws = Draws::new(None);
-        for (w2, recall) in [(1.0, 0.5), (2.0, 0.5), (6.0, 0.5)] {
-            draws.add(Metric::Recall, recall);
-            draws.add(Metric::W2, w2);
-        }
-        draws.add(Metric::Mmd2, 0.25);
-        let scores = draws.finish(Goal::Generation);
-        let order: Vec<Metric> = scores.iter().map(|(metric, _)| metric).collect();
-        assert_eq!(order, [Metric::W2, Metric::Mmd2, Metric::Recall]);
+    fn scores_are_means_beside_deviations() {
+        let score = |values: &[f64]| Score::of(values);
+        let scores = Scores(vec![
+            ("w2".to_owned(), score(&[1.0, 2.0, 6.0])),
+            ("mmd2".to_owned(), score(&[0.25])),
+            ("recall".to_owned(), score(&[0.5; 3])),
+        ]);
         let values = vec![1.0, 2.0, 6.0];
         let w2 = Score { mean: 3.0, deviation: Some(7f64.sqrt()), values };
-        assert_eq!(scores.get(Metric::W2), Some(&w2));
-        assert_eq!(scores.get(Metric::Coverage), None);
+        assert_eq!(scores.get("w2"), Some(&w2));
+        assert_eq!(scores.get("coverage"), None);
         let mut object = json!({});
         scores.write(&mut object);
         let expected = json!({
@@ -132,13 +142,5 @@ mod tests {
             "values": { "w2": [1.0, 2.0, 6.0], "recall": [0.5, 0.5, 0.5] },
         });
         assert_eq!(object.to_string(), expected.to_string());
-    }
-
-    #[test]
-    fn what_was_not_asked_for_is_not_kept() {
-        let mut draws = Draws::new(Some(Metric::W2));
-        assert!(draws.wants_any(&[Metric::Recall, Metric::W2]) && !draws.wants(Metric::Recall));
-        draws.add(Metric::Recall, 1.0);
-        assert!(draws.finish(Goal::Generation).is_empty());
     }
 }

@@ -1,9 +1,9 @@
 //! Evaluation of predicted sequences. A row of the metrics is a position that is not padding.
 
 use super::draw::{draw, how, points};
-use super::prediction::{add_ensemble, add_values};
 use super::scores::Draws;
-use super::{Cost, Evaluation, Goal, Metric, Options, Scores, checked};
+use super::{Catalogue, Cost, Evaluation, Options, Scores, checked, record};
+use crate::component::{Goal, MetricInput, Need, Predictions, RandomDraws};
 use crate::data::{Batch, HeldOut};
 use crate::error::Result;
 use crate::metrics;
@@ -12,7 +12,7 @@ use crate::rng::{Purpose, stream_seed};
 use crate::sequence;
 use crate::trained::Trained;
 use serde_json::json;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// Number of random draws of each row, for CRPS and coverage.
 const ENSEMBLE: u64 = 20;
@@ -56,47 +56,56 @@ pub(super) fn evaluate(
     let there = |values: &Tensor| points(&sequence::positions(values, mask));
     let truth = model.units().target.undo(&held.rows.target);
     let true_points = there(&truth)?;
-    let (mut scores, mut cost) = (Draws::new(options.only), Cost::default());
+    let features = &truth.size()[2..];
+    let input = || MetricInput::new(Goal::Sequences, features, seed);
+    let catalogue = Catalogue::of_model(model)?;
+    let all = Catalogue::of_model(model)?.measured(Goal::Sequences, None)?;
+    let catalogue = catalogue.measured(Goal::Sequences, options.only.as_deref())?;
+    let (mut scores, mut cost) = (Draws::new(&catalogue), Cost::default());
     let at = options.seed.map(|_| (seed, 0));
     let (sampled, predicted) = draw(model, &held.rows, at, &mut cost)?;
     let predicted = there(&predicted)?;
-    add_values(checked(&true_points)?, checked(&predicted)?, &mut scores)?;
+    let predictions =
+        Some(Predictions { truth: checked(&true_points)?, predicted: checked(&predicted)? });
+    scores.add(&MetricInput { predictions, ..input() });
     let mut sampling = how(model, &sampled, held.rows.len(), options.seed);
     sampling["draws"] = json!(1);
+    record(&catalogue, seed, &mut sampling);
     let mut details = Vec::new();
     if let Some(each) = per_feature(&true_points, &predicted)? {
         details.push(("variance_explained_percent_per_feature", each));
     }
-    if scores.wants_any(&[Metric::Crps, Metric::BandCoverage]) {
+    if scores.want(&[Need::Draws, Need::Ensemble]) {
         let rows = held.rows.first(ENSEMBLE_ROWS);
         let mask = rows.mask.as_ref();
         let there = |values: &Tensor| points(&sequence::positions(values, mask));
-        let truth = truth.narrow(0, 0, rows.len());
-        let true_points = there(&truth)?;
+        let true_points = there(&truth.narrow(0, 0, rows.len()))?;
+        let truth = checked(&true_points)?;
         let draws = ensemble(model, &rows, seed, &mut cost)?;
         let noise = model.experiment().sampling.noise;
         sampling["crps"] =
             json!({ "draws": ENSEMBLE, "n": rows.len(), "noise": noise, "seed": base_seed });
-        let (low, high) = band(&draws);
-        let inside =
-            truth.ge_tensor(&low).logical_and(&truth.le_tensor(&high)).to_kind(Kind::Double);
-        let inside = sequence::positions(&inside, mask).mean(Kind::Double).double_value(&[]);
-        scores.add(Metric::BandCoverage, 100.0 * inside);
         let mean = there(&draws.mean_dim([0].as_slice(), false, draws.kind()))?;
-        let mut of_mean = Draws::new(None);
-        add_values(checked(&true_points)?, checked(&mean)?, &mut of_mean)?;
+        let mut of_mean = Draws::new(&all);
+        let predictions = Some(Predictions { truth, predicted: checked(&mean)? });
+        of_mean.add(&MetricInput { predictions, ..input() });
         let mut about_mean = json!({ "draws": ENSEMBLE, "n": rows.len() });
-        of_mean.finish(Goal::Sequences).write(&mut about_mean);
+        of_mean.finish().0.write(&mut about_mean);
         details.push(("mean_of_draws", about_mean));
         let each: Vec<_> =
             (0..ENSEMBLE as i64).map(|i| there(&draws.get(i))).collect::<Result<_>>()?;
-        add_ensemble(&true_points, &each, &mut scores)?;
+        let each = each.iter().map(checked).collect::<Result<Vec<_>>>()?;
+        let random = Some(RandomDraws { truth, draws: &each });
+        scores.add(&MetricInput { draws: random, ..input() });
+        scores.add(&MetricInput { ensemble: random, ..input() });
     }
+    let (scores, failed) = scores.finish();
     Ok(Evaluation {
         set: held.name.clone(),
         sampling,
         units: None,
-        scores: scores.finish(Goal::Sequences),
+        scores,
+        failed,
         floor: Scores::default(),
         floor_of: "",
         arrays: Vec::new(),
@@ -123,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_band_holds_its_share_of_many_draws() {
-        let draws = Tensor::arange(101, (Kind::Double, tch::Device::Cpu)).view([101, 1]);
+        let draws = Tensor::arange(101, (tch::Kind::Double, tch::Device::Cpu)).view([101, 1]);
         let (low, high) = band(&draws);
         assert!((low.double_value(&[0]) - 5.0).abs() < 1e-9);
         assert!((high.double_value(&[0]) - 95.0).abs() < 1e-9);

@@ -14,6 +14,7 @@ use self::lock::Lock;
 use crate::config::{Comparison, Experiment, Layers};
 use crate::error::{Error, Result, quoted};
 use crate::io::write_atomically;
+use crate::measure::Catalogue;
 use crate::plugin::Library;
 use crate::train::{Event, History, Trainer};
 use crate::trained::Trained;
@@ -265,6 +266,8 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn RunObserver) -
     let mut experiment = experiment.with_paths_from(base)?;
     experiment.comparison = Comparison::default();
     let trainer = checkpoints::begin(experiment, base)?;
+    // A metric that cannot be built is found before the training.
+    Catalogue::of_model(trainer.trained())?;
     let run = Run::create(trainer.experiment())?;
     let _lock = Lock::take(&run.path)?;
     run.write("config.yaml", &trainer.experiment().to_yaml()?)?;

@@ -5,6 +5,7 @@ mod coupling;
 mod data_source;
 mod fault;
 mod guidance;
+mod metric;
 mod noise_schedule;
 mod objective;
 mod optimizer;
@@ -78,6 +79,7 @@ fn subtler_faults_are_found_too() {
         ("data_source", "torch_seed", "same_seed"),
         ("source", "float64_alone", "shape"),
         ("source", "uniform", "standard_normal"),
+        ("metric", "apart", "needs"),
         ("coupling", "beyond", "rows"),
         ("time_sampler", "slope_of_two", "shape"),
         ("time_sampler", "infinite", "between_ends"),

@@ -1,0 +1,28 @@
+use triflow::metrics::PRECISION_K;
+use triflow::prelude::*;
+
+triflow::component! {
+    /// Share of held-out points that lie within the third-neighbour distance of a generated point.
+    #[reference = "Kynkäänniemi et al. 2019, arXiv 1904.06991"]
+    pub struct Recall: Metric, MetricSpec = "recall" {
+        /// Number k of the neighbour that the radius of a ball reaches, at least 1.
+        pub k: usize = PRECISION_K,
+    }
+}
+
+impl Spec<dyn Metric> for Recall {
+    fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
+        super::at_least_one("k", self.k)?;
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Metric for Recall {
+    fn info(&self) -> Result<MetricInfo> {
+        Ok(MetricInfo::of_samples("recall", Better::More).ranked(60))
+    }
+
+    fn measure(&self, input: &MetricInput<'_>) -> Result<Option<f64>> {
+        Ok(input.samples()?.precision_recall(self.k)?.map(|found| found.recall))
+    }
+}
