@@ -434,7 +434,10 @@ fn one_metric_alone_is_the_same_as_among_all() {
     let mut trainer = model("task: generation", x, Some(y));
     let all = measured(&mut trainer, &Options::default());
     for (metric, score) in all.scores.iter() {
-        let one = measured(&mut trainer, &Options { only: Some(metric), ..Options::default() });
+        let one = measured(
+            &mut trainer,
+            &Options { only: Some(metric.to_owned()), ..Options::default() },
+        );
         assert_eq!(one.scores.iter().collect::<Vec<_>>(), [(metric, score)]);
         assert_eq!(one.floor.get(metric), all.floor.get(metric));
         assert_eq!(one.floor.iter().count(), 1);

@@ -174,6 +174,10 @@ pub enum Command {
         /// Units of distances: standardised or data [default: the run's].
         #[arg(long, value_name = "UNITS")]
         units: Option<String>,
+        /// Further metric: a name, or its keys such as '{type: precision, k: 5}' (repeatable; see
+        /// `triflow list metric`).
+        #[arg(long, value_name = "METRIC")]
+        metric: Vec<String>,
         #[command(flatten)]
         sampling: SamplingArgs,
     },

@@ -45,9 +45,9 @@ pub fn run(cli: &Cli) -> Result<()> {
             sampling::predict(run, data, (*samples, seeds.as_deref()), sampling, out)
         }
         Command::Data { name, set, seed, out } => data::write(name, set, *seed, out),
-        Command::Evaluate { run, data, draws, points, likelihood, units, sampling } => {
-            let how = (*draws, *points, units.as_deref());
-            sampling::evaluate(run, data.as_deref(), how, *likelihood, sampling)
+        Command::Evaluate { run, data, draws, points, likelihood, units, metric, sampling } => {
+            let what = (units.as_deref(), &metric[..]);
+            sampling::evaluate(run, data.as_deref(), (*draws, *points), what, *likelihood, sampling)
         }
         Command::Compare(args) => compare::compare(cli, args),
         Command::CompareOne { folder, unit, seed } => compare::one(folder, unit, *seed),

@@ -24,7 +24,7 @@ pub fn reflow(
     let is_own = how.solver.is_some();
     let how =
         SamplingArgs { solver: Some(how.solver.clone().unwrap_or("dopri5".into())), ..how.clone() };
-    let (old, mut model) = sampling::open(&teacher, &how, None)?;
+    let (old, mut model) = sampling::open(&teacher, &how, (None, &[]))?;
     triflow::reflow::check(model.experiment())?;
     // Steps and grid of the run are not meant for a solver that nobody asked for.
     let unused = model.unused()?;

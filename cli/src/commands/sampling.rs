@@ -7,6 +7,7 @@ use crate::args::SamplingArgs;
 use serde_json::json;
 use std::path::Path;
 use triflow::component::Part;
+use triflow::config::parse_value;
 use triflow::data::files::read_columns;
 use triflow::data::{Batch, HeldOut, check_labels};
 use triflow::error::quoted;
@@ -18,28 +19,43 @@ use triflow::{Error, Lengths, Result, Trained, memory};
 
 /// Loads a trained run with the sampling of the flags, and warns of settings without effect.
 pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)> {
-    load_in(run, sampling, None)
+    load_in(run, sampling, (None, &[]))
 }
 
-/// Loads a trained run with the sampling of the flags, measured in `units`, and warns of settings
-/// without effect.
-fn load_in(run: &Path, sampling: &SamplingArgs, units: Option<&str>) -> Result<(Run, Trained)> {
-    let (run, model) = open(run, sampling, units)?;
+/// Loads a trained run with the sampling of the flags, measured in units and by further metrics,
+/// and warns of settings without effect.
+fn load_in(
+    run: &Path,
+    sampling: &SamplingArgs,
+    measured: (Option<&str>, &[String]),
+) -> Result<(Run, Trained)> {
+    let (run, model) = open(run, sampling, measured)?;
     model.warn_unused("sampling.")?;
     Ok((run, model))
 }
 
-/// Loads a trained run with the sampling of the flags, measured in `units`, without warnings.
+/// Loads a trained run with the sampling of the flags, measured in `units` and by further metrics,
+/// without warnings.
 pub(super) fn open(
     run: &Path,
     sampling: &SamplingArgs,
-    units: Option<&str>,
+    (units, metrics): (Option<&str>, &[String]),
 ) -> Result<(Run, Trained)> {
     let run = Run::open(run)?.with_data_at(sampling.data_path.as_deref());
     let mut layers = run.layers()?;
     sampling.apply(&mut layers)?;
     if let Some(units) = units {
         layers.set("metrics.units", units.into(), "--units")?;
+    }
+    if !metrics.is_empty() {
+        let own = layers.finish()?.metrics.extra;
+        let own = serde_yaml::to_value(own).map_err(|e| Error::runtime(e.to_string()))?;
+        let mut all = own.as_sequence().cloned().unwrap_or_default();
+        for metric in metrics {
+            let quoted = |e: Error| e.help(format!("in `--metric {metric}`"));
+            all.push(parse_value(metric).map_err(quoted)?);
+        }
+        layers.set("metrics.extra", all.into(), "--metric")?;
     }
     let weights = if sampling.best { Weights::Best } else { Weights::Last };
     let model = run.load_as(layers.finish()?, weights).map_err(|e| layers.locate(e))?;
@@ -274,11 +290,12 @@ pub fn predict(
 pub fn evaluate(
     run: &Path,
     file: Option<&Path>,
-    (draws, points, units): (u64, i64, Option<&str>),
+    (draws, points): (u64, i64),
+    measured: (Option<&str>, &[String]),
     likelihood_rows: Option<i64>,
     sampling: &SamplingArgs,
 ) -> Result<()> {
-    let (run, mut model) = load_in(run, sampling, units)?;
+    let (run, mut model) = load_in(run, sampling, measured)?;
     let _threads = model.threads();
     let options = Options { seed: sampling.seed, draws, only: None };
     let data;

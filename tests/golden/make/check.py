@@ -34,6 +34,7 @@ NAMES = [
     "gaussian",
     "solvers",
     "metrics",
+    "frechet",
     "networks",
 ]
 
