@@ -1,4 +1,4 @@
-//! The Fréchet distance: closed forms, golden values, and features of networks in TorchScript files.
+//! The Fréchet distance: closed forms, golden values, and features of networks in files.
 
 use crate::common::{golden, list, numbers, tensor};
 use std::path::Path;

@@ -65,8 +65,8 @@ impl Network {
     /// Loads the network of a file, and tries it on a row where the shape is known.
     ///
     /// # Errors
-    /// [`Error::Config`] below `features`: there is no such file, it is not TorchScript, a number is
-    /// out of range, or the network does not take the rows.
+    /// [`Error::Config`] below `features`: there is no such file, it is not TorchScript, a number
+    /// is out of range, or the network does not take the rows.
     pub(super) fn load(features: &Features, ctx: &MetricContext) -> Result<Self> {
         let at = |key: &str| format!("features.{key}");
         if features.file.as_os_str().is_empty() {

@@ -2,8 +2,8 @@ use triflow::metrics::{PAIR_POINTS, mmd2};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Squared maximum mean discrepancy over all pairs, with a Gaussian kernel whose bandwidth is the
-    /// median distance of held-out points.
+    /// Squared maximum mean discrepancy over all pairs, with a Gaussian kernel whose bandwidth is
+    /// the median distance of held-out points.
     pub struct Mmd2: Metric, MetricSpec = "mmd2" {}
 }
 

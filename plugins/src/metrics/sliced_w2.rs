@@ -2,7 +2,8 @@ use triflow::metrics::sliced_wasserstein2_drawn;
 use triflow::prelude::*;
 
 triflow::component! {
-    /// 2-Wasserstein distance of projections onto 256 random directions, root mean square over them.
+    /// 2-Wasserstein distance of projections onto 256 random directions, root mean square over
+    /// them.
     pub struct SlicedW2: Metric, MetricSpec = "sliced_w2" {
         /// Number of directions, at least 1.
         pub directions: usize = 256,

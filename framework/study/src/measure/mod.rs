@@ -1,6 +1,7 @@
-//! Evaluation of trained models on held-out rows by the metrics of their task, which are components. Errors are
-//! in the data's own units, distances in those of `metrics.units`. The mathematics is in
-//! [`crate::metrics`], the pictures are in [`crate::report`].
+//! Evaluation of trained models on held-out rows by the metrics of their task, which are
+//! components. Errors are in the data's own units, distances in those of
+//! `metrics.units`. The mathematics is in [`crate::metrics`], the pictures are in
+//! [`crate::report`].
 
 mod catalogue;
 mod draw;

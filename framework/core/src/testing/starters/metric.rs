@@ -3,7 +3,8 @@
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Difference between a high quantile of the norm of generated points and that of held-out ones.
+    /// Difference between a high quantile of the norm of generated points and that of held-out
+    /// ones.
     pub struct MyComponent: Metric, MetricSpec = "my_component" {
         /// Level of the quantile, in (0, 1).
         pub level: f64 = 0.95,
