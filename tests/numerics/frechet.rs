@@ -94,6 +94,12 @@ fn traced(file: &Path, method: &str) {
     module.unwrap().save(file).unwrap();
 }
 
+/// Features by the network of a file, with all defaults.
+fn by(file: std::path::PathBuf) -> Features {
+    let range = [0.0, 1.0];
+    Features { file: file.into(), layer: None, resize: None, channels: None, range, batch: 64 }
+}
+
 fn features_of(x: &Tensor) -> Tensor {
     let weight = normal(&[4, 3], 7).to_kind(Kind::Float);
     x.to_kind(Kind::Float).flatten(1, -1).matmul(&weight).tanh()
@@ -125,12 +131,7 @@ fn features_are_those_of_a_method_of_the_network() {
     traced(&file("one.pt"), "forward");
     traced(&file("method.pt"), "pooled");
     let (x, y) = (normal(&[200, 1, 2, 2], 8), normal(&[200, 1, 2, 2], 9) * 0.5 + 0.3);
-    let of = |name: &str, layer| Features {
-        file: file(name).into(),
-        layer,
-        batch: 64,
-        ..Features::default()
-    };
+    let of = |name: &str, layer| Features { layer, ..by(file(name)) };
     let (fx, fy) = (features_of(&x), features_of(&y));
     let expected = distance(&fx, &fy);
     assert!(expected > 0.1);
@@ -167,8 +168,7 @@ fn images_are_resized_and_repeated_for_the_network() {
         .save(&file)
         .unwrap();
     let (x, y) = (normal(&[50, 1, 2, 2], 8), normal(&[50, 1, 2, 2], 9));
-    let features =
-        Features { file: file.into(), resize: Some(4), channels: Some(3), ..Features::default() };
+    let features = Features { resize: Some(4), channels: Some(3), ..by(file) };
     let found = measured(&*build(features).unwrap(), &x, &y, None);
     // The output [n, 3, 2, 2] is averaged to [n, 3]: three times the mean of the resized image.
     let mean = |t: &Tensor| {
@@ -186,17 +186,11 @@ fn a_network_that_cannot_be_used_is_told_with_its_key() {
     let file = |name: &str| folder.path().join(name);
     traced(&file("one.pt"), "forward");
     std::fs::write(file("text.pt"), "no network").unwrap();
-    let of = |name: &str| Features { file: file(name).into(), ..Features::default() };
+    let of = |name: &str| by(file(name));
     let named = |name: &str| Some(Layer::Name(name.to_owned()));
     for (features, message, key) in [
-        (Features::default(), "needs the path of a TorchScript file", "features.file"),
         (of("none.pt"), "there is no file", "features.file"),
         (of("text.pt"), "is not TorchScript", "features.file"),
-        (
-            Features { resize: Some(0), ..of("one.pt") },
-            "needs at least 1, got 0",
-            "features.resize",
-        ),
         (
             Features { channels: Some(2), resize: Some(3), ..of("one.pt") },
             "does not take rows",

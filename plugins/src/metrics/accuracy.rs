@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Share of rows whose predicted class is their label.
-    pub struct Accuracy: Metric, MetricSpec = "accuracy" {}
+    pub struct Accuracy: Metric = "accuracy" {}
 }
 
 impl Spec<dyn Metric> for Accuracy {

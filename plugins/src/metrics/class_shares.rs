@@ -5,15 +5,15 @@ triflow::component! {
     /// Half the sum over the classes of |share of generated points − share of training rows|, for
     /// models without a condition, by a vote of the five nearest training points: the error of the
     /// modes' weights.
-    pub struct ClassShares: Metric, MetricSpec = "class_shares" {
-        /// Number of neighbours that vote, at least 1.
+    pub struct ClassShares: Metric = "class_shares" {
+        /// Number of neighbours that vote.
+        #[range(min = 1)]
         pub k: usize = REFEREE_K,
     }
 }
 
 impl Spec<dyn Metric> for ClassShares {
     fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
-        super::at_least_one("k", self.k)?;
         Ok(Box::new(self.clone()))
     }
 }

@@ -4,15 +4,15 @@ use triflow::prelude::*;
 triflow::component! {
     /// Share of generated points whose label by a vote of the five nearest training points is the
     /// condition they were generated under; as floor, of held-out points.
-    pub struct ClassifierAgreement: Metric, MetricSpec = "classifier_agreement" {
-        /// Number of neighbours that vote, at least 1.
+    pub struct ClassifierAgreement: Metric = "classifier_agreement" {
+        /// Number of neighbours that vote.
+        #[range(min = 1)]
         pub k: usize = REFEREE_K,
     }
 }
 
 impl Spec<dyn Metric> for ClassifierAgreement {
     fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
-        super::at_least_one("k", self.k)?;
         Ok(Box::new(self.clone()))
     }
 }

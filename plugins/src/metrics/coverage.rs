@@ -4,15 +4,15 @@ use triflow::prelude::*;
 triflow::component! {
     /// Share of held-out points with a generated point within their fifth-neighbour distance.
     #[reference = "Naeem et al. 2020, arXiv 2002.09797"]
-    pub struct Coverage: Metric, MetricSpec = "coverage" {
-        /// Number k of the neighbour that the radius of a ball reaches, at least 1.
+    pub struct Coverage: Metric = "coverage" {
+        /// Number k of the neighbour that the radius of a ball reaches.
+        #[range(min = 1)]
         pub k: usize = DENSITY_K,
     }
 }
 
 impl Spec<dyn Metric> for Coverage {
     fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
-        super::at_least_one("k", self.k)?;
         Ok(Box::new(self.clone()))
     }
 }

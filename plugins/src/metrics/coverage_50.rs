@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Percentage of true values between the quantiles of the central 50 % of random draws.
-    pub struct HalfCoverage: Metric, MetricSpec = "coverage_50" {}
+    pub struct HalfCoverage: Metric = "coverage_50" {}
 }
 
 impl Spec<dyn Metric> for HalfCoverage {

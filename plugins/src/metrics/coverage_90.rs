@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Percentage of true values between the quantiles of the central 90 % of random draws.
-    pub struct BandCoverage: Metric, MetricSpec = "coverage_90" {}
+    pub struct BandCoverage: Metric = "coverage_90" {}
 }
 
 impl Spec<dyn Metric> for BandCoverage {

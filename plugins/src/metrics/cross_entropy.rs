@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Mean of −ln of the true class's probability, in nats.
-    pub struct CrossEntropy: Metric, MetricSpec = "cross_entropy" {}
+    pub struct CrossEntropy: Metric = "cross_entropy" {}
 }
 
 impl Spec<dyn Metric> for CrossEntropy {

@@ -5,7 +5,7 @@ triflow::component! {
     /// Continuous ranked probability score of several random draws a row, fair estimate, mean over
     /// all rows and features.
     #[reference = "Gneiting & Raftery 2007, doi 10.1198/016214506000001437; Ferro 2014, doi 10.1002/qj.2270"]
-    pub struct CrpsScore: Metric, MetricSpec = "crps" {}
+    pub struct CrpsScore: Metric = "crps" {}
 }
 
 impl Spec<dyn Metric> for CrpsScore {

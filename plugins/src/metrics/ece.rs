@@ -5,15 +5,15 @@ triflow::component! {
     /// Expected calibration error: mean difference between the highest probability and the share of
     /// correct predictions, in 15 bins of that probability.
     #[reference = "Guo et al. 2017, arXiv 1706.04599"]
-    pub struct Ece: Metric, MetricSpec = "ece" {
-        /// Number of equal bins of the highest probability, at least 1.
+    pub struct Ece: Metric = "ece" {
+        /// Number of equal bins of the highest probability.
+        #[range(min = 1)]
         pub bins: usize = CALIBRATION_BINS,
     }
 }
 
 impl Spec<dyn Metric> for Ece {
     fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
-        super::at_least_one("bins", self.bins)?;
         Ok(Box::new(self.clone()))
     }
 }

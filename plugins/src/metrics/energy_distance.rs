@@ -4,7 +4,7 @@ use triflow::prelude::*;
 triflow::component! {
     /// 2E|X − Y| − E|X − X′| − E|Y − Y′| over all pairs of generated and held-out points, without a
     /// root.
-    pub struct EnergyDistance: Metric, MetricSpec = "energy_distance" {}
+    pub struct EnergyDistance: Metric = "energy_distance" {}
 }
 
 impl Spec<dyn Metric> for EnergyDistance {

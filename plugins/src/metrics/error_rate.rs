@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Share of rows whose predicted class is not their label.
-    pub struct ErrorRate: Metric, MetricSpec = "error_rate" {}
+    pub struct ErrorRate: Metric = "error_rate" {}
 }
 
 impl Spec<dyn Metric> for ErrorRate {

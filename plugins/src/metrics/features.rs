@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use triflow::config::FilePath;
 use triflow::error::first_line;
 use triflow::prelude::*;
+use triflow::registry::{Parameter, Setting, Shape, Yaml, needs};
 use triflow::tch::{CModule, Device, IValue, Kind};
 
 triflow::parameters! {
@@ -12,45 +13,56 @@ triflow::parameters! {
     pub struct Features {
         /// TorchScript file of the network, from `torch.jit.script` or `torch.jit.trace`. It runs
         /// in evaluation mode.
-        pub file: FilePath = FilePath::default(),
+        pub file: FilePath,
         /// The output to take: the name of a method of the network, otherwise the key of a dict or
         /// the index of a tuple that `forward` returns; null: the tensor that `forward` returns.
         /// Outputs `[n, features, …]` are averaged over the axes behind the second.
         pub layer: Option<Layer> = None,
         /// Height and width to which images are resized, with bilinear interpolation; null: they
         /// keep their size.
+        #[range(min = 1)]
         pub resize: Option<i64> = None,
         /// Number of channels of the network's images, for which those of one channel are repeated;
         /// null: they keep their channels.
+        #[range(min = 1)]
         pub channels: Option<i64> = None,
         /// The values that 0 and 1 of the data become, such as `[-1, 1]`.
         pub range: [f64; 2] = [0.0, 1.0],
         /// Number of rows that pass the network at once.
+        #[range(min = 1)]
         pub batch: i64 = 64,
     }
 }
 
 /// An output of a network: the index in a tuple, or a name.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    Eq,
-    triflow::serde::Serialize,
-    triflow::serde::Deserialize,
-    triflow::schemars::JsonSchema,
-)]
-#[serde(
-    crate = "triflow::serde",
-    untagged,
-    expecting = "an output needs its name, or its index, counted from 0"
-)]
-#[schemars(crate = "triflow::schemars")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layer {
     /// Index in a tuple, from 0.
     Index(usize),
     /// Name of a method, or key of a dict.
     Name(String),
+}
+
+impl Parameter for Layer {
+    fn shape() -> Shape {
+        Shape::Other(r#"{ "type": ["integer", "string"], "minimum": 0 }"#)
+    }
+
+    fn read(yaml: &Yaml) -> Result<Self> {
+        let index = || usize::try_from(yaml.as_u64()?).ok().map(Self::Index);
+        let name = || yaml.as_str().map(|name| Self::Name(name.to_owned()));
+        let needed = "the name of an output, or its index, counted from 0";
+        name().or_else(index).ok_or_else(|| needs(needed, yaml))
+    }
+}
+
+impl Setting for Layer {
+    fn write(&self) -> Result<Yaml> {
+        match self {
+            Self::Index(index) => index.write(),
+            Self::Name(name) => name.write(),
+        }
+    }
 }
 
 /// A loaded network.
@@ -69,18 +81,6 @@ impl Network {
     /// is out of range, or the network does not take the rows.
     pub(super) fn load(features: &Features, ctx: &MetricContext) -> Result<Self> {
         let at = |key: &str| format!("features.{key}");
-        if features.file.as_os_str().is_empty() {
-            return Err(Error::config(at("file"), "needs the path of a TorchScript file"));
-        }
-        let sizes = [
-            ("resize", features.resize),
-            ("channels", features.channels),
-            ("batch", Some(features.batch)),
-        ];
-        if let Some((key, n)) = sizes.into_iter().find(|(_, n)| n.is_some_and(|n| n < 1)) {
-            let message = format!("needs at least 1, got {}", n.unwrap_or_default());
-            return Err(Error::config(at(key), message));
-        }
         if !features.range.iter().all(|end| end.is_finite()) {
             return Err(Error::config(at("range"), "needs two numbers"));
         }

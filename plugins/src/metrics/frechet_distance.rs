@@ -12,7 +12,7 @@ triflow::component! {
     /// `metrics.extra` lists it. Its estimate is biased upwards, the more the fewer rows there are
     /// for each dimension: compare values of equally many rows, and each with its floor.
     #[reference = "Heusel et al. 2017, arXiv 1706.08500"]
-    pub struct FrechetDistance: Metric, MetricSpec = "frechet_distance" {
+    pub struct FrechetDistance: Metric = "frechet_distance" {
         /// Features of a network, instead of the points; null: the points as they are, in the units
         /// of `metrics.units`.
         pub features: Option<Features> = None,

@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Mean absolute error over all rows and features.
-    pub struct Mae: Metric, MetricSpec = "mae" {}
+    pub struct Mae: Metric = "mae" {}
 }
 
 impl Spec<dyn Metric> for Mae {

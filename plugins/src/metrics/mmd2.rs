@@ -4,7 +4,7 @@ use triflow::prelude::*;
 triflow::component! {
     /// Squared maximum mean discrepancy over all pairs, with a Gaussian kernel whose bandwidth is
     /// the median distance of held-out points.
-    pub struct Mmd2: Metric, MetricSpec = "mmd2" {}
+    pub struct Mmd2: Metric = "mmd2" {}
 }
 
 impl Spec<dyn Metric> for Mmd2 {

@@ -52,13 +52,8 @@ pub use variance_explained_percent::VarianceExplained;
 pub use variance_explained_pooled_percent::VarianceExplainedPooled;
 pub use w2::W2;
 
-use triflow::metrics::{Quantiles, interval_coverage};
+use triflow::metrics::{QuantileRule, interval_coverage};
 use triflow::prelude::*;
-
-/// Checks that a number of things is at least 1.
-fn at_least_one(key: &str, n: usize) -> Result<()> {
-    if n >= 1 { Ok(()) } else { Err(Error::config(key, "needs at least 1, got 0")) }
-}
 
 /// Percentage of true values in the central `level` of all random draws. The draws of a row and its
 /// true value are exchangeable for a perfect model; of sequences, whose draws are fewer, the ends
@@ -66,8 +61,8 @@ fn at_least_one(key: &str, n: usize) -> Result<()> {
 fn within_band(input: &MetricInput<'_>, level: f64) -> Result<Option<f64>> {
     let RandomDraws { truth, draws } = input.ensemble()?;
     let quantiles = match input.goal {
-        Goal::Sequences => Quantiles::Linear,
-        _ => Quantiles::Exchangeable,
+        Goal::Sequences => QuantileRule::Linear,
+        _ => QuantileRule::Exchangeable,
     };
     Ok(Some(100.0 * interval_coverage(truth, draws, level, quantiles)?))
 }

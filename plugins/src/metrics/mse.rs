@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Mean squared error over all rows and features; of labels, over one-hot rows.
-    pub struct Mse: Metric, MetricSpec = "mse" {}
+    pub struct Mse: Metric = "mse" {}
 }
 
 impl Spec<dyn Metric> for Mse {

@@ -4,7 +4,7 @@ use triflow::prelude::*;
 triflow::component! {
     /// Negative log-likelihood of held-out rows by the change of variables along the ODE, in nats a
     /// row.
-    pub struct Nll: Metric, MetricSpec = "nll" {}
+    pub struct Nll: Metric = "nll" {}
 }
 
 impl Spec<dyn Metric> for Nll {

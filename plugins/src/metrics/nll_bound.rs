@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Variational bound on the negative log-likelihood of held-out rows, in nats a row.
-    pub struct NllBound: Metric, MetricSpec = "nll_bound" {}
+    pub struct NllBound: Metric = "nll_bound" {}
 }
 
 impl Spec<dyn Metric> for NllBound {

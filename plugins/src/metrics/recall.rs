@@ -4,15 +4,15 @@ use triflow::prelude::*;
 triflow::component! {
     /// Share of held-out points that lie within the third-neighbour distance of a generated point.
     #[reference = "Kynkäänniemi et al. 2019, arXiv 1904.06991"]
-    pub struct Recall: Metric, MetricSpec = "recall" {
-        /// Number k of the neighbour that the radius of a ball reaches, at least 1.
+    pub struct Recall: Metric = "recall" {
+        /// Number k of the neighbour that the radius of a ball reaches.
+        #[range(min = 1)]
         pub k: usize = PRECISION_K,
     }
 }
 
 impl Spec<dyn Metric> for Recall {
     fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
-        super::at_least_one("k", self.k)?;
         Ok(Box::new(self.clone()))
     }
 }

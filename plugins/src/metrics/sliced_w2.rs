@@ -4,15 +4,15 @@ use triflow::prelude::*;
 triflow::component! {
     /// 2-Wasserstein distance of projections onto 256 random directions, root mean square over
     /// them.
-    pub struct SlicedW2: Metric, MetricSpec = "sliced_w2" {
-        /// Number of directions, at least 1.
+    pub struct SlicedW2: Metric = "sliced_w2" {
+        /// Number of directions.
+        #[range(min = 1)]
         pub directions: usize = 256,
     }
 }
 
 impl Spec<dyn Metric> for SlicedW2 {
     fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
-        super::at_least_one("directions", self.directions)?;
         Ok(Box::new(self.clone()))
     }
 }

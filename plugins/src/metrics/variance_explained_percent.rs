@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// 100 R², mean over the features.
-    pub struct VarianceExplained: Metric, MetricSpec = "variance_explained_percent" {}
+    pub struct VarianceExplained: Metric = "variance_explained_percent" {}
 }
 
 impl Spec<dyn Metric> for VarianceExplained {

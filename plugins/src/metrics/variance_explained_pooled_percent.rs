@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// 100 R² of errors and variances summed over all features.
-    pub struct VarianceExplainedPooled: Metric, MetricSpec = "variance_explained_pooled_percent" {}
+    pub struct VarianceExplainedPooled: Metric = "variance_explained_pooled_percent" {}
 }
 
 impl Spec<dyn Metric> for VarianceExplainedPooled {

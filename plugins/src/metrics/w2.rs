@@ -3,7 +3,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Exact 2-Wasserstein distance between equal numbers of generated and held-out points.
-    pub struct W2: Metric, MetricSpec = "w2" {}
+    pub struct W2: Metric = "w2" {}
 }
 
 impl Spec<dyn Metric> for W2 {

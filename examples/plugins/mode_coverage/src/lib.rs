@@ -8,23 +8,18 @@ triflow::plugin!();
 triflow::component! {
     /// Share of the data's classes that samples reach: those with at least a given part of their
     /// due share of the samples, by a vote of the nearest training points.
-    pub struct ModeCoverage: Metric, MetricSpec = "mode_coverage" {
-        /// Part of a class's share among training rows that samples must have, in (0, 1].
+    pub struct ModeCoverage: Metric = "mode_coverage" {
+        /// Part of a class's share among training rows that samples must have.
+        #[range(above = 0, max = 1)]
         pub part: f64 = 0.5,
-        /// Number of neighbours that vote, at least 1.
+        /// Number of neighbours that vote.
+        #[range(min = 1)]
         pub k: usize = 5,
     }
 }
 
 impl Spec<dyn Metric> for ModeCoverage {
     fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
-        if !(0.0 < self.part && self.part <= 1.0) {
-            let message = format!("needs a number in (0, 1], got {}", self.part);
-            return Err(Error::config("part", message));
-        }
-        if self.k < 1 {
-            return Err(Error::config("k", "needs at least 1, got 0"));
-        }
         Ok(Box::new(self.clone()))
     }
 }

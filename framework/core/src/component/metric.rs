@@ -5,7 +5,6 @@ use crate::metrics::{
     precision_recall,
 };
 use crate::parameters;
-use crate::registry::Common;
 use tch::Device;
 
 /// The kind of task of a model, which decides the metrics.
@@ -426,10 +425,6 @@ parameters! {
     }
 }
 
-impl Common for MetricOptions {
-    const KEYS: &'static [&'static str] = &["name"];
-}
-
 /// Checks that `name` can be that of a metric in `metrics.json`.
 ///
 /// # Errors
@@ -451,7 +446,7 @@ pub fn check_metric_name(name: &str) -> Result<()> {
 
 component_kind! {
     /// A measure of samples or predictions on held-out rows.
-    kind "metric", spec MetricSpec, context<'a> MetricContext, common MetricOptions;
+    kind "metric", context<'a> MetricContext, common MetricOptions;
 
     /// Measures the quality of a model from its samples or predictions on held-out rows.
     ///

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 
 /// Definition of the quantiles of k draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quantiles {
+pub enum QuantileRule {
     /// Order statistics such that one more draw of the same distribution lies in the central
     /// interval with the probability of its level: quantile q is at place q(k + 1), from 1.
     Exchangeable,
@@ -22,7 +22,7 @@ pub fn interval_coverage(
     truth: Points,
     draws: &[Points],
     level: f64,
-    quantiles: Quantiles,
+    quantiles: QuantileRule,
 ) -> Result<f64> {
     let values = truth.values();
     if draws.is_empty() {
@@ -33,8 +33,8 @@ pub fn interval_coverage(
     }
     let last = (draws.len() - 1) as f64;
     let place = |q: f64| match quantiles {
-        Quantiles::Exchangeable => (q * (last + 2.0) - 1.0).clamp(0.0, last),
-        Quantiles::Linear => q * last,
+        QuantileRule::Exchangeable => (q * (last + 2.0) - 1.0).clamp(0.0, last),
+        QuantileRule::Linear => q * last,
     };
     let places = [place((1.0 - level) / 2.0), place((1.0 + level) / 2.0)];
     let mut sorted = vec![0.0; draws.len()];
@@ -58,7 +58,7 @@ mod tests {
     use super::super::testing::{normal, points};
     use super::*;
 
-    fn share(draws: &[Vec<f64>], truth: &[f64], level: f64, quantiles: Quantiles) -> f64 {
+    fn share(draws: &[Vec<f64>], truth: &[f64], level: f64, quantiles: QuantileRule) -> f64 {
         let draws: Vec<_> = draws.iter().map(|draw| points(draw, 1)).collect();
         interval_coverage(points(truth, 1), &draws, level, quantiles).unwrap()
     }
@@ -70,10 +70,10 @@ mod tests {
         let (draws, narrow) = (of(1.0), of(0.5));
         let truth = normal(n, 0.0, 1.0, 99);
         for level in [0.5, 0.9] {
-            let found = share(&draws, &truth, level, Quantiles::Exchangeable);
+            let found = share(&draws, &truth, level, QuantileRule::Exchangeable);
             assert!((found - level).abs() < 0.01, "{found} for {level}");
             // Intervals of draws with half the deviation hold 26 and 59 %.
-            assert!(share(&narrow, &truth, level, Quantiles::Exchangeable) < level - 0.2);
+            assert!(share(&narrow, &truth, level, QuantileRule::Exchangeable) < level - 0.2);
         }
     }
 
@@ -90,13 +90,13 @@ mod tests {
             (95.85, 0.0, 1.0),
             (95.95, 0.0, 0.0),
         ] {
-            assert_eq!(share(&draws, &[value], 0.9, Quantiles::Linear), linear, "{value}");
-            let found = share(&draws, &[value], 0.9, Quantiles::Exchangeable);
+            assert_eq!(share(&draws, &[value], 0.9, QuantileRule::Linear), linear, "{value}");
+            let found = share(&draws, &[value], 0.9, QuantileRule::Exchangeable);
             assert_eq!(found, exchangeable, "{value}");
         }
         let truth = points(&[1.0], 1);
-        assert!(interval_coverage(truth, &[], 0.9, Quantiles::Linear).is_err());
+        assert!(interval_coverage(truth, &[], 0.9, QuantileRule::Linear).is_err());
         let two = points(&[1.0, 2.0], 1);
-        assert!(interval_coverage(truth, &[two], 0.9, Quantiles::Linear).is_err());
+        assert!(interval_coverage(truth, &[two], 0.9, QuantileRule::Linear).is_err());
     }
 }

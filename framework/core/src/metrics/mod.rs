@@ -25,7 +25,7 @@ pub use classification::{accuracy, confusion_counts, cross_entropy, error_rate, 
 pub use crps::{Crps, crps};
 pub use direction::{Better, EXACT_POINTS};
 pub use energy::energy_distance;
-pub use intervals::{Quantiles, interval_coverage};
+pub use intervals::{QuantileRule, interval_coverage};
 pub use manifold::{
     DENSITY_K, DensityCoverage, Manifold, PRECISION_K, PrecisionRecall, density_coverage,
     precision_recall,

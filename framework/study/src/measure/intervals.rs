@@ -4,7 +4,7 @@ use super::{Cost, checked};
 use crate::component::{Goal, MetricInput, Need, RandomDraws};
 use crate::data::Batch;
 use crate::error::Result;
-use crate::metrics::{Quantiles, interval_coverage};
+use crate::metrics::{QuantileRule, interval_coverage};
 use crate::trained::Trained;
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ pub(super) fn add(
     }
     let ensemble = RandomDraws { truth, draws: &all };
     to.add(&MetricInput { ensemble: Some(ensemble), ..input() });
-    let most = interval_coverage(truth, &all, 0.9, Quantiles::Exchangeable)?;
+    let most = interval_coverage(truth, &all, 0.9, QuantileRule::Exchangeable)?;
     let least = lowest(0.9, rows.len());
     let narrow = most < least;
     if narrow {

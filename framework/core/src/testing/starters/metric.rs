@@ -5,19 +5,17 @@ use triflow::prelude::*;
 triflow::component! {
     /// Difference between a high quantile of the norm of generated points and that of held-out
     /// ones.
-    pub struct MyComponent: Metric, MetricSpec = "my_component" {
-        /// Level of the quantile, in (0, 1).
+    pub struct MyComponent: Metric = "my_component" {
+        /// Level of the quantile.
+        #[range(above = 0, below = 1)]
         pub level: f64 = 0.95,
     }
 }
 
 impl Spec<dyn Metric> for MyComponent {
-    /// Checks the parameters.
+    /// Builds what runs: here the spec itself.
     fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
-        if 0.0 < self.level && self.level < 1.0 {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(Error::config("level", format!("needs a number in (0, 1), got {}", self.level)))
+        Ok(Box::new(self.clone()))
     }
 }
 

@@ -3,7 +3,7 @@ use crate::prelude::*;
 
 triflow::component! {
     /// Distance between the means of generated and held-out points, unless it has a fault.
-    pub struct Twin: Metric, MetricSpec = "twin" {
+    pub struct Twin: Metric = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }
