@@ -4,13 +4,14 @@
 //!     cargo run --release --example library
 
 use triflow::component::{Columns, Splits};
-use triflow::config::{ExperimentBuilder, Task, Weighting};
+use triflow::config::{ExperimentBuilder, Task};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::sample::Trajectory;
 use triflow::tch::{Device, Kind};
 use triflow::train::Control;
 use triflow::{Experiment, Trained, Trainer};
+use triflow_plugins::loss_weightings::Field;
 use triflow_plugins::noise_schedules::Cosine;
 use triflow_plugins::objectives::{Ct, Diffusion};
 use triflow_plugins::optimizers::Adam;
@@ -74,7 +75,7 @@ fn main() -> Result<()> {
         .task(Task::Generation)
         .objective(Ct::default())
         .noise_schedule(Cosine::default())
-        .with(|e| e.loss.weighting = Weighting::Field))?;
+        .weighting(Field::default()))?;
     // A single condition without the batch axis, and a batch of 1,000 equal ones.
     let single = model.generate(&Tensor::from_slice(&[0.25f32]), Some(STEPS), Some(1))?;
     let many = model.generate(

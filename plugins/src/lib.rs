@@ -13,6 +13,7 @@ pub mod data_sources;
 pub mod decoders;
 pub mod encoders;
 pub mod guidance;
+pub mod loss_weightings;
 pub mod metrics;
 pub mod networks;
 pub mod noise_schedules;

@@ -36,4 +36,5 @@ mod times;
 mod toys;
 mod training;
 mod unused;
+mod weightings;
 mod wrong_values;

@@ -1,6 +1,6 @@
 //! Time samplers: quantiles of the stated distributions, and the loss that they leave or change.
 
-use crate::common::{assert_close, assert_within, gauss_legendre, values};
+use crate::common::{assert_close, assert_within, gauss_legendre, times, values};
 use serde_json::{Value, json};
 use triflow::config::Layers;
 use triflow::data::Shapes;
@@ -56,7 +56,7 @@ fn log_normal_noise_levels_keep_their_proportions_on_a_path_with_fewer() {
     assert_close("ends", &found, &ends, 1e-12);
 }
 
-fn model(sampler: &str, schedule: &Value) -> Model {
+fn model(schedule: &Value) -> Model {
     triflow_plugins::link();
     let mut layers = Layers::new().unwrap();
     for (key, value) in [
@@ -66,7 +66,6 @@ fn model(sampler: &str, schedule: &Value) -> Model {
         ("training.precision", json!("float64")),
         ("objective", json!("diffusion")),
         ("noise_schedule", schedule.clone()),
-        ("training.time_sampling", json!(sampler)),
     ] {
         layers.set(key, serde_yaml::to_value(value).unwrap(), "test").unwrap();
     }
@@ -75,12 +74,13 @@ fn model(sampler: &str, schedule: &Value) -> Model {
 }
 
 /// Expected loss ∫ γ'·E|ε − w·z|² dt of predictions w·z of the noise for data N(m, s²), and its
-/// derivatives by w and by every parameter of the schedule. The mean over the model's times is a
+/// derivatives by w and by every parameter of the schedule. The mean over the sampler's times is a
 /// quadrature over their quantiles.
-fn expected_loss(model: &Model) -> Vec<f64> {
+fn expected_loss(model: &Model, sampler: &str) -> Vec<f64> {
     let (m, s) = (0.7, 0.6);
     let (u, weights) = gauss_legendre(0.0, 1.0, 4000);
-    let (point, factor) = model.times_at(&Tensor::from_slice(&u)).unwrap();
+    let u = Tensor::from_slice(&u);
+    let (point, factor) = times(json!(sampler), model.path()).at(&u, model.path()).unwrap();
     let w = Tensor::from(0.4).set_requires_grad(true);
     let second_moment = point.a.square() * (s * s + m * m) + point.b.square();
     let error = w.square() * second_moment - &w * &point.b * 2.0 + 1.0;
@@ -105,26 +105,23 @@ fn importance_and_stratified_times_have_one_expected_loss_and_gradient() {
         json!({ "type": "laplace_logsnr", "b": 2.0, "learnable": true }),
         json!({ "type": "monotonic_nn", "hidden_dims": [4], "learnable": true }),
     ] {
-        let (plain, weighted) = (model("stratified", &schedule), model("importance", &schedule));
-        for (name, mut variable) in weighted.vars.variables() {
-            triflow::tch::no_grad(|| variable.copy_(&plain.vars.variables()[&name]));
-        }
-        let expected: Vec<f64> = expected_loss(&plain);
+        let model = model(&schedule);
+        let expected = expected_loss(&model, "stratified");
         assert!(expected.len() > 2 || schedule.get("learnable").is_none(), "{schedule}");
         assert!(expected.iter().all(|v| v.is_finite()), "{schedule}: {expected:?}");
-        let found = Tensor::from_slice(&expected_loss(&weighted));
+        let found = Tensor::from_slice(&expected_loss(&model, "importance"));
         assert_within(&schedule.to_string(), &found, &expected, 1e-8, 1e-2);
     }
 }
 
 #[test]
 fn times_of_a_sampler_of_noise_levels_are_those_at_which_the_path_has_them() {
-    let schedule = json!("cosine");
-    let model = model("log_normal_sigma", &schedule);
+    let model = model(&json!("cosine"));
     let u = [0.1, 0.5, 0.9];
     let ends = model.path().gamma_range().unwrap();
     let gamma = quantiles(json!("log_normal_sigma"), &u, [ends.0, ends.1]);
-    let (point, factor) = model.times_at(&Tensor::from_slice(&u)).unwrap();
+    let times = times(json!("log_normal_sigma"), model.path());
+    let (point, factor) = times.at(&Tensor::from_slice(&u), model.path()).unwrap();
     assert!(factor.is_none());
     assert_close("log-SNR", &point.gamma(), &values(&gamma), 1e-9);
     assert_eq!(point.t.kind(), Kind::Double);

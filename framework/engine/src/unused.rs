@@ -1,6 +1,6 @@
 //! Settings that an experiment gives and that have no effect with its other settings and its data.
 
-use crate::config::{Experiment, LossConfig, Sampling, Weighting};
+use crate::config::{Experiment, Sampling};
 use crate::error::Result;
 use crate::path::StepGrid;
 use crate::trained::Trained;
@@ -80,16 +80,22 @@ impl Trained {
         let paired = !model.independent() && !model.z0_from_data();
         let changed = e.coupling.common().batch.is_some();
         found.add("coupling.batch", !paired, changed, "this coupling pairs no rows");
-        self.unused_in_loss(found, !model.path().bounded());
+        self.unused_in_loss(found, default, !model.path().bounded());
         Ok(())
     }
 
-    fn unused_in_loss(&self, found: &mut UnusedSettings<'_>, unbounded: bool) {
-        let loss: LossConfig = self.experiment.loss;
+    fn unused_in_loss(
+        &self,
+        found: &mut UnusedSettings<'_>,
+        default: Option<&Experiment>,
+        unbounded: bool,
+    ) {
+        let loss = &self.experiment.loss;
         let unweighted = loss.use_snr_weight == Some(false);
-        let none = unweighted || loss.weighting == Weighting::None;
+        let none = self.model().weights().is_one();
         let why = "`loss.use_snr_weight` is false";
-        found.add("loss.weighting", unweighted, loss.weighting != Weighting::Elbo, why);
+        let changed = default.is_some_and(|d| d.loss.weighting != loss.weighting);
+        found.add("loss.weighting", unweighted, changed, why);
         let why = "errors have no weight over time";
         found.add("loss.normalise", none, loss.normalise == Some(false), why);
         let why = "the path has no noise at t = 1, and no data at t = 0";

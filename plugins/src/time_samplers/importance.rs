@@ -7,7 +7,7 @@ triflow::component! {
     /// γ = γ(0) + u·(γ(1) - γ(0)), stratified, and errors times (γ(1) - γ(0))/γ'(t). Needs a path
     /// whose log-SNR is finite at both ends.
     #[reference = "Kingma et al. 2021, arXiv 2107.00630, section 5.2"]
-    pub struct Importance: TimeSampler, TimeSamplerSpec = "importance" {}
+    pub struct Importance: TimeSampler = "importance" {}
 }
 
 impl Spec<dyn TimeSampler> for Importance {

@@ -1,4 +1,3 @@
-use super::check_normal;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -7,17 +6,17 @@ triflow::component! {
     /// ln σ ~ N(mean, std²), restricted to the noise levels of the path, and stratified; log-SNR is
     /// γ = -2 ln σ. The loss is that of this distribution: errors at these levels count more.
     #[reference = "Karras et al. 2022, arXiv 2206.00364, table 1"]
-    pub struct LogNormalSigma: TimeSampler, TimeSamplerSpec = "log_normal_sigma" {
+    pub struct LogNormalSigma: TimeSampler = "log_normal_sigma" {
         /// Mean of ln σ: larger is nearer to the noise.
         pub mean: f64 = -1.2,
-        /// Standard deviation of ln σ, above 0.
+        /// Standard deviation of ln σ.
+        #[range(above = 0)]
         pub std: f64 = 1.2,
     }
 }
 
 impl Spec<dyn TimeSampler> for LogNormalSigma {
     fn build(&self, (): &()) -> Result<Box<dyn TimeSampler>> {
-        check_normal(self.mean, self.std)?;
         Ok(Box::new(self.clone()))
     }
 }

@@ -1,4 +1,3 @@
-use super::check_normal;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -8,17 +7,17 @@ triflow::component! {
     /// in the middle count more.
     #[reference = "Esser et al. 2024, arXiv 2403.03206, section 3.1 (time runs the other way there: \
                    the mean has the opposite sign)"]
-    pub struct LogitNormal: TimeSampler, TimeSamplerSpec = "logit_normal" {
+    pub struct LogitNormal: TimeSampler = "logit_normal" {
         /// Mean of ln(t/(1 − t)): above 0 nearer to the data, below 0 nearer to the noise.
         pub mean: f64 = 0.0,
-        /// Standard deviation of ln(t/(1 − t)), above 0.
+        /// Standard deviation of ln(t/(1 − t)).
+        #[range(above = 0)]
         pub std: f64 = 1.0,
     }
 }
 
 impl Spec<dyn TimeSampler> for LogitNormal {
     fn build(&self, (): &()) -> Result<Box<dyn TimeSampler>> {
-        check_normal(self.mean, self.std)?;
         Ok(Box::new(self.clone()))
     }
 }

@@ -2,7 +2,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Uniform times, one in each of `batch` equal intervals of [0, 1], which has less variance.
-    pub struct Stratified: TimeSampler, TimeSamplerSpec = "stratified" {}
+    pub struct Stratified: TimeSampler = "stratified" {}
 }
 
 impl Spec<dyn TimeSampler> for Stratified {

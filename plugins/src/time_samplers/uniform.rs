@@ -2,7 +2,7 @@ use triflow::prelude::*;
 
 triflow::component! {
     /// Independent times, uniform on [0, 1].
-    pub struct Uniform: TimeSampler, TimeSamplerSpec = "uniform" {}
+    pub struct Uniform: TimeSampler = "uniform" {}
 }
 
 impl Spec<dyn TimeSampler> for Uniform {

@@ -102,8 +102,9 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
             ),
             (
                 &["train", "--set", "loss.weighting=fild"],
-                "unknown value `fild`\n  at loss.weighting (--set loss.weighting=fild)\n  \
-                 help: did you mean `field`? known values: elbo, field, min_snr, seed, none",
+                "unknown loss weighting `fild`\n  at loss.weighting (--set loss.weighting=fild)\n  \
+                 help: did you mean `field`? known loss weightings: edm, elbo, field, min_snr, none, \
+                 sigmoid, snr_slope",
             ),
             (
                 &["train", "--set", "training.lr_schedule=cos"],

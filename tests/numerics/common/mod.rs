@@ -4,6 +4,7 @@
 pub mod gaussian;
 
 use serde_json::Value;
+use triflow::loss::{Times, Weights};
 use triflow::path::Path;
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
@@ -136,6 +137,25 @@ pub const OBJECTIVES: [&str; 3] = ["flow_matching", "diffusion", "ct"];
 pub fn objective(name: &str) -> Box<dyn Objective> {
     triflow_plugins::link();
     Component::<dyn Objective>::named(name).unwrap().build(&()).unwrap()
+}
+
+/// The times of a sampler on a path, in float64.
+pub fn times(sampler: Value, path: &Path) -> Times {
+    triflow_plugins::link();
+    let sampler: Component<dyn TimeSampler> = serde_json::from_value(sampler).unwrap();
+    Times::new(&sampler, path, (Kind::Double, Device::Cpu)).unwrap()
+}
+
+/// The weights of a weighting by name, divided by their means over uniform times if `normalise` is
+/// true.
+pub fn weights(name: &str, normalise: bool, path: &Path, objective: &dyn Objective) -> Weights {
+    triflow_plugins::link();
+    let weighting = Component::<dyn LossWeighting>::named(name).unwrap().build(&()).unwrap();
+    let plain = Weights::new(Some(weighting), path).unwrap();
+    match normalise {
+        true => plain.normalised(path, objective, &times("stratified".into(), path)).unwrap(),
+        false => plain,
+    }
 }
 
 /// Builds a solver from its name and parameters.

@@ -10,6 +10,7 @@ mod data_source;
 mod decoder;
 mod encoder;
 mod guidance;
+mod loss_weighting;
 mod metric;
 mod network;
 mod noise_schedule;
@@ -35,6 +36,7 @@ pub use data_source::{
 pub use decoder::{Decoder, Likelihood};
 pub use encoder::{Encoder, Posterior};
 pub use guidance::{Guidance, GuidanceInput};
+pub use loss_weighting::{LossWeighting, Weight};
 pub use metric::{
     Classes, Goal, Labelled, Metric, MetricContext, MetricInfo, MetricInput, MetricOptions, Need,
     OwnUnits, Predictions, RandomDraws, Samples, check_metric_name,
@@ -50,4 +52,4 @@ pub use solver::{Field, Level, Node, Observer, Solution, Solver};
 pub use source::{Source, SourceContext};
 pub use stepper::{Step, Stepped, Stepper};
 pub use tableau::Tableau;
-pub use time_sampler::{Quantiles, TimeSampler, TimeSamplerSpec};
+pub use time_sampler::{Quantiles, TimeSampler};

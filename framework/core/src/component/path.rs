@@ -185,14 +185,6 @@ impl<'p> PathPoint<'p> {
         Self { t, a, b, gamma, gamma_prime: OnceCell::new(), path, bounded }
     }
 
-    /// The point with γ' = 1, as if log-SNR were the time: what is proportional to γ' becomes a
-    /// density over log-SNR.
-    #[must_use]
-    pub fn per_log_snr(self) -> Self {
-        let one = self.t.ones_like();
-        Self { gamma_prime: OnceCell::from(one), ..self }
-    }
-
     /// True if the log-SNR of the path is finite at both ends.
     pub fn bounded(&self) -> bool {
         self.bounded

@@ -1,4 +1,4 @@
-use super::{Objective, PathPoint};
+use super::{Objective, PathPoint, Weight};
 use crate::error::Result;
 use crate::kernels::blend;
 use crate::point::Clock;
@@ -73,6 +73,26 @@ impl<'p> Reading<'p> {
     pub fn derivative(&self, z: &Tensor, output: &Tensor, clock: Clock) -> Result<Tensor> {
         let (of_z, of_output) = self.derivative_coefficients(clock)?;
         Ok(blend(&of_z, z, &of_output, output))
+    }
+
+    /// Weight of the output's squared error, `[batch]`, with which it counts as much as the error
+    /// that `weight` is of; `None` for 1.
+    ///
+    /// # Errors
+    /// Errors of the path.
+    pub fn weight_of_output(&self, weight: &Weight) -> Result<Option<Tensor>> {
+        let point = self.point;
+        let error = |factor: &Tensor| (factor / self.determinant()).square();
+        Ok(match weight {
+            Weight::One => None,
+            Weight::Output(weight) => Some(weight.shallow_clone()),
+            Weight::Data(weight) => Some(weight * error(&point.b)),
+            Weight::Noise(weight) => Some(weight * error(&point.a)),
+            Weight::Velocity(weight) => {
+                let (a_rate, b_rate) = point.rates(Clock::Time)?;
+                Some(weight * error(&(b_rate * &point.a - a_rate * &point.b)))
+            }
+        })
     }
 
     /// Score ∇ log p_t(z) = −noise / b, `[batch, …z_shape]`.

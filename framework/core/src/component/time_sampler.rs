@@ -28,7 +28,7 @@ impl Quantiles {
 
 component_kind! {
     /// The distribution of the times t in training.
-    kind "time_sampler", spec TimeSamplerSpec, context<'a> ();
+    kind "time_sampler", context<'a> ();
 
     /// Distribution of times, or of log-SNRs, given by its quantile function. The engine draws the
     /// quantiles, so that all random numbers are its own, and converts log-SNRs to times.

@@ -12,6 +12,7 @@ mod decoder;
 mod encoder;
 mod expect;
 mod guidance;
+mod loss_weighting;
 mod metric;
 mod network;
 mod noise_schedule;

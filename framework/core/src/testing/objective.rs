@@ -57,12 +57,12 @@ impl Conformance for dyn Objective {
 }
 
 /// A path with finite and one with infinite log-SNR at the ends, by name.
-fn paths() -> Result<[(&'static str, Path); 2]> {
+pub(super) fn paths() -> Result<[(&'static str, Path); 2]> {
     Ok([("the path of unit variance", unit_variance()?), ("the straight path", straight()?)])
 }
 
 /// `batch` times away from ends where a prediction may be infinite.
-fn times(batch: i64, kind: DType) -> Tensor {
+pub(super) fn times(batch: i64, kind: DType) -> Tensor {
     (Tensor::arange(batch, (kind, Device::Cpu)) + 0.37) / batch as f64 * 0.9 + 0.05
 }
 

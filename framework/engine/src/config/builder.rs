@@ -2,8 +2,8 @@
 
 use super::{Experiment, Layers, Task};
 use crate::component::{
-    Coupling, Crn, DataSource, Decoder, Encoder, NoiseSchedule, Objective, Optimizer, Solver,
-    Source,
+    Coupling, Crn, DataSource, Decoder, Encoder, LossWeighting, NoiseSchedule, Objective,
+    Optimizer, Solver, Source, TimeSampler,
 };
 use crate::error::Result;
 use crate::registry::Component;
@@ -48,6 +48,10 @@ setters! {
     source: impl Into<Component<dyn Source>> => source;
     /// Sets the pairing of z_0 and z_1 in training.
     coupling: impl Into<Component<dyn Coupling>> => coupling;
+    /// Sets the weight of the error over time.
+    weighting: impl Into<Component<dyn LossWeighting>> => loss.weighting;
+    /// Sets the distribution of the times in training.
+    time_sampling: impl Into<Component<dyn TimeSampler>> => training.time_sampling;
     /// Sets the update rule of the parameters.
     optimizer: impl Into<Component<dyn Optimizer>> => training.optimizer;
     /// Sets the number of passes over the training rows.

@@ -3,8 +3,8 @@
 use super::layers::Flags;
 use super::{Comparison, Every, FilePath, LossTerm, ModelPart, StartFrom, Task};
 use crate::component::{
-    Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, Metric, NoiseSchedule,
-    Objective, Optimizer, Solver, Source, TimeSampler,
+    Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, LossWeighting, Metric,
+    NoiseSchedule, Objective, Optimizer, Solver, Source, TimeSampler,
 };
 use crate::error::{Error, Result};
 use crate::path::StepGrid;
@@ -49,7 +49,7 @@ parameters! {
         /// Pairing of z_0 and z_1 in training.
         pub coupling: Component<dyn Coupling>,
         /// The loss.
-        pub loss: LossConfig = LossConfig::default(),
+        pub loss: LossConfig,
         /// Options of training.
         pub training: Training,
         /// Intervals and number of checkpoints.
@@ -92,26 +92,6 @@ choices! {
 }
 
 choices! {
-    /// Weight of the error over time.
-    pub enum Weighting {
-        /// SNR' on the error in target space, expressed in the space of the output: the variational
-        /// bound (ELBO), the same loss for every objective. On the rectified path
-        /// min(2t/(1 − t), 10) on the velocity.
-        Elbo = "elbo",
-        /// The error of dz/dγ, integrated over γ: bounded, and proportional to how far an error
-        /// moves the sample.
-        Field = "field",
-        /// `elbo` with SNR capped at 5 (Hang et al. 2023, arXiv 2303.09556).
-        MinSnr = "min_snr",
-        /// SNR' on the error of the output as it is, whatever the objective (1 on the rectified
-        /// path).
-        Seed = "seed",
-        /// The constant 1.
-        None = "none",
-    }
-}
-
-choices! {
     /// Reduction over the entries of one sample.
     pub enum Reduction {
         /// The mean; KL is divided by the latent's dimension to match.
@@ -143,9 +123,9 @@ parameters! {
         /// otherwise false.
         pub use_snr_weight: Option<bool> = None,
         /// Weight of the error over time.
-        pub weighting: Weighting = Weighting::Elbo,
-        /// True to divide the weight by its exact mean over time; null: true unless the schedule is
-        /// learned.
+        pub weighting: Component<dyn LossWeighting>,
+        /// True to divide the weight by its exact mean over the times of training; null: true unless
+        /// the schedule is learned.
         pub normalise: Option<bool> = None,
         /// True to reconstruct from the noisy z at t = 1 instead of z_1; null: true if the schedule
         /// is learned.
@@ -154,8 +134,6 @@ parameters! {
         pub reduction: Reduction = Reduction::Mean,
     }
 }
-
-impl Copy for LossConfig {}
 
 choices! {
     /// Precision of parameters and arithmetic.

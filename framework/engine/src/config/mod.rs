@@ -20,7 +20,7 @@ pub use comparison::{Budget, Comparison, CurveOfAll};
 pub use every::Every;
 pub use experiment::{
     Capture, Checkpointing, Experiment, LossConfig, LrSchedule, MetricUnits, Metrics, Noise,
-    Precision, Reconstruction, Reduction, Sampling, Training, Weighting,
+    Precision, Reconstruction, Reduction, Sampling, Training,
 };
 pub use file_path::FilePath;
 pub use layers::Layers;

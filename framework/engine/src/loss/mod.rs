@@ -4,11 +4,14 @@
 //! Every function returns one value for each row, `[batch]`; the entries of a row are reduced by
 //! mean or sum.
 
+mod quadrature;
 mod terms;
+mod times;
 mod weights;
 
 pub use terms::{TERM_COUNT, Terms};
-pub use weights::{MIN_SNR_CAP, RECTIFIED_CAP, Weights};
+pub use times::Times;
+pub use weights::{UNBOUNDED_CAP, Weights};
 
 use crate::component::Posterior;
 use crate::config::{Reconstruction, Reduction};

@@ -1,166 +1,139 @@
-use crate::component::Objective;
-use crate::config::Weighting;
-use crate::error::Result;
+use super::Times;
+use super::quadrature::{Integrals, integrate};
+use crate::component::{LossWeighting, Objective, Weight};
+use crate::error::{Error, Result};
 use crate::path::{Clock, Path, PathPoint, Reading};
 use tch::Tensor;
 
-/// Largest weight of the output's error on the rectified path, where no weight that is the same
-/// loss for every objective is bounded.
-pub const RECTIFIED_CAP: f64 = 10.0;
-/// Largest SNR with `min_snr`.
-pub const MIN_SNR_CAP: f64 = 5.0;
+/// Largest weight on a path of unbounded log-SNR, where no weight that is the same loss for every
+/// objective is bounded.
+pub const UNBOUNDED_CAP: f64 = 10.0;
+
+/// Largest relative error of a mean for which no other variable of integration is tried.
+const EXACT: f64 = 1e-9;
 
 /// Weight of errors over time, for one objective on one path.
-#[derive(Clone, Copy, Debug)]
 pub struct Weights {
-    kind: Weighting,
+    /// The weighting; `None`: 1 at all times.
+    weighting: Option<Box<dyn LossWeighting>>,
     mean_flow: f64,
     mean_data: f64,
 }
 
+impl std::fmt::Debug for Weights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Weights").field("means", &self.means()).finish_non_exhaustive()
+    }
+}
+
 impl Weights {
-    /// The weights of a kind. With `normalise`, each is divided by its mean over t.
+    /// The weights of a weighting, or 1.
     ///
     /// # Errors
-    /// [`Error::Component`](crate::Error::Component): the schedule or the objective fails.
-    pub fn new(
-        kind: Weighting,
-        normalise: bool,
-        path: &Path,
-        objective: &dyn Objective,
-    ) -> Result<Self> {
-        let plain = Self { kind, mean_flow: 1.0, mean_data: 1.0 };
-        if !normalise || kind == Weighting::None {
-            return Ok(plain);
-        }
-        if !path.bounded() {
-            let mean_data = rectified_mean(kind);
-            let (nodes, weights) = gauss_legendre(0.0, 1.0);
-            let point = path.at(&Tensor::from_slice(&nodes).to_device(path.device()))?;
-            let reading = Reading::new(objective, &point)?;
-            let velocity = reading.determinant().abs().eq(1.0).all().int64_value(&[]) == 1;
-            let mean_flow = if velocity || kind == Weighting::Seed {
-                mean_data
-            } else {
-                plain
-                    .flow(&reading)?
-                    .dot(&Tensor::from_slice(&weights).to_device(path.device()))
-                    .double_value(&[])
-            };
-            return Ok(Self { kind, mean_flow, mean_data });
-        }
-        // ∫ w dt = ∫ (w / γ') dγ, and every weight is proportional to γ'.
-        let (start, end) = path.gamma_range()?;
-        let kink = MIN_SNR_CAP.ln().clamp(start, end);
-        let (mut mean_flow, mut mean_data) = (0.0, 0.0);
-        for (from, to) in [(start, kink), (kink, end)] {
-            let (nodes, weights) = gauss_legendre(from, to);
-            let gamma = Tensor::from_slice(&nodes).to_device(path.device());
-            let point = path.at_clocks(gamma, Clock::Gamma)?.per_log_snr();
-            let reading = Reading::new(objective, &point)?;
-            let weights = Tensor::from_slice(&weights).to_device(path.device());
-            mean_flow += plain.flow(&reading)?.dot(&weights).double_value(&[]);
-            mean_data += plain.data(&point)?.dot(&weights).double_value(&[]);
-        }
-        Ok(Self { kind, mean_flow, mean_data })
+    /// [`Error::Component`]: the weighting or the path fails.
+    pub fn new(weighting: Option<Box<dyn LossWeighting>>, path: &Path) -> Result<Self> {
+        let point = path.at(&Tensor::from_slice(&[0.5]).to_device(path.device()))?;
+        let weighting = match weighting {
+            Some(weighting) if matches!(weighting.weight(&point)?, Weight::One) => None,
+            other => other,
+        };
+        Ok(Self { weighting, mean_flow: 1.0, mean_data: 1.0 })
     }
 
-    /// Divisors of the weights of flow, and of recon and reg: their exact means over t, or 1.
+    /// Divides each weight by its mean over the times of training, which is exact to 1e-9 for a
+    /// weight that is smooth up to kinks.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: a mean is 0 or not finite. [`Error::Component`]: a component fails.
+    pub fn normalised(self, path: &Path, objective: &dyn Objective, times: &Times) -> Result<Self> {
+        if self.is_one() {
+            return Ok(self);
+        }
+        let [mean_flow, mean_data] = self.measure(path, objective, times)?;
+        for mean in [mean_flow, mean_data] {
+            if !(mean > 0.0 && mean.is_finite()) {
+                let message = format!("its mean over time is {mean}, and cannot be divided by");
+                return Err(Error::config("loss.weighting", message)
+                    .help("use another weighting, or set `loss.normalise: false`"));
+            }
+        }
+        Ok(Self { mean_flow, mean_data, ..self })
+    }
+
+    /// Means over the times of training of the weights of flow, and of recon and reg.
+    fn measure(&self, path: &Path, objective: &dyn Objective, times: &Times) -> Result<[f64; 2]> {
+        let both = |point: &PathPoint<'_>| {
+            let one = |weight: Option<Tensor>| weight.unwrap_or_else(|| point.t.ones_like());
+            let flow = one(self.flow(&Reading::new(objective, point)?)?);
+            Ok(Tensor::stack(&[flow, one(self.data(point)?)], 0))
+        };
+        let over = |range, values: &dyn Fn(&Tensor) -> Result<Tensor>| {
+            integrate(range, path.device(), values)
+        };
+        if !times.keep_the_loss() {
+            let of_quantiles = over((0.0, 1.0), &|u| both(&times.at(u, path)?.0))?;
+            return Ok(of_quantiles.values);
+        }
+        // ∫ w dt = ∫ (w/γ') dγ. The latter is exact where γ' is large, at the ends of a path, and
+        // the former where γ' is 0.
+        let mut best: Option<Integrals> = None;
+        for clock in [Clock::Gamma, Clock::Time] {
+            let found = match clock {
+                Clock::Gamma if !path.bounded() => continue,
+                Clock::Gamma => over(path.gamma_range()?, &|gamma| {
+                    let point = path.at_clocks(gamma.shallow_clone(), Clock::Gamma)?;
+                    Ok(both(&point)? / point.gamma_prime()?)
+                })?,
+                Clock::Time => over((0.0, 1.0), &|t| both(&path.at(t)?))?,
+            };
+            if best.is_none_or(|best| found.relative_error() < best.relative_error()) {
+                best = Some(found);
+            }
+            if found.relative_error() <= EXACT {
+                break;
+            }
+        }
+        Ok(best.map_or([f64::NAN; 2], |best| best.values))
+    }
+
+    /// Divisors of the weights of flow, and of recon and reg: their exact means over time, or 1.
     pub fn means(&self) -> (f64, f64) {
         (self.mean_flow, self.mean_data)
     }
 
-    /// True if the weight of the output's error is 1 at all times.
-    pub fn flow_is_one(&self, path: &Path) -> bool {
-        let one = match self.kind {
-            Weighting::None => true,
-            Weighting::Seed => !path.bounded(),
-            _ => false,
-        };
-        one && self.mean_flow == 1.0
+    /// True if every weight is 1 at all times.
+    pub fn is_one(&self) -> bool {
+        self.weighting.is_none()
     }
 
-    /// Weight of the squared error of the output, `[batch]`.
+    /// Weight of the squared error of the output, `[batch]`; `None` for 1.
     ///
     /// # Errors
-    /// [`Error::Component`](crate::Error::Component): the path fails.
-    pub fn flow(&self, reading: &Reading<'_>) -> Result<Tensor> {
+    /// [`Error::Component`]: the weighting or the path fails.
+    pub fn flow(&self, reading: &Reading<'_>) -> Result<Option<Tensor>> {
+        let Some(weighting) = &self.weighting else { return Ok(None) };
         let point = reading.point();
-        let weight = self.raw(point)?;
-        let in_output_space = match self.kind {
-            Weighting::None | Weighting::Seed => weight,
-            _ if point.bounded() => weight * (&point.b / reading.determinant()).square(),
-            _ => (weight / reading.determinant().square()).clamp_max(RECTIFIED_CAP),
-        };
-        let mean = self.mean_flow;
-        Ok(if mean == 1.0 { in_output_space } else { in_output_space / mean })
+        let weight = reading.weight_of_output(&weighting.weight(point)?)?;
+        Ok(weight.map(|weight| scaled(&weight, point, self.mean_flow)))
     }
 
-    /// Weight of recon and reg, `[batch]`.
+    /// Weight of recon and reg, `[batch]`: the number that the weighting gives, whichever error it
+    /// is of; `None` for 1.
     ///
     /// # Errors
-    /// [`Error::Component`](crate::Error::Component): the path fails.
-    pub fn data(&self, point: &PathPoint<'_>) -> Result<Tensor> {
-        Ok(self.raw(point)? / self.mean_data)
-    }
-
-    /// Weight of the data error on the variance-preserving path, and of the velocity error on the
-    /// rectified one.
-    fn raw(&self, point: &PathPoint<'_>) -> Result<Tensor> {
-        let rectified = !point.bounded();
-        Ok(match self.kind {
-            Weighting::None => point.t.ones_like(),
-            Weighting::Seed | Weighting::Field if rectified => point.t.ones_like(),
-            Weighting::Seed => point.snr_prime()?,
-            Weighting::Field => point.gamma_prime()? * point.a.square() * 0.25,
-            Weighting::Elbo if rectified => (&point.a / &point.b * 2.0).clamp_max(RECTIFIED_CAP),
-            Weighting::Elbo => point.snr_prime()?,
-            // γ'·min(SNR, κ) for the data error, times b² for the velocity error.
-            Weighting::MinSnr if rectified => {
-                let ratio = &point.a / &point.b;
-                (&ratio * 2.0).minimum(&(ratio.reciprocal() * (2.0 * MIN_SNR_CAP)))
-            }
-            Weighting::MinSnr => point.gamma_prime()? * point.snr().clamp_max(MIN_SNR_CAP),
-        })
+    /// [`Error::Component`]: the weighting fails.
+    pub fn data(&self, point: &PathPoint<'_>) -> Result<Option<Tensor>> {
+        let Some(weighting) = &self.weighting else { return Ok(None) };
+        let weight = weighting.weight(point)?;
+        Ok(weight.value().map(|weight| scaled(weight, point, self.mean_data)))
     }
 }
 
-/// Mean over t of the velocity-space weight on the rectified path.
-fn rectified_mean(kind: Weighting) -> f64 {
-    let below = |t: f64| -2.0 * t - 2.0 * (-t).ln_1p(); // ∫ 2t/(1 − t)
-    match kind {
-        Weighting::None | Weighting::Seed | Weighting::Field => 1.0,
-        Weighting::Elbo => {
-            let t = RECTIFIED_CAP / (2.0 + RECTIFIED_CAP);
-            below(t) + RECTIFIED_CAP * (1.0 - t)
-        }
-        Weighting::MinSnr => {
-            let t = MIN_SNR_CAP.sqrt() / (1.0 + MIN_SNR_CAP.sqrt());
-            below(t) + 2.0 * MIN_SNR_CAP * (t - 1.0 - t.ln())
-        }
-    }
-}
-
-/// Nodes and weights of a 5-point Gauss-Legendre rule on each of 128 equal panels.
-fn gauss_legendre(from: f64, to: f64) -> (Vec<f64>, Vec<f64>) {
-    const X: [f64; 5] = [
-        -0.906_179_845_938_664,
-        -0.538_469_310_105_683_1,
-        0.0,
-        0.538_469_310_105_683_1,
-        0.906_179_845_938_664,
-    ];
-    const W: [f64; 5] = [
-        0.236_926_885_056_189_08,
-        0.478_628_670_499_366_47,
-        0.568_888_888_888_888_9,
-        0.478_628_670_499_366_47,
-        0.236_926_885_056_189_08,
-    ];
-    let half = (to - from) / 256.0;
-    let panels = (0..128).flat_map(|i| {
-        let centre = from + half * (2 * i + 1) as f64;
-        X.iter().zip(W).map(move |(x, w)| (centre + half * x, half * w))
-    });
-    panels.unzip()
+/// A weight, within the cap of its path and divided by its mean.
+fn scaled(weight: &Tensor, point: &PathPoint<'_>, mean: f64) -> Tensor {
+    let weight = match point.bounded() {
+        true => weight.shallow_clone(),
+        false => weight.clamp_max(UNBOUNDED_CAP),
+    };
+    if mean == 1.0 { weight } else { weight / mean }
 }

@@ -49,22 +49,15 @@ impl Model {
         let z = kernels::blend(&point.a, &data, &point.b, &noise);
         let reading = Reading::new(&*self.objective, &point)?;
         let output = self.output(&z, &reading, condition, pass)?;
-        let weighted = |errors: Tensor, weight: &Tensor| {
-            let errors = errors * weight;
-            match &factor {
-                Some(f) => errors * f,
-                None => errors,
-            }
-            .mean(None)
+        let weighted = |errors: Tensor, weight: Option<Tensor>| {
+            let factors = [weight.as_ref(), factor.as_ref()].into_iter().flatten();
+            factors.fold(errors, |errors, factor| errors * factor).mean(None)
         };
         let aim = reading.target(&data, &noise);
-        let weight = match self.weights.flow_is_one(&self.path) {
-            true => None,
-            false => Some(self.weights.flow(&reading)?),
-        };
+        let weight = self.weights.flow(&reading)?;
         let flow = if latent_mask.is_some() || output.dim() < 2 {
             let errors = loss::squared_error(&output, &aim, reduction, latent_mask);
-            weighted(errors, &weight.unwrap_or_else(|| point.t.ones_like()))
+            weighted(errors, weight)
         } else {
             let weight = match (weight, &factor) {
                 (Some(weight), Some(factor)) => Some(weight * factor),
@@ -80,13 +73,13 @@ impl Model {
             let decoded = self.decode(&reading.data(&z, &output), pass)?;
             Ok(weighted(
                 loss::reconstruction(self.recon, &decoded, target, reduction, mask),
-                &self.weights.data(&point)?,
+                self.weights.data(&point)?,
             ))
         })?;
         terms.add(LossTerm::Reg, config.reg_weight, everything, || {
             let velocity = reading.derivative(&z, &output, crate::path::Clock::Time)?;
             let squares = loss::reduce(&velocity.square(), reduction, latent_mask);
-            Ok(weighted(squares, &self.weights.data(&point)?))
+            Ok(weighted(squares, self.weights.data(&point)?))
         })?;
         terms.add(LossTerm::Vae, config.vae_weight.unwrap_or(0.0), everything, || {
             self.vae(&data, target, pass)

@@ -3,22 +3,22 @@
 mod losses;
 mod parameters;
 mod soundness;
-mod times;
 
 pub use parameters::Parameters;
 
-use self::soundness::{Learned, check_log_snr, refuse_infinite_terms, refuse_wrong_sense, resolve};
-use self::times::Times;
+use self::soundness::{
+    Learned, Variational, check_log_snr, refuse_infinite_terms, refuse_wrong_sense, resolve,
+};
 use crate::component::{
     BuildContext, Condition, CouplingContext, Crn, CrnInput, Decoder, Encoder, Likelihood,
     Objective, Pass, Posterior, Source, SourceContext, shape_text,
 };
-use crate::config::{Experiment, LossConfig, ModelPart, Precision, Reconstruction, Weighting};
+use crate::config::{Experiment, LossConfig, ModelPart, Precision, Reconstruction};
 use crate::data::Shapes;
 use crate::error::{Error, Result};
 use crate::joint_distribution::JointDistribution;
 use crate::kernels::reduced::{Reduced, is_worth_it};
-use crate::loss::Weights;
+use crate::loss::{Times, Weights};
 use crate::path::{Path, PathPoint, Reading, rows};
 use crate::sequence;
 use tch::{Device, Kind, Tensor, nn};
@@ -149,22 +149,32 @@ impl Model {
         }
         let times = Times::new(&experiment.training.time_sampling, &path, (vars.kind(), device));
         let times = times.map_err(|e| e.under("training.time_sampling"))?;
-        resolve(experiment, &path, &learned, &times)?;
+        let weighting = experiment.loss.weighting.build(&());
+        let weighting = weighting.map_err(|e| e.under("loss.weighting"))?;
+        let variational = Variational {
+            weighting: weighting.is_variational_bound()?,
+            times: times.keep_the_loss(),
+        };
+        resolve(experiment, &path, &learned, &variational)?;
         if !path.bounded() {
             refuse_infinite_terms(&experiment.loss, &path, &*objective)?;
         }
         experiment.latent_shape = Some(latent_shape.clone());
         experiment.sampling.grid.get_or_insert(path.natural_clock(&*objective)?.into());
-        let loss = experiment.loss;
+        let loss = experiment.loss.clone();
         let recon = loss.recon.unwrap_or(match likelihood {
             Likelihood::Gaussian => Reconstruction::Mse,
             Likelihood::Categorical => Reconstruction::CrossEntropy,
         });
         experiment.loss.recon = Some(recon);
-        let weighting =
-            if loss.use_snr_weight == Some(true) { loss.weighting } else { Weighting::None };
-        let normalise = loss.normalise == Some(true);
-        let weights = tch::no_grad(|| Weights::new(weighting, normalise, &path, &*objective))?;
+        let weights = tch::no_grad(|| {
+            let weighting = (loss.use_snr_weight == Some(true)).then_some(weighting);
+            let weights = Weights::new(weighting, &path)?;
+            match loss.normalise {
+                Some(true) => weights.normalised(&path, &*objective, &times),
+                _ => Ok(weights),
+            }
+        })?;
         Ok(Self {
             vars,
             objective,
@@ -200,18 +210,14 @@ impl Model {
         &self.latent_shape
     }
 
+    /// Weights of the errors over time.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
     /// The path from noise to data.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The path at the training times of quantiles `u` (`[batch]` in \[0, 1\]), with the factor by
-    /// which the time sampler multiplies their errors; `None` for 1.
-    ///
-    /// # Errors
-    /// [`Error::Component`]: the time sampler or the path fails.
-    pub fn times_at(&self, u: &Tensor) -> Result<(PathPoint<'_>, Option<Tensor>)> {
-        self.times.at(u, &self.path)
     }
 
     /// Prediction target of the network.

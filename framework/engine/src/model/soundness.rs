@@ -1,8 +1,7 @@
 //! Checks that a model can be learned, and the defaults of its loss.
 
-use super::times::Times;
 use crate::component::{Objective, Sense};
-use crate::config::{Experiment, LossConfig, Reconstruction, Task, Weighting};
+use crate::config::{Experiment, LossConfig, Reconstruction, Task};
 use crate::error::{Error, Result};
 use crate::path::{Path, PathPoint};
 use tch::{Kind, Tensor};
@@ -102,25 +101,31 @@ pub(super) struct Learned {
     pub autoencoder: bool,
 }
 
+/// Choices with which the loss is the variational bound.
+pub(super) struct Variational {
+    pub weighting: bool,
+    pub times: bool,
+}
+
 /// Replaces the nulls of the loss, and checks that the loss suits the learned parts.
 pub(super) fn resolve(
     experiment: &mut Experiment,
     path: &Path,
     learned: &Learned,
-    times: &Times,
+    variational: &Variational,
 ) -> Result<()> {
     let generation = experiment.task() != Task::Regression;
     let loss = &mut experiment.loss;
     if learned.schedule {
         let wrong = [
-            ("loss.weighting", loss.weighting != Weighting::Elbo),
+            ("loss.weighting", !variational.weighting),
             ("loss.use_snr_weight", loss.use_snr_weight == Some(false)),
             ("loss.normalise", loss.normalise == Some(true)),
             ("loss.vae_noised", loss.vae_noised == Some(false)),
             ("loss.vae_weight", loss.vae_weight == Some(0.0)),
             ("loss.kl_weight", loss.kl_weight == 0.0),
             ("loss.recon", loss.recon == Some(Reconstruction::None)),
-            ("training.time_sampling", !times.keep_the_loss()),
+            ("training.time_sampling", !variational.times),
         ];
         if let Some((key, _)) = wrong.iter().find(|(_, wrong)| *wrong) {
             let message =
@@ -132,7 +137,8 @@ pub(super) fn resolve(
         }
         log::info!(
             "learnable noise schedule: minimising the variational bound \
-             (weighting elbo, kl, noised vae)"
+             (weighting {}, kl, noised vae)",
+            loss.weighting.name()
         );
     }
     loss.use_snr_weight.get_or_insert(path.bounded());

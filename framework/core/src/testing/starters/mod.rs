@@ -6,6 +6,7 @@ mod data_source;
 mod decoder;
 mod encoder;
 mod guidance;
+mod loss_weighting;
 mod metric;
 mod network;
 mod noise_schedule;

@@ -7,19 +7,16 @@ triflow::component! {
     ///
     /// t = u/(u + shift·(1 - u)) with u uniform on [0, 1).
     #[reference = "Esser et al. 2024, arXiv 2403.03206, equation 23"]
-    pub struct MyComponent: TimeSampler, TimeSamplerSpec = "my_component" {
-        /// Factor on the odds of noise, above 0: above 1 more times are near the noise.
+    pub struct MyComponent: TimeSampler = "my_component" {
+        /// Factor on the odds of noise: above 1 more times are near the noise.
+        #[range(above = 0)]
         pub shift: f64 = 3.0,
     }
 }
 
 impl Spec<dyn TimeSampler> for MyComponent {
-    /// Checks the parameters.
     fn build(&self, (): &()) -> Result<Box<dyn TimeSampler>> {
-        if self.shift > 0.0 && self.shift.is_finite() {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(Error::config("shift", format!("needs a number above 0, got {}", self.shift)))
+        Ok(Box::new(self.clone()))
     }
 }
 

@@ -5,6 +5,7 @@ mod coupling;
 mod data_source;
 mod fault;
 mod guidance;
+mod loss_weighting;
 mod metric;
 mod noise_schedule;
 mod objective;
@@ -81,6 +82,9 @@ fn subtler_faults_are_found_too() {
         ("source", "uniform", "standard_normal"),
         ("metric", "apart", "needs"),
         ("coupling", "beyond", "rows"),
+        ("loss_weighting", "float32_alone", "shape"),
+        ("loss_weighting", "negative", "finite"),
+        ("loss_weighting", "half_the_bound", "variational_bound"),
         ("time_sampler", "slope_of_two", "shape"),
         ("time_sampler", "infinite", "between_ends"),
         ("time_sampler", "beyond_log_snr", "between_ends"),

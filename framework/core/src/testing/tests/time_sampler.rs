@@ -3,7 +3,7 @@ use crate::prelude::*;
 
 triflow::component! {
     /// Times denser near the noise, with their slope, unless it has a fault.
-    pub struct Twin: TimeSampler, TimeSamplerSpec = "twin" {
+    pub struct Twin: TimeSampler = "twin" {
         /// The fault.
         pub fault: Fault = Fault::default(),
     }

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 const CHECKED: i64 = 1000;
 
 /// The distribution of the times of training.
-pub(crate) struct Times {
+pub struct Times {
     sampler: Box<dyn TimeSampler>,
     clock: Clock,
     stratified: bool,
@@ -18,11 +18,19 @@ pub(crate) struct Times {
     options: (Kind, Device),
 }
 
+impl std::fmt::Debug for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Times").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
 impl Times {
-    /// Builds a sampler, and checks its times on `path`.
+    /// Builds a sampler, and checks its times on `path`. Times are drawn in the precision and on
+    /// the device of `options`.
     ///
     /// # Errors
     /// [`Error::Config`]: the sampler cannot be built, does not suit the path, or gives no times.
+    /// [`Error::Component`]: the sampler or the path fails.
     pub fn new(
         component: &Component<dyn TimeSampler>,
         path: &Path,
@@ -77,6 +85,9 @@ impl Times {
 
     /// Draws times for a batch, with the factor of their errors; `None` for 1. The quantiles come
     /// from LibTorch's generator.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the sampler or the path fails.
     pub fn draw<'p>(&self, batch: i64, path: &'p Path) -> Result<(PathPoint<'p>, Option<Tensor>)> {
         let u = Tensor::rand([batch], self.options);
         let u = match self.stratified {
@@ -86,8 +97,11 @@ impl Times {
         self.at(&u, path)
     }
 
-    /// The path at the times of quantiles `u`, `[batch]`, with the factor of their errors; `None`
-    /// for 1.
+    /// The path at the times of quantiles `u`, `[batch]` in \[0, 1\], with the factor of their
+    /// errors; `None` for 1.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the sampler or the path fails.
     pub fn at<'p>(&self, u: &Tensor, path: &'p Path) -> Result<(PathPoint<'p>, Option<Tensor>)> {
         let quantiles = tch::no_grad(|| self.quantiles(u, path))?;
         self.on(path, quantiles)
@@ -132,7 +146,7 @@ mod tests {
 
     crate::component! {
         /// Independent squares of uniform times, or what a test makes of them.
-        pub struct Squares: TimeSampler, TimeSamplerSpec = "squares_here" {
+        pub struct Squares: TimeSampler = "squares_here" {
             /// Factor on the times.
             pub factor: f64 = 1.0,
             /// Factor on their slope; 0: without.
