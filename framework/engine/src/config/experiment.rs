@@ -124,8 +124,8 @@ parameters! {
         pub use_snr_weight: Option<bool> = None,
         /// Weight of the error over time.
         pub weighting: Component<dyn LossWeighting>,
-        /// True to divide the weight by its exact mean over the times of training; null: true unless
-        /// the schedule is learned.
+        /// True to divide the weight by its exact mean over the times of training; null: true
+        /// unless the schedule is learned.
         pub normalise: Option<bool> = None,
         /// True to reconstruct from the noisy z at t = 1 instead of z_1; null: true if the schedule
         /// is learned.
