@@ -18,6 +18,7 @@ mod levels;
 mod likelihood;
 mod losses;
 mod measure;
+mod mixture;
 mod networks;
 mod offsets;
 mod on_disk;
