@@ -111,7 +111,8 @@ impl RunObserver for Progress {
     fn note(&mut self, text: &str) {
         heed(false);
         if let Some(bar) = self.bar.take() {
-            bar.finish();
+            // Training may have ended before its planned steps.
+            bar.abandon();
         }
         log::info!("{text}");
     }

@@ -14,6 +14,7 @@ pub mod decoders;
 pub mod encoders;
 pub mod guidance;
 pub mod loss_weightings;
+pub mod lr_schedules;
 pub mod metrics;
 pub mod networks;
 pub mod noise_schedules;
@@ -22,6 +23,7 @@ pub mod optimizers;
 pub mod paths;
 pub mod solvers;
 pub mod sources;
+pub mod stopping;
 pub mod time_samplers;
 
 mod conv;

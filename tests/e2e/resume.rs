@@ -93,7 +93,8 @@ fn ctrl_c_and_resume_equal_never_having_stopped() {
     assert_eq!(
         folder.fails(&["resume", "--run", text(&run)]),
         format!(
-            "error: {shown} is finished\n  help: train anew with `triflow run {shown}/config.yaml`"
+            "error: {shown} is finished\n  help: `triflow resume --run {shown} --epochs N` trains it \
+             further, to N epochs in all; `triflow run {shown}/config.yaml` trains anew"
         )
     );
 }
@@ -137,5 +138,26 @@ fn what_is_no_run_folder_is_not_resumed() {
     assert_eq!(
         folder.fails(&["resume", "--run", "nowhere"]),
         "error: nowhere is not a run folder: it has no config.yaml"
+    );
+}
+
+#[test]
+fn more_epochs_for_a_finished_run_are_a_new_run() {
+    let folder = folder();
+    let run = folder.train(&["run", "e.yaml", "--num-epochs", "1"]);
+    let resume = ["resume", "--run", text(&run)];
+    let more = [&resume[..], &["--epochs", "2", "--output-dir", "further"]].concat();
+    let more = folder.train(&more);
+    assert!(more.strip_prefix(folder.path()).unwrap().starts_with("further"), "{more:?}");
+    assert_eq!(checkpoint(&more), Some(2 * STEPS_PER_EPOCH));
+    assert_eq!(checkpoint(&run), Some(STEPS_PER_EPOCH));
+    assert_eq!(
+        folder.fails(&[&resume[..], &["--set", "training.stopping=never"]].concat()),
+        "error: --set and --output-dir are for the further training of a finished run\n  \
+         help: say how far: --epochs N or --steps N"
+    );
+    assert_eq!(
+        folder.fails(&[&resume[..], &["--epochs", "1"]].concat()),
+        "error: needs more than the 1 epoch that the run has taken\n  at training.epochs (--epochs)"
     );
 }

@@ -27,7 +27,9 @@ fn yaml(text: &str) -> Value {
 fn in_experiment(kind: &str, component: Value) -> Value {
     match kind {
         "data_source" => json!({ "data": component }),
+        "lr_schedule" => json!({ "training": { "lr_schedule": component } }),
         "optimizer" => json!({ "training": { "optimizer": component } }),
+        "stopping" => json!({ "training": { "stopping": component } }),
         "solver" => json!({ "sampling": { "solver": component } }),
         "guidance" => json!({ "sampling": { "steering": component } }),
         "network" => json!({ "crn": { "type": "vanilla", "network": component } }),
@@ -117,7 +119,7 @@ fn the_schema_and_the_command_agree_on_what_a_file_may_say() {
         "training: { epochs: many }",
         "training: { epochs: -1 }",
         "training: { lr_schedule: { type: cosine, warm: 10 } }",
-        "training: { lr_schedule: linear }",
+        "training: { lr_schedule: lineer }",
         "noise_schedule: cosin",
         "noise_schedule: { type: linear, s: 0.1 }",
         "crn: { network: { hiden_dims: [8] } }",

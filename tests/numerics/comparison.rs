@@ -1,8 +1,9 @@
 //! Plans of comparisons: the settings that cells keep from the file, and the number of cells.
 
 use triflow::compare::Plan;
-use triflow::config::{Layers, LrSchedule};
-use triflow::{Experiment, Result};
+use triflow::config::Layers;
+use triflow::{Component, Experiment, Result};
+use triflow_plugins::lr_schedules::{Constant, Cosine};
 
 fn plan(yaml: &str) -> Result<Plan> {
     triflow_plugins::link();
@@ -22,7 +23,10 @@ comparison: { over: { training.lr_schedule: [cosine, constant] } }";
         .iter()
         .map(|c| Experiment::from_yaml(&c.experiment).unwrap().training.lr_schedule)
         .collect();
-    let kept = [LrSchedule::Cosine { warmup: 30, floor: 0.1 }, LrSchedule::Constant { warmup: 30 }];
+    let kept = [
+        Component::from(Cosine { warmup: 30, floor: 0.1 }),
+        Component::from(Constant { warmup: 30 }),
+    ];
     assert_eq!(schedules, kept);
 }
 

@@ -2,12 +2,13 @@
 //! place.
 
 use triflow::component::{Columns, Splits};
-use triflow::config::{Layers, LrSchedule};
+use triflow::config::Layers;
 use triflow::path::StepGrid;
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 use triflow::{Experiment, Trainer};
 use triflow_plugins::data_sources::TwoMoons;
+use triflow_plugins::lr_schedules::{Constant, Cosine};
 
 fn layers(file: &str, set: &[&str]) -> Result<Layers> {
     triflow_plugins::link();
@@ -38,16 +39,14 @@ fn a_key_and_the_name_of_its_map_come_in_any_order() {
             assert_eq!(experiment(below, &set).unwrap().sampling.grid, karras, "{below} {set:?}");
         }
     }
-    let cosine = LrSchedule::Cosine { warmup: 30, floor: 0.1 };
+    let cosine = Component::from(Cosine { warmup: 30, floor: 0.1 });
     let file = "training: { lr_schedule: { type: cosine, warmup: 30, floor: 0.1 } }";
     let schedule = |set: &[&str]| experiment(file, set).unwrap().training.lr_schedule;
     assert_eq!(schedule(&["training.lr_schedule=cosine"]), cosine);
     // A change of the type keeps the keys that the new type knows.
-    assert_eq!(schedule(&["training.lr_schedule=constant"]), LrSchedule::Constant { warmup: 30 });
-    assert_eq!(
-        schedule(&["training.lr_schedule.type=constant"]),
-        LrSchedule::Constant { warmup: 30 }
-    );
+    let constant = Component::from(Constant { warmup: 30 });
+    assert_eq!(schedule(&["training.lr_schedule=constant"]), constant);
+    assert_eq!(schedule(&["training.lr_schedule.type=constant"]), constant);
 }
 
 #[test]

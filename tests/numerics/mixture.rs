@@ -139,8 +139,7 @@ fn the_likelihood_of_the_exact_model_is_that_of_the_mixture() {
     for keys in MODELS {
         let (mut trained, held_out) = model(keys);
         let exact = -log_density(&held_out.target).mean(Kind::Double).double_value(&[]);
-        let options =
-            Options { solver: &solver, steps: 1, probes: 1, draws: 200, seed: 1 };
+        let options = Options { solver: &solver, steps: 1, probes: 1, draws: 200, seed: 1 };
         let measured = measure(&mut trained, &held_out, &options).unwrap();
         // On a path that ends with noise, rows are measured with noise of deviation 1e-4.
         let off = measured.density.nats - exact;

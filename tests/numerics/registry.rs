@@ -8,8 +8,10 @@ use triflow::registry::registry;
 fn every_component_round_trips_through_yaml_by_each_of_its_names() {
     triflow_plugins::link();
     let place = |kind: &str| match kind {
+        "lr_schedule" => "training.lr_schedule".to_owned(),
         "optimizer" => "training.optimizer".to_owned(),
         "solver" => "sampling.solver".to_owned(),
+        "stopping" => "training.stopping".to_owned(),
         "network" => "crn.network".to_owned(),
         "data_source" => "data".to_owned(),
         "time_sampler" => "training.time_sampling".to_owned(),

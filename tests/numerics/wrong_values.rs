@@ -61,8 +61,10 @@ fn place(kind: &str) -> &str {
     match kind {
         "data_source" => "data",
         "time_sampler" => "training.time_sampling",
+        "lr_schedule" => "training.lr_schedule",
         "optimizer" => "training.optimizer",
         "solver" => "sampling.solver",
+        "stopping" => "training.stopping",
         "guidance" => "sampling.steering",
         "network" => "crn.network",
         other => other,

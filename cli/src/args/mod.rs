@@ -68,9 +68,9 @@ pub enum Command {
         #[command(flatten)]
         experiment: ExperimentArgs,
     },
-    /// Resume an interrupted run from its last checkpoint.
+    /// Resume an interrupted run from its last checkpoint, or train a finished one further.
     #[command(
-        after_help = "Example:\n  timeout -s INT 4 triflow train-gen --num-epochs 200 --output-dir cut\n  triflow resume --run cut/*/*"
+        after_help = "Examples:\n  timeout -s INT 4 triflow train-gen --num-epochs 200 --output-dir cut\n  triflow resume --run cut/*/*\n  triflow resume --run cut/*/* --epochs 300"
     )]
     Resume {
         /// Run folder.
@@ -79,6 +79,19 @@ pub enum Command {
         /// New location of the run's data: a file or folder with the same rows.
         #[arg(long, value_name = "PATH")]
         data_path: Option<PathBuf>,
+        /// Train a finished run further, to N epochs in all, in a new run folder. The learning-rate
+        /// schedule is that of a training of N epochs, from the present step on.
+        #[arg(long, value_name = "N", value_parser = whole::<u64>(1..))]
+        epochs: Option<u64>,
+        /// Train a finished run further, to N steps in all.
+        #[arg(long, value_name = "N", conflicts_with = "epochs", value_parser = whole::<u64>(1..))]
+        steps: Option<u64>,
+        /// Set a key of the further training, such as training.stopping=never (repeatable).
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Folder in which the new run folder is created [default: the run's].
+        #[arg(long, value_name = "DIR")]
+        output_dir: Option<PathBuf>,
     },
     /// Generate samples from a trained run.
     #[command(

@@ -14,6 +14,8 @@ use crate::args::experiment::Request;
 use crate::args::{Cli, Command};
 use crate::progress::Progress;
 use clap::CommandFactory as _;
+use serde_yaml::Value;
+use std::path::Path;
 use triflow::config::{Layers, Task, parse_value};
 use triflow::error::quoted;
 use triflow::run::{self, Run};
@@ -31,9 +33,14 @@ pub fn run(cli: &Cli) -> Result<()> {
             asked.experiment.task.get_or_insert(Task::Generation);
             train(cli, asked)
         }
-        Command::Resume { run, data_path } => {
+        Command::Resume { run, data_path, epochs, steps, set, output_dir } => {
             let run = Run::open(run)?.with_data_at(data_path.as_deref());
-            show(cli, &run::go_on(run, &mut Progress::new(cli.quiet))?)
+            match (epochs, steps) {
+                (None, None) if set.is_empty() && output_dir.is_none() => {
+                    show(cli, &run::go_on(run, &mut Progress::new(cli.quiet))?)
+                }
+                _ => extend(cli, &run, (*epochs, *steps), set, output_dir.as_deref()),
+            }
         }
         Command::Generate { run, n, labels, condition, save_z0, seeds, sampling, out } => {
             let (condition, seeds) = (condition.as_deref(), seeds.as_deref());
@@ -129,6 +136,34 @@ fn train(cli: &Cli, asked: Request) -> Result<()> {
     show(cli, &run.map_err(|e| asked.layers.locate(e))?)
 }
 
+/// Trains a finished run further, to a number of epochs or steps in all.
+fn extend(
+    cli: &Cli,
+    run: &Run,
+    (epochs, steps): (Option<u64>, Option<u64>),
+    set: &[String],
+    output_dir: Option<&Path>,
+) -> Result<()> {
+    let mut layers = run.layers()?;
+    for assignment in set {
+        layers.set_text(assignment)?;
+    }
+    if let Some(epochs) = epochs {
+        layers.set("training.epochs", epochs.into(), "--epochs")?;
+        layers.set("training.steps", Value::Null, "--epochs")?;
+    } else if let Some(steps) = steps {
+        layers.set("training.steps", steps.into(), "--steps")?;
+    } else {
+        let message = "--set and --output-dir are for the further training of a finished run";
+        return Err(Error::config("", message).help("say how far: --epochs N or --steps N"));
+    }
+    if let Some(dir) = output_dir {
+        layers.set("output_dir", dir.to_string_lossy().as_ref().into(), "--output-dir")?;
+    }
+    let new = run::extend(run, layers.finish()?, &mut Progress::new(cli.quiet));
+    show(cli, &new.map_err(|e| layers.locate(e))?)
+}
+
 /// Sets each `KEY=VALUE` below `parent`; `example` is shown with an error.
 fn set_under(layers: &mut Layers, parent: &str, set: &[String], example: &str) -> Result<()> {
     for text in set {
@@ -139,7 +174,7 @@ fn set_under(layers: &mut Layers, parent: &str, set: &[String], example: &str) -
 }
 
 /// Splits `KEY=VALUE`; `example` is shown with an error.
-fn assignment<'t>(text: &'t str, example: &str) -> Result<(&'t str, serde_yaml::Value)> {
+fn assignment<'t>(text: &'t str, example: &str) -> Result<(&'t str, Value)> {
     let (key, value) = text.split_once('=').ok_or_else(|| {
         Error::config("", format!("`--set {text}` has no `=`"))
             .help(format!("write `--set {example}`"))

@@ -5,7 +5,7 @@ use crate::args::{Cli, SamplingArgs};
 use crate::interrupt::{go_on_with, heed, stopped};
 use crate::progress::{Progress, Sampling};
 use std::path::{Path, PathBuf};
-use triflow::config::Layers;
+use triflow::config::{Layers, RowWeights};
 use triflow::data::files::write_rows;
 use triflow::run;
 use triflow::{Error, Result, Trained};
@@ -95,6 +95,7 @@ fn student(teacher: &Path, model: &Trained, pairs: &Path) -> Result<Layers> {
         ("y_val", None),
         ("x_test", None),
         ("y_test", None),
+        ("weights", None),
     ] {
         // The teacher's arrays may have had other names.
         let name = name.map_or(serde_yaml::Value::Null, Into::into);
@@ -103,6 +104,10 @@ fn student(teacher: &Path, model: &Trained, pairs: &Path) -> Result<Layers> {
     data.insert("standardise".into(), standardise.into());
     data.insert("split".into(), yaml("{ train: 0.95, val: 0.05, test: 0.0 }")?);
     layers.set("data", data.into(), place)?;
+    if old.training.row_weights == Some(RowWeights::Given) {
+        // The pairs are those of a model that has learned the weighted rows.
+        layers.set("training.row_weights", serde_yaml::Value::Null, place)?;
+    }
     layers.set("coupling", "given".into(), place)?;
     let mut start = serde_yaml::Mapping::new();
     if model.model().predicts_velocity()? {

@@ -78,6 +78,7 @@ pub(super) struct ArrayNames {
     pub y_val: Option<String>,
     pub x_test: Option<String>,
     pub y_test: Option<String>,
+    pub weights: Option<String>,
 }
 
 /// Data source of named arrays, for any format.
@@ -116,6 +117,11 @@ impl Arrays {
             [x_lengths, y_lengths],
         );
         check_rows(path, &train, [&format!("array `{}`", names.x), &format!("`{}`", names.y)])?;
+        if let Some(name) = &names.weights {
+            let weights = Reader { stay: false, ..reader }.side(name, "x", true, None)?.held;
+            train.weights =
+                weights.map(|weights| one_number_a_row(path, name, &weights)).transpose()?;
+        }
         match (train.layout(Part::X), train.layout(Part::Y)) {
             (None, None) => {
                 return Err(Error::data(
@@ -213,6 +219,14 @@ fn advice(missing: &str, names: &[String]) -> String {
     match likely_y(&free) {
         Some(name) => format!("say which it is, as data.{missing}={name}; {known}"),
         None => known,
+    }
+}
+
+/// The values `[n]` of an array `[n]` or `[n, 1]`.
+fn one_number_a_row(path: &FsPath, name: &str, values: &Tensor) -> Result<Tensor> {
+    match values.size()[..] {
+        [n] | [n, 1] if values.is_floating_point() => Ok(values.reshape([n])),
+        _ => Err(Error::data(path, format!("array `{name}` needs one number a row"))),
     }
 }
 
@@ -392,6 +406,9 @@ macro_rules! array_source {
                 pub x_test: Option<String> = None,
                 /// Name of the array of y for the final evaluation; null: `y_test` if it exists.
                 pub y_test: Option<String> = None,
+                /// Name of the array with the weight of each training row, at least 0, for
+                /// `training.row_weights: given`; null: none.
+                pub weights: Option<String> = None,
             }
         }
 
@@ -408,6 +425,7 @@ macro_rules! array_source {
                         y_val: all.y_val,
                         x_test: all.x_test,
                         y_test: all.y_test,
+                        weights: all.weights,
                     },
                     open: $open,
                 }))

@@ -1,5 +1,5 @@
 use super::files::{check_alike, check_rows};
-use super::sheet_rows::{Decimal, Missing, Selection, column_keys, columns_of, read};
+use super::sheet_rows::{Decimal, Missing, Selection, column_keys, columns_of, read, weights};
 use std::path::{Path as FsPath, PathBuf};
 use triflow::config::FilePath;
 use triflow::io::csv::{Format, Sheet};
@@ -123,6 +123,9 @@ triflow::component! {
         pub val_path: Option<FilePath> = None,
         /// File of the rows for the final evaluation; null: they are split off.
         pub test_path: Option<FilePath> = None,
+        /// Column with the weight of each training row, at least 0, for `training.row_weights:
+        /// given`; null: none.
+        pub weights: Option<Column> = None,
     }
 }
 
@@ -142,7 +145,10 @@ impl DataSource for Source {
         let path = self.base.join(&*self.spec.path);
         let sheet = self.open(&path)?;
         let selection = self.select(&path, &sheet, &self.spec, &[Part::X, Part::Y])?;
-        let train = read(&path, &sheet, &selection)?;
+        let mut train = read(&path, &sheet, &selection)?;
+        if let Some(column) = &self.spec.weights {
+            train.weights = Some(weights(&path, &sheet, column, &train.kept)?);
+        }
         check_rows(&path, &train, ["x", "y"])?;
         // The other tables are read by the columns and types that were decided here.
         let spec = Csv {

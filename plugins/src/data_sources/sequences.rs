@@ -17,6 +17,9 @@ triflow::component! {
         pub x: String = "x".into(),
         /// Name of the array of y; the default may be missing if the task needs no y.
         pub y: String = "y".into(),
+        /// Name of the array with the weight of each training row, at least 0, for
+        /// `training.row_weights: given`; null: none.
+        pub weights: Option<String> = None,
     }
 }
 
@@ -32,6 +35,7 @@ impl Spec<dyn DataSource> for Sequences {
                 y_val: None,
                 x_test: None,
                 y_test: None,
+                weights: self.weights.clone(),
             },
             open: open_sequences,
         }))

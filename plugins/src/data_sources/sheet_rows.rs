@@ -310,6 +310,30 @@ pub(super) fn read(path: &FsPath, sheet: &Sheet, selection: &Selection) -> Resul
     })
 }
 
+/// Weights `[n]` of the rows at `kept`, or of all if it is empty, from the numbers of a column.
+///
+/// # Errors
+/// There is no such column, or a cell of such a row holds no number.
+pub(super) fn weights(
+    path: &FsPath,
+    sheet: &Sheet,
+    column: &Column,
+    kept: &[i64],
+) -> Result<Tensor> {
+    let column = number_of(path, sheet, column)?;
+    let (mut values, mut row, mut kept) = (Vec::new(), 0, kept.iter().peekable());
+    let all = kept.peek().is_none();
+    sheet.visit(&[column], &mut |cells| {
+        if all || kept.next_if(|next| **next == row).is_some() {
+            let value = number(cells[0], false).or(number(cells[0], true));
+            values.push(value.ok_or_else(|| (0, format!("`{}` is not a weight", cells[0])))?);
+        }
+        row += 1;
+        Ok(())
+    })?;
+    Ok(Tensor::from_slice(&values))
+}
+
 /// First pass over the cells of `columns`.
 ///
 /// # Errors

@@ -85,8 +85,8 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
             (
                 &["validate", "over.yaml"],
                 "unknown key `epoch`\n  at training.epoch (e.yaml:1)\n  \
-                 help: did you mean `epochs`? known keys: epochs, steps, batch_size, optimizer, lr_schedule, \
-                 clip_grad_norm, dropout_epochs, ema, condition_dropout, freeze, flip, capture, time_sampling, precision, seed",
+                 help: did you mean `epochs`? known keys: epochs, steps, batch_size, row_weights, optimizer, lr_schedule, \
+                 stopping, clip_grad_norm, dropout_epochs, ema, condition_dropout, freeze, flip, capture, time_sampling, precision, seed",
             ),
             (
                 &["train", "--set", "crn.network.hiden_dims=[8]"],
@@ -108,8 +108,9 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
             ),
             (
                 &["train", "--set", "training.lr_schedule=cos"],
-                "unknown value `cos`\n  at training.lr_schedule.type (--set training.lr_schedule=cos)\n  \
-                 help: known values: constant, cosine",
+                "unknown lr schedule `cos`\n  at training.lr_schedule (--set training.lr_schedule=cos)\n  \
+                 help: known lr schedules: constant, cosine, inverse_sqrt, linear; a plugin's is known once \
+                 `plugins` or `--plugin` names its library",
             ),
             (
                 &["init", "--task", "generate"],

@@ -20,6 +20,9 @@ pub struct Columns {
     /// `[n, …z_shape]`, float32 or float64: the z_0 of each row in the units of the model, for a
     /// coupling that reads it; `None` where the data have none.
     pub z0: Option<Tensor>,
+    /// `[n]` float32 or float64, at least 0: weights of the rows, for `training.row_weights`;
+    /// `None` where the data have none.
+    pub weights: Option<Tensor>,
     /// `[n]` int64: lengths of x that are sequences `[n, T, …]`; positions behind the length are
     /// ignored. `None`: all are full.
     pub x_lengths: Option<Tensor>,
@@ -54,6 +57,7 @@ impl Columns {
             x: select(&self.x),
             y: select(&self.y),
             z0: select(&self.z0),
+            weights: select(&self.weights),
             x_lengths: select(&self.x_lengths),
             y_lengths: select(&self.y_lengths),
             x_on_disk: on_disk(&self.x_on_disk),

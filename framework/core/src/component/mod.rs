@@ -9,8 +9,10 @@ mod crn;
 mod data_source;
 mod decoder;
 mod encoder;
+mod epoch;
 mod guidance;
 mod loss_weighting;
+mod lr_schedule;
 mod metric;
 mod network;
 mod noise_schedule;
@@ -21,6 +23,7 @@ mod reading;
 mod solver;
 mod source;
 mod stepper;
+mod stopping;
 mod tableau;
 mod time_sampler;
 
@@ -35,8 +38,10 @@ pub use data_source::{
 };
 pub use decoder::{Decoder, Likelihood};
 pub use encoder::{Encoder, Posterior};
+pub use epoch::{Epoch, LossTerm};
 pub use guidance::{Guidance, GuidanceInput};
 pub use loss_weighting::{LossWeighting, Weight};
+pub use lr_schedule::LrSchedule;
 pub use metric::{
     Classes, Goal, Labelled, Metric, MetricContext, MetricInfo, MetricInput, MetricOptions, Need,
     OwnUnits, Predictions, RandomDraws, Samples, check_metric_name,
@@ -51,5 +56,6 @@ pub use solver::NO_LEVELS;
 pub use solver::{Field, Level, Node, Observer, Solution, Solver};
 pub use source::{Source, SourceContext};
 pub use stepper::{Step, Stepped, Stepper};
+pub use stopping::Stopping;
 pub use tableau::Tableau;
 pub use time_sampler::{Quantiles, TimeSampler};

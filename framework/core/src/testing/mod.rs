@@ -13,6 +13,7 @@ mod encoder;
 mod expect;
 mod guidance;
 mod loss_weighting;
+mod lr_schedule;
 mod metric;
 mod network;
 mod noise_schedule;
@@ -26,6 +27,7 @@ mod seeds;
 mod solver;
 mod source;
 mod spec;
+mod stopping;
 mod time_sampler;
 
 #[cfg(test)]

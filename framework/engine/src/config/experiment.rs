@@ -3,15 +3,12 @@
 use super::layers::Flags;
 use super::{Comparison, Every, FilePath, LossTerm, ModelPart, StartFrom, Task};
 use crate::component::{
-    Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, LossWeighting, Metric,
-    NoiseSchedule, Objective, Optimizer, Solver, Source, TimeSampler,
+    Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, LossWeighting, LrSchedule,
+    Metric, NoiseSchedule, Objective, Optimizer, Solver, Source, Stopping, TimeSampler,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::path::StepGrid;
-use crate::registry::{
-    Component, Group as _, Mapping, Parameter, Setting, Shape, Variant, Yaml, needs, read_variant,
-    tagged, unknown_word, yaml_text,
-};
+use crate::registry::{Component, Setting as _, yaml_text};
 use crate::{choices, parameters};
 use std::path::PathBuf;
 
@@ -148,95 +145,14 @@ choices! {
     }
 }
 
-/// Learning rate over training, as a factor on the optimizer's own.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum LrSchedule {
-    /// Constant after `warmup` steps of linear rise.
-    Constant {
-        /// Steps of linear rise from 0.
-        warmup: u64,
-    },
-    /// Decay along half a cosine to `floor`, after `warmup` steps of linear rise.
-    Cosine {
-        /// Steps of linear rise from 0.
-        warmup: u64,
-        /// Factor at the end, in \[0, 1\].
-        floor: f64,
-    },
-}
-
-parameters! {
-    /// Keys of the schedule `constant`.
-    pub struct ConstantKeys {
-        /// Steps of linear rise from 0.
-        pub warmup: u64 = 0,
-    }
-}
-
-parameters! {
-    /// Keys of the schedule `cosine`.
-    pub struct CosineKeys {
-        /// Steps of linear rise from 0.
-        pub warmup: u64 = 0,
-        /// Factor at the end.
-        #[range(min = 0, max = 1)]
-        pub floor: f64 = 0.0,
-    }
-}
-
-impl Parameter for LrSchedule {
-    fn shape() -> Shape {
-        let variant = |name, fields| Variant { name, description: String::new(), fields };
-        Shape::Variants(vec![
-            variant("constant", ConstantKeys::fields()),
-            variant("cosine", CosineKeys::fields()),
-        ])
-    }
-
-    fn read(yaml: &Yaml) -> Result<Self> {
-        match tagged(yaml) {
-            Some(("constant", keys)) => {
-                let ConstantKeys { warmup } = read_variant("constant", keys)?;
-                Ok(Self::Constant { warmup })
-            }
-            Some(("cosine", keys)) => {
-                let CosineKeys { warmup, floor } = read_variant("cosine", keys)?;
-                Ok(Self::Cosine { warmup, floor })
-            }
-            Some((other, _)) => Err(unknown_word(other, &["constant", "cosine"])),
-            None if yaml.is_mapping() => Err(Error::config("", "`type` is missing")),
-            None => Err(needs("a name, or a map with `type: NAME`", yaml)),
-        }
-    }
-}
-
-impl Setting for LrSchedule {
-    fn write(&self) -> Result<Yaml> {
-        let mut map = Mapping::new();
-        let (Self::Constant { warmup } | Self::Cosine { warmup, .. }) = *self;
-        let name = if matches!(self, Self::Cosine { .. }) { "cosine" } else { "constant" };
-        map.insert("type".into(), name.into());
-        map.insert("warmup".into(), warmup.into());
-        if let Self::Cosine { floor, .. } = *self {
-            map.insert("floor".into(), floor.into());
-        }
-        Ok(Yaml::Mapping(map))
-    }
-}
-
-impl LrSchedule {
-    /// Factor at `step`, which counts from 0, of `total` steps.
-    pub fn factor(self, step: u64, total: u64) -> f64 {
-        let (Self::Constant { warmup } | Self::Cosine { warmup, .. }) = self;
-        let rise = if step < warmup { (step + 1) as f64 / warmup as f64 } else { 1.0 };
-        rise * match self {
-            Self::Constant { .. } => 1.0,
-            Self::Cosine { floor, .. } => {
-                let share =
-                    step.saturating_sub(warmup) as f64 / total.saturating_sub(warmup).max(1) as f64;
-                floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos())
-            }
-        }
+choices! {
+    /// Weights by which the training rows are drawn.
+    pub enum RowWeights {
+        /// Every class as often as any other.
+        Balanced = "balanced",
+        /// Each row in proportion to the weight that the data give it, in the column or array that
+        /// `data.weights` names.
+        Given = "given",
     }
 }
 
@@ -262,10 +178,17 @@ parameters! {
         /// Rows in each step.
         #[range(min = 1, max = 1_i64 << 31)]
         pub batch_size: i64 = 256,
+        /// Weights by which the training rows are drawn; null: each once an epoch. An epoch has as
+        /// many draws as there are rows, of row i n·w_i/Σw on average, so that the loss is the
+        /// weighted mean over the rows. The loss on the validation rows has no weights.
+        #[unwritten]
+        pub row_weights: Option<RowWeights> = None,
         /// Update rule of the parameters.
         pub optimizer: Component<dyn Optimizer>,
-        /// Learning rate over training.
-        pub lr_schedule: LrSchedule = LrSchedule::Constant { warmup: 0 },
+        /// Learning rate over training, as a factor on the optimizer's own.
+        pub lr_schedule: Component<dyn LrSchedule>,
+        /// Rule by which training ends before its planned steps.
+        pub stopping: Component<dyn Stopping>,
         /// Largest Euclidean norm of the gradient over all parameters, to which longer ones are
         /// scaled; null: no limit.
         #[range(above = 0)]
@@ -399,7 +322,8 @@ impl Experiment {
     /// The path, set or the objective's own.
     ///
     /// # Errors
-    /// [`Error::Config`]: the objective cannot be built, or its path is not registered.
+    /// [`Error::Config`](crate::Error::Config): the objective cannot be built, or its path is not
+    /// registered.
     pub fn path(&self) -> Result<Component<dyn GaussianPath>> {
         if let Some(path) = &self.path {
             return Ok(path.clone());

@@ -8,24 +8,23 @@ mod every;
 mod experiment;
 mod file_path;
 mod layers;
-mod loss_term;
 mod merge;
 mod plugins;
 mod start_from;
 mod task;
 mod yaml;
 
+pub use crate::component::LossTerm;
 pub use builder::ExperimentBuilder;
 pub use comparison::{Budget, Comparison, CurveOfAll};
 pub use every::Every;
 pub use experiment::{
-    Capture, Checkpointing, Experiment, LossConfig, LrSchedule, MetricUnits, Metrics, Noise,
-    Precision, Reconstruction, Reduction, Sampling, Training,
+    Capture, Checkpointing, Experiment, LossConfig, MetricUnits, Metrics, Noise, Precision,
+    Reconstruction, Reduction, RowWeights, Sampling, Training,
 };
 pub use file_path::FilePath;
 pub use layers::Layers;
 pub use layers::Origin;
-pub use loss_term::LossTerm;
 pub use start_from::{ModelPart, StartFrom};
 pub use task::{SequenceMode, Task};
 pub use yaml::parse_value;

@@ -201,6 +201,9 @@ pub(super) fn rows_of(table: &Columns) -> Result<i64> {
             return Err(Error::config("data", message).help("each row needs one whole number"));
         }
     }
+    if let Some(weights) = count(&table.weights).filter(|weights| *weights != n) {
+        return Err(Error::config("data", format!("there are {weights} weights, for {n} rows")));
+    }
     match count(&table.z0).or(table.z0_on_disk.as_ref().map(DiskRows::len)) {
         Some(z0) if z0 != n => Err(Error::config("data", format!("z0 has {z0} rows, x or y {n}"))),
         _ => Ok(n),

@@ -72,6 +72,9 @@ pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
         "csv" if splits.train.z0.is_some() => {
             Err(Error::data(path, "a table holds no z_0 of its rows; write an .npz instead"))
         }
+        "csv" if splits.train.weights.is_some() => {
+            Err(Error::data(path, "a table holds no weights of its rows; write an .npz instead"))
+        }
         "csv" if splits.train.x_lengths.is_some() || splits.train.y_lengths.is_some() => {
             Err(Error::data(path, "a table holds no sequences; write an .npz instead"))
         }
@@ -97,6 +100,7 @@ fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
             ("x", &table.x),
             ("y", &table.y),
             ("z0", &table.z0),
+            ("weights", &table.weights),
             ("x_lengths", &table.x_lengths),
             ("y_lengths", &table.y_lengths),
         ] {

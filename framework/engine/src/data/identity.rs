@@ -83,6 +83,7 @@ impl Hash {
             ("x", &table.x),
             ("y", &table.y),
             ("z0", &table.z0),
+            ("weights", &table.weights),
             ("x_lengths", &table.x_lengths),
             ("y_lengths", &table.y_lengths),
         ];

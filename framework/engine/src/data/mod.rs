@@ -15,6 +15,7 @@ mod rows;
 mod split;
 mod summary;
 mod units;
+mod weights;
 
 pub(crate) use bytes::own_units;
 pub use classes::{check_labels, one_hot};
@@ -50,6 +51,8 @@ pub struct Data {
     pub identity: Identity,
     /// Shapes, columns, classes and sizes.
     pub summary: DataSummary,
+    /// Weights by which the training rows are drawn, one each; `None`: all alike.
+    pub weights: Option<Vec<f64>>,
     /// Shares of the split, none of them null.
     split: Split,
 }
@@ -161,6 +164,11 @@ impl Data {
         if let Some(classes) = &classes {
             classes.check(&train, experiment.task().learns_y())?;
         }
+        if fitted.is_none() && train.weights.is_some() && experiment.training.row_weights.is_none()
+        {
+            log::warn!("the data give weights, which only `training.row_weights: given` uses");
+        }
+        let weights = weights::of_rows(&train, experiment.training.row_weights)?;
         let classes = classes.as_ref().map(Classes::len);
         let mut summary = DataSummary::new([&train, &val, &test], classes, sequences);
         // Binding consumes a table, so that no two copies of all rows are in memory.
@@ -181,7 +189,7 @@ impl Data {
         disk::check(&test)?;
         let [train, val, test] = [units.apply(train)?, units.apply(val)?, units.apply(test)?];
         let split = shares.to_split();
-        Ok((Self { train, val, test, identity, summary, split }, units))
+        Ok((Self { train, val, test, identity, summary, weights, split }, units))
     }
 
     /// Writes the shares of the split into an experiment.
@@ -193,6 +201,13 @@ impl Data {
     /// Logs the summary, with a warning about different scales if the data are not standardised.
     pub(crate) fn log_summary(&self, experiment: &Experiment) {
         log::info!("data: {}", self.summary);
+        if let Some(weights) = &self.weights {
+            log::info!(
+                "training rows are drawn by weight: those of {} rows count as {:.0} equal ones",
+                weights.len(),
+                weights::effective(weights)
+            );
+        }
         if !experiment.data.common().standardise {
             for uneven in self.summary.uneven() {
                 log::warn!("{uneven}, and the data are not standardised");
@@ -266,7 +281,8 @@ mod tests {
     fn every_draw_has_held_out_rows_of_its_own_as_far_as_they_go() {
         let (train, val, test) = (numbered(0..5), numbered(5..6), numbered(10..21));
         let (identity, summary) = (Identity::default(), DataSummary::default());
-        let data = Data { train, val, test, identity, summary, split: Split::default() };
+        let (weights, split) = (None, Split::default());
+        let data = Data { train, val, test, identity, summary, weights, split };
         let held = data.held_out(4).unwrap();
         let rows = |draw: u64| -> Vec<f32> {
             Vec::try_from(held.rows_of(draw).unwrap().target.view(-1)).unwrap()

@@ -10,6 +10,11 @@ use crate::sequence;
 use tch::{Kind, Tensor};
 
 impl Model {
+    /// True if a term is among the loss terms.
+    pub(crate) fn measures(&self, term: LossTerm) -> bool {
+        term != LossTerm::Kl || self.path.bounded()
+    }
+
     /// Computes the loss terms of a batch with targets `[batch, …target_shape]`; with
     /// `everything`, terms of weight 0 too. Padding, by the mask of the pass, does not count.
     /// Random numbers come from LibTorch's generator.

@@ -21,6 +21,8 @@ const NUMBERS: i64 = 1 << 18;
 #[derive(Debug)]
 pub(super) struct Order {
     rows: i64,
+    /// Weights by which rows are drawn; `None`: each once an epoch.
+    weights: Option<Vec<f64>>,
     /// Rows of a step; the last of an epoch may have fewer.
     batch: i64,
     seed: u64,
@@ -30,7 +32,12 @@ pub(super) struct Order {
 
 impl Order {
     pub fn new(rows: i64, batch: i64, seed: u64) -> Self {
-        Self { rows, batch, seed, epochs: BTreeMap::new() }
+        Self { rows, weights: None, batch, seed, epochs: BTreeMap::new() }
+    }
+
+    /// This order with the rows drawn by `weights`, one for each; `None`: each once an epoch.
+    pub fn weighted(self, weights: Option<&[f64]>) -> Self {
+        Self { weights: weights.map(<[f64]>::to_vec), ..self }
     }
 
     /// Number of rows in an epoch.
@@ -67,10 +74,17 @@ impl Order {
 
     /// The order in an epoch, `[rows]` int64 on the CPU.
     pub fn epoch(&mut self, epoch: u64) -> &Tensor {
-        let (rows, seed) = (self.rows, self.seed);
-        self.epochs.entry(epoch).or_insert_with(|| {
-            let _stream = seed_torch(seed, Purpose::Shuffle, epoch);
-            Tensor::randperm(rows, (Kind::Int64, Device::Cpu))
+        let Self { rows, seed, weights, epochs, .. } = self;
+        epochs.entry(epoch).or_insert_with(|| {
+            let _stream = seed_torch(*seed, Purpose::Shuffle, epoch);
+            let order = Tensor::randperm(*rows, (Kind::Int64, Device::Cpu));
+            match weights {
+                None => order,
+                Some(weights) => {
+                    let shift = Tensor::rand([], (Kind::Double, Device::Cpu)).double_value(&[]);
+                    Tensor::from_slice(&drawn(weights, shift)).index_select(0, &order)
+                }
+            }
         })
     }
 
@@ -78,6 +92,28 @@ impl Order {
     fn forget_before(&mut self, epoch: u64) {
         self.epochs = self.epochs.split_off(&epoch);
     }
+}
+
+/// Draws as many rows as there are weights, in their order, row i n·w_i/Σw times on average.
+///
+/// The draws are n equal steps along the sum of the weights, which begin at the share `shift`, in
+/// \[0, 1), of the first: each row is taken as often as it has steps, so n·w_i/Σw rounded down or
+/// up (systematic sampling).
+fn drawn(weights: &[f64], shift: f64) -> Vec<i64> {
+    let n = weights.len();
+    let largest = weights.iter().copied().fold(0.0, f64::max);
+    let sum: f64 = weights.iter().map(|weight| weight / largest).sum();
+    let (mut rows, mut end) = (Vec::with_capacity(n), 0.0);
+    for (row, weight) in (0..).zip(weights) {
+        end += weight / largest;
+        while rows.len() < n && (rows.len() as f64 + shift) * sum < end * n as f64 {
+            rows.push(row);
+        }
+    }
+    // The rounding of the sum may leave out the last step.
+    let last = weights.iter().rposition(|weight| *weight > 0.0).unwrap_or_default();
+    rows.resize(n, last as i64);
+    rows
 }
 
 /// The batches of a training.
@@ -103,17 +139,12 @@ struct Gathered {
 }
 
 impl Batches {
-    /// Batches of `batch` rows for the steps from `step` up to `total`, in the order of `seed`.
-    pub fn start(
-        rows: &Rows,
-        (batch, seed): (i64, u64),
-        (step, total): (u64, u64),
-    ) -> Result<Self> {
-        let several = NUMBERS / batch.saturating_mul(rows.numbers_of_row()).max(1);
+    /// Batches for the steps from `step` up to `total`, which take `rows` in this order.
+    pub fn start(rows: &Rows, order: Order, (step, total): (u64, u64)) -> Result<Self> {
+        let several = NUMBERS / order.batch.saturating_mul(rows.numbers_of_row()).max(1);
         let gathered = Gathered { several: several.clamp(1, 64) as u64, near: None };
         let stored = rows.stored();
         let ahead = stored.map(|stored| Prefetch::start(&stored, (step, total))).transpose()?;
-        let order = Order::new(rows.len(), batch, seed);
         Ok(Self { order, here: None, gathered, ahead, pairs: None })
     }
 
@@ -192,7 +223,7 @@ mod tests {
         let mut rows = numbered_rows(0..50);
         let wide = rows.take(0..50).unwrap().target.expand([50, width], false).contiguous();
         rows.target.column = Column::held(wide, Kind::Float);
-        let mut batches = Batches::start(&rows, (batch, 6), (begin, end)).unwrap();
+        let mut batches = Batches::start(&rows, Order::new(50, batch, 6), (begin, end)).unwrap();
         let of = |step| {
             let taken = batches.rows_of(&rows, step).unwrap().target;
             assert_eq!(taken.size()[1], width);
@@ -231,10 +262,59 @@ mod tests {
     #[test]
     fn orders_of_epochs_that_are_over_are_forgotten() {
         let rows = numbered_rows(0..50);
-        let mut batches = Batches::start(&rows, (8, 6), (0, 700)).unwrap();
+        let mut batches = Batches::start(&rows, Order::new(50, 8, 6), (0, 700)).unwrap();
         for step in 0..700 {
             batches.rows_of(&rows, step).unwrap();
             assert!(batches.order.epochs.len() < 3, "{step}");
+        }
+    }
+
+    /// Number of draws of each row in an epoch.
+    fn counts(order: &mut Order, epoch: u64, rows: usize) -> Vec<u64> {
+        let mut counts = vec![0; rows];
+        let drawn = Vec::<i64>::try_from(order.epoch(epoch)).unwrap();
+        assert_eq!(drawn.len(), rows);
+        drawn.into_iter().for_each(|row| counts[row as usize] += 1);
+        counts
+    }
+
+    #[test]
+    fn a_row_is_drawn_in_proportion_to_its_weight_with_the_least_scatter() {
+        let weights = [3.0, 0.0, 1.0, 0.5, 2.5, 1.0, 1.5, 0.5];
+        let mut order = Order::new(8, 3, 6).weighted(Some(&weights));
+        let mut totals = [0.0; 8];
+        for epoch in 0..1000 {
+            for (row, count) in counts(&mut order, epoch, 8).into_iter().enumerate() {
+                // n·w/Σw, with a sum of 10.
+                let expected = 0.8 * weights[row];
+                assert!((count as f64 - expected).abs() < 1.0, "{row}: {count} in epoch {epoch}");
+                totals[row] += count as f64 / 1000.0;
+            }
+        }
+        for (row, mean) in totals.iter().enumerate() {
+            assert!((mean - 0.8 * weights[row]).abs() < 0.05, "{row}: {mean}");
+        }
+        // The same again from any epoch on, and in another order in each.
+        let mut again = Order::new(8, 3, 6).weighted(Some(&weights));
+        assert_eq!(again.epoch(77), order.epoch(77));
+        assert_ne!(again.epoch(78), order.epoch(77));
+    }
+
+    #[test]
+    fn equal_weights_take_every_row_once_an_epoch() {
+        for weight in [1.0, 0.1, 1e300, 1e-300, 7.0 / 3.0] {
+            let mut order = Order::new(1000, 8, 6).weighted(Some(&[weight; 1000]));
+            for epoch in 0..20 {
+                assert!(counts(&mut order, epoch, 1000).iter().all(|count| *count == 1));
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_row_is_not_drawn_without_a_weight() {
+        for shift in [0.0, 0.5, 1.0 - f64::EPSILON] {
+            assert_eq!(drawn(&[0.0, 0.1, 0.0], shift), [1, 1, 1]);
+            assert_eq!(drawn(&[1.0, 0.0], shift), [0, 0]);
         }
     }
 }

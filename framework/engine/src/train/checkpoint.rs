@@ -125,9 +125,16 @@ impl Trainer {
     /// [`Error::Runtime`]: `history` is not that of a complete training.
     pub fn take_over(&mut self, trained: Trained, history: History) -> Result<()> {
         let total = self.total_steps();
-        history.check(total, self.steps_per_epoch(), total)?;
+        let step = history.epochs.last().map_or(0, |epoch| epoch.step);
+        history.check(step, self.steps_per_epoch(), total)?;
+        if step < total && self.stopping.stop(&history.epochs)?.is_none() {
+            let message = format!(
+                "does not fit this run: its history ends at step {step}, the training at step {total}"
+            );
+            return Err(Error::runtime(message));
+        }
         self.trained = trained;
-        self.step = total;
+        self.step = step;
         self.history = history;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Checks before training that the rows suit the model.
 
-use crate::component::shape_text;
+use crate::component::{Stopping, shape_text};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -24,6 +24,20 @@ pub(super) fn check_flip(trained: &Trained) -> Result<()> {
             .help("remove it, or set `coupling: independent`"));
     }
     Ok(())
+}
+
+/// Checks that the rule by which training ends gets the losses that it needs.
+pub(super) fn check_stopping(rule: &dyn Stopping, model: &Model, data: &Data) -> Result<()> {
+    let Some(term) = rule.validates()? else { return Ok(()) };
+    let refused = |message: String| Error::config("training.stopping", message);
+    if !model.measures(term) {
+        return Err(refused(format!("this model has no loss term `{}`", term.name())));
+    }
+    match data.val.is_empty() {
+        true => Err(refused("needs validation rows, and there are none".to_owned())
+            .help("hold some back, as `data: { split: { val: 0.1 } }`")),
+        false => Ok(()),
+    }
 }
 
 /// Checks the z_0 that the data give if the coupling takes them, drops them otherwise, and checks

@@ -1,33 +1,6 @@
-use crate::config::LossTerm;
+use crate::component::{Epoch, LossTerm};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-
-/// Losses of one epoch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// Number of the epoch, from 1.
-    pub epoch: u64,
-    /// Number of steps taken by its end.
-    pub step: u64,
-    /// Mean of each loss term over the training rows, in the order of [`LossTerm::ALL`]; null if it
-    /// was not measured or not finite.
-    pub train: Vec<Option<f64>>,
-    /// Mean of each loss term over the validation rows, in the same order; null if it was not
-    /// measured or not finite.
-    pub val: Vec<Option<f64>>,
-}
-
-impl Epoch {
-    /// Mean of a term over the training rows; `None` if it was not measured or not finite.
-    pub fn train_term(&self, term: LossTerm) -> Option<f64> {
-        self.train.get(term as usize).copied().flatten()
-    }
-
-    /// Mean of a term over the validation rows; `None` if it was not measured or not finite.
-    pub fn val_term(&self, term: LossTerm) -> Option<f64> {
-        self.val.get(term as usize).copied().flatten()
-    }
-}
 
 /// Losses of all epochs so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

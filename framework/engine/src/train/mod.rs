@@ -16,9 +16,10 @@ mod step;
 mod trainer;
 mod worker;
 
+pub use crate::component::Epoch;
 pub use crate::model::Parameters;
 pub use checkpoint::State;
 pub use coupled::PairingCost;
 pub use event::{Control, Event};
-pub use history::{Epoch, History};
+pub use history::History;
 pub use trainer::Trainer;

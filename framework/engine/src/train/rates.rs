@@ -1,7 +1,8 @@
 //! Numbers that change from step to step, copied to the device many steps ahead, so that no step
 //! waits for them and a replayed step reads its own.
 
-use crate::config::{LrSchedule, Training};
+use crate::component::LrSchedule;
+use crate::error::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
 /// Number of steps whose numbers are copied at once.
@@ -30,7 +31,8 @@ impl From<&Tensor> for Rates {
 pub(super) struct Schedule {
     /// The optimizer's learning rate, which the schedule multiplies.
     base: f64,
-    factor: LrSchedule,
+    factor: Box<dyn LrSchedule>,
+    /// Decay of the EMA; `None` without one.
     decay: Option<f64>,
     total: u64,
     options: (Kind, Device),
@@ -39,34 +41,48 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Numbers of `total` steps with the optimizer's learning rate `base`, of the precision and on
-    /// the device of `like`.
-    pub(super) fn new(config: &Training, base: f64, total: u64, like: &Tensor) -> Self {
+    /// Numbers of `total` steps with the learning rate `base` times `factor` and an EMA of this
+    /// decay, of the precision and on the device of `like`.
+    pub(super) fn new(
+        (base, factor): (f64, Box<dyn LrSchedule>),
+        decay: Option<f64>,
+        total: u64,
+        like: &Tensor,
+    ) -> Self {
         let options = (like.kind(), like.device());
-        let (factor, decay) = (config.lr_schedule, config.ema);
         Self { base, factor, decay, total, options, ahead: None }
     }
 
     /// The [`Rates`] of `step`, which counts from 0, as a row `[3]`.
-    pub(super) fn row(&mut self, step: u64) -> Tensor {
+    pub(super) fn row(&mut self, step: u64) -> Result<Tensor> {
         let first = step - step % AHEAD;
         let rows = match &self.ahead {
             Some((from, rows)) if *from == first => rows,
             _ => {
                 let steps = first..self.total.min(first + AHEAD);
-                let rows: Vec<f64> = steps.flat_map(|step| self.numbers(step)).collect();
-                let rows = Tensor::from_slice(&rows).view([-1, 3]).to_kind(self.options.0);
+                let rows = steps.map(|step| self.numbers(step)).collect::<Result<Vec<_>>>()?;
+                let rows =
+                    Tensor::from_slice(rows.as_flattened()).view([-1, 3]).to_kind(self.options.0);
                 &self.ahead.insert((first, rows.to_device(self.options.1))).1
             }
         };
-        rows.get((step - first) as i64)
+        Ok(rows.get((step - first) as i64))
     }
 
-    fn numbers(&self, step: u64) -> [f64; 3] {
+    fn numbers(&self, step: u64) -> Result<[f64; 3]> {
         let n = (step + 1) as f64;
         // At the beginning, the average covers only the steps taken so far.
         let share = self.decay.map_or(0.0, |decay| 1.0 - decay.min((1.0 + n) / (10.0 + n)));
-        [n, self.base * self.factor.factor(step, self.total), share]
+        let factor = self.factor.factor(step, self.total)?;
+        if !(factor.is_finite() && factor >= 0.0) {
+            let message = format!(
+                "the learning-rate schedule gives the factor {factor} at step {step} of {}; it needs a \
+                 number of at least 0",
+                self.total
+            );
+            return Err(Error::runtime(message));
+        }
+        Ok([n, self.base * factor, share])
     }
 }
 
@@ -74,46 +90,61 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    /// 3,010 steps at 0.5, of which ten warm up; the rest fall along half a cosine to a tenth.
-    fn schedule() -> Schedule {
-        let yaml = include_str!("graph/tests.yaml");
-        let mut config = crate::config::Experiment::from_yaml(yaml).unwrap().training;
-        config.ema = Some(0.99);
-        config.lr_schedule = LrSchedule::Cosine { warmup: 10, floor: 0.1 };
+    /// Falls from 1 to a half over the training; NaN at step 2,000 if `breaks`.
+    #[derive(Clone, Copy)]
+    struct Fall {
+        breaks: bool,
+    }
+
+    impl LrSchedule for Fall {
+        fn factor(&self, step: u64, total: u64) -> Result<f64> {
+            let share = step as f64 / total as f64;
+            Ok(if self.breaks && step == 2000 { f64::NAN } else { 1.0 - 0.5 * share })
+        }
+    }
+
+    const FALL: Fall = Fall { breaks: false };
+
+    /// 3,000 steps at 0.4 with an EMA of decay 0.99.
+    fn schedule(factor: Fall) -> Schedule {
         let like = Tensor::zeros([1], (Kind::Double, Device::Cpu));
-        Schedule::new(&config, 0.5, 3010, &like)
+        Schedule::new((0.4, Box::new(factor)), Some(0.99), 3000, &like)
     }
 
     #[test]
-    fn the_rate_rises_falls_along_a_cosine_and_the_mean_grows_longer() {
-        let mut schedule = schedule();
+    fn the_rate_is_the_factor_times_the_base_and_the_mean_grows_longer() {
+        let mut schedule = schedule(FALL);
         for (step, learning_rate, share) in [
-            (0, 0.05, 9.0 / 11.0),
-            (3, 0.2, 9.0 / 14.0),
-            (9, 0.5, 0.45),
-            (10, 0.5, 9.0 / 21.0),
-            // A third of the way down the cosine is a half, half of it 0, two thirds −½.
-            (1010, 0.3875, 0.01),
-            (1510, 0.275, 0.01),
-            (2010, 0.1625, 0.01),
-            (888, 0.411_409_858, 9.0 / 899.0),
-            (3009, 0.05, 0.01),
+            (0, 0.4, 9.0 / 11.0),
+            (3, 0.4 - 0.2 / 1000.0, 9.0 / 14.0),
+            (9, 0.4 - 0.6 / 1000.0, 0.45),
+            (888, 0.3408, 9.0 / 899.0),
+            (1500, 0.3, 0.01),
+            (2999, 0.2 + 0.2 / 3000.0, 0.01),
         ] {
-            let found = Vec::<f64>::try_from(schedule.row(step)).unwrap();
+            let found = Vec::<f64>::try_from(schedule.row(step).unwrap()).unwrap();
             assert_eq!(found[0], step as f64 + 1.0);
-            assert!((found[1] - learning_rate).abs() < 1e-6, "{step}: {found:?}");
+            assert!((found[1] - learning_rate).abs() < 1e-12, "{step}: {found:?}");
             assert!((found[2] - share).abs() < 1e-12, "{step}: {found:?}");
         }
     }
 
     #[test]
     fn numbers_are_those_of_the_step_wherever_training_goes_on() {
-        let mut whole = schedule();
-        let rows: Vec<Tensor> = (0..3010).map(|step| whole.row(step)).collect();
-        for step in [0, 1, 500, 1023, 1024, 1025, 2047, 2048, 3009] {
-            assert_eq!(schedule().row(step), rows[step as usize], "{step}");
+        let mut whole = schedule(FALL);
+        let rows: Vec<Tensor> = (0..3000).map(|step| whole.row(step).unwrap()).collect();
+        for step in [0, 1, 500, 1023, 1024, 1025, 2047, 2048, 2999] {
+            assert_eq!(schedule(FALL).row(step).unwrap(), rows[step as usize], "{step}");
             // Back to an earlier one.
-            assert_eq!(whole.row(step), rows[step as usize], "{step}");
+            assert_eq!(whole.row(step).unwrap(), rows[step as usize], "{step}");
         }
+    }
+
+    #[test]
+    fn a_factor_that_is_no_number_is_an_error_that_names_its_step() {
+        let error = schedule(Fall { breaks: true }).row(1500).unwrap_err().to_string();
+        let expected = "the learning-rate schedule gives the factor NaN at step 2000 of 3000; it \
+                        needs a number of at least 0";
+        assert_eq!(error, expected);
     }
 }

@@ -3,15 +3,15 @@
 //! No step waits for the device: batches are selected from rows on the device or read ahead from
 //! disk, and sums of losses accumulate on the device and are read once an epoch.
 
-use super::batches::Batches;
-use super::checks::{check_flip, prepare_z0};
+use super::batches::{Batches, Order};
+use super::checks::{check_flip, check_stopping, prepare_z0};
 use super::coupled::{PairingCost, ValidationPairs};
 use super::graph::{self, Recorder, Steps};
 use super::rates::Schedule;
 use super::start::warn_of_shift;
 use super::step::{Inputs, Learning};
 use super::{Control, Event, History};
-use crate::component::{Optimizer, OptimizerState, Splits};
+use crate::component::{LrSchedule, Optimizer, OptimizerState, Splits, Stopping};
 use crate::config::{Experiment, Task};
 use crate::data::{Data, Units};
 use crate::error::{Error, Result};
@@ -30,6 +30,7 @@ pub struct Trainer {
     pub(super) data: Data,
     pub(super) optimizer: Box<dyn Optimizer>,
     pub(super) state: OptimizerState,
+    pub(super) stopping: Box<dyn Stopping>,
     pub(super) step: u64,
     /// Sums of the epoch's loss terms over the rows, and the number of rows, `[7]`.
     pub(super) sums: Tensor,
@@ -124,6 +125,10 @@ impl Trainer {
                     format!("needs a number above 0, got {rate}"),
                 ));
             }
+            lr_schedule(trained.experiment())?;
+            let stopping = trained.experiment().training.stopping.build(&());
+            let stopping = stopping.map_err(|e| e.under("training.stopping"))?;
+            check_stopping(&*stopping, &trained.model, &data)?;
             let state = OptimizerState::start(&*optimizer, &trained.parameters.flat)?;
             let sums = Tensor::zeros([TERM_COUNT as i64 + 1], (Kind::Double, device));
             let history = History::default();
@@ -133,6 +138,7 @@ impl Trainer {
                 data,
                 optimizer,
                 state,
+                stopping,
                 step: 0,
                 sums,
                 history,
@@ -179,7 +185,8 @@ impl Trainer {
     }
 
     /// Trains to the end, or until `on`, which is called after each step, stops it. Returns `true`
-    /// if the end was reached.
+    /// if the end was reached: the planned steps were taken, or `training.stopping` has ended the
+    /// training ([`stopped`](Self::stopped)).
     ///
     /// # Errors
     /// [`Error::Data`]: rows of a file can no longer be read. [`Error::Runtime`]: the loss is no
@@ -202,7 +209,7 @@ impl Trainer {
         guard_engine(|| self.run(Steps::new(recorder), on))
     }
 
-    /// Number of steps of the training; 0 for a model without parameters.
+    /// Number of planned steps; 0 for a model without parameters.
     pub fn total_steps(&self) -> u64 {
         let training = &self.experiment().training;
         match self.trained.parameter_count() {
@@ -217,16 +224,20 @@ impl Trainer {
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<bool> {
         let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
+        if self.has_ended()? {
+            return Ok(true);
+        }
         let mut schedule = {
-            let (config, like) = (&self.experiment().training, &self.trained.parameters.flat);
-            Schedule::new(config, self.optimizer.learning_rate()?, total, like)
+            let rate = (self.optimizer.learning_rate()?, lr_schedule(self.experiment())?);
+            let (decay, like) = (self.experiment().training.ema, &self.trained.parameters.flat);
+            Schedule::new(rate, decay, total, like)
         };
         let mut batches = self.batches(total)?;
-        while self.step < total {
+        while !self.has_ended()? {
             let epoch = self.step / per_epoch;
             let batch = batches.take(&self.data.train, &self.trained.model, self.step)?;
             let rows = batch.len();
-            self.take_step(&mut steps, &Inputs::new(batch, schedule.row(self.step)), epoch)?;
+            self.take_step(&mut steps, &Inputs::new(batch, schedule.row(self.step)?), epoch)?;
             self.pairing = batches.pairing_cost();
             let ends = self.step.is_multiple_of(per_epoch) || self.step == total;
             let ended = ends.then(|| self.end_epoch(epoch + 1)).transpose()?;
@@ -238,12 +249,31 @@ impl Trainer {
         Ok(true)
     }
 
+    /// True if no step is left to take.
+    fn has_ended(&self) -> Result<bool> {
+        Ok(self.step >= self.total_steps() || self.stopped()?.is_some())
+    }
+
+    /// Reason for which `training.stopping` has ended the training before its planned steps; `None`
+    /// if it has not.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the rule fails.
+    pub fn stopped(&self) -> Result<Option<String>> {
+        let ended = self.history.epochs.last().is_some_and(|epoch| epoch.step == self.step);
+        match ended && self.step < self.total_steps() {
+            true => self.stopping.stop(&self.history.epochs),
+            false => Ok(None),
+        }
+    }
+
     /// The batches from this step on, paired with z_0 if the coupling pairs them.
     fn batches(&mut self, total: u64) -> Result<Batches> {
         let (model, experiment) = (&self.trained.model, &self.trained.experiment);
         let (rows, steps) = (&self.data.train, (self.step, total));
         let (batch, seed) = (experiment.training.batch_size, experiment.training.seed);
-        let batches = Batches::start(rows, (batch, seed), steps)?;
+        let order = Order::new(rows.len(), batch, seed).weighted(self.data.weights.as_deref());
+        let batches = Batches::start(rows, order, steps)?;
         if model.independent() || model.z0_from_data() || self.step >= total {
             return Ok(batches);
         }
@@ -284,4 +314,9 @@ impl Trainer {
     pub fn step(&self) -> u64 {
         self.step
     }
+}
+
+fn lr_schedule(experiment: &Experiment) -> Result<Box<dyn LrSchedule>> {
+    let built = experiment.training.lr_schedule.build(&());
+    built.map_err(|e| e.under("training.lr_schedule"))
 }

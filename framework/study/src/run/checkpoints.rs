@@ -55,12 +55,18 @@ impl Run {
     }
 
     pub(super) fn save_best(&self, trainer: &Trainer) -> Result<()> {
+        self.must_be_there()?;
         self.make_checkpoints()?;
         trainer.trained().save(&self.file(BEST))
     }
 
+    /// Saves a state of training under the name of its step.
+    pub(super) fn save_state(&self, state: &State) -> Result<()> {
+        self.make_checkpoints()?;
+        state.save(&self.file("checkpoints").join(name_of(state.step)))
+    }
+
     fn make_checkpoints(&self) -> Result<()> {
-        self.must_be_there()?;
         let folder = self.file("checkpoints");
         std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))
     }
@@ -68,9 +74,9 @@ impl Run {
     /// Saves the state of training, and removes the oldest states beyond the number to keep.
     pub(super) fn save_checkpoint(&self, trainer: &Trainer) -> Result<()> {
         let keep = trainer.experiment().checkpoint.keep;
-        self.make_checkpoints()?;
+        self.must_be_there()?;
         let state = trainer.state()?;
-        state.save(&self.file("checkpoints").join(name_of(state.step)))?;
+        self.save_state(&state)?;
         let mut all = self.checkpoints()?;
         // Later states could not be read, or the run would have continued from them.
         all.retain(|(step, _)| *step <= state.step);

@@ -26,10 +26,14 @@ pub(super) fn finish(
         let mut observers = Observers::of(&run, &trainer, watch, next_epoch)?;
         trainer.fit(&mut |trainer, event| observers.see(trainer, event))?
     };
-    if !done {
+    let pace = Pace { steps: trainer.step() - first_step, seconds: began.elapsed().as_secs_f64() };
+    // Also at the end: a run that is trained further begins with this state.
+    if pace.steps > 0 {
         run.save_checkpoint(&trainer)?;
     }
-    let pace = Pace { steps: trainer.step() - first_step, seconds: began.elapsed().as_secs_f64() };
+    if let Some(why) = stopped(&trainer)? {
+        log::info!("training stopped {why}");
+    }
     if let Some(cost) = trainer.pairing_cost() {
         log::info!(
             "paired {} blocks of {} rows in {:.1} s, for which training waited {:.1} of its {:.1} s",
@@ -55,8 +59,15 @@ pub(super) fn finish(
     watch.end();
     run.must_be_there()?;
     // Written last, as its presence marks the run as finished.
-    run.write_json("manifest.json", &manifest(&trainer, &pace, watch.program(), not_drawn))?;
+    run.write_json("manifest.json", &manifest(&run, &trainer, &pace, watch.program(), not_drawn)?)?;
     Ok(run)
+}
+
+/// Epoch after which `training.stopping` ended the training, and its reason, such as "after epoch
+/// 31: no better `total` on the validation rows for 10 epochs"; `None` if it did not.
+pub(super) fn stopped(trainer: &Trainer) -> Result<Option<String>> {
+    let epochs = trainer.history().epochs.len();
+    Ok(trainer.stopped()?.map(|reason| format!("after epoch {epochs}: {reason}")))
 }
 
 /// Measures and draws. Returns the pictures that could not be drawn, with the reasons. If it is

@@ -1,5 +1,8 @@
 //! The file `manifest.json`: versions, machine and cost of a finished run.
 
+use super::Run;
+use super::finish::stopped;
+use crate::error::Result;
 use crate::plugin;
 use crate::train::Trainer;
 use serde_json::{Value, json};
@@ -10,16 +13,19 @@ pub(super) struct Pace {
     pub seconds: f64,
 }
 
-/// The manifest of a finished run. Times are in seconds, `examples_per_second` in training rows a
-/// second.
+/// The manifest of a finished run. `continues` names the run that this one continues and the step
+/// at which it does, null if none. `stopped` tells when and why `training.stopping` ended the
+/// training before its planned steps, null if it did not. Times are in seconds,
+/// `examples_per_second` in training rows a second.
 pub(super) fn manifest(
+    run: &Run,
     trainer: &Trainer,
     pace: &Pace,
     program: Value,
     not_drawn: Vec<String>,
-) -> Value {
+) -> Result<Value> {
     let rows = trainer.data().train.len() as f64 / trainer.steps_per_epoch() as f64;
-    json!({
+    Ok(json!({
         "triflow": env!("CARGO_PKG_VERSION"),
         "program": program,
         "plugins": trainer.experiment().libraries(),
@@ -29,12 +35,15 @@ pub(super) fn manifest(
         "parameters": trainer.trained().parameter_count(),
         "data": trainer.data().summary,
         "finished": chrono::Local::now().to_rfc3339(),
+        "continues": run.origin(),
         "steps": trainer.step(),
+        "planned_steps": trainer.total_steps(),
+        "stopped": stopped(trainer)?,
         "steps_before_resuming": trainer.step() - pace.steps,
         "training_seconds": pace.seconds,
         "pictures_not_drawn": not_drawn,
         "pairing": trainer.pairing_cost(),
         "examples_per_second": rows * pace.steps as f64 / pace.seconds,
         "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
-    })
+    }))
 }

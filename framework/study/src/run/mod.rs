@@ -3,12 +3,14 @@
 
 mod checkpoints;
 mod data;
+mod extend;
 mod finish;
 mod lock;
 mod manifest;
 mod observers;
 
 use self::checkpoints::{BEST, LAST};
+pub use self::extend::extend;
 use self::finish::finish;
 use self::lock::Lock;
 use crate::config::{Comparison, Experiment, Layers};
@@ -148,6 +150,28 @@ impl Run {
         History::from_json(&json).ok_or_else(|| wrong(String::new()))
     }
 
+    /// Writes what a run has from its start: plugins, identity of the data, and its configuration,
+    /// which makes it a run.
+    fn begin(&self, trainer: &Trainer) -> Result<()> {
+        let libraries = trainer.experiment().libraries();
+        if !libraries.is_empty() {
+            self.write_json(PLUGINS, &json!(libraries))?;
+        }
+        self.remember_data(trainer.data())?;
+        self.write("config.yaml", &trainer.experiment().to_yaml()?)
+    }
+
+    /// True if the run is finished and has its parameters.
+    fn is_finished(&self) -> bool {
+        self.file(LAST).is_file() && self.file("manifest.json").is_file()
+    }
+
+    /// The run's `manifest.json`; null if it cannot be read.
+    fn manifest(&self) -> serde_json::Value {
+        let text = std::fs::read_to_string(self.file("manifest.json"));
+        text.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
     /// Checks that the folder was not removed since the run began: it must not be made again
     /// without its first files.
     fn must_be_there(&self) -> Result<()> {
@@ -270,12 +294,7 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn RunObserver) -
     Catalogue::of_model(trainer.trained())?;
     let run = Run::create(trainer.experiment())?;
     let _lock = Lock::take(&run.path)?;
-    run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
-    run.remember_data(trainer.data())?;
-    let libraries = trainer.experiment().libraries();
-    if !libraries.is_empty() {
-        run.write_json(PLUGINS, &json!(libraries))?;
-    }
+    run.begin(&trainer)?;
     finish(run, trainer, watch, true)
 }
 
@@ -323,9 +342,20 @@ pub fn resume(path: &Path, watch: &mut dyn RunObserver) -> Result<Run> {
 /// be used, and the errors of [`train`].
 pub fn go_on(run: Run, watch: &mut dyn RunObserver) -> Result<Run> {
     let trained = run.file(LAST).is_file();
-    if trained && run.file("manifest.json").is_file() {
-        let help = format!("train anew with `triflow run {}`", quoted(&run.file("config.yaml")));
-        return Err(Error::config("", format!("{} is finished", run.path.display())).help(help));
+    if run.is_finished() {
+        let help = format!(
+            "`triflow resume --run {} --epochs N` trains it further, to N epochs in all; `triflow run \
+             {}` trains anew",
+            quoted(&run.path),
+            quoted(&run.file("config.yaml"))
+        );
+        let how = match run.manifest()["stopped"].as_str() {
+            Some(why) => format!(": its training stopped {why}"),
+            None => String::new(),
+        };
+        return Err(
+            Error::config("", format!("{} is finished{how}", run.path.display())).help(help)
+        );
     }
     let _lock = Lock::take(&run.path)?;
     let experiment = run.experiment()?;

@@ -105,7 +105,8 @@ struct Checkpoints<'r> {
 
 impl Observer for Checkpoints<'_> {
     fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control> {
-        if event.step.is_multiple_of(self.every) {
+        // The last state is saved when the run has ended.
+        if event.step.is_multiple_of(self.every) && event.step < event.total {
             self.run.save_checkpoint(trainer)?;
         }
         Ok(Control::Continue)

@@ -6,6 +6,7 @@ mod data_source;
 mod fault;
 mod guidance;
 mod loss_weighting;
+mod lr_schedule;
 mod metric;
 mod noise_schedule;
 mod objective;
@@ -15,6 +16,7 @@ mod path;
 mod solver;
 mod source;
 mod spec;
+mod stopping;
 mod time_sampler;
 
 use super::{Failure, Kit, Verdict, check, conforms, kit, report, verdicts};
@@ -72,12 +74,14 @@ fn subtler_faults_are_found_too() {
         ("network", "deaf", "gradients"),
         ("network", "widens", "shape"),
         ("network", "float64_alone", "shape"),
+        ("lr_schedule", "negative_beyond", "beyond"),
         ("optimizer", "changes_gradient", "in_place"),
         ("solver", "swallows_nan", "reports"),
         ("solver", "too_noisy", "order"),
         ("solver", "forgets_the_end", "observes"),
         ("data_source", "empty", "rows"),
         ("data_source", "torch_seed", "same_seed"),
+        ("stopping", "needs_a_loss", "answers"),
         ("source", "float64_alone", "shape"),
         ("source", "uniform", "standard_normal"),
         ("metric", "apart", "needs"),
