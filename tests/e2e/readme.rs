@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use triflow::compare::Better;
 use triflow::measure::{Catalogue, Goal};
+use triflow::registry::{Field, Shape};
 
 /// All documents for users and authors.
 fn documents() -> Vec<String> {
@@ -54,20 +55,37 @@ fn section<'t>(text: &'t str, name: &str) -> (std::ops::Range<usize>, &'t str) {
 
 /// The table of components, from the registry.
 fn component_table() -> String {
+    triflow_plugins::link();
     let list = Folder::new().succeeds(&["list", "--format", "json"]);
     let list: Vec<Value> = serde_json::from_str(&list).unwrap();
     assert!(!list.is_empty());
     let mut table =
-        "| kind | name | also called | what it is |\n| --- | --- | --- | --- |\n".to_owned();
+        "| kind | name | also called | what it is | keys: defaults, ranges |\n| --- | --- | --- | --- | --- |\n"
+            .to_owned();
     for entry in list {
         let text = |key: &str| entry[key].as_str().unwrap().replace('|', "\\|");
         let aliases: Vec<_> = entry["aliases"].as_array().unwrap().iter().collect();
         let aliases: Vec<_> =
             aliases.iter().map(|a| format!("`{}`", a.as_str().unwrap())).collect();
         let (kind, name, aliases) = (text("kind"), text("name"), aliases.join(", "));
-        table += &format!("| {kind} | `{name}` | {aliases} | {} |\n", text("summary"));
+        let info = triflow::registry().find(&kind, &name).unwrap().info;
+        let keys: Vec<_> = (info.table)().unwrap().iter().map(key_text).collect();
+        let keys = keys.join("; ").replace('|', "\\|");
+        table += &format!("| {kind} | `{name}` | {aliases} | {} | {keys} |\n", text("summary"));
     }
     table
+}
+
+/// A key with its default and range.
+fn key_text(field: &Field) -> String {
+    let name = field.key.name();
+    let shown = match (&field.default, &field.shape) {
+        (None, _) => format!("`{name}`, required"),
+        (_, Shape::Component(_) | Shape::Group(_)) => format!("`{name}`"),
+        (Some(default), _) => format!("`{name}: {}`", default.replace('"', "")),
+    };
+    let range = field.key.range.to_string();
+    if range.is_empty() { shown } else { format!("{shown} {range}") }
 }
 
 /// The table of metrics by task, from the registry.

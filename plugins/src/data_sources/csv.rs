@@ -17,7 +17,10 @@ pub enum Column {
 
 impl Parameter for Column {
     fn shape() -> Shape {
-        Shape::Other(r#"{ "type": ["integer", "string"], "minimum": 0 }"#)
+        Shape::Other {
+            name: "column",
+            schema: r#"{ "type": ["integer", "string"], "minimum": 0 }"#,
+        }
     }
 
     fn read(yaml: &Yaml) -> Result<Self> {

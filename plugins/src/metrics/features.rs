@@ -45,7 +45,10 @@ pub enum Layer {
 
 impl Parameter for Layer {
     fn shape() -> Shape {
-        Shape::Other(r#"{ "type": ["integer", "string"], "minimum": 0 }"#)
+        Shape::Other {
+            name: "module or output",
+            schema: r#"{ "type": ["integer", "string"], "minimum": 0 }"#,
+        }
     }
 
     fn read(yaml: &Yaml) -> Result<Self> {

@@ -217,7 +217,10 @@ impl std::ops::Deref for ClassNames {
 
 impl Parameter for ClassNames {
     fn shape() -> Shape {
-        Shape::Other(r#"{ "type": "array", "items": { "type": ["string", "number", "boolean"] } }"#)
+        Shape::Other {
+            name: "list of names",
+            schema: r#"{ "type": "array", "items": { "type": ["string", "number", "boolean"] } }"#,
+        }
     }
 
     fn read(yaml: &Yaml) -> Result<Self> {

@@ -1,10 +1,13 @@
 //! The registration of components, one mechanism for all kinds.
 //!
-//! A component is two types: a small serde struct, the *spec*, which is read from YAML, and the
-//! *built thing*, which runs. [`component_kind!`](crate::component_kind) declares a kind,
+//! A component is two types: a small struct of parameters, the *spec*, which is read from YAML, and
+//! the *built thing*, which runs. [`component_kind!`](crate::component_kind) declares a kind,
 //! [`component!`](crate::component!) declares and registers a component, and [`Component`] is the
-//! type of a configuration field. Lists, look-up, suggestions, schema and examples all come from
-//! one registration.
+//! type of a configuration field. Lists, look-up, suggestions and examples all come from one
+//! registration.
+//!
+//! The keys of a spec, as those of an experiment, are one table ([`Field`]), from which come
+//! reading, errors, merging of layers, the schema and descriptions.
 
 mod component;
 mod group;

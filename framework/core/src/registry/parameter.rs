@@ -330,7 +330,7 @@ pub fn deserialize<'de, T: Parameter, D: serde::Deserializer<'de>>(from: D) -> R
 
 impl Parameter for Mapping {
     fn shape() -> Shape {
-        Shape::Map(Box::new(Shape::Other("{}")))
+        Shape::Map(Box::new(Shape::ANY))
     }
 
     fn read(yaml: &Yaml) -> Result<Self> {

@@ -91,7 +91,7 @@ fn of_shape(shape: &Shape, key: &Key) -> Value {
         Shape::Map(inner) => {
             json!({ "type": "object", "additionalProperties": of_shape(inner, key) })
         }
-        Shape::Other(schema) => serde_json::from_str(schema).unwrap_or_else(|_| json!({})),
+        Shape::Other { schema, .. } => serde_json::from_str(schema).unwrap_or_else(|_| json!({})),
     }
 }
 

@@ -88,8 +88,13 @@ pub enum Shape {
     List(Box<Shape>),
     /// A map from names that the user chooses.
     Map(Box<Shape>),
-    /// Another type, by its JSON schema.
-    Other(&'static str),
+    /// Another type.
+    Other {
+        /// Name of the type in tables, such as `interval`.
+        name: &'static str,
+        /// JSON schema of the type.
+        schema: &'static str,
+    },
 }
 
 /// A word of [`Shape::Choice`].
@@ -115,6 +120,9 @@ pub struct Variant {
 }
 
 impl Shape {
+    /// Any value.
+    pub const ANY: Self = Self::Other { name: "value", schema: "{}" };
+
     /// The shape without the choice of null.
     pub fn required(&self) -> &Self {
         match self {
@@ -123,7 +131,7 @@ impl Shape {
         }
     }
 
-    /// Name of the type in prose and tables, such as `number` or `list of paths`.
+    /// Name of the type in tables, such as `number` or `list of paths`.
     pub fn text(&self) -> String {
         match self {
             Self::Boolean => "boolean".to_owned(),
@@ -136,8 +144,8 @@ impl Shape {
             Self::Group(_) | Self::Map(_) => "map".to_owned(),
             Self::Variants(all) => all.iter().map(|v| v.name).collect::<Vec<_>>().join(" | "),
             Self::Optional(inner) => format!("{} | null", inner.text()),
-            Self::List(inner) => format!("list of {}", inner.text()),
-            Self::Other(_) => String::new(),
+            Self::List(inner) => format!("list of {}s", inner.text()),
+            Self::Other { name, .. } => (*name).to_owned(),
         }
     }
 }

@@ -21,12 +21,13 @@ impl Setting for Every {
 
 impl Parameter for Every {
     fn shape() -> Shape {
-        Shape::Other(
-            r#"{ "anyOf": [
+        Shape::Other {
+            name: "interval",
+            schema: r#"{ "anyOf": [
                 { "type": "integer", "minimum": 1 },
                 { "type": "string", "pattern": "^[1-9][0-9]* (epochs?|steps?)$" }
             ] }"#,
-        )
+        }
     }
 
     fn read(yaml: &Yaml) -> Result<Self> {

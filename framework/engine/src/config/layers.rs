@@ -50,7 +50,7 @@ impl PartialEq for Flags {
 /// Nothing in YAML.
 impl Parameter for Flags {
     fn shape() -> Shape {
-        Shape::Other("{}")
+        Shape::ANY
     }
 
     fn read(_: &Yaml) -> Result<Self> {

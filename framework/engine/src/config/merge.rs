@@ -49,7 +49,7 @@ pub(super) fn merge(base: &mut Value, over: Value, place: Place<'_>, folder: &Pa
         let dot = if place.key.is_empty() { "" } else { "." };
         let key = format!("{}{dot}{text}", place.key);
         let field = known.as_ref().and_then(|known| known.field(&text));
-        let shape = field.map_or(&Shape::Other("{}"), |field| &field.shape);
+        let shape = field.map_or(&Shape::ANY, |field| &field.shape);
         if value.is_null() && ignores_null(shape) {
             continue;
         }
@@ -176,7 +176,7 @@ impl Keys {
 fn fits(shape: &Shape, value: &Value) -> bool {
     match shape.required() {
         Shape::List(_) => value.is_sequence(),
-        Shape::Other(_) => true,
+        Shape::Other { .. } => true,
         _ => !value.is_sequence(),
     }
 }
