@@ -33,6 +33,7 @@ fn in_experiment(kind: &str, component: Value) -> Value {
         "solver" => json!({ "sampling": { "solver": component } }),
         "guidance" => json!({ "sampling": { "steering": component } }),
         "network" => json!({ "crn": { "type": "vanilla", "network": component } }),
+        "time_sampler" => json!({ "training": { "time_sampling": component } }),
         other => json!({ other: component }),
     }
 }

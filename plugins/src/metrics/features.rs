@@ -46,7 +46,7 @@ pub enum Layer {
 impl Parameter for Layer {
     fn shape() -> Shape {
         Shape::Other {
-            name: "module or output",
+            name: "output",
             schema: r#"{ "type": ["integer", "string"], "minimum": 0 }"#,
         }
     }
