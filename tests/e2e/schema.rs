@@ -33,6 +33,8 @@ fn in_experiment(kind: &str, component: Value) -> Value {
         "solver" => json!({ "sampling": { "solver": component } }),
         "guidance" => json!({ "sampling": { "steering": component } }),
         "network" => json!({ "crn": { "type": "vanilla", "network": component } }),
+        "loss_weighting" => json!({ "loss": { "weighting": component } }),
+        "metric" => json!({ "metrics": { "extra": [component] } }),
         "time_sampler" => json!({ "training": { "time_sampling": component } }),
         other => json!({ other: component }),
     }

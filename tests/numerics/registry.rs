@@ -1,5 +1,7 @@
 //! Every registered component of every kind: defaults, descriptions and errors.
 
+use crate::common::place_of;
+use serde_yaml::{Mapping, Value};
 use triflow::config::Layers;
 use triflow::prelude::*;
 use triflow::registry::registry;
@@ -7,33 +9,26 @@ use triflow::registry::registry;
 #[test]
 fn every_component_round_trips_through_yaml_by_each_of_its_names() {
     triflow_plugins::link();
-    let place = |kind: &str| match kind {
-        "lr_schedule" => "training.lr_schedule".to_owned(),
-        "optimizer" => "training.optimizer".to_owned(),
-        "solver" => "sampling.solver".to_owned(),
-        "stopping" => "training.stopping".to_owned(),
-        "network" => "crn.network".to_owned(),
-        "data_source" => "data".to_owned(),
-        "time_sampler" => "training.time_sampling".to_owned(),
-        "guidance" => "sampling.steering".to_owned(),
-        other => other.to_owned(),
-    };
     let all = crate::common::built_in(None);
     assert!(all.len() >= 35, "only {} components", all.len());
     for entry in all {
         for name in std::iter::once(entry.info.name).chain(entry.info.aliases.iter().copied()) {
-            let key = place(entry.info.kind);
-            let mut layers = Layers::new().unwrap();
-            layers.set(&key, name.into(), "test").unwrap();
+            let (key, in_list) = place_of(entry.info.kind);
+            let mut given = Mapping::new();
+            given.insert("type".into(), name.into());
             for field in entry.info.fields().iter().filter(|field| field.default.is_none()) {
-                layers.set(&format!("{key}.{}", field.key.name()), "given".into(), "test").unwrap();
+                given.insert(field.key.name().into(), "given".into());
             }
+            let at_key = |spec: Value| if in_list { Value::Sequence(vec![spec]) } else { spec };
+            let mut layers = Layers::new().unwrap();
+            layers.set(&key, at_key(given.into()), "test").unwrap();
             let first = serde_yaml::to_value(layers.finish().unwrap()).unwrap();
             let spec = key.split('.').fold(&first, |v, k| &v[k]);
+            let spec = if in_list { &spec[0] } else { spec };
             assert_eq!(spec["type"], entry.info.name, "{key} {name}");
             // A component that was written reads back as the same.
             let mut again = Layers::new().unwrap();
-            again.set(&key, spec.clone(), "test").unwrap();
+            again.set(&key, at_key(spec.clone()), "test").unwrap();
             assert_eq!(serde_yaml::to_value(again.finish().unwrap()).unwrap(), first);
         }
     }

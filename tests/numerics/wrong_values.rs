@@ -1,6 +1,7 @@
 //! Every documented key with wrong values: an error that names the key, or a model, but never a
 //! panic.
 
+use crate::common::place_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use triflow::component::{Columns, DataContext, Splits};
 use triflow::config::Layers;
@@ -37,7 +38,7 @@ fn leaves(shape: &Shape, key: &str, beside: &[(String, String)]) -> Vec<Leaf> {
             all.iter().flat_map(of_one).collect()
         }
         Shape::Group(fields) => leaves_of(fields, key, beside),
-        _ => vec![Leaf { key: key.to_owned(), beside: beside.to_vec() }],
+        _ => vec![Leaf { key: key.to_owned(), beside: beside.to_vec(), set: None }],
     }
 }
 
@@ -54,21 +55,8 @@ fn leaves_of(fields: &[Field], key: &str, beside: &[(String, String)]) -> Vec<Le
 struct Leaf {
     key: String,
     beside: Vec<(String, String)>,
-}
-
-/// The key of an experiment that holds a component of a kind.
-fn place(kind: &str) -> &str {
-    match kind {
-        "data_source" => "data",
-        "time_sampler" => "training.time_sampling",
-        "lr_schedule" => "training.lr_schedule",
-        "optimizer" => "training.optimizer",
-        "solver" => "sampling.solver",
-        "stopping" => "training.stopping",
-        "guidance" => "sampling.steering",
-        "network" => "crn.network",
-        other => other,
-    }
+    /// Argument of `--set` that gives it the value `VALUE`; `None`: `KEY=VALUE`.
+    set: Option<String>,
 }
 
 /// Rows of numbers, or of small images.
@@ -108,10 +96,14 @@ fn attempt(layers: &Layers, what: Try) -> Result<()> {
 }
 
 /// The problem with the outcome of a value; `None` for a model or an error that names the key.
-fn problem_with(layers: &Layers, key: &str, value: &str, what: Try) -> Option<String> {
+fn problem_with(layers: &Layers, leaf: &Leaf, value: &str, what: Try) -> Option<String> {
+    let key = leaf.key.as_str();
     let tried = catch_unwind(AssertUnwindSafe(|| {
         let mut layers = layers.clone();
-        layers.set_text(&format!("{key}={value}"))?;
+        match &leaf.set {
+            Some(set) => layers.set_text(&set.replace("VALUE", value))?,
+            None => layers.set_text(&format!("{key}={value}"))?,
+        }
         attempt(&layers, what)
     }));
     let last = key.rsplit('.').next().unwrap_or(key);
@@ -120,7 +112,7 @@ fn problem_with(layers: &Layers, key: &str, value: &str, what: Try) -> Option<St
         Err(_) => problem("panics"),
         Ok(Ok(())) => None,
         Ok(Err(Error::Config(e))) => {
-            let own = e.key.as_str();
+            let own = &e.key.replace("[0]", "");
             let related = key.starts_with(own) || own.starts_with(key) || key.ends_with(own);
             match !own.is_empty() && related || e.message.contains(last) {
                 true => None,
@@ -151,12 +143,14 @@ fn no_value_of_any_key_is_a_panic_and_every_error_names_its_key() {
     }
     for entry in registry().list(None) {
         let (kind, name) = (entry.info.kind, entry.info.name);
-        let place = place(kind);
+        let (place, in_list) = place_of(kind);
         let mut layers = base.clone();
-        layers.set_text(&format!("{place}.type={name}")).unwrap();
+        let mut keys = format!("type: {name}");
         for field in entry.info.fields().iter().filter(|field| field.default.is_none()) {
-            layers.set_text(&format!("{place}.{}=given", field.key.name())).unwrap();
+            keys += &format!(", {}: given", field.key.name());
         }
+        let (open, close) = if in_list { ("[{ ", " }]") } else { ("{ ", " }") };
+        layers.set_text(&format!("{place}={open}{keys}{close}")).unwrap();
         let tries = match kind {
             "data_source" => vec![Try::Load],
             _ => vec![Try::Numbers, Try::Images],
@@ -165,9 +159,16 @@ fn no_value_of_any_key_is_a_panic_and_every_error_names_its_key() {
         // checked.
         let works = |what: &Try| attempt(&layers, *what).is_ok();
         let what = tries.into_iter().find(works).unwrap_or(Try::Check);
-        for leaf in leaves_of(&entry.info.fields(), place, &[]) {
-            all.push((layers.clone(), leaf, what));
+        let mut leaves = leaves_of(&entry.info.fields(), &place, &[]);
+        if in_list {
+            // A list is replaced as a whole.
+            leaves.retain(|leaf| leaf.key.matches('.').count() == place.matches('.').count() + 1);
+            for leaf in &mut leaves {
+                let own = leaf.key.rsplit('.').next().unwrap_or_default();
+                leaf.set = Some(format!("{place}=[{{ {keys}, {own}: VALUE }}]"));
+            }
         }
+        all.extend(leaves.into_iter().map(|leaf| (layers.clone(), leaf, what)));
     }
     assert!(all.len() > 200, "{}", all.len());
     let mut wrong = Vec::new();
@@ -175,8 +176,7 @@ fn no_value_of_any_key_is_a_panic_and_every_error_names_its_key() {
         for (key, value) in &leaf.beside {
             layers.set_text(&format!("{key}={value}")).unwrap();
         }
-        wrong
-            .extend(WRONG.iter().filter_map(|value| problem_with(&layers, &leaf.key, value, what)));
+        wrong.extend(WRONG.iter().filter_map(|value| problem_with(&layers, &leaf, value, what)));
     }
     assert!(wrong.is_empty(), "{} answers:\n{}", wrong.len(), wrong.join("\n"));
 }

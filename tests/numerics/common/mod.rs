@@ -4,9 +4,11 @@
 pub mod gaussian;
 
 use serde_json::Value;
+use triflow::Experiment;
 use triflow::loss::{Times, Weights};
 use triflow::path::Path;
 use triflow::prelude::*;
+use triflow::registry::{Field, Group as _, Shape};
 use triflow::tch::{Device, Kind};
 
 /// Parses a golden file.
@@ -189,4 +191,28 @@ pub fn assert_within(what: &str, ours: &Tensor, expected: &[f64], tolerance: f64
 /// Asserts that every entry is within `tolerance`, relative to the expected value or 0.001.
 pub fn assert_close(what: &str, ours: &Tensor, expected: &[f64], tolerance: f64) {
     assert_within(what, ours, expected, tolerance, 1e-3);
+}
+
+/// Key of an experiment that takes a component of `kind`, and true if it takes a list of them.
+pub fn place_of(kind: &str) -> (String, bool) {
+    fn find(fields: &[Field], kind: &str, within: &str) -> Option<(String, bool)> {
+        fields.iter().find_map(|field| {
+            let key = format!("{within}{}", field.key.name());
+            match field.shape.required() {
+                Shape::Component(own) => (*own == kind).then_some((key, false)),
+                Shape::List(inner) => match **inner {
+                    Shape::Component(own) if own == kind => Some((key, true)),
+                    _ => None,
+                },
+                Shape::Group(inner) => find(inner, kind, &format!("{key}.")),
+                _ => None,
+            }
+        })
+    }
+    match kind {
+        "network" => ("crn.network".to_owned(), false),
+        _ => {
+            find(&Experiment::fields(), kind, "").unwrap_or_else(|| panic!("no key takes a {kind}"))
+        }
+    }
 }
