@@ -21,8 +21,10 @@ pub mod noise_schedules;
 pub mod objectives;
 pub mod optimizers;
 pub mod paths;
+pub mod projections;
 pub mod solvers;
 pub mod sources;
+pub mod step_grids;
 pub mod stopping;
 pub mod time_samplers;
 

@@ -31,6 +31,8 @@ fn in_experiment(kind: &str, component: Value) -> Value {
         "optimizer" => json!({ "training": { "optimizer": component } }),
         "stopping" => json!({ "training": { "stopping": component } }),
         "solver" => json!({ "sampling": { "solver": component } }),
+        "projection" => json!({ "sampling": { "projection": component } }),
+        "step_grid" => json!({ "sampling": { "grid": component } }),
         "guidance" => json!({ "sampling": { "steering": component } }),
         "network" => json!({ "crn": { "type": "vanilla", "network": component } }),
         "loss_weighting" => json!({ "loss": { "weighting": component } }),

@@ -3,7 +3,6 @@
 
 use triflow::component::{Columns, Splits};
 use triflow::config::Layers;
-use triflow::path::StepGrid;
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 use triflow::{Experiment, Trainer};
@@ -31,7 +30,9 @@ fn refused(file: &str, set: &[&str]) -> String {
 
 #[test]
 fn a_key_and_the_name_of_its_map_come_in_any_order() {
-    let karras = Some(StepGrid::Karras { rho: 2.0 });
+    triflow_plugins::link();
+    let rho = [("rho".to_owned(), "2".to_owned())];
+    let karras = Some(Component::named("karras").unwrap().with_keys(&rho).unwrap());
     let (name, key) = ("sampling.grid=karras", "sampling.grid.rho=2");
     for below in ["{}", "sampling: { grid: gamma }", "sampling: { grid: { type: karras, rho: 9 } }"]
     {
@@ -68,7 +69,10 @@ fn keys_that_nobody_knows_are_refused_in_every_map() {
             "start_from.ran=x",
             "unknown key `ran`\n  at start_from.ran (--set SET)\n  help: did you mean `run`? known keys: run, parts",
         ),
-        ("sampling.grid.rho=2", "`type` is missing\n  at sampling.grid (--set SET)"),
+        (
+            "sampling.grid.rho=2",
+            "`type` is missing\n  at sampling.grid (--set SET)\n  help: known types: gamma, karras, shifted, time",
+        ),
         (
             "sampling.grid=[karras, 2]",
             "needs a name, or a map with `type: NAME`, got a list\n  at sampling.grid (--set SET)",

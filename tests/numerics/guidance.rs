@@ -31,7 +31,7 @@ fn a_pull_makes_of_gaussian_data_the_gaussian_that_bayes_says() {
             let z0 = Tensor::randn([5_000, 2], (Kind::Double, Device::Cpu));
             let predictor = Exact { data: &data, path, objective: crate::common::objective(name) };
             let steered = Steered { predictor, force: &*pull, condition: None };
-            let field = PredictorField::of(steered, StepGrid::Gamma);
+            let field = PredictorField::of(steered, Clock::Gamma);
             let z = field.sample(&*heun, 60, Some(true), &z0, &mut ()).unwrap().z;
             let precision = s.powi(-2) + strength;
             let mean = (&data.m * s.powi(-2) + Tensor::from_slice(&to) * strength) / precision;

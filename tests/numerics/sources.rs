@@ -145,11 +145,10 @@ fn what_needs_gaussian_noise_is_refused_with_another_source_or_coupling() {
 
 #[test]
 fn steps_in_log_snr_are_refused_where_they_are_asked_for_later() {
-    use triflow::path::StepGrid;
     use triflow::sample::SamplingPlan;
     let mut model = trainer("{ source: uniform }").unwrap().into_trained();
     let z0 = model.z0(4, Some(&Streams::new(1, 0))).unwrap();
-    let plan = SamplingPlan { grid: StepGrid::Gamma, ..model.plan() };
+    let plan = SamplingPlan { grid: Component::named("gamma").ok(), ..model.plan() };
     let error = model.sample_latents(&z0, None, &plan, &mut ()).unwrap_err().to_string();
     assert!(error.contains("log-SNR"), "{error}");
     assert!(model.sample_latents(&z0, None, &model.plan(), &mut ()).is_ok());

@@ -49,6 +49,16 @@ fn a_setting_without_effect_is_named_and_one_with_an_effect_is_not() {
             "sampling: { steps: 7, solver: euler }",
         ),
         (
+            "sampling.grid",
+            "sampling: { grid: karras, solver: dopri5 }",
+            "sampling: { grid: gamma, solver: dopri5 }",
+        ),
+        (
+            "sampling.grid",
+            "sampling: { grid: shifted, solver: bosh3 }",
+            "sampling: { grid: shifted }",
+        ),
+        (
             "sampling.guidance_interval",
             "sampling: { guidance_interval: [0.2, 0.8] }",
             "{ sampling: { guidance: 2, guidance_interval: [0.2, 0.8] }, training: { condition_dropout: 0.1 } }",

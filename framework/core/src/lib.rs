@@ -42,7 +42,7 @@ pub mod prelude {
     pub use crate::derivative::{Variable, differentiate, gradient};
     pub use crate::error::{Error, Result};
     pub use crate::metrics::{Better, Points};
-    pub use crate::path::{Clock, StepGrid};
+    pub use crate::path::Clock;
     pub use crate::registry::{Component, Spec};
     pub use tch::{Tensor, nn};
 }

@@ -77,8 +77,11 @@ impl JointDistribution {
                 format!("reading a velocity from what `{}` predicts", experiment.objective.name());
             return refuse("objective", &what, "use an objective that predicts the velocity");
         }
-        if experiment.sampling.grid.is_some_and(|grid| grid.clock() == Clock::Gamma) {
-            return refuse("sampling.grid", "a step in log-SNR", "set `sampling.grid: time`");
+        if let Some(grid) = experiment.sampling.step_grid()?
+            && grid.clock()? == Clock::Gamma
+        {
+            let help = "set `sampling.grid: null`, or a grid in time";
+            return refuse("sampling.grid", "a step in log-SNR", help);
         }
         if experiment.sampling.final_denoise == Some(true) {
             let what = "a last step that removes noise";

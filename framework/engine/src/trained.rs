@@ -1,6 +1,6 @@
 //! Trained models, which sample, predict, and are saved and loaded.
 
-use crate::component::{Condition, Guidance, Likelihood, Observer, Pass, shape_text};
+use crate::component::{Condition, Guidance, Likelihood, Observer, Pass, Projection, shape_text};
 use crate::config::{Experiment, Precision, Sampling, parse_value};
 use crate::data::{Units, one_hot, own_units};
 use crate::device;
@@ -9,10 +9,12 @@ use crate::io::safetensors::{self, SafetensorsFile};
 use crate::io::{to_array, to_tensor};
 use crate::model::Model;
 use crate::model::Parameters;
-use crate::path::StepGrid;
+use crate::path::Clock;
 use crate::registry::{Parameter as _, guard_engine};
 use crate::rng::{Purpose, Streams, seed_torch};
-use crate::sample::{ClassifierFree, Conditioned, Sampled, SamplingPlan, noise, sample};
+use crate::sample::{
+    Changes, ClassifierFree, Conditioned, Given, Sampled, SamplingPlan, invert, noise, sample,
+};
 use crate::sequence;
 use crate::threads::{self, Threads};
 use serde_yaml::{Mapping, Value};
@@ -216,10 +218,7 @@ impl Trained {
     /// [`Error::Config`]: a value is out of its range or not possible with this model. The options
     /// stay as they were then.
     pub fn set_sampling(&mut self, sampling: Sampling) -> Result<()> {
-        let mut experiment = Experiment { sampling, ..self.experiment.clone() };
-        let path = self.model.path();
-        let natural = path.natural_clock(self.model.objective())?;
-        experiment.sampling.grid.get_or_insert(natural.into());
+        let experiment = Experiment { sampling, ..self.experiment.clone() };
         experiment.check()?;
         check_sampling(&experiment, &self.units)?;
         self.experiment = experiment;
@@ -265,9 +264,25 @@ impl Trained {
     /// Steps, grid and random streams with which the experiment samples.
     pub fn plan(&self) -> SamplingPlan {
         let sampling = &self.experiment.sampling;
-        let grid = sampling.grid.unwrap_or(StepGrid::Time);
-        let streams = Streams::new(self.experiment.seed(), 0);
-        SamplingPlan { steps: sampling.steps, grid, final_denoise: sampling.final_denoise, streams }
+        SamplingPlan {
+            steps: sampling.steps,
+            from: None,
+            grid: sampling.grid.clone(),
+            final_denoise: sampling.final_denoise,
+            streams: Streams::new(self.experiment.seed(), 0),
+        }
+    }
+
+    /// The clock in which the experiment's solver steps.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the step grid cannot be built. [`Error::Component`]: the objective or the
+    /// grid fails.
+    pub fn clock(&self) -> Result<Clock> {
+        match self.experiment.sampling.step_grid()? {
+            Some(grid) => grid.clock(),
+            None => self.model.path().natural_clock(self.model.objective()),
+        }
     }
 
     /// Runs `f` with the parameters that the model samples with: the EMA weights if
@@ -304,7 +319,8 @@ impl Trained {
         }
     }
 
-    /// Samples latents from z_0 `[n, …z_shape]` under normalised conditions. `observer` gets
+    /// Samples latents from z_0 `[n, …z_shape]`, or from the states at time `plan.from`, under
+    /// normalised conditions. `observer` gets
     /// every state on the path: pass a [`Trajectory`](crate::sample::Trajectory) to keep them.
     ///
     /// # Errors
@@ -333,16 +349,71 @@ impl Trained {
         plan: &SamplingPlan,
         observer: &mut dyn Observer,
     ) -> Result<Sampled> {
+        self.sample_given(z0, None, mask, condition, plan, observer)
+    }
+
+    /// Samples latents of sequences some of whose entries are `given`, as
+    /// [`sample_sequences`](Self::sample_sequences) does; see [`Observed`](crate::sample::Observed).
+    ///
+    /// # Errors
+    /// Those of [`sample_latents`](Self::sample_latents).
+    pub fn sample_given(
+        &mut self,
+        z0: &Tensor,
+        given: Option<&Given>,
+        mask: Option<&Tensor>,
+        condition: Option<&Condition>,
+        plan: &SamplingPlan,
+        observer: &mut dyn Observer,
+    ) -> Result<Sampled> {
         let sampling = &self.experiment.sampling;
         let (solver, force) = (sampling.solver.build(&())?, steering(sampling)?);
+        let projection = projection(sampling)?;
         let guidance = ClassifierFree::new(sampling);
-        self.sampling(|model, _| {
+        self.sampling(|model, units| {
             let z0 = sequence::keep(z0, model.latent_mask(mask));
             let conditioned = Conditioned { model, condition, guidance: guidance.as_ref(), mask };
-            let mut sampled = sample(conditioned, &*solver, plan, &z0, force.as_deref(), observer)?;
+            let changes = Changes {
+                force: force.as_deref(),
+                given,
+                projection: projection.as_deref(),
+                units: model.latent_is_target().then_some(&units.target),
+            };
+            let mut sampled = sample(conditioned, &*solver, plan, &z0, &changes, observer)?;
             // A stochastic solver leaves noise in the padding.
             sampled.z = sequence::keep(&sampled.z, model.latent_mask(mask));
             Ok(sampled)
+        })
+    }
+
+    /// Integrates from latents `data` `[n, …z_shape]` of sequences back to the states at time
+    /// `plan.from` (`None`: to z_0) that lead to them, under normalised conditions and with the
+    /// experiment's guidance and steering.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the solver draws noise or goes from noise to data only, or there is a
+    /// projection, which cannot be undone. Those of [`sample_latents`](Self::sample_latents).
+    pub fn invert_latents(
+        &mut self,
+        data: &Tensor,
+        mask: Option<&Tensor>,
+        condition: Option<&Condition>,
+        plan: &SamplingPlan,
+    ) -> Result<Sampled> {
+        let sampling = &self.experiment.sampling;
+        if sampling.projection.is_some() {
+            let message = "a projection cannot be undone: no path leads back from the data";
+            return Err(Error::config("sampling.projection", message).help("set it to null"));
+        }
+        let (solver, force) = (sampling.solver.build(&())?, steering(sampling)?);
+        let guidance = ClassifierFree::new(sampling);
+        self.sampling(|model, _| {
+            let data = sequence::keep(data, model.latent_mask(mask));
+            let conditioned = Conditioned { model, condition, guidance: guidance.as_ref(), mask };
+            let changes = Changes { force: force.as_deref(), ..Changes::default() };
+            let mut state = invert(conditioned, &*solver, plan, &data, &changes)?;
+            state.z = sequence::keep(&state.z, model.latent_mask(mask));
+            Ok(state)
         })
     }
 
@@ -400,7 +471,9 @@ impl Trained {
 fn check_sampling(experiment: &Experiment, units: &Units) -> Result<()> {
     let sampling = &experiment.sampling;
     sampling.solver.build(&()).map_err(|e| e.under("sampling.solver"))?;
+    sampling.step_grid()?;
     steering(sampling)?;
+    projection(sampling)?;
     if sampling.guidance != 1.0 && units.shapes.condition.is_none() {
         let message = "a model without a condition cannot be guided by it";
         return Err(Error::config("sampling.guidance", message));
@@ -412,6 +485,12 @@ fn check_sampling(experiment: &Experiment, units: &Units) -> Result<()> {
 fn steering(sampling: &Sampling) -> Result<Option<Box<dyn Guidance>>> {
     let built = sampling.steering.as_ref().map(|steering| steering.build(&())).transpose();
     built.map_err(|e| e.under("sampling.steering"))
+}
+
+/// Builds an experiment's projection of the predicted data.
+fn projection(sampling: &Sampling) -> Result<Option<Box<dyn Projection>>> {
+    let built = sampling.projection.as_ref().map(|projection| projection.build(&())).transpose();
+    built.map_err(|e| e.under("sampling.projection"))
 }
 
 /// True if two configurations of a part describe the same model. A key that only one of them has is

@@ -2,7 +2,7 @@
 
 use crate::config::{Experiment, Sampling};
 use crate::error::Result;
-use crate::path::StepGrid;
+use crate::path::{Clock, Grid};
 use crate::trained::Trained;
 use std::fmt;
 
@@ -113,16 +113,23 @@ impl Trained {
 
     fn unused_in_sampling(&self, found: &mut UnusedSettings<'_>) -> Result<()> {
         let default = Experiment::from_yaml("{}").ok();
-        let Sampling { solver, steps, grid, guidance, guidance_interval, .. } =
-            &self.experiment.sampling;
+        let sampling = &self.experiment.sampling;
+        let Sampling { solver, steps, guidance, guidance_interval, .. } = sampling;
         let adaptive = solver.build(&()).and_then(|solver| solver.adaptive());
         let adaptive = adaptive.map_err(|e| e.under("sampling.solver"))?;
         let own_steps = format!("the solver `{}` chooses its own steps", solver.name());
         let changed = default.as_ref().is_some_and(|d| d.sampling.steps != *steps);
         found.add("sampling.steps", adaptive, changed, &*own_steps);
-        let karras = matches!(grid, Some(StepGrid::Karras { .. }));
-        let why = format!("{own_steps}, in log-SNR as with `gamma`");
-        found.add("sampling.grid", adaptive && karras, true, why);
+        if let Some(grid) = sampling.step_grid()? {
+            // Equal steps mean no more than their clock.
+            let spaced = grid.nodes(0.25, 0.75, 4)? != Grid::uniform(0.25, 0.75, 4);
+            let clock = match grid.clock()? {
+                Clock::Time => "time",
+                Clock::Gamma => "log-SNR",
+            };
+            let why = format!("{own_steps}, in {clock}");
+            found.add("sampling.grid", adaptive && spaced, true, why);
+        }
         let why = "`sampling.guidance` is 1";
         let changed = *guidance_interval != [0.0, 1.0];
         found.add("sampling.guidance_interval", *guidance == 1.0, changed, why);

@@ -51,13 +51,15 @@ pub struct Exact<'g> {
 }
 
 impl<'g> Exact<'g> {
-    pub fn field(
-        data: &'g Data,
-        path: &'g Path,
-        name: &str,
-        grid: impl Into<StepGrid>,
-    ) -> PredictorField<Self> {
-        PredictorField::of(Self { data, path, objective: objective(name) }, grid)
+    /// The field of the objective `name` in equal steps of `clock`.
+    pub fn field(data: &'g Data, path: &'g Path, name: &str, clock: Clock) -> PredictorField<Self> {
+        PredictorField::of(Self { data, path, objective: objective(name) }, clock)
+    }
+
+    /// The field of the objective `name` on the step grid `grid` with its default parameters.
+    pub fn on(data: &'g Data, path: &'g Path, name: &str, grid: &str) -> PredictorField<Self> {
+        let grid = Component::named(grid).unwrap().build(&()).unwrap();
+        PredictorField::on(Self { data, path, objective: objective(name) }, grid).unwrap()
     }
 }
 

@@ -270,5 +270,11 @@ component_kind! {
             let message = format!("this data source reads no {} from files", parts.join(" and "));
             Err(Error::data(path, message))
         }
+
+        /// Reads one side of another file as [`read`](Self::read) does, numbers of which some are
+        /// missing: those are NaN. By `read`, which may refuse them, unless overridden.
+        fn read_incomplete(&self, path: &Path, part: Part) -> Result<Columns> {
+            self.read(path, &[part])
+        }
     }
 }

@@ -23,10 +23,12 @@ mod parameters;
 mod part;
 mod path;
 pub mod paths;
+mod projection;
 mod seeds;
 mod solver;
 mod source;
 mod spec;
+mod step_grid;
 mod stopping;
 mod time_sampler;
 

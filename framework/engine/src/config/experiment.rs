@@ -4,10 +4,10 @@ use super::layers::Flags;
 use super::{Comparison, Every, FilePath, LossTerm, ModelPart, StartFrom, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, LossWeighting, LrSchedule,
-    Metric, NoiseSchedule, Objective, Optimizer, Solver, Source, Stopping, TimeSampler,
+    Metric, NoiseSchedule, Objective, Optimizer, Projection, Solver, Source, StepGrid, Stopping,
+    TimeSampler,
 };
 use crate::error::Result;
-use crate::path::StepGrid;
 use crate::registry::{Component, Setting as _, yaml_text};
 use crate::{choices, parameters};
 use std::path::PathBuf;
@@ -257,10 +257,9 @@ parameters! {
         /// Number of steps of a solver with fixed steps.
         #[range(min = 1, max = 1_000_000)]
         pub steps: usize = 20,
-        /// Spacing of the steps: equal in time or in log-SNR (γ), or closer to the data; null:
-        /// equal in γ on the variance-preserving path, in t on the rectified (in γ there too for an
-        /// objective that predicts noise).
-        pub grid: Option<StepGrid> = None,
+        /// Spacing of the steps; null: equal in log-SNR (γ) on a path where it is finite, else in
+        /// time t (in γ there too for an objective that predicts noise).
+        pub grid: Option<Component<dyn StepGrid>> = None,
         /// True to return the predicted clean latent at the end instead of the state, which may
         /// still hold noise; null: true if it does.
         pub final_denoise: Option<bool> = None,
@@ -276,12 +275,26 @@ parameters! {
         pub guidance_interval: [f64; 2] = [0.0, 1.0],
         /// A further force that is added while sampling; null: none.
         pub steering: Option<Component<dyn Guidance>> = None,
+        /// A projection of the predicted data while sampling, such as onto the values of a pixel;
+        /// null: none.
+        pub projection: Option<Component<dyn Projection>> = None,
         /// True to sample with the EMA weights.
         pub use_ema: bool = true,
         /// Rows that are sampled at once, on which the memory depends; null: rows with some 10⁶
         /// numbers together, at most 16,384.
         #[range(min = 1)]
         pub block: Option<i64> = None,
+    }
+}
+
+impl Sampling {
+    /// Builds the step grid; `None` for equal steps in the path's natural clock.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the grid cannot be built.
+    pub fn step_grid(&self) -> Result<Option<Box<dyn StepGrid>>> {
+        let built = self.grid.as_ref().map(|grid| grid.build(&())).transpose();
+        built.map_err(|e| e.under("sampling.grid"))
     }
 }
 

@@ -160,7 +160,6 @@ impl Model {
             refuse_infinite_terms(&experiment.loss, &path, &*objective)?;
         }
         experiment.latent_shape = Some(latent_shape.clone());
-        experiment.sampling.grid.get_or_insert(path.natural_clock(&*objective)?.into());
         let loss = experiment.loss.clone();
         let recon = loss.recon.unwrap_or(match likelihood {
             Likelihood::Gaussian => Reconstruction::Mse,

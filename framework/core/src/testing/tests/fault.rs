@@ -16,11 +16,12 @@ impl Fault {
         if self.is(name) { wrong } else { right }
     }
 
-    /// Returns 0, or with the fault `same_seed` or `pure` a new number at each call.
+    /// Returns 0, or with the fault `same_seed`, `pure` or `repeatable` a new number at each call.
     pub(super) fn drift(&self) -> f64 {
         static CALLS: AtomicU64 = AtomicU64::new(1);
         let drift = || CALLS.fetch_add(1, Ordering::Relaxed) as f64 * 1e-3;
-        if self.is("same_seed") || self.is("pure") { drift() } else { 0.0 }
+        let drifts = ["same_seed", "pure", "repeatable"].iter().any(|fault| self.is(fault));
+        if drifts { drift() } else { 0.0 }
     }
 }
 

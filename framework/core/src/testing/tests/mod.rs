@@ -13,9 +13,11 @@ mod objective;
 mod optimizer;
 mod parts;
 mod path;
+mod projection;
 mod solver;
 mod source;
 mod spec;
+mod step_grid;
 mod stopping;
 mod time_sampler;
 
@@ -96,6 +98,10 @@ fn subtler_faults_are_found_too() {
         ("time_sampler", "falling_slope", "slope"),
         ("time_sampler", "half_the_clock", "slope"),
         ("coupling", "nearest_to_zero", "marginals"),
+        ("step_grid", "no_nodes", "nodes"),
+        ("projection", "flat", "shape"),
+        ("step_grid", "not_finite", "nodes"),
+        ("step_grid", "repeats_a_node", "increasing"),
     ];
     for (kind, fault, check) in faults {
         let found = twin(kind, fault);

@@ -2,7 +2,7 @@
 //! p(z) = ln N(z_0; 0, I) − ∫ div f ds along the trajectory from z_0 to z (Chen et al. 2018,
 //! Grathwohl et al. 2019, Song et al. 2021).
 
-use crate::component::{Field, Grid, Solver};
+use crate::component::{Field, Solver};
 use crate::error::{Error, Result};
 use crate::path::{Reading, rows};
 use crate::sample::{Predictor, PredictorField};
@@ -84,8 +84,7 @@ impl<P: Predictor> PredictorField<P> {
             let flow = Backward { field: self, like: z, dimensions, probes };
             let integral = Tensor::zeros([n, columns], (Kind::Double, z.device()));
             let start = Tensor::cat(&[flat.to_kind(Kind::Double), integral], 1);
-            let nodes = self.grid(steps)?.nodes.iter().rev().map(|s| -s).collect();
-            let end = solver.integrate(&flow, &start, &Grid { nodes }, &mut ())?;
+            let end = solver.integrate(&flow, &start, &self.backward(steps)?, &mut ())?;
             let z0 = end.z.narrow(1, 0, dimensions);
             let integrals = end.z.narrow(1, dimensions, columns);
             let scale = self.predictor.path().start_scale()?;
