@@ -158,3 +158,59 @@ fn what_cannot_be_sampled_so_is_refused_before_the_training() {
     let args = ["generate", "--run", text(&run), "--set", "training.epochs=3", "--out", "x.npz"];
     assert!(folder.fails(&args).contains("only keys of `sampling` can be set for a trained run"));
 }
+
+#[test]
+fn samples_begin_at_inverted_edited_and_partly_given_rows() {
+    let folder = Folder::new();
+    let run = folder.tiny(&["train-gen", "--set", "sampling.solver=rk4"]);
+    let generate = |args: &[&str]| {
+        folder.succeeds(&[&["generate", "--run", text(&run), "--steps", "40"], args].concat())
+    };
+    folder.write("rows.csv", "x0,x1,label\n0.5,0.25,0\n-1,0.5,1\n1.5,-0.25,1\n");
+    let told = generate(&["--invert", "rows.csv", "--out", "states.npz"]);
+    assert_eq!(told.trim(), "3 states at t = 0, in states.npz");
+    let told = generate(&["--from", "states.npz", "--out", "back.csv"]);
+    assert_eq!(told.trim(), "3 samples, from states at t = 0, in back.csv");
+    let rows = |file: &str| -> Vec<Vec<f64>> {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        let numbers = |line: &str| line.split(',').map(|cell| cell.parse().unwrap()).collect();
+        text.lines().skip(1).map(numbers).collect()
+    };
+    for (back, own) in rows("back.csv").iter().zip(rows("rows.csv")) {
+        let off = back.iter().zip(own).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-3, "{back:?}");
+    }
+    // Another class for all rows, and the z_0 that a sample was drawn from.
+    generate(&["--from", "states.npz", "--labels", "1", "--out", "other.csv"]);
+    assert!(rows("other.csv").iter().all(|row| row[2] == 1.0));
+    generate(&["--n", "5", "--save-z0", "--out", "drawn.npz"]);
+    generate(&["--from", "drawn.npz", "--out", "again.npz"]);
+    let samples =
+        |file: &str| to_tensor(&npz::read_array(&folder.join(file), "samples").unwrap()).unwrap();
+    assert!(samples("drawn.npz").equal(&samples("again.npz")));
+    generate(&["--edit", "rows.csv", "--at", "0.9", "--n", "2", "--out", "edited.csv"]);
+    assert_eq!(rows("edited.csv").len(), 6);
+    folder.write("partial.csv", "x0,x1,label\n0.5,,0\n,0.125,1\nNaN,,1\n");
+    generate(&["--given", "partial.csv", "--out", "completed.csv"]);
+    let completed = rows("completed.csv");
+    assert_eq!((completed[0][0], completed[1][1]), (0.5, 0.125));
+    assert!(completed.iter().flatten().all(|value| value.is_finite()));
+    let refused = |args: &[&str], part: &str| {
+        let all = ["generate", "--run", text(&run), "--out", "x.csv"];
+        let refused = folder.run(&[&all[..], args].concat());
+        assert_eq!(refused.code, 2, "{args:?}");
+        assert!(refused.err.contains(part), "no `{part}` in\n{}", refused.err);
+    };
+    refused(&["--from", "states.npz", "--at", "0.5"], "holds states at t = 0, but --at is 0.5");
+    refused(&["--edit", "rows.csv", "--at", "1"], "--at 1: needs 0 <= at < 1");
+    refused(&["--invert", "rows.csv"], "--invert needs an .npz file");
+    refused(&["--at", "0.5"], "--at is the time of --from, --edit or --invert");
+    refused(&["--from", "states.npz", "--labels", "0,1"], "2 conditions for 3 rows");
+    let out = folder.join("nll.csv");
+    let args = ["evaluate", "--run", text(&run), "--draws", "1", "--likelihood", "20"];
+    let told = json(&folder.succeeds(&[&args[..], &["--out", text(&out)]].concat()));
+    let nll = rows("nll.csv");
+    let mean = nll.iter().map(|row| row[1]).sum::<f64>() / nll.len() as f64;
+    let right = told["likelihood"]["change_of_variables"]["nll_nats"].as_f64().unwrap();
+    assert!(nll.len() == 20 && (mean - right).abs() < 1e-6, "{mean} against {right}");
+}

@@ -7,7 +7,7 @@ mod sampling;
 
 pub use compare::CompareArgs;
 pub use experiment::ExperimentArgs;
-pub use sampling::{CurveArgs, SamplingArgs};
+pub use sampling::{CurveArgs, SamplingArgs, StartArgs};
 
 use self::number::whole;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -95,7 +95,7 @@ pub enum Command {
     },
     /// Generate samples from a trained run.
     #[command(
-        after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow generate --run $run --labels 0,1 --out samples.npz"
+        after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow generate --run $run --labels 0,1 --out samples.npz\n  triflow generate --run $run --invert data.csv --out states.npz\n  triflow generate --run $run --from states.npz --labels 1 --out samples.npz"
     )]
     Generate {
         /// Run folder.
@@ -117,6 +117,8 @@ pub enum Command {
         /// File of random seeds, one for each sample: whole numbers, one a line, or an .npy.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["n", "seed"])]
         seeds: Option<PathBuf>,
+        #[command(flatten)]
+        start: StartArgs,
         #[command(flatten)]
         sampling: SamplingArgs,
         /// Output file (.npz or .csv); an existing one is overwritten.
@@ -184,6 +186,10 @@ pub enum Command {
         /// --solver, or dopri5) and by the variational bound; 2000 if ROWS is left out.
         #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "2000", value_parser = whole::<i64>(1..))]
         likelihood: Option<i64>,
+        /// Also write −ln p of each row to this file (.csv or .npz), beside the row: the highest
+        /// are outliers. Needs --likelihood.
+        #[arg(long, value_name = "FILE", requires = "likelihood")]
+        out: Option<PathBuf>,
         /// Units of distances: standardised or data [default: the run's].
         #[arg(long, value_name = "UNITS")]
         units: Option<String>,

@@ -10,6 +10,9 @@ use triflow::{Error, Result};
 /// Heading under which the help lists the flags of sampling.
 const SAMPLING: &str = "Sampling options";
 
+/// Heading under which the help lists the flags of the beginning of paths.
+const START: &str = "Beginning of the paths";
+
 /// Flags of a curve of quality against network evaluations.
 #[derive(Args, Clone, Debug)]
 pub struct CurveArgs {
@@ -19,7 +22,7 @@ pub struct CurveArgs {
     /// Network evaluations per sample, 1 to 100,000 each.
     #[arg(long, value_delimiter = ',', value_name = "N,…", default_value = "1,2,4,8,16,32,64", value_parser = whole::<u64>(1..=100_000))]
     pub nfe: Vec<u64>,
-    /// Step grid: time, gamma or karras [default: the run's].
+    /// Step grid, see `triflow list step_grid` [default: the run's].
     #[arg(long, value_name = "NAME")]
     pub grid: Option<String>,
     /// Number of random draws; the metric is their mean.
@@ -36,6 +39,37 @@ pub struct CurveArgs {
     pub data_path: Option<PathBuf>,
 }
 
+/// Beginning of the paths of samples, other than noise.
+#[derive(Args, Clone, Debug, Default)]
+#[group(multiple = false, conflicts_with_all = ["seeds", "save_z0"])]
+pub struct BeginningArgs {
+    /// Continue from the states in a file: an .npz with their z and t, as --invert writes it, or
+    /// with z0, as --save-z0 does.
+    #[arg(long, value_name = "FILE", help_heading = START, conflicts_with = "n")]
+    pub from: Option<PathBuf>,
+    /// Edit the rows of a file: noise is added to them up to the time of --at, and sampling goes on
+    /// from there.
+    #[arg(long, value_name = "FILE", help_heading = START, requires = "at")]
+    pub edit: Option<PathBuf>,
+    /// Complete the rows of a file, in which empty cells or NaN are unknown.
+    #[arg(long, value_name = "FILE", help_heading = START, conflicts_with = "at")]
+    pub given: Option<PathBuf>,
+    /// Write, instead of samples, the states that lead to the rows of a file: the way back along the
+    /// ODE to the time of --at, or to its start. --out is an .npz for --from.
+    #[arg(long, value_name = "FILE", help_heading = START, conflicts_with = "n")]
+    pub invert: Option<PathBuf>,
+}
+
+/// Flags of the beginning of paths.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StartArgs {
+    #[command(flatten)]
+    pub beginning: BeginningArgs,
+    /// Time t of --from, --edit or --invert, from 0 (noise) to below 1 (data).
+    #[arg(long, value_name = "T", help_heading = START)]
+    pub at: Option<f64>,
+}
+
 #[derive(Args, Clone, Debug, Default)]
 pub struct SamplingArgs {
     /// Number of steps of a fixed-step solver, at least 1 [default: the run's].
@@ -44,7 +78,7 @@ pub struct SamplingArgs {
     /// Solver, see `triflow list solver` [default: the run's].
     #[arg(long, value_name = "NAME", help_heading = SAMPLING)]
     pub solver: Option<String>,
-    /// Step grid: time, gamma or karras [default: the run's].
+    /// Step grid, see `triflow list step_grid` [default: the run's].
     #[arg(long, value_name = "NAME", help_heading = SAMPLING)]
     pub grid: Option<String>,
     /// Scale of classifier-free guidance; 1 means none [default: the run's].

@@ -1,5 +1,6 @@
 //! The commands, one function or file each.
 
+mod begin;
 mod compare;
 mod components;
 mod curve;
@@ -42,19 +43,34 @@ pub fn run(cli: &Cli) -> Result<()> {
                 _ => extend(cli, &run, (*epochs, *steps), set, output_dir.as_deref()),
             }
         }
-        Command::Generate { run, n, labels, condition, save_z0, seeds, sampling, out } => {
+        Command::Generate { run, n, labels, condition, save_z0, seeds, start, sampling, out } => {
             let (condition, seeds) = (condition.as_deref(), seeds.as_deref());
-            let out = (&**out, *save_z0, cli.quiet);
-            sampling::generate(run, *n, seeds, (labels, condition), sampling, out)
+            let asked = (&labels[..], condition);
+            if let Some(beginning) = begin::Beginning::of(start)? {
+                let ask = begin::Ask { n: *n, asked, sampling };
+                return begin::generate(run, &beginning, &ask, (out, cli.quiet));
+            }
+            sampling::generate(run, *n, seeds, asked, sampling, (out, *save_z0, cli.quiet))
         }
         Command::Predict { run, data, samples, seeds, sampling, out } => {
             let out = (&**out, cli.quiet);
             sampling::predict(run, data, (*samples, seeds.as_deref()), sampling, out)
         }
         Command::Data { name, set, seed, out } => data::write(name, set, *seed, out),
-        Command::Evaluate { run, data, draws, points, likelihood, units, metric, sampling } => {
+        Command::Evaluate {
+            run,
+            data,
+            draws,
+            points,
+            likelihood,
+            out,
+            units,
+            metric,
+            sampling,
+        } => {
             let what = (units.as_deref(), &metric[..]);
-            sampling::evaluate(run, data.as_deref(), (*draws, *points), what, *likelihood, sampling)
+            let likelihood = likelihood.map(|rows| (rows, out.as_deref()));
+            sampling::evaluate(run, data.as_deref(), (*draws, *points), what, likelihood, sampling)
         }
         Command::Compare(args) => compare::compare(cli, args),
         Command::CompareOne { folder, unit, seed } => compare::one(folder, unit, *seed),

@@ -7,6 +7,7 @@ use triflow::data::Units;
 use triflow::data::files::{array, write_rows};
 use triflow::io::csv::{Cells, write_csv};
 use triflow::io::{NamedArray, npz};
+use triflow::measure::likelihood::RowLikelihoods;
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Prediction, Result};
 
@@ -150,4 +151,57 @@ fn write_columns(
     let cells: Vec<Cells<'_>> = rows.into_iter().chain(first).chain(numbers).collect();
     let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
     write_csv(out, Some(&heads), &cells)
+}
+
+/// Writes −ln p of rows, each beside its number and its `target` (normalised), in the data's own
+/// units.
+pub(super) fn write_likelihoods(
+    out: &Path,
+    rows: &RowLikelihoods,
+    target: &Tensor,
+    units: &Units,
+) -> Result<()> {
+    let target = units.target.undo(target);
+    let further =
+        [("nll_error", &rows.error), ("bound", &rows.bound), ("bound_error", &rows.bound_error)];
+    let further = further.into_iter().filter_map(|(name, all)| Some((name, all.as_ref()?)));
+    let all: Vec<(&str, &Vec<f64>)> = std::iter::once(("nll", &rows.nll)).chain(further).collect();
+    if !is(out, "csv") {
+        let own = |(name, all): &(&str, &Vec<f64>)| array(name, &Tensor::from_slice(all));
+        let mut arrays = all.iter().map(own).collect::<Result<Vec<_>>>()?;
+        arrays.push(array("targets", &target)?);
+        return npz::write_npz_with(out, &arrays, &units.texts());
+    }
+    let numbers = |of: &Tensor| -> Result<Vec<f64>> {
+        Ok(Vec::try_from(of.to_device(Device::Cpu).to_kind(Kind::Double).reshape([-1]))?)
+    };
+    let mut columns = vec![("row".to_owned(), (0..target.size()[0]).map(|i| i as f64).collect())];
+    columns.extend(all.into_iter().map(|(name, values)| (name.to_owned(), values.clone())));
+    // A table holds one vector a row; images stay in their own file.
+    if let [_, width] = target.size()[..] {
+        for j in 0..width {
+            let name = units.names.target.get(j as usize).cloned();
+            let name = name.unwrap_or_else(|| format!("x{j}"));
+            columns.push((name, numbers(&target.select(1, j))?));
+        }
+    }
+    let heads: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let cells: Vec<Cells<'_>> = columns.iter().map(|(_, all)| Cells::Numbers(all)).collect();
+    write_csv(out, Some(&heads), &cells)
+}
+
+/// Writes states `[n, …z_shape]` at time `at`, or z_0 without one, with the conditions of the rows
+/// that they lead to.
+pub(super) fn write_states(
+    out: &Path,
+    states: &Tensor,
+    at: Option<f64>,
+    conditions: Option<&Tensor>,
+    units: &Units,
+) -> Result<()> {
+    let mut arrays =
+        vec![array("z", states)?, array("t", &Tensor::from_slice(&[at.unwrap_or(0.0)]))?];
+    let name = if units.condition_is_label { "labels" } else { "conditions" };
+    arrays.extend(conditions.map(|all| array(name, all)).transpose()?);
+    npz::write_npz_with(out, &arrays, &units.texts())
 }

@@ -1,6 +1,8 @@
 //! `generate`, `predict` and `evaluate`.
 
-use super::outputs::{Samples, check_out, check_z0_out, write_predictions, write_samples};
+use super::outputs::{
+    Samples, check_out, check_z0_out, write_likelihoods, write_predictions, write_samples,
+};
 use super::print_json;
 use super::seeds::{self, SampleSeeds};
 use crate::args::SamplingArgs;
@@ -130,13 +132,13 @@ pub fn generate(
 }
 
 /// Shows the progress of sampling `all` rows, which are called `what`.
-fn show_progress(model: &mut Trained, quiet: bool, all: i64, what: &'static str) {
+pub(super) fn show_progress(model: &mut Trained, quiet: bool, all: i64, what: &'static str) {
     let mut shown = crate::progress::Sampling::new(quiet, all, what);
     model.observe_rows(move |rows| shown.add(rows));
 }
 
 /// Checks that memory holds `n` samples of each condition, and the arrays that are written of them.
-fn check_memory(model: &Trained, n: i64, conditions: i64, save_z0: bool) -> Result<()> {
+pub(super) fn check_memory(model: &Trained, n: i64, conditions: i64, save_z0: bool) -> Result<()> {
     let entries = |shape: &[i64]| shape.iter().product::<i64>().max(1) as u64;
     let units = model.units();
     let condition = match &units.shapes.condition {
@@ -151,7 +153,11 @@ fn check_memory(model: &Trained, n: i64, conditions: i64, save_z0: bool) -> Resu
 }
 
 /// The requested conditions; `None` for an unconditional run.
-fn conditions(model: &Trained, labels: &[String], file: Option<&Path>) -> Result<Option<Inputs>> {
+pub(super) fn conditions(
+    model: &Trained,
+    labels: &[String],
+    file: Option<&Path>,
+) -> Result<Option<Inputs>> {
     let Some(shape) = model.units().shapes.condition.clone() else { return Ok(None) };
     let is_label = model.units().condition_is_label;
     let asked = match file {
@@ -176,17 +182,17 @@ fn conditions(model: &Trained, labels: &[String], file: Option<&Path>) -> Result
 }
 
 /// Conditions of samples or predictions.
-struct Inputs {
+pub(super) struct Inputs {
     /// Labels `[n]` or values `[n, …]`.
-    values: Tensor,
+    pub values: Tensor,
     /// Lengths of sequences.
-    lengths: Lengths,
+    pub lengths: Lengths,
     /// Numbers of the file's rows that are used; empty if all are.
-    kept: Vec<i64>,
+    pub kept: Vec<i64>,
 }
 
 /// Reads one side of a file, with columns and labels in the order of the training rows.
-fn read(model: &Trained, file: &Path, part: Part) -> Result<Inputs> {
+pub(super) fn read(model: &Trained, file: &Path, part: Part) -> Result<Inputs> {
     let experiment = model.experiment();
     let table = read_columns(experiment, file, &[part])?;
     let table = model.units().align(table, experiment);
@@ -205,7 +211,7 @@ fn read(model: &Trained, file: &Path, part: Part) -> Result<Inputs> {
 
 /// Conditions in the form that the model takes: labels `[n]`, which the model makes one-hot a block
 /// at a time, or rows `[n, …]`; single numbers become rows of one.
-fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
+pub(super) fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
     let units = model.units();
     if model.experiment().task().is_sequence() {
         return triflow::sequence::rows(asked.shallow_clone(), "the condition");
@@ -225,7 +231,7 @@ fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
 }
 
 /// Checks that the rows of a file have the shape of the training rows.
-fn check_rows(model: &Trained, rows: &Tensor, file: Option<&Path>) -> Result<()> {
+pub(super) fn check_rows(model: &Trained, rows: &Tensor, file: Option<&Path>) -> Result<()> {
     if rows.dim() == 1 {
         return Ok(());
     }
@@ -292,9 +298,12 @@ pub fn evaluate(
     file: Option<&Path>,
     (draws, points): (u64, i64),
     measured: (Option<&str>, &[String]),
-    likelihood_rows: Option<i64>,
+    likelihood_rows: Option<(i64, Option<&Path>)>,
     sampling: &SamplingArgs,
 ) -> Result<()> {
+    if let Some((_, Some(out))) = likelihood_rows {
+        check_out(out)?;
+    }
     let (run, mut model) = load_in(run, sampling, measured)?;
     let _threads = model.threads();
     let options = Options { seed: sampling.seed, draws, only: None };
@@ -307,7 +316,14 @@ pub fn evaluate(
         }
     };
     let likely = match likelihood_rows {
-        Some(n) => Some(likelihood_of(&mut model, &held.rows.first(n), sampling)?),
+        Some((n, out)) => {
+            let rows = held.rows.first(n);
+            let likely = likelihood_of(&mut model, &rows, sampling)?;
+            if let Some(out) = out {
+                write_likelihoods(out, &likely.rows, &rows.target, model.units())?;
+            }
+            Some(likely)
+        }
         None => None,
     };
     let mut metrics = measure::evaluate(&mut model, &held, &options)?.to_json();

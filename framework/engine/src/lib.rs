@@ -36,7 +36,7 @@ mod starters;
 pub use triflow_core::*;
 
 pub use config::Experiment;
-pub use inference::{Lengths, Prediction};
+pub use inference::{Lengths, Prediction, Start};
 pub use train::Trainer;
 pub use trained::Trained;
 pub use unused::Unused;

@@ -55,6 +55,8 @@ struct Reader<'a> {
     file: &'a ArrayFile,
     /// `true` if rows stay on disk.
     stay: bool,
+    /// `true` if numbers may be missing.
+    gaps: bool,
 }
 
 /// Opens a NumPy archive or a safetensors file, by its ending.
@@ -100,7 +102,7 @@ impl Arrays {
     fn splits(&self, stay: bool) -> Result<Splits> {
         let (path, names) = (&*self.base.join(&*self.path), &self.names);
         let file = self.open(path)?;
-        let reader = Reader { path, file: &file, stay };
+        let reader = Reader { path, file: &file, stay, gaps: false };
         // The usual names may be missing: generation can do without y.
         let lengths = |part: Part, set: &str| get_lengths(path, &file, part, set);
         let (x_lengths, y_lengths) = (lengths(Part::X, "")?, lengths(Part::Y, "")?);
@@ -178,8 +180,19 @@ impl DataSource for Arrays {
     }
 
     fn read(&self, path: &FsPath, parts: &[Part]) -> Result<Columns> {
+        self.table(path, parts, false)
+    }
+
+    fn read_incomplete(&self, path: &FsPath, part: Part) -> Result<Columns> {
+        self.table(path, &[part], true)
+    }
+}
+
+impl Arrays {
+    /// The sides in `parts` of another file; with `gaps`, numbers may be missing.
+    fn table(&self, path: &FsPath, parts: &[Part], gaps: bool) -> Result<Columns> {
         let file = self.open(path)?;
-        let reader = Reader { path, file: &file, stay: false };
+        let reader = Reader { path, file: &file, stay: false, gaps };
         let lengths = |part| get_lengths(path, &file, part, "");
         let mut table = Columns {
             x_lengths: lengths(Part::X)?,
@@ -287,7 +300,7 @@ impl Reader<'_> {
     /// `default` is its usual name (only those of y may hold class labels), `lengths` those of its
     /// rows if they are sequences.
     fn side(self, name: &str, default: &str, must: bool, lengths: Option<&Tensor>) -> Result<Side> {
-        let Self { path, file, stay } = self;
+        let Self { path, file, stay, gaps } = self;
         if !file.names.iter().any(|n| n == name) {
             let known = file.names.iter().map(String::as_str);
             return if must {
@@ -316,7 +329,7 @@ impl Reader<'_> {
             let columns = self.columns(default, &labels.size())?;
             return Ok(Side { held: Some(labels), classes, columns, on_disk: None });
         }
-        let held = get(path, file, name, default, lengths)?;
+        let held = get((path, file), name, default, lengths, gaps)?;
         let classes = match held.kind() {
             Kind::Int64 if default.starts_with('y') => (file.texts)(CLASSES)?.unwrap_or_default(),
             _ => Vec::new(),
@@ -341,11 +354,11 @@ impl Reader<'_> {
 
 /// Values of the array `name`; see [`Reader::side`].
 fn get(
-    path: &FsPath,
-    file: &ArrayFile,
+    (path, file): (&FsPath, &ArrayFile),
     name: &str,
     default: &str,
     lengths: Option<&Tensor>,
+    gaps: bool,
 ) -> Result<Tensor> {
     let array = (file.get)(name)?;
     let what = format!("array `{name}`");
@@ -377,7 +390,7 @@ fn get(
         let values = data.clone().into_f32();
         padding::check(path, &what, default, &shape, &values, lengths)?;
     }
-    numbers(path, &what, &shape, data)
+    numbers(path, &what, &shape, data, gaps)
 }
 
 /// Declares a data source of named arrays; its parameters are the same for every format.

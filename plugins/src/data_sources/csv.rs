@@ -192,6 +192,14 @@ impl DataSource for Source {
         }
         read(path, &sheet, &selection)
     }
+
+    fn read_incomplete(&self, path: &FsPath, part: Part) -> Result<Columns> {
+        let sheet = self.open(path)?;
+        // A single column of numbers may be empty in the first rows: it holds no class labels.
+        let spec = Csv { labels: Some(false), ..self.spec.clone() };
+        let selection = self.select(path, &sheet, &spec, &[part])?;
+        read(path, &sheet, &Selection { missing: Missing::Keep, ..selection })
+    }
 }
 
 impl Source {

@@ -8,7 +8,7 @@ use std::path::Path as FsPath;
 
 /// Finite numbers of shape `[n, …]`: float32 for float32 and small integers in the file, else
 /// float64, since the engine rounds numbers only once they are centred. `what` describes them in
-/// errors, such as "array `x`".
+/// errors, such as "array `x`". With `gaps`, values that are missing may be NaN.
 ///
 /// # Errors
 /// There are no rows or values, or one is not finite in float32.
@@ -17,11 +17,12 @@ pub(super) fn numbers(
     what: &str,
     shape: &[usize],
     values: ArrayData,
+    gaps: bool,
 ) -> Result<Tensor> {
     let rows = check_shape(path, what, shape)?;
     let (flat, bad) = match values {
         ArrayData::F32(values) => {
-            let bad = values.iter().position(|v| !v.is_finite());
+            let bad = values.iter().position(|v| !v.is_finite() && !(gaps && v.is_nan()));
             (Tensor::from_slice(&values), bad.map(|i| (i, f64::from(values[i]))))
         }
         ArrayData::F64(_)
@@ -30,7 +31,8 @@ pub(super) fn numbers(
         | ArrayData::U64(_)
         | ArrayData::U32(_) => {
             let values = values.into_f64();
-            let bad = values.iter().position(|v| !(*v as f32).is_finite());
+            let refused = |v: &f64| !(*v as f32).is_finite() && !(gaps && v.is_nan());
+            let bad = values.iter().position(refused);
             (Tensor::from_slice(&values), bad.map(|i| (i, values[i])))
         }
         small => (Tensor::from_slice(&small.into_f32()), None),

@@ -24,6 +24,8 @@ pub(super) enum Decimal {
 pub(super) enum Missing {
     Error,
     Drop,
+    /// Kept as NaN.
+    Keep,
 }
 
 /// Columns of a sheet that are read, and how.
@@ -259,6 +261,7 @@ pub(super) fn read(path: &FsPath, sheet: &Sheet, selection: &Selection) -> Resul
             format!("class labels need one column of y, got {}", selection.y.len()),
         ));
     }
+    let gaps = selection.missing == Missing::Keep;
     let numeric = if is_label { selection.x.len() } else { columns.len() };
     let mut values = vec![Vec::with_capacity(all - left_out); numeric];
     let mut words = Words::default();
@@ -270,6 +273,10 @@ pub(super) fn read(path: &FsPath, sheet: &Sheet, selection: &Selection) -> Resul
         }
         for (i, (cell, values)) in cells.iter().zip(&mut values).enumerate() {
             let is_y = i >= selection.x.len();
+            if gaps && is_missing(cell) {
+                values.push(f64::NAN);
+                continue;
+            }
             values.push(finite(cell, scan.comma, is_y).map_err(|what| (i, what))?);
         }
         if is_label {
@@ -285,7 +292,7 @@ pub(super) fn read(path: &FsPath, sheet: &Sheet, selection: &Selection) -> Resul
         let mut tensors = Vec::with_capacity(columns.len());
         for (i, column) in columns.iter().zip(values) {
             let called = sheet.called(*i);
-            tensors.push(numbers(path, &called, &[column.len()], column.clone().into())?);
+            tensors.push(numbers(path, &called, &[column.len()], column.clone().into(), gaps)?);
         }
         Ok((!tensors.is_empty()).then(|| Tensor::stack(&tensors, 1)))
     };
@@ -345,6 +352,9 @@ fn scan(path: &FsPath, sheet: &Sheet, selection: &Selection, columns: &[usize]) 
     sheet.visit(columns, &mut |cells| {
         for (i, cell) in cells.iter().enumerate() {
             if is_missing(cell) {
+                if selection.missing == Missing::Keep {
+                    continue;
+                }
                 if selection.missing == Missing::Error {
                     let what =
                         if cell.is_empty() { "is empty".into() } else { format!("holds `{cell}`") };

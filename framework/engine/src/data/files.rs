@@ -32,6 +32,15 @@ pub fn read_columns(experiment: &Experiment, path: &Path, parts: &[Part]) -> Res
     table.map_err(|e| e.under("data"))
 }
 
+/// Reads one side of a file as [`read_columns`] does, numbers of which some are missing and NaN.
+///
+/// # Errors
+/// Those of [`read_columns`].
+pub fn read_incomplete(experiment: &Experiment, path: &Path, part: Part) -> Result<Columns> {
+    let table = reader(experiment, path).and_then(|source| source.read_incomplete(path, part));
+    table.map_err(|e| e.under("data"))
+}
+
 fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
     let name = source_of(path)?;
     let source = match &experiment.data {

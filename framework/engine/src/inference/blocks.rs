@@ -4,7 +4,7 @@
 use crate::component::Condition;
 use crate::error::Result;
 use crate::rng::Streams;
-use crate::sample::{Sampled, SamplingPlan};
+use crate::sample::{Given, Sampled, SamplingPlan};
 use crate::trained::Trained;
 use tch::Tensor;
 
@@ -28,6 +28,25 @@ pub struct Rows<'a> {
     pub condition: &'a ConditionFn<'a>,
     /// `[n, T]`, 1 at positions of a sequence and 0 at padding; `None` without padding.
     pub mask: Option<&'a Tensor>,
+    /// Beginning of the rows' paths.
+    pub start: Start<'a>,
+}
+
+/// Beginning of the paths of samples.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Start<'a> {
+    /// At z_0, drawn from the rows' random streams.
+    #[default]
+    Noise,
+    /// At given states.
+    States {
+        /// States `[n, …z_shape]`.
+        z: &'a Tensor,
+        /// Their time t in \[0, 1); `None`: they are z_0.
+        at: Option<f64>,
+    },
+    /// At z_0, with known entries of the data at the end.
+    Given(&'a Given),
 }
 
 /// A block of samples.
@@ -41,7 +60,7 @@ pub struct Block {
 
 impl Trained {
     /// Rows of a block.
-    fn block(&self) -> i64 {
+    pub(super) fn block(&self) -> i64 {
         let entries = self.model.latent_shape().iter().product::<i64>().max(1);
         let default = || (ENTRIES / entries).clamp(ROWS.0, ROWS.1);
         self.experiment.sampling.block.unwrap_or_else(default)
@@ -67,11 +86,20 @@ impl Trained {
             let narrow = |t: &Tensor| t.narrow(0, from, n);
             let (condition, mask) = ((rows.condition)(self, from, n)?, rows.mask.map(narrow));
             let streams = rows.streams.map(|all| all.from(from));
-            let z0 = self.z0(n, streams.as_ref())?;
+            let z0 = match rows.start {
+                Start::States { z, .. } => z.narrow(0, from, n),
+                Start::Noise | Start::Given(_) => self.z0(n, streams.as_ref())?,
+            };
             let streams = streams.unwrap_or_else(|| plan.streams.from(from));
-            let plan = SamplingPlan { streams, ..plan.clone() };
-            let (condition, mask) = (condition.as_ref(), mask.as_ref());
-            let sampled = self.sample_sequences(&z0, mask, condition, &plan, &mut ())?;
+            let mut plan = SamplingPlan { streams, ..plan.clone() };
+            let mut given = None;
+            match rows.start {
+                Start::Noise => {}
+                Start::States { at, .. } => plan.from = at,
+                Start::Given(all) => given = Some(all.narrow(from, n)),
+            }
+            let (condition, mask, given) = (condition.as_ref(), mask.as_ref(), given.as_ref());
+            let sampled = self.sample_given(&z0, given, mask, condition, &plan, &mut ())?;
             let values = self.present_sequences(&sampled.z, mask)?;
             each(Block { sampled, values })?;
             self.row_observer.sampled(n);

@@ -1,8 +1,9 @@
 //! Predictions and samples of a trained model, in the data's own units.
 
 mod blocks;
+mod states;
 
-pub use blocks::{Block, Rows};
+pub use blocks::{Block, Rows, Start};
 
 use crate::error::{Error, Result};
 use crate::rng::Streams;
@@ -46,7 +47,7 @@ impl Trained {
         seed: Option<u64>,
     ) -> Result<Tensor> {
         let streams = seed.map(|seed| Streams::new(seed, 0));
-        self.generate_from(conditions, &Lengths::default(), steps, streams.as_ref())
+        self.generate_from(conditions, &Lengths::default(), steps, streams.as_ref(), Start::Noise)
     }
 
     /// Predicts or samples sequences of the given lengths, as [`generate`](Self::generate) does,
@@ -60,7 +61,23 @@ impl Trained {
         lengths: &Lengths,
         streams: Option<&Streams>,
     ) -> Result<Tensor> {
-        self.generate_from(conditions, lengths, None, streams)
+        self.generate_from(conditions, lengths, None, streams, Start::Noise)
+    }
+
+    /// Samples targets under `conditions`, as [`generate_sequences`](Self::generate_sequences) does,
+    /// from `start`.
+    ///
+    /// # Errors
+    /// Those of [`generate_sequences`](Self::generate_sequences), and [`Error::Config`] for states or
+    /// known entries of another shape, or a time outside \[0, 1).
+    pub fn generate_starting(
+        &mut self,
+        conditions: &Tensor,
+        lengths: &Lengths,
+        start: Start<'_>,
+        streams: Option<&Streams>,
+    ) -> Result<Tensor> {
+        self.generate_from(conditions, lengths, None, streams, start)
     }
 
     fn generate_from(
@@ -69,6 +86,7 @@ impl Trained {
         lengths: &Lengths,
         steps: Option<usize>,
         streams: Option<&Streams>,
+        start: Start<'_>,
     ) -> Result<Tensor> {
         let shape = self.units.shapes.condition.clone();
         let labels = self.units.condition_is_label && conditions.kind() == Kind::Int64;
@@ -95,6 +113,7 @@ impl Trained {
                     Ok(Some(condition))
                 },
                 mask: mask.as_ref(),
+                start,
             },
             steps,
         )?;
@@ -105,6 +124,7 @@ impl Trained {
     fn values(&mut self, rows: &Rows<'_>, steps: Option<usize>) -> Result<Tensor> {
         let plan = self.plan();
         let plan = SamplingPlan { steps: steps.unwrap_or(plan.steps), ..plan };
+        self.check_start(rows)?;
         let mut all: Option<Tensor> = None;
         let mut from = 0;
         self.sample_blocks(rows, &plan, &mut |block| {
@@ -213,11 +233,27 @@ impl Trained {
         steps: Option<usize>,
         streams: &Streams,
     ) -> Result<Tensor> {
+        self.sample_starting(n, steps, Start::Noise, streams)
+    }
+
+    /// Draws `n` unconditional samples `[n, …target_shape]` from `start`, each with its own random
+    /// stream.
+    ///
+    /// # Errors
+    /// Those of [`sample_from`](Self::sample_from), and [`Error::Config`] for states or known entries
+    /// of another shape, or a time outside \[0, 1).
+    pub fn sample_starting(
+        &mut self,
+        n: i64,
+        steps: Option<usize>,
+        start: Start<'_>,
+        streams: &Streams,
+    ) -> Result<Tensor> {
         if self.units.shapes.condition.is_some() {
             let message = "this model needs conditions; use `generate`";
             return Err(Error::config("unconditional", message));
         }
         let none = |_: &Trained, _: i64, _: i64| Ok(None);
-        self.values(&Rows { n, streams: Some(streams), condition: &none, mask: None }, steps)
+        self.values(&Rows { n, streams: Some(streams), condition: &none, mask: None, start }, steps)
     }
 }

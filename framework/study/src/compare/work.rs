@@ -379,7 +379,7 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
         let held = data.held_out(LIKELY);
         let found = held.and_then(|held| likelihood::measure(model, &held.rows, &options));
         let nll = found.and_then(|found| {
-            let rows = (&found.rows.0[..], found.rows.1.as_deref());
+            let rows = (&found.rows.nll[..], found.rows.bound.as_deref());
             let catalogue = Catalogue::of_model(model)?;
             Ok(Nll {
                 exact: found.density.nats,
@@ -436,10 +436,10 @@ fn paths(model: &mut Trained, data: &Data) -> Result<Option<Paths>> {
     let rows = data.held_out(SHOWN)?.rows;
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
     let plan = model.plan();
-    let grid = plan.grid;
+    let clock = model.clock()?;
     let (sampled, seen) = draw_paths(model, &rows, (seed, 0), plan)?;
     let mut times = model.sampling(|model, _| {
-        let field = ModelField::new(model, None::<&Condition>, grid);
+        let field = ModelField::new(model, None::<&Condition>, clock);
         seen.clock.iter().map(|s| Ok(field.time(*s)?.clamp(0.0, 1.0))).collect::<Result<Vec<_>>>()
     })?;
     let mut states: Vec<Tensor> = seen.states;

@@ -2,7 +2,7 @@
 
 use crate::data::Batch;
 use crate::error::{DIVERGED, Error, Result};
-use crate::inference::{Block, Rows};
+use crate::inference::{Block, Rows, Start};
 use crate::plot::Scatter;
 use crate::rng::Streams;
 use crate::sample::{Sampled, SamplingPlan, Trajectory};
@@ -71,6 +71,7 @@ pub(crate) fn draw_rows(
         streams: streams.as_ref(),
         condition: &|_, from, n| Ok(condition.as_ref().map(|all| all.narrow(from, n))),
         mask: rows.mask.as_ref(),
+        start: Start::Noise,
     };
     let (mut latents, mut values) = (Vec::new(), Vec::new());
     let (mut nfe, mut steps, mut denoised) = (0, 0, false);
@@ -123,7 +124,7 @@ pub(crate) fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>)
         "n": n,
         "solver": e.sampling.solver.name(),
         "steps": sampled.steps,
-        "grid": e.sampling.grid.map(|grid| grid.to_string()),
+        "grid": grid_text(model),
         "nfe": sampled.nfe,
         "final_denoise": sampled.denoised,
         "ema": e.sampling.use_ema && e.training.ema.is_some(),
@@ -133,6 +134,21 @@ pub(crate) fn how(model: &Trained, sampled: &Sampled, n: i64, seed: Option<u64>)
         "noise": seed.map_or(json!("zero"), |_| json!(e.sampling.noise)),
         "seed": seed.unwrap_or(e.seed()),
     })
+}
+
+/// Name of the step grid, with its parameters in brackets; the clock where steps are equal in it by
+/// default.
+fn grid_text(model: &Trained) -> Value {
+    let Some(grid) = &model.experiment().sampling.grid else { return json!(model.clock().ok()) };
+    let written = serde_json::to_value(grid).unwrap_or_default();
+    let keys = written.as_object().into_iter().flatten().filter(|(key, _)| *key != "type");
+    // 7 rather than 7.0.
+    let text = |value: &Value| value.as_f64().map_or_else(|| value.to_string(), |x| x.to_string());
+    let values: Vec<String> = keys.map(|(_, value)| text(value)).collect();
+    match values.is_empty() {
+        true => json!(grid.name()),
+        false => json!(format!("{}({})", grid.name(), values.join(", "))),
+    }
 }
 
 /// Points from a tensor `[n, …]`, whose rows are flattened.

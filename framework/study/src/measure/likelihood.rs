@@ -69,10 +69,23 @@ pub struct Measured {
     pub density: Estimate,
     /// The variational bound on −ln p; `None` if there is none, for a reason that `json` gives.
     pub bound: Option<Estimate>,
-    /// −ln p of each row by the change of variables, in nats, and its bound if there is one.
-    pub rows: (Vec<f64>, Option<Vec<f64>>),
+    /// −ln p of each row.
+    pub rows: RowLikelihoods,
     /// Both estimates in JSON (nats a row, bits a dimension), with all that they depend on.
     pub json: Value,
+}
+
+/// −ln p of single rows in nats, in the data's own units.
+#[derive(Debug)]
+pub struct RowLikelihoods {
+    /// −ln p by the change of variables.
+    pub nll: Vec<f64>,
+    /// Its standard error over the probes; `None` for an exact divergence.
+    pub error: Option<Vec<f64>>,
+    /// The variational bound on −ln p; `None` if there is none.
+    pub bound: Option<Vec<f64>>,
+    /// The standard error of the bound over the draws of noise; `None` for a single draw.
+    pub bound_error: Option<Vec<f64>>,
 }
 
 /// Measures −ln p of `data` (normalised rows and conditions) under a trained model, in the data's
@@ -104,15 +117,18 @@ pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Resu
     }
     refuse_without_density(model, data)?;
     let sampling = &model.experiment().sampling;
-    let (guided, steered) = (sampling.guidance != 1.0, sampling.steering.is_some());
-    for (key, given) in [("sampling.guidance", guided), ("sampling.steering", steered)] {
+    for (key, given) in [
+        ("sampling.guidance", sampling.guidance != 1.0),
+        ("sampling.steering", sampling.steering.is_some()),
+        ("sampling.projection", sampling.projection.is_some()),
+    ] {
         if given {
             log::warn!(
                 "`{key}` has no effect on the likelihood, which is that of the model as trained"
             );
         }
     }
-    let (solver, clock) = (options.solver.build(&())?, model.plan().grid.clock());
+    let (solver, clock) = (options.solver.build(&())?, model.clock()?);
     if solver.needs_levels()? || solver.stochastic()? {
         let message = format!(
             "no likelihood along the solver `{}`: it goes from noise to data only",
@@ -146,12 +162,18 @@ pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Resu
     // the volume of a normalised unit.
     let nats = log_scale - &along.density.log;
     let density = Estimate::of(&nats);
-    let mut of_rows = (numbers(&nats)?, None);
+    let mut of_rows = RowLikelihoods {
+        nll: numbers(&nats)?,
+        error: along.density.error.as_ref().map(numbers).transpose()?,
+        bound: None,
+        bound_error: None,
+    };
     let (bounded, bound_json) = match bound {
         Ok(bound) => {
             let nats = bound.total() + log_scale;
             let estimate = Estimate::of(&nats);
-            of_rows.1 = Some(numbers(&nats)?);
+            of_rows.bound = Some(numbers(&nats)?);
+            of_rows.bound_error = bound.error.as_ref().map(numbers).transpose()?;
             (
                 Some(estimate),
                 bound_json(&estimate, &bound, log_scale, along.dimensions, options.draws),

@@ -294,10 +294,10 @@ fn trajectories(model: &mut Trained, data: &Data) -> Result<TrajectoryView> {
     let n = rows.len();
     // The path as the solver leaves it, without a denoised end.
     let plan = SamplingPlan { final_denoise: Some(false), ..model.plan() };
-    let grid = plan.grid;
+    let clock = model.clock()?;
     let (sampled, trajectory) = draw_paths(model, &rows, (seed, 0), plan)?;
     let (times, real) = model.sampling(|model, _| {
-        let field = ModelField::new(model, None, grid);
+        let field = ModelField::new(model, None, clock);
         // Rounded, as bracketing finds the ends 0 and 1 only to within its tolerance.
         let time = |s: &f64| Ok((field.time(*s)? * 1e9).round() / 1e9);
         let times = trajectory.clock.iter().map(time).collect::<Result<Vec<_>>>()?;
