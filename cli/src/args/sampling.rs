@@ -54,8 +54,8 @@ pub struct BeginningArgs {
     /// Complete the rows of a file, in which empty cells or NaN are unknown.
     #[arg(long, value_name = "FILE", help_heading = START, conflicts_with = "at")]
     pub given: Option<PathBuf>,
-    /// Write, instead of samples, the states that lead to the rows of a file: the way back along the
-    /// ODE to the time of --at, or to its start. --out is an .npz for --from.
+    /// Write, instead of samples, the states that lead to the rows of a file: the way back along
+    /// the ODE to the time of --at, or to its start. --out is an .npz for --from.
     #[arg(long, value_name = "FILE", help_heading = START, conflicts_with = "n")]
     pub invert: Option<PathBuf>,
 }

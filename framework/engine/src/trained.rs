@@ -353,7 +353,8 @@ impl Trained {
     }
 
     /// Samples latents of sequences some of whose entries are `given`, as
-    /// [`sample_sequences`](Self::sample_sequences) does; see [`Observed`](crate::sample::Observed).
+    /// [`sample_sequences`](Self::sample_sequences) does; see
+    /// [`Observed`](crate::sample::Observed).
     ///
     /// # Errors
     /// Those of [`sample_latents`](Self::sample_latents).

@@ -5,8 +5,8 @@ triflow::component! {
     /// more steps near the noise, below 1 more near the data, at 1 equal steps.
     ///
     /// Images of more pixels need more noise to be hidden as well: Esser et al. shift by the root
-    /// of the ratio of the numbers of pixels, and by 3 for Stable Diffusion 3. Equal steps are those
-    /// of the share before the shift, also between ends other than 0 and 1.
+    /// of the ratio of the numbers of pixels, and by 3 for Stable Diffusion 3. Equal steps are
+    /// those of the share before the shift, also between ends other than 0 and 1.
     #[reference = "Esser et al. 2024, arXiv 2403.03206, eq. 23"]
     pub struct Shifted: StepGrid = "shifted" {
         /// The shift.

@@ -64,12 +64,12 @@ impl Trained {
         self.generate_from(conditions, lengths, None, streams, Start::Noise)
     }
 
-    /// Samples targets under `conditions`, as [`generate_sequences`](Self::generate_sequences) does,
-    /// from `start`.
+    /// Samples targets under `conditions`, as [`generate_sequences`](Self::generate_sequences)
+    /// does, from `start`.
     ///
     /// # Errors
-    /// Those of [`generate_sequences`](Self::generate_sequences), and [`Error::Config`] for states or
-    /// known entries of another shape, or a time outside \[0, 1).
+    /// Those of [`generate_sequences`](Self::generate_sequences), and [`Error::Config`] for states
+    /// or known entries of another shape, or a time outside \[0, 1).
     pub fn generate_starting(
         &mut self,
         conditions: &Tensor,
@@ -240,8 +240,8 @@ impl Trained {
     /// stream.
     ///
     /// # Errors
-    /// Those of [`sample_from`](Self::sample_from), and [`Error::Config`] for states or known entries
-    /// of another shape, or a time outside \[0, 1).
+    /// Those of [`sample_from`](Self::sample_from), and [`Error::Config`] for states or known
+    /// entries of another shape, or a time outside \[0, 1).
     pub fn sample_starting(
         &mut self,
         n: i64,

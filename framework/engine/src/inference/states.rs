@@ -49,8 +49,8 @@ impl Trained {
         })
     }
 
-    /// Adds noise to rows of data: their states a·z_1 + b·z_0 `[n, …z_shape]` at time `at`, with z_0
-    /// from the rows' random streams (Meng et al. 2022, arXiv 2108.01073).
+    /// Adds noise to rows of data: their states a·z_1 + b·z_0 `[n, …z_shape]` at time `at`, with
+    /// z_0 from the rows' random streams (Meng et al. 2022, arXiv 2108.01073).
     ///
     /// # Errors
     /// [`Error::Config`]: `at` is not in \[0, 1). [`Error::Component`]: a component fails.
@@ -95,9 +95,9 @@ impl Trained {
     /// are not known.
     ///
     /// # Errors
-    /// [`Error::Config`]: the model cannot be conditioned on entries: targets are labels, the latents
-    /// are not the targets, or z_0 is not N(0, I) or depends on the data; the targets have another
-    /// shape, or infinite entries.
+    /// [`Error::Config`]: the model cannot be conditioned on entries: targets are labels, the
+    /// latents are not the targets, or z_0 is not N(0, I) or depends on the data; the targets have
+    /// another shape, or infinite entries.
     pub fn given(&self, targets: &Tensor) -> Result<Given> {
         let refuse = |key: &str, why: String| {
             let message = format!("no samples with given entries: {why}");

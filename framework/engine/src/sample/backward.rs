@@ -13,9 +13,10 @@ impl<P: Predictor> PredictorField<P> {
         Ok(Grid { nodes: self.grid(steps)?.nodes.iter().rev().map(|s| -s).collect() })
     }
 
-    /// Integrates from `data` `[n, …z_shape]` back to the start of the [grid](Self::grid) of `steps`
-    /// steps, without recording gradients: `z` of the result are the states from which an exact
-    /// solver reaches a·data, the state of the data without the noise that may be left at the end.
+    /// Integrates from `data` `[n, …z_shape]` back to the start of the [grid](Self::grid) of
+    /// `steps` steps, without recording gradients: `z` of the result are the states from which an
+    /// exact solver reaches a·data, the state of the data without the noise that may be left at the
+    /// end.
     ///
     /// # Errors
     /// [`Error::Config`]: the solver draws noise, or needs more than the derivative. Those of

@@ -69,8 +69,8 @@ pub trait Predictor {
     /// # Errors
     /// Those of the model's components.
     fn output(&self, z: &Tensor, reading: &Reading<'_>) -> Result<Tensor>;
-    /// The data at the end of a path, `[batch, …z_shape]`, given those that the state and the output
-    /// determine.
+    /// The data at the end of a path, `[batch, …z_shape]`, given those that the state and the
+    /// output determine.
     ///
     /// # Errors
     /// Those of a projection.
@@ -429,8 +429,8 @@ fn field_of<'a>(
     Ok(PredictorField::on(changes.of(predictor), grid)?.starting_at(plan.from))
 }
 
-/// Integrates a model from latents `data` `[n, …z_shape]` back to the time that `plan` begins at, as
-/// [`PredictorField::invert`] does.
+/// Integrates a model from latents `data` `[n, …z_shape]` back to the time that `plan` begins at,
+/// as [`PredictorField::invert`] does.
 ///
 /// # Errors
 /// Those of [`PredictorField::invert`] and of the `changes`.

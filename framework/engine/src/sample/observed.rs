@@ -38,18 +38,18 @@ impl Given {
 /// Gaussian is.
 ///
 /// Given the state z, the data have mean h, the prediction, and covariance C = (b²/a)·∂h/∂z
-/// (Tweedie's formula of second order). If they are Gaussian, as for Gaussian data, their mean given
-/// the entries y too is h + C_·k·C_kk⁻¹·(y − h_k) with the known entries k, and every other prediction
-/// follows from it: sampling is then exact. For other data it is the Gaussian approximation of their
-/// distribution given z, which improves as the noise decreases (Boys et al. 2023, arXiv 2310.06721;
-/// Rozet et al. 2024, arXiv 2405.13712).
+/// (Tweedie's formula of second order). If they are Gaussian, as for Gaussian data, their mean
+/// given the entries y too is h + C_·k·C_kk⁻¹·(y − h_k) with the known entries k, and every other
+/// prediction follows from it: sampling is then exact. For other data it is the Gaussian
+/// approximation of their distribution given z, which improves as the noise decreases (Boys et al.
+/// 2023, arXiv 2310.06721; Rozet et al. 2024, arXiv 2405.13712).
 ///
 /// A network's Jacobian is no covariance far from the data. Changes are therefore bounded by
 /// properties of any covariance: the known entries count as at most √k + 4 standard deviations from
 /// their prediction, and no other entry moves by more of its own deviations than those.
 ///
-/// C takes a vector-Jacobian product for each dimension up to [`EXACT_DIMENSIONS`]. Beyond, C_kk⁻¹ is
-/// applied by eight steps of conjugate gradients, each with one such product.
+/// C takes a vector-Jacobian product for each dimension up to [`EXACT_DIMENSIONS`]. Beyond, C_kk⁻¹
+/// is applied by eight steps of conjugate gradients, each with one such product.
 pub struct Observed<'g, P> {
     /// The predictor without the known entries.
     pub predictor: P,
