@@ -9,7 +9,7 @@
 macro_rules! component_kind {
     (
         $(#[doc = $doc:literal])*
-        kind $kind:literal, $(spec $Spec:ident,)? context<$lt:lifetime> $Ctx:ty
+        kind $kind:literal, context<$lt:lifetime> $Ctx:ty
             $(, common $Common:ty)? $(, received $received:path)?;
         $(#[$tm:meta])*
         pub trait $Built:ident {
@@ -44,9 +44,6 @@ macro_rules! component_kind {
                 fn $pf(&$pself $(, $pa: $pat)*) -> $crate::Result<$pr> $body
             )*)?
         }
-
-        $(#[doc(hidden)]
-        pub trait $Spec {})?
 
         impl $crate::registry::Kind for dyn $Built {
             const NAME: &'static str = $kind;
@@ -395,7 +392,7 @@ macro_rules! choices {
 macro_rules! component {
     (
         $(#[$($attribute:tt)*])*
-        pub struct $S:ident : $Built:ident $(, $SpecTrait:ident)? = $name:tt { $($fields:tt)* }
+        pub struct $S:ident : $Built:ident = $name:tt { $($fields:tt)* }
     ) => {
         $crate::parameters! {
             $(#[doc = $crate::component_attribute!(text; $($attribute)*)])*
