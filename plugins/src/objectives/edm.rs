@@ -9,18 +9,15 @@ triflow::component! {
     /// a·sigma_data·noise)/√(a²·sigma_data² + b²).
     #[reference = "Karras et al. 2022, arXiv 2206.00364, table 1"]
     pub struct Edm: Objective = "edm" {
-        /// Standard deviation of the data, above 0; 1 for standardised data.
+        /// Standard deviation of the data; 1 for standardised data.
+        #[range(above = 0, max = 1e6)]
         pub sigma_data: f64 = 1.0,
     }
 }
 
 impl Spec<dyn Objective> for Edm {
     fn build(&self, (): &()) -> Result<Box<dyn Objective>> {
-        if self.sigma_data > 0.0 && self.sigma_data.is_finite() {
-            return Ok(Box::new(self.clone()));
-        }
-        let message = format!("needs a number above 0, got {}", self.sigma_data);
-        Err(Error::config("sigma_data", message))
+        Ok(Box::new(self.clone()))
     }
 }
 

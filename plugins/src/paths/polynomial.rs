@@ -7,17 +7,15 @@ triflow::component! {
     /// the noise.
     #[reference = "Lipman et al. 2024, arXiv 2412.06264, section 4.8"]
     pub struct Polynomial: GaussianPath = "polynomial" {
-        /// The power n, above 0; 1 gives `rectified`.
+        /// The power n; 1 gives `rectified`.
+        #[range(above = 0)]
         pub n: f64 = 2.0,
     }
 }
 
 impl Spec<dyn GaussianPath> for Polynomial {
     fn build(&self, _: &PathContext) -> Result<Box<dyn GaussianPath>> {
-        if self.n > 0.0 && self.n.is_finite() {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(Error::config("n", format!("needs a number above 0, got {}", self.n)))
+        Ok(Box::new(self.clone()))
     }
 }
 

@@ -9,17 +9,14 @@ triflow::component! {
     #[reference = "Song & Ermon 2019, arXiv 1907.05600; Karras et al. 2022, arXiv 2206.00364"]
     pub struct VarianceExploding: GaussianPath = "variance_exploding" {
         /// Standard deviation of the data, above 0; 1 for standardised data.
+        #[range(above = 0)]
         pub sigma_data: f64 = 1.0,
     }
 }
 
 impl Spec<dyn GaussianPath> for VarianceExploding {
     fn build(&self, ctx: &PathContext) -> Result<Box<dyn GaussianPath>> {
-        let sigma_data = self.sigma_data;
-        if sigma_data > 0.0 && sigma_data.is_finite() {
-            return Ok(Box::new(Exploding { schedule: ctx.take_schedule()?, sigma_data }));
-        }
-        Err(Error::config("sigma_data", format!("needs a number above 0, got {sigma_data}")))
+        Ok(Box::new(Exploding { schedule: ctx.take_schedule()?, sigma_data: self.sigma_data }))
     }
 }
 
