@@ -5,7 +5,7 @@ triflow::component! {
     /// The variational bound faded out at small noise, along a sigmoid of log-SNR.
     ///
     /// γ'·sigmoid(bias − γ) on the error of the noise; on that of the data γ'·e^bias·sigmoid(γ −
-    /// bias).
+    /// bias). On a path of unit variance, 4 times `field` for a bias of 0.
     #[reference = "Hoogeboom et al. 2024, arXiv 2410.19324; Kingma and Gao 2023, arXiv 2303.00848"]
     pub struct Sigmoid: LossWeighting = "sigmoid" {
         /// Log-SNR at which noise errors have half their weight in the bound: the lower, the less
