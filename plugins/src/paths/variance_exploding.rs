@@ -8,7 +8,7 @@ triflow::component! {
     /// Sampling starts from z = σ_max·z_0. The network gets z/√(sigma_data² + σ²).
     #[reference = "Song & Ermon 2019, arXiv 1907.05600; Karras et al. 2022, arXiv 2206.00364"]
     pub struct VarianceExploding: GaussianPath = "variance_exploding" {
-        /// Standard deviation of the data, above 0; 1 for standardised data.
+        /// Standard deviation of the data; 1 for standardised data.
         #[range(above = 0)]
         pub sigma_data: f64 = 1.0,
     }
