@@ -103,7 +103,7 @@ impl Reader {
         K: Kind + ?Sized,
         S: Spec<K> + Group + Debug + Send + Sync + 'static,
     {
-        struct Of<K: ?Sized, S>(PhantomData<fn() -> (Box<K>, S)>);
+        struct Of<K: ?Sized, S>(PhantomData<K>, PhantomData<S>);
         impl<K, S> Of<K, S>
         where
             K: Kind + ?Sized,
