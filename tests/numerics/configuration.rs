@@ -55,7 +55,7 @@ fn keys_that_nobody_knows_are_refused_in_every_map() {
     for (set, expected) in [
         (
             "sampling.grid={ type: time, rho: 2 }",
-            "unknown key `rho`\n  at sampling.grid.rho (--set SET)\n  help: `time` has no keys of its own",
+            "unknown key `rho`\n  at sampling.grid.rho (--set SET)\n  help: there are no keys here",
         ),
         (
             "sampling.grid={ type: karras, roh: 2 }",
