@@ -21,7 +21,7 @@ impl Metric for Nll {
             &[Goal::Generation, Goal::Regression, Goal::Sequences],
             &[Need::Likelihood],
         )
-        .ranked(110))
+        .ranked(240))
     }
 
     fn measure(&self, input: &MetricInput<'_>) -> Result<Option<f64>> {

@@ -20,7 +20,7 @@ impl Metric for NllBound {
             &[Goal::Generation, Goal::Regression, Goal::Sequences],
             &[Need::Bound],
         )
-        .ranked(120))
+        .ranked(250))
     }
 
     fn measure(&self, input: &MetricInput<'_>) -> Result<Option<f64>> {
