@@ -57,9 +57,10 @@ fn what_would_be_biased_or_mean_nothing_is_refused_with_the_reason() {
             ),
             (
                 &["train-gen", "--model-type", "diffusion", "--set", "source=uniform"],
-                "the variance-preserving path needs Gaussian noise that is independent of the data, but the \
+                "the path `variance_preserving` needs Gaussian noise that is independent of the data, but the \
                  source `uniform` is not N(0, I)\n  at path\n  \
-                 help: set `path: rectified`, with an objective that predicts the velocity",
+                 help: use a path from z_0 itself to the data, such as straight lines, with an objective that \
+                 predicts the velocity",
             ),
         ],
     );
@@ -74,9 +75,9 @@ fn what_cannot_be_learned_soundly_is_refused() {
         &[
             (
                 &["train-gen", "--noise-schedule-learnable"],
-                "the rectified path has no noise schedule to learn\n  \
+                "the path `rectified` has no noise schedule to learn\n  \
                  at noise_schedule.learnable (--noise-schedule-learnable)\n  \
-                 help: set `path: variance_preserving`, or leave the schedule fixed",
+                 help: use a path that follows one, or leave the schedule fixed",
             ),
             (
                 &[&learnable[..], &["--set", "loss.weighting=none"]].concat(),

@@ -13,7 +13,8 @@ fn unknown_components_answer_with_the_nearest() {
             (
                 &["train-gen", "--model-type", "difusion"],
                 "unknown objective `difusion`\n  at objective (--model-type)\n  \
-                 help: did you mean `diffusion`? known objectives: ct, diffusion, flow_matching",
+                 help: did you mean `diffusion`? known objectives: ct, diffusion, edm, \
+                 flow_matching, score, v",
             ),
             (
                 &["train", "--config", "e.yaml"],
