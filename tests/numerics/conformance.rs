@@ -52,7 +52,6 @@ const VARIANTS: &[(&str, &str, &str)] = &[
     ("lr_schedule", "inverse_sqrt", "warmup: 0"),
     ("lr_schedule", "linear", "{ warmup: 5000, floor: 1 }"),
     ("projection", "clamp", "{ low: -5, high: 0.5 }"),
-    ("projection", "clamp", "{ low: -5, high: 0.5 }"),
     ("projection", "dynamic_threshold", "{ quantile: 0.8, low: -1 }"),
     ("projection", "dynamic_threshold", "{ quantile: 1 }"),
     ("step_grid", "karras", "rho: 3"),

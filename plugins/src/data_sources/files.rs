@@ -22,7 +22,7 @@ pub(super) fn numbers(
     let rows = check_shape(path, what, shape)?;
     let (flat, bad) = match values {
         ArrayData::F32(values) => {
-            let bad = values.iter().position(|v| !v.is_finite() && !(gaps && v.is_nan()));
+            let bad = values.iter().position(|v| !(v.is_finite() || gaps && v.is_nan()));
             (Tensor::from_slice(&values), bad.map(|i| (i, f64::from(values[i]))))
         }
         ArrayData::F64(_)
@@ -31,7 +31,7 @@ pub(super) fn numbers(
         | ArrayData::U64(_)
         | ArrayData::U32(_) => {
             let values = values.into_f64();
-            let refused = |v: &f64| !(*v as f32).is_finite() && !(gaps && v.is_nan());
+            let refused = |v: &f64| !((*v as f32).is_finite() || gaps && v.is_nan());
             let bad = values.iter().position(refused);
             (Tensor::from_slice(&values), bad.map(|i| (i, values[i])))
         }

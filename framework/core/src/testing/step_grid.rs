@@ -44,8 +44,11 @@ const IN_TIME: [(f64, f64); 3] = [(0.0, 1.0), (END_GAP, 1.0 - END_GAP), (0.3, 0.
 const IN_GAMMA: [(f64, f64); 5] =
     [(-9.2, 9.2), (-13.8, 13.8), (-80.0, 80.0), (-3.0, -1.0), (2.0, 14.0)];
 
-/// The grids between all ends, each with its number of steps and its ends.
-fn grids(component: &Component<dyn StepGrid>) -> Result<Vec<(usize, (f64, f64), Grid)>> {
+/// A grid with the number of its steps and the ends that it was asked for.
+type Asked = (usize, (f64, f64), Grid);
+
+/// The grids between all ends.
+fn grids(component: &Component<dyn StepGrid>) -> Result<Vec<Asked>> {
     let grid = component.build(&())?;
     let ends: &[_] = if grid.clock()? == Clock::Time { &IN_TIME } else { &IN_GAMMA };
     let mut all = Vec::new();

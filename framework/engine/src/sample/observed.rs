@@ -140,10 +140,11 @@ impl Predicted {
             let step = ratio(&size, &dot(&direction, &product));
             image += &step * &product;
             distance += &step * dot(residual, &direction);
-            left = left - &step * &product * known;
-            let next = dot(&left, &left);
-            direction = &left + ratio(&next, &size) * &direction;
-            size = next;
+            // A new tensor: `residual` shares the memory of the first.
+            let rest = &left - &step * &product * known;
+            let next = dot(&rest, &rest);
+            direction = &rest + ratio(&next, &size) * &direction;
+            (left, size) = (rest, next);
         }
         Ok((image, distance))
     }
