@@ -88,7 +88,7 @@ fn reference(z0: &Tensor, from: [f64; 2], to: [f64; 2]) -> Tensor {
         let k2 = slope(&(&x + &k1 * (h / 2.0)), s + h / 2.0);
         let k3 = slope(&(&x + &k2 * (h / 2.0)), s + h / 2.0);
         let k4 = slope(&(&x + &k3 * h), s + h);
-        x = x + (k1 + k2 * 2.0 + k3 * 2.0 + k4) * (h / 6.0);
+        x += (k1 + k2 * 2.0 + k3 * 2.0 + k4) * (h / 6.0);
     }
     x * to[0]
 }
