@@ -32,6 +32,9 @@ fn the_dynamic_threshold_is_the_quantile_of_each_row_but_never_below_the_bound()
     // |row| = 0, 1, 2, 4: the median is 1.5. The second row is within the bound.
     let right = [0.0, 1.0 / 1.5, -1.0, 1.0, 0.5, -0.5, 0.25, 1.0];
     assert_close("about 0", &imagen.project(&data).unwrap(), &right, 1e-15);
+    // A quantile within the bound does not shrink the row, but what lies beyond is cut off.
+    let row = Tensor::from_slice(&[0.1, -0.2, 0.3, 3.0]).view([1, 4]);
+    assert_close("cut off", &imagen.project(&row).unwrap(), &[0.1, -0.2, 0.3, 1.0], 1e-15);
     // The same data and interval about 3, with a half width of 2.
     let moved = projection("{ type: dynamic_threshold, quantile: 0.5, low: 1, high: 5 }");
     let found = moved.project(&(&data * 2.0 + 3.0)).unwrap();
