@@ -127,7 +127,10 @@ fn the_path_of_a_diffusion_model_is_straightened_by_flow_matching() {
     folder.succeeds(&[&args[..], &["--train", "training.epochs=1"]].concat());
     let new = runs(folder.path(), "flow_matching_gen").remove(0);
     let config = String::from_utf8(bytes(&new.join("config.yaml"))).unwrap();
-    assert!(config.contains("path: rectified") && config.contains("type: given"), "{config}");
+    assert!(
+        config.contains("path:\n  type: rectified") && config.contains("type: given"),
+        "{config}"
+    );
     assert!(new.join("quality_by_evaluations.png").is_file());
 }
 

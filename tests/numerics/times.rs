@@ -10,7 +10,7 @@ use triflow::tch::{Device, Kind};
 
 /// Pairs (x, Φ(x)) of the standard normal distribution function.
 const NORMAL: [(f64, f64); 5] = [
-    (-2.0, 0.022_750_131_948_179_207),
+    (-2.0, 0.022_750_131_948_179_2),
     (-1.0, 0.158_655_253_931_457_05),
     (0.0, 0.5),
     (0.5, 0.691_462_461_274_013_1),

@@ -210,7 +210,10 @@ comparison:
     folder.succeeds(&["compare", "--config", "own/study.yaml", "--out", "out"]);
     let found = results(&folder.join("out"));
     let config = cell(&found, "target, npz(path=moons.npz)")["config"].as_str().unwrap();
-    assert!(config.contains("weighting: field") && config.contains("type: cosine"), "{config}");
+    assert!(
+        config.contains("weighting:\n    type: field") && config.contains("type: cosine"),
+        "{config}"
+    );
     assert!(config.contains("steps: 3"));
     // With a single seed there is no verdict.
     for cell in found["cells"].as_array().unwrap() {
@@ -294,7 +297,8 @@ fn what_cannot_be_compared_is_told_before_anything_is_trained() {
         (&["--set", "comparison.metric=recal"], "did you mean `recall`?"),
         (&["--set", "comparison.metric=density"], "has no better or worse values"),
         (&["--set", "comparison.seeds=0"], "comparison.seeds"),
-        (&["--over", "training.ema=1,2"], "no cell is a valid experiment"),
+        (&["--over", "training.ema=1,2"], "needs 0 <= ema < 1, got 1"),
+        (&["--over", "sampling.guidance=2,3"], "no cell is a valid experiment"),
         (&["--shard", "3/2"], "as 2/8"),
         (&["--jobs", "0"], "needs a whole number from 1 to 1024"),
     ] {

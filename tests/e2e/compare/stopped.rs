@@ -74,23 +74,19 @@ comparison:
     recipe:
       '<x> -rf': { training.ema: 0.9 }
       '-1': { data.shift: -1 }
-      impossible: { training.ema: 1 }
+      impossible: { sampling.guidance: 2 }
   seeds: 1
   curve: null
 ",
     );
     let done = folder.run(&["compare", "--config", "odd.yaml", "--out", "out"]);
     assert_eq!(done.code, 1, "{}", done.err);
-    assert!(
-        done.err.contains("impossible is impossible: needs 0 <= ema < 1, got 1"),
-        "{}",
-        done.err
-    );
+    assert!(done.err.contains("impossible is impossible: a model that was never"), "{}", done.err);
     assert!(done.err.contains("1 of 3 cells are impossible"), "{}", done.err);
     let first = results(&folder.join("out"));
     let value = |of: &Value, name: &str| cell(of, name)["metrics"][0]["spread"]["values"].clone();
     let errors = |of: &Value, name: &str| cell(of, name)["errors"].to_string();
-    assert!(errors(&first, "impossible").contains("needs 0 <= ema < 1"));
+    assert!(errors(&first, "impossible").contains("never trained without its condition"));
     let report = String::from_utf8(bytes(&folder.join("out/report.html"))).unwrap();
     assert!(report.contains("&lt;x&gt; -rf") && !report.contains("<x>"));
 
