@@ -24,7 +24,7 @@ fn trainer(splits: Splits, more: &str) -> Trainer {
     triflow_plugins::link();
     let yaml = format!(
         "{{ task: generation, unconditional: true, device: cpu, \
-           data: {{ type: npz, split: {{ train: 1, val: 0, test: 0 }} }}, \
+           data: {{ type: two_moons, split: {{ train: 1, val: 0, test: 0 }} }}, \
            training: {{ epochs: 1, batch_size: 50 {more} }} }}"
     );
     Trainer::with_tables(Experiment::from_yaml(&yaml).unwrap(), splits).unwrap()

@@ -209,7 +209,8 @@ fn sequences_are_normalised_by_what_is_there_feature_by_feature() {
         ..Columns::default()
     };
     let splits = Splits { train: table, ..Splits::default() };
-    let text = "{ task: sequence, data: { type: npz, split: { train: 1, val: 0, test: 0 } } }";
+    let text =
+        "{ task: sequence, data: { type: two_moons, split: { train: 1, val: 0, test: 0 } } }";
     let experiment = Experiment::from_yaml(text).unwrap();
     let (data, units) = Data::from_splits(&experiment, splits, DOUBLE).unwrap();
     let train = data.train.all().unwrap();

@@ -9,7 +9,8 @@ use triflow::{Experiment, Trainer};
 
 fn source(yaml: &str) -> Result<Box<dyn Source>> {
     triflow_plugins::link();
-    let component: Component<dyn Source> = serde_yaml::from_str(yaml).unwrap();
+    let component: Component<dyn Source> =
+        serde_yaml::from_str(yaml).map_err(|e| Error::runtime(e.to_string()))?;
     component.build(&SourceContext { z_shape: vec![2], seed: 1 })
 }
 

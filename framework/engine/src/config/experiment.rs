@@ -291,7 +291,7 @@ impl Sampling {
     /// Builds the step grid; `None` for equal steps in the path's natural clock.
     ///
     /// # Errors
-    /// [`Error::Config`]: the grid cannot be built.
+    /// [`Error::Config`](crate::Error::Config): the grid cannot be built.
     pub fn step_grid(&self) -> Result<Option<Box<dyn StepGrid>>> {
         let built = self.grid.as_ref().map(|grid| grid.build(&())).transpose();
         built.map_err(|e| e.under("sampling.grid"))
