@@ -1,7 +1,7 @@
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The same weight 1 at all times, of the error of the output as it is.
+    /// Weight 1 at all times, of the error of the output as it is.
     pub struct None: LossWeighting = "none" {}
 }
 

@@ -9,9 +9,11 @@ triflow::component! {
     pub struct ExactMixture: Crn = "exact_mixture" {
         /// Centres c of the components.
         pub centres: Vec<Vec<f64>> = vec![vec![-1.0, 0.0], vec![1.0, 0.0]],
-        /// Weights w of the components, above 0; empty: all alike.
+        /// Weights w of the components; empty: all alike.
+        #[range(above = 0)]
         pub weights: Vec<f64> = vec![],
-        /// Standard deviation s of every component in every dimension, at least 0.
+        /// Standard deviation s of every component in every dimension.
+        #[range(min = 0)]
         pub deviation: f64 = 0.5,
     }
 }
@@ -22,10 +24,8 @@ impl Spec<dyn Crn> for ExactMixture {
         if k == 0 || self.centres.iter().any(|centre| centre.len() as i64 != d) {
             return Err(Error::config("centres", format!("needs centres of {d} numbers each")));
         }
-        if !self.weights.is_empty()
-            && (self.weights.len() != k || self.weights.iter().any(|w| *w <= 0.0))
-        {
-            return Err(Error::config("weights", format!("needs {k} numbers above 0")));
+        if !self.weights.is_empty() && self.weights.len() != k {
+            return Err(Error::config("weights", format!("needs {k} numbers, one a centre")));
         }
         let weights = if self.weights.is_empty() { vec![1.0; k] } else { self.weights.clone() };
         let tensor = |numbers: &[f64]| {

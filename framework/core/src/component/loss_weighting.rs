@@ -8,13 +8,13 @@ use tch::Tensor;
 pub enum Weight {
     /// 1, of the error of the output as it is, at all times.
     One,
-    /// Of the error of the output as it is.
+    /// Weight of the error of the output as it is.
     Output(Tensor),
-    /// Of the error of the data.
+    /// Weight of the error of the data.
     Data(Tensor),
-    /// Of the error of the noise.
+    /// Weight of the error of the noise.
     Noise(Tensor),
-    /// Of the error of dz/dt.
+    /// Weight of the error of dz/dt.
     Velocity(Tensor),
 }
 

@@ -90,7 +90,7 @@ impl Rows {
         Self { dim, truth, made, other_labels: labels.clone(), labels, others }
     }
 
-    /// The same rows in another order.
+    /// These rows in another order.
     fn reversed(&self) -> Self {
         let turned = |v: &[f64]| v.chunks(self.dim).rev().flatten().copied().collect();
         let mut labels = self.labels.clone();
