@@ -116,11 +116,16 @@ fn example_component() -> String {
     format!("```rust\n{part}```\n")
 }
 
+fn rules() -> String {
+    triflow::Experiment::rules().map(|rule| format!("- {rule}\n")).collect()
+}
+
 #[test]
 fn documents_show_the_registry_and_the_examples_as_they_are() {
     for (document, name, expected) in [
         ("docs/components.md", "components", component_table()),
         ("docs/metrics.md", "metrics", metric_table()),
+        ("docs/configuration.md", "rules", rules()),
         ("README.md", "own_schedule", example_component()),
         ("docs/library.md", "program", format!("```rust\n{}```\n", read("examples/program.rs"))),
     ] {

@@ -30,6 +30,7 @@ mod reflow;
 mod registry;
 mod resume;
 mod row_weights;
+mod rules;
 mod sampling;
 mod schedules;
 mod sequences;

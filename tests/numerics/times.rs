@@ -3,7 +3,7 @@
 use crate::common::{assert_close, assert_within, gauss_legendre, times, values};
 use serde_json::{Value, json};
 use triflow::config::Layers;
-use triflow::data::Shapes;
+use triflow::data::{Shapes, Units};
 use triflow::model::Model;
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
@@ -70,7 +70,8 @@ fn model(schedule: &Value) -> Model {
         layers.set(key, serde_yaml::to_value(value).unwrap(), "test").unwrap();
     }
     let shapes = Shapes { target: vec![1], condition: None };
-    Model::build(&mut layers.finish().unwrap(), &shapes, Device::Cpu).unwrap()
+    let units = Units::plain(shapes, (Kind::Double, Device::Cpu));
+    layers.finish().unwrap().resolve(&units, None).unwrap().into()
 }
 
 /// Expected loss ∫ γ'·E|ε − w·z|² dt of predictions w·z of the noise for data N(m, s²), and its

@@ -109,7 +109,7 @@ fn plain(weighting: &Value, path: &Path) -> Weights {
     triflow_plugins::link();
     let weighting: Component<dyn LossWeighting> =
         serde_json::from_value(weighting.clone()).unwrap();
-    Weights::new(Some(weighting.build(&()).unwrap()), path).unwrap()
+    Weights::new(weighting.build(&()).unwrap(), path).unwrap()
 }
 
 /// Weights of errors at a point, of the output p·data + q·noise of an objective.
@@ -292,7 +292,7 @@ fn a_weight_whose_mean_cannot_be_divided_by_is_refused() {
     let path = rectified();
     let times = times(json!("stratified"), &path);
     for (constant, mean) in [(0.0, "0"), (-1.0, "-1"), (f64::NAN, "NaN")] {
-        let weights = Weights::new(Some(Box::new(Constant(constant))), &path).unwrap();
+        let weights = Weights::new(Box::new(Constant(constant)), &path).unwrap();
         let error = weights.normalised(&path, &*objective("ct"), &times).unwrap_err().to_string();
         let expected =
             format!("its mean over time is {mean}, and cannot be divided by\n  at loss.weighting");

@@ -27,7 +27,7 @@ pub fn reflow(
     let (old, mut model) = sampling::open(&teacher, &how, (None, &[]))?;
     triflow::reflow::check(model.experiment())?;
     // Steps and grid of the run are not meant for a solver that nobody asked for.
-    let unused = model.unused()?;
+    let unused = model.unused();
     let of_sampling = unused.iter().filter(|unused| unused.key.starts_with("sampling."));
     for unused in of_sampling.filter(|u| is_own || model.experiment().flags.has(u.key)) {
         log::warn!("{unused}");
@@ -110,7 +110,7 @@ fn student(teacher: &Path, model: &Trained, pairs: &Path) -> Result<Layers> {
     }
     layers.set("coupling", "given".into(), place)?;
     let mut start = serde_yaml::Mapping::new();
-    if model.model().predicts_velocity()? {
+    if model.model().predicts_velocity() {
         // The new model starts as the same function.
         start.insert("run".into(), text(teacher).into());
         layers.set("start_from", start.into(), place)?;

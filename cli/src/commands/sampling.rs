@@ -32,7 +32,7 @@ fn load_in(
     measured: (Option<&str>, &[String]),
 ) -> Result<(Run, Trained)> {
     let (run, model) = open(run, sampling, measured)?;
-    model.warn_unused("sampling.")?;
+    model.warn_unused("sampling.");
     Ok((run, model))
 }
 

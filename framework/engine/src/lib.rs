@@ -6,8 +6,8 @@
 //! of components, none of which it knows by name. Programs depend on `triflow`, which re-exports
 //! all of it.
 //!
-//! Layers: `device` `threads` `io`, `config`, `data` `joint_distribution` `loss`, `model`,
-//! `sample`, `trained`, `inference` `start` `unused`, `train`.
+//! Layers: `device` `threads` `io`, `config`, `data` `loss`, `resolve`, `model`, `sample`,
+//! `trained`, `inference` `start`, `train`.
 
 // The macros expand to paths that begin with `triflow::`, inside this crate too.
 extern crate self as triflow;
@@ -17,15 +17,14 @@ pub mod data;
 pub mod device;
 pub mod inference;
 pub mod io;
-mod joint_distribution;
 pub mod loss;
 pub mod model;
+pub mod resolve;
 pub mod sample;
 pub mod start;
 pub mod threads;
 pub mod train;
 pub mod trained;
-mod unused;
 
 /// Small components that the tests train with.
 #[cfg(test)]
@@ -37,6 +36,6 @@ pub use triflow_core::*;
 
 pub use config::Experiment;
 pub use inference::{Lengths, Prediction, Start};
+pub use resolve::{Resolved, Unused};
 pub use train::Trainer;
 pub use trained::Trained;
-pub use unused::Unused;

@@ -153,7 +153,7 @@ pub fn times(sampler: Value, path: &Path) -> Times {
 pub fn weights(name: &str, normalise: bool, path: &Path, objective: &dyn Objective) -> Weights {
     triflow_plugins::link();
     let weighting = Component::<dyn LossWeighting>::named(name).unwrap().build(&()).unwrap();
-    let plain = Weights::new(Some(weighting), path).unwrap();
+    let plain = Weights::new(weighting, path).unwrap();
     match normalise {
         true => plain.normalised(path, objective, &times("stratified".into(), path)).unwrap(),
         false => plain,

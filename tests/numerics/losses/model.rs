@@ -3,7 +3,7 @@
 use crate::common::{OBJECTIVES, assert_close, values};
 use serde_json::{Value, json};
 use triflow::config::{Layers, LossTerm, Reduction};
-use triflow::data::Shapes;
+use triflow::data::{Shapes, Units};
 use triflow::loss::squared_error;
 use triflow::model::Model;
 use triflow::prelude::*;
@@ -16,6 +16,7 @@ fn model(settings: &[(&str, Value)]) -> Model {
     let mut layers = Layers::new().unwrap();
     let common = [
         ("task", json!("generation")),
+        ("device", json!("cpu")),
         ("training.precision", json!("float64")),
         ("crn.network", json!({ "type": "mlp", "hidden_dims": [8] })),
         ("loss.recon_weight", json!(0.5)),
@@ -27,7 +28,8 @@ fn model(settings: &[(&str, Value)]) -> Model {
         layers.set(key, serde_yaml::to_value(value).unwrap(), "test").unwrap();
     }
     let shapes = Shapes { target: vec![3], condition: None };
-    Model::build(&mut layers.finish().unwrap(), &shapes, Device::Cpu).unwrap()
+    let units = Units::plain(shapes, (Kind::Double, Device::Cpu));
+    layers.finish().unwrap().resolve(&units, None).unwrap().into()
 }
 
 /// Checks the loss of a model against the formulas of the three objectives, with the same draws.

@@ -7,10 +7,12 @@ use crate::component::{
     Metric, NoiseSchedule, Objective, Optimizer, Projection, Solver, Source, StepGrid, Stopping,
     TimeSampler,
 };
+use crate::device;
 use crate::error::Result;
 use crate::registry::{Component, Setting as _, yaml_text};
 use crate::{choices, parameters};
 use std::path::PathBuf;
+use tch::{Device, Kind};
 
 parameters! {
     /// An experiment: everything that determines a run. `null` means "decided by the task, the
@@ -288,13 +290,39 @@ parameters! {
 }
 
 impl Sampling {
+    /// Builds the solver.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config): it cannot be built.
+    pub fn build_solver(&self) -> Result<Box<dyn Solver>> {
+        self.solver.build(&()).map_err(|e| e.under("sampling.solver"))
+    }
+
     /// Builds the step grid; `None` for equal steps in the path's natural clock.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config): the grid cannot be built.
-    pub fn step_grid(&self) -> Result<Option<Box<dyn StepGrid>>> {
+    /// [`Error::Config`](crate::Error::Config): it cannot be built.
+    pub fn build_grid(&self) -> Result<Option<Box<dyn StepGrid>>> {
         let built = self.grid.as_ref().map(|grid| grid.build(&())).transpose();
         built.map_err(|e| e.under("sampling.grid"))
+    }
+
+    /// Builds the force; `None` without one.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config): it cannot be built.
+    pub fn build_steering(&self) -> Result<Option<Box<dyn Guidance>>> {
+        let built = self.steering.as_ref().map(|steering| steering.build(&())).transpose();
+        built.map_err(|e| e.under("sampling.steering"))
+    }
+
+    /// Builds the projection of the predicted data; `None` without one.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config): it cannot be built.
+    pub fn build_projection(&self) -> Result<Option<Box<dyn Projection>>> {
+        let built = self.projection.as_ref().map(|projection| projection.build(&())).transpose();
+        built.map_err(|e| e.under("sampling.projection"))
     }
 }
 
@@ -348,5 +376,17 @@ impl Experiment {
     /// Seed of all random numbers.
     pub fn seed(&self) -> u64 {
         self.training.seed
+    }
+
+    /// Element type and device of its tensors.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device): the device is not there.
+    pub(crate) fn options(&self) -> Result<(Kind, Device)> {
+        let kind = match self.training.precision {
+            Precision::Float32 | Precision::Bf16 => Kind::Float,
+            Precision::Float64 => Kind::Double,
+        };
+        Ok((kind, device::choose(&self.device)?))
     }
 }

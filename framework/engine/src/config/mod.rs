@@ -2,7 +2,6 @@
 //! that name file and key.
 
 mod builder;
-mod check;
 mod comparison;
 mod every;
 mod experiment;

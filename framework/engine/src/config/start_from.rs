@@ -16,6 +16,9 @@ choices! {
 }
 
 impl ModelPart {
+    /// All parts.
+    pub const ALL: [Self; 4] = [Self::Encoder, Self::Decoder, Self::Crn, Self::NoiseSchedule];
+
     /// Beginning of the names of its parameters.
     pub fn prefix(self) -> &'static str {
         match self {

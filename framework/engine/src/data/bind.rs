@@ -27,13 +27,6 @@ pub(super) fn bind(
     if !task.is_sequence() && (table.x_lengths.is_some() || table.y_lengths.is_some()) {
         log::warn!("the data have lengths of sequences, which only the task `sequence` uses");
     }
-    if task.predicts() && experiment.unconditional {
-        let what = if task.is_sequence() { "a prediction" } else { "regression" };
-        return Err(Error::config(
-            "unconditional",
-            format!("{what} has a condition; only generation can go without"),
-        ));
-    }
     let binding = Binding { table, experiment, classes, n, options };
     let (learned, from) = sides(task);
     let target = binding.side(learned)?;

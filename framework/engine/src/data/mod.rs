@@ -88,6 +88,18 @@ impl HeldOut<'_> {
 }
 
 impl Data {
+    /// Drops the z_0 of test rows, and of all rows unless they are `used`.
+    pub(crate) fn keep_z0(&mut self, used: bool) {
+        for (name, set) in [("training", &mut self.train), ("validation", &mut self.val)] {
+            if !used && set.z0.take().is_some() {
+                log::warn!(
+                    "the {name} rows have z_0 of their own, which the coupling does not use"
+                );
+            }
+        }
+        self.test.z0 = None;
+    }
+
     /// Loads an experiment's data. Relative paths refer to `base`; `options` are the model's
     /// precision and device. The columns that were used and the names of classes are written into
     /// the experiment, so that it reads later files in the same way.

@@ -65,6 +65,18 @@ struct Header {
 }
 
 impl Units {
+    /// Units of data that are numbers without names, as they are.
+    pub fn plain(shapes: Shapes, (kind, device): (Kind, Device)) -> Self {
+        Self {
+            shapes,
+            target: Normaliser::identity(kind, device),
+            condition: Normaliser::identity(kind, device),
+            target_is_label: false,
+            condition_is_label: false,
+            names: Names::default(),
+        }
+    }
+
     /// Fits units to the training rows, which are in the data's own units, and adds their
     /// deviations to `summary`.
     pub(super) fn fit(

@@ -14,6 +14,7 @@ pub struct Times {
     sampler: Box<dyn TimeSampler>,
     clock: Clock,
     stratified: bool,
+    suit: bool,
     keep_the_loss: bool,
     options: (Kind, Device),
 }
@@ -25,11 +26,11 @@ impl std::fmt::Debug for Times {
 }
 
 impl Times {
-    /// Builds a sampler, and checks its times on `path`. Times are drawn in the precision and on
-    /// the device of `options`.
+    /// Builds a sampler, and checks its times on `path` if it [suits](Self::suit) it. Times are
+    /// drawn in the precision and on the device of `options`.
     ///
     /// # Errors
-    /// [`Error::Config`]: the sampler cannot be built, does not suit the path, or gives no times.
+    /// [`Error::Config`]: the sampler cannot be built, or gives no times.
     /// [`Error::Component`]: the sampler or the path fails.
     pub fn new(
         component: &Component<dyn TimeSampler>,
@@ -37,18 +38,18 @@ impl Times {
         options: (Kind, Device),
     ) -> Result<Self> {
         let sampler = component.build(&())?;
-        if sampler.needs_finite_ends()? && !path.bounded() {
-            let message = format!(
-                "`{}` needs a log-SNR that is finite at both ends of the path, which it is not here",
-                component.name()
-            );
-            return Err(Error::config("", message)
-                .help("use another time sampler (`triflow list time_sampler`), or another path"));
-        }
         let (clock, stratified) = (sampler.clock()?, sampler.stratified()?);
-        let mut new = Self { sampler, clock, stratified, keep_the_loss: false, options };
-        new.keep_the_loss = tch::no_grad(|| new.check(path))?;
+        let suit = path.bounded() || !sampler.needs_finite_ends()?;
+        let mut new = Self { sampler, clock, stratified, suit, keep_the_loss: false, options };
+        if suit {
+            new.keep_the_loss = tch::no_grad(|| new.check(path))?;
+        }
         Ok(new)
+    }
+
+    /// True if the path has the finite log-SNR at its ends that the sampler needs, if it does.
+    pub fn suit(&self) -> bool {
+        self.suit
     }
 
     /// Checks the times between 0 and 1. Returns true if their distribution does not change the

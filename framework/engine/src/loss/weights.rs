@@ -27,17 +27,27 @@ impl std::fmt::Debug for Weights {
 }
 
 impl Weights {
-    /// The weights of a weighting, or 1.
+    /// Weights of 1 at all times.
+    pub fn one() -> Self {
+        Self { weighting: None, mean_flow: 1.0, mean_data: 1.0 }
+    }
+
+    /// The weights of a weighting.
     ///
     /// # Errors
     /// [`Error::Component`]: the weighting or the path fails.
-    pub fn new(weighting: Option<Box<dyn LossWeighting>>, path: &Path) -> Result<Self> {
+    pub fn new(weighting: Box<dyn LossWeighting>, path: &Path) -> Result<Self> {
         let point = path.at(&Tensor::from_slice(&[0.5]).to_device(path.device()))?;
-        let weighting = match weighting {
-            Some(weighting) if matches!(weighting.weight(&point)?, Weight::One) => None,
-            other => other,
-        };
-        Ok(Self { weighting, mean_flow: 1.0, mean_data: 1.0 })
+        let one = matches!(weighting.weight(&point)?, Weight::One);
+        Ok(Self { weighting: (!one).then_some(weighting), ..Self::one() })
+    }
+
+    /// True if the weighting makes the loss the variational bound.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the weighting fails.
+    pub fn is_variational_bound(&self) -> Result<bool> {
+        self.weighting.as_ref().map_or(Ok(false), |weighting| weighting.is_variational_bound())
     }
 
     /// Divides each weight by its mean over the times of training, which is exact to 1e-9 for a

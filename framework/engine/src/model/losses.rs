@@ -5,16 +5,12 @@ use crate::error::Result;
 use crate::kernels;
 use crate::loss::{self, Terms};
 use crate::path::{Reading, rows};
+use crate::resolve::ScheduleUse;
 use crate::rng::TorchDraws;
 use crate::sequence;
 use tch::{Kind, Tensor};
 
 impl Model {
-    /// True if a term is among the loss terms.
-    pub(crate) fn measures(&self, term: LossTerm) -> bool {
-        term != LossTerm::Kl || self.path.bounded()
-    }
-
     /// Computes the loss terms of a batch with targets `[batch, …target_shape]`; with
     /// `everything`, terms of weight 0 too. Padding, by the mask of the pass, does not count.
     /// Random numbers come from LibTorch's generator.
@@ -72,12 +68,13 @@ impl Model {
             kernels::squared_error(&output, &aim, weight.as_ref(), mean)
         };
         // The variational bound contains half of the weighted error.
-        let flow = if self.learnable_schedule { flow * 0.5 } else { flow };
+        let bound = self.facts.schedule == ScheduleUse::Learned;
+        let flow = if bound { flow * 0.5 } else { flow };
         let mut terms = Terms::new(flow);
         terms.add(LossTerm::Recon, config.recon_weight, everything, || {
             let decoded = self.decode(&reading.data(&z, &output), pass)?;
             Ok(weighted(
-                loss::reconstruction(self.recon, &decoded, target, reduction, mask),
+                loss::reconstruction(self.reconstruction(), &decoded, target, reduction, mask),
                 self.weights.data(&point)?,
             ))
         })?;
@@ -99,12 +96,16 @@ impl Model {
         Ok(terms)
     }
 
+    fn reconstruction(&self) -> Reconstruction {
+        self.loss.recon.unwrap_or(Reconstruction::Mse)
+    }
+
     /// Reconstruction error from z_1; for the variational bound, −ln p(target | z at t = 1).
     fn vae(&self, data: &Tensor, target: &Tensor, pass: Pass) -> Result<Tensor> {
         let reduction = self.loss.reduction;
         if !self.path.bounded() || self.loss.vae_noised != Some(true) {
             return Ok(loss::reconstruction(
-                self.recon,
+                self.reconstruction(),
                 &self.decode(data, pass)?,
                 target,
                 reduction,
@@ -118,9 +119,10 @@ impl Model {
         let noised = data + data.randn_like() * rows(&(&gamma * -0.5).exp(), data);
         let noised = sequence::keep(&noised, self.latent_mask(pass.mask));
         let decoded = self.decode(&noised, pass)?;
-        let errors = loss::reconstruction(self.recon, &decoded, target, reduction, pass.mask);
+        let errors =
+            loss::reconstruction(self.reconstruction(), &decoded, target, reduction, pass.mask);
         let errors = errors.mean(None);
-        if self.recon != Reconstruction::Mse {
+        if self.reconstruction() != Reconstruction::Mse {
             return Ok(errors);
         }
         // A tensor, because reading a number would wait for the device.

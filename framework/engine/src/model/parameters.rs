@@ -41,28 +41,13 @@ impl Parameters {
 
     /// Excludes the variables whose names begin with `prefix` from training: they get no gradient,
     /// and no step changes them.
-    ///
-    /// # Errors
-    /// [`Error::Config`] at `training.freeze`: there are no such variables, or no others would be
-    /// left.
-    pub fn freeze(&mut self, prefix: &str) -> Result<()> {
-        let part = prefix.trim_end_matches('.');
-        let mut found = false;
+    pub fn freeze(&mut self, prefix: &str) {
         for ((name, shape, offset), variable) in self.layout.iter().zip(&self.variables) {
             if name.starts_with(prefix) {
                 let _ = variable.set_requires_grad(false);
                 self.frozen.push((*offset, shape.iter().product()));
-                found = true;
             }
         }
-        if !found {
-            let message = format!("there is nothing to freeze: `{part}` has no parameters");
-            return Err(Error::config("training.freeze", message));
-        }
-        if self.variables.iter().all(|v| !v.requires_grad()) {
-            return Err(Error::config("training.freeze", "no parameter is left to learn"));
-        }
-        Ok(())
     }
 
     /// Calls `step` on the flat tensor and restores frozen variables, which weight decay, for

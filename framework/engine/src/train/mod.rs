@@ -2,7 +2,6 @@
 
 mod batches;
 mod checkpoint;
-mod checks;
 mod coupled;
 mod epoch;
 mod event;

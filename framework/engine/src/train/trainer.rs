@@ -4,7 +4,6 @@
 //! disk, and sums of losses accumulate on the device and are read once an epoch.
 
 use super::batches::{Batches, Order};
-use super::checks::{check_flip, check_stopping, prepare_z0};
 use super::coupled::{PairingCost, ValidationPairs};
 use super::graph::{self, Recorder, Steps};
 use super::rates::Schedule;
@@ -19,7 +18,8 @@ use crate::loss::TERM_COUNT;
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, seed_torch};
 use crate::start::Named;
-use crate::trained::{Trained, options};
+use crate::threads;
+use crate::trained::Trained;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -49,7 +49,7 @@ impl Trainer {
     /// [`Error::Data`]: the data, or the run in `start_from`, cannot be read. [`Error::Device`]:
     /// the device is not there. [`Error::Component`]: a component fails.
     pub fn new(experiment: Experiment, base: &Path) -> Result<Self> {
-        experiment.check_threads()?;
+        check_threads(&experiment)?;
         let mut new = Self::to_restore(experiment, base)?;
         new.begin(None)?;
         Ok(new)
@@ -61,7 +61,7 @@ impl Trainer {
     /// # Errors
     /// Those of [`new`](Self::new).
     pub fn starting_with(experiment: Experiment, base: &Path, parameters: &Named) -> Result<Self> {
-        experiment.check_threads()?;
+        check_threads(&experiment)?;
         let mut new = Self::to_restore(experiment, base)?;
         new.begin(Some(parameters))?;
         Ok(new)
@@ -82,7 +82,7 @@ impl Trainer {
     /// # Errors
     /// Those of [`new`](Self::new).
     pub fn with_tables(experiment: Experiment, splits: Splits) -> Result<Self> {
-        experiment.check_threads()?;
+        check_threads(&experiment)?;
         let mut new = Self::build(experiment, |experiment, options| {
             Data::from_splits(experiment, splits, options)
         })?;
@@ -93,7 +93,7 @@ impl Trainer {
     /// Copies the initial parameters of `start_from`, and warns of settings without effect.
     fn begin(&mut self, parameters: Option<&Named>) -> Result<()> {
         guard_engine(|| self.trained.start(parameters))?;
-        self.trained.warn_unused("")?;
+        self.trained.warn_unused("");
         if self.trained.parameter_count() == 0 {
             log::info!("the model has no parameters: there is nothing to train");
         }
@@ -106,29 +106,18 @@ impl Trainer {
     ) -> Result<Self> {
         experiment.task.get_or_insert(Task::Generation);
         experiment.check()?;
-        let (kind, device) = options(&experiment)?;
+        let (kind, device) = experiment.options()?;
         guard_engine(move || {
             let (mut data, units) = load(&mut experiment, (kind, device))?;
             data.record_split(&mut experiment);
             data.log_summary(&experiment);
-            let trained = Trained::untrained(experiment, units, data.train.len())?;
+            let trained = Trained::untrained(experiment, units, Some(&data))?;
             let _threads = trained.threads();
-            prepare_z0(&trained.model, &mut data)?;
+            data.keep_z0(trained.model.z0_from_data());
             warn_of_shift(&trained, &data.train)?;
-            check_flip(&trained)?;
-            let optimizer = trained.experiment().training.optimizer.build(&());
-            let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;
-            let rate = optimizer.learning_rate()?;
-            if !(rate.is_finite() && rate > 0.0) {
-                return Err(Error::config(
-                    "training.optimizer.learning_rate",
-                    format!("needs a number above 0, got {rate}"),
-                ));
-            }
-            lr_schedule(trained.experiment())?;
-            let stopping = trained.experiment().training.stopping.build(&());
-            let stopping = stopping.map_err(|e| e.under("training.stopping"))?;
-            check_stopping(&*stopping, &trained.model, &data)?;
+            let training = &trained.experiment.training;
+            let optimizer = training.optimizer.build(&())?;
+            let stopping = training.stopping.build(&())?;
             let state = OptimizerState::start(&*optimizer, &trained.parameters.flat)?;
             let sums = Tensor::zeros([TERM_COUNT as i64 + 1], (Kind::Double, device));
             let history = History::default();
@@ -313,6 +302,18 @@ impl Trainer {
     /// Number of steps taken.
     pub fn step(&self) -> u64 {
         self.step
+    }
+}
+
+/// Checks that `threads` is a number that this machine can use.
+fn check_threads(experiment: &Experiment) -> Result<()> {
+    let most = threads::max_threads();
+    match experiment.threads {
+        Some(n) if n > most => {
+            let message = format!("needs at most {most}, 4 for each core, got {n}");
+            Err(Error::config("threads", message))
+        }
+        _ => Ok(()),
     }
 }
 
