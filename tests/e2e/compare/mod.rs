@@ -198,6 +198,7 @@ comparison:
     recipe:
       flow: { objective: flow_matching }
       target: { objective: ct, noise_schedule: cosine, loss.weighting: field }
+      exploding: { path: variance_exploding, noise_schedule: karras }
     data: [{ type: npz, path: moons.npz }, { type: two_moons, samples: 300 }]
   seeds: 1
   budget: { steps: 3 }
@@ -205,7 +206,7 @@ comparison:
 ",
     );
     let output = folder.succeeds(&["compare", "--config", "own/study.yaml", "--dry-run"]);
-    assert!(output.contains("4 models x 1 seeds = 4 runs of 3 steps"), "{output}");
+    assert!(output.contains("6 models x 1 seeds = 6 runs of 3 steps"), "{output}");
     assert!(output.contains("not on one scale"), "{output}");
     folder.succeeds(&["compare", "--config", "own/study.yaml", "--out", "out"]);
     let found = results(&folder.join("out"));
@@ -215,6 +216,11 @@ comparison:
         "{config}"
     );
     assert!(config.contains("steps: 3"));
+    // Paths begin at a deviation of 80, and are drawn in the size of the data.
+    let paths = &cell(&found, "exploding, two_moons(samples=300)")["paths"]["states"][0];
+    let numbers = paths.as_array().unwrap().iter().flat_map(|z| z.as_array().unwrap());
+    let largest = numbers.map(|v| v.as_f64().unwrap().abs()).fold(0.0, f64::max);
+    assert!(largest > 0.5 && largest < 8.0, "{largest}");
     // With a single seed there is no verdict.
     for cell in found["cells"].as_array().unwrap() {
         assert_eq!(cell["metrics"][0]["verdict"], "unknown");

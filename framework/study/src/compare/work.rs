@@ -11,7 +11,7 @@ use crate::curve::{self, CurvePoint};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::measure::likelihood;
-use crate::measure::{self, Catalogue, Goal, Measure, draw_paths, draw_rows, labels};
+use crate::measure::{self, Catalogue, Goal, Measure, draw_paths, draw_rows, drawn_scales, labels};
 use crate::registry::Component;
 use crate::rng::{Purpose, stream_seed};
 use crate::run::{self, Run, RunObserver};
@@ -447,6 +447,9 @@ fn paths(model: &mut Trained, data: &Data) -> Result<Option<Paths>> {
     if sampled.denoised {
         times.push(1.0);
         states.push(sampled.z);
+    }
+    if let Some(scales) = model.sampling(|model, _| drawn_scales(model, &times))? {
+        states.iter_mut().zip(scales).for_each(|(z, scale)| *z = &*z * scale);
     }
     let stride = states.len().div_ceil(TIMES).max(1);
     let keep = |i: usize| i.is_multiple_of(stride) || i + 1 == times.len();

@@ -3,7 +3,7 @@
 use crate::component::{
     Goal, Metric, MetricContext, MetricInfo, MetricInput, Need, check_metric_name,
 };
-use crate::config::{Experiment, Task};
+use crate::config::{Experiment, SequenceMode, Task};
 use crate::error::{Error, Result, suggestion};
 use crate::metrics::Better;
 use crate::registry::{Component, Kind, registry};
@@ -50,6 +50,11 @@ impl Measure {
     /// Description in one sentence.
     pub fn what(&self) -> &str {
         &self.what
+    }
+
+    /// True if it is measured only where an experiment lists it, and this one does not.
+    pub(crate) fn is_left_out(&self) -> bool {
+        self.info.on_request && !self.listed
     }
 
     /// Title, direction, goals and needs.
@@ -202,6 +207,15 @@ impl Catalogue {
             None => m.info.goals.contains(&goal) && (m.listed || !m.info.on_request),
         };
         Ok(Self(self.0.into_iter().filter(wanted).collect()))
+    }
+}
+
+/// The goals that models of a task may have; the data decide between them.
+pub(crate) fn goals(task: Task) -> &'static [Goal] {
+    match task {
+        Task::Regression => &[Goal::Classification, Goal::Regression],
+        Task::Sequence(SequenceMode::Predict) => &[Goal::Sequences],
+        Task::Sequence(SequenceMode::Generate) | Task::Generation => &[Goal::Generation],
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::data::Batch;
 use crate::error::{DIVERGED, Error, Result};
 use crate::inference::{Block, Rows, Start};
+use crate::model::Model;
 use crate::plot::Scatter;
 use crate::rng::Streams;
 use crate::sample::{Sampled, SamplingPlan, Trajectory};
@@ -100,6 +101,20 @@ pub(crate) fn draw_paths(
     let plan = SamplingPlan { streams, ..plan };
     let sampled = model.sample_sequences(&z0, mask, condition.as_ref(), &plan, &mut trajectory)?;
     Ok((sampled, trajectory))
+}
+
+/// Factors by which states at these times are drawn, relative to that at t = 1: those of the
+/// network's input, so that states are visible on a path on which their size varies; `None` if all
+/// are 1.
+pub(crate) fn drawn_scales(model: &Model, times: &[f64]) -> Result<Option<Vec<f64>>> {
+    let times: Vec<f64> = times.iter().copied().chain([1.0]).collect();
+    let t = Tensor::from_slice(&times).to_kind(model.vars.kind()).to_device(model.vars.device());
+    let Some(scales) = tch::no_grad(|| model.path().at(&t)?.input_scale())? else {
+        return Ok(None);
+    };
+    let mut scales = Vec::<f64>::try_from(scales.to_kind(Kind::Double).to_device(Device::Cpu))?;
+    let end = scales.pop().unwrap_or(1.0);
+    Ok(Some(scales.into_iter().map(|scale| scale / end).collect()))
 }
 
 /// Number of rows, at most `most`, whose paths fit into [`ENTRIES`]; at least 16 if `most` allows.

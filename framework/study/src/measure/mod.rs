@@ -14,9 +14,12 @@ mod scores;
 mod sequences;
 
 pub use crate::component::Goal;
+pub(crate) use catalogue::goals;
 pub use catalogue::{Catalogue, Measure, goal, primary};
 pub use draw::Cost;
-pub(crate) use draw::{draw_paths, draw_rows, finite, how, labels, points, rows_of_paths};
+pub(crate) use draw::{
+    draw_paths, draw_rows, drawn_scales, finite, how, labels, points, rows_of_paths,
+};
 pub(crate) use scale::Scale;
 pub use scores::{Score, Scores};
 pub(crate) use sequences::{BAND, band, ensemble};

@@ -28,6 +28,16 @@ pub struct TrajectoryView {
 }
 
 impl TrajectoryView {
+    /// The states, each times its factor; the subtitle says so.
+    #[must_use]
+    pub fn scaled(mut self, scales: &[f64]) -> Self {
+        for (state, scale) in self.states.iter_mut().zip(scales) {
+            state.values.iter_mut().for_each(|value| *value *= scale);
+        }
+        self.subtitle += ", scaled as the network's input";
+        self
+    }
+
     /// Checks that there are two states or more of the same samples, with a finite time each.
     pub(super) fn check(&self) -> Result<()> {
         let (Some(first), Some(last)) = (self.states.first(), self.states.last()) else {

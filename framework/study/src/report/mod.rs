@@ -8,7 +8,9 @@ use crate::config::LossTerm;
 use crate::data::files::array;
 use crate::data::{Data, HeldOut, Units};
 use crate::error::{Error, Result};
-use crate::measure::{Scale, draw_paths, draw_rows, how, labels, points, rows_of_paths};
+use crate::measure::{
+    Scale, draw_paths, draw_rows, drawn_scales, how, labels, points, rows_of_paths,
+};
 use crate::plot::{
     self, DataView, LossTrends, Predicted, PredictionView, SampleView, Term, TrajectoryView,
 };
@@ -278,11 +280,14 @@ fn draw_trajectories(model: &mut Trained, data: &Data, pictures: &mut Pictures<'
         return Ok(());
     };
     let folder = pictures.folder;
-    pictures
-        .draw("trajectories.png", || plot::trajectories(&folder.join("trajectories.png"), &view))?;
     pictures.draw("trajectory_diagnostics.png", || {
         plot::trajectory_diagnostics(&folder.join("trajectory_diagnostics.png"), &view)
     })?;
+    // The diagnostics measure the states; the other pictures have to show them.
+    let scales = model.sampling(|model, _| drawn_scales(model, &view.times))?;
+    let view = scales.map_or(view.clone(), |scales| view.scaled(&scales));
+    pictures
+        .draw("trajectories.png", || plot::trajectories(&folder.join("trajectories.png"), &view))?;
     pictures.draw("latent_trajectories.png", || {
         plot::latent_trajectories(&folder.join("latent_trajectories.png"), &view)
     })

@@ -70,18 +70,36 @@ function padded(values, share = 0.05) {
   return [low - room, high + room];
 }
 
-// An empty picture with axes, as { svg, x, y }; x and y are its scales.
-function axes(figure, { xs, ys, xLabel, yLabel, log = false, height = 380 }) {
+// Powers of ten for an axis that covers several of them.
+function decades(low, high) {
+  const found = [];
+  for (let p = Math.ceil(Math.log10(low)); 10 ** p <= high * 1.0001; p += 1) found.push(10 ** p);
+  return found;
+}
+
+// The range with a margin on both sides, and whether its axis is logarithmic: a few values far above
+// the others would leave these no room.
+function spread(values) {
+  const known = values.filter(Number.isFinite);
+  const low = Math.min(...known), high = Math.max(...known);
+  const yLog = low > 0 && high > 50 * low;
+  return yLog ? { ys: [low / 1.3, high * 1.3], yLog } : { ys: padded(values), yLog };
+}
+
+// An empty picture with axes, as { svg, x, y }; x and y are its scales. An axis of whole numbers has
+// no marks between them.
+function axes(figure, { xs, ys, xLabel, yLabel, log = false, yLog = false, whole = false, height = 380 }) {
   const width = Math.max(300, Math.round(figure.clientWidth || 900));
   const left = 62, right = 14, top = 26, bottom = 46;
   const svg = node("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", "aria-label": figure.dataset.label });
-  const x = scale(xs, [left, width - right], log), y = scale(ys, [height - bottom, top]);
+  const x = scale(xs, [left, width - right], log), y = scale(ys, [height - bottom, top], yLog);
   const put = (content, at) => svg.append(node("text", { ...at, style: "fill:var(--soft);font-size:12px" }, content));
-  for (const v of ticks(...ys)) {
+  for (const v of yLog ? decades(...ys) : ticks(...ys)) {
     svg.append(node("line", { x1: left, x2: width - right, y1: y(v), y2: y(v), style: "stroke:var(--line)" }));
     put(text(v), { x: left - 8, y: y(v) + 4, "text-anchor": "end" });
   }
   for (const v of log ? powers(...xs) : ticks(...xs, width < 500 ? 4 : 8)) {
+    if (whole && !Number.isInteger(Number(text(v)))) continue;
     put(text(v), { x: x(v), y: height - bottom + 18, "text-anchor": "middle" });
   }
   put(xLabel, { x: (left + width - right) / 2, y: height - 8, "text-anchor": "middle" });
@@ -155,7 +173,7 @@ function pareto() {
   const [key, name] = known.find(([k]) => k === select.value) || known[0];
   const points = scored.filter((i) => data.cells[i][key]).map((i) => ({ i, x: data.cells[i][key].mean, y: data.cells[i].score.mean }));
   const floors = data.metric.floor ? [data.metric.floor.mean] : [];
-  const view = axes($("pareto"), { xs: padded(points.map((p) => p.x)), ys: padded([...points.map((p) => p.y), ...floors]), xLabel: name, yLabel: metric });
+  const view = axes($("pareto"), { xs: padded(points.map((p) => p.x)), ys: padded([...points.map((p) => p.y), ...floors]), xLabel: name, yLabel: metric, whole: key === "nfe" });
   floor(view);
   const sign = data.metric.better === "more" ? -1 : 1;
   const front = [];
@@ -191,7 +209,7 @@ function curves() {
   const points = shown.flatMap(({ curve }) => curve.points);
   const floors = data.metric.floor ? [data.metric.floor.mean] : [];
   const xs = [Math.min(...points.map((p) => p[0])), Math.max(...points.map((p) => p[0]), 2)];
-  const view = axes($("curves"), { xs, ys: padded([...points.map((p) => p[1].mean), ...floors]), xLabel: "Network evaluations a sample", yLabel: metric, log: true, height: 420 });
+  const view = axes($("curves"), { xs, ...spread([...points.map((p) => p[1].mean), ...floors]), xLabel: "Network evaluations a sample", yLabel: metric, log: true, height: 420 });
   floor(view);
   for (const { i, curve } of shown) {
     const at = curve.points.map(([nfe, value]) => [view.x(nfe), view.y(value.mean)]);
@@ -218,7 +236,7 @@ function losses() {
   // High losses of the first epochs would flatten the rest.
   const sorted = flat.map((p) => p[1]).sort((a, b) => a - b);
   const high = sorted[Math.floor((sorted.length - 1) * 0.98)];
-  const view = axes($("loss"), { xs: [Math.min(...flat.map((p) => p[0])), Math.max(...flat.map((p) => p[0]), 2)], ys: padded([sorted[0], high]), xLabel: "Epoch", yLabel: "Loss" });
+  const view = axes($("loss"), { xs: [Math.min(...flat.map((p) => p[0])), Math.max(...flat.map((p) => p[0]), 2)], ys: padded([sorted[0], high]), xLabel: "Epoch", yLabel: "Loss", whole: true });
   for (const { i, at } of lines) view.svg.append(title(line(at.map(([x, v]) => [view.x(x), view.y(Math.min(v, high))]), i), data.cells[i].name));
 }
 
