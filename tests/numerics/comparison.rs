@@ -64,3 +64,49 @@ fn a_grid_beyond_the_limits_is_refused_before_it_is_laid_out() {
         "{error}"
     );
 }
+
+#[test]
+fn cells_that_vary_an_unused_weighting_are_one() {
+    let over = |use_snr_weight: &str| {
+        let yaml = format!(
+            "{{ loss: {{ use_snr_weight: {use_snr_weight} }}, \
+               comparison: {{ over: {{ loss.weighting: [field, elbo, none] }} }} }}"
+        );
+        plan(&yaml).unwrap()
+    };
+    let idle = over("false");
+    assert_eq!(idle.cells.len(), 1);
+    assert!(idle.notes[0].contains("which does not use `loss.weighting`"), "{:?}", idle.notes);
+    for used in ["true", "null"] {
+        let cells = over(used).cells;
+        let applied = |experiment: &str| Experiment::from_yaml(experiment).unwrap().loss;
+        let applied = |cell: &triflow::compare::Planned| applied(&cell.experiment).use_snr_weight;
+        assert_eq!(cells.iter().map(applied).collect::<Vec<_>>(), [Some(true); 3]);
+    }
+}
+
+#[test]
+fn a_metric_that_would_not_be_measured_cannot_decide() {
+    let error = |comparison: &str| {
+        let over = "over: { objective: [ct, flow_matching] }";
+        plan(&format!("{{ {comparison}, {over} }} }}")).unwrap_err().to_string()
+    };
+    let of_the_task = error("comparison: { metric: accuracy");
+    assert!(
+        of_the_task
+            .contains("`accuracy` is a metric of classification, and the task is generation")
+            && of_the_task.contains("help: metrics of generation: w2, "),
+        "{of_the_task}"
+    );
+    let likely = error("comparison: { metric: nll");
+    assert!(likely.contains("`comparison.likelihood` names the solver"), "{likely}");
+    let asked = error("comparison: { metric: frechet_distance");
+    assert!(asked.contains("list it in `metrics.extra`"), "{asked}");
+    for measured in [
+        "comparison: { metric: nll, likelihood: dopri5",
+        "task: regression, comparison: { metric: accuracy",
+        "metrics: { extra: [frechet_distance] }, comparison: { metric: frechet_distance",
+    ] {
+        plan(&format!("{{ {measured}, over: {{ objective: [ct] }} }} }}")).unwrap();
+    }
+}

@@ -221,7 +221,8 @@ fn an_error_in_a_component_inside_others_names_the_whole_key() {
 fn an_experiment_in_rust_is_the_one_in_yaml_and_has_the_same_ranges() {
     let written = experiment(
         "{ objective: ct, data: { samples: 300 }, training: { epochs: 2, ema: null }, \
-         loss: { reg_weight: 0.1 } }",
+         loss: { reg_weight: 0.1, weighting: field }, path: rectified, \
+         sampling: { grid: gamma } }",
         &[],
     );
     let builder = || {
@@ -230,6 +231,9 @@ fn an_experiment_in_rust_is_the_one_in_yaml_and_has_the_same_ranges() {
             .data(TwoMoons { samples: 300, ..TwoMoons::default() })
             .epochs(2)
             .ema(None)
+            .path(triflow_plugins::paths::Rectified::default())
+            .weighting(triflow_plugins::loss_weightings::Field::default())
+            .grid(triflow_plugins::step_grids::Gamma::default())
             .with(|e| e.loss.reg_weight = 0.1)
     };
     assert_eq!(builder().build().unwrap(), written.unwrap());

@@ -80,6 +80,37 @@ fn a_setting_without_effect_is_named_and_one_with_an_effect_is_not() {
 }
 
 #[test]
+fn a_weighting_that_is_named_is_applied_on_every_path() {
+    for (yaml, applied) in [
+        ("{}", false),
+        ("path: variance_preserving", true),
+        ("loss: { weighting: field }", true),
+        ("loss: { weighting: elbo }", true),
+        ("loss: { weighting: field, use_snr_weight: null }", true),
+        ("loss: { weighting: field, use_snr_weight: false }", false),
+        // A file with all defaults names the default weighting.
+        ("loss: { weighting: { type: elbo }, use_snr_weight: null }", false),
+    ] {
+        let loss = trainer(yaml).trained().experiment().loss.clone();
+        assert_eq!(loss.use_snr_weight, Some(applied), "{yaml}");
+    }
+}
+
+#[test]
+fn an_infinite_error_is_refused_however_it_is_left_unweighted() {
+    triflow_plugins::link();
+    for loss in ["{ use_snr_weight: false }", "{ weighting: none }", "{}"] {
+        let yaml = format!(
+            "{{ task: generation, data: {{ samples: 100 }}, objective: score, path: rectified, \
+               loss: {loss} }}"
+        );
+        let experiment = Experiment::from_yaml(&yaml).unwrap();
+        let error = Trainer::new(experiment, std::path::Path::new("")).err().unwrap().to_string();
+        assert!(error.contains("and so is its unweighted error"), "{loss}: {error}");
+    }
+}
+
+#[test]
 fn a_model_is_sampled_as_it_begins_where_there_is_nothing_to_train() {
     for yaml in ["training: { steps: 0 }", "training: { epochs: 0 }"] {
         let mut trainer = trainer(yaml);

@@ -2,8 +2,8 @@
 
 use super::{Experiment, Layers, Task};
 use crate::component::{
-    Coupling, Crn, DataSource, Decoder, Encoder, LossWeighting, NoiseSchedule, Objective,
-    Optimizer, Solver, Source, TimeSampler,
+    Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, LossWeighting, LrSchedule,
+    NoiseSchedule, Objective, Optimizer, Solver, Source, StepGrid, Stopping, TimeSampler,
 };
 use crate::error::Result;
 use crate::registry::Component;
@@ -48,12 +48,14 @@ setters! {
     source: impl Into<Component<dyn Source>> => source;
     /// Sets the pairing of z_0 and z_1 in training.
     coupling: impl Into<Component<dyn Coupling>> => coupling;
-    /// Sets the weight of the error over time.
-    weighting: impl Into<Component<dyn LossWeighting>> => loss.weighting;
     /// Sets the distribution of the times in training.
     time_sampling: impl Into<Component<dyn TimeSampler>> => training.time_sampling;
     /// Sets the update rule of the parameters.
     optimizer: impl Into<Component<dyn Optimizer>> => training.optimizer;
+    /// Sets the learning rate over training, as a factor on the optimizer's own.
+    lr_schedule: impl Into<Component<dyn LrSchedule>> => training.lr_schedule;
+    /// Sets the rule by which training ends before its planned steps.
+    stopping: impl Into<Component<dyn Stopping>> => training.stopping;
     /// Sets the number of passes over the training rows.
     epochs: u64 => training.epochs;
     /// Sets the number of rows in each step.
@@ -69,6 +71,27 @@ setters! {
 }
 
 impl ExperimentBuilder {
+    /// Sets the path from noise to data.
+    pub fn path(self, path: impl Into<Component<dyn GaussianPath>>) -> Self {
+        let path = path.into();
+        self.with(|experiment| experiment.path = Some(path))
+    }
+
+    /// Sets the weight of the error over time, and applies it.
+    pub fn weighting(self, weighting: impl Into<Component<dyn LossWeighting>>) -> Self {
+        let weighting = weighting.into();
+        self.with(|experiment| {
+            experiment.loss.weighting = weighting;
+            experiment.loss.use_snr_weight = Some(true);
+        })
+    }
+
+    /// Sets the nodes of the solver's steps.
+    pub fn grid(self, grid: impl Into<Component<dyn StepGrid>>) -> Self {
+        let grid = grid.into();
+        self.with(|experiment| experiment.sampling.grid = Some(grid))
+    }
+
     /// Changes any keys: `with(|e| e.loss.reg_weight = 0.1)`.
     pub fn with(self, change: impl FnOnce(&mut Experiment)) -> Self {
         Self(self.0.map(|mut experiment| {

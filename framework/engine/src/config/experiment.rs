@@ -118,8 +118,8 @@ parameters! {
         /// Weight of KL(z_0).
         #[range(min = 0)]
         pub kl_weight: f64 = 1.0,
-        /// True to apply `weighting`; null: true on a path whose log-SNR is finite at both ends,
-        /// otherwise false.
+        /// True to apply `weighting`; null: true where a weighting is given, and on a path whose
+        /// log-SNR is finite at both ends, otherwise false.
         pub use_snr_weight: Option<bool> = None,
         /// Weight of the error over time.
         pub weighting: Component<dyn LossWeighting>,

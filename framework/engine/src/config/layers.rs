@@ -310,7 +310,28 @@ impl Layers {
         experiment.name_plugins()?;
         let flags = self.layers.iter().filter(|layer| layer.place.starts_with("--"));
         experiment.flags = Flags(flags.map(|layer| layer.value.clone()).collect());
+        if self.asks_for_a_weighting() {
+            experiment.loss.use_snr_weight.get_or_insert(true);
+        }
         Ok(experiment)
+    }
+
+    /// True if a user's layer names a weighting and leaves open if errors are weighted: then they
+    /// are, also on a path where they are not by default.
+    fn asks_for_a_weighting(&self) -> bool {
+        let weighting = |layer: &'_ Arc<Layer>| value_at(&layer.value, "loss.weighting").cloned();
+        let (defaults, own): (Vec<_>, Vec<_>) =
+            self.layers.iter().partition(|layer| layer.place == DEFAULTS);
+        let default = defaults.into_iter().find_map(weighting);
+        own.into_iter().any(|layer| match value_at(&layer.value, "loss.use_snr_weight") {
+            None => weighting(layer).is_some(),
+            // A file with all defaults names the default weighting as well.
+            Some(open) => {
+                open.is_null()
+                    && default.is_some()
+                    && weighting(layer).is_some_and(|w| Some(w) != default)
+            }
+        })
     }
 
     /// Adds to a configuration error where its key was written, for errors that arise after
@@ -323,10 +344,19 @@ impl Layers {
         Error::Config(e)
     }
 
-    /// Place and line at which the uppermost layer with `key` has it; `None` for the defaults.
+    /// Place and line at which the uppermost layer with `key` has it, or the entry of a list whose
+    /// key it is; `None` for the defaults.
     fn place(&self, key: &str) -> Option<String> {
-        let has_key = |layer: &&Arc<Layer>| value_at(&layer.value, key).is_some();
-        let layer = self.layers.iter().rev().find(has_key)?;
+        let has = |key: &str| {
+            let has_key = |layer: &&Arc<Layer>| value_at(&layer.value, key).is_some();
+            self.layers.iter().rev().find(has_key)
+        };
+        let entry = || key.rfind("].").map(|end| &key[..=end]);
+        let (layer, key) = match (has(key), entry()) {
+            (Some(layer), _) => (layer, key),
+            (None, Some(entry)) => (has(entry)?, entry),
+            (None, None) => return None,
+        };
         let line = layer.text.as_ref().and_then(|text| yaml::line_of(text, key));
         let place = &layer.place;
         (place != DEFAULTS).then(|| line.map_or(place.clone(), |line| format!("{place}:{line}")))

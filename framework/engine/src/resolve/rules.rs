@@ -335,11 +335,16 @@ fn learned_is_reconstructed(e: &Experiment, facts: &Facts) -> Result<()> {
 /// vanishes there.
 fn infinite_output_is_weighted(e: &Experiment, facts: &Facts) -> Result<()> {
     let model = &facts.model;
-    let broken = !model.bounded && !model.finite_output && e.loss.use_snr_weight != Some(true);
+    let off = e.loss.use_snr_weight != Some(true);
+    let broken = !model.bounded && !model.finite_output && (off || model.no_weighting);
+    let (key, other) = match off {
+        true => ("loss.use_snr_weight", "set it to true"),
+        false => ("loss.weighting", "name another"),
+    };
     let message = "on this path the objective's target is infinite at an end, \
                    and so is its unweighted error";
-    let help = "set it to true, or use a path whose log-SNR is finite at both ends";
-    refuse(broken, "loss.use_snr_weight", message, help)
+    let help = format!("{other}, or use a path whose log-SNR is finite at both ends");
+    refuse(broken, key, message, &help)
 }
 
 /// On straight lines, data that are computed from the noise are infinite at t = 0, and so is the

@@ -1,7 +1,10 @@
 use super::results::Better;
-use crate::config::Comparison;
+use crate::config::{Comparison, Task};
 use crate::error::{Error, Result};
-use crate::measure::Catalogue;
+use crate::measure::{Catalogue, Goal, Measure, goals};
+
+/// Key of the metrics that an experiment lists.
+const LISTED: &str = "metrics.extra";
 
 /// Largest number of held-out points: distances between all pairs take 8·n² bytes.
 const MOST_POINTS: i64 = 50_000;
@@ -23,12 +26,7 @@ pub(super) fn check(comparison: &Comparison, catalogue: &Catalogue) -> Result<()
     points("comparison.points", comparison.points)?;
     draws("comparison.draws", comparison.draws)?;
     if let Some(name) = &comparison.metric {
-        let metric = catalogue.named(name).map_err(|e| e.under("comparison.metric"))?;
-        if metric.info().better == Better::None {
-            let message =
-                format!("`{name}` has no better or worse values, so it cannot rank the cells");
-            return Err(Error::config("comparison.metric", message));
-        }
+        decides(name, comparison, catalogue).map_err(|e| e.under("comparison.metric"))?;
     }
     if let Some(curve) = &comparison.curve {
         if curve.solvers.is_empty() {
@@ -44,6 +42,45 @@ pub(super) fn check(comparison: &Comparison, catalogue: &Catalogue) -> Result<()
         draws("comparison.curve.draws", curve.draws)?;
     }
     comparison.budget.map_or(Ok(()), |budget| budget.check())
+}
+
+/// Checks that the metric that decides can rank cells, and will be measured.
+fn decides(name: &str, comparison: &Comparison, catalogue: &Catalogue) -> Result<()> {
+    let metric = catalogue.named(name)?;
+    if metric.info().better == Better::None {
+        let message =
+            format!("`{name}` has no better or worse values, so it cannot rank the cells");
+        return Err(Error::config("", message));
+    }
+    if metric.is_of_likelihood() && comparison.likelihood.is_none() {
+        let message = format!("`{name}` is measured with the likelihood alone");
+        return Err(Error::config("", message)
+            .help("`comparison.likelihood` names the solver that measures it"));
+    }
+    let varies =
+        comparison.over.keys().any(|key| key.as_str().is_some_and(|key| key.starts_with(LISTED)));
+    if metric.is_left_out() && !varies {
+        let message = format!("`{name}` is measured on request alone");
+        return Err(Error::config("", message).help(format!("list it in `{LISTED}`")));
+    }
+    Ok(())
+}
+
+/// Checks that the metric that decides, if one is named, is of the task of a cell.
+pub(super) fn check_task(metric: Option<&str>, task: Task, catalogue: &Catalogue) -> Result<()> {
+    let Some(name) = metric else { return Ok(()) };
+    let (metric, goals) = (catalogue.named(name)?, goals(task));
+    if metric.info().goals.iter().any(|goal| goals.contains(goal)) {
+        return Ok(());
+    }
+    let names = |goals: &[Goal]| goals.iter().map(|goal| goal.name()).collect::<Vec<_>>();
+    let (of, needed) = (names(&metric.info().goals).join(", "), names(goals).join(" or "));
+    let mut known: Vec<_> = goals.iter().flat_map(|goal| catalogue.of_goal(*goal)).collect();
+    known.retain(|metric| metric.info().better != Better::None);
+    let known: Vec<_> = known.into_iter().map(Measure::name).collect();
+    let message = format!("`{name}` is a metric of {of}, and the task is {needed}");
+    Err(Error::config("comparison.metric", message)
+        .help(format!("metrics of {needed}: {}", known.join(", "))))
 }
 
 fn points(key: &str, n: i64) -> Result<()> {

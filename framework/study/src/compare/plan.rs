@@ -1,7 +1,7 @@
 //! The plan of a comparison: its cells, and the models to train for them.
 
 use super::grid::{self, Axis, Place};
-use super::limits::check;
+use super::limits::{check, check_task};
 use super::name::{Digests, digest, slug};
 use crate::component::{GaussianPath, Solver};
 use crate::config::{Comparison, CurveOfAll, Experiment, Layers, Origin, Task};
@@ -87,6 +87,7 @@ struct Resolved<'a> {
     data: String,
     /// Digests of what determines the trained model, and of what determines its samples.
     identity: (String, String),
+    task: Task,
     error: Option<String>,
 }
 
@@ -117,7 +118,10 @@ impl Plan {
         let mut known: HashMap<(String, String), usize> = HashMap::new();
         let (mut reason, mut data) = (None, HashMap::new());
         for place in grid::places(&axes) {
-            let one = resolve((&cell_layers, &origin), &base, place)?;
+            let mut one = resolve((&cell_layers, &origin), &base, place)?;
+            let metric = comparison.metric.as_deref();
+            let judged = check_task(metric, one.task, &catalogue).map_err(|e| layers.locate(e));
+            one.error = one.error.or(judged.err().map(|e| e.to_string()));
             match &one.error {
                 Some(error) => reason = reason.or(Some(error.clone())),
                 None => _ = data.insert(one.data.clone(), ()),
@@ -285,6 +289,7 @@ fn resolve<'a>(
         identity: identity(&experiment, (&path, scheduled), (comparison.points, comparison.draws))?,
         data: digest(&experiment.data)?,
         experiment: experiment.to_yaml()?,
+        task: experiment.task(),
         error,
     })
 }
@@ -305,6 +310,10 @@ fn identity(
     }
     if !scheduled {
         map.remove("noise_schedule");
+    }
+    let loss = map.get_mut("loss").and_then(Value::as_mapping_mut);
+    if let Some(loss) = loss.filter(|_| experiment.loss.use_snr_weight == Some(false)) {
+        loss.remove("weighting");
     }
     // A path without parameters is its name, as it was before paths had any.
     let path = match as_value(path)? {
