@@ -205,7 +205,14 @@ fn samples_begin_at_inverted_edited_and_partly_given_rows() {
     refused(&["--edit", "rows.csv", "--at", "1"], "--at 1: needs 0 <= at < 1");
     refused(&["--invert", "rows.csv"], "--invert needs an .npz file");
     refused(&["--at", "0.5"], "--at is the time of --from, --edit or --invert");
-    refused(&["--from", "states.npz", "--labels", "0,1"], "2 conditions for 3 rows");
+    let three = "2 conditions for 3 rows: give one for all, or one each\n  in --labels";
+    refused(&["--from", "states.npz", "--labels", "0,1"], three);
+    folder.write("bare.csv", "x0,x1\n0.5,\n");
+    refused(&["--given", "bare.csv"], "help: the model takes a condition");
+    refused(&["--given", "rows.csv"], "rows.csv: all entries are given");
+    folder.write("wide.csv", "x0,x1,x2,label\n0.5,,1,0\n");
+    refused(&["--given", "wide.csv"], "wide.csv: rows have shape [3]");
+    refused(&["--from", "rows.csv"], "help: states are written by --invert");
     let out = folder.join("nll.csv");
     let args = ["evaluate", "--run", text(&run), "--draws", "1", "--likelihood", "20"];
     let told = json(&folder.succeeds(&[&args[..], &["--out", text(&out)]].concat()));

@@ -1,6 +1,7 @@
 //! `generate` from another beginning than noise: states of a file, rows with noise added, rows some
 //! of whose entries are given; and the way back from rows to states.
 
+use super::counted;
 use super::outputs::{Samples, check_out, write_samples, write_states};
 use super::sampling::{self, check_memory, check_rows, load, rows_of, show_progress};
 use crate::args::{SamplingArgs, StartArgs};
@@ -106,6 +107,7 @@ pub(super) fn generate(
             let table = table.map_err(|e| Error::data(file, e.to_string()))?;
             let values = if part == Part::X { table.x } else { table.y };
             let values = values.ok_or_else(|| Error::data(file, format!("holds no {part}")))?;
+            check_given(&model, &values).map_err(|message| Error::data(file, message))?;
             let index = repeated(values.size()[0], ask.n, values.device());
             let conditions = match overriding(&model, ask, values.size()[0])? {
                 Some(asked) => Some(asked),
@@ -125,7 +127,23 @@ pub(super) fn generate(
     let n = samples.size()[0];
     let drawn = Samples { samples, conditions, lengths: None, z0: None, kept: Vec::new() };
     write_samples(out, drawn, model.units())?;
-    println!("{n} samples, {what}, in {}", out.display());
+    println!("{}, {what}, in {}", counted(n, "sample"), out.display());
+    Ok(())
+}
+
+/// Checks that rows have the shape of the model's, and an entry that is to be sampled.
+fn check_given(model: &Trained, values: &Tensor) -> Result<(), String> {
+    let (shape, own) = (&model.units().shapes.target, values.size());
+    if own.len() > 1 && own[1..] != shape[..] {
+        let own = &own[1..];
+        return Err(format!(
+            "rows have shape {own:?}, but this run was trained on rows of shape {shape:?}; a cell \
+             that is unknown is empty"
+        ));
+    }
+    if values.isnan().any().int64_value(&[]) == 0 {
+        return Err("all entries are given; leave those empty that are to be sampled".to_owned());
+    }
     Ok(())
 }
 
@@ -144,7 +162,8 @@ fn invert(
     show_progress(model, quiet, batch.len(), "states");
     let z = model.invert(&batch, at)?;
     write_states(out, &z, at, conditions.as_ref(), model.units())?;
-    println!("{} states at t = {}, in {}", z.size()[0], at.unwrap_or(0.0), out.display());
+    let states = counted(z.size()[0], "state");
+    println!("{states} at t = {}, in {}", at.unwrap_or(0.0), out.display());
     Ok(())
 }
 
@@ -210,7 +229,9 @@ fn own_conditions(model: &Trained, file: &Path) -> Result<Option<Tensor>> {
         return Ok(None);
     }
     let part = if learned(model) == Part::X { Part::Y } else { Part::X };
-    let inputs = sampling::read(model, file, part)?;
+    let inputs = sampling::read(model, file, part).map_err(|e| {
+        e.help("the model takes a condition: a part of the file, or --labels or --condition")
+    })?;
     check_rows(model, &rows_of(model, &inputs.values)?, Some(file))?;
     Ok(Some(inputs.values))
 }
@@ -236,14 +257,16 @@ fn overriding(model: &Trained, ask: &Ask<'_>, n: i64) -> Result<Option<Tensor>> 
         given if given == n => Ok(Some(values)),
         given => {
             let message = format!("{given} conditions for {n} rows: give one for all, or one each");
-            Err(Error::config("", message))
+            let place = if labels.is_empty() { "--condition" } else { "--labels" };
+            Err(Error::config("", message).placed(place))
         }
     }
 }
 
 /// States of a file, and their time; `None`: they are z_0.
 fn states(model: &Trained, file: &Path, at: Option<f64>) -> Result<(Tensor, Option<f64>)> {
-    let names = npz::list_names(file)?;
+    let names = npz::list_names(file);
+    let names = names.map_err(|e| e.help("states are written by --invert and by --save-z0"))?;
     let has = |name: &str| names.iter().any(|known| known == name);
     let (name, at) = match (&names[..], has("z"), has("z0")) {
         (_, true, _) => {

@@ -220,6 +220,11 @@ fn show(cli: &Cli, run: &Run) -> Result<()> {
     Ok(())
 }
 
+/// A number of things: `1 sample`, `2 samples`.
+fn counted(n: i64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Prints JSON, indented.
 pub fn print_json(value: &serde_json::Value) -> Result<()> {
     println!("{}", serde_json::to_string_pretty(value).map_err(|e| Error::runtime(e.to_string()))?);

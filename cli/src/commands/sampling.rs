@@ -3,8 +3,8 @@
 use super::outputs::{
     Samples, check_out, check_z0_out, write_likelihoods, write_predictions, write_samples,
 };
-use super::print_json;
 use super::seeds::{self, SampleSeeds};
+use super::{counted, print_json};
 use crate::args::SamplingArgs;
 use serde_json::json;
 use std::path::Path;
@@ -127,7 +127,7 @@ pub fn generate(
     };
     let n = drawn.samples.size()[0];
     write_samples(out, drawn, model.units())?;
-    println!("{n} samples, {}, in {}", wanted.origin(), out.display());
+    println!("{}, {}, in {}", counted(n, "sample"), wanted.origin(), out.display());
     Ok(())
 }
 
@@ -288,7 +288,8 @@ pub fn predict(
         (None, Some(seed)) => format!("seed {seed}"),
         (None, None) => "z_0 = 0".to_owned(),
     };
-    println!("{} predictions, {from}, in {}", drawn.mean.size()[0], out.display());
+    let predictions = counted(drawn.mean.size()[0], "prediction");
+    println!("{predictions}, {from}, in {}", out.display());
     Ok(())
 }
 

@@ -171,10 +171,14 @@ impl Error {
         }
     }
 
-    /// Sets the advice of a configuration error. Other errors are unchanged.
+    /// Sets the advice of a configuration error, or adds it to the message of an unusable data
+    /// file. Other errors are unchanged.
     pub fn help(self, help: impl Into<String>) -> Self {
         match self {
             Error::Config(e) => Error::Config(ConfigError { help: Some(help.into()), ..e }),
+            Error::Data { path, message } => {
+                Error::Data { path, message: format!("{message}\n  help: {}", help.into()) }
+            }
             other => other,
         }
     }
@@ -313,5 +317,11 @@ mod tests {
             "unknown crn `vanila`\n  at crn.type\n  help: did you mean `vanilla`?"
         );
         assert_eq!(e.exit_code(), 2);
+    }
+
+    #[test]
+    fn advice_on_a_data_file_is_told() {
+        let e = Error::data(Path::new("a.npz"), "holds no z").help("write it with --invert");
+        assert_eq!(e.to_string(), "a.npz: holds no z\n  help: write it with --invert");
     }
 }

@@ -149,12 +149,23 @@ fn wrong_types_are_named_as_in_yaml() {
             ),
             (
                 &["train", "--set", "crn.network.hidden_dims=8"],
-                "needs a list, as [64, 64], got 8\n  \
+                "needs a list, as [8], got 8\n  \
                  at crn.network.hidden_dims (--set crn.network.hidden_dims=8)",
             ),
             (
                 &["train", "--set", "data.split.train=most"],
                 "needs a number, got `most`\n  at data.split.train (--set data.split.train=most)",
+            ),
+            (
+                &["train-gen", "--set", "metrics.extra=recall"],
+                "needs a list, as [recall], got `recall`\n  \
+                 at metrics.extra (--set metrics.extra=recall)",
+            ),
+            (
+                &["train-gen", "--set", "metrics.extra=[{type: recall, k: 2}, recall]"],
+                "two metrics are called `recall`\n  \
+                 at metrics.extra[1].name (--set metrics.extra=[{type: recall, k: 2}, recall])\n  \
+                 help: give one of them another `name`",
             ),
             (&["train", "--set", "loss=3"], "needs a map of keys, got 3\n  at loss (--set loss=3)"),
             (

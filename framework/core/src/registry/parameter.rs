@@ -209,7 +209,13 @@ impl<T: Setting> Setting for Option<T> {
 }
 
 fn read_list<T: Parameter>(yaml: &Yaml) -> Result<Vec<T>> {
-    let all = yaml.as_sequence().ok_or_else(|| needs("a list, as [64, 64]", yaml))?;
+    let all = yaml.as_sequence().ok_or_else(|| {
+        // The advice holds for entries of any type: the value alone, as a list.
+        match yaml.is_mapping() || yaml.is_null() {
+            true => needs("a list", yaml),
+            false => needs(&format!("a list, as [{}]", given(yaml).replace('`', "")), yaml),
+        }
+    })?;
     let read = |(i, item)| T::read(item).map_err(|e| e.within(&format!("[{i}]")));
     all.iter().enumerate().map(read).collect()
 }

@@ -215,7 +215,7 @@ impl Data {
         log::info!("data: {}", self.summary);
         if let Some(weights) = &self.weights {
             log::info!(
-                "training rows are drawn by weight: those of {} rows count as {:.0} equal ones",
+                "training rows are drawn by weight: {} rows, as good as {:.0} of equal weight",
                 weights.len(),
                 weights::effective(weights)
             );

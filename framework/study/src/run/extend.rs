@@ -95,7 +95,7 @@ fn begin(run: &Run, trainer: &Trainer, (step, epochs): (u64, usize)) -> Result<R
     }
     new.begin(trainer)?;
     log::info!(
-        "continues {} at step {step} of {}; the learning-rate schedule has {} steps from here on",
+        "continues {} at step {step} of {}; the learning-rate schedule is that of {} steps from here on",
         run.path.display(),
         trainer.total_steps(),
         trainer.total_steps()

@@ -7,18 +7,17 @@ triflow::component! {
     ///
     /// a = t, b = (1 − t)^power.
     pub struct MyComponent: GaussianPath = "my_component" {
-        /// Power of the noise, above 0.
+        /// Power of the noise.
+        #[range(above = 0)]
         pub power: f64 = 2.0,
     }
 }
 
 impl Spec<dyn GaussianPath> for MyComponent {
-    /// Checks the parameters; a path that follows a noise schedule takes it from the context.
+    /// Builds what runs: here the spec itself. A path that follows the experiment's noise schedule
+    /// takes it from the context.
     fn build(&self, _: &PathContext) -> Result<Box<dyn GaussianPath>> {
-        if self.power > 0.0 && self.power.is_finite() {
-            return Ok(Box::new(self.clone()));
-        }
-        Err(Error::config("power", format!("needs a number above 0, got {}", self.power)))
+        Ok(Box::new(self.clone()))
     }
 }
 
