@@ -1,3 +1,4 @@
+use super::scheduled::{Form, Scheduled};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -11,26 +12,8 @@ triflow::component! {
 
 impl Spec<dyn GaussianPath> for SubVariancePreserving {
     fn build(&self, ctx: &PathContext) -> Result<Box<dyn GaussianPath>> {
-        Ok(Box::new(SubPreserving { schedule: ctx.take_schedule()? }))
+        Ok(Box::new(Scheduled::new(self.clone(), ctx)?))
     }
-}
-
-struct SubPreserving {
-    schedule: Box<dyn NoiseSchedule>,
-}
-
-/// Coefficients where the schedule has the log-SNR `gamma`.
-fn at(gamma: &Tensor) -> Coefficients {
-    let (log_alpha_bar, log_rest) = (gamma.log_sigmoid(), gamma.neg().log_sigmoid());
-    let gamma = &log_alpha_bar - &log_rest * 2.0;
-    Coefficients { a: (log_alpha_bar * 0.5).exp(), b: log_rest.exp(), gamma: Some(gamma) }
-}
-
-/// Log-SNR of the schedule where the path has the log-SNR `gamma`: with S = SNR of the path,
-/// alpha_bar = (u − 1)/(u + 1) for u = √(1 + 4S).
-fn of_schedule(gamma: &Tensor) -> Tensor {
-    let u = (gamma.exp() * 4.0 + 1.0).sqrt();
-    gamma + 2f64.ln() - u.log1p()
 }
 
 /// Share of the path's dγ in the schedule's: 1 + alpha_bar.
@@ -38,31 +21,27 @@ fn share(point: &PathPoint<'_>) -> Tensor {
     point.a.square() + 1.0
 }
 
-impl GaussianPath for SubPreserving {
-    fn coefficients(&self, t: &Tensor) -> Result<Coefficients> {
-        Ok(at(&self.schedule.gamma(t)?))
+impl Form for SubVariancePreserving {
+    fn at(&self, gamma: &Tensor) -> Coefficients {
+        let (log_alpha_bar, log_rest) = (gamma.log_sigmoid(), gamma.neg().log_sigmoid());
+        let gamma = &log_alpha_bar - &log_rest * 2.0;
+        Coefficients { a: (log_alpha_bar * 0.5).exp(), b: log_rest.exp(), gamma: Some(gamma) }
     }
 
-    fn coefficients_at_gamma(&self, gamma: &Tensor, _: &Tensor) -> Result<Coefficients> {
-        Ok(Coefficients { gamma: Some(gamma.shallow_clone()), ..at(&of_schedule(gamma)) })
-    }
-
-    fn rates(&self, point: &PathPoint<'_>, clock: Clock) -> Result<(Tensor, Tensor)> {
+    fn rates(&self, point: &PathPoint<'_>) -> (Tensor, Tensor) {
         // By the schedule's γ: da = a(1 − alpha_bar)/2, db = −(1 − alpha_bar)·alpha_bar.
         let a = &point.a * &point.b * 0.5 / share(point);
         let b = &point.b * point.a.square().neg() / share(point);
-        super::in_clock(point, clock, (a, b))
+        (a, b)
     }
 
-    fn gamma_prime(&self, point: &PathPoint<'_>) -> Result<Tensor> {
-        Ok(self.schedule.gamma_prime(&point.t)? * share(point))
+    /// With S = SNR of the path, alpha_bar = (u − 1)/(u + 1) for u = √(1 + 4S).
+    fn of_schedule(&self, gamma: &Tensor) -> Tensor {
+        let u = (gamma.exp() * 4.0 + 1.0).sqrt();
+        gamma + 2f64.ln() - u.log1p()
     }
 
-    fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
-        self.schedule.time_of(&of_schedule(gamma))
-    }
-
-    fn bounded(&self) -> Result<bool> {
-        Ok(true)
+    fn stretch(&self, point: &PathPoint<'_>) -> Option<Tensor> {
+        Some(share(point))
     }
 }

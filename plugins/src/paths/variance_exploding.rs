@@ -1,5 +1,5 @@
+use super::scheduled::{Form, Scheduled};
 use triflow::prelude::*;
-use triflow::tch::Device;
 
 triflow::component! {
     /// Data of constant size under noise that grows with the noise schedule: the path of EDM.
@@ -16,55 +16,25 @@ triflow::component! {
 
 impl Spec<dyn GaussianPath> for VarianceExploding {
     fn build(&self, ctx: &PathContext) -> Result<Box<dyn GaussianPath>> {
-        Ok(Box::new(Exploding { schedule: ctx.take_schedule()?, sigma_data: self.sigma_data }))
+        Ok(Box::new(Scheduled::new(self.clone(), ctx)?))
     }
 }
 
-struct Exploding {
-    schedule: Box<dyn NoiseSchedule>,
-    sigma_data: f64,
-}
-
-fn at(gamma: Tensor) -> Coefficients {
-    let b = (&gamma * -0.5).exp();
-    Coefficients { a: b.ones_like(), b, gamma: Some(gamma) }
-}
-
-impl GaussianPath for Exploding {
-    fn coefficients(&self, t: &Tensor) -> Result<Coefficients> {
-        Ok(at(self.schedule.gamma(t)?))
+impl Form for VarianceExploding {
+    fn at(&self, gamma: &Tensor) -> Coefficients {
+        let b = (gamma * -0.5).exp();
+        Coefficients { a: b.ones_like(), b, gamma: Some(gamma.shallow_clone()) }
     }
 
-    fn coefficients_at_gamma(&self, gamma: &Tensor, _: &Tensor) -> Result<Coefficients> {
-        Ok(at(gamma.shallow_clone()))
+    fn rates(&self, point: &PathPoint<'_>) -> (Tensor, Tensor) {
+        (point.a.zeros_like(), &point.b * -0.5)
     }
 
-    fn rates(&self, point: &PathPoint<'_>, clock: Clock) -> Result<(Tensor, Tensor)> {
-        super::in_clock(point, clock, (point.a.zeros_like(), &point.b * -0.5))
+    fn start_scale(&self, gamma: f64) -> f64 {
+        (-0.5 * gamma).exp()
     }
 
-    fn gamma_prime(&self, point: &PathPoint<'_>) -> Result<Tensor> {
-        self.schedule.gamma_prime(&point.t)
-    }
-
-    fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
-        self.schedule.time_of(gamma)
-    }
-
-    fn bounded(&self) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn gamma_range(&self, device: Device) -> Result<(f64, f64)> {
-        super::ends(&*self.schedule, device)
-    }
-
-    fn start_scale(&self, device: Device) -> Result<f64> {
-        let (start, _) = super::ends(&*self.schedule, device)?;
-        Ok((-0.5 * start).exp())
-    }
-
-    fn input_scale(&self, point: &PathPoint<'_>) -> Result<Option<Tensor>> {
-        Ok(Some((point.b.square() + self.sigma_data.powi(2)).rsqrt()))
+    fn input_scale(&self, point: &PathPoint<'_>) -> Option<Tensor> {
+        Some((point.b.square() + self.sigma_data.powi(2)).rsqrt())
     }
 }

@@ -1,5 +1,5 @@
+use super::scheduled::{Form, Scheduled};
 use triflow::prelude::*;
-use triflow::tch::Device;
 
 triflow::component! {
     /// Data and noise of constant total variance, mixed by the noise schedule: the path of
@@ -12,42 +12,18 @@ triflow::component! {
 
 impl Spec<dyn GaussianPath> for VariancePreserving {
     fn build(&self, ctx: &PathContext) -> Result<Box<dyn GaussianPath>> {
-        Ok(Box::new(Preserving { schedule: ctx.take_schedule()? }))
+        Ok(Box::new(Scheduled::new(self.clone(), ctx)?))
     }
 }
 
-struct Preserving {
-    schedule: Box<dyn NoiseSchedule>,
-}
-
-impl GaussianPath for Preserving {
-    fn coefficients(&self, t: &Tensor) -> Result<Coefficients> {
-        Ok(Coefficients::unit_variance(self.schedule.gamma(t)?))
+impl Form for VariancePreserving {
+    fn at(&self, gamma: &Tensor) -> Coefficients {
+        Coefficients::unit_variance(gamma.shallow_clone())
     }
 
-    fn coefficients_at_gamma(&self, gamma: &Tensor, _: &Tensor) -> Result<Coefficients> {
-        Ok(Coefficients::unit_variance(gamma.shallow_clone()))
-    }
-
-    fn rates(&self, point: &PathPoint<'_>, clock: Clock) -> Result<(Tensor, Tensor)> {
+    fn rates(&self, point: &PathPoint<'_>) -> (Tensor, Tensor) {
         let a = &point.a * point.b.square() * 0.5;
         let b = &point.b * point.a.square() * -0.5;
-        super::in_clock(point, clock, (a, b))
-    }
-
-    fn gamma_prime(&self, point: &PathPoint<'_>) -> Result<Tensor> {
-        self.schedule.gamma_prime(&point.t)
-    }
-
-    fn time_of(&self, gamma: &Tensor) -> Result<Tensor> {
-        self.schedule.time_of(gamma)
-    }
-
-    fn bounded(&self) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn gamma_range(&self, device: Device) -> Result<(f64, f64)> {
-        super::ends(&*self.schedule, device)
+        (a, b)
     }
 }
