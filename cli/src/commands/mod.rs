@@ -19,6 +19,7 @@ use serde_yaml::Value;
 use std::path::Path;
 use triflow::config::{Layers, Task, parse_value};
 use triflow::error::quoted;
+use triflow::report::Course;
 use triflow::run::{self, Run};
 use triflow::{Error, Experiment, Result, Trainer};
 
@@ -83,7 +84,9 @@ pub fn run(cli: &Cli) -> Result<()> {
             let mut model = run.load()?;
             let _threads = model.threads();
             let data = run.data(&model)?;
-            triflow::report::draw(&mut model, &data, &run.history()?, &run.path)?;
+            let (history, stopped) = (run.history()?, run.stopped());
+            let course = Course { history: &history, stopped: stopped.as_deref() };
+            triflow::report::draw(&mut model, &data, course, &run.path)?;
             show(cli, &run)
         }
         Command::List { kind, format } => components::list(kind.as_deref(), *format),

@@ -10,6 +10,15 @@ pub struct History {
 }
 
 impl History {
+    /// The first epoch with the lowest value of a term: on the validation rows or, if it was never
+    /// measured there, on the training rows.
+    pub fn best(&self, term: LossTerm) -> Option<&Epoch> {
+        let validated = self.epochs.iter().any(|e| e.val_term(term).is_some());
+        let value = |e: &Epoch| if validated { e.val_term(term) } else { e.train_term(term) };
+        let measured = self.epochs.iter().filter_map(|e| Some((e, value(e)?)));
+        measured.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(epoch, _)| epoch)
+    }
+
     /// CSV text with the header `epoch,step,train_total,…,val_kl` and one line for each epoch; a
     /// cell is empty if its term was not measured.
     pub fn to_csv(&self) -> String {
@@ -108,6 +117,26 @@ mod tests {
             far,
             format!("does not fit this run: it is at step {step}, but the run ends at step 25")
         );
+    }
+
+    #[test]
+    fn epochs_are_ranked_by_the_same_rows() {
+        let best = |epochs: &[(f64, Option<f64>)]| {
+            let epoch = |(i, (train, val)): (usize, &(f64, Option<f64>))| Epoch {
+                epoch: i as u64 + 1,
+                train: vec![Some(*train)],
+                val: vec![*val],
+                ..Epoch::default()
+            };
+            let history = History { epochs: epochs.iter().enumerate().map(epoch).collect() };
+            history.best(LossTerm::Total).map(|epoch| epoch.epoch)
+        };
+        assert_eq!(best(&[(2.0, None), (1.0, None), (1.0, None)]), Some(2));
+        assert_eq!(best(&[(2.0, Some(9.0)), (3.0, Some(8.0))]), Some(2));
+        // A loss on the training rows beats none on the validation rows.
+        assert_eq!(best(&[(2.0, Some(9.0)), (1.0, None)]), Some(1));
+        assert_eq!(best(&[(2.0, None), (3.0, Some(8.0))]), Some(2));
+        assert_eq!(best(&[]), None);
     }
 
     #[test]

@@ -133,6 +133,7 @@ fn cell(objective: &str, schedule: Option<&str>, shift: f64, random: &mut Random
         losses: Losses {
             train: loss(1.0 + 6.0 * shift, 0.012, random),
             val: loss(1.02 + 6.0 * shift, 0.02, random),
+            stopped: None,
         },
         schedule: schedule.map(gamma),
         paths: Some(paths(shift, random)),

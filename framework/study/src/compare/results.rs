@@ -179,6 +179,10 @@ pub struct Losses {
     pub train: Vec<Option<f64>>,
     /// Total loss on the validation rows, by epoch.
     pub val: Vec<Option<f64>>,
+    /// Epoch after which `training.stopping` ended the training, and the reason; missing if it did
+    /// not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 /// Values of a noise schedule.

@@ -396,6 +396,7 @@ fn measure(model: &mut Trained, data: &Data, run: &Run, plan: &Plan) -> Result<M
     let losses = Losses {
         train: total(&|e| e.train.first().copied().flatten()),
         val: total(&|e| e.val.first().copied().flatten()),
+        stopped: run.stopped(),
     };
     let real = match data.held_out(SHOWN)?.rows {
         rows if plane(model) => Some(Cloud {

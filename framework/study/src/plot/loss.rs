@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::panel::Panel;
 use super::rect::Rect;
 use super::stats::{padded, robust_range, sorted};
-use super::style::{BLUE, Color, PAPER, VERMILION, counted, number};
+use super::style::{BLUE, Color, GREEN, INK, PAPER, VERMILION, counted, number};
 use crate::{Error, Result};
 
 /// Contents of a picture of the losses of a training run.
@@ -17,6 +17,11 @@ pub struct LossTrends {
     pub title: String,
     /// Terms in the order of their panels, such as `total`, `flow` and `recon`.
     pub terms: Vec<Term>,
+    /// Epoch whose weights were kept as the best; `None` if none were.
+    pub kept: Option<u64>,
+    /// Epoch and reason of a training that stopped before its planned steps, such as "after epoch
+    /// 31: no better `total`"; `None` if it did not.
+    pub stopped: Option<String>,
 }
 
 /// A term of the loss; element `i` belongs to epoch `i + 1`, `None` if it was not measured.
@@ -54,7 +59,8 @@ impl Term {
 
 /// Draws the losses over the epochs to `path`: one panel a term, logarithmic if a term is positive
 /// and spans more than a factor of ten. Terms that stay zero or are never measured are named, not
-/// drawn.
+/// drawn. Vertical lines mark the epoch whose weights were kept, and the end of a training that
+/// stopped early.
 ///
 /// # Errors
 /// If no term has a finite value other than zero, or the file cannot be written.
@@ -68,6 +74,9 @@ pub fn loss_trends(path: &Path, view: &LossTrends) -> Result<()> {
     let epochs = busy.iter().map(|t| t.train.len().max(t.val.len())).max().unwrap_or(1);
     let has_val = busy.iter().any(|t| t.val.iter().any(Option::is_some));
     let mut subtitle = counted(epochs, "epoch");
+    if let Some(why) = &view.stopped {
+        subtitle += &format!("; training stopped {why}");
+    }
     if !idle.is_empty() {
         let names: Vec<&str> = idle.iter().map(|t| t.name.as_str()).collect();
         subtitle += &format!("; zero or not measured, so not shown: {}", names.join(", "));
@@ -76,6 +85,15 @@ pub fn loss_trends(path: &Path, view: &LossTrends) -> Result<()> {
     if has_val {
         legend.push(Entry::new(Key::Line, VERMILION, "validation"));
         legend.push(Entry::new(Key::Ring, VERMILION, "best validation"));
+    }
+    let mut marks = Vec::new();
+    if let Some(epoch) = view.kept {
+        marks.push((epoch as f64, GREEN));
+        legend.push(Entry::new(Key::Dashes, GREEN, format!("weights kept: epoch {epoch}")));
+    }
+    if view.stopped.is_some() {
+        marks.push((epochs as f64, INK));
+        legend.push(Entry::new(Key::Dashes, INK, format!("training stopped: epoch {epochs}")));
     }
     let (columns, rows) = match busy.len() {
         1 => (1, 1),
@@ -90,7 +108,7 @@ pub fn loss_trends(path: &Path, view: &LossTrends) -> Result<()> {
     let cells = figure.body.cells(columns, rows, 30.0, gap);
     for (i, (term, cell)) in busy.iter().zip(&cells).enumerate() {
         let last_row = i + columns >= busy.len();
-        draw_term(&mut figure.canvas, *cell, term, epochs, last_row)?;
+        draw_term(&mut figure.canvas, *cell, term, (epochs, &marks), last_row)?;
     }
     figure.save(path)
 }
@@ -99,7 +117,7 @@ fn draw_term(
     canvas: &mut Canvas,
     cell: Rect,
     term: &Term,
-    epochs: usize,
+    (epochs, marks): (usize, &[(f64, Color)]),
     last_row: bool,
 ) -> Result<()> {
     let (train, val) = (Term::curve(&term.train), Term::curve(&term.val));
@@ -123,6 +141,11 @@ fn draw_term(
     frame.x_label = if x_label.is_empty() { " ".to_owned() } else { frame.x_label };
     let panel = frame.draw(canvas, cell)?;
 
+    for (epoch, color) in marks {
+        // The notes are above.
+        let (x, y) = (panel.px(*epoch), panel.plot);
+        canvas.dashes(&[(x, y.y1), (x, y.y0 + 34.0)], 1.8, 7.0, 5.0, *color);
+    }
     draw_curve(canvas, &panel, &train, epochs, BLUE);
     draw_curve(canvas, &panel, &val, epochs, VERMILION);
     let mut notes = Vec::new();

@@ -57,6 +57,16 @@ pub fn write_npz(
     crate::io::npz::write_npz_with(&folder.join(name), &arrays, &units.texts())
 }
 
+/// The course of a training.
+#[derive(Clone, Copy, Debug)]
+pub struct Course<'a> {
+    /// Losses of its epochs.
+    pub history: &'a History,
+    /// Epoch after which `training.stopping` ended it before its planned steps, and the reason, as
+    /// in `manifest.json`; `None` if it did not.
+    pub stopped: Option<&'a str>,
+}
+
 /// Draws every picture of a run into `folder`. Returns those that could not be drawn, each with the
 /// reason, which is logged as well.
 ///
@@ -65,24 +75,24 @@ pub fn write_npz(
 pub fn draw(
     model: &mut Trained,
     data: &Data,
-    history: &History,
+    course: Course<'_>,
     folder: &Path,
 ) -> Result<Vec<String>> {
-    draw_until(model, data, history, folder, &|| false)
+    draw_until(model, data, course, folder, &|| false)
 }
 
 /// Draws like [`draw`], and ends with [`Error::Interrupted`] once `stop` returns `true`.
 pub(crate) fn draw_until(
     model: &mut Trained,
     data: &Data,
-    history: &History,
+    course: Course<'_>,
     folder: &Path,
     stop: &dyn Fn() -> bool,
 ) -> Result<Vec<String>> {
     let mut pictures = Pictures { folder, stop, not_drawn: Vec::new() };
     // A run without a step has no losses.
-    if !history.epochs.is_empty() {
-        pictures.draw("loss_trends.png", || draw_losses(model, history, folder))?;
+    if !course.history.epochs.is_empty() {
+        pictures.draw("loss_trends.png", || draw_losses(model, course, folder))?;
     }
     let task = model.experiment().task();
     pictures.draw("data_visualization.png", || match task.is_sequence() {
@@ -134,15 +144,21 @@ impl Pictures<'_> {
     }
 }
 
-fn draw_losses(model: &Trained, history: &History, folder: &Path) -> Result<()> {
-    let epochs = &history.epochs;
+fn draw_losses(model: &Trained, course: Course<'_>, folder: &Path) -> Result<()> {
+    let epochs = &course.history.epochs;
     let terms = LossTerm::ALL.map(|term| Term {
         name: term.name().to_owned(),
         train: epochs.iter().map(|e| e.train_term(term)).collect(),
         val: epochs.iter().map(|e| e.val_term(term)).collect(),
     });
-    let title = format!("Loss terms, {}", model.experiment().objective.name());
-    plot::loss_trends(&folder.join("loss_trends.png"), &LossTrends { title, terms: terms.into() })
+    let best = model.experiment().checkpoint.keep_best.and_then(|term| course.history.best(term));
+    let view = LossTrends {
+        title: format!("Loss terms, {}", model.experiment().objective.name()),
+        terms: terms.into(),
+        kept: best.map(|epoch| epoch.epoch),
+        stopped: course.stopped.map(str::to_owned),
+    };
+    plot::loss_trends(&folder.join("loss_trends.png"), &view)
 }
 
 fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {

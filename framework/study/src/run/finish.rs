@@ -73,7 +73,7 @@ pub(super) fn stopped(trainer: &Trainer) -> Result<Option<String>> {
 /// Measures and draws. Returns the pictures that could not be drawn, with the reasons. If it is
 /// stopped, [`super::resume`] repeats it.
 fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn RunObserver) -> Result<Vec<String>> {
-    let history = trainer.history().clone();
+    let (history, stopped) = (trainer.history().clone(), stopped(trainer)?);
     let (model, data) = trainer.trained_mut();
     let evaluation =
         measure::evaluate(model, &data.held_out(measure::EXACT_POINTS)?, &Options::default())?;
@@ -81,5 +81,6 @@ fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn RunObserver) -> Result<
     if !evaluation.arrays.is_empty() {
         report::write_npz(&run.path, "samples.npz", &evaluation.arrays, model.units())?;
     }
-    report::draw_until(model, data, &history, &run.path, &|| watch.stop())
+    let course = report::Course { history: &history, stopped: stopped.as_deref() };
+    report::draw_until(model, data, course, &run.path, &|| watch.stop())
 }

@@ -150,6 +150,12 @@ impl Run {
         History::from_json(&json).ok_or_else(|| wrong(String::new()))
     }
 
+    /// Epoch after which `training.stopping` ended the run before its planned steps, and the
+    /// reason, such as "after epoch 31: no better `total`"; `None` if it did not.
+    pub fn stopped(&self) -> Option<String> {
+        self.manifest()["stopped"].as_str().map(str::to_owned)
+    }
+
     /// Writes what a run has from its start: plugins, identity of the data, and its configuration,
     /// which makes it a run.
     fn begin(&self, trainer: &Trainer) -> Result<()> {
@@ -349,7 +355,7 @@ pub fn go_on(run: Run, watch: &mut dyn RunObserver) -> Result<Run> {
             quoted(&run.path),
             quoted(&run.file("config.yaml"))
         );
-        let how = match run.manifest()["stopped"].as_str() {
+        let how = match run.stopped() {
             Some(why) => format!(": its training stopped {why}"),
             None => String::new(),
         };

@@ -4,7 +4,7 @@ use super::{Run, RunObserver};
 use crate::config::{Every, LossTerm};
 use crate::error::Result;
 use crate::io::tfevents::EventWriter;
-use crate::train::{Control, Epoch, Event, History, Trainer};
+use crate::train::{Control, Epoch, Event, Trainer};
 
 /// An observer of the steps of training.
 trait Observer {
@@ -90,7 +90,8 @@ struct Best<'r> {
 
 impl Observer for Best<'_> {
     fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control> {
-        if event.epoch.is_some() && is_lowest(trainer.history(), self.term) {
+        let best = trainer.history().best(self.term);
+        if event.epoch.is_some_and(|ended| best.is_some_and(|best| best.epoch == ended.epoch)) {
             self.run.save_best(trainer)?;
         }
         Ok(Control::Continue)
@@ -110,39 +111,5 @@ impl Observer for Checkpoints<'_> {
             self.run.save_checkpoint(trainer)?;
         }
         Ok(Control::Continue)
-    }
-}
-
-/// `true` if the last epoch has the lowest value of `term`: on the validation rows or, without any,
-/// on the training rows.
-fn is_lowest(history: &History, term: LossTerm) -> bool {
-    let validated = history.epochs.iter().any(|e| e.val_term(term).is_some());
-    let value = |e: &Epoch| if validated { e.val_term(term) } else { e.train_term(term) };
-    let Some((last, before)) = history.epochs.split_last() else { return false };
-    value(last).is_some_and(|last| before.iter().filter_map(value).all(|v| last < v))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn epochs_are_ranked_by_the_same_rows() {
-        let history = |epochs: &[(f64, Option<f64>)]| History {
-            epochs: epochs
-                .iter()
-                .map(|(train, val)| Epoch {
-                    train: vec![Some(*train)],
-                    val: vec![*val],
-                    ..Epoch::default()
-                })
-                .collect(),
-        };
-        let term = LossTerm::Total;
-        assert!(is_lowest(&history(&[(2.0, None), (1.0, None)]), term));
-        assert!(is_lowest(&history(&[(2.0, Some(9.0)), (3.0, Some(8.0))]), term));
-        // A loss on the training rows beats none on the validation rows.
-        assert!(!is_lowest(&history(&[(2.0, Some(9.0)), (1.0, None)]), term));
-        assert!(is_lowest(&history(&[(2.0, None), (3.0, Some(8.0))]), term));
     }
 }

@@ -81,6 +81,8 @@ struct LossView {
     every: usize,
     train: Vec<Option<f64>>,
     val: Vec<Option<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -212,7 +214,8 @@ fn loss_view(losses: &Losses) -> LossView {
         (!known.is_empty()).then(|| digits(mean(&known)))
     };
     let thin = |values: &[Option<f64>]| values.chunks(every).map(of).collect();
-    LossView { every, train: thin(&losses.train), val: thin(&losses.val) }
+    let (train, val) = (thin(&losses.train), thin(&losses.val));
+    LossView { every, train, val, stopped: losses.stopped.clone() }
 }
 
 fn schedule_view(schedule: &Schedule) -> ScheduleView {
@@ -386,8 +389,11 @@ mod tests {
 
     #[test]
     fn long_losses_are_averaged_in_groups() {
-        let losses =
-            Losses { train: (0..900).map(|i| Some(f64::from(i))).collect(), val: vec![None] };
+        let losses = Losses {
+            train: (0..900).map(|i| Some(f64::from(i))).collect(),
+            val: vec![None],
+            ..Losses::default()
+        };
         let view = loss_view(&losses);
         assert_eq!((view.every, view.train.len(), view.train[0]), (3, 300, Some(1.0)));
         assert_eq!(view.val, [None]);

@@ -38,7 +38,7 @@ pub(super) fn page(results: &Results, data: &str) -> Markup {
                 main #main tabindex="-1" {
                     (intro(results))
                     (tables(results))
-                    (pictures(metric(results)))
+                    (pictures(results))
                     section #cells {
                         h2 { "Every cell in full" }
                         (fragments::cells(results))
@@ -144,7 +144,8 @@ fn tables(results: &Results) -> Markup {
 }
 
 /// The sections that the script fills.
-fn pictures(metric: &str) -> Markup {
+fn pictures(results: &Results) -> Markup {
+    let metric = metric(results);
     html! {
         section #evaluations {
             div.chooser {
@@ -189,6 +190,9 @@ fn pictures(metric: &str) -> Markup {
             p.how {
                 "Total loss of the first seed. Its scale depends on objective and weights: compare its \
                  course, not its level, between cells that differ in them."
+                @if results.cells.iter().any(|cell| cell.losses.stopped.is_some()) {
+                    " A mark ends the line of a training that stopped early; its title says why."
+                }
             }
             (picture("loss", "Loss over epochs"))
             (legend("loss"))

@@ -237,7 +237,12 @@ function losses() {
   const sorted = flat.map((p) => p[1]).sort((a, b) => a - b);
   const high = sorted[Math.floor((sorted.length - 1) * 0.98)];
   const view = axes($("loss"), { xs: [Math.min(...flat.map((p) => p[0])), Math.max(...flat.map((p) => p[0]), 2)], ys: padded([sorted[0], high]), xLabel: "Epoch", yLabel: "Loss", whole: true });
-  for (const { i, at } of lines) view.svg.append(title(line(at.map(([x, v]) => [view.x(x), view.y(Math.min(v, high))]), i), data.cells[i].name));
+  for (const { i, at } of lines) {
+    const { name, losses: { stopped } } = data.cells[i];
+    const points = at.map(([x, v]) => [view.x(x), view.y(Math.min(v, high))]);
+    view.svg.append(title(line(points, i), name));
+    if (stopped) view.svg.append(title(mark(i, ...points.at(-1), 5, true), `${name}: training stopped ${stopped}`));
+  }
 }
 
 function schedules() {

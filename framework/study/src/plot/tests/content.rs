@@ -2,7 +2,9 @@
 
 use super::training::losses;
 use super::*;
-use crate::plot::style::{BLUE, Color, GREY, INK, PALE, SOFT_INK, VERMILION, category, sequence};
+use crate::plot::style::{
+    BLUE, Color, GREEN, GREY, INK, PALE, SOFT_INK, VERMILION, category, sequence,
+};
 
 /// Draws a picture, and checks that its panels show these colours.
 fn shows(name: &str, panels: &[Vec<Color>], draw: impl FnOnce(&Path) -> Result<()>) -> Picture {
@@ -24,6 +26,9 @@ fn column(points: &Scatter) -> Scatter {
 fn losses_show_training_and_validation_in_every_panel() {
     let mut view = losses(80);
     shows("content_loss.png", &vec![vec![BLUE, VERMILION]; 4], |p| loss_trends(p, &view));
+    let marked = LossTrends { kept: Some(62), stopped: Some("no gain".into()), ..view.clone() };
+    let colors = vec![vec![BLUE, VERMILION, GREEN, INK]; 4];
+    shows("content_loss_stopped.png", &colors, |p| loss_trends(p, &marked));
     view.terms.truncate(1);
     view.terms[0].val.clear();
     shows("content_loss_training.png", &[vec![BLUE]], |p| loss_trends(p, &view));

@@ -122,7 +122,7 @@ fn strange_numbers() {
         let states = vec![points(5), points(5), points(5)];
         let curve: Vec<Option<f64>> = a.column(0).map(Some).collect();
         let term = Term { name: "t".into(), train: curve, val: b.column(0).map(Some).collect() };
-        let _ = loss_trends(&path, &LossTrends { title: String::new(), terms: vec![term] });
+        let _ = loss_trends(&path, &LossTrends { terms: vec![term], ..LossTrends::default() });
         let trajectory = TrajectoryView {
             times: vec![0.0, 0.5, 1.0],
             states,

@@ -26,7 +26,7 @@ pub(super) fn losses(epochs: usize) -> LossTrends {
         val: vec![Some(0.0); epochs],
     });
     terms.push(Term { name: "vae".into(), train: vec![None; epochs], val: vec![None; epochs] });
-    LossTrends { title: "Loss over training · two moons".into(), terms }
+    LossTrends { title: "Loss over training · two moons".into(), terms, ..LossTrends::default() }
 }
 
 #[test]
