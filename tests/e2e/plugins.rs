@@ -298,7 +298,7 @@ fn a_library_with_one_name_that_is_taken_adds_none_of_its_components() {
 
 #[test]
 fn plugins_nest_in_the_host_and_the_host_in_plugins() {
-    let used = ["adams_bashforth", "film_resnet", "mode_times", "v_prediction", "warped"];
+    let used = ["adams_bashforth", "film_resnet", "mode_times", "path_velocity", "warped"];
     let folder = folder_with(&used);
     let run = folder.train(
         &[
@@ -306,7 +306,7 @@ fn plugins_nest_in_the_host_and_the_host_in_plugins() {
             // The argument --hidden-dims is for another network.
             &TINY[..4],
             &TINY[6..],
-            &["--plugin", "plugins", "--model-type", "v_prediction"],
+            &["--plugin", "plugins", "--model-type", "path_velocity"],
             &["--set", "noise_schedule={type: warped, inner: {type: warped, inner: linear}}"],
             &["--set", "crn={type: vanilla, network: {type: film_resnet, width: 8}}"],
             &["--set", "sampling.solver=adams_bashforth"],
@@ -315,7 +315,7 @@ fn plugins_nest_in_the_host_and_the_host_in_plugins() {
         ]
         .concat(),
     );
-    assert!(run.parent().unwrap().ends_with("v_prediction_gen"), "{}", run.display());
+    assert!(run.parent().unwrap().ends_with("path_velocity_gen"), "{}", run.display());
     let manifest = json(&String::from_utf8(bytes(&run.join("manifest.json"))).unwrap());
     let named: Vec<_> = manifest["plugins"].as_array().unwrap().iter().collect();
     let names: Vec<_> = named.iter().map(|p| p["name"].as_str().unwrap()).collect();

@@ -3,15 +3,14 @@
 use triflow::prelude::*;
 
 triflow::component! {
-    /// The network predicts the part of data and noise that z does not determine, scaled to
-    /// variance 1.
+    /// The network predicts a difference of data and noise: each counts more the less of it is in
+    /// z.
     ///
-    /// Output = (b·data - a·sigma_data²·noise) / (sigma_data·S) with S² = a²·sigma_data² + b².
-    #[reference = "Karras et al. 2022, arXiv 2206.00364, table 1"]
+    /// Output = b^power·data - a^power·noise.
     pub struct MyComponent: Objective = "my_component" {
-        /// Standard deviation of the data.
-        #[range(above = 0)]
-        pub sigma_data: f64 = 1.0,
+        /// Power: 0 gives the target of flow matching, 1 that of v-prediction.
+        #[range(min = 0)]
+        pub power: f64 = 2.0,
     }
 }
 
@@ -25,10 +24,8 @@ impl Spec<dyn Objective> for MyComponent {
 impl Objective for MyComponent {
     /// (p, q) of the output p·data + q·noise; loss and sampling follow from them.
     fn mix(&self, point: &PathPoint<'_>) -> Result<(Tensor, Tensor)> {
-        let spread = ((&point.a * self.sigma_data).square() + point.b.square()).sqrt();
-        let p = &point.b / (&spread * self.sigma_data);
-        let q = &point.a * -self.sigma_data / spread;
-        Ok((p, q))
+        let power = |level: &Tensor| level.pow_tensor_scalar(self.power);
+        Ok((power(&point.b), power(&point.a).neg()))
     }
 
     fn default_path(&self) -> Result<&'static str> {
