@@ -110,3 +110,25 @@ fn a_metric_that_would_not_be_measured_cannot_decide() {
         plan(&format!("{{ {measured}, over: {{ objective: [ct] }} }} }}")).unwrap();
     }
 }
+
+#[test]
+fn cells_that_differ_in_settings_without_effect_are_one() {
+    let over = |axes: &str| plan(&format!("comparison: {{ over: {{ {axes} }} }}")).unwrap();
+    let names = |plan: &Plan| plan.cells.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+    let kl = over("objective: [flow_matching, diffusion], loss.kl_weight: [0, 2]");
+    assert_eq!(names(&kl), ["flow_matching", "diffusion, 0", "diffusion, 2"]);
+    assert_eq!(kl.units.len(), 3);
+    let note = "flow_matching: 2 combinations are the same experiment, which does not use \
+                `loss.kl_weight`, so they are one cell";
+    assert_eq!(kl.notes, [note]);
+    // The run is that of the experiment without the setting, and found again by its name.
+    assert_eq!(kl.units[0].id, over("objective: [flow_matching, ct]").units[0].id);
+
+    // Nor does it matter if a file says what would be so anyway.
+    let weights = "objective: [diffusion], loss.use_snr_weight: [true, null]";
+    assert_eq!(names(&over(weights)), ["diffusion"]);
+
+    // A coupling that pairs no rows has no blocks; one that does has.
+    let blocks = over("coupling.batch: [256, 512], coupling.type: [independent, ot_exact]");
+    assert_eq!(names(&blocks), ["independent", "256, ot_exact", "512, ot_exact"]);
+}

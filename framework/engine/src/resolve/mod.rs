@@ -38,6 +38,11 @@ impl Resolved {
     pub fn experiment(&self) -> &Experiment {
         &self.experiment
     }
+
+    /// The settings without effect, as [`Trained::unused`](crate::Trained::unused) gives them.
+    pub fn unused(&self) -> Vec<Unused> {
+        unused(&self.experiment, &self.facts)
+    }
 }
 
 impl Experiment {

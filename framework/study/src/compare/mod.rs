@@ -6,6 +6,7 @@ mod example;
 mod folder;
 mod grid;
 mod html;
+mod idle;
 mod limits;
 mod missing;
 mod name;

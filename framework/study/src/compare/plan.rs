@@ -1,6 +1,7 @@
 //! The plan of a comparison: its cells, and the models to train for them.
 
 use super::grid::{self, Axis, Place};
+use super::idle::{Idle, reset};
 use super::limits::{check, check_task};
 use super::name::{Digests, digest, slug};
 use crate::component::{GaussianPath, Solver};
@@ -117,8 +118,9 @@ impl Plan {
         let mut groups: Vec<Group<'_>> = Vec::new();
         let mut known: HashMap<(String, String), usize> = HashMap::new();
         let (mut reason, mut data) = (None, HashMap::new());
+        let mut idle = Idle::default();
         for place in grid::places(&axes) {
-            let mut one = resolve((&cell_layers, &origin), &base, place)?;
+            let mut one = resolve((&cell_layers, &origin), &base, place, &mut idle)?;
             let metric = comparison.metric.as_deref();
             let judged = check_task(metric, one.task, &catalogue).map_err(|e| layers.locate(e));
             one.error = one.error.or(judged.err().map(|e| e.to_string()));
@@ -260,6 +262,7 @@ fn resolve<'a>(
     (layers, origin): (&Layers, &Origin),
     base: &Experiment,
     place: Place<'a>,
+    idle: &mut Idle,
 ) -> Result<Resolved<'a>> {
     let comparison = &base.comparison;
     let mut layers = grid::layers_at(layers, origin, &place)?;
@@ -284,9 +287,11 @@ fn resolve<'a>(
         experiment.noise_schedule = base.noise_schedule.clone();
     }
     let error = experiment.check().err().map(|e| layers.locate(e).to_string());
+    let idle = if error.is_none() { idle.of(&experiment)? } else { Vec::new() };
+    let measured = (comparison.points, comparison.draws);
     Ok(Resolved {
         place,
-        identity: identity(&experiment, (&path, scheduled), (comparison.points, comparison.draws))?,
+        identity: identity(&experiment, (&path, scheduled), &idle, measured)?,
         data: digest(&experiment.data)?,
         experiment: experiment.to_yaml()?,
         task: experiment.task(),
@@ -295,13 +300,16 @@ fn resolve<'a>(
 }
 
 /// Digests of what determines the trained model, and of what determines its samples. Settings
-/// without effect on them are left out.
+/// without effect on them are left out, and those of the keys `idle` count as not given.
 fn identity(
     experiment: &Experiment,
     (path, scheduled): (&Component<dyn GaussianPath>, bool),
+    idle: &[&str],
     measured: (i64, u64),
 ) -> Result<(String, String)> {
-    let Value::Mapping(mut map) = as_value(experiment)? else {
+    let mut value = as_value(experiment)?;
+    reset(&mut value, idle)?;
+    let Value::Mapping(mut map) = value else {
         return Err(Error::runtime("no map"));
     };
     let sampling = map.remove("sampling").unwrap_or_default();
@@ -310,10 +318,6 @@ fn identity(
     }
     if !scheduled {
         map.remove("noise_schedule");
-    }
-    let loss = map.get_mut("loss").and_then(Value::as_mapping_mut);
-    if let Some(loss) = loss.filter(|_| experiment.loss.use_snr_weight == Some(false)) {
-        loss.remove("weighting");
     }
     // A path without parameters is its name, as it was before paths had any.
     let path = match as_value(path)? {
