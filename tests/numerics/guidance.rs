@@ -6,7 +6,9 @@ use serde_json::json;
 use triflow::config::Sampling;
 use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
-use triflow::sample::{ClassifierFree, Conditioned, Predictor as _, PredictorField, Steered};
+use triflow::sample::{
+    Changed, ClassifierFree, Conditioned, Predictor as _, PredictorField, Steered,
+};
 use triflow::tch::{Device, Kind};
 use triflow::train::Control;
 use triflow::{Experiment, Trainer};
@@ -30,7 +32,7 @@ fn a_pull_makes_of_gaussian_data_the_gaussian_that_bayes_says() {
             let _stream = seed_torch(5, Purpose::Sample, 0);
             let z0 = Tensor::randn([5_000, 2], (Kind::Double, Device::Cpu));
             let predictor = Exact { data: &data, path, objective: crate::common::objective(name) };
-            let steered = Steered { predictor, force: &*pull, condition: None };
+            let steered = Changed::new(predictor).with(Steered { force: &*pull, condition: None });
             let field = PredictorField::of(steered, Clock::Gamma);
             let z = field.sample(&*heun, 60, Some(true), &z0, &mut ()).unwrap().z;
             let precision = s.powi(-2) + strength;

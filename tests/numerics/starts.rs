@@ -10,7 +10,7 @@ use triflow::component::{Columns, Splits};
 use triflow::path::{Path, Reading};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
-use triflow::sample::{Given, Observed, Predictor, PredictorField, Trajectory};
+use triflow::sample::{Changed, Given, Observed, Predictor, PredictorField, Trajectory};
 use triflow::tch::{Device, Kind};
 use triflow::{Start, Trained, Trainer};
 
@@ -176,7 +176,8 @@ fn samples_with_given_entries_have_the_conditional_mean_and_covariance() {
                 objective: objective(name),
             };
             let clock = path.natural_clock(exact.objective()).unwrap();
-            let field = PredictorField::of(Observed { predictor: exact, given: &given }, clock);
+            let field =
+                PredictorField::of(Changed::new(exact).with(Observed { given: &given }), clock);
             let _stream = seed_torch(9, Purpose::Sample, 0);
             // The exact distribution of the start, where the state holds a little of the data.
             let start = path.at_clock(field.grid(40).unwrap().start(), clock, &y).unwrap();

@@ -173,7 +173,7 @@ impl<P: Predictor> Field for Backward<'_, P> {
         let reading = Reading::new(self.field.predictor.objective(), &point)?;
         let (output, of_output) = self.output(&shaped, &reading)?;
         // f = p·z + q·output, so div f = p·d + q·div output.
-        let (p, q) = reading.derivative_coefficients(self.field.clock)?;
+        let (p, q) = reading.derivative_coefficients(self.field.clock())?;
         let f = rows(&p, &z) * &z + rows(&q, &z) * output.flatten(1, -1).to_kind(Kind::Double);
         let divergence = rows(&q, &z) * of_output + rows(&p, &z) * self.dimensions as f64;
         Ok(Tensor::cat(&[f.neg(), divergence], 1))

@@ -1,11 +1,10 @@
 //! Samples some of whose entries are given.
 
-use super::Predictor;
-use super::likelihood::EXACT_DIMENSIONS;
-use crate::component::Objective;
+use super::{Change, Prediction, Shift};
 use crate::error::{Error, Result};
-use crate::path::{Path, Reading, rows};
-use tch::{Device, Kind, Tensor};
+use crate::path::rows;
+use crate::sample::likelihood::EXACT_DIMENSIONS;
+use tch::{Kind, Tensor};
 
 /// Iterations of conjugate gradients beyond [`EXACT_DIMENSIONS`] dimensions.
 const ITERATIONS: usize = 8;
@@ -34,8 +33,7 @@ impl Given {
     }
 }
 
-/// A predictor of data some of whose entries are known: the predicted data are conditioned as a
-/// Gaussian is.
+/// Known entries of the data: the predicted data are conditioned on them as a Gaussian is.
 ///
 /// Given the state z, the data have mean h, the prediction, and covariance C = (b²/a)·∂h/∂z
 /// (Tweedie's formula of second order). If they are Gaussian, as for Gaussian data, their mean
@@ -50,27 +48,25 @@ impl Given {
 ///
 /// C takes a vector-Jacobian product for each dimension up to [`EXACT_DIMENSIONS`]. Beyond, C_kk⁻¹
 /// is applied by eight steps of conjugate gradients, each with one such product.
-pub struct Observed<'g, P> {
-    /// The predictor without the known entries.
-    pub predictor: P,
+pub struct Observed<'g> {
     /// The known entries.
     pub given: &'g Given,
 }
 
 /// The data that are predicted at a state, as a function of it.
-struct Predicted {
+struct Predicted<'p> {
     /// The state `[n, …z_shape]`.
-    z: Tensor,
+    z: &'p Tensor,
     /// Data `[n, d]`, with the graph to `z`.
     data: Tensor,
 }
 
-impl Predicted {
+impl Predicted<'_> {
     /// Jᵀv for each row of `v` `[n, d]`.
     fn product(&self, v: &Tensor) -> Result<Tensor> {
         let sum = tch::with_grad(|| (&self.data * v).sum(self.data.kind()));
         let gradient = match sum.requires_grad() {
-            true => Tensor::f_run_backward(&[sum], &[&self.z], true, false)?.pop(),
+            true => Tensor::f_run_backward(&[sum], &[self.z], true, false)?.pop(),
             false => None,
         };
         let gradient = gradient.filter(Tensor::defined).ok_or_else(|| {
@@ -150,50 +146,25 @@ impl Predicted {
     }
 }
 
-impl<P: Predictor> Predictor for Observed<'_, P> {
-    fn path(&self) -> &Path {
-        self.predictor.path()
-    }
-
-    fn objective(&self) -> &dyn Objective {
-        self.predictor.objective()
-    }
-
-    fn output(&self, z: &Tensor, reading: &Reading<'_>) -> Result<Tensor> {
-        let point = reading.point();
-        let leaf = z.detach().set_requires_grad(true);
-        let (output, data) = tch::with_grad(|| -> Result<_> {
-            let output = self.predictor.output(&leaf, reading)?;
-            let data = reading.data(&leaf, &output).to_kind(z.kind()).flatten(1, -1);
-            Ok((output.detach(), data))
-        })?;
+impl Change for Observed<'_> {
+    fn shift(&self, prediction: &Prediction<'_>) -> Result<Shift> {
+        let (z, point) = (&prediction.z, prediction.reading.point());
+        let data = prediction.data.flatten(1, -1);
         let known = self.given.known.flatten(1, -1);
         let residual = (self.given.values.flatten(1, -1) - data.detach()) * &known;
         let scale = point.b.square() / &point.a;
         let scale = scale.where_scalarother(&point.a.gt(0.0), 1.0).to_kind(z.kind()).unsqueeze(1);
-        let regression = Predicted { z: leaf, data }.regression(&known, &residual, &scale)?;
+        let regression = Predicted { z, data }.regression(&known, &residual, &scale)?;
         // Where the state holds no data (a = 0), it says nothing of the other entries.
         let informed = rows(&point.a.gt(0.0), &known).logical_and(&known.eq(0.0));
-        let change = regression.where_self(&informed, &residual).view_as(z);
-        let gain = reading.determinant() / &point.b;
-        let gain = gain.where_scalarother(&point.b.gt(0.0), 0.0).to_kind(z.kind());
-        Ok(output - rows(&gain, z) * change)
+        Ok(Shift::Data(regression.where_self(&informed, &residual).view_as(z)))
+    }
+
+    fn differentiates(&self) -> bool {
+        true
     }
 
     fn finished(&self, data: Tensor) -> Result<Tensor> {
-        let data = self.predictor.finished(data)?;
         Ok(self.given.values.where_self(&self.given.known.gt(0.0), &data))
-    }
-
-    fn further_evaluations(&self) -> usize {
-        self.predictor.further_evaluations()
-    }
-
-    fn gaussian(&self) -> bool {
-        self.predictor.gaussian()
-    }
-
-    fn device(&self) -> Device {
-        self.predictor.device()
     }
 }
