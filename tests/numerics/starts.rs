@@ -12,8 +12,9 @@ use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::sample::{Changed, Given, Observed, Predictor, PredictorField, Trajectory};
 use triflow::tch::{Device, Kind};
-use triflow::{Start, Trained, Trainer};
+use triflow::{Lengths, Start, Trained, Trainer};
 
+const CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 fn linear() -> Path {
@@ -216,7 +217,7 @@ fn samples_with_given_entries_have_the_conditional_mean_and_covariance() {
 fn trained(yaml: &str) -> Result<Trained> {
     triflow_plugins::link();
     let _stream = seed_torch(5, Purpose::Data, 0);
-    let x = Tensor::randn([64, 2], (Kind::Float, Device::Cpu)) * 2.0 + 7.0;
+    let x = Tensor::randn([64, 2], CPU) * 2.0 + 7.0;
     let train = Columns { x: Some(x), ..Columns::default() };
     let mut layers = triflow::config::Layers::new()?;
     let base = "{ task: generation, unconditional: true, device: cpu, threads: 1, \
@@ -240,7 +241,7 @@ fn a_trained_model_samples_from_its_z0_from_inverted_and_from_noised_rows() {
         // z_0 of the rows' own streams, given as states.
         let z0 = model.z0(30, Some(&streams)).unwrap();
         let start = Start::States { z: &z0, at: None };
-        let again = model.sample_starting(30, None, start, &streams).unwrap();
+        let again = model.sample_starting(start, None, &Lengths::default(), &streams).unwrap();
         assert_eq!(values(&again), values(&plain), "{path}");
         // There and back, from two times: without denoising the end is a·data.
         let table = Columns { x: Some(plain.shallow_clone()), ..Columns::default() };
@@ -251,7 +252,7 @@ fn a_trained_model_samples_from_its_z0_from_inverted_and_from_noised_rows() {
         for at in [None, Some(0.4)] {
             let states = model.invert(&batch, at).unwrap();
             let start = Start::States { z: &states, at };
-            let back = model.sample_starting(30, None, start, &streams).unwrap();
+            let back = model.sample_starting(start, None, &Lengths::default(), &streams).unwrap();
             let off = farthest(&back, &right);
             assert!(off < 1e-3, "{path} {at:?}: {off}");
         }
@@ -263,24 +264,29 @@ fn a_trained_model_samples_from_its_z0_from_inverted_and_from_noised_rows() {
     }
 }
 
+fn drawn_from(model: &mut Trained, given: &Given) -> Result<Tensor> {
+    let none = Lengths::default();
+    model.sample_starting(Start::Given(given), None, &none, &Streams::new(3, 0))
+}
+
 #[test]
 fn a_trained_model_completes_rows_and_keeps_what_is_given() {
     let mut model = trained("{}").unwrap();
     let streams = Streams::new(3, 0);
     let targets = Tensor::from_slice(&[6.0_f32, f32::NAN]).repeat([40, 1]);
     let given = model.given(&targets).unwrap();
-    let drawn = model.sample_starting(40, None, Start::Given(&given), &streams).unwrap();
+    let drawn = drawn_from(&mut model, &given).unwrap();
     let off = (drawn.select(1, 0) - 6.0).abs().max().double_value(&[]);
     assert!(off < 1e-5, "{off}");
     assert!(drawn.select(1, 1).std(true).double_value(&[]) > 0.1);
     // Without a known entry, nothing changes.
     let nothing = model.given(&(targets * f64::NAN)).unwrap();
-    let free = model.sample_starting(40, None, Start::Given(&nothing), &streams).unwrap();
+    let free = drawn_from(&mut model, &nothing).unwrap();
     let plain = model.sample_from(40, None, &streams).unwrap();
     assert!(farthest(&free, &plain) < 1e-5);
-    // As many rows as are asked for, of the model's shape.
-    let error = model.sample_starting(39, None, Start::Given(&given), &streams).unwrap_err();
-    assert!(error.to_string().contains("[40, 2], expected [39, 2]"), "{error}");
+    let wide = Given { values: Tensor::zeros([4, 3], CPU), known: Tensor::zeros([4, 3], CPU) };
+    let error = drawn_from(&mut model, &wide).unwrap_err();
+    assert_eq!(error.to_string(), "the known entries have shape [3], the model's [2]");
 }
 
 #[test]
@@ -298,7 +304,7 @@ fn what_has_no_given_entries_or_no_way_back_is_told_why() {
         assert!(error.contains(why), "{yaml}: {error}");
     }
     let mut model = trained("{ sampling: { projection: clamp } }").unwrap();
-    let wide = Tensor::zeros([1, 3], (Kind::Float, Device::Cpu));
+    let wide = Tensor::zeros([1, 3], CPU);
     assert!(model.given(&wide).unwrap_err().to_string().contains("rows have shape [3]"));
     let table =
         Columns { x: Some(Tensor::from_slice(&[6.0_f32, 7.0]).view([1, 2])), ..Columns::default() };

@@ -6,6 +6,7 @@ mod components;
 mod curve;
 mod data;
 mod new_crate;
+mod origin;
 mod outputs;
 mod reflow;
 mod sampling;

@@ -1,6 +1,7 @@
 //! Files of samples and predictions: arrays of an `.npz`, or columns of a `.csv` with the names of
 //! the data.
 
+use super::origin::Beside;
 use std::path::Path;
 use triflow::component::{Columns, Splits};
 use triflow::data::Units;
@@ -9,7 +10,7 @@ use triflow::io::csv::{Cells, write_csv};
 use triflow::io::{NamedArray, npz};
 use triflow::measure::likelihood::RowLikelihoods;
 use triflow::tch::{Device, Kind, Tensor};
-use triflow::{Error, Prediction, Result};
+use triflow::{Error, Lengths, Prediction, Result, Trained};
 
 /// Checks that samples or predictions can be written to `out`, before any work is done.
 pub(super) fn check_out(out: &Path) -> Result<()> {
@@ -25,16 +26,28 @@ pub(super) fn check_z0_out(out: &Path) -> Result<()> {
     Err(Error::config("", message).help("give --out a name that ends in .npz"))
 }
 
+/// Checks that `out` can hold the targets of a model, before any work is done: a table holds one
+/// vector a row.
+pub(super) fn check_shape(out: &Path, model: &Trained) -> Result<()> {
+    let shape = &model.units().shapes.target;
+    if !is(out, "csv") || shape.len() < 2 {
+        return Ok(());
+    }
+    let what = if model.experiment().task().is_sequence() { "sequences" } else { "images" };
+    let message = format!("--out {}: a table holds no {what} {shape:?}", out.display());
+    Err(Error::config("", message).help("give --out a name that ends in .npz"))
+}
+
 fn is(out: &Path, ending: &str) -> bool {
     out.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
 }
 
-/// Samples with their conditions and lengths.
+/// Samples with their conditions and the lengths of both.
 pub(super) struct Samples {
     pub samples: Tensor,
     /// Labels or values of the conditions; `None` for unconditional samples.
     pub conditions: Option<Tensor>,
-    pub lengths: Option<Tensor>,
+    pub lengths: Lengths,
     /// The z_0 of each sample, if it is to be written.
     pub z0: Option<Tensor>,
     /// Numbers of the condition file's rows that are used; empty if all are.
@@ -53,7 +66,7 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result
         let train = Columns {
             x: Some(plain(samples)),
             y: conditions.map(plain),
-            x_lengths: lengths,
+            x_lengths: lengths.target,
             x_names: names.target.clone(),
             y_names: names.condition.clone(),
             classes: names.classes.clone(),
@@ -65,10 +78,17 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result
     let mut arrays = vec![array("samples", &samples)?];
     let name = if units.condition_is_label { "labels" } else { "conditions" };
     arrays.extend(conditions.map(|all| array(name, &all)).transpose()?);
-    arrays.extend(lengths.map(|all| array("lengths", &all)).transpose()?);
+    arrays.extend(lengths_of(lengths)?);
     arrays.extend(z0.map(|all| array("z0", &all)).transpose()?);
     arrays.extend(rows(&kept)?);
     npz::write_npz_with(out, &arrays, &units.texts())
+}
+
+/// The arrays of the lengths of targets and conditions.
+fn lengths_of(lengths: Lengths) -> Result<Vec<NamedArray>> {
+    let both = [("lengths", lengths.target), ("condition_lengths", lengths.condition)];
+    let both = both.into_iter().filter_map(|(name, all)| Some(array(name, &all?)));
+    both.collect()
 }
 
 /// The array `rows` of the rows that are used; `None` if all are.
@@ -190,18 +210,20 @@ pub(super) fn write_likelihoods(
     write_csv(out, Some(&heads), &cells)
 }
 
-/// Writes states `[n, …z_shape]` at time `at`, or z_0 without one, with the conditions of the rows
+/// Writes states `[n, …z_shape]` at time `at`, or z_0 without one, with what belongs to the rows
 /// that they lead to.
 pub(super) fn write_states(
     out: &Path,
     states: &Tensor,
     at: Option<f64>,
-    conditions: Option<&Tensor>,
+    beside: Beside,
     units: &Units,
 ) -> Result<()> {
     let mut arrays =
         vec![array("z", states)?, array("t", &Tensor::from_slice(&[at.unwrap_or(0.0)]))?];
     let name = if units.condition_is_label { "labels" } else { "conditions" };
-    arrays.extend(conditions.map(|all| array(name, all)).transpose()?);
+    arrays.extend(beside.conditions.map(|all| array(name, &all)).transpose()?);
+    arrays.extend(lengths_of(beside.lengths)?);
+    arrays.extend(rows(&beside.kept)?);
     npz::write_npz_with(out, &arrays, &units.texts())
 }

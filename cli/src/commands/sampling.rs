@@ -1,7 +1,8 @@
 //! `generate`, `predict` and `evaluate`.
 
 use super::outputs::{
-    Samples, check_out, check_z0_out, write_likelihoods, write_predictions, write_samples,
+    Samples, check_out, check_shape, check_z0_out, write_likelihoods, write_predictions,
+    write_samples,
 };
 use super::seeds::{self, SampleSeeds};
 use super::{counted, print_json};
@@ -79,6 +80,7 @@ pub fn generate(
     }
     let (_, mut model) = load(run, sampling)?;
     let _threads = model.threads();
+    check_shape(out, &model)?;
     let seed = sampling.seed.unwrap_or_else(|| model.experiment().seed());
     let wanted = match seeds {
         Some(file) => SampleSeeds::Seeds(seeds::read(file)?),
@@ -101,7 +103,7 @@ pub fn generate(
             show_progress(&mut model, quiet, n, "samples");
             let samples = model.sample_from(n, None, &streams)?;
             let z0 = save_z0.then(|| model.z0(n, Some(&streams))).transpose()?;
-            Samples { samples, conditions: None, lengths: None, z0, kept: Vec::new() }
+            Samples { samples, conditions: None, lengths: Lengths::default(), z0, kept: Vec::new() }
         }
         (None, Some(_)) => {
             return Err(
@@ -122,7 +124,7 @@ pub fn generate(
             let samples = model.generate_sequences(&rows, &lengths, Some(&streams))?;
             let z0 = save_z0.then(|| model.z0(asked.size()[0], Some(&streams))).transpose()?;
             let kept = kept.into_iter().flat_map(|row| vec![row; n as usize]).collect();
-            Samples { samples, conditions: Some(asked), lengths: lengths.target, z0, kept }
+            Samples { samples, conditions: Some(asked), lengths, z0, kept }
         }
     };
     let n = drawn.samples.size()[0];
@@ -262,6 +264,7 @@ pub fn predict(
         let help = format!("triflow generate --run {} --out samples.npz", quoted(&run.path));
         return Err(Error::config("", "this run generates, it does not predict").help(help));
     }
+    check_shape(out, &model)?;
     let Inputs { values, lengths, kept } = read(&model, data, Part::X)?;
     let rows = rows_of(&model, &values)?;
     check_rows(&model, &rows, Some(data))?;

@@ -49,6 +49,17 @@ pub enum Start<'a> {
     Given(&'a Given),
 }
 
+impl Start<'_> {
+    /// Number of rows that begin here; `None`: any.
+    pub fn rows(&self) -> Option<i64> {
+        match self {
+            Self::Noise => None,
+            Self::States { z, .. } => z.size().first().copied(),
+            Self::Given(given) => given.values.size().first().copied(),
+        }
+    }
+}
+
 /// A block of samples.
 #[derive(Debug)]
 pub struct Block {
@@ -96,7 +107,7 @@ impl Trained {
             match rows.start {
                 Start::Noise => {}
                 Start::States { at, .. } => plan.from = at,
-                Start::Given(all) => given = Some(all.narrow(from, n)),
+                Start::Given(all) => given = Some(all.narrow(from, n).within(mask.as_ref())),
             }
             let (condition, mask, given) = (condition.as_ref(), mask.as_ref(), given.as_ref());
             let sampled = self.sample_given(&z0, given, mask, condition, &plan, &mut ())?;

@@ -64,22 +64,6 @@ impl Trained {
         self.generate_from(conditions, lengths, None, streams, Start::Noise)
     }
 
-    /// Samples targets under `conditions`, as [`generate_sequences`](Self::generate_sequences)
-    /// does, from `start`.
-    ///
-    /// # Errors
-    /// Those of [`generate_sequences`](Self::generate_sequences), and [`Error::Config`] for states
-    /// or known entries of another shape, or a time outside \[0, 1).
-    pub fn generate_starting(
-        &mut self,
-        conditions: &Tensor,
-        lengths: &Lengths,
-        start: Start<'_>,
-        streams: Option<&Streams>,
-    ) -> Result<Tensor> {
-        self.generate_from(conditions, lengths, None, streams, start)
-    }
-
     fn generate_from(
         &mut self,
         conditions: &Tensor,
@@ -233,27 +217,46 @@ impl Trained {
         steps: Option<usize>,
         streams: &Streams,
     ) -> Result<Tensor> {
-        self.sample_starting(n, steps, Start::Noise, streams)
+        self.unconditional(&Lengths::default(), n, steps, streams, Start::Noise)
     }
 
-    /// Draws `n` unconditional samples `[n, …target_shape]` from `start`, each with its own random
-    /// stream.
+    /// Draws samples `[n, …target_shape]` from `start`, each with its own random stream: under
+    /// `conditions`, as [`generate`](Self::generate) does, or unconditional without them; sequences
+    /// of the given lengths, with zeros behind their ends. There are as many as states, rows with
+    /// known entries, or conditions.
     ///
     /// # Errors
-    /// Those of [`sample_from`](Self::sample_from), and [`Error::Config`] for states or known
-    /// entries of another shape, or a time outside \[0, 1).
+    /// Those of [`generate_sequences`](Self::generate_sequences) and
+    /// [`sample_from`](Self::sample_from), and [`Error::Config`] for another number of conditions,
+    /// states or known entries of another shape, or a time outside \[0, 1).
     pub fn sample_starting(
         &mut self,
+        start: Start<'_>,
+        conditions: Option<&Tensor>,
+        lengths: &Lengths,
+        streams: &Streams,
+    ) -> Result<Tensor> {
+        match conditions {
+            Some(conditions) => self.generate_from(conditions, lengths, None, Some(streams), start),
+            None => self.unconditional(lengths, start.rows().unwrap_or(1), None, streams, start),
+        }
+    }
+
+    fn unconditional(
+        &mut self,
+        lengths: &Lengths,
         n: i64,
         steps: Option<usize>,
-        start: Start<'_>,
         streams: &Streams,
+        start: Start<'_>,
     ) -> Result<Tensor> {
         if self.units.shapes.condition.is_some() {
             let message = "this model needs conditions; use `generate`";
             return Err(Error::config("unconditional", message));
         }
-        let none = |_: &Trained, _: i64, _: i64| Ok(None);
-        self.values(&Rows { n, streams: Some(streams), condition: &none, mask: None, start }, steps)
+        let mask = self.mask(&lengths.target, n, Some(&self.units.shapes.target))?;
+        let condition = |_: &Trained, _: i64, _: i64| Ok(None);
+        let (streams, mask) = (Some(streams), mask.as_ref());
+        self.values(&Rows { n, streams, condition: &condition, mask, start }, steps)
     }
 }

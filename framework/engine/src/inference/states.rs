@@ -2,13 +2,17 @@
 
 use super::{Rows, Start};
 use crate::component::{Pass, shape_text};
-use crate::data::Batch;
+use crate::data::{Batch, own_units};
 use crate::error::{Error, Result};
 use crate::path::rows;
 use crate::rng::Streams;
 use crate::sample::{Given, SamplingPlan};
+use crate::sequence;
 use crate::trained::Trained;
 use tch::Tensor;
+
+/// First words of the errors of models that cannot be conditioned on entries.
+const NONE_GIVEN: &str = "no samples with given entries";
 
 impl Trained {
     /// Checks that states or known entries are as many as the rows, and fit the model.
@@ -18,12 +22,16 @@ impl Trained {
             Start::States { z, .. } => ("the states", z),
             Start::Given(given) => ("the known entries", &given.values),
         };
-        let expected = [&[rows.n], self.model.latent_shape()].concat();
-        if z.size() == expected {
+        let (n, found) = (rows.n, rows.start.rows().unwrap_or(0));
+        if found != n {
+            return Err(Error::config("", format!("{what} have {found} rows, for {n} conditions")));
+        }
+        let (found, expected) = (&z.size()[1..], self.model.latent_shape());
+        if found == expected {
             return Ok(());
         }
-        let (found, expected) = (shape_text(&z.size()), shape_text(&expected));
-        Err(Error::config("", format!("{what} have shape {found}, expected {expected}")))
+        let (found, expected) = (shape_text(found), shape_text(expected));
+        Err(Error::config("", format!("{what} have shape {found}, the model's {expected}")))
     }
 
     /// Latents `[n, …z_shape]` of rows, the mean where the encoder gives a distribution.
@@ -67,7 +75,8 @@ impl Trained {
                     let t = Tensor::from_slice(&[at]).to_device(z1.device());
                     let point = model.path().at(&t)?;
                     let scaled = |c: &Tensor, z: &Tensor| rows(&c.to_kind(z.kind()), z) * z;
-                    Ok(scaled(&point.a, &z1) + scaled(&point.b, &z0))
+                    let state = scaled(&point.a, &z1) + scaled(&point.b, &z0);
+                    Ok(sequence::keep(&state, model.latent_mask(block.mask.as_ref())))
                 })
             })
         })
@@ -99,40 +108,52 @@ impl Trained {
     /// latents are not the targets, or z_0 is not N(0, I) or depends on the data; the targets have
     /// another shape, or infinite entries.
     pub fn given(&self, targets: &Tensor) -> Result<Given> {
-        let refuse = |key: &str, why: String| {
-            let message = format!("no samples with given entries: {why}");
-            Err(Error::config(key, message))
-        };
-        if self.units.target_is_label {
-            return refuse("", "the targets are labels".into());
-        }
-        if !self.model.latent_is_target() {
-            let name = self.experiment.encoder.name();
-            return refuse("encoder", format!("the encoder `{name}` changes the targets"));
-        }
-        if !self.model.gaussian() {
-            return refuse("", "z_0 is not N(0, I), or depends on the data".into());
-        }
+        self.takes_given()?;
+        let refuse = |why: String| Error::config("", format!("{NONE_GIVEN}: {why}"));
         let shape = &self.units.shapes.target;
-        let targets = if shape[..] == [1] && targets.dim() == 1 {
-            targets.unsqueeze(1)
-        } else {
-            targets.shallow_clone()
+        let targets = own_units(targets, self.units.target.kind());
+        let targets = match (self.experiment.task().is_sequence(), targets.dim()) {
+            (true, 2..) => sequence::rows(targets, "the targets")?,
+            (false, 1) if shape[..] == [1] => targets.unsqueeze(1),
+            _ => targets,
         };
-        if targets.size().get(1..) != Some(&shape[..]) {
-            let found = shape_text(targets.size().get(1..).unwrap_or_default());
-            return refuse(
-                "",
-                format!("rows have shape {found}, the model's {}", shape_text(shape)),
-            );
+        let found = targets.size().get(1..).unwrap_or_default().to_vec();
+        if found != *shape {
+            let (found, shape) = (shape_text(&found), shape_text(shape));
+            return Err(refuse(format!("rows have shape {found}, the model's {shape}")));
         }
         let targets = targets.to_device(self.device());
         if targets.isinf().any().int64_value(&[]) != 0 {
-            return refuse("", "an entry is infinite".into());
+            return Err(refuse("an entry is infinite".into()));
         }
         let unknown = targets.isnan();
         let values = self.units.target.apply(&targets).masked_fill(&unknown, 0.0);
         let known = unknown.logical_not().to_kind(values.kind());
         Ok(Given { values, known })
+    }
+
+    /// Checks that the model can sample targets some of whose entries are given.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: targets are labels, the latents are not the targets, or z_0 is not
+    /// N(0, I) or depends on the data.
+    pub fn takes_given(&self) -> Result<()> {
+        let refuse = |key: &str, why: String, help: &str| {
+            Err(Error::config(key, format!("{NONE_GIVEN}: {why}")).help(help))
+        };
+        if self.units.target_is_label {
+            let help = "a label has no entries of its own: it is known or not";
+            return refuse("", "the targets are labels".into(), help);
+        }
+        if !self.model.latent_is_target() {
+            let name = self.experiment.encoder.name();
+            let help = "this needs a model whose latents are the targets: `encoder: identity`";
+            return refuse("encoder", format!("the encoder `{name}` changes the targets"), help);
+        }
+        if !self.model.gaussian() {
+            let help = "this needs a model trained with Gaussian noise and without a coupling";
+            return refuse("", "z_0 is not N(0, I), or depends on the data".into(), help);
+        }
+        Ok(())
     }
 }

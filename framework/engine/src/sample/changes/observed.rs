@@ -4,6 +4,7 @@ use super::{Change, Prediction, Shift};
 use crate::error::{Error, Result};
 use crate::path::rows;
 use crate::sample::likelihood::EXACT_DIMENSIONS;
+use crate::sequence;
 use tch::{Kind, Tensor};
 
 /// Iterations of conjugate gradients beyond [`EXACT_DIMENSIONS`] dimensions.
@@ -30,6 +31,14 @@ impl Given {
     #[must_use]
     pub fn narrow(&self, start: i64, n: i64) -> Self {
         Self { values: self.values.narrow(0, start, n), known: self.known.narrow(0, start, n) }
+    }
+
+    /// The entries of sequences outside their padding, of which nothing is known; `mask` `[n, T]`
+    /// is 1 at positions of a sequence.
+    #[must_use]
+    pub fn within(&self, mask: Option<&Tensor>) -> Self {
+        let keep = |t: &Tensor| sequence::keep(t, mask);
+        Self { values: keep(&self.values), known: keep(&self.known) }
     }
 }
 
