@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::path::Path;
 use triflow::io::{npz, to_tensor};
 use triflow::run::Run;
+use triflow::tch::Kind;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
@@ -157,6 +158,59 @@ fn what_cannot_be_sampled_so_is_refused_before_the_training() {
     let run = folder.tiny(&["train-gen"]);
     let args = ["generate", "--run", text(&run), "--set", "training.epochs=3", "--out", "x.npz"];
     assert!(folder.fails(&args).contains("only keys of `sampling` can be set for a trained run"));
+}
+
+#[test]
+fn sequences_begin_at_inverted_edited_and_partly_given_rows_of_their_lengths() {
+    let folder = Folder::new();
+    let data = "data={ type: damped_oscillators, samples: 60, steps: 6, shortest: 3 }";
+    let network = "crn.network={ type: temporal_conv, width: 8, blocks: 1, condition: before }";
+    let train = ["train-seq", "--generate", "--num-epochs", "1", "--set", data, "--set", network];
+    let run = folder.train(&[&train[..], &["--set", "sampling.solver=rk4"]].concat());
+    let shape = ["--set", "samples=4", "--set", "steps=6", "--set", "shortest=3"];
+    let args = [&["data", "damped_oscillators"], &shape[..], &["--out", "rows.npz"]].concat();
+    folder.succeeds(&args);
+    let generate = |args: &[&str]| {
+        folder.succeeds(&[&["generate", "--run", text(&run), "--steps", "20"], args].concat())
+    };
+    let tensor = |file: &str, name: &str| {
+        to_tensor(&npz::read_array(&folder.join(file), name).unwrap()).unwrap()
+    };
+    let rows = tensor("rows.npz", "y");
+    let lengths = tensor("rows.npz", "y_lengths");
+    // Conditions and both lengths are in every file that is written.
+    generate(&["--invert", "rows.npz", "--out", "states.npz"]);
+    generate(&["--from", "states.npz", "--out", "back.npz"]);
+    let off = (tensor("back.npz", "samples") - &rows).abs().max().double_value(&[]);
+    assert!(off < 1e-4, "{off}");
+    for name in ["lengths", "condition_lengths"] {
+        assert!(tensor("back.npz", name).equal(&lengths), "{name}");
+    }
+    // The files of samples are rows too.
+    generate(&["--edit", "back.npz", "--at", "0.9", "--n", "2", "--out", "edited.npz"]);
+    assert_eq!(tensor("edited.npz", "samples").size(), [8, 6, 1]);
+    let each = lengths.repeat_interleave_self_int(2, 0, None::<i64>);
+    assert!(tensor("edited.npz", "lengths").equal(&each));
+    // Unknown from position 1 on; what stands in the padding is no entry.
+    let partial = rows.copy();
+    let _ = partial.narrow(1, 1, 5).fill_(f64::NAN);
+    let arrays = [("y", &partial), ("x", &tensor("rows.npz", "x")), ("lengths", &lengths)];
+    let arrays = arrays.map(|(name, all)| triflow::io::to_array(name, all).unwrap());
+    npz::write_npz(&folder.join("partial.npz"), &arrays).unwrap();
+    generate(&["--given", "partial.npz", "--out", "completed.npz"]);
+    let completed = tensor("completed.npz", "samples");
+    assert!(completed.select(1, 0).equal(&rows.select(1, 0)));
+    let mask = triflow::sequence::mask_of(&lengths, 6, Kind::Float).unsqueeze(2);
+    assert!(completed.ne(0.0).to_kind(Kind::Float).equal(&mask));
+    let refused = |args: &[&str], part: &str| {
+        let refused = folder.run(&[&["generate", "--run", text(&run)], args].concat());
+        assert_eq!(refused.code, 2, "{args:?}");
+        assert!(refused.err.contains(part), "no `{part}` in\n{}", refused.err);
+    };
+    let none = "rows.npz: all entries are given";
+    refused(&["--given", "rows.npz", "--out", "x.npz"], none);
+    let table = "--out x.csv: a table holds no sequences [6, 1]";
+    refused(&["--given", "partial.npz", "--out", "x.csv"], table);
 }
 
 #[test]

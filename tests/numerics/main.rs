@@ -33,6 +33,7 @@ mod row_weights;
 mod rules;
 mod sampling;
 mod schedules;
+mod sequence_starts;
 mod sequences;
 mod solvers;
 mod sources;

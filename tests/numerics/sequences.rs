@@ -346,3 +346,22 @@ fn padding_without_lengths_says_which_lengths_are_missing() {
     let error = error_of("npz", &[x("x"), y]);
     assert!(error.starts_with("`x`: row 0 (counted from 0) holds NaN;"), "{error}");
 }
+
+#[test]
+fn a_sequence_may_be_unknown_up_to_its_end() {
+    triflow_plugins::link();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.npz");
+    let values = vec![1.0_f32, f32::NAN, f32::NAN, 4.0, 5.0, f32::NAN];
+    let y = NamedArray::new("y", vec![2, 3, 1], ArrayData::from(values)).unwrap();
+    let experiment = Experiment::from_yaml("{ task: sequence, data: lorenz }").unwrap();
+    let known = |arrays: &[NamedArray]| -> Vec<bool> {
+        npz::write_npz(&path, arrays).unwrap();
+        let table = triflow::data::files::read_incomplete(&experiment, &path, Part::Y).unwrap();
+        Vec::try_from(table.y.unwrap().isnan().logical_not().view([-1])).unwrap()
+    };
+    assert_eq!(known(&[y.clone()]), [true, false, false, true, true, false]);
+    // Padding is no unknown entry: it is cleared.
+    let lengths = NamedArray::new("y_lengths", vec![2], vec![2_i64, 3]).unwrap();
+    assert_eq!(known(&[y, lengths]), [true, false, true, true, true, false]);
+}

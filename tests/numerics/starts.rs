@@ -136,7 +136,7 @@ fn covariance(d: i64) -> Tensor {
 
 /// Mean and covariance of the entries that are not `known`, given those that are (Bishop 2006,
 /// eq. 2.81 and 2.82).
-fn conditional(
+pub fn conditional(
     mean: &Tensor,
     of: &Tensor,
     known: &[i64],

@@ -1,6 +1,7 @@
 //! `generate` from another beginning than noise: states of a file, rows with noise added, rows some
 //! of whose entries are given; and the way back from rows to states.
 
+use super::counted;
 use super::origin::{Beside, complete, incomplete, states};
 use super::outputs::{Samples, check_out, check_shape, write_samples, write_states};
 use super::sampling::{check_memory, load, rows_of, show_progress};
@@ -103,7 +104,7 @@ pub(super) fn generate(
             let (values, beside) = incomplete(&model, file, ask)?;
             let index = ask.repeated(values.size()[0]);
             let (values, beside) = (values.index_select(0, &index), beside.rows(&index)?);
-            let given = model.given(&values)?;
+            let given = model.given(&values).map_err(|e| Error::data(file, e.to_string()))?;
             let drawn = drawing.of(&mut model, Start::Given(&given), &beside)?;
             // The given entries as they are in the file, without the rounding of units.
             let values = values.view_as(&drawn).to_kind(drawn.kind()).to_device(drawn.device());
@@ -113,8 +114,8 @@ pub(super) fn generate(
     };
     let n = samples.size()[0];
     let Beside { conditions, lengths, kept } = beside;
-    write_samples(out, Samples { samples, conditions, lengths, z0: None, kept }, model.units())?;
-    println!("{n} samples, {what}, in {}", out.display());
+    write_samples(out, Samples { samples, conditions, lengths, z0: None, kept }, &model)?;
+    println!("{}, {what}, in {}", counted(n, "sample"), out.display());
     Ok(())
 }
 
@@ -133,7 +134,8 @@ fn invert(
     show_progress(model, quiet, batch.len(), "states");
     let z = model.invert(&batch, at)?;
     write_states(out, &z, at, beside, model.units())?;
-    println!("{} states at t = {}, in {}", z.size()[0], at.unwrap_or(0.0), out.display());
+    let states = counted(z.size()[0], "state");
+    println!("{states} at t = {}, in {}", at.unwrap_or(0.0), out.display());
     Ok(())
 }
 

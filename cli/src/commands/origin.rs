@@ -11,6 +11,10 @@ use triflow::io::{npz, read_texts, to_tensor};
 use triflow::tch::{Kind, Tensor};
 use triflow::{Error, Lengths, Result, Trained, sequence};
 
+/// Advice where a file lacks conditions.
+const NO_CONDITION: &str =
+    "the model takes a condition: a part of the file, or --labels or --condition";
+
 /// What belongs to rows of targets or states.
 #[derive(Default)]
 pub(super) struct Beside {
@@ -101,12 +105,11 @@ pub(super) fn incomplete(model: &Trained, file: &Path, ask: &Ask<'_>) -> Result<
         None => values,
     };
     if !values.is_floating_point() || values.isnan().any().int64_value(&[]) == 0 {
-        let advice = match values.kind() {
+        let help = match values.kind() {
             Kind::Uint8 => "give images as numbers from 0 to 1 instead of bytes, NaN where unknown",
-            _ => "leave cells empty, or NaN, where they are unknown",
+            _ => "leave those empty, or NaN, that are to be sampled",
         };
-        let message = format!("no entry is unknown, so there is nothing to sample; {advice}");
-        return Err(Error::data(file, message));
+        return Err(Error::data(file, "all entries are given").help(help));
     }
     Ok((values, beside))
 }
@@ -123,33 +126,20 @@ fn table(model: &Trained, file: &Path, ask: &Ask<'_>, gaps: bool) -> Result<Colu
             Ok(table) => table,
             Err(e) => {
                 read_columns(experiment, file, &[learned])?;
-                return Err(without_conditions(model, e));
+                return Err(e.help(NO_CONDITION));
             }
         },
         (None, false, false) => read_columns(experiment, file, &[learned])?,
         (None, false, true) => read_incomplete(experiment, file, learned)?,
         (None, true, true) => {
             let table = read_incomplete(experiment, file, learned)?;
-            let conditions = read_columns(experiment, file, &[from])
-                .map_err(|e| without_conditions(model, e))?;
+            let conditions =
+                read_columns(experiment, file, &[from]).map_err(|e| e.help(NO_CONDITION))?;
             joined(table, conditions, from, file)?
         }
     };
     let table = model.units().align(table, experiment);
     table.map_err(|e| Error::data(file, e.to_string()))
-}
-
-/// The error of rows without conditions, with advice where these can come from otherwise.
-fn without_conditions(model: &Trained, error: Error) -> Error {
-    let flag = if model.units().condition_is_label { "--labels" } else { "--condition" };
-    let advice = format!("conditions that the file lacks are given with {flag}");
-    match error {
-        Error::Data { path, message } => {
-            Error::Data { path, message: format!("{message}; {advice}") }
-        }
-        Error::Config(e) if e.help.is_none() => Error::Config(e).help(advice),
-        other => other,
-    }
 }
 
 /// `table` with the conditions `from` another one of the same file.
@@ -158,8 +148,8 @@ fn joined(table: Columns, conditions: Columns, from: Part, file: &Path) -> Resul
     let other = if from == Part::X { Part::Y } else { Part::X };
     let (given, n) = (rows(&conditions, from), rows(&table, other));
     if given != n {
-        let message = format!("has {n} rows, but only {given} of them have a condition");
-        return Err(Error::data(file, message));
+        let message = format!("{given} of {n} rows have a condition");
+        return Err(Error::data(file, message).help(NO_CONDITION));
     }
     Ok(match from {
         Part::X => Columns {
@@ -219,20 +209,21 @@ fn generated(model: &Trained, file: &Path) -> Result<Option<Columns>> {
 /// What belongs to the targets of a table.
 fn beside(model: &Trained, file: &Path, table: &Columns) -> Result<Beside> {
     let (_, from) = sides(model);
-    let copy = |t: &Option<Tensor>| t.as_ref().map(Tensor::shallow_clone);
     let (values, own, target) = match from {
         Part::X => (&table.x, &table.x_lengths, &table.y_lengths),
         Part::Y => (&table.y, &table.y_lengths, &table.x_lengths),
     };
-    let conditions = match model.units().shapes.condition {
-        Some(_) => copy(values),
-        None => None,
-    };
+    let has_condition = model.units().shapes.condition.is_some();
+    let (values, own) = (values.as_ref(), own.as_ref());
+    let conditions = values.filter(|_| has_condition).map(Tensor::shallow_clone);
     if let Some(conditions) = &conditions {
         check_rows(model, &rows_of(model, conditions)?, Some(file))?;
     }
     let lengths = match model.experiment().task().is_sequence() {
-        true => Lengths { condition: copy(own), target: copy(target) },
+        true => Lengths {
+            condition: own.filter(|_| has_condition).map(Tensor::shallow_clone),
+            target: target.as_ref().map(Tensor::shallow_clone),
+        },
         false => Lengths::default(),
     };
     Ok(Beside { conditions, lengths, kept: table.kept.clone() })
@@ -263,7 +254,8 @@ fn asked(model: &Trained, ask: &Ask<'_>, n: i64) -> Result<Option<Inputs>> {
         }
         given => {
             let message = format!("{given} conditions for {n} rows: give one for all, or one each");
-            Err(Error::config("", message))
+            let place = if labels.is_empty() { "--condition" } else { "--labels" };
+            Err(Error::config("", message).placed(place))
         }
     }
 }
@@ -275,7 +267,8 @@ pub(super) fn states(
     at: Option<f64>,
     ask: &Ask<'_>,
 ) -> Result<(Tensor, Option<f64>, Beside)> {
-    let archive = Archive::open(file)?;
+    let archive = Archive::open(file)
+        .map_err(|e| e.help("states are written by --invert and by --save-z0"))?;
     let (name, at) = match (&archive.names[..], archive.has("z"), archive.has("z0")) {
         (_, true, _) => {
             let own = archive.array("t")?.map(|t| t.to_kind(Kind::Double).max().double_value(&[]));
@@ -285,8 +278,8 @@ pub(super) fn states(
                     return Err(Error::data(file, message));
                 }
                 (None, None) => {
-                    let message = "holds states z without their time t; give it with --at";
-                    return Err(Error::data(file, message));
+                    return Err(Error::data(file, "holds states z without their time t")
+                        .help("give it with --at"));
                 }
                 (own, at) => ("z", own.or(at)),
             }
@@ -309,9 +302,8 @@ pub(super) fn states(
         let name = condition_name(model);
         beside.conditions = archive.array(name)?;
         if beside.conditions.is_none() {
-            let message =
-                format!("holds no `{name}` of its states; give them with --labels or --condition");
-            return Err(Error::data(file, message));
+            let message = format!("holds no `{name}` of its states");
+            return Err(Error::data(file, message).help("give them with --labels or --condition"));
         }
     }
     Ok((z, at, beside.with(asked)))

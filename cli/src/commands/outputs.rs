@@ -54,25 +54,25 @@ pub(super) struct Samples {
     pub kept: Vec<i64>,
 }
 
-/// Writes samples to `out`.
-pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result<()> {
+/// Writes samples of a model to `out`.
+pub(super) fn write_samples(out: &Path, drawn: Samples, model: &Trained) -> Result<()> {
     let Samples { samples, conditions, lengths, z0, kept } = drawn;
+    let units = model.units();
     if is(out, "csv") {
         let plain = |t: Tensor| match t.kind() {
             Kind::Int64 | Kind::Double => t.to_device(Device::Cpu),
             _ => t.to_device(Device::Cpu).to_kind(Kind::Float),
         };
-        let names = &units.names;
-        let train = Columns {
-            x: Some(plain(samples)),
-            y: conditions.map(plain),
-            x_lengths: lengths.target,
-            x_names: names.target.clone(),
-            y_names: names.condition.clone(),
-            classes: names.classes.clone(),
-            kept,
-            ..Columns::default()
+        let (names, learned) = (&units.names, Some(plain(samples)));
+        let (from, classes) = (conditions.map(plain), names.classes.clone());
+        let (of_learned, of_from) = (names.target.clone(), names.condition.clone());
+        let (x, y, x_names, y_names) = match model.experiment().task().learns_y() {
+            // The columns of one-hot rows are classes.
+            true if units.target_is_label => (from, learned, of_from, probabilities(units)),
+            true => (from, learned, of_from, of_learned),
+            false => (learned, from, of_learned, of_from),
         };
+        let train = Columns { x, y, x_names, y_names, classes, kept, ..Columns::default() };
         return write_rows(out, &Splits { train, ..Splits::default() });
     }
     let mut arrays = vec![array("samples", &samples)?];
@@ -82,6 +82,14 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, units: &Units) -> Result
     arrays.extend(z0.map(|all| array("z0", &all)).transpose()?);
     arrays.extend(rows(&kept)?);
     npz::write_npz_with(out, &arrays, &units.texts())
+}
+
+/// Names of the columns of probabilities, one a class.
+fn probabilities(units: &Units) -> Vec<String> {
+    let classes = units.shapes.target.first().copied().unwrap_or(0);
+    let names = &units.names.classes;
+    let name = |j: i64| names.get(j as usize).cloned().unwrap_or_else(|| j.to_string());
+    (0..classes).map(|j| format!("p_{}", name(j))).collect()
 }
 
 /// The arrays of the lengths of targets and conditions.
@@ -131,15 +139,12 @@ fn write_columns(
     let [_, width] = drawn.mean.size()[..] else {
         return Err(Error::data(out, "a .csv holds one vector a row; write an .npz instead"));
     };
-    let (names, width) = (&units.names, width as usize);
-    // The columns of one-hot rows are classes.
-    let own = if labels.is_some() { &names.classes } else { &names.target };
-    let column = |j: usize| match (own.get(j), labels, width) {
-        (Some(name), Some(_), _) => format!("p_{name}"),
-        (None, Some(_), _) => format!("p_{j}"),
-        (Some(name), None, _) => name.clone(),
-        (None, None, 1) => "y".to_owned(),
-        (None, None, _) => format!("y{j}"),
+    let width = width as usize;
+    let own = if labels.is_some() { &probabilities(units) } else { &units.names.target };
+    let column = |j: usize| match (own.get(j), width) {
+        (Some(name), _) => name.clone(),
+        (None, 1) => "y".to_owned(),
+        (None, _) => format!("y{j}"),
     };
     let values = |of: &Tensor, j: usize| -> Result<Vec<f64>> {
         Ok(Vec::try_from(of.select(1, j as i64).to_device(Device::Cpu).to_kind(Kind::Double))?)
@@ -152,9 +157,9 @@ fn write_columns(
         heads.push("row".to_owned());
     }
     if let Some(labels) = labels {
-        heads.push(names.target.first().cloned().unwrap_or("label".to_owned()));
+        heads.push(units.names.target.first().cloned().unwrap_or("label".to_owned()));
         let labels = Vec::<i64>::try_from(labels.to_device(Device::Cpu))?;
-        let name = |label: i64| names.classes.get(label as usize).cloned();
+        let name = |label: i64| units.names.classes.get(label as usize).cloned();
         words = labels.into_iter().map(|i| name(i).unwrap_or(i.to_string())).collect();
     }
     for j in 0..width {

@@ -128,7 +128,7 @@ pub fn generate(
         }
     };
     let n = drawn.samples.size()[0];
-    write_samples(out, drawn, model.units())?;
+    write_samples(out, drawn, &model)?;
     println!("{}, {}, in {}", counted(n, "sample"), wanted.origin(), out.display());
     Ok(())
 }

@@ -11,9 +11,6 @@ use crate::sequence;
 use crate::trained::Trained;
 use tch::Tensor;
 
-/// First words of the errors of models that cannot be conditioned on entries.
-const NONE_GIVEN: &str = "no samples with given entries";
-
 impl Trained {
     /// Checks that states or known entries are as many as the rows, and fit the model.
     pub(super) fn check_start(&self, rows: &Rows<'_>) -> Result<()> {
@@ -109,7 +106,6 @@ impl Trained {
     /// another shape, or infinite entries.
     pub fn given(&self, targets: &Tensor) -> Result<Given> {
         self.takes_given()?;
-        let refuse = |why: String| Error::config("", format!("{NONE_GIVEN}: {why}"));
         let shape = &self.units.shapes.target;
         let targets = own_units(targets, self.units.target.kind());
         let targets = match (self.experiment.task().is_sequence(), targets.dim()) {
@@ -120,11 +116,12 @@ impl Trained {
         let found = targets.size().get(1..).unwrap_or_default().to_vec();
         if found != *shape {
             let (found, shape) = (shape_text(&found), shape_text(shape));
-            return Err(refuse(format!("rows have shape {found}, the model's {shape}")));
+            let message = format!("rows have shape {found}, the model's have {shape}");
+            return Err(Error::config("", message));
         }
         let targets = targets.to_device(self.device());
         if targets.isinf().any().int64_value(&[]) != 0 {
-            return Err(refuse("an entry is infinite".into()));
+            return Err(Error::config("", "an entry is infinite"));
         }
         let unknown = targets.isnan();
         let values = self.units.target.apply(&targets).masked_fill(&unknown, 0.0);
@@ -139,7 +136,8 @@ impl Trained {
     /// N(0, I) or depends on the data.
     pub fn takes_given(&self) -> Result<()> {
         let refuse = |key: &str, why: String, help: &str| {
-            Err(Error::config(key, format!("{NONE_GIVEN}: {why}")).help(help))
+            let message = format!("no samples with given entries: {why}");
+            Err(Error::config(key, message).help(help))
         };
         if self.units.target_is_label {
             let help = "a label has no entries of its own: it is known or not";

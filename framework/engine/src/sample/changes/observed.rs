@@ -158,7 +158,7 @@ impl Predicted<'_> {
 impl Change for Observed<'_> {
     fn shift(&self, prediction: &Prediction<'_>) -> Result<Shift> {
         let (z, point) = (&prediction.z, prediction.reading.point());
-        let data = prediction.data.flatten(1, -1);
+        let data = tch::with_grad(|| prediction.data.flatten(1, -1));
         let known = self.given.known.flatten(1, -1);
         let residual = (self.given.values.flatten(1, -1) - data.detach()) * &known;
         let scale = point.b.square() / &point.a;
