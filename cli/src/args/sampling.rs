@@ -47,11 +47,12 @@ pub struct BeginningArgs {
     /// with z0, as --save-z0 does.
     #[arg(long, value_name = "FILE", help_heading = START, conflicts_with = "n")]
     pub from: Option<PathBuf>,
-    /// Edit the rows of a file: noise is added to them up to the time of --at, and sampling goes on
-    /// from there.
+    /// Edit the rows of a file, of data or as generate writes them: noise is added to them up to
+    /// the time of --at, and sampling goes on from there.
     #[arg(long, value_name = "FILE", help_heading = START, requires = "at")]
     pub edit: Option<PathBuf>,
-    /// Complete the rows of a file, in which empty cells or NaN are unknown.
+    /// Complete the rows of a file, in which empty cells or NaN are unknown: columns, images in
+    /// numbers, or sequences, whose padding stays padding.
     #[arg(long, value_name = "FILE", help_heading = START, conflicts_with = "at")]
     pub given: Option<PathBuf>,
     /// Write, instead of samples, the states that lead to the rows of a file: the way back along
