@@ -360,7 +360,7 @@ fn a_sequence_may_be_unknown_up_to_its_end() {
         let table = triflow::data::files::read_incomplete(&experiment, &path, Part::Y).unwrap();
         Vec::try_from(table.y.unwrap().isnan().logical_not().view([-1])).unwrap()
     };
-    assert_eq!(known(&[y.clone()]), [true, false, false, true, true, false]);
+    assert_eq!(known(std::slice::from_ref(&y)), [true, false, false, true, true, false]);
     // Padding is no unknown entry: it is cleared.
     let lengths = NamedArray::new("y_lengths", vec![2], vec![2_i64, 3]).unwrap();
     assert_eq!(known(&[y, lengths]), [true, false, true, true, true, false]);

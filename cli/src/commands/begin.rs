@@ -63,7 +63,7 @@ impl Ask<'_> {
     /// Numbers of `rows` rows, each as often as it is asked for, in a row.
     fn repeated(&self, rows: i64) -> Tensor {
         let index = Tensor::arange(rows, (Kind::Int64, Device::Cpu));
-        index.repeat_interleave_self_int(self.n.unwrap_or(1).max(1), 0, None::<i64>)
+        index.repeat_interleave_self_int(self.n.unwrap_or(1), 0, None::<i64>)
     }
 }
 
@@ -75,6 +75,9 @@ pub(super) fn generate(
     (out, quiet): (&Path, bool),
 ) -> Result<()> {
     check_out(out)?;
+    if let Some(n) = ask.n.filter(|n| *n < 1) {
+        return Err(Error::config("", format!("--n {n}: needs at least 1")));
+    }
     let (_, mut model) = load(run, ask.sampling)?;
     let _threads = model.threads();
     let streams = Streams::new(ask.sampling.seed.unwrap_or_else(|| model.experiment().seed()), 0);

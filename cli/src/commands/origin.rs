@@ -121,7 +121,13 @@ fn table(model: &Trained, file: &Path, ask: &Ask<'_>, gaps: bool) -> Result<Colu
     let (learned, from) = sides(model);
     let own = model.units().shapes.condition.is_some() && !ask.conditions();
     let table = match (generated(model, file)?, own, gaps) {
-        (Some(table), ..) => table,
+        (Some(table), ..) => {
+            if own && table.layout(from).is_none() {
+                let message = format!("holds no `{}` of its samples", condition_name(model));
+                return Err(Error::data(file, message).help(NO_CONDITION));
+            }
+            table
+        }
         (None, true, false) => match read_columns(experiment, file, &[learned, from]) {
             Ok(table) => table,
             Err(e) => {
@@ -303,7 +309,7 @@ pub(super) fn states(
         beside.conditions = archive.array(name)?;
         if beside.conditions.is_none() {
             let message = format!("holds no `{name}` of its states");
-            return Err(Error::data(file, message).help("give them with --labels or --condition"));
+            return Err(Error::data(file, message).help(NO_CONDITION));
         }
     }
     Ok((z, at, beside.with(asked)))
