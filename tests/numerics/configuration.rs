@@ -244,3 +244,35 @@ fn an_experiment_in_rust_is_the_one_in_yaml_and_has_the_same_ranges() {
     let error = wrong.build(&DataContext { seed: 1, base: "".into() }).err().unwrap();
     assert_eq!(error.to_string(), "needs a number of at least 0, got -1\n  at noise");
 }
+
+#[test]
+fn every_setter_of_the_builder_sets_its_own_key() {
+    use triflow_plugins as built_in;
+    let experiment = Experiment::builder()
+        .task(triflow::config::Task::Regression)
+        .unconditional(false)
+        .noise_schedule(built_in::noise_schedules::Cosine::default())
+        .encoder(built_in::encoders::Linear {})
+        .decoder(built_in::decoders::Mlp { hidden_dims: vec![7], ..Default::default() })
+        .crn(built_in::crns::Natural { delta: 0.5, ..Default::default() })
+        .source(built_in::sources::Uniform::default())
+        .coupling(built_in::couplings::OtExact {})
+        .time_sampling(built_in::time_samplers::Uniform {})
+        .optimizer(built_in::optimizers::Sgd { learning_rate: 0.25, ..Default::default() })
+        .lr_schedule(built_in::lr_schedules::Constant { warmup: 3 })
+        .stopping(built_in::stopping::Patience { epochs: 4, ..Default::default() })
+        .batch_size(17)
+        .seed(19)
+        .solver(built_in::solvers::Heun {})
+        .sampling_steps(23)
+        .build()
+        .unwrap();
+    let yaml = "{ task: regression, noise_schedule: cosine, encoder: linear, \
+                decoder: { type: mlp, hidden_dims: [7] }, crn: { type: natural, delta: 0.5 }, \
+                source: uniform, coupling: ot_exact, \
+                training: { time_sampling: uniform, optimizer: { type: sgd, learning_rate: 0.25 }, \
+                  lr_schedule: { type: constant, warmup: 3 }, \
+                  stopping: { type: patience, epochs: 4 }, batch_size: 17, seed: 19 }, \
+                sampling: { solver: heun, steps: 23 } }";
+    assert_eq!(experiment, Experiment::from_yaml(yaml).unwrap());
+}
