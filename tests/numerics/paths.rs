@@ -4,7 +4,7 @@
 use crate::common::gaussian::{Data, Exact};
 use crate::common::{assert_close, built_in, objective, path_of, solver, values};
 use serde_json::{Value, json};
-use triflow::path::Path;
+use triflow::path::{END_GAP, Path};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{Device, Kind};
@@ -100,6 +100,42 @@ fn coefficients_log_snr_and_rates_meet_their_closed_forms() {
     let (a_rate, b_rate) = point.rates(Clock::Time).unwrap();
     close("a'", &a_rate, &(&slope / (alpha_bar.sqrt() * 2.0)));
     close("b'", &b_rate, &slope.neg());
+}
+
+#[test]
+fn log_snr_its_rate_and_its_inverse_agree_on_every_path() {
+    let t = Tensor::from_slice(&[0.03, 0.2, 0.5, 0.71, 0.97]);
+    for (name, path) in paths() {
+        let close = |what: &str, ours: &Tensor, exact: &Tensor, tolerance: f64| {
+            let off = ((ours - exact).abs() / exact.abs().clamp_min(1.0)).max().double_value(&[]);
+            assert!(off < tolerance, "{what} on {name}: {ours} rather than {exact}");
+        };
+        let point = path.at(&t).unwrap();
+        let gamma = point.gamma();
+        close("gamma", &gamma, &((point.a.log() - point.b.log()) * 2.0), 1e-10);
+        // Rates are the slopes of the coefficients.
+        const H: f64 = 1e-5;
+        let (before, after) = (path.at(&(&t - H)).unwrap(), path.at(&(&t + H)).unwrap());
+        let (a_rate, b_rate) = point.rates(Clock::Time).unwrap();
+        close("a'", &a_rate, &((&after.a - &before.a) / (2.0 * H)), 1e-6);
+        close("b'", &b_rate, &((&after.b - &before.b) / (2.0 * H)), 1e-6);
+        let gamma_prime = point.gamma_prime().unwrap();
+        let exact = (&a_rate / &point.a - &b_rate / &point.b) * 2.0;
+        close("gamma'", &gamma_prime, &exact, 1e-9);
+        let (a_slope, b_slope) = point.rates(Clock::Gamma).unwrap();
+        close("da/dgamma", &(a_slope * &gamma_prime), &a_rate, 1e-9);
+        close("db/dgamma", &(b_slope * &gamma_prime), &b_rate, 1e-9);
+        close("time", &path.time_of(&gamma).unwrap(), &t, 1e-9);
+        let same = path.at_clocks(gamma.shallow_clone(), Clock::Gamma).unwrap();
+        close("a at gamma", &same.a, &point.a, 1e-9);
+        close("b at gamma", &same.b, &point.b, 1e-9);
+        close("gamma at gamma", &same.gamma(), &gamma, 1e-12);
+        // The ends, or nearly so where log-SNR is infinite there.
+        let gap = if path.bounded() { 0.0 } else { END_GAP };
+        let ends = path.at(&Tensor::from_slice(&[gap, 1.0 - gap])).unwrap().gamma();
+        let (low, high) = path.gamma_range().unwrap();
+        close("range", &Tensor::from_slice(&[low, high]), &ends, 1e-9);
+    }
 }
 
 #[test]

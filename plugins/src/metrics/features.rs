@@ -84,9 +84,6 @@ impl Network {
     /// is out of range, or the network does not take the rows.
     pub(super) fn load(features: &Features, ctx: &MetricContext) -> Result<Self> {
         let at = |key: &str| format!("features.{key}");
-        if !features.range.iter().all(|end| end.is_finite()) {
-            return Err(Error::config(at("range"), "needs two numbers"));
-        }
         let file = features.file.display();
         if !features.file.is_file() {
             return Err(Error::config(at("file"), format!("there is no file {file}")));

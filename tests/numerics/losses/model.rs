@@ -12,6 +12,11 @@ use triflow::tch::{self, Device, Kind};
 
 /// A small model in float64.
 fn model(settings: &[(&str, Value)]) -> Model {
+    model_of(&[3], settings)
+}
+
+/// A small model in float64 of targets of a shape.
+fn model_of(shape: &[i64], settings: &[(&str, Value)]) -> Model {
     triflow_plugins::link();
     let mut layers = Layers::new().unwrap();
     let common = [
@@ -27,9 +32,20 @@ fn model(settings: &[(&str, Value)]) -> Model {
     for (key, value) in common.iter().chain(settings) {
         layers.set(key, serde_yaml::to_value(value).unwrap(), "test").unwrap();
     }
-    let shapes = Shapes { target: vec![3], condition: None };
+    let shapes = Shapes { target: shape.to_vec(), condition: None };
     let units = Units::plain(shapes, (Kind::Double, Device::Cpu));
     layers.finish().unwrap().resolve(&units, None).unwrap().into()
+}
+
+/// Moves the parameters away from their initial values: an output of zero would hide most errors.
+fn perturb(model: &Model) {
+    tch::no_grad(|| {
+        for (_, mut variable) in model.vars.variables() {
+            if variable.dim() > 0 {
+                variable += variable.randn_like() * 0.3;
+            }
+        }
+    });
 }
 
 /// Checks the loss of a model against the formulas of the three objectives, with the same draws.
@@ -47,14 +63,7 @@ fn check_model(name: &str, weighting: &str, reduction: &str, encoder: &str, lear
         settings.push(("loss.use_snr_weight", json!(true)));
     }
     let model = model(&settings);
-    // An output of zero would hide most errors.
-    tch::no_grad(|| {
-        for (_, mut variable) in model.vars.variables() {
-            if variable.dim() > 0 {
-                variable += variable.randn_like() * 0.3;
-            }
-        }
-    });
+    perturb(&model);
     let batch = 6;
     let target = Tensor::randn([batch, 3], (Kind::Double, Device::Cpu));
     let pass = Pass { dropout: false, ..Pass::TRAIN };
@@ -164,6 +173,132 @@ fn the_loss_of_a_model_is_the_sum_of_its_terms_as_written_in_the_reference() {
             for encoder in ["identity", "mlp_normal"] {
                 check_model(name, "elbo", reduction, encoder, true);
             }
+        }
+    }
+}
+
+/// Of noise prediction with times uniform in γ, whose errors are multiplied by (γ_1 − γ_0)/γ'.
+#[test]
+fn errors_at_times_uniform_in_log_snr_are_multiplied_by_the_inverse_of_their_density() {
+    let _stream = seed_torch(12, Purpose::Data, 0);
+    for weighting in ["elbo", "none"] {
+        let model = model(&[
+            ("objective", json!("diffusion")),
+            ("noise_schedule", json!("cosine")),
+            ("training.time_sampling", json!("importance")),
+            ("loss.weighting", json!(weighting)),
+            ("loss.normalise", json!(false)),
+        ]);
+        perturb(&model);
+        let batch = 6;
+        let data = Tensor::randn([batch, 3], (Kind::Double, Device::Cpu));
+        let pass = Pass { dropout: false, ..Pass::TRAIN };
+        tch::manual_seed(6);
+        let terms = model.losses(&data, None, pass, true).unwrap();
+        tch::manual_seed(6);
+        let noise = data.randn_like();
+        let u = Tensor::rand([batch], (Kind::Double, Device::Cpu));
+        let u = (Tensor::arange(batch, (Kind::Double, Device::Cpu)) + u) / batch as f64;
+        let (low, high) = model.path().gamma_range().unwrap();
+        let gamma = u * (high - low) + low;
+        let point = model.path().at(&model.path().time_of(&gamma).unwrap()).unwrap();
+        let (a, b) = (point.a.view([-1, 1]), point.b.view([-1, 1]));
+        let z = &a * &data + &b * &noise;
+        let reading = Reading::new(model.objective(), &point).unwrap();
+        let output = model.output(&z, &reading, None, pass).unwrap();
+        let gamma_prime = point.gamma_prime().unwrap();
+        let factor = (high - low) / &gamma_prime;
+        // The weights of the bound are γ' of the noise, and SNR·γ' of recon and reg.
+        let (w, w_data) = match weighting {
+            "elbo" => (gamma_prime.shallow_clone(), &gamma_prime * gamma.exp()),
+            _ => (gamma.ones_like(), gamma.ones_like()),
+        };
+        let mean = |x: Tensor, w: &Tensor| {
+            (x.square().mean_dim([1].as_slice(), false, Kind::Double) * w * &factor).mean(None)
+        };
+        let clean = (&z - &b * &output) / &a;
+        let slope = gamma_prime.view([-1, 1]);
+        let velocity = (&z * b.square() - &b * &output) * slope * 0.5;
+        for (term, expected) in [
+            (LossTerm::Flow, mean(&output - &noise, &w)),
+            (LossTerm::Recon, mean(clean - &data, &w_data)),
+            (LossTerm::Reg, mean(velocity, &w_data)),
+        ] {
+            let ours = terms.get(term).unwrap();
+            assert_close(&format!("{weighting} {}", term.name()), ours, &values(&expected), 1e-8);
+        }
+    }
+}
+
+/// The terms of sequences are means or sums over their valid positions.
+#[test]
+fn padded_positions_count_in_no_term_of_a_model() {
+    let _stream = seed_torch(13, Purpose::Data, 0);
+    let k = 8.0;
+    for (reduction, learnable) in [("mean", false), ("sum", false), ("mean", true), ("sum", true)] {
+        let mut settings = vec![
+            ("task", json!({ "type": "sequence", "mode": "generate" })),
+            ("unconditional", json!(true)),
+            ("objective", json!("ct")),
+            ("noise_schedule", json!({ "type": "sigmoid", "k": k, "learnable": learnable })),
+            ("crn.network", json!({ "type": "temporal_conv", "width": 4, "blocks": 1 })),
+            ("loss.reduction", json!(reduction)),
+        ];
+        if !learnable {
+            settings.push(("loss.weighting", json!("none")));
+        }
+        let model = model_of(&[4, 2], &settings);
+        perturb(&model);
+        let (batch, options) = (3, (Kind::Double, Device::Cpu));
+        let mask =
+            Tensor::from_slice(&[1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]);
+        let mask = mask.view([batch, 4]);
+        let entries = mask.unsqueeze(-1).expand([batch, 4, 2], false);
+        let data = Tensor::randn([batch, 4, 2], options) * &entries;
+        let pass = Pass { dropout: false, ..Pass::TRAIN }.masked(Some(&mask));
+        tch::manual_seed(7);
+        let terms = model.losses(&data, None, pass, true).unwrap();
+        tch::manual_seed(7);
+        let noise = data.randn_like() * &entries;
+        let u = Tensor::rand([batch], options);
+        let t = (Tensor::arange(batch, options) + u) / batch as f64;
+        let point = model.path().at(&t).unwrap();
+        let (a, b) = (point.a.view([-1, 1, 1]), point.b.view([-1, 1, 1]));
+        let z = &a * &data + &b * &noise;
+        let reading = Reading::new(model.objective(), &point).unwrap();
+        let output = model.output(&z, &reading, None, pass).unwrap();
+        let reduced = |x: Tensor| {
+            let sum = (x * &entries).sum_dim_intlist([1, 2].as_slice(), false, Kind::Double);
+            match reduction {
+                "mean" => sum / entries.sum_dim_intlist([1, 2].as_slice(), false, Kind::Double),
+                _ => sum,
+            }
+        };
+        let (half, w) = match learnable {
+            true => (0.5, ((&t - 0.5) * k).exp() * k),
+            false => (1.0, t.ones_like()),
+        };
+        let velocity = (&a * &output - &z * a.square()) * (k / 2.0);
+        let clean = (&output - &data).square();
+        let vae = match learnable {
+            true => {
+                let variance = (-k / 2.0).exp();
+                let noised = data.randn_like() * variance.sqrt();
+                let density =
+                    noised.square() / variance + (2.0 * std::f64::consts::PI * variance).ln();
+                (reduced(density) * 0.5).mean(None)
+            }
+            false => Tensor::from(0.0),
+        };
+        for (term, expected) in [
+            (LossTerm::Flow, (reduced(clean.shallow_clone()) * &w).mean(None) * half),
+            (LossTerm::Recon, (reduced(clean) * &w).mean(None)),
+            (LossTerm::Reg, (reduced(velocity.square()) * &w).mean(None)),
+            (LossTerm::Vae, vae),
+        ] {
+            let ours = terms.get(term).unwrap();
+            let what = format!("{reduction} learnable={learnable} {}", term.name());
+            assert_close(&what, ours, &values(&expected), 1e-9);
         }
     }
 }
