@@ -222,13 +222,8 @@ fn a_network_that_cannot_be_used_is_told_with_its_key() {
 
 /// Traces a network of images `[n, 1, 2, 2]` into a file.
 fn network_of(file: &Path, output: impl Fn(&Tensor) -> Tensor) {
-    network_of_several(file, |x| vec![output(x)]);
-}
-
-/// Traces a network of images `[n, 1, 2, 2]` into a file; several outputs are a tuple.
-fn network_of_several(file: &Path, outputs: impl Fn(&Tensor) -> Vec<Tensor>) {
     let example = Tensor::ones([2, 1, 2, 2], (Kind::Float, Device::Cpu));
-    let mut network = |inputs: &[Tensor]| outputs(&inputs[0]);
+    let mut network = |inputs: &[Tensor]| vec![output(&inputs[0])];
     let module = CModule::create_by_tracing("Network", "forward", &[example], &mut network);
     module.unwrap().save(file).unwrap();
 }
@@ -251,28 +246,4 @@ fn a_network_of_images_refuses_other_rows_and_channels_that_cannot_be_repeated()
     assert_eq!(repeated, format!("{row}\n  at features.channels"));
     let two = on(&[2, 2, 2], Features { channels: Some(3), ..by(file) });
     assert_eq!(two, "needs 2, the channels of the images, or 1\n  at features.channels");
-}
-
-#[test]
-fn an_output_of_several_is_taken_by_its_index() {
-    triflow_plugins::link();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("pair.pt");
-    network_of_several(&file, |x| vec![x.flatten(1, -1) * 3.0, features_of(x)]);
-    let of = |layer| build(Features { layer, ..by(file.clone()) });
-    let (x, y) = (normal(&[60, 1, 2, 2], 8), normal(&[60, 1, 2, 2], 9) * 0.5);
-    let flat = |t: &Tensor| t.flatten(1, -1) * 3.0;
-    for (i, expected) in
-        [distance(&flat(&x), &flat(&y)), distance(&features_of(&x), &features_of(&y))]
-            .into_iter()
-            .enumerate()
-    {
-        let found = measured(&*of(Some(Layer::Index(i))).unwrap(), &x, &y, None);
-        assert!((found - expected).abs() < 1e-5, "{i}: {found} {expected}");
-    }
-    let wrong = |layer| of(layer).err().unwrap().to_string();
-    let beyond = wrong(Some(Layer::Index(2)));
-    assert_eq!(beyond, "needs an index below 2, the number of outputs\n  at features.layer");
-    let none = wrong(None);
-    assert!(none.contains("the network returns a tuple of 2, expected a tensor"), "{none}");
 }
