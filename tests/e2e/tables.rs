@@ -114,6 +114,11 @@ fn fifteen_hundred_classes_are_learned_predicted_and_generated_by_name() {
         let best = (0..CLASSES).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap();
         assert_eq!(label, name(best));
     }
+    // Draws of y for these x have both under their own names.
+    let args = ["generate", "--run", text(&predictor), "--condition", "asked.csv", "--out"];
+    folder.succeeds(&[&args[..], &["g.csv"]].concat());
+    let written = std::fs::read_to_string(folder.join("g.csv")).unwrap();
+    assert!(written.starts_with("x0,x1,p_class 0000,p_class 0001,"), "{written}");
 
     let generator = train("train-gen");
     let wanted = ["--labels", "class 1499,class 0000", "--n", "1"];
