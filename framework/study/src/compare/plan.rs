@@ -80,7 +80,7 @@ pub struct Planned {
 }
 
 /// A place of the grid with its complete experiment.
-struct Resolved<'a> {
+struct Candidate<'a> {
     place: Place<'a>,
     /// The experiment without the seed, as YAML.
     experiment: String,
@@ -94,7 +94,7 @@ struct Resolved<'a> {
 
 /// Places with the same experiment, which become one cell.
 struct Group<'a> {
-    first: Resolved<'a>,
+    first: Candidate<'a>,
     others: Vec<Place<'a>>,
 }
 
@@ -120,7 +120,7 @@ impl Plan {
         let (mut reason, mut data) = (None, HashMap::new());
         let mut idle = Idle::default();
         for place in grid::places(&axes) {
-            let mut one = resolve((&cell_layers, &origin), &base, place, &mut idle)?;
+            let mut one = candidate((&cell_layers, &origin), &base, place, &mut idle)?;
             let metric = comparison.metric.as_deref();
             let judged = check_task(metric, one.task, &catalogue).map_err(|e| layers.locate(e));
             one.error = one.error.or(judged.err().map(|e| e.to_string()));
@@ -258,12 +258,12 @@ pub(super) fn with_seed(yaml: &str, seed: u64) -> Result<Experiment> {
     Ok(experiment)
 }
 
-fn resolve<'a>(
+fn candidate<'a>(
     (layers, origin): (&Layers, &Origin),
     base: &Experiment,
     place: Place<'a>,
     idle: &mut Idle,
-) -> Result<Resolved<'a>> {
+) -> Result<Candidate<'a>> {
     let comparison = &base.comparison;
     let mut layers = grid::layers_at(layers, origin, &place)?;
     for (key, value) in [
@@ -289,7 +289,7 @@ fn resolve<'a>(
     let error = experiment.check().err().map(|e| layers.locate(e).to_string());
     let idle = if error.is_none() { idle.of(&experiment)? } else { Vec::new() };
     let measured = (comparison.points, comparison.draws);
-    Ok(Resolved {
+    Ok(Candidate {
         place,
         identity: identity(&experiment, (&path, scheduled), &idle, measured)?,
         data: digest(&experiment.data)?,
