@@ -132,3 +132,16 @@ fn cells_that_differ_in_settings_without_effect_are_one() {
     let blocks = over("coupling.batch: [256, 512], coupling.type: [independent, ot_exact]");
     assert_eq!(names(&blocks), ["independent", "256, ot_exact", "512, ot_exact"]);
 }
+
+#[test]
+fn the_axes_and_the_budget_of_a_layer_replace_those_of_the_layers_below() {
+    triflow_plugins::link();
+    let mut layers = Layers::new().unwrap();
+    let below = "{ comparison: { over: { objective: [ct, edm] }, budget: { epochs: 3 } } }";
+    layers.add_text(below, "below").unwrap();
+    let above = "{ comparison: { over: { sampling.steps: [4, 5] }, budget: { steps: 6 } } }";
+    layers.add_text(above, "above").unwrap();
+    let plan = Plan::new(&layers, String::new()).unwrap();
+    assert_eq!(plan.axes, ["sampling.steps"]);
+    assert_eq!(plan.budget, "6 steps");
+}

@@ -204,6 +204,10 @@ fn a_run_that_cannot_be_trained_further_is_told_why() {
     );
     // The learning rate may change.
     extended(&run, &[more, "training.optimizer.learning_rate=0.001"], &mut ()).unwrap();
+    // The state of an earlier step is none of the end.
+    let of_step = |step: u64| run.file(&format!("checkpoints/step_{step:09}.safetensors"));
+    std::fs::rename(of_step(40), of_step(39)).unwrap();
+    starts(&[more], &format!("{}: holds no state of step 40", run.file("checkpoints").display()));
     std::fs::remove_dir_all(run.file("checkpoints")).unwrap();
     starts(&[more], &format!("{}: holds no state of step 40", run.file("checkpoints").display()));
 }
