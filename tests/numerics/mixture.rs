@@ -11,10 +11,10 @@ use triflow::component::{Columns, Splits};
 use triflow::data::Batch;
 use triflow::measure::likelihood::{Options, measure};
 use triflow::prelude::*;
-use triflow::rng::{Purpose, seed_torch};
+use triflow::rng::{Purpose, Streams, seed_torch};
 use triflow::sample::{Conditioned, PredictorField};
 use triflow::tch::{Device, Kind};
-use triflow::{Experiment, Trained, Trainer};
+use triflow::{Experiment, Lengths, Start, Trained, Trainer};
 
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 const CENTRES: [[f64; 2]; 3] = [[-1.0, 0.0], [1.0, 0.5], [0.0, 2.0]];
@@ -151,4 +151,29 @@ fn the_likelihood_of_the_exact_model_is_that_of_the_mixture() {
         }
     }
     assert_eq!(values(&log_density(&rows(3))).len(), 3);
+}
+
+#[test]
+fn repeated_steps_bring_given_entries_close_to_the_conditional_distribution() {
+    let (n, first) = (4000, 0.45);
+    // Given x0 the mixture keeps its components, with weights by their densities at x0.
+    let at = |[centre, _]: [f64; 2]| (-0.5 * ((first - centre) / DEVIATION).powi(2)).exp();
+    let weights = [0, 1, 2].map(|k| WEIGHTS[k] * at(CENTRES[k]));
+    let upper = weights[2] / weights.iter().sum::<f64>();
+    let off = |repeats: usize| {
+        let keys = format!(
+            "objective: flow_matching, sampling: {{ solver: midpoint, steps: 30, repeats: {repeats} }}"
+        );
+        let (mut trained, _) = model(&keys);
+        let row = Tensor::from_slice(&[first, f64::NAN]).repeat([n, 1]);
+        let given = trained.given(&row).unwrap();
+        let (none, streams) = (Lengths::default(), Streams::new(4, 0));
+        let drawn = trained.sample_starting(Start::Given(&given), None, &none, &streams).unwrap();
+        // Halfway between the centres 0.5 and 2 of x1, each 2.5 deviations away.
+        let share = drawn.select(1, 1).gt(1.25).to_kind(Kind::Double).mean(Kind::Double);
+        share.double_value(&[]) - upper
+    };
+    let (once, often) = (off(1), off(20));
+    assert!(often.abs() < 0.06, "{often}, with one pass {once}");
+    assert!(often.abs() < 0.5 * once.abs(), "{often}, with one pass {once}");
 }

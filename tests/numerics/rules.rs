@@ -172,6 +172,13 @@ const BROKEN: &[Broken] = &[
         "a step in log-SNR needs Gaussian noise",
     ),
     (
+        "without Gaussian noise, no step is repeated",
+        "{ source: uniform, sampling: { repeats: 2 } }",
+        Data::Labelled,
+        "sampling.repeats",
+        "a step that is repeated needs Gaussian noise",
+    ),
+    (
         "without Gaussian noise, no noise is removed at the end",
         "{ source: uniform, sampling: { final_denoise: true } }",
         Data::Labelled,

@@ -280,7 +280,7 @@ pub enum Command {
         /// Kind of component, such as noise_schedule.
         kind: String,
         /// Name of the component, such as cosine.
-        name: String,
+        name: Option<String>,
         /// Output format.
         #[arg(long, default_value = "table")]
         format: Format,

@@ -47,6 +47,17 @@ fn summary(e: &Entry) -> serde_json::Value {
     })
 }
 
+/// The name of a component; an error that lists those of the kind where none is given.
+pub fn named<'n>(kind: &str, name: Option<&'n str>) -> Result<&'n str> {
+    let kind = registry().check_kind(kind)?;
+    name.ok_or_else(|| {
+        let all = registry().list(Some(kind));
+        let all: Vec<_> = all.iter().map(|entry| entry.info.name).collect();
+        Error::config("", format!("which {kind}?"))
+            .help(format!("`triflow describe {kind} NAME`; names: {}", all.join(", ")))
+    })
+}
+
 /// Describes one component.
 pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     let entry = registry().find(registry().check_kind(kind)?, name)?;

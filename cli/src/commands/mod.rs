@@ -92,6 +92,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         }
         Command::List { kind, format } => components::list(kind.as_deref(), *format),
         Command::Describe { kind, name, format, eval, points, set } => {
+            let name = components::named(kind, name.as_deref())?;
             if *eval {
                 components::eval(kind, name, (*points).into(), set)
             } else {

@@ -3,7 +3,7 @@
 use crate::component_kind;
 use crate::error::{Error, Result};
 use crate::point::Grid;
-use crate::registry::guard_engine;
+use crate::registry::{Component, guard_engine, registry};
 use std::cell::RefCell;
 use tch::Tensor;
 
@@ -151,6 +151,23 @@ pub struct Solution {
     pub nfe: usize,
     /// Number of steps that an adaptive solver tried and rejected.
     pub rejected: usize,
+}
+
+/// True if a solver follows the derivative alone, so that it also goes from data to noise.
+///
+/// # Errors
+/// Errors of the solver.
+pub fn follows_derivative(solver: &dyn Solver) -> Result<bool> {
+    Ok(!solver.needs_levels()? && !solver.stochastic()?)
+}
+
+/// Names of the registered solvers that, with their default values, `fits` is true for, as a list
+/// for messages.
+pub fn solvers_where(fits: impl Fn(&dyn Solver) -> Result<bool>) -> String {
+    let fits =
+        |name: &str| -> Result<bool> { fits(&*Component::<dyn Solver>::named(name)?.build(&())?) };
+    let all = registry().list(Some("solver")).into_iter().map(|entry| entry.info.name);
+    all.filter(|name| fits(name).unwrap_or(false)).collect::<Vec<_>>().join(", ")
 }
 
 component_kind! {

@@ -259,6 +259,12 @@ parameters! {
         /// Number of steps of a solver with fixed steps.
         #[range(min = 1, max = 1_000_000)]
         pub steps: usize = 20,
+        /// Number of passes over each step; before another, noise takes the state back to its
+        /// beginning. More make samples with given entries or a force more accurate, at as many
+        /// times the cost (Lugmayr et al. 2022, arXiv 2201.09865).
+        #[range(min = 1, max = 1000)]
+        #[unwritten]
+        pub repeats: usize = 1,
         /// Spacing of the steps; null: equal in log-SNR (γ) on a path where it is finite, else in
         /// time t (in γ there too for an objective that predicts noise).
         pub grid: Option<Component<dyn StepGrid>> = None,

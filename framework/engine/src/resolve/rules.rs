@@ -6,7 +6,7 @@
 //! from z_0 itself to z_1 itself.
 
 use super::facts::{Facts, ModelFacts, OfData, Pairing, ScheduleUse};
-use crate::component::{Likelihood, LossTerm, shape_text};
+use crate::component::{Likelihood, LossTerm, shape_text, solvers_where};
 use crate::config::{Experiment, ModelPart, Noise, Reconstruction};
 use crate::error::{Error, Result};
 use crate::path::Clock;
@@ -46,6 +46,7 @@ const RULES: &[Rule] = rules! {
     "without Gaussian noise, the path leads from z_0 itself to the data": Parts(path_interpolates),
     "without Gaussian noise, the velocity is predicted": Parts(velocity_is_predicted),
     "without Gaussian noise, steps are in time": Parts(steps_are_in_time),
+    "without Gaussian noise, no step is repeated": Parts(no_step_is_repeated),
     "without Gaussian noise, no noise is removed at the end": Parts(nothing_to_denoise),
     "without Gaussian noise, no force is added": Parts(no_score_to_steer),
     "without Gaussian noise, the solver needs only the velocity": Parts(solver_needs_velocity),
@@ -234,6 +235,11 @@ fn steps_are_in_time(e: &Experiment, facts: &Facts) -> Result<()> {
     needs_gaussian((e, facts), gamma, "sampling.grid", "a step in log-SNR", help)
 }
 
+fn no_step_is_repeated(e: &Experiment, facts: &Facts) -> Result<()> {
+    let (what, help) = ("a step that is repeated", "set `sampling.repeats: 1`");
+    needs_gaussian((e, facts), e.sampling.repeats > 1, "sampling.repeats", what, help)
+}
+
 fn nothing_to_denoise(e: &Experiment, facts: &Facts) -> Result<()> {
     let used = e.sampling.final_denoise == Some(true);
     let (what, help) = ("a last step that removes noise", "set `sampling.final_denoise: false`");
@@ -248,8 +254,9 @@ fn no_score_to_steer(e: &Experiment, facts: &Facts) -> Result<()> {
 
 fn solver_needs_velocity(e: &Experiment, facts: &Facts) -> Result<()> {
     let what = format!("the solver `{}`", e.sampling.solver.name());
-    let help = "use one that needs only the velocity, such as `--solver midpoint`";
-    needs_gaussian((e, facts), facts.sampling.needs_levels, "sampling.solver", &what, help)
+    let others = solvers_where(|solver| Ok(!solver.needs_levels()?));
+    let help = format!("use one that needs only the velocity: {others}");
+    needs_gaussian((e, facts), facts.sampling.needs_levels, "sampling.solver", &what, &help)
 }
 
 fn sobol_is_normal(e: &Experiment, facts: &Facts) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The way back: from data along the probability-flow ODE to the state that leads to them.
 
 use super::{Predictor, PredictorField, Sampled};
-use crate::component::{Field, Grid, Solver};
+use crate::component::{Field, Grid, Solver, follows_derivative, solvers_where};
 use crate::error::{Error, Result};
 use crate::path::rows;
 use tch::Tensor;
@@ -22,12 +22,11 @@ impl<P: Predictor> PredictorField<P> {
     /// [`Error::Config`]: the solver draws noise, or needs more than the derivative. Those of
     /// [`grid`](Self::grid), the predictor and the solver.
     pub fn invert(&self, solver: &dyn Solver, steps: usize, data: &Tensor) -> Result<Sampled> {
-        if solver.needs_levels()? || solver.stochastic()? {
-            return Err(Error::config(
-                "sampling.solver",
-                "this solver goes from noise to data only",
-            )
-            .help("use one that follows the derivative of the ODE"));
+        if !follows_derivative(solver)? {
+            let message = "this solver goes from noise to data only";
+            let others = solvers_where(follows_derivative);
+            return Err(Error::config("sampling.solver", message)
+                .help(format!("use one that follows the derivative of the ODE: {others}")));
         }
         tch::no_grad(|| {
             let grid = self.backward(steps)?;

@@ -17,6 +17,8 @@ pub struct PredictorField<P> {
     clock: Clock,
     /// Time that the grid begins at; `None`: the path's start.
     from: Option<f64>,
+    /// Number of passes over each step.
+    pub(super) repeats: usize,
     /// Random numbers for a stochastic solver; `None`: LibTorch's generator.
     draws: Option<RowDraws>,
 }
@@ -40,7 +42,7 @@ impl<'m> ModelField<'m> {
 impl<P: Predictor> PredictorField<P> {
     /// The field of `predictor` in equal steps of `clock`.
     pub fn of(predictor: P, clock: Clock) -> Self {
-        Self { predictor, grid: Box::new(clock), clock, from: None, draws: None }
+        Self { predictor, grid: Box::new(clock), clock, from: None, repeats: 1, draws: None }
     }
 
     /// The field of `predictor` on `grid`.
@@ -49,7 +51,7 @@ impl<P: Predictor> PredictorField<P> {
     /// Those of the grid.
     pub fn on(predictor: P, grid: Box<dyn StepGrid>) -> Result<Self> {
         let clock = grid.clock()?;
-        Ok(Self { predictor, grid, clock, from: None, draws: None })
+        Ok(Self { predictor, grid, clock, from: None, repeats: 1, draws: None })
     }
 
     /// The clock of the field.
@@ -159,7 +161,7 @@ impl<P: Predictor> PredictorField<P> {
                 Some(_) => 1.0,
             };
             let start = if scale == 1.0 { z0.shallow_clone() } else { z0 * scale };
-            let solution = solver.integrate(self, &start, &grid, &mut counter)?;
+            let solution = self.integrate(solver, &start, &grid, &mut counter)?;
             let steps = counter.states.saturating_sub(1);
             let noisy = self.point(z0, grid.end())?.b.double_value(&[0]) > 0.0;
             let denoise = final_denoise.unwrap_or(noisy);

@@ -8,6 +8,7 @@ pub mod likelihood;
 pub mod noise;
 mod plan;
 mod predictor;
+mod repeated;
 mod trajectory;
 
 pub use changes::{
@@ -34,7 +35,8 @@ fn field_of<'a>(
         Some(grid) => grid.build(&()).map_err(|e| e.under("sampling.grid"))?,
         None => Box::new(predictor.path().natural_clock(predictor.objective())?),
     };
-    Ok(PredictorField::on(changes.of(predictor), grid)?.starting_at(plan.from))
+    let field = PredictorField::on(changes.of(predictor), grid)?;
+    Ok(field.starting_at(plan.from).repeating(plan.repeats))
 }
 
 /// Integrates a model from latents `data` `[n, …z_shape]` back to the time that `plan` begins at,

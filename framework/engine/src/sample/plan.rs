@@ -15,6 +15,9 @@ pub struct SamplingPlan {
     pub from: Option<f64>,
     /// Spacing of the steps; `None`: equal steps in the path's natural clock.
     pub grid: Option<Component<dyn StepGrid>>,
+    /// Number of passes over each step, at least 1; see
+    /// [`PredictorField::repeating`](super::PredictorField::repeating).
+    pub repeats: usize,
     /// True to return the predicted clean latent instead of the last state; `None`: true if that
     /// still holds noise.
     pub final_denoise: Option<bool>,

@@ -18,6 +18,7 @@ impl Trained {
         SamplingPlan {
             steps: sampling.steps,
             from: None,
+            repeats: sampling.repeats,
             grid: sampling.grid.clone(),
             final_denoise: sampling.final_denoise,
             streams: Streams::new(self.experiment.seed(), 0),

@@ -262,7 +262,8 @@ impl<'a> View<'a> {
         let words = match behind {
             true if share.is_finite() => {
                 let percent = plain((share * 1000.0).round() / 10.0);
-                words.say(format!(" is {percent} % short of that."))
+                let side = if self.metric.better == Better::Less { "above" } else { "below" };
+                words.say(format!(" is {percent} % {side} that."))
             }
             true => words.say(" does not reach that."),
             false => words.say(" reaches it."),

@@ -1,7 +1,7 @@
 //! Log-likelihoods of rows of data under a trained model, in the data's own units: by the change of
 //! variables along the ODE, and by the variational bound.
 
-use crate::component::{Likelihood, Pass, Solver};
+use crate::component::{Likelihood, Pass, Solver, follows_derivative, solvers_where};
 use crate::data::{Batch, Units};
 use crate::error::{DIVERGED, Error, Result};
 use crate::path::{Clock, rows};
@@ -129,14 +129,14 @@ pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Resu
         }
     }
     let (solver, clock) = (options.solver.build(&())?, model.clock()?);
-    if solver.needs_levels()? || solver.stochastic()? {
+    if !follows_derivative(&*solver)? {
         let message = format!(
             "no likelihood along the solver `{}`: it goes from noise to data only",
             options.solver.name()
         );
-        return Err(Error::config("sampling.solver", message).help(
-            "use one that follows the derivative of the ODE; `triflow list solver` lists them all",
-        ));
+        let others = solvers_where(follows_derivative);
+        return Err(Error::config("sampling.solver", message)
+            .help(format!("use one that follows the derivative of the ODE: {others}")));
     }
     let measured = model.sampling(|model, units| {
         tch::no_grad(|| {
