@@ -18,95 +18,130 @@ impl fmt::Display for Unused {
     }
 }
 
+/// A setting that may be without effect.
+struct Setting {
+    key: &'static str,
+    /// True if nothing reads it.
+    unread: fn(&Experiment, &Facts) -> bool,
+    /// True if an experiment gives another value than the default one.
+    given: fn(&Experiment, &Experiment) -> bool,
+    /// The reason why nothing reads it.
+    why: fn(&Experiment, &Facts) -> String,
+}
+
+/// Every setting that may be without effect.
+const SETTINGS: [Setting; 13] = [
+    Setting {
+        key: "noise_schedule",
+        unread: |_, facts| facts.model.schedule == ScheduleUse::Unread,
+        given: |e, default| e.noise_schedule != default.noise_schedule,
+        why: |_, _| "the path does not follow it".into(),
+    },
+    Setting {
+        key: "training.epochs",
+        unread: |e, _| e.training.steps.is_some(),
+        given: |e, default| e.training.epochs != default.training.epochs,
+        why: |_, _| "`training.steps` replaces it".into(),
+    },
+    Setting {
+        key: "training.condition_dropout",
+        unread: |_, facts| !facts.data.condition,
+        given: |e, _| e.training.condition_dropout != 0.0,
+        why: |_, _| "the model has no condition".into(),
+    },
+    Setting {
+        key: "coupling.batch",
+        unread: |_, facts| facts.model.pairing != Pairing::Batch,
+        given: |e, _| e.coupling.common().batch.is_some(),
+        why: |_, _| "this coupling pairs no rows".into(),
+    },
+    Setting {
+        key: "loss.weighting",
+        unread: |e, _| is_unweighted(e),
+        given: |e, default| e.loss.weighting != default.loss.weighting,
+        why: |_, _| "`loss.use_snr_weight` is false".into(),
+    },
+    Setting {
+        key: "loss.normalise",
+        unread: |e, facts| is_unweighted(e) || facts.model.no_weighting,
+        given: |e, _| e.loss.normalise == Some(false),
+        why: |_, _| "errors have no weight over time".into(),
+    },
+    Setting {
+        key: "loss.kl_weight",
+        unread: |_, facts| !facts.model.bounded,
+        given: |e, _| e.loss.kl_weight != 1.0,
+        why: |_, _| "the path has no noise at t = 1, and no data at t = 0".into(),
+    },
+    Setting {
+        key: "loss.vae_noised",
+        unread: |_, facts| !facts.model.bounded,
+        given: |e, _| e.loss.vae_noised == Some(true),
+        why: |_, _| "the path has no noise at t = 1, and no data at t = 0".into(),
+    },
+    Setting {
+        key: "loss.vae_weight",
+        unread: |e, facts| {
+            let parts = [ModelPart::Encoder, ModelPart::Decoder, ModelPart::NoiseSchedule];
+            !parts.into_iter().any(|part| facts.model.is_learned(part, e))
+        },
+        given: |e, _| e.loss.vae_weight.is_some_and(|weight| weight != 0.0),
+        why: |_, _| "neither encoder nor decoder is trained".into(),
+    },
+    Setting {
+        key: "sampling.steps",
+        unread: |_, facts| facts.sampling.adaptive,
+        given: |e, default| e.sampling.steps != default.sampling.steps,
+        why: |e, _| own_steps(e),
+    },
+    Setting {
+        key: "sampling.grid",
+        // Equal steps mean no more than their clock.
+        unread: |_, facts| {
+            facts.sampling.adaptive && facts.sampling.grid.is_some_and(|(_, spaced)| spaced)
+        },
+        given: |_, _| true,
+        why: |e, facts| match facts.sampling.grid {
+            Some((Clock::Gamma, _)) => format!("{}, in log-SNR", own_steps(e)),
+            _ => format!("{}, in time", own_steps(e)),
+        },
+    },
+    Setting {
+        key: "sampling.guidance_interval",
+        unread: |e, _| e.sampling.guidance == 1.0,
+        given: |e, _| e.sampling.guidance_interval != [0.0, 1.0],
+        why: |_, _| "`sampling.guidance` is 1".into(),
+    },
+    Setting {
+        key: "sampling.use_ema",
+        unread: |e, _| e.training.ema.is_none(),
+        given: |_, _| false,
+        why: |_, _| "there are no EMA weights: `training.ema` is null".into(),
+    },
+];
+
+fn is_unweighted(e: &Experiment) -> bool {
+    e.loss.use_snr_weight == Some(false)
+}
+
+fn own_steps(e: &Experiment) -> String {
+    format!("the solver `{}` chooses its own steps", e.sampling.solver.name())
+}
+
+impl Unused {
+    /// Keys of all settings that may be without effect.
+    pub fn keys() -> impl Iterator<Item = &'static str> {
+        SETTINGS.iter().map(|setting| setting.key)
+    }
+}
+
 /// The settings without effect of an experiment without nulls: those that nothing reads and that
 /// are given, by a value other than the default or by a flag.
 pub(crate) fn unused(e: &Experiment, facts: &Facts) -> Vec<Unused> {
-    let model = &facts.model;
-    let (training, loss, sampling) = (&e.training, &e.loss, &e.sampling);
     let default = Experiment::from_yaml("{}").ok();
-    let differs = |same: fn(&Experiment, &Experiment) -> bool| {
-        default.as_ref().is_some_and(|default| !same(default, e))
+    let given = |setting: &Setting| {
+        e.flags.has(setting.key) || default.as_ref().is_some_and(|d| (setting.given)(e, d))
     };
-    let unweighted = loss.use_snr_weight == Some(false);
-    let learned = [ModelPart::Encoder, ModelPart::Decoder, ModelPart::NoiseSchedule];
-    let learned = learned.into_iter().any(|part| model.is_learned(part, e));
-    let no_noise = "the path has no noise at t = 1, and no data at t = 0";
-    let own_steps = format!("the solver `{}` chooses its own steps", sampling.solver.name());
-    // Equal steps mean no more than their clock.
-    let spaced = facts.sampling.grid.is_some_and(|(_, spaced)| spaced);
-    let clock = match facts.sampling.grid {
-        Some((Clock::Gamma, _)) => "log-SNR",
-        _ => "time",
-    };
-    let own_grid = format!("{own_steps}, in {clock}");
-    // The key, true if nothing reads it, true if its value is given, and the reason.
-    let settings: [(&'static str, bool, bool, &str); 13] = [
-        (
-            "noise_schedule",
-            model.schedule == ScheduleUse::Unread,
-            differs(|a, b| a.noise_schedule == b.noise_schedule),
-            "the path does not follow it",
-        ),
-        (
-            "training.epochs",
-            training.steps.is_some(),
-            differs(|a, b| a.training.epochs == b.training.epochs),
-            "`training.steps` replaces it",
-        ),
-        (
-            "training.condition_dropout",
-            !facts.data.condition,
-            training.condition_dropout != 0.0,
-            "the model has no condition",
-        ),
-        (
-            "coupling.batch",
-            model.pairing != Pairing::Batch,
-            e.coupling.common().batch.is_some(),
-            "this coupling pairs no rows",
-        ),
-        (
-            "loss.weighting",
-            unweighted,
-            differs(|a, b| a.loss.weighting == b.loss.weighting),
-            "`loss.use_snr_weight` is false",
-        ),
-        (
-            "loss.normalise",
-            unweighted || model.no_weighting,
-            loss.normalise == Some(false),
-            "errors have no weight over time",
-        ),
-        ("loss.kl_weight", !model.bounded, loss.kl_weight != 1.0, no_noise),
-        ("loss.vae_noised", !model.bounded, loss.vae_noised == Some(true), no_noise),
-        (
-            "loss.vae_weight",
-            !learned,
-            loss.vae_weight.is_some_and(|weight| weight != 0.0),
-            "neither encoder nor decoder is trained",
-        ),
-        (
-            "sampling.steps",
-            facts.sampling.adaptive,
-            differs(|a, b| a.sampling.steps == b.sampling.steps),
-            &own_steps,
-        ),
-        ("sampling.grid", facts.sampling.adaptive && spaced, true, &own_grid),
-        (
-            "sampling.guidance_interval",
-            sampling.guidance == 1.0,
-            sampling.guidance_interval != [0.0, 1.0],
-            "`sampling.guidance` is 1",
-        ),
-        (
-            "sampling.use_ema",
-            training.ema.is_none(),
-            false,
-            "there are no EMA weights: `training.ema` is null",
-        ),
-    ];
-    let given = settings
-        .into_iter()
-        .filter(|(key, unread, changed, _)| *unread && (*changed || e.flags.has(key)));
-    given.map(|(key, _, _, why)| Unused { key, why: why.to_owned() }).collect()
+    let unused = SETTINGS.iter().filter(|setting| (setting.unread)(e, facts) && given(setting));
+    unused.map(|setting| Unused { key: setting.key, why: (setting.why)(e, facts) }).collect()
 }

@@ -19,6 +19,13 @@ pub(super) struct Axis {
     pub values: Vec<Choice>,
 }
 
+impl Axis {
+    /// The keys that its values set.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().flat_map(|value| value.sets.iter().map(|(key, _)| key.as_str()))
+    }
+}
+
 /// A value of an axis.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {

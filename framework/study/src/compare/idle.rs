@@ -1,33 +1,72 @@
 //! Settings of a cell without which its training would be the same.
 
+use super::grid::Axis;
 use super::name::digest;
 use crate::config::Experiment;
 use crate::data::{Data, Units};
 use crate::error::{Error, Result};
 use crate::registry::guard_engine;
+use crate::resolve::Unused;
 use serde_yaml::Value;
 use std::collections::HashMap;
 use std::path::Path;
 use tch::{Device, Kind};
 
-/// Units of the data of cells, which are loaded once, by the digest of what determines them; `None`
-/// for data that cannot be loaded here.
-#[derive(Default)]
-pub(super) struct Idle(HashMap<String, Option<Units>>);
+/// Key of the switch of the weights over time.
+const USE_WEIGHT: &str = "loss.use_snr_weight";
+
+/// The settings without effect on the training of each cell.
+pub(super) struct Idle {
+    /// True if the cells differ in a setting that may be without effect.
+    varied: bool,
+    /// Units of the data, by the digest of what determines them; `None` for data that cannot be
+    /// loaded here.
+    units: HashMap<String, Option<Units>>,
+    /// Keys without effect, by the digest of what determines the training.
+    keys: HashMap<String, Vec<&'static str>>,
+}
 
 impl Idle {
+    /// Settings without effect in cells of these axes.
+    pub fn of(axes: &[Axis]) -> Self {
+        let below = |key: &str, other: &str| {
+            key.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let may_be_idle = |key: &str| {
+            Unused::keys().chain([USE_WEIGHT]).any(|idle| below(key, idle) || below(idle, key))
+        };
+        let varied = axes.iter().flat_map(Axis::keys).any(may_be_idle);
+        Self { varied, units: HashMap::new(), keys: HashMap::new() }
+    }
+
     /// Keys of the settings without which the training of `experiment` would be the same. Its model
-    /// is built for that, not trained. None are known if data or model cannot be made here: a run
-    /// says why.
+    /// is built for that, once for all cells that sample it, and not trained. None are known if
+    /// data or model cannot be made here: a run says why.
     ///
     /// # Errors
     /// If the experiment cannot be written as YAML.
-    pub fn of(&mut self, experiment: &Experiment) -> Result<Vec<&'static str>> {
-        // The plan may be made on another machine than the runs.
-        let experiment = Experiment { device: "cpu".to_owned(), ..experiment.clone() };
+    pub fn keys(&mut self, experiment: &Experiment) -> Result<Vec<&'static str>> {
+        if !self.varied {
+            return Ok(Vec::new());
+        }
+        // Sampling is no part of the training, and the plan may be made on another machine than
+        // the runs.
+        let sampling = Experiment::from_yaml("{}")?.sampling;
+        let device = "cpu".to_owned();
+        let experiment = Experiment { sampling, device, ..experiment.clone() };
+        let training = digest(&experiment)?;
+        if let Some(known) = self.keys.get(&training) {
+            return Ok(known.clone());
+        }
+        let keys = self.find(&experiment)?;
+        self.keys.insert(training, keys.clone());
+        Ok(keys)
+    }
+
+    fn find(&mut self, experiment: &Experiment) -> Result<Vec<&'static str>> {
         let data = digest(&experiment.data)?;
         let key = format!("{data} {:?} {}", experiment.task, experiment.unconditional);
-        let units = self.0.entry(key).or_insert_with(|| {
+        let units = self.units.entry(key).or_insert_with(|| {
             let mut experiment = experiment.clone();
             let options = (Kind::Float, Device::Cpu);
             let load = || Data::load(&mut experiment, Path::new(""), options);
@@ -37,7 +76,6 @@ impl Idle {
         let Ok(resolved) = guard_engine(|| experiment.clone().resolve(units, None)) else {
             return Ok(Vec::new());
         };
-        // Sampling is no part of the training, and shares it anyway.
         let keys = resolved.unused().into_iter().map(|unused| unused.key);
         let mut keys: Vec<_> = keys.filter(|key| !key.starts_with("sampling.")).collect();
         // A weighting that is named is applied, which it would be on most paths anyway.
@@ -49,7 +87,7 @@ impl Idle {
             };
             if guard_engine(|| open.resolve(units, None)).is_ok_and(|open| same(open.experiment()))
             {
-                keys.push("loss.use_snr_weight");
+                keys.push(USE_WEIGHT);
             }
         }
         Ok(keys)

@@ -118,7 +118,7 @@ impl Plan {
         let mut groups: Vec<Group<'_>> = Vec::new();
         let mut known: HashMap<(String, String), usize> = HashMap::new();
         let (mut reason, mut data) = (None, HashMap::new());
-        let mut idle = Idle::default();
+        let mut idle = Idle::of(&axes);
         for place in grid::places(&axes) {
             let mut one = candidate((&cell_layers, &origin), &base, place, &mut idle)?;
             let metric = comparison.metric.as_deref();
@@ -287,7 +287,7 @@ fn candidate<'a>(
         experiment.noise_schedule = base.noise_schedule.clone();
     }
     let error = experiment.check().err().map(|e| layers.locate(e).to_string());
-    let idle = if error.is_none() { idle.of(&experiment)? } else { Vec::new() };
+    let idle = if error.is_none() { idle.keys(&experiment)? } else { Vec::new() };
     let measured = (comparison.points, comparison.draws);
     Ok(Candidate {
         place,
