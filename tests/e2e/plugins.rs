@@ -96,10 +96,11 @@ fn every_example_passes_its_own_tests() {
     let (mut command, _) = cargo(&examples(), "test");
     command.arg("--locked");
     let output = finishes(command);
-    // One test in each, none in those in the folder `broken`.
+    // Tests in each, none in those in the folder `broken`.
     let folders = std::fs::read_dir(examples()).unwrap().map(|entry| entry.unwrap().path());
     let count = folders.filter(|folder| folder.join("Cargo.toml").is_file()).count();
-    assert_eq!(output.matches("test result: ok. 1 passed").count(), count, "{output}");
+    let passed = output.lines().filter(|line| line.starts_with("test result: ok."));
+    assert_eq!(passed.filter(|line| !line.contains(" 0 passed")).count(), count, "{output}");
 }
 
 #[test]
