@@ -132,8 +132,18 @@ fn every_objective_learns_on_both_paths_under_every_schedule_and_weighting() {
         for weighting in ["elbo", "field", "min_snr", "seed", "none"] {
             for path in ["rectified", "variance_preserving"] {
                 let loss = format!("{{ weighting: {weighting}, use_snr_weight: true }}");
-                train(&format!("{{ objective: {objective}, path: {path}, loss: {loss} }}"), true)
-                    .unwrap_or_else(|e| panic!("{objective} {path} {weighting}: {e}"));
+                let what = format!("{objective} {path} {weighting}");
+                let yaml = format!("{{ objective: {objective}, path: {path}, loss: {loss} }}");
+                // The score is infinite at t = 1 of the rectified path, where these weights are 1.
+                let infinite = objective == "score" && path == "rectified";
+                match train(&yaml, true) {
+                    Ok(_) => {
+                        assert!(!(infinite && ["seed", "none"].contains(&weighting)), "{what}")
+                    }
+                    Err(e) => {
+                        assert!(infinite && e.to_string().contains("infinite"), "{what}: {e}")
+                    }
+                }
             }
         }
     }
