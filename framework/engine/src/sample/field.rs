@@ -138,9 +138,10 @@ impl<P: Predictor> PredictorField<P> {
         }
     }
 
-    /// Integrates from `z0` `[n, …z_shape]`, in the path's [scale](Path::start_scale), to the data
-    /// in `steps` steps, without recording gradients. `final_denoise` is that of [`SamplingPlan`];
-    /// `observer` gets every state.
+    /// Integrates from `z0` `[n, …z_shape]`, in the path's
+    /// [scale](crate::path::Path::start_scale), to the data in `steps` steps, without recording
+    /// gradients. `final_denoise` is that of [`SamplingPlan`](super::SamplingPlan); `observer`
+    /// gets every state.
     ///
     /// # Errors
     /// Those of [`grid`](Self::grid), the predictor, the solver and `observer`.
