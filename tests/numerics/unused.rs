@@ -48,6 +48,11 @@ fn a_setting_without_effect_is_named_and_one_with_an_effect_is_not() {
             "sampling: { steps: 7, solver: euler }",
         ),
         (
+            "sampling.steps",
+            "sampling: { steps: 7, solver: dopri5, repeats: 1 }",
+            "sampling: { steps: 7, solver: dopri5, repeats: 2 }",
+        ),
+        (
             "sampling.grid",
             "sampling: { grid: karras, solver: dopri5 }",
             "sampling: { grid: gamma, solver: dopri5 }",

@@ -15,7 +15,7 @@ use triflow::{Error, Lengths, Result, Trained, sequence};
 const NO_CONDITION: &str =
     "the model takes a condition: a part of the file, or --labels or --condition";
 
-/// What belongs to rows of targets or states.
+/// Conditions, lengths and numbers of rows of targets or states.
 #[derive(Default)]
 pub(super) struct Beside {
     /// Conditions: labels `[n]` or values `[n, …]`; `None` for an unconditional run.
@@ -27,7 +27,7 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// What belongs to the rows at `index`, `[k]` int64.
+    /// Those of the rows at `index`, `[k]` int64.
     pub fn rows(&self, index: &Tensor) -> Result<Self> {
         let pick = |t: &Option<Tensor>| t.as_ref().map(|t| t.index_select(0, index));
         let lengths = &self.lengths;
@@ -61,7 +61,7 @@ fn sides(model: &Trained) -> (Part, Part) {
     }
 }
 
-/// Reads rows, normalised, with what belongs to them.
+/// Reads rows, normalised, with their conditions and lengths.
 pub(super) fn complete(model: &Trained, file: &Path, ask: &Ask<'_>) -> Result<(Batch, Beside)> {
     let (learned, from) = sides(model);
     let mut table = table(model, file, ask, false)?;
@@ -81,8 +81,8 @@ pub(super) fn complete(model: &Trained, file: &Path, ask: &Ask<'_>) -> Result<(B
     Ok((rows.map_err(|e| Error::data(file, e.to_string()))?, beside))
 }
 
-/// Reads targets `[n, …]` in the data's own units that are NaN where they are unknown, with what
-/// belongs to them; padding holds 0.
+/// Reads targets `[n, …]` in the data's own units that are NaN where they are unknown, with
+/// their conditions and lengths; padding holds 0.
 pub(super) fn incomplete(model: &Trained, file: &Path, ask: &Ask<'_>) -> Result<(Tensor, Beside)> {
     let (learned, _) = sides(model);
     let mut table = table(model, file, ask, true)?;
@@ -212,7 +212,7 @@ fn generated(model: &Trained, file: &Path) -> Result<Option<Columns>> {
     }))
 }
 
-/// What belongs to the targets of a table.
+/// Conditions, lengths and numbers of the targets of a table.
 fn beside(model: &Trained, file: &Path, table: &Columns) -> Result<Beside> {
     let (_, from) = sides(model);
     let (values, own, target) = match from {
@@ -266,7 +266,7 @@ fn asked(model: &Trained, ask: &Ask<'_>, n: i64) -> Result<Option<Inputs>> {
     }
 }
 
-/// Reads states and their time (`None`: they are z_0), with what belongs to them.
+/// Reads states and their time (`None`: they are z_0), with their conditions and lengths.
 pub(super) fn states(
     model: &Trained,
     file: &Path,

@@ -215,8 +215,8 @@ pub(super) fn write_likelihoods(
     write_csv(out, Some(&heads), &cells)
 }
 
-/// Writes states `[n, …z_shape]` at time `at`, or z_0 without one, with what belongs to the rows
-/// that they lead to.
+/// Writes states `[n, …z_shape]` at time `at`, or z_0 without one, with conditions and
+/// lengths of the rows that they lead to.
 pub(super) fn write_states(
     out: &Path,
     states: &Tensor,

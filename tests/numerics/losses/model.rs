@@ -177,7 +177,7 @@ fn the_loss_of_a_model_is_the_sum_of_its_terms_as_written_in_the_reference() {
     }
 }
 
-/// Of noise prediction with times uniform in γ, whose errors are multiplied by (γ_1 − γ_0)/γ'.
+/// Noise prediction with times uniform in γ: errors are multiplied by (γ_1 − γ_0)/γ'.
 #[test]
 fn errors_at_times_uniform_in_log_snr_are_multiplied_by_the_inverse_of_their_density() {
     let _stream = seed_torch(12, Purpose::Data, 0);

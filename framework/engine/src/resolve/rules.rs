@@ -20,9 +20,9 @@ struct Rule {
 
 /// The check of a rule.
 enum Check {
-    /// Of the keys of an experiment alone, before any data are read.
+    /// A check of the keys of an experiment alone, before any data are read.
     Keys(fn(&Experiment) -> Result<()>),
-    /// Of an experiment without nulls, with the properties of its components and data.
+    /// A check of an experiment without nulls, with the properties of its components and data.
     Parts(fn(&Experiment, &Facts) -> Result<()>),
 }
 

@@ -90,15 +90,15 @@ const SETTINGS: [Setting; 13] = [
     },
     Setting {
         key: "sampling.steps",
-        unread: |_, facts| facts.sampling.adaptive,
+        unread: chooses_steps,
         given: |e, default| e.sampling.steps != default.sampling.steps,
         why: |e, _| own_steps(e),
     },
     Setting {
         key: "sampling.grid",
         // Equal steps mean no more than their clock.
-        unread: |_, facts| {
-            facts.sampling.adaptive && facts.sampling.grid.is_some_and(|(_, spaced)| spaced)
+        unread: |e, facts| {
+            chooses_steps(e, facts) && facts.sampling.grid.is_some_and(|(_, spaced)| spaced)
         },
         given: |_, _| true,
         why: |e, facts| match facts.sampling.grid {
@@ -122,6 +122,12 @@ const SETTINGS: [Setting; 13] = [
 
 fn is_unweighted(e: &Experiment) -> bool {
     e.loss.use_snr_weight == Some(false)
+}
+
+/// True if the solver chooses its steps on the whole path; steps that are repeated lie between the
+/// nodes of the grid.
+fn chooses_steps(e: &Experiment, facts: &Facts) -> bool {
+    facts.sampling.adaptive && e.sampling.repeats == 1
 }
 
 fn own_steps(e: &Experiment) -> String {
