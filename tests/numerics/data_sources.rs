@@ -7,6 +7,7 @@ use triflow::component::{Columns, DataContext, DataSource, Part, Splits};
 use triflow::config::Layers;
 use triflow::data::files::{read_columns, source_of, write_rows};
 use triflow::io::{ArrayData, NamedArray, npz, safetensors};
+use triflow::table::names_of;
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Component, Error, Experiment, Result, Trainer};
 use triflow_plugins::data_sources::{Csv, Npz};
@@ -428,11 +429,11 @@ fn names_of_columns_and_classes_go_through_every_format() {
         };
         let content = |table: &Columns| {
             let (x, y) = (table.x.as_ref().unwrap(), table.y.as_ref().unwrap());
-            let names = (table.x_names.clone(), table.y_names.clone(), table.classes.clone());
+            let names = (table.x_columns.clone(), table.y_columns.clone(), table.classes.clone());
             (floats(x), labels(y), names)
         };
         assert_eq!(content(&read.train), content(&own.train), "{ending}");
-        assert_eq!(read.train.x_names, ["height", "width"]);
+        assert_eq!(names_of(&read.train.x_columns), ["height", "width"]);
         // A file that is read later gives the names too.
         let later = read_columns(
             &Experiment::from_yaml("data: { type: npz, path: then.npz }").unwrap(),
@@ -440,7 +441,7 @@ fn names_of_columns_and_classes_go_through_every_format() {
             &[Part::X],
         );
         if ending != "csv" {
-            assert_eq!(later.unwrap().x_names, ["height", "width"], "{ending}");
+            assert_eq!(names_of(&later.unwrap().x_columns), ["height", "width"], "{ending}");
         }
     }
 }

@@ -447,6 +447,7 @@ fn what_is_no_image_is_refused_with_what_would_be_right() {
     let error = encoder.build(&BuildContext {
         vars: vars.root(),
         target_shape: vec![1, 28, 28],
+        target_blocks: Block::numbers(&[1, 28, 28]),
         condition_shape: None,
         latent_shape: Some(vec![4, 8, 8]),
     });
@@ -461,6 +462,7 @@ fn what_is_no_image_is_refused_with_what_would_be_right() {
     let error = crn.build(&BuildContext {
         vars: vars.root(),
         target_shape: vec![1, 4, 4],
+        target_blocks: Block::numbers(&[1, 4, 4]),
         condition_shape: None,
         latent_shape: Some(vec![1, 4, 4]),
     });

@@ -195,6 +195,7 @@ fn a_shift_moves_the_log_snr_of_another_schedule_and_nothing_else() {
         let ctx = BuildContext {
             vars: vs.root(),
             target_shape: vec![2],
+            target_blocks: Block::numbers(&[2]),
             condition_shape: None,
             latent_shape: Some(vec![2]),
         };

@@ -7,6 +7,7 @@ use triflow::config::Layers;
 use triflow::data::Data;
 use triflow::data::files::{read_columns, source_of, write_rows};
 use triflow::io::{ArrayData, npz};
+use triflow::table::{TableColumn, names_of};
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Component, Error, Experiment, Result};
 use triflow_plugins::data_sources::{Column, Csv, DecimalSign, MissingValue, Separator};
@@ -89,7 +90,7 @@ fn columns_go_by_name_or_by_number() {
         assert_eq!((x.size(), floats(&x)), (vec![2, 2], vec![2.0, 1.0, 4.0, 3.0]));
         assert_eq!(labels(&table.y.unwrap()), [0, 1]);
         assert_eq!(
-            (table.x_names, table.y_names),
+            (names_of(&table.x_columns), names_of(&table.y_columns)),
             (vec!["width".to_owned(), "height".to_owned()], vec!["kind".to_owned()])
         );
         // Later files are read by the names of the columns, however these were given.
@@ -128,15 +129,15 @@ fn columns_are_ordered_by_name_where_another_source_trained() {
         experiment(&["task=regression", "data.type=csv", &path_key(&shared("columns_a.csv"))]);
     let (_, units) = Data::load(&mut trained, Path::new(""), OPTIONS).unwrap();
     let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let table = |x_names: Vec<String>| Columns {
+    let table = |names: Vec<String>| Columns {
         x: Some(Tensor::from_slice(&[1.0_f32, 2.0]).view([1, 2])),
         y: Some(Tensor::from_slice(&[3.0_f32]).view([1, 1])),
-        x_names,
+        x_columns: TableColumn::numbers(names),
         ..Columns::default()
     };
     let aligned = units.align(table(names(&["x1", "x0"])), &trained).unwrap();
     assert_eq!(
-        (floats(&aligned.x.unwrap()), aligned.x_names),
+        (floats(&aligned.x.unwrap()), names_of(&aligned.x_columns)),
         (vec![2.0, 1.0], names(&["x0", "x1"]))
     );
     let error = units.align(table(names(&["x0", "x2"])), &trained).unwrap_err().to_string();

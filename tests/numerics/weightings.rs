@@ -247,6 +247,7 @@ fn schedule_of(name: &str) -> Box<dyn NoiseSchedule> {
             let context = BuildContext {
                 vars: vars.root(),
                 target_shape: vec![2],
+                target_blocks: Block::numbers(&[2]),
                 condition_shape: None,
                 latent_shape: Some(vec![2]),
             };

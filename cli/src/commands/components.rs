@@ -7,6 +7,7 @@ use serde_json::json;
 use triflow::config::Layers;
 use triflow::prelude::BuildContext;
 use triflow::registry::{Entry, Field, Shape, properties_of, registry};
+use triflow::table::Block;
 use triflow::tch::{Device, Kind, Tensor, nn};
 use triflow::{Error, Result};
 
@@ -129,6 +130,7 @@ pub fn eval(kind: &str, name: &str, points: i64, set: &[String]) -> Result<()> {
     let context = BuildContext {
         vars: vars.root(),
         target_shape: vec![1],
+        target_blocks: Block::numbers(&[1]),
         condition_shape: None,
         latent_shape: Some(vec![1]),
     };

@@ -8,6 +8,7 @@ use triflow::component::{Columns, Part};
 use triflow::data::Batch;
 use triflow::data::files::{read_columns, read_incomplete};
 use triflow::io::{npz, read_texts, to_tensor};
+use triflow::table::TableColumn;
 use triflow::tch::{Kind, Tensor};
 use triflow::{Error, Lengths, Result, Trained, sequence};
 
@@ -161,13 +162,13 @@ fn joined(table: Columns, conditions: Columns, from: Part, file: &Path) -> Resul
         Part::X => Columns {
             x: conditions.x,
             x_lengths: conditions.x_lengths,
-            x_names: conditions.x_names,
+            x_columns: conditions.x_columns,
             ..table
         },
         Part::Y => Columns {
             y: conditions.y,
             y_lengths: conditions.y_lengths,
-            y_names: conditions.y_names,
+            y_columns: conditions.y_columns,
             classes: conditions.classes,
             ..table
         },
@@ -186,7 +187,9 @@ fn generated(model: &Trained, file: &Path) -> Result<Option<Columns>> {
     let Some(samples) = archive.array("samples")? else { return Ok(None) };
     let conditions = archive.array(condition_name(model))?;
     let classes = archive.texts("classes")?;
-    let names = (archive.texts("columns")?, archive.texts("condition_columns")?);
+    let names = ["columns", "condition_columns"].map(|name| archive.texts(name));
+    let [target, condition] = names;
+    let names = (TableColumn::numbers(target?), TableColumn::numbers(condition?));
     let lengths = archive.lengths()?;
     let kept = archive.array("rows")?.map(Vec::try_from).transpose()?.unwrap_or_default();
     let table = Columns { classes, kept, ..Columns::default() };
@@ -196,8 +199,8 @@ fn generated(model: &Trained, file: &Path) -> Result<Option<Columns>> {
             y: conditions,
             x_lengths: lengths.target,
             y_lengths: lengths.condition,
-            x_names: names.0,
-            y_names: names.1,
+            x_columns: names.0,
+            y_columns: names.1,
             ..table
         },
         Part::Y => Columns {
@@ -205,8 +208,8 @@ fn generated(model: &Trained, file: &Path) -> Result<Option<Columns>> {
             x: conditions,
             y_lengths: lengths.target,
             x_lengths: lengths.condition,
-            y_names: names.0,
-            x_names: names.1,
+            y_columns: names.0,
+            x_columns: names.1,
             ..table
         },
     }))

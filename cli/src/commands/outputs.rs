@@ -9,6 +9,7 @@ use triflow::data::files::{array, write_rows};
 use triflow::io::csv::{Cells, write_csv};
 use triflow::io::{NamedArray, npz};
 use triflow::measure::likelihood::RowLikelihoods;
+use triflow::table::TableColumn;
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Lengths, Prediction, Result, Trained};
 
@@ -65,14 +66,19 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, model: &Trained) -> Resu
         };
         let (names, learned) = (&units.names, Some(plain(samples)));
         let (from, classes) = (conditions.map(plain), names.classes.clone());
-        let (of_learned, of_from) = (names.target.clone(), names.condition.clone());
-        let (x, y, x_names, y_names) = match model.experiment().task().learns_y() {
+        let (of_learned, of_from) = (
+            TableColumn::numbers(names.target_entries()),
+            TableColumn::numbers(names.condition_entries()),
+        );
+        let (x, y, x_columns, y_columns) = match model.experiment().task().learns_y() {
             // The columns of one-hot rows are classes.
-            true if units.target_is_label => (from, learned, of_from, probabilities(units)),
+            true if units.target_is_label => {
+                (from, learned, of_from, TableColumn::numbers(probabilities(units)))
+            }
             true => (from, learned, of_from, of_learned),
             false => (learned, from, of_learned, of_from),
         };
-        let train = Columns { x, y, x_names, y_names, classes, kept, ..Columns::default() };
+        let train = Columns { x, y, x_columns, y_columns, classes, kept, ..Columns::default() };
         return write_rows(out, &Splits { train, ..Splits::default() });
     }
     let mut arrays = vec![array("samples", &samples)?];
@@ -140,7 +146,10 @@ fn write_columns(
         return Err(Error::data(out, "a .csv holds one vector a row; write an .npz instead"));
     };
     let width = width as usize;
-    let own = if labels.is_some() { &probabilities(units) } else { &units.names.target };
+    let own = match labels {
+        Some(_) => probabilities(units),
+        None => units.names.target_entries(),
+    };
     let column = |j: usize| match (own.get(j), width) {
         (Some(name), _) => name.clone(),
         (None, 1) => "y".to_owned(),
@@ -157,7 +166,7 @@ fn write_columns(
         heads.push("row".to_owned());
     }
     if let Some(labels) = labels {
-        heads.push(units.names.target.first().cloned().unwrap_or("label".to_owned()));
+        heads.push(units.names.target.first().map_or("label", |own| &own.name).to_owned());
         let labels = Vec::<i64>::try_from(labels.to_device(Device::Cpu))?;
         let name = |label: i64| units.names.classes.get(label as usize).cloned();
         words = labels.into_iter().map(|i| name(i).unwrap_or(i.to_string())).collect();
@@ -204,8 +213,9 @@ pub(super) fn write_likelihoods(
     columns.extend(all.into_iter().map(|(name, values)| (name.to_owned(), values.clone())));
     // A table holds one vector a row; images stay in their own file.
     if let [_, width] = target.size()[..] {
+        let names = units.names.target_entries();
         for j in 0..width {
-            let name = units.names.target.get(j as usize).cloned();
+            let name = names.get(j as usize).cloned();
             let name = name.unwrap_or_else(|| format!("x{j}"));
             columns.push((name, numbers(&target.select(1, j))?));
         }

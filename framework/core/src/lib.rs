@@ -7,7 +7,7 @@
 //!
 //! Modules use those of lower layers only, which come first here; a space joins one layer's.
 //!
-//! Layers: `error`, `host`, `registry`, `kernels` `derivative` `metrics` `sequence`, `memory`
+//! Layers: `error`, `host`, `registry`, `kernels` `derivative` `sequence` `table`, `metrics`, `memory`
 //! `point`, `rng` `disk`, `component`, `path`, `testing`, `plugin`.
 
 // The macros expand to `triflow::…`, inside this crate too.
@@ -27,6 +27,7 @@ pub mod point;
 pub mod registry;
 pub mod rng;
 pub mod sequence;
+pub mod table;
 pub mod testing;
 
 #[doc(hidden)]
@@ -44,5 +45,6 @@ pub mod prelude {
     pub use crate::metrics::{Better, Points};
     pub use crate::path::Clock;
     pub use crate::registry::{Component, Spec};
+    pub use crate::table::{Block, CellType, Scaling, Segments, TableColumn, TableRows};
     pub use tch::{Tensor, nn};
 }

@@ -8,6 +8,7 @@ use crate::data::{Data, Rows, Units};
 use crate::error::{Error, Result};
 use crate::measure::finite;
 use crate::rng::{Purpose, Streams, rust_rng, stream_seed};
+use crate::table::TableColumn;
 use crate::trained::Trained;
 use rand::RngExt as _;
 use tch::{Device, Tensor};
@@ -86,7 +87,7 @@ pub fn pairs(
         x: joined(x),
         y,
         z0: joined(z0s),
-        x_names: units.names.target.clone(),
+        x_columns: TableColumn::numbers(units.names.target_entries()),
         classes: units.names.classes.clone(),
         ..Columns::default()
     };
@@ -103,7 +104,7 @@ fn in_own_units(units: &Units, rows: &Rows) -> Result<Columns> {
     Ok(Columns {
         x: Some(x),
         y,
-        x_names: names.target.clone(),
+        x_columns: TableColumn::numbers(names.target_entries()),
         classes: names.classes.clone(),
         ..Columns::default()
     })

@@ -207,8 +207,11 @@ impl Arrays {
             let side = reader.side(name, default, true, lengths.as_ref())?;
             *values = side.held;
             match part {
-                Part::X => table.x_names = side.columns,
-                Part::Y => (table.classes, table.y_names) = (side.classes, side.columns),
+                Part::X => table.x_columns = TableColumn::numbers(side.columns),
+                Part::Y => {
+                    (table.classes, table.y_columns) =
+                        (side.classes, TableColumn::numbers(side.columns))
+                }
             }
         }
         check_rows(
@@ -255,8 +258,8 @@ fn table([x, y, z0]: [Side; 3], [x_lengths, y_lengths]: [Option<Tensor>; 2]) -> 
         y_on_disk: y.on_disk,
         z0_on_disk: z0.on_disk,
         classes: y.classes,
-        x_names: x.columns,
-        y_names: y.columns,
+        x_columns: TableColumn::numbers(x.columns),
+        y_columns: TableColumn::numbers(y.columns),
         ..Columns::default()
     }
 }

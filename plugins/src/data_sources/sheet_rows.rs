@@ -308,8 +308,8 @@ pub(super) fn read(path: &FsPath, sheet: &Sheet, selection: &Selection) -> Resul
     Ok(Columns {
         x,
         y,
-        x_names: names(&selection.x),
-        y_names: names(&selection.y),
+        x_columns: TableColumn::numbers(names(&selection.x)),
+        y_columns: TableColumn::numbers(names(&selection.y)),
         classes,
         kept,
         advice: selection.advice(sheet),

@@ -79,6 +79,7 @@ pub fn schedule(
         .build(&BuildContext {
             vars: vs.root(),
             target_shape: vec![2],
+            target_blocks: Block::numbers(&[2]),
             condition_shape: None,
             latent_shape: Some(vec![2]),
         })

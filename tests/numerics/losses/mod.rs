@@ -89,14 +89,17 @@ impl<'g> Case<'g> {
             ("reg".to_owned(), reduce(&velocity.square(), reduction, None)),
             ("kl".to_owned(), kl(&posterior, &alpha_bar_0, reduction, None)),
         ];
+        let segments = Segments::new(&Block::numbers(&self.input("y").size()[1..]), Device::Cpu);
         for (name, recon) in RECONS {
             let (y, y_pred, y_vae) = match recon {
                 Reconstruction::CrossEntropy => ("onehot", "logits", "vae_logits"),
                 _ => ("y", "y_pred", "y_vae"),
             };
             for (term, from) in [("recon", y_pred), ("vae", y_vae)] {
-                let value =
-                    reconstruction(recon, &self.input(from), &self.input(y), reduction, None);
+                let value = {
+                    let pair = (&self.input(from), &self.input(y));
+                    reconstruction(recon, pair, &segments, reduction, None)
+                };
                 terms.push((format!("{term}_{name}"), value));
             }
         }

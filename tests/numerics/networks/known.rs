@@ -76,6 +76,7 @@ fn golden_crn(name: &str, keys: &str) -> (Standing, Rows) {
         .build(&BuildContext {
             vars: vars.root(),
             target_shape: latent.clone(),
+            target_blocks: Block::numbers(&latent),
             condition_shape: condition.clone(),
             latent_shape: Some(latent.clone()),
         })

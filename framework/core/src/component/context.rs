@@ -1,4 +1,5 @@
 use crate::error::{Error, Result};
+use crate::table::Block;
 use tch::{Tensor, nn};
 
 /// Context in which a part of the model is built: its variables, and shapes without the batch axis.
@@ -8,6 +9,9 @@ pub struct BuildContext<'a> {
     pub vars: nn::Path<'a>,
     /// Shape of one target, `[…target_shape]`.
     pub target_shape: Vec<i64>,
+    /// Numbers and categories that a flat target consists of, in their order: one block of numbers
+    /// unless it is a label or a row of a table.
+    pub target_blocks: Vec<Block>,
     /// Shape of one condition; `None` without condition.
     pub condition_shape: Option<Vec<i64>>,
     /// Shape of one latent; `None` unless the experiment or the encoder has set it.
@@ -20,6 +24,7 @@ impl<'a> BuildContext<'a> {
         BuildContext {
             vars: self.vars.sub(name),
             target_shape: self.target_shape.clone(),
+            target_blocks: self.target_blocks.clone(),
             condition_shape: self.condition_shape.clone(),
             latent_shape: self.latent_shape.clone(),
         }

@@ -1,6 +1,7 @@
 use crate::disk::DiskRows;
 use crate::error::{Error, Result, suggestion};
 use crate::registry::{Parameter, Setting, Shape, Yaml, needs};
+use crate::table::TableColumn;
 use crate::{choices, component_kind, parameters};
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
@@ -34,10 +35,14 @@ pub struct Columns {
     pub y_on_disk: Option<DiskRows>,
     /// Rows of z_0 that stay on disk, instead of `z0`.
     pub z0_on_disk: Option<DiskRows>,
-    /// Names of the columns of x `[n, columns]`; empty without names.
-    pub x_names: Vec<String>,
-    /// Names of the columns of y `[n, columns]`; empty without names.
-    pub y_names: Vec<String>,
+    /// Names and types of the columns of x `[n, columns]`; empty without names. Where one is no
+    /// plain number, x is float64, laid out as [`table`](crate::table) says.
+    pub x_columns: Vec<TableColumn>,
+    /// Names and types of the columns of y `[n, columns]`, as for x.
+    pub y_columns: Vec<TableColumn>,
+    /// Names of the columns of x and y in the order of the file, by which rows are written; empty: x
+    /// before y.
+    pub order: Vec<String>,
     /// Names of the classes where y are labels: label i is `classes[i]`, and there are as many
     /// classes as names. Empty: the labels are the names.
     pub classes: Vec<String>,
@@ -63,8 +68,9 @@ impl Columns {
             x_on_disk: on_disk(&self.x_on_disk),
             y_on_disk: on_disk(&self.y_on_disk),
             z0_on_disk: on_disk(&self.z0_on_disk),
-            x_names: self.x_names.clone(),
-            y_names: self.y_names.clone(),
+            x_columns: self.x_columns.clone(),
+            y_columns: self.y_columns.clone(),
+            order: self.order.clone(),
             classes: self.classes.clone(),
             kept: match &self.kept[..] {
                 [] => Vec::new(),
@@ -74,32 +80,47 @@ impl Columns {
         }
     }
 
-    /// Puts the columns of `part` into the order of `known`, by name; does nothing where either has
-    /// no names.
+    /// Puts the columns of `part` into the order of `known` and their categories into the codes of
+    /// `known`, by name; does nothing where either has no names. A category that `known` lacks
+    /// becomes a missing cell where cells may be missing, and else code −1.
     ///
     /// # Errors
-    /// [`Error::Config`] for a column of `known` that is missing, with the nearest name.
-    pub fn order_columns(&mut self, part: Part, known: &[String]) -> Result<()> {
-        let (values, names) = match part {
-            Part::X => (&mut self.x, &mut self.x_names),
-            Part::Y => (&mut self.y, &mut self.y_names),
+    /// [`Error::Config`] for a column of `known` that is missing, with the nearest name, or that has
+    /// texts in place of numbers.
+    pub fn align_columns(&mut self, part: Part, known: &[TableColumn]) -> Result<()> {
+        let (values, columns) = match part {
+            Part::X => (&mut self.x, &mut self.x_columns),
+            Part::Y => (&mut self.y, &mut self.y_columns),
         };
-        if known.is_empty() || names.is_empty() || names == known {
+        if known.is_empty() || columns.is_empty() || columns == known {
             return Ok(());
         }
-        let place = |name: &String| {
-            names.iter().position(|own| own == name).map(|place| place as i64).ok_or_else(|| {
-                let help = suggestion(name, "columns", names.iter().map(String::as_str));
-                Error::config("data", format!("there is no column `{name}`; {help}"))
+        let place = |known: &TableColumn| {
+            columns.iter().position(|own| own.name == known.name).ok_or_else(|| {
+                let names = columns.iter().map(|own| own.name.as_str());
+                let help = suggestion(&known.name, "columns", names);
+                let message = format!("there is no column `{}`; {help}", known.name);
+                Error::config("data", message)
             })
         };
         let places = known.iter().map(place).collect::<Result<Vec<_>>>()?;
         if let Some(values) =
-            values.as_mut().filter(|v| v.size().get(1) == Some(&(names.len() as i64)))
+            values.as_mut().filter(|v| v.size().get(1) == Some(&(columns.len() as i64)))
         {
-            *values = values.index_select(1, &Tensor::from_slice(&places));
+            let index: Vec<i64> = places.iter().map(|place| *place as i64).collect();
+            *values = values.index_select(1, &Tensor::from_slice(&index));
+            for (i, (known, place)) in known.iter().zip(&places).enumerate() {
+                let mut cells = values.select(1, i as i64);
+                if let Some(codes) = columns[*place].codes_in(known)? {
+                    let renamed: Vec<f64> = Vec::<f64>::try_from(&cells)?
+                        .into_iter()
+                        .map(|cell| codes.of(cell))
+                        .collect();
+                    cells.copy_(&Tensor::from_slice(&renamed));
+                }
+            }
         }
-        *names = known.to_vec();
+        *columns = known.to_vec();
         Ok(())
     }
 

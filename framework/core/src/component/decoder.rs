@@ -10,6 +10,9 @@ pub enum Likelihood {
     Gaussian,
     /// Logits over the last axis, compared by cross-entropy and shown through a softmax.
     Categorical,
+    /// Values and logits by [the target's blocks](BuildContext::target_blocks): values are compared
+    /// by squared error, the logits of each category by cross-entropy.
+    Blocks,
 }
 
 component_kind! {

@@ -5,6 +5,7 @@ use crate::metrics::{
     precision_recall,
 };
 use crate::parameters;
+use crate::table::TableRows;
 use tch::Device;
 
 /// The kind of task of a model, which decides the metrics.
@@ -60,11 +61,14 @@ pub enum Need {
     Likelihood,
     /// Variational bound on −ln p of each row: [`MetricInput::bound`], where `Likelihood` is.
     Bound,
+    /// Generated rows of a table beside real ones, in the data's own units:
+    /// [`MetricInput::table`], with `Samples`. Not given where the data have no named columns.
+    Table,
 }
 
 impl Need {
     /// All needs.
-    pub const ALL: [Need; 9] = [
+    pub const ALL: [Need; 10] = [
         Need::Samples,
         Need::Labels,
         Need::Train,
@@ -74,6 +78,7 @@ impl Need {
         Need::Ensemble,
         Need::Likelihood,
         Need::Bound,
+        Need::Table,
     ];
 }
 
@@ -243,6 +248,21 @@ pub struct RandomDraws<'a> {
     pub draws: &'a [Points<'a>],
 }
 
+/// Generated rows of a table beside real ones, in the data's own units. The columns are those of
+/// the target, followed by those of the condition; a label is a category.
+#[derive(Clone, Copy, Debug)]
+pub struct Tables<'a> {
+    /// Generated rows, each under the condition of the held-out row of the same number.
+    pub generated: TableRows<'a>,
+    /// Held-out rows.
+    pub held_out: TableRows<'a>,
+    /// Training rows, at most [`PAIR_POINTS`](crate::metrics::PAIR_POINTS), evenly spaced over all
+    /// rows; `None` where the held-out rows are training rows.
+    pub train: Option<TableRows<'a>>,
+    /// Number of the first columns that are generated; the others are given.
+    pub generated_columns: usize,
+}
+
 /// Inputs of a metric: those that it declares in [`MetricInfo::needs`].
 #[derive(Clone, Copy, Debug)]
 pub struct MetricInput<'a> {
@@ -272,6 +292,8 @@ pub struct MetricInput<'a> {
     pub likelihood: Option<&'a [f64]>,
     /// Variational bound on it, row by row, in nats.
     pub bound: Option<&'a [f64]>,
+    /// Generated rows of a table beside real ones.
+    pub table: Option<Tables<'a>>,
 }
 
 impl<'a> MetricInput<'a> {
@@ -290,6 +312,7 @@ impl<'a> MetricInput<'a> {
             ensemble: None,
             likelihood: None,
             bound: None,
+            table: None,
         }
     }
 
@@ -305,6 +328,7 @@ impl<'a> MetricInput<'a> {
             Need::Ensemble => self.ensemble.is_some(),
             Need::Likelihood => self.likelihood.is_some(),
             Need::Bound => self.bound.is_some(),
+            Need::Table => self.table.is_some(),
         }
     }
 
@@ -325,6 +349,7 @@ impl<'a> MetricInput<'a> {
                 Need::Ensemble => kept.ensemble = self.ensemble,
                 Need::Likelihood => kept.likelihood = self.likelihood,
                 Need::Bound => kept.bound = self.bound,
+                Need::Table => kept.table = self.table,
             }
         }
         Some(kept)
@@ -400,6 +425,14 @@ impl<'a> MetricInput<'a> {
     /// [`Error::Runtime`]: the metric does not declare [`Need::Bound`].
     pub fn bound(&self) -> Result<&'a [f64]> {
         self.bound.ok_or_else(|| undeclared(Need::Bound))
+    }
+
+    /// Generated rows of a table beside real ones.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`]: the metric does not declare [`Need::Table`].
+    pub fn table(&self) -> Result<Tables<'a>> {
+        self.table.ok_or_else(|| undeclared(Need::Table))
     }
 }
 

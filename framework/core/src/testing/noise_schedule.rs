@@ -5,6 +5,7 @@ use super::{Check, Conformance, Kit};
 use crate::component::{BuildContext, NoiseSchedule};
 use crate::error::Result;
 use crate::registry::Component;
+use crate::table::Block;
 use tch::{Device, Kind as DType, Tensor, nn};
 
 inventory::submit!(Kit::of::<dyn NoiseSchedule>());
@@ -66,6 +67,7 @@ fn build(component: &Component<dyn NoiseSchedule>, kind: DType) -> Result<Built<
     let schedule = component.build(&BuildContext {
         vars: vars.root(),
         target_shape: vec![2],
+        target_blocks: Block::numbers(&[2]),
         condition_shape: None,
         latent_shape: Some(vec![2]),
     })?;

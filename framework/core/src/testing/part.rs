@@ -8,6 +8,7 @@ use super::{Check, Conformance};
 use crate::component::{BuildContext, Condition, Pass, shape_text};
 use crate::error::{Error, Result};
 use crate::registry::Component;
+use crate::table::Block;
 use tch::{Device, Kind as DType, Tensor, nn};
 
 /// Shapes with which a part may be built, without the batch axis.
@@ -31,6 +32,7 @@ impl Shapes {
         BuildContext {
             vars,
             target_shape: self.target.clone(),
+            target_blocks: Block::numbers(&self.target),
             condition_shape: self.condition.clone(),
             latent_shape: Some(self.latent.clone()),
         }

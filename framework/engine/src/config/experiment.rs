@@ -85,6 +85,8 @@ choices! {
         Mse = "mse",
         /// Cross-entropy of logits over the last axis.
         CrossEntropy = "cross_entropy",
+        /// Squared error of numbers, and cross-entropy of the logits of each category of a row.
+        Blocks = "blocks",
         /// No reconstruction term.
         None = "none",
     }
@@ -103,8 +105,8 @@ choices! {
 parameters! {
     /// The loss: flow + recon_weight·recon + reg_weight·reg + vae_weight·vae + kl_weight·kl.
     pub struct LossConfig {
-        /// Comparison of reconstructions with targets; null: cross-entropy for logits, else squared
-        /// error.
+        /// Comparison of reconstructions with targets; null: by the output of the decoder,
+        /// cross-entropy for logits and squared error for values.
         pub recon: Option<Reconstruction> = None,
         /// Weight of the reconstruction from z_t.
         #[range(min = 0)]

@@ -49,12 +49,13 @@ pub(super) fn bind(
     });
     let labels = labels.map(|y| y.to_device(options.1));
     let columns = |part: Part| match part {
-        Part::X => table.x_names.clone(),
-        Part::Y => table.y_names.clone(),
+        Part::X => table.x_columns.clone(),
+        Part::Y => table.y_columns.clone(),
     };
     let names = Names {
         target: columns(learned),
         condition: condition.as_ref().map(|_| columns(from)).unwrap_or_default(),
+        order: table.order.clone(),
         classes: table.classes.clone(),
     };
     Ok((Rows { target, condition, z0, labels }, names))

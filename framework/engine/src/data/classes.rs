@@ -234,7 +234,7 @@ fn read_one_hot(splits: &mut Splits) -> Option<i64> {
     for table in &mut tables {
         table.y = table.y.take().map(|y| y.argmax(1, false));
         // The columns were the classes.
-        table.y_names = Vec::new();
+        table.y_columns = Vec::new();
     }
     Some(classes)
 }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::io::csv::{self, Cells};
 use crate::io::{NamedArray, check_input, npz, safetensors, to_array};
 use crate::registry::{Component, Mapping, Parameter as _, registry};
+use crate::table::names_of;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Kind, Tensor};
@@ -71,7 +72,7 @@ pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
         "npz" => npz::write_npz_with(path, &arrays(splits)?, &texts(&splits.train)),
         "safetensors" => {
             let text =
-                |(name, all): (&str, &[String])| (name.to_owned(), safetensors::text_of(all));
+                |(name, all): (&str, Vec<String>)| (name.to_owned(), safetensors::text_of(&all));
             let texts: BTreeMap<_, _> = texts(&splits.train).into_iter().map(text).collect();
             safetensors::write_safetensors(path, &arrays(splits)?, &texts)
         }
@@ -93,10 +94,13 @@ pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
 }
 
 /// The lists of names of a table, each under its name in a file.
-fn texts(table: &Columns) -> Vec<(&'static str, &[String])> {
-    let all =
-        [("classes", &table.classes), ("x_columns", &table.x_names), ("y_columns", &table.y_names)];
-    all.into_iter().filter(|(_, names)| !names.is_empty()).map(|(n, all)| (n, &all[..])).collect()
+fn texts(table: &Columns) -> Vec<(&'static str, Vec<String>)> {
+    let all = [
+        ("classes", table.classes.clone()),
+        ("x_columns", names_of(&table.x_columns)),
+        ("y_columns", names_of(&table.y_columns)),
+    ];
+    all.into_iter().filter(|(_, names)| !names.is_empty()).collect()
 }
 
 fn arrays(splits: &Splits) -> Result<Vec<NamedArray>> {
@@ -153,7 +157,9 @@ fn write_columns(path: &Path, table: &Columns) -> Result<()> {
         names.push("row".to_owned());
         columns.push(column(&Tensor::from_slice(&table.kept), None)?);
     }
-    for (part, values, own) in [("x", &table.x, &table.x_names), ("y", &table.y, &table.y_names)] {
+    for (part, values, own) in
+        [("x", &table.x, &table.x_columns), ("y", &table.y, &table.y_columns)]
+    {
         let Some(values) = values else { continue };
         let is_label = values.kind() == Kind::Int64 && values.dim() == 1;
         let matrix = match values.dim() {
@@ -170,7 +176,7 @@ fn write_columns(path: &Path, table: &Columns) -> Result<()> {
         let width = matrix.size()[1];
         for i in 0..width {
             names.push(match (own.get(i as usize), is_label, width) {
-                (Some(name), ..) => name.clone(),
+                (Some(own), ..) => own.name.clone(),
                 (None, true, _) => "label".to_owned(),
                 (None, false, 1) => part.to_owned(),
                 _ => format!("{part}{i}"),

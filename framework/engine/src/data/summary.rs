@@ -2,6 +2,7 @@
 //! peculiarities.
 
 use crate::component::{Columns, Part};
+use crate::table::names_of;
 use serde::Serialize;
 use std::fmt;
 use tch::{Kind, Tensor};
@@ -94,14 +95,14 @@ impl DataSummary {
                 _ => ("numbers", vec![]),
             };
             let columns = match part {
-                Part::X => &tables[0].x_names,
-                Part::Y => &tables[0].y_names,
+                Part::X => &tables[0].x_columns,
+                Part::Y => &tables[0].y_columns,
             };
             Some(SideSummary {
                 values,
                 shape,
                 axes,
-                columns: columns.clone(),
+                columns: names_of(columns),
                 ..SideSummary::default()
             })
         };
@@ -265,7 +266,7 @@ mod tests {
         Columns {
             x: Some(Tensor::from_slice(x).view([-1, width])),
             y: Some(Tensor::from_slice(y)),
-            x_names: ["age", "one", "mass"].map(str::to_owned).to_vec(),
+            x_columns: ["age", "one", "mass"].map(crate::table::TableColumn::number).to_vec(),
             classes: ["ada", "bel"].map(str::to_owned).to_vec(),
             ..Columns::default()
         }

@@ -13,6 +13,7 @@ use crate::component::{Columns, Part, shape_text};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::sequence;
+use crate::table::{Block, TableColumn, blocks_of, entry_names, width_of};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -42,16 +43,30 @@ pub struct Units {
     pub names: Names,
 }
 
-/// Names of columns and classes in the data; a list is empty if there are none.
+/// Columns and classes of the data; a list is empty if there are no names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Names {
-    /// Names of the target's columns.
-    pub target: Vec<String>,
-    /// Names of the condition's columns.
-    pub condition: Vec<String>,
+    /// The target's columns.
+    pub target: Vec<TableColumn>,
+    /// The condition's columns.
+    pub condition: Vec<TableColumn>,
+    /// Names of all columns in the order of the training file; empty: targets before conditions.
+    pub order: Vec<String>,
     /// Names of the classes, by label.
     pub classes: Vec<String>,
+}
+
+impl Names {
+    /// Names of the entries of a target, as a model sees it.
+    pub fn target_entries(&self) -> Vec<String> {
+        entry_names(&self.target)
+    }
+
+    /// Names of the entries of a condition, as a model sees it.
+    pub fn condition_entries(&self) -> Vec<String> {
+        entry_names(&self.condition)
+    }
 }
 
 /// Saved form of the parts of [`Units`] that are no tensors.
@@ -146,7 +161,7 @@ impl Units {
         let (learned, from) = (&self.names.target, &self.names.condition);
         let (x, y) = if experiment.task().learns_y() { (from, learned) } else { (learned, from) };
         for (part, known) in [(Part::X, x), (Part::Y, y)] {
-            table.order_columns(part, known)?;
+            table.align_columns(part, known)?;
         }
         Ok(table)
     }
@@ -162,6 +177,15 @@ impl Units {
         let (rows, _) = bind(table, experiment, self.classes(), options)?;
         self.check(&rows)?;
         self.apply(rows)?.all()
+    }
+
+    /// Numbers and categories of a target.
+    pub(crate) fn target_blocks(&self) -> Vec<Block> {
+        match (self.target_is_label, &self.names.target[..], &self.shapes.target[..]) {
+            (true, _, [classes]) => vec![Block::Categories(*classes)],
+            (false, columns, [width]) if width_of(columns) == *width => blocks_of(columns),
+            _ => Block::numbers(&self.shapes.target),
+        }
     }
 
     /// Number of classes; `None` if neither side holds labels.
@@ -190,15 +214,15 @@ impl Units {
 
     /// Lists of names that files of samples or predictions have beside their arrays: `columns`,
     /// `condition_columns`, and `classes` by label. Empty lists are left out.
-    pub fn texts(&self) -> Vec<(&'static str, &[String])> {
+    pub fn texts(&self) -> Vec<(&'static str, Vec<String>)> {
         let names = &self.names;
         let all = [
-            ("columns", &names.target, !self.target_is_label),
-            ("condition_columns", &names.condition, !self.condition_is_label),
-            ("classes", &names.classes, true),
+            ("columns", names.target_entries(), !self.target_is_label),
+            ("condition_columns", names.condition_entries(), !self.condition_is_label),
+            ("classes", names.classes.clone(), true),
         ];
         let used = all.into_iter().filter(|(_, names, used)| *used && !names.is_empty());
-        used.map(|(name, names, _)| (name, &names[..])).collect()
+        used.map(|(name, names, _)| (name, names)).collect()
     }
 
     /// Saved form: tensors by name, and the rest as JSON.

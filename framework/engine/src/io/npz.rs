@@ -143,7 +143,7 @@ pub fn write_npz(path: &Path, arrays: &[NamedArray]) -> Result<()> {
 pub fn write_npz_with(
     path: &Path,
     arrays: &[NamedArray],
-    texts: &[(&str, &[String])],
+    texts: &[(&str, Vec<String>)],
 ) -> Result<()> {
     check_all(arrays)?;
     write_atomically(path, |file| write_archive(file, arrays, texts))
@@ -152,7 +152,7 @@ pub fn write_npz_with(
 fn write_archive<W: std::io::Write + Seek>(
     file: W,
     arrays: &[NamedArray],
-    texts: &[(&str, &[String])],
+    texts: &[(&str, Vec<String>)],
 ) -> std::io::Result<()> {
     let mut file = FirstFailure::new(file);
     let done = write_into(&mut file, arrays, texts);
@@ -162,7 +162,7 @@ fn write_archive<W: std::io::Write + Seek>(
 fn write_into<W: std::io::Write + Seek>(
     file: W,
     arrays: &[NamedArray],
-    texts: &[(&str, &[String])],
+    texts: &[(&str, Vec<String>)],
 ) -> std::io::Result<()> {
     let mut archive = NpzWriter::new(file);
     for array in arrays {

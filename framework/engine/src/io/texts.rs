@@ -81,7 +81,8 @@ mod tests {
         let path = folder.path().join("a.npz");
         let classes = ["red", "größe", "", "a b"].map(str::to_owned);
         let numbers = NamedArray::new("y", vec![2], vec![0_i64, 3]).unwrap();
-        write_npz_with(&path, std::slice::from_ref(&numbers), &[("classes", &classes)]).unwrap();
+        write_npz_with(&path, std::slice::from_ref(&numbers), &[("classes", classes.to_vec())])
+            .unwrap();
         assert_eq!(read_texts(&path, "classes").unwrap().unwrap(), classes);
         assert_eq!(read_texts(&path, "y").unwrap(), None);
         assert_eq!(read_array(&path, "y").unwrap(), numbers);

@@ -16,6 +16,7 @@ pub use weights::{UNBOUNDED_CAP, Weights};
 use crate::component::Posterior;
 use crate::config::{Reconstruction, Reduction};
 use crate::sequence;
+use crate::table::Segments;
 use tch::Tensor;
 
 /// Reduces every axis but the first. For rows that are sequences `[batch, T, …]`, `mask`
@@ -47,12 +48,13 @@ pub fn squared_error(
     reduce(&(output - target).square(), reduction, mask)
 }
 
-/// Reconstruction error of each row: squared error, or cross-entropy of logits, which is summed
-/// over the last axis (classes) and reduced over the others.
+/// Reconstruction error of each row: squared error; cross-entropy of logits, which is summed over
+/// the last axis (classes) and reduced over the others; or either by the numbers and categories of
+/// `segments`, reduced over these.
 pub fn reconstruction(
     kind: Reconstruction,
-    output: &Tensor,
-    target: &Tensor,
+    (output, target): (&Tensor, &Tensor),
+    segments: &Segments,
     reduction: Reduction,
     mask: Option<&Tensor>,
 ) -> Tensor {
@@ -62,6 +64,13 @@ pub fn reconstruction(
             let terms = target * output.log_softmax(-1, output.kind());
             let terms = terms.sum_dim_intlist([-1].as_slice(), false, output.kind()).neg();
             reduce(&terms, reduction, mask)
+        }
+        Reconstruction::Blocks => {
+            let errors = segments.error(output, target);
+            match reduction {
+                Reduction::Mean => errors / segments.terms() as f64,
+                Reduction::Sum => errors,
+            }
         }
         Reconstruction::None => {
             output.new_zeros([output.size()[0]], (output.kind(), output.device()))

@@ -73,10 +73,8 @@ impl Model {
         let mut terms = Terms::new(flow);
         terms.add(LossTerm::Recon, config.recon_weight, everything, || {
             let decoded = self.decode(&reading.data(&z, &output), pass)?;
-            Ok(weighted(
-                loss::reconstruction(self.reconstruction(), &decoded, target, reduction, mask),
-                self.weights.data(&point)?,
-            ))
+            let errors = self.reconstruction_error(&decoded, target, mask);
+            Ok(weighted(errors, self.weights.data(&point)?))
         })?;
         terms.add(LossTerm::Reg, config.reg_weight, everything, || {
             let velocity = reading.derivative(&z, &output, crate::path::Clock::Time)?;
@@ -100,18 +98,23 @@ impl Model {
         self.loss.recon.unwrap_or(Reconstruction::Mse)
     }
 
+    /// Reconstruction error of each row, `[batch]`.
+    fn reconstruction_error(
+        &self,
+        decoded: &Tensor,
+        target: &Tensor,
+        mask: Option<&Tensor>,
+    ) -> Tensor {
+        let (kind, reduction) = (self.reconstruction(), self.loss.reduction);
+        loss::reconstruction(kind, (decoded, target), &self.segments, reduction, mask)
+    }
+
     /// Reconstruction error from z_1; for the variational bound, −ln p(target | z at t = 1).
     fn vae(&self, data: &Tensor, target: &Tensor, pass: Pass) -> Result<Tensor> {
         let reduction = self.loss.reduction;
         if !self.path.bounded() || self.loss.vae_noised != Some(true) {
-            return Ok(loss::reconstruction(
-                self.reconstruction(),
-                &self.decode(data, pass)?,
-                target,
-                reduction,
-                pass.mask,
-            )
-            .mean(None));
+            let decoded = self.decode(data, pass)?;
+            return Ok(self.reconstruction_error(&decoded, target, pass.mask).mean(None));
         }
         let end = Tensor::ones([1], (self.vars.kind(), self.vars.device()));
         let gamma = self.path.at(&end)?.gamma();
@@ -119,9 +122,7 @@ impl Model {
         let noised = data + data.randn_like() * rows(&(&gamma * -0.5).exp(), data);
         let noised = sequence::keep(&noised, self.latent_mask(pass.mask));
         let decoded = self.decode(&noised, pass)?;
-        let errors =
-            loss::reconstruction(self.reconstruction(), &decoded, target, reduction, pass.mask);
-        let errors = errors.mean(None);
+        let errors = self.reconstruction_error(&decoded, target, pass.mask).mean(None);
         if self.reconstruction() != Reconstruction::Mse {
             return Ok(errors);
         }

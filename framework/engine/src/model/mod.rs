@@ -16,6 +16,7 @@ use crate::loss::{Times, Weights};
 use crate::path::{Path, PathPoint, Reading, rows};
 use crate::resolve::{ModelFacts, Pairing, Resolved, ScheduleUse};
 use crate::sequence;
+use crate::table::Segments;
 use tch::{Tensor, nn};
 
 /// A model, ready to be trained or sampled: objective, path, encoder, decoder, source and
@@ -32,6 +33,7 @@ pub struct Model {
     source: Box<dyn Source>,
     weights: Weights,
     times: Times,
+    segments: Segments,
     facts: ModelFacts,
     loss: LossConfig,
     /// True if the CRN multiplies in bfloat16.
@@ -67,6 +69,7 @@ impl From<Resolved> for Model {
             source: parts.source,
             weights: parts.weights,
             times: parts.times,
+            segments: parts.segments,
             facts: facts.model,
             loss: experiment.loss,
             reduced,
@@ -168,6 +171,7 @@ impl Model {
         match self.facts.likelihood {
             Likelihood::Gaussian => decoded.shallow_clone(),
             Likelihood::Categorical => decoded.softmax(-1, decoded.kind()),
+            Likelihood::Blocks => self.segments.probabilities(decoded),
         }
     }
 

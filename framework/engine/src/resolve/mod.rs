@@ -59,7 +59,7 @@ impl Experiment {
         self.path = Some(self.path()?);
         let options = self.options()?;
         let _stream = seed_torch(self.seed(), Purpose::Init, 0);
-        let mut parts = Parts::build(&self, &units.shapes, options)?;
+        let mut parts = Parts::build(&self, units, options)?;
         let facts = tch::no_grad(|| Facts::of(&self, &parts, units, data))?;
         self.decide(&facts, units);
         rules::check(&self, &facts)?;
@@ -98,6 +98,7 @@ impl Experiment {
         loss.recon.get_or_insert(match model.likelihood {
             Likelihood::Gaussian => Reconstruction::Mse,
             Likelihood::Categorical => Reconstruction::CrossEntropy,
+            Likelihood::Blocks => Reconstruction::Blocks,
         });
         loss.use_snr_weight.get_or_insert(model.bounded);
         loss.normalise.get_or_insert(!bound);

@@ -3,10 +3,11 @@ use crate::component::{
     Source, SourceContext,
 };
 use crate::config::{Experiment, LossConfig, ModelPart};
-use crate::data::Shapes;
+use crate::data::Units;
 use crate::error::{Error, Result};
 use crate::loss::{Times, Weights};
 use crate::path::Path;
+use crate::table::Segments;
 use tch::{Device, Kind, Tensor, nn};
 
 /// Largest |γ|, beyond which SNR = e^γ leaves the range of float32.
@@ -19,6 +20,8 @@ pub(crate) struct Parts {
     pub path: Path,
     pub encoder: Box<dyn Encoder>,
     pub latent_shape: Vec<i64>,
+    /// Numbers and categories of a target.
+    pub segments: Segments,
     pub decoder: Box<dyn Decoder>,
     pub crn: Box<dyn Crn>,
     pub source: Box<dyn Source>,
@@ -37,14 +40,16 @@ impl Parts {
     /// components.
     pub fn build(
         experiment: &Experiment,
-        shapes: &Shapes,
+        units: &Units,
         (kind, device): (Kind, Device),
     ) -> Result<Self> {
+        let (shapes, blocks) = (&units.shapes, units.target_blocks());
         let mut vars = nn::VarStore::new(device);
         vars.set_kind(kind);
         let context = |name: &str, latent: Option<Vec<i64>>| BuildContext {
             vars: vars.root().sub(name),
             target_shape: shapes.target.clone(),
+            target_blocks: blocks.clone(),
             condition_shape: shapes.condition.clone(),
             latent_shape: latent,
         };
@@ -78,6 +83,7 @@ impl Parts {
             path,
             encoder,
             latent_shape,
+            segments: Segments::new(&blocks, device),
             decoder,
             crn,
         })

@@ -173,16 +173,16 @@ fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
         _ => ("", target.shallow_clone()),
     };
     let (mut view_target, mut view_condition, mut view_labels) =
-        (points(&shown)?.named(&names.target), None, None);
+        (points(&shown)?.named(&names.target_entries()), None, None);
     match condition {
         Some(c) if units.condition_is_label => view_labels = Some(labels(&c)?),
         Some(c) if units.target_is_label => {
             view_labels = Some(labels(&target)?);
-            view_target = points(&units.condition.undo(&c))?.named(&names.condition);
+            view_target = points(&units.condition.undo(&c))?.named(&names.condition_entries());
         }
         // y is drawn over x, whichever of them is the target.
         Some(c) => {
-            let condition = points(&units.condition.undo(&c))?.named(&names.condition);
+            let condition = points(&units.condition.undo(&c))?.named(&names.condition_entries());
             let regression = model.experiment().task().predicts();
             view_condition = Some(if regression {
                 condition
@@ -237,8 +237,8 @@ fn draw_samples(model: &mut Trained, data: &Data, folder: &Path) -> Result<()> {
         &SampleView {
             title: format!("{}: generated beside {set} data", model.experiment().objective.name()),
             subtitle: own + scaled,
-            generated: shown(&generated)?.named(&units.names.target),
-            real: shown(&units.target.undo(&rows.target))?.named(&units.names.target),
+            generated: shown(&generated)?.named(&units.names.target_entries()),
+            real: shown(&units.target.undo(&rows.target))?.named(&units.names.target_entries()),
             labels: label,
             label_names: units.names.classes.clone(),
         },
@@ -262,7 +262,7 @@ fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_
     )?;
     pictures.draw("predictions.png", || {
         let x = rows.condition.map(|c| points(&units.condition.undo(&c))).transpose()?;
-        let x = x.map(|x| x.named(&units.names.condition));
+        let x = x.map(|x| x.named(&units.names.condition_entries()));
         let shown = if units.target_is_label {
             Predicted::Classes {
                 truth: labels(&truth)?,
@@ -273,7 +273,7 @@ fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_
             Predicted::Values {
                 truth: points(&truth)?,
                 predicted: points(&predicted)?,
-                names: units.names.target.clone(),
+                names: units.names.target_entries(),
             }
         };
         plot::predictions(

@@ -134,7 +134,7 @@ fn a_disk_that_is_full_at_any_byte_is_an_error_and_no_panic() {
     let write = |bytes: usize, buffer: usize| {
         let disk = Disk(Cursor::default(), bytes);
         let mut disk = std::io::BufWriter::with_capacity(buffer, disk);
-        write_archive(&mut disk, &samples(), &[("classes", &texts)])?;
+        write_archive(&mut disk, &samples(), &[("classes", texts.to_vec())])?;
         disk.flush()?;
         std::io::Result::Ok(disk.get_ref().0.get_ref().len())
     };

@@ -1,0 +1,302 @@
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// One column of a table: its name, its type, and its scaling.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Saved")]
+pub struct TableColumn {
+    /// Name of the column; empty without one.
+    pub name: String,
+    /// Type of its cells.
+    #[serde(rename = "type")]
+    pub kind: CellType,
+    /// True if cells may be missing.
+    pub missing: bool,
+    /// Scaling of numbers and times.
+    pub scaling: Scaling,
+}
+
+/// Type of the cells of a column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CellType {
+    /// Numbers.
+    Number {
+        /// Digits behind the decimal sign in the data, 0 for whole numbers; `None`: as many as a
+        /// number needs, and no rounding.
+        decimals: Option<u8>,
+    },
+    /// One of two words, such as `no` and `yes`; the second means true.
+    Flag {
+        /// The words, by code.
+        names: [String; 2],
+    },
+    /// One of several names.
+    Category {
+        /// The names, by code.
+        names: Vec<String>,
+        /// True if the names have an order.
+        ordered: bool,
+    },
+    /// Dates and times.
+    Time {
+        /// Format of the cells, in the notation of `strftime`.
+        format: String,
+    },
+}
+
+/// Scaling of the numbers of a column, fitted to the training rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scaling {
+    /// To mean 0 and standard deviation 1.
+    #[default]
+    Standard,
+    /// To a standard normal distribution, by the quantiles.
+    Quantile,
+}
+
+/// Consecutive entries of an encoded row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// Numbers, each for itself.
+    Values(i64),
+    /// One category, one-hot or as probabilities.
+    Categories(i64),
+}
+
+/// Codes of a column's categories in another column, by name.
+#[derive(Clone, Debug)]
+pub struct Codes {
+    /// By own code; `None` if the cells are numbers, whose texts are the names.
+    own: Option<Vec<f64>>,
+    places: HashMap<String, u32>,
+    unknown: f64,
+}
+
+impl Codes {
+    /// Code of a cell.
+    pub fn of(&self, cell: f64) -> f64 {
+        match &self.own {
+            _ if cell.is_nan() => self.place(""),
+            Some(own) => own.get(cell as usize).copied().unwrap_or(self.unknown),
+            None => self.place(&cell.to_string()),
+        }
+    }
+
+    fn place(&self, name: &str) -> f64 {
+        self.places.get(name).map_or(self.unknown, |place| f64::from(*place))
+    }
+}
+
+/// A column as it is saved, or a name alone, as models without types have them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Saved {
+    Name(String),
+    Column {
+        name: String,
+        #[serde(rename = "type")]
+        kind: CellType,
+        missing: bool,
+        scaling: Scaling,
+    },
+}
+
+impl From<Saved> for TableColumn {
+    fn from(saved: Saved) -> Self {
+        match saved {
+            Saved::Name(name) => Self::number(name),
+            Saved::Column { name, kind, missing, scaling } => Self { name, kind, missing, scaling },
+        }
+    }
+}
+
+impl TableColumn {
+    /// A column of type `kind` without missing cells, numbers scaled by their deviation.
+    pub fn new(name: impl Into<String>, kind: CellType) -> Self {
+        Self { name: name.into(), kind, missing: false, scaling: Scaling::Standard }
+    }
+
+    /// A column of numbers that are not rounded.
+    pub fn number(name: impl Into<String>) -> Self {
+        Self::new(name, CellType::Number { decimals: None })
+    }
+
+    /// Columns of numbers that are not rounded, by their names.
+    pub fn numbers(names: Vec<String>) -> Vec<Self> {
+        names.into_iter().map(Self::number).collect()
+    }
+
+    /// A column of categories without order.
+    pub fn category(name: impl Into<String>, names: Vec<String>) -> Self {
+        Self::new(name, CellType::Category { names, ordered: false })
+    }
+
+    /// True if the model sees the column as numbers of mean 0 and deviation 1, and nothing else.
+    pub fn is_plain(&self) -> bool {
+        !self.missing && self.scaling == Scaling::Standard && self.names().is_none()
+    }
+
+    /// Names of the categories, by code; `None` for numbers and times.
+    pub fn names(&self) -> Option<&[String]> {
+        match &self.kind {
+            CellType::Number { .. } | CellType::Time { .. } => None,
+            CellType::Flag { names } => Some(names),
+            CellType::Category { names, .. } => Some(names),
+        }
+    }
+
+    /// Codes of `known`, a column of the same name, for the cells of this one; `None` if the cells
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: this column holds categories, `known` numbers or times.
+    pub fn codes_in(&self, known: &TableColumn) -> Result<Option<Codes>> {
+        let unknown = if known.missing { f64::NAN } else { -1.0 };
+        let (own, names) = match (self.names(), known.names()) {
+            (None, None) => return Ok(None),
+            (Some(own), Some(names)) if own == names => return Ok(None),
+            (Some(_), None) => {
+                let message =
+                    format!("column `{}` holds categories, the model's numbers", known.name);
+                return Err(Error::config("data", message));
+            }
+            (own, Some(names)) => (own, names),
+        };
+        let places = names.iter().zip(0_u32..).map(|(name, code)| (name.clone(), code)).collect();
+        let codes = Codes { own: None, places, unknown };
+        let own = own.map(|own| own.iter().map(|name| codes.place(name)).collect());
+        Ok(Some(Codes { own, ..codes }))
+    }
+
+    /// Blocks of the column in a row that a model sees: a number, followed by one-hot (there,
+    /// missing) if it may be missing; or a category one-hot, the last entry for a missing one.
+    pub fn blocks(&self) -> impl Iterator<Item = Block> + use<> {
+        let of = |names: &[String]| Block::Categories(names.len() as i64 + i64::from(self.missing));
+        let (first, second) = match self.names() {
+            Some(names) => (of(names), None),
+            None => (Block::Values(1), self.missing.then_some(Block::Categories(2))),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// Number of entries of the column in a row that a model sees.
+    pub fn width(&self) -> i64 {
+        self.blocks().map(Block::width).sum()
+    }
+
+    /// Names of these entries, such as `kind=red`.
+    pub fn entries(&self) -> Vec<String> {
+        let name = &self.name;
+        let missing = || format!("{name}=(missing)");
+        match self.names() {
+            Some(names) => {
+                let own = names.iter().map(|category| format!("{name}={category}"));
+                own.chain(self.missing.then(missing)).collect()
+            }
+            None if self.missing => vec![name.clone(), format!("{name}=(there)"), missing()],
+            None => vec![name.clone()],
+        }
+    }
+}
+
+impl Block {
+    /// The blocks of a target `[…shape]` of numbers.
+    pub fn numbers(shape: &[i64]) -> Vec<Self> {
+        vec![Self::Values(shape.iter().product())]
+    }
+
+    /// Number of entries.
+    pub fn width(self) -> i64 {
+        match self {
+            Self::Values(width) | Self::Categories(width) => width,
+        }
+    }
+}
+
+/// The blocks of the rows of a table; numbers side by side are one block.
+pub fn blocks_of(columns: &[TableColumn]) -> Vec<Block> {
+    let mut all = Vec::new();
+    for block in columns.iter().flat_map(TableColumn::blocks) {
+        match (all.last_mut(), block) {
+            (Some(Block::Values(width)), Block::Values(more)) => *width += more,
+            _ => all.push(block),
+        }
+    }
+    all
+}
+
+/// Number of entries of the rows of a table.
+pub fn width_of(columns: &[TableColumn]) -> i64 {
+    columns.iter().map(TableColumn::width).sum()
+}
+
+/// Names of columns; empty for columns without names.
+pub fn names_of(columns: &[TableColumn]) -> Vec<String> {
+    columns.iter().map(|column| column.name.clone()).collect()
+}
+
+/// Names of the entries of the rows of a table; empty for columns without names.
+pub fn entry_names(columns: &[TableColumn]) -> Vec<String> {
+    columns.iter().flat_map(TableColumn::entries).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(all: &[&str]) -> Vec<String> {
+        all.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_column_takes_an_entry_for_each_number_and_category_and_for_a_missing_one() {
+        let number = TableColumn::number("mass");
+        let gappy = TableColumn { missing: true, ..number.clone() };
+        let kind = TableColumn::category("kind", names(&["red", "blue", "green"]));
+        let unknown = TableColumn { missing: true, ..kind.clone() };
+        let all = [number.clone(), number, gappy, kind, unknown];
+        let expected =
+            [Block::Values(3), Block::Categories(2), Block::Categories(3), Block::Categories(4)];
+        assert_eq!(blocks_of(&all), expected);
+        assert_eq!(width_of(&all), 12);
+        assert_eq!(
+            entry_names(&all[2..4]),
+            ["mass", "mass=(there)", "mass=(missing)", "kind=red", "kind=blue", "kind=green"]
+        );
+    }
+
+    #[test]
+    fn categories_of_another_file_get_the_codes_of_the_known_ones() {
+        let known = TableColumn::category("kind", names(&["red", "blue", "7"]));
+        let own = TableColumn::category("kind", names(&["blue", "grey", "red"]));
+        let codes = own.codes_in(&known).unwrap().unwrap();
+        assert_eq!([0.0, 1.0, 2.0, f64::NAN].map(|cell| codes.of(cell)), [1.0, -1.0, 0.0, -1.0]);
+        let gappy = TableColumn { missing: true, ..known.clone() };
+        assert!(own.codes_in(&gappy).unwrap().unwrap().of(1.0).is_nan());
+        let number = TableColumn::number("kind");
+        assert_eq!(number.codes_in(&known).unwrap().unwrap().of(7.0), 2.0);
+        assert!(known.codes_in(&number).is_err() && number.codes_in(&number).unwrap().is_none());
+        assert!(known.codes_in(&known).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_saved_column_is_read_back_and_a_name_alone_is_a_number() {
+        let times = CellType::Time { format: "%Y-%m-%d".to_owned() };
+        let flag = CellType::Flag { names: ["no", "yes"].map(str::to_owned) };
+        let ordered = CellType::Category { names: names(&["low", "high"]), ordered: true };
+        let number = CellType::Number { decimals: Some(2) };
+        for kind in [times, flag, ordered, number] {
+            let column = TableColumn {
+                missing: true,
+                scaling: Scaling::Quantile,
+                ..TableColumn::new("a", kind)
+            };
+            let text = serde_json::to_string(&column).unwrap();
+            assert_eq!(serde_json::from_str::<TableColumn>(&text).unwrap(), column, "{text}");
+        }
+        assert_eq!(serde_json::from_str::<TableColumn>("\"b\"").unwrap(), TableColumn::number("b"));
+    }
+}
