@@ -12,6 +12,7 @@ mod input;
 pub mod npz;
 mod packed;
 pub mod safetensors;
+pub mod table;
 mod tensor;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ mod text;
 
 pub use sheet::{Format, Header, Sheet, is_missing, number};
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::write_atomically;
@@ -31,10 +32,10 @@ impl Cells<'_> {
         }
     }
 
-    fn text(self, i: usize) -> String {
+    fn write(self, i: usize, text: &mut String) -> std::fmt::Result {
         match self {
-            Cells::Numbers(all) => format_number(all[i]),
-            Cells::Texts(all) => all[i].clone(),
+            Cells::Numbers(all) => write_number(all[i], text),
+            Cells::Texts(all) => text.write_str(&all[i]),
         }
     }
 }
@@ -63,8 +64,14 @@ pub fn write_csv(path: &Path, names: Option<&[&str]>, columns: &[Cells<'_>]) -> 
         if let Some(names) = names {
             writer.write_record(names)?;
         }
+        let mut text = String::new();
         for i in 0..rows {
-            writer.write_record(columns.iter().map(|c| c.text(i)))?;
+            for column in columns {
+                text.clear();
+                column.write(i, &mut text).map_err(std::io::Error::other)?;
+                writer.write_field(&text)?;
+            }
+            writer.write_record(None::<&[u8]>)?;
         }
         writer.flush()?;
         drop(writer);
@@ -72,11 +79,11 @@ pub fn write_csv(path: &Path, names: Option<&[&str]>, columns: &[Cells<'_>]) -> 
     })
 }
 
-/// Formats a number: whole ones without a point, very large and very small ones with an exponent.
-fn format_number(value: f64) -> String {
+/// Writes a number: whole ones without a point, very large and very small ones with an exponent.
+pub(super) fn write_number(value: f64, text: &mut String) -> std::fmt::Result {
     if value.fract() == 0.0 && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
-        format!("{value:.0}")
+        write!(text, "{value:.0}")
     } else {
-        format!("{value:?}")
+        write!(text, "{value:?}")
     }
 }

@@ -1,0 +1,62 @@
+use std::fmt::Write as _;
+use std::io::{Error as IoError, Result, Write};
+
+use super::write::Cells;
+use crate::io::csv::write_number;
+use crate::table::TableRows;
+
+/// Writes lines of cells, the first one with the names of the columns.
+pub(super) fn write_text(
+    rows: TableRows<'_>,
+    cells: &[Cells<'_>],
+    separator: u8,
+    file: impl Write,
+) -> Result<()> {
+    let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(file);
+    writer.write_record(rows.columns.iter().map(|column| &column.name))?;
+    let mut text = String::new();
+    for row in rows.values.chunks_exact(cells.len().max(1)) {
+        for (cells, value) in cells.iter().zip(row) {
+            text.clear();
+            cells.write(*value, &mut text).map_err(IoError::other)?;
+            writer.write_field(&text)?;
+        }
+        writer.write_record(None::<&[u8]>)?;
+    }
+    writer.flush()
+}
+
+impl Cells<'_> {
+    /// Writes a cell as text; nothing for a missing one.
+    fn write(&self, value: f64, text: &mut String) -> std::fmt::Result {
+        if value.is_nan() {
+            return Ok(());
+        }
+        match self {
+            Self::Number(Some(decimals)) => fixed(value, usize::from(*decimals), text)?,
+            Self::Number(None) => write_number(value, text)?,
+            Self::Name(_) => text.push_str(self.name(value).unwrap_or_default()),
+            Self::Time(format) => format.write(value, text)?,
+        }
+        Ok(())
+    }
+}
+
+/// Whole numbers up to this one are exact in float64.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Writes a number with `decimals` digits behind the point, or as short as possible if it is so
+/// large that these digits mean nothing.
+fn fixed(value: f64, decimals: usize, text: &mut String) -> std::fmt::Result {
+    if value.abs() > EXACT {
+        return write_number(value, text);
+    }
+    if decimals == 0 {
+        return write!(text, "{}", value.round_ties_even() as i64);
+    }
+    write!(text, "{value:.decimals$}")?;
+    if value <= 0.0 && text.bytes().all(|digit| matches!(digit, b'-' | b'0' | b'.')) {
+        *text = text.replace('-', "");
+    }
+    Ok(())
+}
