@@ -7,8 +7,8 @@
 //!
 //! Modules use those of lower layers only, which come first here; a space joins one layer's.
 //!
-//! Layers: `error`, `host`, `registry`, `kernels` `derivative` `sequence` `table`, `metrics`, `memory`
-//! `point`, `rng` `disk`, `component`, `path`, `testing`, `plugin`.
+//! Layers: `error`, `host`, `registry`, `kernels` `derivative` `sequence` `table`, `metrics`,
+//! `memory` `point`, `rng` `disk`, `component`, `path`, `testing`, `plugin`.
 
 // The macros expand to `triflow::…`, inside this crate too.
 extern crate self as triflow;

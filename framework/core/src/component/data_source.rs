@@ -40,8 +40,8 @@ pub struct Columns {
     pub x_columns: Vec<TableColumn>,
     /// Names and types of the columns of y `[n, columns]`, as for x.
     pub y_columns: Vec<TableColumn>,
-    /// Names of the columns of x and y in the order of the file, by which rows are written; empty: x
-    /// before y.
+    /// Names of the columns of x and y in the order of the file, by which rows are written; empty:
+    /// x before y.
     pub order: Vec<String>,
     /// Names of the classes where y are labels: label i is `classes[i]`, and there are as many
     /// classes as names. Empty: the labels are the names.
@@ -85,8 +85,8 @@ impl Columns {
     /// becomes a missing cell where cells may be missing, and else code −1.
     ///
     /// # Errors
-    /// [`Error::Config`] for a column of `known` that is missing, with the nearest name, or that has
-    /// texts in place of numbers.
+    /// [`Error::Config`] for a column of `known` that is missing, with the nearest name, or that
+    /// has texts in place of numbers.
     pub fn align_columns(&mut self, part: Part, known: &[TableColumn]) -> Result<()> {
         let (values, columns) = match part {
             Part::X => (&mut self.x, &mut self.x_columns),
