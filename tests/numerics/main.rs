@@ -39,6 +39,7 @@ mod solvers;
 mod sources;
 mod starts;
 mod stopping;
+mod table_rows;
 mod tables;
 mod times;
 mod toys;

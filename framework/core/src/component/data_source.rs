@@ -124,6 +124,14 @@ impl Columns {
         Ok(())
     }
 
+    /// Names and types of the columns of x or y.
+    pub fn columns(&self, part: Part) -> &[TableColumn] {
+        match part {
+            Part::X => &self.x_columns,
+            Part::Y => &self.y_columns,
+        }
+    }
+
     /// Type and shape `[n, …]` of x or y, in memory or on disk; `None` where it is missing.
     pub fn layout(&self, part: Part) -> Option<(Kind, Vec<i64>)> {
         let (held, on_disk) = match part {

@@ -3,6 +3,7 @@
 
 use super::classes::{check_labels, is_label};
 use super::column::Column;
+use super::layout::{TableLayout, check_cells, check_codes};
 use super::rows::{Rows, Side};
 use super::units::Names;
 use super::{bytes, disk};
@@ -90,6 +91,18 @@ impl Binding<'_> {
             let values = numbers(&held, name, mask.as_ref(), options)?;
             let lengths = lengths.map(|lengths| lengths.to_device(options.1));
             return Ok(Side { column: Column::held(values, options.0), lengths });
+        }
+        let columns = match part {
+            Part::X => &table.x_columns,
+            Part::Y => &table.y_columns,
+        };
+        let layout = TableLayout::of(columns, options.1);
+        if let Some(layout) = layout.filter(|_| held.size().get(1) == Some(&(columns.len() as i64)))
+        {
+            check_codes(held, columns)?;
+            check_cells(held, columns)?;
+            let cells = held.to_kind(Kind::Double).to_device(options.1);
+            return Ok(Side { column: Column::table(&cells, layout, options.0), lengths: None });
         }
         let column = match classes {
             Some(classes) if part == Part::Y && is_label(held) => {

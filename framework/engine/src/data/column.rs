@@ -1,4 +1,5 @@
 use super::classes::one_hot_rows;
+use super::layout::{Cells, TableLayout};
 use super::{Normaliser, bytes};
 use crate::error::{Error, Result};
 use crate::io::DiskRows;
@@ -66,6 +67,8 @@ pub(super) enum Values {
     Held(Tensor),
     /// Labels `[n]` int64, which become one-hot rows when they are taken.
     Labels(Tensor),
+    /// Cells of a table, whose categories become one-hot when rows are taken.
+    Table(Cells, TableLayout),
     /// Rows of a file, numbers or bytes.
     Stored(DiskRows),
 }
@@ -83,6 +86,13 @@ impl Column {
         Self { values: Values::Labels(labels), shape: vec![classes], scale: None, options }
     }
 
+    /// Column of the rows of a table `[n, columns]` in the data's own units.
+    pub(super) fn table(table: &Tensor, layout: TableLayout, kind: Kind) -> Self {
+        let (shape, options) = (vec![layout.width()], (kind, table.device()));
+        let values = Values::Table(layout.cells(table), layout);
+        Self { values, shape, scale: None, options }
+    }
+
     /// Column of rows that stay in their file, each of which is taken in `shape`.
     pub(super) fn stored(rows: DiskRows, shape: Vec<i64>, options: (Kind, Device)) -> Self {
         Self { values: Values::Stored(rows), shape, scale: None, options }
@@ -92,6 +102,7 @@ impl Column {
     pub fn len(&self) -> i64 {
         match &self.values {
             Values::Held(values) | Values::Labels(values) => values.size()[0],
+            Values::Table(cells, _) => cells.hot.size()[0],
             Values::Stored(rows) => rows.len(),
         }
     }
@@ -116,6 +127,7 @@ impl Column {
     pub fn kind(&self) -> Kind {
         match &self.values {
             Values::Held(values) | Values::Labels(values) => values.kind(),
+            Values::Table(cells, _) => cells.numbers.kind(),
             Values::Stored(rows) => rows.kind(),
         }
     }
@@ -142,6 +154,12 @@ impl Column {
         match self.values {
             // One-hot rows are not normalised.
             Values::Labels(_) => self,
+            Values::Table(cells, layout) => {
+                let numbers = scale.of_entries(layout.number_entries()).apply(&cells.numbers);
+                // A missing number is its mean.
+                let numbers = numbers.nan_to_num(Some(0.0), None, None);
+                Self { values: Values::Table(Cells { numbers, ..cells }, layout), ..self }
+            }
             Values::Held(values) if !bytes::is_image(&values) => {
                 let values = sequence::keep(&scale.apply(&values), mask).contiguous();
                 Self { values: Values::Held(values), ..self }
@@ -155,6 +173,10 @@ impl Column {
         let values = match &self.values {
             Values::Held(values) => Values::Held(values.narrow(0, start, n)),
             Values::Labels(labels) => Values::Labels(labels.narrow(0, start, n)),
+            Values::Table(cells, layout) => {
+                let cells = cells.map(|t| t.narrow(0, start, n));
+                Values::Table(cells, layout.to_device(self.options.1))
+            }
             Values::Stored(rows) => {
                 let numbers: Vec<i64> = (start..start + n).collect();
                 Values::Stored(rows.select(&numbers))
@@ -168,6 +190,9 @@ impl Column {
         let values = match &self.values {
             Values::Held(values) => Values::Held(values.to_device(device)),
             Values::Labels(labels) => Values::Labels(labels.to_device(device)),
+            Values::Table(cells, layout) => {
+                Values::Table(cells.map(|t| t.to_device(device)), layout.to_device(device))
+            }
             Values::Stored(rows) => Values::Stored(rows.clone()),
         };
         self.with(values, device)
@@ -199,6 +224,11 @@ impl Column {
             (Values::Held(values), _) => rows.select(values)?,
             (Values::Labels(labels), _) => {
                 return Ok(one_hot_rows(&rows.select(labels)?, self.shape[0])?.to_kind(kind));
+            }
+            (Values::Table(cells, layout), _) => {
+                let cells =
+                    Cells { numbers: rows.select(&cells.numbers)?, hot: rows.select(&cells.hot)? };
+                return Ok(layout.rows(&cells, kind));
             }
             (Values::Stored(_), Some(read)) => {
                 let shape: Vec<i64> =

@@ -9,8 +9,10 @@ mod disk;
 pub mod files;
 mod hints;
 mod identity;
+mod layout;
 mod moments;
 mod normaliser;
+mod quantiles;
 mod rows;
 mod split;
 mod summary;
@@ -23,6 +25,7 @@ pub use column::{Column, Pick};
 #[cfg(test)]
 pub(crate) use disk::rows_of_file;
 pub use identity::Identity;
+pub use layout::TableLayout;
 pub use normaliser::Normaliser;
 pub use rows::{Batch, Rows, Side};
 pub(crate) use rows::{Stored, mirror_some};
@@ -30,7 +33,7 @@ pub use summary::{Class, DataSummary, SideSummary, Sizes, Spread};
 pub use units::{Names, Shapes, Units};
 
 use crate::component::{
-    ClassNames, Columns, DataContext, DataOptions, Keep, Split, Splits, shape_text,
+    ClassNames, Columns, DataContext, DataOptions, Keep, Part, Split, Splits, shape_text,
 };
 use crate::config::Experiment;
 use crate::error::{Error, Result};
@@ -170,7 +173,18 @@ impl Data {
         let given = trained.as_ref().map_or(&common.classes[..], Classes::names);
         let classes = Classes::determine(&mut splits, given)?;
         let (tables, shares) = split::divide(splits, &common.split, experiment.seed())?;
+        let learned = bind::sides(experiment.task()).0;
+        let known = |table: Columns| match experiment.task().predicts() {
+            true => layout::complete(table, learned),
+            false => Ok(table),
+        };
         let [train, val, test] = tables;
+        let [train, mut val, mut test] = [known(train)?, known(val)?, known(test)?];
+        for part in [Part::X, Part::Y] {
+            for table in [&mut val, &mut test] {
+                table.align_columns(part, train.columns(part))?;
+            }
+        }
         let sequences = experiment.task().is_sequence();
         hints::hint_at_axes(&train, sequences);
         if let Some(classes) = &classes {

@@ -1,7 +1,8 @@
 use super::moments::columns;
+use super::quantiles::Quantiles;
 use tch::{Device, Kind, Tensor};
 
-/// Scales values to mean 0 and standard deviation 1, and back.
+/// Scales values to mean 0 and standard deviation 1, or by their quantiles, and back.
 ///
 /// The scaling is in the model's precision, or in float64 if float32 would lose digits of a feature
 /// because of its large mean; values in the data's own units are float64 then.
@@ -16,6 +17,8 @@ pub struct Normaliser {
     divisor: Tensor,
     /// Precision of normalised values.
     kind: Kind,
+    /// Quantiles of the entries that are scaled by them.
+    quantiles: Option<Quantiles>,
 }
 
 impl Clone for Normaliser {
@@ -25,6 +28,7 @@ impl Clone for Normaliser {
             deviation: self.deviation.shallow_clone(),
             divisor: self.divisor.shallow_clone(),
             kind: self.kind,
+            quantiles: self.quantiles.as_ref().map(Quantiles::shallow_clone),
         }
     }
 }
@@ -39,7 +43,12 @@ impl Normaliser {
     /// `kind`.
     pub fn new(mean: Tensor, deviation: Tensor, kind: Kind) -> Self {
         let divisor = deviation.where_self(&deviation.ne(0.0), &deviation.ones_like());
-        Self { mean, deviation, divisor, kind }
+        Self { mean, deviation, divisor, kind, quantiles: None }
+    }
+
+    /// This normaliser with the quantiles of some entries.
+    pub(super) fn with_quantiles(self, quantiles: Option<Quantiles>) -> Self {
+        Self { quantiles, ..self }
     }
 
     /// Normaliser that leaves values as they are.
@@ -60,7 +69,22 @@ impl Normaliser {
     }
 
     pub(super) fn to_device(&self, device: Device) -> Self {
-        Self::new(self.mean.to_device(device), self.deviation.to_device(device), self.kind)
+        Self {
+            quantiles: self.quantiles.as_ref().map(|own| own.to_device(device)),
+            ..Self::new(self.mean.to_device(device), self.deviation.to_device(device), self.kind)
+        }
+    }
+
+    /// This normaliser for some entries of a row, in the order of `entries` `[k]` int64, all of
+    /// those with quantiles among them.
+    pub(super) fn of_entries(&self, entries: &Tensor) -> Self {
+        let some = |values: &Tensor| values.index_select(0, entries);
+        let quantiles = self.quantiles.as_ref().map(|own| {
+            let place = own.entries.unsqueeze(1).eq_tensor(&entries.unsqueeze(0));
+            let entries = place.to_kind(Kind::Uint8).argmax(1, false);
+            Quantiles { entries, knots: own.knots.shallow_clone() }
+        });
+        Self { quantiles, ..Self::new(some(&self.mean), some(&self.deviation), self.kind) }
     }
 
     /// Precision of normalised values.
@@ -68,8 +92,18 @@ impl Normaliser {
         self.kind
     }
 
+    /// Quantiles of the entries that are scaled by them.
+    pub(super) fn quantiles(&self) -> Option<&Quantiles> {
+        self.quantiles.as_ref()
+    }
+
+    /// True if normalised values are a linear function of values.
+    pub fn is_linear(&self) -> bool {
+        self.quantiles.is_none()
+    }
+
     /// Size of a unit of normalised values in the data's own units, of the mean's shape; 1 for a
-    /// feature that does not vary.
+    /// feature that does not vary. Without meaning for entries that are scaled by quantiles.
     pub fn scale(&self) -> &Tensor {
         &self.divisor
     }
@@ -78,11 +112,19 @@ impl Normaliser {
     pub fn apply(&self, values: &Tensor) -> Tensor {
         let mut centred = values.to_kind(self.mean.kind()) - &self.mean;
         centred /= &self.divisor;
-        centred.to_kind(self.kind)
+        let scaled = centred.to_kind(self.kind);
+        match &self.quantiles {
+            Some(quantiles) => quantiles.apply(values, &scaled),
+            None => scaled,
+        }
     }
 
     /// Converts normalised values back to the data's own units.
     pub fn undo(&self, values: &Tensor) -> Tensor {
-        values.to_kind(self.mean.kind()) * &self.deviation + &self.mean
+        let own = values.to_kind(self.mean.kind()) * &self.deviation + &self.mean;
+        match &self.quantiles {
+            Some(quantiles) => quantiles.undo(values, &own),
+            None => own,
+        }
     }
 }

@@ -129,8 +129,13 @@ impl DataSummary {
         }
     }
 
-    /// Adds the standard deviations of the columns of a side.
-    pub(super) fn set_deviations(&mut self, part: Part, deviation: &Tensor) {
+    /// Adds the standard deviations of the columns of a side, or of those called `names`.
+    pub(super) fn set_deviations(
+        &mut self,
+        part: Part,
+        names: Option<Vec<String>>,
+        deviation: &Tensor,
+    ) {
         let side = match part {
             Part::X => &mut self.x,
             Part::Y => &mut self.y,
@@ -139,7 +144,8 @@ impl DataSummary {
             return;
         };
         let single = all.len() == 1;
-        let name = |i: usize| match side.columns.get(i) {
+        let columns = names.unwrap_or_else(|| side.columns.clone());
+        let name = |i: usize| match columns.get(i) {
             Some(name) => name.clone(),
             None if single => part.to_string(),
             None => format!("{part}[{i}]"),
@@ -277,7 +283,7 @@ mod tests {
         let train = table(&[0.0, 1.0, 5.0, 0.5, 1.0, 900.0], 3, &[0, 1]);
         let (val, test) = (table(&[0.0; 3], 3, &[1]), table(&[], 3, &[]));
         let mut summary = DataSummary::new([&train, &val, &test], Some(2), false);
-        summary.set_deviations(Part::X, &Tensor::from_slice(&[0.25, 0.0, 447.5]));
+        summary.set_deviations(Part::X, None, &Tensor::from_slice(&[0.25, 0.0, 447.5]));
         assert_eq!(
             summary.to_string(),
             "x: 3 columns (age, one, mass); y: 2 classes (1 × ada, 2 × bel); 2 rows for training, \
@@ -290,7 +296,7 @@ mod tests {
             json["classes"][1]["rows"],
             serde_json::json!({ "train": 1, "val": 1, "test": 0 })
         );
-        summary.set_deviations(Part::X, &Tensor::from_slice(&[1.0, 2.0, 9.9]));
+        summary.set_deviations(Part::X, None, &Tensor::from_slice(&[1.0, 2.0, 9.9]));
         let x = summary.x.unwrap();
         assert!(x.constant.is_empty() && x.scales.is_none());
     }

@@ -4,8 +4,10 @@
 use super::bind::{bind, sides};
 use super::classes::Classes;
 use super::column::Values;
+use super::layout::{Cells, TableLayout};
 use super::moments::columns;
 use super::normaliser::{Normaliser, features};
+use super::quantiles::Quantiles;
 use super::rows::{Batch, Rows, Side};
 use super::summary::DataSummary;
 use super::{bytes, disk};
@@ -13,7 +15,7 @@ use crate::component::{Columns, Part, shape_text};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use crate::sequence;
-use crate::table::{Block, TableColumn, blocks_of, entry_names, width_of};
+use crate::table::{Block, Scaling, TableColumn, blocks_of, entry_names, width_of};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -179,6 +181,55 @@ impl Units {
         self.apply(rows)?.all()
     }
 
+    /// Layout of targets that are rows of a table; `None` for labels, and where all columns are
+    /// plain numbers or have no names.
+    pub fn target_layout(&self) -> Option<TableLayout> {
+        self.layout(&self.names.target, Some(&self.shapes.target), &self.target)
+    }
+
+    /// Layout of conditions, as for targets.
+    pub fn condition_layout(&self) -> Option<TableLayout> {
+        self.layout(&self.names.condition, self.shapes.condition.as_ref(), &self.condition)
+    }
+
+    fn layout(
+        &self,
+        columns: &[TableColumn],
+        shape: Option<&Vec<i64>>,
+        units: &Normaliser,
+    ) -> Option<TableLayout> {
+        let layout = TableLayout::of(columns, units.mean.device())?;
+        (shape.map(Vec::as_slice) == Some(&[layout.width()])).then_some(layout)
+    }
+
+    /// The table `[n, columns]` float64 of targets `[n, entries]` in the data's own units: numbers
+    /// rounded as in the data, codes of the most likely categories, NaN for missing cells. Targets
+    /// of plain numbers are such a table already.
+    pub fn table(&self, targets: &Tensor) -> Tensor {
+        match self.target_layout() {
+            Some(layout) => layout.table(targets),
+            None => targets.to_kind(Kind::Double),
+        }
+    }
+
+    /// The table `[n, columns]` of conditions, as [`table`](Self::table) for targets.
+    pub fn condition_table(&self, conditions: &Tensor) -> Tensor {
+        match self.condition_layout() {
+            Some(layout) => layout.table(conditions),
+            None => conditions.to_kind(Kind::Double),
+        }
+    }
+
+    /// Targets `[n, entries]` in the data's own units as rows of data can be: with one category in
+    /// each block, and numbers rounded. Targets of plain numbers stay as they are.
+    pub fn as_data(&self, targets: Tensor) -> Tensor {
+        let Some(layout) = self.target_layout() else { return targets };
+        let cells = layout.cells(&layout.table(&targets));
+        let mean = self.target.mean.index_select(0, layout.number_entries());
+        let numbers = cells.numbers.where_self(&cells.numbers.isnan().logical_not(), &mean);
+        layout.rows(&Cells { numbers, ..cells }, Kind::Double)
+    }
+
     /// Numbers and categories of a target.
     pub(crate) fn target_blocks(&self) -> Vec<Block> {
         match (self.target_is_label, &self.names.target[..], &self.shapes.target[..]) {
@@ -234,6 +285,10 @@ impl Units {
         for (side, normaliser) in [("target", &self.target), ("condition", &self.condition)] {
             tensors.push((format!("units.{side}.mean"), normaliser.mean.shallow_clone()));
             tensors.push((format!("units.{side}.deviation"), normaliser.deviation.shallow_clone()));
+            if let Some(Quantiles { entries, knots }) = normaliser.quantiles() {
+                tensors.push((format!("units.{side}.quantile_entries"), entries.shallow_clone()));
+                tensors.push((format!("units.{side}.quantiles"), knots.shallow_clone()));
+            }
         }
         let header = Header {
             shapes: self.shapes.clone(),
@@ -274,13 +329,23 @@ impl Units {
             Err(Error::runtime(message))
         };
         let normaliser = |side: &str| -> Result<Normaliser> {
+            let saved = |what: &str| find(&format!("units.{side}.{what}"));
             let find = |what: &str| -> Result<Tensor> {
-                let saved = find(&format!("units.{side}.{what}"))?;
+                let saved = saved(what)?;
                 let own = if saved.kind() == Kind::Double { Kind::Double } else { kind };
                 usable(&saved, side, what)?;
                 Ok(saved.to_kind(own).to_device(device))
             };
-            Ok(Normaliser::new(find("mean")?, find("deviation")?, kind))
+            let own = Normaliser::new(find("mean")?, find("deviation")?, kind);
+            let columns =
+                if side == "target" { &header.names.target } else { &header.names.condition };
+            let quantiles = columns.iter().any(|column| column.scaling == Scaling::Quantile);
+            let quantiles = quantiles.then(|| -> Result<Quantiles> {
+                let (knots, entries) = (find("quantiles")?, saved("quantile_entries")?);
+                check_quantiles(&knots, &entries, own.mean.numel() as i64)?;
+                Ok(Quantiles { entries: entries.to_device(device), knots })
+            });
+            Ok(own.with_quantiles(quantiles.transpose()?))
         };
         Ok(Self {
             shapes: header.shapes,
@@ -313,6 +378,9 @@ impl NormaliserFit<'_> {
         };
         let measured = match &side.column.values {
             Values::Labels(_) => return Ok(identity()),
+            Values::Table(cells, layout) => {
+                return self.of_table(cells, layout, part, summary);
+            }
             Values::Stored(rows) if rows.kind() == Kind::Uint8 => {
                 return Ok(if_standardised(disk::fit_bytes(rows, kind)?));
             }
@@ -327,7 +395,7 @@ impl NormaliserFit<'_> {
             Values::Held(values) => columns(values, kind),
         };
         let Some((mean, deviation)) = measured else { return Ok(identity()) };
-        summary.set_deviations(part, &deviation);
+        summary.set_deviations(part, None, &deviation);
         if standardise {
             return Ok(Normaliser::fitted(mean, deviation, kind).to_device(device));
         }
@@ -339,6 +407,71 @@ impl NormaliserFit<'_> {
         }
         Ok(identity())
     }
+}
+
+impl NormaliserFit<'_> {
+    /// Fits the normaliser of the rows of a table: numbers by their mean and deviation or by their
+    /// quantiles, in float64, categories not at all.
+    fn of_table(
+        &self,
+        cells: &Cells,
+        layout: &TableLayout,
+        part: Part,
+        summary: &mut DataSummary,
+    ) -> Result<Normaliser> {
+        let options = (Kind::Double, self.device);
+        let (width, entries) = (layout.width(), layout.number_entries());
+        let (mut mean, mut deviation) =
+            (Tensor::zeros([width], options), Tensor::ones([width], options));
+        let mut quantiles = None;
+        if cells.numbers.numel() > 0 {
+            let (own_mean, own_deviation) = known_moments(&cells.numbers);
+            let names = layout.number_columns().map(|column| column.name.clone()).collect();
+            summary.set_deviations(part, Some(names), &own_deviation);
+            if self.experiment.data.common().standardise {
+                mean = mean.index_copy(0, entries, &own_mean);
+                deviation = deviation.index_copy(0, entries, &own_deviation);
+                let by_quantiles = layout.number_columns().zip(0..);
+                let by_quantiles: Vec<i64> = by_quantiles
+                    .filter(|(column, _)| column.scaling == Scaling::Quantile)
+                    .map(|(_, i)| i)
+                    .collect();
+                if !by_quantiles.is_empty() {
+                    let index = Tensor::from_slice(&by_quantiles).to_device(self.device);
+                    let values = cells.numbers.index_select(1, &index);
+                    quantiles = Some(Quantiles::fit(&values, entries.index_select(0, &index)));
+                }
+            }
+        }
+        Ok(Normaliser::new(mean, deviation, self.kind).with_quantiles(quantiles))
+    }
+}
+
+/// Checks that saved quantiles belong to entries of rows of `width`.
+fn check_quantiles(knots: &Tensor, entries: &Tensor, width: i64) -> Result<()> {
+    let sorted = || knots.diff::<Tensor>(1, -1, None, None).ge(0.0).all().int64_value(&[]) == 1;
+    let inside = || {
+        let all = entries.ge(0).logical_and(&entries.lt(width)).all();
+        entries.kind() == Kind::Int64 && all.int64_value(&[]) == 1
+    };
+    let fits = knots.dim() == 2 && entries.size() == knots.size()[..1] && knots.size()[1] > 0;
+    if fits && sorted() && inside() {
+        return Ok(());
+    }
+    Err(Error::runtime("the units of the data are damaged: the quantiles do not fit the columns"))
+}
+
+/// Mean and standard deviation of each column of `[n, columns]` without its missing cells; 0 where
+/// all are missing.
+fn known_moments(values: &Tensor) -> (Tensor, Tensor) {
+    let known = values.isnan().logical_not();
+    let count = known.sum_dim_intlist([0].as_slice(), false, Kind::Double).clamp_min(1.0);
+    let sum = |values: Tensor| values.nansum([0].as_slice(), false, Kind::Double) / &count;
+    let mean = sum(values.shallow_clone());
+    let deviation = sum((values - &mean).square()).sqrt();
+    let rounding = mean.abs() * 1e-15;
+    let varies = deviation.gt_tensor(&rounding);
+    (mean, deviation.where_self(&varies, &deviation.zeros_like()))
 }
 
 /// True if rounding to the precision `kind` changes some column of `values` by more than a

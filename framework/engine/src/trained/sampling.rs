@@ -157,7 +157,7 @@ impl Trained {
     }
 
     /// Decodes latents to targets `[n, …target_shape]` in the data's own units; logits become
-    /// probabilities.
+    /// probabilities, and rows of a table that are generated have one category in each column.
     ///
     /// # Errors
     /// [`Error::Component`]: the decoder fails.
@@ -171,10 +171,13 @@ impl Trained {
     /// # Errors
     /// [`Error::Component`]: the decoder fails.
     pub fn present_sequences(&mut self, z: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+        let generates = !self.experiment.task().predicts();
         self.sampling(|model, units| {
             tch::no_grad(|| {
                 let decoded = model.decode(z, Pass::EVAL.masked(mask))?;
-                Ok(sequence::keep(&units.target.undo(&model.present(&decoded)), mask))
+                let own = units.target.undo(&model.present(&decoded));
+                let own = if generates { units.as_data(own) } else { own };
+                Ok(sequence::keep(&own, mask))
             })
         })
     }

@@ -17,10 +17,13 @@ impl Projected<'_> {
     fn change(&self, data: &Tensor) -> Result<Tensor> {
         let own = self.units.map(|units| units.undo(data));
         let own = own.as_ref().unwrap_or(data);
-        let change = self.projection.project(own)? - own;
+        let projected = self.projection.project(own)?;
         Ok(match self.units {
-            Some(units) => (change / units.scale()).to_kind(data.kind()),
-            None => change,
+            Some(units) if units.is_linear() => {
+                ((projected - own) / units.scale()).to_kind(data.kind())
+            }
+            Some(units) => units.apply(&projected) - units.apply(own),
+            None => projected - own,
         })
     }
 }
