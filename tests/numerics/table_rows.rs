@@ -84,8 +84,8 @@ fn the_rows_that_a_model_sees_lead_back_to_the_table() {
     let experiment = experiment(&["data.split={train: 1, val: 0, test: 0}"]);
     let (data, units, table) = load(&experiment);
     let batch = data.train.all().unwrap();
-    assert_eq!(batch.target.size(), [N, 3 + 1 + 3 + 3 + 1 + 1 + 2]);
-    assert_eq!(units.shapes.target, [14]);
+    assert_eq!(batch.target.size(), [N, 3 + 1 + 3 + 4 + 1 + 1 + 2]);
+    assert_eq!(units.shapes.target, [15]);
     let own = units.target.undo(&batch.target);
     // 1,000 quantiles of 320 rows are exact; `mass` is not rounded, and float32 in between.
     let drawn = units.table(&own);

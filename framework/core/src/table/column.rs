@@ -171,15 +171,15 @@ impl TableColumn {
         Ok(Some(Codes { own, ..codes }))
     }
 
-    /// Blocks of the column in a row that a model sees: a number, followed by one-hot (there,
-    /// missing) if it may be missing; or a category one-hot, the last entry for a missing one.
+    /// Blocks of the column in a row that a model sees: a number, or a category one-hot; followed by
+    /// one-hot (there, missing) if cells may be missing. The first block of a missing cell has no
+    /// meaning.
     pub fn blocks(&self) -> impl Iterator<Item = Block> + use<> {
-        let of = |names: &[String]| Block::Categories(names.len() as i64 + i64::from(self.missing));
-        let (first, second) = match self.names() {
-            Some(names) => (of(names), None),
-            None => (Block::Values(1), self.missing.then_some(Block::Categories(2))),
+        let first = match self.names() {
+            Some(names) => Block::Categories(names.len() as i64),
+            None => Block::Values(1),
         };
-        std::iter::once(first).chain(second)
+        std::iter::once(first).chain(self.missing.then_some(Block::Categories(2)))
     }
 
     /// Number of entries of the column in a row that a model sees.
@@ -189,16 +189,15 @@ impl TableColumn {
 
     /// Names of these entries, such as `kind=red`.
     pub fn entries(&self) -> Vec<String> {
-        let name = &self.name;
-        let missing = || format!("{name}=(missing)");
-        match self.names() {
-            Some(names) => {
-                let own = names.iter().map(|category| format!("{name}={category}"));
-                own.chain(self.missing.then(missing)).collect()
-            }
-            None if self.missing => vec![name.clone(), format!("{name}=(there)"), missing()],
-            None => vec![name.clone()],
+        let entry = |of: &str| format!("{}={of}", self.name);
+        let mut all = match self.names() {
+            Some(names) => names.iter().map(|name| entry(name)).collect(),
+            None => vec![self.name.clone()],
+        };
+        if self.missing {
+            all.extend([entry("(there)"), entry("(missing)")]);
         }
+        all
     }
 }
 
@@ -252,16 +251,21 @@ mod tests {
     }
 
     #[test]
-    fn a_column_takes_an_entry_for_each_number_and_category_and_for_a_missing_one() {
+    fn a_column_takes_an_entry_for_each_number_and_category_and_two_if_cells_may_be_missing() {
         let number = TableColumn::number("mass");
         let gappy = TableColumn { missing: true, ..number.clone() };
         let kind = TableColumn::category("kind", names(&["red", "blue", "green"]));
         let unknown = TableColumn { missing: true, ..kind.clone() };
         let all = [number.clone(), number, gappy, kind, unknown];
-        let expected =
-            [Block::Values(3), Block::Categories(2), Block::Categories(3), Block::Categories(4)];
+        let expected = [
+            Block::Values(3),
+            Block::Categories(2),
+            Block::Categories(3),
+            Block::Categories(3),
+            Block::Categories(2),
+        ];
         assert_eq!(blocks_of(&all), expected);
-        assert_eq!(width_of(&all), 12);
+        assert_eq!(width_of(&all), 13);
         assert_eq!(
             entry_names(&all[2..4]),
             ["mass", "mass=(there)", "mass=(missing)", "kind=red", "kind=blue", "kind=green"]

@@ -16,8 +16,6 @@ pub struct TableLayout {
     /// For each block of categories, `[blocks]`: its column, its first entry, and the number of its
     /// names; 0 for a block that says if a number is missing.
     blocks: [Tensor; 3],
-    /// True for each block whose column may have missing cells, `[blocks]`.
-    missing: Tensor,
     /// Place of each entry of a category in its block, `[members]`.
     place: Tensor,
     /// Smallest step of each number, `[numbers]` float64; 0 for one that is not rounded.
@@ -48,7 +46,7 @@ impl TableLayout {
         }
         let (mut number_columns, mut entries, mut step) = (Vec::new(), Vec::new(), Vec::new());
         let (mut of_column, mut first, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut missing, mut place, mut next) = (Vec::new(), Vec::new(), 0);
+        let (mut place, mut next) = (Vec::new(), 0);
         for (column, i) in columns.iter().zip(0_i64..) {
             for block in column.blocks() {
                 match block {
@@ -58,10 +56,11 @@ impl TableLayout {
                         step.push(step_of(&column.kind));
                     }
                     Block::Categories(width) => {
+                        // The second block of a column says if the cell is missing.
+                        let is_name = of_column.last() != Some(&i) && column.names().is_some();
                         of_column.push(i);
                         first.push(next);
-                        names.push(column.names().map_or(0, |names| names.len() as i64));
-                        missing.push(column.missing);
+                        names.push(if is_name { width } else { 0 });
                         place.extend(0..width);
                     }
                 }
@@ -74,7 +73,6 @@ impl TableLayout {
             width: width_of(columns),
             numbers: [index(&number_columns), index(&entries)],
             blocks: [index(&of_column), index(&first), index(&names)],
-            missing: Tensor::from_slice(&missing).to_device(device),
             place: index(&place).to_kind(Kind::Double),
             step: Tensor::from_slice(&step).to_device(device),
             columns: columns.to_vec(),
@@ -90,7 +88,6 @@ impl TableLayout {
             width: self.width,
             numbers: self.numbers.each_ref().map(to),
             blocks: self.blocks.each_ref().map(to),
-            missing: to(&self.missing),
             place: to(&self.place),
             step: to(&self.step),
         }
@@ -115,17 +112,10 @@ impl TableLayout {
     pub(super) fn cells(&self, table: &Tensor) -> Cells {
         let [of_column, first, names] = &self.blocks;
         let values = table.index_select(1, of_column);
-        let gap = values.isnan();
-        let none = names.full_like(-1);
-        let of_gap = names.where_self(&self.missing, &none);
-        let is_name = names.gt(0).expand_as(&gap);
-        let code = of_gap
-            .expand_as(&gap)
-            .where_self(&gap, &values.nan_to_num(Some(-1.0), None, None).to_kind(Kind::Int64));
-        let code = code.where_self(&is_name, &gap.to_kind(Kind::Int64));
-        let known = code.ge(0).logical_and(&code.le_tensor(&of_gap.max_other(&(names - 1))));
-        let known = known.logical_or(&is_name.logical_not());
-        let hot = (code + first).where_self(&known, &none);
+        let gap = values.isnan().to_kind(Kind::Int64);
+        let code = values.nan_to_num(Some(-1.0), None, None).to_kind(Kind::Int64);
+        let code = code.where_self(&names.gt(0), &gap);
+        let hot = (&code + first).where_self(&code.ge(0), &first.full_like(-1));
         Cells { numbers: table.index_select(1, &self.numbers[0]), hot }
     }
 
@@ -162,12 +152,9 @@ impl TableLayout {
         let rounded = digits.where_self(&self.step.lt(1.0), &steps);
         let values = rounded.where_self(&self.step.gt(0.0), &values);
         let table = table.index_copy(1, &self.numbers[0], &values);
-        let is_gap = code.eq_tensor(&names.max_other(&names.ones_like()));
-        let is_gap = is_gap.logical_and(&self.missing);
-        let nan = code.full_like(f64::NAN);
-        // A block of presence adds 0 to its number, or NaN.
-        let own = code.where_self(&names.gt(0), &code.zeros_like());
-        table.index_add(1, of_column, &nan.where_self(&is_gap, &own))
+        // A block of presence adds 0 to the cell of its column, or NaN.
+        let nan = code.full_like(f64::NAN).where_self(&code.eq(1.0), &code.zeros_like());
+        table.index_add(1, of_column, &code.where_self(&names.gt(0), &nan))
     }
 }
 
@@ -349,8 +336,11 @@ mod tests {
         let table = Tensor::from_slice(&[1.0, 5.0, 0.0, -1.0, f64::NAN, f64::NAN]).view([2, 3]);
         let rows =
             layout.rows(&layout.cells(&table), Kind::Float).nan_to_num(Some(0.0), None, None);
-        let expected = [0.0_f32, 1.0, 5.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0];
-        assert_eq!(rows, Tensor::from_slice(&expected).view([2, 7]));
+        let expected = [
+            [0.0_f32, 1.0, 5.0, 1.0, 0.0, 1.0, 1.0, 0.0],
+            [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0],
+        ];
+        assert_eq!(rows, Tensor::from_slice(&expected.concat()).view([2, 8]));
         let codes = Tensor::from_slice(&[2.0, 1.0, 0.0]).view([1, 3]);
         let error = check_codes(&codes, &columns).unwrap_err().to_string();
         assert!(error.starts_with("column `kind` has code 2 among 2 categories"), "{error}");
