@@ -241,7 +241,7 @@ fn an_experiment_in_rust_is_the_one_in_yaml_and_has_the_same_ranges() {
     assert_eq!(error, "needs at least 1, got 0\n  at training.batch_size");
     // Components check theirs when they are built.
     let wrong = Component::<dyn DataSource>::from(TwoMoons { noise: -1.0, ..TwoMoons::default() });
-    let error = wrong.build(&DataContext { seed: 1, base: "".into() }).err().unwrap();
+    let error = wrong.build(&DataContext::new(1, "")).err().unwrap();
     assert_eq!(error.to_string(), "needs a number of at least 0, got -1\n  at noise");
 }
 

@@ -33,7 +33,7 @@ fn load_npz(arrays: &[NamedArray], change: impl FnOnce(&mut Npz)) -> Result<Spli
 }
 
 fn load(spec: impl Into<Component<dyn DataSource>>, base: &Path) -> Result<Splits> {
-    spec.into().build(&DataContext { seed: 1, base: base.to_owned() })?.load()
+    spec.into().build(&DataContext::new(1, base))?.load()
 }
 
 /// The message of an error about a data file, without the file's name.

@@ -33,7 +33,7 @@ fn idx(shape: &[u32], values: &[u8]) -> Vec<u8> {
 fn load(yaml: &str) -> triflow::Result<Splits> {
     triflow_plugins::link();
     let source: Component<dyn DataSource> = serde_yaml::from_str(yaml).unwrap();
-    source.build(&DataContext { seed: 1, base: "".into() })?.load()
+    source.build(&DataContext::new(1, ""))?.load()
 }
 
 fn bytes(t: &Option<Tensor>) -> Vec<u8> {

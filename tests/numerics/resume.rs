@@ -80,6 +80,32 @@ fn a_run_stopped_at_any_step_goes_on_as_if_it_never_had() {
 }
 
 #[test]
+fn a_run_that_knows_no_seed_of_the_split_keeps_its_rows() {
+    triflow_plugins::link();
+    let folder = tempfile::tempdir().unwrap();
+    let mut layers = triflow::config::Layers::new().unwrap();
+    layers.add_text(EXPERIMENT, "test").unwrap();
+    layers.set_text("training.seed=7").unwrap();
+    layers.set_text("data.split.seed=null").unwrap();
+    let mut experiment = layers.finish().unwrap();
+    experiment.output_dir = folder.path().into();
+    let complete = run::train(experiment.clone(), Path::new(""), &mut ()).unwrap();
+    let mut watch = StopAt { step: 0, at: 41 };
+    let Err(Error::Interrupted { run }) = run::train(experiment, Path::new(""), &mut watch) else {
+        panic!("it was not stopped")
+    };
+    // As versions wrote it that divided the rows by the seed of the experiment.
+    let file = run.join("config.yaml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(config.matches("    seed: null\n").count(), 1, "{config}");
+    std::fs::write(&file, config.replace("    seed: null\n", "")).unwrap();
+    let resumed = run::resume(&run, &mut ()).unwrap();
+    same(&complete.path, &resumed.path, &["params.safetensors", "data.json", "metrics.json"]);
+    let read = Run::open(&resumed.path).unwrap().experiment().unwrap();
+    assert_eq!(read.data.common().split.seed, None);
+}
+
+#[test]
 fn what_has_diverged_is_not_saved() {
     triflow_plugins::link();
     let folder = tempfile::tempdir().unwrap();

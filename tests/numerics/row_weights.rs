@@ -111,7 +111,7 @@ fn weights_are_read_from_a_column_and_follow_their_rows() {
             weights: Some(Column::Name(weights.into())),
             ..Csv::new("d.csv")
         };
-        let context = DataContext { seed: 1, base: folder.path().into() };
+        let context = DataContext::new(1, folder.path());
         Component::<dyn DataSource>::from(spec).build(&context)?.load()
     };
     let table = load("w").unwrap().train;

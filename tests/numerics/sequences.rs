@@ -133,7 +133,7 @@ fn trainer(network: &str, junk: f32, extra: &str) -> Trainer {
          precision: float64, ema: null }}, device: cpu, threads: 1{extra} }}"
     );
     let experiment = Experiment::from_yaml(&text).unwrap();
-    let context = DataContext { seed: 5, base: ".".into() };
+    let context = DataContext::new(5, ".");
     let mut splits = experiment.data.build(&context).unwrap().load().unwrap();
     let fill = |values: &Option<Tensor>, lengths: &Option<Tensor>| {
         let (values, lengths) = (values.as_ref()?, lengths.as_ref()?);
@@ -229,13 +229,7 @@ fn sequences_are_normalised_by_what_is_there_feature_by_feature() {
 fn oscillators_and_lorenz_are_what_they_say() {
     let load = |text: &str| {
         let experiment = Experiment::from_yaml(&format!("{{ data: {text} }}")).unwrap();
-        experiment
-            .data
-            .build(&DataContext { seed: 1, base: ".".into() })
-            .unwrap()
-            .load()
-            .unwrap()
-            .train
+        experiment.data.build(&DataContext::new(1, ".")).unwrap().load().unwrap().train
     };
     // The same series with and without noise: the noise has its deviation, in units of A.
     let noisy = load("{ type: damped_oscillators, samples: 2000 }");
@@ -316,7 +310,7 @@ fn padding_without_lengths_says_which_lengths_are_missing() {
         npz::write_npz(&path, &arrays).unwrap();
         let yaml = format!("{{ type: {source}, path: '{}' }}", path.display());
         let source: Component<dyn DataSource> = serde_yaml::from_str(&yaml).unwrap();
-        let built = source.build(&DataContext { seed: 1, base: "".into() }).unwrap();
+        let built = source.build(&DataContext::new(1, "")).unwrap();
         let error = built.load().unwrap_err().to_string();
         error.strip_prefix(&format!("{}: array ", path.display())).unwrap().to_owned()
     };

@@ -22,7 +22,7 @@ fn name(text: &str) -> Vec<Column> {
 }
 
 fn load(spec: impl Into<Component<dyn DataSource>>, base: &Path) -> Result<Splits> {
-    spec.into().build(&DataContext { seed: 1, base: base.to_owned() })?.load()
+    spec.into().build(&DataContext::new(1, base))?.load()
 }
 
 /// Loads a table of the tests with the data source.

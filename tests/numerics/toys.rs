@@ -10,7 +10,7 @@ const N: usize = 40_000;
 fn load(yaml: &str) -> Splits {
     triflow_plugins::link();
     let source: Component<dyn DataSource> = serde_yaml::from_str(yaml).unwrap();
-    source.build(&DataContext { seed: 3, base: "".into() }).unwrap().load().unwrap()
+    source.build(&DataContext::new(3, "")).unwrap().load().unwrap()
 }
 
 /// Points of each label, N in all.

@@ -89,7 +89,7 @@ fn attempt(layers: &Layers, what: Try) -> Result<()> {
         Try::Numbers => Trainer::with_tables(experiment, rows(false)).map(drop),
         Try::Images => Trainer::with_tables(experiment, rows(true)).map(drop),
         Try::Load => {
-            let context = DataContext { seed: 1, base: "".into() };
+            let context = DataContext::new(1, "");
             experiment.data.build(&context)?.load().map(drop)
         }
     }

@@ -17,7 +17,7 @@ pub fn write(name: &str, set: &[String], seed: Option<u64>, out: &Path) -> Resul
     let experiment = layers.finish()?;
     let seed = seed.unwrap_or_else(|| experiment.seed());
     let at = |e: Error| layers.locate(e.under("data"));
-    let context = DataContext { seed, base: Path::new("").to_owned() };
+    let context = DataContext::new(seed, "");
     let source = experiment.data.build(&context).map_err(at)?;
     let rows = source.load().map_err(at)?;
     write_rows(out, &rows)?;

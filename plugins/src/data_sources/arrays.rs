@@ -87,6 +87,7 @@ pub(super) struct ArrayNames {
 pub(super) struct Arrays {
     pub path: FilePath,
     pub base: PathBuf,
+    pub split_column: Option<String>,
     pub names: ArrayNames,
     pub open: fn(&FsPath) -> Result<ArrayFile>,
 }
@@ -123,6 +124,9 @@ impl Arrays {
             let weights = Reader { stay: false, ..reader }.side(name, "x", true, None)?.held;
             train.weights =
                 weights.map(|weights| one_number_a_row(path, name, &weights)).transpose()?;
+        }
+        if let Some(name) = &self.split_column {
+            train.split = Some(reader.split_column(name)?);
         }
         match (train.layout(Part::X), train.layout(Part::Y)) {
             (None, None) => {
@@ -341,6 +345,21 @@ impl Reader<'_> {
         Ok(Side { held: Some(held), classes, columns, on_disk: None })
     }
 
+    /// The numbers or texts of the array by which rows are divided, one a row.
+    fn split_column(self, name: &str) -> Result<SplitColumn> {
+        if let Some(texts) = (self.file.texts)(name)? {
+            return Ok(SplitColumn::of_texts(name, &texts));
+        }
+        let reader = Reader { stay: false, gaps: true, ..self };
+        let values = reader.side(name, "x", true, None)?.held;
+        let cells = values.filter(|values| values.numel() as i64 == values.size()[0]);
+        let cells = cells.ok_or_else(|| {
+            Error::data(self.path, format!("array `{name}` needs one number or text a row"))
+        })?;
+        let cells = Vec::try_from(cells.to_kind(Kind::Double).reshape([-1]))?;
+        Ok(SplitColumn::of_numbers(name, cells))
+    }
+
     /// Names of the columns of the array with the usual name `default` and this shape; empty where
     /// there are none, or another number of them.
     fn columns(self, default: &str, shape: &[i64]) -> Result<Vec<String>> {
@@ -435,6 +454,7 @@ macro_rules! array_source {
                 Ok(Box::new(super::arrays::Arrays {
                     path: all.path,
                     base: ctx.base.clone(),
+                    split_column: ctx.split_column.clone(),
                     names: super::arrays::ArrayNames {
                         x: all.x,
                         y: all.y,

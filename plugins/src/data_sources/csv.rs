@@ -1,5 +1,7 @@
 use super::files::{check_alike, check_rows};
-use super::sheet_rows::{Decimal, Missing, Selection, column_keys, columns_of, read, weights};
+use super::sheet_rows::{
+    Decimal, Missing, Selection, column_keys, columns_of, read, split_column, weights,
+};
 use std::path::{Path as FsPath, PathBuf};
 use triflow::config::FilePath;
 use triflow::io::csv::{Format, Sheet};
@@ -134,12 +136,14 @@ triflow::component! {
 
 impl Spec<dyn DataSource> for Csv {
     fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
-        Ok(Box::new(Source { base: ctx.base.clone(), spec: self.clone() }))
+        let split_column = ctx.split_column.clone();
+        Ok(Box::new(Source { base: ctx.base.clone(), split_column, spec: self.clone() }))
     }
 }
 
 struct Source {
     base: PathBuf,
+    split_column: Option<String>,
     spec: Csv,
 }
 
@@ -151,6 +155,9 @@ impl DataSource for Source {
         let mut train = read(&path, &sheet, &selection)?;
         if let Some(column) = &self.spec.weights {
             train.weights = Some(weights(&path, &sheet, column, &train.kept)?);
+        }
+        if let Some(name) = &self.split_column {
+            train.split = Some(split_column(&path, &sheet, name, &train.kept)?);
         }
         check_rows(&path, &train, ["x", "y"])?;
         // The other tables are read by the columns and types that were decided here.

@@ -28,6 +28,7 @@ impl Spec<dyn DataSource> for Sequences {
         Ok(Box::new(Arrays {
             path: self.path.clone(),
             base: ctx.base.clone(),
+            split_column: ctx.split_column.clone(),
             names: ArrayNames {
                 x: self.x.clone(),
                 y: self.y.clone(),

@@ -341,6 +341,28 @@ pub(super) fn weights(
     Ok(Tensor::from_slice(&values))
 }
 
+/// Cells of the column by which rows are divided, of the rows at `kept`, or of all if it is empty.
+///
+/// # Errors
+/// There is no such column.
+pub(super) fn split_column(
+    path: &FsPath,
+    sheet: &Sheet,
+    name: &str,
+    kept: &[i64],
+) -> Result<SplitColumn> {
+    let number = name.parse().ok().filter(|_| sheet.names().is_none());
+    let column = number.map_or_else(|| Column::Name(name.to_owned()), Column::Number);
+    let column = number_of(path, sheet, &column)?;
+    let mut texts = Vec::with_capacity(sheet.row_count());
+    sheet.visit(&[column], &mut |cells| {
+        texts.push(if is_missing(cells[0]) { String::new() } else { cells[0].to_owned() });
+        Ok(())
+    })?;
+    let all = SplitColumn::of_texts(name, &texts);
+    Ok(if kept.is_empty() { all } else { all.rows(kept) })
+}
+
 /// First pass over the cells of `columns`.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ triflow::component! {
 
 impl Spec<dyn Source> for Data {
     fn build(&self, ctx: &SourceContext) -> Result<Box<dyn Source>> {
-        let context = DataContext { seed: ctx.seed, base: "".into() };
+        let context = DataContext::new(ctx.seed, "");
         let inner = |e: Error| e.under("data");
         let splits = self.data.build(&context).and_then(|data| data.load()).map_err(inner)?;
         let sets = [Some(splits.train), splits.val, splits.test];

@@ -154,7 +154,8 @@ fn wrong_types_are_named_as_in_yaml() {
             ),
             (
                 &["train", "--set", "data.split.train=most"],
-                "needs a number, got `most`\n  at data.split.train (--set data.split.train=most)",
+                "needs a share such as 0.1, or with `by` a list of values, got `most`\n  \
+                 at data.split.train (--set data.split.train=most)",
             ),
             (
                 &["train-gen", "--set", "metrics.extra=recall"],

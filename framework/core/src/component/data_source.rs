@@ -1,6 +1,7 @@
+use super::names::ClassNames;
+use super::split::{Split, SplitColumn};
 use crate::disk::DiskRows;
 use crate::error::{Error, Result, suggestion};
-use crate::registry::{Parameter, Setting, Shape, Yaml, needs};
 use crate::table::TableColumn;
 use crate::{choices, component_kind, parameters};
 use std::path::{Path, PathBuf};
@@ -48,6 +49,9 @@ pub struct Columns {
     pub classes: Vec<String>,
     /// Numbers of the rows in the file, from 0, where rows were left out; empty where all are here.
     pub kept: Vec<i64>,
+    /// Cells of [`DataContext::split_column`]; `None` where it is `None`, or the source has no such
+    /// column.
+    pub split: Option<SplitColumn>,
     /// Advice on how to choose the columns or arrays, where x or y is missing.
     pub advice: Option<String>,
 }
@@ -76,6 +80,7 @@ impl Columns {
                 [] => Vec::new(),
                 kept => rows.iter().filter_map(|row| kept.get(*row as usize).copied()).collect(),
             },
+            split: self.split.as_ref().map(|split| split.rows(rows)),
             advice: self.advice.clone(),
         }
     }
@@ -183,22 +188,15 @@ pub struct DataContext {
     pub seed: u64,
     /// Folder that relative paths refer to.
     pub base: PathBuf,
+    /// Name of the column by which `data.split` divides the rows, which the source yields as
+    /// [`Columns::split`] beside x and y; `None`: the rows are divided without a column.
+    pub split_column: Option<String>,
 }
 
-parameters! {
-    /// Shares of the rows in each set; a set that the source provides takes none.
-    pub struct Split {
-        /// Share of training rows; null: the rest.
-        #[range(min = 0, max = 1)]
-        pub train: Option<f64> = None,
-        /// Share of validation rows; null: 0.1, or 0 where the source has its own validation or
-        /// test rows.
-        #[range(min = 0, max = 1)]
-        pub val: Option<f64> = None,
-        /// Share of test rows; null: 0.1, or 0 where the source has its own validation or test
-        /// rows.
-        #[range(min = 0, max = 1)]
-        pub test: Option<f64> = None,
+impl DataContext {
+    /// A context for rows that are not divided by a column.
+    pub fn new(seed: u64, base: impl Into<PathBuf>) -> Self {
+        Self { seed, base: base.into(), split_column: None }
     }
 }
 
@@ -218,7 +216,8 @@ parameters! {
         /// Scale every feature to mean 0 and standard deviation 1, fitted on the training rows and
         /// undone on output; one-hot labels are not scaled.
         pub standardise: bool = true,
-        /// Shares of the rows in each set, where the source does not provide them.
+        /// Division of the rows into training, validation and test, where the source does not
+        /// provide them: by shares at random, or by a column.
         pub split: Split = Split::default(),
         /// Names of the classes, in the order of their labels; empty: those of the training rows,
         /// numbers by size and texts in alphabetical order. A run's `config.yaml` lists them where
@@ -229,47 +228,6 @@ parameters! {
         /// batches are read ahead of the steps. It needs float32, or bytes of shape \[n, C, H, W\],
         /// in a safetensors file or an uncompressed `.npz`.
         pub keep: Keep = Keep::Device,
-    }
-}
-
-/// Names of classes. A number or boolean in YAML stands for its text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClassNames(pub Vec<String>);
-
-impl std::ops::Deref for ClassNames {
-    type Target = [String];
-
-    fn deref(&self) -> &[String] {
-        &self.0
-    }
-}
-
-impl Parameter for ClassNames {
-    fn shape() -> Shape {
-        Shape::Other {
-            name: "list of names",
-            schema: r#"{ "type": "array", "items": { "type": ["string", "number", "boolean"] } }"#,
-        }
-    }
-
-    fn read(yaml: &Yaml) -> Result<Self> {
-        let Yaml::Sequence(all) = yaml else { return Err(needs("a list of names", yaml)) };
-        let name = |(i, name): (usize, &Yaml)| match name {
-            Yaml::String(text) => Ok(text.clone()),
-            Yaml::Bool(value) => Ok(value.to_string()),
-            Yaml::Number(number) => Ok(match number.as_f64().filter(|_| number.is_f64()) {
-                Some(number) => number.to_string(),
-                None => number.to_string(),
-            }),
-            other => Err(needs("the name of a class", other).within(&format!("[{i}]"))),
-        };
-        Ok(Self(all.iter().enumerate().map(name).collect::<Result<_>>()?))
-    }
-}
-
-impl Setting for ClassNames {
-    fn write(&self) -> Result<Yaml> {
-        self.0.write()
     }
 }
 

@@ -14,6 +14,7 @@ mod guidance;
 mod loss_weighting;
 mod lr_schedule;
 mod metric;
+mod names;
 mod network;
 mod noise_schedule;
 mod objective;
@@ -23,6 +24,7 @@ mod projection;
 mod reading;
 mod solver;
 mod source;
+mod split;
 mod step_grid;
 mod stepper;
 mod stopping;
@@ -35,9 +37,7 @@ pub use context::{BuildContext, Pass, shape_text};
 pub use control::{ErrorNorm, StepControl, StepFactor};
 pub use coupling::{Coupling, CouplingContext, CouplingOptions, Pairing};
 pub use crn::{Condition, Crn, CrnInput, Sense};
-pub use data_source::{
-    ClassNames, Columns, DataContext, DataOptions, DataSource, Keep, Part, Split, Splits,
-};
+pub use data_source::{Columns, DataContext, DataOptions, DataSource, Keep, Part, Splits};
 pub use decoder::{Decoder, Likelihood};
 pub use encoder::{Encoder, Posterior};
 pub use epoch::{Epoch, LossTerm};
@@ -48,6 +48,7 @@ pub use metric::{
     Classes, Goal, Labelled, Metric, MetricContext, MetricInfo, MetricInput, MetricOptions, Need,
     OwnUnits, Predictions, RandomDraws, Samples, check_metric_name,
 };
+pub use names::ClassNames;
 pub use network::{Network, NetworkContext, NetworkInput};
 pub use noise_schedule::NoiseSchedule;
 pub use objective::Objective;
@@ -58,6 +59,7 @@ pub use reading::{Reading, rows};
 pub use solver::{Field, Level, Node, Observer, Solution, Solver};
 pub use solver::{NO_LEVELS, follows_derivative, solvers_where};
 pub use source::{Source, SourceContext};
+pub use split::{Division, Portion, Split, SplitColumn, Strata};
 pub use step_grid::StepGrid;
 pub use stepper::{Step, Stepped, Stepper};
 pub use stopping::Stopping;

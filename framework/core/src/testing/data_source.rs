@@ -4,7 +4,6 @@ use super::{Check, Conformance, Kit};
 use crate::component::{Columns, DataContext, DataSource, Splits, shape_text};
 use crate::error::Result;
 use crate::registry::Component;
-use std::path::PathBuf;
 use tch::{Device, Kind as DType, Tensor};
 
 inventory::submit!(Kit::of::<dyn DataSource>());
@@ -32,7 +31,7 @@ impl Conformance for dyn DataSource {
 }
 
 fn load(component: &Component<dyn DataSource>) -> Result<Splits> {
-    component.build(&DataContext { seed: KIT, base: PathBuf::from(".") })?.load()
+    component.build(&DataContext::new(KIT, "."))?.load()
 }
 
 fn sets(splits: &Splits) -> Vec<(&'static str, &Columns)> {

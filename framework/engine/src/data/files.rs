@@ -53,7 +53,7 @@ fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
             Component::<dyn DataSource>::read(&other.into())?
         }
     };
-    let context = DataContext { seed: experiment.seed(), base: "".into() };
+    let context = DataContext::new(experiment.seed(), "");
     source.build(&context)
 }
 

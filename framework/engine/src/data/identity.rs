@@ -95,6 +95,12 @@ impl Hash {
                 self.values(&flat.narrow(0, from, n))?;
             }
         }
+        if let Some(split) = &table.split {
+            self.head(set, "split", &[split.cells.len() as i64]);
+            let texts = split.column.names().unwrap_or_default();
+            texts.iter().for_each(|text| self.sha256.update(format!("{text}\n")));
+            self.values(&Tensor::from_slice(&split.cells))?;
+        }
         let on_disk = [("x", &table.x_on_disk), ("y", &table.y_on_disk), ("z0", &table.z0_on_disk)];
         for (name, rows) in on_disk {
             let Some(rows) = rows else { continue };

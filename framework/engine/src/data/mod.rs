@@ -56,7 +56,7 @@ pub struct Data {
     pub summary: DataSummary,
     /// Weights by which the training rows are drawn, one each; `None`: all alike.
     pub weights: Option<Vec<f64>>,
-    /// Shares of the split, none of them null.
+    /// The division into these sets, with all shares.
     split: Split,
 }
 
@@ -136,7 +136,11 @@ impl Data {
     }
 
     fn read(experiment: &Experiment, base: &Path) -> Result<Splits> {
-        let context = DataContext { seed: experiment.seed(), base: base.to_owned() };
+        let column = experiment.data.common().split.division()?.column();
+        let context = DataContext {
+            split_column: column.map(str::to_owned),
+            ..DataContext::new(experiment.seed(), base)
+        };
         let source = experiment.data.build(&context).map_err(|e| e.under("data"))?;
         let splits = match experiment.data.common().keep {
             Keep::Device => source.load(),
@@ -167,12 +171,13 @@ impl Data {
         (kind, device): (Kind, Device),
         fitted: Option<&Units>,
     ) -> Result<(Self, Units)> {
-        let identity = Identity::compute(&splits, experiment.seed())?;
         let common = experiment.data.common();
+        let identity =
+            Identity::compute(&splits, split::seed_of(&common.split, experiment.seed()))?;
         let trained = fitted.and_then(Units::class_names);
         let given = trained.as_ref().map_or(&common.classes[..], Classes::names);
         let classes = Classes::determine(&mut splits, given)?;
-        let (tables, shares) = split::divide(splits, &common.split, experiment.seed())?;
+        let (tables, split) = split::divide(splits, &common.split, experiment.seed())?;
         let learned = bind::sides(experiment.task()).0;
         let known = |table: Columns| match experiment.task().predicts() {
             true => layout::complete(table, learned),
@@ -214,11 +219,10 @@ impl Data {
         disk::check(&val)?;
         disk::check(&test)?;
         let [train, val, test] = [units.apply(train)?, units.apply(val)?, units.apply(test)?];
-        let split = shares.to_split();
         Ok((Self { train, val, test, identity, summary, weights, split }, units))
     }
 
-    /// Writes the shares of the split into an experiment.
+    /// Writes the division into training, validation and test into an experiment.
     pub(crate) fn record_split(&self, experiment: &mut Experiment) {
         let common = DataOptions { split: self.split.clone(), ..experiment.data.common().clone() };
         experiment.data = experiment.data.clone().with_common(common);

@@ -121,7 +121,12 @@ impl Run {
     /// data are not read from a file.
     pub fn layers(&self) -> Result<Layers> {
         let mut layers = Layers::new()?;
-        layers.add_file(&self.file("config.yaml"))?;
+        let file = self.file("config.yaml");
+        layers.add_file(&file)?;
+        // Versions that wrote no seed of the split divided the rows by the experiment's.
+        if layers.get("data.split.seed").is_none() {
+            layers.set("data.split.seed", serde_yaml::Value::Null, &file.display().to_string())?;
+        }
         if let Some(path) = &self.data_path {
             data::set_path(&mut layers, path)?;
         }
