@@ -171,9 +171,9 @@ impl TableColumn {
         Ok(Some(Codes { own, ..codes }))
     }
 
-    /// Blocks of the column in a row that a model sees: a number, or a category one-hot; followed by
-    /// one-hot (there, missing) if cells may be missing. The first block of a missing cell has no
-    /// meaning.
+    /// Blocks of the column in a row that a model sees: a number, or a category one-hot; followed
+    /// by one-hot (there, missing) if cells may be missing. The first block of a missing cell has
+    /// no meaning.
     pub fn blocks(&self) -> impl Iterator<Item = Block> + use<> {
         let first = match self.names() {
             Some(names) => Block::Categories(names.len() as i64),
