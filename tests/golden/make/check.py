@@ -35,6 +35,7 @@ NAMES = [
     "solvers",
     "metrics",
     "frechet",
+    "tables",
     "networks",
 ]
 

@@ -17,6 +17,7 @@ mod pairs;
 mod point_set;
 mod regression;
 mod sliced;
+pub mod table;
 mod wasserstein;
 
 pub use assignment::assign;

@@ -1,0 +1,82 @@
+//! Metrics of generated rows of a table beside real ones, in the data's own units.
+
+mod closest;
+mod design;
+mod detection;
+mod efficacy;
+mod encoding;
+mod learner;
+mod shapes;
+mod trends;
+
+pub use closest::closest_distances;
+pub use detection::{Detection, detection};
+pub use efficacy::efficacy;
+pub use shapes::{column_shapes, missing_cells};
+pub use trends::{PairTrend, pair_trends};
+
+use crate::table::{TableColumn, TableRows};
+use crate::{Error, Result};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use std::cmp::Ordering;
+
+/// Some rows of a table.
+#[derive(Clone, Debug)]
+pub struct DrawnRows<'a> {
+    columns: &'a [TableColumn],
+    values: Vec<f64>,
+}
+
+impl<'a> DrawnRows<'a> {
+    /// At most `most` of `rows`, drawn with `seed`, in an order that is drawn as well. The outcome
+    /// does not depend on the order of `rows`.
+    pub fn new(rows: TableRows<'a>, most: usize, seed: u64) -> Self {
+        let width = rows.columns.len();
+        let mut all: Vec<&[f64]> = rows.values.chunks_exact(width.max(1)).collect();
+        all.sort_unstable_by(|a, b| {
+            let cells = a.iter().zip(*b).map(|(a, b)| a.total_cmp(b));
+            cells.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        });
+        all.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        all.truncate(most);
+        Self { columns: rows.columns, values: all.concat() }
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> TableRows<'_> {
+        TableRows { columns: self.columns, values: &self.values }
+    }
+}
+
+/// Mean of the values that are defined; `None` if there are none.
+pub fn mean_of_defined(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    let (sum, count) =
+        values.into_iter().flatten().fold((0.0, 0), |(sum, count), v| (sum + v, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+/// Checks that two tables have the same number of columns.
+fn same_columns(a: TableRows<'_>, b: TableRows<'_>) -> Result<()> {
+    let (a, b) = (a.columns.len(), b.columns.len());
+    match a == b {
+        true => Ok(()),
+        false => Err(Error::runtime(format!(
+            "the tables to compare have {a} and {b} columns; both need the same"
+        ))),
+    }
+}
+
+/// Code of a cell in a column of `count` categories: its own, `count` if it is missing, and
+/// `count + 1` for a category that is none of them.
+fn code_of(cell: f64, count: usize) -> usize {
+    match cell {
+        cell if cell.is_nan() => count,
+        cell if cell >= 0.0 && cell < count as f64 => cell as usize,
+        _ => count + 1,
+    }
+}
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,226 @@
+use super::{code_of, same_columns};
+use crate::Result;
+use crate::table::TableRows;
+
+/// Number of bins of a number beside a category.
+const BINS: usize = 10;
+
+/// Similarity of the dependence of two columns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PairTrend {
+    /// Numbers of the columns.
+    pub columns: (usize, usize),
+    /// The similarity, in \[0, 1\]; `None` if it is not defined.
+    pub similarity: Option<f64>,
+}
+
+/// Similarity of the dependence of every two columns, at least one of which is among the first
+/// `columns`:
+/// - two numbers or times: 1 − |difference of Pearson's correlations| / 2, among the rows that have
+///   both cells; `None` for fewer than two such rows or equal numbers, in which case the
+///   correlation is not defined.
+/// - others: 1 − the total variation distance of the joint distributions, a missing cell being a
+///   category of its own. A number is put into one of ten equal bins from the least to the greatest
+///   of its side, real or generated; the greatest number and a missing one are a bin of their own.
+///
+/// These are the column pair trends of `sdmetrics`, over all pairs of columns.
+///
+/// # Errors
+/// [`Error::Runtime`](crate::Error::Runtime) for tables of different columns.
+pub fn pair_trends(
+    real: TableRows<'_>,
+    generated: TableRows<'_>,
+    columns: usize,
+) -> Result<Vec<PairTrend>> {
+    same_columns(real, generated)?;
+    let side = |number| Column::new(real, generated, number);
+    let sides: Vec<Column> = (0..real.columns.len()).map(side).collect();
+    let mut joint = Joint::new(real.len(), generated.len(), &sides);
+    let mut trends = Vec::new();
+    for (i, first) in sides.iter().enumerate().take(columns) {
+        joint.group(first);
+        for (j, second) in sides.iter().enumerate().skip(i + 1) {
+            let similarity = match (&first.numbers, &second.numbers) {
+                (Some(a), Some(b)) => correlations(a, b),
+                _ => joint.total_variation(second).map(|distance| 1.0 - distance),
+            };
+            trends.push(PairTrend { columns: (i, j), similarity });
+        }
+    }
+    Ok(trends)
+}
+
+/// A column, real and generated.
+struct Column {
+    /// Real and generated cells of numbers and times.
+    numbers: Option<[Vec<f64>; 2]>,
+    /// Category or bin of each real row, followed by those of the generated ones.
+    codes: Vec<usize>,
+    /// Number of categories or bins.
+    count: usize,
+}
+
+impl Column {
+    fn new(real: TableRows<'_>, generated: TableRows<'_>, number: usize) -> Self {
+        let sides = [real, generated].map(|rows| rows.column(number).collect::<Vec<f64>>());
+        match real.columns[number].names() {
+            Some(names) => {
+                let codes = sides.iter().flatten().map(|cell| code_of(*cell, names.len()));
+                Self { codes: codes.collect(), count: names.len() + 2, numbers: None }
+            }
+            None => {
+                let codes = sides.iter().flat_map(|cells| binned(cells)).collect();
+                Self { codes, count: BINS + 2, numbers: Some(sides) }
+            }
+        }
+    }
+}
+
+/// Bin of each number: from 1 to [`BINS`], and `BINS + 1` for the greatest and for missing ones.
+fn binned(cells: &[f64]) -> Vec<usize> {
+    let there = cells.iter().filter(|v| !v.is_nan());
+    let (least, most) = there
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), v| (v.min(least), v.max(most)));
+    let (first, last) = match (least, most) {
+        _ if least > most => (0.0, 1.0),
+        _ if least == most => (least - 0.5, most + 0.5),
+        _ => (least, most),
+    };
+    let step = (last - first) / BINS as f64;
+    // The last edge is `last` itself, in which the sum may have a rounding error.
+    let edge = |i: usize| if i == BINS { last } else { i as f64 * step + first };
+    let edges: Vec<f64> = (0..=BINS).map(edge).collect();
+    let bin = |v: &f64| edges.partition_point(|edge| *edge <= *v || v.is_nan());
+    cells.iter().map(bin).collect()
+}
+
+/// 1 − |difference of the correlations of `a` and `b`| / 2, of real and generated cells.
+fn correlations([real_a, made_a]: &[Vec<f64>; 2], [real_b, made_b]: &[Vec<f64>; 2]) -> Option<f64> {
+    let (real, made) = (correlation(real_a, real_b)?, correlation(made_a, made_b)?);
+    Some(1.0 - (real - made).abs() / 2.0)
+}
+
+/// Pearson's correlation among the rows that have both cells; `None` if it is not defined.
+fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    let both = || a.iter().zip(b).filter(|(a, b)| !a.is_nan() && !b.is_nan());
+    let n = both().count();
+    let (first_a, first_b) = both().next()?;
+    let constant = both().all(|(a, _)| a == first_a) || both().all(|(_, b)| b == first_b);
+    if n < 2 || constant {
+        return None;
+    }
+    let (sum_a, sum_b) = both().fold((0.0, 0.0), |(x, y), (a, b)| (x + a, y + b));
+    let (mean_a, mean_b) = (sum_a / n as f64, sum_b / n as f64);
+    let mut squares = (0.0, 0.0, 0.0);
+    for (a, b) in both() {
+        let (a, b) = (a - mean_a, b - mean_b);
+        squares = (squares.0 + a * a, squares.1 + a * b, squares.2 + b * b);
+    }
+    let correlation = squares.1 / (squares.0.sqrt() * squares.2.sqrt());
+    correlation.is_finite().then(|| correlation.clamp(-1.0, 1.0))
+}
+
+/// Joint distributions of two columns, real and generated.
+struct Joint {
+    /// Rows by their code in the first column, and the end of each code's rows.
+    rows: Vec<usize>,
+    ends: Vec<usize>,
+    /// Sides of the differences that are not defined without rows.
+    both: bool,
+    real: usize,
+    shares: (f64, f64),
+    /// Difference of the shares of each code of the second column, zero between calls.
+    differences: Vec<f64>,
+}
+
+impl Joint {
+    fn new(real: usize, generated: usize, columns: &[Column]) -> Self {
+        let most = columns.iter().map(|column| column.count).max().unwrap_or(0);
+        Self {
+            rows: vec![0; real + generated],
+            ends: Vec::new(),
+            both: real > 0 && generated > 0,
+            real,
+            shares: (1.0 / real as f64, -1.0 / generated as f64),
+            differences: vec![0.0; most],
+        }
+    }
+
+    /// Groups the rows by the codes of `first`.
+    fn group(&mut self, first: &Column) {
+        let mut starts = vec![0; first.count + 1];
+        for code in &first.codes {
+            starts[code + 1] += 1;
+        }
+        for code in 0..first.count {
+            starts[code + 1] += starts[code];
+        }
+        for (row, code) in first.codes.iter().enumerate() {
+            self.rows[starts[*code]] = row;
+            starts[*code] += 1;
+        }
+        // Each start has moved to the end of its code.
+        starts.truncate(first.count);
+        self.ends = starts;
+    }
+
+    /// Total variation distance of the joint distributions with `second`; `None` without rows.
+    fn total_variation(&mut self, second: &Column) -> Option<f64> {
+        let (mut sum, mut from) = (0.0, 0);
+        for end in &self.ends {
+            let group = &self.rows[from..*end];
+            from = *end;
+            for row in group {
+                let share = if *row < self.real { self.shares.0 } else { self.shares.1 };
+                self.differences[second.codes[*row]] += share;
+            }
+            for row in group {
+                sum += std::mem::take(&mut self.differences[second.codes[*row]]).abs();
+            }
+        }
+        self.both.then_some(sum / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mean_of_defined;
+    use super::super::testing::{cases, close, column_scores};
+    use super::*;
+
+    #[test]
+    fn golden_values_hold() {
+        for case in cases() {
+            let (real, generated) = (case.real(), case.generated());
+            let found = pair_trends(real, generated, real.columns.len()).unwrap();
+            let expected = column_scores(&case.expected["trends"]);
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(expected) {
+                let what = format!("{} columns {:?}", case.name, found.columns);
+                close(&what, found.similarity, expected);
+            }
+            let all = mean_of_defined(found.iter().map(|trend| trend.similarity));
+            close(&case.name, all, case.expected["trends_mean"].as_f64());
+        }
+    }
+
+    #[test]
+    fn pairs_of_given_columns_are_left_out() {
+        let case = &cases()[0];
+        let (real, generated) = (case.real(), case.generated());
+        let width = real.columns.len();
+        let found = pair_trends(real, generated, 2).unwrap();
+        assert_eq!(found.len(), (width - 1) + (width - 2));
+        assert!(found.iter().all(|trend| trend.columns.0 < 2));
+        let all = pair_trends(real, generated, width).unwrap();
+        assert_eq!(found, all[..found.len()]);
+    }
+
+    #[test]
+    fn a_number_is_in_the_bin_that_numpy_says() {
+        let cells = [1.0, f64::NAN, 3.0, 1.2, 1.4, 2.99];
+        assert_eq!(binned(&cells), [1, 11, 11, 2, 3, 10]);
+        assert_eq!(binned(&[5.0, 5.0]), [6, 6]);
+        assert_eq!(binned(&[f64::NAN]), [11]);
+    }
+}
