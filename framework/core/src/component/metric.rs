@@ -120,6 +120,11 @@ impl MetricInfo {
         Self::new(title, better, &[Goal::Regression, Goal::Sequences], &[Need::Predictions])
     }
 
+    /// A metric that compares generated with held-out rows of a table.
+    pub fn of_tables(title: &str, better: Better) -> Self {
+        Self::new(title, better, &[Goal::Generation], &[Need::Table])
+    }
+
     /// This metric at another place in tables.
     #[must_use]
     pub fn ranked(self, rank: u32) -> Self {

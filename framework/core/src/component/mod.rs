@@ -46,7 +46,7 @@ pub use loss_weighting::{LossWeighting, Weight};
 pub use lr_schedule::LrSchedule;
 pub use metric::{
     Classes, Goal, Labelled, Metric, MetricContext, MetricInfo, MetricInput, MetricOptions, Need,
-    OwnUnits, Predictions, RandomDraws, Samples, check_metric_name,
+    OwnUnits, Predictions, RandomDraws, Samples, Tables, check_metric_name,
 };
 pub use names::ClassNames;
 pub use network::{Network, NetworkContext, NetworkInput};

@@ -3,12 +3,13 @@ use super::seeds::KIT;
 use super::{Check, Conformance, Kit};
 use crate::component::{
     Classes, Goal, Labelled, Metric, MetricContext, MetricInfo, MetricInput, Need, Predictions,
-    RandomDraws, Samples, check_metric_name,
+    RandomDraws, Samples, Tables, check_metric_name,
 };
 use crate::error::{Error, Result};
 use crate::metrics::{Better, PointSet, Points, class_shares};
 use crate::registry::{Component, Kind, registry};
 use crate::rng::{Purpose, rust_rng};
+use crate::table::{TableColumn, TableRows};
 use rand::RngExt as _;
 use tch::Device;
 
@@ -112,6 +113,14 @@ impl Rows {
         Ok(values)
     }
 
+    /// Columns of these rows as a table.
+    fn columns(&self) -> Vec<TableColumn> {
+        let numbers = (0..self.dim).map(|i| TableColumn::number(format!("x{i}")));
+        let gappy = TableColumn { missing: true, ..TableColumn::number("gappy") };
+        let names = ["left", "right"].map(str::to_owned).to_vec();
+        numbers.chain([gappy, TableColumn::category("side", names)]).collect()
+    }
+
     /// Gives `each` the inputs of all measurements under `goals`.
     fn inputs(
         &self,
@@ -128,6 +137,15 @@ impl Rows {
                     let samples = Samples::new(made, &held_out);
                     let others = points(&self.others)?;
                     let shares = class_shares(&self.other_labels, 2);
+                    let columns = self.columns();
+                    let made_labels = sides(&self.made, self.dim);
+                    let generated = [
+                        table(&self.made, self.dim, &self.labels),
+                        table(&self.made, self.dim, &made_labels),
+                    ];
+                    let real = table(&self.truth, self.dim, &self.labels);
+                    let train = table(&self.others, self.dim, &self.other_labels);
+                    let rows = |values| TableRows { columns: &columns, values };
                     for requested in [Some(&self.labels[..]), None] {
                         let labels = Labelled {
                             requested,
@@ -137,10 +155,19 @@ impl Rows {
                             themselves: false,
                         };
                         let (samples, labels) = (Some(&samples), Some(labels));
+                        // The label is the condition, or generated with the rest.
+                        let free = usize::from(requested.is_none());
+                        let table = Tables {
+                            generated: rows(&generated[free]),
+                            held_out: rows(&real),
+                            train: Some(rows(&train)),
+                            generated_columns: self.dim + 1 + free,
+                        };
                         each(&MetricInput {
                             samples,
                             labels,
                             train: Some(others),
+                            table: Some(table),
                             ..empty(*goal, &shape)
                         })?;
                     }
@@ -189,6 +216,20 @@ impl Rows {
         }
         Ok(())
     }
+}
+
+/// Side on which the first entry of each row is: the class of its cluster.
+fn sides(values: &[f64], dim: usize) -> Vec<usize> {
+    values.chunks(dim).map(|row| usize::from(row[0] > 0.0)).collect()
+}
+
+/// Rows of a table: the entries, the first of them once more with gaps, and the class.
+fn table(values: &[f64], dim: usize, labels: &[usize]) -> Vec<f64> {
+    let row = |(row, label): (&[f64], &usize)| {
+        let gappy = if row[0].abs() < 1.8 { f64::NAN } else { row[0] };
+        [row, &[gappy, *label as f64]].concat()
+    };
+    values.chunks(dim).zip(labels).flat_map(row).collect()
 }
 
 /// Inputs before any is given.

@@ -23,12 +23,31 @@ fn mean(points: Points<'_>) -> Vec<f64> {
     (0..points.dim()).map(column).collect()
 }
 
+impl Twin {
+    /// True for faults of a metric of tables.
+    fn of_tables(&self) -> bool {
+        self.fault.is("first_row_of_a_table") || self.fault.is("missing_cells")
+    }
+
+    /// Distance between the means of the first column without gaps, unless it has a fault.
+    fn measure_table(&self, table: Tables<'_>) -> f64 {
+        let mean = |rows: TableRows<'_>| {
+            let most = self.fault.choose("first_row_of_a_table", 1, rows.len());
+            let gappy = rows.columns.iter().position(|column| column.missing);
+            let column = self.fault.choose("missing_cells", gappy.unwrap_or(0), 0);
+            rows.column(column).take(most).sum::<f64>() / most as f64
+        };
+        (mean(table.generated) - mean(table.held_out)).abs()
+    }
+}
+
 impl Metric for Twin {
     fn info(&self) -> Result<MetricInfo> {
         let title = self.fault.choose("described", "", "distance of means");
         let better = self.fault.choose("direction", Better::More, Better::Less);
         let info = MetricInfo::of_samples(title, better);
         Ok(match () {
+            () if self.of_tables() => MetricInfo::of_tables(title, better),
             () if self.fault.is("apart") => {
                 MetricInfo { needs: vec![Need::Samples, Need::Draws], ..info }
             }
@@ -37,6 +56,9 @@ impl Metric for Twin {
     }
 
     fn measure(&self, input: &MetricInput<'_>) -> Result<Option<f64>> {
+        if self.of_tables() {
+            return Ok(Some(self.measure_table(input.table()?)));
+        }
         let at = input.samples()?;
         let (made, real) = (at.generated, at.held_out.points());
         let first = mean(if self.fault.is("row_order") { made.first(1) } else { made });

@@ -87,6 +87,8 @@ fn subtler_faults_are_found_too() {
         ("source", "float64_alone", "shape"),
         ("source", "uniform", "standard_normal"),
         ("metric", "apart", "needs"),
+        ("metric", "first_row_of_a_table", "row_order"),
+        ("metric", "missing_cells", "finite"),
         ("coupling", "beyond", "rows"),
         ("loss_weighting", "float32_alone", "shape"),
         ("loss_weighting", "negative", "finite"),
