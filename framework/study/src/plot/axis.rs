@@ -1,5 +1,6 @@
 //! Axes: the position of a value between the ends, and the round values that get ticks.
 
+use super::dates;
 use super::style::{fixed, power_of_ten, scientific};
 
 /// A linear or logarithmic axis from `lo` to `hi`; `lo` may be the larger of the two.
@@ -10,13 +11,24 @@ pub(super) struct Axis {
     pub log: bool,
     /// Distance of the ticks; `None` to choose it by the range.
     pub step: Option<f64>,
-    /// `true` if only whole numbers get ticks.
-    pub whole: bool,
+    pub marks: Marks,
+}
+
+/// Meaning of the values of an axis.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Marks {
+    Numbers,
+    /// Numbers of which only whole ones get ticks.
+    Whole,
+    /// Times in seconds since 1970-01-01.
+    Times,
+    /// Names of the values 0, 1, ….
+    Names(Vec<String>),
 }
 
 impl Axis {
     pub fn linear((lo, hi): (f64, f64)) -> Self {
-        Axis { lo, hi, log: false, step: None, whole: false }
+        Axis { lo, hi, log: false, step: None, marks: Marks::Numbers }
     }
 
     /// A logarithmic axis, whose ends must both be positive.
@@ -26,7 +38,31 @@ impl Axis {
 
     /// An axis that counts, such as epochs.
     pub fn counting(range: (f64, f64)) -> Self {
-        Axis { whole: true, ..Axis::linear(range) }
+        Axis { marks: Marks::Whole, ..Axis::linear(range) }
+    }
+
+    /// An axis of times in seconds since 1970-01-01.
+    pub fn times(range: (f64, f64)) -> Self {
+        Axis { marks: Marks::Times, ..Axis::linear(range) }
+    }
+
+    /// An axis of names, at 0, 1, ….
+    pub fn names(names: Vec<String>) -> Self {
+        let end = names.len().max(1) as f64 - 0.5;
+        Axis { marks: Marks::Names(names), ..Axis::linear((-0.5, end)) }
+    }
+
+    /// The axis from its other end.
+    pub fn reversed(self) -> Self {
+        Axis { lo: self.hi, hi: self.lo, ..self }
+    }
+
+    /// Number of names; 0 if the values have none.
+    pub fn name_count(&self) -> usize {
+        match &self.marks {
+            Marks::Names(names) => names.len(),
+            _ => 0,
+        }
     }
 
     /// The position of `v`: 0 at `lo`, 1 at `hi`.
@@ -48,11 +84,23 @@ impl Axis {
         if !(lo.is_finite() && hi.is_finite()) || hi <= lo {
             return Vec::new();
         }
+        match &self.marks {
+            Marks::Times => return dates::ticks(lo, hi, target),
+            Marks::Names(names) => {
+                return names
+                    .iter()
+                    .enumerate()
+                    .map(|(i, name)| (i as f64, name.clone()))
+                    .collect();
+            }
+            _ => {}
+        }
         if self.log && hi / lo >= 4.0 {
             return log_ticks(lo, hi, target);
         }
+        let whole = self.marks == Marks::Whole;
         let mut step = self.step.unwrap_or_else(|| nice_step(hi - lo, target));
-        if self.whole {
+        if whole {
             step = step.max(1.0);
         }
         let first = (lo / step - 1e-9).ceil() as i64;
@@ -63,11 +111,19 @@ impl Axis {
         let decimals = (-step.log10() - 1e-9).ceil().max(0.0) as usize;
         let large = lo.abs().max(hi.abs());
         let plain = large < 1e5 && decimals <= 5;
-        let digits = (large / step * 1.001).log10().floor().max(0.0) as usize + 1;
+        let place = |v: f64| (v * 1.001).log10().floor();
+        let digits = (place(large) - place(step)).max(0.0) as usize + 1;
         (first..=last)
             .map(|i| {
                 let v = i as f64 * step;
-                (v, if plain || self.whole { fixed(v, decimals) } else { scientific(v, digits) })
+                (
+                    v,
+                    if plain || (whole && large < 1e7) {
+                        fixed(v, decimals)
+                    } else {
+                        scientific(v, digits)
+                    },
+                )
             })
             .collect()
     }

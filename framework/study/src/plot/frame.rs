@@ -8,6 +8,9 @@ use super::style::{self, FRAME, GRID, INK, PAPER, SOFT_INK};
 use super::text::{Align, Font, write, write_up};
 use crate::Result;
 
+/// Share of a panel's width that names of y may take.
+const NAMES: f64 = 0.36;
+
 /// A panel without its place on the sheet: title, labels and axes.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
@@ -78,6 +81,7 @@ impl Frame {
     pub fn draw(&self, canvas: &mut Canvas, outer: Rect) -> Result<Panel> {
         let (top, bottom) = self.margins();
         let tick_font = Font::regular(style::TICK, SOFT_INK);
+        let mut y_font = tick_font;
         let (mut x, mut y) = (self.x.clone(), self.y.clone());
         let mut plot = Rect::new(outer.x0, outer.y0 + top, outer.x1 - 8.0, outer.y1 - bottom);
         // The width of the labels of y depends on its range, which at equal aspect depends on the
@@ -100,11 +104,19 @@ impl Frame {
             y_ticks = if self.hide_y {
                 Vec::new()
             } else {
-                y.ticks((plot.height() / 55.0).clamp(2.0, 7.0))
+                let wanted = (plot.height() / 55.0).clamp(2.0, 7.0);
+                let ticks = y.ticks(wanted);
+                if ticks.len() < 2 { y.ticks(2.0 * wanted) } else { ticks }
             };
+            if let count @ 1.. = y.name_count() {
+                y_font.size = (plot.height() / count as f64).clamp(9.0, style::TICK);
+                for (_, name) in &mut y_ticks {
+                    *name = y_font.fit(name, NAMES * outer.width())?;
+                }
+            }
             widest = usual;
             for (_, text) in &y_ticks {
-                widest = tick_font.width(text)?.max(widest);
+                widest = y_font.width(text)?.max(widest);
             }
         }
         let panel = Panel { plot, x, y };
@@ -129,8 +141,8 @@ impl Frame {
             )?;
         }
         for (v, text) in &y_ticks {
-            let base = panel.py(*v) + 0.5 + tick_font.cap() / 2.0;
-            write(canvas, text, (plot.x0 - 8.0, base), Align::End, tick_font)?;
+            let base = panel.py(*v) + 0.5 + y_font.cap() / 2.0;
+            write(canvas, text, (plot.x0 - 8.0, base), Align::End, y_font)?;
         }
         canvas.outline(plot.grow(0.5), FRAME);
 
@@ -155,8 +167,10 @@ impl Frame {
         }
         if !self.title.is_empty() {
             let font = Font::semi_bold(style::PANEL_TITLE, INK);
-            let text = font.fit(&self.title, plot.width())?;
-            write(canvas, &text, (plot.x0, plot.y0 - 11.0), Align::Start, font)?;
+            let text = font.fit(&self.title, plot.x1 - outer.x0)?;
+            // A long title begins left of the plot.
+            let start = plot.x0.min(plot.x1 - font.width(&text)?);
+            write(canvas, &text, (start, plot.y0 - 11.0), Align::Start, font)?;
         }
         Ok(panel)
     }

@@ -11,6 +11,7 @@ mod axis;
 mod canvas;
 mod confusion;
 mod data_view;
+mod dates;
 mod diagnostics;
 mod figure;
 mod frame;
@@ -29,6 +30,7 @@ mod samples;
 mod series;
 mod stats;
 pub(crate) mod style;
+mod table;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -44,6 +46,7 @@ pub use predictions::{Predicted, PredictionView, predictions};
 pub use quality::{QualityCurve, QualityView, quality};
 pub use samples::{SampleView, samples};
 pub use series::{Series, SeriesExample, SeriesView, series, series_samples};
+pub use table::{TableView, correlations, marginals, pairs};
 pub use trajectories::{TrajectoryView, trajectories};
 
 /// Points of any dimension.

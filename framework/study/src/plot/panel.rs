@@ -19,6 +19,11 @@ pub(super) struct Panel {
 impl Panel {
     /// The ticks of x, as many as can be labelled without overlap.
     pub fn x_ticks(&self, font: Font) -> Result<Vec<(f64, String)>> {
+        if let count @ 1.. = self.x.name_count() {
+            let room = self.plot.width() / count as f64 - 4.0;
+            let shorten = |(at, name): (f64, String)| Ok((at, font.fit(&name, room)?));
+            return self.x.ticks(count as f64).into_iter().map(shorten).collect();
+        }
         let mut ticks = Vec::new();
         for wanted in [8.0, 6.0, 4.0, 3.0, 2.0, 1.0] {
             if wanted * 50.0 > self.plot.width() && wanted > 2.0 {
@@ -146,6 +151,13 @@ impl Panel {
             write(canvas, &text, (right, base), Align::End, font)?;
         }
         Ok(())
+    }
+
+    /// Writes a remark in the middle of the panel.
+    pub fn remark(&self, canvas: &mut Canvas, text: &str) -> Result<()> {
+        let font = Font::regular(style::LABEL, INK);
+        let (x, y) = ((self.plot.x0 + self.plot.x1) / 2.0, (self.plot.y0 + self.plot.y1) / 2.0);
+        write(canvas, text, (x, y + font.cap() / 2.0), Align::Middle, font)
     }
 
     /// Writes how many points are not visible: outside the axes, or not finite.

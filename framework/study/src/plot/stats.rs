@@ -45,6 +45,26 @@ impl Spread {
     }
 }
 
+/// Quartiles, and 5 % and 95 % quantiles.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quartiles {
+    pub low: f64,
+    pub lower: f64,
+    pub median: f64,
+    pub upper: f64,
+    pub high: f64,
+}
+
+impl Quartiles {
+    /// Quantiles of the usable values; `None` if there are none.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let v = sorted(values);
+        let [low, lower, median, upper, high] =
+            [0.05, 0.25, 0.5, 0.75, 0.95].map(|q| quantile(&v, q));
+        (!v.is_empty()).then_some(Quartiles { low, lower, median, upper, high })
+    }
+}
+
 /// The range of the finite values without outliers. Outliers are values farther outside the central
 /// 98 % than these are wide; of fewer than 20 values, there are none.
 pub(super) fn robust_range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {

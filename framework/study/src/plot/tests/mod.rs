@@ -8,6 +8,7 @@ use super::*;
 mod content;
 mod picture;
 mod sampling;
+mod table;
 mod training;
 
 use picture::Picture;
