@@ -11,7 +11,7 @@ pub use marginals::marginals;
 pub use pairs::pairs;
 
 use super::axis::Axis;
-use super::stats::{padded, robust_range, union};
+use super::stats::{padded, robust_range, union, within};
 use crate::table::{CellType, TableColumn, TableRows};
 use crate::{Error, Result};
 
@@ -78,16 +78,18 @@ impl Column<'_> {
     }
 
     /// Axis that shows the numbers or times of both sides: the real ones, and the generated ones as
-    /// far as the real ones stay readable.
+    /// far as the real ones stay readable, or all if most of them are far away.
     fn axis(&self, margin: f64) -> Axis {
         let present = |cells: &[f64]| cells.iter().copied().filter(|v| v.is_finite()).collect();
         let (real, generated): (Vec<f64>, Vec<f64>) =
             (present(&self.real), present(&self.generated));
         let own = robust_range(real.iter().copied());
         let near = own.map(|(lo, hi)| (lo - 0.5 * (hi - lo), hi + 0.5 * (hi - lo)));
+        let is_near = |v: &&f64| near.is_none_or(|(lo, hi)| (lo..=hi).contains(*v));
+        let mostly_near = 2 * generated.iter().filter(is_near).count() >= generated.len();
         let others = match near {
-            Some(near) => super::stats::within(&generated, near),
-            None => robust_range(generated.iter().copied()),
+            Some(near) if mostly_near => within(&generated, near),
+            _ => robust_range(generated.iter().copied()),
         };
         let range = match (union(own, others), &self.info.kind) {
             // A day before and after a single time.

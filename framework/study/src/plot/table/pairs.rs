@@ -216,7 +216,7 @@ fn table(
             let (x, y) = (j as f64, i as f64);
             let (x0, x1, y0, y1) =
                 (panel.px(x - 0.5), panel.px(x + 0.5), panel.py(y - 0.5), panel.py(y + 0.5));
-            let rect = Rect::new(x0, y0, x1, y1).grow(-0.5);
+            let rect = Rect::new(x0, y0, x1, y1).grow(-1.0);
             let fill = if own.is_empty() { PAPER } else { PAPER.mix(color, 0.04 + 0.9 * share) };
             canvas.fill(rect, fill);
             let ink = if fill.is_dark() { PAPER } else { INK };
