@@ -31,6 +31,7 @@ pub mod time_samplers;
 mod conv;
 mod layers;
 mod pyramid;
+mod tables;
 
 triflow::inventory::submit! { triflow::registry::Defaults(include_str!("defaults.yaml")) }
 

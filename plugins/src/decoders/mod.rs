@@ -2,12 +2,16 @@
 
 mod conv;
 mod identity;
+mod mixed;
 mod mlp;
+mod one_hot;
 mod resnet;
 
 pub use conv::Conv;
 pub use identity::Identity;
+pub use mixed::Mixed;
 pub use mlp::Mlp;
+pub use one_hot::OneHot;
 pub use resnet::Resnet;
 
 use crate::layers::{Linear, WeightInit, flatten, numel, unflatten};
@@ -20,6 +24,9 @@ triflow::choices! {
         Linear = "linear",
         /// A linear layer to logits: the output is their softmax, the loss the cross-entropy.
         Softmax = "softmax",
+        /// A linear layer to the rows of a table: numbers, and logits of each category, with a
+        /// softmax and a cross-entropy of its own.
+        Blocks = "blocks",
         /// None: the output of the body is the target.
         None = "none",
     }
@@ -73,8 +80,11 @@ where
         return Err(Error::config("head", message)
             .help("use head `linear` or `softmax`, or make the shapes agree"));
     }
-    let likelihood =
-        if head == Head::Softmax { Likelihood::Categorical } else { Likelihood::Gaussian };
+    let likelihood = match head {
+        Head::Softmax => Likelihood::Categorical,
+        Head::Blocks => Likelihood::Blocks,
+        Head::Linear | Head::None => Likelihood::Gaussian,
+    };
     let head = (head != Head::None)
         .then(|| Linear::new(&ctx.vars.sub("head"), width, entries, WeightInit::LeCun));
     Ok(Box::new(WithHead { body, head, likelihood, target }))

@@ -4,8 +4,10 @@ mod conv;
 mod conv_normal;
 mod identity;
 mod linear;
+mod mixed;
 mod mlp;
 mod mlp_normal;
+mod one_hot;
 mod resnet;
 mod resnet_normal;
 
@@ -13,8 +15,10 @@ pub use conv::Conv;
 pub use conv_normal::ConvNormal;
 pub use identity::Identity;
 pub use linear::Linear;
+pub use mixed::Mixed;
 pub use mlp::Mlp;
 pub use mlp_normal::MlpNormal;
+pub use one_hot::OneHot;
 pub use resnet::Resnet;
 pub use resnet_normal::ResnetNormal;
 

@@ -4,7 +4,8 @@ use super::{Check, Conformance, Kit};
 use crate::component::{Decoder, Likelihood, Pass};
 use crate::error::Result;
 use crate::registry::Component;
-use tch::{Kind as DType, Tensor, nn};
+use crate::table::Segments;
+use tch::{Device, Kind as DType, Tensor, nn};
 
 inventory::submit!(Kit::of::<dyn Decoder>());
 
@@ -20,6 +21,12 @@ impl Conformance for dyn Decoder {
             name: "logits",
             about: "a categorical decoder gives logits, never probabilities",
             run: logits,
+        },
+        Check {
+            name: "block_logits",
+            about: "a decoder of numbers and categories gives logits of each category, never \
+                    probabilities",
+            run: block_logits,
         },
     ];
     const STARTER: &'static str = include_str!("starters/decoder.rs");
@@ -37,6 +44,7 @@ impl Part for dyn Decoder {
             Shapes::new(&[2, 4, 4], &[2, 4, 4], None),
             Shapes::new(&[2, 4, 4], &[5], None),
             Shapes::new(&[3, 8, 8], &[4, 4, 4], None),
+            Shapes::table(),
         ]
         .into()
     }
@@ -65,11 +73,27 @@ fn logits(component: &Component<dyn Decoder>) -> Result<()> {
         }
         let output = at.part.decode(&at.rows(5).main, Pass::EVAL)?;
         let sums = output.sum_dim_intlist([-1].as_slice(), false, DType::Double);
-        let off = (sums - 1.0).abs().max().double_value(&[]);
-        let sums_to_one = off < 1e-6 && output.min().double_value(&[]) >= 0.0;
-        ensure(!sums_to_one, || {
-            "the output sums to 1 over the last axis, as probabilities do; expected logits"
-                .to_owned()
-        })
+        no_probabilities(&output, &sums, "over the last axis")
+    })
+}
+
+fn block_logits(component: &Component<dyn Decoder>) -> Result<()> {
+    with_all_shapes(component, DType::Double, |at| {
+        let segments = Segments::new(&at.shapes.blocks, Device::Cpu);
+        if at.part.likelihood()? != Likelihood::Blocks || segments.category_count() == 0 {
+            return Ok(());
+        }
+        let output = at.part.decode(&at.rows(5).main, Pass::EVAL)?;
+        let members = segments.members(&output);
+        no_probabilities(&members, &segments.sum(&members), "over each category")
+    })
+}
+
+/// Checks that not all of these `sums` of `values`, all of which are positive, are 1.
+fn no_probabilities(values: &Tensor, sums: &Tensor, over: &str) -> Result<()> {
+    let off = (sums - 1.0).abs().max().double_value(&[]);
+    let sums_to_one = off < 1e-6 && values.min().double_value(&[]) >= 0.0;
+    ensure(!sums_to_one, || {
+        format!("the output sums to 1 {over}, as probabilities do; expected logits")
     })
 }

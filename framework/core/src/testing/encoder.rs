@@ -42,6 +42,7 @@ impl Part for dyn Encoder {
             Shapes::new(&[2, 4, 4], &[2, 4, 4], None),
             Shapes::new(&[2, 4, 4], &[5], None),
             Shapes::new(&[3, 8, 8], &[4, 4, 4], None),
+            Shapes::table(),
         ]
         .into()
     }

@@ -15,6 +15,8 @@ use tch::{Device, Kind as DType, Tensor, nn};
 #[derive(Clone, Debug)]
 pub(super) struct Shapes {
     pub(super) target: Vec<i64>,
+    /// Numbers and categories of a target.
+    pub(super) blocks: Vec<Block>,
     pub(super) latent: Vec<i64>,
     pub(super) condition: Option<Vec<i64>>,
 }
@@ -23,16 +25,23 @@ impl Shapes {
     pub(super) fn new(target: &[i64], latent: &[i64], condition: Option<&[i64]>) -> Self {
         Self {
             target: target.to_vec(),
+            blocks: Block::numbers(target),
             latent: latent.to_vec(),
             condition: condition.map(<[i64]>::to_vec),
         }
+    }
+
+    /// Shapes for rows of a table with two numbers and two categories, and latents of 7 entries.
+    pub(super) fn table() -> Self {
+        let blocks = vec![Block::Categories(3), Block::Values(2), Block::Categories(2)];
+        Self { blocks, ..Self::new(&[7], &[7], None) }
     }
 
     pub(super) fn context<'a>(&self, vars: nn::Path<'a>) -> BuildContext<'a> {
         BuildContext {
             vars,
             target_shape: self.target.clone(),
-            target_blocks: Block::numbers(&self.target),
+            target_blocks: self.blocks.clone(),
             condition_shape: self.condition.clone(),
             latent_shape: Some(self.latent.clone()),
         }

@@ -12,6 +12,8 @@ struct Body {
     weight: Tensor,
     outside: Tensor,
     output: Vec<i64>,
+    /// Numbers and categories of the output of a decoder.
+    blocks: Vec<Block>,
     calls: Cell<f64>,
 }
 
@@ -39,6 +41,7 @@ impl Body {
             weight,
             outside,
             output: output.to_vec(),
+            blocks: Vec::new(),
             calls: 0.0.into(),
         })
     }
@@ -122,18 +125,26 @@ triflow::component! {
 
 impl Spec<dyn Decoder> for DecoderTwin {
     fn build(&self, ctx: &BuildContext) -> Result<Box<dyn Decoder>> {
-        Ok(Box::new(Body::new(&self.fault, &ctx.vars, flat(ctx.latent()?), &ctx.target_shape)?))
+        let body = Body::new(&self.fault, &ctx.vars, flat(ctx.latent()?), &ctx.target_shape)?;
+        Ok(Box::new(Body { blocks: ctx.target_blocks.clone(), ..body }))
     }
 }
 
 impl Decoder for Body {
     fn decode(&self, z: &Tensor, _: Pass) -> Result<Tensor> {
         let values = self.run(z);
-        Ok(if self.fault.is("logits") { values.softmax(-1, values.kind()) } else { values })
+        Ok(match () {
+            () if self.fault.is("logits") => values.softmax(-1, values.kind()),
+            () if self.fault.is("block_logits") && values.dim() == 2 => {
+                Segments::new(&self.blocks, values.device()).probabilities(&values)
+            }
+            () => values,
+        })
     }
 
     fn likelihood(&self) -> Result<Likelihood> {
-        Ok(Likelihood::Categorical)
+        let blocks = self.fault.is("block_logits");
+        Ok(if blocks { Likelihood::Blocks } else { Likelihood::Categorical })
     }
 }
 
