@@ -116,6 +116,13 @@ const BROKEN: &[Broken] = &[
         "a model without a condition",
     ),
     (
+        "columns are masked in rows of a table",
+        "{ task: regression, training: { mask_columns: 0.5 } }",
+        Data::Numbers,
+        "training.mask_columns",
+        "only the cells of rows that are generated",
+    ),
+    (
         "a decoder of logits has labels to learn",
         "{ task: regression, decoder: { type: mlp, head: softmax }, loss: { vae_weight: 1 } }",
         Data::Numbers,

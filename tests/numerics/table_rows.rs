@@ -1,11 +1,13 @@
 //! Rows of tables as a model sees them: encoded, drawn, saved.
 
 use crate::common::values;
-use triflow::Experiment;
 use triflow::data::{Data, Units};
 use triflow::prelude::*;
+use triflow::rng::Streams;
 use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{Device, Kind};
+use triflow::train::{Control, Trainer};
+use triflow::{Experiment, Trained};
 
 const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 const N: i64 = 400;
@@ -140,4 +142,82 @@ fn another_file_gets_the_codes_of_the_training_rows_by_name() {
     };
     let error = units.rows(without_kind, &experiment).unwrap_err().to_string();
     assert!(error.starts_with("there is no column `kind`"), "{error}");
+}
+
+/// A model of `kind` and `mass` that is given some of its cells in training.
+fn filling_in(objective: &str) -> Trained {
+    triflow_plugins::link();
+    let experiment = experiment(&[
+        &format!("objective={objective}"),
+        "device=cpu",
+        "data.split={train: 1, val: 0, test: 0}",
+        "training={steps: 2500, batch_size: 128, mask_columns: 0.8, ema: 0.99}",
+        "training.optimizer={type: adam, learning_rate: 2e-3}",
+        "crn.network={type: mlp, hidden_dims: [64, 64]}",
+    ]);
+    let _stream = seed_torch(7, Purpose::Data, 0);
+    let index = Tensor::from_slice(&[0_i64, 1, 2]);
+    let train = Columns {
+        x: Some(table().index_select(1, &index)),
+        x_columns: columns()[..3].to_vec(),
+        ..Columns::default()
+    };
+    let mut trainer =
+        Trainer::with_tables(experiment, Splits { train, ..Splits::default() }).unwrap();
+    trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
+    trainer.into_trained()
+}
+
+#[test]
+fn missing_cells_are_drawn_given_the_others_whatever_the_network_predicts() {
+    for objective in ["flow_matching", "diffusion", "ct"] {
+        let mut model = filling_in(objective);
+        let nan = f64::NAN;
+        // For each kind a row without mass, and for each mass a row without kind.
+        let rows = [0.0, nan, nan, 1.0, nan, nan, 2.0, nan, nan];
+        let rows = [&rows[..], &[nan, 0.0, 7.0, nan, 10.0, nan, nan, 20.0, 3.0]].concat();
+        let x = Tensor::from_slice(&rows).view([6, 3]);
+        let asked = |x: &Tensor| Columns {
+            x: Some(x.copy()),
+            x_columns: columns()[..3].to_vec(),
+            ..Columns::default()
+        };
+        let draws = model.impute(asked(&x), 40, &Streams::new(1, 0)).unwrap();
+        assert_eq!(draws.len(), 40);
+        let all = Tensor::stack(&draws, 0);
+        assert_eq!(all.isfinite().all().int64_value(&[]), 1);
+        let known = x.isnan().logical_not();
+        assert_eq!(all.get(3).masked_select(&known), x.masked_select(&known));
+        let means = values(&all.mean_dim([0].as_slice(), false, Kind::Double));
+        for kind in 0..3 {
+            let mass = means[3 * kind + 1];
+            assert!((mass - 10.0 * kind as f64).abs() < 2.0, "{objective}: {kind} {mass}");
+            let right = all.select(1, 3 + kind as i64).select(1, 0).eq(kind as f64);
+            let share = right.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+            assert!(share > 0.9, "{objective}: {kind} {share}");
+        }
+        // A draw depends on its row alone.
+        let alone = model.impute(asked(&x.narrow(0, 0, 2)), 1, &Streams::new(1, 0)).unwrap();
+        assert!(alone[0].allclose(&draws[0].narrow(0, 0, 2), 1e-4, 1e-4, false));
+        // The model still draws whole rows.
+        let drawn = model.sample(&[600], None, 5).unwrap();
+        let table = model.units().table(&drawn);
+        let gaps = table.select(1, 2).isnan().to_kind(Kind::Double).mean(Kind::Double);
+        assert!((gaps.double_value(&[]) - 0.25).abs() < 0.08, "{objective}: {gaps}");
+    }
+}
+
+#[test]
+fn only_a_model_that_was_given_cells_fills_them_in() {
+    triflow_plugins::link();
+    let mut settings = experiment(&["crn.network={type: mlp, hidden_dims: [8]}"]);
+    settings.training.steps = Some(1);
+    let train = Columns { x: Some(table()), x_columns: columns(), ..Columns::default() };
+    let mut trainer =
+        Trainer::with_tables(settings, Splits { train, ..Splits::default() }).unwrap();
+    trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
+    let mut model = trainer.into_trained();
+    let rows = Columns { x: Some(table()), x_columns: columns(), ..Columns::default() };
+    let error = model.impute(rows, 1, &Streams::new(1, 0)).unwrap_err().to_string();
+    assert!(error.contains("train one with `training.mask_columns: 0.5`"), "{error}");
 }

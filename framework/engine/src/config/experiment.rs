@@ -206,6 +206,11 @@ parameters! {
         /// above 0.
         #[range(min = 0, below = 1)]
         pub condition_dropout: f64 = 0.0,
+        /// Share of the training rows that are given some of their own cells, so that the model can
+        /// fill in missing ones (`triflow impute`); null: none, and it cannot.
+        #[range(above = 0, max = 1)]
+        #[unwritten]
+        pub mask_columns: Option<f64> = None,
         /// Parts that keep their initial parameters, such as an encoder and a decoder from
         /// `start_from`.
         #[unwritten]

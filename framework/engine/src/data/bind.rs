@@ -62,6 +62,17 @@ pub(super) fn bind(
     Ok((Rows { target, condition, z0, labels }, names))
 }
 
+/// Binds one side of a table alone.
+pub(super) fn bind_side(
+    table: &Columns,
+    part: Part,
+    experiment: &Experiment,
+    classes: Option<i64>,
+    options: (Kind, Device),
+) -> Result<Side> {
+    Binding { table, experiment, classes, n: rows_of(table)?, options }.side(part)
+}
+
 /// A table and the options with which it is bound.
 struct Binding<'t> {
     table: &'t Columns,

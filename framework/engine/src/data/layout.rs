@@ -134,6 +134,37 @@ impl TableLayout {
         }
     }
 
+    /// Rows `[n, entries]` in which no cell is missing.
+    pub(super) fn with_all_cells(&self, rows: &Tensor) -> Tensor {
+        let [_, first, names] = &self.blocks;
+        let presence = first.masked_select(&names.eq(0));
+        rows.index_fill(1, &presence, 1.0).index_fill(1, &(presence + 1), 0.0)
+    }
+
+    /// A table `[n, columns]` in which a category without a code is a missing cell.
+    pub(super) fn without_unknown(&self, table: &Tensor) -> Tensor {
+        let is_category: Vec<bool> = self.columns.iter().map(|own| own.names().is_some()).collect();
+        let is_category = Tensor::from_slice(&is_category).to_device(table.device());
+        table.masked_fill(&table.lt(0.0).logical_and(&is_category), f64::NAN)
+    }
+
+    /// For each cell of the columns, its value and, where it may be missing, its presence, 1 if it
+    /// is known where the cells `gap` `[n, columns]` are to be filled in: their presence is.
+    pub(super) fn known(&self, gap: &Tensor) -> Tensor {
+        let (mut of_column, mut presence) = (Vec::new(), Vec::new());
+        for (column, i) in self.columns.iter().zip(0_i64..) {
+            for (_, place) in column.blocks().zip(0..) {
+                of_column.push(i);
+                presence.push(place > 0);
+            }
+        }
+        let device = gap.device();
+        let of_column = Tensor::from_slice(&of_column).to_device(device);
+        let presence = Tensor::from_slice(&presence).to_device(device);
+        let known = gap.index_select(1, &of_column).logical_not().logical_or(&presence);
+        known.to_kind(Kind::Double)
+    }
+
     /// The table `[n, columns]` float64 in the data's own units of rows `[n, entries]` whose
     /// numbers are in these units: numbers rounded as those of the data, the most likely category
     /// of each block, NaN for missing cells.

@@ -5,6 +5,7 @@ mod bind;
 mod bytes;
 mod classes;
 mod column;
+mod completion;
 mod disk;
 pub mod files;
 mod hints;
@@ -22,6 +23,8 @@ mod weights;
 pub(crate) use bytes::own_units;
 pub use classes::{check_labels, one_hot};
 pub use column::{Column, Pick};
+pub(crate) use completion::Completion;
+pub use completion::Known;
 #[cfg(test)]
 pub(crate) use disk::rows_of_file;
 pub use identity::Identity;

@@ -1,9 +1,10 @@
 //! Conversion between the data's own units and the model's, which a model keeps when it is trained:
 //! shapes, one-hot labels, normalisation and names.
 
-use super::bind::{bind, sides};
+use super::bind::{bind, bind_side, sides};
 use super::classes::Classes;
 use super::column::Values;
+use super::completion::Known;
 use super::layout::{Cells, TableLayout};
 use super::moments::columns;
 use super::normaliser::{Normaliser, features};
@@ -220,6 +221,68 @@ impl Units {
         }
     }
 
+    /// The table of targets as [`table`](Self::table) gives it, with a value in each cell, also in
+    /// those that are missing.
+    pub(crate) fn full_table(&self, targets: &Tensor) -> Tensor {
+        match self.target_layout() {
+            Some(layout) => layout.table(&layout.with_all_cells(targets)),
+            None => targets.to_kind(Kind::Double),
+        }
+    }
+
+    /// Targets of a table some of whose cells are missing: the cells `[n, columns]` float64 in the
+    /// data's own units, the known ones as a model is given them, and the normalised conditions.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the table has no targets or lacks one of their columns, or the conditions
+    /// are not as [`rows`](Self::rows) needs them.
+    pub(crate) fn partly(
+        &self,
+        table: Columns,
+        experiment: &Experiment,
+    ) -> Result<(Tensor, Known, Option<Tensor>)> {
+        let mut table = self.align(table, experiment)?;
+        let (learned, from) = sides(experiment.task());
+        let device = self.target.mean.device();
+        let side = match learned {
+            Part::X => table.x.take(),
+            Part::Y => table.y.take(),
+        };
+        let message = || Error::config("data", format!("the data have no {learned}"));
+        let own = side.ok_or_else(message)?.to_kind(Kind::Double).to_device(device);
+        let own = if own.dim() == 1 { own.unsqueeze(1) } else { own };
+        // A category that the training rows lack is not known.
+        let own = match self.target_layout() {
+            Some(layout) => layout.without_unknown(&own),
+            None => own,
+        };
+        let gap = own.isnan();
+        let (values, cells) = match self.target_layout() {
+            Some(layout) => {
+                let cells = layout.cells(&own);
+                (layout.rows(&cells, Kind::Double), layout.known(&gap))
+            }
+            None => (own.shallow_clone(), gap.logical_not().to_kind(Kind::Double)),
+        };
+        let values = self.target.apply(&values).nan_to_num(Some(0.0), None, None);
+        let cells = cells.to_kind(self.target.kind());
+        let expected = self.shapes.target.iter().product::<i64>();
+        if values.size()[1] != expected {
+            let message = format!("rows have {} columns, the model's {expected}", own.size()[1]);
+            return Err(Error::config("data", message));
+        }
+        let condition = match &self.shapes.condition {
+            Some(shape) => {
+                let options = (self.target.kind(), device);
+                let side = bind_side(&table, from, experiment, self.classes(), options)?;
+                check_shape("condition", &side, shape)?;
+                Some(side.scaled(&self.condition)?.column.take(0..own.size()[0])?)
+            }
+            None => None,
+        };
+        Ok((own, Known { values, cells }, condition))
+    }
+
     /// Targets `[n, entries]` in the data's own units as rows of data can be: with one category in
     /// each block, and numbers rounded. Targets of plain numbers stay as they are.
     pub fn as_data(&self, targets: Tensor) -> Tensor {
@@ -228,6 +291,18 @@ impl Units {
         let mean = self.target.mean.index_select(0, layout.number_entries());
         let numbers = cells.numbers.where_self(&cells.numbers.isnan().logical_not(), &mean);
         layout.rows(&Cells { numbers, ..cells }, Kind::Double)
+    }
+
+    /// Numbers of entries of the cells of a flat target, column by column: of the value and, where
+    /// cells may be missing, of its presence.
+    pub(crate) fn cells(&self) -> Vec<Vec<i64>> {
+        match self.target_layout() {
+            Some(_) => {
+                let columns = self.names.target.iter();
+                columns.map(|column| column.blocks().map(Block::width).collect()).collect()
+            }
+            None => (0..self.shapes.target.iter().product()).map(|_| vec![1]).collect(),
+        }
     }
 
     /// Numbers and categories of a target.
@@ -250,17 +325,11 @@ impl Units {
 
     /// Checks that rows have the model's shapes.
     pub(super) fn check(&self, rows: &Rows) -> Result<()> {
-        let check = |what: &str, side: Option<&Side>, shape: Option<&Vec<i64>>| match (side, shape)
-        {
-            (Some(side), Some(shape)) if side.column.shape() != shape => {
-                let (found, shape) = (shape_text(side.column.shape()), shape_text(shape));
-                let message = format!("the {what}s have shape {found}, the model's have {shape}");
-                Err(Error::config("data", message))
-            }
+        check_shape("target", &rows.target, &self.shapes.target)?;
+        match (&rows.condition, &self.shapes.condition) {
+            (Some(side), Some(shape)) => check_shape("condition", side, shape),
             _ => Ok(()),
-        };
-        check("target", Some(&rows.target), Some(&self.shapes.target))?;
-        check("condition", rows.condition.as_ref(), self.shapes.condition.as_ref())
+        }
     }
 
     /// Lists of names that files of samples or predictions have beside their arrays: `columns`,
@@ -356,6 +425,16 @@ impl Units {
             names: header.names,
         })
     }
+}
+
+/// Checks that the rows of a side have a shape.
+fn check_shape(what: &str, side: &Side, shape: &[i64]) -> Result<()> {
+    if side.column.shape() == shape {
+        return Ok(());
+    }
+    let (found, shape) = (shape_text(side.column.shape()), shape_text(shape));
+    let message = format!("the {what}s have shape {found}, the model's have {shape}");
+    Err(Error::config("data", message))
 }
 
 /// Options with which normalisers are fitted.

@@ -1,6 +1,7 @@
 //! Predictions and samples of a trained model, in the data's own units.
 
 mod blocks;
+mod impute;
 mod states;
 
 pub use blocks::{Block, Rows, Start};

@@ -10,6 +10,7 @@ use crate::component::{
     shape_text,
 };
 use crate::config::{LossConfig, Precision};
+use crate::data::Completion;
 use crate::error::{Error, Result};
 use crate::kernels::reduced::{Reduced, is_worth_it};
 use crate::loss::{Times, Weights};
@@ -34,6 +35,7 @@ pub struct Model {
     weights: Weights,
     times: Times,
     segments: Segments,
+    completion: Option<Completion>,
     facts: ModelFacts,
     loss: LossConfig,
     /// True if the CRN multiplies in bfloat16.
@@ -70,6 +72,7 @@ impl From<Resolved> for Model {
             weights: parts.weights,
             times: parts.times,
             segments: parts.segments,
+            completion: parts.completion,
             facts: facts.model,
             loss: experiment.loss,
             reduced,
@@ -175,6 +178,11 @@ impl Model {
         }
     }
 
+    /// Form of conditions with known cells of the rows; `None` if the model is not given any.
+    pub(crate) fn completion(&self) -> Option<&Completion> {
+        self.completion.as_ref()
+    }
+
     /// Evaluates the network at states `z` `[batch, …z_shape]` and the point of a reading, with one
     /// time for all or one for each; the output has the shape of `z`.
     ///
@@ -191,6 +199,10 @@ impl Model {
         let time = self.time_input(point)?.to_kind(z.kind()).expand([z.size()[0]], false);
         let mask = self.latent_mask(pass.mask);
         let z = &sequence::keep(z, mask);
+        let completed = self.completion.as_ref().filter(|own| !own.is_complete(condition));
+        let completed = completed
+            .map(|own| own.condition(condition, None, z.size()[0], (z.kind(), z.device())));
+        let condition = completed.as_ref().or(condition);
         let scaled = point.input_scale()?.map(|scale| rows(&scale.to_kind(z.kind()), z) * z);
         let input =
             CrnInput { z: scaled.as_ref().unwrap_or(z), state: z, time: &time, condition, reading };

@@ -173,16 +173,19 @@ pub(crate) struct DataFacts {
     pub labels: bool,
     /// True if targets or conditions are images `[channels, height, width]`.
     pub images: bool,
+    /// True if targets and conditions are vectors.
+    pub flat: bool,
 }
 
 impl DataFacts {
     fn of(units: &Units) -> Self {
         let shapes = &units.shapes;
-        let mut all = [Some(&shapes.target), shapes.condition.as_ref()].into_iter().flatten();
+        let all = || [Some(&shapes.target), shapes.condition.as_ref()].into_iter().flatten();
         Self {
             condition: shapes.condition.is_some(),
             labels: units.target_is_label,
-            images: all.any(|shape| shape.len() == 3),
+            images: all().any(|shape| shape.len() == 3),
+            flat: all().all(|shape| shape.len() == 1),
         }
     }
 }

@@ -3,7 +3,7 @@ use crate::component::{
     Source, SourceContext,
 };
 use crate::config::{Experiment, LossConfig, ModelPart};
-use crate::data::Units;
+use crate::data::{Completion, Units};
 use crate::error::{Error, Result};
 use crate::loss::{Times, Weights};
 use crate::path::Path;
@@ -22,6 +22,8 @@ pub(crate) struct Parts {
     pub latent_shape: Vec<i64>,
     /// Numbers and categories of a target.
     pub segments: Segments,
+    /// Form of conditions with known cells; `None` if the model is not given any.
+    pub completion: Option<Completion>,
     pub decoder: Box<dyn Decoder>,
     pub crn: Box<dyn Crn>,
     pub source: Box<dyn Source>,
@@ -46,11 +48,16 @@ impl Parts {
         let (shapes, blocks) = (&units.shapes, units.target_blocks());
         let mut vars = nn::VarStore::new(device);
         vars.set_kind(kind);
+        let completion = experiment.training.mask_columns.map(|_| Completion::new(units, device));
+        let condition = match &completion {
+            Some(completion) => Some(vec![completion.width()]),
+            None => shapes.condition.clone(),
+        };
         let context = |name: &str, latent: Option<Vec<i64>>| BuildContext {
             vars: vars.root().sub(name),
             target_shape: shapes.target.clone(),
             target_blocks: blocks.clone(),
-            condition_shape: shapes.condition.clone(),
+            condition_shape: condition.clone(),
             latent_shape: latent,
         };
         let objective = experiment.objective.build(&()).map_err(within("objective"))?;
@@ -84,6 +91,7 @@ impl Parts {
             encoder,
             latent_shape,
             segments: Segments::new(&blocks, device),
+            completion,
             decoder,
             crn,
         })

@@ -38,6 +38,7 @@ const RULES: &[Rule] = rules! {
     "a guided model was trained without its condition too": Keys(guided_was_dropped),
     "the interval of guidance does not end before it begins": Keys(guidance_interval),
     "a guided model has a condition": Parts(guided_has_condition),
+    "columns are masked in rows of a table": Parts(masked_rows_are_flat),
     "a decoder of logits has labels to learn": Parts(logits_have_labels),
     "a learnable schedule is followed by the path": Parts(schedule_is_followed),
     "pairs are of latents that training does not change": Parts(pairs_stay),
@@ -134,6 +135,14 @@ fn guided_has_condition(e: &Experiment, facts: &Facts) -> Result<()> {
     let broken = e.sampling.guidance != 1.0 && !facts.data.condition;
     let message = "a model without a condition cannot be guided by it";
     refuse(broken, "sampling.guidance", message, "")
+}
+
+fn masked_rows_are_flat(e: &Experiment, facts: &Facts) -> Result<()> {
+    let fits = facts.data.flat && !facts.data.labels && !e.task().predicts();
+    let broken = e.training.mask_columns.is_some() && !fits;
+    let message = "only the cells of rows that are generated can be given and filled in, not \
+                   labels, images, sequences or predictions";
+    refuse(broken, "training.mask_columns", message, "set it to null")
 }
 
 fn logits_have_labels(_: &Experiment, facts: &Facts) -> Result<()> {

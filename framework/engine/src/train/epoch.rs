@@ -1,5 +1,6 @@
 //! The end of an epoch: mean losses on the training and the validation rows.
 
+use super::step::with_known_cells;
 use super::{Epoch, Trainer};
 use crate::component::Pass;
 use crate::error::{DIVERGED, Error, Result};
@@ -61,10 +62,11 @@ impl Trainer {
                     None => batch.z0.as_ref().map(Tensor::shallow_clone),
                 };
                 let _stream = seed_torch(config.seed, Purpose::Validate, i as u64);
+                let condition = with_known_cells(model, config, &batch.target, batch.condition());
                 let terms = model.losses_from(
                     z0,
                     &batch.target,
-                    batch.condition().as_ref(),
+                    condition.as_ref(),
                     Pass::EVAL.masked(batch.mask.as_ref()),
                     true,
                 )?;

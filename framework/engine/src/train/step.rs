@@ -101,6 +101,22 @@ fn keep_places(moments: &mut [Tensor], places: Vec<Tensor>) {
     }
 }
 
+/// The conditions of a batch, with random known cells of the targets for a model that fills in the
+/// others.
+pub(super) fn with_known_cells(
+    model: &Model,
+    config: &Training,
+    target: &Tensor,
+    condition: Option<Condition>,
+) -> Option<Condition> {
+    let (Some(completion), Some(share)) = (model.completion(), config.mask_columns) else {
+        return condition;
+    };
+    let known = completion.random(target, share);
+    let options = (target.kind(), target.device());
+    Some(completion.condition(condition.as_ref(), Some(&known), target.size()[0], options))
+}
+
 /// Computes the loss of a batch and its gradient `[parameters]`, which is clipped. All random
 /// numbers of a step are drawn here.
 fn loss_and_gradient(
@@ -123,6 +139,7 @@ fn loss_and_gradient(
         });
         Condition::new(value).with(present, batch.condition_mask.as_ref().map(same))
     });
+    let condition = with_known_cells(model, config, &target, condition);
     let pass = Pass { training: true, dropout, mask: batch.mask.as_ref() };
     let z0 = batch.z0.as_ref().map(same);
     let terms = model.losses_from(z0, &target, condition.as_ref(), pass, false)?;

@@ -1,0 +1,80 @@
+//! Rows some of whose cells are missing, filled in by a model that was trained with known cells.
+
+use super::{Rows, Start};
+use crate::component::{Columns, Condition, Pass};
+use crate::error::{Error, Result};
+use crate::rng::Streams;
+use crate::trained::Trained;
+use tch::{Kind, Tensor};
+
+impl Trained {
+    /// Checks that the model can fill in missing cells.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: it was trained without known cells.
+    pub fn fills_in(&self) -> Result<()> {
+        match self.model.completion() {
+            Some(_) => Ok(()),
+            None => {
+                let message = "this model was not trained to fill in missing cells";
+                Err(Error::config("training.mask_columns", message)
+                    .help("train one with `training.mask_columns: 0.5`"))
+            }
+        }
+    }
+
+    /// Draws the missing cells of a table given the other ones: `draws` tables `[n, columns]`
+    /// float64 in the data's own units without missing cells, whose columns are those of
+    /// [`units`](Self::units)`.names.target`. `table` has the side of the targets, with NaN for
+    /// missing cells, and that of the conditions if the model has them. Draw k of row i depends on
+    /// the streams' seed, k and i.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: the model cannot fill in cells, a column is missing, or a condition is.
+    /// [`Error::Component`]: a component fails.
+    pub fn impute(&mut self, table: Columns, draws: u64, streams: &Streams) -> Result<Vec<Tensor>> {
+        self.fills_in()?;
+        let options = (self.model.vars.kind(), self.device());
+        let (own, known, condition) = self.units.partly(table, &self.experiment)?;
+        let n = own.size()[0];
+        (0..draws)
+            .map(|draw| {
+                let streams = streams.later(draw);
+                let completed = |model: &Trained, from: i64, n: i64| {
+                    let Some(completion) = model.model.completion() else { return Ok(None) };
+                    let condition =
+                        condition.as_ref().map(|all| Condition::new(all.narrow(0, from, n)));
+                    let known = known.narrow(from, n);
+                    let all = completion.condition(condition.as_ref(), Some(&known), n, options);
+                    Ok(Some(all))
+                };
+                let rows = Rows {
+                    n,
+                    streams: Some(&streams),
+                    condition: &completed,
+                    mask: None,
+                    start: Start::Noise,
+                };
+                self.draw_cells(&rows, &own)
+            })
+            .collect()
+    }
+
+    /// Draws rows, and puts their cells in place of those that are missing in `own`.
+    fn draw_cells(&mut self, rows: &Rows<'_>, own: &Tensor) -> Result<Tensor> {
+        let mut latents = Vec::new();
+        let plan = self.plan();
+        self.sample_blocks(rows, &plan, &mut |block| {
+            latents.push(block.sampled.z);
+            Ok(())
+        })?;
+        let z = Tensor::cat(&latents, 0);
+        let drawn = self.sampling(|model, units| {
+            tch::no_grad(|| {
+                let decoded = model.present(&model.decode(&z, Pass::EVAL)?);
+                Ok(units.full_table(&units.target.undo(&decoded)))
+            })
+        })?;
+        Ok(own.where_self(&own.isnan().logical_not(), &drawn.to_kind(Kind::Double)))
+    }
+}
