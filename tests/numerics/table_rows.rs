@@ -194,7 +194,7 @@ fn missing_cells_are_drawn_given_the_others_whatever_the_network_predicts() {
             assert!((mass - 10.0 * kind as f64).abs() < 2.0, "{objective}: {kind} {mass}");
             let right = all.select(1, 3 + kind as i64).select(1, 0).eq(kind as f64);
             let share = right.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
-            assert!(share > 0.9, "{objective}: {kind} {share}");
+            assert!(share > 0.75, "{objective}: {kind} {share}");
         }
         // A draw depends on its row alone.
         let alone = model.impute(asked(&x.narrow(0, 0, 2)), 1, &Streams::new(1, 0)).unwrap();
