@@ -12,7 +12,7 @@ OMP_NUM_THREADS ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch libtorch-cuda libtriflow-cuda build demo test lint fmt clippy rustdoc quality table study bench scale docs clean
+.PHONY: help libtorch libtorch-cuda libtriflow-cuda build demo test lint fmt clippy rustdoc quality table table-peers study bench scale docs clean
 .PHONY: need-python need-cargo need-cxx need-lint
 
 help: ## List the targets
@@ -58,6 +58,12 @@ table: build ## Reproduce the published table of couplings in docs/table.md; hou
 
 study: build ## Compare the three ways on six data sets, for examples/three_ways; hours, may be stopped and called again
 	examples/three_ways/run
+
+table-peers: need-python ## Train the peers on six real tables and score generated rows, for examples/tables; many hours, may be stopped and called again
+	examples/tables/data artifacts/tables/data
+	examples/tables/peers
+	examples/tables/regression
+	examples/tables/score
 
 bench: build ## Measure speed beside JAX and PyTorch, for docs/performance.md; some 20 minutes, options in ARGS="..."
 	$(CARGO) build --release --workspace --example bench_worker

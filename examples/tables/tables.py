@@ -21,9 +21,10 @@ PACKAGES = [
     "ForestDiffusion==1.0.6",
 ]
 SEEDS = (0, 1, 2, 3, 4)
-# Folders of the tables and of what is generated, unless given.
+# Folders of the tables, of what is generated, and of comparisons, unless given.
 DATA = ROOT / "artifacts" / "tables" / "data"
 ROWS = ROOT / "artifacts" / "tables" / "rows"
+COMPARED = ROOT / "artifacts" / "tables" / "compared"
 
 
 @dataclass(frozen=True)
