@@ -332,7 +332,7 @@ impl Reader<'_> {
         {
             let mut words = Words::default();
             texts.iter().for_each(|word| words.add(word));
-            let (labels, classes) = words.labels(path, &format!("array `{name}`"), false)?;
+            let (labels, classes) = words.labels(path, &format!("array `{name}`"))?;
             let columns = self.columns(default, &labels.size())?;
             return Ok(Side { held: Some(labels), classes, columns, on_disk: None });
         }

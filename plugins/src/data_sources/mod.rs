@@ -3,7 +3,6 @@
 mod arrays;
 mod checkerboard;
 mod cifar10;
-mod csv;
 mod damped_oscillators;
 mod eight_gaussians;
 mod files;
@@ -18,14 +17,13 @@ mod pinwheel;
 mod plane;
 mod safetensors;
 mod sequences;
-mod sheet_rows;
 mod swiss_roll;
+mod table;
 mod two_moons;
 mod words;
 
 pub use checkerboard::Checkerboard;
 pub use cifar10::Cifar10;
-pub use csv::{Column, Csv, DecimalSign, Header, MissingValue, Separator};
 pub use damped_oscillators::DampedOscillators;
 pub use eight_gaussians::EightGaussians;
 pub use image_folder::ImageFolder;
@@ -36,4 +34,8 @@ pub use pinwheel::Pinwheel;
 pub use safetensors::Safetensors;
 pub use sequences::Sequences;
 pub use swiss_roll::SwissRoll;
+pub use table::{
+    Column, ColumnList, ColumnOptions, ColumnScaling, ColumnType, Csv, DecimalSign, Header,
+    MissingValue, Separator, Table,
+};
 pub use two_moons::{NoiseDistribution, TwoMoons};

@@ -3,7 +3,6 @@
 use super::files::labels;
 use std::collections::HashMap;
 use std::path::Path as FsPath;
-use triflow::io::csv::number;
 use triflow::prelude::*;
 
 /// Largest class label: whole numbers above it are not exact in float64.
@@ -57,17 +56,12 @@ impl Words {
     ///
     /// # Errors
     /// All are numbers, and one of them is not whole or too large.
-    pub(super) fn labels(
-        self,
-        path: &FsPath,
-        what: &str,
-        decimal_comma: bool,
-    ) -> Result<(Tensor, Vec<String>)> {
+    pub(super) fn labels(self, path: &FsPath, what: &str) -> Result<(Tensor, Vec<String>)> {
         let mut words: Vec<(String, usize)> = self.number.into_iter().collect();
         words.sort_unstable();
         let values: Option<Vec<f64>> = words
             .iter()
-            .map(|(word, _)| number(word, decimal_comma).filter(|v| v.is_finite()))
+            .map(|(word, _)| word.parse().ok().filter(|v: &f64| v.is_finite()))
             .collect();
         let mut label_of = vec![0; words.len()];
         let Some(values) = values else {

@@ -387,6 +387,8 @@ macro_rules! choices {
 /// - `#[reference = "…"]`: the paper or text that describes the method;
 /// - `#[aliases("…", …)]`: other names in YAML;
 /// - `#[extensions("csv", …)]`: extensions of the files that it reads, with the key `path`;
+/// - `#[superseded = "…"]`: name of the component that took its place, so that it reads no files
+///   but those of experiments that name it;
 /// - `#[example = "…"]`: YAML that shows it, where its defaults alone do not work.
 #[macro_export]
 macro_rules! component {
@@ -420,6 +422,7 @@ macro_rules! component {
                     docs: &[$($crate::component_attribute!(line; $($attribute)*)),*],
                     reference: "",
                     extensions: &[],
+                    superseded: "",
                     table: || {
                         $crate::registry::guard(OWNER, || {
                             Ok(<$S as $crate::registry::Group>::fields())
@@ -449,6 +452,7 @@ macro_rules! component_attribute {
     ($all:ident; doc = $doc:literal) => {};
     ($all:ident; reference = $reference:expr) => { $all.reference = $reference };
     ($all:ident; example = $example:expr) => { $all.example = Some($example) };
+    ($all:ident; superseded = $by:literal) => { $all.superseded = $by };
     ($all:ident; aliases($($alias:literal),* $(,)?)) => { $all.aliases = &[$($alias),*] };
     ($all:ident; extensions($($extension:literal),* $(,)?)) => {
         $all.extensions = &[$($extension),*]
@@ -457,7 +461,7 @@ macro_rules! component_attribute {
         ::std::compile_error!(::std::concat!(
             "a component has no attribute `",
             ::std::stringify!($($other)*),
-            "`; known: a doc comment, reference = \"…\", aliases(\"…\"), extensions(\"…\"), example = \"…\""
+            "`; known: a doc comment, reference = \"…\", aliases(\"…\"), extensions(\"…\"), superseded = \"…\", example = \"…\""
         ))
     };
 }

@@ -65,6 +65,9 @@ pub struct Registration {
     /// Extensions of the files that it reads, without the dot. Such a component has the key `path`
     /// for its file.
     pub extensions: &'static [&'static str],
+    /// Name of the component that took its place; empty unless it is there for the sake of earlier
+    /// files alone.
+    pub superseded: &'static str,
     /// Table of the spec's own keys.
     pub table: fn() -> Result<Vec<Field>>,
     /// YAML that shows the component, where its defaults alone do not work.
@@ -87,6 +90,17 @@ impl Registration {
         let kinds = inventory::iter::<KindRegistration>.into_iter();
         fields.extend(kinds.filter(|kind| kind.name == self.kind).flat_map(|kind| (kind.common)()));
         fields
+    }
+
+    /// True if `path` has one of the extensions of the component.
+    pub fn reads(&self, path: &Path) -> bool {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+        // An extension may have several parts, such as `csv.gz`.
+        let ends = |known: &&str| {
+            let stem = name.as_ref().and_then(|name| name.strip_suffix(known));
+            stem.is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'))
+        };
+        self.extensions.iter().any(|known| ends(&known))
     }
 
     /// YAML of the component as an example: the author's, or its name with all defaults.
@@ -294,21 +308,16 @@ impl Registry {
     /// [`Error::Data`] with the known extensions where there is none; [`Error::Config`] where the
     /// kind has no components.
     pub fn reader(&self, kind: &str, path: &Path) -> Result<Entry> {
-        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
-        let name = name.unwrap_or_default();
         let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
         let all = self.list(Some(kind));
-        // An extension may have several parts, such as `csv.gz`.
-        let ends = |known: &str| {
-            name.strip_suffix(known).is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'))
-        };
-        let found = all.iter().find(|e| e.info.extensions.iter().any(|known| ends(known)));
+        let found = all.iter().find(|e| e.info.superseded.is_empty() && e.info.reads(path));
         found.cloned().ok_or_else(|| {
             if all.is_empty() {
                 return self.none_registered(kind);
             }
             let known: Vec<_> = all
                 .iter()
+                .filter(|e| e.info.superseded.is_empty())
                 .flat_map(|e| e.info.extensions)
                 .map(|known| format!(".{known}"))
                 .collect();

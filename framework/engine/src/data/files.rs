@@ -43,12 +43,13 @@ pub fn read_incomplete(experiment: &Experiment, path: &Path, part: Part) -> Resu
 }
 
 fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
-    let name = source_of(path)?;
-    let source = match &experiment.data {
-        own if own.name() == name => own.clone(),
-        _ => {
+    check_input(path)?;
+    let own = registry().find("data_source", experiment.data.name())?;
+    let source = match own.info.reads(path) {
+        true => experiment.data.clone(),
+        false => {
             let mut other = Mapping::new();
-            other.insert("type".into(), name.into());
+            other.insert("type".into(), source_of(path)?.into());
             other.insert("path".into(), path.to_string_lossy().as_ref().into());
             Component::<dyn DataSource>::read(&other.into())?
         }

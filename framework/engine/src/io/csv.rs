@@ -1,13 +1,4 @@
-//! Tables as text, separated by commas or otherwise. Cells are parsed on demand, so that a column
-//! that is not used may hold anything; numbers are written with enough digits to read the same ones
-//! back.
-
-mod sheet;
-#[cfg(test)]
-mod tests;
-mod text;
-
-pub use sheet::{Format, Header, Sheet, is_missing, number};
+//! Writing of tables as text, with enough digits to read the same numbers back.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -85,5 +76,43 @@ pub(super) fn write_number(value: f64, text: &mut String) -> std::fmt::Result {
         write!(text, "{value:.0}")
     } else {
         write!(text, "{value:?}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::table::{Cells as Read, Format, TableFile, Wanted};
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let x = [0.1, -0.0, 1e300, 5e-324, 1.0 / 3.0];
+        let names = ["a", "b, c", "\"", "", "ä"].map(str::to_owned);
+        write_csv(&path, Some(&["x, first", "y"]), &[Cells::Numbers(&x), Cells::Texts(&names)])
+            .unwrap();
+        let file = TableFile::open(&path, &Format::default()).unwrap();
+        assert_eq!(file.names().unwrap(), ["x, first", "y"]);
+        let table = file.read(&[Wanted::Numbers, Wanted::Texts]).unwrap();
+        let mut columns = table.columns.into_iter().flatten().map(|column| column.cells);
+        let Some(Read::Numbers { values, .. }) = columns.next() else { panic!() };
+        assert!(values.iter().zip(x).all(|(value, x)| value.to_bits() == x.to_bits()));
+        let Some(Read::Texts { codes, texts }) = columns.next() else { panic!() };
+        for (code, name) in codes.iter().zip(&names) {
+            assert_eq!(texts.get(*code as usize).map_or("", String::as_str), name);
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("\"x, first\",y\n0.1,a\n-0.0,\"b, c\"\n1e300,"), "{text}");
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_are_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let numbers = |all| Cells::Numbers(all);
+        assert!(write_csv(&path, None, &[numbers(&[1.0]), numbers(&[1.0, 2.0])]).is_err());
+        assert!(write_csv(&path, Some(&["a"]), &[numbers(&[1.0]), numbers(&[1.0])]).is_err());
+        assert!(!path.exists());
     }
 }

@@ -1,0 +1,268 @@
+//! Reading of tables: columns of numbers, texts and times.
+
+mod dialect;
+mod infer;
+mod input;
+mod numbers;
+mod records;
+#[cfg(test)]
+mod tests;
+mod text;
+mod times;
+mod words;
+
+pub use infer::{TypeWish, Typed, infer};
+pub use numbers::{Group, Notation};
+
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+use dialect::Dialect;
+
+/// Presence of a header, a first line that holds the names of the columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Header {
+    /// The first line is a header if none of its cells is a number, or if one is no number and
+    /// stands above numbers.
+    #[default]
+    Detect,
+    /// The first line is a header.
+    Present,
+    /// The first line is a row.
+    Absent,
+}
+
+/// Options for reading a table.
+#[derive(Clone, Debug, Default)]
+pub struct Format {
+    /// Presence of a line of names.
+    pub header: Header,
+    /// Separator between cells, in ASCII; `None`: a tab, a semicolon, a comma or a bar, detected
+    /// from the first lines.
+    pub separator: Option<u8>,
+    /// Name of the encoding in the WHATWG's list, such as `latin1`; `None`: UTF-8, or UTF-16 if the
+    /// text begins with a byte order mark of that.
+    pub encoding: Option<String>,
+    /// Decimal sign, `.` or `,`; `None`: detected from the cells.
+    pub decimal: Option<u8>,
+    /// True if numbers may have signs between groups of three digits.
+    pub groups: bool,
+    /// True if whole numbers that begin with a zero, such as `007`, may be numbers where no type is
+    /// wanted.
+    pub padded: bool,
+    /// Cells that stand for a missing value.
+    pub markers: Markers,
+}
+
+/// Cells that stand for a missing value, beside empty ones.
+#[derive(Clone, Debug)]
+pub struct Markers {
+    texts: Vec<Vec<u8>>,
+    /// True for each byte that one of them begins with.
+    first: [bool; 256],
+}
+
+impl Markers {
+    /// These texts.
+    pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
+        let texts: Vec<Vec<u8>> =
+            texts.into_iter().map(|text| text.as_ref().as_bytes().to_vec()).collect();
+        let mut first = [false; 256];
+        texts.iter().filter_map(|text| text.first()).for_each(|b| first[usize::from(*b)] = true);
+        Self { texts, first }
+    }
+
+    /// True if a cell is empty or one of the texts.
+    #[inline]
+    pub fn is_missing(&self, cell: &[u8]) -> bool {
+        cell.first().is_none_or(|first| {
+            self.first[usize::from(*first)] && self.texts.iter().any(|text| text == cell)
+        })
+    }
+}
+
+impl Default for Markers {
+    /// Those that pandas and R write.
+    fn default() -> Self {
+        Self::new(MISSING_TEXTS)
+    }
+}
+
+/// Texts of missing values that pandas and R write.
+pub const MISSING_TEXTS: [&str; 11] =
+    ["NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "null", "NULL", "None"];
+
+/// Type of cells that is wanted of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The column is not read, and may hold anything.
+    Nothing,
+    /// Numbers, times or texts, by the cells.
+    Any,
+    /// Numbers or texts, by the cells.
+    NumbersOrTexts,
+    /// Numbers.
+    Numbers,
+    /// Texts.
+    Texts,
+    /// Times, in a format in the notation of `strftime`, or in a usual one.
+    Times(Option<String>),
+}
+
+/// Code of a missing text.
+pub const MISSING: u32 = u32::MAX;
+
+/// Most different texts of a column that are told apart.
+pub const MAX_TEXTS: usize = 1_000_000;
+
+/// Cells of a column, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cells {
+    /// Numbers, NaN where one is missing.
+    Numbers {
+        /// The numbers, finite where they are not missing.
+        values: Vec<f64>,
+        /// Most digits behind the decimal sign; `None`: more than 9, or some have an exponent.
+        decimals: Option<u8>,
+    },
+    /// Times.
+    Times {
+        /// Seconds since 1970-01-01, UTC, NaN where one is missing; of times without a date, since
+        /// midnight.
+        values: Vec<f64>,
+        /// Format of the cells, in the notation of `strftime`.
+        format: String,
+        /// False if day and month may be exchanged.
+        certain: bool,
+    },
+    /// Texts.
+    Texts {
+        /// The text of each row, [`MISSING`] where it is missing.
+        codes: Vec<u32>,
+        /// The texts by code, in the order of occurrence.
+        texts: Vec<String>,
+    },
+    /// More than [`MAX_TEXTS`] different texts.
+    Many,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Its name; empty without one.
+    pub name: String,
+    /// Its cells.
+    pub cells: Cells,
+    /// Number of missing cells.
+    pub missing: usize,
+}
+
+/// A table in a file, of which columns can be read.
+#[derive(Debug)]
+pub struct TableFile {
+    path: PathBuf,
+    format: Format,
+    names: Option<Vec<String>>,
+    width: usize,
+    dialect: Dialect,
+}
+
+/// Columns that were read from a file.
+#[derive(Debug)]
+pub struct Table {
+    /// Number of rows, at least one.
+    pub rows: usize,
+    /// One for each column of the file; `None` for those that were not wanted.
+    pub columns: Vec<Option<Column>>,
+}
+
+impl TableFile {
+    /// Opens a file and finds its columns.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: the file cannot be read, its text is in another encoding, a name occurs
+    /// twice, the first line may be a header or a row, or there is no row. [`Error::Config`]: there
+    /// is no such encoding.
+    pub fn open(path: &Path, format: &Format) -> Result<Self> {
+        let dialect = Dialect::detect(path, format)?;
+        let width = dialect.width();
+        let names = dialect.names_of(path, width)?;
+        for (i, _) in names.iter().flatten().enumerate().filter(|(_, name)| name.is_empty()) {
+            log::info!(
+                "{}: column {i} (counted from 0) has no name and is passed over",
+                path.display()
+            );
+        }
+        Ok(Self { path: path.to_owned(), format: format.clone(), names, width, dialect })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Names of the columns, empty for a column without one; `None` if the file has none.
+    pub fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
+    }
+
+    /// Name of a column, which counts from 0; empty without one.
+    pub fn name(&self, column: usize) -> &str {
+        self.names().and_then(|names| names.get(column)).map_or("", String::as_str)
+    }
+
+    /// Number of columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Separator between cells, in ASCII.
+    pub fn separator(&self) -> u8 {
+        self.dialect.separator
+    }
+
+    /// Name of the encoding of the text.
+    pub fn encoding(&self) -> &'static str {
+        self.dialect.encoding
+    }
+
+    /// Name of a column for a message, such as "column `age`"; `column` counts from 0.
+    pub fn called(&self, column: usize) -> String {
+        text::called(self.names(), column)
+    }
+
+    /// Reads columns; `wanted` has one entry for each column of the file.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: a cell has another type than is wanted or is an infinite number, rows have
+    /// different numbers of cells, or there is no row.
+    pub fn read(&self, wanted: &[Wanted]) -> Result<Table> {
+        let Self { path, format, dialect, .. } = self;
+        let (rows, columns) = text::read(path, format, dialect, self.names(), wanted)?;
+        Ok(Table { rows, columns })
+    }
+
+    /// The first cell of a column that `is` what is looked for, with its place for a message, such
+    /// as "line 7: column `age`"; `is` gets the text and is not called for missing cells unless
+    /// `missing`.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: the file cannot be read.
+    pub fn find(
+        &self,
+        column: usize,
+        missing: bool,
+        is: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Option<(String, String)>, Error> {
+        let mut records = text::open(&self.path, &self.format, &self.dialect)?;
+        while records.advance()? {
+            let cell = records.cell(column);
+            let cell = String::from_utf8_lossy(cell);
+            if self.format.markers.is_missing(cell.as_bytes()) == missing && is(&cell) {
+                let place = format!("line {}: {}", records.line(), self.called(column));
+                return Ok(Some((place, cell.into_owned())));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,219 @@
+//! Rows of a text table: lines of cells, which may be in quotes.
+
+use super::input::Input;
+use crate::{Error, Result};
+use std::path::Path;
+
+/// Bytes of the longest row.
+const LONGEST: usize = 64 << 20;
+
+/// Place of a cell in the text.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    from: usize,
+    to: usize,
+    quoted: bool,
+}
+
+/// Rows of a text, one after another. Blank lines are passed over, and so are spaces around cells.
+pub(super) struct Records<'p> {
+    path: &'p Path,
+    input: Input<'p>,
+    separator: u8,
+    /// Cells of the current row.
+    cells: Vec<Place>,
+    /// Start of the next row in the window.
+    next: usize,
+    /// Line of the current row, from 1.
+    line: usize,
+    /// Line of the next row.
+    next_line: usize,
+}
+
+/// A row that was found in a text.
+struct Found {
+    /// Start of the row behind it.
+    next: usize,
+    /// Ends of lines in the row.
+    lines: usize,
+    /// True if a cell has quotes that are to be removed from within.
+    escaped: bool,
+}
+
+impl<'p> Records<'p> {
+    pub fn new(path: &'p Path, input: Input<'p>, separator: u8) -> Self {
+        Self { path, input, separator, cells: Vec::new(), next: 0, line: 1, next_line: 1 }
+    }
+
+    /// Moves to the next row that is not blank; false at the end.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: the text cannot be read, or a quote is not closed.
+    pub fn advance(&mut self) -> Result<bool> {
+        loop {
+            let (text, ended) = (self.input.text(), self.input.ended());
+            if self.next == text.len() && ended {
+                return Ok(false);
+            }
+            let found = scan(text, self.next, self.separator, ended, &mut self.cells);
+            let Some(found) = found else {
+                if ended || text.len() - self.next > LONGEST {
+                    let message = format!("line {}: a quote is not closed", self.next_line);
+                    return Err(Error::data(self.path, message));
+                }
+                self.input.advance(self.next)?;
+                self.next = 0;
+                continue;
+            };
+            self.next = found.next;
+            self.line = self.next_line;
+            self.next_line += found.lines;
+            if let [Place { from, to, quoted: false }] = self.cells[..]
+                && from == to
+            {
+                continue;
+            }
+            if found.escaped {
+                let text = self.input.text_mut();
+                self.cells.iter_mut().filter(|cell| cell.quoted).for_each(|c| unescape(text, c));
+            }
+            return Ok(true);
+        }
+    }
+
+    /// Number of cells in the row.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Line of the row, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// Text of a cell, without its quotes; empty for one that the row lacks.
+    pub fn cell(&self, column: usize) -> &[u8] {
+        self.cells.get(column).map_or(&[], |cell| &self.input.text()[cell.from..cell.to])
+    }
+
+    /// The cells as texts.
+    pub fn texts(&self) -> Vec<String> {
+        (0..self.len()).map(|i| String::from_utf8_lossy(self.cell(i)).into_owned()).collect()
+    }
+}
+
+/// Numbers of cells in each of the first rows of a text that is cut anywhere.
+pub(super) fn counts(text: &[u8], separator: u8, ended: bool, rows: usize) -> Vec<usize> {
+    let (mut cells, mut counts, mut from) = (Vec::new(), Vec::new(), 0);
+    while counts.len() < rows && from < text.len() {
+        let Some(found) = scan(text, from, separator, ended, &mut cells) else { break };
+        from = found.next;
+        if cells.len() > 1 || cells.iter().any(|cell| cell.quoted || cell.from < cell.to) {
+            counts.push(cells.len());
+        }
+    }
+    counts
+}
+
+/// Finds the cells of the row at `from`; `None` if its end is not in the text, which goes on unless
+/// it `ended`.
+fn scan(
+    text: &[u8],
+    from: usize,
+    separator: u8,
+    ended: bool,
+    cells: &mut Vec<Place>,
+) -> Option<Found> {
+    cells.clear();
+    let (mut at, mut lines, mut escaped) = (from, 0, false);
+    let is_space = |byte: u8| (byte == b' ' || byte == b'\t') && byte != separator;
+    loop {
+        let mut start = at;
+        while text.get(start).is_some_and(|byte| is_space(*byte)) {
+            start += 1;
+        }
+        let quoted = text.get(start) == Some(&b'"');
+        let mut end = start;
+        if quoted {
+            let close = closing_quote(text, start + 1)?;
+            if close + 1 == text.len() && !ended {
+                return None;
+            }
+            let inside = &text[start + 1..close];
+            lines += inside.iter().filter(|byte| **byte == b'\n').count();
+            end = close + 1;
+            start += 1;
+        }
+        let close = end;
+        end += text[end..]
+            .iter()
+            .position(|byte| *byte == separator || *byte == b'\n' || *byte == b'\r')
+            .unwrap_or(text.len() - end);
+        // The end may belong to a line end of two bytes.
+        if !ended && (end == text.len() || text[end] == b'\r' && end + 1 == text.len()) {
+            return None;
+        }
+        let mut place = Place { from: start, to: end, quoted };
+        if quoted {
+            let odd = text[close..end].iter().any(|byte| !is_space(*byte));
+            place.to = if odd { end } else { close - 1 };
+            escaped |= odd || memchr::memchr(b'"', &text[start..close - 1]).is_some();
+        }
+        trim(text, &mut place, is_space);
+        cells.push(place);
+        match text.get(end) {
+            Some(byte) if *byte == separator => at = end + 1,
+            Some(b'\r') if text.get(end + 1) == Some(&b'\n') => {
+                return Some(Found { next: end + 2, lines: lines + 1, escaped });
+            }
+            Some(b'\n') => return Some(Found { next: end + 1, lines: lines + 1, escaped }),
+            Some(_) => return Some(Found { next: end + 1, lines, escaped }),
+            None => return Some(Found { next: end, lines, escaped }),
+        }
+    }
+}
+
+/// Place of the quote that closes a cell whose text begins at `from`.
+fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let quote = from + memchr::memchr(b'"', text.get(from..)?)?;
+        if text.get(quote + 1) != Some(&b'"') {
+            return Some(quote);
+        }
+        from = quote + 2;
+    }
+}
+
+/// Leaves spaces at both ends of a cell out.
+fn trim(text: &[u8], place: &mut Place, is_space: impl Fn(u8) -> bool) {
+    while place.from < place.to && is_space(text[place.to - 1]) {
+        place.to -= 1;
+    }
+    while place.from < place.to && is_space(text[place.from]) {
+        place.from += 1;
+    }
+    let cell = &text[place.from..place.to];
+    if let ([first, ..], [.., last]) = (cell, cell)
+        && (first | last) & 0x80 != 0
+        && let Ok(cell) = std::str::from_utf8(cell)
+    {
+        place.from += cell.len() - cell.trim_start().len();
+        place.to = place.from + cell.trim().len();
+    }
+}
+
+/// Removes the quotes within a cell: the first of two, and one that text follows.
+fn unescape(text: &mut [u8], place: &mut Place) {
+    let (mut to, mut at) = (place.from, place.from);
+    while at < place.to {
+        if text[at] == b'"' {
+            at += 1;
+            if at == place.to || text[at] != b'"' {
+                continue;
+            }
+        }
+        text[to] = text[at];
+        (to, at) = (to + 1, at + 1);
+    }
+    place.to = to;
+}

@@ -1,0 +1,320 @@
+//! Columns of a text table, of which each is read as the first type that all of its cells have.
+
+use super::dialect::Dialect;
+use super::input::Input;
+use super::numbers::Notation;
+use super::records::Records;
+use super::times::TimeFormat;
+use super::words::Words;
+use super::{Cells, Column, Format, MAX_TEXTS, MISSING, Wanted};
+use crate::{Error, Result};
+use std::path::Path;
+
+/// A type that the cells of a column may have.
+#[derive(Clone, Debug)]
+enum Guess {
+    Number(Notation),
+    Time(TimeFormat),
+    Text,
+}
+
+impl Guess {
+    fn fits(&self, cell: &[u8]) -> bool {
+        match self {
+            Guess::Number(notation) => notation.read(cell).is_some(),
+            Guess::Time(format) => format.read(cell).is_some(),
+            Guess::Text => true,
+        }
+    }
+}
+
+/// A column that is read.
+struct Reader {
+    column: usize,
+    wanted: Wanted,
+    /// Types that fit all cells so far; the first is read.
+    guesses: Vec<Guess>,
+    cells: Partial,
+    missing: usize,
+    /// True if the first guess failed, so that the column is to be read again.
+    failed: bool,
+}
+
+/// The cells of a column so far.
+enum Partial {
+    Numbers {
+        values: Vec<f64>,
+        decimals: Option<u8>,
+    },
+    Times {
+        values: Vec<f64>,
+        certain: bool,
+    },
+    Texts {
+        codes: Vec<u32>,
+        words: Words,
+    },
+    /// Too many different texts.
+    Many,
+}
+
+impl Reader {
+    fn new(column: usize, wanted: Wanted, guesses: Vec<Guess>) -> Self {
+        Self { column, wanted, guesses, cells: Partial::Many, missing: 0, failed: true }
+    }
+
+    /// Prepares the reader for the first cell.
+    fn restart(&mut self) {
+        self.cells = match self.guesses.first() {
+            Some(Guess::Number(_)) => Partial::Numbers { values: Vec::new(), decimals: Some(0) },
+            Some(Guess::Time(_)) => Partial::Times { values: Vec::new(), certain: false },
+            _ => Partial::Texts { codes: Vec::new(), words: Words::default() },
+        };
+        (self.missing, self.failed) = (0, false);
+    }
+
+    fn push_missing(&mut self) {
+        self.missing += 1;
+        match &mut self.cells {
+            Partial::Numbers { values, .. } | Partial::Times { values, .. } => {
+                values.push(f64::NAN);
+            }
+            Partial::Texts { codes, .. } => codes.push(MISSING),
+            Partial::Many => {}
+        }
+    }
+
+    /// Adds a cell; an error is what is wrong with it.
+    #[inline]
+    fn push(&mut self, cell: &[u8]) -> Result<(), String> {
+        match (&mut self.cells, &self.guesses[0]) {
+            (Partial::Numbers { values, decimals }, Guess::Number(notation)) => {
+                if let Some(number) = notation.read(cell) {
+                    if !number.value.is_finite() {
+                        let cell = String::from_utf8_lossy(cell);
+                        return Err(format!("`{cell}` is not finite"));
+                    }
+                    *decimals = (*decimals).zip(number.decimals).map(|(a, b)| a.max(b));
+                    values.push(number.value);
+                    return Ok(());
+                }
+            }
+            (Partial::Times { values, certain }, Guess::Time(format)) => {
+                if let Some(time) = format.read(cell) {
+                    *certain |= time.certain;
+                    values.push(time.seconds);
+                    return Ok(());
+                }
+            }
+            (Partial::Texts { codes, words }, _) => {
+                codes.push(words.code(cell));
+                if words.len() > MAX_TEXTS {
+                    self.cells = Partial::Many;
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
+        }
+        self.fail(cell)
+    }
+
+    /// Leaves the guesses that `cell` does not fit out.
+    #[cold]
+    fn fail(&mut self, cell: &[u8]) -> Result<(), String> {
+        self.guesses.retain(|guess| guess.fits(cell));
+        self.failed = true;
+        // What was read so far is of no use.
+        self.cells = Partial::Many;
+        if !self.guesses.is_empty() {
+            return Ok(());
+        }
+        let cell = String::from_utf8_lossy(cell);
+        Err(match &self.wanted {
+            Wanted::Times(Some(format)) => format!("`{cell}` is no time in the format {format}"),
+            Wanted::Times(None) => {
+                format!("`{cell}` is no time in a usual format, such as 2001-12-31 or 31.12.2001")
+            }
+            _ => not_a_number(&cell),
+        })
+    }
+
+    fn finish(self, name: String) -> Column {
+        let cells = match (self.cells, self.guesses.into_iter().next()) {
+            (Partial::Numbers { values, decimals }, _) => {
+                Cells::Numbers { values, decimals: decimals.filter(|digits| *digits < 10) }
+            }
+            (Partial::Times { values, certain }, Some(Guess::Time(format))) => {
+                Cells::Times { values, format: format.text, certain }
+            }
+            (Partial::Texts { codes, words }, _) => {
+                Cells::Texts { codes, texts: words.into_texts() }
+            }
+            _ => Cells::Many,
+        };
+        Column { name, cells, missing: self.missing }
+    }
+}
+
+/// What is wrong with a cell of a column of numbers.
+fn not_a_number(cell: &str) -> String {
+    let reads = |decimal| {
+        let notation = Notation { decimal, group: None, padded: true };
+        notation.read(cell.as_bytes()).is_some()
+    };
+    let advice = match (reads(b'.'), reads(b',')) {
+        (false, true) => "; for decimal commas, set data.decimal=comma",
+        (true, false) => "; for decimal points, set data.decimal=point",
+        _ => "",
+    };
+    format!("`{cell}` is not a number{advice}")
+}
+
+/// Reads the wanted columns of a text, in as many passes as their types need. Returns the number of
+/// rows as well.
+pub(super) fn read(
+    path: &Path,
+    format: &Format,
+    dialect: &Dialect,
+    names: Option<&[String]>,
+    wanted: &[Wanted],
+) -> Result<(usize, Vec<Option<Column>>)> {
+    let of = |(column, wanted): (usize, &Wanted)| {
+        (*wanted != Wanted::Nothing)
+            .then(|| Ok((column, guesses(column, wanted, format, dialect)?)))
+    };
+    let mut guesses: Vec<_> =
+        wanted.iter().enumerate().filter_map(of).collect::<Result<Vec<_>>>()?;
+    settle_decimal(&mut guesses, dialect.separator);
+    let mut readers: Vec<Reader> = guesses
+        .into_iter()
+        .map(|(column, guesses)| Reader::new(column, wanted[column].clone(), guesses))
+        .collect();
+    let mut rows = None;
+    while rows.is_none() || readers.iter().any(|reader| reader.failed) {
+        let mut again: Vec<&mut Reader> = readers.iter_mut().filter(|r| r.failed).collect();
+        again.iter_mut().for_each(|reader| reader.restart());
+        rows = Some(pass(path, format, dialect, names, &mut again)?);
+    }
+    let rows = rows.unwrap_or(0);
+    if rows == 0 {
+        return Err(Error::data(path, "has no rows"));
+    }
+    let mut columns: Vec<Option<Column>> = wanted.iter().map(|_| None).collect();
+    for reader in readers {
+        let column = reader.column;
+        let name = names.and_then(|names| names.get(column)).cloned().unwrap_or_default();
+        columns[column] = Some(reader.finish(name));
+    }
+    Ok((rows, columns))
+}
+
+/// One pass over all rows; returns their number.
+fn pass(
+    path: &Path,
+    format: &Format,
+    dialect: &Dialect,
+    names: Option<&[String]>,
+    readers: &mut [&mut Reader],
+) -> Result<usize> {
+    let mut records = open(path, format, dialect)?;
+    let (mut rows, width) = (0, dialect.width());
+    let wrong = |line, what: String| Error::data(path, format!("line {line}: {what}"));
+    while records.advance()? {
+        let n = records.len();
+        if n != dialect.cells {
+            let Dialect { cells, reference, .. } = dialect;
+            let message = format!("{n} cells, but line {reference} has {cells}");
+            return Err(wrong(records.line(), message));
+        }
+        if width < n && !records.cell(width).is_empty() {
+            let message =
+                format!("{n} cells, but the last cell of the first rows is empty and has no name");
+            return Err(wrong(records.line(), message));
+        }
+        for reader in readers.iter_mut().filter(|reader| !reader.failed) {
+            let cell = records.cell(reader.column);
+            if format.markers.is_missing(cell) {
+                reader.push_missing();
+                continue;
+            }
+            reader.push(cell).map_err(|what| {
+                wrong(records.line(), format!("{}: {what}", called(names, reader.column)))
+            })?;
+        }
+        rows += 1;
+    }
+    Ok(rows)
+}
+
+/// The rows of a text, without its line of names.
+pub(super) fn open<'p>(path: &'p Path, format: &Format, dialect: &Dialect) -> Result<Records<'p>> {
+    let input = Input::open(path, format.encoding.as_deref())?;
+    let mut records = Records::new(path, input, dialect.separator);
+    if dialect.names.is_some() {
+        records.advance()?;
+    }
+    Ok(records)
+}
+
+/// The types that a column may have, by what is wanted and by the first rows.
+fn guesses(
+    column: usize,
+    wanted: &Wanted,
+    format: &Format,
+    dialect: &Dialect,
+) -> Result<Vec<Guess>> {
+    let numbers = |padded| {
+        let all = Notation::all(format.decimal, dialect.separator).into_iter();
+        let all = all.filter(|notation| format.groups || notation.group.is_none());
+        all.map(move |notation| Guess::Number(Notation { padded, ..notation }))
+    };
+    let times = || TimeFormat::all().into_iter().map(Guess::Time);
+    let mut all: Vec<Guess> = match wanted {
+        Wanted::Nothing => Vec::new(),
+        Wanted::Any => numbers(format.padded).chain(times()).chain([Guess::Text]).collect(),
+        Wanted::NumbersOrTexts => numbers(true).chain([Guess::Text]).collect(),
+        Wanted::Numbers => numbers(true).collect(),
+        Wanted::Texts => vec![Guess::Text],
+        Wanted::Times(None) => times().collect(),
+        Wanted::Times(Some(format)) => vec![Guess::Time(TimeFormat::new(format))],
+    };
+    let cells = dialect.sample.iter().filter_map(|row| row.get(column));
+    for cell in cells.filter(|cell| !format.markers.is_missing(cell.as_bytes())) {
+        let fits = |guess: &Guess| guess.fits(cell.as_bytes());
+        // A guess is left until its reading names the line.
+        match all.iter().any(fits) {
+            true => all.retain(fits),
+            false => break,
+        }
+    }
+    Ok(all)
+}
+
+/// Where a column's numbers have decimal commas and no column's have points, commas are decimal
+/// signs and points stand between groups in the other columns too.
+fn settle_decimal(columns: &mut [(usize, Vec<Guess>)], separator: u8) {
+    let sign = |guess: &Guess| match guess {
+        Guess::Number(notation) => Some(notation.decimal),
+        _ => None,
+    };
+    let only = |guesses: &[Guess]| {
+        let mut signs = guesses.iter().filter_map(sign);
+        let first = signs.next()?;
+        signs.all(|other| other == first).then_some(first)
+    };
+    let signs: Vec<u8> = columns.iter().filter_map(|(_, guesses)| only(guesses)).collect();
+    if separator != b',' && signs.contains(&b',') && !signs.contains(&b'.') {
+        for (_, guesses) in columns.iter_mut() {
+            let comma = guesses.iter().any(|guess| sign(guess) == Some(b','));
+            guesses.retain(|guess| !comma || sign(guess) != Some(b'.'));
+        }
+    }
+}
+
+/// Name of a column for a message, such as "column `age`".
+pub(super) fn called(names: Option<&[String]>, column: usize) -> String {
+    match names.and_then(|names| names.get(column)).map(String::as_str) {
+        None | Some("") => format!("column {column} (counted from 0)"),
+        Some(name) => format!("column `{name}`"),
+    }
+}

@@ -1,0 +1,264 @@
+//! Tables of any columns: numbers, categories, yes and no, dates, and gaps.
+
+mod choose;
+mod csv;
+mod keys;
+mod rows;
+
+pub use csv::Csv;
+pub use keys::{
+    Column, ColumnList, ColumnOptions, ColumnScaling, ColumnType, DecimalSign, Header,
+    MissingValue, Separator,
+};
+
+use super::files::{check_alike, check_rows};
+use choose::{Selection, column_keys, columns_of, number_of, selectable};
+use rows::{Gaps, Reading};
+use std::collections::BTreeMap;
+use std::path::{Path as FsPath, PathBuf};
+use triflow::config::FilePath;
+use triflow::io::table::{Format, Header as Names, MISSING_TEXTS, Markers, TableFile};
+use triflow::log;
+use triflow::prelude::*;
+use triflow::registry::{Setting as _, yaml_text};
+
+triflow::component! {
+    /// A table with columns of any type: numbers, categories, yes and no, dates, with gaps or not.
+    ///
+    /// The file is text (`.csv`, `.tsv`, gzipped or not). The type of each column is that of its
+    /// cells, unless `columns` names another. Columns are chosen by name, or by number from 0. A
+    /// later file is read by the names and types that training used, whatever the order of its
+    /// columns. A single y of categories, or of yes and no, is class labels.
+    #[extensions("csv", "tsv", "csv.gz", "tsv.gz")]
+    #[example = "{ type: table, path: rows.csv, y: species }"]
+    pub struct Table: DataSource = "table" {
+        /// File of the table.
+        pub path: FilePath,
+        /// Columns of x; empty: those named `x`, `x0`, `x1`, …, in the order of their numbers, or
+        /// without these every column that is nothing else.
+        pub x: ColumnList = ColumnList::default(),
+        /// Columns of y; empty: those named `y`, `y0`, `y1`, …, or `label`.
+        pub y: ColumnList = ColumnList::default(),
+        /// Read the single column of y as class labels; null: if it is named `label`, or holds
+        /// categories or two different whole numbers.
+        pub labels: Option<bool> = None,
+        /// Types of columns by name, such as `{ zip: category, id: ignore }`: `number`, `integer`,
+        /// `flag`, `category`, `time`, `ignore`, or a map with `type`, `order` (the names of
+        /// categories), `format` (of times) and `scaling`.
+        pub columns: BTreeMap<String, ColumnOptions> = BTreeMap::new(),
+        /// Scaling of columns of numbers and times that name none.
+        pub scaling: ColumnScaling = ColumnScaling::Standard,
+        /// Treatment of missing values, which are empty cells and `markers`.
+        pub missing: MissingValue = MissingValue::Keep,
+        /// Texts of cells whose value is missing, beside empty ones.
+        #[whole]
+        pub markers: Vec<String> = MISSING_TEXTS.into_iter().chain(["?", "-"]).map(Into::into).collect(),
+        /// Presence of a first line with the names of the columns.
+        pub header: Header = Header::Detect,
+        /// Separator between cells.
+        pub separator: Separator = Separator::Auto,
+        /// Decimal sign of numbers.
+        pub decimal: DecimalSign = DecimalSign::Auto,
+        /// Numbers may have signs between groups of three digits, where every cell of the column
+        /// agrees, as 1,234.5 or 1 234.
+        pub thousands: bool = true,
+        /// Encoding of the text, such as `latin1` or `utf-16le`; null: UTF-8, or UTF-16 with a byte
+        /// order mark.
+        pub encoding: Option<String> = None,
+        /// File of the rows for validation; null: they are split off.
+        pub val_path: Option<FilePath> = None,
+        /// File of the rows for the final evaluation; null: they are split off.
+        pub test_path: Option<FilePath> = None,
+        /// Column with the weight of each training row, at least 0, for `training.row_weights:
+        /// given`; null: none.
+        pub weights: Option<Column> = None,
+    }
+}
+
+impl Spec<dyn DataSource> for Table {
+    fn build(&self, ctx: &DataContext) -> Result<Box<dyn DataSource>> {
+        Ok(Box::new(Source::new(ctx, self.clone(), true)))
+    }
+}
+
+/// A source of a table.
+struct Source {
+    base: PathBuf,
+    /// Name of the column by which rows are divided.
+    split_column: Option<String>,
+    spec: Table,
+    /// False if all columns but labels are plain numbers.
+    is_typed: bool,
+}
+
+impl DataSource for Source {
+    fn load(&self) -> Result<Splits> {
+        let path = self.base.join(&*self.spec.path);
+        let file = self.open(&path)?;
+        self.check_columns(&file)?;
+        let mut selection = self.select(&file, &self.spec, &[Part::X, Part::Y])?;
+        selection.weights =
+            self.spec.weights.as_ref().map(|column| number_of(&file, column)).transpose()?;
+        let divides = self.split_column.as_ref();
+        let divides = divides.map(|name| number_of(&file, &Column::Name(name.clone())));
+        let divides = divides.transpose()?;
+        if selection.every && divides.is_some_and(|i| selection.x.contains(&i)) {
+            log::info!(
+                "{} divides the rows and is no column of x unless data.x names it",
+                file.called(divides.unwrap_or_default())
+            );
+        }
+        let (every, weights) = (selection.every, selection.weights);
+        selection.x.retain(|i| !every || Some(*i) != weights && Some(*i) != divides);
+        let reading = Reading { source: self, spec: &self.spec, file: &file, is_training: true };
+        let (mut train, selection) = reading.columns(selection, self.gaps())?;
+        train.split = divides.map(|i| rows::split_column(&file, i, &train.kept)).transpose()?;
+        check_rows(&path, &train, ["x", "y"])?;
+        // The other tables are read by the columns and types that were decided here.
+        let is_label = train.y.as_ref().map(|y| y.kind() == triflow::tch::Kind::Int64);
+        let spec = Table {
+            x: ColumnList(column_keys(&file, &selection.x)),
+            y: ColumnList(column_keys(&file, &selection.y)),
+            labels: is_label,
+            columns: reading.decided(&selection, &train),
+            weights: None,
+            ..self.spec.clone()
+        };
+        let further = |path: &Option<FilePath>, set: &str| -> Result<Option<Columns>> {
+            let Some(path) = path else { return Ok(None) };
+            let path = self.base.join(&**path);
+            let parts: Vec<Part> = [(Part::X, &spec.x), (Part::Y, &spec.y)]
+                .into_iter()
+                .filter_map(|(part, columns)| (!columns.0.is_empty()).then_some(part))
+                .collect();
+            let mut columns = self.rows(&spec, &path, &parts, self.gaps())?;
+            rows::align(&path, &train, &mut columns, set)?;
+            check_alike(&path, &train, &columns, set)?;
+            Ok(Some(columns))
+        };
+        let val = further(&self.spec.val_path, "val")?;
+        let test = further(&self.spec.test_path, "test")?;
+        let mut keys = vec![("x".to_owned(), yaml_text(&spec.x.write()?)?)];
+        if train.y.is_some() {
+            keys.push(("y".to_owned(), yaml_text(&spec.y.write()?)?));
+            keys.push(("labels".to_owned(), yaml_text(&spec.labels.write()?)?));
+        }
+        if self.is_typed {
+            keys.push(("columns".to_owned(), yaml_text(&spec.columns.write()?)?));
+        }
+        Ok(Splits { train, val, test, decided: keys })
+    }
+
+    fn read(&self, path: &FsPath, parts: &[Part]) -> Result<Columns> {
+        let file = self.open(path)?;
+        let selection = self.select(&file, &self.spec, parts)?;
+        for part in parts {
+            if selection.columns(*part).is_empty() {
+                return Err(selection.undecided(&file, &[*part]));
+            }
+        }
+        self.rows(&self.spec, path, parts, self.gaps())
+    }
+
+    fn read_incomplete(&self, path: &FsPath, part: Part) -> Result<Columns> {
+        // A single column of numbers may be empty in the first rows: it holds no class labels.
+        let spec = Table { labels: Some(false), ..self.spec.clone() };
+        self.rows(&spec, path, &[part], Gaps::KeepAll)
+    }
+}
+
+impl Source {
+    fn new(ctx: &DataContext, spec: Table, is_typed: bool) -> Self {
+        let (base, split_column) = (ctx.base.clone(), ctx.split_column.clone());
+        Self { base, split_column, spec, is_typed }
+    }
+
+    /// The table in a file.
+    fn open(&self, path: &FsPath) -> Result<TableFile> {
+        triflow::io::check_input(path)?;
+        let spec = &self.spec;
+        let format = Format {
+            header: match spec.header {
+                Header::Detect => Names::Detect,
+                Header::Present => Names::Present,
+                Header::Absent => Names::Absent,
+            },
+            separator: spec.separator.byte(path),
+            encoding: spec.encoding.clone(),
+            decimal: spec.decimal.byte(),
+            groups: spec.thousands,
+            padded: !self.is_typed,
+            markers: Markers::new(&spec.markers),
+        };
+        TableFile::open(path, &format)
+    }
+
+    fn gaps(&self) -> Gaps {
+        match self.spec.missing {
+            MissingValue::Keep => Gaps::Keep,
+            MissingValue::Error => Gaps::Error,
+            MissingValue::Drop => Gaps::Drop,
+        }
+    }
+
+    /// Parts of a further file.
+    fn rows(&self, spec: &Table, path: &FsPath, parts: &[Part], gaps: Gaps) -> Result<Columns> {
+        let file = self.open(path)?;
+        let selection = self.select(&file, spec, parts)?;
+        let reading = Reading { source: self, spec, file: &file, is_training: false };
+        Ok(reading.columns(selection, gaps)?.0)
+    }
+
+    /// The columns of `parts` in a file.
+    ///
+    /// # Errors
+    /// A column does not exist, none is found, or one is both x and y.
+    fn select(&self, file: &TableFile, spec: &Table, parts: &[Part]) -> Result<Selection> {
+        let columns = |part: Part, given: &ColumnList| columns_of(file, &given.0, part);
+        let usual_y = columns(Part::Y, &spec.y);
+        let mut selection = Selection::default();
+        if parts.contains(&Part::Y) {
+            selection.y = usual_y?;
+        }
+        if parts.contains(&Part::X) {
+            selection.x = columns(Part::X, &spec.x)?;
+            if selection.x.is_empty() && self.is_typed {
+                let y = columns(Part::Y, &spec.y).unwrap_or_default();
+                let weights = spec.weights.as_ref().and_then(|column| number_of(file, column).ok());
+                let ignored = |i: &usize| self.options(file, spec, *i).is_ignored();
+                selection.x = selectable(file)
+                    .into_iter()
+                    .filter(|i| !y.contains(i) && Some(*i) != weights && !ignored(i))
+                    .collect();
+                selection.every = true;
+            }
+        }
+        if selection.x.is_empty() && selection.y.is_empty() {
+            return Err(selection.undecided(file, parts));
+        }
+        if let Some(both) = selection.x.iter().find(|i| selection.y.contains(i)) {
+            let message = format!("{} is both x and y", file.called(*both));
+            return Err(Error::data(file.path(), message));
+        }
+        Ok(selection)
+    }
+
+    /// What `columns` says of a column.
+    fn options(&self, file: &TableFile, spec: &Table, column: usize) -> ColumnOptions {
+        let name = Some(file.name(column)).filter(|name| !name.is_empty());
+        let by_name = name.and_then(|name| spec.columns.get(name));
+        by_name.or_else(|| spec.columns.get(&column.to_string())).cloned().unwrap_or_default()
+    }
+
+    /// Checks that the file has the columns that `columns` names.
+    fn check_columns(&self, file: &TableFile) -> Result<()> {
+        for name in self.spec.columns.keys() {
+            let by_number = || name.parse::<usize>().is_ok_and(|number| number < file.width());
+            if !file.names().is_some_and(|names| names.contains(name)) && !by_number() {
+                number_of(file, &Column::Name(name.clone()))
+                    .map_err(|e| e.help("the key is data.columns"))?;
+            }
+        }
+        Ok(())
+    }
+}
