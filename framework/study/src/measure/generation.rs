@@ -3,6 +3,7 @@
 use super::draw::{draw, how, labels, points};
 use super::scale::Scale;
 use super::scores::Draws;
+use super::tables::{RealRows, Schema};
 use super::{Catalogue, Cost, Evaluation, Measure, Options, checked, record};
 use crate::component::{Goal, Labelled, MetricInput, Need, OwnUnits, Samples};
 use crate::data::{Batch, HeldOut, Rows, Units};
@@ -36,10 +37,16 @@ pub(super) fn evaluate(
         true => Referee::new(model.units(), scale, held)?,
         false => None,
     };
-    let train = match held.train {
-        Some(all) if scores.want(&[Need::Train]) => Some(spread(model.units(), scale, all)?),
+    let schema = Schema::of(model.units()).filter(|_| scores.want(&[Need::Table]));
+    let some_train = match held.train {
+        Some(all) if schema.is_some() || scores.want(&[Need::Train]) => Some(spread(all)?),
         _ => None,
     };
+    let train = some_train.as_ref().map(|rows| points(&scale.targets(model.units(), rows)));
+    let train = train.transpose()?;
+    let train_cells = schema.as_ref().zip(some_train);
+    let train_cells = train_cells.map(|(schema, rows)| schema.own_cells(model.units(), &rows));
+    let train_cells = train_cells.transpose()?;
     for draw_number in 0..draws {
         let rows = &held.rows_of(draw_number)?;
         let real = points(&scale.targets(model.units(), rows))?;
@@ -56,6 +63,11 @@ pub(super) fn evaluate(
             Some(referee) => referee.labelled(requested.as_deref(), of_floor).map(Some),
             None => Ok(None),
         };
+        let real_rows =
+            RealRows::new(schema.as_ref(), model.units(), rows, train_cells.as_deref())?;
+        let made_cells = schema.as_ref().map(|schema| schema.cells(model.units(), &drawn, rows));
+        let made_cells = made_cells.transpose()?;
+        let beside = |made| real_rows.as_ref().zip(made).map(|(real, made)| real.beside(made));
         let own_units = units.as_ref().map(Entries::own_units);
         let with = |made| Samples::new(made, &real).with(lengths.as_deref(), own_units);
         let empty = MetricInput {
@@ -64,20 +76,27 @@ pub(super) fn evaluate(
         };
         let samples = with(checked(&generated)?);
         let labels = labelled(false)?;
-        scores.add(&MetricInput { samples: Some(&samples), labels, ..empty });
+        let table = beside(made_cells.as_deref());
+        scores.add(&MetricInput { samples: Some(&samples), labels, table, ..empty });
         // The score of a perfect model: real rows in place of generated ones, which are none of
         // those that they are compared with.
         let of_training = |metric: &Measure| metric.info().needs_any(&[Need::Labels, Need::Train]);
         if draw_number <= held.others.len() as u64 {
             let samples = with(real.points());
             let labels = labelled(true)?;
-            let input = MetricInput { samples: Some(&samples), labels, ..empty };
+            let table = real_rows.as_ref().map(RealRows::beside_themselves);
+            let input = MetricInput { samples: Some(&samples), labels, table, ..empty };
             floor.add_if(&input, &of_training);
         }
         if let Some(other) = floor_rows.as_mut().map(|all| all.next(rows)).transpose()?.flatten() {
+            let other_cells = schema
+                .as_ref()
+                .map(|schema| schema.own_cells(model.units(), &other))
+                .transpose()?;
             let other = points(&scale.targets(model.units(), &other))?;
             let samples = with(checked(&other)?);
-            let input = MetricInput { samples: Some(&samples), ..empty };
+            let table = beside(other_cells.as_deref());
+            let input = MetricInput { samples: Some(&samples), table, ..empty };
             floor.add_if(&input, &|metric| !of_training(metric));
         }
         if draw_number == 0 {
@@ -157,10 +176,10 @@ fn spaced(all: i64) -> Vec<i64> {
     (0..most).map(|i| i * all / most).collect()
 }
 
-/// Training points, evenly spaced over all rows.
-fn spread(units: &Units, scale: Scale, train: &Rows) -> Result<plot::Scatter> {
+/// Training rows, evenly spaced over all.
+fn spread(train: &Rows) -> Result<Batch> {
     let index = Tensor::from_slice(&spaced(train.len())).to_device(train.device());
-    points(&scale.targets(units, &train.take(&index)?))
+    train.take(&index)
 }
 
 /// Real points with known labels, by which generated points are classified: those of the condition

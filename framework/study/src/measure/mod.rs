@@ -12,6 +12,7 @@ mod prediction;
 mod scale;
 mod scores;
 mod sequences;
+mod tables;
 
 pub use crate::component::Goal;
 pub(crate) use catalogue::goals;

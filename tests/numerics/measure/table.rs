@@ -1,0 +1,113 @@
+//! Metrics of models whose data have named columns.
+
+use super::{N, floor, mean, measured, model_of, normal};
+use triflow::Trainer;
+use triflow::component::Columns;
+use triflow::measure::{Evaluation, Options};
+use triflow::metrics::table::{
+    column_shapes, efficacy, mean_of_defined, missing_cells, pair_trends,
+};
+use triflow::prelude::*;
+use triflow::tch::{Device, Kind};
+
+fn words<const N: usize>(all: [&str; N]) -> [String; N] {
+    all.map(str::to_owned)
+}
+
+/// A number, a category with gaps and a flag, all of which depend on a label with three classes.
+fn columns() -> Columns {
+    let label = Tensor::arange(2 * N, (Kind::Int64, Device::Cpu)).remainder(3);
+    let mass = normal(&[2 * N], 1).to_kind(Kind::Double) + &label * 2;
+    let gap = normal(&[2 * N], 2).gt(1.0);
+    let kind = (&label + normal(&[2 * N], 3).gt(0.5)).remainder(3).to_kind(Kind::Double);
+    let kind = kind.masked_fill(&gap, f64::NAN);
+    let wild = mass.gt(2.0).to_kind(Kind::Double);
+    let kinds = TableColumn::category("kind", words(["red", "green", "blue"]).to_vec());
+    Columns {
+        x: Some(Tensor::stack(&[mass, kind, wild], 1)),
+        x_columns: vec![
+            TableColumn::new("mass", CellType::Number { decimals: Some(2) }),
+            TableColumn { missing: true, ..kinds },
+            TableColumn::new("wild", CellType::Flag { names: words(["no", "yes"]) }),
+        ],
+        y: Some(label),
+        y_columns: vec![TableColumn::number("species")],
+        classes: words(["A", "B", "C"]).to_vec(),
+        ..Columns::default()
+    }
+}
+
+/// Cells of an array of an evaluation, beside the labels of its conditions if `labelled`.
+fn cells(trainer: &Trainer, evaluation: &Evaluation, name: &str, labelled: bool) -> Vec<f64> {
+    let array = |name: &str| &evaluation.arrays.iter().find(|(n, _)| n == name).unwrap().1;
+    let mut sides = vec![trainer.trained().units().table(array(name))];
+    if labelled {
+        let labels = array("condition").argmax(-1, true);
+        sides.push(labels.to_kind(Kind::Double));
+    }
+    Vec::try_from(Tensor::cat(&sides, 1).reshape([-1])).unwrap()
+}
+
+#[test]
+fn rows_of_a_table_are_measured_beside_their_conditions() {
+    for labelled in [true, false] {
+        let yaml = format!("task: generation, unconditional: {}", !labelled);
+        let mut trainer = model_of(&yaml, columns());
+        let evaluation = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
+        let all = columns();
+        let label = TableColumn::category("species", all.classes);
+        let schema: Vec<_> = all.x_columns.into_iter().chain(labelled.then_some(label)).collect();
+        let [made, real] =
+            ["samples", "real"].map(|name| cells(&trainer, &evaluation, name, labelled));
+        let rows = |values| TableRows { columns: &schema, values };
+        let (made, real) = (rows(&made), rows(&real));
+        assert_eq!((made.len(), real.len()), (1000, 1000));
+        let close = |metric: &str, expected: Option<f64>| {
+            let (found, expected) = (mean(&evaluation, metric), expected.unwrap());
+            assert!((found - expected).abs() < 1e-9, "{metric}: {found} {expected}");
+        };
+        let shapes = column_shapes(real, made).unwrap();
+        close("column_shapes", mean_of_defined(shapes.into_iter().take(3)));
+        let trends = pair_trends(real, made, 3).unwrap();
+        close("pair_trends", mean_of_defined(trends.iter().map(|trend| trend.similarity)));
+        let (there, gone) = missing_cells(real, made).unwrap()[1];
+        assert!(there > 0.1);
+        close("missing_cells", Some((there - gone).abs()));
+        for metric in ["column_shapes", "pair_trends", "detection"] {
+            let (score, floor) = (mean(&evaluation, metric), floor(&evaluation, metric));
+            assert!(
+                0.0 <= score && score < floor - 0.01 && floor <= 1.0,
+                "{metric}: {score} {floor}"
+            );
+        }
+        assert_eq!(floor(&evaluation, "closest_record"), 1.0);
+        assert!(mean(&evaluation, "closest_record") > 1.1);
+        match labelled {
+            true => {
+                close("efficacy", efficacy(made, real, 3).unwrap());
+                // Samples of the network know no label.
+                let gap = mean(&evaluation, "efficacy_gap");
+                assert!(gap > 0.2 && floor(&evaluation, "efficacy_gap").abs() < 0.1, "{gap}");
+                assert!(floor(&evaluation, "efficacy") > mean(&evaluation, "efficacy") + 0.2);
+            }
+            false => assert!(evaluation.scores.get("efficacy").is_none()),
+        }
+    }
+}
+
+#[test]
+fn efficacy_predicts_the_column_that_it_names() {
+    let extra = "metrics: { extra: [
+        { type: efficacy, target: mass, name: of_mass }, { type: efficacy, target: mas, name: of_mas }] }";
+    let yaml = format!("task: generation, unconditional: true, {extra}");
+    let mut trainer = model_of(&yaml, columns());
+    let evaluation = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
+    let [made, real] = ["samples", "real"].map(|name| cells(&trainer, &evaluation, name, false));
+    let schema = columns().x_columns;
+    let rows = |values| TableRows { columns: &schema, values };
+    let expected = efficacy(rows(&made), rows(&real), 0).unwrap().unwrap();
+    assert!((mean(&evaluation, "of_mass") - expected).abs() < 1e-9);
+    let (name, why) = &evaluation.failed[0];
+    assert_eq!(name, "of_mas");
+    assert!(why.contains("there is no column `mas`"), "{why}");
+}
