@@ -147,13 +147,16 @@ fn another_file_gets_the_codes_of_the_training_rows_by_name() {
 /// A model of `kind` and `mass` that is given some of its cells in training.
 fn filling_in(objective: &str) -> Trained {
     triflow_plugins::link();
+    // By the variational bound, predicted data hardly follow the condition where noise is strong.
+    let weighting = if objective == "ct" { "loss.weighting=field" } else { "loss.reg_weight=0" };
     let experiment = experiment(&[
         &format!("objective={objective}"),
+        weighting,
         "device=cpu",
         "data.split={train: 1, val: 0, test: 0}",
-        "training={steps: 2500, batch_size: 128, mask_columns: 0.8, ema: 0.99}",
+        "training={steps: 2500, batch_size: 128, mask_columns: 0.8, ema: 0.995}",
         "training.optimizer={type: adam, learning_rate: 2e-3}",
-        "crn.network={type: mlp, hidden_dims: [64, 64]}",
+        "crn.network={type: mlp, hidden_dims: [128, 128]}",
     ]);
     let _stream = seed_torch(7, Purpose::Data, 0);
     let index = Tensor::from_slice(&[0_i64, 1, 2]);
@@ -194,7 +197,7 @@ fn missing_cells_are_drawn_given_the_others_whatever_the_network_predicts() {
             assert!((mass - 10.0 * kind as f64).abs() < 2.0, "{objective}: {kind} {mass}");
             let right = all.select(1, 3 + kind as i64).select(1, 0).eq(kind as f64);
             let share = right.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
-            assert!(share > 0.75, "{objective}: {kind} {share}");
+            assert!(share > 0.8, "{objective}: {kind} {share}");
         }
         // A draw depends on its row alone.
         let alone = model.impute(asked(&x.narrow(0, 0, 2)), 1, &Streams::new(1, 0)).unwrap();
