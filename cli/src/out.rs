@@ -6,7 +6,8 @@ use triflow::{Error, Result};
 /// Checks that `out` has one of the endings and can be created in its folder.
 pub fn check(out: &Path, endings: &[&str]) -> Result<()> {
     let wrong = |message: String| Error::config("", format!("--out {}: {message}", out.display()));
-    let has = |ending: &&str| out.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));
+    let name = out.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let has = |ending: &&str| name.ends_with(&format!(".{ending}"));
     if !endings.iter().any(has) {
         let all: Vec<_> = endings.iter().map(|ending| format!(".{ending}")).collect();
         let (last, first) = all.split_last().map_or(("", &[][..]), |(l, f)| (l.as_str(), f));

@@ -1,21 +1,18 @@
-//! Files of samples and predictions: arrays of an `.npz`, or columns of a `.csv` with the names of
-//! the data.
+//! Files of samples and predictions: arrays of an `.npz`, or a table with the names of the data.
 
 use super::origin::Beside;
 use std::path::Path;
-use triflow::component::{Columns, Splits};
-use triflow::data::Units;
-use triflow::data::files::{array, write_rows};
-use triflow::io::csv::{Cells, write_csv};
-use triflow::io::{NamedArray, npz};
+use triflow::data::files::array;
+use triflow::data::{Predicted, Table, Units};
+use triflow::io::{NamedArray, npz, table};
 use triflow::measure::likelihood::RowLikelihoods;
 use triflow::table::TableColumn;
-use triflow::tch::{Device, Kind, Tensor};
+use triflow::tch::Tensor;
 use triflow::{Error, Lengths, Prediction, Result, Trained};
 
 /// Checks that samples or predictions can be written to `out`, before any work is done.
 pub(super) fn check_out(out: &Path) -> Result<()> {
-    crate::out::check(out, &["npz", "csv"])
+    crate::out::check(out, &[&["npz"], table::ENDINGS].concat())
 }
 
 /// Checks that `out` can hold z_0.
@@ -31,7 +28,7 @@ pub(super) fn check_z0_out(out: &Path) -> Result<()> {
 /// vector a row.
 pub(super) fn check_shape(out: &Path, model: &Trained) -> Result<()> {
     let shape = &model.units().shapes.target;
-    if !is(out, "csv") || shape.len() < 2 {
+    if !table::is_table(out) || shape.len() < 2 {
         return Ok(());
     }
     let what = if model.experiment().task().is_sequence() { "sequences" } else { "images" };
@@ -59,27 +56,9 @@ pub(super) struct Samples {
 pub(super) fn write_samples(out: &Path, drawn: Samples, model: &Trained) -> Result<()> {
     let Samples { samples, conditions, lengths, z0, kept } = drawn;
     let units = model.units();
-    if is(out, "csv") {
-        let plain = |t: Tensor| match t.kind() {
-            Kind::Int64 | Kind::Double => t.to_device(Device::Cpu),
-            _ => t.to_device(Device::Cpu).to_kind(Kind::Float),
-        };
-        let (names, learned) = (&units.names, Some(plain(samples)));
-        let (from, classes) = (conditions.map(plain), names.classes.clone());
-        let (of_learned, of_from) = (
-            TableColumn::numbers(names.target_entries()),
-            TableColumn::numbers(names.condition_entries()),
-        );
-        let (x, y, x_columns, y_columns) = match model.experiment().task().learns_y() {
-            // The columns of one-hot rows are classes.
-            true if units.target_is_label => {
-                (from, learned, of_from, TableColumn::numbers(probabilities(units)))
-            }
-            true => (from, learned, of_from, of_learned),
-            false => (learned, from, of_learned, of_from),
-        };
-        let train = Columns { x, y, x_columns, y_columns, classes, kept, ..Columns::default() };
-        return write_rows(out, &Splits { train, ..Splits::default() });
+    if table::is_table(out) {
+        let learns_y = model.experiment().task().learns_y();
+        return units.samples(&samples, conditions.as_ref(), learns_y)?.numbered(&kept).write(out);
     }
     let mut arrays = vec![array("samples", &samples)?];
     let name = if units.condition_is_label { "labels" } else { "conditions" };
@@ -88,14 +67,6 @@ pub(super) fn write_samples(out: &Path, drawn: Samples, model: &Trained) -> Resu
     arrays.extend(z0.map(|all| array("z0", &all)).transpose()?);
     arrays.extend(rows(&kept)?);
     npz::write_npz_with(out, &arrays, &units.texts())
-}
-
-/// Names of the columns of probabilities, one a class.
-fn probabilities(units: &Units) -> Vec<String> {
-    let classes = units.shapes.target.first().copied().unwrap_or(0);
-    let names = &units.names.classes;
-    let name = |j: i64| names.get(j as usize).cloned().unwrap_or_else(|| j.to_string());
-    (0..classes).map(|j| format!("p_{}", name(j))).collect()
 }
 
 /// The arrays of the lengths of targets and conditions.
@@ -119,10 +90,12 @@ pub(super) fn write_predictions(
     (lengths, kept): (Option<Tensor>, &[i64]),
     units: &Units,
 ) -> Result<()> {
-    let labels = units.target_is_label.then(|| drawn.mean.argmax(-1, false));
-    if is(out, "csv") {
-        return write_columns(out, drawn, spread, (labels.as_ref(), kept), units);
+    if table::is_table(out) {
+        let deviation = spread.then_some(&drawn.deviation);
+        let of = Predicted { mean: &drawn.mean, deviation, truth: None };
+        return units.predictions(of)?.numbered(kept).write(out);
     }
+    let labels = units.target_is_label.then(|| drawn.mean.argmax(-1, false));
     // Means are float64; the file has the precision of the model.
     let own = |values: &Tensor| values.to_kind(units.target.mean.kind());
     let mut arrays = vec![array("predictions", &own(&drawn.mean))?];
@@ -133,58 +106,6 @@ pub(super) fn write_predictions(
     arrays.extend(lengths.map(|all| array("lengths", &all)).transpose()?);
     arrays.extend(rows(kept)?);
     npz::write_npz_with(out, &arrays, &units.texts())
-}
-
-fn write_columns(
-    out: &Path,
-    drawn: &Prediction,
-    spread: bool,
-    (labels, kept): (Option<&Tensor>, &[i64]),
-    units: &Units,
-) -> Result<()> {
-    let [_, width] = drawn.mean.size()[..] else {
-        return Err(Error::data(out, "a .csv holds one vector a row; write an .npz instead"));
-    };
-    let width = width as usize;
-    let own = match labels {
-        Some(_) => probabilities(units),
-        None => units.names.target_entries(),
-    };
-    let column = |j: usize| match (own.get(j), width) {
-        (Some(name), _) => name.clone(),
-        (None, 1) => "y".to_owned(),
-        (None, _) => format!("y{j}"),
-    };
-    let values = |of: &Tensor, j: usize| -> Result<Vec<f64>> {
-        Ok(Vec::try_from(of.select(1, j as i64).to_device(Device::Cpu).to_kind(Kind::Double))?)
-    };
-    let mut heads = Vec::new();
-    let mut numbers = Vec::new();
-    let mut words = Vec::new();
-    let kept: Vec<f64> = kept.iter().map(|row| *row as f64).collect();
-    if !kept.is_empty() {
-        heads.push("row".to_owned());
-    }
-    if let Some(labels) = labels {
-        heads.push(units.names.target.first().map_or("label", |own| &own.name).to_owned());
-        let labels = Vec::<i64>::try_from(labels.to_device(Device::Cpu))?;
-        let name = |label: i64| units.names.classes.get(label as usize).cloned();
-        words = labels.into_iter().map(|i| name(i).unwrap_or(i.to_string())).collect();
-    }
-    for j in 0..width {
-        heads.push(column(j));
-        numbers.push(values(&drawn.mean, j)?);
-    }
-    for j in (0..width).filter(|_| spread) {
-        heads.push(format!("{}_std", column(j)));
-        numbers.push(values(&drawn.deviation, j)?);
-    }
-    let rows = (!kept.is_empty()).then_some(Cells::Numbers(&kept));
-    let first = labels.map(|_| Cells::Texts(&words));
-    let numbers = numbers.iter().map(|all| Cells::Numbers(all));
-    let cells: Vec<Cells<'_>> = rows.into_iter().chain(first).chain(numbers).collect();
-    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
-    write_csv(out, Some(&heads), &cells)
 }
 
 /// Writes −ln p of rows, each beside its number and its `target` (normalised), in the data's own
@@ -200,29 +121,23 @@ pub(super) fn write_likelihoods(
         [("nll_error", &rows.error), ("bound", &rows.bound), ("bound_error", &rows.bound_error)];
     let further = further.into_iter().filter_map(|(name, all)| Some((name, all.as_ref()?)));
     let all: Vec<(&str, &Vec<f64>)> = std::iter::once(("nll", &rows.nll)).chain(further).collect();
-    if !is(out, "csv") {
+    if !table::is_table(out) {
         let own = |(name, all): &(&str, &Vec<f64>)| array(name, &Tensor::from_slice(all));
         let mut arrays = all.iter().map(own).collect::<Result<Vec<_>>>()?;
         arrays.push(array("targets", &target)?);
         return npz::write_npz_with(out, &arrays, &units.texts());
     }
-    let numbers = |of: &Tensor| -> Result<Vec<f64>> {
-        Ok(Vec::try_from(of.to_device(Device::Cpu).to_kind(Kind::Double).reshape([-1]))?)
+    // Targets of images stay in their own file.
+    let beside = match target.dim() {
+        2 => units.samples(&target, None, false)?,
+        _ => Table::default(),
     };
-    let mut columns = vec![("row".to_owned(), (0..target.size()[0]).map(|i| i as f64).collect())];
-    columns.extend(all.into_iter().map(|(name, values)| (name.to_owned(), values.clone())));
-    // A table holds one vector a row; images stay in their own file.
-    if let [_, width] = target.size()[..] {
-        let names = units.names.target_entries();
-        for j in 0..width {
-            let name = names.get(j as usize).cloned();
-            let name = name.unwrap_or_else(|| format!("x{j}"));
-            columns.push((name, numbers(&target.select(1, j))?));
-        }
+    let mut table = Table::default();
+    for (name, values) in all {
+        table.push(TableColumn::number(name), values.clone());
     }
-    let heads: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-    let cells: Vec<Cells<'_>> = columns.iter().map(|(_, all)| Cells::Numbers(all)).collect();
-    write_csv(out, Some(&heads), &cells)
+    let numbers: Vec<i64> = (0..target.size()[0]).collect();
+    table.beside(beside).numbered(&numbers).write(out)
 }
 
 /// Writes states `[n, …z_shape]` at time `at`, or z_0 without one, with conditions and

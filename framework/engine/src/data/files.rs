@@ -142,7 +142,7 @@ pub fn array(name: &str, tensor: &Tensor) -> Result<NamedArray> {
 }
 
 /// The float64 with the fewest digits that is read back as the same float32.
-fn shortest(value: f32) -> f64 {
+pub(super) fn shortest(value: f32) -> f64 {
     format!("{value:?}").parse().unwrap_or(value.into())
 }
 

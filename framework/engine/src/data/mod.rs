@@ -17,6 +17,7 @@ mod quantiles;
 mod rows;
 mod split;
 mod summary;
+mod tables;
 mod units;
 mod weights;
 
@@ -33,6 +34,7 @@ pub use normaliser::Normaliser;
 pub use rows::{Batch, Rows, Side};
 pub(crate) use rows::{Stored, mirror_some};
 pub use summary::{Class, DataSummary, SideSummary, Sizes, Spread};
+pub use tables::{Predicted, Table};
 pub use units::{Names, Shapes, Units};
 
 use crate::component::{

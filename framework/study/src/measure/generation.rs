@@ -128,6 +128,7 @@ pub(super) fn evaluate(
             None => "the same rows, each among the others",
         },
         arrays,
+        predictions: None,
         details: Vec::new(),
         cost,
     })

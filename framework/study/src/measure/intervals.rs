@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::metrics::{QuantileRule, interval_coverage};
 use crate::trained::Trained;
 use serde_json::{Value, json};
+use tch::{Kind, Tensor};
 
 /// Number of draws of each row, at least.
 const DRAWS: u64 = 40;
@@ -18,10 +19,14 @@ const ROWS: i64 = 1000;
 /// %.
 const CRITICAL: f64 = 2.576;
 
-/// JSON about random draws: their numbers, and the verdict on the intervals.
+/// Random draws of the first rows.
 pub(super) struct Intervals {
+    /// Numbers of draws and rows, in JSON.
     pub how: Value,
+    /// The verdict on the intervals, in JSON.
     pub intervals: Value,
+    /// Standard deviation over the draws, `[rows, entries]` float64.
+    pub deviation: Tensor,
 }
 
 /// Measures CRPS and coverage of at least 40 random draws of the first rows, and warns if the
@@ -42,6 +47,8 @@ pub(super) fn add(
     let draws = draws.max(DRAWS).next_multiple_of(GROUPS);
     let one = |number| Ok(draw(model, &rows, Some((seed, number)), cost)?.1);
     let all = (0..draws).map(one).collect::<Result<Vec<_>>>()?;
+    let stacked = Tensor::stack(&all, 0).to_kind(Kind::Double);
+    let deviation = stacked.std_dim([0].as_slice(), false, false).flatten(1, -1);
     let truth = model.units().target.undo(&rows.target);
     let true_points = points(&truth)?;
     let all = all.iter().map(points).collect::<Result<Vec<_>>>()?;
@@ -68,6 +75,7 @@ pub(super) fn add(
         );
     }
     Ok(Some(Intervals {
+        deviation,
         how: json!({ "draws": draws, "groups": GROUPS, "n": rows.len() }),
         intervals: json!({
             "overconfident": narrow,

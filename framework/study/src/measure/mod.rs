@@ -74,10 +74,24 @@ pub struct Evaluation {
     /// Arrays of a model that generates, by name: the first draw, the real rows and their
     /// conditions.
     pub arrays: Vec<(String, Tensor)>,
+    /// Predictions of the rows; `None` for a model that generates.
+    pub predictions: Option<RowPredictions>,
     /// Further numbers by name, which are not in the catalogue.
     pub details: Vec<(&'static str, Value)>,
     /// Cost of drawing the samples.
     pub cost: Cost,
+}
+
+/// Predictions of held-out rows beside the truth, in the data's own units.
+#[derive(Debug)]
+pub struct RowPredictions {
+    /// Predictions `[n, …target_shape]`: probabilities for labels and categories.
+    pub mean: Tensor,
+    /// Standard deviation of random draws in the same shape, NaN for rows that are not drawn;
+    /// `None` without draws.
+    pub deviation: Option<Tensor>,
+    /// True targets.
+    pub truth: Tensor,
 }
 
 impl Evaluation {

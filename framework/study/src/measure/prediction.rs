@@ -2,7 +2,9 @@
 
 use super::draw::{draw, how, labels, points};
 use super::scores::Draws;
-use super::{Catalogue, Cost, Evaluation, Options, Scores, checked, intervals, record};
+use super::{
+    Catalogue, Cost, Evaluation, Options, RowPredictions, Scores, checked, intervals, record,
+};
 use crate::component::{Classes, Goal, Likelihood, MetricInput, Pass, Predictions};
 use crate::data::HeldOut;
 use crate::error::Result;
@@ -30,6 +32,7 @@ pub(super) fn evaluate(
     let catalogue = Catalogue::of_model(model)?.measured(goal, options.only.as_deref())?;
     let mut scores = Draws::new(&catalogue);
     let (mut sampling, mut cost) = (Value::Null, Cost::default());
+    let (mut mean, mut deviation) = (None, None);
     for draw_number in 0..draws {
         let at = (!from_zero).then_some((seed, draw_number));
         let (sampled, drawn) = draw(model, &held.rows, at, &mut cost)?;
@@ -49,6 +52,7 @@ pub(super) fn evaluate(
         if draw_number == 0 {
             sampling = how(model, &sampled, held.rows.len(), (!from_zero).then_some(base_seed));
             sampling["draws"] = json!(draws);
+            mean = Some(drawn);
         }
     }
     record(&catalogue, seed, &mut sampling);
@@ -62,6 +66,9 @@ pub(super) fn evaluate(
         sampling["crps"]["noise"] = json!(noise);
         sampling["crps"]["seed"] = json!(base_seed);
         details.push(("intervals", random.intervals));
+        let beyond = [truth.size()[0] - random.deviation.size()[0], random.deviation.size()[1]];
+        let not_drawn = Tensor::full(beyond, f64::NAN, (Kind::Double, random.deviation.device()));
+        deviation = Some(Tensor::cat(&[random.deviation, not_drawn], 0));
     }
     let (scores, failed) = scores.finish();
     Ok(Evaluation {
@@ -73,6 +80,7 @@ pub(super) fn evaluate(
         floor: Scores::default(),
         floor_of: "",
         arrays: Vec::new(),
+        predictions: mean.map(|mean| RowPredictions { mean, deviation, truth }),
         details,
         cost,
     })

@@ -109,6 +109,7 @@ pub(super) fn evaluate(
         floor: Scores::default(),
         floor_of: "",
         arrays: Vec::new(),
+        predictions: None,
         details,
         cost,
     })

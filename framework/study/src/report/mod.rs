@@ -2,6 +2,9 @@
 
 mod images;
 mod sequences;
+mod tables;
+
+pub use tables::{write_predictions, write_samples};
 
 use crate::component::Pass;
 use crate::config::LossTerm;
@@ -97,6 +100,7 @@ pub(crate) fn draw_until(
     let task = model.experiment().task();
     pictures.draw("data_visualization.png", || match task.is_sequence() {
         true => sequences::draw_data(model, data, folder),
+        false if tables::is_mixed(model) => tables::draw_data(model, data, folder),
         false => draw_data(model, data, folder),
     })?;
     match (task.is_sequence(), task.predicts()) {
@@ -106,7 +110,14 @@ pub(crate) fn draw_until(
             pictures.draw("the samples", || sequences::draw_samples(model, data, folder))?
         }
         (false, false) => {
-            pictures.draw("the samples", || draw_samples(model, data, folder))?;
+            let readable = !tables::is_mixed(model);
+            if readable {
+                pictures.draw("the samples", || draw_samples(model, data, folder))?;
+            }
+            // Two plain numbers are seen together.
+            if tables::is_table(model) && !(readable && model.units().names.target.len() <= 2) {
+                tables::draw_samples(model, data, &mut pictures)?;
+            }
             pictures.draw("images.png", || images::draw(model, data, folder))?;
         }
     }
@@ -261,7 +272,8 @@ fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_
         units,
     )?;
     pictures.draw("predictions.png", || {
-        let x = rows.condition.map(|c| points(&units.condition.undo(&c))).transpose()?;
+        let x = rows.condition.filter(|_| units.condition_layout().is_none());
+        let x = x.map(|c| points(&units.condition.undo(&c))).transpose()?;
         let x = x.map(|x| x.named(&units.names.condition_entries()));
         let shown = if units.target_is_label {
             Predicted::Classes {
@@ -269,6 +281,8 @@ fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_
                 predicted: labels(&predicted)?,
                 names: units.names.classes.clone(),
             }
+        } else if units.target_layout().is_some() {
+            tables::predicted(model, &truth, &predicted)?
         } else {
             Predicted::Values {
                 truth: points(&truth)?,

@@ -80,6 +80,10 @@ fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn RunObserver) -> Result<
     run.write_json("metrics.json", &evaluation.to_json())?;
     if !evaluation.arrays.is_empty() {
         report::write_npz(&run.path, "samples.npz", &evaluation.arrays, model.units())?;
+        report::write_samples(model, &evaluation.arrays, &run.path)?;
+    }
+    if let Some(predictions) = &evaluation.predictions {
+        report::write_predictions(model, predictions, &run.path)?;
     }
     let course = report::Course { history: &history, stopped: stopped.as_deref() };
     report::draw_until(model, data, course, &run.path, &|| watch.stop())

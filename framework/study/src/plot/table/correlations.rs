@@ -24,7 +24,7 @@ const GAP: f64 = 22.0;
 /// If there is no row, fewer than two columns, the columns of both sides differ, or the file cannot
 /// be written.
 pub fn correlations(path: &Path, view: &TableView<'_>) -> Result<()> {
-    let columns = view.columns()?;
+    let columns = view.columns(false)?;
     if columns.len() < 2 {
         return Err(Error::runtime("correlations: nothing to draw, there is a single column"));
     }
@@ -54,8 +54,8 @@ pub fn correlations(path: &Path, view: &TableView<'_>) -> Result<()> {
     let body = figure.body;
     let mean = apart.iter().sum::<f64>() / apart.len().max(1) as f64;
     let titles = [
-        "real".to_owned(),
-        "generated".to_owned(),
+        view.sides[0].clone(),
+        view.sides[1].clone(),
         format!("difference · {} on average", fixed(mean, 3)),
     ];
     for (i, (values, title)) in [real, generated, difference].iter().zip(titles).enumerate() {

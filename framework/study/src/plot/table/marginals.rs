@@ -10,6 +10,7 @@ use super::super::style::{self, BLUE, GREY, INK, count, fixed};
 use super::super::text::Font;
 use super::{Column, Counts, DAY, MISSING, TableView, frequent, shown};
 use crate::Result;
+use crate::metrics::table::{column_shapes, missing_cells};
 use crate::table::CellType;
 
 /// Number of columns that get a panel, at most.
@@ -20,25 +21,31 @@ const MOST_NAMES: usize = 12;
 const MOST_BINS: f64 = 40.0;
 const HEIGHT: f64 = 236.0;
 
-/// Draws every column to `path`, real beside generated: a histogram of numbers and times, bars of
+/// Draws every column to `path`, real beside generated, or alone if no row is generated: a histogram of numbers and times, bars of
 /// the shares of categories. The columns that are least alike come first, with their distance in
 /// the title: the Kolmogorov-Smirnov distance of numbers and times, the total variation distance of
-/// categories. Columns that were given are left out.
+/// categories, both without missing cells, whose shares are noted. Columns that were given are left
+/// out.
 ///
 /// # Errors
 /// If there is no row or no column to draw, the columns of both sides differ, or the file cannot be
 /// written.
 pub fn marginals(path: &Path, view: &TableView<'_>) -> Result<()> {
-    let columns = view.columns()?;
-    let mut all: Vec<(f64, &Column<'_>)> =
-        columns.iter().filter(|c| !c.given).map(|c| (distance(c), c)).collect();
+    let alone = view.generated.is_empty();
+    let columns = view.columns(alone)?;
+    let distances = if alone { vec![None; columns.len()] } else { distances(view)? };
+    let all = distances.into_iter().zip(&columns).filter(|(_, column)| !column.given);
+    let sides = &view.sides;
+    let mut all: Vec<Marginal<'_>> =
+        all.map(|(distance, column)| Marginal { column, distance, sides }).collect();
     if all.is_empty() {
         return Err(crate::Error::runtime("marginals: nothing to draw, every column was given"));
     }
-    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.sort_by(|a, b| b.distance.unwrap_or(0.0).total_cmp(&a.distance.unwrap_or(0.0)));
     let mut subtitle = view.subtitle.clone();
     if all.len() > MOST_COLUMNS {
-        subtitle += &format!("; the {MOST_COLUMNS} of {} columns that are least alike", all.len());
+        let (which, n) = (if alone { "first" } else { "least alike" }, all.len());
+        subtitle += &format!("; the {MOST_COLUMNS} {which} of {n} columns");
     }
     all.truncate(MOST_COLUMNS);
     let across = match all.len() {
@@ -46,76 +53,62 @@ pub fn marginals(path: &Path, view: &TableView<'_>) -> Result<()> {
         5 | 6 | 9 => 3,
         _ => 4,
     };
-    let legend = [
-        Entry::new(Key::Area, GREY.fade(FILL), format!("real (n = {})", count(view.real.len()))),
-        Entry::new(Key::Line, BLUE, format!("generated (n = {})", count(view.generated.len()))),
-    ];
+    let named = |side: usize, rows: usize| format!("{} (n = {})", view.sides[side], count(rows));
+    let mut legend = vec![Entry::new(Key::Area, GREY.fade(FILL), named(0, view.real.len()))];
+    if !alone {
+        legend.push(Entry::new(Key::Line, BLUE, named(1, view.generated.len())));
+    }
     let rows = all.len().div_ceil(across);
     let height = rows as f64 * if rows == 1 { 1.5 * HEIGHT } else { HEIGHT };
     let mut figure = Figure::new(&view.title, &subtitle, &legend, height)?;
     let cells = figure.body.cells(across, rows, 22.0, 12.0);
-    for ((distance, column), cell) in all.into_iter().zip(cells) {
-        match column.info.names() {
-            Some(names) => bars(&mut figure.canvas, cell, column, names, distance)?,
-            None => histogram(&mut figure.canvas, cell, column, distance)?,
+    for (marginal, cell) in all.into_iter().zip(cells) {
+        match marginal.column.info.names() {
+            Some(names) => bars(&mut figure.canvas, cell, &marginal, names)?,
+            None => histogram(&mut figure.canvas, cell, &marginal)?,
         }
     }
     figure.save(path)
 }
 
+/// A column in a panel.
+struct Marginal<'a> {
+    column: &'a Column<'a>,
+    /// Distance of the generated column from the real one; `None` for a column alone.
+    distance: Option<f64>,
+    sides: &'a [String; 2],
+}
+
 /// Opacity of real bars.
 const FILL: f64 = 0.5;
 
-/// Distance of the generated column from the real one, in 0..=1.
-fn distance(column: &Column<'_>) -> f64 {
-    match column.info.names() {
-        Some(names) => {
-            let [real, generated] =
-                [&column.real, &column.generated].map(|cells| Counts::of(cells, names.len()));
-            let gap = |a: usize, b: usize| (real.share(a) - generated.share(b)).abs();
-            let names = real.names.iter().zip(&generated.names).map(|(a, b)| gap(*a, *b));
-            (names.sum::<f64>() + gap(real.missing, generated.missing)) / 2.0
-        }
-        None => kolmogorov_smirnov(&column.real, &column.generated),
-    }
-}
-
-/// Largest difference of two empirical distribution functions; 1 if one side has no value, 0 if
-/// neither has.
-fn kolmogorov_smirnov(a: &[f64], b: &[f64]) -> f64 {
-    let (a, b) = (sorted(a.iter().copied()), sorted(b.iter().copied()));
-    if a.is_empty() || b.is_empty() {
-        return if a.is_empty() && b.is_empty() { 0.0 } else { 1.0 };
-    }
-    let (mut i, mut j, mut most) = (0, 0, 0.0f64);
-    while i < a.len() && j < b.len() {
-        let at = a[i].min(b[j]);
-        while i < a.len() && a[i] <= at {
-            i += 1;
-        }
-        while j < b.len() && b[j] <= at {
-            j += 1;
-        }
-        most = most.max((i as f64 / a.len() as f64 - j as f64 / b.len() as f64).abs());
-    }
-    most
+/// Distance of each generated column from the real one, in 0..=1; 1 if one side alone has no value.
+fn distances(view: &TableView<'_>) -> Result<Vec<Option<f64>>> {
+    let shapes = column_shapes(view.real, view.generated)?.into_iter();
+    let gaps = missing_cells(view.real, view.generated)?;
+    let distance = |(shape, (real, generated)): (Option<f64>, (f64, f64))| match shape {
+        Some(shape) => Some(1.0 - shape),
+        None => Some(f64::from(real != generated)),
+    };
+    Ok(shapes.zip(gaps).map(distance).collect())
 }
 
 /// The title of a panel: the name, shortened to what the distance leaves, and the distance.
-fn title(column: &Column<'_>, distance: f64, room: f64) -> Result<String> {
-    let measure = if column.is_category() { "TV" } else { "KS" };
-    let text = format!(" · {measure} {}", fixed(distance, 3));
+fn title(of: &Marginal<'_>, room: f64) -> Result<String> {
+    let measure = if of.column.is_category() { "TV" } else { "KS" };
+    let text = of.distance.map(|d| format!(" · {measure} {}", fixed(d, 3))).unwrap_or_default();
     let font = Font::semi_bold(style::PANEL_TITLE, INK);
     let room = room - font.width(&text)?;
-    Ok(font.fit(&shown(&column.info.name), room)? + &text)
+    Ok(font.fit(&shown(&of.column.info.name), room)? + &text)
 }
 
 /// Width that names and ticks beside a panel take, about.
 const BESIDE: f64 = 64.0;
 
-fn histogram(canvas: &mut Canvas, cell: Rect, column: &Column<'_>, distance: f64) -> Result<()> {
+fn histogram(canvas: &mut Canvas, cell: Rect, of: &Marginal<'_>) -> Result<()> {
+    let column = of.column;
     if !column.real.iter().chain(&column.generated).any(|cell| usable(*cell)) {
-        let title = title(column, distance, cell.width() - BESIDE)?;
+        let title = title(of, cell.width() - BESIDE)?;
         let nowhere = Axis::names(Vec::new());
         let panel = Frame::new(title, nowhere.clone(), nowhere).draw(canvas, cell)?;
         return panel.remark(canvas, "every cell is missing");
@@ -137,17 +130,18 @@ fn histogram(canvas: &mut Canvas, cell: Rect, column: &Column<'_>, distance: f64
         true => Axis::log((100.0 * least / 2.0, 130.0 * top)),
         false => Axis::linear((0.0, 108.0 * top.max(1e-3))),
     };
-    let frame = Frame::new(title(column, distance, cell.width() - BESIDE)?, axis, y)
-        .labels("", "% of rows");
+    let frame = Frame::new(title(of, cell.width() - BESIDE)?, axis, y).labels("", "% of rows");
     let panel = frame.draw(canvas, cell)?;
     let bottom = if spiked { panel.y.lo } else { 0.0 };
     let [real, generated] =
         sides.each_ref().map(|side| side.shares.iter().map(|s| (100.0 * s).max(bottom)));
     panel.bars(canvas, &edges, &real.collect::<Vec<_>>(), GREY.fade(FILL));
     let heights: Vec<f64> = generated.collect();
-    panel.path(canvas, &outline(&edges, &heights, bottom), 2.0, BLUE);
-    let mut notes = missing(column);
-    for (what, side) in ["real", "generated"].iter().zip(&sides) {
+    if of.distance.is_some() {
+        panel.path(canvas, &outline(&edges, &heights, bottom), 2.0, BLUE);
+    }
+    let mut notes = missing(of);
+    for (what, side) in of.sides.iter().zip(&sides) {
         if side.outside > 0 {
             let noun = if side.outside == 1 { "value" } else { "values" };
             notes.push(format!("{} {what} {noun} outside", count(side.outside)));
@@ -221,26 +215,23 @@ impl Bins {
 }
 
 /// The remark on missing cells; none if there are none.
-fn missing(column: &Column<'_>) -> Vec<String> {
+fn missing(of: &Marginal<'_>) -> Vec<String> {
     let share = |cells: &[f64]| {
         let missing = cells.iter().filter(|cell| cell.is_nan()).count();
         100.0 * missing as f64 / cells.len().max(1) as f64
     };
-    let (real, generated) = (share(&column.real), share(&column.generated));
+    let (real, generated) = (share(&of.column.real), share(&of.column.generated));
     if real == 0.0 && generated == 0.0 {
         return Vec::new();
     }
-    vec![format!("missing {} % real, {} % generated", fixed(real, 1), fixed(generated, 1))]
+    let text = |share: f64, side: usize| format!("{} % {}", fixed(share, 1), of.sides[side]);
+    let beside = of.distance.map(|_| format!(", {}", text(generated, 1))).unwrap_or_default();
+    vec![format!("missing {}{beside}", text(real, 0))]
 }
 
 /// Draws a bar for each frequent category, one for all others, and one for missing cells.
-fn bars(
-    canvas: &mut Canvas,
-    cell: Rect,
-    column: &Column<'_>,
-    names: &[String],
-    distance: f64,
-) -> Result<()> {
+fn bars(canvas: &mut Canvas, cell: Rect, of: &Marginal<'_>, names: &[String]) -> Result<()> {
+    let column = of.column;
     let sides = [&column.real, &column.generated].map(|cells| Counts::of(cells, names.len()));
     let both: Vec<usize> = sides[0]
         .names
@@ -270,7 +261,7 @@ fn bars(
     }
     let top = bars.iter().flat_map(|bar| bar.1).fold(0.0, f64::max);
     let places = Axis::names(bars.iter().map(|bar| bar.0.clone()).collect()).reversed();
-    let title = title(column, distance, cell.width() - 10.0)?;
+    let title = title(of, cell.width() - 10.0)?;
     let frame = Frame::new(title, Axis::linear((0.0, 1.08 * top.max(1.0))), places);
     let panel = frame.draw(canvas, cell)?;
     // Not on the frame, and no bar of a few names is a block.
@@ -289,19 +280,4 @@ fn bars(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kolmogorov_smirnov_distance_is_that_of_the_distribution_functions() {
-        assert_eq!(kolmogorov_smirnov(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0]), 0.0);
-        assert_eq!(kolmogorov_smirnov(&[1.0, 2.0], &[3.0, 4.0]), 1.0);
-        assert_eq!(kolmogorov_smirnov(&[1.0, 1.0, 2.0, 2.0], &[1.0, 2.0, 2.0, 2.0]), 0.25);
-        assert_eq!(kolmogorov_smirnov(&[f64::NAN, 1.0], &[1.0]), 0.0);
-        assert_eq!(kolmogorov_smirnov(&[f64::NAN], &[1.0]), 1.0);
-        assert_eq!(kolmogorov_smirnov(&[f64::NAN], &[f64::NAN]), 0.0);
-    }
 }

@@ -29,9 +29,11 @@ pub struct TableView<'a> {
     pub title: String,
     /// Description of the rows and of sampling.
     pub subtitle: String,
+    /// Names of the real and of the generated rows.
+    pub sides: [String; 2],
     /// Real rows.
     pub real: TableRows<'a>,
-    /// Generated rows, of the same columns.
+    /// Generated rows, of the same columns; `marginals` may have none.
     pub generated: TableRows<'a>,
     /// True for each column that generated rows were given, as a condition; empty if none was.
     pub given: Vec<bool>,
@@ -46,14 +48,14 @@ struct Column<'a> {
 }
 
 impl TableView<'_> {
-    /// The columns.
+    /// The columns; `alone` if no row is generated.
     ///
     /// # Errors
-    /// [`Error::Runtime`]: there is no row, values are no whole rows, or the columns differ.
-    fn columns(&self) -> Result<Vec<Column<'_>>> {
-        for (what, rows) in [("real", self.real), ("generated", self.generated)] {
+    /// [`Error::Runtime`]: a side has no row, values are no whole rows, or the columns differ.
+    fn columns(&self, alone: bool) -> Result<Vec<Column<'_>>> {
+        for (what, rows) in self.sides.iter().zip([self.real, self.generated]) {
             let (cells, columns) = (rows.values.len(), rows.columns.len());
-            if rows.is_empty() || !cells.is_multiple_of(columns) {
+            if (rows.is_empty() && !alone) || !cells.is_multiple_of(columns.max(1)) {
                 let message =
                     format!("{what} rows: {cells} cells are no rows of {columns} columns");
                 return Err(Error::runtime(message));

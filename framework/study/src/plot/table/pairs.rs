@@ -32,7 +32,7 @@ const HEIGHT: f64 = 330.0;
 /// If there is no row, no pair of columns that vary, the columns of both sides differ, or the file
 /// cannot be written.
 pub fn pairs(path: &Path, view: &TableView<'_>) -> Result<()> {
-    let columns = view.columns()?;
+    let columns = view.columns(false)?;
     let chosen = dependent(&columns[..columns.len().min(MOST_COLUMNS)]);
     if chosen.is_empty() {
         return Err(Error::runtime("pairs: nothing to draw, no two columns vary together"));
@@ -42,7 +42,7 @@ pub fn pairs(path: &Path, view: &TableView<'_>) -> Result<()> {
     let mut figure = Figure::new(&view.title, &view.subtitle, &[], rows as f64 * HEIGHT)?;
     let cells = figure.body.cells(across, rows, 40.0, 16.0);
     for ((strength, pair), cell) in chosen.into_iter().zip(cells) {
-        draw(&mut figure.canvas, cell, pair, strength)?;
+        draw(&mut figure.canvas, cell, (pair, strength), &view.sides)?;
     }
     figure.save(path)
 }
@@ -72,7 +72,12 @@ fn dependent<'a>(columns: &'a [Column<'a>]) -> Vec<(f64, Pair<'a>)> {
     all
 }
 
-fn draw(canvas: &mut Canvas, cell: Rect, pair: Pair<'_>, strength: f64) -> Result<()> {
+fn draw(
+    canvas: &mut Canvas,
+    cell: Rect,
+    (pair, strength): (Pair<'_>, f64),
+    sides: &[String; 2],
+) -> Result<()> {
     let [a, b] = pair;
     let name = match (a.is_category(), b.is_category()) {
         (false, false) => "correlation",
@@ -91,7 +96,7 @@ fn draw(canvas: &mut Canvas, cell: Rect, pair: Pair<'_>, strength: f64) -> Resul
     let generated = |column: &Column<'_>| column.generated.clone();
     let halves = below.cells(2, 1, 18.0, 0.0);
     for (side, half) in halves.into_iter().enumerate() {
-        let (what, color) = [("real", GREY), ("generated", BLUE)][side];
+        let (what, color) = (sides[side].as_str(), [GREY, BLUE][side]);
         let cells = |column: &Column<'_>| if side == 0 { real(column) } else { generated(column) };
         let cells = [cells(a), cells(b)];
         match (a.info.names(), b.info.names()) {
@@ -104,12 +109,12 @@ fn draw(canvas: &mut Canvas, cell: Rect, pair: Pair<'_>, strength: f64) -> Resul
 }
 
 /// Side of a pair: its name and colour.
-type Side = (&'static str, Color);
+type Side<'a> = (&'a str, Color);
 
 fn points(
     canvas: &mut Canvas,
     cell: Rect,
-    (what, color): Side,
+    (what, color): Side<'_>,
     [a, b]: Pair<'_>,
     cells: &[Vec<f64>; 2],
 ) -> Result<()> {
@@ -153,7 +158,7 @@ fn label(column: &Column<'_>, shown_names: usize, names: usize) -> String {
 fn boxes(
     canvas: &mut Canvas,
     cell: Rect,
-    (what, color): Side,
+    (what, color): Side<'_>,
     [number, category]: Pair<'_>,
     names: &[String],
     cells: &[Vec<f64>; 2],
@@ -189,7 +194,7 @@ fn draw_box(canvas: &mut Canvas, panel: &Panel, place: f64, q: &Quartiles, color
 fn table(
     canvas: &mut Canvas,
     cell: Rect,
-    (what, color): Side,
+    (what, color): Side<'_>,
     [a, b]: Pair<'_>,
     [a_names, b_names]: [&[String]; 2],
     cells: &[Vec<f64>; 2],

@@ -45,6 +45,7 @@ fn view<'a>(columns: &'a [TableColumn], real: &'a [f64], generated: &'a [f64]) -
     TableView {
         title: "Flow matching: generated beside test data".into(),
         subtitle: "heun x 20 steps, 40 network evaluations, EMA weights, n = 1000".into(),
+        sides: ["real", "generated"].map(str::to_owned),
         real: TableRows { columns, values: real },
         generated: TableRows { columns, values: generated },
         given: Vec::new(),
@@ -159,10 +160,23 @@ fn of_wide_tables_the_columns_least_alike_are_drawn() {
 }
 
 #[test]
+fn columns_alone_are_drawn_without_a_distance() {
+    let (columns, real) = homes(500, 1, 0.0);
+    let picture = drawn("marginals_alone.png", |p| marginals(p, &view(&columns, &real, &[])));
+    assert_eq!(picture.panels().len(), 7);
+    for (i, inside) in picture.panels().iter().enumerate() {
+        assert!(picture.ink(*inside, GREY.fade(0.5)) > 0, "panel {i}");
+        assert_eq!(picture.ink(*inside, BLUE), 0, "panel {i}");
+    }
+}
+
+#[test]
 fn tables_that_cannot_be_compared_are_refused() {
     let (columns, real) = homes(20, 1, 0.0);
     let few = view(&columns, &real, &[]);
-    refused("generated rows: 0 cells are no rows of 7 columns", |p| marginals(p, &few));
+    refused("generated rows: 0 cells are no rows of 7 columns", |p| pairs(p, &few));
+    let none = view(&columns, &[], &real);
+    refused("real rows: 0 cells are no rows of 7 columns", |p| marginals(p, &none));
     let torn = view(&columns, &real[..10], &real);
     refused("real rows: 10 cells are no rows of 7 columns", |p| correlations(p, &torn));
     let other = TableRows { columns: &columns[..1], values: &real };

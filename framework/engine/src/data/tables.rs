@@ -1,0 +1,417 @@
+//! Tables of samples and predictions, as they are written: the columns of targets and conditions
+//! side by side, in the order of the training file.
+
+use super::files::shortest;
+use super::layout::TableLayout;
+use super::units::Units;
+use crate::error::{Error, Result};
+use crate::io::table::write_table;
+use crate::table::{CellType, TableColumn, TableRows};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// A table in the data's own units.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    columns: Vec<TableColumn>,
+    /// Cells of each column.
+    cells: Vec<Vec<f64>>,
+}
+
+impl Table {
+    /// Adds a column behind the others.
+    pub fn push(&mut self, column: TableColumn, cells: Vec<f64>) {
+        self.columns.push(column);
+        self.cells.push(cells);
+    }
+
+    /// Adds the numbers of rows as the first column, `row`; nothing without numbers.
+    #[must_use]
+    pub fn numbered(mut self, rows: &[i64]) -> Self {
+        if !rows.is_empty() {
+            self.columns.insert(0, TableColumn::new("row", WHOLE));
+            self.cells.insert(0, rows.iter().map(|row| *row as f64).collect());
+        }
+        self
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> &[TableColumn] {
+        &self.columns
+    }
+
+    /// Cells of the first column of this name.
+    pub fn column(&self, name: &str) -> Option<&[f64]> {
+        let place = self.columns.iter().position(|column| column.name == name)?;
+        self.cells.get(place).map(Vec::as_slice)
+    }
+
+    /// Cells row by row.
+    pub fn values(&self) -> Vec<f64> {
+        let rows = self.cells.iter().map(Vec::len).min().unwrap_or(0);
+        (0..rows).flat_map(|row| self.cells.iter().map(move |cells| cells[row])).collect()
+    }
+
+    /// Writes the table in the format of the path's ending, whole or not at all.
+    ///
+    /// # Errors
+    /// Those of [`write_table`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_table(path, TableRows { columns: &self.columns, values: &self.values() })
+    }
+
+    /// Puts the columns of another table behind these.
+    #[must_use]
+    pub fn beside(mut self, other: Self) -> Self {
+        self.columns.extend(other.columns);
+        self.cells.extend(other.cells);
+        self
+    }
+
+    /// Adds a column of deviations, if there are any.
+    fn extend(&mut self, name: &str, deviation: Option<Vec<f64>>) {
+        if let Some(cells) = deviation {
+            self.push(TableColumn::number(format!("{name}_std")), cells);
+        }
+    }
+
+    /// Puts the columns into the order of `names`; others stay behind them.
+    fn in_order(self, names: &[String]) -> Self {
+        let place = |column: &TableColumn| {
+            names.iter().position(|name| *name == column.name).unwrap_or(usize::MAX)
+        };
+        let mut all: Vec<_> = self.columns.into_iter().zip(self.cells).collect();
+        all.sort_by_key(|(column, _)| place(column));
+        let (columns, cells) = all.into_iter().unzip();
+        Self { columns, cells }
+    }
+}
+
+const WHOLE: CellType = CellType::Number { decimals: Some(0) };
+
+/// Predictions of a table's targets, in the data's own units.
+#[derive(Clone, Copy, Debug)]
+pub struct Predicted<'a> {
+    /// Mean over the draws, `[n, entries]`: probabilities for labels and categories.
+    pub mean: &'a Tensor,
+    /// Standard deviation over the draws, in the mean's shape; `None` without draws.
+    pub deviation: Option<&'a Tensor>,
+    /// True targets, in the mean's shape; `None` if they are not known.
+    pub truth: Option<&'a Tensor>,
+}
+
+/// Entries of predictions, one after the other.
+struct Entries<'a> {
+    of: Predicted<'a>,
+    next: i64,
+}
+
+impl Entries<'_> {
+    /// Mean and deviation of the next entry.
+    fn next(&mut self) -> Result<(Vec<f64>, Option<Vec<f64>>)> {
+        let at = |rows: &Tensor| numbers(&rows.reshape([rows.size()[0], -1]).select(1, self.next));
+        let both = (at(self.of.mean)?, self.of.deviation.map(at).transpose()?);
+        self.next += 1;
+        Ok(both)
+    }
+}
+
+/// Targets or conditions of a model.
+struct Side<'a> {
+    columns: &'a [TableColumn],
+    is_label: bool,
+    layout: Option<TableLayout>,
+    /// Letter of columns without a name.
+    letter: &'static str,
+}
+
+impl Units {
+    /// The table of targets `[n, entries]` and conditions: `[n, entries]`, or labels also as int64
+    /// `[n]`; both in the data's own units. Numbers are rounded as those of the data, labels and
+    /// categories become their names. Columns without a name are called by `x` or `y`, with their
+    /// number if there are several; `learns_y` says which of them the targets are.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: rows are no vectors. [`Error::Runtime`]: a tensor cannot be read.
+    pub fn samples(
+        &self,
+        targets: &Tensor,
+        conditions: Option<&Tensor>,
+        learns_y: bool,
+    ) -> Result<Table> {
+        let mut sides = vec![(true, targets)];
+        sides.extend(conditions.map(|conditions| (false, conditions)));
+        // x before y.
+        sides.sort_by_key(|(is_target, _)| *is_target == learns_y);
+        let mut table = Table::default();
+        for (is_target, rows) in sides {
+            let side = self.side(is_target, learns_y);
+            match rows.size()[..] {
+                // Draws of a label are the probabilities of the classes.
+                [_, classes] if is_target && side.is_label => {
+                    let names = self.class_list();
+                    for (name, class) in names.iter().zip(0..classes) {
+                        let column = TableColumn::number(format!("p_{name}"));
+                        table.push(column, numbers(&rows.select(1, class))?);
+                    }
+                }
+                _ => self.add(&mut table, &side, rows)?,
+            }
+        }
+        Ok(table.in_order(&self.names.order))
+    }
+
+    /// The table of predictions: for a number its mean, for labels and categories the most likely
+    /// name and, behind it, the probability of each as `p_NAME` (`p_COLUMN=NAME` if targets are
+    /// rows of a table); deviations as `COLUMN_std` at the end. With true targets, these have the
+    /// name of the column, and the predicted ones are `COLUMN_predicted`.
+    ///
+    /// # Errors
+    /// Those of [`samples`](Self::samples).
+    pub fn predictions(&self, of: Predicted<'_>) -> Result<Table> {
+        let side = self.side(true, true);
+        let (mut predicted, mut truth) = (Table::default(), Table::default());
+        self.add(&mut predicted, &side, of.mean)?;
+        if let Some(rows) = of.truth {
+            self.add(&mut truth, &side, rows)?;
+        }
+        let (mut all, mut spread) = (Table::default(), Table::default());
+        let mut truth = truth.columns.into_iter().zip(truth.cells);
+        let mut entries = Entries { of, next: 0 };
+        for (column, cells) in predicted.columns.into_iter().zip(predicted.cells) {
+            let mut name = column.name.clone();
+            if let Some((column, cells)) = truth.next() {
+                all.push(column, cells);
+                name += "_predicted";
+            }
+            if column.names().is_none() {
+                // The mean is no number of the data, and is not rounded.
+                let (mean, deviation) = entries.next()?;
+                let cells = cells.into_iter().zip(mean);
+                let cells = cells.map(|(cell, mean)| if cell.is_nan() { cell } else { mean });
+                spread.extend(&column.name, deviation);
+                let kind = match &column.kind {
+                    CellType::Number { .. } => CellType::Number { decimals: None },
+                    kind => kind.clone(),
+                };
+                all.push(TableColumn { name, kind, ..column.clone() }, cells.collect());
+            } else {
+                all.push(TableColumn { name, ..column.clone() }, cells);
+            }
+            let classes = match side.is_label {
+                true => column.names().unwrap_or_default().to_vec(),
+                false => column.entries(),
+            };
+            let values = usize::from(column.names().is_none());
+            for class in classes.iter().skip(values) {
+                let (probability, deviation) = entries.next()?;
+                let name = format!("p_{class}");
+                spread.extend(&name, deviation);
+                all.push(TableColumn::number(name), probability);
+            }
+        }
+        Ok(all.beside(spread))
+    }
+
+    fn side(&self, target: bool, learns_y: bool) -> Side<'_> {
+        let names = &self.names;
+        let letter = if target == learns_y { "y" } else { "x" };
+        match target {
+            true => Side {
+                columns: &names.target,
+                is_label: self.target_is_label,
+                layout: self.target_layout(),
+                letter,
+            },
+            false => Side {
+                columns: &names.condition,
+                is_label: self.condition_is_label,
+                layout: self.condition_layout(),
+                letter,
+            },
+        }
+    }
+
+    /// Adds the columns of one side, of rows as the model sees them, or of cells.
+    fn add(&self, table: &mut Table, side: &Side<'_>, rows: &Tensor) -> Result<()> {
+        if side.is_label {
+            let labels =
+                if rows.dim() == 1 { rows.shallow_clone() } else { rows.argmax(-1, false) };
+            table.push(self.label_column(side), numbers(&labels)?);
+            return Ok(());
+        }
+        let rows = if rows.dim() == 1 { rows.unsqueeze(1) } else { rows.shallow_clone() };
+        let [_, width] = rows.size()[..] else {
+            let (letter, size) = (side.letter, rows.size());
+            let message = format!("a table holds vectors, and {letter} has shape {size:?}");
+            return Err(Error::config("", message).help("write an .npz instead"));
+        };
+        let rows = match &side.layout {
+            Some(layout) if layout.width() == width => layout.table(&rows),
+            _ => rows,
+        };
+        let width = rows.size()[1];
+        for (j, place) in (0..width).zip(0..) {
+            let column = match (side.columns.get(place), width) {
+                (Some(column), _) => column.clone(),
+                (None, 1) => TableColumn::number(side.letter),
+                (None, _) => TableColumn::number(format!("{}{j}", side.letter)),
+            };
+            table.push(column, numbers(&rows.select(1, j))?);
+        }
+        Ok(())
+    }
+
+    /// Names of the classes, by label.
+    fn class_list(&self) -> Vec<String> {
+        self.class_names().map(|classes| classes.names().to_vec()).unwrap_or_default()
+    }
+
+    /// The column of labels, with the names of the classes.
+    fn label_column(&self, side: &Side<'_>) -> TableColumn {
+        let names = self.class_list();
+        match side.columns.first() {
+            Some(own) if own.names() == Some(&names[..]) => own.clone(),
+            Some(own) => TableColumn::category(&own.name, names),
+            None => TableColumn::category("label", names),
+        }
+    }
+}
+
+/// The numbers of a tensor `[n]`; float32 with as few digits as it has.
+fn numbers(values: &Tensor) -> Result<Vec<f64>> {
+    let values = values.to_device(Device::Cpu).contiguous();
+    Ok(match values.kind() {
+        Kind::Float => Vec::<f32>::try_from(values)?.into_iter().map(shortest).collect(),
+        _ => Vec::<f64>::try_from(values.to_kind(Kind::Double))?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Names, Shapes};
+
+    fn names(all: &[&str]) -> Vec<String> {
+        all.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn rows(values: &[f64], width: i64) -> Tensor {
+        Tensor::from_slice(values).view([-1, width])
+    }
+
+    fn text(table: &Table) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        table.write(&path).unwrap();
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    fn units(target: i64, condition: Option<i64>, names: Names) -> Units {
+        let condition = condition.map(|width| vec![width]);
+        let shapes = Shapes { target: vec![target], condition };
+        Units { names, ..Units::plain(shapes, (Kind::Float, Device::Cpu)) }
+    }
+
+    /// Units of a table with columns of several types, in another order than that of the file.
+    fn mixed() -> Units {
+        let gappy = |column| TableColumn { missing: true, ..column };
+        let target = vec![
+            gappy(TableColumn::new("rooms", CellType::Number { decimals: Some(0) })),
+            TableColumn::category("kind", names(&["flat", "house"])),
+            gappy(TableColumn::category("heat", names(&["gas", "oil"]))),
+        ];
+        let time = CellType::Time { format: "%Y-%m-%d".to_owned() };
+        let condition = vec![TableColumn::new("day", time), TableColumn::number("area")];
+        let order = names(&["day", "kind", "rooms", "area", "heat"]);
+        units(9, Some(2), Names { target, condition, order, ..Names::default() })
+    }
+
+    #[test]
+    fn samples_have_the_columns_of_the_file_in_its_order() {
+        let units = mixed();
+        let targets = rows(
+            &[
+                [2.7, 0.9, 0.1, 0.2, 0.8, 0.3, 0.7, 1.0, 0.0],
+                [1.0, 0.2, 0.8, 1.0, 0.0, 0.6, 0.4, 0.1, 0.9],
+            ]
+            .concat(),
+            9,
+        );
+        let conditions = rows(&[86_400.0, 0.5, 0.0, 7.0], 2);
+        let table = units.samples(&targets, Some(&conditions), false).unwrap();
+        assert_eq!(
+            text(&table.clone().numbered(&[4, 9])),
+            "row,day,kind,rooms,area,heat\n4,1970-01-02,house,3,0.5,oil\n9,1970-01-01,flat,,7,\n"
+        );
+        assert_eq!(table.column("rooms").unwrap()[0], 3.0);
+        // Conditions of a file are cells already.
+        assert!(
+            text(&units.samples(&targets, None, false).unwrap()).starts_with("kind,rooms,heat\n")
+        );
+    }
+
+    #[test]
+    fn columns_without_names_are_x_and_y_and_labels_have_the_names_of_the_classes() {
+        let plain = units(2, Some(1), Names::default());
+        let (x, y) = (rows(&[1.0, 0.1, 2.0, 0.2], 2), rows(&[3.0, 4.0], 1));
+        let x = x.to_kind(Kind::Float);
+        let table = plain.samples(&x, Some(&y), false).unwrap();
+        assert_eq!(text(&table), "x0,x1,y\n1,0.1,3\n2,0.2,4\n");
+        let table = plain.samples(&y, Some(&x), true).unwrap();
+        assert_eq!(text(&table), "x0,x1,y\n1,0.1,3\n2,0.2,4\n");
+
+        let classes = names(&["no", "yes"]);
+        let own =
+            Names { classes, condition: vec![TableColumn::number("paid")], ..Names::default() };
+        let labelled = Units { condition_is_label: true, ..units(2, Some(2), own) };
+        let labels = Tensor::from_slice(&[1_i64, 0]);
+        let table = labelled.samples(&x, Some(&labels), false).unwrap();
+        assert_eq!(text(&table), "x0,x1,paid\n1,0.1,yes\n2,0.2,no\n");
+        let one_hot = rows(&[0.0, 1.0, 1.0, 0.0], 2);
+        assert_eq!(labelled.samples(&x, Some(&one_hot), false).unwrap(), table);
+    }
+
+    #[test]
+    fn predictions_are_means_likely_names_probabilities_and_deviations() {
+        let units = mixed();
+        let mean = rows(&[2.5, 0.9, 0.1, 0.25, 0.75, 0.625, 0.375, 1.0, 0.0], 9);
+        let deviation = rows(&[0.5, 0.0, 0.0, 0.125, 0.125, 0.0, 0.0, 0.0, 0.0], 9);
+        let truth = rows(&[3.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0], 9);
+        let of = Predicted { mean: &mean, deviation: Some(&deviation), truth: Some(&truth) };
+        let all = text(&units.predictions(of).unwrap());
+        let head = "rooms,rooms_predicted,p_rooms=(there),p_rooms=(missing),\
+            kind,kind_predicted,p_kind=flat,p_kind=house,\
+            heat,heat_predicted,p_heat=gas,p_heat=oil,p_heat=(there),p_heat=(missing),\
+            rooms_std,p_rooms=(there)_std,p_rooms=(missing)_std,p_kind=flat_std,p_kind=house_std,\
+            p_heat=gas_std,p_heat=oil_std,p_heat=(there)_std,p_heat=(missing)_std\n";
+        let row = "3,2.5,0.9,0.1,flat,house,0.25,0.75,,gas,0.625,0.375,1,0,\
+            0.5,0,0,0.125,0.125,0,0,0,0\n";
+        assert_eq!(all, format!("{head}{row}"));
+        let of = Predicted { deviation: None, truth: None, ..of };
+        let all = text(&units.predictions(of).unwrap());
+        assert!(
+            all.starts_with("rooms,p_rooms=(there),p_rooms=(missing),kind,p_kind=flat"),
+            "{all}"
+        );
+
+        let own = Names { classes: names(&["a", "b"]), ..Names::default() };
+        let classes = Units { target_is_label: true, ..self::units(2, None, own) };
+        let mean = rows(&[0.25, 0.75], 2);
+        let of = Predicted { mean: &mean, deviation: None, truth: Some(&rows(&[1.0, 0.0], 2)) };
+        let table = classes.predictions(of).unwrap();
+        assert_eq!(text(&table), "label,label_predicted,p_a,p_b\na,b,0.25,0.75\n");
+    }
+
+    #[test]
+    fn images_are_no_table() {
+        let shapes = Shapes { target: vec![1, 2, 2], condition: None };
+        let units = Units::plain(shapes, (Kind::Float, Device::Cpu));
+        let images = Tensor::zeros([3, 1, 2, 2], (Kind::Float, Device::Cpu));
+        let message = units.samples(&images, None, false).unwrap_err().to_string();
+        assert!(
+            message.contains("a table holds vectors, and x has shape [3, 1, 2, 2]"),
+            "{message}"
+        );
+    }
+}

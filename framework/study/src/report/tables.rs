@@ -1,0 +1,198 @@
+//! Files and pictures of runs on tables.
+
+use super::{DRAWN, Pictures, caption};
+use crate::data::{Batch, Data, HeldOut, Predicted, Table};
+use crate::error::Result;
+use crate::measure::{RowPredictions, draw_rows, how};
+use crate::plot::{self, TableView};
+use crate::rng::{Purpose, stream_seed};
+use crate::table::{CellType, TableColumn, TableRows};
+use crate::trained::Trained;
+use std::path::Path;
+use tch::Tensor;
+
+/// Number of held-out rows from which pictures show these in place of training rows.
+const ENOUGH: i64 = 500;
+/// Rows of the picture of the data, at most.
+const SHOWN: i64 = 5000;
+
+/// True if the targets are rows of a table, whose columns have names.
+pub(crate) fn is_table(model: &Trained) -> bool {
+    let units = model.units();
+    let vectors = !model.experiment().task().is_sequence() && units.shapes.target.len() == 1;
+    vectors && !units.names.target.is_empty()
+}
+
+/// True if a side of the rows holds more than plain numbers, which other pictures cannot show.
+pub(super) fn is_mixed(model: &Trained) -> bool {
+    let units = model.units();
+    let sides = [
+        (units.target_layout(), units.target_is_label),
+        (units.condition_layout(), units.condition_is_label),
+    ];
+    sides.iter().any(|(layout, is_label)| layout.is_some() && !is_label)
+}
+
+/// Writes `samples.csv` with the generated rows and their conditions; nothing for targets without
+/// names.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_samples(model: &Trained, arrays: &[(String, Tensor)], folder: &Path) -> Result<()> {
+    let find = |name: &str| arrays.iter().find(|(own, _)| own == name).map(|(_, rows)| rows);
+    match find("samples").filter(|_| is_table(model)) {
+        Some(samples) => {
+            table(model, samples, find("condition"))?.write(&folder.join("samples.csv"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Writes `predictions.csv` with the true and the predicted targets; nothing for targets without
+/// names.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_predictions(model: &Trained, made: &RowPredictions, folder: &Path) -> Result<()> {
+    if !is_table(model) {
+        return Ok(());
+    }
+    let RowPredictions { mean, deviation, truth } = made;
+    let of = Predicted { mean, deviation: deviation.as_ref(), truth: Some(truth) };
+    model.units().predictions(of)?.write(&folder.join("predictions.csv"))
+}
+
+/// The table of targets and conditions in the data's own units.
+fn table(model: &Trained, targets: &Tensor, conditions: Option<&Tensor>) -> Result<Table> {
+    model.units().samples(targets, conditions, model.experiment().task().learns_y())
+}
+
+/// The table of normalised rows.
+fn table_of(model: &Trained, rows: &Batch) -> Result<Table> {
+    let units = model.units();
+    let condition = rows.condition.as_ref().map(|c| units.condition.undo(c));
+    table(model, &units.target.undo(&rows.target), condition.as_ref())
+}
+
+/// At most `most` training rows, evenly spaced.
+fn training(data: &Data, most: i64) -> Result<Batch> {
+    let (all, most) = (data.train.len(), data.train.len().min(most));
+    let index: Vec<i64> = (0..most).map(|i| i * all / most.max(1)).collect();
+    data.train.take(&Tensor::from_slice(&index).to_device(data.train.device()))
+}
+
+/// Draws each column of the training rows, with the held-out rows beside them if there are any.
+pub(super) fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
+    let HeldOut { name, rows, train, .. } = data.held_out(SHOWN)?;
+    let all = table_of(model, &training(data, SHOWN)?)?;
+    let held = match train {
+        Some(_) => table_of(model, &rows)?,
+        None => Table::default(),
+    };
+    let (all_cells, held_cells) = (all.values(), held.values());
+    let view = TableView {
+        title: format!("Data: {}", model.experiment().data.name()),
+        subtitle: format!("{} training rows", data.train.len()),
+        sides: ["training".to_owned(), name],
+        real: TableRows { columns: all.columns(), values: &all_cells },
+        generated: TableRows { columns: all.columns(), values: &held_cells },
+        given: Vec::new(),
+    };
+    plot::marginals(&folder.join("data_visualization.png"), &view)
+}
+
+/// Draws generated beside real rows: each column, the most dependent pairs, and the dependence of
+/// all.
+pub(super) fn draw_samples(
+    model: &mut Trained,
+    data: &Data,
+    pictures: &mut Pictures<'_>,
+) -> Result<()> {
+    let folder = pictures.folder;
+    let Some((table, how)) = pictures.make("the samples of the table", || sampled(model, data))?
+    else {
+        return Ok(());
+    };
+    let Sampled { real, generated, set } = table;
+    let (real_cells, generated_cells) = (real.values(), generated.values());
+    let targets = &model.units().names.target;
+    let given = real.columns().iter().map(|c| targets.iter().all(|own| own.name != c.name));
+    let view = TableView {
+        title: format!("{}: generated beside {set} data", model.experiment().objective.name()),
+        subtitle: how,
+        sides: ["real".to_owned(), "generated".to_owned()],
+        real: TableRows { columns: real.columns(), values: &real_cells },
+        generated: TableRows { columns: generated.columns(), values: &generated_cells },
+        given: given.collect(),
+    };
+    pictures.draw("marginals.png", || plot::marginals(&folder.join("marginals.png"), &view))?;
+    if view.real.columns.len() < 2 {
+        return Ok(());
+    }
+    pictures.draw("pairs.png", || plot::pairs(&folder.join("pairs.png"), &view))?;
+    pictures
+        .draw("correlations.png", || plot::correlations(&folder.join("correlations.png"), &view))
+}
+
+/// Real rows and generated ones under the same conditions.
+struct Sampled {
+    real: Table,
+    generated: Table,
+    /// Name of the set of the real rows.
+    set: String,
+}
+
+/// Samples under the conditions of held-out rows, or of training rows if few are held out, and the
+/// description of how they were made.
+fn sampled(model: &mut Trained, data: &Data) -> Result<(Sampled, String)> {
+    let HeldOut { name, rows, .. } = data.held_out(DRAWN)?;
+    let (set, rows) = match rows.len() {
+        ENOUGH.. => (name, rows),
+        _ => ("training".to_owned(), training(data, DRAWN)?),
+    };
+    let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
+    let (sampled, values) = draw_rows(model, &rows, Some((seed, 0)))?;
+    let condition = rows.condition.as_ref().map(|c| model.units().condition.undo(c));
+    let generated = table(model, &values, condition.as_ref())?;
+    let how = caption(&how(model, &sampled, rows.len(), Some(model.experiment().seed())));
+    Ok((Sampled { real: table_of(model, &rows)?, generated, set }, how))
+}
+
+/// True and predicted targets in the form of the picture: the numbers and times or, without one,
+/// the categories of the first column.
+pub(super) fn predicted(
+    model: &Trained,
+    truth: &Tensor,
+    predicted: &Tensor,
+) -> Result<plot::Predicted> {
+    let units = model.units();
+    let truth = units.predictions(Predicted { mean: truth, deviation: None, truth: None })?;
+    let predicted =
+        units.predictions(Predicted { mean: predicted, deviation: None, truth: None })?;
+    let columns = &units.names.target;
+    let is_number = |column: &TableColumn| {
+        matches!(column.kind, CellType::Number { .. } | CellType::Time { .. })
+    };
+    let numbers: Vec<&str> =
+        columns.iter().filter(|c| is_number(c)).map(|c| c.name.as_str()).collect();
+    let scatter = |table: &Table| {
+        let cells: Vec<&[f64]> = numbers.iter().filter_map(|name| table.column(name)).collect();
+        let rows = cells.first().map_or(0, |first| first.len());
+        let values = (0..rows).flat_map(|i| cells.iter().map(move |cells| cells[i])).collect();
+        plot::Scatter::new(values, cells.len())
+    };
+    if !numbers.is_empty() {
+        let names = numbers.iter().map(|name| (*name).to_owned()).collect();
+        let (truth, predicted) = (scatter(&truth), scatter(&predicted));
+        return Ok(plot::Predicted::Values { truth, predicted, names });
+    }
+    let first = columns.first();
+    let mut names = first.and_then(TableColumn::names).unwrap_or_default().to_vec();
+    let missing = names.len();
+    names.extend(first.filter(|column| column.missing).map(|_| "(missing)".to_owned()));
+    let classes = |table: &Table| {
+        let cells = first.and_then(|column| table.column(&column.name)).unwrap_or_default();
+        cells.iter().map(|code| if code.is_nan() { missing } else { *code as usize }).collect()
+    };
+    Ok(plot::Predicted::Classes { truth: classes(&truth), predicted: classes(&predicted), names })
+}
