@@ -205,6 +205,10 @@ impl Units {
             let values = usize::from(column.names().is_none());
             for class in classes.iter().skip(values) {
                 let (probability, deviation) = entries.next()?;
+                // The rest of the probability of a missing cell.
+                if !side.is_label && class.ends_with("=(there)") {
+                    continue;
+                }
                 let name = format!("p_{class}");
                 spread.extend(&name, deviation);
                 all.push(TableColumn::number(name), probability);
@@ -380,20 +384,15 @@ mod tests {
         let truth = rows(&[3.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0], 9);
         let of = Predicted { mean: &mean, deviation: Some(&deviation), truth: Some(&truth) };
         let all = text(&units.predictions(of).unwrap());
-        let head = "rooms,rooms_predicted,p_rooms=(there),p_rooms=(missing),\
-            kind,kind_predicted,p_kind=flat,p_kind=house,\
-            heat,heat_predicted,p_heat=gas,p_heat=oil,p_heat=(there),p_heat=(missing),\
-            rooms_std,p_rooms=(there)_std,p_rooms=(missing)_std,p_kind=flat_std,p_kind=house_std,\
-            p_heat=gas_std,p_heat=oil_std,p_heat=(there)_std,p_heat=(missing)_std\n";
-        let row = "3,2.5,0.9,0.1,flat,house,0.25,0.75,,gas,0.625,0.375,1,0,\
-            0.5,0,0,0.125,0.125,0,0,0,0\n";
+        let head = "rooms,rooms_predicted,p_rooms=(missing),kind,kind_predicted,p_kind=flat,p_kind=house,\
+            heat,heat_predicted,p_heat=gas,p_heat=oil,p_heat=(missing),\
+            rooms_std,p_rooms=(missing)_std,p_kind=flat_std,p_kind=house_std,\
+            p_heat=gas_std,p_heat=oil_std,p_heat=(missing)_std\n";
+        let row = "3,2.5,0.1,flat,house,0.25,0.75,,gas,0.625,0.375,0,0.5,0,0.125,0.125,0,0,0\n";
         assert_eq!(all, format!("{head}{row}"));
         let of = Predicted { deviation: None, truth: None, ..of };
         let all = text(&units.predictions(of).unwrap());
-        assert!(
-            all.starts_with("rooms,p_rooms=(there),p_rooms=(missing),kind,p_kind=flat"),
-            "{all}"
-        );
+        assert!(all.starts_with("rooms,p_rooms=(missing),kind,p_kind=flat"), "{all}");
 
         let own = Names { classes: names(&["a", "b"]), ..Names::default() };
         let classes = Units { target_is_label: true, ..self::units(2, None, own) };
