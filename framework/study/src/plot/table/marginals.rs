@@ -21,11 +21,11 @@ const MOST_NAMES: usize = 12;
 const MOST_BINS: f64 = 40.0;
 const HEIGHT: f64 = 236.0;
 
-/// Draws every column to `path`, real beside generated, or alone if no row is generated: a histogram of numbers and times, bars of
-/// the shares of categories. The columns that are least alike come first, with their distance in
-/// the title: the Kolmogorov-Smirnov distance of numbers and times, the total variation distance of
-/// categories, both without missing cells, whose shares are noted. Columns that were given are left
-/// out.
+/// Draws every column to `path`, real beside generated, or alone if no row is generated: a
+/// histogram of numbers and times, bars of the shares of categories. The columns that are least
+/// alike come first, with their distance in the title: the Kolmogorov-Smirnov distance of numbers
+/// and times, the total variation distance of categories, both without missing cells, whose shares
+/// are noted. Columns that were given are left out.
 ///
 /// # Errors
 /// If there is no row or no column to draw, the columns of both sides differ, or the file cannot be
