@@ -217,8 +217,9 @@ fn show(cli: &Cli, run: &Run) -> Result<()> {
         println!("  {picture}");
     }
     if !run.experiment()?.task().predicts() {
+        let ending = if run.file("samples.csv").is_file() { "csv" } else { "npz" };
         println!(
-            "generate more samples with\n  triflow generate --run {} --out samples.npz",
+            "generate more samples with\n  triflow generate --run {} --out samples.{ending}",
             quoted(&run.path)
         );
     }

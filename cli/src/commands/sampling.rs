@@ -204,6 +204,8 @@ pub(super) fn read(model: &Trained, file: &Path, part: Part) -> Result<Inputs> {
         Part::Y => table.y,
     };
     let values = values.ok_or_else(|| Error::data(file, format!("holds no {part}")))?;
+    let values = model.units().condition_rows(&values);
+    let values = values.map_err(|e| Error::data(file, e.to_string()))?;
     let lengths = match experiment.task().is_sequence() {
         true => Lengths { condition: table.x_lengths, target: table.y_lengths },
         false => Lengths::default(),

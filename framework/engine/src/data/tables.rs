@@ -2,7 +2,7 @@
 //! side by side, in the order of the training file.
 
 use super::files::shortest;
-use super::layout::TableLayout;
+use super::layout::{Cells, TableLayout, check_cells};
 use super::units::Units;
 use crate::error::{Error, Result};
 use crate::io::table::write_table;
@@ -217,6 +217,30 @@ impl Units {
         Ok(all.beside(spread))
     }
 
+    /// Conditions `[n, entries]`, as a model takes them, of the cells `[n, columns]` of a table, both
+    /// in the data's own units; others stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: a cell is missing in a column without missing cells.
+    pub fn condition_rows(&self, cells: &Tensor) -> Result<Tensor> {
+        let columns = &self.names.condition;
+        let layout = self.condition_layout().filter(|_| !self.condition_is_label);
+        let cells = if cells.dim() == 1 && layout.is_some() {
+            cells.unsqueeze(1)
+        } else {
+            cells.shallow_clone()
+        };
+        let Some(layout) = layout.filter(|_| cells.size()[1..] == [columns.len() as i64]) else {
+            return Ok(cells);
+        };
+        check_cells(&cells, columns)?;
+        let cells = cells.to_device(self.condition.mean.device()).to_kind(Kind::Double);
+        let cells = layout.cells(&cells);
+        let mean = self.condition.mean.index_select(0, layout.number_entries());
+        let numbers = cells.numbers.where_self(&cells.numbers.isnan().logical_not(), &mean);
+        Ok(layout.rows(&Cells { numbers, ..cells }, Kind::Double))
+    }
+
     fn side(&self, target: bool, learns_y: bool) -> Side<'_> {
         let names = &self.names;
         let letter = if target == learns_y { "y" } else { "x" };
@@ -294,7 +318,7 @@ fn numbers(values: &Tensor) -> Result<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Names, Shapes};
+    use crate::data::{Names, Normaliser, Shapes};
 
     fn names(all: &[&str]) -> Vec<String> {
         all.iter().map(|name| (*name).to_owned()).collect()
@@ -400,6 +424,29 @@ mod tests {
         let of = Predicted { mean: &mean, deviation: None, truth: Some(&rows(&[1.0, 0.0], 2)) };
         let table = classes.predictions(of).unwrap();
         assert_eq!(text(&table), "label,label_predicted,p_a,p_b\na,b,0.25,0.75\n");
+    }
+
+    #[test]
+    fn conditions_of_a_file_become_the_entries_that_a_model_takes() {
+        let gappy = |column| TableColumn { missing: true, ..column };
+        let condition = vec![
+            gappy(TableColumn::category("kind", names(&["flat", "house"]))),
+            gappy(TableColumn::number("area")),
+        ];
+        let own = Names { condition: condition.clone(), ..Names::default() };
+        let condition = Normaliser::new(
+            Tensor::from_slice(&[0.0, 0.0, 0.0, 0.0, 70.0, 0.0, 0.0]),
+            Tensor::from_slice(&[1.0_f64; 7]),
+            Kind::Float,
+        );
+        let units = Units { condition, ..units(1, Some(7), own) };
+        let cells = rows(&[1.0, 40.0, f64::NAN, f64::NAN], 2);
+        let entries = rows(
+            &[[0.0, 1.0, 1.0, 0.0, 40.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0, 70.0, 0.0, 1.0]].concat(),
+            7,
+        );
+        assert_eq!(units.condition_rows(&cells).unwrap(), entries);
+        assert_eq!(units.condition_rows(&entries).unwrap(), entries);
     }
 
     #[test]

@@ -71,7 +71,9 @@ fn table(model: &Trained, targets: &Tensor, conditions: Option<&Tensor>) -> Resu
 fn table_of(model: &Trained, rows: &Batch) -> Result<Table> {
     let units = model.units();
     let condition = rows.condition.as_ref().map(|c| units.condition.undo(c));
-    table(model, &units.target.undo(&rows.target), condition.as_ref())
+    let target = units.target.undo(&rows.target);
+    let target = if units.target_is_label { target.argmax(-1, false) } else { target };
+    table(model, &target, condition.as_ref())
 }
 
 /// At most `most` training rows, evenly spaced.

@@ -122,13 +122,20 @@ fn histogram(canvas: &mut Canvas, cell: Rect, of: &Marginal<'_>) -> Result<()> {
     let sides = [&column.real, &column.generated].map(|cells| Bins::of(cells, &edges));
     let values = sides.iter().flat_map(|side| &side.shares).copied();
     let top = values.clone().fold(0.0, f64::max);
+    let mut notes = missing(of);
+    for (what, side) in of.sides.iter().zip(&sides) {
+        if side.outside > 0 {
+            let noun = if side.outside == 1 { "value" } else { "values" };
+            notes.push(format!("{} {what} {noun} outside", count(side.outside)));
+        }
+    }
     // A spike, such as many zeros before a long tail, would leave the rest invisible.
     let used = sides[0].shares.iter().filter(|share| **share > 0.0).count();
     let spiked = used >= 8 && top > 0.6;
     let least = values.filter(|share| *share > 0.0).fold(1.0, f64::min);
     let y = match spiked {
         true => Axis::log((100.0 * least / 2.0, 130.0 * top)),
-        false => Axis::linear((0.0, 108.0 * top.max(1e-3))),
+        false => Axis::linear((0.0, (108.0 + 13.0 * notes.len() as f64) * top.max(1e-3))),
     };
     let frame = Frame::new(title(of, cell.width() - BESIDE)?, axis, y).labels("", "% of rows");
     let panel = frame.draw(canvas, cell)?;
@@ -139,13 +146,6 @@ fn histogram(canvas: &mut Canvas, cell: Rect, of: &Marginal<'_>) -> Result<()> {
     let heights: Vec<f64> = generated.collect();
     if of.distance.is_some() {
         panel.path(canvas, &outline(&edges, &heights, bottom), 2.0, BLUE);
-    }
-    let mut notes = missing(of);
-    for (what, side) in of.sides.iter().zip(&sides) {
-        if side.outside > 0 {
-            let noun = if side.outside == 1 { "value" } else { "values" };
-            notes.push(format!("{} {what} {noun} outside", count(side.outside)));
-        }
     }
     panel.notes(canvas, &notes)
 }
