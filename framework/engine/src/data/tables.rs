@@ -217,8 +217,8 @@ impl Units {
         Ok(all.beside(spread))
     }
 
-    /// Conditions `[n, entries]`, as a model takes them, of the cells `[n, columns]` of a table, both
-    /// in the data's own units; others stay as they are.
+    /// Conditions `[n, entries]`, as a model takes them, of the cells `[n, columns]` of a table,
+    /// both in the data's own units; others stay as they are.
     ///
     /// # Errors
     /// [`Error::Config`]: a cell is missing in a column without missing cells.

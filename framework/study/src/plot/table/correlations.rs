@@ -77,7 +77,7 @@ pub fn correlations(path: &Path, view: &TableView<'_>) -> Result<()> {
         }
     }
     let bar = Rect::new(body.x0 + names, body.y1 - 24.0, body.x0 + names + 300.0, body.y1 - 10.0);
-    scale(&mut figure.canvas, bar)?;
+    scale(&mut figure.canvas, bar.round())?;
     figure.save(path)
 }
 
@@ -121,7 +121,7 @@ fn draw(canvas: &mut Canvas, plot: Rect, values: &[f64], k: usize) -> Result<()>
     for (i, value) in values.iter().enumerate() {
         let (x, y) = (plot.x0 + side * (i % k) as f64, plot.y0 + side * (i / k) as f64);
         let fill = color(*value);
-        canvas.fill(Rect::new(x, y, x + side, y + side).grow(-gap), fill);
+        canvas.fill(Rect::new(x, y, x + side, y + side).round().grow(-gap), fill);
         let font = Font::regular((side * 0.3).min(15.0), if fill.is_dark() { PAPER } else { INK });
         if side >= 33.0 && value.is_finite() {
             let at = (x + side / 2.0, y + side / 2.0 + font.cap() / 2.0);
