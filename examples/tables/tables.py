@@ -63,7 +63,7 @@ def named(names):
 
 def in_environment():
     """Starts the running script again in the environment, which is set up on the first call."""
-    if Path(sys.prefix) == ENVIRONMENT:
+    if Path(sys.prefix).resolve() == ENVIRONMENT.resolve():
         return
     python, marker, packages = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "packages", "\n".join(PACKAGES)
     if not python.exists():
