@@ -112,6 +112,20 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_told_apart_by_a_shift_far_below_the_spread_of_another_column() {
+        use crate::table::TableColumn;
+        let columns = [TableColumn::number("a"), TableColumn::number("b")];
+        let rows = |shift: f64| -> Vec<f64> {
+            let row = |i: i32| [1e9 * f64::from(i * 7919 % 101).powi(3), shift + f64::from(i % 3)];
+            (0..90).flat_map(row).collect()
+        };
+        let (real, near, far) = (rows(0.0), rows(0.0), rows(1e4));
+        let table = |values| TableRows { columns: &columns, values };
+        let score = |made| detection(table(&real), table(made)).unwrap().unwrap().score();
+        assert_eq!((score(&near), score(&far)), (1.0, 0.0));
+    }
+
+    #[test]
     fn two_rows_cannot_be_cross_validated() {
         let case = &cases()[0];
         let (all, width) = (case.real(), case.real().columns.len());

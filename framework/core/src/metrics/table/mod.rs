@@ -80,3 +80,28 @@ fn code_of(cell: f64, count: usize) -> usize {
 
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+mod tests {
+    use super::testing::cases;
+    use super::*;
+
+    #[test]
+    fn the_rows_that_are_drawn_do_not_depend_on_their_order() {
+        let case = &cases()[0];
+        let (all, width) = (case.real(), case.real().columns.len());
+        let turned: Vec<f64> = all.values.chunks(width).rev().flatten().copied().collect();
+        let turned = TableRows { values: &turned, ..all };
+        let bits = |rows: TableRows<'_>, most, seed| -> Vec<u64> {
+            let drawn = DrawnRows::new(rows, most, seed);
+            drawn.rows().values.iter().map(|v| v.to_bits()).collect()
+        };
+        assert_eq!(bits(all, 10, 1), bits(turned, 10, 1));
+        assert_eq!(bits(all, 10, 1).len(), 10 * width);
+        assert_ne!(bits(all, 10, 1), bits(all, 10, 2));
+        let mut both = [bits(all, 1000, 3), bits(all, 1000, 4)];
+        assert_ne!(both[0], both[1]);
+        both.iter_mut().for_each(|bits| bits.sort_unstable());
+        assert_eq!(both[0], both[1]);
+    }
+}
