@@ -175,6 +175,10 @@ pub enum Command {
         /// File with x and y to measure on [default: the run's held-out rows].
         #[arg(long, value_name = "FILE")]
         data: Option<PathBuf>,
+        /// File of generated rows, such as those of another program, to measure in place of the
+        /// run's samples; each draw is another part of them.
+        #[arg(long, value_name = "FILE")]
+        samples: Option<PathBuf>,
         /// Number of random draws; metrics are their means, with standard deviations.
         #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole::<u64>(1..))]
         draws: u64,

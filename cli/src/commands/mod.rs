@@ -62,6 +62,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Evaluate {
             run,
             data,
+            samples,
             draws,
             points,
             likelihood,
@@ -72,7 +73,8 @@ pub fn run(cli: &Cli) -> Result<()> {
         } => {
             let what = (units.as_deref(), &metric[..]);
             let likelihood = likelihood.map(|rows| (rows, out.as_deref()));
-            sampling::evaluate(run, data.as_deref(), (*draws, *points), what, likelihood, sampling)
+            let files = (data.as_deref(), samples.as_deref());
+            sampling::evaluate(run, files, (*draws, *points), what, likelihood, sampling)
         }
         Command::Compare(args) => compare::compare(cli, args),
         Command::CompareOne { folder, unit, seed } => compare::one(folder, unit, *seed),

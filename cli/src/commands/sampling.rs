@@ -14,7 +14,7 @@ use triflow::config::parse_value;
 use triflow::data::files::read_columns;
 use triflow::data::{Batch, HeldOut, check_labels};
 use triflow::error::quoted;
-use triflow::measure::{self, Options, likelihood};
+use triflow::measure::{self, GivenRows, Options, likelihood};
 use triflow::rng::Streams;
 use triflow::run::{Run, Weights};
 use triflow::tch::{Device, Kind, Tensor};
@@ -298,10 +298,11 @@ pub fn predict(
     Ok(())
 }
 
-/// Measures a run again, on its own held-out rows or on those of a file.
+/// Measures a run again, on its own held-out rows or on those of a file; or generated rows of
+/// another file in place of its samples.
 pub fn evaluate(
     run: &Path,
-    file: Option<&Path>,
+    (file, samples): (Option<&Path>, Option<&Path>),
     (draws, points): (u64, i64),
     measured: (Option<&str>, &[String]),
     likelihood_rows: Option<(i64, Option<&Path>)>,
@@ -315,7 +316,11 @@ pub fn evaluate(
     let options = Options { seed: sampling.seed, draws, only: None };
     let data;
     let held = match file {
-        Some(file) => read_rows(&model, file, points)?,
+        Some(file) => {
+            let rows = read_rows(&model, file)?;
+            let rows = if model.experiment().task().predicts() { rows } else { rows.first(points) };
+            HeldOut { name: file.display().to_string(), rows, others: Vec::new(), train: None }
+        }
         None => {
             data = run.data(&model)?;
             data.held_out(points)?
@@ -332,7 +337,16 @@ pub fn evaluate(
         }
         None => None,
     };
-    let mut metrics = measure::evaluate(&mut model, &held, &options)?.to_json();
+    let measured = match samples {
+        Some(file) => {
+            let given =
+                GivenRows { name: file.display().to_string(), rows: read_rows(&model, file)? };
+            measure::evaluate_given(&mut model, &held, &given, &options)
+                .map_err(|e| e.placed("--samples"))?
+        }
+        None => measure::evaluate(&mut model, &held, &options)?,
+    };
+    let mut metrics = measured.to_json();
     if let Some(likely) = likely {
         metrics["likelihood"] = likely.json;
     }
@@ -362,7 +376,7 @@ fn likelihood_of(
 }
 
 /// Reads the rows of a file, to measure a model on.
-fn read_rows(model: &Trained, file: &Path, points: i64) -> Result<HeldOut<'static>> {
+fn read_rows(model: &Trained, file: &Path) -> Result<Batch> {
     let experiment = model.experiment();
     let learned = if experiment.task().learns_y() { Part::Y } else { Part::X };
     let parts = match experiment.unconditional {
@@ -371,7 +385,5 @@ fn read_rows(model: &Trained, file: &Path, points: i64) -> Result<HeldOut<'stati
     };
     let table = read_columns(experiment, file, &parts)?;
     let rows = model.units().rows(table, experiment);
-    let rows = rows.map_err(|e| Error::data(file, e.to_string()))?;
-    let rows = if experiment.task().predicts() { rows } else { rows.first(points) };
-    Ok(HeldOut { name: file.display().to_string(), rows, others: Vec::new(), train: None })
+    rows.map_err(|e| Error::data(file, e.to_string()))
 }

@@ -3,7 +3,7 @@
 use super::{N, floor, mean, measured, model_of, normal};
 use triflow::Trainer;
 use triflow::component::Columns;
-use triflow::measure::{Evaluation, Options};
+use triflow::measure::{Evaluation, GivenRows, Options, evaluate_given};
 use triflow::metrics::table::{
     column_shapes, efficacy, mean_of_defined, missing_cells, pair_trends,
 };
@@ -110,4 +110,46 @@ fn efficacy_predicts_the_column_that_it_names() {
     let (name, why) = &evaluation.failed[0];
     assert_eq!(name, "of_mas");
     assert!(why.contains("there is no column `mas`"), "{why}");
+}
+
+#[test]
+fn given_rows_are_measured_as_if_the_model_had_drawn_them() {
+    let mut trainer = model_of("task: generation", columns());
+    let options = Options { draws: 1, ..Options::default() };
+    let evaluation = measured(&mut trainer, &options);
+    let made = Tensor::from_slice(&cells(&trainer, &evaluation, "samples", true)).view([1000, 4]);
+    let (trained, data) = trainer.trained_mut();
+    let held = data.held_out(1000).unwrap();
+    let given = |made: &Tensor| {
+        let x = Some(made.narrow(1, 0, 3));
+        let y = Some(made.select(1, 3).to_kind(Kind::Int64));
+        let rows = trained.units().rows(Columns { x, y, ..columns() }, trained.experiment());
+        GivenRows { name: "other.csv".to_owned(), rows: rows.unwrap() }
+    };
+    // Each of two draws gets every second row.
+    let twice = given(&made.repeat_interleave_self_int(2, 0, None::<i64>));
+    let (once, few) = (given(&made), given(&made.narrow(0, 0, 90)));
+    let mut evaluated = |given, draws| {
+        evaluate_given(trained, &held, given, &Options { draws, ..Options::default() }).unwrap()
+    };
+    for (found, draws) in [(evaluated(&once, 3), 1), (evaluated(&twice, 2), 2)] {
+        for (metric, score) in evaluation.scores.iter() {
+            let (score, found) = (score.mean, mean(&found, metric));
+            assert!((score - found).abs() < 1e-5, "{metric}: {score} {found}");
+        }
+        let sampling = &found.to_json()["sampling"];
+        assert_eq!((&sampling["file"], &sampling["n"]), (&"other.csv".into(), &1000.into()));
+        assert_eq!((&sampling["draws"], found.cost.samples), (&draws.into(), 0));
+    }
+    assert_eq!(evaluated(&few, 5).to_json()["sampling"]["n"], 90);
+}
+
+#[test]
+fn rows_are_not_given_to_a_model_that_predicts() {
+    let mut trainer = model_of("task: regression", columns());
+    let (trained, data) = trainer.trained_mut();
+    let held = data.held_out(20).unwrap();
+    let given = GivenRows { name: "other.csv".to_owned(), rows: held.rows.first(20) };
+    let error = evaluate_given(trained, &held, &given, &Options::default()).unwrap_err();
+    assert!(error.to_string().contains("this run predicts"), "{error}");
 }

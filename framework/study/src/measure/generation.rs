@@ -4,7 +4,7 @@ use super::draw::{draw, how, labels, points};
 use super::scale::Scale;
 use super::scores::Draws;
 use super::tables::{RealRows, Schema};
-use super::{Catalogue, Cost, Evaluation, Measure, Options, checked, record};
+use super::{Catalogue, Cost, Evaluation, GivenRows, Measure, Options, checked, record};
 use crate::component::{Goal, Labelled, MetricInput, Need, OwnUnits, Samples};
 use crate::data::{Batch, HeldOut, Rows, Units};
 use crate::error::Result;
@@ -19,11 +19,13 @@ use tch::{Device, Kind, Tensor};
 pub(super) fn evaluate(
     model: &mut Trained,
     held: &HeldOut<'_>,
+    given: Option<&GivenRows>,
     options: &Options,
 ) -> Result<Evaluation> {
     let base_seed = options.seed.unwrap_or_else(|| model.experiment().seed());
     let seed = stream_seed(base_seed, Purpose::Report, 0);
-    let draws = options.draws.max(1);
+    let parts = given.map(|given| given.parts(held, options.draws)).transpose()?;
+    let draws = parts.as_ref().map_or(options.draws.max(1), |parts| parts.len() as u64);
     let catalogue =
         Catalogue::of_model(model)?.measured(Goal::Generation, options.only.as_deref())?;
     let (mut scores, mut floor) = (Draws::new(&catalogue), Draws::new(&catalogue));
@@ -48,15 +50,25 @@ pub(super) fn evaluate(
     let train_cells = train_cells.map(|(schema, rows)| schema.own_cells(model.units(), &rows));
     let train_cells = train_cells.transpose()?;
     for draw_number in 0..draws {
-        let rows = &held.rows_of(draw_number)?;
+        let part = parts.as_ref().and_then(|parts| parts.get(draw_number as usize));
+        let rows = held.rows_of(draw_number)?;
+        let rows = &part.map_or_else(|| rows.first(rows.len()), |part| rows.first(part.len()));
+        // The rows whose conditions the generated ones have.
+        let asked = part.unwrap_or(rows);
         let real = points(&scale.targets(model.units(), rows))?;
         let real = PointSet::new(checked(&real)?);
-        let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut cost)?;
+        let (sampled, drawn) = match part {
+            Some(part) => (None, own(model.units(), part)),
+            None => {
+                let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut cost)?;
+                (Some(sampled), drawn)
+            }
+        };
         let mask = rows.mask.as_ref();
         let lengths = mask.map(lengths).transpose()?;
         let generated = points(&scale.values(model.units(), &drawn, mask))?;
         let requested = match &referee {
-            Some(_) => rows.condition.as_ref().map(labels).transpose()?,
+            Some(_) => asked.condition.as_ref().map(labels).transpose()?,
             None => None,
         };
         let labelled = |of_floor| match &referee {
@@ -65,7 +77,7 @@ pub(super) fn evaluate(
         };
         let real_rows =
             RealRows::new(schema.as_ref(), model.units(), rows, train_cells.as_deref())?;
-        let made_cells = schema.as_ref().map(|schema| schema.cells(model.units(), &drawn, rows));
+        let made_cells = schema.as_ref().map(|schema| schema.cells(model.units(), &drawn, asked));
         let made_cells = made_cells.transpose()?;
         let beside = |made| real_rows.as_ref().zip(made).map(|(real, made)| real.beside(made));
         let own_units = units.as_ref().map(Entries::own_units);
@@ -100,7 +112,10 @@ pub(super) fn evaluate(
             floor.add_if(&input, &|metric| !of_training(metric));
         }
         if draw_number == 0 {
-            sampling = how(model, &sampled, rows.len(), Some(base_seed));
+            sampling = match (&sampled, given) {
+                (Some(sampled), _) => how(model, sampled, rows.len(), Some(base_seed)),
+                (None, given) => json!({ "n": rows.len(), "file": given.map(|given| &given.name) }),
+            };
             sampling["draws"] = json!(draws);
             sampling["draw_in_file"] = json!(draw_number);
             record(&catalogue, seed, &mut sampling);

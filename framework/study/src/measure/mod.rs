@@ -6,6 +6,7 @@
 mod catalogue;
 mod draw;
 mod generation;
+mod given;
 mod intervals;
 pub mod likelihood;
 mod prediction;
@@ -21,12 +22,13 @@ pub use draw::Cost;
 pub(crate) use draw::{
     draw_paths, draw_rows, drawn_scales, finite, how, labels, points, rows_of_paths,
 };
+pub use given::GivenRows;
 pub(crate) use scale::Scale;
 pub use scores::{Score, Scores};
 pub(crate) use sequences::{BAND, band, ensemble};
 
 use crate::data::HeldOut;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plot;
 use crate::trained::Trained;
 use serde_json::{Value, json};
@@ -125,9 +127,27 @@ impl Evaluation {
 /// reported in [`Evaluation::failed`].
 pub fn evaluate(model: &mut Trained, held: &HeldOut<'_>, options: &Options) -> Result<Evaluation> {
     match goal(model) {
-        Goal::Generation => generation::evaluate(model, held, options),
+        Goal::Generation => generation::evaluate(model, held, None, options),
         Goal::Sequences => sequences::evaluate(model, held, options),
         goal => prediction::evaluate(model, goal, held, options),
+    }
+}
+
+/// Measures generated rows from elsewhere as if the model had drawn them, each draw another part of
+/// them.
+///
+/// # Errors
+/// [`Error::Config`]: the model predicts, or the rows are sequences of different lengths. Those of
+/// [`evaluate`].
+pub fn evaluate_given(
+    model: &mut Trained,
+    held: &HeldOut<'_>,
+    given: &GivenRows,
+    options: &Options,
+) -> Result<Evaluation> {
+    match goal(model) {
+        Goal::Generation => generation::evaluate(model, held, Some(given), options),
+        _ => Err(Error::config("", "this run predicts, it has no samples to replace")),
     }
 }
 
