@@ -143,6 +143,13 @@ impl Group {
         all.reshape([batch, len * each])
     }
 
+    /// Weights of the mean over the entries of each category, `[len, 1, size]`.
+    pub fn mean(&self, options: (Kind, Device)) -> Tensor {
+        let counts = Tensor::from_slice(&self.counts).view([-1, 1, 1]).to_device(options.1);
+        let places = Tensor::arange(self.size, (Kind::Int64, options.1)).view([1, 1, -1]);
+        places.less_tensor(&counts).to_kind(options.0) / counts
+    }
+
     /// 1 for the entries that belong to a category and 0 for padding, `[len, size, 1]`; `None`
     /// without padding.
     pub fn mask(&self, options: (Kind, Device)) -> Option<Tensor> {

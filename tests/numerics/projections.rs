@@ -11,7 +11,7 @@ use triflow::component::{Columns, Splits};
 use triflow::path::{Path, Reading};
 use triflow::prelude::*;
 use triflow::rng::{Purpose, Streams, seed_torch};
-use triflow::sample::{Changed, Predictor as _, PredictorField, Projected};
+use triflow::sample::{Changed, Predictor as _, PredictorField, Projected, Space};
 use triflow::tch::{Device, Kind};
 
 fn projection(yaml: &str) -> Box<dyn Projection> {
@@ -51,8 +51,8 @@ fn noise_and_velocity_follow_from_the_projected_data_for_every_objective() {
     for path in &paths() {
         for name in OBJECTIVES {
             let exact = || Exact { data: &data, path, objective: crate::common::objective(name) };
-            let projected =
-                Changed::new(exact()).with(Projected { projection: &*clamp, units: None });
+            let projected = Changed::new(exact())
+                .with(Projected { projection: &*clamp, space: Space::Latents });
             for t in [0.05, 0.5, 0.97] {
                 let point = path.at(&Tensor::from_slice(&[t])).unwrap();
                 let h = data.prediction(&z, &point).0.clamp(-0.2, 0.4);
@@ -82,7 +82,7 @@ fn samples_end_where_the_projection_allows_on_every_path() {
             let objective = crate::common::objective("flow_matching");
             let exact = Exact { data: &data, path, objective };
             let projected =
-                Changed::new(exact).with(Projected { projection: &*clamp, units: None });
+                Changed::new(exact).with(Projected { projection: &*clamp, space: Space::Latents });
             let clock = path.natural_clock(projected.objective()).unwrap();
             let field = PredictorField::of(projected, clock);
             let solver = solver(json!({ "type": name }));

@@ -9,8 +9,12 @@ triflow::component! {
     /// The latent holds the numbers, and for each category the mean of its embeddings, weighted by
     /// the entries of the row: the embedding of the category where they are one-hot, of all by
     /// their probabilities where they are probabilities. An embedding of d features has length √d,
-    /// so that it cannot shrink to make the noise easier to remove (CDTD). Its decoder is `mixed`
-    /// with the same `dim`.
+    /// so that it cannot shrink to make the noise easier to remove (CDTD); it is relative to the mean
+    /// of all of the column, so that they cannot all move to one point. Its decoder is `mixed` with
+    /// the same `dim`.
+    ///
+    /// A `loss.recon_weight` of 1 trains the embeddings to be told apart in noise as well, and
+    /// `sampling.projection: recode` then samples by the probabilities of the categories.
     #[reference = "Mueller et al. 2023, Continuous Diffusion for Mixed-Type Tabular Data, arXiv:2312.10431"]
     pub struct Mixed: Encoder = "mixed" {
         /// Number of features of each embedding; null: for one of K categories ⌈log₂ K⌉ + 1, at
@@ -39,6 +43,7 @@ impl Spec<dyn Encoder> for Mixed {
         let options = (ctx.vars.kind(), ctx.vars.device());
         let table = |(i, group): (usize, &Group)| Embeddings {
             weight: ctx.vars.var_copy(&format!("embedding_{i}"), &spread_out(group, options.0)),
+            centring: (group.size > 1).then(|| group.mean(options)),
             mask: group.mask(options),
         };
         Ok(Box::new(MixedEncoder {
@@ -53,6 +58,9 @@ impl Spec<dyn Encoder> for Mixed {
 struct Embeddings {
     /// `[categories, size, dim]`, of any length.
     weight: Tensor,
+    /// Weights of the mean of the embeddings of each category, `[categories, 1, size]`; `None` for
+    /// categories of one entry, which are their own mean.
+    centring: Option<Tensor>,
     /// See [`Group::mask`].
     mask: Option<Tensor>,
 }
@@ -64,10 +72,14 @@ struct MixedEncoder {
 }
 
 impl Embeddings {
-    /// The embeddings, each of length √dim, and 0 for padding.
+    /// The embeddings relative to their mean, each of length √dim, and 0 for padding.
     fn scaled(&self) -> Tensor {
-        let squares = self.weight.square().mean_dim([-1].as_slice(), true, self.weight.kind());
-        let scaled = &self.weight * squares.rsqrt();
+        let weight = match &self.centring {
+            Some(mean) => &self.weight - mean.matmul(&self.weight),
+            None => self.weight.shallow_clone(),
+        };
+        let squares = weight.square().mean_dim([-1].as_slice(), true, self.weight.kind());
+        let scaled = &weight * squares.rsqrt();
         match &self.mask {
             Some(mask) => scaled * mask,
             None => scaled,

@@ -3,10 +3,12 @@
 mod clamp;
 mod dynamic_threshold;
 mod none;
+mod recode;
 
 pub use clamp::Clamp;
 pub use dynamic_threshold::DynamicThreshold;
 pub use none::NoProjection;
+pub use recode::Recode;
 
 use triflow::{Error, Result};
 

@@ -13,4 +13,13 @@ component_kind! {
         /// row does not depend on the others, and projecting twice is the same as once.
         fn project(&self, data: &Tensor) -> Result<Tensor>;
     }
+
+    provided {
+        /// True if it projects targets `[batch, …target_shape]` as encoders take them, categories as
+        /// probabilities, whatever the encoder: predicted latents are decoded before the
+        /// projection, and encoded after it.
+        fn decodes(&self) -> Result<bool> {
+            Ok(false)
+        }
+    }
 }

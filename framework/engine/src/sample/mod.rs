@@ -12,7 +12,7 @@ mod repeated;
 mod trajectory;
 
 pub use changes::{
-    Change, Changed, Changes, Given, Observed, Prediction, Projected, Shift, Steered,
+    Change, Changed, Changes, Given, Observed, Prediction, Projected, Shift, Space, Steered,
 };
 pub use field::{ModelField, PredictorField};
 pub use guided::ClassifierFree;

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::path::Clock;
 use crate::rng::Streams;
 use crate::sample::{
-    Changes, ClassifierFree, Conditioned, Given, Sampled, SamplingPlan, invert, noise, sample,
+    Changes, ClassifierFree, Conditioned, Given, Sampled, SamplingPlan, Space, invert, noise,
+    sample,
 };
 use crate::sequence;
 use tch::Tensor;
@@ -112,12 +113,11 @@ impl Trained {
         self.sampling(|model, units| {
             let z0 = sequence::keep(z0, model.latent_mask(mask));
             let conditioned = Conditioned { model, condition, guidance: guidance.as_ref(), mask };
-            let changes = Changes {
-                force: force.as_deref(),
-                given,
-                projection: projection.as_deref(),
-                units: model.latent_is_target().then_some(&units.target),
+            let projection = match projection.as_deref() {
+                None => None,
+                Some(own) => Some((own, Space::of(own, model, &units.target, mask)?)),
             };
+            let changes = Changes { force: force.as_deref(), given, projection };
             let mut sampled = sample(conditioned, &*solver, plan, &z0, &changes, observer)?;
             // A stochastic solver leaves noise in the padding.
             sampled.z = sequence::keep(&sampled.z, model.latent_mask(mask));

@@ -7,12 +7,11 @@ mod projected;
 mod steered;
 
 pub use observed::{Given, Observed};
-pub use projected::Projected;
+pub use projected::{Projected, Space};
 pub use steered::Steered;
 
 use super::{Conditioned, Predictor};
 use crate::component::{Guidance, Objective, Projection};
-use crate::data::Normaliser;
 use crate::error::Result;
 use crate::path::{Path, Reading, rows};
 use tch::{Device, Tensor};
@@ -177,10 +176,8 @@ pub struct Changes<'a> {
     pub force: Option<&'a dyn Guidance>,
     /// Known entries of the data.
     pub given: Option<&'a Given>,
-    /// A projection of the predicted data.
-    pub projection: Option<&'a dyn Projection>,
-    /// Units of the targets, if latents are targets: those that the projection has its data in.
-    pub units: Option<&'a Normaliser>,
+    /// A projection of the predicted data, and the data that it has.
+    pub projection: Option<(&'a dyn Projection, Space<'a>)>,
 }
 
 impl Changes<'_> {
@@ -194,8 +191,8 @@ impl Changes<'_> {
         if let Some(given) = self.given {
             changed = changed.with(Observed { given });
         }
-        if let Some(projection) = self.projection {
-            changed = changed.with(Projected { projection, units: self.units });
+        if let Some((projection, space)) = self.projection {
+            changed = changed.with(Projected { projection, space });
         }
         changed
     }
