@@ -9,12 +9,12 @@ triflow::component! {
     /// The latent holds the numbers, and for each category the mean of its embeddings, weighted by
     /// the entries of the row: the embedding of the category where they are one-hot, of all by
     /// their probabilities where they are probabilities. An embedding of d features has length √d,
-    /// so that it cannot shrink to make the noise easier to remove (CDTD); it is relative to the mean
-    /// of all of the column, so that they cannot all move to one point. Its decoder is `mixed` with
-    /// the same `dim`.
+    /// so that it cannot shrink to make the noise easier to remove (CDTD); it is relative to the
+    /// mean of all of the column, so that they cannot all move to one point. Its decoder is `mixed`
+    /// with the same `dim`.
     ///
-    /// A `loss.recon_weight` of 1 trains the embeddings to be told apart in noise as well, and
-    /// `sampling.projection: recode` then samples by the probabilities of the categories.
+    /// `loss.recon_weight` above 0 trains the embeddings to be told apart in noise as well, which
+    /// `sampling.projection: recode` needs.
     #[reference = "Mueller et al. 2023, Continuous Diffusion for Mixed-Type Tabular Data, arXiv:2312.10431"]
     pub struct Mixed: Encoder = "mixed" {
         /// Number of features of each embedding; null: for one of K categories ⌈log₂ K⌉ + 1, at

@@ -15,8 +15,8 @@ component_kind! {
     }
 
     provided {
-        /// True if it projects targets `[batch, …target_shape]` as encoders take them, categories as
-        /// probabilities, whatever the encoder: predicted latents are decoded before the
+        /// True if it projects targets `[batch, …target_shape]` as encoders take them, categories
+        /// as probabilities, whatever the encoder: predicted latents are decoded before the
         /// projection, and encoded after it.
         fn decodes(&self) -> Result<bool> {
             Ok(false)
