@@ -74,25 +74,31 @@ fn tables_of_other_programs_are_read_as_they_are() {
 #[test]
 fn what_a_table_leaves_open_is_an_error_with_the_choice() {
     let folder = Folder::new();
-    for (file, expected) in [
+    for (file, keys, expected) in [
         (
             "y_and_label.csv",
+            &[][..],
             "both `y` and `label` may be y; say which it is, with data.y=[y] or data.y=[label]",
         ),
         (
             "gap_in_used.csv",
+            &["--set", "data.missing=error"],
             "line 2: column `x0`: the cell holds `NA`; fill it, or leave such rows out with",
         ),
         (
             "class_named_class.csv",
+            &[],
             "say which it is, as data.y=[class]; the file has the columns x0, x1, class;",
         ),
         (
             "latin1.csv",
+            &[],
             "line 1 is not UTF-8; name the encoding of the text, as `data.encoding=latin1`",
         ),
     ] {
-        let error = folder.fails(&["train-gen", "--data-path", &shared(file)]);
+        let path = shared(file);
+        let args = [&["train-gen", "--data-path", &path], keys].concat();
+        let error = folder.fails(&args);
         assert!(error.contains(expected), "{file}: no `{expected}` in\n{error}");
     }
 }

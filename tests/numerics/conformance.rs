@@ -151,7 +151,9 @@ fn file_for(name: &str, folder: &Path) -> String {
         [x("x"), y, x("x_val"), y_val]
     };
     match name {
-        "csv" => std::fs::write(&path, "x0,x1,label\n0.5,1,0\n-2,3,1\n1,1e3,2\n").unwrap(),
+        "csv" | "table" => {
+            std::fs::write(&path, "x0,x1,label\n0.5,1,0\n-2,3,1\n1,1e3,2\n").unwrap()
+        }
         "sequences" => npz::write_npz(&path, &arrays(false)).unwrap(),
         "npz" => npz::write_npz(&path, &arrays(true)).unwrap(),
         "safetensors" => {

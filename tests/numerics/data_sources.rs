@@ -188,7 +188,7 @@ fn a_missing_path_or_file_says_what_would_be_right() {
     std::fs::write(&other, "").unwrap();
     assert_eq!(
         message_of(source_of(&other)),
-        "no data source reads .txt files; known endings: .csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy, .safetensors"
+        "no data source reads .txt files; known endings: .npz, .npy, .safetensors, .csv, .tsv, .csv.gz, .tsv.gz, .parquet, .feather, .arrow"
     );
 }
 
@@ -203,9 +203,9 @@ fn a_format_that_is_not_read_is_answered_with_its_conversion() {
              x=d['x'], y=d['y'])\"",
         ),
         (
-            "parquet",
-            "Parquet is not read; convert it once with\n  python3 -c \"import pandas as pd; \
-             pd.read_parquet('D.parquet').to_csv('D.csv', index=False)\"",
+            "xlsx",
+            "spreadsheets are not read; convert it once with\n  python3 -c \"import pandas as pd; \
+             pd.read_excel('D.xlsx').to_csv('D.csv', index=False)\"",
         ),
     ] {
         let path = folder.path().join(format!("d.{ending}"));

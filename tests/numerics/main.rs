@@ -46,6 +46,7 @@ mod tables;
 mod times;
 mod toys;
 mod training;
+mod typed_tables;
 mod unused;
 mod weightings;
 mod wrong_values;

@@ -149,11 +149,18 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Write the rows of a data source to a file.
-    #[command(after_help = "Example:\n  triflow data two_moons --set samples=1000 --out moons.npz")]
+    /// Write the rows of a data source to a file, or show the columns of a table.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        subcommand_negates_reqs = true,
+        after_help = "Example:\n  triflow data two_moons --set samples=1000 --out moons.npz\n  triflow data inspect rows.csv --set y=species"
+    )]
     Data {
+        #[command(subcommand)]
+        action: Option<DataCommand>,
         /// Data source, see `triflow list data_source`.
-        name: String,
+        #[arg(required = true)]
+        name: Option<String>,
         /// Set a parameter of the data source, such as samples=1000 (repeatable).
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
@@ -161,8 +168,8 @@ pub enum Command {
         #[arg(long, value_name = "N", value_parser = whole::<u64>(0..))]
         seed: Option<u64>,
         /// Output file (.npz, .csv or .safetensors); an existing one is overwritten.
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
+        #[arg(long, value_name = "FILE", required = true)]
+        out: Option<PathBuf>,
     },
     /// Measure a trained run on held-out rows and print the metrics as JSON.
     #[command(
@@ -405,4 +412,20 @@ fn normalise(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsStr
         }
         None => arg,
     })
+}
+
+/// Commands about data.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Show the columns of a table: their types, values and gaps, and what each would be.
+    #[command(
+        after_help = "Example:\n  triflow data inspect rows.csv --set y=species --set columns.id=ignore"
+    )]
+    Inspect {
+        /// File of the table.
+        file: PathBuf,
+        /// Set a parameter of the data source, such as y=species (repeatable).
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
 }

@@ -1,9 +1,9 @@
 //! `data`: a data source's rows as a file.
 
 use std::path::Path;
-use triflow::component::DataContext;
+use triflow::component::{DataContext, InspectedColumn, Inspection};
 use triflow::config::Layers;
-use triflow::data::files::write_rows;
+use triflow::data::files::{source_of, write_rows};
 use triflow::registry::registry;
 use triflow::{Error, Result};
 
@@ -23,5 +23,39 @@ pub fn write(name: &str, set: &[String], seed: Option<u64>, out: &Path) -> Resul
     write_rows(out, &rows)?;
     let size = rows.train.x.as_ref().or(rows.train.y.as_ref()).map_or(0, |t| t.size()[0]);
     println!("{size} rows, seed {seed}, in {}", out.display());
+    Ok(())
+}
+
+/// Columns of a terminal that a table of columns fits.
+const WIDTH: u16 = 100;
+
+/// Prints the columns of a file, as its data source would read them.
+pub fn inspect(file: &Path, set: &[String]) -> Result<()> {
+    let name = source_of(file)?;
+    let mut layers = Layers::new()?;
+    let mut source = serde_yaml::Mapping::new();
+    source.insert("type".into(), name.into());
+    source.insert("path".into(), file.to_string_lossy().as_ref().into());
+    layers.set("data", source.into(), "the command")?;
+    super::set_under(&mut layers, "data", set, "y=species")?;
+    let experiment = layers.finish()?;
+    let at = |e: Error| layers.locate(e.under("data"));
+    let source = experiment.data.build(&DataContext::new(experiment.seed(), "")).map_err(at)?;
+    let Inspection { facts, columns } = source.inspect().map_err(at)?;
+    let longest = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, fact) in &facts {
+        println!("{name:longest$}  {fact}");
+    }
+    let mut table = comfy_table::Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+        .set_width(WIDTH)
+        .set_header(["COLUMN", "TYPE", "DISTINCT", "MISSING", "RANGE", "VALUES", "USE"]);
+    for column in columns {
+        let InspectedColumn { name, kind, distinct, missing, range, examples, use_of } = column;
+        table.add_row([name, kind, distinct, missing, range, examples, use_of]);
+    }
+    println!("\n{table}");
     Ok(())
 }

@@ -13,7 +13,7 @@ mod sampling;
 mod seeds;
 
 use crate::args::experiment::Request;
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, DataCommand};
 use crate::progress::Progress;
 use clap::CommandFactory as _;
 use serde_yaml::Value;
@@ -58,7 +58,13 @@ pub fn run(cli: &Cli) -> Result<()> {
             let out = (&**out, cli.quiet);
             sampling::predict(run, data, (*samples, seeds.as_deref()), sampling, out)
         }
-        Command::Data { name, set, seed, out } => data::write(name, set, *seed, out),
+        Command::Data { action: Some(DataCommand::Inspect { file, set }), .. } => {
+            data::inspect(file, set)
+        }
+        Command::Data { name, set, seed, out, .. } => {
+            let (name, out) = (name.as_deref().unwrap_or_default(), out.as_deref());
+            data::write(name, set, *seed, out.unwrap_or(Path::new("")))
+        }
         Command::Evaluate {
             run,
             data,

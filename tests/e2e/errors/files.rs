@@ -45,8 +45,8 @@ fn files_that_are_missing_or_unreadable_are_named() {
             ),
             (
                 &["train", "--data-path", "rows.txt"],
-                "rows.txt: no data source reads .txt files; known endings: .csv, .tsv, .csv.gz, .tsv.gz, \
-                 .npz, .npy, .safetensors",
+                "rows.txt: no data source reads .txt files; known endings: .npz, .npy, .safetensors, \
+                 .csv, .tsv, .csv.gz, .tsv.gz, .parquet, .feather, .arrow",
             ),
             (
                 &["train", "--data-path", "old.pkl"],
@@ -84,7 +84,7 @@ fn data_that_cannot_be_used_say_which_row() {
                 "[…]/ragged.csv: line 3: 2 cells, but line 1 has 3",
             ),
             (
-                &["train", "--data-path", "nan.csv"],
+                &["train", "--data-path", "nan.csv", "--set", "data.missing=error"],
                 "[…]/nan.csv: line 3: column `x1`: the cell holds `nan`; fill it, or leave such rows out with data.missing=drop",
             ),
             (
@@ -93,8 +93,8 @@ fn data_that_cannot_be_used_say_which_row() {
             ),
             (
                 &["train", "--data-path", "named.csv"],
-                "[…]/named.csv: x and y cannot be identified by name; say which columns are which, such as \
-                 data.x=[height] and data.y=[kind]; known columns: height, kind",
+                "the data have no y, which the task needs\n  at data (--data-path)\n  \
+                 help: say which it is, as data.y=[kind]; the file has the columns height, kind",
             ),
             (
                 &["train", "--data-path", "nan.npz"],

@@ -231,6 +231,34 @@ parameters! {
     }
 }
 
+/// Columns of a data source as they are, and as they would be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Facts about the whole, such as its number of rows, each with its name.
+    pub facts: Vec<(String, String)>,
+    /// The columns, in the order of the file.
+    pub columns: Vec<InspectedColumn>,
+}
+
+/// A column of an [`Inspection`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InspectedColumn {
+    /// Name of the column, or its number where it has none.
+    pub name: String,
+    /// Type of its cells.
+    pub kind: String,
+    /// Number of different values.
+    pub distinct: String,
+    /// Number of missing cells.
+    pub missing: String,
+    /// Least and largest value, or the most frequent ones.
+    pub range: String,
+    /// Some of its values.
+    pub examples: String,
+    /// Use that would be made of it.
+    pub use_of: String,
+}
+
 component_kind! {
     /// The source of x and y.
     kind "data_source", context<'a> DataContext, common DataOptions;
@@ -248,6 +276,11 @@ component_kind! {
             Err(Error::config("keep", message).help(
                 "`npz` (not compressed) and `safetensors` can; leave `keep` out to hold the rows on the device",
             ))
+        }
+
+        /// The columns as they are, and as they would be used.
+        fn inspect(&self) -> Result<Inspection> {
+            Err(Error::config("", "the columns of this data source cannot be inspected"))
         }
 
         /// Reads another file that is laid out like the source's training file: the sides in

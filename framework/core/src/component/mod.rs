@@ -37,7 +37,9 @@ pub use context::{BuildContext, Pass, shape_text};
 pub use control::{ErrorNorm, StepControl, StepFactor};
 pub use coupling::{Coupling, CouplingContext, CouplingOptions, Pairing};
 pub use crn::{Condition, Crn, CrnInput, Sense};
-pub use data_source::{Columns, DataContext, DataOptions, DataSource, Keep, Part, Splits};
+pub use data_source::{
+    Columns, DataContext, DataOptions, DataSource, InspectedColumn, Inspection, Keep, Part, Splits,
+};
 pub use decoder::{Decoder, Likelihood};
 pub use encoder::{Encoder, Posterior};
 pub use epoch::{Epoch, LossTerm};

@@ -16,7 +16,7 @@ struct Format {
 
 /// Formats with advice. Tables become CSV, which keeps the names of columns and classes; named
 /// arrays become an `.npz`.
-const FORMATS: [Format; 9] = [
+const FORMATS: [Format; 7] = [
     Format {
         endings: &["pkl", "pickle"],
         message: "pickles are not read, because reading one runs what is in it",
@@ -25,18 +25,6 @@ const FORMATS: [Format; 9] = [
             "import pickle, numpy as np; d = pickle.load(open(OLD, 'rb'))",
             "np.savez(NEW, x=d['x'], y=d['y'])",
         ],
-    },
-    Format {
-        endings: &["parquet"],
-        message: "Parquet is not read",
-        target: "csv",
-        python: ["import pandas as pd", "pd.read_parquet(OLD).to_csv(NEW, index=False)"],
-    },
-    Format {
-        endings: &["feather", "arrow"],
-        message: "Arrow's files are not read",
-        target: "csv",
-        python: ["import pandas as pd", "pd.read_feather(OLD).to_csv(NEW, index=False)"],
     },
     Format {
         endings: &["xlsx", "xls", "ods"],
@@ -109,9 +97,9 @@ mod tests {
     #[test]
     fn a_table_becomes_a_csv_and_arrays_become_an_npz() {
         assert_eq!(
-            advice_for("d/a.parquet"),
-            "Parquet is not read; convert it once with\n  python3 -c \"import pandas as pd; \
-             pd.read_parquet('d/a.parquet').to_csv('d/a.csv', index=False)\""
+            advice_for("d/a.xlsx"),
+            "spreadsheets are not read; convert it once with\n  python3 -c \"import pandas as pd; \
+             pd.read_excel('d/a.xlsx').to_csv('d/a.csv', index=False)\""
         );
         assert_eq!(
             advice_for("a.H5"),
@@ -133,11 +121,10 @@ mod tests {
         endings.sort_unstable();
         endings.dedup();
         assert_eq!(endings.len(), count);
-        for ending in ["pkl", "pickle", "parquet", "h5", "hdf5", "mat", "xlsx", "xls", "pt", "pth"]
-        {
+        for ending in ["pkl", "pickle", "h5", "hdf5", "mat", "xlsx", "xls", "pt", "pth"] {
             assert!(advice_for(&format!("a.{ending}")).contains("python3 -c"), "{ending}");
         }
-        for ending in ["feather", "arrow", "json"] {
+        for ending in ["ods", "ndjson", "json"] {
             assert!(
                 advice_for(&format!("a.{ending}")).contains("to_csv('a.csv', index=False)"),
                 "{ending}"

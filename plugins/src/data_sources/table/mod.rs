@@ -2,6 +2,7 @@
 
 mod choose;
 mod csv;
+mod inspect;
 mod keys;
 mod rows;
 
@@ -25,11 +26,12 @@ use triflow::registry::{Setting as _, yaml_text};
 triflow::component! {
     /// A table with columns of any type: numbers, categories, yes and no, dates, with gaps or not.
     ///
-    /// The file is text (`.csv`, `.tsv`, gzipped or not). The type of each column is that of its
-    /// cells, unless `columns` names another. Columns are chosen by name, or by number from 0. A
-    /// later file is read by the names and types that training used, whatever the order of its
-    /// columns. A single y of categories, or of yes and no, is class labels.
-    #[extensions("csv", "tsv", "csv.gz", "tsv.gz")]
+    /// The file is text (`.csv`, `.tsv`, gzipped or not), Parquet or Arrow IPC (Feather). The type
+    /// of each column is that of its cells, unless `columns` names another. Columns are chosen by
+    /// name, or by number from 0. A later file is read by the names and types that training used,
+    /// whatever the order of its columns. A single y of categories, or of yes and no, is class
+    /// labels.
+    #[extensions("csv", "tsv", "csv.gz", "tsv.gz", "parquet", "feather", "arrow")]
     #[example = "{ type: table, path: rows.csv, y: species }"]
     pub struct Table: DataSource = "table" {
         /// File of the table.
@@ -158,6 +160,12 @@ impl DataSource for Source {
             }
         }
         self.rows(&self.spec, path, parts, self.gaps())
+    }
+
+    fn inspect(&self) -> Result<Inspection> {
+        let file = self.open(&self.base.join(&*self.spec.path))?;
+        self.check_columns(&file)?;
+        inspect::inspect(self, &file)
     }
 
     fn read_incomplete(&self, path: &FsPath, part: Part) -> Result<Columns> {

@@ -139,14 +139,14 @@ impl Reading<'_> {
         let mut wanted = vec![Wanted::Nothing; self.file.width()];
         for i in &selection.x {
             wanted[*i] = match self.source.is_typed {
-                true => self.wanted_by_options(*i),
+                true => wanted_of(&self.options(*i)),
                 false => Wanted::Numbers,
             };
         }
         for i in &selection.y {
             let labels = self.spec.labels;
             wanted[*i] = match (self.source.is_typed, labels) {
-                (true, _) => self.wanted_by_options(*i),
+                (true, _) => wanted_of(&self.options(*i)),
                 (false, Some(false)) => Wanted::Numbers,
                 (false, _) if selection.y.len() > 1 => Wanted::Numbers,
                 (false, _) => Wanted::NumbersOrTexts,
@@ -156,16 +156,6 @@ impl Reading<'_> {
             wanted[i] = Wanted::Numbers;
         }
         wanted
-    }
-
-    fn wanted_by_options(&self, column: usize) -> Wanted {
-        let options = self.options(column);
-        match options.kind {
-            None | Some(ColumnType::Flag | ColumnType::Ignore) => Wanted::Any,
-            Some(ColumnType::Number | ColumnType::Integer) => Wanted::Numbers,
-            Some(ColumnType::Category) => Wanted::Texts,
-            Some(ColumnType::Time) => Wanted::Times(options.format),
-        }
     }
 
     fn options(&self, column: usize) -> ColumnOptions {
@@ -250,6 +240,14 @@ impl Reading<'_> {
         if column.name == "label" {
             return Ok(true);
         }
+        // A word among numbers may be a mistake.
+        if let Cells::Texts { texts, .. } = &column.cells
+            && self.options(*place).kind.is_none()
+            && texts.iter().any(|text| is_number(text))
+            && !(self.source.is_typed && texts.iter().all(|text| is_number(text)))
+        {
+            return Err(self.not_a_number(*place));
+        }
         if self.source.is_typed {
             let kind = self.options(*place).kind;
             return Ok(match (kind, &column.cells) {
@@ -261,13 +259,7 @@ impl Reading<'_> {
                 }
             });
         }
-        match &column.cells {
-            Cells::Texts { texts, .. } if texts.iter().any(|text| is_number(text)) => {
-                Err(self.not_a_number(*place))
-            }
-            Cells::Numbers { .. } => Ok(is_empty(column)),
-            _ => Ok(true),
-        }
+        Ok(!matches!(column.cells, Cells::Numbers { .. }) || is_empty(column))
     }
 
     fn not_a_number(&self, place: usize) -> Error {
@@ -412,6 +404,16 @@ impl Reading<'_> {
     }
 }
 
+/// The type of cells that is wanted of a column.
+pub(super) fn wanted_of(options: &ColumnOptions) -> Wanted {
+    match options.kind {
+        None | Some(ColumnType::Flag | ColumnType::Ignore) => Wanted::Any,
+        Some(ColumnType::Number | ColumnType::Integer) => Wanted::Numbers,
+        Some(ColumnType::Category) => Wanted::Texts,
+        Some(ColumnType::Time) => Wanted::Times(options.format.clone()),
+    }
+}
+
 /// The rows that are not left out.
 struct Rest<'f> {
     file: &'f TableFile,
@@ -480,7 +482,7 @@ fn is_number(cell: &str) -> bool {
     cell.parse::<f64>().is_ok() || cell.replacen(',', ".", 1).parse::<f64>().is_ok()
 }
 
-fn is_empty(column: &Column) -> bool {
+pub(super) fn is_empty(column: &Column) -> bool {
     match &column.cells {
         Cells::Numbers { values, .. } | Cells::Times { values, .. } => {
             values.len() == column.missing
@@ -490,7 +492,7 @@ fn is_empty(column: &Column) -> bool {
     }
 }
 
-fn is_constant(column: &Column) -> bool {
+pub(super) fn is_constant(column: &Column) -> bool {
     match &column.cells {
         Cells::Numbers { values, .. } | Cells::Times { values, .. } => {
             let mut present = values.iter().filter(|value| !value.is_nan());
@@ -503,7 +505,7 @@ fn is_constant(column: &Column) -> bool {
 }
 
 /// True if the cells count the rows.
-fn counts_rows(column: &Column) -> bool {
+pub(super) fn counts_rows(column: &Column) -> bool {
     let Cells::Numbers { values, decimals: Some(0) } = &column.cells else { return false };
     let counts = |(i, value): (usize, &f64)| *value == values[0] + i as f64;
     values.len() >= COUNTED && values.iter().enumerate().all(counts)

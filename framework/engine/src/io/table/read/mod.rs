@@ -1,23 +1,32 @@
 //! Reading of tables: columns of numbers, texts and times.
 
+mod arrow;
 mod dialect;
+#[cfg(test)]
+mod formats;
 mod infer;
 mod input;
 mod numbers;
+mod parquet;
 mod records;
 #[cfg(test)]
 mod tests;
 mod text;
 mod times;
+mod typed;
 mod words;
 
 pub use infer::{TypeWish, Typed, infer};
 pub use numbers::{Group, Notation};
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::io::open_regular;
 use crate::{Error, Result};
+use arrow::ArrowFile;
 use dialect::Dialect;
+use parquet::ParquetFile;
 
 /// Presence of a header, a first line that holds the names of the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -164,7 +173,15 @@ pub struct TableFile {
     format: Format,
     names: Option<Vec<String>>,
     width: usize,
-    dialect: Dialect,
+    layout: Layout,
+}
+
+/// Format of a file, and what was found in it.
+#[derive(Debug)]
+enum Layout {
+    Text(Box<Dialect>),
+    Parquet(ParquetFile),
+    Arrow(ArrowFile),
 }
 
 /// Columns that were read from a file.
@@ -184,16 +201,23 @@ impl TableFile {
     /// twice, the first line may be a header or a row, or there is no row. [`Error::Config`]: there
     /// is no such encoding.
     pub fn open(path: &Path, format: &Format) -> Result<Self> {
-        let dialect = Dialect::detect(path, format)?;
-        let width = dialect.width();
-        let names = dialect.names_of(path, width)?;
+        let layout = layout(path, format)?;
+        let (width, names) = match &layout {
+            Layout::Text(dialect) => {
+                let width = dialect.width();
+                (width, dialect.names_of(path, width)?)
+            }
+            Layout::Parquet(ParquetFile { names, .. }) | Layout::Arrow(ArrowFile { names, .. }) => {
+                (names.len(), Some(names.clone()))
+            }
+        };
         for (i, _) in names.iter().flatten().enumerate().filter(|(_, name)| name.is_empty()) {
             log::info!(
                 "{}: column {i} (counted from 0) has no name and is passed over",
                 path.display()
             );
         }
-        Ok(Self { path: path.to_owned(), format: format.clone(), names, width, dialect })
+        Ok(Self { path: path.to_owned(), format: format.clone(), names, width, layout })
     }
 
     /// The file.
@@ -216,14 +240,41 @@ impl TableFile {
         self.width
     }
 
-    /// Separator between cells, in ASCII.
-    pub fn separator(&self) -> u8 {
-        self.dialect.separator
+    /// The format in words, such as `text (UTF-8) separated by commas`.
+    pub fn described(&self) -> String {
+        match &self.layout {
+            Layout::Text(dialect) => {
+                let by = match dialect.separator {
+                    b',' => "commas",
+                    b';' => "semicolons",
+                    b'\t' => "tabs",
+                    _ => "bars",
+                };
+                format!("text ({}) separated by {by}", dialect.encoding)
+            }
+            Layout::Parquet(_) => "Parquet".to_owned(),
+            Layout::Arrow(_) => "Arrow IPC".to_owned(),
+        }
     }
 
-    /// Name of the encoding of the text.
-    pub fn encoding(&self) -> &'static str {
-        self.dialect.encoding
+    /// Decimal sign of the numbers of a column of text, in ASCII; `None` where none has one.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: the file cannot be read.
+    pub fn decimal_sign(&self, column: usize) -> Result<Option<u8>> {
+        let Layout::Text(_) = &self.layout else { return Ok(None) };
+        let sign = |cell: &str| cell.bytes().rev().find(|byte| matches!(byte, b'.' | b','));
+        let found = self.find(column, false, &mut |cell| sign(cell).is_some())?;
+        Ok(found.and_then(|(_, cell)| sign(&cell)))
+    }
+
+    /// True if a column holds lists, records or values of a type that is not read.
+    pub fn is_unreadable(&self, column: usize) -> bool {
+        match &self.layout {
+            Layout::Text(_) => false,
+            Layout::Parquet(file) => !file.is_readable(column),
+            Layout::Arrow(file) => !file.is_readable(column),
+        }
     }
 
     /// Name of a column for a message, such as "column `age`"; `column` counts from 0.
@@ -237,9 +288,32 @@ impl TableFile {
     /// [`Error::Data`]: a cell has another type than is wanted or is an infinite number, rows have
     /// different numbers of cells, or there is no row.
     pub fn read(&self, wanted: &[Wanted]) -> Result<Table> {
-        let Self { path, format, dialect, .. } = self;
-        let (rows, columns) = text::read(path, format, dialect, self.names(), wanted)?;
-        Ok(Table { rows, columns })
+        let Self { path, format, .. } = self;
+        let (rows, columns) = match &self.layout {
+            Layout::Text(dialect) => text::read(path, format, dialect, self.names(), wanted)?,
+            Layout::Parquet(file) => file.read(path, &format.markers, wanted)?,
+            Layout::Arrow(file) => file.read(path, &format.markers, wanted)?,
+        };
+        match rows {
+            0 => Err(Error::data(path, "has no rows")),
+            _ => Ok(Table { rows, columns }),
+        }
+    }
+
+    /// The first missing cell of a column, if that is looked for.
+    fn find_gap(&self, column: usize, missing: bool) -> Result<Option<(String, String)>> {
+        let mut wanted = vec![Wanted::Nothing; self.width];
+        wanted[column] = Wanted::Any;
+        let read = self.read(&wanted)?.columns.swap_remove(column);
+        let row = read.filter(|_| missing).and_then(|column| match column.cells {
+            Cells::Numbers { values, .. } | Cells::Times { values, .. } => {
+                values.iter().position(|value| value.is_nan())
+            }
+            Cells::Texts { codes, .. } => codes.iter().position(|code| *code == MISSING),
+            Cells::Many => None,
+        });
+        let place = |row| format!("row {row} (counted from 0): {}", self.called(column));
+        Ok(row.map(|row| (place(row), String::new())))
     }
 
     /// The first cell of a column that `is` what is looked for, with its place for a message, such
@@ -254,7 +328,8 @@ impl TableFile {
         missing: bool,
         is: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Option<(String, String)>, Error> {
-        let mut records = text::open(&self.path, &self.format, &self.dialect)?;
+        let Layout::Text(dialect) = &self.layout else { return self.find_gap(column, missing) };
+        let mut records = text::open(&self.path, &self.format, dialect)?;
         while records.advance()? {
             let cell = records.cell(column);
             let cell = String::from_utf8_lossy(cell);
@@ -265,4 +340,22 @@ impl TableFile {
         }
         Ok(None)
     }
+}
+
+/// Finds the format of a file by its first bytes, and its columns.
+fn layout(path: &Path, format: &Format) -> Result<Layout> {
+    let mut start = Vec::new();
+    let read = open_regular(path)?.0.take(8).read_to_end(&mut start);
+    read.map_err(|e| Error::data(path, format!("cannot be read: {e}")))?;
+    Ok(match &start[..] {
+        [b'P', b'A', b'R', b'1', ..] => Layout::Parquet(ParquetFile::open(path)?),
+        start if start.starts_with(arrow::MAGIC) => Layout::Arrow(ArrowFile::open(path, false)?),
+        [0xff, 0xff, 0xff, 0xff, ..] => Layout::Arrow(ArrowFile::open(path, true)?),
+        [b'F', b'E', b'A', b'1', ..] => {
+            let message =
+                "is a Feather file of version 1; write it as version 2, with pyarrow or R";
+            return Err(Error::data(path, message));
+        }
+        _ => Layout::Text(Box::new(Dialect::detect(path, format)?)),
+    })
 }

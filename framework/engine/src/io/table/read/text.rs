@@ -195,17 +195,13 @@ pub(super) fn read(
         again.iter_mut().for_each(|reader| reader.restart());
         rows = Some(pass(path, format, dialect, names, &mut again)?);
     }
-    let rows = rows.unwrap_or(0);
-    if rows == 0 {
-        return Err(Error::data(path, "has no rows"));
-    }
     let mut columns: Vec<Option<Column>> = wanted.iter().map(|_| None).collect();
     for reader in readers {
         let column = reader.column;
         let name = names.and_then(|names| names.get(column)).cloned().unwrap_or_default();
         columns[column] = Some(reader.finish(name));
     }
-    Ok((rows, columns))
+    Ok((rows.unwrap_or(0), columns))
 }
 
 /// One pass over all rows; returns their number.

@@ -1,0 +1,200 @@
+//! Columns of files whose columns have types.
+
+use super::numbers::Notation;
+use super::times::TimeFormat;
+use super::words::Words;
+use super::{Cells, Column, MAX_TEXTS, MISSING, Markers, Wanted};
+
+/// Type of the values of a column in a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Stored {
+    /// Whole numbers, false and true, or decimals with so many digits.
+    Exact(u8),
+    /// float64, or float32 if `single`.
+    Float { single: bool },
+    /// Times: a second has so many units, or a unit so many seconds.
+    Time { per_second: f64, seconds: f64, format: &'static str },
+    /// Texts.
+    Text,
+    /// False and true.
+    Flag,
+}
+
+/// A column that is read from a file with types.
+pub(super) struct Builder<'m> {
+    stored: Stored,
+    markers: &'m Markers,
+    values: Vec<f64>,
+    codes: Vec<u32>,
+    words: Words,
+    missing: usize,
+}
+
+/// Names of false and true.
+const FLAG: [&str; 2] = ["false", "true"];
+
+impl Stored {
+    /// Times of which so many units make a second.
+    pub fn time(per_second: f64, format: &'static str) -> Self {
+        Self::Time { per_second, seconds: 1.0, format }
+    }
+
+    /// Dates in days.
+    pub fn days() -> Self {
+        Self::Time { per_second: 1.0, seconds: 86_400.0, format: "%Y-%m-%d" }
+    }
+}
+
+impl<'m> Builder<'m> {
+    pub fn new(stored: Stored, markers: &'m Markers) -> Self {
+        Self {
+            stored,
+            markers,
+            values: Vec::new(),
+            codes: Vec::new(),
+            words: Words::default(),
+            missing: 0,
+        }
+    }
+
+    pub fn push_missing(&mut self) {
+        self.missing += 1;
+        match self.stored {
+            Stored::Text | Stored::Flag => self.codes.push(MISSING),
+            _ => self.values.push(f64::NAN),
+        }
+    }
+
+    /// Adds a number or time as it is stored; NaN is a missing one.
+    #[inline]
+    pub fn push_number(&mut self, value: f64) {
+        self.missing += usize::from(value.is_nan());
+        self.values.push(match self.stored {
+            Stored::Time { per_second, seconds, .. } => value * seconds / per_second,
+            _ => value,
+        });
+    }
+
+    /// Adds a text, which may stand for a missing value.
+    #[inline]
+    pub fn push_text(&mut self, text: &[u8]) {
+        if self.markers.is_missing(text) {
+            return self.push_missing();
+        }
+        // Further texts have no code: there are too many of them.
+        match self.words.len() > MAX_TEXTS {
+            true => self.codes.push(MISSING),
+            false => self.codes.push(self.words.code(text)),
+        }
+    }
+
+    pub fn push_flag(&mut self, value: bool) {
+        let code = self.words.code(FLAG[usize::from(value)].as_bytes());
+        self.codes.push(code);
+    }
+
+    /// The column, with cells of the wanted type; an error is what is wrong with it.
+    pub fn finish(self, name: String, wanted: &Wanted) -> Result<Column, String> {
+        let Self { stored, mut values, codes, words, missing, .. } = self;
+        if let Some(row) = values.iter().position(|value| value.is_infinite()) {
+            return Err(format!("row {row} (counted from 0) holds an infinite number"));
+        }
+        let cells = match stored {
+            Stored::Text | Stored::Flag if words.len() > MAX_TEXTS => Cells::Many,
+            Stored::Text | Stored::Flag => Cells::Texts { codes, texts: words.into_texts() },
+            Stored::Exact(decimals) => {
+                Cells::Numbers { values, decimals: Some(decimals).filter(|digits| *digits < 10) }
+            }
+            Stored::Float { single } => {
+                let decimals = round(&mut values, single);
+                Cells::Numbers { values, decimals }
+            }
+            Stored::Time { format, .. } => {
+                let whole = values.iter().all(|value| value.is_nan() || value.fract() == 0.0);
+                let format = match whole {
+                    true => format.to_owned(),
+                    false => format.replace("%S", "%S%.f"),
+                };
+                Cells::Times { values, format, certain: true }
+            }
+        };
+        Ok(Column { name, cells: converted(cells, wanted)?, missing })
+    }
+}
+
+/// Fewest digits behind the decimal sign that give all numbers, at most 9; `None` for more. Numbers
+/// that were float32 become the float64 of these digits.
+fn round(values: &mut [f64], single: bool) -> Option<u8> {
+    let nearest = |value: f64, digits: u8| {
+        let power = 10_f64.powi(digits.into());
+        (value * power).round() / power
+    };
+    let is_same = |a: f64, b: f64| if single { a as f32 == b as f32 } else { a == b };
+    let mut digits = 0;
+    for value in values.iter().filter(|value| !value.is_nan()) {
+        while !is_same(nearest(*value, digits), *value) {
+            digits += 1;
+            if digits > 9 {
+                return None;
+            }
+        }
+    }
+    if single {
+        values.iter_mut().for_each(|value| *value = nearest(*value, digits));
+    }
+    Some(digits)
+}
+
+/// Cells of the wanted type; an error is what is wrong with them.
+fn converted(cells: Cells, wanted: &Wanted) -> Result<Cells, String> {
+    match (wanted, cells) {
+        (Wanted::Numbers, Cells::Texts { codes, texts }) => {
+            let notation = Notation { padded: true, ..Notation::PLAIN };
+            let mut most = Some(0);
+            let mut read = |text: &String| {
+                let number = notation.read(text.as_bytes()).filter(|n| n.value.is_finite());
+                let number = number.ok_or_else(|| format!("`{text}` is not a number"))?;
+                most = most.zip(number.decimals).map(|(a, b): (u8, u8)| a.max(b));
+                Ok::<f64, String>(number.value)
+            };
+            let numbers = texts.iter().map(&mut read).collect::<Result<Vec<_>, _>>()?;
+            let decimals = most.filter(|digits| *digits < 10);
+            Ok(Cells::Numbers { values: by_code(&codes, &numbers), decimals })
+        }
+        (Wanted::Times(format), Cells::Texts { codes, texts }) => {
+            let formats = match format {
+                Some(format) => vec![TimeFormat::new(format)],
+                None => TimeFormat::all(),
+            };
+            let fits = |f: &&TimeFormat| texts.iter().all(|text| f.read(text.as_bytes()).is_some());
+            let Some(format) = formats.iter().find(fits) else {
+                return Err("its texts have no common format of times".to_owned());
+            };
+            let times = || texts.iter().filter_map(|text| format.read(text.as_bytes()));
+            let certain = times().any(|time| time.certain);
+            let seconds: Vec<f64> = times().map(|time| time.seconds).collect();
+            let values = by_code(&codes, &seconds);
+            Ok(Cells::Times { values, format: format.text.clone(), certain })
+        }
+        (Wanted::Texts, Cells::Numbers { values, .. }) => {
+            let mut words = Words::default();
+            let code = |value: &f64| match value {
+                value if value.is_nan() => MISSING,
+                _ if words.len() > MAX_TEXTS => MISSING,
+                value => words.code(value.to_string().as_bytes()),
+            };
+            let codes = values.iter().map(code).collect();
+            match words.len() > MAX_TEXTS {
+                true => Ok(Cells::Many),
+                false => Ok(Cells::Texts { codes, texts: words.into_texts() }),
+            }
+        }
+        (Wanted::Numbers | Wanted::Texts, Cells::Times { .. }) => Err("it holds times".to_owned()),
+        (Wanted::Times(_), Cells::Numbers { .. }) => Err("it holds numbers".to_owned()),
+        (_, cells) => Ok(cells),
+    }
+}
+
+fn by_code(codes: &[u32], values: &[f64]) -> Vec<f64> {
+    codes.iter().map(|code| values.get(*code as usize).copied().unwrap_or(f64::NAN)).collect()
+}

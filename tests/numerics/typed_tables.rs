@@ -1,0 +1,307 @@
+//! The data source `table`: types of columns, gaps, labels of any name, and later files.
+
+use std::path::{Path, PathBuf};
+use triflow::component::{DataContext, DataSource, Part, Splits};
+use triflow::config::Layers;
+use triflow::data::files::read_columns;
+use triflow::table::{CellType, Scaling, TableColumn, names_of};
+use triflow::tch::{Kind, Tensor};
+use triflow::{Component, Error, Experiment, Result};
+use triflow_plugins::data_sources::{Column, ColumnList, ColumnOptions, MissingValue, Table};
+
+fn shared(name: &str) -> PathBuf {
+    triflow_plugins::link();
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data").join(name)
+}
+
+fn names(text: &str) -> ColumnList {
+    ColumnList(text.split(',').map(|name| Column::Name(name.into())).collect())
+}
+
+fn load(spec: Table, base: &Path) -> Result<Splits> {
+    triflow_plugins::link();
+    let spec: Component<dyn DataSource> = spec.into();
+    spec.build(&DataContext::new(1, base))?.load()
+}
+
+fn load_shared(file: &str, change: impl FnOnce(&mut Table)) -> Result<Splits> {
+    let mut spec = Table::new(shared(file).to_str().unwrap());
+    change(&mut spec);
+    load(spec, Path::new(""))
+}
+
+fn load_text(text: &str, change: impl FnOnce(&mut Table)) -> Result<Splits> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("d.csv"), text).unwrap();
+    let mut spec = Table::new("d.csv");
+    change(&mut spec);
+    load(spec, folder.path())
+}
+
+/// The message of an error about a data file, without the file's name.
+fn message_of<T>(result: Result<T>) -> String {
+    match result.err().unwrap() {
+        Error::Data { message, .. } => message,
+        other => panic!("not about a file: {other}"),
+    }
+}
+
+fn rows(tensor: &Tensor) -> Vec<Vec<f64>> {
+    assert_eq!(tensor.kind(), Kind::Double);
+    Vec::<f64>::try_from(tensor.reshape([-1]))
+        .unwrap()
+        .chunks(tensor.size()[1] as usize)
+        .map(<[f64]>::to_vec)
+        .collect()
+}
+
+fn labels(tensor: &Tensor) -> Vec<i64> {
+    assert_eq!((tensor.kind(), tensor.dim()), (Kind::Int64, 1));
+    tensor.try_into().unwrap()
+}
+
+fn texts(all: &[&str]) -> Vec<String> {
+    all.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn options(yaml: &str) -> ColumnOptions {
+    triflow::registry::Parameter::read(&serde_yaml::from_str(yaml).unwrap()).unwrap()
+}
+
+fn kinds(columns: &[TableColumn]) -> Vec<(&str, &CellType, bool)> {
+    columns.iter().map(|c| (c.name.as_str(), &c.kind, c.missing)).collect()
+}
+
+/// Ten rows of columns of every type, some with gaps; the last one is y.
+const MIXED: &str = "age,income,smoker,town,since,blood,level,species\n\
+    31,1200.50,no,Ulm,2019-01-31,0,low,Adelie\n\
+    45,NA,yes,Bonn,2019-02-28,1,high,Gentoo\n\
+    29,900,no,Ulm,,0,low,Adelie\n\
+    51,1500.25,no,?,2020-02-29,1,high,Chinstrap\n\
+    62,2000,yes,Bonn,2021-12-01,1,mid,Gentoo\n\
+    33,1100,no,Ulm,2019-03-01,0,mid,Adelie\n\
+    47,1300,yes,Köln,2019-05-05,0,low,Adelie\n\
+    36,1250,no,Bonn,2019-06-06,1,high,Gentoo\n\
+    58,1750,no,Ulm,2020-07-07,1,low,Chinstrap\n\
+    40,1450,yes,Köln,2020-08-08,0,mid,Adelie\n";
+
+#[test]
+fn columns_have_the_types_of_their_cells_and_every_column_but_y_is_x() {
+    let splits = load_text(MIXED, |spec| spec.y = names("species")).unwrap();
+    let train = &splits.train;
+    let category = |all: &[&str]| CellType::Category { names: texts(all), ordered: false };
+    let flag = |names: [&str; 2]| CellType::Flag { names: names.map(str::to_owned) };
+    let expected = [
+        ("age", &CellType::Number { decimals: Some(0) }, false),
+        ("income", &CellType::Number { decimals: Some(2) }, true),
+        ("smoker", &flag(["no", "yes"]), false),
+        ("town", &category(&["Bonn", "Köln", "Ulm"]), true),
+        ("since", &CellType::Time { format: "%Y-%m-%d".to_owned() }, true),
+        ("blood", &flag(["0", "1"]), false),
+        ("level", &category(&["high", "low", "mid"]), false),
+    ];
+    assert_eq!(kinds(&train.x_columns), expected);
+    let x = rows(train.x.as_ref().unwrap());
+    assert_eq!(x[0], [31.0, 1200.5, 0.0, 2.0, 17_927.0 * 86_400.0, 0.0, 1.0]);
+    assert!(x[1][1].is_nan() && x[2][4].is_nan() && x[3][3].is_nan());
+    assert_eq!(labels(train.y.as_ref().unwrap())[..4], [0, 2, 0, 1]);
+    assert_eq!(train.classes, ["Adelie", "Chinstrap", "Gentoo"]);
+    let header: Vec<String> = MIXED.lines().next().unwrap().split(',').map(Into::into).collect();
+    assert_eq!(train.order, header);
+}
+
+#[test]
+fn types_can_be_said() {
+    let train = load_text(MIXED, |spec| {
+        spec.y = names("species");
+        for (name, yaml) in [
+            ("age", "category"),
+            ("blood", "number"),
+            ("level", "{ order: [low, mid, high] }"),
+            ("town", "ignore"),
+            ("income", "{ scaling: quantile }"),
+            ("since", "{ type: time, format: '%Y-%m-%d' }"),
+        ] {
+            spec.columns.insert(name.to_owned(), options(yaml));
+        }
+    })
+    .unwrap()
+    .train;
+    assert_eq!(names_of(&train.x_columns).join(" "), "age income smoker since blood level");
+    let column = |name: &str| train.x_columns.iter().find(|c| c.name == name).unwrap();
+    assert_eq!(column("age").names().unwrap()[..2], texts(&["29", "31"]));
+    assert_eq!(column("blood").kind, CellType::Number { decimals: Some(0) });
+    let ordered = CellType::Category { names: texts(&["low", "mid", "high"]), ordered: true };
+    assert_eq!(column("level").kind, ordered);
+    assert_eq!(column("income").scaling, Scaling::Quantile);
+    assert_eq!(column("age").scaling, Scaling::Standard);
+    let wrong = |name: &str, yaml: &str| {
+        message_of(load_text(MIXED, |spec| {
+            spec.columns.insert(name.to_owned(), options(yaml));
+        }))
+    };
+    assert_eq!(wrong("town", "number"), "line 2: column `town`: `Ulm` is not a number");
+    assert_eq!(
+        wrong("level", "{ order: [low, mid] }"),
+        "column `level` holds `high`, which is not in its `order` in data.columns.level"
+    );
+    assert_eq!(
+        wrong("agee", "number"),
+        "there is no column `agee`; did you mean `age`? known columns: age, income, smoker, town, \
+         since, blood, level, species\n  help: the key is data.columns"
+    );
+}
+
+#[test]
+fn options_of_a_column_are_written_as_they_are_read() {
+    for yaml in
+        ["category", "ignore", "{ type: time, format: '%d.%m.%Y' }", "{ scaling: quantile }"]
+    {
+        let read = options(yaml);
+        let written = triflow::registry::Setting::write(&read).unwrap();
+        let again: ColumnOptions = triflow::registry::Parameter::read(&written).unwrap();
+        assert_eq!(again, read, "{yaml}");
+    }
+    let wrong = |yaml: &str| {
+        let read: Result<ColumnOptions> =
+            triflow::registry::Parameter::read(&serde_yaml::from_str(yaml).unwrap());
+        read.unwrap_err().to_string()
+    };
+    assert!(wrong("{ type: number, order: [a] }").contains("belongs to columns of type category"));
+    assert!(wrong("{ kind: number }").contains("unknown key `kind`"));
+    assert!(wrong("text").contains("unknown value `text`"));
+}
+
+#[test]
+fn gaps_are_kept_dropped_or_refused() {
+    let load =
+        |missing| load_text(MIXED, |spec| (spec.y, spec.missing) = (names("species"), missing));
+    let dropped = load(MissingValue::Drop).unwrap().train;
+    assert_eq!(dropped.kept, [0, 4, 5, 6, 7, 8, 9]);
+    assert!(dropped.x_columns.iter().all(|column| !column.missing));
+    assert_eq!(
+        message_of(load(MissingValue::Error)),
+        "line 3: column `income`: the cell holds `NA`; fill it, or leave such rows out with \
+         data.missing=drop"
+    );
+    // A row without y is of no use.
+    let text = "a,y\n1,0.5\n2,\n3,0.25\n";
+    let train = load_text(text, |_| ()).unwrap().train;
+    assert_eq!((train.kept, train.y.unwrap().size()), (vec![0, 2], vec![2, 1]));
+    // Markers replace the usual ones.
+    let text = "a,b\n-999,x\n1,-\n2,x\n";
+    let train = load_text(text, |spec| spec.markers = texts(&["-999"])).unwrap().train;
+    assert_eq!(train.x_columns.iter().map(|c| c.missing).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(train.x_columns[1].names().unwrap(), ["-", "x"]);
+}
+
+#[test]
+fn a_single_y_of_categories_is_labels_and_of_numbers_is_numbers() {
+    let train = |text: &str, labels| load_text(text, |spec| spec.labels = labels).unwrap().train;
+    let column = |cells: &[&str]| {
+        let rows = cells.iter().enumerate().map(|(i, cell)| format!("{i},{cell}\n"));
+        format!("x,y\n{}", rows.collect::<String>())
+    };
+    let twelve = |pair: [&str; 2]| column(&[pair[0], pair[1]].repeat(6));
+    let signs = train(&twelve(["-1", "1"]), None);
+    assert_eq!(labels(&signs.y.unwrap())[..2], [-1, 1]);
+    let bools = train(&twelve(["True", "False"]), None);
+    assert_eq!((labels(&bools.y.unwrap())[0], bools.classes), (1, texts(&["False", "True"])));
+    let three = column(&["1", "2", "3", "1"]);
+    assert_eq!(train(&three, None).y.unwrap().size(), [4, 1]);
+    assert_eq!(labels(&train(&three, Some(true)).y.unwrap()), [1, 2, 3, 1]);
+    let zips = column(&["02134", "10115", "02134", "10115"]);
+    assert_eq!(train(&zips, None).classes, ["02134", "10115"]);
+    let numbers = train(&twelve(["-1", "1"]), Some(false));
+    assert_eq!(numbers.y.unwrap().size(), [12, 1]);
+    // Several columns of y may be of any type.
+    let text = "a,b,c\n1.5,u,2\n2.5,v,3\n3.5,u,4\n";
+    let train = load_text(text, |spec| spec.y = names("b,c")).unwrap().train;
+    assert_eq!(rows(&train.y.unwrap()), [[0.0, 2.0], [1.0, 3.0], [0.0, 4.0]]);
+    assert_eq!(names_of(&train.y_columns), ["b", "c"]);
+}
+
+#[test]
+fn what_identifies_rows_is_refused_or_passed_over() {
+    let row = |i: usize| format!("{i},name {i},{},{},,z\n", i % 7, (i * 37) % 101);
+    let text = format!("id,name,a,b,empty,same\n{}", (1..60).map(row).collect::<String>());
+    let refused = message_of(load_text(&text, |_| ()));
+    assert_eq!(
+        refused,
+        "column `name` holds 59 different texts in 59 rows, such as `name 1`: leave the column out \
+         (type `ignore`), or make it a category all the same (type `category`) in \
+         data.columns.name"
+    );
+    let ignore = |spec: &mut Table| {
+        spec.columns.insert("name".to_owned(), options("ignore"));
+    };
+    let train = load_text(&text, ignore).unwrap().train;
+    assert_eq!(names_of(&train.x_columns), ["a", "b", "same"]);
+    let all = |spec: &mut Table| {
+        spec.columns.insert("name".to_owned(), options("category"));
+        spec.columns.insert("id".to_owned(), options("integer"));
+    };
+    let train = load_text(&text, all).unwrap().train;
+    assert_eq!(names_of(&train.x_columns), ["id", "name", "a", "b", "same"]);
+    let nearly = format!("a,b\n{}", (0..60).map(|i| format!("{i}.5,{i}\n")).collect::<String>());
+    let nearly = nearly.replace("\n7.5,", "\nn.a.,");
+    let message = message_of(load_text(&nearly, |_| ()));
+    assert!(message.starts_with("column `a` holds numbers, but also `n.a.`"), "{message}");
+}
+
+#[test]
+fn sides_of_numbers_are_plain_columns() {
+    let train = load_shared("columns_a.csv", |_| ()).unwrap().train;
+    assert!(train.x_columns.iter().chain(&train.y_columns).all(TableColumn::is_plain));
+    // Without names there are no columns.
+    let train = load_text("1.5,2.5\n3,4\n", |_| ()).unwrap().train;
+    assert!(train.x_columns.is_empty() && train.order.is_empty());
+    let train = load_text("1.5,a\n3,b\n4,a\n", |_| ()).unwrap().train;
+    assert_eq!(names_of(&train.x_columns), ["x0", "x1"]);
+}
+
+/// An experiment whose data source is a table with these keys.
+fn experiment(sets: &[&str]) -> Experiment {
+    triflow_plugins::link();
+    let mut layers = Layers::new().unwrap();
+    for set in [&["device=cpu", "data.type=table"], sets].concat() {
+        layers.set_text(set).unwrap();
+    }
+    layers.finish().unwrap()
+}
+
+#[test]
+fn keys_name_one_column_without_brackets_and_types_one_by_one() {
+    let trained = experiment(&["data.path=a.csv", "data.y=species", "data.columns.id=ignore"]);
+    let text = serde_yaml::to_string(&trained).unwrap();
+    assert!(text.contains("  y:\n  - species\n"), "{text}");
+    assert!(text.contains("  columns:\n    id: ignore\n"), "{text}");
+}
+
+#[test]
+fn a_later_file_has_the_types_and_codes_of_the_training_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    std::fs::write(&path, MIXED).unwrap();
+    let splits =
+        load(Table { y: names("species"), ..Table::new(path.to_str().unwrap()) }, Path::new(""));
+    let splits = splits.unwrap();
+    let decided: Vec<String> =
+        splits.decided.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+    let decided = decided.join("");
+    assert!(
+        decided.contains("blood: flag\n") && decided.contains("species: category"),
+        "{decided}"
+    );
+    assert!(decided.contains("format: '%Y-%m-%d'"), "{decided}");
+    let mut later = experiment(&[&format!("data.path={}", path.display())]);
+    later.data = later.data.with_keys(&splits.decided).unwrap();
+    // Other order of columns, other categories, fewer rows.
+    let file = folder.path().join("b.csv");
+    let text = "level,town,blood,smoker,income,age,since\nmid,Ulm,1.0,yes,5,77,2020-01-01\n";
+    std::fs::write(&file, text).unwrap();
+    let mut table = read_columns(&later, &file, &[Part::X]).unwrap();
+    table.align_columns(Part::X, &splits.train.x_columns).unwrap();
+    let row = &rows(table.x.as_ref().unwrap())[0];
+    assert_eq!(row, &[77.0, 5.0, 1.0, 2.0, 18_262.0 * 86_400.0, 1.0, 2.0]);
+}
