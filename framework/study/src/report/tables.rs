@@ -3,6 +3,7 @@
 use super::{DRAWN, Pictures, caption};
 use crate::data::{Batch, Data, HeldOut, Predicted, Table};
 use crate::error::Result;
+use crate::io::table::typed_ending;
 use crate::measure::{RowPredictions, draw_rows, how};
 use crate::plot::{self, TableView};
 use crate::rng::{Purpose, stream_seed};
@@ -33,8 +34,8 @@ pub(super) fn is_mixed(model: &Trained) -> bool {
     sides.iter().any(|(layout, is_label)| layout.is_some() && !is_label)
 }
 
-/// Writes `samples.csv` with the generated rows and their conditions; nothing for targets without
-/// names.
+/// Writes `samples.csv` with the generated rows and their conditions, and a `.parquet` beside it if
+/// the training file is one; nothing for targets without names.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -42,14 +43,14 @@ pub fn write_samples(model: &Trained, arrays: &[(String, Tensor)], folder: &Path
     let find = |name: &str| arrays.iter().find(|(own, _)| own == name).map(|(_, rows)| rows);
     match find("samples").filter(|_| is_table(model)) {
         Some(samples) => {
-            table(model, samples, find("condition"))?.write(&folder.join("samples.csv"))
+            write(model, &table(model, samples, find("condition"))?, folder, "samples")
         }
         None => Ok(()),
     }
 }
 
-/// Writes `predictions.csv` with the true and the predicted targets; nothing for targets without
-/// names.
+/// Writes `predictions.csv` with the true and the predicted targets, as [`write_samples`] does;
+/// nothing for targets without names.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -59,7 +60,17 @@ pub fn write_predictions(model: &Trained, made: &RowPredictions, folder: &Path) 
     }
     let RowPredictions { mean, deviation, truth } = made;
     let of = Predicted { mean, deviation: deviation.as_ref(), truth: Some(truth) };
-    model.units().predictions(of)?.write(&folder.join("predictions.csv"))
+    write(model, &model.units().predictions(of)?, folder, "predictions")
+}
+
+/// Writes a table as text and, if the training file has a format with types, in this as well.
+fn write(model: &Trained, table: &Table, folder: &Path, name: &str) -> Result<()> {
+    table.write(&folder.join(format!("{name}.csv")))?;
+    let data = serde_json::to_value(&model.experiment().data).unwrap_or_default();
+    match data["path"].as_str().and_then(|path| typed_ending(Path::new(path))) {
+        Some(ending) => table.write(&folder.join(format!("{name}.{ending}"))),
+        None => Ok(()),
+    }
 }
 
 /// The table of targets and conditions in the data's own units.

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 /// Endings of the names of files that [`super::write_table`] writes, without the first dot.
-pub const ENDINGS: &[&str] = &["csv", "tsv", "csv.gz", "tsv.gz"];
+pub const ENDINGS: &[&str] = &["csv", "tsv", "csv.gz", "tsv.gz", "parquet", "feather", "arrow"];
 
 /// Format of a file that holds a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,9 @@ pub(super) enum Format {
         /// True if the text is packed by gzip.
         packed: bool,
     },
+    Parquet,
+    /// Arrow IPC.
+    Arrow,
 }
 
 impl Format {
@@ -21,13 +24,25 @@ impl Format {
         let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
         let packed = name.strip_suffix(".gz");
         let (_, ending) = packed.unwrap_or(&name).rsplit_once('.')?;
-        let text = |separator| Some(Self::Text { separator, packed: packed.is_some() });
-        match ending {
+        let text = |separator| Self::Text { separator, packed: packed.is_some() };
+        Some(match ending {
             "csv" => text(b','),
             "tsv" => text(b'\t'),
-            _ => None,
-        }
+            "parquet" if packed.is_none() => Self::Parquet,
+            "feather" | "arrow" if packed.is_none() => Self::Arrow,
+            _ => return None,
+        })
     }
+}
+
+/// Ending of `path` if it is that of a table whose columns have types in the file.
+pub fn typed_ending(path: &Path) -> Option<&'static str> {
+    let ending = match Format::of(path)? {
+        Format::Text { .. } => return None,
+        Format::Parquet => "parquet",
+        Format::Arrow => "feather",
+    };
+    Some(ending)
 }
 
 /// True if the ending of `path` is that of a table, one of [`ENDINGS`].

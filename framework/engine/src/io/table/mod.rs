@@ -1,14 +1,14 @@
-//! Tables with typed columns in files: text (`.csv`, `.tsv`, also packed by gzip).
+//! Tables with typed columns in files: text (`.csv`, `.tsv`, also packed by gzip), Parquet, and
+//! Arrow IPC (Feather).
 
 mod format;
 mod read;
 #[cfg(test)]
 mod tests;
-mod text;
 mod time;
 mod write;
 
-pub use format::{ENDINGS, is_table};
+pub use format::{ENDINGS, is_table, typed_ending};
 pub use read::{
     Cells, Column, Format, Group, Header, MAX_TEXTS, MISSING, MISSING_TEXTS, Markers, Notation,
     Table, TableFile, TypeWish, Typed, Wanted, infer,

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -79,6 +80,65 @@ fn numbers_without_decimals_are_read_back_exactly() {
     assert_eq!(read, values);
 }
 
+/// Values of a file, and their types, as the reader finds them.
+fn read(name: &str, columns: &[TableColumn], values: &[f64]) -> Vec<Typed> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    write_table(&path, TableRows { columns, values }).unwrap();
+    let file = TableFile::open(&path, &super::Format::default()).unwrap();
+    let table = file.read(&vec![Wanted::Any; file.width()]).unwrap();
+    table.columns.into_iter().map(|column| infer(column.unwrap(), None).unwrap()).collect()
+}
+
+#[test]
+fn a_table_comes_back_from_every_format_with_its_values_and_types() {
+    let time = |format: &str| CellType::Time { format: format.to_owned() };
+    let gappy = |column| TableColumn { missing: true, ..column };
+    let columns = [
+        gappy(TableColumn::new("price", CellType::Number { decimals: Some(2) })),
+        TableColumn::new("rooms", CellType::Number { decimals: Some(0) }),
+        TableColumn::new("lift", CellType::Flag { names: ["no", "yes"].map(str::to_owned) }),
+        TableColumn::new("sold", CellType::Flag { names: ["false", "true"].map(str::to_owned) }),
+        gappy(TableColumn::category("kind", names(&["a, b", "flat", "\"loft\""]))),
+        gappy(TableColumn::new("built", time("%Y-%m-%d"))),
+        TableColumn::new("seen", time("%Y-%m-%dT%H:%M:%S")),
+    ];
+    let nan = f64::NAN;
+    let row = |i: usize| {
+        let (at, day) = (i as f64, 86_400.0);
+        let gap = |value: f64, every: usize| if i % every == 1 { nan } else { value };
+        let price = gap((at * 7.0 + 25.0) / 100.0, 5);
+        let (built, seen) = (gap(day * (at - 9.0), 7), 1e9 + at * 3601.0);
+        let (kind, flag) = (gap((i % 3) as f64, 4), |n: usize| f64::from(u8::from(i % n == 0)));
+        [price, at + 3.0, flag(2), flag(3), kind, built, seen]
+    };
+    let values: Vec<f64> = (0..60).flat_map(row).collect();
+    for name in ["a.csv", "a.tsv.gz", "a.parquet", "a.feather"] {
+        for (i, found) in read(name, &columns, &values).into_iter().enumerate() {
+            let expected: Vec<f64> = values.iter().skip(i).step_by(7).copied().collect();
+            let known = found.column.codes_in(&columns[i]).unwrap();
+            let cells = found.values.iter().map(|v| match &known {
+                Some(codes) => codes.of(*v),
+                None => *v,
+            });
+            let cells: Vec<f64> = cells.collect();
+            assert!(
+                cells.iter().zip(&expected).all(|(a, b)| a == b || a.is_nan() && b.is_nan()),
+                "{name}, {}: {cells:?}, {expected:?}",
+                columns[i].name
+            );
+            assert_eq!(found.column.missing, columns[i].missing, "{name}, {}", columns[i].name);
+            let names = |column: &TableColumn| {
+                column.names().map(|names| names.iter().cloned().collect::<BTreeSet<_>>())
+            };
+            match (&found.column.kind, &columns[i].kind) {
+                (a, b) if names(&found.column).is_none() => assert_eq!(a, b, "{name}"),
+                _ => assert_eq!(names(&found.column), names(&columns[i]), "{name}"),
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_no_table_is_refused_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -97,4 +157,5 @@ fn what_is_no_table_is_refused_and_leaves_no_file() {
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     assert!(is_table(Path::new("x/a.Tsv.GZ")) && !is_table(Path::new("csv")));
+    assert!(is_table(Path::new("a.parquet")) && !is_table(Path::new("a.parquet.gz")));
 }

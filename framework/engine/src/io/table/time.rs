@@ -15,6 +15,7 @@ const RANGE: (f64, f64) = (-62_135_596_800.0, 253_402_300_799.0);
 pub struct TimeFormat {
     items: Vec<Item<'static>>,
     unit: Unit,
+    is_utc: bool,
 }
 
 /// Smallest unit of time that a format has, in ascending order.
@@ -77,7 +78,34 @@ impl TimeFormat {
         let smallest = |a: Unit, b: Unit| if b < a { b } else { a };
         let unit = items.iter().filter_map(Unit::of).reduce(smallest);
         let unit = unit.ok_or_else(|| wrong("names no part of a date or time"))?;
-        Ok(Self { items, unit })
+        let zone = ["%z", "%:z", "%#z", "%Z", "%+", "%s"];
+        let is_utc = format.ends_with('Z') || zone.iter().any(|part| format.contains(part));
+        Ok(Self { items, unit, is_utc })
+    }
+
+    /// True if the format names the zone, which is UTC.
+    pub fn is_utc(&self) -> bool {
+        self.is_utc
+    }
+
+    /// True if the format has times of a day and no date.
+    pub fn is_clock(&self) -> bool {
+        use Numeric::{Hour, Hour12, Minute, Nanosecond, Second};
+        self.items.iter().all(|item| match item {
+            Item::Numeric(part, _) => {
+                matches!(part, Hour | Hour12 | Minute | Second | Nanosecond)
+            }
+            Item::Fixed(part) => !matches!(
+                part,
+                Fixed::ShortMonthName
+                    | Fixed::LongMonthName
+                    | Fixed::ShortWeekdayName
+                    | Fixed::LongWeekdayName
+                    | Fixed::RFC2822
+                    | Fixed::RFC3339
+            ),
+            _ => true,
+        })
     }
 
     /// True if the format has no part that is shorter than a day.
@@ -178,6 +206,14 @@ mod tests {
         }
         assert!(TimeFormat::new("%F").unwrap().is_date());
         assert!(!TimeFormat::new("%F %H").unwrap().is_date());
+        let is = |format: &str| {
+            let format = TimeFormat::new(format).unwrap();
+            (format.is_clock(), format.is_utc())
+        };
+        assert_eq!(is("%H:%M:%S%.f"), (true, false));
+        assert_eq!(is("%I:%M %p"), (true, false));
+        assert_eq!(is("%b %H:%M"), (false, false));
+        assert_eq!(is("%Y-%m-%dT%H:%M:%SZ"), (false, true));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 use std::fmt::Write as _;
 use std::io::{Error as IoError, Result, Write};
 
-use super::write::Cells;
+use super::Cells;
+use super::typed::EXACT;
 use crate::io::csv::write_number;
 use crate::table::TableRows;
 
@@ -41,9 +42,6 @@ impl Cells<'_> {
         Ok(())
     }
 }
-
-/// Whole numbers up to this one are exact in float64.
-const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Writes a number with `decimals` digits behind the point, or as short as possible if it is so
 /// large that these digits mean nothing.

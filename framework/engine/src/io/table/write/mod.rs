@@ -1,20 +1,30 @@
+//! Writing of tables.
+
+mod arrow;
+mod parquet;
+mod text;
+mod typed;
+
 use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::format::{ENDINGS, Format};
-use super::text::write_text;
 use super::time::TimeFormat;
 use crate::io::write_atomically;
 use crate::table::{CellType, TableColumn, TableRows};
 use crate::{Error, Result};
+use arrow::write_arrow;
+use parquet::write_parquet;
+use text::write_text;
 
 /// Writes a table in the format of the path's ending, one of [`ENDINGS`], whole or not at all.
 ///
 /// Numbers have the decimals of their column, or as many digits as it takes to read the same number
-/// back; categories are written by their names, times in their format. A missing cell is empty, and
-/// so is one whose code has no name.
+/// back; categories are written by their names, times in their format. Parquet and Arrow files hold
+/// whole numbers, float64, texts, dates and timestamps. A missing cell is empty, and so is one whose
+/// code has no name.
 ///
 /// # Errors
 /// [`Error::Data`]: the ending is unknown. [`Error::Config`]: the format of a time is none.
@@ -37,11 +47,13 @@ pub fn write_table(path: &Path, rows: TableRows<'_>) -> Result<()> {
             write_text(rows, &cells, separator, &mut packed)?;
             packed.finish().map(|_| ())
         }
+        Format::Parquet => write_parquet(rows, &cells, file).map_err(std::io::Error::other),
+        Format::Arrow => write_arrow(rows, &cells, file).map_err(std::io::Error::other),
     })
 }
 
 /// Cells of a column, as they are written.
-pub(super) enum Cells<'a> {
+enum Cells<'a> {
     /// Numbers, rounded to decimals.
     Number(Option<u8>),
     /// Names by code.
@@ -64,7 +76,7 @@ impl<'a> Cells<'a> {
     }
 
     /// Name of a code; `None` if it has none, or the cells are no names.
-    pub fn name(&self, code: f64) -> Option<&'a str> {
+    fn name(&self, code: f64) -> Option<&'a str> {
         match self {
             Self::Name(names) if code >= 0.0 => names.get(code as usize).map(String::as_str),
             _ => None,
