@@ -23,8 +23,8 @@ use text::write_text;
 ///
 /// Numbers have the decimals of their column, or as many digits as it takes to read the same number
 /// back; categories are written by their names, times in their format. Parquet and Arrow files hold
-/// whole numbers, float64, texts, dates and timestamps. A missing cell is empty, and so is one whose
-/// code has no name.
+/// whole numbers, float64, texts, dates and timestamps. A missing cell is empty, and so is one
+/// whose code has no name.
 ///
 /// # Errors
 /// [`Error::Data`]: the ending is unknown. [`Error::Config`]: the format of a time is none.
