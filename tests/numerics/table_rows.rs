@@ -185,9 +185,10 @@ fn missing_cells_are_drawn_given_the_others_whatever_the_network_predicts() {
             x_columns: columns()[..3].to_vec(),
             ..Columns::default()
         };
-        let draws = model.impute(asked(&x), 40, &Streams::new(1, 0)).unwrap();
+        let drawn = model.impute(asked(&x), 40, &Streams::new(1, 0)).unwrap();
+        let draws = &drawn.draws;
         assert_eq!(draws.len(), 40);
-        let all = Tensor::stack(&draws, 0);
+        let all = Tensor::stack(draws, 0);
         assert_eq!(all.isfinite().all().int64_value(&[]), 1);
         let known = x.isnan().logical_not();
         assert_eq!(all.get(3).masked_select(&known), x.masked_select(&known));
@@ -199,9 +200,18 @@ fn missing_cells_are_drawn_given_the_others_whatever_the_network_predicts() {
             let share = right.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
             assert!(share > 0.8, "{objective}: {kind} {share}");
         }
+        let (cells, spread) = drawn.summary(&columns()[..3]);
+        assert!(spread.isnan().equal(&known));
+        assert_eq!(cells.masked_select(&known), x.masked_select(&known));
+        let kind = cells.get(4).double_value(&[0]);
+        let others = all.select(1, 4).select(1, 0).ne(kind).to_kind(Kind::Double);
+        let share = others.mean(Kind::Double).double_value(&[]);
+        assert!((spread.get(4).double_value(&[0]) - share).abs() < 1e-12);
+        let mass = all.select(1, 0).select(1, 1).std(true).double_value(&[]);
+        assert!((spread.get(0).double_value(&[1]) - mass).abs() < 1e-9);
         // A draw depends on its row alone.
         let alone = model.impute(asked(&x.narrow(0, 0, 2)), 1, &Streams::new(1, 0)).unwrap();
-        assert!(alone[0].allclose(&draws[0].narrow(0, 0, 2), 1e-4, 1e-4, false));
+        assert!(alone.draws[0].allclose(&draws[0].narrow(0, 0, 2), 1e-4, 1e-4, false));
         // The model still draws whole rows.
         let drawn = model.sample(&[600], None, 5).unwrap();
         let table = model.units().table(&drawn);

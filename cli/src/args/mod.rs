@@ -149,6 +149,28 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Fill in the missing cells of a table with a run that was trained for it.
+    #[command(
+        after_help = "Example:\n  run=$(triflow -q train-gen --unconditional --data-path rows.csv --set training.mask_columns=0.5)\n  triflow impute --run $run --data rows.csv --out full.csv\n\nKnown cells stay as they are. Rows keep their order."
+    )]
+    Impute {
+        /// Run folder; trained with `training.mask_columns`.
+        #[arg(long, value_name = "DIR")]
+        run: PathBuf,
+        /// Table with missing cells, and the columns of the training file.
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        /// Number of draws. With several, a number is their mean, beside their standard deviation
+        /// COLUMN_std, and a category the most frequent one, beside the share COLUMN_others of the
+        /// draws that have another.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>(1..))]
+        draws: u64,
+        #[command(flatten)]
+        sampling: SamplingArgs,
+        /// Output file, a table or an .npz; an existing one is overwritten.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Write the rows of a data source to a file, or show the columns of a table.
     #[command(
         args_conflicts_with_subcommands = true,

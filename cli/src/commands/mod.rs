@@ -5,6 +5,7 @@ mod compare;
 mod components;
 mod curve;
 mod data;
+mod impute;
 mod new_crate;
 mod origin;
 mod outputs;
@@ -57,6 +58,9 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Predict { run, data, samples, seeds, sampling, out } => {
             let out = (&**out, cli.quiet);
             sampling::predict(run, data, (*samples, seeds.as_deref()), sampling, out)
+        }
+        Command::Impute { run, data, draws, sampling, out } => {
+            impute::impute(run, data, *draws, sampling, (out, cli.quiet))
         }
         Command::Data { action: Some(DataCommand::Inspect { file, set }), .. } => {
             data::inspect(file, set)

@@ -5,6 +5,7 @@ mod impute;
 mod states;
 
 pub use blocks::{Block, Rows, Start};
+pub use impute::Imputed;
 
 use crate::error::{Error, Result};
 use crate::rng::Streams;
