@@ -150,3 +150,42 @@ fn predictions_of_rows_with_gaps_say_which_rows_they_are_of() {
     let csv = std::fs::read_to_string(predict("d.csv", "p.csv")).unwrap();
     assert!(csv.starts_with("y\n"), "{csv}");
 }
+
+#[test]
+fn missing_cells_are_filled_in_and_known_ones_stay() {
+    let folder = Folder::new();
+    let colours = ["red", "green", "blue"];
+    let row = |i: usize| {
+        let gap = |place: usize, cell: String| if i % 7 == place { String::new() } else { cell };
+        let colour = gap(3, colours[i % 3].to_owned());
+        format!("{i},{colour},{},{}\n", gap(5, (i % 3 * 10).to_string()), 1990 + i % 20)
+    };
+    let rows: String = (0..90).map(row).collect();
+    folder.write("rows.csv", &format!("id,colour,size,year\n{rows}"));
+    let args = ["train-gen", "--unconditional", "--data-path", "rows.csv"];
+    let keys = ["--set", "data.columns={id: ignore}", "--set", "training.mask_columns=0.5"];
+    let run = folder.train(&[&args[..], &keys, &SMALL].concat());
+    let run = text(&run);
+    let out = folder.succeeds(&["impute", "--run", run, "--data", "rows.csv", "--out", "full.csv"]);
+    assert_eq!(out, "26 cells, filled in, in the 90 rows of full.csv");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let (before, after) = (read("rows.csv"), read("full.csv"));
+    let mut lines = after.lines();
+    assert_eq!(lines.next(), Some("colour,size,year"));
+    for (old, new) in before.lines().skip(1).zip(lines) {
+        for (old, new) in old.split(',').skip(1).zip(new.split(',')) {
+            assert!(!new.is_empty() && (old.is_empty() || old == new), "{old} {new}");
+        }
+    }
+    let several = ["impute", "--run", run, "--data", "rows.csv", "--draws", "3"];
+    folder.succeeds(&[&several[..], &["--out", "several.csv"]].concat());
+    let several = read("several.csv");
+    assert_eq!(several.lines().next(), Some("colour,size,year,colour_others,size_std"));
+    // The first row is complete.
+    assert_eq!(several.lines().nth(1), Some("red,0,1990,,"));
+    let whole = folder.train(&[&args[..], &keys[..2], &SMALL].concat());
+    let error =
+        folder.fails(&["impute", "--run", text(&whole), "--data", "rows.csv", "--out", "a.csv"]);
+    assert!(error.contains("was not trained to fill in missing cells"), "{error}");
+    assert!(error.contains("train one with `training.mask_columns: 0.5`"), "{error}");
+}
