@@ -68,10 +68,10 @@ impl Trained {
         }
     }
 
-    /// Draws the missing cells of a table given the other ones, `draws` times and at least once. The
-    /// columns of the result are those of [`units`](Self::units)`.names.target`. `table` has the
-    /// side of the targets, with NaN for missing cells, and that of the conditions if the model has
-    /// them. Draw k of row i depends on the streams' seed, k and i.
+    /// Draws the missing cells of a table given the other ones, `draws` times and at least once.
+    /// The columns of the result are those of [`units`](Self::units)`.names.target`. `table` has
+    /// the side of the targets, with NaN for missing cells, and that of the conditions if the model
+    /// has them. Draw k of row i depends on the streams' seed, k and i.
     ///
     /// # Errors
     /// [`Error::Config`]: the model cannot fill in cells, a column is missing, or a condition is.
