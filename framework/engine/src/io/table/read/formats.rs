@@ -77,7 +77,7 @@ fn damage_is_an_error_and_no_panic() {
     for file in FILES.iter().chain(&["types.csv"]) {
         let bytes = std::fs::read(folder().join(file)).unwrap();
         let path = temporary.path().join(file);
-        let mut try_to_read = |bytes: &[u8], what: &str| {
+        let try_to_read = |bytes: &[u8], what: &str| {
             std::fs::write(&path, bytes).unwrap();
             let result = catch_unwind(AssertUnwindSafe(|| read(&path, but_lists)));
             result.unwrap_or_else(|_| panic!("{file}: {what}"))
