@@ -100,7 +100,7 @@ impl Registration {
             let stem = name.as_ref().and_then(|name| name.strip_suffix(known));
             stem.is_some_and(|stem| stem.len() > 1 && stem.ends_with('.'))
         };
-        self.extensions.iter().any(|known| ends(&known))
+        self.extensions.iter().any(ends)
     }
 
     /// YAML of the component as an example: the author's, or its name with all defaults.

@@ -109,7 +109,8 @@ fn a_table_comes_back_from_its_text_with_its_values_and_types() {
         let gap = |value: f64, every: usize| if i % every == 1 { nan } else { value };
         let price = gap((at * 7.0 + 25.0) / 100.0, 5);
         let (built, seen) = (gap(day * (at - 9.0), 7), 1e9 + at * 3601.0);
-        let (kind, flag) = (gap((i % 3) as f64, 4), |n: usize| f64::from(u8::from(i % n == 0)));
+        let (kind, flag) =
+            (gap((i % 3) as f64, 4), |n: usize| f64::from(u8::from(i.is_multiple_of(n))));
         [price, at + 3.0, flag(2), flag(3), kind, built, seen]
     };
     let values: Vec<f64> = (0..60).flat_map(row).collect();

@@ -93,7 +93,8 @@ impl TimeFormat {
                     (_, false) => &[" "],
                 };
                 for gap in gaps {
-                    let zones = if date == "%Y-%m-%d" && time != "" { &ZONES[..] } else { &[""] };
+                    let zones =
+                        if date == "%Y-%m-%d" && !time.is_empty() { &ZONES[..] } else { &[""] };
                     all.extend(zones.iter().map(|zone| format!("{date}{gap}{time}{zone}")));
                 }
             }
