@@ -185,7 +185,7 @@ impl Reading<'_> {
         counted.retain(|i| !given(i));
         warn("holds no value and is passed over", &empty);
         warn("holds the numbers of the rows and is passed over", &counted);
-        let x: Vec<usize> = selection.x.iter().copied().collect();
+        let x: Vec<usize> = selection.x.to_vec();
         let x: Vec<usize> =
             x.into_iter().filter(|i| !empty.contains(i) && !counted.contains(i)).collect();
         if x.is_empty() && selection.y.is_empty() {
