@@ -14,6 +14,7 @@ mod tests;
 mod text;
 mod times;
 mod typed;
+mod unpacked;
 mod words;
 
 pub use infer::{TypeWish, Typed, infer};
@@ -23,6 +24,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::io::open_regular;
+use crate::registry::guard_engine;
 use crate::{Error, Result};
 use arrow::ArrowFile;
 use dialect::Dialect;
@@ -291,8 +293,8 @@ impl TableFile {
         let Self { path, format, .. } = self;
         let (rows, columns) = match &self.layout {
             Layout::Text(dialect) => text::read(path, format, dialect, self.names(), wanted)?,
-            Layout::Parquet(file) => file.read(path, &format.markers, wanted)?,
-            Layout::Arrow(file) => file.read(path, &format.markers, wanted)?,
+            Layout::Parquet(file) => guarded(path, || file.read(path, &format.markers, wanted))?,
+            Layout::Arrow(file) => guarded(path, || file.read(path, &format.markers, wanted))?,
         };
         match rows {
             0 => Err(Error::data(path, "has no rows")),
@@ -348,14 +350,26 @@ fn layout(path: &Path, format: &Format) -> Result<Layout> {
     let read = open_regular(path)?.0.take(8).read_to_end(&mut start);
     read.map_err(|e| Error::data(path, format!("cannot be read: {e}")))?;
     Ok(match &start[..] {
-        [b'P', b'A', b'R', b'1', ..] => Layout::Parquet(ParquetFile::open(path)?),
-        start if start.starts_with(arrow::MAGIC) => Layout::Arrow(ArrowFile::open(path, false)?),
-        [0xff, 0xff, 0xff, 0xff, ..] => Layout::Arrow(ArrowFile::open(path, true)?),
+        [b'P', b'A', b'R', b'1', ..] => Layout::Parquet(guarded(path, || ParquetFile::open(path))?),
+        start if start.starts_with(arrow::MAGIC) => {
+            Layout::Arrow(guarded(path, || ArrowFile::open(path, false))?)
+        }
+        [0xff, 0xff, 0xff, 0xff, ..] => {
+            Layout::Arrow(guarded(path, || ArrowFile::open(path, true))?)
+        }
         [b'F', b'E', b'A', b'1', ..] => {
             let message =
                 "is a Feather file of version 1; write it as version 2, with pyarrow or R";
             return Err(Error::data(path, message));
         }
         _ => Layout::Text(Box::new(Dialect::detect(path, format)?)),
+    })
+}
+
+/// Runs code that reads a file; it may panic on a damaged one.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    guard_engine(read).map_err(|e| match e {
+        Error::Runtime(message) => Error::data(path, format!("is damaged: {message}")),
+        other => other,
     })
 }
