@@ -165,13 +165,13 @@ fn embeddings_of_a_column_cannot_meet_in_one_point() {
         }
     });
     let flag = Tensor::zeros([2, WIDTH], OPTIONS);
-    let _ = flag.narrow(1, 4, 2).copy_(&Tensor::eye(2, OPTIONS));
+    flag.narrow(1, 4, 2).copy_(&Tensor::eye(2, OPTIONS));
     let two = pair.encode(&flag).narrow(1, 2, 2);
     // Two embeddings of length √2 are opposite.
     assert!(largest_difference(&two.get(0), &two.get(1).neg()) < 1e-9);
     for (from, count) in [(0, 3), (6, 40), (47, 5)] {
         let rows = Tensor::zeros([count, WIDTH], OPTIONS);
-        let _ = rows.narrow(1, from, count).copy_(&Tensor::eye(count, OPTIONS));
+        rows.narrow(1, from, count).copy_(&Tensor::eye(count, OPTIONS));
         let spread = pair.encode(&rows).std_dim(Some([0].as_slice()), true, false);
         assert!(spread.max().double_value(&[]) > 0.5, "{count}");
     }

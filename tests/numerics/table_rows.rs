@@ -130,7 +130,7 @@ fn another_file_gets_the_codes_of_the_training_rows_by_name() {
     other[1] = TableColumn::category("kind", names(&["blue", "grey", "red"]));
     let row = [5.0, 0.0, 1.0, f64::NAN, 2.5, 0.0, 1.0];
     let x = Tensor::from_slice(&[row, row, row].concat()).view([3, 7]);
-    let _ = x.select(1, 1).copy_(&Tensor::from_slice(&[0.0, 1.0, 2.0]));
+    x.select(1, 1).copy_(&Tensor::from_slice(&[0.0, 1.0, 2.0]));
     let further = Columns { x: Some(x), x_columns: other, ..Columns::default() };
     let rows = units.rows(further, &experiment).unwrap().target;
     let kinds: Vec<f64> = values(&rows.narrow(1, 0, 3));

@@ -38,7 +38,7 @@ fn build(yaml: &str, latent: &[i64], condition: Option<&[i64]>) -> Result<Standi
     let crn = component.build(&BuildContext {
         vars: vars.root(),
         target_shape: latent.to_vec(),
-        target_blocks: Block::numbers(&latent),
+        target_blocks: Block::numbers(latent),
         condition_shape: condition.map(<[i64]>::to_vec),
         latent_shape: Some(latent.to_vec()),
     })?;
