@@ -101,7 +101,11 @@ fn predict_writes_labels_from_zero_and_spreads_from_draws() {
     );
     assert!(read(&drawn, "std").data.to_f64().iter().all(|d| *d > 0.0));
     let error = folder.fails(&["predict", "--run", run, "--data", "new.csv", "--out", "p.txt"]);
-    assert_eq!(error, "error: --out p.txt: the name must end in .npz or .csv");
+    assert_eq!(
+        error,
+        "error: --out p.txt: the name must end in .npz, .csv, .tsv, .csv.gz, .tsv.gz, .parquet, \
+         .feather or .arrow"
+    );
 }
 
 #[test]

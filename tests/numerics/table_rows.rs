@@ -2,6 +2,7 @@
 
 use crate::common::values;
 use triflow::data::{Data, Units};
+use triflow::measure::likelihood;
 use triflow::prelude::*;
 use triflow::rng::Streams;
 use triflow::rng::{Purpose, seed_torch};
@@ -218,6 +219,21 @@ fn missing_cells_are_drawn_given_the_others_whatever_the_network_predicts() {
         let gaps = table.select(1, 2).isnan().to_kind(Kind::Double).mean(Kind::Double);
         assert!((gaps.double_value(&[]) - 0.25).abs() < 0.08, "{objective}: {gaps}");
     }
+}
+
+#[test]
+fn rows_with_categories_have_no_likelihood() {
+    triflow_plugins::link();
+    let settings = experiment(&["training.steps=1", "crn.network={type: mlp, hidden_dims: [8]}"]);
+    let train = Columns { x: Some(table()), x_columns: columns(), ..Columns::default() };
+    let mut trainer =
+        Trainer::with_tables(settings, Splits { train, ..Splits::default() }).unwrap();
+    let (model, data) = trainer.trained_mut();
+    let solver = model.experiment().sampling.solver.clone();
+    let options = likelihood::Options { solver: &solver, steps: 4, probes: 1, draws: 1, seed: 1 };
+    let rows = data.train.first(4).unwrap();
+    let error = likelihood::measure(model, &rows, &options).unwrap_err().to_string();
+    assert!(error.starts_with("no likelihood: rows with categories"), "{error}");
 }
 
 #[test]

@@ -96,9 +96,10 @@ pub struct RowLikelihoods {
 /// model that draws z and from it N(z/a, (b/a)²I).
 ///
 /// # Errors
-/// If the model has no known density of the data: its source is not N(0, I), its targets are
-/// labels, or its encoder or decoder changes them; if there is no row, or sequences differ in
-/// length; if the solver is stochastic or follows no ODE; and if the model's output is not finite.
+/// If the model has no known density of the data: its source is not N(0, I), its targets are labels
+/// or rows of a table that are not all plain numbers, or its encoder or decoder changes them; if
+/// there is no row, or sequences differ in length; if the solver is stochastic or follows no ODE;
+/// and if the model's output is not finite.
 pub fn measure(model: &mut Trained, data: &Batch, options: &Options<'_>) -> Result<Measured> {
     if !model.model().source().is_standard_normal()? {
         let message = format!(
@@ -220,6 +221,12 @@ fn refuse_without_density(model: &mut Trained, data: &Batch) -> Result<()> {
             "no likelihood: the targets are labels, and the model's density is of real vectors",
         )
         .help("for labels `triflow evaluate` measures the accuracy"));
+    }
+    if model.units().target_layout().is_some() {
+        let message = "no likelihood: rows with categories or missing cells have no density, and \
+                       that of numbers which are scaled by their quantiles is not measured";
+        return Err(Error::config("data", message)
+            .help("the metrics of tables compare generated rows with real ones"));
     }
     let (encoder, decoder) = (model.experiment().encoder.name(), model.experiment().decoder.name());
     let (encodes, decodes) = model.sampling(|model, _| {
