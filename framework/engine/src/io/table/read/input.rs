@@ -71,6 +71,7 @@ impl<'p> Input<'p> {
     }
 
     /// The window.
+    #[inline]
     pub fn text(&self) -> &[u8] {
         &self.text
     }
@@ -95,7 +96,7 @@ impl<'p> Input<'p> {
     /// # Errors
     /// Those of [`open`](Self::open).
     pub fn advance(&mut self, from: usize) -> Result<()> {
-        self.lines += self.text[..from].iter().filter(|byte| **byte == b'\n').count();
+        self.lines += memchr::memchr_iter(b'\n', &self.text[..from]).count();
         self.text.drain(..from);
         self.fetch()?;
         self.decode()

@@ -71,6 +71,8 @@ pub struct Markers {
     texts: Vec<Vec<u8>>,
     /// True for each byte that one of them begins with.
     first: [bool; 256],
+    /// Bytes of the longest one.
+    longest: usize,
 }
 
 impl Markers {
@@ -80,14 +82,17 @@ impl Markers {
             texts.into_iter().map(|text| text.as_ref().as_bytes().to_vec()).collect();
         let mut first = [false; 256];
         texts.iter().filter_map(|text| text.first()).for_each(|b| first[usize::from(*b)] = true);
-        Self { texts, first }
+        let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
+        Self { texts, first, longest }
     }
 
     /// True if a cell is empty or one of the texts.
     #[inline]
     pub fn is_missing(&self, cell: &[u8]) -> bool {
         cell.first().is_none_or(|first| {
-            self.first[usize::from(*first)] && self.texts.iter().any(|text| text == cell)
+            self.first[usize::from(*first)]
+                && cell.len() <= self.longest
+                && self.texts.iter().any(|text| text == cell)
         })
     }
 }

@@ -74,18 +74,27 @@ impl Notation {
             [b'+', rest @ ..] => (false, rest),
             _ => (false, cell),
         };
-        let (mut mantissa, mut whole, mut behind) = (0_u64, digits.len(), None);
-        for (i, byte) in digits.iter().enumerate() {
-            let digit = byte.wrapping_sub(b'0');
-            if digit < 10 {
-                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-            } else if *byte == self.decimal && behind.is_none() {
-                (whole, behind) = (i, Some(digits.len() - i - 1));
-            } else {
-                return self.general(cell);
+        let mut mantissa = 0_u64;
+        let mut run = |bytes: &[u8]| {
+            let mut count = 0;
+            while let Some(digit @ b'0'..=b'9') = bytes.get(count) {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+                count += 1;
             }
-        }
-        let behind = behind.unwrap_or(0);
+            count
+        };
+        let whole = run(digits);
+        let behind = match &digits[whole..] {
+            [] => 0,
+            [sign, rest @ ..] if *sign == self.decimal => {
+                let behind = run(rest);
+                if behind < rest.len() {
+                    return self.general(cell);
+                }
+                behind
+            }
+            _ => return self.general(cell),
+        };
         let count = whole + behind;
         if count == 0 || !self.padded && whole > 1 && digits[0] == b'0' {
             return None;

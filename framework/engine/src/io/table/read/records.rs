@@ -42,7 +42,15 @@ struct Found {
 
 impl<'p> Records<'p> {
     pub fn new(path: &'p Path, input: Input<'p>, separator: u8) -> Self {
-        Self { path, input, separator, cells: Vec::new(), next: 0, line: 1, next_line: 1 }
+        Self {
+            path,
+            input,
+            separator,
+            cells: Vec::with_capacity(64),
+            next: 0,
+            line: 1,
+            next_line: 1,
+        }
     }
 
     /// Moves to the next row that is not blank; false at the end.
@@ -92,6 +100,7 @@ impl<'p> Records<'p> {
     }
 
     /// Text of a cell, without its quotes; empty for one that the row lacks.
+    #[inline]
     pub fn cell(&self, column: usize) -> &[u8] {
         self.cells.get(column).map_or(&[], |cell| &self.input.text()[cell.from..cell.to])
     }
@@ -145,10 +154,7 @@ fn scan(
             start += 1;
         }
         let close = end;
-        end += text[end..]
-            .iter()
-            .position(|byte| *byte == separator || *byte == b'\n' || *byte == b'\r')
-            .unwrap_or(text.len() - end);
+        end = end_of_cell(text, end, separator);
         // The end may belong to a line end of two bytes.
         if !ended && (end == text.len() || text[end] == b'\r' && end + 1 == text.len()) {
             return None;
@@ -173,6 +179,29 @@ fn scan(
     }
 }
 
+/// Place of the first separator or line end from `at`, eight bytes at a time.
+#[inline]
+fn end_of_cell(text: &[u8], mut at: usize, separator: u8) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const LINE: u64 = ONES * b'\n' as u64;
+    const RETURN: u64 = ONES * b'\r' as u64;
+    let separators = ONES.wrapping_mul(u64::from(separator));
+    while let Some(eight) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*eight);
+        let (a, b, c) = (word ^ separators, word ^ LINE, word ^ RETURN);
+        // The lowest bit that is set marks the first byte that is zero in one of them.
+        let found =
+            a.wrapping_sub(ONES) & !a | b.wrapping_sub(ONES) & !b | c.wrapping_sub(ONES) & !c;
+        let found = found & (ONES << 7);
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let is_end = |byte: &u8| *byte == separator || *byte == b'\n' || *byte == b'\r';
+    at + text[at..].iter().position(is_end).unwrap_or(text.len() - at)
+}
+
 /// Place of the quote that closes a cell whose text begins at `from`.
 fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
     loop {
@@ -185,6 +214,7 @@ fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
 }
 
 /// Leaves spaces at both ends of a cell out.
+#[inline]
 fn trim(text: &[u8], place: &mut Place, is_space: impl Fn(u8) -> bool) {
     while place.from < place.to && is_space(text[place.to - 1]) {
         place.to -= 1;
@@ -195,8 +225,14 @@ fn trim(text: &[u8], place: &mut Place, is_space: impl Fn(u8) -> bool) {
     let cell = &text[place.from..place.to];
     if let ([first, ..], [.., last]) = (cell, cell)
         && (first | last) & 0x80 != 0
-        && let Ok(cell) = std::str::from_utf8(cell)
     {
+        trim_unicode(text, place);
+    }
+}
+
+#[cold]
+fn trim_unicode(text: &[u8], place: &mut Place) {
+    if let Ok(cell) = std::str::from_utf8(&text[place.from..place.to]) {
         place.from += cell.len() - cell.trim_start().len();
         place.to = place.from + cell.trim().len();
     }

@@ -94,7 +94,7 @@ impl Reader {
                         let cell = String::from_utf8_lossy(cell);
                         return Err(format!("`{cell}` is not finite"));
                     }
-                    *decimals = (*decimals).zip(number.decimals).map(|(a, b)| a.max(b));
+                    *decimals = most(*decimals, number.decimals);
                     values.push(number.value);
                     return Ok(());
                 }
@@ -152,6 +152,16 @@ impl Reader {
             _ => Cells::Many,
         };
         Column { name, cells, missing: self.missing }
+    }
+}
+
+/// The larger of two numbers of digits.
+#[inline]
+fn most(a: Option<u8>, b: Option<u8>) -> Option<u8> {
+    match (a, b) {
+        (Some(a), Some(b)) if a >= b => Some(a),
+        (Some(_), Some(b)) => Some(b),
+        _ => None,
     }
 }
 

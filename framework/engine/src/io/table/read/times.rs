@@ -195,14 +195,17 @@ fn read_parts(parts: &[Part], cell: &[u8], swaps: bool) -> Option<Time> {
 }
 
 /// Takes a number of digits off the front.
+#[inline]
 fn number(rest: &mut &[u8], least: usize, most: usize) -> Option<i32> {
-    let digits = rest.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
-    if digits < least {
-        return None;
+    let (mut value, mut digits) = (0, 0);
+    while digits < most
+        && let Some(digit @ b'0'..=b'9') = rest.get(digits)
+    {
+        value = value * 10 + i32::from(digit - b'0');
+        digits += 1;
     }
-    let (number, behind) = rest.split_at(digits);
-    *rest = behind;
-    Some(number.iter().fold(0, |value, digit| value * 10 + i32::from(digit - b'0')))
+    *rest = rest.get(digits..)?;
+    (digits >= least).then_some(value)
 }
 
 /// Days of a month of the Gregorian calendar; `None` if there is no such month.
