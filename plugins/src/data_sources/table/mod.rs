@@ -111,6 +111,18 @@ impl DataSource for Source {
             );
         }
         let (every, weights) = (selection.every, selection.weights);
+        let others = selectable(&file).into_iter().filter(|i| {
+            let used = selection.x.contains(i) || selection.y.contains(i);
+            !used && Some(*i) != weights && Some(*i) != divides
+        });
+        let others: Vec<String> = others.map(|i| file.called(i)).collect();
+        if self.is_typed && !every && self.spec.x.0.is_empty() && !others.is_empty() {
+            log::warn!(
+                "{}: x are the columns with usual names; not used, unless data.x names them: {}",
+                path.display(),
+                others.join(", ")
+            );
+        }
         selection.x.retain(|i| !every || Some(*i) != weights && Some(*i) != divides);
         let reading = Reading { source: self, spec: &self.spec, file: &file, is_training: true };
         let (mut train, selection) = reading.columns(selection, self.gaps())?;

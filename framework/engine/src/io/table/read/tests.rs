@@ -136,7 +136,7 @@ fn separators_are_seen_or_said() {
 
 #[test]
 fn each_column_has_the_first_type_that_all_of_its_cells_have() {
-    let text = "n;d;t;w;g;e\n1;1,5;2001-02-03;a;1.234,5;\n-2;;2001-02-04;NA;1.000;\n";
+    let text = "n;d;t;w;g;e\n1;1,5;2001-02-03;a;1.234;\n-2;;2001-02-04;NA;1.000;\n";
     let all = columns(text, &format()).unwrap();
     assert_eq!(numbers(&all[0]), (vec![1.0, -2.0], Some(0)));
     let (values, decimals) = numbers(&all[1]);
@@ -146,7 +146,7 @@ fn each_column_has_the_first_type_that_all_of_its_cells_have() {
     let Cells::Texts { codes, texts } = &all[3].cells else { panic!() };
     assert_eq!((&codes[..], &texts[..]), (&[0, MISSING][..], &["a".to_owned()][..]));
     // Points stand between groups, as the other columns have decimal commas.
-    assert_eq!(numbers(&all[4]), (vec![1234.5, 1000.0], Some(1)));
+    assert_eq!(numbers(&all[4]), (vec![1234.0, 1000.0], Some(0)));
     assert_eq!(all.iter().map(|column| column.missing).collect::<Vec<_>>(), [0, 1, 0, 1, 0, 2]);
 }
 
