@@ -122,7 +122,7 @@ fn weights_are_read_from_a_column_and_follow_their_rows() {
     assert_eq!(table.layout(Part::X).unwrap().1, [3, 1]);
     for (name, expected) in [
         ("v", "there is no column `v`; "),
-        ("label", "line 2: column `label`: `a` is not a weight"),
+        ("label", "line 2: column `label`: `a` is not a number"),
     ] {
         let error = load(name).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
