@@ -222,6 +222,29 @@ fn missing_cells_are_drawn_given_the_others_whatever_the_network_predicts() {
 }
 
 #[test]
+fn a_projection_holds_for_numbers_that_are_scaled_by_their_quantiles() {
+    triflow_plugins::link();
+    let settings = experiment(&[
+        "training.steps=1",
+        "crn.network={type: mlp, hidden_dims: [8]}",
+        "sampling.projection={type: clamp, low: 2, high: 5}",
+    ]);
+    let train = Columns {
+        x: Some(table().narrow(1, 4, 1)),
+        x_columns: columns()[4..5].to_vec(),
+        ..Columns::default()
+    };
+    let mut trainer =
+        Trainer::with_tables(settings, Splits { train, ..Splits::default() }).unwrap();
+    trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
+    let mut model = trainer.into_trained();
+    let drawn = values(&model.sample(&[200], Some(5), 1).unwrap());
+    // float32 moves a price by a cent.
+    assert!(drawn.iter().all(|price| (1.985..5.015).contains(price)), "{drawn:?}");
+    assert!(drawn.iter().any(|price| *price == 2.0) && drawn.iter().any(|price| *price == 5.0));
+}
+
+#[test]
 fn rows_with_categories_have_no_likelihood() {
     triflow_plugins::link();
     let settings = experiment(&["training.steps=1", "crn.network={type: mlp, hidden_dims: [8]}"]);

@@ -3,20 +3,16 @@
 
 use super::bind::{bind, bind_side, sides};
 use super::classes::Classes;
-use super::column::Values;
 use super::completion::Known;
+use super::fit::Fit;
 use super::layout::{Cells, TableLayout};
-use super::moments::columns;
-use super::normaliser::{Normaliser, features};
-use super::quantiles::Quantiles;
+use super::normaliser::Normaliser;
 use super::rows::{Batch, Rows, Side};
 use super::summary::DataSummary;
-use super::{bytes, disk};
 use crate::component::{Columns, Part, shape_text};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
-use crate::sequence;
-use crate::table::{Block, Scaling, TableColumn, blocks_of, entry_names, width_of};
+use crate::table::{Block, TableColumn, blocks_of, entry_names, width_of};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -72,16 +68,6 @@ impl Names {
     }
 }
 
-/// Saved form of the parts of [`Units`] that are no tensors.
-#[derive(Serialize, Deserialize)]
-struct Header {
-    shapes: Shapes,
-    target_is_label: bool,
-    condition_is_label: bool,
-    #[serde(default)]
-    names: Names,
-}
-
 impl Units {
     /// Units of data that are numbers without names, as they are.
     pub fn plain(shapes: Shapes, (kind, device): (Kind, Device)) -> Self {
@@ -105,7 +91,7 @@ impl Units {
         summary: &mut DataSummary,
     ) -> Result<Self> {
         let (learned, from) = sides(experiment.task());
-        let fit = NormaliserFit { experiment, kind, device };
+        let fit = Fit { experiment, kind, device };
         let is_label = |side: &Side| side.column.as_labels().is_some();
         let row = |side: &Side| side.column.shape().to_vec();
         let condition = train.condition.as_ref();
@@ -344,87 +330,6 @@ impl Units {
         let used = all.into_iter().filter(|(_, names, used)| *used && !names.is_empty());
         used.map(|(name, names, _)| (name, names)).collect()
     }
-
-    /// Saved form: tensors by name, and the rest as JSON.
-    ///
-    /// # Errors
-    /// [`Error::Runtime`]: the rest cannot be expressed in JSON.
-    pub fn to_parts(&self) -> Result<(Vec<(String, Tensor)>, String)> {
-        let mut tensors = Vec::new();
-        for (side, normaliser) in [("target", &self.target), ("condition", &self.condition)] {
-            tensors.push((format!("units.{side}.mean"), normaliser.mean.shallow_clone()));
-            tensors.push((format!("units.{side}.deviation"), normaliser.deviation.shallow_clone()));
-            if let Some(Quantiles { entries, knots }) = normaliser.quantiles() {
-                tensors.push((format!("units.{side}.quantile_entries"), entries.shallow_clone()));
-                tensors.push((format!("units.{side}.quantiles"), knots.shallow_clone()));
-            }
-        }
-        let header = Header {
-            shapes: self.shapes.clone(),
-            target_is_label: self.target_is_label,
-            condition_is_label: self.condition_is_label,
-            names: self.names.clone(),
-        };
-        let text = serde_json::to_string(&header).map_err(|e| Error::runtime(e.to_string()))?;
-        Ok((tensors, text))
-    }
-
-    /// Restores units from the result of [`to_parts`](Self::to_parts), for a model of the given
-    /// precision and device; `find` returns a tensor by its name.
-    ///
-    /// # Errors
-    /// Those of `find`, and [`Error::Runtime`]: a tensor is not finite, a deviation is negative, or
-    /// the text is damaged.
-    pub fn from_parts(
-        find: impl Fn(&str) -> Result<Tensor>,
-        text: &str,
-        (kind, device): (Kind, Device),
-    ) -> Result<Self> {
-        let header: Header = serde_json::from_str(text)
-            .map_err(|e| Error::runtime(format!("the units of the data cannot be read: {e}")))?;
-        let usable = |values: &Tensor, side: &str, what: &str| {
-            let (good, range) = match what {
-                // A column that does not vary has deviation 0.
-                "deviation" => {
-                    (values.ge(0.0).logical_and(&values.isfinite()), "finite and at least 0")
-                }
-                _ => (values.isfinite(), "finite"),
-            };
-            if good.all().int64_value(&[]) == 1 {
-                return Ok(());
-            }
-            let name = format!("units.{side}.{what}");
-            let message = format!("the units of the data are damaged: `{name}` is not {range}");
-            Err(Error::runtime(message))
-        };
-        let normaliser = |side: &str| -> Result<Normaliser> {
-            let saved = |what: &str| find(&format!("units.{side}.{what}"));
-            let find = |what: &str| -> Result<Tensor> {
-                let saved = saved(what)?;
-                let own = if saved.kind() == Kind::Double { Kind::Double } else { kind };
-                usable(&saved, side, what)?;
-                Ok(saved.to_kind(own).to_device(device))
-            };
-            let own = Normaliser::new(find("mean")?, find("deviation")?, kind);
-            let columns =
-                if side == "target" { &header.names.target } else { &header.names.condition };
-            let quantiles = columns.iter().any(|column| column.scaling == Scaling::Quantile);
-            let quantiles = quantiles.then(|| -> Result<Quantiles> {
-                let (knots, entries) = (find("quantiles")?, saved("quantile_entries")?);
-                check_quantiles(&knots, &entries, own.mean.numel() as i64)?;
-                Ok(Quantiles { entries: entries.to_device(device), knots })
-            });
-            Ok(own.with_quantiles(quantiles.transpose()?))
-        };
-        Ok(Self {
-            shapes: header.shapes,
-            target: normaliser("target")?,
-            condition: normaliser("condition")?,
-            target_is_label: header.target_is_label,
-            condition_is_label: header.condition_is_label,
-            names: header.names,
-        })
-    }
 }
 
 /// Checks that the rows of a side have a shape.
@@ -435,134 +340,4 @@ fn check_shape(what: &str, side: &Side, shape: &[i64]) -> Result<()> {
     let (found, shape) = (shape_text(side.column.shape()), shape_text(shape));
     let message = format!("the {what}s have shape {found}, the model's have {shape}");
     Err(Error::config("data", message))
-}
-
-/// Options with which normalisers are fitted.
-struct NormaliserFit<'e> {
-    experiment: &'e Experiment,
-    kind: Kind,
-    device: Device,
-}
-
-impl NormaliserFit<'_> {
-    /// Fits the normaliser of a side of the training rows, and adds its deviations to `summary`.
-    fn normaliser(&self, side: &Side, part: Part, summary: &mut DataSummary) -> Result<Normaliser> {
-        let Self { kind, device, .. } = *self;
-        let standardise = self.experiment.data.common().standardise;
-        let sequences = self.experiment.task().is_sequence();
-        let identity = || Normaliser::identity(kind, device);
-        let if_standardised = |fitted: Normaliser| match standardise {
-            true => fitted.to_device(device),
-            false => identity(),
-        };
-        let measured = match &side.column.values {
-            Values::Labels(_) => return Ok(identity()),
-            Values::Table(cells, layout) => {
-                return self.of_table(cells, layout, part, summary);
-            }
-            Values::Stored(rows) if rows.kind() == Kind::Uint8 => {
-                return Ok(if_standardised(disk::fit_bytes(rows, kind)?));
-            }
-            Values::Stored(rows) => disk::moments(rows, side.lengths.as_ref(), sequences)?.finish(),
-            Values::Held(values) if bytes::is_image(values) => {
-                return Ok(if_standardised(Normaliser::fit_bytes(values, kind)));
-            }
-            Values::Held(values) if sequences => {
-                let mask = side.mask(&(0..values.size()[0]).into(), kind)?;
-                columns(&sequence::positions(values, mask.as_ref()), kind)
-            }
-            Values::Held(values) => columns(values, kind),
-        };
-        let Some((mean, deviation)) = measured else { return Ok(identity()) };
-        summary.set_deviations(part, None, &deviation);
-        if standardise {
-            return Ok(Normaliser::fitted(mean, deviation, kind).to_device(device));
-        }
-        if matches!(&side.column.values, Values::Held(v) if loses_digits(v, &deviation, kind)) {
-            log::warn!(
-                "float32 rounds {part} by more than a thousandth of its deviation: leave \
-                 `data.standardise` true, or set `training.precision: float64`"
-            );
-        }
-        Ok(identity())
-    }
-}
-
-impl NormaliserFit<'_> {
-    /// Fits the normaliser of the rows of a table: numbers by their mean and deviation or by their
-    /// quantiles, in float64, categories not at all.
-    fn of_table(
-        &self,
-        cells: &Cells,
-        layout: &TableLayout,
-        part: Part,
-        summary: &mut DataSummary,
-    ) -> Result<Normaliser> {
-        let options = (Kind::Double, self.device);
-        let (width, entries) = (layout.width(), layout.number_entries());
-        let (mut mean, mut deviation) =
-            (Tensor::zeros([width], options), Tensor::ones([width], options));
-        let mut quantiles = None;
-        if cells.numbers.numel() > 0 {
-            let (own_mean, own_deviation) = known_moments(&cells.numbers);
-            let names = layout.number_columns().map(|column| column.name.clone()).collect();
-            summary.set_deviations(part, Some(names), &own_deviation);
-            if self.experiment.data.common().standardise {
-                mean = mean.index_copy(0, entries, &own_mean);
-                deviation = deviation.index_copy(0, entries, &own_deviation);
-                let by_quantiles = layout.number_columns().zip(0..);
-                let by_quantiles: Vec<i64> = by_quantiles
-                    .filter(|(column, _)| column.scaling == Scaling::Quantile)
-                    .map(|(_, i)| i)
-                    .collect();
-                if !by_quantiles.is_empty() {
-                    let index = Tensor::from_slice(&by_quantiles).to_device(self.device);
-                    let values = cells.numbers.index_select(1, &index);
-                    quantiles = Some(Quantiles::fit(&values, entries.index_select(0, &index)));
-                }
-            }
-        }
-        Ok(Normaliser::new(mean, deviation, self.kind).with_quantiles(quantiles))
-    }
-}
-
-/// Checks that saved quantiles belong to entries of rows of `width`.
-fn check_quantiles(knots: &Tensor, entries: &Tensor, width: i64) -> Result<()> {
-    let sorted = || knots.diff::<Tensor>(1, -1, None, None).ge(0.0).all().int64_value(&[]) == 1;
-    let inside = || {
-        let all = entries.ge(0).logical_and(&entries.lt(width)).all();
-        entries.kind() == Kind::Int64 && all.int64_value(&[]) == 1
-    };
-    let fits = knots.dim() == 2 && entries.size() == knots.size()[..1] && knots.size()[1] > 0;
-    if fits && sorted() && inside() {
-        return Ok(());
-    }
-    Err(Error::runtime("the units of the data are damaged: the quantiles do not fit the columns"))
-}
-
-/// Mean and standard deviation of each column of `[n, columns]` without its missing cells; 0 where
-/// all are missing.
-fn known_moments(values: &Tensor) -> (Tensor, Tensor) {
-    let known = values.isnan().logical_not();
-    let count = known.sum_dim_intlist([0].as_slice(), false, Kind::Double).clamp_min(1.0);
-    let sum = |values: Tensor| values.nansum([0].as_slice(), false, Kind::Double) / &count;
-    let mean = sum(values.shallow_clone());
-    let deviation = sum((values - &mean).square()).sqrt();
-    let rounding = mean.abs() * 1e-15;
-    let varies = deviation.gt_tensor(&rounding);
-    (mean, deviation.where_self(&varies, &deviation.zeros_like()))
-}
-
-/// True if rounding to the precision `kind` changes some column of `values` by more than a
-/// thousandth of its deviation.
-fn loses_digits(values: &Tensor, deviation: &Tensor, kind: Kind) -> bool {
-    if values.kind() != Kind::Double || kind == Kind::Double {
-        return false;
-    }
-    let values = features(values);
-    let change =
-        (&values - values.to_kind(kind).to_kind(Kind::Double)).abs().amax([0].as_slice(), false);
-    let most = deviation.to_device(values.device()) * 1e-3;
-    let lost = change.gt_tensor(&most).logical_and(&deviation.to_device(values.device()).gt(0.0));
-    lost.any().int64_value(&[]) == 1
 }

@@ -51,8 +51,11 @@ impl Projected<'_> {
             Space::Latents => Ok(self.projection.project(data)? - data),
             Space::Units(units) => {
                 let own = units.undo(data);
-                let change = self.projection.project(&own)? - own;
-                Ok((change / units.scale()).to_kind(data.kind()))
+                let projected = self.projection.project(&own)?;
+                if units.is_linear() {
+                    return Ok(((projected - own) / units.scale()).to_kind(data.kind()));
+                }
+                Ok(units.apply(&projected) - units.apply(&own))
             }
             Space::Targets(model, mask) => {
                 let pass = Pass::EVAL.masked(mask);
