@@ -111,6 +111,22 @@ fn columns_have_the_types_of_their_cells_and_every_column_but_y_is_x() {
 }
 
 #[test]
+fn a_usual_name_says_nothing_about_a_column_that_is_named_on_the_other_side() {
+    let text = "price,x,y\n1.5,2.5,3.5\n4.5,5.5,6.5\n";
+    let columns = |change: &dyn Fn(&mut Table)| {
+        let table = load_text(text, change).unwrap().train;
+        (names_of(&table.x_columns), names_of(&table.y_columns))
+    };
+    let none = texts(&[]);
+    let all = texts(&["price", "x", "y"]);
+    assert_eq!(columns(&|spec| spec.x = names("price,x,y")), (all, none.clone()));
+    assert_eq!(columns(&|spec| spec.x = names("y")), (texts(&["y"]), none));
+    let (x, y) = columns(&|spec| spec.y = names("x"));
+    assert_eq!((x, y), (texts(&["price", "y"]), texts(&["x"])));
+    assert_eq!(columns(&|_| ()), (texts(&["x"]), texts(&["y"])));
+}
+
+#[test]
 fn types_can_be_said() {
     let train = load_text(MIXED, |spec| {
         spec.y = names("species");

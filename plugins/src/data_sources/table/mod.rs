@@ -242,6 +242,12 @@ impl Source {
         }
         if parts.contains(&Part::X) {
             selection.x = columns(Part::X, &spec.x)?;
+            // A usual name says nothing about a column that is named on the other side.
+            match (spec.x.0.is_empty(), spec.y.0.is_empty()) {
+                (false, true) => selection.y.retain(|i| !selection.x.contains(i)),
+                (true, false) if self.is_typed => selection.x.retain(|i| !selection.y.contains(i)),
+                _ => {}
+            }
             if selection.x.is_empty() && self.is_typed {
                 let y = columns(Part::Y, &spec.y).unwrap_or_default();
                 let weights = spec.weights.as_ref().and_then(|column| number_of(file, column).ok());
