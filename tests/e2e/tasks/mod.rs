@@ -86,7 +86,7 @@ fn has_all(metrics: &Value, goal: Goal) {
 }
 
 const REGRESSION: &[&str] = &["predictions.npz", "predictions.png"];
-/// Of data with named columns.
+/// Further files of a prediction whose data have named columns.
 const NAMED: &[&str] = &["predictions.csv", "predictions.npz", "predictions.png"];
 const CONDITIONAL: &[&str] = &["samples.npz", "conditional_generation.png"];
 const UNCONDITIONAL: &[&str] = &["samples.npz", "unconditional_generation.png"];

@@ -79,7 +79,7 @@ impl TableLayout {
         })
     }
 
-    /// The same layout on another device.
+    /// Copies the layout to a device.
     pub fn to_device(&self, device: Device) -> Self {
         let to = |t: &Tensor| t.to_device(device);
         Self {

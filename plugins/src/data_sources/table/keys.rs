@@ -114,8 +114,8 @@ impl Separator {
 triflow::choices! {
     /// Decimal sign of numbers.
     pub enum DecimalSign {
-        /// Of each column by its cells: a comma if numbers have commas but no points, and commas do
-        /// not separate cells; else a point.
+        /// Detected for each column: a comma if its numbers have commas but no points, and commas
+        /// do not separate cells; else a point.
         Auto = "auto",
         /// `.`
         Point = "point",

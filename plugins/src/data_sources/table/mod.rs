@@ -269,7 +269,7 @@ impl Source {
         Ok(selection)
     }
 
-    /// What `columns` says of a column.
+    /// The options that `columns` gives a column.
     fn options(&self, file: &TableFile, spec: &Table, column: usize) -> ColumnOptions {
         let name = Some(file.name(column)).filter(|name| !name.is_empty());
         let by_name = name.and_then(|name| spec.columns.get(name));

@@ -25,7 +25,8 @@ impl Scaling {
         })
     }
 
-    /// What `measure` says of the sorted values of each entry; a scale of 0 is 1.
+    /// Centre and scale that `measure` gives of the sorted values of each entry; a scale of 0
+    /// becomes 1.
     fn of(rows: &Features, measure: impl Fn(&[f64]) -> (f64, f64)) -> Self {
         let mut counts = vec![0; rows.width];
         rows.ones.iter().for_each(|entry| counts[*entry] += 1);

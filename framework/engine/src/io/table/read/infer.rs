@@ -52,8 +52,8 @@ const FEW: usize = 20;
 /// twice on average.
 ///
 /// # Errors
-/// What is wrong with the column: its cells do not have the wanted type, or they are texts of which
-/// nearly all are different.
+/// A message that describes the column: its cells do not have the wanted type, or they are texts of
+/// which nearly all are different.
 pub fn infer(column: Column, wish: Option<&TypeWish>) -> Result<Typed, String> {
     let Column { name, cells, missing } = column;
     let (kind, values) = match (cells, wish) {

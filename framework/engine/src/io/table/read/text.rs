@@ -165,7 +165,7 @@ fn most(a: Option<u8>, b: Option<u8>) -> Option<u8> {
     }
 }
 
-/// What is wrong with a cell of a column of numbers.
+/// Message about a cell of a column of numbers that is none.
 fn not_a_number(cell: &str) -> String {
     let reads = |decimal| {
         let notation = Notation { decimal, group: None, padded: true };
