@@ -95,6 +95,22 @@ fn keys_that_nobody_knows_are_refused_in_every_map() {
 }
 
 #[test]
+fn a_change_of_the_type_drops_keys_of_the_old_one_and_refuses_others() {
+    let file = "data: { type: two_moons, samples: 64 }";
+    let data = "data={ type: table, path: rows.csv }";
+    assert!(experiment(file, &["data.missing=drop", data]).is_ok());
+    for (set, expected) in [
+        ("data.missin=drop", "unknown key `missin`\n  at data.missin (--set data.missin=drop)"),
+        ("data.samples=[64]", "unknown key `samples`\n  at data.samples (--set data.samples=[64])"),
+        ("data.markers=-999", "got -999\n  at data.markers (--set data.markers=-999)"),
+        ("data.columns=[year]", "got a list\n  at data.columns (--set data.columns=[year])"),
+    ] {
+        let message = refused(file, &[set, data]);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
 fn a_map_without_keys_changes_nothing() {
     let default = experiment("{}", &[]).unwrap();
     let file = "training: { epochs: 3 }\nloss: { reg_weight: 0.5 }\ncrn: { skip: false }";

@@ -41,7 +41,7 @@ pub(super) fn merge(base: &mut Value, over: Value, place: Place<'_>, folder: &Pa
     let name = above.get("type").or_else(|| below.get("type")).and_then(Value::as_str);
     let known = Keys::of(shape, name);
     if has_type && let Some(known) = &known {
-        known.drop_others(below, place.key);
+        known.drop_others(below, place.key, shape);
     }
     let Value::Mapping(above) = over else { return };
     for (name, value) in above {
@@ -149,18 +149,29 @@ impl Keys {
     }
 
     /// Drops keys of the layers below that belong to another `type` and that this one does not
-    /// know.
-    fn drop_others(&self, below: &mut Mapping, key: &str) {
+    /// know. Keys that do not belong to the other one either are mistakes, and stay to be refused.
+    fn drop_others(&self, below: &mut Mapping, key: &str, shape: &Shape) {
         let same = |old: &str| match &self.entry {
             Some(entry) => entry.answers_to(old),
             None => self.name == old,
         };
-        if below.get("type").and_then(Value::as_str).is_none_or(same) {
+        let Some(old) = below.get("type").and_then(Value::as_str) else { return };
+        if same(old) {
             return;
         }
+        let old = Self::of(shape, Some(old));
+        let suits = |keys: &Self, name: &str, value: &Value| {
+            keys.field(name).is_some_and(|field| fits(&field.shape, value))
+        };
+        let belongs = |old: &Self, name: &str, value: &Value| match value {
+            Value::Null => old.field(name).is_some(),
+            _ => suits(old, name, value),
+        };
         below.retain(|name, value| {
             let name = name.as_str().unwrap_or_default();
-            let keep = name == "type" || self.field(name).is_some_and(|f| fits(&f.shape, value));
+            let keep = name == "type"
+                || suits(self, name, value)
+                || old.as_ref().is_some_and(|old| !belongs(old, name, value));
             if !keep {
                 let kind = self.entry.as_ref().map(|e| format!("{} ", e.info.kind));
                 let (kind, own) = (kind.unwrap_or_default(), &self.name);
