@@ -11,12 +11,14 @@ mod origin;
 mod outputs;
 mod reflow;
 mod sampling;
+mod scores;
 mod seeds;
 
 use crate::args::experiment::Request;
 use crate::args::{Cli, Command, DataCommand};
 use crate::progress::Progress;
 use clap::CommandFactory as _;
+use scores::Scores;
 use serde_yaml::Value;
 use std::path::Path;
 use triflow::config::{Layers, Task, parse_value};
@@ -221,21 +223,38 @@ fn show(cli: &Cli, run: &Run) -> Result<()> {
         println!("{}", run.path.display());
         return Ok(());
     }
-    let metrics = std::fs::read_to_string(run.file("metrics.json"))
-        .map_err(Error::io("read", &run.file("metrics.json")))?;
-    println!("{metrics}");
+    print!("{}", Scores(&json_of(&run.file("metrics.json"))?));
     println!("results in {}", run.path.display());
     for picture in triflow::report::pictures(&run.path)? {
         println!("  {picture}");
     }
-    if !run.experiment()?.task().predicts() {
+    let experiment = run.experiment()?;
+    if !experiment.task().predicts() {
         let ending = if run.file("samples.csv").is_file() { "csv" } else { "npz" };
+        let conditions = if needs_conditions(run, &experiment)? { " --condition FILE" } else { "" };
         println!(
-            "generate more samples with\n  triflow generate --run {} --out samples.{ending}",
+            "generate more samples with\n  triflow generate --run {}{conditions} --out samples.{ending}",
             quoted(&run.path)
         );
     }
     Ok(())
+}
+
+/// True if samples need a file of conditions, which are no labels.
+fn needs_conditions(run: &Run, experiment: &Experiment) -> Result<bool> {
+    if experiment.unconditional {
+        return Ok(false);
+    }
+    let manifest: serde_json::Value = json_of(&run.file("manifest.json"))?;
+    let condition = if experiment.task().learns_y() { "x" } else { "y" };
+    let values = manifest["data"][condition]["values"].as_str();
+    Ok(values.is_some_and(|values| values != "labels"))
+}
+
+/// A file of JSON.
+fn json_of(file: &Path) -> Result<serde_json::Value> {
+    let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
+    serde_json::from_str(&text).map_err(|e| Error::data(file, e.to_string()))
 }
 
 /// A number of things: `1 sample`, `2 samples`.
