@@ -22,6 +22,8 @@ pub(super) enum Marks {
     Whole,
     /// Times in seconds since 1970-01-01.
     Times,
+    /// Times of day in seconds since midnight.
+    Clock,
     /// Names of the values 0, 1, ….
     Names(Vec<String>),
 }
@@ -44,6 +46,11 @@ impl Axis {
     /// An axis of times in seconds since 1970-01-01.
     pub fn times(range: (f64, f64)) -> Self {
         Axis { marks: Marks::Times, ..Axis::linear(range) }
+    }
+
+    /// An axis of times of day in seconds since midnight.
+    pub fn clock(range: (f64, f64)) -> Self {
+        Axis { marks: Marks::Clock, ..Axis::linear(range) }
     }
 
     /// An axis of names, at 0, 1, ….
@@ -86,6 +93,7 @@ impl Axis {
         }
         match &self.marks {
             Marks::Times => return dates::ticks(lo, hi, target),
+            Marks::Clock => return dates::clock_ticks(lo, hi, target),
             Marks::Names(names) => {
                 return names
                     .iter()

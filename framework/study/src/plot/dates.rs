@@ -50,6 +50,25 @@ pub(super) fn ticks(lo: f64, hi: f64, target: f64) -> Vec<(f64, String)> {
     starts(lo, hi, 12 * years as i64, "%Y")
 }
 
+/// At most about `target` round times of day between `lo` and `hi`, in seconds since midnight, with
+/// their labels; midnight at the end of the day is 24:00.
+pub(super) fn clock_ticks(lo: f64, hi: f64, target: f64) -> Vec<(f64, String)> {
+    let (lo, hi) = (lo.max(0.0), hi.min(DAY));
+    let fits = |step: f64| (hi - lo) / step <= target.max(1.0);
+    let steps = STEPS.iter().filter(|(step, _)| *step < DAY);
+    let Some((step, _)) = steps.clone().find(|(step, _)| fits(*step)).or(steps.last()) else {
+        return Vec::new();
+    };
+    let format = if *step < MINUTE { "%H:%M:%S" } else { "%H:%M" };
+    let named = |at: f64| match at {
+        DAY => Some("24:00".to_owned()),
+        at => label(at, format),
+    };
+    let count = ((hi / step).floor() - (lo / step).ceil()) as i64;
+    let at = |i: i64| ((lo / step).ceil() + i as f64) * step;
+    (0..=count).filter_map(|i| Some((at(i), named(at(i))?))).collect()
+}
+
 /// Beginnings of every `months`-th month.
 fn starts(lo: f64, hi: f64, months: i64, format: &str) -> Vec<(f64, String)> {
     let Some(first) = time(lo) else { return Vec::new() };
@@ -108,5 +127,16 @@ mod tests {
         assert_eq!(labels(spring, spring + HOUR, 2.0), ["00:00", "00:30", "01:00"]);
         assert_eq!(labels(-7200.0, 0.0, 2.0), ["12-31 22:00", "12-31 23:00", "01-01 00:00"]);
         assert!(labels(-1e30, 1e30, 5.0).is_empty());
+    }
+
+    #[test]
+    fn ticks_of_times_of_day_have_no_date_and_end_with_the_day() {
+        let labels = |lo: f64, hi: f64, target: f64| -> Vec<String> {
+            clock_ticks(lo, hi, target).into_iter().map(|tick| tick.1).collect()
+        };
+        let all_day = ["00:00", "06:00", "12:00", "18:00", "24:00"];
+        assert_eq!(labels(-3000.0, DAY + 3000.0, 4.0), all_day);
+        assert_eq!(labels(7.9 * HOUR, 9.1 * HOUR, 3.0), ["08:00", "08:30", "09:00"]);
+        assert_eq!(labels(30.0, 61.0, 2.5), ["00:00:30", "00:00:45", "00:01:00"]);
     }
 }

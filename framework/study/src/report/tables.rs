@@ -27,6 +27,12 @@ pub(crate) fn is_table(model: &Trained) -> bool {
 /// True if a side of the rows holds more than plain numbers, which other pictures cannot show.
 pub(super) fn is_mixed(model: &Trained) -> bool {
     let units = model.units();
+    let times = |columns: &[TableColumn]| {
+        columns.iter().any(|column| matches!(column.kind, CellType::Time { .. }))
+    };
+    if times(&units.names.target) || times(&units.names.condition) {
+        return true;
+    }
     let sides = [
         (units.target_layout(), units.target_is_label),
         (units.condition_layout(), units.condition_is_label),

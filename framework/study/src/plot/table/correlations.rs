@@ -11,6 +11,8 @@ use crate::{Error, Result};
 
 /// Number of columns of a matrix, at most.
 const MOST_COLUMNS: usize = 40;
+/// Number of columns from which these are chosen, at most.
+const MOST_SOUGHT: usize = 200;
 /// Room for the names of the columns, and between matrices.
 const NAMES: f64 = 150.0;
 const GAP: f64 = 22.0;
@@ -28,7 +30,7 @@ pub fn correlations(path: &Path, view: &TableView<'_>) -> Result<()> {
     if columns.len() < 2 {
         return Err(Error::runtime("correlations: nothing to draw, there is a single column"));
     }
-    let shown_columns = &columns[..columns.len().min(MOST_COLUMNS)];
+    let shown_columns = &most_dependent(&columns, MOST_COLUMNS)[..];
     let k = shown_columns.len();
     let real = matrix(shown_columns, |column| &column.real);
     let generated = matrix(shown_columns, |column| &column.generated);
@@ -40,7 +42,7 @@ pub fn correlations(path: &Path, view: &TableView<'_>) -> Result<()> {
         view.subtitle
     );
     if columns.len() > k {
-        subtitle += &format!("; the first {k} of {} columns", columns.len());
+        subtitle += &format!("; the {k} most dependent of {} columns", columns.len());
     }
     let label = label_font(k);
     let mut widest = 0.0f64;
@@ -85,9 +87,29 @@ fn label_font(columns: usize) -> Font {
     Font::regular(if columns > 25 { 11.0 } else { style::TICK }, INK)
 }
 
+/// The `most` columns whose squared dependence on all others is largest in the real rows, in the
+/// order of the table.
+fn most_dependent<'a>(columns: &'a [Column<'a>], most: usize) -> Vec<&'a Column<'a>> {
+    let all: Vec<&Column<'_>> = columns.iter().take(MOST_SOUGHT).collect();
+    if all.len() <= most {
+        return all;
+    }
+    let k = all.len();
+    let real = matrix(&all, |column| &column.real);
+    let strength = |i: usize| -> f64 {
+        real[i * k..(i + 1) * k].iter().filter(|v| v.is_finite()).map(|v| v * v).sum()
+    };
+    let strengths: Vec<f64> = (0..k).map(strength).collect();
+    let mut places: Vec<usize> = (0..k).collect();
+    places.sort_by(|a, b| strengths[*b].total_cmp(&strengths[*a]));
+    places.truncate(most);
+    places.sort_unstable();
+    places.into_iter().map(|place| all[place]).collect()
+}
+
 /// Dependence of all pairs, row by row; 1 on the diagonal of columns that vary.
 fn matrix<'a>(
-    columns: &'a [Column<'a>],
+    columns: &[&'a Column<'a>],
     side: impl Fn(&'a Column<'a>) -> &'a Vec<f64>,
 ) -> Vec<f64> {
     let k = columns.len();
@@ -148,4 +170,34 @@ fn scale(canvas: &mut Canvas, bar: Rect) -> Result<()> {
         write(canvas, &fixed(value, 1), (x, bar.y1 + 6.0 + font.cap()), Align::Middle, font)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::TableColumn;
+
+    #[test]
+    fn of_many_columns_those_that_depend_on_others_are_drawn_in_the_order_of_the_table() {
+        let infos: Vec<_> = "abcd".chars().map(TableColumn::number).collect();
+        // Columns b and d are one; a and c depend on nothing.
+        let rows = [[1.0, 0.0, 0.0], [-1.0, 1.0, 0.0], [1.0, 2.0, 1.0], [-1.0, 3.0, 1.0]];
+        let columns: Vec<_> = [0, 1, 2, 1]
+            .into_iter()
+            .zip(&infos)
+            .map(|(j, info)| {
+                let noise = [0.0, 1.0, 1.0, 0.0];
+                let real = rows.iter().zip(noise).map(|(row, noise)| match j {
+                    2 => noise,
+                    j => row[j],
+                });
+                Column { info, real: real.collect(), generated: Vec::new(), given: false }
+            })
+            .collect();
+        let names = |most: usize| -> Vec<&str> {
+            most_dependent(&columns, most).iter().map(|c| c.info.name.as_str()).collect()
+        };
+        assert_eq!(names(2), ["b", "d"]);
+        assert_eq!(names(4), ["a", "b", "c", "d"]);
+    }
 }

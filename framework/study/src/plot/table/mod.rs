@@ -99,11 +99,17 @@ impl Column<'_> {
             (range, _) => padded(range, margin),
         };
         match self.info.kind {
+            CellType::Time { ref format } if is_clock(format) => Axis::clock(range),
             CellType::Time { .. } => Axis::times(range),
             CellType::Number { decimals: Some(0) } => Axis::counting(range),
             _ => Axis::linear(range),
         }
     }
+}
+
+/// True for the format of a time of day.
+fn is_clock(format: &str) -> bool {
+    crate::io::table::TimeFormat::new(format).is_ok_and(|format| format.is_clock())
 }
 
 /// Number of rows of each category, and of missing cells.

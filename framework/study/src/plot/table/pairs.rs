@@ -26,7 +26,8 @@ const HEIGHT: f64 = 330.0;
 
 /// Draws the pairs of columns that depend most on each other in the real rows to `path`, each real
 /// beside generated: points for two numbers, a box for each category for a number and a category,
-/// and for two categories a table whose rows are shaded by the shares of their columns.
+/// and for two categories a table whose rows are shaded by the shares of their columns, with a row
+/// for each category of the column of more.
 ///
 /// # Errors
 /// If there is no row, no pair of columns that vary, the columns of both sides differ, or the file
@@ -47,8 +48,19 @@ pub fn pairs(path: &Path, view: &TableView<'_>) -> Result<()> {
     figure.save(path)
 }
 
-/// A pair with a number, if it has one, first.
+/// A pair with a number, if it has one, first; of two categories, the one with more names, which
+/// stand one below the other.
 type Pair<'a> = [&'a Column<'a>; 2];
+
+fn ordered<'a>(a: &'a Column<'a>, b: &'a Column<'a>) -> Pair<'a> {
+    let names = |column: &Column<'_>| column.info.names().map(<[String]>::len);
+    let swap = match (names(a), names(b)) {
+        (Some(_), None) => true,
+        (Some(a), Some(b)) => a < b,
+        _ => false,
+    };
+    if swap { [b, a] } else { [a, b] }
+}
 
 /// The most dependent pairs in the real rows, each with its dependence.
 fn dependent<'a>(columns: &'a [Column<'a>]) -> Vec<(f64, Pair<'a>)> {
@@ -61,9 +73,7 @@ fn dependent<'a>(columns: &'a [Column<'a>]) -> Vec<(f64, Pair<'a>)> {
         for b in columns.iter().skip(i + 1).filter(|b| !(a.given && b.given)) {
             let strength = dependence(cells(a), cells(b));
             if strength.is_finite() {
-                let numbers_first =
-                    if a.is_category() && !b.is_category() { [b, a] } else { [a, b] };
-                all.push((strength, numbers_first));
+                all.push((strength, ordered(a, b)));
             }
         }
     }
@@ -201,7 +211,7 @@ fn table(
 ) -> Result<()> {
     let (rows, columns) = (codes(a, a_names.len()), codes(b, b_names.len()));
     let frame = Frame::new(
-        format!("{what}: shares of each row"),
+        format!("{what}: % of each row"),
         axis_of(&columns, b_names),
         axis_of(&rows, a_names).reversed(),
     )
@@ -212,6 +222,11 @@ fn table(
     if !pairs.iter().any(|pair| rows.iter().any(|row| pair.0 == *row as f64)) {
         return panel.remark(canvas, "no such row");
     }
+    // All numbers or none.
+    let side = |a: f64, b: f64| (a - b).abs() - 2.0;
+    let widest = Font::regular(style::NOTE, INK).width("100")?;
+    let with_numbers = widest < side(panel.px(0.0), panel.px(1.0)) - 2.0
+        && side(panel.py(0.0), panel.py(1.0)) > 16.0;
     for (i, row) in rows.iter().enumerate() {
         let own: Vec<f64> =
             pairs.iter().filter(|pair| pair.0 == *row as f64).map(|pair| pair.1).collect();
@@ -226,8 +241,8 @@ fn table(
             canvas.fill(rect, fill);
             let ink = if fill.is_dark() { PAPER } else { INK };
             let font = Font::regular(style::NOTE, ink);
-            let text = if n == 0 { "0".to_owned() } else { fixed(100.0 * share, 0) + " %" };
-            if font.width(&text)? < rect.width() - 2.0 && rect.height() > 16.0 && !own.is_empty() {
+            let text = fixed(100.0 * share, 0);
+            if with_numbers && !own.is_empty() {
                 let at = ((x0 + x1) / 2.0, (y0 + y1) / 2.0 + font.cap() / 2.0);
                 write(canvas, &text, at, Align::Middle, font)?;
             }
