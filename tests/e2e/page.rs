@@ -138,3 +138,28 @@ fn the_report_works_as_it_is_used() {
     assert!(foreign.is_empty(), "the page asks for {foreign:?}");
     assert_eq!(page.eval(NAMES), names, "the order of the table is kept");
 }
+
+#[test]
+fn rows_of_a_table_are_drawn_for_the_best_cell_and_their_differences_for_every_cell() {
+    let folder = Folder::new();
+    let row = |i: usize| format!("{},{},{}\n", i % 7, ["a", "b"][i % 2], i % 7 + i % 3);
+    folder.write("d.csv", &format!("x,kind,<sum>\n{}", (0..200).map(row).collect::<String>()));
+    folder.write(
+        "c.yaml",
+        "task: generation
+unconditional: true
+data: { type: table, path: d.csv }
+crn: { network: { hidden_dims: [8] } }
+training: { epochs: 1 }
+comparison: { over: { objective: [flow_matching, ct] }, seeds: 1, draws: 1 }
+",
+    );
+    folder.succeeds(&["compare", "--config", "c.yaml", "--out", "out"]);
+    let Some(mut page) = Browser::open(&folder.join("out/report.html")) else { return };
+    let pictures = "[...document.querySelectorAll('#tables img')].map(i => i.naturalWidth > 999)";
+    assert_eq!(page.eval(pictures), json!([true, true, true]));
+    let drawn = "[...document.querySelectorAll('#tables canvas')].map(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v))";
+    assert_eq!(page.eval(drawn), json!([true, true]));
+    let names = "document.querySelector('#tables figcaption').textContent.includes('<sum>')";
+    assert_eq!(page.eval(names), true);
+}

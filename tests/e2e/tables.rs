@@ -189,3 +189,57 @@ fn missing_cells_are_filled_in_and_known_ones_stay() {
     assert!(error.contains("was not trained to fill in missing cells"), "{error}");
     assert!(error.contains("train one with `training.mask_columns: 0.5`"), "{error}");
 }
+
+#[test]
+fn rows_of_another_program_are_measured_as_real_rows_and_shuffled_columns_would_be() {
+    let folder = Folder::new();
+    let rows = |seed: usize, n: usize| -> Vec<[String; 3]> {
+        let row = |i: usize| {
+            let x = (i * 7919 + seed) % 1009;
+            let size = if i % 11 == 0 { String::new() } else { (x % 3 * 40 + x % 7).to_string() };
+            [["red", "green", "blue"][x % 3].to_owned(), size, (x / 10).to_string()]
+        };
+        (0..n).map(row).collect()
+    };
+    let write = |name: &str, head: &str, rows: &[[String; 3]]| {
+        let rows: String = rows.iter().map(|row| row.join(",") + "\n").collect();
+        folder.write(name, &format!("{head}\n{rows}"));
+    };
+    let (head, train, held) = ("colour,size,year", rows(0, 300), rows(500, 200));
+    write("train.csv", head, &train);
+    write("held.csv", head, &held);
+    let args = ["train-gen", "--unconditional", "--data-path", "train.csv"];
+    let run = folder.train(&[&args[..], &["--set", "data.test_path=held.csv"], &SMALL].concat());
+    let evaluate = |file| ["evaluate", "--run", text(&run), "--samples", file];
+    let measured =
+        |file| -> Value { serde_json::from_str(&folder.succeeds(&evaluate(file))).unwrap() };
+    let value = |metrics: &Value, name: &str| metrics[name].as_f64().unwrap();
+
+    write("real.csv", head, &train[..200]);
+    let real = measured("real.csv");
+    assert_eq!(real["sampling"]["file"], "real.csv");
+    for metric in ["column_shapes", "pair_trends", "missing_cells"] {
+        let gap = value(&real, metric) - value(&real["floor"], metric);
+        assert!(gap.abs() < 0.05, "{metric}: {gap}");
+    }
+    let mut shuffled = train[..200].to_vec();
+    for i in 0..200 {
+        shuffled[i][0] = train[(i + 67) % 200][0].clone();
+    }
+    write("shuffled.csv", head, &shuffled);
+    let shuffled = measured("shuffled.csv");
+    assert_eq!(shuffled["column_shapes"], real["column_shapes"]);
+    assert!(value(&shuffled, "pair_trends") < value(&real, "pair_trends") - 0.1);
+
+    folder.write("narrow.csv", "colour,year\nred,1\nblue,2\n");
+    assert_eq!(
+        folder.fails(&evaluate("narrow.csv")),
+        "error: narrow.csv: there is no column `size`; known columns: colour, year"
+    );
+    folder.write("empty.csv", "colour,size,year\n");
+    let error = folder.fails(&evaluate("empty.csv"));
+    assert!(error.starts_with("error: empty.csv: "), "{error}");
+    folder.write("few.csv", "colour,size,year\nred,1,2\n");
+    let error = folder.fails(&evaluate("few.csv"));
+    assert!(error.contains("few.csv"), "{error}");
+}

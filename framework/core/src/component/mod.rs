@@ -14,6 +14,7 @@ mod guidance;
 mod loss_weighting;
 mod lr_schedule;
 mod metric;
+mod metric_input;
 mod names;
 mod network;
 mod noise_schedule;
@@ -46,9 +47,9 @@ pub use epoch::{Epoch, LossTerm};
 pub use guidance::{Guidance, GuidanceInput};
 pub use loss_weighting::{LossWeighting, Weight};
 pub use lr_schedule::LrSchedule;
-pub use metric::{
-    Classes, Goal, Labelled, Metric, MetricContext, MetricInfo, MetricInput, MetricOptions, Need,
-    OwnUnits, Predictions, RandomDraws, Samples, Tables, check_metric_name,
+pub use metric::{Goal, Metric, MetricContext, MetricInfo, MetricOptions, Need, check_metric_name};
+pub use metric_input::{
+    Classes, Labelled, MetricInput, OwnUnits, Predictions, RandomDraws, Samples, Tables,
 };
 pub use names::ClassNames;
 pub use network::{Network, NetworkContext, NetworkInput};

@@ -1,12 +1,15 @@
 //! Collects the results of a comparison from the files in its folder.
 
 use super::folder::{file_of, seeded};
+use super::job::{self, JobFolder, Measured, Sampled};
+use super::measurements::of_likelihoods;
 use super::name::digest;
 use super::plan::{Job, Plan, Planned, Unit};
-use super::results::{Cell, Cost, Curve, Metric as Described, Provenance, Results, Spread};
+use super::results::{
+    Cell, Cost, Curve, CurveOver, Metric as Described, Provenance, Results, Spread,
+};
 use super::seal::Sealed as Part;
 use super::statistics::scores;
-use super::work::{self, JobFolder, Measured, Sampled};
 use crate::error::{Error, Result};
 use crate::measure::{Catalogue, Goal};
 use crate::metrics::mean;
@@ -42,7 +45,7 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
     let unit = |cell: &Planned| units.get(cell.unit.as_deref()?).copied();
     let mut all: Vec<Vec<Found>> =
         plan.cells.iter().map(|cell| found(plan, (cell, unit(cell)), folder)).collect();
-    let catalogue = work::catalogue(plan);
+    let catalogue = job::catalogue(plan);
     for found in all.iter_mut().flatten() {
         found.find_likelihoods(&catalogue);
     }
@@ -88,7 +91,7 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
         }
         results.metrics.push(metric);
     }
-    if let Some(experiment) = plan.cells.iter().find_map(|c| work::experiment_of(c, plan).ok()) {
+    if let Some(experiment) = plan.cells.iter().find_map(|c| job::experiment_of(c, plan).ok()) {
         results.task = experiment.task_name().to_owned();
         results.data = experiment.data.name().to_owned();
     }
@@ -238,7 +241,7 @@ impl Found {
             None => {
                 let bound = nll.bound.as_slice();
                 let rows = (&[nll.exact][..], (!bound.is_empty()).then_some(bound));
-                let mut found = work::of_likelihoods(catalogue, Goal::Generation, rows);
+                let mut found = of_likelihoods(catalogue, Goal::Generation, rows);
                 found.retain(|name, _| catalogue.named(name).is_ok_and(|m| m.is_built_in()));
                 found
             }
@@ -334,6 +337,7 @@ fn describe(plan: &Plan, i: usize, found: &[Found], folder: &Path) -> Result<Cel
         losses: measured.map(|m| m.losses.clone()).unwrap_or_default(),
         schedule: measured.and_then(|m| m.schedule.clone()),
         paths: sampled.and_then(|s| s.paths.clone()),
+        rows: found.iter().find_map(|f| f.sampled.as_ref()?.rows.clone()),
     })
 }
 
@@ -370,7 +374,8 @@ fn curve(solver: &str, found: &[Found]) -> Option<Curve> {
         let at = |f: &Option<Vec<crate::curve::CurvePoint>>| f.as_ref().map(|all| all[i].clone());
         let points: Vec<_> = by_seed.iter().map(at).collect();
         let nfe: Vec<f64> = points.iter().flatten().map(|p| p.nfe as f64).collect();
-        work::over_seeds(mean(&nfe), points.iter().map(|p| p.as_ref().map(|p| p.value)).collect())
+        let values = points.iter().map(|p| p.as_ref().map(|p| p.value)).collect();
+        CurveOver { nfe: mean(&nfe), value: Spread::of(values) }
     });
     Some(Curve { solver: solver.to_owned(), adaptive, points: points.collect() })
 }

@@ -137,6 +137,7 @@ fn cell(objective: &str, schedule: Option<&str>, shift: f64, random: &mut Random
         },
         schedule: schedule.map(gamma),
         paths: Some(paths(shift, random)),
+        rows: None,
         name,
     }
 }

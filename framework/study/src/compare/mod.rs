@@ -7,7 +7,9 @@ mod folder;
 mod grid;
 mod html;
 mod idle;
+mod job;
 mod limits;
+mod measurements;
 mod missing;
 mod name;
 mod number;
@@ -24,6 +26,7 @@ pub use collect::collect;
 #[doc(hidden)]
 pub use example::example;
 pub use html::html;
+pub use job::FAILURE;
 pub use missing::missing;
 pub use outputs::write;
 pub use plan::{Job, Plan, Planned, Unit};
@@ -33,4 +36,4 @@ pub use results::{
 };
 pub use summary::{Effect, Finding, Level, Summary, Word, Words, summary};
 pub use tables::{csv, latex, markdown};
-pub use work::{FAILURE, Unfinished, check_data, left, work};
+pub use work::{Unfinished, check_data, left, work};

@@ -1,4 +1,5 @@
 pub use crate::metrics::Better;
+use crate::report::SampledRows;
 use serde::{Deserialize, Serialize};
 
 /// The results of a comparison, as `results.json` holds them and the report shows them.
@@ -91,6 +92,10 @@ pub struct Cell {
     pub schedule: Option<Schedule>,
     /// Paths of samples of the first seed from noise to data; null unless they are in a plane.
     pub paths: Option<Paths>,
+    /// Rows of a table of one seed, real and generated, for the pictures of the report; they are
+    /// not part of `results.json`.
+    #[serde(skip)]
+    pub rows: Option<SampledRows>,
 }
 
 /// Values by seed, with their mean and deviation.

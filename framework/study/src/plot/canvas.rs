@@ -41,15 +41,22 @@ impl Canvas {
         Ok(Canvas { sheet, clip: None, mask: None })
     }
 
+    /// The content of a PNG file of the sheet.
+    ///
+    /// # Errors
+    /// If the sheet is too large for the format.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        self.sheet
+            .encode_png()
+            .map_err(|e| Error::runtime(format!("a picture cannot be encoded as PNG: {e}")))
+    }
+
     /// Writes the sheet as a PNG file to `path`, and replaces a file that is there.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let png = self
-            .sheet
-            .encode_png()
-            .map_err(|e| Error::runtime(format!("cannot write {}: {e}", path.display())))?;
+        let png = self.png()?;
         write_atomically(path, |file| file.write_all(&png))
     }
 

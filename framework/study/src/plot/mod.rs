@@ -46,6 +46,7 @@ pub use predictions::{Predicted, PredictionView, predictions};
 pub use quality::{QualityCurve, QualityView, quality};
 pub use samples::{SampleView, samples};
 pub use series::{Series, SeriesExample, SeriesView, series, series_samples};
+pub(crate) use table::{Differences, table_pictures};
 pub use table::{TableView, correlations, marginals, pairs};
 pub use trajectories::{TrajectoryView, trajectories};
 

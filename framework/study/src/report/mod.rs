@@ -1,9 +1,11 @@
 //! The pictures of a run, and its arrays (`.npz`).
 
 mod images;
+mod rows;
 mod sequences;
 mod tables;
 
+pub use rows::SampledRows;
 pub use tables::{write_predictions, write_samples};
 
 use crate::component::Pass;
@@ -110,12 +112,10 @@ pub(crate) fn draw_until(
             pictures.draw("the samples", || sequences::draw_samples(model, data, folder))?
         }
         (false, false) => {
-            let readable = !tables::is_mixed(model);
-            if readable {
+            if !tables::is_mixed(model) {
                 pictures.draw("the samples", || draw_samples(model, data, folder))?;
             }
-            // Two plain numbers are seen together.
-            if tables::is_table(model) && !(readable && model.units().names.target.len() <= 2) {
+            if tables::is_shown(model) {
                 tables::draw_samples(model, data, &mut pictures)?;
             }
             pictures.draw("images.png", || images::draw(model, data, folder))?;

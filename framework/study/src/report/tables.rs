@@ -1,19 +1,17 @@
 //! Files and pictures of runs on tables.
 
-use super::{DRAWN, Pictures, caption};
+use super::Pictures;
+use super::rows::SampledRows;
 use crate::data::{Batch, Data, HeldOut, Predicted, Table};
 use crate::error::Result;
 use crate::io::table::typed_ending;
-use crate::measure::{RowPredictions, draw_rows, how};
+use crate::measure::RowPredictions;
 use crate::plot::{self, TableView};
-use crate::rng::{Purpose, stream_seed};
 use crate::table::{CellType, TableColumn, TableRows};
 use crate::trained::Trained;
 use std::path::Path;
 use tch::Tensor;
 
-/// Number of held-out rows from which pictures show these in place of training rows.
-const ENOUGH: i64 = 500;
 /// Rows of the picture of the data, at most.
 const SHOWN: i64 = 5000;
 
@@ -22,6 +20,13 @@ pub(crate) fn is_table(model: &Trained) -> bool {
     let units = model.units();
     let vectors = !model.experiment().task().is_sequence() && units.shapes.target.len() == 1;
     vectors && !units.names.target.is_empty()
+}
+
+/// True if generated rows are shown as a table: their columns have names, and are not one or two
+/// plain numbers, which other pictures show.
+pub(super) fn is_shown(model: &Trained) -> bool {
+    let generates = !model.experiment().task().predicts();
+    generates && is_table(model) && (is_mixed(model) || model.units().names.target.len() > 2)
 }
 
 /// True if a side of the rows holds more than plain numbers, which other pictures cannot show.
@@ -80,12 +85,16 @@ fn write(model: &Trained, table: &Table, folder: &Path, name: &str) -> Result<()
 }
 
 /// The table of targets and conditions in the data's own units.
-fn table(model: &Trained, targets: &Tensor, conditions: Option<&Tensor>) -> Result<Table> {
+pub(super) fn table(
+    model: &Trained,
+    targets: &Tensor,
+    conditions: Option<&Tensor>,
+) -> Result<Table> {
     model.units().samples(targets, conditions, model.experiment().task().learns_y())
 }
 
 /// The table of normalised rows.
-fn table_of(model: &Trained, rows: &Batch) -> Result<Table> {
+pub(super) fn table_of(model: &Trained, rows: &Batch) -> Result<Table> {
     let units = model.units();
     let condition = rows.condition.as_ref().map(|c| units.condition.undo(c));
     let target = units.target.undo(&rows.target);
@@ -94,7 +103,7 @@ fn table_of(model: &Trained, rows: &Batch) -> Result<Table> {
 }
 
 /// At most `most` training rows, evenly spaced.
-fn training(data: &Data, most: i64) -> Result<Batch> {
+pub(super) fn training(data: &Data, most: i64) -> Result<Batch> {
     let (all, most) = (data.train.len(), data.train.len().min(most));
     let index: Vec<i64> = (0..most).map(|i| i * all / most.max(1)).collect();
     data.train.take(&Tensor::from_slice(&index).to_device(data.train.device()))
@@ -128,22 +137,12 @@ pub(super) fn draw_samples(
     pictures: &mut Pictures<'_>,
 ) -> Result<()> {
     let folder = pictures.folder;
-    let Some((table, how)) = pictures.make("the samples of the table", || sampled(model, data))?
+    let Some(rows) =
+        pictures.make("the samples of the table", || SampledRows::draw(model, data))?
     else {
         return Ok(());
     };
-    let Sampled { real, generated, set } = table;
-    let (real_cells, generated_cells) = (real.values(), generated.values());
-    let targets = &model.units().names.target;
-    let given = real.columns().iter().map(|c| targets.iter().all(|own| own.name != c.name));
-    let view = TableView {
-        title: format!("{}: generated beside {set} data", model.experiment().objective.name()),
-        subtitle: how,
-        sides: ["real".to_owned(), "generated".to_owned()],
-        real: TableRows { columns: real.columns(), values: &real_cells },
-        generated: TableRows { columns: generated.columns(), values: &generated_cells },
-        given: given.collect(),
-    };
+    let view = rows.view(model.experiment().objective.name());
     pictures.draw("marginals.png", || plot::marginals(&folder.join("marginals.png"), &view))?;
     if view.real.columns.len() < 2 {
         return Ok(());
@@ -151,30 +150,6 @@ pub(super) fn draw_samples(
     pictures.draw("pairs.png", || plot::pairs(&folder.join("pairs.png"), &view))?;
     pictures
         .draw("correlations.png", || plot::correlations(&folder.join("correlations.png"), &view))
-}
-
-/// Real rows and generated ones under the same conditions.
-struct Sampled {
-    real: Table,
-    generated: Table,
-    /// Name of the set of the real rows.
-    set: String,
-}
-
-/// Samples under the conditions of held-out rows, or of training rows if few are held out, and the
-/// description of how they were made.
-fn sampled(model: &mut Trained, data: &Data) -> Result<(Sampled, String)> {
-    let HeldOut { name, rows, .. } = data.held_out(DRAWN)?;
-    let (set, rows) = match rows.len() {
-        ENOUGH.. => (name, rows),
-        _ => ("training".to_owned(), training(data, DRAWN)?),
-    };
-    let seed = stream_seed(model.experiment().seed(), Purpose::Report, 1);
-    let (sampled, values) = draw_rows(model, &rows, Some((seed, 0)))?;
-    let condition = rows.condition.as_ref().map(|c| model.units().condition.undo(c));
-    let generated = table(model, &values, condition.as_ref())?;
-    let how = caption(&how(model, &sampled, rows.len(), Some(model.experiment().seed())));
-    Ok((Sampled { real: table_of(model, &rows)?, generated, set }, how))
 }
 
 /// True and predicted targets in the form of the picture: the numbers and times or, without one,

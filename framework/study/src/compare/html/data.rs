@@ -7,7 +7,7 @@ use super::super::results::{
 };
 use super::super::tables::order;
 use crate::metrics::mean;
-use crate::plot::share_a_unit;
+use crate::plot::{Differences, share_a_unit};
 use serde::Serialize;
 
 /// Number of epochs of a loss curve, at most; more are averaged in groups.
@@ -22,6 +22,9 @@ const TIMES: usize = 41;
 const COORDINATES: usize = 1_000_000;
 /// Number of steps across the plane: coordinates are whole numbers of them.
 const STEPS: f64 = 4000.0;
+
+/// Number of columns of a table whose differences a cell's picture shows, at most.
+pub(super) const COLUMNS: usize = 24;
 
 /// Everything that the script reads.
 #[derive(Serialize)]
@@ -66,6 +69,16 @@ struct CellView<'a> {
     schedule: Option<ScheduleView>,
     samples: Option<Points>,
     paths: Option<PathsView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differences: Option<DifferencesView<'a>>,
+}
+
+/// Differences of generated from real rows of a table, in thousandths; null if not defined.
+#[derive(Serialize)]
+struct DifferencesView<'a> {
+    names: &'a [String],
+    /// Distances of the columns on the diagonal, differences of the pairs elsewhere, row by row.
+    values: Vec<Option<i32>>,
 }
 
 #[derive(Serialize)]
@@ -127,17 +140,20 @@ struct PathsView {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(results: &'a Results) -> Self {
+    pub(super) fn new(results: &'a Results, differences: &'a [Option<Differences>]) -> Self {
         let metric = results.metrics.first();
         let plane = plane(results);
         let moving = moving(results);
-        let cell = |cell: &'a Cell| cell_view(cell, plane.as_ref(), moving);
+        let cell = |(cell, differences): (&'a Cell, &'a Option<Differences>)| {
+            let differences = differences.as_ref().map(differences_view);
+            CellView { differences, ..cell_view(cell, plane.as_ref(), moving) }
+        };
         Page {
             metric: metric.map(metric_view),
             axes: &results.axes,
             seeds: results.seeds.len(),
             judged: results.seeds.len() > 1,
-            cells: results.cells.iter().map(cell).collect(),
+            cells: results.cells.iter().zip(differences).map(cell).collect(),
             order: order(results),
             plane,
         }
@@ -198,7 +214,20 @@ fn cell_view<'a>(cell: &'a Cell, plane: Option<&Plane>, moving: usize) -> CellVi
                     of: n,
                 }
             }),
+        differences: None,
     }
+}
+
+fn differences_view(differences: &Differences) -> DifferencesView<'_> {
+    let Differences { names, columns, pairs, width } = differences;
+    let shown = (*width).min(COLUMNS);
+    let at = |i: usize| match (i / shown, i % shown) {
+        (a, b) if a == b => columns[a],
+        (a, b) => Some(pairs[a * width + b]),
+    };
+    let thousandths = |value: f64| value.is_finite().then(|| (1000.0 * value).round() as i32);
+    let values = (0..shown * shown).map(|i| at(i).and_then(thousandths));
+    DifferencesView { names: &names[..shown], values: values.collect() }
 }
 
 fn curve_view(curve: &Curve) -> CurveView<'_> {

@@ -2,19 +2,21 @@
 
 use super::super::results::Results;
 use super::super::summary::summary;
-use super::{SCRIPT, STYLE, fragments};
+use super::{SCRIPT, STYLE, fragments, table};
+use crate::plot::Differences;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 /// Ids and titles of the sections in the navigation bar.
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: [(&str, &str); 11] = [
     ("summary", "Summary"),
     ("ranking", "Ranking"),
     ("quality", "Quality"),
     ("cost", "Cost"),
     ("evaluations", "Evaluations"),
     ("samples", "Samples"),
+    ("tables", "Rows"),
     ("motion", "Trajectories"),
     ("losses", "Losses"),
     ("schedules", "Schedules"),
@@ -22,7 +24,7 @@ const SECTIONS: [(&str, &str); 10] = [
 ];
 
 /// The whole page; `data` is JSON without `<`, so that it cannot end its script element.
-pub(super) fn page(results: &Results, data: &str) -> Markup {
+pub(super) fn page(results: &Results, differences: &[Option<Differences>], data: &str) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -38,7 +40,7 @@ pub(super) fn page(results: &Results, data: &str) -> Markup {
                 main #main tabindex="-1" {
                     (intro(results))
                     (tables(results))
-                    (pictures(results))
+                    (pictures(results, differences))
                     section #cells {
                         h2 { "Every cell in full" }
                         (fragments::cells(results))
@@ -144,7 +146,7 @@ fn tables(results: &Results) -> Markup {
 }
 
 /// The sections that the script fills.
-fn pictures(results: &Results) -> Markup {
+fn pictures(results: &Results, differences: &[Option<Differences>]) -> Markup {
     let metric = metric(results);
     html! {
         section #evaluations {
@@ -168,6 +170,7 @@ fn pictures(results: &Results) -> Markup {
             div.labels data-labels {}
             div.many #sample-panels {}
         }
+        (table::section(results, differences))
         section #motion {
             h2 { "From noise to data" }
             p.how {

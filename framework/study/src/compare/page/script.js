@@ -523,6 +523,7 @@ function theme() {
 function points() {
   dip();
   samples();
+  differences();
   motion();
 }
 

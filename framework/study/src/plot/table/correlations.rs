@@ -26,6 +26,11 @@ const GAP: f64 = 22.0;
 /// If there is no row, fewer than two columns, the columns of both sides differ, or the file cannot
 /// be written.
 pub fn correlations(path: &Path, view: &TableView<'_>) -> Result<()> {
+    figure(view)?.save(path)
+}
+
+/// The picture of [`correlations`].
+pub(super) fn figure(view: &TableView<'_>) -> Result<Figure> {
     let columns = view.columns(false)?;
     if columns.len() < 2 {
         return Err(Error::runtime("correlations: nothing to draw, there is a single column"));
@@ -80,7 +85,7 @@ pub fn correlations(path: &Path, view: &TableView<'_>) -> Result<()> {
     }
     let bar = Rect::new(body.x0 + names, body.y1 - 24.0, body.x0 + names + 300.0, body.y1 - 10.0);
     scale(&mut figure.canvas, bar.round())?;
-    figure.save(path)
+    Ok(figure)
 }
 
 fn label_font(columns: usize) -> Font {
@@ -89,7 +94,7 @@ fn label_font(columns: usize) -> Font {
 
 /// The `most` columns whose squared dependence on all others is largest in the real rows, in the
 /// order of the table.
-fn most_dependent<'a>(columns: &'a [Column<'a>], most: usize) -> Vec<&'a Column<'a>> {
+pub(super) fn most_dependent<'a>(columns: &'a [Column<'a>], most: usize) -> Vec<&'a Column<'a>> {
     let all: Vec<&Column<'_>> = columns.iter().take(MOST_SOUGHT).collect();
     if all.len() <= most {
         return all;
@@ -108,7 +113,7 @@ fn most_dependent<'a>(columns: &'a [Column<'a>], most: usize) -> Vec<&'a Column<
 }
 
 /// Dependence of all pairs, row by row; 1 on the diagonal of columns that vary.
-fn matrix<'a>(
+pub(super) fn matrix<'a>(
     columns: &[&'a Column<'a>],
     side: impl Fn(&'a Column<'a>) -> &'a Vec<f64>,
 ) -> Vec<f64> {

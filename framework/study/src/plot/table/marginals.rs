@@ -31,6 +31,11 @@ const HEIGHT: f64 = 236.0;
 /// If there is no row or no column to draw, the columns of both sides differ, or the file cannot be
 /// written.
 pub fn marginals(path: &Path, view: &TableView<'_>) -> Result<()> {
+    figure(view)?.save(path)
+}
+
+/// The picture of [`marginals`].
+pub(super) fn figure(view: &TableView<'_>) -> Result<Figure> {
     let alone = view.generated.is_empty();
     let columns = view.columns(alone)?;
     let distances = if alone { vec![None; columns.len()] } else { distances(view)? };
@@ -68,7 +73,7 @@ pub fn marginals(path: &Path, view: &TableView<'_>) -> Result<()> {
             None => histogram(&mut figure.canvas, cell, &marginal)?,
         }
     }
-    figure.save(path)
+    Ok(figure)
 }
 
 /// A column in a panel.
@@ -83,7 +88,7 @@ struct Marginal<'a> {
 const FILL: f64 = 0.5;
 
 /// Distance of each generated column from the real one, in 0..=1; 1 if one side alone has no value.
-fn distances(view: &TableView<'_>) -> Result<Vec<Option<f64>>> {
+pub(super) fn distances(view: &TableView<'_>) -> Result<Vec<Option<f64>>> {
     let shapes = column_shapes(view.real, view.generated)?.into_iter();
     let gaps = missing_cells(view.real, view.generated)?;
     let distance = |(shape, (real, generated)): (Option<f64>, (f64, f64))| match shape {

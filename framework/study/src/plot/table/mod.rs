@@ -3,14 +3,17 @@
 
 mod correlations;
 mod dependence;
+mod differences;
 mod marginals;
 mod pairs;
 
 pub use correlations::correlations;
+pub(crate) use differences::Differences;
 pub use marginals::marginals;
 pub use pairs::pairs;
 
 use super::axis::Axis;
+use super::figure::Figure;
 use super::stats::{padded, robust_range, union, within};
 use crate::table::{CellType, TableColumn, TableRows};
 use crate::{Error, Result};
@@ -37,6 +40,26 @@ pub struct TableView<'a> {
     pub generated: TableRows<'a>,
     /// True for each column that generated rows were given, as a condition; empty if none was.
     pub given: Vec<bool>,
+}
+
+/// The pictures of real beside generated rows that can be drawn, each with its name, as the content
+/// of a PNG file.
+pub(crate) fn table_pictures(view: &TableView<'_>) -> Vec<(&'static str, Vec<u8>)> {
+    let all: [(&str, fn(&TableView<'_>) -> Result<Figure>); 3] = [
+        ("marginals", marginals::figure),
+        ("correlations", correlations::figure),
+        ("pairs", pairs::figure),
+    ];
+    let drawn = all.into_iter().filter_map(|(name, draw)| {
+        match draw(view).and_then(|figure| figure.canvas.png()) {
+            Ok(png) => Some((name, png)),
+            Err(e) => {
+                log::debug!("{name}: {e}");
+                None
+            }
+        }
+    });
+    drawn.collect()
 }
 
 /// Cells of a column, of real and of generated rows.

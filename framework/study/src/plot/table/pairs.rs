@@ -33,6 +33,11 @@ const HEIGHT: f64 = 330.0;
 /// If there is no row, no pair of columns that vary, the columns of both sides differ, or the file
 /// cannot be written.
 pub fn pairs(path: &Path, view: &TableView<'_>) -> Result<()> {
+    figure(view)?.save(path)
+}
+
+/// The picture of [`pairs`].
+pub(super) fn figure(view: &TableView<'_>) -> Result<Figure> {
     let columns = view.columns(false)?;
     let chosen = dependent(&columns[..columns.len().min(MOST_COLUMNS)]);
     if chosen.is_empty() {
@@ -45,7 +50,7 @@ pub fn pairs(path: &Path, view: &TableView<'_>) -> Result<()> {
     for ((strength, pair), cell) in chosen.into_iter().zip(cells) {
         draw(&mut figure.canvas, cell, (pair, strength), &view.sides)?;
     }
-    figure.save(path)
+    Ok(figure)
 }
 
 /// A pair with a number, if it has one, first; of two categories, the one with more names, which
