@@ -10,6 +10,7 @@ use super::results::{
 };
 use super::seal::Sealed as Part;
 use super::statistics::scores;
+use crate::component::Need;
 use crate::error::{Error, Result};
 use crate::measure::{Catalogue, Goal};
 use crate::metrics::mean;
@@ -285,6 +286,11 @@ fn metrics(all: &[Vec<Found>], catalogue: &Catalogue, decides: Option<&str>) -> 
     let is_there = |name: &str| all.iter().flatten().any(|f| f.metric(name).is_some());
     let mut found: Vec<_> = catalogue.iter().filter(|m| is_there(m.name())).collect();
     found.sort_by_key(|m| Some(m.name()) != decides);
+    // Behind the one that decides come those of tables, which tell more about rows of a table than
+    // distances of encoded ones.
+    if let Some((_, others)) = found.split_first_mut() {
+        others.sort_by_key(|m| !m.info().needs_any(&[Need::Table]));
+    }
     found
         .into_iter()
         .map(|metric| {

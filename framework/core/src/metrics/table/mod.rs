@@ -99,6 +99,13 @@ mod tests {
         assert_eq!(bits(all, 10, 1), bits(turned, 10, 1));
         assert_eq!(bits(all, 10, 1).len(), 10 * width);
         assert_ne!(bits(all, 10, 1), bits(all, 10, 2));
+        // The largest row is drawn as often as any other.
+        let columns = [TableColumn::number("x")];
+        let numbers: Vec<f64> = (0..20).map(f64::from).collect();
+        let numbers = TableRows { columns: &columns, values: &numbers };
+        let is_drawn = |seed: &u64| DrawnRows::new(numbers, 5, *seed).rows().values.contains(&19.0);
+        let times = (0..100).filter(is_drawn).count();
+        assert!((10..40).contains(&times), "{times}");
         let mut both = [bits(all, 1000, 3), bits(all, 1000, 4)];
         assert_ne!(both[0], both[1]);
         both.iter_mut().for_each(|bits| bits.sort_unstable());

@@ -205,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn a_correlation_of_the_other_sign_is_no_similarity() {
+        let columns = ["a", "b"].map(crate::table::TableColumn::number);
+        let rows = |values| TableRows { columns: &columns, values };
+        let (rising, falling) = ([1.0, 1.0, 2.0, 2.0, 4.0, 4.0], [1.0, 4.0, 2.0, 3.0, 4.0, 1.0]);
+        let similarity = |made| pair_trends(rows(&rising), rows(made), 2).unwrap()[0].similarity;
+        close("the same", similarity(&rising), Some(1.0));
+        close("the opposite", similarity(&falling), Some(0.0));
+    }
+
+    #[test]
     fn pairs_of_given_columns_are_left_out() {
         let case = &cases()[0];
         let (real, generated) = (case.real(), case.generated());

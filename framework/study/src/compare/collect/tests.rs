@@ -34,6 +34,7 @@ metrics! {
     W2, "w2", 0, Generation, Samples;
     Mmd2, "mmd2", 1, Generation, Samples;
     Nll, "nll", 2, Generation, Likelihood;
+    PairTrends, "pair_trends", 101, Generation, Table;
     ErrorRate, "error_rate", 3, Classification, Predictions;
     Mse, "mse", 4, Regression, Predictions;
     Mae, "mae", 5, Regression, Predictions;
@@ -157,4 +158,21 @@ fn a_likelihood_that_decides_and_is_not_there_is_told_with_the_reason() {
     let why = "seed 7: there is no `nll`, by which cells are judged: no ODE";
     assert_eq!(results.cells[1].errors, [why]);
     assert!(path.is_file() && left(&plan, folder, &|_| true).is_empty());
+}
+
+#[test]
+fn metrics_of_tables_come_right_behind_the_one_that_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = compared(folder.path());
+    let metrics = json!({ "mmd2": 0.1, "pair_trends": 0.9, "w2": 0.5 });
+    for job in plan.jobs() {
+        let file = job.folder(folder.path()).join("sampled_s.json");
+        seal::write(&file, &sampled(metrics.clone())).unwrap();
+    }
+    let order = |plan: &Plan| -> Vec<String> {
+        collect(plan, folder.path()).unwrap().metrics.into_iter().map(|m| m.name).collect()
+    };
+    assert_eq!(order(&plan), ["w2", "pair_trends", "mmd2"]);
+    plan.metric = Some("mmd2".to_owned());
+    assert_eq!(order(&plan), ["mmd2", "pair_trends", "w2"]);
 }
