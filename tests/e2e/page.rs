@@ -143,7 +143,7 @@ fn the_report_works_as_it_is_used() {
 fn rows_of_a_table_are_drawn_for_the_best_cell_and_their_differences_for_every_cell() {
     let folder = Folder::new();
     let row = |i: usize| format!("{},{},{}\n", i % 7, ["a", "b"][i % 2], i % 7 + i % 3);
-    folder.write("d.csv", &format!("x,kind,<sum>\n{}", (0..200).map(row).collect::<String>()));
+    folder.write("d.csv", &format!("size,kind,<sum>\n{}", (0..200).map(row).collect::<String>()));
     folder.write(
         "c.yaml",
         "task: generation

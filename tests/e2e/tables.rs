@@ -237,9 +237,11 @@ fn rows_of_another_program_are_measured_as_real_rows_and_shuffled_columns_would_
         "error: narrow.csv: there is no column `size`; known columns: colour, year"
     );
     folder.write("empty.csv", "colour,size,year\n");
-    let error = folder.fails(&evaluate("empty.csv"));
-    assert!(error.starts_with("error: empty.csv: "), "{error}");
-    folder.write("few.csv", "colour,size,year\nred,1,2\n");
-    let error = folder.fails(&evaluate("few.csv"));
-    assert!(error.contains("few.csv"), "{error}");
+    assert_eq!(folder.fails(&evaluate("empty.csv")), "error: empty.csv: has no rows");
+    write("few.csv", head, &train[..2]);
+    assert_eq!(
+        folder.fails(&evaluate("few.csv")),
+        "error: `few.csv` holds 2 rows, too few to measure\n  in --samples\n  help: give at least 10, \
+         and as many as are held out for a whole draw: 200"
+    );
 }

@@ -5,10 +5,42 @@ use triflow::Trainer;
 use triflow::component::Columns;
 use triflow::measure::{Evaluation, GivenRows, Options, evaluate_given};
 use triflow::metrics::table::{
-    column_shapes, efficacy, mean_of_defined, missing_cells, pair_trends,
+    DrawnRows, column_shapes, efficacy, mean_of_defined, missing_cells, pair_trends,
 };
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
+
+triflow::component! {
+    /// Mean of the held-out cells of a column, and 1000 times the sum of the bytes of its names.
+    pub struct Seen: Metric = "seen" {
+        /// Name of the column.
+        pub column: String,
+    }
+}
+
+impl Spec<dyn Metric> for Seen {
+    fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Metric for Seen {
+    fn info(&self) -> Result<MetricInfo> {
+        let info = MetricInfo::of_tables("seen", triflow::metrics::Better::None);
+        Ok(MetricInfo { on_request: true, ..info })
+    }
+
+    fn measure(&self, input: &MetricInput<'_>) -> Result<Option<f64>> {
+        let rows = input.table()?.held_out;
+        let Some(place) = rows.columns.iter().position(|c| c.name == self.column) else {
+            return Ok(None);
+        };
+        let there: Vec<f64> = rows.column(place).filter(|cell| !cell.is_nan()).collect();
+        let names = rows.columns[place].names().unwrap_or_default().concat();
+        let bytes = names.bytes().map(f64::from).sum::<f64>();
+        Ok(Some(triflow::metrics::mean(&there) + 1000.0 * bytes))
+    }
+}
 
 fn words<const N: usize>(all: [&str; N]) -> [String; N] {
     all.map(str::to_owned)
@@ -80,6 +112,8 @@ fn rows_of_a_table_are_measured_beside_their_conditions() {
                 "{metric}: {score} {floor}"
             );
         }
+        // Other rows than those that they are compared with.
+        assert!(floor(&evaluation, "column_shapes") < 1.0);
         assert_eq!(floor(&evaluation, "closest_record"), 1.0);
         assert!(mean(&evaluation, "closest_record") > 1.1);
         match labelled {
@@ -153,4 +187,129 @@ fn rows_are_not_given_to_a_model_that_predicts() {
     let given = GivenRows { name: "other.csv".to_owned(), rows: held.rows.first(20) };
     let error = evaluate_given(trained, &held, &given, &Options::default()).unwrap_err();
     assert!(error.to_string().contains("this run predicts"), "{error}");
+}
+
+/// The value of a metric of hand-made tables.
+fn value_of(yaml: &str, table: Tables<'_>) -> Option<f64> {
+    triflow_plugins::link();
+    let metric: Component<dyn Metric> = serde_yaml::from_str(yaml).unwrap();
+    let metric = metric.build(&MetricContext { device: Device::Cpu, shape: None }).unwrap();
+    let input = MetricInput { table: Some(table), ..MetricInput::new(Goal::Generation, &[], 1) };
+    metric.measure(&input).unwrap()
+}
+
+fn tables<'a>(
+    columns: &'a [TableColumn],
+    [generated, held_out, train]: [&'a [f64]; 3],
+    generated_columns: usize,
+) -> Tables<'a> {
+    let rows = |values| TableRows { columns, values };
+    let train = Some(rows(train));
+    Tables { generated: rows(generated), held_out: rows(held_out), train, generated_columns }
+}
+
+#[test]
+fn columns_that_were_given_do_not_count() {
+    let columns =
+        ["a", "b", "c"].map(|name| TableColumn { missing: true, ..TableColumn::number(name) });
+    let nan = f64::NAN;
+    let real = [1.0, 5.0, 5.0, 1.0, 6.0, 6.0, 1.0, 8.0, 8.0, nan, 9.0, 9.0];
+    let made = [1.0, 2.0, nan, 1.0, 1.0, nan, nan, 0.0, nan, nan, 3.0, 1.0];
+    let all = |generated| tables(&columns, [&made, &real, &real], generated);
+    assert_eq!(value_of("column_shapes", all(1)), Some(1.0));
+    assert_eq!(value_of("missing_cells", all(1)), Some(0.25));
+    // No correlation of `a`, which is constant, is defined.
+    assert_eq!(value_of("pair_trends", all(1)), None);
+    assert_eq!(value_of("missing_cells", all(3)), Some((0.25 + 0.75) / 3.0));
+    assert_eq!(value_of("column_shapes", all(2)), Some(0.5));
+}
+
+#[test]
+fn the_closest_record_is_a_mean_or_a_quantile_in_units_of_held_out_rows() {
+    let columns = [TableColumn::number("x")];
+    let train = [0.0, 10.0, 20.0, 30.0];
+    let (held, made) = ([1.0, 11.0, 21.0, 31.0], [0.0, 10.0, 20.0, 34.0]);
+    let value = |yaml| value_of(yaml, tables(&columns, [&made, &held, &train], 1)).unwrap();
+    let close = |yaml, expected: f64| {
+        let found = value(yaml);
+        assert!((found - expected).abs() < 1e-9, "{yaml}: {found}");
+    };
+    close("closest_record", 1.0);
+    close("{ type: closest_record, quantile: 0.5 }", 0.0);
+    close("{ type: closest_record, quantile: 1 }", 4.0);
+    // One of two rows is far, or none.
+    let two = value("{ type: closest_record, rows: 2 }");
+    assert!(two == 0.0 || (two - 2.0).abs() < 1e-9, "{two}");
+}
+
+#[test]
+fn detection_is_of_as_many_rows_as_it_says() {
+    let columns = [TableColumn::number("x"), TableColumn::number("y")];
+    let rows: Vec<f64> = (0..100).map(|i| f64::from(i * 37 % 101)).collect();
+    let value = |yaml| 3.0 * value_of(yaml, tables(&columns, [&rows, &rows, &rows], 2)).unwrap();
+    // A part of one row of each side is told apart, or not.
+    let three = value("{ type: detection, rows: 3 }");
+    assert!((three - three.round()).abs() < 1e-9, "{three}");
+    let all = value("detection");
+    assert!((all - all.round()).abs() > 1e-3, "{all}");
+}
+
+#[test]
+fn the_gap_of_efficacy_is_to_as_many_real_rows_as_were_generated() {
+    let columns = [TableColumn::number("x"), TableColumn::number("y")];
+    let rows = |n: i32, noise: f64| -> Vec<f64> {
+        let row = |i: i32| [f64::from(i), f64::from(i) + noise * f64::from(i * 37 % 101 - 50)];
+        (0..n).flat_map(row).collect()
+    };
+    let (made, held, train) = (rows(6, 0.0), rows(100, 1.0), rows(500, 1.0));
+    let all = tables(&columns, [&made, &held, &train], 2);
+    let gap = value_of("{ type: efficacy_gap, target: y }", all).unwrap();
+    let six = DrawnRows::new(all.train.unwrap(), 6, 1);
+    let score = |rows| efficacy(rows, all.held_out, 1).unwrap().unwrap();
+    let of_six = score(six.rows()) - score(all.generated);
+    assert!((gap - of_six).abs() < 1e-12, "{gap} {of_six}");
+    assert!((score(all.train.unwrap()) - score(six.rows())).abs() > 1e-3);
+}
+
+#[test]
+fn conditions_are_seen_in_their_own_units_and_by_their_names() {
+    let extra = |column: &str| {
+        format!("task: generation, metrics: {{ extra: [{{ type: seen, column: {column} }}] }}")
+    };
+    let options = Options { draws: 1, ..Options::default() };
+    let mut trainer = model_of(&extra("species"), columns());
+    let found = mean(&measured(&mut trainer, &options), "seen");
+    let bytes = f64::from(b'A') + f64::from(b'B') + f64::from(b'C');
+    assert!((found - 1000.0 * bytes - 1.0).abs() < 0.1, "{found}");
+    let labelled = columns();
+    let age = 500.0 + 100.0 * normal(&[2 * N], 7).to_kind(Kind::Double);
+    let size = 10.0 * normal(&[2 * N], 8).to_kind(Kind::Double);
+    let two = Columns {
+        y: Some(Tensor::stack(&[age, size], 1)),
+        y_columns: vec![TableColumn::number("age"), TableColumn::number("size")],
+        classes: Vec::new(),
+        ..labelled
+    };
+    let mut trainer = model_of(&extra("age"), two);
+    let found = mean(&measured(&mut trainer, &options), "seen");
+    assert!((found - 500.0).abs() < 20.0, "{found}");
+}
+
+#[test]
+fn given_rows_stand_beside_their_own_conditions() {
+    let mut trainer = model_of("task: generation", columns());
+    let evaluation = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
+    let real = cells(&trainer, &evaluation, "real", true);
+    // Held-out rows in another order: each label stands with its row.
+    let turned = Tensor::from_slice(&real).view([1000, 4]).flip([0]);
+    let (trained, data) = trainer.trained_mut();
+    let held = data.held_out(1000).unwrap();
+    let x = Some(turned.narrow(1, 0, 3));
+    let y = Some(turned.select(1, 3).to_kind(Kind::Int64));
+    let rows = trained.units().rows(Columns { x, y, ..columns() }, trained.experiment());
+    let given = GivenRows { name: "turned.csv".to_owned(), rows: rows.unwrap() };
+    let found = evaluate_given(trained, &held, &given, &Options::default()).unwrap();
+    for metric in ["column_shapes", "pair_trends"] {
+        assert!((mean(&found, metric) - 1.0).abs() < 1e-9, "{metric}: {}", mean(&found, metric));
+    }
 }

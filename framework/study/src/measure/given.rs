@@ -4,6 +4,9 @@ use crate::data::{Batch, HeldOut};
 use crate::error::{Error, Result};
 use tch::Tensor;
 
+/// Number of rows from which they can be measured, unless fewer are held out.
+const LEAST: i64 = 10;
+
 /// Generated rows from elsewhere, such as those of another program.
 #[derive(Debug)]
 pub struct GivenRows {
@@ -21,8 +24,12 @@ impl GivenRows {
         if self.rows.mask.is_some() {
             return Err(Error::config("", "rows of sequences cannot be given"));
         }
-        if all == 0 || held == 0 {
-            return Err(Error::config("", format!("`{}` holds no rows to measure", self.name)));
+        if held == 0 || all < LEAST.min(held) {
+            let message = format!("`{}` holds {all} rows, too few to measure", self.name);
+            let help = format!(
+                "give at least {LEAST}, and as many as are held out for a whole draw: {held}"
+            );
+            return Err(Error::config("", message).help(help));
         }
         let n = held.min(all);
         let parts = i64::try_from(draws).unwrap_or(i64::MAX).clamp(1, all / n);
