@@ -1,11 +1,11 @@
 use super::target_column;
 use triflow::metrics::PAIR_POINTS;
-use triflow::metrics::table::{DrawnRows, efficacy};
+use triflow::metrics::table::{DrawnRows, TableLearner, efficacy};
 use triflow::prelude::*;
 
 triflow::component! {
-    /// Macro F1 of a logistic regression, or R² of a ridge regression, that is trained on generated
-    /// rows of a table and predicts a column of held-out ones from the others.
+    /// Macro F1 of classes, or R² of numbers, of a predictor that is trained on generated rows of a
+    /// table and predicts a column of held-out ones from the others.
     ///
     /// The floor is the score of real training rows. At most 5,000 rows are used, drawn with the
     /// metric's seed.
@@ -14,6 +14,8 @@ triflow::component! {
         /// Name of the predicted column; null: the condition's if it is one, else it is not
         /// measured.
         pub target: Option<String> = None,
+        /// Predictor.
+        pub learner: TableLearner = TableLearner::Linear,
     }
 }
 
@@ -32,6 +34,6 @@ impl Metric for Efficacy {
         let table = input.table()?;
         let Some(target) = target_column(&table, self.target.as_deref())? else { return Ok(None) };
         let generated = DrawnRows::new(table.generated, PAIR_POINTS, input.seed);
-        efficacy(generated.rows(), table.held_out, target)
+        efficacy(generated.rows(), table.held_out, target, self.learner)
     }
 }

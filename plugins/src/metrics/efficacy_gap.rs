@@ -1,6 +1,6 @@
 use super::target_column;
 use triflow::metrics::PAIR_POINTS;
-use triflow::metrics::table::{DrawnRows, efficacy};
+use triflow::metrics::table::{DrawnRows, TableLearner, efficacy};
 use triflow::prelude::*;
 
 triflow::component! {
@@ -14,6 +14,8 @@ triflow::component! {
         /// Name of the predicted column; null: the condition's if it is one, else it is not
         /// measured.
         pub target: Option<String> = None,
+        /// Predictor.
+        pub learner: TableLearner = TableLearner::Linear,
     }
 }
 
@@ -33,8 +35,10 @@ impl Metric for EfficacyGap {
         let target = target_column(&table, self.target.as_deref())?;
         let (Some(target), Some(train)) = (target, table.train) else { return Ok(None) };
         let most = PAIR_POINTS.min(train.len()).min(table.generated.len());
-        let score =
-            |rows| efficacy(DrawnRows::new(rows, most, input.seed).rows(), table.held_out, target);
+        let score = |rows| {
+            let rows = DrawnRows::new(rows, most, input.seed);
+            efficacy(rows.rows(), table.held_out, target, self.learner)
+        };
         let (real, generated) = (score(train)?, score(table.generated)?);
         Ok(real.zip(generated).map(|(real, generated)| real - generated))
     }

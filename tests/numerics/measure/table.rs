@@ -5,7 +5,7 @@ use triflow::Trainer;
 use triflow::component::Columns;
 use triflow::measure::{Evaluation, GivenRows, Options, evaluate_given};
 use triflow::metrics::table::{
-    DrawnRows, column_shapes, efficacy, mean_of_defined, missing_cells, pair_trends,
+    DrawnRows, TableLearner, column_shapes, efficacy, mean_of_defined, missing_cells, pair_trends,
 };
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
@@ -118,7 +118,7 @@ fn rows_of_a_table_are_measured_beside_their_conditions() {
         assert!(mean(&evaluation, "closest_record") > 1.1);
         match labelled {
             true => {
-                close("efficacy", efficacy(made, real, 3).unwrap());
+                close("efficacy", efficacy(made, real, 3, TableLearner::Linear).unwrap());
                 // Samples of the network know no label.
                 let gap = mean(&evaluation, "efficacy_gap");
                 assert!(gap > 0.2 && floor(&evaluation, "efficacy_gap").abs() < 0.1, "{gap}");
@@ -139,7 +139,7 @@ fn efficacy_predicts_the_column_that_it_names() {
     let [made, real] = ["samples", "real"].map(|name| cells(&trainer, &evaluation, name, false));
     let schema = columns().x_columns;
     let rows = |values| TableRows { columns: &schema, values };
-    let expected = efficacy(rows(&made), rows(&real), 0).unwrap().unwrap();
+    let expected = efficacy(rows(&made), rows(&real), 0, TableLearner::Linear).unwrap().unwrap();
     assert!((mean(&evaluation, "of_mass") - expected).abs() < 1e-9);
     let (name, why) = &evaluation.failed[0];
     assert_eq!(name, "of_mas");
@@ -265,7 +265,7 @@ fn the_gap_of_efficacy_is_to_as_many_real_rows_as_were_generated() {
     let all = tables(&columns, [&made, &held, &train], 2);
     let gap = value_of("{ type: efficacy_gap, target: y }", all).unwrap();
     let six = DrawnRows::new(all.train.unwrap(), 6, 1);
-    let score = |rows| efficacy(rows, all.held_out, 1).unwrap().unwrap();
+    let score = |rows| efficacy(rows, all.held_out, 1, TableLearner::Linear).unwrap().unwrap();
     let of_six = score(six.rows()) - score(all.generated);
     assert!((gap - of_six).abs() < 1e-12, "{gap} {of_six}");
     assert!((score(all.train.unwrap()) - score(six.rows())).abs() > 1e-3);

@@ -1,23 +1,27 @@
 use super::design::{Design, Scaling};
 use super::encoding::Encoder;
 use super::learner::{Learner, Target};
-use super::same_columns;
+use super::{TableLearner, boosting, same_columns};
 use crate::table::TableRows;
 use crate::{Error, Result};
 
-/// Score on `test` of a linear model that predicts the column number `target` from the others and
-/// is trained on `train`: for a flag or a category the macro F1 of logistic regression, the mean
-/// over the classes of `test` and of the predictions, in \[0, 1\]; for a number or a time R² of
-/// ridge regression, at most 1. Rows without the target do not count. `None` if none are left, or
+/// Score on `test` of a model that predicts the column number `target` from the others and is
+/// trained on `train`: for a flag or a category the macro F1, the mean over the classes of `test`
+/// and of the predictions, in \[0, 1\]; for a number or a time R², at most 1. Rows without the target do not count. `None` if none are left, or
 /// there is nothing to predict: one class alone, or equal numbers.
 ///
-/// Missing numbers are the mean of the training rows, missing categories one of their own; entries
+/// The linear model is logistic or ridge regression: missing numbers are the mean of the training rows, missing categories one of their own; entries
 /// are scaled by mean and deviation, with a penalty of half the squared norm of the weights (of
 /// all: for ridge regression of unit weight).
 ///
 /// # Errors
 /// [`Error::Runtime`] for tables of different columns, or without the target.
-pub fn efficacy(train: TableRows<'_>, test: TableRows<'_>, target: usize) -> Result<Option<f64>> {
+pub fn efficacy(
+    train: TableRows<'_>,
+    test: TableRows<'_>,
+    target: usize,
+    learner: TableLearner,
+) -> Result<Option<f64>> {
     same_columns(train, test)?;
     let Some(column) = train.columns.get(target) else {
         let message = format!("there is no column {target} among {}", train.columns.len());
@@ -36,17 +40,17 @@ pub fn efficacy(train: TableRows<'_>, test: TableRows<'_>, target: usize) -> Res
     if given.is_empty() || !varies {
         return Ok(None);
     }
-    let encoder = Encoder::fit(train, Some(target));
-    let (train, test) = (encoder.encode(train), encoder.encode(test));
-    let scaling = Scaling::standard(&train);
-    let (design, unseen) = (Design::new(&train, &scaling), Design::new(&test, &scaling));
+    let outputs = |truth: Target<'_>| match learner {
+        TableLearner::Linear => linear((train, test), target, truth),
+        TableLearner::Boosting => boosting::outputs((train, test), Some(target), truth),
+    };
     if column.names().is_none() {
         let n = given.len() as f64;
         let mean = given.iter().sum::<f64>() / n;
         let squares = given.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
         let deviation = if squares > 0.0 { (squares / n).sqrt() } else { 1.0 };
         let scaled: Vec<f64> = given.iter().map(|v| (v - mean) / deviation).collect();
-        let found = Learner::fit(&design, Target::Numbers(&scaled)).outputs(&unseen);
+        let found = outputs(Target::Numbers(&scaled));
         let predicted: Vec<f64> = found[0].iter().map(|v| v * deviation + mean).collect();
         return Ok(Some(explained(&truth, &predicted)));
     }
@@ -58,8 +62,7 @@ pub fn efficacy(train: TableRows<'_>, test: TableRows<'_>, target: usize) -> Res
     let predicted: Vec<f64> = match classes[..] {
         [only] => vec![only; truth.len()],
         _ => {
-            let target = Target::Classes(&labels, classes.len());
-            let found = Learner::fit(&design, target).outputs(&unseen);
+            let found = outputs(Target::Classes(&labels, classes.len()));
             let most = |row: usize| match &found[..] {
                 [odds] => usize::from(odds[row] > 0.0),
                 all => (1..all.len())
@@ -69,6 +72,19 @@ pub fn efficacy(train: TableRows<'_>, test: TableRows<'_>, target: usize) -> Res
         }
     };
     Ok(Some(macro_f1(&truth, &predicted)))
+}
+
+/// Outputs for the rows of `test` of a linear model of `truth` in `train`, without the column
+/// number `target`.
+fn linear(
+    (train, test): (TableRows<'_>, TableRows<'_>),
+    target: usize,
+    truth: Target<'_>,
+) -> Vec<Vec<f64>> {
+    let encoder = Encoder::fit(train, Some(target));
+    let (train, test) = (encoder.encode(train), encoder.encode(test));
+    let scaling = Scaling::standard(&train);
+    Learner::fit(&Design::new(&train, &scaling), truth).outputs(&Design::new(&test, &scaling))
 }
 
 /// 1 − squared errors / squared deviations from the mean.
@@ -102,7 +118,9 @@ mod tests {
             let expected = case.expected["efficacy"].as_array().into_iter().flatten();
             for (target, expected) in expected.enumerate() {
                 for (train, key) in [(case.generated(), "generated"), (case.train(), "real")] {
-                    let found = efficacy(train, case.real(), target).unwrap().unwrap();
+                    let found = efficacy(train, case.real(), target, TableLearner::Linear)
+                        .unwrap()
+                        .unwrap();
                     let expected = expected[key].as_f64().unwrap();
                     assert!(
                         (found - expected).abs() < 1e-6,
@@ -111,6 +129,44 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn trees_learn_a_product_and_its_sign_and_a_linear_model_does_not() {
+        use crate::table::TableColumn;
+        let sign = TableColumn::category("sign", ["-", "+"].map(str::to_owned).to_vec());
+        let columns =
+            [TableColumn::number("a"), TableColumn::number("b"), TableColumn::number("y"), sign];
+        let rows = |from: usize| -> Vec<f64> {
+            let row = |i: usize| {
+                let a = (i * 7919 % 1009) as f64 / 504.0 - 1.0;
+                let b = (i * 104_729 % 1013) as f64 / 506.0 - 1.0;
+                [a, b, a * b, f64::from(a * b > 0.0)]
+            };
+            (from..from + 2000).flat_map(row).collect()
+        };
+        let (train, test) = (rows(0), rows(2000));
+        let [train, test] = [&train, &test].map(|values| TableRows { columns: &columns, values });
+        let narrow = |rows: TableRows<'_>, without: usize| -> Vec<f64> {
+            let rows = rows.values.chunks_exact(4);
+            rows.flat_map(|row| {
+                (0..4).filter(|i| *i != without).map(|i| row[i]).collect::<Vec<_>>()
+            })
+            .collect()
+        };
+        for (target, without) in [(2, 3), (3, 2)] {
+            let kept: Vec<TableColumn> =
+                (0..4).filter(|i| *i != without).map(|i| columns[i].clone()).collect();
+            let (train, test) = (narrow(train, without), narrow(test, without));
+            let [train, test] = [&train, &test].map(|values| TableRows { columns: &kept, values });
+            let score = |learner| efficacy(train, test, 2, learner).unwrap().unwrap();
+            assert!(score(TableLearner::Linear) < 0.6, "{target}");
+            assert!(
+                score(TableLearner::Boosting) > 0.9,
+                "{target}: {}",
+                score(TableLearner::Boosting)
+            );
         }
     }
 

@@ -26,10 +26,7 @@ pub struct Learner {
 impl Learner {
     /// Fits a model.
     pub fn fit(design: &Design<'_>, target: Target<'_>) -> Self {
-        let outputs = match target {
-            Target::Classes(_, count) if count > 2 => count,
-            _ => 1,
-        };
+        let outputs = target.outputs();
         let mut weights = vec![vec![0.0; design.weights()]; outputs];
         let mut out = vec![vec![0.0; design.rows()]; outputs];
         let mut loss = target.loss(&out);
@@ -69,6 +66,14 @@ impl Learner {
 }
 
 impl Target<'_> {
+    /// Number of outputs that predict it.
+    pub fn outputs(self) -> usize {
+        match self {
+            Self::Classes(_, count) if count > 2 => count,
+            _ => 1,
+        }
+    }
+
     /// Half the sum of squared errors, or the sum of the cross-entropies.
     fn loss(self, out: &[Vec<f64>]) -> f64 {
         match self {
@@ -91,7 +96,7 @@ impl Target<'_> {
     }
 
     /// Derivatives of the loss by the outputs, and the probabilities of the classes.
-    fn slopes(self, out: &[Vec<f64>]) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+    pub fn slopes(self, out: &[Vec<f64>]) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
         let (truth, chances) = match self {
             Self::Numbers(truth) => {
                 let errors = truth.iter().zip(&out[0]).map(|(y, u)| u - y).collect();

@@ -1,5 +1,6 @@
 //! Metrics of generated rows of a table beside real ones, in the data's own units.
 
+mod boosting;
 mod closest;
 mod design;
 mod detection;
@@ -21,6 +22,17 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use std::cmp::Ordering;
+
+crate::choices! {
+    /// Learner by which a metric judges rows of a table.
+    pub enum TableLearner {
+        /// Logistic regression of classes, ridge regression of numbers: the fastest, which sees one
+        /// column at a time.
+        Linear = "linear",
+        /// Gradient-boosted trees, which see how columns depend on each other.
+        Boosting = "boosting",
+    }
+}
 
 /// Some rows of a table.
 #[derive(Clone, Debug)]
