@@ -246,7 +246,8 @@ fn the_closest_record_is_a_mean_or_a_quantile_in_units_of_held_out_rows() {
 fn detection_is_of_as_many_rows_as_it_says() {
     let columns = [TableColumn::number("x"), TableColumn::number("y")];
     let rows: Vec<f64> = (0..100).map(|i| f64::from(i * 37 % 101)).collect();
-    let value = |yaml| 3.0 * value_of(yaml, tables(&columns, [&rows, &rows, &rows], 2)).unwrap();
+    let made: Vec<f64> = rows.iter().map(|cell| cell + 20.0).collect();
+    let value = |yaml| 3.0 * value_of(yaml, tables(&columns, [&made, &rows, &rows], 2)).unwrap();
     // A part of one row of each side is told apart, or not.
     let three = value("{ type: detection, rows: 3 }");
     assert!((three - three.round()).abs() < 1e-9, "{three}");
