@@ -23,9 +23,6 @@ const COORDINATES: usize = 1_000_000;
 /// Number of steps across the plane: coordinates are whole numbers of them.
 const STEPS: f64 = 4000.0;
 
-/// Number of columns of a table whose differences a cell's picture shows, at most.
-pub(super) const COLUMNS: usize = 24;
-
 /// Everything that the script reads.
 #[derive(Serialize)]
 pub(super) struct Page<'a> {
@@ -76,7 +73,7 @@ struct CellView<'a> {
 /// Differences of generated from real rows of a table, in thousandths; null if not defined.
 #[derive(Serialize)]
 struct DifferencesView<'a> {
-    names: &'a [String],
+    names: Vec<&'a str>,
     /// Distances of the columns on the diagonal, differences of the pairs elsewhere, row by row.
     values: Vec<Option<i32>>,
 }
@@ -219,15 +216,16 @@ fn cell_view<'a>(cell: &'a Cell, plane: Option<&Plane>, moving: usize) -> CellVi
 }
 
 fn differences_view(differences: &Differences) -> DifferencesView<'_> {
-    let Differences { names, columns, pairs, width } = differences;
-    let shown = (*width).min(COLUMNS);
-    let at = |i: usize| match (i / shown, i % shown) {
-        (a, b) if a == b => columns[a],
-        (a, b) => Some(pairs[a * width + b]),
+    let Differences { names, columns, compared, pairs } = differences;
+    let at = |(i, pair): (usize, &f64)| match (i / compared.len(), i % compared.len()) {
+        (a, b) if a == b => columns[compared[a]],
+        _ => Some(*pair),
     };
     let thousandths = |value: f64| value.is_finite().then(|| (1000.0 * value).round() as i32);
-    let values = (0..shown * shown).map(|i| at(i).and_then(thousandths));
-    DifferencesView { names: &names[..shown], values: values.collect() }
+    DifferencesView {
+        names: compared.iter().map(|column| names[*column].as_str()).collect(),
+        values: pairs.iter().enumerate().map(|pair| at(pair).and_then(thousandths)).collect(),
+    }
 }
 
 fn curve_view(curve: &Curve) -> CurveView<'_> {

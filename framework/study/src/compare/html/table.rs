@@ -8,11 +8,14 @@ use crate::plot::{Differences, table_pictures};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use maud::{Markup, html};
 
+/// Number of columns whose pairs a cell's picture shows, at most.
+const COLUMNS: usize = 24;
+
 /// Differences of each cell's generated rows from real ones; `None` for a cell without rows of a
 /// table, or whose rows cannot be compared.
 pub(super) fn differences(results: &Results) -> Vec<Option<Differences>> {
     let of = |cell: &Cell| {
-        let found = Differences::of(&cell.rows.as_ref()?.view(&cell.name));
+        let found = Differences::of(&cell.rows.as_ref()?.view(&cell.name), COLUMNS);
         found.inspect_err(|e| log::warn!("rows of {}: {e}", cell.name)).ok()
     };
     results.cells.iter().map(of).collect()
@@ -73,8 +76,9 @@ fn every(results: &Results, shown: &[(usize, &Differences)]) -> Markup {
              numbers and times, total variation of categories. Others are the dependence of two \
              columns in generated rows − that in real ones: " span.more { "too strong" } " or "
             span.less { "too weak" } ", full colour from 0.5 on. Point at a square for its number."
-            @if most > super::data::COLUMNS {
-                " Pictures show the first " (super::data::COLUMNS) " of " (most) " columns."
+            @if most > COLUMNS {
+                " Pictures, and means over pairs, are of the " (COLUMNS) " of " (most) " columns that \
+                 depend most on others."
             }
         }
         div.many.differences {

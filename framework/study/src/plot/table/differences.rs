@@ -1,6 +1,6 @@
-use super::TableView;
-use super::correlations::{MOST_COLUMNS, matrix};
+use super::correlations::{matrix, most_dependent};
 use super::marginals::distances;
+use super::{Column, TableView};
 use crate::Result;
 
 /// Differences of generated from real rows, column by column and pair by pair.
@@ -11,25 +11,25 @@ pub(crate) struct Differences {
     /// Distance of each column, in 0..=1: the Kolmogorov-Smirnov distance of numbers and times, the
     /// total variation distance of categories; `None` for a column that was given.
     pub columns: Vec<Option<f64>>,
-    /// Dependence of two of the first [`width`](Self::width) columns in generated rows − that in
-    /// real ones, row by row; NaN on the diagonal, and where it is not defined or both columns were
+    /// Numbers of the columns of which pairs are compared, those that depend most on others.
+    pub compared: Vec<usize>,
+    /// Dependence of two [`compared`](Self::compared) columns in generated rows − that in real
+    /// ones, row by row; NaN on the diagonal, and where it is not defined or both columns were
     /// given.
     pub pairs: Vec<f64>,
-    /// Number of columns of which pairs are compared.
-    pub width: usize,
 }
 
 impl Differences {
-    /// Compares the rows of `view`.
+    /// Compares the rows of `view`, and the pairs of at most `most` columns.
     ///
     /// # Errors
     /// If a side has no row, or the columns of both sides differ.
-    pub fn of(view: &TableView<'_>) -> Result<Self> {
+    pub fn of(view: &TableView<'_>, most: usize) -> Result<Self> {
         let columns = view.columns(false)?;
         let all = distances(view)?.into_iter().zip(&columns);
-        let compared = &columns[..columns.len().min(MOST_COLUMNS)];
-        let real = matrix(compared, |column| &column.real);
-        let generated = matrix(compared, |column| &column.generated);
+        let compared = most_dependent(&columns, most);
+        let real = matrix(&compared, |column| &column.real);
+        let generated = matrix(&compared, |column| &column.generated);
         let width = compared.len();
         let difference = |(i, (generated, real)): (usize, (&f64, &f64))| {
             let (a, b) = (i / width, i % width);
@@ -38,11 +38,12 @@ impl Differences {
                 false => generated - real,
             }
         };
+        let place = |column: &&Column<'_>| columns.iter().position(|c| std::ptr::eq(c, *column));
         Ok(Self {
             names: columns.iter().map(|column| column.info.name.clone()).collect(),
             columns: all.map(|(distance, column)| distance.filter(|_| !column.given)).collect(),
             pairs: generated.iter().zip(&real).enumerate().map(difference).collect(),
-            width,
+            compared: compared.iter().filter_map(place).collect(),
         })
     }
 
@@ -58,9 +59,11 @@ impl Differences {
     /// has a value.
     pub fn of_pairs(&self) -> Option<(f64, (&str, &str), f64)> {
         let all = self.pairs.iter().enumerate().filter(|(_, value)| value.is_finite());
-        let all = all.map(|(i, value)| ((i / self.width, i % self.width), *value));
+        let width = self.compared.len();
+        let all = all.map(|(i, value)| ((i / width, i % width), *value));
         let all = all.filter(|((a, b), _)| a < b);
-        let all = all.map(|((a, b), v)| ((self.names[a].as_str(), self.names[b].as_str()), v));
+        let name = |place: usize| self.names[self.compared[place]].as_str();
+        let all = all.map(|((a, b), value)| ((name(a), name(b)), value));
         summary(all, |value| value.abs())
     }
 }
@@ -96,7 +99,7 @@ mod tests {
             generated: TableRows { columns: &columns, values: &generated },
             given: Vec::new(),
         };
-        let found = Differences::of(&view).unwrap();
+        let found = Differences::of(&view, 9).unwrap();
         let (mean, pair, difference) = found.of_pairs().unwrap();
         assert_eq!(pair, ("a", "b"));
         assert!((difference + 2.0).abs() < 1e-9 && (0.6..1.0).contains(&mean), "{mean}");
@@ -104,9 +107,12 @@ mod tests {
         assert_eq!(found.of_columns().unwrap().1, "c");
         assert_eq!(found.columns, [Some(0.0), Some(0.99), Some(1.0)]);
         view.given = vec![true, false, true];
-        let found = Differences::of(&view).unwrap();
+        let found = Differences::of(&view, 9).unwrap();
         assert_eq!(found.columns, [None, Some(0.99), None]);
         let defined: Vec<bool> = found.pairs.iter().map(|v| v.is_finite()).collect();
         assert_eq!(defined, [false, true, false, true, false, true, false, true, false]);
+        // `c` depends least on the others.
+        let found = Differences::of(&view, 2).unwrap();
+        assert_eq!((found.compared, found.pairs.len(), found.columns.len()), (vec![0, 1], 4, 3));
     }
 }
