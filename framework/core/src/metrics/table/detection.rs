@@ -28,10 +28,10 @@ impl Detection {
 /// three parts: row i of each side belongs to part i mod 3, so that rows should be in random order.
 /// `None` for fewer than three rows on a side.
 ///
-/// The linear classifier is that of `LogisticDetection` of `sdmetrics`: a missing number is the mean of the real ones, a
-/// missing category is one of its own, entries are scaled by median and distance between the
-/// quartiles, and the penalty is half the squared norm of the weights beside the summed
-/// cross-entropy.
+/// The linear classifier is that of `LogisticDetection` of `sdmetrics`: a missing number is the
+/// mean of the real ones, a missing category is one of its own, entries are scaled by median and
+/// distance between the quartiles, and the penalty is half the squared norm of the weights beside
+/// the summed cross-entropy.
 ///
 /// # Errors
 /// [`Error::Runtime`](crate::Error::Runtime) for tables of different columns.

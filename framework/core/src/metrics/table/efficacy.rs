@@ -7,12 +7,13 @@ use crate::{Error, Result};
 
 /// Score on `test` of a model that predicts the column number `target` from the others and is
 /// trained on `train`: for a flag or a category the macro F1, the mean over the classes of `test`
-/// and of the predictions, in \[0, 1\]; for a number or a time R², at most 1. Rows without the target do not count. `None` if none are left, or
-/// there is nothing to predict: one class alone, or equal numbers.
+/// and of the predictions, in \[0, 1\]; for a number or a time R², at most 1. Rows without the
+/// target do not count. `None` if none are left, or there is nothing to predict: one class alone,
+/// or equal numbers.
 ///
-/// The linear model is logistic or ridge regression: missing numbers are the mean of the training rows, missing categories one of their own; entries
-/// are scaled by mean and deviation, with a penalty of half the squared norm of the weights (of
-/// all: for ridge regression of unit weight).
+/// The linear model is logistic or ridge regression: missing numbers are the mean of the training
+/// rows, missing categories one of their own; entries are scaled by mean and deviation, with a
+/// penalty of half the squared norm of the weights (of all: for ridge regression of unit weight).
 ///
 /// # Errors
 /// [`Error::Runtime`] for tables of different columns, or without the target.
