@@ -134,21 +134,24 @@ fn predictions_of_rows_with_gaps_say_which_rows_they_are_of() {
     let folder = Folder::new();
     let complete: String = (0..40).map(|i| format!("{},{},{}\n", i % 7, i % 5, i % 3)).collect();
     folder.write("d.csv", &format!("x0,x1,y\n{complete}"));
-    let more = ["--data-path", "d.csv", "--set", "data.missing=drop"];
-    let run = folder.train(&[&["train"], &more[..], &SMALL].concat());
     folder.write("gaps.csv", "x0,x1\n1,2\n,3\n4,5\n");
-    let predict = |data: &str, out: &str| {
-        folder.succeeds(&["predict", "--run", text(&run), "--data", data, "--out", out]);
-        folder.join(out)
-    };
-    let csv = std::fs::read_to_string(predict("gaps.csv", "p.csv")).unwrap();
-    let begins: Vec<&str> = csv.lines().map(|line| line.split(',').next().unwrap()).collect();
-    assert_eq!(begins, ["row", "0", "2"]);
-    assert!(csv.starts_with("row,y\n"), "{csv}");
-    let rows = npz::read_array(&predict("gaps.csv", "p.npz"), "rows").unwrap();
-    assert_eq!(rows.data, vec![0_i64, 2].into());
-    let csv = std::fs::read_to_string(predict("d.csv", "p.csv")).unwrap();
-    assert!(csv.starts_with("y\n"), "{csv}");
+    for missing in ["drop", "keep"] {
+        let set = format!("data.missing={missing}");
+        let more = ["--data-path", "d.csv", "--set", &set];
+        let run = folder.train(&[&["train"], &more[..], &SMALL].concat());
+        let predict = |data: &str, out: &str| {
+            folder.succeeds(&["predict", "--run", text(&run), "--data", data, "--out", out]);
+            folder.join(out)
+        };
+        let csv = std::fs::read_to_string(predict("gaps.csv", "p.csv")).unwrap();
+        let begins: Vec<&str> = csv.lines().map(|line| line.split(',').next().unwrap()).collect();
+        assert_eq!(begins, ["row", "0", "2"], "{missing}");
+        assert!(csv.starts_with("row,y\n"), "{csv}");
+        let rows = npz::read_array(&predict("gaps.csv", "p.npz"), "rows").unwrap();
+        assert_eq!(rows.data, vec![0_i64, 2].into());
+        let csv = std::fs::read_to_string(predict("d.csv", "p.csv")).unwrap();
+        assert!(csv.starts_with("y\n"), "{csv}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{counted, print_json};
 use crate::args::SamplingArgs;
 use serde_json::json;
 use std::path::Path;
-use triflow::component::Part;
+use triflow::component::{Columns, Part};
 use triflow::config::parse_value;
 use triflow::data::files::read_columns;
 use triflow::data::{Batch, HeldOut, check_labels};
@@ -198,7 +198,7 @@ pub(super) fn read(model: &Trained, file: &Path, part: Part) -> Result<Inputs> {
     let experiment = model.experiment();
     let table = read_columns(experiment, file, &[part])?;
     let table = model.units().align(table, experiment);
-    let table = table.map_err(|e| Error::data(file, e.to_string()))?;
+    let table = usable(model, table.map_err(|e| Error::data(file, e.to_string()))?, (file, part))?;
     let values = match part {
         Part::X => table.x,
         Part::Y => table.y,
@@ -211,6 +211,34 @@ pub(super) fn read(model: &Trained, file: &Path, part: Part) -> Result<Inputs> {
         false => Lengths::default(),
     };
     Ok(Inputs { values, lengths, kept: table.kept })
+}
+
+/// Leaves out the rows with a gap in a column of the conditions in which no training row has one.
+fn usable(model: &Trained, table: Columns, (file, part): (&Path, Part)) -> Result<Columns> {
+    let conditions = match part {
+        Part::X => &table.x,
+        Part::Y => &table.y,
+    };
+    let Some(values) = conditions else { return Ok(table) };
+    let Some(complete) = model.units().complete_conditions(values) else { return Ok(table) };
+    let n = values.size()[0];
+    let left_out = n - complete.len() as i64;
+    if complete.is_empty() {
+        let message =
+            format!("each row has a gap in a column of {part} in which no training row has one");
+        return Err(Error::data(file, message).help("fill the missing cells"));
+    }
+    log::warn!(
+        "{}: left out {} with a gap in a column of {part} in which no training row has one; `row` \
+         in the output is the number of each other row in the file, from 0",
+        file.display(),
+        counted(left_out, "row")
+    );
+    let kept = match &table.kept[..] {
+        [] => (0..n).collect(),
+        kept => kept.to_vec(),
+    };
+    Ok(Columns { kept, ..table }.rows(&complete))
 }
 
 /// Conditions in the form that the model takes: labels `[n]`, which the model makes one-hot a block

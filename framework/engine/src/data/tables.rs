@@ -241,6 +241,25 @@ impl Units {
         Ok(layout.rows(&Cells { numbers, ..cells }, Kind::Double))
     }
 
+    /// Numbers of the rows of conditions `[n, columns]` that have a value in each column without
+    /// missing cells, which a model cannot do without; `None` if all have, or the conditions are no
+    /// table.
+    pub fn complete_conditions(&self, cells: &Tensor) -> Option<Vec<i64>> {
+        let columns = &self.names.condition;
+        let is_table = cells.is_floating_point() && cells.size()[1..] == [columns.len() as i64];
+        let needed: Vec<i64> =
+            (0..).zip(columns).filter(|(_, column)| !column.missing).map(|(i, _)| i).collect();
+        if !is_table || needed.is_empty() {
+            return None;
+        }
+        let cells = cells.index_select(1, &Tensor::from_slice(&needed).to_device(cells.device()));
+        let gaps = cells.isnan().any_dim(1, false);
+        if gaps.any().int64_value(&[]) == 0 {
+            return None;
+        }
+        Vec::try_from(gaps.logical_not().nonzero().reshape([-1])).ok()
+    }
+
     fn side(&self, target: bool, learns_y: bool) -> Side<'_> {
         let names = &self.names;
         let letter = if target == learns_y { "y" } else { "x" };
@@ -447,6 +466,19 @@ mod tests {
         );
         assert_eq!(units.condition_rows(&cells).unwrap(), entries);
         assert_eq!(units.condition_rows(&entries).unwrap(), entries);
+    }
+
+    #[test]
+    fn conditions_are_complete_if_only_cells_that_may_be_missing_are() {
+        let gappy = TableColumn { missing: true, ..TableColumn::number("area") };
+        let own = Names { condition: vec![gappy, TableColumn::number("age")], ..Names::default() };
+        let units = units(1, Some(4), own);
+        let nan = f64::NAN;
+        let cells = |all: &[f64]| units.complete_conditions(&rows(all, 2));
+        assert_eq!(cells(&[1.0, 2.0, nan, 3.0]), None);
+        assert_eq!(cells(&[1.0, nan, nan, 3.0, nan, nan, 4.0, 5.0]), Some(vec![1, 3]));
+        assert_eq!(cells(&[1.0, nan]), Some(vec![]));
+        assert_eq!(units.complete_conditions(&rows(&[nan; 3], 3)), None);
     }
 
     #[test]
