@@ -118,7 +118,11 @@ fn every_set_of_a_source_is_written_but_a_table_holds_one() {
     let message = message_of(write_rows(&folder.path().join("d.csv"), &splits));
     assert_eq!(message, "a table holds one set of rows; write an .npz instead");
     let message = message_of(write_rows(&folder.path().join("d.txt"), &splits));
-    assert_eq!(message, "cannot be written; known endings: .npz, .csv, .safetensors");
+    assert_eq!(
+        message,
+        "cannot be written; known endings: .npz, .safetensors, .csv, .tsv, .csv.gz, .tsv.gz, .parquet, \
+         .feather, .arrow"
+    );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 

@@ -3,13 +3,13 @@
 use std::path::Path;
 use triflow::component::{DataContext, InspectedColumn, Inspection};
 use triflow::config::Layers;
-use triflow::data::files::{source_of, write_rows};
+use triflow::data::files::{endings, source_of, write_rows};
 use triflow::registry::registry;
 use triflow::{Error, Result};
 
 /// Writes the rows of the data source `name`.
 pub fn write(name: &str, set: &[String], seed: Option<u64>, out: &Path) -> Result<()> {
-    crate::out::check(out, &["npz", "csv", "safetensors"])?;
+    crate::out::check(out, &endings())?;
     let name = registry().find("data_source", name)?.info.name;
     let mut layers = Layers::new()?;
     layers.set("data", name.into(), "the command")?;

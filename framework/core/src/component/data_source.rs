@@ -296,5 +296,12 @@ component_kind! {
         fn read_incomplete(&self, path: &Path, part: Part) -> Result<Columns> {
             self.read(path, &[part])
         }
+
+        /// Reads every row and column of another file as x, in the file's order, those that are not
+        /// used too, so that it can be written again. With `texts`, cells of a text file are the
+        /// texts that they are, as categories. `None` for files that hold nothing beside x and y.
+        fn read_whole(&self, _path: &Path, _texts: bool) -> Result<Option<Columns>> {
+            Ok(None)
+        }
     }
 }

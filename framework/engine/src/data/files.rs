@@ -1,11 +1,11 @@
 //! Files of rows beside the experiment's own data: rows that a model is applied to, and rows that
 //! are written.
 
+use super::Table;
 use crate::component::{Columns, DataContext, DataSource, Part, Splits};
 use crate::config::Experiment;
 use crate::error::{Error, Result};
-use crate::io::csv::{self, Cells};
-use crate::io::{NamedArray, check_input, npz, safetensors, to_array};
+use crate::io::{NamedArray, check_input, npz, safetensors, table, to_array};
 use crate::registry::{Component, Mapping, Parameter as _, registry};
 use crate::table::names_of;
 use std::collections::BTreeMap;
@@ -42,6 +42,16 @@ pub fn read_incomplete(experiment: &Experiment, path: &Path, part: Part) -> Resu
     table.map_err(|e| e.under("data"))
 }
 
+/// Reads every column of a file, as [`DataSource::read_whole`] does, by the data source that
+/// [`read_columns`] takes.
+///
+/// # Errors
+/// [`Error::Data`]: the file cannot be read or has unexpected content.
+pub fn read_whole(experiment: &Experiment, path: &Path, texts: bool) -> Result<Option<Columns>> {
+    let table = reader(experiment, path).and_then(|source| source.read_whole(path, texts));
+    table.map_err(|e| e.under("data"))
+}
+
 fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
     check_input(path)?;
     let own = registry().find("data_source", experiment.data.name())?;
@@ -61,14 +71,17 @@ fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
 /// Writes rows in the format of the path's ending, whole or not at all.
 ///
 /// An `.npz` or `.safetensors` has arrays `x`, `y`, `x_val`, … and lists of texts: `classes` by
-/// label, `x_columns` and `y_columns` (in a `.safetensors` as JSON in its metadata). A `.csv` has
-/// columns under their names, or `x0`, `x1`, …, `y` or `label`. If rows of a file were left out,
-/// `rows` (in a table `row`) has the numbers, from 0, of those that were kept.
+/// label, `x_columns` and `y_columns` (in a `.safetensors` as JSON in its metadata); cells of tables
+/// are numbers there. A table is [`Table::of`]. If rows of a file were left out, `rows` (in a table
+/// `row`) has the numbers, from 0, of those that were kept.
 ///
 /// # Errors
 /// [`Error::Data`]: the ending is unknown, or its format cannot hold these rows. [`Error::Io`]: the
 /// file cannot be written.
 pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
+    if table::is_table(path) {
+        return write_one(path, splits);
+    }
     match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
         "npz" => npz::write_npz_with(path, &arrays(splits)?, &texts(&splits.train)),
         "safetensors" => {
@@ -77,21 +90,31 @@ pub fn write_rows(path: &Path, splits: &Splits) -> Result<()> {
             let texts: BTreeMap<_, _> = texts(&splits.train).into_iter().map(text).collect();
             safetensors::write_safetensors(path, &arrays(splits)?, &texts)
         }
-        "csv" if splits.val.is_some() || splits.test.is_some() => {
-            Err(Error::data(path, "a table holds one set of rows; write an .npz instead"))
+        _ => {
+            let known = format!("known endings: .{}", endings().join(", ."));
+            Err(Error::data(path, format!("cannot be written; {known}")))
         }
-        "csv" if splits.train.z0.is_some() => {
-            Err(Error::data(path, "a table holds no z_0 of its rows; write an .npz instead"))
-        }
-        "csv" if splits.train.weights.is_some() => {
-            Err(Error::data(path, "a table holds no weights of its rows; write an .npz instead"))
-        }
-        "csv" if splits.train.x_lengths.is_some() || splits.train.y_lengths.is_some() => {
-            Err(Error::data(path, "a table holds no sequences; write an .npz instead"))
-        }
-        "csv" => write_columns(path, &splits.train),
-        _ => Err(Error::data(path, "cannot be written; known endings: .npz, .csv, .safetensors")),
     }
+}
+
+/// Endings of the names of files that [`write_rows`] writes, without the first dot.
+pub fn endings() -> Vec<&'static str> {
+    [&["npz", "safetensors"], table::ENDINGS].concat()
+}
+
+/// Writes a table, which holds one set of rows.
+fn write_one(path: &Path, splits: &Splits) -> Result<()> {
+    let train = &splits.train;
+    let refused = [
+        (splits.val.is_some() || splits.test.is_some(), "one set of rows"),
+        (train.z0.is_some(), "no z_0 of its rows"),
+        (train.weights.is_some(), "no weights of its rows"),
+        (train.x_lengths.is_some() || train.y_lengths.is_some(), "no sequences"),
+    ];
+    if let Some((_, what)) = refused.iter().find(|(is, _)| *is) {
+        return Err(Error::data(path, format!("a table holds {what}; write an .npz instead")));
+    }
+    Table::of(train)?.write(path)
 }
 
 /// The lists of names of a table, each under its name in a file.
@@ -139,70 +162,4 @@ pub fn array(name: &str, tensor: &Tensor) -> Result<NamedArray> {
         Kind::Double | Kind::Int64 | Kind::Uint8 => to_array(name, tensor),
         _ => to_array(name, &tensor.to_kind(Kind::Float)),
     }
-}
-
-/// The float64 with the fewest digits that is read back as the same float32.
-pub(super) fn shortest(value: f32) -> f64 {
-    format!("{value:?}").parse().unwrap_or(value.into())
-}
-
-/// A column of a table that is written.
-enum Column {
-    Numbers(Vec<f64>),
-    Texts(Vec<String>),
-}
-
-fn write_columns(path: &Path, table: &Columns) -> Result<()> {
-    let (mut names, mut columns) = (Vec::new(), Vec::new());
-    if !table.kept.is_empty() {
-        names.push("row".to_owned());
-        columns.push(column(&Tensor::from_slice(&table.kept), None)?);
-    }
-    for (part, values, own) in
-        [("x", &table.x, &table.x_columns), ("y", &table.y, &table.y_columns)]
-    {
-        let Some(values) = values else { continue };
-        let is_label = values.kind() == Kind::Int64 && values.dim() == 1;
-        let matrix = match values.dim() {
-            1 => values.unsqueeze(1),
-            2 => values.shallow_clone(),
-            _ => {
-                let message = format!(
-                    "a table holds vectors, and {part} has shape {:?}; write an .npz instead",
-                    values.size()
-                );
-                return Err(Error::data(path, message));
-            }
-        };
-        let width = matrix.size()[1];
-        for i in 0..width {
-            names.push(match (own.get(i as usize), is_label, width) {
-                (Some(own), ..) => own.name.clone(),
-                (None, true, _) => "label".to_owned(),
-                (None, false, 1) => part.to_owned(),
-                _ => format!("{part}{i}"),
-            });
-            columns.push(column(&matrix.select(1, i), is_label.then_some(&table.classes[..]))?);
-        }
-    }
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let cells = columns.iter().map(|column| match column {
-        Column::Numbers(all) => Cells::Numbers(all),
-        Column::Texts(all) => Cells::Texts(all),
-    });
-    csv::write_csv(path, Some(&names), &cells.collect::<Vec<_>>())
-}
-
-/// Converts `values` `[n]` to a column, of texts if they are labels of named `classes`.
-fn column(values: &Tensor, classes: Option<&[String]>) -> Result<Column> {
-    if let Some(classes) = classes.filter(|classes| !classes.is_empty()) {
-        let labels = Vec::<i64>::try_from(values)?;
-        let name = |label: i64| usize::try_from(label).ok().and_then(|label| classes.get(label));
-        let names = labels.into_iter().map(|label| name(label).cloned().unwrap_or_default());
-        return Ok(Column::Texts(names.collect()));
-    }
-    Ok(Column::Numbers(match values.kind() {
-        Kind::Float => Vec::<f32>::try_from(values)?.into_iter().map(shortest).collect(),
-        _ => Vec::<f64>::try_from(values.to_kind(Kind::Double))?,
-    }))
 }

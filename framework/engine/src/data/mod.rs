@@ -8,6 +8,7 @@ mod column;
 mod completion;
 mod disk;
 pub mod files;
+mod filled;
 mod fit;
 mod hints;
 mod identity;
@@ -19,6 +20,7 @@ mod rows;
 mod saved;
 mod split;
 mod summary;
+mod table;
 mod tables;
 mod units;
 mod weights;
@@ -36,7 +38,8 @@ pub use normaliser::Normaliser;
 pub use rows::{Batch, Rows, Side};
 pub(crate) use rows::{Stored, mirror_some};
 pub use summary::{Class, DataSummary, SideSummary, Sizes, Spread};
-pub use tables::{Predicted, Table};
+pub use table::Table;
+pub use tables::Predicted;
 pub use units::{Names, Shapes, Units};
 
 use crate::component::{

@@ -1,93 +1,12 @@
 //! Tables of samples and predictions, as they are written: the columns of targets and conditions
 //! side by side, in the order of the training file.
 
-use super::files::shortest;
 use super::layout::{Cells, TableLayout, check_cells};
+use super::table::{Table, label_column, matrix, numbers};
 use super::units::Units;
-use crate::error::{Error, Result};
-use crate::io::table::write_table;
-use crate::table::{CellType, TableColumn, TableRows};
-use std::path::Path;
-use tch::{Device, Kind, Tensor};
-
-/// A table in the data's own units.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Table {
-    columns: Vec<TableColumn>,
-    /// Cells of each column.
-    cells: Vec<Vec<f64>>,
-}
-
-impl Table {
-    /// Adds a column behind the others.
-    pub fn push(&mut self, column: TableColumn, cells: Vec<f64>) {
-        self.columns.push(column);
-        self.cells.push(cells);
-    }
-
-    /// Adds the numbers of rows as the first column, `row`; nothing without numbers.
-    #[must_use]
-    pub fn numbered(mut self, rows: &[i64]) -> Self {
-        if !rows.is_empty() {
-            self.columns.insert(0, TableColumn::new("row", WHOLE));
-            self.cells.insert(0, rows.iter().map(|row| *row as f64).collect());
-        }
-        self
-    }
-
-    /// The columns.
-    pub fn columns(&self) -> &[TableColumn] {
-        &self.columns
-    }
-
-    /// Cells of the first column of this name.
-    pub fn column(&self, name: &str) -> Option<&[f64]> {
-        let place = self.columns.iter().position(|column| column.name == name)?;
-        self.cells.get(place).map(Vec::as_slice)
-    }
-
-    /// Cells row by row.
-    pub fn values(&self) -> Vec<f64> {
-        let rows = self.cells.iter().map(Vec::len).min().unwrap_or(0);
-        (0..rows).flat_map(|row| self.cells.iter().map(move |cells| cells[row])).collect()
-    }
-
-    /// Writes the table in the format of the path's ending, whole or not at all.
-    ///
-    /// # Errors
-    /// Those of [`write_table`].
-    pub fn write(&self, path: &Path) -> Result<()> {
-        write_table(path, TableRows { columns: &self.columns, values: &self.values() })
-    }
-
-    /// Puts the columns of another table behind these.
-    #[must_use]
-    pub fn beside(mut self, other: Self) -> Self {
-        self.columns.extend(other.columns);
-        self.cells.extend(other.cells);
-        self
-    }
-
-    /// Adds a column of deviations, if there are any.
-    fn extend(&mut self, name: &str, deviation: Option<Vec<f64>>) {
-        if let Some(cells) = deviation {
-            self.push(TableColumn::number(format!("{name}_std")), cells);
-        }
-    }
-
-    /// Puts the columns into the order of `names`; others stay behind them.
-    fn in_order(self, names: &[String]) -> Self {
-        let place = |column: &TableColumn| {
-            names.iter().position(|name| *name == column.name).unwrap_or(usize::MAX)
-        };
-        let mut all: Vec<_> = self.columns.into_iter().zip(self.cells).collect();
-        all.sort_by_key(|(column, _)| place(column));
-        let (columns, cells) = all.into_iter().unzip();
-        Self { columns, cells }
-    }
-}
-
-const WHOLE: CellType = CellType::Number { decimals: Some(0) };
+use crate::error::Result;
+use crate::table::{CellType, TableColumn};
+use tch::{Kind, Tensor};
 
 /// Predictions of a table's targets, in the data's own units.
 #[derive(Clone, Copy, Debug)]
@@ -284,60 +203,28 @@ impl Units {
         if side.is_label {
             let labels =
                 if rows.dim() == 1 { rows.shallow_clone() } else { rows.argmax(-1, false) };
-            table.push(self.label_column(side), numbers(&labels)?);
+            table.push(label_column(side.columns.first(), self.class_list()), numbers(&labels)?);
             return Ok(());
         }
-        let rows = if rows.dim() == 1 { rows.unsqueeze(1) } else { rows.shallow_clone() };
-        let [_, width] = rows.size()[..] else {
-            let (letter, size) = (side.letter, rows.size());
-            let message = format!("a table holds vectors, and {letter} has shape {size:?}");
-            return Err(Error::config("", message).help("write an .npz instead"));
-        };
+        let rows = matrix(rows, side.letter)?;
         let rows = match &side.layout {
-            Some(layout) if layout.width() == width => layout.table(&rows),
+            Some(layout) if layout.width() == rows.size()[1] => layout.table(&rows),
             _ => rows,
         };
-        let width = rows.size()[1];
-        for (j, place) in (0..width).zip(0..) {
-            let column = match (side.columns.get(place), width) {
-                (Some(column), _) => column.clone(),
-                (None, 1) => TableColumn::number(side.letter),
-                (None, _) => TableColumn::number(format!("{}{j}", side.letter)),
-            };
-            table.push(column, numbers(&rows.select(1, j))?);
-        }
-        Ok(())
+        table.push_matrix(side.columns, &rows, side.letter)
     }
 
     /// Names of the classes, by label.
     fn class_list(&self) -> Vec<String> {
         self.class_names().map(|classes| classes.names().to_vec()).unwrap_or_default()
     }
-
-    /// The column of labels, with the names of the classes.
-    fn label_column(&self, side: &Side<'_>) -> TableColumn {
-        let names = self.class_list();
-        match side.columns.first() {
-            Some(own) if own.names() == Some(&names[..]) => own.clone(),
-            Some(own) => TableColumn::category(&own.name, names),
-            None => TableColumn::category("label", names),
-        }
-    }
-}
-
-/// The numbers of a tensor `[n]`; float32 with as few digits as it has.
-fn numbers(values: &Tensor) -> Result<Vec<f64>> {
-    let values = values.to_device(Device::Cpu).contiguous();
-    Ok(match values.kind() {
-        Kind::Float => Vec::<f32>::try_from(values)?.into_iter().map(shortest).collect(),
-        _ => Vec::<f64>::try_from(values.to_kind(Kind::Double))?,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::{Names, Normaliser, Shapes};
+    use tch::Device;
 
     fn names(all: &[&str]) -> Vec<String> {
         all.iter().map(|name| (*name).to_owned()).collect()

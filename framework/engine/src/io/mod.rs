@@ -5,7 +5,6 @@
 mod array;
 mod atomic;
 mod convert;
-pub mod csv;
 mod digest;
 mod first_failure;
 mod input;

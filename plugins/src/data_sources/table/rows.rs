@@ -384,7 +384,7 @@ impl Reading<'_> {
             return Vec::new();
         }
         let named = self.file.names().is_some();
-        let single = part == Part::Y && columns.len() == 1;
+        let single = columns.len() == 1;
         let column = |(i, typed): (usize, &Typed)| match (named, single) {
             (true, _) => typed.column.clone(),
             (false, true) => TableColumn { name: part.to_string(), ..typed.column.clone() },

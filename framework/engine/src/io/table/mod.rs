@@ -14,4 +14,4 @@ pub use read::{
     Table, TableFile, TypeWish, Typed, Wanted, infer,
 };
 pub use time::TimeFormat;
-pub use write::write_table;
+pub use write::{texts, write_table};

@@ -73,11 +73,12 @@ fn a_packed_table_holds_the_text_of_a_plain_one() {
 
 #[test]
 fn numbers_without_decimals_are_read_back_exactly() {
-    let values: Vec<f64> = (0..2000).map(|i| (f64::from(i) * 0.37).tan().powi(i % 9 + 1)).collect();
+    let mut values = vec![0.1, -0.0, 1e300, 5e-324, 1.0 / 3.0];
+    values.extend((0..2000).map(|i| (f64::from(i) * 0.37).tan().powi(i % 9 + 1)));
     let text = written("a.csv", &[TableColumn::number("a")], &values);
     let text = String::from_utf8(text).unwrap();
-    let read: Vec<f64> = text.lines().skip(1).map(|line| line.parse().unwrap()).collect();
-    assert_eq!(read, values);
+    let read = text.lines().skip(1).map(|line| line.parse::<f64>().unwrap().to_bits());
+    assert!(read.eq(values.iter().map(|value| value.to_bits())));
 }
 
 /// Values of a file, and their types, as the reader finds them.
@@ -212,6 +213,41 @@ fn an_arrow_file_holds_numbers_flags_names_days_and_times() {
     assert_eq!(seen.value(0), 2_000_000);
     assert_eq!(column(6).downcast_ref::<StringArray>().unwrap().value(0), "01:02");
     assert!((0..7).all(|i| batch.column(i).is_null(1)));
+}
+
+#[test]
+fn cells_as_they_are_keep_texts_flags_and_whole_numbers_of_any_size() {
+    use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt64Array};
+    let folder = tempfile::tempdir().unwrap();
+    let cells = |name: &str| {
+        let format = super::Format { markers: Markers::new([""; 0]), ..super::Format::default() };
+        let file = TableFile::open(&folder.path().join(name), &format).unwrap();
+        let table = file.read(&vec![Wanted::Cells; file.width()]).unwrap();
+        table.columns.into_iter().map(|column| column.unwrap().cells).collect::<Vec<_>>()
+    };
+    let same = |names: &[&str]| Cells::Texts {
+        codes: (0_u32..).take(names.len()).collect(),
+        texts: self::names(names),
+    };
+    std::fs::write(folder.path().join("a.csv"), "a,b\n007,NA\n1.50,\"x, y\"\n").unwrap();
+    assert_eq!(cells("a.csv"), [same(&["007", "1.50"]), same(&["NA", "x, y"])]);
+    let large = [1, (1_i64 << 53) + 1, i64::MAX];
+    let columns: [(&str, ArrayRef); 4] = [
+        ("signed", std::sync::Arc::new(Int64Array::from(large.to_vec()))),
+        ("unsigned", std::sync::Arc::new(UInt64Array::from(vec![2, u64::MAX, 3]))),
+        ("small", std::sync::Arc::new(Int64Array::from(vec![1, 2, 3]))),
+        ("flag", std::sync::Arc::new(BooleanArray::from(vec![true, false, true]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let file = std::fs::File::create(folder.path().join("a.arrow")).unwrap();
+    let mut writer = arrow_ipc::writer::FileWriter::try_new(file, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    let whole = |values: [f64; 3]| Cells::Numbers { values: values.to_vec(), decimals: Some(0) };
+    let flags = Cells::Texts { codes: vec![1, 0, 1], texts: names(&["false", "true"]) };
+    let signed = same(&["1", "9007199254740993", "9223372036854775807"]);
+    let unsigned = same(&["2", "18446744073709551615", "3"]);
+    assert_eq!(cells("a.arrow"), [signed, unsigned, whole([1.0, 2.0, 3.0]), flags]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl ArrowFile {
         };
         let builder = |i: &usize| {
             let stored = stored(self.schema.field(*i).data_type()).map_err(|e| wrong(*i, e))?;
-            Ok(Builder::new(stored, markers))
+            Ok(Builder::new(stored, &wanted[*i], markers))
         };
         let mut builders = places.iter().map(builder).collect::<Result<Vec<_>>>()?;
         let (_, batches) = batches(path, self.is_stream, Some(places.clone()))?;
@@ -74,7 +74,7 @@ impl ArrowFile {
         }
         let mut columns: Vec<Option<Column>> = wanted.iter().map(|_| None).collect();
         for (i, builder) in places.into_iter().zip(builders) {
-            let column = builder.finish(self.names[i].clone(), &wanted[i]);
+            let column = builder.finish(self.names[i].clone());
             columns[i] = Some(column.map_err(|e| wrong(i, e))?);
         }
         Ok((rows, columns))
@@ -165,6 +165,16 @@ fn push(array: &dyn Array, builder: &mut Builder<'_>) -> Result<(), String> {
             }
         }};
     }
+    macro_rules! wholes {
+        ($T:ty) => {
+            for value in array.as_primitive::<$T>() {
+                match value {
+                    Some(value) => builder.push_whole(value as f64, || value.to_string()),
+                    None => builder.push_missing(),
+                }
+            }
+        };
+    }
     macro_rules! decimals {
         ($T:ty, $scale:expr) => {{
             let power = 10_f64.powi(i32::from($scale));
@@ -199,11 +209,11 @@ fn push(array: &dyn Array, builder: &mut Builder<'_>) -> Result<(), String> {
         DataType::Int8 => numbers!(Int8Type),
         DataType::Int16 => numbers!(Int16Type),
         DataType::Int32 => numbers!(Int32Type),
-        DataType::Int64 => numbers!(Int64Type),
+        DataType::Int64 => wholes!(Int64Type),
         DataType::UInt8 => numbers!(UInt8Type),
         DataType::UInt16 => numbers!(UInt16Type),
         DataType::UInt32 => numbers!(UInt32Type),
-        DataType::UInt64 => numbers!(UInt64Type),
+        DataType::UInt64 => wholes!(UInt64Type),
         DataType::Float16 => {
             for value in array.as_primitive::<Float16Type>() {
                 match value {

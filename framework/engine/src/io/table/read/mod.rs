@@ -123,12 +123,22 @@ pub enum Wanted {
     Texts,
     /// Times, in a format in the notation of `strftime`, or in a usual one.
     Times(Option<String>),
+    /// The cells as they are: texts of a text file, values of a file with types, of which whole
+    /// numbers beyond 2⁵³ are texts; however many different texts there are.
+    Cells,
+}
+
+impl Wanted {
+    /// Most different texts that are told apart.
+    fn most_texts(&self) -> usize {
+        if *self == Self::Cells { usize::MAX } else { MAX_TEXTS }
+    }
 }
 
 /// Code of a missing text.
 pub const MISSING: u32 = u32::MAX;
 
-/// Most different texts of a column that are told apart.
+/// Most different texts of a column that are told apart, unless [`Wanted::Cells`] are.
 pub const MAX_TEXTS: usize = 1_000_000;
 
 /// Cells of a column, row by row.
@@ -245,6 +255,11 @@ impl TableFile {
     /// Number of columns.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// True if the file is a text, whose cells have no types.
+    pub fn is_text(&self) -> bool {
+        matches!(self.layout, Layout::Text(_))
     }
 
     /// The format in words, such as `text (UTF-8) separated by commas`.

@@ -73,14 +73,14 @@ impl ParquetFile {
             let leaf = self.leaves[i].ok_or_else(nested)?;
             let schema = reader.metadata().file_metadata().schema_descr();
             let stored = stored(&schema.column(leaf)).map_err(wrong)?;
-            let mut builder = Builder::new(stored, markers);
+            let mut builder = Builder::new(stored, wanted, markers);
             for group in 0..reader.num_row_groups() {
                 let group = reader.get_row_group(group).map_err(|e| damaged(path, &e))?;
                 let pages = group.get_column_reader(leaf).map_err(|e| damaged(path, &e))?;
                 read_group(pages, schema.column(leaf).as_ref(), &mut builder)
                     .map_err(|e| damaged(path, &e))?;
             }
-            builder.finish(name.clone(), wanted).map(Some).map_err(wrong)
+            builder.finish(name.clone()).map(Some).map_err(wrong)
         };
         let columns = wanted.iter().enumerate().map(column).collect::<Result<Vec<_>>>()?;
         Ok((rows, columns))
@@ -168,10 +168,10 @@ fn read_group(
             each(r, builder, |b, v| b.push_number(f64::from(*v) / scale))
         }
         ColumnReader::Int64ColumnReader(r) if unsigned => {
-            each(r, builder, |b, v| b.push_number(*v as u64 as f64))
+            each(r, builder, |b, v| b.push_whole(*v as u64 as f64, || (*v as u64).to_string()))
         }
         ColumnReader::Int64ColumnReader(r) => {
-            each(r, builder, |b, v| b.push_number(*v as f64 / scale))
+            each(r, builder, |b, v| b.push_whole(*v as f64 / scale, || v.to_string()))
         }
         ColumnReader::Int96ColumnReader(r) => {
             each(r, builder, |b, v| b.push_number(v.to_millis() as f64))

@@ -6,7 +6,7 @@ use super::numbers::Notation;
 use super::records::Records;
 use super::times::TimeFormat;
 use super::words::Words;
-use super::{Cells, Column, Format, MAX_TEXTS, MISSING, Wanted};
+use super::{Cells, Column, Format, MISSING, Wanted};
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -32,6 +32,7 @@ impl Guess {
 struct Reader {
     column: usize,
     wanted: Wanted,
+    most_texts: usize,
     /// Types that fit all cells so far; the first is read.
     guesses: Vec<Guess>,
     cells: Partial,
@@ -60,7 +61,8 @@ enum Partial {
 
 impl Reader {
     fn new(column: usize, wanted: Wanted, guesses: Vec<Guess>) -> Self {
-        Self { column, wanted, guesses, cells: Partial::Many, missing: 0, failed: true }
+        let (most_texts, cells) = (wanted.most_texts(), Partial::Many);
+        Self { column, wanted, most_texts, guesses, cells, missing: 0, failed: true }
     }
 
     /// Prepares the reader for the first cell.
@@ -108,7 +110,7 @@ impl Reader {
             }
             (Partial::Texts { codes, words }, _) => {
                 codes.push(words.code(cell));
-                if words.len() > MAX_TEXTS {
+                if words.len() > self.most_texts {
                     self.cells = Partial::Many;
                 }
                 return Ok(());
@@ -280,7 +282,7 @@ fn guesses(
         Wanted::Any => numbers(format.padded).chain(times()).chain([Guess::Text]).collect(),
         Wanted::NumbersOrTexts => numbers(true).chain([Guess::Text]).collect(),
         Wanted::Numbers => numbers(true).collect(),
-        Wanted::Texts => vec![Guess::Text],
+        Wanted::Texts | Wanted::Cells => vec![Guess::Text],
         Wanted::Times(None) => times().collect(),
         Wanted::Times(Some(format)) => vec![Guess::Time(TimeFormat::new(format))],
     };

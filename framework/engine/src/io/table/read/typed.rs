@@ -23,12 +23,16 @@ pub(super) enum Stored {
 /// A column that is read from a file with types.
 pub(super) struct Builder<'m> {
     stored: Stored,
+    wanted: &'m Wanted,
     markers: &'m Markers,
     values: Vec<f64>,
     codes: Vec<u32>,
     words: Words,
     missing: usize,
 }
+
+/// Whole numbers below this one are exact in float64.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Names of false and true.
 const FLAG: [&str; 2] = ["false", "true"];
@@ -46,15 +50,15 @@ impl Stored {
 }
 
 impl<'m> Builder<'m> {
-    pub fn new(stored: Stored, markers: &'m Markers) -> Self {
-        Self {
-            stored,
-            markers,
-            values: Vec::new(),
-            codes: Vec::new(),
-            words: Words::default(),
-            missing: 0,
+    pub fn new(stored: Stored, wanted: &'m Wanted, markers: &'m Markers) -> Self {
+        let mut words = Words::default();
+        // Both words, so that the column is one of false and true when it is written again.
+        if (&stored, wanted) == (&Stored::Flag, &Wanted::Cells) {
+            for word in FLAG {
+                words.code(word.as_bytes());
+            }
         }
+        Self { stored, wanted, markers, values: Vec::new(), codes: Vec::new(), words, missing: 0 }
     }
 
     pub fn push_missing(&mut self) {
@@ -75,6 +79,27 @@ impl<'m> Builder<'m> {
         });
     }
 
+    /// Adds a whole number, with its text. A column whose cells are to stay as they are becomes
+    /// texts with the first number that float64 does not hold.
+    #[inline]
+    pub fn push_whole(&mut self, value: f64, text: impl Fn() -> String) {
+        match self.stored {
+            Stored::Text => self.push_text(text().as_bytes()),
+            Stored::Exact(0) if value.abs() >= EXACT && *self.wanted == Wanted::Cells => {
+                self.stored = Stored::Text;
+                for value in std::mem::take(&mut self.values) {
+                    let code = match value {
+                        value if value.is_nan() => MISSING,
+                        value => self.words.code((value as i64).to_string().as_bytes()),
+                    };
+                    self.codes.push(code);
+                }
+                self.push_whole(value, text);
+            }
+            _ => self.push_number(value),
+        }
+    }
+
     /// Adds a text, which may stand for a missing value.
     #[inline]
     pub fn push_text(&mut self, text: &[u8]) {
@@ -82,7 +107,7 @@ impl<'m> Builder<'m> {
             return self.push_missing();
         }
         // Further texts have no code: there are too many of them.
-        match self.words.len() > MAX_TEXTS {
+        match self.words.len() > self.wanted.most_texts() {
             true => self.codes.push(MISSING),
             false => self.codes.push(self.words.code(text)),
         }
@@ -94,13 +119,13 @@ impl<'m> Builder<'m> {
     }
 
     /// The column, with cells of the wanted type; an error is what is wrong with it.
-    pub fn finish(self, name: String, wanted: &Wanted) -> Result<Column, String> {
-        let Self { stored, mut values, codes, words, missing, .. } = self;
+    pub fn finish(self, name: String) -> Result<Column, String> {
+        let Self { stored, wanted, mut values, codes, words, missing, .. } = self;
         if let Some(row) = values.iter().position(|value| value.is_infinite()) {
             return Err(format!("row {row} (counted from 0) holds an infinite number"));
         }
         let cells = match stored {
-            Stored::Text | Stored::Flag if words.len() > MAX_TEXTS => Cells::Many,
+            Stored::Text | Stored::Flag if words.len() > wanted.most_texts() => Cells::Many,
             Stored::Text | Stored::Flag => Cells::Texts { codes, texts: words.into_texts() },
             Stored::Exact(decimals) => {
                 Cells::Numbers { values, decimals: Some(decimals).filter(|digits| *digits < 10) }

@@ -52,6 +52,20 @@ pub fn write_table(path: &Path, rows: TableRows<'_>) -> Result<()> {
     })
 }
 
+/// Texts of cells of a column, as a text file has them; those of missing cells are empty.
+///
+/// # Errors
+/// [`Error::Config`]: the format of a time is none. [`Error::Runtime`]: a time cannot be written.
+pub fn texts(column: &TableColumn, cells: impl Iterator<Item = f64>) -> Result<Vec<String>> {
+    let own = Cells::of(column)?;
+    let text = |cell| {
+        let mut text = String::new();
+        own.write(cell, &mut text).map_err(|e| Error::runtime(e.to_string()))?;
+        Ok(text)
+    };
+    cells.map(text).collect()
+}
+
 /// Cells of a column, as they are written.
 enum Cells<'a> {
     /// Numbers, rounded to decimals.

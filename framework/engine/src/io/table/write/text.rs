@@ -3,7 +3,6 @@ use std::io::{Error as IoError, Result, Write};
 
 use super::Cells;
 use super::typed::EXACT;
-use crate::io::csv::write_number;
 use crate::table::TableRows;
 
 /// Writes lines of cells, the first one with the names of the columns.
@@ -29,7 +28,7 @@ pub(super) fn write_text(
 
 impl Cells<'_> {
     /// Writes a cell as text; nothing for a missing one.
-    fn write(&self, value: f64, text: &mut String) -> std::fmt::Result {
+    pub(super) fn write(&self, value: f64, text: &mut String) -> std::fmt::Result {
         if value.is_nan() {
             return Ok(());
         }
@@ -57,4 +56,13 @@ fn fixed(value: f64, decimals: usize, text: &mut String) -> std::fmt::Result {
         *text = text.replace('-', "");
     }
     Ok(())
+}
+
+/// Writes a number: whole ones without a point, very large and very small ones with an exponent.
+fn write_number(value: f64, text: &mut String) -> std::fmt::Result {
+    if value.fract() == 0.0 && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
+        write!(text, "{value:.0}")
+    } else {
+        write!(text, "{value:?}")
+    }
 }
