@@ -161,7 +161,7 @@ fn missing_cells_are_filled_in_and_known_ones_stay() {
     let row = |i: usize| {
         let gap = |place: usize, cell: String| if i % 7 == place { String::new() } else { cell };
         let colour = gap(3, colours[i % 3].to_owned());
-        format!("{i},{colour},{},{}\n", gap(5, (i % 3 * 10).to_string()), 1990 + i % 20)
+        format!("{i:04},{colour},{},{}\n", gap(5, (i % 3 * 10).to_string()), 1990 + i % 20)
     };
     let rows: String = (0..90).map(row).collect();
     folder.write("rows.csv", &format!("id,colour,size,year\n{rows}"));
@@ -174,18 +174,23 @@ fn missing_cells_are_filled_in_and_known_ones_stay() {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let (before, after) = (read("rows.csv"), read("full.csv"));
     let mut lines = after.lines();
-    assert_eq!(lines.next(), Some("colour,size,year"));
+    assert_eq!(lines.next(), Some("id,colour,size,year"));
     for (old, new) in before.lines().skip(1).zip(lines) {
-        for (old, new) in old.split(',').skip(1).zip(new.split(',')) {
+        for (old, new) in old.split(',').zip(new.split(',')) {
             assert!(!new.is_empty() && (old.is_empty() || old == new), "{old} {new}");
         }
     }
+    // A file of another format holds the same table.
+    folder.succeeds(&["impute", "--run", run, "--data", "rows.csv", "--out", "full.parquet"]);
+    let again = ["impute", "--run", run, "--data", "full.parquet", "--out", "again.csv"];
+    assert_eq!(folder.succeeds(&again), "0 cells, filled in, in the 90 rows of again.csv");
+    assert_eq!(read("again.csv"), after);
     let several = ["impute", "--run", run, "--data", "rows.csv", "--draws", "3"];
     folder.succeeds(&[&several[..], &["--out", "several.csv"]].concat());
     let several = read("several.csv");
-    assert_eq!(several.lines().next(), Some("colour,size,year,colour_others,size_std"));
-    // The first row is complete.
-    assert_eq!(several.lines().nth(1), Some("red,0,1990,,"));
+    assert_eq!(several.lines().next(), Some("id,colour,size,year,colour_others,size_std"));
+    // The second row is complete.
+    assert_eq!(several.lines().nth(2), Some("0001,green,10,1991,,"));
     let whole = folder.train(&[&args[..], &keys[..2], &SMALL].concat());
     let error =
         folder.fails(&["impute", "--run", text(&whole), "--data", "rows.csv", "--out", "a.csv"]);

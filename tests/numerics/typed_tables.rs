@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use triflow::component::{DataContext, DataSource, Part, Splits};
 use triflow::config::Layers;
-use triflow::data::files::read_columns;
+use triflow::data::Table as Written;
+use triflow::data::files::{read_columns, write_rows};
 use triflow::table::{CellType, Scaling, TableColumn, names_of};
 use triflow::tch::{Kind, Tensor};
 use triflow::{Component, Error, Experiment, Result};
@@ -320,4 +321,75 @@ fn a_later_file_has_the_types_and_codes_of_the_training_rows() {
     table.align_columns(Part::X, &splits.train.x_columns).unwrap();
     let row = &rows(table.x.as_ref().unwrap())[0];
     assert_eq!(row, &[77.0, 5.0, 1.0, 2.0, 18_262.0 * 86_400.0, 1.0, 2.0]);
+}
+
+#[test]
+fn rows_of_a_table_are_written_as_they_were_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let names_of_y = |spec: &mut Table| spec.y = names("species");
+    let written = |text: &str, file: &str| {
+        let path = folder.path().join(file);
+        write_rows(&path, &load_text(text, names_of_y).unwrap()).unwrap();
+        path
+    };
+    let csv = std::fs::read_to_string(written(MIXED, "d.csv")).unwrap();
+    // Numbers have as many decimals as the longest; a marker is a missing cell.
+    let expected = MIXED.replace("NA", "").replace('?', "");
+    let expected = expected.lines().map(|line| {
+        let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+        if let Ok(income) = cells[1].parse::<f64>() {
+            cells[1] = format!("{income:.2}");
+        }
+        cells.join(",")
+    });
+    assert_eq!(csv.lines().collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    let parquet = written(MIXED, "d.parquet");
+    let mut spec = Table::new(parquet.to_str().unwrap());
+    names_of_y(&mut spec);
+    let read = load(spec, Path::new("")).unwrap().train;
+    let own = load_text(MIXED, names_of_y).unwrap().train;
+    assert_eq!(read.x_columns, own.x_columns);
+    assert_eq!((read.order, read.classes), (own.order, own.classes));
+}
+
+/// A file `d` of the text, and its every column, written again as text.
+fn whole(text: &str, change: impl FnOnce(&mut Table), texts: bool) -> String {
+    triflow_plugins::link();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.csv");
+    std::fs::write(&path, text).unwrap();
+    let mut spec = Table::new(path.to_str().unwrap());
+    change(&mut spec);
+    let spec: Component<dyn DataSource> = spec.into();
+    let source = spec.build(&DataContext::new(1, "")).unwrap();
+    let columns = source.read_whole(&path, texts).unwrap().unwrap();
+    let out = folder.path().join("out.csv");
+    Written::of(&columns).unwrap().write(&out).unwrap();
+    std::fs::read_to_string(out).unwrap()
+}
+
+#[test]
+fn every_column_of_a_file_can_be_written_again_as_it_was() {
+    let text = ",id,a,born,note\n1,007,1.50,2001-12-31,\"x, y\"\n2,010,2.5,,NA\n3,11,NA,?,\n";
+    let change = |spec: &mut Table| {
+        spec.columns = [("id", "ignore"), ("note", "ignore")]
+            .map(|(name, kind)| (name.to_owned(), options(kind)))
+            .into();
+    };
+    assert_eq!(whole(text, change, true), text);
+    // By their types, only what a type does not hold is lost.
+    let typed = ",id,a,born,note\n1,007,1.50,2001-12-31,\"x, y\"\n2,010,2.50,,\n3,11,,,\n";
+    assert_eq!(whole(text, change, false), typed);
+    // Whole numbers that float64 does not hold are texts.
+    let large = "a,id\n1,9007199254740993\n2,9007199254740995\n";
+    let ignored = |spec: &mut Table| {
+        spec.columns = [("id".to_owned(), options("ignore"))].into();
+    };
+    assert_eq!(whole(large, ignored, false), large);
+    // Columns without names have those of x and y, or their number.
+    let change = |spec: &mut Table| {
+        (spec.x, spec.y) =
+            (ColumnList(vec![Column::Number(2)]), ColumnList(vec![Column::Number(0)]));
+    };
+    assert_eq!(whole("1,2,3\n4,5,6\n", change, true), "y,1,x\n1,2,3\n4,5,6\n");
 }

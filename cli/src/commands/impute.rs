@@ -1,19 +1,19 @@
 //! `impute`: missing cells of a table, drawn given the others.
 
 use super::counted;
-use super::outputs::check_out;
 use super::sampling::{load, show_progress};
 use crate::args::SamplingArgs;
 use std::path::Path;
 use triflow::component::Part;
 use triflow::data::Table;
-use triflow::data::files::{read_columns, read_incomplete};
+use triflow::data::files::{read_columns, read_incomplete, read_whole};
+use triflow::io::table::{ENDINGS, typed_ending};
 use triflow::rng::Streams;
 use triflow::table::TableColumn;
-use triflow::tch::{Kind, Tensor};
+use triflow::tch::{Device, Tensor};
 use triflow::{Error, Result, Trained};
 
-/// Writes the rows of `data` with their missing cells filled in.
+/// Writes the table `data` with its missing cells filled in.
 pub fn impute(
     run: &Path,
     data: &Path,
@@ -21,7 +21,7 @@ pub fn impute(
     sampling: &SamplingArgs,
     (out, quiet): (&Path, bool),
 ) -> Result<()> {
-    check_out(out)?;
+    crate::out::check(out, ENDINGS)?;
     let (_, mut model) = load(run, sampling)?;
     model.fills_in()?;
     let _threads = model.threads();
@@ -30,6 +30,9 @@ pub fn impute(
         false => (Part::X, Part::Y),
     };
     let mut table = read_incomplete(model.experiment(), data, learned)?;
+    let read = Table::of(&table)?;
+    let file = read_whole(model.experiment(), data, typed_ending(out).is_none())?;
+    let file = file.as_ref().map(Table::of).transpose()?;
     let n = table.layout(learned).map_or(0, |(_, shape)| shape[0]);
     if model.units().shapes.condition.is_some() {
         let conditions = read_columns(model.experiment(), data, &[from])?;
@@ -46,21 +49,32 @@ pub fn impute(
     let streams = Streams::new(sampling.seed.unwrap_or_else(|| model.experiment().seed()), 0);
     show_progress(&mut model, quiet, n * draws as i64, "rows");
     let imputed = model.impute(table, draws, &streams)?;
-    let count = |cells: &Tensor| cells.sum(Kind::Int64).int64_value(&[]);
-    let filled = count(&imputed.missing);
-    let columns = model.units().names.target.clone();
+    let filled = |cells: &Tensor| match &file {
+        Some(file) => file.clone().filled(&read, &whole(&model, cells, None)?),
+        None => whole(&model, cells, conditions.as_ref()),
+    };
     let full = match draws {
-        1 => whole(&model, &imputed.draws[0], conditions.as_ref())?,
+        1 => filled(&imputed.draws[0])?,
         _ => {
+            let columns = match &model.units().names.target[..] {
+                [] => whole(&model, &imputed.draws[0], None)?.columns().to_vec(),
+                columns => columns.to_vec(),
+            };
             let (cells, spread) = imputed.summary(&columns);
-            let own = whole(&model, &cells, conditions.as_ref())?;
-            own.beside(spreads(&columns, &spread, &imputed.missing)?)
+            filled(&cells)?.beside(spreads(&columns, &spread, &read)?)
         }
     };
     full.write(out)?;
+    let names = read.columns().iter().map(|column| column.name.as_str());
+    let count: usize = names.map(|name| gaps(&read, name).filter(|gap| *gap).count()).sum();
     let rows = counted(n, "row");
-    println!("{}, filled in, in the {rows} of {}", counted(filled, "cell"), out.display());
+    println!("{}, filled in, in the {rows} of {}", counted(count as i64, "cell"), out.display());
     Ok(())
+}
+
+/// True for each missing cell of a column.
+fn gaps<'t>(table: &'t Table, column: &str) -> impl Iterator<Item = bool> + 't {
+    table.column(column).unwrap_or_default().iter().map(|cell| cell.is_nan())
 }
 
 /// Numbers of all of `n` rows.
@@ -73,17 +87,20 @@ fn whole(model: &Trained, cells: &Tensor, conditions: Option<&Tensor>) -> Result
     model.units().samples(cells, conditions, model.experiment().task().learns_y())
 }
 
-/// The spread of the cells of each column in which one was missing.
-fn spreads(columns: &[TableColumn], spread: &Tensor, missing: &Tensor) -> Result<Table> {
+/// The spread of the missing cells of each column that has some; `read` are the columns of the
+/// file.
+fn spreads(columns: &[TableColumn], spread: &Tensor, read: &Table) -> Result<Table> {
     let mut table = Table::default();
     for (column, i) in columns.iter().zip(0..) {
-        if missing.select(1, i).any().int64_value(&[]) == 0 {
+        let gaps: Vec<bool> = gaps(read, &column.name).collect();
+        if !gaps.contains(&true) {
             continue;
         }
         let what = if column.names().is_some() { "others" } else { "std" };
         let name = format!("{}_{what}", column.name);
-        let cells = Vec::try_from(spread.select(1, i).to_device(triflow::tch::Device::Cpu))?;
-        table.push(TableColumn { missing: true, ..TableColumn::number(name) }, cells);
+        let all = Vec::<f64>::try_from(spread.select(1, i).to_device(Device::Cpu))?;
+        let cells = all.into_iter().zip(gaps).map(|(cell, gap)| if gap { cell } else { f64::NAN });
+        table.push(TableColumn { missing: true, ..TableColumn::number(name) }, cells.collect());
     }
     Ok(table)
 }

@@ -5,6 +5,7 @@ mod csv;
 mod inspect;
 mod keys;
 mod rows;
+mod whole;
 
 pub use csv::Csv;
 pub use keys::{
@@ -185,6 +186,10 @@ impl DataSource for Source {
         let spec = Table { labels: Some(false), ..self.spec.clone() };
         self.rows(&spec, path, &[part], Gaps::KeepAll)
     }
+
+    fn read_whole(&self, path: &FsPath, texts: bool) -> Result<Option<Columns>> {
+        whole::read_whole(self, path, texts).map(Some)
+    }
 }
 
 impl Source {
@@ -195,6 +200,11 @@ impl Source {
 
     /// The table in a file.
     fn open(&self, path: &FsPath) -> Result<TableFile> {
+        self.open_with(path, Markers::new(&self.spec.markers))
+    }
+
+    /// The table in a file in which `markers` stand for missing values.
+    fn open_with(&self, path: &FsPath, markers: Markers) -> Result<TableFile> {
         triflow::io::check_input(path)?;
         let spec = &self.spec;
         let format = Format {
@@ -208,7 +218,7 @@ impl Source {
             decimal: spec.decimal.byte(),
             groups: spec.thousands,
             padded: !self.is_typed,
-            markers: Markers::new(&spec.markers),
+            markers,
         };
         TableFile::open(path, &format)
     }
