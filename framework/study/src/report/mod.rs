@@ -275,6 +275,7 @@ fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_
         let x = rows.condition.filter(|_| units.condition_layout().is_none());
         let x = x.map(|c| points(&units.condition.undo(&c))).transpose()?;
         let x = x.map(|x| x.named(&units.names.condition_entries()));
+        let mut subtitle = caption(&how(model, &sampled, n, None));
         let shown = if units.target_is_label {
             Predicted::Classes {
                 truth: labels(&truth)?,
@@ -282,7 +283,9 @@ fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_
                 names: units.names.classes.clone(),
             }
         } else if units.target_layout().is_some() {
-            tables::predicted(model, &truth, &predicted)?
+            let (shown, remark) = tables::predicted(model, &truth, &predicted)?;
+            subtitle += &remark;
+            shown
         } else {
             Predicted::Values {
                 truth: points(&truth)?,
@@ -297,7 +300,7 @@ fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_
                     "{}: predictions on {set} data",
                     model.experiment().objective.name()
                 ),
-                subtitle: caption(&how(model, &sampled, n, None)),
+                subtitle,
                 x,
                 predicted: shown,
             },

@@ -152,41 +152,109 @@ pub(super) fn draw_samples(
         .draw("correlations.png", || plot::correlations(&folder.join("correlations.png"), &view))
 }
 
-/// True and predicted targets in the form of the picture: the numbers and times or, without one,
-/// the categories of the first column.
+/// True and predicted targets in the form of the picture, and a remark on what it does not show.
 pub(super) fn predicted(
     model: &Trained,
     truth: &Tensor,
     predicted: &Tensor,
-) -> Result<plot::Predicted> {
+) -> Result<(plot::Predicted, String)> {
     let units = model.units();
-    let truth = units.predictions(Predicted { mean: truth, deviation: None, truth: None })?;
-    let predicted =
-        units.predictions(Predicted { mean: predicted, deviation: None, truth: None })?;
-    let columns = &units.names.target;
-    let is_number = |column: &TableColumn| {
-        matches!(column.kind, CellType::Number { .. } | CellType::Time { .. })
+    let table = |mean| units.predictions(Predicted { mean, deviation: None, truth: None });
+    Ok(beside(&units.names.target, &table(truth)?, &table(predicted)?))
+}
+
+/// The numbers and times of two tables beside each other, but those of which no row has both; or,
+/// without one, the first categories; or else the presence of the first number. And a remark on
+/// the numbers that are left out.
+fn beside(columns: &[TableColumn], truth: &Table, predicted: &Table) -> (plot::Predicted, String) {
+    let cells =
+        |name: &str| [truth, predicted].map(|table: &Table| table.column(name).unwrap_or_default());
+    let has_pair = |name: &&str| {
+        let [truth, predicted] = cells(name);
+        truth.iter().zip(predicted).any(|(a, b)| a.is_finite() && b.is_finite())
     };
-    let numbers: Vec<&str> =
-        columns.iter().filter(|c| is_number(c)).map(|c| c.name.as_str()).collect();
-    let scatter = |table: &Table| {
-        let cells: Vec<&[f64]> = numbers.iter().filter_map(|name| table.column(name)).collect();
-        let rows = cells.first().map_or(0, |first| first.len());
-        let values = (0..rows).flat_map(|i| cells.iter().map(move |cells| cells[i])).collect();
-        plot::Scatter::new(values, cells.len())
+    let numbers = columns.iter().filter(|column| column.names().is_none());
+    let numbers = numbers.map(|column| column.name.as_str());
+    let (numbers, missing): (Vec<&str>, Vec<&str>) = numbers.partition(has_pair);
+    let remark = match &missing[..] {
+        [] => String::new(),
+        names => format!("; not shown, missing in every row: {}", names.join(", ")),
     };
     if !numbers.is_empty() {
+        let scatter = |side: usize| {
+            let cells: Vec<&[f64]> = numbers.iter().map(|name| cells(name)[side]).collect();
+            let rows = cells.first().map_or(0, |first| first.len());
+            let values = (0..rows).flat_map(|i| cells.iter().map(move |cells| cells[i])).collect();
+            plot::Scatter::new(values, cells.len())
+        };
         let names = numbers.iter().map(|name| (*name).to_owned()).collect();
-        let (truth, predicted) = (scatter(&truth), scatter(&predicted));
-        return Ok(plot::Predicted::Values { truth, predicted, names });
+        let (truth, predicted) = (scatter(0), scatter(1));
+        return (plot::Predicted::Values { truth, predicted, names }, remark);
     }
-    let first = columns.first();
-    let mut names = first.and_then(TableColumn::names).unwrap_or_default().to_vec();
+    let first = columns.iter().find(|column| column.names().is_some()).or(columns.first());
+    let name = first.map_or("", |column| column.name.as_str());
+    let own = first.and_then(TableColumn::names);
+    let mut names = own.map_or_else(|| vec![format!("{name} (there)")], <[String]>::to_vec);
     let missing = names.len();
     names.extend(first.filter(|column| column.missing).map(|_| "(missing)".to_owned()));
-    let classes = |table: &Table| {
-        let cells = first.and_then(|column| table.column(&column.name)).unwrap_or_default();
-        cells.iter().map(|code| if code.is_nan() { missing } else { *code as usize }).collect()
+    let class = |cell: &f64| match own {
+        _ if cell.is_nan() => missing,
+        Some(_) => *cell as usize,
+        None => 0,
     };
-    Ok(plot::Predicted::Classes { truth: classes(&truth), predicted: classes(&predicted), names })
+    let [truth, predicted] = cells(name).map(|cells| cells.iter().map(class).collect());
+    (plot::Predicted::Classes { truth, predicted, names }, remark)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::Predicted;
+
+    const NAN: f64 = f64::NAN;
+
+    fn columns() -> Vec<TableColumn> {
+        let names = ["low", "high"].map(str::to_owned).to_vec();
+        let all = [TableColumn::number("a"), TableColumn::category("kind", names)];
+        let all = all.into_iter().chain([TableColumn::number("b")]);
+        all.map(|column| TableColumn { missing: true, ..column }).collect()
+    }
+
+    fn table(cells: [[f64; 3]; 3]) -> Table {
+        let mut table = Table::default();
+        columns().into_iter().zip(cells).for_each(|(own, cells)| table.push(own, cells.to_vec()));
+        table
+    }
+
+    #[test]
+    fn numbers_are_shown_unless_each_is_missing_and_then_categories_or_their_presence() {
+        let truth = table([[1.0, 2.0, 3.0], [0.0, 1.0, NAN], [4.0, NAN, 6.0]]);
+        let shown = |a: f64, b: f64| {
+            let own = table([[a, NAN, NAN], [1.0, 1.0, NAN], [b, 5.0, NAN]]);
+            beside(&columns(), &truth, &own)
+        };
+        let (Predicted::Values { predicted, names, .. }, remark) = shown(1.0, 4.0) else {
+            panic!()
+        };
+        assert_eq!((names, predicted.dim, remark.as_str()), (vec!["a".into(), "b".into()], 2, ""));
+        let (Predicted::Values { truth: own, names, .. }, remark) = shown(NAN, 4.0) else {
+            panic!()
+        };
+        assert_eq!((names, own.dim), (vec!["b".to_owned()], 1));
+        assert_eq!(remark, "; not shown, missing in every row: a");
+        let (Predicted::Classes { truth: own, predicted, names }, remark) = shown(NAN, NAN) else {
+            panic!()
+        };
+        assert_eq!((own, predicted), (vec![0, 1, 2], vec![1, 1, 2]));
+        assert_eq!(names, ["low", "high", "(missing)"]);
+        assert_eq!(remark, "; not shown, missing in every row: a, b");
+        let (columns, predicted) = (&columns()[..1], table([[NAN; 3]; 3]));
+        let (Predicted::Classes { truth: own, predicted, names }, _) =
+            beside(columns, &truth, &predicted)
+        else {
+            panic!()
+        };
+        assert_eq!((own, predicted), (vec![0; 3], vec![1; 3]));
+        assert_eq!(names, ["a (there)", "(missing)"]);
+    }
 }
