@@ -1,5 +1,6 @@
 //! Checks of the output file, before any work is done.
 
+use crate::args::listed;
 use std::path::Path;
 use triflow::{Error, Result};
 
@@ -9,11 +10,7 @@ pub fn check(out: &Path, endings: &[&str]) -> Result<()> {
     let name = out.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let has = |ending: &&str| name.ends_with(&format!(".{ending}"));
     if !endings.iter().any(has) {
-        let all: Vec<_> = endings.iter().map(|ending| format!(".{ending}")).collect();
-        let (last, first) = all.split_last().map_or(("", &[][..]), |(l, f)| (l.as_str(), f));
-        let first =
-            if first.is_empty() { String::new() } else { format!("{} or ", first.join(", ")) };
-        return Err(wrong(format!("the name must end in {first}{last}")));
+        return Err(wrong(format!("the name must end in {}", listed(endings))));
     }
     if out.is_dir() {
         return Err(wrong("is a folder, not the name of a file".to_owned()));

@@ -1,5 +1,6 @@
 //! Flags of experiments: what is trained, and how.
 
+use super::endings;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use triflow::config::{Layers, parse_value};
@@ -25,9 +26,10 @@ pub struct ExperimentArgs {
     /// Set a key of the experiment, such as crn.network.hidden_dims=[64,64] (repeatable).
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Data file with x and y (.csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy or .safetensors), or a
-    /// folder for a data source that reads one [default: two moons].
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", help = format!(
+        "{}, or a folder for a data source that reads one [default: two moons]",
+        endings::read("Data file with x and y")
+    ))]
     data_path: Option<PathBuf>,
     /// Objective: flow_matching, diffusion, ct or that of a plugin [default: flow_matching].
     #[arg(long, value_name = "NAME", help_heading = MODEL)]

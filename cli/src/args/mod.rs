@@ -1,11 +1,13 @@
 //! The command line: flags of experiments, in kebab-case with snake_case accepted.
 
 mod compare;
+mod endings;
 pub mod experiment;
 mod number;
 mod sampling;
 
 pub use compare::CompareArgs;
+pub use endings::{listed, sample_endings};
 pub use experiment::ExperimentArgs;
 pub use sampling::{CurveArgs, SamplingArgs, StartArgs};
 
@@ -13,6 +15,8 @@ use self::number::whole;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use triflow::data::files;
+use triflow::io::table;
 use triflow::measure::EXACT_POINTS;
 
 /// Heading of the options that every command takes.
@@ -121,8 +125,7 @@ pub enum Command {
         start: StartArgs,
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Output file (.npz or .csv); an existing one is overwritten.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", help = endings::written(&sample_endings()))]
         out: PathBuf,
     },
     /// Predict y for the x of a file with a trained run.
@@ -133,8 +136,7 @@ pub enum Command {
         /// Run folder.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// File with x (.csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy or .safetensors).
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", help = endings::read("File with x"))]
         data: PathBuf,
         /// Number of random draws for each row; writes their mean and standard deviation. Without
         /// it, and without a seed, one prediction from z_0 = 0.
@@ -145,13 +147,12 @@ pub enum Command {
         seeds: Option<PathBuf>,
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Output file (.npz or .csv); an existing one is overwritten.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", help = endings::written(&sample_endings()))]
         out: PathBuf,
     },
     /// Fill in the missing cells of a table with a run that was trained for it.
     #[command(
-        after_help = "Example:\n  run=$(triflow -q train-gen --unconditional --data-path rows.csv --set training.mask_columns=0.5)\n  triflow impute --run $run --data rows.csv --out full.csv\n\nKnown cells stay as they are. Rows keep their order."
+        after_help = "Example:\n  run=$(triflow -q train-gen --unconditional --data-path rows.csv --set training.mask_columns=0.5)\n  triflow impute --run $run --data rows.csv --out full.csv\n\nKnown cells stay as they are, and so do the columns that the model does not use. Rows keep\ntheir order."
     )]
     Impute {
         /// Run folder; trained with `training.mask_columns`.
@@ -167,8 +168,7 @@ pub enum Command {
         draws: u64,
         #[command(flatten)]
         sampling: SamplingArgs,
-        /// Output file, a table or an .npz; an existing one is overwritten.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", help = endings::written(table::ENDINGS))]
         out: PathBuf,
     },
     /// Write the rows of a data source to a file, or show the columns of a table.
@@ -189,8 +189,7 @@ pub enum Command {
         /// Random seed, at least 0 [default: 42].
         #[arg(long, value_name = "N", value_parser = whole::<u64>(0..))]
         seed: Option<u64>,
-        /// Output file (.npz, .csv or .safetensors); an existing one is overwritten.
-        #[arg(long, value_name = "FILE", required = true)]
+        #[arg(long, value_name = "FILE", required = true, help = endings::written(&files::endings()))]
         out: Option<PathBuf>,
     },
     /// Measure a trained run on held-out rows and print the metrics as JSON.
@@ -219,9 +218,11 @@ pub enum Command {
         /// --solver, or dopri5) and by the variational bound; 2000 if ROWS is left out.
         #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "2000", value_parser = whole::<i64>(1..))]
         likelihood: Option<i64>,
-        /// Also write −ln p of each row to this file (.csv or .npz), beside the row: the highest
-        /// are outliers. Needs --likelihood.
-        #[arg(long, value_name = "FILE", requires = "likelihood")]
+        #[arg(long, value_name = "FILE", requires = "likelihood", help = format!(
+            "Also write −ln p of each row, beside the row, to this file ({}): the highest are \
+             outliers. Needs --likelihood",
+            listed(&sample_endings())
+        ))]
         out: Option<PathBuf>,
         /// Units of distances: standardised or data [default: the run's].
         #[arg(long, value_name = "UNITS")]

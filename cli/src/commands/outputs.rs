@@ -12,7 +12,7 @@ use triflow::{Error, Lengths, Prediction, Result, Trained};
 
 /// Checks that samples or predictions can be written to `out`, before any work is done.
 pub(super) fn check_out(out: &Path) -> Result<()> {
-    crate::out::check(out, &[&["npz"], table::ENDINGS].concat())
+    crate::out::check(out, &crate::args::sample_endings())
 }
 
 /// Checks that `out` can hold z_0.

@@ -315,19 +315,22 @@ impl Registry {
             if all.is_empty() {
                 return self.none_registered(kind);
             }
-            let known: Vec<_> = all
-                .iter()
-                .filter(|e| e.info.superseded.is_empty())
-                .flat_map(|e| e.info.extensions)
-                .map(|known| format!(".{known}"))
-                .collect();
-            let known = known.join(", ");
+            let known = format!(".{}", self.endings(kind).join(", ."));
             let what = match ending {
                 Some(ending) => format!("no {} reads .{ending} files", spoken(kind)),
                 None => "the file name has no ending".to_owned(),
             };
             Error::data(path, format!("{what}; known endings: {known}"))
         })
+    }
+
+    /// Extensions of the files that components of `kind` read, without the first dot.
+    pub fn endings(&self, kind: &str) -> Vec<&'static str> {
+        let all = self.list(Some(kind)).into_iter();
+        all.filter(|e| e.info.superseded.is_empty())
+            .flat_map(|e| e.info.extensions)
+            .copied()
+            .collect()
     }
 
     /// All kinds with the first paragraph of their descriptions, sorted by name.
