@@ -1,6 +1,6 @@
 //! Columns of a file of Arrow's IPC format, which Feather is too.
 
-use super::typed::{Builder, Stored};
+use super::typed::{Builder, NESTED, Stored};
 use super::{Column, Markers, Wanted};
 use crate::io::open_regular;
 use crate::{Error, Result, memory};
@@ -110,10 +110,6 @@ fn stored(kind: &DataType) -> Result<Stored, String> {
         TimeUnit::Microsecond => 1e6,
         TimeUnit::Nanosecond => 1e9,
     };
-    let exact = |scale: i8| {
-        let scale = u8::try_from(scale);
-        scale.map(Stored::Exact).map_err(|_| "it has decimals of a negative scale".to_owned())
-    };
     match kind {
         DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
             Ok(Stored::Text)
@@ -131,23 +127,17 @@ fn stored(kind: &DataType) -> Result<Stored, String> {
         DataType::Float64 => Ok(Stored::Float { single: false }),
         DataType::Decimal32(_, scale)
         | DataType::Decimal64(_, scale)
-        | DataType::Decimal128(_, scale) => exact(*scale),
+        | DataType::Decimal128(_, scale) => Stored::decimals(*scale),
         DataType::Date32 => Ok(Stored::days()),
-        DataType::Date64 => Ok(Stored::time(1e3, "%Y-%m-%d")),
-        DataType::Timestamp(unit, zone) => {
-            let utc = zone.is_some();
-            let format = if utc { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S" };
-            Ok(Stored::time(per_second(unit), format))
-        }
-        DataType::Time32(unit) | DataType::Time64(unit) => {
-            Ok(Stored::time(per_second(unit), "%H:%M:%S"))
-        }
+        DataType::Date64 => Ok(Stored::dates(1e3)),
+        DataType::Timestamp(unit, zone) => Ok(Stored::stamp(per_second(unit), zone.is_some())),
+        DataType::Time32(unit) | DataType::Time64(unit) => Ok(Stored::clock(per_second(unit))),
         DataType::Dictionary(_, values) => stored(values),
         DataType::List(_)
         | DataType::LargeList(_)
         | DataType::FixedSizeList(..)
         | DataType::Struct(_)
-        | DataType::Map(..) => Err("it holds lists, maps or records; leave it out".to_owned()),
+        | DataType::Map(..) => Err(NESTED.to_owned()),
         other => Err(format!("it has the type {other}, which is not read")),
     }
 }

@@ -1,6 +1,6 @@
 //! Columns of a Parquet file.
 
-use super::typed::{Builder, Stored};
+use super::typed::{Builder, NESTED, Stored};
 use super::{Column, Markers, Wanted};
 use crate::io::open_regular;
 use crate::{Error, Result, memory};
@@ -69,7 +69,7 @@ impl ParquetFile {
             }
             let name = &self.names[i];
             let wrong = |what: String| Error::data(path, format!("column `{name}`: {what}"));
-            let nested = || wrong("it holds lists, maps or records; leave it out".to_owned());
+            let nested = || wrong(NESTED.to_owned());
             let leaf = self.leaves[i].ok_or_else(nested)?;
             let schema = reader.metadata().file_metadata().schema_descr();
             let stored = stored(&schema.column(leaf)).map_err(wrong)?;
@@ -103,11 +103,8 @@ fn stored(column: &ColumnDescriptor) -> Result<Stored, String> {
         TimeUnit::MICROS => 1e6,
         TimeUnit::NANOS => 1e9,
     };
-    let stamp = |per_second, utc: bool| {
-        let format = if utc { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S" };
-        Ok(Stored::time(per_second, format))
-    };
-    let clock = |per_second| Ok(Stored::time(per_second, "%H:%M:%S"));
+    let stamp = |per_second, utc| Ok(Stored::stamp(per_second, utc));
+    let clock = |per_second| Ok(Stored::clock(per_second));
     match column.logical_type_ref() {
         Some(LogicalType::Timestamp(stamp_type)) => {
             return stamp(per_second(&stamp_type.unit), stamp_type.is_adjusted_to_u_t_c);
@@ -121,10 +118,7 @@ fn stored(column: &ColumnDescriptor) -> Result<Stored, String> {
         (ConvertedType::TIMESTAMP_MICROS, _) => stamp(1e6, true),
         (ConvertedType::TIME_MILLIS, _) => clock(1e3),
         (ConvertedType::TIME_MICROS, _) => clock(1e6),
-        (ConvertedType::DECIMAL, _) => {
-            let scale = u8::try_from(column.type_scale());
-            scale.map(Stored::Exact).map_err(|_| "it has decimals of a negative scale".to_owned())
-        }
+        (ConvertedType::DECIMAL, _) => Stored::decimals(column.type_scale()),
         (ConvertedType::INTERVAL, _) => Err("it holds intervals, which are not read".to_owned()),
         (_, Physical::BOOLEAN) => Ok(Stored::Flag),
         (_, Physical::INT32 | Physical::INT64) => Ok(Stored::Exact(0)),

@@ -37,10 +37,35 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Names of false and true.
 const FLAG: [&str; 2] = ["false", "true"];
 
+/// Message about a column of lists, maps or records.
+pub(super) const NESTED: &str = "it holds lists, maps or records; leave it out";
+
 impl Stored {
     /// Times of which so many units make a second.
-    pub fn time(per_second: f64, format: &'static str) -> Self {
+    fn time(per_second: f64, format: &'static str) -> Self {
         Self::Time { per_second, seconds: 1.0, format }
+    }
+
+    /// Dates and times, of which so many units make a second, in UTC or without a zone.
+    pub fn stamp(per_second: f64, utc: bool) -> Self {
+        let format = if utc { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S" };
+        Self::time(per_second, format)
+    }
+
+    /// Times of a day, of which so many units make a second.
+    pub fn clock(per_second: f64) -> Self {
+        Self::time(per_second, "%H:%M:%S")
+    }
+
+    /// Dates, of which so many units make a second.
+    pub fn dates(per_second: f64) -> Self {
+        Self::time(per_second, "%Y-%m-%d")
+    }
+
+    /// Decimals with `scale` digits; an error where these stand before the point.
+    pub fn decimals(scale: impl TryInto<u8>) -> Result<Self, String> {
+        let scale = scale.try_into().map(Self::Exact);
+        scale.map_err(|_| "it has decimals of a negative scale".to_owned())
     }
 
     /// Dates in days.
