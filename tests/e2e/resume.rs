@@ -4,6 +4,7 @@ use crate::command::{Folder, bytes, text};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use triflow::io::safetensors;
 
 /// An experiment of 100 steps an epoch that uses every part of the training state.
 const EXPERIMENT: &str = "
@@ -119,6 +120,28 @@ fn a_kill_between_checkpoints_and_resume_equal_never_having_stopped() {
     assert!(step.is_multiple_of(37), "{step}");
     folder.train(&["resume", "--run", text(&run)]);
     assert_same(&complete, &run);
+}
+
+#[test]
+fn a_run_of_an_earlier_version_on_a_table_resumes_as_if_it_had_never_stopped() {
+    let folder = Folder::new();
+    folder.succeeds(&["data", "two_moons", "--set", "samples=4000", "--out", "rows.csv"]);
+    let data = "{ type: csv, path: rows.csv }";
+    folder.write("e.yaml", &EXPERIMENT.replace("{ type: two_moons, samples: 4000 }", data));
+    let complete = folder.train(&["run", "e.yaml"]);
+    let (status, run, log) = stopped(&folder, &["run", "e.yaml"], "-INT");
+    assert_eq!(status.code(), Some(130), "{log}");
+    // Earlier versions did not write all keys.
+    let config = std::fs::read_to_string(run.join("config.yaml")).unwrap();
+    assert!(config.contains("  type: csv\n") && config.contains("  weights: null\n"), "{config}");
+    std::fs::write(run.join("config.yaml"), config.replace("  weights: null\n", "")).unwrap();
+    folder.train(&["resume", "--run", text(&run)]);
+    let arrays =
+        |run: &Path| safetensors::read_safetensors(&run.join("params.safetensors")).unwrap().arrays;
+    assert_eq!(arrays(&complete), arrays(&run));
+    for name in ["history.csv", "metrics.json"] {
+        assert!(bytes(&complete.join(name)) == bytes(&run.join(name)), "{name} differs");
+    }
 }
 
 #[test]
