@@ -1,9 +1,9 @@
 //! The columns of a table as they are, and as they would be used.
 
+use super::cells::{counts_rows, is_constant, is_empty};
 use super::choose::{Selection, column_text, number_of, selectable};
-use super::rows::{counts_rows, is_constant, is_empty};
 use super::{ColumnOptions, Source};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use triflow::component::InspectedColumn;
 use triflow::io::table::{Cells, Column, TableFile, TimeFormat, Wanted, infer};
 use triflow::prelude::*;
@@ -41,12 +41,20 @@ pub(super) fn inspect(source: &Source, file: &TableFile) -> Result<Inspection> {
         if let Cells::Numbers { decimals: Some(1..) | None, .. } = &column.cells {
             decimals.push(i);
         }
-        let use_of = match &selection {
+        let mut own = shown(column_text(file, i), &column);
+        let facts = Facts {
+            is_empty: is_empty(&column),
+            is_constant: is_constant(&column),
+            counts_rows: counts_rows(&column),
+            typed: infer(column, options[i].wish().as_ref()).map(|typed| typed.column),
+        };
+        own.kind = facts.kind();
+        own.use_of = match &selection {
             _ if weights == Some(i) => "weights of the rows".to_owned(),
-            Ok(selection) => use_of(file, selection, i, &column, &options[i], source.spec.labels),
+            Ok(selection) => facts.use_of(file, selection, i, &options[i], source.spec.labels),
             Err(_) => String::new(),
         };
-        columns.push(shown(column_text(file, i), column, &options[i], use_of));
+        columns.push(own);
     }
     let mut facts = vec![
         ("file".to_owned(), file.path().display().to_string()),
@@ -67,60 +75,75 @@ pub(super) fn inspect(source: &Source, file: &TableFile) -> Result<Inspection> {
     Ok(Inspection { facts, columns })
 }
 
-/// Use that would be made of a column.
-fn use_of(
-    file: &TableFile,
-    selection: &Selection,
-    place: usize,
-    column: &Column,
-    options: &ColumnOptions,
-    labels: Option<bool>,
-) -> String {
-    let part = match (selection.x.contains(&place), selection.y.contains(&place)) {
-        (true, _) => "x",
-        (_, true) => "y",
-        _ if options.is_ignored() => return "ignored".to_owned(),
-        _ if !selectable(file).contains(&place) => return "ignored: it has no name".to_owned(),
-        _ => return "not used".to_owned(),
-    };
-    let passed_over = selection.every && part == "x" && options.kind.is_none();
-    if is_empty(column) && selection.every && part == "x" {
-        return "ignored: it holds no value".to_owned();
+/// A column without its cells.
+struct Facts {
+    is_empty: bool,
+    is_constant: bool,
+    counts_rows: bool,
+    /// Its name and type, or why it has none.
+    typed: std::result::Result<TableColumn, String>,
+}
+
+impl Facts {
+    /// The type in words.
+    fn kind(&self) -> String {
+        match &self.typed {
+            Ok(TableColumn { kind, .. }) => match kind {
+                CellType::Number { decimals: Some(0) } => "integer".to_owned(),
+                CellType::Number { .. } => "number".to_owned(),
+                CellType::Flag { .. } => "flag".to_owned(),
+                CellType::Category { .. } => "category".to_owned(),
+                CellType::Time { format } => format!("time {format}"),
+            },
+            Err(_) => "text".to_owned(),
+        }
     }
-    if passed_over && counts_rows(column) {
-        return "ignored: it counts the rows".to_owned();
-    }
-    let typed = match infer(column.clone(), options.wish().as_ref()) {
-        Ok(typed) => typed.column,
-        Err(why) => return format!("{part}, refused: {why}"),
-    };
-    let single = selection.y.len() == 1 && part == "y";
-    let is_label = labels.unwrap_or(column.name == "label" || typed.names().is_some());
-    let missing = if typed.missing { " + missing" } else { "" };
-    let constant = if is_constant(column) { ", never varies" } else { "" };
-    match typed.names() {
-        _ if single && is_label => match typed.names() {
-            Some(names) => format!("y: labels of {} classes", names.len()),
-            None => "y: class labels".to_owned(),
-        },
-        Some(names) => format!("{part}: one of {}{missing}{constant}", names.len()),
-        None => format!("{part}: number{missing}{constant}"),
+
+    /// Use that would be made of the column.
+    fn use_of(
+        &self,
+        file: &TableFile,
+        selection: &Selection,
+        place: usize,
+        options: &ColumnOptions,
+        labels: Option<bool>,
+    ) -> String {
+        let part = match (selection.x.contains(&place), selection.y.contains(&place)) {
+            (true, _) => "x",
+            (_, true) => "y",
+            _ if options.is_ignored() => return "ignored".to_owned(),
+            _ if !selectable(file).contains(&place) => return "ignored: it has no name".to_owned(),
+            _ => return "not used".to_owned(),
+        };
+        let passed_over = selection.every && part == "x" && options.kind.is_none();
+        if self.is_empty && selection.every && part == "x" {
+            return "ignored: it holds no value".to_owned();
+        }
+        if passed_over && self.counts_rows {
+            return "ignored: it counts the rows".to_owned();
+        }
+        let typed = match &self.typed {
+            Ok(typed) => typed,
+            Err(why) => return format!("{part}, refused: {why}"),
+        };
+        let single = selection.y.len() == 1 && part == "y";
+        let is_label = labels.unwrap_or(file.name(place) == "label" || typed.names().is_some());
+        let missing = if typed.missing { " + missing" } else { "" };
+        let constant = if self.is_constant { ", never varies" } else { "" };
+        match typed.names() {
+            _ if single && is_label => match typed.names() {
+                Some(names) => format!("y: labels of {} classes", names.len()),
+                None => "y: class labels".to_owned(),
+            },
+            Some(names) => format!("{part}: one of {}{missing}{constant}", names.len()),
+            None => format!("{part}: number{missing}{constant}"),
+        }
     }
 }
 
-/// A column with its type, range and first values.
-fn shown(name: String, column: Column, options: &ColumnOptions, use_of: String) -> InspectedColumn {
+/// A column with its range and first values.
+fn shown(name: String, column: &Column) -> InspectedColumn {
     let missing = column.missing;
-    let kind = match infer(column.clone(), options.wish().as_ref()) {
-        Ok(typed) => match typed.column.kind {
-            CellType::Number { decimals: Some(0) } => "integer".to_owned(),
-            CellType::Number { .. } => "number".to_owned(),
-            CellType::Flag { .. } => "flag".to_owned(),
-            CellType::Category { .. } => "category".to_owned(),
-            CellType::Time { format } => format!("time {format}"),
-        },
-        Err(_) => "text".to_owned(),
-    };
     let (distinct, range, examples) = match &column.cells {
         Cells::Numbers { values, decimals } => numbers(values, &|value| match decimals {
             Some(decimals) => format!("{value:.*}", usize::from(*decimals)),
@@ -162,16 +185,16 @@ fn shown(name: String, column: Column, options: &ColumnOptions, use_of: String) 
         }
     };
     let missing = if missing == 0 { String::new() } else { missing.to_string() };
-    InspectedColumn { name, kind, distinct, missing, range, examples, use_of }
+    InspectedColumn { name, distinct, missing, range, examples, ..InspectedColumn::default() }
 }
 
 /// Number of different values, their range and the first of them.
 fn numbers(values: &[f64], text: &dyn Fn(f64) -> String) -> (String, String, String) {
     let present = || values.iter().copied().filter(|value| !value.is_nan());
     let mut first = Vec::new();
-    let mut seen: HashMap<u64, ()> = HashMap::new();
+    let mut seen = HashSet::new();
     for value in present() {
-        if seen.insert(value.to_bits(), ()).is_none() && first.len() < SHOWN {
+        if seen.insert(value.to_bits()) && first.len() < SHOWN {
             first.push(text(value));
         }
     }

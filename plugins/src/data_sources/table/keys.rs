@@ -101,13 +101,7 @@ impl Separator {
     pub(super) fn byte(self, path: &FsPath) -> Option<u8> {
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
         let is_tsv = name.is_some_and(|name| name.trim_end_matches(".gz").ends_with(".tsv"));
-        match self {
-            Separator::Auto => is_tsv.then_some(b'\t'),
-            Separator::Comma => Some(b','),
-            Separator::Semicolon => Some(b';'),
-            Separator::Tab => Some(b'\t'),
-            Separator::Bar => Some(b'|'),
-        }
+        byte_of(self.name()).or(is_tsv.then_some(b'\t'))
     }
 }
 
@@ -127,12 +121,20 @@ triflow::choices! {
 impl DecimalSign {
     /// The sign in ASCII; `None`: detected.
     pub(super) fn byte(self) -> Option<u8> {
-        match self {
-            DecimalSign::Auto => None,
-            DecimalSign::Point => Some(b'.'),
-            DecimalSign::Comma => Some(b','),
-        }
+        byte_of(self.name())
     }
+}
+
+/// The sign in ASCII that a word of a choice stands for; `None` for `auto`.
+fn byte_of(word: &str) -> Option<u8> {
+    Some(match word {
+        "comma" => b',',
+        "point" => b'.',
+        "semicolon" => b';',
+        "tab" => b'\t',
+        "bar" => b'|',
+        _ => return None,
+    })
 }
 
 triflow::choices! {

@@ -1,10 +1,14 @@
 //! Tables of any columns: numbers, categories, yes and no, dates, and gaps.
 
+mod cells;
 mod choose;
 mod csv;
+mod gaps;
 mod inspect;
 mod keys;
+mod labels;
 mod rows;
+mod sets;
 mod whole;
 
 pub use csv::Csv;
@@ -15,7 +19,8 @@ pub use keys::{
 
 use super::files::{check_alike, check_rows};
 use choose::{Selection, column_keys, columns_of, number_of, selectable};
-use rows::{Gaps, Reading};
+use gaps::Gaps;
+use rows::Reading;
 use std::collections::BTreeMap;
 use std::path::{Path as FsPath, PathBuf};
 use triflow::config::FilePath;
@@ -98,6 +103,10 @@ impl DataSource for Source {
     fn load(&self) -> Result<Splits> {
         let path = self.base.join(&*self.spec.path);
         let file = self.open(&path)?;
+        let known = selectable(&file);
+        for i in (0..file.width()).filter(|i| !known.contains(i)) {
+            log::info!("{}: {} has no name and is passed over", path.display(), file.called(i));
+        }
         self.check_columns(&file)?;
         let mut selection = self.select(&file, &self.spec, &[Part::X, Part::Y])?;
         selection.weights =
@@ -112,7 +121,7 @@ impl DataSource for Source {
             );
         }
         let (every, weights) = (selection.every, selection.weights);
-        let others = selectable(&file).into_iter().filter(|i| {
+        let others = known.into_iter().filter(|i| {
             let used = selection.x.contains(i) || selection.y.contains(i);
             !used && Some(*i) != weights && Some(*i) != divides
         });
@@ -127,7 +136,7 @@ impl DataSource for Source {
         selection.x.retain(|i| !every || Some(*i) != weights && Some(*i) != divides);
         let reading = Reading { source: self, spec: &self.spec, file: &file, is_training: true };
         let (mut train, selection) = reading.columns(selection, self.gaps())?;
-        train.split = divides.map(|i| rows::split_column(&file, i, &train.kept)).transpose()?;
+        train.split = divides.map(|i| sets::split_column(&file, i, &train.kept)).transpose()?;
         check_rows(&path, &train, ["x", "y"])?;
         // The other tables are read by the columns and types that were decided here.
         let is_label = train.y.as_ref().map(|y| y.kind() == triflow::tch::Kind::Int64);
@@ -147,7 +156,7 @@ impl DataSource for Source {
                 .filter_map(|(part, columns)| (!columns.0.is_empty()).then_some(part))
                 .collect();
             let mut columns = self.rows(&spec, &path, &parts, self.gaps())?;
-            rows::align(&path, &train, &mut columns, set)?;
+            sets::align(&path, &train, &mut columns, set)?;
             check_alike(&path, &train, &columns, set)?;
             Ok(Some(columns))
         };
@@ -200,11 +209,6 @@ impl Source {
 
     /// The table in a file.
     fn open(&self, path: &FsPath) -> Result<TableFile> {
-        self.open_with(path, Markers::new(&self.spec.markers))
-    }
-
-    /// The table in a file in which `markers` stand for missing values.
-    fn open_with(&self, path: &FsPath, markers: Markers) -> Result<TableFile> {
         triflow::io::check_input(path)?;
         let spec = &self.spec;
         let format = Format {
@@ -218,7 +222,7 @@ impl Source {
             decimal: spec.decimal.byte(),
             groups: spec.thousands,
             padded: !self.is_typed,
-            markers,
+            markers: Markers::new(&spec.markers),
         };
         TableFile::open(path, &format)
     }

@@ -4,7 +4,7 @@ use super::Source;
 use super::choose::Selection;
 use super::rows::wanted_of;
 use std::path::Path as FsPath;
-use triflow::io::table::{Cells, Column, Markers, TableFile, TypeWish, Typed, Wanted, infer};
+use triflow::io::table::{Cells, Column, TableFile, TypeWish, Typed, Wanted, infer};
 use triflow::log;
 use triflow::prelude::*;
 
@@ -21,7 +21,7 @@ pub(super) fn read_whole(source: &Source, path: &FsPath, texts: bool) -> Result<
     let by_type = file.is_text() && !texts;
     if !by_type {
         // A text that may stand for a missing value is copied as any other.
-        file = source.open_with(path, Markers::new([""; 0]))?;
+        file = file.without_markers();
     }
     let of = |part: Part| source.select(&file, &source.spec, &[part]).unwrap_or_default();
     let selection = Selection { x: of(Part::X).x, y: of(Part::Y).y, ..Selection::default() };

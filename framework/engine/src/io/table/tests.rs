@@ -220,8 +220,8 @@ fn cells_as_they_are_keep_texts_flags_and_whole_numbers_of_any_size() {
     use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt64Array};
     let folder = tempfile::tempdir().unwrap();
     let cells = |name: &str| {
-        let format = super::Format { markers: Markers::new([""; 0]), ..super::Format::default() };
-        let file = TableFile::open(&folder.path().join(name), &format).unwrap();
+        let format = super::Format::default();
+        let file = TableFile::open(&folder.path().join(name), &format).unwrap().without_markers();
         let table = file.read(&vec![Wanted::Cells; file.width()]).unwrap();
         table.columns.into_iter().map(|column| column.unwrap().cells).collect::<Vec<_>>()
     };

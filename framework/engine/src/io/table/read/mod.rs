@@ -228,13 +228,14 @@ impl TableFile {
                 (names.len(), Some(names.clone()))
             }
         };
-        for (i, _) in names.iter().flatten().enumerate().filter(|(_, name)| name.is_empty()) {
-            log::info!(
-                "{}: column {i} (counted from 0) has no name and is passed over",
-                path.display()
-            );
-        }
         Ok(Self { path: path.to_owned(), format: format.clone(), names, width, layout })
+    }
+
+    /// The same file, in which no text stands for a missing value.
+    #[must_use]
+    pub fn without_markers(mut self) -> Self {
+        self.format.markers = Markers::new([""; 0]);
+        self
     }
 
     /// The file.
