@@ -3,7 +3,6 @@
 use super::cells::{counts_rows, is_constant, is_empty};
 use super::choose::{Selection, column_text, number_of, selectable};
 use super::{ColumnOptions, Source};
-use std::collections::HashSet;
 use triflow::component::InspectedColumn;
 use triflow::io::table::{Cells, Column, TableFile, TimeFormat, Wanted, infer};
 use triflow::prelude::*;
@@ -192,19 +191,24 @@ fn shown(name: String, column: &Column) -> InspectedColumn {
 fn numbers(values: &[f64], text: &dyn Fn(f64) -> String) -> (String, String, String) {
     let present = || values.iter().copied().filter(|value| !value.is_nan());
     let mut first = Vec::new();
-    let mut seen = HashSet::new();
     for value in present() {
-        if seen.insert(value.to_bits()) && first.len() < SHOWN {
-            first.push(text(value));
+        if first.len() == SHOWN {
+            break;
+        }
+        if !first.contains(&value) {
+            first.push(value);
         }
     }
-    let (least, most) = present()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), v| (least.min(v), most.max(v)));
-    let range = match least <= most {
-        true => format!("{} to {}", text(least), text(most)),
-        false => String::new(),
+    let mut sorted: Vec<f64> = present().collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted.dedup();
+    let range = match &sorted[..] {
+        [] => String::new(),
+        [least, .., most] => format!("{} to {}", text(*least), text(*most)),
+        [one] => format!("{0} to {0}", text(*one)),
     };
-    (seen.len().to_string(), range, first.join(", "))
+    let first: Vec<String> = first.into_iter().map(text).collect();
+    (sorted.len().to_string(), range, first.join(", "))
 }
 
 /// A text that is cut where it is long.
