@@ -71,9 +71,9 @@ fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
 /// Writes rows in the format of the path's ending, whole or not at all.
 ///
 /// An `.npz` or `.safetensors` has arrays `x`, `y`, `x_val`, … and lists of texts: `classes` by
-/// label, `x_columns` and `y_columns` (in a `.safetensors` as JSON in its metadata); cells of tables
-/// are numbers there. A table is [`Table::of`]. If rows of a file were left out, `rows` (in a table
-/// `row`) has the numbers, from 0, of those that were kept.
+/// label, `x_columns` and `y_columns` (in a `.safetensors` as JSON in its metadata); cells of a
+/// table are numbers there. A table is [`Table::of`]. If rows of a file were left out, `rows` (in a
+/// table `row`) has the numbers, from 0, of those that were kept.
 ///
 /// # Errors
 /// [`Error::Data`]: the ending is unknown, or its format cannot hold these rows. [`Error::Io`]: the
