@@ -151,6 +151,8 @@ fn the_columns_of_a_table_are_shown_with_what_each_would_be() {
     assert!(nested.contains("format   Parquet") && nested.contains("nested"), "{nested}");
     let error = folder.fails(&["data", "inspect", &mixed, "--set", "columns.mas_g=ignore"]);
     assert!(error.contains("there is no column `mas_g`; did you mean `mass_g`?"), "{error}");
+    let error = folder.fails(&["data", "inspect", &mixed, "--set", "y=kinds"]);
+    assert!(error.contains("there is no column `kinds`; did you mean `kind`?"), "{error}");
 }
 
 #[test]

@@ -263,7 +263,9 @@ fn what_identifies_rows_is_refused_or_passed_over() {
     let nearly = format!("a,b\n{}", (0..60).map(|i| format!("{i}.5,{i}\n")).collect::<String>());
     let nearly = nearly.replace("\n7.5,", "\nn.a.,");
     let message = message_of(load_text(&nearly, |_| ()));
-    assert!(message.starts_with("column `a` holds numbers, but also `n.a.`"), "{message}");
+    let start =
+        "column `a`: its cells are texts: 59 of 60 cells are numbers, but line 9 holds `n.a.`";
+    assert!(message.starts_with(start), "{message}");
 }
 
 #[test]
@@ -392,4 +394,71 @@ fn every_column_of_a_file_can_be_written_again_as_it_was() {
             (ColumnList(vec![Column::Number(2)]), ColumnList(vec![Column::Number(0)]));
     };
     assert_eq!(whole("1,2,3\n4,5,6\n", change, true), "y,1,x\n1,2,3\n4,5,6\n");
+}
+
+/// Rows of a number and a letter, of which some cells are others.
+fn numbers_but(odd: &[&str]) -> String {
+    let row = |i: usize| format!("{}.{},{}\n", 30 + i, i % 10, ["a", "b"][i % 2]);
+    let odd: String = odd.iter().map(|cell| format!("{cell},a\n")).collect();
+    format!("size,kind\n{}{odd}", (0..40).map(row).collect::<String>())
+}
+
+#[test]
+fn a_column_of_nearly_all_numbers_says_which_cells_are_none() {
+    let error = message_of(load_text(&numbers_but(&["39.x1"]), |_| {}));
+    assert_eq!(
+        error,
+        "column `size`: its cells are texts: 40 of 41 cells are numbers, but line 42 holds \
+         `39.x1`; fix it, or add it to `markers` if it stands for a missing value; or make it a \
+         category, or leave it out (type `category`, `ignore`) in data.columns.size"
+    );
+    // The column is a category if each number occurs often enough.
+    let text = numbers_but(&["39.x1"]);
+    let twice =
+        text.clone() + &text.lines().skip(1).map(|l| l.to_owned() + "\n").collect::<String>();
+    let splits = load_text(&twice, |_| {}).unwrap();
+    assert!(matches!(splits.train.x_columns[0].kind, CellType::Category { .. }));
+    load_text(&text, |spec| spec.markers = texts(&["39.x1"])).unwrap();
+}
+
+#[test]
+fn contradictions_in_the_options_of_columns_are_refused() {
+    let error = message_of(load_text(MIXED, |spec| {
+        spec.y = names("species");
+        spec.columns.insert("species".to_owned(), options("ignore"));
+    }));
+    assert!(error.contains("column `species` is both y and ignored"), "{error}");
+    let quantile = load_text(MIXED, |spec| {
+        spec.columns.insert("town".to_owned(), options("{ scaling: quantile }"));
+    });
+    let error = quantile.err().unwrap().to_string();
+    assert!(error.contains("is a category, which is not scaled"), "{error}");
+    for (yaml, part) in [
+        ("{ order: [a, b, a] }", "`a` occurs twice"),
+        ("{ order: [] }", "needs the names of the categories"),
+        ("{ type: category, scaling: quantile }", "belongs to columns of type number"),
+    ] {
+        let read: Result<ColumnOptions> =
+            triflow::registry::Parameter::read(&serde_yaml::from_str(yaml).unwrap());
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains(part), "{yaml}: {error}");
+    }
+    let error = load_text("a,b\n1,2\n3,4\n", |spec| spec.comment = Some("//".to_owned()));
+    assert!(error.err().unwrap().to_string().contains("needs a single sign such as '#'"));
+}
+
+#[test]
+fn the_column_that_orders_rows_in_time_has_its_own_format() {
+    let text = "when,a\n\"Apr 01, 2019\",1\n\"Jan 05, 2018\",2\n\"May 30, 2020\",3\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("d.csv"), text).unwrap();
+    let mut spec = Table::new("d.csv");
+    spec.columns.insert("when".to_owned(), options("{ format: '%b %d, %Y' }"));
+    triflow_plugins::link();
+    let spec: Component<dyn DataSource> = spec.into();
+    let mut context = DataContext::new(1, folder.path());
+    context.split_column = Some("when".to_owned());
+    let split = spec.build(&context).unwrap().load().unwrap().train.split.unwrap();
+    assert!(matches!(split.column.kind, CellType::Time { .. }));
+    assert!(split.cells[1] < split.cells[0] && split.cells[0] < split.cells[2]);
 }

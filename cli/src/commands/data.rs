@@ -41,7 +41,7 @@ pub fn inspect(file: &Path, set: &[String]) -> Result<()> {
     let experiment = layers.finish()?;
     let at = |e: Error| layers.locate(e.under("data"));
     let source = experiment.data.build(&DataContext::new(experiment.seed(), "")).map_err(at)?;
-    let Inspection { facts, columns } = source.inspect().map_err(at)?;
+    let Inspection { facts, columns, refused } = source.inspect().map_err(at)?;
     let longest = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, fact) in &facts {
         println!("{name:longest$}  {fact}");
@@ -57,5 +57,5 @@ pub fn inspect(file: &Path, set: &[String]) -> Result<()> {
         table.add_row([name, kind, distinct, missing, range, examples, use_of]);
     }
     println!("\n{table}");
-    Ok(())
+    refused.map_or(Ok(()), |why| Err(Error::data(file, why)))
 }

@@ -238,6 +238,8 @@ pub struct Inspection {
     pub facts: Vec<(String, String)>,
     /// The columns, in the order of the file.
     pub columns: Vec<InspectedColumn>,
+    /// Reason why the data could not be used; `None` if x and y are found.
+    pub refused: Option<String>,
 }
 
 /// A column of an [`Inspection`].

@@ -67,6 +67,20 @@ impl Selection {
         Error::data(file.path(), message)
     }
 
+    /// Reason why x are some of the columns only, and the key that names all.
+    pub fn usual(&self, file: &TableFile) -> String {
+        let text = |columns: &mut dyn Iterator<Item = &usize>| -> Vec<String> {
+            columns.map(|i| column_text(file, *i)).collect()
+        };
+        let all = selectable(file);
+        let others = text(&mut all.iter().filter(|i| !self.y.contains(i)));
+        format!(
+            "x are the columns with usual names ({}); for all others too set data.x=[{}]",
+            text(&mut self.x.iter()).join(", "),
+            others.join(",")
+        )
+    }
+
     /// Advice how to name the column of x or y, where one of them is missing.
     pub fn advice(&self, file: &TableFile) -> Option<String> {
         if self.x.is_empty() == self.y.is_empty() {

@@ -2,9 +2,11 @@
 
 use super::cells::{counts_rows, is_constant, is_empty};
 use super::choose::{Selection, column_text, number_of, selectable};
+use super::doubts::doubt;
 use super::{ColumnOptions, Source};
 use triflow::component::InspectedColumn;
 use triflow::io::table::{Cells, Column, TableFile, TimeFormat, Wanted, infer};
+use triflow::log;
 use triflow::prelude::*;
 
 /// Values that are shown of each column.
@@ -40,6 +42,11 @@ pub(super) fn inspect(source: &Source, file: &TableFile) -> Result<Inspection> {
         if let Cells::Numbers { decimals: Some(1..) | None, .. } = &column.cells {
             decimals.push(i);
         }
+        if let Some(doubt) =
+            doubt(file, i, &column, &options[i])?.filter(|_| !options[i].is_ignored())
+        {
+            log::warn!("{}: {doubt}", file.called(i));
+        }
         let mut own = shown(column_text(file, i), &column);
         let facts = Facts {
             is_empty: is_empty(&column),
@@ -68,10 +75,17 @@ pub(super) fn inspect(source: &Source, file: &TableFile) -> Result<Inspection> {
         let sign = if sign? == b',' { "comma, as in 1,5" } else { "point, as in 1.5" };
         facts.push(("decimal sign".to_owned(), sign.to_owned()));
     }
-    if let Err(e) = selection {
-        facts.push(("x and y".to_owned(), e.to_string()));
-    }
-    Ok(Inspection { facts, columns })
+    let refused = match selection {
+        Ok(selection) => {
+            if !selection.every && source.spec.x.0.is_empty() && !selection.x.is_empty() {
+                facts.push(("x".to_owned(), selection.usual(file)));
+            }
+            None
+        }
+        Err(Error::Data { message, .. }) => Some(message),
+        Err(e) => Some(e.to_string()),
+    };
+    Ok(Inspection { facts, columns, refused })
 }
 
 /// A column without its cells.

@@ -225,7 +225,10 @@ impl Parameter for ColumnOptions {
             let key = key.as_str().unwrap_or_default();
             let read = match key {
                 "type" => ColumnType::read(value).map(|kind| options.kind = Some(kind)),
-                "order" => ClassNames::read(value).map(|names| options.order = names.0),
+                "order" => ClassNames::read(value).and_then(|names| {
+                    options.order = checked_order(names.0)?;
+                    Ok(())
+                }),
                 "format" => String::read(value).map(|format| options.format = Some(format)),
                 "scaling" => {
                     ColumnScaling::read(value).map(|scaling| options.scaling = Some(scaling))
@@ -249,7 +252,24 @@ impl Parameter for ColumnOptions {
         if options.format.is_some() {
             options.kind = of(ColumnType::Time, "format")?;
         }
+        if let (Some(_), Some(kind)) = (options.scaling, options.kind)
+            && !matches!(kind, ColumnType::Number | ColumnType::Integer | ColumnType::Time)
+        {
+            let message = "belongs to columns of type number, integer and time";
+            return Err(Error::config("scaling", message));
+        }
         Ok(options)
+    }
+}
+
+/// Names in their order, if there are some and each occurs once.
+fn checked_order(names: Vec<String>) -> Result<Vec<String>> {
+    if names.is_empty() {
+        return Err(Error::config("", "needs the names of the categories in their order"));
+    }
+    match names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        Some((_, twice)) => Err(Error::config("", format!("`{twice}` occurs twice"))),
+        None => Ok(names),
     }
 }
 

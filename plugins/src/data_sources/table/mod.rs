@@ -3,6 +3,7 @@
 mod cells;
 mod choose;
 mod csv;
+mod doubts;
 mod gaps;
 mod inspect;
 mod keys;
@@ -18,7 +19,7 @@ pub use keys::{
 };
 
 use super::files::{check_alike, check_rows};
-use choose::{Selection, column_keys, columns_of, number_of, selectable};
+use choose::{Selection, column_keys, column_text, columns_of, number_of, selectable};
 use gaps::Gaps;
 use rows::Reading;
 use std::collections::BTreeMap;
@@ -61,6 +62,10 @@ triflow::component! {
         /// Texts of cells whose value is missing, beside empty ones.
         #[whole]
         pub markers: Vec<String> = MISSING_TEXTS.into_iter().chain(["?", "-"]).map(Into::into).collect(),
+        /// Lines before the names or the first row that are passed over, such as a title.
+        pub skip: usize = 0,
+        /// Character, such as `'#'`, with which lines begin that are passed over; null: none.
+        pub comment: Option<String> = None,
         /// Presence of a first line with the names of the columns.
         pub header: Header = Header::Detect,
         /// Separator between cells.
@@ -108,11 +113,17 @@ impl DataSource for Source {
             log::info!("{}: {} has no name and is passed over", path.display(), file.called(i));
         }
         self.check_columns(&file)?;
-        let mut selection = self.select(&file, &self.spec, &[Part::X, Part::Y])?;
-        selection.weights =
-            self.spec.weights.as_ref().map(|column| number_of(&file, column)).transpose()?;
+        let selection = self.select(&file, &self.spec, &[Part::X, Part::Y])?;
+        let weights = self.spec.weights.as_ref().map(|column| number_of(&file, column)).transpose();
+        let mut selection = Selection {
+            weights: weights.map_err(|e| e.help("the key is data.weights"))?,
+            ..selection
+        };
         let divides = self.split_column.as_ref();
-        let divides = divides.map(|name| number_of(&file, &Column::Name(name.clone())));
+        let divides = divides.map(|name| {
+            let number = number_of(&file, &Column::Name(name.clone()));
+            number.map_err(|e| e.help("the key is in data.split"))
+        });
         let divides = divides.transpose()?;
         if selection.every && divides.is_some_and(|i| selection.x.contains(&i)) {
             log::info!(
@@ -128,16 +139,24 @@ impl DataSource for Source {
         let others: Vec<String> = others.map(|i| file.called(i)).collect();
         if self.is_typed && !every && self.spec.x.0.is_empty() && !others.is_empty() {
             log::warn!(
-                "{}: x are the columns with usual names; not used, unless data.x names them: {}",
+                "{}: {}; not used: {}",
                 path.display(),
+                selection.usual(&file),
                 others.join(", ")
             );
         }
         selection.x.retain(|i| !every || Some(*i) != weights && Some(*i) != divides);
         let reading = Reading { source: self, spec: &self.spec, file: &file, is_training: true };
         let (mut train, selection) = reading.columns(selection, self.gaps())?;
-        train.split = divides.map(|i| sets::split_column(&file, i, &train.kept)).transpose()?;
+        let train_split = divides.map(|i| {
+            sets::split_column(&file, i, &self.options(&file, &self.spec, i), &train.kept)
+        });
+        train.split = train_split.transpose()?;
         check_rows(&path, &train, ["x", "y"])?;
+        let is_single = |part| train.layout(part).is_some_and(|(_, shape)| shape[0] == 1);
+        if self.is_typed && (is_single(Part::X) || is_single(Part::Y)) {
+            log::warn!("{}: one row is no table to learn from", path.display());
+        }
         // The other tables are read by the columns and types that were decided here.
         let is_label = train.y.as_ref().map(|y| y.kind() == triflow::tch::Kind::Int64);
         let spec = Table {
@@ -211,7 +230,16 @@ impl Source {
     fn open(&self, path: &FsPath) -> Result<TableFile> {
         triflow::io::check_input(path)?;
         let spec = &self.spec;
+        let comment = spec.comment.as_deref().map(|text| match text.as_bytes() {
+            [byte] if byte.is_ascii_graphic() && *byte != b'"' => Ok(*byte),
+            _ => {
+                let message = format!("needs a single sign such as '#', and is `{text}`");
+                Err(Error::config("comment", message))
+            }
+        });
         let format = Format {
+            skip: spec.skip,
+            comment: comment.transpose()?,
             header: match spec.header {
                 Header::Detect => Names::Detect,
                 Header::Present => Names::Present,
@@ -271,6 +299,25 @@ impl Source {
                     .filter(|i| !y.contains(i) && Some(*i) != weights && !ignored(i))
                     .collect();
                 selection.every = true;
+            }
+        }
+        let ignored = |i: &usize| self.is_typed && self.options(file, spec, *i).is_ignored();
+        for (part, given) in [(Part::X, &spec.x), (Part::Y, &spec.y)] {
+            let columns = match part {
+                Part::X => &mut selection.x,
+                Part::Y => &mut selection.y,
+            };
+            match columns.iter().find(|i| ignored(i)) {
+                Some(both) if !given.0.is_empty() => {
+                    let message = format!(
+                        "{} is both {part} and ignored: leave it out of data.{part}, or \
+                         data.columns.{} out",
+                        file.called(*both),
+                        column_text(file, *both)
+                    );
+                    return Err(Error::data(file.path(), message));
+                }
+                _ => columns.retain(|i| !ignored(i)),
             }
         }
         if selection.x.is_empty() && selection.y.is_empty() {

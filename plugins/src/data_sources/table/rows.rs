@@ -2,6 +2,7 @@
 
 use super::cells::{counts_rows, is_constant, is_empty};
 use super::choose::{Selection, column_text};
+use super::doubts::doubt;
 use super::gaps::Gaps;
 use super::{ColumnOptions, ColumnType, Source, Table};
 use crate::data_sources::files::{self, numbers};
@@ -184,24 +185,29 @@ impl Reading<'_> {
             };
             return Ok(Typed { column: TableColumn::number(column.name), values });
         }
-        if let Cells::Times { format, certain: false, .. } = &column.cells
-            && self.is_training
-            && self.options(place).format.is_none()
-            && (format.contains("/%") || format.contains("-%d-") || format.contains("%d-%m"))
-            && !format.starts_with("%Y")
-        {
-            log::warn!(
-                "{}: {called}: each date may be month and day, or day and month: it is read as \
-                 {format}; say which with data.columns={{{}: {{format: …}}}}",
-                self.file.path().display(),
-                column.name
-            );
-        }
         let options = self.options(place);
-        let named = || format!("data.columns.{}", column_text(self.file, place));
+        let key = column_text(self.file, place);
+        let doubt = match self.is_training {
+            true => doubt(self.file, place, &column, &options)?,
+            false => None,
+        };
         let mut typed = infer(column, options.wish().as_ref()).map_err(|what| {
-            Error::data(self.file.path(), format!("{called} {what} in {}", named()))
+            let what = match &doubt {
+                Some(doubt) if options.kind.is_none() => format!(
+                    "{called}: {doubt}; or make it a category, or leave it out (type `category`, \
+                     `ignore`) in data.columns.{key}"
+                ),
+                _ => format!("{called} {what} in data.columns.{key}"),
+            };
+            Error::data(self.file.path(), what)
         })?;
+        if let Some(doubt) = doubt {
+            log::warn!("{}: {called}: {doubt}", self.file.path().display());
+        }
+        if options.scaling.is_some() && typed.column.names().is_some() {
+            let message = format!("{called} is a category, which is not scaled");
+            return Err(Error::config(format!("columns.{key}.scaling"), message));
+        }
         typed.column.scaling = options.scaling.unwrap_or(self.spec.scaling).into();
         Ok(typed)
     }

@@ -1,16 +1,24 @@
 //! Division of the rows of a table into sets: by a column, or by a file for each.
 
+use super::ColumnOptions;
+use super::rows::wanted_of;
 use std::path::Path as FsPath;
 use triflow::io::table::{Cells, Column, TableFile, Wanted};
 use triflow::prelude::*;
 
-/// Cells of the column by which rows are divided, of the rows at `kept`, or of all if it is empty.
+/// Cells of the column by which rows are divided, of the rows at `kept`, or of all if it is empty;
+/// `options` say how it is read.
 ///
 /// # Errors
 /// The column cannot be read.
-pub(super) fn split_column(file: &TableFile, column: usize, kept: &[i64]) -> Result<SplitColumn> {
+pub(super) fn split_column(
+    file: &TableFile,
+    column: usize,
+    options: &ColumnOptions,
+    kept: &[i64],
+) -> Result<SplitColumn> {
     let mut wanted = vec![Wanted::Nothing; file.width()];
-    wanted[column] = Wanted::Any;
+    wanted[column] = wanted_of(options);
     let column = file.read(&wanted)?.columns.swap_remove(column);
     let Column { name, cells, .. } = column.ok_or_else(|| Error::runtime("no such column"))?;
     let all = match cells {

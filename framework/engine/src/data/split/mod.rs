@@ -32,7 +32,7 @@ pub(super) fn divide(
     let (sets, written) = match division {
         Division::Values(name) => {
             let column = column(&splits.train, division, name, n)?;
-            (sets::by_value(&order, column, split, own)?, split.clone())
+            (sets::by_value(&order, column, (split, &splits.train.kept), own)?, split.clone())
         }
         _ => {
             let shares = Shares::new(split, own)?;
@@ -46,11 +46,11 @@ pub(super) fn divide(
                 }
                 Division::Groups(name) => {
                     let column = column(&splits.train, division, name, n)?;
-                    sets::grouped(&order, complete(division, column)?, sizes)
+                    sets::grouped(&order, complete(division, column, &splits.train.kept)?, sizes)
                 }
                 Division::Time(name) => {
                     let column = column(&splits.train, division, name, n)?;
-                    sets::in_time(&order, times(division, column)?, sizes)
+                    sets::in_time(&order, times(division, column, &splits.train.kept)?, sizes)
                 }
             };
             (sets, shares.written(split))
@@ -121,13 +121,28 @@ fn key(division: Division<'_>) -> String {
     format!("data.split.{}", division.key())
 }
 
+/// Place in the file of the row at `row`, where only the rows `kept` are used, or all if that is
+/// empty.
+fn place(kept: &[i64], row: usize) -> String {
+    format!("row {} (counted from 0)", kept.get(row).copied().unwrap_or(row as i64))
+}
+
 /// `column`, if none of its cells is missing.
-fn complete<'c>(division: Division<'_>, column: &'c SplitColumn) -> Result<&'c SplitColumn> {
+fn complete<'c>(
+    division: Division<'_>,
+    column: &'c SplitColumn,
+    kept: &[i64],
+) -> Result<&'c SplitColumn> {
+    let first = column.cells.iter().position(|cell| cell.is_nan()).unwrap_or(0);
     match column.cells.iter().filter(|cell| cell.is_nan()).count() {
         0 => Ok(column),
         gaps => {
             let name = &column.column.name;
-            let message = format!("`{name}` is missing in {gaps} of {} rows", column.cells.len());
+            let message = format!(
+                "`{name}` is missing in {gaps} of {} rows, first in {}",
+                column.cells.len(),
+                place(kept, first)
+            );
             Err(Error::config(key(division), message)
                 .help("fill these cells, or leave the rows out"))
         }
@@ -135,18 +150,30 @@ fn complete<'c>(division: Division<'_>, column: &'c SplitColumn) -> Result<&'c S
 }
 
 /// `column`, if its cells are numbers or times, or texts whose alphabetical order is that of time.
-fn times<'c>(division: Division<'_>, column: &'c SplitColumn) -> Result<&'c SplitColumn> {
+fn times<'c>(
+    division: Division<'_>,
+    column: &'c SplitColumn,
+    kept: &[i64],
+) -> Result<&'c SplitColumn> {
     let is_dated = |text: &str| {
         let year = text.bytes().take_while(u8::is_ascii_digit).count();
         year == 4 && text.bytes().all(|c| c.is_ascii_digit() || b"-:./ TZ+".contains(&c))
     };
-    let odd = |column: &'c TableColumn| column.names()?.iter().find(|text| !is_dated(text));
+    let odd = |column: &'c TableColumn| column.names()?.iter().position(|text| !is_dated(text));
     match odd(&column.column) {
-        None => complete(division, column),
-        Some(text) => {
-            let message = format!("`{}` holds `{text}`, which is no time", column.column.name);
-            Err(Error::config(key(division), message)
-                .help("times are numbers, or dates that begin with the year, as 2024-12-31"))
+        None => complete(division, column, kept),
+        Some(code) => {
+            let row = column.cells.iter().position(|cell| *cell == code as f64).unwrap_or(0);
+            let message = format!(
+                "`{}` holds `{}`, which is no time, first in {}",
+                column.column.name,
+                column.text(code as f64),
+                place(kept, row)
+            );
+            Err(Error::config(key(division), message).help(
+                "times are numbers, columns of times, or texts that begin with the year, as \
+                 2024-12-31",
+            ))
         }
     }
 }

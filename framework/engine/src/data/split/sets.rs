@@ -125,7 +125,7 @@ pub(super) fn in_time(order: &[i64], column: &SplitColumn, sizes: [i64; 3]) -> [
 pub(super) fn by_value(
     order: &[i64],
     column: &SplitColumn,
-    split: &Split,
+    (split, kept): (&Split, &[i64]),
     own: [bool; 2],
 ) -> Result<[Vec<i64>; 3]> {
     let portions = [&split.train, &split.val, &split.test];
@@ -178,8 +178,11 @@ pub(super) fn by_value(
             [] if is_named => {
                 let name = &column.column.name;
                 let shown = if text.is_empty() { "a missing cell" } else { text };
-                let message =
-                    format!("`{name}` holds `{shown}`, which is neither train, val nor test");
+                let place = super::place(kept, rows.iter().copied().min().unwrap_or(0));
+                let message = format!(
+                    "`{name}` holds `{shown}`, which is neither train, val nor test, first in \
+                     {place}"
+                );
                 return Err(Error::config("data.split.by", message)
                     .help("list the values of each set, as { by: fold, val: [3], test: [4] }"));
             }

@@ -231,9 +231,9 @@ fn a_column_that_cannot_divide_the_rows_is_refused() {
     let gap = [1.0, f64::NAN, 2.0];
     let message = |cells: &[f64], split: &Split| sets(cells, split, 1).unwrap_err().to_string();
     let group = Split { group: Some("key".into()), ..Split::default() };
-    assert!(message(&gap, &group).contains("`key` is missing in 1 of 3 rows"));
+    assert!(message(&gap, &group).contains("`key` is missing in 1 of 3 rows, first in row"));
     let time = Split { time: Some("key".into()), ..Split::default() };
-    assert!(message(&gap, &time).contains("`key` is missing in 1 of 3 rows"));
+    assert!(message(&gap, &time).contains("`key` is missing in 1 of 3 rows, first in row"));
     let none = divide(Splits { train: table(3), ..Splits::default() }, &time, 1);
     assert!(none.unwrap_err().to_string().contains("yields no column `key`"));
     let of_names = |names: &[&str]| {

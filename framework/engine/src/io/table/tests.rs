@@ -55,7 +55,7 @@ fn a_table_is_written_with_names_decimals_categories_and_formats() {
 0.3333333333333333,0.01,1000000000000000,,\"a, b\",9999-12-31,01.01.1970 00:01
 1e-7,-7.12,2147483648,,\"line
 break\",1970-01-01,01.01.1970 00:00
-,,,,,,
+\"\",,,,,,
 ";
     assert_eq!(text, expected);
     let tabs = String::from_utf8(written("a.TSV", &columns()[1..5], &ROWS[0][1..5])).unwrap();

@@ -16,6 +16,8 @@ pub struct TimeFormat {
     items: Vec<Item<'static>>,
     unit: Unit,
     is_utc: bool,
+    /// First and last time that can be written, in seconds.
+    range: (f64, f64),
 }
 
 /// Smallest unit of time that a format has, in ascending order.
@@ -80,7 +82,13 @@ impl TimeFormat {
         let unit = unit.ok_or_else(|| wrong("names no part of a date or time"))?;
         let zone = ["%z", "%:z", "%#z", "%Z", "%+", "%s"];
         let is_utc = format.ends_with('Z') || zone.iter().any(|part| format.contains(part));
-        Ok(Self { items, unit, is_utc })
+        let format = Self { items, unit, is_utc, range: RANGE };
+        // A time of day does not go on behind midnight.
+        let range = match unit {
+            Unit::Seconds(unit) if format.is_clock() => (0.0, DAY - unit),
+            _ => RANGE,
+        };
+        Ok(Self { range, ..format })
     }
 
     /// True if the format names the zone, which is UTC.
@@ -114,9 +122,9 @@ impl TimeFormat {
     }
 
     /// The nearest time, in seconds since 1970-01-01, that the format can write, within the years 1
-    /// to 9999.
+    /// to 9999; of a format without a date, the nearest one of the day, in seconds since midnight.
     pub fn rounded(&self, seconds: f64) -> f64 {
-        let seconds = seconds.clamp(RANGE.0, RANGE.1);
+        let seconds = seconds.clamp(self.range.0, self.range.1);
         let near = match self.unit {
             Unit::Seconds(unit) if unit >= 1.0 => (seconds / unit).round() * unit,
             Unit::Seconds(unit) => {
@@ -125,7 +133,7 @@ impl TimeFormat {
             }
             Unit::Months(unit) => months(seconds, unit).unwrap_or(seconds),
         };
-        near.clamp(RANGE.0, RANGE.1)
+        near.clamp(self.range.0, self.range.1)
     }
 
     /// Writes the nearest time that the format can write; nothing for NaN.
@@ -193,6 +201,15 @@ mod tests {
         assert_eq!(text("%Y-%m-%d %H:%M:%S", 1e30), "9999-12-31 23:59:59");
         assert_eq!(text("%Y-%m-%d", f64::NEG_INFINITY), "0001-01-01");
         assert_eq!(text("%Y", f64::INFINITY), "9999");
+    }
+
+    #[test]
+    fn a_time_of_day_stays_in_its_day() {
+        assert_eq!(text("%H:%M", -120.0), "00:00");
+        assert_eq!(text("%H:%M", DAY - 1.0), "23:59");
+        assert_eq!(text("%H:%M:%S", 3.0 * DAY), "23:59:59");
+        assert_eq!(text("%I:%M %p", DAY), "11:59 PM");
+        assert_eq!(text("%H:%M:%S", 3661.4), "01:01:01");
     }
 
     #[test]

@@ -99,7 +99,10 @@ fn batches(
 }
 
 fn damaged(path: &Path, e: &ArrowError) -> Error {
-    Error::data(path, format!("cannot be read as an Arrow file: {e}"))
+    let why = e.to_string();
+    // Some describe the program that reads, not the file.
+    let why = if why.contains('{') { "it is damaged or cut off" } else { &why };
+    Error::data(path, format!("cannot be read as an Arrow file: {why}"))
 }
 
 /// Type of the values of a column.

@@ -1,9 +1,8 @@
 //! The dialect of a text table: its separator, the names of its columns, and their number.
 
+use super::Format;
 use super::input::Input;
-use super::numbers::Notation;
 use super::records::{Records, counts};
-use super::{Format, Header};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,6 +12,9 @@ const ROWS_FOR_SEPARATOR: usize = 20;
 /// Number of first rows from which a header and the types of columns are detected.
 const SAMPLE: usize = 1000;
 
+/// Separators that are detected, the first one first.
+const KNOWN: [u8; 4] = [b'\t', b';', b',', b'|'];
+
 /// Dialect of a text table.
 #[derive(Clone, Debug)]
 pub(super) struct Dialect {
@@ -20,6 +22,8 @@ pub(super) struct Dialect {
     pub encoding: &'static str,
     /// Separator between cells.
     pub separator: u8,
+    /// Lines before the first row or the names, blank ones and comments not counted.
+    pub skipped: usize,
     /// One for each column, empty for a column without one; `None` without a header.
     pub names: Option<Vec<String>>,
     /// Number of cells of each row, with a last one that is empty in every line.
@@ -39,27 +43,40 @@ impl Dialect {
     ///
     /// # Errors
     /// [`Error::Data`]: the file cannot be read, its text is in another encoding, a name occurs
-    /// twice, the first line may be a header or a row, or there is no row. [`Error::Config`]: there
-    /// is no such encoding.
+    /// twice, the first line may be a header or a row, lines stand above the names, or there is no
+    /// row. [`Error::Config`]: there is no such encoding.
     pub fn detect(path: &Path, format: &Format) -> Result<Self> {
         let input = Input::open(path, format.encoding.as_deref())?;
         let encoding = input.encoding();
-        let separator = format.separator.unwrap_or_else(|| separator_of(&input));
-        let mut records = Records::new(path, input, separator);
+        let mut records = Records::new(path, input, b',', format.comment);
+        records.skip(format.skip)?;
+        let hint = separator_hint(records.rest().0);
+        let skipped = format.skip + usize::from(hint.is_some());
+        records.skip(skipped - format.skip)?;
+        let detected = || separator_of(records.rest(), format.comment);
+        let separator = format.separator.or(hint).unwrap_or_else(detected);
+        records.separator = separator;
         let no_rows = || Error::data(path, "has no rows");
         if !records.advance()? {
             return Err(no_rows());
         }
         let (first, line) = (records.texts(), records.line());
-        let (mut sample, mut second_line) = (Vec::new(), line);
+        let (mut sample, mut lines) = (Vec::new(), Vec::new());
         while sample.len() < SAMPLE && records.advance()? {
-            if sample.is_empty() {
-                second_line = records.line();
-            }
+            lines.push(records.line());
             sample.push(records.texts());
         }
+        let second_line = lines.first().copied().unwrap_or(line);
         let wrong = |what: String| Error::data(path, format!("line {line}: {what}"));
-        let has_names = has_names(&first, &sample, format).map_err(wrong)?;
+        super::header::check_first(&first, &sample, &lines, format).map_err(wrong)?;
+        let has_names = super::header::has_names(&first, &sample, format).map_err(wrong)?;
+        if !has_names && super::header::may_be_names(&first, &sample, format) {
+            log::warn!(
+                "{}: line {line} is read as a row, not as names of columns; say which it is with \
+                 data.header=absent or present",
+                path.display()
+            );
+        }
         let (mut cells, mut reference) = (first.len(), line);
         match sample.first() {
             None if has_names => return Err(no_rows()),
@@ -80,9 +97,17 @@ impl Dialect {
                 None => true,
             };
         let first_line = line;
-        let dialect =
-            Self { encoding, separator, names, cells, first_line, reference, nameless_end, sample };
-        Ok(dialect)
+        Ok(Self {
+            encoding,
+            separator,
+            skipped,
+            names,
+            cells,
+            first_line,
+            reference,
+            nameless_end,
+            sample,
+        })
     }
 
     /// Names of `width` columns; empty for a column without one.
@@ -115,51 +140,23 @@ impl Dialect {
     }
 }
 
-/// True if the first line holds names; otherwise it is a row.
-fn has_names(first: &[String], rows: &[Vec<String>], format: &Format) -> Result<bool, String> {
-    match format.header {
-        Header::Present => return Ok(true),
-        Header::Absent => return Ok(false),
-        Header::Detect => {}
+/// Separator that a first line `sep=;` names, as Excel reads and writes it.
+fn separator_hint(text: &[u8]) -> Option<u8> {
+    let line = text.split(|byte| matches!(byte, b'\n' | b'\r')).next()?;
+    let line = line.strip_prefix(b"\"").and_then(|l| l.strip_suffix(b"\"")).unwrap_or(line);
+    let (key, sign) = line.split_at_checked(4)?;
+    match sign {
+        [sign] if key.eq_ignore_ascii_case(b"sep=") && KNOWN.contains(sign) => Some(*sign),
+        _ => None,
     }
-    let notations = Notation::all(None, b';').into_iter().filter(|n| n.group.is_none());
-    let notations: Vec<_> = notations.map(|n| Notation { padded: true, ..n }).collect();
-    let is_number = |cell: &str| notations.iter().any(|n| n.read(cell.as_bytes()).is_some());
-    let is_missing = |cell: &str| format.markers.is_missing(cell.as_bytes());
-    let full = || first.iter().enumerate().filter(|(_, cell)| !is_missing(cell));
-    let words: Vec<_> = full().filter(|(_, cell)| !is_number(cell)).collect();
-    // An empty cell beside words is a name left out, beside numbers a number left out.
-    if words.is_empty() || words.len() == full().count() {
-        return Ok(!words.is_empty());
-    }
-    // Words above numbers are names; words above words, and numbers above numbers, are cells.
-    let below = |i: usize| {
-        let cells = rows.iter().filter_map(move |row| row.get(i));
-        cells.filter(|cell| !is_missing(cell)).map(|cell| is_number(cell))
-    };
-    if words.iter().any(|(i, _)| below(*i).next().is_some() && below(*i).all(|number| number)) {
-        return Ok(true);
-    }
-    let continues = |(i, cell): (usize, &String)| {
-        below(i).count() > 1 && below(i).all(|number| number == is_number(cell))
-    };
-    if full().all(continues) {
-        return Ok(false);
-    }
-    let example = words.first().map_or("", |(_, cell)| cell);
-    Err(format!(
-        "some cells are numbers and some are not (`{example}`), so it may be names or a row: \
-         say which with data.header=present or absent"
-    ))
 }
 
 /// Detects the separator of a text: the first of tab, semicolon, comma and bar that divides its
 /// first rows into equally many cells; the first row may have one more or fewer.
-fn separator_of(input: &Input<'_>) -> u8 {
-    let counts = |separator: u8| -> Vec<usize> {
-        counts(input.text(), separator, input.ended(), ROWS_FOR_SEPARATOR)
-    };
-    let known = [b'\t', b';', b',', b'|'];
+fn separator_of(rest: (&[u8], bool), comment: Option<u8>) -> u8 {
+    let counts =
+        |separator: u8| -> Vec<usize> { counts(rest, separator, comment, ROWS_FOR_SEPARATOR) };
+    let known = KNOWN;
     let divides = |separator: &u8| {
         let counts = counts(*separator);
         let Some((first, rest)) = counts.split_first() else { return false };
@@ -167,8 +164,14 @@ fn separator_of(input: &Input<'_>) -> u8 {
         *first > 1 && *row > 1 && first.abs_diff(*row) < 2 && rest.iter().all(|n| n == row)
     };
     let most = |separator: &u8| counts(*separator).first().copied().unwrap_or_default();
+    // Lines above the names have other numbers of cells.
+    let divides_last = |separator: &u8| {
+        let counts = counts(*separator);
+        let last = &counts[counts.len() - counts.len() / 2..];
+        last.len() > 1 && last[0] > 1 && last.iter().all(|n| *n == last[0])
+    };
     let detected = known.into_iter().find(|separator| divides(separator));
-    detected.unwrap_or_else(|| {
+    detected.or_else(|| known.into_iter().find(divides_last)).unwrap_or_else(|| {
         let most = known.into_iter().max_by_key(most).filter(|separator| most(separator) > 1);
         most.unwrap_or(b',')
     })

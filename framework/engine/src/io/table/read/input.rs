@@ -155,14 +155,28 @@ impl<'p> Input<'p> {
                 return Err(Error::data(self.path, message));
             }
         };
-        if memchr::memchr(0, &self.raw[..valid]).is_some() {
-            let message =
-                "holds zeros as UTF-16 does; name its encoding, as `data.encoding=utf-16le`";
-            return Err(Error::data(self.path, message));
+        if let Some(zero) = memchr::memchr(0, &self.raw[..valid]) {
+            return Err(self.zero(zero));
         }
         self.text.extend_from_slice(&self.raw[..valid]);
         self.raw.drain(..valid);
         Ok(())
+    }
+
+    /// The error about a byte of 0, at `at` among those that were read.
+    fn zero(&self, at: usize) -> Error {
+        let zeros = memchr::memchr_iter(0, &self.raw).count();
+        // Every second byte of Western texts in UTF-16.
+        let message = match 4 * zeros > self.raw.len() {
+            true => "holds zeros as UTF-16 does; name its encoding, as `data.encoding=utf-16le`"
+                .to_owned(),
+            false => {
+                let before = self.text.iter().chain(&self.raw[..at]);
+                let line = 1 + self.lines + before.filter(|byte| **byte == b'\n').count();
+                format!("line {line} holds a byte of 0, which no text has; it may be damaged")
+            }
+        };
+        Error::data(self.path, message)
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod arrow;
 mod dialect;
+mod doubt;
 #[cfg(test)]
 mod formats;
+mod header;
 mod infer;
 mod input;
 mod numbers;
@@ -17,6 +19,7 @@ mod typed;
 mod unpacked;
 mod words;
 
+pub use doubt::{Doubt, doubt_of};
 pub use infer::{TypeWish, Typed, infer};
 pub use numbers::{Group, Notation};
 
@@ -33,8 +36,8 @@ use parquet::ParquetFile;
 /// Presence of a header, a first line that holds the names of the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Header {
-    /// The first line is a header if none of its cells is a number, or if one is no number and
-    /// stands above numbers.
+    /// The first line is a header if none of its cells is a number, if one is no number and stands
+    /// above numbers, or if its numbers are years in equal steps.
     #[default]
     Detect,
     /// The first line is a header.
@@ -46,6 +49,10 @@ pub enum Header {
 /// Options for reading a table.
 #[derive(Clone, Debug, Default)]
 pub struct Format {
+    /// Lines at the beginning of a text that are passed over.
+    pub skip: usize,
+    /// First character, in ASCII, of lines of a text that are passed over.
+    pub comment: Option<u8>,
     /// Presence of a line of names.
     pub header: Header,
     /// Separator between cells, in ASCII; `None`: a tab, a semicolon, a comma or a bar, detected
@@ -305,6 +312,21 @@ impl TableFile {
         text::called(self.names(), column)
     }
 
+    /// Place of a row, counted from 0, for a message, such as "line 7".
+    ///
+    /// # Errors
+    /// [`Error::Data`]: the file cannot be read.
+    pub fn place(&self, row: usize) -> Result<String> {
+        let Layout::Text(dialect) = &self.layout else {
+            return Ok(format!("row {row} (counted from 0)"));
+        };
+        let mut records = text::open(&self.path, &self.format, dialect)?;
+        for _ in 0..=row {
+            records.advance()?;
+        }
+        Ok(format!("line {}", records.line()))
+    }
+
     /// Reads columns; `wanted` has one entry for each column of the file.
     ///
     /// # Errors
@@ -383,7 +405,25 @@ fn layout(path: &Path, format: &Format) -> Result<Layout> {
                 "is a Feather file of version 1; write it as version 2, with pyarrow or R";
             return Err(Error::data(path, message));
         }
-        _ => Layout::Text(Box::new(Dialect::detect(path, format)?)),
+        start => match foreign(start) {
+            Some(message) => return Err(Error::data(path, message)),
+            None => Layout::Text(Box::new(Dialect::detect(path, format)?)),
+        },
+    })
+}
+
+/// Message about a file of another kind, by its first bytes.
+fn foreign(start: &[u8]) -> Option<&'static str> {
+    Some(match start {
+        [b'P', b'K', 3, 4, ..] => {
+            "is a zip archive, as workbooks of Excel (.xlsx) and LibreOffice are; save the sheet \
+             as CSV, or unpack the archive"
+        }
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => "is a workbook of Excel (.xls); save the sheet as CSV",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [b'B', b'Z', b'h', ..] => {
+            "is packed by another method than gzip; unpack it, or pack it by gzip"
+        }
+        _ => return None,
     })
 }
 

@@ -93,7 +93,13 @@ fn reader(path: &Path) -> Result<SerializedFileReader<File>> {
 }
 
 fn damaged(path: &Path, e: &ParquetError) -> Error {
-    Error::data(path, format!("cannot be read as Parquet: {e}"))
+    let why = e.to_string();
+    if why.contains("Disabled feature") {
+        let message = "is Parquet that is packed by a method that is not read, such as Brotli or \
+                       LZO; write it with Snappy, gzip, Zstandard or LZ4";
+        return Error::data(path, message);
+    }
+    Error::data(path, format!("cannot be read as Parquet: {why}"))
 }
 
 /// Type of the values of a column.

@@ -15,11 +15,15 @@ struct Place {
     quoted: bool,
 }
 
-/// Rows of a text, one after another. Blank lines are passed over, and so are spaces around cells.
+/// Rows of a text, one after another. Blank lines and comments are passed over, and so are spaces
+/// around cells. A line is blank if no cell holds anything, not even quotes.
 pub(super) struct Records<'p> {
     path: &'p Path,
     input: Input<'p>,
-    separator: u8,
+    /// Separator between cells.
+    pub separator: u8,
+    /// First byte of lines that are comments.
+    comment: Option<u8>,
     /// Cells of the current row.
     cells: Vec<Place>,
     /// Start of the next row in the window.
@@ -28,6 +32,8 @@ pub(super) struct Records<'p> {
     line: usize,
     /// Line of the next row.
     next_line: usize,
+    /// Number of blank lines with separators so far.
+    blank: usize,
 }
 
 /// A row that was found in a text.
@@ -41,19 +47,59 @@ struct Found {
 }
 
 impl<'p> Records<'p> {
-    pub fn new(path: &'p Path, input: Input<'p>, separator: u8) -> Self {
+    pub fn new(path: &'p Path, input: Input<'p>, separator: u8, comment: Option<u8>) -> Self {
         Self {
             path,
             input,
             separator,
+            comment,
             cells: Vec::with_capacity(64),
             next: 0,
             line: 1,
             next_line: 1,
+            blank: 0,
         }
     }
 
-    /// Moves to the next row that is not blank; false at the end.
+    /// Text in memory behind the current row, and `true` if it ends where the whole text does.
+    pub fn rest(&self) -> (&[u8], bool) {
+        (&self.input.text()[self.next..], self.input.ended())
+    }
+
+    /// Passes over `count` lines.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: the text cannot be read, or a line is too long.
+    pub fn skip(&mut self, count: usize) -> Result<()> {
+        (0..count).try_for_each(|_| self.pass_line())
+    }
+
+    fn pass_line(&mut self) -> Result<()> {
+        loop {
+            let (rest, ended) = self.rest();
+            let end = memchr::memchr2(b'\n', b'\r', rest);
+            let length = match end.map(|at| (at, &rest[at..])) {
+                Some((at, [b'\r', b'\n', ..])) => Some(at + 2),
+                Some((_, [b'\r'])) if !ended => None,
+                Some((at, _)) => Some(at + 1),
+                None if ended => Some(rest.len()),
+                None => None,
+            };
+            if let Some(length) = length {
+                self.next += length;
+                self.next_line += 1;
+                return Ok(());
+            }
+            if rest.len() > LONGEST {
+                let message = format!("line {} is too long", self.next_line);
+                return Err(Error::data(self.path, message));
+            }
+            self.input.advance(self.next)?;
+            self.next = 0;
+        }
+    }
+
+    /// Moves to the next row that is neither blank nor a comment; false at the end.
     ///
     /// # Errors
     /// [`Error::Data`]: the text cannot be read, or a quote is not closed.
@@ -62,6 +108,10 @@ impl<'p> Records<'p> {
             let (text, ended) = (self.input.text(), self.input.ended());
             if self.next == text.len() && ended {
                 return Ok(false);
+            }
+            if self.comment.is_some() && text.get(self.next).copied() == self.comment {
+                self.pass_line()?;
+                continue;
             }
             let found = scan(text, self.next, self.separator, ended, &mut self.cells);
             let Some(found) = found else {
@@ -76,9 +126,8 @@ impl<'p> Records<'p> {
             self.next = found.next;
             self.line = self.next_line;
             self.next_line += found.lines;
-            if let [Place { from, to, quoted: false }] = self.cells[..]
-                && from == to
-            {
+            if is_blank(&self.cells) {
+                self.blank += usize::from(self.cells.len() > 1);
                 continue;
             }
             if found.escaped {
@@ -92,6 +141,11 @@ impl<'p> Records<'p> {
     /// Number of cells in the row.
     pub fn len(&self) -> usize {
         self.cells.len()
+    }
+
+    /// Number of blank lines with separators before the row.
+    pub fn blank(&self) -> usize {
+        self.blank
     }
 
     /// Line of the row, from 1.
@@ -111,13 +165,30 @@ impl<'p> Records<'p> {
     }
 }
 
-/// Numbers of cells in each of the first rows of a text that is cut anywhere.
-pub(super) fn counts(text: &[u8], separator: u8, ended: bool, rows: usize) -> Vec<usize> {
+/// True if no cell of a line holds anything.
+#[inline]
+fn is_blank(cells: &[Place]) -> bool {
+    cells.iter().all(|cell| !cell.quoted && cell.from == cell.to)
+}
+
+/// Numbers of cells in each of the first rows of a text that is cut anywhere; lines that begin with
+/// `comment` are none.
+pub(super) fn counts(
+    (text, ended): (&[u8], bool),
+    separator: u8,
+    comment: Option<u8>,
+    rows: usize,
+) -> Vec<usize> {
     let (mut cells, mut counts, mut from) = (Vec::new(), Vec::new(), 0);
     while counts.len() < rows && from < text.len() {
+        if comment == Some(text[from]) {
+            let end = memchr::memchr2(b'\n', b'\r', &text[from..]);
+            from += end.map_or(text.len(), |at| at + 1);
+            continue;
+        }
         let Some(found) = scan(text, from, separator, ended, &mut cells) else { break };
         from = found.next;
-        if cells.len() > 1 || cells.iter().any(|cell| cell.quoted || cell.from < cell.to) {
+        if !is_blank(&cells) {
             counts.push(cells.len());
         }
     }

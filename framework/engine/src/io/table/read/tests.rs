@@ -88,6 +88,76 @@ fn the_header_is_seen_or_said() {
 }
 
 #[test]
+fn the_first_line_of_excel_names_the_separator() {
+    for text in
+        ["sep=;\na;b\n1,5;2\n", "\"sep=;\"\r\na;b\r\n1,5;2\r\n", "\u{feff}SEP=;\na;b\n1,5;2\n"]
+    {
+        let (names, rows) = read(text);
+        assert_eq!(
+            (names.unwrap(), rows),
+            (vec!["a".to_owned(), "b".to_owned()], vec![vec!["1,5".to_owned(), "2".to_owned()]])
+        );
+    }
+    assert_eq!(read("sep=x\n1\n").0.unwrap(), ["sep=x"]);
+    let error = message("sep=;\na;b\n1;2\n3\n", &format());
+    assert!(error.contains("line 4: 1 cells, but line 2 has 2"), "{error}");
+}
+
+#[test]
+fn lines_of_separators_alone_are_blank() {
+    let (names, rows) = read(",,\na,b,c\n1,,\n , ,\n2,3,4\n,,\n\n,,\n");
+    assert_eq!(names.unwrap(), ["a", "b", "c"]);
+    assert_eq!(rows, [["1", "", ""], ["2", "3", "4"]]);
+    // Quotes make an empty cell a missing one.
+    assert_eq!(read("a,b\n1,2\n\"\",\n").1.len(), 2);
+}
+
+#[test]
+fn lines_before_the_names_and_comments_are_passed_over() {
+    let with = |skip, comment| Format { skip, comment, ..format() };
+    let title = "Study; of 2007\n\"two\na,b\n1,2\n#3,4\n5,6\n";
+    let (names, rows) = cells(title, &with(2, Some(b'#')));
+    assert_eq!((names.unwrap(), rows.len()), (vec!["a".to_owned(), "b".to_owned()], 2));
+    let (names, rows) = cells("# made\n#,,,,\na,b\n# 1\n1,2\n#", &with(0, Some(b'#')));
+    assert_eq!((names.unwrap(), rows.len()), (vec!["a".to_owned(), "b".to_owned()], 1));
+    let error = message(title.replace("5,6", "x,y,z"), &with(2, Some(b'#')));
+    assert!(error.contains("line 6: 3 cells, but line 3 has 2"), "{error}");
+    assert!(message("a\n", &with(5, None)).contains("has no rows"));
+    let late = "x\r\n".repeat(400_000) + "a,b\r\n1,2\r\n";
+    assert_eq!(cells(late, &with(400_000, None)).1, [["1", "2"]]);
+    let error = message("Study\na,b,c\n1,2,3\n4,5,6\n", &format());
+    assert!(
+        error.ends_with("if lines stand above the names of the columns, set data.skip=1"),
+        "{error}"
+    );
+    let error = message("# a\n# b\na,b,c\n1,2,3\n4,5,6\n7,8,9\n", &format());
+    assert!(error.contains("data.comment='#', or data.skip=2"), "{error}");
+    let error = message("a,b,c\n1,2,3\n# x\n4,5,6\n", &format());
+    assert!(error.contains("line 3: 1 cells, but line 1 has 3; if it is a comment"), "{error}");
+}
+
+#[test]
+fn a_file_of_another_kind_is_named() {
+    for (bytes, part) in [
+        (&b"PK\x03\x04\x14\0"[..], "is a zip archive, as workbooks of Excel"),
+        (b"\xd0\xcf\x11\xe0\xa1", "is a workbook of Excel (.xls)"),
+        (b"\x28\xb5\x2f\xfd\x04", "is packed by another method than gzip"),
+        (b"a,b\n1,2\n3,\04\n5,6\n7,8\n", "line 3 holds a byte of 0"),
+    ] {
+        let error = message(bytes, &format());
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn the_line_of_a_row_is_found() {
+    let (_folder, path) = written(b"# x\na,b\n\n1,2\n,\n\"3\n\",4\n5,6\n");
+    let format = Format { comment: Some(b'#'), ..format() };
+    let file = TableFile::open(&path, &format).unwrap();
+    assert_eq!([0, 1, 2].map(|row| file.place(row).unwrap()), ["line 4", "line 6", "line 8"]);
+}
+
+#[test]
 fn a_column_of_row_names_has_no_name() {
     for text in
         [",x0,label\n0,1.5,2\n", "\"\",\"x0\",\"label\"\n\"1\",1.5,2\n", "x0,label\n1,1.5,2\n"]
@@ -195,7 +265,11 @@ fn wanted_types_are_read_or_the_cell_is_named() {
         let error = read(Wanted::Nothing, wanted).unwrap_err().to_string();
         assert!(error.ends_with(end), "{error}");
     }
-    assert!(message("a\n1\ninf\n", &format()).ends_with("line 3: column `a`: `inf` is not finite"));
+    let error = message("a\n1\ninf\n", &format());
+    assert!(
+        error.contains("line 3: column `a`: `inf` is not finite; fix it, or name it in"),
+        "{error}"
+    );
     let point = Format { decimal: Some(b'.'), ..Format::default() };
     let (_folder, path) = written(b"a;b\n1,5;1\n");
     let file = TableFile::open(&path, &point).unwrap();

@@ -94,7 +94,10 @@ impl Reader {
                 if let Some(number) = notation.read(cell) {
                     if !number.value.is_finite() {
                         let cell = String::from_utf8_lossy(cell);
-                        return Err(format!("`{cell}` is not finite"));
+                        return Err(format!(
+                            "`{cell}` is not finite; fix it, or name it in data.markers if it \
+                             stands for a missing value"
+                        ));
                     }
                     *decimals = most(*decimals, number.decimals);
                     values.push(number.value);
@@ -205,7 +208,12 @@ pub(super) fn read(
     while rows.is_none() || readers.iter().any(|reader| reader.failed) {
         let mut again: Vec<&mut Reader> = readers.iter_mut().filter(|r| r.failed).collect();
         again.iter_mut().for_each(|reader| reader.restart());
-        rows = Some(pass(path, format, dialect, names, &mut again)?);
+        let is_first = rows.is_none();
+        let (read, blank) = pass(path, format, dialect, names, &mut again)?;
+        if is_first && blank > 0 {
+            log::info!("{}: {blank} lines hold no value and are passed over", path.display());
+        }
+        rows = Some(read);
     }
     let mut columns: Vec<Option<Column>> = wanted.iter().map(|_| None).collect();
     for reader in readers {
@@ -216,14 +224,14 @@ pub(super) fn read(
     Ok((rows.unwrap_or(0), columns))
 }
 
-/// One pass over all rows; returns their number.
+/// One pass over all rows; returns their number, and that of blank lines with separators.
 fn pass(
     path: &Path,
     format: &Format,
     dialect: &Dialect,
     names: Option<&[String]>,
     readers: &mut [&mut Reader],
-) -> Result<usize> {
+) -> Result<(usize, usize)> {
     let mut records = open(path, format, dialect)?;
     let (mut rows, width) = (0, dialect.width());
     let wrong = |line, what: String| Error::data(path, format!("line {line}: {what}"));
@@ -231,7 +239,11 @@ fn pass(
         let n = records.len();
         if n != dialect.cells {
             let Dialect { cells, reference, .. } = dialect;
-            let message = format!("{n} cells, but line {reference} has {cells}");
+            let advice = match records.cell(0).starts_with(b"#") {
+                true => "; if it is a comment, set data.comment='#'",
+                false => "",
+            };
+            let message = format!("{n} cells, but line {reference} has {cells}{advice}");
             return Err(wrong(records.line(), message));
         }
         if width < n && !records.cell(width).is_empty() {
@@ -251,13 +263,14 @@ fn pass(
         }
         rows += 1;
     }
-    Ok(rows)
+    Ok((rows, records.blank()))
 }
 
 /// The rows of a text, without its line of names.
 pub(super) fn open<'p>(path: &'p Path, format: &Format, dialect: &Dialect) -> Result<Records<'p>> {
     let input = Input::open(path, format.encoding.as_deref())?;
-    let mut records = Records::new(path, input, dialect.separator);
+    let mut records = Records::new(path, input, dialect.separator, format.comment);
+    records.skip(dialect.skipped)?;
     if dialect.names.is_some() {
         records.advance()?;
     }

@@ -70,7 +70,7 @@ pub(super) struct TimeFormat {
 pub(super) struct Time {
     /// Seconds since 1970-01-01, UTC; of a time without a date, since midnight.
     pub seconds: f64,
-    /// True unless day and month may be exchanged.
+    /// True unless day and month may be exchanged; a day that equals its month proves neither.
     pub certain: bool,
 }
 
@@ -191,7 +191,7 @@ fn read_parts(parts: &[Part], cell: &[u8], swaps: bool) -> Option<Time> {
     }
     let clock = hour * 3600 + minute * 60 + second - offset;
     let seconds = days_since_1970(year, month, day) as f64 * 86_400.0 + f64::from(clock) + fraction;
-    Some(Time { seconds, certain: !swaps || day > 12 || day == month })
+    Some(Time { seconds, certain: !swaps || day > 12 })
 }
 
 /// Takes a number of digits off the front.
@@ -300,7 +300,7 @@ mod tests {
             TimeFormat::new(format).read(cell.as_bytes()).unwrap().certain
         };
         assert!(!certain("%m/%d/%Y", "03/04/2001") && certain("%m/%d/%Y", "03/14/2001"));
-        assert!(certain("%m/%d/%Y", "03/03/2001") && !certain("%d/%m/%Y", "04/03/2001"));
+        assert!(!certain("%m/%d/%Y", "03/03/2001") && !certain("%d/%m/%Y", "04/03/2001"));
         assert!(certain("%Y-%m-%d", "2001-03-04") && certain("%d.%m.%Y", "03.04.2001"));
     }
 }

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::{Error as IoError, Result, Write};
 
@@ -12,10 +13,18 @@ pub(super) fn write_text(
     separator: u8,
     file: impl Write,
 ) -> Result<()> {
-    let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(file);
+    let file = RefCell::new(file);
+    let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(Shared(&file));
     writer.write_record(rows.columns.iter().map(|column| &column.name))?;
     let mut text = String::new();
     for row in rows.values.chunks_exact(cells.len().max(1)) {
+        if row.len() > 1 && row.iter().all(|value| value.is_nan()) {
+            // A line of separators alone is read as a blank one.
+            writer.flush()?;
+            let separators = vec![separator; row.len() - 1];
+            file.borrow_mut().write_all(&[b"\"\"", &separators[..], b"\n"].concat())?;
+            continue;
+        }
         for (cells, value) in cells.iter().zip(row) {
             text.clear();
             cells.write(*value, &mut text).map_err(IoError::other)?;
@@ -24,6 +33,19 @@ pub(super) fn write_text(
         writer.write_record(None::<&[u8]>)?;
     }
     writer.flush()
+}
+
+/// A file that is written to in two ways.
+struct Shared<'f, W>(&'f RefCell<W>);
+
+impl<W: Write> Write for Shared<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.0.borrow_mut().flush()
+    }
 }
 
 impl Cells<'_> {
