@@ -214,13 +214,13 @@ fn columns_that_were_given_do_not_count() {
         ["a", "b", "c"].map(|name| TableColumn { missing: true, ..TableColumn::number(name) });
     let nan = f64::NAN;
     let real = [1.0, 5.0, 5.0, 1.0, 6.0, 6.0, 1.0, 8.0, 8.0, nan, 9.0, 9.0];
-    let made = [1.0, 2.0, nan, 1.0, 1.0, nan, nan, 0.0, nan, nan, 3.0, 1.0];
+    let made = [1.0, 2.0, nan, 1.0, 1.0, 2.0, nan, nan, nan, nan, 3.0, 1.0];
     let all = |generated| tables(&columns, [&made, &real, &real], generated);
     assert_eq!(value_of("column_shapes", all(1)), Some(1.0));
     assert_eq!(value_of("missing_cells", all(1)), Some(0.25));
-    // No correlation of `a`, which is constant, is defined.
+    // No correlation of `a`, which is constant, is defined, and that of `b` and `c` is.
     assert_eq!(value_of("pair_trends", all(1)), None);
-    assert_eq!(value_of("missing_cells", all(3)), Some((0.25 + 0.75) / 3.0));
+    assert_eq!(value_of("missing_cells", all(3)), Some((0.25 + 0.25 + 0.5) / 3.0));
     assert_eq!(value_of("column_shapes", all(2)), Some(0.5));
 }
 
