@@ -130,6 +130,20 @@ const BROKEN: &[Broken] = &[
         "the targets are no labels",
     ),
     (
+        "an encoder and a decoder belong together",
+        "encoder: one_hot",
+        Data::Numbers,
+        "decoder",
+        "decoder `identity` does not read the latents of encoder `one_hot`",
+    ),
+    (
+        "an encoder and a decoder belong together",
+        "decoder: mixed",
+        Data::Numbers,
+        "decoder",
+        "decoder `mixed` reads latents of encoder `mixed`, not of `identity`",
+    ),
+    (
         "a learnable schedule is followed by the path",
         "noise_schedule: { type: sigmoid, learnable: true }",
         Data::Labelled,
@@ -364,6 +378,8 @@ fn what_no_rule_forbids_is_trained() {
         ("{ encoder: mlp, training: { freeze: [encoder] } }", Data::Labelled),
         ("{ coupling: ot_conditional, training: { batch_size: 8 } }", Data::Labelled),
         ("task: sequence", Data::Sequences),
+        ("{ encoder: one_hot, decoder: one_hot }", Data::Numbers),
+        ("{ encoder: one_hot, decoder: mlp }", Data::Numbers),
     ] {
         assert_eq!(error_of(yaml, data), None, "{yaml}");
     }

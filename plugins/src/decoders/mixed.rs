@@ -74,4 +74,8 @@ impl Decoder for MixedDecoder {
     fn likelihood(&self) -> Result<Likelihood> {
         Ok(Likelihood::Blocks)
     }
+
+    fn encoder(&self) -> Result<Option<String>> {
+        Ok(Some("mixed".to_owned()))
+    }
 }

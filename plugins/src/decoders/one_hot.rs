@@ -34,4 +34,8 @@ impl Decoder for OneHotDecoder {
     fn likelihood(&self) -> Result<Likelihood> {
         Ok(Likelihood::Gaussian)
     }
+
+    fn encoder(&self) -> Result<Option<String>> {
+        Ok(Some("one_hot".to_owned()))
+    }
 }

@@ -100,6 +100,10 @@ impl Encoder for MixedEncoder {
         }
         Ok(Posterior { mean: Tensor::cat(&parts, 1), log_variance: None })
     }
+
+    fn decoder(&self) -> Result<Option<String>> {
+        Ok(Some("mixed".to_owned()))
+    }
 }
 
 /// First embeddings of a group, `[categories, size, dim]`: the directions ±e of random orthonormal

@@ -29,4 +29,8 @@ impl Encoder for OneHotEncoder {
     fn encode(&self, target: &Tensor, _: Pass) -> Result<Posterior> {
         Ok(Posterior { mean: self.scale.apply(target), log_variance: None })
     }
+
+    fn decoder(&self) -> Result<Option<String>> {
+        Ok(Some("one_hot".to_owned()))
+    }
 }

@@ -26,4 +26,11 @@ component_kind! {
         /// Meaning of the output of [`decode`](Decoder::decode).
         fn likelihood(&self) -> Result<Likelihood>;
     }
+
+    provided {
+        /// Name of the encoder whose latents alone it reads; `None` if it reads those of any.
+        fn encoder(&self) -> Result<Option<String>> {
+            Ok(None)
+        }
+    }
 }

@@ -40,5 +40,12 @@ component_kind! {
         fn is_identity(&self) -> Result<bool> {
             Ok(false)
         }
+
+        /// Name of the decoder without which the latents are no targets, such as that of a code or
+        /// a scale of them; `None` if any decoder can read them. A decoder with parameters learns
+        /// to read all latents, unless it states [an encoder](super::Decoder::encoder).
+        fn decoder(&self) -> Result<Option<String>> {
+            Ok(None)
+        }
     }
 }

@@ -58,6 +58,10 @@ pub(crate) struct ModelFacts {
     /// True if latents are sequences with the positions of the targets.
     pub latent_is_sequence: bool,
     pub likelihood: Likelihood,
+    /// Name of the decoder that the encoder's latents need, if they need one.
+    pub decoder_of_latents: Option<String>,
+    /// Name of the encoder whose latents alone the decoder reads, if there is one.
+    pub encoder_of_decoder: Option<String>,
     /// Direction in which the output of the CRN can vary with z.
     pub sense: Option<Sense>,
     pub schedule: ScheduleUse,
@@ -119,6 +123,8 @@ impl ModelFacts {
             latent_is_target: parts.encoder.is_identity()?,
             latent_is_sequence: latent.len() == 2 && latent.first() == target_shape.first(),
             likelihood: parts.decoder.likelihood()?,
+            decoder_of_latents: parts.encoder.decoder()?,
+            encoder_of_decoder: parts.decoder.encoder()?,
             sense: parts.crn.sense()?,
             schedule: match (path.scheduled(), schedule_is_learnable) {
                 (false, _) => ScheduleUse::Unread,

@@ -68,8 +68,14 @@ impl Parts {
         let latent = || Some(latent_shape.clone());
         let schedule = experiment.noise_schedule.build(&context("noise_schedule", latent()));
         let path = path(experiment, schedule.map_err(within("noise_schedule"))?, (kind, device))?;
-        let decoder =
-            experiment.decoder.build(&context("decoder", latent())).map_err(within("decoder"))?;
+        // A decoder that cannot be built may not be the one that belongs to the encoder.
+        let needed = encoder.decoder()?.filter(|needed| needed != experiment.decoder.name());
+        let advice = |e: Error| match needed {
+            Some(needed) => e.help(format!("set `decoder: {needed}`")),
+            None => e,
+        };
+        let decoder = experiment.decoder.build(&context("decoder", latent()));
+        let decoder = decoder.map_err(within("decoder")).map_err(advice)?;
         let crn = experiment.crn.build(&context("crn", latent())).map_err(within("crn"))?;
         let source = SourceContext { z_shape: latent_shape.clone(), seed: experiment.seed() };
         let coupling = CouplingContext {

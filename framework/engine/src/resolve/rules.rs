@@ -40,6 +40,7 @@ const RULES: &[Rule] = rules! {
     "a guided model has a condition": Parts(guided_has_condition),
     "columns are masked in rows of a table": Parts(masked_rows_are_flat),
     "a decoder of logits has labels to learn": Parts(logits_have_labels),
+    "an encoder and a decoder belong together": Parts(decoder_reads_latents),
     "a learnable schedule is followed by the path": Parts(schedule_is_followed),
     "pairs are of latents that training does not change": Parts(pairs_stay),
     "a coupling keeps the condition, or its bias is accepted": Parts(coupling_keeps_condition),
@@ -151,6 +152,26 @@ fn logits_have_labels(_: &Experiment, facts: &Facts) -> Result<()> {
     let help = "labels are integers of shape [n]; for numbers choose a decoder, or a head of it, \
                 that gives values";
     refuse(broken, "decoder", message, help)
+}
+
+fn decoder_reads_latents(e: &Experiment, facts: &Facts) -> Result<()> {
+    let model = &facts.model;
+    let (encoder, decoder) = (e.encoder.name(), e.decoder.name());
+    let (needed, read) = (model.decoder_of_latents.as_deref(), model.encoder_of_decoder.as_deref());
+    let (message, help) = match (needed, read) {
+        (Some(needed), _) if needed == decoder => return Ok(()),
+        (_, Some(read)) if read == encoder => return Ok(()),
+        (_, Some(read)) => (
+            format!("decoder `{decoder}` reads latents of encoder `{read}`, not of `{encoder}`"),
+            format!("set `encoder: {read}`, or another decoder"),
+        ),
+        (Some(needed), None) if !model.has_parameters(ModelPart::Decoder) => (
+            format!("decoder `{decoder}` does not read the latents of encoder `{encoder}`"),
+            format!("set `decoder: {needed}`"),
+        ),
+        _ => return Ok(()),
+    };
+    refuse(true, "decoder", message, &help)
 }
 
 fn schedule_is_followed(e: &Experiment, facts: &Facts) -> Result<()> {
