@@ -18,6 +18,7 @@ mod normaliser;
 mod quantiles;
 mod rows;
 mod saved;
+mod simplex;
 mod split;
 mod summary;
 mod table;

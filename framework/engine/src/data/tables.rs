@@ -68,7 +68,7 @@ impl Units {
             match rows.size()[..] {
                 // Draws of a label are the probabilities of the classes.
                 [_, classes] if is_target && side.is_label => {
-                    let names = self.class_list();
+                    let (names, rows) = (self.class_list(), self.with_probabilities(rows));
                     for (name, class) in names.iter().zip(0..classes) {
                         let column = TableColumn::number(format!("p_{name}"));
                         table.push(column, numbers(&rows.select(1, class))?);
@@ -82,7 +82,7 @@ impl Units {
 
     /// The table of predictions: for a number its mean, for labels and categories the most likely
     /// name and, behind it, the probability of each as `p_NAME` (`p_COLUMN=NAME` if targets are
-    /// rows of a table); deviations as `COLUMN_std` at the end. With true targets, these have the
+    /// rows of a table), of one-hot entries their projection onto the simplex; deviations as `COLUMN_std` at the end. With true targets, these have the
     /// name of the column, and the predicted ones are `COLUMN_predicted`.
     ///
     /// # Errors
@@ -96,7 +96,8 @@ impl Units {
         }
         let (mut all, mut spread) = (Table::default(), Table::default());
         let mut truth = truth.columns.into_iter().zip(truth.cells);
-        let mut entries = Entries { of, next: 0 };
+        let mean = self.with_probabilities(of.mean);
+        let mut entries = Entries { of: Predicted { mean: &mean, ..of }, next: 0 };
         for (column, cells) in predicted.columns.into_iter().zip(predicted.cells) {
             let mut name = column.name.clone();
             if let Some((column, cells)) = truth.next() {
@@ -326,10 +327,11 @@ mod tests {
 
         let own = Names { classes: names(&["a", "b"]), ..Names::default() };
         let classes = Units { target_is_label: true, ..self::units(2, None, own) };
-        let mean = rows(&[0.25, 0.75], 2);
-        let of = Predicted { mean: &mean, deviation: None, truth: Some(&rows(&[1.0, 0.0], 2)) };
-        let table = classes.predictions(of).unwrap();
-        assert_eq!(text(&table), "label,label_predicted,p_a,p_b\na,b,0.25,0.75\n");
+        let mean = rows(&[0.25, 0.75, 1.5, -0.125], 2);
+        let truth = rows(&[1.0, 0.0, 1.0, 0.0], 2);
+        let of = Predicted { mean: &mean, deviation: None, truth: Some(&truth) };
+        let all = text(&classes.predictions(of).unwrap());
+        assert_eq!(all, "label,label_predicted,p_a,p_b\na,b,0.25,0.75\na,a,1,0\n");
     }
 
     #[test]
