@@ -110,8 +110,7 @@ pub(super) fn generate(
             let given = model.given(&values).map_err(|e| Error::data(file, e.to_string()))?;
             let drawn = drawing.of(&mut model, Start::Given(&given), &beside)?;
             // The given entries as they are in the file, without the rounding of units.
-            let values = values.view_as(&drawn).to_kind(drawn.kind()).to_device(drawn.device());
-            let drawn = values.where_self(&values.isnan().logical_not(), &drawn);
+            let drawn = model.units().with_given(&drawn, &values);
             (drawn, beside, "with the given entries".to_owned())
         }
     };

@@ -10,6 +10,7 @@ mod disk;
 pub mod files;
 mod filled;
 mod fit;
+mod given;
 mod hints;
 mod identity;
 mod layout;

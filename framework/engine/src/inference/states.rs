@@ -97,8 +97,8 @@ impl Trained {
         Ok(Tensor::cat(&all, 0))
     }
 
-    /// The known entries of `targets` `[n, …target_shape]` in the data's own units, NaN where they
-    /// are not known.
+    /// The known entries of `targets` in the data's own units, NaN where they are not known:
+    /// `[n, …target_shape]`, or cells `[n, columns]` of a table.
     ///
     /// # Errors
     /// [`Error::Config`]: the model cannot be conditioned on entries: targets are labels, the
@@ -107,7 +107,10 @@ impl Trained {
     pub fn given(&self, targets: &Tensor) -> Result<Given> {
         self.takes_given()?;
         let shape = &self.units.shapes.target;
-        let targets = own_units(targets, self.units.target.kind());
+        let targets = match self.units.entries_of_cells(targets) {
+            Some(entries) => entries,
+            None => own_units(targets, self.units.target.kind()),
+        };
         let targets = match (self.experiment.task().is_sequence(), targets.dim()) {
             (true, 2..) => sequence::rows(targets, "the targets")?,
             (false, 1) if shape[..] == [1] => targets.unsqueeze(1),
@@ -145,7 +148,9 @@ impl Trained {
         }
         if !self.model.latent_is_target() {
             let name = self.experiment.encoder.name();
-            let help = "this needs a model whose latents are the targets: `encoder: identity`";
+            let help = "this needs a model whose latents are the targets: `encoder: identity`; rows \
+                        of a table can also be filled in by `triflow impute`, if the model was \
+                        trained with `training.mask_columns: 0.5`";
             return refuse("encoder", format!("the encoder `{name}` changes the targets"), help);
         }
         if !self.model.gaussian() {
