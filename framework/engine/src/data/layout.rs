@@ -260,8 +260,8 @@ pub(super) fn check_cells(table: &Tensor, columns: &[TableColumn]) -> Result<()>
     Ok(())
 }
 
-/// Leaves out the rows of a table in which a cell of `part` is missing.
-pub(super) fn complete(table: Columns, part: Part) -> Result<Columns> {
+/// Leaves out the rows of the `set` of a table in which all cells of `part` are missing.
+pub(super) fn without_gaps(table: Columns, part: Part, set: &str) -> Result<Columns> {
     let values = match part {
         Part::X => &table.x,
         Part::Y => &table.y,
@@ -270,13 +270,15 @@ pub(super) fn complete(table: Columns, part: Part) -> Result<Columns> {
     let Some(values) = values.as_ref().filter(|_| gappy) else {
         return Ok(table);
     };
-    let known = values.isnan().any_dim(1, false).logical_not();
+    let known = values.isnan().logical_not().any_dim(1, false);
     let kept: Vec<i64> = Vec::try_from(known.nonzero().reshape([-1]))?;
     let gaps = values.size()[0] - kept.len() as i64;
     if gaps == 0 {
         return Ok(table);
     }
-    log::warn!("{gaps} rows without {part}, which cannot be learned from, are left out");
+    log::warn!(
+        "{gaps} {set} rows without any value of {part}, which cannot be learned from, are left out"
+    );
     Ok(table.rows(&kept))
 }
 
@@ -398,5 +400,15 @@ mod tests {
         let plain = TableColumn::numbers(names(&["a", "b"]));
         assert!(TableLayout::of(&plain, Device::Cpu).is_none());
         assert!(TableLayout::of(&[], Device::Cpu).is_none());
+    }
+
+    #[test]
+    fn rows_are_left_out_where_no_column_of_y_has_a_value() {
+        let gappy = |name| TableColumn { missing: true, ..TableColumn::number(name) };
+        let y = Tensor::from_slice(&[1.0, f64::NAN, f64::NAN, f64::NAN]).view([2, 2]);
+        let y_columns = vec![gappy("a"), gappy("b")];
+        let table = Columns { y: Some(y), y_columns, ..Columns::default() };
+        let left = without_gaps(table, Part::Y, "training").unwrap().y.unwrap();
+        assert_eq!((left.size(), left.double_value(&[0, 0])), (vec![1, 2], 1.0));
     }
 }

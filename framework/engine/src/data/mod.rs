@@ -191,12 +191,13 @@ impl Data {
         let classes = Classes::determine(&mut splits, given)?;
         let (tables, split) = split::divide(splits, &common.split, experiment.seed())?;
         let learned = bind::sides(experiment.task()).0;
-        let known = |table: Columns| match experiment.task().predicts() {
-            true => layout::complete(table, learned),
+        let known = |table: Columns, set: &str| match experiment.task().predicts() {
+            true => layout::without_gaps(table, learned, set),
             false => Ok(table),
         };
         let [train, val, test] = tables;
-        let [train, mut val, mut test] = [known(train)?, known(val)?, known(test)?];
+        let train = known(train, "training")?;
+        let (mut val, mut test) = (known(val, "validation")?, known(test, "test")?);
         for part in [Part::X, Part::Y] {
             for table in [&mut val, &mut test] {
                 table.align_columns(part, train.columns(part))?;
