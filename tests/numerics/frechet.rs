@@ -107,7 +107,7 @@ fn features_of(x: &Tensor) -> Tensor {
 
 fn build(features: Features) -> Result<Box<dyn Metric>> {
     let spec = FrechetDistance { features: Some(features) };
-    let context = MetricContext { device: Device::Cpu, shape: Some(vec![1, 2, 2]) };
+    let context = MetricContext { device: Device::Cpu, shape: Some(vec![1, 2, 2]), columns: None };
     Component::from(spec).build(&context)
 }
 
@@ -236,7 +236,8 @@ fn a_network_of_images_refuses_other_rows_and_channels_that_cannot_be_repeated()
     network_of(&file, |x| x.flatten(1, -1));
     let on = |shape: &[i64], features: Features| {
         let spec = FrechetDistance { features: Some(features) };
-        let context = MetricContext { device: Device::Cpu, shape: Some(shape.to_vec()) };
+        let context =
+            MetricContext { device: Device::Cpu, shape: Some(shape.to_vec()), columns: None };
         Component::from(spec).build(&context).err().unwrap().to_string()
     };
     let resized = on(&[4], Features { resize: Some(8), ..by(file.clone()) });

@@ -1,4 +1,4 @@
-use super::target_column;
+use super::{check_target, target_column};
 use triflow::metrics::PAIR_POINTS;
 use triflow::metrics::table::{DrawnRows, TableLearner, efficacy};
 use triflow::prelude::*;
@@ -20,7 +20,8 @@ triflow::component! {
 }
 
 impl Spec<dyn Metric> for Efficacy {
-    fn build(&self, _: &MetricContext) -> Result<Box<dyn Metric>> {
+    fn build(&self, ctx: &MetricContext) -> Result<Box<dyn Metric>> {
+        check_target(ctx, self.target.as_deref())?;
         Ok(Box::new(self.clone()))
     }
 }

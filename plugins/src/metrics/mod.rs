@@ -85,10 +85,29 @@ fn within_band(input: &MetricInput<'_>, level: f64) -> Result<Option<f64>> {
 /// Number of the column of a table called `name` or, without a name, of the condition's column;
 /// `None` if the condition is not one column.
 fn target_column(table: &Tables<'_>, name: Option<&str>) -> Result<Option<usize>> {
-    let columns = table.held_out.columns;
+    column_of(table.held_out.columns, table.generated_columns, name)
+}
+
+/// Checks that there is a [column](target_column) to predict, where the columns are known.
+fn check_target(ctx: &MetricContext, name: Option<&str>) -> Result<()> {
+    let Some(MetricColumns { columns, generated }) = &ctx.columns else { return Ok(()) };
+    match column_of(columns, *generated, name)? {
+        Some(_) => Ok(()),
+        None => {
+            let message = "no column to predict is named, and the condition is not one column";
+            let first = columns.first().map_or("", |column| &column.name);
+            Err(Error::config("target", message).help(format!("such as `target: {first}`")))
+        }
+    }
+}
+
+fn column_of(
+    columns: &[TableColumn],
+    generated: usize,
+    name: Option<&str>,
+) -> Result<Option<usize>> {
     let Some(name) = name else {
-        let given = table.generated_columns;
-        return Ok((given + 1 == columns.len()).then_some(given));
+        return Ok((generated + 1 == columns.len()).then_some(generated));
     };
     let place = columns.iter().position(|column| column.name == name);
     place.map(Some).ok_or_else(|| {

@@ -3,6 +3,7 @@ use crate::component_kind;
 use crate::error::{Error, Result};
 use crate::metrics::Better;
 use crate::parameters;
+use crate::table::TableColumn;
 use tch::Device;
 
 /// The kind of task of a model, which decides the metrics.
@@ -141,6 +142,19 @@ pub struct MetricContext {
     pub device: Device,
     /// Shape of one target; `None` while the data are unknown.
     pub shape: Option<Vec<i64>>,
+    /// Columns of the rows for [`Need::Table`]; `None` while the data are unknown, and where they
+    /// are no table.
+    pub columns: Option<MetricColumns>,
+}
+
+/// Columns of the rows of a table that metrics compare: those of the target, followed by those of
+/// the condition.
+#[derive(Clone, Debug)]
+pub struct MetricColumns {
+    /// The columns.
+    pub columns: Vec<TableColumn>,
+    /// Number of the first columns that are generated; the others are given.
+    pub generated: usize,
 }
 
 parameters! {
@@ -157,8 +171,18 @@ parameters! {
 /// # Errors
 /// [`Error::Config`] for a name with other characters than a–z, 0–9 and `_`, or of another entry.
 pub fn check_metric_name(name: &str) -> Result<()> {
-    const TAKEN: [&str; 9] =
-        ["set", "sampling", "units", "values", "floor", "of", "failed", "likelihood", "intervals"];
+    const TAKEN: [&str; 10] = [
+        "set",
+        "sampling",
+        "units",
+        "values",
+        "floor",
+        "of",
+        "failed",
+        "likelihood",
+        "intervals",
+        "columns",
+    ];
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.is_empty() || !name.chars().all(plain) {
         let message = format!("`{name}` is no name of a metric: needs a-z, 0-9 and _");

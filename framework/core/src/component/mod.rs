@@ -47,7 +47,9 @@ pub use epoch::{Epoch, LossTerm};
 pub use guidance::{Guidance, GuidanceInput};
 pub use loss_weighting::{LossWeighting, Weight};
 pub use lr_schedule::LrSchedule;
-pub use metric::{Goal, Metric, MetricContext, MetricInfo, MetricOptions, Need, check_metric_name};
+pub use metric::{
+    Goal, Metric, MetricColumns, MetricContext, MetricInfo, MetricOptions, Need, check_metric_name,
+};
 pub use metric_input::{
     Classes, Labelled, MetricInput, OwnUnits, Predictions, RandomDraws, Samples, Tables,
 };

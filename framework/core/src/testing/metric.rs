@@ -52,7 +52,7 @@ impl Conformance for dyn Metric {
 }
 
 fn build(component: &Component<dyn Metric>) -> Result<Box<dyn Metric>> {
-    component.build(&MetricContext { device: Device::Cpu, shape: Some(vec![2]) })
+    component.build(&MetricContext { device: Device::Cpu, shape: Some(vec![2]), columns: None })
 }
 
 /// Rows of a model, from which all inputs are made.

@@ -1,5 +1,6 @@
 //! The metrics of an experiment: the registered ones, and those that it lists.
 
+use super::tables::Schema;
 use crate::component::{
     Goal, Metric, MetricContext, MetricInfo, MetricInput, Need, check_metric_name,
 };
@@ -124,7 +125,7 @@ impl Catalogue {
     /// As [`new`](Self::new), without the listed metrics that cannot be built here, such as those
     /// whose files are elsewhere.
     pub(crate) fn lenient(listed: &[Component<dyn Metric>]) -> Self {
-        let context = MetricContext { device: Device::Cpu, shape: None };
+        let context = MetricContext { device: Device::Cpu, shape: None, columns: None };
         let mut all: Vec<Measure> = Vec::new();
         for component in listed {
             match Measure::new(component, &context) {
@@ -154,7 +155,7 @@ impl Catalogue {
     /// # Errors
     /// Those of [`new`](Self::new).
     pub fn of(experiment: &Experiment) -> Result<Self> {
-        let context = MetricContext { device: Device::Cpu, shape: None };
+        let context = MetricContext { device: Device::Cpu, shape: None, columns: None };
         Self::new(&experiment.metrics.extra, &context)
     }
 
@@ -164,7 +165,8 @@ impl Catalogue {
     /// Those of [`new`](Self::new).
     pub fn of_model(model: &Trained) -> Result<Self> {
         let shape = Some(model.units().shapes.target.clone());
-        let context = MetricContext { device: model.device(), shape };
+        let columns = Schema::of(model.units()).map(Schema::into_columns);
+        let context = MetricContext { device: model.device(), shape, columns };
         Self::new(&model.experiment().metrics.extra, &context)
     }
 

@@ -1,7 +1,7 @@
 //! Rows of a table in the data's own units, for metrics of tables.
 
 use super::draw::labels;
-use crate::component::Tables;
+use crate::component::{MetricColumns, Tables};
 use crate::data::{Batch, Units};
 use crate::error::Result;
 use crate::table::{TableColumn, TableRows, width_of};
@@ -57,6 +57,11 @@ impl Schema {
     /// Cells of normalised rows.
     pub fn own_cells(&self, units: &Units, rows: &Batch) -> Result<Vec<f64>> {
         self.cells(units, &units.target.undo(&rows.target), rows)
+    }
+
+    /// The columns as a metric is told them when it is built.
+    pub fn into_columns(self) -> MetricColumns {
+        MetricColumns { columns: self.columns, generated: self.generated }
     }
 
     fn has_condition(&self) -> bool {
