@@ -3,7 +3,7 @@
 use super::{N, floor, mean, measured, model_of, normal};
 use triflow::Trainer;
 use triflow::component::Columns;
-use triflow::measure::{Evaluation, GivenRows, Options, evaluate_given};
+use triflow::measure::{Catalogue, Evaluation, GivenRows, Options, evaluate_given};
 use triflow::metrics::table::{
     DrawnRows, TableLearner, column_shapes, efficacy, mean_of_defined, missing_cells, pair_trends,
 };
@@ -131,8 +131,7 @@ fn rows_of_a_table_are_measured_beside_their_conditions() {
 
 #[test]
 fn efficacy_predicts_the_column_that_it_names() {
-    let extra = "metrics: { extra: [
-        { type: efficacy, target: mass, name: of_mass }, { type: efficacy, target: mas, name: of_mas }] }";
+    let extra = "metrics: { extra: [{ type: efficacy, target: mass, name: of_mass }] }";
     let yaml = format!("task: generation, unconditional: true, {extra}");
     let mut trainer = model_of(&yaml, columns());
     let evaluation = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
@@ -141,9 +140,54 @@ fn efficacy_predicts_the_column_that_it_names() {
     let rows = |values| TableRows { columns: &schema, values };
     let expected = efficacy(rows(&made), rows(&real), 0, TableLearner::Linear).unwrap().unwrap();
     assert!((mean(&evaluation, "of_mass") - expected).abs() < 1e-9);
-    let (name, why) = &evaluation.failed[0];
-    assert_eq!(name, "of_mas");
-    assert!(why.contains("there is no column `mas`"), "{why}");
+}
+
+#[test]
+fn a_metric_without_a_column_to_predict_is_refused_before_it_is_measured() {
+    let refused = |metric: &str, unconditional: bool| {
+        let extra = format!("metrics: {{ extra: [{{ type: {metric} }}] }}");
+        let yaml = format!("task: generation, unconditional: {unconditional}, {extra}");
+        let trainer = model_of(&yaml, columns());
+        Catalogue::of_model(trainer.trained()).err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    let error = refused("efficacy, target: mas", true);
+    assert!(error.contains("there is no column `mas`; did you mean `mass`?"), "{error}");
+    assert!(error.contains("metrics.extra[0].target"), "{error}");
+    let error = refused("efficacy_gap", true);
+    assert!(error.contains("no column to predict is named"), "{error}");
+    assert_eq!(refused("efficacy", false), "");
+}
+
+#[test]
+fn predictions_of_several_types_have_errors_by_column() {
+    let y = columns();
+    let table = Columns {
+        x: Some(normal(&[2 * N, 2], 5)),
+        y: y.x.map(|y| y * Tensor::from_slice(&[1000.0, 1.0, 1.0])),
+        y_columns: y.x_columns,
+        ..Columns::default()
+    };
+    let mut trainer = model_of("task: regression", table);
+    let evaluation = measured(&mut trainer, &Options { draws: 1, ..Options::default() });
+    let json = evaluation.to_json();
+    let made = evaluation.predictions.as_ref().unwrap();
+    let units = trainer.trained().units();
+    let (truth, predicted) = (units.table(&made.truth), units.table(&made.mean));
+    let all = |t: Tensor| t.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+    let same = truth.eq_tensor(&predicted).logical_or(&(truth.isnan() * predicted.isnan()));
+    let close = |column: &str, figure: &str, expected: f64| {
+        let found = json["columns"][column][figure].as_f64().unwrap();
+        assert!((found / expected - 1.0).abs() < 1e-6, "{column} {figure}: {found} {expected}");
+    };
+    close("kind", "accuracy", all(same.select(1, 1)));
+    close("wild", "error_rate", 1.0 - all(same.select(1, 2)));
+    let error = made.truth.select(1, 0).to_kind(Kind::Double) - made.mean.select(1, 0);
+    close("mass", "rmse", all(error.square()).sqrt());
+    close("mass", "mae", all(error.abs()));
+    assert!(json["columns"]["mass"]["rmse"].as_f64().unwrap() > 500.0);
+    // Over all entries, numbers count in standard deviations.
+    assert!(mean(&evaluation, "mse") < 2.0, "{json:#}");
+    assert_eq!(json["units"], "standardised (columns of several types)");
 }
 
 #[test]

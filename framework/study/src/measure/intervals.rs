@@ -1,6 +1,6 @@
 use super::draw::{draw, points};
 use super::scores::Draws;
-use super::{Cost, checked};
+use super::{Cost, Scale, checked};
 use crate::component::{Goal, MetricInput, Need, RandomDraws};
 use crate::data::Batch;
 use crate::error::Result;
@@ -29,12 +29,12 @@ pub(super) struct Intervals {
     pub deviation: Tensor,
 }
 
-/// Measures CRPS and coverage of at least 40 random draws of the first rows, and warns if the
-/// intervals are too narrow. Returns `None` if none of the metrics is measured, or there are no
-/// rows.
+/// Measures CRPS and coverage of at least 40 random draws of the first rows, in the units of
+/// `scale` (`None`: the data's own), and warns if the intervals are too narrow. Returns `None` if
+/// none of the metrics is measured, or there are no rows.
 pub(super) fn add(
     model: &mut Trained,
-    rows: &Batch,
+    (rows, scale): (&Batch, Option<Scale>),
     seed: u64,
     draws: u64,
     cost: &mut Cost,
@@ -50,8 +50,12 @@ pub(super) fn add(
     let stacked = Tensor::stack(&all, 0).to_kind(Kind::Double);
     let deviation = stacked.std_dim([0].as_slice(), false, false).flatten(1, -1);
     let truth = model.units().target.undo(&rows.target);
-    let true_points = points(&truth)?;
-    let all = all.iter().map(points).collect::<Result<Vec<_>>>()?;
+    let scaled = |values: &Tensor| match scale {
+        Some(scale) => points(&scale.values(model.units(), values, None)),
+        None => points(values),
+    };
+    let true_points = scaled(&truth)?;
+    let all = all.iter().map(scaled).collect::<Result<Vec<_>>>()?;
     let all = all.iter().map(checked).collect::<Result<Vec<_>>>()?;
     let truth = checked(&true_points)?;
     let shape = model.units().shapes.target.clone();

@@ -1,9 +1,10 @@
 //! Evaluation of trained models on held-out rows by the metrics of their task, which are
-//! components. Errors are in the data's own units, distances in those of
-//! `metrics.units`. The mathematics is in [`crate::metrics`], the pictures are in
-//! [`crate::report`].
+//! components. Errors are in the data's own units, or standardised where columns are of several
+//! types; distances are in those of `metrics.units`. The mathematics is in [`crate::metrics`], the
+//! pictures are in [`crate::report`].
 
 mod catalogue;
+mod columns;
 mod draw;
 mod generation;
 mod given;
@@ -62,8 +63,8 @@ pub struct Evaluation {
     pub set: String,
     /// Details of sampling: number of rows, solver, steps, NFE, EMA weights or not, seed, draws.
     pub sampling: Value,
-    /// Units of distances, neighbours and kernels, with the reason; `None` for a model that
-    /// predicts.
+    /// Units of distances, neighbours and kernels, or of errors over columns of several types, with
+    /// the reason; `None` for errors in the data's own units.
     pub units: Option<&'static str>,
     /// Metrics of the model.
     pub scores: Scores,

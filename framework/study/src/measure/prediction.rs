@@ -1,5 +1,6 @@
 //! Evaluation of predictions of values and of labels.
 
+use super::columns::ColumnErrors;
 use super::draw::{draw, how, labels, points};
 use super::scores::Draws;
 use super::{
@@ -28,7 +29,13 @@ pub(super) fn evaluate(
     let draws = if from_zero { 1 } else { options.draws.max(1) };
     let shape = model.units().shapes.target.clone();
     let truth = model.units().target.undo(&held.rows.target);
-    let true_points = points(&truth)?;
+    let mut columns = ColumnErrors::of(model.units());
+    let scale = columns.as_ref().and_then(ColumnErrors::scale);
+    let scaled = |model: &Trained, values: &Tensor| match scale {
+        Some(scale) => points(&scale.values(model.units(), values, None)),
+        None => points(values),
+    };
+    let true_points = scaled(model, &truth)?;
     let catalogue = Catalogue::of_model(model)?.measured(goal, options.only.as_deref())?;
     let mut scores = Draws::new(&catalogue);
     let (mut sampling, mut cost) = (Value::Null, Cost::default());
@@ -36,7 +43,10 @@ pub(super) fn evaluate(
     for draw_number in 0..draws {
         let at = (!from_zero).then_some((seed, draw_number));
         let (sampled, drawn) = draw(model, &held.rows, at, &mut cost)?;
-        let predicted = points(&drawn)?;
+        let predicted = scaled(model, &drawn)?;
+        if let Some(columns) = &mut columns {
+            columns.add(model.units(), &truth, &drawn)?;
+        }
         let predictions =
             Some(Predictions { truth: checked(&true_points)?, predicted: checked(&predicted)? });
         let input = MetricInput { predictions, ..MetricInput::new(goal, &shape, seed) };
@@ -57,9 +67,10 @@ pub(super) fn evaluate(
     }
     record(&catalogue, seed, &mut sampling);
     let mut details = Vec::new();
+    details.extend(columns.map(|columns| ("columns", columns.to_json())));
     if goal == Goal::Regression
         && let Some(random) =
-            intervals::add(model, &held.rows, seed, options.draws, &mut cost, &mut scores)?
+            intervals::add(model, (&held.rows, scale), seed, options.draws, &mut cost, &mut scores)?
     {
         let noise = model.experiment().sampling.noise;
         sampling["crps"] = random.how;
@@ -74,7 +85,7 @@ pub(super) fn evaluate(
     Ok(Evaluation {
         set: held.name.clone(),
         sampling,
-        units: None,
+        units: scale.map(|scale| scale.text),
         scores,
         failed,
         floor: Scores::default(),
