@@ -82,8 +82,9 @@ impl Units {
 
     /// The table of predictions: for a number its mean, for labels and categories the most likely
     /// name and, behind it, the probability of each as `p_NAME` (`p_COLUMN=NAME` if targets are
-    /// rows of a table), of one-hot entries their projection onto the simplex; deviations as `COLUMN_std` at the end. With true targets, these have the
-    /// name of the column, and the predicted ones are `COLUMN_predicted`.
+    /// rows of a table), of one-hot entries their projection onto the simplex; deviations as
+    /// `COLUMN_std` at the end. With true targets, these have the name of the column, and the
+    /// predicted ones are `COLUMN_predicted`.
     ///
     /// # Errors
     /// Those of [`samples`](Self::samples).

@@ -6,6 +6,7 @@ mod sequences;
 mod tables;
 
 pub use rows::SampledRows;
+pub(crate) use tables::is_table;
 pub use tables::{write_predictions, write_samples};
 
 use crate::component::Pass;

@@ -53,6 +53,7 @@ pub(super) fn finish(
     trainer.trained().save(&run.file(LAST))?;
     let mut not_drawn = Vec::new();
     if report {
+        hint_at_steps(&trainer);
         watch.note("measuring and drawing");
         not_drawn = measure(&run, &mut trainer, watch)?;
     }
@@ -61,6 +62,20 @@ pub(super) fn finish(
     // Written last, as its presence marks the run as finished.
     run.write_json("manifest.json", &manifest(&run, &trainer, &pace, watch.program(), not_drawn)?)?;
     Ok(run)
+}
+
+/// Number of steps below which a model of a table has hardly begun to learn.
+const FEW_STEPS: u64 = 1000;
+
+/// Says so if a model of a table was trained for few steps, as one of few rows is by default.
+fn hint_at_steps(trainer: &Trainer) {
+    let (steps, epoch) = (trainer.step(), trainer.steps_per_epoch().max(1));
+    if (1..FEW_STEPS).contains(&steps) && report::is_table(trainer.trained()) {
+        log::info!(
+            "{steps} steps are few for a table; --num-epochs {} are {FEW_STEPS}",
+            FEW_STEPS.div_ceil(epoch)
+        );
+    }
 }
 
 /// Epoch after which `training.stopping` ended the training, and its reason, such as "after epoch
