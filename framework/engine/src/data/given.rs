@@ -13,8 +13,10 @@ impl Units {
         let cells = cells.to_device(self.target.mean.device()).to_kind(Kind::Double);
         let cells = layout.without_unknown(&cells);
         let rows = layout.rows(&layout.cells(&cells), Kind::Double);
+        let widths = Tensor::from_slice(&self.cells().concat()).to_device(cells.device());
         let known = layout.known(&cells.isnan());
-        Some(layout.with_all_cells(&rows).masked_fill(&known.eq(0.0), f64::NAN))
+        let unknown = known.eq(0.0).repeat_interleave_self_tensor(&widths, 1, None::<i64>);
+        Some(layout.with_all_cells(&rows).masked_fill(&unknown, f64::NAN))
     }
 
     /// Samples `[n, …target_shape]` in the data's own units with those values of `given` that are
