@@ -238,7 +238,8 @@ fn rows_are_not_given_to_a_model_that_predicts() {
 fn value_of(yaml: &str, table: Tables<'_>) -> Option<f64> {
     triflow_plugins::link();
     let metric: Component<dyn Metric> = serde_yaml::from_str(yaml).unwrap();
-    let metric = metric.build(&MetricContext { device: Device::Cpu, shape: None }).unwrap();
+    let metric =
+        metric.build(&MetricContext { device: Device::Cpu, shape: None, columns: None }).unwrap();
     let input = MetricInput { table: Some(table), ..MetricInput::new(Goal::Generation, &[], 1) };
     metric.measure(&input).unwrap()
 }
