@@ -126,12 +126,13 @@ impl Texts<'_> {
         let text = &self.texts[first];
         let (sign, plain) = match (before, after) {
             ("(", ")") => ("brackets for a minus".to_owned(), format!("-{number}")),
+            ("−" | "–", "") => (format!("`{before}` for a minus"), format!("-{number}")),
             _ => (format!("the sign `{before}{after}`"), number.to_owned()),
         };
         Some(Doubt {
             row: self.row(first),
             before: format!("the cells are numbers, of which some have {sign}, as "),
-            after: format!("holds `{text}`; leave the sign out, as in `{plain}`"),
+            after: format!("holds `{text}`; write it as `{plain}`"),
         })
     }
 
@@ -245,8 +246,9 @@ mod tests {
         for (cells, part) in [
             (doubt(60, |i| format!("{} %", number(i)), &[]), "`%`, as row 0 holds `0.25 %`"),
             (doubt(60, |i| format!("€{}", number(i)), &["3"]), "`€`, as row 1 holds `€0.25`"),
-            (doubt(60, |i| format!("{} kg", number(i)), &[]), "leave the sign out, as in `0.25`"),
+            (doubt(60, |i| format!("{} kg", number(i)), &[]), "write it as `0.25`"),
             (doubt(60, number, &["(0.98)"]), "a minus, as row 0 holds `(0.98)`"),
+            (doubt(60, number, &["−0.98"]), "`−0.98`; write it as `-0.98`"),
             (doubt(60, |i| format!("({})", number(i)), &["1"; 3]), "a minus, as row 3"),
             (doubt(28, |i| format!("{:02} January 2020", i + 1), &[]), "format: '%d %B %Y'"),
             (doubt(28, |i| format!("Apr {:02}, 2020", i + 1), &[]), "format: '%b %d, %Y'"),
