@@ -24,6 +24,10 @@ impl Detection {
     }
 }
 
+/// Log-odds of class 1 for rows, given the numbers of the training rows, their classes, and the
+/// numbers of those rows.
+type Classifier<'a> = dyn Fn(&[usize], &[usize], &[usize]) -> Vec<f64> + 'a;
+
 /// Classifier two-sample test (Lopez-Paz and Oquab 2017, arXiv 1610.06545), cross-validated in
 /// three parts: row i of each side belongs to part i mod 3, so that rows should be in random order.
 /// `None` for fewer than three rows on a side.
@@ -45,7 +49,7 @@ pub fn detection(
     if sizes.0.min(sizes.1) < FOLDS {
         return Ok(None);
     }
-    let odds: Box<dyn Fn(&[usize], &[usize], &[usize]) -> Vec<f64>> = match learner {
+    let odds: Box<Classifier<'_>> = match learner {
         TableLearner::Linear => {
             let encoder = Encoder::fit(real, None);
             let rows = encoder.encode(real).followed_by(&encoder.encode(generated));
