@@ -204,7 +204,8 @@ fn rows_of_another_program_are_measured_as_real_rows_and_shuffled_columns_would_
     let rows = |seed: usize, n: usize| -> Vec<[String; 3]> {
         let row = |i: usize| {
             let x = (i * 7919 + seed) % 1009;
-            let size = if i % 11 == 0 { String::new() } else { (x % 3 * 40 + x % 7).to_string() };
+            let size =
+                if i.is_multiple_of(11) { String::new() } else { (x % 3 * 40 + x % 7).to_string() };
             [["red", "green", "blue"][x % 3].to_owned(), size, (x / 10).to_string()]
         };
         (0..n).map(row).collect()

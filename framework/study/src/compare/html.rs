@@ -57,7 +57,7 @@ mod tests {
             (0..300).flat_map(row).collect::<Vec<f64>>()
         };
         SampledRows {
-            columns: (0..width).map(|j| TableColumn::number(&format!("<column {j}>"))).collect(),
+            columns: (0..width).map(|j| TableColumn::number(format!("<column {j}>"))).collect(),
             given: vec![false; width],
             set: "test".to_owned(),
             how: "midpoint x 20 steps".to_owned(),

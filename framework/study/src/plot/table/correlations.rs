@@ -119,7 +119,7 @@ pub(super) fn matrix<'a>(
 ) -> Vec<f64> {
     let k = columns.len();
     let cells = |i: usize| Cells {
-        cells: side(&columns[i]),
+        cells: side(columns[i]),
         categories: columns[i].info.names().map(<[String]>::len),
     };
     let mut all = vec![f64::NAN; k * k];

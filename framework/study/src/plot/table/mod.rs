@@ -45,7 +45,8 @@ pub struct TableView<'a> {
 /// The pictures of real beside generated rows that can be drawn, each with its name, as the content
 /// of a PNG file.
 pub(crate) fn table_pictures(view: &TableView<'_>) -> Vec<(&'static str, Vec<u8>)> {
-    let all: [(&str, fn(&TableView<'_>) -> Result<Figure>); 3] = [
+    type Draw = fn(&TableView<'_>) -> Result<Figure>;
+    let all: [(&str, Draw); 3] = [
         ("marginals", marginals::figure),
         ("correlations", correlations::figure),
         ("pairs", pairs::figure),
