@@ -327,7 +327,11 @@ fn further_tables_hold_the_other_sets() {
 fn wrong_tables_are_named() {
     for (text, message) in [
         ("x,y\n1,2\n3\n", "line 3: 1 cells, but line 1 has 2"),
-        ("x,y\n1,inf\n", "line 2: column `y`: `inf` is not finite"),
+        (
+            "x,y\n1,inf\n",
+            "line 2: column `y`: `inf` is not finite; fix it, or name it in \
+             data.markers if it stands for a missing value",
+        ),
         (
             "x,y\n1,2\n3,a\n",
             "line 3: column `y`: `a` is not a number; if y holds class labels, set data.labels=true",
