@@ -224,4 +224,16 @@ mod tests {
         let is_first = |row: usize| found[0][row] > found[1][row].max(found[2][row]);
         assert!((0..400).all(|row| is_first(row) == (three[row] == 0)));
     }
+
+    #[test]
+    fn a_column_that_is_left_out_teaches_nothing() {
+        let columns = ["x", "label"].map(TableColumn::number);
+        let labels: Vec<usize> = (0..200).map(|i| i * 7919 % 211 % 2).collect();
+        let cells: Vec<f64> = labels.iter().flat_map(|label| [1.0, *label as f64]).collect();
+        let all = rows(&columns, &cells);
+        let odds = |without| outputs((all, all), without, Target::Classes(&labels, 2)).remove(0);
+        assert!(odds(None).iter().zip(&labels).all(|(odds, y)| (*odds > 0.0) == (*y == 1)));
+        let blind = odds(Some(1));
+        assert!(blind.iter().all(|value| *value == blind[0]));
+    }
 }
