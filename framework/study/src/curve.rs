@@ -2,7 +2,7 @@
 
 use crate::component::Solver;
 use crate::config::Sampling;
-use crate::data::{HeldOut, Rows};
+use crate::data::HeldOut;
 use crate::error::{Error, Result};
 use crate::measure::{self, Goal, draw_rows};
 use crate::registry::Component;
@@ -140,11 +140,10 @@ fn point(
         _ => measure::Options { seed: None, draws: 1, only },
     };
     // Without training rows no floor is measured, which a curve does not show.
-    let copy = |rows: &Rows| rows.part(0, rows.len());
     let held = HeldOut {
         name: held.name.clone(),
         rows: held.rows.first(held.rows.len()),
-        others: held.others.iter().map(copy).collect(),
+        others: held.others.clone(),
         train: None,
     };
     let evaluation = measure::evaluate(model, &held, &options)?;

@@ -168,23 +168,6 @@ impl Column {
         }
     }
 
-    /// `n` rows from `start`, without a copy.
-    pub(super) fn part(&self, start: i64, n: i64) -> Self {
-        let values = match &self.values {
-            Values::Held(values) => Values::Held(values.narrow(0, start, n)),
-            Values::Labels(labels) => Values::Labels(labels.narrow(0, start, n)),
-            Values::Table(cells, layout) => {
-                let cells = cells.map(|t| t.narrow(0, start, n));
-                Values::Table(cells, layout.to_device(self.options.1))
-            }
-            Values::Stored(rows) => {
-                let numbers: Vec<i64> = (start..start + n).collect();
-                Values::Stored(rows.select(&numbers))
-            }
-        };
-        self.with(values, self.options.1)
-    }
-
     /// This column for use on `device`; rows of a file stay in the file.
     pub(crate) fn to_device(&self, device: Device) -> Self {
         let values = match &self.values {

@@ -244,11 +244,6 @@ mod tests {
         let narrow = set.take(1..4).unwrap();
         assert_eq!(narrow.target, resident.narrow(0, 1, 3));
         assert_eq!(narrow.labels.unwrap(), Tensor::from_slice(&[1_i64, 7, 0]));
-        let part = set.part(2, 3);
-        assert!(part.len() == 3 && part.stored().is_some());
-        let first = part.first(2).unwrap();
-        assert_eq!(first.target, resident.narrow(0, 2, 2));
-        assert_eq!(first.labels.unwrap(), Tensor::from_slice(&[7_i64, 0]));
     }
 
     #[test]

@@ -51,7 +51,7 @@ use crate::config::Experiment;
 use crate::error::{Error, Result};
 use classes::Classes;
 use std::path::Path;
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 /// The training, validation and test rows of an experiment.
 #[derive(Debug)]
@@ -80,12 +80,25 @@ pub struct HeldOut<'d> {
     /// The first set of rows.
     pub rows: Batch,
     /// Further sets of equally many held-out rows, as many as there are. Each draw is compared with
-    /// another set, so that a mean over draws does not depend on a single one. Rows on disk stay
-    /// there.
-    pub others: Vec<Rows>,
+    /// another set, so that a mean over draws does not depend on a single one.
+    pub others: Vec<SomeRows<'d>>,
     /// Training rows, which have the same distribution; `None` if the held-out rows are training
     /// rows.
     pub train: Option<&'d Rows>,
+}
+
+/// Rows of a set by number, which are taken when they are used.
+#[derive(Debug)]
+pub struct SomeRows<'d> {
+    set: &'d Rows,
+    /// Numbers of the rows, `[n]` int64 on the device of the set.
+    numbers: Tensor,
+}
+
+impl Clone for SomeRows<'_> {
+    fn clone(&self) -> Self {
+        Self { set: self.set, numbers: self.numbers.shallow_clone() }
+    }
 }
 
 impl HeldOut<'_> {
@@ -97,7 +110,10 @@ impl HeldOut<'_> {
         let sets = 1 + self.others.len() as u64;
         match draw % sets {
             0 => Ok(self.rows.first(self.rows.len())),
-            i => self.others[i as usize - 1].all(),
+            i => {
+                let SomeRows { set, numbers } = &self.others[i as usize - 1];
+                set.take(numbers)
+            }
         }
     }
 }
@@ -259,7 +275,7 @@ impl Data {
     }
 
     /// Returns held-out rows in sets of `n`: test rows; validation rows if there are none;
-    /// otherwise training rows.
+    /// otherwise training rows. Each set is spread over all rows, which may be sorted.
     ///
     /// # Errors
     /// [`Error::Data`]: rows on disk cannot be read.
@@ -270,8 +286,19 @@ impl Data {
             .unwrap_or(("training", &self.train));
         // Training rows are not compared with themselves.
         let train = Some(&self.train).filter(|train| !std::ptr::eq(*train, set));
-        let others = (1..set.len() / n.max(1)).map(|i| set.part(i * n, n)).collect();
-        Ok(HeldOut { name: name.to_owned(), rows: set.first(n)?, others, train })
+        let name = name.to_owned();
+        if set.len() <= n {
+            return Ok(HeldOut { name, rows: set.all()?, others: Vec::new(), train });
+        }
+        let n = n.max(1);
+        let sets = set.len() / n;
+        let numbers = |i: i64| {
+            let row = |j: i64| (j * sets + i) as f64 * set.len() as f64 / (sets * n) as f64;
+            let rows: Vec<i64> = (0..n).map(|j| row(j) as i64).collect();
+            Tensor::from_slice(&rows).to_device(set.device())
+        };
+        let others = (1..sets).map(|i| SomeRows { set, numbers: numbers(i) }).collect();
+        Ok(HeldOut { name, rows: set.take(&numbers(0))?, others, train })
     }
 }
 
@@ -330,10 +357,15 @@ mod tests {
         let rows = |draw: u64| -> Vec<f32> {
             Vec::try_from(held.rows_of(draw).unwrap().target.view(-1)).unwrap()
         };
-        assert_eq!(rows(0), [10.0, 11.0, 12.0, 13.0]);
-        assert_eq!(rows(1), [14.0, 15.0, 16.0, 17.0]);
-        // The last three rows make no further set.
+        // The two sets are spread over all eleven rows, of which three are in neither.
+        assert_eq!(rows(0), [10.0, 12.0, 15.0, 18.0]);
+        assert_eq!(rows(1), [11.0, 14.0, 16.0, 19.0]);
         assert_eq!(rows(2), rows(0));
         assert_eq!(data.held_out(100).unwrap().rows_of(7).unwrap().len(), 11);
+        let most: Vec<f32> =
+            Vec::try_from(data.held_out(10).unwrap().rows.target.view(-1)).unwrap();
+        assert_eq!(most, [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0, 19.0]);
+        let whole = data.held_out(11).unwrap();
+        assert_eq!((whole.rows.len(), whole.others.len()), (11, 0));
     }
 }

@@ -41,11 +41,6 @@ impl Side {
         Ok(Self { column: self.column.scaled(scale, mask.as_ref()), lengths: self.lengths })
     }
 
-    fn part(&self, start: i64, n: i64) -> Self {
-        let lengths = self.lengths.as_ref().map(|lengths| lengths.narrow(0, start, n));
-        Self { column: self.column.part(start, n), lengths }
-    }
-
     /// Number of values of a row and its mask.
     fn numbers(&self) -> i64 {
         let positions = if self.lengths.is_some() { self.column.shape()[0] } else { 0 };
@@ -143,16 +138,6 @@ impl Rows {
         let labels = self.labels.as_ref().map(|labels| rows.select(labels)).transpose()?;
         let condition_mask = condition_mask.flatten();
         Ok(Batch { target, condition, z0, mask, condition_mask, labels })
-    }
-
-    /// `n` rows from `start`, without a copy; rows in a file stay there.
-    pub fn part(&self, start: i64, n: i64) -> Self {
-        Self {
-            target: self.target.part(start, n),
-            condition: self.condition.as_ref().map(|side| side.part(start, n)),
-            z0: self.z0.as_ref().map(|z0| z0.part(start, n)),
-            labels: self.labels.as_ref().map(|labels| labels.narrow(0, start, n)),
-        }
     }
 }
 
@@ -260,7 +245,6 @@ mod tests {
         let index = Tensor::from_slice(&[3_i64, 1]);
         let expected = Tensor::from_slice(&[0.0_f32, 0.0, 1.0, 1.0, 0.0, 0.0]).view([2, 3]);
         assert_eq!(column.take(&index).unwrap(), expected);
-        assert_eq!(column.part(2, 2).take(1..2).unwrap(), expected.narrow(0, 0, 1));
         assert_eq!(column.take(0..2).unwrap().size(), [2, 3]);
     }
 

@@ -124,11 +124,21 @@ impl Units {
                 false => column.entries(),
             };
             let values = usize::from(column.names().is_none());
-            for class in classes.iter().skip(values) {
-                let (probability, deviation) = entries.next()?;
-                // The rest of the probability of a missing cell.
-                if !side.is_label && class.ends_with("=(there)") {
+            let own = classes.into_iter().skip(values);
+            let own =
+                own.map(|class| entries.next().map(|(mean, deviation)| (class, mean, deviation)));
+            let own = own.collect::<Result<Vec<_>>>()?;
+            // The probability that a cell is there is a part of those of its names.
+            let is_there = |class: &str| !side.is_label && class.ends_with("=(there)");
+            let there = own.iter().find(|(class, ..)| is_there(class)).map(|own| own.1.clone());
+            for (class, mut probability, deviation) in own {
+                if is_there(&class) {
                     continue;
+                }
+                if let Some(there) = &there
+                    && !class.ends_with("=(missing)")
+                {
+                    probability.iter_mut().zip(there).for_each(|(own, there)| *own *= there);
                 }
                 let name = format!("p_{class}");
                 spread.extend(&name, deviation);
@@ -311,7 +321,7 @@ mod tests {
     #[test]
     fn predictions_are_means_likely_names_probabilities_and_deviations() {
         let units = mixed();
-        let mean = rows(&[2.5, 0.9, 0.1, 0.25, 0.75, 0.625, 0.375, 1.0, 0.0], 9);
+        let mean = rows(&[2.5, 0.9, 0.1, 0.25, 0.75, 0.625, 0.375, 0.75, 0.25], 9);
         let deviation = rows(&[0.5, 0.0, 0.0, 0.125, 0.125, 0.0, 0.0, 0.0, 0.0], 9);
         let truth = rows(&[3.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0], 9);
         let of = Predicted { mean: &mean, deviation: Some(&deviation), truth: Some(&truth) };
@@ -320,7 +330,8 @@ mod tests {
             heat,heat_predicted,p_heat=gas,p_heat=oil,p_heat=(missing),\
             rooms_std,p_rooms=(missing)_std,p_kind=flat_std,p_kind=house_std,\
             p_heat=gas_std,p_heat=oil_std,p_heat=(missing)_std\n";
-        let row = "3,2.5,0.1,flat,house,0.25,0.75,,gas,0.625,0.375,0,0.5,0,0.125,0.125,0,0,0\n";
+        let row =
+            "3,2.5,0.1,flat,house,0.25,0.75,,gas,0.46875,0.28125,0.25,0.5,0,0.125,0.125,0,0,0\n";
         assert_eq!(all, format!("{head}{row}"));
         let of = Predicted { deviation: None, truth: None, ..of };
         let all = text(&units.predictions(of).unwrap());
