@@ -25,7 +25,6 @@ impl Units {
     ///
     /// # Panics
     /// If `given` has another number of entries.
-    #[must_use]
     pub fn with_given(&self, samples: &Tensor, given: &Tensor) -> Tensor {
         let known = |given: &Tensor| given.isnan().logical_not();
         let Some(layout) = self.layout_of_cells(given) else {

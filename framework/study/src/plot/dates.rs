@@ -55,8 +55,9 @@ pub(super) fn ticks(lo: f64, hi: f64, target: f64) -> Vec<(f64, String)> {
 pub(super) fn clock_ticks(lo: f64, hi: f64, target: f64) -> Vec<(f64, String)> {
     let (lo, hi) = (lo.max(0.0), hi.min(DAY));
     let fits = |step: f64| (hi - lo) / step <= target.max(1.0);
-    let steps = STEPS.iter().filter(|(step, _)| *step < DAY);
-    let Some((step, _)) = steps.clone().find(|(step, _)| fits(*step)).or(steps.last()) else {
+    let mut steps = STEPS.iter().filter(|(step, _)| *step < DAY);
+    let Some((step, _)) = steps.clone().find(|(step, _)| fits(*step)).or_else(|| steps.next_back())
+    else {
         return Vec::new();
     };
     let format = if *step < MINUTE { "%H:%M:%S" } else { "%H:%M" };

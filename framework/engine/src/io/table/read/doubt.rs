@@ -176,7 +176,7 @@ fn parts(text: &str) -> Option<(&str, &str, &str)> {
     let number = &text[before.len()..=last];
     let before = before.trim();
     let is_sign =
-        !before.chars().any(char::is_alphanumeric) && !(before.is_empty() && after.is_empty());
+        !(before.chars().any(char::is_alphanumeric) || before.is_empty() && after.is_empty());
     (is_sign && after.chars().count() <= 6 && before.chars().count() <= 2).then_some((
         before,
         number.trim(),

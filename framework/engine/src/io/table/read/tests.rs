@@ -142,7 +142,7 @@ fn a_file_of_another_kind_is_named() {
         (&b"PK\x03\x04\x14\0"[..], "is a zip archive, as workbooks of Excel"),
         (b"\xd0\xcf\x11\xe0\xa1", "is a workbook of Excel (.xls)"),
         (b"\x28\xb5\x2f\xfd\x04", "is packed by another method than gzip"),
-        (b"a,b\n1,2\n3,\04\n5,6\n7,8\n", "line 3 holds a byte of 0"),
+        (b"a,b\n1,2\n3,\x004\n5,6\n7,8\n", "line 3 holds a byte of 0"),
     ] {
         let error = message(bytes, &format());
         assert!(error.contains(part), "{error}");
