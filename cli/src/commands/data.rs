@@ -56,6 +56,10 @@ pub fn inspect(file: &Path, set: &[String]) -> Result<()> {
         let InspectedColumn { name, kind, distinct, missing, range, examples, use_of } = column;
         table.add_row([name, kind, distinct, missing, range, examples, use_of]);
     }
+    // Names are whole, to be copied.
+    if let Some(names) = table.column_mut(0) {
+        names.set_constraint(comfy_table::ColumnConstraint::ContentWidth);
+    }
     println!("\n{table}");
     refused.map_or(Ok(()), |why| Err(Error::data(file, why)))
 }
