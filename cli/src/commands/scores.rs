@@ -4,7 +4,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::Value;
 use std::fmt;
 
-/// The metrics of `metrics.json`: each beside its deviation over the draws, and its floor.
+/// The metrics of `metrics.json`: each beside its deviation over the draws, and its
+/// floor; those of single columns at the end.
 pub struct Scores<'m>(pub &'m Value);
 
 impl fmt::Display for Scores<'_> {
@@ -31,6 +32,11 @@ impl fmt::Display for Scores<'_> {
                 row.extend([mean(floor, name), deviation(floor, name)]);
             }
             table.add_row(row);
+        }
+        for (column, own) in metrics["columns"].as_object().into_iter().flatten() {
+            for (name, _) in own.as_object().into_iter().flatten() {
+                table.add_row([format!("{name} of {column}"), mean(own, name)]);
+            }
         }
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -115,6 +121,7 @@ mod tests {
             "w2": 1.546875, "w2_deviation": 0.0526,
             "mmd2": 5.3567e-9, "mmd2_deviation": 4.1e-9,
             "mse": 14828.4, "accuracy": 0.95833,
+            "columns": { "sex": { "accuracy": 0.5 }, "mass": { "rmse": 703.25 } },
             "values": { "w2": [1.5, 1.6] },
             "floor": { "of": "real rows", "w2": 0.9, "w2_deviation": 0.1, "accuracy": 1.0 },
         });
@@ -125,6 +132,8 @@ test: 69 rows, 5 draws; heun, 20 steps, 40 network evaluations
  mmd2       5.4e-9   4.1e-9
  mse         14828
  accuracy   0.9583           1.000
+ accuracy of sex  0.5000
+ rmse of mass      703.2
 units: standardised
 floor: real rows
 ";

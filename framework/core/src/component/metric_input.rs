@@ -138,7 +138,7 @@ pub struct Tables<'a> {
     pub generated_columns: usize,
 }
 
-/// Inputs of a metric: those that it declares in [`MetricInfo::needs`].
+/// Inputs of a metric: those that it declares in [`MetricInfo::needs`](super::MetricInfo::needs).
 #[derive(Clone, Copy, Debug)]
 pub struct MetricInput<'a> {
     /// Goal of the model.

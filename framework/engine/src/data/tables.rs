@@ -51,7 +51,8 @@ impl Units {
     /// number if there are several; `learns_y` says which of them the targets are.
     ///
     /// # Errors
-    /// [`Error::Data`]: rows are no vectors. [`Error::Runtime`]: a tensor cannot be read.
+    /// [`Error::Config`](crate::Error::Config): rows are no vectors.
+    /// [`Error::Runtime`](crate::Error::Runtime): a tensor cannot be read.
     pub fn samples(
         &self,
         targets: &Tensor,
@@ -152,7 +153,7 @@ impl Units {
     /// both in the data's own units; others stay as they are.
     ///
     /// # Errors
-    /// [`Error::Config`]: a cell is missing in a column without missing cells.
+    /// [`Error::Config`](crate::Error::Config): a cell is missing in a column without gaps.
     pub fn condition_rows(&self, cells: &Tensor) -> Result<Tensor> {
         let columns = &self.names.condition;
         let layout = self.condition_layout().filter(|_| !self.condition_is_label);
