@@ -293,8 +293,8 @@ impl Data {
         let n = n.max(1);
         let sets = set.len() / n;
         let numbers = |i: i64| {
-            let row = |j: i64| (j * sets + i) as f64 * set.len() as f64 / (sets * n) as f64;
-            let rows: Vec<i64> = (0..n).map(|j| row(j) as i64).collect();
+            let row = |j: i64| (j * sets + i) * set.len() / (sets * n);
+            let rows: Vec<i64> = (0..n).map(row).collect();
             Tensor::from_slice(&rows).to_device(set.device())
         };
         let others = (1..sets).map(|i| SomeRows { set, numbers: numbers(i) }).collect();

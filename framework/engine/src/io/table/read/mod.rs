@@ -238,7 +238,7 @@ impl TableFile {
         Ok(Self { path: path.to_owned(), format: format.clone(), names, width, layout })
     }
 
-    /// The same file, in which no text stands for a missing value.
+    /// Reads every text as it is: none stands for a missing value.
     #[must_use]
     pub fn without_markers(mut self) -> Self {
         self.format.markers = Markers::new([""; 0]);
