@@ -12,7 +12,7 @@ OMP_NUM_THREADS ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch libtorch-cuda libtriflow-cuda build demo test lint fmt clippy rustdoc quality table table-peers study bench scale docs clean
+.PHONY: help libtorch libtorch-cuda libtriflow-cuda libtriflow-nccl build demo test lint fmt clippy rustdoc quality table table-peers study bench bench-ranks scale docs clean
 .PHONY: need-python need-cargo need-cxx need-lint
 
 help: ## List the targets
@@ -26,6 +26,9 @@ libtorch-cuda: need-python ## Set up LibTorch for CUDA in .libtorch-cuda (2.5 GB
 
 libtriflow-cuda: need-python need-cxx libtorch ## Build what captures training steps in CUDA graphs, beside the triflow command
 	@scripts/libtriflow-cuda $(TARGET)/release/libtriflow_cuda.so
+
+libtriflow-nccl: need-python need-cxx libtorch ## Build what sums gradients of several GPUs by NCCL, beside the triflow command
+	@scripts/libtriflow-nccl $(TARGET)/release/libtriflow_nccl.so
 
 build: need-cargo need-cxx libtorch ## Build the triflow command
 	$(CARGO) build --release
@@ -68,6 +71,9 @@ table-peers: need-python ## Train the peers on six real tables and score generat
 bench: build ## Measure speed beside JAX and PyTorch, for docs/performance.md; some 20 minutes, options in ARGS="..."
 	$(CARGO) build --release --workspace --example bench_worker
 	benches/run $(ARGS)
+
+bench-ranks: build ## Measure training by two processes beside one of two threads; some minutes, options in ARGS="..."
+	benches/ranks $(ARGS)
 
 scale: build ## Measure the cost of a step against batch, width and rows, for docs/performance.md
 	$(CARGO) build --release --workspace --example bench_worker

@@ -1,10 +1,30 @@
-//! Sets the run path to LibTorch for this crate's tests, and passes LibTorch's folder on to
-//! dependent crates.
+//! Sets the run path to LibTorch for this crate's tests, passes LibTorch's folder on to dependent
+//! crates, and compiles the access to LibTorch's c10d.
+
+use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/group");
     if let Ok(lib) = std::env::var("DEP_TRIFLOW_CORE_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
         println!("cargo:libtorch_lib={lib}");
+        compile_group(&Path::new(&lib).with_file_name("include"));
     }
+}
+
+/// Compiles `src/group/c10d.cpp` against LibTorch's headers; LibTorch ships none of gloo, whose
+/// place stand-ins take.
+fn compile_group(include: &Path) {
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .opt_level(2)
+        .warnings(false)
+        .file("src/group/c10d.cpp")
+        .include("src/group/stubs")
+        .include(include)
+        .include(include.join("torch/csrc/api/include"))
+        .define("USE_C10D_GLOO", None)
+        .compile("triflow_group");
 }

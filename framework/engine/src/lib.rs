@@ -6,7 +6,7 @@
 //! of components, none of which it knows by name. Programs depend on `triflow`, which re-exports
 //! all of it.
 //!
-//! Layers: `device` `threads` `io`, `config`, `data` `loss`, `resolve`, `model`, `sample`,
+//! Layers: `device` `threads` `io`, `config` `group`, `data` `loss`, `resolve`, `model`, `sample`,
 //! `trained`, `inference` `start`, `train`.
 
 // The macros expand to paths that begin with `triflow::`, inside this crate too.
@@ -15,6 +15,7 @@ extern crate self as triflow;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod group;
 pub mod inference;
 pub mod io;
 pub mod loss;
@@ -35,6 +36,7 @@ mod starters;
 pub use triflow_core::*;
 
 pub use config::Experiment;
+pub use group::Group;
 pub use inference::{Lengths, Prediction, Start};
 pub use resolve::{Resolved, Unused};
 pub use train::Trainer;

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Number of threads of an experiment: the requested one, else 1 for a small model, whose threads
 /// would only wait for each other, and LibTorch's own for others. It is limited to [`max_threads`],
@@ -9,8 +10,24 @@ use std::sync::OnceLock;
 pub(crate) fn choose(requested: Option<usize>, parameters: i64, batch: i64) -> usize {
     // A forward pass has about parameters × batch multiply-adds.
     const SMALL: i64 = 50_000_000;
-    let default = || if parameters.saturating_mul(batch) < SMALL { 1 } else { at_start() };
+    let default = || if parameters.saturating_mul(batch) < SMALL { 1 } else { own_share() };
     requested.unwrap_or_else(default).clamp(1, max_threads())
+}
+
+/// Number of processes that share the machine.
+static PROCESSES: AtomicUsize = AtomicUsize::new(1);
+
+/// Divides the cores among `processes` on this machine.
+pub(crate) fn share(processes: usize) {
+    PROCESSES.store(processes.max(1), Ordering::Relaxed);
+}
+
+/// LibTorch's own number of threads or, without OMP_NUM_THREADS, this process's share of them.
+fn own_share() -> usize {
+    match std::env::var_os("OMP_NUM_THREADS") {
+        Some(_) => at_start(),
+        None => (at_start() / PROCESSES.load(Ordering::Relaxed)).max(1),
+    }
 }
 
 /// Largest useful number of threads: 4 for each core.
