@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod group;
 mod interrupt;
 mod out;
 mod progress;
@@ -23,10 +24,17 @@ fn main() {
             // A run that was stopped on purpose has not failed.
             use triflow::Error::{Interrupted, Stopped};
             let stopped = matches!(e, Interrupted { .. } | Stopped { .. });
-            eprintln!("{}{e}", if stopped { "" } else { "error: " });
+            let mark = if stopped { "" } else { "error: " };
+            match group::rank() {
+                0 => eprintln!("{mark}{e}"),
+                // Whoever failed first says why, and rank 0 what was interrupted.
+                _ if stopped || group::group().follows() => log::debug!("{mark}{e}"),
+                rank => eprintln!("[rank {rank}] {mark}{e}"),
+            }
             e.exit_code()
         }
     };
+    group::leave();
     std::process::exit(code);
 }
 
@@ -37,6 +45,17 @@ fn start_log(cli: &args::Cli) {
         (false, 1) => "debug",
         (false, _) => "trace",
     };
+    let rank = group::rank();
+    // Rank 0 speaks for all.
+    let level = if rank > 0 && level == "info" { "warn" } else { level };
     let env = env_logger::Env::default().default_filter_or(format!("warn,triflow={level}"));
-    env_logger::Builder::from_env(env).format_timestamp(None).format_target(false).init();
+    let mut log = env_logger::Builder::from_env(env);
+    log.format_timestamp(None).format_target(false);
+    if rank > 0 {
+        log.format(move |out, record| {
+            use std::io::Write as _;
+            writeln!(out, "[{} rank {rank}] {}", record.level(), record.args())
+        });
+    }
+    log.init();
 }

@@ -1,14 +1,15 @@
 //! Progress of a run: a bar on a terminal, log lines elsewhere.
 
+use crate::group::group;
 use crate::interrupt::{go_on_with, heed, stopped};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use triflow::Trainer;
 use triflow::error::quoted;
 use triflow::run::{Run, RunObserver};
 use triflow::train::{Epoch, Event};
+use triflow::{Group, Trainer};
 
 /// Time between two log lines of progress where there is no terminal.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -59,7 +60,7 @@ impl RunObserver for Progress {
         go_on_with(Some(format!("triflow resume --run {}", quoted(&run.path))));
         heed(true);
         self.began = Instant::now();
-        if !self.quiet && std::io::stderr().is_terminal() {
+        if !self.quiet && trainer.group().is_first() && std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(trainer.total_steps());
             if let Ok(style) =
                 ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}  ETA {eta}")
@@ -98,6 +99,10 @@ impl RunObserver for Progress {
 
     fn stop(&self) -> bool {
         stopped()
+    }
+
+    fn group(&self) -> Group {
+        group()
     }
 
     fn program(&self) -> serde_json::Value {

@@ -21,6 +21,7 @@ mod likelihood;
 mod new_crate;
 mod page;
 mod plugins;
+mod ranks;
 mod readme;
 mod reflow;
 mod rerun;

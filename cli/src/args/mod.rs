@@ -4,11 +4,13 @@ mod compare;
 mod endings;
 pub mod experiment;
 mod number;
+pub mod place;
 mod sampling;
 
 pub use compare::CompareArgs;
 pub use endings::{listed, sample_endings};
 pub use experiment::ExperimentArgs;
+pub use place::TrainArgs;
 pub use sampling::{CurveArgs, SamplingArgs, StartArgs};
 
 use self::number::whole;
@@ -45,12 +47,12 @@ pub enum Command {
     #[command(
         after_help = "Examples:\n  triflow train --decoder-type softmax --num-epochs 20\n  triflow train --config configs/two_moons_classification.yaml"
     )]
-    Train(ExperimentArgs),
+    Train(TrainArgs),
     /// Train a generative model, y → x, or x alone with --unconditional.
     #[command(
         after_help = "Examples:\n  triflow train-gen --model-type diffusion --noise-schedule cosine\n  triflow train-gen --config configs/two_moons.yaml"
     )]
-    TrainGen(ExperimentArgs),
+    TrainGen(TrainArgs),
     /// Train a model of sequences, x → y, or a generative one with --generate.
     #[command(
         after_help = "Example:\n  triflow train-seq --config configs/damped_oscillators.yaml"
@@ -60,7 +62,7 @@ pub enum Command {
         #[arg(long)]
         generate: bool,
         #[command(flatten)]
-        experiment: ExperimentArgs,
+        train: TrainArgs,
     },
     /// Train the experiment of a file, with the task that it names.
     #[command(
@@ -70,7 +72,7 @@ pub enum Command {
         /// Experiment file.
         file: PathBuf,
         #[command(flatten)]
-        experiment: ExperimentArgs,
+        train: TrainArgs,
     },
     /// Resume an interrupted run from its last checkpoint, or train a finished one further.
     #[command(
@@ -96,6 +98,8 @@ pub enum Command {
         /// Folder in which the new run folder is created [default: the run's].
         #[arg(long, value_name = "DIR")]
         output_dir: Option<PathBuf>,
+        #[command(flatten)]
+        wait: place::WaitArgs,
     },
     /// Generate samples from a trained run.
     #[command(

@@ -15,7 +15,9 @@ mod scores;
 mod seeds;
 
 use crate::args::experiment::Request;
-use crate::args::{Cli, Command, DataCommand};
+use crate::args::place::PlaceArgs;
+use crate::args::{Cli, Command, DataCommand, TrainArgs};
+use crate::group;
 use crate::progress::Progress;
 use clap::CommandFactory as _;
 use scores::Scores;
@@ -29,17 +31,30 @@ use triflow::{Error, Experiment, Result, Trainer};
 
 /// Runs the command line.
 pub fn run(cli: &Cli) -> Result<()> {
-    load_plugins(cli)?;
+    group::join(cli)?;
+    group::group().guard(|| {
+        load_plugins(cli)?;
+        run_joined(cli)
+    })
+}
+
+fn run_joined(cli: &Cli) -> Result<()> {
     match &cli.command {
-        Command::Train(e) => train(cli, e.experiment(None, Some("regression"))?),
-        Command::TrainGen(e) => train(cli, e.experiment(None, Some("generation"))?),
-        Command::TrainSeq { generate, experiment } => train(cli, experiment.sequences(*generate)?),
-        Command::Run { file, experiment } => {
+        Command::Train(TrainArgs { experiment, place }) => {
+            train(cli, experiment.experiment(None, Some("regression"))?, place)
+        }
+        Command::TrainGen(TrainArgs { experiment, place }) => {
+            train(cli, experiment.experiment(None, Some("generation"))?, place)
+        }
+        Command::TrainSeq { generate, train: TrainArgs { experiment, place } } => {
+            train(cli, experiment.sequences(*generate)?, place)
+        }
+        Command::Run { file, train: TrainArgs { experiment, place } } => {
             let mut asked = experiment.experiment(Some(file), None)?;
             asked.experiment.task.get_or_insert(Task::Generation);
-            train(cli, asked)
+            train(cli, asked, place)
         }
-        Command::Resume { run, data_path, epochs, steps, set, output_dir } => {
+        Command::Resume { run, data_path, epochs, steps, set, output_dir, .. } => {
             let run = Run::open(run)?.with_data_at(data_path.as_deref());
             match (epochs, steps) {
                 (None, None) if set.is_empty() && output_dir.is_none() => {
@@ -166,8 +181,13 @@ fn load_plugins(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-fn train(cli: &Cli, asked: Request) -> Result<()> {
-    let run = run::train(asked.experiment, &asked.base, &mut Progress::new(cli.quiet));
+fn train(cli: &Cli, asked: Request, place: &PlaceArgs) -> Result<()> {
+    let Request { experiment, base, .. } = &asked;
+    let mut progress = Progress::new(cli.quiet);
+    let run = match &place.run_dir {
+        Some(folder) => run::train_into(experiment.clone(), base, folder, &mut progress),
+        None => run::train(experiment.clone(), base, &mut progress),
+    };
     show(cli, &run.map_err(|e| asked.layers.locate(e))?)
 }
 
@@ -191,6 +211,12 @@ fn extend(
     } else {
         let message = "--set and --output-dir are for the further training of a finished run";
         return Err(Error::config("", message).help("say how far: --epochs N or --steps N"));
+    }
+    if !group::group().is_alone() {
+        let message = "a finished run is trained further by one process";
+        return Err(Error::config("", message).help(
+            "start this command without a launcher; an unfinished run is resumed by several",
+        ));
     }
     if let Some(dir) = output_dir {
         layers.set("output_dir", dir.to_string_lossy().as_ref().into(), "--output-dir")?;
@@ -219,6 +245,9 @@ fn assignment<'t>(text: &'t str, example: &str) -> Result<(&'t str, Value)> {
 
 /// Prints the results of a run and their folder.
 fn show(cli: &Cli, run: &Run) -> Result<()> {
+    if !group::group().is_first() {
+        return Ok(());
+    }
     if cli.quiet {
         println!("{}", run.path.display());
         return Ok(());

@@ -341,7 +341,7 @@ pub fn evaluate(
     }
     let (run, mut model) = load_in(run, sampling, measured)?;
     let _threads = model.threads();
-    let options = Options { seed: sampling.seed, draws, only: None };
+    let options = Options { seed: sampling.seed, draws, ..Options::default() };
     let data;
     let held = match file {
         Some(file) => {

@@ -135,9 +135,14 @@ fn point(
     let metric = options.metric.clone().map_or_else(|| metric(model), Ok)?;
     let only = Some(metric.clone());
     let options = match measure::goal(model) {
-        Goal::Generation => measure::Options { seed: options.seed, draws: options.draws, only },
+        Goal::Generation => measure::Options {
+            seed: options.seed,
+            draws: options.draws,
+            only,
+            ..measure::Options::default()
+        },
         // Predictions start from z_0 = 0: one draw is all.
-        _ => measure::Options { seed: None, draws: 1, only },
+        _ => measure::Options { seed: None, draws: 1, only, ..measure::Options::default() },
     };
     // Without training rows no floor is measured, which a curve does not show.
     let held = HeldOut {

@@ -48,6 +48,8 @@ pub enum Purpose {
     Pair = 21,
     /// z_0 and conditions of the pairs (z_0, z_1) that reflow generates with a trained model.
     Reflow = 22,
+    /// Seed of the training steps of a further part of the batches (the step is the part).
+    Part = 23,
 }
 
 /// 64 well-mixed bits for (seed, purpose, step), by chaining the finaliser of SplitMix64.

@@ -8,9 +8,11 @@ use crate::component::{
     TimeSampler,
 };
 use crate::device;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::registry::{Component, Setting as _, yaml_text};
 use crate::{choices, parameters};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tch::{Device, Kind};
 
@@ -75,6 +77,30 @@ parameters! {
         /// The keys that command-line flags gave.
         #[hidden]
         pub flags: Flags = Flags::default(),
+    }
+}
+
+impl Experiment {
+    /// Values of all keys, by dotted paths such as `training.batch_size`.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`]: a value cannot be expressed in JSON.
+    pub fn keys(&self) -> Result<BTreeMap<String, Value>> {
+        fn add(key: &str, value: Value, keys: &mut BTreeMap<String, Value>) {
+            match value {
+                Value::Object(map) => map.into_iter().for_each(|(name, value)| {
+                    let inner = if key.is_empty() { name } else { format!("{key}.{name}") };
+                    add(&inner, value, keys);
+                }),
+                value => {
+                    keys.insert(key.to_owned(), value);
+                }
+            }
+        }
+        let value = serde_json::to_value(self).map_err(|e| Error::runtime(e.to_string()))?;
+        let mut keys = BTreeMap::new();
+        add("", value, &mut keys);
+        Ok(keys)
     }
 }
 
@@ -182,6 +208,13 @@ parameters! {
         /// Rows in each step.
         #[range(min = 1, max = 1_i64 << 31)]
         pub batch_size: i64 = 256,
+        /// Parts of a batch, each with random numbers of its own. Their gradients are added up: one
+        /// after the other, so that memory follows the part and not the batch (gradient
+        /// accumulation), or by as many processes as divide it. Null: as many as processes begin
+        /// the training.
+        #[range(min = 1, max = 1_i64 << 20)]
+        #[unwritten]
+        pub parts: Option<i64> = None,
         /// Weights by which the training rows are drawn; null: each once an epoch. An epoch has as
         /// many draws as there are rows, of row i n·w_i/Σw on average, so that the loss is the
         /// weighted mean over the rows. The loss on the validation rows has no weights.

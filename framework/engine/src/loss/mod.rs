@@ -10,7 +10,7 @@ mod times;
 mod weights;
 
 pub use terms::{TERM_COUNT, Terms};
-pub use times::Times;
+pub use times::{BatchRows, Times};
 pub use weights::{UNBOUNDED_CAP, Weights};
 
 use crate::component::Posterior;

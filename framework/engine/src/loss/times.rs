@@ -9,6 +9,24 @@ use tch::{Device, Kind, Tensor};
 /// Number of quantiles at which a sampler is checked.
 const CHECKED: i64 = 1000;
 
+/// Place of consecutive rows in their batch, over which stratified times are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchRows {
+    /// Number of the first row in the batch.
+    pub from: i64,
+    /// Number of rows.
+    pub rows: i64,
+    /// Number of rows of the batch.
+    pub of: i64,
+}
+
+impl BatchRows {
+    /// A whole batch.
+    pub fn whole(rows: i64) -> Self {
+        Self { from: 0, rows, of: rows }
+    }
+}
+
 /// The distribution of the times of training.
 pub struct Times {
     sampler: Box<dyn TimeSampler>,
@@ -84,15 +102,20 @@ impl Times {
         self.keep_the_loss
     }
 
-    /// Draws times for a batch, with the factor of their errors; `None` for 1. The quantiles come
-    /// from LibTorch's generator.
+    /// Draws times for rows of a batch, with the factor of their errors; `None` for 1. The
+    /// quantiles come from LibTorch's generator.
     ///
     /// # Errors
     /// [`Error::Component`]: the sampler or the path fails.
-    pub fn draw<'p>(&self, batch: i64, path: &'p Path) -> Result<(PathPoint<'p>, Option<Tensor>)> {
-        let u = Tensor::rand([batch], self.options);
+    pub fn draw<'p>(
+        &self,
+        rows: BatchRows,
+        path: &'p Path,
+    ) -> Result<(PathPoint<'p>, Option<Tensor>)> {
+        let BatchRows { from, rows, of } = rows;
+        let u = Tensor::rand([rows], self.options);
         let u = match self.stratified {
-            true => (Tensor::arange(batch, self.options) + u) / batch as f64,
+            true => (Tensor::arange_start(from, from + rows, self.options) + u) / of as f64,
             false => u,
         };
         self.at(&u, path)
@@ -189,13 +212,24 @@ mod tests {
             let times = times(Squares { independent, ..Squares::default() }).unwrap();
             let _stream = seed_torch(3, Purpose::Train, 0);
             let path = straight().unwrap();
-            let (point, factor) = times.draw(64, &path).unwrap();
+            let (point, factor) = times.draw(BatchRows::whole(64), &path).unwrap();
             assert!(factor.is_none());
             drop(_stream);
             let _stream = seed_torch(3, Purpose::Train, 0);
             let u = Tensor::rand([64], OPTIONS);
             let u = if independent { u } else { (Tensor::arange(64, OPTIONS) + u) / 64.0 };
             assert!(point.t.equal(&u.square()), "{independent}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_batch_have_the_strata_of_the_whole() {
+        let times = times(Squares { independent: false, ..Squares::default() }).unwrap();
+        let (_stream, path) = (seed_torch(3, Purpose::Train, 0), straight().unwrap());
+        for (from, rows) in [(0, 10), (10, 6)] {
+            let (point, _) = times.draw(BatchRows { from, rows, of: 16 }, &path).unwrap();
+            let strata = (point.t.sqrt() * 16.0).floor();
+            assert!(strata.equal(&Tensor::arange_start(from, from + rows, OPTIONS)), "{from}");
         }
     }
 

@@ -3,7 +3,7 @@ use crate::component::{Condition, Pass};
 use crate::config::{LossTerm, Reconstruction, Reduction};
 use crate::error::Result;
 use crate::kernels;
-use crate::loss::{self, Terms};
+use crate::loss::{self, BatchRows, Terms};
 use crate::path::{Reading, rows};
 use crate::resolve::ScheduleUse;
 use crate::rng::TorchDraws;
@@ -25,13 +25,15 @@ impl Model {
         pass: Pass,
         everything: bool,
     ) -> Result<Terms> {
-        self.losses_from(None, target, condition, pass, everything)
+        let rows = BatchRows::whole(target.size()[0]);
+        self.losses_from((None, rows), target, condition, pass, everything)
     }
 
-    /// Computes [`losses`](Self::losses) with a given z_0 `[batch, …z_shape]`; `None` to draw it.
+    /// Computes [`losses`](Self::losses) of some rows of a batch, with a given z_0
+    /// `[rows, …z_shape]`; `None` to draw it.
     pub(crate) fn losses_from(
         &self,
-        z0: Option<Tensor>,
+        (z0, rows): (Option<Tensor>, BatchRows),
         target: &Tensor,
         condition: Option<&Condition>,
         pass: Pass,
@@ -46,7 +48,7 @@ impl Model {
             None => self.source.draw(&TorchDraws, &data.size(), (data.kind(), data.device()))?,
         };
         let noise = sequence::keep(&noise, latent_mask);
-        let (point, factor) = self.times.draw(target.size()[0], &self.path)?;
+        let (point, factor) = self.times.draw(rows, &self.path)?;
         let z = kernels::blend(&point.a, &data, &point.b, &noise);
         let reading = Reading::new(&*self.objective, &point)?;
         let output = self.output(&z, &reading, condition, pass)?;

@@ -3,6 +3,7 @@
 
 use super::coupled::{PairingCost, Pairs};
 use super::prefetch::Prefetch;
+use super::share::Share;
 use crate::component::Coupling;
 use crate::data::{Batch, Rows};
 use crate::error::Result;
@@ -26,13 +27,21 @@ pub(super) struct Order {
     /// Rows of a step; the last of an epoch may have fewer.
     batch: i64,
     seed: u64,
+    /// The parts of each batch that this process takes.
+    share: Share,
     /// Orders on the CPU, of the epoch of the current step and of those that are prepared.
     epochs: BTreeMap<u64, Tensor>,
 }
 
 impl Order {
     pub fn new(rows: i64, batch: i64, seed: u64) -> Self {
-        Self { rows, weights: None, batch, seed, epochs: BTreeMap::new() }
+        let share = Share::ALL;
+        Self { rows, weights: None, batch, seed, share, epochs: BTreeMap::new() }
+    }
+
+    /// This order with a share of each batch.
+    pub fn shared(self, share: Share) -> Self {
+        Self { share, ..self }
     }
 
     /// This order with the rows drawn by `weights`, one for each; `None`: each once an epoch.
@@ -70,6 +79,19 @@ impl Order {
         let (epoch, within) = (step / self.steps(), step % self.steps());
         let from = within as i64 * self.batch;
         (epoch, from..self.rows.min(from + self.batch))
+    }
+
+    /// The epoch of a step, and the range of this process's rows of it in the order of that epoch.
+    pub fn own(&self, step: u64) -> (u64, Range<i64>) {
+        let (epoch, within) = self.place(step);
+        let own = self.share.rows(within.end - within.start);
+        (epoch, within.start + own.start..within.start + own.end)
+    }
+
+    /// Number of this process's rows in each step but the last of an epoch.
+    fn own_batch(&self) -> i64 {
+        let own = self.share.rows(self.batch);
+        own.end - own.start
     }
 
     /// The order in an epoch, `[rows]` int64 on the CPU.
@@ -141,7 +163,7 @@ struct Gathered {
 impl Batches {
     /// Batches for the steps from `step` up to `total`, which take `rows` in this order.
     pub fn start(rows: &Rows, order: Order, (step, total): (u64, u64)) -> Result<Self> {
-        let several = NUMBERS / order.batch.saturating_mul(rows.numbers_of_row()).max(1);
+        let several = NUMBERS / order.own_batch().saturating_mul(rows.numbers_of_row()).max(1);
         let gathered = Gathered { several: several.clamp(1, 64) as u64, near: None };
         let stored = rows.stored();
         let ahead = stored.map(|stored| Prefetch::start(&stored, (step, total))).transpose()?;
@@ -160,22 +182,28 @@ impl Batches {
         Ok(self)
     }
 
+    /// Number of rows of a step, of all processes.
+    pub fn rows(&self, step: u64) -> i64 {
+        let (_, within) = self.order.place(step);
+        within.end - within.start
+    }
+
     /// Cost of pairing so far; `None` without pairing.
     pub fn pairing_cost(&self) -> Option<PairingCost> {
         self.pairs.as_ref().map(Pairs::cost)
     }
 
-    /// Takes the rows of a step, with their z_0 if it is paired. Steps must be taken one after the
-    /// other.
+    /// Takes this process's rows of a step, with their z_0 if it is paired. Steps must be taken one
+    /// after the other.
     pub fn take(&mut self, rows: &Rows, model: &Model, step: u64) -> Result<Batch> {
         let batch = self.rows_of(rows, step)?;
         let Some(pairs) = &mut self.pairs else { return Ok(batch) };
-        let z0 = Some(pairs.take(model, &mut self.order, step, batch.len())?);
+        let z0 = Some(pairs.take(model, &mut self.order, step)?);
         Ok(Batch { z0, ..batch })
     }
 
     fn rows_of(&mut self, rows: &Rows, step: u64) -> Result<Batch> {
-        let (epoch, within) = self.order.place(step);
+        let (epoch, within) = self.order.own(step);
         self.order.forget_before(epoch);
         let order = match &self.here {
             Some((of, order)) if *of == epoch => order,
@@ -196,20 +224,24 @@ impl Batches {
 
 impl Gathered {
     fn take(&mut self, rows: &Rows, here: &Tensor, order: &Order, step: u64) -> Result<Batch> {
-        let (_, within) = order.place(step);
+        let (_, within) = order.own(step);
         // The same steps are always gathered together, even after resuming, because the rounding of
         // a product can depend on the place of its rows in memory.
         let first = step - step % order.steps() % self.several;
-        let (_, begin) = order.place(first);
         let near = match &self.near {
             Some((of, near)) if *of == first => near,
             _ => {
-                let many = (self.several as i64 * order.batch).min(order.rows - begin.start);
-                let index = here.narrow(0, begin.start, many);
-                &self.near.insert((first, rows.take(&index)?)).1
+                let last =
+                    (first + self.several).min(first - first % order.steps() + order.steps());
+                let own = (first..last).map(|step| order.own(step).1);
+                let index: Vec<Tensor> =
+                    own.map(|own| here.narrow(0, own.start, own.end - own.start)).collect();
+                &self.near.insert((first, rows.take(&Tensor::cat(&index, 0))?)).1
             }
         };
-        Ok(near.narrow(within.start - begin.start, within.end - within.start))
+        // All steps before this one have as many rows.
+        let from = (step - first) as i64 * order.own_batch();
+        Ok(near.narrow(from, within.end - within.start))
     }
 }
 

@@ -79,16 +79,12 @@ impl Pairs {
         self.cost
     }
 
-    /// Returns z_0 `[rows, …z_shape]` of a step, in the order of its rows. Steps must be taken
-    /// one after the other.
-    pub fn take(
-        &mut self,
-        model: &Model,
-        order: &mut Order,
-        step: u64,
-        rows: i64,
-    ) -> Result<Tensor> {
+    /// Returns z_0 `[rows, …z_shape]` of this process's rows of a step, in their order. Steps must
+    /// be taken one after the other.
+    pub fn take(&mut self, model: &Model, order: &mut Order, step: u64) -> Result<Tensor> {
         let (block, from) = place(order, self.rows, step);
+        let (whole, own) = (order.place(step).1, order.own(step).1);
+        let (from, rows) = (from + own.start - whole.start, own.end - own.start);
         while self.next <= self.last.min(block + AHEAD) {
             let (epoch, within) =
                 (self.next / order.parts(self.rows), self.next % order.parts(self.rows));

@@ -4,7 +4,7 @@ use super::step::with_known_cells;
 use super::{Epoch, Trainer};
 use crate::component::Pass;
 use crate::error::{DIVERGED, Error, Result};
-use crate::loss::TERM_COUNT;
+use crate::loss::{BatchRows, TERM_COUNT};
 use crate::rng::{Purpose, seed_torch};
 use tch::{Device, Kind, Tensor};
 
@@ -48,14 +48,18 @@ impl Trainer {
         ))
     }
 
-    /// Sums of the loss terms over the validation rows, with the same draws in every epoch.
+    /// Sums of the loss terms over the validation rows, with the same draws in every epoch. They
+    /// are taken in blocks as long as a part of a batch, which the ranks of a group take in turn.
     fn validate(&self) -> Result<Tensor> {
         let (config, model) = (&self.experiment().training, &self.trained.model);
         let (mut sums, mut block) = (self.sums.zeros_like(), None);
+        let size = config.batch_size / config.parts.unwrap_or(1);
         tch::no_grad(|| -> Result<()> {
             let n = self.data.val.len();
-            for (i, from) in (0..n).step_by(config.batch_size as usize).enumerate() {
-                let rows = config.batch_size.min(n - from);
+            let blocks = (0..n).step_by(size as usize).enumerate();
+            let (rank, ranks) = (self.group.rank(), self.group.size());
+            for (i, from) in blocks.filter(|(i, _)| i % ranks == rank) {
+                let rows = size.min(n - from);
                 let batch = self.data.val.take(from..from + rows)?;
                 let z0 = match &self.paired_val {
                     Some(pairs) => Some(pairs.z0(model, &mut block, (from, rows))?),
@@ -64,7 +68,7 @@ impl Trainer {
                 let _stream = seed_torch(config.seed, Purpose::Validate, i as u64);
                 let condition = with_known_cells(model, config, &batch.target, batch.condition());
                 let terms = model.losses_from(
-                    z0,
+                    (z0, BatchRows::whole(rows)),
                     &batch.target,
                     condition.as_ref(),
                     Pass::EVAL.masked(batch.mask.as_ref()),
@@ -74,6 +78,7 @@ impl Trainer {
             }
             Ok(())
         })?;
+        self.group.sum(&mut [&mut sums])?;
         Ok(sums)
     }
 }

@@ -37,7 +37,7 @@ impl Prefetch {
     /// the other.
     pub fn take(&mut self, step: u64, order: &mut Order) -> Result<Vec<Tensor>> {
         while self.next < self.total.min(step + AHEAD) {
-            let (epoch, within) = order.place(self.next);
+            let (epoch, within) = order.own(self.next);
             let rows = order.epoch(epoch).narrow(0, within.start, within.end - within.start);
             self.reader(self.next).submit(Vec::try_from(rows)?)?;
             self.next += 1;

@@ -3,12 +3,15 @@
 
 use super::Parameters;
 use super::rates::Rates;
+use super::share::Share;
 use crate::component::{Condition, Optimizer, OptimizerState, Pass};
 use crate::config::Training;
 use crate::data::{Batch, mirror_some};
 use crate::error::Result;
-use crate::loss::Terms;
+use crate::group::Group;
+use crate::loss::{BatchRows, Terms};
 use crate::model::Model;
+use crate::rng::TorchStream;
 use tch::Tensor;
 
 /// Inputs of a step.
@@ -38,6 +41,19 @@ impl Inputs {
         [Some(target), condition, z0, mask, condition_mask, Some(rates)]
     }
 
+    /// Views of `n` rows from `start`.
+    fn narrow(&self, start: i64, n: i64) -> Self {
+        let narrow = |t: &Option<Tensor>| t.as_ref().map(|t| t.narrow(0, start, n));
+        Self {
+            target: self.target.narrow(0, start, n),
+            condition: narrow(&self.condition),
+            z0: narrow(&self.z0),
+            mask: narrow(&self.mask),
+            condition_mask: narrow(&self.condition_mask),
+            rates: self.rates.shallow_clone(),
+        }
+    }
+
     /// Copies all tensors.
     pub fn copy(&self) -> Self {
         let copy = |t: &Option<Tensor>| t.as_ref().map(Tensor::copy);
@@ -63,19 +79,107 @@ pub(crate) struct Learning<'t> {
     pub sums: &'t mut Tensor,
 }
 
+/// The rows of a step that this process takes.
+pub(crate) struct Taken<'t> {
+    pub share: &'t Share,
+    /// Number of rows of the whole batch.
+    pub rows: i64,
+    pub group: &'t Group,
+    /// True if this process asks the group to stop.
+    pub stop: bool,
+}
+
+impl Taken<'_> {
+    /// True if the step is a single part, of one process.
+    fn is_whole(&self) -> bool {
+        self.share.of == 1 && self.group.is_alone()
+    }
+}
+
 impl Learning<'_> {
-    /// Takes a step on `batch`.
+    /// Takes a step on `batch`, the rows of this process. `seed` seeds the random numbers of a
+    /// part, those of the first one excepted, which are seeded already. Returns the number of
+    /// processes that ask to stop, `[]` float64; `None` for a process alone.
     pub fn step(
         &mut self,
         model: &Model,
         config: &Training,
         batch: &Inputs,
+        taken: &Taken<'_>,
         dropout: bool,
-    ) -> Result<()> {
-        let (terms, gradient) = loss_and_gradient(model, self.parameters, config, batch, dropout)?;
+        seed: &dyn Fn(i64) -> TorchStream,
+    ) -> Result<Option<Tensor>> {
+        let (mut gradient, asked) = if taken.is_whole() {
+            let rows = BatchRows::whole(taken.rows);
+            let (terms, gradient) =
+                loss_and_gradient(model, self.parameters, config, batch, rows, dropout)?;
+            terms.add_to(self.sums, taken.rows);
+            (gradient, None)
+        } else {
+            self.gradient_of_parts(model, config, batch, taken, dropout, seed)?
+        };
+        if let Some(max_norm) = config.clip_grad_norm {
+            tch::no_grad(|| {
+                let scale = (gradient.norm().reciprocal() * max_norm).clamp_max(1.0);
+                gradient *= scale;
+            });
+        }
         tch::no_grad(|| self.apply(&gradient, Rates::from(&batch.rates)))?;
-        terms.add_to(self.sums, batch.target.size()[0]);
-        Ok(())
+        Ok(asked)
+    }
+
+    /// Adds up the gradients of the own parts, each weighted by its share of the rows, and those of
+    /// the group. Returns it with the number of processes that ask to stop.
+    fn gradient_of_parts(
+        &mut self,
+        model: &Model,
+        config: &Training,
+        batch: &Inputs,
+        taken: &Taken<'_>,
+        dropout: bool,
+        seed: &dyn Fn(i64) -> TorchStream,
+    ) -> Result<(Tensor, Option<Tensor>)> {
+        let (share, group, of) = (taken.share, taken.group, taken.rows);
+        let begin = share.rows(of).start;
+        let mut sums = self.sums.zeros_like();
+        let mut gradient: Option<Tensor> = None;
+        for part in share.own.clone() {
+            let rows = share.part(part, of);
+            let (from, n) = (rows.start, rows.end - rows.start);
+            if n == 0 {
+                continue;
+            }
+            let _stream = (part != share.own.start).then(|| seed(part));
+            let rows = BatchRows { from, rows: n, of };
+            let batch = batch.narrow(from - begin, n);
+            let (terms, mut of_part) =
+                loss_and_gradient(model, self.parameters, config, &batch, rows, dropout)?;
+            terms.add_to(&mut sums, n);
+            tch::no_grad(|| {
+                let weight = n as f64 / of as f64;
+                match &mut gradient {
+                    Some(all) => {
+                        let _ = all.g_add_(&(of_part * weight));
+                    }
+                    None => {
+                        let _ = of_part.g_mul_scalar_(weight);
+                        gradient = Some(of_part);
+                    }
+                }
+            });
+        }
+        // A rank without rows of the last batch adds nothing.
+        let mut gradient = gradient.unwrap_or_else(|| self.parameters.flat.zeros_like());
+        if group.is_alone() {
+            let _ = tch::no_grad(|| self.sums.g_add_(&sums));
+            return Ok((gradient, None));
+        }
+        let stop = Tensor::full([1], f64::from(taken.stop), (sums.kind(), sums.device()));
+        let mut numbers = Tensor::cat(&[sums, stop], 0);
+        group.sum(&mut [&mut gradient, &mut numbers])?;
+        let terms = self.sums.numel() as i64;
+        let _ = tch::no_grad(|| self.sums.g_add_(&numbers.narrow(0, 0, terms)));
+        Ok((gradient, Some(numbers.get(terms))))
     }
 
     fn apply(&mut self, gradient: &Tensor, rates: Rates) -> Result<()> {
@@ -117,13 +221,14 @@ pub(super) fn with_known_cells(
     Some(completion.condition(condition.as_ref(), Some(&known), target.size()[0], options))
 }
 
-/// Computes the loss of a batch and its gradient `[parameters]`, which is clipped. All random
+/// Computes the loss of the rows `rows` of a batch and its gradient `[parameters]`. All random
 /// numbers of a step are drawn here.
 fn loss_and_gradient(
     model: &Model,
     parameters: &Parameters,
     config: &Training,
     batch: &Inputs,
+    rows: BatchRows,
     dropout: bool,
 ) -> Result<(Terms, Tensor)> {
     let same = |t: &Tensor| t.shallow_clone();
@@ -142,13 +247,7 @@ fn loss_and_gradient(
     let condition = with_known_cells(model, config, &target, condition);
     let pass = Pass { training: true, dropout, mask: batch.mask.as_ref() };
     let z0 = batch.z0.as_ref().map(same);
-    let terms = model.losses_from(z0, &target, condition.as_ref(), pass, false)?;
-    let mut gradient = parameters.gradient(terms.total())?;
-    if let Some(max_norm) = config.clip_grad_norm {
-        tch::no_grad(|| {
-            let scale = (gradient.norm().reciprocal() * max_norm).clamp_max(1.0);
-            gradient *= scale;
-        });
-    }
+    let terms = model.losses_from((z0, rows), &target, condition.as_ref(), pass, false)?;
+    let gradient = parameters.gradient(terms.total())?;
     Ok((terms, gradient))
 }

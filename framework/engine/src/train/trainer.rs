@@ -7,16 +7,19 @@ use super::batches::{Batches, Order};
 use super::coupled::{PairingCost, ValidationPairs};
 use super::graph::{self, Recorder, Steps};
 use super::rates::Schedule;
+use super::share::Share;
 use super::start::warn_of_shift;
-use super::step::{Inputs, Learning};
+use super::step::{Inputs, Learning, Taken};
 use super::{Control, Event, History};
 use crate::component::{LrSchedule, Optimizer, OptimizerState, Splits, Stopping};
 use crate::config::{Experiment, Task};
 use crate::data::{Data, Units};
+use crate::device;
 use crate::error::{Error, Result};
+use crate::group::Group;
 use crate::loss::TERM_COUNT;
 use crate::registry::guard_engine;
-use crate::rng::{Purpose, seed_torch};
+use crate::rng::{Purpose, seed_torch, stream_seed};
 use crate::start::Named;
 use crate::threads;
 use crate::trained::Trained;
@@ -39,6 +42,13 @@ pub struct Trainer {
     pub(super) pairing: Option<PairingCost>,
     /// Pairs of the validation rows; `None` if z_0 is independent of the data.
     pub(super) paired_val: Option<ValidationPairs>,
+    /// The processes that train together.
+    pub(super) group: Group,
+    /// True if an observer of this process asks the group to stop.
+    stop: bool,
+    /// Number of processes that asked to stop before the last step, `[]`; `None` for a process
+    /// alone.
+    asked: Option<Tensor>,
 }
 
 impl Trainer {
@@ -90,6 +100,38 @@ impl Trainer {
         Ok(new)
     }
 
+    /// Makes a trainer that trains together with those of the other processes of `group`, by one of
+    /// the functions above: `Trainer::in_group(&group, experiment, |e| Trainer::new(e, base))`. The
+    /// ranks of one machine take a GPU each. Every process has to call the same methods of its
+    /// trainer; [`fit`](Self::fit) begins from the state of rank 0.
+    ///
+    /// # Errors
+    /// Those of `make`. [`Error::Config`]: the processes cannot divide `training.parts`.
+    /// [`Error::Runtime`]: another process is lost.
+    pub fn in_group(
+        group: &Group,
+        mut experiment: Experiment,
+        make: impl FnOnce(Experiment) -> Result<Self>,
+    ) -> Result<Self> {
+        group.guard(|| {
+            if !group.is_alone() {
+                let own = experiment.training.parts.unwrap_or(group.size() as i64);
+                let first = group.tell(&own.to_string())?.parse().unwrap_or(own);
+                experiment.training.parts.get_or_insert(first);
+                experiment.device = device_of(group.local_rank(), &experiment.device)?;
+            }
+            Share::new(&experiment.training, group)?;
+            let mut new = make(experiment)?;
+            new.group = group.clone();
+            Ok(new)
+        })
+    }
+
+    /// The processes that train together.
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+
     /// Copies the initial parameters of `start_from`, and warns of settings without effect.
     fn begin(&mut self, parameters: Option<&Named>) -> Result<()> {
         guard_engine(|| self.trained.start(parameters))?;
@@ -133,6 +175,9 @@ impl Trainer {
                 history,
                 pairing,
                 paired_val,
+                group: Group::alone(),
+                stop: false,
+                asked: None,
             })
         })
     }
@@ -177,16 +222,22 @@ impl Trainer {
     /// if the end was reached: the planned steps were taken, or `training.stopping` has ended the
     /// training ([`stopped`](Self::stopped)).
     ///
+    /// In a group, all processes begin from the state of rank 0, and stop together, up to two steps
+    /// after `on` of any of them has asked for it.
+    ///
     /// # Errors
     /// [`Error::Data`]: rows of a file can no longer be read. [`Error::Runtime`]: the loss is no
-    /// longer finite. [`Error::Component`]: a component fails. Those of `on`.
+    /// longer finite, or another process is lost. [`Error::Config`]: the processes have different
+    /// experiments, data or plugins. [`Error::Component`]: a component fails. Those of `on`.
     pub fn fit(
         &mut self,
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<bool> {
         let _threads = self.trained.threads();
-        let (device, capture) = (self.trained.device(), self.experiment().training.capture);
-        self.fit_with(graph::recorder(device, capture), on)
+        let (device, training) = (self.trained.device(), &self.experiment().training);
+        let whole = self.group.is_alone() && training.parts.unwrap_or(1) == 1;
+        let recorder = if whole { graph::recorder(device, training.capture) } else { None };
+        self.fit_with(recorder, on)
     }
 
     /// Trains as [`fit`](Self::fit) does, with a recorder of steps if there is one.
@@ -195,7 +246,13 @@ impl Trainer {
         recorder: Option<Box<dyn Recorder>>,
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<bool> {
-        guard_engine(|| self.run(Steps::new(recorder), on))
+        let group = self.group.clone();
+        group.guard(|| {
+            guard_engine(|| {
+                self.meet()?;
+                self.run(Steps::new(recorder), on)
+            })
+        })
     }
 
     /// Number of planned steps; 0 for a model without parameters.
@@ -225,17 +282,33 @@ impl Trainer {
         while !self.has_ended()? {
             let epoch = self.step / per_epoch;
             let batch = batches.take(&self.data.train, &self.trained.model, self.step)?;
-            let rows = batch.len();
-            self.take_step(&mut steps, &Inputs::new(batch, schedule.row(self.step)?), epoch)?;
+            let rows = batches.rows(self.step);
+            let inputs = Inputs::new(batch, schedule.row(self.step)?);
+            let asked = self.take_step(&mut steps, &inputs, (epoch, rows))?;
             self.pairing = batches.pairing_cost();
             let ends = self.step.is_multiple_of(per_epoch) || self.step == total;
             let ended = ends.then(|| self.end_epoch(epoch + 1)).transpose()?;
             let event = Event { step: self.step, total, rows, epoch: ended.as_ref() };
-            if on(self, &event)? == Control::Stop && self.step < total {
+            self.stop |= on(self, &event)? == Control::Stop;
+            if self.stops(asked) && self.step < total {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// True if training stops here; `asked` is what the last step says of the group. It is read
+    /// after the next step, so that no step waits for the device, and is the same in every process.
+    fn stops(&mut self, asked: Option<Tensor>) -> bool {
+        if self.group.is_alone() {
+            return std::mem::take(&mut self.stop);
+        }
+        let before = std::mem::replace(&mut self.asked, asked);
+        let stops = before.is_some_and(|asked| asked.double_value(&[]) > 0.0);
+        if stops {
+            (self.stop, self.asked) = (false, None);
+        }
+        stops
     }
 
     /// True if no step is left to take.
@@ -261,7 +334,9 @@ impl Trainer {
         let (model, experiment) = (&self.trained.model, &self.trained.experiment);
         let (rows, steps) = (&self.data.train, (self.step, total));
         let (batch, seed) = (experiment.training.batch_size, experiment.training.seed);
-        let order = Order::new(rows.len(), batch, seed).weighted(self.data.weights.as_deref());
+        let share = Share::new(&experiment.training, &self.group)?;
+        let order = Order::new(rows.len(), batch, seed).shared(share);
+        let order = order.weighted(self.data.weights.as_deref());
         let batches = Batches::start(rows, order, steps)?;
         if model.independent() || model.z0_from_data() || self.step >= total {
             return Ok(batches);
@@ -280,9 +355,15 @@ impl Trainer {
         self.pairing
     }
 
-    fn take_step(&mut self, steps: &mut Steps, batch: &Inputs, epoch: u64) -> Result<()> {
+    fn take_step(
+        &mut self,
+        steps: &mut Steps,
+        batch: &Inputs,
+        (epoch, rows): (u64, i64),
+    ) -> Result<Option<Tensor>> {
         let Trained { parameters, ema, experiment, model, .. } = &mut self.trained;
         let (config, step) = (&experiment.training, self.step);
+        let share = Share::new(config, &self.group)?;
         let mut learning = Learning {
             parameters,
             ema: ema.as_mut(),
@@ -291,12 +372,22 @@ impl Trainer {
             sums: &mut self.sums,
         };
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
-        let seed = || seed_torch(config.seed, Purpose::Train, step);
-        steps.take(batch, dropout, &seed, &mut |batch| {
-            learning.step(model, config, batch, dropout)
+        let seed = |part: i64| {
+            // The first part has the stream of a whole batch.
+            let seed = match part {
+                0 => config.seed,
+                part => stream_seed(config.seed, Purpose::Part, part as u64),
+            };
+            seed_torch(seed, Purpose::Train, step)
+        };
+        let taken = Taken { share: &share, rows, group: &self.group, stop: self.stop };
+        let mut asked = None;
+        steps.take(batch, dropout, &|| seed(share.own.start), &mut |batch| {
+            asked = learning.step(model, config, batch, &taken, dropout, &seed)?;
+            Ok(())
         })?;
         self.step += 1;
-        Ok(())
+        Ok(asked)
     }
 
     /// Number of steps taken.
@@ -314,6 +405,19 @@ fn check_threads(experiment: &Experiment) -> Result<()> {
             Err(Error::config("threads", message))
         }
         _ => Ok(()),
+    }
+}
+
+/// The device of a process that is number `local` of its machine: a GPU for each in turn.
+fn device_of(local: usize, name: &str) -> Result<String> {
+    if local == 0 || !matches!(name, "auto" | "cuda") {
+        return Ok(name.to_owned());
+    }
+    match device::choose(name)? {
+        Device::Cuda(_) => {
+            Ok(format!("cuda:{}", local % (tch::Cuda::device_count().max(1) as usize)))
+        }
+        _ => Ok(name.to_owned()),
     }
 }
 

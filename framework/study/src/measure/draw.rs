@@ -2,6 +2,7 @@
 
 use crate::data::Batch;
 use crate::error::{DIVERGED, Error, Result};
+use crate::group::Group;
 use crate::inference::{Block, Rows, Start};
 use crate::model::Model;
 use crate::plot::Scatter;
@@ -38,18 +39,24 @@ impl Cost {
 }
 
 /// Draws a sample for every row, in the data's own units (probabilities for logits), and adds to
-/// `cost`. `seed` is the seed of z_0 and the number of the draw; z_0 = 0 with `None`.
+/// `cost`. `seed` is the seed of z_0 and the number of the draw; z_0 = 0 with `None`. The processes
+/// of `group` draw a share of the rows each.
 pub(super) fn draw(
     model: &mut Trained,
     rows: &Batch,
     seed: Option<(u64, u64)>,
+    group: &Group,
     cost: &mut Cost,
 ) -> Result<(Sampled, Tensor)> {
     let began = Instant::now();
-    let (sampled, drawn) = draw_rows(model, rows, seed)?;
+    let n = rows.len();
+    let own = group.share(n);
+    let share = rows.narrow(own.start, own.end - own.start);
+    let (sampled, drawn) = draw_from(model, &share, seed, own.start)?;
+    let sampled = Sampled { z: group.gather(sampled.z, n)?, ..sampled };
     // The check reads a number of the tensor, so that an accelerator has finished when the time is
     // taken.
-    let drawn = finite(drawn)?;
+    let drawn = finite(group.gather(drawn, n)?)?;
     if cost.samples == 0 {
         (cost.steps, cost.nfe) = (sampled.steps, sampled.nfe);
     }
@@ -65,8 +72,19 @@ pub(crate) fn draw_rows(
     rows: &Batch,
     seed: Option<(u64, u64)>,
 ) -> Result<(Sampled, Tensor)> {
-    let streams = seed.map(|(seed, draw)| Streams::new(seed, draw));
+    draw_from(model, rows, seed, 0)
+}
+
+/// Draws as [`draw_rows`] does, for rows of which the first is number `first` of the draw.
+fn draw_from(
+    model: &mut Trained,
+    rows: &Batch,
+    seed: Option<(u64, u64)>,
+    first: i64,
+) -> Result<(Sampled, Tensor)> {
+    let streams = seed.map(|(seed, draw)| Streams::new(seed, draw).from(first));
     let (condition, plan) = (rows.condition(), model.plan());
+    let plan = SamplingPlan { streams: plan.streams.from(first), ..plan };
     let request = Rows {
         n: rows.len(),
         streams: streams.as_ref(),

@@ -28,7 +28,8 @@ pub(super) fn evaluate(
     let draws = parts.as_ref().map_or(options.draws.max(1), |parts| parts.len() as u64);
     let catalogue =
         Catalogue::of_model(model)?.measured(Goal::Generation, options.only.as_deref())?;
-    let (mut scores, mut floor) = (Draws::new(&catalogue), Draws::new(&catalogue));
+    let draws_of = || Draws::new(&catalogue).by_first(&options.group);
+    let (mut scores, mut floor) = (draws_of(), draws_of());
     let mut arrays = Vec::new();
     let (mut sampling, mut cost) = (Value::Null, Cost::default());
     let mut floor_rows = held.train.map(FloorRows::new).transpose()?;
@@ -60,7 +61,8 @@ pub(super) fn evaluate(
         let (sampled, drawn) = match part {
             Some(part) => (None, own(model.units(), part)),
             None => {
-                let (sampled, drawn) = draw(model, rows, Some((seed, draw_number)), &mut cost)?;
+                let at = Some((seed, draw_number));
+                let (sampled, drawn) = draw(model, rows, at, &options.group, &mut cost)?;
                 (Some(sampled), drawn)
             }
         };

@@ -1,6 +1,6 @@
 use super::draw::{draw, points};
 use super::scores::Draws;
-use super::{Cost, Scale, checked};
+use super::{Cost, Options, Scale, checked};
 use crate::component::{Goal, MetricInput, Need, RandomDraws};
 use crate::data::Batch;
 use crate::error::Result;
@@ -36,7 +36,7 @@ pub(super) fn add(
     model: &mut Trained,
     (rows, scale): (&Batch, Option<Scale>),
     seed: u64,
-    draws: u64,
+    options: &Options,
     cost: &mut Cost,
     to: &mut Draws<'_>,
 ) -> Result<Option<Intervals>> {
@@ -44,8 +44,8 @@ pub(super) fn add(
         return Ok(None);
     }
     let rows = rows.first(rows.len().min(ROWS));
-    let draws = draws.max(DRAWS).next_multiple_of(GROUPS);
-    let one = |number| Ok(draw(model, &rows, Some((seed, number)), cost)?.1);
+    let draws = options.draws.max(DRAWS).next_multiple_of(GROUPS);
+    let one = |number| Ok(draw(model, &rows, Some((seed, number)), &options.group, cost)?.1);
     let all = (0..draws).map(one).collect::<Result<Vec<_>>>()?;
     let stacked = Tensor::stack(&all, 0).to_kind(Kind::Double);
     let deviation = stacked.std_dim([0].as_slice(), false, false).flatten(1, -1);
@@ -68,7 +68,7 @@ pub(super) fn add(
     let most = interval_coverage(truth, &all, 0.9, QuantileRule::Exchangeable)?;
     let least = lowest(0.9, rows.len());
     let narrow = most < least;
-    if narrow {
+    if narrow && options.group.is_first() {
         log::warn!(
             "intervals are too narrow: the central 90 % of {draws} draws hold {:.0} % of the true \
              values of {} held-out rows, where chance alone would leave {:.0} % or more; the model is \

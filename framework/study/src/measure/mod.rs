@@ -30,6 +30,7 @@ pub(crate) use sequences::{BAND, band, ensemble};
 
 use crate::data::HeldOut;
 use crate::error::{Error, Result};
+use crate::group::Group;
 use crate::plot;
 use crate::trained::Trained;
 use serde_json::{Value, json};
@@ -48,11 +49,14 @@ pub struct Options {
     pub draws: u64,
     /// Name of the one metric to measure; `None` for all of the task.
     pub only: Option<String>,
+    /// Processes that draw a share of the samples each. They all evaluate the same model on the
+    /// same rows; the scores are those of rank 0, and empty in the others.
+    pub group: Group,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: None, draws: 5, only: None }
+        Self { seed: None, draws: 5, only: None, group: Group::alone() }
     }
 }
 

@@ -37,12 +37,13 @@ pub(super) fn evaluate(
     };
     let true_points = scaled(model, &truth)?;
     let catalogue = Catalogue::of_model(model)?.measured(goal, options.only.as_deref())?;
-    let mut scores = Draws::new(&catalogue);
+    let group = &options.group;
+    let mut scores = Draws::new(&catalogue).by_first(group);
     let (mut sampling, mut cost) = (Value::Null, Cost::default());
     let (mut mean, mut deviation) = (None, None);
     for draw_number in 0..draws {
         let at = (!from_zero).then_some((seed, draw_number));
-        let (sampled, drawn) = draw(model, &held.rows, at, &mut cost)?;
+        let (sampled, drawn) = draw(model, &held.rows, at, group, &mut cost)?;
         let predicted = scaled(model, &drawn)?;
         if let Some(columns) = &mut columns {
             columns.add(model.units(), &truth, &drawn)?;
@@ -70,7 +71,7 @@ pub(super) fn evaluate(
     details.extend(columns.map(|columns| ("columns", columns.to_json())));
     if goal == Goal::Regression
         && let Some(random) =
-            intervals::add(model, (&held.rows, scale), seed, options.draws, &mut cost, &mut scores)?
+            intervals::add(model, (&held.rows, scale), seed, options, &mut cost, &mut scores)?
     {
         let noise = model.experiment().sampling.noise;
         sampling["crps"] = random.how;

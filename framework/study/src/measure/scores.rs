@@ -2,6 +2,7 @@
 
 use super::{Catalogue, Measure};
 use crate::component::{MetricInput, Need};
+use crate::group::Group;
 use crate::metrics::mean_and_deviation;
 use serde_json::{Map, Value, json};
 
@@ -68,12 +69,19 @@ pub(super) struct Draws<'m> {
     catalogue: &'m Catalogue,
     /// Values of each metric of the catalogue, or the reason why it failed.
     values: Vec<Result<Vec<f64>, String>>,
+    /// True if nothing is measured, because another process does it.
+    idle: bool,
 }
 
 impl<'m> Draws<'m> {
     /// No values of the metrics of `catalogue` yet.
     pub fn new(catalogue: &'m Catalogue) -> Self {
-        Self { catalogue, values: catalogue.iter().map(|_| Ok(Vec::new())).collect() }
+        Self { catalogue, values: catalogue.iter().map(|_| Ok(Vec::new())).collect(), idle: false }
+    }
+
+    /// These values, which only rank 0 of `group` measures.
+    pub fn by_first(self, group: &Group) -> Self {
+        Self { idle: !group.is_first(), ..self }
     }
 
     /// `true` if a metric that has not failed needs one of `needs`.
@@ -91,7 +99,7 @@ impl<'m> Draws<'m> {
     pub fn add_if(&mut self, input: &MetricInput<'_>, which: &dyn Fn(&Measure) -> bool) {
         for (metric, values) in self.catalogue.iter().zip(&mut self.values) {
             let Ok(measured) = values else { continue };
-            if !which(metric) {
+            if self.idle || !which(metric) {
                 continue;
             }
             match metric.value(input) {

@@ -6,6 +6,7 @@ use super::{Catalogue, Cost, Evaluation, Options, Scores, checked, record};
 use crate::component::{Goal, MetricInput, Need, Predictions, RandomDraws};
 use crate::data::{Batch, HeldOut};
 use crate::error::Result;
+use crate::group::Group;
 use crate::metrics;
 use crate::plot;
 use crate::rng::{Purpose, stream_seed};
@@ -26,9 +27,10 @@ pub(crate) fn ensemble(
     model: &mut Trained,
     rows: &Batch,
     seed: u64,
+    group: &Group,
     cost: &mut Cost,
 ) -> Result<Tensor> {
-    let one = |number| Ok(draw(model, rows, Some((seed, number)), cost)?.1);
+    let one = |number| Ok(draw(model, rows, Some((seed, number)), group, cost)?.1);
     Ok(Tensor::stack(&(0..ENSEMBLE).map(one).collect::<Result<Vec<_>>>()?, 0))
 }
 
@@ -61,9 +63,10 @@ pub(super) fn evaluate(
     let catalogue = Catalogue::of_model(model)?;
     let all = Catalogue::of_model(model)?.measured(Goal::Sequences, None)?;
     let catalogue = catalogue.measured(Goal::Sequences, options.only.as_deref())?;
-    let (mut scores, mut cost) = (Draws::new(&catalogue), Cost::default());
+    let group = &options.group;
+    let (mut scores, mut cost) = (Draws::new(&catalogue).by_first(group), Cost::default());
     let at = options.seed.map(|_| (seed, 0));
-    let (sampled, predicted) = draw(model, &held.rows, at, &mut cost)?;
+    let (sampled, predicted) = draw(model, &held.rows, at, group, &mut cost)?;
     let predicted = there(&predicted)?;
     let predictions =
         Some(Predictions { truth: checked(&true_points)?, predicted: checked(&predicted)? });
@@ -81,7 +84,7 @@ pub(super) fn evaluate(
         let there = |values: &Tensor| points(&sequence::positions(values, mask));
         let true_points = there(&truth.narrow(0, 0, rows.len()))?;
         let truth = checked(&true_points)?;
-        let draws = ensemble(model, &rows, seed, &mut cost)?;
+        let draws = ensemble(model, &rows, seed, group, &mut cost)?;
         let noise = model.experiment().sampling.noise;
         sampling["crps"] =
             json!({ "draws": ENSEMBLE, "n": rows.len(), "noise": noise, "seed": base_seed });

@@ -3,6 +3,7 @@
 use super::{Pictures, caption, write_npz};
 use crate::data::{Data, HeldOut};
 use crate::error::Result;
+use crate::group::Group;
 use crate::measure::{BAND, Cost, band, draw_rows, ensemble, finite, how};
 use crate::plot::{self, Series, SeriesExample, SeriesView};
 use crate::rng::{Purpose, stream_seed};
@@ -64,7 +65,7 @@ pub(super) fn draw_predictions(
     let (mask, predicted) = (rows.mask.as_ref(), finite(predicted)?);
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 3);
     let few = rows.first(EXAMPLES);
-    let draws = ensemble(model, &few, seed, &mut Cost::default())?;
+    let draws = ensemble(model, &few, seed, &Group::alone(), &mut Cost::default())?;
     let (low, high) = band(&draws);
     let truth = sequence::keep(&model.units().target.undo(&rows.target), mask);
     let mut arrays = vec![

@@ -5,18 +5,22 @@ use super::manifest::{Pace, manifest};
 use super::observers::Observers;
 use super::{Run, RunObserver};
 use crate::error::{Error, Result};
-use crate::measure::{self, Options};
+use crate::measure::{self, Evaluation, Options};
 use crate::report;
-use crate::train::Trainer;
+use crate::train::{Control, Trainer};
 use std::time::Instant;
 
-/// Trains to the end and writes the run's files; `report` adds metrics and pictures.
+/// Trains to the end and writes the run's files; `report` adds metrics and pictures. The other
+/// processes of a group train and draw samples with rank 0, and write nothing.
 pub(super) fn finish(
     run: Run,
     mut trainer: Trainer,
     watch: &mut dyn RunObserver,
     report: bool,
 ) -> Result<Run> {
+    if !trainer.group().is_first() {
+        return assist(run, trainer, watch, report);
+    }
     let _threads = trainer.trained().threads();
     let began = Instant::now();
     let first_step = trainer.step();
@@ -64,6 +68,37 @@ pub(super) fn finish(
     Ok(run)
 }
 
+/// Takes the part of a process that is not the first.
+fn assist(
+    run: Run,
+    mut trainer: Trainer,
+    watch: &mut dyn RunObserver,
+    report: bool,
+) -> Result<Run> {
+    let _threads = trainer.trained().threads();
+    watch.start(&trainer, &run);
+    let done = trainer.fit(&mut |_, event| {
+        watch.step(event);
+        Ok(if watch.stop() { Control::Stop } else { Control::Continue })
+    })?;
+    if !done {
+        return Err(Error::Interrupted { run: run.path });
+    }
+    if report {
+        watch.note("measuring");
+        evaluate(&mut trainer)?;
+    }
+    watch.end();
+    Ok(run)
+}
+
+/// Measures the model on the held-out rows.
+fn evaluate(trainer: &mut Trainer) -> Result<Evaluation> {
+    let options = Options { group: trainer.group().clone(), ..Options::default() };
+    let (model, data) = trainer.trained_mut();
+    measure::evaluate(model, &data.held_out(measure::EXACT_POINTS)?, &options)
+}
+
 /// Number of steps below which a model of a table has hardly begun to learn.
 const FEW_STEPS: u64 = 1000;
 
@@ -89,9 +124,8 @@ pub(super) fn stopped(trainer: &Trainer) -> Result<Option<String>> {
 /// stopped, [`super::resume`] repeats it.
 fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn RunObserver) -> Result<Vec<String>> {
     let (history, stopped) = (trainer.history().clone(), stopped(trainer)?);
+    let evaluation = evaluate(trainer)?;
     let (model, data) = trainer.trained_mut();
-    let evaluation =
-        measure::evaluate(model, &data.held_out(measure::EXACT_POINTS)?, &Options::default())?;
     run.write_json("metrics.json", &evaluation.to_json())?;
     if !evaluation.arrays.is_empty() {
         report::write_npz(&run.path, "samples.npz", &evaluation.arrays, model.units())?;

@@ -16,7 +16,8 @@ pub(super) struct Pace {
 /// The manifest of a finished run. `continues` names the run that this one continues and the step
 /// at which it does, null if none. `stopped` tells when and why `training.stopping` ended the
 /// training before its planned steps, null if it did not. Times are in seconds,
-/// `examples_per_second` in training rows a second.
+/// `examples_per_second` in training rows a second. `group` has the number of processes that
+/// trained together and the time that rank 0 was in their sums, null for one process.
 pub(super) fn manifest(
     run: &Run,
     trainer: &Trainer,
@@ -24,6 +25,7 @@ pub(super) fn manifest(
     program: Value,
     not_drawn: Vec<String>,
 ) -> Result<Value> {
+    let group = trainer.group();
     let rows = trainer.data().train.len() as f64 / trainer.steps_per_epoch() as f64;
     Ok(json!({
         "triflow": env!("CARGO_PKG_VERSION"),
@@ -43,6 +45,9 @@ pub(super) fn manifest(
         "training_seconds": pace.seconds,
         "pictures_not_drawn": not_drawn,
         "pairing": trainer.pairing_cost(),
+        "group": (!group.is_alone()).then(|| {
+            json!({ "ranks": group.size(), "seconds_in_sums": group.time_in_sums().as_secs_f64() })
+        }),
         "examples_per_second": rows * pace.steps as f64 / pace.seconds,
         "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
     }))

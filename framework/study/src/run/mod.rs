@@ -15,6 +15,7 @@ use self::finish::finish;
 use self::lock::Lock;
 use crate::config::{Comparison, Experiment, Layers};
 use crate::error::{Error, Result, quoted};
+use crate::group::Group;
 use crate::io::write_atomically;
 use crate::measure::Catalogue;
 use crate::plugin::Library;
@@ -42,6 +43,11 @@ pub trait RunObserver {
     /// Name, version and revision of the program, for the manifest.
     fn program(&self) -> serde_json::Value {
         serde_json::Value::Null
+    }
+    /// The processes that train together, each of which calls the same function. Rank 0 writes the
+    /// run folder, which it alone needs.
+    fn group(&self) -> Group {
+        Group::alone()
     }
 }
 
@@ -142,6 +148,15 @@ impl Run {
         Ok(Experiment { comparison: Comparison::default(), ..self.layers()?.finish()? })
     }
 
+    /// The run's experiment for several processes: one that began without parts has one.
+    fn experiment_for(&self, group: &Group) -> Result<Experiment> {
+        let mut experiment = self.experiment()?;
+        if !group.is_alone() {
+            experiment.training.parts.get_or_insert(1);
+        }
+        Ok(experiment)
+    }
+
     /// Loss terms of the run's epochs.
     ///
     /// # Errors
@@ -175,6 +190,32 @@ impl Run {
     /// True if the run is finished and has its parameters.
     fn is_finished(&self) -> bool {
         self.file(LAST).is_file() && self.file("manifest.json").is_file()
+    }
+
+    /// Checks that the run is not finished.
+    fn must_be_unfinished(&self) -> Result<()> {
+        if !self.is_finished() {
+            return Ok(());
+        }
+        let help = format!(
+            "`triflow resume --run {} --epochs N` trains it further, to N epochs in all; `triflow run \
+             {}` trains anew",
+            quoted(&self.path),
+            quoted(&self.file("config.yaml"))
+        );
+        let how = match self.stopped() {
+            Some(why) => format!(": its training stopped {why}"),
+            None => String::new(),
+        };
+        Err(Error::config("", format!("{} is finished{how}", self.path.display())).help(help))
+    }
+
+    /// The trainer where this begun run has stopped.
+    fn continued(&self, experiment: Experiment) -> Result<Trainer> {
+        match self.file(LAST).is_file() {
+            true => self.trained_to_the_end(experiment),
+            false => self.trainer(experiment),
+        }
     }
 
     /// The run's `manifest.json`; null if it cannot be read.
@@ -298,15 +339,91 @@ const PLUGINS: &str = "plugins.json";
 /// If the experiment cannot be built, its data cannot be read, training diverges, a file cannot be
 /// written, or `watch` stops the run ([`Error::Interrupted`]).
 pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn RunObserver) -> Result<Run> {
-    let mut experiment = experiment.with_paths_from(base)?;
-    experiment.comparison = Comparison::default();
-    let trainer = checkpoints::begin(experiment, base)?;
-    // A metric that cannot be built is found before the training.
-    Catalogue::of_model(trainer.trained())?;
-    let run = Run::create(trainer.experiment())?;
-    let _lock = Lock::take(&run.path)?;
-    run.begin(&trainer)?;
-    finish(run, trainer, watch, true)
+    let group = watch.group();
+    group.guard(|| {
+        let mut experiment = experiment.with_paths_from(base)?;
+        experiment.comparison = Comparison::default();
+        let trainer = Trainer::in_group(&group, experiment, |e| checkpoints::begin(e, base))?;
+        // A metric that cannot be built is found before the training.
+        Catalogue::of_model(trainer.trained())?;
+        if !group.is_first() {
+            let path = PathBuf::from(group.tell("")?);
+            return finish(Run { path, data_path: None }, trainer, watch, true);
+        }
+        let run = Run::create(trainer.experiment())?;
+        let _lock = Lock::take(&run.path)?;
+        run.begin(&trainer)?;
+        group.tell(&run.path.display().to_string())?;
+        finish(run, trainer, watch, true)
+    })
+}
+
+/// Trains an experiment into the run folder `path`, or continues the run there if it was begun; a
+/// finished one stays as it is. Relative data paths are relative to `base`.
+///
+/// # Errors
+/// If the run there began with another experiment, and the errors of [`train`] and [`go_on`].
+pub fn train_into(
+    experiment: Experiment,
+    base: &Path,
+    path: &Path,
+    watch: &mut dyn RunObserver,
+) -> Result<Run> {
+    let group = watch.group();
+    group.guard(|| {
+        let path = std::path::absolute(path).map_err(Error::io("find", path))?;
+        let run = Run { path, data_path: None };
+        let mut experiment = experiment.with_paths_from(base)?;
+        experiment.comparison = Comparison::default();
+        // Rank 0 alone sees the folder where the machines share no disk.
+        let begun = group.is_first() && run.file("config.yaml").is_file();
+        if begun {
+            let kept = run.experiment_for(&group)?;
+            check_same(&experiment, &kept, &run.path)?;
+            experiment = kept;
+        }
+        if group.tell(&run.is_finished().to_string())? == "true" {
+            log::info!("{} is finished: nothing is left to do", run.path.display());
+            return Ok(run);
+        }
+        let _lock = match group.is_first() {
+            true => {
+                std::fs::create_dir_all(&run.path)
+                    .map_err(Error::io("make the folder", &run.path))?;
+                Some(Lock::take(&run.path)?)
+            }
+            false => None,
+        };
+        let trainer = Trainer::in_group(&group, experiment, |experiment| match begun {
+            true => run.continued(experiment),
+            false => checkpoints::begin(experiment, base),
+        })?;
+        Catalogue::of_model(trainer.trained())?;
+        if begun {
+            run.check_data(trainer.data())?;
+        } else if group.is_first() {
+            run.begin(&trainer)?;
+        }
+        finish(run, trainer, watch, true)
+    })
+}
+
+/// Checks that every key that `given` sets has the same value in `kept`, with which the run in
+/// `path` began.
+fn check_same(given: &Experiment, kept: &Experiment, path: &Path) -> Result<()> {
+    // Those of the machine.
+    const FREE: [&str; 4] = ["device", "threads", "output_dir", "plugins"];
+    let (given, kept) = (given.keys()?, kept.keys()?);
+    let differs = |(key, value): &(&String, &serde_json::Value)| {
+        let free = FREE.contains(&key.split('.').next().unwrap_or_default());
+        // What is null is decided at the beginning.
+        !free && !value.is_null() && kept.get(*key) != Some(*value)
+    };
+    let Some((key, value)) = given.iter().find(differs) else { return Ok(()) };
+    let then = kept.get(key).map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    let message = format!("is {value}, but the run in {} began with {then}", path.display());
+    Err(Error::config(key, message)
+        .help("choose another --run-dir, or leave the experiment as it was"))
 }
 
 /// Makes sure that the run in `path` is trained: trains it, continues it, or leaves a finished one
@@ -352,32 +469,24 @@ pub fn resume(path: &Path, watch: &mut dyn RunObserver) -> Result<Run> {
 /// If the run is finished or another process works on it, its data have changed, no checkpoint can
 /// be used, and the errors of [`train`].
 pub fn go_on(run: Run, watch: &mut dyn RunObserver) -> Result<Run> {
-    let trained = run.file(LAST).is_file();
-    if run.is_finished() {
-        let help = format!(
-            "`triflow resume --run {} --epochs N` trains it further, to N epochs in all; `triflow run \
-             {}` trains anew",
-            quoted(&run.path),
-            quoted(&run.file("config.yaml"))
-        );
-        let how = match run.stopped() {
-            Some(why) => format!(": its training stopped {why}"),
-            None => String::new(),
-        };
-        return Err(
-            Error::config("", format!("{} is finished{how}", run.path.display())).help(help)
-        );
-    }
-    let _lock = Lock::take(&run.path)?;
-    let experiment = run.experiment()?;
-    run.compare_plugins(&experiment)?;
-    let trainer = match trained {
-        true => run.trained_to_the_end(experiment)?,
-        false => run.trainer(experiment)?,
-    };
-    run.check_data(trainer.data())?;
-    if run.data_path.is_some() {
-        run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
-    }
-    finish(run, trainer, watch, true)
+    let group = watch.group();
+    group.guard(|| {
+        if group.is_first() {
+            run.must_be_unfinished()?;
+        }
+        let experiment = run.experiment_for(&group)?;
+        if !group.is_first() {
+            let trainer =
+                Trainer::in_group(&group, experiment, |e| Trainer::to_restore(e, &run.path))?;
+            return finish(run, trainer, watch, true);
+        }
+        let _lock = Lock::take(&run.path)?;
+        run.compare_plugins(&experiment)?;
+        let trainer = Trainer::in_group(&group, experiment, |e| run.continued(e))?;
+        run.check_data(trainer.data())?;
+        if run.data_path.is_some() {
+            run.write("config.yaml", &trainer.experiment().to_yaml()?)?;
+        }
+        finish(run, trainer, watch, true)
+    })
 }
