@@ -72,6 +72,46 @@ fn an_outlier_in_the_validation_rows_is_no_divergence() {
     assert!(error.starts_with("the loss is no longer finite in epoch 1"), "{error}");
 }
 
+/// The gradient of parts is the mean over the batch, as that of the whole is: with the plain rule
+/// θ − η·gradient the first steps have about one length and direction.
+#[test]
+fn parts_of_a_batch_add_up_to_its_mean_gradient() {
+    let step = |parts: i64, clip: &str| {
+        let yaml = format!(
+            "{{ unconditional: true, device: cpu, crn: {{ network: {{ hidden_dims: [8] }} }}, \
+             training: {{ steps: 1, batch_size: 2000, parts: {parts}, clip_grad_norm: {clip}, \
+             optimizer: {{ type: sgd, learning_rate: 1.0 }} }} }}"
+        );
+        let _stream = seed_torch(5, Purpose::Data, 0);
+        let x = Tensor::randn([2000, 2], (Kind::Float, Device::Cpu)).abs();
+        let train = Columns { x: Some(x), ..Columns::default() };
+        drop(_stream);
+        let mut layers = triflow::config::Layers::new().unwrap();
+        layers.add_text(&yaml, "test").unwrap();
+        let splits = Splits { train, ..Splits::default() };
+        let experiment = layers.finish().unwrap();
+        let mut trainer = Trainer::with_tables(experiment, splits).unwrap();
+        let flat = |trainer: &Trainer| {
+            let all = trainer.trained().parameters();
+            Tensor::cat(&all.iter().map(|(_, t)| t.reshape([-1])).collect::<Vec<_>>(), 0)
+        };
+        let before = flat(&trainer).copy();
+        trainer.fit(&mut |_, _| Ok(Control::Continue)).unwrap();
+        flat(&trainer) - before
+    };
+    triflow_plugins::link();
+    let norm = |t: &Tensor| t.norm().double_value(&[]);
+    let whole = step(1, "null");
+    for parts in [2, 8] {
+        let by_parts = step(parts, "null");
+        let difference = norm(&(&by_parts - &whole)) / norm(&whole);
+        assert!(difference > 1e-4 && difference < 0.2, "{parts} parts: {difference}");
+        // Clipping acts on the sum.
+        let clipped = norm(&step(parts, "0.01"));
+        assert!((clipped - 0.01).abs() < 1e-5, "{parts} parts: {clipped}");
+    }
+}
+
 fn names(kind: &str) -> Vec<&'static str> {
     built_in(Some(kind)).iter().map(|e| e.info.name).collect()
 }
