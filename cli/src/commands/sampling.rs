@@ -347,7 +347,7 @@ pub fn evaluate(
         Some(file) => {
             let rows = read_rows(&model, file)?;
             let rows = if model.experiment().task().predicts() { rows } else { rows.first(points) };
-            HeldOut { name: file.display().to_string(), rows, others: Vec::new(), train: None }
+            HeldOut { name: file.display().to_string(), rows, others: None, train: None }
         }
         None => {
             data = run.data(&model)?;

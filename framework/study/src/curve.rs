@@ -148,7 +148,7 @@ fn point(
     let held = HeldOut {
         name: held.name.clone(),
         rows: held.rows.first(held.rows.len()),
-        others: held.others.clone(),
+        others: held.others,
         train: None,
     };
     let evaluation = measure::evaluate(model, &held, &options)?;

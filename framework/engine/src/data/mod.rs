@@ -79,41 +79,49 @@ pub struct HeldOut<'d> {
     pub name: String,
     /// The first set of rows.
     pub rows: Batch,
-    /// Further sets of equally many held-out rows, as many as there are. Each draw is compared with
-    /// another set, so that a mean over draws does not depend on a single one.
-    pub others: Vec<SomeRows<'d>>,
+    /// Further sets of equally many held-out rows; `None` if there are none. Each draw is compared
+    /// with another set, so that a mean over draws does not depend on a single one.
+    pub others: Option<Sets<'d>>,
     /// Training rows, which have the same distribution; `None` if the held-out rows are training
     /// rows.
     pub train: Option<&'d Rows>,
 }
 
-/// Rows of a set by number, which are taken when they are used.
-#[derive(Debug)]
-pub struct SomeRows<'d> {
-    set: &'d Rows,
-    /// Numbers of the rows, `[n]` int64 on the device of the set.
-    numbers: Tensor,
+/// Equally many rows of a table in each of several sets, each spread over all rows. Their numbers
+/// are computed, and the rows taken, when a set is used.
+#[derive(Clone, Copy, Debug)]
+pub struct Sets<'d> {
+    rows: &'d Rows,
+    /// Number of sets, at least 1.
+    sets: i64,
+    /// Number of rows of each, at least 1.
+    n: i64,
 }
 
-impl Clone for SomeRows<'_> {
-    fn clone(&self) -> Self {
-        Self { set: self.set, numbers: self.numbers.shallow_clone() }
+impl Sets<'_> {
+    /// Takes the rows of set `i`, from 0.
+    fn take(&self, i: i64) -> Result<Batch> {
+        let Self { rows, sets, n } = *self;
+        let row = |j: i64| (j * sets + i) * rows.len() / (sets * n);
+        let numbers: Vec<i64> = (0..n).map(row).collect();
+        rows.take(&Tensor::from_slice(&numbers).to_device(rows.device()))
     }
 }
 
 impl HeldOut<'_> {
+    /// The number of sets of rows, at least 1.
+    pub fn sets(&self) -> u64 {
+        self.others.map_or(1, |others| others.sets as u64)
+    }
+
     /// The rows for a draw: another set for each, and the first again after the last.
     ///
     /// # Errors
     /// [`Error::Data`]: rows on disk cannot be read.
     pub fn rows_of(&self, draw: u64) -> Result<Batch> {
-        let sets = 1 + self.others.len() as u64;
-        match draw % sets {
-            0 => Ok(self.rows.first(self.rows.len())),
-            i => {
-                let SomeRows { set, numbers } = &self.others[i as usize - 1];
-                set.take(numbers)
-            }
+        match (draw % self.sets(), &self.others) {
+            (0, _) | (_, None) => Ok(self.rows.first(self.rows.len())),
+            (i, Some(sets)) => sets.take(i as i64),
         }
     }
 }
@@ -288,17 +296,11 @@ impl Data {
         let train = Some(&self.train).filter(|train| !std::ptr::eq(*train, set));
         let name = name.to_owned();
         if set.len() <= n {
-            return Ok(HeldOut { name, rows: set.all()?, others: Vec::new(), train });
+            return Ok(HeldOut { name, rows: set.all()?, others: None, train });
         }
         let n = n.max(1);
-        let sets = set.len() / n;
-        let numbers = |i: i64| {
-            let row = |j: i64| (j * sets + i) * set.len() / (sets * n);
-            let rows: Vec<i64> = (0..n).map(row).collect();
-            Tensor::from_slice(&rows).to_device(set.device())
-        };
-        let others = (1..sets).map(|i| SomeRows { set, numbers: numbers(i) }).collect();
-        Ok(HeldOut { name, rows: set.take(&numbers(0))?, others, train })
+        let sets = Sets { rows: set, sets: set.len() / n, n };
+        Ok(HeldOut { name, rows: sets.take(0)?, others: Some(sets), train })
     }
 }
 
@@ -347,6 +349,8 @@ mod tests {
         Rows { target, condition: None, z0: None, labels: None }
     }
 
+    fn holds_no_list<T: Copy>(_: Option<T>) {}
+
     #[test]
     fn every_draw_has_held_out_rows_of_its_own_as_far_as_they_go() {
         let (train, val, test) = (numbered(0..5), numbered(5..6), numbered(10..21));
@@ -366,6 +370,13 @@ mod tests {
             Vec::try_from(data.held_out(10).unwrap().rows.target.view(-1)).unwrap();
         assert_eq!(most, [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0, 19.0]);
         let whole = data.held_out(11).unwrap();
-        assert_eq!((whole.rows.len(), whole.others.len()), (11, 0));
+        assert_eq!((whole.rows.len(), whole.sets()), (11, 1));
+        // Two million sets are no list: their rows are found by arithmetic.
+        let many = Data { test: numbered(0..2_000_000), ..data };
+        let held = many.held_out(1).unwrap();
+        assert_eq!(held.sets(), 2_000_000);
+        let row = held.rows_of(1_234_567).unwrap().target;
+        assert_eq!(row.double_value(&[0, 0]), 1_234_567.0);
+        holds_no_list(held.others);
     }
 }

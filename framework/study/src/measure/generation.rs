@@ -95,7 +95,7 @@ pub(super) fn evaluate(
         // The score of a perfect model: real rows in place of generated ones, which are none of
         // those that they are compared with.
         let of_training = |metric: &Measure| metric.info().needs_any(&[Need::Labels, Need::Train]);
-        if draw_number <= held.others.len() as u64 {
+        if draw_number < held.sets() {
             let samples = with(real.points());
             let labels = labelled(true)?;
             let table = real_rows.as_ref().map(RealRows::beside_themselves);
