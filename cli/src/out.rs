@@ -1,8 +1,111 @@
 //! Checks of the output file, before any work is done.
 
-use crate::args::listed;
-use std::path::Path;
+use crate::args::{Cli, Command, Given, listed};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use triflow::compare::Plan;
+use triflow::run::Run;
 use triflow::{Error, Result};
+
+/// Checks that a command does not write over a file that it reads, whatever the path by which it is
+/// named, nor over one of a run or comparison.
+///
+/// # Errors
+/// If the command line, or the configuration of a run that it names, holds the path of a file that
+/// is to be written and exists, or if that lies in the folder of a run or comparison.
+pub fn keep_others(cli: &Cli) -> Result<()> {
+    let (written, read): (Vec<&Given>, Vec<_>) = cli.given.iter().partition(|g| g.is_written);
+    for out in written {
+        let mut files = vec![PathBuf::from(&out.value)];
+        if matches!(cli.command, Command::Curve { .. }) {
+            files.push(files[0].with_extension("json"));
+        }
+        for file in files.iter().filter(|file| file.exists()) {
+            keep(file, &read).map_err(|why| {
+                let message = match file == &files[0] {
+                    true => format!("--out {}: {why}", file.display()),
+                    false => {
+                        format!(
+                            "--out {}: {}, beside it, {why}",
+                            files[0].display(),
+                            file.display()
+                        )
+                    }
+                };
+                Error::config("", message).help("give --out another name")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Says why an existing file must not be written.
+fn keep(file: &Path, read: &[&Given]) -> std::result::Result<(), String> {
+    for given in read {
+        for path in given.paths() {
+            if is_same(file, &path) {
+                let (arg, path) = (&given.arg, path.display());
+                return Err(format!("is the input {path} of {arg}, which would be overwritten"));
+            }
+            if let Some(input) = input_of(&path, file) {
+                let (run, input) = (path.display(), input.display());
+                return Err(format!(
+                    "is {input}, which the run {run} reads, and would be overwritten"
+                ));
+            }
+        }
+    }
+    match folder_of(file) {
+        Some(folder) => Err(format!(
+            "is a file of the run or comparison {}, where nothing is overwritten",
+            folder.display()
+        )),
+        None => Ok(()),
+    }
+}
+
+/// True if two paths lead to one file: by other spellings, by a symbolic link or as hard links.
+fn is_same(a: &Path, b: &Path) -> bool {
+    let id = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    id(a).is_some_and(|a| id(b) == Some(a))
+}
+
+/// The path by which the configuration of a run, if `run` is one, names `file`. Such paths are
+/// absolute.
+fn input_of(run: &Path, file: &Path) -> Option<PathBuf> {
+    if !Run::is_in(run) {
+        return None;
+    }
+    let text = std::fs::read_to_string(run.join("config.yaml")).ok()?;
+    let mut found = None;
+    Given::texts(&serde_yaml::from_str(&text).ok()?, &mut |text| {
+        let path = Path::new(text);
+        if path.is_absolute() && is_same(path, file) {
+            found = Some(path.to_owned());
+        }
+    });
+    found
+}
+
+/// The folder of a run or comparison in which a file lies, also by a symbolic link.
+fn folder_of(file: &Path) -> Option<PathBuf> {
+    let here = || Some(file.parent()?.canonicalize().ok()?.join(file.file_name()?));
+    let both = [here(), file.canonicalize().ok()];
+    both.into_iter().flatten().find_map(|file| {
+        let folders = file.ancestors().skip(1).take(2).enumerate();
+        let mut own = folders.filter(|(depth, folder)| {
+            let inner = file.parent().and_then(Path::file_name);
+            match depth {
+                0 => Run::is_in(folder) || Plan::is_in(folder),
+                _ => inner.is_some_and(|name| {
+                    name == "checkpoints" && Run::is_in(folder)
+                        || name == "cells" && Plan::is_in(folder)
+                }),
+            }
+        });
+        own.next().map(|(_, folder)| folder.to_owned())
+    })
+}
 
 /// Checks that `out` has one of the endings and can be created in its folder.
 pub fn check(out: &Path, endings: &[&str]) -> Result<()> {

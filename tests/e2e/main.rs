@@ -17,6 +17,7 @@ mod errors;
 mod faults;
 mod features;
 mod images;
+mod kept;
 mod likelihood;
 mod new_crate;
 mod page;

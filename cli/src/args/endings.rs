@@ -24,7 +24,10 @@ pub(super) fn read(what: &str) -> String {
 
 /// Help of an output file with one of these endings.
 pub(super) fn written(endings: &[&str]) -> String {
-    format!("Output file ({}); an existing one is overwritten", listed(endings))
+    format!(
+        "Output file ({}); an existing one is overwritten, unless it is an input or belongs to a run",
+        listed(endings)
+    )
 }
 
 #[cfg(test)]

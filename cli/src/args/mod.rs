@@ -3,6 +3,7 @@
 mod compare;
 mod endings;
 pub mod experiment;
+mod given;
 mod number;
 pub mod place;
 mod sampling;
@@ -10,6 +11,7 @@ mod sampling;
 pub use compare::CompareArgs;
 pub use endings::{listed, sample_endings};
 pub use experiment::ExperimentArgs;
+pub use given::Given;
 pub use place::TrainArgs;
 pub use sampling::{CurveArgs, SamplingArgs, StartArgs};
 
@@ -39,6 +41,9 @@ pub struct Cli {
     pub plugin: Vec<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
+    /// The values of the command line as they were written.
+    #[arg(skip)]
+    pub given: Vec<Given>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -410,7 +415,8 @@ impl Cli {
     pub fn of(args: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut command = command();
         let matches = command.try_get_matches_from_mut(normalise(args))?;
-        Self::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
+        let cli = Self::from_arg_matches(&matches).map_err(|e| e.format(&mut command))?;
+        Ok(Self { given: Given::all(&command, &matches), ..cli })
     }
 }
 

@@ -34,6 +34,7 @@ pub fn run(cli: &Cli) -> Result<()> {
     group::join(cli)?;
     group::group().guard(|| {
         load_plugins(cli)?;
+        crate::out::keep_others(cli)?;
         run_joined(cli)
     })
 }

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 const PLAN: &str = "plan.json";
 
+/// The folder of the experiments of the cells.
+const CELLS: &str = "cells";
+
 impl Plan {
     /// Reads the plan of a comparison's folder.
     ///
@@ -34,12 +37,17 @@ impl Plan {
         }
     }
 
+    /// True if `folder` is that of a comparison.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(PLAN).is_file() && folder.join(CELLS).is_dir()
+    }
+
     /// Writes the plan and every cell's experiment into a comparison's folder.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let cells = folder.join("cells");
+        let cells = folder.join(CELLS);
         std::fs::create_dir_all(&cells).map_err(Error::io("make the folder", &cells))?;
         let seed = self.seeds.first().copied().unwrap_or_default();
         for (i, cell) in self.cells.iter().enumerate() {
@@ -52,7 +60,7 @@ impl Plan {
 
 /// Path within the comparison's folder of the experiment of cell `i` with the first seed.
 pub(super) fn file_of(i: usize, cell: &Planned) -> PathBuf {
-    PathBuf::from("cells").join(format!("{:02}_{}.yaml", i + 1, slug(&cell.name)))
+    PathBuf::from(CELLS).join(format!("{:02}_{}.yaml", i + 1, slug(&cell.name)))
 }
 
 /// An experiment's YAML with another seed.

@@ -11,7 +11,8 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-const NAME: &str = ".lock";
+/// The file of the lock.
+pub(super) const NAME: &str = ".lock";
 
 /// Extensions of the files that a run writes.
 const ENDINGS: [&str; 6] = ["csv", "json", "npz", "png", "safetensors", "yaml"];

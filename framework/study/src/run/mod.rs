@@ -109,6 +109,13 @@ impl Run {
         }
     }
 
+    /// True if `folder` is that of a run that has begun. A folder with nothing but a `config.yaml`
+    /// may be the user's.
+    pub fn is_in(folder: &Path) -> bool {
+        let has = |name: &str| folder.join(name).exists();
+        has("config.yaml") && [LAST, "checkpoints", lock::NAME].into_iter().any(has)
+    }
+
     /// This run with its data at `path`, a file or folder, if they have moved.
     #[must_use]
     pub fn with_data_at(self, path: Option<&Path>) -> Self {
