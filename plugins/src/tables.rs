@@ -103,6 +103,17 @@ impl Layout {
         Ok(layout)
     }
 
+    /// For each entry of a latent the number in the row, or the first entry of the category.
+    pub fn origins(&self) -> Vec<i64> {
+        let mut all = self.spread[..self.values as usize].to_vec();
+        for group in &self.groups {
+            let firsts = self.spread[group.first_spread as usize..].chunks(group.size as usize);
+            let firsts = firsts.take(group.counts.len()).map(|entries| entries[0]);
+            all.extend(firsts.flat_map(|first| vec![first; group.dim as usize]));
+        }
+        all
+    }
+
     /// Numbers of the entries of a row that [`group`](Self::group) and the numbers are taken from,
     /// `[spread]`.
     pub fn spread(&self, device: Device) -> Tensor {

@@ -79,6 +79,40 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> f64 {
 }
 
 #[test]
+fn a_coordinate_changes_with_the_number_or_category_that_it_is_said_to_come_from() {
+    let _stream = seed_torch(1, Purpose::Data, 0);
+    for name in ["one_hot", "mixed"] {
+        let pair = Pair::new(name, &BLOCKS);
+        let origins = pair.encoder.origins().unwrap().unwrap();
+        let (row, mut from) = (rows(1), 0);
+        let latents = pair.encode(&row);
+        assert_eq!(latents.size(), [1, origins.len() as i64]);
+        for block in BLOCKS {
+            let own = row.narrow(1, from, block.width());
+            let other = match block {
+                Block::Values(_) => &own + 1.0,
+                Block::Categories(_) => own.roll([1], [1]),
+            };
+            let rest = from + block.width();
+            let parts = [row.narrow(1, 0, from), other, row.narrow(1, rest, WIDTH - rest)];
+            let change = pair.encode(&Tensor::cat(&parts, 1)) - &latents;
+            let changes = values(&change.abs().gt(1e-9).to_kind(Kind::Double).view(-1));
+            for (origin, changed) in origins.iter().zip(changes) {
+                let is_own = (from..rest).contains(origin);
+                // Entries of one-hot categories that stay 0 do not change.
+                assert!(is_own || changed == 0.0, "{name}: {origin} with entry {from}");
+                assert!(!is_own || changed == 1.0 || name == "one_hot", "{name}: {origin} stays");
+            }
+            from = rest;
+        }
+    }
+    let dense: Component<dyn Encoder> = spec("linear");
+    let vars = nn::VarStore::new(Device::Cpu);
+    let dense = dense.build(&context(vars.root(), &BLOCKS, Some(&[4]))).unwrap();
+    assert_eq!(dense.origins().unwrap(), None);
+}
+
+#[test]
 fn one_hot_rows_come_back_and_have_mean_0_and_variance_1() {
     let _stream = seed_torch(1, Purpose::Data, 0);
     let pair = Pair::new("one_hot", &BLOCKS);

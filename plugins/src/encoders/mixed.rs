@@ -101,6 +101,10 @@ impl Encoder for MixedEncoder {
         Ok(Posterior { mean: Tensor::cat(&parts, 1), log_variance: None })
     }
 
+    fn origins(&self) -> Result<Option<Vec<i64>>> {
+        Ok(Some(self.layout.origins()))
+    }
+
     fn decoder(&self) -> Result<Option<String>> {
         Ok(Some("mixed".to_owned()))
     }

@@ -30,6 +30,10 @@ impl Encoder for OneHotEncoder {
         Ok(Posterior { mean: self.scale.apply(target), log_variance: None })
     }
 
+    fn origins(&self) -> Result<Option<Vec<i64>>> {
+        Ok(Some((0..self.latent.iter().product()).collect()))
+    }
+
     fn decoder(&self) -> Result<Option<String>> {
         Ok(Some("one_hot".to_owned()))
     }

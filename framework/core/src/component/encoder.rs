@@ -41,6 +41,14 @@ component_kind! {
             Ok(false)
         }
 
+        /// For each coordinate of a latent `[width]` the entry of a target `[entries]` that it
+        /// shows, or the first one of the category whose embedding it belongs to; `None` if a
+        /// coordinate comes from several. Pictures name coordinates by it.
+        fn origins(&self) -> Result<Option<Vec<i64>>> {
+            let width = self.latent_shape()?.iter().product();
+            Ok(self.is_identity()?.then(|| (0..width).collect()))
+        }
+
         /// Name of the decoder without which the latents are no targets, such as that of a code or
         /// a scale of them; `None` if any decoder can read them. A decoder with parameters learns
         /// to read all latents, unless it states [an encoder](super::Decoder::encoder).

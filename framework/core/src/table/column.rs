@@ -242,6 +242,31 @@ pub fn entry_names(columns: &[TableColumn]) -> Vec<String> {
     columns.iter().flat_map(TableColumn::entries).collect()
 }
 
+/// Names of coordinates that come from entries of the rows of a table, each from the one of its
+/// number in `origins`: the entry's name, or, where several come from one, the column's with their
+/// number from 1.
+pub fn origin_names(columns: &[TableColumn], origins: &[i64]) -> Vec<String> {
+    let parts: Vec<String> = columns
+        .iter()
+        .flat_map(|column| {
+            let there = format!("{} (there)", column.name);
+            let widths = column.blocks().map(Block::width).zip([column.name.clone(), there]);
+            widths.flat_map(|(width, name)| vec![name; width as usize]).collect::<Vec<_>>()
+        })
+        .collect();
+    let entries = entry_names(columns);
+    let mut seen = HashMap::<i64, usize>::new();
+    let name = |origin: &i64| {
+        let count = seen.entry(*origin).or_default();
+        *count += 1;
+        match origins.iter().filter(|other| *other == origin).count() {
+            1 => entries.get(*origin as usize).cloned(),
+            _ => parts.get(*origin as usize).map(|part| format!("{part} {count}")),
+        }
+    };
+    origins.iter().map(name).collect::<Option<_>>().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +291,12 @@ mod tests {
         ];
         assert_eq!(blocks_of(&all), expected);
         assert_eq!(width_of(&all), 13);
+        let coordinates = origin_names(&all[1..4], &[0, 1, 4, 4, 2, 2]);
+        assert_eq!(
+            coordinates,
+            ["mass", "mass", "kind 1", "kind 2", "mass (there) 1", "mass (there) 2"]
+        );
+        assert!(origin_names(&all[..1], &[0, 1]).is_empty());
         assert_eq!(
             entry_names(&all[2..4]),
             ["mass", "mass=(there)", "mass=(missing)", "kind=red", "kind=blue", "kind=green"]

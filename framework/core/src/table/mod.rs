@@ -10,7 +10,8 @@ mod rows;
 mod segments;
 
 pub use column::{
-    Block, CellType, Codes, Scaling, TableColumn, blocks_of, entry_names, names_of, width_of,
+    Block, CellType, Codes, Scaling, TableColumn, blocks_of, entry_names, names_of, origin_names,
+    width_of,
 };
 pub use rows::TableRows;
 pub use segments::Segments;

@@ -26,6 +26,11 @@ impl Conformance for dyn Encoder {
             about: "if it says that it is the identity, each latent equals its target to the bit",
             run: identity,
         },
+        Check {
+            name: "origins",
+            about: "if it names the entries that coordinates come from, one of the target's for each",
+            run: origins,
+        },
     ];
     const STARTER: &'static str = include_str!("starters/encoder.rs");
 
@@ -93,6 +98,18 @@ fn identity(component: &Component<dyn Encoder>) -> Result<()> {
         ensure(same && posterior.log_variance.is_none(), || {
             "the latents are not the targets, though the encoder says that it is the identity"
                 .into()
+        })
+    })
+}
+
+fn origins(component: &Component<dyn Encoder>) -> Result<()> {
+    with_all_shapes(component, DType::Float, |at| {
+        let Some(origins) = at.part.origins()? else { return Ok(()) };
+        let width: i64 = at.part.latent_shape()?.iter().product();
+        let entries: i64 = at.rows(1).main.size().iter().product();
+        let known = origins.iter().all(|origin| (0..entries).contains(origin));
+        ensure(known && origins.len() as i64 == width, || {
+            format!("the origins are {origins:?}, for {width} coordinates of {entries} entries")
         })
     })
 }

@@ -156,6 +156,15 @@ impl Model {
         })
     }
 
+    /// For each coordinate of a latent the entry of a target that it comes from, as
+    /// [`Encoder::origins`] has it.
+    ///
+    /// # Errors
+    /// [`Error::Component`]: the encoder fails.
+    pub fn latent_origins(&self) -> Result<Option<Vec<i64>>> {
+        self.encoder.origins()
+    }
+
     /// True if the latents are the targets.
     pub(crate) fn latent_is_target(&self) -> bool {
         self.facts.latent_is_target

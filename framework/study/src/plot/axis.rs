@@ -1,7 +1,10 @@
 //! Axes: the position of a value between the ends, and the round values that get ticks.
 
 use super::dates;
+use super::stats::padded;
 use super::style::{fixed, power_of_ten, scientific};
+use crate::io::table::TimeFormat;
+use crate::table::CellType;
 
 /// A linear or logarithmic axis from `lo` to `hi`; `lo` may be the larger of the two.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +54,24 @@ impl Axis {
     /// An axis of times of day in seconds since midnight.
     pub fn clock(range: (f64, f64)) -> Self {
         Axis { marks: Marks::Clock, ..Axis::linear(range) }
+    }
+
+    /// The axis of the numbers or times of a column, their `range` widened by the share `margin`.
+    pub fn of(kind: &CellType, range: Option<(f64, f64)>, margin: f64) -> Self {
+        let range = match (range, kind) {
+            // A day before and after a single time.
+            (Some((at, end)), CellType::Time { .. }) if at == end => {
+                (at - dates::DAY, at + dates::DAY)
+            }
+            (range, _) => padded(range, margin),
+        };
+        let is_clock = |format: &str| TimeFormat::new(format).is_ok_and(|own| own.is_clock());
+        match kind {
+            CellType::Time { format } if is_clock(format) => Axis::clock(range),
+            CellType::Time { .. } => Axis::times(range),
+            CellType::Number { decimals: Some(0) } => Axis::counting(range),
+            _ => Axis::linear(range),
+        }
     }
 
     /// An axis of names, at 0, 1, ….

@@ -4,7 +4,8 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 60.0 * MINUTE;
-const DAY: f64 = 24.0 * HOUR;
+/// Seconds of a day.
+pub(super) const DAY: f64 = 24.0 * HOUR;
 const YEAR: f64 = 365.2425 * DAY;
 
 /// Steps of ticks: seconds that divide a day or are days, and their format.

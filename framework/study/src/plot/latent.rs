@@ -85,7 +85,8 @@ fn draw_coordinate(
     if view.real().is_some() {
         time.hi += 0.05 * (view.end_time() - view.start_time());
     }
-    let name = format!("coordinate {}", j + 1);
+    let named = view.names.get(j).filter(|_| view.names.len() == view.dim());
+    let name = named.cloned().unwrap_or_else(|| format!("coordinate {}", j + 1));
     let panel =
         Frame::new(&name, time, Axis::linear(range)).labels("time t", "z").draw(canvas, cell)?;
     let (low, high): (Vec<f64>, Vec<f64>) = spreads.iter().map(|s| (s.low, s.high)).unzip();

@@ -7,6 +7,7 @@ use super::frame::Frame;
 use super::stats::{padded, robust_range, thinned, union};
 use super::style::{self, BLUE, INK, counted, fixed};
 use super::{Scatter, confusion};
+use crate::table::{CellType, TableColumn};
 use crate::{Error, Result};
 
 /// Contents of a picture of predictions beside the truth.
@@ -40,8 +41,8 @@ pub enum Predicted {
         truth: Scatter,
         /// Predicted outputs.
         predicted: Scatter,
-        /// Names of the outputs; an output without one is numbered.
-        names: Vec<String>,
+        /// Names and types of the outputs; an output without one is a number, and numbered.
+        columns: Vec<TableColumn>,
     },
 }
 
@@ -57,8 +58,8 @@ pub fn predictions(path: &Path, view: &PredictionView) -> Result<()> {
         Predicted::Classes { truth, predicted, names } => {
             confusion::classes(path, view, truth, predicted, names)
         }
-        Predicted::Values { truth, predicted, names } => {
-            values(path, view, truth, predicted, names)
+        Predicted::Values { truth, predicted, columns } => {
+            values(path, view, truth, predicted, columns)
         }
     }
 }
@@ -72,7 +73,7 @@ fn values(
     view: &PredictionView,
     truth: &Scatter,
     predicted: &Scatter,
-    names: &[String],
+    named: &[TableColumn],
 ) -> Result<()> {
     truth.check("predictions (truth)")?;
     predicted.check("predictions")?;
@@ -99,8 +100,11 @@ fn values(
         let pairs: Vec<(f64, f64)> = truth.column(j).zip(predicted.column(j)).collect();
         let both =
             union(robust_range(pairs.iter().map(|p| p.0)), robust_range(pairs.iter().map(|p| p.1)));
-        let range = padded(both, 0.04);
-        let name = names.get(j).cloned().unwrap_or_else(|| format!("output {}", j + 1));
+        let column = named.get(j);
+        let axis = axis_of(column, both);
+        let range = (axis.lo, axis.hi);
+        let name = column.map(|column| column.name.clone());
+        let name = name.unwrap_or_else(|| format!("output {}", j + 1));
         let title = match r_squared(&pairs) {
             Some(r2) if r2 > -10.0 => format!("{name}: R² = {}", fixed(r2, 3)),
             Some(r2) => format!("{name}: R² = {}", style::number(r2, 3)),
@@ -111,9 +115,7 @@ fn values(
         if spare > 0.0 {
             (cell.x0, cell.x1) = (cell.x0 + spare / 2.0, cell.x1 - spare / 2.0);
         }
-        let frame = Frame::new(title, Axis::linear(range), Axis::linear(range))
-            .labels("true", "predicted")
-            .equal();
+        let frame = Frame::new(title, axis.clone(), axis).labels("true", "predicted").equal();
         let panel = frame.draw(&mut figure.canvas, cell)?;
         let ends = (range.0 - 10.0 * (range.1 - range.0), range.1 + 10.0 * (range.1 - range.0));
         let drawn: Vec<(f64, f64)> = shown.iter().map(|i| pairs[*i]).collect();
@@ -123,6 +125,16 @@ fn values(
         panel.notes_below(&mut figure.canvas, &panel.missing(&pairs))?;
     }
     figure.save(path)
+}
+
+/// The axis of true and predicted outputs: dates for times, and else numbers, as predictions of
+/// whole numbers are not whole.
+fn axis_of(column: Option<&TableColumn>, range: Option<(f64, f64)>) -> Axis {
+    const MARGIN: f64 = 0.04;
+    match column.map(|column| &column.kind) {
+        Some(kind @ CellType::Time { .. }) => Axis::of(kind, range, MARGIN),
+        _ => Axis::linear(padded(range, MARGIN)),
+    }
 }
 
 /// R² of the pairs (true, predicted) that are finite; `None` if the truth does not vary.
@@ -137,6 +149,23 @@ fn r_squared(pairs: &[(f64, f64)]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_dates_or_hours_on_their_axes_and_whole_numbers_have_fractions() {
+        let ticks = |kind: CellType, range| -> Vec<String> {
+            let axis = axis_of(Some(&TableColumn::new("at", kind)), Some(range));
+            axis.ticks(4.0).into_iter().map(|tick| tick.1).collect()
+        };
+        let time = |format: &str| CellType::Time { format: format.to_owned() };
+        let days = |n: f64| n * 86_400.0;
+        assert_eq!(
+            ticks(time("%d.%m.%Y"), (days(19_000.0), days(19_002.0))),
+            ["2022-01-08", "2022-01-09", "2022-01-10"]
+        );
+        assert_eq!(ticks(time("%H:%M"), (0.0, days(0.5))), ["00:00", "06:00", "12:00"]);
+        let whole = CellType::Number { decimals: Some(0) };
+        assert_eq!(ticks(whole, (0.0, 1.0)), ["0.0", "0.5", "1.0"]);
+    }
 
     #[test]
     fn r_squared_is_one_for_the_truth_and_zero_for_its_mean() {

@@ -19,6 +19,8 @@ pub struct TrajectoryView {
     pub times: Vec<f64>,
     /// States at those times, each of the same samples in the same order.
     pub states: Vec<Scatter>,
+    /// Names of the coordinates of the states; numbered without one for each.
+    pub names: Vec<String>,
     /// Real data in the space of the states; `None` if there are none in it.
     pub real: Option<Scatter>,
     /// Label of each sample; `None` without labels.

@@ -23,6 +23,7 @@ use crate::plot::{
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, stream_seed};
 use crate::sample::{ModelField, SamplingPlan};
+use crate::table::origin_names;
 use crate::train::History;
 use crate::trained::Trained;
 use serde_json::Value;
@@ -291,7 +292,7 @@ fn draw_predictions(model: &mut Trained, data: &Data, pictures: &mut Pictures<'_
             Predicted::Values {
                 truth: points(&truth)?,
                 predicted: points(&predicted)?,
-                names: units.names.target_entries(),
+                columns: units.names.target.clone(),
             }
         };
         plot::predictions(
@@ -355,11 +356,21 @@ fn trajectories(model: &mut Trained, data: &Data) -> Result<TrajectoryView> {
         subtitle: caption(&how(model, &sampled, n, Some(model.experiment().seed())))
             + ", latent units",
         times,
+        names: latent_names(model)?,
         states: trajectory.states.iter().map(points).collect::<Result<Vec<_>>>()?,
         real: if same_space { Some(points(&real)?) } else { None },
         labels: by_label,
         label_names: units.names.classes.clone(),
     })
+}
+
+/// Names of the coordinates of latents that come from entries of a table's rows; none for others.
+fn latent_names(model: &Trained) -> Result<Vec<String>> {
+    let names = match model.model().latent_origins()? {
+        Some(origins) => origin_names(&model.units().names.target, &origins),
+        None => Vec::new(),
+    };
+    Ok(names)
 }
 
 /// File names of the pictures (`.png`) in a folder, sorted.

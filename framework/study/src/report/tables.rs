@@ -169,27 +169,31 @@ pub(super) fn predicted(
 fn beside(columns: &[TableColumn], truth: &Table, predicted: &Table) -> (plot::Predicted, String) {
     let cells =
         |name: &str| [truth, predicted].map(|table: &Table| table.column(name).unwrap_or_default());
-    let has_pair = |name: &&str| {
+    let has_pair = |name: &str| {
         let [truth, predicted] = cells(name);
         truth.iter().zip(predicted).any(|(a, b)| a.is_finite() && b.is_finite())
     };
     let numbers = columns.iter().filter(|column| column.names().is_none());
-    let numbers = numbers.map(|column| column.name.as_str());
-    let (numbers, missing): (Vec<&str>, Vec<&str>) = numbers.partition(has_pair);
+    let (numbers, missing): (Vec<&TableColumn>, Vec<_>) =
+        numbers.partition(|column| has_pair(&column.name));
     let remark = match &missing[..] {
         [] => String::new(),
-        names => format!("; not shown, missing in every row: {}", names.join(", ")),
+        missing => {
+            let names: Vec<&str> = missing.iter().map(|column| column.name.as_str()).collect();
+            format!("; not shown, missing in every row: {}", names.join(", "))
+        }
     };
     if !numbers.is_empty() {
         let scatter = |side: usize| {
-            let cells: Vec<&[f64]> = numbers.iter().map(|name| cells(name)[side]).collect();
+            let cells: Vec<&[f64]> =
+                numbers.iter().map(|column| cells(&column.name)[side]).collect();
             let rows = cells.first().map_or(0, |first| first.len());
             let values = (0..rows).flat_map(|i| cells.iter().map(move |cells| cells[i])).collect();
             plot::Scatter::new(values, cells.len())
         };
-        let names = numbers.iter().map(|name| (*name).to_owned()).collect();
         let (truth, predicted) = (scatter(0), scatter(1));
-        return (plot::Predicted::Values { truth, predicted, names }, remark);
+        let columns = numbers.into_iter().cloned().collect();
+        return (plot::Predicted::Values { truth, predicted, columns }, remark);
     }
     let first = columns.iter().find(|column| column.names().is_some()).or(columns.first());
     let name = first.map_or("", |column| column.name.as_str());
@@ -210,6 +214,7 @@ fn beside(columns: &[TableColumn], truth: &Table, predicted: &Table) -> (plot::P
 mod tests {
     use super::*;
     use crate::plot::Predicted;
+    use crate::table::names_of;
 
     const NAN: f64 = f64::NAN;
 
@@ -233,14 +238,15 @@ mod tests {
             let own = table([[a, NAN, NAN], [1.0, 1.0, NAN], [b, 5.0, NAN]]);
             beside(&columns(), &truth, &own)
         };
-        let (Predicted::Values { predicted, names, .. }, remark) = shown(1.0, 4.0) else {
+        let (Predicted::Values { predicted, columns: own, .. }, remark) = shown(1.0, 4.0) else {
             panic!()
         };
-        assert_eq!((names, predicted.dim, remark.as_str()), (vec!["a".into(), "b".into()], 2, ""));
-        let (Predicted::Values { truth: own, names, .. }, remark) = shown(NAN, 4.0) else {
+        assert_eq!((names_of(&own), predicted.dim), (vec!["a".into(), "b".into()], 2));
+        assert_eq!(remark, "");
+        let (Predicted::Values { truth: own, columns: named, .. }, remark) = shown(NAN, 4.0) else {
             panic!()
         };
-        assert_eq!((names, own.dim), (vec!["b".to_owned()], 1));
+        assert_eq!((names_of(&named), own.dim), (vec!["b".to_owned()], 1));
         assert_eq!(remark, "; not shown, missing in every row: a");
         let (Predicted::Classes { truth: own, predicted, names }, remark) = shown(NAN, NAN) else {
             panic!()

@@ -113,6 +113,10 @@ impl Encoder for Body {
     fn is_identity(&self) -> Result<bool> {
         Ok(self.fault.is("identity"))
     }
+
+    fn origins(&self) -> Result<Option<Vec<i64>>> {
+        Ok(self.fault.is("origins").then(|| vec![-1; self.output.iter().product::<i64>() as usize]))
+    }
 }
 
 triflow::component! {

@@ -2,13 +2,14 @@ use std::path::Path;
 
 use super::super::axis::Axis;
 use super::super::canvas::Canvas;
+use super::super::dates::DAY;
 use super::super::figure::{Entry, Figure, Key};
 use super::super::frame::Frame;
 use super::super::rect::Rect;
 use super::super::stats::{bin_edges, sorted, usable};
 use super::super::style::{self, BLUE, GREY, INK, count, fixed};
 use super::super::text::Font;
-use super::{Column, Counts, DAY, MISSING, TableView, frequent, shown};
+use super::{Column, Counts, MISSING, TableView, frequent, shown};
 use crate::Result;
 use crate::metrics::table::{column_shapes, missing_cells};
 use crate::table::CellType;

@@ -14,12 +14,10 @@ pub use pairs::pairs;
 
 use super::axis::Axis;
 use super::figure::Figure;
-use super::stats::{padded, robust_range, union, within};
-use crate::table::{CellType, TableColumn, TableRows};
+use super::stats::{robust_range, union, within};
+use crate::table::{TableColumn, TableRows};
 use crate::{Error, Result};
 
-/// Seconds of a day.
-const DAY: f64 = 86_400.0;
 /// Number of letters of a name in a label, at most.
 const MOST_LETTERS: usize = 26;
 /// Name of the entry for missing cells.
@@ -117,23 +115,8 @@ impl Column<'_> {
             Some(near) if mostly_near => within(&generated, near),
             _ => robust_range(generated.iter().copied()),
         };
-        let range = match (union(own, others), &self.info.kind) {
-            // A day before and after a single time.
-            (Some((at, end)), CellType::Time { .. }) if at == end => (at - DAY, at + DAY),
-            (range, _) => padded(range, margin),
-        };
-        match self.info.kind {
-            CellType::Time { ref format } if is_clock(format) => Axis::clock(range),
-            CellType::Time { .. } => Axis::times(range),
-            CellType::Number { decimals: Some(0) } => Axis::counting(range),
-            _ => Axis::linear(range),
-        }
+        Axis::of(&self.info.kind, union(own, others), margin)
     }
-}
-
-/// True for the format of a time of day.
-fn is_clock(format: &str) -> bool {
-    crate::io::table::TimeFormat::new(format).is_ok_and(|format| format.is_clock())
 }
 
 /// Number of rows of each category, and of missing cells.

@@ -126,7 +126,7 @@ fn predictions_show_points_errors_and_the_diagonal() {
     shows("content_predictions_classes.png", &panels, |p| predictions(p, &view));
     let truth = noise(800, 2, 3);
     let predicted = Scatter::new(truth.values.iter().map(|v| 0.8 * v).collect(), 2);
-    let predicted = Predicted::Values { truth, predicted, names: vec![] };
+    let predicted = Predicted::Values { truth, predicted, columns: vec![] };
     let view = PredictionView { x: None, predicted, ..view };
     shows("content_predictions.png", &vec![vec![BLUE, INK]; 2], |p| predictions(p, &view));
 }

@@ -63,6 +63,7 @@ fn walk(ends: &Scatter, steps: usize) -> TrajectoryView {
     };
     let states = times.iter().map(|t| state(*t)).collect();
     TrajectoryView {
+        names: Vec::new(),
         title: "Trajectories · two moons".into(),
         subtitle: format!(
             "Heun, {steps} steps, {} network evaluations, EMA weights, n = {}",

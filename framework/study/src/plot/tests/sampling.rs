@@ -140,7 +140,7 @@ fn strange_numbers() {
             DataView { condition: Some(b.clone()), target: a.clone(), ..DataView::default() };
         let _ = data_visualization(&path, &data);
         let _ = data_visualization(&path, &DataView { condition: None, ..data });
-        let predicted = Predicted::Values { truth: a, predicted: b, names: vec![] };
+        let predicted = Predicted::Values { truth: a, predicted: b, columns: vec![] };
         let view =
             PredictionView { title: String::new(), subtitle: String::new(), x: None, predicted };
         let _ = predictions(&path, &view);

@@ -175,13 +175,13 @@ fn prediction_pictures() {
         predicted.values.iter_mut().for_each(|v| *v = 0.8 * *v + 0.3 * dice.normal());
         predicted.values[3] = f64::NAN;
         predicted.values[4] = 1e7;
-        let predicted = Predicted::Values { truth, predicted, names: vec![] };
+        let predicted = Predicted::Values { truth, predicted, columns: vec![] };
         let view = PredictionView { x: None, predicted, ..view.clone() };
         drawn(&format!("predictions_{dim}_outputs.png"), |p| predictions(p, &view));
     }
     let same = Scatter::new(vec![2.0], 1);
-    let predicted =
-        Predicted::Values { truth: same.clone(), predicted: same, names: vec!["y".into()] };
+    let columns = vec![crate::table::TableColumn::number("y")];
+    let predicted = Predicted::Values { truth: same.clone(), predicted: same, columns };
     drawn("predictions_one_point.png", |p| {
         predictions(p, &PredictionView { predicted, ..view.clone() })
     });
