@@ -11,6 +11,10 @@ fn files_that_are_missing_or_unreadable_are_named() {
     folder.write("self.yaml", "extends: self.yaml\n");
     folder.write("half.yaml", "training: { epochs: 3\n");
     folder.write("list.yaml", "- epochs\n");
+    folder.write("empty.yaml", "");
+    folder.write("comments.yaml", "# task: generation\n\n---\n");
+    folder.write("braces.yaml", "{}\n");
+    folder.write("over_empty.yaml", "extends: empty.yaml\n");
     folder.write("data.yaml", "data: { type: npz, path: rows.npz }\n");
     folder.write("rows.txt", "1\n");
     answers(
@@ -31,6 +35,26 @@ fn files_that_are_missing_or_unreadable_are_named() {
                 &["validate", "half.yaml"],
                 "not YAML: did not find expected ',' or '}' at line 2 column 1, while parsing a flow \
                  mapping at line 1 column 11\n  in half.yaml",
+            ),
+            (
+                &["run", "empty.yaml"],
+                "the experiment file empty.yaml holds no key\n  help: `triflow init` prints one to start \
+                 from; without any file the defaults are used",
+            ),
+            (
+                &["train-gen", "--config", "comments.yaml"],
+                "the experiment file comments.yaml holds no key\n  help: `triflow init` prints one to \
+                 start from; without any file the defaults are used",
+            ),
+            (
+                &["compare", "--config", "braces.yaml"],
+                "the experiment file braces.yaml holds no key\n  help: `triflow init` prints one to \
+                 start from; without any file the defaults are used",
+            ),
+            (
+                &["validate", "over_empty.yaml"],
+                "the experiment file empty.yaml holds no key\n  at extends (over_empty.yaml)\n  \
+                 help: `triflow init` prints one to start from; without any file the defaults are used",
             ),
             (&["validate", "list.yaml"], "an experiment is a map of keys\n  in list.yaml"),
             (

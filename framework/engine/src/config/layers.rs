@@ -105,8 +105,8 @@ impl Layers {
     ///
     /// # Errors
     /// [`Error::Config`], with the file and where possible the line: there is no such file, it
-    /// cannot be read, is no map in YAML, exceeds a limit of size, or extends itself; or a plugin
-    /// that it names cannot be loaded.
+    /// cannot be read, is no map in YAML or an empty one, exceeds a limit of size, or extends
+    /// itself; or a plugin that it names cannot be loaded.
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
         let mut chain: Vec<(PathBuf, Value, String)> = Vec::new();
         let mut next = Some(path.to_owned());
@@ -142,6 +142,13 @@ impl Layers {
                 }
             })??;
             let mut value = parse_map(&text, &path.display().to_string())?;
+            if value.as_mapping().is_some_and(Mapping::is_empty) {
+                let message = format!("the experiment file {} holds no key", path.display());
+                return Err(wrong(message).help(
+                    "`triflow init` prints one to start from; without any file the defaults are \
+                     used",
+                ));
+            }
             let base = value.as_mapping_mut().and_then(|m| m.remove("extends"));
             next = match base {
                 None => None,
