@@ -29,5 +29,6 @@ mod rerun;
 mod resume;
 mod sampling;
 mod schema;
+mod table_files;
 mod tables;
 mod tasks;

@@ -102,6 +102,8 @@ fn a_coordinate_changes_with_the_number_or_category_that_it_is_said_to_come_from
                 // Entries of one-hot categories that stay 0 do not change.
                 assert!(is_own || changed == 0.0, "{name}: {origin} with entry {from}");
                 assert!(!is_own || changed == 1.0 || name == "one_hot", "{name}: {origin} stays");
+                let is_first = *origin == from || matches!(block, Block::Values(_));
+                assert!(!is_own || is_first || name == "one_hot", "{name}: {origin} is not first");
             }
             from = rest;
         }

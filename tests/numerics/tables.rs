@@ -359,7 +359,7 @@ fn wrong_tables_are_named() {
         ),
         (
             "x,label\n1,0.5\n",
-            "column `label`: row 0 (counted from 0) holds 0.5, which is not a class label: class labels are whole numbers \
+            "column `label`: line 2 holds 0.5, which is not a class label: class labels are whole numbers \
              or texts; set data.labels=false to read numbers",
         ),
     ] {

@@ -64,9 +64,9 @@ mod tests {
     #[test]
     fn files_are_found_in_flags_keys_and_maps() {
         triflow_plugins::link();
-        let words = "triflow evaluate --run DIR --data a.csv --likelihood --out o.csv --metric \
-                     {type:frechet,network:n.pt} --set sampling.x=[b.csv,{y:c.csv}]";
-        let cli = Cli::of(words.split(' ').map(Into::into)).unwrap();
+        let words = "triflow|evaluate|--run|DIR|--data|a.csv|--likelihood|--out|o.csv|--metric|\
+                     {type: frechet, network: n.pt}|--set|sampling.x=[b.csv, {y: c.csv}]";
+        let cli = Cli::of(words.split('|').map(Into::into)).unwrap();
         let (written, read): (Vec<_>, Vec<_>) = cli.given.iter().partition(|g| g.is_written);
         assert!(matches!(&written[..], [out] if out.value == "o.csv" && out.arg == "--out"));
         let read: Vec<_> = read.iter().flat_map(|given| given.paths()).collect();

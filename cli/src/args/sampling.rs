@@ -3,7 +3,7 @@
 use super::number::whole;
 use clap::Args;
 use std::path::PathBuf;
-use triflow::config::Layers;
+use triflow::config::{FurtherFiles, Layers};
 use triflow::measure::EXACT_POINTS;
 use triflow::{Error, Result};
 
@@ -85,7 +85,8 @@ pub struct SamplingArgs {
     /// Scale of classifier-free guidance; 1 means none [default: the run's].
     #[arg(long, value_name = "W", help_heading = SAMPLING)]
     pub guidance: Option<f64>,
-    /// Set a key of `sampling`, such as sampling.solver.eta=0.5 (repeatable).
+    /// Set a key of `sampling`, such as sampling.solver.eta=0.5, or say how the files that are read
+    /// are written, such as data.encoding=latin1 (repeatable).
     #[arg(long, value_name = "KEY=VALUE", help_heading = SAMPLING)]
     pub set: Vec<String>,
     /// Random seed of z_0, at least 0 [default: the run's].
@@ -103,12 +104,24 @@ pub struct SamplingArgs {
     pub best: bool,
 }
 
+/// Key and value of `data.KEY=VALUE`.
+fn key_of_data(assignment: &str) -> Option<(&str, &str)> {
+    assignment.trim_start().strip_prefix("data.")?.split_once('=')
+}
+
 impl SamplingArgs {
+    /// Keys of the data source by which files beside the run's own data are read.
+    pub fn further(&self) -> FurtherFiles {
+        let keys = self.set.iter().filter_map(|text| key_of_data(text));
+        FurtherFiles(keys.map(|(key, value)| (key.trim().to_owned(), value.to_owned())).collect())
+    }
+
     pub fn apply(&self, layers: &mut Layers) -> Result<()> {
-        for assignment in &self.set {
+        for assignment in self.set.iter().filter(|text| key_of_data(text).is_none()) {
             if !assignment.trim_start().starts_with("sampling.") {
                 let message = format!(
-                    "--set {assignment}: only keys of `sampling` can be set for a trained run"
+                    "--set {assignment}: only keys of `sampling` can be set for a trained run, and \
+                     those of `data` that say how a given file is written"
                 );
                 return Err(Error::config("", message).help("write `--set sampling.steps=50`"));
             }

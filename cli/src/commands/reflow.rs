@@ -20,6 +20,10 @@ pub fn reflow(
     train: &[String],
     output_dir: Option<&Path>,
 ) -> Result<()> {
+    if let Some((key, _)) = how.further().0.first() {
+        let message = format!("--set data.{key}: reflow reads no file beside the run's data");
+        return Err(Error::config("", message).help("`--train` sets a key of the new run"));
+    }
     let teacher = std::path::absolute(run).map_err(Error::io("find", run))?;
     let is_own = how.solver.is_some();
     let how =

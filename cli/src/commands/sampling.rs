@@ -18,7 +18,7 @@ use triflow::measure::{self, GivenRows, Options, likelihood};
 use triflow::rng::Streams;
 use triflow::run::{Run, Weights};
 use triflow::tch::{Device, Kind, Tensor};
-use triflow::{Error, Lengths, Result, Trained, memory};
+use triflow::{Error, Experiment, Lengths, Result, Trained, memory};
 
 /// Loads a trained run with the sampling of the flags, and warns of settings without effect.
 pub(super) fn load(run: &Path, sampling: &SamplingArgs) -> Result<(Run, Trained)> {
@@ -61,7 +61,13 @@ pub(super) fn open(
         layers.set("metrics.extra", all.into(), "--metric")?;
     }
     let weights = if sampling.best { Weights::Best } else { Weights::Last };
-    let model = run.load_as(layers.finish()?, weights).map_err(|e| layers.locate(e))?;
+    let experiment = Experiment { further: sampling.further(), ..layers.finish()? };
+    // Wrong keys are reported before the model is loaded.
+    experiment
+        .data
+        .with_keys(&experiment.further.0)
+        .map_err(|e| e.under("data").placed("--set"))?;
+    let model = run.load_as(experiment, weights).map_err(|e| layers.locate(e))?;
     Ok((run, model))
 }
 

@@ -280,6 +280,12 @@ component_kind! {
             ))
         }
 
+        /// Place of a row of the training rows in their file, where it has the number `row` from
+        /// 0, for a message, such as `line 7 of rows.csv`.
+        fn place(&self, row: i64) -> Result<String> {
+            Ok(format!("row {row} (counted from 0)"))
+        }
+
         /// The columns as they are, and as they would be used.
         fn inspect(&self) -> Result<Inspection> {
             Err(Error::config("", "the columns of this data source cannot be inspected"))

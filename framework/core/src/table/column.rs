@@ -15,6 +15,10 @@ pub struct TableColumn {
     pub missing: bool,
     /// Scaling of numbers and times.
     pub scaling: Scaling,
+    /// True if the names of a flag or category are whole numbers in the data, as which files with
+    /// types hold them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 /// Type of the cells of a column.
@@ -101,6 +105,8 @@ enum Saved {
         kind: CellType,
         missing: bool,
         scaling: Scaling,
+        #[serde(default)]
+        whole: bool,
     },
 }
 
@@ -108,7 +114,9 @@ impl From<Saved> for TableColumn {
     fn from(saved: Saved) -> Self {
         match saved {
             Saved::Name(name) => Self::number(name),
-            Saved::Column { name, kind, missing, scaling } => Self { name, kind, missing, scaling },
+            Saved::Column { name, kind, missing, scaling, whole } => {
+                Self { name, kind, missing, scaling, whole }
+            }
         }
     }
 }
@@ -116,7 +124,8 @@ impl From<Saved> for TableColumn {
 impl TableColumn {
     /// A column of type `kind` without missing cells, numbers scaled by their deviation.
     pub fn new(name: impl Into<String>, kind: CellType) -> Self {
-        Self { name: name.into(), kind, missing: false, scaling: Scaling::Standard }
+        let scaling = Scaling::Standard;
+        Self { name: name.into(), kind, missing: false, scaling, whole: false }
     }
 
     /// A column of numbers that are not rounded.

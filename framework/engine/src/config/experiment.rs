@@ -1,7 +1,7 @@
 //! The typed form of an experiment file.
 
 use super::layers::Flags;
-use super::{Comparison, Every, FilePath, LossTerm, ModelPart, StartFrom, Task};
+use super::{Comparison, Every, FilePath, FurtherFiles, LossTerm, ModelPart, StartFrom, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, LossWeighting, LrSchedule,
     Metric, NoiseSchedule, Objective, Optimizer, Projection, Solver, Source, StepGrid, Stopping,
@@ -77,6 +77,9 @@ parameters! {
         /// The keys that command-line flags gave.
         #[hidden]
         pub flags: Flags = Flags::default(),
+        /// Keys of the data source for files beside the experiment's own data.
+        #[hidden]
+        pub further: FurtherFiles = FurtherFiles::default(),
     }
 }
 

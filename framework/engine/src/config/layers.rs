@@ -440,6 +440,7 @@ impl Experiment {
             layers: Vec::new(),
         };
         layers.add("the experiment", value, None, folder)?;
-        Ok(Self { flags: self.flags.clone(), ..layers.finish()? })
+        let (flags, further) = (self.flags.clone(), self.further.clone());
+        Ok(Self { flags, further, ..layers.finish()? })
     }
 }

@@ -6,6 +6,7 @@ mod comparison;
 mod every;
 mod experiment;
 mod file_path;
+mod further;
 mod layers;
 mod merge;
 mod plugins;
@@ -22,6 +23,7 @@ pub use experiment::{
     Reconstruction, Reduction, RowWeights, Sampling, Training,
 };
 pub use file_path::FilePath;
+pub use further::FurtherFiles;
 pub use layers::Layers;
 pub use layers::Origin;
 pub use start_from::{ModelPart, StartFrom};

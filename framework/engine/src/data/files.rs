@@ -23,7 +23,8 @@ pub fn source_of(path: &Path) -> Result<&'static str> {
 
 /// Reads parts of a file. The experiment's own data source reads it if it is for such files, so
 /// that its names of arrays or columns apply; otherwise the source for the file's ending does, with
-/// its defaults.
+/// its defaults. `further` of the experiment says how the file is written where that is not as the
+/// experiment's own data are.
 ///
 /// # Errors
 /// [`Error::Data`]: the file cannot be read or has unexpected content. [`Error::Config`]: it lacks
@@ -56,12 +57,12 @@ fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
     check_input(path)?;
     let own = registry().find("data_source", experiment.data.name())?;
     let source = match own.info.reads(path) {
-        true => experiment.data.clone(),
+        true => experiment.data.with_keys(&experiment.further.0)?,
         false => {
             let mut other = Mapping::new();
             other.insert("type".into(), source_of(path)?.into());
             other.insert("path".into(), path.to_string_lossy().as_ref().into());
-            Component::<dyn DataSource>::read(&other.into())?
+            Component::<dyn DataSource>::read(&other.into())?.with_keys(&experiment.further.0)?
         }
     };
     let context = DataContext::new(experiment.seed(), "");

@@ -16,6 +16,7 @@ mod identity;
 mod layout;
 mod moments;
 mod normaliser;
+mod places;
 mod quantiles;
 mod rows;
 mod saved;
@@ -45,7 +46,8 @@ pub use tables::Predicted;
 pub use units::{Names, Shapes, Units};
 
 use crate::component::{
-    ClassNames, Columns, DataContext, DataOptions, Keep, Part, Split, Splits, shape_text,
+    ClassNames, Columns, DataContext, DataOptions, DataSource, Keep, Part, Split, Splits,
+    shape_text,
 };
 use crate::config::Experiment;
 use crate::error::{Error, Result};
@@ -151,9 +153,10 @@ impl Data {
         base: &Path,
         options: (Kind, Device),
     ) -> Result<(Self, Units)> {
-        let mut splits = Self::read(experiment, base)?;
+        let (mut splits, source) = Self::read(experiment, base)?;
         let decided = std::mem::take(&mut splits.decided);
-        let (data, units) = Self::from_splits(experiment, splits, options)?;
+        let describe = |row| source.place(row).unwrap_or_else(|_| places::by_number(row));
+        let (data, units) = Self::build(experiment, splits, options, (None, &describe))?;
         let source = experiment.data.with_keys(&decided).map_err(|e| e.under("data"))?;
         let classes = units.names.classes.clone();
         let common = DataOptions { classes: ClassNames(classes), ..source.common().clone() };
@@ -168,10 +171,13 @@ impl Data {
     /// than the model's.
     pub fn load_in(experiment: &Experiment, base: &Path, units: &Units) -> Result<Self> {
         let options = (units.target.kind(), units.target.mean.device());
-        Ok(Self::build(experiment, Self::read(experiment, base)?, options, Some(units))?.0)
+        let (splits, source) = Self::read(experiment, base)?;
+        let describe = |row| source.place(row).unwrap_or_else(|_| places::by_number(row));
+        Ok(Self::build(experiment, splits, options, (Some(units), &describe))?.0)
     }
 
-    fn read(experiment: &Experiment, base: &Path) -> Result<Splits> {
+    /// The rows of an experiment, and their source.
+    fn read(experiment: &Experiment, base: &Path) -> Result<(Splits, Box<dyn DataSource>)> {
         let column = experiment.data.common().split.division()?.column();
         let context = DataContext {
             split_column: column.map(str::to_owned),
@@ -182,7 +188,7 @@ impl Data {
             Keep::Device => source.load(),
             Keep::Disk => source.load_on_disk(),
         };
-        splits.map_err(|e| e.under("data"))
+        Ok((splits.map_err(|e| e.under("data"))?, source))
     }
 
     /// Makes data of tables: splits off missing sets, turns labels into one-hot rows, and
@@ -197,15 +203,16 @@ impl Data {
         splits: Splits,
         options: (Kind, Device),
     ) -> Result<(Self, Units)> {
-        Self::build(experiment, splits, options, None)
+        Self::build(experiment, splits, options, (None, &places::by_number))
     }
 
     /// Makes data of tables, in units that were `fitted` before or are fitted to the training rows.
+    /// `describe` gives the place of a training row in its file, for messages.
     fn build(
         experiment: &Experiment,
         mut splits: Splits,
         (kind, device): (Kind, Device),
-        fitted: Option<&Units>,
+        (fitted, describe): (Option<&Units>, &dyn Fn(i64) -> String),
     ) -> Result<(Self, Units)> {
         let common = experiment.data.common();
         let identity =
@@ -213,7 +220,9 @@ impl Data {
         let trained = fitted.and_then(Units::class_names);
         let given = trained.as_ref().map_or(&common.classes[..], Classes::names);
         let classes = Classes::determine(&mut splits, given)?;
-        let (tables, split) = split::divide(splits, &common.split, experiment.seed())?;
+        weights::check(&splits.train, experiment.training.row_weights, describe)?;
+        let seed = experiment.seed();
+        let (tables, split) = split::divide(splits, &common.split, seed, describe)?;
         let learned = bind::sides(experiment.task()).0;
         let known = |table: Columns, set: &str| match experiment.task().predicts() {
             true => layout::without_gaps(table, learned, set),

@@ -133,7 +133,13 @@ pub(super) fn label_column(own: Option<&TableColumn>, names: Vec<String>) -> Tab
         _ => {
             let name = own.map_or("label", |own| own.name.as_str());
             let whole = || TableColumn::new(name, WHOLE);
-            if names.is_empty() { whole() } else { TableColumn::category(name, names) }
+            match &names[..] {
+                [] => whole(),
+                _ => TableColumn {
+                    whole: own.is_some_and(|own| own.whole),
+                    ..TableColumn::category(name, names)
+                },
+            }
         }
     }
 }

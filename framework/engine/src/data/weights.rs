@@ -2,6 +2,7 @@
 
 use super::bind::rows_of;
 use super::classes::is_label;
+use super::places::Places;
 use crate::component::Columns;
 use crate::config::RowWeights;
 use crate::error::{Error, Result};
@@ -20,16 +21,31 @@ pub(super) fn of_rows(table: &Columns, kind: Option<RowWeights>) -> Result<Optio
         Some(RowWeights::Balanced) => balanced(table)?,
         Some(RowWeights::Given) => given(table)?,
     };
-    if let Some((row, weight)) =
-        weights.iter().enumerate().find(|(_, w)| !(w.is_finite() && **w >= 0.0))
-    {
-        let row = table.kept.get(row).copied().unwrap_or(row as i64);
-        let message = format!("a weight needs a number of at least 0, and row {row} has {weight}");
-        return Err(Error::config(KEY, message));
-    }
     match weights.iter().any(|weight| *weight > 0.0) {
         true => Ok(Some(weights)),
         false => Err(Error::config(KEY, "the weights of all training rows are 0")),
+    }
+}
+
+/// Checks the weights of all rows of a table, of which [`of_rows`] takes those for training.
+/// `describe` gives the place of a row in its file, for the message.
+pub(super) fn check(
+    table: &Columns,
+    kind: Option<RowWeights>,
+    describe: &dyn Fn(i64) -> String,
+) -> Result<()> {
+    if kind != Some(RowWeights::Given) {
+        return Ok(());
+    }
+    let is_wrong = |weight: &f64| !(weight.is_finite() && *weight >= 0.0);
+    match given(table)?.into_iter().enumerate().find(|(_, weight)| is_wrong(weight)) {
+        None => Ok(()),
+        Some((row, weight)) => {
+            let place = Places { kept: &table.kept, describe }.of(row);
+            let found = if weight.is_nan() { "none".to_owned() } else { weight.to_string() };
+            let message = format!("a weight needs a number of at least 0, and {place} has {found}");
+            Err(Error::config(KEY, message))
+        }
     }
 }
 
@@ -88,18 +104,21 @@ mod tests {
     #[test]
     fn what_cannot_be_a_weight_is_refused() {
         let refused = |weights: Option<&[f64]>, kind| {
-            of_rows(&table(None, weights), Some(kind)).unwrap_err().to_string()
+            let (table, kind) = (table(None, weights), Some(kind));
+            let line = |row: i64| format!("line {} of rows.csv", row + 2);
+            let checked = check(&table, kind, &line).and_then(|()| of_rows(&table, kind));
+            checked.unwrap_err().to_string()
         };
         for (weights, expected) in [
             (None, "the data give no weights"),
             (Some(&[0.0; 4][..]), "the weights of all training rows are 0"),
             (
                 Some(&[1.0, 2.0, -0.5, 1.0]),
-                "a weight needs a number of at least 0, and row 2 has -0.5",
+                "a weight needs a number of at least 0, and line 4 of rows.csv has -0.5",
             ),
             (
                 Some(&[1.0, f64::NAN, 1.0, 1.0]),
-                "a weight needs a number of at least 0, and row 1 has NaN",
+                "a weight needs a number of at least 0, and line 3 of rows.csv has none",
             ),
         ] {
             let found = refused(weights, RowWeights::Given);

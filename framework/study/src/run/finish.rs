@@ -106,8 +106,9 @@ const FEW_STEPS: u64 = 1000;
 fn hint_at_steps(trainer: &Trainer) {
     let (steps, epoch) = (trainer.step(), trainer.steps_per_epoch().max(1));
     if (1..FEW_STEPS).contains(&steps) && report::is_table(trainer.trained()) {
+        let are = if steps == 1 { "step is" } else { "steps are" };
         log::info!(
-            "{steps} steps are few for a table; --num-epochs {} are {FEW_STEPS}",
+            "{steps} {are} few for a table; --num-epochs {} are {FEW_STEPS}",
             FEW_STEPS.div_ceil(epoch)
         );
     }

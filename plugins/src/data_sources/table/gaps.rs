@@ -35,7 +35,7 @@ impl Reading<'_> {
         }
         let places = || selection.x.iter().chain(&selection.y);
         let gaps_of = |typed: &Typed| typed.values.iter().map(|v| v.is_nan()).collect::<Vec<_>>();
-        let label_gaps = labels.map(|(l, _)| l.iter().map(Option::is_none).collect::<Vec<_>>());
+        let label_gaps = labels.map(|(l, ..)| l.iter().map(Option::is_none).collect::<Vec<_>>());
         let y_gaps: Vec<Vec<bool>> = y.iter().map(gaps_of).chain(label_gaps).collect();
         let help = match gaps {
             Gaps::Keep => {

@@ -68,6 +68,11 @@ pub(super) fn inspect(source: &Source, file: &TableFile) -> Result<Inspection> {
         ("rows".to_owned(), table.rows.to_string()),
         ("columns".to_owned(), file.width().to_string()),
     ];
+    if table.blank.count > 0 {
+        let (count, first) = (table.blank.count, table.blank.first);
+        let blank = format!("{count}, passed over; the first is line {first}");
+        facts.push(("blank lines".to_owned(), blank));
+    }
     if file.names().is_none() {
         facts.push(("names".to_owned(), "none: columns are numbered from 0".to_owned()));
     }

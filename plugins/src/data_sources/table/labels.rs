@@ -8,8 +8,9 @@ use triflow::prelude::*;
 
 /// Largest class label: whole numbers above it are not exact in float64.
 const MAX_LABEL: f64 = 9e15;
-/// Class labels, `None` where one is missing, and the names of their classes.
-pub(super) type Labels = (Vec<Option<i64>>, Vec<String>);
+/// Class labels, `None` where one is missing, the names of their classes unless they are numbers,
+/// and true if they are whole numbers in the file.
+pub(super) type Labels = (Vec<Option<i64>>, Vec<String>, bool);
 
 impl Reading<'_> {
     /// True if y are class labels.
@@ -63,7 +64,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Class labels, and the names of their classes unless they are numbers.
+    /// The class labels of a column.
     pub(super) fn labels(&self, place: usize, column: Column) -> Result<Labels> {
         let wrong = |what: String| {
             Error::data(self.file.path(), format!("{}{what}", self.file.called(place)))
@@ -73,13 +74,14 @@ impl Reading<'_> {
             let is_bad = |v: &f64| !v.is_nan() && (v.fract() != 0.0 || v.abs() > MAX_LABEL);
             return match values.iter().position(is_bad) {
                 Some(row) => Err(wrong(format!(
-                    ": row {row} (counted from 0) holds {}, which is not a class label: class \
+                    ": {} holds {}, which is not a class label: class \
                      labels are whole numbers or texts; set data.labels=false to read numbers",
+                    self.file.place(row)?,
                     values[row]
                 ))),
                 None => {
                     let label = |v: &f64| (!v.is_nan()).then_some(*v as i64);
-                    Ok((values.iter().map(label).collect(), Vec::new()))
+                    Ok((values.iter().map(label).collect(), Vec::new(), true))
                 }
             };
         }
@@ -92,6 +94,6 @@ impl Reading<'_> {
         let typed = infer(column, wish.as_ref()).map_err(|what| wrong(format!(" {what}")))?;
         let names = typed.column.names().map(<[String]>::to_vec).unwrap_or_default();
         let label = |code: &f64| (!code.is_nan()).then_some(*code as i64);
-        Ok((typed.values.iter().map(label).collect(), names))
+        Ok((typed.values.iter().map(label).collect(), names, typed.column.whole))
     }
 }

@@ -25,7 +25,9 @@ use rows::Reading;
 use std::collections::BTreeMap;
 use std::path::{Path as FsPath, PathBuf};
 use triflow::config::FilePath;
-use triflow::io::table::{Format, Header as Names, MISSING_TEXTS, Markers, TableFile};
+use triflow::io::table::{
+    Format, Header as Names, MISSING_TEXTS, Markers, TableFile, is_unicode, typed_ending,
+};
 use triflow::log;
 use triflow::prelude::*;
 use triflow::registry::{Setting as _, yaml_text};
@@ -203,6 +205,11 @@ impl DataSource for Source {
         self.rows(&self.spec, path, parts, self.gaps())
     }
 
+    fn place(&self, row: i64) -> Result<String> {
+        let file = self.open(&self.base.join(&*self.spec.path))?;
+        Ok(format!("{} of {}", file.place(row as usize)?, file.path().display()))
+    }
+
     fn inspect(&self) -> Result<Inspection> {
         let file = self.open(&self.base.join(&*self.spec.path))?;
         self.check_columns(&file)?;
@@ -237,7 +244,7 @@ impl Source {
                 Err(Error::config("comment", message))
             }
         });
-        let format = Format {
+        let mut format = Format {
             skip: spec.skip,
             comment: comment.transpose()?,
             header: match spec.header {
@@ -252,7 +259,25 @@ impl Source {
             padded: !self.is_typed,
             markers: Markers::new(&spec.markers),
         };
-        TableFile::open(path, &format)
+        if path == self.base.join(&*spec.path) {
+            return TableFile::open(path, &format);
+        }
+        // A file beside the training file may be written in another way.
+        if let Some(encoding) = &spec.encoding
+            && typed_ending(path).is_none()
+            && is_unicode(path, encoding)?
+        {
+            log::info!("{} is Unicode, not {encoding}", path.display());
+            format.encoding = None;
+        }
+        let file = TableFile::open(path, &format)?;
+        let detected = Format { separator: None, ..format };
+        match file.is_text() && file.width() == 1 && spec.separator != Separator::Auto {
+            true => Ok(Some(TableFile::open(path, &detected)?)
+                .filter(|other| other.width() > 1)
+                .unwrap_or(file)),
+            false => Ok(file),
+        }
     }
 
     fn gaps(&self) -> Gaps {

@@ -63,8 +63,9 @@ impl Reading<'_> {
         let x_columns = self.names(&x, Part::X);
         let (y_columns, y, classes) = match labels {
             None => (self.names(&y, Part::Y), rest.matrix(&selection.y, y)?, Vec::new()),
-            Some((values, classes)) => {
+            Some((values, classes, whole)) => {
                 let name = TableColumn::number(file.name(selection.y[0]));
+                let name = TableColumn { whole, ..name };
                 let values: Vec<i64> = rest.of(values).into_iter().flatten().collect();
                 let labels = files::labels(file.path(), &file.called(selection.y[0]), &values)?;
                 let named = file.names().is_some();

@@ -4,6 +4,7 @@ mod sets;
 mod shares;
 
 use super::bind::rows_of;
+use super::places::Places;
 use crate::component::{Columns, Division, Split, SplitColumn, Splits};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, rust_rng};
@@ -18,13 +19,16 @@ pub(super) fn seed_of(split: &Split, experiment: u64) -> u64 {
 }
 
 /// Splits off the validation and test rows that the source does not have itself; returns them with
-/// the `data.split` that gives the same sets again. Rows of a set are in random order.
+/// the `data.split` that gives the same sets again. Rows of a set are in random order. `describe`
+/// gives the place of a row in its file, for messages.
 pub(super) fn divide(
     splits: Splits,
     split: &Split,
     experiment_seed: u64,
+    describe: &dyn Fn(i64) -> String,
 ) -> Result<([Columns; 3], Split)> {
     let division = split.division()?;
+    let places = Places { kept: &splits.train.kept, describe };
     let n = rows_of(&splits.train)?;
     let own = [splits.val.is_some(), splits.test.is_some()];
     let mut order: Vec<i64> = (0..n).collect();
@@ -32,7 +36,7 @@ pub(super) fn divide(
     let (sets, written) = match division {
         Division::Values(name) => {
             let column = column(&splits.train, division, name, n)?;
-            (sets::by_value(&order, column, (split, &splits.train.kept), own)?, split.clone())
+            (sets::by_value(&order, column, (split, places), own)?, split.clone())
         }
         _ => {
             let shares = Shares::new(split, own)?;
@@ -46,11 +50,11 @@ pub(super) fn divide(
                 }
                 Division::Groups(name) => {
                     let column = column(&splits.train, division, name, n)?;
-                    sets::grouped(&order, complete(division, column, &splits.train.kept)?, sizes)
+                    sets::grouped(&order, complete(division, column, places)?, sizes)
                 }
                 Division::Time(name) => {
                     let column = column(&splits.train, division, name, n)?;
-                    sets::in_time(&order, times(division, column, &splits.train.kept)?, sizes)
+                    sets::in_time(&order, times(division, column, places)?, sizes)
                 }
             };
             (sets, shares.written(split))
@@ -121,17 +125,11 @@ fn key(division: Division<'_>) -> String {
     format!("data.split.{}", division.key())
 }
 
-/// Place in the file of the row at `row`, where only the rows `kept` are used, or all if that is
-/// empty.
-fn place(kept: &[i64], row: usize) -> String {
-    format!("row {} (counted from 0)", kept.get(row).copied().unwrap_or(row as i64))
-}
-
 /// `column`, if none of its cells is missing.
 fn complete<'c>(
     division: Division<'_>,
     column: &'c SplitColumn,
-    kept: &[i64],
+    places: Places<'_>,
 ) -> Result<&'c SplitColumn> {
     let first = column.cells.iter().position(|cell| cell.is_nan()).unwrap_or(0);
     match column.cells.iter().filter(|cell| cell.is_nan()).count() {
@@ -141,7 +139,7 @@ fn complete<'c>(
             let message = format!(
                 "`{name}` is missing in {gaps} of {} rows, first in {}",
                 column.cells.len(),
-                place(kept, first)
+                places.of(first)
             );
             Err(Error::config(key(division), message)
                 .help("fill these cells, or leave the rows out"))
@@ -153,7 +151,7 @@ fn complete<'c>(
 fn times<'c>(
     division: Division<'_>,
     column: &'c SplitColumn,
-    kept: &[i64],
+    places: Places<'_>,
 ) -> Result<&'c SplitColumn> {
     let is_dated = |text: &str| {
         let year = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -161,14 +159,14 @@ fn times<'c>(
     };
     let odd = |column: &'c TableColumn| column.names()?.iter().position(|text| !is_dated(text));
     match odd(&column.column) {
-        None => complete(division, column, kept),
+        None => complete(division, column, places),
         Some(code) => {
             let row = column.cells.iter().position(|cell| *cell == code as f64).unwrap_or(0);
             let message = format!(
                 "`{}` holds `{}`, which is no time, first in {}",
                 column.column.name,
                 column.text(code as f64),
-                place(kept, row)
+                places.of(row)
             );
             Err(Error::config(key(division), message).help(
                 "times are numbers, columns of times, or texts that begin with the year, as \

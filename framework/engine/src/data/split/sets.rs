@@ -1,5 +1,6 @@
 //! The rows of each set, where a column decides.
 
+use super::super::places::Places;
 use crate::component::{Portion, Split, SplitColumn};
 use crate::error::{Error, Result, suggestion};
 use std::collections::BTreeMap;
@@ -125,7 +126,7 @@ pub(super) fn in_time(order: &[i64], column: &SplitColumn, sizes: [i64; 3]) -> [
 pub(super) fn by_value(
     order: &[i64],
     column: &SplitColumn,
-    (split, kept): (&Split, &[i64]),
+    (split, places): (&Split, Places<'_>),
     own: [bool; 2],
 ) -> Result<[Vec<i64>; 3]> {
     let portions = [&split.train, &split.val, &split.test];
@@ -178,7 +179,7 @@ pub(super) fn by_value(
             [] if is_named => {
                 let name = &column.column.name;
                 let shown = if text.is_empty() { "a missing cell" } else { text };
-                let place = super::place(kept, rows.iter().copied().min().unwrap_or(0));
+                let place = places.of(rows.iter().copied().min().unwrap_or(0));
                 let message = format!(
                     "`{name}` holds `{shown}`, which is neither train, val nor test, first in \
                      {place}"

@@ -1,5 +1,6 @@
 use super::*;
 use crate::component::{Portion, Strata};
+use crate::data::places::by_number;
 use std::collections::BTreeMap;
 
 fn split(train: Option<f64>, val: Option<f64>, test: Option<f64>) -> Split {
@@ -21,7 +22,7 @@ fn sets(cells: &[f64], split: &Split, seed: u64) -> Result<[Vec<usize>; 3]> {
     let column = SplitColumn::of_numbers("key", cells.to_vec());
     let train = Columns { split: Some(column), ..table(cells.len() as i64) };
     let splits = Splits { train, ..Splits::default() };
-    let (sets, _) = divide(splits, split, seed)?;
+    let (sets, _) = divide(splits, split, seed, &by_number)?;
     Ok(sets.map(|set| rows(&set).into_iter().map(|row| row as usize).collect()))
 }
 
@@ -42,7 +43,7 @@ fn uneven(n: usize, values: usize) -> Vec<f64> {
 fn sets_are_disjoint_and_hold_every_row() {
     for n in [1, 2, 3, 4, 5, 64, 178] {
         let splits = Splits { train: table(n), ..Splits::default() };
-        let (sets, _) = divide(splits, &split(None, None, None), 7).unwrap();
+        let (sets, _) = divide(splits, &split(None, None, None), 7, &by_number).unwrap();
         let mut all: Vec<f64> = sets.iter().flat_map(rows).collect();
         all.sort_by(f64::total_cmp);
         assert_eq!(all, (0..n).map(|i| i as f64).collect::<Vec<_>>(), "{n}");
@@ -55,7 +56,8 @@ fn lengths_for_another_number_of_rows_are_refused() {
         let lengths = Some(Tensor::ones([n], (Kind::Int64, tch::Device::Cpu)));
         let train = Columns { x_lengths: lengths, ..table(5) };
         let splits = Splits { train, ..Splits::default() };
-        let error = divide(splits, &split(None, None, None), 1).err().unwrap().to_string();
+        let error =
+            divide(splits, &split(None, None, None), 1, &by_number).err().unwrap().to_string();
         assert!(error.starts_with(&format!("the lengths of x have shape [{n}], for 5 rows")));
     }
 }
@@ -64,7 +66,7 @@ fn lengths_for_another_number_of_rows_are_refused() {
 fn a_test_set_of_its_own_leaves_all_rows_to_training() {
     let splits = || Splits { train: table(120), test: Some(table(58)), ..Splits::default() };
     let sizes = |split: &Split| {
-        let (sets, written) = divide(splits(), split, 7).unwrap();
+        let (sets, written) = divide(splits(), split, 7, &by_number).unwrap();
         (sets.map(|set| rows(&set).len()), written)
     };
     let (sizes_of, written) = sizes(&split(None, None, None));
@@ -117,10 +119,10 @@ fn classes_are_strata_of_their_own() {
     let train = Columns { y: Some(y.shallow_clone()), ..table(100) };
     let split = Split { stratify: Strata::Classes, ..Split::default() };
     let splits = Splits { train, ..Splits::default() };
-    let (sets, _) = divide(splits, &split, 1).unwrap();
+    let (sets, _) = divide(splits, &split, 1, &by_number).unwrap();
     let ones = sets.map(|set| set.y.unwrap().sum(Kind::Int64).int64_value(&[]));
     assert_eq!(ones, [40, 5, 5]);
-    let without = divide(Splits { train: table(9), ..Splits::default() }, &split, 1);
+    let without = divide(Splits { train: table(9), ..Splits::default() }, &split, 1, &by_number);
     assert!(without.unwrap_err().to_string().contains("true needs class labels"));
 }
 
@@ -173,7 +175,7 @@ fn a_column_names_the_sets_or_has_the_values_that_are_listed() {
     let divided = |texts: &[&str], split: &Split| {
         let column = SplitColumn::of_texts("key", texts);
         let train = Columns { split: Some(column), ..table(texts.len() as i64) };
-        let (sets, written) = divide(Splits { train, ..Splits::default() }, split, 1)?;
+        let (sets, written) = divide(Splits { train, ..Splits::default() }, split, 1, &by_number)?;
         assert_eq!(written, *split);
         Ok(sets.map(|set| {
             let mut rows: Vec<usize> = rows(&set).into_iter().map(|row| row as usize).collect();
@@ -234,12 +236,12 @@ fn a_column_that_cannot_divide_the_rows_is_refused() {
     assert!(message(&gap, &group).contains("`key` is missing in 1 of 3 rows, first in row"));
     let time = Split { time: Some("key".into()), ..Split::default() };
     assert!(message(&gap, &time).contains("`key` is missing in 1 of 3 rows, first in row"));
-    let none = divide(Splits { train: table(3), ..Splits::default() }, &time, 1);
+    let none = divide(Splits { train: table(3), ..Splits::default() }, &time, 1, &by_number);
     assert!(none.unwrap_err().to_string().contains("yields no column `key`"));
     let of_names = |names: &[&str]| {
         let split = Some(SplitColumn::of_texts("key", names));
         let splits = Splits { train: Columns { split, ..table(2) }, ..Splits::default() };
-        divide(splits, &time, 1).map(|(sets, _)| rows(&sets[0]))
+        divide(splits, &time, 1, &by_number).map(|(sets, _)| rows(&sets[0]))
     };
     assert!(of_names(&["May", "June"]).unwrap_err().to_string().contains("which is no time"));
     assert_eq!(of_names(&["2024-12-31", "2023-01-01T10:00"]).unwrap(), [1.0]);

@@ -10,8 +10,8 @@ mod write;
 
 pub use format::{ENDINGS, is_table, typed_ending};
 pub use read::{
-    Cells, Column, Doubt, Format, Group, Header, MAX_TEXTS, MISSING, MISSING_TEXTS, Markers,
-    Notation, Table, TableFile, TypeWish, Typed, Wanted, doubt_of, infer,
+    Blank, Cells, Column, Doubt, Format, Group, Header, MAX_TEXTS, MISSING, MISSING_TEXTS, Markers,
+    Notation, Table, TableFile, TypeWish, Typed, Wanted, doubt_of, infer, is_unicode,
 };
 pub use time::TimeFormat;
 pub use write::{texts, write_table};

@@ -55,7 +55,8 @@ const FEW: usize = 20;
 /// A message that describes the column: its cells do not have the wanted type, or they are texts of
 /// which nearly all are different.
 pub fn infer(column: Column, wish: Option<&TypeWish>) -> Result<Typed, String> {
-    let Column { name, cells, missing } = column;
+    let Column { name, cells, missing, whole } = column;
+    let is_number = whole || matches!(cells, Cells::Numbers { .. });
     let (kind, values) = match (cells, wish) {
         (Cells::Many, _) => {
             return Err(format!("holds more than {MAX_TEXTS} different texts; {IGNORE}"));
@@ -69,6 +70,9 @@ pub fn infer(column: Column, wish: Option<&TypeWish>) -> Result<Typed, String> {
         (Cells::Times { .. }, Some(_)) => return Err("holds times".to_owned()),
     };
     let column = TableColumn { missing: missing > 0, ..TableColumn::new(name, kind) };
+    let is_whole = |name: &String| name.parse::<i64>().is_ok_and(|n| n.to_string() == *name);
+    let whole = is_number && column.names().is_some_and(|names| names.iter().all(is_whole));
+    let column = TableColumn { whole, ..column };
     Ok(Typed { column, values })
 }
 

@@ -29,6 +29,31 @@ pub(super) struct Input<'p> {
     ended: bool,
 }
 
+/// True if a text is surely UTF-8, or UTF-16 with a byte order mark, and not in the encoding called
+/// `label`: it is valid, and has characters that are written in another way there.
+///
+/// # Errors
+/// [`Error::Data`]: the file cannot be opened. [`Error::Config`]: there is no such encoding.
+pub fn is_unicode(path: &Path, label: &str) -> Result<bool> {
+    let named = named(label)?;
+    if named == UTF_8 {
+        return Ok(false);
+    }
+    drop(open_regular(path)?);
+    let Ok(mut input) = Input::open(path, None) else { return Ok(false) };
+    // Single bytes of texts in UTF-16 are no characters of UTF-8 that is text.
+    let mut differs = input.decoder.is_some() || named == UTF_16LE || named == UTF_16BE;
+    loop {
+        differs |= !input.text.is_ascii();
+        if input.ended {
+            return Ok(differs);
+        }
+        if input.advance(input.text.len()).is_err() {
+            return Ok(false);
+        }
+    }
+}
+
 impl<'p> Input<'p> {
     /// Opens a file and reads its first piece.
     ///

@@ -21,7 +21,9 @@ mod words;
 
 pub use doubt::{Doubt, doubt_of};
 pub use infer::{TypeWish, Typed, infer};
+pub use input::is_unicode;
 pub use numbers::{Group, Notation};
+pub use records::Blank;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -188,6 +190,8 @@ pub struct Column {
     pub cells: Cells,
     /// Number of missing cells.
     pub missing: usize,
+    /// True if the cells are texts of which a file with types has whole numbers.
+    pub whole: bool,
 }
 
 /// A table in a file, of which columns can be read.
@@ -213,6 +217,8 @@ enum Layout {
 pub struct Table {
     /// Number of rows, at least one.
     pub rows: usize,
+    /// Lines of a text that hold no value and were passed over.
+    pub blank: Blank,
     /// One for each column of the file; `None` for those that were not wanted.
     pub columns: Vec<Option<Column>>,
 }
@@ -334,14 +340,19 @@ impl TableFile {
     /// different numbers of cells, or there is no row.
     pub fn read(&self, wanted: &[Wanted]) -> Result<Table> {
         let Self { path, format, .. } = self;
-        let (rows, columns) = match &self.layout {
+        let typed = |(rows, columns)| (rows, Blank::default(), columns);
+        let (rows, blank, columns) = match &self.layout {
             Layout::Text(dialect) => text::read(path, format, dialect, self.names(), wanted)?,
-            Layout::Parquet(file) => guarded(path, || file.read(path, &format.markers, wanted))?,
-            Layout::Arrow(file) => guarded(path, || file.read(path, &format.markers, wanted))?,
+            Layout::Parquet(file) => {
+                typed(guarded(path, || file.read(path, &format.markers, wanted))?)
+            }
+            Layout::Arrow(file) => {
+                typed(guarded(path, || file.read(path, &format.markers, wanted))?)
+            }
         };
         match rows {
             0 => Err(Error::data(path, "has no rows")),
-            _ => Ok(Table { rows, columns }),
+            _ => Ok(Table { rows, blank, columns }),
         }
     }
 

@@ -32,8 +32,28 @@ pub(super) struct Records<'p> {
     line: usize,
     /// Line of the next row.
     next_line: usize,
-    /// Number of blank lines with separators so far.
-    blank: usize,
+    /// Lines without a value so far, those behind the last row only if they have separators.
+    blank: Blank,
+    /// Blank lines since the last row.
+    pending: Blank,
+}
+
+/// Lines without a value, which are passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blank {
+    /// Number of them.
+    pub count: usize,
+    /// The first one, from 1; 0 without one.
+    pub first: usize,
+}
+
+impl Blank {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        if self.first == 0 {
+            self.first = other.first;
+        }
+    }
 }
 
 /// A row that was found in a text.
@@ -57,7 +77,8 @@ impl<'p> Records<'p> {
             next: 0,
             line: 1,
             next_line: 1,
-            blank: 0,
+            blank: Blank::default(),
+            pending: Blank::default(),
         }
     }
 
@@ -127,9 +148,13 @@ impl<'p> Records<'p> {
             self.line = self.next_line;
             self.next_line += found.lines;
             if is_blank(&self.cells) {
-                self.blank += usize::from(self.cells.len() > 1);
+                self.pending.add(Blank { count: 1, first: self.line });
+                if self.cells.len() > 1 {
+                    self.count_pending();
+                }
                 continue;
             }
+            self.count_pending();
             if found.escaped {
                 let text = self.input.text_mut();
                 self.cells.iter_mut().filter(|cell| cell.quoted).for_each(|c| unescape(text, c));
@@ -138,13 +163,28 @@ impl<'p> Records<'p> {
         }
     }
 
+    fn count_pending(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        self.blank.add(pending);
+    }
+
+    /// Passes over the names of the columns, and blank lines above them.
+    ///
+    /// # Errors
+    /// Those of [`advance`](Self::advance).
+    pub fn pass_names(&mut self) -> Result<()> {
+        self.advance()?;
+        self.blank = Blank::default();
+        Ok(())
+    }
+
     /// Number of cells in the row.
     pub fn len(&self) -> usize {
         self.cells.len()
     }
 
-    /// Number of blank lines with separators before the row.
-    pub fn blank(&self) -> usize {
+    /// Lines without a value before the row.
+    pub fn blank(&self) -> Blank {
         self.blank
     }
 

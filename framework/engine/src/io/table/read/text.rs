@@ -3,7 +3,7 @@
 use super::dialect::Dialect;
 use super::input::Input;
 use super::numbers::Notation;
-use super::records::Records;
+use super::records::{Blank, Records};
 use super::times::TimeFormat;
 use super::words::Words;
 use super::{Cells, Column, Format, MISSING, Wanted};
@@ -156,7 +156,7 @@ impl Reader {
             }
             _ => Cells::Many,
         };
-        Column { name, cells, missing: self.missing }
+        Column { name, cells, missing: self.missing, whole: false }
     }
 }
 
@@ -192,7 +192,7 @@ pub(super) fn read(
     dialect: &Dialect,
     names: Option<&[String]>,
     wanted: &[Wanted],
-) -> Result<(usize, Vec<Option<Column>>)> {
+) -> Result<(usize, Blank, Vec<Option<Column>>)> {
     let of = |(column, wanted): (usize, &Wanted)| {
         (*wanted != Wanted::Nothing)
             .then(|| Ok((column, guesses(column, wanted, format, dialect)?)))
@@ -210,10 +210,13 @@ pub(super) fn read(
         again.iter_mut().for_each(|reader| reader.restart());
         let is_first = rows.is_none();
         let (read, blank) = pass(path, format, dialect, names, &mut again)?;
-        if is_first && blank > 0 {
-            log::info!("{}: {blank} lines hold no value and are passed over", path.display());
+        if is_first && blank.count > 0 {
+            let (path, Blank { count, first }) = (path.display(), blank);
+            log::info!(
+                "{path}: {count} lines hold no value and are passed over, first line {first}"
+            );
         }
-        rows = Some(read);
+        rows = Some((read, blank));
     }
     let mut columns: Vec<Option<Column>> = wanted.iter().map(|_| None).collect();
     for reader in readers {
@@ -221,17 +224,18 @@ pub(super) fn read(
         let name = names.and_then(|names| names.get(column)).cloned().unwrap_or_default();
         columns[column] = Some(reader.finish(name));
     }
-    Ok((rows.unwrap_or(0), columns))
+    let (rows, blank) = rows.unwrap_or_default();
+    Ok((rows, blank, columns))
 }
 
-/// One pass over all rows; returns their number, and that of blank lines with separators.
+/// One pass over all rows; returns their number, and the lines without a value.
 fn pass(
     path: &Path,
     format: &Format,
     dialect: &Dialect,
     names: Option<&[String]>,
     readers: &mut [&mut Reader],
-) -> Result<(usize, usize)> {
+) -> Result<(usize, Blank)> {
     let mut records = open(path, format, dialect)?;
     let (mut rows, width) = (0, dialect.width());
     let wrong = |line, what: String| Error::data(path, format!("line {line}: {what}"));
@@ -272,7 +276,7 @@ pub(super) fn open<'p>(path: &'p Path, format: &Format, dialect: &Dialect) -> Re
     let mut records = Records::new(path, input, dialect.separator, format.comment);
     records.skip(dialect.skipped)?;
     if dialect.names.is_some() {
-        records.advance()?;
+        records.pass_names()?;
     }
     Ok(records)
 }

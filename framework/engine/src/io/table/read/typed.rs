@@ -149,6 +149,7 @@ impl<'m> Builder<'m> {
         if let Some(row) = values.iter().position(|value| value.is_infinite()) {
             return Err(format!("row {row} (counted from 0) holds an infinite number"));
         }
+        let whole = stored == Stored::Exact(0);
         let cells = match stored {
             Stored::Text | Stored::Flag if words.len() > wanted.most_texts() => Cells::Many,
             Stored::Text | Stored::Flag => Cells::Texts { codes, texts: words.into_texts() },
@@ -168,7 +169,9 @@ impl<'m> Builder<'m> {
                 Cells::Times { values, format, certain: true }
             }
         };
-        Ok(Column { name, cells: converted(cells, wanted)?, missing })
+        let cells = converted(cells, wanted)?;
+        let whole = whole && matches!(cells, Cells::Texts { .. });
+        Ok(Column { name, cells, missing, whole })
     }
 }
 

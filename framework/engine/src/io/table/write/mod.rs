@@ -23,7 +23,8 @@ use text::write_text;
 ///
 /// Numbers have the decimals of their column, or as many digits as it takes to read the same number
 /// back; categories are written by their names, times in their format. Parquet and Arrow files hold
-/// whole numbers, float64, texts, dates and timestamps. A missing cell is empty, and so is one
+/// whole numbers (also where a column says that its names are some), float64, texts, dates and
+/// timestamps. A missing cell is empty, and so is one
 /// whose code has no name.
 ///
 /// # Errors

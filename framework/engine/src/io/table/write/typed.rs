@@ -48,11 +48,20 @@ pub(super) fn kind(rows: TableRows<'_>, column: usize, cells: &Cells<'_>) -> Kin
         }
         Cells::Number(_) => Kind::Real,
         Cells::Name([no, yes]) if is(no, "false") && is(yes, "true") => Kind::Flag,
+        Cells::Name(names)
+            if rows.columns[column].whole && names.iter().all(|name| is_whole(name)) =>
+        {
+            Kind::Whole
+        }
         Cells::Name(_) => Kind::Text,
         Cells::Time(format) if format.is_date() => Kind::Day,
         Cells::Time(format) if format.is_clock() => Kind::Text,
         Cells::Time(format) => Kind::Time { utc: format.is_utc() },
     }
+}
+
+fn is_whole(name: &str) -> bool {
+    name.parse::<i64>().is_ok()
 }
 
 fn is(name: &str, word: &str) -> bool {
@@ -70,6 +79,9 @@ pub(super) fn values<'a>(
     let there = of.iter().skip(column).step_by(width).map(|v| (!v.is_nan()).then_some(*v));
     let time = |at: f64, format: &TimeFormat| format.rounded(at);
     match (kind, cells) {
+        (Kind::Whole, Cells::Name(_)) => {
+            Values::Whole(there.map(|v| cells.name(v?)?.parse().ok()).collect())
+        }
         (Kind::Whole, _) => {
             Values::Whole(there.map(|v| Some(v?.round_ties_even() as i64)).collect())
         }
