@@ -79,11 +79,11 @@ fn parts_of_a_batch_add_up_to_its_mean_gradient() {
     let step = |parts: i64, clip: &str| {
         let yaml = format!(
             "{{ unconditional: true, device: cpu, crn: {{ network: {{ hidden_dims: [8] }} }}, \
-             training: {{ steps: 1, batch_size: 2000, parts: {parts}, clip_grad_norm: {clip}, \
+             training: {{ steps: 1, batch_size: 20000, parts: {parts}, clip_grad_norm: {clip}, \
              optimizer: {{ type: sgd, learning_rate: 1.0 }} }} }}"
         );
         let _stream = seed_torch(5, Purpose::Data, 0);
-        let x = Tensor::randn([2000, 2], (Kind::Float, Device::Cpu)).abs();
+        let x = Tensor::randn([20000, 2], (Kind::Float, Device::Cpu)).abs();
         let train = Columns { x: Some(x), ..Columns::default() };
         drop(_stream);
         let mut layers = triflow::config::Layers::new().unwrap();
