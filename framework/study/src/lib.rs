@@ -2,13 +2,14 @@
 //! of quality against cost, and pairs for reflow. Programs depend on `triflow`, which re-exports
 //! all of it.
 //!
-//! Layers: `plot`, `measure`, `curve` `reflow` `report`, `run`, `compare`.
+//! Layers: `lock` `plot`, `measure`, `curve` `reflow` `report`, `run`, `compare`.
 
 // The macros that tests declare components with expand to paths in `triflow::…`.
 extern crate self as triflow;
 
 pub mod compare;
 pub mod curve;
+pub mod lock;
 pub mod measure;
 pub mod plot;
 pub mod reflow;

@@ -1,153 +1,43 @@
-//! The lock of a run folder, in which one process works at a time. The file `.lock` names the
-//! process and is locked with the system while it lives, so that the lock of a killed process is
-//! recognised and taken over.
+//! The lock of a run folder, in which one process works at a time, and the removal of what a killed
+//! one left there.
 
 use crate::error::{Error, Result};
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-
-/// The file of the lock.
-pub(super) const NAME: &str = ".lock";
+use crate::lock::{self, Holder, OF_FOLDER, Taken};
+use std::path::Path;
 
 /// Extensions of the files that a run writes.
-const ENDINGS: [&str; 6] = ["csv", "json", "npz", "png", "safetensors", "yaml"];
+const ENDINGS: [&str; 7] = ["csv", "json", "lock", "npz", "png", "safetensors", "yaml"];
 
 /// Exclusive use of a run folder, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    path: PathBuf,
-    file: File,
-}
-
-/// The process that holds a lock.
-#[derive(Debug, Serialize, Deserialize)]
-struct Holder {
-    host: String,
-    pid: u32,
-    /// Start of the process, in clock ticks since the system booted.
-    started: Option<u64>,
-    /// Id of that boot of the system.
-    boot: Option<String>,
-    /// Local time at which it took the lock.
-    since: String,
+    _file: lock::Lock,
 }
 
 impl Lock {
     /// Locks the folder `run`, and removes unfinished files of a killed process in it.
     ///
     /// # Errors
-    /// If another process works in the folder, or the file `.lock` cannot be opened, locked or
-    /// written.
+    /// If another process works in the folder, or the file `.lock` cannot be made.
     pub(super) fn take(run: &Path) -> Result<Self> {
-        let path = run.join(NAME);
-        let mut lock = loop {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            let file = options.open(&path).map_err(Error::io("open", &path))?;
-            let supported = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => true,
-                Err(Errno::AGAIN) => return Err(in_use(run, Holder::of(&file))),
-                // On a file system without locks, the process is looked up by its id.
-                Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK) => false,
-                Err(e) => return Err(Error::io("lock", &path)(e.into())),
-            };
-            if let Some(holder) = Holder::of(&file).filter(|holder| holder.lives(supported)) {
-                return Err(in_use(run, Some(holder)));
+        match lock::Lock::take(&run.join(OF_FOLDER))? {
+            Taken::Elsewhere(holder) => Err(in_use(run, holder.as_ref())),
+            Taken::Here(file) => {
+                sweep(run);
+                Ok(Self { _file: file })
             }
-            let lock = Self { path: path.clone(), file };
-            // Another process may have removed the file after it was opened here and before it was
-            // locked.
-            if lock.is_in_place() {
-                break lock;
-            }
-        };
-        let holder = Holder::this();
-        let text = serde_json::to_string(&holder).map_err(|e| Error::runtime(e.to_string()))?;
-        let mut write = || {
-            lock.file.set_len(0)?;
-            lock.file.write_all(text.as_bytes())
-        };
-        write().map_err(Error::io("write", &path))?;
-        sweep(run);
-        Ok(lock)
-    }
-
-    /// `true` if the locked file is still the one at its path.
-    fn is_in_place(&self) -> bool {
-        let id = |file: Metadata| (file.dev(), file.ino());
-        let (own, there) = (self.file.metadata(), std::fs::metadata(&self.path));
-        own.map(id).ok().is_some_and(|own| there.map(id).ok() == Some(own))
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if self.is_in_place() {
-            // If this fails, the next process recognises the lock as stale.
-            let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-fn in_use(run: &Path, holder: Option<Holder>) -> Error {
-    let (path, lock) = (run.display(), run.join(NAME));
-    let by = holder.map_or_else(
-        || "another process".to_owned(),
-        |h| format!("process {} on {} since {}", h.pid, h.host, h.since),
-    );
+fn in_use(run: &Path, holder: Option<&Holder>) -> Error {
+    let (path, lock) = (run.display(), run.join(OF_FOLDER));
+    let by = holder.map_or_else(|| "another process".to_owned(), ToString::to_string);
     Error::runtime(format!(
         "{path} is in use by {by}\n  help: wait for it or stop it; if it is certain that it has ended, \
          remove {}",
         lock.display()
     ))
-}
-
-impl Holder {
-    fn this() -> Self {
-        let pid = std::process::id();
-        let since = chrono::Local::now().format("%Y-%m-%d %H:%M:%S").to_string();
-        Self { host: host(), pid, started: started(pid), boot: boot(), since }
-    }
-
-    /// The holder that a lock's file names; `None` if the file is still empty.
-    fn of(mut file: &File) -> Option<Self> {
-        let mut text = String::new();
-        file.read_to_string(&mut text).ok()?;
-        std::io::Seek::rewind(&mut file).ok()?;
-        serde_json::from_str(&text).ok()
-    }
-
-    /// `true` if the process may still be at work although its lock was obtained. `supported`: the
-    /// file system has locks.
-    fn lives(&self, supported: bool) -> bool {
-        let this_system = self.boot.is_some() && self.boot == boot();
-        if this_system {
-            return !supported && self.started.is_some() && started(self.pid) == self.started;
-        }
-        // No process survives a reboot of this host; one of another host may live.
-        self.host != host()
-    }
-}
-
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
-}
-
-fn boot() -> Option<String> {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(id.trim().to_owned())
-}
-
-fn started(pid: u32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The 22nd field. The second is the name, in brackets, and may contain any characters.
-    text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Removes temporary files of this program from a locked run folder.
@@ -170,7 +60,7 @@ fn sweep(run: &Path) {
 fn is_temporary(name: &str) -> bool {
     let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
     let Some((file, random)) = inner.and_then(|inner| inner.rsplit_once('.')) else { return false };
-    let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let ending = file.rsplit('.').next().unwrap_or_default();
     random.len() == 6
         && random.chars().all(|c| c.is_ascii_alphanumeric())
         && ENDINGS.contains(&ending)
@@ -185,41 +75,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lock = Lock::take(folder.path()).unwrap();
         let error = Lock::take(folder.path()).unwrap_err().to_string();
-        let by = format!("is in use by process {} on {} since 2", std::process::id(), host());
+        let by = format!("is in use by process {} on ", std::process::id());
         assert!(error.contains(&by) && error.contains("help: wait for it or stop it"), "{error}");
         drop(lock);
-        assert!(!folder.path().join(NAME).exists());
+        assert!(!folder.path().join(OF_FOLDER).exists());
         assert!(Lock::take(folder.path()).is_ok());
-    }
-
-    #[test]
-    fn what_a_killed_process_left_is_taken_over_and_another_machines_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(NAME);
-        let left = |change: &dyn Fn(&mut Holder)| {
-            let mut holder = Holder::this();
-            change(&mut holder);
-            std::fs::write(&path, serde_json::to_string(&holder).unwrap()).unwrap();
-            Lock::take(folder.path()).map(drop).map_err(|e| e.to_string())
-        };
-        assert_eq!(left(&|h| h.pid = 1), Ok(()));
-        assert_eq!(left(&|h| h.boot = Some("before".into())), Ok(()));
-        // A restarted container has another host name on the same system.
-        assert_eq!(left(&|h| h.host = "container".into()), Ok(()));
-        let elsewhere = left(&|h| (h.host, h.boot) = ("other".into(), Some("other".into())));
-        assert!(elsewhere.unwrap_err().contains("on other since"), "{path:?}");
-        std::fs::write(&path, "").unwrap();
-        assert!(Lock::take(folder.path()).is_ok());
-    }
-
-    #[test]
-    fn without_locks_of_the_file_system_a_process_is_known_by_its_number_and_start() {
-        let mut holder = Holder::this();
-        assert!(holder.lives(false) && !holder.lives(true));
-        holder.started = holder.started.map(|ticks| ticks + 1);
-        assert!(!holder.lives(false));
-        holder = Holder { pid: u32::MAX, ..Holder::this() };
-        assert!(!holder.lives(false));
     }
 
     #[test]
@@ -230,6 +90,7 @@ mod tests {
             ".params.safetensors.aB3xY9.tmp",
             ".loss_trends.png.AAAAAA.tmp",
             "checkpoints/.step_000000020.safetensors.123456.tmp",
+            ".lock.aB3xY9.tmp",
         ];
         let others = [
             "notes.tmp",
