@@ -1,7 +1,8 @@
 //! Findings on missing results: cells that failed, and cells that are not measured yet.
 
 use super::results::{Cell, Results};
-use super::summary::{Finding, NAMES, Words, listed};
+use super::summary::Finding;
+use super::words::{NAMES, Words, listed};
 use crate::plot::style::counted;
 
 /// Subject of the finding on failed cells.

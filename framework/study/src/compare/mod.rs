@@ -20,6 +20,7 @@ mod seal;
 mod statistics;
 mod summary;
 mod tables;
+mod words;
 mod work;
 
 pub use collect::collect;
@@ -34,6 +35,7 @@ pub use results::{
     Better, Cell, Cloud, Cost, Curve, CurveOver, Losses, Metric, Paths, Provenance, Results,
     Schedule, Score, Spread, Verdict,
 };
-pub use summary::{Effect, Finding, Level, Summary, Word, Words, summary};
+pub use summary::{Effect, Finding, Level, Summary, summary};
 pub use tables::{csv, latex, markdown};
+pub use words::{Word, Words};
 pub use work::{Unfinished, check_data, left, work};

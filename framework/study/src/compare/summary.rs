@@ -3,15 +3,13 @@
 use super::missing::missing;
 use super::number::{duration, interval, is_known, plain, signed, spread};
 use super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
+use super::words::{NAMES, Words, listed};
 use crate::metrics::{mean, mean_and_deviation};
 use crate::plot::style::counted;
-use std::fmt;
 
 /// Formats a number for a sentence.
 type Format = fn(f64) -> String;
 
-/// Number of names in one sentence, at most.
-pub(super) const NAMES: usize = 8;
 /// Number of seeds from which on a difference that matters is likely to be detected.
 const MANY_SEEDS: usize = 5;
 
@@ -53,54 +51,6 @@ pub struct Level {
     pub mean: Spread,
     /// Number of cells with this value that have a score.
     pub cells: usize,
-}
-
-/// Text in which names are separate, as they may hold any characters.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Words(pub Vec<Word>);
-
-/// A part of [`Words`]: text or a name.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Word {
-    /// Text of this program, and numbers.
-    Text(String),
-    /// The name of a cell, a metric or an axis.
-    Name(String),
-}
-
-impl Words {
-    pub(super) fn say(mut self, text: impl Into<String>) -> Self {
-        self.0.push(Word::Text(text.into()));
-        self
-    }
-
-    pub(super) fn name(mut self, name: &str) -> Self {
-        self.0.push(Word::Name(name.to_owned()));
-        self
-    }
-
-    fn names<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        let names: Vec<&str> = names.into_iter().collect();
-        let shown = if names.len() > NAMES { NAMES - 1 } else { names.len() };
-        let left = names.len() - shown;
-        for (i, name) in names[..shown].iter().enumerate() {
-            self = match i {
-                0 => self,
-                _ if i + 1 == shown && left == 0 => self.say(" and "),
-                _ => self.say(", "),
-            };
-            self = self.name(name);
-        }
-        if left > 0 { self.say(format!(" and {left} more")) } else { self }
-    }
-}
-
-impl fmt::Display for Words {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|word| match word {
-            Word::Text(text) | Word::Name(text) => f.write_str(text),
-        })
-    }
 }
 
 /// Summarises `results` in sentences.
@@ -148,10 +98,17 @@ impl<'a> View<'a> {
         cells.map(|(cell, _)| cell.name.as_str()).collect()
     }
 
+    /// The cell that the others are compared with: the best of those with a value for every seed.
+    /// Without a verdict, the one with the best mean.
+    fn best(&self) -> Option<&(&'a Cell, &'a Score)> {
+        let best = self.sorted.iter().find(|(_, score)| score.verdict == Verdict::Best);
+        best.filter(|_| self.judged).or(self.sorted.first())
+    }
+
     fn headline(&self) -> Words {
         let words = Words::default();
-        let Some((best, score)) = self.sorted.first() else {
-            return words.say("No cell has a score: every one of them failed.");
+        let Some((best, score)) = self.best() else {
+            return words.say("No cell has a score yet, or every one of them failed.");
         };
         if self.metric.better == Better::None {
             return words
@@ -183,6 +140,9 @@ impl<'a> View<'a> {
                 _ => words.say(" One seed cannot say whether that is more than chance."),
             };
         }
+        // A cell that lacks a seed may have a better mean.
+        let first = self.sorted.first().is_none_or(|(cell, _)| cell.name == best.name);
+        let words = if first { words } else { words.say("Of the cells with every seed, ") };
         let mut words =
             has_the(words.name(&best.name)).name(&self.metric.title).say(format!(": {value}"));
         if let Some(range) = interval(&score.spread) {
@@ -191,6 +151,9 @@ impl<'a> View<'a> {
         match (self.with(Verdict::Tied).len(), self.with(Verdict::Unknown).len()) {
             (0, 0) if self.sorted.len() == 1 => words.say("."),
             (0, 0) => words.say(", and the difference to every other cell is more than noise."),
+            (0, _) if self.with(Verdict::Worse).is_empty() => {
+                words.say(". Too few seeds are measured to compare it with others.")
+            }
             (0, _) => words.say(", and every cell that can be judged is worse."),
             (1, _) => words.say(", but one other cell is not distinguishable from it."),
             (n, _) => words.say(format!(", but {n} other cells are not distinguishable from it.")),
@@ -246,7 +209,7 @@ impl<'a> View<'a> {
 
     fn floor(&self) -> Option<Finding> {
         let floor = self.metric.floor.as_ref().filter(|floor| is_known(floor))?;
-        let (best, score) = self.sorted.first()?;
+        let (best, score) = self.best()?;
         let gap = score.spread.mean - floor.mean;
         let words = Words::default().say(format!(
             "Real points in place of samples score {}, about what a perfect model can be expected to. ",
@@ -440,20 +403,6 @@ fn over_cells(scores: &[&Score]) -> Spread {
     Spread { values, mean, sd, interval: None }
 }
 
-/// Joins parts as `a, b and c`.
-pub(super) fn listed(mut words: Words, parts: Vec<Words>) -> Words {
-    let n = parts.len();
-    for (i, part) in parts.into_iter().enumerate() {
-        match i {
-            0 => {}
-            _ if i + 1 == n => words = words.say(" and "),
-            _ => words = words.say(", "),
-        }
-        words.0.extend(part.0);
-    }
-    words
-}
-
 /// The mark of a verdict in tables.
 pub(super) fn mark(verdict: Verdict) -> &'static str {
     match verdict {
@@ -473,6 +422,7 @@ pub(super) fn has_verdicts(results: &Results) -> bool {
 mod tests {
     use super::*;
     use crate::compare::example;
+    use crate::compare::statistics::scores;
 
     #[test]
     fn the_best_is_named_and_nothing_is_declared_of_one_seed() {
@@ -496,5 +446,32 @@ mod tests {
         let said = summary(&results);
         let failed = said.findings.iter().find(|finding| finding.about == "Failed").unwrap();
         assert!(failed.words.to_string().contains("out of memory"), "{}", failed.words);
+    }
+    /// While a comparison is in progress, cells have values for some of the seeds.
+    #[test]
+    fn a_cell_that_lacks_a_seed_is_not_called_the_best_and_nothing_is_compared_with_it() {
+        let of = |cells: Vec<Vec<Option<f64>>>| {
+            let mut results = example();
+            results.seeds = vec![1, 2, 3];
+            results.metrics.truncate(1);
+            results.metrics[0].better = Better::Less;
+            results.cells.truncate(cells.len());
+            for (i, score) in scores(&cells, Better::Less).into_iter().enumerate() {
+                results.cells[i].metrics = vec![score];
+            }
+            let names: Vec<_> = results.cells.iter().map(|cell| cell.name.clone()).collect();
+            (summary(&results).headline.to_string(), names)
+        };
+        let (said, names) = of(vec![
+            vec![Some(2.0), Some(2.1), Some(2.2)],
+            vec![Some(1.0), None, None],
+            vec![Some(9.0), Some(9.2), Some(9.1)],
+        ]);
+        let begins = format!("Of the cells with every seed, {} has the lowest ", names[0]);
+        assert!(said.starts_with(&begins), "{said}");
+        assert!(said.ends_with("every cell that can be judged is worse."), "{said}");
+        let (said, names) = of(vec![vec![Some(2.0), None, None], vec![None, None, None]]);
+        assert!(said.starts_with(&format!("{} has the lowest ", names[0])), "{said}");
+        assert!(said.ends_with("Too few seeds are measured to compare it with others."), "{said}");
     }
 }

@@ -2,8 +2,9 @@
 
 use super::super::number::{self, duration, is_known, plain};
 use super::super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
-use super::super::summary::{Effect, Summary, Word, Words, has_verdicts, mark};
+use super::super::summary::{Effect, Summary, has_verdicts, mark};
 use super::super::tables::order;
+use super::super::words::{Word, Words};
 use crate::plot::style::counted;
 use maud::{Markup, Render, html};
 
