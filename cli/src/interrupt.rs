@@ -31,6 +31,8 @@ pub fn stop() {
 }
 
 fn end() -> ! {
+    // First, as a closed pipe ends the process at the message.
+    triflow::lock::release_all();
     let go_on = GO_ON.lock().ok().and_then(|go_on| go_on.clone());
     let error = Error::Stopped { go_on };
     eprintln!("{error}");

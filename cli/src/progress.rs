@@ -213,6 +213,15 @@ impl Cells {
         Shown { cells: self, name: name.to_owned(), bar, began: Instant::now() }
     }
 
+    /// Counts a run that another process has done.
+    pub fn elsewhere(&self, name: &str) {
+        let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
+        match &self.bars {
+            Some((_, total)) => total.inc(1),
+            None => log::info!("{done}/{}  {name}  done by another process", self.total),
+        }
+    }
+
     pub fn finish(&self) {
         if let Some((all, bar)) = &self.bars {
             bar.finish();
@@ -233,6 +242,14 @@ impl Shown<'_> {
                 bar.set_position(step);
             }
             None => bar.set_message(line.to_owned()),
+        }
+    }
+
+    /// Leaves the run to another process.
+    pub fn leave(&self) {
+        if let (Some((all, _)), Some(bar)) = (&self.cells.bars, &self.bar) {
+            bar.finish_and_clear();
+            all.remove(bar);
         }
     }
 

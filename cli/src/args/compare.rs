@@ -4,6 +4,7 @@ use super::ExperimentArgs;
 use super::experiment::Request;
 use super::number::whole;
 use clap::Args;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use triflow::config::parse_value;
@@ -40,7 +41,7 @@ pub struct CompareArgs {
     /// Number of parallel runs, 1 to 1,024 [default: as cores and memory allow, one on a GPU].
     #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=1024))]
     pub jobs: Option<u64>,
-    /// Train only part I of N, such as 2/8, into --out; --collect reports on all parts.
+    /// Train only part I of N, from 1/N to N/N, into --out; --collect reports on all parts.
     #[arg(long, value_name = "I/N", requires = "out")]
     pub shard: Option<Shard>,
     /// Resume the comparison in this folder.
@@ -57,9 +58,22 @@ pub struct CompareArgs {
 /// One of several equal parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// From 0.
-    pub index: usize,
-    pub of: usize,
+    /// From 1.
+    part: usize,
+    of: usize,
+}
+
+impl Shard {
+    /// `true` for the things of this part, by their numbers from 0.
+    pub fn has(self, i: usize) -> bool {
+        i % self.of == self.part - 1
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.part, self.of)
+    }
 }
 
 impl FromStr for Shard {
@@ -69,7 +83,11 @@ impl FromStr for Shard {
         let parts =
             parts.and_then(|(i, n)| Some((i.parse::<usize>().ok()?, n.parse::<usize>().ok()?)));
         match parts {
-            Some((i, of)) if 0 < i && i <= of => Ok(Self { index: i - 1, of }),
+            Some((part, of)) if 0 < part && part <= of => Ok(Self { part, of }),
+            Some((part, of)) if of > 0 => Err(format!(
+                "of {of} parts there is no part {part}: they count from 1 to {of} (a job array of \
+                 Slurm does with --array=1-{of})"
+            )),
             _ => Err("needs a part and the number of parts, such as 2/8".into()),
         }
     }

@@ -254,6 +254,8 @@ pub enum Command {
         #[arg(long)]
         folder: PathBuf,
         #[arg(long)]
+        plan: String,
+        #[arg(long)]
         unit: String,
         #[arg(long, value_parser = whole::<u64>(0..))]
         seed: u64,

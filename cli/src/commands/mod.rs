@@ -105,7 +105,7 @@ fn run_joined(cli: &Cli) -> Result<()> {
             sampling::evaluate(run, files, (*draws, *points), what, likelihood, sampling)
         }
         Command::Compare(args) => compare::compare(cli, args),
-        Command::CompareOne { folder, unit, seed } => compare::one(folder, unit, *seed),
+        Command::CompareOne { folder, plan, unit, seed } => compare::one(folder, plan, unit, *seed),
         Command::Curve { run, ask, out } => curve::draw(run, ask, out),
         Command::Reflow { run, pairs, sampling, train, output_dir } => {
             reflow::reflow(cli, run, *pairs, sampling, train, output_dir.as_deref())

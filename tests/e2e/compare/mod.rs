@@ -1,6 +1,8 @@
 //! Comparisons: the grid, paired seeds, shared models, resuming, and cells that fail alone.
 
+mod clusters;
 mod stopped;
+mod together;
 
 use crate::command::{Folder, bytes, text};
 use serde_json::Value;
@@ -305,7 +307,7 @@ fn what_cannot_be_compared_is_told_before_anything_is_trained() {
         (&["--set", "comparison.seeds=0"], "comparison.seeds"),
         (&["--over", "training.ema=1,2"], "needs 0 <= ema < 1, got 1"),
         (&["--over", "sampling.guidance=2,3"], "no cell is a valid experiment"),
-        (&["--shard", "3/2"], "as 2/8"),
+        (&["--shard", "3/2"], "there is no part 3: they count from 1 to 2"),
         (&["--jobs", "0"], "needs a whole number from 1 to 1024"),
     ] {
         let error = fails(args);

@@ -9,6 +9,7 @@ use super::results::{
     Cell, Cost, Curve, CurveOver, Metric as Described, Provenance, Results, Spread,
 };
 use super::seal::Sealed as Part;
+use super::standing::standing;
 use super::statistics::scores;
 use crate::component::Need;
 use crate::error::{Error, Result};
@@ -81,6 +82,7 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
     results.notes.dedup();
     results.notes.extend(versions(&all));
     results.notes.extend(units_of_distances(&all));
+    results.notes.extend(in_progress(plan, folder));
     let groups = same_data(plan)?;
     for metric in metrics {
         for group in &groups {
@@ -97,6 +99,13 @@ pub fn collect(plan: &Plan, folder: &Path) -> Result<Results> {
         results.data = experiment.data.name().to_owned();
     }
     Ok(results)
+}
+
+/// A note on runs that other processes are at work on.
+fn in_progress(plan: &Plan, folder: &Path) -> Option<String> {
+    let runs = standing(plan, folder).in_progress.len();
+    let are = if runs == 1 { "1 run was" } else { &format!("{runs} runs were") };
+    (runs > 0).then(|| format!("{are} in progress when this report was written."))
 }
 
 /// A note on the units in which samples were compared with held-out points.

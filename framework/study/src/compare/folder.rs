@@ -1,20 +1,58 @@
 //! The folder of a comparison: its plan, and the experiment of each cell.
 
-use super::name::slug;
+use super::name::{hex, slug};
 use super::plan::{Plan, Planned};
 use super::seal::{self, Sealed};
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
+use crate::lock::{Lock, OF_FOLDER};
 use serde_yaml::Value;
+use sha2::{Digest as _, Sha256};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 const PLAN: &str = "plan.json";
+/// The folder of every plan that was compared here, each under its name.
+const PLANS: &str = "plans";
+
+/// Exclusive use of the plan and the report of the comparison in `folder`, which is made if it is
+/// missing. Waits for other processes, which use it for a moment.
+///
+/// # Errors
+/// If the folder cannot be made or locked.
+pub fn lock(folder: &Path) -> Result<Lock> {
+    std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+    Lock::wait(&folder.join(OF_FOLDER))
+}
 
 /// The folder of the experiments of the cells.
 const CELLS: &str = "cells";
 
 impl Plan {
+    /// Name of the plan, a digest of all but the command that made it: processes with the same
+    /// name share one comparison.
+    ///
+    /// # Errors
+    /// If the plan cannot be written as text.
+    pub fn name(&self) -> Result<String> {
+        let plan = Self { command: String::new(), ..self.clone() };
+        let text = serde_json::to_vec(&plan).map_err(|e| Error::runtime(e.to_string()))?;
+        Ok(hex(&Sha256::digest(text))[..16].to_owned())
+    }
+
+    /// Reads a plan by its name, which stays readable after the folder was given another plan.
+    ///
+    /// # Errors
+    /// If the folder has no such plan, or a damaged one.
+    pub fn read_named(folder: &Path, name: &str) -> Result<Self> {
+        let path = folder.join(PLANS).join(format!("{name}.json"));
+        match seal::read(&path) {
+            Sealed::Whole(plan, _) => Ok(plan),
+            Sealed::Missing => Err(Error::data(&path, "is missing")),
+            Sealed::Damaged(why) => Err(Error::data(&path, why)),
+        }
+    }
+
     /// Reads the plan of a comparison's folder.
     ///
     /// # Errors
@@ -42,18 +80,34 @@ impl Plan {
         folder.join(PLAN).is_file() && folder.join(CELLS).is_dir()
     }
 
-    /// Writes the plan and every cell's experiment into a comparison's folder.
+    /// Writes the plan and every cell's experiment into a comparison's folder. What is there of the
+    /// same plan stays.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
+        let name = self.name()?;
+        let there = Self::read(folder).ok().and_then(|plan| plan.name().ok());
         let cells = folder.join(CELLS);
-        std::fs::create_dir_all(&cells).map_err(Error::io("make the folder", &cells))?;
+        if there.as_ref() == Some(&name)
+            && Self::read_named(folder, &name).is_ok()
+            && self
+                .cells
+                .iter()
+                .enumerate()
+                .all(|(i, cell)| folder.join(file_of(i, cell)).is_file())
+        {
+            return Ok(());
+        }
+        for folder in [&cells, &folder.join(PLANS)] {
+            std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+        }
         let seed = self.seeds.first().copied().unwrap_or_default();
         for (i, cell) in self.cells.iter().enumerate() {
             let yaml = seeded(&cell.experiment, seed)?;
             write_atomically(&folder.join(file_of(i, cell)), |f| f.write_all(yaml.as_bytes()))?;
         }
+        seal::write(&folder.join(PLANS).join(format!("{name}.json")), self)?;
         seal::write(&folder.join(PLAN), self)
     }
 }

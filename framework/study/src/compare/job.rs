@@ -6,11 +6,14 @@ use super::seal::{self, Sealed};
 use crate::config::Experiment;
 use crate::curve::CurvePoint;
 use crate::error::{Error, Result};
+use crate::io::write_atomically;
+use crate::lock::{Holder, Lock, OF_FOLDER, Taken};
 use crate::measure::{Catalogue, Goal, Measure};
 use crate::report::SampledRows;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// Measurements of a model with the sampling of one cell.
@@ -63,7 +66,9 @@ pub(super) struct Footprint {
 }
 
 /// The file in a run's folder with the error of its last failure.
-pub const FAILURE: &str = "error.txt";
+const FAILURE: &str = "error.txt";
+/// The file of the lock of a job, from the start of its training to the end of its measurements.
+const LOCK: &str = ".job.lock";
 /// The file whose presence marks a run as trained.
 const MANIFEST: &str = "manifest.json";
 /// The file with memory and manifest of a trained run.
@@ -114,10 +119,49 @@ impl JobFolder {
         self.folder.join(MANIFEST).is_file()
     }
 
+    /// Unusable files of the job that are made again, each with the reason, if the job is not
+    /// complete; `None` if it is. The error file of a complete job is removed.
+    pub fn lacks(&self, plan: &Plan, cells: &[&Planned]) -> Option<Vec<String>> {
+        let mut parts = vec![part(self.measured(plan))];
+        parts.extend(cells.iter().map(|cell| part(self.sampled(plan, cell))));
+        if self.is_trained() && parts.iter().all(Result::is_ok) {
+            self.forget_failure();
+            return None;
+        }
+        Some(parts.into_iter().filter_map(|part| part.err().flatten()).collect())
+    }
+
+    /// Takes the job's lock, unless another process holds it. The folder must exist.
+    pub fn take(&self) -> Result<Taken> {
+        Lock::take(&self.folder.join(LOCK))
+    }
+
+    /// The process at work on the job; the inner `None` if its lock does not say which. A lock
+    /// that cannot be read counts as free: taking it gives the reason.
+    pub fn holder(&self) -> Option<Option<Holder>> {
+        Lock::holder(&self.folder.join(LOCK)).ok().flatten().or_else(|| self.run_holder())
+    }
+
+    /// The process that trains the run, which may be another command than `compare`.
+    pub fn run_holder(&self) -> Option<Option<Holder>> {
+        Lock::holder(&self.folder.join(OF_FOLDER)).ok().flatten()
+    }
+
     /// The run's manifest; null if it cannot be read.
     pub fn manifest(&self) -> Value {
         let bytes = std::fs::read(self.folder.join(MANIFEST)).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// Keeps the error of an attempt for reports. An error in doing so is ignored, as the attempt's
+    /// own is told.
+    pub fn fail(&self, why: &str) {
+        let _ = std::fs::create_dir_all(&self.folder);
+        let _ = write_atomically(&self.folder.join(FAILURE), |f| f.write_all(why.as_bytes()));
+    }
+
+    pub fn forget_failure(&self) {
+        let _ = std::fs::remove_file(self.folder.join(FAILURE));
     }
 
     /// The error of the last attempt; `None` if it did not fail.
@@ -128,6 +172,15 @@ impl JobFolder {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
             Err(e) => Some(Error::io("read", &path)(e).to_string()),
         }
+    }
+}
+
+/// `Ok` for a complete file; an error with the reason for a damaged one, without for a missing one.
+fn part<T>((path, found): (PathBuf, Sealed<T>)) -> Result<(), Option<String>> {
+    match found {
+        Sealed::Whole(..) => Ok(()),
+        Sealed::Missing => Err(None),
+        Sealed::Damaged(why) => Err(Some(format!("{} {why}", path.display()))),
     }
 }
 

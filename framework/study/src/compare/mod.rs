@@ -17,6 +17,7 @@ mod outputs;
 mod plan;
 mod results;
 mod seal;
+mod standing;
 mod statistics;
 mod summary;
 mod tables;
@@ -26,8 +27,8 @@ mod work;
 pub use collect::collect;
 #[doc(hidden)]
 pub use example::example;
+pub use folder::lock;
 pub use html::html;
-pub use job::FAILURE;
 pub use missing::missing;
 pub use outputs::write;
 pub use plan::{Job, Plan, Planned, Unit};
@@ -35,7 +36,8 @@ pub use results::{
     Better, Cell, Cloud, Cost, Curve, CurveOver, Losses, Metric, Paths, Provenance, Results,
     Schedule, Score, Spread, Verdict,
 };
+pub use standing::{Standing, State, fail, standing, state};
 pub use summary::{Effect, Finding, Level, Summary, summary};
 pub use tables::{csv, latex, markdown};
 pub use words::{Word, Words};
-pub use work::{Unfinished, check_data, left, work};
+pub use work::{Unfinished, Worked, check_data, left, work};

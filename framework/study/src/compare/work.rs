@@ -1,17 +1,18 @@
 //! Jobs of a comparison: a model is trained with one seed, and measured with the sampling of each
 //! of its cells. Finished parts are not repeated.
 
-use super::job::{FAILURE, Footprint, JobFolder, TRAINED};
+use super::job::{Footprint, JobFolder, TRAINED};
 use super::measurements::{measure, sample};
-use super::plan::{Job, Plan, with_seed};
-use super::seal::{self, Sealed};
+use super::plan::{Job, Plan, Planned, with_seed};
+use super::seal;
 use crate::component::DataSource;
 use crate::config::Experiment;
 use crate::error::{Error, Result};
+use crate::lock::{Holder, Lock, Taken};
 use crate::registry::Component;
 use crate::report::SampledRows;
 use crate::run::{self, Run, RunObserver};
-use crate::train::{Control, Trainer};
+use crate::train::{Control, Event, Trainer};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -38,14 +39,8 @@ pub fn left<'p>(
     let jobs = plan.jobs().into_iter().enumerate().filter(|(i, _)| mine(*i));
     jobs.filter_map(|(_, job)| {
         let here = JobFolder { folder: job.folder(comparison) };
-        let mut parts = vec![state(here.measured(plan))];
-        let cells = cells.get(job.unit.id.as_str()).into_iter().flatten();
-        parts.extend(cells.map(|cell| state(here.sampled(plan, cell))));
-        if here.is_trained() && parts.iter().all(Result::is_ok) {
-            let _ = std::fs::remove_file(here.folder.join(FAILURE));
-            return None;
-        }
-        let damaged = parts.into_iter().filter_map(|part| part.err().flatten()).collect();
+        let cells = cells.get(job.unit.id.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let damaged = here.lacks(plan, cells)?;
         Some(Unfinished { job, damaged })
     })
     .collect()
@@ -83,38 +78,108 @@ pub fn check_data(plan: &Plan, comparison: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `Ok` for a complete file; an error with the reason for a damaged one, without for a missing one.
-fn state<T>((path, found): (PathBuf, Sealed<T>)) -> Result<(), Option<String>> {
-    match found {
-        Sealed::Whole(..) => Ok(()),
-        Sealed::Missing => Err(None),
-        Sealed::Damaged(why) => Err(Some(format!("{} {why}", path.display()))),
-    }
+/// The outcome of [`work`].
+#[derive(Debug)]
+pub enum Worked {
+    /// The job is complete.
+    Done,
+    /// It was complete already, by the work of another process.
+    Before,
+    /// Another process is at work on the job; `None` if its lock does not say which.
+    Elsewhere(Option<Holder>),
 }
 
-/// Completes a job in the comparison's folder: trains the model if needed, and measures what is
-/// missing.
+/// Completes a job in the comparison's folder, unless another process is at work on it: trains the
+/// model if needed, and measures what is missing. If that fails, the job's folder gets a file
+/// `error.txt` with the reason.
 ///
 /// # Errors
-/// If the experiment cannot be trained or measured, its files cannot be read or written, or `watch`
-/// stops the run.
+/// If the experiment cannot be trained or measured, its files cannot be read or written, `watch`
+/// stops the run, or the job's lock is removed.
 pub fn work(
     plan: &Plan,
     job: Job<'_>,
     comparison: &Path,
     watch: &mut dyn RunObserver,
-) -> Result<()> {
+) -> Result<Worked> {
     let folder =
         std::path::absolute(job.folder(comparison)).map_err(Error::io("find", comparison))?;
+    std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
+    let here = JobFolder { folder };
+    let lock = match here.take()? {
+        Taken::Here(lock) => lock,
+        Taken::Elsewhere(holder) => return Ok(Worked::Elsewhere(holder)),
+    };
+    // A `resume` of the run by itself.
+    if let Some(holder) = here.run_holder() {
+        return Ok(Worked::Elsewhere(holder));
+    }
+    let own = |cell: &&Planned| cell.unit.as_deref() == Some(&*job.unit.id);
+    if here.lacks(plan, &plan.cells.iter().filter(own).collect::<Vec<_>>()).is_none() {
+        return Ok(Worked::Before);
+    }
+    here.forget_failure();
+    let done = complete(plan, job, &here, &mut Watched { watch, lock: &lock });
+    if lock.is_lost() {
+        let folder = here.folder.display();
+        let gone = || Error::runtime(format!("{folder} or its lock was removed while at work"));
+        return here.holder().map(Worked::Elsewhere).ok_or_else(gone);
+    }
+    if let Err(e) = &done
+        && !matches!(e, Error::Interrupted { .. } | Error::Stopped { .. })
+    {
+        here.fail(&e.to_string());
+    }
+    done.map(|()| Worked::Done)
+}
+
+/// An observer that also stops the run if the job's lock is lost.
+struct Watched<'w> {
+    watch: &'w mut dyn RunObserver,
+    lock: &'w Lock,
+}
+
+impl RunObserver for Watched<'_> {
+    fn start(&mut self, trainer: &Trainer, run: &Run) {
+        self.watch.start(trainer, run);
+    }
+
+    fn step(&mut self, event: &Event<'_>) {
+        self.watch.step(event);
+    }
+
+    fn stop(&self) -> bool {
+        self.lock.is_lost() || self.watch.stop()
+    }
+
+    fn note(&mut self, text: &str) {
+        self.watch.note(text);
+    }
+
+    fn end(&mut self) {
+        self.watch.end();
+    }
+
+    fn program(&self) -> serde_json::Value {
+        self.watch.program()
+    }
+}
+
+fn complete(
+    plan: &Plan,
+    job: Job<'_>,
+    here: &JobFolder,
+    watch: &mut dyn RunObserver,
+) -> Result<()> {
+    let folder = &here.folder;
     let mut experiment = with_seed(&job.unit.experiment, job.seed)?;
     if let Some(seconds) = plan.seconds
         && !folder.join("config.yaml").is_file()
     {
         experiment.training.steps = Some(steps_in(experiment.clone(), seconds)?);
     }
-    let here = JobFolder { folder: folder.clone() };
     let fresh = !here.is_trained();
-    let run = run::ensure_trained(experiment, &folder, watch)?;
+    let run = run::ensure_trained(experiment, folder, watch)?;
     if fresh {
         let footprint = Footprint { peak_memory_bytes: peak_memory(), manifest: here.manifest() };
         seal::write(&folder.join(TRAINED), &footprint)?;

@@ -239,8 +239,8 @@ impl Found {
             Err(e) if is_gone(&e) => return Ok(()),
             Err(e) => return Err(Error::io("remove", path)(e)),
         }
-        // Of processes on several machines, one moves it away. What a later one moves is not the file
-        // that it judged.
+        // Of processes on several machines, one moves it away. What a later one moves is not the
+        // file that it judged.
         if !std::fs::read(away.path()).is_ok_and(|b| String::from_utf8_lossy(&b) == **text) {
             let _ = std::fs::hard_link(away.path(), path);
         }

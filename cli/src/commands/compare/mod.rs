@@ -1,19 +1,15 @@
 //! `compare`: the grid of a comparison, trained by child processes, and its report.
 
+mod children;
+mod queue;
+
+pub use self::children::one;
+
+use self::children::work_through;
 use crate::args::{Cli, CompareArgs};
-use crate::interrupt::{go_on_with, heed, stop, stopped};
-use crate::progress::Cells;
-use std::io::{BufRead as _, BufReader, PipeReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use triflow::compare::{
-    self, Better, Cell, FAILURE, Job, Plan, Results, Spread, Unfinished, Verdict,
-};
-use triflow::run::{Run, RunObserver};
-use triflow::train::Event;
-use triflow::{Error, Result, Trainer};
+use triflow::compare::{self, Better, Cell, Plan, Results, Spread, Standing, Verdict};
+use triflow::{Error, Result};
 
 /// Runs `compare`: trains what is left of the plan, and reports.
 pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
@@ -36,22 +32,25 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
         describe(&plan);
         return judge(&plan, &Failures::default(), &folder);
     }
-    let mine = |i: usize| args.shard.is_none_or(|part| i % part.of == part.index);
+    let mine = |i: usize| args.shard.is_none_or(|part| part.has(i));
     let left = compare::left(&plan, &folder, &mine);
     if !left.is_empty() {
         compare::check_data(&plan, &folder)?;
     }
-    plan.write(&folder)?;
+    {
+        let _exclusive = compare::lock(&folder)?;
+        plan.write(&folder)?;
+    }
     let at_once = args.jobs.map_or_else(|| jobs_at_once(&plan), |n| n as usize);
     let at_once = at_once.clamp(1, left.len().max(1));
     log::info!(
-        "{} cells, {} models x {} seeds, {}; {} of {} runs left, {at_once} in parallel, into {}",
+        "{} cells, {} models x {} seeds, {}; {} of {} left, {at_once} in parallel, into {}",
         plan.cells.len(),
         plan.units.len(),
         plan.seeds.len(),
         plan.budget,
         left.len(),
-        plan.units.len() * plan.seeds.len(),
+        share(plan.units.len() * plan.seeds.len(), args),
         folder.display()
     );
     for note in &plan.notes {
@@ -60,14 +59,40 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
     for why in left.iter().flat_map(|left| &left.damaged) {
         log::warn!("{why}; measuring it again");
     }
-    let failures = work_through(cli, &left, at_once, &folder)?;
+    let failures = work_through(cli, (&plan, &folder), &left, at_once)?;
     if args.shard.is_some() {
         println!("{}", folder.display());
         println!("write the report with\n  triflow compare --collect {}", quoted(&folder));
     } else {
-        report(cli, &plan, &folder)?;
+        report(cli, &current(&plan, &folder)?, &folder)?;
     }
     judge(&plan, &failures, &folder)
+}
+
+/// The runs of the share that `args` ask for, of all `jobs`, for readers.
+fn share(jobs: usize, args: &CompareArgs) -> String {
+    let runs = |n: usize| if n == 1 { "1 run".to_owned() } else { format!("{n} runs") };
+    match args.shard {
+        None => runs(jobs),
+        Some(part) => {
+            let own = (0..jobs).filter(|i| part.has(*i)).count();
+            format!("{} in share {part} of {}", runs(own), runs(jobs))
+        }
+    }
+}
+
+/// The plan that the folder has by now, which another process may have given it.
+fn current(plan: &Plan, folder: &Path) -> Result<Plan> {
+    let there = Plan::read(folder)?;
+    if there.name()? != plan.name()? {
+        log::warn!(
+            "{} was given another plan meanwhile, by `{}`: the report is of that one; the same \
+             command again reports on this one",
+            folder.display(),
+            there.command
+        );
+    }
+    Ok(there)
 }
 
 /// The number of runs that failed, and of all that were started.
@@ -118,10 +143,18 @@ fn fresh(parent: &Path, dry_run: bool) -> Result<PathBuf> {
     Err(Error::runtime(format!("no free name in {}", parent.display())))
 }
 
-/// The command line, quoted for a shell.
+/// The command line, quoted for a shell. It is that of all shares.
 fn command_line() -> String {
-    let words = std::env::args_os().skip(1).map(|word| quoted(Path::new(&word)));
-    std::iter::once("triflow".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    let mut words = vec!["triflow".to_owned()];
+    let mut given = std::env::args_os().skip(1);
+    while let Some(word) = given.next() {
+        match word.to_str() {
+            Some("--shard") => _ = given.next(),
+            Some(word) if word.starts_with("--shard=") => {}
+            _ => words.push(quoted(Path::new(&word))),
+        }
+    }
+    words.join(" ")
 }
 
 /// A word, quoted for a shell if needed.
@@ -171,178 +204,17 @@ fn jobs_at_once(plan: &Plan) -> usize {
     cores.min(fit).max(1)
 }
 
-/// Does the jobs, each in a process of its own.
-fn work_through(
-    cli: &Cli,
-    left: &[Unfinished<'_>],
-    at_once: usize,
-    folder: &Path,
-) -> Result<Failures> {
-    let cells = Cells::new(cli.quiet, left.len());
-    let next = Mutex::new(left.iter());
-    let failed = AtomicUsize::new(0);
-    let (leash, end) = std::io::pipe().map_err(|e| Error::runtime(format!("no pipe: {e}")))?;
-    let family = Family { cli, folder, cells: &cells, leash };
-    let take = || next.lock().ok()?.next();
-    let done = AtomicBool::new(false);
-    go_on_with(Some(resume_command(folder)));
-    heed(true);
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..at_once)
-            .map(|_| {
-                scope.spawn(|| {
-                    while !stopped()
-                        && let Some(left) = take()
-                    {
-                        let (unit, seed) = (&left.job.unit.id, left.job.seed);
-                        if let Err(why) = family.do_one(&left.job)
-                            && !stopped()
-                        {
-                            failed.fetch_add(1, Ordering::SeqCst);
-                            log::error!("{unit}, seed {seed}: {why}");
-                        }
-                    }
-                })
-            })
-            .collect();
-        // Child processes work until this end is closed.
-        scope.spawn(|| {
-            while !stopped() && !done.load(Ordering::SeqCst) {
-                std::thread::sleep(std::time::Duration::from_millis(30));
-            }
-            drop(end);
-        });
-        for worker in workers {
-            let _ = worker.join();
-        }
-        done.store(true, Ordering::SeqCst);
-    });
-    cells.finish();
-    heed(false);
-    Ok(Failures { failed: failed.into_inner(), of: left.len() })
-}
-
 fn resume_command(folder: &Path) -> String {
     format!("triflow compare --resume {}", quoted(folder))
 }
 
-/// Settings that all child processes share.
-struct Family<'c> {
-    cli: &'c Cli,
-    folder: &'c Path,
-    cells: &'c Cells,
-    /// The standard input of the child processes. It is closed to stop them, and when this
-    /// process ends.
-    leash: PipeReader,
-}
-
-impl Family<'_> {
-    /// Does one job in a process of its own, so that its memory is measured alone and its failure
-    /// is contained.
-    fn do_one(&self, job: &Job<'_>) -> Result<(), String> {
-        let own = job.folder(self.folder);
-        let failure = own.join(FAILURE);
-        let _ = std::fs::remove_file(&failure);
-        let shown = self.cells.start(&format!("{}, seed {}", job.unit.id, job.seed));
-        let found = self.child(job).and_then(|child| watch(child, &shown));
-        shown.end(found.is_ok());
-        found.inspect_err(|why| {
-            if stopped() {
-                return;
-            }
-            // `why` reports the failure now, the file in later reports.
-            let _ = std::fs::create_dir_all(&own);
-            let _ = std::fs::write(&failure, why);
-        })
-    }
-
-    fn child(&self, job: &Job<'_>) -> Result<Child, String> {
-        let own = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
-        let leash = self.leash.try_clone().map_err(|e| format!("no pipe: {e}"))?;
-        let mut command = Command::new(own);
-        for plugin in &self.cli.plugin {
-            command.arg("--plugin").arg(plugin);
-        }
-        command.arg("compare-one").arg("--folder").arg(self.folder);
-        command.arg(format!("--unit={}", job.unit.id)).arg(format!("--seed={}", job.seed));
-        // Several threads a run are slower where every core has a run.
-        command.env("OMP_NUM_THREADS", "1").env("RUST_LOG", "error");
-        command.stdin(leash).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map_err(|e| format!("cannot start a process: {e}"))
-    }
-}
-
-/// Shows the progress of a child process until it ends.
-fn watch(mut child: Child, shown: &crate::progress::Shown) -> Result<(), String> {
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let said = std::thread::spawn(move || {
-        let mut text = String::new();
-        if let Some(mut err) = err {
-            let _ = err.read_to_string(&mut text);
-        }
-        text
-    });
-    for line in out.into_iter().flat_map(|out| BufReader::new(out).lines()).map_while(Result::ok) {
-        shown.say(&line);
-    }
-    let status = child.wait().map_err(|e| e.to_string())?;
-    let said = said.join().unwrap_or_default();
-    if status.success() {
-        return Ok(());
-    }
-    let said = said.trim().trim_start_matches("error: ");
-    Err(if said.is_empty() { format!("ended with {status}") } else { said.to_owned() })
-}
-
-/// Does one job of the plan in `folder`, in a child process, until the parent closes its standard
-/// input.
-pub fn one(folder: &Path, unit: &str, seed: u64) -> Result<()> {
-    std::thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        stop();
-    });
-    let plan = Plan::read(folder)?;
-    let jobs = plan.jobs();
-    let job = jobs.iter().find(|job| job.unit.id == unit && job.seed == seed);
-    let job =
-        job.ok_or_else(|| Error::config("", format!("the plan has no {unit}, seed {seed}")))?;
-    compare::work(&plan, *job, folder, &mut Told { step: 0, total: 1 })
-}
-
-/// Reports progress to the parent, one line each: `steps/all`, or the current work.
-struct Told {
-    step: u64,
-    total: u64,
-}
-
-impl RunObserver for Told {
-    fn start(&mut self, trainer: &Trainer, _: &Run) {
-        self.total = trainer.total_steps();
-        heed(true);
-    }
-
-    fn step(&mut self, event: &Event<'_>) {
-        let fiftieth = |step: u64| step * 50 / self.total.max(1);
-        if fiftieth(event.step) != fiftieth(self.step) {
-            self.step = event.step;
-            println!("{}/{}", event.step, self.total);
-        }
-    }
-
-    fn note(&mut self, text: &str) {
-        heed(false);
-        println!("{text}");
-    }
-
-    fn stop(&self) -> bool {
-        stopped()
-    }
-}
-
-/// Collects the results, writes the report and prints its summary.
+/// Collects the results so far, writes the report and prints its summary.
 fn report(cli: &Cli, plan: &Plan, folder: &Path) -> Result<()> {
-    let results = compare::collect(plan, folder)?;
+    let exclusive = compare::lock(folder)?;
+    let standing = compare::standing(plan, folder);
+    let results = compare::collect(plan, folder).map_err(|e| unfinished(e, &standing, folder))?;
     compare::write(&results, folder)?;
+    drop(exclusive);
     if cli.quiet {
         println!("{}", folder.display());
         return Ok(());
@@ -352,8 +224,21 @@ fn report(cli: &Cli, plan: &Plan, folder: &Path) -> Result<()> {
     for finding in compare::missing(&results).iter().flatten() {
         println!("{}", finding.words);
     }
+    for sentence in standing.sentences() {
+        println!("{sentence}");
+    }
+    if !(standing.failed.is_empty() && standing.missing.is_empty()) {
+        println!("complete it with\n  {}", resume_command(folder));
+    }
     println!("report in {}", folder.join("report.html").display());
     Ok(())
+}
+
+/// The error of a report on no finished run, with what is in progress and what is missing.
+fn unfinished(e: Error, standing: &Standing, folder: &Path) -> Error {
+    let said: String = standing.sentences().iter().map(|said| format!("\n{said}")).collect();
+    let command = resume_command(folder);
+    Error::runtime(format!("{e}{said}\n  help: `{command}` trains what no process is at work on"))
 }
 
 /// The deciding metric and the cost of each cell, best first.
