@@ -237,6 +237,8 @@ fn every_command_that_a_document_shows_is_understood() {
             let done = std::process::Command::new("sh")
                 .args(["-c", &format!("{words}{command}")])
                 .current_dir(folder.path())
+                .envs([("SLURM_ARRAY_TASK_ID", "2"), ("SLURM_ARRAY_TASK_COUNT", "8")])
+                .env("SLURM_CPUS_PER_TASK", "4")
                 .output()
                 .unwrap();
             let words = String::from_utf8(done.stderr).unwrap();

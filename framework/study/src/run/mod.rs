@@ -113,7 +113,7 @@ impl Run {
     /// may be the user's.
     pub fn is_in(folder: &Path) -> bool {
         let has = |name: &str| folder.join(name).exists();
-        has("config.yaml") && [LAST, "checkpoints", lock::NAME].into_iter().any(has)
+        has("config.yaml") && [LAST, "checkpoints", crate::lock::OF_FOLDER].into_iter().any(has)
     }
 
     /// This run with its data at `path`, a file or folder, if they have moved.
