@@ -158,7 +158,7 @@ fn experiment(folder: &Folder, args: &[&str]) -> Value {
 #[test]
 fn a_flag_wins_over_set_over_the_file_over_what_it_extends_over_the_defaults() {
     let folder = Folder::new();
-    folder.write("e.yaml", "");
+    folder.write("e.yaml", "output_dir: artifacts\n");
     let epochs = |args: &[&str]| experiment(&folder, args)["training"]["epochs"].clone();
     let set = ["--set", "training.epochs=3"];
     assert_eq!(epochs(&[]), 50);
@@ -195,7 +195,7 @@ fn snake(args: &[&str]) -> Vec<String> {
 #[test]
 fn every_flag_means_its_key_in_either_spelling() {
     let folder = Folder::new();
-    folder.write("e.yaml", "");
+    folder.write("e.yaml", "output_dir: artifacts\n");
     let flags: &[(&[&str], &str, Value)] = &[
         (&["--model-type", "ct"], "/objective/type", json!("ct")),
         (&["--noise-schedule", "cosine"], "/noise_schedule/type", json!("cosine")),
