@@ -99,6 +99,27 @@ fn load_cuda() -> &'static Result<(), NoCuda> {
     })
 }
 
+/// Folders of triflow's optional libraries: that of the program, and LibTorch's.
+pub(crate) fn library_folders() -> [Option<PathBuf>; 2] {
+    let program = std::env::current_exe().ok();
+    [program.and_then(|program| program.parent().map(Into::into)), libtorch_folder()]
+}
+
+/// The library called `name` in the first of `folders` that has it.
+///
+/// # Errors
+/// Where it was looked for, such as "there is no A and no B".
+pub(crate) fn library_in(
+    folders: &[Option<PathBuf>],
+    name: &str,
+) -> std::result::Result<PathBuf, String> {
+    let places: Vec<PathBuf> = folders.iter().flatten().map(|folder| folder.join(name)).collect();
+    places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
+        let searched: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
+        format!("there is no {}", searched.join(" and no "))
+    })
+}
+
 /// Folder that LibTorch was loaded from.
 pub(crate) fn libtorch_folder() -> Option<PathBuf> {
     folder_in(&std::fs::read_to_string("/proc/self/maps").ok()?)

@@ -3,17 +3,19 @@
 
 mod c10d;
 mod environment;
+mod nccl;
+mod network;
 
 pub use environment::Place;
+pub use network::host;
 
 use crate::error::{Error, Result, first_line};
 use crate::threads;
 use c10d::{C10d, Meeting};
+use network::{address_towards, listener, taken};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
+use std::net::IpAddr;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -172,10 +174,10 @@ impl Group {
             return Ok(());
         }
         let nccl = match device {
-            Device::Cuda(index) => nccl_library()?.map(|path| (path, index)),
+            Device::Cuda(index) => nccl::library().map(|path| (path, index)),
             _ => None,
         };
-        let given = nccl.as_ref().map(|(path, index)| (Path::new(path), *index));
+        let given = nccl.as_ref().map(|(path, index)| (path.as_path(), *index));
         let backend = if given.is_some() { "NCCL" } else { "gloo" };
         // Backends that differ would wait for each other.
         self.agree(&BTreeMap::from([("backend".to_owned(), backend.to_owned())]))?;
@@ -404,7 +406,9 @@ impl Joined {
             return Err(Error::runtime(message));
         }
         let is_local = |text: &str| text.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        let several = self.local_size < self.place.size;
+        // The user's choice of an interface replaces this address.
+        let several =
+            self.local_size < self.place.size && std::env::var_os("GLOO_SOCKET_IFNAME").is_none();
         if let Some((rank, address)) = column(2).enumerate().find(|(_, a)| several && is_local(a)) {
             return Err(Error::runtime(format!(
                 "rank {rank} finds MASTER_ADDR ({}) at {address}, where no other machine reaches it\n  \
@@ -449,65 +453,4 @@ impl Drop for Joined {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-}
-
-/// The socket of the store: at MASTER_ADDR alone if that is an address of this machine, because
-/// whoever connects is served; `None` for a name.
-fn listener(place: &Place) -> Result<Option<OwnedFd>> {
-    let Ok(address) = place.host.parse::<IpAddr>() else { return Ok(None) };
-    match TcpListener::bind((address, place.port)) {
-        Ok(listener) => Ok(Some(listener.into())),
-        Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
-            Err(taken(&format!("{address}:{}", place.port), &e.to_string()))
-        }
-        // An address that leads here by way of another machine.
-        Err(_) => Ok(None),
-    }
-}
-
-fn taken(at: &str, why: &str) -> Error {
-    Error::runtime(format!(
-        "rank 0 cannot listen at {at} ({why})\n  help: another training may be at work there: set \
-         another MASTER_PORT"
-    ))
-}
-
-/// This machine's address on the way to `host`; nothing is sent. That of the machine's own name is
-/// 127.0.1.1 on many.
-fn address_towards(host: &str, port: u16) -> Result<IpAddr> {
-    let to = (host, port).to_socket_addrs();
-    let no_way = |e: std::io::Error| Error::runtime(format!("there is no way to {host}: {e}"));
-    let mut last = std::io::Error::other("it has no address");
-    for to in to.map_err(no_way)? {
-        let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-        let own = UdpSocket::bind(any).and_then(|socket| {
-            socket.connect(to)?;
-            socket.local_addr()
-        });
-        match own {
-            Ok(own) => return Ok(own.ip()),
-            Err(e) => last = e,
-        }
-    }
-    Err(no_way(last))
-}
-
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
-}
-
-/// The library of `nccl.cpp`, beside the program or LibTorch; `None`, with a note, without it.
-fn nccl_library() -> Result<Option<String>> {
-    const NAME: &str = "libtriflow_nccl.so";
-    let beside = std::env::current_exe().ok();
-    let beside = beside.as_deref().and_then(Path::parent).map(Path::to_owned);
-    let folders = [beside, crate::device::libtorch_folder()];
-    let found = folders.into_iter().flatten().map(|folder| folder.join(NAME)).find(|f| f.is_file());
-    if found.is_none() {
-        log::warn!(
-            "gradients are summed by gloo, through the memory of the host: there is no {NAME}"
-        );
-    }
-    Ok(found.map(|path| path.display().to_string()))
 }

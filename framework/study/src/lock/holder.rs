@@ -1,5 +1,6 @@
 //! The process that holds a lock, and signs that it lives.
 
+use crate::group::host;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +30,7 @@ pub struct Holder {
     pub(super) number: u64,
 }
 
-/// What the lock of the file system says of the holder.
+/// Evidence of the file system's lock about the holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sign {
     /// A process has locked the file.
@@ -82,12 +83,6 @@ impl Holder {
         let rebooted = self.host == host() && uptime().is_some_and(|uptime| age > uptime);
         !rebooted && age < Duration::from_secs(STALE_SECONDS)
     }
-}
-
-/// Name of this machine.
-pub(super) fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
 }
 
 fn boot() -> Option<String> {

@@ -1,5 +1,5 @@
-use super::holder::host;
 use super::*;
+use crate::group::host;
 use std::sync::Barrier;
 
 fn taken(path: &Path) -> Option<Lock> {
@@ -42,9 +42,9 @@ fn a_lock_is_held_once_and_named_until_it_is_dropped() {
     assert!(taken(&path).is_some());
 }
 
-/// What a killed process of this system left is free at once, whatever its container was called;
-/// what a process of another machine left, when it was not renewed for long; what was left before a
-/// reboot of this machine, when it was not renewed since.
+/// The lock of a killed process of this system is free at once, whatever its container was called;
+/// that of a process of another machine, when it was not renewed for long; one from before a reboot
+/// of this machine, when it was not renewed since.
 #[test]
 fn locks_of_processes_that_ended_are_taken_over_and_those_of_others_are_not() {
     let folder = tempfile::tempdir().unwrap();

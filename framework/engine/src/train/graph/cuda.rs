@@ -2,7 +2,7 @@
 //! train on.
 
 use super::{Recorder, Work};
-use crate::device::libtorch_folder;
+use crate::device::{library_folders, library_in};
 use crate::error::{Error, Result, first_line};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -30,7 +30,10 @@ struct Shim {
 impl Shim {
     fn get() -> Result<&'static Self> {
         static LOADED: OnceLock<Result<Shim, String>> = OnceLock::new();
-        LOADED.get_or_init(|| Self::load(&find()?)).as_ref().map_err(Error::runtime)
+        LOADED
+            .get_or_init(|| Self::load(&find_in(&library_folders())?))
+            .as_ref()
+            .map_err(Error::runtime)
     }
 
     /// Loads the library after LibTorch's CUDA library, whose symbols it uses.
@@ -89,19 +92,11 @@ fn is_compatible(built_for: &str, ours: &str) -> bool {
 }
 
 /// Finds the library beside the program or beside LibTorch.
-fn find() -> Result<PathBuf, String> {
-    let program = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
-    find_in(&[program, libtorch_folder()])
-}
-
 fn find_in(folders: &[Option<PathBuf>]) -> Result<PathBuf, String> {
-    let places: Vec<PathBuf> = folders.iter().flatten().map(|folder| folder.join(NAME)).collect();
-    places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
-        let searched: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
+    library_in(folders, NAME).map_err(|missing| {
         format!(
-            "there is no {}\n  help: `make libtriflow-cuda` builds it, and makes steps of small \
-             models faster; `training.capture: off` works without it",
-            searched.join(" and no ")
+            "{missing}\n  help: `make libtriflow-cuda` builds it, and makes steps of small models \
+             faster; `training.capture: off` works without it"
         )
     })
 }
