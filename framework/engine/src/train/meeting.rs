@@ -31,7 +31,7 @@ impl Trainer {
         })
     }
 
-    /// What the processes must have in common, by names.
+    /// Values that the processes must have in common, by names.
     fn facts(&self) -> Result<BTreeMap<String, String>> {
         let is_free = |key: &str| FREE.contains(&key.split('.').next().unwrap_or_default());
         let keys = self.experiment().keys()?.into_iter().filter(|(key, _)| !is_free(key));

@@ -87,6 +87,10 @@ pub(crate) struct Taken<'t> {
     pub group: &'t Group,
     /// True if this process asks the group to stop.
     pub stop: bool,
+    /// True for a step with dropout.
+    pub dropout: bool,
+    /// Seeds the random numbers of a part.
+    pub seed: &'t dyn Fn(i64) -> TorchStream,
 }
 
 impl Taken<'_> {
@@ -97,26 +101,24 @@ impl Taken<'_> {
 }
 
 impl Learning<'_> {
-    /// Takes a step on `batch`, the rows of this process. `seed` seeds the random numbers of a
-    /// part, those of the first one excepted, which are seeded already. Returns the number of
-    /// processes that ask to stop, `[]` float64; `None` for a process alone.
+    /// Takes a step on `batch`, the rows of this process, with the random numbers of its first
+    /// part. Returns the number of processes that ask to stop, `[]` float64; `None` for a process
+    /// alone.
     pub fn step(
         &mut self,
         model: &Model,
         config: &Training,
         batch: &Inputs,
         taken: &Taken<'_>,
-        dropout: bool,
-        seed: &dyn Fn(i64) -> TorchStream,
     ) -> Result<Option<Tensor>> {
         let (mut gradient, asked) = if taken.is_whole() {
             let rows = BatchRows::whole(taken.rows);
             let (terms, gradient) =
-                loss_and_gradient(model, self.parameters, config, batch, rows, dropout)?;
+                loss_and_gradient(model, self.parameters, config, batch, rows, taken.dropout)?;
             terms.add_to(self.sums, taken.rows);
             (gradient, None)
         } else {
-            self.gradient_of_parts(model, config, batch, taken, dropout, seed)?
+            self.gradient_of_parts(model, config, batch, taken)?
         };
         if let Some(max_norm) = config.clip_grad_norm {
             tch::no_grad(|| {
@@ -136,8 +138,6 @@ impl Learning<'_> {
         config: &Training,
         batch: &Inputs,
         taken: &Taken<'_>,
-        dropout: bool,
-        seed: &dyn Fn(i64) -> TorchStream,
     ) -> Result<(Tensor, Option<Tensor>)> {
         let (share, group, of) = (taken.share, taken.group, taken.rows);
         let begin = share.rows(of).start;
@@ -149,11 +149,11 @@ impl Learning<'_> {
             if n == 0 {
                 continue;
             }
-            let _stream = (part != share.own.start).then(|| seed(part));
+            let _stream = (part != share.own.start).then(|| (taken.seed)(part));
             let rows = BatchRows { from, rows: n, of };
             let batch = batch.narrow(from - begin, n);
             let (terms, mut of_part) =
-                loss_and_gradient(model, self.parameters, config, &batch, rows, dropout)?;
+                loss_and_gradient(model, self.parameters, config, &batch, rows, taken.dropout)?;
             terms.add_to(&mut sums, n);
             tch::no_grad(|| {
                 let weight = n as f64 / of as f64;

@@ -270,6 +270,7 @@ impl Trainer {
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<bool> {
         let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
+        (self.stop, self.asked) = (false, None);
         if self.has_ended()? {
             return Ok(true);
         }
@@ -380,10 +381,11 @@ impl Trainer {
             };
             seed_torch(seed, Purpose::Train, step)
         };
-        let taken = Taken { share: &share, rows, group: &self.group, stop: self.stop };
+        let (group, stop) = (&self.group, self.stop);
+        let taken = Taken { share: &share, rows, group, stop, dropout, seed: &seed };
         let mut asked = None;
         steps.take(batch, dropout, &|| seed(share.own.start), &mut |batch| {
-            asked = learning.step(model, config, batch, &taken, dropout, &seed)?;
+            asked = learning.step(model, config, batch, &taken)?;
             Ok(())
         })?;
         self.step += 1;
