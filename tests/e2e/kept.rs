@@ -1,4 +1,4 @@
-//! What a command must not write over: files that it reads, and those of runs.
+//! Files over which no command writes: those that it reads, and those of runs.
 
 use crate::command::{Folder, TINY, bytes, text};
 use std::path::Path;

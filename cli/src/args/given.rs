@@ -34,7 +34,7 @@ impl Given {
         values.collect()
     }
 
-    /// What may be the path of a file: the value itself, and the texts of its YAML behind `KEY=`.
+    /// Texts that may be the path of a file: the value, and those of its YAML behind `KEY=`.
     pub fn paths(&self) -> Vec<PathBuf> {
         let mut paths = vec![PathBuf::from(&self.value)];
         let text = self.value.to_str().unwrap_or_default();

@@ -24,7 +24,7 @@ struct Open<'p> {
 /// Another process; `None` if it is not known.
 type Elsewhere = Option<Holder>;
 
-/// What to do next.
+/// The next action of a process on its share.
 #[derive(Debug)]
 pub(super) enum Next<'p> {
     /// This run is free.
@@ -70,7 +70,7 @@ impl<'p> Queue<'p> {
         self.open().push(Open { job, elsewhere: Some(None) });
     }
 
-    /// What is waited for, for readers: each run with the process at work on it.
+    /// The runs that are waited for, each with the process at work on it, as texts.
     pub fn waiting(&self) -> Vec<String> {
         let open = self.open();
         let each = open.iter().map(|open| match open.elsewhere.iter().flatten().next() {

@@ -1,4 +1,4 @@
-//! What the jobs of a comparison are at: complete, in progress, failed or missing.
+//! States of the jobs of a comparison: complete, in progress, failed or missing.
 
 use super::job::JobFolder;
 use super::plan::{Job, Plan, Planned};
