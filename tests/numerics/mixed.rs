@@ -334,6 +334,7 @@ fn trained(yaml: &str) -> Trained {
 
 #[test]
 fn recoded_data_are_the_embeddings_weighted_by_their_probabilities_for_every_objective() {
+    let _stream = seed_torch(6, Purpose::Data, 0);
     for objective in ["flow_matching", "diffusion", "ct"] {
         let settings = format!(
             "{{ objective: {objective}, noise_schedule: cosine, training: {{ steps: 1 }},

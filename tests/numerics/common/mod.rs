@@ -9,6 +9,7 @@ use triflow::loss::{Times, Weights};
 use triflow::path::Path;
 use triflow::prelude::*;
 use triflow::registry::{Field, Group as _, Shape};
+use triflow::rng::{Purpose, seed_torch};
 use triflow::tch::{Device, Kind};
 
 /// Parses a golden file.
@@ -75,6 +76,8 @@ pub fn schedule(
     }
     let component: Component<dyn NoiseSchedule> =
         serde_json::from_value(Value::Object(spec)).unwrap();
+    // Networks draw their initial weights, even those that are replaced below.
+    let _stream = seed_torch(1, Purpose::Init, 0);
     let schedule = component
         .build(&BuildContext {
             vars: vs.root(),

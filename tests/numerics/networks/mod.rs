@@ -134,6 +134,7 @@ fn makes_sense(crn: &str, backbone: &str) -> bool {
 
 #[test]
 fn every_combination_gives_gradients_to_every_parameter_and_none_while_sampling() {
+    let _stream = seed_torch(14, Purpose::Data, 0);
     for (crn, backbone, yaml) in combinations() {
         for (latent, condition) in [(&[2][..], &[3][..]), (&[2], &[2]), (&[2, 3, 2], &[1, 2])] {
             let what = format!("{crn} over {backbone}, {latent:?}, {condition:?}");
@@ -158,6 +159,7 @@ fn every_combination_gives_gradients_to_every_parameter_and_none_while_sampling(
 /// Derivatives by parameters against finite differences, for up to three nested derivatives.
 #[test]
 fn stacked_derivatives_equal_differences() {
+    let _stream = seed_torch(14, Purpose::Data, 0);
     for (crn, backbone, yaml) in combinations() {
         let Ok(at) = build(&yaml, &[2], Some(&[3])) else { continue };
         let rows = at.rows(4);

@@ -1,6 +1,7 @@
 //! Tests of each kernel against the LibTorch operations that it replaces.
 
 use super::*;
+use crate::rng::{Purpose, seed_torch};
 use tch::{Device, Kind, no_grad};
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
@@ -30,7 +31,7 @@ struct ChainCase {
 
 impl ChainCase {
     fn new(rows: i64, inputs: &[i64], widths: &[i64], biased: bool) -> Self {
-        tch::manual_seed(5);
+        let _stream = seed_torch(5, Purpose::Data, 0);
         let inputs: Vec<Tensor> = inputs.iter().map(|n| normal(&[rows, *n])).collect();
         let mut from: i64 = inputs.iter().map(|x| x.size()[1]).sum();
         let layer = |&to: &i64| {
@@ -90,6 +91,7 @@ fn shapes() -> Vec<(i64, Vec<i64>, Vec<i64>)> {
 
 #[test]
 fn a_chain_and_its_gradients_are_those_of_its_parts() {
+    let _stream = seed_torch(6, Purpose::Data, 0);
     for (rows, inputs, widths) in shapes() {
         for (activation, end, biased) in ACTIVATIONS.into_iter().flat_map(|a| {
             [(a, End::Activated, true), (a, End::Linear, true), (a, End::Linear, false)]
@@ -177,7 +179,7 @@ fn nan_stays_nan_and_large_numbers_stay_finite() {
 
 #[test]
 fn a_blend_is_its_formula_in_any_precision_and_with_learned_coefficients() {
-    tch::manual_seed(5);
+    let _stream = seed_torch(5, Purpose::Data, 0);
     for kind in [Kind::Float, Kind::Double] {
         for shape in [&[5, 3][..], &[4, 2, 3], &[6]] {
             let (x, y) = (normal(shape).to_kind(kind), normal(shape).to_kind(kind));
@@ -202,7 +204,7 @@ fn a_blend_is_its_formula_in_any_precision_and_with_learned_coefficients() {
 
 #[test]
 fn the_squared_error_and_its_gradients_are_those_of_its_formula() {
-    tch::manual_seed(5);
+    let _stream = seed_torch(5, Purpose::Data, 0);
     let formula = |x: &Tensor, y: &Tensor, w: Option<&Tensor>, mean: bool| {
         let squares = (x - y).square().flatten(1, -1);
         let n = if mean { squares.size()[1] as f64 } else { 1.0 };
@@ -252,6 +254,7 @@ fn the_squared_error_and_its_gradients_are_those_of_its_formula() {
 /// another operation, not at all, or requires no gradient.
 #[test]
 fn a_flat_gradient_is_that_of_each_variable() {
+    let _stream = seed_torch(6, Purpose::Data, 0);
     for (rows, inputs, widths) in shapes() {
         for biased in [true, false] {
             let case = ChainCase::new(rows, &inputs, &widths, biased);
@@ -334,7 +337,7 @@ fn adam_takes_the_steps_of_its_paper() {
 
 #[test]
 fn sinusoids_are_sines_and_cosines_to_rounding() {
-    tch::manual_seed(3);
+    let _stream = seed_torch(3, Purpose::Data, 0);
     for (rows, n, scale) in [(5, 3, 10.0), (257, 32, 1570.0), (9, 40, 8000.0)] {
         let time = Tensor::rand([rows], FLOAT) * 2.0 - 1.0;
         let frequencies = Tensor::rand([n], FLOAT) * scale;
@@ -370,7 +373,7 @@ fn sinusoids_are_sines_and_cosines_to_rounding() {
 /// reached.
 #[test]
 fn gradients_on_this_thread_are_those_of_the_engine() {
-    tch::manual_seed(4);
+    let _stream = seed_torch(4, Purpose::Data, 0);
     let new = |shape: &[i64]| normal(shape).set_requires_grad(true);
     let variables = [new(&[4, 3]), new(&[3]), new(&[2]), new(&[3, 4])];
     let loss = || {

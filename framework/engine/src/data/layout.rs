@@ -285,6 +285,7 @@ pub(super) fn without_gaps(table: Columns, part: Part, set: &str) -> Result<Colu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{Purpose, seed_torch};
 
     fn names(all: &[&str]) -> Vec<String> {
         all.iter().map(|name| (*name).to_owned()).collect()
@@ -314,6 +315,7 @@ mod tests {
 
     /// Random cells of these columns.
     fn table(columns: &[TableColumn], n: i64) -> Tensor {
+        let _stream = seed_torch(1, Purpose::Data, 0);
         let options = (Kind::Double, Device::Cpu);
         let cells = columns.iter().map(|column| {
             let cells = match (&column.kind, column.names()) {
@@ -342,6 +344,7 @@ mod tests {
     fn a_table_comes_back_from_the_rows_that_a_model_sees() {
         let columns = columns();
         let layout = TableLayout::of(&columns, Device::Cpu).unwrap();
+        let _stream = seed_torch(2, Purpose::Data, 0);
         let table = table(&columns, 500);
         let rows = layout.rows(&layout.cells(&table), Kind::Double);
         assert_eq!(rows.size(), [500, width_of(&columns)]);

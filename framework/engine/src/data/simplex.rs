@@ -51,6 +51,7 @@ fn onto_simplex(values: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{Purpose, seed_torch};
 
     fn rows(values: &[f64], width: i64) -> Tensor {
         Tensor::from_slice(values).view([-1, width])
@@ -62,6 +63,7 @@ mod tests {
         let expected = rows(&[1.0, 0.0, 0.0, 0.4, 0.6, 0.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0], 3);
         assert!(onto_simplex(&given).allclose(&expected, 1e-12, 1e-12, false));
         // By the condition of optimality: no vertex lies on the far side of the projection.
+        let _stream = seed_torch(1, Purpose::Data, 0);
         let v = Tensor::randn([200, 5], (Kind::Double, tch::Device::Cpu));
         let p = onto_simplex(&v);
         let sum = p.sum_dim_intlist([1].as_slice(), true, Kind::Double);
@@ -74,6 +76,7 @@ mod tests {
 
     #[test]
     fn probabilities_keep_their_digits() {
+        let _stream = seed_torch(2, Purpose::Data, 0);
         let soft = Tensor::randn([50, 7], (Kind::Float, tch::Device::Cpu)).softmax(1, Kind::Float);
         assert_eq!(onto_simplex(&soft), soft);
     }
