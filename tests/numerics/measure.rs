@@ -325,6 +325,26 @@ fn a_standing_network_predicts_the_mean_and_its_draws_are_the_marginal_law() {
     assert_eq!(one.scores.get("crps"), evaluation.scores.get("crps"));
 }
 
+/// A standing network draws the marginal law for every row, whose intervals hold the truth as often
+/// as they say over all rows, but not over the smallest alone.
+#[test]
+fn intervals_of_sorted_rows_are_measured_over_all_of_them() {
+    let (y, _) = normal(&[2 * N, 1], 4).sort(0, false);
+    let mut trainer = model("task: regression", normal(&[2 * N, 2], 5), Some(y));
+    let (trained, data) = trainer.trained_mut();
+    let evaluation = evaluate(trained, &data.held_out(N).unwrap(), &Options::default()).unwrap();
+    assert!((mean(&evaluation, "crps") * PI.sqrt() - 1.0).abs() < 0.04);
+    for (metric, level) in [("coverage_50", 50.0), ("coverage_90", 90.0)] {
+        let off = (mean(&evaluation, metric) - level).abs();
+        assert!(off < 6.0, "{metric}: {off} off");
+    }
+    let deviation = evaluation.predictions.unwrap().deviation.unwrap();
+    let drawn: Vec<i64> =
+        deviation.squeeze_dim(1).isfinite().nonzero().view(-1).try_into().unwrap();
+    assert_eq!((drawn.len(), drawn[0]), (1000, 0));
+    assert!(drawn.windows(2).all(|pair| (N / 1000..=N / 1000 + 1).contains(&(pair[1] - pair[0]))));
+}
+
 #[test]
 fn intervals_that_are_too_narrow_for_the_truth_are_said() {
     let y = normal(&[2 * N, 1], 4);

@@ -352,7 +352,8 @@ pub fn evaluate(
     let held = match file {
         Some(file) => {
             let rows = read_rows(&model, file)?;
-            let rows = if model.experiment().task().predicts() { rows } else { rows.first(points) };
+            let rows =
+                if model.experiment().task().predicts() { rows } else { rows.spread(points) };
             HeldOut { name: file.display().to_string(), rows, others: None, train: None }
         }
         None => {
@@ -362,7 +363,7 @@ pub fn evaluate(
     };
     let likely = match likelihood_rows {
         Some((n, out)) => {
-            let rows = held.rows.first(n);
+            let rows = held.rows.spread(n);
             let likely = likelihood_of(&mut model, &rows, sampling)?;
             if let Some(out) = out {
                 write_likelihoods(out, &likely.rows, &rows.target, model.units())?;

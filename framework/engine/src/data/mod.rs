@@ -38,7 +38,7 @@ pub(crate) use disk::rows_of_file;
 pub use identity::Identity;
 pub use layout::TableLayout;
 pub use normaliser::Normaliser;
-pub use rows::{Batch, Rows, Side};
+pub use rows::{Batch, Rows, Side, spread};
 pub(crate) use rows::{Stored, mirror_some};
 pub use summary::{Class, DataSummary, SideSummary, Sizes, Spread};
 pub use table::Table;

@@ -125,6 +125,14 @@ impl Rows {
         self.take(0..n.min(self.len()))
     }
 
+    /// Takes `n` rows that are spread over the set, which may be sorted, or all if there are fewer.
+    ///
+    /// # Errors
+    /// Those of [`take`](Self::take).
+    pub fn spread(&self, n: i64) -> Result<Batch> {
+        self.take(&spread(self.len(), n).to_device(self.device()))
+    }
+
     /// Takes rows as [`take`](Self::take) does, of which those that stay in a file were
     /// [`read`](Stored::read) before.
     pub(crate) fn finish(&self, rows: &Pick<'_>, read: Vec<Tensor>) -> Result<Batch> {
@@ -200,6 +208,12 @@ impl Batch {
         self.narrow(0, n.min(self.len()))
     }
 
+    /// Copies of `n` rows that are [spread](spread) over these, which may be sorted, or of all if
+    /// there are fewer.
+    pub fn spread(&self, n: i64) -> Self {
+        self.rows(&spread(self.len(), n).to_device(self.target.device()))
+    }
+
     /// Copies of the rows at `index`, `[k]` int64.
     pub fn rows(&self, index: &Tensor) -> Self {
         self.map(|t| t.index_select(0, index))
@@ -216,6 +230,14 @@ impl Batch {
             labels: map(&self.labels),
         }
     }
+}
+
+/// Numbers of `n` rows at equal distances among `len` rows, or of all if there are fewer, `[n]`
+/// int64.
+pub fn spread(len: i64, n: i64) -> Tensor {
+    let n = n.clamp(0, len);
+    let number = |i: i64| (i128::from(i) * i128::from(len) / i128::from(n)) as i64;
+    Tensor::from_slice(&(0..n).map(number).collect::<Vec<_>>())
 }
 
 /// Mirrors images left to right with probability 1/2, independently for each row and alike for
@@ -254,6 +276,18 @@ mod tests {
         assert!(rows.take(3..6).is_err() && rows.take(&Tensor::from_slice(&[5_i64])).is_err());
         assert_eq!(rows.first(9).unwrap().len(), 5);
         assert!(rows.take(5..5).unwrap().is_empty());
+    }
+
+    #[test]
+    fn some_rows_are_spread_over_all() {
+        let numbers = |len, n| Vec::<i64>::try_from(spread(len, n)).unwrap();
+        assert_eq!((numbers(10, 4), numbers(3, 9)), (vec![0, 2, 5, 7], vec![0, 1, 2]));
+        assert!(numbers(0, 5).is_empty() && numbers(5, 0).is_empty());
+        assert_eq!(numbers(i64::MAX, 2), [0, i64::MAX / 2]);
+        let rows = super::super::numbered_rows(0..10);
+        let some = rows.spread(4).unwrap();
+        assert_eq!(some.target, rows.all().unwrap().spread(4).target);
+        assert_eq!(Vec::<f32>::try_from(some.target.view(-1)).unwrap(), [0.0, 2.0, 5.0, 7.0]);
     }
 
     #[test]

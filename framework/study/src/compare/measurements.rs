@@ -46,7 +46,7 @@ pub(super) fn sample(model: &mut Trained, data: &Data, plan: &Plan) -> Result<Sa
     let held = data.held_out(plan.points)?;
     let options = measure::Options { draws: plan.draws, ..measure::Options::default() };
     let metrics = measure::evaluate(model, &held, &options)?.to_json();
-    let rows = held.rows.first(1000);
+    let rows = held.rows.spread(1000);
     let mut best = f64::INFINITY;
     for draw in 0..3 {
         let began = Instant::now();

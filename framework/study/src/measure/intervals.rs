@@ -2,7 +2,7 @@ use super::draw::{draw, points};
 use super::scores::Draws;
 use super::{Cost, Options, Scale, checked};
 use crate::component::{Goal, MetricInput, Need, RandomDraws};
-use crate::data::Batch;
+use crate::data::{Batch, spread};
 use crate::error::Result;
 use crate::metrics::{QuantileRule, interval_coverage};
 use crate::trained::Trained;
@@ -19,17 +19,17 @@ const ROWS: i64 = 1000;
 /// %.
 const CRITICAL: f64 = 2.576;
 
-/// Random draws of the first rows.
+/// Random draws of some rows.
 pub(super) struct Intervals {
     /// Numbers of draws and rows, in JSON.
     pub how: Value,
     /// The verdict on the intervals, in JSON.
     pub intervals: Value,
-    /// Standard deviation over the draws, `[rows, entries]` float64.
+    /// Standard deviation over the draws, `[rows, entries]` float64, NaN for rows that are not drawn.
     pub deviation: Tensor,
 }
 
-/// Measures CRPS and coverage of at least 40 random draws of the first rows, in the units of
+/// Measures CRPS and coverage of at least 40 random draws of rows spread over these, in the units of
 /// `scale` (`None`: the data's own), and warns if the intervals are too narrow. Returns `None` if
 /// none of the metrics is measured, or there are no rows.
 pub(super) fn add(
@@ -43,12 +43,17 @@ pub(super) fn add(
     if !to.want(&[Need::Draws, Need::Ensemble]) || rows.is_empty() {
         return Ok(None);
     }
-    let rows = rows.first(rows.len().min(ROWS));
+    let all_rows = rows.len();
+    let numbers = spread(all_rows, ROWS).to_device(rows.target.device());
+    let rows = rows.rows(&numbers);
     let draws = options.draws.max(DRAWS).next_multiple_of(GROUPS);
     let one = |number| Ok(draw(model, &rows, Some((seed, number)), &options.group, cost)?.1);
     let all = (0..draws).map(one).collect::<Result<Vec<_>>>()?;
     let stacked = Tensor::stack(&all, 0).to_kind(Kind::Double);
-    let deviation = stacked.std_dim([0].as_slice(), false, false).flatten(1, -1);
+    let some = stacked.std_dim([0].as_slice(), false, false).flatten(1, -1);
+    let deviation =
+        some.new_full([all_rows, some.size()[1]], f64::NAN, (Kind::Double, some.device()));
+    let deviation = deviation.index_copy(0, &numbers, &some);
     let truth = model.units().target.undo(&rows.target);
     let scaled = |values: &Tensor| match scale {
         Some(scale) => points(&scale.values(model.units(), values, None)),

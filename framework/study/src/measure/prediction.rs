@@ -78,9 +78,7 @@ pub(super) fn evaluate(
         sampling["crps"]["noise"] = json!(noise);
         sampling["crps"]["seed"] = json!(base_seed);
         details.push(("intervals", random.intervals));
-        let beyond = [truth.size()[0] - random.deviation.size()[0], random.deviation.size()[1]];
-        let not_drawn = Tensor::full(beyond, f64::NAN, (Kind::Double, random.deviation.device()));
-        deviation = Some(Tensor::cat(&[random.deviation, not_drawn], 0));
+        deviation = Some(random.deviation);
     }
     let (scores, failed) = scores.finish();
     Ok(Evaluation {

@@ -79,10 +79,10 @@ pub(super) fn evaluate(
         details.push(("variance_explained_percent_per_feature", each));
     }
     if scores.want(&[Need::Draws, Need::Ensemble]) {
-        let rows = held.rows.first(ENSEMBLE_ROWS);
+        let rows = held.rows.spread(ENSEMBLE_ROWS);
         let mask = rows.mask.as_ref();
         let there = |values: &Tensor| points(&sequence::positions(values, mask));
-        let true_points = there(&truth.narrow(0, 0, rows.len()))?;
+        let true_points = there(&model.units().target.undo(&rows.target))?;
         let truth = checked(&true_points)?;
         let draws = ensemble(model, &rows, seed, group, &mut cost)?;
         let noise = model.experiment().sampling.noise;

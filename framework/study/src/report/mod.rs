@@ -177,7 +177,7 @@ fn draw_losses(model: &Trained, course: Course<'_>, folder: &Path) -> Result<()>
 fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
     let units = model.units();
     let n = data.train.len().min(5000);
-    let rows = data.train.first(n)?;
+    let rows = data.train.spread(n)?;
     let (target, condition) = (units.target.undo(&rows.target), rows.condition);
     let names = &units.names;
     let generates = !model.experiment().task().predicts();
@@ -330,7 +330,7 @@ fn draw_trajectories(model: &mut Trained, data: &Data, pictures: &mut Pictures<'
 
 fn trajectories(model: &mut Trained, data: &Data) -> Result<TrajectoryView> {
     let seed = stream_seed(model.experiment().seed(), Purpose::Report, 2);
-    let rows = data.held_out(DRAWN)?.rows.first(rows_of_paths(model, DRAWN));
+    let rows = data.held_out(DRAWN)?.rows.spread(rows_of_paths(model, DRAWN));
     let n = rows.len();
     // The path as the solver leaves it, without a denoised end.
     let plan = SamplingPlan { final_denoise: Some(false), ..model.plan() };
