@@ -15,7 +15,7 @@ fn examples() -> PathBuf {
 }
 
 /// The built library of an example.
-fn library(name: &str) -> PathBuf {
+pub fn library(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         let (mut command, built) = cargo(&examples(), "build");

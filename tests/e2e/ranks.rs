@@ -1,5 +1,7 @@
 //! Several processes train one model, on this machine.
 
+mod draws;
+
 use crate::command::{Folder, Outcome, bytes, text};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read as _};
@@ -317,23 +319,30 @@ fn ranks_that_differ_are_told_in_what_before_the_first_step() {
 }
 
 #[test]
-fn a_rank_that_does_not_come_and_a_taken_port_are_errors() {
+fn who_does_not_come_and_a_taken_port_are_errors() {
     let folder = Folder::new();
     folder.write("e.yaml", EXPERIMENT);
     let args = ["-q", "run", "e.yaml", "--timeout", "1"];
     let alone = |i, port| {
+        let began = Instant::now();
         let done = rank(&folder, &args, (i, 2, port)).output().unwrap();
         assert_eq!(done.status.code(), Some(1));
+        // Rank 0 would wait for 10 s for others to leave, and c10d for ever for a silent program.
+        assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
         String::from_utf8(done.stderr).unwrap()
     };
     let error = alone(0, free_port());
     assert!(error.starts_with("error: rank 1 of 2 has not come within 1 s"), "{error}");
     let error = alone(1, free_port());
     assert!(error.starts_with("[rank 1] error: no rank 0 answers at 127.0.0.1:"), "{error}");
+    assert!(error.contains("within 1 s (Connection refused"), "{error}");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let error = alone(0, taken.local_addr().unwrap().port());
+    let port = taken.local_addr().unwrap().port();
+    let error = alone(0, port);
     assert!(error.starts_with("error: rank 0 cannot listen at 127.0.0.1:"), "{error}");
     assert!(error.contains("set another MASTER_PORT"), "{error}");
+    let error = alone(1, port);
+    assert!(error.contains("within 1 s (whoever listens there is silent)"), "{error}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod damage;
 mod data_sources;
 mod frechet;
 mod gaussian;
+mod group;
 mod guidance;
 mod images;
 mod levels;

@@ -112,9 +112,12 @@ int triflow_group_set(triflow_group* group, const char* key, const char* value, 
   return guarded(error, [&] { group->store->set(key, std::string(value)); });
 }
 
-// Waits until the key is set, within the time limit.
-int triflow_group_get(triflow_group* group, const char* key, char** value, char** error) {
-  return guarded(error, [&] { *value = strdup(group->store->get_to_str(key).c_str()); });
+// Waits until the key is set, within a time limit; 0 is none.
+int triflow_group_get(triflow_group* group, const char* key, int64_t timeout_ms, char** value, char** error) {
+  return guarded(error, [&] {
+    group->store->wait({key}, milliseconds(timeout_ms));
+    *value = strdup(group->store->get_to_str(key).c_str());
+  });
 }
 
 // Sets a key that is not set yet; gives the text that it has afterwards.

@@ -43,6 +43,7 @@ unsafe extern "C" {
     fn triflow_group_get(
         group: *mut Raw,
         key: *const c_char,
+        timeout_ms: i64,
         value: Message,
         error: Message,
     ) -> c_int;
@@ -96,8 +97,8 @@ unsafe impl Sync for C10d {}
 
 /// Where the processes meet.
 #[derive(Debug)]
-pub struct Meeting<'a> {
-    pub host: &'a str,
+pub struct Meeting {
+    pub host: String,
     pub port: u16,
     /// True if this process keeps the store.
     pub serves: bool,
@@ -113,8 +114,8 @@ pub struct Meeting<'a> {
 
 impl C10d {
     /// Opens the store.
-    pub fn open(at: Meeting<'_>) -> Answer<Self> {
-        let (host, prefix) = (text(at.host), text(&at.prefix));
+    pub fn open(at: Meeting) -> Answer<Self> {
+        let (host, prefix) = (text(&at.host), text(&at.prefix));
         let listener = at.listener.map_or(-1, |socket| socket.into_raw_fd());
         let mut group = null_mut();
         // SAFETY: the texts outlive the call, which takes over the listener.
@@ -155,12 +156,13 @@ impl C10d {
         checked(|error| unsafe { triflow_group_set(self.0, key.as_ptr(), value.as_ptr(), error) })
     }
 
-    /// Waits for the text of a key.
-    pub fn get(&self, key: &str) -> Answer<String> {
+    /// Waits for the text of a key, for 1 ms or longer.
+    pub fn get(&self, key: &str, limit: Duration) -> Answer<String> {
         let (key, mut value) = (text(key), null_mut());
+        let limit = limit.as_millis() as i64;
         // SAFETY: the text outlives the call, whose answer is taken once.
         unsafe {
-            checked(|error| triflow_group_get(self.0, key.as_ptr(), &raw mut value, error))?;
+            checked(|error| triflow_group_get(self.0, key.as_ptr(), limit, &raw mut value, error))?;
             Ok(taken(value).unwrap_or_default())
         }
     }

@@ -12,7 +12,7 @@ pub use network::host;
 use crate::error::{Error, Result, first_line};
 use crate::threads;
 use c10d::{C10d, Meeting};
-use network::{address_towards, listener, taken};
+use network::{address_towards, await_listener, listener, taken};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -27,6 +27,8 @@ pub const TIMEOUT: Duration = Duration::from_secs(300);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Longest wait of rank 0, which may keep the store, for the others to leave.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// Shortest time in which the store can be opened once somebody listens at its port.
+const OPENING: Duration = Duration::from_secs(1);
 /// Longest wait for the store after a failure, which may have stopped it.
 const ANSWER: Duration = Duration::from_secs(2);
 /// Key of the reason for which the first process failed.
@@ -69,8 +71,8 @@ impl Group {
     }
 
     /// Joins the group that the environment describes ([`Place::of_environment`]); alone without
-    /// one. A wait for another process that takes longer than `timeout` is an error, here and
-    /// later.
+    /// one. Joining that takes longer than `timeout` is an error, and so is every later wait for
+    /// another process.
     ///
     /// # Errors
     /// [`Error::Config`]: the environment makes no sense. [`Error::Runtime`]: the port is taken,
@@ -87,11 +89,21 @@ impl Group {
     /// # Errors
     /// Those of [`of_environment`](Self::of_environment).
     pub fn join(place: Place, timeout: Duration) -> Result<Self> {
+        let until = Instant::now() + timeout;
         let at = format!("{}:{}", place.host, place.port);
         let seconds = timeout.as_secs_f64();
+        let nobody = |why: &str| {
+            Error::runtime(format!(
+                "no rank 0 answers at {at} within {seconds} s ({why})\n  help: check MASTER_ADDR and \
+                 MASTER_PORT, that all ranks are started, and that no firewall is between them"
+            ))
+        };
         let listener = if place.serves { listener(&place)? } else { None };
+        if !place.serves {
+            await_listener(&place, until).map_err(|why| nobody(&why))?;
+        }
         let meeting = Meeting {
-            host: &place.host,
+            host: place.host.clone(),
             port: place.port,
             serves: place.serves,
             listener,
@@ -100,15 +112,15 @@ impl Group {
             size: place.size,
             timeout,
         };
-        let c10d = C10d::open(meeting).map_err(|why| match place.serves {
+        // c10d tries for up to twice the time, and waits for ever for a program that is silent.
+        let opened = within(left(until).max(OPENING), move || C10d::open(meeting));
+        let opened = opened.unwrap_or_else(|| Err("whoever listens there is silent".to_owned()));
+        let c10d = opened.map_err(|why| match place.serves {
             true => taken(&at, &why),
-            false => Error::runtime(format!(
-                "no rank 0 answers at {at} within {seconds} s ({why})\n  help: check MASTER_ADDR and \
-                 MASTER_PORT, that all ranks are started, and that no firewall is between them"
-            )),
+            false => nobody(&why),
         })?;
         let address = address_towards(&place.host, place.port)?;
-        let joined = Joined {
+        let mut joined = Joined {
             local_rank: 0,
             local_size: 1,
             c10d: Arc::new(c10d),
@@ -122,7 +134,7 @@ impl Group {
             follows: AtomicBool::new(false),
             place,
         };
-        let joined = joined.meet(address)?;
+        joined.meet(address, until).inspect_err(|e| joined.fail(e))?;
         log::info!(
             "rank {} of {} ({}), at {at}",
             joined.place.rank,
@@ -182,7 +194,7 @@ impl Group {
         // Backends that differ would wait for each other.
         self.agree(&BTreeMap::from([("backend".to_owned(), backend.to_owned())]))?;
         let connected = joined.c10d.connect(&joined.address, given);
-        connected.map_err(|why| self.lost(&why))?;
+        connected.map_err(|why| joined.lost(&why))?;
         joined.connected.store(true, Ordering::Relaxed);
         log::debug!("connected by {backend} from {}", joined.address);
         Ok(())
@@ -258,7 +270,7 @@ impl Group {
     /// [`Error::Runtime`]: another process is lost.
     pub fn exchange(&self, text: &str) -> Result<Vec<String>> {
         let Some(joined) = &self.0 else { return Ok(vec![text.to_owned()]) };
-        joined.exchange(text).map_err(|(_, why)| self.lost(&why))
+        joined.exchange(text, joined.timeout).map_err(|(_, why)| joined.lost(&why))
     }
 
     /// Checks that all processes have the same `facts`, values by names.
@@ -303,37 +315,11 @@ impl Group {
     /// # Errors
     /// That of `work`.
     pub fn guard<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        work().inspect_err(|e| self.fail(e))
-    }
-
-    /// Tells the others that this process ends with an error: their calls fail, and give its text.
-    /// An interruption is none.
-    fn fail(&self, error: &Error) {
-        let Some(joined) = &self.0 else { return };
-        if matches!(error, Error::Interrupted { .. } | Error::Stopped { .. })
-            || joined.failed.swap(true, Ordering::Relaxed)
-        {
-            return;
-        }
-        // What follows from another failure is no reason to tell.
-        let key = if joined.lost.load(Ordering::Relaxed) { LOST } else { FAILURE };
-        let own = format!("rank {}: {}", joined.place.rank, first_line(&error.to_string()));
-        let said = own.clone();
-        if let Some(first) = ask(&joined.c10d, move |c10d| c10d.set_first(key, &said)) {
-            joined.follows.fetch_or(first != own, Ordering::Relaxed);
-        }
-        let text = error.to_string();
-        if joined.place.rank == 0 {
-            ask(&joined.c10d, move |c10d| c10d.set(SAID, &text));
-        } else if error.exit_code() != 1 {
-            // What is wrong with the command is wrong in every process.
-            let said = ask(&joined.c10d, |c10d| c10d.get(SAID));
-            joined.follows.fetch_or(said == Some(text), Ordering::Relaxed);
-        }
-        joined.c10d.disconnect();
-        if joined.place.serves {
-            std::thread::sleep(LAST_WORDS);
-        }
+        work().inspect_err(|e| {
+            if let Some(joined) = &self.0 {
+                joined.fail(e);
+            }
+        })
     }
 
     /// True if another process says why this one fails.
@@ -343,24 +329,7 @@ impl Group {
 
     fn with(&self, call: impl FnOnce(&Joined) -> c10d::Answer<()>) -> Result<()> {
         let Some(joined) = &self.0 else { return Ok(()) };
-        call(joined).map_err(|why| self.lost(&why))
-    }
-
-    /// The error of a call that failed with LibTorch's message `why`.
-    fn lost(&self, why: &str) -> Error {
-        let Some(joined) = &self.0 else { return Error::runtime(why) };
-        joined.lost.store(true, Ordering::Relaxed);
-        let said = ask(&joined.c10d, |c10d| c10d.find(FAILURE)).flatten();
-        joined.follows.store(said.is_some(), Ordering::Relaxed);
-        let timeout = why.contains("Timed out") || why.contains("imeout");
-        Error::runtime(match said {
-            Some(said) => format!("a rank was lost: {said}"),
-            None if timeout => format!(
-                "a rank was lost: it does not answer within {} s ({why})",
-                joined.timeout.as_secs_f64()
-            ),
-            None => format!("a rank was lost ({why})"),
-        })
+        call(joined).map_err(|why| joined.lost(&why))
     }
 }
 
@@ -369,12 +338,30 @@ fn ask<T: Send + 'static>(
     c10d: &Arc<C10d>,
     question: impl FnOnce(&C10d) -> c10d::Answer<T> + Send + 'static,
 ) -> Option<T> {
-    let (send, answer) = std::sync::mpsc::channel();
     let c10d = c10d.clone();
+    within(ANSWER, move || question(&c10d))?.ok()
+}
+
+/// The result of `work`; `None` if it takes longer than `limit`, after which it is left alone.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (send, result) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let _ = send.send(question(&c10d));
+        let _ = send.send(work());
     });
-    answer.recv_timeout(ANSWER).ok()?.ok()
+    result.recv_timeout(limit).ok()
+}
+
+/// Time until a deadline; a millisecond where it has passed.
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+}
+
+/// True for LibTorch's message of a wait that took too long.
+fn is_timeout(why: &str) -> bool {
+    why.contains("Timed out") || why.contains("imeout")
 }
 
 /// Rows of part `i` of `of` almost equal parts of `n` rows.
@@ -385,9 +372,12 @@ pub fn part(n: i64, i: i64, of: i64) -> Range<i64> {
 
 impl Joined {
     /// Waits until all processes have come, and finds those of this machine.
-    fn meet(mut self, address: IpAddr) -> Result<Self> {
+    fn meet(&mut self, address: IpAddr, until: Instant) -> Result<()> {
         let fact = format!("{}\n{}\n{address}", host(), env!("CARGO_PKG_VERSION"));
-        let all = self.exchange(&fact).map_err(|(rank, why)| {
+        let all = self.exchange(&fact, left(until)).map_err(|(rank, why)| {
+            if !is_timeout(&why) {
+                return self.lost(&why);
+            }
             let (size, seconds) = (self.place.size, self.timeout.as_secs_f64());
             Error::runtime(format!(
                 "rank {rank} of {size} has not come within {seconds} s ({why})\n  help: see whether it \
@@ -417,17 +407,62 @@ impl Joined {
                 self.place.host
             )));
         }
-        Ok(self)
+        Ok(())
     }
 
-    /// The texts of all processes, by rank; or the first rank without one, and why.
-    fn exchange(&self, text: &str) -> Result<Vec<String>, (usize, String)> {
+    /// The texts of all processes, by rank; or the first rank without one within `limit`, and why.
+    fn exchange(&self, text: &str, limit: Duration) -> Result<Vec<String>, (usize, String)> {
+        let until = Instant::now() + limit;
         let number = self.exchanges.fetch_add(1, Ordering::Relaxed);
         // gloo has keys of its own in the store, which begin with numbers.
         let key = |rank: usize| format!("exchange/{number}/{rank}");
         self.c10d.set(&key(self.place.rank), text).map_err(|why| (0, why))?;
-        let of = |rank| self.c10d.get(&key(rank)).map_err(|why| (rank, why));
+        let of = |rank| self.c10d.get(&key(rank), left(until)).map_err(|why| (rank, why));
         (0..self.place.size).map(of).collect()
+    }
+
+    /// Tells the others that this process ends with an error: their calls fail, and give its text.
+    /// An interruption is none.
+    fn fail(&self, error: &Error) {
+        if matches!(error, Error::Interrupted { .. } | Error::Stopped { .. })
+            || self.failed.swap(true, Ordering::Relaxed)
+        {
+            return;
+        }
+        // What follows from another failure is no reason to tell.
+        let key = if self.lost.load(Ordering::Relaxed) { LOST } else { FAILURE };
+        let own = format!("rank {}: {}", self.place.rank, first_line(&error.to_string()));
+        let said = own.clone();
+        if let Some(first) = ask(&self.c10d, move |c10d| c10d.set_first(key, &said)) {
+            self.follows.fetch_or(first != own, Ordering::Relaxed);
+        }
+        let text = error.to_string();
+        if self.place.rank == 0 {
+            ask(&self.c10d, move |c10d| c10d.set(SAID, &text));
+        } else if error.exit_code() != 1 {
+            // What is wrong with the command is wrong in every process.
+            let said = ask(&self.c10d, |c10d| c10d.get(SAID, ANSWER));
+            self.follows.fetch_or(said == Some(text), Ordering::Relaxed);
+        }
+        self.c10d.disconnect();
+        if self.place.serves {
+            std::thread::sleep(LAST_WORDS);
+        }
+    }
+
+    /// The error of a call that failed with LibTorch's message `why`.
+    fn lost(&self, why: &str) -> Error {
+        self.lost.store(true, Ordering::Relaxed);
+        let said = ask(&self.c10d, |c10d| c10d.find(FAILURE)).flatten();
+        self.follows.store(said.is_some(), Ordering::Relaxed);
+        Error::runtime(match said {
+            Some(said) => format!("a rank was lost: {said}"),
+            None if is_timeout(why) => format!(
+                "a rank was lost: it does not answer within {} s ({why})",
+                self.timeout.as_secs_f64()
+            ),
+            None => format!("a rank was lost ({why})"),
+        })
     }
 }
 

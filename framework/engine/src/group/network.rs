@@ -2,8 +2,14 @@
 
 use super::Place;
 use crate::error::{Error, Result};
-use std::net::{IpAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// Pause between two tries to reach rank 0, and the shortest wait for a connection.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Longest wait for a connection to one of its addresses.
+const TRY: Duration = Duration::from_secs(5);
 
 /// The socket of the store: at MASTER_ADDR alone if that is an address of this machine, because
 /// whoever connects is served; `None` for a name.
@@ -16,6 +22,33 @@ pub(super) fn listener(place: &Place) -> Result<Option<OwnedFd>> {
         }
         // An address that leads here by way of another machine.
         Err(_) => Ok(None),
+    }
+}
+
+/// Waits until a program listens at the port of rank 0, whose name may be known only when its
+/// machine has started; why none does, if it has not come by `until`.
+pub(super) fn await_listener(place: &Place, until: Instant) -> Result<(), String> {
+    loop {
+        let reach = |to: SocketAddr| {
+            let rest = until.saturating_duration_since(Instant::now());
+            TcpStream::connect_timeout(&to, rest.clamp(PAUSE, TRY))
+        };
+        let mut last = "it has no address".to_owned();
+        match (place.host.as_str(), place.port).to_socket_addrs() {
+            Ok(all) => {
+                for to in all {
+                    match reach(to) {
+                        Ok(_) => return Ok(()),
+                        Err(e) => last = e.to_string(),
+                    }
+                }
+            }
+            Err(e) => last = e.to_string(),
+        }
+        if Instant::now() + PAUSE >= until {
+            return Err(last);
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 
