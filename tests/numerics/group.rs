@@ -69,8 +69,7 @@ fn start(file: &Path, (rank, size): (usize, usize), port: u16) -> Child {
 fn trained(folder: &Path, size: usize) -> Vec<Vec<f64>> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let file = |rank| folder.join(format!("{rank}_of_{size}"));
-    let ranks: Vec<Child> =
-        (0..size).map(|rank| start(&file(rank), (rank, size), port)).collect();
+    let ranks: Vec<Child> = (0..size).map(|rank| start(&file(rank), (rank, size), port)).collect();
     let began = Instant::now();
     for mut rank in ranks {
         while rank.try_wait().unwrap().is_none() {
