@@ -32,3 +32,4 @@ mod schema;
 mod table_files;
 mod tables;
 mod tasks;
+mod torture;

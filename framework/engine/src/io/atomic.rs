@@ -2,11 +2,21 @@
 //! folder, is synchronised to disk, and only then takes the name, so that after a crash at any
 //! moment there is the old file or the new one.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::{Error, Result};
+use rustix::fs::{FlockOperation, flock};
+
+/// Extensions of the files that are written so.
+const ENDINGS: [&str; 10] =
+    ["csv", "html", "json", "lock", "md", "npz", "png", "safetensors", "tex", "yaml"];
+
+/// Age from which on a temporary file that no process has locked is one of a killed process: it is
+/// locked right after it is made.
+const ABANDONED: Duration = Duration::from_millis(100);
 
 /// Calls `write` with a temporary file and puts it in place of `path`, which keeps its old content
 /// if anything fails. The folder must exist; a symbolic link is replaced, not followed.
@@ -44,6 +54,8 @@ fn replace(
     }
     // Removed when dropped, so also if anything below fails.
     let temporary = builder.tempfile_in(folder)?;
+    // Other processes see that it is being written. Not every file system can lock.
+    let _ = flock(temporary.as_file(), FlockOperation::NonBlockingLockExclusive);
     let mut file = BufWriter::with_capacity(1 << 16, temporary.as_file());
     write(&mut file)?;
     file.flush()?;
@@ -51,6 +63,40 @@ fn replace(
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|e| e.error)?;
     sync_folder(folder)
+}
+
+/// Removes the temporary files that killed processes left in `folder`; those that are being written
+/// stay.
+pub fn remove_abandoned(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_str().is_some_and(is_temporary) && is_abandoned(&entry) {
+            match std::fs::remove_file(entry.path()) {
+                Ok(()) => log::info!("removed {}, half written", entry.path().display()),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => log::warn!("cannot remove {}: {e}", entry.path().display()),
+            }
+        }
+    }
+}
+
+/// `true` if a name is that of a file while it is written.
+fn is_temporary(name: &str) -> bool {
+    let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
+    let Some((file, random)) = inner.and_then(|inner| inner.rsplit_once('.')) else { return false };
+    let ending = file.rsplit('.').next().unwrap_or_default();
+    random.len() == 6
+        && random.chars().all(|c| c.is_ascii_alphanumeric())
+        && ENDINGS.contains(&ending)
+}
+
+fn is_abandoned(entry: &DirEntry) -> bool {
+    let Ok(about) = entry.metadata() else { return false };
+    let age = about.modified().ok().and_then(|time| time.elapsed().ok());
+    about.is_file()
+        && age.is_some_and(|age| age > ABANDONED)
+        && File::open(entry.path())
+            .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_ok())
 }
 
 /// Synchronises a folder to disk, so that the new name survives a crash. File systems that cannot
@@ -123,6 +169,40 @@ mod tests {
         })
         .unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = [
+            ".params.safetensors.aB3xY9.tmp",
+            ".loss_trends.png.AAAAAA.tmp",
+            ".step_000000020.safetensors.123456.tmp",
+            ".lock.aB3xY9.tmp",
+        ];
+        let others = [
+            "notes.tmp",
+            ".notes.tmp",
+            ".mine.txt.aB3xY9.tmp",
+            ".params.safetensors.aB3xY.tmp",
+            "params.safetensors.aB3xY9.tmp",
+            ".params.safetensors.aB3xY9.tmp.gz",
+        ];
+        for name in left.iter().chain(&others) {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        std::thread::sleep(2 * ABANDONED);
+        write_atomically(&folder.path().join("a.png"), |_| {
+            std::thread::sleep(2 * ABANDONED);
+            remove_abandoned(folder.path());
+            let found = names(folder.path());
+            // The file that is being written has such a name too, and stays.
+            assert_eq!(found.iter().filter(|name| is_temporary(name)).count(), 1, "{found:?}");
+            assert!(others.iter().all(|name| found.iter().any(|there| there == name)));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(names(folder.path()).len(), others.len() + 1);
     }
 
     #[cfg(unix)]

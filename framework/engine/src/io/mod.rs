@@ -19,7 +19,7 @@ mod texts;
 pub mod tfevents;
 
 pub use array::{ArrayData, NamedArray};
-pub use atomic::write_atomically;
+pub use atomic::{remove_abandoned, write_atomically};
 pub use input::{check_input, open_regular, read_file, read_to_end};
 pub use packed::gunzip;
 pub use tensor::{to_array, to_tensor};

@@ -4,7 +4,7 @@ use super::name::{hex, slug};
 use super::plan::{Plan, Planned};
 use super::seal::{self, Sealed};
 use crate::error::{Error, Result};
-use crate::io::write_atomically;
+use crate::io::{remove_abandoned, write_atomically};
 use crate::lock::{Lock, OF_FOLDER};
 use serde_yaml::Value;
 use sha2::{Digest as _, Sha256};
@@ -16,13 +16,18 @@ const PLAN: &str = "plan.json";
 const PLANS: &str = "plans";
 
 /// Exclusive use of the plan and the report of the comparison in `folder`, which is made if it is
-/// missing. Waits for other processes, which use it for a moment.
+/// missing. Waits for other processes, which use it for a moment, and removes unfinished files of
+/// killed ones.
 ///
 /// # Errors
 /// If the folder cannot be made or locked.
 pub fn lock(folder: &Path) -> Result<Lock> {
     std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
-    Lock::wait(&folder.join(OF_FOLDER))
+    let lock = Lock::wait(&folder.join(OF_FOLDER))?;
+    remove_abandoned(folder);
+    remove_abandoned(&folder.join(CELLS));
+    remove_abandoned(&folder.join(PLANS));
+    Ok(lock)
 }
 
 /// The folder of the experiments of the cells.

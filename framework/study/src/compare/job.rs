@@ -6,7 +6,7 @@ use super::seal::{self, Sealed};
 use crate::config::Experiment;
 use crate::curve::CurvePoint;
 use crate::error::{Error, Result};
-use crate::io::write_atomically;
+use crate::io::{remove_abandoned, write_atomically};
 use crate::lock::{Holder, Lock, OF_FOLDER, Taken};
 use crate::measure::{Catalogue, Goal, Measure};
 use crate::report::SampledRows;
@@ -131,9 +131,14 @@ impl JobFolder {
         Some(parts.into_iter().filter_map(|part| part.err().flatten()).collect())
     }
 
-    /// Takes the job's lock, unless another process holds it. The folder must exist.
+    /// Takes the job's lock, unless another process holds it, and removes unfinished files of a
+    /// killed one. The folder must exist.
     pub fn take(&self) -> Result<Taken> {
-        Lock::take(&self.folder.join(LOCK))
+        let taken = Lock::take(&self.folder.join(LOCK))?;
+        if matches!(taken, Taken::Here(_)) {
+            remove_abandoned(&self.folder);
+        }
+        Ok(taken)
     }
 
     /// The process at work on the job; the inner `None` if its lock does not say which. A lock

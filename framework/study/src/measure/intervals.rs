@@ -25,13 +25,14 @@ pub(super) struct Intervals {
     pub how: Value,
     /// The verdict on the intervals, in JSON.
     pub intervals: Value,
-    /// Standard deviation over the draws, `[rows, entries]` float64, NaN for rows that are not drawn.
+    /// Standard deviation over the draws, `[rows, entries]` float64, NaN for rows that are not
+    /// drawn.
     pub deviation: Tensor,
 }
 
-/// Measures CRPS and coverage of at least 40 random draws of rows spread over these, in the units of
-/// `scale` (`None`: the data's own), and warns if the intervals are too narrow. Returns `None` if
-/// none of the metrics is measured, or there are no rows.
+/// Measures CRPS and coverage of at least 40 random draws of rows spread over these, in the units
+/// of `scale` (`None`: the data's own), and warns if the intervals are too narrow. Returns `None`
+/// if none of the metrics is measured, or there are no rows.
 pub(super) fn add(
     model: &mut Trained,
     (rows, scale): (&Batch, Option<Scale>),

@@ -2,11 +2,9 @@
 //! one left there.
 
 use crate::error::{Error, Result};
+use crate::io::remove_abandoned;
 use crate::lock::{self, Holder, OF_FOLDER, Taken};
 use std::path::Path;
-
-/// Extensions of the files that a run writes.
-const ENDINGS: [&str; 7] = ["csv", "json", "lock", "npz", "png", "safetensors", "yaml"];
 
 /// Exclusive use of a run folder, until this is dropped.
 #[derive(Debug)]
@@ -23,7 +21,8 @@ impl Lock {
         match lock::Lock::take(&run.join(OF_FOLDER))? {
             Taken::Elsewhere(holder) => Err(in_use(run, holder.as_ref())),
             Taken::Here(file) => {
-                sweep(run);
+                remove_abandoned(run);
+                remove_abandoned(&run.join("checkpoints"));
                 Ok(Self { _file: file })
             }
         }
@@ -40,32 +39,6 @@ fn in_use(run: &Path, holder: Option<&Holder>) -> Error {
     ))
 }
 
-/// Removes temporary files of this program from a locked run folder.
-fn sweep(run: &Path) {
-    for folder in [run.to_owned(), run.join("checkpoints")] {
-        let Ok(entries) = std::fs::read_dir(folder) else { continue };
-        for entry in entries.flatten() {
-            let ours = entry.file_name().to_str().is_some_and(is_temporary);
-            if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-                match std::fs::remove_file(entry.path()) {
-                    Ok(()) => log::info!("removed {}, half written", entry.path().display()),
-                    Err(e) => log::warn!("cannot remove {}: {e}", entry.path().display()),
-                }
-            }
-        }
-    }
-}
-
-/// `true` if a name is that of a run's file while [`crate::io::write_atomically`] writes it.
-fn is_temporary(name: &str) -> bool {
-    let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
-    let Some((file, random)) = inner.and_then(|inner| inner.rsplit_once('.')) else { return false };
-    let ending = file.rsplit('.').next().unwrap_or_default();
-    random.len() == 6
-        && random.chars().all(|c| c.is_ascii_alphanumeric())
-        && ENDINGS.contains(&ending)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,45 +53,5 @@ mod tests {
         drop(lock);
         assert!(!folder.path().join(OF_FOLDER).exists());
         assert!(Lock::take(folder.path()).is_ok());
-    }
-
-    #[test]
-    fn what_a_killed_save_left_is_removed_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("checkpoints")).unwrap();
-        let left = [
-            ".params.safetensors.aB3xY9.tmp",
-            ".loss_trends.png.AAAAAA.tmp",
-            "checkpoints/.step_000000020.safetensors.123456.tmp",
-            ".lock.aB3xY9.tmp",
-        ];
-        let others = [
-            "notes.tmp",
-            ".notes.tmp",
-            ".mine.txt.aB3xY9.tmp",
-            ".params.safetensors.aB3xY.tmp",
-            "params.safetensors.aB3xY9.tmp",
-            ".params.safetensors.aB3xY9.tmp.gz",
-        ];
-        for name in left.iter().chain(&others) {
-            std::fs::write(folder.path().join(name), "").unwrap();
-        }
-        let _lock = Lock::take(folder.path()).unwrap();
-        assert!(left.iter().all(|name| !folder.path().join(name).exists()));
-        assert!(others.iter().all(|name| folder.path().join(name).exists()));
-    }
-
-    #[test]
-    fn a_file_that_is_half_written_has_such_a_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = || {
-            let entries = std::fs::read_dir(folder.path()).unwrap();
-            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
-        };
-        crate::io::write_atomically(&folder.path().join("a.png"), |_| {
-            assert!(names().iter().all(|name| is_temporary(name)) && names().len() == 1);
-            Ok(())
-        })
-        .unwrap();
     }
 }

@@ -1,0 +1,122 @@
+//! Runs and comparisons that are killed.
+
+use super::{Event, RUN, assert_same, can_trace, files, folder, on_two_threads, some, trials};
+use crate::command::Folder;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Names of temporary files below a folder.
+fn temporary(folder: &Path) -> Vec<PathBuf> {
+    files(folder).into_keys().filter(|name| name.extension().is_some_and(|e| e == "tmp")).collect()
+}
+
+/// The run is killed before every kind of file event, up to three times.
+#[test]
+fn a_run_killed_at_any_file_event_goes_on_to_the_same_bytes() {
+    if !can_trace() {
+        return;
+    }
+    let whole = folder();
+    let events = Event::of(&whole, &RUN);
+    let expected = files(&whole.join("run"));
+    assert!(events.len() > 60 && expected.len() > 12, "{} {}", events.len(), expected.len());
+    let events = some(&events, trials(8, 100));
+    on_two_threads(events.len(), |i| {
+        let folder = folder();
+        let event = events[i];
+        // Later kills are at events of the same kind, a prime number of them apart.
+        for kill in 0..=i % 3 {
+            let again =
+                Event { nth: 1 + (event.nth + 7 * kill - 1) % (event.nth + 7), ..event.clone() };
+            let done = again.spoils(&folder, &RUN, "signal=KILL").output().unwrap();
+            let log = String::from_utf8_lossy(&done.stderr);
+            assert!(kill > 0 || !done.status.success(), "not killed at {event:?}: {log}");
+        }
+        folder.succeeds(&RUN[1..]);
+        assert_same(&folder.join("run"), &expected, &format!("killed at {event:?}"));
+    });
+    println!("{} runs killed at file events, some twice or three times: same bytes", events.len());
+}
+
+/// The same at times that no event marks, by signals that can be handled and by one that cannot.
+#[test]
+fn a_run_stopped_at_any_time_goes_on_to_the_same_bytes() {
+    let whole = folder();
+    let began = Instant::now();
+    whole.succeeds(&RUN[1..]);
+    let (seconds, expected) = (began.elapsed().as_secs_f64(), files(&whole.join("run")));
+    let n = trials(4, 100);
+    on_two_threads(n, |i| {
+        let folder = folder();
+        let signal = ["-KILL", "-TERM", "-INT"][i % 3];
+        for part in [0.3 + i as f64, 0.7 + 2.0 * i as f64] {
+            let mut child = folder.command(&RUN).stderr(Stdio::piped()).spawn().unwrap();
+            std::thread::sleep(Duration::from_secs_f64(seconds * (part * 0.618_034).fract()));
+            let kill = std::process::Command::new("kill")
+                .args([signal, &child.id().to_string()])
+                .stderr(Stdio::null())
+                .status();
+            kill.unwrap();
+            let status = child.wait().unwrap();
+            let log = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+            assert!(!log.contains("panicked"), "{log}");
+            assert!(
+                [None, Some(0), Some(130), Some(143)].contains(&status.code()),
+                "{signal}: {status} {log}"
+            );
+            if folder.join("run/manifest.json").exists() {
+                break;
+            }
+        }
+        if !folder.join("run/manifest.json").exists() {
+            folder.succeeds(&RUN[1..]);
+        }
+        assert_same(&folder.join("run"), &expected, signal);
+    });
+    println!("{n} runs stopped by SIGKILL, SIGTERM and SIGINT at any time: same bytes");
+}
+
+const COMPARISON: &str = "
+extends: e.yaml
+training: { epochs: 2 }
+comparison:
+  over: { objective: [flow_matching, { type: diffusion }] }
+  seeds: 2
+  curve: null
+";
+
+const COMPARE: [&str; 8] =
+    ["-q", "compare", "--config", "c.yaml", "--jobs", "2", "--out", "compared"];
+
+fn compared(folder: &Folder) -> serde_json::Value {
+    let text = std::fs::read_to_string(folder.join("compared/results.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let cells = results["cells"].as_array().unwrap();
+    cells.iter().map(|c| serde_json::json!([c["name"], c["metrics"], c["errors"]])).collect()
+}
+
+/// The processes of a comparison, that of each run among them, are killed at file events.
+#[test]
+fn a_comparison_killed_at_any_file_event_goes_on_to_the_same_results() {
+    if !can_trace() {
+        return;
+    }
+    let base = || {
+        let folder = folder();
+        folder.write("c.yaml", COMPARISON);
+        folder
+    };
+    let whole = base();
+    let events = Event::of(&whole, &COMPARE);
+    let expected = compared(&whole);
+    let events = some(&events, trials(2, 30));
+    on_two_threads(events.len(), |i| {
+        let (folder, event) = (base(), events[i]);
+        event.spoils(&folder, &COMPARE, "signal=KILL").output().unwrap();
+        folder.succeeds(&COMPARE[1..]);
+        assert_eq!(compared(&folder), expected, "killed at {event:?}");
+        assert_eq!(temporary(&folder.join("compared")), Vec::<PathBuf>::new(), "{event:?}");
+    });
+    println!("{} comparisons killed at file events: same results", events.len());
+}
