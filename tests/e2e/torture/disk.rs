@@ -1,5 +1,7 @@
 //! Disks that fill up, and files that cannot be made.
 
+use std::process::Command;
+
 use super::{Event, RUN, assert_same, can_trace, files, folder, on_two_threads, some, trials};
 
 /// Every call that makes a file, names it or flushes it fails once: the run ends with an error that
@@ -39,4 +41,51 @@ fn a_disk_that_is_full_for_a_moment_costs_nothing() {
         assert_same(&run, &expected, &format!("{error} at {event:?}"));
     });
     println!("{} calls failed with ENOSPC, EIO or EROFS: an error, then same bytes", events.len());
+}
+
+/// Trains on a disk of `$1` bytes at `disk`, goes on when it is larger, and leaves the run in `run`.
+const ON_A_SMALL_DISK: &str = "
+mkdir disk && mount -t tmpfs -o size=$1 tmpfs disk || exit 100
+\"$2\" -q run e.yaml --run-dir disk/run >full.out 2>full.err
+code=$?
+mount -o remount,size=64m disk || exit 101
+if [ ! -e disk/run/manifest.json ]; then
+  \"$2\" -q run e.yaml --run-dir disk/run >/dev/null 2>again.err || exit 102
+fi
+\"$2\" -q plot --run disk/run >/dev/null 2>plot.err || exit 103
+cp -r disk/run run || exit 104
+exit $code
+";
+
+/// A disk that really is too small, at sizes from nothing to nearly enough.
+#[test]
+fn a_disk_that_is_too_small_costs_nothing_when_it_has_grown() {
+    let may_mount = Command::new("unshare").args(["-m", "true"]).output();
+    if !may_mount.is_ok_and(|done| done.status.success()) {
+        eprintln!("not tested: file systems cannot be mounted here");
+        return;
+    }
+    let whole = folder();
+    whole.succeeds(&RUN[1..]);
+    let expected = files(&whole.join("run"));
+    let size: usize = expected.values().map(|bytes| bytes.len().next_multiple_of(4096)).sum();
+    let n = trials(2, 20);
+    on_two_threads(n, |i| {
+        let folder = folder();
+        let bytes = (size * (i + 1) / (n + 1)).to_string();
+        let program = folder.command(&[]).get_program().to_owned();
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", ON_A_SMALL_DISK, "sh", &bytes]).arg(program);
+        let done = command.current_dir(folder.path()).env("OMP_NUM_THREADS", "1").status().unwrap();
+        let log = std::fs::read_to_string(folder.join("full.err")).unwrap();
+        assert!(!log.contains("panicked"), "{bytes} bytes: {log}");
+        match done.code() {
+            // Pictures are all that a finished run may lack.
+            Some(0) => assert_eq!(log, ""),
+            Some(1) => assert!(log.contains("no space left on device"), "{bytes} bytes: {log}"),
+            other => panic!("{bytes} bytes: {other:?} {log}"),
+        }
+        assert_same(&folder.join("run"), &expected, &format!("a disk of {bytes} bytes"));
+    });
+    println!("{n} disks of up to {size} bytes: an error, then same bytes");
 }

@@ -51,7 +51,8 @@ fn a_run_stopped_at_any_time_goes_on_to_the_same_bytes() {
         let folder = folder();
         let signal = ["-KILL", "-TERM", "-INT"][i % 3];
         for part in [0.3 + i as f64, 0.7 + 2.0 * i as f64] {
-            let mut child = folder.command(&RUN).stderr(Stdio::piped()).spawn().unwrap();
+            let mut child =
+                folder.command(&RUN).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
             std::thread::sleep(Duration::from_secs_f64(seconds * (part * 0.618_034).fract()));
             let kill = std::process::Command::new("kill")
                 .args([signal, &child.id().to_string()])
