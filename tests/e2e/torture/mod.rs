@@ -4,6 +4,7 @@
 //! The gate makes few trials; `make torture` makes many and prints what it saw, for
 //! docs/reliability.md.
 
+mod damage;
 mod disk;
 mod kills;
 
