@@ -7,6 +7,7 @@
 mod damage;
 mod disk;
 mod kills;
+mod repeat;
 
 use crate::command::Folder;
 use std::collections::{BTreeMap, HashMap};
@@ -116,6 +117,11 @@ impl Event {
             }
         }
         events
+    }
+
+    /// The `nth` call of a system call, from 1.
+    fn nth_of(call: &str, nth: usize) -> Event {
+        Event { call: call.to_owned(), nth, text: String::new() }
     }
 
     /// The command, in which this call fails or is the last: `fault` is `signal=KILL` or

@@ -422,9 +422,10 @@ fn check_same(given: &Experiment, kept: &Experiment, path: &Path) -> Result<()> 
     const FREE: [&str; 4] = ["device", "threads", "output_dir", "plugins"];
     let (given, kept) = (given.keys()?, kept.keys()?);
     let differs = |(key, value): &(&String, &serde_json::Value)| {
-        let free = FREE.contains(&key.split('.').next().unwrap_or_default());
-        // What is null is decided at the beginning.
-        !free && !value.is_null() && kept.get(*key) != Some(*value)
+        let part = key.split('.').next().unwrap_or_default();
+        // What is null is decided at the beginning, and so are the columns of data that names none.
+        let open = value.is_null() || part == "data" && value.as_array().is_some_and(Vec::is_empty);
+        !open && !FREE.contains(&part) && kept.get(*key) != Some(*value)
     };
     let Some((key, value)) = given.iter().find(differs) else { return Ok(()) };
     let then = kept.get(key).map_or_else(|| "nothing".to_owned(), ToString::to_string);
