@@ -67,7 +67,7 @@ fn no_command_crashes_on_a_damaged_file_or_takes_damaged_arrays_for_sound() {
         whole.succeeds(command);
         sound.push(rows(&whole).unwrap());
     }
-    let n = trials(FILES.len(), 100 * FILES.len());
+    let n = trials(FILES.len(), 20 * FILES.len());
     on_two_threads(n, |i| {
         let mut rng = rust_rng(0, Purpose::Data, i as u64);
         let (file, checked) = FILES[i % FILES.len()];
