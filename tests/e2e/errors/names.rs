@@ -179,7 +179,7 @@ fn wrong_types_are_named_as_in_yaml() {
             ),
             (
                 &["train", "--set", "checkpoint.every=often"],
-                "needs an interval such as `5 epochs` or `1000 steps`, above 0, got `often`\n  \
+                "needs an interval such as `5 epochs`, `1000 steps` or `10 minutes`, above 0, got `often`\n  \
                  at checkpoint.every (--set checkpoint.every=often)",
             ),
         ],

@@ -5,6 +5,7 @@ use crate::config::{Every, LossTerm};
 use crate::error::Result;
 use crate::io::tfevents::EventWriter;
 use crate::train::{Control, Epoch, Event, Trainer};
+use std::time::{Duration, Instant};
 
 /// An observer of the steps of training.
 trait Observer {
@@ -24,9 +25,10 @@ impl<'r> Observers<'r> {
         resumed_at: Option<i64>,
     ) -> Result<Self> {
         let checkpoint = trainer.experiment().checkpoint;
-        let every = match checkpoint.every {
-            Every::Steps(n) => n,
-            Every::Epochs(n) => n.saturating_mul(trainer.steps_per_epoch()),
+        let due = match checkpoint.every {
+            Every::Steps(n) => Due::Steps(n),
+            Every::Epochs(n) => Due::Steps(n.saturating_mul(trainer.steps_per_epoch())),
+            Every::Seconds(n) => Due::Time { every: Duration::from_secs(n), last: Instant::now() },
         };
         let mut all: Vec<Box<dyn Observer + 'r>> = vec![
             Box::new(Shown(watch)),
@@ -35,7 +37,7 @@ impl<'r> Observers<'r> {
         if let Some(term) = checkpoint.keep_best {
             all.push(Box::new(Best { run, term }));
         }
-        all.push(Box::new(Checkpoints { run, every }));
+        all.push(Box::new(Checkpoints { run, due }));
         Ok(Self(all))
     }
 
@@ -98,18 +100,64 @@ impl Observer for Best<'_> {
     }
 }
 
-/// Saves the state of training every `every` steps.
+/// When the next checkpoint is due.
+enum Due {
+    /// After every so many steps.
+    Steps(u64),
+    /// So long after the last.
+    Time { every: Duration, last: Instant },
+}
+
+impl Due {
+    /// `true` if a checkpoint is due after `step` steps at the time `now`, from which on the next
+    /// one is timed.
+    fn is(&mut self, step: u64, now: Instant) -> bool {
+        match self {
+            Self::Steps(every) => step.is_multiple_of(*every),
+            Self::Time { every, last } => {
+                let is = now.duration_since(*last) >= *every;
+                if is {
+                    *last = now;
+                }
+                is
+            }
+        }
+    }
+}
+
+/// Saves the state of training from time to time.
 struct Checkpoints<'r> {
     run: &'r Run,
-    every: u64,
+    due: Due,
 }
 
 impl Observer for Checkpoints<'_> {
     fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control> {
         // The last state is saved when the run has ended.
-        if event.step.is_multiple_of(self.every) && event.step < event.total {
+        if self.due.is(event.step, Instant::now()) && event.step < event.total {
             self.run.save_checkpoint(trainer)?;
         }
         Ok(Control::Continue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_due_by_steps_or_by_the_time_since_the_last() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut due = Due::Steps(3);
+        assert_eq!(
+            [1, 2, 3, 6, 7].map(|step| due.is(step, start)),
+            [false, false, true, true, false]
+        );
+        let mut due = Due::Time { every: Duration::from_secs(10), last: start };
+        assert_eq!(
+            [9, 10, 19, 25, 34, 35].map(|seconds| due.is(1, after(seconds))),
+            [false, true, false, true, false, true]
+        );
     }
 }
