@@ -1,15 +1,12 @@
 //! Runs and comparisons that are killed.
 
-use super::{Event, RUN, assert_same, can_trace, files, folder, on_two_threads, some, trials};
+use super::{
+    Event, RUN, assert_same, can_trace, files, folder, on_two_threads, some, temporary, trials,
+};
 use crate::command::Folder;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-/// Names of temporary files below a folder.
-fn temporary(folder: &Path) -> Vec<PathBuf> {
-    files(folder).into_keys().filter(|name| name.extension().is_some_and(|e| e == "tmp")).collect()
-}
 
 /// The run is killed before every kind of file event, up to three times.
 #[test]

@@ -282,7 +282,7 @@ choices! {
 parameters! {
     /// Options of checkpoints.
     pub struct Checkpointing {
-        /// Interval between checkpoints, in epochs, steps, or seconds, minutes or hours of the clock.
+        /// Interval between checkpoints: epochs, steps, or seconds, minutes or hours of the clock.
         pub every: Every = Every::Epochs(5),
         /// Number of latest checkpoints that are kept.
         pub keep: usize = 3,
