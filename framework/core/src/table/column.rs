@@ -89,8 +89,16 @@ impl Codes {
         }
     }
 
+    /// Code of a name. `true` and `false` are written in several ways: files with types hold no
+    /// words for them, and other programs write `True`.
     fn place(&self, name: &str) -> f64 {
-        self.places.get(name).map_or(self.unknown, |place| f64::from(*place))
+        let same = |known: &str| known.eq_ignore_ascii_case(name);
+        let in_other_case = || match ["true", "false"].into_iter().any(same) {
+            true => self.places.iter().find(|(known, _)| same(known)).map(|(_, place)| place),
+            false => None,
+        };
+        let place = self.places.get(name).or_else(in_other_case);
+        place.map_or(self.unknown, |place| f64::from(*place))
     }
 }
 
@@ -324,6 +332,17 @@ mod tests {
         assert_eq!(number.codes_in(&known).unwrap().unwrap().of(7.0), 2.0);
         assert!(known.codes_in(&number).is_err() && number.codes_in(&number).unwrap().is_none());
         assert!(known.codes_in(&known).unwrap().is_none());
+    }
+
+    #[test]
+    fn true_and_false_are_the_same_in_any_case() {
+        let flag = |names: [&str; 2]| {
+            TableColumn::new("paid", CellType::Flag { names: names.map(str::to_owned) })
+        };
+        let codes = flag(["False", "TRUE"]).codes_in(&flag(["false", "true"])).unwrap().unwrap();
+        assert_eq!([0.0, 1.0].map(|cell| codes.of(cell)), [0.0, 1.0]);
+        let codes = flag(["NO", "YES"]).codes_in(&flag(["no", "yes"])).unwrap().unwrap();
+        assert_eq!([0.0, 1.0].map(|cell| codes.of(cell)), [-1.0, -1.0]);
     }
 
     #[test]
