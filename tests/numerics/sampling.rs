@@ -198,7 +198,10 @@ fn an_observer_learns_of_every_block_of_rows_and_changes_none() {
     let mut model = generator("{ sampling: { block: 4 } }");
     let alone = model.sample(&[10], None, 7).unwrap();
     let to = told.clone();
-    model.observe_rows(move |rows| to.lock().unwrap().push(rows));
+    model.observe_rows(move |rows| {
+        to.lock().unwrap().push(rows);
+        Ok(())
+    });
     assert!(model.sample(&[10], None, 7).unwrap().equal(&alone));
     assert_eq!(*told.lock().unwrap(), [4, 4, 2]);
 }

@@ -3,9 +3,8 @@
 use super::number::whole;
 use clap::Args;
 use std::path::PathBuf;
-use triflow::config::{FurtherFiles, Layers};
 use triflow::measure::EXACT_POINTS;
-use triflow::{Error, Result};
+use triflow::request::Options;
 
 /// Heading under which the help lists the flags of sampling.
 const SAMPLING: &str = "Sampling options";
@@ -104,45 +103,21 @@ pub struct SamplingArgs {
     pub best: bool,
 }
 
-/// Key and value of `data.KEY=VALUE`.
-fn key_of_data(assignment: &str) -> Option<(&str, &str)> {
-    assignment.trim_start().strip_prefix("data.")?.split_once('=')
-}
-
 impl SamplingArgs {
-    /// Keys of the data source by which files beside the run's own data are read.
-    pub fn further(&self) -> FurtherFiles {
-        let keys = self.set.iter().filter_map(|text| key_of_data(text));
-        FurtherFiles(keys.map(|(key, value)| (key.trim().to_owned(), value.to_owned())).collect())
-    }
-
-    pub fn apply(&self, layers: &mut Layers) -> Result<()> {
-        for assignment in self.set.iter().filter(|text| key_of_data(text).is_none()) {
-            if !assignment.trim_start().starts_with("sampling.") {
-                let message = format!(
-                    "--set {assignment}: only keys of `sampling` can be set for a trained run, and \
-                     those of `data` that say how a given file is written"
-                );
-                return Err(Error::config("", message).help("write `--set sampling.steps=50`"));
-            }
-            layers.set_text(assignment)?;
+    /// These flags as options of a request.
+    pub fn options(&self) -> Options {
+        let text = |flag: &Option<String>| flag.as_deref().map(Into::into);
+        Options {
+            steps: self.steps,
+            solver: text(&self.solver),
+            grid: text(&self.grid),
+            guidance: self.guidance,
+            set: self.set.clone(),
+            seed: self.seed,
+            noise: text(&self.noise),
+            data_path: self.data_path.clone(),
+            best: self.best,
+            ..Options::default()
         }
-        if let Some(steps) = self.steps {
-            layers.set("sampling.steps", (steps as u64).into(), "--steps")?;
-        }
-        let names = [
-            ("sampling.solver", &self.solver, "--solver"),
-            ("sampling.grid", &self.grid, "--grid"),
-            ("sampling.noise", &self.noise, "--noise"),
-        ];
-        for (key, value, flag) in names {
-            if let Some(value) = value {
-                layers.set(key, value.as_str().into(), flag)?;
-            }
-        }
-        if let Some(scale) = self.guidance {
-            layers.set("sampling.guidance", scale.into(), "--guidance")?;
-        }
-        Ok(())
     }
 }

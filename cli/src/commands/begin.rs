@@ -1,12 +1,12 @@
 //! `generate` from another beginning than noise: states of a file, rows with noise added, rows some
 //! of whose entries are given; and the way back from rows to states.
 
-use super::counted;
 use super::origin::{Beside, complete, incomplete, states};
-use super::outputs::{Samples, check_out, check_shape, write_samples, write_states};
-use super::sampling::{check_memory, load, rows_of, show_progress};
+use super::outputs::{check_out, write_states};
+use super::sampling::show_progress;
 use crate::args::{SamplingArgs, StartArgs};
 use std::path::Path;
+use triflow::request::{Samples, check_memory, check_shape, counted, load, rows_of};
 use triflow::rng::Streams;
 use triflow::tch::{Device, Kind, Tensor};
 use triflow::{Error, Result, Start, Trained};
@@ -78,7 +78,7 @@ pub(super) fn generate(
     if let Some(n) = ask.n.filter(|n| *n < 1) {
         return Err(Error::config("", format!("--n {n}: needs at least 1")));
     }
-    let (_, mut model) = load(run, ask.sampling)?;
+    let (_, mut model) = load(run, &ask.sampling.options())?;
     let _threads = model.threads();
     let streams = Streams::new(ask.sampling.seed.unwrap_or_else(|| model.experiment().seed()), 0);
     let drawing = Drawing { streams: &streams, out, quiet };
@@ -114,10 +114,10 @@ pub(super) fn generate(
             (drawn, beside, "with the given entries".to_owned())
         }
     };
-    let n = samples.size()[0];
     let Beside { conditions, lengths, kept } = beside;
-    write_samples(out, Samples { samples, conditions, lengths, z0: None, kept }, &model)?;
-    println!("{}, {what}, in {}", counted(n, "sample"), out.display());
+    let drawn = Samples { samples, conditions, lengths, z0: None, kept, origin: what };
+    drawn.write(out, &model)?;
+    println!("{drawn}, in {}", out.display());
     Ok(())
 }
 

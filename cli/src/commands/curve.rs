@@ -1,7 +1,6 @@
 //! `curve`: quality against network evaluations.
 
-use super::sampling;
-use crate::args::{CurveArgs, SamplingArgs};
+use crate::args::CurveArgs;
 use serde_json::json;
 use std::io::Write as _;
 use std::path::Path;
@@ -10,6 +9,7 @@ use triflow::curve::{self, CurvePoint};
 use triflow::io::write_atomically;
 use triflow::measure;
 use triflow::plot::{self, QualityCurve, QualityView};
+use triflow::request;
 use triflow::run::Run;
 use triflow::{Component, Error, Result};
 
@@ -107,8 +107,9 @@ fn measure(
     (own, say): (&CurveArgs, bool),
 ) -> Result<Measured> {
     let (grid, data_path) = (own.grid.clone(), own.data_path.clone());
-    let sampling = SamplingArgs { grid, data_path, ..SamplingArgs::default() };
-    let (run, mut model) = sampling::load(path, &sampling)?;
+    let grid = grid.map(Into::into);
+    let sampling = request::Options { grid, data_path, ..request::Options::default() };
+    let (run, mut model) = request::load(path, &sampling)?;
     let _threads = model.threads();
     let data = run.data(&model)?;
     let held = data.held_out(own.points)?;

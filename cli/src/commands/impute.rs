@@ -1,13 +1,13 @@
 //! `impute`: missing cells of a table, drawn given the others.
 
-use super::counted;
-use super::sampling::{load, show_progress};
+use super::sampling::show_progress;
 use crate::args::SamplingArgs;
 use std::path::Path;
 use triflow::component::Part;
 use triflow::data::Table;
 use triflow::data::files::{read_columns, read_incomplete, read_whole};
 use triflow::io::table::{ENDINGS, typed_ending};
+use triflow::request::{counted, load};
 use triflow::rng::Streams;
 use triflow::table::TableColumn;
 use triflow::tch::{Device, Tensor};
@@ -22,7 +22,7 @@ pub fn impute(
     (out, quiet): (&Path, bool),
 ) -> Result<()> {
     crate::out::check(out, ENDINGS)?;
-    let (_, mut model) = load(run, sampling)?;
+    let (_, mut model) = load(run, &sampling.options())?;
     model.fills_in()?;
     let _threads = model.threads();
     let (learned, from) = match model.experiment().task().learns_y() {

@@ -12,7 +12,6 @@ mod outputs;
 mod reflow;
 mod sampling;
 mod scores;
-mod seeds;
 
 use crate::args::experiment::Request;
 use crate::args::place::PlaceArgs;
@@ -285,11 +284,6 @@ fn needs_conditions(run: &Run, experiment: &Experiment) -> Result<bool> {
 fn json_of(file: &Path) -> Result<serde_json::Value> {
     let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
     serde_json::from_str(&text).map_err(|e| Error::data(file, e.to_string()))
-}
-
-/// A number of things: `1 sample`, `2 samples`.
-fn counted(n: i64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Prints JSON, indented.

@@ -2,12 +2,12 @@
 //! writes them, and states.
 
 use super::begin::Ask;
-use super::sampling::{self, Inputs, check_rows, rows_of};
 use std::path::Path;
 use triflow::component::{Columns, Part};
 use triflow::data::Batch;
 use triflow::data::files::{read_columns, read_incomplete};
 use triflow::io::{npz, read_texts, to_tensor};
+use triflow::request::{self, Conditions, Inputs, check_rows, rows_of};
 use triflow::table::TableColumn;
 use triflow::tch::{Kind, Tensor};
 use triflow::{Error, Lengths, Result, Trained, sequence};
@@ -244,7 +244,7 @@ fn asked(model: &Trained, ask: &Ask<'_>, n: i64) -> Result<Option<Inputs>> {
         return Ok(None);
     }
     let (labels, file) = ask.asked;
-    let Some(inputs) = sampling::conditions(model, labels, file)? else {
+    let Some(inputs) = request::conditions(model, Conditions::of(labels, file))? else {
         let message = "this run takes no condition";
         return Err(Error::config("", message).help("leave --labels and --condition out"));
     };

@@ -1,12 +1,13 @@
 //! `reflow`: a model with straighter paths, trained on pairs (z_0, sample) of a trained one.
 
-use super::{curve, sampling, show};
+use super::{curve, show};
 use crate::args::{Cli, SamplingArgs};
 use crate::interrupt::{go_on_with, heed, stopped};
 use crate::progress::{Progress, Sampling};
 use std::path::{Path, PathBuf};
 use triflow::config::{Layers, RowWeights};
 use triflow::data::files::write_rows;
+use triflow::request;
 use triflow::run;
 use triflow::{Error, Result, Trained};
 
@@ -20,7 +21,7 @@ pub fn reflow(
     train: &[String],
     output_dir: Option<&Path>,
 ) -> Result<()> {
-    if let Some((key, _)) = how.further().0.first() {
+    if let Some((key, _)) = how.options().further().0.first() {
         let message = format!("--set data.{key}: reflow reads no file beside the run's data");
         return Err(Error::config("", message).help("`--train` sets a key of the new run"));
     }
@@ -28,7 +29,7 @@ pub fn reflow(
     let is_own = how.solver.is_some();
     let how =
         SamplingArgs { solver: Some(how.solver.clone().unwrap_or("dopri5".into())), ..how.clone() };
-    let (old, mut model) = sampling::open(&teacher, &how, (None, &[]))?;
+    let (old, mut model) = request::open(&teacher, &how.options())?;
     triflow::reflow::check(model.experiment())?;
     // Steps and grid of the run are not meant for a solver that nobody asked for.
     let unused = model.unused();

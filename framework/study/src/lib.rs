@@ -1,8 +1,8 @@
-//! Measurements, pictures and reports of trained models, run folders, comparisons of runs, curves
-//! of quality against cost, and pairs for reflow. Programs depend on `triflow`, which re-exports
-//! all of it.
+//! Measurements, pictures and reports of trained models, run folders, samples and predictions of
+//! runs, comparisons of runs, curves of quality against cost, and pairs for reflow. Programs depend
+//! on `triflow`, which re-exports all of it.
 //!
-//! Layers: `lock` `plot`, `measure`, `curve` `reflow` `report`, `run`, `compare`.
+//! Layers: `lock` `plot`, `measure`, `curve` `reflow` `report`, `run`, `compare` `request`.
 
 // The macros that tests declare components with expand to paths in `triflow::…`.
 extern crate self as triflow;
@@ -14,6 +14,7 @@ pub mod measure;
 pub mod plot;
 pub mod reflow;
 pub mod report;
+pub mod request;
 pub mod run;
 
 #[doc(inline)]

@@ -7,7 +7,7 @@ pub use self::children::one;
 
 use self::children::work_through;
 use crate::args::{Cli, CompareArgs};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use triflow::compare::{self, Better, Cell, Plan, Results, Spread, Standing, Verdict};
 use triflow::{Error, Result};
 
@@ -23,7 +23,7 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
             let plan = Plan::new(&asked.layers, command_line())?;
             let folder = match &args.out {
                 Some(folder) => folder.clone(),
-                None => fresh(&asked.experiment.output_dir.join("compare"), args.dry_run)?,
+                None => compare::fresh(&asked.experiment.output_dir.join("compare"), args.dry_run)?,
             };
             (plan, folder)
         }
@@ -122,25 +122,6 @@ fn judge(plan: &Plan, runs: &Failures, folder: &Path) -> Result<()> {
         true => Ok(()),
         false => Err(Error::runtime(format!("{}\n  help: {}", told.join(", "), help.join("; ")))),
     }
-}
-
-/// A new folder for a comparison without --out.
-fn fresh(parent: &Path, dry_run: bool) -> Result<PathBuf> {
-    let name = triflow::run::stamp();
-    let names = std::iter::once(name.clone()).chain((2..1000).map(|i| format!("{name}_{i}")));
-    for name in names {
-        let folder = parent.join(name);
-        if dry_run {
-            return Ok(folder);
-        }
-        std::fs::create_dir_all(parent).map_err(Error::io("make the folder", parent))?;
-        match std::fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(Error::io("make the folder", &folder)(e)),
-        }
-    }
-    Err(Error::runtime(format!("no free name in {}", parent.display())))
 }
 
 /// The command line, quoted for a shell. It is that of all shares.

@@ -113,7 +113,7 @@ impl Trained {
             let sampled = self.sample_given(&z0, given, mask, condition, &plan, &mut ())?;
             let values = self.present_sequences(&sampled.z, mask)?;
             each(Block { sampled, values })?;
-            self.row_observer.sampled(n);
+            self.row_observer.sampled(n)?;
             from += size;
         }
         Ok(())

@@ -91,7 +91,7 @@ impl Trained {
         while from == 0 || from < n {
             let block = batch.narrow(from, size.min(n - from));
             all.push(each(self, &block, from)?);
-            self.row_observer.sampled(block.len());
+            self.row_observer.sampled(block.len())?;
             from += size;
         }
         Ok(Tensor::cat(&all, 0))

@@ -26,15 +26,14 @@ pub struct Trained {
     pub(crate) row_observer: RowObserver,
 }
 
-/// A function that is called with the number of rows of each sampled block.
+/// A function that is called with the number of rows of each sampled block. Its error ends the
+/// sampling.
 #[derive(Default)]
-pub(crate) struct RowObserver(Option<Box<dyn FnMut(i64) + Send>>);
+pub(crate) struct RowObserver(Option<Box<dyn FnMut(i64) -> Result<()> + Send>>);
 
 impl RowObserver {
-    pub fn sampled(&mut self, rows: i64) {
-        if let Some(observer) = &mut self.0 {
-            observer(rows);
-        }
+    pub fn sampled(&mut self, rows: i64) -> Result<()> {
+        self.0.as_mut().map_or(Ok(()), |observer| observer(rows))
     }
 }
 
@@ -46,7 +45,8 @@ impl std::fmt::Debug for RowObserver {
 
 impl Trained {
     /// Calls `observer` with the number of rows of each block that any method samples from now on.
-    pub fn observe_rows(&mut self, observer: impl FnMut(i64) + Send + 'static) {
+    /// An error of it ends the sampling, which returns it.
+    pub fn observe_rows(&mut self, observer: impl FnMut(i64) -> Result<()> + Send + 'static) {
         self.row_observer.0 = Some(Box::new(observer));
     }
 

@@ -117,6 +117,29 @@ impl Plan {
     }
 }
 
+/// Makes a new folder below `parent` for a comparison, called by the time; with `dry_run` it only
+/// finds the name.
+///
+/// # Errors
+/// [`Error::Io`]: a folder cannot be made.
+pub fn fresh(parent: &Path, dry_run: bool) -> Result<PathBuf> {
+    let name = crate::run::stamp();
+    let names = std::iter::once(name.clone()).chain((2..1000).map(|i| format!("{name}_{i}")));
+    for name in names {
+        let folder = parent.join(name);
+        if dry_run {
+            return Ok(folder);
+        }
+        std::fs::create_dir_all(parent).map_err(Error::io("make the folder", parent))?;
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(Error::io("make the folder", &folder)(e)),
+        }
+    }
+    Err(Error::runtime(format!("no free name in {}", parent.display())))
+}
+
 /// Path within the comparison's folder of the experiment of cell `i` with the first seed.
 pub(super) fn file_of(i: usize, cell: &Planned) -> PathBuf {
     PathBuf::from(CELLS).join(format!("{:02}_{}.yaml", i + 1, slug(&cell.name)))

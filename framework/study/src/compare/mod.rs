@@ -27,7 +27,7 @@ mod work;
 pub use collect::collect;
 #[doc(hidden)]
 pub use example::example;
-pub use folder::lock;
+pub use folder::{fresh, lock};
 pub use html::html;
 pub use missing::missing;
 pub use outputs::write;

@@ -18,6 +18,7 @@ use crate::{Error, Result};
 use arrow::write_arrow;
 use parquet::write_parquet;
 use text::write_text;
+pub use typed::{Values, typed_columns};
 
 /// Writes a table in the format of the path's ending, one of [`ENDINGS`], whole or not at all.
 ///

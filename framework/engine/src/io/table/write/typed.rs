@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::super::time::TimeFormat;
 use super::Cells;
+use crate::error::Result;
 use crate::table::TableRows;
 
 /// Whole numbers up to this one are exact in float64.
@@ -30,14 +31,34 @@ pub(super) enum Kind {
     },
 }
 
-/// Cells of a column; `None` for missing ones.
-pub(super) enum Values<'a> {
+/// Cells of a column in the type that files with types hold; `None` for missing ones.
+#[derive(Debug)]
+pub enum Values<'a> {
+    /// Whole numbers.
     Whole(Vec<Option<i64>>),
+    /// Other numbers.
     Real(Vec<Option<f64>>),
+    /// `true` and `false`.
     Flag(Vec<Option<bool>>),
+    /// Texts, names of categories among them.
     Text(Vec<Option<Cow<'a, str>>>),
+    /// Days since 1970-01-01.
     Day(Vec<Option<i32>>),
+    /// Microseconds since 1970-01-01.
     Time(Vec<Option<i64>>),
+}
+
+/// The columns of a table in the types that files with types hold.
+///
+/// # Errors
+/// [`Error::Config`](crate::Error::Config): the format of a time is none.
+pub fn typed_columns(rows: TableRows<'_>) -> Result<Vec<Values<'_>>> {
+    let one = |(i, column)| {
+        let cells = Cells::of(column)?;
+        let kind = kind(rows, i, &cells);
+        Ok(values(rows, 0..rows.len(), (i, &cells, kind)))
+    };
+    rows.columns.iter().enumerate().map(one).collect()
 }
 
 /// Type of the column number `column`, whose cells are `cells`.

@@ -1,11 +1,53 @@
 //! Random streams of the requested samples: of one seed, or of a file of seeds.
 
+use crate::error::{Error, Result};
+use crate::io::{ArrayData, npz};
+use crate::rng::{RowStream, Streams};
 use std::collections::HashMap;
-use std::path::Path;
-use triflow::io::{ArrayData, npz};
-use triflow::rng::{RowStream, Streams};
-use triflow::tch::{Kind, Tensor};
-use triflow::{Error, Result};
+use std::path::{Path, PathBuf};
+use tch::{Kind, Tensor};
+
+/// Seeds that were given one by one.
+#[derive(Clone, Debug)]
+pub struct Seeds {
+    /// The seeds, at least one.
+    pub values: Vec<u64>,
+    /// The file, or the name of the argument, for messages.
+    origin: PathBuf,
+}
+
+impl Seeds {
+    /// Seeds of a program; `name` is that of its argument, for messages.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: there is none.
+    pub fn given(name: &str, values: Vec<u64>) -> Result<Self> {
+        let origin = PathBuf::from(name);
+        match values.is_empty() {
+            true => Err(Error::data(&origin, "holds no seeds")),
+            false => Ok(Self { values, origin }),
+        }
+    }
+
+    /// Reads seeds: whole numbers, one a line, or an `.npy` of them.
+    ///
+    /// # Errors
+    /// [`Error::Data`]: the file holds something else, or nothing. [`Error::Io`]: it cannot be
+    /// read.
+    pub fn read(path: &Path) -> Result<Self> {
+        let values = read(path)?;
+        Ok(Self { values, origin: path.to_owned() })
+    }
+
+    /// Checks that there is one seed for each of `rows` rows.
+    pub(super) fn check_rows(&self, rows: i64) -> Result<()> {
+        if self.values.len() as i64 == rows {
+            return Ok(());
+        }
+        let message = format!("has {} seeds for {rows} rows", self.values.len());
+        Err(Error::data(&self.origin, message))
+    }
+}
 
 /// The number of samples and their seeds.
 #[derive(Debug)]
@@ -72,17 +114,7 @@ impl SampleSeeds {
     }
 }
 
-/// Reads the seeds of a file, one for each row.
-pub(super) fn for_rows(path: &Path, rows: i64) -> Result<Vec<u64>> {
-    let seeds = read(path)?;
-    if seeds.len() as i64 == rows {
-        return Ok(seeds);
-    }
-    Err(Error::data(path, format!("has {} seeds for {rows} rows", seeds.len())))
-}
-
-/// Reads seeds: whole numbers, one a line, or an `.npy` of them.
-pub(super) fn read(path: &Path) -> Result<Vec<u64>> {
+fn read(path: &Path) -> Result<Vec<u64>> {
     let seeds =
         if path.extension().is_some_and(|e| e == "npy") { array(path)? } else { lines(path)? };
     if seeds.is_empty() {
@@ -181,7 +213,9 @@ mod tests {
         );
         assert!(told("\n").contains("holds no seeds"));
         assert!(
-            for_rows(&file("c.txt", "1\n2\n"), 3)
+            Seeds::read(&file("c.txt", "1\n2\n"))
+                .unwrap()
+                .check_rows(3)
                 .unwrap_err()
                 .to_string()
                 .contains("2 seeds for 3 rows")

@@ -1,0 +1,37 @@
+//! Requests to a trained run, as the command and other programs make them: how it is sampled, the
+//! samples and predictions of files, labels or rows in memory, and what is written of them.
+
+mod conditions;
+mod options;
+mod predictions;
+mod samples;
+mod seeds;
+
+pub use conditions::{Conditions, Inputs, check_rows, conditions, read, rows_of};
+pub use options::{Options, load, open};
+pub use predictions::{PredictionRequest, Predictions, check_predicts, predict};
+pub use samples::{SampleRequest, Samples, check_memory, check_shape, generate, length_arrays};
+pub use seeds::Seeds;
+
+use crate::data::files::array;
+use crate::error::Result;
+use crate::io::NamedArray;
+use crate::trained::Trained;
+use tch::Tensor;
+
+/// A function that is called before the sampling with the model, the number of rows and their name,
+/// such as "samples"; it may observe the rows of the model.
+pub type Begin<'f> = dyn FnMut(&mut Trained, i64, &'static str) + 'f;
+
+/// A number of things: `1 sample`, `2 samples`.
+pub fn counted(n: i64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// The array `rows` of the rows that are used; `None` if all are.
+///
+/// # Errors
+/// [`Error::Runtime`](crate::Error::Runtime): the numbers cannot be copied.
+pub fn row_array(kept: &[i64]) -> Result<Option<NamedArray>> {
+    (!kept.is_empty()).then(|| array("rows", &Tensor::from_slice(kept))).transpose()
+}

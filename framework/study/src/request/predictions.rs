@@ -1,0 +1,152 @@
+//! Predictions of a trained run for further rows.
+
+use super::seeds::Seeds;
+use super::{Begin, Conditions, Inputs, check_rows, conditions, counted, row_array, rows_of};
+use crate::data::files::array;
+use crate::data::{Predicted, Table};
+use crate::error::{Error, Result, quoted};
+use crate::inference::Prediction;
+use crate::io::{NamedArray, npz, table};
+use crate::rng::Streams;
+use crate::run::Run;
+use crate::trained::Trained;
+use std::path::Path;
+use tch::Tensor;
+
+/// A request for predictions.
+#[derive(Debug)]
+pub struct PredictionRequest<'a> {
+    /// Number of draws of each prediction; `None`: one, without deviations.
+    pub samples: Option<u64>,
+    /// Seed of z_0; `None`: the run's with `samples`, and z_0 = 0 without.
+    pub seed: Option<u64>,
+    /// A seed for each row, in place of `seed`.
+    pub seeds: Option<Seeds>,
+    /// The x to predict from.
+    pub x: Conditions<'a>,
+}
+
+/// Predictions with what belongs to them.
+#[derive(Debug)]
+pub struct Predictions {
+    /// Mean and deviation over the draws.
+    pub drawn: Prediction,
+    /// True if the deviations are a part of the result.
+    pub spread: bool,
+    /// Lengths of predicted sequences.
+    pub lengths: Option<Tensor>,
+    /// Numbers of the rows of x that are used; empty if all are.
+    pub kept: Vec<i64>,
+    /// Description of the seeds for readers, such as `seed 1`.
+    pub origin: String,
+}
+
+/// Checks that a run predicts.
+///
+/// # Errors
+/// [`Error::Config`]: it generates.
+pub fn check_predicts(run: &Run, model: &Trained) -> Result<()> {
+    if model.experiment().task().predicts() {
+        return Ok(());
+    }
+    let help = format!("triflow generate --run {} --out samples.npz", quoted(&run.path));
+    Err(Error::config("", "this run generates, it does not predict").help(help))
+}
+
+/// Predicts the y of x.
+///
+/// # Errors
+/// [`Error::Config`]: the run generates. [`Error::Data`]: x has another shape than the training
+/// rows, or there is another number of seeds than rows. Those of [`conditions`] and
+/// [`Trained::predict_sequences`].
+pub fn predict(
+    (run, model): (&Run, &mut Trained),
+    request: PredictionRequest<'_>,
+    begin: &mut Begin<'_>,
+) -> Result<Predictions> {
+    check_predicts(run, model)?;
+    let PredictionRequest { samples, seed, seeds, x } = request;
+    let file = x.origin();
+    let Some(Inputs { values, lengths, kept }) = conditions(model, x)? else {
+        return Err(Error::config("", "this run takes no x"));
+    };
+    let rows = rows_of(model, &values)?;
+    check_rows(model, &rows, file)?;
+    let seed = match samples {
+        Some(_) => Some(seed.unwrap_or_else(|| model.experiment().seed())),
+        None => seed,
+    };
+    if seed.is_none() && seeds.is_none() && model.experiment().flags.has("sampling.noise") {
+        log::warn!("`--noise` has no effect: without --seed, --seeds or --samples, z_0 is 0");
+    }
+    if let Some(seeds) = &seeds {
+        seeds.check_rows(rows.size()[0])?;
+    }
+    let streams = match &seeds {
+        Some(seeds) => Some(Streams::of_seeds(&seeds.values)),
+        None => seed.map(|seed| Streams::new(seed, 0)),
+    };
+    let draws = samples.unwrap_or(1);
+    let all = rows.size()[0].saturating_mul(i64::try_from(draws).unwrap_or(i64::MAX));
+    begin(model, all, if draws > 1 { "draws" } else { "predictions" });
+    let drawn = model.predict_sequences(&rows, &lengths, streams.as_ref(), draws)?;
+    let origin = match (&seeds, seed) {
+        (Some(_), _) => "a seed a row".to_owned(),
+        (None, Some(seed)) => format!("seed {seed}"),
+        (None, None) => "z_0 = 0".to_owned(),
+    };
+    let spread = samples.is_some();
+    Ok(Predictions { drawn, spread, lengths: lengths.target, kept, origin })
+}
+
+impl Predictions {
+    /// The predictions as a table: for a number its mean, for a class the most likely name and the
+    /// probability of each, with deviations behind them.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: they are no vectors.
+    pub fn table(&self, model: &Trained) -> Result<Table> {
+        let deviation = self.spread.then_some(&self.drawn.deviation);
+        let of = Predicted { mean: &self.drawn.mean, deviation, truth: None };
+        Ok(model.units().predictions(of)?.numbered(&self.kept))
+    }
+
+    /// The predictions as arrays: `predictions`, `std`, `labels` of classes, `lengths` and `rows`,
+    /// those that there are.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`]: a tensor cannot be copied from its device.
+    pub fn arrays(&self, model: &Trained) -> Result<Vec<NamedArray>> {
+        let units = model.units();
+        let labels = units.target_is_label.then(|| self.drawn.mean.argmax(-1, false));
+        // Means are float64; the file has the precision of the model.
+        let own = |values: &Tensor| values.to_kind(units.target.mean.kind());
+        let mut arrays = vec![array("predictions", &own(&self.drawn.mean))?];
+        if self.spread {
+            arrays.push(array("std", &own(&self.drawn.deviation))?);
+        }
+        arrays.extend(labels.map(|all| array("labels", &all)).transpose()?);
+        arrays.extend(self.lengths.as_ref().map(|all| array("lengths", all)).transpose()?);
+        arrays.extend(row_array(&self.kept)?);
+        Ok(arrays)
+    }
+
+    /// Writes the predictions in the format of the path's ending, a table or an `.npz`.
+    ///
+    /// # Errors
+    /// Those of [`table`](Self::table) and [`arrays`](Self::arrays). [`Error::Io`]: the file cannot
+    /// be written.
+    pub fn write(&self, out: &Path, model: &Trained) -> Result<()> {
+        match table::is_table(out) {
+            true => self.table(model)?.write(out),
+            false => npz::write_npz_with(out, &self.arrays(model)?, &model.units().texts()),
+        }
+    }
+}
+
+/// Description of a number of predictions for readers.
+impl std::fmt::Display for Predictions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}", counted(self.drawn.mean.size()[0], "prediction"), self.origin)
+    }
+}

@@ -1,0 +1,194 @@
+//! Samples of a trained run, with their conditions.
+
+use super::seeds::{SampleSeeds, Seeds};
+use super::{Begin, Conditions, Inputs, check_rows, conditions, counted, row_array, rows_of};
+use crate::data::Table;
+use crate::data::files::array;
+use crate::error::{Error, Result};
+use crate::inference::Lengths;
+use crate::io::{NamedArray, npz, table};
+use crate::memory;
+use crate::trained::Trained;
+use std::path::Path;
+use tch::Tensor;
+
+/// A request for samples.
+#[derive(Debug)]
+pub struct SampleRequest<'a> {
+    /// Number of samples of each condition; `None`: one for each row of conditions, or 100.
+    pub n: Option<i64>,
+    /// Seed of z_0; `None`: the run's.
+    pub seed: Option<u64>,
+    /// A seed for each sample, in place of `n` and `seed`.
+    pub seeds: Option<Seeds>,
+    /// Conditions of the samples.
+    pub conditions: Conditions<'a>,
+    /// Keep the z_0 of each sample.
+    pub save_z0: bool,
+}
+
+/// Samples with their conditions and the lengths of both.
+#[derive(Debug)]
+pub struct Samples {
+    /// Samples `[n, …target_shape]` in the data's own units.
+    pub samples: Tensor,
+    /// Labels or values of the conditions; `None` for unconditional samples.
+    pub conditions: Option<Tensor>,
+    /// Lengths of samples and conditions that are sequences.
+    pub lengths: Lengths,
+    /// The z_0 of each sample, if it was asked for.
+    pub z0: Option<Tensor>,
+    /// Numbers of the condition file's rows that are used; empty if all are.
+    pub kept: Vec<i64>,
+    /// Description of the seeds for readers, such as `seed 1`.
+    pub origin: String,
+}
+
+/// Draws samples from noise.
+///
+/// # Errors
+/// [`Error::Config`]: the model takes no condition and one is given, or needs one, or there is to
+/// be no sample. [`Error::Runtime`]: memory does not hold the samples. Those of [`conditions`] and
+/// [`Trained::generate_sequences`].
+pub fn generate(
+    model: &mut Trained,
+    request: SampleRequest<'_>,
+    begin: &mut Begin<'_>,
+) -> Result<Samples> {
+    let SampleRequest { n, seed, seeds, conditions: given, save_z0 } = request;
+    let file = given.origin();
+    let wanted = match seeds {
+        Some(seeds) => SampleSeeds::Seeds(seeds.values),
+        None => {
+            let n = n.unwrap_or(if file.is_some() { 1 } else { 100 });
+            if n < 1 {
+                return Err(Error::config("", format!("--n {n}: needs at least 1")));
+            }
+            SampleSeeds::Samples { n, seed: seed.unwrap_or_else(|| model.experiment().seed()) }
+        }
+    };
+    let n = wanted.len();
+    if matches!(given, Conditions::Labels(_)) && model.units().shapes.condition.is_none() {
+        return Err(Error::config("", "this run takes no labels").help("leave --labels out"));
+    }
+    let origin = wanted.origin();
+    match (conditions(model, given)?, file) {
+        (None, None) => {
+            check_memory(model, n, 1, save_z0)?;
+            let streams = wanted.streams();
+            begin(model, n, "samples");
+            let samples = model.sample_from(n, None, &streams)?;
+            let z0 = save_z0.then(|| model.z0(n, Some(&streams))).transpose()?;
+            let (lengths, kept) = (Lengths::default(), Vec::new());
+            Ok(Samples { samples, conditions: None, lengths, z0, kept, origin })
+        }
+        (None, Some(_)) => {
+            Err(Error::config("", "this run takes no condition").help("leave --condition out"))
+        }
+        (Some(Inputs { values: asked, mut lengths, kept }), _) => {
+            check_memory(model, n, asked.size().first().copied().unwrap_or(1), save_z0)?;
+            let streams = wanted.streams_of(&asked, file.is_some())?;
+            let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
+            let asked = each(&asked);
+            let rows = rows_of(model, &asked)?;
+            check_rows(model, &rows, file)?;
+            for side in [&mut lengths.condition, &mut lengths.target] {
+                *side = side.as_ref().map(each);
+            }
+            begin(model, asked.size()[0], "samples");
+            let samples = model.generate_sequences(&rows, &lengths, Some(&streams))?;
+            let z0 = save_z0.then(|| model.z0(asked.size()[0], Some(&streams))).transpose()?;
+            let kept = kept.into_iter().flat_map(|row| vec![row; n as usize]).collect();
+            Ok(Samples { samples, conditions: Some(asked), lengths, z0, kept, origin })
+        }
+    }
+}
+
+impl Samples {
+    /// The samples as a table, with the columns of the training file in its order.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: they are no vectors.
+    pub fn table(&self, model: &Trained) -> Result<Table> {
+        let learns_y = model.experiment().task().learns_y();
+        let table = model.units().samples(&self.samples, self.conditions.as_ref(), learns_y)?;
+        Ok(table.numbered(&self.kept))
+    }
+
+    /// The samples as arrays: `samples`, `labels` or `conditions`, `lengths`, `condition_lengths`,
+    /// `z0` and `rows`, those that there are.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`]: a tensor cannot be copied from its device.
+    pub fn arrays(&self, model: &Trained) -> Result<Vec<NamedArray>> {
+        let mut arrays = vec![array("samples", &self.samples)?];
+        let name = if model.units().condition_is_label { "labels" } else { "conditions" };
+        arrays.extend(self.conditions.as_ref().map(|all| array(name, all)).transpose()?);
+        arrays.extend(length_arrays(&self.lengths)?);
+        arrays.extend(self.z0.as_ref().map(|all| array("z0", all)).transpose()?);
+        arrays.extend(row_array(&self.kept)?);
+        Ok(arrays)
+    }
+
+    /// Writes the samples in the format of the path's ending, a table or an `.npz`.
+    ///
+    /// # Errors
+    /// Those of [`table`](Self::table) and [`arrays`](Self::arrays). [`Error::Io`]: the file cannot
+    /// be written.
+    pub fn write(&self, out: &Path, model: &Trained) -> Result<()> {
+        match table::is_table(out) {
+            true => self.table(model)?.write(out),
+            false => npz::write_npz_with(out, &self.arrays(model)?, &model.units().texts()),
+        }
+    }
+}
+
+/// The arrays of the lengths of targets and conditions.
+///
+/// # Errors
+/// [`Error::Runtime`]: a tensor cannot be copied from its device.
+pub fn length_arrays(lengths: &Lengths) -> Result<Vec<NamedArray>> {
+    let both = [("lengths", &lengths.target), ("condition_lengths", &lengths.condition)];
+    let both = both.into_iter().filter_map(|(name, all)| Some(array(name, all.as_ref()?)));
+    both.collect()
+}
+
+/// Checks that memory holds `n` samples of each condition, and the arrays that are written of them.
+///
+/// # Errors
+/// [`Error::Runtime`] with both numbers where it does not.
+pub fn check_memory(model: &Trained, n: i64, conditions: i64, save_z0: bool) -> Result<()> {
+    let entries = |shape: &[i64]| shape.iter().product::<i64>().max(1) as u64;
+    let units = model.units();
+    let condition = match &units.shapes.condition {
+        Some(shape) if !units.condition_is_label => entries(shape),
+        _ => 1,
+    };
+    let latent = if save_z0 { entries(model.model().latent_shape()) } else { 0 };
+    // Each number as sampled and as written, 8 bytes at most; and the row's random stream.
+    let row = 16 * (entries(&units.shapes.target) + condition + latent) + 48;
+    let rows = (n as u64).saturating_mul(conditions as u64);
+    memory::check_count(&format!("a file of {rows} samples"), rows, row)
+}
+
+/// Checks that `out` can hold the targets of a model, before any work is done: a table holds one
+/// vector a row.
+///
+/// # Errors
+/// [`Error::Config`]: `out` is a table, and the targets are sequences or images.
+pub fn check_shape(out: &Path, model: &Trained) -> Result<()> {
+    let shape = &model.units().shapes.target;
+    if !table::is_table(out) || shape.len() < 2 {
+        return Ok(());
+    }
+    let what = if model.experiment().task().is_sequence() { "sequences" } else { "images" };
+    let message = format!("--out {}: a table holds no {what} {shape:?}", out.display());
+    Err(Error::config("", message).help("give --out a name that ends in .npz"))
+}
+
+/// Description of a number of samples for readers.
+impl std::fmt::Display for Samples {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}", counted(self.samples.size()[0], "sample"), self.origin)
+    }
+}
