@@ -8,11 +8,11 @@ TRIFLOW := $(TARGET)/release/triflow
 # Beside other work, more than one thread a test is many times slower than one.
 OMP_NUM_THREADS ?= 1
 
-# Passed on by `make demo`, `make bench` and `make scale`: make demo ARGS="--num-epochs 5 --seed 1"
+# Passed on by `make demo`, `make test-python`, `make bench` and `make scale`: make demo ARGS="--num-epochs 5 --seed 1"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch libtorch-cuda libtriflow-cuda libtriflow-nccl build demo test torture lint fmt clippy rustdoc quality table table-peers study bench bench-ranks scale docs clean
+.PHONY: help libtorch libtorch-cuda libtriflow-cuda libtriflow-nccl build wheel test-python demo test torture lint fmt clippy rustdoc quality table table-peers study bench bench-ranks scale docs clean
 .PHONY: need-python need-cargo need-cxx need-lint
 
 help: ## List the targets
@@ -32,6 +32,12 @@ libtriflow-nccl: need-python need-cxx libtorch ## Build what sums gradients of s
 
 build: need-cargo need-cxx libtorch ## Build the triflow command
 	$(CARGO) build --release
+
+wheel: need-python need-cargo need-cxx libtorch ## Build the Python wheel, with the command, in target/wheels
+	@scripts/wheel
+
+test-python: wheel ## Test the wheel in a fresh virtual environment; options of pytest in ARGS="..."
+	@scripts/test-python $(ARGS)
 
 demo: build ## Train a generative flow on two moons; options in ARGS="..."
 	$(TRIFLOW) train-gen --config configs/two_moons.yaml $(ARGS)

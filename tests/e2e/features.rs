@@ -33,6 +33,7 @@ fn every_build_turns_on_the_same_features_of_each_crate() {
     let mut told = String::new();
     let one = [
         "triflow-cli",
+        "triflow-python",
         "triflow-plugins",
         "triflow",
         "triflow-study",

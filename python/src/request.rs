@@ -1,0 +1,226 @@
+//! Samples and predictions of a run.
+
+use crate::arrays::{self, Given};
+use crate::errors::run;
+use crate::settings::load_plugins;
+use crate::tables;
+use crate::watch::Watch;
+use pyo3::prelude::*;
+use serde_yaml::Value;
+use std::path::{Path, PathBuf};
+use triflow::component::Columns;
+use triflow::config::parse_value;
+use triflow::data::Table;
+use triflow::io::NamedArray;
+use triflow::request::{self, Conditions, Options, PredictionRequest, SampleRequest, Seeds};
+use triflow::tch::Tensor;
+use triflow::{Result, Trained};
+
+/// How a run is sampled. Parts are texts in YAML.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Sampling {
+    steps: Option<usize>,
+    solver: Option<String>,
+    grid: Option<String>,
+    guidance: Option<f64>,
+    set: Vec<String>,
+    seed: Option<u64>,
+    noise: Option<String>,
+    data_path: Option<PathBuf>,
+    best: bool,
+}
+
+impl Sampling {
+    fn options(&self) -> Result<Options> {
+        let part = |text: &Option<String>| -> Result<Option<Value>> {
+            text.as_deref().map(parse_value).transpose()
+        };
+        Ok(Options {
+            steps: self.steps,
+            solver: part(&self.solver)?,
+            grid: part(&self.grid)?,
+            guidance: self.guidance,
+            set: self.set.clone(),
+            seed: self.seed,
+            noise: part(&self.noise)?,
+            data_path: self.data_path.clone(),
+            best: self.best,
+            ..Options::default()
+        })
+    }
+}
+
+/// Conditions: rows with their name, the names of the classes if they are labels, and the lengths of
+/// conditions and targets; or the path of a file.
+#[derive(FromPyObject)]
+#[allow(clippy::large_enum_variant, reason = "there is one in each call")]
+pub enum Asked {
+    /// Path of a file.
+    File(PathBuf),
+    /// Rows in memory.
+    Rows(String, Given, Vec<String>, Option<Given>, Option<Given>),
+}
+
+/// Rows in memory as tensors.
+struct Rows {
+    name: String,
+    values: Tensor,
+    classes: Vec<String>,
+    lengths: [Option<Tensor>; 2],
+}
+
+/// Conditions in the library's types.
+enum Ready {
+    None,
+    File(PathBuf),
+    Rows(Rows),
+}
+
+impl Ready {
+    fn of(asked: Option<Asked>) -> PyResult<Self> {
+        Ok(match asked {
+            None => Self::None,
+            Some(Asked::File(path)) => Self::File(path),
+            Some(Asked::Rows(name, values, classes, condition, target)) => {
+                let lengths = [condition, target].map(|l| l.as_ref().map(arrays::tensor));
+                let [condition, target] = lengths;
+                let lengths = [condition.transpose()?, target.transpose()?];
+                Self::Rows(Rows { name, values: arrays::tensor(&values)?, classes, lengths })
+            }
+        })
+    }
+
+    /// The conditions of a request to `model`, of labels if there are no rows.
+    fn conditions<'a>(&'a self, model: &Trained, labels: &'a [String]) -> Conditions<'a> {
+        let rows = match self {
+            Self::None => return Conditions::of(labels, None),
+            Self::File(file) => return Conditions::of(labels, Some(file)),
+            Self::Rows(rows) => rows,
+        };
+        let copy = |t: &Option<Tensor>| t.as_ref().map(Tensor::shallow_clone);
+        let [condition, target] = &rows.lengths;
+        let classes = rows.classes.clone();
+        let values = Some(rows.values.shallow_clone());
+        let none = Columns { classes, ..Columns::default() };
+        let columns = match model.experiment().task().learns_y() {
+            true => Columns { x: values, ..none },
+            false => Columns { y: values, ..none },
+        };
+        let (x_lengths, y_lengths) = (copy(condition), copy(target));
+        Conditions::Rows(&rows.name, Box::new(Columns { x_lengths, y_lengths, ..columns }))
+    }
+}
+
+/// What a request gives: a table for data with named columns, arrays otherwise.
+enum Drawn {
+    Table(Table),
+    Arrays(Vec<NamedArray>, Vec<(&'static str, Vec<String>)>),
+}
+
+impl Drawn {
+    fn of(
+        model: &Trained,
+        as_table: bool,
+        table: impl FnOnce() -> Result<Table>,
+        arrays: impl FnOnce() -> Result<Vec<NamedArray>>,
+    ) -> Result<Self> {
+        Ok(match as_table {
+            true => Self::Table(table()?),
+            false => Self::Arrays(arrays()?, model.units().texts()),
+        })
+    }
+
+    /// A list of columns, or a dictionary of arrays with lists of names.
+    fn hand_over(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        match self {
+            Self::Table(table) => Ok(tables::columns(py, &table)?.into_any()),
+            Self::Arrays(all, texts) => {
+                let all = arrays::dictionary(py, &all)?;
+                for (name, texts) in texts {
+                    all.set_item(name, texts)?;
+                }
+                Ok(all.into_any())
+            }
+        }
+    }
+}
+
+/// Draws samples of a run: a list of columns if `as_table`, otherwise a dictionary of arrays.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, reason = "the package calls it by names")]
+#[pyo3(signature = (path, sampling, as_table, n=None, labels=Vec::new(), condition=None, seeds=None, save_z0=false, progress=None))]
+pub fn generate<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    sampling: Sampling,
+    as_table: bool,
+    n: Option<i64>,
+    labels: Vec<String>,
+    condition: Option<Asked>,
+    seeds: Option<Vec<u64>>,
+    save_z0: bool,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let condition = Ready::of(condition)?;
+    let drawn = run(py, &mut Watch::new(progress), move |watch| {
+        let (_, mut model) = load(&path, &sampling)?;
+        let _threads = model.threads();
+        if as_table {
+            request::check_shape(Path::new("a.csv"), &model)?;
+        }
+        let seeds = seeds.map(|seeds| Seeds::given("seeds", seeds)).transpose()?;
+        let conditions = condition.conditions(&model, &labels);
+        let request = SampleRequest { n, seed: sampling.seed, seeds, conditions, save_z0 };
+        let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
+        let samples = request::generate(&mut model, request, begin)?;
+        Drawn::of(&model, as_table, || samples.table(&model), || samples.arrays(&model))
+    })?;
+    drawn.hand_over(py)
+}
+
+/// Predicts the y of x: a list of columns if `as_table`, otherwise a dictionary of arrays.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, reason = "the package calls it by names")]
+#[pyo3(signature = (path, sampling, as_table, x, samples=None, seeds=None, progress=None))]
+pub fn predict<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    sampling: Sampling,
+    as_table: bool,
+    x: Asked,
+    samples: Option<u64>,
+    seeds: Option<Vec<u64>>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let x = Ready::of(Some(x))?;
+    let drawn = run(py, &mut Watch::new(progress), move |watch| {
+        let (run, mut model) = load(&path, &sampling)?;
+        let _threads = model.threads();
+        request::check_predicts(&run, &model)?;
+        let seeds = seeds.map(|seeds| Seeds::given("seeds", seeds)).transpose()?;
+        let x = x.conditions(&model, &[]);
+        let request = PredictionRequest { samples, seed: sampling.seed, seeds, x };
+        let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
+        let predictions = request::predict((&run, &mut model), request, begin)?;
+        Drawn::of(&model, as_table, || predictions.table(&model), || predictions.arrays(&model))
+    })?;
+    drawn.hand_over(py)
+}
+
+fn load(path: &Path, sampling: &Sampling) -> Result<(triflow::run::Run, Trained)> {
+    load_plugins()?;
+    request::load(path, &sampling.options()?)
+}
+
+/// True if the targets of a run are vectors whose columns have names, so that samples and
+/// predictions are a table.
+#[pyfunction]
+pub fn has_columns(py: Python<'_>, path: PathBuf) -> PyResult<bool> {
+    run(py, &mut Watch::new(None), |_| {
+        load_plugins()?;
+        let (_, model) = request::open(&path, &Options::default())?;
+        let units = model.units();
+        Ok(!units.names.target.is_empty() && units.shapes.target.len() == 1)
+    })
+}
