@@ -72,11 +72,6 @@ fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
-/// Names of temporary files below a folder.
-fn temporary(folder: &Path) -> Vec<PathBuf> {
-    files(folder).into_keys().filter(|name| name.extension().is_some_and(|e| e == "tmp")).collect()
-}
-
 /// Asserts that a run has the same files with the same bytes as the undisturbed one.
 fn assert_same(found: &Path, expected: &BTreeMap<PathBuf, Vec<u8>>, what: &str) {
     let found = files(found);

@@ -73,13 +73,17 @@ impl Run {
 
     /// Saves the state of training, and removes the oldest states beyond the number to keep.
     pub(super) fn save_checkpoint(&self, trainer: &Trainer) -> Result<()> {
-        let keep = trainer.experiment().checkpoint.keep;
         self.must_be_there()?;
-        let state = trainer.state()?;
-        self.save_state(&state)?;
+        self.save_state(&trainer.state()?)?;
+        self.remove_old_states(trainer)
+    }
+
+    /// Removes the oldest states beyond the number to keep.
+    pub(super) fn remove_old_states(&self, trainer: &Trainer) -> Result<()> {
+        let keep = trainer.experiment().checkpoint.keep;
         let mut all = self.checkpoints()?;
         // Later states could not be read, or the run would have continued from them.
-        all.retain(|(step, _)| *step <= state.step);
+        all.retain(|(step, _)| *step <= trainer.step());
         for (_, old) in all.iter().take(all.len().saturating_sub(keep.max(1))) {
             std::fs::remove_file(old).map_err(Error::io("remove", old))?;
         }

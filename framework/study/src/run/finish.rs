@@ -34,6 +34,9 @@ pub(super) fn finish(
     // Also at the end: a run that is trained further begins with this state.
     if pace.steps > 0 {
         run.save_checkpoint(&trainer)?;
+    } else {
+        // A process that was killed may have saved the last state and not removed the oldest.
+        run.remove_old_states(&trainer)?;
     }
     if let Some(why) = stopped(&trainer)? {
         log::info!("training stopped {why}");

@@ -390,6 +390,10 @@ pub fn train_into(
             experiment = kept;
         }
         if group.tell(&run.is_finished().to_string())? == "true" {
+            if group.is_first() {
+                // Removes what a process left that was killed as it ended.
+                drop(Lock::take(&run.path));
+            }
             log::info!("{} is finished: nothing is left to do", run.path.display());
             return Ok(run);
         }
