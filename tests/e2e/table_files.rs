@@ -243,3 +243,45 @@ fn few_steps_of_a_table_are_said_to_be_few() {
     assert!(!log(&[&table[..], &none].concat()).contains(hint));
     assert!(!log(&["train-gen", "--set", "data.samples=160"]).contains(hint));
 }
+
+/// The index of a data frame that was written to Parquet, and numbers of more digits than are
+/// read.
+#[test]
+fn names_of_rows_are_no_feature_and_long_numbers_do_not_count_rows() {
+    let folder = Folder::new();
+    let row = |i: u64| format!("{},{},{}\n", i * i % 11, i * 17 % 40, (1 << 61) + i);
+    let rows: String = (0..40).map(row).collect();
+    folder.write("t.csv", &format!("size,__index_level_0__,huge\n{rows}"));
+    let shown = folder.succeeds(&["data", "inspect", "t.csv"]);
+    let of = |name: &str| shown.lines().find(|line| line.trim().starts_with(name)).unwrap();
+    assert!(of("__index_level_0__").contains("ignored: row"), "{shown}");
+    assert!(of("size").contains("x: number"), "{shown}");
+    let huge = of("huge");
+    assert!(!huge.contains("counts the rows") && !huge.contains("never varies"), "{shown}");
+    folder.succeeds(&["data", "table", "--set", "path=t.csv", "--out", "out.csv"]);
+    let written = std::fs::read_to_string(folder.join("out.csv")).unwrap();
+    assert!(!written.contains("__index"), "{written}");
+}
+
+/// A run goes on if its data are the same file by another path, and not with another file.
+#[test]
+fn a_run_goes_on_with_its_data_by_another_path() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.join("sub")).unwrap();
+    folder.write("t.csv", &rows(","));
+    folder.write("other.csv", &rows(","));
+    let run = |path: &str| {
+        let yaml = format!(
+            "task: regression\ndata: {{ type: table, path: '{path}', y: [y] }}\n\
+             training: {{ epochs: 1 }}\nsampling: {{ steps: 2 }}\ndevice: cpu\n"
+        );
+        folder.write("e.yaml", &yaml);
+        folder.run(&["run", "e.yaml", "--run-dir", "run"])
+    };
+    assert_eq!(run("t.csv").code, 0);
+    let again = run("sub/../t.csv");
+    assert_eq!(again.code, 0, "{}", again.err);
+    let other = run("other.csv");
+    assert_eq!(other.code, 2, "{}", other.err);
+    assert!(other.err.contains("at data.path"), "{}", other.err);
+}

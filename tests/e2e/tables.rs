@@ -191,6 +191,15 @@ fn missing_cells_are_filled_in_and_known_ones_stay() {
     assert_eq!(several.lines().next(), Some("id,colour,size,year,colour_others,size_std"));
     // The second row is complete.
     assert_eq!(several.lines().nth(2), Some("0001,green,10,1991,,"));
+    folder.write("given.csv", "id,colour,size,year\n1,,10,1990\n2,mauve,,1991\n");
+    let error = folder.fails(
+        &[&["generate", "--run", run, "--given", "given.csv"][..], &["--out", "g.csv"]].concat(),
+    );
+    assert_eq!(
+        error,
+        "error: given.csv: row 1 (counted from 0): no training row has `mauve` in column `colour`\n  \
+         help: an empty cell is drawn"
+    );
     let whole = folder.train(&[&args[..], &keys[..2], &SMALL].concat());
     let error =
         folder.fails(&["impute", "--run", text(&whole), "--data", "rows.csv", "--out", "a.csv"]);

@@ -145,6 +145,14 @@ fn table(model: &Trained, file: &Path, ask: &Ask<'_>, gaps: bool) -> Result<Colu
             joined(table, conditions, from, file)?
         }
     };
+    // A cell that no model can keep is not drawn anew in silence.
+    if let Some((row, column, name)) = table.unknown_category(learned, &model.units().names.target)
+    {
+        let message = format!(
+            "row {row} (counted from 0): no training row has `{name}` in column `{column}`"
+        );
+        return Err(Error::data(file, message).help("an empty cell is drawn"));
+    }
     let table = model.units().align(table, experiment);
     table.map_err(|e| Error::data(file, e.to_string()))
 }

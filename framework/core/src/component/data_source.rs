@@ -129,6 +129,30 @@ impl Columns {
         Ok(())
     }
 
+    /// The row, column and name of the first category of `part` that the column of `known` with its
+    /// name lacks, by columns.
+    pub fn unknown_category(&self, part: Part, known: &[TableColumn]) -> Option<(i64, &str, &str)> {
+        let (values, columns) = match part {
+            Part::X => (self.x.as_ref()?, &self.x_columns),
+            Part::Y => (self.y.as_ref()?, &self.y_columns),
+        };
+        if values.size().get(1) != Some(&(columns.len() as i64)) {
+            return None;
+        }
+        for (column, i) in columns.iter().zip(0..) {
+            let Some(own) = column.names() else { continue };
+            let same = known.iter().find(|known| known.name == column.name);
+            let Some(names) = same.and_then(TableColumn::names) else { continue };
+            for (name, code) in own.iter().zip(0_i64..).filter(|(name, _)| !names.contains(name)) {
+                let rows = values.select(1, i).eq(code as f64).nonzero();
+                if rows.numel() > 0 {
+                    return Some((rows.int64_value(&[0, 0]), &column.name, name));
+                }
+            }
+        }
+        None
+    }
+
     /// Names and types of the columns of x or y.
     pub fn columns(&self, part: Part) -> &[TableColumn] {
         match part {

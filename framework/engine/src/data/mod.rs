@@ -116,6 +116,11 @@ impl HeldOut<'_> {
         self.others.map_or(1, |others| others.sets as u64)
     }
 
+    /// The number of rows of which those of a set are some.
+    pub fn of(&self) -> i64 {
+        self.others.map_or(self.rows.len(), |others| others.rows.len())
+    }
+
     /// The rows for a draw: another set for each, and the first again after the last.
     ///
     /// # Errors

@@ -95,7 +95,7 @@ pub fn predict(
         (None, Some(seed)) => format!("seed {seed}"),
         (None, None) => "z_0 = 0".to_owned(),
     };
-    let spread = samples.is_some();
+    let spread = samples.is_some_and(|draws| draws > 1);
     Ok(Predictions { drawn, spread, lengths: lengths.target, kept, origin })
 }
 

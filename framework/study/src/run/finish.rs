@@ -99,7 +99,15 @@ fn assist(
 fn evaluate(trainer: &mut Trainer) -> Result<Evaluation> {
     let options = Options { group: trainer.group().clone(), ..Options::default() };
     let (model, data) = trainer.trained_mut();
-    measure::evaluate(model, &data.held_out(measure::EXACT_POINTS)?, &options)
+    let held = data.held_out(measure::EXACT_POINTS)?;
+    if held.of() > held.rows.len() && options.group.is_first() {
+        let (n, of, set) = (held.rows.len(), held.of(), &held.name);
+        log::info!(
+            "measuring {n} of {of} {set} rows, spread over them; `triflow evaluate --points N` \
+             measures more"
+        );
+    }
+    measure::evaluate(model, &held, &options)
 }
 
 /// Number of steps below which a model of a table has hardly begun to learn.

@@ -27,7 +27,8 @@ pub(super) fn is_constant(column: &Column) -> bool {
         Cells::Numbers { values, .. } | Cells::Times { values, .. } => {
             let mut present = values.iter().filter(|value| !value.is_nan());
             let first = present.next();
-            column.missing == 0 && present.all(|value| Some(value) == first)
+            let is_one = column.missing == 0 && present.all(|value| Some(value) == first);
+            is_one && first.is_none_or(|value| is_exact(*value))
         }
         Cells::Texts { codes, texts } => texts.len() == 1 && !codes.contains(&MISSING),
         Cells::Many => false,
@@ -38,5 +39,11 @@ pub(super) fn is_constant(column: &Column) -> bool {
 pub(super) fn counts_rows(column: &Column) -> bool {
     let Cells::Numbers { values, decimals: Some(0) } = &column.cells else { return false };
     let counts = |(i, value): (usize, &f64)| *value == values[0] + i as f64;
-    values.len() >= COUNTED && values.iter().enumerate().all(counts)
+    values.len() >= COUNTED && is_exact(values[0]) && values.iter().enumerate().all(counts)
+}
+
+/// True if the next whole number is another one: beyond 2⁵³, numbers that differ in a file may be
+/// read alike.
+fn is_exact(value: f64) -> bool {
+    value.abs() < 9_007_199_254_740_992.0
 }

@@ -109,10 +109,16 @@ pub(super) fn column_text(file: &TableFile, column: usize) -> String {
     }
 }
 
-/// All columns but those that lack a name where others have one, as a column of row names does.
+/// All columns but those of the names of the rows: of R and pandas in a text file, which have no
+/// name where others have one, and the index of pandas in Parquet and Arrow files.
 pub(super) fn selectable(file: &TableFile) -> Vec<usize> {
-    let nameless = |i: &usize| file.names().is_some() && file.name(*i).is_empty();
-    (0..file.width()).filter(|i| !nameless(i)).collect()
+    let is_index = |name: &str| {
+        let number = name.strip_prefix("__index_level_").and_then(|rest| rest.strip_suffix("__"));
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let of_rows =
+        |i: &usize| file.names().is_some() && (file.name(*i).is_empty() || is_index(file.name(*i)));
+    (0..file.width()).filter(|i| !of_rows(i)).collect()
 }
 
 /// The keys under which later files are read: names where there are any, else numbers.

@@ -130,7 +130,9 @@ impl Facts {
             (true, _) => "x",
             (_, true) => "y",
             _ if options.is_ignored() => return "ignored".to_owned(),
-            _ if !selectable(file).contains(&place) => return "ignored: it has no name".to_owned(),
+            _ if !selectable(file).contains(&place) => {
+                return "ignored: row names".to_owned();
+            }
             _ => return "not used".to_owned(),
         };
         let passed_over = selection.every && part == "x" && options.kind.is_none();

@@ -112,7 +112,8 @@ impl DataSource for Source {
         let file = self.open(&path)?;
         let known = selectable(&file);
         for i in (0..file.width()).filter(|i| !known.contains(i)) {
-            log::info!("{}: {} has no name and is passed over", path.display(), file.called(i));
+            let what = file.called(i);
+            log::info!("{}: {what} holds names of rows and is passed over", path.display());
         }
         self.check_columns(&file)?;
         let selection = self.select(&file, &self.spec, &[Part::X, Part::Y])?;
