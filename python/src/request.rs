@@ -112,7 +112,7 @@ impl Ready {
     }
 }
 
-/// What a request gives: a table for data with named columns, arrays otherwise.
+/// The result of a request: a table for data with named columns, arrays otherwise.
 enum Drawn {
     Table(Table),
     Arrays(Vec<NamedArray>, Vec<(&'static str, Vec<String>)>),

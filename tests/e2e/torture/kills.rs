@@ -42,7 +42,7 @@ fn a_run_killed_at_any_file_event_goes_on_to_the_same_bytes() {
 /// The state at the end of the run.
 const LAST: &str = "step_000000032.safetensors";
 
-/// The same at times that no event marks, by signals that can be handled and by one that cannot.
+/// A run is stopped at times between file events, by signals that it handles and by SIGKILL.
 #[test]
 fn a_run_stopped_at_any_time_goes_on_to_the_same_bytes() {
     let whole = folder();
