@@ -45,6 +45,8 @@ fn compile_kernels(lib: &Path) {
     let compiler = || {
         let mut build = cc::Build::new();
         build.cpp(true).std("c++17").opt_level(3).warnings(false);
+        // LibTorch is built so, and some of its classes have other members otherwise.
+        build.define("NDEBUG", None);
         build.flag("-fno-math-errno").flag("-ffp-contract=fast");
         build
     };

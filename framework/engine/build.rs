@@ -26,5 +26,7 @@ fn compile_group(include: &Path) {
         .include(include)
         .include(include.join("torch/csrc/api/include"))
         .define("USE_C10D_GLOO", None)
+        // LibTorch is built so, and some of its classes have other members otherwise.
+        .define("NDEBUG", None)
         .compile("triflow_group");
 }

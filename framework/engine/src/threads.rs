@@ -4,14 +4,17 @@ use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Number of threads of an experiment: the requested one, else 1 for a small model, whose threads
-/// would only wait for each other, and LibTorch's own for others. It is limited to [`max_threads`],
-/// because the experiment may come from a larger machine.
-pub(crate) fn choose(requested: Option<usize>, parameters: i64, batch: i64) -> usize {
-    // A forward pass has about parameters × batch multiply-adds.
+/// Number of threads for a forward pass of `multiply_adds`: 1 for a small one, whose threads would
+/// only wait for each other, and LibTorch's own number for others.
+pub(crate) fn suited(multiply_adds: i64) -> usize {
     const SMALL: i64 = 50_000_000;
-    let default = || if parameters.saturating_mul(batch) < SMALL { 1 } else { own_share() };
-    requested.unwrap_or_else(default).clamp(1, max_threads())
+    limited(if multiply_adds < SMALL { 1 } else { own_share() })
+}
+
+/// The requested number of threads, at most [`max_threads`], because the experiment may come from a
+/// larger machine.
+pub(crate) fn limited(requested: usize) -> usize {
+    requested.clamp(1, max_threads())
 }
 
 /// Number of processes that share the machine.
@@ -91,7 +94,7 @@ mod tests {
                 let _one = Threads::set(1);
                 assert_eq!(current(), 1);
                 // The choice for another model depends on the machine, not on what this one set.
-                assert_eq!(choose(None, 1 << 40, 1), before.min(max_threads()));
+                assert_eq!(suited(1 << 40), before.min(max_threads()));
             }
             assert_eq!(current(), 3);
         }
@@ -100,8 +103,8 @@ mod tests {
 
     #[test]
     fn small_models_work_on_one_thread_and_no_model_on_more_than_are_of_use() {
-        assert_eq!(choose(None, 1000, 1000), 1);
-        assert_eq!(choose(Some(2), 1000, 1000), 2);
-        assert_eq!(choose(Some(usize::MAX), 1, 1), max_threads());
+        assert_eq!(suited(1_000_000), 1);
+        assert_eq!(limited(2), 2);
+        assert_eq!(limited(usize::MAX), max_threads());
     }
 }

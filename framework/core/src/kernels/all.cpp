@@ -3,6 +3,7 @@
 
 #include "backward.cpp"
 #include "chain.cpp"
+#include "count.cpp"
 #include "destination.cpp"
 #include "memory.cpp"
 #include "reduced.cpp"

@@ -11,6 +11,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
@@ -528,6 +529,7 @@ extern "C" Tensor* triflow_chain(
     Net net = Chain::net_of(all, input_count, activation, linear_end != 0);
     if (start) net.start = *start;
     if (!fast(net) || (recorded && start)) return plain(net);
+    RECORD_FUNCTION("triflow::chain", std::vector<c10::IValue>({net.rows(), net.parameters()}));
     if (!recorded) return evaluate(net);
     return Chain::forward(net, all);
   });

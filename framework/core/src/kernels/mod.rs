@@ -3,6 +3,7 @@
 //! precisions.
 
 mod activation;
+pub mod count;
 pub mod reduced;
 #[cfg(test)]
 mod tests;

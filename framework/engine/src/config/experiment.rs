@@ -66,7 +66,7 @@ parameters! {
         pub comparison: Comparison = Comparison::default(),
         /// Device: `auto`, `cpu`, `cuda` or `cuda:N`.
         pub device: String = "auto".to_owned(),
-        /// CPU threads; null: chosen by the size of the model.
+        /// CPU threads; null: chosen by the arithmetic of a forward pass.
         #[range(min = 1)]
         pub threads: Option<usize> = None,
         /// Folder in which run folders are made.

@@ -149,11 +149,6 @@ impl ModelFacts {
         })
     }
 
-    /// Number of parameters, trained or frozen.
-    pub fn parameter_count(&self) -> i64 {
-        self.parameters.iter().map(|(_, count)| count).sum()
-    }
-
     /// True if a part has parameters, trained or frozen.
     pub fn has_parameters(&self, part: ModelPart) -> bool {
         self.parameters.iter().any(|(own, count)| *own == part && *count > 0)

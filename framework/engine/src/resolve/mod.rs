@@ -1,5 +1,6 @@
 //! Experiments whose components are built, whose nulls are decided, and whose parts fit each other.
 
+mod cost;
 mod facts;
 mod parts;
 mod rules;
@@ -71,6 +72,16 @@ impl Experiment {
             );
         }
         parts.settle_weights(&self.loss)?;
+        self.threads = Some(match self.threads {
+            Some(threads) => threads::limited(threads),
+            None => {
+                let batch = self.training.batch_size;
+                let batch = facts.training.as_ref().map_or(batch, |own| batch.min(own.rows));
+                // A component that fails here fails at the first step too, where it is reported.
+                let row = cost::of_row(&parts, units).unwrap_or(0);
+                threads::suited(row.saturating_mul(batch))
+            }
+        });
         Ok(Resolved { experiment: self, facts, parts })
     }
 
@@ -84,10 +95,6 @@ impl Experiment {
         };
         (self.input_shape, self.output_shape) = (x.cloned(), y.cloned());
         self.latent_shape = Some(model.latent_shape.clone());
-        let batch = self.training.batch_size;
-        let batch = facts.training.as_ref().map_or(batch, |training| batch.min(training.rows));
-        self.threads = Some(threads::choose(self.threads, model.parameter_count(), batch));
-
         let autoencoder = [ModelPart::Encoder, ModelPart::Decoder];
         let has = autoencoder.into_iter().any(|part| model.has_parameters(part));
         let learned = autoencoder.into_iter().any(|part| model.is_learned(part, self));
