@@ -1,15 +1,19 @@
 //! Sets the run path to LibTorch for this crate's tests, passes LibTorch's folder on to dependent
-//! crates, and compiles the access to LibTorch's c10d.
+//! crates, and compiles the access to LibTorch's c10d and to OpenMP.
 
 use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/group");
+    println!("cargo:rerun-if-changed=src/threads/crowd.cpp");
     if let Ok(lib) = std::env::var("DEP_TRIFLOW_CORE_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
         println!("cargo:libtorch_lib={lib}");
         compile_group(&Path::new(&lib).with_file_name("include"));
+        // OpenMP's library is linked with the core's kernels.
+        let mut crowd = cc::Build::new();
+        crowd.cpp(true).flag("-fopenmp").file("src/threads/crowd.cpp").compile("triflow_crowd");
     }
 }
 

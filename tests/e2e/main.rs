@@ -32,4 +32,5 @@ mod schema;
 mod table_files;
 mod tables;
 mod tasks;
+mod threads;
 mod torture;

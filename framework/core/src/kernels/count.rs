@@ -77,16 +77,23 @@ mod tests {
         assert_eq!(count(&|| convolved(1, 1)), 2 * 8 * 6 * 4 * 3 * 9);
         assert_eq!(count(&|| convolved(2, 1)), 2 * 4 * 3 * 4 * 3 * 9);
         let transposed = zeros(&[3, 4, 2, 2]);
-        let up = || {
-            image.conv_transpose2d(&transposed, none, [2, 2], [0, 0], [0, 0], 1, [1, 1])
-        };
+        let up = || image.conv_transpose2d(&transposed, none, [2, 2], [0, 0], [0, 0], 1, [1, 1]);
         assert_eq!(count(&up), 2 * 8 * 6 * 3 * 4 * 4);
         let line = || zeros(&[2, 3, 9]).conv1d(&zeros(&[4, 3, 3]), none, [1], [1], [1], 1);
         assert_eq!(count(&line), 2 * 9 * 4 * 3 * 3);
 
         let q = zeros(&[2, 4, 6, 8]);
         let attend = || {
-            Tensor::scaled_dot_product_attention(&q, &q, &q, None::<Tensor>, 0.0, false, None, false)
+            Tensor::scaled_dot_product_attention(
+                &q,
+                &q,
+                &q,
+                None::<Tensor>,
+                0.0,
+                false,
+                None,
+                false,
+            )
         };
         assert_eq!(count(&attend), 2 * 2 * 4 * 6 * 6 * 8);
 

@@ -1,5 +1,8 @@
 //! Number of threads that LibTorch uses.
 
+mod patience;
+
+use patience::Patience;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,15 +38,23 @@ fn own_share() -> usize {
 
 /// Largest useful number of threads: 4 for each core.
 pub(crate) fn max_threads() -> usize {
+    cores().saturating_mul(4)
+}
+
+fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     let count = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    CORES.get_or_init(count).saturating_mul(4)
+    *CORES.get_or_init(count)
 }
 
 /// LibTorch's number of threads before anything sets it: OMP_NUM_THREADS, else the number of cores.
 fn at_start() -> usize {
     static START: OnceLock<usize> = OnceLock::new();
-    *START.get_or_init(current)
+    *START.get_or_init(|| match std::env::var_os("OMP_NUM_THREADS") {
+        Some(_) => current(),
+        // OpenMP does not know of the limits of a container.
+        None => current().min(cores()),
+    })
 }
 
 fn current() -> usize {
@@ -52,10 +63,12 @@ fn current() -> usize {
 
 /// Guard that sets the number of LibTorch's threads for the calling thread and restores the former
 /// number when dropped, so that a program that trains a small model continues on all of its cores.
+/// While it lives, threads wait for each other in a way that suits a busy machine too.
 #[derive(Debug)]
 #[must_use = "dropping this restores the former number of threads"]
 pub struct Threads {
     before: usize,
+    _patience: Option<Patience>,
     /// Makes it stay on the thread that made it.
     not_send: PhantomData<*const ()>,
 }
@@ -68,7 +81,8 @@ impl Threads {
         if threads != before {
             tch::set_num_threads(threads.max(1) as i32);
         }
-        Self { before, not_send: PhantomData }
+        let patience = (threads > 1).then(|| Patience::new(threads));
+        Self { before, _patience: patience, not_send: PhantomData }
     }
 }
 
