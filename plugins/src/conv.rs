@@ -2,6 +2,7 @@
 //! by the networks over images.
 
 use crate::layers::{Linear, WeightInit, dropout, flatten, numel};
+use triflow::kernels::attention;
 use triflow::prelude::*;
 
 /// Channels, height and width of an image.
@@ -203,15 +204,10 @@ impl Attention {
         let (batch, channels, pixels) = (size[0], size[1], size[2] * size[3]);
         let qkv =
             self.norm.forward(x).conv2d(&self.qkv, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1);
-        let qkv = qkv.view([batch, 3, self.heads, channels / self.heads, pixels]).transpose(3, 4);
-        let h = attend(&qkv.select(1, 0), &qkv.select(1, 1), &qkv.select(1, 2));
-        x + self.out.forward(&h.transpose(2, 3).reshape(size.as_slice()))
+        let qkv = qkv.view([batch, 3, self.heads, channels / self.heads, pixels]);
+        let h = attention(&[&qkv.permute([0, 4, 1, 2, 3])], None);
+        x + self.out.forward(&h.permute([0, 2, 3, 1]).reshape(size.as_slice()))
     }
-}
-
-/// Scaled dot-product attention softmax(q·kᵀ/√d)·v; all are `[batch, heads, tokens, d]`.
-pub fn attend(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
-    Tensor::scaled_dot_product_attention(q, k, v, None::<&Tensor>, 0.0, false, None::<f64>, false)
 }
 
 /// Inputs of a network over images: z with its condition, and features of time and condition.

@@ -90,6 +90,14 @@ impl Linear {
     }
 }
 
+/// Linear layers with an activation between them at each position: `[batch, tokens, inputs]` →
+/// `[batch, tokens, outputs]`.
+pub fn positionwise(x: &Tensor, layers: &[Affine<'_>], activation: Activation) -> Tensor {
+    let size = x.size();
+    let y = chain(&[&x.reshape([-1, size[2]])], None, layers, activation, End::Linear);
+    y.reshape([size[0], size[1], -1])
+}
+
 /// Dropout at `rate` where the pass asks for it.
 pub fn dropout(x: Tensor, rate: f64, pass: Pass) -> Tensor {
     if rate > 0.0 && pass.dropout { x.dropout(rate, true) } else { x }

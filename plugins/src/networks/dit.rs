@@ -1,5 +1,6 @@
-use crate::conv::{Image, Inputs, attend, check_image};
-use crate::layers::{Linear, WeightInit, dropout};
+use crate::conv::{Image, Inputs, check_image};
+use crate::layers::{Activation, Linear, WeightInit, dropout, positionwise};
+use triflow::kernels::attention;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -126,15 +127,18 @@ impl Block {
         let modulation = self.adapt.forward(features).unsqueeze(1).chunk(6, 2);
         let (batch, tokens) = (x.size()[0], x.size()[1]);
         let qkv = self.qkv.forward(&norm(x, self.width, &modulation[0], &modulation[1]));
-        let qkv = qkv
-            .view([batch, tokens, 3, self.heads, self.width / self.heads])
-            .permute([2, 0, 3, 1, 4]);
-        let h = attend(&qkv.get(0), &qkv.get(1), &qkv.get(2));
-        let h = h.transpose(1, 2).reshape([batch, tokens, self.width]);
+        let qkv = qkv.view([batch, tokens, 3, self.heads, self.width / self.heads]);
+        let h = attention(&[&qkv], None).reshape([batch, tokens, self.width]);
         let x = x + self.out.forward(&h) * &modulation[2];
         let normed = norm(&x, self.width, &modulation[3], &modulation[4]);
-        let h = self.wide.forward(&normed).gelu("tanh");
-        &x + self.narrow.forward(&dropout(h, self.dropout, pass)) * &modulation[5]
+        let h = if self.dropout > 0.0 && pass.dropout {
+            let h = Activation::GeluTanh.apply(&self.wide.forward(&normed));
+            self.narrow.forward(&dropout(h, self.dropout, pass))
+        } else {
+            let layers = [self.wide.affine(), self.narrow.affine()];
+            positionwise(&normed, &layers, Activation::GeluTanh)
+        };
+        &x + h * &modulation[5]
     }
 }
 

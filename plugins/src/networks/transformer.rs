@@ -1,6 +1,7 @@
 use super::temporal_conv::norm;
 use super::tokens::{Placement, Tokens};
-use crate::layers::{Activation, Linear, WeightInit, dropout};
+use crate::layers::{Activation, Linear, WeightInit, dropout, positionwise};
+use triflow::kernels::attention;
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
 
@@ -115,8 +116,9 @@ impl Network for SequenceTransformer {
             let attended = self.attend(block, &normed, &rotations, bias.as_ref());
             h = &h + dropout(attended, self.spec.dropout, pass) * &m[2];
             let normed = norm(&h, width) * (&m[3] + 1.0) + &m[4];
-            let inner = Activation::Gelu.apply(&block.inner.forward(&normed));
-            h = &h + dropout(block.outer.forward(&inner), self.spec.dropout, pass) * &m[5];
+            let layers = [block.inner.affine(), block.outer.affine()];
+            let widened = positionwise(&normed, &layers, Activation::Gelu);
+            h = &h + dropout(widened, self.spec.dropout, pass) * &m[5];
         }
         let m = self.last.forward(&row.context).unsqueeze(1).chunk(2, -1);
         let h = norm(&self.tokens.z_tokens(&h), width) * (&m[0] + 1.0) + &m[1];
@@ -134,19 +136,18 @@ impl SequenceTransformer {
         bias: Option<&Tensor>,
     ) -> Tensor {
         let size = h.size();
-        let heads = |t: Tensor| t.view([size[0], size[1], self.spec.heads, -1]).transpose(1, 2);
+        let heads = |t: Tensor| t.view([size[0], size[1], self.spec.heads, -1]);
         let rotated = |layer: &Linear| rotate(&heads(layer.forward(h)), rotations);
         let (queries, keys) = (rotated(&block.queries), rotated(&block.keys));
         let values = heads(block.values.forward(h));
-        let attended = Tensor::scaled_dot_product_attention(
-            &queries, &keys, &values, bias, 0.0, false, None, false,
-        );
-        block.joined.forward(&attended.transpose(1, 2).reshape(size.as_slice()))
+        let attended = attention(&[&queries, &keys, &values], bias);
+        block.joined.forward(&attended.reshape(size.as_slice()))
     }
 
-    /// Cosines and sines of the rotation angles at each position, `[n, features of a head / 2]`.
+    /// Cosines and sines of the rotation angles at each position, `[n, 1, features of a head / 2]`.
     fn rotations(&self, n: i64, (kind, device): (Kind, Device)) -> [Tensor; 2] {
         let angles = Tensor::arange(n, (Kind::Double, device)).unsqueeze(1) * &self.rates;
+        let angles = angles.unsqueeze(1);
         [angles.cos().to_kind(kind), angles.sin().to_kind(kind)]
     }
 

@@ -16,6 +16,8 @@ crate::choices! {
         Softplus = "softplus",
         /// max(x, 0).
         Relu = "relu",
+        /// Gaussian error linear unit, approximated by the hyperbolic tangent.
+        GeluTanh = "gelu_tanh",
     }
 }
 
@@ -28,6 +30,7 @@ impl Activation {
             Activation::Tanh => x.tanh(),
             Activation::Softplus => x.softplus(),
             Activation::Relu => x.relu(),
+            Activation::GeluTanh => x.gelu("tanh"),
         }
     }
 

@@ -27,7 +27,7 @@ using at::Tensor;
 
 namespace {
 
-enum Activation : int { SWISH = 0, GELU = 1, TANH = 2, SOFTPLUS = 3, RELU = 4 };
+enum Activation : int { SWISH = 0, GELU = 1, TANH = 2, SOFTPLUS = 3, RELU = 4, GELU_TANH = 5 };
 
 struct Layer {
   Tensor weight;  // [outputs, inputs]
@@ -78,6 +78,7 @@ Tensor activated(const Tensor& x, int activation) {
     case GELU: return at::gelu(x);
     case TANH: return at::tanh(x);
     case SOFTPLUS: return at::softplus(x);
+    case GELU_TANH: return at::gelu(x, "tanh");
     default: return at::relu(x);
   }
 }
@@ -135,11 +136,23 @@ bool dense_float(const Tensor& t) {
 // cores; of large layers the outputs are divided, for all rows.
 bool by_rows(const Net& net) { return net.largest() <= 131'072; }
 
+// The kernel of an activation, or null.
+Rows::Activation activation_of(int activation) {
+  const Rows& kernels = rows_kernels();
+  switch (activation) {
+    case SWISH: return kernels.swish;
+    case RELU: return kernels.relu;
+    case GELU: return kernels.gelu;
+    case GELU_TANH: return kernels.gelu_tanh;
+    default: return nullptr;
+  }
+}
+
 // True if the fast routes cover the case.
 bool fast(const Net& net) {
   if (at::autocast::is_autocast_enabled(at::kCPU)) return false;
   if (!rows_kernels().large && !by_rows(net)) return false;
-  if ((net.activation != SWISH && net.activation != RELU) || net.rows() == 0) return false;
+  if (!activation_of(net.activation) || net.rows() == 0) return false;
   int64_t width = 0;
   for (const Tensor& x : net.inputs) {
     if (!dense_float(x) || x.size(0) != net.rows() || x.size(1) == 0) return false;
@@ -240,12 +253,10 @@ void pass(const Net& net, const Biases& biases, const Piece& p, In below, Out y,
     }
   }
   const float* bias = biases.of(p.i) + p.column;
-  const Rows& kernels = rows_kernels();
   if (p.i >= net.activated())
-    kernels.shift(y.at, bias, p.rows, p.columns, y.ld);
+    rows_kernels().shift(y.at, bias, p.rows, p.columns, y.ld);
   else
-    (net.activation == SWISH ? kernels.swish : kernels.relu)(
-        y.at, slope ? slope + p.column : nullptr, bias, p.rows, p.columns, y.ld);
+    activation_of(net.activation)(y.at, slope ? slope + p.column : nullptr, bias, p.rows, p.columns, y.ld);
 }
 
 // Evaluation without gradients: only the input of the next layer is kept.

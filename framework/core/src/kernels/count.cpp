@@ -67,8 +67,8 @@ int64_t of_operation(std::string_view name, Inputs inputs) {
     return of_attention(shape(inputs, 0), shape(inputs, 1));
   if (name == "aten::convolution_backward")
     return of_kernel(shape(inputs, 0), positions(shape(inputs, 0)), shape(inputs, 2));
-  // A chain reports (rows, parameters), from any copy of the kernels.
-  if (name == "triflow::chain") return inputs[0].toInt() * inputs[1].toInt();
+  // Own operations report two factors, from any copy of the kernels.
+  if (name == "triflow::chain" || name == "triflow::attention") return inputs[0].toInt() * inputs[1].toInt();
   return 0;
 }
 

@@ -25,6 +25,12 @@ unsafe extern "C" {
         linear_end: c_int,
         error: *mut *mut c_char,
     ) -> *mut C_tensor;
+    fn triflow_attention(
+        tensors: *const *const C_tensor,
+        count: c_int,
+        bias: *const C_tensor,
+        error: *mut *mut c_char,
+    ) -> *mut C_tensor;
     fn triflow_adam(
         parameters: *const C_tensor,
         gradient: *const C_tensor,
@@ -119,7 +125,7 @@ pub enum End {
 /// `[rows, outputs]`. `start`, `[rows, outputs of the first layer]`, is added to the output of the
 /// first layer.
 ///
-/// In float32 on a CPU, with swish or relu, rows pass through all layers block by block (large
+/// In float32 on a CPU, with swish, relu or a GELU, rows pass through all layers block by block (large
 /// layers are divided by outputs instead), and the backward pass is one node. Otherwise it is the
 /// chain of LibTorch's operations. Gradients of any order are correct; those of second order cost a
 /// further evaluation.
@@ -148,6 +154,25 @@ pub fn chain(
             c_int::from(end == End::Linear),
             error,
         )
+    })
+}
+
+/// Softmax attention, `[batch, queries, heads, features]`: each query takes the mean of the values
+/// weighted by the softmax of its products with the keys, scaled by 1/√features (Vaswani et al.
+/// 2017, arXiv 1706.03762).
+///
+/// `of` holds queries, keys and values, `[batch, tokens, heads, features]` each, keys and values of
+/// the same tokens, or one tensor `[batch, tokens, 3, heads, features]` of all three. `bias`,
+/// `[batch or 1, heads or 1, queries or 1, keys]`, is added to the scaled products: 0, or a large
+/// negative number for a key that a query must not see.
+///
+/// In float32 on a CPU forward and backward pass are one operation each, which keeps no matrix of
+/// weights. Otherwise it is LibTorch's attention, or plain products where these are faster.
+pub fn attention(of: &[&Tensor], bias: Option<&Tensor>) -> Tensor {
+    let pointers: Vec<*const C_tensor> = of.iter().map(|x| or_null(Some(x))).collect();
+    // SAFETY: all pointers are of tensors that outlive the call, and the count is theirs.
+    call(|error| unsafe {
+        triflow_attention(pointers.as_ptr(), pointers.len() as c_int, or_null(bias), error)
     })
 }
 

@@ -56,47 +56,68 @@ ALWAYS float sigmoid(float x) {
   return r;
 }
 
-void swish_only(Out h, In bias, int64_t rows, int64_t n, int64_t ld) {
-  for (int64_t i = 0; i < rows; ++i, h += ld)
-    for (int64_t j = 0; j < n; ++j) {
-      const float x = h[j] + bias[j];
-      h[j] = x * sigmoid(x);
-    }
-}
+struct ValueAndSlope {
+  float value, slope;
+};
 
-void swish_and_slope(Out h, Out slope, In bias, int64_t rows, int64_t n, int64_t ld) {
-  for (int64_t i = 0; i < rows; ++i, h += ld, slope += ld)
-    for (int64_t j = 0; j < n; ++j) {
-      const float x = h[j] + bias[j], s = sigmoid(x), y = x * s;
-      h[j] = y;
-      slope[j] = s * (1.0f + x - y);
-    }
-}
-
-void swish(float* h, float* slope, const float* bias, int64_t rows, int64_t n, int64_t ld) {
-  slope ? swish_and_slope(h, slope, bias, rows, n, ld) : swish_only(h, bias, rows, n, ld);
-}
+// x·σ(x)
+struct Swish {
+  static ALWAYS ValueAndSlope at(float x) {
+    const float s = sigmoid(x), y = x * s;
+    return {y, s * (1.0f + x - y)};
+  }
+};
 
 // NaN stays NaN.
-void relu_only(Out h, In bias, int64_t rows, int64_t n, int64_t ld) {
+struct Relu {
+  static ALWAYS ValueAndSlope at(float x) { return {x < 0.0f ? 0.0f : x, x > 0.0f ? 1.0f : 0.0f}; }
+};
+
+// x·Φ(x), with the normal distribution function Φ to 1e-7 (Abramowitz and Stegun 1964, 7.1.26).
+struct Gelu {
+  static ALWAYS ValueAndSlope at(float x) {
+    const float z = as_float(as_bits(x) & 0x7fffffffu) * 0.70710678118654752f;
+    const float d = 1.0f + 0.3275911f * z, e = exponential(-z * z);
+    float t = as_float(0x7ef311c7u - as_bits(d));
+    t += t * (1.0f - d * t);
+    t += t * (1.0f - d * t);
+    t += t * (1.0f - d * t);
+    const float series =
+        t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
+    // Φ(−|x|), and Φ(x) by its symmetry.
+    const float tail = 0.5f * series * e, phi = x < 0.0f ? tail : 1.0f - tail;
+    return {x * phi, phi + x * 0.39894228040143268f * e};
+  }
+};
+
+// x·σ(2u) with u = √(2/π)·(x + 0.044715·x³)
+struct GeluTanh {
+  static ALWAYS ValueAndSlope at(float x) {
+    const float c = 1.5957691216057308f, square = x * x;
+    const float s = sigmoid(c * x * (1.0f + 0.044715f * square));
+    return {x * s, s + x * s * (1.0f - s) * c * (1.0f + 0.134145f * square)};
+  }
+};
+
+template <typename Act>
+void value_only(Out h, In bias, int64_t rows, int64_t n, int64_t ld) {
   for (int64_t i = 0; i < rows; ++i, h += ld)
-    for (int64_t j = 0; j < n; ++j) {
-      const float x = h[j] + bias[j];
-      h[j] = x < 0.0f ? 0.0f : x;
-    }
+    for (int64_t j = 0; j < n; ++j) h[j] = Act::at(h[j] + bias[j]).value;
 }
 
-void relu_and_slope(Out h, Out slope, In bias, int64_t rows, int64_t n, int64_t ld) {
+template <typename Act>
+void value_and_slope(Out h, Out slope, In bias, int64_t rows, int64_t n, int64_t ld) {
   for (int64_t i = 0; i < rows; ++i, h += ld, slope += ld)
     for (int64_t j = 0; j < n; ++j) {
-      const float x = h[j] + bias[j];
-      h[j] = x < 0.0f ? 0.0f : x;
-      slope[j] = x > 0.0f ? 1.0f : 0.0f;
+      const ValueAndSlope y = Act::at(h[j] + bias[j]);
+      h[j] = y.value;
+      slope[j] = y.slope;
     }
 }
 
-void relu(float* h, float* slope, const float* bias, int64_t rows, int64_t n, int64_t ld) {
-  slope ? relu_and_slope(h, slope, bias, rows, n, ld) : relu_only(h, bias, rows, n, ld);
+template <typename Act>
+void activate(float* h, float* slope, const float* bias, int64_t rows, int64_t n, int64_t ld) {
+  slope ? value_and_slope<Act>(h, slope, bias, rows, n, ld) : value_only<Act>(h, bias, rows, n, ld);
 }
 
 void shift(float* h, const float* bias, int64_t rows, int64_t n, int64_t ld) {
@@ -157,8 +178,9 @@ void sinusoids_row(Out sines, Out cosines, float t, In w, int64_t n) {
 
 void sinusoids(float* out, float t, const float* w, int64_t n) { sinusoids_row(out, out + n, t, w, n); }
 
+constexpr int lanes = 16;  // of a vector of sums
+
 float error_row(Out slope, In x, In y, float w, int64_t n) {
-  constexpr int lanes = 16;  // of a vector of sums
   float sums[lanes] = {};
   int64_t j = 0;
   for (; j + lanes <= n; j += lanes)
@@ -178,6 +200,53 @@ float error_row(Out slope, In x, In y, float w, int64_t n) {
 }
 
 float error(float* slope, const float* x, const float* y, float w, int64_t n) { return error_row(slope, x, y, w, n); }
+
+ALWAYS float larger(float a, float b) { return a > b ? a : b; }
+
+void softmax_row(Out x, In bias, float scale, int64_t n) {
+  float most[lanes], sums[lanes] = {};
+  for (int l = 0; l < lanes; ++l) most[l] = -3e38f;
+  int64_t j = 0;
+  if (bias)
+    for (; j < n; ++j) x[j] = scale * x[j] + bias[j];
+  else
+    for (; j < n; ++j) x[j] = scale * x[j];
+  for (j = 0; j + lanes <= n; j += lanes)
+    for (int l = 0; l < lanes; ++l) most[l] = larger(x[j + l], most[l]);
+  for (; j < n; ++j) most[0] = larger(x[j], most[0]);
+  for (int l = 1; l < lanes; ++l) most[0] = larger(most[l], most[0]);
+  const float highest = most[0];
+  for (j = 0; j < n; ++j) {
+    const float d = x[j] - highest, e = exponential(d);
+    // Excluded entries are 0, and NaN stays NaN.
+    x[j] = d < -87.0f ? 0.0f : (d == d ? e : d);
+  }
+  for (j = 0; j + lanes <= n; j += lanes)
+    for (int l = 0; l < lanes; ++l) sums[l] += x[j + l];
+  for (; j < n; ++j) sums[0] += x[j];
+  for (int l = 1; l < lanes; ++l) sums[0] += sums[l];
+  const float share = 1.0f / sums[0];
+  for (j = 0; j < n; ++j) x[j] *= share;
+}
+
+void softmax(float* x, const float* bias, int64_t bias_row, float scale, int64_t rows, int64_t n) {
+  for (int64_t i = 0; i < rows; ++i) softmax_row(x + i * n, bias ? bias + i * bias_row : nullptr, scale, n);
+}
+
+void softmax_slope_row(Out g, In p, float scale, int64_t n) {
+  float sums[lanes] = {};
+  int64_t j = 0;
+  for (; j + lanes <= n; j += lanes)
+    for (int l = 0; l < lanes; ++l) sums[l] += g[j + l] * p[j + l];
+  for (; j < n; ++j) sums[0] += g[j] * p[j];
+  for (int l = 1; l < lanes; ++l) sums[0] += sums[l];
+  const float mean = sums[0];
+  for (j = 0; j < n; ++j) g[j] = scale * p[j] * (g[j] - mean);
+}
+
+void softmax_slope(float* g, const float* p, float scale, int64_t rows, int64_t n) {
+  for (int64_t i = 0; i < rows; ++i) softmax_slope_row(g + i * n, p + i * n, scale, n);
+}
 
 // ---- products -----------------------------------------------------------------------------------
 
@@ -353,5 +422,5 @@ void product(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, i
 #define NAMED(level) JOINED(triflow_rows_, level)
 extern "C" {
 extern const Rows NAMED(TRIFLOW_LEVEL);
-const Rows NAMED(TRIFLOW_LEVEL) = {width > 4, product, swish, relu, shift, scale, sum, blend, sinusoids, error};
+const Rows NAMED(TRIFLOW_LEVEL) = {width > 4, product, activate<Swish>, activate<Relu>, activate<Gelu>, activate<GeluTanh>, shift, scale, sum, blend, sinusoids, softmax, softmax_slope, error};
 }

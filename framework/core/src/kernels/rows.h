@@ -17,8 +17,8 @@ struct Rows {
   void (*product)(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, int64_t k, bool add);
   // Below, matrices are [rows, n] with rows `ld` apart.
   // h ← act(h + bias) and slope ← act'(h + bias); `bias` [n]; `slope` may be null.
-  void (*swish)(float* h, float* slope, const float* bias, int64_t rows, int64_t n, int64_t ld);
-  void (*relu)(float* h, float* slope, const float* bias, int64_t rows, int64_t n, int64_t ld);
+  using Activation = void (*)(float* h, float* slope, const float* bias, int64_t rows, int64_t n, int64_t ld);
+  Activation swish, relu, gelu, gelu_tanh;
   // h ← h + bias
   void (*shift)(float* h, const float* bias, int64_t rows, int64_t n, int64_t ld);
   // out ← g · slope, and the column sums [n] of out.
@@ -29,6 +29,11 @@ struct Rows {
   void (*blend)(float* out, float a, const float* x, float b, const float* y, int64_t n);
   // out ← sin(t·w), then cos(t·w): w [n], out [2n], |t·w| at most 8192.
   void (*sinusoids)(float* out, float t, const float* w, int64_t n);
+  // x ← the softmax of scale·x + bias over each row, [rows, n]; `bias`, with rows `bias_row` apart,
+  // may be null.
+  void (*softmax)(float* x, const float* bias, int64_t bias_row, float scale, int64_t rows, int64_t n);
+  // g ← the gradient of the x above, for the gradient g of its softmax p, [rows, n].
+  void (*softmax_slope)(float* g, const float* p, float scale, int64_t rows, int64_t n);
   // Returns |x − y|², [n], and slope ← w·(x − y).
   float (*error)(float* slope, const float* x, const float* y, float w, int64_t n);
 };
