@@ -74,9 +74,9 @@ impl Linear {
         layer
     }
 
-    /// `[batch, inputs]` → `[batch, outputs]`.
+    /// `[…, inputs]` → `[…, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, self.bias.as_ref())
+        along_last(x, &[self.affine()], Activation::Swish)
     }
 
     /// The layer as part of a [`chain`].
@@ -90,12 +90,16 @@ impl Linear {
     }
 }
 
-/// Linear layers with an activation between them at each position: `[batch, tokens, inputs]` →
-/// `[batch, tokens, outputs]`.
-pub fn positionwise(x: &Tensor, layers: &[Affine<'_>], activation: Activation) -> Tensor {
-    let size = x.size();
-    let y = chain(&[&x.reshape([-1, size[2]])], None, layers, activation, End::Linear);
-    y.reshape([size[0], size[1], -1])
+/// Linear layers with an activation between them over the last axis: `[…, inputs]` →
+/// `[…, outputs]`.
+pub fn along_last(x: &Tensor, layers: &[Affine<'_>], activation: Activation) -> Tensor {
+    let mut size = x.size();
+    let inputs = size.last().copied().unwrap_or(1);
+    let y = chain(&[&x.reshape([-1, inputs])], None, layers, activation, End::Linear);
+    if let (Some(last), Some(outputs)) = (size.last_mut(), y.size().last()) {
+        *last = *outputs;
+    }
+    if size.len() == 2 { y } else { y.reshape(size) }
 }
 
 /// Dropout at `rate` where the pass asks for it.

@@ -1,5 +1,5 @@
 use crate::conv::{Image, Inputs, check_image};
-use crate::layers::{Activation, Linear, WeightInit, dropout, positionwise};
+use crate::layers::{Activation, Linear, WeightInit, along_last, dropout};
 use triflow::kernels::attention;
 use triflow::prelude::*;
 
@@ -136,7 +136,7 @@ impl Block {
             self.narrow.forward(&dropout(h, self.dropout, pass))
         } else {
             let layers = [self.wide.affine(), self.narrow.affine()];
-            positionwise(&normed, &layers, Activation::GeluTanh)
+            along_last(&normed, &layers, Activation::GeluTanh)
         };
         &x + h * &modulation[5]
     }

@@ -1,6 +1,6 @@
 use super::temporal_conv::norm;
 use super::tokens::{Placement, Tokens};
-use crate::layers::{Activation, Linear, WeightInit, dropout, positionwise};
+use crate::layers::{Activation, Linear, WeightInit, along_last, dropout};
 use triflow::kernels::attention;
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
@@ -117,7 +117,7 @@ impl Network for SequenceTransformer {
             h = &h + dropout(attended, self.spec.dropout, pass) * &m[2];
             let normed = norm(&h, width) * (&m[3] + 1.0) + &m[4];
             let layers = [block.inner.affine(), block.outer.affine()];
-            let widened = positionwise(&normed, &layers, Activation::Gelu);
+            let widened = along_last(&normed, &layers, Activation::Gelu);
             h = &h + dropout(widened, self.spec.dropout, pass) * &m[5];
         }
         let m = self.last.forward(&row.context).unsqueeze(1).chunk(2, -1);

@@ -431,9 +431,8 @@ fn attention_and_its_gradients_are_those_of_its_parts() {
             close(&ours, &theirs);
             close(&no_grad(|| attention(&of.each_ref(), bias)), &theirs);
             let g = normal(&theirs.size());
-            let gradients = |y: &Tensor| {
-                Tensor::run_backward(&[(y * &g).sum(Kind::Float)], &of, false, false)
-            };
+            let gradients =
+                |y: &Tensor| Tensor::run_backward(&[(y * &g).sum(Kind::Float)], &of, false, false);
             for (a, b) in gradients(&ours).iter().zip(&gradients(&theirs)) {
                 close(a, b);
             }
