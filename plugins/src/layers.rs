@@ -102,6 +102,11 @@ pub fn along_last(x: &Tensor, layers: &[Affine<'_>], activation: Activation) -> 
     if size.len() == 2 { y } else { y.reshape(size) }
 }
 
+/// x·(1 + scale) + shift, of factors and shifts that broadcast over the positions of `x`.
+pub fn modulate(x: &Tensor, scale: &Tensor, shift: &Tensor) -> Tensor {
+    shift.addcmul(x, &(scale + 1.0))
+}
+
 /// Dropout at `rate` where the pass asks for it.
 pub fn dropout(x: Tensor, rate: f64, pass: Pass) -> Tensor {
     if rate > 0.0 && pass.dropout { x.dropout(rate, true) } else { x }

@@ -1,5 +1,5 @@
 use crate::conv::{Image, Inputs, check_image};
-use crate::layers::{Activation, Linear, WeightInit, along_last, dropout};
+use crate::layers::{Activation, Linear, WeightInit, along_last, dropout, modulate};
 use triflow::kernels::attention;
 use triflow::prelude::*;
 
@@ -119,7 +119,8 @@ struct Block {
 
 /// Layer norm of tokens `[batch, tokens, width]`, scaled and shifted.
 fn norm(x: &Tensor, width: i64, scale: &Tensor, shift: &Tensor) -> Tensor {
-    x.layer_norm([width], None::<&Tensor>, None::<&Tensor>, 1e-6, false) * (scale + 1.0) + shift
+    let normed = x.layer_norm([width], None::<&Tensor>, None::<&Tensor>, 1e-6, false);
+    modulate(&normed, scale, shift)
 }
 
 impl Block {
@@ -129,7 +130,7 @@ impl Block {
         let qkv = self.qkv.forward(&norm(x, self.width, &modulation[0], &modulation[1]));
         let qkv = qkv.view([batch, tokens, 3, self.heads, self.width / self.heads]);
         let h = attention(&[&qkv], None).reshape([batch, tokens, self.width]);
-        let x = x + self.out.forward(&h) * &modulation[2];
+        let x = x.addcmul(&self.out.forward(&h), &modulation[2]);
         let normed = norm(&x, self.width, &modulation[3], &modulation[4]);
         let h = if self.dropout > 0.0 && pass.dropout {
             let h = Activation::GeluTanh.apply(&self.wide.forward(&normed));
@@ -138,7 +139,7 @@ impl Block {
             let layers = [self.wide.affine(), self.narrow.affine()];
             along_last(&normed, &layers, Activation::GeluTanh)
         };
-        &x + h * &modulation[5]
+        x.addcmul(&h, &modulation[5])
     }
 }
 

@@ -1,5 +1,6 @@
 use super::tokens::{Placement, Tokens};
-use crate::layers::{Activation, Linear, WeightInit, dropout};
+use crate::layers::{Activation, Linear, WeightInit, along_last, dropout, modulate};
+use triflow::kernels::Affine;
 use triflow::prelude::*;
 use triflow::sequence::keep;
 
@@ -96,19 +97,36 @@ impl Network for Stack {
         let mut h = row.tokens;
         for block in &self.blocks {
             let modulation = block.modulation.forward(&row.context).unsqueeze(1).chunk(2, -1);
-            let normed = norm(&h, self.spec.width) * (&modulation[0] + 1.0) + &modulation[1];
+            let normed = modulate(&norm(&h, self.spec.width), &modulation[0], &modulation[1]);
             // Positions in the padding are zero, like those outside the sequence.
-            let inner = keep(&act.apply(&normed), row.mask.as_ref()).transpose(1, 2);
-            let reach = block.dilation * (self.spec.kernel - 1);
-            let before = if self.spec.causal { reach } else { reach / 2 };
-            let inner = inner.constant_pad_nd([before, reach - before]);
-            let bias = Some(&block.bias);
-            let inner = inner.conv1d(&block.weight, bias, [1], [0], [block.dilation], 1);
-            let inner = dropout(act.apply(&inner.transpose(1, 2)), self.spec.dropout, pass);
-            h = &h + block.out.forward(&inner);
+            let inner = keep(&act.apply(&normed), row.mask.as_ref());
+            h = &h + self.convolve(block, &inner, pass);
         }
         let h = norm(&self.tokens.z_tokens(&h), self.spec.width);
         Ok(self.out.forward(&h))
+    }
+}
+
+impl Stack {
+    /// The dilated convolution of a block and the layer after it, over `h` `[batch, n, width]`: linear
+    /// layers at each position, over the features of those that the kernel sees.
+    fn convolve(&self, block: &Block, h: &Tensor, pass: Pass) -> Tensor {
+        let Self { spec, .. } = self;
+        let (width, kernel, act) = (spec.width, spec.kernel, spec.activation);
+        let reach = block.dilation * (kernel - 1);
+        let before = if spec.causal { reach } else { reach / 2 };
+        let padded = h.constant_pad_nd([0, 0, before, reach - before]);
+        let n = h.size()[1];
+        let seen: Vec<Tensor> =
+            (0..kernel).map(|i| padded.narrow(1, i * block.dilation, n)).collect();
+        let seen = Tensor::cat(&seen, 2);
+        let weight = block.weight.transpose(1, 2).reshape([width, kernel * width]);
+        let convolution = Affine { weight: &weight, bias: Some(&block.bias) };
+        if spec.dropout > 0.0 && pass.dropout {
+            let inner = act.apply(&along_last(&seen, &[convolution], act));
+            return block.out.forward(&dropout(inner, spec.dropout, pass));
+        }
+        along_last(&seen, &[convolution, block.out.affine()], act)
     }
 }
 

@@ -1,6 +1,6 @@
 use super::temporal_conv::norm;
 use super::tokens::{Placement, Tokens};
-use crate::layers::{Activation, Linear, WeightInit, along_last, dropout};
+use crate::layers::{Activation, Linear, WeightInit, along_last, dropout, modulate};
 use triflow::kernels::attention;
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
@@ -112,16 +112,16 @@ impl Network for SequenceTransformer {
         let bias = self.attention_bias(row.mask.as_ref(), n, (h.kind(), h.device()));
         for block in &self.blocks {
             let m = block.modulation.forward(&row.context).unsqueeze(1).chunk(6, -1);
-            let normed = norm(&h, width) * (&m[0] + 1.0) + &m[1];
+            let normed = modulate(&norm(&h, width), &m[0], &m[1]);
             let attended = self.attend(block, &normed, &rotations, bias.as_ref());
-            h = &h + dropout(attended, self.spec.dropout, pass) * &m[2];
-            let normed = norm(&h, width) * (&m[3] + 1.0) + &m[4];
+            h = h.addcmul(&dropout(attended, self.spec.dropout, pass), &m[2]);
+            let normed = modulate(&norm(&h, width), &m[3], &m[4]);
             let layers = [block.inner.affine(), block.outer.affine()];
             let widened = along_last(&normed, &layers, Activation::Gelu);
-            h = &h + dropout(widened, self.spec.dropout, pass) * &m[5];
+            h = h.addcmul(&dropout(widened, self.spec.dropout, pass), &m[5]);
         }
         let m = self.last.forward(&row.context).unsqueeze(1).chunk(2, -1);
-        let h = norm(&self.tokens.z_tokens(&h), width) * (&m[0] + 1.0) + &m[1];
+        let h = modulate(&norm(&self.tokens.z_tokens(&h), width), &m[0], &m[1]);
         Ok(self.out.forward(&h))
     }
 }
