@@ -26,7 +26,7 @@ use triflow::config::{Layers, Task, parse_value};
 use triflow::error::quoted;
 use triflow::report::Course;
 use triflow::run::{self, Run};
-use triflow::{Error, Experiment, Result, Trainer};
+use triflow::{Error, Experiment, Result};
 
 /// Runs the command line.
 pub fn run(cli: &Cli) -> Result<()> {
@@ -138,7 +138,7 @@ fn run_joined(cli: &Cli) -> Result<()> {
         Command::Schema => print_json(&triflow::registry::experiment_schema::<Experiment>()),
         Command::Validate { file, experiment } => {
             let asked = experiment.experiment(Some(file), None)?;
-            let trainer = Trainer::new(asked.experiment, &asked.base);
+            let trainer = run::prepare(asked.experiment, &asked.base);
             let trainer = trainer.map_err(|e| asked.layers.locate(e))?;
             // As a comment: what follows is an experiment file.
             println!("# data: {}", trainer.data().summary);

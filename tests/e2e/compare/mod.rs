@@ -1,5 +1,6 @@
 //! Comparisons: the grid, paired seeds, shared models, resuming, and cells that fail alone.
 
+mod check;
 mod clusters;
 mod stopped;
 mod together;

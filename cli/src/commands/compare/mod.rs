@@ -8,16 +8,18 @@ pub use self::children::one;
 use self::children::work_through;
 use crate::args::{Cli, CompareArgs};
 use std::path::Path;
-use triflow::compare::{self, Better, Cell, Plan, Results, Spread, Standing, Verdict};
+use triflow::compare::{
+    self, Better, Cell, Plan, Planned, Results, Spread, Standing, Unfinished, Unit, Verdict,
+};
 use triflow::{Error, Result};
 
 /// Runs `compare`: trains what is left of the plan, and reports.
 pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
     if let Some(folder) = &args.collect {
-        return report(cli, &Plan::read(folder)?, folder);
+        return report(cli, &Plan::read(folder)?, folder, &[]);
     }
-    let (plan, folder) = match &args.resume {
-        Some(folder) => (Plan::read(folder)?, folder.clone()),
+    let (plan, folder, layers) = match &args.resume {
+        Some(folder) => (Plan::read(folder)?, folder.clone(), None),
         None => {
             let asked = args.asked()?;
             let plan = Plan::new(&asked.layers, command_line())?;
@@ -25,15 +27,20 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
                 Some(folder) => folder.clone(),
                 None => compare::fresh(&asked.experiment.output_dir.join("compare"), args.dry_run)?,
             };
-            (plan, folder)
+            (plan, folder, Some(asked.layers))
         }
     };
-    if args.dry_run {
-        describe(&plan);
-        return judge(&plan, &Failures::default(), &folder);
-    }
     let mine = |i: usize| args.shard.is_none_or(|part| part.has(i));
     let left = compare::left(&plan, &folder, &mine);
+    let broken = unbuildable(&plan, &folder, &left).map_err(|e| match &layers {
+        Some(layers) => layers.locate(e),
+        None => e,
+    })?;
+    let impossible = impossible(&plan, &broken);
+    if args.dry_run {
+        describe(&plan, &impossible);
+        return judge(&plan, &impossible, &Failures::default(), &folder);
+    }
     if !left.is_empty() {
         compare::check_data(&plan, &folder)?;
     }
@@ -41,6 +48,12 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
         let _exclusive = compare::lock(&folder)?;
         plan.write(&folder)?;
     }
+    for (unit, why) in &broken {
+        compare::rule_out(unit, why, &folder, &left);
+    }
+    let is_possible = |left: &Unfinished<'_>| broken.iter().all(|(unit, _)| *unit != left.job.unit);
+    let (left, ruled_out): (Vec<_>, Vec<_>) = left.into_iter().partition(is_possible);
+    let ruled_out: Vec<String> = ruled_out.iter().map(|left| left.job.name()).collect();
     let at_once = args.jobs.map_or_else(|| jobs_at_once(&plan), |n| n as usize);
     let at_once = at_once.clamp(1, left.len().max(1));
     log::info!(
@@ -64,9 +77,46 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
         println!("{}", folder.display());
         println!("write the report with\n  triflow compare --collect {}", quoted(&folder));
     } else {
-        report(cli, &current(&plan, &folder)?, &folder)?;
+        report(cli, &current(&plan, &folder)?, &folder, &ruled_out)?;
     }
-    judge(&plan, &failures, &folder)
+    judge(&plan, &impossible, &failures, &folder)
+}
+
+/// Models that cannot be built, each with the reason. Nothing is logged meanwhile: the runs say
+/// the same again.
+///
+/// # Errors
+/// The reason of the first one, if no model can be built.
+fn unbuildable<'p>(
+    plan: &'p Plan,
+    folder: &Path,
+    left: &[Unfinished<'p>],
+) -> Result<Vec<(&'p Unit, Error)>> {
+    let level = log::max_level();
+    log::set_max_level(level.min(log::LevelFilter::Error));
+    let mut broken = compare::unbuildable(plan, folder, left);
+    log::set_max_level(level);
+    if broken.is_empty() || broken.len() < plan.units.len() {
+        return Ok(broken);
+    }
+    let (_, first) = broken.remove(0);
+    let said = first.to_string();
+    for (unit, why) in broken.iter().filter(|(_, why)| why.to_string() != said) {
+        log::error!("{}: {why}", unit.id);
+    }
+    Err(first)
+}
+
+/// Cells that cannot be trained, each with the reason.
+fn impossible(plan: &Plan, broken: &[(&Unit, Error)]) -> Vec<(String, String)> {
+    let why = |cell: &Planned| match &cell.error {
+        Some(why) => Some(why.clone()),
+        None => {
+            let own = |(unit, _): &&(&Unit, Error)| cell.unit.as_deref() == Some(&*unit.id);
+            broken.iter().find(own).map(|(_, why)| why.to_string())
+        }
+    };
+    plan.cells.iter().filter_map(|cell| Some((cell.name.clone(), why(cell)?))).collect()
 }
 
 /// The runs of the share that `args` ask for, of all `jobs`, for readers.
@@ -102,16 +152,21 @@ struct Failures {
     of: usize,
 }
 
-/// Checks that every cell is possible and no run failed; the error counts those that are not.
-fn judge(plan: &Plan, runs: &Failures, folder: &Path) -> Result<()> {
+/// Checks that no cell is impossible and no run failed; the error counts those that are and did.
+fn judge(
+    plan: &Plan,
+    impossible: &[(String, String)],
+    runs: &Failures,
+    folder: &Path,
+) -> Result<()> {
     let mut told = Vec::new();
     let mut help = Vec::new();
-    let impossible = plan.impossible().count();
-    for (cell, why) in plan.impossible() {
-        log::error!("{} is impossible: {why}", cell.name);
+    for (cell, why) in impossible {
+        log::error!("{cell} is impossible: {why}");
     }
-    if impossible > 0 {
-        told.push(format!("{impossible} of {} cells are impossible", plan.cells.len()));
+    if !impossible.is_empty() {
+        let (count, of) = (impossible.len(), plan.cells.len());
+        told.push(format!("{count} of {of} cells are impossible"));
         help.push("leave these combinations out, or correct their values".to_owned());
     }
     if runs.failed > 0 {
@@ -148,12 +203,13 @@ fn quoted(word: &Path) -> String {
     }
 }
 
-fn describe(plan: &Plan) {
+fn describe(plan: &Plan, impossible: &[(String, String)]) {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["cell", "trained as", "possible"]);
     for cell in &plan.cells {
-        let possible = cell.error.as_deref().map_or("yes", |e| e.lines().next().unwrap_or(e));
+        let why = impossible.iter().find(|(name, _)| *name == cell.name).map(|(_, why)| why);
+        let possible = why.map_or("yes", |why| why.lines().next().unwrap_or(why));
         table.add_row([cell.name.as_str(), cell.unit.as_deref().unwrap_or("-"), possible]);
     }
     println!("{}\n{table}", plan.title);
@@ -189,10 +245,12 @@ fn resume_command(folder: &Path) -> String {
     format!("triflow compare --resume {}", quoted(folder))
 }
 
-/// Collects the results so far, writes the report and prints its summary.
-fn report(cli: &Cli, plan: &Plan, folder: &Path) -> Result<()> {
+/// Collects the results so far, writes the report and prints its summary. Runs that are ruled out,
+/// by name, do not count as failures: trying again does not help.
+fn report(cli: &Cli, plan: &Plan, folder: &Path, ruled_out: &[String]) -> Result<()> {
     let exclusive = compare::lock(folder)?;
-    let standing = compare::standing(plan, folder);
+    let mut standing = compare::standing(plan, folder);
+    standing.failed.retain(|name| !ruled_out.contains(name));
     let results = compare::collect(plan, folder).map_err(|e| unfinished(e, &standing, folder))?;
     compare::write(&results, folder)?;
     drop(exclusive);

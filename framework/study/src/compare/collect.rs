@@ -319,6 +319,22 @@ fn metrics(all: &[Vec<Found>], catalogue: &Catalogue, decides: Option<&str>) -> 
         .collect()
 }
 
+/// Errors of a cell, each once, with the seeds that have it.
+fn of_seeds(found: &[Found]) -> Vec<String> {
+    let mut all: Vec<(&str, Vec<String>)> = Vec::new();
+    for (why, seed) in found.iter().flat_map(|f| f.errors.iter().map(|why| (why, f.seed))) {
+        match all.iter_mut().find(|(known, _)| known == why) {
+            Some((_, seeds)) => seeds.push(seed.to_string()),
+            None => all.push((why, vec![seed.to_string()])),
+        }
+    }
+    let told = |(why, seeds): (&str, Vec<String>)| {
+        let word = if seeds.len() == 1 { "seed" } else { "seeds" };
+        format!("{word} {}: {why}", seeds.join(", "))
+    };
+    all.into_iter().map(told).collect()
+}
+
 fn describe(plan: &Plan, i: usize, found: &[Found], folder: &Path) -> Result<Cell> {
     let cell = &plan.cells[i];
     let over = |of: &dyn Fn(&Found) -> Option<f64>| Spread::of(found.iter().map(of).collect());
@@ -326,9 +342,7 @@ fn describe(plan: &Plan, i: usize, found: &[Found], folder: &Path) -> Result<Cel
     let sampled = first.and_then(|f| f.sampled.as_ref());
     let measured = found.iter().find_map(|f| f.measured.as_ref());
     let mut errors: Vec<String> = cell.error.iter().cloned().collect();
-    for f in found {
-        errors.extend(f.errors.iter().map(|why| format!("seed {}: {why}", f.seed)));
-    }
+    errors.extend(of_seeds(found));
     let seed = plan.seeds.first().copied().unwrap_or_default();
     let curves = plan.curve.as_ref().map(|c| c.names()).unwrap_or_default();
     Ok(Cell {

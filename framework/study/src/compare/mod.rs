@@ -1,6 +1,7 @@
 //! Comparisons: a grid of experiments, each trained at an equal budget on the same seeds, with
 //! paired statistics of their differences.
 
+mod check;
 mod collect;
 mod example;
 mod folder;
@@ -24,6 +25,7 @@ mod tables;
 mod words;
 mod work;
 
+pub use check::{rule_out, unbuildable};
 pub use collect::collect;
 #[doc(hidden)]
 pub use example::example;

@@ -8,17 +8,18 @@ mod finish;
 mod lock;
 mod manifest;
 mod observers;
+mod prepare;
 mod same;
 
 use self::checkpoints::{BEST, LAST};
 pub use self::extend::extend;
 use self::finish::finish;
 use self::lock::Lock;
+pub use self::prepare::prepare;
 use crate::config::{Comparison, Experiment, Layers};
 use crate::error::{Error, Result, quoted};
 use crate::group::Group;
 use crate::io::write_atomically;
-use crate::measure::Catalogue;
 use crate::plugin::Library;
 use crate::train::{Event, History, Trainer};
 use crate::trained::Trained;
@@ -351,9 +352,7 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn RunObserver) -
     group.guard(|| {
         let mut experiment = experiment.with_paths_from(base)?;
         experiment.comparison = Comparison::default();
-        let trainer = Trainer::in_group(&group, experiment, |e| checkpoints::begin(e, base))?;
-        // A metric that cannot be built is found before the training.
-        Catalogue::of_model(trainer.trained())?;
+        let trainer = Trainer::in_group(&group, experiment, |e| prepare(e, base))?;
         if !group.is_first() {
             let path = PathBuf::from(group.tell("")?);
             return finish(Run { path, data_path: None }, trainer, watch, true);
@@ -408,9 +407,8 @@ pub fn train_into(
         };
         let trainer = Trainer::in_group(&group, experiment, |experiment| match begun {
             true => run.continued(experiment),
-            false => checkpoints::begin(experiment, base),
+            false => prepare(experiment, base),
         })?;
-        Catalogue::of_model(trainer.trained())?;
         if begun {
             run.check_data(trainer.data())?;
         } else if group.is_first() {
@@ -437,7 +435,7 @@ pub(crate) fn ensure_trained(
     let experiment = if begun { run.experiment()? } else { experiment };
     let trainer = match begun {
         true => run.trainer(experiment)?,
-        false => checkpoints::begin(experiment, path)?,
+        false => prepare(experiment, path)?,
     };
     if begun {
         run.check_data(trainer.data())?;
