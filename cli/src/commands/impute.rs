@@ -1,17 +1,18 @@
 //! `impute`: missing cells of a table, drawn given the others.
 
+use super::origin::conditions_of;
 use super::sampling::show_progress;
 use crate::args::SamplingArgs;
 use std::path::Path;
 use triflow::component::Part;
 use triflow::data::Table;
-use triflow::data::files::{read_columns, read_incomplete, read_whole};
+use triflow::data::files::{read_incomplete, read_whole};
 use triflow::io::table::{ENDINGS, typed_ending};
 use triflow::request::{counted, load};
 use triflow::rng::Streams;
 use triflow::table::TableColumn;
 use triflow::tch::{Device, Tensor};
-use triflow::{Error, Result, Trained};
+use triflow::{Result, Trained};
 
 /// Writes the table `data` with its missing cells filled in.
 pub fn impute(
@@ -35,12 +36,8 @@ pub fn impute(
     let file = file.as_ref().map(Table::of).transpose()?;
     let n = table.layout(learned).map_or(0, |(_, shape)| shape[0]);
     if model.units().shapes.condition.is_some() {
-        let conditions = read_columns(model.experiment(), data, &[from])?;
-        let given = conditions.layout(from).map_or(0, |(_, shape)| shape[0]);
-        if given != n {
-            let message = format!("{given} of {n} rows have a condition");
-            return Err(Error::data(data, message).help("fill in the conditions first"));
-        }
+        let help = "fill in the conditions first";
+        let conditions = conditions_of(&model, data, from, n, help)?;
         (table.y, table.y_columns, table.classes) =
             (conditions.y, conditions.y_columns, conditions.classes);
     }

@@ -5,12 +5,12 @@ use super::begin::Ask;
 use std::path::Path;
 use triflow::component::{Columns, Part};
 use triflow::data::Batch;
-use triflow::data::files::{read_columns, read_incomplete};
+use triflow::data::files::{place, read_columns, read_incomplete};
 use triflow::io::{npz, read_texts, to_tensor};
 use triflow::request::{self, Conditions, Inputs, check_rows, rows_of};
 use triflow::table::TableColumn;
 use triflow::tch::{Kind, Tensor};
-use triflow::{Error, Lengths, Result, Trained, sequence};
+use triflow::{Error, Experiment, Lengths, Result, Trained, sequence};
 
 /// Advice where a file lacks conditions.
 const NO_CONDITION: &str =
@@ -140,33 +140,62 @@ fn table(model: &Trained, file: &Path, ask: &Ask<'_>, gaps: bool) -> Result<Colu
         (None, false, true) => read_incomplete(experiment, file, learned)?,
         (None, true, true) => {
             let table = read_incomplete(experiment, file, learned)?;
-            let conditions =
-                read_columns(experiment, file, &[from]).map_err(|e| e.help(NO_CONDITION))?;
-            joined(table, conditions, from, file)?
+            let n = table.layout(learned).map_or(0, |(_, shape)| shape[0]);
+            joined(table, conditions_of(model, file, from, n, NO_CONDITION)?, from)
         }
     };
     // A cell that no model can keep is not drawn anew in silence.
     if let Some((row, column, name)) = table.unknown_category(learned, &model.units().names.target)
     {
-        let message = format!(
-            "row {row} (counted from 0): no training row has `{name}` in column `{column}`"
-        );
+        let place = place_of(experiment, file, row);
+        let message = format!("{place}: no training row has `{name}` in column `{column}`");
         return Err(Error::data(file, message).help("an empty cell is drawn"));
     }
     let table = model.units().align(table, experiment);
     table.map_err(|e| Error::data(file, e.to_string()))
 }
 
-/// `table` with the conditions `from` another one of the same file.
-fn joined(table: Columns, conditions: Columns, from: Part, file: &Path) -> Result<Columns> {
-    let rows = |table: &Columns, part| table.layout(part).map_or(0, |(_, shape)| shape[0]);
-    let other = if from == Part::X { Part::Y } else { Part::X };
-    let (given, n) = (rows(&conditions, from), rows(&table, other));
-    if given != n {
-        let message = format!("{given} of {n} rows have a condition");
-        return Err(Error::data(file, message).help(NO_CONDITION));
+/// The conditions of all `n` rows of a file that may lack cells of the targets.
+///
+/// # Errors
+/// The file cannot be read, or a row has no condition.
+pub(super) fn conditions_of(
+    model: &Trained,
+    file: &Path,
+    from: Part,
+    n: i64,
+    help: &str,
+) -> Result<Columns> {
+    let experiment = model.experiment();
+    let conditions = read_columns(experiment, file, &[from]).map_err(|e| e.help(help));
+    let given = |table: &Columns| table.layout(from).map_or(0, |(_, shape)| shape[0]);
+    if conditions.as_ref().is_ok_and(|conditions| given(conditions) == n) {
+        return conditions;
     }
-    Ok(match from {
+    // The first row whose conditions are all missing.
+    let gap = || {
+        let cells = read_incomplete(experiment, file, from).ok()?;
+        let cells = if from == Part::X { cells.x } else { cells.y }?;
+        let gaps = cells.isnan().flatten(1, -1).all_dim(1, false).nonzero();
+        (gaps.numel() > 0).then(|| gaps.int64_value(&[0, 0]))
+    };
+    let conditions = conditions?;
+    let message = match gap() {
+        Some(row) => format!("{}: the row has no condition", place_of(experiment, file, row)),
+        None => format!("{} of {n} rows have a condition", given(&conditions)),
+    };
+    Err(Error::data(file, message).help(help))
+}
+
+/// Place of a row of a file that lacks cells.
+fn place_of(experiment: &Experiment, file: &Path, row: i64) -> String {
+    let place = place(experiment, file, row, true);
+    place.unwrap_or_else(|_| format!("row {row} (counted from 0)"))
+}
+
+/// `table` with the conditions `from` another one of the same file.
+fn joined(table: Columns, conditions: Columns, from: Part) -> Columns {
+    match from {
         Part::X => Columns {
             x: conditions.x,
             x_lengths: conditions.x_lengths,
@@ -180,7 +209,7 @@ fn joined(table: Columns, conditions: Columns, from: Part, file: &Path) -> Resul
             classes: conditions.classes,
             ..table
         },
-    })
+    }
 }
 
 /// The table of a file that `generate` wrote; `None` for another one.

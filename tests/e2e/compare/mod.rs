@@ -181,7 +181,7 @@ fn shards_together_are_the_whole_and_a_cell_fails_alone() {
     let failed = cell(&whole, "1e+30, ct");
     assert_eq!(failed["metrics"][0], Value::Null);
     let why = failed["errors"][0].as_str().unwrap();
-    assert!(why.starts_with("seed 42: ") && why.contains("learning_rate"), "{why}");
+    assert!(why.starts_with("seeds 42, 43: ") && why.contains("learning_rate"), "{why}");
     // Only the failed cell is tried again.
     let again = folder.run(&["compare", "--resume", "whole"]);
     assert_eq!(again.code, 1);

@@ -2,7 +2,7 @@ use super::names::ClassNames;
 use super::split::{Split, SplitColumn};
 use crate::disk::DiskRows;
 use crate::error::{Error, Result, suggestion};
-use crate::table::TableColumn;
+use crate::table::{NamePlaces, TableColumn};
 use crate::{choices, component_kind, parameters};
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
@@ -49,6 +49,9 @@ pub struct Columns {
     pub classes: Vec<String>,
     /// Numbers of the rows in the file, from 0, where rows were left out; empty where all are here.
     pub kept: Vec<i64>,
+    /// The file of the rows, of which [`DataSource::place_in`] names places; `None` where it is not
+    /// known.
+    pub file: Option<PathBuf>,
     /// Cells of [`DataContext::split_column`]; `None` where it is `None`, or the source has no such
     /// column.
     pub split: Option<SplitColumn>,
@@ -80,6 +83,7 @@ impl Columns {
                 [] => Vec::new(),
                 kept => rows.iter().filter_map(|row| kept.get(*row as usize).copied()).collect(),
             },
+            file: self.file.clone(),
             split: self.split.as_ref().map(|split| split.rows(rows)),
             advice: self.advice.clone(),
         }
@@ -143,7 +147,9 @@ impl Columns {
             let Some(own) = column.names() else { continue };
             let same = known.iter().find(|known| known.name == column.name);
             let Some(names) = same.and_then(TableColumn::names) else { continue };
-            for (name, code) in own.iter().zip(0_i64..).filter(|(name, _)| !names.contains(name)) {
+            let known = NamePlaces::new(names);
+            let new = own.iter().zip(0_i64..).filter(|(name, _)| known.of(name).is_none());
+            for (name, code) in new {
                 let rows = values.select(1, i).eq(code as f64).nonzero();
                 if rows.numel() > 0 {
                     return Some((rows.int64_value(&[0, 0]), &column.name, name));
@@ -310,6 +316,13 @@ component_kind! {
             Ok(format!("row {row} (counted from 0)"))
         }
 
+        /// Place of a row of another file, where it has the number `row` from 0, for a message,
+        /// such as `line 7 of rows.csv`. The rows are those of [`read`](Self::read), or with
+        /// `incomplete` those of [`read_incomplete`](Self::read_incomplete).
+        fn place_in(&self, _path: &Path, row: i64, _incomplete: bool) -> Result<String> {
+            Ok(format!("row {row} (counted from 0)"))
+        }
+
         /// The columns as they are, and as they would be used.
         fn inspect(&self) -> Result<Inspection> {
             Err(Error::config("", "the columns of this data source cannot be inspected"))
@@ -324,7 +337,8 @@ component_kind! {
         }
 
         /// Reads one side of another file as [`read`](Self::read) does, numbers of which some are
-        /// missing: those are NaN. By `read`, which may refuse them, unless overridden.
+        /// missing: those are NaN, and so are those of columns that the file lacks. Rows without a
+        /// value count. By `read`, which may refuse all that, unless overridden.
         fn read_incomplete(&self, path: &Path, part: Part) -> Result<Columns> {
             self.read(path, &[part])
         }

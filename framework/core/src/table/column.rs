@@ -1,3 +1,4 @@
+use super::{NamePlaces, Storage};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -15,10 +16,9 @@ pub struct TableColumn {
     pub missing: bool,
     /// Scaling of numbers and times.
     pub scaling: Scaling,
-    /// True if the names of a flag or category are whole numbers in the data, as which files with
-    /// types hold them.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub whole: bool,
+    /// Type in which files with types hold the cells.
+    #[serde(skip_serializing_if = "Storage::is_plain")]
+    pub storage: Storage,
 }
 
 /// Type of the cells of a column.
@@ -75,7 +75,7 @@ pub enum Block {
 pub struct Codes {
     /// By own code; `None` if the cells are numbers, whose texts are the names.
     own: Option<Vec<f64>>,
-    places: HashMap<String, u32>,
+    places: NamePlaces,
     unknown: f64,
 }
 
@@ -89,16 +89,9 @@ impl Codes {
         }
     }
 
-    /// Code of a name. `true` and `false` are written in several ways: files with types hold no
-    /// words for them, and other programs write `True`.
+    /// Code of a name.
     fn place(&self, name: &str) -> f64 {
-        let same = |known: &str| known.eq_ignore_ascii_case(name);
-        let in_other_case = || match ["true", "false"].into_iter().any(same) {
-            true => self.places.iter().find(|(known, _)| same(known)).map(|(_, place)| place),
-            false => None,
-        };
-        let place = self.places.get(name).or_else(in_other_case);
-        place.map_or(self.unknown, |place| f64::from(*place))
+        self.places.of(name).map_or(self.unknown, |place| place as f64)
     }
 }
 
@@ -114,6 +107,9 @@ enum Saved {
         missing: bool,
         scaling: Scaling,
         #[serde(default)]
+        storage: Storage,
+        /// Written by earlier versions in place of the storage.
+        #[serde(default)]
         whole: bool,
     },
 }
@@ -122,8 +118,9 @@ impl From<Saved> for TableColumn {
     fn from(saved: Saved) -> Self {
         match saved {
             Saved::Name(name) => Self::number(name),
-            Saved::Column { name, kind, missing, scaling, whole } => {
-                Self { name, kind, missing, scaling, whole }
+            Saved::Column { name, kind, missing, scaling, storage, whole } => {
+                let storage = if whole { Storage::WHOLE } else { storage };
+                Self { name, kind, missing, scaling, storage }
             }
         }
     }
@@ -133,7 +130,7 @@ impl TableColumn {
     /// A column of type `kind` without missing cells, numbers scaled by their deviation.
     pub fn new(name: impl Into<String>, kind: CellType) -> Self {
         let scaling = Scaling::Standard;
-        Self { name: name.into(), kind, missing: false, scaling, whole: false }
+        Self { name: name.into(), kind, missing: false, scaling, storage: Storage::Plain }
     }
 
     /// A column of numbers that are not rounded.
@@ -182,7 +179,7 @@ impl TableColumn {
             }
             (own, Some(names)) => (own, names),
         };
-        let places = names.iter().zip(0_u32..).map(|(name, code)| (name.clone(), code)).collect();
+        let places = NamePlaces::new(names);
         let codes = Codes { own: None, places, unknown };
         let own = own.map(|own| own.iter().map(|name| codes.place(name)).collect());
         Ok(Some(Codes { own, ..codes }))

@@ -6,12 +6,16 @@
 //! [blocks](TableColumn::blocks).
 
 mod column;
+mod names;
 mod rows;
 mod segments;
+mod storage;
 
 pub use column::{
     Block, CellType, Codes, Scaling, TableColumn, blocks_of, entry_names, names_of, origin_names,
     width_of,
 };
+pub use names::NamePlaces;
 pub use rows::TableRows;
 pub use segments::Segments;
+pub use storage::{Storage, TextLayout, TimeUnit};

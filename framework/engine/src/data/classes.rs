@@ -1,9 +1,11 @@
 //! Classes and their labels: the classes of an experiment, and every table's labels renumbered by
 //! them.
 
+use super::places::Namer;
 use crate::component::{Columns, Splits};
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::table::NamePlaces;
 use std::collections::HashMap;
 use tch::{Kind, Tensor};
 
@@ -29,7 +31,11 @@ impl Classes {
     /// [`Error::Config`]: a class occurs only in validation or test rows, or is not among those
     /// given; y holds numbers but classes are given; there are too many classes; or a name occurs
     /// twice.
-    pub(super) fn determine(splits: &mut Splits, given: &[String]) -> Result<Option<Self>> {
+    pub(super) fn determine(
+        splits: &mut Splits,
+        given: &[String],
+        places: Namer<'_>,
+    ) -> Result<Option<Self>> {
         let one_hot = read_one_hot(splits);
         let Some(y) = splits.train.y.as_ref().filter(|y| is_label(y)) else {
             if splits.train.y.is_some() && !given.is_empty() {
@@ -67,10 +73,10 @@ impl Classes {
             }
             (_, given) => Self { names: given.to_vec(), given: true },
         };
-        classes.align(&mut splits.train, "the data have")?;
+        classes.align(&mut splits.train, "the data have", places)?;
         for (table, whose) in [(&mut splits.val, "validation"), (&mut splits.test, "test")] {
             if let Some(table) = table {
-                classes.align(table, &format!("the {whose} set has"))?;
+                classes.align(table, &format!("the {whose} set has"), places)?;
             }
         }
         Ok(Some(classes))
@@ -95,7 +101,7 @@ impl Classes {
 
     /// Label of the class called `name`.
     pub(super) fn label(&self, name: &str) -> Result<i64> {
-        let place = self.names.iter().position(|known| known == name);
+        let place = NamePlaces::new(&self.names).of(name);
         place.map(|label| label as i64).ok_or_else(|| {
             let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
             Error::config("", format!("there is no class `{name}`"))
@@ -108,13 +114,17 @@ impl Classes {
     ///
     /// # Errors
     /// [`Error::Config`]: a label is none of these classes.
-    pub(super) fn align(&self, table: &mut Columns, whose: &str) -> Result<()> {
+    pub(super) fn align(
+        &self,
+        table: &mut Columns,
+        whose: &str,
+        places_of: Namer<'_>,
+    ) -> Result<()> {
         let Some(y) = table.y.as_ref().filter(|y| is_label(y)) else { return Ok(()) };
         let labels = Vec::<i64>::try_from(y.reshape([-1]))?;
-        let places: HashMap<&str, i64> =
-            self.names.iter().enumerate().map(|(i, name)| (name.as_str(), i as i64)).collect();
+        let places = NamePlaces::new(&self.names);
         let mut known = HashMap::new();
-        let mut place = |label: i64| -> Result<i64> {
+        let mut place = |(row, label): (usize, i64)| -> Result<i64> {
             if let Some(place) = known.get(&label) {
                 return Ok(*place);
             }
@@ -129,11 +139,12 @@ impl Classes {
                     })?
                 }
             };
-            let place = places.get(name.as_str()).ok_or_else(|| self.unknown(whose, &name))?;
-            known.insert(label, *place);
-            Ok(*place)
+            let unknown = || self.unknown(whose, &name, places_of.within(table, row));
+            let place = places.of(&name).ok_or_else(unknown)? as i64;
+            known.insert(label, place);
+            Ok(place)
         };
-        let placed = labels.into_iter().map(&mut place).collect::<Result<Vec<_>>>()?;
+        let placed = labels.into_iter().enumerate().map(&mut place).collect::<Result<Vec<_>>>()?;
         table.y = Some(Tensor::from_slice(&placed));
         table.classes = self.custom_names();
         Ok(())
@@ -174,13 +185,14 @@ impl Classes {
         Ok(())
     }
 
-    fn unknown(&self, whose: &str, name: &str) -> Error {
+    fn unknown(&self, whose: &str, name: &str, place: Option<String>) -> Error {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let (what, key) = match self.given {
             true => ("which is not one of `data.classes`", "data.classes"),
             false => ("which no training row has", "data"),
         };
-        let message = format!("{whose} the class `{name}`, {what}");
+        let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+        let message = format!("{whose} the class `{name}`{place}, {what}");
         Error::config(key, message).help(format!("known classes: {}", list(&names)))
     }
 }
@@ -297,7 +309,7 @@ mod tests {
     fn settled(train: Columns, val: Option<Columns>, given: &[&str]) -> Result<(Splits, Classes)> {
         let given: Vec<String> = given.iter().map(|name| (*name).to_owned()).collect();
         let mut splits = Splits { train, val, ..Splits::default() };
-        let classes = Classes::determine(&mut splits, &given)?.unwrap();
+        let classes = Classes::determine(&mut splits, &given, Namer(None))?.unwrap();
         Ok((splits, classes))
     }
 
@@ -364,8 +376,8 @@ mod tests {
         let y = Some(Tensor::from_slice(&[0.5_f32, 1.0]));
         let numbers = Columns { y, ..Columns::default() };
         let mut splits = Splits { train: numbers, ..Splits::default() };
-        assert!(Classes::determine(&mut splits, &["a".to_owned()]).is_err());
-        assert!(Classes::determine(&mut splits, &[]).unwrap().is_none());
+        assert!(Classes::determine(&mut splits, &["a".to_owned()], Namer(None)).is_err());
+        assert!(Classes::determine(&mut splits, &[], Namer(None)).unwrap().is_none());
     }
 
     #[test]

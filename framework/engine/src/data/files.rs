@@ -34,7 +34,8 @@ pub fn read_columns(experiment: &Experiment, path: &Path, parts: &[Part]) -> Res
     table.map_err(|e| e.under("data"))
 }
 
-/// Reads one side of a file as [`read_columns`] does, numbers of which some are missing and NaN.
+/// Reads one side of a file as [`read_columns`] does, numbers of which some are missing and NaN, in
+/// the file or because it lacks their column.
 ///
 /// # Errors
 /// Those of [`read_columns`].
@@ -53,7 +54,16 @@ pub fn read_whole(experiment: &Experiment, path: &Path, texts: bool) -> Result<O
     table.map_err(|e| e.under("data"))
 }
 
-fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
+/// Place of a row of a file, as [`DataSource::place_in`] names it.
+///
+/// # Errors
+/// [`Error::Data`]: the file cannot be read.
+pub fn place(experiment: &Experiment, path: &Path, row: i64, incomplete: bool) -> Result<String> {
+    reader(experiment, path)?.place_in(path, row, incomplete)
+}
+
+/// The data source that reads a file beside the experiment's own data.
+pub(super) fn reader(experiment: &Experiment, path: &Path) -> Result<Box<dyn DataSource>> {
     check_input(path)?;
     let own = registry().find("data_source", experiment.data.name())?;
     let source = match own.info.reads(path) {

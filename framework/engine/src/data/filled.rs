@@ -11,7 +11,7 @@ type Cells = (TableColumn, Vec<f64>);
 
 impl Table {
     /// A file's table with cells of `drawn` in place of those that are missing, by the names of
-    /// columns. `read` are the columns of the file as its data source reads them for the model, NaN
+    /// columns; behind them, the columns of `read` that it lacks. `read` are the columns of the file as its data source reads them for the model, NaN
     /// where a cell is missing: a category that the model does not know is not missing. Texts of
     /// known cells stay as they are, unless they are numbers with decimal commas or signs between
     /// thousands: such a column is written as numbers.
@@ -21,7 +21,12 @@ impl Table {
     pub fn filled(mut self, read: &Table, drawn: &Table) -> Result<Self> {
         for (column, values) in drawn.columns.iter().zip(&drawn.cells) {
             let place = |of: &Table| of.columns.iter().position(|own| own.name == column.name);
-            let (Some(own), Some(at)) = (place(read), place(&self)) else { continue };
+            let (Some(own), Some(at)) = (place(read), place(&self)) else {
+                if place(read).is_some() {
+                    self.push(column.clone(), values.clone());
+                }
+                continue;
+            };
             let read = (read.columns[own].clone(), read.cells[own].clone());
             if !read.1.iter().any(|cell| cell.is_nan()) {
                 continue;

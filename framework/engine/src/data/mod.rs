@@ -52,6 +52,7 @@ use crate::component::{
 use crate::config::Experiment;
 use crate::error::{Error, Result};
 use classes::Classes;
+use places::Namer;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -160,8 +161,8 @@ impl Data {
     ) -> Result<(Self, Units)> {
         let (mut splits, source) = Self::read(experiment, base)?;
         let decided = std::mem::take(&mut splits.decided);
-        let describe = |row| source.place(row).unwrap_or_else(|_| places::by_number(row));
-        let (data, units) = Self::build(experiment, splits, options, (None, &describe))?;
+        let places = Namer(Some(&*source));
+        let (data, units) = Self::build(experiment, splits, options, (None, places))?;
         let source = experiment.data.with_keys(&decided).map_err(|e| e.under("data"))?;
         let classes = units.names.classes.clone();
         let common = DataOptions { classes: ClassNames(classes), ..source.common().clone() };
@@ -177,8 +178,8 @@ impl Data {
     pub fn load_in(experiment: &Experiment, base: &Path, units: &Units) -> Result<Self> {
         let options = (units.target.kind(), units.target.mean.device());
         let (splits, source) = Self::read(experiment, base)?;
-        let describe = |row| source.place(row).unwrap_or_else(|_| places::by_number(row));
-        Ok(Self::build(experiment, splits, options, (Some(units), &describe))?.0)
+        let places = Namer(Some(&*source));
+        Ok(Self::build(experiment, splits, options, (Some(units), places))?.0)
     }
 
     /// The rows of an experiment, and their source.
@@ -208,23 +209,24 @@ impl Data {
         splits: Splits,
         options: (Kind, Device),
     ) -> Result<(Self, Units)> {
-        Self::build(experiment, splits, options, (None, &places::by_number))
+        Self::build(experiment, splits, options, (None, Namer(None)))
     }
 
     /// Makes data of tables, in units that were `fitted` before or are fitted to the training rows.
-    /// `describe` gives the place of a training row in its file, for messages.
+    /// `places` names the places of rows in their files, for messages.
     fn build(
         experiment: &Experiment,
         mut splits: Splits,
         (kind, device): (Kind, Device),
-        (fitted, describe): (Option<&Units>, &dyn Fn(i64) -> String),
+        (fitted, places): (Option<&Units>, Namer<'_>),
     ) -> Result<(Self, Units)> {
         let common = experiment.data.common();
         let identity =
             Identity::compute(&splits, split::seed_of(&common.split, experiment.seed()))?;
         let trained = fitted.and_then(Units::class_names);
         let given = trained.as_ref().map_or(&common.classes[..], Classes::names);
-        let classes = Classes::determine(&mut splits, given)?;
+        let classes = Classes::determine(&mut splits, given, places)?;
+        let describe: &dyn Fn(i64) -> String = &|row| places.training(row);
         weights::check(&splits.train, experiment.training.row_weights, describe)?;
         let seed = experiment.seed();
         let (tables, split) = split::divide(splits, &common.split, seed, describe)?;

@@ -1,7 +1,7 @@
 use crate::component::Columns;
 use crate::error::{Error, Result};
 use crate::io::table::write_table;
-use crate::table::{CellType, TableColumn, TableRows};
+use crate::table::{CellType, Storage, TableColumn, TableRows};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -132,14 +132,12 @@ pub(super) fn label_column(own: Option<&TableColumn>, names: Vec<String>) -> Tab
         Some(own) if own.names() == Some(&names[..]) => own.clone(),
         _ => {
             let name = own.map_or("label", |own| own.name.as_str());
-            let whole = || TableColumn::new(name, WHOLE);
-            match &names[..] {
-                [] => whole(),
-                _ => TableColumn {
-                    whole: own.is_some_and(|own| own.whole),
-                    ..TableColumn::category(name, names)
-                },
-            }
+            let column = match &names[..] {
+                [] => TableColumn::new(name, WHOLE),
+                _ => TableColumn::category(name, names),
+            };
+            let storage = own.map_or(Storage::Plain, |own| own.storage.clone());
+            TableColumn { storage, ..column }
         }
     }
 }

@@ -112,11 +112,11 @@ impl Units {
                 let cells = cells.into_iter().zip(mean);
                 let cells = cells.map(|(cell, mean)| if cell.is_nan() { cell } else { mean });
                 spread.extend(&column.name, deviation);
-                let kind = match &column.kind {
-                    CellType::Number { .. } => CellType::Number { decimals: None },
-                    kind => kind.clone(),
+                let column = match &column.kind {
+                    CellType::Number { .. } => TableColumn::number(name),
+                    _ => TableColumn { name, ..column.clone() },
                 };
-                all.push(TableColumn { name, kind, ..column.clone() }, cells.collect());
+                all.push(column, cells.collect());
             } else {
                 all.push(TableColumn { name, ..column.clone() }, cells);
             }

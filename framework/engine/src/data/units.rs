@@ -4,9 +4,11 @@
 use super::bind::{bind, bind_side, sides};
 use super::classes::Classes;
 use super::completion::Known;
+use super::files::reader;
 use super::fit::Fit;
 use super::layout::{Cells, TableLayout};
 use super::normaliser::Normaliser;
+use super::places::Namer;
 use super::rows::{Batch, Rows, Side};
 use super::summary::DataSummary;
 use crate::component::{Columns, Part, shape_text};
@@ -140,7 +142,10 @@ impl Units {
     /// is none of the model's.
     pub fn align(&self, mut table: Columns, experiment: &Experiment) -> Result<Columns> {
         match self.class_names() {
-            Some(classes) => classes.align(&mut table, "the file has")?,
+            Some(classes) => {
+                let source = table.file.as_ref().and_then(|file| reader(experiment, file).ok());
+                classes.align(&mut table, "the file has", Namer(source.as_deref()))?;
+            }
             None if !table.classes.is_empty() && !experiment.unconditional => {
                 let message = "y of the file holds class labels, but the model's y are numbers";
                 return Err(Error::config("data", message));

@@ -5,12 +5,13 @@ use super::cells::{is_empty, is_number};
 use super::rows::Reading;
 use triflow::io::table::{Cells, Column, TypeWish, infer};
 use triflow::prelude::*;
+use triflow::table::Storage;
 
 /// Largest class label: whole numbers above it are not exact in float64.
 const MAX_LABEL: f64 = 9e15;
-/// Class labels, `None` where one is missing, the names of their classes unless they are numbers,
-/// and true if they are whole numbers in the file.
-pub(super) type Labels = (Vec<Option<i64>>, Vec<String>, bool);
+/// Class labels, `None` where one is missing, the names of their classes unless they are whole
+/// numbers, and their type in files with types.
+pub(super) type Labels = (Vec<Option<i64>>, Vec<String>, Storage);
 
 impl Reading<'_> {
     /// True if y are class labels.
@@ -70,22 +71,29 @@ impl Reading<'_> {
             Error::data(self.file.path(), format!("{}{what}", self.file.called(place)))
         };
         let wish = self.options(place).wish();
-        if let Cells::Numbers { values, .. } = &column.cells {
+        let mut by_name = false;
+        if let Cells::Numbers { values, decimals } = &column.cells {
             let is_bad = |v: &f64| !v.is_nan() && (v.fract() != 0.0 || v.abs() > MAX_LABEL);
-            return match values.iter().position(is_bad) {
-                Some(row) => Err(wrong(format!(
+            if let Some(row) = values.iter().position(is_bad) {
+                return Err(wrong(format!(
                     ": {} holds {}, which is not a class label: class \
                      labels are whole numbers or texts; set data.labels=false to read numbers",
                     self.file.place(row)?,
                     values[row]
-                ))),
-                None => {
-                    let label = |v: &f64| (!v.is_nan()).then_some(*v as i64);
-                    Ok((values.iter().map(label).collect(), Vec::new(), true))
-                }
-            };
+                )));
+            }
+            // Names keep the digits of labels such as 1.0.
+            by_name = decimals.is_some_and(|digits| digits > 0);
+            if !by_name {
+                let label = |v: &f64| (!v.is_nan()).then_some(*v as i64);
+                let storage = match column.storage {
+                    Storage::Plain => Storage::WHOLE,
+                    storage => storage,
+                };
+                return Ok((values.iter().map(label).collect(), Vec::new(), storage));
+            }
         }
-        let is_given = self.spec.labels == Some(true) || !self.source.is_typed;
+        let is_given = by_name || self.spec.labels == Some(true) || !self.source.is_typed;
         let wish = match wish {
             Some(wish @ TypeWish::Category { .. }) => Some(wish),
             _ if is_given => Some(TypeWish::Category { order: Vec::new() }),
@@ -94,6 +102,6 @@ impl Reading<'_> {
         let typed = infer(column, wish.as_ref()).map_err(|what| wrong(format!(" {what}")))?;
         let names = typed.column.names().map(<[String]>::to_vec).unwrap_or_default();
         let label = |code: &f64| (!code.is_nan()).then_some(*code as i64);
-        Ok((typed.values.iter().map(label).collect(), names, typed.column.whole))
+        Ok((typed.values.iter().map(label).collect(), names, typed.column.storage))
     }
 }

@@ -5,6 +5,7 @@ mod choose;
 mod csv;
 mod doubts;
 mod gaps;
+mod incomplete;
 mod inspect;
 mod keys;
 mod labels;
@@ -109,7 +110,7 @@ struct Source {
 impl DataSource for Source {
     fn load(&self) -> Result<Splits> {
         let path = self.base.join(&*self.spec.path);
-        let file = self.open(&path)?;
+        let file = self.open(&path, false)?;
         let known = selectable(&file);
         for i in (0..file.width()).filter(|i| !known.contains(i)) {
             let what = file.called(i);
@@ -178,7 +179,8 @@ impl DataSource for Source {
                 .filter_map(|(part, columns)| (!columns.0.is_empty()).then_some(part))
                 .collect();
             let mut columns = self.rows(&spec, &path, &parts, self.gaps())?;
-            sets::align(&path, &train, &mut columns, set)?;
+            let place = |row| self.place_in(&path, row, false);
+            sets::align(&path, &train, &mut columns, (set, &place))?;
             check_alike(&path, &train, &columns, set)?;
             Ok(Some(columns))
         };
@@ -196,7 +198,7 @@ impl DataSource for Source {
     }
 
     fn read(&self, path: &FsPath, parts: &[Part]) -> Result<Columns> {
-        let file = self.open(path)?;
+        let file = self.open(path, false)?;
         let selection = self.select(&file, &self.spec, parts)?;
         for part in parts {
             if selection.columns(*part).is_empty() {
@@ -207,20 +209,22 @@ impl DataSource for Source {
     }
 
     fn place(&self, row: i64) -> Result<String> {
-        let file = self.open(&self.base.join(&*self.spec.path))?;
+        self.place_in(&self.base.join(&*self.spec.path), row, false)
+    }
+
+    fn place_in(&self, path: &FsPath, row: i64, incomplete: bool) -> Result<String> {
+        let file = self.open(path, incomplete)?;
         Ok(format!("{} of {}", file.place(row as usize)?, file.path().display()))
     }
 
     fn inspect(&self) -> Result<Inspection> {
-        let file = self.open(&self.base.join(&*self.spec.path))?;
+        let file = self.open(&self.base.join(&*self.spec.path), false)?;
         self.check_columns(&file)?;
         inspect::inspect(self, &file)
     }
 
     fn read_incomplete(&self, path: &FsPath, part: Part) -> Result<Columns> {
-        // A single column of numbers may be empty in the first rows: it holds no class labels.
-        let spec = Table { labels: Some(false), ..self.spec.clone() };
-        self.rows(&spec, path, &[part], Gaps::KeepAll)
+        incomplete::read(self, path, part)
     }
 
     fn read_whole(&self, path: &FsPath, texts: bool) -> Result<Option<Columns>> {
@@ -234,8 +238,8 @@ impl Source {
         Self { base, split_column, spec, is_typed }
     }
 
-    /// The table in a file.
-    fn open(&self, path: &FsPath) -> Result<TableFile> {
+    /// The table in a file; with `empty_rows`, lines of separators alone are rows.
+    fn open(&self, path: &FsPath, empty_rows: bool) -> Result<TableFile> {
         triflow::io::check_input(path)?;
         let spec = &self.spec;
         let comment = spec.comment.as_deref().map(|text| match text.as_bytes() {
@@ -259,6 +263,7 @@ impl Source {
             groups: spec.thousands,
             padded: !self.is_typed,
             markers: Markers::new(&spec.markers),
+            empty_rows,
         };
         if path == self.base.join(&*spec.path) {
             return TableFile::open(path, &format);
@@ -291,7 +296,7 @@ impl Source {
 
     /// Parts of a further file.
     fn rows(&self, spec: &Table, path: &FsPath, parts: &[Part], gaps: Gaps) -> Result<Columns> {
-        let file = self.open(path)?;
+        let file = self.open(path, false)?;
         let selection = self.select(&file, spec, parts)?;
         let reading = Reading { source: self, spec, file: &file, is_training: false };
         Ok(reading.columns(selection, gaps)?.0)

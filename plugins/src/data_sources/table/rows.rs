@@ -63,9 +63,9 @@ impl Reading<'_> {
         let x_columns = self.names(&x, Part::X);
         let (y_columns, y, classes) = match labels {
             None => (self.names(&y, Part::Y), rest.matrix(&selection.y, y)?, Vec::new()),
-            Some((values, classes, whole)) => {
+            Some((values, classes, storage)) => {
                 let name = TableColumn::number(file.name(selection.y[0]));
-                let name = TableColumn { whole, ..name };
+                let name = TableColumn { storage, ..name };
                 let values: Vec<i64> = rest.of(values).into_iter().flatten().collect();
                 let labels = files::labels(file.path(), &file.called(selection.y[0]), &values)?;
                 let named = file.names().is_some();
@@ -82,6 +82,7 @@ impl Reading<'_> {
             y_columns,
             classes,
             kept,
+            file: Some(file.path().to_owned()),
             advice: selection.advice(file),
             ..Columns::default()
         };

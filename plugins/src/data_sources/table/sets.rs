@@ -39,7 +39,8 @@ pub(super) fn split_column(
     Ok(if kept.is_empty() { all } else { all.rows(kept) })
 }
 
-/// Gives the categories of another set the codes of the training rows.
+/// Gives the categories of another set the codes of the training rows. `place` names a row of its
+/// file.
 ///
 /// # Errors
 /// A column is missing, or a category is none of the training rows'.
@@ -47,12 +48,12 @@ pub(super) fn align(
     path: &FsPath,
     train: &Columns,
     columns: &mut Columns,
-    set: &str,
+    (set, place): (&str, &dyn Fn(i64) -> Result<String>),
 ) -> Result<()> {
     for (part, known) in [(Part::X, &train.x_columns), (Part::Y, &train.y_columns)] {
-        let own = match part {
-            Part::X => columns.x_columns.clone(),
-            Part::Y => columns.y_columns.clone(),
+        let (own, read) = match part {
+            Part::X => (columns.x_columns.clone(), columns.x.as_ref().map(Tensor::shallow_clone)),
+            Part::Y => (columns.y_columns.clone(), columns.y.as_ref().map(Tensor::shallow_clone)),
         };
         columns.align_columns(part, known)?;
         let values = match part {
@@ -61,15 +62,21 @@ pub(super) fn align(
         };
         let Some(values) = values.as_ref().filter(|values| values.dim() == 2) else { continue };
         for (i, column) in known.iter().enumerate().filter(|(_, c)| c.names().is_some()) {
-            if values.select(1, i as i64).lt(0.0).any().int64_value(&[]) == 0 {
+            let new = values.select(1, i as i64).lt(0.0).nonzero();
+            if new.numel() == 0 {
                 continue;
             }
-            let names = column.names().unwrap_or_default();
-            let own = own.iter().find(|own| own.name == column.name);
-            let new = own.and_then(TableColumn::names).unwrap_or_default();
-            let new = new.iter().find(|name| !names.contains(name)).cloned().unwrap_or_default();
+            let row = new.int64_value(&[0, 0]);
+            let name = || {
+                let at = own.iter().position(|own| own.name == column.name)?;
+                let code = read.as_ref()?.double_value(&[row, at as i64]);
+                own[at].names()?.get(code as usize).cloned()
+            };
+            let name = name().unwrap_or_default();
+            let row = columns.kept.get(row as usize).copied().unwrap_or(row);
             let message = format!(
-                "column `{}` of the {set} set has `{new}`, which no training row has",
+                "{}: column `{}` of the {set} set has `{name}`, which no training row has",
+                place(row)?,
                 column.name
             );
             return Err(Error::data(path, message));

@@ -2,6 +2,7 @@
 
 use super::Source;
 use super::choose::Selection;
+use super::incomplete;
 use super::rows::wanted_of;
 use std::path::Path as FsPath;
 use triflow::io::table::{Cells, Column, TableFile, TypeWish, Typed, Wanted, infer};
@@ -11,19 +12,20 @@ use triflow::prelude::*;
 /// Whole numbers below this one are exact in float64.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Reads every column of a file, those that are not used too. With `texts`, cells of a text file
+/// Reads every column and row of a file, those that are not used too. With `texts`, cells of a text file
 /// keep their texts; else they have the types by which the source reads them, or that they suggest.
 ///
 /// # Errors
 /// The file cannot be read, or a cell does not have the type of its column.
 pub(super) fn read_whole(source: &Source, path: &FsPath, texts: bool) -> Result<Columns> {
-    let mut file = source.open(path)?;
+    let mut file = source.open(path, true)?;
     let by_type = file.is_text() && !texts;
     if !by_type {
         // A text that may stand for a missing value is copied as any other.
         file = file.without_markers();
     }
-    let of = |part: Part| source.select(&file, &source.spec, &[part]).unwrap_or_default();
+    let spec = incomplete::present(&source.spec, &file);
+    let of = |part: Part| source.select(&file, &spec, &[part]).unwrap_or_default();
     let selection = Selection { x: of(Part::X).x, y: of(Part::Y).y, ..Selection::default() };
     let columns = columns(source, &file, &selection, by_type)?;
     let mut typed = Vec::with_capacity(columns.len());

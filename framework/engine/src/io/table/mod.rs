@@ -1,6 +1,7 @@
 //! Tables with typed columns in files: text (`.csv`, `.tsv`, also packed by gzip), Parquet, and
 //! Arrow IPC (Feather).
 
+mod arrow_types;
 mod format;
 mod read;
 #[cfg(test)]

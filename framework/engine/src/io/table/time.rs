@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use chrono::format::{Fixed, Item, Numeric, StrftimeItems};
-use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, Months, NaiveDate, Offset as _, Utc};
 
 use crate::{Error, Result};
 
@@ -18,6 +18,8 @@ pub struct TimeFormat {
     is_utc: bool,
     /// First and last time that can be written, in seconds.
     range: (f64, f64),
+    /// Offset of the written times from UTC.
+    offset: FixedOffset,
 }
 
 /// Smallest unit of time that a format has, in ascending order.
@@ -82,13 +84,30 @@ impl TimeFormat {
         let unit = unit.ok_or_else(|| wrong("names no part of a date or time"))?;
         let zone = ["%z", "%:z", "%#z", "%Z", "%+", "%s"];
         let is_utc = format.ends_with('Z') || zone.iter().any(|part| format.contains(part));
-        let format = Self { items, unit, is_utc, range: RANGE };
+        let format = Self { items, unit, is_utc, range: RANGE, offset: Utc.fix() };
         // A time of day does not go on behind midnight.
         let range = match unit {
             Unit::Seconds(unit) if format.is_clock() => (0.0, DAY - unit),
             _ => RANGE,
         };
         Ok(Self { range, ..format })
+    }
+
+    /// The format at an offset from UTC in seconds, if it writes the offset of its times.
+    #[must_use]
+    pub fn at(self, offset: Option<i32>) -> Self {
+        let writes = |item: &Item<'_>| {
+            use Fixed::{TimezoneOffset, TimezoneOffsetColon, TimezoneOffsetColonZ, TimezoneOffsetZ};
+            matches!(
+                item,
+                Item::Fixed(
+                    TimezoneOffset | TimezoneOffsetColon | TimezoneOffsetColonZ | TimezoneOffsetZ
+                )
+            )
+        };
+        let offset = offset.filter(|_| self.items.iter().any(writes));
+        let offset = offset.and_then(FixedOffset::east_opt).unwrap_or(self.offset);
+        Self { offset, ..self }
     }
 
     /// True if the format names the zone, which is UTC.
@@ -146,7 +165,10 @@ impl TimeFormat {
         let micros = ((seconds - whole) * 1e6).round();
         let time = DateTime::<Utc>::from_timestamp_micros(whole as i64 * 1_000_000 + micros as i64);
         match time.filter(|_| !seconds.is_nan()) {
-            Some(time) => write!(text, "{}", time.format_with_items(self.items.iter())),
+            Some(time) => {
+                let time = time.with_timezone(&self.offset);
+                write!(text, "{}", time.format_with_items(self.items.iter()))
+            }
             None => Ok(()),
         }
     }

@@ -2,13 +2,15 @@
 
 use super::typed::{Builder, NESTED, Stored};
 use super::{Column, Markers, Wanted};
+use crate::io::table::arrow_types::{storage_of, unit_of};
 use crate::io::open_regular;
+use crate::table::Storage;
 use crate::{Error, Result, memory};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::*;
 use arrow_array::{Array, RecordBatch};
 use arrow_ipc::reader::{FileReader, StreamReader};
-use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, SchemaRef, TimeUnit};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -39,7 +41,7 @@ impl ArrowFile {
 
     /// True if the values of a column have a type that is read.
     pub fn is_readable(&self, column: usize) -> bool {
-        stored(self.schema.field(column).data_type()).is_ok()
+        stored(self.schema.field(column)).is_ok()
     }
 
     /// Reads the wanted columns; returns the number of rows as well.
@@ -58,7 +60,7 @@ impl ArrowFile {
             Error::data(path, format!("column `{}`: {what}", self.names[i]))
         };
         let builder = |i: &usize| {
-            let stored = stored(self.schema.field(*i).data_type()).map_err(|e| wrong(*i, e))?;
+            let stored = stored(self.schema.field(*i)).map_err(|e| wrong(*i, e))?;
             Ok(Builder::new(stored, &wanted[*i], markers))
         };
         let mut builders = places.iter().map(builder).collect::<Result<Vec<_>>>()?;
@@ -74,7 +76,8 @@ impl ArrowFile {
         }
         let mut columns: Vec<Option<Column>> = wanted.iter().map(|_| None).collect();
         for (i, builder) in places.into_iter().zip(builders) {
-            let column = builder.finish(self.names[i].clone());
+            let storage = storage_of(self.schema.field(i));
+            let column = builder.finish(self.names[i].clone(), storage);
             columns[i] = Some(column.map_err(|e| wrong(i, e))?);
         }
         Ok((rows, columns))
@@ -106,13 +109,11 @@ fn damaged(path: &Path, e: &ArrowError) -> Error {
 }
 
 /// Type of the values of a column.
-fn stored(kind: &DataType) -> Result<Stored, String> {
-    let per_second = |unit: &TimeUnit| match unit {
-        TimeUnit::Second => 1.0,
-        TimeUnit::Millisecond => 1e3,
-        TimeUnit::Microsecond => 1e6,
-        TimeUnit::Nanosecond => 1e9,
-    };
+fn stored(field: &Field) -> Result<Stored, String> {
+    stored_as(field.data_type(), &storage_of(field))
+}
+
+fn stored_as(kind: &DataType, storage: &Storage) -> Result<Stored, String> {
     match kind {
         DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
             Ok(Stored::Text)
@@ -133,9 +134,12 @@ fn stored(kind: &DataType) -> Result<Stored, String> {
         | DataType::Decimal128(_, scale) => Stored::decimals(*scale),
         DataType::Date32 => Ok(Stored::days()),
         DataType::Date64 => Ok(Stored::dates(1e3)),
-        DataType::Timestamp(unit, zone) => Ok(Stored::stamp(per_second(unit), zone.is_some())),
-        DataType::Time32(unit) | DataType::Time64(unit) => Ok(Stored::clock(per_second(unit))),
-        DataType::Dictionary(_, values) => stored(values),
+        DataType::Timestamp(unit, _) => Ok(Stored::stamp(unit_of(*unit), storage)),
+        DataType::Time32(unit) | DataType::Time64(unit) => Ok(Stored::clock(unit_of(*unit).per_second())),
+        DataType::Duration(unit) => {
+            Ok(Stored::Duration { per_second: unit_of(*unit).per_second() })
+        }
+        DataType::Dictionary(_, values) => stored_as(values, storage.of_values()),
         DataType::List(_)
         | DataType::LargeList(_)
         | DataType::FixedSizeList(..)
@@ -230,6 +234,10 @@ fn push(array: &dyn Array, builder: &mut Builder<'_>) -> Result<(), String> {
         DataType::Time32(_) => numbers!(Time32MillisecondType),
         DataType::Time64(TimeUnit::Microsecond) => numbers!(Time64MicrosecondType),
         DataType::Time64(_) => numbers!(Time64NanosecondType),
+        DataType::Duration(TimeUnit::Second) => numbers!(DurationSecondType),
+        DataType::Duration(TimeUnit::Millisecond) => numbers!(DurationMillisecondType),
+        DataType::Duration(TimeUnit::Microsecond) => numbers!(DurationMicrosecondType),
+        DataType::Duration(TimeUnit::Nanosecond) => numbers!(DurationNanosecondType),
         DataType::Utf8 => texts!(array.as_string::<i32>()),
         DataType::LargeUtf8 => texts!(array.as_string::<i64>()),
         DataType::Utf8View => texts!(array.as_string_view()),

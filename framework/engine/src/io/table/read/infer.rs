@@ -1,7 +1,7 @@
 //! Types of columns: those that a user wants, or those that the cells suggest.
 
 use super::{Cells, Column, MAX_TEXTS, MISSING, Notation};
-use crate::table::{CellType, TableColumn};
+use crate::table::{CellType, NamePlaces, Storage, TableColumn};
 
 /// Type that a user wants a column to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +55,8 @@ const FEW: usize = 20;
 /// A message that describes the column: its cells do not have the wanted type, or they are texts of
 /// which nearly all are different.
 pub fn infer(column: Column, wish: Option<&TypeWish>) -> Result<Typed, String> {
-    let Column { name, cells, missing, whole } = column;
-    let is_number = whole || matches!(cells, Cells::Numbers { .. });
+    let Column { name, cells, missing, storage } = column;
+    let is_number = matches!(cells, Cells::Numbers { .. });
     let (kind, values) = match (cells, wish) {
         (Cells::Many, _) => {
             return Err(format!("holds more than {MAX_TEXTS} different texts; {IGNORE}"));
@@ -71,8 +71,14 @@ pub fn infer(column: Column, wish: Option<&TypeWish>) -> Result<Typed, String> {
     };
     let column = TableColumn { missing: missing > 0, ..TableColumn::new(name, kind) };
     let is_whole = |name: &String| name.parse::<i64>().is_ok_and(|n| n.to_string() == *name);
-    let whole = is_number && column.names().is_some_and(|names| names.iter().all(is_whole));
-    let column = TableColumn { whole, ..column };
+    let storage = match column.names() {
+        Some(names) if is_number && storage.is_plain() => match names.iter().all(is_whole) {
+            true => Storage::WHOLE,
+            false => Storage::REAL,
+        },
+        _ => storage,
+    };
+    let column = TableColumn { storage, ..column };
     Ok(Typed { column, values })
 }
 
@@ -105,25 +111,37 @@ fn numbers(
                     value => f64::from(u8::from(value == names[1])),
                 };
                 let codes = values.into_iter().map(code).collect();
-                Ok((CellType::Flag { names: names.map(|value| value.to_string()) }, codes))
+                Ok((CellType::Flag { names: names.map(|value| name_of(value, decimals)) }, codes))
             }
             (_, _, Some(third)) if wish.is_some() => Err(format!(
                 "holds three different numbers and more, such as {third}, where a flag has two"
             )),
-            _ if wish.is_some() => of_numbers(&values, &[]),
+            _ if wish.is_some() => of_numbers(&values, decimals, &[]),
             _ => Ok((CellType::Number { decimals }, values)),
         },
-        Some(TypeWish::Category { order }) => of_numbers(&values, order),
+        Some(TypeWish::Category { order }) => of_numbers(&values, decimals, order),
         Some(TypeWish::Time) => Err("holds no times".to_owned()),
     }
 }
 
+/// Name of a number, with the digits that its column has.
+fn name_of(value: f64, decimals: Option<u8>) -> String {
+    match decimals {
+        Some(decimals) => format!("{value:.*}", usize::from(decimals)),
+        None => value.to_string(),
+    }
+}
+
 /// Categories of numbers.
-fn of_numbers(values: &[f64], order: &[String]) -> Result<(CellType, Vec<f64>), String> {
+fn of_numbers(
+    values: &[f64],
+    decimals: Option<u8>,
+    order: &[String],
+) -> Result<(CellType, Vec<f64>), String> {
     let mut words = super::words::Words::default();
     let code = |value: &f64| match value {
         value if value.is_nan() => MISSING,
-        value => words.code(value.to_string().as_bytes()),
+        value => words.code(name_of(*value, decimals).as_bytes()),
     };
     let codes: Vec<u32> = values.iter().map(code).collect();
     categories(&codes, words.into_texts(), order)
@@ -208,10 +226,9 @@ fn categories(
         [] => sorted(texts.clone()),
         order => order.to_vec(),
     };
-    let places: std::collections::HashMap<&str, f64> =
-        names.iter().zip(0_u32..).map(|(name, code)| (name.as_str(), f64::from(code))).collect();
+    let known = NamePlaces::new(&names);
     let place = |text: &String| {
-        let found = places.get(text.as_str()).copied();
+        let found = known.of(text).map(|place| place as f64);
         found.ok_or_else(|| format!("holds `{text}`, which is not in its `order`"))
     };
     let places = texts.iter().map(place).collect::<Result<Vec<_>, _>>()?;

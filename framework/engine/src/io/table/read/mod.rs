@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 
 use crate::io::open_regular;
 use crate::registry::guard_engine;
+use crate::table::Storage;
 use crate::{Error, Result};
 use arrow::ArrowFile;
 use dialect::Dialect;
@@ -72,6 +73,9 @@ pub struct Format {
     pub padded: bool,
     /// Cells that stand for a missing value.
     pub markers: Markers,
+    /// True if lines of separators alone are rows, all of whose cells are missing; else they are
+    /// passed over.
+    pub empty_rows: bool,
 }
 
 /// Cells that stand for a missing value, beside empty ones.
@@ -190,8 +194,8 @@ pub struct Column {
     pub cells: Cells,
     /// Number of missing cells.
     pub missing: usize,
-    /// True if the cells are texts of which a file with types has whole numbers.
-    pub whole: bool,
+    /// Type in which the file holds the cells; of texts the offset of times from UTC.
+    pub storage: Storage,
 }
 
 /// A table in a file, of which columns can be read.

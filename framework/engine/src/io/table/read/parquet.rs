@@ -2,14 +2,17 @@
 
 use super::typed::{Builder, NESTED, Stored};
 use super::{Column, Markers, Wanted};
+use crate::io::table::arrow_types::{SCHEMA, decoded, storage_of};
 use crate::io::open_regular;
+use crate::table::{Storage, TextLayout, TimeUnit};
 use crate::{Error, Result, memory};
-use ::parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical};
+use ::parquet::basic::{ConvertedType, LogicalType, TimeUnit as ParquetUnit, Type as Physical};
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::{AsBytes, DataType};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{FileReader as _, SerializedFileReader};
 use ::parquet::schema::types::ColumnDescriptor;
+use arrow_schema::Schema;
 use std::fs::File;
 use std::path::Path;
 
@@ -23,6 +26,9 @@ pub(super) struct ParquetFile {
     pub names: Vec<String>,
     /// For each column its number among those of the file that hold values; `None` if it is nested.
     leaves: Vec<Option<usize>>,
+    /// Storages of the columns by Arrow's schema, which the program that wrote the file may have
+    /// left in it; empty without one.
+    storages: Vec<Storage>,
 }
 
 impl ParquetFile {
@@ -41,7 +47,15 @@ impl ParquetFile {
                 leaves[root] = Some(leaf);
             }
         }
-        Ok(Self { names: fields.iter().map(|field| field.name().to_owned()).collect(), leaves })
+        let names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
+        let keys = reader.metadata().file_metadata().key_value_metadata();
+        let arrow = keys.into_iter().flatten().find(|pair| pair.key == SCHEMA);
+        let arrow = arrow.and_then(|pair| decoded(pair.value.as_deref()?));
+        let fits = |schema: &Schema| schema.fields().iter().map(|field| field.name()).eq(&names);
+        let storages = arrow.filter(fits).map_or_else(Vec::new, |schema| {
+            schema.fields().iter().map(|field| storage_of(field)).collect()
+        });
+        Ok(Self { names, leaves, storages })
     }
 
     /// True if the values of a column have a type that is read.
@@ -72,7 +86,9 @@ impl ParquetFile {
             let nested = || wrong(NESTED.to_owned());
             let leaf = self.leaves[i].ok_or_else(nested)?;
             let schema = reader.metadata().file_metadata().schema_descr();
-            let stored = stored(&schema.column(leaf)).map_err(wrong)?;
+            let descriptor = schema.column(leaf);
+            let storage = self.storage(i, &descriptor);
+            let stored = stored(&descriptor, &storage).map_err(wrong)?;
             let mut builder = Builder::new(stored, wanted, markers);
             for group in 0..reader.num_row_groups() {
                 let group = reader.get_row_group(group).map_err(|e| damaged(path, &e))?;
@@ -80,10 +96,25 @@ impl ParquetFile {
                 read_group(pages, schema.column(leaf).as_ref(), &mut builder)
                     .map_err(|e| damaged(path, &e))?;
             }
-            builder.finish(name.clone()).map(Some).map_err(wrong)
+            builder.finish(name.clone(), storage).map(Some).map_err(wrong)
         };
         let columns = wanted.iter().enumerate().map(column).collect::<Result<Vec<_>>>()?;
         Ok((rows, columns))
+    }
+}
+
+impl ParquetFile {
+    /// Storage of a column: by Arrow's schema, if that names a type that Parquet holds in this way,
+    /// or by Parquet's types.
+    fn storage(&self, column: usize, descriptor: &ColumnDescriptor) -> Storage {
+        let own = own_storage(descriptor);
+        let Some(told) = self.storages.get(column) else { return own };
+        let agrees = match (told.of_values(), &own) {
+            (Storage::Duration { .. }, Storage::Integer { bits: 64, signed: true }) => true,
+            (told, own) => std::mem::discriminant(told) == std::mem::discriminant(own),
+        };
+        let is_date = *told == Storage::Date64 && own.is_plain();
+        if agrees || is_date { told.clone() } else { own }
     }
 }
 
@@ -102,39 +133,78 @@ fn damaged(path: &Path, e: &ParquetError) -> Error {
     Error::data(path, format!("cannot be read as Parquet: {why}"))
 }
 
-/// Type of the values of a column.
-fn stored(column: &ColumnDescriptor) -> Result<Stored, String> {
-    let per_second = |unit: &TimeUnit| match unit {
-        TimeUnit::MILLIS => 1e3,
-        TimeUnit::MICROS => 1e6,
-        TimeUnit::NANOS => 1e9,
+/// Storage of a column by Parquet's types.
+fn own_storage(column: &ColumnDescriptor) -> Storage {
+    let of = |unit: &ParquetUnit| match unit {
+        ParquetUnit::MILLIS => TimeUnit::Millisecond,
+        ParquetUnit::MICROS => TimeUnit::Microsecond,
+        ParquetUnit::NANOS => TimeUnit::Nanosecond,
     };
-    let stamp = |per_second, utc| Ok(Stored::stamp(per_second, utc));
-    let clock = |per_second| Ok(Stored::clock(per_second));
+    let stamp = |unit, utc: bool| Storage::Timestamp { unit, zone: utc.then(|| "UTC".to_owned()) };
+    let integer = |bits, signed| Storage::Integer { bits, signed };
     match column.logical_type_ref() {
-        Some(LogicalType::Timestamp(stamp_type)) => {
-            return stamp(per_second(&stamp_type.unit), stamp_type.is_adjusted_to_u_t_c);
+        Some(LogicalType::Timestamp(time)) => {
+            return stamp(of(&time.unit), time.is_adjusted_to_u_t_c);
         }
-        Some(LogicalType::Time(time)) => return clock(per_second(&time.unit)),
+        Some(LogicalType::Time(time)) => return Storage::Clock { unit: of(&time.unit) },
+        _ => {}
+    }
+    match (column.converted_type(), column.physical_type()) {
+        (ConvertedType::TIMESTAMP_MILLIS, _) => stamp(TimeUnit::Millisecond, true),
+        (ConvertedType::TIMESTAMP_MICROS, _) => stamp(TimeUnit::Microsecond, true),
+        (ConvertedType::TIME_MILLIS, _) => Storage::Clock { unit: TimeUnit::Millisecond },
+        (ConvertedType::TIME_MICROS, _) => Storage::Clock { unit: TimeUnit::Microsecond },
+        (ConvertedType::DECIMAL, _) => {
+            let digits = (u8::try_from(column.type_precision()), u8::try_from(column.type_scale()));
+            match digits {
+                (Ok(precision), Ok(scale)) => Storage::Decimal { bits: 128, precision, scale },
+                _ => Storage::Plain,
+            }
+        }
+        (ConvertedType::INT_8, _) => integer(8, true),
+        (ConvertedType::INT_16, _) => integer(16, true),
+        (ConvertedType::UINT_8, _) => integer(8, false),
+        (ConvertedType::UINT_16, _) => integer(16, false),
+        (ConvertedType::UINT_32, _) => integer(32, false),
+        (ConvertedType::UINT_64, _) => integer(64, false),
+        (ConvertedType::DATE, _) | (_, Physical::BOOLEAN | Physical::FIXED_LEN_BYTE_ARRAY) => {
+            Storage::Plain
+        }
+        (_, Physical::INT32) => integer(32, true),
+        (_, Physical::INT64) => integer(64, true),
+        (_, Physical::INT96) => stamp(TimeUnit::Nanosecond, false),
+        (_, Physical::FLOAT) => Storage::Float { bits: 32 },
+        (_, Physical::DOUBLE) => Storage::REAL,
+        (_, Physical::BYTE_ARRAY) => Storage::Text { layout: TextLayout::Small },
+    }
+}
+
+/// Type of the values of a column with a storage.
+fn stored(column: &ColumnDescriptor, storage: &Storage) -> Result<Stored, String> {
+    match (own_storage(column), storage.of_values()) {
+        (Storage::Timestamp { .. }, _) if column.physical_type() == Physical::INT96 => {
+            // They are read in milliseconds.
+            return Ok(Stored::stamp(TimeUnit::Millisecond, storage));
+        }
+        (Storage::Timestamp { unit, .. }, _) => return Ok(Stored::stamp(unit, storage)),
+        (Storage::Clock { unit }, _) => return Ok(Stored::clock(unit.per_second())),
+        (_, Storage::Duration { unit }) => {
+            return Ok(Stored::Duration { per_second: unit.per_second() });
+        }
         _ => {}
     }
     match (column.converted_type(), column.physical_type()) {
         (ConvertedType::DATE, _) => Ok(Stored::days()),
-        (ConvertedType::TIMESTAMP_MILLIS, _) => stamp(1e3, true),
-        (ConvertedType::TIMESTAMP_MICROS, _) => stamp(1e6, true),
-        (ConvertedType::TIME_MILLIS, _) => clock(1e3),
-        (ConvertedType::TIME_MICROS, _) => clock(1e6),
         (ConvertedType::DECIMAL, _) => Stored::decimals(column.type_scale()),
         (ConvertedType::INTERVAL, _) => Err("it holds intervals, which are not read".to_owned()),
         (_, Physical::BOOLEAN) => Ok(Stored::Flag),
-        (_, Physical::INT32 | Physical::INT64) => Ok(Stored::Exact(0)),
-        (_, Physical::INT96) => stamp(1e3, false),
         (_, Physical::FLOAT) => Ok(Stored::Float { single: true }),
         (_, Physical::DOUBLE) => Ok(Stored::Float { single: false }),
         (_, Physical::BYTE_ARRAY) => Ok(Stored::Text),
         (_, Physical::FIXED_LEN_BYTE_ARRAY) => {
             Err("it holds bytes of a fixed length, which are not read".to_owned())
         }
+        (_, Physical::INT32 | Physical::INT64 | Physical::INT96) => Ok(Stored::Exact(0)),
     }
 }
 

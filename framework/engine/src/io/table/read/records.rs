@@ -22,6 +22,8 @@ pub(super) struct Records<'p> {
     input: Input<'p>,
     /// Separator between cells.
     pub separator: u8,
+    /// True if lines of separators alone are rows.
+    pub empty_rows: bool,
     /// First byte of lines that are comments.
     comment: Option<u8>,
     /// Cells of the current row.
@@ -72,6 +74,7 @@ impl<'p> Records<'p> {
             path,
             input,
             separator,
+            empty_rows: false,
             comment,
             cells: Vec::with_capacity(64),
             next: 0,
@@ -147,7 +150,8 @@ impl<'p> Records<'p> {
             self.next = found.next;
             self.line = self.next_line;
             self.next_line += found.lines;
-            if is_blank(&self.cells) {
+            let is_row = self.empty_rows && self.cells.len() > 1;
+            if is_blank(&self.cells) && !is_row {
                 self.pending.add(Blank { count: 1, first: self.line });
                 if self.cells.len() > 1 {
                     self.count_pending();

@@ -7,6 +7,7 @@ use super::records::{Blank, Records};
 use super::times::TimeFormat;
 use super::words::Words;
 use super::{Cells, Column, Format, MISSING, Wanted};
+use crate::table::Storage;
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -50,6 +51,8 @@ enum Partial {
     Times {
         values: Vec<f64>,
         certain: bool,
+        /// Offset of the first time from UTC in seconds, in which all are written.
+        offset: Option<i32>,
     },
     Texts {
         codes: Vec<u32>,
@@ -69,7 +72,9 @@ impl Reader {
     fn restart(&mut self) {
         self.cells = match self.guesses.first() {
             Some(Guess::Number(_)) => Partial::Numbers { values: Vec::new(), decimals: Some(0) },
-            Some(Guess::Time(_)) => Partial::Times { values: Vec::new(), certain: false },
+            Some(Guess::Time(_)) => {
+                Partial::Times { values: Vec::new(), certain: false, offset: None }
+            }
             _ => Partial::Texts { codes: Vec::new(), words: Words::default() },
         };
         (self.missing, self.failed) = (0, false);
@@ -104,9 +109,10 @@ impl Reader {
                     return Ok(());
                 }
             }
-            (Partial::Times { values, certain }, Guess::Time(format)) => {
+            (Partial::Times { values, certain, offset }, Guess::Time(format)) => {
                 if let Some(time) = format.read(cell) {
                     *certain |= time.certain;
+                    offset.get_or_insert(time.offset);
                     values.push(time.seconds);
                     return Ok(());
                 }
@@ -144,11 +150,15 @@ impl Reader {
     }
 
     fn finish(self, name: String) -> Column {
+        let storage = match &self.cells {
+            Partial::Times { offset: Some(offset), .. } => Storage::at_offset(*offset),
+            _ => Storage::Plain,
+        };
         let cells = match (self.cells, self.guesses.into_iter().next()) {
             (Partial::Numbers { values, decimals }, _) => {
                 Cells::Numbers { values, decimals: decimals.filter(|digits| *digits < 10) }
             }
-            (Partial::Times { values, certain }, Some(Guess::Time(format))) => {
+            (Partial::Times { values, certain, .. }, Some(Guess::Time(format))) => {
                 Cells::Times { values, format: format.text, certain }
             }
             (Partial::Texts { codes, words }, _) => {
@@ -156,7 +166,7 @@ impl Reader {
             }
             _ => Cells::Many,
         };
-        Column { name, cells, missing: self.missing, whole: false }
+        Column { name, cells, missing: self.missing, storage }
     }
 }
 
@@ -278,6 +288,7 @@ pub(super) fn open<'p>(path: &'p Path, format: &Format, dialect: &Dialect) -> Re
     if dialect.names.is_some() {
         records.pass_names()?;
     }
+    records.empty_rows = format.empty_rows;
     Ok(records)
 }
 

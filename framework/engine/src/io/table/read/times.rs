@@ -72,6 +72,8 @@ pub(super) struct Time {
     pub seconds: f64,
     /// True unless day and month may be exchanged; a day that equals its month proves neither.
     pub certain: bool,
+    /// Seconds between the time as it is written and UTC.
+    pub offset: i32,
 }
 
 impl TimeFormat {
@@ -191,7 +193,7 @@ fn read_parts(parts: &[Part], cell: &[u8], swaps: bool) -> Option<Time> {
     }
     let clock = hour * 3600 + minute * 60 + second - offset;
     let seconds = days_since_1970(year, month, day) as f64 * 86_400.0 + f64::from(clock) + fraction;
-    Some(Time { seconds, certain: !swaps || day > 12 })
+    Some(Time { seconds, certain: !swaps || day > 12, offset })
 }
 
 /// Takes a number of digits off the front.
@@ -237,12 +239,15 @@ fn read_general(format: &str, cell: &str) -> Option<Time> {
     let of_day = |time: NaiveTime| {
         f64::from(time.num_seconds_from_midnight()) + f64::from(time.nanosecond()) / 1e9
     };
-    let zoned = || DateTime::parse_from_str(cell, format).ok().map(|time| whole(time.naive_utc()));
+    if let Ok(time) = DateTime::parse_from_str(cell, format) {
+        let (seconds, offset) = (whole(time.naive_utc()), time.offset().local_minus_utc());
+        return Some(Time { seconds, certain: true, offset });
+    }
     let plain = || NaiveDateTime::parse_from_str(cell, format).ok().map(whole);
     let date = || NaiveDate::parse_from_str(cell, format).ok()?.and_hms_opt(0, 0, 0).map(whole);
     let time = || NaiveTime::parse_from_str(cell, format).ok().map(of_day);
-    let seconds = zoned().or_else(plain).or_else(date).or_else(time)?;
-    Some(Time { seconds, certain: true })
+    let seconds = plain().or_else(date).or_else(time)?;
+    Some(Time { seconds, certain: true, offset: 0 })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::numbers::Notation;
 use super::times::TimeFormat;
 use super::words::Words;
 use super::{Cells, Column, MAX_TEXTS, MISSING, Markers, Wanted};
+use crate::table::{Storage, TimeUnit};
 
 /// Type of the values of a column in a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,8 @@ pub(super) enum Stored {
     Exact(u8),
     /// float64, or float32 if `single`.
     Float { single: bool },
+    /// Lengths of time, of which a second has so many units.
+    Duration { per_second: f64 },
     /// Times: a second has so many units, or a unit so many seconds.
     Time { per_second: f64, seconds: f64, format: &'static str },
     /// Texts.
@@ -46,10 +49,14 @@ impl Stored {
         Self::Time { per_second, seconds: 1.0, format }
     }
 
-    /// Dates and times, of which so many units make a second, in UTC or without a zone.
-    pub fn stamp(per_second: f64, utc: bool) -> Self {
-        let format = if utc { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S" };
-        Self::time(per_second, format)
+    /// Dates and times in this storage.
+    pub fn stamp(unit: TimeUnit, storage: &Storage) -> Self {
+        let format = match storage {
+            Storage::Timestamp { zone: None, .. } => "%Y-%m-%dT%H:%M:%S",
+            _ if storage.offset().is_some() => "%Y-%m-%dT%H:%M:%S%:z",
+            _ => "%Y-%m-%dT%H:%M:%SZ",
+        };
+        Self::time(unit.per_second(), format)
     }
 
     /// Times of a day, of which so many units make a second.
@@ -100,6 +107,7 @@ impl<'m> Builder<'m> {
         self.missing += usize::from(value.is_nan());
         self.values.push(match self.stored {
             Stored::Time { per_second, seconds, .. } => value * seconds / per_second,
+            Stored::Duration { per_second } => value / per_second,
             _ => value,
         });
     }
@@ -144,12 +152,11 @@ impl<'m> Builder<'m> {
     }
 
     /// The column, with cells of the wanted type; an error is what is wrong with it.
-    pub fn finish(self, name: String) -> Result<Column, String> {
+    pub fn finish(self, name: String, storage: Storage) -> Result<Column, String> {
         let Self { stored, wanted, mut values, codes, words, missing, .. } = self;
         if let Some(row) = values.iter().position(|value| value.is_infinite()) {
             return Err(format!("row {row} (counted from 0) holds an infinite number"));
         }
-        let whole = stored == Stored::Exact(0);
         let cells = match stored {
             Stored::Text | Stored::Flag if words.len() > wanted.most_texts() => Cells::Many,
             Stored::Text | Stored::Flag => Cells::Texts { codes, texts: words.into_texts() },
@@ -158,6 +165,10 @@ impl<'m> Builder<'m> {
             }
             Stored::Float { single } => {
                 let decimals = round(&mut values, single);
+                Cells::Numbers { values, decimals }
+            }
+            Stored::Duration { .. } => {
+                let decimals = round(&mut values, false);
                 Cells::Numbers { values, decimals }
             }
             Stored::Time { format, .. } => {
@@ -170,8 +181,7 @@ impl<'m> Builder<'m> {
             }
         };
         let cells = converted(cells, wanted)?;
-        let whole = whole && matches!(cells, Cells::Texts { .. });
-        Ok(Column { name, cells, missing, whole })
+        Ok(Column { name, cells, missing, storage })
     }
 }
 

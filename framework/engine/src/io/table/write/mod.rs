@@ -2,6 +2,7 @@
 
 mod arrow;
 mod parquet;
+mod stored;
 mod text;
 mod typed;
 
@@ -24,9 +25,9 @@ pub use typed::{Values, typed_columns};
 ///
 /// Numbers have the decimals of their column, or as many digits as it takes to read the same number
 /// back; categories are written by their names, times in their format. Parquet and Arrow files hold
-/// whole numbers (also where a column says that its names are some), float64, texts, dates and
-/// timestamps. A missing cell is empty, and so is one
-/// whose code has no name.
+/// the types that the columns have as their storage, the nearest number within a narrow type, or
+/// without one whole numbers, float64, texts, dates and timestamps. A missing cell is empty, and so
+/// is one whose code has no name.
 ///
 /// # Errors
 /// [`Error::Data`]: the ending is unknown. [`Error::Config`]: the format of a time is none.
@@ -86,7 +87,8 @@ impl<'a> Cells<'a> {
             CellType::Category { names, .. } => Self::Name(names),
             CellType::Time { format } => {
                 let format = TimeFormat::new(format);
-                Self::Time(format.map_err(|e| e.under(&format!("columns.{}", column.name)))?)
+                let format = format.map_err(|e| e.under(&format!("columns.{}", column.name)))?;
+                Self::Time(format.at(column.storage.offset()))
             }
         })
     }

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use arrow_schema::{DataType, TimeUnit};
+
+use super::super::arrow_types::data_type;
 use super::super::time::TimeFormat;
 use super::Cells;
 use crate::error::Result;
-use crate::table::TableRows;
+use crate::table::{Storage, TableColumn, TableRows};
 
 /// Whole numbers up to this one are exact in float64.
 pub(super) const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -15,7 +18,7 @@ pub(super) const ROWS: usize = 1 << 16;
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
 
-/// Type of a column in a binary format.
+/// Kind of the values of a column in a binary format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Whole,
@@ -25,10 +28,9 @@ pub(super) enum Kind {
     /// Days since 1970-01-01.
     Day,
     /// Microseconds since 1970-01-01.
-    Time {
-        /// True if the zone is known to be UTC.
-        utc: bool,
-    },
+    Time,
+    /// Microseconds since midnight.
+    Clock,
 }
 
 /// Cells of a column in the type that files with types hold; `None` for missing ones.
@@ -48,41 +50,85 @@ pub enum Values<'a> {
     Time(Vec<Option<i64>>),
 }
 
-/// The columns of a table in the types that files with types hold.
+/// The columns of a table in the types that files with types hold, as wide as there are.
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config): the format of a time is none.
 pub fn typed_columns(rows: TableRows<'_>) -> Result<Vec<Values<'_>>> {
     let one = |(i, column)| {
         let cells = Cells::of(column)?;
-        let kind = kind(rows, i, &cells);
+        let kind = match kind(rows, i, &cells) {
+            Kind::Clock => Kind::Text,
+            kind => kind,
+        };
         Ok(values(rows, 0..rows.len(), (i, &cells, kind)))
     };
     rows.columns.iter().enumerate().map(one).collect()
 }
 
-/// Type of the column number `column`, whose cells are `cells`.
+/// Kind of the values of the column number `column`, whose cells are `cells`: that of its storage,
+/// if they have values of this kind.
 pub(super) fn kind(rows: TableRows<'_>, column: usize, cells: &Cells<'_>) -> Kind {
-    match cells {
-        Cells::Number(Some(0)) if rows.column(column).all(|v| v.is_nan() || v.abs() <= EXACT) => {
+    let storage = rows.columns[column].storage.of_values();
+    let all = |is: fn(f64) -> bool| rows.column(column).all(|v| v.is_nan() || is(v));
+    match (cells, storage) {
+        (Cells::Number(Some(0)), Storage::Integer { .. }) if all(|v| v.abs() < 2.0_f64.powi(63)) => {
             Kind::Whole
         }
-        Cells::Number(_) => Kind::Real,
-        Cells::Name([no, yes]) if is(no, "false") && is(yes, "true") => Kind::Flag,
-        Cells::Name(names)
-            if rows.columns[column].whole && names.iter().all(|name| is_whole(name)) =>
+        (
+            Cells::Number(_),
+            Storage::Float { .. } | Storage::Decimal { .. } | Storage::Duration { .. },
+        ) => Kind::Real,
+        (Cells::Number(Some(0)), _) if all(|v| v.abs() <= EXACT) => Kind::Whole,
+        (Cells::Number(_), _) => Kind::Real,
+        (Cells::Name(_) | Cells::Time(_), Storage::Text { .. }) => Kind::Text,
+        (Cells::Name([no, yes]), _) if is(no, "false") && is(yes, "true") => Kind::Flag,
+        (Cells::Name(names), Storage::Integer { .. })
+            if names.iter().all(|name| name.parse::<i64>().is_ok()) =>
         {
             Kind::Whole
         }
-        Cells::Name(_) => Kind::Text,
-        Cells::Time(format) if format.is_date() => Kind::Day,
-        Cells::Time(format) if format.is_clock() => Kind::Text,
-        Cells::Time(format) => Kind::Time { utc: format.is_utc() },
+        (Cells::Name(names), Storage::Float { .. } | Storage::Decimal { .. })
+            if names.iter().all(|name| name.parse::<f64>().is_ok()) =>
+        {
+            Kind::Real
+        }
+        (Cells::Name(_), _) => Kind::Text,
+        (Cells::Time(_), Storage::Timestamp { .. }) => Kind::Time,
+        (Cells::Time(_), Storage::Date64) => Kind::Day,
+        (Cells::Time(_), Storage::Clock { .. }) => Kind::Clock,
+        (Cells::Time(format), _) if format.is_date() => Kind::Day,
+        (Cells::Time(format), _) if format.is_clock() => Kind::Text,
+        (Cells::Time(_), _) => Kind::Time,
     }
 }
 
-fn is_whole(name: &str) -> bool {
-    name.parse::<i64>().is_ok()
+/// Arrow's type of the values of a column: that of its storage if that holds values of this kind.
+pub(super) fn value_type(column: &TableColumn, cells: &Cells<'_>, kind: Kind) -> DataType {
+    let storage = column.storage.of_values();
+    let has_digits = |scale: u8| scale > 9 || !matches!(cells, Cells::Number(None));
+    let own = match (kind, storage) {
+        (Kind::Whole, Storage::Integer { .. })
+        | (Kind::Real, Storage::Float { .. } | Storage::Duration { .. })
+        | (Kind::Text, Storage::Text { .. })
+        | (Kind::Day, Storage::Date64)
+        | (Kind::Time, Storage::Timestamp { .. })
+        | (Kind::Clock, Storage::Clock { .. }) => data_type(storage),
+        (Kind::Real, Storage::Decimal { scale, .. }) if has_digits(*scale) => data_type(storage),
+        _ => None,
+    };
+    own.unwrap_or_else(|| match (kind, cells) {
+        (Kind::Whole, _) => DataType::Int64,
+        (Kind::Real, _) => DataType::Float64,
+        (Kind::Flag, _) => DataType::Boolean,
+        (Kind::Text, _) => DataType::Utf8,
+        (Kind::Day, _) => DataType::Date32,
+        (Kind::Clock, _) => DataType::Time64(TimeUnit::Microsecond),
+        (Kind::Time, Cells::Time(format)) if format.is_utc() => {
+            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+        }
+        (Kind::Time, _) => DataType::Timestamp(TimeUnit::Microsecond, None),
+    })
 }
 
 fn is(name: &str, word: &str) -> bool {
@@ -98,10 +144,22 @@ pub(super) fn values<'a>(
     let width = rows.columns.len();
     let of = &rows.values[range.start * width..range.end * width];
     let there = of.iter().skip(column).step_by(width).map(|v| (!v.is_nan()).then_some(*v));
+    of_kind(there, cells, kind)
+}
+
+/// Values of `there`, cells that are numbers, codes of names, or times.
+pub(super) fn of_kind<'a>(
+    there: impl Iterator<Item = Option<f64>>,
+    cells: &Cells<'a>,
+    kind: Kind,
+) -> Values<'a> {
     let time = |at: f64, format: &TimeFormat| format.rounded(at);
     match (kind, cells) {
         (Kind::Whole, Cells::Name(_)) => {
             Values::Whole(there.map(|v| cells.name(v?)?.parse().ok()).collect())
+        }
+        (Kind::Real, Cells::Name(_)) => {
+            Values::Real(there.map(|v| cells.name(v?)?.parse().ok()).collect())
         }
         (Kind::Whole, _) => {
             Values::Whole(there.map(|v| Some(v?.round_ties_even() as i64)).collect())
@@ -118,7 +176,7 @@ pub(super) fn values<'a>(
         (Kind::Day, Cells::Time(format)) => {
             Values::Day(there.map(|v| Some((time(v?, format) / DAY).floor() as i32)).collect())
         }
-        (Kind::Time { .. }, Cells::Time(format)) => {
+        (Kind::Time | Kind::Clock, Cells::Time(format)) => {
             Values::Time(there.map(|v| Some((time(v?, format) * 1e6).round() as i64)).collect())
         }
         (_, Cells::Number(Some(decimals))) => {
