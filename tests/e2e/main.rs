@@ -29,6 +29,7 @@ mod rerun;
 mod resume;
 mod sampling;
 mod schema;
+mod table_cells;
 mod table_files;
 mod tables;
 mod tasks;

@@ -197,7 +197,7 @@ fn missing_cells_are_filled_in_and_known_ones_stay() {
     );
     assert_eq!(
         error,
-        "error: given.csv: row 1 (counted from 0): no training row has `mauve` in column `colour`\n  \
+        "error: given.csv: line 3: no training row has `mauve` in column `colour`\n  \
          help: an empty cell is drawn"
     );
     let whole = folder.train(&[&args[..], &keys[..2], &SMALL].concat());

@@ -147,8 +147,8 @@ pub enum Command {
         run: PathBuf,
         #[arg(long, value_name = "FILE", help = endings::read("File with x"))]
         data: PathBuf,
-        /// Number of random draws for each row; writes their mean and standard deviation. Without
-        /// it, and without a seed, one prediction from z_0 = 0.
+        /// Number of random draws for each row; writes their mean, and of two and more their
+        /// standard deviation. Without it, and without a seed, one prediction from z_0 = 0.
         #[arg(long, value_name = "N", value_parser = whole::<u64>(1..))]
         samples: Option<u64>,
         /// File of random seeds, one for each row: whole numbers, one a line, or an .npy.
@@ -167,7 +167,7 @@ pub enum Command {
         /// Run folder; trained with `training.mask_columns`.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// Table with missing cells, and the columns of the training file.
+        /// Table with missing cells; columns of the training file that it lacks are drawn too.
         #[arg(long, value_name = "FILE")]
         data: PathBuf,
         /// Number of draws. With several, a number is their mean, beside their standard deviation

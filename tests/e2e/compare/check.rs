@@ -42,7 +42,13 @@ fn a_name_that_no_run_can_use_is_told_once_before_any_run_and_leaves_no_folder()
     }
     let error = folder.fails(&[&compare[..], &["--set", metric]].concat());
     assert!(error.contains("at metrics.extra[0].target (--set"), "{error}");
-    folder.write("wrong.yaml", &TABLE.replace("comparison:", "metrics: { extra: [{ type: efficacy, target: kin }] }\ncomparison:"));
+    folder.write(
+        "wrong.yaml",
+        &TABLE.replace(
+            "comparison:",
+            "metrics: { extra: [{ type: efficacy, target: kin }] }\ncomparison:",
+        ),
+    );
     let error = folder.fails(&["validate", "wrong.yaml"]);
     assert!(error.contains("there is no column `kin`"), "{error}");
 }

@@ -317,7 +317,7 @@ component_kind! {
         }
 
         /// Place of a row of another file, where it has the number `row` from 0, for a message,
-        /// such as `line 7 of rows.csv`. The rows are those of [`read`](Self::read), or with
+        /// such as `line 7`. The rows are those of [`read`](Self::read), or with
         /// `incomplete` those of [`read_incomplete`](Self::read_incomplete).
         fn place_in(&self, _path: &Path, row: i64, _incomplete: bool) -> Result<String> {
             Ok(format!("row {row} (counted from 0)"))

@@ -48,7 +48,11 @@ fn value(name: &str) -> Option<String> {
         Some((whole, rest)) if !rest.contains('.') => {
             let rest = rest.trim_end_matches('0');
             let sign = &name[..name.len() - digits.len()];
-            Some(if rest.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest}") })
+            Some(if rest.is_empty() {
+                format!("{sign}{whole}")
+            } else {
+                format!("{sign}{whole}.{rest}")
+            })
         }
         Some(_) => None,
     }

@@ -30,7 +30,8 @@ impl Namer<'_> {
     pub fn within(self, table: &Columns, row: usize) -> Option<String> {
         let file = table.file.as_deref()?;
         let row = table.kept.get(row).copied().unwrap_or(row as i64);
-        self.0.and_then(|source| source.place_in(file, row, false).ok())
+        let place = self.0?.place_in(file, row, false).ok()?;
+        Some(format!("{place} of {}", file.display()))
     }
 }
 

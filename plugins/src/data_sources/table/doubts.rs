@@ -32,7 +32,14 @@ pub(super) fn doubt(
         }
         Cells::Numbers { values, decimals: Some(0) } => {
             let Some(row) = values.iter().position(|value| value.abs() > MAX_EXACT) else {
-                return Ok(None);
+                let is_free = options.kind.is_none() && are_dates(values);
+                return Ok(is_free.then(|| {
+                    format!(
+                        "its whole numbers may be dates, as {}; read them as such with \
+                         data.columns={{{key}: {{type: time, format: '%Y%m%d'}}}}",
+                        values.iter().find(|value| !value.is_nan()).unwrap_or(&f64::NAN)
+                    )
+                }));
             };
             Ok(Some(format!(
                 "{} holds a whole number of more digits than fit a number, and is read as {}; \
@@ -43,4 +50,26 @@ pub(super) fn doubt(
         }
         _ => Ok(None),
     }
+}
+
+/// True if the numbers, of which several are different, are dates such as 20210305.
+fn are_dates(values: &[f64]) -> bool {
+    let is_date = |value: f64| {
+        let number = value as i64;
+        let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+        let days = match month {
+            2 => 29,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        (1900..2100).contains(&year) && (1..=12).contains(&month) && (1..=days).contains(&day)
+    };
+    let mut there = values.iter().copied().filter(|value| !value.is_nan());
+    let first = there.next();
+    let mut differ = false;
+    let all = there.all(|value| {
+        differ |= Some(value) != first;
+        is_date(value)
+    });
+    all && differ && first.is_some_and(is_date)
 }

@@ -24,7 +24,8 @@ pub(super) fn read(source: &Source, path: &FsPath, part: Part) -> Result<Columns
     let absent: Vec<String> = named.iter().filter(lacks).map(name_of).collect();
     if !absent.is_empty() {
         let (known, own) = (absent.join(", "), selectable(&file));
-        let used = |i: &usize| named.iter().any(|name| number_of(&file, name).is_ok_and(|n| n == *i));
+        let used =
+            |i: &usize| named.iter().any(|name| number_of(&file, name).is_ok_and(|n| n == *i));
         if absent.len() == named.len() {
             let message = format!("has none of the model's columns; they are {known}");
             return Err(Error::data(path, message));

@@ -209,12 +209,12 @@ impl DataSource for Source {
     }
 
     fn place(&self, row: i64) -> Result<String> {
-        self.place_in(&self.base.join(&*self.spec.path), row, false)
+        let path = self.base.join(&*self.spec.path);
+        Ok(format!("{} of {}", self.place_in(&path, row, false)?, path.display()))
     }
 
     fn place_in(&self, path: &FsPath, row: i64, incomplete: bool) -> Result<String> {
-        let file = self.open(path, incomplete)?;
-        Ok(format!("{} of {}", file.place(row as usize)?, file.path().display()))
+        self.open(path, incomplete)?.place(row as usize)
     }
 
     fn inspect(&self) -> Result<Inspection> {

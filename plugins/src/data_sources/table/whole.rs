@@ -12,8 +12,9 @@ use triflow::prelude::*;
 /// Whole numbers below this one are exact in float64.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Reads every column and row of a file, those that are not used too. With `texts`, cells of a text file
-/// keep their texts; else they have the types by which the source reads them, or that they suggest.
+/// Reads every column and row of a file, those that are not used too. With `texts`, cells of a text
+/// file keep their texts; else they have the types by which the source reads them, or that they
+/// suggest.
 ///
 /// # Errors
 /// The file cannot be read, or a cell does not have the type of its column.

@@ -5,6 +5,8 @@ mod arrow_types;
 mod format;
 mod read;
 #[cfg(test)]
+mod stored_types;
+#[cfg(test)]
 mod tests;
 mod time;
 mod write;

@@ -97,7 +97,9 @@ impl TimeFormat {
     #[must_use]
     pub fn at(self, offset: Option<i32>) -> Self {
         let writes = |item: &Item<'_>| {
-            use Fixed::{TimezoneOffset, TimezoneOffsetColon, TimezoneOffsetColonZ, TimezoneOffsetZ};
+            use Fixed::{
+                TimezoneOffset, TimezoneOffsetColon, TimezoneOffsetColonZ, TimezoneOffsetZ,
+            };
             matches!(
                 item,
                 Item::Fixed(

@@ -2,8 +2,8 @@
 
 use super::typed::{Builder, NESTED, Stored};
 use super::{Column, Markers, Wanted};
-use crate::io::table::arrow_types::{storage_of, unit_of};
 use crate::io::open_regular;
+use crate::io::table::arrow_types::{storage_of, unit_of};
 use crate::table::Storage;
 use crate::{Error, Result, memory};
 use arrow_array::cast::AsArray as _;
@@ -135,7 +135,9 @@ fn stored_as(kind: &DataType, storage: &Storage) -> Result<Stored, String> {
         DataType::Date32 => Ok(Stored::days()),
         DataType::Date64 => Ok(Stored::dates(1e3)),
         DataType::Timestamp(unit, _) => Ok(Stored::stamp(unit_of(*unit), storage)),
-        DataType::Time32(unit) | DataType::Time64(unit) => Ok(Stored::clock(unit_of(*unit).per_second())),
+        DataType::Time32(unit) | DataType::Time64(unit) => {
+            Ok(Stored::clock(unit_of(*unit).per_second()))
+        }
         DataType::Duration(unit) => {
             Ok(Stored::Duration { per_second: unit_of(*unit).per_second() })
         }

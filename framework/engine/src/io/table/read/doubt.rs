@@ -199,7 +199,7 @@ mod tests {
         let codes: Vec<u32> = cells.iter().map(code).collect();
         let missing = codes.iter().filter(|code| **code == MISSING).count();
         let cells = Cells::Texts { codes, texts: words.into_texts() };
-        Column { name: "c".to_owned(), cells, missing, storage: Storage::Plain }
+        Column { name: "c".to_owned(), cells, missing, storage: crate::table::Storage::Plain }
     }
 
     /// Doubt about `count` cells of a pattern, of which the first ones are others.

@@ -2,8 +2,8 @@
 
 use super::typed::{Builder, NESTED, Stored};
 use super::{Column, Markers, Wanted};
-use crate::io::table::arrow_types::{SCHEMA, decoded, storage_of};
 use crate::io::open_regular;
+use crate::io::table::arrow_types::{SCHEMA, decoded, storage_of};
 use crate::table::{Storage, TextLayout, TimeUnit};
 use crate::{Error, Result, memory};
 use ::parquet::basic::{ConvertedType, LogicalType, TimeUnit as ParquetUnit, Type as Physical};

@@ -239,6 +239,9 @@ fn converted(cells: Cells, wanted: &Wanted) -> Result<Cells, String> {
             let values = by_code(&codes, &seconds);
             Ok(Cells::Times { values, format: format.text.clone(), certain })
         }
+        (Wanted::Times(Some(_)), numbers @ Cells::Numbers { .. }) => {
+            converted(converted(numbers, &Wanted::Texts)?, wanted)
+        }
         (Wanted::Texts, Cells::Numbers { values, .. }) => {
             let mut words = Words::default();
             let code = |value: &f64| match value {

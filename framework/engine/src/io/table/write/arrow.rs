@@ -84,11 +84,7 @@ pub(super) fn field(column: &TableColumn, cells: &Cells<'_>, own: &DataType) -> 
 }
 
 /// The names of a column in the type of its values; `None` without any.
-fn names_of(
-    cells: &Cells<'_>,
-    kind: Kind,
-    own: &DataType,
-) -> Result<Option<ArrayRef>, ArrowError> {
+fn names_of(cells: &Cells<'_>, kind: Kind, own: &DataType) -> Result<Option<ArrayRef>, ArrowError> {
     let Cells::Name(names) = cells else { return Ok(None) };
     let codes = (0..names.len()).map(|code| Some(code as f64));
     array(Stored::of(of_kind(codes, cells, kind), own), own).map(Some)

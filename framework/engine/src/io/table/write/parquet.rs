@@ -37,7 +37,10 @@ pub(super) fn write_parquet(
         .columns
         .iter()
         .zip(cells.iter().zip(&kinds))
-        .map(|(column, (cells, kind))| value_type(column, cells, *kind))
+        .map(|(column, (cells, kind))| match value_type(column, cells, *kind) {
+            DataType::Float16 => DataType::Float32,
+            own => own,
+        })
         .collect();
     let names = rows.columns.iter().map(|column| column.name.as_str());
     let fields = names.zip(&types).map(|(name, own)| parquet_field(name, own));
@@ -99,7 +102,7 @@ fn parquet_field(name: &str, own: &DataType) -> Result<TypePtr> {
         DataType::UInt16 => narrow(16, false),
         DataType::UInt32 => narrow(32, false),
         DataType::UInt64 => (Physical::INT64, Some(LogicalType::integer(64, false))),
-        DataType::Float16 | DataType::Float32 => (Physical::FLOAT, None),
+        DataType::Float32 => (Physical::FLOAT, None),
         DataType::Float64 => (Physical::DOUBLE, None),
         DataType::Boolean => (Physical::BOOLEAN, None),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
