@@ -22,6 +22,7 @@ pub mod objectives;
 pub mod optimizers;
 pub mod paths;
 pub mod projections;
+pub mod recoveries;
 pub mod solvers;
 pub mod sources;
 pub mod step_grids;

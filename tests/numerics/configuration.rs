@@ -277,6 +277,7 @@ fn every_setter_of_the_builder_sets_its_own_key() {
         .optimizer(built_in::optimizers::Sgd { learning_rate: 0.25, ..Default::default() })
         .lr_schedule(built_in::lr_schedules::Constant { warmup: 3 })
         .stopping(built_in::stopping::Patience { epochs: 4, ..Default::default() })
+        .on_divergence(built_in::recoveries::RestoreAndHalveLr { restores: 2 })
         .batch_size(17)
         .seed(19)
         .solver(built_in::solvers::Heun {})
@@ -288,7 +289,8 @@ fn every_setter_of_the_builder_sets_its_own_key() {
                 source: uniform, coupling: ot_exact, \
                 training: { time_sampling: uniform, optimizer: { type: sgd, learning_rate: 0.25 }, \
                   lr_schedule: { type: constant, warmup: 3 }, \
-                  stopping: { type: patience, epochs: 4 }, batch_size: 17, seed: 19 }, \
+                  stopping: { type: patience, epochs: 4 }, \
+                  on_divergence: { type: restore_and_halve_lr, restores: 2 }, batch_size: 17, seed: 19 }, \
                 sampling: { solver: heun, steps: 23 } }";
     assert_eq!(experiment, Experiment::from_yaml(yaml).unwrap());
 }

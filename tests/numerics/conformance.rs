@@ -63,6 +63,7 @@ const VARIANTS: &[(&str, &str, &str)] = &[
     ("step_grid", "shifted", "shift: 0.2"),
     ("optimizer", "sgd", "momentum: 0.9"),
     ("optimizer", "adamw", "weight_decay: 0.3"),
+    ("recovery", "restore_and_halve_lr", "restores: 1"),
     ("stopping", "patience", "{ term: flow, epochs: 1, min_improvement: 0.5 }"),
     ("data_source", "two_moons", "{ samples: 101, val_samples: 20, test_samples: 30, seed: 4 }"),
     ("data_source", "two_moons", "{ samples: 2, noise: 0 }"),

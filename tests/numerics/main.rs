@@ -10,6 +10,7 @@ mod conversions;
 mod couplings;
 mod damage;
 mod data_sources;
+mod divergence;
 mod frechet;
 mod gaussian;
 mod group;

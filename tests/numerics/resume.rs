@@ -116,7 +116,7 @@ fn what_has_diverged_is_not_saved() {
     .unwrap();
     experiment.output_dir = folder.path().into();
     let error = run::train(experiment, Path::new(""), &mut ()).unwrap_err().to_string();
-    assert!(error.starts_with("the parameters are no longer finite at step "), "{error}");
+    assert!(error.contains(" is no longer finite at step "), "{error}");
     let runs: Vec<_> =
         std::fs::read_dir(folder.path().join("flow_matching_gen")).unwrap().flatten().collect();
     let saved: Vec<_> =

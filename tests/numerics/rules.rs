@@ -327,6 +327,13 @@ const BROKEN: &[Broken] = &[
         "needs validation rows",
     ),
     (
+        "a training returns to checkpoints whose steps are planned",
+        "{ checkpoint: { every: 5 minutes }, training: { on_divergence: restore_and_halve_lr } }",
+        Data::Labelled,
+        "checkpoint.every",
+        "by the clock",
+    ),
+    (
         "sequences are not paired",
         "{ task: sequence, coupling: { type: ot_exact, allow_biased: true } }",
         Data::Sequences,

@@ -23,7 +23,7 @@ fn epochs(values: &[Option<f64>]) -> Vec<Epoch> {
         val[LossTerm::Flow as usize] = *value;
         // The training rows improve for ever.
         let train = vec![Some(1.0 / number as f64); LossTerm::ALL.len()];
-        Epoch { epoch: number, step: 3 * number, train, val }
+        Epoch { epoch: number, step: 3 * number, train, val, ..Epoch::default() }
     };
     (1..).zip(values).map(epoch).collect()
 }

@@ -69,7 +69,10 @@ fn an_outlier_in_the_validation_rows_is_no_divergence() {
     assert_eq!(totals, [(true, None), (true, None)]);
     let outlier = Splits { train: with(1e30), ..Splits::default() };
     let error = history(outlier).unwrap_err().to_string();
-    assert!(error.starts_with("the loss is no longer finite in epoch 1"), "{error}");
+    assert!(
+        error.starts_with("the loss term `flow` is no longer finite at step 1 (epoch 1, "),
+        "{error}"
+    );
 }
 
 /// The gradient of parts is the mean over the batch, as that of the whole is: with the plain rule

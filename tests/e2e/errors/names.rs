@@ -87,7 +87,7 @@ fn misspelt_keys_and_values_answer_with_the_nearest() {
                 &["validate", "over.yaml"],
                 "unknown key `epoch`\n  at training.epoch (e.yaml:1)\n  \
                  help: did you mean `epochs`? known keys: epochs, steps, batch_size, parts, row_weights, optimizer, lr_schedule, \
-                 stopping, clip_grad_norm, dropout_epochs, ema, condition_dropout, mask_columns, freeze, flip, capture, time_sampling, precision, seed",
+                 stopping, on_divergence, clip_grad_norm, dropout_epochs, ema, condition_dropout, mask_columns, freeze, flip, capture, time_sampling, precision, seed",
             ),
             (
                 &["train", "--set", "crn.network.hiden_dims=[8]"],

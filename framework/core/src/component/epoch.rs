@@ -37,6 +37,10 @@ pub struct Epoch {
     /// Mean of each loss term over the validation rows, in the same order; null if it was not
     /// measured or not finite.
     pub val: Vec<Option<f64>>,
+    /// Mean Euclidean norm of the gradient over the steps, before it is clipped; null if it was not
+    /// measured.
+    #[serde(default)]
+    pub gradient_norm: Option<f64>,
 }
 
 impl Epoch {

@@ -24,6 +24,7 @@ mod part;
 mod path;
 pub mod paths;
 mod projection;
+mod recovery;
 mod seeds;
 mod solver;
 mod source;

@@ -56,6 +56,7 @@ fn history(train: Losses, val: Losses) -> Vec<Epoch> {
         step: 10 * n,
         train: terms(train(n as f64)),
         val: terms(val(n as f64)),
+        ..Epoch::default()
     };
     (1..=EPOCHS).map(epoch).collect()
 }

@@ -3,7 +3,7 @@
 use super::{Experiment, Layers, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, LossWeighting, LrSchedule,
-    NoiseSchedule, Objective, Optimizer, Solver, Source, StepGrid, Stopping, TimeSampler,
+    NoiseSchedule, Objective, Optimizer, Recovery, Solver, Source, StepGrid, Stopping, TimeSampler,
 };
 use crate::error::Result;
 use crate::registry::Component;
@@ -56,6 +56,8 @@ setters! {
     lr_schedule: impl Into<Component<dyn LrSchedule>> => training.lr_schedule;
     /// Sets the rule by which training ends before its planned steps.
     stopping: impl Into<Component<dyn Stopping>> => training.stopping;
+    /// Sets what follows when the training diverges.
+    on_divergence: impl Into<Component<dyn Recovery>> => training.on_divergence;
     /// Sets the number of passes over the training rows.
     epochs: u64 => training.epochs;
     /// Sets the number of rows in each step.

@@ -4,8 +4,8 @@ use super::layers::Flags;
 use super::{Comparison, Every, FilePath, FurtherFiles, LossTerm, ModelPart, StartFrom, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, LossWeighting, LrSchedule,
-    Metric, NoiseSchedule, Objective, Optimizer, Projection, Solver, Source, StepGrid, Stopping,
-    TimeSampler,
+    Metric, NoiseSchedule, Objective, Optimizer, Projection, Recovery, Solver, Source, StepGrid,
+    Stopping, TimeSampler,
 };
 use crate::device;
 use crate::error::{Error, Result};
@@ -229,6 +229,8 @@ parameters! {
         pub lr_schedule: Component<dyn LrSchedule>,
         /// Rule by which training ends before its planned steps.
         pub stopping: Component<dyn Stopping>,
+        /// What follows when the loss, the gradient or a parameter is no longer finite.
+        pub on_divergence: Component<dyn Recovery>,
         /// Largest Euclidean norm of the gradient over all parameters, to which longer ones are
         /// scaled; null: no limit.
         #[range(above = 0)]

@@ -235,6 +235,8 @@ pub(crate) struct TrainingFacts {
     pub learning_rate: f64,
     /// Loss term on the validation rows that the stopping rule needs.
     pub stopping_term: Option<LossTerm>,
+    /// True if a training that diverges returns to a checkpoint.
+    pub restores: bool,
 }
 
 impl TrainingFacts {
@@ -244,6 +246,8 @@ impl TrainingFacts {
         let optimizer = optimizer.map_err(|e| e.under("training.optimizer"))?;
         training.lr_schedule.build(&()).map_err(|e| e.under("training.lr_schedule"))?;
         let stopping = training.stopping.build(&()).map_err(|e| e.under("training.stopping"))?;
+        let recovery = training.on_divergence.build(&());
+        let recovery = recovery.map_err(|e| e.under("training.on_divergence"))?;
         let sets = [("training", &data.train), ("validation", &data.val)];
         let z0 = sets
             .into_iter()
@@ -256,6 +260,7 @@ impl TrainingFacts {
             z0: z0.collect(),
             learning_rate: optimizer.learning_rate()?,
             stopping_term: stopping.validates()?,
+            restores: recovery.factor(&[])?.is_some(),
         })
     }
 }

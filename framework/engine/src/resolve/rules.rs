@@ -7,7 +7,7 @@
 
 use super::facts::{Facts, ModelFacts, OfData, Pairing, ScheduleUse};
 use crate::component::{Likelihood, LossTerm, shape_text, solvers_where};
-use crate::config::{Experiment, ModelPart, Noise, Reconstruction};
+use crate::config::{Every, Experiment, ModelPart, Noise, Reconstruction};
 use crate::error::{Error, Result};
 use crate::path::Clock;
 use crate::registry::{Component, check_group};
@@ -67,6 +67,7 @@ const RULES: &[Rule] = rules! {
     "a learning rate is above 0": Parts(learning_rate_is_positive),
     "the stopping rule watches a term of the model": Parts(stopping_term_exists),
     "the stopping rule has validation rows": Parts(stopping_has_rows),
+    "a training returns to checkpoints whose steps are planned": Parts(returns_are_planned),
     "sequences are not paired": Parts(sequences_are_not_paired),
     "rows that bring their z_0 have one": Parts(rows_have_z0),
     "z_0 of a row has the shape of a latent": Parts(z0_is_a_latent),
@@ -445,6 +446,15 @@ fn stopping_has_rows(_: &Experiment, facts: &Facts) -> Result<()> {
     let broken = training.is_some_and(|t| t.stopping_term.is_some() && !t.validation);
     let help = "hold some back, as `data: { split: { val: 0.1 } }`";
     refuse(broken, "training.stopping", "needs validation rows, and there are none", help)
+}
+
+fn returns_are_planned(experiment: &Experiment, facts: &Facts) -> Result<()> {
+    let restores = facts.training.as_ref().is_some_and(|training| training.restores);
+    let by_time = matches!(experiment.checkpoint.every, Every::Seconds(_));
+    let message = "checkpoints by the clock are at other steps each time, so that a training that \
+                   returns to one would not repeat itself";
+    let help = "write them every so many steps or epochs, or set training.on_divergence to stop";
+    refuse(restores && by_time, "checkpoint.every", message, help)
 }
 
 fn sequences_are_not_paired(_: &Experiment, facts: &Facts) -> Result<()> {

@@ -2,12 +2,15 @@
 //! same result as one that never stopped.
 
 use super::{History, Trainer};
-use crate::error::{DIVERGED, Error, Result};
+use crate::error::{Error, Result};
 use crate::io::{safetensors, to_array, to_tensor};
 use crate::trained::Trained;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::Tensor;
+
+/// The tensor of the sum of the gradient's norms in a checkpoint.
+const NORMS: &str = "norms";
 
 /// State of training between two steps.
 #[derive(Debug)]
@@ -57,13 +60,11 @@ impl Trainer {
     /// Copies the state of training, to be saved.
     ///
     /// # Errors
-    /// [`Error::Runtime`]: the parameters are no longer finite, so that they should not replace a
-    /// checkpoint.
+    /// [`Error::Runtime`]: the training has [diverged](Self::divergence), so that its state should
+    /// not replace a checkpoint.
     pub fn state(&self) -> Result<State> {
-        if !self.is_finite() {
-            let message =
-                format!("the parameters are no longer finite at step {}\n  {DIVERGED}", self.step);
-            return Err(Error::runtime(message));
+        if let Some(divergence) = self.divergence()? {
+            return Err(divergence.error(&self.history.restores, None));
         }
         let copy = |(name, t): (String, &Tensor)| (name, t.copy());
         let tensors = self.tensors()?.into_iter().map(copy).collect();
@@ -73,8 +74,11 @@ impl Trainer {
     /// The tensors that steps change, by name.
     pub(super) fn tensors(&self) -> Result<Vec<(String, &Tensor)>> {
         let Trained { parameters, ema, .. } = &self.trained;
-        let mut tensors =
-            vec![("parameters".to_owned(), &parameters.flat), ("sums".to_owned(), &self.sums)];
+        let mut tensors = vec![
+            ("parameters".to_owned(), &parameters.flat),
+            ("sums".to_owned(), self.course.terms()),
+            (NORMS.to_owned(), self.course.norms()),
+        ];
         tensors.extend(ema.iter().map(|ema| ("ema".to_owned(), ema)));
         let names = self.optimizer.moments()?.into_iter().map(|(name, _)| format!("moment.{name}"));
         tensors.extend(names.zip(&self.state.moments));
@@ -108,11 +112,16 @@ impl Trainer {
             .zip(&self.state.moments)
             .map(|((name, _), m)| find(&format!("moment.{name}"), m))
             .collect::<Result<Vec<_>>>()?;
-        let sums = find("sums", &self.sums)?;
+        let sums = find("sums", self.course.terms())?;
+        // Earlier versions did not measure them.
+        let norms = match state.tensors.iter().any(|(name, _)| name == NORMS) {
+            true => find(NORMS, self.course.norms())?,
+            false => self.course.norms().zeros_like(),
+        };
         tch::no_grad(|| self.trained.parameters.flat.copy_(&parameters));
         self.trained.ema = ema;
         self.state.moments = moments;
-        self.sums = sums;
+        self.course.restore(&sums, &norms);
         self.step = state.step;
         self.history = state.history;
         self.pairing = None;

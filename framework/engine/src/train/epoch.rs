@@ -3,8 +3,8 @@
 use super::step::with_known_cells;
 use super::{Epoch, Trainer};
 use crate::component::Pass;
-use crate::error::{DIVERGED, Error, Result};
-use crate::loss::{BatchRows, TERM_COUNT};
+use crate::error::Result;
+use crate::loss::BatchRows;
 use crate::rng::{Purpose, seed_torch};
 use tch::{Device, Kind, Tensor};
 
@@ -12,15 +12,17 @@ impl Trainer {
     /// Adds the epoch that ends with this step to the history.
     pub(super) fn end_epoch(&mut self, epoch: u64) -> Result<Epoch> {
         let val = self.validate()?;
-        let done = Epoch { epoch, step: self.step, train: means(&self.sums), val: means(&val) };
-        let _ = self.sums.zero_();
+        let norm = means(self.course.norms());
+        let done = Epoch {
+            epoch,
+            step: self.step,
+            train: means(self.course.terms()),
+            val: means(&val),
+            gradient_norm: norm.first().copied().flatten(),
+        };
+        self.course.zero();
         let lost = |losses: &[Option<f64>]| losses.first() == Some(&None);
         let lost_val = !self.data.val.is_empty() && lost(&done.val);
-        if lost(&done.train) || (lost_val && !self.is_finite()) {
-            return Err(Error::runtime(format!(
-                "the loss is no longer finite in epoch {epoch}\n  {DIVERGED}"
-            )));
-        }
         if lost_val && !self.history.epochs.last().is_some_and(|before| lost(&before.val)) {
             log::warn!("{}", self.about_validation(epoch)?);
         }
@@ -52,7 +54,7 @@ impl Trainer {
     /// are taken in blocks as long as a part of a batch, which the ranks of a group take in turn.
     fn validate(&self) -> Result<Tensor> {
         let (config, model) = (&self.experiment().training, &self.trained.model);
-        let (mut sums, mut block) = (self.sums.zeros_like(), None);
+        let (mut sums, mut block) = (self.course.terms().zeros_like(), None);
         let size = config.batch_size / config.parts.unwrap_or(1);
         tch::no_grad(|| -> Result<()> {
             let n = self.data.val.len();
@@ -83,9 +85,9 @@ impl Trainer {
     }
 }
 
-/// Converts sums of the loss terms to means over the rows; `None` for a term that is not finite.
+/// Divides sums by the last of them, their number of rows or steps; `None` for what is not finite.
 fn means(sums: &Tensor) -> Vec<Option<f64>> {
     let sums: Vec<f64> = Vec::try_from(sums.to_device(Device::Cpu)).unwrap_or_default();
-    let rows = sums.last().copied().unwrap_or(0.0);
-    sums.iter().take(TERM_COUNT).map(|s| Some(s / rows).filter(|m| m.is_finite())).collect()
+    let Some((n, sums)) = sums.split_last() else { return Vec::new() };
+    sums.iter().map(|sum| Some(sum / n).filter(|mean| mean.is_finite())).collect()
 }

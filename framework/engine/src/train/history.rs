@@ -1,12 +1,15 @@
-use crate::component::{Epoch, LossTerm};
+use crate::component::{Epoch, LossTerm, Restore};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// Losses of all epochs so far.
+/// Losses of all epochs so far, and the returns of a training that had diverged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// The epochs in order.
     pub epochs: Vec<Epoch>,
+    /// Returns to an earlier state, in order; what was taken back is in no epoch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restores: Vec<Restore>,
 }
 
 impl History {
@@ -19,14 +22,14 @@ impl History {
         measured.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(epoch, _)| epoch)
     }
 
-    /// CSV text with the header `epoch,step,train_total,…,val_kl` and one line for each epoch; a
-    /// cell is empty if its term was not measured.
+    /// CSV text with the header `epoch,step,train_total,…,val_kl,gradient_norm` and one line for each
+    /// epoch; a cell is empty if its value was not measured.
     pub fn to_csv(&self) -> String {
         let names = |set: &str| LossTerm::ALL.map(|t| format!("{set}_{}", t.name())).join(",");
-        let mut text = format!("epoch,step,{},{}\n", names("train"), names("val"));
+        let mut text = format!("epoch,step,{},{},gradient_norm\n", names("train"), names("val"));
         for e in &self.epochs {
-            let cells =
-                e.train.iter().chain(&e.val).map(|v| v.map_or_else(String::new, |v| v.to_string()));
+            let values = e.train.iter().chain(&e.val).chain([&e.gradient_norm]);
+            let cells = values.map(|v| v.map_or_else(String::new, |v| v.to_string()));
             text += &format!("{},{},{}\n", e.epoch, e.step, cells.collect::<Vec<_>>().join(","));
         }
         text
@@ -71,25 +74,37 @@ impl History {
         }
         let epochs = epochs.iter().zip(steps).enumerate().map(|(i, (epoch, step))| {
             let (epoch, step) = (epoch.as_u64()?, step.as_u64()?);
-            Some(Epoch { epoch, step, train: row("train", i), val: row("val", i) })
+            let (train, val) = (row("train", i), row("val", i));
+            let gradient_norm = json["gradient_norm"][i].as_f64();
+            Some(Epoch { epoch, step, train, val, gradient_norm })
         });
-        Some(Self { epochs: epochs.collect::<Option<_>>()? })
+        let restores = match &json["restores"] {
+            serde_json::Value::Null => Vec::new(),
+            restores => serde_json::from_value(restores.clone()).ok()?,
+        };
+        Some(Self { epochs: epochs.collect::<Option<_>>()?, restores })
     }
 
-    /// JSON object of lists over the epochs: `epoch`, `step`, and each loss term under `train` and
-    /// `val`, null where it was not measured.
+    /// JSON object of lists over the epochs: `epoch`, `step`, `gradient_norm`, and each loss term
+    /// under `train` and `val`, null where it was not measured; and the list `restores`, if training
+    /// returned to an earlier state.
     pub fn to_json(&self) -> serde_json::Value {
         let set = |value: fn(&Epoch, LossTerm) -> Option<f64>| {
             let list = |term| self.epochs.iter().map(|e| value(e, term)).collect::<Vec<_>>();
             let lists = LossTerm::ALL.map(|t| (t.name().to_owned(), serde_json::json!(list(t))));
             serde_json::Map::from_iter(lists)
         };
-        serde_json::json!({
+        let mut json = serde_json::json!({
             "epoch": self.epochs.iter().map(|e| e.epoch).collect::<Vec<_>>(),
             "step": self.epochs.iter().map(|e| e.step).collect::<Vec<_>>(),
             "train": set(Epoch::train_term),
             "val": set(Epoch::val_term),
-        })
+            "gradient_norm": self.epochs.iter().map(|e| e.gradient_norm).collect::<Vec<_>>(),
+        });
+        if !self.restores.is_empty() {
+            json["restores"] = serde_json::json!(self.restores);
+        }
+        json
     }
 }
 
@@ -105,6 +120,7 @@ mod tests {
                 .zip(steps)
                 .map(|(epoch, step)| Epoch { epoch, step: *step, ..Epoch::default() })
                 .collect(),
+            ..History::default()
         };
         // 25 steps, 10 in each epoch.
         let fits = |steps: &[u64], step| history(steps).check(step, 10, 25).is_ok();
@@ -128,7 +144,8 @@ mod tests {
                 val: vec![*val],
                 ..Epoch::default()
             };
-            let history = History { epochs: epochs.iter().enumerate().map(epoch).collect() };
+            let epochs = epochs.iter().enumerate().map(epoch).collect();
+            let history = History { epochs, ..History::default() };
             history.best(LossTerm::Total).map(|epoch| epoch.epoch)
         };
         assert_eq!(best(&[(2.0, None), (1.0, None), (1.0, None)]), Some(2));
@@ -143,9 +160,15 @@ mod tests {
     fn what_is_written_is_read_back() {
         let row =
             |x: f64| (0..TERM_COUNT).map(|i| (i != 2).then(|| x / (i as f64 + 3.0))).collect();
-        let epoch =
-            |epoch| Epoch { epoch, step: 7 * epoch, train: row(epoch as f64), val: row(0.1) };
-        let history = History { epochs: (1..40).map(epoch).collect() };
+        let epoch = |epoch| Epoch {
+            epoch,
+            step: 7 * epoch,
+            train: row(epoch as f64),
+            val: row(0.1),
+            gradient_norm: (epoch > 1).then_some(epoch as f64 / 7.0),
+        };
+        let restores = vec![Restore { diverged: 12, step: 7, factor: 0.5 }];
+        let history = History { epochs: (1..40).map(epoch).collect(), restores };
         let text = history.to_json().to_string();
         let json = serde_json::from_str(&text).unwrap();
         assert_eq!(History::from_json(&json), Some(history));

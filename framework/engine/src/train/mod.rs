@@ -3,6 +3,8 @@
 mod batches;
 mod checkpoint;
 mod coupled;
+mod course;
+mod divergence;
 mod epoch;
 mod event;
 mod graph;
@@ -21,6 +23,7 @@ pub use crate::component::Epoch;
 pub use crate::model::Parameters;
 pub use checkpoint::State;
 pub use coupled::PairingCost;
+pub use divergence::{Cause, Divergence};
 pub use event::{Control, Event};
 pub use history::History;
-pub use trainer::Trainer;
+pub use trainer::{Outcome, Trainer};

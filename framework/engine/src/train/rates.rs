@@ -1,7 +1,7 @@
 //! Numbers that change from step to step, copied to the device many steps ahead, so that no step
 //! waits for them and a replayed step reads its own.
 
-use crate::component::LrSchedule;
+use crate::component::{LrSchedule, Restore};
 use crate::error::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
@@ -32,6 +32,8 @@ pub(super) struct Schedule {
     /// The optimizer's learning rate, which the schedule multiplies.
     base: f64,
     factor: Box<dyn LrSchedule>,
+    /// Returns of the training, each with a factor.
+    restores: Vec<Restore>,
     /// Decay of the EMA; `None` without one.
     decay: Option<f64>,
     total: u64,
@@ -50,7 +52,13 @@ impl Schedule {
         like: &Tensor,
     ) -> Self {
         let options = (like.kind(), like.device());
-        Self { base, factor, decay, total, options, ahead: None }
+        Self { base, factor, restores: Vec::new(), decay, total, options, ahead: None }
+    }
+
+    /// This schedule after returns of the training.
+    #[must_use]
+    pub(super) fn after(self, restores: &[Restore]) -> Self {
+        Self { restores: restores.to_vec(), ..self }
     }
 
     /// The [`Rates`] of `step`, which counts from 0, as a row `[3]`.
@@ -73,6 +81,11 @@ impl Schedule {
         let n = (step + 1) as f64;
         // At the beginning, the average covers only the steps taken so far.
         let share = self.decay.map_or(0.0, |decay| 1.0 - decay.min((1.0 + n) / (10.0 + n)));
+        Ok([n, self.learning_rate(step)?, share])
+    }
+
+    /// Learning rate of `step`, which counts from 0.
+    pub(super) fn learning_rate(&self, step: u64) -> Result<f64> {
         let factor = self.factor.factor(step, self.total)?;
         if !(factor.is_finite() && factor >= 0.0) {
             let message = format!(
@@ -82,7 +95,8 @@ impl Schedule {
             );
             return Err(Error::runtime(message));
         }
-        Ok([n, self.base * factor, share])
+        let returns = self.restores.iter().filter(|restore| restore.step <= step);
+        Ok(returns.fold(self.base * factor, |rate, restore| rate * restore.factor))
     }
 }
 

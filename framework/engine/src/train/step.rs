@@ -2,6 +2,7 @@
 //! or uses a number of the host that changes, so that a device can record and replay it.
 
 use super::Parameters;
+use super::course::Course;
 use super::rates::Rates;
 use super::share::Share;
 use crate::component::{Condition, Optimizer, OptimizerState, Pass};
@@ -75,8 +76,8 @@ pub(crate) struct Learning<'t> {
     pub ema: Option<&'t mut Tensor>,
     pub optimizer: &'t dyn Optimizer,
     pub state: &'t mut OptimizerState,
-    /// Sums of the loss terms over the epoch; see [`Terms::add_to`].
-    pub sums: &'t mut Tensor,
+    /// Sums of the loss terms and of the gradient's norms over the epoch.
+    pub course: &'t mut Course,
 }
 
 /// The rows of a step that this process takes.
@@ -115,17 +116,18 @@ impl Learning<'_> {
             let rows = BatchRows::whole(taken.rows);
             let (terms, gradient) =
                 loss_and_gradient(model, self.parameters, config, batch, rows, taken.dropout)?;
-            terms.add_to(self.sums, taken.rows);
+            self.course.add_terms(&terms, taken.rows, None);
             (gradient, None)
         } else {
             self.gradient_of_parts(model, config, batch, taken)?
         };
-        if let Some(max_norm) = config.clip_grad_norm {
-            tch::no_grad(|| {
-                let scale = (gradient.norm().reciprocal() * max_norm).clamp_max(1.0);
-                gradient *= scale;
-            });
-        }
+        tch::no_grad(|| {
+            let norm = gradient.norm();
+            self.course.add_norm(&norm);
+            if let Some(max_norm) = config.clip_grad_norm {
+                gradient *= (norm.reciprocal() * max_norm).clamp_max(1.0);
+            }
+        });
         tch::no_grad(|| self.apply(&gradient, Rates::from(&batch.rates)))?;
         Ok(asked)
     }
@@ -141,7 +143,7 @@ impl Learning<'_> {
     ) -> Result<(Tensor, Option<Tensor>)> {
         let (share, group, of) = (taken.share, taken.group, taken.rows);
         let begin = share.rows(of).start;
-        let mut sums = self.sums.zeros_like();
+        let mut sums = self.course.terms().zeros_like();
         let mut gradient: Option<Tensor> = None;
         for part in share.own.clone() {
             let rows = share.part(part, of);
@@ -154,7 +156,7 @@ impl Learning<'_> {
             let batch = batch.narrow(from - begin, n);
             let (terms, mut of_part) =
                 loss_and_gradient(model, self.parameters, config, &batch, rows, taken.dropout)?;
-            terms.add_to(&mut sums, n);
+            self.course.add_terms(&terms, n, Some(&mut sums));
             tch::no_grad(|| {
                 let weight = n as f64 / of as f64;
                 match &mut gradient {
@@ -171,14 +173,14 @@ impl Learning<'_> {
         // A rank without rows of the last batch adds nothing.
         let mut gradient = gradient.unwrap_or_else(|| self.parameters.flat.zeros_like());
         if group.is_alone() {
-            let _ = tch::no_grad(|| self.sums.g_add_(&sums));
+            self.course.add(&sums);
             return Ok((gradient, None));
         }
         let stop = Tensor::full([1], f64::from(taken.stop), (sums.kind(), sums.device()));
         let mut numbers = Tensor::cat(&[sums, stop], 0);
         group.sum(&mut [&mut gradient, &mut numbers])?;
-        let terms = self.sums.numel() as i64;
-        let _ = tch::no_grad(|| self.sums.g_add_(&numbers.narrow(0, 0, terms)));
+        let terms = numbers.numel() as i64 - 1;
+        self.course.add(&numbers.narrow(0, 0, terms));
         Ok((gradient, Some(numbers.get(terms))))
     }
 

@@ -5,19 +5,20 @@
 
 use super::batches::{Batches, Order};
 use super::coupled::{PairingCost, ValidationPairs};
+use super::course::{Course, PERIOD};
+use super::divergence::Divergence;
 use super::graph::{self, Recorder, Steps};
 use super::rates::Schedule;
 use super::share::Share;
 use super::start::warn_of_shift;
 use super::step::{Inputs, Learning, Taken};
 use super::{Control, Event, History};
-use crate::component::{LrSchedule, Optimizer, OptimizerState, Splits, Stopping};
-use crate::config::{Experiment, Task};
+use crate::component::{LrSchedule, Optimizer, OptimizerState, Recovery, Splits, Stopping};
+use crate::config::{Every, Experiment, Task};
 use crate::data::{Data, Units};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::group::Group;
-use crate::loss::TERM_COUNT;
 use crate::registry::guard_engine;
 use crate::rng::{Purpose, seed_torch, stream_seed};
 use crate::start::Named;
@@ -25,6 +26,17 @@ use crate::threads;
 use crate::trained::Trained;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
+
+/// The end of a call that trains.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The training is at its end.
+    Ended,
+    /// An observer has stopped it.
+    Stopped,
+    /// It has diverged; its state is of no use.
+    Diverged(Divergence),
+}
 
 /// A training: data, model, and the state of the optimizer.
 #[derive(Debug)]
@@ -34,9 +46,10 @@ pub struct Trainer {
     pub(super) optimizer: Box<dyn Optimizer>,
     pub(super) state: OptimizerState,
     pub(super) stopping: Box<dyn Stopping>,
+    pub(super) recovery: Box<dyn Recovery>,
     pub(super) step: u64,
-    /// Sums of the epoch's loss terms over the rows, and the number of rows, `[7]`.
-    pub(super) sums: Tensor,
+    /// Sums over the epoch so far, and their course over the last steps.
+    pub(super) course: Course,
     pub(super) history: History,
     /// Cost of pairing z_0 with the data; `None` if they are independent.
     pub(super) pairing: Option<PairingCost>,
@@ -161,7 +174,8 @@ impl Trainer {
             let optimizer = training.optimizer.build(&())?;
             let stopping = training.stopping.build(&())?;
             let state = OptimizerState::start(&*optimizer, &trained.parameters.flat)?;
-            let sums = Tensor::zeros([TERM_COUNT as i64 + 1], (Kind::Double, device));
+            let recovery = training.on_divergence.build(&())?;
+            let course = Course::new(device);
             let history = History::default();
             let (pairing, paired_val) = (None, None);
             Ok(Self {
@@ -170,8 +184,9 @@ impl Trainer {
                 optimizer,
                 state,
                 stopping,
+                recovery,
                 step: 0,
-                sums,
+                course,
                 history,
                 pairing,
                 paired_val,
@@ -226,26 +241,44 @@ impl Trainer {
     /// after `on` of any of them has asked for it.
     ///
     /// # Errors
-    /// [`Error::Data`]: rows of a file can no longer be read. [`Error::Runtime`]: the loss is no
-    /// longer finite, or another process is lost. [`Error::Config`]: the processes have different
-    /// experiments, data or plugins. [`Error::Component`]: a component fails. Those of `on`.
+    /// [`Error::Data`]: rows of a file can no longer be read. [`Error::Runtime`]: the training
+    /// [diverges](Divergence), or another process is lost. [`Error::Config`]: the processes have
+    /// different experiments, data or plugins. [`Error::Component`]: a component fails. Those of
+    /// `on`.
     pub fn fit(
         &mut self,
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<bool> {
+        let group = self.group.clone();
+        group.guard(|| match self.train(on)? {
+            Outcome::Ended => Ok(true),
+            Outcome::Stopped => Ok(false),
+            Outcome::Diverged(divergence) => Err(divergence.error(&self.history.restores, None)),
+        })
+    }
+
+    /// Trains as [`fit`](Self::fit) does; a divergence is no error, so that the training can
+    /// [return](Self::return_to) to an earlier state.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit), without divergence.
+    pub fn train(
+        &mut self,
+        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+    ) -> Result<Outcome> {
         let _threads = self.trained.threads();
         let (device, training) = (self.trained.device(), &self.experiment().training);
         let whole = self.group.is_alone() && training.parts.unwrap_or(1) == 1;
         let recorder = if whole { graph::recorder(device, training.capture) } else { None };
-        self.fit_with(recorder, on)
+        self.train_with(recorder, on)
     }
 
-    /// Trains as [`fit`](Self::fit) does, with a recorder of steps if there is one.
-    pub(super) fn fit_with(
+    /// Trains as [`train`](Self::train) does, with a recorder of steps if there is one.
+    pub(super) fn train_with(
         &mut self,
         recorder: Option<Box<dyn Recorder>>,
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
-    ) -> Result<bool> {
+    ) -> Result<Outcome> {
         let group = self.group.clone();
         group.guard(|| {
             guard_engine(|| {
@@ -268,17 +301,14 @@ impl Trainer {
         &mut self,
         mut steps: Steps,
         on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
-    ) -> Result<bool> {
+    ) -> Result<Outcome> {
         let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
         (self.stop, self.asked) = (false, None);
         if self.has_ended()? {
-            return Ok(true);
+            return Ok(Outcome::Ended);
         }
-        let mut schedule = {
-            let rate = (self.optimizer.learning_rate()?, lr_schedule(self.experiment())?);
-            let (decay, like) = (self.experiment().training.ema, &self.trained.parameters.flat);
-            Schedule::new(rate, decay, total, like)
-        };
+        self.course.begin()?;
+        let mut schedule = self.schedule()?;
         let mut batches = self.batches(total)?;
         while !self.has_ended()? {
             let epoch = self.step / per_epoch;
@@ -288,14 +318,46 @@ impl Trainer {
             let asked = self.take_step(&mut steps, &inputs, (epoch, rows))?;
             self.pairing = batches.pairing_cost();
             let ends = self.step.is_multiple_of(per_epoch) || self.step == total;
+            if ends || self.course.logged() >= PERIOD || self.is_planned(self.step) {
+                if let Some(divergence) = self.divergence()? {
+                    return Ok(Outcome::Diverged(divergence));
+                }
+                self.course.begin()?;
+            }
             let ended = ends.then(|| self.end_epoch(epoch + 1)).transpose()?;
             let event = Event { step: self.step, total, rows, epoch: ended.as_ref() };
-            self.stop |= on(self, &event)? == Control::Stop;
+            match on(self, &event) {
+                Ok(control) => self.stop |= control == Control::Stop,
+                // It may have been about to save the state.
+                Err(e) => match self.divergence()? {
+                    Some(divergence) if self.group.is_alone() => {
+                        return Ok(Outcome::Diverged(divergence));
+                    }
+                    _ => return Err(e),
+                },
+            }
             if self.stops(asked) && self.step < total {
-                return Ok(false);
+                return Ok(self.divergence()?.map_or(Outcome::Stopped, Outcome::Diverged));
             }
         }
-        Ok(true)
+        Ok(Outcome::Ended)
+    }
+
+    /// True if `checkpoint.every` plans a checkpoint at `step`, and before the first step.
+    pub fn is_planned(&self, step: u64) -> bool {
+        match self.experiment().checkpoint.every {
+            Every::Steps(n) => step.is_multiple_of(n),
+            Every::Epochs(n) => step.is_multiple_of(n.saturating_mul(self.steps_per_epoch())),
+            Every::Seconds(_) => step == 0,
+        }
+    }
+
+    /// The numbers of all steps.
+    pub(super) fn schedule(&self) -> Result<Schedule> {
+        let rate = (self.optimizer.learning_rate()?, lr_schedule(self.experiment())?);
+        let (decay, like) = (self.experiment().training.ema, &self.trained.parameters.flat);
+        let schedule = Schedule::new(rate, decay, self.total_steps(), like);
+        Ok(schedule.after(&self.history.restores))
     }
 
     /// True if training stops here; `asked` is what the last step says of the group. It is read
@@ -370,7 +432,7 @@ impl Trainer {
             ema: ema.as_mut(),
             optimizer: &*self.optimizer,
             state: &mut self.state,
-            sums: &mut self.sums,
+            course: &mut self.course,
         };
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
         let seed = |part: i64| {
@@ -389,6 +451,7 @@ impl Trainer {
             Ok(())
         })?;
         self.step += 1;
+        self.course.log();
         Ok(asked)
     }
 

@@ -74,18 +74,26 @@ impl Run {
     /// Saves the state of training, and removes the oldest states beyond the number to keep.
     pub(super) fn save_checkpoint(&self, trainer: &Trainer) -> Result<()> {
         self.must_be_there()?;
-        self.save_state(&trainer.state()?)?;
+        let state = trainer.state()?;
+        self.keep_best_at(trainer)?;
+        self.save_state(&state)?;
         self.remove_old_states(trainer)
     }
 
-    /// Removes the oldest states beyond the number to keep.
+    /// Removes the oldest states beyond the number to keep, but for those to which the training may
+    /// return.
     pub(super) fn remove_old_states(&self, trainer: &Trainer) -> Result<()> {
         let keep = trainer.experiment().checkpoint.keep;
         let mut all = self.checkpoints()?;
         // Later states could not be read, or the run would have continued from them.
         all.retain(|(step, _)| *step <= trainer.step());
-        for (_, old) in all.iter().take(all.len().saturating_sub(keep.max(1))) {
-            std::fs::remove_file(old).map_err(Error::io("remove", old))?;
+        let steps: Vec<u64> = all.iter().map(|(step, _)| *step).collect();
+        let needed = self.needed(trainer, &steps)?;
+        for (step, old) in all.iter().take(all.len().saturating_sub(keep.max(1))) {
+            if !needed.contains(step) {
+                std::fs::remove_file(old).map_err(Error::io("remove", old))?;
+                self.remove_best_at(*step)?;
+            }
         }
         Ok(())
     }

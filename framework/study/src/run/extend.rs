@@ -14,12 +14,13 @@ const CONTINUES: &str = "continues.json";
 
 /// Keys of the experiment in which the further training may differ: they change neither the model
 /// nor its data, nor which rows a step takes.
-const FREE: [&str; 14] = [
+const FREE: [&str; 15] = [
     "training.epochs",
     "training.steps",
     "training.optimizer",
     "training.lr_schedule",
     "training.stopping",
+    "training.on_divergence",
     "training.clip_grad_norm",
     "training.dropout_epochs",
     "checkpoint",
@@ -93,6 +94,7 @@ fn begin(run: &Run, trainer: &Trainer, (step, epochs): (u64, usize)) -> Result<R
     if trainer.experiment().checkpoint.keep_best.is_some() && best.is_file() {
         std::fs::copy(&best, new.file(BEST)).map_err(Error::io("copy", &best))?;
     }
+    new.keep_best_at(trainer)?;
     new.begin(trainer)?;
     log::info!(
         "continues {} at step {step} of {}; the learning-rate schedule is that of {} steps from here on",

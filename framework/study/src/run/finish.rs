@@ -7,7 +7,7 @@ use super::{Run, RunObserver};
 use crate::error::{Error, Result};
 use crate::measure::{self, Evaluation, Options};
 use crate::report;
-use crate::train::{Control, Trainer};
+use crate::train::{Control, Outcome, Trainer};
 use std::time::Instant;
 
 /// Trains to the end and writes the run's files; `report` adds metrics and pictures. The other
@@ -24,13 +24,26 @@ pub(super) fn finish(
     let _threads = trainer.trained().threads();
     let began = Instant::now();
     let first_step = trainer.step();
-    let next_epoch = trainer.history().epochs.last().map(|e| e.epoch as i64 + 1);
+    let mut next_epoch = trainer.history().epochs.last().map(|e| e.epoch as i64 + 1);
     watch.start(&trainer, &run);
-    let done = {
-        let mut observers = Observers::of(&run, &trainer, watch, next_epoch)?;
-        trainer.fit(&mut |trainer, event| observers.see(trainer, event))?
+    run.save_start(&trainer)?;
+    let mut steps = 0;
+    let done = loop {
+        let outcome = {
+            let mut observers = Observers::of(&run, &trainer, watch, next_epoch)?;
+            trainer.train(&mut |trainer, event| {
+                steps += 1;
+                observers.see(trainer, event)
+            })?
+        };
+        match outcome {
+            Outcome::Ended => break true,
+            Outcome::Stopped => break false,
+            Outcome::Diverged(divergence) => run.recover(&mut trainer, &divergence)?,
+        }
+        next_epoch = Some(1 + trainer.history().epochs.last().map_or(0, |e| e.epoch as i64));
     };
-    let pace = Pace { steps: trainer.step() - first_step, seconds: began.elapsed().as_secs_f64() };
+    let pace = Pace { first_step, steps, seconds: began.elapsed().as_secs_f64() };
     // Also at the end: a run that is trained further begins with this state.
     if pace.steps > 0 {
         run.save_checkpoint(&trainer)?;
@@ -80,10 +93,21 @@ fn assist(
 ) -> Result<Run> {
     let _threads = trainer.trained().threads();
     watch.start(&trainer, &run);
-    let done = trainer.fit(&mut |_, event| {
-        watch.step(event);
-        Ok(if watch.stop() { Control::Stop } else { Control::Continue })
-    })?;
+    let done = loop {
+        let outcome = trainer.train(&mut |_, event| {
+            watch.step(event);
+            Ok(if watch.stop() { Control::Stop } else { Control::Continue })
+        })?;
+        match outcome {
+            Outcome::Ended => break true,
+            Outcome::Stopped => break false,
+            // Rank 0 returns, and this process begins with its state.
+            Outcome::Diverged(_) if trainer.recovery()?.is_some() => {}
+            Outcome::Diverged(divergence) => {
+                return Err(divergence.error(&trainer.history().restores, None));
+            }
+        }
+    };
     if !done {
         return Err(Error::Interrupted { run: run.path });
     }

@@ -7,15 +7,17 @@ use crate::plugin;
 use crate::train::Trainer;
 use serde_json::{Value, json};
 
-/// Steps and wall-clock seconds of training in this process.
+/// Steps and wall-clock seconds of training in this process, which began at `first_step`.
 pub(super) struct Pace {
+    pub first_step: u64,
     pub steps: u64,
     pub seconds: f64,
 }
 
 /// The manifest of a finished run. `continues` names the run that this one continues and the step
 /// at which it does, null if none. `stopped` tells when and why `training.stopping` ended the
-/// training before its planned steps, null if it did not. Times are in seconds,
+/// training before its planned steps, null if it did not. `restores` are the returns of a training
+/// that had diverged. Times are in seconds,
 /// `examples_per_second` in training rows a second. `group` has the number of processes that
 /// trained together and the time that rank 0 was in their sums, null for one process.
 pub(super) fn manifest(
@@ -41,7 +43,8 @@ pub(super) fn manifest(
         "steps": trainer.step(),
         "planned_steps": trainer.total_steps(),
         "stopped": stopped(trainer)?,
-        "steps_before_resuming": trainer.step() - pace.steps,
+        "restores": trainer.history().restores,
+        "steps_before_resuming": pace.first_step,
         "training_seconds": pace.seconds,
         "pictures_not_drawn": not_drawn,
         "pairing": trainer.pairing_cost(),

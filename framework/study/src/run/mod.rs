@@ -9,6 +9,7 @@ mod lock;
 mod manifest;
 mod observers;
 mod prepare;
+mod recover;
 mod same;
 
 use self::checkpoints::{BEST, LAST};

@@ -79,6 +79,9 @@ impl Observer for TensorBoard {
                 }
             }
         }
+        if let Some(norm) = epoch.gradient_norm {
+            self.0.scalar("gradient_norm", epoch.epoch as i64, norm as f32)?;
+        }
         self.0.flush()?;
         Ok(Control::Continue)
     }

@@ -15,6 +15,7 @@ mod objective;
 mod optimizer;
 mod path;
 mod projection;
+mod recovery;
 mod solver;
 mod source;
 mod step_grid;

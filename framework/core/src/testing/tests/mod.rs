@@ -14,6 +14,7 @@ mod optimizer;
 mod parts;
 mod path;
 mod projection;
+mod recovery;
 mod solver;
 mod source;
 mod spec;
@@ -84,6 +85,7 @@ fn subtler_faults_are_found_too() {
         ("data_source", "empty", "rows"),
         ("data_source", "torch_seed", "same_seed"),
         ("stopping", "needs_a_loss", "answers"),
+        ("recovery", "ends_at_once", "same_history"),
         ("source", "float64_alone", "shape"),
         ("source", "uniform", "standard_normal"),
         ("metric", "apart", "needs"),

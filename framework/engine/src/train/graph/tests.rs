@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::Experiment;
 use crate::rng::{Purpose, seed_torch};
-use crate::train::{Control, State, Trainer};
+use crate::train::{Control, Outcome, State, Trainer};
 use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
@@ -231,7 +231,8 @@ fn train(changes: &[(&str, &str)], recorded: bool) -> (State, usize, usize) {
     let state: Vec<&Tensor> = trainer.tensors().unwrap().into_iter().map(|(_, t)| t).collect();
     let (recorder, counts) = fake(false, &state);
     let recorder = recorder.filter(|_| recorded);
-    assert!(trainer.fit_with(recorder, &mut |_, _| Ok(Control::Continue)).unwrap());
+    let outcome = trainer.train_with(recorder, &mut |_, _| Ok(Control::Continue)).unwrap();
+    assert_eq!(outcome, Outcome::Ended);
     (trainer.state().unwrap(), counts.get().records, counts.get().played)
 }
 
@@ -248,7 +249,7 @@ fn training_that_is_replayed_ends_in_the_same_bytes() {
     assert!(recorded == 2 && replayed > 15, "{recorded} {replayed}");
     same(&played, &train(&[], false).0);
     let names: Vec<&str> = played.tensors.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["parameters", "sums", "ema", "moment.mean"]);
+    assert_eq!(names, ["parameters", "sums", "norms", "ema", "moment.mean"]);
 }
 
 #[test]
