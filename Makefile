@@ -12,7 +12,7 @@ OMP_NUM_THREADS ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch libtorch-cuda libtriflow-cuda libtriflow-nccl build wheel test-python demo test torture lint fmt clippy rustdoc quality table table-peers study bench bench-ranks scale docs clean
+.PHONY: help libtorch libtorch-cuda libtriflow-cuda libtriflow-nccl build wheel test-python demo test torture properties lint fmt clippy rustdoc quality table table-peers study bench bench-ranks scale docs clean
 .PHONY: need-python need-cargo need-cxx need-lint
 
 help: ## List the targets
@@ -47,6 +47,9 @@ test: need-cargo need-cxx libtorch ## Run every test
 
 torture: need-cargo need-cxx libtorch ## Kill runs at every file event, fill disks, damage files: many trials of what the tests try a few times
 	TRIFLOW_TORTURE=1 TRIFLOW_STRACE_TESTS=1 OMP_NUM_THREADS=1 $(CARGO) test --release -p triflow-cli --test e2e torture:: -- --nocapture --test-threads=1
+
+properties: need-cargo need-cxx libtorch ## Try 500 random experiments: what is accepted trains and resumes, what is refused says why
+	TRIFLOW_PROPERTIES=500 OMP_NUM_THREADS=1 $(CARGO) test --release -p triflow-plugins --test numerics properties:: -- --nocapture
 
 lint: fmt clippy rustdoc ## Check formatting, clippy and the documentation; no warning passes
 

@@ -29,6 +29,7 @@ mod on_disk;
 mod optimizers;
 mod paths;
 mod projections;
+mod properties;
 mod reflow;
 mod registry;
 mod resume;

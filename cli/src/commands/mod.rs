@@ -115,7 +115,8 @@ fn run_joined(cli: &Cli) -> Result<()> {
             let _threads = model.threads();
             let data = run.data(&model)?;
             let (history, stopped) = (run.history()?, run.stopped());
-            let course = Course { history: &history, stopped: stopped.as_deref() };
+            let course =
+                Course { history: &history, stopped: stopped.as_deref(), kept: run.best_epoch() };
             triflow::report::draw(&mut model, &data, course, &run.path)?;
             show(cli, &run)
         }

@@ -1,7 +1,7 @@
 //! The typed form of an experiment file.
 
 use super::layers::Flags;
-use super::{Comparison, Every, FilePath, FurtherFiles, LossTerm, ModelPart, StartFrom, Task};
+use super::{Comparison, Every, FilePath, FurtherFiles, KeepBest, ModelPart, StartFrom, Task};
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, LossWeighting, LrSchedule,
     Metric, NoiseSchedule, Objective, Optimizer, Projection, Recovery, Solver, Source, StepGrid,
@@ -288,13 +288,16 @@ parameters! {
         pub every: Every = Every::Epochs(5),
         /// Number of latest checkpoints that are kept.
         pub keep: usize = 3,
-        /// Loss term, such as `total` or `flow`; the weights at its lowest value on the validation
-        /// rows are kept in `checkpoints/best.safetensors`. Null: none are.
-        pub keep_best: Option<LossTerm> = None,
+        /// Loss term, such as `total` or `flow`, or metric of samples or predictions; the weights of
+        /// the epoch with its best value on the validation rows are kept in
+        /// `checkpoints/best.safetensors`. Null: none are.
+        pub keep_best: Option<KeepBest> = None,
+        /// Number of epochs after which the metric in `keep_best` is measured again.
+        #[range(min = 1)]
+        #[unwritten]
+        pub measure_every: u64 = 1,
     }
 }
-
-impl Copy for Checkpointing {}
 
 parameters! {
     /// Options of sampling.

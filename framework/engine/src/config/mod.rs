@@ -7,6 +7,7 @@ mod every;
 mod experiment;
 mod file_path;
 mod further;
+mod keep_best;
 mod layers;
 mod merge;
 mod plugins;
@@ -24,6 +25,7 @@ pub use experiment::{
 };
 pub use file_path::FilePath;
 pub use further::FurtherFiles;
+pub use keep_best::KeepBest;
 pub use layers::Layers;
 pub use layers::Origin;
 pub use start_from::{ModelPart, StartFrom};

@@ -304,10 +304,25 @@ impl Data {
     /// # Errors
     /// [`Error::Data`]: rows on disk cannot be read.
     pub fn held_out(&self, n: i64) -> Result<HeldOut<'_>> {
-        let (name, set) = [("test", &self.test), ("validation", &self.val)]
-            .into_iter()
-            .find(|(_, s)| !s.is_empty())
-            .unwrap_or(("training", &self.train));
+        match self.test.is_empty() {
+            true => self.validation(n),
+            false => self.sets_of("test", &self.test, n),
+        }
+    }
+
+    /// Returns validation rows, or training rows if there are none, as
+    /// [`held_out`](Self::held_out) does.
+    ///
+    /// # Errors
+    /// Those of [`held_out`](Self::held_out).
+    pub fn validation(&self, n: i64) -> Result<HeldOut<'_>> {
+        match self.val.is_empty() {
+            true => self.sets_of("training", &self.train, n),
+            false => self.sets_of("validation", &self.val, n),
+        }
+    }
+
+    fn sets_of<'d>(&'d self, name: &str, set: &'d Rows, n: i64) -> Result<HeldOut<'d>> {
         // Training rows are not compared with themselves.
         let train = Some(&self.train).filter(|train| !std::ptr::eq(*train, set));
         let name = name.to_owned();

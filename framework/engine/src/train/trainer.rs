@@ -233,7 +233,8 @@ impl Trainer {
         ((self.data.train.len() + batch - 1) / batch) as u64
     }
 
-    /// Trains to the end, or until `on`, which is called after each step, stops it. Returns `true`
+    /// Trains to the end, or until `on`, which is called after each step, stops it. It may sample from
+    /// the model. Returns `true`
     /// if the end was reached: the planned steps were taken, or `training.stopping` has ended the
     /// training ([`stopped`](Self::stopped)).
     ///
@@ -247,7 +248,7 @@ impl Trainer {
     /// `on`.
     pub fn fit(
         &mut self,
-        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+        on: &mut dyn FnMut(&mut Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<bool> {
         let group = self.group.clone();
         group.guard(|| match self.train(on)? {
@@ -264,7 +265,7 @@ impl Trainer {
     /// Those of [`fit`](Self::fit), without divergence.
     pub fn train(
         &mut self,
-        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+        on: &mut dyn FnMut(&mut Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<Outcome> {
         let _threads = self.trained.threads();
         let (device, training) = (self.trained.device(), &self.experiment().training);
@@ -277,7 +278,7 @@ impl Trainer {
     pub(super) fn train_with(
         &mut self,
         recorder: Option<Box<dyn Recorder>>,
-        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+        on: &mut dyn FnMut(&mut Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<Outcome> {
         let group = self.group.clone();
         group.guard(|| {
@@ -300,7 +301,7 @@ impl Trainer {
     fn run(
         &mut self,
         mut steps: Steps,
-        on: &mut dyn FnMut(&Trainer, &Event<'_>) -> Result<Control>,
+        on: &mut dyn FnMut(&mut Trainer, &Event<'_>) -> Result<Control>,
     ) -> Result<Outcome> {
         let (per_epoch, total) = (self.steps_per_epoch(), self.total_steps());
         (self.stop, self.asked) = (false, None);

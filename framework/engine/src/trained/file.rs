@@ -109,6 +109,14 @@ impl Trained {
     /// [`Error::Io`]: the file cannot be written. [`Error::Runtime`]: the experiment or the units
     /// cannot be expressed as text.
     pub fn save(&self, path: &Path) -> Result<()> {
+        self.save_with(path, &[])
+    }
+
+    /// Writes a weights file as [`save`](Self::save) does, with further texts in its metadata.
+    ///
+    /// # Errors
+    /// Those of [`save`](Self::save).
+    pub fn save_with(&self, path: &Path, texts: &[(&str, String)]) -> Result<()> {
         let mut tensors = self.parameters.named(&self.parameters.flat);
         if let Some(ema) = &self.ema {
             let named = self.parameters.named(ema);
@@ -117,10 +125,11 @@ impl Trained {
         let (units, text) = self.units.to_parts()?;
         tensors.extend(units);
         let arrays = tensors.iter().map(|(name, tensor)| to_array(name, tensor));
-        let metadata = BTreeMap::from([
+        let mut metadata = BTreeMap::from([
             ("config".to_owned(), self.experiment.to_yaml()?),
             ("units".to_owned(), text),
         ]);
+        metadata.extend(texts.iter().map(|(key, text)| ((*key).to_owned(), text.clone())));
         safetensors::write_safetensors(path, &arrays.collect::<Result<Vec<_>>>()?, &metadata)
     }
 }

@@ -10,7 +10,7 @@ pub(crate) use tables::is_table;
 pub use tables::{write_predictions, write_samples};
 
 use crate::component::Pass;
-use crate::config::LossTerm;
+use crate::config::{KeepBest, LossTerm};
 use crate::data::files::array;
 use crate::data::{Data, HeldOut, Units};
 use crate::error::{Error, Result};
@@ -72,6 +72,8 @@ pub struct Course<'a> {
     /// Epoch after which `training.stopping` ended it before its planned steps, and the reason, as
     /// in `manifest.json`; `None` if it did not.
     pub stopped: Option<&'a str>,
+    /// Epoch whose weights were kept as the best by a metric; `None` if none were.
+    pub kept: Option<u64>,
 }
 
 /// Draws every picture of a run into `folder`. Returns those that could not be drawn, each with the
@@ -164,11 +166,15 @@ fn draw_losses(model: &Trained, course: Course<'_>, folder: &Path) -> Result<()>
         train: epochs.iter().map(|e| e.train_term(term)).collect(),
         val: epochs.iter().map(|e| e.val_term(term)).collect(),
     });
-    let best = model.experiment().checkpoint.keep_best.and_then(|term| course.history.best(term));
+    let kept = match &model.experiment().checkpoint.keep_best {
+        Some(KeepBest::Loss(term)) => course.history.best(*term).map(|epoch| epoch.epoch),
+        Some(KeepBest::Metric(_)) => course.kept,
+        None => None,
+    };
     let view = LossTrends {
         title: format!("Loss terms, {}", model.experiment().objective.name()),
         terms: terms.into(),
-        kept: best.map(|epoch| epoch.epoch),
+        kept,
         stopped: course.stopped.map(str::to_owned),
     };
     plot::loss_trends(&folder.join("loss_trends.png"), &view)

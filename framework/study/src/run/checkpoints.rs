@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The file of the parameters at the end of training.
 pub(super) const LAST: &str = crate::start::WEIGHTS;
 
-/// The file of the parameters with the lowest validation loss.
+/// The file of the parameters of the best epoch.
 pub(super) const BEST: &str = "checkpoints/best.safetensors";
 
 fn name_of(step: u64) -> String {
@@ -54,10 +54,11 @@ impl Run {
         Ok(all)
     }
 
-    pub(super) fn save_best(&self, trainer: &Trainer) -> Result<()> {
+    /// Saves the parameters as the best so far, with further texts in the file's metadata.
+    pub(super) fn save_best(&self, trainer: &Trainer, texts: &[(&str, String)]) -> Result<()> {
         self.must_be_there()?;
         self.make_checkpoints()?;
-        trainer.trained().save(&self.file(BEST))
+        trainer.trained().save_with(&self.file(BEST), texts)
     }
 
     /// Saves a state of training under the name of its step.

@@ -1,5 +1,6 @@
 //! The course of a run from its trainer to `manifest.json`.
 
+use super::best;
 use super::checkpoints::LAST;
 use super::manifest::{Pace, manifest};
 use super::observers::Observers;
@@ -94,8 +95,9 @@ fn assist(
     let _threads = trainer.trained().threads();
     watch.start(&trainer, &run);
     let done = loop {
-        let outcome = trainer.train(&mut |_, event| {
+        let outcome = trainer.train(&mut |trainer, event| {
             watch.step(event);
+            best::measured(trainer, event)?;
             Ok(if watch.stop() { Control::Stop } else { Control::Continue })
         })?;
         match outcome {
@@ -170,6 +172,7 @@ fn measure(run: &Run, trainer: &mut Trainer, watch: &dyn RunObserver) -> Result<
     if let Some(predictions) = &evaluation.predictions {
         report::write_predictions(model, predictions, &run.path)?;
     }
-    let course = report::Course { history: &history, stopped: stopped.as_deref() };
+    let course =
+        report::Course { history: &history, stopped: stopped.as_deref(), kept: run.best_epoch() };
     report::draw_until(model, data, course, &run.path, &|| watch.stop())
 }

@@ -1,6 +1,7 @@
 //! The run folder: one folder of results of one experiment, never overwritten. Every file is
 //! written whole or not at all.
 
+mod best;
 mod checkpoints;
 mod data;
 mod extend;
@@ -335,7 +336,7 @@ pub enum Weights {
     /// Parameters at the end of training.
     #[default]
     Last,
-    /// Parameters of the lowest validation loss, which `checkpoint.keep_best` saves.
+    /// Parameters of the best epoch, which `checkpoint.keep_best` saves.
     Best,
 }
 

@@ -1,5 +1,6 @@
 //! Observers of a run's training: progress, TensorBoard, best parameters and checkpoints.
 
+use super::best::Best;
 use super::{Run, RunObserver};
 use crate::config::{Every, LossTerm};
 use crate::error::Result;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// An observer of the steps of training.
 trait Observer {
-    fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control>;
+    fn see(&mut self, trainer: &mut Trainer, event: &Event<'_>) -> Result<Control>;
 }
 
 /// Observers of a run, in the order in which they are called.
@@ -24,8 +25,7 @@ impl<'r> Observers<'r> {
         watch: &'r mut dyn RunObserver,
         resumed_at: Option<i64>,
     ) -> Result<Self> {
-        let checkpoint = trainer.experiment().checkpoint;
-        let due = match checkpoint.every {
+        let due = match trainer.experiment().checkpoint.every {
             Every::Steps(n) => Due::Steps(n),
             Every::Epochs(n) => Due::Steps(n.saturating_mul(trainer.steps_per_epoch())),
             Every::Seconds(n) => Due::Time { every: Duration::from_secs(n), last: Instant::now() },
@@ -34,15 +34,15 @@ impl<'r> Observers<'r> {
             Box::new(Shown(watch)),
             Box::new(TensorBoard(EventWriter::create(&run.path, resumed_at)?)),
         ];
-        if let Some(term) = checkpoint.keep_best {
-            all.push(Box::new(Best { run, term }));
+        if let Some(best) = Best::of(run, trainer.experiment())? {
+            all.push(Box::new(best));
         }
         all.push(Box::new(Checkpoints { run, due }));
         Ok(Self(all))
     }
 
     /// Calls all observers after a step; any of them can stop the training.
-    pub fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control> {
+    pub fn see(&mut self, trainer: &mut Trainer, event: &Event<'_>) -> Result<Control> {
         let mut control = Control::Continue;
         for observer in &mut self.0 {
             if observer.see(trainer, event)? == Control::Stop {
@@ -57,7 +57,7 @@ impl<'r> Observers<'r> {
 struct Shown<'r>(&'r mut dyn RunObserver);
 
 impl Observer for Shown<'_> {
-    fn see(&mut self, _: &Trainer, event: &Event<'_>) -> Result<Control> {
+    fn see(&mut self, _: &mut Trainer, event: &Event<'_>) -> Result<Control> {
         self.0.step(event);
         Ok(if self.0.stop() { Control::Stop } else { Control::Continue })
     }
@@ -67,7 +67,7 @@ impl Observer for Shown<'_> {
 struct TensorBoard(EventWriter);
 
 impl Observer for TensorBoard {
-    fn see(&mut self, _: &Trainer, event: &Event<'_>) -> Result<Control> {
+    fn see(&mut self, _: &mut Trainer, event: &Event<'_>) -> Result<Control> {
         let Some(epoch) = event.epoch else { return Ok(Control::Continue) };
         type Set = (&'static str, fn(&Epoch, LossTerm) -> Option<f64>);
         let sets: [Set; 2] = [("train", Epoch::train_term), ("val", Epoch::val_term)];
@@ -87,18 +87,9 @@ impl Observer for TensorBoard {
     }
 }
 
-/// Saves the parameters of the epoch with the lowest value of a loss term.
-struct Best<'r> {
-    run: &'r Run,
-    term: LossTerm,
-}
-
 impl Observer for Best<'_> {
-    fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control> {
-        let best = trainer.history().best(self.term);
-        if event.epoch.is_some_and(|ended| best.is_some_and(|best| best.epoch == ended.epoch)) {
-            self.run.save_best(trainer)?;
-        }
+    fn see(&mut self, trainer: &mut Trainer, event: &Event<'_>) -> Result<Control> {
+        Best::see(self, trainer, event)?;
         Ok(Control::Continue)
     }
 }
@@ -135,7 +126,7 @@ struct Checkpoints<'r> {
 }
 
 impl Observer for Checkpoints<'_> {
-    fn see(&mut self, trainer: &Trainer, event: &Event<'_>) -> Result<Control> {
+    fn see(&mut self, trainer: &mut Trainer, event: &Event<'_>) -> Result<Control> {
         // The last state is saved when the run has ended.
         if self.due.is(event.step, Instant::now()) && event.step < event.total {
             self.run.save_checkpoint(trainer)?;

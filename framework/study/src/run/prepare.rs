@@ -1,7 +1,7 @@
+use super::best::check_metrics;
 use super::checkpoints;
 use crate::config::Experiment;
 use crate::error::Result;
-use crate::measure::Catalogue;
 use crate::train::Trainer;
 use std::path::Path;
 
@@ -12,6 +12,6 @@ use std::path::Path;
 /// If the experiment cannot be built, its data cannot be read, or a metric cannot be measured.
 pub fn prepare(experiment: Experiment, base: &Path) -> Result<Trainer> {
     let trainer = checkpoints::begin(experiment, base)?;
-    Catalogue::of_model(trainer.trained())?;
+    check_metrics(&trainer)?;
     Ok(trainer)
 }
