@@ -1,5 +1,6 @@
 //! Several processes train one model, on this machine.
 
+mod divergence;
 mod draws;
 
 use crate::command::{Folder, Outcome, bytes, text};

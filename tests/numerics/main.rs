@@ -16,6 +16,7 @@ mod gaussian;
 mod group;
 mod guidance;
 mod images;
+mod keep_best;
 mod levels;
 mod likelihood;
 mod losses;

@@ -1,6 +1,8 @@
 //! Runs and comparisons that are killed.
 
-use super::{Event, RUN, assert_same, can_trace, files, folder, on_two_threads, some, trials};
+use super::{
+    EXPERIMENT, Event, RUN, assert_same, can_trace, files, folder, on_two_threads, some, trials,
+};
 use crate::command::Folder;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,14 +16,47 @@ fn temporary(folder: &Path) -> Vec<PathBuf> {
 /// The run is killed before every kind of file event, up to three times.
 #[test]
 fn a_run_killed_at_any_file_event_goes_on_to_the_same_bytes() {
+    let killed = killed_at_events(&folder, trials(8, 100));
+    println!("{killed} runs killed at file events, some twice or three times: same bytes");
+}
+
+/// The training diverges twice, and returns to earlier states, which it keeps with the best
+/// parameters of their time.
+#[test]
+fn a_run_that_returns_after_divergence_is_killed_at_any_file_event_and_goes_on_to_the_same_bytes() {
+    let diverges = || {
+        let folder = Folder::new();
+        let optimizer = "{ type: adamw, learning_rate: 0.004 }";
+        let experiment = EXPERIMENT
+            .replace("every: 7 steps", "every: 3 steps")
+            .replace(
+                "lr_schedule: { type: cosine, warmup: 10 }",
+                "lr_schedule: { type: constant, warmup: 30 }",
+            )
+            .replace("clip_grad_norm: 1.0", "on_divergence: restore_and_halve_lr")
+            .replace(optimizer, "{ type: sgd, learning_rate: 40 }");
+        folder.write("e.yaml", &experiment);
+        folder
+    };
+    let whole = diverges();
+    whole.succeeds(&RUN[1..]);
+    let history = std::fs::read_to_string(whole.join("run/history.json")).unwrap();
+    assert!(history.matches("\"diverged\"").count() > 1, "{history}");
+    let killed = killed_at_events(&diverges, trials(4, 40));
+    println!("{killed} runs that return after divergence killed at file events: same bytes");
+}
+
+/// Kills runs in the folders that `folder` makes before some of their file events, and goes on with
+/// them; returns their number.
+fn killed_at_events(folder: &(dyn Fn() -> Folder + Sync), trials: usize) -> usize {
     if !can_trace() {
-        return;
+        return 0;
     }
     let whole = folder();
     let events = Event::of(&whole, &RUN);
     let expected = files(&whole.join("run"));
     assert!(events.len() > 60 && expected.len() > 12, "{} {}", events.len(), expected.len());
-    let events = some(&events, trials(8, 100));
+    let events = some(&events, trials);
     on_two_threads(events.len(), |i| {
         let folder = folder();
         let event = events[i];
@@ -36,7 +71,7 @@ fn a_run_killed_at_any_file_event_goes_on_to_the_same_bytes() {
         folder.succeeds(&RUN[1..]);
         assert_same(&folder.join("run"), &expected, &format!("killed at {event:?}"));
     });
-    println!("{} runs killed at file events, some twice or three times: same bytes", events.len());
+    events.len()
 }
 
 /// The state at the end of the run.

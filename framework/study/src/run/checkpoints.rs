@@ -92,8 +92,8 @@ impl Run {
         let needed = self.needed(trainer, &steps)?;
         for (step, old) in all.iter().take(all.len().saturating_sub(keep.max(1))) {
             if !needed.contains(step) {
-                std::fs::remove_file(old).map_err(Error::io("remove", old))?;
                 self.remove_best_at(*step)?;
+                std::fs::remove_file(old).map_err(Error::io("remove", old))?;
             }
         }
         Ok(())

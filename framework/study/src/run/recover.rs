@@ -82,8 +82,8 @@ impl Run {
                     Err(e) => log::warn!("a checkpoint cannot be used: {e}"),
                 }
             }
-            std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
             self.remove_best_at(step)?;
+            std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
         }
         Ok(None)
     }
