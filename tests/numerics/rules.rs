@@ -306,6 +306,13 @@ const BROKEN: &[Broken] = &[
         "z_0 is paired with the images",
     ),
     (
+        "a force while sampling fits the latents",
+        "sampling: { steering: { type: toward, to: [1, 2, 3] } }",
+        Data::Labelled,
+        "sampling.steering.to",
+        "has 3 numbers for latents of 2",
+    ),
+    (
         "a learning rate is above 0",
         "training: { optimizer: still }",
         Data::Labelled,

@@ -19,6 +19,7 @@ triflow::component! {
         #[range(above = 0)]
         pub first_step: f64 = 0.05,
         /// Largest number of steps, accepted and rejected; more are an error.
+        #[range(min = 1)]
         pub max_steps: usize = 10_000,
         /// Error that has to meet the tolerance: that of the batch, or of its worst row.
         pub error: ErrorNorm = ErrorNorm::Batch,

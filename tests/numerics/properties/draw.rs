@@ -143,6 +143,8 @@ impl Draw<'_> {
             true => json!({ "type": "temporal_conv", "width": 4, "blocks": 1 }),
             false => json!({ "type": "mlp", "hidden_dims": [8] }),
         };
+        self.used.push(("crn".to_owned(), "vanilla".to_owned()));
+        self.used.push(("network".to_owned(), network["type"].as_str().unwrap().to_owned()));
         json!({
             "task": task_keys,
             "unconditional": task == "uncond_gen",

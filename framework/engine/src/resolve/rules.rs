@@ -6,11 +6,12 @@
 //! from z_0 itself to z_1 itself.
 
 use super::facts::{Facts, ModelFacts, OfData, Pairing, ScheduleUse};
-use crate::component::{Likelihood, LossTerm, shape_text, solvers_where};
+use crate::component::{GuidanceInput, Likelihood, LossTerm, shape_text, solvers_where};
 use crate::config::{Every, Experiment, ModelPart, Noise, Reconstruction};
 use crate::error::{Error, Result};
 use crate::path::Clock;
 use crate::registry::{Component, check_group};
+use tch::{Device, Kind, Tensor};
 
 /// A rule, named by the sentence that it keeps true.
 struct Rule {
@@ -64,6 +65,7 @@ const RULES: &[Rule] = rules! {
     "freezing leaves a parameter to learn": Parts(something_is_learned),
     "what is mirrored is an image": Parts(mirrored_is_image),
     "what is mirrored is not paired": Parts(mirrored_is_not_paired),
+    "a force while sampling fits the latents": Parts(force_fits),
     "a learning rate is above 0": Parts(learning_rate_is_positive),
     "the stopping rule watches a term of the model": Parts(stopping_term_exists),
     "the stopping rule has validation rows": Parts(stopping_has_rows),
@@ -422,6 +424,19 @@ fn mirrored_is_not_paired(e: &Experiment, facts: &Facts) -> Result<()> {
     let broken = e.training.flip && facts.model.pairing != Pairing::Independent;
     let message = "z_0 is paired with the images as they are, not with mirrored ones";
     refuse(broken, "training.flip", message, "remove it, or set `coupling: independent`")
+}
+
+fn force_fits(experiment: &Experiment, facts: &Facts) -> Result<()> {
+    let Some(steering) = experiment.sampling.build_steering()? else { return Ok(()) };
+    let shape = [&[1], &facts.model.latent_shape[..]].concat();
+    let options = (Kind::Float, Device::Cpu);
+    let (z, half) = (Tensor::zeros(shape, options), Tensor::full([1], 0.5, options));
+    let at = GuidanceInput { z: &z, data: &z, a: &half, b: &half, time: &half, condition: None };
+    match tch::no_grad(|| steering.force(&at)) {
+        Err(e @ Error::Config(_)) => Err(e),
+        // It may need the condition that is missing here.
+        _ => Ok(()),
+    }
 }
 
 fn learning_rate_is_positive(_: &Experiment, facts: &Facts) -> Result<()> {
