@@ -34,7 +34,7 @@ fn a_run_that_returns_after_divergence_is_killed_at_any_file_event_and_goes_on_t
                 "lr_schedule: { type: constant, warmup: 30 }",
             )
             .replace("clip_grad_norm: 1.0", "on_divergence: restore_and_halve_lr")
-            .replace(optimizer, "{ type: sgd, learning_rate: 40 }");
+            .replace(optimizer, "{ type: sgd, learning_rate: 8 }");
         folder.write("e.yaml", &experiment);
         folder
     };
