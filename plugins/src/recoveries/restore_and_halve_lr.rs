@@ -3,8 +3,8 @@ use triflow::prelude::*;
 triflow::component! {
     /// The training returns to its last planned checkpoint and goes on with half the learning rate.
     ///
-    /// Planned checkpoints are those of `checkpoint.every` steps or epochs, and the state before the
-    /// first step. A training that diverges again before two more of them returns to an earlier
+    /// Planned checkpoints are those of `checkpoint.every` steps or epochs, and the state before
+    /// the first step. A training that diverges again before two more of them returns to an earlier
     /// one.
     pub struct RestoreAndHalveLr: Recovery = "restore_and_halve_lr" {
         /// Most returns of a run; a further divergence ends it with an error.

@@ -86,7 +86,7 @@ impl History {
     }
 
     /// JSON object of lists over the epochs: `epoch`, `step`, `gradient_norm`, and each loss term
-    /// under `train` and `val`, null where it was not measured; and the list `restores`, if training
+    /// under `train` and `val`, null where it was not measured; and the list `restores`, if it
     /// returned to an earlier state.
     pub fn to_json(&self) -> serde_json::Value {
         let set = |value: fn(&Epoch, LossTerm) -> Option<f64>| {

@@ -233,8 +233,8 @@ impl Trainer {
         ((self.data.train.len() + batch - 1) / batch) as u64
     }
 
-    /// Trains to the end, or until `on`, which is called after each step, stops it. It may sample from
-    /// the model. Returns `true`
+    /// Trains to the end, or until `on` stops it, which is called after each step and may sample
+    /// from the model. Returns `true`
     /// if the end was reached: the planned steps were taken, or `training.stopping` has ended the
     /// training ([`stopped`](Self::stopped)).
     ///

@@ -58,8 +58,8 @@ impl Run {
         divergence.error(&trainer.history().restores, Some(&checkpoint))
     }
 
-    /// The last planned state before the step `diverged`. If the training has returned before and has
-    /// got hardly further, its last state may be beyond help although it is finite: it is then the
+    /// The last planned state before the step `diverged`. If the training has returned before and
+    /// has got hardly further, its last state may be beyond help although it is finite: it is then the
     /// last one before that to which it returned. Later ones are removed, and those that cannot be
     /// read.
     fn last_planned(&self, trainer: &Trainer, diverged: u64) -> Result<Option<State>> {
