@@ -288,8 +288,8 @@ parameters! {
         pub every: Every = Every::Epochs(5),
         /// Number of latest checkpoints that are kept.
         pub keep: usize = 3,
-        /// Loss term, such as `total` or `flow`, or metric of samples or predictions; the weights of
-        /// the epoch with its best value on the validation rows are kept in
+        /// Loss term, such as `total` or `flow`, or metric of samples or predictions; the weights
+        /// of the epoch with its best value on the validation rows are kept in
         /// `checkpoints/best.safetensors`. Null: none are.
         pub keep_best: Option<KeepBest> = None,
         /// Number of epochs after which the metric in `keep_best` is measured again.

@@ -22,8 +22,8 @@ impl History {
         measured.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(epoch, _)| epoch)
     }
 
-    /// CSV text with the header `epoch,step,train_total,…,val_kl,gradient_norm` and one line for each
-    /// epoch; a cell is empty if its value was not measured.
+    /// CSV text with the header `epoch,step,train_total,…,val_kl,gradient_norm` and one line for
+    /// each epoch; a cell is empty if its value was not measured.
     pub fn to_csv(&self) -> String {
         let names = |set: &str| LossTerm::ALL.map(|t| format!("{set}_{}", t.name())).join(",");
         let mut text = format!("epoch,step,{},{},gradient_norm\n", names("train"), names("val"));

@@ -234,9 +234,8 @@ impl Trainer {
     }
 
     /// Trains to the end, or until `on` stops it, which is called after each step and may sample
-    /// from the model. Returns `true`
-    /// if the end was reached: the planned steps were taken, or `training.stopping` has ended the
-    /// training ([`stopped`](Self::stopped)).
+    /// from the model. Returns `true` if the end was reached: the planned steps were taken, or
+    /// `training.stopping` has ended the training ([`stopped`](Self::stopped)).
     ///
     /// In a group, all processes begin from the state of rank 0, and stop together, up to two steps
     /// after `on` of any of them has asked for it.

@@ -59,9 +59,9 @@ impl Run {
     }
 
     /// The last planned state before the step `diverged`. If the training has returned before and
-    /// has got hardly further, its last state may be beyond help although it is finite: it is then the
-    /// last one before that to which it returned. Later ones are removed, and those that cannot be
-    /// read.
+    /// has got hardly further, its last state may be beyond help although it is finite: it is then
+    /// the last one before that to which it returned. Later ones are removed, and those that cannot
+    /// be read.
     fn last_planned(&self, trainer: &Trainer, diverged: u64) -> Result<Option<State>> {
         // What a killed process may have left would be another choice.
         self.remove_old_states(trainer)?;
