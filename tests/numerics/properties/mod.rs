@@ -34,10 +34,11 @@ enum Trial {
     NotFinite,
 }
 
-/// True for errors of models whose numbers grew too large, which no check can foresee.
+/// True for errors of numbers that grew too large and of limits of a solver, which no check can
+/// foresee.
 fn is_not_finite(e: &Error) -> bool {
     let text = e.to_string();
-    ["finite", "NaN", "step size", "did not reach"].iter().any(|word| text.contains(word))
+    ["finite", "NaN", "step size", "no end after"].iter().any(|word| text.contains(word))
 }
 
 /// The number of rows that are measured.
