@@ -66,11 +66,20 @@ impl Trained {
             }
         };
         let bad = |message: String| Err(Error::config("start_from", message));
-        let mut copied = 0;
-        for (name, mut own) in self.parameters.named(&self.parameters.flat) {
+        let is_left_out = |name: &str| {
             let part = name.split('.').next().unwrap_or_default().into();
             let part = serde_yaml::from_value::<ModelPart>(Value::String(part)).ok();
-            if from.parts.as_ref().is_some_and(|all| part.is_none_or(|part| !all.contains(&part))) {
+            from.parts.as_ref().is_some_and(|all| part.is_none_or(|part| !all.contains(&part)))
+        };
+        for (name, own) in self.parameters.fixed().iter().filter(|(name, _)| !is_left_out(name)) {
+            // Earlier versions did not save them.
+            if let Some(value) = initial.get(name).filter(|value| value.size() == own.size()) {
+                tch::no_grad(|| own.shallow_clone().copy_(value));
+            }
+        }
+        let mut copied = 0;
+        for (name, mut own) in self.parameters.named(&self.parameters.flat) {
+            if is_left_out(&name) {
                 continue;
             }
             match initial.get(&name) {
@@ -95,6 +104,12 @@ impl Trained {
     /// The parameters with which the model samples, by name: the EMA weights if `sampling.use_ema`.
     pub fn sampling_parameters(&self) -> Named {
         let ema = self.ema.as_ref().filter(|_| self.experiment.sampling.use_ema);
-        self.parameters.named(ema.unwrap_or(&self.parameters.flat)).into_iter().collect()
+        let fixed = self.parameters.fixed().iter();
+        let fixed = fixed.map(|(name, value)| (name.clone(), value.shallow_clone()));
+        self.parameters
+            .named(ema.unwrap_or(&self.parameters.flat))
+            .into_iter()
+            .chain(fixed)
+            .collect()
     }
 }

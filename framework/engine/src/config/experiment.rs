@@ -414,6 +414,15 @@ impl Experiment {
         yaml_text(&self.write()?)
     }
 
+    /// The content of an experiment file as JSON, which is YAML as well; numbers that JSON cannot
+    /// express are not among its values.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`](crate::Error::Runtime): a value cannot be expressed in JSON.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string(&self.write()?).map_err(|e| Error::runtime(e.to_string()))
+    }
+
     /// The path, set or the objective's own.
     ///
     /// # Errors

@@ -11,6 +11,8 @@ pub struct Parameters {
     variables: Vec<Tensor>,
     /// Offset and count of variables that are not trained.
     frozen: Vec<(i64, i64)>,
+    /// Variables that are never learned, sorted by name.
+    fixed: Vec<(String, Tensor)>,
     /// All values, `[parameters]`; writing to it changes the model.
     pub flat: Tensor,
 }
@@ -18,9 +20,10 @@ pub struct Parameters {
 impl Parameters {
     /// Moves the learned variables of `vars` into one tensor, which is empty if there are none.
     pub fn new(vars: &nn::VarStore) -> Self {
-        let mut named: Vec<(String, Tensor)> =
-            vars.variables().into_iter().filter(|(_, v)| v.requires_grad()).collect();
-        named.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut all: Vec<(String, Tensor)> = vars.variables().into_iter().collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        let (named, fixed): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(_, variable)| variable.requires_grad());
         let pieces: Vec<Tensor> = named.iter().map(|(_, v)| v.detach().reshape([-1])).collect();
         let flat = match pieces.is_empty() {
             true => Tensor::zeros([0], (vars.kind(), vars.device())),
@@ -36,7 +39,13 @@ impl Parameters {
             variables.push(variable);
             offset += count;
         }
-        Self { layout, variables, frozen: Vec::new(), flat }
+        Self { layout, variables, frozen: Vec::new(), fixed, flat }
+    }
+
+    /// Variables that are never learned, such as those of a fixed noise schedule, by name. They are
+    /// drawn when the model is built, which gives others on another device.
+    pub fn fixed(&self) -> &[(String, Tensor)] {
+        &self.fixed
     }
 
     /// Excludes the variables whose names begin with `prefix` from training: they get no gradient,

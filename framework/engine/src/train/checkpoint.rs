@@ -71,7 +71,7 @@ impl Trainer {
         Ok(State { step: self.step, tensors, history: self.history.clone() })
     }
 
-    /// The tensors that steps change, by name.
+    /// The tensors that steps change, and the variables that none changes, by name.
     pub(super) fn tensors(&self) -> Result<Vec<(String, &Tensor)>> {
         let Trained { parameters, ema, .. } = &self.trained;
         let mut tensors = vec![
@@ -82,6 +82,8 @@ impl Trainer {
         tensors.extend(ema.iter().map(|ema| ("ema".to_owned(), ema)));
         let names = self.optimizer.moments()?.into_iter().map(|(name, _)| format!("moment.{name}"));
         tensors.extend(names.zip(&self.state.moments));
+        let fixed = parameters.fixed().iter();
+        tensors.extend(fixed.map(|(name, tensor)| (format!("fixed.{name}"), tensor)));
         Ok(tensors)
     }
 
@@ -113,12 +115,25 @@ impl Trainer {
             .map(|((name, _), m)| find(&format!("moment.{name}"), m))
             .collect::<Result<Vec<_>>>()?;
         let sums = find("sums", self.course.terms())?;
-        // Earlier versions did not measure them.
-        let norms = match state.tensors.iter().any(|(name, _)| name == NORMS) {
+        // Earlier versions saved neither these norms nor the variables that are never learned.
+        let saved = |name: &str| state.tensors.iter().any(|(saved, _)| saved == name);
+        let norms = match saved(NORMS) {
             true => find(NORMS, self.course.norms())?,
             false => self.course.norms().zeros_like(),
         };
-        tch::no_grad(|| self.trained.parameters.flat.copy_(&parameters));
+        let mut fixed = Vec::new();
+        for (name, own) in self.trained.parameters.fixed() {
+            let name = format!("fixed.{name}");
+            if saved(&name) {
+                fixed.push((own.shallow_clone(), find(&name, own)?));
+            }
+        }
+        tch::no_grad(|| {
+            self.trained.parameters.flat.copy_(&parameters);
+            for (mut own, saved) in fixed {
+                own.copy_(&saved);
+            }
+        });
         self.trained.ema = ema;
         self.state.moments = moments;
         self.course.restore(&sums, &norms);

@@ -45,16 +45,19 @@ impl Trained {
                 other => other,
             })?;
             let trained = Self::untrained(experiment, units, None)?;
+            let copy = |name: &str, saved: &Tensor, own: &Tensor| -> Result<()> {
+                let (has, wants) = (saved.size(), own.size());
+                if has != wants {
+                    let message = format!("`{name}` has shape {has:?}, the model's {wants:?}");
+                    return Err(Error::data(path, message));
+                }
+                tch::no_grad(|| own.shallow_clone().copy_(saved));
+                Ok(())
+            };
             let fill = |flat: &Tensor, prefix: &str| -> Result<()> {
-                for (name, mut piece) in trained.parameters.named(flat) {
+                for (name, piece) in trained.parameters.named(flat) {
                     let name = format!("{prefix}{name}");
-                    let saved = find(&name)?;
-                    if saved.size() != piece.size() {
-                        let (has, wants) = (saved.size(), piece.size());
-                        let message = format!("`{name}` has shape {has:?}, the model's {wants:?}");
-                        return Err(Error::data(path, message));
-                    }
-                    tch::no_grad(|| piece.copy_(&saved));
+                    copy(&name, &find(&name)?, &piece)?;
                 }
                 Ok(())
             };
@@ -71,6 +74,12 @@ impl Trained {
             fill(&trained.parameters.flat, "")?;
             if let Some(ema) = &trained.ema {
                 fill(ema, "ema.")?;
+            }
+            // Earlier versions did not save them.
+            for (name, own) in trained.parameters.fixed() {
+                if let Some(saved) = tensors.get(name.as_str()) {
+                    copy(name, saved, own)?;
+                }
             }
             Ok(trained)
         })
@@ -103,7 +112,7 @@ impl Trained {
     }
 
     /// Writes a weights file, whole or not at all: the parameters by name, the EMA weights with the
-    /// prefix `ema.`, the units of the data, and the experiment as YAML in the metadata.
+    /// prefix `ema.`, the units of the data, and the experiment as JSON in the metadata.
     ///
     /// # Errors
     /// [`Error::Io`]: the file cannot be written. [`Error::Runtime`]: the experiment or the units
@@ -122,11 +131,13 @@ impl Trained {
             let named = self.parameters.named(ema);
             tensors.extend(named.into_iter().map(|(name, t)| (format!("ema.{name}"), t)));
         }
+        let fixed = self.parameters.fixed().iter();
+        tensors.extend(fixed.map(|(name, t)| (name.clone(), t.shallow_clone())));
         let (units, text) = self.units.to_parts()?;
         tensors.extend(units);
         let arrays = tensors.iter().map(|(name, tensor)| to_array(name, tensor));
         let mut metadata = BTreeMap::from([
-            ("config".to_owned(), self.experiment.to_yaml()?),
+            ("config".to_owned(), self.experiment.to_json()?),
             ("units".to_owned(), text),
         ]);
         metadata.extend(texts.iter().map(|(key, text)| ((*key).to_owned(), text.clone())));
