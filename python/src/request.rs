@@ -2,7 +2,7 @@
 
 use crate::arrays::{self, Given};
 use crate::errors::run;
-use crate::settings::load_plugins;
+use crate::settings::{json, load_plugins};
 use crate::tables;
 use crate::watch::Watch;
 use pyo3::prelude::*;
@@ -12,9 +12,14 @@ use triflow::component::Columns;
 use triflow::config::parse_value;
 use triflow::data::Table;
 use triflow::io::NamedArray;
-use triflow::request::{self, Conditions, Options, PredictionRequest, SampleRequest, Seeds};
+use triflow::measure::EXACT_POINTS;
+use triflow::request::{
+    self, Conditions, EvaluationRequest, ImputeRequest, Options, Output, PredictionRequest,
+    SampleRequest, Seeds, StartRequest,
+};
 use triflow::tch::Tensor;
-use triflow::{Result, Trained};
+use triflow::{Error, Result, Trained};
+use triflow_plugins::solvers::of_likelihoods;
 
 /// How a run is sampled. Parts are texts in YAML.
 #[derive(FromPyObject)]
@@ -29,6 +34,8 @@ pub struct Sampling {
     noise: Option<String>,
     data_path: Option<PathBuf>,
     best: bool,
+    units: Option<String>,
+    metrics: Vec<String>,
 }
 
 impl Sampling {
@@ -46,7 +53,8 @@ impl Sampling {
             noise: part(&self.noise)?,
             data_path: self.data_path.clone(),
             best: self.best,
-            ..Options::default()
+            units: self.units.clone(),
+            metrics: self.metrics.clone(),
         })
     }
 }
@@ -119,15 +127,10 @@ enum Drawn {
 }
 
 impl Drawn {
-    fn of(
-        model: &Trained,
-        as_table: bool,
-        table: impl FnOnce() -> Result<Table>,
-        arrays: impl FnOnce() -> Result<Vec<NamedArray>>,
-    ) -> Result<Self> {
+    fn of(model: &Trained, as_table: bool, result: &impl Output) -> Result<Self> {
         Ok(match as_table {
-            true => Self::Table(table()?),
-            false => Self::Arrays(arrays()?, model.units().texts()),
+            true => Self::Table(result.table(model)?),
+            false => Self::Arrays(result.arrays(model)?, model.units().texts()),
         })
     }
 
@@ -149,7 +152,7 @@ impl Drawn {
 /// Draws samples of a run: a list of columns if `as_table`, otherwise a dictionary of arrays.
 #[pyfunction]
 #[allow(clippy::too_many_arguments, reason = "the package calls it by names")]
-#[pyo3(signature = (path, sampling, as_table, n=None, labels=Vec::new(), condition=None, seeds=None, save_z0=false, progress=None))]
+#[pyo3(signature = (path, sampling, as_table, n=None, labels=Vec::new(), condition=None, seeds=None, save_z0=false, trajectories=false, progress=None))]
 pub fn generate<'py>(
     py: Python<'py>,
     path: PathBuf,
@@ -160,6 +163,7 @@ pub fn generate<'py>(
     condition: Option<Asked>,
     seeds: Option<Vec<u64>>,
     save_z0: bool,
+    trajectories: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let condition = Ready::of(condition)?;
@@ -171,10 +175,11 @@ pub fn generate<'py>(
         }
         let seeds = seeds.map(|seeds| Seeds::given("seeds", seeds)).transpose()?;
         let conditions = condition.conditions(&model, &labels);
-        let request = SampleRequest { n, seed: sampling.seed, seeds, conditions, save_z0 };
+        let seed = sampling.seed;
+        let request = SampleRequest { n, seed, seeds, conditions, save_z0, trajectories };
         let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
         let samples = request::generate(&mut model, request, begin)?;
-        Drawn::of(&model, as_table, || samples.table(&model), || samples.arrays(&model))
+        Drawn::of(&model, as_table, &samples)
     })?;
     drawn.hand_over(py)
 }
@@ -203,9 +208,123 @@ pub fn predict<'py>(
         let request = PredictionRequest { samples, seed: sampling.seed, seeds, x };
         let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
         let predictions = request::predict((&run, &mut model), request, begin)?;
-        Drawn::of(&model, as_table, || predictions.table(&model), || predictions.arrays(&model))
+        Drawn::of(&model, as_table, &predictions)
     })?;
     drawn.hand_over(py)
+}
+
+/// A request for samples from another beginning than noise, or for states. Files are paths.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Beginning {
+    /// `from`, `edit`, `given` or `invert`.
+    how: String,
+    file: PathBuf,
+    at: Option<f64>,
+    n: Option<i64>,
+    labels: Vec<String>,
+    condition: Option<PathBuf>,
+    trajectories: bool,
+}
+
+/// Draws samples from another beginning than noise, or states that lead to rows of data: a list of
+/// columns if `as_table`, otherwise a dictionary of arrays.
+#[pyfunction]
+#[pyo3(signature = (path, sampling, as_table, beginning, progress=None))]
+pub fn start<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    sampling: Sampling,
+    as_table: bool,
+    beginning: Beginning,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let drawn = run(py, &mut Watch::new(progress), move |watch| {
+        let Beginning { how, file, at, n, labels, condition, trajectories } = &beginning;
+        if let Some(at) = at.filter(|at| !(0.0..1.0).contains(at)) {
+            return Err(Error::config("", format!("--at {at}: needs 0 <= at < 1")));
+        }
+        let (_, mut model) = load(&path, &sampling)?;
+        let _threads = model.threads();
+        if as_table {
+            request::check_shape(Path::new("a.csv"), &model)?;
+        }
+        let request = StartRequest {
+            n: *n,
+            seed: sampling.seed,
+            labels,
+            condition: condition.as_deref(),
+            trajectories: *trajectories,
+        };
+        let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
+        let beginning = match how.as_str() {
+            "from" => request::Beginning::From(file, *at),
+            "edit" => request::Beginning::Edit(file, at.unwrap_or(0.0)),
+            "given" => request::Beginning::Given(file),
+            _ => {
+                let states = request::invert(&mut model, (file, *at), request, begin)?;
+                return Drawn::of(&model, false, &states);
+            }
+        };
+        let samples = request::start(&mut model, beginning, request, begin)?;
+        Drawn::of(&model, as_table, &samples)
+    })?;
+    drawn.hand_over(py)
+}
+
+/// Fills in the missing cells of the table in a file: a list of columns.
+#[pyfunction]
+#[pyo3(signature = (path, sampling, file, draws=1, progress=None))]
+pub fn impute<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    sampling: Sampling,
+    file: PathBuf,
+    draws: u64,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let drawn = run(py, &mut Watch::new(progress), move |watch| {
+        let (_, mut model) = load(&path, &sampling)?;
+        let _threads = model.threads();
+        let request = ImputeRequest { data: &file, draws, seed: sampling.seed, texts: false };
+        let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
+        Ok(Drawn::Table(request::impute(&mut model, request, begin)?.table))
+    })?;
+    drawn.hand_over(py)
+}
+
+/// Measures a run: the metrics as JSON.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, reason = "the package calls it by names")]
+#[pyo3(signature = (path, sampling, data=None, samples=None, draws=5, points=EXACT_POINTS, likelihood=None))]
+pub fn evaluate(
+    py: Python<'_>,
+    path: PathBuf,
+    sampling: Sampling,
+    data: Option<PathBuf>,
+    samples: Option<PathBuf>,
+    draws: u64,
+    points: i64,
+    likelihood: Option<i64>,
+) -> PyResult<String> {
+    run(py, &mut Watch::new(None), move |watch| {
+        let (run, mut model) = load(&path, &sampling)?;
+        let _threads = model.threads();
+        watch.rows(&mut model, i64::MAX, "rows");
+        let solver = match &sampling.solver {
+            Some(_) => model.experiment().sampling.solver.clone(),
+            None => of_likelihoods(),
+        };
+        let request = EvaluationRequest {
+            data: data.as_deref(),
+            samples: samples.as_deref(),
+            seed: sampling.seed,
+            draws,
+            points,
+            likelihood: likelihood.map(|rows| (rows, &solver)),
+        };
+        json(&request::evaluate((&run, &mut model), request)?.metrics)
+    })
 }
 
 fn load(path: &Path, sampling: &Sampling) -> Result<(triflow::run::Run, Trained)> {

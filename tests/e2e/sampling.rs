@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::path::Path;
 use triflow::io::{npz, to_tensor};
 use triflow::run::Run;
-use triflow::tch::Kind;
+use triflow::tch::{Kind, Tensor};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
@@ -88,6 +88,81 @@ fn the_z0_that_is_saved_leads_to_the_samples_beside_it() {
         folder.fails(&[&generate[..], &["s.csv"]].concat()),
         "error: --save-z0 needs an .npz file, and --out is s.csv\n  help: give --out a name that ends in .npz"
     );
+}
+
+#[test]
+fn states_along_the_paths_go_from_z0_to_the_samples() {
+    let folder = Folder::new();
+    let run = folder.tiny(&["train-gen", "--unconditional"]);
+    let generate = |words: &[&str]| {
+        let all = ["generate", "--run", text(&run), "--trajectories"];
+        folder.run(&[&all[..], words].concat())
+    };
+    let read = |file: &str, names: [&str; 4]| {
+        names.map(|name| to_tensor(&npz::read_array(&folder.join(file), name).unwrap()).unwrap())
+    };
+    let words = ["--n", "3", "--steps", "4", "--save-z0", "--out", "s.npz"];
+    assert_eq!(generate(&words).code, 0);
+    let [z0, samples, states, times] = read("s.npz", ["z0", "samples", "trajectories", "times"]);
+    assert_eq!((states.size(), times.size()), (vec![3, 5, 2], vec![5]));
+    assert_eq!(Vec::<f64>::try_from(&times).unwrap(), [0.0, 0.25, 0.5, 0.75, 1.0]);
+    assert_eq!(states.select(1, 0), z0);
+    triflow_plugins::link();
+    let mut model = Run::open(&run).unwrap().load().unwrap();
+    assert_eq!(model.present(&states.select(1, 4)).unwrap(), samples);
+    // On a grid in log-SNR the times are those of its nodes, and the ends are not reached.
+    assert_eq!(
+        generate(&["--n", "3", "--grid", "gamma", "--steps", "2", "--out", "g.npz"]).code,
+        0
+    );
+    let times = to_tensor(&npz::read_array(&folder.join("g.npz"), "times").unwrap()).unwrap();
+    let off = (times - Tensor::from_slice(&[1e-3, 0.5, 1.0 - 1e-3])).abs().max().double_value(&[]);
+    assert!(off < 1e-6, "{off}");
+    let table = generate(&["--out", "s.csv"]);
+    assert!(table.err.contains("--trajectories needs an .npz file, and --out is s.csv"));
+    let apart = generate(&[
+        "--n",
+        "9",
+        "--solver",
+        "dopri5",
+        "--set",
+        "sampling.block=2",
+        "--out",
+        "d.npz",
+    ]);
+    assert_eq!(apart.code, 2);
+    assert!(apart.err.contains("takes other steps in each block of rows"), "{}", apart.err);
+    assert!(!folder.join("d.npz").exists());
+}
+
+#[test]
+fn a_noise_schedule_that_is_not_learned_is_in_the_weights_file() {
+    let folder = Folder::new();
+    let schedule = ["--set", "objective=ct", "--set", "noise_schedule=monotonic_nn"];
+    let run = folder.tiny(&[&["train-gen"][..], &schedule].concat());
+    let draw = |out: &str| {
+        folder.succeeds(&[
+            "generate",
+            "--run",
+            text(&run),
+            "--seed",
+            "1",
+            "--n",
+            "2",
+            "--out",
+            out,
+        ]);
+        bytes(&folder.join(out))
+    };
+    let first = draw("a.npz");
+    // Its variables are drawn from this seed when a model is built, and on another device from
+    // another generator.
+    let file = run.join("config.yaml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let changed = config.replace("seed: 42", "seed: 43");
+    assert_ne!(changed, config);
+    std::fs::write(&file, changed).unwrap();
+    assert!(first == draw("b.npz"));
 }
 
 #[test]

@@ -127,6 +127,10 @@ pub enum Command {
         /// Also write the z_0 of each sample, as the array z0; needs an .npz.
         #[arg(long)]
         save_z0: bool,
+        /// Also write the states along the path of each sample, as the array trajectories, with
+        /// their times; needs an .npz.
+        #[arg(long)]
+        trajectories: bool,
         /// File of random seeds, one for each sample: whole numbers, one a line, or an .npy.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["n", "seed"])]
         seeds: Option<PathBuf>,

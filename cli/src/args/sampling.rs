@@ -56,7 +56,7 @@ pub struct BeginningArgs {
     pub given: Option<PathBuf>,
     /// Write, instead of samples, the states that lead to the rows of a file: the way back along
     /// the ODE to the time of --at, or to its start. --out is an .npz for --from.
-    #[arg(long, value_name = "FILE", help_heading = START, conflicts_with = "n")]
+    #[arg(long, value_name = "FILE", help_heading = START, conflicts_with_all = ["n", "trajectories"])]
     pub invert: Option<PathBuf>,
 }
 

@@ -1,13 +1,10 @@
 //! The commands, one function or file each.
 
-mod begin;
 mod compare;
 mod components;
 mod curve;
 mod data;
-mod impute;
 mod new_crate;
-mod origin;
 mod outputs;
 mod reflow;
 mod sampling;
@@ -25,6 +22,7 @@ use std::path::Path;
 use triflow::config::{Layers, Task, parse_value};
 use triflow::error::quoted;
 use triflow::report::Course;
+use triflow::request::StartRequest;
 use triflow::run::{self, Run};
 use triflow::{Error, Experiment, Result};
 
@@ -63,21 +61,35 @@ fn run_joined(cli: &Cli) -> Result<()> {
                 _ => extend(cli, &run, (*epochs, *steps), set, output_dir.as_deref()),
             }
         }
-        Command::Generate { run, n, labels, condition, save_z0, seeds, start, sampling, out } => {
-            let (condition, seeds) = (condition.as_deref(), seeds.as_deref());
-            let asked = (&labels[..], condition);
-            if let Some(beginning) = begin::Beginning::of(start)? {
-                let ask = begin::Ask { n: *n, asked, sampling };
-                return begin::generate(run, &beginning, &ask, (out, cli.quiet));
+        Command::Generate {
+            run,
+            n,
+            labels,
+            condition,
+            save_z0,
+            trajectories,
+            seeds,
+            start,
+            sampling,
+            out,
+        } => {
+            let condition = condition.as_deref();
+            let (out, trajectories) = ((&**out, cli.quiet), *trajectories);
+            if let Some(from) = sampling::From::of(start)? {
+                let seed = sampling.seed;
+                let request = StartRequest { n: *n, seed, labels, condition, trajectories };
+                return sampling::start(run, from, request, sampling, out);
             }
-            sampling::generate(run, *n, seeds, asked, sampling, (out, *save_z0, cli.quiet))
+            let kept = sampling::Kept { z0: *save_z0, trajectories };
+            let asked = (&labels[..], condition);
+            sampling::generate(run, (*n, seeds.as_deref()), asked, sampling, (kept, out))
         }
         Command::Predict { run, data, samples, seeds, sampling, out } => {
             let out = (&**out, cli.quiet);
             sampling::predict(run, data, (*samples, seeds.as_deref()), sampling, out)
         }
         Command::Impute { run, data, draws, sampling, out } => {
-            impute::impute(run, data, *draws, sampling, (out, cli.quiet))
+            sampling::impute(run, data, *draws, sampling, (out, cli.quiet))
         }
         Command::Data { action: Some(DataCommand::Inspect { file, set }), .. } => {
             data::inspect(file, set)

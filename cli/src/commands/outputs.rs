@@ -1,13 +1,11 @@
-//! Checks of the files of samples and predictions, and files of likelihoods and states: arrays of
-//! an `.npz`, or a table with the names of the data.
+//! Checks of the files of samples and predictions, and files of likelihoods: arrays of an `.npz`,
+//! or a table with the names of the data.
 
-use super::origin::Beside;
 use std::path::Path;
 use triflow::data::files::array;
 use triflow::data::{Table, Units};
 use triflow::io::{npz, table};
 use triflow::measure::likelihood::RowLikelihoods;
-use triflow::request::{length_arrays, row_array};
 use triflow::table::TableColumn;
 use triflow::tch::Tensor;
 use triflow::{Error, Result};
@@ -17,12 +15,12 @@ pub(super) fn check_out(out: &Path) -> Result<()> {
     crate::out::check(out, &crate::args::sample_endings())
 }
 
-/// Checks that `out` can hold z_0.
-pub(super) fn check_z0_out(out: &Path) -> Result<()> {
+/// Checks that `out` can hold the arrays that `flag` asks for.
+pub(super) fn check_arrays(out: &Path, flag: &str) -> Result<()> {
     if out.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
         return Ok(());
     }
-    let message = format!("--save-z0 needs an .npz file, and --out is {}", out.display());
+    let message = format!("{flag} needs an .npz file, and --out is {}", out.display());
     Err(Error::config("", message).help("give --out a name that ends in .npz"))
 }
 
@@ -56,22 +54,4 @@ pub(super) fn write_likelihoods(
     }
     let numbers: Vec<i64> = (0..target.size()[0]).collect();
     table.beside(beside).numbered(&numbers).write(out)
-}
-
-/// Writes states `[n, …z_shape]` at time `at`, or z_0 without one, with conditions and
-/// lengths of the rows that they lead to.
-pub(super) fn write_states(
-    out: &Path,
-    states: &Tensor,
-    at: Option<f64>,
-    beside: Beside,
-    units: &Units,
-) -> Result<()> {
-    let mut arrays =
-        vec![array("z", states)?, array("t", &Tensor::from_slice(&[at.unwrap_or(0.0)]))?];
-    let name = if units.condition_is_label { "labels" } else { "conditions" };
-    arrays.extend(beside.conditions.map(|all| array(name, &all)).transpose()?);
-    arrays.extend(length_arrays(&beside.lengths)?);
-    arrays.extend(row_array(&beside.kept)?);
-    npz::write_npz_with(out, &arrays, &units.texts())
 }

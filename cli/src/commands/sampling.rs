@@ -1,40 +1,145 @@
-//! `generate`, `predict` and `evaluate`.
+//! `generate`, `predict`, `impute` and `evaluate`.
 
-use super::outputs::{check_out, check_z0_out, write_likelihoods};
+use super::outputs::{check_arrays, check_out, write_likelihoods};
 use super::print_json;
-use crate::args::SamplingArgs;
-use serde_json::json;
+use crate::args::{SamplingArgs, StartArgs};
 use std::path::Path;
-use triflow::component::Part;
-use triflow::data::files::read_columns;
-use triflow::data::{Batch, HeldOut};
-use triflow::measure::{self, GivenRows, Options, likelihood};
-use triflow::request::{self, Conditions, PredictionRequest, SampleRequest, Seeds, check_shape};
+use triflow::io::table::{ENDINGS, typed_ending};
+use triflow::request::{
+    self, Beginning, Conditions, EvaluationRequest, ImputeRequest, Output, PredictionRequest,
+    SampleRequest, Seeds, StartRequest, check_shape,
+};
 use triflow::{Error, Result, Trained};
+use triflow_plugins::solvers::of_likelihoods;
 
-/// Writes samples to a file, with `save_z0` also the z_0 of each.
+/// What is written beside samples.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    /// The z_0 of each.
+    pub z0: bool,
+    /// The states along the path of each.
+    pub trajectories: bool,
+}
+
+/// Writes samples to a file.
 pub fn generate(
     run: &Path,
-    n: Option<i64>,
-    seeds: Option<&Path>,
+    (n, seeds): (Option<i64>, Option<&Path>),
     (labels, file): (&[String], Option<&Path>),
     sampling: &SamplingArgs,
-    (out, save_z0, quiet): (&Path, bool, bool),
+    (kept, (out, quiet)): (Kept, (&Path, bool)),
 ) -> Result<()> {
     check_out(out)?;
-    if save_z0 {
-        check_z0_out(out)?;
+    if kept.z0 {
+        check_arrays(out, "--save-z0")?;
+    }
+    if kept.trajectories {
+        check_arrays(out, "--trajectories")?;
     }
     let (_, mut model) = request::load(run, &sampling.options())?;
     let _threads = model.threads();
     check_shape(out, &model)?;
-    let seeds = seeds.map(Seeds::read).transpose()?;
-    let conditions = Conditions::of(labels, file);
-    let request = SampleRequest { n, seed: sampling.seed, seeds, conditions, save_z0 };
-    let show = &mut |model: &mut Trained, n, what| show_progress(model, quiet, n, what);
-    let samples = request::generate(&mut model, request, show)?;
-    samples.write(out, &model)?;
-    println!("{samples}, in {}", out.display());
+    let request = SampleRequest {
+        n,
+        seed: sampling.seed,
+        seeds: seeds.map(Seeds::read).transpose()?,
+        conditions: Conditions::of(labels, file),
+        save_z0: kept.z0,
+        trajectories: kept.trajectories,
+    };
+    let samples = request::generate(&mut model, request, &mut show(quiet))?;
+    write(&samples, out, &model)
+}
+
+/// Beginning of the paths that flags ask for, other than noise; or the rows that lead there.
+#[derive(Debug)]
+pub(super) enum From<'a> {
+    /// Samples begin there.
+    There(Beginning<'a>),
+    /// The states of the rows of a file are written, at a time.
+    Back(&'a Path, Option<f64>),
+}
+
+impl<'a> From<'a> {
+    /// The beginning that flags ask for; `None`: noise.
+    pub fn of(args: &'a StartArgs) -> Result<Option<Self>> {
+        let (flags, at) = (&args.beginning, args.at);
+        if let Some(at) = at.filter(|at| !(0.0..1.0).contains(at)) {
+            return Err(Error::config("", format!("--at {at}: needs 0 <= at < 1")));
+        }
+        Ok(match (&flags.from, &flags.edit, &flags.given, &flags.invert) {
+            (Some(file), ..) => Some(Self::There(Beginning::From(file, at))),
+            (_, Some(file), ..) => Some(Self::There(Beginning::Edit(file, at.unwrap_or(0.0)))),
+            (_, _, Some(file), _) => Some(Self::There(Beginning::Given(file))),
+            (.., Some(file)) => Some(Self::Back(file, at)),
+            _ if at.is_some() => {
+                let message = "--at is the time of --from, --edit or --invert, and none is given";
+                return Err(Error::config("", message));
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Writes samples from a beginning, or states.
+pub(super) fn start(
+    run: &Path,
+    from: From<'_>,
+    request: StartRequest<'_>,
+    sampling: &SamplingArgs,
+    (out, quiet): (&Path, bool),
+) -> Result<()> {
+    check_out(out)?;
+    if request.trajectories {
+        check_arrays(out, "--trajectories")?;
+    }
+    if matches!(from, From::Back(..)) {
+        check_arrays(out, "--invert")?;
+    }
+    request.check()?;
+    let (_, mut model) = request::load(run, &sampling.options())?;
+    let _threads = model.threads();
+    match from {
+        From::Back(file, at) => {
+            let states = request::invert(&mut model, (file, at), request, &mut show(quiet))?;
+            write(&states, out, &model)
+        }
+        From::There(beginning) => {
+            check_shape(out, &model)?;
+            let samples = request::start(&mut model, beginning, request, &mut show(quiet))?;
+            write(&samples, out, &model)
+        }
+    }
+}
+
+/// Writes the result of a request, and says where it is.
+fn write<T: Output + std::fmt::Display>(result: &T, out: &Path, model: &Trained) -> Result<()> {
+    result.write(out, model)?;
+    println!("{result}, in {}", out.display());
+    Ok(())
+}
+
+/// A function that shows the progress of sampling.
+fn show(quiet: bool) -> impl FnMut(&mut Trained, i64, &'static str) {
+    move |model, n, what| show_progress(model, quiet, n, what)
+}
+
+/// Writes a table with its missing cells filled in.
+pub(super) fn impute(
+    run: &Path,
+    data: &Path,
+    draws: u64,
+    sampling: &SamplingArgs,
+    (out, quiet): (&Path, bool),
+) -> Result<()> {
+    crate::out::check(out, ENDINGS)?;
+    let (_, mut model) = request::load(run, &sampling.options())?;
+    let _threads = model.threads();
+    let texts = typed_ending(out).is_none();
+    let request = ImputeRequest { data, draws, seed: sampling.seed, texts };
+    let filled = request::impute(&mut model, request, &mut show(quiet))?;
+    filled.table.write(out)?;
+    println!("{filled} of {}", out.display());
     Ok(())
 }
 
@@ -63,11 +168,8 @@ pub fn predict(
     let seeds = seeds.map(Seeds::read).transpose()?;
     let x = Conditions::File(data);
     let request = PredictionRequest { samples, seed: sampling.seed, seeds, x };
-    let show = &mut |model: &mut Trained, n, what| show_progress(model, quiet, n, what);
-    let predictions = request::predict((&run, &mut model), request, show)?;
-    predictions.write(out, &model)?;
-    println!("{predictions}, in {}", out.display());
-    Ok(())
+    let predictions = request::predict((&run, &mut model), request, &mut show(quiet))?;
+    write(&predictions, out, &model)
 }
 
 /// Measures a run again, on its own held-out rows or on those of a file; or generated rows of
@@ -87,78 +189,25 @@ pub fn evaluate(
     let (run, mut model) =
         request::load(run, &request::Options { units, metrics, ..sampling.options() })?;
     let _threads = model.threads();
-    let options = Options { seed: sampling.seed, draws, ..Options::default() };
-    let data;
-    let held = match file {
-        Some(file) => {
-            let rows = read_rows(&model, file)?;
-            let rows =
-                if model.experiment().task().predicts() { rows } else { rows.spread(points) };
-            HeldOut { name: file.display().to_string(), rows, others: None, train: None }
-        }
-        None => {
-            data = run.data(&model)?;
-            data.held_out(points)?
-        }
-    };
-    let likely = match likelihood_rows {
-        Some((n, out)) => {
-            let rows = held.rows.spread(n);
-            let likely = likelihood_of(&mut model, &rows, sampling)?;
-            if let Some(out) = out {
-                write_likelihoods(out, &likely.rows, &rows.target, model.units())?;
-            }
-            Some(likely)
-        }
-        None => None,
-    };
-    let measured = match samples {
-        Some(file) => {
-            let given =
-                GivenRows { name: file.display().to_string(), rows: read_rows(&model, file)? };
-            measure::evaluate_given(&mut model, &held, &given, &options)
-                .map_err(|e| e.placed("--samples"))?
-        }
-        None => measure::evaluate(&mut model, &held, &options)?,
-    };
-    let mut metrics = measured.to_json();
-    if let Some(likely) = likely {
-        metrics["likelihood"] = likely.json;
-    }
-    print_json(&metrics)
-}
-
-/// Computes the likelihood of rows with the requested solver, or with a more exact one than samples
-/// need.
-fn likelihood_of(
-    model: &mut Trained,
-    rows: &Batch,
-    sampling: &SamplingArgs,
-) -> Result<likelihood::Measured> {
+    let exact;
     let solver = match &sampling.solver {
-        Some(_) => model.experiment().sampling.solver.clone(),
-        None => serde_json::from_value(json!({ "type": "dopri5", "rtol": 1e-5, "atol": 1e-5 }))
-            .map_err(|e| Error::runtime(e.to_string()))?,
+        Some(_) => &model.experiment().sampling.solver.clone(),
+        None => {
+            exact = of_likelihoods();
+            &exact
+        }
     };
-    let options = likelihood::Options {
-        solver: &solver,
-        steps: model.experiment().sampling.steps,
-        probes: likelihood::PROBES,
-        draws: likelihood::DRAWS,
-        seed: sampling.seed.unwrap_or_else(|| model.experiment().seed()),
+    let request = EvaluationRequest {
+        data: file,
+        samples,
+        seed: sampling.seed,
+        draws,
+        points,
+        likelihood: likelihood_rows.map(|(n, _)| (n, solver)),
     };
-    likelihood::measure(model, rows, &options)
-}
-
-/// Reads the rows of a file, to measure a model on.
-fn read_rows(model: &Trained, file: &Path) -> Result<Batch> {
-    let experiment = model.experiment();
-    let learned = if experiment.task().learns_y() { Part::Y } else { Part::X };
-    let parts = match experiment.unconditional {
-        true => vec![learned],
-        false => vec![Part::X, Part::Y],
-    };
-    let table = read_columns(experiment, file, &parts)?;
-    let rows = model.units().rows(table, experiment);
-    rows.map_err(|e| Error::data(file, e.to_string()))
+    let measured = request::evaluate((&run, &mut model), request)?;
+    if let (Some((rows, target)), Some((_, Some(out)))) = (&measured.likelihood, likelihood_rows) {
+        write_likelihoods(out, rows, target, model.units())?;
+    }
+    print_json(&measured.metrics)
 }

@@ -23,3 +23,10 @@ pub use heun::Heun;
 pub use heun_edm::HeunEdm;
 pub use midpoint::Midpoint;
 pub use rk4::Rk4;
+
+use triflow::prelude::*;
+
+/// The solver of likelihoods, which need more digits than samples do.
+pub fn of_likelihoods() -> Component<dyn Solver> {
+    Dopri5 { rtol: 1e-5, atol: 1e-5, ..Dopri5::default() }.into()
+}

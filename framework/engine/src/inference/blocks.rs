@@ -1,10 +1,10 @@
 //! Sampling in blocks, so that memory depends on the size of a block and not on the number of
 //! samples. A row has its own random stream, whatever block it is in.
 
-use crate::component::Condition;
+use crate::component::{Condition, Observer};
 use crate::error::Result;
 use crate::rng::Streams;
-use crate::sample::{Given, Sampled, SamplingPlan};
+use crate::sample::{Given, Sampled, SamplingPlan, Trajectory};
 use crate::trained::Trained;
 use tch::Tensor;
 
@@ -110,7 +110,15 @@ impl Trained {
                 Start::Given(all) => given = Some(all.narrow(from, n).within(mask.as_ref())),
             }
             let (condition, mask, given) = (condition.as_ref(), mask.as_ref(), given.as_ref());
-            let sampled = self.sample_given(&z0, given, mask, condition, &plan, &mut ())?;
+            let (mut trajectory, mut nobody) = (Trajectory::default(), ());
+            let observer: &mut dyn Observer = match self.trajectories {
+                Some(_) => &mut trajectory,
+                None => &mut nobody,
+            };
+            let sampled = self.sample_given(&z0, given, mask, condition, &plan, observer)?;
+            if let Some(kept) = &mut self.trajectories {
+                kept.add(&trajectory)?;
+            }
             let values = self.present_sequences(&sampled.z, mask)?;
             each(Block { sampled, values })?;
             self.row_observer.sampled(n)?;

@@ -2,6 +2,9 @@
 
 mod file;
 mod sampling;
+mod trajectories;
+
+pub use trajectories::Trajectories;
 
 use crate::component::{Condition, shape_text};
 use crate::config::{Experiment, Sampling};
@@ -24,6 +27,7 @@ pub struct Trained {
     pub(crate) parameters: Parameters,
     pub(crate) ema: Option<Tensor>,
     pub(crate) row_observer: RowObserver,
+    pub(crate) trajectories: Option<trajectories::Kept>,
 }
 
 /// A function that is called with the number of rows of each sampled block. Its error ends the
@@ -66,7 +70,8 @@ impl Trained {
         }
         let ema = experiment.training.ema.map(|_| parameters.flat.copy());
         let row_observer = RowObserver::default();
-        Ok(Self { experiment, facts, units, model, parameters, ema, row_observer })
+        let trajectories = None;
+        Ok(Self { experiment, facts, units, model, parameters, ema, row_observer, trajectories })
     }
 
     /// Replaces the options of sampling.

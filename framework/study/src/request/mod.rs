@@ -1,17 +1,27 @@
 //! Requests to a trained run, as the command and other programs make them: how it is sampled, the
-//! samples and predictions of files, labels or rows in memory, and what is written of them.
+//! samples and predictions of files, labels or rows in memory, samples from other beginnings than
+//! noise, missing cells and metrics, and what is written of them.
 
 mod conditions;
+mod evaluation;
+mod impute;
 mod options;
+mod origin;
+mod output;
 mod predictions;
 mod samples;
 mod seeds;
+mod start;
 
 pub use conditions::{Conditions, Inputs, check_rows, conditions, read, rows_of};
+pub use evaluation::{Evaluation, EvaluationRequest, evaluate};
+pub use impute::{Filled, ImputeRequest, impute};
 pub use options::{Options, load, open};
+pub use output::Output;
 pub use predictions::{PredictionRequest, Predictions, check_predicts, predict};
-pub use samples::{SampleRequest, Samples, check_memory, check_shape, generate, length_arrays};
+pub use samples::{SampleRequest, Samples, check_shape, generate};
 pub use seeds::Seeds;
+pub use start::{Beginning, StartRequest, States, invert, start};
 
 use crate::data::files::array;
 use crate::error::Result;

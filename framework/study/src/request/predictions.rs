@@ -1,16 +1,17 @@
 //! Predictions of a trained run for further rows.
 
 use super::seeds::Seeds;
-use super::{Begin, Conditions, Inputs, check_rows, conditions, counted, row_array, rows_of};
+use super::{
+    Begin, Conditions, Inputs, Output, check_rows, conditions, counted, row_array, rows_of,
+};
 use crate::data::files::array;
 use crate::data::{Predicted, Table};
 use crate::error::{Error, Result, quoted};
 use crate::inference::Prediction;
-use crate::io::{NamedArray, npz, table};
+use crate::io::NamedArray;
 use crate::rng::Streams;
 use crate::run::Run;
 use crate::trained::Trained;
-use std::path::Path;
 use tch::Tensor;
 
 /// A request for predictions.
@@ -99,24 +100,17 @@ pub fn predict(
     Ok(Predictions { drawn, spread, lengths: lengths.target, kept, origin })
 }
 
-impl Predictions {
-    /// The predictions as a table: for a number its mean, for a class the most likely name and the
-    /// probability of each, with deviations behind them.
-    ///
-    /// # Errors
-    /// [`Error::Config`]: they are no vectors.
-    pub fn table(&self, model: &Trained) -> Result<Table> {
+impl Output for Predictions {
+    /// For a number its mean, for a class the most likely name and the probability of each, with
+    /// deviations behind them.
+    fn table(&self, model: &Trained) -> Result<Table> {
         let deviation = self.spread.then_some(&self.drawn.deviation);
         let of = Predicted { mean: &self.drawn.mean, deviation, truth: None };
         Ok(model.units().predictions(of)?.numbered(&self.kept))
     }
 
-    /// The predictions as arrays: `predictions`, `std`, `labels` of classes, `lengths` and `rows`,
-    /// those that there are.
-    ///
-    /// # Errors
-    /// [`Error::Runtime`]: a tensor cannot be copied from its device.
-    pub fn arrays(&self, model: &Trained) -> Result<Vec<NamedArray>> {
+    /// `predictions`, `std`, `labels` of classes, `lengths` and `rows`, those that there are.
+    fn arrays(&self, model: &Trained) -> Result<Vec<NamedArray>> {
         let units = model.units();
         let labels = units.target_is_label.then(|| self.drawn.mean.argmax(-1, false));
         // Means are float64; the file has the precision of the model.
@@ -129,18 +123,6 @@ impl Predictions {
         arrays.extend(self.lengths.as_ref().map(|all| array("lengths", all)).transpose()?);
         arrays.extend(row_array(&self.kept)?);
         Ok(arrays)
-    }
-
-    /// Writes the predictions in the format of the path's ending, a table or an `.npz`.
-    ///
-    /// # Errors
-    /// Those of [`table`](Self::table) and [`arrays`](Self::arrays). [`Error::Io`]: the file cannot
-    /// be written.
-    pub fn write(&self, out: &Path, model: &Trained) -> Result<()> {
-        match table::is_table(out) {
-            true => self.table(model)?.write(out),
-            false => npz::write_npz_with(out, &self.arrays(model)?, &model.units().texts()),
-        }
     }
 }
 

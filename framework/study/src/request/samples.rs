@@ -1,14 +1,16 @@
 //! Samples of a trained run, with their conditions.
 
 use super::seeds::{SampleSeeds, Seeds};
-use super::{Begin, Conditions, Inputs, check_rows, conditions, counted, row_array, rows_of};
+use super::{
+    Begin, Conditions, Inputs, Output, check_rows, conditions, counted, row_array, rows_of,
+};
 use crate::data::Table;
 use crate::data::files::array;
 use crate::error::{Error, Result};
 use crate::inference::Lengths;
-use crate::io::{NamedArray, npz, table};
+use crate::io::{NamedArray, table};
 use crate::memory;
-use crate::trained::Trained;
+use crate::trained::{Trained, Trajectories};
 use std::path::Path;
 use tch::Tensor;
 
@@ -25,6 +27,8 @@ pub struct SampleRequest<'a> {
     pub conditions: Conditions<'a>,
     /// Keep the z_0 of each sample.
     pub save_z0: bool,
+    /// Keep the states along the path of each sample.
+    pub trajectories: bool,
 }
 
 /// Samples with their conditions and the lengths of both.
@@ -38,6 +42,8 @@ pub struct Samples {
     pub lengths: Lengths,
     /// The z_0 of each sample, if it was asked for.
     pub z0: Option<Tensor>,
+    /// The states along the path of each sample, if they were asked for.
+    pub trajectories: Option<Trajectories>,
     /// Numbers of the condition file's rows that are used; empty if all are.
     pub kept: Vec<i64>,
     /// Description of the seeds for readers, such as `seed 1`.
@@ -55,7 +61,7 @@ pub fn generate(
     request: SampleRequest<'_>,
     begin: &mut Begin<'_>,
 ) -> Result<Samples> {
-    let SampleRequest { n, seed, seeds, conditions: given, save_z0 } = request;
+    let SampleRequest { n, seed, seeds, conditions: given, save_z0, trajectories } = request;
     let file = given.origin();
     let wanted = match seeds {
         Some(seeds) => SampleSeeds::Seeds(seeds.values),
@@ -68,25 +74,27 @@ pub fn generate(
         }
     };
     let n = wanted.len();
+    let kept_latents = i64::from(save_z0) + latents_of(trajectories, model);
     if matches!(given, Conditions::Labels(_)) && model.units().shapes.condition.is_none() {
         return Err(Error::config("", "this run takes no labels").help("leave --labels out"));
     }
     let origin = wanted.origin();
     match (conditions(model, given)?, file) {
         (None, None) => {
-            check_memory(model, n, 1, save_z0)?;
+            check_memory(model, n, 1, kept_latents)?;
             let streams = wanted.streams();
             begin(model, n, "samples");
-            let samples = model.sample_from(n, None, &streams)?;
+            let (samples, trajectories) =
+                along(model, trajectories, |model| model.sample_from(n, None, &streams))?;
             let z0 = save_z0.then(|| model.z0(n, Some(&streams))).transpose()?;
             let (lengths, kept) = (Lengths::default(), Vec::new());
-            Ok(Samples { samples, conditions: None, lengths, z0, kept, origin })
+            Ok(Samples { samples, conditions: None, lengths, z0, trajectories, kept, origin })
         }
         (None, Some(_)) => {
             Err(Error::config("", "this run takes no condition").help("leave --condition out"))
         }
         (Some(Inputs { values: asked, mut lengths, kept }), _) => {
-            check_memory(model, n, asked.size().first().copied().unwrap_or(1), save_z0)?;
+            check_memory(model, n, asked.size().first().copied().unwrap_or(1), kept_latents)?;
             let streams = wanted.streams_of(&asked, file.is_some())?;
             let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
             let asked = each(&asked);
@@ -96,77 +104,94 @@ pub fn generate(
                 *side = side.as_ref().map(each);
             }
             begin(model, asked.size()[0], "samples");
-            let samples = model.generate_sequences(&rows, &lengths, Some(&streams))?;
+            let (samples, trajectories) = along(model, trajectories, |model| {
+                model.generate_sequences(&rows, &lengths, Some(&streams))
+            })?;
             let z0 = save_z0.then(|| model.z0(asked.size()[0], Some(&streams))).transpose()?;
             let kept = kept.into_iter().flat_map(|row| vec![row; n as usize]).collect();
-            Ok(Samples { samples, conditions: Some(asked), lengths, z0, kept, origin })
+            let conditions = Some(asked);
+            Ok(Samples { samples, conditions, lengths, z0, trajectories, kept, origin })
         }
     }
 }
 
-impl Samples {
-    /// The samples as a table, with the columns of the training file in its order.
-    ///
-    /// # Errors
-    /// [`Error::Config`]: they are no vectors.
-    pub fn table(&self, model: &Trained) -> Result<Table> {
+impl Output for Samples {
+    fn table(&self, model: &Trained) -> Result<Table> {
         let learns_y = model.experiment().task().learns_y();
         let table = model.units().samples(&self.samples, self.conditions.as_ref(), learns_y)?;
         Ok(table.numbered(&self.kept))
     }
 
-    /// The samples as arrays: `samples`, `labels` or `conditions`, `lengths`, `condition_lengths`,
-    /// `z0` and `rows`, those that there are.
-    ///
-    /// # Errors
-    /// [`Error::Runtime`]: a tensor cannot be copied from its device.
-    pub fn arrays(&self, model: &Trained) -> Result<Vec<NamedArray>> {
+    /// `samples`, `labels` or `conditions`, `lengths`, `condition_lengths`, `z0`, `trajectories`
+    /// with their `times`, and `rows`, those that there are.
+    fn arrays(&self, model: &Trained) -> Result<Vec<NamedArray>> {
         let mut arrays = vec![array("samples", &self.samples)?];
-        let name = if model.units().condition_is_label { "labels" } else { "conditions" };
-        arrays.extend(self.conditions.as_ref().map(|all| array(name, all)).transpose()?);
+        arrays.extend(condition_array(self.conditions.as_ref(), model)?);
         arrays.extend(length_arrays(&self.lengths)?);
         arrays.extend(self.z0.as_ref().map(|all| array("z0", all)).transpose()?);
+        if let Some(Trajectories { times, states }) = &self.trajectories {
+            arrays.push(array("trajectories", states)?);
+            arrays.push(array("times", &Tensor::from_slice(times))?);
+        }
         arrays.extend(row_array(&self.kept)?);
         Ok(arrays)
     }
+}
 
-    /// Writes the samples in the format of the path's ending, a table or an `.npz`.
-    ///
-    /// # Errors
-    /// Those of [`table`](Self::table) and [`arrays`](Self::arrays). [`Error::Io`]: the file cannot
-    /// be written.
-    pub fn write(&self, out: &Path, model: &Trained) -> Result<()> {
-        match table::is_table(out) {
-            true => self.table(model)?.write(out),
-            false => npz::write_npz_with(out, &self.arrays(model)?, &model.units().texts()),
-        }
-    }
+/// The array of conditions, `labels` or `conditions`; `None` without any.
+pub(super) fn condition_array(
+    conditions: Option<&Tensor>,
+    model: &Trained,
+) -> Result<Option<NamedArray>> {
+    let name = if model.units().condition_is_label { "labels" } else { "conditions" };
+    conditions.map(|all| array(name, all)).transpose()
 }
 
 /// The arrays of the lengths of targets and conditions.
 ///
 /// # Errors
 /// [`Error::Runtime`]: a tensor cannot be copied from its device.
-pub fn length_arrays(lengths: &Lengths) -> Result<Vec<NamedArray>> {
+pub(super) fn length_arrays(lengths: &Lengths) -> Result<Vec<NamedArray>> {
     let both = [("lengths", &lengths.target), ("condition_lengths", &lengths.condition)];
     let both = both.into_iter().filter_map(|(name, all)| Some(array(name, all.as_ref()?)));
     both.collect()
 }
 
-/// Checks that memory holds `n` samples of each condition, and the arrays that are written of them.
+/// Draws samples, and their trajectories if `keep`.
+pub(super) fn along(
+    model: &mut Trained,
+    keep: bool,
+    draw: impl FnOnce(&mut Trained) -> Result<Tensor>,
+) -> Result<(Tensor, Option<Trajectories>)> {
+    if keep {
+        model.keep_trajectories();
+    }
+    let drawn = draw(model);
+    let trajectories = model.take_trajectories();
+    Ok((drawn?, trajectories?))
+}
+
+/// Number of latents of a sample that its trajectory takes.
+pub(super) fn latents_of(trajectories: bool, model: &Trained) -> i64 {
+    if trajectories { 1 + model.experiment().sampling.steps as i64 } else { 0 }
+}
+
+/// Checks that memory holds `n` samples of each condition, and the arrays that are written of them,
+/// with `latents` latents of each sample.
 ///
 /// # Errors
 /// [`Error::Runtime`] with both numbers where it does not.
-pub fn check_memory(model: &Trained, n: i64, conditions: i64, save_z0: bool) -> Result<()> {
+pub(super) fn check_memory(model: &Trained, n: i64, conditions: i64, latents: i64) -> Result<()> {
     let entries = |shape: &[i64]| shape.iter().product::<i64>().max(1) as u64;
     let units = model.units();
     let condition = match &units.shapes.condition {
         Some(shape) if !units.condition_is_label => entries(shape),
         _ => 1,
     };
-    let latent = if save_z0 { entries(model.model().latent_shape()) } else { 0 };
+    let latent = entries(model.model().latent_shape()).saturating_mul(latents as u64);
     // Each number as sampled and as written, 8 bytes at most; and the row's random stream.
-    let row = 16 * (entries(&units.shapes.target) + condition + latent) + 48;
+    let row = entries(&units.shapes.target).saturating_add(condition).saturating_add(latent);
+    let row = row.saturating_mul(16).saturating_add(48);
     let rows = (n as u64).saturating_mul(conditions as u64);
     memory::check_count(&format!("a file of {rows} samples"), rows, row)
 }

@@ -1,23 +1,27 @@
-//! Files that samples begin at: rows of data, as the other commands read them or as `generate`
-//! writes them, and states.
+//! Files that samples begin at: rows of data, as other requests read them or as `generate` writes
+//! them, and states.
 
-use super::begin::Ask;
+use super::start::StartRequest;
+use super::{Conditions, Inputs, check_rows, conditions, rows_of};
+use crate::component::{Columns, Part};
+use crate::config::Experiment;
+use crate::data::Batch;
+use crate::data::files::{place, read_columns, read_incomplete};
+use crate::error::{Error, Result};
+use crate::inference::Lengths;
+use crate::io::{npz, read_texts, to_tensor};
+use crate::sequence;
+use crate::table::TableColumn;
+use crate::trained::Trained;
 use std::path::Path;
-use triflow::component::{Columns, Part};
-use triflow::data::Batch;
-use triflow::data::files::{place, read_columns, read_incomplete};
-use triflow::io::{npz, read_texts, to_tensor};
-use triflow::request::{self, Conditions, Inputs, check_rows, rows_of};
-use triflow::table::TableColumn;
-use triflow::tch::{Kind, Tensor};
-use triflow::{Error, Experiment, Lengths, Result, Trained, sequence};
+use tch::{Kind, Tensor};
 
 /// Advice where a file lacks conditions.
 const NO_CONDITION: &str =
     "the model takes a condition: a part of the file, or --labels or --condition";
 
 /// Conditions, lengths and numbers of rows of targets or states.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Beside {
     /// Conditions: labels `[n]` or values `[n, …]`; `None` for an unconditional run.
     pub conditions: Option<Tensor>,
@@ -63,7 +67,11 @@ fn sides(model: &Trained) -> (Part, Part) {
 }
 
 /// Reads rows, normalised, with their conditions and lengths.
-pub(super) fn complete(model: &Trained, file: &Path, ask: &Ask<'_>) -> Result<(Batch, Beside)> {
+pub(super) fn complete(
+    model: &Trained,
+    file: &Path,
+    ask: &StartRequest<'_>,
+) -> Result<(Batch, Beside)> {
     let (learned, from) = sides(model);
     let mut table = table(model, file, ask, false)?;
     let n = table.layout(learned).map_or(0, |(_, shape)| shape[0]);
@@ -84,7 +92,11 @@ pub(super) fn complete(model: &Trained, file: &Path, ask: &Ask<'_>) -> Result<(B
 
 /// Reads targets `[n, …]` in the data's own units that are NaN where they are unknown, with
 /// their conditions and lengths; padding holds 0.
-pub(super) fn incomplete(model: &Trained, file: &Path, ask: &Ask<'_>) -> Result<(Tensor, Beside)> {
+pub(super) fn incomplete(
+    model: &Trained,
+    file: &Path,
+    ask: &StartRequest<'_>,
+) -> Result<(Tensor, Beside)> {
     let (learned, _) = sides(model);
     let mut table = table(model, file, ask, true)?;
     let values = match learned {
@@ -117,10 +129,10 @@ pub(super) fn incomplete(model: &Trained, file: &Path, ask: &Ask<'_>) -> Result<
 
 /// The table of a file, in the order of the training rows. With `gaps`, targets may be missing;
 /// without conditions of its own, the run or the flags need none.
-fn table(model: &Trained, file: &Path, ask: &Ask<'_>, gaps: bool) -> Result<Columns> {
+fn table(model: &Trained, file: &Path, ask: &StartRequest<'_>, gaps: bool) -> Result<Columns> {
     let experiment = model.experiment();
     let (learned, from) = sides(model);
-    let own = model.units().shapes.condition.is_some() && !ask.conditions();
+    let own = model.units().shapes.condition.is_some() && !ask.has_conditions();
     let table = match (generated(model, file)?, own, gaps) {
         (Some(table), ..) => {
             if own && table.layout(from).is_none() {
@@ -276,12 +288,12 @@ fn beside(model: &Trained, file: &Path, table: &Columns) -> Result<Beside> {
 }
 
 /// Conditions of `n` rows that flags ask for: one for all, or as many; `None` where there are none.
-fn asked(model: &Trained, ask: &Ask<'_>, n: i64) -> Result<Option<Inputs>> {
-    if !ask.conditions() {
+fn asked(model: &Trained, ask: &StartRequest<'_>, n: i64) -> Result<Option<Inputs>> {
+    if !ask.has_conditions() {
         return Ok(None);
     }
-    let (labels, file) = ask.asked;
-    let Some(inputs) = request::conditions(model, Conditions::of(labels, file))? else {
+    let (labels, file) = (ask.labels, ask.condition);
+    let Some(inputs) = conditions(model, Conditions::of(labels, file))? else {
         let message = "this run takes no condition";
         return Err(Error::config("", message).help("leave --labels and --condition out"));
     };
@@ -311,7 +323,7 @@ pub(super) fn states(
     model: &Trained,
     file: &Path,
     at: Option<f64>,
-    ask: &Ask<'_>,
+    ask: &StartRequest<'_>,
 ) -> Result<(Tensor, Option<f64>, Beside)> {
     let archive = Archive::open(file)
         .map_err(|e| e.help("states are written by --invert and by --save-z0"))?;
