@@ -11,30 +11,30 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
-from . import _command, _data, _settings, _tables, _triflow
+from . import _command, _data, _tables, _triflow
 from ._errors import Error, Interrupted
-from ._run import PathLike
+from ._options import PathLike, Rows, takes
 from ._settings import Config, set_layer
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+
+@takes(Rows)
 def compare(
     config: Config = None,
     *,
     over: Optional[Mapping[str, Sequence[Any]]] = None,
     seeds: Optional[int] = None,
     budget: Optional[Mapping[str, Any]] = None,
-    x: Any = None,
-    y: Any = None,
-    data: Any = None,
-    validation: Any = None,
-    test: Any = None,
     set: Optional[Mapping[str, Any]] = None,
     out: Optional[PathLike] = None,
     jobs: Optional[int] = None,
     progress: bool = True,
-) -> "Comparison":
+    **rows: Unpack[Rows],
+) -> Comparison:
     """Compares variants of an experiment, as ``triflow compare`` does: every combination of the
     values of ``over``, such as ``{"objective": ["flow_matching", "ct"]}``, with ``seeds`` seeds and
     the same ``budget``, such as ``{"epochs": 10}``.
@@ -44,9 +44,7 @@ def compare(
     processes of the command. Ctrl-C stops them in order and raises :class:`Interrupted`; the same
     call with the same ``out`` goes on.
     """
-    given = _settings.layers(config, set)
-    folder = None if out is None else Path(out) / "data"
-    given += _data.layers(given, folder, x, y, data, validation, test)
+    given = _data.experiment(config, set, out, rows)
     section = {"over": over, "seeds": seeds, "budget": budget}
     given += [
         set_layer(f"comparison.{key}", value, key) for key, value in section.items() if value is not None

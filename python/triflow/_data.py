@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 
 import numpy as np
 
-from . import _tables, _triflow
+from . import _settings, _tables, _triflow
 from ._arrays import array
-from ._settings import set_layer
+from ._settings import Config, set_layer
 
 if TYPE_CHECKING:
     from ._triflow import Layer
+
+
+def experiment(config: Config, changes: Any, out: Any, rows: Mapping[str, Any]) -> List[Layer]:
+    """The layers of an experiment and of its rows, which are written below the folder `out`."""
+    given = _settings.layers(config, changes)
+    return given + layers(given, None if out is None else Path(out) / "data", **rows)
 
 
 def layers(

@@ -6,15 +6,16 @@ import base64
 import html
 import json
 import os
-import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Union
 
-from . import _arrays, _data, _settings, _tables, _triflow
+from . import _arrays, _data, _files, _options, _settings, _tables, _triflow
+from ._options import PathLike, Rows, Sampling, takes
 from ._progress import progress as _progress
 from ._settings import Config, as_json
 
-PathLike = Union[str, "os.PathLike[str]"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Pictures that stand beside a run's metrics, those that it has.
 SHOWN = (
@@ -28,18 +29,15 @@ SHOWN = (
 )
 
 
+@takes(Rows)
 def train(
     config: Config = None,
     *,
-    x: Any = None,
-    y: Any = None,
-    data: Any = None,
-    validation: Any = None,
-    test: Any = None,
     set: Optional[Mapping[str, Any]] = None,
     out: Optional[PathLike] = None,
     progress: bool = True,
-) -> "Run":
+    **rows: Unpack[Rows],
+) -> Run:
     """Trains an experiment, and measures and draws the result.
 
     ``config`` is a dict of the keys of an experiment file, YAML text, or the path of a file; what it
@@ -55,9 +53,7 @@ def train(
     ``out`` is the run folder, where a run that was begun goes on; by default a new one in
     ``output_dir``. Ctrl-C saves a checkpoint and raises :class:`Interrupted`; :func:`resume` goes on.
     """
-    given = _settings.layers(config, set)
-    folder = None if out is None else Path(out) / "data"
-    given += _data.layers(given, folder, x, y, data, validation, test)
+    given = _data.experiment(config, set, out, rows)
     path = None if out is None else os.fspath(out)
     return Run(_triflow.train(given, path, _progress(progress)))
 
@@ -132,27 +128,24 @@ class Run:
         """The pictures of the run."""
         return sorted(self.path.glob("*.png"))
 
+    @takes(Sampling)
     def generate(
         self,
         labels: Optional[Sequence[Any]] = None,
         condition: Any = None,
         n: Optional[int] = None,
-        seed: Optional[int] = None,
         *,
         seeds: Any = None,
-        solver: Any = None,
-        steps: Optional[int] = None,
-        grid: Any = None,
-        guidance: Optional[float] = None,
-        noise: Any = None,
-        set: Optional[Mapping[str, Any]] = None,
-        best: bool = False,
+        given: Any = None,
+        start: Any = None,
+        at: Optional[float] = None,
         lengths: Any = None,
         condition_lengths: Any = None,
         save_z0: bool = False,
+        trajectories: bool = False,
         details: bool = False,
-        data_path: Optional[PathLike] = None,
         progress: bool = True,
+        **sampling: Unpack[Sampling],
     ) -> Any:
         """Draws samples, as ``triflow generate`` does with the same arguments.
 
@@ -162,48 +155,108 @@ class Run:
         ``solver``, ``grid`` and ``noise`` are names or dicts with a ``type``; ``set`` maps further
         keys of ``sampling`` to values. ``best`` takes the parameters of the lowest validation loss.
 
+        ``given`` are rows to complete, in which NaN or an empty cell is unknown, ``n`` times each.
+        ``start`` are states to go on from: what :meth:`invert` returns with its ``at``, or z_0.
+
         Returns an array ``[n, …]``, or a data frame where the data are a table with named columns.
         With ``details``, a dict of the arrays that the command writes to an ``.npz``: ``samples``,
-        ``labels`` or ``conditions``, ``classes``, ``lengths``; with ``save_z0`` also ``z0``.
+        ``labels`` or ``conditions``, ``classes``, ``lengths``; with ``save_z0`` also ``z0``, and with
+        ``trajectories`` the states ``trajectories`` ``[n, times, …]`` of the solver and their
+        ``times``.
         """
-        how = _sampling(seed, solver, steps, grid, guidance, noise, set, best, data_path)
-        as_table = self._is_table(details or save_z0)
-        with tempfile.TemporaryDirectory() as folder:
+        details = details or save_z0 or trajectories
+        if given is not None or start is not None:
+            if seeds is not None or save_z0 or (given is not None and start is not None):
+                raise TypeError("seeds and save_z0 are for samples from noise; begin there, at given or at start")
+            how = "given" if start is None else "from"
+            how_many = {"n": n, "labels": labels, "condition": condition, "trajectories": trajectories}
+            both = {"lengths": lengths, "condition_lengths": condition_lengths}
+            rows = given if start is None else _states(start, at)
+            return self._begun((how, rows, at), {**how_many, **both}, details, progress, sampling)
+        if at is not None:
+            raise TypeError("at is the time of start")
+        as_table = self._is_table(details)
+        with _files.folder() as folder:
             asked = None
             if condition is not None:
-                asked = _asked("condition", condition, Path(folder), condition_lengths, lengths)
+                asked = _asked("condition", condition, folder, condition_lengths, lengths)
             drawn = _triflow.generate(
                 self.path,
-                how,
+                _options.handed(sampling),
                 as_table,
                 n=n,
-                labels=[self._class(label) for label in _list(labels)],
+                labels=self._classes(labels),
                 condition=asked,
                 seeds=_arrays.seeds(seeds),
                 save_z0=save_z0,
+                trajectories=trajectories,
                 progress=_progress(progress),
             )
-        return self._received(drawn, as_table, details or save_z0, "samples")
+        return self._received(drawn, as_table, details, "samples")
 
+    @takes(Sampling)
+    def edit(
+        self,
+        rows: Any,
+        at: float,
+        n: Optional[int] = None,
+        *,
+        labels: Optional[Sequence[Any]] = None,
+        condition: Any = None,
+        lengths: Any = None,
+        condition_lengths: Any = None,
+        trajectories: bool = False,
+        details: bool = False,
+        progress: bool = True,
+        **sampling: Unpack[Sampling],
+    ) -> Any:
+        """Draws variants of rows: noise is added to them up to the time ``at`` in [0, 1), and sampling
+        goes on from there, ``n`` times for each row. The later the time, the more is left of the rows.
+
+        ``rows`` are an array, a data frame, a dict of arrays with their conditions (``x`` and ``y``), or
+        the path of a file. ``labels`` or ``condition`` take the place of the rows' conditions: one for
+        all, or one each. Returns what :meth:`generate` does.
+        """
+        asked = {"n": n, "labels": labels, "condition": condition, "trajectories": trajectories}
+        asked.update(lengths=lengths, condition_lengths=condition_lengths)
+        return self._begun(("edit", rows, at), asked, details or trajectories, progress, sampling)
+
+    @takes(Sampling)
+    def invert(
+        self,
+        rows: Any,
+        at: Optional[float] = None,
+        *,
+        labels: Optional[Sequence[Any]] = None,
+        condition: Any = None,
+        lengths: Any = None,
+        condition_lengths: Any = None,
+        details: bool = False,
+        progress: bool = True,
+        **sampling: Unpack[Sampling],
+    ) -> Any:
+        """Computes the states ``[n, …]`` that lead to rows: the way back along the ODE, to the time
+        ``at`` or to the start of the path.
+
+        ``rows``, ``labels`` and ``condition`` are those of :meth:`edit`. With ``details``, a dict of
+        ``z``, its time ``t`` and the conditions, which ``generate(start=…)`` takes.
+        """
+        asked = {"labels": labels, "condition": condition}
+        asked.update(lengths=lengths, condition_lengths=condition_lengths)
+        return self._begun(("invert", rows, at), asked, details, progress, sampling)
+
+    @takes(Sampling)
     def predict(
         self,
         x: Any,
         samples: Optional[int] = None,
-        seed: Optional[int] = None,
         *,
         seeds: Any = None,
-        solver: Any = None,
-        steps: Optional[int] = None,
-        grid: Any = None,
-        guidance: Optional[float] = None,
-        noise: Any = None,
-        set: Optional[Mapping[str, Any]] = None,
-        best: bool = False,
         lengths: Any = None,
         condition_lengths: Any = None,
         details: bool = False,
-        data_path: Optional[PathLike] = None,
         progress: bool = True,
+        **sampling: Unpack[Sampling],
     ) -> Any:
         """Predicts the y of ``x``, as ``triflow predict`` does with the same arguments.
 
@@ -215,19 +268,70 @@ class Run:
         With ``details``, a dict of the arrays that the command writes to an ``.npz``:
         ``predictions``, ``std``, ``labels``, ``classes``.
         """
-        how = _sampling(seed, solver, steps, grid, guidance, noise, set, best, data_path)
         as_table = self._is_table(details)
-        with tempfile.TemporaryDirectory() as folder:
+        with _files.folder() as folder:
             drawn = _triflow.predict(
                 self.path,
-                how,
+                _options.handed(sampling),
                 as_table,
-                x=_asked("x", x, Path(folder), condition_lengths, lengths),
+                x=_asked("x", x, folder, condition_lengths, lengths),
                 samples=samples,
                 seeds=_arrays.seeds(seeds),
                 progress=_progress(progress),
             )
         return self._received(drawn, as_table, details, "predictions")
+
+    @takes(Sampling)
+    def impute(
+        self, data: Any, draws: int = 1, *, progress: bool = True, **sampling: Unpack[Sampling]
+    ) -> Any:
+        """Fills in the missing cells of a table: a data frame or the path of a file.
+
+        The run has to be trained for it (``training.mask_columns``). Known cells stay as they are, and
+        so do columns that the model does not use. With several ``draws``, a number is their mean,
+        beside ``COLUMN_std``, and a category the most frequent one, beside ``COLUMN_others``.
+        Returns a data frame.
+        """
+        with _files.folder() as folder:
+            file = _files.written("data", data, folder, self._learned)
+            how = _options.handed(sampling)
+            filled = _triflow.impute(self.path, how, file, draws=draws, progress=_progress(progress))
+        types = _tables.types(data) if _tables.is_frame(data) and data.ndim == 2 else self._types()
+        return _tables.received(filled, types)
+
+    @takes(Sampling)
+    def evaluate(
+        self,
+        data: Any = None,
+        *,
+        samples: Any = None,
+        draws: int = 5,
+        points: int = 2000,
+        likelihood: Optional[int] = None,
+        units: Optional[str] = None,
+        metrics: Any = (),
+        **sampling: Unpack[Sampling],
+    ) -> Dict[str, Any]:
+        """Measures the run, as ``triflow evaluate`` does with the same arguments.
+
+        ``data`` are rows with x and y to measure on, by default the run's held-out rows: a dict of
+        arrays, a data frame or the path of a file. ``samples`` are generated rows, such as those of
+        another program, to measure in place of the run's own. ``likelihood`` is a number of rows whose
+        −ln p is measured too; ``metrics`` are further metrics, names or dicts with a ``type``.
+
+        Returns the metrics, as ``metrics.json`` has them.
+        """
+        with _files.folder() as folder:
+            measured = _triflow.evaluate(
+                self.path,
+                _options.handed(sampling, units, metrics),
+                data=_files.written("data", data, folder, self._learned),
+                samples=_files.written("samples", samples, folder, self._learned),
+                draws=draws,
+                points=points,
+                likelihood=likelihood,
+            )
+        return json.loads(measured)
 
     def resume(self, **options: Any) -> "Run":
         """Continues this run: :func:`triflow.resume`."""
@@ -242,6 +346,37 @@ class Run:
             return same[0] if same else str(int(label))
         return str(label)
 
+    def _classes(self, labels: Optional[Sequence[Any]]) -> List[str]:
+        return [self._class(label) for label in _list(labels)]
+
+    @property
+    def _learned(self) -> str:
+        """The side of the data that the model learns, x or y."""
+        return "x" if self.config["task"] == "generation" else "y"
+
+    def _begun(
+        self, beginning: Any, asked: Mapping[str, Any], details: bool, progress: bool, sampling: Any
+    ) -> Any:
+        """Samples from a beginning ``(how, rows, at)``, or states."""
+        how, rows, at = beginning
+        other = "y" if self._learned == "x" else "x"
+        as_table = how != "invert" and self._is_table(details)
+        ends = {f"{self._learned}_lengths": asked["lengths"], f"{other}_lengths": asked["condition_lengths"]}
+        with _files.folder() as folder:
+            name = {"from": "start", "given": "given"}.get(how, "rows")
+            request = {
+                "how": how,
+                "file": _files.written(name, rows, folder, self._learned, {} if how == "from" else ends),
+                "at": at,
+                "n": asked.get("n"),
+                "labels": self._classes(asked["labels"]),
+                "condition": _files.written("condition", asked["condition"], folder, other),
+                "trajectories": asked.get("trajectories", False),
+            }
+            options = _options.handed(sampling)
+            drawn = _triflow.start(self.path, options, as_table, request, progress=_progress(progress))
+        return self._received(drawn, as_table, details, "z" if how == "invert" else "samples")
+
     def _is_table(self, details: bool) -> bool:
         if details:
             return False
@@ -251,11 +386,14 @@ class Run:
 
     def _received(self, drawn: Any, as_table: bool, details: bool, name: str) -> Any:
         if as_table:
-            data = self.config.get("data") or {}
-            path = data.get("path")
-            return _tables.received(drawn, _tables.types_beside(Path(path)) if path else {})
+            return _tables.received(drawn, self._types())
         arrays = _arrays.received(drawn)
         return arrays if details else arrays[name]
+
+    def _types(self) -> Dict[str, Any]:
+        """Types of the columns of the data frame that was trained on."""
+        path = (self.config.get("data") or {}).get("path")
+        return _tables.types_beside(Path(path)) if path else {}
 
     def _json(self, name: str) -> Dict[str, Any]:
         file = self.path / name
@@ -314,27 +452,8 @@ def _asked(name: str, rows: Any, folder: Path, condition_lengths: Any, lengths: 
     return _arrays.rows(name, rows, condition_lengths, lengths)
 
 
-def _sampling(
-    seed: Optional[int],
-    solver: Any,
-    steps: Optional[int],
-    grid: Any,
-    guidance: Optional[float],
-    noise: Any,
-    set: Optional[Mapping[str, Any]],
-    best: bool,
-    data_path: Optional[PathLike],
-) -> Dict[str, Any]:
-    """Options of sampling as the compiled module takes them."""
-    part = lambda value: None if value is None else as_json(value)
-    return {
-        "seed": seed,
-        "solver": part(solver),
-        "steps": steps,
-        "grid": part(grid),
-        "guidance": guidance,
-        "noise": part(noise),
-        "set": [f"{key}={as_json(value)}" for key, value in (set or {}).items()],
-        "best": best,
-        "data_path": None if data_path is None else os.fspath(data_path),
-    }
+def _states(start: Any, at: Optional[float]) -> Any:
+    """States as the file of them has them: z_0, or those of a time."""
+    if isinstance(start, (str, os.PathLike, Mapping)):
+        return start
+    return {"z0" if at is None else "z": start}

@@ -34,6 +34,7 @@ def generate(
     condition: Optional[Asked] = None,
     seeds: Optional[List[int]] = None,
     save_z0: bool = False,
+    trajectories: bool = False,
     progress: Any = None,
 ) -> Any: ...
 def predict(
@@ -45,6 +46,29 @@ def predict(
     seeds: Optional[List[int]] = None,
     progress: Any = None,
 ) -> Any: ...
+def start(
+    path: "PathLike[str]",
+    sampling: Dict[str, Any],
+    as_table: bool,
+    beginning: Dict[str, Any],
+    progress: Any = None,
+) -> Any: ...
+def impute(
+    path: "PathLike[str]",
+    sampling: Dict[str, Any],
+    file: Optional[str],
+    draws: int = 1,
+    progress: Any = None,
+) -> Any: ...
+def evaluate(
+    path: "PathLike[str]",
+    sampling: Dict[str, Any],
+    data: Optional[str] = None,
+    samples: Optional[str] = None,
+    draws: int = 5,
+    points: int = 2000,
+    likelihood: Optional[int] = None,
+) -> str: ...
 def has_columns(path: "PathLike[str]") -> bool: ...
 def write_table(path: "str | PathLike[str]", columns: List[Tuple[str, str, Array, List[str]]]) -> None: ...
 def plan(given: List[Layer], out: Optional[str] = None) -> Path: ...
