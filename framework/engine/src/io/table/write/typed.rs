@@ -72,8 +72,9 @@ pub(super) fn kind(rows: TableRows<'_>, column: usize, cells: &Cells<'_>) -> Kin
     let storage = rows.columns[column].storage.of_values();
     let all = |is: fn(f64) -> bool| rows.column(column).all(|v| v.is_nan() || is(v));
     match (cells, storage) {
-        (Cells::Number(Some(0)), Storage::Integer { .. })
-            if all(|v| v.abs() < 2.0_f64.powi(63)) =>
+        // A narrow type has its nearest number for any.
+        (Cells::Number(Some(0)), Storage::Integer { bits, .. })
+            if *bits < 64 || all(|v| v.abs() < 2.0_f64.powi(63)) =>
         {
             Kind::Whole
         }
