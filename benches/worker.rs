@@ -5,6 +5,9 @@
 //!                                                second, CPU seconds a unit
 //!     bench_worker CONFIG check OUT              writes a loss and its inputs for the other sides
 //!     bench_worker CONFIG start                  prints seconds to the end of the first step
+//!
+//! THREADS and PRECISION in the environment set the experiment's `threads` and
+//! `training.precision`.
 
 use std::path::Path;
 use std::time::Instant;
@@ -20,11 +23,13 @@ use triflow::{Experiment, Trainer};
 /// Number of rows of the data, unless the file sets `rows`.
 const ROWS: i64 = 8192;
 
-/// Random rows of the problem: conditions y `[rows, 2]`, targets x `[rows, features]`.
-fn data(rows: i64, features: i64) -> Splits {
+/// Random rows of the problem: conditions y `[rows, 2]`, targets x `[rows, features...]`.
+fn data(rows: i64, features: &[i64]) -> Splits {
     let _stream = seed_torch(0, Purpose::Data, 0);
-    let normal = |width| Tensor::randn([rows, width], (Kind::Float, Device::Cpu));
-    let train = Columns { x: Some(normal(features)), y: Some(normal(2)), ..Columns::default() };
+    let normal = |shape: &[i64]| {
+        Tensor::randn([&[rows][..], shape].concat(), (Kind::Float, Device::Cpu))
+    };
+    let train = Columns { x: Some(normal(features)), y: Some(normal(&[2])), ..Columns::default() };
     Splits { train, ..Splits::default() }
 }
 
@@ -60,6 +65,9 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     if let Ok(threads) = std::env::var("THREADS") {
         experiment.insert("threads".into(), threads.parse::<u64>()?.into());
     }
+    if let Ok(precision) = std::env::var("PRECISION") {
+        experiment["training"]["precision"] = precision.into();
+    }
     if what == "euler" || what == "midpoint" {
         let sampling = format!("{{ solver: {what}, steps: 20, noise: independent }}");
         experiment.insert("sampling".into(), serde_yaml::from_str(&sampling)?);
@@ -68,7 +76,13 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let rows = numbers["bench"]["rows"].as_i64().unwrap_or(ROWS);
     let mut trainer = match numbers["data"]["path"] {
         serde_yaml::Value::Null => {
-            Trainer::with_tables(experiment, data(rows, number("features")))?
+            let features = match &numbers["bench"]["features"] {
+                serde_yaml::Value::Sequence(shape) => {
+                    shape.iter().filter_map(serde_yaml::Value::as_i64).collect()
+                }
+                one => vec![one.as_i64().ok_or("bench.features is missing")?],
+            };
+            Trainer::with_tables(experiment, data(rows, &features))?
         }
         // The configuration names a file of rows.
         _ => Trainer::new(experiment, Path::new(""))?,
@@ -157,18 +171,18 @@ impl Serving {
 /// Writes parameters, inputs and their loss to a safetensors file.
 fn check(trainer: &Trainer, out: &Path) -> Answer {
     let trained = trainer.trained();
-    let (model, n) = (trained.model(), 256);
+    let (model, n) = (trained.model(), 64);
     let _stream = seed_torch(7, Purpose::Data, 1);
     let normal = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu));
-    let features = model.latent_shape()[0];
-    let (z0, z1, y) = (normal(&[n, features]), normal(&[n, features]), normal(&[n, 2]));
+    let shape = [&[n][..], model.latent_shape()].concat();
+    let (z0, z1, y) = (normal(&shape), normal(&shape), normal(&[n, 2]));
     let t = Tensor::rand([n], (Kind::Float, Device::Cpu));
     let mut all = vec![("z0", z0), ("z1", z1), ("y", y), ("t", t)];
     let mut parameters = trained.parameters();
     for (_, value) in &mut parameters {
         // The last layer starts at zero, which would hide errors of all others.
-        let noise = normal(&value.size())
-            * (0.3 / (value.size().last().copied().unwrap_or(1) as f64).sqrt());
+        let inputs: i64 = value.size().iter().skip(1).product();
+        let noise = normal(&value.size()) * (0.3 / (inputs as f64).sqrt());
         *value = &*value + noise;
     }
     let loss = tch::no_grad(|| -> Result<Tensor> {
