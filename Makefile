@@ -80,7 +80,7 @@ table-peers: need-python ## Train the peers on six real tables and score generat
 	examples/tables/regression
 	examples/tables/score
 
-bench: build ## Measure speed beside JAX and PyTorch, for docs/performance.md; some 20 minutes, options in ARGS="..."
+bench: build ## Measure speed beside JAX and PyTorch, for docs/performance.md; at most 40 minutes, options in ARGS="..."
 	$(CARGO) build --release --workspace --example bench_worker
 	benches/run $(ARGS)
 
