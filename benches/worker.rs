@@ -26,9 +26,8 @@ const ROWS: i64 = 8192;
 /// Random rows of the problem: conditions y `[rows, 2]`, targets x `[rows, features...]`.
 fn data(rows: i64, features: &[i64]) -> Splits {
     let _stream = seed_torch(0, Purpose::Data, 0);
-    let normal = |shape: &[i64]| {
-        Tensor::randn([&[rows][..], shape].concat(), (Kind::Float, Device::Cpu))
-    };
+    let normal =
+        |shape: &[i64]| Tensor::randn([&[rows][..], shape].concat(), (Kind::Float, Device::Cpu));
     let train = Columns { x: Some(normal(features)), y: Some(normal(&[2])), ..Columns::default() };
     Splits { train, ..Splits::default() }
 }
