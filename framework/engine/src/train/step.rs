@@ -122,7 +122,8 @@ impl Learning<'_> {
             self.gradient_of_parts(model, config, batch, taken)?
         };
         tch::no_grad(|| {
-            let norm = gradient.norm();
+            // Faster and nearer than LibTorch's norm, whose error is 4e-4 at ten million entries.
+            let norm = gradient.dot(&gradient).sqrt();
             self.course.add_norm(&norm);
             if let Some(max_norm) = config.clip_grad_norm {
                 gradient *= (norm.reciprocal() * max_norm).clamp_max(1.0);
