@@ -108,8 +108,8 @@ impl Network for Stack {
 }
 
 impl Stack {
-    /// The dilated convolution of a block and the layer after it, over `h` `[batch, n, width]`: linear
-    /// layers at each position, over the features of those that the kernel sees.
+    /// The dilated convolution of a block and the layer after it, over `h` `[batch, n, width]`:
+    /// linear layers at each position, over the features of those that the kernel sees.
     fn convolve(&self, block: &Block, h: &Tensor, pass: Pass) -> Tensor {
         let Self { spec, .. } = self;
         let (width, kernel, act) = (spec.width, spec.kernel, spec.activation);

@@ -125,10 +125,10 @@ pub enum End {
 /// `[rows, outputs]`. `start`, `[rows, outputs of the first layer]`, is added to the output of the
 /// first layer.
 ///
-/// In float32 on a CPU, with swish, relu or a GELU, rows pass through all layers block by block (large
-/// layers are divided by outputs instead), and the backward pass is one node. Otherwise it is the
-/// chain of LibTorch's operations. Gradients of any order are correct; those of second order cost a
-/// further evaluation.
+/// In float32 on a CPU, with swish, relu or a GELU, rows pass through all layers block by block
+/// (large layers are divided by outputs instead), and the backward pass is one node. Otherwise it
+/// is the chain of LibTorch's operations. Gradients of any order are correct; those of second order
+/// cost a further evaluation.
 pub fn chain(
     inputs: &[&Tensor],
     start: Option<&Tensor>,

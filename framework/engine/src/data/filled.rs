@@ -11,11 +11,11 @@ type Cells = (TableColumn, Vec<f64>);
 
 impl Table {
     /// A file's table with cells of `drawn` in place of those that are missing, by the names of
-    /// columns; behind them, the columns of `read` that it lacks. `read` are the columns of the file
-    /// as its data source reads them for the model, NaN where a cell is missing: a category that
-    /// the model does not know is not missing. Texts of known cells stay as they are, unless they
-    /// are numbers with decimal commas or signs between thousands: such a column is written as
-    /// numbers.
+    /// columns; behind them, the columns of `read` that it lacks. `read` are the columns of the
+    /// file as its data source reads them for the model, NaN where a cell is missing: a category
+    /// that the model does not know is not missing. Texts of known cells stay as they are, unless
+    /// they are numbers with decimal commas or signs between thousands: such a column is written
+    /// as numbers.
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config): a time has no format.

@@ -1,10 +1,11 @@
 //! The wait of LibTorch's threads for each other, spinning or asleep as the machine has cores to
 //! spare.
 //!
-//! On a machine of their own, threads that spin until the slowest of them is done are fastest. Where
-//! another process takes a core, a thread waits for it while the others spin on theirs, and training
-//! becomes many times slower than on one thread. So a watch reads how long the threads of this
-//! process were ready to run without a core, and lets waiting threads sleep while that is much.
+//! On a machine of their own, threads that spin until the slowest of them is done are fastest.
+//! Where another process takes a core, a thread waits for it while the others spin on theirs, and
+//! training becomes many times slower than on one thread. So a watch reads how long the threads of
+//! this process were ready to run without a core, and lets waiting threads sleep while that is
+//! much.
 
 use std::ffi::c_int;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
