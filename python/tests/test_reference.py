@@ -28,6 +28,8 @@ SEQUENCE = {"task": {"type": "sequence", "mode": "generate"}}
 #: Name: data, and settings of the network.
 NETWORKS = {
     "mlp": (POINTS, {"type": "mlp", "hidden_dims": [16, 16]}),
+    "mlp, gelu": (POINTS, {"type": "mlp", "hidden_dims": [16, 16], "activation": "gelu"}),
+    "mlp, gelu_tanh": (POINTS, {"type": "mlp", "hidden_dims": [16, 16], "activation": "gelu_tanh"}),
     "residual_mlp": (POINTS, {"type": "residual_mlp", "width": 16, "hidden": 24, "blocks": 2}),
     "bilinear": (POINTS, {"type": "bilinear", "hidden_dims": [12, 16]}),
     "convex": (POINTS, {"type": "convex", "hidden_dims": [16, 12], "activation": "relu", "mu": 0.001}),

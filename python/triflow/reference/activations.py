@@ -29,12 +29,23 @@ def normal_density(x):
     return np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
+def gelu_tanh(x):
+    """The approximation of gelu by tanh."""
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def gelu_tanh_slope(x):
+    t = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * math.sqrt(2 / math.pi) * (1 + 0.134145 * x * x)
+
+
 #: Name: function, and its derivative.
 FUNCTIONS = {
     "swish": (lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * sigmoid(-x))),
     "gelu": (lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * normal_density(x)),
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
     "softplus": (softplus, sigmoid),
+    "gelu_tanh": (gelu_tanh, gelu_tanh_slope),
     "relu": (lambda x: np.maximum(x, 0), lambda x: (x > 0) * 1.0),
 }
 FUNCTIONS["silu"] = FUNCTIONS["swish"]
@@ -50,11 +61,6 @@ def activate(name, x):
 
 def swish(x):
     return activate("swish", x)
-
-
-def gelu_tanh(x):
-    """The approximation of gelu by tanh."""
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
 def layer_norm(x, eps=1e-5):
