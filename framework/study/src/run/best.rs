@@ -30,7 +30,7 @@ struct Record {
 /// # Errors
 /// [`Error::Config`]: a metric cannot be built, there is no such metric, neither more nor less of
 /// it is better, it is not measured of such a model, or there are no validation rows.
-pub(super) fn check_metrics(trainer: &Trainer) -> Result<()> {
+pub fn check_metrics(trainer: &Trainer) -> Result<()> {
     let model = trainer.trained();
     let catalogue = Catalogue::of_model(model)?;
     let checkpoint = &trainer.experiment().checkpoint;

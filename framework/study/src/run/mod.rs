@@ -13,6 +13,7 @@ mod prepare;
 mod recover;
 mod same;
 
+pub use self::best::check_metrics;
 use self::checkpoints::{BEST, LAST};
 pub use self::extend::extend;
 use self::finish::finish;
