@@ -180,8 +180,13 @@ fn shards_together_are_the_whole_and_a_cell_fails_alone() {
     }
     let failed = cell(&whole, "1e+30, ct");
     assert_eq!(failed["metrics"][0], Value::Null);
-    let why = failed["errors"][0].as_str().unwrap();
-    assert!(why.starts_with("seeds 42, 43: ") && why.contains("learning_rate"), "{why}");
+    // Each seed has its step and norm.
+    for (seed, why) in failed["errors"].as_array().unwrap().iter().enumerate() {
+        let why = why.as_str().unwrap();
+        assert!(why.starts_with(&format!("seed {}: ", 42 + seed)), "{why}");
+        assert!(why.contains("learning_rate"), "{why}");
+    }
+    assert_eq!(failed["errors"].as_array().unwrap().len(), 2);
     // Only the failed cell is tried again.
     let again = folder.run(&["compare", "--resume", "whole"]);
     assert_eq!(again.code, 1);
