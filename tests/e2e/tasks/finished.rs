@@ -93,7 +93,7 @@ fn a_finished_run_needs_its_training_data_no_more() {
     let error = folder.fails(&["evaluate", "--run", text(&kinds), "--data", "other.csv"]);
     assert_eq!(
         error,
-        "error: other.csv: the file has the class `2`, which no training row has\n  at data\n  help: known classes: `0`, `1`"
+        "error: other.csv: the file has the class `2` (line 3 of other.csv), which no training row has\n  at data\n  help: known classes: `0`, `1`"
     );
 }
 
