@@ -171,7 +171,8 @@ fn labels_of_any_type_are_classes_of_their_names() {
         assert_eq!(units.label(first).unwrap(), first_label, "{file}");
     }
     let plain = load_csv("x,label\n1,2\n2,0\n3,1.0\n", |_| ()).unwrap().train;
-    assert_eq!((labels(&plain.y.unwrap()), plain.classes.len()), (vec![2, 0, 1], 0));
+    // Labels with decimals are names, with their digits.
+    assert_eq!((labels(&plain.y.unwrap()), plain.classes.len()), (vec![2, 0, 1], 3));
 }
 
 #[test]
@@ -187,8 +188,11 @@ fn labels_of_a_later_file_are_those_of_training_however_few_it_has() {
     assert_eq!(labels(&read("label\nred\nblue\n").unwrap().y.unwrap()), [2, 0]);
     assert_eq!(
         read("label\npurple\n").unwrap_err().to_string(),
-        "the file has the class `purple`, which no training row has\n  at data\n  help: known classes: `blue`, \
-         `green`, `red`"
+        format!(
+            "the file has the class `purple` (line 2 of {}), which no training row has\n  at data\n  \
+             help: known classes: `blue`, `green`, `red`",
+            file.display()
+        )
     );
     // Labels without names are numbers.
     let mut trained = experiment(&["data.type=csv", &path_key(&shared("tab.tsv"))]);
