@@ -34,6 +34,12 @@ fn columns() -> Vec<TableColumn> {
 
 /// A table of these columns: `mass` is ten times the code of `kind`, with noise.
 fn table() -> Tensor {
+    let _stream = seed_torch(7, Purpose::Data, 0);
+    drawn_table()
+}
+
+/// The same, from the stream that is held.
+fn drawn_table() -> Tensor {
     let options = (Kind::Double, Device::Cpu);
     let uniform = || Tensor::rand([N], options);
     let kind = (uniform() * 3.0).floor();
@@ -63,7 +69,7 @@ fn experiment(settings: &[&str]) -> Experiment {
 
 fn load(experiment: &Experiment) -> (Data, Units, Tensor) {
     let _stream = seed_torch(7, Purpose::Data, 0);
-    let x = table();
+    let x = drawn_table();
     let train = Columns { x: Some(x.shallow_clone()), x_columns: columns(), ..Columns::default() };
     let splits = Splits { train, ..Splits::default() };
     let (data, units) = Data::from_splits(experiment, splits, OPTIONS).unwrap();
@@ -162,7 +168,7 @@ fn filling_in(objective: &str) -> Trained {
     let _stream = seed_torch(7, Purpose::Data, 0);
     let index = Tensor::from_slice(&[0_i64, 1, 2]);
     let train = Columns {
-        x: Some(table().index_select(1, &index)),
+        x: Some(drawn_table().index_select(1, &index)),
         x_columns: columns()[..3].to_vec(),
         ..Columns::default()
     };
