@@ -1,9 +1,10 @@
 //! Training that diverges: the step at which it does, and the return to an earlier state.
 
+use crate::common::runs::{StopAfter, read};
 use std::path::{Path, PathBuf};
 use triflow::prelude::*;
-use triflow::run::{self, Run, RunObserver};
-use triflow::train::{Control, Divergence, Event, History, Outcome, State};
+use triflow::run::{self, Run};
+use triflow::train::{Control, Divergence, History, Outcome, State};
 use triflow::{Error, Experiment, Trainer};
 
 /// 8 steps an epoch. The learning rate rises by a thirtieth of it each step, and is too large from
@@ -114,23 +115,6 @@ fn the_norm_in_the_history_is_the_mean_length_of_the_gradient_before_it_is_clipp
     let (clipped, cut) = run("\n  clip_grad_norm: 0.001");
     assert!(cut.iter().all(|length| (length - 0.001).abs() < 1e-9), "{cut:?}");
     assert!(clipped[0] > 0.1 && norms[0] > 0.1, "{clipped:?}");
-}
-
-/// Asks for a stop after a number of steps in all.
-struct StopAfter(u64, u64);
-
-impl RunObserver for StopAfter {
-    fn step(&mut self, _: &Event<'_>) {
-        self.1 += 1;
-    }
-
-    fn stop(&self) -> bool {
-        self.1 >= self.0
-    }
-}
-
-fn read(run: &Path, name: &str) -> Vec<u8> {
-    std::fs::read(run.join(name)).unwrap()
 }
 
 /// Names of the files in `checkpoints`.

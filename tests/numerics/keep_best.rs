@@ -1,9 +1,10 @@
 //! The weights of the best epoch by a metric.
 
+use crate::common::runs::{StopAfter, read};
 use std::path::Path;
 use triflow::measure::{self, Options};
-use triflow::run::{self, Run, RunObserver};
-use triflow::train::{Control, Event};
+use triflow::run::{self, Run};
+use triflow::train::Control;
 use triflow::{Error, Experiment, Trainer};
 
 /// 4 steps an epoch.
@@ -43,23 +44,6 @@ fn values(name: &str) -> Vec<f64> {
         })
         .unwrap();
     values
-}
-
-/// Asks for a stop after a number of steps.
-struct StopAfter(u64, u64);
-
-impl RunObserver for StopAfter {
-    fn step(&mut self, _: &Event<'_>) {
-        self.1 += 1;
-    }
-
-    fn stop(&self) -> bool {
-        self.1 >= self.0
-    }
-}
-
-fn read(run: &Path, name: &str) -> Vec<u8> {
-    std::fs::read(run.join(name)).unwrap()
 }
 
 #[test]

@@ -12,7 +12,7 @@ use triflow::request::{
 use triflow::{Error, Result, Trained};
 use triflow_plugins::solvers::of_likelihoods;
 
-/// What is written beside samples.
+/// Arrays that are written beside samples.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
     /// The z_0 of each.

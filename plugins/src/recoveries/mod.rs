@@ -1,4 +1,4 @@
-//! What follows when the training diverges.
+//! Answers to a training that diverges.
 
 mod restore_and_halve_lr;
 mod stop;

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
 pub mod gaussian;
+pub mod runs;
 
 use serde_json::Value;
 use triflow::Experiment;

@@ -13,7 +13,7 @@ pub struct Restore {
 }
 
 component_kind! {
-    /// What follows when the training diverges.
+    /// The answer to a training that diverges.
     kind "recovery", context<'a> ();
 
     /// Decides what follows when the loss, the gradient or a parameter is no longer finite.

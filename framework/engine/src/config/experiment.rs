@@ -229,7 +229,7 @@ parameters! {
         pub lr_schedule: Component<dyn LrSchedule>,
         /// Rule by which training ends before its planned steps.
         pub stopping: Component<dyn Stopping>,
-        /// What follows when the loss, the gradient or a parameter is no longer finite.
+        /// Answer to a loss, a gradient or a parameter that is no longer finite.
         pub on_divergence: Component<dyn Recovery>,
         /// Largest Euclidean norm of the gradient over all parameters, to which longer ones are
         /// scaled; null: no limit.

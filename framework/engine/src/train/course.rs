@@ -152,7 +152,7 @@ impl Course {
         Ok(None)
     }
 
-    /// What is not finite in the sums after a step.
+    /// Cause of a fault, by the sums after a step; `None` if all that is measured is finite.
     fn cause(&self, row: &[f64]) -> Option<Cause> {
         if row[LossTerm::Total as usize].is_finite() && row[NORMS].is_finite() {
             return None;

@@ -31,7 +31,7 @@ pub struct EvaluationRequest<'a> {
     pub likelihood: Option<(i64, &'a Component<dyn Solver>)>,
 }
 
-/// What was measured.
+/// Results of a measurement.
 #[derive(Debug)]
 pub struct Evaluation {
     /// The metrics, as `metrics.json` has them.

@@ -1,4 +1,4 @@
-//! What a request gives, as a table or as arrays.
+//! Results of a request, as a table or as arrays.
 
 use crate::data::Table;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Whether a run that was begun is that of the experiment that is given.
+//! Comparison of a run that was begun with the experiment that is given.
 
 use crate::config::Experiment;
 use crate::error::{Error, Result};
