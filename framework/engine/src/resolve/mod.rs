@@ -4,6 +4,7 @@ mod cost;
 mod facts;
 mod parts;
 mod rules;
+mod training_rules;
 mod unused;
 
 pub(crate) use facts::{Facts, ModelFacts, Pairing, SamplingFacts, ScheduleUse};
