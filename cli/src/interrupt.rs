@@ -1,6 +1,9 @@
 //! Ctrl-C, for every command: work that checks [`stopped`] ends in order, all other work at once;
 //! in both cases with exit code 130 and the command that continues it, if there is one.
 
+use libc::{SIGHUP, SIGINT, SIGTERM, c_int};
+use signal_hook::iterator::Signals;
+use std::mem::MaybeUninit;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use triflow::Error;
@@ -11,9 +14,24 @@ static HEEDED: AtomicBool = AtomicBool::new(false);
 /// The command that continues the interrupted work.
 static GO_ON: Mutex<Option<String>> = Mutex::new(None);
 
-/// Starts to handle Ctrl-C and the termination signal.
+/// Starts to handle Ctrl-C, the termination signal, and the end of the terminal.
+///
+/// A signal that is ignored stays ignored: `nohup` and shells that start a command in the background
+/// ask for that.
 pub fn listen() {
-    let _ = ctrlc::set_handler(interrupt);
+    let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !ignored(signal));
+    let Ok(mut signals) = Signals::new(signals) else { return };
+    std::thread::spawn(move || signals.forever().for_each(|_| interrupt()));
+}
+
+fn ignored(signal: c_int) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: no action is given, and room for the present one, which is valid when all is zero.
+    let action = unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Handles Ctrl-C. The second one ends the process at once.

@@ -39,8 +39,11 @@ fn folder() -> Folder {
 /// Starts the command, and sends `signal` as soon as its log reports the end of an epoch. Returns
 /// exit status, run folder and log.
 pub fn stopped(folder: &Folder, args: &[&str], signal: &str) -> (ExitStatus, PathBuf, String) {
-    let mut child =
-        folder.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    stopped_by(folder.command(args), folder, signal)
+}
+
+fn stopped_by(mut run: Command, folder: &Folder, signal: &str) -> (ExitStatus, PathBuf, String) {
+    let mut child = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let (mut all, mut line) = (String::new(), String::new());
     while log.read_line(&mut line).unwrap() > 0 {
@@ -153,6 +156,23 @@ fn a_seed_decides_every_byte() {
     for name in SAME {
         assert!(bytes(&one.join(name)) != bytes(&other.join(name)), "{name} is the same");
     }
+}
+
+/// `nohup` starts a command with SIGHUP ignored.
+#[test]
+fn a_run_that_is_to_outlive_its_terminal_does() {
+    let folder = folder();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+    let triflow = folder.command(&["run", "e.yaml"]);
+    shell.arg(triflow.get_program()).args(triflow.get_args());
+    shell.current_dir(folder.path()).envs(triflow.get_envs().filter_map(|(k, v)| Some((k, v?))));
+    let (status, run, log) = stopped_by(shell, &folder, "-HUP");
+    assert!(status.success(), "{log}");
+    assert!(run.join("metrics.json").is_file(), "{log}");
+
+    let (status, _, log) = stopped(&folder, &["run", "e.yaml"], "-HUP");
+    assert_eq!(status.code(), Some(130), "{log}");
 }
 
 #[test]
