@@ -16,8 +16,8 @@ static GO_ON: Mutex<Option<String>> = Mutex::new(None);
 
 /// Starts to handle Ctrl-C, the termination signal, and the end of the terminal.
 ///
-/// A signal that is ignored stays ignored: `nohup` and shells that start a command in the background
-/// ask for that.
+/// A signal that is ignored stays ignored: `nohup` and shells that start a command in the
+/// background ask for that.
 pub fn listen() {
     let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !ignored(signal));
     let Ok(mut signals) = Signals::new(signals) else { return };

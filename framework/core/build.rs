@@ -52,7 +52,8 @@ fn compile_kernels(lib: &Path) {
     };
     let rows = |level: &str, flags: &[&str]| {
         let mut build = compiler();
-        build.file("src/kernels/rows.cpp").define("TRIFLOW_LEVEL", level);
+        build.files(["src/kernels/rows.cpp", "src/kernels/channels.cpp"]);
+        build.define("TRIFLOW_LEVEL", level);
         for flag in flags {
             build.flag(flag);
         }
@@ -75,7 +76,7 @@ fn compile_kernels(lib: &Path) {
     rows("baseline", &[]);
     if levels {
         rows("avx2", &["-mavx2", "-mfma"]);
-        let wide = ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mfma"];
+        let wide = ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma"];
         rows("avx512", &[&wide[..], &["-mprefer-vector-width=512"]].concat());
     }
     println!("cargo:rustc-link-lib=gomp");

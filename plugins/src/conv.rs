@@ -1,8 +1,11 @@
 //! Convolutions, group norm, residual blocks, attention, and features of time and condition, shared
 //! by the networks over images.
+//!
+//! All take images in any layout of memory and keep it; with channels side by side
+//! ([`kernels::channels_last`]) they are faster on a CPU.
 
 use crate::layers::{Linear, WeightInit, dropout, flatten, numel};
-use triflow::kernels::attention;
+use triflow::kernels::{self, attention, group_norm};
 use triflow::prelude::*;
 
 /// Channels, height and width of an image.
@@ -107,7 +110,18 @@ impl GroupNorm {
 
     /// `[batch, channels, H, W]` → the same shape.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.group_norm(self.groups, Some(&self.weight), Some(&self.bias), 1e-5, false)
+        self.apply(x, None, false)
+    }
+
+    /// The norm and then swish; `modulation`, `[batch, 2·channels]`, scales (by one more) and
+    /// shifts the channels in between.
+    pub fn swish(&self, x: &Tensor, modulation: Option<&Tensor>) -> Tensor {
+        self.apply(x, modulation, true)
+    }
+
+    fn apply(&self, x: &Tensor, modulation: Option<&Tensor>, swish: bool) -> Tensor {
+        let (groups, weight, bias) = (self.groups, &self.weight, &self.bias);
+        group_norm(x, kernels::GroupNorm { groups, weight, bias, modulation, swish })
     }
 }
 
@@ -150,13 +164,10 @@ impl ResBlock {
 
     /// `[batch, inputs, H, W]` → `[batch, outputs, H, W]`; `features` are `[batch, features]`.
     pub fn forward(&self, x: &Tensor, features: Option<&Tensor>, pass: Pass) -> Tensor {
-        let h = self.convs[0].forward(&self.norms[0].forward(x).silu());
-        let mut h = self.norms[1].forward(&h);
-        if let (Some(adapt), Some(features)) = (&self.adapt, features) {
-            let both = adapt.forward(features).unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
-            h = &h * (&both[0] + 1.0) + &both[1];
-        }
-        let h = self.convs[1].forward(&dropout(h.silu(), self.dropout, pass));
+        let h = self.convs[0].forward(&self.norms[0].swish(x, None));
+        let adapt = self.adapt.as_ref().zip(features).map(|(adapt, of)| adapt.forward(of));
+        let h = self.norms[1].swish(&h, adapt.as_ref());
+        let h = self.convs[1].forward(&dropout(h, self.dropout, pass));
         match &self.skip {
             Some(skip) => skip.forward(x) + h,
             None => x + h,
@@ -204,9 +215,10 @@ impl Attention {
         let (batch, channels, pixels) = (size[0], size[1], size[2] * size[3]);
         let qkv =
             self.norm.forward(x).conv2d(&self.qkv, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1);
-        let qkv = qkv.view([batch, 3, self.heads, channels / self.heads, pixels]);
-        let h = attention(&[&qkv.permute([0, 4, 1, 2, 3])], None);
-        x + self.out.forward(&h.permute([0, 2, 3, 1]).reshape(size.as_slice()))
+        let qkv = qkv.flatten(2, 3).transpose(1, 2);
+        let qkv = qkv.view([batch, pixels, 3, self.heads, channels / self.heads]);
+        let h = attention(&[&qkv], None).reshape([batch, pixels, channels]).transpose(1, 2);
+        x + self.out.forward(&h.view(size.as_slice()))
     }
 }
 

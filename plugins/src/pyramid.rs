@@ -3,6 +3,7 @@
 
 use crate::conv::{Conv, GroupNorm, Image, ResBlock, upsample};
 use crate::layers::{Linear, WeightInit, flatten};
+use triflow::kernels::channels_last;
 use triflow::prelude::*;
 
 /// Sizes of an image and of the latent that halving it leads to.
@@ -119,7 +120,7 @@ impl Down {
 
     /// `[batch, C, H, W]` → `[batch, outputs, h, w]` or `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
-        let mut h = self.entry.forward(x);
+        let mut h = self.entry.forward(&channels_last(x));
         for (blocks, halve) in &self.levels {
             for block in blocks {
                 h = block.forward(&h, None, pass);
@@ -128,7 +129,7 @@ impl Down {
                 h = halve.forward(&h);
             }
         }
-        let h = self.out.forward(&self.norm.forward(&h).silu());
+        let h = self.out.forward(&self.norm.swish(&h, None)).contiguous();
         match &self.head {
             Some(head) => head.forward(&flatten(&h)),
             None => h,
@@ -196,7 +197,7 @@ impl Up {
             Some(head) => head.forward(z).view([-1, channels, height, width]),
             None => z.shallow_clone(),
         };
-        let mut h = self.entry.forward(&z);
+        let mut h = self.entry.forward(&channels_last(&z));
         for (smooth, blocks) in &self.levels {
             if let Some(smooth) = smooth {
                 let size = h.size();
@@ -206,6 +207,6 @@ impl Up {
                 h = block.forward(&h, None, pass);
             }
         }
-        self.out.forward(&self.norm.forward(&h).silu())
+        self.out.forward(&self.norm.swish(&h, None)).contiguous()
     }
 }

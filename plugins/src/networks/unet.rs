@@ -1,5 +1,6 @@
 use crate::conv::{Attention, Conv, GroupNorm, Inputs, ResBlock, check_image, upsample};
 use crate::layers::WeightInit;
+use triflow::kernels::channels_last;
 use triflow::prelude::*;
 
 triflow::component! {
@@ -129,7 +130,7 @@ struct UnetNetwork {
 impl Network for UnetNetwork {
     fn forward(&self, input: &NetworkInput<'_>, pass: Pass) -> Result<Tensor> {
         let (z, features) = self.inputs.forward(input);
-        let mut h = self.entry.forward(&z);
+        let mut h = self.entry.forward(&channels_last(&z));
         let mut skips = Vec::new();
         for (halve, stages) in &self.down {
             if let Some(halve) = halve {
@@ -153,6 +154,6 @@ impl Network for UnetNetwork {
                 h = smooth.forward(&upsample(&h, &next.size()[2..]));
             }
         }
-        Ok(self.out.forward(&self.norm.forward(&h).silu()))
+        Ok(self.out.forward(&self.norm.swish(&h, None)).contiguous())
     }
 }

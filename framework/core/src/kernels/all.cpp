@@ -7,5 +7,6 @@
 #include "count.cpp"
 #include "destination.cpp"
 #include "memory.cpp"
+#include "norm.cpp"
 #include "reduced.cpp"
 #include "step.cpp"
