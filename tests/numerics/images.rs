@@ -124,6 +124,11 @@ fn an_image_that_claims_too_many_pixels_is_refused_before_it_is_unpacked() {
     let error = load(&yaml).unwrap_err().to_string();
     let why = "a.png: is 30000 pixels wide and 30000 high; images have 100000000 pixels at most";
     assert!(error.ends_with(why), "{error}");
+    std::fs::write(folder.path().join("a.png"), png_header(5_000, 5_000)).unwrap();
+    let error = load(&yaml).unwrap_err().to_string();
+    let why = "a.png: is 5000 pixels wide and 5000 high: it unpacks from 45 to 75000000 bytes, more \
+               than 1000 times as many, which no picture does";
+    assert!(error.ends_with(why), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::files::labels;
 use super::images::folder;
 use image::imageops::FilterType;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufReader;
+use std::io::{BufReader, Seek as _};
 use std::path::{Path as FsPath, PathBuf};
 use triflow::log;
 use triflow::prelude::*;
@@ -16,6 +16,12 @@ const SETS: [(&str, &[&str]); 3] =
 
 /// Largest number of pixels of an image file, as of 10,000 rows and columns.
 const MAX_PIXELS: u64 = 100_000_000;
+
+/// Largest ratio of the bytes of an image to those of its file: a picture of one colour reaches it
+/// in some formats.
+const MAX_RATIO: u64 = 1000;
+/// Bytes of an image that are allowed whatever the ratio, as of 2,300 rows and columns.
+const ALWAYS_ALLOWED: u64 = 16 << 20;
 
 triflow::component! {
     /// A folder of images: x is the image, y its class, given by its folder.
@@ -148,20 +154,40 @@ impl Folder {
     /// The file cannot be read or decoded, or has more than [`MAX_PIXELS`] pixels.
     fn read(&self, path: &FsPath) -> Result<((u32, u32), Vec<u8>)> {
         let bad = |e: image::ImageError| Error::data(path, format!("cannot be read: {e}"));
+        let (mut file, length) = triflow::io::open_regular(path)?;
+        let fits = super::tiff::lists_fit(&mut file, length).map_err(|e| bad(e.into()))?;
+        if !fits {
+            let message = "cannot be read: a list in its header is longer than the file";
+            return Err(Error::data(path, message));
+        }
         let open = || {
-            let (file, _) = triflow::io::open_regular(path)?;
-            let reader = image::io::Reader::new(BufReader::new(file)).with_guessed_format();
-            reader.map_err(|e| bad(e.into()))
+            let mut file = BufReader::new(&file);
+            file.rewind()?;
+            let mut reader = image::io::Reader::new(file).with_guessed_format()?;
+            let mut limits = image::io::Limits::default();
+            limits.max_alloc = Some(length.saturating_mul(MAX_RATIO).max(2 * ALWAYS_ALLOWED));
+            reader.limits(limits);
+            Ok(reader)
         };
         // The header is read first, so that a huge image is refused before it is decoded.
-        let (width, height) = open()?.into_dimensions().map_err(bad)?;
-        if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        let reader = open().map_err(|e: std::io::Error| bad(e.into()))?;
+        let (width, height) = reader.into_dimensions().map_err(bad)?;
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > MAX_PIXELS {
             let message = format!(
                 "is {width} pixels wide and {height} high; images have {MAX_PIXELS} pixels at most"
             );
             return Err(Error::data(path, message));
         }
-        let mut image = open()?.decode().map_err(bad)?;
+        let bytes = pixels * self.channels as u64;
+        if bytes > length.saturating_mul(MAX_RATIO).max(ALWAYS_ALLOWED) {
+            let message = format!(
+                "is {width} pixels wide and {height} high: it unpacks from {length} to {bytes} bytes, \
+                 more than {MAX_RATIO} times as many, which no picture does"
+            );
+            return Err(Error::data(path, message));
+        }
+        let mut image = open().map_err(|e| bad(e.into()))?.decode().map_err(bad)?;
         if let Some(size) = self.size {
             let side = image.width().min(image.height());
             let (x, y) = ((image.width() - side) / 2, (image.height() - side) / 2);

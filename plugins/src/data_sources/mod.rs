@@ -19,6 +19,7 @@ mod safetensors;
 mod sequences;
 mod swiss_roll;
 mod table;
+mod tiff;
 mod two_moons;
 mod words;
 

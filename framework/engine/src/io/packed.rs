@@ -10,8 +10,11 @@ use crate::{Error, Result};
 
 /// Largest ratio of unpacked to packed bytes: tables reach some 3 to 20, images and floats less.
 const MAX_RATIO: u64 = 200;
-/// Unpacked bytes that are allowed whatever the ratio.
-const ALWAYS_ALLOWED: u64 = 64 << 20;
+/// Unpacked bytes that are allowed whatever the ratio: what is made of them takes several times as
+/// many, and stays below 64 MiB.
+const ALWAYS_ALLOWED: u64 = 4 << 20;
+/// Bytes of the cells of a table that are allowed whatever the ratio.
+const CELLS_ALWAYS_ALLOWED: u64 = 16 << 20;
 
 /// Checks that `unpacked`, the number of bytes that a header claims for `packed` bytes, is one that
 /// real data can have. `what` begins the message, such as "array `x` ".
@@ -23,6 +26,23 @@ pub(super) fn check_unpacked(path: &Path, what: &str, packed: u64, unpacked: u64
         return Ok(());
     }
     let message = format!("{what}unpacks from {packed} to {unpacked} bytes, {}", excess());
+    Err(Error::data(path, message))
+}
+
+/// Checks that a table in a file of `length` bytes may have so many cells, each of which takes
+/// eight bytes of memory. Runs of one value take next to none in some formats.
+///
+/// # Errors
+/// [`Error::Data`], which names both numbers.
+pub(super) fn check_cells(path: &Path, rows: u64, columns: u64, length: u64) -> Result<()> {
+    let bytes = rows.saturating_mul(columns).saturating_mul(8);
+    if bytes <= length.saturating_mul(MAX_RATIO).max(CELLS_ALWAYS_ALLOWED) {
+        return Ok(());
+    }
+    let message = format!(
+        "holds {rows} rows of {columns} columns in {length} bytes, which no real data do; if yours \
+         do, write it as text"
+    );
     Err(Error::data(path, message))
 }
 
@@ -100,6 +120,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_table_has_as_many_cells_as_its_file_can_hold() {
+        let path = Path::new("a.parquet");
+        assert!(check_cells(path, 1 << 20, 2, 100).is_ok());
+        assert!(check_cells(path, 25 << 20, 1, 1 << 20).is_ok());
+        let message = check_cells(path, u64::MAX, 3, 100).unwrap_err().to_string();
+        assert!(message.contains(&format!("holds {} rows of 3 columns in 100 bytes", u64::MAX)));
     }
 
     #[test]

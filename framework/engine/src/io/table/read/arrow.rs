@@ -33,7 +33,7 @@ impl ArrowFile {
     /// # Errors
     /// [`Error::Data`]: the file cannot be read or is damaged.
     pub fn open(path: &Path, is_stream: bool) -> Result<Self> {
-        super::unpacked::check(path, if is_stream { 0 } else { 8 })?;
+        super::unpacked::check(path, is_stream)?;
         let (schema, _) = batches(path, is_stream, None)?;
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
         Ok(Self { names, is_stream, schema })

@@ -11,6 +11,8 @@ use std::path::Path;
 const ROWS_FOR_SEPARATOR: usize = 20;
 /// Number of first rows from which a header and the types of columns are detected.
 const SAMPLE: usize = 1000;
+/// Cells of these rows, at most; more than one row is taken.
+const SAMPLE_CELLS: usize = 400_000;
 
 /// Separators that are detected, the first one first.
 const KNOWN: [u8; 4] = [b'\t', b';', b',', b'|'];
@@ -62,7 +64,8 @@ impl Dialect {
         }
         let (first, line) = (records.texts(), records.line());
         let (mut sample, mut lines) = (Vec::new(), Vec::new());
-        while sample.len() < SAMPLE && records.advance()? {
+        let most = SAMPLE.min(SAMPLE_CELLS / first.len().max(1)).max(2);
+        while sample.len() < most && records.advance()? {
             lines.push(records.line());
             sample.push(records.texts());
         }

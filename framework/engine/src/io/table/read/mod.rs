@@ -9,6 +9,7 @@ mod header;
 mod infer;
 mod input;
 mod numbers;
+mod pages;
 mod parquet;
 mod records;
 #[cfg(test)]

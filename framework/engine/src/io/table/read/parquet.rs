@@ -1,8 +1,9 @@
 //! Columns of a Parquet file.
 
 use super::typed::{Builder, NESTED, Stored};
-use super::{Column, Markers, Wanted};
+use super::{Column, Markers, Wanted, pages};
 use crate::io::open_regular;
+use crate::io::packed::check_cells;
 use crate::io::table::arrow_types::{SCHEMA, decoded, storage_of};
 use crate::table::{Storage, TextLayout, TimeUnit};
 use crate::{Error, Result, memory};
@@ -73,10 +74,12 @@ impl ParquetFile {
         markers: &Markers,
         wanted: &[Wanted],
     ) -> Result<(usize, Vec<Option<Column>>)> {
+        let (mut file, length) = open_regular(path)?;
         let reader = reader(path)?;
         let rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
         let read = wanted.iter().filter(|wanted| **wanted != Wanted::Nothing).count();
-        memory::check_file(path, "", 8 * rows as u64 * read as u64)?;
+        check_cells(path, rows as u64, read as u64, length)?;
+        memory::check_file(path, "", (8 * read as u64).saturating_mul(rows as u64))?;
         let column = |(i, wanted): (usize, &Wanted)| -> Result<Option<Column>> {
             if *wanted == Wanted::Nothing {
                 return Ok(None);
@@ -92,8 +95,10 @@ impl ParquetFile {
             let mut builder = Builder::new(stored, wanted, markers);
             for group in 0..reader.num_row_groups() {
                 let group = reader.get_row_group(group).map_err(|e| damaged(path, &e))?;
+                let chunk = group.metadata().column(leaf).byte_range();
+                pages::check(path, &mut file, chunk)?;
                 let pages = group.get_column_reader(leaf).map_err(|e| damaged(path, &e))?;
-                read_group(pages, schema.column(leaf).as_ref(), &mut builder)
+                read_group(pages, schema.column(leaf).as_ref(), rows, &mut builder)
                     .map_err(|e| damaged(path, &e))?;
             }
             builder.finish(name.clone(), storage).map(Some).map_err(wrong)
@@ -208,10 +213,11 @@ fn stored(column: &ColumnDescriptor, storage: &Storage) -> Result<Stored, String
     }
 }
 
-/// Reads the values of a column in a group of rows.
+/// Reads the values of a column in a group of rows; all groups together have `rows`.
 fn read_group(
     reader: ColumnReader,
     column: &ColumnDescriptor,
+    rows: usize,
     builder: &mut Builder<'_>,
 ) -> Result<(), ParquetError> {
     let scale = match column.converted_type() {
@@ -230,27 +236,31 @@ fn read_group(
         _ => b.push_text(value),
     };
     match reader {
-        ColumnReader::BoolColumnReader(r) => each(r, builder, |b, v| b.push_flag(*v)),
+        ColumnReader::BoolColumnReader(r) => each(r, rows, builder, |b, v| b.push_flag(*v)),
         ColumnReader::Int32ColumnReader(r) if unsigned => {
-            each(r, builder, |b, v| b.push_number(f64::from(*v as u32)))
+            each(r, rows, builder, |b, v| b.push_number(f64::from(*v as u32)))
         }
         ColumnReader::Int32ColumnReader(r) => {
-            each(r, builder, |b, v| b.push_number(f64::from(*v) / scale))
+            each(r, rows, builder, |b, v| b.push_number(f64::from(*v) / scale))
         }
-        ColumnReader::Int64ColumnReader(r) if unsigned => {
-            each(r, builder, |b, v| b.push_whole(*v as u64 as f64, || (*v as u64).to_string()))
-        }
+        ColumnReader::Int64ColumnReader(r) if unsigned => each(r, rows, builder, |b, v| {
+            b.push_whole(*v as u64 as f64, || (*v as u64).to_string())
+        }),
         ColumnReader::Int64ColumnReader(r) => {
-            each(r, builder, |b, v| b.push_whole(*v as f64 / scale, || v.to_string()))
+            each(r, rows, builder, |b, v| b.push_whole(*v as f64 / scale, || v.to_string()))
         }
         ColumnReader::Int96ColumnReader(r) => {
-            each(r, builder, |b, v| b.push_number(v.to_millis() as f64))
+            each(r, rows, builder, |b, v| b.push_number(v.to_millis() as f64))
         }
-        ColumnReader::FloatColumnReader(r) => each(r, builder, |b, v| b.push_number((*v).into())),
-        ColumnReader::DoubleColumnReader(r) => each(r, builder, |b, v| b.push_number(*v)),
-        ColumnReader::ByteArrayColumnReader(r) => each(r, builder, |b, v| bytes(b, v.as_bytes())),
+        ColumnReader::FloatColumnReader(r) => {
+            each(r, rows, builder, |b, v| b.push_number((*v).into()))
+        }
+        ColumnReader::DoubleColumnReader(r) => each(r, rows, builder, |b, v| b.push_number(*v)),
+        ColumnReader::ByteArrayColumnReader(r) => {
+            each(r, rows, builder, |b, v| bytes(b, v.as_bytes()))
+        }
         ColumnReader::FixedLenByteArrayColumnReader(r) => {
-            each(r, builder, |b, v| bytes(b, v.as_bytes()))
+            each(r, rows, builder, |b, v| bytes(b, v.as_bytes()))
         }
     }
 }
@@ -258,6 +268,7 @@ fn read_group(
 /// Calls `push` with each value, and adds a missing one where there is none.
 fn each<T: DataType>(
     mut reader: ColumnReaderImpl<T>,
+    rows: usize,
     builder: &mut Builder<'_>,
     push: impl Fn(&mut Builder<'_>, &T::T),
 ) -> Result<(), ParquetError> {
@@ -269,6 +280,11 @@ fn each<T: DataType>(
             reader.read_records(ROWS, Some(&mut levels), None, &mut values)?;
         if records == 0 {
             return Ok(());
+        }
+        if records > rows.saturating_sub(builder.len()) {
+            return Err(ParquetError::General(format!(
+                "a column has more values than {rows} rows"
+            )));
         }
         if count == records {
             values.iter().for_each(|value| push(builder, value));

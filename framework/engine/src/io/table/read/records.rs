@@ -7,6 +7,9 @@ use std::path::Path;
 /// Bytes of the longest row.
 const LONGEST: usize = 64 << 20;
 
+/// Most cells of a row.
+const MOST_CELLS: usize = 100_000;
+
 /// Place of a cell in the text.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -139,6 +142,11 @@ impl<'p> Records<'p> {
             }
             let found = scan(text, self.next, self.separator, ended, &mut self.cells);
             let Some(found) = found else {
+                if self.cells.len() == MOST_CELLS {
+                    let line = self.next_line;
+                    let message = format!("line {line} has more than {MOST_CELLS} cells");
+                    return Err(Error::data(self.path, message));
+                }
                 if ended || text.len() - self.next > LONGEST {
                     let message = format!("line {}: a quote is not closed", self.next_line);
                     return Err(Error::data(self.path, message));
@@ -240,7 +248,7 @@ pub(super) fn counts(
 }
 
 /// Finds the cells of the row at `from`; `None` if its end is not in the text, which goes on unless
-/// it `ended`.
+/// it `ended`, or if it has more than [`MOST_CELLS`].
 fn scan(
     text: &[u8],
     from: usize,
@@ -252,6 +260,9 @@ fn scan(
     let (mut at, mut lines, mut escaped) = (from, 0, false);
     let is_space = |byte: u8| (byte == b' ' || byte == b'\t') && byte != separator;
     loop {
+        if cells.len() == MOST_CELLS {
+            return None;
+        }
         let mut start = at;
         while text.get(start).is_some_and(|byte| is_space(*byte)) {
             start += 1;

@@ -350,7 +350,7 @@ fn a_packed_text_is_unpacked_and_a_damaged_one_refused() {
         bomb.write_all(&[b"0\n".repeat(1 << 19)].concat()).unwrap();
     }
     let error = message(bomb.finish().unwrap(), &format());
-    assert!(error.contains("to more than 67108864 bytes, more than 200 times"), "{error}");
+    assert!(error.contains("bytes, more than 200 times as many"), "{error}");
 }
 
 /// Text in pieces: every place of the end of a piece gives the same rows.
@@ -373,4 +373,13 @@ fn a_text_longer_than_a_piece_is_read_as_a_short_one() {
     let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let wide = columns(&wide, &Format { encoding: Some("utf-16le".to_owned()), ..format() });
     assert_eq!(wide.unwrap(), all);
+}
+
+#[test]
+fn a_row_has_a_hundred_thousand_cells_at_most() {
+    let row = |cells: usize| format!("{}\n", vec!["1"; cells].join(","));
+    let absent = Format { header: Header::Absent, ..format() };
+    assert_eq!(columns(row(100_000), &absent).unwrap().len(), 100_000);
+    let message = message(row(3) + &row(100_001), &absent);
+    assert!(message.ends_with("line 2 has more than 100000 cells"), "{message}");
 }

@@ -10,6 +10,7 @@ use super::{Cells, Column, Format, MISSING, Wanted};
 use crate::table::Storage;
 use crate::{Error, Result};
 use std::path::Path;
+use std::rc::Rc;
 
 /// A type that the cells of a column may have.
 #[derive(Clone, Debug)]
@@ -29,13 +30,36 @@ impl Guess {
     }
 }
 
+/// Types that may fit all cells of a column.
+#[derive(Clone)]
+struct Guesses {
+    /// The types of all columns of which the same is wanted.
+    known: Rc<[Guess]>,
+    /// Those of them that fit, by number.
+    left: Vec<u8>,
+}
+
+impl Guesses {
+    fn iter(&self) -> impl Iterator<Item = &Guess> {
+        self.left.iter().map(|i| &self.known[usize::from(*i)])
+    }
+
+    fn first(&self) -> Option<&Guess> {
+        self.iter().next()
+    }
+
+    fn retain(&mut self, fits: impl Fn(&Guess) -> bool) {
+        self.left.retain(|i| fits(&self.known[usize::from(*i)]));
+    }
+}
+
 /// A column that is read.
 struct Reader {
     column: usize,
     wanted: Wanted,
     most_texts: usize,
     /// Types that fit all cells so far; the first is read.
-    guesses: Vec<Guess>,
+    guesses: Guesses,
     cells: Partial,
     missing: usize,
     /// True if the first guess failed, so that the column is to be read again.
@@ -63,7 +87,7 @@ enum Partial {
 }
 
 impl Reader {
-    fn new(column: usize, wanted: Wanted, guesses: Vec<Guess>) -> Self {
+    fn new(column: usize, wanted: Wanted, guesses: Guesses) -> Self {
         let (most_texts, cells) = (wanted.most_texts(), Partial::Many);
         Self { column, wanted, most_texts, guesses, cells, missing: 0, failed: true }
     }
@@ -94,8 +118,8 @@ impl Reader {
     /// Adds a cell; an error is what is wrong with it.
     #[inline]
     fn push(&mut self, cell: &[u8]) -> Result<(), String> {
-        match (&mut self.cells, &self.guesses[0]) {
-            (Partial::Numbers { values, decimals }, Guess::Number(notation)) => {
+        match (&mut self.cells, self.guesses.first()) {
+            (Partial::Numbers { values, decimals }, Some(Guess::Number(notation))) => {
                 if let Some(number) = notation.read(cell) {
                     if !number.value.is_finite() {
                         let cell = String::from_utf8_lossy(cell);
@@ -109,7 +133,7 @@ impl Reader {
                     return Ok(());
                 }
             }
-            (Partial::Times { values, certain, offset }, Guess::Time(format)) => {
+            (Partial::Times { values, certain, offset }, Some(Guess::Time(format))) => {
                 if let Some(time) = format.read(cell) {
                     *certain |= time.certain;
                     offset.get_or_insert(time.offset);
@@ -136,7 +160,7 @@ impl Reader {
         self.failed = true;
         // What was read so far is of no use.
         self.cells = Partial::Many;
-        if !self.guesses.is_empty() {
+        if self.guesses.first().is_some() {
             return Ok(());
         }
         let cell = String::from_utf8_lossy(cell);
@@ -154,12 +178,12 @@ impl Reader {
             Partial::Times { offset: Some(offset), .. } => Storage::at_offset(*offset),
             _ => Storage::Plain,
         };
-        let cells = match (self.cells, self.guesses.into_iter().next()) {
+        let cells = match (self.cells, self.guesses.first()) {
             (Partial::Numbers { values, decimals }, _) => {
                 Cells::Numbers { values, decimals: decimals.filter(|digits| *digits < 10) }
             }
             (Partial::Times { values, certain, .. }, Some(Guess::Time(format))) => {
-                Cells::Times { values, format: format.text, certain }
+                Cells::Times { values, format: format.text.clone(), certain }
             }
             (Partial::Texts { codes, words }, _) => {
                 Cells::Texts { codes, texts: words.into_texts() }
@@ -203,12 +227,18 @@ pub(super) fn read(
     names: Option<&[String]>,
     wanted: &[Wanted],
 ) -> Result<(usize, Blank, Vec<Option<Column>>)> {
-    let of = |(column, wanted): (usize, &Wanted)| {
-        (*wanted != Wanted::Nothing)
-            .then(|| Ok((column, guesses(column, wanted, format, dialect)?)))
+    let mut known: Vec<(&Wanted, Rc<[Guess]>)> = Vec::new();
+    let mut types_of = |wanted| match known.iter().find(|(other, _)| *other == wanted) {
+        Some((_, types)) => Rc::clone(types),
+        None => {
+            let types = types(wanted, format, dialect);
+            known.push((wanted, Rc::clone(&types)));
+            types
+        }
     };
-    let mut guesses: Vec<_> =
-        wanted.iter().enumerate().filter_map(of).collect::<Result<Vec<_>>>()?;
+    let of = |(column, wanted)| (column, guesses(column, types_of(wanted), format, dialect));
+    let read = wanted.iter().enumerate().filter(|(_, wanted)| **wanted != Wanted::Nothing);
+    let mut guesses: Vec<(usize, Guesses)> = read.map(of).collect();
     settle_decimal(&mut guesses, dialect.separator);
     let mut readers: Vec<Reader> = guesses
         .into_iter()
@@ -292,48 +322,48 @@ pub(super) fn open<'p>(path: &'p Path, format: &Format, dialect: &Dialect) -> Re
     Ok(records)
 }
 
-/// The types that a column may have, by what is wanted and by the first rows.
-fn guesses(
-    column: usize,
-    wanted: &Wanted,
-    format: &Format,
-    dialect: &Dialect,
-) -> Result<Vec<Guess>> {
+/// The types that a column may have by what is wanted of it.
+fn types(wanted: &Wanted, format: &Format, dialect: &Dialect) -> Rc<[Guess]> {
     let numbers = |padded| {
         let all = Notation::all(format.decimal, dialect.separator).into_iter();
         let all = all.filter(|notation| format.groups || notation.group.is_none());
         all.map(move |notation| Guess::Number(Notation { padded, ..notation }))
     };
     let times = || TimeFormat::all().into_iter().map(Guess::Time);
-    let mut all: Vec<Guess> = match wanted {
-        Wanted::Nothing => Vec::new(),
+    match wanted {
+        Wanted::Nothing => Rc::new([]),
         Wanted::Any => numbers(format.padded).chain(times()).chain([Guess::Text]).collect(),
         Wanted::NumbersOrTexts => numbers(true).chain([Guess::Text]).collect(),
         Wanted::Numbers => numbers(true).collect(),
-        Wanted::Texts | Wanted::Cells => vec![Guess::Text],
+        Wanted::Texts | Wanted::Cells => Rc::new([Guess::Text]),
         Wanted::Times(None) => times().collect(),
-        Wanted::Times(Some(format)) => vec![Guess::Time(TimeFormat::new(format))],
-    };
+        Wanted::Times(Some(format)) => Rc::new([Guess::Time(TimeFormat::new(format))]),
+    }
+}
+
+/// Those of the types that a column may have by the first rows.
+fn guesses(column: usize, known: Rc<[Guess]>, format: &Format, dialect: &Dialect) -> Guesses {
+    let mut guesses = Guesses { left: (0..known.len() as u8).collect(), known };
     let cells = dialect.sample.iter().filter_map(|row| row.get(column));
     for cell in cells.filter(|cell| !format.markers.is_missing(cell.as_bytes())) {
         let fits = |guess: &Guess| guess.fits(cell.as_bytes());
         // A guess is left until its reading names the line.
-        match all.iter().any(fits) {
-            true => all.retain(fits),
-            false => break,
+        if !guesses.iter().any(fits) {
+            break;
         }
+        guesses.retain(fits);
     }
-    Ok(all)
+    guesses
 }
 
 /// Where a column's numbers have decimal commas and no column's have points, commas are decimal
 /// signs and points stand between groups in the other columns too.
-fn settle_decimal(columns: &mut [(usize, Vec<Guess>)], separator: u8) {
+fn settle_decimal(columns: &mut [(usize, Guesses)], separator: u8) {
     let sign = |guess: &Guess| match guess {
         Guess::Number(notation) => Some(notation.decimal),
         _ => None,
     };
-    let only = |guesses: &[Guess]| {
+    let only = |guesses: &Guesses| {
         let mut signs = guesses.iter().filter_map(sign);
         let first = signs.next()?;
         signs.all(|other| other == first).then_some(first)

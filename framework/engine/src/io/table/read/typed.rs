@@ -93,6 +93,11 @@ impl<'m> Builder<'m> {
         Self { stored, wanted, markers, values: Vec::new(), codes: Vec::new(), words, missing: 0 }
     }
 
+    /// Number of cells so far.
+    pub fn len(&self) -> usize {
+        self.values.len().max(self.codes.len())
+    }
+
     pub fn push_missing(&mut self) {
         self.missing += 1;
         match self.stored {
