@@ -9,7 +9,7 @@ use crate::lock::{Lock, OF_FOLDER};
 use serde_yaml::Value;
 use sha2::{Digest as _, Sha256};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 const PLAN: &str = "plan.json";
 /// The folder of every plan that was compared here, each under its name.
@@ -52,7 +52,7 @@ impl Plan {
     pub fn read_named(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(PLANS).join(format!("{name}.json"));
         match seal::read(&path) {
-            Sealed::Whole(plan, _) => Ok(plan),
+            Sealed::Whole(plan, _) => stays_within(plan, &path),
             Sealed::Missing => Err(Error::data(&path, "is missing")),
             Sealed::Damaged(why) => Err(Error::data(&path, why)),
         }
@@ -65,7 +65,7 @@ impl Plan {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(PLAN);
         match seal::read(&path) {
-            Sealed::Whole(plan, _) => Ok(plan),
+            Sealed::Whole(plan, _) => stays_within(plan, &path),
             Sealed::Missing => {
                 let message = format!("{} is not the folder of a comparison", folder.display());
                 Err(Error::config("", message).help(format!("it has no {PLAN}")))
@@ -114,6 +114,21 @@ impl Plan {
         }
         seal::write(&folder.join(PLANS).join(format!("{name}.json")), self)?;
         seal::write(&folder.join(PLAN), self)
+    }
+}
+
+/// Checks that the names of files that a plan gives are names, and lead to no other folder.
+fn stays_within(plan: Plan, path: &Path) -> Result<Plan> {
+    let is_name = |text: &&str| {
+        let mut parts = Path::new(text).components();
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(one)), None) if one == *text)
+    };
+    let cells = plan.cells.iter().map(|cell| cell.sampling.as_str());
+    let units = plan.units.iter().map(|unit| unit.id.as_str());
+    let wrong = cells.chain(units).chain([plan.measuring.as_str()]).find(|text| !is_name(text));
+    match wrong {
+        Some(text) => Err(Error::data(path, format!("holds `{text}`, which is no name of a file"))),
+        None => Ok(plan),
     }
 }
 

@@ -176,3 +176,28 @@ fn metrics_of_tables_come_right_behind_the_one_that_decides() {
     plan.metric = Some("mmd2".to_owned());
     assert_eq!(order(&plan), ["mmd2", "pair_trends", "w2"]);
 }
+
+#[test]
+fn a_plan_that_names_files_of_another_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = compared(folder.path());
+    let read = |change: &dyn Fn(&mut Plan, String), to: &str| {
+        let mut plan = sound.clone();
+        change(&mut plan, to.to_owned());
+        seal::write(&folder.path().join("plan.json"), &plan).unwrap();
+        Plan::read(folder.path())
+    };
+    let names: [&dyn Fn(&mut Plan, String); 3] = [
+        &|plan, to| plan.units[1].id = to,
+        &|plan, to| plan.cells[1].sampling = to,
+        &|plan, to| plan.measuring = to,
+    ];
+    for change in names {
+        assert!(read(change, "b").is_ok());
+        for to in ["../..", "/tmp", "a/b", ".", ""] {
+            let message = read(change, to).unwrap_err().to_string();
+            let why = format!("plan.json: holds `{to}`, which is no name of a file");
+            assert!(message.ends_with(&why), "{message}");
+        }
+    }
+}
