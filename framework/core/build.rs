@@ -14,6 +14,7 @@ fn main() {
         println!("cargo:rerun-if-changed={watched}");
     }
     println!("cargo:rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+    println!("cargo:rerun-if-env-changed={SANITIZE}");
     let mut libtorch = "unknown".to_owned();
     if let Ok(lib) = env::var("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
@@ -40,14 +41,21 @@ fn main() {
     }
 }
 
+/// Variable under which `scripts/sanitize` compiles the kernels with sanitizers.
+const SANITIZE: &str = "TRIFLOW_SANITIZE";
+
 /// Compiles `src/kernels` against the headers installed with LibTorch.
 fn compile_kernels(lib: &Path) {
+    let sanitized = env::var_os(SANITIZE).is_some();
     let compiler = || {
         let mut build = cc::Build::new();
         build.cpp(true).std("c++17").opt_level(3).warnings(false);
         // LibTorch is built so, and some of its classes have other members otherwise.
         build.define("NDEBUG", None);
         build.flag("-fno-math-errno").flag("-ffp-contract=fast");
+        if sanitized {
+            build.flag("-fsanitize=address,undefined").flag("-fno-omit-frame-pointer").flag("-g1");
+        }
         build
     };
     let rows = |level: &str, flags: &[&str]| {
@@ -80,6 +88,10 @@ fn compile_kernels(lib: &Path) {
         rows("avx512", &[&wide[..], &["-mprefer-vector-width=512"]].concat());
     }
     println!("cargo:rustc-link-lib=gomp");
+    if sanitized {
+        println!("cargo:rustc-link-lib=asan");
+        println!("cargo:rustc-link-lib=ubsan");
+    }
 }
 
 fn var(name: &str) -> String {
