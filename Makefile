@@ -8,11 +8,11 @@ TRIFLOW := $(TARGET)/release/triflow
 # Beside other work, more than one thread a test is many times slower than one.
 OMP_NUM_THREADS ?= 1
 
-# Passed on by `make demo`, `make test-python`, `make bench` and `make scale`: make demo ARGS="--num-epochs 5 --seed 1"
+# Passed on by `make demo`, `make fuzz`, `make test-python`, `make bench` and `make scale`: make demo ARGS="--num-epochs 5 --seed 1"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch libtorch-cuda libtriflow-cuda libtriflow-nccl build wheel test-python demo test torture properties lint fmt clippy rustdoc quality table table-peers study bench bench-ranks scale docs clean
+.PHONY: help libtorch libtorch-cuda libtriflow-cuda libtriflow-nccl build wheel test-python demo test torture properties fuzz sanitize lint fmt clippy rustdoc quality table table-peers study bench bench-ranks scale docs clean
 .PHONY: need-python need-cargo need-cxx need-lint
 
 help: ## List the targets
@@ -51,11 +51,18 @@ torture: need-cargo need-cxx libtorch ## Kill runs at every file event, fill dis
 properties: need-cargo need-cxx libtorch ## Try 500 random experiments: what is accepted trains and resumes, what is refused says why
 	TRIFLOW_PROPERTIES=500 OMP_NUM_THREADS=1 $(CARGO) test --release -p triflow-plugins --test numerics properties:: -- --nocapture
 
+fuzz: need-cargo need-cxx libtorch ## Give random inputs to everything that reads files, 60 s each; a target and seconds in ARGS="npz 600"
+	@scripts/fuzz $(ARGS)
+
+sanitize: need-cargo need-cxx libtorch ## Run the tests of the C++ kernels with AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/sanitize
+
 lint: fmt clippy rustdoc ## Check formatting, clippy and the documentation; no warning passes
 
 fmt: need-cargo need-lint need-python
 	$(CARGO) fmt --all --check
 	cd examples/plugins && $(CARGO) fmt --all --check
+	cd tests/fuzz && $(CARGO) fmt --check
 	@scripts/comment_width
 
 clippy: need-cargo need-cxx need-lint libtorch
