@@ -66,7 +66,7 @@ Tensor plain_attention(const Attention& a) {
 }
 
 bool has_fast_attention(const Attention& a) {
-  if (at::autocast::is_autocast_enabled(at::kCPU)) return false;
+  if (traced() || at::autocast::is_autocast_enabled(at::kCPU)) return false;
   for (const Tensor* t : {&a.q, &a.k, &a.v})
     if (!t->device().is_cpu() || t->scalar_type() != at::kFloat || t->layout() != at::kStrided || t->dim() != 4 ||
         t->size(0) != a.batch() || t->size(2) != a.heads() || t->numel() == 0)

@@ -150,7 +150,7 @@ Rows::Activation activation_of(int activation) {
 
 // True if the fast routes cover the case.
 bool fast(const Net& net) {
-  if (at::autocast::is_autocast_enabled(at::kCPU)) return false;
+  if (traced() || at::autocast::is_autocast_enabled(at::kCPU)) return false;
   if (!rows_kernels().large && !by_rows(net)) return false;
   if (!activation_of(net.activation) || net.rows() == 0) return false;
   int64_t width = 0;

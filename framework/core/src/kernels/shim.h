@@ -3,6 +3,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <ATen/TracerMode.h>
 
 #include <cstring>
 #include <exception>
@@ -18,3 +19,7 @@ at::Tensor* guarded(char** error, F f) {
   }
   return nullptr;
 }
+
+// True while LibTorch records the operations of this thread as a graph, which has a node for each of
+// its own and none for those of this library.
+inline bool traced() { return at::tracer::impl::is_dispatch_enabled(); }

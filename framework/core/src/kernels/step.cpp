@@ -30,7 +30,7 @@ using at::Tensor;
 namespace {
 
 bool plain_float(const Tensor& t) {
-  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
+  return !traced() && t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
 }
 
 bool recorded(const Tensor& t) { return t.requires_grad() && at::GradMode::is_enabled(); }
