@@ -11,6 +11,7 @@ mod couplings;
 mod damage;
 mod data_sources;
 mod divergence;
+mod export;
 mod frechet;
 mod gaussian;
 mod group;

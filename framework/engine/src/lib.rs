@@ -7,7 +7,7 @@
 //! all of it.
 //!
 //! Layers: `device` `threads` `io`, `config` `group`, `data` `loss`, `resolve`, `model`, `sample`,
-//! `trained`, `inference` `start`, `train`.
+//! `trained`, `inference` `start`, `export` `train`.
 
 // The macros expand to paths that begin with `triflow::`, inside this crate too.
 extern crate self as triflow;
@@ -15,6 +15,7 @@ extern crate self as triflow;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod export;
 pub mod group;
 pub mod inference;
 pub mod io;
@@ -36,6 +37,7 @@ mod starters;
 pub use triflow_core::*;
 
 pub use config::Experiment;
+pub use export::Exported;
 pub use group::Group;
 pub use inference::{Lengths, Prediction, Start};
 pub use resolve::{Resolved, Unused};
