@@ -31,6 +31,7 @@ fn _triflow(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(request::start, module)?)?;
     module.add_function(wrap_pyfunction!(request::impute, module)?)?;
     module.add_function(wrap_pyfunction!(request::evaluate, module)?)?;
+    module.add_function(wrap_pyfunction!(request::export, module)?)?;
     module.add_function(wrap_pyfunction!(request::has_columns, module)?)?;
     module.add_function(wrap_pyfunction!(tables::write_table, module)?)?;
     module.add_function(wrap_pyfunction!(compare::plan, module)?)?;

@@ -18,7 +18,7 @@ use triflow::request::{
     SampleRequest, Seeds, StartRequest,
 };
 use triflow::tch::Tensor;
-use triflow::{Error, Result, Trained};
+use triflow::{Error, Exported, Result, Trained};
 use triflow_plugins::solvers::of_likelihoods;
 
 /// How a run is sampled. Parts are texts in YAML.
@@ -324,6 +324,29 @@ pub fn evaluate(
             likelihood: likelihood.map(|rows| (rows, &solver)),
         };
         json(&request::evaluate((&run, &mut model), request)?.metrics)
+    })
+}
+
+/// Writes the network of a run, or its sampler, as a TorchScript archive.
+#[pyfunction]
+#[pyo3(signature = (path, sampling, sampler, out))]
+pub fn export(
+    py: Python<'_>,
+    path: PathBuf,
+    sampling: Sampling,
+    sampler: bool,
+    out: PathBuf,
+) -> PyResult<()> {
+    run(py, &mut Watch::new(None), move |_| {
+        let (what, options) = match sampler {
+            true => (Exported::Sampler, sampling.options()?),
+            false => (Exported::Network, sampling.options()?),
+        };
+        load_plugins()?;
+        request::check_export(what, &options)?;
+        let (_, mut model) = request::open(&path, &options)?;
+        request::export(&mut model, what, &out)?;
+        Ok(())
     })
 }
 

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Union
 
-from . import _arrays, _data, _files, _options, _settings, _tables, _triflow
+from . import _arrays, _data, _export, _files, _options, _settings, _tables, _triflow
 from ._options import PathLike, Rows, Sampling, takes
 from ._progress import progress as _progress
 from ._settings import Config, as_json
@@ -332,6 +332,17 @@ class Run:
                 likelihood=likelihood,
             )
         return json.loads(measured)
+
+    @takes(Sampling)
+    def export(self, out: PathLike, *, sampler: bool = False, **sampling: Unpack[Sampling]) -> Path:
+        """Writes the run as a file that other programs evaluate without triflow, and returns its path.
+
+        The ending of ``out`` says the format: ``.pt`` is TorchScript, ``.onnx`` is ONNX, which needs
+        the packages torch and onnx (``pip install 'triflow[onnx]'``). The file computes the network
+        f(z, t, condition); with ``sampler``, data from z_0 and condition, by all steps of a solver with
+        fixed steps. The options of sampling are then part of the file.
+        """
+        return _export.export(self.path, out, sampler, sampling)
 
     def resume(self, **options: Any) -> "Run":
         """Continues this run: :func:`triflow.resume`."""

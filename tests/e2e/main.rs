@@ -14,6 +14,7 @@ mod command;
 mod compare;
 mod data;
 mod errors;
+mod export;
 mod faults;
 mod features;
 mod images;

@@ -300,6 +300,22 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         output_dir: Option<PathBuf>,
     },
+    /// Write a trained run as a file that any LibTorch evaluates without triflow.
+    #[command(
+        after_help = "Examples:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow export --run $run --to torchscript --out network.pt\n  triflow export --run $run --to sampler --solver dpmpp --steps 10 --out sampler.pt"
+    )]
+    Export {
+        /// Run folder.
+        #[arg(long, value_name = "DIR")]
+        run: PathBuf,
+        /// What the file computes, and its format.
+        #[arg(long, value_name = "WHAT")]
+        to: ExportTo,
+        #[command(flatten)]
+        sampling: SamplingArgs,
+        #[arg(long, value_name = "FILE", help = endings::written(EXPORT_ENDINGS))]
+        out: PathBuf,
+    },
     /// Draw the pictures of a run again.
     #[command(
         after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow plot --run $run"
@@ -405,6 +421,21 @@ pub enum Command {
         /// Shell to complete in.
         shell: clap_complete::Shell,
     },
+}
+
+/// Endings of the names of exported files.
+pub const EXPORT_ENDINGS: &[&str] = &["pt"];
+
+/// What an exported file computes, and its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportTo {
+    /// The network f(z, t, condition), in TorchScript
+    #[value(name = "torchscript")]
+    TorchScript,
+    /// All steps from z_0 and condition to data, in TorchScript
+    Sampler,
+    /// The network in ONNX, which the Python package writes
+    Onnx,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -4,6 +4,7 @@ mod compare;
 mod components;
 mod curve;
 mod data;
+mod export;
 mod new_crate;
 mod outputs;
 mod reflow;
@@ -121,6 +122,7 @@ fn run_joined(cli: &Cli) -> Result<()> {
         Command::Reflow { run, pairs, sampling, train, output_dir } => {
             reflow::reflow(cli, run, *pairs, sampling, train, output_dir.as_deref())
         }
+        Command::Export { run, to, sampling, out } => export::export(run, *to, sampling, out),
         Command::Plot { run, data_path } => {
             let run = Run::open(run)?.with_data_at(data_path.as_deref());
             let mut model = run.load()?;

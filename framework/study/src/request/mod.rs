@@ -1,9 +1,10 @@
 //! Requests to a trained run, as the command and other programs make them: how it is sampled, the
 //! samples and predictions of files, labels or rows in memory, samples from other beginnings than
-//! noise, missing cells and metrics, and what is written of them.
+//! noise, missing cells and metrics, what is written of them, and files of the model itself.
 
 mod conditions;
 mod evaluation;
+mod export;
 mod impute;
 mod options;
 mod origin;
@@ -15,6 +16,7 @@ mod start;
 
 pub use conditions::{Conditions, Inputs, check_rows, conditions, read, rows_of};
 pub use evaluation::{Evaluation, EvaluationRequest, evaluate};
+pub use export::{check_export, export};
 pub use impute::{Filled, ImputeRequest, impute};
 pub use options::{Options, load, open};
 pub use output::Output;
