@@ -76,6 +76,12 @@ pub fn heed(often: bool) {
     }
 }
 
+/// Declares that work has ended in order, on request or not, as it does for a server: what follows
+/// is no interrupted work.
+pub fn served() {
+    HEEDED.store(false, Ordering::SeqCst);
+}
+
 /// Sets the command that continues the work, for the message after Ctrl-C.
 pub fn go_on_with(command: Option<String>) {
     if let Ok(mut go_on) = GO_ON.lock() {

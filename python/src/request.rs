@@ -8,7 +8,6 @@ use crate::watch::Watch;
 use pyo3::prelude::*;
 use serde_yaml::Value;
 use std::path::{Path, PathBuf};
-use triflow::component::Columns;
 use triflow::config::parse_value;
 use triflow::data::Table;
 use triflow::io::NamedArray;
@@ -108,15 +107,8 @@ impl Ready {
         };
         let copy = |t: &Option<Tensor>| t.as_ref().map(Tensor::shallow_clone);
         let [condition, target] = &rows.lengths;
-        let classes = rows.classes.clone();
-        let values = Some(rows.values.shallow_clone());
-        let none = Columns { classes, ..Columns::default() };
-        let columns = match model.experiment().task().learns_y() {
-            true => Columns { x: values, ..none },
-            false => Columns { y: values, ..none },
-        };
-        let (x_lengths, y_lengths) = (copy(condition), copy(target));
-        Conditions::Rows(&rows.name, Box::new(Columns { x_lengths, y_lengths, ..columns }))
+        let values = (rows.values.shallow_clone(), rows.classes.clone());
+        Conditions::rows(&rows.name, values, [copy(condition), copy(target)], model)
     }
 }
 
@@ -176,7 +168,8 @@ pub fn generate<'py>(
         let seeds = seeds.map(|seeds| Seeds::given("seeds", seeds)).transpose()?;
         let conditions = condition.conditions(&model, &labels);
         let seed = sampling.seed;
-        let request = SampleRequest { n, seed, seeds, conditions, save_z0, trajectories };
+        let limit = None;
+        let request = SampleRequest { n, seed, seeds, conditions, save_z0, trajectories, limit };
         let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
         let samples = request::generate(&mut model, request, begin)?;
         Drawn::of(&model, as_table, &samples)
@@ -205,7 +198,7 @@ pub fn predict<'py>(
         request::check_predicts(&run, &model)?;
         let seeds = seeds.map(|seeds| Seeds::given("seeds", seeds)).transpose()?;
         let x = x.conditions(&model, &[]);
-        let request = PredictionRequest { samples, seed: sampling.seed, seeds, x };
+        let request = PredictionRequest { samples, seed: sampling.seed, seeds, x, limit: None };
         let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
         let predictions = request::predict((&run, &mut model), request, begin)?;
         Drawn::of(&model, as_table, &predictions)

@@ -34,6 +34,7 @@ fn every_build_turns_on_the_same_features_of_each_crate() {
     let one = [
         "triflow-cli",
         "triflow-python",
+        "triflow-server",
         "triflow-plugins",
         "triflow",
         "triflow-study",

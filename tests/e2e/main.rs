@@ -30,6 +30,7 @@ mod rerun;
 mod resume;
 mod sampling;
 mod schema;
+mod serve;
 mod table_cells;
 mod table_files;
 mod tables;

@@ -7,6 +7,7 @@ mod given;
 mod number;
 pub mod place;
 mod sampling;
+mod serve;
 
 pub use compare::CompareArgs;
 pub use endings::{listed, sample_endings};
@@ -14,6 +15,7 @@ pub use experiment::ExperimentArgs;
 pub use given::Given;
 pub use place::TrainArgs;
 pub use sampling::{CurveArgs, SamplingArgs, StartArgs};
+pub use serve::ServeArgs;
 
 use self::number::whole;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -162,6 +164,19 @@ pub enum Command {
         sampling: SamplingArgs,
         #[arg(long, value_name = "FILE", help = endings::written(&sample_endings()))]
         out: PathBuf,
+    },
+    /// Serve a trained run over HTTP: samples and predictions on request.
+    #[command(
+        after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow serve --run $run --port 8080 &\n  curl -s localhost:8080/generate -H 'Content-Type: application/json' -d '{\"n\": 2, \"seed\": 1}'\n\nThere is no authentication: only this machine is served unless --host says otherwise."
+    )]
+    Serve {
+        /// Run folder.
+        #[arg(long, value_name = "DIR")]
+        run: PathBuf,
+        #[command(flatten)]
+        serving: ServeArgs,
+        #[command(flatten)]
+        sampling: SamplingArgs,
     },
     /// Fill in the missing cells of a table with a run that was trained for it.
     #[command(

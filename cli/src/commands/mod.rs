@@ -10,6 +10,7 @@ mod outputs;
 mod reflow;
 mod sampling;
 mod scores;
+mod serve;
 
 use crate::args::experiment::Request;
 use crate::args::place::PlaceArgs;
@@ -89,6 +90,7 @@ fn run_joined(cli: &Cli) -> Result<()> {
             let out = (&**out, cli.quiet);
             sampling::predict(run, data, (*samples, seeds.as_deref()), sampling, out)
         }
+        Command::Serve { run, serving, sampling } => serve::run(run, serving, sampling),
         Command::Impute { run, data, draws, sampling, out } => {
             sampling::impute(run, data, *draws, sampling, (out, cli.quiet))
         }

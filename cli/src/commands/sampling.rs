@@ -46,6 +46,7 @@ pub fn generate(
         conditions: Conditions::of(labels, file),
         save_z0: kept.z0,
         trajectories: kept.trajectories,
+        limit: None,
     };
     let samples = request::generate(&mut model, request, &mut show(quiet))?;
     write(&samples, out, &model)
@@ -167,7 +168,7 @@ pub fn predict(
     check_shape(out, &model)?;
     let seeds = seeds.map(Seeds::read).transpose()?;
     let x = Conditions::File(data);
-    let request = PredictionRequest { samples, seed: sampling.seed, seeds, x };
+    let request = PredictionRequest { samples, seed: sampling.seed, seeds, x, limit: None };
     let predictions = request::predict((&run, &mut model), request, &mut show(quiet))?;
     write(&predictions, out, &model)
 }

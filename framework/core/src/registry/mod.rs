@@ -36,7 +36,7 @@ pub use parameter::{deserialize, serialize};
 pub use range::Range;
 #[doc(hidden)]
 pub use read::{unknown_word, word, yaml_text};
-pub use schema::{experiment_schema, properties_of};
+pub use schema::{experiment_schema, group_schema, properties_of};
 /// YAML, as read and written within one copy of the framework.
 pub use serde_yaml::{Mapping, Value as Yaml};
 #[doc(hidden)]

@@ -111,6 +111,15 @@ fn whole(n: f64) -> Value {
     if n.fract() == 0.0 && n.abs() < 2f64.powi(53) { json!(n as i64) } else { json!(n) }
 }
 
+/// JSON schema of a map with the keys of a group.
+pub fn group_schema<G: Group>() -> Value {
+    json!({
+        "type": "object",
+        "properties": properties(&G::fields()),
+        "additionalProperties": false,
+    })
+}
+
 /// JSON schema of an experiment file, with all registered components. `G` is the group of an
 /// experiment's keys. Every key is optional, because a file only overrides the defaults and the
 /// file that it `extends`.

@@ -6,6 +6,7 @@ use crate::data::check_labels;
 use crate::data::files::read_columns;
 use crate::error::{Error, Result};
 use crate::inference::Lengths;
+use crate::sequence;
 use crate::trained::Trained;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -33,6 +34,23 @@ impl<'a> Conditions<'a> {
             ([], None) => Self::All,
             (labels, None) => Self::Labels(labels),
         }
+    }
+
+    /// Rows in memory for `model`, `[n, …]` in the data's own units or labels `[n]`, with the names
+    /// of the classes if they are labels, and the lengths of conditions and targets that are
+    /// sequences. `name` stands for a file in messages.
+    pub fn rows(
+        name: &'a str,
+        (values, classes): (Tensor, Vec<String>),
+        [x_lengths, y_lengths]: [Option<Tensor>; 2],
+        model: &Trained,
+    ) -> Self {
+        let columns = Columns { classes, x_lengths, y_lengths, ..Columns::default() };
+        let columns = match model.experiment().task().learns_y() {
+            true => Columns { x: Some(values), ..columns },
+            false => Columns { y: Some(values), ..columns },
+        };
+        Self::Rows(name, Box::new(columns))
     }
 
     /// Name of the rows in messages; `None` for labels.
@@ -149,7 +167,7 @@ fn usable(model: &Trained, table: Columns, (file, part): (&Path, Part)) -> Resul
 pub fn rows_of(model: &Trained, asked: &Tensor) -> Result<Tensor> {
     let units = model.units();
     if model.experiment().task().is_sequence() {
-        return crate::sequence::rows(asked.shallow_clone(), "the condition");
+        return sequence::rows(asked.shallow_clone(), "the condition");
     }
     if asked.dim() > 1 {
         return Ok(asked.shallow_clone());
@@ -183,4 +201,46 @@ pub fn check_rows(model: &Trained, rows: &Tensor, file: Option<&Path>) -> Result
         )),
         _ => Ok(()),
     }
+}
+
+/// Largest distance of a condition from the training rows, in their standard deviations. Far beyond
+/// it the arithmetic of a network overflows.
+const FAR: f64 = 1e12;
+
+/// Checks that the values of rows `[n, …]`, of the shape of the training rows, are finite and not
+/// absurdly far from these; padding of sequences may hold anything.
+///
+/// # Errors
+/// [`Error::Data`]: the first row that has another value.
+pub fn check_values(
+    model: &Trained,
+    rows: &Tensor,
+    lengths: Option<&Tensor>,
+    file: Option<&Path>,
+) -> Result<()> {
+    let Some(file) = file.filter(|_| rows.dim() > 1 && rows.is_floating_point()) else {
+        return Ok(());
+    };
+    let normalised = model.units().condition.apply(&rows.to_device(model.device()));
+    let mask = match (lengths, &rows.size()[..]) {
+        (Some(lengths), [n, steps, ..]) => {
+            let options = (normalised.kind(), normalised.device());
+            sequence::mask(lengths, (*n, *steps), "the rows", options)?
+        }
+        _ => None,
+    };
+    // NaN is not within the bound either.
+    let far = sequence::keep(&normalised, mask.as_ref()).abs().le(FAR).logical_not();
+    let found = far.flatten(1, -1).any_dim(1, false).nonzero();
+    if found.numel() == 0 {
+        return Ok(());
+    }
+    let row = found.int64_value(&[0, 0]);
+    Err(Error::data(
+        file,
+        format!(
+            "row {row} (counted from 0) has a number that is not finite, or more than 10^12 standard \
+             deviations from the training rows"
+        ),
+    ))
 }

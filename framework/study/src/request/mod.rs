@@ -13,17 +13,21 @@ mod predictions;
 mod samples;
 mod seeds;
 mod start;
+mod together;
 
-pub use conditions::{Conditions, Inputs, check_rows, conditions, read, rows_of};
+pub use conditions::{Conditions, Inputs, check_rows, check_values, conditions, read, rows_of};
 pub use evaluation::{Evaluation, EvaluationRequest, evaluate};
 pub use export::{check_export, export};
 pub use impute::{Filled, ImputeRequest, impute};
 pub use options::{Options, load, open};
 pub use output::Output;
-pub use predictions::{PredictionRequest, Predictions, check_predicts, predict};
-pub use samples::{SampleRequest, Samples, check_shape, generate};
+pub use predictions::{
+    PredictionPlan, PredictionRequest, Predictions, check_predicts, plan_predictions, predict,
+};
+pub use samples::{SamplePlan, SampleRequest, Samples, check_shape, generate, plan_samples};
 pub use seeds::Seeds;
 pub use start::{Beginning, StartRequest, States, invert, start};
+pub use together::Planned;
 
 use crate::data::files::array;
 use crate::error::Result;

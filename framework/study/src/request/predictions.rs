@@ -1,8 +1,10 @@
 //! Predictions of a trained run for further rows.
 
 use super::seeds::Seeds;
+use super::together::{Draw, Planned, check_limit, parts};
 use super::{
-    Begin, Conditions, Inputs, Output, check_rows, conditions, counted, row_array, rows_of,
+    Begin, Conditions, Inputs, Output, check_rows, check_values, conditions, counted, row_array,
+    rows_of,
 };
 use crate::data::files::array;
 use crate::data::{Predicted, Table};
@@ -25,6 +27,8 @@ pub struct PredictionRequest<'a> {
     pub seeds: Option<Seeds>,
     /// The x to predict from.
     pub x: Conditions<'a>,
+    /// Largest number of draws of all rows together; `None`: any.
+    pub limit: Option<i64>,
 }
 
 /// Predictions with what belongs to them.
@@ -54,25 +58,48 @@ pub fn check_predicts(run: &Run, model: &Trained) -> Result<()> {
     Err(Error::config("", "this run generates, it does not predict").help(help))
 }
 
+/// A request for predictions whose x and random streams are known.
+#[derive(Debug)]
+pub struct PredictionPlan {
+    draw: Draw,
+    spread: bool,
+    kept: Vec<i64>,
+    origin: String,
+}
+
 /// Predicts the y of x.
 ///
 /// # Errors
-/// [`Error::Config`]: the run generates. [`Error::Data`]: x has another shape than the training
-/// rows, or there is another number of seeds than rows. Those of [`conditions`] and
-/// [`Trained::predict_sequences`].
+/// Those of [`plan_predictions`] and [`Trained::predict_sequences`].
 pub fn predict(
     (run, model): (&Run, &mut Trained),
     request: PredictionRequest<'_>,
     begin: &mut Begin<'_>,
 ) -> Result<Predictions> {
+    let plan = plan_predictions((run, model), request)?;
+    begin(model, plan.rows(), if plan.draw.draws > 1 { "draws" } else { "predictions" });
+    let drawn = PredictionPlan::draw_all(&[&plan], model)?.pop();
+    drawn.ok_or_else(|| Error::runtime("nothing was predicted"))
+}
+
+/// Checks a request for predictions, and finds their x and random streams.
+///
+/// # Errors
+/// [`Error::Config`]: the run generates. [`Error::Data`]: x has another shape than the training
+/// rows, or there is another number of seeds than rows. Those of [`conditions`].
+pub fn plan_predictions(
+    (run, model): (&Run, &Trained),
+    request: PredictionRequest<'_>,
+) -> Result<PredictionPlan> {
     check_predicts(run, model)?;
-    let PredictionRequest { samples, seed, seeds, x } = request;
+    let PredictionRequest { samples, seed, seeds, x, limit } = request;
     let file = x.origin();
     let Some(Inputs { values, lengths, kept }) = conditions(model, x)? else {
         return Err(Error::config("", "this run takes no x"));
     };
     let rows = rows_of(model, &values)?;
     check_rows(model, &rows, file)?;
+    check_values(model, &rows, lengths.condition.as_ref(), file)?;
     let seed = match samples {
         Some(_) => Some(seed.unwrap_or_else(|| model.experiment().seed())),
         None => seed,
@@ -87,17 +114,49 @@ pub fn predict(
         Some(seeds) => Some(Streams::of_seeds(&seeds.values)),
         None => seed.map(|seed| Streams::new(seed, 0)),
     };
-    let draws = samples.unwrap_or(1);
-    let all = rows.size()[0].saturating_mul(i64::try_from(draws).unwrap_or(i64::MAX));
-    begin(model, all, if draws > 1 { "draws" } else { "predictions" });
-    let drawn = model.predict_sequences(&rows, &lengths, streams.as_ref(), draws)?;
     let origin = match (&seeds, seed) {
         (Some(_), _) => "a seed a row".to_owned(),
         (None, Some(seed)) => format!("seed {seed}"),
         (None, None) => "z_0 = 0".to_owned(),
     };
+    let (n, draws) = (rows.size()[0], samples.unwrap_or(1));
+    check_limit(all_draws(n, draws), limit, "draws")?;
+    let conditions = Some(rows);
+    let draw = Draw { n, conditions, lengths, streams, draws };
     let spread = samples.is_some_and(|draws| draws > 1);
-    Ok(Predictions { drawn, spread, lengths: lengths.target, kept, origin })
+    Ok(PredictionPlan { draw, spread, kept, origin })
+}
+
+/// Number of draws of all of `n` rows.
+fn all_draws(n: i64, draws: u64) -> i64 {
+    n.saturating_mul(i64::try_from(draws).unwrap_or(i64::MAX))
+}
+
+impl Planned for PredictionPlan {
+    type Drawn = Predictions;
+
+    fn rows(&self) -> i64 {
+        all_draws(self.draw.n, self.draw.draws)
+    }
+
+    fn joins(&self, other: &Self, model: &Trained) -> Result<bool> {
+        self.draw.joins(&other.draw, model)
+    }
+
+    fn draw_all(all: &[&Self], model: &mut Trained) -> Result<Vec<Predictions>> {
+        let draws: Vec<&Draw> = all.iter().map(|plan| &plan.draw).collect();
+        let drawn = Draw::joined(&draws)?.predictions(model)?;
+        let parts = parts(draws.into_iter());
+        let own = |(plan, (from, n)): (&&Self, (i64, i64))| {
+            let PredictionPlan { draw, spread, kept, origin } = plan;
+            let (spread, kept, origin) = (*spread, kept.clone(), origin.clone());
+            let narrow = |t: &Tensor| t.narrow(0, from, n);
+            let drawn =
+                Prediction { mean: narrow(&drawn.mean), deviation: narrow(&drawn.deviation) };
+            Predictions { drawn, spread, lengths: draw.lengths().target, kept, origin }
+        };
+        Ok(all.iter().zip(parts).map(own).collect())
+    }
 }
 
 impl Output for Predictions {

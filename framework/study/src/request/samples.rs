@@ -1,8 +1,10 @@
 //! Samples of a trained run, with their conditions.
 
 use super::seeds::{SampleSeeds, Seeds};
+use super::together::{Draw, Planned, check_limit, parts};
 use super::{
-    Begin, Conditions, Inputs, Output, check_rows, conditions, counted, row_array, rows_of,
+    Begin, Conditions, Inputs, Output, check_rows, check_values, conditions, counted, row_array,
+    rows_of,
 };
 use crate::data::Table;
 use crate::data::files::array;
@@ -29,6 +31,8 @@ pub struct SampleRequest<'a> {
     pub save_z0: bool,
     /// Keep the states along the path of each sample.
     pub trajectories: bool,
+    /// Largest number of samples; `None`: as many as memory holds.
+    pub limit: Option<i64>,
 }
 
 /// Samples with their conditions and the lengths of both.
@@ -50,18 +54,40 @@ pub struct Samples {
     pub origin: String,
 }
 
+/// A request for samples whose conditions and random streams are known.
+#[derive(Debug)]
+pub struct SamplePlan {
+    draw: Draw,
+    save_z0: bool,
+    trajectories: bool,
+    /// Conditions as they are written.
+    conditions: Option<Tensor>,
+    kept: Vec<i64>,
+    origin: String,
+}
+
 /// Draws samples from noise.
 ///
 /// # Errors
-/// [`Error::Config`]: the model takes no condition and one is given, or needs one, or there is to
-/// be no sample. [`Error::Runtime`]: memory does not hold the samples. Those of [`conditions`] and
-/// [`Trained::generate_sequences`].
+/// Those of [`plan_samples`] and [`Trained::generate_sequences`].
 pub fn generate(
     model: &mut Trained,
     request: SampleRequest<'_>,
     begin: &mut Begin<'_>,
 ) -> Result<Samples> {
-    let SampleRequest { n, seed, seeds, conditions: given, save_z0, trajectories } = request;
+    let plan = plan_samples(model, request)?;
+    begin(model, plan.rows(), "samples");
+    let drawn = SamplePlan::draw_all(&[&plan], model)?.pop();
+    drawn.ok_or_else(|| Error::runtime("nothing was sampled"))
+}
+
+/// Checks a request for samples, and finds their conditions and random streams.
+///
+/// # Errors
+/// [`Error::Config`]: the model takes no condition and one is given, or needs one, or there is to
+/// be no sample. [`Error::Runtime`]: memory does not hold the samples. Those of [`conditions`].
+pub fn plan_samples(model: &Trained, request: SampleRequest<'_>) -> Result<SamplePlan> {
+    let SampleRequest { n, seed, seeds, conditions: given, save_z0, trajectories, limit } = request;
     let file = given.origin();
     let wanted = match seeds {
         Some(seeds) => SampleSeeds::Seeds(seeds.values),
@@ -79,39 +105,75 @@ pub fn generate(
         return Err(Error::config("", "this run takes no labels").help("leave --labels out"));
     }
     let origin = wanted.origin();
-    match (conditions(model, given)?, file) {
-        (None, None) => {
-            check_memory(model, n, 1, kept_latents)?;
-            let streams = wanted.streams();
-            begin(model, n, "samples");
-            let (samples, trajectories) =
-                along(model, trajectories, |model| model.sample_from(n, None, &streams))?;
-            let z0 = save_z0.then(|| model.z0(n, Some(&streams))).transpose()?;
-            let (lengths, kept) = (Lengths::default(), Vec::new());
-            Ok(Samples { samples, conditions: None, lengths, z0, trajectories, kept, origin })
-        }
+    let inputs = match (conditions(model, given)?, file) {
         (None, Some(_)) => {
-            Err(Error::config("", "this run takes no condition").help("leave --condition out"))
+            return Err(
+                Error::config("", "this run takes no condition").help("leave --condition out")
+            );
         }
-        (Some(Inputs { values: asked, mut lengths, kept }), _) => {
-            check_memory(model, n, asked.size().first().copied().unwrap_or(1), kept_latents)?;
-            let streams = wanted.streams_of(&asked, file.is_some())?;
-            let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
-            let asked = each(&asked);
-            let rows = rows_of(model, &asked)?;
-            check_rows(model, &rows, file)?;
-            for side in [&mut lengths.condition, &mut lengths.target] {
-                *side = side.as_ref().map(each);
-            }
-            begin(model, asked.size()[0], "samples");
-            let (samples, trajectories) = along(model, trajectories, |model| {
-                model.generate_sequences(&rows, &lengths, Some(&streams))
-            })?;
-            let z0 = save_z0.then(|| model.z0(asked.size()[0], Some(&streams))).transpose()?;
-            let kept = kept.into_iter().flat_map(|row| vec![row; n as usize]).collect();
-            let conditions = Some(asked);
-            Ok(Samples { samples, conditions, lengths, z0, trajectories, kept, origin })
-        }
+        (inputs, _) => inputs,
+    };
+    let Some(Inputs { values: asked, mut lengths, kept }) = inputs else {
+        check_limit(n, limit, "samples")?;
+        check_memory(model, n, 1, kept_latents)?;
+        let streams = Some(wanted.streams());
+        let (lengths, kept) = (Lengths::default(), Vec::new());
+        let draw = Draw { n, conditions: None, lengths, streams, draws: 1 };
+        return Ok(SamplePlan { draw, save_z0, trajectories, conditions: None, kept, origin });
+    };
+    let count = asked.size().first().copied().unwrap_or(1);
+    check_limit(n.saturating_mul(count), limit, "samples")?;
+    check_memory(model, n, count, kept_latents)?;
+    let streams = Some(wanted.streams_of(&asked, file.is_some())?);
+    let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
+    let rows = rows_of(model, &asked)?;
+    check_rows(model, &rows, file)?;
+    check_values(model, &rows, lengths.condition.as_ref(), file)?;
+    let (asked, rows) = (each(&asked), each(&rows));
+    for side in [&mut lengths.condition, &mut lengths.target] {
+        *side = side.as_ref().map(each);
+    }
+    let kept = kept.into_iter().flat_map(|row| vec![row; n as usize]).collect();
+    let draw = Draw { n: asked.size()[0], conditions: Some(rows), lengths, streams, draws: 1 };
+    Ok(SamplePlan { draw, save_z0, trajectories, conditions: Some(asked), kept, origin })
+}
+
+impl Planned for SamplePlan {
+    type Drawn = Samples;
+
+    fn rows(&self) -> i64 {
+        self.draw.n
+    }
+
+    fn joins(&self, other: &Self, model: &Trained) -> Result<bool> {
+        self.draw.joins(&other.draw, model)
+    }
+
+    fn draw_all(all: &[&Self], model: &mut Trained) -> Result<Vec<Samples>> {
+        let draws: Vec<&Draw> = all.iter().map(|plan| &plan.draw).collect();
+        let joined = Draw::joined(&draws)?;
+        let keep = all.iter().any(|plan| plan.trajectories);
+        let (samples, trajectories) = along(model, keep, |model| joined.samples(model))?;
+        let parts = parts(draws.into_iter());
+        let own = |(plan, (from, n)): (&&Self, (i64, i64))| {
+            let SamplePlan { draw, save_z0, conditions, kept, origin, .. } = plan;
+            let narrow = |t: &Tensor| t.narrow(0, from, n);
+            let path = trajectories.as_ref().filter(|_| plan.trajectories);
+            let path = path.map(|path| Trajectories {
+                times: path.times.clone(),
+                states: narrow(&path.states),
+            });
+            Ok(Samples {
+                samples: narrow(&samples),
+                conditions: conditions.as_ref().map(Tensor::shallow_clone),
+                z0: save_z0.then(|| model.z0(n, draw.streams.as_ref())).transpose()?,
+                lengths: draw.lengths(),
+                trajectories: path,
+                kept: kept.clone(),
+                origin: origin.clone(),
+            })
+        };
+        all.iter().zip(parts).map(own).collect()
     }
 }
 
