@@ -28,6 +28,7 @@ pub mod sources;
 pub mod step_grids;
 pub mod stopping;
 pub mod time_samplers;
+pub mod trackers;
 
 mod conv;
 mod layers;

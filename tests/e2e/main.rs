@@ -37,3 +37,4 @@ mod tables;
 mod tasks;
 mod threads;
 mod torture;
+mod trackers;

@@ -29,6 +29,7 @@ fn in_experiment(kind: &str, component: Value) -> Value {
         "data_source" => json!({ "data": component }),
         "lr_schedule" => json!({ "training": { "lr_schedule": component } }),
         "optimizer" => json!({ "training": { "optimizer": component } }),
+        "tracker" => json!({ "tracking": [component] }),
         "recovery" => json!({ "training": { "on_divergence": component } }),
         "stopping" => json!({ "training": { "stopping": component } }),
         "solver" => json!({ "sampling": { "solver": component } }),

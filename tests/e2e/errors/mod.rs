@@ -27,7 +27,7 @@ fn answers(folder: &Folder, cases: &[(&[&str], &str)]) {
 
 const KEYS: &str = "task, unconditional, input_shape, output_shape, latent_shape, data, objective, path, \
                     noise_schedule, encoder, decoder, crn, source, coupling, loss, training, checkpoint, start_from, \
-                    sampling, metrics, comparison, device, threads, output_dir, plugins";
+                    sampling, metrics, tracking, comparison, device, threads, output_dir, plugins";
 
 /// Names of the built-in components of a kind, as errors list them.
 fn known(kind: &str) -> String {

@@ -32,6 +32,7 @@ mod stepper;
 mod stopping;
 mod tableau;
 mod time_sampler;
+mod tracker;
 
 pub use crate::point::Grid;
 pub use crate::rng::Draws;
@@ -72,3 +73,4 @@ pub use stepper::{Step, Stepped, Stepper};
 pub use stopping::Stopping;
 pub use tableau::Tableau;
 pub use time_sampler::{Quantiles, TimeSampler};
+pub use tracker::{Ending, Record, TrackedRun, Tracker};

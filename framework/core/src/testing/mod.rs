@@ -32,6 +32,7 @@ mod spec;
 mod step_grid;
 mod stopping;
 mod time_sampler;
+mod tracker;
 
 #[cfg(test)]
 mod starters;

@@ -5,7 +5,7 @@ use super::{Comparison, Every, FilePath, FurtherFiles, KeepBest, ModelPart, Star
 use crate::component::{
     Coupling, Crn, DataSource, Decoder, Encoder, GaussianPath, Guidance, LossWeighting, LrSchedule,
     Metric, NoiseSchedule, Objective, Optimizer, Projection, Recovery, Solver, Source, StepGrid,
-    Stopping, TimeSampler,
+    Stopping, TimeSampler, Tracker,
 };
 use crate::device;
 use crate::error::{Error, Result};
@@ -61,6 +61,8 @@ parameters! {
         pub sampling: Sampling,
         /// Options of measuring samples.
         pub metrics: Metrics = Metrics::default(),
+        /// Records of the run beside the run folder, such as of a server that several people see.
+        pub tracking: Vec<Component<dyn Tracker>> = Vec::new(),
         /// Options of `triflow compare`.
         #[unwritten]
         pub comparison: Comparison = Comparison::default(),

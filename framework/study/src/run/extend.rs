@@ -14,7 +14,7 @@ const CONTINUES: &str = "continues.json";
 
 /// Keys of the experiment in which the further training may differ: they change neither the model
 /// nor its data, nor which rows a step takes.
-const FREE: [&str; 15] = [
+const FREE: [&str; 16] = [
     "training.epochs",
     "training.steps",
     "training.optimizer",
@@ -26,6 +26,7 @@ const FREE: [&str; 15] = [
     "checkpoint",
     "sampling",
     "metrics",
+    "tracking",
     "comparison",
     "device",
     "threads",
@@ -78,6 +79,7 @@ pub fn extend(run: &Run, experiment: Experiment, watch: &mut dyn RunObserver) ->
         return Err(Error::config("training.stopping", message)
             .help("`--set training.stopping=never` or more patience lets it go on"));
     }
+    super::trackers::check(trainer.experiment())?;
     let new = begin(run, &trainer, (step, epochs))?;
     let _lock = Lock::take(&new.path)?;
     finish(new, trainer, watch, true)

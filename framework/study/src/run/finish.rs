@@ -4,6 +4,7 @@ use super::best;
 use super::checkpoints::LAST;
 use super::manifest::{Pace, manifest};
 use super::observers::Observers;
+use super::trackers::Trackers;
 use super::{Run, RunObserver};
 use crate::error::{Error, Result};
 use crate::measure::{self, Evaluation, Options};
@@ -25,13 +26,14 @@ pub(super) fn finish(
     let _threads = trainer.trained().threads();
     let began = Instant::now();
     let first_step = trainer.step();
-    let mut next_epoch = trainer.history().epochs.last().map(|e| e.epoch as i64 + 1);
+    let next_epoch = trainer.history().epochs.last().map(|e| e.epoch as i64 + 1);
     watch.start(&trainer, &run);
+    let mut trackers = Trackers::start(&run, &trainer, next_epoch)?;
     run.save_start(&trainer)?;
     let mut steps = 0;
     let done = loop {
         let outcome = {
-            let mut observers = Observers::of(&run, &trainer, watch, next_epoch)?;
+            let mut observers = Observers::of(&run, &trainer, watch, &mut trackers)?;
             trainer.train(&mut |trainer, event| {
                 steps += 1;
                 observers.see(trainer, event)
@@ -42,7 +44,7 @@ pub(super) fn finish(
             Outcome::Stopped => break false,
             Outcome::Diverged(divergence) => run.recover(&mut trainer, &divergence)?,
         }
-        next_epoch = Some(1 + trainer.history().epochs.last().map_or(0, |e| e.epoch as i64));
+        trackers.go_back(1 + trainer.history().epochs.last().map_or(0, |e| e.epoch as i64));
     };
     let pace = Pace { first_step, steps, seconds: began.elapsed().as_secs_f64() };
     // Also at the end: a run that is trained further begins with this state.
@@ -69,6 +71,7 @@ pub(super) fn finish(
     run.write("history.csv", &trainer.history().to_csv())?;
     run.write_json("history.json", &trainer.history().to_json())?;
     if !done {
+        trackers.interrupt();
         return Err(Error::Interrupted { run: run.path });
     }
     trainer.trained().save(&run.file(LAST))?;
@@ -78,6 +81,7 @@ pub(super) fn finish(
         watch.note("measuring and drawing");
         not_drawn = measure(&run, &mut trainer, watch)?;
     }
+    trackers.finish(&run, &trainer)?;
     watch.end();
     run.must_be_there()?;
     // Written last, as its presence marks the run as finished.

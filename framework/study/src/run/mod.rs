@@ -12,6 +12,7 @@ mod observers;
 mod prepare;
 mod recover;
 mod same;
+mod trackers;
 
 pub use self::best::check_metrics;
 use self::checkpoints::{BEST, LAST};
@@ -360,6 +361,7 @@ pub fn train(experiment: Experiment, base: &Path, watch: &mut dyn RunObserver) -
             let path = PathBuf::from(group.tell("")?);
             return finish(Run { path, data_path: None }, trainer, watch, true);
         }
+        trackers::check(trainer.experiment())?;
         let run = Run::create(trainer.experiment())?;
         let _lock = Lock::take(&run.path)?;
         run.begin(&trainer)?;
@@ -415,6 +417,7 @@ pub fn train_into(
         if begun {
             run.check_data(trainer.data())?;
         } else if group.is_first() {
+            trackers::check(trainer.experiment())?;
             run.begin(&trainer)?;
         }
         finish(run, trainer, watch, true)

@@ -1,11 +1,11 @@
-//! Observers of a run's training: progress, TensorBoard, best parameters and checkpoints.
+//! Observers of a run's training: progress, trackers, best parameters and checkpoints.
 
 use super::best::Best;
+use super::trackers::Trackers;
 use super::{Run, RunObserver};
-use crate::config::{Every, LossTerm};
+use crate::config::Every;
 use crate::error::Result;
-use crate::io::tfevents::EventWriter;
-use crate::train::{Control, Epoch, Event, Trainer};
+use crate::train::{Control, Event, Trainer};
 use std::time::{Duration, Instant};
 
 /// An observer of the steps of training.
@@ -17,23 +17,20 @@ trait Observer {
 pub(super) struct Observers<'r>(Vec<Box<dyn Observer + 'r>>);
 
 impl<'r> Observers<'r> {
-    /// The observers that the experiment of `trainer` configures. `resumed_at` is the first epoch
-    /// that a resumed run will end; `None` for a new run.
+    /// The observers that the experiment of `trainer` configures.
     pub fn of(
         run: &'r Run,
         trainer: &Trainer,
         watch: &'r mut dyn RunObserver,
-        resumed_at: Option<i64>,
+        trackers: &'r mut Trackers,
     ) -> Result<Self> {
         let due = match trainer.experiment().checkpoint.every {
             Every::Steps(n) => Due::Steps(n),
             Every::Epochs(n) => Due::Steps(n.saturating_mul(trainer.steps_per_epoch())),
             Every::Seconds(n) => Due::Time { every: Duration::from_secs(n), last: Instant::now() },
         };
-        let mut all: Vec<Box<dyn Observer + 'r>> = vec![
-            Box::new(Shown(watch)),
-            Box::new(TensorBoard(EventWriter::create(&run.path, resumed_at)?)),
-        ];
+        let mut all: Vec<Box<dyn Observer + 'r>> =
+            vec![Box::new(Shown(watch)), Box::new(Recorded(trackers))];
         if let Some(best) = Best::of(run, trainer.experiment())? {
             all.push(Box::new(best));
         }
@@ -63,26 +60,14 @@ impl Observer for Shown<'_> {
     }
 }
 
-/// Writes the loss terms of each epoch for TensorBoard.
-struct TensorBoard(EventWriter);
+/// Hands each epoch to the trackers.
+struct Recorded<'r>(&'r mut Trackers);
 
-impl Observer for TensorBoard {
+impl Observer for Recorded<'_> {
     fn see(&mut self, _: &mut Trainer, event: &Event<'_>) -> Result<Control> {
-        let Some(epoch) = event.epoch else { return Ok(Control::Continue) };
-        type Set = (&'static str, fn(&Epoch, LossTerm) -> Option<f64>);
-        let sets: [Set; 2] = [("train", Epoch::train_term), ("val", Epoch::val_term)];
-        for (set, value) in sets {
-            for term in LossTerm::ALL {
-                if let Some(value) = value(epoch, term) {
-                    let tag = format!("{}/{set}", term.name());
-                    self.0.scalar(&tag, epoch.epoch as i64, value as f32)?;
-                }
-            }
+        if let Some(epoch) = event.epoch {
+            self.0.epoch(epoch);
         }
-        if let Some(norm) = epoch.gradient_norm {
-            self.0.scalar("gradient_norm", epoch.epoch as i64, norm as f32)?;
-        }
-        self.0.flush()?;
         Ok(Control::Continue)
     }
 }

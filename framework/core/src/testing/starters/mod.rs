@@ -21,3 +21,4 @@ mod source;
 mod step_grid;
 mod stopping;
 mod time_sampler;
+mod tracker;

@@ -21,6 +21,7 @@ mod spec;
 mod step_grid;
 mod stopping;
 mod time_sampler;
+mod tracker;
 
 use super::{Failure, Kit, Verdict, check, conforms, kit, report, verdicts};
 use crate::component::NoiseSchedule;
@@ -86,6 +87,7 @@ fn subtler_faults_are_found_too() {
         ("data_source", "torch_seed", "same_seed"),
         ("stopping", "needs_a_loss", "answers"),
         ("recovery", "ends_at_once", "same_history"),
+        ("tracker", "forgets", "goes_on"),
         ("source", "float64_alone", "shape"),
         ("source", "uniform", "standard_normal"),
         ("metric", "apart", "needs"),
