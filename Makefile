@@ -12,7 +12,7 @@ OMP_NUM_THREADS ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help libtorch libtorch-cuda libtriflow-cuda libtriflow-nccl build wheel test-python demo test torture properties fuzz sanitize lint fmt clippy rustdoc quality table table-peers study bench bench-ranks scale docs clean
+.PHONY: help libtorch libtorch-cuda libtriflow-cuda libtriflow-nccl build wheel test-python demo test torture properties fuzz sanitize lint fmt clippy rustdoc quality table table-peers study bench bench-ranks scale docs book clean
 .PHONY: need-python need-cargo need-cxx need-lint
 
 help: ## List the targets
@@ -63,6 +63,7 @@ fmt: need-cargo need-lint need-python
 	$(CARGO) fmt --all --check
 	cd examples/plugins && $(CARGO) fmt --all --check
 	cd tests/fuzz && $(CARGO) fmt --check
+	cd scripts/book && $(CARGO) fmt --all --check
 	@scripts/comment_width
 
 clippy: need-cargo need-cxx need-lint libtorch
@@ -98,8 +99,11 @@ scale: build ## Measure the cost of a step against batch, width and rows, for do
 	$(CARGO) build --release --workspace --example bench_worker
 	benches/scale $(ARGS)
 
-docs: need-cargo need-cxx libtorch ## Rewrite what the documents show of the code: components, metrics, examples
-	TRIFLOW_BLESS=1 $(CARGO) test --release -p triflow-cli --test e2e readme::documents_show
+docs: need-cargo need-cxx libtorch ## Rewrite what the documents show of the code: components, metrics, examples, pictures
+	TRIFLOW_BLESS=1 $(CARGO) test --release -p triflow-cli --test e2e -- readme::documents_show book::the_pictures
+
+book: rustdoc ## Build the documents as a site in target/book/html, with the documentation of the crates
+	$(CARGO) run --release --quiet --locked --manifest-path scripts/book/Cargo.toml --target-dir $(TARGET)/book/build -- . $(TARGET)/book $(TARGET)/doc
 
 clean: need-cargo ## Delete what cargo built (keeps .libtorch and artifacts)
 	$(CARGO) clean

@@ -9,6 +9,7 @@
 #[allow(dead_code, reason = "the tests use parts of it")]
 #[path = "../../cli/src/args/mod.rs"]
 mod args;
+mod book;
 mod browser;
 mod command;
 mod compare;

@@ -2,6 +2,7 @@
 //! exist.
 
 use crate::args;
+use crate::book::SUMMARY;
 use crate::command::Folder;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use triflow::measure::{Catalogue, Goal};
 use triflow::registry::{Field, Shape};
 
 /// All documents for users and authors.
-fn documents() -> Vec<String> {
+pub fn documents() -> Vec<String> {
     let mut all = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned).to_vec();
     for folder in ["docs", "examples"] {
         markdown(folder, &mut all);
@@ -33,11 +34,11 @@ fn markdown(folder: &str, all: &mut Vec<String>) {
     }
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn read(name: &str) -> String {
+pub fn read(name: &str) -> String {
     let path = root().join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
@@ -207,7 +208,7 @@ fn every_command_and_flag_has_a_short_help() {
 }
 
 /// Commands that start with `program` in the fenced blocks of `text`, one a line.
-fn commands(text: &str, program: &str) -> Vec<String> {
+pub fn commands(text: &str, program: &str) -> Vec<String> {
     let (mut fenced, mut all) = (false, Vec::new());
     for line in text.replace("\\\n", " ").lines() {
         fenced ^= line.trim_start().starts_with("```");
@@ -343,11 +344,13 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
 
 /// Targets of a document's links within the repository: file, relative to its root, and anchor,
 /// either of which may be empty.
-fn links(document: &str) -> Vec<(String, String)> {
+pub fn links(document: &str) -> Vec<(String, String)> {
     let text = read(document);
     let folder = Path::new(document).parent().unwrap();
     let mut all = Vec::new();
     for line in prose(&text) {
+        // What a comment shows on the site alone may lead to other parts of the site.
+        let (line, _) = line.split_once("<!-- book: ").unwrap_or((line, ""));
         for (i, _) in line.match_indices("](") {
             let target = line[i + 2..].split(')').next().unwrap();
             if target.contains("://") {
@@ -415,7 +418,9 @@ fn every_document_is_reached_from_the_readme() {
     let mut next = 0;
     while let Some(document) = reached.get(next).cloned() {
         next += 1;
-        for (file, _) in links(&document) {
+        // The summary of the book leads everywhere.
+        let links = if document == SUMMARY { Vec::new() } else { links(&document) };
+        for (file, _) in links {
             let page = Path::new(&file).extension().is_some_and(|ending| ending == "md");
             if page && !reached.contains(&file) {
                 reached.push(file);

@@ -354,12 +354,12 @@ pub enum Command {
     },
     /// Print the documentation, the parameters and an example of a component.
     #[command(
-        after_help = "Example:\n  triflow describe noise_schedule cosine --eval --set s=0.02"
+        after_help = "Examples:\n  triflow describe noise_schedule cosine --eval --set s=0.02\n  triflow describe noise_schedule linear,cosine --plot --out schedules.png"
     )]
     Describe {
         /// Kind of component, such as noise_schedule.
         kind: String,
-        /// Name of the component, such as cosine.
+        /// Name of the component, such as cosine; for --plot one or several, separated by commas.
         name: Option<String>,
         /// Output format.
         #[arg(long, default_value = "table")]
@@ -368,10 +368,16 @@ pub enum Command {
         /// snr_prime.
         #[arg(long)]
         eval: bool,
+        /// Draw noise schedules or paths over time.
+        #[arg(long, requires = "out", conflicts_with = "eval")]
+        plot: bool,
+        /// Picture of --plot (.png).
+        #[arg(long, value_name = "FILE", requires = "plot")]
+        out: Option<PathBuf>,
         /// Number of times t in [0, 1] for --eval, at least 2.
         #[arg(long, value_name = "N", default_value_t = 11, value_parser = whole::<u32>(2..))]
         points: u32,
-        /// Set a parameter for --eval, such as s=0.02 (repeatable).
+        /// Set a parameter for --eval or --plot, such as s=0.02 (repeatable).
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
     },

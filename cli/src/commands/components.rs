@@ -4,11 +4,7 @@ use super::print_json;
 use crate::args::Format;
 use comfy_table::{Table, presets};
 use serde_json::json;
-use triflow::config::Layers;
-use triflow::prelude::BuildContext;
 use triflow::registry::{Entry, Field, Shape, properties_of, registry};
-use triflow::table::Block;
-use triflow::tch::{Device, Kind, Tensor, nn};
 use triflow::{Error, Result};
 
 fn table(header: &[&str]) -> Table {
@@ -113,46 +109,6 @@ fn add_parameters(table: &mut Table, within: &str, fields: &[Field]) {
             add_parameters(table, &format!("{name}."), inner);
         }
     }
-}
-
-/// Prints a noise schedule's values as CSV.
-pub fn eval(kind: &str, name: &str, points: i64, set: &[String]) -> Result<()> {
-    let kind = registry().check_kind(kind)?;
-    if kind != "noise_schedule" {
-        return Err(Error::config("", "--eval is for noise schedules")
-            .help("triflow describe noise_schedule cosine --eval"));
-    }
-    let mut layers = Layers::new()?;
-    layers.set("noise_schedule", registry().find(kind, name)?.info.name.into(), "the command")?;
-    super::set_under(&mut layers, "noise_schedule", set, "s=0.02")?;
-    let mut vars = nn::VarStore::new(Device::Cpu);
-    vars.set_kind(Kind::Double);
-    let context = BuildContext {
-        vars: vars.root(),
-        target_shape: vec![1],
-        target_blocks: Block::numbers(&[1]),
-        condition_shape: None,
-        latent_shape: Some(vec![1]),
-    };
-    let schedule = layers.finish()?.noise_schedule.build(&context);
-    let schedule = schedule.map_err(|e| layers.locate(e.under("noise_schedule")))?;
-    let t = Tensor::linspace(0.0, 1.0, points, (Kind::Double, Device::Cpu));
-    let (gamma, gamma_prime) = (schedule.gamma(&t)?, schedule.gamma_prime(&t)?);
-    let snr_prime = gamma.exp() * &gamma_prime;
-    let columns = [t, gamma.sigmoid(), gamma, gamma_prime, snr_prime];
-    let columns = columns
-        .iter()
-        .map(|c| Ok(Vec::try_from(c.detach())?))
-        .collect::<Result<Vec<Vec<f64>>>>()?;
-    if columns.iter().flatten().any(|v| !v.is_finite()) {
-        let message = "the values are not finite everywhere on [0, 1] with these parameters";
-        return Err(Error::config("noise_schedule", message));
-    }
-    println!("t,alpha_bar,gamma,gamma_prime,snr_prime");
-    for i in 0..columns[0].len() {
-        println!("{}", columns.iter().map(|c| format!("{:?}", c[i])).collect::<Vec<_>>().join(","));
-    }
-    Ok(())
 }
 
 /// Runs the conformance kit on one component.

@@ -5,6 +5,7 @@ mod components;
 mod curve;
 mod data;
 mod export;
+mod functions;
 mod new_crate;
 mod outputs;
 mod reflow;
@@ -137,10 +138,12 @@ fn run_joined(cli: &Cli) -> Result<()> {
             show(cli, &run)
         }
         Command::List { kind, format } => components::list(kind.as_deref(), *format),
-        Command::Describe { kind, name, format, eval, points, set } => {
+        Command::Describe { kind, name, format, eval, plot: _, out, points, set } => {
             let name = components::named(kind, name.as_deref())?;
-            if *eval {
-                components::eval(kind, name, (*points).into(), set)
+            if let Some(out) = out {
+                functions::plot(kind, name, set, out)
+            } else if *eval {
+                functions::eval(kind, name, (*points).into(), set)
             } else {
                 components::describe(kind, name, *format)
             }
