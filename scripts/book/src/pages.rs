@@ -31,6 +31,9 @@ pub fn write_all(repository: &Path, source: &Path) -> Result<usize> {
                     std::fs::read(&picture).with_context(|| format!("{page}: {}", link.file));
                 write(&source.join(&link.file), bytes?)?;
                 link.file.clone()
+            } else if link.file == SUMMARY {
+                // The contents of the site stand beside every page.
+                listed.first().context("no page")?.file.clone()
             } else {
                 target(repository, &pages, &mut files, &link).with_context(|| (*page).to_owned())?
             };
