@@ -1,5 +1,6 @@
 //! Pages with the source files that the documents link to.
 
+use crate::links::{links, relative, replaced};
 use crate::{read, write};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -27,11 +28,14 @@ impl Files {
         if path.is_dir() {
             for name in names(&path)? {
                 let inner = self.page_of(repository, &format!("{file}/{name}"))?;
-                let link = crate::links::relative(&page, &inner);
+                let link = relative(&page, &inner);
                 writeln!(text, "- [{name}]({link})")?;
             }
         } else if file.ends_with(".ipynb") {
-            text += &notebook(&read(&path)?).with_context(|| file.to_owned())?;
+            let cells = notebook(&read(&path)?).with_context(|| file.to_owned())?;
+            let targets = links(file, &cells)?.into_iter();
+            let targets = targets.map(|l| (l.place, relative(&page, &l.file) + &l.anchor));
+            text += &replaced(&cells, targets.collect());
         } else {
             let source = read(&path)?;
             writeln!(text, "````{}\n{}\n````", language(file, &source), source.trim_end())?;

@@ -1,8 +1,84 @@
-//! Formulas: blocks of `math`, written in LaTeX, become MathML, which browsers show by themselves.
+//! Formulas: blocks of `math`, written in LaTeX, become MathML, which browsers show by themselves,
+//! and indices and exponents within a line, written as plain text, are lowered and raised.
 
+use crate::write;
 use anyhow::{Result, anyhow};
+use pulldown_cmark::utils::TextMergeWithOffset;
+use pulldown_cmark::{Event, Options, Tag, TagEnd};
 use pulldown_latex::config::DisplayMode;
 use pulldown_latex::{Parser, RenderConfig, Storage, push_mathml};
+use std::ops::Range;
+use std::path::Path;
+
+/// The style sheet of formulas, relative to the book.
+pub const STYLE: &str = "formulas.css";
+
+/// Indices of more than one letter; x_val and its like are names.
+const INDICES: [&str; 6] = ["in", "kk", "max", "mid", "min", "new"];
+
+macro_rules! file {
+    ($name:literal) => {
+        ($name, include_bytes!(concat!(env!("PULLDOWN_LATEX"), "/", $name)).as_slice())
+    };
+}
+
+/// Writes the style sheet of formulas to `book`, and its fonts to `source`.
+pub fn write_style(book: &Path, source: &Path) -> Result<()> {
+    write(&book.join(STYLE), file!("styles.css").1)?;
+    let fonts = [
+        file!("font/latinmodern-math.woff2"),
+        file!("font/lmroman12-regular.woff2"),
+        file!("font/lmroman12-bold.woff2"),
+        file!("font/lmroman12-italic.woff2"),
+    ];
+    fonts.iter().try_for_each(|(name, bytes)| write(&source.join(name), bytes))
+}
+
+/// The text with indices (z_0) lowered and exponents (e^(−γ/2)) raised, outside of headings, whose
+/// anchors they would change, and of code.
+pub fn with_scripts(text: &str) -> String {
+    let parser = pulldown_cmark::Parser::new_ext(text, Options::ENABLE_TABLES);
+    let (mut literal, mut places) = (0, Vec::new());
+    for (event, range) in TextMergeWithOffset::new(parser.into_offset_iter()) {
+        match event {
+            Event::Start(Tag::Heading { .. } | Tag::CodeBlock(_) | Tag::HtmlBlock) => literal += 1,
+            Event::End(TagEnd::Heading(_) | TagEnd::CodeBlock | TagEnd::HtmlBlock) => literal -= 1,
+            Event::Text(_) if literal == 0 => scripts(text, range, &mut places),
+            _ => {}
+        }
+    }
+    crate::links::replaced(text, places)
+}
+
+/// Adds the indices and exponents in a range of a text.
+fn scripts(text: &str, range: Range<usize>, places: &mut Vec<(Range<usize>, String)>) {
+    let part = &text[range.clone()];
+    for (at, mark) in part.match_indices(['_', '^']) {
+        let before: Vec<char> = part[..at].chars().rev().take(2).collect();
+        let after = &part[at + 1..];
+        // An index belongs to a single letter, an exponent to anything.
+        let letter = before.first().is_some_and(|c| c.is_alphabetic());
+        let alone = before.get(1).is_none_or(|c| !c.is_alphanumeric() && *c != '_');
+        let bracketed = after.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+        let word = |c: char| c.is_alphanumeric() && !"²³ⁿ".contains(c);
+        let end = after.find(|c: char| !word(c)).unwrap_or(after.len());
+        let index = &after[..end];
+        let index = index.chars().count() == 1 || INDICES.contains(&index);
+        let (script, length) = match (mark, bracketed) {
+            ("^", Some((inner, _))) if !inner.contains('(') => (inner, inner.len() + 2),
+            ("_", Some((inner, _))) if letter && alone => (inner, inner.len() + 2),
+            ("^", _) if end > 0 => (&after[..end], end),
+            ("_", _) if letter && alone && index => (&after[..end], end),
+            _ => continue,
+        };
+        if after[length..].starts_with('_') || before.first().is_none_or(|c| c.is_whitespace()) {
+            continue;
+        }
+        let tag = if mark == "_" { "sub" } else { "sup" };
+        let start = range.start + at;
+        places.push((start..start + 1 + length, format!("<{tag}>{script}</{tag}>")));
+    }
+}
 
 /// The text with its formulas as MathML.
 pub fn rendered(text: &str) -> Result<String> {

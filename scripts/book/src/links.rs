@@ -15,6 +15,8 @@ pub struct Link {
     pub picture: bool,
     /// Place of the target in the text.
     pub place: Range<usize>,
+    /// Place of the words that are shown.
+    pub words: Range<usize>,
 }
 
 /// The links of `text`, which stands at `document` below the repository's root, in their order.
@@ -26,6 +28,10 @@ pub fn links(document: &str, text: &str) -> Result<Vec<Link>> {
         let (target, picture) = match event {
             Event::Start(Tag::Link { dest_url, .. }) => (dest_url, false),
             Event::Start(Tag::Image { dest_url, .. }) => (dest_url, true),
+            // Neither the repository's pages nor the site show an unknown tag.
+            Event::InlineHtml(tag) | Event::Html(tag) if !tag.trim_start().starts_with("<!--") => {
+                bail!("{document}: {tag} is taken for a tag of HTML: write it as code")
+            }
             _ => continue,
         };
         if target.contains("://") || target.starts_with('#') {
@@ -38,7 +44,9 @@ pub fn links(document: &str, text: &str) -> Result<Vec<Link>> {
         let start = range.start + at + 2;
         let place = start..start + target.len();
         let (file, anchor) = target.split_at(target.find('#').unwrap_or(target.len()));
-        all.push(Link { file: joined(folder, file)?, anchor: anchor.to_owned(), picture, place });
+        let words = range.start + 1..start - 2;
+        let file = joined(folder, file)?;
+        all.push(Link { file, anchor: anchor.to_owned(), picture, place, words });
     }
     Ok(all)
 }
@@ -66,4 +74,13 @@ pub fn relative(from: &str, to: &str) -> String {
     let shared = (0..folders.min(to.len() - 1)).take_while(|i| from[*i] == to[*i]).count();
     let up = std::iter::repeat_n("..", folders - shared);
     up.chain(to[shared..].iter().copied()).collect::<Vec<_>>().join("/")
+}
+
+/// The text with other words at these places, which are in order.
+pub fn replaced(text: &str, places: Vec<(Range<usize>, String)>) -> String {
+    let mut text = text.to_owned();
+    for (place, word) in places.into_iter().rev() {
+        text.replace_range(place, &word);
+    }
+    text
 }

@@ -35,6 +35,7 @@ fn main() -> Result<()> {
 
     let pages = pages::write_all(&repository, &source)?;
     write(&output.join("book.css"), STYLE)?;
+    formulas::write_style(&output, &source)?;
     let config: Config = CONFIG.parse().context("book.toml")?;
     MDBook::load_with_config(&output, config)?.build()?;
     if let Some(rustdoc) = rustdoc {

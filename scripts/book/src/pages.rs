@@ -1,11 +1,10 @@
 //! Copies the pages and what they need to the folder that mdBook renders.
 
 use crate::files::Files;
-use crate::links::{Link, links, relative};
+use crate::links::{Link, links, relative, replaced};
 use crate::{formulas, read, write};
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeSet;
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The order of the pages.
@@ -19,9 +18,10 @@ pub const RUSTDOC: &str = "doc/";
 pub fn write_all(repository: &Path, source: &Path) -> Result<usize> {
     let summary = read(&repository.join(SUMMARY))?;
     let listed = links(SUMMARY, &summary)?;
-    let pages: BTreeSet<&str> = listed.iter().map(|link| link.file.as_str()).collect();
+    let pages: BTreeMap<&str, &str> =
+        listed.iter().map(|link| (link.file.as_str(), &summary[link.words.clone()])).collect();
     let mut files = Files::default();
-    for page in &pages {
+    for page in pages.keys() {
         let text = for_site(&read(&repository.join(page))?);
         let mut targets = Vec::new();
         for link in links(page, &text)? {
@@ -37,26 +37,35 @@ pub fn write_all(repository: &Path, source: &Path) -> Result<usize> {
             } else {
                 target(repository, &pages, &mut files, &link).with_context(|| (*page).to_owned())?
             };
+            // The name of a file is a title on the site.
+            let words = &text[link.words.clone()];
+            if let Some(title) = pages.get(link.file.as_str())
+                && !link.picture
+                && (words.ends_with(".md") || link.file.starts_with(&format!("{words}/")))
+            {
+                targets.push((link.words, (*title).to_owned()));
+            }
             targets.push((link.place, relative(page, &to) + &link.anchor));
         }
-        let text = formulas::rendered(&replaced(&text, targets));
+        let text = formulas::rendered(&formulas::with_scripts(&replaced(&text, targets)));
         write(&source.join(page), text.with_context(|| (*page).to_owned())?)?;
     }
     let from_root = listed.iter().map(|link| (link.place.clone(), link.file.clone())).collect();
+    let count = pages.len();
     let summary = replaced(&summary, from_root) + &files.write(repository, source)?;
     write(&source.join("SUMMARY.md"), summary)?;
-    Ok(pages.len())
+    Ok(count)
 }
 
 /// What a link leads to on the site.
 fn target(
     repository: &Path,
-    pages: &BTreeSet<&str>,
+    pages: &BTreeMap<&str, &str>,
     files: &mut Files,
     link: &Link,
 ) -> Result<String> {
     let file = &link.file;
-    if pages.contains(file.as_str()) || file.starts_with(RUSTDOC) {
+    if pages.contains_key(file.as_str()) || file.starts_with(RUSTDOC) {
         return Ok(file.clone());
     }
     if file.ends_with(".md") {
@@ -78,13 +87,4 @@ fn for_site(text: &str) -> String {
         shown.extend([site, rest]);
     }
     shown
-}
-
-/// The text with other words at these places, which are in order.
-fn replaced(text: &str, places: Vec<(Range<usize>, String)>) -> String {
-    let mut text = text.to_owned();
-    for (place, word) in places.into_iter().rev() {
-        text.replace_range(place, &word);
-    }
-    text
 }
