@@ -54,27 +54,32 @@ fn section<'t>(text: &'t str, name: &str) -> (std::ops::Range<usize>, &'t str) {
     between(text, &format!("<!-- {name}: begin -->\n"), &format!("<!-- {name}: end -->"))
 }
 
-/// The table of components, from the registry.
-fn component_table() -> String {
+/// The tables of components, one a kind, from the registry.
+fn component_tables() -> String {
     triflow_plugins::link();
     let list = Folder::new().succeeds(&["list", "--format", "json"]);
     let list: Vec<Value> = serde_json::from_str(&list).unwrap();
     assert!(!list.is_empty());
-    let mut table =
-        "| kind | name | also called | what it is | keys: defaults, ranges |\n| --- | --- | --- | --- | --- |\n"
-            .to_owned();
+    let kinds = triflow::registry().kinds();
+    let (mut tables, mut last) = (String::new(), String::new());
     for entry in list {
         let text = |key: &str| entry[key].as_str().unwrap().replace('|', "\\|");
-        let aliases: Vec<_> = entry["aliases"].as_array().unwrap().iter().collect();
-        let aliases: Vec<_> =
-            aliases.iter().map(|a| format!("`{}`", a.as_str().unwrap())).collect();
-        let (kind, name, aliases) = (text("kind"), text("name"), aliases.join(", "));
+        let (kind, name) = (text("kind"), text("name"));
+        if kind != last {
+            let (title, about) = (kind.replace('_', " "), &kinds[&*kind]);
+            tables += &format!("\n## {title}\n\n{about}\n\n");
+            tables += "| name | what it is | keys: defaults, ranges |\n| --- | --- | --- |\n";
+        }
+        let aliases = entry["aliases"].as_array().unwrap().iter();
+        let names: String =
+            aliases.map(|alias| format!(", `{}`", alias.as_str().unwrap())).collect();
         let info = triflow::registry().find(&kind, &name).unwrap().info;
         let keys: Vec<_> = (info.table)().unwrap().iter().map(key_text).collect();
         let keys = keys.join("; ").replace('|', "\\|");
-        table += &format!("| {kind} | `{name}` | {aliases} | {} | {keys} |\n", text("summary"));
+        tables += &format!("| `{name}`{names} | {} | {keys} |\n", text("summary"));
+        last = kind;
     }
-    table
+    tables
 }
 
 /// A key with its default and range.
@@ -124,7 +129,7 @@ fn rules() -> String {
 #[test]
 fn documents_show_the_registry_and_the_examples_as_they_are() {
     for (document, name, expected) in [
-        ("docs/components.md", "components", component_table()),
+        ("docs/components.md", "components", component_tables()),
         ("docs/metrics.md", "metrics", metric_table()),
         ("docs/configuration.md", "rules", rules()),
         ("README.md", "own_schedule", example_component()),

@@ -38,7 +38,11 @@ pub fn plot(kind: &str, names: &str, set: &[String], out: &Path) -> Result<()> {
     let names: Vec<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
     let (quantities, subtitle) = match kind {
         "noise_schedule" => (
-            [("log-SNR γ", None), ("alpha_bar = σ(γ)", Some((0.0, 1.0))), ("slope dγ/dt", None)],
+            [
+                ("log-SNR γ", None),
+                ("alpha_bar = σ(γ)", Some((0.0, 1.0))),
+                ("slope dγ/dt", Some((0.0, 50.0))),
+            ],
             "log-SNR over time; alpha_bar is the share of the data in the variance of z_t",
         ),
         "path" => (

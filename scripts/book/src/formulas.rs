@@ -114,3 +114,30 @@ fn mathml(latex: &str) -> Result<String> {
     push_mathml(&mut mathml, events.into_iter(), config)?;
     Ok(mathml)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{rendered, with_scripts};
+
+    #[test]
+    fn indices_and_exponents_of_prose_are_lowered_and_raised() {
+        for (text, shown) in [
+            ("z_0 and σ_max", "z<sub>0</sub> and σ<sub>max</sub>"),
+            ("a_t² of h_(l−1)", "a<sub>t</sub>² of h<sub>l−1</sub>"),
+            ("e^(−γ/2), t^p", "e<sup>−γ/2</sup>, t<sup>p</sup>"),
+            ("arrays x_val and sub_variance", "arrays x_val and sub_variance"),
+            ("`z_0` in code", "`z_0` in code"),
+            ("# The z_0 of a heading", "# The z_0 of a heading"),
+        ] {
+            assert_eq!(with_scripts(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_formula_becomes_mathml_and_a_false_one_is_an_error() {
+        let shown = rendered("```math\n\\frac{a}{b}\n```\n").unwrap();
+        assert!(shown.starts_with("<div class=\"formula\"><math") && shown.contains("<mfrac>"));
+        assert!(rendered("```math\n\\nothing{a}\n```\n").is_err());
+        assert!(rendered("```math\na\n").is_err());
+    }
+}

@@ -84,3 +84,29 @@ pub fn replaced(text: &str, places: Vec<(Range<usize>, String)>) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{links, relative};
+
+    #[test]
+    fn links_lead_to_files_of_the_repository() {
+        let text =
+            "[a](../README.md#start) ![p](p.png) `[c](d)` [w](https://example.org) [here](#x)";
+        let all = links("docs/a.md", text).unwrap();
+        let found: Vec<_> = all.iter().map(|l| (&*l.file, &*l.anchor, l.picture)).collect();
+        assert_eq!(found, [("README.md", "#start", false), ("docs/p.png", "", true)]);
+        assert_eq!(&text[all[0].place.clone()], "../README.md#start");
+        assert_eq!(&text[all[0].words.clone()], "a");
+        assert!(links("a.md", "[out](../b.md)").is_err());
+        assert!(links("a.md", "one of <NA>").is_err());
+    }
+
+    #[test]
+    fn a_relative_link_leads_from_one_page_to_another() {
+        assert_eq!(relative("docs/a.md", "docs/b.md"), "b.md");
+        assert_eq!(relative("docs/a.md", "README.md"), "../README.md");
+        assert_eq!(relative("README.md", "docs/b.md"), "docs/b.md");
+        assert_eq!(relative("a/b/c.md", "a/d/e.md"), "../d/e.md");
+    }
+}
