@@ -11,13 +11,13 @@ pub const SUMMARY: &str = "docs/SUMMARY.md";
 fn every_document_is_in_the_book_once() {
     let mut listed: Vec<String> = links(SUMMARY).into_iter().map(|(file, _)| file).collect();
     let mut there = documents();
-    there.retain(|document| document != SUMMARY);
     // Beside the documents of the folders there may be others that they link to.
     let linked = there.iter().flat_map(|document| links(document)).map(|(file, _)| file);
     let linked: Vec<String> = linked.filter(|file| file.ends_with(".md")).collect();
     there.extend(linked);
     there.sort();
     there.dedup();
+    there.retain(|document| document != SUMMARY);
     listed.sort();
     assert_eq!(listed, there, "{SUMMARY} beside the documents and the pages that they link to");
 }
@@ -29,13 +29,11 @@ fn yaml() -> Vec<(String, String)> {
         let text = read(&document);
         for block in text.split("```yaml\n").skip(1) {
             let block = block.split("```").next().unwrap();
-            // Blocks with the same key on several lines show one choice a line.
-            let keys: Vec<&str> = block
-                .lines()
-                .filter_map(|line| line.split_once(": "))
-                .map(|(key, _)| key)
-                .collect();
-            if keys.len() > 1 && keys.iter().all(|key| *key == keys[0]) {
+            // Blocks with one key at the begin of every line show one choice a line.
+            let key = |line: &str| line.split_once(": ").map_or("", |(key, _)| key).to_owned();
+            let first = block.lines().next().map(key).unwrap_or_default();
+            let choices = !first.is_empty() && block.lines().all(|line| key(line) == first);
+            if choices && !first.starts_with([' ', '#']) {
                 all.extend(block.lines().map(|line| (document.clone(), line.to_owned())));
             } else {
                 all.push((document.clone(), block.to_owned()));

@@ -66,8 +66,7 @@ fn component_tables() -> String {
         let text = |key: &str| entry[key].as_str().unwrap().replace('|', "\\|");
         let (kind, name) = (text("kind"), text("name"));
         if kind != last {
-            let (title, about) = (kind.replace('_', " "), &kinds[&*kind]);
-            tables += &format!("\n## {title}\n\n{about}\n\n");
+            tables += &format!("\n## {kind}\n\n{}\n\n", kinds[&*kind]);
             tables += "| name | what it is | keys: defaults, ranges |\n| --- | --- | --- |\n";
         }
         let aliases = entry["aliases"].as_array().unwrap().iter();
