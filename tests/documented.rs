@@ -189,6 +189,16 @@ mod program {
     }
 }
 
+/// The build script of a program.
+#[allow(dead_code, reason = "it is compiled")]
+mod build_script {
+    fn main() {
+        if let Ok(lib) = std::env::var("DEP_TRIFLOW_LIBTORCH_LIB") {
+            println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
+        }
+    }
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
