@@ -55,7 +55,7 @@ pub fn plot(kind: &str, names: &str, set: &[String], out: &Path) -> Result<()> {
         ),
         _ => {
             return Err(Error::config("", "--plot is for noise schedules and paths")
-                .help("triflow describe path rectified --plot path.png"));
+                .help("triflow describe path rectified --plot --out path.png"));
         }
     };
     let mut quantities = quantities.map(|(name, range)| Quantity {

@@ -63,6 +63,18 @@ fn unknown_components_answer_with_the_nearest() {
                 &["describe", "solver", "euler", "--eval"],
                 "--eval is for noise schedules\n  help: triflow describe noise_schedule cosine --eval",
             ),
+            (
+                &["describe", "solver", "euler", "--plot", "--out", "solver.png"],
+                "--plot is for noise schedules and paths\n  help: triflow describe path rectified --plot --out path.png",
+            ),
+            (
+                &["describe", "noise_schedule", "cosine", "--plot", "--out", "cosine.txt"],
+                "--out cosine.txt: the name must end in .png",
+            ),
+            (
+                &["describe", "path", "rectified", "--plot", "--out", "path.png", "--set", "n=2"],
+                "unknown key `n`\n  at path.n (--set n=2)\n  help: `rectified` has no keys",
+            ),
         ],
     );
 }

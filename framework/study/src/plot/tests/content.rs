@@ -225,3 +225,22 @@ fn a_picture_of_axes_alone_is_not_accepted() {
         figure.save(path)
     });
 }
+
+#[test]
+fn functions_show_every_component_in_every_panel() {
+    let curve = |power: f64| (0..=50).map(|i| f64::from(i) / 50.0).map(|t| (t, t.powf(power)));
+    let quantity = |range| Quantity {
+        name: "alpha_bar".into(),
+        range,
+        curves: vec![curve(1.0).collect(), curve(2.0).collect()],
+    };
+    let view = FunctionView {
+        title: "noise_schedule · linear, quadratic".into(),
+        names: vec!["linear".into(), "quadratic".into()],
+        quantities: vec![quantity(None), quantity(Some((0.0, 0.5)))],
+        ..FunctionView::default()
+    };
+    shows("content_functions.png", &vec![moon_colors(); 2], |p| functions(p, &view));
+    let quantities = vec![Quantity { curves: vec![vec![(0.0, f64::NAN)]], ..quantity(None) }];
+    refused("nothing to draw", |p| functions(p, &FunctionView { quantities, ..view.clone() }));
+}
