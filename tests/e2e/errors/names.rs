@@ -73,7 +73,7 @@ fn unknown_components_answer_with_the_nearest() {
             ),
             (
                 &["describe", "path", "rectified", "--plot", "--out", "path.png", "--set", "n=2"],
-                "unknown key `n`\n  at path.n (--set n=2)\n  help: `rectified` has no keys",
+                "unknown key `n`\n  at path.n (--set n=2)\n  help: there are no keys here",
             ),
         ],
     );
