@@ -228,7 +228,8 @@ fn a_picture_of_axes_alone_is_not_accepted() {
 
 #[test]
 fn functions_show_every_component_in_every_panel() {
-    let curve = |power: f64| (0..=50).map(|i| f64::from(i) / 50.0).map(|t| (t, t.powf(power)));
+    let times = (0..=50).map(|i| f64::from(i) / 50.0);
+    let curve = |power: f64| times.clone().map(move |t| (t, t.powf(power)));
     let quantity = |range| Quantity {
         name: "alpha_bar".into(),
         range,
