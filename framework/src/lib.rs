@@ -5,4 +5,6 @@
 //! This crate re-exports the framework, which knows no component by name. The built-in components
 //! are in `triflow-plugins`, the command in `triflow-cli`.
 
+#![forbid(unsafe_code)]
+
 pub use triflow_study::*;

@@ -3,6 +3,8 @@
 //! Everything here uses only what the author of a plugin can use. Removing a file removes that
 //! component; only its line in `mod.rs` and a default that names it go with it.
 
+#![forbid(unsafe_code)]
+
 // The components are written as anyone's, against `triflow`; of it they need no more than the
 // readers of files.
 extern crate triflow_engine as triflow;

@@ -144,6 +144,27 @@ fn a_plugin_is_found_by_flag_folder_variable_and_file() {
 }
 
 #[test]
+fn a_plugin_that_only_a_file_names_is_refused_where_the_environment_says_so() {
+    let folder = folder_with(&["warped"]);
+    folder.write("e.yaml", "plugins: [plugins/libwarped.so]\nnoise_schedule: { type: warped }\n");
+    let told = |refuse: &str, more: &[&str]| {
+        let mut command = folder.command(&[&["validate", "e.yaml"], more].concat());
+        let done = command.env("TRIFLOW_NAMED_PLUGINS", refuse).output().unwrap();
+        (done.status.code().unwrap(), text(&done.stderr))
+    };
+    let (code, error) = told("refuse", &[]);
+    assert_eq!(code, 2, "{error}");
+    assert!(
+        error.contains("libwarped.so is refused: TRIFLOW_NAMED_PLUGINS is `refuse`"),
+        "{error}"
+    );
+    assert!(error.contains("at plugins[0]"), "{error}");
+    assert_eq!(told("refuse", &["--plugin", "plugins/libwarped.so"]).0, 0);
+    assert_eq!(told("load", &[]).0, 0);
+    assert_eq!(told("no", &[]).0, 2);
+}
+
+#[test]
 fn a_component_of_a_plugin_is_shown_like_any_other() {
     let folder = folder_with(&["warped"]);
     let plugin = ["--plugin", "plugins/libwarped.so"];

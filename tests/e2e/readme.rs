@@ -12,7 +12,8 @@ use triflow::registry::{Field, Shape};
 
 /// All documents for users and authors.
 pub fn documents() -> Vec<String> {
-    let mut all = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned).to_vec();
+    let mut all =
+        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].map(str::to_owned).to_vec();
     for folder in ["docs", "examples"] {
         markdown(folder, &mut all);
     }
@@ -125,6 +126,36 @@ fn rules() -> String {
     triflow::Experiment::rules().map(|rule| format!("- {rule}\n")).collect()
 }
 
+/// The files that may hold `unsafe` code, with their reasons. Elsewhere the compiler refuses it.
+fn unsafe_files() -> String {
+    const MARK: &str = "#![expect(unsafe_code, reason = \"";
+    let mut files = Vec::new();
+    for folder in ["framework", "plugins", "cli", "python"] {
+        sources(&root().join(folder), &mut files);
+    }
+    files.sort();
+    let mut table = "| file | why |\n| --- | --- |\n".to_owned();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let Some((_, rest)) = text.split_once(MARK) else { continue };
+        let name = file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        table += &format!("| [{name}]({name}) | {} |\n", rest.split("\")]").next().unwrap());
+    }
+    table
+}
+
+/// The Rust files below a folder.
+fn sources(folder: &Path, all: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            all.push(path);
+        }
+    }
+}
+
 #[test]
 fn documents_show_the_registry_and_the_examples_as_they_are() {
     for (document, name, expected) in [
@@ -132,6 +163,7 @@ fn documents_show_the_registry_and_the_examples_as_they_are() {
         ("docs/metrics.md", "metrics", metric_table()),
         ("docs/configuration.md", "rules", rules()),
         ("README.md", "own_schedule", example_component()),
+        ("SECURITY.md", "unsafe", unsafe_files()),
         ("docs/library.md", "program", format!("```rust\n{}```\n", read("examples/program.rs"))),
     ] {
         let mut text = read(document);

@@ -1,6 +1,11 @@
 //! Derivatives with respect to an input of a forward pass, in training and in sampling: for
 //! components whose output is a gradient. Gradients with respect to parameters are the trainer's.
 
+#![expect(
+    unsafe_code,
+    reason = "reads LibTorch's flag of recorded gradients, for which tch has no function"
+)]
+
 use crate::error::Result;
 use tch::Tensor;
 

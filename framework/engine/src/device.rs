@@ -1,6 +1,8 @@
 //! Choice of the device. One binary serves CPU and CUDA: LibTorch's CUDA library is loaded at run
 //! time.
 
+#![expect(unsafe_code, reason = "loads LibTorch's CUDA library where there is one")]
+
 use crate::error::{Error, Result};
 use std::path::PathBuf;
 use std::sync::{Once, OnceLock};

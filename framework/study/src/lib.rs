@@ -4,6 +4,8 @@
 //!
 //! Layers: `lock` `plot`, `measure`, `curve` `reflow` `report`, `run`, `compare` `request`.
 
+#![forbid(unsafe_code)]
+
 // The macros that tests declare components with expand to paths in `triflow::…`.
 extern crate self as triflow;
 

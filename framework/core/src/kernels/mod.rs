@@ -2,6 +2,8 @@
 //! result of the LibTorch operations that it replaces, up to rounding, on all devices and in all
 //! precisions.
 
+#![expect(unsafe_code, reason = "calls the kernels of this folder, which are C++")]
+
 mod activation;
 pub mod count;
 pub mod reduced;

@@ -1,5 +1,7 @@
 //! Loading of plugins by the host, from a path to components in the registry.
 
+#![expect(unsafe_code, reason = "loads libraries: plugins are native code")]
+
 use super::fingerprint::{Difference, differences};
 use super::memory::{Memory, fit, memory};
 use super::{About, Attach, FINGERPRINT, Host, Library};
@@ -12,6 +14,9 @@ use std::sync::PoisonError;
 
 /// Environment variable with the files or folders of further plugins, separated as in `PATH`.
 pub const SEARCH_PATH: &str = "TRIFLOW_PLUGIN_PATH";
+/// Environment variable that says what becomes of a plugin that only a file names, an experiment or
+/// a run: `load` (the default) or `refuse`.
+const NAMED: &str = "TRIFLOW_NAMED_PLUGINS";
 
 /// Loaded plugins, in the order of loading.
 pub fn loaded() -> Vec<&'static Library> {
@@ -43,7 +48,8 @@ pub fn load(path: &Path) -> Result<Vec<&'static Library>> {
 /// name, that one is used, with a warning.
 ///
 /// # Errors
-/// Errors of [`load`].
+/// Errors of [`load`], and [`Error::Config`] where `TRIFLOW_NAMED_PLUGINS` is `refuse` and the plugin is not
+/// loaded yet.
 pub fn load_or_moved(path: &Path) -> Result<Vec<&'static Library>> {
     if !path.exists()
         && let Some(library) =
@@ -53,7 +59,25 @@ pub fn load_or_moved(path: &Path) -> Result<Vec<&'static Library>> {
         log::warn!("{from} is not there: {to} stands for it");
         return Ok(vec![library]);
     }
-    load(path)
+    match std::env::var(NAMED).as_deref() {
+        Err(std::env::VarError::NotPresent) | Ok("load") => load(path),
+        Ok("refuse") => {
+            let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            let given = loaded().into_iter().find(|library| library.path == file);
+            given.map(|library| vec![library]).ok_or_else(|| refused(path))
+        }
+        other => {
+            let found = other.unwrap_or("no text");
+            Err(Error::config("", format!("{NAMED} is {found}: needs `load` or `refuse`")))
+        }
+    }
+}
+
+fn refused(path: &Path) -> Error {
+    let message = format!("the plugin {} is refused: {NAMED} is `refuse`", path.display());
+    Error::config("", message).help(format!(
+        "a plugin is native code: if you trust it, give it with `--plugin FILE` or {SEARCH_PATH}"
+    ))
 }
 
 /// Loads all plugins in [`SEARCH_PATH`].

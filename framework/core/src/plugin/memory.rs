@@ -2,6 +2,8 @@
 //! allocates, such as the text of an error, so both have to allocate from the system: a
 //! `#[global_allocator]` with memory of its own would receive foreign pointers.
 
+#![expect(unsafe_code, reason = "observes which allocator a copy of the framework has")]
+
 use std::alloc::{GlobalAlloc, Layout, System, alloc, dealloc};
 use std::hint::black_box;
 

@@ -1,3 +1,8 @@
+#![expect(
+    unsafe_code,
+    reason = "restores the type of the reader of a component, which its kind names"
+)]
+
 use super::group::{read_group, tagged, write_group};
 use super::kind::{AnySpec, Kind};
 use super::parameter::{deserialize, needs, serialize};

@@ -1,6 +1,11 @@
 //! Conversion of panics to errors in the copy of the framework where they start: all code of a
 //! component runs under a `catch_unwind` compiled into its own copy.
 
+#![expect(
+    unsafe_code,
+    reason = "sets LibTorch's flag of recorded gradients, and drops components under a guard"
+)]
+
 use crate::error::{Error, Result, first_line};
 use crate::host::attached;
 use std::any::Any;

@@ -1,5 +1,7 @@
 //! Traits of a kind of component: name, spec, built thing, context and shared keys.
 
+#![expect(unsafe_code, reason = "keeps readers of components of all kinds without their types")]
+
 use super::group::{check_group, read_group, write_group};
 use super::read::parsed;
 use super::{Component, Group, Key, Owner, Setting as _, guard, yaml_text};

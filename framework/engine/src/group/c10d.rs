@@ -1,5 +1,7 @@
 //! The functions of `c10d.cpp`.
 
+#![expect(unsafe_code, reason = "calls LibTorch's c10d through `c10d.cpp`")]
+
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::fd::{IntoRawFd as _, OwnedFd};
 use std::path::Path;

@@ -7,6 +7,8 @@
 //! this process were ready to run without a core, and lets waiting threads sleep while that is
 //! much.
 
+#![expect(unsafe_code, reason = "calls `crowd.cpp`")]
+
 use std::ffi::c_int;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};

@@ -1,6 +1,8 @@
 //! CUDA graphs, through `libtriflow_cuda.so` (`cuda.cpp`), which is loaded if there is a GPU to
 //! train on.
 
+#![expect(unsafe_code, reason = "loads and calls `libtriflow_cuda.so`")]
+
 use super::{Recorder, Work};
 use crate::device::{library_folders, library_in};
 use crate::error::{Error, Result, first_line};
