@@ -1,6 +1,11 @@
 //! Ctrl-C, for every command: work that checks [`stopped`] ends in order, all other work at once;
 //! in both cases with exit code 130 and the command that continues it, if there is one.
 
+#![expect(
+    unsafe_code,
+    reason = "reads which signals are ignored, and ends the process without destructors"
+)]
+
 use libc::{SIGHUP, SIGINT, SIGTERM, c_int};
 use signal_hook::iterator::Signals;
 use std::mem::MaybeUninit;
@@ -53,7 +58,7 @@ fn end() -> ! {
     triflow::lock::release_all();
     let go_on = GO_ON.lock().ok().and_then(|go_on| go_on.clone());
     let error = Error::Stopped { go_on };
-    eprintln!("{error}");
+    eprintln!("{}", crate::terminal::message(&error.to_string()));
     leave(error.exit_code())
 }
 

@@ -7,6 +7,7 @@ mod group;
 mod interrupt;
 mod out;
 mod progress;
+mod terminal;
 
 fn main() {
     // A closed pipe (`| head`) ends the command quietly.
@@ -25,11 +26,12 @@ fn main() {
             use triflow::Error::{Interrupted, Stopped};
             let stopped = matches!(e, Interrupted { .. } | Stopped { .. });
             let mark = if stopped { "" } else { "error: " };
+            let told = terminal::message(&e.to_string());
             match group::rank() {
-                0 => eprintln!("{mark}{e}"),
+                0 => eprintln!("{mark}{told}"),
                 // Whoever failed first says why, and rank 0 what was interrupted.
-                _ if stopped || group::group().follows() => log::debug!("{mark}{e}"),
-                rank => eprintln!("[rank {rank}] {mark}{e}"),
+                _ if stopped || group::group().follows() => log::debug!("{mark}{told}"),
+                rank => eprintln!("[rank {rank}] {mark}{told}"),
             }
             e.exit_code()
         }
@@ -50,12 +52,14 @@ fn start_log(cli: &args::Cli) {
     let level = if rank > 0 && level == "info" { "warn" } else { level };
     let env = env_logger::Env::default().default_filter_or(format!("warn,triflow={level}"));
     let mut log = env_logger::Builder::from_env(env);
-    log.format_timestamp(None).format_target(false);
-    if rank > 0 {
-        log.format(move |out, record| {
-            use std::io::Write as _;
-            writeln!(out, "[{} rank {rank}] {}", record.level(), record.args())
-        });
-    }
+    log.format(move |out, record| {
+        use std::io::Write as _;
+        let (level, text) = (record.level(), terminal::message(&record.args().to_string()));
+        let style = out.default_level_style(level);
+        match rank {
+            0 => writeln!(out, "[{style}{level:<5}{style:#}] {text}"),
+            rank => writeln!(out, "[{level} rank {rank}] {text}"),
+        }
+    });
     log.init();
 }

@@ -6,7 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use triflow::error::quoted;
+use triflow::error::{one_line, quoted};
 use triflow::run::{Run, RunObserver};
 use triflow::train::{Epoch, Event};
 use triflow::{Group, Trainer};
@@ -207,7 +207,7 @@ impl Cells {
     pub fn start(&self, name: &str) -> Shown<'_> {
         let bar = self.bars.as_ref().map(|(all, _)| {
             let bar = styled(ProgressBar::new(100), "{bar:30} {prefix}  {msg}");
-            bar.set_prefix(name.to_owned());
+            bar.set_prefix(one_line(name).into_owned());
             all.add(bar)
         });
         Shown { cells: self, name: name.to_owned(), bar, began: Instant::now() }
@@ -241,7 +241,7 @@ impl Shown<'_> {
                 bar.set_length(all);
                 bar.set_position(step);
             }
-            None => bar.set_message(line.to_owned()),
+            None => bar.set_message(one_line(line).into_owned()),
         }
     }
 

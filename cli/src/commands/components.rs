@@ -2,6 +2,7 @@
 
 use super::print_json;
 use crate::args::Format;
+use crate::terminal::say;
 use comfy_table::{Table, presets};
 use serde_json::json;
 use triflow::registry::{Entry, Field, Shape, properties_of, registry};
@@ -28,7 +29,7 @@ pub fn list(kind: Option<&str>, format: Format) -> Result<()> {
             .join(", ");
         table.add_row([e.info.kind, &names, &e.summary(), &e.origin()]);
     }
-    println!("{table}");
+    say!("{table}");
     Ok(())
 }
 
@@ -68,7 +69,7 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
         all["example"] = json!(example);
         return print_json(&all);
     }
-    println!(
+    say!(
         "{} `{}` ({})\n\n{}",
         entry.info.kind,
         entry.info.name,
@@ -76,18 +77,18 @@ pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
         entry.description()
     );
     if !entry.info.aliases.is_empty() {
-        println!("\nAliases: {}", entry.info.aliases.join(", "));
+        say!("\nAliases: {}", entry.info.aliases.join(", "));
     }
     if !entry.info.reference.is_empty() {
-        println!("\nReference: {}", entry.info.reference);
+        say!("\nReference: {}", entry.info.reference);
     }
     let fields = entry.info.fields();
     if !fields.is_empty() {
         let mut table = table(&["PARAMETER", "TYPE", "RANGE", "DEFAULT", "DESCRIPTION"]);
         add_parameters(&mut table, "", &fields);
-        println!("\n{table}");
+        say!("\n{table}");
     }
-    println!(
+    say!(
         "\nExample:\n{}",
         example.trim_end().lines().map(|l| format!("  {l}\n")).collect::<String>()
     );
@@ -128,7 +129,7 @@ pub fn check(kind: &str, name: &str, set: &[String]) -> Result<()> {
     for ((check, about), (_, verdict)) in (kit.checks)().into_iter().zip(verdicts) {
         table.add_row([check, &verdict.to_string(), about]);
     }
-    println!("{table}");
+    say!("{table}");
     if failures.is_empty() {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! `curve`: quality against network evaluations.
 
 use crate::args::CurveArgs;
+use crate::terminal::say;
 use serde_json::json;
 use std::io::Write as _;
 use std::path::Path;
@@ -95,7 +96,7 @@ fn draw_named(runs: &[(String, &Path)], options: &CurveArgs, out: &Path, say: bo
         },
     )?;
     if say {
-        println!("{} and {}", out.display(), out.with_extension("json").display());
+        say!("{} and {}", out.display(), out.with_extension("json").display());
     }
     Ok(())
 }
@@ -115,13 +116,13 @@ fn measure(
     let held = data.held_out(own.points)?;
     let metric = curve::metric(&model)?;
     if say {
-        println!("{name}: {metric} on {} {} rows", held.rows.len(), held.name);
-        println!("  {:16} {:>6} {:>6}  {metric}", "solver", "steps", "nfe");
+        say!("{name}: {metric} on {} {} rows", held.rows.len(), held.name);
+        say!("  {:16} {:>6} {:>6}  {metric}", "solver", "steps", "nfe");
     }
     let found = curve::measure(&mut model, &held, options, &mut |p| {
         let deviation = p.deviation.map_or_else(String::new, |d| format!(" ± {d:.4}"));
         if say {
-            println!("  {:16} {:6} {:6}  {:.4}{deviation}", p.solver, p.steps, p.nfe, p.value);
+            say!("  {:16} {:6} {:6}  {:.4}{deviation}", p.solver, p.steps, p.nfe, p.value);
         }
     })?;
     Ok(Measured {

@@ -1,9 +1,11 @@
 //! `data`: a data source's rows as a file.
 
+use crate::terminal::say;
 use std::path::Path;
 use triflow::component::{DataContext, InspectedColumn, Inspection};
 use triflow::config::Layers;
 use triflow::data::files::{endings, source_of, write_rows};
+use triflow::error::one_line;
 use triflow::registry::registry;
 use triflow::{Error, Result};
 
@@ -22,7 +24,7 @@ pub fn write(name: &str, set: &[String], seed: Option<u64>, out: &Path) -> Resul
     let rows = source.load().map_err(at)?;
     write_rows(out, &rows)?;
     let size = rows.train.x.as_ref().or(rows.train.y.as_ref()).map_or(0, |t| t.size()[0]);
-    println!("{size} rows, seed {seed}, in {}", out.display());
+    say!("{size} rows, seed {seed}, in {}", out.display());
     Ok(())
 }
 
@@ -44,7 +46,7 @@ pub fn inspect(file: &Path, set: &[String]) -> Result<()> {
     let Inspection { facts, columns, refused } = source.inspect().map_err(at)?;
     let longest = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, fact) in &facts {
-        println!("{name:longest$}  {fact}");
+        say!("{name:longest$}  {}", one_line(fact));
     }
     let mut table = comfy_table::Table::new();
     table
@@ -54,12 +56,13 @@ pub fn inspect(file: &Path, set: &[String]) -> Result<()> {
         .set_header(["COLUMN", "TYPE", "DISTINCT", "MISSING", "RANGE", "VALUES", "USE"]);
     for column in columns {
         let InspectedColumn { name, kind, distinct, missing, range, examples, use_of } = column;
-        table.add_row([name, kind, distinct, missing, range, examples, use_of]);
+        let cells = [name, kind, distinct, missing, range, examples, use_of];
+        table.add_row(cells.map(|cell| one_line(&cell).into_owned()));
     }
     // Names are whole, to be copied.
     if let Some(names) = table.column_mut(0) {
         names.set_constraint(comfy_table::ColumnConstraint::ContentWidth);
     }
-    println!("\n{table}");
+    say!("\n{table}");
     refused.map_or(Ok(()), |why| Err(Error::data(file, why)))
 }

@@ -18,12 +18,14 @@ use crate::args::place::PlaceArgs;
 use crate::args::{Cli, Command, DataCommand, TrainArgs};
 use crate::group;
 use crate::progress::Progress;
+use crate::terminal::say;
 use clap::CommandFactory as _;
 use scores::Scores;
 use serde_yaml::Value;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use triflow::config::{Layers, Task, parse_value};
-use triflow::error::quoted;
+use triflow::error::{one_line, quoted, visible, visible_json};
 use triflow::report::Course;
 use triflow::request::StartRequest;
 use triflow::run::{self, Run};
@@ -161,14 +163,14 @@ fn run_joined(cli: &Cli) -> Result<()> {
             let trainer = run::prepare(asked.experiment, &asked.base);
             let trainer = trainer.map_err(|e| asked.layers.locate(e))?;
             // As a comment: what follows is an experiment file.
-            println!("# data: {}", trainer.data().summary);
+            println!("# data: {}", one_line(&trainer.data().summary.to_string()));
             print_yaml(trainer.experiment())
         }
         Command::Init { task } => {
             let mut layers = Layers::new()?;
             layers.set("task", task.as_str().into(), "--task")?;
             let experiment = layers.finish()?;
-            println!(
+            say!(
                 "# Experiment file. The keys are explained by `triflow schema` and `triflow describe KIND NAME`."
             );
             print_yaml(&experiment)
@@ -269,19 +271,19 @@ fn show(cli: &Cli, run: &Run) -> Result<()> {
         return Ok(());
     }
     if cli.quiet {
-        println!("{}", run.path.display());
+        say!("{}", run.path.display());
         return Ok(());
     }
-    print!("{}", Scores(&json_of(&run.file("metrics.json"))?));
-    println!("results in {}", run.path.display());
+    print!("{}", visible(&Scores(&json_of(&run.file("metrics.json"))?).to_string()));
+    say!("results in {}", run.path.display());
     for picture in triflow::report::pictures(&run.path)? {
-        println!("  {picture}");
+        say!("  {picture}");
     }
     let experiment = run.experiment()?;
     if !experiment.task().predicts() {
         let ending = if run.file("samples.csv").is_file() { "csv" } else { "npz" };
         let conditions = if needs_conditions(run, &experiment)? { " --condition FILE" } else { "" };
-        println!(
+        say!(
             "generate more samples with\n  triflow generate --run {}{conditions} --out samples.{ending}",
             quoted(&run.path)
         );
@@ -308,11 +310,17 @@ fn json_of(file: &Path) -> Result<serde_json::Value> {
 
 /// Prints JSON, indented.
 pub fn print_json(value: &serde_json::Value) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value).map_err(|e| Error::runtime(e.to_string()))?);
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::runtime(e.to_string()))?;
+    println!("{}", visible_json(&text));
     Ok(())
 }
 
 fn print_yaml(experiment: &Experiment) -> Result<()> {
-    print!("{}", experiment.to_yaml()?);
+    let text = experiment.to_yaml()?;
+    match std::io::stdout().is_terminal() {
+        true => print!("{}", visible(&text)),
+        // Whoever reads it gets the names as they are.
+        false => print!("{text}"),
+    }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `new-plugin` and `new-program`: a crate to start from.
 
+use crate::terminal::say;
 use std::path::{Path, PathBuf};
 use triflow::error::quoted;
 use triflow::plugin::{Framework, Scaffold};
@@ -17,11 +18,11 @@ pub fn plugin(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> 
     let kind = registry().check_kind(kind)?;
     let scaffold = Scaffold::plugin(kind, name, source(framework)?)?;
     let (scaffold, folder) = write(scaffold, into)?;
-    println!("created {} in {}; next:", with_article(&kind.replace('_', " ")), folder.display());
-    println!("  cd {}", quoted(&folder));
-    println!("  cargo test --release && cargo build --release");
+    say!("created {} in {}; next:", with_article(&kind.replace('_', " ")), folder.display());
+    say!("  cd {}", quoted(&folder));
+    say!("  cargo test --release && cargo build --release");
     let (name, library) = (scaffold.name(), built(&scaffold));
-    println!("  triflow describe {kind} {name} --plugin {}", quoted(&library));
+    say!("  triflow describe {kind} {name} --plugin {}", quoted(&library));
     Ok(())
 }
 
@@ -29,10 +30,10 @@ pub fn plugin(kind: &str, name: &str, into: &Path, framework: Option<&Path>) -> 
 pub fn program(name: &str, into: &Path, framework: Option<&Path>) -> Result<()> {
     let scaffold = Scaffold::program(name, PROGRAM, source(framework)?)?;
     let (scaffold, folder) = write(scaffold, into)?;
-    println!("created a program in {}; next:", folder.display());
-    println!("  cd {}", quoted(&folder));
-    println!("  cargo build --release");
-    println!("  {}", quoted(&built(&scaffold)));
+    say!("created a program in {}; next:", folder.display());
+    say!("  cd {}", quoted(&folder));
+    say!("  cargo build --release");
+    say!("  {}", quoted(&built(&scaffold)));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::Value;
 use std::fmt;
+use triflow::error::one_line;
 
 /// The metrics of `metrics.json`: each beside its deviation over the draws, and its
 /// floor; those of single columns at the end.
@@ -35,7 +36,7 @@ impl fmt::Display for Scores<'_> {
         }
         for (column, own) in metrics["columns"].as_object().into_iter().flatten() {
             for (name, _) in own.as_object().into_iter().flatten() {
-                table.add_row([format!("{name} of {column}"), mean(own, name)]);
+                table.add_row([format!("{name} of {}", one_line(column)), mean(own, name)]);
             }
         }
         for column in table.column_iter_mut().skip(1) {

@@ -200,6 +200,52 @@ pub fn quoted(path: &Path) -> String {
     shlex::try_quote(&text).map_or_else(|_| text.clone(), std::borrow::Cow::into_owned)
 }
 
+/// Text of strangers, such as a message with the names of a file's columns, for a terminal: control
+/// characters, which a terminal obeys, and those that reorder text become escapes like `\\u{1b}`.
+/// Line breaks and tabs stay.
+pub fn visible(text: &str) -> std::borrow::Cow<'_, str> {
+    escaped(text, |c| acts(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// A name of strangers on one line: as [`visible`], with line breaks and tabs as `\\n` and `\\t`.
+pub fn one_line(text: &str) -> std::borrow::Cow<'_, str> {
+    escaped(text, acts)
+}
+
+/// JSON with such characters, which stand in its strings, as escapes of JSON: the same texts, which
+/// YAML reads too.
+pub fn visible_json(json: &str) -> std::borrow::Cow<'_, str> {
+    let acts = |c: char| acts(c) && c != '\n';
+    if !json.chars().any(acts) {
+        return json.into();
+    }
+    let escape = |c: char| match acts(c) {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    json.chars().map(escape).collect::<String>().into()
+}
+
+/// True for characters that do something else than being seen.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(text: &str, acts: impl Fn(char) -> bool) -> std::borrow::Cow<'_, str> {
+    if !text.chars().any(&acts) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match acts(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out.into()
+}
+
 /// Message of an I/O error in lower case, without the error number and temporary file names.
 pub fn reason(e: &std::io::Error) -> String {
     let text = e.to_string();
@@ -281,6 +327,20 @@ mod tests {
             ("crn".into(), "crn".into(), "crn.crn_size".into())
         );
         assert_eq!(key("latent_shape"), "latent_shape");
+    }
+
+    #[test]
+    fn text_of_strangers_can_only_be_read() {
+        let name = "a\u{1b}[2J\u{9b}1m\r\u{202e}b\n\tc\u{7f} größe 日本 👩\u{200d}🔬";
+        let seen = visible(name);
+        assert_eq!(seen, "a\\u{1b}[2J\\u{9b}1m\\r\\u{202e}b\n\tc\\u{7f} größe 日本 👩\u{200d}🔬");
+        assert_eq!(one_line("a\n\tb\u{2028}"), "a\\n\\tb\\u{2028}");
+        let json = serde_json::to_string_pretty(&[name]).unwrap();
+        let shown = visible_json(&json);
+        assert_eq!(visible(&shown), shown);
+        assert_eq!(serde_json::from_str::<[String; 1]>(&shown).unwrap(), [name]);
+        assert_eq!(serde_yaml::from_str::<[String; 1]>(&shown).unwrap(), [name]);
+        assert!(matches!(visible("a\nb"), std::borrow::Cow::Borrowed(_)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Trained;
 use crate::config::{Experiment, parse_value};
 use crate::data::Units;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, visible_json};
 use crate::io::safetensors::{self, SafetensorsFile};
 use crate::io::{to_array, to_tensor};
 use crate::registry::{Parameter as _, guard_engine};
@@ -137,7 +137,7 @@ impl Trained {
         tensors.extend(units);
         let arrays = tensors.iter().map(|(name, tensor)| to_array(name, tensor));
         let mut metadata = BTreeMap::from([
-            ("config".to_owned(), self.experiment.to_json()?),
+            ("config".to_owned(), visible_json(&self.experiment.to_json()?).into_owned()),
             ("units".to_owned(), text),
         ]);
         metadata.extend(texts.iter().map(|(key, text)| ((*key).to_owned(), text.clone())));

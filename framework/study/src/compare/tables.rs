@@ -6,6 +6,7 @@
 use super::number::{self, is_known, plain};
 use super::results::{Better, Cell, Metric, Results, Score, Spread, Verdict};
 use super::summary::{has_verdicts, sorted, summary};
+use crate::error::{one_line, visible};
 use crate::{Error, Result};
 
 type Costs = fn(&Cell) -> &Spread;
@@ -111,7 +112,7 @@ pub fn markdown(results: &Results) -> String {
     ] {
         out += &format!("- {what}: {}\n", md(value));
     }
-    out += &format!("\n```sh\n{}\n```\n\n", fenced(&results.command));
+    out += &format!("\n{}\n", fenced(&results.command));
     out += &format!("**{}**\n\n", md(&summary.headline.to_string()));
     for finding in &summary.findings {
         out += &format!("- {}: {}\n", finding.about, md(&finding.words.to_string()));
@@ -270,9 +271,8 @@ fn pipes(table: &Table) -> String {
 /// Escapes text for Markdown.
 fn md(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in one_line(&text.replace(['\n', '\r'], " ")).chars() {
         match c {
-            '\n' | '\r' => out.push(' '),
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
             '\\' | '|' | '*' | '`' | '[' | ']' | '#' | '~' | '$' => out.extend(['\\', c]),
@@ -293,21 +293,24 @@ fn md(text: &str) -> String {
     out
 }
 
-/// Replaces what would end the fence around a block of code.
+/// A block of code, between fences longer than any in it.
 fn fenced(text: &str) -> String {
-    text.replace("```", "'''")
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}sh\n{}\n{fence}\n", visible(text))
 }
 
 /// Escapes text for LaTeX.
 fn tex(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in one_line(&text.replace(['\n', '\r'], " ")).chars() {
         match c {
-            '\n' | '\r' => out.push(' '),
             '\\' => out.push_str("\\textbackslash{}"),
             '~' => out.push_str("\\textasciitilde{}"),
             '^' => out.push_str("\\textasciicircum{}"),
             '&' | '%' | '$' | '#' | '_' | '{' | '}' => out.extend(['\\', c]),
+            // At the start of a row they would be an argument of the end of the row above.
+            '[' | ']' | '*' => out.extend(['{', c, '}']),
             '<' => out.push_str("\\textless{}"),
             '>' => out.push_str("\\textgreater{}"),
             '|' => out.push_str("\\textbar{}"),
@@ -379,9 +382,38 @@ mod tests {
         assert_eq!(tied, count(Verdict::Tied), "{quality}");
         assert!(quality.contains("a\\|b"), "{quality}");
         let latex = latex(&results);
-        assert!(latex.contains("a\\textbar{}b\\_*c") && latex.contains("\\bottomrule"));
+        assert!(latex.contains("a\\textbar{}b\\_{*}c") && latex.contains("\\bottomrule"));
         let lines = latex.lines().filter(|line| line.ends_with("\\\\"));
         let columns: Vec<usize> = lines.map(|line| line.matches(" & ").count()).collect();
         assert!(columns.windows(2).all(|pair| pair[0] == pair[1]), "{columns:?}");
+    }
+
+    #[test]
+    fn no_name_is_a_command_of_latex_or_markdown() {
+        let mut results = example();
+        for (name, in_tex, in_md) in [
+            ("[8,8]", "    {[}8,8{]} & ", "| \\[8,8\\] | "),
+            ("\\input{x}", "    \\textbackslash{}input\\{x\\} & ", "| \\\\input{x} | "),
+            (
+                "%s $x$ a~b^c",
+                "    \\%s \\$x\\$ a\\textasciitilde{}b\\textasciicircum{}c & ",
+                "| %s \\$x\\$ a\\~b^c | ",
+            ),
+            ("a\nb | c", "    a b \\textbar{} c & ", "| a b \\| c | "),
+            (
+                "a\u{1b}[2J\u{202e}",
+                "    a\\textbackslash{}u\\{1b\\}{[}2J\\textbackslash{}u\\{202e\\} & ",
+                "| a\\\\u{1b}\\[2J\\\\u{202e} | ",
+            ),
+            ("<b>", "    \\textless{}b\\textgreater{} & ", "| &lt;b> | "),
+        ] {
+            results.cells[0].name = name.to_owned();
+            let (tex, md) = (latex(&results), markdown(&results));
+            assert!(tex.contains(in_tex), "{name}: {tex}");
+            assert!(md.contains(in_md), "{name}: {md}");
+        }
+        results.command = "triflow compare '```\n# no'\n````x".to_owned();
+        let md = markdown(&results);
+        assert!(md.contains("\n`````sh\ntriflow compare '```\n# no'\n````x\n`````\n"), "{md}");
     }
 }
