@@ -3,6 +3,7 @@
 use super::outputs::{check_arrays, check_out, write_likelihoods};
 use super::print_json;
 use crate::args::{SamplingArgs, StartArgs};
+use crate::terminal::say;
 use std::path::Path;
 use triflow::io::table::{ENDINGS, typed_ending};
 use triflow::request::{
@@ -48,8 +49,9 @@ pub fn generate(
         trajectories: kept.trajectories,
         limit: None,
     };
-    let samples = request::generate(&mut model, request, &mut show(quiet))?;
-    write(&samples, out, &model)
+    let written = request::generate_to(&mut model, request, out, &mut show(quiet))?;
+    say!("{written}, in {}", out.display());
+    Ok(())
 }
 
 /// Beginning of the paths that flags ask for, other than noise; or the rows that lead there.
@@ -116,7 +118,7 @@ pub(super) fn start(
 /// Writes the result of a request, and says where it is.
 fn write<T: Output + std::fmt::Display>(result: &T, out: &Path, model: &Trained) -> Result<()> {
     result.write(out, model)?;
-    println!("{result}, in {}", out.display());
+    say!("{result}, in {}", out.display());
     Ok(())
 }
 
@@ -140,7 +142,7 @@ pub(super) fn impute(
     let request = ImputeRequest { data, draws, seed: sampling.seed, texts };
     let filled = request::impute(&mut model, request, &mut show(quiet))?;
     filled.table.write(out)?;
-    println!("{filled} of {}", out.display());
+    say!("{filled} of {}", out.display());
     Ok(())
 }
 

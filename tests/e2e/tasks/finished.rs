@@ -33,7 +33,8 @@ fn the_commands_work_on_a_finished_run() {
         "error: --n -1: needs at least 1"
     );
     let done = folder.run(&["generate", "--run", path, "--out", "e.npz", "--n", "4000000000000"]);
-    let why = "error: a file of 8000000000000 samples needs 768000000000000 bytes of memory (";
+    let why =
+        "error: a file of 8000000000000 samples needs 32000000000000 bytes of disk or more, and ";
     assert!(done.code == 1 && done.err.starts_with(why), "{}", done.err);
     // The command evaluate gives the run's own metrics unless something is changed.
     let metrics = json(&run.join("metrics.json"));

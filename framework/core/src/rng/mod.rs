@@ -11,7 +11,7 @@ mod philox;
 mod streams;
 
 pub use draws::{Draws, RowDraws, TorchDraws};
-pub use streams::{RowStream, Streams};
+pub use streams::{Group, RowStream, Streams};
 
 use crate::host::attached;
 use parking_lot::ReentrantMutex;

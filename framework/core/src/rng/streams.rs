@@ -26,6 +26,16 @@ pub struct Streams {
 enum Kind {
     Counted { seed: u64, draw: u64 },
     Given(Arc<[RowStream]>),
+    Grouped { seed: u64, groups: Arc<[Group]>, each: u64 },
+}
+
+/// Rows of one draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Number of the draw.
+    pub draw: u64,
+    /// Number of the first row in the draw.
+    pub first: u64,
 }
 
 impl Streams {
@@ -37,6 +47,11 @@ impl Streams {
     /// One given stream for each row.
     pub fn given(rows: Vec<RowStream>) -> Self {
         Self { kind: Kind::Given(rows.into()), from: 0 }
+    }
+
+    /// Streams of `each` consecutive rows of every group, one group after another.
+    pub fn grouped(seed: u64, groups: Vec<Group>, each: u64) -> Self {
+        Self { kind: Kind::Grouped { seed, groups: groups.into(), each: each.max(1) }, from: 0 }
     }
 
     /// Stream of row 0 for each seed: sample i is the first sample of seed i.
@@ -58,6 +73,11 @@ impl Streams {
             Kind::Given(rows) => {
                 Kind::Given(rows.iter().map(|r| RowStream { draw: r.draw + draws, ..*r }).collect())
             }
+            Kind::Grouped { seed, groups, each } => Kind::Grouped {
+                seed: *seed,
+                groups: groups.iter().map(|g| Group { draw: g.draw + draws, ..*g }).collect(),
+                each: *each,
+            },
         };
         Self { kind, from: self.from }
     }
@@ -73,6 +93,13 @@ impl Streams {
             Kind::Given(rows) => rows.get(row as usize).copied().ok_or_else(|| {
                 Error::runtime(format!("there are {} seeds, but more rows", rows.len()))
             }),
+            Kind::Grouped { seed, groups, each } => {
+                let group = groups.get((row / each) as usize).ok_or_else(|| {
+                    Error::runtime(format!("there are {} groups, but more rows", groups.len()))
+                })?;
+                let row = group.first + row % each;
+                Ok(RowStream { seed: *seed, draw: group.draw, row })
+            }
         }
     }
 }

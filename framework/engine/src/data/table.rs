@@ -1,7 +1,8 @@
 use crate::component::Columns;
 use crate::error::{Error, Result};
-use crate::io::table::write_table;
+use crate::io::table::{write_table, write_text_blocks};
 use crate::table::{CellType, Storage, TableColumn, TableRows};
+use std::collections::HashMap;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -77,6 +78,19 @@ impl Table {
         write_table(path, TableRows { columns: &self.columns, values: &self.values() })
     }
 
+    /// Writes a text table with these columns, whose rows `make` passes on block by block, whole or
+    /// not at all. Memory holds a block alone.
+    ///
+    /// # Errors
+    /// Those of `make` and of [`write_text_blocks`].
+    pub fn write_blocks(
+        &self,
+        path: &Path,
+        make: impl FnOnce(&mut dyn FnMut(&Self) -> Result<()>) -> Result<()>,
+    ) -> Result<()> {
+        write_text_blocks(path, &self.columns, |each| make(&mut |block| each(&block.values())))
+    }
+
     /// Puts the columns of another table behind these.
     #[must_use]
     pub fn beside(mut self, other: Self) -> Self {
@@ -114,9 +128,12 @@ impl Table {
 
     /// Puts the columns into the order of `names`; others stay behind them.
     pub(super) fn in_order(self, names: &[String]) -> Self {
-        let place = |column: &TableColumn| {
-            names.iter().position(|name| *name == column.name).unwrap_or(usize::MAX)
-        };
+        let mut places = HashMap::with_capacity(names.len());
+        for (place, name) in names.iter().enumerate() {
+            places.entry(name.as_str()).or_insert(place);
+        }
+        let place =
+            |column: &TableColumn| places.get(column.name.as_str()).copied().unwrap_or(usize::MAX);
         let mut all: Vec<_> = self.columns.into_iter().zip(self.cells).collect();
         all.sort_by_key(|(column, _)| place(column));
         let (columns, cells) = all.into_iter().unzip();

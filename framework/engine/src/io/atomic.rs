@@ -30,6 +30,39 @@ pub fn write_atomically(
     replace(path, write).map_err(Error::io("write", path))
 }
 
+/// Writes as [`write_atomically`] does, where more than the file can fail.
+///
+/// # Errors
+/// Those of [`write_atomically`] and `write`.
+pub(crate) fn write_made(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> Result<()>,
+) -> Result<()> {
+    let mut failed = None;
+    let done = write_atomically(path, |file| {
+        write(file).map_err(|e| {
+            failed = Some(e);
+            std::io::Error::other("")
+        })
+    });
+    failed.map_or(done, Err)
+}
+
+/// Checks that the disk of a file that is to be written has `bytes` left. `what` names the content.
+///
+/// # Errors
+/// [`Error::Runtime`] with both numbers where it has fewer.
+pub fn check_space(path: &Path, what: &str, bytes: u64) -> Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let Ok(disk) = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))) else { return Ok(()) };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if bytes <= free {
+        return Ok(());
+    }
+    let message = format!("{what} needs {bytes} bytes of disk or more, and {free} are free");
+    Err(Error::runtime(message))
+}
+
 fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,

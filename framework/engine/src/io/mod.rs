@@ -9,6 +9,7 @@ mod digest;
 mod first_failure;
 mod input;
 pub mod npz;
+pub mod npz_blocks;
 mod packed;
 pub mod safetensors;
 pub mod table;
@@ -19,7 +20,7 @@ mod texts;
 pub mod tfevents;
 
 pub use array::{ArrayData, NamedArray};
-pub use atomic::{remove_abandoned, write_atomically};
+pub use atomic::{check_space, remove_abandoned, write_atomically};
 pub use input::{check_input, open_regular, read_file, read_to_end};
 pub use packed::gunzip;
 pub use tensor::{to_array, to_tensor};

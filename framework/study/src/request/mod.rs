@@ -14,6 +14,7 @@ mod samples;
 mod seeds;
 mod start;
 mod together;
+mod written;
 
 pub use conditions::{Conditions, Inputs, check_rows, check_values, conditions, read, rows_of};
 pub use evaluation::{Evaluation, EvaluationRequest, evaluate};
@@ -28,6 +29,7 @@ pub use samples::{SamplePlan, SampleRequest, Samples, check_shape, generate, pla
 pub use seeds::Seeds;
 pub use start::{Beginning, StartRequest, States, invert, start};
 pub use together::Planned;
+pub use written::generate_to;
 
 use crate::data::files::array;
 use crate::error::Result;

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::inference::Lengths;
 use crate::io::{NamedArray, table};
 use crate::memory;
+use crate::rng::Streams;
 use crate::trained::{Trained, Trajectories};
 use std::path::Path;
 use tch::Tensor;
@@ -87,55 +88,83 @@ pub fn generate(
 /// [`Error::Config`]: the model takes no condition and one is given, or needs one, or there is to
 /// be no sample. [`Error::Runtime`]: memory does not hold the samples. Those of [`conditions`].
 pub fn plan_samples(model: &Trained, request: SampleRequest<'_>) -> Result<SamplePlan> {
-    let SampleRequest { n, seed, seeds, conditions: given, save_z0, trajectories, limit } = request;
-    let file = given.origin();
-    let wanted = match seeds {
-        Some(seeds) => SampleSeeds::Seeds(seeds.values),
-        None => {
-            let n = n.unwrap_or(if file.is_some() { 1 } else { 100 });
-            if n < 1 {
-                return Err(Error::config("", format!("--n {n}: needs at least 1")));
-            }
-            SampleSeeds::Samples { n, seed: seed.unwrap_or_else(|| model.experiment().seed()) }
-        }
-    };
-    let n = wanted.len();
-    let kept_latents = i64::from(save_z0) + latents_of(trajectories, model);
-    if matches!(given, Conditions::Labels(_)) && model.units().shapes.condition.is_none() {
-        return Err(Error::config("", "this run takes no labels").help("leave --labels out"));
-    }
-    let origin = wanted.origin();
-    let inputs = match (conditions(model, given)?, file) {
-        (None, Some(_)) => {
-            return Err(
-                Error::config("", "this run takes no condition").help("leave --condition out")
-            );
-        }
-        (inputs, _) => inputs,
-    };
-    let Some(Inputs { values: asked, mut lengths, kept }) = inputs else {
-        check_limit(n, limit, "samples")?;
-        check_memory(model, n, 1, kept_latents)?;
-        let streams = Some(wanted.streams());
-        let (lengths, kept) = (Lengths::default(), Vec::new());
+    let (save_z0, trajectories) = (request.save_z0, request.trajectories);
+    let wanted = Wanted::of(model, request)?;
+    let latents = i64::from(save_z0) + latents_of(trajectories, model);
+    check_memory(model, wanted.each, wanted.conditions(), latents)?;
+    let Wanted { inputs, rows, each: n, streams, origin } = wanted;
+    let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
+    let streams = Some(streams);
+    let (Some(Inputs { values, mut lengths, kept }), Some(rows)) = (inputs, rows) else {
+        let lengths = Lengths::default();
         let draw = Draw { n, conditions: None, lengths, streams, draws: 1 };
+        let kept = Vec::new();
         return Ok(SamplePlan { draw, save_z0, trajectories, conditions: None, kept, origin });
     };
-    let count = asked.size().first().copied().unwrap_or(1);
-    check_limit(n.saturating_mul(count), limit, "samples")?;
-    check_memory(model, n, count, kept_latents)?;
-    let streams = Some(wanted.streams_of(&asked, file.is_some())?);
-    let each = |t: &Tensor| t.repeat_interleave_self_int(n, 0, None::<i64>);
-    let rows = rows_of(model, &asked)?;
-    check_rows(model, &rows, file)?;
-    check_values(model, &rows, lengths.condition.as_ref(), file)?;
-    let (asked, rows) = (each(&asked), each(&rows));
     for side in [&mut lengths.condition, &mut lengths.target] {
         *side = side.as_ref().map(each);
     }
+    let (values, rows) = (each(&values), each(&rows));
     let kept = kept.into_iter().flat_map(|row| vec![row; n as usize]).collect();
-    let draw = Draw { n: asked.size()[0], conditions: Some(rows), lengths, streams, draws: 1 };
-    Ok(SamplePlan { draw, save_z0, trajectories, conditions: Some(asked), kept, origin })
+    let draw = Draw { n: values.size()[0], conditions: Some(rows), lengths, streams, draws: 1 };
+    Ok(SamplePlan { draw, save_z0, trajectories, conditions: Some(values), kept, origin })
+}
+
+/// What a request asks of a model, checked.
+pub(super) struct Wanted {
+    /// The conditions; `None` for unconditional samples.
+    pub inputs: Option<Inputs>,
+    /// The conditions in the form that the model takes.
+    pub rows: Option<Tensor>,
+    /// Number of samples of each.
+    pub each: i64,
+    /// Random streams of all samples, grouped by condition.
+    pub streams: Streams,
+    /// Description of the seeds for readers.
+    pub origin: String,
+}
+
+impl Wanted {
+    pub fn of(model: &Trained, request: SampleRequest<'_>) -> Result<Self> {
+        let SampleRequest { n, seed, seeds, conditions: given, limit, .. } = request;
+        let file = given.origin();
+        let wanted = match seeds {
+            Some(seeds) => SampleSeeds::Seeds(seeds.values),
+            None => {
+                let n = n.unwrap_or(if file.is_some() { 1 } else { 100 });
+                if n < 1 {
+                    return Err(Error::config("", format!("--n {n}: needs at least 1")));
+                }
+                SampleSeeds::Samples { n, seed: seed.unwrap_or_else(|| model.experiment().seed()) }
+            }
+        };
+        if matches!(given, Conditions::Labels(_)) && model.units().shapes.condition.is_none() {
+            return Err(Error::config("", "this run takes no labels").help("leave --labels out"));
+        }
+        let (each, origin) = (wanted.len(), wanted.origin());
+        let inputs = conditions(model, given)?;
+        let count = inputs.as_ref().and_then(|inputs| inputs.values.size().first().copied());
+        check_limit(each.saturating_mul(count.unwrap_or(1)), limit, "samples")?;
+        let (rows, streams) = match (&inputs, file) {
+            (None, None) => (None, wanted.streams()),
+            (None, Some(_)) => {
+                let message = "this run takes no condition";
+                return Err(Error::config("", message).help("leave --condition out"));
+            }
+            (Some(inputs), _) => {
+                let rows = rows_of(model, &inputs.values)?;
+                check_rows(model, &rows, file)?;
+                check_values(model, &rows, inputs.lengths.condition.as_ref(), file)?;
+                (Some(rows), wanted.streams_of(&inputs.values, file.is_some())?)
+            }
+        };
+        Ok(Self { inputs, rows, each, streams, origin })
+    }
+
+    /// Number of conditions; 1 without any.
+    pub fn conditions(&self) -> i64 {
+        self.rows.as_ref().and_then(|rows| rows.size().first().copied()).unwrap_or(1)
+    }
 }
 
 impl Planned for SamplePlan {

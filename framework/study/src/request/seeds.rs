@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::io::{ArrayData, npz};
-use crate::rng::{RowStream, Streams};
+use crate::rng::{Group, RowStream, Streams};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
@@ -94,23 +94,27 @@ impl SampleSeeds {
         };
         // The second request of a label continues its draw.
         let mut drawn: HashMap<i64, u64> = HashMap::new();
-        let mut streams = Vec::with_capacity(draws.len() * self.len() as usize);
-        for condition in draws {
-            let draw = condition as u64;
-            match self {
-                SampleSeeds::Samples { n, seed } => {
-                    let from = drawn.entry(condition).or_default();
-                    let rows = *from..*from + *n as u64;
-                    *from = rows.end;
-                    streams.extend(rows.map(|row| RowStream { seed: *seed, draw, row }));
-                }
-                SampleSeeds::Seeds(seeds) => {
-                    let one = |seed: &u64| RowStream { seed: *seed, draw, row: 0 };
-                    streams.extend(seeds.iter().map(one));
-                }
+        Ok(match self {
+            SampleSeeds::Samples { n, seed } => {
+                let n = *n as u64;
+                let group = |condition: i64| {
+                    let next = drawn.entry(condition).or_default();
+                    let first = *next;
+                    *next += n;
+                    Group { draw: condition as u64, first }
+                };
+                Streams::grouped(*seed, draws.into_iter().map(group).collect(), n)
             }
-        }
-        Ok(Streams::given(streams))
+            SampleSeeds::Seeds(seeds) => {
+                let one = |(draw, seed): (i64, &u64)| RowStream {
+                    seed: *seed,
+                    draw: draw as u64,
+                    row: 0,
+                };
+                let of = |draw: i64| seeds.iter().map(move |seed| one((draw, seed)));
+                Streams::given(draws.into_iter().flat_map(of).collect())
+            }
+        })
     }
 }
 

@@ -17,4 +17,4 @@ pub use read::{
     Notation, Table, TableFile, TypeWish, Typed, Wanted, doubt_of, infer, is_unicode,
 };
 pub use time::TimeFormat;
-pub use write::{Values, texts, typed_columns, write_table};
+pub use write::{Values, is_text, texts, typed_columns, write_table, write_text_blocks};

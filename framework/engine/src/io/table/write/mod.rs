@@ -6,6 +6,9 @@ mod stored;
 mod text;
 mod typed;
 
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use flate2::Compression;
@@ -13,12 +16,13 @@ use flate2::write::GzEncoder;
 
 use super::format::{ENDINGS, Format};
 use super::time::TimeFormat;
+use crate::io::atomic::write_made;
 use crate::io::write_atomically;
 use crate::table::{CellType, TableColumn, TableRows};
 use crate::{Error, Result};
 use arrow::write_arrow;
 use parquet::write_parquet;
-use text::write_text;
+use text::{Lines, write_text};
 pub use typed::{Values, typed_columns};
 
 /// Writes a table in the format of the path's ending, one of [`ENDINGS`], whole or not at all.
@@ -53,6 +57,56 @@ pub fn write_table(path: &Path, rows: TableRows<'_>) -> Result<()> {
         Format::Parquet => write_parquet(rows, &cells, file).map_err(std::io::Error::other),
         Format::Arrow => write_arrow(rows, &cells, file).map_err(std::io::Error::other),
     })
+}
+
+/// Writes a text table, packed or not, whose rows `make` passes on block by block, whole or not at
+/// all. The bytes are those of [`write_table`], and memory holds a block alone.
+///
+/// # Errors
+/// Those of `make` and of [`write_table`]. [`Error::Data`]: the ending is none of a text table.
+pub fn write_text_blocks(
+    path: &Path,
+    columns: &[TableColumn],
+    make: impl FnOnce(&mut dyn FnMut(&[f64]) -> Result<()>) -> Result<()>,
+) -> Result<()> {
+    let Some(Format::Text { separator, packed }) = Format::of(path) else {
+        return Err(Error::data(path, "is no text table, and rows are written one after another"));
+    };
+    let cells = columns.iter().map(Cells::of).collect::<Result<Vec<_>>>()?;
+    let failed = |e| Error::io("write", path)(e);
+    write_made(path, |file| {
+        let file: Box<dyn Finish + '_> = match packed {
+            true => Box::new(GzEncoder::new(file, Compression::fast())),
+            false => Box::new(file),
+        };
+        let file = RefCell::new(file);
+        let mut lines = Lines::new(columns, &cells, separator, &file).map_err(failed)?;
+        make(&mut |values| lines.write(values).map_err(failed))?;
+        lines.end().map_err(failed)?;
+        file.into_inner().finish().map_err(failed)
+    })
+}
+
+/// True if a file is written by [`write_text_blocks`].
+pub fn is_text(path: &Path) -> bool {
+    matches!(Format::of(path), Some(Format::Text { .. }))
+}
+
+/// A file with something to write at its end.
+trait Finish: Write {
+    fn finish(self: Box<Self>) -> std::io::Result<()>;
+}
+
+impl Finish for &mut BufWriter<&File> {
+    fn finish(self: Box<Self>) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<W: Write> Finish for GzEncoder<W> {
+    fn finish(self: Box<Self>) -> std::io::Result<()> {
+        (*self).finish().map(|_| ())
+    }
 }
 
 /// Texts of cells of a column, as a text file has them; those of missing cells are empty.

@@ -4,7 +4,7 @@ use std::io::{Error as IoError, Result, Write};
 
 use super::Cells;
 use super::typed::EXACT;
-use crate::table::TableRows;
+use crate::table::{TableColumn, TableRows};
 
 /// Writes lines of cells, the first one with the names of the columns.
 pub(super) fn write_text(
@@ -14,29 +14,61 @@ pub(super) fn write_text(
     file: impl Write,
 ) -> Result<()> {
     let file = RefCell::new(file);
-    let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(Shared(&file));
-    writer.write_record(rows.columns.iter().map(|column| &column.name))?;
-    let mut text = String::new();
-    for row in rows.values.chunks_exact(cells.len().max(1)) {
-        if row.len() > 1 && row.iter().all(|value| value.is_nan()) {
-            // A line of separators alone is read as a blank one.
-            writer.flush()?;
-            let separators = vec![separator; row.len() - 1];
-            file.borrow_mut().write_all(&[b"\"\"", &separators[..], b"\n"].concat())?;
-            continue;
-        }
-        for (cells, value) in cells.iter().zip(row) {
-            text.clear();
-            cells.write(*value, &mut text).map_err(IoError::other)?;
-            writer.write_field(&text)?;
-        }
-        writer.write_record(None::<&[u8]>)?;
+    let mut lines = Lines::new(rows.columns, cells, separator, &file)?;
+    lines.write(rows.values)?;
+    lines.end()
+}
+
+/// The lines of a text table, in the order in which they are written.
+pub(super) struct Lines<'f, W: Write> {
+    cells: &'f [Cells<'f>],
+    separator: u8,
+    file: &'f RefCell<W>,
+    writer: csv::Writer<Shared<'f, W>>,
+}
+
+impl<'f, W: Write> Lines<'f, W> {
+    /// Writes the names of the columns.
+    pub fn new(
+        columns: &[TableColumn],
+        cells: &'f [Cells<'f>],
+        separator: u8,
+        file: &'f RefCell<W>,
+    ) -> Result<Self> {
+        let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(Shared(file));
+        writer.write_record(columns.iter().map(|column| &column.name))?;
+        Ok(Self { cells, separator, file, writer })
     }
-    writer.flush()
+
+    /// Writes rows, cell by cell.
+    pub fn write(&mut self, values: &[f64]) -> Result<()> {
+        let mut text = String::new();
+        for row in values.chunks_exact(self.cells.len().max(1)) {
+            if row.len() > 1 && row.iter().all(|value| value.is_nan()) {
+                // A line of separators alone is read as a blank one.
+                self.writer.flush()?;
+                let separators = vec![self.separator; row.len() - 1];
+                self.file.borrow_mut().write_all(&[b"\"\"", &separators[..], b"\n"].concat())?;
+                continue;
+            }
+            for (cells, value) in self.cells.iter().zip(row) {
+                text.clear();
+                cells.write(*value, &mut text).map_err(IoError::other)?;
+                self.writer.write_field(&text)?;
+            }
+            self.writer.write_record(None::<&[u8]>)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left.
+    pub fn end(mut self) -> Result<()> {
+        self.writer.flush()
+    }
 }
 
 /// A file that is written to in two ways.
-struct Shared<'f, W>(&'f RefCell<W>);
+pub(super) struct Shared<'f, W>(&'f RefCell<W>);
 
 impl<W: Write> Write for Shared<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
