@@ -83,6 +83,14 @@ comparison:
     assert_eq!(done.code, 1, "{}", done.err);
     assert!(done.err.contains("impossible is impossible: a model that was never"), "{}", done.err);
     assert!(done.err.contains("1 of 3 cells are impossible"), "{}", done.err);
+    // A share of a job array does not fail for it, even one that is left with nothing to do.
+    for shard in ["1/3", "2/3", "3/3"] {
+        let args = ["compare", "--config", "odd.yaml", "--out", "shares", "--shard", shard];
+        let done = folder.command(&args).output().unwrap();
+        let log = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(0), "{shard}: {log}");
+        assert!(log.contains("impossible is impossible: a model that was never"), "{log}");
+    }
     let first = results(&folder.join("out"));
     let value = |of: &Value, name: &str| cell(of, name)["metrics"][0]["spread"]["values"].clone();
     let errors = |of: &Value, name: &str| cell(of, name)["errors"].to_string();

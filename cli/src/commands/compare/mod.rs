@@ -7,10 +7,12 @@ pub use self::children::one;
 
 use self::children::work_through;
 use crate::args::{Cli, CompareArgs};
+use crate::terminal::say;
 use std::path::Path;
 use triflow::compare::{
     self, Better, Cell, Plan, Planned, Results, Spread, Standing, Unfinished, Unit, Verdict,
 };
+use triflow::error::one_line;
 use triflow::{Error, Result};
 
 /// Runs `compare`: trains what is left of the plan, and reports.
@@ -74,12 +76,22 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
     }
     let failures = work_through(cli, (&plan, &folder), &left, at_once)?;
     if args.shard.is_some() {
-        println!("{}", folder.display());
-        println!("write the report with\n  triflow compare --collect {}", quoted(&folder));
+        say!("{}", folder.display());
+        say!("write the report with\n  triflow compare --collect {}", quoted(&folder));
     } else {
         report(cli, &current(&plan, &folder)?, &folder, &ruled_out)?;
     }
-    judge(&plan, &impossible, &failures, &folder)
+    // A share answers for its own runs: no repetition makes a cell possible.
+    let impossible = if args.shard.is_some() { told(&impossible) } else { &impossible };
+    judge(&plan, impossible, &failures, &folder)
+}
+
+/// Says which cells are impossible, and that none are left to be judged.
+fn told(impossible: &[(String, String)]) -> &[(String, String)] {
+    for (cell, why) in impossible {
+        log::warn!("{cell} is impossible: {why}");
+    }
+    &[]
 }
 
 /// Models that cannot be built, each with the reason. Nothing is logged meanwhile: the runs say
@@ -210,13 +222,17 @@ fn describe(plan: &Plan, impossible: &[(String, String)]) {
     for cell in &plan.cells {
         let why = impossible.iter().find(|(name, _)| *name == cell.name).map(|(_, why)| why);
         let possible = why.map_or("yes", |why| why.lines().next().unwrap_or(why));
-        table.add_row([cell.name.as_str(), cell.unit.as_deref().unwrap_or("-"), possible]);
+        table.add_row([
+            &*one_line(&cell.name),
+            cell.unit.as_deref().unwrap_or("-"),
+            &*one_line(possible),
+        ]);
     }
-    println!("{}\n{table}", plan.title);
+    say!("{}\n{table}", plan.title);
     for note in &plan.notes {
-        println!("{note}");
+        say!("{note}");
     }
-    println!(
+    say!(
         "{} models x {} seeds = {} runs of {}",
         plan.units.len(),
         plan.seeds.len(),
@@ -255,21 +271,21 @@ fn report(cli: &Cli, plan: &Plan, folder: &Path, ruled_out: &[String]) -> Result
     compare::write(&results, folder)?;
     drop(exclusive);
     if cli.quiet {
-        println!("{}", folder.display());
+        say!("{}", folder.display());
         return Ok(());
     }
-    println!("{}\n{}", results.title, table(&results));
-    println!("{}", compare::summary(&results).headline);
+    say!("{}\n{}", results.title, table(&results));
+    say!("{}", compare::summary(&results).headline);
     for finding in compare::missing(&results).iter().flatten() {
-        println!("{}", finding.words);
+        say!("{}", finding.words);
     }
     for sentence in standing.sentences() {
-        println!("{sentence}");
+        say!("{sentence}");
     }
     if !(standing.failed.is_empty() && standing.missing.is_empty()) {
-        println!("complete it with\n  {}", resume_command(folder));
+        say!("complete it with\n  {}", resume_command(folder));
     }
-    println!("report in {}", folder.join("report.html").display());
+    say!("report in {}", folder.join("report.html").display());
     Ok(())
 }
 
@@ -295,7 +311,7 @@ fn table(results: &Results) -> comfy_table::Table {
     for cell in cells {
         let Some(score) = cell.metrics.first().and_then(Option::as_ref) else {
             let why = if cell.errors.is_empty() { "not measured yet" } else { "failed" };
-            table.add_row([cell.name.as_str(), why]);
+            table.add_row([&*one_line(&cell.name), why]);
             continue;
         };
         let spread = |s: &Spread, digits: usize| match s.sd {
@@ -309,7 +325,7 @@ fn table(results: &Results) -> comfy_table::Table {
             Verdict::Unknown => "",
         };
         table.add_row([
-            cell.name.clone(),
+            one_line(&cell.name).into_owned(),
             spread(&score.spread, 4),
             verdict.to_owned(),
             format!("{:.1}", score.rank),
