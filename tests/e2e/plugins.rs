@@ -150,7 +150,7 @@ fn a_plugin_that_only_a_file_names_is_refused_where_the_environment_says_so() {
     let told = |refuse: &str, more: &[&str]| {
         let mut command = folder.command(&[&["validate", "e.yaml"], more].concat());
         let done = command.env("TRIFLOW_NAMED_PLUGINS", refuse).output().unwrap();
-        (done.status.code().unwrap(), text(&done.stderr))
+        (done.status.code().unwrap(), String::from_utf8(done.stderr).unwrap())
     };
     let (code, error) = told("refuse", &[]);
     assert_eq!(code, 2, "{error}");

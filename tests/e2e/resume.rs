@@ -180,7 +180,8 @@ fn what_is_no_run_folder_is_not_resumed() {
     let folder = Folder::new();
     assert_eq!(
         folder.fails(&["resume", "--run", "nowhere"]),
-        "error: nowhere is not a run folder: it has no config.yaml"
+        "error: nowhere is not a run folder: it has no config.yaml\n  help: a run that was stopped before \
+         it wrote that file has nothing to go on with: begin it again by its first command"
     );
 }
 

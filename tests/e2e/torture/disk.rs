@@ -1,6 +1,7 @@
 //! Disks that fill up, and files that cannot be made.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Event, RUN, assert_same, can_trace, files, folder, on_two_threads, some, trials};
 
@@ -91,4 +92,61 @@ fn a_disk_that_is_too_small_costs_nothing_when_it_has_grown() {
         assert_same(&folder.join("run"), &expected, &format!("a disk of {bytes} bytes"));
     });
     println!("{n} disks of up to {size} bytes: an error, then same bytes");
+}
+
+/// Trains on a disk that becomes read-only after `$1` checkpoints are there, goes on when it can be
+/// written again, and leaves the run in `run`.
+const ON_A_DISK_THAT_IS_LOCKED: &str = "
+mkdir disk && mount -t tmpfs tmpfs disk || exit 100
+\"$2\" -q run e.yaml --run-dir disk/run >locked.out 2>locked.err &
+run=$!
+seen=0
+while kill -0 $run 2>/dev/null; do
+  newest=$(ls disk/run/checkpoints 2>/dev/null | tail -n 1)
+  [ \"$newest\" = \"$last\" ] || { last=$newest; seen=$((seen + 1)); }
+  # No file may be open for writing at that moment.
+  [ $seen -lt $1 ] || mount -o remount,ro disk 2>/dev/null && break
+done
+wait $run
+code=$?
+mount -o remount,rw disk || exit 101
+[ -e disk/run/manifest.json ] || \"$2\" -q run e.yaml --run-dir disk/run >/dev/null 2>again.err || exit 102
+\"$2\" -q plot --run disk/run >/dev/null 2>plot.err || exit 103
+cp -r disk/run run || exit 104
+exit $code
+";
+
+/// A disk that becomes read-only while a run writes to it, as one with errors does.
+#[test]
+fn a_disk_that_becomes_read_only_costs_nothing_when_it_can_be_written_again() {
+    let may_mount = Command::new("unshare").args(["-m", "true"]).output();
+    if !may_mount.is_ok_and(|done| done.status.success()) {
+        eprintln!("not tested: file systems cannot be mounted here");
+        return;
+    }
+    let whole = folder();
+    whole.succeeds(&RUN[1..]);
+    let expected = files(&whole.join("run"));
+    let n = trials(2, 20);
+    let stopped = AtomicUsize::new(0);
+    on_two_threads(n, |i| {
+        let folder = folder();
+        let program = folder.command(&[]).get_program().to_owned();
+        let mut command = Command::new("unshare");
+        let after = (i % 5).to_string();
+        command.args(["-m", "sh", "-c", ON_A_DISK_THAT_IS_LOCKED, "sh", &after]).arg(program);
+        let done = command.current_dir(folder.path()).env("OMP_NUM_THREADS", "1").status().unwrap();
+        let log = std::fs::read_to_string(folder.join("locked.err")).unwrap();
+        assert!(!log.contains("panicked"), "{log}");
+        match done.code() {
+            Some(0) => assert_eq!(log, ""),
+            Some(1) => {
+                stopped.fetch_add(1, Ordering::Relaxed);
+                assert!(log.contains("read-only file system"), "{log}");
+            }
+            other => panic!("{other:?} {log}"),
+        }
+        assert_same(&folder.join("run"), &expected, "a disk that became read-only");
+    });
+    println!("{n} disks became read-only, {stopped:?} in time to stop the run: same bytes");
 }

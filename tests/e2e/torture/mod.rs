@@ -5,6 +5,7 @@
 //! docs/reliability.md.
 
 mod damage;
+mod deleted;
 mod disk;
 mod kills;
 mod repeat;

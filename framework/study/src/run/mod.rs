@@ -111,6 +111,10 @@ impl Run {
             Err(Error::config(
                 "",
                 format!("{} is not a run folder: it has no config.yaml", path.display()),
+            )
+            .help(
+                "a run that was stopped before it wrote that file has nothing to go on with: begin it \
+                 again by its first command",
             ))
         }
     }
