@@ -1,5 +1,5 @@
-//! What the command prints: text with names of files, data and configuration in it, which a terminal
-//! must show and never obey.
+//! What the command prints: text with names of files, data and configuration in it, which a
+//! terminal must show and never obey.
 
 use triflow::error::visible;
 
