@@ -1,7 +1,7 @@
 //! Initial parameters that come from another run.
 
 use crate::component::shape_text;
-use crate::config::{ModelPart, StartFrom, parse_value};
+use crate::config::{ModelPart, StartFrom, parse_saved};
 use crate::error::{Error, Result};
 use crate::io::{safetensors, to_tensor};
 use crate::trained::Trained;
@@ -35,7 +35,7 @@ impl StartFrom {
             return Err(Error::config("", message).help("continue it with `triflow resume`"));
         }
         let file = safetensors::read_safetensors(&path)?;
-        let config = file.metadata.get("config").map(|text| parse_value(text)).transpose()?;
+        let config = file.metadata.get("config").map(|text| parse_saved(text)).transpose()?;
         let use_ema = config.and_then(|c| c.get("sampling")?.get("use_ema")?.as_bool());
         let mut parameters = Named::new();
         let mut ema = Named::new();

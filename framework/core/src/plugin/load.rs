@@ -48,8 +48,8 @@ pub fn load(path: &Path) -> Result<Vec<&'static Library>> {
 /// name, that one is used, with a warning.
 ///
 /// # Errors
-/// Errors of [`load`], and [`Error::Config`] where `TRIFLOW_NAMED_PLUGINS` is `refuse` and the plugin is not
-/// loaded yet.
+/// Errors of [`load`], and [`Error::Config`] where `TRIFLOW_NAMED_PLUGINS` is `refuse` and the
+/// plugin is not loaded yet.
 pub fn load_or_moved(path: &Path) -> Result<Vec<&'static Library>> {
     if !path.exists()
         && let Some(library) =

@@ -30,4 +30,5 @@ pub use layers::Layers;
 pub use layers::Origin;
 pub use start_from::{ModelPart, StartFrom};
 pub use task::{SequenceMode, Task};
+pub(crate) use yaml::parse_saved;
 pub use yaml::parse_value;

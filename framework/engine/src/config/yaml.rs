@@ -37,6 +37,15 @@ pub fn parse_value(text: &str) -> Result<Value> {
         .map_err(|e| Error::config("", format!("`{}` is not YAML: {e}", shortened(text))))
 }
 
+/// Parses the JSON in which a file of parameters holds its experiment. It is no YAML where a name is
+/// longer than the 1,024 characters of a key.
+///
+/// # Errors
+/// Those of [`parse_value`], by which all else is read.
+pub fn parse_saved(text: &str) -> Result<Value> {
+    serde_json::from_str(text).or_else(|_| parse_value(text))
+}
+
 /// Parses a layer, which is a map; `place` names it in messages.
 pub(super) fn parse_map(text: &str, place: &str) -> Result<Value> {
     let wrong = |message: String, line: Option<usize>| {

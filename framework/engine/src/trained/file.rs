@@ -1,7 +1,7 @@
 //! Weights files of trained models.
 
 use super::Trained;
-use crate::config::{Experiment, parse_value};
+use crate::config::{Experiment, parse_saved};
 use crate::data::Units;
 use crate::error::{Error, Result, visible_json};
 use crate::io::safetensors::{self, SafetensorsFile};
@@ -62,7 +62,7 @@ impl Trained {
                 Ok(())
             };
             if let Some(config) = file.metadata.get("config") {
-                let saved = parse_value(config)
+                let saved = parse_saved(config)
                     .and_then(|saved| Mapping::read(&saved))
                     .map_err(|e| Error::data(path, format!("holds no experiment: {e}")))?;
                 if let Some(key) = trained.differs_from(&saved)? {
