@@ -37,8 +37,8 @@ pub fn parse_value(text: &str) -> Result<Value> {
         .map_err(|e| Error::config("", format!("`{}` is not YAML: {e}", shortened(text))))
 }
 
-/// Parses the JSON in which a file of parameters holds its experiment. It is no YAML where a name is
-/// longer than the 1,024 characters of a key.
+/// Parses the JSON in which a file of parameters holds its experiment. It is no YAML where a name
+/// is longer than the 1,024 characters of a key.
 ///
 /// # Errors
 /// Those of [`parse_value`], by which all else is read.
