@@ -3,8 +3,6 @@
 //!
 //! Layers: `log` `watch`, `errors`, `settings`, `arrays`, `tables`, `compare` `request` `train`.
 
-#![forbid(unsafe_code)]
-
 mod arrays;
 mod compare;
 mod errors;
