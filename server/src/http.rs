@@ -39,17 +39,17 @@ pub struct Service {
 #[derive(Debug)]
 struct Refusal {
     status: StatusCode,
-    error: Error,
+    error: Box<Error>,
     header: Option<(HeaderName, &'static str)>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, error: Error::config("", text), header: None }
+        Self { status, error: Box::new(Error::config("", text)), header: None }
     }
 
     fn help(self, help: impl Into<String>) -> Self {
-        Self { error: self.error.help(help), ..self }
+        Self { error: Box::new(self.error.help(help)), ..self }
     }
 
     fn with(self, name: HeaderName, value: &'static str) -> Self {
@@ -60,7 +60,7 @@ impl Refusal {
     fn answer(&self) -> Response<Full<Bytes>> {
         let text = self.error.to_string();
         let mut error = serde_json::json!({ "text": text });
-        match &self.error {
+        match &*self.error {
             Error::Config(e) => {
                 error["message"] = e.message.clone().into();
                 let key = Some(&e.key).filter(|key| !key.is_empty());
@@ -92,7 +92,7 @@ impl From<Error> for Refusal {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };
-        Self { status, error, header: None }
+        Self { status, error: Box::new(error), header: None }
     }
 }
 

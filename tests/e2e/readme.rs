@@ -129,7 +129,7 @@ fn rules() -> String {
 /// The files that may hold `unsafe` code, with their reasons. Elsewhere the compiler refuses it.
 fn unsafe_files() -> String {
     let mut files = Vec::new();
-    for folder in ["framework", "plugins", "cli", "python"] {
+    for folder in ["framework", "plugins", "server", "cli", "python", "tests"] {
         sources(&root().join(folder), &mut files);
     }
     files.sort();

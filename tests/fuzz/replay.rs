@@ -1,6 +1,10 @@
 //! The corpora of the fuzz targets: every input holds the properties that `scripts/fuzz` tries,
 //! and time grows with the size of an input, not faster.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+#![expect(
+    unsafe_code,
+    reason = "stands in for functions of the C library, to see what is asked of it"
+)]
 
 #[path = "harness/mod.rs"]
 mod harness;

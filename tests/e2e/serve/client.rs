@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A running server.
@@ -104,9 +104,9 @@ impl Server {
     }
 
     /// Sends a signal, waits for the end, and returns the exit code.
-    pub fn stop(mut self, signal: i32) -> i32 {
-        // SAFETY: it sends a signal to a child that is not waited for yet.
-        unsafe { libc::kill(self.child.id() as i32, signal) };
+    pub fn stop(mut self, signal: &str) -> i32 {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
         self.child.wait().unwrap().code().unwrap()
     }
 

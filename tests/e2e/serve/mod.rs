@@ -7,14 +7,9 @@ use crate::command::{Folder, text};
 use client::{Reply, Server};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use triflow::io::{npz, to_tensor};
-
-fn shared(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data");
-    folder.join(name).to_str().unwrap().to_owned()
-}
 
 /// Rows of numbers.
 fn numbers(value: &Value) -> Vec<f64> {
@@ -87,7 +82,7 @@ fn samples_are_those_of_the_command() {
     std::fs::write(folder.join("u.npz"), &reply.body).unwrap();
     let of = |name: &str| npz::read_array(&folder.join(name), "samples").unwrap().data;
     assert_eq!(of("t.npz"), of("u.npz"));
-    assert_eq!(server.stop(libc::SIGTERM), 0);
+    assert_eq!(server.stop("-TERM"), 0);
 }
 
 #[test]
@@ -136,7 +131,7 @@ fn predictions_are_those_of_the_command_whoever_is_answered_beside() {
         let of = |reply: &Value| numbers(&reply["predictions"]);
         assert!(close(&of(one), &of(other)), "request {i}: {one} {other}");
     }
-    assert_eq!(server.stop(libc::SIGINT), 0);
+    assert_eq!(server.stop("-INT"), 0);
 }
 
 /// Number of batches so far.
@@ -343,7 +338,7 @@ fn a_server_that_is_to_stop_answers_what_has_arrived() {
     write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
     std::thread::sleep(Duration::from_millis(300));
     let address = server.address;
-    assert_eq!(server.stop(libc::SIGTERM), 0);
+    assert_eq!(server.stop("-TERM"), 0);
     let mut all = Vec::new();
     stream.read_to_end(&mut all).unwrap();
     let reply = Reply::of(&all);

@@ -104,11 +104,13 @@ mod tests {
     unsafe impl<const SHIFT: usize> GlobalAlloc for Shifted<SHIFT> {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             let layout = Layout::from_size_align(layout.size() + SHIFT, layout.align()).unwrap();
+            // SAFETY: the shift lies within the block.
             unsafe { System.alloc(layout).add(SHIFT) }
         }
 
         unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
             let layout = Layout::from_size_align(layout.size() + SHIFT, layout.align()).unwrap();
+            // SAFETY: the system's block begins the shift before it.
             unsafe { System.dealloc(block.sub(SHIFT), layout) }
         }
     }

@@ -1,5 +1,7 @@
 //! The function of `record.cpp`.
 
+#![expect(unsafe_code, reason = "calls LibTorch's tracer through `record.cpp`")]
+
 use crate::error::{Error, Result};
 use crate::registry::guard_engine;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
