@@ -181,16 +181,16 @@ fn metrics_of_tables_come_right_behind_the_one_that_decides() {
 fn a_plan_that_names_files_of_another_folder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let sound = compared(folder.path());
-    let read = |change: &dyn Fn(&mut Plan, String), to: &str| {
+    let read = |change: fn(&mut Plan, String), to: &str| {
         let mut plan = sound.clone();
         change(&mut plan, to.to_owned());
         seal::write(&folder.path().join("plan.json"), &plan).unwrap();
         Plan::read(folder.path())
     };
-    let names: [&dyn Fn(&mut Plan, String); 3] = [
-        &|plan, to| plan.units[1].id = to,
-        &|plan, to| plan.cells[1].sampling = to,
-        &|plan, to| plan.measuring = to,
+    let names: [fn(&mut Plan, String); 3] = [
+        |plan, to| plan.units[1].id = to,
+        |plan, to| plan.cells[1].sampling = to,
+        |plan, to| plan.measuring = to,
     ];
     for change in names {
         assert!(read(change, "b").is_ok());
