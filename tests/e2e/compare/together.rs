@@ -241,7 +241,7 @@ fn a_run_whose_process_is_killed_is_taken_over_by_the_one_that_waits() {
     // Nothing is finished.
     let collected = folder.run(&["compare", "--collect", "out"]);
     assert_eq!(collected.code, 1, "{}", collected.err);
-    assert!(collected.err.contains("out holds no finished run\n0 of 1 run complete\n"));
+    assert!(collected.err.contains("out holds no finished run\n  0 of 1 run complete\n"));
     assert!(collected.err.contains("1 in progress: ct-") && collected.err.contains(&by));
     send("-KILL", first.child.id());
     send("-KILL", pid);

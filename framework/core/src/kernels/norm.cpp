@@ -61,7 +61,8 @@ bool float_or_half(const Tensor& t) {
 
 bool has_fast_norm(const GroupNorm& of) {
   const Tensor &x = of.x, &m = of.modulation;
-  if (!float_or_half(x) || x.dim() != 4 || !x.is_contiguous(at::MemoryFormat::ChannelsLast)) return false;
+  if (traced() || !float_or_half(x) || x.dim() != 4) return false;
+  if (!x.is_contiguous(at::MemoryFormat::ChannelsLast)) return false;
   if (x.numel() == 0 || of.groups < 1 || of.channels() % of.groups != 0) return false;
   if (!dense_floats(of.weight, of.channels()) || !dense_floats(of.bias, of.channels())) return false;
   return !m.defined() ||
