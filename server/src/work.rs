@@ -194,7 +194,8 @@ impl Worker<'_> {
                 }
             }
             Err(e) => {
-                if let Some(one) = batch.pop() {
+                // Unanswered after its time, a request is told that it was too long.
+                if let Some(one) = batch.pop().filter(|one| Instant::now() < one.job.deadline) {
                     let _ = one.job.answer.send(Err(e));
                 }
             }

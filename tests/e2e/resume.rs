@@ -14,7 +14,7 @@ noise_schedule: cosine
 data: { type: two_moons, samples: 4000 }
 crn: { type: vanilla, network: { type: mlp, hidden_dims: [16], dropout: 0.1 } }
 training:
-  epochs: 12
+  epochs: 30
   batch_size: 32
   optimizer: { type: adamw, learning_rate: 0.004 }
   lr_schedule: { type: cosine, warmup: 50 }
@@ -23,7 +23,7 @@ training:
 sampling: { solver: euler, steps: 4 }
 device: cpu
 ";
-const EPOCHS: u64 = 12;
+const EPOCHS: u64 = 30;
 const STEPS_PER_EPOCH: u64 = 100;
 
 /// Files that are equal after equal trainings.
@@ -180,8 +180,8 @@ fn what_is_no_run_folder_is_not_resumed() {
     let folder = Folder::new();
     assert_eq!(
         folder.fails(&["resume", "--run", "nowhere"]),
-        "error: nowhere is not a run folder: it has no config.yaml\n  help: a run that was stopped before \
-         it wrote that file has nothing to go on with: begin it again by its first command"
+        "error: nowhere is not a run folder: it has no config.yaml\n  help: a run that was stopped \
+         before it wrote that file is begun again by its first command"
     );
 }
 

@@ -167,7 +167,7 @@ pub enum Command {
     },
     /// Serve a trained run over HTTP: samples and predictions on request.
     #[command(
-        after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow serve --run $run --port 8080 &\n  curl -s localhost:8080/generate -H 'Content-Type: application/json' -d '{\"n\": 2, \"seed\": 1}'\n\nThere is no authentication: only this machine is served unless --host says otherwise."
+        after_help = "Example:\n  run=$(triflow -q train-gen --num-epochs 5)\n  triflow serve --run $run --port 8080\n\nIn another terminal:\n  curl -s localhost:8080/generate -H 'Content-Type: application/json' -d '{\"n\": 2, \"seed\": 1}'\n\nThere is no authentication: only this machine is served unless --host says otherwise."
     )]
     Serve {
         /// Run folder.

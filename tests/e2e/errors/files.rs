@@ -80,7 +80,8 @@ fn files_that_are_missing_or_unreadable_are_named() {
             ),
             (
                 &["generate", "--run", "gone", "--out", "s.npz"],
-                "gone is not a run folder: it has no config.yaml",
+                "gone is not a run folder: it has no config.yaml\n  help: a run that was stopped before it \
+                 wrote that file is begun again by its first command",
             ),
         ],
     );

@@ -129,6 +129,6 @@ fn a_run_killed_before_its_folder_exists_says_what_to_do() {
     assert!(!done.status.success());
     let told = folder.fails(&["resume", "--run", "run"]);
     assert!(told.contains("run is not a run folder"), "{told}");
-    assert!(told.contains("begin it again by its first command"), "{told}");
+    assert!(told.contains("is begun again by its first command"), "{told}");
     folder.succeeds(&RUN[1..]);
 }

@@ -108,13 +108,9 @@ impl Run {
         if path.join("config.yaml").is_file() {
             Ok(Self { path: path.to_owned(), data_path: None })
         } else {
-            Err(Error::config(
-                "",
-                format!("{} is not a run folder: it has no config.yaml", path.display()),
-            )
-            .help(
-                "a run that was stopped before it wrote that file has nothing to go on with: begin it \
-                 again by its first command",
+            let message = format!("{} is not a run folder: it has no config.yaml", path.display());
+            Err(Error::config("", message).help(
+                "a run that was stopped before it wrote that file is begun again by its first command",
             ))
         }
     }
