@@ -3,10 +3,10 @@
 
 #![expect(
     unsafe_code,
-    reason = "reads which signals are ignored, and ends the process without destructors"
+    reason = "reads whether a signal is ignored, and ends the process without destructors"
 )]
 
-use libc::{SIGHUP, SIGINT, SIGTERM, c_int};
+use libc::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
@@ -19,21 +19,19 @@ static HEEDED: AtomicBool = AtomicBool::new(false);
 /// The command that continues the interrupted work.
 static GO_ON: Mutex<Option<String>> = Mutex::new(None);
 
-/// Starts to handle Ctrl-C, the termination signal, and the end of the terminal.
-///
-/// A signal that is ignored stays ignored: `nohup` and shells that start a command in the
-/// background ask for that.
+/// Starts to handle Ctrl-C, the termination signal, and the end of the terminal, unless that is
+/// ignored, as `nohup` asks.
 pub fn listen() {
-    let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !ignored(signal));
-    let Ok(mut signals) = Signals::new(signals) else { return };
+    let hangup = (!hangup_is_ignored()).then_some(SIGHUP);
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup)) else { return };
     std::thread::spawn(move || signals.forever().for_each(|_| interrupt()));
 }
 
-fn ignored(signal: c_int) -> bool {
+fn hangup_is_ignored() -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: no action is given, and room for the present one, which is valid when all is zero.
     let action = unsafe {
-        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        libc::sigaction(SIGHUP, std::ptr::null(), action.as_mut_ptr());
         action.assume_init()
     };
     action.sa_sigaction == libc::SIG_IGN

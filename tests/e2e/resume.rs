@@ -170,9 +170,6 @@ fn a_run_that_is_to_outlive_its_terminal_does() {
     let (status, run, log) = stopped_by(shell, &folder, "-HUP");
     assert!(status.success(), "{log}");
     assert!(run.join("metrics.json").is_file(), "{log}");
-
-    let (status, _, log) = stopped(&folder, &["run", "e.yaml"], "-HUP");
-    assert_eq!(status.code(), Some(130), "{log}");
 }
 
 #[test]
