@@ -146,7 +146,9 @@ fn a_plugin_is_found_by_flag_folder_variable_and_file() {
 #[test]
 fn a_plugin_that_only_a_file_names_is_refused_where_the_environment_says_so() {
     let folder = folder_with(&["warped"]);
-    folder.write("e.yaml", "plugins: [plugins/libwarped.so]\nnoise_schedule: { type: warped }\n");
+    let experiment =
+        "objective: diffusion\nplugins: [plugins/libwarped.so]\nnoise_schedule: { type: warped }\n";
+    folder.write("e.yaml", experiment);
     let told = |refuse: &str, more: &[&str]| {
         let mut command = folder.command(&[&["validate", "e.yaml"], more].concat());
         let done = command.env("TRIFLOW_NAMED_PLUGINS", refuse).output().unwrap();
