@@ -1,4 +1,4 @@
-//! What the command prints: text with names of files, data and configuration in it, which a
+//! Text for a terminal: messages with names of files, data and configuration in it, which a
 //! terminal must show and never obey.
 
 use triflow::error::visible;

@@ -323,7 +323,7 @@ pub enum Command {
         /// Run folder.
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
-        /// What the file computes, and its format.
+        /// Function that the file computes, and its format.
         #[arg(long, value_name = "WHAT")]
         to: ExportTo,
         #[command(flatten)]
@@ -447,7 +447,7 @@ pub enum Command {
 /// Endings of the names of exported files.
 pub const EXPORT_ENDINGS: &[&str] = &["pt"];
 
-/// What an exported file computes, and its format.
+/// Function that an exported file computes, and its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ExportTo {
     /// The network f(z, t, condition), in TorchScript

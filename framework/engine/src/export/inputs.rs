@@ -74,7 +74,7 @@ pub(super) fn inputs_of(model: &Trained, what: Exported) -> Vec<Input> {
     all
 }
 
-/// What the inputs of a batch say: the state, the time, the condition, and the mask of targets.
+/// State, time, condition and mask of targets of a batch, read from the inputs of a file.
 pub(super) struct Given {
     pub state: Tensor,
     pub time: Option<Tensor>,

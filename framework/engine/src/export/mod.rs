@@ -1,7 +1,7 @@
 //! Trained models as TorchScript archives, which any LibTorch evaluates without triflow: the
 //! network alone, or the whole way from z_0 to data.
 //!
-//! What is written is recorded while the model runs, by its own code and with LibTorch's plain
+//! The graph of a file is recorded while the model runs, by its own code and with LibTorch's plain
 //! operations. A file is compared with the model before it leaves this module.
 
 mod inputs;
@@ -17,7 +17,7 @@ use crate::trained::Trained;
 use serde_json::json;
 use tch::{CModule, Kind, Tensor};
 
-/// What a file computes.
+/// Function that a file computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exported {
     /// The network's output for a state z, a time t and a condition.

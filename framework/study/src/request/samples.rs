@@ -110,7 +110,7 @@ pub fn plan_samples(model: &Trained, request: SampleRequest<'_>) -> Result<Sampl
     Ok(SamplePlan { draw, save_z0, trajectories, conditions: Some(values), kept, origin })
 }
 
-/// What a request asks of a model, checked.
+/// A checked request: conditions, number of samples and their random streams.
 pub(super) struct Wanted {
     /// The conditions; `None` for unconditional samples.
     pub inputs: Option<Inputs>,

@@ -40,7 +40,7 @@ pub(super) fn check(path: &Path, file: &mut File, (start, length): (u64, u64)) -
 
 /// Sizes of a page in bytes.
 struct Page {
-    /// Of its description.
+    /// Bytes of the description before the page.
     head: u64,
     packed: u64,
     unpacked: u64,
