@@ -5,13 +5,13 @@
 //
 // No static state: host and plugins each have a copy.
 
+#include "backward.h"
 #include "rows.h"
 #include "shim.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/record_function.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
@@ -219,19 +219,8 @@ struct Attend : torch::autograd::Node {
     of.pop_back();
     torch::autograd::variable_list result(of.size());
     if (!gradients[0].defined()) return result;
-    if (at::GradMode::is_enabled()) {
-      torch::autograd::variable_list inputs;
-      std::vector<size_t> places;
-      for (size_t i = 0; i < of.size(); ++i)
-        if (of[i].requires_grad() && task_should_compute_output(i)) {
-          inputs.push_back(of[i]);
-          places.push_back(i);
-        }
-      const Tensor again = elementary_attention(Attention::of(of, bias));
-      const auto found = torch::autograd::grad({again}, inputs, {gradients[0]}, true, true, true);
-      for (size_t i = 0; i < places.size(); ++i) result[places[i]] = found[i];
-      return result;
-    }
+    if (at::GradMode::is_enabled())
+      return recorded_gradients(*this, elementary_attention(Attention::of(of, bias)), of, gradients[0]);
     for (size_t i = 0; i < of.size(); ++i) result[i] = gradient_of(of[i]);
     const Attention a = Attention::of(of, bias), to = Attention::of(result, {});
     const Tensor wide = expanded(a), &g = gradients[0];

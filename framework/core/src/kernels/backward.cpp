@@ -89,3 +89,18 @@ std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& lea
   if (loss.device().is_cpu() && loss.grad_fn()) return on_this_thread(loss, leaves);
   return torch::autograd::grad({loss}, leaves, {}, std::nullopt, false, true);
 }
+
+std::vector<Tensor> recorded_gradients(
+    const Node& node, const Tensor& plain, at::ArrayRef<Tensor> inputs, const Tensor& g) {
+  variable_list asked;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].defined() && inputs[i].requires_grad() && node.task_should_compute_output(i)) {
+      asked.push_back(inputs[i]);
+      places.push_back(i);
+    }
+  const auto found = torch::autograd::grad({plain}, asked, {g}, true, true, true);
+  variable_list result(inputs.size());
+  for (size_t i = 0; i < places.size(); ++i) result[places[i]] = found[i];
+  return result;
+}

@@ -5,6 +5,7 @@
 //
 // No static state: host and plugins each have a copy.
 
+#include "backward.h"
 #include "destination.h"
 #include "rows.h"
 #include "shim.h"
@@ -12,7 +13,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/record_function.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
@@ -365,10 +365,7 @@ struct Chain : torch::autograd::Node {
     const Net net = net_of(all, inputs, activation, linear_end);
     torch::autograd::variable_list result(all.size());
     if (!gradients[0].defined()) return result;
-    if (at::GradMode::is_enabled()) {
-      differentiable_backward(net, all, gradients[0], result);
-      return result;
-    }
+    if (at::GradMode::is_enabled()) return recorded_gradients(*this, plain(net), all, gradients[0]);
     const Tensor g = gradients[0].contiguous();
     const auto options = g.options().requires_grad(false);
     for (int64_t i = 0; i < inputs; ++i)
@@ -505,20 +502,6 @@ struct Chain : torch::autograd::Node {
         column += net.inputs[j].size(1);
       }
     }
-  }
-
-  // A gradient that can be differentiated: that of LibTorch's own operations at the same inputs.
-  void differentiable_backward(
-      const Net& net, at::ArrayRef<Tensor> all, const Tensor& g, torch::autograd::variable_list& result) const {
-    torch::autograd::variable_list inputs;
-    std::vector<size_t> places;
-    for (size_t i = 0; i < all.size(); ++i)
-      if (all[i].defined() && all[i].requires_grad() && task_should_compute_output(i)) {
-        inputs.push_back(all[i]);
-        places.push_back(i);
-      }
-    const auto found = torch::autograd::grad({plain(net)}, inputs, {g}, true, true, true);
-    for (size_t i = 0; i < places.size(); ++i) result[places[i]] = found[i];
   }
 };
 

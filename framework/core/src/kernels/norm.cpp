@@ -4,11 +4,11 @@
 //
 // No static state: host and plugins each have a copy.
 
+#include "backward.h"
 #include "channels.h"
 #include "shim.h"
 
 #include <ATen/Parallel.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
@@ -260,18 +260,7 @@ struct Normalize : torch::autograd::Node {
     const GroupNorm of{all[0], all[1], all[2], all[3], groups, swish};
     torch::autograd::variable_list result(all.size());
     if (!gradients[0].defined()) return result;
-    if (at::GradMode::is_enabled()) {
-      torch::autograd::variable_list inputs;
-      std::vector<size_t> places;
-      for (size_t i = 0; i < all.size(); ++i)
-        if (all[i].defined() && all[i].requires_grad() && task_should_compute_output(i)) {
-          inputs.push_back(all[i]);
-          places.push_back(i);
-        }
-      const auto found = torch::autograd::grad({plain_norm(of)}, inputs, {gradients[0]}, true, true, true);
-      for (size_t i = 0; i < places.size(); ++i) result[places[i]] = found[i];
-      return result;
-    }
+    if (at::GradMode::is_enabled()) return recorded_gradients(*this, plain_norm(of), all, gradients[0]);
     const Tensor g = gradients[0].to(of.x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
     const int64_t n = of.channels();
     // The gradients of summand and factor of each channel of each image.
