@@ -8,7 +8,8 @@ triflow::component! {
     /// table and predicts a column of held-out ones from the others.
     ///
     /// The floor is the score of real training rows. At most 5,000 rows are used, drawn with the
-    /// metric's seed.
+    /// metric's seed. Of more than 100 classes the most frequent held-out ones are told apart, and
+    /// the others are one.
     #[reference = "Esteban et al. 2017, arXiv 1706.02633"]
     pub struct Efficacy: Metric = "efficacy" {
         /// Name of the predicted column; null: the condition's if it is one, else it is not

@@ -1,15 +1,19 @@
 use super::design::{Design, Scaling};
 use super::encoding::Encoder;
 use super::learner::{Learner, Target};
-use super::{TableLearner, boosting, same_columns};
+use super::{TableLearner, boosting, code_of, same_columns};
 use crate::table::TableRows;
 use crate::{Error, Result};
+
+/// Number of classes that are told apart, at most: the time of a learner grows with their number.
+const MOST_CLASSES: usize = 100;
 
 /// Score on `test` of a model that predicts the column number `target` from the others and is
 /// trained on `train`: for a flag or a category the macro F1, the mean over the classes of `test`
 /// and of the predictions, in \[0, 1\]; for a number or a time R², at most 1. Rows without the
 /// target do not count. `None` if none are left, or there is nothing to predict: one class alone,
-/// or equal numbers.
+/// or equal numbers. Of more than 100 classes the most frequent of `test` are told apart, and the
+/// others are one.
 ///
 /// The linear model is logistic or ridge regression: missing numbers are the mean of the training
 /// rows, missing categories one of their own; entries are scaled by mean and deviation, with a
@@ -35,8 +39,11 @@ pub fn efficacy(
     let (trained, tested) = (known(train), known(test));
     let (train, test) =
         (TableRows { values: &trained, ..train }, TableRows { values: &tested, ..test });
-    let given: Vec<f64> = train.column(target).collect();
-    let truth: Vec<f64> = test.column(target).collect();
+    let mut given: Vec<f64> = train.column(target).collect();
+    let mut truth: Vec<f64> = test.column(target).collect();
+    if let Some(names) = column.names() {
+        merge_rare(&mut truth, &mut given, names.len());
+    }
     let varies = truth.iter().any(|v| *v != truth[0]);
     if given.is_empty() || !varies {
         return Ok(None);
@@ -86,6 +93,22 @@ fn linear(
     let (train, test) = (encoder.encode(train), encoder.encode(test));
     let scaling = Scaling::standard(&train);
     Learner::fit(&Design::new(&train, &scaling), truth).outputs(&Design::new(&test, &scaling))
+}
+
+/// Where there are more than [`MOST_CLASSES`] of `count` classes, makes one of all but the most
+/// frequent of `truth`.
+fn merge_rare(truth: &mut [f64], given: &mut [f64], count: usize) {
+    if count <= MOST_CLASSES {
+        return;
+    }
+    let mut often = vec![0; count + 2];
+    truth.iter().for_each(|class| often[code_of(*class, count)] += 1);
+    let mut order: Vec<usize> = (0..often.len()).collect();
+    order.sort_by_key(|class| std::cmp::Reverse(often[*class]));
+    order[MOST_CLASSES..].iter().for_each(|class| often[*class] = 0);
+    let all = truth.iter_mut().chain(given);
+    let rare = all.filter(|class| often[code_of(**class, count)] == 0);
+    rare.for_each(|class| *class = count as f64);
 }
 
 /// 1 − squared errors / squared deviations from the mean.
@@ -169,6 +192,19 @@ mod tests {
                 score(TableLearner::Boosting)
             );
         }
+    }
+
+    #[test]
+    fn rare_classes_beyond_a_hundred_are_one() {
+        // 150 classes: 0 to 98 twice, the others once, of which the first is the hundredth.
+        let all: Vec<f64> = (0..150).chain(0..99).map(f64::from).collect();
+        let (mut truth, mut given) = (all.clone(), vec![0.0, 98.0, 99.0, 100.0, 149.0]);
+        merge_rare(&mut truth, &mut given, 150);
+        assert_eq!(given, [0.0, 98.0, 99.0, 150.0, 150.0]);
+        assert_eq!(truth.iter().filter(|class| **class == 150.0).count(), 50);
+        let mut few = all.clone();
+        merge_rare(&mut few, &mut [], 100);
+        assert_eq!(few, all);
     }
 
     #[test]
