@@ -1,8 +1,12 @@
 //! The documents match the code: excerpts are current, and commands, files and keys that they name
 //! exist.
 
+mod links;
+mod maps;
+
+pub use links::links;
+
 use crate::args;
-use crate::book::SUMMARY;
 use crate::command::Folder;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -288,61 +292,6 @@ fn every_command_that_a_document_shows_is_understood() {
     assert!(count > 20, "only {count} commands found");
 }
 
-/// Names in the lines `name  description` of a map below `  head/`, with deeper indentation.
-fn named_below<'t>(map: &'t str, head: &str) -> Vec<&'t str> {
-    let indent = |line: &str| line.len() - line.trim_start().len();
-    let mut lines = map.lines().skip_while(|line| !line.trim_start().starts_with(head));
-    let outer = indent(lines.next().unwrap_or_else(|| panic!("no {head}")));
-    let inside = lines.take_while(|line| indent(line) > outer);
-    inside.map(|line| line.split_whitespace().next().unwrap_or_default()).collect()
-}
-
-/// The block of the guide that starts with `head`.
-fn map<'t>(guide: &'t str, head: &str) -> &'t str {
-    let head = format!("\n{head}");
-    guide.split("```").find(|part| part.starts_with(&head)).unwrap_or_else(|| panic!("no {head}"))
-}
-
-/// Entries of a folder, those of folders with a slash.
-fn listed(folder: &str) -> Vec<String> {
-    let entries = std::fs::read_dir(root().join(folder)).unwrap().map(Result::unwrap);
-    let mut names: Vec<String> = entries
-        .map(|entry| {
-            let slash = if entry.file_type().unwrap().is_dir() { "/" } else { "" };
-            format!("{}{slash}", entry.file_name().to_string_lossy())
-        })
-        .collect();
-    names.sort();
-    names
-}
-
-#[test]
-fn the_maps_of_the_guide_name_every_folder_and_module() {
-    let guide = read("CONTRIBUTING.md");
-    let modules = map(&guide, "core/\n");
-    for part in ["core", "engine", "study"] {
-        let mut there = listed(&format!("framework/{part}/src"));
-        there.retain(|name| name != "lib.rs");
-        let mut named = named_below(modules, &format!("{part}/"));
-        named.sort_unstable();
-        assert_eq!(named, there, "{part}");
-    }
-    let folders = map(&guide, "framework/ ");
-    let named: Vec<&str> =
-        folders.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    for folder in &named {
-        assert!(root().join(folder).is_dir(), "{folder}");
-    }
-    // Without git, as in an archive of the source, nobody knows which folders belong to it.
-    let git = std::process::Command::new("git").arg("ls-files").current_dir(root()).output();
-    let tracked = git.map(|done| String::from_utf8(done.stdout).unwrap()).unwrap_or_default();
-    for folder in tracked.lines().filter_map(|file| Some(file.split_once('/')?.0)) {
-        let known = folder.starts_with('.') || named.contains(&&*format!("{folder}/"));
-        assert!(known, "CONTRIBUTING.md has no folder {folder}");
-    }
-    assert_eq!(named_below("a/\n  b/ x\n  c.rs y\nd/ z\n  e/", "a/"), ["b/", "c.rs"]);
-}
-
 #[test]
 fn every_make_target_that_a_document_shows_exists() {
     let makefile = read("Makefile");
@@ -367,106 +316,6 @@ fn every_experiment_that_a_document_names_exists() {
             let name = text[i..].split(end).next().unwrap().trim_end_matches('.');
             assert!(root().join(name).exists(), "{document}: {name}");
         }
-    }
-}
-
-/// Lines outside fenced blocks.
-fn prose(text: &str) -> impl Iterator<Item = &str> {
-    let mut fenced = false;
-    text.lines().filter(move |line| {
-        let fence = line.trim_start().starts_with("```");
-        fenced ^= fence;
-        !fenced && !fence
-    })
-}
-
-/// Targets of a document's links within the repository: file, relative to its root, and anchor,
-/// either of which may be empty.
-pub fn links(document: &str) -> Vec<(String, String)> {
-    let text = read(document);
-    let folder = Path::new(document).parent().unwrap();
-    let mut all = Vec::new();
-    for line in prose(&text) {
-        // What a comment shows on the site alone may lead to other parts of the site.
-        let (line, _) = line.split_once("<!-- book: ").unwrap_or((line, ""));
-        for (i, _) in line.match_indices("](") {
-            let target = line[i + 2..].split(')').next().unwrap();
-            if target.contains("://") {
-                continue;
-            }
-            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-            let file = if file.is_empty() { document.to_owned() } else { joined(folder, file) };
-            all.push((file, anchor.to_owned()));
-        }
-    }
-    all
-}
-
-/// The path `folder/file` without `..`.
-fn joined(folder: &Path, file: &str) -> String {
-    let mut path = folder.to_owned();
-    for part in file.split('/') {
-        match part {
-            ".." => assert!(path.pop(), "{file} leads out of the repository"),
-            _ => path.push(part),
-        }
-    }
-    path.to_str().unwrap().to_owned()
-}
-
-/// Anchors of a document's headings, as GitHub makes them.
-fn anchors(text: &str) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for line in prose(text).filter(|line| line.starts_with('#')) {
-        let heading = line.trim_start_matches('#').trim().to_lowercase();
-        let kept = heading.chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c));
-        let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
-        let before = all.iter().filter(|other| **other == anchor).count();
-        all.push(if before == 0 { anchor } else { format!("{anchor}-{before}") });
-    }
-    all
-}
-
-#[test]
-fn every_link_within_the_documents_resolves() {
-    let mut count = 0;
-    for document in documents() {
-        for (file, anchor) in links(&document) {
-            assert!(root().join(&file).exists(), "{document} links to {file}, which is not there");
-            if !anchor.is_empty() {
-                let there = anchors(&read(&file));
-                assert!(
-                    there.contains(&anchor),
-                    "{document}: {file}#{anchor} is none of {there:?}"
-                );
-            }
-            count += 1;
-        }
-    }
-    assert!(count > 100, "only {count} links found");
-    assert_eq!(
-        anchors("# A `b_c`, d-e: (f)\n```\n# no\n```\n## x\n# x"),
-        ["a-b_c-d-e-f", "x", "x-1"]
-    );
-}
-
-#[test]
-fn every_document_is_reached_from_the_readme() {
-    let mut reached = vec!["README.md".to_owned()];
-    let mut next = 0;
-    while let Some(document) = reached.get(next).cloned() {
-        next += 1;
-        // The summary of the book leads everywhere.
-        let links = if document == SUMMARY { Vec::new() } else { links(&document) };
-        for (file, _) in links {
-            let page = Path::new(&file).extension().is_some_and(|ending| ending == "md");
-            if page && !reached.contains(&file) {
-                reached.push(file);
-            }
-        }
-    }
-    for document in documents() {
-        assert!(reached.contains(&document), "no link leads to {document}");
     }
 }
 
