@@ -50,6 +50,9 @@ pub enum Purpose {
     Reflow = 22,
     /// Seed of the training steps of a further part of the batches (the step is the part).
     Part = 23,
+    /// The order in which equal numbers of a column are spread over their interval of a normal
+    /// distribution (the step is the column).
+    Spread = 24,
 }
 
 /// 64 well-mixed bits for (seed, purpose, step), by chaining the finaliser of SplitMix64.

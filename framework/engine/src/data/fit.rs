@@ -4,7 +4,7 @@ use super::column::Values;
 use super::layout::{Cells, TableLayout};
 use super::moments::columns;
 use super::normaliser::{Normaliser, features};
-use super::quantiles::Quantiles;
+use super::quantiles::{Quantiles, Ties};
 use super::rows::Side;
 use super::summary::DataSummary;
 use super::{bytes, disk};
@@ -27,7 +27,7 @@ impl Fit<'_> {
     pub fn normaliser(
         &self,
         side: &Side,
-        part: Part,
+        (part, ties): (Part, Ties),
         summary: &mut DataSummary,
     ) -> Result<Normaliser> {
         let Self { kind, device, .. } = *self;
@@ -41,7 +41,7 @@ impl Fit<'_> {
         let measured = match &side.column.values {
             Values::Labels(_) => return Ok(identity()),
             Values::Table(cells, layout) => {
-                return self.of_table(cells, layout, part, summary);
+                return self.of_table((cells, layout), (part, ties), summary);
             }
             Values::Stored(rows) if rows.kind() == Kind::Uint8 => {
                 return Ok(if_standardised(disk::fit_bytes(rows, kind)?));
@@ -74,9 +74,8 @@ impl Fit<'_> {
     /// quantiles, in float64, categories not at all.
     fn of_table(
         &self,
-        cells: &Cells,
-        layout: &TableLayout,
-        part: Part,
+        (cells, layout): (&Cells, &TableLayout),
+        (part, ties): (Part, Ties),
         summary: &mut DataSummary,
     ) -> Result<Normaliser> {
         let options = (Kind::Double, self.device);
@@ -99,7 +98,8 @@ impl Fit<'_> {
                 if !by_quantiles.is_empty() {
                     let index = Tensor::from_slice(&by_quantiles).to_device(self.device);
                     let values = cells.numbers.index_select(1, &index);
-                    quantiles = Some(Quantiles::fit(&values, entries.index_select(0, &index)));
+                    let entries = entries.index_select(0, &index);
+                    quantiles = Some(Quantiles::fit(&values, entries, ties));
                 }
             }
         }

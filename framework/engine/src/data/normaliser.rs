@@ -82,7 +82,7 @@ impl Normaliser {
         let quantiles = self.quantiles.as_ref().map(|own| {
             let place = own.entries.unsqueeze(1).eq_tensor(&entries.unsqueeze(0));
             let entries = place.to_kind(Kind::Uint8).argmax(1, false);
-            Quantiles { entries, knots: own.knots.shallow_clone() }
+            Quantiles { entries, ..own.shallow_clone() }
         });
         Self { quantiles, ..Self::new(some(&self.mean), some(&self.deviation), self.kind) }
     }

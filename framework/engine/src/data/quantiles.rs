@@ -1,5 +1,7 @@
 //! Scaling of numbers by their quantiles.
 
+use crate::rng::{Purpose, rust_rng};
+use rand::seq::SliceRandom as _;
 use tch::{Kind, Tensor};
 
 /// Largest number of quantiles of a column.
@@ -16,11 +18,24 @@ pub struct Quantiles {
     pub(super) entries: Tensor,
     /// Quantiles at the levels (i + ½)/m, `[columns, m]` float64, ascending.
     pub(super) knots: Tensor,
+    /// Place of equal numbers in their interval.
+    pub(super) ties: Ties,
+}
+
+/// Place in its interval of a value that occurs often.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Ties {
+    /// The middle: equal numbers stay equal.
+    Equal,
+    /// Evenly over the interval, in an order that depends on the rows' number alone, another for
+    /// each column: numbers that are counted or rounded become normal too, and a model that
+    /// generates them has no steps to learn.
+    Spread,
 }
 
 impl Quantiles {
     /// The quantiles of `values` `[n, columns]` float64, NaN where missing.
-    pub(super) fn fit(values: &Tensor, entries: Tensor) -> Self {
+    pub(super) fn fit(values: &Tensor, entries: Tensor, ties: Ties) -> Self {
         let m = values.size()[0].clamp(1, MOST);
         let knots = (0..values.size()[1]).map(|i| {
             let column = values.select(1, i);
@@ -32,15 +47,17 @@ impl Quantiles {
             let levels = (Tensor::arange(m, (Kind::Double, values.device())) + 0.5) / m as f64;
             between(&known.unsqueeze(0), &(levels * n as f64 - 0.5).unsqueeze(0)).squeeze_dim(0)
         });
-        Self { entries, knots: Tensor::stack(&knots.collect::<Vec<_>>(), 0) }
+        Self { entries, knots: Tensor::stack(&knots.collect::<Vec<_>>(), 0), ties }
     }
 
     pub(super) fn shallow_clone(&self) -> Self {
-        Self { entries: self.entries.shallow_clone(), knots: self.knots.shallow_clone() }
+        let (entries, knots) = (self.entries.shallow_clone(), self.knots.shallow_clone());
+        Self { entries, knots, ..*self }
     }
 
     pub(super) fn to_device(&self, device: tch::Device) -> Self {
-        Self { entries: self.entries.to_device(device), knots: self.knots.to_device(device) }
+        let (entries, knots) = (self.entries.to_device(device), self.knots.to_device(device));
+        Self { entries, knots, ..*self }
     }
 
     /// Replaces the entries of `scaled` `[n, entries]` that have quantiles by those of `values` in
@@ -77,10 +94,39 @@ impl Quantiles {
         let (low, high) = (at(&(&from - 1)), at(&from));
         let step = (&high - &low).clamp_min(f64::MIN_POSITIVE);
         let inside = (&from - 1).to_kind(Kind::Double) + (&values - &low) / step;
-        let spike = (&from + &to - 1).to_kind(Kind::Double) * 0.5;
+        let within = match self.ties {
+            Ties::Equal => values.full_like(0.5),
+            Ties::Spread => spread(&values),
+        };
+        let spike = &from + (&to - 1 - &from) * within;
         let position = spike.where_self(&to.gt_tensor(&from), &inside).clamp(0.0, last as f64);
         ((position + 0.5) / self.count()).special_ndtri().transpose(0, 1)
     }
+}
+
+/// Positions in (0, 1) `[columns, n]` of numbers of this shape: those of equal numbers of a column
+/// divide it evenly, in random order.
+fn spread(values: &Tensor) -> Tensor {
+    let (columns, n) = values.size2().unwrap_or((0, 0));
+    let position = |column: i64| {
+        let mut order: Vec<i64> = (0..n).collect();
+        order.shuffle(&mut rust_rng(0, Purpose::Spread, column as u64));
+        let order = Tensor::from_slice(&order).to_device(values.device());
+        let own = values.select(0, column).index_select(0, &order);
+        let (sorted, by_value) = own.sort_stable(true, 0, false);
+        let place = |right: bool| {
+            let side = if right { "right" } else { "left" };
+            sorted.searchsorted(&sorted, false, right, side, None::<&Tensor>)
+        };
+        let (first, end) = (place(false), place(true));
+        let number = Tensor::arange(n, (Kind::Int64, values.device())) - &first;
+        let even = (number.to_kind(Kind::Double) + 0.5) / (end - first);
+        even.index_copy(0, &order.index_select(0, &by_value), &even)
+    };
+    if columns * n == 0 {
+        return values.zeros_like();
+    }
+    Tensor::stack(&(0..columns).map(position).collect::<Vec<_>>(), 0)
 }
 
 /// Values at real positions between those of `sorted` `[columns, m]`, linear; the ends beyond them.
@@ -102,7 +148,8 @@ mod tests {
     const CPU: (Kind, Device) = (Kind::Double, Device::Cpu);
 
     fn fit(values: &Tensor) -> Quantiles {
-        Quantiles::fit(values, Tensor::arange(values.size()[1], (Kind::Int64, Device::Cpu)))
+        let entries = Tensor::arange(values.size()[1], (Kind::Int64, Device::Cpu));
+        Quantiles::fit(values, entries, Ties::Equal)
     }
 
     #[test]
@@ -142,5 +189,26 @@ mod tests {
         assert!(normal.select(1, 2).abs().max().double_value(&[]) < 1e-12);
         let middle = normal.select(1, 0).get(1).double_value(&[]);
         assert!(middle.abs() < 1e-12);
+    }
+    #[test]
+    fn spread_counts_are_normal_and_independent_and_come_back() {
+        let _stream = seed_torch(6, Purpose::Train, 0);
+        // Four values each, independent of each other; and one that is the same in both.
+        let counts = Tensor::randint(4, [4000, 2], CPU);
+        let table = Tensor::cat(&[counts.shallow_clone(), counts.narrow(1, 0, 1)], 1);
+        let quantiles = Quantiles { ties: Ties::Spread, ..fit(&table) };
+        let normal = quantiles.apply(&table, &table);
+        assert!(quantiles.undo(&normal, &table).equal(&table));
+        assert!(quantiles.apply(&table, &table).equal(&normal), "the same each time");
+        let (sorted, _) = normal.sort(0, false);
+        let level = (Tensor::arange(4000, CPU) + 0.5) / 4000.0;
+        let off = (sorted.special_ndtr() - level.unsqueeze(1)).abs().max().double_value(&[]);
+        assert!(off < 0.002, "{off} from a normal distribution");
+        let inside = counts.select(1, 0).eq(2.0).logical_and(&counts.select(1, 1).eq(2.0));
+        let inside = normal.index(&[Some(inside)]).transpose(0, 1).corrcoef();
+        let most = (inside - Tensor::eye(3, CPU)).abs().max().double_value(&[]);
+        assert!(most < 0.25, "order shared by columns: correlation {most}");
+        let middle = fit(&table).apply(&table, &table);
+        assert_eq!(middle.select(1, 0).unique_dim(0, true, false, false).0.size(), [4]);
     }
 }

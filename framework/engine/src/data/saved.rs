@@ -1,7 +1,7 @@
 //! Saved form of units.
 
 use super::normaliser::Normaliser;
-use super::quantiles::Quantiles;
+use super::quantiles::{Quantiles, Ties};
 use super::units::{Names, Shapes, Units};
 use crate::error::{Error, Result};
 use crate::table::Scaling;
@@ -28,7 +28,7 @@ impl Units {
         for (side, normaliser) in [("target", &self.target), ("condition", &self.condition)] {
             tensors.push((format!("units.{side}.mean"), normaliser.mean.shallow_clone()));
             tensors.push((format!("units.{side}.deviation"), normaliser.deviation.shallow_clone()));
-            if let Some(Quantiles { entries, knots }) = normaliser.quantiles() {
+            if let Some(Quantiles { entries, knots, .. }) = normaliser.quantiles() {
                 tensors.push((format!("units.{side}.quantile_entries"), entries.shallow_clone()));
                 tensors.push((format!("units.{side}.quantiles"), knots.shallow_clone()));
             }
@@ -71,7 +71,7 @@ impl Units {
             let message = format!("the units of the data are damaged: `{name}` is not {range}");
             Err(Error::runtime(message))
         };
-        let normaliser = |side: &str| -> Result<Normaliser> {
+        let normaliser = |side: &str, ties: Ties| -> Result<Normaliser> {
             let saved = |what: &str| find(&format!("units.{side}.{what}"));
             let find = |what: &str| -> Result<Tensor> {
                 let saved = saved(what)?;
@@ -86,14 +86,14 @@ impl Units {
             let quantiles = quantiles.then(|| -> Result<Quantiles> {
                 let (knots, entries) = (find("quantiles")?, saved("quantile_entries")?);
                 check_quantiles(&knots, &entries, own.mean.numel() as i64)?;
-                Ok(Quantiles { entries: entries.to_device(device), knots })
+                Ok(Quantiles { entries: entries.to_device(device), knots, ties })
             });
             Ok(own.with_quantiles(quantiles.transpose()?))
         };
         Ok(Self {
             shapes: header.shapes,
-            target: normaliser("target")?,
-            condition: normaliser("condition")?,
+            target: normaliser("target", Ties::Spread)?,
+            condition: normaliser("condition", Ties::Equal)?,
             target_is_label: header.target_is_label,
             condition_is_label: header.condition_is_label,
             names: header.names,

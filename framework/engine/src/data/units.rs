@@ -9,6 +9,7 @@ use super::fit::Fit;
 use super::layout::{Cells, TableLayout};
 use super::normaliser::Normaliser;
 use super::places::Namer;
+use super::quantiles::Ties;
 use super::rows::{Batch, Rows, Side};
 use super::summary::DataSummary;
 use crate::component::{Columns, Part, shape_text};
@@ -99,9 +100,9 @@ impl Units {
         let condition = train.condition.as_ref();
         Ok(Self {
             shapes: Shapes { target: row(&train.target), condition: condition.map(row) },
-            target: fit.normaliser(&train.target, learned, summary)?,
+            target: fit.normaliser(&train.target, (learned, Ties::Spread), summary)?,
             condition: match condition {
-                Some(side) => fit.normaliser(side, from, summary)?,
+                Some(side) => fit.normaliser(side, (from, Ties::Equal), summary)?,
                 None => Normaliser::identity(kind, device),
             },
             target_is_label: is_label(&train.target),
