@@ -120,11 +120,7 @@ fn a_new_program_trains_saves_and_samples_as_it_is_told() {
     );
     // The printed commands are run here, with the target folder of the tested command.
     let program = folder.join("my_model");
-    let (mut build, built) = cargo(&program, "build");
-    // Not optimised, these crates compile in a fraction of the time.
-    for library in ["triflow-engine", "triflow-study", "triflow-plugins"] {
-        build.args(["--config", &format!("profile.release.package.{library}.opt-level=0")]);
-    }
+    let (build, built) = cargo(&program, "build");
     finishes(build);
     let output = finishes(run_in(&program, &built.join("my_model")));
     let means: Vec<Vec<f64>> = output
