@@ -1,6 +1,6 @@
 //! The processes that a launcher such as torchrun started, for the commands that train a model.
 
-use crate::args::Cli;
+use crate::args::{Cli, Command};
 use std::sync::Mutex;
 use triflow::group::Place;
 use triflow::{Error, Group, Result};
@@ -12,8 +12,15 @@ static GROUP: Mutex<Option<Group>> = Mutex::new(None);
 /// # Errors
 /// It is not, and there are several; or the group cannot be joined.
 pub fn join(cli: &Cli) -> Result<()> {
-    let joined = match cli.command.timeout() {
-        Some(timeout) => Group::of_environment(timeout)?,
+    let wait = match &cli.command {
+        Command::Train(train) | Command::TrainGen(train) => Some(&train.place.wait),
+        Command::TrainSeq { train, .. } | Command::Run { train, .. } => Some(&train.place.wait),
+        Command::Resume { wait, .. } => Some(wait),
+        // A command of one process.
+        _ => None,
+    };
+    let joined = match wait {
+        Some(wait) => Group::of_environment(wait.timeout())?,
         None => match Place::of_environment()? {
             Some(place) if place.size > 1 => {
                 let message = format!(

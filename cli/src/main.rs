@@ -1,13 +1,16 @@
-//! The `triflow` command, a thin layer over the library: arguments, progress, tables and exit
-//! codes, but no mathematics.
+//! The `triflow` command, a thin layer over the library: progress, tables and exit codes, but no
+//! mathematics. `launcher.rs` starts it, and `triflow_args` has its arguments.
 
-mod args;
+mod catalogue;
 mod commands;
+mod experiment;
 mod group;
 mod interrupt;
 mod out;
 mod progress;
 mod terminal;
+
+use triflow_args as args;
 
 fn main() {
     // A closed pipe (`| head`) ends the command quietly.

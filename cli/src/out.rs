@@ -1,9 +1,11 @@
 //! Checks of the output file, before any work is done.
 
 use crate::args::{Cli, Command, Given, listed};
+use serde_yaml::Value;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use triflow::compare::Plan;
+use triflow::config::parse_value;
 use triflow::run::Run;
 use triflow::{Error, Result};
 
@@ -42,7 +44,7 @@ pub fn keep_others(cli: &Cli) -> Result<()> {
 /// Says why an existing file must not be written.
 fn keep(file: &Path, read: &[&Given]) -> std::result::Result<(), String> {
     for given in read {
-        for path in given.paths() {
+        for path in paths_of(given) {
             if is_same(file, &path) {
                 let (arg, path) = (&given.arg, path.display());
                 return Err(format!("is the input {path} of {arg}, which would be overwritten"));
@@ -64,6 +66,28 @@ fn keep(file: &Path, read: &[&Given]) -> std::result::Result<(), String> {
     }
 }
 
+/// Texts of an argument that may be the path of a file: the value, and those of its YAML behind
+/// `KEY=`.
+fn paths_of(given: &Given) -> Vec<PathBuf> {
+    let mut paths = vec![PathBuf::from(&given.value)];
+    let text = given.value.to_str().unwrap_or_default();
+    let values = [Some(text), text.split_once('=').map(|(_, value)| value)];
+    for value in values.into_iter().flatten().filter_map(|text| parse_value(text).ok()) {
+        texts(&value, &mut |text| paths.push(text.into()));
+    }
+    paths
+}
+
+/// Calls `see` with every text of a value.
+fn texts(value: &Value, see: &mut dyn FnMut(&str)) {
+    match value {
+        Value::String(text) => see(text),
+        Value::Sequence(all) => all.iter().for_each(|value| texts(value, see)),
+        Value::Mapping(map) => map.values().for_each(|value| texts(value, see)),
+        _ => {}
+    }
+}
+
 /// True if two paths lead to one file: by other spellings, by a symbolic link or as hard links.
 fn is_same(a: &Path, b: &Path) -> bool {
     let id = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
@@ -78,7 +102,7 @@ fn input_of(run: &Path, file: &Path) -> Option<PathBuf> {
     }
     let text = std::fs::read_to_string(run.join("config.yaml")).ok()?;
     let mut found = None;
-    Given::texts(&serde_yaml::from_str(&text).ok()?, &mut |text| {
+    texts(&serde_yaml::from_str(&text).ok()?, &mut |text| {
         let path = Path::new(text);
         if path.is_absolute() && is_same(path, file) {
             found = Some(path.to_owned());
@@ -140,6 +164,19 @@ pub fn check(out: &Path, endings: &[&str]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_found_in_flags_keys_and_maps() {
+        let words = "triflow|evaluate|--run|DIR|--data|a.csv|--likelihood|--out|o.csv|--metric|\
+                     {type: frechet, network: n.pt}|--set|sampling.x=[b.csv, {y: c.csv}]";
+        let cli = Cli::of(words.split('|').map(Into::into)).unwrap();
+        let (written, read): (Vec<_>, Vec<_>) = cli.given.iter().partition(|g| g.is_written);
+        assert!(matches!(&written[..], [out] if out.value == "o.csv" && out.arg == "--out"));
+        let read: Vec<_> = read.into_iter().flat_map(paths_of).collect();
+        for name in ["DIR", "a.csv", "n.pt", "b.csv", "c.csv"] {
+            assert!(read.iter().any(|path| path == Path::new(name)), "{name}: {read:?}");
+        }
+    }
 
     #[test]
     fn a_file_that_cannot_be_written_is_refused() {

@@ -5,22 +5,26 @@
 //! package.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-/// The command's own parser of arguments, for tests that run nothing.
-#[allow(dead_code, reason = "the tests use parts of it")]
-#[path = "../../cli/src/args/mod.rs"]
-mod args;
 mod book;
 mod browser;
+/// The command's own words on components.
+#[path = "../../cli/src/catalogue.rs"]
+mod catalogue;
 mod command;
 mod compare;
 mod data;
 mod errors;
+/// The command's own reading of flags, for tests that run nothing.
+#[allow(dead_code, reason = "the tests use parts of it")]
+#[path = "../../cli/src/experiment.rs"]
+mod experiment;
 mod export;
 mod faults;
 mod features;
 mod hostile;
 mod images;
 mod kept;
+mod launcher;
 mod likelihood;
 mod load;
 mod new_crate;

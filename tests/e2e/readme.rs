@@ -6,13 +6,15 @@ mod maps;
 
 pub use links::links;
 
-use crate::args;
+use crate::catalogue::{component, sample_endings};
 use crate::command::Folder;
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 use triflow::compare::Better;
-use triflow::measure::{Catalogue, Goal};
+use triflow::error::visible;
+use triflow::measure::Goal;
 use triflow::registry::{Field, Shape};
+use triflow_args::catalogue::{Catalogue, Words};
+use triflow_args::{self as args, Format};
 
 /// All documents for users and authors.
 pub fn documents() -> Vec<String> {
@@ -62,25 +64,20 @@ fn section<'t>(text: &'t str, name: &str) -> (std::ops::Range<usize>, &'t str) {
 /// The tables of components, one a kind, from the registry.
 fn component_tables() -> String {
     triflow_plugins::link();
-    let list = Folder::new().succeeds(&["list", "--format", "json"]);
-    let list: Vec<Value> = serde_json::from_str(&list).unwrap();
-    assert!(!list.is_empty());
     let kinds = triflow::registry().kinds();
-    let (mut tables, mut last) = (String::new(), String::new());
-    for entry in list {
-        let text = |key: &str| entry[key].as_str().unwrap().replace('|', "\\|");
-        let (kind, name) = (text("kind"), text("name"));
+    let (mut tables, mut last) = (String::new(), "");
+    for entry in triflow::registry().list(None) {
+        let info = entry.info;
+        let (kind, name) = (info.kind, info.name);
         if kind != last {
-            tables += &format!("\n## {kind}\n\n{}\n\n", kinds[&*kind]);
+            tables += &format!("\n## {kind}\n\n{}\n\n", kinds[kind]);
             tables += "| name | what it is | keys: defaults, ranges |\n| --- | --- | --- |\n";
         }
-        let aliases = entry["aliases"].as_array().unwrap().iter();
-        let names: String =
-            aliases.map(|alias| format!(", `{}`", alias.as_str().unwrap())).collect();
-        let info = triflow::registry().find(&kind, &name).unwrap().info;
+        let names: String = info.aliases.iter().map(|alias| format!(", `{alias}`")).collect();
+        let summary = entry.summary().replace('|', "\\|");
         let keys: Vec<_> = (info.table)().unwrap().iter().map(key_text).collect();
         let keys = keys.join("; ").replace('|', "\\|");
-        tables += &format!("| `{name}`{names} | {} | {keys} |\n", text("summary"));
+        tables += &format!("| `{name}`{names} | {summary} | {keys} |\n");
         last = kind;
     }
     tables
@@ -103,7 +100,8 @@ fn metric_table() -> String {
     let mut table =
         "| task | metric | better | what it is |\n| --- | --- | --- | --- |\n".to_owned();
     triflow_plugins::link();
-    let catalogue = Catalogue::of(&triflow::Experiment::from_yaml("{}").unwrap()).unwrap();
+    let catalogue =
+        triflow::measure::Catalogue::of(&triflow::Experiment::from_yaml("{}").unwrap()).unwrap();
     for goal in Goal::ALL {
         for metric in catalogue.iter().filter(|metric| metric.info().goals.contains(&goal)) {
             let better = match metric.info().better {
@@ -184,6 +182,34 @@ fn documents_show_the_registry_and_the_examples_as_they_are() {
         text.replace_range(place, &expected);
         std::fs::write(root().join(document), &text).unwrap();
     }
+    let (file, expected) = ("cli/args/src/catalogue.json", catalogue().file());
+    if std::fs::read_to_string(root().join(file)).ok().as_ref() != Some(&expected) {
+        assert!(
+            std::env::var_os("TRIFLOW_BLESS").is_some(),
+            "{file} is not what the code says: run `make docs`, and build again"
+        );
+        std::fs::write(root().join(file), &expected).unwrap();
+    }
+}
+
+/// What the command says without LibTorch, from the registry.
+fn catalogue() -> Catalogue {
+    let owned = |endings: &[&str]| endings.iter().map(|ending| (*ending).to_owned()).collect();
+    let words = Words {
+        read: owned(&triflow::registry().endings("data_source")),
+        arrays: owned(&triflow::data::files::endings()),
+        samples: owned(&sample_endings()),
+        tables: owned(triflow::io::table::ENDINGS),
+        points: triflow::measure::EXACT_POINTS,
+    };
+    let all = triflow::registry().list(None);
+    let components: Vec<_> = all.iter().map(|entry| component(entry).unwrap()).collect();
+    for format in [Format::Table, Format::Json] {
+        for text in components.iter().map(|own| own.shown(format)) {
+            assert_eq!(visible(&text), text, "it is printed as it is");
+        }
+    }
+    Catalogue { words, components }
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! The schema for editors, experiment files, and the order of an experiment's layers.
 
-use crate::args::{Cli, Command};
 use crate::command::{Folder, Schema, text};
+use crate::experiment::Request;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use triflow::config::Layers;
 use triflow::registry::registry;
+use triflow_args::{Cli, Command};
 
 fn configs() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
@@ -154,7 +155,7 @@ fn experiment(folder: &Folder, args: &[&str]) -> Value {
     let Command::Validate { file, experiment } = Cli::of(words).unwrap().command else {
         unreachable!("the command is validate");
     };
-    serde_json::to_value(experiment.experiment(Some(&file), None).unwrap().experiment).unwrap()
+    serde_json::to_value(Request::of(&experiment, Some(&file), None).unwrap().experiment).unwrap()
 }
 
 #[test]

@@ -1,48 +1,28 @@
 //! `list`, `describe` and `check`: the components of the registry.
 
-use super::print_json;
 use crate::args::Format;
+use crate::catalogue;
 use crate::terminal::say;
 use comfy_table::{Table, presets};
-use serde_json::json;
-use triflow::registry::{Entry, Field, Shape, properties_of, registry};
+use triflow::error::visible_json;
+use triflow::registry::registry;
 use triflow::{Error, Result};
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    table
-}
 
 /// Lists components.
 pub fn list(kind: Option<&str>, format: Format) -> Result<()> {
     let kind = kind.map(|k| registry().check_kind(k)).transpose()?;
-    let entries = registry().list(kind);
-    if format == Format::Json {
-        return print_json(&entries.iter().map(summary).collect());
-    }
-    let mut table = table(&["KIND", "NAME", "DESCRIPTION", "ORIGIN"]);
-    for e in &entries {
-        let names = std::iter::once(e.info.name)
-            .chain(e.info.aliases.iter().copied())
-            .collect::<Vec<_>>()
-            .join(", ");
-        table.add_row([e.info.kind, &names, &e.summary(), &e.origin()]);
-    }
-    say!("{table}");
+    let all = registry().list(kind);
+    let all = all.iter().map(catalogue::summary).collect::<Result<Vec<_>>>()?;
+    print(&triflow_args::catalogue::list(&all.iter().collect::<Vec<_>>(), format), format);
     Ok(())
 }
 
-fn summary(e: &Entry) -> serde_json::Value {
-    json!({
-        "kind": e.info.kind,
-        "name": e.info.name,
-        "aliases": e.info.aliases,
-        "summary": e.summary(),
-        "reference": e.info.reference,
-        "origin": e.origin(),
-        "plugin": e.plugin,
-    })
+/// Prints what may have names of plugins in it.
+fn print(text: &str, format: Format) {
+    match format {
+        Format::Table => say!("{text}"),
+        Format::Json => println!("{}", visible_json(text)),
+    }
 }
 
 /// The name of a component; an error that lists those of the kind where none is given.
@@ -59,57 +39,8 @@ pub fn named<'n>(kind: &str, name: Option<&'n str>) -> Result<&'n str> {
 /// Describes one component.
 pub fn describe(kind: &str, name: &str, format: Format) -> Result<()> {
     let entry = registry().find(registry().check_kind(kind)?, name)?;
-    // Keys that cannot be read are an error, not an empty list.
-    (entry.info.table)()?;
-    let example = entry.info.example()?;
-    if format == Format::Json {
-        let mut all = summary(&entry);
-        all["description"] = json!(entry.description());
-        all["parameters"] = json!(properties_of(entry.info));
-        all["example"] = json!(example);
-        return print_json(&all);
-    }
-    say!(
-        "{} `{}` ({})\n\n{}",
-        entry.info.kind,
-        entry.info.name,
-        entry.plugin.map_or_else(|| entry.origin(), |l| format!("{l}, {}", l.path.display())),
-        entry.description()
-    );
-    if !entry.info.aliases.is_empty() {
-        say!("\nAliases: {}", entry.info.aliases.join(", "));
-    }
-    if !entry.info.reference.is_empty() {
-        say!("\nReference: {}", entry.info.reference);
-    }
-    let fields = entry.info.fields();
-    if !fields.is_empty() {
-        let mut table = table(&["PARAMETER", "TYPE", "RANGE", "DEFAULT", "DESCRIPTION"]);
-        add_parameters(&mut table, "", &fields);
-        say!("\n{table}");
-    }
-    say!(
-        "\nExample:\n{}",
-        example.trim_end().lines().map(|l| format!("  {l}\n")).collect::<String>()
-    );
+    print(&catalogue::component(&entry)?.shown(format), format);
     Ok(())
-}
-
-/// Adds a row for each parameter, and for those of the groups among them.
-fn add_parameters(table: &mut Table, within: &str, fields: &[Field]) {
-    for field in fields {
-        let name = format!("{within}{}", field.key.name());
-        table.add_row([
-            name.as_str(),
-            &field.shape.text(),
-            &field.key.range.to_string(),
-            field.default.as_deref().unwrap_or("(required)"),
-            &field.key.description(),
-        ]);
-        if let Shape::Group(inner) = field.shape.required() {
-            add_parameters(table, &format!("{name}."), inner);
-        }
-    }
 }
 
 /// Runs the conformance kit on one component.
@@ -124,7 +55,8 @@ pub fn check(kind: &str, name: &str, set: &[String]) -> Result<()> {
     }
     let kit = triflow::testing::kit(kind.name)?;
     let failures = (kit.check)(&spec.into())?;
-    let mut table = table(&["CHECK", "RESULT", "DESCRIPTION"]);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["CHECK", "RESULT", "DESCRIPTION"]);
     let verdicts = triflow::testing::verdicts(kit, &failures);
     for ((check, about), (_, verdict)) in (kit.checks)().into_iter().zip(verdicts) {
         table.add_row([check, &verdict.to_string(), about]);

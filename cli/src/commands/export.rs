@@ -1,5 +1,6 @@
 //! `export`.
 
+use super::sampling::options;
 use crate::args::{EXPORT_ENDINGS, ExportTo, SamplingArgs};
 use std::path::Path;
 use triflow::error::quoted;
@@ -20,7 +21,7 @@ pub fn export(run: &Path, to: ExportTo, sampling: &SamplingArgs, out: &Path) -> 
         }
     };
     crate::out::check(out, EXPORT_ENDINGS)?;
-    let options = sampling.options();
+    let options = options(sampling);
     check_export(what, &options)?;
     let (_, mut model) = match what {
         Exported::Sampler => request::load(run, &options)?,

@@ -13,13 +13,12 @@ mod sampling;
 mod scores;
 mod serve;
 
-use crate::args::experiment::Request;
 use crate::args::place::PlaceArgs;
 use crate::args::{Cli, Command, DataCommand, TrainArgs};
+use crate::experiment::Request;
 use crate::group;
 use crate::progress::Progress;
 use crate::terminal::say;
-use clap::CommandFactory as _;
 use scores::Scores;
 use serde_yaml::Value;
 use std::io::IsTerminal as _;
@@ -44,16 +43,16 @@ pub fn run(cli: &Cli) -> Result<()> {
 fn run_joined(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Train(TrainArgs { experiment, place }) => {
-            train(cli, experiment.experiment(None, Some("regression"))?, place)
+            train(cli, Request::of(experiment, None, Some("regression"))?, place)
         }
         Command::TrainGen(TrainArgs { experiment, place }) => {
-            train(cli, experiment.experiment(None, Some("generation"))?, place)
+            train(cli, Request::of(experiment, None, Some("generation"))?, place)
         }
         Command::TrainSeq { generate, train: TrainArgs { experiment, place } } => {
-            train(cli, experiment.sequences(*generate)?, place)
+            train(cli, Request::of_sequences(experiment, *generate)?, place)
         }
         Command::Run { file, train: TrainArgs { experiment, place } } => {
-            let mut asked = experiment.experiment(Some(file), None)?;
+            let mut asked = Request::of(experiment, Some(file), None)?;
             asked.experiment.task.get_or_insert(Task::Generation);
             train(cli, asked, place)
         }
@@ -159,7 +158,7 @@ fn run_joined(cli: &Cli) -> Result<()> {
         }
         Command::Schema => print_json(&triflow::registry::experiment_schema::<Experiment>()),
         Command::Validate { file, experiment } => {
-            let asked = experiment.experiment(Some(file), None)?;
+            let asked = Request::of(experiment, Some(file), None)?;
             let trainer = run::prepare(asked.experiment, &asked.base);
             let trainer = trainer.map_err(|e| asked.layers.locate(e))?;
             // As a comment: what follows is an experiment file.
@@ -176,7 +175,7 @@ fn run_joined(cli: &Cli) -> Result<()> {
             print_yaml(&experiment)
         }
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "triflow", &mut std::io::stdout());
+            print!("{}", triflow_args::completions(*shell));
             Ok(())
         }
     }

@@ -12,7 +12,7 @@ use triflow::{Error, Result};
 
 /// Checks that samples or predictions can be written to `out`, before any work is done.
 pub(super) fn check_out(out: &Path) -> Result<()> {
-    crate::out::check(out, &crate::args::sample_endings())
+    crate::out::check(out, &crate::catalogue::sample_endings())
 }
 
 /// Checks that `out` can hold the arrays that `flag` asks for.

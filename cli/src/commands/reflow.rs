@@ -1,5 +1,6 @@
 //! `reflow`: a model with straighter paths, trained on pairs (z_0, sample) of a trained one.
 
+use super::sampling::options;
 use super::{curve, show};
 use crate::args::{Cli, SamplingArgs};
 use crate::interrupt::{go_on_with, heed, stopped};
@@ -21,7 +22,7 @@ pub fn reflow(
     train: &[String],
     output_dir: Option<&Path>,
 ) -> Result<()> {
-    if let Some((key, _)) = how.options().further().0.first() {
+    if let Some((key, _)) = options(how).further().0.first() {
         let message = format!("--set data.{key}: reflow reads no file beside the run's data");
         return Err(Error::config("", message).help("`--train` sets a key of the new run"));
     }
@@ -29,7 +30,7 @@ pub fn reflow(
     let is_own = how.solver.is_some();
     let how =
         SamplingArgs { solver: Some(how.solver.clone().unwrap_or("dopri5".into())), ..how.clone() };
-    let (old, mut model) = request::open(&teacher, &how.options())?;
+    let (old, mut model) = request::open(&teacher, &options(&how))?;
     triflow::reflow::check(model.experiment())?;
     // Steps and grid of the run are not meant for a solver that nobody asked for.
     let unused = model.unused();

@@ -7,11 +7,28 @@ use crate::terminal::say;
 use std::path::Path;
 use triflow::io::table::{ENDINGS, typed_ending};
 use triflow::request::{
-    self, Beginning, Conditions, EvaluationRequest, ImputeRequest, Output, PredictionRequest,
-    SampleRequest, Seeds, StartRequest, check_shape,
+    self, Beginning, Conditions, EvaluationRequest, ImputeRequest, Options, Output,
+    PredictionRequest, SampleRequest, Seeds, StartRequest, check_shape,
 };
 use triflow::{Error, Result, Trained};
 use triflow_plugins::solvers::of_likelihoods;
+
+/// The flags of sampling as options of a request.
+pub(super) fn options(flags: &SamplingArgs) -> Options {
+    let text = |flag: &Option<String>| flag.as_deref().map(Into::into);
+    Options {
+        steps: flags.steps,
+        solver: text(&flags.solver),
+        grid: text(&flags.grid),
+        guidance: flags.guidance,
+        set: flags.set.clone(),
+        seed: flags.seed,
+        noise: text(&flags.noise),
+        data_path: flags.data_path.clone(),
+        best: flags.best,
+        ..Options::default()
+    }
+}
 
 /// Arrays that are written beside samples.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +54,7 @@ pub fn generate(
     if kept.trajectories {
         check_arrays(out, "--trajectories")?;
     }
-    let (_, mut model) = request::load(run, &sampling.options())?;
+    let (_, mut model) = request::load(run, &options(sampling))?;
     let _threads = model.threads();
     check_shape(out, &model)?;
     let request = SampleRequest {
@@ -100,7 +117,7 @@ pub(super) fn start(
         check_arrays(out, "--invert")?;
     }
     request.check()?;
-    let (_, mut model) = request::load(run, &sampling.options())?;
+    let (_, mut model) = request::load(run, &options(sampling))?;
     let _threads = model.threads();
     match from {
         From::Back(file, at) => {
@@ -136,7 +153,7 @@ pub(super) fn impute(
     (out, quiet): (&Path, bool),
 ) -> Result<()> {
     crate::out::check(out, ENDINGS)?;
-    let (_, mut model) = request::load(run, &sampling.options())?;
+    let (_, mut model) = request::load(run, &options(sampling))?;
     let _threads = model.threads();
     let texts = typed_ending(out).is_none();
     let request = ImputeRequest { data, draws, seed: sampling.seed, texts };
@@ -164,7 +181,7 @@ pub fn predict(
     (out, quiet): (&Path, bool),
 ) -> Result<()> {
     check_out(out)?;
-    let (run, mut model) = request::load(run, &sampling.options())?;
+    let (run, mut model) = request::load(run, &options(sampling))?;
     let _threads = model.threads();
     request::check_predicts(&run, &model)?;
     check_shape(out, &model)?;
@@ -189,8 +206,7 @@ pub fn evaluate(
         check_out(out)?;
     }
     let (units, metrics) = (measured.0.map(str::to_owned), measured.1.to_vec());
-    let (run, mut model) =
-        request::load(run, &request::Options { units, metrics, ..sampling.options() })?;
+    let (run, mut model) = request::load(run, &Options { units, metrics, ..options(sampling) })?;
     let _threads = model.threads();
     let exact;
     let solver = match &sampling.solver {

@@ -1,5 +1,6 @@
 //! `serve`: samples and predictions of a run over HTTP.
 
+use super::sampling::options;
 use crate::args::{SamplingArgs, ServeArgs};
 use crate::interrupt;
 use std::path::Path;
@@ -9,7 +10,7 @@ use triflow_server::{Limits, listen, serve};
 
 /// Serves a run until Ctrl-C or the termination signal, after which it answers what has arrived.
 pub fn run(run: &Path, serving: &ServeArgs, sampling: &SamplingArgs) -> Result<()> {
-    let (run, model) = request::load(run, &sampling.options())?;
+    let (run, model) = request::load(run, &options(sampling))?;
     let _threads = model.threads();
     let listener = listen(&serving.host, serving.port)?;
     let limits = Limits {

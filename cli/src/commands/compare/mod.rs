@@ -7,6 +7,7 @@ pub use self::children::one;
 
 use self::children::work_through;
 use crate::args::{Cli, CompareArgs};
+use crate::experiment::Request;
 use crate::terminal::say;
 use std::path::Path;
 use triflow::compare::{
@@ -23,7 +24,7 @@ pub fn compare(cli: &Cli, args: &CompareArgs) -> Result<()> {
     let (plan, folder, layers) = match &args.resume {
         Some(folder) => (Plan::read(folder)?, folder.clone(), None),
         None => {
-            let asked = args.asked()?;
+            let asked = Request::of_comparison(args)?;
             let plan = Plan::new(&asked.layers, command_line())?;
             let folder = match &args.out {
                 Some(folder) => folder.clone(),

@@ -1,29 +1,23 @@
-//! Endings of the names of files, in help texts and errors, as data sources and writers have them.
+//! Endings of the names of files, in help texts and errors.
 
-use triflow::io::table;
-use triflow::registry::registry;
+use crate::catalogue::words;
 
 /// Endings in words, such as `.npz, .csv or .tsv`.
-pub fn listed(endings: &[&str]) -> String {
-    let all: Vec<String> = endings.iter().map(|ending| format!(".{ending}")).collect();
+pub fn listed(endings: &[impl AsRef<str>]) -> String {
+    let all: Vec<String> = endings.iter().map(|ending| format!(".{}", ending.as_ref())).collect();
     match all.split_last() {
         Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),
         _ => all.concat(),
     }
 }
 
-/// Endings of the names of files that samples and predictions are written into.
-pub fn sample_endings() -> Vec<&'static str> {
-    [&["npz"], table::ENDINGS].concat()
-}
-
 /// Help of a file that a data source reads; `what` it holds.
-pub(super) fn read(what: &str) -> String {
-    format!("{what} ({})", listed(&registry().endings("data_source")))
+pub(crate) fn read(what: &str) -> String {
+    format!("{what} ({})", listed(&words().read))
 }
 
 /// Help of an output file with one of these endings.
-pub(super) fn written(endings: &[&str]) -> String {
+pub(crate) fn written(endings: &[impl AsRef<str>]) -> String {
     format!(
         "Output file ({}); an existing one is overwritten, unless it is an input or belongs to a run",
         listed(endings)
@@ -36,8 +30,7 @@ mod tests {
 
     #[test]
     fn helps_list_every_ending_that_is_read_or_written() {
-        triflow_plugins::link();
-        let command = crate::args::Cli::command();
+        let command = crate::Cli::command();
         let help = |name: &str, arg: &str| {
             let command = command.find_subcommand(name).unwrap();
             let arg = command.get_arguments().find(|own| own.get_id() == arg).unwrap();

@@ -1,7 +1,7 @@
 //! Flags of training: the run folder, and several processes.
 
-use super::number::whole;
-use super::{Command, ExperimentArgs};
+use crate::experiment::ExperimentArgs;
+use crate::number::whole;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,15 +42,9 @@ pub struct WaitArgs {
     timeout: u64,
 }
 
-impl Command {
-    /// Longest wait for another process; `None` for a command of one process.
-    pub fn timeout(&self) -> Option<Duration> {
-        let wait = match self {
-            Self::Train(train) | Self::TrainGen(train) => &train.place.wait,
-            Self::TrainSeq { train, .. } | Self::Run { train, .. } => &train.place.wait,
-            Self::Resume { wait, .. } => wait,
-            _ => return None,
-        };
-        Some(Duration::from_secs(wait.timeout))
+impl WaitArgs {
+    /// Longest wait for another process.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
     }
 }

@@ -1,10 +1,9 @@
 //! Flags of sampling: how a trained run is sampled.
 
-use super::number::whole;
+use crate::catalogue::words;
+use crate::number::whole;
 use clap::Args;
 use std::path::PathBuf;
-use triflow::measure::EXACT_POINTS;
-use triflow::request::Options;
 
 /// Heading under which the help lists the flags of sampling.
 const SAMPLING: &str = "Sampling options";
@@ -28,7 +27,7 @@ pub struct CurveArgs {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole::<u64>(1..))]
     pub draws: u64,
     /// Maximum number of held-out points, 1 to 50,000.
-    #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = whole::<i64>(1..=50_000))]
+    #[arg(long, value_name = "N", default_value_t = words().points, value_parser = whole::<i64>(1..=50_000))]
     pub points: i64,
     /// Random seed of z_0, at least 0 [default: the run's].
     #[arg(long, value_name = "N", value_parser = whole::<u64>(0..))]
@@ -70,6 +69,7 @@ pub struct StartArgs {
     pub at: Option<f64>,
 }
 
+/// How a trained run is sampled.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SamplingArgs {
     /// Number of steps of a fixed-step solver, at least 1 [default: the run's].
@@ -101,23 +101,4 @@ pub struct SamplingArgs {
     /// `checkpoint.keep_best`.
     #[arg(long, help_heading = SAMPLING)]
     pub best: bool,
-}
-
-impl SamplingArgs {
-    /// These flags as options of a request.
-    pub fn options(&self) -> Options {
-        let text = |flag: &Option<String>| flag.as_deref().map(Into::into);
-        Options {
-            steps: self.steps,
-            solver: text(&self.solver),
-            grid: text(&self.grid),
-            guidance: self.guidance,
-            set: self.set.clone(),
-            seed: self.seed,
-            noise: text(&self.noise),
-            data_path: self.data_path.clone(),
-            best: self.best,
-            ..Options::default()
-        }
-    }
 }

@@ -1,29 +1,36 @@
-//! The command line: flags of experiments, in kebab-case with snake_case accepted.
+//! The command line: flags of experiments, in kebab-case with snake_case accepted; and the
+//! [`catalogue`] of the built-in components. Neither needs LibTorch, so that help, lists and errors
+//! of arguments do not wait until it is loaded.
+//!
+//! Layers: `catalogue` `given` `number`, `endings` `sampling` `serve`, `experiment`, `compare`
+//! `place`.
 
+#![forbid(unsafe_code)]
+#![allow(missing_docs, reason = "the comments of flags are their help")]
+
+pub mod catalogue;
 mod compare;
 mod endings;
-pub mod experiment;
+mod experiment;
 mod given;
 mod number;
 pub mod place;
 mod sampling;
 mod serve;
 
-pub use compare::CompareArgs;
-pub use endings::{listed, sample_endings};
+pub use compare::{CompareArgs, Shard};
+pub use endings::listed;
 pub use experiment::ExperimentArgs;
 pub use given::Given;
 pub use place::TrainArgs;
 pub use sampling::{CurveArgs, SamplingArgs, StartArgs};
 pub use serve::ServeArgs;
 
+use self::catalogue::words;
 use self::number::whole;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use triflow::data::files;
-use triflow::io::table;
-use triflow::measure::EXACT_POINTS;
 
 /// Heading of the options that every command takes.
 const GLOBAL: &str = "Global options";
@@ -140,7 +147,7 @@ pub enum Command {
         start: StartArgs,
         #[command(flatten)]
         sampling: SamplingArgs,
-        #[arg(long, value_name = "FILE", help = endings::written(&sample_endings()))]
+        #[arg(long, value_name = "FILE", help = endings::written(&words().samples))]
         out: PathBuf,
     },
     /// Predict y for the x of a file with a trained run.
@@ -162,7 +169,7 @@ pub enum Command {
         seeds: Option<PathBuf>,
         #[command(flatten)]
         sampling: SamplingArgs,
-        #[arg(long, value_name = "FILE", help = endings::written(&sample_endings()))]
+        #[arg(long, value_name = "FILE", help = endings::written(&words().samples))]
         out: PathBuf,
     },
     /// Serve a trained run over HTTP: samples and predictions on request.
@@ -196,7 +203,7 @@ pub enum Command {
         draws: u64,
         #[command(flatten)]
         sampling: SamplingArgs,
-        #[arg(long, value_name = "FILE", help = endings::written(table::ENDINGS))]
+        #[arg(long, value_name = "FILE", help = endings::written(&words().tables))]
         out: PathBuf,
     },
     /// Write the rows of a data source to a file, or show the columns of a table.
@@ -217,7 +224,7 @@ pub enum Command {
         /// Random seed, at least 0 [default: 42].
         #[arg(long, value_name = "N", value_parser = whole::<u64>(0..))]
         seed: Option<u64>,
-        #[arg(long, value_name = "FILE", required = true, help = endings::written(&files::endings()))]
+        #[arg(long, value_name = "FILE", required = true, help = endings::written(&words().arrays))]
         out: Option<PathBuf>,
     },
     /// Measure a trained run on held-out rows and print the metrics as JSON.
@@ -240,7 +247,7 @@ pub enum Command {
         draws: u64,
         /// Maximum number of held-out points, 1 to 50,000; the Wasserstein distance needs 8·N²
         /// bytes and, for 10,000 points, about half a minute a draw.
-        #[arg(long, value_name = "N", default_value_t = EXACT_POINTS, value_parser = whole::<i64>(1..=50_000))]
+        #[arg(long, value_name = "N", default_value_t = words().points, value_parser = whole::<i64>(1..=50_000))]
         points: i64,
         /// Also measure the negative log-likelihood of at most ROWS rows, along the ODE (by
         /// --solver, or dopri5) and by the variational bound; 2000 if ROWS is left out.
@@ -249,7 +256,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE", requires = "likelihood", help = format!(
             "Also write −ln p of each row, beside the row, to this file ({}): the highest are \
              outliers. Needs --likelihood",
-            listed(&sample_endings())
+            listed(&words().samples)
         ))]
         out: Option<PathBuf>,
         /// Units of distances: standardised or data [default: the run's].
@@ -442,6 +449,13 @@ pub enum Command {
         /// Shell to complete in.
         shell: clap_complete::Shell,
     },
+}
+
+/// The completion script for a shell.
+pub fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "triflow", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 /// Endings of the names of exported files.

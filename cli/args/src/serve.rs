@@ -1,4 +1,4 @@
-use super::number::whole;
+use crate::number::whole;
 use clap::Args;
 
 /// Address and limits of a server.
