@@ -1,6 +1,5 @@
 """The tracker `mlflow` beside a real MLflow server, where that is installed."""
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,8 +13,7 @@ import pytest
 import triflow
 from conftest import SMALL, moons
 
-PROGRAM = shutil.which("mlflow", path=Path(sys.executable).parent)
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="mlflow is not installed")
+mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +23,7 @@ def server(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        PROGRAM, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files"),
     ]
     log = (folder / "log.txt").open("w")
@@ -44,8 +42,6 @@ def server(tmp_path_factory):
 
 
 def test_a_run_is_on_the_server(server, tmp_path):
-    import mlflow
-
     x, y = moons()
     tracking = [{"type": "mlflow", "uri": server, "experiment": "moons"}]
     run = triflow.train({**SMALL, "tracking": tracking}, x=x, y=y, out=tmp_path / "run", progress=False)

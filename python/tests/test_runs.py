@@ -177,7 +177,7 @@ def test_a_finished_run_is_trained_further(run):
 
 
 def test_tensors_are_arrays(tmp_path):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch is not installed")
     x, y = moons(100)
     out = [tmp_path / "arrays", tmp_path / "tensors"]
     given = [(x, y), (torch.tensor(x, requires_grad=True), torch.tensor(y))]
