@@ -81,7 +81,7 @@ def write(file, arrays, metadata):
 
 
 def drawn(run, **how):
-    """Samples of a run with their z_0, conditions and states."""
+    """Samples of a run with their z_0, conditions and states, and lengths where those are given."""
     units = json.loads(read(run.path / "params.safetensors")[1]["units"])
     shape = units["shapes"]["condition"]
     asked = {"n": 3}
@@ -95,6 +95,7 @@ def deviation(run, **how):
     theirs = drawn(run, **how)
     model = reference.load(run.path)
     given = {"labels": theirs.get("labels"), "condition": theirs.get("conditions")}
+    given.update({key: how.pop(key) for key in ("lengths", "condition_lengths") if key in how})
     changed = {key: {"type": value} if isinstance(value, str) else value for key, value in how.items()}
     for key in set(changed) & {"solver", "grid"}:
         changed[key] = {"rho": 7.0, "shift": 3.0, "sigma_data": 1.0, "order": 2, **changed[key]}
@@ -116,6 +117,23 @@ def near(run, **how):
 def test_networks(tmp_path, name, objective):
     data, network = NETWORKS[name]
     near(trained(tmp_path / "run", data, objective=objective, crn={"network": network}))
+
+
+LENGTHS = {"lengths": np.array([6, 2, 4]), "condition_lengths": np.array([1, 5, 3])}
+
+
+@pytest.mark.parametrize("name", [name for name, (data, _) in NETWORKS.items() if data["y"].ndim == 3])
+def test_padded_sequences(tmp_path, name):
+    data, network = NETWORKS[name]
+    steps = {f"{side}_lengths": RNG.integers(1, data[side].shape[1] + 1, 60) for side in "xy"}
+    run = trained(tmp_path / "run", {**data, **steps}, crn={"network": network})
+    near(run, **LENGTHS)
+    near(run, lengths=LENGTHS["lengths"], guidance=1.5)
+    near(run, condition_lengths=LENGTHS["condition_lengths"])
+
+
+def test_padded_sequences_of_vectors(tmp_path):
+    near(trained(tmp_path / "run", SERIES, crn={"network": {"type": "mlp", "hidden_dims": [8]}}), **LENGTHS)
 
 
 @pytest.fixture(scope="module", params=OBJECTIVES)

@@ -70,11 +70,12 @@ def layer_norm(x, eps=1e-5):
 
 
 def attention(q, k, v, hidden=None):
-    """softmax(q·kᵀ/√d)·v over [..., tokens, d]; ``hidden`` [tokens, tokens] is true where a token
-    must not look."""
+    """softmax(q·kᵀ/√d)·v over [..., tokens, d]; ``hidden`` [..., tokens, tokens] is true where a
+    token must not look."""
     scores = q @ np.swapaxes(k, -1, -2) / math.sqrt(q.shape[-1])
     if hidden is not None:
-        scores = np.where(hidden, -np.inf, scores)
+        # Finite, so that padding that must look nowhere does not become NaN.
+        scores = np.where(hidden, -1e300, scores)
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     return weights / weights.sum(-1, keepdims=True) @ v
 

@@ -32,17 +32,20 @@ class Field:
         self.of = known("CRN", config["type"], CRNS)
         self.network = known("network", config["network"]["type"], NETWORKS)
 
-    def __call__(self, z, t, condition):
-        """The output for z [n, …] at a time; ``condition`` is [n, …], or None where it is absent."""
+    def __call__(self, z, t, condition, masks=(None, None)):
+        """The output for z [n, …] at a time; ``condition`` is [n, …], or None where it is absent.
+        ``masks`` are those of z and the condition where they are padded sequences."""
+        self.masks = masks
         time = time_features(self.config["time_embedding"], t)
         rows = np.repeat(time, len(z), axis=0)
         output = self.of(self, z, rows, condition)
         if self.config["skip"]:
             output = output + self.p.linear("skip", time)[0, 0] / math.sqrt(time.shape[1]) * z
-        return output
+        return sequences.keep(output, masks[0])
 
     def net(self, z, time, condition):
-        return self.network(self.p.below("network"), self.config["network"], z, time, condition)
+        known = {"masks": self.masks} if self.network in sequences.NETWORKS.values() else {}
+        return self.network(self.p.below("network"), self.config["network"], z, time, condition, **known)
 
     def potential(self, z, time, condition):
         """The scalar V [n, 1] at z [n, d]: the network, plus m·z with m linear in time and condition."""

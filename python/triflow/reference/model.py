@@ -9,6 +9,7 @@ from .crns import Field
 from .decoders import decoder
 from .paths import PATHS, Line
 from .schedules import Schedule
+from .sequences import keep, mask_of
 from .solvers import GRIDS, states
 from .weights import Parameters, Unsupported, known, read, settings
 
@@ -53,22 +54,28 @@ class Model:
         if not plain:
             raise Unsupported("the reference knows no columns but numbers: categories and dates are more")
 
-    def sample(self, z0, labels=None, condition=None, **sampling):
+    def sample(self, z0, labels=None, condition=None, lengths=None, condition_lengths=None, **sampling):
         """Samples [n, …] in the data's own units, from z_0 [n, …] in the model's.
 
-        ``labels`` [n] are classes, ``condition`` [n, …] values in the data's own units. Keys of
-        ``sampling`` change those of the configuration, such as ``steps=10, solver={"type": "heun"}``.
+        ``labels`` [n] are classes, ``condition`` [n, …] values in the data's own units. ``lengths``
+        and ``condition_lengths`` [n] are those of samples and conditions that are padded sequences;
+        without them they have full length. Keys of ``sampling`` change those of the configuration,
+        such as ``steps=10, solver={"type": "heun"}``.
         """
-        along, last = self.latents(z0, labels, condition, **sampling)
-        return self.presented(last)
+        along, last = self.latents(z0, labels, condition, lengths, condition_lengths, **sampling)
+        data = self.presented(last)
+        return keep(data, mask_of(lengths, data))
 
-    def latents(self, z0, labels=None, condition=None, **sampling):
+    def latents(self, z0, labels=None, condition=None, lengths=None, condition_lengths=None, **sampling):
         """The states of the solver [steps + 1, n, …], and the latents at the end [n, …]."""
         how = {**self.config["sampling"], **sampling}
         z = np.asarray(z0, np.float64)
         given = self._condition(labels, condition)
+        # Of latents and conditions that are sequences themselves.
+        masks = mask_of(lengths, z), mask_of(condition_lengths, given)
+        z, given = keep(z, masks[0]), keep(given, masks[1])
         clock, nodes = self._grid(how)
-        field = Guided(self, given, clock, how)
+        field = Guided(self, given, masks, clock, how)
         along = states(field, self.line.path.scale * z, nodes, how["solver"])
         last = along[-1]
         denoise = how["final_denoise"]
@@ -109,18 +116,18 @@ class Model:
 class Guided:
     """The field of a model under a condition, with classifier-free guidance, along one clock."""
 
-    def __init__(self, model, condition, clock, how):
-        self.model, self.condition, self.clock = model, condition, clock
+    def __init__(self, model, condition, masks, clock, how):
+        self.model, self.condition, self.masks, self.clock = model, condition, masks, clock
         self.scale, self.interval = how["guidance"], how["guidance_interval"]
 
     def _output(self, z, reading):
         path, t = self.model.line.path, reading.point.t
         x, seen = path.input(reading.point.b) * z, self._time(t)
-        output = self.model.field(x, seen, self.condition)
+        output = self.model.field(x, seen, self.condition, self.masks)
         low, high = self.interval
         if self.condition is None or self.scale == 1 or not low <= t <= high:
             return output
-        without = self.model.field(x, seen, None)
+        without = self.model.field(x, seen, None, self.masks)
         return without + self.scale * (output - without)
 
     def _time(self, t):
