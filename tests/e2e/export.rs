@@ -50,6 +50,30 @@ fn an_exported_sampler_gives_the_samples_of_generate_from_their_z0() {
 }
 
 #[test]
+fn an_exported_sampler_of_a_table_gives_its_rows() {
+    let folder = Folder::new();
+    let row = |i: usize| {
+        let kind = ["old", "new", "none"][i % 3];
+        let income = if i % 7 == 0 { String::new() } else { format!("{}", i * i) };
+        format!("{income},{kind},{}\n", i % 9)
+    };
+    folder.write("t.csv", &format!("income,kind,n\n{}", (0..90).map(row).collect::<String>()));
+    let columns = ["--set", "data.columns={income: {scaling: quantile}}", "--unconditional"];
+    let few = ["--num-epochs", "1", "--set", "crn.network.hidden_dims=[8]"];
+    let train = ["train-gen", "--data-path", "t.csv"];
+    let run = folder.train(&[&train[..], &columns, &few].concat());
+    let generate = ["generate", "--run", text(&run), "--n", "30", "--save-z0", "--out", "all.npz"];
+    folder.succeeds(&generate);
+    folder.succeeds(&["export", "--run", text(&run), "--to", "sampler", "--out", "sampler.pt"]);
+    let array =
+        |name: &str| to_tensor(&npz::read_array(&folder.join("all.npz"), name).unwrap()).unwrap();
+    let expected = array("samples").to_kind(Kind::Double);
+    let found = evaluated(&folder.join("sampler.pt"), &[array("z0")]).to_kind(Kind::Double);
+    let off = (found - &expected).abs().max().double_value(&[]);
+    assert!(off < 1e-4 * expected.abs().max().double_value(&[]), "{off}");
+}
+
+#[test]
 fn what_cannot_be_exported_is_refused_before_a_file_is_touched() {
     let folder = Folder::new();
     let run = folder.tiny(&["train-gen", "--unconditional"]);
@@ -73,7 +97,13 @@ fn what_cannot_be_exported_is_refused_before_a_file_is_touched() {
     assert!(seed.contains("--seed is for draws of z_0, which is an input of the file"), "{seed}");
     let noisy = told("sampler", "old.pt", &["--solver", "euler_maruyama"]);
     assert!(noisy.contains("`euler_maruyama` draws random numbers on its way"), "{noisy}");
-    assert!(noisy.contains("at sampling.solver"), "{noisy}");
+    assert!(noisy.contains("at sampling.solver (--solver)"), "{noisy}");
+    let gradient = ["train-gen", "--unconditional", "--set", "crn.type=potential"];
+    let gradient = folder.tiny(&gradient);
+    let export = ["export", "--run", text(&gradient), "--to", "torchscript", "--out", "old.pt"];
+    let derivative = folder.fails(&export);
+    assert!(derivative.contains("its output is a derivative"), "{derivative}");
+    assert!(derivative.contains("or in numpy by `triflow.reference`"), "{derivative}");
     let what = folder.fails(&["export", "--run", text(&run), "--to", "pickle", "--out", "a.pt"]);
     assert!(what.contains("torchscript, sampler, onnx"), "{what}");
     assert_eq!(bytes(&folder.join("old.pt")), b"old");

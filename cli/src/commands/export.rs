@@ -4,7 +4,7 @@ use super::sampling::options;
 use crate::args::{EXPORT_ENDINGS, ExportTo, SamplingArgs};
 use std::path::Path;
 use triflow::error::quoted;
-use triflow::request::{self, check_export};
+use triflow::request;
 use triflow::{Error, Exported, Result};
 
 /// Writes a run as a file for LibTorch.
@@ -21,13 +21,7 @@ pub fn export(run: &Path, to: ExportTo, sampling: &SamplingArgs, out: &Path) -> 
         }
     };
     crate::out::check(out, EXPORT_ENDINGS)?;
-    let options = options(sampling);
-    check_export(what, &options)?;
-    let (_, mut model) = match what {
-        Exported::Sampler => request::load(run, &options)?,
-        Exported::Network => request::open(run, &options)?,
-    };
-    let size = request::export(&mut model, what, out)?;
+    let size = request::export(run, &options(sampling), what, out)?;
     let what = match what {
         Exported::Network => "network",
         Exported::Sampler => "sampler",

@@ -176,16 +176,22 @@ impl Trained {
 
 /// Explains the failure of LibTorch's recorder.
 fn not_recorded(e: Error) -> Error {
-    let text = e.to_string();
-    // LibTorch's error for the tensors of a backward pass, which its recorder does not see.
-    let why = match (text.contains("Cannot insert a Tensor that requires grad"), e) {
-        (true, _) => "its output is a derivative, and LibTorch does not record how it is taken",
-        (false, Error::Runtime(_)) => text.as_str(),
-        (false, other) => return other,
+    let refused = |why: &str| {
+        let message = "this model cannot be written as a graph of LibTorch's operations";
+        Error::config("", format!("{message}: {why}"))
     };
-    let message =
-        format!("this model cannot be written as a graph of LibTorch's operations: {why}");
-    Error::config("", message)
+    // LibTorch's error for the tensors of a backward pass, which its recorder does not see.
+    if e.to_string().contains("Cannot insert a Tensor that requires grad") {
+        return refused("its output is a derivative, and LibTorch does not record how it is taken")
+            .help(
+                "use a CRN and a steering that take no derivatives; or draw samples of this run by \
+                 `triflow serve`, or in numpy by `triflow.reference` of the Python package",
+            );
+    }
+    match e {
+        Error::Runtime(text) => refused(&text),
+        other => other,
+    }
 }
 
 /// Checks that a file computes what the model does.

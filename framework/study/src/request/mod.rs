@@ -18,7 +18,7 @@ mod written;
 
 pub use conditions::{Conditions, Inputs, check_rows, check_values, conditions, read, rows_of};
 pub use evaluation::{Evaluation, EvaluationRequest, evaluate};
-pub use export::{check_export, export};
+pub use export::export;
 pub use impute::{Filled, ImputeRequest, impute};
 pub use options::{Options, load, open};
 pub use output::Output;

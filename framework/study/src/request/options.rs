@@ -108,6 +108,12 @@ pub fn load(run: &Path, options: &Options) -> Result<(Run, Trained)> {
 /// [`Error::Config`]: `run` is no run folder, or an option does not exist or does not fit the run.
 /// The errors of [`Run::load_as`].
 pub fn open(run: &Path, options: &Options) -> Result<(Run, Trained)> {
+    let (run, model, _) = opened(run, options)?;
+    Ok((run, model))
+}
+
+/// The run and model of [`open`], and the layers of settings that say where each was written.
+pub(super) fn opened(run: &Path, options: &Options) -> Result<(Run, Trained, Layers)> {
     let run = Run::open(run)?.with_data_at(options.data_path.as_deref());
     let mut layers = run.layers()?;
     options.apply(&mut layers)?;
@@ -119,5 +125,5 @@ pub fn open(run: &Path, options: &Options) -> Result<(Run, Trained)> {
         .with_keys(&experiment.further.0)
         .map_err(|e| e.under("data").placed("--set"))?;
     let model = run.load_as(experiment, weights).map_err(|e| layers.locate(e))?;
-    Ok((run, model))
+    Ok((run, model, layers))
 }
