@@ -13,9 +13,10 @@ use triflow::data::Table;
 use triflow::io::NamedArray;
 use triflow::measure::EXACT_POINTS;
 use triflow::request::{
-    self, Conditions, EvaluationRequest, ImputeRequest, Options, Output, PredictionRequest,
+    self, Begin, Conditions, EvaluationRequest, ImputeRequest, Options, Output, PredictionRequest,
     SampleRequest, Seeds, StartRequest,
 };
+use triflow::run::Run;
 use triflow::tch::Tensor;
 use triflow::{Error, Exported, Result, Trained};
 use triflow_plugins::solvers::of_likelihoods;
@@ -141,6 +142,34 @@ impl Drawn {
     }
 }
 
+/// Calls `f` without Python's lock, with a run, its model as `sampling` says, and a [`Begin`] that
+/// shows progress.
+fn loaded<T: Send>(
+    py: Python<'_>,
+    path: &Path,
+    sampling: &Sampling,
+    progress: Option<Py<PyAny>>,
+    f: impl FnOnce(&Run, &mut Trained, &mut Begin<'_>) -> Result<T> + Send,
+) -> PyResult<T> {
+    run(py, &mut Watch::new(progress), |watch| {
+        load_plugins()?;
+        let (run, mut model) = request::load(path, &sampling.options()?)?;
+        let _threads = model.threads();
+        f(&run, &mut model, &mut |model, n, what| watch.rows(model, n, what))
+    })
+}
+
+/// What `f` draws with a model of [`loaded`], for Python.
+fn drawn<'py>(
+    py: Python<'py>,
+    path: &Path,
+    sampling: &Sampling,
+    progress: Option<Py<PyAny>>,
+    f: impl FnOnce(&Run, &mut Trained, &mut Begin<'_>) -> Result<Drawn> + Send,
+) -> PyResult<Bound<'py, PyAny>> {
+    loaded(py, path, sampling, progress, f)?.hand_over(py)
+}
+
 /// Draws samples of a run: a list of columns if `as_table`, otherwise a dictionary of arrays.
 #[pyfunction]
 #[allow(clippy::too_many_arguments, reason = "the package calls it by names")]
@@ -158,23 +187,18 @@ pub fn generate<'py>(
     trajectories: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let condition = Ready::of(condition)?;
-    let drawn = run(py, &mut Watch::new(progress), move |watch| {
-        let (_, mut model) = load(&path, &sampling)?;
-        let _threads = model.threads();
+    let (condition, seed) = (Ready::of(condition)?, sampling.seed);
+    drawn(py, &path, &sampling, progress, move |_, model, begin| {
         if as_table {
-            request::check_shape(Path::new("a.csv"), &model)?;
+            request::check_shape(Path::new("a.csv"), model)?;
         }
         let seeds = seeds.map(|seeds| Seeds::given("seeds", seeds)).transpose()?;
-        let conditions = condition.conditions(&model, &labels);
-        let seed = sampling.seed;
+        let conditions = condition.conditions(model, &labels);
         let limit = None;
         let request = SampleRequest { n, seed, seeds, conditions, save_z0, trajectories, limit };
-        let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
-        let samples = request::generate(&mut model, request, begin)?;
-        Drawn::of(&model, as_table, &samples)
-    })?;
-    drawn.hand_over(py)
+        let samples = request::generate(model, request, begin)?;
+        Drawn::of(model, as_table, &samples)
+    })
 }
 
 /// Predicts the y of x: a list of columns if `as_table`, otherwise a dictionary of arrays.
@@ -191,19 +215,15 @@ pub fn predict<'py>(
     seeds: Option<Vec<u64>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let x = Ready::of(Some(x))?;
-    let drawn = run(py, &mut Watch::new(progress), move |watch| {
-        let (run, mut model) = load(&path, &sampling)?;
-        let _threads = model.threads();
-        request::check_predicts(&run, &model)?;
+    let (x, seed) = (Ready::of(Some(x))?, sampling.seed);
+    drawn(py, &path, &sampling, progress, move |run, model, begin| {
+        request::check_predicts(run, model)?;
         let seeds = seeds.map(|seeds| Seeds::given("seeds", seeds)).transpose()?;
-        let x = x.conditions(&model, &[]);
-        let request = PredictionRequest { samples, seed: sampling.seed, seeds, x, limit: None };
-        let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
-        let predictions = request::predict((&run, &mut model), request, begin)?;
-        Drawn::of(&model, as_table, &predictions)
-    })?;
-    drawn.hand_over(py)
+        let x = x.conditions(model, &[]);
+        let request = PredictionRequest { samples, seed, seeds, x, limit: None };
+        let predictions = request::predict((run, model), request, begin)?;
+        Drawn::of(model, as_table, &predictions)
+    })
 }
 
 /// A request for samples from another beginning than noise, or for states. Files are paths.
@@ -232,37 +252,28 @@ pub fn start<'py>(
     beginning: Beginning,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let drawn = run(py, &mut Watch::new(progress), move |watch| {
-        let Beginning { how, file, at, n, labels, condition, trajectories } = &beginning;
+    let Beginning { how, file, at, n, labels, condition, trajectories } = beginning;
+    drawn(py, &path, &sampling, progress, |_, model, begin| {
         if let Some(at) = at.filter(|at| !(0.0..1.0).contains(at)) {
             return Err(Error::config("", format!("--at {at}: needs 0 <= at < 1")));
         }
-        let (_, mut model) = load(&path, &sampling)?;
-        let _threads = model.threads();
         if as_table {
-            request::check_shape(Path::new("a.csv"), &model)?;
+            request::check_shape(Path::new("a.csv"), model)?;
         }
-        let request = StartRequest {
-            n: *n,
-            seed: sampling.seed,
-            labels,
-            condition: condition.as_deref(),
-            trajectories: *trajectories,
-        };
-        let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
+        let (seed, labels, condition) = (sampling.seed, &labels[..], condition.as_deref());
+        let request = StartRequest { n, seed, labels, condition, trajectories };
         let beginning = match how.as_str() {
-            "from" => request::Beginning::From(file, *at),
-            "edit" => request::Beginning::Edit(file, at.unwrap_or(0.0)),
-            "given" => request::Beginning::Given(file),
+            "from" => request::Beginning::From(&file, at),
+            "edit" => request::Beginning::Edit(&file, at.unwrap_or(0.0)),
+            "given" => request::Beginning::Given(&file),
             _ => {
-                let states = request::invert(&mut model, (file, *at), request, begin)?;
-                return Drawn::of(&model, false, &states);
+                let states = request::invert(model, (&file, at), request, begin)?;
+                return Drawn::of(model, false, &states);
             }
         };
-        let samples = request::start(&mut model, beginning, request, begin)?;
-        Drawn::of(&model, as_table, &samples)
-    })?;
-    drawn.hand_over(py)
+        let samples = request::start(model, beginning, request, begin)?;
+        Drawn::of(model, as_table, &samples)
+    })
 }
 
 /// Fills in the missing cells of the table in a file: a list of columns.
@@ -276,14 +287,10 @@ pub fn impute<'py>(
     draws: u64,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let drawn = run(py, &mut Watch::new(progress), move |watch| {
-        let (_, mut model) = load(&path, &sampling)?;
-        let _threads = model.threads();
+    drawn(py, &path, &sampling, progress, |_, model, begin| {
         let request = ImputeRequest { data: &file, draws, seed: sampling.seed, texts: false };
-        let begin = &mut |model: &mut Trained, n, what| watch.rows(model, n, what);
-        Ok(Drawn::Table(request::impute(&mut model, request, begin)?.table))
-    })?;
-    drawn.hand_over(py)
+        Ok(Drawn::Table(request::impute(model, request, begin)?.table))
+    })
 }
 
 /// Measures a run: the metrics as JSON.
@@ -300,10 +307,8 @@ pub fn evaluate(
     points: i64,
     likelihood: Option<i64>,
 ) -> PyResult<String> {
-    run(py, &mut Watch::new(None), move |watch| {
-        let (run, mut model) = load(&path, &sampling)?;
-        let _threads = model.threads();
-        watch.rows(&mut model, i64::MAX, "rows");
+    loaded(py, &path, &sampling, None, |run, model, begin| {
+        begin(model, i64::MAX, "rows");
         let solver = match &sampling.solver {
             Some(_) => model.experiment().sampling.solver.clone(),
             None => of_likelihoods(),
@@ -316,7 +321,7 @@ pub fn evaluate(
             points,
             likelihood: likelihood.map(|rows| (rows, &solver)),
         };
-        json(&request::evaluate((&run, &mut model), request)?.metrics)
+        json(&request::evaluate((run, model), request)?.metrics)
     })
 }
 
@@ -331,21 +336,11 @@ pub fn export(
     out: PathBuf,
 ) -> PyResult<()> {
     run(py, &mut Watch::new(None), move |_| {
-        let (what, options) = match sampler {
-            true => (Exported::Sampler, sampling.options()?),
-            false => (Exported::Network, sampling.options()?),
-        };
+        let what = if sampler { Exported::Sampler } else { Exported::Network };
         load_plugins()?;
-        request::check_export(what, &options)?;
-        let (_, mut model) = request::open(&path, &options)?;
-        request::export(&mut model, what, &out)?;
+        request::export(&path, &sampling.options()?, what, &out)?;
         Ok(())
     })
-}
-
-fn load(path: &Path, sampling: &Sampling) -> Result<(triflow::run::Run, Trained)> {
-    load_plugins()?;
-    request::load(path, &sampling.options()?)
 }
 
 /// True if the targets of a run are vectors whose columns have names, so that samples and
