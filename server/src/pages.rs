@@ -4,9 +4,9 @@ use crate::Limits;
 use crate::ask::{NPZ, Work};
 use crate::work::has_columns;
 use serde_json::{Map, Value, json};
+use triflow::Trained;
 use triflow::run::Run;
 use triflow::table::{CellType, TableColumn};
-use triflow::{Experiment, Trained};
 
 /// Texts that depend on the model alone.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Pages {
             "task": experiment.task_name(),
         });
         let openapi = openapi(run, model, limits);
-        let page = page(run, experiment, &openapi);
+        let page = page(&openapi);
         Self { openapi: openapi.to_string(), page, health, predicts }
     }
 }
@@ -218,9 +218,10 @@ fn openapi(run: &Run, model: &Trained, limits: Limits) -> Value {
             "title": "triflow",
             "version": env!("CARGO_PKG_VERSION"),
             "description": format!(
-                "The run {}. Requests of at most {} rows and {} bytes, answered within {} s. Bodies \
-                 and answers may also be an .npz ({NPZ}).",
-                run.path.display(), limits.rows, limits.body, limits.time.as_secs()
+                "The run `{}` (`{}`). Requests of at most {} rows and {} MiB, answered within {} s. \
+                 Bodies and answers may also be an .npz (`{NPZ}`).",
+                run.path.display(), model.experiment().task_name(), limits.rows, limits.body >> 20,
+                limits.time.as_secs()
             ),
         },
         "paths": paths,
@@ -243,14 +244,8 @@ fn openapi(run: &Run, model: &Trained, limits: Limits) -> Value {
 }
 
 /// The page, with the description of the server in it.
-fn page(run: &Run, experiment: &Experiment, openapi: &Value) -> String {
-    let text = |text: &str| {
-        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-    };
+fn page(openapi: &Value) -> String {
     // `<` cannot end the script in which the description stands.
     let data = openapi.to_string().replace('<', "\\u003c");
-    include_str!("page.html")
-        .replace("{{run}}", &text(&run.path.display().to_string()))
-        .replace("{{task}}", &text(experiment.task_name()))
-        .replace("{{openapi}}", &data)
+    include_str!("page.html").replace("{{openapi}}", &data)
 }
