@@ -1,7 +1,10 @@
 """The Python code that the documents show, block by block."""
 
+import importlib.util
 import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,9 @@ import triflow
 DOCUMENTS = Path(os.environ.get("TRIFLOW_DOCUMENTS", Path(__file__).parents[2]))
 
 
-def blocks(document):
-    """The blocks of Python of a document."""
-    return re.findall(r"^```python\n(.*?)^```", (DOCUMENTS / document).read_text(), re.S | re.M)
+def blocks(document, language="python"):
+    """The blocks of Python of a document, or of another language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", (DOCUMENTS / document).read_text(), re.S | re.M)
 
 
 def small(code):
@@ -73,6 +76,8 @@ def test_every_line_of_the_guide_runs(run, regression, penguins, conditional):
         "run.generate(start=": (run, {}),
         "run.impute(": (named, {"frame": gaps}),
         "run.evaluate(": (run, {"x_new": x, "y_new": y, "theirs": x, "labels": y}),
+        'run.export("network.pt"': (run, {}),
+        'run.export("sampler.onnx"': (run, {}),
     }
     used = set()
     names = {"triflow": triflow, "np": np}
@@ -80,8 +85,9 @@ def test_every_line_of_the_guide_runs(run, regression, penguins, conditional):
     for line in lines:
         (start,) = [start for start in runs if line.startswith(start)]
         this, others = runs[start]
-        exec(line, {**names, **others, "run": this}, names)
         used.add(start)
+        if ".onnx" not in line or importlib.util.find_spec("onnx"):
+            exec(line, {**names, **others, "run": this}, names)
     assert used == set(runs), "lines that the guide has no more"
 
 
@@ -106,3 +112,34 @@ def test_a_program_without_triflow_draws_the_same_samples(document, run, capsys)
     # The page has the steps of the default.
     exec(block.replace("steps, dim, scale = 20,", f"steps, dim, scale = {SMALL['sampling']['steps']},"), {})
     assert float(capsys.readouterr().out) < 1e-4
+
+
+@pytest.fixture
+def sampler(run):
+    """A sampler in both formats, in this folder."""
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    for name in ("sampler.pt", "sampler.onnx"):
+        run.export(name, sampler=True)
+
+
+def test_a_program_in_python_evaluates_exported_files(sampler, capsys):
+    pytest.importorskip("torch", reason="torch is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    names = {}
+    (block,) = [block for block in blocks("docs/export.md") if "torch.jit.load" in block]
+    exec(block, names)
+    assert "'name': 'z0'" in capsys.readouterr().out
+    assert names["samples"].shape == (5, 2)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+@pytest.mark.skipif("LIBTORCH" not in os.environ, reason="LIBTORCH names no LibTorch with headers")
+def test_a_program_in_cpp_evaluates_an_exported_file(run):
+    run.export("sampler.pt", sampler=True)
+    (program,) = blocks("docs/export.md", "cpp")
+    Path("sample.cpp").write_text(program)
+    (compile_it,) = re.findall(r"`(g\+\+ [^`]*)`", (DOCUMENTS / "docs/export.md").read_text())
+    subprocess.run(compile_it, shell=True, check=True)
+    done = subprocess.run("./a.out", capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[ CPUFloatType{5,2} ]"), done.stdout
+    assert len(re.findall(r"^ *-?\d+\.\d+ +-?\d+\.\d+$", done.stdout, re.M)) == 5, done.stdout
