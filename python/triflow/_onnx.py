@@ -12,9 +12,31 @@ import warnings
 OPSET = 18
 
 
-def example(shape, dtype, torch):
-    """An input of two rows."""
-    return torch.ones([2, *shape[1:]], dtype=getattr(torch, dtype))
+def example(own, torch, rows=2):
+    """An input of so many rows."""
+    shape, dtype = [rows, *own["shape"][1:]], getattr(torch, own["type"])
+    if not dtype.is_floating_point:
+        return torch.ones(shape, dtype=dtype)
+    # Times and presence are between 0 and 1.
+    return torch.rand(shape, dtype=dtype) if len(shape) == 1 else torch.randn(shape, dtype=dtype)
+
+
+def check(model, about, out, torch):
+    """Ends where the file computes something else than the model."""
+    import onnxruntime
+
+    inputs = {own["name"]: example(own, torch, 50) for own in about["inputs"]}
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {name: values.numpy() for name, values in inputs.items()})
+    with torch.no_grad():
+        expected = model(*inputs.values()).numpy()
+    # Beside the largest value of each entry, since columns of a table differ in size.
+    off = (abs(found - expected).max(0) / abs(expected).max(0).clip(1)).max()
+    if not off < 1e-3:
+        sys.exit(
+            f"this model cannot be written in ONNX: the file would compute something else than the model, "
+            f"by {off:.1e}; use TorchScript (.pt)"
+        )
 
 
 def copy(g, to, values, non_blocking):
@@ -25,9 +47,10 @@ def copy(g, to, values, non_blocking):
 def main(archive, out):
     try:
         import onnx
+        import onnxruntime  # noqa: F401
         import torch
     except ImportError as e:
-        sys.exit(f"files in ONNX need the packages torch and onnx ({e}): pip install 'triflow[onnx]'")
+        sys.exit(f"files in ONNX need the packages torch, onnx and onnxruntime ({e}): pip install 'triflow[onnx]'")
     warnings.simplefilter("ignore")
     texts = {"triflow.json": ""}
     model = torch.jit.load(archive, _extra_files=texts).eval()
@@ -38,7 +61,7 @@ def main(archive, out):
         with torch.no_grad():
             torch.onnx.export(
                 model,
-                tuple(example(own["shape"], own["type"], torch) for own in about["inputs"]),
+                tuple(example(own, torch) for own in about["inputs"]),
                 out,
                 input_names=names,
                 output_names=["output"],
@@ -51,6 +74,7 @@ def main(archive, out):
     except RuntimeError as e:
         # Of operations that are not LibTorch's tensor operations, such as derivatives.
         sys.exit(f"this model cannot be written in ONNX: {str(e).splitlines()[0]}")
+    check(model, about, out, torch)
     graph = onnx.load(out)
     graph.producer_name, graph.producer_version = "triflow", about["triflow"]
     own = graph.metadata_props.add()
