@@ -25,6 +25,9 @@ const NAMES: &str = "[...document.querySelector('table.sortable').tBodies[0].row
 const KEYS: &str = "[...document.querySelector('table.sortable').tBodies[0].rows].map(row => Number(row.cells[1].dataset.key))";
 /// JavaScript for the visible pictures without a drawing.
 const EMPTY: &str = "[...document.querySelectorAll('.picture')].filter(p => p.checkVisibility() && p.querySelectorAll('svg *').length < 8).map(p => p.id)";
+/// JavaScript that shows the norm of the gradient: the curves that there are, the number of cells
+/// with this one, and whether the axis says what it is.
+const GRADIENT_NORM: &str = "(() => { const curve = document.getElementById('course'); curve.value = 'gradient_norm'; curve.dispatchEvent(new Event('change')); const picture = document.getElementById('loss'); return [[...curve.options].map(o => o.value), picture.querySelectorAll('title').length, picture.textContent.includes('Gradient norm')]; })()";
 const BACKGROUND: &str = "getComputedStyle(document.body).backgroundColor";
 const MOVING: &str =
     "[...document.querySelectorAll('#motion-panels canvas')].map(c => c.toDataURL())";
@@ -47,6 +50,11 @@ fn the_report_works_as_it_is_used() {
     let blank = "[...document.querySelectorAll('canvas')].filter(c => !c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v)).length";
     assert_eq!(page.eval(blank), 0);
     page.screenshot(&shots.join("report-light.png"));
+
+    // The norm of the gradient is shown in place of the loss.
+    let curves = page.eval(GRADIENT_NORM);
+    assert_eq!(curves, json!([["train", "val", "gradient_norm"], 3, true]));
+    page.screenshot(&shots.join("report-gradient.png"));
 
     // With the keyboard alone: past the bar, through a table, along the slider, into a cell and
     // back.

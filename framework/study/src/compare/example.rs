@@ -116,6 +116,7 @@ fn cell(objective: &str, schedule: Option<&str>, shift: f64, random: &mut Random
     let loss = |from: f64, noise: f64, random: &mut Random| {
         (1..=50).map(|e| Some(from + 0.8 / f64::from(e) + noise * random.normal())).collect()
     };
+    let norm = |e: i32| Some((0.4 + 4.0 * shift) * (1.0 + 3.0 / f64::from(e)));
     Cell {
         settings: vec![Some(objective.into()), schedule.map(Into::into)],
         config: format!(
@@ -133,6 +134,7 @@ fn cell(objective: &str, schedule: Option<&str>, shift: f64, random: &mut Random
         losses: Losses {
             train: loss(1.0 + 6.0 * shift, 0.012, random),
             val: loss(1.02 + 6.0 * shift, 0.02, random),
+            gradient_norm: (1..=50).map(norm).collect(),
             stopped: None,
         },
         schedule: schedule.map(gamma),

@@ -115,6 +115,7 @@ pub(super) fn measure(
     let losses = Losses {
         train: total(&|e| e.train.first().copied().flatten()),
         val: total(&|e| e.val.first().copied().flatten()),
+        gradient_norm: total(&|e| e.gradient_norm),
         stopped: run.stopped(),
     };
     let real = match data.held_out(SHOWN)?.rows {

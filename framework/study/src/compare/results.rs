@@ -184,6 +184,10 @@ pub struct Losses {
     pub train: Vec<Option<f64>>,
     /// Total loss on the validation rows, by epoch.
     pub val: Vec<Option<f64>>,
+    /// Mean norm of the gradient before it is clipped, by epoch; empty in results of versions that
+    /// did not write it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gradient_norm: Vec<Option<f64>>,
     /// Epoch after which `training.stopping` ended the training, and the reason; missing if it did
     /// not.
     #[serde(default, skip_serializing_if = "Option::is_none")]

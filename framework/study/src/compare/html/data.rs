@@ -91,6 +91,7 @@ struct LossView {
     every: usize,
     train: Vec<Option<f64>>,
     val: Vec<Option<f64>>,
+    gradient_norm: Vec<Option<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<String>,
 }
@@ -241,8 +242,13 @@ fn loss_view(losses: &Losses) -> LossView {
         (!known.is_empty()).then(|| digits(mean(&known)))
     };
     let thin = |values: &[Option<f64>]| values.chunks(every).map(of).collect();
-    let (train, val) = (thin(&losses.train), thin(&losses.val));
-    LossView { every, train, val, stopped: losses.stopped.clone() }
+    LossView {
+        every,
+        train: thin(&losses.train),
+        val: thin(&losses.val),
+        gradient_norm: thin(&losses.gradient_norm),
+        stopped: losses.stopped.clone(),
+    }
 }
 
 fn schedule_view(schedule: &Schedule) -> ScheduleView {
@@ -419,10 +425,11 @@ mod tests {
         let losses = Losses {
             train: (0..900).map(|i| Some(f64::from(i))).collect(),
             val: vec![None],
+            gradient_norm: vec![Some(2.0), None, Some(4.0)],
             ..Losses::default()
         };
         let view = loss_view(&losses);
         assert_eq!((view.every, view.train.len(), view.train[0]), (3, 300, Some(1.0)));
-        assert_eq!(view.val, [None]);
+        assert_eq!((view.val, view.gradient_norm), (vec![None], vec![Some(3.0)]));
     }
 }

@@ -188,16 +188,17 @@ fn pictures(results: &Results, differences: &[Option<Differences>]) -> Markup {
         section #losses {
             div.chooser {
                 h2 { "Losses" }
-                label { "Rows " select #rows {} }
+                label { "Curve " select #course {} }
             }
             p.how {
-                "Total loss of the first seed. Its scale depends on objective and weights: compare its \
-                 course, not its level, between cells that differ in them."
+                "Total loss of the first seed, or the mean norm of its gradient before it is clipped. \
+                 Their scale depends on objective and weights: compare their course, not their \
+                 level, between cells that differ in them."
                 @if results.cells.iter().any(|cell| cell.losses.stopped.is_some()) {
                     " A mark ends the line of a training that stopped early; its title says why."
                 }
             }
-            (picture("loss", "Loss over epochs"))
+            (picture("loss", "Loss or gradient norm over epochs"))
             (legend("loss"))
         }
         section #schedules {

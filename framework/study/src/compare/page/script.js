@@ -224,9 +224,9 @@ function curves() {
 }
 
 function losses() {
-  const kinds = [["train", "training"], ["val", "validation"]].filter(([key]) => data.cells.some((c) => c.losses[key].some((v) => v !== null)));
+  const kinds = [["train", "training loss"], ["val", "validation loss"], ["gradient_norm", "gradient norm"]].filter(([key]) => data.cells.some((c) => c.losses[key].some((v) => v !== null)));
   if (!kinds.length) return hide("losses");
-  const select = $("rows");
+  const select = $("course");
   if (!select.options.length) {
     for (const [key, name] of kinds) select.append(element("option", { value: key }, name));
     select.onchange = losses;
@@ -236,7 +236,7 @@ function losses() {
   // High losses of the first epochs would flatten the rest.
   const sorted = flat.map((p) => p[1]).sort((a, b) => a - b);
   const high = sorted[Math.floor((sorted.length - 1) * 0.98)];
-  const view = axes($("loss"), { xs: [Math.min(...flat.map((p) => p[0])), Math.max(...flat.map((p) => p[0]), 2)], ys: padded([sorted[0], high]), xLabel: "Epoch", yLabel: "Loss", whole: true });
+  const view = axes($("loss"), { xs: [Math.min(...flat.map((p) => p[0])), Math.max(...flat.map((p) => p[0]), 2)], ys: padded([sorted[0], high]), xLabel: "Epoch", yLabel: select.value === "gradient_norm" ? "Gradient norm" : "Loss", whole: true });
   for (const { i, at } of lines) {
     const { name, losses: { stopped } } = data.cells[i];
     const points = at.map(([x, v]) => [view.x(x), view.y(Math.min(v, high))]);
