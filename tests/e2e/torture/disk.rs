@@ -47,106 +47,98 @@ fn a_disk_that_is_full_for_a_moment_costs_nothing() {
     println!("{} calls failed with ENOSPC, EIO or EROFS: an error, then same bytes", events.len());
 }
 
-/// Trains on a disk of `$1` bytes, goes on when it is larger, and leaves the run in `run`.
-const ON_A_SMALL_DISK: &str = "
-mkdir disk && mount -t tmpfs -o size=$1 tmpfs disk || exit 100
-\"$2\" -q run e.yaml --run-dir disk/run >full.out 2>full.err
-code=$?
-mount -o remount,size=64m disk || exit 101
+/// Trains in `disk`, a file system that a shell prepares and limits, goes on when the limit is gone,
+/// and leaves the run in `run`: `$1` is a limit, `$2` the program, and `prepare`, `train` and `lift`
+/// are commands. The exit code is that of the first training.
+fn script(prepare: &str, train: &str, lift: &str) -> String {
+    let train =
+        train.replace("TRAIN", "\"$2\" -q run e.yaml --run-dir disk/run >first.out 2>first.err");
+    format!(
+        "
+mkdir disk && {prepare} || exit 100
+{train}
+mount -o remount,{lift} disk || exit 101
 if [ ! -e disk/run/manifest.json ]; then
   \"$2\" -q run e.yaml --run-dir disk/run >/dev/null 2>again.err || exit 102
 fi
 \"$2\" -q plot --run disk/run >/dev/null 2>plot.err || exit 103
 cp -r disk/run run || exit 104
 exit $code
-";
+"
+    )
+}
 
-/// A disk that really is too small, at sizes from nothing to nearly enough.
-#[test]
-fn a_disk_that_is_too_small_costs_nothing_when_it_has_grown() {
+/// Does `n` trials of a script, each with the limit that `limit` gives for its number and the size
+/// of the files of a whole run: a run that stops says `reason`, and all end in the same bytes.
+/// Returns the size, and the number of runs that stopped.
+fn on_disks(
+    n: usize,
+    script: &str,
+    reason: &str,
+    limit: impl Fn(usize, usize) -> usize + Sync,
+) -> Option<(usize, usize)> {
     let may_mount = Command::new("unshare").args(["-m", "true"]).output();
     if !may_mount.is_ok_and(|done| done.status.success()) {
         eprintln!("not tested: file systems cannot be mounted here");
-        return;
+        return None;
     }
     let whole = folder();
     whole.succeeds(&RUN[1..]);
     let expected = files(&whole.join("run"));
-    let size: usize = expected.values().map(|bytes| bytes.len().next_multiple_of(4096)).sum();
-    let n = trials(2, 20);
+    let size = expected.values().map(|bytes| bytes.len().next_multiple_of(4096)).sum();
+    let stopped = AtomicUsize::new(0);
     on_two_threads(n, |i| {
-        let folder = folder();
-        let bytes = (size * (i + 1) / (n + 1)).to_string();
+        let (folder, limit) = (folder(), limit(i, size).to_string());
         let program = folder.command(&[]).get_program().to_owned();
         let mut command = Command::new("unshare");
-        command.args(["-m", "sh", "-c", ON_A_SMALL_DISK, "sh", &bytes]).arg(program);
+        command.args(["-m", "sh", "-c", script, "sh", &limit]).arg(program);
         let done = command.current_dir(folder.path()).env("OMP_NUM_THREADS", "1").status().unwrap();
-        let log = std::fs::read_to_string(folder.join("full.err")).unwrap();
-        assert!(!log.contains("panicked"), "{bytes} bytes: {log}");
+        let log = std::fs::read_to_string(folder.join("first.err")).unwrap();
+        assert!(!log.contains("panicked"), "limit {limit}: {log}");
         match done.code() {
             // Pictures are all that a finished run may lack.
-            Some(0) => assert_eq!(log, ""),
-            Some(1) => assert!(log.contains("no space left on device"), "{bytes} bytes: {log}"),
-            other => panic!("{bytes} bytes: {other:?} {log}"),
+            Some(0) => assert_eq!(log, "", "limit {limit}"),
+            Some(1) => {
+                stopped.fetch_add(1, Ordering::Relaxed);
+                assert!(log.contains(reason), "limit {limit}: {log}");
+            }
+            other => panic!("limit {limit}: {other:?} {log}"),
         }
-        assert_same(&folder.join("run"), &expected, &format!("a disk of {bytes} bytes"));
+        assert_same(&folder.join("run"), &expected, &format!("{reason}, limit {limit}"));
     });
-    println!("{n} disks of up to {size} bytes: an error, then same bytes");
+    Some((size, stopped.into_inner()))
 }
 
-/// Trains on a disk that becomes read-only after `$1` checkpoints are there, goes on when it can be
-/// written again, and leaves the run in `run`.
-const ON_A_DISK_THAT_IS_LOCKED: &str = "
-mkdir disk && mount -t tmpfs tmpfs disk || exit 100
-\"$2\" -q run e.yaml --run-dir disk/run >locked.out 2>locked.err &
+/// A disk that really is too small, at sizes from nothing to nearly enough.
+#[test]
+fn a_disk_that_is_too_small_costs_nothing_when_it_has_grown() {
+    let n = trials(2, 20);
+    let script = script("mount -t tmpfs -o size=$1 tmpfs disk", "TRAIN\ncode=$?", "size=64m");
+    let limit = |i, size| size * (i + 1) / (n + 1);
+    if let Some((size, stopped)) = on_disks(n, &script, "no space left on device", limit) {
+        println!("{n} disks of up to {size} bytes, {stopped} stopped the run: same bytes");
+    }
+}
+
+/// Trains while the disk is locked once `$1` checkpoints are there and no file is open for writing.
+const LOCKED: &str = "
+TRAIN &
 run=$!
 seen=0
 while kill -0 $run 2>/dev/null; do
   newest=$(ls disk/run/checkpoints 2>/dev/null | tail -n 1)
   [ \"$newest\" = \"$last\" ] || { last=$newest; seen=$((seen + 1)); }
-  # No file may be open for writing at that moment.
   [ $seen -lt $1 ] || mount -o remount,ro disk 2>/dev/null && break
 done
 wait $run
-code=$?
-mount -o remount,rw disk || exit 101
-[ -e disk/run/manifest.json ] || \"$2\" -q run e.yaml --run-dir disk/run >/dev/null 2>again.err || exit 102
-\"$2\" -q plot --run disk/run >/dev/null 2>plot.err || exit 103
-cp -r disk/run run || exit 104
-exit $code
-";
+code=$?";
 
 /// A disk that becomes read-only while a run writes to it, as one with errors does.
 #[test]
 fn a_disk_that_becomes_read_only_costs_nothing_when_it_can_be_written_again() {
-    let may_mount = Command::new("unshare").args(["-m", "true"]).output();
-    if !may_mount.is_ok_and(|done| done.status.success()) {
-        eprintln!("not tested: file systems cannot be mounted here");
-        return;
-    }
-    let whole = folder();
-    whole.succeeds(&RUN[1..]);
-    let expected = files(&whole.join("run"));
     let n = trials(2, 20);
-    let stopped = AtomicUsize::new(0);
-    on_two_threads(n, |i| {
-        let folder = folder();
-        let program = folder.command(&[]).get_program().to_owned();
-        let mut command = Command::new("unshare");
-        let after = (i % 5).to_string();
-        command.args(["-m", "sh", "-c", ON_A_DISK_THAT_IS_LOCKED, "sh", &after]).arg(program);
-        let done = command.current_dir(folder.path()).env("OMP_NUM_THREADS", "1").status().unwrap();
-        let log = std::fs::read_to_string(folder.join("locked.err")).unwrap();
-        assert!(!log.contains("panicked"), "{log}");
-        match done.code() {
-            Some(0) => assert_eq!(log, ""),
-            Some(1) => {
-                stopped.fetch_add(1, Ordering::Relaxed);
-                assert!(log.contains("read-only file system"), "{log}");
-            }
-            other => panic!("{other:?} {log}"),
-        }
-        assert_same(&folder.join("run"), &expected, "a disk that became read-only");
-    });
-    println!("{n} disks became read-only, {stopped:?} in time to stop the run: same bytes");
+    let script = script("mount -t tmpfs tmpfs disk", LOCKED, "rw");
+    if let Some((_, stopped)) = on_disks(n, &script, "read-only file system", |i, _| i % 5) {
+        println!("{n} disks became read-only, {stopped} in time to stop the run: same bytes");
+    }
 }
