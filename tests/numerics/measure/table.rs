@@ -5,7 +5,8 @@ use triflow::Trainer;
 use triflow::component::Columns;
 use triflow::measure::{Catalogue, Evaluation, GivenRows, Options, evaluate_given};
 use triflow::metrics::table::{
-    DrawnRows, TableLearner, column_shapes, efficacy, mean_of_defined, missing_cells, pair_trends,
+    DrawnRows, TableLearner, column_pairs, column_shapes, efficacy, mean_of_defined, missing_cells,
+    pair_trends,
 };
 use triflow::prelude::*;
 use triflow::tch::{Device, Kind};
@@ -100,7 +101,8 @@ fn rows_of_a_table_are_measured_beside_their_conditions() {
         };
         let shapes = column_shapes(real, made).unwrap();
         close("column_shapes", mean_of_defined(shapes.into_iter().take(3)));
-        let trends = pair_trends(real, made, 3).unwrap();
+        let pairs = column_pairs(schema.len(), 3, 100, 0);
+        let trends = pair_trends(real, made, &pairs).unwrap();
         close("pair_trends", mean_of_defined(trends.iter().map(|trend| trend.similarity)));
         let (there, gone) = missing_cells(real, made).unwrap()[1];
         assert!(there > 0.1);

@@ -140,6 +140,15 @@ impl Column {
         }
     }
 
+    /// Number of entries of a row in which labels or categories become one-hot when it is taken;
+    /// `None` for rows that are kept as they are taken.
+    pub(super) fn one_hot_width(&self) -> Option<i64> {
+        match &self.values {
+            Values::Labels(_) | Values::Table(..) => Some(self.shape[0]),
+            _ => None,
+        }
+    }
+
     /// The rows of a column that stays in its file; `None` for one in memory.
     pub(super) fn on_disk(&self) -> Option<&DiskRows> {
         match &self.values {

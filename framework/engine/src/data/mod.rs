@@ -298,8 +298,9 @@ impl Data {
         }
     }
 
-    /// Returns held-out rows in sets of `n`: test rows; validation rows if there are none;
-    /// otherwise training rows. Each set is spread over all rows, which may be sorted.
+    /// Returns held-out rows in sets of `n`, or of fewer for [labels of many
+    /// classes](Rows::at_most): test rows; validation rows if there are none; otherwise training
+    /// rows. Each set is spread over all rows, which may be sorted.
     ///
     /// # Errors
     /// [`Error::Data`]: rows on disk cannot be read.
@@ -325,7 +326,7 @@ impl Data {
     fn sets_of<'d>(&'d self, name: &str, set: &'d Rows, n: i64) -> Result<HeldOut<'d>> {
         // Training rows are not compared with themselves.
         let train = Some(&self.train).filter(|train| !std::ptr::eq(*train, set));
-        let name = name.to_owned();
+        let (name, n) = (name.to_owned(), set.at_most(n));
         if set.len() <= n {
             return Ok(HeldOut { name, rows: set.all()?, others: None, train });
         }

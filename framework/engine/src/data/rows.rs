@@ -48,6 +48,9 @@ impl Side {
     }
 }
 
+/// Number of entries of one-hot rows for metrics and pictures, at most: 256 MB in float32.
+const MOST_ENTRIES: i64 = 1 << 26;
+
 /// Rows of one set, as the task binds them. Each column is on the device or stays in its file.
 /// Images may be kept as bytes and labels as integers; rows that are taken are normalised numbers.
 #[derive(Debug)]
@@ -82,6 +85,13 @@ impl Rows {
     pub(crate) fn numbers_of_row(&self) -> i64 {
         let z0 = self.z0.as_ref().map_or(0, |z0| z0.shape().iter().product());
         self.target.numbers() + self.condition.as_ref().map_or(0, Side::numbers) + z0
+    }
+
+    /// `n`, or as many rows as have 67 million entries where labels and categories become one-hot:
+    /// of 13,421 classes 5,000 rows.
+    pub fn at_most(&self, n: i64) -> i64 {
+        let widest = self.columns().filter_map(Column::one_hot_width).max();
+        widest.map_or(n, |width| n.min((MOST_ENTRIES / width.max(1)).max(1)))
     }
 
     fn columns(&self) -> impl Iterator<Item = &Column> {
@@ -268,6 +278,20 @@ mod tests {
         let expected = Tensor::from_slice(&[0.0_f32, 0.0, 1.0, 1.0, 0.0, 0.0]).view([2, 3]);
         assert_eq!(column.take(&index).unwrap(), expected);
         assert_eq!(column.take(0..2).unwrap().size(), [2, 3]);
+    }
+
+    #[test]
+    fn rows_of_many_classes_are_taken_in_smaller_numbers() {
+        let rows = |classes: i64| {
+            let labels = Tensor::from_slice(&[0_i64, 1]);
+            let column = Column::labels(labels, classes, Kind::Float);
+            let mut rows = super::super::numbered_rows(0..2);
+            rows.condition = Some(Side { column, lengths: None });
+            rows
+        };
+        let most = |classes: i64| rows(classes).at_most(5000);
+        assert_eq!([most(10), most(13_421), most(50_000)], [5000, 5000, 1342]);
+        assert_eq!((most(i64::MAX), super::super::numbered_rows(0..2).at_most(5000)), (1, 5000));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use tch::Tensor;
 
 /// Entries of the latents of a block, unless `sampling.block` gives its rows.
 const ENTRIES: i64 = 1 << 20;
+/// Entries of its conditions, at most: a label is as many as there are classes.
+const CONDITIONS: i64 = 1 << 26;
 /// Smallest and largest number of rows of such a block.
 const ROWS: (i64, i64) = (16, 1 << 14);
 
@@ -72,8 +74,10 @@ pub struct Block {
 impl Trained {
     /// Rows of a block.
     pub(super) fn block(&self) -> i64 {
-        let entries = self.model.latent_shape().iter().product::<i64>().max(1);
-        let default = || (ENTRIES / entries).clamp(ROWS.0, ROWS.1);
+        let entries = |shape: &[i64]| shape.iter().product::<i64>().max(1);
+        let condition = self.units.shapes.condition.as_deref().map_or(1, entries);
+        let rows = (ENTRIES / entries(self.model.latent_shape())).min(CONDITIONS / condition);
+        let default = || rows.clamp(ROWS.0, ROWS.1);
         self.experiment.sampling.block.unwrap_or_else(default)
     }
 

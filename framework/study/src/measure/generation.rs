@@ -188,16 +188,15 @@ fn lengths(mask: &Tensor) -> Result<Vec<i64>> {
     Ok(Vec::try_from(lengths.to_device(Device::Cpu))?)
 }
 
-/// Indices of at most [`PAIR_POINTS`] of `all` rows, evenly spaced, as rows may be sorted by label.
-fn spaced(all: i64) -> Vec<i64> {
-    let most = all.min(PAIR_POINTS as i64);
+/// Indices of at most `most` of `all` rows, evenly spaced, as rows may be sorted by label.
+fn spaced(all: i64, most: i64) -> Vec<i64> {
+    let most = all.min(most);
     (0..most).map(|i| i * all / most).collect()
 }
 
-/// Training rows, evenly spaced over all.
+/// At most [`PAIR_POINTS`] training rows, evenly spaced over all.
 fn spread(train: &Rows) -> Result<Batch> {
-    let index = Tensor::from_slice(&spaced(train.len())).to_device(train.device());
-    train.take(&index)
+    train.spread(train.at_most(PAIR_POINTS as i64))
 }
 
 /// Real points with known labels, by which generated points are classified: those of the condition
@@ -219,8 +218,10 @@ impl Referee {
         };
         let all = known.len() as i64;
         let themselves = held.train.is_none();
-        let index: Vec<i64> =
-            if themselves { (0..all.min(PAIR_POINTS as i64)).collect() } else { spaced(all) };
+        let index: Vec<i64> = match held.train {
+            Some(train) => spaced(all, train.at_most(PAIR_POINTS as i64)),
+            None => (0..all.min(PAIR_POINTS as i64)).collect(),
+        };
         let kept = index.iter().map(|i| known[*i as usize]).collect();
         let index = Tensor::from_slice(&index).to_device(held.rows.target.device());
         let rows = match held.train {

@@ -182,7 +182,7 @@ fn draw_losses(model: &Trained, course: Course<'_>, folder: &Path) -> Result<()>
 
 fn draw_data(model: &Trained, data: &Data, folder: &Path) -> Result<()> {
     let units = model.units();
-    let n = data.train.len().min(5000);
+    let n = data.train.at_most(5000).min(data.train.len());
     let rows = data.train.spread(n)?;
     let (target, condition) = (units.target.undo(&rows.target), rows.condition);
     let names = &units.names;

@@ -104,7 +104,7 @@ pub(super) fn table_of(model: &Trained, rows: &Batch) -> Result<Table> {
 
 /// At most `most` training rows, evenly spaced.
 pub(super) fn training(data: &Data, most: i64) -> Result<Batch> {
-    let (all, most) = (data.train.len(), data.train.len().min(most));
+    let (all, most) = (data.train.len(), data.train.at_most(most).min(data.train.len()));
     let index: Vec<i64> = (0..most).map(|i| i * all / most.max(1)).collect();
     data.train.take(&Tensor::from_slice(&index).to_device(data.train.device()))
 }

@@ -61,8 +61,15 @@ impl Column {
         let sides = [train, test].map(|rows| rows.column(number).collect::<Vec<f64>>());
         let column: &TableColumn = &train.columns[number];
         if let Some(names) = column.names().map(<[String]>::len) {
-            let codes = sides.map(|cells| cells.iter().map(|cell| code_of(*cell, names)).collect());
-            return Self { codes, count: names + 2, is_category: true };
+            let codes = sides
+                .map(|cells| cells.iter().map(|cell| code_of(*cell, names)).collect::<Vec<_>>());
+            // Every node has a sum for each bin: names without a row have none.
+            let mut used = codes.concat();
+            used.sort_unstable();
+            used.dedup();
+            let place = |code: usize| used.partition_point(|own| *own < code);
+            let codes = codes.map(|codes| codes.into_iter().map(place).collect());
+            return Self { codes, count: used.len(), is_category: true };
         }
         let mut there: Vec<f64> = sides[0].iter().copied().filter(|v| !v.is_nan()).collect();
         there.sort_unstable_by(f64::total_cmp);

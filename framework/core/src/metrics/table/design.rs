@@ -1,4 +1,5 @@
 use super::encoding::Features;
+use std::collections::HashMap;
 
 /// Centre and scale of each entry of encoded rows.
 pub struct Scaling(Vec<(f64, f64)>);
@@ -31,20 +32,27 @@ impl Scaling {
         let mut counts = vec![0; rows.width];
         rows.ones.iter().for_each(|entry| counts[*entry] += 1);
         let mut sorted = vec![0.0; rows.rows];
-        let mut both = |entry: usize| {
-            if entry < rows.numbers {
-                let own = rows.values.iter().skip(entry).step_by(rows.numbers);
-                sorted.iter_mut().zip(own).for_each(|(sorted, own)| *sorted = *own);
-                sorted.sort_unstable_by(f64::total_cmp);
-            } else {
-                let zeros = rows.rows - counts[entry];
-                sorted[..zeros].fill(0.0);
-                sorted[zeros..].fill(1.0);
-            }
-            let (centre, scale) = measure(&sorted);
+        let usable = |(centre, scale): (f64, f64)| {
             (centre, if scale < 10.0 * f64::EPSILON { 1.0 } else { scale })
         };
-        Self((0..rows.width).map(&mut both).collect())
+        let mut all = Vec::with_capacity(rows.width);
+        for entry in 0..rows.numbers {
+            let own = rows.values.iter().skip(entry).step_by(rows.numbers);
+            sorted.iter_mut().zip(own).for_each(|(sorted, own)| *sorted = *own);
+            sorted.sort_unstable_by(f64::total_cmp);
+            all.push(usable(measure(&sorted)));
+        }
+        // Categories of equally many rows, of which there may be many, have the same measures.
+        let mut known = HashMap::new();
+        for ones in &counts[rows.numbers..] {
+            all.push(*known.entry(*ones).or_insert_with(|| {
+                let zeros = rows.rows - ones;
+                sorted[..zeros].fill(0.0);
+                sorted[zeros..].fill(1.0);
+                usable(measure(&sorted))
+            }));
+        }
+        Self(all)
     }
 }
 

@@ -14,7 +14,7 @@ pub use closest::closest_distances;
 pub use detection::{Detection, detection};
 pub use efficacy::efficacy;
 pub use shapes::{column_shapes, missing_cells};
-pub use trends::{PairTrend, pair_trends};
+pub use trends::{Pair, PairTrend, column_pairs, pair_trends};
 
 use crate::table::{TableColumn, TableRows};
 use crate::{Error, Result};

@@ -1,21 +1,51 @@
 use super::{code_of, same_columns};
-use crate::Result;
 use crate::table::TableRows;
+use crate::{Error, Result};
+use rand::SeedableRng;
+use rand::seq::index;
+use rand_chacha::ChaCha8Rng;
 
 /// Number of bins of a number beside a category.
 const BINS: usize = 10;
+
+/// Numbers of two columns, the smaller one first.
+pub type Pair = (usize, usize);
+
+/// All pairs of `width` columns at least one of which is among the first `columns`, or, if these
+/// are more than `most`, as many of them drawn with `seed`; in ascending order.
+pub fn column_pairs(width: usize, columns: usize, most: usize, seed: u64) -> Vec<Pair> {
+    let from = |first: usize| width - 1 - first;
+    let firsts = 0..columns.min(width.saturating_sub(1));
+    let all: usize = firsts.clone().map(from).sum();
+    let mut places = if all <= most {
+        (0..all).collect()
+    } else {
+        index::sample(&mut ChaCha8Rng::seed_from_u64(seed), all, most).into_vec()
+    };
+    places.sort_unstable();
+    let (mut firsts, mut first, mut start) = (firsts, 0, 0);
+    let pair = |place: usize| {
+        // Places of the pairs of one first column follow each other.
+        while place >= start {
+            first = firsts.next()?;
+            start += from(first);
+        }
+        Some((first, width - (start - place)))
+    };
+    places.into_iter().map_while(pair).collect()
+}
 
 /// Similarity of the dependence of two columns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairTrend {
     /// Numbers of the columns.
-    pub columns: (usize, usize),
+    pub columns: Pair,
     /// The similarity, in \[0, 1\]; `None` if it is not defined.
     pub similarity: Option<f64>,
 }
 
-/// Similarity of the dependence of every two columns, at least one of which is among the first
-/// `columns`:
+/// Similarity of the dependence of two columns, for each of `pairs`, those of a first column one
+/// after the other:
 /// - two numbers or times: 1 − |difference of Pearson's correlations| / 2, among the rows that have
 ///   both cells; `None` for fewer than two such rows or equal numbers, in which case the
 ///   correlation is not defined.
@@ -23,29 +53,38 @@ pub struct PairTrend {
 ///   category of its own. A number is put into one of ten equal bins from the least to the greatest
 ///   of its side, real or generated; the greatest number and a missing one are a bin of their own.
 ///
-/// These are the column pair trends of `sdmetrics`, over all pairs of columns.
+/// These are the column pair trends of `sdmetrics`.
 ///
 /// # Errors
-/// [`Error::Runtime`](crate::Error::Runtime) for tables of different columns.
+/// [`Error::Runtime`](crate::Error::Runtime) for tables of different columns, and for a pair of
+/// which a column is none of them.
 pub fn pair_trends(
     real: TableRows<'_>,
     generated: TableRows<'_>,
-    columns: usize,
+    pairs: &[Pair],
 ) -> Result<Vec<PairTrend>> {
     same_columns(real, generated)?;
+    let width = real.columns.len();
+    if let Some((a, b)) = pairs.iter().find(|(a, b)| *a.max(b) >= width) {
+        return Err(Error::runtime(format!("there is no pair {a}, {b} among {width} columns")));
+    }
     let side = |number| Column::new(real, generated, number);
-    let sides: Vec<Column> = (0..real.columns.len()).map(side).collect();
+    let sides: Vec<Column> = (0..width).map(side).collect();
     let mut joint = Joint::new(real.len(), generated.len(), &sides);
     let mut trends = Vec::new();
-    for (i, first) in sides.iter().enumerate().take(columns) {
-        joint.group(first);
-        for (j, second) in sides.iter().enumerate().skip(i + 1) {
-            let similarity = match (&first.numbers, &second.numbers) {
-                (Some(a), Some(b)) => correlations(a, b),
-                _ => joint.total_variation(second).map(|distance| 1.0 - distance),
-            };
-            trends.push(PairTrend { columns: (i, j), similarity });
-        }
+    let mut grouped = None;
+    for (i, j) in pairs.iter().copied() {
+        let (first, second) = (&sides[i], &sides[j]);
+        let similarity = match (&first.numbers, &second.numbers) {
+            (Some(a), Some(b)) => correlations(a, b),
+            _ => {
+                if grouped.replace(i) != Some(i) {
+                    joint.group(first);
+                }
+                joint.total_variation(second).map(|distance| 1.0 - distance)
+            }
+        };
+        trends.push(PairTrend { columns: (i, j), similarity });
     }
     Ok(trends)
 }
@@ -188,11 +227,15 @@ mod tests {
     use super::super::testing::{cases, close, column_scores};
     use super::*;
 
+    fn all_pairs(width: usize) -> Vec<Pair> {
+        column_pairs(width, width, usize::MAX, 0)
+    }
+
     #[test]
     fn golden_values_hold() {
         for case in cases() {
             let (real, generated) = (case.real(), case.generated());
-            let found = pair_trends(real, generated, real.columns.len()).unwrap();
+            let found = pair_trends(real, generated, &all_pairs(real.columns.len())).unwrap();
             let expected = column_scores(&case.expected["trends"]);
             assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(expected) {
@@ -209,21 +252,46 @@ mod tests {
         let columns = ["a", "b"].map(crate::table::TableColumn::number);
         let rows = |values| TableRows { columns: &columns, values };
         let (rising, falling) = ([1.0, 1.0, 2.0, 2.0, 4.0, 4.0], [1.0, 4.0, 2.0, 3.0, 4.0, 1.0]);
-        let similarity = |made| pair_trends(rows(&rising), rows(made), 2).unwrap()[0].similarity;
+        let similarity =
+            |made| pair_trends(rows(&rising), rows(made), &[(0, 1)]).unwrap()[0].similarity;
         close("the same", similarity(&rising), Some(1.0));
         close("the opposite", similarity(&falling), Some(0.0));
     }
 
     #[test]
-    fn pairs_of_given_columns_are_left_out() {
-        let case = &cases()[0];
-        let (real, generated) = (case.real(), case.generated());
-        let width = real.columns.len();
-        let found = pair_trends(real, generated, 2).unwrap();
-        assert_eq!(found.len(), (width - 1) + (width - 2));
-        assert!(found.iter().all(|trend| trend.columns.0 < 2));
-        let all = pair_trends(real, generated, width).unwrap();
-        assert_eq!(found, all[..found.len()]);
+    fn every_pair_has_a_generated_column_and_many_are_drawn_alike() {
+        let given: Vec<Pair> = (0..2).flat_map(|i| (i + 1..5).map(move |j| (i, j))).collect();
+        assert_eq!(column_pairs(5, 2, 7, 0), given);
+        assert_eq!(all_pairs(4), [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]);
+        assert!([0, 1].iter().all(|width| all_pairs(*width).is_empty()));
+        let (width, columns, most) = (900, 500, 3000);
+        let mut times = vec![0; width];
+        for seed in 0..20 {
+            let drawn = column_pairs(width, columns, most, seed);
+            assert_eq!((drawn.len(), &drawn), (most, &column_pairs(width, columns, most, seed)));
+            assert!(drawn.is_sorted_by(|a, b| a < b));
+            assert!(drawn.iter().all(|(a, b)| a < b && *a < columns && *b < width));
+            drawn.iter().flat_map(|(a, b)| [*a, *b]).for_each(|column| times[column] += 1);
+        }
+        // A column of the first is in 899 of all pairs, one of the last in 500.
+        let mean = |columns: &[usize]| columns.iter().sum::<usize>() as f64 / columns.len() as f64;
+        let pairs: f64 = (0..columns).map(|i| (width - 1 - i) as f64).sum();
+        let expected = |own: f64| 20.0 * most as f64 * own / pairs;
+        assert!((mean(&times[..columns]) / expected(899.0) - 1.0).abs() < 0.01);
+        assert!((mean(&times[columns..]) / expected(500.0) - 1.0).abs() < 0.03);
+    }
+
+    #[test]
+    fn some_pairs_have_the_similarity_that_they_have_among_all() {
+        for case in cases() {
+            let (real, generated) = (case.real(), case.generated());
+            let width = real.columns.len();
+            let all = pair_trends(real, generated, &all_pairs(width)).unwrap();
+            let some = pair_trends(real, generated, &column_pairs(width, width, 3, 1)).unwrap();
+            assert_eq!(some.len(), all.len().min(3));
+            assert!(some.iter().all(|trend| all.contains(trend)));
+            assert!(pair_trends(real, generated, &[(0, width)]).is_err());
+        }
     }
 
     #[test]
