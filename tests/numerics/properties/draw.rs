@@ -59,6 +59,13 @@ pub struct Site {
     field: Field,
 }
 
+impl Site {
+    /// True if a component stands here.
+    pub fn is_of_a_component(&self) -> bool {
+        kind_of(&self.field.shape).is_some()
+    }
+}
+
 /// All places of an experiment.
 pub fn sites() -> Vec<Site> {
     fn add(parent: &str, fields: Vec<Field>, all: &mut Vec<Site>) {
@@ -97,8 +104,9 @@ pub struct Draw<'a> {
 const TASKS: [&str; 5] = ["reg", "gen", "uncond_gen", "seq", "seq_gen"];
 
 impl Draw<'_> {
-    /// An experiment in which the component `forced` is used.
-    pub fn experiment(&mut self, forced: &Entry, sites: &[Site]) -> Value {
+    /// An experiment in which the component `forced` is used, and values are drawn at some of
+    /// `sites`.
+    pub fn experiment(&mut self, forced: &Entry, sites: &[&Site]) -> Value {
         let kind = forced.info.kind;
         let data = match kind {
             "data_source" => forced.info.name.to_owned(),
@@ -114,7 +122,7 @@ impl Draw<'_> {
             self.force(&mut experiment, forced, sites);
         }
         for _ in 0..self.random.below(6) {
-            let site = &sites[self.random.below(sites.len())];
+            let site = sites[self.random.below(sites.len())];
             if kind_of(&site.field.shape) != Some(kind)
                 && !(kind == "network" && site.path == "crn")
             {
@@ -158,7 +166,7 @@ impl Draw<'_> {
     }
 
     /// Puts a component where one of its kind belongs, inside another if need be.
-    fn force(&mut self, experiment: &mut Value, entry: &Entry, sites: &[Site]) {
+    fn force(&mut self, experiment: &mut Value, entry: &Entry, sites: &[&Site]) {
         let kind = entry.info.kind;
         let value = self.component(entry, 0);
         if let Some(site) = sites.iter().find(|site| kind_of(&site.field.shape) == Some(kind)) {
@@ -189,7 +197,17 @@ impl Draw<'_> {
             map.extend(self.files.keys(entry));
             return map.into();
         }
+        let example: Value = entry.info.example.map_or(Value::Null, |text| {
+            serde_yaml::from_str(text).unwrap_or_else(|e| panic!("{}: {e}", entry.info.name))
+        });
         for field in entry.info.fields() {
+            let name = field.key.name();
+            // Texts are not drawn.
+            let is_text = field.default.is_none() && field.shape.required() == &Shape::Text;
+            if let Some(text) = example.get(name).filter(|_| is_text) {
+                map.insert(name.into(), text.clone());
+                continue;
+            }
             let wanted = field.default.is_none() || self.random.chance(0.3);
             if wanted && field.shape.required() != &Shape::Path && field.key.name() != "name" {
                 map.insert(field.key.name().into(), self.value(&field, depth + 1));

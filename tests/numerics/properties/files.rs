@@ -33,7 +33,8 @@ impl Files {
         let numbers = |n: usize| (0..n).map(number).collect::<Vec<f32>>();
         let labels = (0..ROWS as i64).map(|i| i % 3).collect::<Vec<i64>>();
         let x = || array("x", &[ROWS, 2], numbers(2 * ROWS).into());
-        npz::write_npz(&at("npz"), &[x(), array("y", &[ROWS], labels.into())]).unwrap();
+        let z0 = array("z0", &[ROWS, 2], numbers(2 * ROWS).into());
+        npz::write_npz(&at("npz"), &[x(), z0, array("y", &[ROWS], labels.into())]).unwrap();
         let y = array("y", &[ROWS, 1], numbers(ROWS).into());
         let none = std::collections::BTreeMap::new();
         safetensors::write_safetensors(&at("safetensors"), &[x(), y], &none).unwrap();
