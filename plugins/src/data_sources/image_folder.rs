@@ -169,24 +169,30 @@ impl Folder {
             reader.limits(limits);
             Ok(reader)
         };
+        let check_size = |(width, height): (u32, u32)| {
+            let pixels = u64::from(width) * u64::from(height);
+            if pixels > MAX_PIXELS {
+                let message = format!(
+                    "is {width} pixels wide and {height} high; images have {MAX_PIXELS} pixels at \
+                     most"
+                );
+                return Err(Error::data(path, message));
+            }
+            let bytes = pixels * self.channels as u64;
+            if bytes > length.saturating_mul(MAX_RATIO).max(ALWAYS_ALLOWED) {
+                let message = format!(
+                    "is {width} pixels wide and {height} high: it unpacks from {length} to {bytes} \
+                     bytes, more than {MAX_RATIO} times as many, which no picture does"
+                );
+                return Err(Error::data(path, message));
+            }
+            Ok(())
+        };
         // The header is read first, so that a huge image is refused before it is decoded.
+        let largest = super::webp::largest(&mut file, length).map_err(|e| bad(e.into()))?;
+        largest.map_or(Ok(()), check_size)?;
         let reader = open().map_err(|e: std::io::Error| bad(e.into()))?;
-        let (width, height) = reader.into_dimensions().map_err(bad)?;
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels > MAX_PIXELS {
-            let message = format!(
-                "is {width} pixels wide and {height} high; images have {MAX_PIXELS} pixels at most"
-            );
-            return Err(Error::data(path, message));
-        }
-        let bytes = pixels * self.channels as u64;
-        if bytes > length.saturating_mul(MAX_RATIO).max(ALWAYS_ALLOWED) {
-            let message = format!(
-                "is {width} pixels wide and {height} high: it unpacks from {length} to {bytes} bytes, \
-                 more than {MAX_RATIO} times as many, which no picture does"
-            );
-            return Err(Error::data(path, message));
-        }
+        check_size(reader.into_dimensions().map_err(bad)?)?;
         let mut image = open().map_err(|e| bad(e.into()))?.decode().map_err(bad)?;
         if let Some(size) = self.size {
             let side = image.width().min(image.height());

@@ -21,6 +21,7 @@ mod swiss_roll;
 mod table;
 mod tiff;
 mod two_moons;
+mod webp;
 mod words;
 
 pub use checkerboard::Checkerboard;

@@ -26,7 +26,7 @@ use triflow::{Error, Experiment, Trainer};
 /// What came of an experiment.
 #[derive(Debug, PartialEq)]
 enum Trial {
-    /// It was refused at a key.
+    /// It was refused, with this key and reason.
     Refused(String),
     /// It trained, and everything was the same again.
     Same,
@@ -86,16 +86,20 @@ fn trial(yaml: &str, folder: &Path) -> Result<Trial, String> {
     let mut trainer = match accepted {
         Ok(trainer) => trainer,
         Err(Error::Config(e)) if !e.key.is_empty() && !e.message.is_empty() => {
-            return Ok(Trial::Refused(e.key));
+            return Ok(Trial::Refused(format!("{}: {}", e.key, e.message)));
         }
         Err(Error::Data { path, message }) if path.exists() && !message.is_empty() => {
-            return Ok(Trial::Refused("data.path".to_owned()));
+            return Ok(Trial::Refused(format!("data.path: {message}")));
         }
         Err(e) => return Err(format!("refused without key and reason: {e}")),
     };
     match course(&mut trainer, folder) {
         Ok(()) => Ok(Trial::Same),
         Err(Ok(e)) if is_not_finite(&e) => Ok(Trial::NotFinite),
+        // What depends on all rows is refused before the first step.
+        Err(Ok(Error::Config(e))) if trainer.step() == 0 && !e.key.is_empty() => {
+            Ok(Trial::Refused(format!("{}: {}", e.key, e.message)))
+        }
         Err(Ok(e)) => Err(format!("accepted, and then: {e}")),
         Err(Err(fault)) => Err(fault),
     }
@@ -165,6 +169,7 @@ fn whatever_is_accepted_trains_and_whatever_is_refused_names_its_key() {
     let mut counts = BTreeMap::<String, usize>::new();
     let (mut drawn, mut accepted) = (BTreeSet::new(), BTreeSet::new());
     let (mut faults, mut trained) = (Vec::new(), 0);
+    let mut reasons = BTreeMap::<_, BTreeMap<String, usize>>::new();
     let many = number("TRIFLOW_PROPERTIES").is_some();
     // Components that no experiment has trained yet get further ones.
     let further = if many { FURTHER..FURTHER + entries.len() * TRIES } else { 0..0 };
@@ -197,7 +202,11 @@ fn whatever_is_accepted_trains_and_whatever_is_refused_names_its_key() {
                 "trained"
             }
             Ok(Trial::NotFinite) => "not finite",
-            Ok(Trial::Refused(_)) => "refused",
+            Ok(Trial::Refused(why)) => {
+                let own = reasons.entry((of.kind.to_owned(), of.name.to_owned())).or_default();
+                *own.entry(why).or_default() += 1;
+                "refused"
+            }
             Err(fault) => {
                 faults.push(format!("TRIFLOW_PROPERTY={i}: {fault}\n{yaml}"));
                 "fault"
@@ -214,8 +223,12 @@ fn whatever_is_accepted_trains_and_whatever_is_refused_names_its_key() {
     if many {
         let all =
             built_in(None).into_iter().map(|e| (e.info.kind.to_owned(), e.info.name.to_owned()));
-        let never: Vec<_> = all.filter(|of| !accepted.contains(of)).collect();
-        println!("in none that trained: {never:?}");
+        for of in all.filter(|of| !accepted.contains(of)) {
+            let mut why: Vec<_> = reasons.remove(&of).into_iter().flatten().collect();
+            why.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+            why.truncate(5);
+            println!("in none that trained: {of:?}, refused most often for {why:?}");
+        }
     }
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
     if number("TRIFLOW_PROPERTY").is_none() {

@@ -10,6 +10,7 @@ mod first_failure;
 mod input;
 pub mod npz;
 pub mod npz_blocks;
+mod npz_entry;
 mod packed;
 pub mod safetensors;
 pub mod table;

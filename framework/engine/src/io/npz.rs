@@ -3,15 +3,16 @@
 //! that the same arrays give the same bytes.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek};
+use std::io::{BufReader, Cursor, Read, Seek, Write as _};
 use std::path::Path;
 
 use npyz::npz::{NpzArchive, NpzWriter, array_name_from_file_name};
-use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
+use npyz::{DType, NpyFile, Order, TypeChar, WriteOptions, WriterBuilder};
 
 use super::array::{SUPPORTED, check_all, dtypes, element_count, match_values, with_values};
 use super::first_failure::FirstFailure;
 use super::input::open_regular;
+use super::npz_entry::Entry;
 use super::packed::check_unpacked;
 use super::texts::write_texts;
 use super::{ArrayData, NamedArray, write_atomically};
@@ -179,13 +180,6 @@ fn write_into<W: std::io::Write + Seek>(
     Ok(())
 }
 
-/// Options of a zip entry of `size` bytes.
-pub(super) fn entry_options(size: u64) -> zip::write::FileOptions {
-    zip::write::FileOptions::default()
-        .last_modified_time(zip::DateTime::default())
-        .large_file(size >= 1 << 31)
-}
-
 fn write_entry<W, T>(
     archive: &mut NpzWriter<W>,
     name: &str,
@@ -197,10 +191,12 @@ where
     W: std::io::Write + Seek,
     T: npyz::AutoSerialize + Copy,
 {
-    let mut writer =
-        archive.array(name, entry_options(size))?.default_dtype().shape(shape).begin_nd()?;
+    let mut entry = Entry::begin(archive, name, size)?;
+    let options = WriteOptions::new().default_dtype().shape(shape);
+    let mut writer = options.writer(entry.clone()).begin_nd()?;
     writer.extend(values.iter().copied())?;
-    writer.finish()
+    writer.finish()?;
+    entry.flush()
 }
 
 pub(super) enum Opened {

@@ -6,12 +6,12 @@ use std::io::{self, Seek, Write};
 use std::path::Path;
 
 use npyz::npz::NpzWriter;
-use npyz::{AutoSerialize, NpyWriter, WriterBuilder};
+use npyz::{AutoSerialize, NpyWriter, WriteOptions, WriterBuilder};
 
 use super::array::{match_values, with_values};
 use super::atomic::write_made;
 use super::first_failure::FirstFailure;
-use super::npz::entry_options;
+use super::npz_entry::Entry;
 use super::texts::write_texts;
 use super::{ArrayData, NamedArray};
 use crate::{Error, Result};
@@ -99,20 +99,22 @@ impl Archive<'_> {
 }
 
 /// An array that is being written.
-trait Entry {
+trait Opened {
     fn push(&mut self, values: &ArrayData) -> io::Result<()>;
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-impl<T: AutoSerialize + Copy + 'static, W: Write> Entry for NpyWriter<T, W> {
+impl<T: AutoSerialize + Copy + 'static, W: Write> Opened for (NpyWriter<T, Entry<W>>, Entry<W>) {
     fn push(&mut self, values: &ArrayData) -> io::Result<()> {
         let own = with_values!(values, all => (all as &dyn Any).downcast_ref::<Vec<T>>());
         let own = own.ok_or_else(|| io::Error::other("the blocks of an array have two types"))?;
-        self.extend(own.iter().copied())
+        self.0.extend(own.iter().copied())
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
-        (*self).finish()
+        let (writer, mut entry) = *self;
+        writer.finish()?;
+        entry.flush()
     }
 }
 
@@ -121,10 +123,11 @@ fn open<'a, T: AutoSerialize + Copy + 'static>(
     archive: &'a mut NpzWriter<&mut dyn File>,
     name: &str,
     shape: &[u64],
-) -> io::Result<Box<dyn Entry + 'a>> {
+) -> io::Result<Box<dyn Opened + 'a>> {
     let size = shape.iter().product::<u64>().saturating_mul(size_of::<T>() as u64);
-    let builder = archive.array::<T>(name, entry_options(size))?;
-    Ok(Box::new(builder.default_dtype().shape(shape).begin_nd()?))
+    let entry = Entry::begin(archive, name, size)?;
+    let options = WriteOptions::<T>::new().default_dtype().shape(shape);
+    Ok(Box::new((options.writer(entry.clone()).begin_nd()?, entry)))
 }
 
 #[cfg(test)]

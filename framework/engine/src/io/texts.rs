@@ -1,11 +1,13 @@
 //! Arrays of texts in an `.npz`, as numpy stores them: names of classes, or labels in words.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use npyz::npz::NpzWriter;
-use npyz::{DType, TypeChar, WriterBuilder};
+use npyz::{DType, TypeChar, WriteOptions, WriterBuilder};
 
-use super::npz::{Opened, entry_options, open, position, read_file};
+use super::npz::{Opened, open, position, read_file};
+use super::npz_entry::Entry;
 use super::packed::check_unpacked;
 use crate::{Error, Result};
 
@@ -61,12 +63,14 @@ pub(super) fn write_texts<W: std::io::Write + std::io::Seek>(
 ) -> std::io::Result<()> {
     let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or_default().max(1);
     let dtype = format!("<U{longest}").parse().map_err(std::io::Error::other)?;
-    let builder = archive.array(name, entry_options(longest as u64 * 4 * texts.len() as u64))?;
-    let mut writer = builder.dtype(DType::Plain(dtype)).shape(&[texts.len() as u64]).begin_nd()?;
+    let mut entry = Entry::begin(archive, name, longest as u64 * 4 * texts.len() as u64)?;
+    let options = WriteOptions::new().dtype(DType::Plain(dtype)).shape(&[texts.len() as u64]);
+    let mut writer = options.writer(entry.clone()).begin_nd()?;
     for text in texts {
         writer.push(text.as_str())?;
     }
-    writer.finish()
+    writer.finish()?;
+    entry.flush()
 }
 
 #[cfg(test)]

@@ -132,10 +132,11 @@ fn evaluate(trainer: &mut Trainer) -> Result<Evaluation> {
     let held = data.held_out(measure::EXACT_POINTS)?;
     if held.of() > held.rows.len() && options.group.is_first() {
         let (n, of, set) = (held.rows.len(), held.of(), &held.name);
-        log::info!(
-            "measuring {n} of {of} {set} rows, spread over them; `triflow evaluate --points N` \
-             measures more"
-        );
+        let more = match n < measure::EXACT_POINTS {
+            true => "there are too many classes for more",
+            false => "`triflow evaluate --points N` measures more",
+        };
+        log::info!("measuring {n} of {of} {set} rows, spread over them; {more}");
     }
     measure::evaluate(model, &held, &options)
 }
