@@ -160,6 +160,7 @@ impl Folder {
             let message = "cannot be read: a list in its header is longer than the file";
             return Err(Error::data(path, message));
         }
+        let largest = super::webp::largest(&mut file, length).map_err(|e| bad(e.into()))?;
         let open = || {
             let mut file = BufReader::new(&file);
             file.rewind()?;
@@ -189,7 +190,6 @@ impl Folder {
             Ok(())
         };
         // The header is read first, so that a huge image is refused before it is decoded.
-        let largest = super::webp::largest(&mut file, length).map_err(|e| bad(e.into()))?;
         largest.map_or(Ok(()), check_size)?;
         let reader = open().map_err(|e: std::io::Error| bad(e.into()))?;
         check_size(reader.into_dimensions().map_err(bad)?)?;
