@@ -97,6 +97,10 @@ fn kind_of(shape: &Shape) -> Option<&'static str> {
 pub struct Draw<'a> {
     pub random: Random,
     pub files: &'a Files,
+    /// Probability that a key with a default is set.
+    pub set: f64,
+    /// Number of places at which values are drawn, at most.
+    pub places: usize,
     pub used: Vec<(String, String)>,
 }
 
@@ -121,7 +125,7 @@ impl Draw<'_> {
         if kind != "data_source" {
             self.force(&mut experiment, forced, sites);
         }
-        for _ in 0..self.random.below(6) {
+        for _ in 0..self.random.below(self.places + 1) {
             let site = sites[self.random.below(sites.len())];
             if kind_of(&site.field.shape) != Some(kind)
                 && !(kind == "network" && site.path == "crn")
@@ -208,7 +212,7 @@ impl Draw<'_> {
                 map.insert(name.into(), text.clone());
                 continue;
             }
-            let wanted = field.default.is_none() || self.random.chance(0.3);
+            let wanted = field.default.is_none() || self.random.chance(self.set);
             if wanted && field.shape.required() != &Shape::Path && field.key.name() != "name" {
                 map.insert(field.key.name().into(), self.value(&field, depth + 1));
             }
@@ -253,7 +257,7 @@ impl Draw<'_> {
             Shape::Group(fields) => {
                 let mut map = Map::new();
                 for inner in fields {
-                    if inner.default.is_none() || self.random.chance(0.3) {
+                    if inner.default.is_none() || self.random.chance(self.set) {
                         map.insert(inner.key.name().into(), self.value(inner, depth + 1));
                     }
                 }
@@ -264,7 +268,7 @@ impl Draw<'_> {
                 let mut map = Map::new();
                 map.insert("type".into(), variant.name.into());
                 for inner in &variant.fields {
-                    if inner.default.is_none() || self.random.chance(0.3) {
+                    if inner.default.is_none() || self.random.chance(self.set) {
                         map.insert(inner.key.name().into(), self.value(inner, depth + 1));
                     }
                 }

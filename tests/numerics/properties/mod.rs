@@ -183,7 +183,10 @@ fn whatever_is_accepted_trains_and_whatever_is_refused_names_its_key() {
         if is_further && many && accepted.contains(&(of.kind.to_owned(), of.name.to_owned())) {
             continue;
         }
-        let mut draw = Draw { random: Random(i as u64), files: &files, used: Vec::new() };
+        // Half of the further ones are plain, as few others suit the component.
+        let (set, places) = if is_further && i % 2 == 0 { (0.0, 1) } else { (0.3, 5) };
+        let random = Random(i as u64);
+        let mut draw = Draw { random, files: &files, set, places, used: Vec::new() };
         let sites = if is_further { &of_components } else { &sites };
         let experiment: Value = draw.experiment(forced(i), sites);
         let yaml = serde_yaml::to_string(&experiment).unwrap();
