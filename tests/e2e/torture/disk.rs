@@ -47,9 +47,9 @@ fn a_disk_that_is_full_for_a_moment_costs_nothing() {
     println!("{} calls failed with ENOSPC, EIO or EROFS: an error, then same bytes", events.len());
 }
 
-/// Trains in `disk`, a file system that a shell prepares and limits, goes on when the limit is gone,
-/// and leaves the run in `run`: `$1` is a limit, `$2` the program, and `prepare`, `train` and `lift`
-/// are commands. The exit code is that of the first training.
+/// Trains in `disk`, a file system that a shell prepares and limits, goes on when the limit is
+/// gone, and leaves the run in `run`: `$1` is a limit, `$2` the program, and `prepare`, `train` and
+/// `lift` are commands. The exit code is that of the first training.
 fn script(prepare: &str, train: &str, lift: &str) -> String {
     let train =
         train.replace("TRAIN", "\"$2\" -q run e.yaml --run-dir disk/run >first.out 2>first.err");
