@@ -15,7 +15,7 @@ const FULL: &str = "triflow-full";
 
 /// Beginnings of the variables on which answers may depend: plugins, logging, and the ranks of a
 /// launcher of several processes.
-const VARIABLES: [&str; 3] = ["TRIFLOW_", "RUST_LOG", "MASTER_"];
+const VARIABLES: [&str; 3] = ["TRIFLOW_PLUGIN", "RUST_LOG", "MASTER_"];
 
 fn main() {
     // A closed pipe (`| head`) ends the command quietly.

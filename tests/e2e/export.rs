@@ -54,7 +54,7 @@ fn an_exported_sampler_of_a_table_gives_its_rows() {
     let folder = Folder::new();
     let row = |i: usize| {
         let kind = ["old", "new", "none"][i % 3];
-        let income = if i % 7 == 0 { String::new() } else { format!("{}", i * i) };
+        let income = if i.is_multiple_of(7) { String::new() } else { format!("{}", i * i) };
         format!("{income},{kind},{}\n", i % 9)
     };
     folder.write("t.csv", &format!("income,kind,n\n{}", (0..90).map(row).collect::<String>()));
