@@ -3,11 +3,17 @@
 //! The file `catalogue.json` is written by `make docs` from the registry; a test of the command
 //! compares the two.
 
-use crate::Format;
 use comfy_table::{Table, presets};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::OnceLock;
+
+/// Format in which a command prints what it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
 
 /// A component, as `list` shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
