@@ -68,7 +68,7 @@ mod tests {
             chunk(b"VP8 ", &[&[0, 0, 0, 0x9d, 1, 0x2a][..], &sides].concat())
         };
         let lossless = |width: u32, height: u32| {
-            let sides = (width - 1 | (height - 1) << 14).to_le_bytes();
+            let sides = ((width - 1) | ((height - 1) << 14)).to_le_bytes();
             chunk(b"VP8L", &[&[0x2f][..], &sides, &[0; 6]].concat())
         };
         // The upper two bits of a side are a scale.
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(size(&[lossless(16384, 7)]), Some((16384, 7)));
         let extended = chunk(b"VP8X", &[0, 0, 0, 0, 99, 0, 0, 49, 0, 0]);
         let frame = chunk(b"ANMF", &[&[0; 16][..], &lossy(1000, 1000)].concat());
-        assert_eq!(size(&[extended.clone()]), Some((100, 50)));
+        assert_eq!(size(std::slice::from_ref(&extended)), Some((100, 50)));
         assert_eq!(size(&[extended, chunk(b"ICCP", &[1; 11]), frame]), Some((1000, 1000)));
         assert_eq!(size(&[]), None);
         assert_eq!(largest(&mut Cursor::new(b"RIFF"), 4).unwrap(), None);
