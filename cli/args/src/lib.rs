@@ -6,7 +6,11 @@
 //! `place`, `command`.
 
 #![forbid(unsafe_code)]
-#![allow(missing_docs, reason = "the comments of flags are their help")]
+#![allow(
+    missing_docs,
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments of flags are their help"
+)]
 
 pub mod catalogue;
 mod command;
