@@ -1,5 +1,5 @@
-//! What the command says of the library: components as it lists and describes them, and endings of
-//! the files that it writes.
+//! Components of the library as the command lists and describes them, and endings of the files that
+//! it writes.
 
 use triflow::io::table;
 use triflow::registry::{Entry, Field, Shape, properties_of};
@@ -11,7 +11,7 @@ pub fn sample_endings() -> Vec<&'static str> {
     [&["npz"], table::ENDINGS].concat()
 }
 
-/// What `list` shows of a component.
+/// A component as `list` shows it.
 ///
 /// # Errors
 /// The path of its plugin is no text.
@@ -28,7 +28,7 @@ pub fn summary(entry: &Entry) -> Result<Summary> {
     })
 }
 
-/// What `describe` shows of a component.
+/// A component as `describe` shows it.
 ///
 /// # Errors
 /// Its keys or its example cannot be read.

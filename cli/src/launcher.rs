@@ -32,7 +32,7 @@ fn main() {
     std::process::exit(1);
 }
 
-/// What the command prints, if nothing is needed for it but the built-in components.
+/// The output of a command that needs nothing but the built-in components; `None` for others.
 fn answer(cli: &Cli) -> Option<String> {
     let is_named = |(name, _): (std::ffi::OsString, _)| {
         let name = name.to_string_lossy();

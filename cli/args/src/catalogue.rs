@@ -1,4 +1,4 @@
-//! The built-in components as `list` and `describe` show them, and what help texts say of files.
+//! The built-in components as `list` and `describe` show them, and values in help texts.
 //!
 //! The file `catalogue.json` is written by `make docs` from the registry; a test of the command
 //! compares the two.
@@ -37,7 +37,7 @@ pub struct Summary {
 /// A component, as `describe` shows it in JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Description {
-    /// What `list` shows.
+    /// The part that `list` shows.
     #[serde(flatten)]
     pub summary: Summary,
     /// The whole description.
@@ -51,14 +51,14 @@ pub struct Description {
 /// A component, as `describe` shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Component {
-    /// What `describe` shows in JSON.
+    /// The part that `describe` shows in JSON.
     #[serde(flatten)]
     pub description: Description,
     /// Name, type, range, default and description of each parameter, those of a group after it.
     pub rows: Vec<[String; 5]>,
 }
 
-/// What help texts say of files and measurements.
+/// Values in help texts: endings of files, and defaults of measurements.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Words {
     /// Endings of the names of files that data sources read.
@@ -76,7 +76,7 @@ pub struct Words {
 /// The built-in components, sorted by kind and name.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Catalogue {
-    /// What help texts say.
+    /// Values in help texts.
     pub words: Words,
     /// The components.
     pub components: Vec<Component>,
@@ -97,14 +97,14 @@ impl Catalogue {
         format!("{{\"words\": {words},\n\"components\": [\n{}\n]}}\n", components.join(",\n"))
     }
 
-    /// What `list` prints of `kind`, or of all kinds; `None` where there is no such kind.
+    /// Text of `list` for `kind`, or for all kinds; `None` where there is no such kind.
     pub fn list(&self, kind: Option<&str>, format: Format) -> Option<String> {
         let all = self.components.iter().map(|component| &component.description.summary);
         let all: Vec<_> = all.filter(|own| kind.is_none_or(|kind| own.kind == kind)).collect();
         (!all.is_empty()).then(|| list(&all, format))
     }
 
-    /// What `describe` prints of the component `name`, no alias; `None` where there is none.
+    /// Text of `describe` for the component `name`, no alias; `None` where there is none.
     pub fn describe(&self, kind: &str, name: &str, format: Format) -> Option<String> {
         let found = self.components.iter().find(|component| {
             let own = &component.description.summary;
@@ -114,12 +114,12 @@ impl Catalogue {
     }
 }
 
-/// What help texts say.
+/// Values in help texts.
 pub(crate) fn words() -> &'static Words {
     &Catalogue::built_in().words
 }
 
-/// What `list` prints of components.
+/// Text of `list` for some components.
 pub fn list(all: &[&Summary], format: Format) -> String {
     if format == Format::Json {
         return pretty(&all);
@@ -133,7 +133,7 @@ pub fn list(all: &[&Summary], format: Format) -> String {
 }
 
 impl Component {
-    /// What `describe` prints.
+    /// Text of `describe`.
     pub fn shown(&self, format: Format) -> String {
         if format == Format::Json {
             return pretty(&self.description);
