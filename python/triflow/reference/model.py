@@ -48,6 +48,8 @@ class Model:
             raise Unsupported("the reference takes each step once, without sampling.repeats")
         if self.config["training"].get("precision") == "bf16":
             raise Unsupported("the reference multiplies in float64, and this run in bfloat16")
+        if self.config["sampling"].get("match_marginals"):
+            raise Unsupported("the reference does not match the distributions of columns")
         if any(name.endswith("quantiles") for name in self.arrays):
             raise Unsupported("the reference knows no columns that are scaled by quantiles")
         plain = all(column.get("type", "number") == "number" for column in self.units["names"]["target"])

@@ -53,6 +53,9 @@ pub enum Purpose {
     /// The order in which equal numbers of a column are spread over their interval of a normal
     /// distribution (the step is the column).
     Spread = 24,
+    /// Rows by which the columns of generated rows are moved to the distributions of the training
+    /// rows.
+    Marginals = 25,
 }
 
 /// 64 well-mixed bits for (seed, purpose, step), by chaining the finaliser of SplitMix64.

@@ -338,6 +338,10 @@ parameters! {
         pub projection: Option<Component<dyn Projection>> = None,
         /// True to sample with the EMA weights.
         pub use_ema: bool = true,
+        /// True to move generated rows, as little as possible, so that each column has the
+        /// distribution that it has in the training rows.
+        #[unwritten]
+        pub match_marginals: bool = false,
         /// Rows that are sampled at once, on which the memory depends; null: rows with some 10⁶
         /// numbers together, at most 16,384.
         #[range(min = 1)]

@@ -187,6 +187,11 @@ impl TableLayout {
         let nan = code.full_like(f64::NAN).where_self(&code.eq(1.0), &code.zeros_like());
         table.index_add(1, of_column, &code.where_self(&names.gt(0), &nan))
     }
+
+    /// True where a number of rows `[n, entries]` is missing, `[n, numbers]`.
+    pub(super) fn gaps_of_numbers(&self, rows: &Tensor) -> Tensor {
+        self.table(rows).index_select(1, &self.numbers[0]).isnan()
+    }
 }
 
 /// Smallest step of numbers of a type: a digit behind the decimal sign, or the smallest unit of a

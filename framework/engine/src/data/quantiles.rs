@@ -36,18 +36,7 @@ pub enum Ties {
 impl Quantiles {
     /// The quantiles of `values` `[n, columns]` float64, NaN where missing.
     pub(super) fn fit(values: &Tensor, entries: Tensor, ties: Ties) -> Self {
-        let m = values.size()[0].clamp(1, MOST);
-        let knots = (0..values.size()[1]).map(|i| {
-            let column = values.select(1, i);
-            let (known, _) = column.masked_select(&column.isnan().logical_not()).sort(0, false);
-            let n = known.size()[0];
-            if n == 0 {
-                return Tensor::zeros([m], (Kind::Double, values.device()));
-            }
-            let levels = (Tensor::arange(m, (Kind::Double, values.device())) + 0.5) / m as f64;
-            between(&known.unsqueeze(0), &(levels * n as f64 - 0.5).unsqueeze(0)).squeeze_dim(0)
-        });
-        Self { entries, knots: Tensor::stack(&knots.collect::<Vec<_>>(), 0), ties }
+        Self { entries, knots: quantiles(values, values.size()[0]), ties }
     }
 
     pub(super) fn shallow_clone(&self) -> Self {
@@ -84,24 +73,48 @@ impl Quantiles {
 
     fn normal(&self, values: &Tensor) -> Tensor {
         let values = values.transpose(0, 1).contiguous();
-        let place = |right: bool| {
-            let side = if right { "right" } else { "left" };
-            values.searchsorted(&self.knots, false, right, side, None::<&Tensor>)
-        };
-        let (from, to) = (place(false), place(true));
-        let last = self.knots.size()[1] - 1;
-        let at = |place: &Tensor| self.knots.gather(1, &place.clamp(0, last), false);
-        let (low, high) = (at(&(&from - 1)), at(&from));
-        let step = (&high - &low).clamp_min(f64::MIN_POSITIVE);
-        let inside = (&from - 1).to_kind(Kind::Double) + (&values - &low) / step;
         let within = match self.ties {
             Ties::Equal => values.full_like(0.5),
             Ties::Spread => spread(&values),
         };
-        let spike = &from + (&to - 1 - &from) * within;
-        let position = spike.where_self(&to.gt_tensor(&from), &inside).clamp(0.0, last as f64);
+        let position = position(&self.knots, &values, &within);
         ((position + 0.5) / self.count()).special_ndtri().transpose(0, 1)
     }
+}
+
+/// Quantiles of the columns of `values` `[n, columns]` float64, NaN where missing, at the levels
+/// (i + ½)/m, `[columns, m]` ascending: m is `wanted`, at most 1,000; 0 for a column without values.
+pub(super) fn quantiles(values: &Tensor, wanted: i64) -> Tensor {
+    let m = wanted.clamp(1, MOST);
+    let knots = (0..values.size()[1]).map(|i| {
+        let column = values.select(1, i);
+        let (known, _) = column.masked_select(&column.isnan().logical_not()).sort(0, false);
+        let n = known.size()[0];
+        if n == 0 {
+            return Tensor::zeros([m], (Kind::Double, values.device()));
+        }
+        let levels = (Tensor::arange(m, (Kind::Double, values.device())) + 0.5) / m as f64;
+        between(&known.unsqueeze(0), &(levels * n as f64 - 0.5).unsqueeze(0)).squeeze_dim(0)
+    });
+    Tensor::stack(&knots.collect::<Vec<_>>(), 0)
+}
+
+/// Real positions of `values` `[columns, n]` among `knots` `[columns, m]`, which are ascending:
+/// linear between two, 0 or m − 1 beyond them; of a value that several knots have, `within` of the
+/// way from the first to the last of them.
+pub(super) fn position(knots: &Tensor, values: &Tensor, within: &Tensor) -> Tensor {
+    let place = |right: bool| {
+        let side = if right { "right" } else { "left" };
+        values.searchsorted(knots, false, right, side, None::<&Tensor>)
+    };
+    let (from, to) = (place(false), place(true));
+    let last = knots.size()[1] - 1;
+    let at = |place: &Tensor| knots.gather(1, &place.clamp(0, last), false);
+    let (low, high) = (at(&(&from - 1)), at(&from));
+    let step = (&high - &low).clamp_min(f64::MIN_POSITIVE);
+    let inside = (&from - 1).to_kind(Kind::Double) + (values - &low) / step;
+    let spike = &from + (&to - 1 - &from) * within;
+    spike.where_self(&to.gt_tensor(&from), &inside).clamp(0.0, last as f64)
 }
 
 /// Positions in (0, 1) `[columns, n]` of numbers of this shape: those of equal numbers of a column
@@ -130,7 +143,7 @@ fn spread(values: &Tensor) -> Tensor {
 }
 
 /// Values at real positions between those of `sorted` `[columns, m]`, linear; the ends beyond them.
-fn between(sorted: &Tensor, position: &Tensor) -> Tensor {
+pub(super) fn between(sorted: &Tensor, position: &Tensor) -> Tensor {
     let last = sorted.size()[1] - 1;
     let position = position.clamp(0.0, last as f64);
     let low = position.nan_to_num(Some(0.0), None, None).floor().to_kind(Kind::Int64);

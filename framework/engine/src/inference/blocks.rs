@@ -123,7 +123,8 @@ impl Trained {
             if let Some(kept) = &mut self.trajectories {
                 kept.add(&trajectory)?;
             }
-            let values = self.present_sequences(&sampled.z, mask)?;
+            // Known entries stay as they are given.
+            let values = self.present_matched(&sampled.z, mask, given.is_none())?;
             each(Block { sampled, values })?;
             self.row_observer.sampled(n)?;
             from += size;

@@ -108,13 +108,7 @@ impl Trained {
 
     /// Draws rows, and puts their cells in place of those that are missing in `own`.
     fn draw_cells(&mut self, rows: &Rows<'_>, own: &Tensor) -> Result<Tensor> {
-        let mut latents = Vec::new();
-        let plan = self.plan();
-        self.sample_blocks(rows, &plan, &mut |block| {
-            latents.push(block.sampled.z);
-            Ok(())
-        })?;
-        let z = Tensor::cat(&latents, 0);
+        let z = self.draw_latents(rows)?;
         let drawn = self.sampling(|model, units| {
             tch::no_grad(|| {
                 let decoded = model.present(&model.decode(&z, Pass::EVAL)?);

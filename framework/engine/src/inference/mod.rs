@@ -130,6 +130,16 @@ impl Trained {
         all.ok_or_else(|| Error::runtime("nothing was sampled"))
     }
 
+    /// Samples the latents of all rows, `[n, …z_shape]`.
+    pub(crate) fn draw_latents(&mut self, rows: &Rows<'_>) -> Result<Tensor> {
+        let (mut latents, plan) = (Vec::new(), self.plan());
+        self.sample_blocks(rows, &plan, &mut |block| {
+            latents.push(block.sampled.z);
+            Ok(())
+        })?;
+        Ok(Tensor::cat(&latents, 0))
+    }
+
     /// Mask of `n` rows of `shape` with the given lengths.
     fn mask(
         &self,

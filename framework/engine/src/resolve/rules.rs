@@ -41,6 +41,7 @@ const RULES: &[Rule] = rules! {
     "the interval of guidance does not end before it begins": Keys(guidance_interval),
     "a guided model has a condition": Parts(guided_has_condition),
     "columns are masked in rows of a table": Parts(masked_rows_are_flat),
+    "columns are matched in rows of a table": Parts(matched_rows_are_flat),
     "a decoder of logits has labels to learn": Parts(logits_have_labels),
     "an encoder and a decoder belong together": Parts(decoder_reads_latents),
     "a learnable schedule is followed by the path": Parts(schedule_is_followed),
@@ -153,6 +154,13 @@ fn masked_rows_are_flat(e: &Experiment, facts: &Facts) -> Result<()> {
     let message = "only the cells of rows that are generated can be given and filled in, not \
                    labels, images, sequences or predictions";
     refuse(broken, "training.mask_columns", message, "set it to null")
+}
+
+fn matched_rows_are_flat(e: &Experiment, facts: &Facts) -> Result<()> {
+    let fits = facts.data.flat && !facts.data.labels && !e.task().predicts();
+    let message = "only columns of rows that are generated have a distribution to match, not \
+                   labels, images, sequences or predictions";
+    refuse(e.sampling.match_marginals && !fits, "sampling.match_marginals", message, "set it to false")
 }
 
 fn logits_have_labels(_: &Experiment, facts: &Facts) -> Result<()> {

@@ -283,7 +283,12 @@ impl Trainer {
         group.guard(|| {
             guard_engine(|| {
                 self.meet()?;
-                self.run(Steps::new(recorder), on)
+                let outcome = self.run(Steps::new(recorder), on)?;
+                let matches = self.experiment().sampling.match_marginals;
+                if outcome == Outcome::Ended && matches && self.trained.marginals.is_none() {
+                    self.trained.fit_marginals(&self.data.train)?;
+                }
+                Ok(outcome)
             })
         })
     }

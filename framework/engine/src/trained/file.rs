@@ -2,7 +2,7 @@
 
 use super::Trained;
 use crate::config::{Experiment, parse_saved};
-use crate::data::Units;
+use crate::data::{Marginals, Units};
 use crate::error::{Error, Result, visible_json};
 use crate::io::safetensors::{self, SafetensorsFile};
 use crate::io::{to_array, to_tensor};
@@ -44,7 +44,19 @@ impl Trained {
                 Error::Runtime(message) => Error::data(path, message),
                 other => other,
             })?;
-            let trained = Self::untrained(experiment, units, None)?;
+            let width = units.shapes.target.iter().product();
+            let saved = |name: &str| tensors.get(name).map(Tensor::shallow_clone);
+            let marginals = Marginals::from_parts(saved, width, device)
+                .map_err(|e| Error::data(path, e.to_string()))?;
+            if experiment.sampling.match_marginals && marginals.is_none() {
+                log::warn!(
+                    "{} does not hold how the columns are matched: `sampling.match_marginals` has \
+                     no effect unless the model was trained with it, on the weights at the end of \
+                     its training",
+                    path.display()
+                );
+            }
+            let trained = Self { marginals, ..Self::untrained(experiment, units, None)? };
             let copy = |name: &str, saved: &Tensor, own: &Tensor| -> Result<()> {
                 let (has, wants) = (saved.size(), own.size());
                 if has != wants {
@@ -135,6 +147,7 @@ impl Trained {
         tensors.extend(fixed.map(|(name, t)| (name.clone(), t.shallow_clone())));
         let (units, text) = self.units.to_parts()?;
         tensors.extend(units);
+        tensors.extend(self.marginals.iter().flat_map(Marginals::to_parts));
         let arrays = tensors.iter().map(|(name, tensor)| to_array(name, tensor));
         let mut metadata = BTreeMap::from([
             ("config".to_owned(), visible_json(&self.experiment.to_json()?).into_owned()),

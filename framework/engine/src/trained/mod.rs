@@ -1,6 +1,7 @@
 //! Trained models, which sample, predict, and are saved and loaded.
 
 mod file;
+mod marginals;
 mod sampling;
 mod trajectories;
 
@@ -8,7 +9,7 @@ pub use trajectories::Trajectories;
 
 use crate::component::{Condition, shape_text};
 use crate::config::{Experiment, Sampling};
-use crate::data::{Data, Units, one_hot, own_units};
+use crate::data::{Data, Marginals, Units, one_hot, own_units};
 use crate::error::{Error, Result};
 use crate::model::{Model, Parameters};
 use crate::registry::guard_engine;
@@ -26,6 +27,8 @@ pub struct Trained {
     pub(crate) model: Model,
     pub(crate) parameters: Parameters,
     pub(crate) ema: Option<Tensor>,
+    /// Changes of generated rows; `None`: they were not fitted.
+    pub(crate) marginals: Option<Marginals>,
     pub(crate) row_observer: RowObserver,
     pub(crate) trajectories: Option<trajectories::Kept>,
 }
@@ -69,9 +72,17 @@ impl Trained {
             parameters.freeze(part.prefix());
         }
         let ema = experiment.training.ema.map(|_| parameters.flat.copy());
-        let row_observer = RowObserver::default();
-        let trajectories = None;
-        Ok(Self { experiment, facts, units, model, parameters, ema, row_observer, trajectories })
+        Ok(Self {
+            experiment,
+            facts,
+            units,
+            model,
+            parameters,
+            ema,
+            marginals: None,
+            row_observer: RowObserver::default(),
+            trajectories: None,
+        })
     }
 
     /// Replaces the options of sampling.

@@ -2,6 +2,7 @@
 
 use super::Trained;
 use crate::component::{Condition, Observer, Pass};
+use crate::data::Marginals;
 use crate::error::{Error, Result};
 use crate::path::Clock;
 use crate::rng::Streams;
@@ -157,7 +158,8 @@ impl Trained {
     }
 
     /// Decodes latents to targets `[n, …target_shape]` in the data's own units; logits become
-    /// probabilities, and rows of a table that are generated have one category in each column.
+    /// probabilities, and rows of a table that are generated have one category in each column. With
+    /// `sampling.match_marginals`, columns are moved to the distributions of the training rows.
     ///
     /// # Errors
     /// [`Error::Component`]: the decoder fails.
@@ -171,11 +173,29 @@ impl Trained {
     /// # Errors
     /// [`Error::Component`]: the decoder fails.
     pub fn present_sequences(&mut self, z: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+        self.present_matched(z, mask, true)
+    }
+
+    /// Decodes latents as [`present_sequences`](Self::present_sequences) does; without `matched`
+    /// columns keep the distributions that the model gives them.
+    pub(crate) fn present_matched(
+        &mut self,
+        z: &Tensor,
+        mask: Option<&Tensor>,
+        matched: bool,
+    ) -> Result<Tensor> {
         let generates = !self.experiment.task().predicts();
+        let marginals = self.marginals.as_ref();
+        let marginals = marginals.filter(|_| matched && self.experiment.sampling.match_marginals);
+        let marginals = marginals.map(Marginals::shallow_clone);
         self.sampling(|model, units| {
             tch::no_grad(|| {
-                let decoded = model.decode(z, Pass::EVAL.masked(mask))?;
-                let own = units.target.undo(&model.present(&decoded));
+                let decoded = model.present(&model.decode(z, Pass::EVAL.masked(mask))?);
+                let decoded = match &marginals {
+                    Some(marginals) => marginals.apply(&decoded),
+                    None => decoded,
+                };
+                let own = units.target.undo(&decoded);
                 let own = if generates { units.as_data(own) } else { own };
                 Ok(sequence::keep(&own, mask))
             })

@@ -1,0 +1,55 @@
+//! Fitting a trained model's generated rows to the distributions of the columns.
+
+use super::Trained;
+use crate::component::Pass;
+use crate::data::{Marginals, Rows};
+use crate::error::Result;
+use crate::inference::{self, Start};
+use crate::rng::{Purpose, Streams, stream_seed};
+use tch::{Kind, Tensor};
+
+/// Numbers of rows that are drawn, at least and at most.
+const DRAWN: (i64, i64) = (5_000, 20_000);
+/// Entries of these rows, at most.
+const ENTRIES: i64 = 1 << 25;
+
+impl Trained {
+    /// Draws rows under the conditions of training rows, and finds how generated rows have to move
+    /// so that each column has the distribution of `train`; with `sampling.match_marginals`, rows
+    /// that are generated from now on do. The sampling is that of the experiment.
+    ///
+    /// # Errors
+    /// [`Error::Component`](crate::Error::Component): a component fails.
+    /// [`Error::Data`](crate::Error::Data): rows on disk cannot be read.
+    pub(crate) fn fit_marginals(&mut self, train: &Rows) -> Result<()> {
+        let len = train.len();
+        let most = DRAWN.1.min(ENTRIES / train.numbers_of_row().max(1)).max(1);
+        // Few training rows are used equally often.
+        let n = (len * (DRAWN.0 / len.max(1)).max(1)).min(most);
+        log::info!("drawing {n} rows to match the distributions of the columns");
+        let number = |i: i64| match n <= len {
+            true => (i128::from(i) * i128::from(len) / i128::from(n)) as i64,
+            false => i % len,
+        };
+        let numbers = Tensor::from_slice(&(0..n).map(number).collect::<Vec<_>>());
+        let own = train.take(&numbers.to_device(train.device()))?;
+        let streams = Streams::new(stream_seed(self.experiment.seed(), Purpose::Marginals, 0), 0);
+        let rows = inference::Rows {
+            n,
+            streams: Some(&streams),
+            condition: &|_, from, n| Ok(own.narrow(from, n).condition()),
+            mask: None,
+            start: Start::Noise,
+        };
+        self.marginals = None;
+        let z = self.draw_latents(&rows)?;
+        let marginals = self.sampling(|model, units| {
+            tch::no_grad(|| {
+                let drawn = model.present(&model.decode(&z, Pass::EVAL)?);
+                Ok(Marginals::fit(units, &drawn, &own.target.to_kind(Kind::Double)))
+            })
+        })?;
+        self.marginals = Some(marginals);
+        Ok(())
+    }
+}
