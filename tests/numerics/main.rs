@@ -22,6 +22,7 @@ mod levels;
 mod likelihood;
 mod losses;
 mod lr_schedules;
+mod marginals;
 mod measure;
 mod mixed;
 mod mixture;

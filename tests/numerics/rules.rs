@@ -123,6 +123,13 @@ const BROKEN: &[Broken] = &[
         "only the cells of rows that are generated",
     ),
     (
+        "columns are matched in rows of a table",
+        "{ task: regression, sampling: { match_marginals: true } }",
+        Data::Numbers,
+        "sampling.match_marginals",
+        "only columns of rows that are generated",
+    ),
+    (
         "a decoder of logits has labels to learn",
         "{ task: regression, decoder: { type: mlp, head: softmax }, loss: { vae_weight: 1 } }",
         Data::Numbers,

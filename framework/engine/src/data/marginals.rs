@@ -133,7 +133,8 @@ impl Marginals {
         if !sound {
             return Err(damaged());
         }
-        let [entries, drawn, own, shift] = [entries, drawn, own, shift].map(|t| t.to_device(device));
+        let [entries, drawn, own, shift] =
+            [entries, drawn, own, shift].map(|t| t.to_device(device));
         Ok(Some(Self { entries, drawn, own, shift }))
     }
 }

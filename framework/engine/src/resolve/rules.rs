@@ -160,7 +160,12 @@ fn matched_rows_are_flat(e: &Experiment, facts: &Facts) -> Result<()> {
     let fits = facts.data.flat && !facts.data.labels && !e.task().predicts();
     let message = "only columns of rows that are generated have a distribution to match, not \
                    labels, images, sequences or predictions";
-    refuse(e.sampling.match_marginals && !fits, "sampling.match_marginals", message, "set it to false")
+    refuse(
+        e.sampling.match_marginals && !fits,
+        "sampling.match_marginals",
+        message,
+        "set it to false",
+    )
 }
 
 fn logits_have_labels(_: &Experiment, facts: &Facts) -> Result<()> {
