@@ -201,9 +201,12 @@ Parts shares_of_rows(const Net& net) {
   return Parts(net.rows(), little ? 1 : std::min(threads(), std::max<int64_t>(1, net.rows() / 16)), 1);
 }
 
+// Columns of which a part has a multiple: a tile of the widest products.
+constexpr int64_t unit = 32;
+
 // Several parts for each thread, so that none waits long for the last; the output of a part fits in
 // the second-level cache.
-Parts shares_of_columns(int64_t n) { return Parts(n, 4 * threads(), 16); }
+Parts shares_of_columns(int64_t n) { return Parts(n, 4 * threads(), unit); }
 
 using Scratch = std::unique_ptr<float[]>;
 Scratch scratch(int64_t n) { return Scratch(new float[n]); }
@@ -384,17 +387,21 @@ struct Chain : torch::autograd::Node {
     return before;
   }
 
-  // Gradient of the weights for outputs from `column` and rows from `row`; g begins at both.
-  static void weights(const Net& net, const float* kept, const Piece& p, In g, float* to) {
-    const Out y{to, net.in(p.i)};
+  // Gradient of the weights for outputs from `column`, rows from `row` and `size` inputs from
+  // `from`; g begins at column and row.
+  static void weights(
+      const Net& net, const float* kept, const Piece& p, In g, float* to, int64_t from, int64_t size) {
+    const Out y = Out{to, net.in(p.i)}.below(p.column);
     if (p.i > 0) {
       const In x{kept + place_of(net, p.i - 1) + p.row * net.in(p.i), net.in(p.i)};
-      return transposed_times(y.below(p.column), g, x, p.rows, p.columns, net.in(p.i));
+      return transposed_times(y.columns(from), g, x.columns(from), p.rows, p.columns, size);
     }
     int64_t column = 0;
     for (const Tensor& x : net.inputs) {
-      transposed_times(
-          y.below(p.column).columns(column), g, reading(x).below(p.row), p.rows, p.columns, x.size(1));
+      const int64_t begin = std::max(from - column, int64_t{0}), end = std::min(from + size - column, x.size(1));
+      if (begin < end)
+        transposed_times(
+            y.columns(column + begin), g, reading(x).below(p.row).columns(begin), p.rows, p.columns, end - begin);
       column += x.size(1);
     }
   }
@@ -424,7 +431,7 @@ struct Chain : torch::autograd::Node {
           rows_kernels().sum(place, h.at, rows, n, n);
         }
         place -= n * net.in(i);
-        weights(net, kept, {i, r, rows, 0, n}, h, place);
+        weights(net, kept, {i, r, rows, 0, n}, h, place, 0, net.in(i));
         const In w = reading(net.layers[i].weight);
         if (i > 0) {
           times({next, net.in(i)}, h, w, rows, n, net.in(i));
@@ -459,48 +466,88 @@ struct Chain : torch::autograd::Node {
     return place.defined() ? place : at::empty(variable.sizes(), variable.options().requires_grad(false));
   }
 
+  // A part of the backward pass of a layer of large weights: some entries of the gradient of input
+  // j, or of a hidden layer; or, with outputs, some outputs and inputs of the gradient of the weights.
+  struct Task {
+    size_t j;
+    int64_t from, size, output, outputs;
+  };
+
+  // The parts of the gradient of layer i's weights. The inputs are divided rather than the outputs,
+  // since a part arranges its inputs anew for its products.
+  static void divide_weights(const Net& net, size_t i, std::vector<Task>& tasks) {
+    const int64_t most = 4 * threads(), n = net.out(i);
+    const Parts outputs(n, std::clamp<int64_t>(n / 512, 1, most), unit);
+    const Parts inputs(net.in(i), std::max<int64_t>(1, most / outputs.count()), unit);
+    for (int64_t o = 0; o < n; o += outputs.part)
+      for (int64_t c = 0; c < inputs.n; c += inputs.part)
+        tasks.push_back({0, c, std::min(inputs.part, inputs.n - c), o, std::min(outputs.part, n - o)});
+  }
+
   static void backward_by_columns(
       const Net& net, const Tensor& saved, const Tensor& g, torch::autograd::variable_list& result) {
     const int64_t rows = net.rows(), widest = net.widest();
     const float* kept = saved.const_data_ptr<float>();
     const Scratch one = scratch(rows * widest), two = scratch(rows * widest);
-    In h = reading(g);
-    for (size_t i = net.count(); i-- > 0;) {
-      const int64_t n = net.out(i);
+    std::vector<float*> weights_at, biases_at;
+    for (size_t i = 0; i < net.count(); ++i) {
       Tensor* of_layer = &result[net.inputs.size() + 2 * i];
       const Layer& layer = net.layers[i];
       of_layer[0] = place_for(layer.weight);
-      of_layer[1] = layer.bias.defined() ? place_for(layer.bias) : at::empty({n}, g.options().requires_grad(false));
-      float *weight = of_layer[0].data_ptr<float>(), *biases = of_layer[1].data_ptr<float>();
-      shares_of_columns(n).each([&](int64_t, int64_t column, int64_t columns) {
-        float* bias = biases + column;
-        In slope_times = h.columns(column);
-        if (i < net.activated()) {
-          const float* slope = kept + place_of(net, i) + rows * n + column;
-          rows_kernels().scale(one.get() + column, bias, slope_times.at, slope, rows, columns, n);
-          slope_times = {one.get() + column, n};
-        } else {
-          rows_kernels().sum(bias, slope_times.at, rows, columns, n);
-        }
-        weights(net, kept, {i, 0, rows, column, columns}, slope_times, weight);
-      });
-      if (i < net.activated()) h = {one.get(), n};
-      const In w = reading(net.layers[i].weight);
-      const auto to = [&](float* y, int64_t column, int64_t width) {
-        shares_of_columns(width).each([&](int64_t, int64_t from, int64_t size) {
-          times(Out{y, width}.columns(from), h, w.columns(column + from), rows, n, size);
-        });
+      of_layer[1] = layer.bias.defined() ? place_for(layer.bias)
+                                         : at::empty({net.out(i)}, g.options().requires_grad(false));
+      weights_at.push_back(of_layer[0].data_ptr<float>());
+      biases_at.push_back(of_layer[1].data_ptr<float>());
+    }
+    // y ← h · the slope of layer i's activation, for some of its outputs, and their sums.
+    const auto through_activation = [&](size_t i, Out y, In h, int64_t column, int64_t columns) {
+      const int64_t n = net.out(i);
+      y = y.columns(column), h = h.columns(column);
+      float* bias = biases_at[i] + column;
+      if (i >= net.activated()) return rows_kernels().sum(bias, h.at, rows, columns, n);
+      const float* slope = kept + place_of(net, i) + rows * n + column;
+      rows_kernels().scale(y.at, bias, h.at, slope, rows, columns, n);
+    };
+    const size_t last = net.count() - 1;
+    In h = reading(g);
+    const Out first{one.get(), net.out(last)};
+    shares_of_columns(net.out(last)).each([&](int64_t, int64_t column, int64_t columns) {
+      through_activation(last, first, h, column, columns);
+    });
+    if (last < net.activated()) h = reading(first);
+    for (size_t i = net.count(); i-- > 0;) {
+      // The layer below waits for the gradient of the inputs, and nothing for that of the weights.
+      std::vector<Task> tasks;
+      const auto divide_input = [&](size_t j, int64_t width) {
+        const Parts parts = shares_of_columns(width);
+        for (int64_t c = 0; c < width; c += parts.part)
+          tasks.push_back({j, c, std::min(parts.part, width - c), 0, 0});
       };
       if (i > 0) {
-        to(two.get(), 0, net.in(i));
-        h = {two.get(), net.in(i)};
-        continue;
+        divide_input(0, net.in(i));
+      } else {
+        for (size_t j = 0; j < net.inputs.size(); ++j)
+          if (result[j].defined()) divide_input(j, net.inputs[j].size(1));
       }
-      int64_t column = 0;
-      for (size_t j = 0; j < net.inputs.size(); ++j) {
-        if (result[j].defined()) to(result[j].data_ptr<float>(), column, net.inputs[j].size(1));
-        column += net.inputs[j].size(1);
-      }
+      divide_weights(net, i, tasks);
+      const Out below{h.at == one.get() ? two.get() : one.get(), net.in(i)};
+      const In w = reading(net.layers[i].weight);
+      const int64_t count = static_cast<int64_t>(tasks.size());
+      Parts(count, count, 1).each([&](int64_t number, int64_t, int64_t) {
+        const Task& t = tasks[number];
+        if (t.outputs > 0) {
+          weights(net, kept, {i, 0, rows, t.output, t.outputs}, h.columns(t.output), weights_at[i], t.from, t.size);
+        } else if (i > 0) {
+          times(below.columns(t.from), h, w.columns(t.from), rows, net.out(i), t.size);
+          through_activation(i - 1, below, reading(below), t.from, t.size);
+        } else {
+          int64_t column = t.from;
+          for (size_t j = 0; j < t.j; ++j) column += net.inputs[j].size(1);
+          const Out to{result[t.j].data_ptr<float>(), net.inputs[t.j].size(1)};
+          times(to.columns(t.from), h, w.columns(column), rows, net.out(i), t.size);
+        }
+      });
+      h = reading(below);
     }
   }
 };

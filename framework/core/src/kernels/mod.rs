@@ -55,6 +55,7 @@ unsafe extern "C" {
         decay: f64,
         error: *mut *mut c_char,
     ) -> *mut C_tensor;
+    fn triflow_squares(t: *const C_tensor, error: *mut *mut c_char) -> *mut C_tensor;
     fn triflow_blend(
         a: *const C_tensor,
         x: *const C_tensor,
@@ -269,6 +270,13 @@ pub fn gradient(loss: &Tensor, variables: &[Tensor]) -> Tensor {
     call(|error| unsafe {
         triflow_gradient(loss.as_ptr(), pointers.as_ptr(), pointers.len() as c_int, error)
     })
+}
+
+/// Sum of the squares of all entries of `t`, `[]` in float64, the same for every number of threads.
+/// In float32 it is infinite where the square of an entry is.
+pub fn squares(t: &Tensor) -> Tensor {
+    // SAFETY: the tensor outlives the call.
+    call(|error| unsafe { triflow_squares(t.as_ptr(), error) })
 }
 
 /// Adds weight·term for each of `terms` (`[]`; `None`: NaN) and then the weight itself to `sums`,

@@ -68,9 +68,11 @@ void shift(float* h, const float* bias, int64_t rows, int64_t n, int64_t ld) {
     for (int64_t j = 0; j < n; ++j) y[j] += b[j];
 }
 
-void scale_rows(Out out, Out sums, In g, In slope, int64_t rows, int64_t n, int64_t ld) {
+// `out` may be `g`.
+void scale_rows(float* out, Out sums, const float* g, In slope, int64_t rows, int64_t n, int64_t ld) {
   for (int64_t j = 0; j < n; ++j) sums[j] = 0.0f;
   for (int64_t i = 0; i < rows; ++i, out += ld, g += ld, slope += ld)
+#pragma GCC ivdep
     for (int64_t j = 0; j < n; ++j) {
       const float y = g[j] * slope[j];
       out[j] = y;
@@ -118,6 +120,19 @@ void sinusoids_row(Out sines, Out cosines, float t, In w, int64_t n) {
 }
 
 void sinusoids(float* out, float t, const float* w, int64_t n) { sinusoids_row(out, out + n, t, w, n); }
+
+float squares_row(In x, int64_t n) {
+  float sums[lanes] = {};
+  int64_t j = 0;
+  for (; j + lanes <= n; j += lanes)
+    for (int l = 0; l < lanes; ++l) sums[l] += x[j + l] * x[j + l];
+  float all = 0.0f;
+  for (; j < n; ++j) all += x[j] * x[j];
+  for (int l = 0; l < lanes; ++l) all += sums[l];
+  return all;
+}
+
+float squares(const float* x, int64_t n) { return squares_row(x, n); }
 
 float error_row(Out slope, In x, In y, float w, int64_t n) {
   float sums[lanes] = {};
@@ -361,5 +376,5 @@ void product(float* y, int64_t ld, Strided a, Strided b, int64_t m, int64_t n, i
 #define NAMED(level) JOINED(triflow_rows_, level)
 extern "C" {
 extern const Rows NAMED(TRIFLOW_LEVEL);
-const Rows NAMED(TRIFLOW_LEVEL) = {width > 4, product, activate<Swish>, activate<Relu>, activate<Gelu>, activate<GeluTanh>, shift, scale, sum, blend, sinusoids, softmax, softmax_slope, error};
+const Rows NAMED(TRIFLOW_LEVEL) = {width > 4, product, activate<Swish>, activate<Relu>, activate<Gelu>, activate<GeluTanh>, shift, scale, sum, blend, sinusoids, softmax, softmax_slope, error, squares};
 }

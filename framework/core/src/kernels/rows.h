@@ -21,7 +21,7 @@ struct Rows {
   Activation swish, relu, gelu, gelu_tanh;
   // h ← h + bias
   void (*shift)(float* h, const float* bias, int64_t rows, int64_t n, int64_t ld);
-  // out ← g · slope, and the column sums [n] of out.
+  // out ← g · slope, and the column sums [n] of out; `out` may be `g`.
   void (*scale)(float* out, float* sums, const float* g, const float* slope, int64_t rows, int64_t n, int64_t ld);
   // Column sums [n] of g.
   void (*sum)(float* sums, const float* g, int64_t rows, int64_t n, int64_t ld);
@@ -36,6 +36,8 @@ struct Rows {
   void (*softmax_slope)(float* g, const float* p, float scale, int64_t rows, int64_t n);
   // Returns |x − y|², [n], and slope ← w·(x − y).
   float (*error)(float* slope, const float* x, const float* y, float w, int64_t n);
+  // Returns |x|², [n].
+  float (*squares)(const float* x, int64_t n);
 };
 
 // Kernels for this processor.

@@ -9,6 +9,7 @@
 #include "rows.h"
 #include "shim.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -176,7 +177,35 @@ Tensor sinusoids(const Tensor& time, const Tensor& frequencies) {
   return result;
 }
 
+// Sum of the squares of all entries, [] in float64. Blocks are summed in float32 and added in
+// order, whatever the number of threads.
+Tensor squares(const Tensor& t) {
+  if (!plain_float(t)) {
+    const Tensor all = t.reshape({-1});
+    return all.dot(all).to(at::kDouble);
+  }
+  constexpr int64_t block = 4096;
+  const int64_t n = t.numel(), blocks = (n + block - 1) / block;
+  std::vector<double> sums(blocks);
+  const float* from = t.const_data_ptr<float>();
+  at::parallel_for(0, blocks, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      sums[i] = rows_kernels().squares(from + i * block, std::min(block, n - i * block));
+  });
+  double all = 0.0;
+  for (double sum : sums) all += sum;
+  return at::full({}, all, t.options().dtype(at::kDouble));
+}
+
 }  // namespace
+
+// Sum of the squares of all entries, [] in float64.
+extern "C" Tensor* triflow_squares(const Tensor* t, char** error) {
+  return guarded(error, [&] {
+    at::NoGradGuard no_grad;
+    return squares(*t);
+  });
+}
 
 // Sines of time [rows] · frequencies [n], then the cosines: [rows, 2n].
 extern "C" Tensor* triflow_sinusoids(const Tensor* time, const Tensor* frequencies, char** error) {

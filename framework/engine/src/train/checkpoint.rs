@@ -4,6 +4,7 @@
 use super::{History, Trainer};
 use crate::error::{Error, Result};
 use crate::io::{safetensors, to_array, to_tensor};
+use crate::kernels;
 use crate::trained::Trained;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -165,6 +166,9 @@ impl Trainer {
 
     /// True if every parameter is finite.
     pub(super) fn is_finite(&self) -> bool {
-        self.trained.parameters.flat.isfinite().all().int64_value(&[]) != 0
+        let flat = &self.trained.parameters.flat;
+        // One pass, unless a square is infinite.
+        kernels::squares(flat).double_value(&[]).is_finite()
+            || flat.isfinite().all().int64_value(&[]) != 0
     }
 }

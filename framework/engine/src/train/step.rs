@@ -10,6 +10,7 @@ use crate::config::Training;
 use crate::data::{Batch, mirror_some};
 use crate::error::Result;
 use crate::group::Group;
+use crate::kernels;
 use crate::loss::{BatchRows, Terms};
 use crate::model::Model;
 use crate::rng::TorchStream;
@@ -122,8 +123,7 @@ impl Learning<'_> {
             self.gradient_of_parts(model, config, batch, taken)?
         };
         tch::no_grad(|| {
-            // Faster and nearer than LibTorch's norm, whose error is 4e-4 at ten million entries.
-            let norm = gradient.dot(&gradient).sqrt();
+            let norm = kernels::squares(&gradient).sqrt();
             self.course.add_norm(&norm);
             if let Some(max_norm) = config.clip_grad_norm {
                 gradient *= (norm.reciprocal() * max_norm).clamp_max(1.0);

@@ -346,6 +346,28 @@ fn adam_takes_the_steps_of_its_paper() {
 }
 
 #[test]
+fn squares_are_summed_to_rounding_in_any_precision_and_number_of_threads() {
+    let _stream = seed_torch(5, Purpose::Data, 0);
+    let threads = tch::get_num_threads();
+    for shape in [vec![], vec![7], vec![3, 0], vec![2_000_003], vec![300, 1001]] {
+        let x = normal(&shape) + 3.0;
+        let exact = x.to_kind(Kind::Double).square().sum(Kind::Double);
+        let found = squares(&x);
+        assert_eq!((found.kind(), found.size()), (Kind::Double, vec![]));
+        close(&found, &exact);
+        close(&squares(&x.to_kind(Kind::Double)), &exact);
+        tch::set_num_threads(1);
+        assert_eq!(squares(&x), found);
+        tch::set_num_threads(threads);
+    }
+    let transposed = normal(&[30, 50]).tr();
+    close(&squares(&transposed), &transposed.square().sum(Kind::Double));
+    let bad = normal(&[5000]);
+    let _ = bad.get(4321).fill_(f64::NAN);
+    assert!(squares(&bad).double_value(&[]).is_nan());
+}
+
+#[test]
 fn sinusoids_are_sines_and_cosines_to_rounding() {
     let _stream = seed_torch(3, Purpose::Data, 0);
     for (rows, n, scale) in [(5, 3, 10.0), (257, 32, 1570.0), (9, 40, 8000.0)] {
