@@ -376,7 +376,7 @@ struct Chain : torch::autograd::Node {
     if (by_rows(net))
       backward_by_rows(net, kept, g, result);
     else
-      backward_by_columns(net, kept, g, result);
+      backward_by_columns(net, g, result);
     return result;
   }
 
@@ -484,10 +484,9 @@ struct Chain : torch::autograd::Node {
         tasks.push_back({0, c, std::min(inputs.part, inputs.n - c), o, std::min(outputs.part, n - o)});
   }
 
-  static void backward_by_columns(
-      const Net& net, const Tensor& saved, const Tensor& g, torch::autograd::variable_list& result) {
+  void backward_by_columns(const Net& net, const Tensor& g, torch::autograd::variable_list& result) const {
     const int64_t rows = net.rows(), widest = net.widest();
-    const float* kept = saved.const_data_ptr<float>();
+    const float* kept = this->kept.const_data_ptr<float>();
     const Scratch one = scratch(rows * widest), two = scratch(rows * widest);
     std::vector<float*> weights_at, biases_at;
     for (size_t i = 0; i < net.count(); ++i) {
@@ -548,6 +547,10 @@ struct Chain : torch::autograd::Node {
         }
       });
       h = reading(below);
+      // The sums of its biases came with the round before.
+      const size_t weight = net.inputs.size() + 2 * i;
+      hand_over(*this, weight, result[weight]);
+      if (net.layers[i].bias.defined()) hand_over(*this, weight + 1, result[weight + 1]);
     }
   }
 };

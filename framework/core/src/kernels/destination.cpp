@@ -31,8 +31,9 @@ Destination::Destination(const at::Tensor* const* variables, int count) : before
 
 Destination::~Destination() { current = before_; }
 
-void Destination::put(int i, const at::Tensor& gradient) const {
-  const Entry& entry = entries_[i];
+void Destination::put(int i, const at::Tensor& gradient) {
+  Entry& entry = entries_[i];
+  entry.taken = true;
   const at::Tensor place = cut(flat_, entry.offset, {entry.entries});
   if (!gradient.defined()) {
     place.zero_();

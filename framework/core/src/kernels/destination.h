@@ -7,7 +7,7 @@
 #include <vector>
 
 // Consecutive places in a flat tensor for the gradients of variables, while a gradient is computed
-// on this thread. Gradients that are elsewhere are copied into their places at the end.
+// on this thread. Gradients that are elsewhere are copied into their places when they arrive.
 class Destination {
  public:
   Destination(const at::Tensor* const* variables, int count);
@@ -16,8 +16,9 @@ class Destination {
 
   // [entries of all variables], on the device and in the precision of the first variable.
   const at::Tensor& flat() const { return flat_; }
-  // Copies the gradient of variable i into its place; zeros if it is undefined.
-  void put(int i, const at::Tensor& gradient) const;
+  // Copies the gradient of variable i into its place, which is not given out afterwards; zeros if
+  // it is undefined.
+  void put(int i, const at::Tensor& gradient);
 
   // The place for the gradient of `variable`, in its shape; undefined if it has none, or if it was
   // given out already: a variable that is used twice has two gradients to add.

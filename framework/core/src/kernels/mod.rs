@@ -12,7 +12,10 @@ mod tests;
 
 pub use activation::Activation;
 
-use std::ffi::{CStr, c_char, c_int};
+use std::any::Any;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::null_mut;
 use tch::{TchError, Tensor};
 use torch_sys::C_tensor;
 
@@ -79,6 +82,8 @@ unsafe extern "C" {
         loss: *const C_tensor,
         variables: *const *const C_tensor,
         count: c_int,
+        arrived: Option<unsafe extern "C" fn(*mut c_void, *mut C_tensor, c_int) -> c_int>,
+        context: *mut c_void,
         error: *mut *mut c_char,
     ) -> *mut C_tensor;
     fn triflow_accumulate(
@@ -100,6 +105,11 @@ fn or_null(tensor: Option<&Tensor>) -> *const C_tensor {
 /// Calls the C++ shim and takes the tensor that it returns. Panics with the shim's message if it
 /// fails, as tch's own operations do; the engine turns panics of components into errors.
 fn call(shim: impl FnOnce(*mut *mut c_char) -> *mut C_tensor) -> Tensor {
+    attempt(shim).unwrap_or_else(|message| std::panic::panic_any(message))
+}
+
+/// Calls the C++ shim and takes the tensor that it returns, or its message.
+fn attempt(shim: impl FnOnce(*mut *mut c_char) -> *mut C_tensor) -> Result<Tensor, String> {
     let mut error = std::ptr::null_mut();
     let tensor = shim(&mut error);
     if tensor.is_null() {
@@ -109,10 +119,10 @@ fn call(shim: impl FnOnce(*mut *mut c_char) -> *mut C_tensor) -> Tensor {
             triflow_free(error);
             text
         };
-        std::panic::panic_any(TchError::Torch(message).to_string());
+        return Err(TchError::Torch(message).to_string());
     }
     // SAFETY: a new tensor that nothing else owns.
-    unsafe { Tensor::from_ptr(tensor) }
+    Ok(unsafe { Tensor::from_ptr(tensor) })
 }
 
 /// A linear layer: `weight` `[outputs, inputs]`, `bias` `[outputs]`.
@@ -268,7 +278,8 @@ pub fn gradient(loss: &Tensor, variables: &[Tensor]) -> Tensor {
     let pointers: Vec<*const C_tensor> = variables.iter().map(|v| or_null(Some(v))).collect();
     // SAFETY: all pointers are of tensors that outlive the call, and the count is theirs.
     call(|error| unsafe {
-        triflow_gradient(loss.as_ptr(), pointers.as_ptr(), pointers.len() as c_int, error)
+        let count = pointers.len() as c_int;
+        triflow_gradient(loss.as_ptr(), pointers.as_ptr(), count, None, null_mut(), error)
     })
 }
 
@@ -277,6 +288,47 @@ pub fn gradient(loss: &Tensor, variables: &[Tensor]) -> Tensor {
 pub fn squares(t: &Tensor) -> Tensor {
     // SAFETY: the tensor outlives the call.
     call(|error| unsafe { triflow_squares(t.as_ptr(), error) })
+}
+
+/// Computes what [`gradient`] does. `arrived` is called on this thread with the flat tensor and the
+/// number of each variable once: when the variable's gradient is complete and in its place, which
+/// `arrived` may change. On a CPU that is while the others are computed, else at the end.
+pub fn gradient_as_it_arrives(
+    loss: &Tensor,
+    variables: &[Tensor],
+    arrived: &mut dyn FnMut(&mut Tensor, usize),
+) -> Tensor {
+    struct Context<'a> {
+        arrived: &'a mut dyn FnMut(&mut Tensor, usize),
+        panic: Option<Box<dyn Any + Send>>,
+    }
+    unsafe extern "C" fn call_arrived(
+        context: *mut c_void,
+        flat: *mut C_tensor,
+        variable: c_int,
+    ) -> c_int {
+        // SAFETY: the context of the call below, which nothing else uses during that call, and a
+        // tensor that lives.
+        let (context, mut flat) =
+            unsafe { (&mut *context.cast::<Context<'_>>(), Tensor::clone_from_ptr(flat)) };
+        let arrived = AssertUnwindSafe(|| (context.arrived)(&mut flat, variable as usize));
+        // Panics must not pass through C++.
+        context.panic = catch_unwind(arrived).err();
+        c_int::from(context.panic.is_some())
+    }
+    let pointers: Vec<*const C_tensor> = variables.iter().map(|v| or_null(Some(v))).collect();
+    let mut context = Context { arrived, panic: None };
+    let at = (&raw mut context).cast();
+    // SAFETY: all pointers are of tensors that outlive the call, and the count is theirs; the
+    // context is that of the function.
+    let result = attempt(|error| unsafe {
+        let count = pointers.len() as c_int;
+        triflow_gradient(loss.as_ptr(), pointers.as_ptr(), count, Some(call_arrived), at, error)
+    });
+    if let Some(panic) = context.panic {
+        resume_unwind(panic);
+    }
+    result.unwrap_or_else(|message| std::panic::panic_any(message))
 }
 
 /// Adds weight·term for each of `terms` (`[]`; `None`: NaN) and then the weight itself to `sums`,

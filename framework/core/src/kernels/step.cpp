@@ -224,19 +224,31 @@ extern "C" Tensor* triflow_error(
 }
 
 // Gradient of `loss` with respect to `count` variables, concatenated; 0 for those it does not
-// depend on.
+// depend on. `arrived`, or null, is called with the result and the number of a variable whose
+// gradient is complete, once for each; what it returns is not 0 if the computation is to end.
 extern "C" Tensor* triflow_gradient(
-    const Tensor* loss, const Tensor* const* variables, int count, char** error) {
+    const Tensor* loss, const Tensor* const* variables, int count,
+    int (*arrived)(void* context, Tensor* result, int variable), void* context, char** error) {
   return guarded(error, [&] {
     std::vector<Tensor> learned;
-    for (int i = 0; i < count; ++i)
-      if (variables[i]->requires_grad()) learned.push_back(*variables[i]);
-    const Destination to(variables, count);
-    const auto found = gradients(*loss, learned);
+    std::vector<int> numbers;
+    Destination to(variables, count);
+    Tensor flat = to.flat();
+    const auto put = [&](int i, const Tensor& gradient) {
+      to.put(i, gradient);
+      TORCH_CHECK(!arrived || arrived(context, &flat, i) == 0, "who waits for the gradient has failed");
+    };
     at::NoGradGuard no_grad;
-    size_t next = 0;
-    for (int i = 0; i < count; ++i) to.put(i, variables[i]->requires_grad() ? found[next++] : Tensor());
-    return to.flat();
+    for (int i = 0; i < count; ++i) {
+      if (!variables[i]->requires_grad()) {
+        put(i, Tensor());
+        continue;
+      }
+      learned.push_back(*variables[i]);
+      numbers.push_back(i);
+    }
+    gradients(*loss, learned, [&](size_t i, const Tensor& gradient) { put(numbers[i], gradient); });
+    return flat;
   });
 }
 

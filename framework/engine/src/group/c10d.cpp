@@ -26,6 +26,10 @@ struct triflow_group {
   milliseconds timeout;
 };
 
+struct triflow_sum {
+  intrusive_ptr<c10d::Work> work;
+};
+
 namespace {
 
 template <typename F>
@@ -141,20 +145,23 @@ int triflow_group_count(triflow_group* group, const char* key, int64_t* now, cha
   return guarded(error, [&] { *now = group->store->add(key, 1); });
 }
 
-// Replaces tensors, at::Tensor* of one piece each, by their sums over the group. All are under way
-// at the same time.
-int triflow_group_sum(triflow_group* group, void* const* tensors, int count, char** error) {
+// Begins to replace a tensor of one piece by its sum over the group, in the background: nothing may
+// use the tensor until the sum was awaited. All processes begin the same sums in the same order.
+int triflow_group_begin_sum(triflow_group* group, void* tensor, triflow_sum** sum, char** error) {
   return guarded(error, [&] {
     const at::NoGradGuard off;
     TORCH_CHECK(group->backend, "this process has left the group");
-    std::vector<intrusive_ptr<c10d::Work>> works;
-    for (int i = 0; i < count; ++i) {
-      std::vector<at::Tensor> one{static_cast<at::Tensor*>(tensors[i])->view({-1})};
-      works.push_back(group->backend->allreduce(one, c10d::AllreduceOptions()));
-    }
-    for (const auto& work : works) work->wait();
+    std::vector<at::Tensor> one{static_cast<at::Tensor*>(tensor)->view({-1})};
+    *sum = new triflow_sum{group->backend->allreduce(one, c10d::AllreduceOptions())};
   });
 }
+
+int triflow_group_await_sum(triflow_sum* sum, char** error) {
+  return guarded(error, [&] { sum->work->wait(); });
+}
+
+// A sum that is still under way goes on, and keeps the memory of its tensor.
+void triflow_group_drop_sum(triflow_sum* sum) { delete sum; }
 
 // Replaces a tensor by that of the rank `from`.
 int triflow_group_broadcast(triflow_group* group, void* tensor, int from, char** error) {
@@ -168,7 +175,8 @@ int triflow_group_broadcast(triflow_group* group, void* tensor, int from, char**
   });
 }
 
-// Closes the connections, on which the calls of the others fail. The store stays.
+// Closes the connections, on which the calls of the others fail, after the sums that are under way.
+// The store stays.
 void triflow_group_disconnect(triflow_group* group) { group->backend.reset(); }
 
 void triflow_group_drop(triflow_group* group) { delete group; }

@@ -14,6 +14,11 @@ struct Raw {
     _private: [u8; 0],
 }
 
+#[repr(C)]
+struct RawSum {
+    _private: [u8; 0],
+}
+
 type Message = *mut *mut c_char;
 
 unsafe extern "C" {
@@ -68,12 +73,14 @@ unsafe extern "C" {
         now: *mut i64,
         error: Message,
     ) -> c_int;
-    fn triflow_group_sum(
+    fn triflow_group_begin_sum(
         group: *mut Raw,
-        tensors: *const *mut c_void,
-        count: c_int,
+        tensor: *mut c_void,
+        sum: *mut *mut RawSum,
         error: Message,
     ) -> c_int;
+    fn triflow_group_await_sum(sum: *mut RawSum, error: Message) -> c_int;
+    fn triflow_group_drop_sum(sum: *mut RawSum);
     fn triflow_group_broadcast(
         group: *mut Raw,
         tensor: *mut c_void,
@@ -199,13 +206,14 @@ impl C10d {
         Ok(now)
     }
 
-    /// Replaces contiguous tensors by their sums over the processes.
-    pub fn sum(&self, tensors: &mut [&mut Tensor]) -> Answer<()> {
-        let all: Vec<*mut c_void> = tensors.iter().map(|t| pointer(t)).collect();
-        // SAFETY: the tensors are borrowed mutably during the call, and the count is theirs.
+    /// Begins to replace a contiguous tensor by its sum over the processes.
+    pub fn begin_sum(&self, tensor: &mut Tensor) -> Answer<Sum> {
+        let mut sum = null_mut();
+        // SAFETY: the tensor outlives the call, and the sum keeps its memory.
         checked(|error| unsafe {
-            triflow_group_sum(self.0, all.as_ptr(), all.len() as c_int, error)
-        })
+            triflow_group_begin_sum(self.0, pointer(tensor), &raw mut sum, error)
+        })?;
+        Ok(Sum(sum))
     }
 
     /// Replaces a contiguous tensor by that of the process `from`.
@@ -227,6 +235,26 @@ impl Drop for C10d {
     fn drop(&mut self) {
         // SAFETY: it was opened, and is dropped once.
         unsafe { triflow_group_drop(self.0) }
+    }
+}
+
+/// A sum that is under way in the background. The tensor is not to be used until it was awaited;
+/// dropped before, it goes on, and keeps the tensor's memory.
+#[derive(Debug)]
+pub struct Sum(*mut RawSum);
+
+impl Sum {
+    /// Waits for the sum.
+    pub fn wait(&self) -> Answer<()> {
+        // SAFETY: it was begun, and is dropped later.
+        checked(|error| unsafe { triflow_group_await_sum(self.0, error) })
+    }
+}
+
+impl Drop for Sum {
+    fn drop(&mut self) {
+        // SAFETY: it was begun, and is dropped once.
+        unsafe { triflow_group_drop_sum(self.0) }
     }
 }
 

@@ -5,9 +5,13 @@ mod c10d;
 mod environment;
 mod nccl;
 mod network;
+mod sums;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use environment::Place;
 pub use network::host;
+pub use sums::Sums;
 
 use crate::error::{Error, Result, first_line};
 use crate::threads;
@@ -54,7 +58,7 @@ struct Joined {
     timeout: Duration,
     /// Number of exchanges so far, which makes their keys unique.
     exchanges: AtomicU64,
-    /// Time in sums so far, in nanoseconds.
+    /// Time that sums have held this process up so far, in nanoseconds.
     in_sums: AtomicU64,
     connected: AtomicBool,
     failed: AtomicBool,
@@ -205,17 +209,20 @@ impl Group {
     /// # Errors
     /// [`Error::Runtime`]: another process is lost.
     pub fn sum(&self, tensors: &mut [&mut Tensor]) -> Result<()> {
-        self.with(|joined| {
-            let began = Instant::now();
-            joined.c10d.sum(tensors)?;
-            let nanoseconds = began.elapsed().as_nanos() as u64;
-            joined.in_sums.fetch_add(nanoseconds, Ordering::Relaxed);
-            Ok(())
-        })
+        let mut sums = self.sums();
+        for tensor in tensors {
+            sums.begin(tensor)?;
+        }
+        sums.finish()
     }
 
-    /// Time that sums have taken so far, in which this process also waited for others; of a GPU the
-    /// time to start them.
+    /// Sums over the group that go on in the background.
+    pub fn sums(&self) -> Sums<'_> {
+        Sums::new(self)
+    }
+
+    /// Time that sums have held this process up so far, in which it also waited for others; of a GPU
+    /// the time to start them.
     pub fn time_in_sums(&self) -> Duration {
         let in_sums = self.0.as_ref().map(|joined| joined.in_sums.load(Ordering::Relaxed));
         Duration::from_nanos(in_sums.unwrap_or(0))

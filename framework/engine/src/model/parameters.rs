@@ -82,14 +82,28 @@ impl Parameters {
     /// # Errors
     /// [`Error::Runtime`]: `loss` depends on no parameter.
     pub fn gradient(&self, loss: &Tensor) -> Result<Tensor> {
-        // LibTorch would abort the process.
-        if !loss.requires_grad() {
-            return Err(Error::runtime(
-                "the loss does not depend on any parameter: a part of the model cuts the graph \
-                 (`detach`, `no_grad`, or a derivative taken without `differentiate`)",
-            ));
-        }
+        check_graph(loss)?;
         Ok(kernels::gradient(loss, &self.variables))
+    }
+
+    /// Computes the gradient of `loss` as [`gradient`](Self::gradient) does. `arrived` is called
+    /// with the flat tensor and the number of each variable once, as soon as the variable's gradient
+    /// is complete; it may change that gradient.
+    ///
+    /// # Errors
+    /// Those of [`gradient`](Self::gradient).
+    pub fn gradient_as_it_arrives(
+        &self,
+        loss: &Tensor,
+        arrived: &mut dyn FnMut(&mut Tensor, usize),
+    ) -> Result<Tensor> {
+        check_graph(loss)?;
+        Ok(kernels::gradient_as_it_arrives(loss, &self.variables, arrived))
+    }
+
+    /// Number of values of each variable, in their order in the flat tensor.
+    pub fn sizes(&self) -> Vec<i64> {
+        self.layout.iter().map(|(_, shape, _)| shape.iter().product()).collect()
     }
 
     /// Cuts a flat tensor `[parameters]` into views of the variables' shapes, with their names.
@@ -109,6 +123,17 @@ impl Parameters {
         tch::no_grad(|| self.flat.copy_(&saved));
         result
     }
+}
+
+/// Checks that the loss depends on a variable: LibTorch would abort the process.
+fn check_graph(loss: &Tensor) -> Result<()> {
+    if loss.requires_grad() {
+        return Ok(());
+    }
+    Err(Error::runtime(
+        "the loss does not depend on any parameter: a part of the model cuts the graph \
+         (`detach`, `no_grad`, or a derivative taken without `differentiate`)",
+    ))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod graph;
 mod history;
 mod latents;
 mod meeting;
+mod pieces;
 mod prefetch;
 mod rates;
 mod share;

@@ -3,6 +3,7 @@
 
 use super::Parameters;
 use super::course::Course;
+use super::pieces::Pieces;
 use super::rates::Rates;
 use super::share::Share;
 use crate::component::{Condition, Optimizer, OptimizerState, Pass};
@@ -14,6 +15,7 @@ use crate::kernels;
 use crate::loss::{BatchRows, Terms};
 use crate::model::Model;
 use crate::rng::TorchStream;
+use std::ops::Range;
 use tch::Tensor;
 
 /// Inputs of a step.
@@ -79,6 +81,8 @@ pub(crate) struct Learning<'t> {
     pub state: &'t mut OptimizerState,
     /// Sums of the loss terms and of the gradient's norms over the epoch.
     pub course: &'t mut Course,
+    /// Pieces in which the gradient is summed over the group.
+    pub pieces: &'t mut Pieces,
 }
 
 /// The rows of a step that this process takes.
@@ -115,8 +119,8 @@ impl Learning<'_> {
     ) -> Result<Option<Tensor>> {
         let (mut gradient, asked) = if taken.is_whole() {
             let rows = BatchRows::whole(taken.rows);
-            let (terms, gradient) =
-                loss_and_gradient(model, self.parameters, config, batch, rows, taken.dropout)?;
+            let terms = losses(model, config, batch, rows, taken.dropout)?;
+            let gradient = self.parameters.gradient(terms.total())?;
             self.course.add_terms(&terms, taken.rows, None);
             (gradient, None)
         } else {
@@ -134,7 +138,8 @@ impl Learning<'_> {
     }
 
     /// Adds up the gradients of the own parts, each weighted by its share of the rows, and those of
-    /// the group. Returns it with the number of processes that ask to stop.
+    /// the group, which are summed while that of the last part is computed. Returns it with the
+    /// number of processes that ask to stop.
     fn gradient_of_parts(
         &mut self,
         model: &Model,
@@ -142,46 +147,62 @@ impl Learning<'_> {
         batch: &Inputs,
         taken: &Taken<'_>,
     ) -> Result<(Tensor, Option<Tensor>)> {
+        let Self { parameters, course, pieces, .. } = self;
         let (share, group, of) = (taken.share, taken.group, taken.rows);
         let begin = share.rows(of).start;
-        let mut sums = self.course.terms().zeros_like();
-        let mut gradient: Option<Tensor> = None;
-        for part in share.own.clone() {
+        let mut terms_of_parts = course.terms().zeros_like();
+        let mut sums = group.sums();
+        // Of the parts before the last.
+        let mut before: Option<Tensor> = None;
+        let mut gradient = None;
+        let own = || share.own.clone().filter(|part| !share.part(*part, of).is_empty());
+        let last = own().next_back();
+        for part in own() {
             let rows = share.part(part, of);
             let (from, n) = (rows.start, rows.end - rows.start);
-            if n == 0 {
-                continue;
-            }
             let _stream = (part != share.own.start).then(|| (taken.seed)(part));
             let rows = BatchRows { from, rows: n, of };
             let batch = batch.narrow(from - begin, n);
-            let (terms, mut of_part) =
-                loss_and_gradient(model, self.parameters, config, &batch, rows, taken.dropout)?;
-            self.course.add_terms(&terms, n, Some(&mut sums));
-            tch::no_grad(|| {
-                let weight = n as f64 / of as f64;
-                match &mut gradient {
-                    Some(all) => {
-                        let _ = all.g_add_(&(of_part * weight));
-                    }
-                    None => {
-                        let _ = of_part.g_mul_scalar_(weight);
-                        gradient = Some(of_part);
-                    }
+            let terms = losses(model, config, &batch, rows, taken.dropout)?;
+            let weight = n as f64 / of as f64;
+            let add = |to: &mut Tensor, range: Range<i64>| {
+                let _ = to.g_mul_scalar_(weight);
+                if let Some(before) = &before {
+                    let _ = to.g_add_(&before.narrow(0, range.start, range.end - range.start));
                 }
-            });
+            };
+            if Some(part) == last {
+                gradient = Some(pieces.sum(group, &mut sums, &mut { add }, |arrived| {
+                    parameters.gradient_as_it_arrives(terms.total(), arrived)
+                })?);
+            } else {
+                let mut of_part = parameters.gradient(terms.total())?;
+                let count = of_part.numel() as i64;
+                add(&mut of_part, 0..count);
+                before = Some(of_part);
+            }
+            course.add_terms(&terms, n, Some(&mut terms_of_parts));
         }
-        // A rank without rows of the last batch adds nothing.
-        let mut gradient = gradient.unwrap_or_else(|| self.parameters.flat.zeros_like());
+        let gradient = match gradient {
+            Some(gradient) => gradient,
+            // A rank without rows of the last batch adds nothing.
+            None => pieces.sum(group, &mut sums, &mut |_, _| {}, |arrived| {
+                let mut zeros = parameters.flat.zeros_like();
+                (0..parameters.sizes().len()).for_each(|i| arrived(&mut zeros, i));
+                Ok(zeros)
+            })?,
+        };
         if group.is_alone() {
-            self.course.add(&sums);
+            course.add(&terms_of_parts);
             return Ok((gradient, None));
         }
-        let stop = Tensor::full([1], f64::from(taken.stop), (sums.kind(), sums.device()));
-        let mut numbers = Tensor::cat(&[sums, stop], 0);
-        group.sum(&mut [&mut gradient, &mut numbers])?;
+        let options = (terms_of_parts.kind(), terms_of_parts.device());
+        let stop = Tensor::full([1], f64::from(taken.stop), options);
+        let mut numbers = Tensor::cat(&[terms_of_parts, stop], 0);
+        sums.begin(&mut numbers)?;
+        sums.finish()?;
         let terms = numbers.numel() as i64 - 1;
-        self.course.add(&numbers.narrow(0, 0, terms));
+        course.add(&numbers.narrow(0, 0, terms));
         Ok((gradient, Some(numbers.get(terms))))
     }
 
@@ -224,16 +245,14 @@ pub(super) fn with_known_cells(
     Some(completion.condition(condition.as_ref(), Some(&known), target.size()[0], options))
 }
 
-/// Computes the loss of the rows `rows` of a batch and its gradient `[parameters]`. All random
-/// numbers of a step are drawn here.
-fn loss_and_gradient(
+/// Computes the loss of the rows `rows` of a batch. All random numbers of a step are drawn here.
+fn losses(
     model: &Model,
-    parameters: &Parameters,
     config: &Training,
     batch: &Inputs,
     rows: BatchRows,
     dropout: bool,
-) -> Result<(Terms, Tensor)> {
+) -> Result<Terms> {
     let same = |t: &Tensor| t.shallow_clone();
     let (target, condition) = if config.flip {
         mirror_some(&batch.target, batch.condition.as_ref())
@@ -250,7 +269,5 @@ fn loss_and_gradient(
     let condition = with_known_cells(model, config, &target, condition);
     let pass = Pass { training: true, dropout, mask: batch.mask.as_ref() };
     let z0 = batch.z0.as_ref().map(same);
-    let terms = model.losses_from((z0, rows), &target, condition.as_ref(), pass, false)?;
-    let gradient = parameters.gradient(terms.total())?;
-    Ok((terms, gradient))
+    model.losses_from((z0, rows), &target, condition.as_ref(), pass, false)
 }

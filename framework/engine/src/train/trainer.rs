@@ -8,6 +8,7 @@ use super::coupled::{PairingCost, ValidationPairs};
 use super::course::{Course, PERIOD};
 use super::divergence::Divergence;
 use super::graph::{self, Recorder, Steps};
+use super::pieces::Pieces;
 use super::rates::Schedule;
 use super::share::Share;
 use super::start::warn_of_shift;
@@ -315,12 +316,13 @@ impl Trainer {
         self.course.begin()?;
         let mut schedule = self.schedule()?;
         let mut batches = self.batches(total)?;
+        let mut pieces = Pieces::new(&self.trained.parameters, &self.group);
         while !self.has_ended()? {
             let epoch = self.step / per_epoch;
             let batch = batches.take(&self.data.train, &self.trained.model, self.step)?;
             let rows = batches.rows(self.step);
             let inputs = Inputs::new(batch, schedule.row(self.step)?);
-            let asked = self.take_step(&mut steps, &inputs, (epoch, rows))?;
+            let asked = self.take_step((&mut steps, &mut pieces), &inputs, (epoch, rows))?;
             self.pairing = batches.pairing_cost();
             let ends = self.step.is_multiple_of(per_epoch) || self.step == total;
             if ends || self.course.logged() >= PERIOD || self.is_planned(self.step) {
@@ -425,7 +427,7 @@ impl Trainer {
 
     fn take_step(
         &mut self,
-        steps: &mut Steps,
+        (steps, pieces): (&mut Steps, &mut Pieces),
         batch: &Inputs,
         (epoch, rows): (u64, i64),
     ) -> Result<Option<Tensor>> {
@@ -438,6 +440,7 @@ impl Trainer {
             optimizer: &*self.optimizer,
             state: &mut self.state,
             course: &mut self.course,
+            pieces,
         };
         let dropout = config.dropout_epochs.is_none_or(|n| epoch < n);
         let seed = |part: i64| {
