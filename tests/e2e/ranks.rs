@@ -2,6 +2,7 @@
 
 mod divergence;
 mod draws;
+mod pieces;
 
 use crate::command::{Folder, Outcome, bytes, text};
 use serde_json::Value;

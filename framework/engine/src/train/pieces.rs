@@ -41,11 +41,11 @@ impl Pieces {
         let (mut ranges, mut of_variable) = (Vec::<Range<i64>>::new(), Vec::new());
         let (mut from, mut to) = (0, 0);
         let mut left: i64 = sizes.iter().sum();
-        for size in sizes {
+        for (i, size) in sizes.iter().enumerate() {
             of_variable.push(ranges.len());
             (to, left) = (to + size, left - size);
             // Fewer values than a piece needs belong to the one before them.
-            if left == 0 || (to - from >= least && left >= least) {
+            if i + 1 == sizes.len() || (to - from >= least && left >= least) {
                 ranges.push(from..to);
                 from = to;
             }

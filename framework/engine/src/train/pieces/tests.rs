@@ -8,7 +8,7 @@ const SIZES: [i64; 9] = [1000, 400, 700, 2000, 1500, 1200, 3000, 1100, 30];
 
 /// A gradient of this rank, whose values have digits to round.
 fn gradient(rank: usize, step: usize) -> Tensor {
-    let n = SIZES.iter().sum();
+    let n: i64 = SIZES.iter().sum();
     let at = Tensor::arange(n, (Kind::Float, Device::Cpu));
     ((at + (3 * rank + step) as f64) * 0.37).sin() * 1.1_f64.powi(rank as i32)
 }
