@@ -221,7 +221,7 @@ impl Group {
         Sums::new(self)
     }
 
-    /// Time that sums have held this process up so far, in which it also waited for others; of a GPU
+    /// Time for which sums have held this process up so far, waiting for others included; of a GPU
     /// the time to start them.
     pub fn time_in_sums(&self) -> Duration {
         let in_sums = self.0.as_ref().map(|joined| joined.in_sums.load(Ordering::Relaxed));

@@ -87,8 +87,8 @@ impl Parameters {
     }
 
     /// Computes the gradient of `loss` as [`gradient`](Self::gradient) does. `arrived` is called
-    /// with the flat tensor and the number of each variable once, as soon as the variable's gradient
-    /// is complete; it may change that gradient.
+    /// with the flat tensor and the number of each variable once, as soon as the gradient of the
+    /// variable is complete, and may change that gradient.
     ///
     /// # Errors
     /// Those of [`gradient`](Self::gradient).

@@ -314,8 +314,7 @@ impl Trainer {
             return Ok(Outcome::Ended);
         }
         self.course.begin()?;
-        let mut schedule = self.schedule()?;
-        let mut batches = self.batches(total)?;
+        let (mut schedule, mut batches) = (self.schedule()?, self.batches(total)?);
         let mut pieces = Pieces::new(&self.trained.parameters, &self.group);
         while !self.has_ended()? {
             let epoch = self.step / per_epoch;
