@@ -6,8 +6,8 @@ use crate::group::{Group, Sums};
 use std::ops::Range;
 use tch::{Device, Tensor};
 
-/// Smallest size of a piece, in bytes.
-const LEAST: i64 = 1 << 20;
+/// Smallest size of a piece, in bytes: sums of smaller ones have held training up for longer.
+const LEAST: i64 = 4 << 20;
 
 /// Receives the flat gradient and the number of a variable whose gradient is complete.
 type Arrived<'a> = dyn FnMut(&mut Tensor, usize) + 'a;
