@@ -10,6 +10,8 @@ use tch::{Device, Kind, Tensor};
 const MOST_CATEGORIES: i64 = 200;
 /// Passes over the categories of a column, at most.
 const PASSES: usize = 30;
+/// Numbers that such a pass looks at, at most, which limits the rows of a column of many categories.
+const WORK: i64 = 1 << 28;
 
 /// Changes of generated rows, in the model's units, by which each column has the distribution that
 /// it has in the training rows: the optimal transport between the two distributions of a column,
@@ -144,8 +146,9 @@ impl Marginals {
 /// turn is the one that gives its category the right number of rows, which maximises the dual of
 /// the transport's cost in one coordinate.
 fn potentials(scores: &Tensor, shares: &Tensor) -> Tensor {
-    let scores = scores.transpose(0, 1).contiguous();
-    let (count, n) = scores.size2().unwrap_or((0, 0));
+    let count = shares.size()[0];
+    let n = scores.size()[0].min(WORK / (count * count).max(1));
+    let scores = scores.narrow(0, 0, n).transpose(0, 1).contiguous();
     let mut shift = Tensor::zeros([count], (Kind::Double, scores.device()));
     let all = shares.sum(Kind::Double).double_value(&[]);
     if n == 0 || all <= 0.0 {

@@ -8,10 +8,11 @@ use crate::inference::{self, Start};
 use crate::rng::{Purpose, Streams, stream_seed};
 use tch::{Kind, Tensor};
 
-/// Numbers of rows that are drawn, at least and at most.
-const DRAWN: (i64, i64) = (5_000, 20_000);
+/// Numbers of rows that are drawn, at least and at most. Their noise is left in the columns: of n
+/// rows, a logistic regression over p entries can see about √(p/n) standard deviations of it.
+const DRAWN: (i64, i64) = (50_000, 100_000);
 /// Entries of these rows, at most.
-const ENTRIES: i64 = 1 << 25;
+const ENTRIES: i64 = 1 << 24;
 
 impl Trained {
     /// Draws rows under the conditions of training rows, and finds how generated rows have to move
@@ -24,20 +25,20 @@ impl Trained {
     pub(crate) fn fit_marginals(&mut self, train: &Rows) -> Result<()> {
         let len = train.len();
         let most = DRAWN.1.min(ENTRIES / train.numbers_of_row().max(1)).max(1);
-        // Few training rows are used equally often.
+        // Few training rows give their conditions equally often.
         let n = (len * (DRAWN.0 / len.max(1)).max(1)).min(most);
         log::info!("drawing {n} rows to match the distributions of the columns");
-        let number = |i: i64| match n <= len {
-            true => (i128::from(i) * i128::from(len) / i128::from(n)) as i64,
-            false => i % len,
-        };
-        let numbers = Tensor::from_slice(&(0..n).map(number).collect::<Vec<_>>());
-        let own = train.take(&numbers.to_device(train.device()))?;
+        let own = train.spread(n)?;
+        let kept = own.len();
         let streams = Streams::new(stream_seed(self.experiment.seed(), Purpose::Marginals, 0), 0);
         let rows = inference::Rows {
             n,
             streams: Some(&streams),
-            condition: &|_, from, n| Ok(own.narrow(from, n).condition()),
+            condition: &|_, from, n| {
+                let numbers: Vec<i64> = (from..from + n).map(|i| i % kept).collect();
+                let numbers = Tensor::from_slice(&numbers).to_device(own.target.device());
+                Ok(own.rows(&numbers).condition())
+            },
             mask: None,
             start: Start::Noise,
         };
