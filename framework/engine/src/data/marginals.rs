@@ -10,7 +10,8 @@ use tch::{Device, Kind, Tensor};
 const MOST_CATEGORIES: i64 = 200;
 /// Passes over the categories of a column, at most.
 const PASSES: usize = 30;
-/// Numbers that such a pass looks at, at most, which limits the rows of a column of many categories.
+/// Numbers that such a pass looks at, at most, which limits the rows of a column of many
+/// categories.
 const WORK: i64 = 1 << 28;
 
 /// Changes of generated rows, in the model's units, by which each column has the distribution that

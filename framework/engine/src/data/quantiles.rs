@@ -83,7 +83,8 @@ impl Quantiles {
 }
 
 /// Quantiles of the columns of `values` `[n, columns]` float64, NaN where missing, at the levels
-/// (i + ½)/m, `[columns, m]` ascending: m is `wanted`, at most 1,000; 0 for a column without values.
+/// (i + ½)/m, `[columns, m]` ascending: m is `wanted`, at most 1,000. They are 0 for a column
+/// without values.
 pub(super) fn quantiles(values: &Tensor, wanted: i64) -> Tensor {
     let m = wanted.clamp(1, MOST);
     let knots = (0..values.size()[1]).map(|i| {

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod impute;
+mod marginals;
 mod states;
 
 pub use blocks::{Block, Rows, Start};

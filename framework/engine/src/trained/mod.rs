@@ -1,7 +1,6 @@
 //! Trained models, which sample, predict, and are saved and loaded.
 
 mod file;
-mod marginals;
 mod sampling;
 mod trajectories;
 

@@ -1,11 +1,11 @@
 //! Fitting a trained model's generated rows to the distributions of the columns.
 
-use super::Trained;
+use super::{Rows, Start};
 use crate::component::Pass;
-use crate::data::{Marginals, Rows};
+use crate::data::{self, Marginals};
 use crate::error::Result;
-use crate::inference::{self, Start};
 use crate::rng::{Purpose, Streams, stream_seed};
+use crate::trained::Trained;
 use tch::{Kind, Tensor};
 
 /// Numbers of rows that are drawn, at least and at most. Their noise is left in the columns: of n
@@ -22,7 +22,7 @@ impl Trained {
     /// # Errors
     /// [`Error::Component`](crate::Error::Component): a component fails.
     /// [`Error::Data`](crate::Error::Data): rows on disk cannot be read.
-    pub(crate) fn fit_marginals(&mut self, train: &Rows) -> Result<()> {
+    pub(crate) fn fit_marginals(&mut self, train: &data::Rows) -> Result<()> {
         let len = train.len();
         let most = DRAWN.1.min(ENTRIES / train.numbers_of_row().max(1)).max(1);
         // Few training rows give their conditions equally often.
@@ -31,7 +31,7 @@ impl Trained {
         let own = train.spread(n)?;
         let kept = own.len();
         let streams = Streams::new(stream_seed(self.experiment.seed(), Purpose::Marginals, 0), 0);
-        let rows = inference::Rows {
+        let rows = Rows {
             n,
             streams: Some(&streams),
             condition: &|_, from, n| {
