@@ -80,6 +80,8 @@ deny: need-cargo need-python ## Check licences, sources, duplicates and known vu
 	@scripts/dependencies
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
 	$(CARGO) deny --workspace check
+	$(CARGO) deny --workspace --manifest-path examples/plugins/Cargo.toml --config $(CURDIR)/deny.toml check \
+	  -A license-not-encountered -A unmatched-skip -A unnecessary-skip
 
 sbom: need-cargo need-python ## Write the software bill of materials of the triflow command, target/triflow.cdx.json
 	@mkdir -p $(TARGET)
