@@ -6,11 +6,13 @@
 
 mod activation;
 pub mod count;
+mod instructions;
 pub mod reduced;
 #[cfg(test)]
 mod tests;
 
 pub use activation::Activation;
+pub use instructions::Instructions;
 
 use std::any::Any;
 use std::ffi::{CStr, c_char, c_int, c_void};

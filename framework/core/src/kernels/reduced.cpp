@@ -2,6 +2,8 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "level.h"
+
 namespace {
 
 at::DeviceType device_of(int cuda) { return cuda ? at::kCUDA : at::kCPU; }
@@ -24,11 +26,10 @@ extern "C" void triflow_reduced_end(int cuda, int before) {
   at::autocast::set_autocast_enabled(device_of(cuda), before != 0);
 }
 
-// Returns 1 if the processor has instructions for bfloat16.
+// Returns 1 if the processor has instructions for bfloat16 that may be used.
 extern "C" int triflow_has_bfloat16() {
 #ifdef TRIFLOW_LEVELS
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512bf16") != 0;
+  return level() == Level::avx512 && __builtin_cpu_supports("avx512bf16") != 0;
 #else
   return 0;
 #endif

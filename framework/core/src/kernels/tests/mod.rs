@@ -2,6 +2,7 @@
 
 mod arrival;
 mod attention;
+mod instructions;
 mod norm;
 
 use super::*;

@@ -1,0 +1,7 @@
+// Instruction set of the kernels.
+
+#pragma once
+
+enum class Level { baseline, avx2, avx512 };
+
+Level level();
