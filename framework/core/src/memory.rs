@@ -4,9 +4,14 @@
 use crate::error::{Error, Result};
 use std::path::Path;
 use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes left to the rest of the process and of the system.
 const RESERVE: u64 = 64 << 20;
+
+/// Bytes of the reserve that are granted before the system is asked what is free: its answer takes
+/// longer than reading a small file.
+const UNASKED: u64 = RESERVE / 2;
 
 /// Checks that `bytes` of memory are free. `what` names the user of the memory, such as "array
 /// `x`".
@@ -50,7 +55,24 @@ pub fn free() -> u64 {
 /// Reason why `bytes` of memory cannot be had, as "needs … bytes of memory (…), and … (…) are
 /// free"; `None` where they are free.
 pub fn shortage(bytes: u64) -> Option<String> {
-    shortage_of(bytes, free())
+    static GRANTED: Granted = Granted(AtomicU64::new(0));
+    if GRANTED.without_asking(bytes) { None } else { shortage_of(bytes, free()) }
+}
+
+/// Bytes that were granted since the system was asked.
+struct Granted(AtomicU64);
+
+impl Granted {
+    /// Grants `bytes` of the reserve, or returns `false` and begins anew where the system has to be
+    /// asked.
+    fn without_asking(&self, bytes: u64) -> bool {
+        let own = bytes.min(UNASKED);
+        let grants = self.0.fetch_add(own, Ordering::Relaxed) + own < UNASKED;
+        if !grants {
+            self.0.store(0, Ordering::Relaxed);
+        }
+        grants
+    }
 }
 
 /// Makes the process keep memory that it frees. Training asks for the same sizes in every step, and
@@ -152,6 +174,16 @@ mod tests {
             "needs 1610612736 bytes of memory (1.5 GiB), and 1000 (1.0 KiB) are free"
         );
         assert_eq!(shortage_of(1000, 1000), None);
+    }
+
+    #[test]
+    fn the_system_is_asked_for_much_and_for_many_a_little() {
+        let granted = Granted(AtomicU64::new(0));
+        assert!(!granted.without_asking(u64::MAX) && !granted.without_asking(UNASKED));
+        for _ in 0..2 {
+            assert!((0..31).all(|_| granted.without_asking(1 << 20)));
+            assert!(!granted.without_asking(1 << 20));
+        }
     }
 
     #[test]

@@ -178,18 +178,20 @@ impl Draw<'_> {
             set(experiment, &site.path, if list { json!([value]) } else { value });
             return;
         }
-        // A component that takes one of the kind.
-        for outer in built_in(None) {
+        // Inside one of the components that take the kind.
+        let all = built_in(None);
+        let mut places = Vec::new();
+        for outer in &all {
             let takes = outer.info.fields().into_iter().find(|f| kind_of(&f.shape) == Some(kind));
             let place = sites.iter().find(|s| kind_of(&s.field.shape) == Some(outer.info.kind));
             if let (Some(field), Some(place)) = (takes, place) {
-                self.used.push((outer.info.kind.to_owned(), outer.info.name.to_owned()));
-                let inner = json!({ "type": outer.info.name, field.key.name(): value });
-                set(experiment, &place.path, inner);
-                return;
+                places.push((&outer.info, field.key.name(), place));
             }
         }
-        panic!("nothing takes a component of the kind `{kind}`");
+        assert!(!places.is_empty(), "nothing takes a component of the kind `{kind}`");
+        let (outer, key, place) = self.random.of(&places);
+        self.used.push((outer.kind.to_owned(), outer.name.to_owned()));
+        set(experiment, &place.path, json!({ "type": outer.name, (*key): value }));
     }
 
     /// A component with some of its keys set.

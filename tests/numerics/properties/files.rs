@@ -9,7 +9,7 @@ use triflow::registry::Entry;
 /// Rows of each file.
 const ROWS: usize = 24;
 
-/// A folder with a file or folder for each data source, by the source's name.
+/// A folder with a file or folder for each data source, of the source's name, maybe with an ending.
 pub struct Files(tempfile::TempDir);
 
 impl Files {
@@ -40,7 +40,7 @@ impl Files {
         safetensors::write_safetensors(&at("safetensors"), &[x(), y], &none).unwrap();
         let x = array("x", &[ROWS, 5, 2], numbers(10 * ROWS).into());
         let y = array("y", &[ROWS, 5, 1], numbers(5 * ROWS).into());
-        npz::write_npz(&at("sequences"), &[x, y]).unwrap();
+        npz::write_npz(&at("sequences.npz"), &[x, y]).unwrap();
         images(folder.path());
         Self(folder)
     }
@@ -51,8 +51,10 @@ impl Files {
         let has = |name: &str| fields.iter().any(|field| field.key.name() == name);
         let mut keys = Map::new();
         if has("path") {
-            let path = self.0.path().join(entry.info.name);
-            assert!(path.exists(), "no file is written here for `{}`", entry.info.name);
+            let name = entry.info.name;
+            let all = std::fs::read_dir(&self.0).unwrap().map(|file| file.unwrap().path());
+            let path = all.into_iter().find(|path| path.file_stem() == Some(name.as_ref()));
+            let path = path.unwrap_or_else(|| panic!("no file is written here for `{name}`"));
             keys.insert("path".into(), path.display().to_string().into());
         }
         if has("samples") {

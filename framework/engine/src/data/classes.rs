@@ -12,9 +12,6 @@ use tch::{Kind, Tensor};
 /// Largest number of classes; more are taken for numbers in an integer type.
 const MAX_CLASSES: usize = 65_536;
 
-/// Bytes of one-hot rows up to which the free memory is not checked.
-const SMALL: u64 = 64 << 20;
-
 /// The classes of an experiment, in the order of their labels.
 #[derive(Debug)]
 pub(super) struct Classes {
@@ -285,8 +282,7 @@ pub fn one_hot(labels: &Tensor, classes: i64) -> Result<Tensor> {
 pub(super) fn one_hot_rows(labels: &Tensor, classes: i64) -> Result<Tensor> {
     let n = labels.numel() as u64;
     let bytes = n.saturating_mul(classes as u64).saturating_mul(5);
-    // Asking the system for its free memory takes longer than making a few rows.
-    if let Some(why) = Some(bytes).filter(|bytes| *bytes > SMALL).and_then(memory::shortage) {
+    if let Some(why) = memory::shortage(bytes) {
         let message = format!("a table of one-hot rows, {n} of {classes} classes, {why}");
         return Err(Error::config("", message)
             .help("request fewer rows at once; for that many classes, use numbers, not labels"));
