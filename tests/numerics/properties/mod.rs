@@ -230,7 +230,7 @@ fn whatever_is_accepted_trains_and_whatever_is_refused_names_its_key() {
             let mut why: Vec<_> = reasons.remove(&of).into_iter().flatten().collect();
             why.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
             why.truncate(5);
-            println!("in none that trained: {of:?}, refused most often for {why:?}");
+            faults.push(format!("in none that trained: {of:?}, refused most often for {why:?}"));
         }
     }
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
