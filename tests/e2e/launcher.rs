@@ -112,3 +112,17 @@ fn without_the_full_program_the_error_says_what_to_do() {
         assert!(told.contains(part), "{told}");
     }
 }
+
+#[test]
+fn a_run_records_the_command_as_it_was_called() {
+    let folder = Folder::new();
+    let data = "{ type: two_moons, samples: 40 }";
+    folder.write("e.yaml", &format!("task: generation\ndata: {data}\ntraining: {{ steps: 1 }}\n"));
+    let (file, run) = (folder.join("e.yaml"), folder.join("run"));
+    let args = ["-q", "run", text(&file), "--run-dir", text(&run)];
+    let done = output(Path::new(LAUNCHER), &args, &[]);
+    assert!(done.status.success(), "{done:?}");
+    let manifest = std::fs::read(run.join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["command"], serde_json::json!([&["triflow"][..], &args].concat()));
+}
