@@ -23,7 +23,7 @@ impl<J, R> std::fmt::Debug for Worker<J, R> {
 
 impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
     /// Starts a thread on which `build` makes the function that does the jobs, which need not be
-    /// `Send`. If `build` fails, every result is its error.
+    /// `Send`. If `build` fails, the first result is its error, and every other one has its text.
     ///
     /// # Errors
     /// [`Error::Runtime`]: no thread can be started.
@@ -38,7 +38,10 @@ impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
             for job in waiting {
                 let result = match &mut built {
                     Ok(work) => guard_engine(|| work(job)),
-                    Err(e) => Err(Error::runtime(e.to_string())),
+                    Err(e) => {
+                        let text = Error::runtime(e.to_string());
+                        Err(std::mem::replace(e, text))
+                    }
                 };
                 if send.send(result).is_err() {
                     break;
@@ -105,11 +108,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_built_is_the_error_of_every_answer() {
-        let build = || Err::<fn(i32) -> Result<i32>, _>(Error::runtime("not built"));
-        let worker = Worker::start("reader", build).unwrap();
-        for n in 0..2 {
-            worker.submit(n).unwrap();
-            assert_eq!(worker.receive().unwrap_err().to_string(), "not built");
+        let build = || Err::<fn(i32) -> Result<i32>, _>(Error::config("ratio", "not built"));
+        let worker = Worker::start("coupling", build).unwrap();
+        // A wrong key stays one, for its place in the file and the exit code.
+        for code in [2, 1] {
+            worker.submit(0).unwrap();
+            let error = worker.receive().unwrap_err();
+            assert_eq!(
+                (error.to_string().as_str(), error.exit_code()),
+                ("not built\n  at ratio", code)
+            );
         }
     }
 
