@@ -52,8 +52,8 @@ impl Files {
         let mut keys = Map::new();
         if has("path") {
             let name = entry.info.name;
-            let all = std::fs::read_dir(&self.0).unwrap().map(|file| file.unwrap().path());
-            let path = all.into_iter().find(|path| path.file_stem() == Some(name.as_ref()));
+            let mut all = std::fs::read_dir(&self.0).unwrap().map(|file| file.unwrap().path());
+            let path = all.find(|path| path.file_stem() == Some(name.as_ref()));
             let path = path.unwrap_or_else(|| panic!("no file is written here for `{name}`"));
             keys.insert("path".into(), path.display().to_string().into());
         }

@@ -7,17 +7,22 @@ use std::process::Command;
 const LIMIT: &str = "ATEN_CPU_CAPABILITY";
 
 fn expected() -> Instructions {
-    let limit = std::env::var(LIMIT).unwrap_or_default();
     #[cfg(target_arch = "x86_64")]
-    if limit != "default" && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+    {
+        let limit = std::env::var(LIMIT).unwrap_or_default();
         let parts = [
             is_x86_feature_detected!("avx512f"),
             is_x86_feature_detected!("avx512dq"),
             is_x86_feature_detected!("avx512vl"),
             is_x86_feature_detected!("avx512bw"),
         ];
-        let wide = limit != "avx2" && parts.iter().all(|has| *has);
-        return if wide { Instructions::Avx512 } else { Instructions::Avx2 };
+        if limit != "default" && limit != "avx2" && parts.iter().all(|has| *has) {
+            return Instructions::Avx512;
+        }
+        let has = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        if limit != "default" && has {
+            return Instructions::Avx2;
+        }
     }
     Instructions::Baseline
 }
