@@ -343,6 +343,8 @@ pub(super) fn read_file<R: Read>(mut reader: R) -> std::result::Result<Array<R>,
 /// Largest size of a description in bytes; numpy itself accepts 10,000.
 const LONGEST_HEAD: u64 = 1 << 16;
 const MOST_BRACKETS: usize = 100;
+/// Depth of its brackets: shapes have 2, records within records a few.
+const DEEPEST: i32 = 8;
 
 /// Reads everything before the values: magic, version, length of the description, description.
 fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
@@ -364,12 +366,30 @@ fn read_head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
     if (head.len() as u64) < end {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
-    // The reading library recurses into brackets.
-    if head.iter().filter(|byte| b"([{".contains(byte)).count() > MOST_BRACKETS {
+    if !brackets_are_few(&head) {
         let message = "its header is no description of an array";
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));
     }
     Ok(head)
+}
+
+/// True if a header has the brackets of a description, which is one map. The reading library
+/// recurses into them, and tries what is inside twice for each that might be a map or a set.
+fn brackets_are_few(head: &[u8]) -> bool {
+    let (mut depth, mut deepest, mut all, mut maps) = (0_i32, 0, 0, 0);
+    for byte in head {
+        match byte {
+            b'(' | b'[' | b'{' => {
+                depth += 1;
+                all += 1;
+                maps += usize::from(*byte == b'{');
+                deepest = deepest.max(depth);
+            }
+            b')' | b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    deepest <= DEEPEST && all <= MOST_BRACKETS && maps <= 1
 }
 
 /// True if the product of the shape, without its zeros, does not overflow. The reading library

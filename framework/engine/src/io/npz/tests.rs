@@ -104,6 +104,16 @@ fn a_header_that_would_take_long_to_read_is_refused() {
     let mut long = b"\x93NUMPY\x02\x00".to_vec();
     long.extend(u32::MAX.to_le_bytes());
     assert!(message(&long).contains("its header claims 4294967295 bytes"));
+    // Each map might be a key of the one around it: 2^28 attempts in the reading library.
+    let header = |text: &str| {
+        let length = u16::try_from(text.len()).unwrap().to_le_bytes();
+        [&b"\x93NUMPY\x01\x00"[..], &length, text.as_bytes(), &[0; 12]].concat()
+    };
+    for deep in ["{".repeat(28), "(".repeat(28), "[".repeat(28)] {
+        let text = format!("{{'descr': '<f4', 'fortran_order': False, {deep}'shape': (3,), }}");
+        let message = message(&header(&text));
+        assert!(message.ends_with("its header is no description of an array"), "{message}");
+    }
 }
 
 /// A disk on which that many bytes are free.
