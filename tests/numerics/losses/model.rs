@@ -2,9 +2,9 @@
 
 use crate::common::{OBJECTIVES, assert_close, values};
 use serde_json::{Value, json};
-use triflow::config::{Layers, LossTerm, Reduction};
+use triflow::config::{Layers, LossTerm, Reconstruction, Reduction};
 use triflow::data::{Shapes, Units};
-use triflow::loss::squared_error;
+use triflow::loss::reconstruction;
 use triflow::model::Model;
 use triflow::prelude::*;
 use triflow::rng::{Purpose, seed_torch};
@@ -308,12 +308,18 @@ fn the_padding_of_sequences_does_not_count() {
     let golden = crate::common::golden(include_str!("../../golden/losses.json"));
     let mask = &golden["sequence_mask"];
     let of = |key: &str| crate::common::tensor(&mask[key]);
-    let found = |reduction| squared_error(&of("pred"), &of("target"), reduction, Some(&of("mask")));
+    let (output, target) = (of("pred"), of("target"));
+    let segments = Segments::new(&Block::numbers(&target.size()[1..]), Device::Cpu);
     let mean = crate::common::numbers(&mask["per_sample_mean"]);
-    assert_close("mean", &found(Reduction::Mean), &mean, 1e-10);
     // The samples have two features at three and at two positions.
     let sum = [mean[0] * 6.0, mean[1] * 4.0];
-    assert_close("sum", &found(Reduction::Sum), &sum, 1e-10);
-    let loss = found(Reduction::Mean).mean(None).double_value(&[]);
-    assert!((loss - mask["loss"].as_f64().unwrap()).abs() < 1e-10);
+    for recon in [Reconstruction::Mse, Reconstruction::Blocks] {
+        let found = |reduction| {
+            reconstruction(recon, (&output, &target), &segments, reduction, Some(&of("mask")))
+        };
+        assert_close("mean", &found(Reduction::Mean), &mean, 1e-10);
+        assert_close("sum", &found(Reduction::Sum), &sum, 1e-10);
+        let loss = found(Reduction::Mean).mean(None).double_value(&[]);
+        assert!((loss - mask["loss"].as_f64().unwrap()).abs() < 1e-10);
+    }
 }

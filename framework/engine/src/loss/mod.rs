@@ -59,6 +59,10 @@ pub fn reconstruction(
     mask: Option<&Tensor>,
 ) -> Tensor {
     match kind {
+        // Images and sequences have numbers only.
+        Reconstruction::Blocks if segments.category_count() == 0 => {
+            squared_error(output, target, reduction, mask)
+        }
         Reconstruction::Mse => squared_error(output, target, reduction, mask),
         Reconstruction::CrossEntropy => {
             let terms = target * output.log_softmax(-1, output.kind());
