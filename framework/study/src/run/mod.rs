@@ -83,8 +83,20 @@ impl Run {
             experiment.task_name()
         ));
         let bad = |path: &Path, e: std::io::Error| {
+            use std::io::ErrorKind::{
+                AlreadyExists, InvalidFilename, NotADirectory, PermissionDenied, ReadOnlyFilesystem,
+            };
+            // A full or broken disk is no fault of the experiment.
+            let of_the_key = matches!(
+                e.kind(),
+                AlreadyExists
+                    | InvalidFilename
+                    | NotADirectory
+                    | PermissionDenied
+                    | ReadOnlyFilesystem
+            );
             let e = Error::io("make the folder", path)(e);
-            Error::config("output_dir", e.to_string())
+            if of_the_key { Error::config("output_dir", e.to_string()) } else { e }
         };
         std::fs::create_dir_all(&parent).map_err(|e| bad(&parent, e))?;
         let names = [stamp(), chrono::Local::now().format("%Y%m%d_%H%M%S").to_string()];

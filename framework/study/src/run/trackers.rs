@@ -68,6 +68,8 @@ pub(super) fn check(experiment: &Experiment) -> Result<()> {
 fn refused(error: Error, key: &str) -> Error {
     match error {
         Error::Config(_) => error.under(key),
+        // A full disk is no fault of the experiment.
+        Error::Io { .. } => error,
         other => Error::config(key, other.to_string())
             .help("leave this tracker out, or start its server first"),
     }
