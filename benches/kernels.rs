@@ -9,6 +9,7 @@ use triflow::tch::{self, Device, Kind, Tensor};
 fn main() {
     // Freed memory is kept, as in the engine.
     triflow::memory::keep_freed();
+    triflow::memory::use_large_pages();
     divan::main();
 }
 
