@@ -9,7 +9,6 @@ use triflow::tch::{self, Device, Kind, Tensor};
 fn main() {
     // Freed memory is kept, as in the engine.
     triflow::memory::keep_freed();
-    triflow::memory::use_large_pages();
     divan::main();
 }
 

@@ -56,7 +56,6 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     };
     triflow_plugins::link();
     triflow::memory::keep_freed();
-    triflow::memory::use_large_pages();
     let text = std::fs::read_to_string(config)?;
     let numbers: serde_yaml::Value = serde_yaml::from_str(&text)?;
     let number = |name: &str| numbers["bench"][name].as_i64().unwrap_or_default();

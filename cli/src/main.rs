@@ -17,7 +17,6 @@ fn main() {
     sigpipe::reset();
     triflow_plugins::link();
     triflow::memory::keep_freed();
-    triflow::memory::use_large_pages();
     let cli = args::Cli::of(std::env::args_os()).unwrap_or_else(|e| e.exit());
     start_log(&cli);
     interrupt::listen();

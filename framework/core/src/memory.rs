@@ -83,14 +83,6 @@ pub fn keep_freed() {
     crate::kernels::keep_memory();
 }
 
-/// Makes blocks of 2 MB or more have pages of that size where the system grants them on request
-/// (Linux, `transparent_hugepage` set to `madvise`): large layers spend less time on finding pages.
-/// Without effect after the first tensor, and in a process with several threads.
-/// `THP_MEM_ALLOC_ENABLE=0` in the environment prevents it.
-pub fn use_large_pages() {
-    crate::kernels::use_large_pages();
-}
-
 fn shortage_of(bytes: u64, free: u64) -> Option<String> {
     (bytes > free).then(|| {
         format!(

@@ -1,15 +1,10 @@
-// Memory of the CPU: what is kept, which pages it has, and an allocator that refuses what does not
-// fit in free memory, which the system would grant, to end the process when it is used.
+// A CPU allocator that refuses what does not fit in free memory: the system would grant it and end
+// the process when it is used.
 
 #include <c10/core/CPUAllocator.h>
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
-#include <limits>
-#ifdef __linux__
-#include <unistd.h>
-#endif
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -67,20 +62,4 @@ class Guarded final : public c10::Allocator {
 extern "C" void triflow_guard_memory(uint64_t (*found)()) {
   bytes_free = found;
   c10::SetCPUAllocator(new Guarded(c10::GetCPUAllocator()), 1);
-}
-
-extern "C" void triflow_keep_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-  mallopt(M_TOP_PAD, 64 << 20);
-#endif
-}
-
-// Called before the first allocation, when LibTorch reads the variable, and before any thread.
-extern "C" void triflow_use_large_pages() {
-#ifdef __linux__
-  // LibTorch warns where the system has none.
-  if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) == 0) setenv("THP_MEM_ALLOC_ENABLE", "1", 0);
-#endif
 }

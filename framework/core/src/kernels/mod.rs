@@ -97,7 +97,6 @@ unsafe extern "C" {
     ) -> *mut C_tensor;
     fn triflow_guard_memory(free_bytes: extern "C" fn() -> u64);
     fn triflow_keep_memory();
-    fn triflow_use_large_pages();
     fn triflow_free(message: *mut c_char);
 }
 
@@ -355,16 +354,6 @@ pub fn guard_memory(free_bytes: extern "C" fn() -> u64) {
 pub fn keep_memory() {
     // SAFETY: no arguments; it sets parameters of the allocator.
     unsafe { triflow_keep_memory() }
-}
-
-/// Gives LibTorch's large blocks large pages; for a process with one thread, since it changes the
-/// environment.
-pub fn use_large_pages() {
-    let threads = std::fs::read_dir("/proc/self/task").map_or(usize::MAX, Iterator::count);
-    if threads == 1 {
-        // SAFETY: no other thread reads the environment.
-        unsafe { triflow_use_large_pages() }
-    }
 }
 
 /// Parameters of one step of Adam.

@@ -22,6 +22,10 @@
 #include <limits>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 using at::Tensor;
 
 namespace {
@@ -282,6 +286,14 @@ extern "C" Tensor* triflow_adam(
     at::_fused_adamw_(p, g, m, v, none, steps, by, beta1, beta2, decay, eps, false, false);
     return *parameters;
   });
+}
+
+extern "C" void triflow_keep_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
 }
 
 extern "C" void triflow_free(char* message) { std::free(message); }
