@@ -366,6 +366,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_what_the_experiment_can_change_is_a_fault_of_its_key() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let disk = refused(Error::io("create", Path::new("events"))(full), "tracking[0]");
+        assert_eq!(disk.exit_code(), 1, "{disk}");
+        assert!(disk.to_string().contains("events"), "{disk}");
+        let server = refused(Error::runtime("no answer"), "tracking[0]");
+        assert_eq!(server.exit_code(), 2, "{server}");
+        assert!(server.to_string().contains("at tracking[0]"), "{server}");
+    }
+
     fn tracked(seen: &Rc<Seen>) -> Trackers {
         let one = Tracked {
             key: "tracking[0]".to_owned(),
