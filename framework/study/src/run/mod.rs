@@ -84,7 +84,8 @@ impl Run {
         ));
         let bad = |path: &Path, e: std::io::Error| {
             use std::io::ErrorKind::{
-                AlreadyExists, InvalidFilename, NotADirectory, PermissionDenied, ReadOnlyFilesystem,
+                AlreadyExists, InvalidFilename, NotADirectory, NotFound, PermissionDenied,
+                ReadOnlyFilesystem,
             };
             // A full or broken disk is no fault of the experiment.
             let of_the_key = matches!(
@@ -92,6 +93,7 @@ impl Run {
                 AlreadyExists
                     | InvalidFilename
                     | NotADirectory
+                    | NotFound
                     | PermissionDenied
                     | ReadOnlyFilesystem
             );
