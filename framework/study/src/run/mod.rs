@@ -8,6 +8,7 @@ mod extend;
 mod finish;
 mod lock;
 mod manifest;
+mod new_folder;
 mod observers;
 mod prepare;
 mod recover;
@@ -19,6 +20,7 @@ use self::checkpoints::{BEST, LAST};
 pub use self::extend::extend;
 use self::finish::finish;
 use self::lock::Lock;
+pub use self::new_folder::stamp;
 pub use self::prepare::prepare;
 use crate::config::{Comparison, Experiment, Layers};
 use crate::error::{Error, Result, quoted};
@@ -59,11 +61,6 @@ pub trait RunObserver {
 
 impl RunObserver for () {}
 
-/// The local time as a folder's name, `YYYYMMDD_HHMM`.
-pub fn stamp() -> String {
-    chrono::Local::now().format("%Y%m%d_%H%M").to_string()
-}
-
 /// A run folder, and the place of its data if they have moved.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -74,44 +71,9 @@ pub struct Run {
 }
 
 impl Run {
-    /// Makes the folder `{output_dir}/{objective}_{task}/{YYYYMMDD_HHMM}`, with seconds or a number
-    /// added if that exists.
+    /// Makes the folder of a new run.
     fn create(experiment: &Experiment) -> Result<Self> {
-        let parent = experiment.output_dir.join(format!(
-            "{}_{}",
-            experiment.objective.name(),
-            experiment.task_name()
-        ));
-        let bad = |path: &Path, e: std::io::Error| {
-            use std::io::ErrorKind::{
-                AlreadyExists, InvalidFilename, NotADirectory, NotFound, PermissionDenied,
-                ReadOnlyFilesystem,
-            };
-            // A full or broken disk is no fault of the experiment.
-            let of_the_key = matches!(
-                e.kind(),
-                AlreadyExists
-                    | InvalidFilename
-                    | NotADirectory
-                    | NotFound
-                    | PermissionDenied
-                    | ReadOnlyFilesystem
-            );
-            let e = Error::io("make the folder", path)(e);
-            if of_the_key { Error::config("output_dir", e.to_string()) } else { e }
-        };
-        std::fs::create_dir_all(&parent).map_err(|e| bad(&parent, e))?;
-        let names = [stamp(), chrono::Local::now().format("%Y%m%d_%H%M%S").to_string()];
-        let numbered = (2..1000).map(|i| format!("{}_{i}", names[1]));
-        for name in names.iter().cloned().chain(numbered) {
-            let path = parent.join(name);
-            match std::fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path, data_path: None }),
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(bad(&path, e)),
-            }
-        }
-        Err(Error::runtime(format!("no free name in {}", parent.display())))
+        Ok(Self { path: new_folder::make(experiment)?, data_path: None })
     }
 
     /// Opens an existing run folder.
